@@ -1,0 +1,7 @@
+//! Primitives, each behind a type that cannot hold a wrong value.
+//!
+//! In scope: digests, signatures, sealing, certificates read as keys. Out of scope: who may use a
+//! key for what (that is `domain`). Invariants: no clock, no file, no ambient randomness.
+
+pub mod hash;
+pub mod sign;

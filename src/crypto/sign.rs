@@ -1,0 +1,333 @@
+//! Signature keys: Ed25519, ECDSA P-256 and P-384, verified by `ring`.
+//!
+//! In scope: SubjectPublicKeyInfo and PKCS#8 in the one DER form each that tools write, key ids,
+//! signing, verifying. Out of scope: which key may sign what. Invariant: a [`VerifyingKey`] names
+//! its algorithm itself; no message chooses it.
+
+use std::fmt;
+
+use ring::rand::SecureRandom;
+use ring::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use zeroize::Zeroizing;
+
+use super::hash::Digest;
+
+/// A signature algorithm with its hash: P-256 with SHA-256, P-384 with SHA-384.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// RFC 8032; signatures of 64 bytes.
+    Ed25519,
+    /// FIPS 186-5 on P-256 with SHA-256; signatures in DER.
+    P256,
+    /// FIPS 186-5 on P-384 with SHA-384; signatures in DER.
+    P384,
+}
+
+impl Algorithm {
+    /// What stands before the raw public key in its DER SubjectPublicKeyInfo (RFC 5280, 8410,
+    /// 5480; points uncompressed).
+    const fn spki_prefix(self) -> &'static [u8] {
+        match self {
+            Self::Ed25519 => b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00",
+            Self::P256 => {
+                b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00"
+            }
+            Self::P384 => {
+                b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00"
+            }
+        }
+    }
+
+    const fn raw_len(self) -> usize {
+        match self {
+            Self::Ed25519 => 32,
+            Self::P256 => 65,
+            Self::P384 => 97,
+        }
+    }
+
+    fn verification(self) -> &'static dyn signature::VerificationAlgorithm {
+        match self {
+            Self::Ed25519 => &signature::ED25519,
+            Self::P256 => &signature::ECDSA_P256_SHA256_ASN1,
+            Self::P384 => &signature::ECDSA_P384_SHA384_ASN1,
+        }
+    }
+}
+
+/// SHA-256 of a public key: of its DER SubjectPublicKeyInfo (sign, TLS) or of its raw bytes (seal).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Digest);
+
+impl KeyId {
+    /// The id of the key whose SubjectPublicKeyInfo, or raw sealing key, these bytes are.
+    #[must_use]
+    pub fn of(public_key: &[u8]) -> Self {
+        Self(Digest::of(public_key))
+    }
+
+    /// The id whose 32 bytes are already known.
+    #[must_use]
+    pub const fn from_digest(digest: Digest) -> Self {
+        Self(digest)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+}
+
+/// Groups of four hexadecimal digits, for the eye.
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&eye(&self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({})", hex::encode(self.0))
+    }
+}
+
+/// A digest in sixteen groups of four hexadecimal digits, for the eye.
+#[must_use]
+pub fn eye(digest: &Digest) -> String {
+    let groups: Vec<String> = digest.as_bytes().chunks(2).map(hex::encode).collect();
+    groups.join(" ")
+}
+
+/// A digest in twelve groups of five decimal digits, for the telephone: the 32 bytes as a
+/// big-endian number modulo 10^60, padded with zeros.
+#[must_use]
+pub fn telephone(digest: &Digest) -> String {
+    let mut digits = [0u8; 60];
+    for byte in digest.as_bytes() {
+        let mut carry = u32::from(*byte);
+        for digit in digits.iter_mut().rev() {
+            carry += u32::from(*digit) * 256;
+            *digit = (carry % 10) as u8;
+            carry /= 10;
+        }
+    }
+    let groups: Vec<String> =
+        digits.chunks(5).map(|group| group.iter().map(|d| char::from(b'0' + d)).collect()).collect();
+    groups.join(" ")
+}
+
+/// Foreign bytes are not a public key that this system verifies with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a DER SubjectPublicKeyInfo of Ed25519, P-256 or P-384, found {0} other bytes")]
+pub struct InvalidPublicKey(pub usize);
+
+/// The signature does not verify under the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signature does not verify")]
+pub struct BadSignature;
+
+/// A public key that verifies signatures.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VerifyingKey {
+    algorithm: Algorithm,
+    spki: Vec<u8>,
+}
+
+impl VerifyingKey {
+    /// Reads a DER SubjectPublicKeyInfo in the one form that RFC 5280 tools write.
+    ///
+    /// # Errors
+    /// Any other algorithm, a compressed point, trailing bytes.
+    pub fn from_spki(spki: &[u8]) -> Result<Self, InvalidPublicKey> {
+        for algorithm in [Algorithm::Ed25519, Algorithm::P256, Algorithm::P384] {
+            let prefix = algorithm.spki_prefix();
+            let Some(raw) = spki.strip_prefix(prefix) else { continue };
+            let uncompressed = algorithm == Algorithm::Ed25519 || raw.first() == Some(&4);
+            if raw.len() == algorithm.raw_len() && uncompressed {
+                return Ok(Self { algorithm, spki: spki.to_vec() });
+            }
+        }
+        Err(InvalidPublicKey(spki.len()))
+    }
+
+    /// An Ed25519 key from its 32 raw bytes.
+    #[must_use]
+    pub fn from_ed25519(raw: &[u8; 32]) -> Self {
+        let spki = [Algorithm::Ed25519.spki_prefix(), raw].concat();
+        Self { algorithm: Algorithm::Ed25519, spki }
+    }
+
+    /// The algorithm of this key.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The raw public key: 32 bytes, or an uncompressed point of 65 or 97.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        self.spki.get(self.algorithm.spki_prefix().len()..).unwrap_or_default()
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        KeyId::of(&self.spki)
+    }
+
+    /// Verifies `signature` over `message`.
+    ///
+    /// # Errors
+    /// [`BadSignature`], whatever the reason: no reason helps anyone but a forger.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+        UnparsedPublicKey::new(self.algorithm.verification(), self.raw())
+            .verify(message, signature)
+            .map_err(|_| BadSignature)
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifyingKey({:?} {})", self.algorithm, hex::encode(self.id().as_bytes()))
+    }
+}
+
+/// Bytes are not a PKCS#8 private key that this system signs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a PKCS#8 private key of Ed25519, P-256 or P-384")]
+pub struct InvalidPrivateKey;
+
+/// A private signature key. Its PKCS#8 form is kept to be written out again, and is zeroized.
+pub struct SigningKey {
+    pair: Pair,
+    public: VerifyingKey,
+    pkcs8: Zeroizing<Vec<u8>>,
+}
+
+enum Pair {
+    Ed25519(Box<Ed25519KeyPair>),
+    Ecdsa(Box<EcdsaKeyPair>),
+}
+
+/// RFC 8410: what stands before the 32 bytes of the seed in the PKCS#8 form that `openssl` writes.
+const ED25519_PKCS8_PREFIX: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+
+impl SigningKey {
+    /// The Ed25519 key of a 32-byte seed (RFC 8032 calls it the private key).
+    #[must_use]
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        let pkcs8 = Zeroizing::new([ED25519_PKCS8_PREFIX, seed].concat());
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed)
+            .expect("every 32-byte string is an Ed25519 seed");
+        Self::ed25519(pair, pkcs8)
+    }
+
+    /// Reads a PKCS#8 private key in DER, as `openssl genpkey` writes it. `random` is used by
+    /// `ring` to check an ECDSA key against its public part.
+    ///
+    /// # Errors
+    /// Any other algorithm or form.
+    pub fn from_pkcs8(der: &[u8], random: &dyn SecureRandom) -> Result<Self, InvalidPrivateKey> {
+        let pkcs8 = Zeroizing::new(der.to_vec());
+        if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
+            return Ok(Self::ed25519(pair, pkcs8));
+        }
+        for (algorithm, signing) in [
+            (Algorithm::P256, &signature::ECDSA_P256_SHA256_ASN1_SIGNING),
+            (Algorithm::P384, &signature::ECDSA_P384_SHA384_ASN1_SIGNING),
+        ] {
+            if let Ok(pair) = EcdsaKeyPair::from_pkcs8(signing, der, random) {
+                let spki = [algorithm.spki_prefix(), pair.public_key().as_ref()].concat();
+                let public = VerifyingKey { algorithm, spki };
+                return Ok(Self { pair: Pair::Ecdsa(Box::new(pair)), public, pkcs8 });
+            }
+        }
+        Err(InvalidPrivateKey)
+    }
+
+    fn ed25519(pair: Ed25519KeyPair, pkcs8: Zeroizing<Vec<u8>>) -> Self {
+        let spki = [Algorithm::Ed25519.spki_prefix(), pair.public_key().as_ref()].concat();
+        let public = VerifyingKey { algorithm: Algorithm::Ed25519, spki };
+        Self { pair: Pair::Ed25519(Box::new(pair)), public, pkcs8 }
+    }
+
+    /// The public part.
+    #[must_use]
+    pub const fn public(&self) -> &VerifyingKey {
+        &self.public
+    }
+
+    /// The PKCS#8 form in DER. A secret.
+    #[must_use]
+    pub fn pkcs8(&self) -> &Zeroizing<Vec<u8>> {
+        &self.pkcs8
+    }
+
+    /// Signs `message`. Ed25519 does not use `random`; ECDSA takes its nonce from it.
+    ///
+    /// # Errors
+    /// Only when `random` fails.
+    pub fn sign(
+        &self,
+        message: &[u8],
+        random: &dyn SecureRandom,
+    ) -> Result<Vec<u8>, ring::error::Unspecified> {
+        Ok(match &self.pair {
+            Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+            Pair::Ecdsa(pair) => pair.sign(random, message)?.as_ref().to_vec(),
+        })
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({:?}, private part withheld)", self.public)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_telephone_form_is_the_number_modulo_ten_to_the_sixty() {
+        let one = Digest::from_bytes({
+            let mut bytes = [0; 32];
+            bytes[31] = 1;
+            bytes
+        });
+        assert_eq!(telephone(&one), format!("{}00001", "00000 ".repeat(11)));
+        // Python: str((2**256 - 1) % 10**60).zfill(60)
+        let most = Digest::from_bytes([0xff; 32]);
+        let digits = "42357 09850 08687 90785 32699 84665 64056 40394 57584 00791 31296 39935";
+        assert_eq!(telephone(&most), digits);
+    }
+
+    #[test]
+    fn an_ed25519_key_signs_and_only_its_own_signature_verifies() {
+        let key = SigningKey::from_seed(&[7; 32]);
+        let random = ring::rand::SystemRandom::new();
+        let signature = key.sign(b"one", &random).expect("ed25519 needs no randomness");
+        assert_eq!(key.public().verify(b"one", &signature), Ok(()));
+        assert_eq!(key.public().verify(b"two", &signature), Err(BadSignature));
+        let again = SigningKey::from_pkcs8(key.pkcs8(), &random).expect("written by ourselves");
+        assert_eq!(again.public(), key.public());
+        assert!(!format!("{key:?}").contains(&hex::encode([7; 32])));
+    }
+
+    #[test]
+    fn only_the_one_der_form_is_a_public_key() {
+        let spki = SigningKey::from_seed(&[7; 32]).public().spki().to_vec();
+        assert!(VerifyingKey::from_spki(&spki).is_ok());
+        assert_eq!(VerifyingKey::from_spki(&spki[1..]), Err(InvalidPublicKey(43)));
+        assert_eq!(VerifyingKey::from_spki(&[&spki[..], b"x"].concat()), Err(InvalidPublicKey(45)));
+        assert_eq!(VerifyingKey::from_spki(&[]), Err(InvalidPublicKey(0)));
+    }
+}
