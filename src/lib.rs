@@ -7,3 +7,4 @@
 pub mod crypto;
 pub mod domain;
 pub mod signed;
+pub mod tlog;
