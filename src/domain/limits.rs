@@ -43,3 +43,9 @@ pub const MESSAGE_SECONDS: u64 = 30 * 86_400;
 pub const ID_REMEMBERED_SECONDS: u64 = 86_400;
 /// An open acknowledgement: ids, digest, drill name, signature.
 pub const ACKNOWLEDGEMENT_BYTES: usize = 1_024;
+/// A sealed body above this is a file of its own; up to it, it stands in the message's value.
+pub const INLINE_BODY_BYTES: u64 = 64 << 10;
+/// What the relay keeps of one sender until it expires: 30 days of 3,000 alerts of 11 KiB a day.
+pub const KEPT_BYTES: u64 = 1 << 30;
+/// Acknowledgements of one message: every seat of every recipient could give one.
+pub const ACKNOWLEDGEMENTS: usize = 64;
