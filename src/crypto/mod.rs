@@ -4,4 +4,5 @@
 //! key for what (that is `domain`). Invariants: no clock, no file, no ambient randomness.
 
 pub mod hash;
+pub mod seal;
 pub mod sign;
