@@ -1,5 +1,4 @@
 //! How fast the log grows and proves.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 
 use std::hint::black_box;
 

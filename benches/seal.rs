@@ -1,5 +1,4 @@
 //! How fast bodies and letters are sealed and opened.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 
 use std::hint::black_box;
 
