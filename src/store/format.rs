@@ -28,11 +28,7 @@ pub const KEY: &[u8] = b"meta/format";
 ///
 /// # Errors
 /// [`FormatError::Exists`] if the store has a marker; or as [`Store::commit`].
-pub async fn create(
-    store: &dyn Store,
-    directory: &str,
-    epoch: u64,
-) -> Result<Format, StoreError> {
+pub async fn create(store: &dyn Store, directory: &str, epoch: u64) -> Result<Format, StoreError> {
     let format = Format { number: FORMAT, directory: directory.to_owned(), epoch };
     let expected = [(KEY.to_vec(), Revision::ABSENT)];
     let put = [(KEY.to_vec(), Bytes::from(encode(&format)))];

@@ -10,9 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::hints::{Hints, Hub};
-use super::{
-    Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned,
-};
+use super::{Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned};
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {

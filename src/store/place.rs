@@ -122,8 +122,8 @@ impl Place {
         self.engine.file().is_some_and(|file| self.path.join(file).is_file())
     }
 
-    /// Starts the engine, on a thread that may wait for a process that is being torn down.
-    async fn start(&self) -> Result<Arc<dyn Store>, StoreError> {
+    /// Starts the engine without a look at the marker, on a thread that may wait for a process that is being torn down.
+    pub(super) async fn start(&self) -> Result<Arc<dyn Store>, StoreError> {
         let Self { engine, path, disk } = self.clone();
         task::spawn_blocking(move || start(engine, &path, &disk))
             .await

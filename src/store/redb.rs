@@ -21,9 +21,7 @@ use redb::{
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
 use super::writer::{Apply, Fault, Writer};
-use super::{
-    Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned,
-};
+use super::{Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned};
 
 /// The file in the store's directory.
 pub(super) const FILE: &str = "store.redb";
@@ -217,8 +215,7 @@ struct Synced {
 impl Synced {
     fn open(path: &Path, disk: &Arc<dyn Disk>) -> Result<Self, StoreError> {
         let io = |error: io::Error| disk::cannot_open(path, &error);
-        let own =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let own = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let own = own.map_err(io)?;
         let file = FileBackend::new(own.try_clone().map_err(io)?);
         let file = file.map_err(|error| cannot_open(path, error))?;

@@ -31,9 +31,7 @@ use tokio::task;
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
 use super::writer::{Apply, Fault, Writer};
-use super::{
-    Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned,
-};
+use super::{Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned};
 
 /// The file in the store's directory that sled keeps its log in.
 pub(super) const FILE: &str = "db";
@@ -250,8 +248,8 @@ fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
 
 /// A blob would mean that an item outgrew a segment, and that sled has not synced it.
 fn refuse_blobs(dir: &Path) -> Result<(), StoreError> {
-    let mut blobs = std::fs::read_dir(dir.join("blobs"))
-        .map_err(|error| disk::cannot_open(dir, &error))?;
+    let mut blobs =
+        std::fs::read_dir(dir.join("blobs")).map_err(|error| disk::cannot_open(dir, &error))?;
     match blobs.next() {
         Some(_) => Err(corrupt("sled has written a blob, which it does not sync")),
         None => Ok(()),
