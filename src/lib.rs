@@ -7,4 +7,5 @@
 pub mod crypto;
 pub mod domain;
 pub mod signed;
+pub mod store;
 pub mod tlog;
