@@ -3,5 +3,7 @@
 //! In scope: digests, signatures, sealing, certificates read as keys. Out of scope: who may use a
 //! key for what (that is `domain`). Invariants: no clock, no file, no ambient randomness.
 
+pub mod cert;
 pub mod hash;
+pub mod issue;
 pub mod sign;
