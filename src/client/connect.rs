@@ -439,9 +439,9 @@ fn endpoint(address: &Address) -> Result<Endpoint, ConnectError> {
         .keep_alive_timeout(limits::KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
         .http2_adaptive_window(false)
-        .http2_max_header_list_size(limits::HEADER_LIST_MAX)
-        .initial_stream_window_size(limits::STREAM_WINDOW)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW))
+        .http2_max_header_list_size(limits::HEADER_LIST_BYTES)
+        .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES))
 }
 
 /// One connection, leg by leg.
@@ -519,7 +519,7 @@ async fn ask(stream: &mut Box<dyn Link>, proxy: &Proxy, address: &Address) -> io
     stream.flush().await?;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        if head.len() == limits::PROXY_ANSWER_MAX {
+        if head.len() == limits::PROXY_ANSWER_BYTES {
             return Err(io::ErrorKind::InvalidData.into());
         }
         head.push(stream.read_u8().await?);

@@ -1,14 +1,53 @@
 //! Every limit, with its arithmetic.
-//!
-//! In scope: constants. Out of scope: who enforces them. Invariant: a limit that is not written
-//! here does not exist.
-//!
-//! The slowest member has 9.6 kbit/s (1.2 kB/s), 1.5 s delay and 5 % loss: a deadline that it
-//! cannot meet locks it out.
 
 use std::time::Duration;
 
-// Connections.
+/// A statement: what C2SP tiles can hold as an entry (65,535) less what an entry adds to it.
+pub const STATEMENT_BYTES: usize = 65_000;
+
+/// Targets of one statement: one ceremony serves a global and some regional directories.
+pub const TARGETS: usize = 16;
+/// Statements of one Publish.
+pub const PUBLICATIONS: usize = 16;
+/// Registrars, operators or auditors of a charter, keys of an authority, witnesses.
+pub const PERSONS: usize = 64;
+/// Languages in which one thing is named: the UN has six, the EU 24.
+pub const TEXTS: usize = 32;
+/// One name, in bytes of UTF-8.
+pub const TEXT_BYTES: usize = 200;
+/// The bytes of one facet. 16 of them fit a Publish.
+pub const FACET_BYTES: usize = 16 * 1024;
+/// Contacts on one ladder: the steps of an addressing.
+pub const LADDER: usize = 8;
+/// Seats of one contact.
+pub const SEATS: usize = 16;
+
+/// A record holds for at most 24 months: 731 days.
+pub const RECORD_SECONDS: u64 = 731 * 86_400;
+/// A statement is published within 30 days of being signed.
+pub const ISSUED_BEFORE_SECONDS: u64 = 30 * 86_400;
+/// A signer's or sender's clock is at most 5 minutes fast.
+pub const CLOCK_AHEAD_SECONDS: u64 = 5 * 60;
+
+/// A header: 32 recipients of up to 98 + 98 bytes and numbers, signature, digests.
+pub const HEADER_BYTES: usize = 16 * 1024;
+/// Recipient contacts of one message.
+pub const RECIPIENTS: usize = 32;
+/// Letters of one Submit.
+pub const LETTERS: usize = 128;
+/// A letter: an age file of one stanza (1,659 bytes and its text), seat and key id around it.
+pub const LETTER_BYTES: usize = 2_500;
+/// A sealed body is exactly one of these.
+pub const BODY_BYTES: [u64; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
+/// A message lives at most 30 days.
+pub const MESSAGE_SECONDS: u64 = 30 * 86_400;
+/// An id is remembered this long after its message expired.
+pub const ID_REMEMBERED_SECONDS: u64 = 86_400;
+/// An open acknowledgement: ids, digest, drill name, signature.
+pub const ACKNOWLEDGEMENT_BYTES: usize = 1_024;
+
+// Connections. The slowest member has 9.6 kbit/s (1.2 kB/s), 1.5 s delay and 5 % loss: a deadline
+// that it cannot meet locks it out.
 
 /// From the accepted socket to the end of the TLS handshake. The slowest member sends 1.9 KiB
 /// (hybrid share, certificate) and reads 2.6 KiB in 4 s, waits 3 round trips of 3 s, and repeats
@@ -20,16 +59,16 @@ pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Handshakes computed at a time; others wait within their timeout. One takes 0.7 ms of
 /// processor time: 64 are 45 ms on one core.
-pub const HANDSHAKES_MAX: usize = 64;
+pub const HANDSHAKES: usize = 64;
 
 /// Connections open on a node, handshakes included. 193 States with 4 contacts of 4 seats are
-/// 3,088. Each holds at most [`CONNECTION_WINDOW`] unread: 8 GiB if every peer were hostile, 100 KiB
+/// 3,088. Each holds at most [`CONNECTION_WINDOW_BYTES`] unread: 8 GiB if every peer were hostile, 100 KiB
 /// (400 MiB) each in practice.
-pub const CONNECTIONS_MAX: usize = 4096;
+pub const CONNECTIONS: usize = 4096;
 
 /// Connections from one IPv4 address or one IPv6 network of 64 bits. A ministry behind one address
-/// has 16 seats with 2 connections each; to fill [`CONNECTIONS_MAX`] takes 64 addresses.
-pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
+/// has 16 seats with 2 connections each; to fill [`CONNECTIONS`] takes 64 addresses.
+pub const CONNECTIONS_PER_ADDRESS: usize = 64;
 
 /// A connection is asked to go after this, so that new keys and new nodes are taken into use.
 pub const CONNECTION_AGE: Duration = Duration::from_secs(3600);
@@ -53,42 +92,50 @@ pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(60);
 // Streams of a connection.
 
 /// Streams open at a time: 16 contacts followed, and requests. 8 KiB each: 1 MiB.
-pub const STREAMS_MAX: u32 = 128;
+pub const STREAMS: u32 = 128;
 
 /// Requests decided at a time for one connection; more are shed with `RESOURCE_EXHAUSTED`. A
-/// stream counts until its first header. 64 times [`SUBMIT_MAX`] is 96 MiB, the most that one
+/// stream counts until its first header. 64 times [`SUBMIT_MESSAGE_BYTES`] is 96 MiB, the most that one
 /// connection can have in decoding.
-pub const REQUESTS_MAX: usize = 64;
+pub const REQUESTS: usize = 64;
 
 /// Streams that the peer opened and reset before they were looked at (Rapid Reset,
 /// CVE-2023-44487): the default of `h2`, made explicit.
-pub const PENDING_ACCEPT_RESETS_MAX: usize = 20;
+pub const PENDING_ACCEPT_RESETS: usize = 20;
 
 /// Streams that we reset for the peer's faults (MadeYouReset, CVE-2025-8671): beyond it, the
 /// connection goes. `h2` allows 1,024; an honest peer makes none.
-pub const LOCAL_ERROR_RESETS_MAX: usize = 128;
+pub const LOCAL_ERROR_RESETS: usize = 128;
 
 /// Headers of a request or an answer, decompressed: 20 short lines and a status of 4 KiB.
-pub const HEADER_LIST_MAX: u32 = 16 * 1024;
+pub const HEADER_LIST_BYTES: u32 = 16 * 1024;
 
 /// Bytes in flight on one stream: 20 ms at 400 Mbit/s, 300 ms at 27 Mbit/s.
-pub const STREAM_WINDOW: u32 = 1024 * 1024;
+pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 
 /// Bytes in flight on one connection: two full streams.
-pub const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
+pub const CONNECTION_WINDOW_BYTES: u32 = 2 * STREAM_WINDOW_BYTES;
 
 // Requests.
 
-/// From the headers of a unary request to its answer, its body included: [`SUBMIT_MAX`] at
+/// From the headers of a unary request to its answer, its body included: [`SUBMIT_MESSAGE_BYTES`] at
 /// 64 kbit/s takes 197 s. A member slower than that sends large bodies in chunks.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(240);
 
-/// A message of a method that carries no body: a statement of 64 KiB with its facets.
-pub const CONTROL_MESSAGE_MAX: usize = 128 * 1024;
+/// A message of a method without statements or bodies: a statement of 64 KiB with its facets.
+pub const CONTROL_MESSAGE_BYTES: usize = 128 * 1024;
 
-/// A `Submit`: a sealed body of 1 MiB, 128 letters of 2 KiB (one `mlkem768x25519` stanza of 1,5 kB
-/// and a payload of 0,3 kB) are 256 KiB, a header with 32 contacts 64 KiB, framing: 1.5 MiB.
-pub const SUBMIT_MAX: usize = 3 * 512 * 1024;
+/// A `Submit`: body, letters and header are 1,384,960 bytes; 64 KiB for their tags and the rest.
+pub const SUBMIT_MESSAGE_BYTES: usize = 3 * 512 * 1024;
+const _: () = assert!(
+    (1 << 20) + LETTERS * LETTER_BYTES + HEADER_BYTES + 64 * 1024 <= SUBMIT_MESSAGE_BYTES
+);
+
+/// A `Publish` or `Enrol`: 16 statements and 16 facets are 1,302,144 bytes, and 64 KiB.
+pub const PUBLISH_MESSAGE_BYTES: usize = 3 * 512 * 1024;
+const _: () = assert!(
+    PUBLICATIONS * (STATEMENT_BYTES + FACET_BYTES) + 64 * 1024 <= PUBLISH_MESSAGE_BYTES
+);
 
 // The client's own patience.
 
@@ -102,4 +149,4 @@ pub const DIAL_ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
 pub const PROXY_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// A proxy's answer to CONNECT: a status line and headers; login pages are not read.
-pub const PROXY_ANSWER_MAX: usize = 16 * 1024;
+pub const PROXY_ANSWER_BYTES: usize = 16 * 1024;

@@ -49,19 +49,19 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// [`limits::FIRST_BYTE_TIMEOUT`].
     pub first_byte_timeout: Duration,
-    /// [`limits::HANDSHAKES_MAX`].
+    /// [`limits::HANDSHAKES`].
     pub handshakes: usize,
-    /// [`limits::CONNECTIONS_MAX`].
+    /// [`limits::CONNECTIONS`].
     pub connections: usize,
-    /// [`limits::CONNECTIONS_PER_ADDRESS_MAX`].
+    /// [`limits::CONNECTIONS_PER_ADDRESS`].
     pub connections_per_address: usize,
     /// [`limits::CONNECTION_AGE`].
     pub connection_age: Duration,
     /// [`limits::CONNECTION_AGE_GRACE`].
     pub connection_age_grace: Duration,
-    /// [`limits::STREAMS_MAX`].
+    /// [`limits::STREAMS`].
     pub streams: u32,
-    /// [`limits::REQUESTS_MAX`].
+    /// [`limits::REQUESTS`].
     pub requests: usize,
     /// [`limits::DRAIN_LIMIT`].
     pub drain: Duration,
@@ -77,13 +77,13 @@ impl Default for Limits {
         Self {
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             first_byte_timeout: limits::FIRST_BYTE_TIMEOUT,
-            handshakes: limits::HANDSHAKES_MAX,
-            connections: limits::CONNECTIONS_MAX,
-            connections_per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            handshakes: limits::HANDSHAKES,
+            connections: limits::CONNECTIONS,
+            connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             connection_age: limits::CONNECTION_AGE,
             connection_age_grace: limits::CONNECTION_AGE_GRACE,
-            streams: limits::STREAMS_MAX,
-            requests: limits::REQUESTS_MAX,
+            streams: limits::STREAMS,
+            requests: limits::REQUESTS,
             drain: limits::DRAIN_LIMIT,
             deadline: |_path| Some(limits::REQUEST_DEADLINE),
         }
@@ -160,11 +160,11 @@ where
         .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
         .http2_adaptive_window(Some(false))
-        .http2_max_header_list_size(limits::HEADER_LIST_MAX)
-        .http2_max_pending_accept_reset_streams(Some(limits::PENDING_ACCEPT_RESETS_MAX))
-        .http2_max_local_error_reset_streams(Some(limits::LOCAL_ERROR_RESETS_MAX))
-        .initial_stream_window_size(limits::STREAM_WINDOW)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .http2_max_header_list_size(limits::HEADER_LIST_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(limits::PENDING_ACCEPT_RESETS))
+        .http2_max_local_error_reset_streams(Some(limits::LOCAL_ERROR_RESETS))
+        .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
         .accept_http1(false)
         .serve_with_incoming_shutdown(service, incoming, turned(stop.clone()));
     let mut server = std::pin::pin!(server);
