@@ -1,1 +1,20 @@
-fn main(){}
+//! Compiles `proto/` with protox: no protoc on the machine.
+
+use std::error::Error;
+
+const SIGNED: [&str; 3] = ["types", "statement", "message"];
+const SERVICES: [&str; 3] = ["directory", "relay", "enrolment"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    let files = SIGNED
+        .iter()
+        .map(|file| format!("liaison/signed/v1/{file}.proto"))
+        .chain(SERVICES.iter().map(|file| format!("liaison/v1/{file}.proto")))
+        .collect::<Vec<_>>();
+    let descriptors = protox::compile(files, ["proto"])?;
+    let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
+    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    Ok(())
+}

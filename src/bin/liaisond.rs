@@ -1,1 +1,3 @@
+//! `liaisond`: the service.
+
 fn main() {}
