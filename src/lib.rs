@@ -4,8 +4,11 @@
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")
 )]
 
+pub mod client;
 pub mod crypto;
 pub mod domain;
+pub mod server;
 pub mod signed;
 pub mod store;
 pub mod tlog;
+pub mod tls;

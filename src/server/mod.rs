@@ -1,0 +1,5 @@
+//! The service's wiring: listeners, TLS, limits, graceful stop.
+//!
+//! In scope: connections. Out of scope: decisions and formats.
+
+pub mod listen;
