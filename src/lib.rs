@@ -12,3 +12,4 @@ pub mod signed;
 pub mod store;
 pub mod tlog;
 pub mod tls;
+pub mod wire;
