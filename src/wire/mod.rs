@@ -7,7 +7,6 @@ pub mod status;
 
 /// The messages and services of `proto/liaison/v1`.
 #[expect(missing_docs, reason = "documented in proto/liaison/v1")]
-#[expect(unreachable_pub, reason = "generated")]
 #[expect(clippy::all, reason = "generated")]
 pub mod v1 {
     tonic::include_proto!("liaison.v1");
