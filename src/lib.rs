@@ -9,6 +9,7 @@ pub mod client;
 pub mod crypto;
 pub mod domain;
 pub mod server;
+pub mod service;
 pub mod signed;
 pub mod store;
 pub mod tlog;

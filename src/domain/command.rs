@@ -12,26 +12,18 @@ use super::directory::{Directory, Parts};
 use super::refusal::Refusal;
 use super::state::{Key, Snapshot, Value};
 
-/// What a decision may look at: the directory and the log at one head, and the keys it named.
+/// What a decision may look at: the directory, the log, and the keys it named.
 pub struct World<'a> {
-    /// The directory at the head.
+    /// The directory, as the decisions of this round have left it.
     pub directory: &'a Directory,
-    /// The log at the head.
+    /// The log at that head.
     pub log: &'a Tree,
     /// What stands under the keys named.
     pub seen: &'a Snapshot,
+    /// The newest head that was committed: tree size and root hash.
+    pub head: (u64, Digest),
     /// Now, Unix seconds.
     pub now: u64,
-}
-
-impl World<'_> {
-    /// The directory as it stands at this head.
-    #[must_use]
-    pub fn view(&self) -> (u64, Digest) {
-        let size = self.directory.size();
-        let root = self.log.root_at(size).expect("the log holds all that the directory folded");
-        (size, root)
-    }
 }
 
 /// A statement that the log is to take.

@@ -11,11 +11,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub mod blobs;
+pub mod codec;
 #[cfg(test)]
 mod conformance;
 pub mod disk;
 pub mod format;
 mod hints;
+pub mod keys;
 mod memory;
 mod place;
 mod redb;

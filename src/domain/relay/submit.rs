@@ -159,7 +159,7 @@ pub(super) fn accepted(
     header_digest: Digest,
     places: Vec<proto::Place>,
 ) -> Bytes {
-    let (size, root) = world.view();
+    let (size, root) = world.head;
     let accepted = proto::Accepted {
         directory: Some(name_of(world.directory)),
         header_digest: Bytes::copy_from_slice(header_digest.as_bytes()),
@@ -190,7 +190,7 @@ fn timely(created: u64, expires: u64, now: u64) -> Result<(), Refusal> {
 
 /// The sender's view is one of this log.
 fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Result<(), Refusal> {
-    let own = world.directory.size();
+    let (own, _) = world.head;
     if size > own {
         return Err(Refusal::ViewAhead { size: own, found: size });
     }
@@ -221,10 +221,7 @@ fn can_be_reached(directory: &Directory, contact: &ContactId) -> Result<(), Refu
 }
 
 /// Exactly one letter for every seat with a seal key of every reader, to that key.
-fn exactly_the_letters(
-    directory: &Directory,
-    envelope: &VerifiedEnvelope,
-) -> Result<(), Refusal> {
+fn exactly_the_letters(directory: &Directory, envelope: &VerifiedEnvelope) -> Result<(), Refusal> {
     let readers = envelope.header.addressing.readers();
     let seats = readers.iter().flat_map(|contact| directory.sealing_seats(contact));
     let mut needed: Vec<(SeatId, _)> = seats.map(|(seat, key, _)| (seat, key)).collect();
