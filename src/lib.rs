@@ -8,6 +8,7 @@ pub mod ambient;
 pub mod client;
 pub mod crypto;
 pub mod domain;
+pub mod grpc;
 pub mod server;
 pub mod service;
 pub mod signed;

@@ -156,3 +156,5 @@ pub const PROXY_TIMEOUT: Duration = Duration::from_secs(40);
 pub const PROXY_ANSWER_BYTES: usize = 16 * 1024;
 /// Commands that may wait for the sequencer: 16 rounds of 256, at 4,000 a second about a second.
 pub const QUEUE: usize = 4_096;
+/// Facets of one GetFacets: of 16 contacts, or 16 MiB if each were as large as it may be.
+pub const FACETS: usize = 64;
