@@ -1,5 +1,8 @@
 //! Liaison: a directory of national points of contact, and a relay for sealed notifications.
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking"))]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")
+)]
 
 pub mod client;
 pub mod crypto;

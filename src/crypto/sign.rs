@@ -112,8 +112,10 @@ pub fn telephone(digest: &Digest) -> String {
             carry /= 10;
         }
     }
-    let groups: Vec<String> =
-        digits.chunks(5).map(|group| group.iter().map(|d| char::from(b'0' + d)).collect()).collect();
+    let groups: Vec<String> = digits
+        .chunks(5)
+        .map(|group| group.iter().map(|d| char::from(b'0' + d)).collect())
+        .collect();
     groups.join(" ")
 }
 
@@ -217,7 +219,8 @@ enum Pair {
 }
 
 /// RFC 8410: what stands before the 32 bytes of the seed in the PKCS#8 form that `openssl` writes.
-const ED25519_PKCS8_PREFIX: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+const ED25519_PKCS8_PREFIX: &[u8] =
+    b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 
 impl SigningKey {
     /// The Ed25519 key of a 32-byte seed (RFC 8032 calls it the private key).
