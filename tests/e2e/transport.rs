@@ -1,6 +1,6 @@
 //! The transport between client and service: what it lets through, what it refuses, when it ends.
 
-use std::io;
+use std::io::{self, BufRead as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use liaison::client::connect::{
     Address, ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
@@ -22,7 +22,8 @@ use liaison::tls::client::{ClientTls, ServerFault};
 use liaison::tls::{self, Identity, Link};
 use ring::rand::SystemRandom;
 use rustls::ServerConfig;
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
 };
@@ -247,6 +248,32 @@ async fn every_fault_of_a_server_has_its_type() {
         let connection = direct(&address, any).await.unwrap();
         assert_eq!(check(&connection).await.unwrap(), 1, "and GetCharters can be asked");
     }
+}
+
+/// A certificate shown with somebody else's key.
+fn stolen(of: &Identity, directory_key: u8) -> Identity {
+    let der = PrivatePkcs8KeyDer::from(key(directory_key).pkcs8().to_vec());
+    let signing = tls::provider().key_provider.load_private_key(der.into()).unwrap();
+    Identity::from_certified(Arc::new(CertifiedKey::new(of.chain().to_vec(), signing)))
+}
+
+#[tokio::test]
+async fn whoever_does_not_hold_the_certificates_key_is_refused_at_either_end() {
+    let (_impostor, address) = TestServer::on_tcp(stolen(&good_node(), 66)).await;
+    for tls in [believing(None), ClientTls::untrusted_for_charters(Arc::new(At(NOW))).unwrap()] {
+        assert!(direct(&address, tls).await.is_err());
+    }
+    let refused = direct(&address, believing(None)).await;
+    let fault =
+        matches!(refused, Err(ConnectError::Server { source: ServerFault::BadSignature, .. }));
+    assert!(fault, "{refused:?}");
+
+    let (server, address) = TestServer::on_tcp(good_node()).await;
+    // TLS 1.3: the server's verdict on the client comes after the client's end of the handshake.
+    if let Ok(connection) = direct(&address, believing(Some(stolen(&seat(VALID), 66)))).await {
+        assert!(check(&connection).await.is_err());
+    }
+    assert!(server.seen.lock().unwrap().is_empty(), "no request was served");
 }
 
 #[tokio::test]
@@ -624,4 +651,69 @@ async fn a_new_configuration_is_used_by_the_next_connection() {
     tls.store(Arc::new(config(node(2, DIRECTORY, VALID))));
     let refused = connector.connect(name, memory.open().await).await.unwrap_err();
     assert!(matches!(ServerFault::find(&refused), Some(ServerFault::UnknownIssuer { .. })));
+}
+
+/// The other end, by OpenSSL 3.5 or later through Python: `client PORT` or `server CERT KEY`.
+const PEER: &str = r#"
+import sys, socket
+from OpenSSL import SSL, crypto
+context = SSL.Context(SSL.TLS_METHOD)
+context.set_min_proto_version(SSL.TLS1_3_VERSION)
+if sys.argv[1] == "client":
+    context.set_alpn_protos([b"h2"])
+    connection = SSL.Connection(context, socket.create_connection(("127.0.0.1", int(sys.argv[2]))))
+    connection.set_connect_state()
+else:
+    context.use_certificate_file(sys.argv[2], crypto.FILETYPE_ASN1)
+    context.use_privatekey_file(sys.argv[3], crypto.FILETYPE_ASN1)
+    context.set_alpn_select_callback(lambda _, offered: offered[0])
+    listener = socket.create_server(("127.0.0.1", 0))
+    print(listener.getsockname()[1], flush=True)
+    connection = SSL.Connection(context, listener.accept()[0])
+    connection.set_accept_state()
+connection.do_handshake()
+print(connection.get_group_name(), flush=True)
+sys.stdin.read()
+"#;
+
+fn peer(arguments: &[&str]) -> std::process::Child {
+    let python = std::env::var("LIAISON_PEER_PYTHON").unwrap_or_else(|_| "python3".into());
+    Command::new(python)
+        .args(["-c", PEER])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs LIAISON_PEER_PYTHON, a Python with pyOpenSSL over OpenSSL 3.5 or later"]
+async fn openssl_agrees_on_the_hybrid_group_in_both_directions() {
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = tcp.local_addr().unwrap().port();
+    let tls = Arc::new(ArcSwap::from_pointee(tls::server::config(good_node()).unwrap()));
+    let (_cut, being_cut) = watch::channel(false);
+    let mut incoming = listen::handshakes(listen::tcp(tcp), tls, Limits::default(), being_cut);
+    let client = peer(&["client", &port.to_string()]);
+    let connection = incoming.next().await.unwrap().unwrap();
+    assert_eq!(connection.peer().group, "X25519MLKEM768");
+    let said = tokio::task::spawn_blocking(|| client.wait_with_output().unwrap()).await.unwrap();
+    assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), "X25519MLKEM768");
+
+    let dir = tempfile::tempdir().unwrap();
+    let (certificate, secret) = (dir.path().join("node.der"), dir.path().join("node.key"));
+    std::fs::write(&certificate, &good_node().chain()[0]).unwrap();
+    std::fs::write(&secret, &**key(9).pkcs8()).unwrap();
+    let mut server = peer(&["server", certificate.to_str().unwrap(), secret.to_str().unwrap()]);
+    let mut said = io::BufReader::new(server.stdout.take().unwrap()).lines();
+    let port = said.next().unwrap().unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port.parse().unwrap())).await.unwrap();
+    let connector = TlsConnector::from(believing(None).config());
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = connector.connect(name, stream).await.unwrap();
+    assert_eq!(tls::group(stream.get_ref().1), "X25519MLKEM768");
+    assert_eq!(said.next().unwrap().unwrap(), "X25519MLKEM768");
+    drop(server.stdin.take());
+    server.wait().unwrap();
 }
