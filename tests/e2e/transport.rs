@@ -346,7 +346,34 @@ async fn openssl_speaks_plain_x25519_in_tls_1_3_and_nothing_in_1_2() {
     }
 }
 
-/// Answers CONNECT with `answer`, and if that is 200, joins the client to `target`.
+#[tokio::test]
+async fn a_stock_client_believes_the_ca_file_and_finds_no_session_to_resume() {
+    let (_server, address) = TestServer::on_tcp(good_node()).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca(1).into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_details(provider, Arc::new(At(NOW)))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![tls::ALPN.to_vec()];
+    let connector = TlsConnector::from(Arc::new(config));
+    for _ in 0..2 {
+        let tcp = TcpStream::connect((address.host(), address.port())).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = connector.connect(name, tcp).await.unwrap();
+        // The server's first frame stands behind any ticket it sends.
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        stream.read_exact(&mut [0; 9]).await.unwrap();
+        let connection = stream.get_ref().1;
+        assert_eq!(tls::group(connection), "X25519");
+        assert_eq!(connection.handshake_kind(), Some(rustls::HandshakeKind::Full));
+        assert_eq!(connection.tls13_tickets_received(), 0);
+    }
+}
+
+/// Answers CONNECT with `answer`, and if that is [`ESTABLISHED`], joins the client to `target`.
 async fn proxy(answer: &'static str, target: Address) -> (Proxies, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://me:secret@{}", listener.local_addr().unwrap());
@@ -357,7 +384,7 @@ async fn proxy(answer: &'static str, target: Address) -> (Proxies, JoinHandle<St
             head.push(client.read_u8().await.unwrap());
         }
         client.write_all(answer.as_bytes()).await.unwrap();
-        if answer.contains(" 200 ") {
+        if answer == ESTABLISHED {
             let mut server = TcpStream::connect((target.host(), target.port())).await.unwrap();
             tokio::spawn(
                 async move { tokio::io::copy_bidirectional(&mut client, &mut server).await },
@@ -397,7 +424,10 @@ async fn a_proxy_that_refuses_or_babbles_is_named() {
     let endless: &'static str = Box::leak(format!("HTTP/1.1 200 {}", "a".repeat(20_000)).into());
     let (proxies, _asked) = proxy(endless, somewhere()).await;
     let garbled = by(Tcp, &somewhere(), believing(None), proxies).await;
-    assert!(matches!(garbled, Err(ConnectError::ProxyGarbled { .. })), "{garbled:?}");
+    let Err(ConnectError::ProxyGarbled { source: Some(source), .. }) = garbled else {
+        panic!("{garbled:?}");
+    };
+    assert_eq!(source.kind(), io::ErrorKind::InvalidData, "given up, not read to its end");
 }
 
 #[tokio::test]
