@@ -54,9 +54,8 @@ pub enum ServerFault {
     /// The certificate is not for servers.
     #[error("the server's certificate is not for servers (no serverAuth)")]
     NotAServer,
-    /// The server did not prove that it holds the certificate's key, or the issuer's signature is
-    /// wrong.
-    #[error("a signature of the server or of its issuer does not verify")]
+    /// The server did not prove that it holds the certificate's key.
+    #[error("the server's signature of the handshake does not verify")]
     BadSignature,
     /// Any other fault of the certificate.
     #[error("the server's certificate cannot be used: {0}")]
@@ -233,7 +232,7 @@ impl ServerCertVerifier for OfDirectory {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, certificate, signed, &self.algorithms)
-            .map_err(|error| carry(fault(error, certificate)))
+            .map_err(|_| carry(ServerFault::BadSignature))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -287,22 +286,19 @@ fn carry(fault: ServerFault) -> Error {
     CertificateError::Other(OtherError(Arc::new(fault))).into()
 }
 
+/// Why a chain does not hold. An issuer of the right name with another key is another issuer.
 fn fault(error: Error, leaf: &CertificateDer<'_>) -> ServerFault {
+    use CertificateError as E;
     let Error::InvalidCertificate(error) = error else {
-        return ServerFault::BadSignature;
+        return ServerFault::Unusable(E::ApplicationVerificationFailure);
     };
     match error {
-        CertificateError::UnknownIssuer => {
+        E::UnknownIssuer | E::BadSignature => {
             ServerFault::UnknownIssuer { issuer: issuer_for_display(leaf) }
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => ServerFault::Expired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            ServerFault::NotYetValid
-        }
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            ServerFault::NotAServer
-        }
-        CertificateError::BadSignature => ServerFault::BadSignature,
+        E::Expired | E::ExpiredContext { .. } => ServerFault::Expired,
+        E::NotValidYet | E::NotValidYetContext { .. } => ServerFault::NotYetValid,
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => ServerFault::NotAServer,
         other => ServerFault::Unusable(other),
     }
 }

@@ -77,6 +77,12 @@ impl Identity {
         Self(certified)
     }
 
+    /// The certificates, leaf first.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.0.cert
+    }
+
     fn resolver(self) -> Arc<rustls::sign::SingleCertAndKey> {
         Arc::new(rustls::sign::SingleCertAndKey::from(self.0))
     }

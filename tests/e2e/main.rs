@@ -2,4 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")]
 
 mod age;
+mod certificate;
 mod crash;
+mod transport;
