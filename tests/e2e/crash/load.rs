@@ -150,7 +150,8 @@ async fn write_on(store: Arc<dyn Store>, writer: u64) -> Result<(), StoreError> 
         let puts = puts.into_iter().chain([count]);
         let write = Write::new([(key.clone(), revision)], puts, deletes).unwrap();
         revision = store.commit(write.into()).await?;
-        writeln!(io::stdout(), "ack {writer} {number}.").unwrap();
+        let line = format!("ack {writer} {number}.\n");
+        io::stdout().lock().write_all(line.as_bytes()).unwrap();
     }
     Ok(())
 }
@@ -263,4 +264,4 @@ const LEFT_OUT: &str = "LIAISON_CRASH_LEFT_OUT";
 const DIRECTORY: &str = "crash";
 const WRITERS: u64 = 6;
 const SLOTS: u64 = 10;
-const SIZES: [usize; 6] = [0, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 300 << 10];
+const SIZES: [usize; 7] = [0, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 300 << 10, 1000 << 10];

@@ -116,9 +116,12 @@ fn power_cuts_show(engine: Engine, syncs: Syncs) {
     let (seed, mut random) = Random::seeded();
     for trial in 1..=CONTROLS {
         let mut image = Image::make(Kind::Ext4);
+        // The store itself is made durably: only commits are at stake.
+        let mut durable = Load::start(engine, image.path(), Syncs::Made);
+        durable.wait_for(20);
+        let mut acked = durable.kill();
         let mut load = Load::start(engine, image.path(), syncs);
-        load.wait_for(20);
-        let mut acked = load::Acked::default();
+        load.wait_for(100);
         load.cut(&mut image, &mut random, &mut acked);
         image.remount();
         if let Err(lost) = load::verify(engine, image.path(), &acked) {
@@ -172,7 +175,7 @@ fn try_tool(command: &mut Command) -> Result<(), String> {
 }
 
 fn say(line: &str) {
-    writeln!(io::stderr(), "{line}").unwrap();
+    io::stderr().lock().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 const KILLS: u32 = 10;
