@@ -4,14 +4,15 @@
 //! scope: what is on it. Invariant: after a cut, only what was synced is found at the next mount.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{tool, try_tool};
+use super::{tool, try_tool, without};
 
 /// The file systems tried.
 #[derive(Debug, Clone, Copy)]
@@ -21,15 +22,18 @@ pub(super) enum Kind {
 }
 
 /// A mounted file system; unmounted and removed when dropped.
+///
+/// `xfs_io` waits beside it for the order to cut, so that the cut follows the order at once.
 pub(super) struct Image {
+    switch: Option<Child>,
     mount: TempDir,
     file: TempDir,
 }
 
 impl Image {
     pub(super) fn make(kind: Kind) -> Self {
-        let image =
-            Self { mount: tempfile::tempdir().unwrap(), file: tempfile::tempdir().unwrap() };
+        let (mount, file) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut image = Self { switch: None, mount, file };
         let file = image.file.path().join("image");
         File::create(&file).unwrap().set_len(BYTES).unwrap();
         match kind {
@@ -46,7 +50,9 @@ impl Image {
 
     /// The power fails: nothing more reaches the medium, not even the journal.
     pub(super) fn cut(&mut self) {
-        tool(Command::new("xfs_io").args(["-x", "-c", "shutdown"]).arg(self.path()));
+        let mut switch = self.switch.take().unwrap();
+        switch.stdin.take().unwrap().write_all(b"shutdown\n").unwrap();
+        assert!(switch.wait().unwrap().success());
     }
 
     /// The power is back.
@@ -55,9 +61,12 @@ impl Image {
         self.mount();
     }
 
-    fn mount(&self) {
+    fn mount(&mut self) {
         let file = self.file.path().join("image");
         tool(Command::new("mount").args(["-o", "loop"]).arg(file).arg(self.path()));
+        let mut switch = Command::new("xfs_io");
+        switch.arg("-x").arg(self.path()).stdin(Stdio::piped()).stdout(Stdio::null());
+        self.switch = Some(switch.spawn().unwrap_or_else(|error| without(&error.to_string())));
     }
 
     /// Waits for a dying process to let go.
@@ -77,6 +86,10 @@ impl Image {
 impl Drop for Image {
     fn drop(&mut self) {
         // A test that has failed must still leave no mount behind.
+        if let Some(mut switch) = self.switch.take() {
+            drop(switch.kill());
+            drop(switch.wait());
+        }
         drop(try_tool(Command::new("umount").arg("-l").arg(self.path())));
     }
 }

@@ -9,7 +9,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Lines, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use liaison::store::disk::{Disk, Fdatasync};
@@ -46,11 +47,17 @@ impl Acked {
     }
 }
 
-/// A running process of writers.
+/// A running process of writers, and the thread that reads its acks.
 pub(super) struct Load {
     process: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    acked: Acked,
+    reader: JoinHandle<()>,
+    heard: Arc<Heard>,
+}
+
+#[derive(Default)]
+struct Heard {
+    state: Mutex<(Acked, u64, bool)>,
+    more: Condvar,
 }
 
 impl Load {
@@ -72,37 +79,53 @@ impl Load {
             panic!("{command:?}: {error}\nset {WITHOUT_POWER_CUT}=1 to leave the power cut out")
         });
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        Self { process, lines, acked: Acked::default() }
+        let heard = Arc::new(Heard::default());
+        let reader = thread::spawn({
+            let heard = Arc::clone(&heard);
+            move || heard.listen(lines)
+        });
+        Self { process, reader, heard }
     }
 
     /// Returns after so many acks.
     pub(super) fn wait_for(&mut self, acks: u64) {
-        for _ in 0..acks {
-            assert!(self.next_ack(), "the process ended before it was cut off");
-        }
+        let state = self.heard.state.lock().unwrap();
+        let wait = self.heard.more.wait_while(state, |state| state.1 < acks && !state.2);
+        assert!(wait.unwrap().1 >= acks, "the process ended before it was cut off");
+    }
+
+    /// What was acknowledged until now.
+    pub(super) fn acked_so_far(&self) -> Acked {
+        self.heard.state.lock().unwrap().0.clone()
     }
 
     /// Ends the process, and says what it acknowledged up to its last moment.
     pub(super) fn kill(mut self) -> Acked {
         self.process.kill().unwrap();
-        while self.next_ack() {}
         self.process.wait().unwrap();
-        self.acked
+        self.reader.join().unwrap();
+        self.heard.state.lock().unwrap().0.clone()
     }
+}
 
-    fn next_ack(&mut self) -> bool {
-        for line in self.lines.by_ref() {
+impl Heard {
+    fn listen(&self, lines: Lines<BufReader<ChildStdout>>) {
+        for line in lines {
+            // The first line begins with the name of the test; the last one may be cut short, and
+            // then nobody was told.
             let line = line.unwrap();
             let Some((_, ack)) = line.split_once("ack ") else { continue };
-            // The last line may be cut short; then nobody was told.
             let Some((writer, number)) = ack.strip_suffix('.').and_then(|a| a.split_once(' '))
             else {
                 continue;
             };
-            self.acked.0.insert(writer.parse().unwrap(), number.parse().unwrap());
-            return true;
+            let mut state = self.state.lock().unwrap();
+            state.0.0.insert(writer.parse().unwrap(), number.parse().unwrap());
+            state.1 += 1;
+            self.more.notify_all();
         }
-        false
+        self.state.lock().unwrap().2 = true;
+        self.more.notify_all();
     }
 }
 
