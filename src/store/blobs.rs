@@ -96,8 +96,9 @@ impl Blobs for FileBlobs {
     }
 
     async fn remove(&self, digest: Digest) -> Result<(), BlobError> {
-        self.run(move |directory| Ok(found(fs::remove_file(directory.path(digest)))?.unwrap_or(())))
-            .await
+        let removed =
+            self.run(move |directory| Ok(found(fs::remove_file(directory.path(digest)))?));
+        removed.await.map(|_| ())
     }
 }
 

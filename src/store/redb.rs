@@ -4,7 +4,7 @@
 //! tuning. Invariants: every commit is `Durability::Immediate`, so redb publishes it to readers
 //! only after its `fdatasync`; a value is its revision, 8 bytes big-endian, and then its bytes.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
 use std::path::Path;
@@ -96,7 +96,7 @@ struct Shared {
     db: Arc<Database>,
     fault: Arc<Fault>,
     // Held until the database is closed.
-    _lock: std::fs::File,
+    _lock: File,
 }
 
 impl Shared {
@@ -104,12 +104,11 @@ impl Shared {
         let io = |error: io::Error| disk::cannot_open(dir, &error);
         disk::create_dir(disk.as_ref(), dir).map_err(io)?;
         let lock = disk::lock(&dir.join("lock"))?;
-        let backend = Synced::open(&dir.join(FILE), disk)?;
-        let db = Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(backend)
-            .map_err(|error| cannot_open(dir, error))?;
-        create_table(&db).map_err(|error| cannot_open(dir, error))?;
+        if !dir.join(FILE).exists() {
+            make(dir, disk)?;
+        }
+        let db = open_redb(&dir.join(FILE), disk)?;
+        // The process before may have been cut off after it renamed the file.
         disk::sync_path(disk.as_ref(), dir).map_err(io)?;
         Ok(Self { db: Arc::new(db), fault: Arc::default(), _lock: lock })
     }
@@ -145,6 +144,24 @@ impl Drop for Shared {
             std::mem::forget(Arc::clone(&self.db));
         }
     }
+}
+
+/// Makes the file under another name: redb does not open a file that it had half made.
+fn make(dir: &Path, disk: &Arc<dyn Disk>) -> Result<(), StoreError> {
+    let io = |error: io::Error| disk::cannot_open(dir, &error);
+    let unfinished = dir.join("store.redb.new");
+    File::create(&unfinished).map_err(io)?;
+    let db = open_redb(&unfinished, disk)?;
+    create_table(&db).map_err(|error| cannot_open(dir, error))?;
+    drop(db);
+    disk::sync_path(disk.as_ref(), &unfinished).map_err(io)?;
+    std::fs::rename(&unfinished, dir.join(FILE)).map_err(io)
+}
+
+fn open_redb(path: &Path, disk: &Arc<dyn Disk>) -> Result<Database, StoreError> {
+    let backend = Synced::open(path, disk)?;
+    let opened = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend);
+    opened.map_err(|error| cannot_open(path, error))
 }
 
 fn create_table(db: &Database) -> Result<(), redb::Error> {
@@ -208,7 +225,7 @@ fn cannot_open(dir: &Path, error: impl Into<redb::Error>) -> StoreError {
 #[derive(Debug)]
 struct Synced {
     file: FileBackend,
-    own: std::fs::File,
+    own: File,
     disk: Arc<dyn Disk>,
 }
 
@@ -272,5 +289,18 @@ impl StorageBackend for Synced {
 
     fn query_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
         self.file.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::Fdatasync;
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_half_made_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("store.redb.new"), [0; 4096]).unwrap();
+        Redb::open(dir.path(), &(Arc::new(Fdatasync) as Arc<dyn Disk>)).unwrap();
     }
 }

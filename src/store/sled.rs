@@ -390,3 +390,54 @@ const SEGMENT_BYTES: usize = 8 << 20;
 const CACHE_BYTES: u64 = 64 << 20;
 
 const _: () = assert!(SEGMENT_BYTES > 2 * super::limits::BATCH_BYTES);
+
+#[cfg(test)]
+mod tests {
+    use super::super::Write;
+    use super::super::disk::Fdatasync;
+    use super::*;
+
+    fn open(dir: &Path) -> Sled {
+        Sled::open(dir, &(Arc::new(Fdatasync) as Arc<dyn Disk>)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_replaced_or_deleted_leaves_no_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let large = Bytes::from(vec![7; 300 << 10]);
+        for (next, entries) in [(Some(large), 77), (Some(Bytes::new()), 2), (None, 1)] {
+            let put = next.iter().map(|value| (b"k".to_vec(), value.clone()));
+            let delete = if next.is_none() { Some(b"k".to_vec()) } else { None };
+            store.commit(Write::new([], put, delete).unwrap().into()).await.unwrap();
+            assert_eq!(store.shared.db.len(), entries);
+        }
+    }
+
+    #[test]
+    fn an_unfinished_snapshot_does_not_stop_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()));
+        std::fs::write(dir.path().join("snap.FFFFFFFFFFFFFFFF.generating"), b"half").unwrap();
+        drop(open(dir.path()));
+    }
+
+    #[test]
+    fn a_blob_of_sled_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()));
+        std::fs::write(dir.path().join("blobs").join("0"), b"").unwrap();
+        let opened = Sled::open(dir.path(), &(Arc::new(Fdatasync) as Arc<dyn Disk>));
+        assert!(matches!(opened, Err(StoreError::Corrupt(_))));
+    }
+
+    #[test]
+    fn the_lock_is_held_while_the_store_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let lock = File::open(dir.path().join("lock")).unwrap();
+        assert!(lock.try_lock().is_err());
+        drop(store);
+        lock.try_lock().unwrap();
+    }
+}
