@@ -41,7 +41,7 @@ fn stages<S: Says>(superfluous: fn(&mut Draft<S>), content: Stage<S>) -> Vec<Sta
                 dsse.signatures.iter_mut().for_each(|signature| signature.sig = vec![0; 64].into());
             })
         }),
-        ("BELOW_THRESHOLD", |d| drop(d.signers.remove(0))),
+        ("BELOW_THRESHOLD", |d| _ = d.signers.remove(0)),
         ("SUPERFLUOUS_SIGNATURE", superfluous),
         ("WRONG_VERSION", |d| {
             d.says.targets().iter_mut().for_each(|target| target.version += 7);
