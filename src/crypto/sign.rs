@@ -140,13 +140,14 @@ impl VerifyingKey {
     /// Reads a DER SubjectPublicKeyInfo in the one form that RFC 5280 tools write.
     ///
     /// # Errors
-    /// Any other algorithm, a compressed point, trailing bytes.
+    /// Any other algorithm, a compressed point, trailing bytes, a key under which anybody can sign.
     pub fn from_spki(spki: &[u8]) -> Result<Self, InvalidPublicKey> {
         for algorithm in [Algorithm::Ed25519, Algorithm::P256, Algorithm::P384] {
             let prefix = algorithm.spki_prefix();
             let Some(raw) = spki.strip_prefix(prefix) else { continue };
             let uncompressed = algorithm == Algorithm::Ed25519 || raw.first() == Some(&4);
-            if raw.len() == algorithm.raw_len() && uncompressed {
+            let sound = algorithm != Algorithm::Ed25519 || !is_weak_ed25519(raw);
+            if raw.len() == algorithm.raw_len() && uncompressed && sound {
                 return Ok(Self { algorithm, spki: spki.to_vec() });
             }
         }
@@ -194,6 +195,41 @@ impl VerifyingKey {
             .map_err(|_| BadSignature)
     }
 }
+
+/// Under a key of small order a signature holds for one message in eight or better, whoever made
+/// it; and a key with two encodings would have two key ids. `ring` accepts both (RFC 8032 §5.1.7).
+fn is_weak_ed25519(raw: &[u8]) -> bool {
+    let Some((last, rest)) = raw.split_last() else { return true };
+    let y = [rest, &[last & 0x7f]].concat();
+    let reduced = y.iter().rev().lt(ED25519_PRIME.iter().rev());
+    !reduced || SMALL_ORDER_Y.iter().any(|small| y == small)
+}
+
+/// 2^255 - 19, little-endian.
+const ED25519_PRIME: [u8; 32] = {
+    let mut prime = [0xff; 32];
+    prime[0] = 0xed;
+    prime[31] = 0x7f;
+    prime
+};
+
+/// The y coordinates of the eight points of small order, little-endian: of order 4, 1, 2, 8 and 8.
+/// Each x that belongs to them, whatever its sign, is of small order too.
+const SMALL_ORDER_Y: [[u8; 32]; 5] = [
+    [0; 32],
+    {
+        let mut one = [0; 32];
+        one[0] = 1;
+        one
+    },
+    {
+        let mut minus_one = ED25519_PRIME;
+        minus_one[0] = 0xec;
+        minus_one
+    },
+    *b"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05",
+    *b"\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a",
+];
 
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -323,6 +359,31 @@ mod tests {
         let again = SigningKey::from_pkcs8(key.pkcs8(), &random).expect("written by ourselves");
         assert_eq!(again.public(), key.public());
         assert!(!format!("{key:?}").contains(&hex::encode([7; 32])));
+    }
+
+    #[test]
+    fn a_key_under_which_anybody_can_sign_is_no_public_key() {
+        let spki = |raw: &[u8]| [Algorithm::Ed25519.spki_prefix(), raw].concat();
+        for y in SMALL_ORDER_Y.iter().chain([&ED25519_PRIME]) {
+            for sign in [0, 0x80] {
+                let mut raw = *y;
+                raw[31] |= sign;
+                assert_eq!(VerifyingKey::from_spki(&spki(&raw)), Err(InvalidPublicKey(44)));
+            }
+        }
+        // p + 1 and p + 18, which are other encodings of 1 and 18; 18 itself is only not a point.
+        for first in [0xee, 0xff] {
+            let mut raw = ED25519_PRIME;
+            raw[0] = first;
+            assert_eq!(VerifyingKey::from_spki(&spki(&raw)), Err(InvalidPublicKey(44)));
+        }
+        // Why it matters: R = identity, s = 0 is a signature of the identity over every message.
+        let one = [&SMALL_ORDER_Y[1][..], &[0; 32]].concat();
+        let weak = VerifyingKey::from_ed25519(&SMALL_ORDER_Y[1]);
+        assert_eq!(weak.verify(b"whatever", &one), Ok(()));
+        // RFC 8032 §7.1, test 1.
+        let good = hex::decode("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        assert!(VerifyingKey::from_spki(&spki(&good.unwrap())).is_ok());
     }
 
     #[test]

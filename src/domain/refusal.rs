@@ -299,7 +299,7 @@ impl Refusal {
 
     /// A field that holds what it cannot hold.
     pub(crate) fn field(field: &'static str, why: impl ToString) -> Self {
-        Self::InvalidField { field, why: why.to_string() }
+        Self::InvalidField { field, why: cut(why.to_string()) }
     }
 
     /// An envelope that is none.
@@ -309,10 +309,19 @@ impl Refusal {
                 Self::TooLarge { what, limit: limit as u64, found: found as u64 }
             }
             InvalidDsse::NotCanonical(_) => Self::NotCanonical(what),
-            InvalidDsse::UnknownKind(found) => Self::UnknownKind { expected, found },
+            InvalidDsse::UnknownKind(found) => Self::UnknownKind { expected, found: cut(found) },
         }
     }
 }
+
+/// What is quoted in a refusal is foreign, and a sentence of 65,000 bytes fits no gRPC status.
+fn cut(mut quoted: String) -> String {
+    quoted.truncate(quoted.floor_char_boundary(QUOTED_BYTES));
+    quoted
+}
+
+/// Longer than every sentence of ours.
+const QUOTED_BYTES: usize = 300;
 
 impl From<InvalidId> for Refusal {
     fn from(why: InvalidId) -> Self {

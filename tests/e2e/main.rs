@@ -4,4 +4,6 @@
 mod age;
 mod certificate;
 mod crash;
+mod openssl;
+mod second;
 mod transport;

@@ -84,6 +84,7 @@ pub fn apply(
     verified: &Verified,
     admitted: Admitted,
 ) -> Result<Change, Refusal> {
+    in_order(directory, admitted)?;
     match verified.statement() {
         Statement::Charter(charter) => charter::apply(directory, verified, charter, admitted),
         Statement::Admission(admission) => member::admit(directory, verified, admission, admitted),
@@ -97,6 +98,20 @@ pub fn apply(
             revocation::apply(directory, verified, revocation, admitted)
         }
     }
+}
+
+/// An entry is the next one, and its time not before the last one's: a log that says otherwise is
+/// not believed, whoever signed the statement.
+fn in_order(directory: &Directory, admitted: Admitted) -> Result<(), Refusal> {
+    if admitted.leaf != directory.size() {
+        let why = format!("expected {}, found {}", directory.size(), admitted.leaf);
+        return Err(Refusal::field("leaf index", why));
+    }
+    if admitted.at < directory.admitted_at() {
+        let why = format!("expected at least {}, found {}", directory.admitted_at(), admitted.at);
+        return Err(Refusal::field("admitted_at", why));
+    }
+    Ok(())
 }
 
 /// At least `needed` of the keys that count have signed.

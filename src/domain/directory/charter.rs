@@ -10,11 +10,12 @@ use crate::domain::ids::PersonId;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::proto;
+use crate::tlog::note::KeyName;
 
 use super::apply::{Admitted, Change, Parts, Place, none_superfluous, place, threshold};
 use super::key::{Holder, KnownKey, PublicKey, Purpose};
 use super::text::{sorted_set, text};
-use super::verify::{Statement, Verified};
+use super::verify::{Statement, Verified, own_quorum};
 use super::{Directory, Newest, RULES, relist};
 
 /// A registrar, operator or auditor.
@@ -155,7 +156,7 @@ pub(super) fn found(verified: &Verified, admitted: Admitted) -> Result<Parts, Re
         let (expected, found) = ("a charter", verified.envelope().kind().payload_type());
         return Err(Refusal::UnknownKind { expected, found });
     };
-    let own = own_quorum(statement)?;
+    let own = own_quorum(statement).map(|key| key.id()).collect();
     threshold(verified, &own, statement.threshold.max(1), || "its registrars".to_owned())?;
     none_superfluous(verified, &own)?;
     let Place::Next(newest) = place(None, verified, admitted)? else {
@@ -174,7 +175,8 @@ pub(super) fn apply(
     admitted: Admitted,
 ) -> Result<Change, Refusal> {
     let before = directory.charter();
-    let (old, own) = (before.registrar_keys(), own_quorum(statement)?);
+    let old = before.registrar_keys();
+    let own = own_quorum(statement).map(|key| key.id()).collect();
     threshold(verified, &old, before.threshold, || "the registrars in force".to_owned())?;
     threshold(verified, &own, statement.threshold.max(1), || "the new registrars".to_owned())?;
     none_superfluous(verified, &old.union(&own).copied().collect())?;
@@ -187,12 +189,6 @@ pub(super) fn apply(
     let keys = relist(Some(directory), &listed, charter.keys())?;
     let parts = Parts { charter: Some(Arc::new(charter)), keys, ..Parts::none(admitted) };
     Ok(Change::Logged(Box::new(parts)))
-}
-
-fn own_quorum(statement: &proto::Charter) -> Result<BTreeSet<KeyId>, Refusal> {
-    let keys = statement.registrars.iter();
-    keys.map(|person| Ok(PublicKey::verifying("registrars.sign", person.sign.as_ref())?.id()))
-        .collect()
 }
 
 fn persons(field: &'static str, persons: &[proto::Person]) -> Result<Vec<Person>, Refusal> {
@@ -239,6 +235,7 @@ fn witnesses(witnesses: &[proto::Witness], quorum: u32) -> Result<Vec<Witness>, 
     }
     let read = witnesses.iter().map(|witness| {
         text(field, &witness.name, limits::TEXT_BYTES)?;
+        KeyName::parse(&witness.name).map_err(|why| Refusal::field(field, why))?;
         let key = PublicKey::ed25519(field, witness.key.as_ref())?;
         Ok(Witness { name: witness.name.clone(), key })
     });

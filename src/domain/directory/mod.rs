@@ -13,6 +13,8 @@ pub mod publish;
 mod record;
 mod revocation;
 mod roster;
+#[cfg(test)]
+mod tests;
 mod text;
 mod verify;
 
@@ -178,7 +180,7 @@ impl Directory {
             let (found, needed) = (known.purpose.name(), Purpose::SeatSign.name());
             return Err(Refusal::WrongPurpose { key: *id, found, needed });
         };
-        Ok((seat, key))
+        if known.in_force() { Ok((seat, key)) } else { Err(Refusal::KeyNotInForce(*id)) }
     }
 
     /// Takes over what an admitted statement changed.

@@ -72,12 +72,13 @@ impl Record {
     /// # Errors
     /// The first field that holds what it cannot hold.
     pub fn read(record: &proto::Record, payload: Bytes) -> Result<Self, Refusal> {
+        let common = Self::read_common(&Common::of(record), payload)?;
         let keeper = record.keeper.as_ref();
         Ok(Self {
             keeper: keeper.map(|key| PublicKey::verifying("keeper", Some(key))).transpose()?,
             custody: Some(known("custody", record.custody)?),
             ladders: ladders(&record.contact, &record.ladders)?,
-            ..Self::read_common(&Common::of(record), payload)?
+            ..common
         })
     }
 

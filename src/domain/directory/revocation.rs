@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
 use crate::domain::ids::SeatId;
@@ -28,8 +30,7 @@ pub(super) fn apply(
     let seat: SeatId = statement.seat.parse().map_err(|why| Refusal::field("seat", why))?;
     let id = seat.contact();
     let contact = directory.contact(&id).ok_or_else(|| Refusal::UnknownContact(id.clone()))?;
-    let ids = key_ids(&statement.key_ids)?;
-    if let Some(leaf) = logged_before(directory, &ids, verified.digest()) {
+    if let Some(leaf) = logged_before(directory, &statement.key_ids, verified.digest()) {
         return Ok(Change::AlreadyLogged(leaf));
     }
     signed_by_one_who_may(directory, contact, verified)?;
@@ -39,6 +40,7 @@ pub(super) fn apply(
     issued_at(verified, admitted, u64::MAX)?;
     known::<Reason>("reason", statement.reason)?;
     sorted_set("key_ids", &statement.key_ids, limits::SEATS, |id| id)?;
+    let ids = statement.key_ids.iter().map(|id| key_id(id)).collect::<Result<Vec<_>, _>>()?;
     let (leaf, statement) = (admitted.leaf, verified.digest());
     let revoked = ids.iter().filter_map(|id| {
         let key = directory.key(id)?;
@@ -54,13 +56,13 @@ pub(super) fn apply(
     Ok(Change::Logged(Box::new(Parts { contact, keys, ..Parts::none(admitted) })))
 }
 
-fn key_ids(ids: &[bytes::Bytes]) -> Result<Vec<KeyId>, Refusal> {
-    ids.iter().map(|id| digest("key_ids", id).map(KeyId::from_digest)).collect()
+fn key_id(id: &[u8]) -> Result<KeyId, Refusal> {
+    digest("key_ids", id).map(KeyId::from_digest)
 }
 
 /// The entry of this very statement, if it was logged.
-fn logged_before(directory: &Directory, ids: &[KeyId], statement: Digest) -> Option<u64> {
-    ids.iter().find_map(|id| match directory.key(id)?.standing {
+fn logged_before(directory: &Directory, ids: &[Bytes], statement: Digest) -> Option<u64> {
+    ids.iter().find_map(|id| match directory.key(&key_id(id).ok()?)?.standing {
         Standing::Revoked { leaf, statement: by } if by == statement => Some(leaf),
         Standing::Revoked { .. } | Standing::InForce | Standing::Dropped => None,
     })

@@ -210,7 +210,7 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<Verified, Refusal> 
     if target.genesis != directory.genesis().as_bytes()[..] {
         return Err(Refusal::OtherGenesis);
     }
-    let listed = listed_by_payload(&statement)?;
+    let listed = listed_by_payload(&statement);
     let signers = verify_signatures(&envelope, &statement, |id| {
         let known = directory.key(id).and_then(|known| match &known.key {
             PublicKey::Verifying(key) => Some((key.clone(), known.purpose)),
@@ -236,7 +236,7 @@ pub fn verify_founding(name: &DirectoryName, bytes: &[u8]) -> Result<Verified, R
     if !target.genesis.is_empty() {
         return Err(Refusal::OtherGenesis);
     }
-    let listed = listed_by_payload(&statement)?;
+    let listed = listed_by_payload(&statement);
     let signers = verify_signatures(&envelope, &statement, |id| {
         Some((listed.get(id)?.clone(), Purpose::PersonSign))
     })?;
@@ -256,6 +256,12 @@ fn target_of(statement: &Statement, name: &DirectoryName) -> Result<Target, Refu
     if targets.is_empty() || sorted.is_err() {
         return Err(Refusal::InvalidTargets("are not a sorted set of 1 to 16"));
     }
+    let well_formed = |target: &Target| {
+        target.name.parse::<DirectoryName>().is_ok() && matches!(target.genesis.len(), 0 | 32)
+    };
+    if !targets.iter().all(well_formed) {
+        return Err(Refusal::InvalidTargets("are not names of directories, each with its genesis"));
+    }
     if statement.of_registrars() && targets.len() != 1 {
         return Err(Refusal::InvalidTargets("of a statement of registrars are exactly one"));
     }
@@ -266,14 +272,17 @@ fn target_of(statement: &Statement, name: &DirectoryName) -> Result<Target, Refu
     })
 }
 
-/// The keys that a charter lists for its own quorum.
-fn listed_by_payload(statement: &Statement) -> Result<BTreeMap<KeyId, VerifyingKey>, Refusal> {
-    let Statement::Charter(charter) = statement else { return Ok(BTreeMap::new()) };
-    let keys = charter.registrars.iter().map(|person| {
-        let key = PublicKey::verifying("registrars.sign", person.sign.as_ref())?;
-        Ok((key.id(), key))
-    });
-    keys.collect()
+/// The keys that a charter lists for its own quorum. One that cannot be read is found by nobody; it
+/// is refused where content is, once the signatures are judged.
+fn listed_by_payload(statement: &Statement) -> BTreeMap<KeyId, VerifyingKey> {
+    let Statement::Charter(charter) = statement else { return BTreeMap::new() };
+    own_quorum(charter).map(|key| (key.id(), key)).collect()
+}
+
+/// The registrars' keys that a charter lists: no more than it may, for each costs a verification.
+pub(super) fn own_quorum(charter: &proto::Charter) -> impl Iterator<Item = VerifyingKey> {
+    let registrars = charter.registrars.iter().take(limits::PERSONS);
+    registrars.filter_map(|person| PublicKey::verifying("registrars", person.sign.as_ref()).ok())
 }
 
 /// Sorted, no key twice, each known, of the right purpose, and valid.

@@ -1,0 +1,253 @@
+//! Admissions: members, and the first keys of their authorities.
+
+use super::*;
+
+#[test]
+fn content_refuses() {
+    let world = World::new();
+    world.refuses(
+        &world.admission("fr"),
+        &[
+            ("no member", |d| d.says.member.clear(), "INVALID_FIELD member"),
+            ("upper case", |d| d.says.member = "FR".to_owned(), "INVALID_FIELD member"),
+            ("two parts", |d| d.says.member = "fr/cert".to_owned(), "INVALID_FIELD member"),
+            ("no name", |d| d.says.names.clear(), "INVALID_FIELD names"),
+            ("names unsorted", |d| d.says.names.swap(0, 1), "INVALID_FIELD sorted"),
+            (
+                "name doubled",
+                |d| d.says.names[1].language = "en".to_owned(),
+                "INVALID_FIELD doubles",
+            ),
+            (
+                "33 names",
+                |d| d.says.names = (0..33).map(|n| text(&format!("en-{n:02}"), "x")).collect(),
+                "INVALID_FIELD 32",
+            ),
+            ("no language", |d| d.says.names[0].language.clear(), "INVALID_FIELD BCP 47"),
+            ("one letter", |d| d.says.names[0].language = "e".to_owned(), "INVALID_FIELD BCP 47"),
+            (
+                "underscore",
+                |d| d.says.names[0].language = "en_GB".to_owned(),
+                "INVALID_FIELD BCP 47",
+            ),
+            (
+                "nine letters",
+                |d| d.says.names[0].language = "englishes".to_owned(),
+                "INVALID_FIELD BCP 47",
+            ),
+            (
+                "empty subtag",
+                |d| d.says.names[0].language = "en--GB".to_owned(),
+                "INVALID_FIELD BCP 47",
+            ),
+            ("digits", |d| d.says.names[0].language = "12".to_owned(), "INVALID_FIELD BCP 47"),
+            (
+                "36 bytes",
+                |d| d.says.names[0].language = "en-abcdefgh-abcdefgh-abcdefgh-abcdefgh".to_owned(),
+                "INVALID_FIELD BCP 47",
+            ),
+            ("empty name", |d| d.says.names[0].text.clear(), "INVALID_FIELD 1 to 200"),
+            ("201 bytes", |d| d.says.names[0].text = "x".repeat(201), "INVALID_FIELD found 201"),
+            (
+                "decomposed",
+                |d| d.says.names[1].text = "Un E\u{301}tat".to_owned(),
+                "INVALID_FIELD NFC",
+            ),
+            (
+                "escape sequence",
+                |d| d.says.names[0].text = "\u{1b}[31m".to_owned(),
+                "INVALID_FIELD control",
+            ),
+            (
+                "note unreferenced",
+                |d| d.says.note.as_mut().unwrap().reference.clear(),
+                "INVALID_FIELD note.reference",
+            ),
+            ("note undated", |d| d.says.note.as_mut().unwrap().date = 0, "INVALID_FIELD note.date"),
+            (
+                "note of 31 bytes",
+                |d| d.says.note.as_mut().unwrap().sha256.truncate(31),
+                "INVALID_FIELD note.sha256",
+            ),
+            ("empty note", |d| d.says.note = Some(proto::Note::default()), "INVALID_FIELD note"),
+            ("no kind", |d| d.says.kind = 0, "INVALID_FIELD kind"),
+            ("unknown kind", |d| d.says.kind = 7, "INVALID_FIELD kind"),
+            ("negative kind", |d| d.says.kind = -1, "INVALID_FIELD kind"),
+            ("X-Wing", |d| d.says.authority[0] = sealing("x"), "INVALID_FIELD authority"),
+            (
+                "says P-384",
+                |d| d.says.authority[0].algorithm = 3,
+                "INVALID_FIELD another algorithm",
+            ),
+            ("weak key", |d| d.says.authority[0] = low_order(), "INVALID_FIELD authority"),
+            ("cut key", |d| d.says.authority[0].key.truncate(43), "INVALID_FIELD authority"),
+            ("keys unsorted", |d| d.says.authority.swap(0, 1), "INVALID_FIELD sorted"),
+            (
+                "key doubled",
+                |d| d.says.authority[1] = d.says.authority[0].clone(),
+                "INVALID_FIELD doubles",
+            ),
+            ("threshold 0", |d| d.says.threshold = 0, "INVALID_FIELD threshold"),
+            ("4 of 3", |d| d.says.threshold = 4, "INVALID_FIELD threshold"),
+            ("largest threshold", |d| d.says.threshold = u32::MAX, "INVALID_FIELD threshold"),
+            ("threshold of nobody", |d| d.says.authority.clear(), "INVALID_FIELD threshold"),
+            ("lower threshold", |d| d.says.threshold = 1, "AUTHORITY_STANDS"),
+            (
+                "one key less",
+                |d| {
+                    d.says.authority.pop();
+                },
+                "AUTHORITY_STANDS",
+            ),
+            (
+                "other keys",
+                |d| d.says.authority = keys_by_id(&["fr-1", "fr-2", "fr-4"]),
+                "AUTHORITY_STANDS",
+            ),
+            (
+                "one key more",
+                |d| d.says.authority = keys_by_id(&["fr-1", "fr-2", "fr-3", "fr-4"]),
+                "AUTHORITY_STANDS",
+            ),
+            (
+                "no keys",
+                |d| {
+                    d.says.authority.clear();
+                    d.says.threshold = 0;
+                },
+                "AUTHORITY_STANDS",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn first_keys_refuse() {
+    let world = World::new();
+    let good = world.admission("zz").with(|admission| {
+        admission.authority = vec![public("zz-1")];
+        admission.threshold = 1;
+    });
+    world.refuses(
+        &good,
+        &[
+            ("65 keys", |d| d.says.authority = keys_by_id(&["x"; 65]), "INVALID_FIELD 64"),
+            (
+                "another State's",
+                |d| d.says.authority = vec![public("at-1")],
+                "KEY_REUSED the authority of at",
+            ),
+            (
+                "a registrar's",
+                |d| d.says.authority = vec![public("carol")],
+                "KEY_REUSED the registrar carol",
+            ),
+            (
+                "a connecting key",
+                |d| d.says.authority = vec![public("erin tls")],
+                "KEY_REUSED the auditor erin",
+            ),
+            (
+                "a seat's",
+                |d| d.says.authority = vec![public("at/cert/duty-1 sign")],
+                "KEY_REUSED the seat",
+            ),
+            (
+                "a keeper's",
+                |d| d.says.authority = vec![public("at/cert keeper")],
+                "KEY_REUSED the keeper",
+            ),
+            ("the relay's", |d| d.says.authority = vec![public("relay")], "KEY_REUSED the service"),
+            (
+                "a witness's",
+                |d| d.says.authority = vec![public("w2.example")],
+                "KEY_REUSED the witness",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_listed_member_gets_keys_once() {
+    let mut world = World::new();
+    let keys = |names: &[&'static str], threshold| {
+        let keys = keys_by_id(names);
+        move |admission: &mut proto::Admission| {
+            (admission.authority, admission.threshold) = (keys, threshold);
+        }
+    };
+    world.take(&world.admission("zz"));
+    let parts = world.take(&world.admission("zz").with(keys(&["zz-1"], 1)));
+    assert_eq!(parts.keys.len(), 1);
+    let again = world.admission("zz").with(keys(&["zz-2"], 1));
+    assert!(world.refusal(&again).starts_with("AUTHORITY_STANDS"));
+    let renamed = world.admission("zz").with(keys(&["zz-1"], 1));
+    let renamed = renamed.with(|admission| admission.names.truncate(1));
+    assert_eq!(world.take(&renamed).keys, [], "a key listed again is no news");
+    assert_eq!(world.directory.member(&member("zz")).unwrap().newest.version, 4);
+    assert_eq!(world.directory.member(&member("zz")).unwrap().names.len(), 1);
+}
+
+/// 1 of 2, 2 of 3, 3 of 3: the keys that decide are counted, each once.
+#[test]
+fn k_of_n_keys_decide() {
+    for threshold in 1..=3 {
+        let mut world = World::founded();
+        world.take(&world.admission("fr").with(|admission| admission.threshold = threshold));
+        let record = world.record("fr/cert");
+        let names = ["fr-1", "fr-2", "fr-3"];
+        for signers in 0..8u32 {
+            let signers: Vec<&'static str> =
+                (0..3).filter(|bit| signers & (1 << bit) != 0).map(|bit| names[bit]).collect();
+            let decided = world.decide(&record.clone().signed_by(&signers));
+            let (needed, found) = (threshold, signers.len() as u32);
+            match decided {
+                Ok(Change::Logged(_)) => assert!(found >= needed),
+                Err(Refusal::BelowThreshold { needed: n, found: f, .. }) => {
+                    assert!(found < needed && (n, f) == (needed, found));
+                }
+                other => panic!("{signers:?}: {other:?}"),
+            }
+        }
+        let twice = record.clone().signed_by(&["fr-1", "fr-1", "fr-1"]);
+        assert_eq!(world.decide(&twice).is_ok(), threshold == 1, "signing again counts once");
+    }
+}
+
+/// Keys on tokens that do no Ed25519.
+#[test]
+fn ecdsa_authorities_sign() {
+    use ring::signature::{self, EcdsaKeyPair};
+    let random = SystemRandom::new();
+    let made = |algorithm| {
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        SigningKey::from_pkcs8(pkcs8.as_ref(), &random).unwrap()
+    };
+    let keys = [
+        made(&signature::ECDSA_P256_SHA256_ASN1_SIGNING),
+        made(&signature::ECDSA_P384_SHA384_ASN1_SIGNING),
+    ];
+    let mut world = World::founded();
+    let mut admission = world.admission("de");
+    admission.says.authority = keys.iter().map(|key| listed(key.public())).collect();
+    admission.says.authority.sort_by_key(|key| KeyId::of(&key.key));
+    admission.says.threshold = 2;
+    world.take(&admission);
+    let record: Statement = world.record("de/cert").says.into();
+    let sign = |keys: &[&SigningKey]| {
+        Envelope::sign(record.kind(), record.encode(), keys, &random).unwrap()
+    };
+    let one = world.decide_bytes(sign(&[&keys[0]]).bytes(), NOW).unwrap_err();
+    assert_eq!(one.code(), "BELOW_THRESHOLD");
+    let both = sign(&[&keys[0], &keys[1]]);
+    let swapped: Vec<_> = both.signatures().iter().rev().cloned().collect();
+    let mut signatures = both.signatures().to_vec();
+    signatures.iter_mut().zip(swapped).for_each(|(to, from)| to.sig = from.sig);
+    let swapped = Envelope::assemble(both.kind(), both.payload().clone(), signatures);
+    let swapped = world.decide_bytes(swapped.bytes(), NOW).unwrap_err();
+    assert_eq!(swapped.code(), "BAD_SIGNATURE");
+    world.take_bytes(both.bytes().to_vec(), NOW);
+    // ECDSA takes other randomness each time: the same payload, and so the same statement.
+    let again = world.decide_bytes(sign(&[&keys[0], &keys[1]]).bytes(), NOW);
+    assert_eq!(again, Ok(Change::AlreadyLogged(2)));
+}

@@ -1,0 +1,349 @@
+//! The charter: founding, and the next one by the old quorum and its own.
+
+use super::*;
+
+#[test]
+fn founding_refuses() {
+    let good = Draft::new(founding(), &["alice", "bob"], NOW);
+    assert!(World::found(&good).is_ok());
+    let rows: &[Row<proto::Charter>] = &[
+        ("oversized", |d| d.garble.push(|b| b.resize(65_001, 0)), "TOO_LARGE"),
+        ("unknown field", |d| d.garble.push(|b| b.extend(b"\x20\x01")), "NOT_CANONICAL"),
+        (
+            "a header",
+            |d| d.tamper.push(|e| e.payload_type = e.payload_type.replace("charter", "header")),
+            "UNKNOWN_KIND",
+        ),
+        ("two targets", |d| d.says.targets.extend_from_within(..), "INVALID_TARGETS"),
+        (
+            "other directory",
+            |d| d.says.targets[0].name = "eu.example".to_owned(),
+            "OTHER_DIRECTORY",
+        ),
+        ("a genesis", |d| d.says.targets[0].genesis = vec![7; 32].into(), "OTHER_GENESIS"),
+        ("unlisted key", |d| d.signers.push("nobody"), "UNKNOWN_KEY"),
+        ("an operator", |d| d.signers.push("dave"), "UNKNOWN_KEY"),
+        ("bad signature", |d| d.tamper.push(|e| e.signatures[0].sig.clear()), "BAD_SIGNATURE"),
+        (
+            "one of two",
+            |d| {
+                d.signers.pop();
+            },
+            "BELOW_THRESHOLD 2 signatures of its registrars are needed, 1",
+        ),
+        (
+            "no registrars",
+            |d| {
+                d.says.registrars.clear();
+                d.signers.clear();
+            },
+            "BELOW_THRESHOLD",
+        ),
+        ("version 2", |d| d.says.targets[0].version = 2, "WRONG_VERSION"),
+        ("version 0", |d| d.says.targets[0].version = 0, "WRONG_VERSION"),
+        ("future", |d| d.says.issued_at = NOW + 301, "ISSUED_IN_FUTURE"),
+        ("too early", |d| d.at = NOW + 30 * DAY + 1, "ISSUED_TOO_EARLY"),
+        ("no threshold", |d| d.says.threshold = 0, "INVALID_FIELD threshold"),
+        ("one key, two uses", |d| d.says.log[0] = public("relay"), "KEY_REUSED"),
+    ];
+    for (name, change, expected) in rows {
+        let mut draft = good.clone();
+        change(&mut draft);
+        let refusal = World::found(&draft).unwrap_err();
+        let found = format!("{} {refusal}", refusal.code());
+        let (code, words) = expected.split_once(' ').unwrap_or((expected, ""));
+        assert!(refusal.code() == code && found.contains(words), "{name}: {found}");
+    }
+}
+
+#[test]
+fn only_a_charter_founds() {
+    let world = World::new();
+    let name = NAME.parse().unwrap();
+    let refused = verify_founding(&name, &world.admission("fr").bytes());
+    assert_eq!(refused.unwrap_err().code(), "UNKNOWN_KIND");
+    let admission = verify(&world.directory, &world.admission("fr").bytes()).unwrap();
+    assert_eq!(found(&name, &admission, NOW).unwrap_err().code(), "UNKNOWN_KIND");
+    let second = verify(&world.directory, &world.charter().bytes()).unwrap();
+    assert_eq!(found(&name, &second, NOW).unwrap_err().code(), "WRONG_VERSION");
+    // Entry 0 has no genesis, so it is for another directory afterwards.
+    let again = world.decide_bytes(&world.entries[0].0, NOW);
+    assert_eq!(again, Err(Refusal::OtherGenesis));
+}
+
+#[test]
+fn content_refuses() {
+    let world = World::new();
+    world.refuses(
+        &world.charter(),
+        &[
+            ("rules 0", |d| d.says.rules = 0, "INVALID_FIELD rules"),
+            ("newer rules", |d| d.says.rules = 2, "NEWER_RULES 2"),
+            ("newest rules", |d| d.says.rules = u32::MAX, "NEWER_RULES"),
+            ("registrars unsorted", |d| d.says.registrars.swap(0, 1), "INVALID_FIELD registrars"),
+            (
+                "registrar doubled",
+                |d| d.says.registrars[2] = person("bob"),
+                "INVALID_FIELD registrars",
+            ),
+            (
+                "65 registrars",
+                |d| d.says.registrars.extend((0..62).map(|n| person(&format!("x{n:02}")))),
+                "INVALID_FIELD registrars",
+            ),
+            ("no id", |d| d.says.registrars[0].id.clear(), "INVALID_FIELD registrars"),
+            (
+                "upper case",
+                |d| d.says.registrars[0].id = "Alice".to_owned(),
+                "INVALID_FIELD registrars",
+            ),
+            ("no name", |d| d.says.registrars[0].name.clear(), "INVALID_FIELD registrars"),
+            (
+                "decomposed",
+                |d| d.says.registrars[0].name = "E\u{301}va".to_owned(),
+                "INVALID_FIELD NFC",
+            ),
+            (
+                "line feed",
+                |d| d.says.registrars[0].name = "a\nb".to_owned(),
+                "INVALID_FIELD control",
+            ),
+            ("201 bytes", |d| d.says.registrars[0].name = "x".repeat(201), "INVALID_FIELD 200"),
+            ("no sign key", |d| d.says.registrars[2].sign = None, "INVALID_FIELD expected a key"),
+            (
+                "empty sign key",
+                |d| d.says.registrars[2].sign = Some(proto::PublicKey::default()),
+                "INVALID_FIELD registrars",
+            ),
+            (
+                "weak sign key",
+                |d| d.says.registrars[2].sign = Some(low_order()),
+                "INVALID_FIELD registrars",
+            ),
+            (
+                "X-Wing key",
+                |d| d.says.registrars[2].sign = Some(sealing("x")),
+                "INVALID_FIELD registrars",
+            ),
+            (
+                "says P-256",
+                |d| d.says.registrars[2].sign.as_mut().unwrap().algorithm = 2,
+                "INVALID_FIELD another algorithm",
+            ),
+            (
+                "says nothing",
+                |d| d.says.registrars[2].sign.as_mut().unwrap().algorithm = 0,
+                "INVALID_FIELD another algorithm",
+            ),
+            ("no tls key", |d| d.says.registrars[0].tls = None, "INVALID_FIELD expected a key"),
+            ("threshold 0", |d| d.says.threshold = 0, "INVALID_FIELD threshold"),
+            (
+                "operators unsorted",
+                |d| d.says.operators.push(person("abe")),
+                "INVALID_FIELD operators",
+            ),
+            (
+                "auditors unsorted",
+                |d| d.says.auditors.push(person("abe")),
+                "INVALID_FIELD auditors",
+            ),
+            (
+                "65 auditors",
+                |d| d.says.auditors = (0..65).map(|n| person(&format!("x{n:02}"))).collect(),
+                "INVALID_FIELD auditors",
+            ),
+            ("no log key", |d| d.says.log.clear(), "INVALID_FIELD log"),
+            (
+                "65 log keys",
+                |d| d.says.log = (0..65).map(|n| public(&format!("log {n}"))).collect(),
+                "INVALID_FIELD log",
+            ),
+            ("P-256 log key", |d| d.says.log = vec![p256()], "INVALID_FIELD Ed25519"),
+            ("weak log key", |d| d.says.log = vec![low_order()], "INVALID_FIELD log"),
+            ("no relay key", |d| d.says.relay.clear(), "INVALID_FIELD relay"),
+            ("P-256 relay key", |d| d.says.relay = vec![p256()], "INVALID_FIELD Ed25519"),
+            ("no CA", |d| d.says.service_ca.clear(), "INVALID_FIELD service_ca"),
+            (
+                "empty CA",
+                |d| d.says.service_ca = vec![Vec::new().into()],
+                "INVALID_FIELD service_ca",
+            ),
+            (
+                "CA doubled",
+                |d| d.says.service_ca.extend_from_within(..),
+                "INVALID_FIELD service_ca",
+            ),
+            ("witnesses unsorted", |d| d.says.witnesses.swap(0, 1), "INVALID_FIELD witnesses"),
+            (
+                "witness doubled",
+                |d| d.says.witnesses[1] = witness("w1.example"),
+                "INVALID_FIELD witnesses",
+            ),
+            ("half a quorum", |d| d.says.quorum = 1, "INVALID_FIELD quorum"),
+            ("no quorum", |d| d.says.quorum = 0, "INVALID_FIELD quorum"),
+            ("four of three", |d| d.says.quorum = 4, "INVALID_FIELD quorum"),
+            (
+                "two of four",
+                |d| d.says.witnesses.push(witness("w4.example")),
+                "INVALID_FIELD quorum",
+            ),
+            ("quorum of nobody", |d| d.says.witnesses.clear(), "INVALID_FIELD quorum"),
+            ("witness unnamed", |d| d.says.witnesses[0].name.clear(), "INVALID_FIELD witnesses"),
+            (
+                "no note's name",
+                |d| d.says.witnesses[0].name = "w 1".to_owned(),
+                "INVALID_FIELD witnesses",
+            ),
+            ("P-256 witness", |d| d.says.witnesses[0].key = Some(p256()), "INVALID_FIELD Ed25519"),
+            ("witness keyless", |d| d.says.witnesses[0].key = None, "INVALID_FIELD expected a key"),
+            ("no policy", |d| d.says.policy = None, "INVALID_FIELD policy"),
+            (
+                "policy of zeros",
+                |d| d.says.policy = Some(proto::Policy::default()),
+                "INVALID_FIELD policy",
+            ),
+            (
+                "one zero",
+                |d| d.says.policy.as_mut().unwrap().flash_within = 0,
+                "INVALID_FIELD policy",
+            ),
+            (
+                "signs and connects",
+                |d| d.says.registrars[2].tls = Some(public("carol")),
+                "KEY_REUSED already belongs",
+            ),
+            (
+                "two registrars, one key",
+                |d| d.says.registrars[2].sign = Some(public("bob")),
+                "KEY_REUSED",
+            ),
+            ("operator audits", |d| d.says.auditors[0].sign = Some(public("dave")), "KEY_REUSED"),
+            ("log and relay", |d| d.says.relay = vec![public("log")], "KEY_REUSED"),
+            ("log key doubled", |d| d.says.log.push(public("log")), "KEY_REUSED listed twice"),
+            (
+                "an authority's",
+                |d| d.says.operators[0].sign = Some(public("fr-1")),
+                "KEY_REUSED the authority of fr",
+            ),
+            (
+                "a seat's",
+                |d| d.says.operators[0].tls = Some(public("fr/cert/duty-1 tls")),
+                "KEY_REUSED the seat",
+            ),
+            (
+                "a keeper's",
+                |d| d.says.witnesses[0].key = Some(public("fr/soc keeper")),
+                "KEY_REUSED the keeper",
+            ),
+            (
+                "a registrar operates",
+                |d| d.says.operators[0].sign = Some(public("carol")),
+                "KEY_REUSED",
+            ),
+        ],
+    );
+}
+
+/// A member's key listed as a registrar's signs nothing: its purpose is settled.
+#[test]
+fn a_key_of_another_purpose_is_no_registrars() {
+    let world = World::new();
+    let good = world.charter().with(|charter| charter.registrars[2].sign = Some(public("fr-1")));
+    assert!(world.refusal(&good).starts_with("KEY_REUSED"));
+    assert!(world.refusal(&good.signed_by(&["alice", "bob", "fr-1"])).starts_with("WRONG_PURPOSE"));
+}
+
+#[test]
+fn the_old_quorum_and_the_new_both_sign() {
+    let mut world = World::new();
+    let next = world.charter().with(|charter| {
+        charter.registrars = vec![person("carol"), person("frank"), person("grace")];
+    });
+    let refusal = |signers: &[&'static str]| world.refusal(&next.clone().signed_by(signers));
+    assert!(refusal(&["alice", "bob"]).contains("the new registrars are needed, 0"));
+    assert!(refusal(&["alice", "bob", "frank"]).contains("the new registrars are needed, 1"));
+    assert!(refusal(&["frank", "grace"]).contains("the registrars in force are needed, 0"));
+    assert!(
+        refusal(&["alice", "frank", "grace"]).contains("the registrars in force are needed, 1")
+    );
+    let all = refusal(&["alice", "bob", "frank", "grace", "dave"]);
+    assert!(all.starts_with("SUPERFLUOUS"), "{all}");
+    // Carol is of both, and counts in both.
+    world.take(&next.signed_by(&["alice", "carol", "frank"]));
+    assert_eq!(standing(&world, id("alice")), key::Standing::Dropped);
+    assert_eq!(standing(&world, id("carol")), key::Standing::InForce);
+
+    let old = world.admission("de");
+    assert!(world.refusal(&old).starts_with("BELOW_THRESHOLD"), "old registrars decide nothing");
+    let mixed = old.clone().signed_by(&["carol", "alice"]);
+    assert!(world.refusal(&mixed).starts_with("BELOW_THRESHOLD"));
+    let mixed = old.clone().signed_by(&["carol", "frank", "alice"]);
+    assert!(world.refusal(&mixed).starts_with("SUPERFLUOUS_SIGNATURE"));
+    world.take(&old.signed_by(&["carol", "frank"]));
+}
+
+#[test]
+fn a_key_dropped_from_the_charter_never_returns() {
+    let mut world = World::new();
+    let gone = world.charter().with(|charter| {
+        charter.registrars.pop();
+        charter.log = vec![public("log 2")];
+    });
+    world.take(&gone);
+    let back = world.charter().with(|charter| charter.registrars.push(person("carol")));
+    assert!(world.refusal(&back).contains("never returns"));
+    let back = world.charter().with(|charter| charter.log.push(public("log")));
+    assert!(world.refusal(&back).contains("never returns"));
+    let elsewhere = world.record("fr/soc").with(|record| record.keeper = Some(public("carol")));
+    assert!(world.refusal(&elsewhere).starts_with("KEY_REUSED"));
+}
+
+#[test]
+fn thresholds_of_hostile_size_do_not_overflow() {
+    let world = World::new();
+    for threshold in [3, 4, u32::MAX] {
+        let draft = world.charter().with(|charter| charter.threshold = threshold);
+        assert!(world.refusal(&draft).starts_with("BELOW_THRESHOLD"), "{threshold}");
+    }
+    let quorum = world.charter().with(|charter| charter.quorum = u32::MAX);
+    assert!(world.refusal(&quorum).starts_with("INVALID_FIELD"));
+    let policy = world.charter().with(|charter| {
+        let most = u32::MAX;
+        charter.policy = Some(proto::Policy {
+            stale_after: most,
+            metadata_kept: most,
+            priority_within: most,
+            immediate_within: most,
+            flash_within: most,
+        });
+    });
+    assert!(world.decide(&policy).is_ok());
+}
+
+/// An unreadable key is content; before it come the signatures, which it cannot have made.
+#[test]
+fn an_unreadable_key_is_refused_after_the_signatures() {
+    let world = World::new();
+    let unreadable = world.charter().with(|charter| charter.registrars[2].sign = None);
+    assert!(world.refusal(&unreadable).starts_with("INVALID_FIELD"));
+    assert!(
+        world.refusal(&unreadable.clone().signed_by(&["alice"])).starts_with("BELOW_THRESHOLD")
+    );
+    assert!(world.refusal(&unreadable.signed_by(&["nobody"])).starts_with("UNKNOWN_KEY"));
+}
+
+/// Keys by age, none of them sorted away; and without witnesses there is no quorum.
+#[test]
+fn the_log_may_have_two_keys_and_no_witnesses() {
+    let mut world = World::new();
+    world.take(&world.charter().with(|charter| {
+        charter.log = vec![public("log 3"), public("log"), public("log 2")];
+        charter.witnesses.clear();
+        charter.quorum = 0;
+        charter.operators.clear();
+    }));
+    let ids: Vec<KeyId> = world.directory.charter().log.iter().map(VerifyingKey::id).collect();
+    assert_eq!(ids, [id("log 3"), id("log"), id("log 2")]);
+    assert_eq!(standing(&world, id("w1.example")), key::Standing::Dropped);
+    assert_eq!(standing(&world, id("dave tls")), key::Standing::Dropped);
+}

@@ -1,0 +1,198 @@
+//! The golden bytes in `tests/golden`: every signed kind, and a log of rules version 1, recomputed and
+//! compared. `LIAISON_BLESS=1` writes them anew; see `tests/golden/README.md` for when that is right.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::crypto::hash::Digest;
+use crate::domain::ids::MessageId;
+use crate::signed::canonical;
+use crate::signed::dsse::Kind;
+use crate::signed::proto::entry::Leaf;
+use crate::tlog::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use crate::tlog::merkle;
+use crate::tlog::note::KeyName;
+
+fn matches_golden(file: &str, made: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
+    if std::env::var_os("LIAISON_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, made).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        golden == made,
+        "tests/golden/{file} is another: what was signed would no longer verify"
+    );
+}
+
+/// Name and hexadecimal, one a line.
+fn vectors(title: &str, vectors: &[(&str, &[u8])]) -> String {
+    let lines = vectors.iter().map(|(name, bytes)| format!("{name} {}\n", hex::encode(bytes)));
+    format!("# {title}\n{}", lines.collect::<String>())
+}
+
+/// One statement of each kind, as it would be taken next in [`World::new`].
+#[test]
+fn statements() {
+    let world = World::new();
+    check(Draft::new(founding(), &["alice", "bob"], NOW), "charter");
+    check(world.admission("fr"), "admission");
+    check(world.attested("zz/mfa"), "attested-record");
+    let ladder = proto::Ladder { level: 1, contacts: vec!["fr/cert".to_owned()] };
+    let record = world.record("fr/soc").with(|record| {
+        record.ladders = vec![ladder];
+        record.note = Some(note());
+    });
+    check(record, "record");
+    check(world.roster("fr/soc").with(|roster| roster.seats.truncate(1)), "roster");
+    check(world.withdrawal("fr/soc"), "withdrawal");
+    let revocation = world.revocation("fr/soc/duty-1").with(|slip| slip.suspected_from = NOW - DAY);
+    check(revocation, "revocation");
+}
+
+fn check<S: Says>(draft: Draft<S>, kind: &str) {
+    let bytes = draft.bytes();
+    let envelope = Envelope::parse(&bytes, 65_000).unwrap();
+    assert_eq!(envelope.kind().name(), kind);
+    let statement = Statement::read(envelope.kind(), envelope.payload()).unwrap();
+    assert_eq!(statement.encode(), envelope.payload()[..], "written as it was read");
+    let title = format!("{kind}, signed by {}", draft.signers.join(", "));
+    let made = vectors(&title, &[("payload", envelope.payload()), ("dsse", &bytes)]);
+    matches_golden(&format!("statements/{kind}.txt"), &made);
+}
+
+/// What seats and the relay sign; it never enters the log.
+#[test]
+fn messages() {
+    let world = World::new();
+    let genesis = world.directory.genesis().as_bytes().to_vec().into();
+    let directory = Some(proto::Directory { name: NAME.to_owned(), genesis });
+    let message_id = MessageId::new(NOW * 1000, [7; 10]).as_bytes().to_vec();
+    let view = Some(proto::View { size: 11, root: vec![1; 32].into() });
+    let drill = Some(proto::Drill {
+        kind: proto::DrillKind::Exercise.into(),
+        name: "CYBER SOUTH 27".to_owned(),
+    });
+    let recipient = |contact: &str, step, stands_in_for: &str, after| proto::Recipient {
+        contact: contact.to_owned(),
+        level: proto::Level::Technical.into(),
+        step,
+        stands_in_for: stands_in_for.to_owned(),
+        after,
+    };
+    let addressing = proto::Addressing {
+        directory: directory.clone(),
+        id: message_id.clone().into(),
+        thread: message_id.into(),
+        in_reply_to: Vec::new().into(),
+        sender: "fr/soc/duty-1".to_owned(),
+        sender_key: id("fr/soc/duty-1 sign").as_bytes().to_vec().into(),
+        recipients: vec![recipient("at/cert", 0, "", 0), recipient("at/mfa", 1, "at/cert", 1_800)],
+        class: proto::Class::Notification.into(),
+        urgency: proto::Urgency::Immediate.into(),
+        drill: drill.clone(),
+        created: NOW,
+        expires: NOW + 30 * DAY,
+        acknowledge_within: 3_600,
+        view: view.clone(),
+        flags: vec![proto::Flag::LadderWidened.into()],
+    };
+    let addressing = addressing.encode_to_vec();
+    let content = proto::Content {
+        kind: proto::Kind::Incident.into(),
+        title: "An exercise".to_owned(),
+        time: NOW,
+        ..proto::Content::default()
+    };
+    let message = proto::Message {
+        addressing: addressing.clone().into(),
+        content: content.encode_to_vec().into(),
+    };
+    let header = proto::Header {
+        addressing: addressing.into(),
+        body_digest: vec![2; 32].into(),
+        body_size: 4_096,
+        letters: 2,
+        letters_root: vec![3; 32].into(),
+    };
+    let header_digest = Digest::of(&header.encode_to_vec()).as_bytes().to_vec();
+    let place = proto::Place {
+        contact: "at/cert".to_owned(),
+        epoch: 1,
+        number: 7,
+        chain: vec![4; 32].into(),
+    };
+    let accepted = proto::Accepted {
+        directory: directory.clone(),
+        header_digest: header_digest.clone().into(),
+        at: NOW + 1,
+        view: view.clone(),
+        places: vec![place.clone()],
+    };
+    let head =
+        proto::MailboxHead { directory: directory.clone(), place: Some(place), at: NOW, view };
+    let acknowledgement = proto::Acknowledgement {
+        directory,
+        header_digest: header_digest.into(),
+        seat: "at/cert/duty-1".to_owned(),
+        level: proto::Level::Technical.into(),
+        drill,
+        at: NOW + 60,
+    };
+    check_message(Kind::Header, &header, "fr/soc/duty-1 sign");
+    check_message(Kind::Message, &message, "fr/soc/duty-1 sign");
+    check_message(Kind::Accepted, &accepted, "relay");
+    check_message(Kind::MailboxHead, &head, "relay");
+    check_message(Kind::Acknowledgement, &acknowledgement, "at/cert/duty-1 sign");
+}
+
+fn check_message<M: Message + Default + PartialEq>(kind: Kind, message: &M, signer: &str) {
+    let payload = message.encode_to_vec();
+    assert!(canonical::decode::<M>(&payload).as_ref() == Ok(message), "read as it was written");
+    let envelope = Envelope::sign(kind, payload.clone(), &[&key(signer)], &SystemRandom::new());
+    let title = format!("{}, signed by {signer}", kind.name());
+    let made = vectors(&title, &[("payload", &payload), ("dsse", envelope.unwrap().bytes())]);
+    matches_golden(&format!("messages/{}.txt", kind.name()), &made);
+}
+
+/// Every kind, a new charter with new registrars and log key, a withdrawal and a return.
+fn history() -> World {
+    let mut world = World::new();
+    world.take(&world.revocation("fr/soc/duty-2").signed_by(&["fr/soc/duty-1 sign"]));
+    let next = world.charter().with(|charter| {
+        charter.registrars = vec![person("alice"), person("bob"), person("frank")];
+        charter.log.push(public("log 2"));
+    });
+    world.take(&next.signed_by(&["alice", "bob", "frank"]));
+    world.take(&world.admission("de").signed_by(&["bob", "frank"]));
+    world.take(&world.withdrawal("fr/soc").signed_by(&["fr-2", "fr-3"]));
+    world.take(&world.record("fr/soc").with(|record| record.keeper = Some(public("soc keeper 2"))));
+    world.take(&world.withdrawal("zz/mfa"));
+    world
+}
+
+#[test]
+fn the_log_of_rules_version_1() {
+    let world = history();
+    let mut lines =
+        "# A log of rules version 1: entries (RFC 6962 leaves), then the root.\n".to_owned();
+    let mut leaves = Vec::new();
+    for (statement, admitted_at) in &world.entries {
+        let kind = Envelope::parse(statement, 65_000).unwrap().kind();
+        let leaf = Some(Leaf::Statement(statement.clone().into()));
+        let entry = proto::Entry { leaf, admitted_at: *admitted_at }.encode_to_vec();
+        assert!(entry.len() < 65_536, "the limit of C2SP tiles");
+        leaves.push(merkle::leaf_hash(&entry));
+        lines += &format!("{} {}\n", kind.name(), hex::encode(entry));
+    }
+    let root = merkle::root_of(&leaves);
+    lines += &format!("root {root}\n");
+    matches_golden("log/rules-1.txt", &lines);
+    let origin = KeyName::parse(NAME).unwrap();
+    let checkpoint = Checkpoint { origin: origin.clone(), size: world.directory.size(), root };
+    let note = checkpoint.sign(&key("log 2"), &SystemRandom::new()).unwrap().to_string();
+    let keys = &world.directory.charter().log;
+    VerifiedCheckpoint::verify(note.as_bytes(), &origin, keys).unwrap();
+    matches_golden("log/rules-1.checkpoint", &note);
+}

@@ -1,0 +1,480 @@
+//! Attacks on the fold. For each kind of statement a table: one row for each refusal, in the order
+//! of precedence, made by one change to a statement that is good.
+//!
+//! In scope: a small world with keys from seeds, statements composed and signed, what follows.
+//! Invariant: every refusal is seen to change nothing, and every change to name all that is new.
+
+mod admission;
+mod attested;
+mod charter;
+mod common;
+mod golden;
+mod order;
+mod random;
+mod record;
+mod revocation;
+mod roster;
+mod withdrawal;
+
+use prost::Message;
+use ring::rand::SystemRandom;
+
+use super::key::{KnownKey, listed, listed_sealing};
+use super::*;
+use crate::crypto::sign::SigningKey;
+use crate::domain::ids::{ContactId, MemberId};
+use crate::signed::dsse::Envelope;
+use crate::signed::proto::{self, Dsse, Target};
+
+/// When everything here happens.
+const NOW: u64 = 1_800_000_000;
+const DAY: u64 = 86_400;
+const NAME: &str = "un.example";
+
+/// The private key that everybody here calls `name`.
+fn key(name: &str) -> SigningKey {
+    SigningKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
+}
+
+fn public(name: &str) -> proto::PublicKey {
+    listed(key(name).public())
+}
+
+fn id(name: &str) -> KeyId {
+    key(name).public().id()
+}
+
+/// An X-Wing public key, raw.
+fn sealing_raw(name: &str) -> Vec<u8> {
+    use x_wing::{DecapsulationKey, Decapsulator as _, KeyExport as _};
+    let key = DecapsulationKey::from(*Digest::of(name.as_bytes()).as_bytes());
+    key.encapsulation_key().to_bytes().to_vec()
+}
+
+fn sealing(name: &str) -> proto::PublicKey {
+    listed_sealing(&sealing_raw(name))
+}
+
+/// The base point of P-256, whose private key is 1: it signs nothing here.
+fn p256() -> proto::PublicKey {
+    let spki = "3059301306072a8648ce3d020106082a8648ce3d030107034200\
+                046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
+                4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+    let algorithm = proto::Algorithm::P256.into();
+    proto::PublicKey { algorithm, key: hex::decode(spki).unwrap().into() }
+}
+
+/// The Ed25519 point (0, 1): it is listed by nobody.
+fn low_order() -> proto::PublicKey {
+    let mut one = [0; 32];
+    one[0] = 1;
+    listed(&VerifyingKey::from_ed25519(&one))
+}
+
+fn text(language: &str, text: &str) -> proto::Text {
+    proto::Text { language: language.to_owned(), text: text.to_owned() }
+}
+
+fn person(id: &str) -> proto::Person {
+    proto::Person {
+        id: id.to_owned(),
+        name: format!("The {id}"),
+        sign: Some(public(id)),
+        tls: Some(public(&format!("{id} tls"))),
+    }
+}
+
+fn witness(name: &str) -> proto::Witness {
+    proto::Witness { name: name.to_owned(), key: Some(public(name)) }
+}
+
+fn seat(contact: &str, name: &str) -> proto::Seat {
+    let of = |what| format!("{contact}/{name} {what}");
+    proto::Seat {
+        name: name.to_owned(),
+        sign: Some(public(&of("sign"))),
+        seal: Some(sealing(&of("seal"))),
+        tls: Some(public(&of("tls"))),
+    }
+}
+
+fn facet(name: &str) -> proto::Facet {
+    let salt = *Digest::of(name.as_bytes()).as_bytes();
+    facet::OpenFacet { salt, bytes: b"bytes".to_vec().into() }.named(name)
+}
+
+fn note() -> proto::Note {
+    proto::Note {
+        reference: "NV/2027/1".to_owned(),
+        date: NOW - 9 * DAY,
+        sha256: Digest::of(b"the paper").as_bytes().to_vec().into(),
+    }
+}
+
+fn keys_by_id(names: &[&str]) -> Vec<proto::PublicKey> {
+    let mut keys: Vec<_> = names.iter().map(|name| public(name)).collect();
+    keys.sort_by_key(|key| KeyId::of(&key.key));
+    keys
+}
+
+/// What every payload has, to be changed.
+trait Says: Clone + Into<Statement> {
+    fn targets(&mut self) -> &mut Vec<Target>;
+    fn issued_at(&mut self) -> &mut u64;
+}
+
+macro_rules! says {
+    ($($kind:ident)*) => {$(
+        impl Says for proto::$kind {
+            fn targets(&mut self) -> &mut Vec<Target> {
+                &mut self.targets
+            }
+
+            fn issued_at(&mut self) -> &mut u64 {
+                &mut self.issued_at
+            }
+        }
+
+        impl From<proto::$kind> for Statement {
+            fn from(says: proto::$kind) -> Self {
+                Self::$kind(says)
+            }
+        }
+    )*};
+}
+says!(Charter Admission AttestedRecord Record Roster Withdrawal Revocation);
+
+/// A statement before it is signed, and what an attacker does to it.
+#[derive(Clone)]
+struct Draft<S> {
+    says: S,
+    signers: Vec<&'static str>,
+    /// Done to the envelope once it is signed.
+    tamper: Vec<fn(&mut Dsse)>,
+    /// Done to the bytes of the envelope.
+    garble: Vec<fn(&mut Vec<u8>)>,
+    /// When the log takes it.
+    at: u64,
+}
+
+impl<S: Says> Draft<S> {
+    fn new(says: S, signers: &[&'static str], at: u64) -> Self {
+        Self { says, signers: signers.to_vec(), tamper: vec![], garble: vec![], at }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let statement: Statement = self.says.clone().into();
+        let keys: Vec<SigningKey> = self.signers.iter().map(|name| key(name)).collect();
+        let keys: Vec<&SigningKey> = keys.iter().collect();
+        let kind = statement.kind();
+        let envelope = Envelope::sign(kind, statement.encode(), &keys, &SystemRandom::new());
+        let mut dsse = Dsse::decode(envelope.unwrap().bytes().clone()).unwrap();
+        self.tamper.iter().for_each(|tamper| tamper(&mut dsse));
+        let mut bytes = dsse.encode_to_vec();
+        self.garble.iter().for_each(|garble| garble(&mut bytes));
+        bytes
+    }
+
+    fn signed_by(mut self, signers: &[&'static str]) -> Self {
+        self.signers = signers.to_vec();
+        self
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut S)) -> Self {
+        change(&mut self.says);
+        self
+    }
+}
+
+/// What a row does to the good statement, and the refusal it expects: its code, and if more follows,
+/// words of its sentence.
+type Row<S> = (&'static str, fn(&mut Draft<S>), &'static str);
+
+/// A directory, and the log that it is the fold of.
+#[derive(Clone)]
+struct World {
+    directory: Directory,
+    entries: Vec<(Vec<u8>, u64)>,
+    parts: Vec<Parts>,
+}
+
+impl World {
+    /// Entry 0: three registrars of whom two decide.
+    fn founded() -> Self {
+        let charter = Draft::new(founding(), &["alice", "bob"], NOW);
+        let (directory, parts) = Self::found(&charter).unwrap();
+        Self { directory, entries: vec![(charter.bytes(), NOW)], parts: vec![parts] }
+    }
+
+    fn found(charter: &Draft<proto::Charter>) -> Result<(Directory, Parts), Refusal> {
+        let name = NAME.parse().unwrap();
+        found(&name, &verify_founding(&name, &charter.bytes())?, charter.at)
+    }
+
+    /// `fr` (two of three keys): `fr/cert`, kept by the authority, and `fr/soc`, which has a keeper.
+    /// `at` (one key): `at/cert`, which has a keeper. `zz` is listed: `zz/mfa` is attested.
+    fn new() -> Self {
+        let mut world = Self::founded();
+        for member in ["at", "fr", "zz"] {
+            world.take(&world.admission(member));
+        }
+        world.take(&world.attested("zz/mfa"));
+        for contact in ["at/cert", "fr/cert", "fr/soc"] {
+            world.take(&world.record(contact));
+            world.take(&world.roster(contact));
+        }
+        world
+    }
+
+    fn decide<S: Says>(&self, draft: &Draft<S>) -> Result<Change, Refusal> {
+        self.decide_bytes(&draft.bytes(), draft.at)
+    }
+
+    fn decide_bytes(&self, bytes: &[u8], at: u64) -> Result<Change, Refusal> {
+        let before = self.directory.clone();
+        let verified = verify(&self.directory, bytes);
+        let admitted = Admitted { leaf: self.directory.size(), at };
+        let decided = verified.and_then(|verified| apply(&self.directory, &verified, admitted));
+        assert_eq!(self.directory, before, "a decision changes nothing");
+        decided
+    }
+
+    #[track_caller]
+    fn take<S: Says>(&mut self, draft: &Draft<S>) -> Parts {
+        self.take_bytes(draft.bytes(), draft.at)
+    }
+
+    #[track_caller]
+    fn take_bytes(&mut self, bytes: Vec<u8>, at: u64) -> Parts {
+        match self.decide_bytes(&bytes, at) {
+            Ok(Change::Logged(parts)) => {
+                self.directory.advance(&parts);
+                self.entries.push((bytes, at));
+                self.parts.push((*parts).clone());
+                self.check();
+                *parts
+            }
+            other => panic!("expected it to be logged, found {other:?}"),
+        }
+    }
+
+    /// What must hold of every directory.
+    #[track_caller]
+    fn check(&self) {
+        let charter = self.directory.charter();
+        let people = charter.registrars.iter().chain(&charter.operators).chain(&charter.auditors);
+        let mut listed: Vec<KeyId> = people.flat_map(|p| [p.sign.id(), p.tls.id()]).collect();
+        listed.extend(charter.log.iter().chain(&charter.relay).map(VerifyingKey::id));
+        listed.extend(charter.witnesses.iter().map(|witness| witness.key.id()));
+        listed.extend(self.directory.members().flat_map(Member::authority_keys));
+        let records = self.directory.contacts().filter_map(|contact| contact.record.as_ref());
+        listed.extend(records.filter_map(|record| record.keeper.as_ref()).map(VerifyingKey::id));
+        let rosters = self.directory.contacts().filter_map(|contact| contact.roster.as_ref());
+        listed.extend(rosters.flat_map(Roster::key_ids));
+        let count = listed.len();
+        listed.sort();
+        listed.dedup();
+        assert_eq!(listed.len(), count, "no key is listed twice");
+        for (id, known) in self.directory.keys() {
+            assert_eq!(known.key.id(), *id);
+            let is_listed = listed.binary_search(id).is_ok();
+            match known.standing {
+                key::Standing::InForce => assert!(is_listed, "{known:?} is in force unlisted"),
+                key::Standing::Dropped => assert!(!is_listed, "{known:?} is listed and dropped"),
+                key::Standing::Revoked { .. } => {}
+            }
+        }
+        assert!(listed.iter().all(|id| self.directory.key(id).is_some()), "all are known");
+    }
+
+    /// The code and sentence of the refusal.
+    #[track_caller]
+    fn refusal<S: Says>(&self, draft: &Draft<S>) -> String {
+        match self.decide(draft) {
+            Err(refusal) => format!("{} {refusal}", refusal.code()),
+            Ok(change) => panic!("expected a refusal, found {change:?}"),
+        }
+    }
+
+    /// Takes the good statement, and refuses it in every row. All rows that fail are shown.
+    #[track_caller]
+    fn refuses<S: Says>(&self, good: &Draft<S>, rows: &[Row<S>]) {
+        assert!(matches!(self.decide(good), Ok(Change::Logged(_))), "{:?}", self.decide(good));
+        let wrong: Vec<String> = rows.iter().filter_map(|row| self.wrong(good, row)).collect();
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    }
+
+    fn wrong<S: Says>(&self, good: &Draft<S>, (name, change, expected): &Row<S>) -> Option<String> {
+        let mut draft = good.clone();
+        change(&mut draft);
+        let found = self.decide(&draft);
+        let (code, words) = expected.split_once(' ').unwrap_or((expected, ""));
+        let matches = found
+            .as_ref()
+            .is_err_and(|refusal| refusal.code() == code && refusal.to_string().contains(words));
+        (!matches).then(|| format!("{name}: expected {expected}, found {found:?}"))
+    }
+
+    fn target(&self, newest: Option<&Newest>) -> Vec<Target> {
+        let genesis = self.directory.genesis().as_bytes().to_vec().into();
+        let version = newest.map_or(0, |newest| newest.version) + 1;
+        vec![Target { name: NAME.to_owned(), genesis, version }]
+    }
+
+    fn record_target(&self, contact: &str) -> Vec<Target> {
+        let contact = self.directory.contact(&contact.parse().unwrap());
+        self.target(contact.map(|contact| &contact.record_newest))
+    }
+
+    fn charter(&self) -> Draft<proto::Charter> {
+        let payload = self.directory.charter().payload.clone();
+        let charter = proto::Charter {
+            targets: self.target(Some(&self.directory.charter().newest)),
+            issued_at: NOW,
+            ..proto::Charter::decode(payload).unwrap()
+        };
+        Draft::new(charter, &["alice", "bob"], NOW)
+    }
+
+    fn admission(&self, member: &str) -> Draft<proto::Admission> {
+        let before = self.directory.member(&member.parse().unwrap());
+        let (names, threshold): (&[&str], u32) = match member {
+            "fr" => (&["fr-1", "fr-2", "fr-3"], 2),
+            "at" => (&["at-1"], 1),
+            _ => (&[], 0),
+        };
+        let admission = proto::Admission {
+            targets: self.target(before.map(|member| &member.newest)),
+            issued_at: NOW,
+            member: member.to_owned(),
+            kind: proto::MemberKind::UnMember.into(),
+            names: vec![text("en", "A State"), text("fr", "Un État")],
+            authority: keys_by_id(names),
+            threshold,
+            note: Some(note()),
+        };
+        Draft::new(admission, &["alice", "bob"], NOW)
+    }
+
+    fn attested(&self, contact: &str) -> Draft<proto::AttestedRecord> {
+        let record = proto::AttestedRecord {
+            targets: self.record_target(contact),
+            issued_at: NOW,
+            contact: contact.to_owned(),
+            expires: NOW + 365 * DAY,
+            levels: vec![1, 3],
+            purposes: vec![1, 6],
+            names: vec![text("en", "An office")],
+            facets: vec![facet("email"), facet("telephone")],
+            note: Some(note()),
+        };
+        Draft::new(record, &["alice", "bob"], NOW)
+    }
+
+    fn record(&self, contact: &str) -> Draft<proto::Record> {
+        let keeper = (contact != "fr/cert").then(|| public(&format!("{contact} keeper")));
+        let record = proto::Record {
+            targets: self.record_target(contact),
+            issued_at: NOW,
+            contact: contact.to_owned(),
+            expires: NOW + 365 * DAY,
+            levels: vec![1, 3],
+            purposes: vec![1, 6],
+            names: vec![text("en", "An office")],
+            keeper,
+            custody: proto::Custody::Separate.into(),
+            ladders: Vec::new(),
+            facets: vec![facet("email"), facet("telephone")],
+            note: None,
+        };
+        Draft::new(record, authority_of(contact), NOW)
+    }
+
+    fn roster(&self, contact: &str) -> Draft<proto::Roster> {
+        let known = self.directory.contact(&contact.parse().unwrap());
+        let newest = known.and_then(|contact| contact.roster_newest.as_ref());
+        let safe = proto::Seat { sign: None, tls: None, ..seat(contact, "safe") };
+        let roster = proto::Roster {
+            targets: self.target(newest),
+            issued_at: NOW,
+            contact: contact.to_owned(),
+            seats: vec![seat(contact, "duty-1"), seat(contact, "duty-2"), safe],
+            facets: vec![facet("hours")],
+        };
+        let signers = match contact {
+            "fr/soc" => &["fr/soc keeper"],
+            "at/cert" => &["at/cert keeper"],
+            _ => authority_of(contact),
+        };
+        Draft::new(roster, signers, NOW)
+    }
+
+    fn withdrawal(&self, contact: &str) -> Draft<proto::Withdrawal> {
+        let targets = self.record_target(contact);
+        let withdrawal = proto::Withdrawal { targets, issued_at: NOW, contact: contact.to_owned() };
+        Draft::new(withdrawal, authority_of(contact), NOW)
+    }
+
+    /// Of the three keys of a seat that they have in [`World::new`].
+    fn revocation(&self, seat: &str) -> Draft<proto::Revocation> {
+        let sealing = KeyId::of(&sealing_raw(&format!("{seat} seal")));
+        let mut ids = [id(&format!("{seat} sign")), sealing, id(&format!("{seat} tls"))];
+        ids.sort();
+        let mut targets = self.target(None);
+        targets[0].version = 0;
+        let revocation = proto::Revocation {
+            targets,
+            issued_at: NOW,
+            seat: seat.to_owned(),
+            key_ids: ids.iter().map(|id| id.as_bytes().to_vec().into()).collect(),
+            reason: proto::Reason::Lost.into(),
+            suspected_from: 0,
+        };
+        Draft::new(revocation, authority_of(seat), NOW)
+    }
+}
+
+/// Who signs for the member of a contact or seat.
+fn authority_of(id: &str) -> &'static [&'static str] {
+    match id.split('/').next() {
+        Some("fr") => &["fr-1", "fr-2"],
+        Some("at") => &["at-1"],
+        _ => &["alice", "bob"],
+    }
+}
+
+fn founding() -> proto::Charter {
+    proto::Charter {
+        targets: vec![Target { name: NAME.to_owned(), genesis: Vec::new().into(), version: 1 }],
+        issued_at: NOW,
+        rules: 1,
+        registrars: vec![person("alice"), person("bob"), person("carol")],
+        threshold: 2,
+        operators: vec![person("dave")],
+        auditors: vec![person("erin")],
+        log: vec![public("log")],
+        relay: vec![public("relay")],
+        service_ca: vec![b"a certificate".to_vec().into()],
+        witnesses: vec![witness("w1.example"), witness("w2.example"), witness("w3.example")],
+        quorum: 2,
+        policy: Some(proto::Policy {
+            stale_after: 86_400,
+            metadata_kept: 7 * 86_400,
+            priority_within: 14_400,
+            immediate_within: 3_600,
+            flash_within: 900,
+        }),
+    }
+}
+
+fn member(text: &str) -> MemberId {
+    text.parse().unwrap()
+}
+
+fn contact(text: &str) -> ContactId {
+    text.parse().unwrap()
+}
+
+fn standing(world: &World, key: KeyId) -> key::Standing {
+    world.directory.key(&key).map(|known: &KnownKey| known.standing).unwrap()
+}

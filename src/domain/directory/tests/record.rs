@@ -1,0 +1,219 @@
+//! Records, signed by the authority of the member.
+
+use super::*;
+
+fn ladder(level: i32, contacts: &[&str]) -> proto::Ladder {
+    proto::Ladder { level, contacts: contacts.iter().map(ToString::to_string).collect() }
+}
+
+#[test]
+fn content_refuses() {
+    let world = World::new();
+    let good = world.record("fr/soc").with(|record| {
+        record.ladders = vec![ladder(1, &["fr/cert", "fr/not-yet"]), ladder(3, &["fr/mfa"])];
+        record.note = Some(note());
+    });
+    world.refuses(
+        &good,
+        &[
+            ("no contact", |d| d.says.contact.clear(), "INVALID_FIELD contact"),
+            ("a seat", |d| d.says.contact = "fr/soc/duty-1".to_owned(), "INVALID_FIELD contact"),
+            ("no such member", |d| d.says.contact = "de/soc".to_owned(), "UNKNOWN_MEMBER de"),
+            (
+                "another State's",
+                |d| d.says.contact = "at/cert".to_owned(),
+                "BELOW_THRESHOLD authority of at",
+            ),
+            (
+                "listed State's",
+                |d| d.says.contact = "zz/mfa".to_owned(),
+                "BELOW_THRESHOLD authority of zz",
+            ),
+            (
+                "a registrar",
+                |d| d.signers = vec!["alice", "bob"],
+                "WRONG_PURPOSE a person of the charter",
+            ),
+            ("its keeper", |d| d.signers = vec!["fr/soc keeper"], "WRONG_PURPOSE keeper"),
+            ("its seat", |d| d.signers = vec!["fr/soc/duty-1 sign"], "WRONG_PURPOSE a seat"),
+            ("no end", |d| d.says.expires = 0, "INVALID_FIELD expires"),
+            ("no level", |d| d.says.levels.clear(), "INVALID_FIELD levels"),
+            ("level 0", |d| d.says.levels = vec![0], "INVALID_FIELD levels"),
+            ("level 6", |d| d.says.levels = vec![6], "INVALID_FIELD levels"),
+            ("levels unsorted", |d| d.says.levels = vec![3, 1], "INVALID_FIELD levels"),
+            ("level doubled", |d| d.says.levels = vec![1, 1, 3], "INVALID_FIELD levels"),
+            ("purpose 0", |d| d.says.purposes = vec![0, 1], "INVALID_FIELD purposes"),
+            ("purpose 7", |d| d.says.purposes = vec![1, 7], "INVALID_FIELD purposes"),
+            ("purpose doubled", |d| d.says.purposes = vec![1, 1], "INVALID_FIELD purposes"),
+            ("no name", |d| d.says.names.clear(), "INVALID_FIELD names"),
+            ("decomposed", |d| d.says.names[0].text = "e\u{301}".to_owned(), "INVALID_FIELD NFC"),
+            (
+                "bad language",
+                |d| d.says.names[0].language = "english language".to_owned(),
+                "INVALID_FIELD BCP 47",
+            ),
+            ("custody 0", |d| d.says.custody = 0, "INVALID_FIELD custody"),
+            ("custody 3", |d| d.says.custody = 3, "INVALID_FIELD custody"),
+            ("ladders unsorted", |d| d.says.ladders.swap(0, 1), "INVALID_FIELD ladders"),
+            ("ladder doubled", |d| d.says.ladders[1].level = 1, "INVALID_FIELD ladders"),
+            ("ladder of level 0", |d| d.says.ladders[0].level = 0, "INVALID_FIELD ladders"),
+            ("ladder of level 6", |d| d.says.ladders[1].level = 6, "INVALID_FIELD ladders"),
+            ("ladder of nobody", |d| d.says.ladders[0].contacts.clear(), "INVALID_FIELD 1 to 8"),
+            (
+                "nine steps",
+                |d| d.says.ladders[0].contacts = (0..9).map(|n| format!("fr/c{n}")).collect(),
+                "INVALID_FIELD 1 to 8",
+            ),
+            (
+                "a step twice",
+                |d| d.says.ladders[0].contacts[1] = "fr/cert".to_owned(),
+                "INVALID_FIELD each once",
+            ),
+            (
+                "itself",
+                |d| d.says.ladders[0].contacts[0] = "fr/soc".to_owned(),
+                "INVALID_FIELD other contacts",
+            ),
+            (
+                "another member's",
+                |d| d.says.ladders[0].contacts[0] = "at/cert".to_owned(),
+                "INVALID_FIELD same member",
+            ),
+            (
+                "no contact's id",
+                |d| d.says.ladders[0].contacts[0] = "fr".to_owned(),
+                "INVALID_FIELD contact",
+            ),
+            ("note undated", |d| d.says.note.as_mut().unwrap().date = 0, "INVALID_FIELD note"),
+            ("facets unsorted", |d| d.says.facets.swap(0, 1), "INVALID_FIELD facets"),
+            (
+                "facet doubled",
+                |d| d.says.facets[1] = d.says.facets[0].clone(),
+                "INVALID_FIELD facets",
+            ),
+            (
+                "facet unknown",
+                |d| d.says.facets[1].name = "x".repeat(9),
+                "INVALID_FIELD facets.name",
+            ),
+            (
+                "facet of a roster",
+                |d| d.says.facets[1] = facet("holidays"),
+                "INVALID_FIELD facets.name",
+            ),
+            (
+                "11 facets",
+                |d| d.says.facets = (0..11).map(|n| facet(&format!("f{n:02}"))).collect(),
+                "INVALID_FIELD at most 10",
+            ),
+            ("hash of 31", |d| d.says.facets[0].hash.truncate(31), "INVALID_FIELD facets.hash"),
+            ("no hash", |d| d.says.facets[0].hash.clear(), "INVALID_FIELD facets.hash"),
+            (
+                "visibility 0",
+                |d| d.says.facets[0].visibility = 0,
+                "INVALID_FIELD facets.visibility",
+            ),
+            (
+                "visibility 5",
+                |d| d.says.facets[0].visibility = 5,
+                "INVALID_FIELD facets.visibility",
+            ),
+            (
+                "named members",
+                |d| d.says.facets[0].members = vec!["at".to_owned()],
+                "INVALID_FIELD facets.members",
+            ),
+            ("same level", |d| d.says.facets[0].visibility = 2, "NOT_YET_SUPPORTED visibility"),
+            ("named", |d| d.says.facets[0].visibility = 3, "NOT_YET_SUPPORTED visibility"),
+            ("authority", |d| d.says.facets[0].visibility = 4, "NOT_YET_SUPPORTED visibility"),
+            ("X-Wing keeper", |d| d.says.keeper = Some(sealing("x")), "INVALID_FIELD keeper"),
+            ("weak keeper", |d| d.says.keeper = Some(low_order()), "INVALID_FIELD keeper"),
+            (
+                "empty keeper",
+                |d| d.says.keeper = Some(proto::PublicKey::default()),
+                "INVALID_FIELD keeper",
+            ),
+            (
+                "authority keeps",
+                |d| d.says.keeper = Some(public("fr-1")),
+                "KEY_REUSED the authority of fr",
+            ),
+            (
+                "seat keeps",
+                |d| d.says.keeper = Some(public("fr/soc/duty-1 sign")),
+                "KEY_REUSED the seat",
+            ),
+            (
+                "another's keeper",
+                |d| d.says.keeper = Some(public("at/cert keeper")),
+                "KEY_REUSED the keeper of at/cert",
+            ),
+            ("the log's", |d| d.says.keeper = Some(public("log")), "KEY_REUSED the service"),
+            ("over already", |d| d.says.expires = NOW, "ALREADY_EXPIRED"),
+            ("731 days and 1 s", |d| d.says.expires = NOW + 731 * DAY + 1, "HOLDS_TOO_LONG"),
+            ("for ever", |d| d.says.expires = u64::MAX, "HOLDS_TOO_LONG"),
+        ],
+    );
+    for expires in [NOW + 1, NOW + 731 * DAY] {
+        let good = good.clone().with(|record| record.expires = expires);
+        assert!(world.decide(&good).is_ok(), "{expires}");
+    }
+    let bare = good.clone().with(|record| {
+        record.purposes.clear();
+        record.facets.clear();
+        record.ladders.clear();
+    });
+    assert!(world.decide(&bare).is_ok(), "only levels and names are needed");
+    let token = good.with(|record| record.keeper = Some(p256()));
+    assert!(world.decide(&token).is_ok(), "a keeper's token may do P-256");
+}
+
+/// The validity counts from the signature, not from when the log takes it.
+#[test]
+fn a_record_kept_in_the_drawer_holds_no_longer() {
+    let world = World::new();
+    let late = |expires| {
+        let mut draft = world.record("fr/cert").with(|record| record.expires = expires);
+        draft.at = NOW + 30 * DAY;
+        world.decide(&draft).map_err(|refusal| refusal.code())
+    };
+    assert!(late(NOW + 731 * DAY).is_ok());
+    assert_eq!(late(NOW + 731 * DAY + 1), Err("HOLDS_TOO_LONG"));
+    assert_eq!(late(NOW + 30 * DAY), Err("ALREADY_EXPIRED"));
+}
+
+#[test]
+fn a_keeper_replaced_keeps_nothing() {
+    let mut world = World::new();
+    world.take(&world.record("fr/soc").with(|record| record.keeper = Some(public("new"))));
+    assert_eq!(standing(&world, id("fr/soc keeper")), key::Standing::Dropped);
+    let roster = world.roster("fr/soc");
+    assert!(world.refusal(&roster).starts_with("BELOW_THRESHOLD"));
+    assert!(
+        world.refusal(&roster.clone().signed_by(&["fr/soc keeper", "new"])).starts_with("SUPER")
+    );
+    let revocation = world.revocation("fr/soc/duty-1").signed_by(&["fr/soc keeper"]);
+    assert!(world.refusal(&revocation).starts_with("BELOW_THRESHOLD"));
+    world.take(&roster.signed_by(&["new"]));
+    for contact in ["fr/soc", "fr/cert", "fr/other"] {
+        let back = world.record(contact);
+        let back = back.with(|record| record.keeper = Some(public("fr/soc keeper")));
+        assert!(world.refusal(&back).starts_with("KEY_REUSED"), "{contact}");
+    }
+    world.take(&world.record("fr/soc").with(|record| record.keeper = None));
+    let kept = world.roster("fr/soc");
+    assert!(world.refusal(&kept.clone().signed_by(&["new"])).starts_with("BELOW_THRESHOLD"));
+    world.take(&kept.signed_by(&["fr-2", "fr-3"]));
+}
+
+/// A new version leaves the seats in force: only rosters change seats.
+#[test]
+fn a_record_keeps_the_roster() {
+    let mut world = World::new();
+    let roster = world.directory.contact(&contact("fr/soc")).unwrap().roster.clone();
+    let parts = world.take(&world.record("fr/soc"));
+    assert_eq!(parts.keys, []);
+    let after = world.directory.contact(&contact("fr/soc")).unwrap();
+    assert_eq!((after.roster.as_ref(), after.record_newest.version), (roster.as_ref(), 2));
+    assert_eq!(world.directory.last_change(&contact("fr/soc")), Some(parts.admitted.leaf));
+}
