@@ -6,6 +6,7 @@
 
 pub mod ambient;
 pub mod client;
+pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod grpc;
@@ -13,6 +14,7 @@ pub mod server;
 pub mod service;
 pub mod signed;
 pub mod store;
+pub mod telemetry;
 pub mod tlog;
 pub mod tls;
 pub mod wire;

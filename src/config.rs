@@ -1,0 +1,177 @@
+//! The service's configuration: one file in its home, read once.
+//!
+//! In scope: what an operator may choose, and where everything lies. Out of scope: the client's
+//! home (`client::home`). Invariants: an unknown field is an error; a relative path is relative to
+//! the home, so that a home can be moved.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::DirectoryName;
+use crate::grpc::EnrolmentRate;
+use crate::store::Engine;
+
+/// The name of the file.
+pub const FILE: &str = "liaisond.toml";
+
+/// What an operator may choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The directory: the origin of its log. It can never change.
+    pub name: String,
+    /// Where members and those who enrol connect: 443 in practice.
+    pub listen: SocketAddr,
+    /// gRPC health, without TLS: keep it on loopback.
+    pub health: Option<SocketAddr>,
+    /// How members find the service, host:port; they stand in the invitation.
+    pub addresses: Vec<String>,
+    /// sled or redb. To change it, move the data (`liaisond store migrate`, later).
+    pub engine: String,
+    /// The newest checkpoint ever shown. Keep it on another disk than `data`: a service whose data
+    /// is older than this file does not start.
+    pub high_water: PathBuf,
+    /// How often those without a key in force may call.
+    #[serde(default)]
+    pub enrolment: Enrolment,
+}
+
+/// The enrolment bucket: statements, and requests for charters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// In the long run.
+    pub per_second: NonZeroU32,
+    /// At once.
+    pub burst: NonZeroU32,
+}
+
+impl Default for Enrolment {
+    fn default() -> Self {
+        let EnrolmentRate { per_second, burst } = EnrolmentRate::default();
+        Self { per_second, burst }
+    }
+}
+
+/// The configuration cannot be used. Each says what mends it.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidConfig {
+    /// There is none.
+    #[error("there is no {path}: run liaisond init first, or name the home with --home")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// It cannot be read.
+    #[error("{path} cannot be read: {why}")]
+    Unreadable {
+        /// Where it is.
+        path: PathBuf,
+        /// Why not.
+        why: io::Error,
+    },
+    /// It does not say what it should.
+    #[error("{path}: {why}")]
+    Wrong {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// A service's home: configuration, keys, data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceHome {
+    path: PathBuf,
+}
+
+impl ServiceHome {
+    /// The home at `path`.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.path.join(FILE)
+    }
+
+    /// A key or certificate of the service's own.
+    #[must_use]
+    pub fn key(&self, name: &str) -> PathBuf {
+        self.path.join("keys").join(name)
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.path.join("data").join("store")
+    }
+
+    /// The files of large sealed bodies.
+    #[must_use]
+    pub fn blobs(&self) -> PathBuf {
+        self.path.join("data").join("blobs")
+    }
+
+    /// The high-water file of a configuration.
+    #[must_use]
+    pub fn high_water(&self, config: &Config) -> PathBuf {
+        self.path.join(&config.high_water)
+    }
+
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`].
+    pub fn config(&self) -> Result<Config, InvalidConfig> {
+        let path = self.config_file();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                return Err(InvalidConfig::Missing { path });
+            }
+            Err(why) => return Err(InvalidConfig::Unreadable { path, why }),
+        };
+        let wrong = |why: String| InvalidConfig::Wrong { path: path.clone(), why };
+        let config: Config = toml::from_str(&text).map_err(|why| wrong(why.to_string()))?;
+        config.name.parse::<DirectoryName>().map_err(|why| wrong(why.to_string()))?;
+        config.engine().map_err(wrong)?;
+        Ok(config)
+    }
+}
+
+impl Config {
+    /// The engine. Memory is none for a service.
+    ///
+    /// # Errors
+    /// Another word than sled or redb.
+    pub fn engine(&self) -> Result<Engine, String> {
+        match self.engine.parse::<Engine>() {
+            Ok(Engine::Memory) => Err("engine: expected sled or redb, found memory".to_owned()),
+            Ok(engine @ (Engine::Sled | Engine::Redb)) => Ok(engine),
+            Err(why) => Err(format!("engine: {why}")),
+        }
+    }
+
+    /// The enrolment bucket.
+    #[must_use]
+    pub const fn enrolment_rate(&self) -> EnrolmentRate {
+        let Enrolment { per_second, burst } = self.enrolment;
+        EnrolmentRate { per_second, burst }
+    }
+}
