@@ -1,5 +1,7 @@
 //! The client's side of the wire.
 //!
-//! In scope: reaching the service. Out of scope: what is believed of its answers.
+//! In scope: reaching the service, sealing and opening, what was sent. Out of scope: what a person
+//! sees (`cli`), what a machine does unasked (`agent`).
 
 pub mod connect;
+pub mod message;

@@ -1,0 +1,76 @@
+//! Acknowledging: the open signature that stops a contact's deadline, and the words to the sender.
+//!
+//! In scope: composing both, as one request. Out of scope: deciding to: a human names himself, our
+//! agent does not acknowledge. Invariant: the words bear the sentence that receipt does not indicate
+//! concurrence.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::ambient::Ambient;
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::SigningKey;
+use crate::domain::directory::Directory;
+use crate::domain::ids::SeatId;
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::addressing;
+use crate::domain::relay::envelope::VerifiedHeader;
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::{self, Class, Level};
+use crate::wire::v1;
+
+use super::compose::{ComposeError, Outside, Sealed, compose};
+use super::content::Inside;
+use super::open::level_of;
+
+/// An acknowledgement, ready to be handed in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Acknowledged {
+    /// The open part, signed.
+    pub open: Envelope,
+    /// The words, sealed to the sender.
+    pub words: Sealed,
+    /// What the relay gets.
+    pub request: v1::AcknowledgeRequest,
+}
+
+/// Acknowledges a message that stands at `number` in the mailbox of the seat's contact, at the
+/// level at which the contact is addressed unless another is named.
+///
+/// # Errors
+/// The contact is no recipient, or as [`compose`].
+pub fn acknowledge(
+    directory: &Directory,
+    (seat, key): (&SeatId, &SigningKey),
+    (message, number): (&VerifiedHeader, u64),
+    (words, level): (proto::Words, Option<Level>),
+    view: (u64, Digest),
+    ambient: &Ambient,
+) -> Result<Acknowledged, ComposeError> {
+    let addressed = level_of(&message.addressing, &seat.contact());
+    let addressed = addressed
+        .ok_or_else(|| Refusal::UnknownMessage(message.addressing.id.to_string()))?;
+    let level = level.unwrap_or(addressed);
+    let answer = (message.digest, &message.addressing);
+    let outside = Outside {
+        urgency: message.addressing.urgency,
+        ..Outside::answering(seat.clone(), answer, level, Class::Acknowledgement, view)
+    };
+    let words = compose(directory, outside, &Inside::Words(Box::new(words)), key, ambient)?;
+    let open = proto::Acknowledgement {
+        directory: Some(addressing::name_of(directory)),
+        header_digest: Bytes::copy_from_slice(message.digest.as_bytes()),
+        seat: seat.to_string(),
+        level: level.into(),
+        drill: message.addressing.drill.clone(),
+        at: ambient.now(),
+    };
+    let open =
+        Envelope::sign(Kind::Acknowledgement, open.encode_to_vec(), &[key], ambient.random())?;
+    let request = v1::AcknowledgeRequest {
+        acknowledgement: open.bytes().clone(),
+        words: Some(words.envelope.clone()),
+        number,
+    };
+    Ok(Acknowledged { open, words, request })
+}

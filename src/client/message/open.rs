@@ -1,0 +1,387 @@
+//! Opening: from what the relay gave to what the sender meant, or the one reason why not.
+//!
+//! In scope: every layer in turn, each failure with a code of its own. Out of scope: telling the
+//! sender (`agent::collect`), showing (`cli`; text is hostile, see `text`). Invariants: an [`Opened`]
+//! exists only by these checks; nothing of a message that failed one is returned.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::crypto::hash::Digest;
+use crate::crypto::seal::{self, OpenError, OpeningKey};
+use crate::crypto::sign::KeyId;
+use crate::domain::directory::Directory;
+use crate::domain::directory::key::KnownKey;
+use crate::domain::ids::{ContactId, SeatId};
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::addressing::Addressing;
+use crate::domain::relay::envelope::{self, Letter, VerifiedHeader};
+use crate::signed::canonical;
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::{self, Class, Level, Outcome};
+use crate::tlog::{merkle, proof};
+use crate::wire::v1;
+
+use super::body::{self, InvalidLetterText, InvalidPadding};
+use super::content::{Inside, InvalidContent};
+
+/// The root of the reader's own log at a size; nothing above its own size.
+pub type RootAt<'a> = &'a (dyn Fn(u64) -> Option<Digest> + Sync);
+
+/// Who reads, and what it knows.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    /// The replica.
+    pub directory: &'a Directory,
+    /// Its log.
+    pub root_at: RootAt<'a>,
+    /// The seat.
+    pub seat: &'a SeatId,
+    /// Its keys, the retired ones that it still has included.
+    pub keys: &'a [OpeningKey],
+}
+
+/// What the relay gave.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// The signed header.
+    pub header: &'a [u8],
+    /// The sealed body.
+    pub body: &'a [u8],
+    /// The reader's own letter; empty, if it has none.
+    pub letter: &'a Bytes,
+    /// Its index among the letters.
+    pub letter_index: u32,
+    /// Its path to the header's root.
+    pub letter_path: &'a [Bytes],
+}
+
+impl<'a> From<&'a v1::Item> for Received<'a> {
+    fn from(item: &'a v1::Item) -> Self {
+        Self {
+            header: &item.header,
+            body: &item.body,
+            letter: &item.letter,
+            letter_index: item.letter_index,
+            letter_path: &item.letter_path,
+        }
+    }
+}
+
+/// A message of which every layer held.
+#[derive(Debug)]
+pub struct Opened {
+    /// The header: who, to whom, when.
+    pub header: VerifiedHeader,
+    /// The inner message as it was signed: evidence.
+    pub inner: Envelope,
+    /// The content's bytes, with fields that this version does not know.
+    pub content: Bytes,
+    /// The content, as far as this version knows it.
+    pub inside: Inside,
+    /// The seal key with which the letter was opened.
+    pub seal_key: KeyId,
+    /// The key of this one message, for a case file with bodies. A secret.
+    pub message_key: OpeningKey,
+}
+
+impl Opened {
+    /// The seat that signed.
+    #[must_use]
+    pub const fn sender(&self) -> &SeatId {
+        &self.header.addressing.sender
+    }
+
+    /// What kind of message it is.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        self.header.addressing.class
+    }
+
+    /// At which level the contact is addressed; nothing for a colleague of the sender.
+    #[must_use]
+    pub fn level_of(&self, contact: &ContactId) -> Option<Level> {
+        level_of(&self.header.addressing, contact)
+    }
+}
+
+/// At which level an addressing names a contact.
+#[must_use]
+pub fn level_of(addressing: &Addressing, contact: &ContactId) -> Option<Level> {
+    let mut recipients = addressing.recipients.iter();
+    recipients.find(|recipient| recipient.contact == *contact).map(|recipient| recipient.level)
+}
+
+/// Why a message was not opened, in the order of the checks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotOpened {
+    /// The sender saw a larger directory than this replica: sync to this size and try again. If the
+    /// log has no such size then, the view is none of it.
+    #[error("the sender's directory has size {0}, this replica is behind: sync first")]
+    SyncFirst(u64),
+    /// The header is not one of this directory, or not the named seat's.
+    #[error("the header: {0}")]
+    Header(Refusal),
+    /// The sender saw another log.
+    #[error("the sender's view is not one of this log: its root at size {0} is another")]
+    ForeignView(u64),
+    /// The sealed body is not the header's.
+    #[error("the body: {0}")]
+    Body(Refusal),
+    /// The reader's contact is none of those to whom the sender wrote.
+    #[error("this was written to others, not to {reader}: somebody passed it on")]
+    Forwarded {
+        /// The reader's contact.
+        reader: ContactId,
+    },
+    /// No letter for this seat: it is newer than the message.
+    #[error("there is no key letter for {0}: a colleague can pass one on")]
+    NoLetter(SeatId),
+    /// The letter is none of those that the header counts.
+    #[error("the key letter is not one of the header's: {0}")]
+    LetterNotInHeader(String),
+    /// The letter has not the form of one.
+    #[error("the key letter: {0}")]
+    Letter(Refusal),
+    /// The letter is another seat's.
+    #[error("the key letter is for {0}")]
+    LetterForAnother(SeatId),
+    /// The key that the letter needs is not here.
+    #[error(
+        "the key letter needs the seal key {needed}{}; {} other keys are here",
+        if *retired { ", which is retired" } else { "" },
+        held.len()
+    )]
+    KeyNotHeld {
+        /// The key that opens it.
+        needed: KeyId,
+        /// The keys that are here.
+        held: Vec<KeyId>,
+        /// Whether the directory no longer lists the key.
+        retired: bool,
+    },
+    /// The letter names this key and does not open with it.
+    #[error("the key letter does not open: {0}")]
+    LetterDoesNotOpen(OpenError),
+    /// The letter opens, and is not about this message.
+    #[error(transparent)]
+    LetterText(InvalidLetterText),
+    /// The key in the letter is not the body's.
+    #[error("the body does not open: {0}")]
+    BodyDoesNotOpen(OpenError),
+    /// The body is not padded as it must be.
+    #[error(transparent)]
+    Padding(InvalidPadding),
+    /// The inner message is not signed canonical bytes of its kind.
+    #[error("the inner message: {0}")]
+    Inner(Refusal),
+    /// What was sealed is addressed otherwise than the header.
+    #[error("the sealed message is addressed otherwise than its header")]
+    AddressingDiffers,
+    /// The inner message is not signed by the seat that signed the header, alone.
+    #[error("the inner message is not signed by the header's key {0}, alone")]
+    InnerSignature(KeyId),
+    /// The content does not say what it must.
+    #[error(transparent)]
+    Content(InvalidContent),
+}
+
+impl NotOpened {
+    /// The stable reason code: scripts rely on it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::SyncFirst(_) => "SYNC_FIRST",
+            Self::Header(why) | Self::Body(why) => why.code(),
+            Self::ForeignView(_) => "FOREIGN_VIEW",
+            Self::Forwarded { .. } => "FORWARDED",
+            Self::NoLetter(_) => "NO_LETTER",
+            Self::LetterNotInHeader(_) => "LETTER_NOT_IN_HEADER",
+            Self::Letter(_) => "LETTER_MALFORMED",
+            Self::LetterForAnother(_) => "LETTER_FOR_ANOTHER",
+            Self::KeyNotHeld { retired: false, .. } => "KEY_NOT_HELD",
+            Self::KeyNotHeld { retired: true, .. } => "KEY_RETIRED",
+            Self::LetterDoesNotOpen(_) => "LETTER_DOES_NOT_OPEN",
+            Self::LetterText(InvalidLetterText::Malformed) => "LETTER_TEXT",
+            Self::LetterText(InvalidLetterText::OtherMessage(_)) => "LETTER_OF_ANOTHER_MESSAGE",
+            Self::LetterText(InvalidLetterText::OtherBody(_)) => "LETTER_OF_ANOTHER_BODY",
+            Self::BodyDoesNotOpen(_) => "BODY_DOES_NOT_OPEN",
+            Self::Padding(_) => "PADDING",
+            Self::Inner(_) => "INNER_MALFORMED",
+            Self::AddressingDiffers => "ADDRESSING_DIFFERS",
+            Self::InnerSignature(_) => "INNER_SIGNATURE",
+            Self::Content(_) => "CONTENT",
+        }
+    }
+
+    /// What the sender is told, and which key would have been needed; nothing while a replica is
+    /// behind, or if it is not known who sent it.
+    #[must_use]
+    pub fn outcome(&self) -> Option<(Outcome, Option<[u8; 32]>)> {
+        Some(match self {
+            Self::SyncFirst(_) | Self::Header(_) => return None,
+            Self::NoLetter(_) => (Outcome::NoKey, None),
+            Self::KeyNotHeld { needed, retired, .. } => {
+                let outcome = if *retired { Outcome::RetiredKey } else { Outcome::NoKey };
+                (outcome, Some(*needed.as_bytes()))
+            }
+            Self::Body(_)
+            | Self::LetterNotInHeader(_)
+            | Self::Letter(_)
+            | Self::LetterForAnother(_)
+            | Self::LetterDoesNotOpen(_)
+            | Self::LetterText(_)
+            | Self::BodyDoesNotOpen(_) => (Outcome::NotOpened, None),
+            Self::ForeignView(_)
+            | Self::Forwarded { .. }
+            | Self::Padding(_)
+            | Self::Inner(_)
+            | Self::AddressingDiffers
+            | Self::InnerSignature(_)
+            | Self::Content(_) => (Outcome::Refused, None),
+        })
+    }
+}
+
+/// Opens a message and verifies every layer of it.
+///
+/// # Errors
+/// [`NotOpened`]: the first layer that does not hold.
+pub fn open(reader: &Reader<'_>, received: &Received<'_>) -> Result<Opened, NotOpened> {
+    let header = verify_header(reader, received.header)?;
+    open_verified(reader, header, received)
+}
+
+/// The first half of [`open`]: who wrote, and whether its view is one of the reader's log.
+///
+/// # Errors
+/// [`NotOpened`].
+pub fn verify_header(reader: &Reader<'_>, bytes: &[u8]) -> Result<VerifiedHeader, NotOpened> {
+    // Looked at before anything is believed: the sender's key may be newer than this replica.
+    if let Some(size) = view_size(bytes)
+        && size > reader.directory.size()
+    {
+        return Err(NotOpened::SyncFirst(size));
+    }
+    envelope::verify_header(reader.directory, bytes).map_err(NotOpened::Header)
+}
+
+/// The second half of [`open`], for a header of [`verify_header`].
+///
+/// # Errors
+/// [`NotOpened`].
+pub fn open_verified(
+    reader: &Reader<'_>,
+    header: VerifiedHeader,
+    received: &Received<'_>,
+) -> Result<Opened, NotOpened> {
+    let (size, root) = header.addressing.view;
+    if size == 0 || (reader.root_at)(size) != Some(root) {
+        return Err(NotOpened::ForeignView(size));
+    }
+    envelope::verify_body(&header, received.body).map_err(NotOpened::Body)?;
+    is_addressed(reader, &header.addressing)?;
+    let letter = own_letter(reader, &header, received)?;
+    let key = key_of(reader, &letter)?;
+    let text = seal::open(&letter.age, key).map_err(NotOpened::LetterDoesNotOpen)?;
+    let message_key = body::read_letter_text(&text, header.addressing.id, header.body_digest)
+        .map_err(NotOpened::LetterText)?;
+    let plaintext =
+        seal::open(received.body, &message_key).map_err(NotOpened::BodyDoesNotOpen)?;
+    let inner = body::unpad(&plaintext).map_err(NotOpened::Padding)?;
+    let (inner, message) = read_inner(inner)?;
+    same_addressing(reader, &header, &message.addressing)?;
+    signed_by_the_sender(reader, &header, &inner)?;
+    let inside =
+        Inside::read(&header.addressing, &message.content).map_err(NotOpened::Content)?;
+    let seal_key = letter.seal_key;
+    Ok(Opened { header, inner, content: message.content, inside, seal_key, message_key })
+}
+
+/// The size of the view that a header names, nothing of it being believed.
+fn view_size(bytes: &[u8]) -> Option<u64> {
+    let envelope = Envelope::parse(bytes, limits::HEADER_BYTES).ok()?;
+    let header = proto::Header::decode(envelope.payload().clone()).ok()?;
+    Some(proto::Addressing::decode(header.addressing).ok()?.view?.size)
+}
+
+fn is_addressed(reader: &Reader<'_>, addressing: &Addressing) -> Result<(), NotOpened> {
+    let contact = reader.seat.contact();
+    if addressing.readers().contains(&contact) {
+        Ok(())
+    } else {
+        Err(NotOpened::Forwarded { reader: contact })
+    }
+}
+
+fn own_letter(
+    reader: &Reader<'_>,
+    header: &VerifiedHeader,
+    received: &Received<'_>,
+) -> Result<Letter, NotOpened> {
+    if received.letter.is_empty() {
+        return Err(NotOpened::NoLetter(reader.seat.clone()));
+    }
+    let not_in_header = |why: String| NotOpened::LetterNotInHeader(why);
+    let path = received.letter_path.iter().map(|hash| Digest::try_from(&hash[..]));
+    let path: Vec<Digest> =
+        path.collect::<Result<_, _>>().map_err(|why| not_in_header(why.to_string()))?;
+    let (index, letters) = (u64::from(received.letter_index), u64::from(header.letters));
+    let leaf = merkle::leaf_hash(received.letter);
+    proof::verify_inclusion(leaf, index, letters, &path, header.letters_root)
+        .map_err(|why| not_in_header(why.to_string()))?;
+    let letter = envelope::read_letter(received.letter).map_err(NotOpened::Letter)?;
+    if letter.seat != *reader.seat {
+        return Err(NotOpened::LetterForAnother(letter.seat));
+    }
+    Ok(letter)
+}
+
+fn key_of<'a>(reader: &Reader<'a>, letter: &Letter) -> Result<&'a OpeningKey, NotOpened> {
+    let needed = letter.seal_key;
+    reader.keys.iter().find(|key| key.public().id() == needed).ok_or_else(|| {
+        let known = reader.directory.key(&needed);
+        NotOpened::KeyNotHeld {
+            needed,
+            held: reader.keys.iter().map(|key| key.public().id()).collect(),
+            retired: known.is_some_and(|known: &KnownKey| !known.in_force()),
+        }
+    })
+}
+
+fn read_inner(bytes: &[u8]) -> Result<(Envelope, proto::Message), NotOpened> {
+    let inner =
+        envelope::parse(bytes, bytes.len(), Kind::Message).map_err(NotOpened::Inner)?;
+    let message = canonical::decode(inner.payload())
+        .map_err(|_| NotOpened::Inner(Refusal::NotCanonical("message")))?;
+    Ok((inner, message))
+}
+
+/// The sealed addressing is the header's, byte for byte. If it is another that does not name the
+/// reader, somebody sealed another's message again.
+fn same_addressing(
+    reader: &Reader<'_>,
+    header: &VerifiedHeader,
+    sealed: &Bytes,
+) -> Result<(), NotOpened> {
+    if *sealed == header.addressing.bytes {
+        return Ok(());
+    }
+    match Addressing::read(reader.directory, sealed) {
+        Ok(sealed) => is_addressed(reader, &sealed).and(Err(NotOpened::AddressingDiffers)),
+        Err(_) => Err(NotOpened::AddressingDiffers),
+    }
+}
+
+fn signed_by_the_sender(
+    reader: &Reader<'_>,
+    header: &VerifiedHeader,
+    inner: &Envelope,
+) -> Result<(), NotOpened> {
+    let needed = header.addressing.sender_key;
+    match envelope::one_seat_signed(reader.directory, inner) {
+        Ok((_, found)) if found == needed => Ok(()),
+        Ok(_) | Err(_) => Err(NotOpened::InnerSignature(needed)),
+    }
+}

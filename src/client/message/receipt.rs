@@ -1,0 +1,387 @@
+//! What the relay and the recipients sign about a message: accepted receipts, mailbox heads, open
+//! acknowledgements, and whether they tell one story.
+//!
+//! In scope: verifying each, walking a mailbox's chain, comparing what the sender was told with what
+//! the recipient saw. Out of scope: keeping them. Invariant: whatever does not fit is an error that
+//! carries the signed bytes, so that it can be shown to others.
+
+use bytes::Bytes;
+
+use crate::crypto::hash::Digest;
+use crate::domain::directory::Directory;
+use crate::domain::ids::ContactId;
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::acknowledge::{self, VerifiedAcknowledgement};
+use crate::domain::relay::addressing::names_this;
+use crate::domain::relay::envelope::{self, VerifiedHeader};
+use crate::domain::state::{EntryKind, Mailbox};
+use crate::signed::canonical;
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto;
+
+use super::open::RootAt;
+
+/// A place in a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whose mailbox.
+    pub contact: ContactId,
+    /// Its state with this entry: epoch, number and chain.
+    pub mailbox: Mailbox,
+}
+
+impl Place {
+    /// As it is signed.
+    #[must_use]
+    pub fn to_proto(&self) -> proto::Place {
+        proto::Place {
+            contact: self.contact.to_string(),
+            epoch: self.mailbox.epoch,
+            number: self.mailbox.count,
+            chain: Bytes::copy_from_slice(self.mailbox.chain.as_bytes()),
+        }
+    }
+
+    /// Reads a place; of an empty mailbox only if that may be.
+    ///
+    /// # Errors
+    /// A field that holds what it cannot hold.
+    pub fn read(place: Option<&proto::Place>) -> Result<Self, Refusal> {
+        let place = place.ok_or_else(|| Refusal::field("place", "expected a place"))?;
+        if place.epoch == 0 {
+            return Err(Refusal::field("place.epoch", "expected an epoch from 1"));
+        }
+        let chain = Digest::try_from(&place.chain[..])
+            .map_err(|why| Refusal::field("place.chain", why))?;
+        Ok(Self {
+            contact: place.contact.parse().map_err(|why| Refusal::field("place.contact", why))?,
+            mailbox: Mailbox { epoch: place.epoch, count: place.number, chain },
+        })
+    }
+}
+
+/// Something signed about a message does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// Its form, its directory, its signature, its fields.
+    #[error("the {what}: {why}")]
+    Refused {
+        /// What it is.
+        what: &'static str,
+        /// Why not.
+        why: Refusal,
+    },
+    /// Signed by something else than a relay key of the charter in force.
+    #[error("the {0} is not signed by a relay key of the charter")]
+    NotTheRelay(&'static str),
+    /// It is about another message.
+    #[error("the {0} is for another message")]
+    OtherMessage(&'static str),
+    /// The places are not one for each recipient.
+    #[error("the accepted receipt does not name a place for each recipient")]
+    Places,
+    /// It is about another mailbox.
+    #[error("the mailbox head is of {0}")]
+    OtherMailbox(ContactId),
+    /// The relay's view is larger than the replica: sync to this size and try again.
+    #[error("the relay's directory has size {0}, this replica is behind: sync first")]
+    SyncFirst(u64),
+    /// The relay shows this seat another log than it signed: evidence.
+    #[error("the relay's view is not one of this log: its root at size {size} is another")]
+    ForeignView {
+        /// The size.
+        size: u64,
+        /// The signed bytes.
+        evidence: Bytes,
+    },
+    /// Acknowledged by somebody to whom it was not addressed, or under another drill mark.
+    #[error("the acknowledgement {0}")]
+    NotTheRecipient(&'static str),
+}
+
+/// An accepted receipt whose signature is the relay's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedAccepted {
+    /// The bytes received.
+    pub envelope: Envelope,
+    /// Which message.
+    pub header_digest: Digest,
+    /// When, by the relay's clock.
+    pub at: u64,
+    /// The directory as the relay saw it.
+    pub view: (u64, Digest),
+    /// Where it stands, by contact.
+    pub places: Vec<Place>,
+}
+
+/// A mailbox head whose signature is the relay's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedHead {
+    /// The bytes received.
+    pub envelope: Envelope,
+    /// Where the mailbox stands.
+    pub mailbox: Mailbox,
+    /// When, by the relay's clock.
+    pub at: u64,
+    /// The directory as the relay saw it.
+    pub view: (u64, Digest),
+}
+
+/// Verifies the accepted receipt of a message.
+///
+/// # Errors
+/// [`ReceiptError`].
+pub fn verify_accepted(
+    (directory, root_at): (&Directory, RootAt<'_>),
+    message: (Digest, &[ContactId]),
+    bytes: &[u8],
+) -> Result<VerifiedAccepted, ReceiptError> {
+    let what = "accepted receipt";
+    let refused = |why| ReceiptError::Refused { what, why };
+    let envelope = signed_by_relay(directory, bytes, Kind::Accepted, what)?;
+    let read: proto::Accepted = canonical::decode(envelope.payload())
+        .map_err(|_| refused(Refusal::NotCanonical(what)))?;
+    names_this(directory, read.directory.as_ref()).map_err(refused)?;
+    let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
+    let header_digest = Digest::try_from(&read.header_digest[..])
+        .map_err(|why| refused(Refusal::field("header_digest", why)))?;
+    if header_digest != message.0 {
+        return Err(ReceiptError::OtherMessage(what));
+    }
+    let places = read.places.iter().map(|place| Place::read(Some(place)));
+    let places: Vec<Place> = places.collect::<Result<_, _>>().map_err(refused)?;
+    let named = places.iter().map(|place| &place.contact);
+    if !named.eq(message.1) || places.iter().any(|place| place.mailbox.count == 0) {
+        return Err(ReceiptError::Places);
+    }
+    Ok(VerifiedAccepted { header_digest, at: read.at, view, places, envelope })
+}
+
+/// Verifies a head of one contact's mailbox.
+///
+/// # Errors
+/// [`ReceiptError`].
+pub fn verify_head(
+    (directory, root_at): (&Directory, RootAt<'_>),
+    contact: &ContactId,
+    bytes: &[u8],
+) -> Result<VerifiedHead, ReceiptError> {
+    let what = "mailbox head";
+    let refused = |why| ReceiptError::Refused { what, why };
+    let envelope = signed_by_relay(directory, bytes, Kind::MailboxHead, what)?;
+    let read: proto::MailboxHead = canonical::decode(envelope.payload())
+        .map_err(|_| refused(Refusal::NotCanonical(what)))?;
+    names_this(directory, read.directory.as_ref()).map_err(refused)?;
+    let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
+    let place = Place::read(read.place.as_ref()).map_err(refused)?;
+    if place.contact != *contact {
+        return Err(ReceiptError::OtherMailbox(place.contact));
+    }
+    Ok(VerifiedHead { mailbox: place.mailbox, at: read.at, view, envelope })
+}
+
+/// Verifies an open acknowledgement of a message.
+///
+/// # Errors
+/// [`ReceiptError`].
+pub fn verify_acknowledgement(
+    directory: &Directory,
+    message: &VerifiedHeader,
+    bytes: &[u8],
+) -> Result<VerifiedAcknowledgement, ReceiptError> {
+    let what = "acknowledgement";
+    let refused = |why| ReceiptError::Refused { what, why };
+    let verified = acknowledge::verify(directory, bytes).map_err(refused)?;
+    if verified.header_digest != message.digest {
+        return Err(ReceiptError::OtherMessage(what));
+    }
+    let contact = verified.seat.contact();
+    let mut recipients = message.addressing.recipients.iter();
+    if !recipients.any(|recipient| recipient.contact == contact) {
+        return Err(ReceiptError::NotTheRecipient("is of a contact that was not addressed"));
+    }
+    let read: proto::Acknowledgement = canonical::decode(verified.envelope.payload())
+        .map_err(|_| refused(Refusal::NotCanonical(what)))?;
+    if read.drill != message.addressing.drill {
+        return Err(ReceiptError::NotTheRecipient("bears another drill mark than the message"));
+    }
+    Ok(verified)
+}
+
+fn signed_by_relay(
+    directory: &Directory,
+    bytes: &[u8],
+    kind: Kind,
+    what: &'static str,
+) -> Result<Envelope, ReceiptError> {
+    let envelope = envelope::parse(bytes, limits::HEADER_BYTES, kind)
+        .map_err(|why| ReceiptError::Refused { what, why })?;
+    let [signature] = envelope.signatures() else { return Err(ReceiptError::NotTheRelay(what)) };
+    let mut keys = directory.charter().relay.iter();
+    let key = keys.find(|key| key.id() == signature.key_id);
+    let key = key.ok_or(ReceiptError::NotTheRelay(what))?;
+    envelope.verify(key).map_err(|_| ReceiptError::Refused {
+        what,
+        why: Refusal::BadSignature(signature.key_id),
+    })?;
+    Ok(envelope)
+}
+
+fn view(
+    (directory, root_at): (&Directory, RootAt<'_>),
+    view: Option<&proto::View>,
+    (envelope, what): (&Envelope, &'static str),
+) -> Result<(u64, Digest), ReceiptError> {
+    let refused = |why| ReceiptError::Refused { what, why };
+    let view = view.ok_or_else(|| refused(Refusal::field("view", "expected a view")))?;
+    let root = Digest::try_from(&view.root[..])
+        .map_err(|why| refused(Refusal::field("view.root", why)))?;
+    let size = view.size;
+    if size > directory.size() {
+        return Err(ReceiptError::SyncFirst(size));
+    }
+    if size == 0 || root_at(size) != Some(root) {
+        let evidence = envelope.bytes().clone();
+        return Err(ReceiptError::ForeignView { size, evidence });
+    }
+    Ok((size, root))
+}
+
+/// A mailbox does not go on where it ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// An entry is missing.
+    #[error("the relay left out an entry of the mailbox: expected number {expected}, found {found}")]
+    Gap {
+        /// The next number.
+        expected: u64,
+        /// What came.
+        found: u64,
+    },
+    /// No kind of entry of this version.
+    #[error("the entry {number} has the unknown kind {kind}")]
+    Kind {
+        /// Its number.
+        number: u64,
+        /// What came.
+        kind: u32,
+    },
+    /// Another entry under a number that was already collected.
+    #[error("the relay shows another entry {number} of the mailbox than before")]
+    Rewritten {
+        /// The number.
+        number: u64,
+        /// The header digest that stands there.
+        kept: Digest,
+        /// The header digest that came.
+        found: Digest,
+    },
+    /// The relay began another epoch: it was restored.
+    #[error("the mailbox is in epoch {found}, and was in {own}: the relay was restored")]
+    Epoch {
+        /// The own epoch.
+        own: u64,
+        /// The head's.
+        found: u64,
+        /// The signed head.
+        evidence: Bytes,
+    },
+    /// The head counts other entries than those collected.
+    #[error("the relay's head counts {found} entries, and {own} were collected")]
+    Count {
+        /// How many were collected.
+        own: u64,
+        /// How many the head counts.
+        found: u64,
+        /// The signed head.
+        evidence: Bytes,
+    },
+    /// The head has another history than the one collected.
+    #[error("the relay signed another history of the mailbox than the one it showed")]
+    Differs {
+        /// The own chain value.
+        own: Digest,
+        /// The head's.
+        found: Digest,
+        /// The signed head.
+        evidence: Bytes,
+    },
+}
+
+/// The mailbox with one more entry, which must be the next.
+///
+/// # Errors
+/// A gap, or a kind that is none.
+pub fn extend(
+    mailbox: &Mailbox,
+    (number, kind): (u64, u32),
+    header_digest: Digest,
+) -> Result<(Mailbox, EntryKind), ChainError> {
+    let expected = mailbox.count.saturating_add(1);
+    if number != expected {
+        return Err(ChainError::Gap { expected, found: number });
+    }
+    let known = u8::try_from(kind).ok().and_then(EntryKind::of_byte);
+    let known = known.ok_or(ChainError::Kind { number, kind })?;
+    Ok((mailbox.append(known, header_digest), known))
+}
+
+/// The relay's head is the mailbox that was collected.
+///
+/// # Errors
+/// Another epoch, count or chain value, with the signed head as evidence.
+pub fn agrees(own: &Mailbox, head: &VerifiedHead) -> Result<(), ChainError> {
+    let evidence = || head.envelope.bytes().clone();
+    let found = &head.mailbox;
+    if found.epoch != own.epoch {
+        let (own, found) = (own.epoch, found.epoch);
+        return Err(ChainError::Epoch { own, found, evidence: evidence() });
+    }
+    if found.count != own.count {
+        let (own, found) = (own.count, found.count);
+        return Err(ChainError::Count { own, found, evidence: evidence() });
+    }
+    if found.chain != own.chain {
+        let (own, found) = (own.chain, found.chain);
+        return Err(ChainError::Differs { own, found, evidence: evidence() });
+    }
+    Ok(())
+}
+
+/// What the sender was told of a mailbox, beside what the recipient saw of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// One place, one history.
+    Agree,
+    /// The accepted receipt names no place of this contact: it was not yet released to it.
+    NotNamed,
+    /// The relay told the two different things, and signed one of them.
+    Differ {
+        /// What the sender was told.
+        told: Place,
+        /// What the recipient says it saw.
+        seen: Place,
+        /// The accepted receipt: the relay's signature.
+        accepted: Bytes,
+        /// The recipient's delivered receipt, opened: its signature.
+        delivered: Bytes,
+    },
+}
+
+/// Compares the sender's accepted receipt with a recipient's delivered one. `delivered` is the inner
+/// message of the receipt, `seen` the place in it.
+#[must_use]
+pub fn compare(accepted: &VerifiedAccepted, seen: &Place, delivered: &Envelope) -> Comparison {
+    let told = accepted.places.iter().find(|place| place.contact == seen.contact);
+    match told {
+        None => Comparison::NotNamed,
+        Some(told) if told == seen => Comparison::Agree,
+        Some(told) => Comparison::Differ {
+            told: told.clone(),
+            seen: seen.clone(),
+            accepted: accepted.envelope.bytes().clone(),
+            delivered: delivered.bytes().clone(),
+        },
+    }
+}
