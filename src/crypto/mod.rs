@@ -3,6 +3,8 @@
 //! In scope: digests, signatures, sealing, certificates read as keys. Out of scope: who may use a
 //! key for what (that is `domain`). Invariants: no clock, no file, no ambient randomness.
 
+pub mod cert;
 pub mod hash;
+pub mod issue;
 pub mod seal;
 pub mod sign;

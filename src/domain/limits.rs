@@ -1,5 +1,7 @@
 //! Every limit, with its arithmetic.
 
+use std::time::Duration;
+
 /// A statement: what C2SP tiles can hold as an entry (65,535) less what an entry adds to it.
 pub const STATEMENT_BYTES: usize = 65_000;
 
@@ -43,3 +45,116 @@ pub const MESSAGE_SECONDS: u64 = 30 * 86_400;
 pub const ID_REMEMBERED_SECONDS: u64 = 86_400;
 /// An open acknowledgement: ids, digest, drill name, signature.
 pub const ACKNOWLEDGEMENT_BYTES: usize = 1_024;
+/// A sealed body above this is a file of its own; up to it, it stands in the message's value.
+pub const INLINE_BODY_BYTES: u64 = 64 << 10;
+/// What the relay keeps of one sender until it expires: 30 days of 3,000 alerts of 11 KiB a day.
+pub const KEPT_BYTES: u64 = 1 << 30;
+/// Acknowledgements of one message: every seat of every recipient could give one.
+pub const ACKNOWLEDGEMENTS: usize = 64;
+
+// Connections. The slowest member has 9.6 kbit/s (1.2 kB/s), 1.5 s delay and 5 % loss: a deadline
+// that it cannot meet locks it out.
+
+/// From the accepted socket to the end of the TLS handshake. The slowest member sends 1.9 KiB
+/// (hybrid share, certificate) and reads 2.6 KiB in 4 s, waits 3 round trips of 3 s, and repeats
+/// two of them after a loss: 20 s.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// From the end of the handshake to the first byte of HTTP/2: one round trip, repeated.
+pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Handshakes computed at a time; others wait within their timeout. One takes 0.7 ms of
+/// processor time: 64 are 45 ms on one core.
+pub const HANDSHAKES: usize = 64;
+
+/// Connections open on a node, handshakes included. 193 States with 4 contacts of 4 seats are
+/// 3,088. Each holds at most [`CONNECTION_WINDOW_BYTES`] unread: 8 GiB if every peer were hostile, 100 KiB
+/// (400 MiB) each in practice.
+pub const CONNECTIONS: usize = 4096;
+
+/// Connections from one IPv4 address or one IPv6 network of 64 bits. A ministry behind one address
+/// has 16 seats with 2 connections each; to fill [`CONNECTIONS`] takes 64 addresses.
+pub const CONNECTIONS_PER_ADDRESS: usize = 64;
+
+/// A connection is asked to go after this, so that new keys and new nodes are taken into use.
+pub const CONNECTION_AGE: Duration = Duration::from_secs(3600);
+
+/// What is still open then is cut after this. Streams go on from their cursor; a request in flight
+/// has [`REQUEST_DEADLINE`].
+pub const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(300);
+
+/// Between the stop signal and the cut of whatever is still open. Streams are told at once and end
+/// within one round trip; orchestrators kill after 30 s.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(20);
+
+/// Between HTTP/2 pings of either end. Shorter than the 60 s after which some address translators
+/// forget a connection; 160 bytes a minute.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A ping not answered in this time ends the connection. It queues behind at most 64 KiB of data
+/// in the kernel: 55 s for the slowest member.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(60);
+
+// Streams of a connection.
+
+/// Streams open at a time: 16 contacts followed, and requests. 8 KiB each: 1 MiB.
+pub const STREAMS: u32 = 128;
+
+/// Requests decided at a time for one connection; more are shed with `RESOURCE_EXHAUSTED`. A
+/// stream counts until its first header. 64 times [`SUBMIT_MESSAGE_BYTES`] is 96 MiB, the most that one
+/// connection can have in decoding.
+pub const REQUESTS: usize = 64;
+
+/// Streams that the peer opened and reset before they were looked at (Rapid Reset,
+/// CVE-2023-44487): the default of `h2`, made explicit.
+pub const PENDING_ACCEPT_RESETS: usize = 20;
+
+/// Streams that we reset for the peer's faults (MadeYouReset, CVE-2025-8671): beyond it, the
+/// connection goes. `h2` allows 1,024; an honest peer makes none.
+pub const LOCAL_ERROR_RESETS: usize = 128;
+
+/// Headers of a request or an answer, decompressed: 20 short lines and a status of 4 KiB.
+pub const HEADER_LIST_BYTES: u32 = 16 * 1024;
+
+/// Bytes in flight on one stream: 20 ms at 400 Mbit/s, 300 ms at 27 Mbit/s.
+pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Bytes in flight on one connection: two full streams.
+pub const CONNECTION_WINDOW_BYTES: u32 = 2 * STREAM_WINDOW_BYTES;
+
+// Requests.
+
+/// From the headers of a unary request to its answer, its body included: [`SUBMIT_MESSAGE_BYTES`] at
+/// 64 kbit/s takes 197 s. A member slower than that sends large bodies in chunks.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(240);
+
+/// A message of a method without statements or bodies: a statement of 64 KiB with its facets.
+pub const CONTROL_MESSAGE_BYTES: usize = 128 * 1024;
+
+/// A `Submit`: body, letters and header are 1,384,960 bytes; 64 KiB for their tags and the rest.
+pub const SUBMIT_MESSAGE_BYTES: usize = 3 * 512 * 1024;
+const _: () =
+    assert!((1 << 20) + LETTERS * LETTER_BYTES + HEADER_BYTES + 64 * 1024 <= SUBMIT_MESSAGE_BYTES);
+
+/// A `Publish` or `Enrol`: 16 statements and 16 facets are 1,302,144 bytes, and 64 KiB.
+pub const PUBLISH_MESSAGE_BYTES: usize = 3 * 512 * 1024;
+const _: () =
+    assert!(PUBLICATIONS * (STATEMENT_BYTES + FACET_BYTES) + 64 * 1024 <= PUBLISH_MESSAGE_BYTES);
+
+// The client's own patience.
+
+/// Name look-up and TCP, over all addresses of the name.
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// TCP to one of several addresses, before the next is tried.
+pub const DIAL_ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A proxy's answer to CONNECT; it dials the server first.
+pub const PROXY_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// A proxy's answer to CONNECT: a status line and headers; login pages are not read.
+pub const PROXY_ANSWER_BYTES: usize = 16 * 1024;
+/// Commands that may wait for the sequencer: 16 rounds of 256, at 4,000 a second about a second.
+pub const QUEUE: usize = 4_096;
+/// Facets of one GetFacets: of 16 contacts, or 16 MiB if each were as large as it may be.
+pub const FACETS: usize = 64;

@@ -4,7 +4,12 @@
 //! where state is kept and how requests come. Invariants: no clock, no I/O, no randomness, no
 //! async; every refusal is a variant of [`refusal::Refusal`].
 
+pub mod access;
+pub mod command;
 pub mod directory;
 pub mod ids;
 pub mod limits;
+pub mod peer;
 pub mod refusal;
+pub mod relay;
+pub mod state;

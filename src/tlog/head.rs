@@ -120,8 +120,10 @@ mod tests {
         for len in 0..bytes.len() {
             assert_eq!(Frontier::from_bytes(&bytes[..len]), Err(InvalidFrontier::Length(len)));
         }
-        let longer = [&bytes[..], &[0; 32]].concat();
-        assert_eq!(Frontier::from_bytes(&longer), Err(InvalidFrontier::Length(longer.len())));
+        for more in [1, 31, 32] {
+            let longer = [&bytes[..], &[0; 32][..more]].concat();
+            assert_eq!(Frontier::from_bytes(&longer), Err(InvalidFrontier::Length(longer.len())));
+        }
         let most = [0xff; 8 + 64 * 32];
         assert_eq!(Frontier::from_bytes(&most), Err(InvalidFrontier::Size(u64::MAX)));
     }

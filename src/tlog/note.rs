@@ -261,9 +261,6 @@ impl SignedNote {
             return Err(InvalidNote::TooLarge(bytes.len()));
         }
         let note = str::from_utf8(bytes).map_err(|_| InvalidNote::NotText)?;
-        if !is_plain(note) {
-            return Err(InvalidNote::NotText);
-        }
         let blank = note.find("\n\n").ok_or(InvalidNote::Shape)?;
         let (text, below) = note.split_at(blank + 1);
         let lines = below.strip_prefix('\n').and_then(|lines| lines.strip_suffix('\n'));

@@ -1,5 +1,9 @@
-//! Tests of the whole, and against other people's programs.
+//! Whole systems, what is left of them after a crash, and other people's programs.
 #![expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")]
 
+mod age;
+mod certificate;
+mod crash;
 mod openssl;
 mod second;
+mod transport;

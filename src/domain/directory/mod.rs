@@ -9,6 +9,7 @@ mod charter;
 pub mod facet;
 pub mod key;
 mod member;
+pub mod publish;
 mod record;
 mod revocation;
 mod roster;

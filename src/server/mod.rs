@@ -1,0 +1,66 @@
+//! The service's wiring: listeners, TLS, limits, health, graceful stop.
+//!
+//! In scope: connections, and the one function that serves them. Out of scope: decisions and
+//! formats. Invariant: a service that stopped by itself takes the process with it.
+
+pub mod health;
+pub mod listen;
+
+use std::io;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures_util::Stream;
+use rustls::ServerConfig;
+use tokio::sync::watch;
+
+use crate::grpc::{self, EnrolmentRate};
+use crate::service::Service;
+use crate::tls::Link;
+
+use listen::{Accepted, Drained, Limits};
+
+/// What is served, and how.
+pub struct Serving {
+    /// The service.
+    pub service: Service,
+    /// The node's TLS: replaced whole, for new connections.
+    pub tls: Arc<ArcSwap<ServerConfig>>,
+    /// Limits of the listener.
+    pub limits: Limits,
+    /// How often those without a key may call.
+    pub enrolment: EnrolmentRate,
+}
+
+/// Why serving ended otherwise than by its stop signal.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The service stopped by itself: the outcome of its last write may be unknown. A restart
+    /// finds out.
+    #[error("the service stopped: {0}")]
+    Service(String),
+    /// The listener.
+    #[error("the listener failed: {0}")]
+    Listener(#[from] tonic::transport::Error),
+}
+
+/// Serves members and enrolment on `accepted` until `stop` turns true, then drains.
+///
+/// # Errors
+/// [`Ended`].
+pub async fn run<S, I>(
+    serving: Serving,
+    accepted: I,
+    stop: watch::Receiver<bool>,
+) -> Result<Drained, Ended>
+where
+    S: Link,
+    I: Stream<Item = io::Result<Accepted<S>>> + Send + 'static,
+{
+    let Serving { service, tls, limits, enrolment } = serving;
+    let routes = grpc::routes(service.clone(), enrolment, stop.clone());
+    tokio::select! {
+        drained = listen::serve(routes, accepted, tls, limits, stop) => Ok(drained?),
+        why = service.stopped() => Err(Ended::Service(why)),
+    }
+}

@@ -1,0 +1,749 @@
+//! The transport between client and service: what it lets through, what it refuses, when it ends.
+
+use std::io::{self, BufRead as _};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::{Stream, StreamExt as _};
+use liaison::client::connect::{
+    Address, ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
+};
+use liaison::crypto::cert::{CertificateFault, ServiceName};
+use liaison::crypto::issue::{self, Authority, Validity};
+use liaison::crypto::sign::SigningKey;
+use liaison::domain::limits;
+use liaison::server::listen::{self, Accepted, Drained, Limits, PeerInfo};
+use liaison::tls::client::{ClientTls, ServerFault};
+use liaison::tls::{self, Identity, Link};
+use ring::rand::SystemRandom;
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tonic::{Code, Status};
+use tonic_health::ServingStatus;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::server::HealthReporter;
+use tower::Service as _;
+
+const NOW: u64 = 1_800_000_000;
+const VALID: Validity =
+    Validity { not_before: NOW - 86_400, not_after: NOW + 86_400, serial: [1; 16] };
+const DIRECTORY: &str = "un.example";
+
+/// A clock that stands.
+#[derive(Debug)]
+struct At(u64);
+
+impl rustls::time_provider::TimeProvider for At {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0)))
+    }
+}
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32])
+}
+
+/// The authority of the charter has seed 1.
+fn ca(seed: u8) -> Vec<u8> {
+    issue::service_ca(&key(seed), DIRECTORY, &[], VALID, &SystemRandom::new()).unwrap()
+}
+
+fn node(ca_seed: u8, directory: &str, validity: Validity) -> Identity {
+    let (certificate, key) = (ca(ca_seed), key(ca_seed));
+    let authority = Authority { certificate: &certificate, key: &key };
+    let name = ServiceName::new(directory, "a").unwrap();
+    let (node_key, random) = (self::key(9), SystemRandom::new());
+    let hosts = ["localhost"];
+    let der =
+        issue::node_certificate(authority, node_key.public(), &name, &hosts, validity, &random);
+    Identity::new(&[der.unwrap()], &node_key).unwrap()
+}
+
+fn good_node() -> Identity {
+    node(1, DIRECTORY, VALID)
+}
+
+fn seat(validity: Validity) -> Identity {
+    let der = issue::self_signed_client(&key(5), validity, &SystemRandom::new()).unwrap();
+    Identity::new(&[der], &key(5)).unwrap()
+}
+
+fn believing(client: Option<Identity>) -> ClientTls {
+    ClientTls::for_directory(DIRECTORY, &[ca(1)], client, Arc::new(At(NOW))).unwrap()
+}
+
+type Seen = Arc<Mutex<Vec<PeerInfo>>>;
+
+struct TestServer {
+    reporter: HealthReporter,
+    seen: Seen,
+    stop: watch::Sender<bool>,
+    served: JoinHandle<Result<Drained, tonic::transport::Error>>,
+}
+
+impl TestServer {
+    /// Serves health, and notes of every request who asked.
+    fn start<S, I>(accepted: I, identity: Identity, limits: Limits) -> Self
+    where
+        S: Link,
+        I: Stream<Item = io::Result<Accepted<S>>> + Send + 'static,
+    {
+        let reporter = HealthReporter::new();
+        let health = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
+        let health = tonic_health::pb::health_server::HealthServer::new(health);
+        let routes = Routes::new(health).prepare();
+        let seen = Seen::default();
+        let notes = Arc::clone(&seen);
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            notes.lock().unwrap().push(request.extensions().get::<PeerInfo>().unwrap().clone());
+            let slow = request.headers().contains_key("x-slow");
+            let mut routes = routes.clone();
+            async move {
+                if slow {
+                    tokio::time::sleep(Duration::from_secs(3600)).await;
+                }
+                routes.call(request).await
+            }
+        });
+        let tls = Arc::new(ArcSwap::from_pointee(tls::server::config(identity).unwrap()));
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(listen::serve(service, accepted, tls, limits, stopped));
+        Self { reporter, seen, stop, served }
+    }
+
+    async fn on_tcp(identity: Identity) -> (Self, Address) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        (Self::start(listen::tcp(listener), identity, Limits::default()), address)
+    }
+
+    fn in_memory(identity: Identity, limits: Limits) -> (Self, Memory) {
+        let (send, accepted) = mpsc::channel(8);
+        let server = Self::start(ReceiverStream::new(accepted), identity, limits);
+        (server, Memory(send))
+    }
+
+    fn last_peer(&self) -> PeerInfo {
+        self.seen.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+/// Connections that are two ends of a buffer.
+#[derive(Clone)]
+struct Memory(mpsc::Sender<io::Result<Accepted<DuplexStream>>>);
+
+const REMOTE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 1);
+
+impl Memory {
+    async fn open(&self) -> DuplexStream {
+        let (near, stream) = tokio::io::duplex(64 * 1024);
+        self.0.send(Ok(Accepted { stream, remote: REMOTE })).await.unwrap();
+        near
+    }
+}
+
+impl Dial for Memory {
+    fn dial<'a>(&'a self, _: &'a Address) -> Dialing<'a> {
+        Box::pin(async { Ok(Box::new(self.open().await) as Box<dyn Link>) })
+    }
+}
+
+async fn by(
+    dial: impl Dial,
+    address: &Address,
+    tls: ClientTls,
+    proxies: Proxies,
+) -> Result<Connection, ConnectError> {
+    connect(Route { dial: Arc::new(dial), address: address.clone(), proxies, tls }).await
+}
+
+async fn direct(address: &Address, tls: ClientTls) -> Result<Connection, ConnectError> {
+    by(Tcp, address, tls, Proxies::default()).await
+}
+
+fn somewhere() -> Address {
+    Address::parse("relay.un.example").unwrap()
+}
+
+async fn check(connection: &Connection) -> Result<i32, Status> {
+    let request = HealthCheckRequest { service: String::new() };
+    let answer = HealthClient::new(connection.channel()).check(request).await?;
+    Ok(answer.into_inner().status)
+}
+
+#[tokio::test]
+async fn mutual_tls_over_tcp_agrees_on_the_hybrid_group_at_both_ends() {
+    let (server, address) = TestServer::on_tcp(good_node()).await;
+    let connection = direct(&address, believing(Some(seat(VALID)))).await.unwrap();
+    assert_eq!(check(&connection).await.unwrap(), 1);
+    assert_eq!(connection.group(), "X25519MLKEM768");
+    let peer = server.last_peer();
+    assert_eq!(peer.group, "X25519MLKEM768");
+    assert!(peer.remote.ip().is_loopback());
+    assert_eq!(peer.certificate.unwrap().judge(NOW), Ok(key(5).public().id()));
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_may_connect() {
+    let (server, address) = TestServer::on_tcp(good_node()).await;
+    let connection = direct(&address, believing(None)).await.unwrap();
+    assert_eq!(check(&connection).await.unwrap(), 1);
+    assert_eq!(server.last_peer().certificate, None);
+}
+
+#[tokio::test]
+async fn an_expired_client_certificate_connects_and_is_judged_at_the_request() {
+    let (server, address) = TestServer::on_tcp(good_node()).await;
+    let old = Validity { not_before: 1, not_after: 2, ..VALID };
+    let connection = direct(&address, believing(Some(seat(old)))).await.unwrap();
+    assert_eq!(check(&connection).await.unwrap(), 1);
+    let verdict = server.last_peer().certificate.unwrap().judge(NOW);
+    assert_eq!(verdict, Err(CertificateFault::Expired { not_after: 2 }));
+}
+
+#[tokio::test]
+async fn every_fault_of_a_server_has_its_type() {
+    let directory = |name: &str| name.to_owned();
+    let issuer = "CN=un.example service authority".to_owned();
+    let expired = Validity { not_after: NOW - 1, ..VALID };
+    let early = Validity { not_before: NOW + 1, ..VALID };
+    for (identity, expected) in [
+        (node(2, DIRECTORY, VALID), ServerFault::UnknownIssuer { issuer }),
+        (
+            node(1, "eu.example", VALID),
+            ServerFault::WrongDirectory {
+                expected: directory(DIRECTORY),
+                found: directory("eu.example"),
+            },
+        ),
+        (node(1, DIRECTORY, expired), ServerFault::Expired),
+        (node(1, DIRECTORY, early), ServerFault::NotYetValid),
+        (seat(VALID), ServerFault::NotAServer),
+    ] {
+        let (_server, address) = TestServer::on_tcp(identity).await;
+        match direct(&address, believing(None)).await {
+            Err(ConnectError::Server { source, .. }) => assert_eq!(source, expected),
+            other => panic!("expected {expected:?}, found {other:?}"),
+        }
+        let any = ClientTls::untrusted_for_charters(Arc::new(At(NOW))).unwrap();
+        let connection = direct(&address, any).await.unwrap();
+        assert_eq!(check(&connection).await.unwrap(), 1, "and GetCharters can be asked");
+    }
+}
+
+/// A certificate shown with somebody else's key.
+fn stolen(of: &Identity, directory_key: u8) -> Identity {
+    let der = PrivatePkcs8KeyDer::from(key(directory_key).pkcs8().to_vec());
+    let signing = tls::provider().key_provider.load_private_key(der.into()).unwrap();
+    Identity::from_certified(Arc::new(CertifiedKey::new(of.chain().to_vec(), signing)))
+}
+
+#[tokio::test]
+async fn whoever_does_not_hold_the_certificates_key_is_refused_at_either_end() {
+    let (_impostor, address) = TestServer::on_tcp(stolen(&good_node(), 66)).await;
+    for tls in [believing(None), ClientTls::untrusted_for_charters(Arc::new(At(NOW))).unwrap()] {
+        assert!(direct(&address, tls).await.is_err());
+    }
+    let refused = direct(&address, believing(None)).await;
+    let fault =
+        matches!(refused, Err(ConnectError::Server { source: ServerFault::BadSignature, .. }));
+    assert!(fault, "{refused:?}");
+
+    let (server, address) = TestServer::on_tcp(good_node()).await;
+    // TLS 1.3: the server's verdict on the client comes after the client's end of the handshake.
+    if let Ok(connection) = direct(&address, believing(Some(stolen(&seat(VALID), 66)))).await {
+        assert!(check(&connection).await.is_err());
+    }
+    assert!(server.seen.lock().unwrap().is_empty(), "no request was served");
+}
+
+#[tokio::test]
+async fn a_fault_that_appears_later_is_found_in_the_status_of_a_call() {
+    let (server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let other = TestServer::in_memory(node(2, DIRECTORY, VALID), Limits::default());
+    let switch = Arc::new(ArcSwap::from_pointee(memory));
+    struct Switch(Arc<ArcSwap<Memory>>);
+    impl Dial for Switch {
+        fn dial<'a>(&'a self, _: &'a Address) -> Dialing<'a> {
+            let memory = self.0.load_full();
+            Box::pin(async move { Ok(Box::new(memory.open().await) as Box<dyn Link>) })
+        }
+    }
+    let dial = Switch(Arc::clone(&switch));
+    let connection = by(dial, &somewhere(), believing(None), Proxies::default()).await.unwrap();
+    assert_eq!(check(&connection).await.unwrap(), 1);
+    switch.store(Arc::new(other.1));
+    server.stop.send(true).unwrap();
+    server.served.await.unwrap().unwrap();
+    let status = check(&connection).await.unwrap_err();
+    let found = ConnectError::find(&status);
+    assert!(
+        matches!(
+            found,
+            Some(ConnectError::Server { source: ServerFault::UnknownIssuer { .. }, .. })
+        ),
+        "{status:?}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_listening_is_said_to_be_tcp() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+    drop(listener);
+    let refused = direct(&address, believing(None)).await;
+    assert!(matches!(refused, Err(ConnectError::Tcp { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn openssl_speaks_plain_x25519_in_tls_1_3_and_nothing_in_1_2() {
+    let (_server, address) = TestServer::on_tcp(good_node()).await;
+    for (version, line) in [
+        ("-tls1_3", "Server Temp Key: X25519"),
+        ("-tls1_3", "ALPN protocol: h2"),
+        ("-tls1_3", "Verification: OK"),
+        ("-tls1_3", "Acceptable client certificate CA names"),
+        ("-tls1_2", "alert protocol version"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("ca.der"), ca(1)).unwrap();
+        let connect = address.to_string();
+        let said = tokio::task::spawn_blocking(move || {
+            let to_pem = ["x509", "-in", "ca.der", "-out", "ca.pem"];
+            Command::new("openssl").args(to_pem).current_dir(dir.path()).status().unwrap();
+            let output = Command::new("openssl")
+                .args(["s_client", version, "-alpn", "h2", "-connect", &connect])
+                .args(["-CAfile", "ca.pem", "-attime", &NOW.to_string()])
+                .args(["-verify_hostname", "localhost"])
+                .stdin(Stdio::null())
+                .current_dir(dir.path())
+                .output()
+                .unwrap();
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+        });
+        let said = said.await.unwrap();
+        let wanted = line != "Acceptable client certificate CA names";
+        assert_eq!(said.contains(line), wanted, "{version} {line}\n{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_stock_client_believes_the_ca_file_and_finds_no_session_to_resume() {
+    let (_server, address) = TestServer::on_tcp(good_node()).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca(1).into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_details(provider, Arc::new(At(NOW)))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![tls::ALPN.to_vec()];
+    let connector = TlsConnector::from(Arc::new(config));
+    for _ in 0..2 {
+        let tcp = TcpStream::connect((address.host(), address.port())).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = connector.connect(name, tcp).await.unwrap();
+        // The server's first frame stands behind any ticket it sends.
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        stream.read_exact(&mut [0; 9]).await.unwrap();
+        let connection = stream.get_ref().1;
+        assert_eq!(tls::group(connection), "X25519");
+        assert_eq!(connection.handshake_kind(), Some(rustls::HandshakeKind::Full));
+        assert_eq!(connection.tls13_tickets_received(), 0);
+    }
+}
+
+/// Answers CONNECT with `answer`, and if that is [`ESTABLISHED`], joins the client to `target`.
+async fn proxy(answer: &'static str, target: Address) -> (Proxies, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://me:secret@{}", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(client.read_u8().await.unwrap());
+        }
+        client.write_all(answer.as_bytes()).await.unwrap();
+        if answer == ESTABLISHED {
+            let mut server = TcpStream::connect((target.host(), target.port())).await.unwrap();
+            tokio::spawn(
+                async move { tokio::io::copy_bidirectional(&mut client, &mut server).await },
+            );
+        }
+        String::from_utf8(head).unwrap()
+    });
+    (Proxies::new(Some(&url), None).unwrap(), task)
+}
+
+const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n";
+
+#[tokio::test]
+async fn a_proxy_is_asked_with_its_credentials_and_passed_through() {
+    let (_server, address) = TestServer::on_tcp(good_node()).await;
+    let (proxies, asked) = proxy(ESTABLISHED, address).await;
+    let connection = by(Tcp, &somewhere(), believing(None), proxies).await.unwrap();
+    assert_eq!(check(&connection).await.unwrap(), 1);
+    assert_eq!(
+        asked.await.unwrap(),
+        "CONNECT relay.un.example:443 HTTP/1.1\r\nHost: relay.un.example:443\r\n\
+         Proxy-Authorization: Basic bWU6c2VjcmV0\r\n\r\n"
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_or_babbles_is_named() {
+    let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
+    let (proxies, _asked) = proxy(refusal, somewhere()).await;
+    let refused = by(Tcp, &somewhere(), believing(None), proxies).await;
+    assert!(matches!(refused, Err(ConnectError::ProxyRefused { status: 407, .. })), "{refused:?}");
+    for babble in ["SSH-2.0-OpenSSH_9\r\n\r\n", "HTTP/1.1 200 OK\r\nbroken off"] {
+        let (proxies, _asked) = proxy(babble, somewhere()).await;
+        let garbled = by(Tcp, &somewhere(), believing(None), proxies).await;
+        assert!(matches!(garbled, Err(ConnectError::ProxyGarbled { .. })), "{garbled:?}");
+    }
+    let endless: &'static str = Box::leak(format!("HTTP/1.1 200 {}", "a".repeat(20_000)).into());
+    let (proxies, _asked) = proxy(endless, somewhere()).await;
+    let garbled = by(Tcp, &somewhere(), believing(None), proxies).await;
+    let Err(ConnectError::ProxyGarbled { source: Some(source), .. }) = garbled else {
+        panic!("{garbled:?}");
+    };
+    assert_eq!(source.kind(), io::ErrorKind::InvalidData, "given up, not read to its end");
+}
+
+#[tokio::test]
+async fn a_proxy_that_opens_tls_is_named_as_such() {
+    let (_evil, address) = TestServer::on_tcp(node(2, DIRECTORY, VALID)).await;
+    let (proxies, _asked) = proxy(ESTABLISHED, address).await;
+    let opened = by(Tcp, &somewhere(), believing(None), proxies).await;
+    let Err(ConnectError::Intercepted { address, issuer, .. }) = opened else {
+        panic!("{opened:?}");
+    };
+    assert_eq!(address, somewhere());
+    assert_eq!(issuer, "CN=un.example service authority");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_proxy_is_given_up() {
+    let (near, _far) = tokio::io::duplex(1024);
+    struct Once(Mutex<Option<DuplexStream>>);
+    impl Dial for Once {
+        fn dial<'a>(&'a self, _: &'a Address) -> Dialing<'a> {
+            let stream = self.0.lock().unwrap().take().unwrap();
+            Box::pin(async { Ok(Box::new(stream) as Box<dyn Link>) })
+        }
+    }
+    let proxies = Proxies::new(Some("proxy.example:3128"), None).unwrap();
+    let start = Instant::now();
+    let dial = Once(Mutex::new(Some(near)));
+    let silent = by(dial, &somewhere(), believing(None), proxies).await;
+    assert!(matches!(silent, Err(ConnectError::TimedOut { .. })), "{silent:?}");
+    assert_eq!(start.elapsed().as_secs(), limits::PROXY_TIMEOUT.as_secs());
+}
+
+/// Reads until the other end closes, and says after how many seconds.
+async fn closed_after(mut stream: impl AsyncRead + Unpin) -> u64 {
+    let start = Instant::now();
+    let mut buffer = [0; 1024];
+    while let Ok(1..) = stream.read(&mut buffer).await {}
+    start.elapsed().as_secs()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_sends_nothing_is_cut_at_the_handshake_timeout() {
+    let (_server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let silent = memory.open().await;
+    assert_eq!(closed_after(silent).await, limits::HANDSHAKE_TIMEOUT.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_silent_after_its_handshake_is_cut() {
+    let (_server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let connector = TlsConnector::from(believing(None).config());
+    let name = ServerName::try_from("localhost").unwrap();
+    let silent = connector.connect(name, memory.open().await).await.unwrap();
+    assert_eq!(closed_after(silent).await, limits::FIRST_BYTE_TIMEOUT.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_peers_do_not_keep_others_from_their_handshake() {
+    let limits = Limits { handshakes: 1, ..Limits::default() };
+    let (_server, memory) = TestServer::in_memory(good_node(), limits);
+    let _silent = (memory.open().await, memory.open().await);
+    let start = Instant::now();
+    let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
+    assert_eq!(check(&connection).await.unwrap(), 1);
+    assert_eq!(start.elapsed().as_secs(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_beyond_a_limit_are_closed_at_once_and_places_are_given_back() {
+    for limits in [
+        Limits { connections_per_address: 2, ..Limits::default() },
+        Limits { connections: 2, ..Limits::default() },
+    ] {
+        let (_server, memory) = TestServer::in_memory(good_node(), limits);
+        let (first, second) = (memory.open().await, memory.open().await);
+        assert_eq!(closed_after(memory.open().await).await, 0, "the third is refused");
+        assert_eq!(closed_after(first).await, limits.handshake_timeout.as_secs());
+        assert_eq!(closed_after(second).await, 0, "cut at the same moment");
+        let again = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
+        assert_eq!(check(&again).await.unwrap(), 1);
+    }
+}
+
+/// A connection whose first read is our own bug.
+struct Bomb(DuplexStream, bool);
+
+impl AsyncRead for Bomb {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        assert!(!self.1, "this panic belongs to the test");
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Bomb {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn garbage_an_error_and_a_panic_in_handshakes_do_not_end_the_loop() {
+    let (send, accepted) = mpsc::channel(8);
+    let accepted = ReceiverStream::new(accepted);
+    let _server = TestServer::start(accepted, good_node(), Limits::default());
+    send.send(Err(io::ErrorKind::ConnectionReset.into())).await.unwrap();
+    let open = async |bomb: bool| {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        send.send(Ok(Accepted { stream: Bomb(far, bomb), remote: REMOTE })).await.unwrap();
+        near
+    };
+    let mut garbage = open(false).await;
+    garbage.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    assert_eq!(closed_after(garbage).await, 0);
+    let panicked = open(true).await;
+    assert_eq!(closed_after(panicked).await, 0);
+    let connector = TlsConnector::from(believing(None).config());
+    let name = ServerName::try_from("localhost").unwrap();
+    assert!(connector.connect(name, open(false).await).await.is_ok());
+}
+
+async fn watch_health(connection: &Connection) -> tonic::Streaming<impl Sized + use<>> {
+    let request = HealthCheckRequest { service: String::new() };
+    let answer = HealthClient::new(connection.channel()).watch(request).await.unwrap();
+    answer.into_inner()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_at_its_limit_although_a_stream_stays_open() {
+    let (server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
+    let mut stream = watch_health(&connection).await;
+    assert!(stream.message().await.unwrap().is_some());
+    let start = Instant::now();
+    server.stop.send(true).unwrap();
+    assert_eq!(server.served.await.unwrap().unwrap(), Drained::Cut);
+    assert_eq!(start.elapsed().as_secs(), limits::DRAIN_LIMIT.as_secs());
+    assert!(stream.message().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_at_once_when_nothing_is_open() {
+    let (server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let connection =
+        by(memory.clone(), &somewhere(), believing(None), Proxies::default()).await.unwrap();
+    assert_eq!(check(&connection).await.unwrap(), 1);
+    let start = Instant::now();
+    server.stop.send(true).unwrap();
+    assert_eq!(server.served.await.unwrap().unwrap(), Drained::InTime);
+    assert_eq!(start.elapsed().as_secs(), 0);
+    assert!(memory.0.is_closed(), "nothing is accepted any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_cuts_a_slow_request_and_no_stream() {
+    let second = Duration::from_secs(1);
+    let limits = Limits { deadline: |_| Some(Duration::from_secs(1)), ..Limits::default() };
+    let (server, memory) = TestServer::in_memory(good_node(), limits);
+    let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
+    let mut stream = watch_health(&connection).await;
+    assert!(stream.message().await.unwrap().is_some());
+    let mut request = tonic::Request::new(HealthCheckRequest { service: String::new() });
+    request.metadata_mut().insert("x-slow", "1".parse().unwrap());
+    let start = Instant::now();
+    let status = HealthClient::new(connection.channel()).check(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert_eq!(start.elapsed().as_secs(), second.as_secs());
+    tokio::time::sleep(60 * second).await;
+    server.reporter.set_service_status("", ServingStatus::NotServing).await;
+    assert!(stream.message().await.unwrap().is_some(), "the stream outlived the deadline");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_beyond_the_limit_of_a_connection_are_shed() {
+    let limits = Limits { requests: 1, ..Limits::default() };
+    let (_server, memory) = TestServer::in_memory(good_node(), limits);
+    let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
+    let mut request = tonic::Request::new(HealthCheckRequest { service: String::new() });
+    request.metadata_mut().insert("x-slow", "1".parse().unwrap());
+    let mut slow = HealthClient::new(connection.channel());
+    let slow = tokio::spawn(async move { slow.check(request).await.map(|_| ()) });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(check(&connection).await.unwrap_err().code(), Code::ResourceExhausted);
+    assert_eq!(slow.await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
+    assert_eq!(check(&connection).await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_asked_to_go_at_its_age_and_the_client_comes_again() {
+    let (server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
+    let mut stream = watch_health(&connection).await;
+    assert!(stream.message().await.unwrap().is_some());
+    let start = Instant::now();
+    let lived = limits::CONNECTION_AGE + limits::CONNECTION_AGE_GRACE;
+    assert!(tokio::time::timeout(2 * lived, stream.message()).await.unwrap().is_err());
+    assert_eq!(start.elapsed().as_secs(), lived.as_secs());
+    assert_eq!(check(&connection).await.unwrap(), 1);
+    drop(server);
+}
+
+#[tokio::test]
+async fn the_settings_frame_says_the_limits() {
+    let (_server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let connector = TlsConnector::from(believing(None).config());
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = connector.connect(name, memory.open().await).await.unwrap();
+    // RFC 9113 §3.4: the preface, then an empty SETTINGS frame; the server's own comes first.
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "SETTINGS");
+    let mut settings = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+    stream.read_exact(&mut settings).await.unwrap();
+    let value = |id: u8| {
+        let pair = settings.chunks_exact(6).find(|pair| pair[..2] == [0, id]);
+        pair.map(|pair| u32::from_be_bytes(pair[2..].try_into().unwrap()))
+    };
+    assert_eq!(value(3), Some(limits::STREAMS));
+    assert_eq!(value(4), Some(limits::STREAM_WINDOW_BYTES));
+    assert_eq!(value(6), Some(limits::HEADER_LIST_BYTES));
+}
+
+#[tokio::test]
+async fn a_new_configuration_is_used_by_the_next_connection() {
+    let (send, accepted) = mpsc::channel(8);
+    let memory = Memory(send);
+    let config = |identity| tls::server::config(identity).unwrap();
+    let tls: Arc<ArcSwap<ServerConfig>> = Arc::new(ArcSwap::from_pointee(config(good_node())));
+    let (_cut, being_cut) = watch::channel(false);
+    let accepted = ReceiverStream::new(accepted);
+    let _incoming = listen::handshakes(accepted, Arc::clone(&tls), Limits::default(), being_cut);
+    let connector = TlsConnector::from(believing(None).config());
+    let name = ServerName::try_from("localhost").unwrap();
+    assert!(connector.connect(name.clone(), memory.open().await).await.is_ok());
+    tls.store(Arc::new(config(node(2, DIRECTORY, VALID))));
+    let refused = connector.connect(name, memory.open().await).await.unwrap_err();
+    assert!(matches!(ServerFault::find(&refused), Some(ServerFault::UnknownIssuer { .. })));
+}
+
+/// The other end, by OpenSSL 3.5 or later through Python: `client PORT` or `server CERT KEY`.
+const PEER: &str = r#"
+import sys, socket
+from OpenSSL import SSL, crypto
+context = SSL.Context(SSL.TLS_METHOD)
+context.set_min_proto_version(SSL.TLS1_3_VERSION)
+if sys.argv[1] == "client":
+    context.set_alpn_protos([b"h2"])
+    connection = SSL.Connection(context, socket.create_connection(("127.0.0.1", int(sys.argv[2]))))
+    connection.set_connect_state()
+else:
+    context.use_certificate_file(sys.argv[2], crypto.FILETYPE_ASN1)
+    context.use_privatekey_file(sys.argv[3], crypto.FILETYPE_ASN1)
+    context.set_alpn_select_callback(lambda _, offered: offered[0])
+    listener = socket.create_server(("127.0.0.1", 0))
+    print(listener.getsockname()[1], flush=True)
+    connection = SSL.Connection(context, listener.accept()[0])
+    connection.set_accept_state()
+connection.do_handshake()
+print(connection.get_group_name(), flush=True)
+sys.stdin.read()
+"#;
+
+fn peer(arguments: &[&str]) -> std::process::Child {
+    let python = std::env::var("LIAISON_PEER_PYTHON").unwrap_or_else(|_| "python3".into());
+    Command::new(python)
+        .args(["-c", PEER])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs LIAISON_PEER_PYTHON, a Python with pyOpenSSL over OpenSSL 3.5 or later"]
+async fn openssl_agrees_on_the_hybrid_group_in_both_directions() {
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = tcp.local_addr().unwrap().port();
+    let tls = Arc::new(ArcSwap::from_pointee(tls::server::config(good_node()).unwrap()));
+    let (_cut, being_cut) = watch::channel(false);
+    let mut incoming = listen::handshakes(listen::tcp(tcp), tls, Limits::default(), being_cut);
+    let client = peer(&["client", &port.to_string()]);
+    let connection = incoming.next().await.unwrap().unwrap();
+    assert_eq!(connection.peer().group, "X25519MLKEM768");
+    let said = tokio::task::spawn_blocking(|| client.wait_with_output().unwrap()).await.unwrap();
+    assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), "X25519MLKEM768");
+
+    let dir = tempfile::tempdir().unwrap();
+    let (certificate, secret) = (dir.path().join("node.der"), dir.path().join("node.key"));
+    std::fs::write(&certificate, &good_node().chain()[0]).unwrap();
+    std::fs::write(&secret, &**key(9).pkcs8()).unwrap();
+    let mut server = peer(&["server", certificate.to_str().unwrap(), secret.to_str().unwrap()]);
+    let mut said = io::BufReader::new(server.stdout.take().unwrap()).lines();
+    let port = said.next().unwrap().unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port.parse().unwrap())).await.unwrap();
+    let connector = TlsConnector::from(believing(None).config());
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = connector.connect(name, stream).await.unwrap();
+    assert_eq!(tls::group(stream.get_ref().1), "X25519MLKEM768");
+    assert_eq!(said.next().unwrap().unwrap(), "X25519MLKEM768");
+    drop(server.stdin.take());
+    server.wait().unwrap();
+}
