@@ -9,21 +9,22 @@ use std::path::{Path, PathBuf};
 
 /// Which top-level modules each may use, besides itself. `a::b` allows that part of `a` alone. What
 /// is not listed is forbidden; a new module comes with its line.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("crypto", &[]),
+    ("ambient", &[]),
     ("tlog", &["crypto"]),
     ("signed", &["crypto"]),
     ("domain", &["crypto", "tlog", "signed"]),
     ("tls", &["crypto", "domain::limits"]),
-    ("store", &["domain", "tlog", "signed"]),
-    ("service", &["store", "domain", "tlog", "signed", "crypto"]),
+    ("store", &["domain", "tlog", "signed", "crypto::hash", "crypto::sign"]),
+    ("service", &["store", "domain", "tlog", "signed", "crypto", "ambient"]),
     ("wire", &["domain", "tlog", "signed", "crypto"]),
     ("grpc", &["wire", "service", "domain"]),
-    ("client", &["wire", "domain", "tlog", "signed", "crypto", "tls"]),
-    ("agent", &["client", "wire", "domain", "tlog", "signed", "crypto"]),
+    ("client", &["wire", "domain", "tlog", "signed", "crypto", "tls", "ambient"]),
+    ("agent", &["client", "wire", "domain", "tlog", "signed", "crypto", "ambient"]),
     (
         "cli",
-        &["agent", "client", "wire", "domain", "tlog", "signed", "crypto", "config", "telemetry"],
+        &["agent", "client", "wire", "domain", "tlog", "signed", "crypto", "config", "telemetry", "ambient"],
     ),
     ("config", &["domain"]),
     ("telemetry", &[]),
@@ -40,13 +41,19 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "crypto",
             "tls",
             "config",
-            "telemetry",
+            "telemetry", "ambient",
         ],
     ),
-    ("demo", &["cli", "client", "server", "domain", "crypto"]),
-    ("bin/liaisond", &["server", "config", "telemetry"]),
-    ("bin/liaison", &["cli", "demo", "config", "telemetry"]),
+    ("demo", &["cli", "client", "server", "domain", "crypto", "ambient"]),
+    ("bin/liaisond", &["server", "config", "telemetry", "ambient"]),
+    ("bin/liaison", &["cli", "demo", "config", "telemetry", "ambient"]),
     ("lib", &[]),
+];
+
+/// Wrong directions that stand, each until it is moved. A line whose fault is gone must go too.
+const OWED: [(&str, &str); 2] = [
+    ("src/grpc/follow.rs", "crate::store::Hints"),
+    ("src/grpc/peer.rs", "crate::server::listen::PeerInfo"),
 ];
 
 /// No clock, no file, no network, no ambient randomness.
@@ -55,12 +62,21 @@ const IMPURE_PATHS: [&str; 7] =
     ["tokio", "tonic", "std::fs", "std::net", "std::env", "std::process", "std::thread"];
 const IMPURE_WORDS: [&str; 3] = ["SystemTime", "SystemRandom", "Instant"];
 
-/// The one place that writes, and the stores themselves, which also create their format.
-const WRITERS: [&str; 2] = ["src/service/sequencer.rs", "src/store/"];
+/// The one place that writes, the stores themselves, and where a store gets its entry 0.
+const WRITERS: [&str; 3] = ["src/service/sequencer.rs", "src/service/start.rs", "src/store/"];
 
 #[test]
 fn modules_use_only_what_they_may() {
-    assert_none(sources().iter().flat_map(|source| source.wrong_directions()));
+    let wrong = sources().into_iter().flat_map(|source| source.wrong_directions());
+    let is_owed = |wrong: &String| OWED.iter().any(|(path, what)| names(wrong, path, what));
+    let (owed, wrong): (Vec<String>, Vec<String>) = wrong.partition(is_owed);
+    assert_none(wrong);
+    let paid = OWED.iter().filter(|(path, what)| !owed.iter().any(|wrong| names(wrong, path, what)));
+    assert_none(paid.map(|(path, what)| format!("{path}: no longer uses {what}: strike it off OWED")));
+}
+
+fn names(wrong: &str, path: &str, what: &str) -> bool {
+    wrong.starts_with(path) && wrong.ends_with(what)
 }
 
 #[test]
