@@ -24,7 +24,18 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("agent", &["client", "wire", "domain", "tlog", "signed", "crypto", "ambient"]),
     (
         "cli",
-        &["agent", "client", "wire", "domain", "tlog", "signed", "crypto", "config", "telemetry", "ambient"],
+        &[
+            "agent",
+            "client",
+            "wire",
+            "domain",
+            "tlog",
+            "signed",
+            "crypto",
+            "config",
+            "telemetry",
+            "ambient",
+        ],
     ),
     ("config", &["domain"]),
     ("telemetry", &[]),
@@ -41,7 +52,8 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "crypto",
             "tls",
             "config",
-            "telemetry", "ambient",
+            "telemetry",
+            "ambient",
         ],
     ),
     ("demo", &["cli", "client", "server", "domain", "crypto", "ambient"]),
@@ -71,8 +83,11 @@ fn modules_use_only_what_they_may() {
     let is_owed = |wrong: &String| OWED.iter().any(|(path, what)| names(wrong, path, what));
     let (owed, wrong): (Vec<String>, Vec<String>) = wrong.partition(is_owed);
     assert_none(wrong);
-    let paid = OWED.iter().filter(|(path, what)| !owed.iter().any(|wrong| names(wrong, path, what)));
-    assert_none(paid.map(|(path, what)| format!("{path}: no longer uses {what}: strike it off OWED")));
+    let paid =
+        OWED.iter().filter(|(path, what)| !owed.iter().any(|wrong| names(wrong, path, what)));
+    assert_none(
+        paid.map(|(path, what)| format!("{path}: no longer uses {what}: strike it off OWED")),
+    );
 }
 
 fn names(wrong: &str, path: &str, what: &str) -> bool {
