@@ -1,4 +1,18 @@
 //! Liaison: a directory of national points of contact, and a relay for sealed notifications.
+//!
+//! The map, each line using only what stands above it (`tests/tidy.rs` knows exactly what):
+//!
+//! - [`crypto`]: digests, signature keys, sealing, certificates
+//! - [`tlog`]: the transparency log's trees, proofs and checkpoints
+//! - [`signed`]: what is signed, to the byte
+//! - [`domain`]: the rules, pure: the directory as a fold over its log, the relay's decisions
+//! - [`ambient`]: the clock and the randomness
+//! - [`tls`]: the one TLS configuration, for both ends
+//! - [`store`]: where state is kept
+//! - [`service`]: decisions in order, made durable
+//! - [`wire`], [`grpc`]: the services' messages, and the services
+//! - [`client`]: verified calls from the other side
+//! - [`server`]: sockets and limits around the services
 #![cfg_attr(
     test,
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")

@@ -268,7 +268,8 @@ impl SigningKey {
         Self::ed25519(pair, pkcs8)
     }
 
-    /// Reads a PKCS#8 private key in DER, as `openssl genpkey` writes it. `random` is used by
+    /// Reads a PKCS#8 private key in DER. (`openssl genpkey -outform DER` writes the older SEC 1 form
+    /// for P-256 and P-384; its PEM, and `openssl pkcs8 -topk8`, are PKCS#8.) `random` is used by
     /// `ring` to check an ECDSA key against its public part.
     ///
     /// # Errors

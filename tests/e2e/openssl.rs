@@ -53,9 +53,8 @@ fn openssl_keys_sign_here_and_there() {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
         let run = |args: &str| assert!(openssl(dir.path(), args), "openssl {args}");
-        run(&format!(
-            "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{curve} -outform DER -out key"
-        ));
+        run(&format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{curve} -out key.pem"));
+        run("pkcs8 -topk8 -nocrypt -in key.pem -outform DER -out key");
         run("pkey -inform DER -in key -pubout -outform DER -out public");
         std::fs::write(dir.path().join("signed"), pre_authentication_encoding("roster")).unwrap();
         let sign = "pkeyutl -sign -rawin -keyform DER -inkey key -in signed -out sig";

@@ -1,0 +1,659 @@
+//! The shape of the code as a test: who may use whom, what the core never mentions, the one way to
+//! write, and where documentation stands. Every rule is read from the source, and each is shown below
+//! to be one that can fail.
+#![expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which top-level modules each may use, besides itself. `a::b` allows that part of `a` alone. What
+/// is not listed is forbidden; a new module comes with its line.
+const ALLOWED: [(&str, &[&str]); 20] = [
+    ("crypto", &[]),
+    ("ambient", &[]),
+    ("tlog", &["crypto"]),
+    ("signed", &["crypto"]),
+    ("domain", &["crypto", "tlog", "signed"]),
+    ("tls", &["crypto", "domain::limits"]),
+    ("store", &["domain", "tlog", "signed", "crypto::hash", "crypto::sign"]),
+    ("service", &["store", "domain", "tlog", "signed", "crypto", "ambient"]),
+    ("wire", &["domain", "tlog", "signed", "crypto"]),
+    ("grpc", &["wire", "service", "domain"]),
+    ("client", &["wire", "domain", "tlog", "signed", "crypto", "tls", "ambient"]),
+    ("agent", &["client", "wire", "domain", "tlog", "signed", "crypto", "ambient"]),
+    (
+        "cli",
+        &[
+            "agent",
+            "client",
+            "wire",
+            "domain",
+            "tlog",
+            "signed",
+            "crypto",
+            "config",
+            "telemetry",
+            "ambient",
+        ],
+    ),
+    ("config", &["domain"]),
+    ("telemetry", &[]),
+    (
+        "server",
+        &[
+            "grpc",
+            "wire",
+            "service",
+            "store",
+            "domain",
+            "tlog",
+            "signed",
+            "crypto",
+            "tls",
+            "config",
+            "telemetry",
+            "ambient",
+        ],
+    ),
+    ("demo", &["cli", "client", "server", "domain", "crypto", "ambient"]),
+    ("bin/liaisond", &["server", "config", "telemetry", "ambient"]),
+    ("bin/liaison", &["cli", "demo", "config", "telemetry", "ambient"]),
+    ("lib", &[]),
+];
+
+/// Wrong directions that stand, each until it is moved. A line whose fault is gone must go too.
+const OWED: [(&str, &str); 2] = [
+    ("src/grpc/follow.rs", "crate::store::Hints"),
+    ("src/grpc/peer.rs", "crate::server::listen::PeerInfo"),
+];
+
+/// No clock, no file, no network, no ambient randomness.
+const CORE: [&str; 4] = ["crypto", "tlog", "signed", "domain"];
+const IMPURE_PATHS: [&str; 7] =
+    ["tokio", "tonic", "std::fs", "std::net", "std::env", "std::process", "std::thread"];
+const IMPURE_WORDS: [&str; 3] = ["SystemTime", "SystemRandom", "Instant"];
+
+/// The one place that writes, the stores themselves, and where a store gets its entry 0.
+const WRITERS: [&str; 3] = ["src/service/sequencer.rs", "src/service/start.rs", "src/store/"];
+
+#[test]
+fn modules_use_only_what_they_may() {
+    let wrong = sources().into_iter().flat_map(|source| source.wrong_directions());
+    let is_owed = |wrong: &String| OWED.iter().any(|(path, what)| names(wrong, path, what));
+    let (owed, wrong): (Vec<String>, Vec<String>) = wrong.partition(is_owed);
+    assert_none(wrong);
+    let paid =
+        OWED.iter().filter(|(path, what)| !owed.iter().any(|wrong| names(wrong, path, what)));
+    assert_none(
+        paid.map(|(path, what)| format!("{path}: no longer uses {what}: strike it off OWED")),
+    );
+}
+
+fn names(wrong: &str, path: &str, what: &str) -> bool {
+    wrong.starts_with(path) && wrong.ends_with(what)
+}
+
+#[test]
+fn the_core_is_pure() {
+    assert_none(sources().iter().flat_map(|source| source.impurities()));
+}
+
+#[test]
+fn the_service_has_no_transport_and_the_core_no_async() {
+    assert_none(sources().iter().flat_map(|source| source.misplaced_machinery()));
+}
+
+#[test]
+fn one_place_writes() {
+    assert_none(sources().iter().flat_map(|source| source.stray_commits()));
+}
+
+#[test]
+fn test_code_is_behind_cfg_test() {
+    assert_none(sources().iter().flat_map(|source| source.unguarded_tests()));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let undocumented = rust_files().into_iter().filter(|path| {
+        let text = fs::read_to_string(repository().join(path)).unwrap();
+        !is_documented(&text)
+    });
+    assert_none(undocumented.map(|path| format!("{path}: expected a first line of //!")));
+}
+
+#[test]
+fn the_map_in_lib_names_every_module() {
+    let lib = fs::read_to_string(repository().join("src/lib.rs")).unwrap();
+    let missing = modules_not_on_the_map(&lib);
+    assert_none(missing.into_iter().map(|name| format!("src/lib.rs: `{name}` is not on its map")));
+}
+
+#[track_caller]
+fn assert_none(wrong: impl IntoIterator<Item = String>) {
+    let wrong: Vec<String> = wrong.into_iter().collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file under `src`, as `src/…`, sorted.
+fn rust_files() -> Vec<String> {
+    fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let root = repository();
+    let mut files = Vec::new();
+    walk(&root.join("src"), &mut files);
+    let relative = files.iter().map(|path| path.strip_prefix(&root).unwrap());
+    let mut files: Vec<String> =
+        relative.map(|path| path.to_string_lossy().replace('\\', "/")).collect();
+    files.sort();
+    files
+}
+
+/// All code that is not only for tests.
+fn sources() -> Vec<Source> {
+    let files = rust_files().into_iter().filter(|path| !is_for_tests(path));
+    files
+        .map(|path| {
+            let text = fs::read_to_string(repository().join(&path)).unwrap();
+            Source::read(&path, &text)
+        })
+        .collect()
+}
+
+/// `tests.rs` and folders of that name; [`Source::unguarded_tests`] sees that they are for tests.
+fn is_for_tests(path: &str) -> bool {
+    path.split('/').any(|part| part == "tests" || part == "tests.rs")
+}
+
+fn is_documented(text: &str) -> bool {
+    text.starts_with("//! ")
+}
+
+/// Public modules of `lib.rs` that its own documentation does not link to as "[`name`]".
+fn modules_not_on_the_map(lib: &str) -> Vec<String> {
+    let map: String = lib.lines().filter(|line| line.starts_with("//!")).collect();
+    let tokens = tokens(lib);
+    let modules = tokens.windows(3).filter(|window| window[0] == "mod" && window[2] == ";");
+    let names = modules.map(|window| window[1].clone());
+    names.filter(|name| !map.contains(&format!("[`{name}`]"))).collect()
+}
+
+/// Every `liaison …` and `liaisond …` in the fenced code blocks of a README, by its first word
+/// after the program: `liaison contact`. The check that each exists comes with the command line.
+fn subcommands_named_in(readme: &str) -> BTreeSet<String> {
+    let mut is_code = false;
+    let mut found = BTreeSet::new();
+    for line in readme.lines() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+            continue;
+        }
+        let mut words = line.trim_start().trim_start_matches("$ ").split_whitespace();
+        let (Some(program), Some(command)) = (words.next(), words.next()) else { continue };
+        let program = program.trim_start_matches("./");
+        let is_ours = program == "liaison" || program == "liaisond";
+        let is_command = command.starts_with(|first: char| first.is_ascii_lowercase());
+        if is_code && is_ours && is_command {
+            found.insert(format!("{program} {command}"));
+        }
+    }
+    found
+}
+
+/// The code of one file that is not for tests only.
+struct Source {
+    path: String,
+    /// The modules in which it stands: `["domain", "directory", "verify"]`.
+    module: Vec<String>,
+    tokens: Vec<String>,
+}
+
+impl Source {
+    fn read(path: &str, text: &str) -> Self {
+        let inner = path.trim_start_matches("src/").trim_end_matches(".rs");
+        let module = match inner.strip_prefix("bin/") {
+            Some(bin) => vec![format!("bin/{bin}")],
+            None => inner.split('/').map(ToOwned::to_owned).collect(),
+        };
+        let module = match module.split_last() {
+            Some((last, folders)) if last == "mod" => folders.to_vec(),
+            _ => module,
+        };
+        Self { path: path.to_owned(), module, tokens: without_tests(tokens(text)) }
+    }
+
+    fn top(&self) -> &str {
+        self.module.first().map_or("", String::as_str)
+    }
+
+    fn wrong_directions(&self) -> Vec<String> {
+        let Some((_, allowed)) = ALLOWED.iter().find(|(module, _)| *module == self.top()) else {
+            return vec![format!("{}: {} has no line in ALLOWED", self.path, self.top())];
+        };
+        let wrong = self.paths().into_iter().filter(|path| {
+            let Some(inside) = path.strip_prefix("crate") else { return false };
+            let inside = inside.trim_start_matches("::");
+            let is_in = |module: &str| {
+                inside
+                    .strip_prefix(module)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+            };
+            // Nothing that could hide what it reaches: the crate itself under a name, or all of it.
+            !is_in(self.top()) && !allowed.iter().any(|module| is_in(module))
+        });
+        wrong.map(|path| format!("{}: {} may not use {path}", self.path, self.top())).collect()
+    }
+
+    fn impurities(&self) -> Vec<String> {
+        if !CORE.contains(&self.top()) {
+            return Vec::new();
+        }
+        let paths = self.paths().into_iter().filter(|path| {
+            IMPURE_PATHS.iter().any(|impure| {
+                path.strip_prefix(impure)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+            })
+        });
+        let words = self.tokens.iter().filter(|word| IMPURE_WORDS.contains(&word.as_str()));
+        let now = self.tokens.windows(3).filter(|window| *window == ["::", "now", "("]);
+        let found = paths.chain(words.cloned()).chain(now.map(|_| "::now()".to_owned()));
+        found.map(|what| format!("{}: the core may not mention {what}", self.path)).collect()
+    }
+
+    fn misplaced_machinery(&self) -> Vec<String> {
+        let banned: &[&str] = match self.top() {
+            "crypto" | "tlog" | "signed" | "domain" => &["async", "await"],
+            "service" => &["tonic"],
+            "store" => &["tonic", "wire", "grpc"],
+            _ => &[],
+        };
+        let found = self.tokens.iter().filter(|word| banned.contains(&word.as_str()));
+        found.map(|word| format!("{}: {} may not mention {word}", self.path, self.top())).collect()
+    }
+
+    fn stray_commits(&self) -> Vec<String> {
+        if WRITERS.iter().any(|writer| self.path.starts_with(writer)) {
+            return Vec::new();
+        }
+        let commits = self.tokens.windows(3).filter(|window| {
+            window[1] == "commit" && window[2] == "(" && (window[0] == "." || window[0] == "::")
+        });
+        commits.map(|_| format!("{}: only the sequencer commits to a store", self.path)).collect()
+    }
+
+    fn unguarded_tests(&self) -> Vec<String> {
+        let modules = self.tokens.windows(2).filter(|window| *window == ["mod", "tests"]);
+        modules.map(|_| format!("{}: `mod tests` without #[cfg(test)]", self.path)).collect()
+    }
+
+    /// Every path that the code names, from its root: `crate::…` whatever it is written as, and the
+    /// crates that it imports or names in full.
+    fn paths(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut inner: Vec<(String, usize)> = Vec::new();
+        let (mut depth, mut at) = (0, 0);
+        while at < self.tokens.len() {
+            let token = self.tokens[at].as_str();
+            let before = at.checked_sub(1).map_or("", |before| self.tokens[before].as_str());
+            let mut module = self.module.clone();
+            module.extend(inner.iter().map(|(name, _)| name.clone()));
+            match token {
+                "{" => {
+                    if at >= 2 && self.tokens[at - 2] == "mod" {
+                        inner.push((before.to_owned(), depth));
+                    }
+                    depth += 1;
+                }
+                "}" => {
+                    depth -= usize::from(depth > 0);
+                    if inner.last().is_some_and(|(_, opened)| *opened == depth) {
+                        inner.pop();
+                    }
+                }
+                "use" => {
+                    let tree = &self.tokens[at + 1..];
+                    let end = tree.iter().position(|token| token == ";").unwrap_or(tree.len());
+                    let mut tree = tree[..end].iter().map(String::as_str).peekable();
+                    expand(&mut tree, &[], &mut |path| found.extend(resolve(&module, path)));
+                    at += end;
+                }
+                _ if before != "::" && self.tokens.get(at + 1).is_some_and(|next| next == "::") => {
+                    let mut path = vec![token];
+                    while self.tokens.get(at + 1).is_some_and(|next| next == "::") {
+                        let Some(next) = self.tokens.get(at + 2) else { break };
+                        path.push(next);
+                        at += 2;
+                    }
+                    found.extend(resolve(&module, &path));
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        found
+    }
+}
+
+/// Each path of a `use` tree.
+fn expand<'a>(
+    tokens: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>,
+    prefix: &[&'a str],
+    found: &mut impl FnMut(&[&'a str]),
+) {
+    let mut path = prefix.to_vec();
+    let mut is_open = false;
+    while let Some(token) = tokens.peek().copied() {
+        match token {
+            "," | "}" => break,
+            "{" => {
+                tokens.next();
+                while tokens.peek().is_some_and(|token| *token != "}") {
+                    expand(tokens, &path, found);
+                    tokens.next_if_eq(&",");
+                }
+                tokens.next();
+                is_open = true;
+            }
+            "as" => {
+                tokens.next();
+                tokens.next();
+            }
+            "::" => drop(tokens.next()),
+            name => {
+                if name != "self" || path.is_empty() {
+                    path.push(name);
+                }
+                tokens.next();
+            }
+        }
+    }
+    if !is_open && path.len() > prefix.len().min(usize::from(prefix.is_empty())) {
+        found(&path);
+    }
+}
+
+/// A path from its root. What starts with a name that is none of these may be a crate or local.
+fn resolve(module: &[String], path: &[&str]) -> Option<String> {
+    let (first, rest) = path.split_first()?;
+    let mut base: Vec<&str> = module.iter().map(String::as_str).collect();
+    let mut rest = rest;
+    match *first {
+        "crate" | "liaison" => base.clear(),
+        "self" => {}
+        "super" => {
+            base.pop();
+            while let Some(("super", more)) = rest.split_first().map(|(first, more)| (*first, more))
+            {
+                base.pop();
+                rest = more;
+            }
+        }
+        _ => return Some(path.join("::")),
+    }
+    Some([&["crate"], &base[..], rest].concat().join("::"))
+}
+
+/// Words and punctuation, without comments; a literal is one token that says nothing.
+fn tokens(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(&char) = chars.get(at) {
+        let rest = &chars[at..];
+        let starts = |prefix: &str| prefix.chars().eq(rest.iter().copied().take(prefix.len()));
+        at += if char.is_whitespace() {
+            1
+        } else if starts("//") {
+            rest.iter().position(|char| *char == '\n').unwrap_or(rest.len())
+        } else if starts("/*") {
+            block_comment(rest)
+        } else if let Some(length) = literal(rest) {
+            tokens.push("\"\"".to_owned());
+            length
+        } else if char.is_alphanumeric() || char == '_' {
+            let word: String =
+                rest.iter().take_while(|char| char.is_alphanumeric() || **char == '_').collect();
+            tokens.push(word.clone());
+            word.chars().count()
+        } else if starts("::") {
+            tokens.push("::".to_owned());
+            2
+        } else {
+            tokens.push(char.to_string());
+            1
+        };
+    }
+    tokens
+}
+
+fn block_comment(chars: &[char]) -> usize {
+    let (mut depth, mut at) = (0, 0);
+    while at < chars.len() {
+        match chars.get(at..at + 2) {
+            Some(['/', '*']) => (depth, at) = (depth + 1, at + 2),
+            Some(['*', '/']) => (depth, at) = (depth - 1, at + 2),
+            _ => at += 1,
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    at
+}
+
+/// The length of the string or character literal that starts here; a lifetime is none.
+fn literal(chars: &[char]) -> Option<usize> {
+    let prefix = chars.iter().take_while(|char| matches!(char, 'b' | 'r' | 'c')).count();
+    let hashes = chars[prefix..].iter().take_while(|char| **char == '#').count();
+    let is_raw = chars[..prefix].contains(&'r');
+    if prefix <= 2 && is_raw && chars.get(prefix + hashes) == Some(&'"') {
+        let body = &chars[prefix + hashes + 1..];
+        let end = body.iter().enumerate().position(|(at, char)| {
+            *char == '"' && body[at + 1..].iter().take_while(|c| **c == '#').count() >= hashes
+        });
+        return Some(prefix + hashes + 1 + end.unwrap_or(body.len()) + 1 + hashes);
+    }
+    let quote = *chars.get(prefix)?;
+    let is_char = quote == '\''
+        && (chars.get(prefix + 1) == Some(&'\\') || chars.get(prefix + 2) == Some(&'\''));
+    if prefix > 1 || !(quote == '"' || is_char) {
+        return None;
+    }
+    let mut at = prefix + 1;
+    while let Some(char) = chars.get(at) {
+        match char {
+            '\\' => at += 2,
+            char if *char == quote => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+    Some(chars.len())
+}
+
+/// Leaves out every item under `#[cfg(test)]`: up to its `;`, or to the end of its braces.
+fn without_tests(tokens: Vec<String>) -> Vec<String> {
+    let marker = ["#", "[", "cfg", "(", "test", ")", "]"];
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        if tokens.get(at..at + marker.len()).is_none_or(|window| *window != marker) {
+            kept.push(tokens[at].clone());
+            at += 1;
+            continue;
+        }
+        let mut depth = 0;
+        at += marker.len();
+        while let Some(token) = tokens.get(at) {
+            at += 1;
+            match token.as_str() {
+                "{" | "(" | "[" => depth += 1,
+                "}" | ")" | "]" => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 && (token == ";" || token == "}") {
+                break;
+            }
+        }
+    }
+    kept
+}
+
+/// Every rule, shown to fail on a sample and to hold on another.
+mod samples {
+    use super::*;
+
+    fn wrong(path: &str, code: &str) -> usize {
+        Source::read(path, code).wrong_directions().len()
+    }
+
+    #[test]
+    fn a_wrong_direction_is_seen_however_it_is_written() {
+        for code in [
+            "use crate::store::Store;",
+            "use crate::{crypto::hash, store};",
+            "use crate::{domain::{ids, limits}, store::{self, sled::Sled}};",
+            "pub use crate::store;",
+            "fn f() { crate::store::open() }",
+            "fn f(x: &crate::store::Batch) {}",
+            "use super::super::store::Store;",
+            "fn f() { super::super::store::open() }",
+            "use crate::*;",
+            "use crate as liaison;",
+            "use crate::{self as all};",
+            "use super::super as root;",
+            "use liaison::store;",
+            "macro_rules! m { () => { $crate::store::open() } }",
+            "mod inside { use super::super::super::store; }",
+            "/* a comment */ use /* here */ crate :: store ;",
+            "#[cfg(test)] mod tests { } use crate::store;",
+            "#[cfg(test)] use a::B; use crate::store;",
+            "const S: &str = \"//\"; use crate::store;",
+            "const C: char = '\"'; use crate::store; const D: char = '\"';",
+            "fn f<'a>(x: &'a str) { crate::store::open() }",
+        ] {
+            assert_ne!(wrong("src/domain/ids.rs", code), 0, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_no_fault() {
+        for code in [
+            "use crate::{crypto::hash::Digest, signed, tlog::{head, note}};",
+            "use super::ids; use super::super::domain::limits; use self::inner::X;",
+            "pub(crate) fn f() {} pub(in crate::domain) fn g() {}",
+            "// use crate::store;",
+            "//! [`crate::store`]",
+            "const S: &str = \"use crate::store;\"; const R: &str = r#\"crate::store\"#;",
+            "#[cfg(test)] mod tests { use crate::store::Store; }",
+            "#[cfg(test)]\n#[expect(x, reason = \"y\")]\nfn f() { crate::store::open() }",
+            "mod inside { use super::super::refusal; fn f() { super::super::super::crypto::x() } }",
+            "use std::collections::BTreeMap; use ring::{digest, rand};",
+        ] {
+            assert_eq!(wrong("src/domain/ids.rs", code), 0, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_module_may_be_allowed_alone() {
+        assert_eq!(wrong("src/tls/mod.rs", "use crate::domain::limits::X;"), 0);
+        assert_eq!(wrong("src/tls/mod.rs", "use crate::domain::{limits, ids};"), 1);
+        assert_eq!(wrong("src/tls/mod.rs", "use crate::domain;"), 1);
+        assert_eq!(wrong("src/tls/mod.rs", "use crate::domain::limitsx;"), 1);
+    }
+
+    #[test]
+    fn a_new_module_needs_its_line_and_a_program_its_side() {
+        assert_eq!(wrong("src/utils/mod.rs", ""), 1);
+        assert_eq!(wrong("src/bin/liaisond.rs", "use liaison::cli;"), 1);
+        assert_eq!(wrong("src/bin/liaison.rs", "use liaison::cli;"), 0);
+        assert_eq!(wrong("src/cli/contact.rs", "use crate::service::x;"), 1);
+    }
+
+    #[test]
+    fn an_impure_core_is_seen() {
+        let impure = |path: &str, code: &str| Source::read(path, code).impurities().len();
+        for code in [
+            "use std::fs;",
+            "use std::{collections::BTreeMap, fs::{self}};",
+            "use std::{net, sync::Arc};",
+            "fn f() { std::fs::read(x); }",
+            "use tokio::sync::mpsc;",
+            "async fn f() { tonic::Status::ok(x) }",
+            "fn f() -> SystemTime {}",
+            "use ring::rand::{SecureRandom, SystemRandom};",
+            "fn f(now: Instant) {}",
+            "fn f() { jiff::Timestamp::now() }",
+        ] {
+            assert_eq!(impure("src/tlog/note.rs", code), 1, "{code}");
+            assert_eq!(impure("src/server/mod.rs", code), 0, "{code}");
+        }
+        for code in [
+            "#[cfg(test)] mod tests { use ring::rand::SystemRandom; }",
+            "/// Not SystemTime.\nfn f() { let now = x.now; }",
+            "use ring::rand::SecureRandom; use std::fmt; use fs::x;",
+        ] {
+            assert_eq!(impure("src/tlog/note.rs", code), 0, "{code}");
+        }
+    }
+
+    #[test]
+    fn misplaced_machinery_is_seen() {
+        let found = |path, code| Source::read(path, code).misplaced_machinery().len();
+        assert_eq!(found("src/domain/ids.rs", "pub async fn f() {}"), 1);
+        assert_eq!(found("src/service/mod.rs", "use tonic::Status;"), 1);
+        assert_eq!(found("src/store/mod.rs", "use crate::wire;"), 1);
+        assert_eq!(found("src/service/mod.rs", "pub async fn f() {}"), 0);
+    }
+
+    #[test]
+    fn a_second_writer_is_seen() {
+        let stray = |path, code| Source::read(path, code).stray_commits().len();
+        let code = "async fn f(s: &dyn Store) { s.commit(batch).await }";
+        assert_eq!(stray("src/service/publish.rs", code), 1);
+        assert_eq!(stray("src/service/publish.rs", "fn f() { Store::commit(s, b) }"), 1);
+        assert_eq!(stray("src/service/sequencer.rs", code), 0);
+        assert_eq!(stray("src/store/sled.rs", code), 0);
+        assert_eq!(stray("src/service/publish.rs", "#[cfg(test)] fn f() { s.commit(b) }"), 0);
+    }
+
+    #[test]
+    fn tests_outside_cfg_test_are_seen() {
+        let unguarded = |code| Source::read("src/domain/mod.rs", code).unguarded_tests().len();
+        assert_eq!(unguarded("mod tests;"), 1);
+        assert_eq!(unguarded("pub mod tests { }"), 1);
+        assert_eq!(unguarded("#[cfg(test)] mod tests;"), 0);
+        assert!(is_for_tests("src/domain/directory/tests/mod.rs"));
+        assert!(!is_for_tests("src/domain/directory/contests.rs"));
+    }
+
+    #[test]
+    fn a_file_or_module_without_documentation_is_seen() {
+        assert!(is_documented("//! Ids.\n"));
+        assert!(!is_documented("use x;\n//! Ids."));
+        assert!(!is_documented("//!\nuse x;"));
+        let lib = "//! - [`crypto`]: keys\n\npub mod crypto;\npub mod domain;\n";
+        assert_eq!(modules_not_on_the_map(lib), ["domain"]);
+    }
+
+    #[test]
+    fn the_readmes_commands_are_read() {
+        let readme = "liaison nothing\n```\n$ liaison contact show fr\nliaisond init\n./test\n\
+                      liaison --help\n  liaison notify\nliaisonx y\n```\nliaison nothing\n";
+        let expected = ["liaison contact", "liaison notify", "liaisond init"];
+        let found = subcommands_named_in(readme);
+        assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    }
+}
