@@ -3,7 +3,7 @@
 use std::error::Error;
 
 const SIGNED: [&str; 3] = ["types", "statement", "message"];
-const SERVICES: [&str; 3] = ["directory", "relay", "enrolment"];
+const SERVICES: [&str; 4] = ["directory", "relay", "enrolment", "file"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

@@ -4,8 +4,15 @@
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")
 )]
 
+pub mod ambient;
 pub mod client;
 pub mod crypto;
 pub mod domain;
+pub mod grpc;
 pub mod server;
+pub mod service;
+pub mod signed;
+pub mod store;
+pub mod tlog;
 pub mod tls;
+pub mod wire;

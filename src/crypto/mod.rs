@@ -6,4 +6,5 @@
 pub mod cert;
 pub mod hash;
 pub mod issue;
+pub mod seal;
 pub mod sign;

@@ -45,6 +45,12 @@ pub const MESSAGE_SECONDS: u64 = 30 * 86_400;
 pub const ID_REMEMBERED_SECONDS: u64 = 86_400;
 /// An open acknowledgement: ids, digest, drill name, signature.
 pub const ACKNOWLEDGEMENT_BYTES: usize = 1_024;
+/// A sealed body above this is a file of its own; up to it, it stands in the message's value.
+pub const INLINE_BODY_BYTES: u64 = 64 << 10;
+/// What the relay keeps of one sender until it expires: 30 days of 3,000 alerts of 11 KiB a day.
+pub const KEPT_BYTES: u64 = 1 << 30;
+/// Acknowledgements of one message: every seat of every recipient could give one.
+pub const ACKNOWLEDGEMENTS: usize = 64;
 
 // Connections. The slowest member has 9.6 kbit/s (1.2 kB/s), 1.5 s delay and 5 % loss: a deadline
 // that it cannot meet locks it out.
@@ -148,3 +154,7 @@ pub const PROXY_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// A proxy's answer to CONNECT: a status line and headers; login pages are not read.
 pub const PROXY_ANSWER_BYTES: usize = 16 * 1024;
+/// Commands that may wait for the sequencer: 16 rounds of 256, at 4,000 a second about a second.
+pub const QUEUE: usize = 4_096;
+/// Facets of one GetFacets: of 16 contacts, or 16 MiB if each were as large as it may be.
+pub const FACETS: usize = 64;

@@ -1,6 +1,15 @@
-//! Rules, as pure functions on values.
+//! The rules, pure: who may say what, and what follows from it.
 //!
-//! In scope: what is allowed. Out of scope: where it is kept, how it arrives. Invariant: no clock,
-//! no file, no network, no ambient randomness.
+//! In scope: ids, statements and the fold, the relay's decisions, access, limits. Out of scope:
+//! where state is kept and how requests come. Invariants: no clock, no I/O, no randomness, no
+//! async; every refusal is a variant of [`refusal::Refusal`].
 
+pub mod access;
+pub mod command;
+pub mod directory;
+pub mod ids;
 pub mod limits;
+pub mod peer;
+pub mod refusal;
+pub mod relay;
+pub mod state;

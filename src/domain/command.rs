@@ -1,0 +1,62 @@
+//! The shape of every write: name the keys, decide on what was read, say what changes.
+//!
+//! Invariants: a decision is synchronous and pure; a command cannot read a key that it did not
+//! name; the sequencer commits all that a decision says, or nothing.
+
+use bytes::Bytes;
+
+use crate::crypto::hash::Digest;
+use crate::tlog::merkle::Tree;
+
+use super::directory::{Directory, Parts};
+use super::refusal::Refusal;
+use super::state::{Key, Snapshot, Value};
+
+/// What a decision may look at: the directory, the log, and the keys it named.
+pub struct World<'a> {
+    /// The directory, as the decisions of this round have left it.
+    pub directory: &'a Directory,
+    /// The log at that head.
+    pub log: &'a Tree,
+    /// What stands under the keys named.
+    pub seen: &'a Snapshot,
+    /// The newest head that was committed: tree size and root hash.
+    pub head: (u64, Digest),
+    /// Now, Unix seconds.
+    pub now: u64,
+}
+
+/// A statement that the log is to take.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// The bytes received.
+    pub statement: Bytes,
+    /// What it changes.
+    pub parts: Box<Parts>,
+}
+
+/// What a command comes to.
+#[derive(Clone, Debug)]
+pub struct Decision<R> {
+    /// Values to put.
+    pub puts: Vec<(Key, Value)>,
+    /// A statement to log.
+    pub log: Option<Admission>,
+    /// What the caller is told once all that is durable.
+    pub reply: R,
+}
+
+/// One write.
+pub trait Command: Send + Sync + 'static {
+    /// What the caller is told.
+    type Reply: Send + 'static;
+
+    /// All that it will look at.
+    fn keys(&self, directory: &Directory) -> Vec<Key>;
+
+    /// Decides. It may be asked again when the store moved in between.
+    ///
+    /// # Errors
+    /// The first refusal in the documented order.
+    fn decide(&self, world: &World<'_>) -> Result<Decision<Self::Reply>, Refusal>;
+}

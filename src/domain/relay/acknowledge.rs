@@ -1,0 +1,178 @@
+//! Acknowledge: the open acknowledgement and the words to the sender, in one decision.
+
+use bytes::Bytes;
+
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::KeyId;
+use crate::domain::command::{Command, Decision, World};
+use crate::domain::directory::Directory;
+use crate::domain::ids::{ContactId, MessageId, SeatId};
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::domain::state::{Entry, EntryKind, Key, Outcome, Value};
+use crate::signed::canonical;
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::{self, Class, Level};
+
+use super::addressing::{drill, names_this};
+use super::envelope::{self, VerifiedEnvelope};
+use super::submit::{self, Submit};
+
+/// An open acknowledgement whose signature is the named seat's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedAcknowledgement {
+    /// The bytes received.
+    pub envelope: Envelope,
+    /// The header that it acknowledges.
+    pub header_digest: Digest,
+    /// Who acknowledges.
+    pub seat: SeatId,
+    /// Its sign key.
+    pub key: KeyId,
+    /// At which level.
+    pub level: Level,
+    /// When, by the seat's clock.
+    pub at: u64,
+}
+
+/// Verifies an open acknowledgement for this directory.
+///
+/// # Errors
+/// In the order of checks: size, form, kind, directory and genesis, signature, content.
+pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledgement, Refusal> {
+    let envelope = envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES, Kind::Acknowledgement)?;
+    let read: proto::Acknowledgement = canonical::decode(envelope.payload())
+        .map_err(|_| Refusal::NotCanonical("acknowledgement"))?;
+    names_this(directory, read.directory.as_ref())?;
+    let (seat, key) = envelope::one_seat_signed(directory, &envelope)?;
+    if read.seat != seat.as_str() {
+        let why = format!("{seat} signed, and the acknowledgement names {}", read.seat);
+        return Err(Refusal::NotTheSender(why));
+    }
+    drill(read.drill.as_ref())?;
+    let level = match Level::try_from(read.level) {
+        Ok(level) if level != Level::Unspecified => level,
+        _ => return Err(Refusal::field("level", "expected a level of this version")),
+    };
+    let header_digest = Digest::try_from(&read.header_digest[..])
+        .map_err(|why| Refusal::field("header_digest", why))?;
+    Ok(VerifiedAcknowledgement {
+        header_digest,
+        seat: seat.clone(),
+        key,
+        level,
+        at: read.at,
+        envelope,
+    })
+}
+
+/// Acknowledges a message that stands in the mailbox of the seat's contact. The reply is the
+/// payload of the accepted receipt for the words.
+#[derive(Debug)]
+pub struct Acknowledge {
+    acknowledgement: VerifiedAcknowledgement,
+    message: (MessageId, ContactId),
+    words: Submit,
+    words_header: WordsHeader,
+}
+
+#[derive(Debug)]
+struct WordsHeader {
+    class: Class,
+    in_reply_to: Option<Digest>,
+    sender: SeatId,
+    recipients: Vec<ContactId>,
+}
+
+impl Acknowledge {
+    /// `message` is the id and sender that the entry of the mailbox names.
+    #[must_use]
+    pub fn new(
+        handed_in_by: ContactId,
+        acknowledgement: VerifiedAcknowledgement,
+        message: (MessageId, ContactId),
+        words: VerifiedEnvelope,
+    ) -> Self {
+        let addressing = &words.header.addressing;
+        let recipients = addressing.recipients.iter();
+        let words_header = WordsHeader {
+            class: addressing.class,
+            in_reply_to: addressing.in_reply_to,
+            sender: addressing.sender.clone(),
+            recipients: recipients.map(|recipient| recipient.contact.clone()).collect(),
+        };
+        let words = Submit::new(handed_in_by, words);
+        Self { acknowledgement, message, words, words_header }
+    }
+
+    fn outcome_key(&self) -> Key {
+        Key::Outcome(self.message.0, self.message.1.clone())
+    }
+
+    fn message_key(&self) -> Key {
+        Key::Message(self.message.0, self.message.1.clone())
+    }
+
+    /// The words answer this very message, to its sender and nobody else, by the same seat.
+    fn words_belong(&self) -> Result<(), Refusal> {
+        let WordsHeader { class, in_reply_to, sender, recipients } = &self.words_header;
+        let belong = *class == Class::Acknowledgement
+            && *in_reply_to == Some(self.acknowledgement.header_digest)
+            && *sender == self.acknowledgement.seat
+            && recipients[..] == [self.message.1.clone()];
+        if belong {
+            Ok(())
+        } else {
+            let why = "the words are not an acknowledgement of this message to its sender";
+            Err(Refusal::NotTheSender(why.to_owned()))
+        }
+    }
+}
+
+impl Command for Acknowledge {
+    type Reply = Bytes;
+
+    fn keys(&self, directory: &Directory) -> Vec<Key> {
+        let own = Key::Mailbox(self.acknowledgement.seat.contact());
+        let mut keys = self.words.keys(directory);
+        keys.extend([self.message_key(), self.outcome_key(), own]);
+        keys
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
+        let unknown = || Refusal::UnknownMessage(self.message.0.to_string());
+        let message = world.seen.message(&self.message_key()).ok_or_else(unknown)?;
+        let header = envelope::verify_header(world.directory, &message.header)?;
+        let contact = self.acknowledgement.seat.contact();
+        let addressed = header.addressing.recipients.iter().any(|to| to.contact == contact);
+        if header.digest != self.acknowledgement.header_digest || !addressed {
+            return Err(unknown());
+        }
+        self.words_belong()?;
+        submit::in_force(world.directory, &self.acknowledgement.key)?;
+        let mut decision = self.words.decide(world)?;
+        let mut outcome = world.seen.outcome(&self.outcome_key()).cloned().unwrap_or_default();
+        let acknowledgement = self.acknowledgement.envelope.bytes().clone();
+        if outcome.acknowledgements.contains(&acknowledgement) || decision.puts.is_empty() {
+            return Ok(decision);
+        }
+        if outcome.acknowledgements.len() >= limits::ACKNOWLEDGEMENTS {
+            let found = outcome.acknowledgements.len() as u64;
+            let limit = limits::ACKNOWLEDGEMENTS as u64;
+            return Err(Refusal::TooLarge { what: "acknowledgements", limit, found });
+        }
+        outcome.acknowledgements.push(acknowledgement.clone());
+        let entry = Entry {
+            kind: EntryKind::Acknowledged,
+            header_digest: header.digest,
+            id: self.message.0,
+            sender: self.message.1.clone(),
+            acknowledgement,
+        };
+        if contact != self.message.1 {
+            submit::deliver(world, &contact, entry, &mut decision.puts);
+        }
+        decision.puts.push((self.outcome_key(), Value::Outcome(Outcome { ..outcome })));
+        Ok(decision)
+    }
+}

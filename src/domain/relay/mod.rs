@@ -1,0 +1,9 @@
+//! The relay's rules: what it takes, where it puts it, what it signs.
+//!
+//! In scope: addressing, header, letters, the decisions of Submit and Acknowledge. Out of scope:
+//! what is inside a sealed body (`client`). Invariant: nothing here can open anything.
+
+pub mod acknowledge;
+pub mod addressing;
+pub mod envelope;
+pub mod submit;

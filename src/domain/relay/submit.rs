@@ -1,0 +1,235 @@
+//! Submit: one atomic decision that puts a verified envelope into mailboxes.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::crypto::hash::Digest;
+use crate::domain::command::{Command, Decision, World};
+use crate::domain::directory::Directory;
+use crate::domain::directory::key::KnownKey;
+use crate::domain::ids::{ContactId, SeatId};
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Usage, Value};
+use crate::signed::proto;
+
+use super::addressing::name_of;
+use super::envelope::VerifiedEnvelope;
+
+/// Hands in one envelope. The reply is the payload of the accepted receipt.
+#[derive(Debug)]
+pub struct Submit {
+    handed_in_by: ContactId,
+    envelope: VerifiedEnvelope,
+    body: Body,
+}
+
+impl Submit {
+    /// An envelope that a seat of `handed_in_by` hands in; a body above 64 KiB is already among
+    /// the blobs.
+    #[must_use]
+    pub fn new(handed_in_by: ContactId, envelope: VerifiedEnvelope) -> Self {
+        let (digest, size) = (envelope.header.body_digest, envelope.header.body_size);
+        let body = if size > limits::INLINE_BODY_BYTES {
+            Body::Blob(digest, size)
+        } else {
+            Body::Inline(envelope.body.clone())
+        };
+        Self { handed_in_by, envelope, body }
+    }
+
+    fn message_key(&self) -> Key {
+        let addressing = &self.envelope.header.addressing;
+        Key::Message(addressing.id, addressing.sender.contact())
+    }
+}
+
+impl Command for Submit {
+    type Reply = Bytes;
+
+    fn keys(&self, _: &Directory) -> Vec<Key> {
+        let addressing = &self.envelope.header.addressing;
+        let mailboxes = addressing.recipients.iter();
+        let mailboxes = mailboxes.map(|recipient| Key::Mailbox(recipient.contact.clone()));
+        mailboxes.chain([self.message_key(), Key::Usage(addressing.sender.contact())]).collect()
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
+        let addressing = &self.envelope.header.addressing;
+        if self.handed_in_by != addressing.sender.contact() {
+            let why = format!("{} hands in what {} signed", self.handed_in_by, addressing.sender);
+            return Err(Refusal::NotTheSender(why));
+        }
+        if let Some(stored) = world.seen.message(&self.message_key()) {
+            return again(stored, self.envelope.header.digest, addressing.id.to_string());
+        }
+        in_force(world.directory, &addressing.sender_key)?;
+        timely(addressing.created, addressing.expires, world.now)?;
+        fits_the_log(world, addressing.view)?;
+        for contact in addressing.readers() {
+            unchanged_since(world.directory, &contact, addressing.view.0)?;
+        }
+        for recipient in &addressing.recipients {
+            can_be_reached(world.directory, &recipient.contact)?;
+        }
+        exactly_the_letters(world.directory, &self.envelope)?;
+        let usage = self.usage(world)?;
+        Ok(self.accept(world, usage))
+    }
+}
+
+impl Submit {
+    fn usage(&self, world: &World<'_>) -> Result<Usage, Refusal> {
+        let key = Key::Usage(self.envelope.header.addressing.sender.contact());
+        let before = world.seen.usage(&key).copied().unwrap_or_default();
+        let bytes = before.bytes.saturating_add(self.envelope.size());
+        if bytes > limits::KEPT_BYTES {
+            return Err(Refusal::QuotaExceeded { kept: before.bytes, limit: limits::KEPT_BYTES });
+        }
+        Ok(Usage { messages: before.messages + 1, bytes })
+    }
+
+    fn accept(&self, world: &World<'_>, usage: Usage) -> Decision<Bytes> {
+        let header = &self.envelope.header;
+        let sender = header.addressing.sender.contact();
+        let mut puts = Vec::new();
+        let mut places = Vec::new();
+        for recipient in &header.addressing.recipients {
+            let entry = Entry {
+                kind: EntryKind::Addressed,
+                header_digest: header.digest,
+                id: header.addressing.id,
+                sender: sender.clone(),
+                acknowledgement: Bytes::new(),
+            };
+            places.push(deliver(world, &recipient.contact, entry, &mut puts));
+        }
+        let accepted = accepted(world, header.digest, places);
+        let message = Message {
+            header: header.envelope.bytes().clone(),
+            body: self.body.clone(),
+            letters: self.envelope.letters.iter().map(|letter| letter.bytes.clone()).collect(),
+            accepted: accepted.clone(),
+        };
+        puts.push((self.message_key(), Value::Message(Box::new(message))));
+        puts.push((Key::Usage(sender), Value::Usage(usage)));
+        Decision { puts, log: None, reply: accepted }
+    }
+}
+
+/// The same message again gets the same receipt; another one under its id is refused.
+pub(super) fn again(
+    stored: &Message,
+    header_digest: Digest,
+    id: String,
+) -> Result<Decision<Bytes>, Refusal> {
+    let same = proto::Accepted::decode(&stored.accepted[..])
+        .is_ok_and(|accepted| accepted.header_digest == header_digest.as_bytes()[..]);
+    if same {
+        Ok(Decision { puts: Vec::new(), log: None, reply: stored.accepted.clone() })
+    } else {
+        Err(Refusal::IdUsedTwice(id))
+    }
+}
+
+/// Appends one entry to a mailbox: its new state, and its place.
+pub(super) fn deliver(
+    world: &World<'_>,
+    contact: &ContactId,
+    entry: Entry,
+    puts: &mut Vec<(Key, Value)>,
+) -> proto::Place {
+    let key = Key::Mailbox(contact.clone());
+    let before = world.seen.mailbox(&key).copied();
+    let before = before.unwrap_or_else(|| Mailbox::empty(world.directory.genesis(), contact));
+    let mailbox = before.append(entry.kind, entry.header_digest);
+    puts.push((Key::Entry(contact.clone(), mailbox.count), Value::Entry(entry)));
+    puts.push((key, Value::Mailbox(mailbox)));
+    proto::Place {
+        contact: contact.to_string(),
+        epoch: mailbox.epoch,
+        number: mailbox.count,
+        chain: Bytes::copy_from_slice(mailbox.chain.as_bytes()),
+    }
+}
+
+/// The payload of the accepted receipt.
+pub(super) fn accepted(
+    world: &World<'_>,
+    header_digest: Digest,
+    places: Vec<proto::Place>,
+) -> Bytes {
+    let (size, root) = world.head;
+    let accepted = proto::Accepted {
+        directory: Some(name_of(world.directory)),
+        header_digest: Bytes::copy_from_slice(header_digest.as_bytes()),
+        at: world.now,
+        view: Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }),
+        places,
+    };
+    accepted.encode_to_vec().into()
+}
+
+pub(super) fn in_force(
+    directory: &Directory,
+    key: &crate::crypto::sign::KeyId,
+) -> Result<(), Refusal> {
+    let known = directory.key(key).is_some_and(KnownKey::in_force);
+    if known { Ok(()) } else { Err(Refusal::KeyNotInForce(*key)) }
+}
+
+fn timely(created: u64, expires: u64, now: u64) -> Result<(), Refusal> {
+    if created > now.saturating_add(limits::CLOCK_AHEAD_SECONDS) {
+        return Err(Refusal::IssuedInFuture);
+    }
+    if expires <= now {
+        return Err(Refusal::field("expires", "the message has expired"));
+    }
+    Ok(())
+}
+
+/// The sender's view is one of this log.
+fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Result<(), Refusal> {
+    let (own, _) = world.head;
+    if size > own {
+        return Err(Refusal::ViewAhead { size: own, found: size });
+    }
+    if size == 0 || world.log.root_at(size) != Some(root) {
+        return Err(Refusal::ForeignView(size));
+    }
+    Ok(())
+}
+
+fn unchanged_since(directory: &Directory, contact: &ContactId, size: u64) -> Result<(), Refusal> {
+    let changed = directory.last_change(contact);
+    let admitted = directory.member(&contact.member()).map(|member| member.newest.leaf);
+    if changed.max(admitted).is_some_and(|leaf| leaf >= size) {
+        return Err(Refusal::StaleDirectory(contact.clone()));
+    }
+    Ok(())
+}
+
+/// An expired record does not stop an alert; a listed contact cannot open one.
+fn can_be_reached(directory: &Directory, contact: &ContactId) -> Result<(), Refusal> {
+    if directory.record(contact)?.attested {
+        return Err(Refusal::RecipientListed(contact.clone()));
+    }
+    if directory.sealing_seats(contact).next().is_none() {
+        return Err(Refusal::RecipientWithoutSeats(contact.clone()));
+    }
+    Ok(())
+}
+
+/// Exactly one letter for every seat with a seal key of every reader, to that key.
+fn exactly_the_letters(directory: &Directory, envelope: &VerifiedEnvelope) -> Result<(), Refusal> {
+    let readers = envelope.header.addressing.readers();
+    let seats = readers.iter().flat_map(|contact| directory.sealing_seats(contact));
+    let mut needed: Vec<(SeatId, _)> = seats.map(|(seat, key, _)| (seat, key)).collect();
+    needed.sort();
+    let found = envelope.letters.iter().map(|letter| (letter.seat.clone(), letter.seal_key));
+    if found.eq(needed.iter().cloned()) {
+        return Ok(());
+    }
+    let needed = needed.iter().map(|(seat, _)| seat.as_str()).collect::<Vec<_>>().join(", ");
+    Err(Refusal::WrongLetters(format!("must be one for each of {needed}, to the key in force")))
+}

@@ -1,0 +1,218 @@
+//! What the relay keeps, as values with names.
+//!
+//! In scope: the keys that a command may read and write, and what stands under them. Out of scope:
+//! their bytes (`store::keys`, `store::codec`). Invariant: what a decision depends on is a named
+//! key, never a range.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::crypto::hash::Digest;
+
+use super::directory::facet::OpenFacet;
+use super::ids::{ContactId, MessageId};
+
+/// The name of one stored value. Those of messages begin with the time-ordered id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// Where a mailbox stands.
+    Mailbox(ContactId),
+    /// One entry of a mailbox, by number.
+    Entry(ContactId, u64),
+    /// An accepted message, by id and sender.
+    Message(MessageId, ContactId),
+    /// What became of it.
+    Outcome(MessageId, ContactId),
+    /// How much of a sender's is kept.
+    Usage(ContactId),
+    /// Salt and bytes of a facet, by hash.
+    Facet(Digest),
+}
+
+/// A stored value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Of [`Key::Mailbox`].
+    Mailbox(Mailbox),
+    /// Of [`Key::Entry`].
+    Entry(Entry),
+    /// Of [`Key::Message`].
+    Message(Box<Message>),
+    /// Of [`Key::Outcome`].
+    Outcome(Outcome),
+    /// Of [`Key::Usage`].
+    Usage(Usage),
+    /// Of [`Key::Facet`].
+    Facet(OpenFacet),
+}
+
+/// Where a mailbox stands: its numbers have no gaps, and each chain value covers all before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    /// Starts at 1; a restore begins another.
+    pub epoch: u64,
+    /// The newest number; 0 is empty.
+    pub count: u64,
+    /// `chain_0 = SHA-256("liaison/mailbox/v1" 0x00 genesis contact 0x00 epoch)`,
+    /// `chain_n = SHA-256(chain_{n-1} n kind header-digest)`, numbers u64 big-endian.
+    pub chain: Digest,
+}
+
+/// Why an entry stands in a mailbox; a byte of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// The contact is addressed.
+    Addressed,
+    /// Its step of the ladder was released.
+    Released,
+    /// A colleague acknowledged.
+    Acknowledged,
+    /// A message of this contact's expired before anybody opened it.
+    NotDelivered,
+}
+
+impl EntryKind {
+    /// The byte in the chain.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Addressed => 1,
+            Self::Released => 2,
+            Self::Acknowledged => 3,
+            Self::NotDelivered => 4,
+        }
+    }
+
+    /// The kind of a byte.
+    #[must_use]
+    pub fn of_byte(byte: u8) -> Option<Self> {
+        let all = [Self::Addressed, Self::Released, Self::Acknowledged, Self::NotDelivered];
+        all.into_iter().find(|kind| kind.byte() == byte)
+    }
+}
+
+/// One entry of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Why it is here.
+    pub kind: EntryKind,
+    /// Of the message's header.
+    pub header_digest: Digest,
+    /// The message.
+    pub id: MessageId,
+    /// Its sender.
+    pub sender: ContactId,
+    /// Of kind acknowledged: the signed acknowledgement.
+    pub acknowledgement: Bytes,
+}
+
+impl Mailbox {
+    /// An empty mailbox of epoch 1.
+    #[must_use]
+    pub fn empty(genesis: Digest, contact: &ContactId) -> Self {
+        Self::of_epoch(genesis, contact, 1)
+    }
+
+    /// An empty mailbox.
+    #[must_use]
+    pub fn of_epoch(genesis: Digest, contact: &ContactId, epoch: u64) -> Self {
+        let chain = Digest::of_parts(&[
+            b"liaison/mailbox/v1\0",
+            genesis.as_bytes(),
+            contact.as_str().as_bytes(),
+            b"\0",
+            &epoch.to_be_bytes(),
+        ]);
+        Self { epoch, count: 0, chain }
+    }
+
+    /// The mailbox with one more entry.
+    #[must_use]
+    pub fn append(&self, kind: EntryKind, header_digest: Digest) -> Self {
+        let count = self.count + 1;
+        let chain = Digest::of_parts(&[
+            self.chain.as_bytes(),
+            &count.to_be_bytes(),
+            &[kind.byte()],
+            header_digest.as_bytes(),
+        ]);
+        Self { epoch: self.epoch, count, chain }
+    }
+}
+
+/// Where the relay keeps a sealed body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// In the value itself.
+    Inline(Bytes),
+    /// Among the blobs, under its digest; its size in bytes.
+    Blob(Digest, u64),
+}
+
+/// An accepted message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The signed header, as received.
+    pub header: Bytes,
+    /// The sealed body.
+    pub body: Body,
+    /// The letters, as received, by seat.
+    pub letters: Vec<Bytes>,
+    /// The payload of the accepted receipt, signed anew whenever it is given out.
+    pub accepted: Bytes,
+}
+
+/// What became of a message: the acknowledgements in the order in which they came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Signed, as received.
+    pub acknowledgements: Vec<Bytes>,
+}
+
+/// How much of a sender's the relay keeps until it expires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Messages.
+    pub messages: u64,
+    /// Bytes of headers, letters and bodies.
+    pub bytes: u64,
+}
+
+/// Values as they stood at one instant, then as the decisions of this round left them.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot(BTreeMap<Key, Option<Value>>);
+
+/// Reads one kind of value. A key that the command did not name was not read: that is a bug.
+macro_rules! read {
+    ($name:ident, $variant:ident, $value:ty) => {
+        #[doc = concat!("The value of a [`Key::", stringify!($variant), "`].")]
+        #[must_use]
+        pub fn $name(&self, key: &Key) -> Option<&$value> {
+            match self.seen(key) {
+                Some(Value::$variant(value)) => Some(value),
+                _ => None,
+            }
+        }
+    };
+}
+
+impl Snapshot {
+    /// What was read, and is not there.
+    pub fn insert(&mut self, key: Key, value: Option<Value>) {
+        self.0.insert(key, value);
+    }
+
+    fn seen(&self, key: &Key) -> Option<&Value> {
+        let seen = self.0.get(key);
+        debug_assert!(seen.is_some(), "{key:?} was not named by Command::keys");
+        seen?.as_ref()
+    }
+
+    read!(mailbox, Mailbox, Mailbox);
+    read!(entry, Entry, Entry);
+    read!(message, Message, Message);
+    read!(outcome, Outcome, Outcome);
+    read!(usage, Usage, Usage);
+    read!(facet, Facet, OpenFacet);
+}

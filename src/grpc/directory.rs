@@ -1,0 +1,134 @@
+//! DirectoryService.
+
+use std::pin::Pin;
+
+use futures_util::Stream;
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::domain::access::Method;
+use crate::domain::ids::ContactId;
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::service::{Proven, Publication};
+use crate::wire::v1::directory_service_server::DirectoryService;
+use crate::wire::v1::{
+    GetCheckpointRequest, GetCheckpointResponse, GetEntriesRequest, GetEntriesResponse,
+    GetFacetsRequest, GetFacetsResponse, GetProofRequest, GetProofResponse, LookUpRequest,
+    LookUpResponse, ProvenEntry, PublishRequest, PublishResponse, WatchRequest, WatchResponse,
+};
+use crate::wire::{self, convert};
+
+use super::peer::Caller;
+use super::{Api, follow, status};
+
+#[async_trait]
+impl DirectoryService for Api {
+    async fn get_checkpoint(
+        &self,
+        request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        let permit = self.permit(&request, Method::GetCheckpoint, ())?;
+        let checkpoint = self.service.checkpoint(&permit);
+        Ok(Response::new(GetCheckpointResponse { checkpoint }))
+    }
+
+    async fn get_entries(
+        &self,
+        request: Request<GetEntriesRequest>,
+    ) -> Result<Response<GetEntriesResponse>, Status> {
+        let page = (request.get_ref().start, request.get_ref().limit);
+        let permit = self.permit(&request, Method::GetEntries, page)?;
+        let (entries, checkpoint) = self.service.entries(&permit).await.map_err(status)?;
+        Ok(Response::new(GetEntriesResponse { entries, checkpoint }))
+    }
+
+    async fn get_proof(
+        &self,
+        request: Request<GetProofRequest>,
+    ) -> Result<Response<GetProofResponse>, Status> {
+        let leaf = request.get_ref().leaf_index;
+        let permit = self.permit(&request, Method::GetProof, leaf)?;
+        let proven = self.service.proof(&permit).await.map_err(status)?;
+        let missing = || Status::not_found(format!("the log has no entry {leaf} yet"));
+        let proven = Some(message(proven.ok_or_else(missing)?));
+        Ok(Response::new(GetProofResponse { proven }))
+    }
+
+    async fn get_facets(
+        &self,
+        request: Request<GetFacetsRequest>,
+    ) -> Result<Response<GetFacetsResponse>, Status> {
+        let hashes = &request.get_ref().hashes;
+        if hashes.len() > limits::FACETS {
+            let (limit, found) = (limits::FACETS as u64, hashes.len() as u64);
+            return Err(wire::status::of(&Refusal::TooLarge { what: "hashes", limit, found }));
+        }
+        let hashes = refused(convert::digests("hashes", hashes))?;
+        let permit = self.permit(&request, Method::GetFacets, hashes)?;
+        let facets = self.service.facets(&permit).await.map_err(status)?;
+        let facets = facets.into_iter().map(convert::open_facet).collect();
+        Ok(Response::new(GetFacetsResponse { facets }))
+    }
+
+    async fn look_up(
+        &self,
+        request: Request<LookUpRequest>,
+    ) -> Result<Response<LookUpResponse>, Status> {
+        let contact: Result<ContactId, _> = request.get_ref().contact.parse();
+        let contact = refused(contact.map_err(Refusal::from))?;
+        let permit = self.permit(&request, Method::LookUp, contact)?;
+        let (record, roster) = self.service.look_up(&permit).await.map_err(status)?;
+        let (record, roster) = (Some(message(record)), roster.map(message));
+        Ok(Response::new(LookUpResponse { record, roster }))
+    }
+
+    async fn publish(
+        &self,
+        request: Request<PublishRequest>,
+    ) -> Result<Response<PublishResponse>, Status> {
+        let caller = Caller::of(&request);
+        let publications = publications(request.into_inner().publications)?;
+        let permit = caller.permit(&self.service, Method::Publish, publications)?;
+        let answers = self.service.publish(permit).await.map_err(status)?;
+        let answers = answers.iter().map(convert::publish_answer).collect();
+        Ok(Response::new(PublishResponse { answers }))
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchResponse, Status>> + Send>>;
+
+    async fn watch(
+        &self,
+        request: Request<WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let caller = Caller::of(&request);
+        caller.permit(&self.service, Method::Watch, ())?;
+        let size = request.get_ref().size;
+        Ok(Response::new(Box::pin(follow::log(self.clone(), caller, size))))
+    }
+}
+
+pub(super) fn publications(
+    publications: Vec<wire::v1::Publication>,
+) -> Result<Vec<Publication>, Status> {
+    let typed = publications.into_iter().map(|publication| {
+        let facets = publication.facets.into_iter().map(convert::facet);
+        Ok(Publication {
+            statement: publication.statement,
+            facets: refused(facets.collect::<Result<_, _>>())?,
+        })
+    });
+    typed.collect()
+}
+
+fn refused<T>(result: Result<T, Refusal>) -> Result<T, Status> {
+    result.map_err(|refusal| wire::status::of(&refusal))
+}
+
+fn message(proven: Proven) -> ProvenEntry {
+    ProvenEntry {
+        entry: proven.entry,
+        leaf_index: proven.leaf,
+        inclusion: convert::hashes(&proven.inclusion),
+        checkpoint: proven.checkpoint,
+    }
+}

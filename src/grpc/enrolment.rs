@@ -1,0 +1,57 @@
+//! EnrolmentService: for those who have no key in force. Rate-limited before any signature is
+//! checked.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::domain::access::Method;
+use crate::wire::v1::enrolment_service_server::EnrolmentService;
+use crate::wire::v1::{EnrolRequest, EnrolResponse, GetChartersRequest, GetChartersResponse};
+use crate::wire::{self, convert};
+
+use super::directory::publications;
+use super::peer::Caller;
+use super::{Api, status};
+
+#[async_trait]
+impl EnrolmentService for Api {
+    async fn enrol(
+        &self,
+        request: Request<EnrolRequest>,
+    ) -> Result<Response<EnrolResponse>, Status> {
+        self.take_from_bucket(request.get_ref().publications.len())?;
+        let caller = Caller::of(&request);
+        let publications = publications(request.into_inner().publications)?;
+        let permit = caller.permit(&self.service, Method::Enrol, publications)?;
+        let answers = self.service.publish(permit).await.map_err(status)?;
+        let answers = answers.iter().map(convert::publish_answer).collect();
+        Ok(Response::new(EnrolResponse { answers }))
+    }
+
+    async fn get_charters(
+        &self,
+        request: Request<GetChartersRequest>,
+    ) -> Result<Response<GetChartersResponse>, Status> {
+        self.take_from_bucket(1)?;
+        let after = request.get_ref().after_version;
+        let permit = self.permit(&request, Method::GetCharters, after)?;
+        let (charters, checkpoint) = self.service.charters(&permit).await.map_err(status)?;
+        Ok(Response::new(GetChartersResponse { charters, checkpoint }))
+    }
+}
+
+impl Api {
+    fn take_from_bucket(&self, statements: usize) -> Result<(), Status> {
+        let cells = u32::try_from(statements).ok().and_then(NonZeroU32::new);
+        let taken = self.enrolment.check_n(cells.unwrap_or(NonZeroU32::MIN));
+        match taken {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => {
+                let why = "too many enrolments at this time: try again in a while";
+                Err(wire::status::busy(why, Duration::from_secs(5)))
+            }
+        }
+    }
+}

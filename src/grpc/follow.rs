@@ -1,0 +1,179 @@
+//! Streams that follow the log or a mailbox: each reads by its own cursor, at once, at every hint,
+//! and at least every second. Before every message the permit is asked for again, so that the
+//! stream of a revoked seat ends.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tonic::Status;
+
+use crate::domain::access::{Method, Permit};
+use crate::domain::ids::ContactId;
+use crate::service::{Item, MailboxPage};
+use crate::store::Hints;
+use crate::wire::convert;
+use crate::wire::v1::collect_response::Item as Answer;
+use crate::wire::v1::{self, CollectRequest, CollectResponse, WatchResponse};
+
+use super::peer::Caller;
+use super::{Api, status};
+
+/// A cursor is looked at this often, whatever the hints say.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A mailbox without news is vouched for this often.
+const HEAD_AGAIN: Duration = Duration::from_secs(60);
+
+struct Follower {
+    api: Api,
+    caller: Caller,
+    hints: Hints,
+    stop: watch::Receiver<bool>,
+}
+
+impl Follower {
+    fn permit<C>(&self, method: Method, command: C) -> Result<Permit<C>, Status> {
+        self.caller.permit(&self.api.service, method, command)
+    }
+
+    /// Until there may be news.
+    ///
+    /// # Errors
+    /// The service drains.
+    async fn wait(&mut self) -> Result<(), Status> {
+        tokio::select! {
+            () = self.hints.next() => Ok(()),
+            () = sleep(LOOK_AGAIN) => Ok(()),
+            _ = self.stop.wait_for(|stop| *stop) => {
+                Err(Status::unavailable("the service is stopping: connect again"))
+            }
+        }
+    }
+}
+
+/// Checkpoints beyond a tree size, as they come.
+pub(super) fn log(
+    api: Api,
+    caller: Caller,
+    size: u64,
+) -> impl Stream<Item = Result<WatchResponse, Status>> + Send {
+    let (hints, stop) = (api.service.follow_log(), api.stop.clone());
+    let follower = Follower { api, caller, hints, stop };
+    stream::unfold(Some((follower, size)), |state| async {
+        let (mut follower, size) = state?;
+        match next_head(&mut follower, size).await {
+            Ok((checkpoint, size)) => {
+                Some((Ok(WatchResponse { checkpoint }), Some((follower, size))))
+            }
+            Err(why) => Some((Err(why), None)),
+        }
+    })
+}
+
+async fn next_head(follower: &mut Follower, size: u64) -> Result<(bytes::Bytes, u64), Status> {
+    loop {
+        follower.permit(Method::Watch, ())?;
+        let state = follower.api.service.state();
+        if state.head.0 > size {
+            return Ok((state.checkpoint.clone(), state.head.0));
+        }
+        follower.wait().await?;
+    }
+}
+
+struct Mailbox {
+    follower: Follower,
+    after: u64,
+    epoch: u64,
+    follow: bool,
+    ready: VecDeque<CollectResponse>,
+    last: bool,
+    vouched: Option<Instant>,
+}
+
+/// The entries of a mailbox after a number, each page with its head.
+pub(super) fn mailbox(
+    api: Api,
+    caller: Caller,
+    contact: ContactId,
+    request: CollectRequest,
+) -> impl Stream<Item = Result<CollectResponse, Status>> + Send {
+    let (hints, stop) = (api.service.follow_mailbox(&contact), api.stop.clone());
+    let CollectRequest { after, epoch, follow } = request;
+    let mailbox = Mailbox {
+        follower: Follower { api, caller, hints, stop },
+        after,
+        epoch,
+        follow,
+        ready: VecDeque::new(),
+        last: false,
+        vouched: None,
+    };
+    stream::unfold(Some(mailbox), |mailbox| async {
+        let mut mailbox = mailbox?;
+        match mailbox.next().await {
+            Ok(Some(answer)) => Some((Ok(answer), Some(mailbox))),
+            Ok(None) => None,
+            Err(why) => Some((Err(why), None)),
+        }
+    })
+}
+
+impl Mailbox {
+    async fn next(&mut self) -> Result<Option<CollectResponse>, Status> {
+        loop {
+            let permit = self.follower.permit(Method::Collect, self.after)?;
+            if let Some(answer) = self.ready.pop_front() {
+                return Ok(Some(answer));
+            }
+            if self.last {
+                return Ok(None);
+            }
+            let page = self.follower.api.service.collect(&permit).await.map_err(status)?;
+            if self.epoch != 0 && self.epoch != page.epoch {
+                // A restore began another epoch: its numbers are new.
+                (self.after, self.epoch) = (0, page.epoch);
+                continue;
+            }
+            self.epoch = page.epoch;
+            let nothing = page.items.is_empty();
+            let due = self.vouched.is_none_or(|at| at.elapsed() >= HEAD_AGAIN);
+            if nothing && self.follow && !due {
+                self.follower.wait().await?;
+                continue;
+            }
+            self.take(page);
+        }
+    }
+
+    fn take(&mut self, page: MailboxPage) {
+        self.last = !self.follow && !page.more;
+        self.after = page.items.last().map_or(self.after, |item| item.number);
+        self.ready.extend(page.items.into_iter().map(|item| answer(Answer::Message(wire(item)))));
+        self.ready.push_back(answer(Answer::Head(page.head)));
+        self.vouched = Some(Instant::now());
+    }
+}
+
+const fn answer(item: Answer) -> CollectResponse {
+    CollectResponse { item: Some(item) }
+}
+
+fn wire(item: Item) -> v1::Item {
+    let (letter, letter_index, letter_path) = match item.letter {
+        Some((letter, index, path)) => (letter, index, convert::hashes(&path)),
+        None => Default::default(),
+    };
+    v1::Item {
+        number: item.number,
+        kind: item.kind.byte().into(),
+        header: item.header,
+        body: item.body,
+        letter,
+        letter_index,
+        letter_path,
+        acknowledgement: item.acknowledgement,
+    }
+}

@@ -1,0 +1,83 @@
+//! The services over gRPC: authenticate, type, permit, execute, answer. Nothing is decided here.
+//!
+//! In scope: one file a service, and who calls. Out of scope: TLS and sockets (`server`), rules
+//! (`domain`). Invariants: no handler runs without a permit; a stream asks for it again before
+//! every message, and ends when the service drains.
+
+mod directory;
+mod enrolment;
+mod follow;
+mod peer;
+mod relay;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::service::{Routes, RoutesBuilder};
+
+use crate::domain::limits;
+use crate::service::{Failure, Service};
+use crate::wire::status;
+use crate::wire::v1::directory_service_server::DirectoryServiceServer;
+use crate::wire::v1::enrolment_service_server::EnrolmentServiceServer;
+use crate::wire::v1::relay_service_server::RelayServiceServer;
+
+/// How often those without a key in force may call: statements and requests for charters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnrolmentRate {
+    /// In the long run.
+    pub per_second: NonZeroU32,
+    /// At once.
+    pub burst: NonZeroU32,
+}
+
+impl Default for EnrolmentRate {
+    /// 193 States with a few contacts enrol on one day within the burst; a flood costs 20
+    /// signature checks a second, 0.1 % of a core.
+    fn default() -> Self {
+        let number = |n| NonZeroU32::new(n).expect("written here, and not zero");
+        Self { per_second: number(20), burst: number(500) }
+    }
+}
+
+/// What every handler needs.
+#[derive(Clone)]
+pub(crate) struct Api {
+    service: Service,
+    stop: watch::Receiver<bool>,
+    enrolment: Arc<DefaultDirectRateLimiter>,
+}
+
+/// The member and enrolment services, for one port.
+pub fn routes(service: Service, rate: EnrolmentRate, stop: watch::Receiver<bool>) -> Routes {
+    let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
+    let api = Api { service, stop, enrolment: Arc::new(RateLimiter::direct(quota)) };
+    let mut routes = RoutesBuilder::default();
+    routes
+        .add_service(
+            DirectoryServiceServer::new(api.clone())
+                .max_decoding_message_size(limits::PUBLISH_MESSAGE_BYTES),
+        )
+        .add_service(
+            RelayServiceServer::new(api.clone())
+                .max_decoding_message_size(limits::SUBMIT_MESSAGE_BYTES),
+        )
+        .add_service(
+            EnrolmentServiceServer::new(api)
+                .max_decoding_message_size(limits::PUBLISH_MESSAGE_BYTES),
+        );
+    routes.routes()
+}
+
+/// A failure as a status.
+pub(crate) fn status(failure: Failure) -> Status {
+    match failure {
+        Failure::Refused(refusal) => status::of(&refusal),
+        Failure::Busy => status::busy(&failure.to_string(), Duration::from_millis(200)),
+        Failure::Stopped => Status::unavailable(failure.to_string()),
+    }
+}

@@ -1,0 +1,57 @@
+//! From a connection to an authentic peer: the certificate is judged, and its key looked up, at
+//! every request.
+
+use tonic::{Request, Status};
+
+use crate::domain::access::{Method, Permit, permit};
+use crate::domain::peer::AuthenticPeer;
+use crate::domain::refusal::Refusal;
+use crate::server::listen::PeerInfo;
+use crate::service::Service;
+use crate::wire::status;
+
+use super::Api;
+
+/// What is known of a connection, to ask again for the next message of a stream.
+#[derive(Clone)]
+pub(super) struct Caller {
+    info: Option<PeerInfo>,
+}
+
+impl Caller {
+    pub(super) fn of<T>(request: &Request<T>) -> Self {
+        Self { info: request.extensions().get::<PeerInfo>().cloned() }
+    }
+
+    /// Who it is now. The handshake has proven the key; the dates and the usage of the
+    /// certificate are judged here, so that the refusal carries a code.
+    fn authenticate(&self, service: &Service) -> Result<AuthenticPeer, Refusal> {
+        let certificate = self.info.as_ref().and_then(|info| info.certificate.as_ref());
+        let Some(certificate) = certificate else { return Ok(service.peer(None)) };
+        let key = certificate.judge(service.now());
+        let key = key.map_err(|fault| Refusal::Certificate(fault.to_string()))?;
+        Ok(service.peer(Some(&key)))
+    }
+
+    pub(super) fn permit<C>(
+        &self,
+        service: &Service,
+        method: Method,
+        command: C,
+    ) -> Result<Permit<C>, Status> {
+        let peer = self.authenticate(service).map_err(|refusal| status::of(&refusal))?;
+        permit(peer, method, command).map_err(|refusal| status::of(&refusal))
+    }
+}
+
+impl Api {
+    /// A permit for one request.
+    pub(super) fn permit<T, C>(
+        &self,
+        request: &Request<T>,
+        method: Method,
+        command: C,
+    ) -> Result<Permit<C>, Status> {
+        Caller::of(request).permit(&self.service, method, command)
+    }
+}

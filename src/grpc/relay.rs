@@ -1,0 +1,79 @@
+//! RelayService.
+
+use std::pin::Pin;
+
+use futures_util::Stream;
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::domain::access::Method;
+use crate::domain::ids::MessageId;
+use crate::domain::refusal::Refusal;
+use crate::service::{Acknowledged, HandedIn};
+use crate::wire;
+use crate::wire::v1::relay_service_server::RelayService;
+use crate::wire::v1::{
+    AcknowledgeRequest, AcknowledgeResponse, CollectRequest, CollectResponse, Envelope,
+    GetStatusRequest, GetStatusResponse, SubmitRequest, SubmitResponse,
+};
+
+use super::peer::Caller;
+use super::{Api, follow, status};
+
+#[async_trait]
+impl RelayService for Api {
+    async fn submit(
+        &self,
+        request: Request<SubmitRequest>,
+    ) -> Result<Response<SubmitResponse>, Status> {
+        let caller = Caller::of(&request);
+        let envelope = handed_in("envelope", request.into_inner().envelope)?;
+        let permit = caller.permit(&self.service, Method::Submit, envelope)?;
+        let accepted = self.service.submit(permit).await.map_err(status)?;
+        Ok(Response::new(SubmitResponse { accepted }))
+    }
+
+    type CollectStream = Pin<Box<dyn Stream<Item = Result<CollectResponse, Status>> + Send>>;
+
+    async fn collect(
+        &self,
+        request: Request<CollectRequest>,
+    ) -> Result<Response<Self::CollectStream>, Status> {
+        let caller = Caller::of(&request);
+        let permit = caller.permit(&self.service, Method::Collect, ())?;
+        let contact = permit.peer().contact().ok_or_else(|| Status::internal("a seat"))?;
+        let items = follow::mailbox(self.clone(), caller, contact, request.into_inner());
+        Ok(Response::new(Box::pin(items)))
+    }
+
+    async fn acknowledge(
+        &self,
+        request: Request<AcknowledgeRequest>,
+    ) -> Result<Response<AcknowledgeResponse>, Status> {
+        let caller = Caller::of(&request);
+        let AcknowledgeRequest { acknowledgement, words, number } = request.into_inner();
+        let words = handed_in("words", words)?;
+        let acknowledged = Acknowledged { acknowledgement, number, words };
+        let permit = caller.permit(&self.service, Method::Acknowledge, acknowledged)?;
+        let accepted = self.service.acknowledge(permit).await.map_err(status)?;
+        Ok(Response::new(AcknowledgeResponse { accepted }))
+    }
+
+    async fn get_status(
+        &self,
+        request: Request<GetStatusRequest>,
+    ) -> Result<Response<GetStatusResponse>, Status> {
+        let id = MessageId::try_from(&request.get_ref().id[..]);
+        let id = id.map_err(|why| wire::status::of(&Refusal::from(why)))?;
+        let permit = self.permit(&request, Method::GetStatus, id)?;
+        let found = self.service.status(&permit).await.map_err(status)?;
+        let (accepted, acknowledgements) = (found.accepted, found.acknowledgements);
+        Ok(Response::new(GetStatusResponse { accepted, acknowledgements }))
+    }
+}
+
+fn handed_in(field: &'static str, envelope: Option<Envelope>) -> Result<HandedIn, Status> {
+    let missing = || Refusal::InvalidField { field, why: "expected an envelope".to_owned() };
+    let envelope = envelope.ok_or_else(|| wire::status::of(&missing()))?;
+    let Envelope { header, body, letters } = envelope;
+    Ok(HandedIn { header, body, letters })
+}

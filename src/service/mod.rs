@@ -1,0 +1,253 @@
+//! The service: requests that are permitted become commands, and answers from memory and store.
+//!
+//! In scope: verifying before the queue, the sequencer, queries, start and high-water file. Out of
+//! scope: rules (`domain`), messages and codes (`wire`, `grpc`). Invariants: the sequencer is the
+//! only write path; a receipt is signed after its commit; look-ups and access checks are answered
+//! from memory, at the newest committed head.
+
+mod high_water;
+mod queries;
+mod sequencer;
+mod start;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::ambient::Ambient;
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::{KeyId, SigningKey};
+use crate::domain::access::Permit;
+use crate::domain::command::Command;
+use crate::domain::directory::facet::OpenFacet;
+use crate::domain::directory::publish::Publish;
+use crate::domain::directory::{self, Directory};
+use crate::domain::ids::ContactId;
+use crate::domain::limits;
+use crate::domain::peer::AuthenticPeer;
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::acknowledge::{self, Acknowledge};
+use crate::domain::relay::envelope;
+use crate::domain::relay::submit::Submit;
+use crate::signed::dsse::{Envelope, Kind};
+use crate::store::Store;
+use crate::store::blobs::Blobs;
+use crate::tlog::merkle::Tree;
+
+pub use queries::{Item, MailboxPage, Proven, Status};
+pub use start::{CannotStart, Founded, Keys, Settings, found, start};
+
+use sequencer::{Job, Queued};
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The rules said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The queue is full: again in a while.
+    #[error("the service has more to do than it can take: try again")]
+    Busy,
+    /// The service stops. What became of the request is not known.
+    #[error("the service is stopping, and what became of this request is not known: try again")]
+    Stopped,
+}
+
+/// The newest committed head, and the directory there.
+#[derive(Debug)]
+pub struct State {
+    /// The directory.
+    pub directory: Directory,
+    /// Tree size and root hash.
+    pub head: (u64, Digest),
+    /// The checkpoint, a signed note.
+    pub checkpoint: Bytes,
+}
+
+/// A running service. Clones are the same one.
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
+    state: Arc<ArcSwap<State>>,
+    log: Arc<RwLock<Tree>>,
+    queue: mpsc::Sender<Box<dyn Queued>>,
+    relay: SigningKey,
+    ambient: Ambient,
+    stopped: watch::Receiver<Option<String>>,
+}
+
+/// One statement as it is handed in.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// The bytes of a Dsse.
+    pub statement: Bytes,
+    /// Salt and bytes of the facets that it names.
+    pub facets: Vec<OpenFacet>,
+}
+
+/// One envelope as it is handed in.
+#[derive(Clone, Debug)]
+pub struct HandedIn {
+    /// The bytes of a Dsse over a header.
+    pub header: Bytes,
+    /// The sealed body.
+    pub body: Bytes,
+    /// The letters, by seat.
+    pub letters: Vec<Bytes>,
+}
+
+/// An acknowledgement as it is handed in.
+#[derive(Clone, Debug)]
+pub struct Acknowledged {
+    /// The bytes of a Dsse over an acknowledgement.
+    pub acknowledgement: Bytes,
+    /// Where the message stands in the mailbox of the seat's contact.
+    pub number: u64,
+    /// The words to the sender.
+    pub words: HandedIn,
+}
+
+impl Service {
+    /// The newest committed head, and the directory there.
+    #[must_use]
+    pub fn state(&self) -> Arc<State> {
+        self.shared.state.load_full()
+    }
+
+    /// Whose a key is now.
+    #[must_use]
+    pub fn peer(&self, key: Option<&KeyId>) -> AuthenticPeer {
+        AuthenticPeer::look_up(&self.state().directory, key)
+    }
+
+    /// Unix seconds.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.shared.ambient.now()
+    }
+
+    /// The name of the engine.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        self.shared.store.engine()
+    }
+
+    /// Returns why the service stopped by itself, once it did: then the process must end.
+    pub async fn stopped(&self) -> String {
+        let mut stopped = self.shared.stopped.clone();
+        match stopped.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            Err(_) => "the sequencer ended".to_owned(),
+        }
+    }
+
+    /// Publishes statements in order. Each is decided on what the one before left, and has its own
+    /// answer: its leaf index.
+    ///
+    /// # Errors
+    /// Too many at once, or the service is busy or stops. What the rules refuse is an answer.
+    pub async fn publish(
+        &self,
+        permit: Permit<Vec<Publication>>,
+    ) -> Result<Vec<Result<u64, Refusal>>, Failure> {
+        let (_, publications) = permit.into_parts();
+        let (limit, found) = (limits::PUBLICATIONS as u64, publications.len() as u64);
+        if found > limit {
+            return Err(Refusal::TooLarge { what: "statements", limit, found }.into());
+        }
+        let mut answers = Vec::with_capacity(publications.len());
+        for publication in publications {
+            match self.publish_one(publication).await {
+                Ok(leaf) => answers.push(Ok(leaf)),
+                Err(Failure::Refused(refusal)) => answers.push(Err(refusal)),
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn publish_one(&self, publication: Publication) -> Result<u64, Failure> {
+        let verified = directory::verify(&self.state().directory, &publication.statement)?;
+        self.execute(Publish::new(verified, publication.facets)?).await
+    }
+
+    /// Takes an envelope. The reply is the signed accepted receipt.
+    ///
+    /// # Errors
+    /// What the rules refuse; busy; stopped.
+    pub async fn submit(&self, permit: Permit<HandedIn>) -> Result<Bytes, Failure> {
+        let (peer, handed_in) = permit.into_parts();
+        let contact = contact_of(&peer)?;
+        let envelope = self.verify(handed_in).await?;
+        let accepted = self.execute(Submit::new(contact, envelope)).await?;
+        self.sign(Kind::Accepted, accepted)
+    }
+
+    /// Takes an acknowledgement with its words. The reply is the accepted receipt of the words.
+    ///
+    /// # Errors
+    /// What the rules refuse; busy; stopped.
+    pub async fn acknowledge(&self, permit: Permit<Acknowledged>) -> Result<Bytes, Failure> {
+        let (peer, acknowledged) = permit.into_parts();
+        let contact = contact_of(&peer)?;
+        let number = acknowledged.number;
+        let acknowledgement =
+            acknowledge::verify(&self.state().directory, &acknowledged.acknowledgement)?;
+        let entry = self.mailbox_entry(&contact, number).await?;
+        let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest);
+        let unknown = || Refusal::UnknownMessage(format!("at number {number}"));
+        let message = entry.map(|entry| (entry.id, entry.sender)).ok_or_else(unknown)?;
+        let words = self.verify(acknowledged.words).await?;
+        let command = Acknowledge::new(contact, acknowledgement, message, words);
+        let accepted = self.execute(command).await?;
+        self.sign(Kind::Accepted, accepted)
+    }
+
+    /// Verifies an envelope, and puts a large body among the blobs before the commit that names it.
+    async fn verify(&self, handed_in: HandedIn) -> Result<envelope::VerifiedEnvelope, Failure> {
+        let HandedIn { header, body, letters } = handed_in;
+        let verified = envelope::verify(&self.state().directory, &header, body, &letters)?;
+        if verified.header.body_size > limits::INLINE_BODY_BYTES {
+            let put = self.shared.blobs.put(verified.header.body_digest, verified.body.clone());
+            put.await.map_err(|why| {
+                tracing::error!(%why, "a sealed body could not be kept");
+                Failure::Stopped
+            })?;
+        }
+        Ok(verified)
+    }
+
+    /// Signs with the relay key what the service itself has put together: never bytes of a peer's.
+    fn sign(&self, kind: Kind, payload: Bytes) -> Result<Bytes, Failure> {
+        let random = self.shared.ambient.random();
+        let signed = Envelope::sign(kind, payload.to_vec(), &[&self.shared.relay], random);
+        signed.map(|envelope| envelope.bytes().clone()).map_err(|_| Failure::Stopped)
+    }
+
+    /// Queues a command and waits until it is refused, or durable.
+    async fn execute<C: Command>(&self, command: C) -> Result<C::Reply, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let job: Box<dyn Queued> = Box::new(Job::new(command, reply));
+        self.shared.queue.try_send(job).map_err(|why| match why {
+            mpsc::error::TrySendError::Full(_) => Failure::Busy,
+            mpsc::error::TrySendError::Closed(_) => Failure::Stopped,
+        })?;
+        answer.await.map_err(|_| Failure::Stopped)?.map_err(Failure::Refused)
+    }
+
+    fn log<T>(&self, look: impl FnOnce(&Tree) -> T) -> T {
+        look(&self.shared.log.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn contact_of(peer: &AuthenticPeer) -> Result<ContactId, Refusal> {
+    let found = || Refusal::NotPermitted { found: peer.to_string(), needed: "a seat in force" };
+    peer.contact().ok_or_else(found)
+}

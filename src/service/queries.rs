@@ -1,0 +1,363 @@
+//! What is read: the log and its proofs, facets, mailboxes, what became of messages.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::crypto::hash::Digest;
+use crate::domain::access::Permit;
+use crate::domain::directory::facet::OpenFacet;
+use crate::domain::ids::{ContactId, MessageId, SeatId};
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::addressing::name_of;
+use crate::domain::relay::envelope::read_letter;
+use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Value};
+use crate::signed::dsse::Kind;
+use crate::signed::proto;
+use crate::store::{Hints, KeyRange, StoreError, codec, keys};
+use crate::tlog::merkle::{self, Tree};
+
+use super::{Failure, Service, contact_of};
+
+/// An entry with its inclusion proof against the newest checkpoint.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    /// The entry.
+    pub entry: Bytes,
+    /// Where it stands.
+    pub leaf: u64,
+    /// RFC 9162 2.1.3.
+    pub inclusion: Vec<Digest>,
+    /// The checkpoint.
+    pub checkpoint: Bytes,
+}
+
+/// One entry of a mailbox, as one seat gets it.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Its number.
+    pub number: u64,
+    /// Why it is there.
+    pub kind: EntryKind,
+    /// The signed header.
+    pub header: Bytes,
+    /// The sealed body; none with an acknowledgement.
+    pub body: Bytes,
+    /// The seat's own letter, its index and its path to the header's root.
+    pub letter: Option<(Bytes, u32, Vec<Digest>)>,
+    /// A colleague's acknowledgement.
+    pub acknowledgement: Bytes,
+}
+
+/// A part of a mailbox.
+#[derive(Debug, Clone)]
+pub struct MailboxPage {
+    /// In order.
+    pub items: Vec<Item>,
+    /// Whether there are more.
+    pub more: bool,
+    /// Where the mailbox stands, signed; read after the items.
+    pub head: Bytes,
+    /// Its epoch.
+    pub epoch: u64,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The accepted receipt, signed anew.
+    pub accepted: Bytes,
+    /// Acknowledgements, as they came.
+    pub acknowledgements: Vec<Bytes>,
+}
+
+/// Messages of one page: with bodies of 1 MiB, 8 MiB are in memory.
+const PAGE: u32 = 8;
+
+impl Service {
+    /// The newest checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self, _: &Permit<()>) -> Bytes {
+        self.state().checkpoint.clone()
+    }
+
+    /// Entries from `start` on, as many as fit a page, and the newest checkpoint.
+    ///
+    /// # Errors
+    /// The service stops.
+    pub async fn entries(
+        &self,
+        permit: &Permit<(u64, u32)>,
+    ) -> Result<(Vec<Bytes>, Bytes), Failure> {
+        let (start, limit) = *permit.command();
+        let state = self.state();
+        let range = KeyRange::new(keys::log_entry(start), keys::log_entry(state.head.0));
+        if start >= state.head.0 {
+            return Ok((Vec::new(), state.checkpoint.clone()));
+        }
+        let page = self.shared.store.scan(range, limit.clamp(1, 1_000)).await;
+        let page = page.map_err(|why| self.broken(&why))?;
+        let mut room = 768 * 1024_usize;
+        let fits = |entry: &Bytes| {
+            let fits = room > 0;
+            room = room.saturating_sub(entry.len());
+            fits
+        };
+        let entries = page.entries.into_iter().map(|(_, _, entry)| entry).take_while(fits);
+        Ok((entries.collect(), state.checkpoint.clone()))
+    }
+
+    /// One entry with its proof; none if the log is shorter.
+    ///
+    /// # Errors
+    /// The service stops.
+    pub async fn proof(&self, permit: &Permit<u64>) -> Result<Option<Proven>, Failure> {
+        let state = self.state();
+        self.proven(*permit.command(), state.head.0, &state.checkpoint).await
+    }
+
+    /// The newest entries about a contact: its record, and its roster.
+    ///
+    /// # Errors
+    /// There is no such contact; the service stops.
+    pub async fn look_up(
+        &self,
+        permit: &Permit<ContactId>,
+    ) -> Result<(Proven, Option<Proven>), Failure> {
+        let state = self.state();
+        let id = permit.command();
+        state.directory.record(id)?;
+        let unknown = || Refusal::UnknownContact(id.clone());
+        let contact = state.directory.contact(id).ok_or_else(unknown)?;
+        let prove = |leaf| self.proven(leaf, state.head.0, &state.checkpoint);
+        let record = prove(contact.record_newest.leaf).await?.ok_or_else(unknown)?;
+        let roster = match (&contact.roster, contact.roster_newest) {
+            (Some(_), Some(newest)) => prove(newest.leaf).await?,
+            _ => None,
+        };
+        Ok((record, roster))
+    }
+
+    async fn proven(
+        &self,
+        leaf: u64,
+        size: u64,
+        checkpoint: &Bytes,
+    ) -> Result<Option<Proven>, Failure> {
+        let Some(inclusion) = self.log(|log| log.inclusion_proof(leaf, size)) else {
+            return Ok(None);
+        };
+        let key = keys::log_entry(leaf);
+        let found = self.shared.store.read(std::slice::from_ref(&key)).await;
+        let found = found.map_err(|why| self.broken(&why))?;
+        let Some(entry) = found.value(&key).cloned() else { return Ok(None) };
+        // A bit that flipped on the disk is not served under a good proof.
+        if self.log(|log| log.leaf(leaf)) != Some(merkle::leaf_hash(&entry)) {
+            tracing::error!(leaf, "a stored entry is not the one that was logged");
+            return Err(Failure::Stopped);
+        }
+        Ok(Some(Proven { entry, leaf, inclusion, checkpoint: checkpoint.clone() }))
+    }
+
+    /// Salt and bytes of those facets that the service holds.
+    ///
+    /// # Errors
+    /// The service stops.
+    pub async fn facets(&self, permit: &Permit<Vec<Digest>>) -> Result<Vec<OpenFacet>, Failure> {
+        let mut facets = Vec::new();
+        for hash in permit.command() {
+            if let Some(Value::Facet(facet)) = self.value(&Key::Facet(*hash)).await? {
+                facets.push(facet);
+            }
+        }
+        Ok(facets)
+    }
+
+    /// The charters after a version, oldest first, and the newest checkpoint.
+    ///
+    /// # Errors
+    /// The service stops.
+    pub async fn charters(&self, permit: &Permit<u64>) -> Result<(Vec<Bytes>, Bytes), Failure> {
+        let state = self.state();
+        let newest = state.directory.charter().newest;
+        if newest.version <= *permit.command() {
+            return Ok((Vec::new(), state.checkpoint.clone()));
+        }
+        let mut charters = Vec::new();
+        let mut range = KeyRange::new(keys::log_entry(0), keys::log_entry(newest.leaf + 1));
+        loop {
+            let page = self.shared.store.scan(range.clone(), 1_000).await;
+            let page = page.map_err(|why| self.broken(&why))?;
+            let statements = page.entries.iter().filter_map(|(_, _, entry)| charter(entry));
+            charters.extend(statements);
+            match page.entries.last() {
+                Some((last, _, _)) if page.more => range = range.after(last),
+                _ => break,
+            }
+        }
+        let after = charters.split_off((*permit.command() as usize).min(charters.len()));
+        Ok((after, state.checkpoint.clone()))
+    }
+
+    /// Hints that the log may have a new head.
+    #[must_use]
+    pub fn follow_log(&self) -> Hints {
+        self.shared.store.wake(vec![keys::LOG_HEAD.to_vec()])
+    }
+
+    /// Hints that a mailbox, or the directory, may have changed.
+    #[must_use]
+    pub fn follow_mailbox(&self, contact: &ContactId) -> Hints {
+        let mailbox = keys::of(&Key::Mailbox(contact.clone()));
+        self.shared.store.wake(vec![mailbox, keys::LOG_HEAD.to_vec()])
+    }
+
+    /// The seat's mailbox after a number.
+    ///
+    /// # Errors
+    /// The peer is no seat; the service stops.
+    pub async fn collect(&self, permit: &Permit<u64>) -> Result<MailboxPage, Failure> {
+        let contact = contact_of(permit.peer())?;
+        let seat = permit.peer().seat().cloned();
+        let after = *permit.command();
+        let prefix = keys::entries(&contact);
+        let mut range = KeyRange::prefix(&prefix);
+        if after > 0 {
+            range = range.after(&[&prefix[..], &after.to_be_bytes()].concat());
+        }
+        let page = self.shared.store.scan(range, PAGE).await.map_err(|why| self.broken(&why))?;
+        let mut items = Vec::with_capacity(page.entries.len());
+        for (key, _, value) in &page.entries {
+            let number = key.get(prefix.len()..).and_then(|number| number.try_into().ok());
+            let number = number.map(u64::from_be_bytes).unwrap_or_default();
+            let entry = codec::entry(value).map_err(|why| self.broken(&why))?;
+            items.extend(self.item(number, entry, seat.as_ref()).await?);
+        }
+        let (head, epoch) = self.mailbox_head(&contact).await?;
+        Ok(MailboxPage { items, more: page.more, head, epoch })
+    }
+
+    async fn item(
+        &self,
+        number: u64,
+        entry: Entry,
+        seat: Option<&SeatId>,
+    ) -> Result<Option<Item>, Failure> {
+        let key = Key::Message(entry.id, entry.sender);
+        let Some(Value::Message(message)) = self.value(&key).await? else { return Ok(None) };
+        let mut item = Item {
+            number,
+            kind: entry.kind,
+            header: message.header.clone(),
+            body: Bytes::new(),
+            letter: None,
+            acknowledgement: entry.acknowledgement,
+        };
+        if matches!(entry.kind, EntryKind::Addressed | EntryKind::Released) {
+            item.letter = seat.and_then(|seat| own_letter(&message, seat));
+            item.body = self.body(&message).await?;
+        }
+        Ok(Some(item))
+    }
+
+    async fn body(&self, message: &Message) -> Result<Bytes, Failure> {
+        match &message.body {
+            Body::Inline(body) => Ok(body.clone()),
+            Body::Blob(digest, _) => match self.shared.blobs.get(*digest).await {
+                Ok(Some(body)) => Ok(body),
+                Ok(None) => {
+                    tracing::error!(%digest, "a sealed body is missing");
+                    Err(Failure::Stopped)
+                }
+                Err(why) => {
+                    tracing::error!(%digest, %why, "a sealed body cannot be read");
+                    Err(Failure::Stopped)
+                }
+            },
+        }
+    }
+
+    /// The relay's word on where a mailbox stands.
+    ///
+    /// # Errors
+    /// The service stops.
+    pub async fn mailbox_head(&self, contact: &ContactId) -> Result<(Bytes, u64), Failure> {
+        let state = self.state();
+        let mailbox = match self.value(&Key::Mailbox(contact.clone())).await? {
+            Some(Value::Mailbox(mailbox)) => mailbox,
+            _ => Mailbox::empty(state.directory.genesis(), contact),
+        };
+        let (size, root) = state.head;
+        let head = proto::MailboxHead {
+            directory: Some(name_of(&state.directory)),
+            place: Some(proto::Place {
+                contact: contact.to_string(),
+                epoch: mailbox.epoch,
+                number: mailbox.count,
+                chain: Bytes::copy_from_slice(mailbox.chain.as_bytes()),
+            }),
+            at: self.now(),
+            view: Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }),
+        };
+        let signed = self.sign(Kind::MailboxHead, head.encode_to_vec().into())?;
+        Ok((signed, mailbox.epoch))
+    }
+
+    /// What became of a message of the seat's contact.
+    ///
+    /// # Errors
+    /// There is no such message; the service stops.
+    pub async fn status(&self, permit: &Permit<MessageId>) -> Result<Status, Failure> {
+        let (id, contact) = (*permit.command(), contact_of(permit.peer())?);
+        let message = self.value(&Key::Message(id, contact.clone())).await?;
+        let Some(Value::Message(message)) = message else {
+            return Err(Refusal::UnknownMessage(id.to_string()).into());
+        };
+        let acknowledgements = match self.value(&Key::Outcome(id, contact)).await? {
+            Some(Value::Outcome(outcome)) => outcome.acknowledgements,
+            _ => Vec::new(),
+        };
+        Ok(Status { accepted: self.sign(Kind::Accepted, message.accepted)?, acknowledgements })
+    }
+
+    pub(super) async fn mailbox_entry(
+        &self,
+        contact: &ContactId,
+        number: u64,
+    ) -> Result<Option<Entry>, Failure> {
+        match self.value(&Key::Entry(contact.clone(), number)).await? {
+            Some(Value::Entry(entry)) => Ok(Some(entry)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn value(&self, key: &Key) -> Result<Option<Value>, Failure> {
+        let stored = keys::of(key);
+        let found = self.shared.store.read(std::slice::from_ref(&stored)).await;
+        let found = found.map_err(|why| self.broken(&why))?;
+        let value = found.value(&stored).map(|bytes| codec::decode(key, bytes));
+        value.transpose().map_err(|why| self.broken(&why))
+    }
+
+    fn broken(&self, why: &StoreError) -> Failure {
+        tracing::error!(%why, "the store cannot be read");
+        Failure::Stopped
+    }
+}
+
+/// The statement of an entry, if it is a charter.
+fn charter(entry: &[u8]) -> Option<Bytes> {
+    let entry = proto::Entry::decode(entry).ok()?;
+    let proto::entry::Leaf::Statement(statement) = entry.leaf?;
+    let dsse = proto::Dsse::decode(statement.clone()).ok()?;
+    (dsse.payload_type == Kind::Charter.payload_type()).then_some(statement)
+}
+
+/// The letter of a seat, its index, and its path to the header's root.
+fn own_letter(message: &Message, seat: &SeatId) -> Option<(Bytes, u32, Vec<Digest>)> {
+    let own = |bytes: &Bytes| read_letter(bytes).is_ok_and(|letter| letter.seat == *seat);
+    let index = message.letters.iter().position(own)?;
+    let mut tree = Tree::default();
+    message.letters.iter().for_each(|letter| tree.append(merkle::leaf_hash(letter)));
+    let path = tree.inclusion_proof(index as u64, message.letters.len() as u64)?;
+    Some((message.letters.get(index)?.clone(), index as u32, path))
+}

@@ -1,0 +1,328 @@
+//! The only write path: takes the commands that wait, decides them one after the other, commits
+//! all of it at once, then speaks.
+//!
+//! In scope: one round. Out of scope: what a decision says. Invariants: every key that a command
+//! named is an expected revision of its write, and so is the head of the log; the head is proven
+//! to extend the last signed one before it is signed; nobody is answered before the commit; after
+//! an outcome that is not known, nothing more is said.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use prost::Message as _;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ambient::Ambient;
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::SigningKey;
+use crate::domain::command::{Admission, Command, Decision, World};
+use crate::domain::directory::{Directory, Parts};
+use crate::domain::refusal::Refusal;
+use crate::domain::state::{Key, Snapshot, Value};
+use crate::signed::proto;
+use crate::store::codec::{self, Head};
+use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys};
+use crate::tlog::checkpoint::Checkpoint;
+use crate::tlog::merkle::{self, Tree};
+use crate::tlog::note::KeyName;
+
+use super::State;
+use super::high_water::HighWater;
+
+/// Commands of one round; one place of a batch is the head's.
+const ROUND: usize = store::limits::WRITES - 1;
+/// Bytes of one round: the head (frontier of at most 64 hashes, a note) fits beside them.
+const ROUND_BYTES: usize = store::limits::BATCH_BYTES - 16 * 1024;
+
+/// A command in the queue.
+pub(super) trait Queued: Send {
+    fn keys(&self, directory: &Directory) -> Vec<Key>;
+    /// Decides; a refusal or a reply is kept until it may be told.
+    fn decide(&mut self, world: &World<'_>) -> Option<Effects>;
+    /// Keeps another refusal instead.
+    fn refuse(&mut self, refusal: Refusal);
+    /// Tells the caller what was kept.
+    fn tell(self: Box<Self>);
+}
+
+/// What a decision changes.
+pub(super) struct Effects {
+    puts: Vec<(Key, Value)>,
+    log: Option<Admission>,
+}
+
+/// A command with whoever waits for it.
+pub(super) struct Job<C: Command> {
+    command: C,
+    kept: Option<Result<C::Reply, Refusal>>,
+    caller: oneshot::Sender<Result<C::Reply, Refusal>>,
+}
+
+impl<C: Command> Job<C> {
+    pub(super) const fn new(
+        command: C,
+        caller: oneshot::Sender<Result<C::Reply, Refusal>>,
+    ) -> Self {
+        Self { command, kept: None, caller }
+    }
+}
+
+impl<C: Command> Queued for Job<C> {
+    fn keys(&self, directory: &Directory) -> Vec<Key> {
+        self.command.keys(directory)
+    }
+
+    fn decide(&mut self, world: &World<'_>) -> Option<Effects> {
+        match self.command.decide(world) {
+            Ok(Decision { puts, log, reply }) => {
+                self.kept = Some(Ok(reply));
+                Some(Effects { puts, log })
+            }
+            Err(refusal) => {
+                self.kept = Some(Err(refusal));
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.kept = Some(Err(refusal));
+    }
+
+    fn tell(self: Box<Self>) {
+        if let Some(kept) = self.kept {
+            // A caller that has gone away asks again and gets the same answer.
+            let _ = self.caller.send(kept);
+        }
+    }
+}
+
+/// Everything that only the sequencer changes.
+pub(super) struct Sequencer {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) state: Arc<ArcSwap<State>>,
+    pub(super) log: Arc<RwLock<Tree>>,
+    pub(super) head: Head,
+    pub(super) key: SigningKey,
+    pub(super) high_water: HighWater,
+    pub(super) ambient: Ambient,
+}
+
+/// Why the sequencer ended: the process must, too.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fatal {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the log is not what it was when its head was signed: {0}")]
+    Log(&'static str),
+    #[error("the high-water file could not be written: {0}")]
+    HighWater(std::io::Error),
+}
+
+impl Sequencer {
+    /// Runs until every sender of the queue is gone.
+    pub(super) async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Box<dyn Queued>>,
+    ) -> Result<(), Fatal> {
+        let mut waiting = VecDeque::new();
+        let mut taken = Vec::with_capacity(ROUND);
+        loop {
+            if waiting.is_empty() && queue.recv_many(&mut taken, ROUND).await == 0 {
+                return Ok(());
+            }
+            while waiting.len() + taken.len() < ROUND {
+                match queue.try_recv() {
+                    Ok(job) => taken.push(job),
+                    Err(_) => break,
+                }
+            }
+            waiting.extend(taken.drain(..));
+            self.round(&mut waiting).await?;
+        }
+    }
+
+    /// Decides as many of `waiting` as one batch takes, commits, and tells their callers.
+    async fn round(&mut self, waiting: &mut VecDeque<Box<dyn Queued>>) -> Result<(), Fatal> {
+        let before = self.state.load_full();
+        let named = waiting.iter().flat_map(|job| job.keys(&before.directory)).collect();
+        let mut round = self.read(&before, named).await?;
+        let mut decided = Vec::with_capacity(waiting.len());
+        {
+            let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+            let now = self.ambient.now();
+            while let Some(mut job) = waiting.pop_front() {
+                if !round.take(&mut job, (before.head, now), &log) {
+                    waiting.push_front(job);
+                    break;
+                }
+                decided.push(job);
+            }
+        }
+        let after = self.seal(&before, &mut round)?;
+        if !round.batch.is_empty() {
+            self.store.commit(round.batch).await?;
+        }
+        if let Some((head, state)) = after {
+            self.high_water.raise(&head.checkpoint).map_err(Fatal::HighWater)?;
+            self.head = head;
+            self.state.store(Arc::new(state));
+        }
+        decided.into_iter().for_each(Queued::tell);
+        Ok(())
+    }
+
+    /// Reads all that the waiting commands name, at one instant.
+    async fn read<'a>(&self, before: &'a State, named: Vec<Key>) -> Result<Round<'a>, Fatal> {
+        let unique: BTreeMap<Vec<u8>, Key> =
+            named.into_iter().map(|key| (keys::of(&key), key)).collect();
+        let mut wanted: Vec<Vec<u8>> = unique.keys().cloned().collect();
+        wanted.push(keys::LOG_HEAD.to_vec());
+        let found = self.store.read(&wanted).await?;
+        let mut seen = Snapshot::default();
+        for (bytes, key) in unique {
+            let value = found.value(&bytes).map(|value| codec::decode(&key, value)).transpose()?;
+            seen.insert(key, value);
+        }
+        if found.value(keys::LOG_HEAD) != Some(&self.head.encode()) {
+            return Err(Fatal::Log("another process has written to the store"));
+        }
+        Ok(Round {
+            found,
+            seen,
+            directory: Cow::Borrowed(&before.directory),
+            batch: Batch::new(),
+            bytes: 0,
+            logged: Vec::new(),
+        })
+    }
+
+    /// Appends what the round logged, proves the new head, signs it, and adds it to the batch.
+    fn seal(&self, before: &State, round: &mut Round<'_>) -> Result<Option<(Head, State)>, Fatal> {
+        if round.logged.is_empty() {
+            return Ok(None);
+        }
+        let mut frontier = self.head.frontier.clone();
+        round.logged.iter().for_each(|leaf| frontier.append(*leaf));
+        let (size, root) = (frontier.size(), frontier.root());
+        {
+            // Readers name the size they want, so leaves beyond the committed head are not seen.
+            let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+            round.logged.iter().for_each(|leaf| log.append(*leaf));
+            if log.root_at(before.head.0) != Some(before.head.1) {
+                return Err(Fatal::Log("the tree does not extend the last signed head"));
+            }
+            if log.root_at(size) != Some(root) {
+                return Err(Fatal::Log("tree and frontier have different roots"));
+            }
+        }
+        let directory = round.directory.clone().into_owned();
+        let origin = origin(&directory)?;
+        let note = Checkpoint { origin, size, root }
+            .sign(&self.key, self.ambient.random())
+            .map_err(|_| Fatal::Log("the log key cannot sign"))?;
+        let checkpoint = Bytes::from(note.to_string());
+        let admitted_at = directory.admitted_at();
+        let head = Head { frontier, checkpoint: checkpoint.clone(), admitted_at };
+        let expected = [(keys::LOG_HEAD.to_vec(), round.revision(keys::LOG_HEAD))];
+        let put = [(keys::LOG_HEAD.to_vec(), head.encode())];
+        let write =
+            Write::new(expected, put, []).map_err(|_| Fatal::Log("the head is too large"))?;
+        round.batch.merge(write).map_err(|_| Fatal::Log("no room was left for the head"))?;
+        Ok(Some((head, State { directory, head: (size, root), checkpoint })))
+    }
+}
+
+pub(super) fn origin(directory: &Directory) -> Result<KeyName, Fatal> {
+    KeyName::parse(directory.name().as_str())
+        .map_err(|_| Fatal::Log("the directory's name is no origin"))
+}
+
+/// One round: what was read, and what its decisions have left so far.
+struct Round<'a> {
+    found: store::Snapshot,
+    seen: Snapshot,
+    directory: Cow<'a, Directory>,
+    batch: Batch,
+    bytes: usize,
+    logged: Vec<Digest>,
+}
+
+impl Round<'_> {
+    fn revision(&self, key: &[u8]) -> Revision {
+        self.found.revision(key).unwrap_or(Revision::ABSENT)
+    }
+
+    /// Decides one command and takes what it changes into the batch; false if that is full.
+    fn take(
+        &mut self,
+        job: &mut Box<dyn Queued>,
+        (head, now): ((u64, Digest), u64),
+        log: &Tree,
+    ) -> bool {
+        let named = job.keys(&self.directory);
+        let world = World { directory: &self.directory, log, seen: &self.seen, head, now };
+        let Some(Effects { puts, log }) = job.decide(&world) else { return true };
+        if puts.is_empty() && log.is_none() {
+            return true;
+        }
+        let mut encoded: Vec<(Vec<u8>, Bytes)> =
+            puts.iter().map(|(key, value)| (keys::of(key), codec::encode(value))).collect();
+        let leaf = log.as_ref().map(|admission| encode_admission(admission, &mut encoded));
+        let size: usize = encoded.iter().map(|(key, value)| 2 * key.len() + value.len()).sum();
+        if !self.batch.is_empty() && self.bytes + size > ROUND_BYTES {
+            return false;
+        }
+        let expected = named.iter().map(keys::of).chain([keys::LOG_HEAD.to_vec()]);
+        let expected: BTreeMap<Vec<u8>, Revision> =
+            expected.map(|key| (key.clone(), self.revision(&key))).collect();
+        let write = match Write::new(expected, encoded, []) {
+            Ok(write) => write,
+            Err(why) => {
+                tracing::error!(%why, "a decision is larger than the store takes");
+                let limit = store::limits::BYTES as u64;
+                job.refuse(Refusal::TooLarge { what: "changes", limit, found: size as u64 });
+                return true;
+            }
+        };
+        if self.batch.merge(write).is_err() {
+            return false;
+        }
+        self.bytes += size;
+        puts.into_iter().for_each(|(key, value)| self.seen.insert(key, Some(value)));
+        if let (Some(admission), Some(leaf)) = (log, leaf) {
+            self.directory.to_mut().advance(&admission.parts);
+            self.logged.push(leaf);
+        }
+        true
+    }
+}
+
+/// The entry and the parts that a statement made new, as stored; the leaf hash.
+fn encode_admission(admission: &Admission, encoded: &mut Vec<(Vec<u8>, Bytes)>) -> Digest {
+    let parts: &Parts = &admission.parts;
+    let entry = encode_entry(admission.statement.clone(), parts.admitted.at);
+    let leaf = merkle::leaf_hash(&entry);
+    encoded.push((keys::log_entry(parts.admitted.leaf), entry));
+    encoded.extend(encode_parts(parts));
+    leaf
+}
+
+/// A leaf of the log.
+pub(super) fn encode_entry(statement: Bytes, admitted_at: u64) -> Bytes {
+    let leaf = Some(proto::entry::Leaf::Statement(statement));
+    proto::Entry { leaf, admitted_at }.encode_to_vec().into()
+}
+
+/// The parts of the directory that are new, as stored.
+pub(super) fn encode_parts(parts: &Parts) -> Vec<(Vec<u8>, Bytes)> {
+    let charter = parts.charter.iter();
+    let charter = charter.map(|it| (keys::CHARTER.to_vec(), codec::encode_charter(it)));
+    let member = parts.member.iter().map(|it| (keys::member(&it.id), codec::encode_member(it)));
+    let contact = parts.contact.iter().map(|it| (keys::contact(&it.id), codec::encode_contact(it)));
+    let known = parts.keys.iter().map(|it| (keys::key(&it.key.id()), codec::encode_key(it)));
+    charter.chain(member).chain(contact).chain(known).collect()
+}

@@ -1,0 +1,313 @@
+//! How a service begins: founded by its charter, or started from what is stored.
+//!
+//! Invariants: a start from stored parts is equal to a replay from entry 0 (tested); the stored
+//! entries hash to the head; a store that is behind the high-water file does not start.
+
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use prost::Message as _;
+use tokio::sync::{mpsc, watch};
+
+use crate::ambient::Ambient;
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::{SigningKey, VerifyingKey};
+use crate::domain::directory::{self, Directory, Parts};
+use crate::domain::ids::DirectoryName;
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::signed::dsse::Envelope;
+use crate::signed::proto;
+use crate::store::blobs::Blobs;
+use crate::store::codec::{self, Head};
+use crate::store::{KeyRange, Revision, Store, StoreError, Write, keys};
+use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
+use crate::tlog::head::Frontier;
+use crate::tlog::merkle::{self, Tree};
+use crate::tlog::note::KeyName;
+
+use super::high_water::HighWater;
+use super::sequencer::{Sequencer, encode_entry, encode_parts};
+use super::{Service, Shared, State};
+
+/// The keys that the service itself holds.
+pub struct Keys {
+    /// Signs checkpoints.
+    pub log: SigningKey,
+    /// Signs accepted receipts and mailbox heads.
+    pub relay: SigningKey,
+}
+
+/// What a service is started with.
+pub struct Settings {
+    /// The directory.
+    pub name: DirectoryName,
+    /// Where the newest checkpoint is kept, outside the data directory.
+    pub high_water: PathBuf,
+    /// Clock and randomness.
+    pub ambient: Ambient,
+}
+
+/// Why a service does not start. Each says what mends it.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The charter is not admissible as entry 0.
+    #[error("the charter is refused: {0}")]
+    Charter(#[from] Refusal),
+    /// The service's key is not the one that the charter says signs.
+    #[error(
+        "the {0} key at hand is not the one that the charter names last: point to the right key file"
+    )]
+    Key(&'static str),
+    /// Stored entries, parts and head do not belong together.
+    #[error("the store does not fit its own signed head: {0}")]
+    Broken(String),
+    /// The high-water file cannot be used.
+    #[error("the high-water file {path} cannot be used: {why}")]
+    HighWater {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The store is behind, or beside, what this service has shown.
+    #[error(
+        "the store ends at entry {stored}, and this service has shown a checkpoint of {shown}: \
+         the log never goes back; restore the newer data, or fetch the entries from a replica"
+    )]
+    Behind {
+        /// The stored tree size.
+        stored: u64,
+        /// The tree size shown.
+        shown: u64,
+    },
+}
+
+/// What founding gives.
+#[derive(Debug)]
+pub struct Founded {
+    /// The first checkpoint.
+    pub checkpoint: Bytes,
+}
+
+/// Commits a charter version 1 as entry 0 of an empty store, and writes the high-water file.
+///
+/// # Errors
+/// The charter is refused, the keys are not its own, the store is not empty.
+pub async fn found(
+    store: &dyn Store,
+    charter: &[u8],
+    keys: &Keys,
+    settings: &Settings,
+) -> Result<Founded, CannotStart> {
+    let verified = directory::verify_founding(&settings.name, charter)?;
+    let now = settings.ambient.now();
+    let (directory, parts) = directory::found(&settings.name, &verified, now)?;
+    own_keys(&directory, keys)?;
+    let entry = encode_entry(Bytes::copy_from_slice(charter), now);
+    let mut frontier = Frontier::default();
+    frontier.append(merkle::leaf_hash(&entry));
+    let origin = origin(&settings.name)?;
+    let checkpoint = Checkpoint { origin, size: 1, root: frontier.root() };
+    let note = checkpoint
+        .sign(&keys.log, settings.ambient.random())
+        .map_err(|_| CannotStart::Key("log"))?;
+    let checkpoint = Bytes::from(note.to_string());
+    let head = Head { frontier, checkpoint: checkpoint.clone(), admitted_at: now };
+    let mut puts = encode_parts(&parts);
+    puts.push((keys::log_entry(0), entry));
+    puts.push((keys::LOG_HEAD.to_vec(), head.encode()));
+    let expected = [(keys::LOG_HEAD.to_vec(), Revision::ABSENT)];
+    let write = Write::new(expected, puts, [])
+        .map_err(|why| CannotStart::Broken(format!("the charter is too large: {why}")))?;
+    store.commit(write.into()).await?;
+    let high_water = HighWater::at(&settings.high_water);
+    high_water.raise(&checkpoint).map_err(|why| unusable(&high_water, &why))?;
+    Ok(Founded { checkpoint })
+}
+
+/// Starts the service on a store that was founded.
+///
+/// # Errors
+/// [`CannotStart`].
+pub async fn start(
+    store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
+    keys: Keys,
+    settings: Settings,
+) -> Result<Service, CannotStart> {
+    let (head, checkpoint) = read_head(store.as_ref(), &settings.name).await?;
+    let log = read_log(store.as_ref(), &head).await?;
+    let directory = read_directory(store.as_ref(), &settings.name, &head).await?;
+    own_keys(&directory, &keys)?;
+    let trusted = &directory.charter().log;
+    let verified = verify_checkpoint(&settings.name, &checkpoint, trusted)?;
+    if (verified.size(), verified.root()) != (head.frontier.size(), head.frontier.root()) {
+        return Err(CannotStart::Broken("the checkpoint is of another head".to_owned()));
+    }
+    let high_water = HighWater::at(&settings.high_water);
+    not_behind(&high_water, &settings.name, trusted, &log, &head)?;
+
+    let state = State { directory, head: (verified.size(), verified.root()), checkpoint };
+    let state = Arc::new(ArcSwap::from_pointee(state));
+    let log = Arc::new(RwLock::new(log));
+    let sequencer = Sequencer {
+        store: Arc::clone(&store),
+        state: Arc::clone(&state),
+        log: Arc::clone(&log),
+        head,
+        key: keys.log,
+        high_water,
+        ambient: settings.ambient.clone(),
+    };
+    let (queue, waiting) = mpsc::channel(limits::QUEUE);
+    let (say, stopped) = watch::channel(None);
+    tokio::spawn(async move {
+        let why = match sequencer.run(waiting).await {
+            Ok(()) => "the service was closed".to_owned(),
+            Err(fatal) => fatal.to_string(),
+        };
+        say.send_replace(Some(why));
+    });
+    let (relay, ambient) = (keys.relay, settings.ambient);
+    let shared = Shared { store, blobs, state, log, queue, relay, ambient, stopped };
+    Ok(Service { shared: Arc::new(shared) })
+}
+
+fn origin(name: &DirectoryName) -> Result<KeyName, CannotStart> {
+    KeyName::parse(name.as_str()).map_err(|why| CannotStart::Broken(why.to_string()))
+}
+
+/// The last key of each list signs; it must be the one at hand.
+fn own_keys(directory: &Directory, keys: &Keys) -> Result<(), CannotStart> {
+    let charter = directory.charter();
+    if charter.log.last() != Some(keys.log.public()) {
+        return Err(CannotStart::Key("log"));
+    }
+    if charter.relay.last() != Some(keys.relay.public()) {
+        return Err(CannotStart::Key("relay"));
+    }
+    Ok(())
+}
+
+fn verify_checkpoint(
+    name: &DirectoryName,
+    note: &[u8],
+    trusted: &[VerifyingKey],
+) -> Result<VerifiedCheckpoint, CannotStart> {
+    VerifiedCheckpoint::verify(note, &origin(name)?, trusted)
+        .map_err(|why: CheckpointError| CannotStart::Broken(why.to_string()))
+}
+
+async fn read_head(store: &dyn Store, name: &DirectoryName) -> Result<(Head, Bytes), CannotStart> {
+    let found = store.read(&[keys::LOG_HEAD.to_vec()]).await?;
+    let head = found.value(keys::LOG_HEAD).ok_or_else(|| {
+        CannotStart::Broken(format!("{name} has no entry 0: run liaisond init --charter"))
+    })?;
+    let head = Head::decode(head)?;
+    let checkpoint = head.checkpoint.clone();
+    Ok((head, checkpoint))
+}
+
+/// Hashes every stored entry, and compares with the head.
+async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
+    let mut log = Tree::default();
+    let mut misplaced = false;
+    each(store, keys::LOG_ENTRY, |key, entry| {
+        misplaced |= key != keys::log_entry(log.size());
+        log.append(merkle::leaf_hash(entry));
+        Ok(())
+    })
+    .await?;
+    let (size, root) = (head.frontier.size(), head.frontier.root());
+    if misplaced || log.size() != size || log.root_at(size) != Some(root) {
+        let why = format!("{} entries are stored, and the head has {size}", log.size());
+        return Err(CannotStart::Broken(why));
+    }
+    Ok(log)
+}
+
+/// Puts the directory together from its stored parts.
+async fn read_directory(
+    store: &dyn Store,
+    name: &DirectoryName,
+    head: &Head,
+) -> Result<Directory, CannotStart> {
+    let found = store.read(&[keys::CHARTER.to_vec(), keys::log_entry(0)]).await?;
+    let missing = |what: &str| CannotStart::Broken(format!("{what} is missing"));
+    let charter = found.value(keys::CHARTER).ok_or_else(|| missing("the charter"))?;
+    let first = found.value(&keys::log_entry(0)).ok_or_else(|| missing("entry 0"))?;
+    let genesis = genesis(first).ok_or_else(|| missing("a charter in entry 0"))?;
+    let (size, at) = (head.frontier.size(), head.admitted_at);
+    let charter = codec::decode_charter(charter)?;
+    let mut directory = Directory::at(name.clone(), genesis, (size, at), charter);
+    let admitted = directory::Admitted { leaf: size - 1, at };
+    let mut take = |parts: Parts| directory.advance(&parts);
+    let none = Parts { admitted, charter: None, member: None, contact: None, keys: Vec::new() };
+    each(store, keys::MEMBER, |_, value| {
+        take(Parts { member: Some(codec::decode_member(value)?), ..none.clone() });
+        Ok(())
+    })
+    .await?;
+    each(store, keys::CONTACT, |_, value| {
+        take(Parts { contact: Some(codec::decode_contact(value)?), ..none.clone() });
+        Ok(())
+    })
+    .await?;
+    each(store, keys::KEY, |_, value| {
+        take(Parts { keys: vec![codec::decode_key(value)?], ..none.clone() });
+        Ok(())
+    })
+    .await?;
+    Ok(directory)
+}
+
+fn genesis(entry: &[u8]) -> Option<Digest> {
+    let entry = proto::Entry::decode(entry).ok()?;
+    let proto::entry::Leaf::Statement(statement) = entry.leaf?;
+    let envelope = Envelope::parse(&statement, limits::STATEMENT_BYTES);
+    Some(envelope.ok()?.digest())
+}
+
+/// Calls `take` for every key under `prefix`, in order.
+async fn each(
+    store: &dyn Store,
+    prefix: &[u8],
+    mut take: impl FnMut(&[u8], &Bytes) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut range = KeyRange::prefix(prefix);
+    loop {
+        let page = store.scan(range.clone(), 1_000).await?;
+        for (key, _, value) in &page.entries {
+            take(key, value)?;
+        }
+        match page.entries.last() {
+            Some((last, _, _)) if page.more => range = range.after(last),
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn not_behind(
+    high_water: &HighWater,
+    name: &DirectoryName,
+    trusted: &[VerifyingKey],
+    log: &Tree,
+    head: &Head,
+) -> Result<(), CannotStart> {
+    let shown =
+        high_water.read(&origin(name)?, trusted).map_err(|why| unusable(high_water, &why))?;
+    if log.root_at(shown.size()) == Some(shown.root()) {
+        return Ok(());
+    }
+    Err(CannotStart::Behind { stored: head.frontier.size(), shown: shown.size() })
+}
+
+fn unusable(high_water: &HighWater, why: &std::io::Error) -> CannotStart {
+    CannotStart::HighWater { path: high_water.path().to_owned(), why: why.to_string() }
+}

@@ -1,0 +1,306 @@
+//! DSSE v1: a payload, its type, and signatures over both.
+//!
+//! In scope: the pre-authentication encoding, parsing, adding signatures. Out of scope: whose
+//! signatures are needed. Invariant: the bytes received are kept, for they are what is stored and
+//! hashed.
+
+use bytes::Bytes;
+use prost::Message;
+use ring::rand::SecureRandom;
+
+use super::canonical::{self, NotCanonical};
+use super::proto;
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::{BadSignature, KeyId, SigningKey, VerifyingKey};
+
+/// What a signed payload is. Its type string is `application/vnd.liaison.<kind>.v1+protobuf`, so
+/// that no signature over one kind is ever one over another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The root document.
+    Charter,
+    /// A member, and its authority.
+    Admission,
+    /// A contact, entered by the registrars.
+    AttestedRecord,
+    /// A contact, signed by its member's authority.
+    Record,
+    /// The seats of a contact.
+    Roster,
+    /// The end of a contact.
+    Withdrawal,
+    /// The end of a seat's keys.
+    Revocation,
+    /// What the relay sees of a message.
+    Header,
+    /// What a recipient opens.
+    Message,
+    /// The relay's receipt.
+    Accepted,
+    /// The relay's word on a mailbox.
+    MailboxHead,
+    /// The open part of an acknowledgement.
+    Acknowledgement,
+}
+
+impl Kind {
+    /// Every kind of rules version 1.
+    pub const ALL: [Self; 12] = [
+        Self::Charter,
+        Self::Admission,
+        Self::AttestedRecord,
+        Self::Record,
+        Self::Roster,
+        Self::Withdrawal,
+        Self::Revocation,
+        Self::Header,
+        Self::Message,
+        Self::Accepted,
+        Self::MailboxHead,
+        Self::Acknowledgement,
+    ];
+
+    /// The word in the payload type.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Charter => "charter",
+            Self::Admission => "admission",
+            Self::AttestedRecord => "attested-record",
+            Self::Record => "record",
+            Self::Roster => "roster",
+            Self::Withdrawal => "withdrawal",
+            Self::Revocation => "revocation",
+            Self::Header => "header",
+            Self::Message => "message",
+            Self::Accepted => "accepted",
+            Self::MailboxHead => "mailbox-head",
+            Self::Acknowledgement => "acknowledgement",
+        }
+    }
+
+    /// The payload type.
+    #[must_use]
+    pub fn payload_type(self) -> String {
+        format!("application/vnd.liaison.{}.v1+protobuf", self.name())
+    }
+
+    fn of(payload_type: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.payload_type() == payload_type)
+    }
+}
+
+/// Foreign bytes are not a DSSE envelope of this system.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDsse {
+    /// Looked at before anything else.
+    #[error("expected at most {limit} bytes, found {found}")]
+    TooLarge {
+        /// The most that is read.
+        limit: usize,
+        /// What came.
+        found: usize,
+    },
+    /// The envelope has other encodings.
+    #[error(transparent)]
+    NotCanonical(#[from] NotCanonical),
+    /// No kind of rules version 1.
+    #[error("{0:?} is not a payload type of this version")]
+    UnknownKind(String),
+}
+
+/// One signature of an envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The key that it says it is of.
+    pub key_id: KeyId,
+    /// Ed25519: 64 bytes; ECDSA: DER.
+    pub sig: Bytes,
+}
+
+/// A parsed envelope. Nothing of it is believed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    bytes: Bytes,
+    kind: Kind,
+    payload: Bytes,
+    signatures: Vec<Signature>,
+}
+
+impl Envelope {
+    /// Reads an envelope of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// In this order: size, canonical form, kind.
+    pub fn parse(bytes: &[u8], limit: usize) -> Result<Self, InvalidDsse> {
+        if bytes.len() > limit {
+            return Err(InvalidDsse::TooLarge { limit, found: bytes.len() });
+        }
+        let dsse: proto::Dsse = canonical::decode(bytes)?;
+        let signatures = dsse.signatures.into_iter().map(read_signature);
+        let signatures = signatures.collect::<Result<Vec<_>, _>>()?;
+        let kind =
+            Kind::of(&dsse.payload_type).ok_or(InvalidDsse::UnknownKind(dsse.payload_type))?;
+        let bytes = Bytes::copy_from_slice(bytes);
+        Ok(Self { bytes, kind, payload: dsse.payload, signatures })
+    }
+
+    /// A payload, signed by each of `keys`. Signatures are sorted by key id.
+    ///
+    /// # Errors
+    /// Only when `random` fails.
+    pub fn sign(
+        kind: Kind,
+        payload: Vec<u8>,
+        keys: &[&SigningKey],
+        random: &dyn SecureRandom,
+    ) -> Result<Self, ring::error::Unspecified> {
+        let unsigned = Self::assemble(kind, payload.into(), Vec::new());
+        keys.iter().try_fold(unsigned, |envelope, key| envelope.add_signature(key, random))
+    }
+
+    /// The same payload with one more signature; a signature of the same key is replaced.
+    ///
+    /// # Errors
+    /// Only when `random` fails.
+    pub fn add_signature(
+        &self,
+        key: &SigningKey,
+        random: &dyn SecureRandom,
+    ) -> Result<Self, ring::error::Unspecified> {
+        let sig = key.sign(&self.signed_bytes(), random)?.into();
+        let key_id = key.public().id();
+        let mut signatures = self.signatures.clone();
+        signatures.retain(|signature| signature.key_id != key_id);
+        signatures.push(Signature { key_id, sig });
+        signatures.sort_by_key(|signature| signature.key_id);
+        Ok(Self::assemble(self.kind, self.payload.clone(), signatures))
+    }
+
+    /// Kind, payload and signatures, put together as they are.
+    #[must_use]
+    pub fn assemble(kind: Kind, payload: Bytes, signatures: Vec<Signature>) -> Self {
+        let dsse = proto::Dsse {
+            payload: payload.clone(),
+            payload_type: kind.payload_type(),
+            signatures: signatures
+                .iter()
+                .map(|signature| proto::Signature {
+                    sig: signature.sig.clone(),
+                    key_id: signature.key_id.as_bytes().to_vec().into(),
+                })
+                .collect(),
+        };
+        Self { bytes: dsse.encode_to_vec().into(), kind, payload, signatures }
+    }
+
+    /// The bytes received.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// What the payload is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The payload. Look at it to find keys; believe it once they have verified it.
+    #[must_use]
+    pub const fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// A statement's or header's identity: SHA-256 of the payload.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.payload)
+    }
+
+    /// The signatures, in the order in which they stand.
+    #[must_use]
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    /// What a signature covers.
+    #[must_use]
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        pae(&self.kind.payload_type(), &self.payload)
+    }
+
+    /// Verifies that one of the signatures is of `key`.
+    ///
+    /// # Errors
+    /// [`BadSignature`] if there is none, or it does not verify.
+    pub fn verify(&self, key: &VerifyingKey) -> Result<(), BadSignature> {
+        let id = key.id();
+        let found = self.signatures.iter().find(|signature| signature.key_id == id);
+        key.verify(&self.signed_bytes(), &found.ok_or(BadSignature)?.sig)
+    }
+}
+
+fn read_signature(signature: proto::Signature) -> Result<Signature, NotCanonical> {
+    let key_id = Digest::try_from(&signature.key_id[..]).map_err(|_| NotCanonical)?;
+    Ok(Signature { key_id: KeyId::from_digest(key_id), sig: signature.sig })
+}
+
+/// DSSE v1, "PAE": `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths in decimal.
+fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
+    [head.as_bytes(), payload].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_encoding_is_that_of_the_dsse_specification() {
+        let expected = b"DSSEv1 29 http://example.com/HelloWorld 11 hello world";
+        assert_eq!(pae("http://example.com/HelloWorld", b"hello world"), expected);
+    }
+
+    #[test]
+    fn signatures_are_sorted_and_one_key_signs_once() {
+        let random = ring::rand::SystemRandom::new();
+        let keys: Vec<SigningKey> = (1..4).map(|n| SigningKey::from_seed(&[n; 32])).collect();
+        let all: Vec<&SigningKey> = keys.iter().chain(&keys).collect();
+        let envelope = Envelope::sign(Kind::Record, b"x".to_vec(), &all, &random).unwrap();
+        assert_eq!(envelope.signatures().len(), 3);
+        assert!(envelope.signatures().is_sorted_by_key(|signature| signature.key_id));
+        assert!(keys.iter().all(|key| envelope.verify(key.public()).is_ok()));
+        assert_eq!(Envelope::parse(envelope.bytes(), 1000), Ok(envelope));
+    }
+
+    #[test]
+    fn a_signature_over_one_kind_is_none_over_another() {
+        let random = ring::rand::SystemRandom::new();
+        let key = SigningKey::from_seed(&[1; 32]);
+        let record = Envelope::sign(Kind::Record, b"x".to_vec(), &[&key], &random).unwrap();
+        let roster = Envelope::assemble(
+            Kind::Roster,
+            record.payload().clone(),
+            record.signatures().to_vec(),
+        );
+        assert_eq!(record.verify(key.public()), Ok(()));
+        assert_eq!(roster.verify(key.public()), Err(BadSignature));
+    }
+
+    #[test]
+    fn size_form_and_kind_are_looked_at_in_this_order() {
+        let unknown = proto::Dsse {
+            payload: Bytes::new(),
+            payload_type: "application/vnd.liaison.suspension.v1+protobuf".to_owned(),
+            signatures: Vec::new(),
+        };
+        let bytes = unknown.encode_to_vec();
+        let too_large = InvalidDsse::TooLarge { limit: 3, found: bytes.len() };
+        assert_eq!(Envelope::parse(&bytes, 3), Err(too_large));
+        let trailing = [&bytes[..], b"\x20\x01"].concat();
+        assert_eq!(Envelope::parse(&trailing, 100), Err(InvalidDsse::NotCanonical(NotCanonical)));
+        let unknown = InvalidDsse::UnknownKind(unknown.payload_type);
+        assert_eq!(Envelope::parse(&bytes, 100), Err(unknown));
+    }
+}

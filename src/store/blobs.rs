@@ -1,0 +1,230 @@
+//! Large sealed bodies, as files named by their digest.
+//!
+//! In scope: writing them durably before a commit names them, and refusing what has changed. Out
+//! of scope: when one is no longer named. Invariants: a file under its name is whole and durable;
+//! what is returned hashes to the digest asked for.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::task;
+
+use super::disk::{self, Disk};
+use crate::crypto::hash::Digest;
+
+/// A keeper of bodies, found by their digest.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Keeps `bytes`; on return a power cut cannot take them back. Keeping them again is harmless.
+    ///
+    /// # Errors
+    /// [`BlobError::Mismatch`] if `digest` is not theirs; [`BlobError::Io`], and then it is not
+    /// known whether they are kept.
+    async fn put(&self, digest: Digest, bytes: Bytes) -> Result<(), BlobError>;
+
+    /// The bytes kept under `digest`, if any.
+    ///
+    /// # Errors
+    /// [`BlobError::Mismatch`] if they have changed; [`BlobError::Io`].
+    async fn get(&self, digest: Digest) -> Result<Option<Bytes>, BlobError>;
+
+    /// Forgets the bytes kept under `digest`, if any. A power cut may bring them back.
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    async fn remove(&self, digest: Digest) -> Result<(), BlobError>;
+}
+
+/// Why a body was not kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// The bytes hash to something else.
+    #[error("expected a body with digest {expected}, found {found}")]
+    Mismatch {
+        /// The digest asked for.
+        expected: Digest,
+        /// The digest of the bytes.
+        found: Digest,
+    },
+    /// The disk failed.
+    #[error("cannot use the file of a body")]
+    Io(#[from] io::Error),
+}
+
+/// A directory of files: `ab/cd/abcd…`, and `new/` for those being written.
+#[derive(Debug, Clone)]
+pub struct FileBlobs(Arc<Directory>);
+
+impl FileBlobs {
+    /// The bodies in the directory `path`, which is created if need be. What a process before
+    /// this one had not finished writing is removed; only one process may use it.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub fn open(path: &Path, disk: Arc<dyn Disk>) -> io::Result<Self> {
+        let unfinished = path.join(UNFINISHED);
+        disk::create_dir(disk.as_ref(), &unfinished)?;
+        for entry in fs::read_dir(&unfinished)? {
+            fs::remove_file(entry?.path())?;
+        }
+        Ok(Self(Arc::new(Directory { path: path.to_owned(), disk, written: AtomicU64::new(0) })))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Directory) -> Result<T, BlobError> + Send + 'static,
+    ) -> Result<T, BlobError> {
+        let directory = Arc::clone(&self.0);
+        let done = task::spawn_blocking(move || work(&directory)).await;
+        done.map_err(|error| BlobError::Io(io::Error::other(error)))?
+    }
+}
+
+#[async_trait]
+impl Blobs for FileBlobs {
+    async fn put(&self, digest: Digest, bytes: Bytes) -> Result<(), BlobError> {
+        self.run(move |directory| directory.put(digest, &bytes)).await
+    }
+
+    async fn get(&self, digest: Digest) -> Result<Option<Bytes>, BlobError> {
+        self.run(move |directory| directory.get(digest)).await
+    }
+
+    async fn remove(&self, digest: Digest) -> Result<(), BlobError> {
+        self.run(move |directory| Ok(found(fs::remove_file(directory.path(digest)))?.unwrap_or(())))
+            .await
+    }
+}
+
+#[derive(Debug)]
+struct Directory {
+    path: PathBuf,
+    disk: Arc<dyn Disk>,
+    written: AtomicU64,
+}
+
+impl Directory {
+    fn put(&self, digest: Digest, bytes: &[u8]) -> Result<(), BlobError> {
+        hashes_to(digest, bytes)?;
+        let (target, unfinished) = (self.path(digest), self.unfinished());
+        let parent = target.parent().unwrap_or(&self.path);
+        disk::create_dir(self.disk.as_ref(), parent)?;
+        let mut file = File::create_new(&unfinished)?;
+        file.write_all(bytes)?;
+        // The content first: a name that lists a file without its content must not survive a cut.
+        self.disk.sync(&file)?;
+        fs::rename(&unfinished, &target)?;
+        disk::sync_path(self.disk.as_ref(), parent)?;
+        Ok(())
+    }
+
+    fn get(&self, digest: Digest) -> Result<Option<Bytes>, BlobError> {
+        let Some(bytes) = found(fs::read(self.path(digest)))? else { return Ok(None) };
+        hashes_to(digest, &bytes)?;
+        Ok(Some(Bytes::from(bytes)))
+    }
+
+    fn path(&self, digest: Digest) -> PathBuf {
+        let [first, second, ..] = digest.as_bytes();
+        let (first, second) = (format!("{first:02x}"), format!("{second:02x}"));
+        self.path.join(first).join(second).join(digest.to_string())
+    }
+
+    fn unfinished(&self) -> PathBuf {
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        self.path.join(UNFINISHED).join(number.to_string())
+    }
+}
+
+fn hashes_to(expected: Digest, bytes: &[u8]) -> Result<(), BlobError> {
+    let found = Digest::of(bytes);
+    if found == expected { Ok(()) } else { Err(BlobError::Mismatch { expected, found }) }
+}
+
+/// Nothing, if there is no such file.
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+const UNFINISHED: &str = "new";
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::Fdatasync;
+    use super::*;
+
+    fn blobs(path: &Path) -> FileBlobs {
+        FileBlobs::open(path, Arc::new(Fdatasync)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_body_is_found_by_its_digest_until_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let body = Bytes::from(vec![7; 300 << 10]);
+        let digest = Digest::of(&body);
+        assert_eq!(blobs(dir.path()).get(digest).await.unwrap(), None);
+        for _ in 0..2 {
+            blobs(dir.path()).put(digest, body.clone()).await.unwrap();
+            assert_eq!(blobs(dir.path()).get(digest).await.unwrap().as_ref(), Some(&body));
+        }
+        blobs(dir.path()).remove(digest).await.unwrap();
+        blobs(dir.path()).remove(digest).await.unwrap();
+        assert_eq!(blobs(dir.path()).get(digest).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_changed_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = blobs(dir.path());
+        let digest = Digest::of(b"sealed");
+        blobs.put(digest, Bytes::from_static(b"sealed")).await.unwrap();
+        fs::write(blobs.0.path(digest), b"seales").unwrap();
+        assert!(matches!(blobs.get(digest).await, Err(BlobError::Mismatch { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_body_under_another_digest_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = blobs(dir.path()).put(Digest::of(b"a"), Bytes::from_static(b"b")).await;
+        assert!(matches!(put, Err(BlobError::Mismatch { .. })));
+    }
+
+    #[tokio::test]
+    async fn an_unfinished_body_is_gone_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let unfinished = blobs(dir.path()).0.unfinished();
+        fs::write(&unfinished, b"half").unwrap();
+        let blobs = blobs(dir.path());
+        assert!(!unfinished.exists());
+        blobs.put(Digest::of(b"whole"), Bytes::from_static(b"whole")).await.unwrap();
+    }
+
+    #[derive(Debug)]
+    struct Broken;
+
+    impl Disk for Broken {
+        fn sync(&self, file: &File) -> io::Result<()> {
+            if file.metadata()?.is_dir() { Ok(()) } else { Err(io::Error::other("EIO")) }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_cannot_be_synced_is_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = FileBlobs::open(dir.path(), Arc::new(Broken)).unwrap();
+        let digest = Digest::of(b"body");
+        assert!(matches!(
+            blobs.put(digest, Bytes::from_static(b"body")).await,
+            Err(BlobError::Io(_))
+        ));
+        assert_eq!(blobs.get(digest).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! The door to the disk: how bytes are made to survive a power cut.
+//!
+//! In scope: fsync of files and directories, the lock that keeps a second process out. Out of
+//! scope: what is written. Invariants: every sync that a commit rests on goes through [`Disk`], so
+//! that a test can stop or fail it.
+
+use std::fmt::Debug;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use super::StoreError;
+
+/// Makes what was written to a file, or what a directory lists, survive a power cut.
+pub trait Disk: Send + Sync + Debug {
+    /// Returns once the file's content (or the directory's entries) is on the medium.
+    ///
+    /// # Errors
+    /// Whatever the system says. After an error nothing is known of what was written before.
+    fn sync(&self, file: &File) -> io::Result<()>;
+}
+
+/// The real disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fdatasync;
+
+impl Disk for Fdatasync {
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+}
+
+/// Syncs the file or directory at `path`.
+pub(super) fn sync_path(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    disk.sync(&File::open(path)?)
+}
+
+/// Creates the directory `path`, if need be, and makes its name durable.
+pub(super) fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_dir(disk, parent)?;
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        created => created?,
+    }
+    sync_path(disk, parent)
+}
+
+/// Takes the lock file of a store's directory, waiting a while for a process that is being torn
+/// down to let go of it. The lock is held until the file is dropped.
+///
+/// # Errors
+/// [`StoreError::Open`] if another process keeps the lock.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let file = file.map_err(|error| cannot_open(path, &error))?;
+    retried(|| match file.try_lock() {
+        Ok(()) => Some(Ok(())),
+        Err(TryLockError::WouldBlock) => None,
+        Err(TryLockError::Error(error)) => Some(Err(cannot_open(path, &error))),
+    })
+    .unwrap_or_else(|| Err(cannot_open(path, &"another process holds it")))?;
+    Ok(file)
+}
+
+/// Tries until there is an answer, for about five seconds.
+pub(super) fn retried<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..ATTEMPTS {
+        if let Some(answer) = attempt() {
+            return Some(answer);
+        }
+        thread::sleep(PAUSE);
+    }
+    attempt()
+}
+
+/// The error of a store that could not be opened because of `path`.
+pub(super) fn cannot_open(path: &Path, why: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Open(format!("{}: {why}", path.display()))
+}
+
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);

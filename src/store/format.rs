@@ -1,0 +1,124 @@
+//! The marker that says whose store this is and how it is written.
+//!
+//! In scope: the key `meta/format`, written when a store is created and checked at every open. Out
+//! of scope: migrating. Invariant: nothing else is read from a store whose marker was refused.
+
+use bytes::Bytes;
+
+use super::{Revision, Store, StoreError, Write};
+
+/// What a store says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Format {
+    /// How its keys and values are laid out.
+    pub number: u32,
+    /// The directory it serves.
+    pub directory: String,
+    /// The epoch of that directory.
+    pub epoch: u64,
+}
+
+/// The format this version reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// The key of the marker.
+pub const KEY: &[u8] = b"meta/format";
+
+/// Marks a new store.
+///
+/// # Errors
+/// [`FormatError::Exists`] if the store has a marker; or as [`Store::commit`].
+pub async fn create(store: &dyn Store, directory: &str, epoch: u64) -> Result<Format, StoreError> {
+    let format = Format { number: FORMAT, directory: directory.to_owned(), epoch };
+    let expected = [(KEY.to_vec(), Revision::ABSENT)];
+    let put = [(KEY.to_vec(), Bytes::from(encode(&format)))];
+    let write = Write::new(expected, put, []).map_err(|_| FormatError::Name(directory.len()))?;
+    match store.commit(write.into()).await {
+        Err(StoreError::Conflict) => Err(FormatError::Exists.into()),
+        other => other.map(|_| format),
+    }
+}
+
+/// Checks that the store is one of `directory`'s, in the format this version reads.
+///
+/// # Errors
+/// [`StoreError::Format`] says what else it is; [`StoreError::Corrupt`] if that cannot be read.
+pub async fn check(store: &dyn Store, directory: &str) -> Result<Format, StoreError> {
+    let found = store.read(&[KEY.to_vec()]).await?;
+    let bytes = found.value(KEY).ok_or(FormatError::Missing)?;
+    let format = decode(bytes)?;
+    if format.directory != directory {
+        let (found, expected) = (format.directory, directory.to_owned());
+        return Err(FormatError::OtherDirectory { found, expected }.into());
+    }
+    Ok(format)
+}
+
+/// Number and epoch, big-endian, then the name: the number comes first in every format.
+fn encode(format: &Format) -> Vec<u8> {
+    let number = format.number.to_be_bytes();
+    [&number[..], &format.epoch.to_be_bytes(), format.directory.as_bytes()].concat()
+}
+
+fn decode(bytes: &[u8]) -> Result<Format, StoreError> {
+    let (number, rest) = bytes.split_first_chunk().ok_or_else(unreadable)?;
+    let number = match u32::from_be_bytes(*number) {
+        found if found > FORMAT => return Err(FormatError::Newer(found).into()),
+        found if found < FORMAT => return Err(FormatError::Older(found).into()),
+        current => current,
+    };
+    let (epoch, name) = rest.split_first_chunk().ok_or_else(unreadable)?;
+    let directory = std::str::from_utf8(name).map_err(|_| unreadable())?.to_owned();
+    Ok(Format { number, directory, epoch: u64::from_be_bytes(*epoch) })
+}
+
+fn unreadable() -> StoreError {
+    StoreError::Corrupt("meta/format cannot be read".to_owned())
+}
+
+/// The store is not one this process may use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FormatError {
+    /// There is no marker: the store was never created.
+    #[error("the store is empty: expected one made by `liaisond init`")]
+    Missing,
+    /// There is a marker already.
+    #[error("the store exists already")]
+    Exists,
+    /// Written by a newer version.
+    #[error(
+        "the store has format {0}, this version reads format {FORMAT}: \
+         use a version of liaisond that reads format {0}"
+    )]
+    Newer(u32),
+    /// Written by an older version.
+    #[error(
+        "the store has format {0}, this version reads format {FORMAT}: \
+         run `liaisond store migrate`"
+    )]
+    Older(u32),
+    /// The store of another directory.
+    #[error("expected the store of directory {expected:?}, found that of {found:?}")]
+    OtherDirectory {
+        /// The name in the marker.
+        found: String,
+        /// The name asked for.
+        expected: String,
+    },
+    /// The name does not fit a marker.
+    #[error("expected a directory name that fits a value, found {0} bytes")]
+    Name(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marker_keeps_its_bytes() {
+        let format = Format { number: 1, directory: "eu.example".to_owned(), epoch: 7 };
+        let bytes = encode(&format);
+        assert_eq!(hex::encode(&bytes), "00000001000000000000000765752e6578616d706c65");
+        assert_eq!(decode(&bytes), Ok(format));
+    }
+}

@@ -1,0 +1,109 @@
+//! Where everything stands: the key layout of format 1, whole.
+//!
+//! Invariants: numbers are big-endian, so that order of bytes is order of numbers; no key is a
+//! prefix of another kind's; golden bytes below.
+
+use crate::crypto::sign::KeyId;
+use crate::domain::ids::{ContactId, MemberId};
+use crate::domain::state::Key;
+
+/// The newest head: frontier, checkpoint, time.
+pub const LOG_HEAD: &[u8] = b"log/head";
+/// Entries, by leaf index.
+pub const LOG_ENTRY: &[u8] = b"log/entry/";
+/// The charter in force.
+pub const CHARTER: &[u8] = b"part/charter";
+/// Members, by id.
+pub const MEMBER: &[u8] = b"part/member/";
+/// Contacts, by id.
+pub const CONTACT: &[u8] = b"part/contact/";
+/// Every key ever listed, by key id.
+pub const KEY: &[u8] = b"part/key/";
+
+/// An entry of the log.
+#[must_use]
+pub fn log_entry(leaf: u64) -> Vec<u8> {
+    [LOG_ENTRY, &leaf.to_be_bytes()].concat()
+}
+
+/// A member's part of the directory.
+#[must_use]
+pub fn member(id: &MemberId) -> Vec<u8> {
+    [MEMBER, id.as_str().as_bytes()].concat()
+}
+
+/// A contact's part of the directory.
+#[must_use]
+pub fn contact(id: &ContactId) -> Vec<u8> {
+    [CONTACT, id.as_str().as_bytes()].concat()
+}
+
+/// A key's part of the directory.
+#[must_use]
+pub fn key(id: &KeyId) -> Vec<u8> {
+    [KEY, id.as_bytes()].concat()
+}
+
+/// The entries of a mailbox: before their numbers.
+#[must_use]
+pub fn entries(contact: &ContactId) -> Vec<u8> {
+    [b"entry/", contact.as_str().as_bytes(), b"/"].concat()
+}
+
+/// A value that commands name.
+#[must_use]
+pub fn of(key: &Key) -> Vec<u8> {
+    match key {
+        Key::Mailbox(contact) => [b"mailbox/", contact.as_str().as_bytes()].concat(),
+        Key::Entry(contact, number) => [&entries(contact)[..], &number.to_be_bytes()[..]].concat(),
+        Key::Message(id, sender) => {
+            [b"message/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
+        }
+        Key::Outcome(id, sender) => {
+            [b"outcome/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
+        }
+        Key::Usage(contact) => [b"usage/", contact.as_str().as_bytes()].concat(),
+        Key::Facet(hash) => [b"facet/", &hash.as_bytes()[..]].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::hash::Digest;
+    use crate::domain::ids::MessageId;
+
+    #[test]
+    fn keys_keep_their_bytes() {
+        let contact: ContactId = "fr/cert-fr".parse().unwrap();
+        let id = MessageId::new(1_700_000_000_000, [1; 10]);
+        let golden: [(Vec<u8>, &str); 9] = [
+            (log_entry(258), "6c6f672f656e7472792f0000000000000102"),
+            (member(&contact.member()), "706172742f6d656d6265722f6672"),
+            (super::contact(&contact), "706172742f636f6e746163742f66722f636572742d6672"),
+            (of(&Key::Mailbox(contact.clone())), "6d61696c626f782f66722f636572742d6672"),
+            (
+                of(&Key::Entry(contact.clone(), 1)),
+                "656e7472792f66722f636572742d66722f0000000000000001",
+            ),
+            (
+                of(&Key::Message(id, contact.clone())),
+                "6d6573736167652f018bcfe5680071018101010101010101\
+                 2f66722f636572742d6672",
+            ),
+            (
+                of(&Key::Outcome(id, contact.clone())),
+                "6f7574636f6d652f018bcfe5680071018101010101010101\
+                 2f66722f636572742d6672",
+            ),
+            (of(&Key::Usage(contact)), "75736167652f66722f636572742d6672"),
+            (
+                of(&Key::Facet(Digest::from_bytes([7; 32]))),
+                "66616365742f0707070707070707070707070707070707070707070707070707070707070707",
+            ),
+        ];
+        for (key, bytes) in golden {
+            assert_eq!(hex::encode(key), bytes);
+        }
+    }
+}

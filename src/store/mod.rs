@@ -1,0 +1,258 @@
+//! The one place where the service's state rests: an ordered keyspace of bytes behind a small port.
+//!
+//! In scope: the port, its engines (memory, redb, sled), the files of large bodies, the format
+//! marker. Out of scope: what the keys and values mean, and every decision made from them.
+//! Invariants: an acknowledged commit survives a power cut; no read returns what a power cut could
+//! take back; a commit is applied whole or not at all; revisions only grow, across restarts too.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+pub mod blobs;
+pub mod codec;
+#[cfg(test)]
+mod conformance;
+pub mod disk;
+pub mod format;
+mod hints;
+pub mod keys;
+mod memory;
+mod place;
+mod redb;
+mod sled;
+mod write;
+mod writer;
+
+pub use hints::Hints;
+pub use place::{Engine, Place, UnknownEngine};
+pub use write::{Batch, LimitExceeded, Unmerged, Write, limits};
+
+/// The storage port. Every engine gives the same guarantees; `conformance.rs` holds them to it.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The values and revisions of `keys`, all of one instant.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] once the engine has stopped, [`StoreError::Corrupt`].
+    async fn read(&self, keys: &[Vec<u8>]) -> Result<Snapshot, StoreError>;
+
+    /// The first entries of `range` in ascending order of keys: at least one if there is any, at
+    /// most `limit` (0 counts as 1), and fewer where the page would become large.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError>;
+
+    /// Applies `batch` if every key still has the revision it expects, and returns once a power
+    /// cut cannot take it back. All keys written get the revision returned. A batch that writes
+    /// nothing only checks, and returns the store's revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if an expectation failed; nothing was written. Otherwise as
+    /// [`Store::read`], and then it is not known whether the batch was written.
+    async fn commit(&self, batch: Batch) -> Result<Revision, StoreError>;
+
+    /// Hints that a key under one of `prefixes` was written, from now on.
+    fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints;
+
+    /// The engine's name, for logs.
+    fn engine(&self) -> &'static str;
+}
+
+/// When a key was last written: the number of the commit, counted over the whole store.
+///
+/// A key that is deleted and written again never gets an old revision back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// The revision of a key that does not exist.
+    pub const ABSENT: Self = Self(0);
+
+    /// The revision with this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The revision of the commit after this one.
+    fn next(self) -> Self {
+        Self(self.0.checked_add(1).expect("2^64 commits are never reached"))
+    }
+}
+
+/// A value and the revision that wrote it.
+pub type Versioned = (Revision, Bytes);
+
+/// What [`Store::read`] saw: every key asked for, at one instant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot(BTreeMap<Vec<u8>, Option<Versioned>>);
+
+impl Snapshot {
+    /// The value of `key`; nothing if it does not exist or was not asked for.
+    #[must_use]
+    pub fn value(&self, key: &[u8]) -> Option<&Bytes> {
+        self.get(key).flatten().map(|(_, value)| value)
+    }
+
+    /// The revision to expect of `key` ([`Revision::ABSENT`] if it does not exist); nothing if it
+    /// was not asked for.
+    #[must_use]
+    pub fn revision(&self, key: &[u8]) -> Option<Revision> {
+        self.get(key).map(|found| found.map_or(Revision::ABSENT, |(revision, _)| *revision))
+    }
+
+    /// What was found at `key`; nothing outside if it was not asked for.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<Option<&Versioned>> {
+        self.0.get(key).map(Option::as_ref)
+    }
+
+    /// Every key asked for, in order, with what was found there.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&Versioned>)> {
+        self.0.iter().map(|(key, found)| (key.as_slice(), found.as_ref()))
+    }
+}
+
+impl FromIterator<(Vec<u8>, Option<Versioned>)> for Snapshot {
+    fn from_iter<I: IntoIterator<Item = (Vec<u8>, Option<Versioned>)>>(entries: I) -> Self {
+        Self(entries.into_iter().collect())
+    }
+}
+
+/// The keys from `start` (included) to `end` (excluded; nothing means the last key).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRange {
+    start: Vec<u8>,
+    end: Option<Vec<u8>>,
+}
+
+impl KeyRange {
+    /// The keys from `start` (included) to `end` (excluded).
+    #[must_use]
+    pub fn new(start: Vec<u8>, end: Vec<u8>) -> Self {
+        Self { start, end: Some(end) }
+    }
+
+    /// The keys that begin with `prefix`.
+    #[must_use]
+    pub fn prefix(prefix: &[u8]) -> Self {
+        Self { start: prefix.to_vec(), end: successor(prefix) }
+    }
+
+    /// What is left of this range after `key`: the range of the next page.
+    #[must_use]
+    pub fn after(mut self, key: &[u8]) -> Self {
+        let mut start = key.to_vec();
+        start.push(0);
+        self.start = self.start.max(start);
+        self
+    }
+
+    /// No key is in this range.
+    fn is_empty(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| *end <= self.start)
+    }
+}
+
+/// The first key after all keys that begin with `prefix`, if there is one.
+fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix.get(..=last)?.to_vec();
+    *end.last_mut()? += 1;
+    Some(end)
+}
+
+/// A part of a range, in ascending order of keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Key, revision and value.
+    pub entries: Vec<(Vec<u8>, Revision, Bytes)>,
+    /// The range holds entries after the last one of this page.
+    pub more: bool,
+}
+
+/// Collects a page until it is full.
+struct PageBuilder {
+    page: Page,
+    room: u32,
+    bytes: usize,
+}
+
+impl PageBuilder {
+    fn new(limit: u32) -> Self {
+        Self { page: Page::default(), room: limit.max(1), bytes: 0 }
+    }
+
+    /// Says that one more entry exists; true if there is room for it.
+    fn has_room(&mut self) -> bool {
+        self.page.more = self.room == 0 || self.bytes >= PAGE_BYTES;
+        !self.page.more
+    }
+
+    fn push(&mut self, key: Vec<u8>, (revision, value): Versioned) {
+        self.room = self.room.saturating_sub(1);
+        self.bytes += key.len() + value.len();
+        self.page.entries.push((key, revision, value));
+    }
+
+    fn finish(self) -> Page {
+        self.page
+    }
+}
+
+/// A page is full when it holds this much, whatever its limit says.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A key has another revision than the batch expects: read again, decide again.
+    #[error("a key changed since it was read")]
+    Conflict,
+    /// The outcome is not known, and the engine has stopped: stop the process, and let its
+    /// successor find out what became durable.
+    #[error("the store has stopped and the outcome is not known: {0}")]
+    Unknown(String),
+    /// The engine holds bytes that it did not write.
+    #[error("the store is corrupt: {0}")]
+    Corrupt(String),
+    /// The store was written for another directory or in another format.
+    #[error(transparent)]
+    Format(#[from] format::FormatError),
+    /// The store could not be opened; nothing was written.
+    #[error("cannot open the store: {0}")]
+    Open(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_the_next_prefix_begins() {
+        for (prefix, end) in [
+            (&b"a/"[..], Some(&b"a0"[..])),
+            (b"a\xff", Some(b"b")),
+            (b"\xff\xff", None),
+            (b"", None),
+        ] {
+            assert_eq!(KeyRange::prefix(prefix).end.as_deref(), end, "{prefix:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_not_asked_for_has_no_revision() {
+        let snapshot = Snapshot::from_iter([(b"a".to_vec(), None)]);
+        assert_eq!(snapshot.revision(b"a"), Some(Revision::ABSENT));
+        assert_eq!(snapshot.revision(b"b"), None);
+    }
+}

@@ -1,0 +1,140 @@
+//! Which engine, and where: one line of configuration.
+//!
+//! In scope: choosing, creating, opening. Out of scope: what an engine does. Invariant: a store is
+//! handed out only after its marker was written or checked.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use tokio::task;
+
+use super::disk::{Disk, Fdatasync};
+use super::format::{self, FormatError};
+use super::memory::Memory;
+use super::redb::{self, Redb};
+use super::sled::{self, Sled};
+use super::{Store, StoreError};
+
+/// What a store is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// sled 0.34 with the durability it lacks.
+    #[default]
+    Sled,
+    /// redb.
+    Redb,
+    /// Nothing is kept: for tests.
+    Memory,
+}
+
+impl Engine {
+    /// The name in configuration and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sled => "sled",
+            Self::Redb => "redb",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// The file that says that a directory holds a store of this engine.
+    fn file(self) -> Option<&'static str> {
+        match self {
+            Self::Sled => Some(sled::FILE),
+            Self::Redb => Some(redb::FILE),
+            Self::Memory => None,
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Engine {
+    type Err = UnknownEngine;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEngine> {
+        [Self::Sled, Self::Redb, Self::Memory]
+            .into_iter()
+            .find(|engine| engine.name() == name)
+            .ok_or_else(|| UnknownEngine(name.to_owned()))
+    }
+}
+
+/// No engine has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected an engine (sled, redb or memory), found {0:?}")]
+pub struct UnknownEngine(pub String);
+
+/// An engine and the directory it keeps its files in.
+#[derive(Debug, Clone)]
+pub struct Place {
+    engine: Engine,
+    path: PathBuf,
+    disk: Arc<dyn Disk>,
+}
+
+impl Place {
+    /// The store of `engine` in the directory `path`, on the real disk.
+    #[must_use]
+    pub fn new(engine: Engine, path: impl Into<PathBuf>) -> Self {
+        Self::on(engine, path, Arc::new(Fdatasync))
+    }
+
+    /// As [`Place::new`], with another way to sync: for tests that stop or fail it.
+    #[must_use]
+    pub fn on(engine: Engine, path: impl Into<PathBuf>, disk: Arc<dyn Disk>) -> Self {
+        Self { engine, path: path.into(), disk }
+    }
+
+    /// Creates the store of `directory`.
+    ///
+    /// # Errors
+    /// [`FormatError::Exists`] if there is one; [`StoreError::Open`]; or as [`Store::commit`].
+    pub async fn create(&self, directory: &str, epoch: u64) -> Result<Arc<dyn Store>, StoreError> {
+        let store = self.start().await?;
+        format::create(store.as_ref(), directory, epoch).await?;
+        Ok(store)
+    }
+
+    /// Opens the store of `directory`, which must have been created.
+    ///
+    /// # Errors
+    /// [`StoreError::Format`] if it is another one's or in another format; [`StoreError::Open`];
+    /// or as [`Store::read`].
+    pub async fn open(&self, directory: &str) -> Result<Arc<dyn Store>, StoreError> {
+        if !self.holds_a_store() {
+            return Err(FormatError::Missing.into());
+        }
+        let store = self.start().await?;
+        format::check(store.as_ref(), directory).await?;
+        Ok(store)
+    }
+
+    fn holds_a_store(&self) -> bool {
+        self.engine.file().is_some_and(|file| self.path.join(file).is_file())
+    }
+
+    /// Starts the engine without a look at the marker, on a thread that may wait for a process that is being torn down.
+    pub(super) async fn start(&self) -> Result<Arc<dyn Store>, StoreError> {
+        let Self { engine, path, disk } = self.clone();
+        task::spawn_blocking(move || start(engine, &path, &disk))
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Open(error.to_string())))
+    }
+}
+
+fn start(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match engine {
+        Engine::Sled => Arc::new(Sled::open(path, disk)?),
+        Engine::Redb => Arc::new(Redb::open(path, disk)?),
+        Engine::Memory => Arc::new(Memory::default()),
+    })
+}

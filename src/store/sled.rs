@@ -1,0 +1,392 @@
+//! The port on sled 0.34, made durable.
+//!
+//! In scope: what sled leaves out. Out of scope: sled's transactions, subscriptions, blobs and
+//! periodic flush; none is used. Invariants: one thread writes, one batch to one tree per commit,
+//! then `flush`, then `fdatasync`; no read sees a batch before that; after an error, nothing more.
+//!
+//! What was read in sled 0.34.7 and is made good here:
+//! - `flush` calls `sync_file_range`, which commits neither the file's length nor a device's
+//!   cache: an own descriptor of the file `db` is synced after it.
+//! - A batch is visible before it is flushed: reads take the lock that the writer holds meanwhile.
+//! - An item above a quarter of a segment becomes a file in `blobs/` that is never synced: values
+//!   are cut into entries of 4 KiB, so that a leaf (at most some 20 entries) stays far below.
+//! - A segment is reused in place once what replaces it is two segments further down the log,
+//!   synced or not: segments are larger than a batch may be.
+//! - `conf` and the directory are not synced after they are made, nor the directory after
+//!   `snap.*` is renamed: open does both before the first commit.
+//! - A half-written `snap.*.generating` is taken for a snapshot at the next start, which then
+//!   fails: such files are removed before.
+
+use std::fs::File;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::{Arc, RwLock, RwLockReadGuard, TryLockError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sled::IVec;
+use tokio::task;
+
+use super::disk::{self, Disk};
+use super::hints::{Hints, Hub};
+use super::writer::{Apply, Fault, Writer};
+use super::{Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned};
+
+/// The file in the store's directory that sled keeps its log in.
+pub(super) const FILE: &str = "db";
+
+pub(super) struct Sled {
+    // Dropped first: it ends with the last batch handed over.
+    writer: Writer,
+    shared: Arc<Shared>,
+    hub: Arc<Hub>,
+}
+
+impl Sled {
+    pub(super) fn open(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Self, StoreError> {
+        let (shared, file) = Shared::open(dir, disk.as_ref())?;
+        let (shared, hub) = (Arc::new(shared), Arc::new(Hub::default()));
+        let fault = Arc::clone(&shared.fault);
+        let committer = Committer::new(Arc::clone(&shared), file, Arc::clone(disk))?;
+        let writer = Writer::start("sled", committer, fault, Arc::clone(&hub))?;
+        Ok(Self { writer, shared, hub })
+    }
+
+    /// Looks at what is durable, on a thread that may wait if a commit is being synced.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if let Some(durable) = self.shared.try_durable()? {
+            let seen = look(&self.shared);
+            drop(durable);
+            return seen;
+        }
+        let shared = Arc::clone(&self.shared);
+        let waited = task::spawn_blocking(move || {
+            let _durable = shared.durable()?;
+            look(&shared)
+        });
+        waited.await.unwrap_or_else(|error| Err(self.shared.fault.stop(error)))
+    }
+}
+
+#[async_trait]
+impl Store for Sled {
+    async fn read(&self, keys: &[Vec<u8>]) -> Result<Snapshot, StoreError> {
+        let keys = keys.to_vec();
+        self.look(|shared| {
+            let find = |key: Vec<u8>| shared.find(&key).map(|found| (key, found));
+            keys.into_iter().map(find).collect()
+        })
+        .await
+    }
+
+    async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError> {
+        self.look(move |shared| shared.scan(&range, limit)).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
+        self.writer.commit(batch).await
+    }
+
+    fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints {
+        self.hub.wake(prefixes)
+    }
+
+    fn engine(&self) -> &'static str {
+        "sled"
+    }
+}
+
+struct Shared {
+    db: sled::Db,
+    /// Held for writing from apply to `fdatasync`: who holds it for reading sees what is durable.
+    visible: RwLock<()>,
+    fault: Arc<Fault>,
+    // Held until the database is closed.
+    _lock: File,
+}
+
+impl Shared {
+    fn open(dir: &Path, disk: &dyn Disk) -> Result<(Self, File), StoreError> {
+        let io = |error: io::Error| disk::cannot_open(dir, &error);
+        disk::create_dir(disk, dir).map_err(io)?;
+        let lock = disk::lock(&dir.join("lock"))?;
+        remove_unfinished_snapshots(dir).map_err(io)?;
+        let db = open_sled(dir)?;
+        refuse_blobs(dir)?;
+        // sled's layout, or there is nothing to sync: a missing file is an error here.
+        let file = File::open(dir.join(FILE)).map_err(io)?;
+        db.flush().map_err(|error| disk::cannot_open(dir, &error))?;
+        disk.sync(&file).map_err(io)?;
+        for path in [dir.join("conf"), dir.join("blobs"), dir.to_path_buf()] {
+            disk::sync_path(disk, &path).map_err(io)?;
+        }
+        let shared = Self { db, visible: RwLock::default(), fault: Arc::default(), _lock: lock };
+        Ok((shared, file))
+    }
+
+    /// Waits until all that can be seen is durable, and keeps it so.
+    fn durable(&self) -> Result<RwLockReadGuard<'_, ()>, StoreError> {
+        let guard = self.visible.read().map_err(|_| self.panicked())?;
+        // Looked at under the lock: the writer records its failure before it lets go.
+        self.fault.check()?;
+        Ok(guard)
+    }
+
+    /// As [`Shared::durable`]; nothing if that would have to wait.
+    fn try_durable(&self) -> Result<Option<RwLockReadGuard<'_, ()>>, StoreError> {
+        match self.visible.try_read() {
+            Ok(guard) => self.fault.check().map(|()| Some(guard)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Poisoned(_)) => Err(self.panicked()),
+        }
+    }
+
+    fn panicked(&self) -> StoreError {
+        self.fault.stop("the engine panicked")
+    }
+
+    fn failed(&self, error: sled::Error) -> StoreError {
+        self.fault.stop(error)
+    }
+
+    fn find(&self, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
+        let head = self.head(key)?;
+        head.map(|head| self.whole(key, &head)).transpose()
+    }
+
+    fn scan(&self, range: &KeyRange, limit: u32) -> Result<Page, StoreError> {
+        let mut page = PageBuilder::new(limit);
+        if range.is_empty() {
+            return Ok(page.finish());
+        }
+        let end = range.end.as_deref().map_or_else(|| vec![HEADS + 1], head_key);
+        for entry in self.db.range(head_key(&range.start)..end) {
+            let (key, head) = entry.map_err(|error| self.failed(error))?;
+            if !page.has_room() {
+                break;
+            }
+            let key = key.get(1..).unwrap_or_default().to_vec();
+            let found = self.whole(&key, &Head::decode(&head)?)?;
+            page.push(key, found);
+        }
+        Ok(page.finish())
+    }
+
+    fn head(&self, key: &[u8]) -> Result<Option<Head>, StoreError> {
+        let entry = self.db.get(head_key(key)).map_err(|error| self.failed(error))?;
+        entry.map(|entry| Head::decode(&entry)).transpose()
+    }
+
+    fn revision(&self, key: &[u8]) -> Result<Revision, StoreError> {
+        Ok(self.head(key)?.map_or(Revision::ABSENT, |head| head.revision))
+    }
+
+    /// The value that begins in `head`, with its chunks.
+    fn whole(&self, key: &[u8], head: &Head) -> Result<Versioned, StoreError> {
+        let mut value = head.first.clone();
+        for number in 0..head.chunks() {
+            let chunk = self.db.get(chunk_key(key, number)).map_err(|error| self.failed(error))?;
+            value.extend_from_slice(&chunk.ok_or_else(|| corrupt("a chunk is missing"))?);
+        }
+        if value.len() != head.total as usize {
+            return Err(corrupt("a value has another length than its first entry says"));
+        }
+        Ok((head.revision, Bytes::from(value)))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.fault.check().is_err() {
+            // Closing flushes. After a failure nothing is written any more.
+            std::mem::forget(self.db.clone());
+        }
+    }
+}
+
+/// Opens sled, waiting a while for its lock. sled panics on some damage that a cut leaves behind.
+fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
+    let open = || {
+        let config = sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            .segment_size(SEGMENT_BYTES)
+            .flush_every_ms(None);
+        match panic::catch_unwind(AssertUnwindSafe(|| config.open())) {
+            Ok(Err(sled::Error::Io(error))) if error.to_string().contains(LOCKED) => None,
+            opened => Some(opened),
+        }
+    };
+    match disk::retried(open) {
+        Some(Ok(Ok(db))) => Ok(db),
+        Some(Ok(Err(sled::Error::Corruption { .. }))) => Err(corrupt("sled cannot recover")),
+        Some(Ok(Err(error))) => Err(disk::cannot_open(dir, &error)),
+        Some(Err(_)) => Err(corrupt("sled panicked while it recovered")),
+        None => Err(disk::cannot_open(dir, &"another process holds it")),
+    }
+}
+
+/// What sled says when another process, perhaps one that is being torn down, has its lock.
+const LOCKED: &str = "could not acquire lock";
+
+fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with("snap.")
+            && name.to_string_lossy().ends_with(".generating")
+        {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// A blob would mean that an item outgrew a segment, and that sled has not synced it.
+fn refuse_blobs(dir: &Path) -> Result<(), StoreError> {
+    let mut blobs =
+        std::fs::read_dir(dir.join("blobs")).map_err(|error| disk::cannot_open(dir, &error))?;
+    match blobs.next() {
+        Some(_) => Err(corrupt("sled has written a blob, which it does not sync")),
+        None => Ok(()),
+    }
+}
+
+/// The writer's side.
+struct Committer {
+    shared: Arc<Shared>,
+    file: File,
+    disk: Arc<dyn Disk>,
+    last: Revision,
+}
+
+impl Committer {
+    fn new(shared: Arc<Shared>, file: File, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+        let last = shared.db.get(LAST_REVISION).map_err(|error| shared.failed(error))?;
+        let last = last.map(|bytes| bytes.as_ref().try_into().map(u64::from_be_bytes)).transpose();
+        let last = last.map_err(|_| corrupt("the last revision cannot be read"))?;
+        let last = last.map_or(Revision::ABSENT, Revision::new);
+        Ok(Self { shared, file, disk, last })
+    }
+}
+
+impl Apply for Committer {
+    fn apply(&mut self, batch: &Batch) -> Result<Revision, StoreError> {
+        // Nobody else writes: what is read here still holds when the batch is applied.
+        batch.check(|key| self.shared.revision(key))?;
+        if batch.is_empty() {
+            return Ok(self.last);
+        }
+        let revision = self.last.next();
+        let entries = self.entries(batch, revision)?;
+        let visible = self.shared.visible.write().map_err(|_| self.shared.panicked())?;
+        let applied = self.shared.db.apply_batch(entries);
+        applied.and_then(|()| self.shared.db.flush()).map_err(|error| self.shared.failed(error))?;
+        // The failure is recorded before the lock is dropped, so that no reader slips in between.
+        self.disk.sync(&self.file).map_err(|error| self.shared.fault.stop(error))?;
+        drop(visible);
+        self.last = revision;
+        Ok(revision)
+    }
+}
+
+impl Committer {
+    /// The batch in sled's terms: chunks written, and those of old values removed.
+    fn entries(&self, batch: &Batch, revision: Revision) -> Result<sled::Batch, StoreError> {
+        let mut entries = sled::Batch::default();
+        entries.insert(&LAST_REVISION, &revision.get().to_be_bytes());
+        for (key, change) in batch.changes() {
+            let old = self.shared.head(key)?.map_or(0, |head| head.chunks());
+            let new = match change {
+                Some(value) => put(&mut entries, key, revision, value)?,
+                None => {
+                    entries.remove(head_key(key));
+                    0
+                }
+            };
+            for number in new..old {
+                entries.remove(chunk_key(key, number));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// Adds the entries of one value, and says how many chunks follow its head.
+fn put(
+    entries: &mut sled::Batch,
+    key: &[u8],
+    revision: Revision,
+    value: &[u8],
+) -> Result<u32, StoreError> {
+    let total = u32::try_from(value.len()).map_err(|_| corrupt("a value is above 4 GiB"))?;
+    let (first, rest) = value.split_at(value.len().min(FIRST_BYTES));
+    let head = Head { revision, total, first: first.to_vec() };
+    entries.insert(head_key(key), head.encode());
+    for (number, chunk) in (0..).zip(rest.chunks(ENTRY_BYTES)) {
+        entries.insert(chunk_key(key, number), chunk);
+    }
+    Ok(head.chunks())
+}
+
+/// The first entry of a value.
+struct Head {
+    revision: Revision,
+    total: u32,
+    first: Vec<u8>,
+}
+
+impl Head {
+    fn encode(&self) -> Vec<u8> {
+        let revision = self.revision.get().to_be_bytes();
+        [&revision[..], &self.total.to_be_bytes(), &self.first].concat()
+    }
+
+    fn decode(entry: &IVec) -> Result<Self, StoreError> {
+        let short = || corrupt("the first entry of a value is too short");
+        let (revision, rest) = entry.split_first_chunk().ok_or_else(short)?;
+        let (total, first) = rest.split_first_chunk().ok_or_else(short)?;
+        let revision = Revision::new(u64::from_be_bytes(*revision));
+        Ok(Self { revision, total: u32::from_be_bytes(*total), first: first.to_vec() })
+    }
+
+    /// How many entries follow.
+    fn chunks(&self) -> u32 {
+        self.total.saturating_sub(FIRST_BYTES as u32).div_ceil(ENTRY_BYTES as u32)
+    }
+}
+
+fn head_key(key: &[u8]) -> Vec<u8> {
+    [&[HEADS], key].concat()
+}
+
+/// The length comes before the key: no chunk of one key can be taken for that of another.
+fn chunk_key(key: &[u8], number: u32) -> Vec<u8> {
+    let length = u16::try_from(key.len()).unwrap_or(u16::MAX);
+    [&[CHUNKS], &length.to_be_bytes()[..], key, &number.to_be_bytes()].concat()
+}
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(what.to_owned())
+}
+
+/// Where the revision of the last commit is.
+const LAST_REVISION: [u8; 1] = [0];
+/// The first byte of the keys of first entries, which are in the port's order.
+const HEADS: u8 = 1;
+/// The first byte of the keys of further entries.
+const CHUNKS: u8 = 2;
+/// A value of a sled entry is at most this long; see the module's text.
+const ENTRY_BYTES: usize = 4096;
+/// What of that is left in a first entry, after revision and length.
+const FIRST_BYTES: usize = ENTRY_BYTES - 12;
+/// Fixed for the life of a store: sled keeps it in `conf` and refuses another one.
+const SEGMENT_BYTES: usize = 8 << 20;
+/// What sled keeps in memory, as far as it keeps to it.
+const CACHE_BYTES: u64 = 64 << 20;
+
+const _: () = assert!(SEGMENT_BYTES > 2 * super::limits::BATCH_BYTES);

@@ -1,0 +1,59 @@
+//! Messages into typed values and back; what cannot be one is refused.
+
+use bytes::Bytes;
+
+use crate::crypto::hash::Digest;
+use crate::domain::directory::facet::OpenFacet;
+use crate::domain::refusal::Refusal;
+
+use super::{status, v1};
+
+/// A facet as it is handed in.
+///
+/// # Errors
+/// A salt of another length than 32 bytes.
+pub fn facet(facet: v1::OpenFacet) -> Result<OpenFacet, Refusal> {
+    let salt = <[u8; 32]>::try_from(&facet.salt[..]).map_err(|_| Refusal::InvalidField {
+        field: "facets.salt",
+        why: format!("expected 32 bytes, found {}", facet.salt.len()),
+    })?;
+    Ok(OpenFacet { salt, bytes: facet.bytes })
+}
+
+/// A facet as a message.
+#[must_use]
+pub fn open_facet(facet: OpenFacet) -> v1::OpenFacet {
+    v1::OpenFacet { salt: Bytes::copy_from_slice(&facet.salt), bytes: facet.bytes }
+}
+
+/// The answer to one statement.
+#[must_use]
+pub fn publish_answer(answer: &Result<u64, Refusal>) -> v1::PublishAnswer {
+    let answer = match answer {
+        Ok(leaf) => v1::publish_answer::Answer::LeafIndex(*leaf),
+        Err(refusal) => v1::publish_answer::Answer::Refused(v1::RefusedStatement {
+            reason: refusal.code().to_owned(),
+            sentence: refusal.to_string(),
+            details: status::details(refusal),
+        }),
+    };
+    v1::PublishAnswer { answer: Some(answer) }
+}
+
+/// Hashes as bytes.
+#[must_use]
+pub fn hashes(digests: &[Digest]) -> Vec<Bytes> {
+    digests.iter().map(|digest| Bytes::copy_from_slice(digest.as_bytes())).collect()
+}
+
+/// Bytes as hashes.
+///
+/// # Errors
+/// One of them is not 32 bytes long.
+pub fn digests(field: &'static str, hashes: &[Bytes]) -> Result<Vec<Digest>, Refusal> {
+    let read = hashes.iter().map(|hash| {
+        Digest::try_from(&hash[..])
+            .map_err(|why| Refusal::InvalidField { field, why: why.to_string() })
+    });
+    read.collect()
+}

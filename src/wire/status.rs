@@ -1,0 +1,121 @@
+//! Refusals as gRPC statuses: a code, a sentence, and a stable reason that scripts rely on.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::domain::refusal::Refusal;
+
+/// The domain of our reasons in `google.rpc.ErrorInfo`.
+pub const DOMAIN: &str = "liaison";
+
+/// A refusal as a status.
+#[must_use]
+pub fn of(refusal: &Refusal) -> Status {
+    let info = ErrorDetails::with_error_info(refusal.code(), DOMAIN, details(refusal));
+    Status::with_error_details(code(refusal), refusal.to_string(), info)
+}
+
+/// The service has too much to do: again in a while.
+#[must_use]
+pub fn busy(what: &str, again_in: Duration) -> Status {
+    let mut details = ErrorDetails::with_retry_info(Some(again_in));
+    details.set_error_info("BUSY", DOMAIN, HashMap::new());
+    Status::with_error_details(Code::ResourceExhausted, what, details)
+}
+
+/// The reason of a status that one of our services gave; none if it came from elsewhere.
+#[must_use]
+pub fn reason(status: &Status) -> Option<String> {
+    let info = status.get_error_details().error_info()?.clone();
+    (info.domain == DOMAIN).then_some(info.reason)
+}
+
+/// One of the details of such a status.
+#[must_use]
+pub fn detail(status: &Status, name: &str) -> Option<String> {
+    status.get_error_details().error_info()?.metadata.get(name).cloned()
+}
+
+/// What a script may want to read of a refusal besides its sentence.
+#[must_use]
+pub fn details(refusal: &Refusal) -> HashMap<String, String> {
+    let pairs: Vec<(&str, String)> = match refusal {
+        Refusal::WrongVersion { expected, found } => {
+            vec![("expected", expected.to_string()), ("found", found.to_string())]
+        }
+        Refusal::ViewAhead { size, .. } => vec![("size", size.to_string())],
+        Refusal::StaleDirectory(contact)
+        | Refusal::RecipientListed(contact)
+        | Refusal::RecipientWithoutSeats(contact)
+        | Refusal::UnknownContact(contact) => vec![("contact", contact.to_string())],
+        Refusal::UnknownMember(member)
+        | Refusal::AuthorityStands(member)
+        | Refusal::AttestedAfterSigned(member) => vec![("member", member.to_string())],
+        Refusal::UnknownKey(key)
+        | Refusal::DuplicateSignature(key)
+        | Refusal::BadSignature(key)
+        | Refusal::SuperfluousSignature(key)
+        | Refusal::KeyNotInForce(key)
+        | Refusal::WrongPurpose { key, .. }
+        | Refusal::KeyReused { key, .. } => vec![("key", hex::encode(key.as_bytes()))],
+        Refusal::BelowThreshold { needed, found, .. } => {
+            vec![("needed", needed.to_string()), ("found", found.to_string())]
+        }
+        Refusal::InvalidField { field, .. } => vec![("field", (*field).to_owned())],
+        Refusal::FacetMissing(name) => vec![("facet", name.clone())],
+        _ => Vec::new(),
+    };
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+const fn code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::NotPermitted { .. } | Refusal::NotTheSender(_) | Refusal::KeyNotInForce(_) => {
+            Code::PermissionDenied
+        }
+        Refusal::Certificate(_) => Code::Unauthenticated,
+        Refusal::WrongVersion { .. }
+        | Refusal::ViewAhead { .. }
+        | Refusal::StaleDirectory(_)
+        | Refusal::RecipientListed(_)
+        | Refusal::RecipientWithoutSeats(_)
+        | Refusal::AuthorityStands(_)
+        | Refusal::AttestedAfterSigned(_)
+        | Refusal::NothingToRevoke => Code::FailedPrecondition,
+        Refusal::UnknownMember(_) | Refusal::UnknownContact(_) | Refusal::UnknownMessage(_) => {
+            Code::NotFound
+        }
+        Refusal::IdUsedTwice(_) => Code::AlreadyExists,
+        Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
+        Refusal::NotYetSupported(_) | Refusal::NewerRules { .. } => Code::Unimplemented,
+        Refusal::TooLarge { .. }
+        | Refusal::NotCanonical(_)
+        | Refusal::UnknownKind { .. }
+        | Refusal::InvalidTargets(_)
+        | Refusal::OtherDirectory { .. }
+        | Refusal::OtherGenesis
+        | Refusal::SignaturesUnsorted
+        | Refusal::DuplicateSignature(_)
+        | Refusal::UnknownKey(_)
+        | Refusal::WrongPurpose { .. }
+        | Refusal::BadSignature(_)
+        | Refusal::BelowThreshold { .. }
+        | Refusal::SuperfluousSignature(_)
+        | Refusal::IssuedTooEarly
+        | Refusal::IssuedInFuture
+        | Refusal::InvalidField { .. }
+        | Refusal::KeyReused { .. }
+        | Refusal::AlreadyExpired
+        | Refusal::HoldsTooLong
+        | Refusal::FacetMissing(_)
+        | Refusal::FacetSuperfluous
+        | Refusal::ForeignView(_)
+        | Refusal::BodySize { .. }
+        | Refusal::BodyDigest
+        | Refusal::NotSealed { .. }
+        | Refusal::WrongLetters(_) => Code::InvalidArgument,
+    }
+}
