@@ -8,11 +8,9 @@ use ml_kem::array::Array;
 use ml_kem::kem::{Decapsulate as _, KeyExport as _};
 use ml_kem::ml_kem_768::{Ciphertext, DecapsulationKey, EncapsulationKey};
 use ml_kem::{B32, Seed};
-use ring::rand::{SecureRandom as _, SystemRandom};
+use rustls::crypto::ring::default_provider;
 use rustls::crypto::ring::kx_group::X25519;
-use rustls::crypto::{
-    ActiveKeyExchange, CompletedKeyExchange, GetRandomFailed, SharedSecret, SupportedKxGroup,
-};
+use rustls::crypto::{ActiveKeyExchange, CompletedKeyExchange, SharedSecret, SupportedKxGroup};
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -136,7 +134,8 @@ fn join(post_quantum: &[u8], classical: &SharedSecret) -> SharedSecret {
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), Error> {
-    SystemRandom::new().fill(bytes).map_err(|_| GetRandomFailed.into())
+    // rustls has no argument for it here: the randomness is that of its own provider.
+    Ok(default_provider().secure_random.fill(bytes)?)
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use ring::rand::SystemRandom;
-
+use liaison::ambient::Ambient;
 use liaison::crypto::cert::{
     CERTIFICATE_MAX, CertificateFault, InvalidCertificate, InvalidServiceName, PeerCertificate,
     ServiceName, issuer_for_display,
@@ -18,7 +17,7 @@ const VALIDITY: Validity = Validity { not_before: 1_000, not_after: 2_000, seria
 
 fn ours() -> Vec<u8> {
     let key = SigningKey::from_seed(&[1; 32]);
-    self_signed_client(&key, VALIDITY, &SystemRandom::new()).unwrap()
+    self_signed_client(&key, VALIDITY, Ambient::system().random()).unwrap()
 }
 
 #[test]
@@ -42,11 +41,11 @@ fn a_certificate_is_judged_by_its_dates_to_the_second() {
 fn the_same_arguments_make_the_same_certificate() {
     assert_eq!(ours(), ours());
     let key = SigningKey::from_seed(&[1; 32]);
-    let random = SystemRandom::new();
+    let ambient = Ambient::system();
     let backwards = Validity { not_after: 999, ..VALIDITY };
     let beyond = Validity { not_after: 253_402_300_800, ..VALIDITY };
     for validity in [backwards, beyond] {
-        assert_eq!(self_signed_client(&key, validity, &random), Err(CannotIssue::Dates));
+        assert_eq!(self_signed_client(&key, validity, ambient.random()), Err(CannotIssue::Dates));
     }
 }
 
@@ -187,15 +186,22 @@ fn a_server_certificate_names_exactly_one_service() {
 
 #[test]
 fn openssl_verifies_the_chain_that_we_make_and_its_constraints() {
-    let random = SystemRandom::new();
+    let ambient = Ambient::system();
     let (ca_key, node_key) = (SigningKey::from_seed(&[2; 32]), SigningKey::from_seed(&[3; 32]));
     let hosts = ["relay.un.example", "127.0.0.1"];
-    let ca = service_ca(&ca_key, "un.example", &hosts, VALIDITY, &random).unwrap();
+    let ca = service_ca(&ca_key, "un.example", &hosts, VALIDITY, ambient.random()).unwrap();
     let authority = Authority { certificate: &ca, key: &ca_key };
     let name = ServiceName::new("un.example", "a").unwrap();
     let verify = |hosts: &[&str], purpose: &str| {
-        let node = node_certificate(authority, node_key.public(), &name, hosts, VALIDITY, &random)
-            .unwrap();
+        let node = node_certificate(
+            authority,
+            node_key.public(),
+            &name,
+            hosts,
+            VALIDITY,
+            ambient.random(),
+        )
+        .unwrap();
         assert_eq!(ServiceName::of_certificate(&node).unwrap(), name);
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("ca.der"), &ca).unwrap();

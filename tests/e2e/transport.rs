@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::{Stream, StreamExt as _};
+use liaison::ambient::Ambient;
 use liaison::client::connect::{
     Address, ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
@@ -20,7 +21,6 @@ use liaison::domain::limits;
 use liaison::server::listen::{self, Accepted, Drained, Limits, PeerInfo};
 use liaison::tls::client::{ClientTls, ServerFault};
 use liaison::tls::{self, Identity, Link};
-use ring::rand::SystemRandom;
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
@@ -63,17 +63,23 @@ fn key(seed: u8) -> SigningKey {
 
 /// The authority of the charter has seed 1.
 fn ca(seed: u8) -> Vec<u8> {
-    issue::service_ca(&key(seed), DIRECTORY, &[], VALID, &SystemRandom::new()).unwrap()
+    issue::service_ca(&key(seed), DIRECTORY, &[], VALID, Ambient::system().random()).unwrap()
 }
 
 fn node(ca_seed: u8, directory: &str, validity: Validity) -> Identity {
     let (certificate, key) = (ca(ca_seed), key(ca_seed));
     let authority = Authority { certificate: &certificate, key: &key };
     let name = ServiceName::new(directory, "a").unwrap();
-    let (node_key, random) = (self::key(9), SystemRandom::new());
+    let (node_key, ambient) = (self::key(9), Ambient::system());
     let hosts = ["localhost"];
-    let der =
-        issue::node_certificate(authority, node_key.public(), &name, &hosts, validity, &random);
+    let der = issue::node_certificate(
+        authority,
+        node_key.public(),
+        &name,
+        &hosts,
+        validity,
+        ambient.random(),
+    );
     Identity::new(&[der.unwrap()], &node_key).unwrap()
 }
 
@@ -82,7 +88,7 @@ fn good_node() -> Identity {
 }
 
 fn seat(validity: Validity) -> Identity {
-    let der = issue::self_signed_client(&key(5), validity, &SystemRandom::new()).unwrap();
+    let der = issue::self_signed_client(&key(5), validity, Ambient::system().random()).unwrap();
     Identity::new(&[der], &key(5)).unwrap()
 }
 
