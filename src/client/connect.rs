@@ -24,8 +24,8 @@ use tonic::transport::{Channel, Endpoint};
 use zeroize::Zeroizing;
 
 use crate::domain::limits;
-use crate::tls::{self, Link};
 use crate::tls::client::{ClientTls, ServerFault};
+use crate::tls::{self, Link};
 
 /// The future of [`Dial::dial`].
 pub type Dialing<'a> =
@@ -507,8 +507,7 @@ async fn through(
 
 /// The head of the proxy's answer. It is read byte by byte, so that nothing behind it is lost.
 async fn ask(stream: &mut Box<dyn Link>, proxy: &Proxy, address: &Address) -> io::Result<Vec<u8>> {
-    let mut request =
-        Zeroizing::new(format!("CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n"));
+    let mut request = Zeroizing::new(format!("CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n"));
     if let Some(authorization) = &proxy.authorization {
         request.push_str("Proxy-Authorization: ");
         request.push_str(authorization);

@@ -1,5 +1,13 @@
-//! The client's side of the wire.
+//! The client's side of the wire: keys, what it believes and why, what it asks.
 //!
-//! In scope: reaching the service. Out of scope: what is believed of its answers.
+//! In scope: reaching the service, the verified copy of a directory, statements to be signed.
+//! Out of scope: screens and commands (`cli`), mail (`agent`). Invariant: nothing that the service
+//! says is believed before it was verified here.
 
+pub mod armour;
 pub mod connect;
+pub mod home;
+pub mod invitation;
+pub mod keys;
+pub mod place;
+pub mod replica;

@@ -341,7 +341,11 @@ mod tests {
             .current_dir(dir)
             .output()
             .expect("openssl is installed");
-        assert!(output.status.success(), "{arguments}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     fn by_openssl(new_key: &str, extensions: &str) -> Vec<u8> {
@@ -373,11 +377,8 @@ mod tests {
             (P256, " -addext 1.2.3.4=critical,DER:0500", Algorithm::P256, true),
         ] {
             let peer = PeerCertificate::parse(&by_openssl(key, extensions)).unwrap();
-            let verdict = if client_auth {
-                Ok(peer.key().id())
-            } else {
-                Err(CertificateFault::ServerOnly)
-            };
+            let verdict =
+                if client_auth { Ok(peer.key().id()) } else { Err(CertificateFault::ServerOnly) };
             assert_eq!(peer.key().algorithm(), algorithm, "{key}{extensions}");
             assert_eq!(peer.client_auth(), client_auth, "{key}{extensions}");
             assert_eq!(peer.judge(peer.not_before()), verdict, "{key}{extensions}");
@@ -392,7 +393,10 @@ mod tests {
             assert!(matches!(refused, Err(InvalidCertificate::Key(_))), "{key}: {refused:?}");
         }
         let dir = tempfile::tempdir().unwrap();
-        openssl(dir.path(), "req -new -newkey ed25519 -nodes -keyout key.pem -subj /CN=x -out a.csr");
+        openssl(
+            dir.path(),
+            "req -new -newkey ed25519 -nodes -keyout key.pem -subj /CN=x -out a.csr",
+        );
         openssl(dir.path(), "x509 -req -in a.csr -signkey key.pem -outform DER -out v1.der");
         let v1 = std::fs::read(dir.path().join("v1.der")).unwrap();
         assert_eq!(PeerCertificate::parse(&v1), Err(InvalidCertificate::NotVersion3));

@@ -133,15 +133,13 @@ pub const CONTROL_MESSAGE_BYTES: usize = 128 * 1024;
 
 /// A `Submit`: body, letters and header are 1,384,960 bytes; 64 KiB for their tags and the rest.
 pub const SUBMIT_MESSAGE_BYTES: usize = 3 * 512 * 1024;
-const _: () = assert!(
-    (1 << 20) + LETTERS * LETTER_BYTES + HEADER_BYTES + 64 * 1024 <= SUBMIT_MESSAGE_BYTES
-);
+const _: () =
+    assert!((1 << 20) + LETTERS * LETTER_BYTES + HEADER_BYTES + 64 * 1024 <= SUBMIT_MESSAGE_BYTES);
 
 /// A `Publish` or `Enrol`: 16 statements and 16 facets are 1,302,144 bytes, and 64 KiB.
 pub const PUBLISH_MESSAGE_BYTES: usize = 3 * 512 * 1024;
-const _: () = assert!(
-    PUBLICATIONS * (STATEMENT_BYTES + FACET_BYTES) + 64 * 1024 <= PUBLISH_MESSAGE_BYTES
-);
+const _: () =
+    assert!(PUBLICATIONS * (STATEMENT_BYTES + FACET_BYTES) + 64 * 1024 <= PUBLISH_MESSAGE_BYTES);
 
 // The client's own patience.
 

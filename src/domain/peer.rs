@@ -37,9 +37,8 @@ impl AuthenticPeer {
     #[must_use]
     pub fn look_up(directory: &Directory, key: Option<&KeyId>) -> Self {
         let known = key.and_then(|id| Some((id, directory.key(id)?)));
-        let tls = known.filter(|(_, known)| {
-            matches!(known.purpose, Purpose::PersonTls | Purpose::SeatTls)
-        });
+        let tls = known
+            .filter(|(_, known)| matches!(known.purpose, Purpose::PersonTls | Purpose::SeatTls));
         let role = match tls {
             None => Role::Unknown,
             Some((id, known)) if !known.in_force() => Role::Former(*id),
@@ -48,10 +47,9 @@ impl AuthenticPeer {
                 Holder::Registrar(id) => Role::Registrar(id.clone()),
                 Holder::Operator(id) => Role::Operator(id.clone()),
                 Holder::Auditor(id) => Role::Auditor(id.clone()),
-                Holder::Service
-                | Holder::Witness(_)
-                | Holder::Member(_)
-                | Holder::Contact(_) => Role::Unknown,
+                Holder::Service | Holder::Witness(_) | Holder::Member(_) | Holder::Contact(_) => {
+                    Role::Unknown
+                }
             },
         };
         Self { role }

@@ -116,9 +116,7 @@ pub enum Drained {
 pub fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<Accepted<TcpStream>>> + Send {
     futures_util::stream::unfold(listener, |listener| async {
         let accepted = match listener.accept().await {
-            Ok((stream, remote)) => {
-                stream.set_nodelay(true).map(|()| Accepted { stream, remote })
-            }
+            Ok((stream, remote)) => stream.set_nodelay(true).map(|()| Accepted { stream, remote }),
             Err(error) => {
                 sleep(Duration::from_millis(100)).await;
                 Err(error)

@@ -31,9 +31,8 @@ pub const ALPN: &[u8] = b"h2";
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     let ring = rustls::crypto::ring::default_provider();
-    let tls13 = |suite: &rustls::SupportedCipherSuite| {
-        suite.version().version == ProtocolVersion::TLSv1_3
-    };
+    let tls13 =
+        |suite: &rustls::SupportedCipherSuite| suite.version().version == ProtocolVersion::TLSv1_3;
     Arc::new(CryptoProvider {
         kx_groups: vec![hybrid::X25519MLKEM768, rustls::crypto::ring::kx_group::X25519],
         cipher_suites: ring.cipher_suites.into_iter().filter(tls13).collect(),

@@ -40,8 +40,7 @@ pub struct VerifiedAcknowledgement {
 /// # Errors
 /// In the order of checks: size, form, kind, directory and genesis, signature, content.
 pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledgement, Refusal> {
-    let envelope =
-        envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES, Kind::Acknowledgement)?;
+    let envelope = envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES, Kind::Acknowledgement)?;
     let read: proto::Acknowledgement = canonical::decode(envelope.payload())
         .map_err(|_| Refusal::NotCanonical("acknowledgement"))?;
     names_this(directory, read.directory.as_ref())?;

@@ -78,7 +78,8 @@ impl Addressing {
         Ok(Self {
             bytes: bytes.clone(),
             id: MessageId::try_from(&read.id[..]).map_err(|why| Refusal::field("id", why))?,
-            thread: MessageId::try_from(&read.thread[..]).map_err(|why| Refusal::field("thread", why))?,
+            thread: MessageId::try_from(&read.thread[..])
+                .map_err(|why| Refusal::field("thread", why))?,
             in_reply_to: optional_digest("in_reply_to", &read.in_reply_to)?,
             sender: read.sender.parse().map_err(|why| Refusal::field("sender", why))?,
             sender_key: KeyId::from_digest(digest("sender_key", &read.sender_key)?),
@@ -114,10 +115,7 @@ pub fn encode(addressing: &proto::Addressing) -> Bytes {
 ///
 /// # Errors
 /// Another name or genesis.
-pub fn names_this(
-    directory: &Directory,
-    named: Option<&proto::Directory>,
-) -> Result<(), Refusal> {
+pub fn names_this(directory: &Directory, named: Option<&proto::Directory>) -> Result<(), Refusal> {
     let found = named.map(|named| named.name.clone()).unwrap_or_default();
     if found != directory.name().as_str() {
         return Err(Refusal::OtherDirectory { expected: directory.name().to_string(), found });

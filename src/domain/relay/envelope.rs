@@ -100,9 +100,8 @@ pub fn verify_header(directory: &Directory, bytes: &[u8]) -> Result<VerifiedHead
         let expected = limits::BODY_BYTES.map(|size| size.to_string()).join(", ");
         return Err(Refusal::BodySize { expected, found: header.body_size });
     }
-    let digest = |field, bytes: &[u8]| {
-        Digest::try_from(bytes).map_err(|why| Refusal::field(field, why))
-    };
+    let digest =
+        |field, bytes: &[u8]| Digest::try_from(bytes).map_err(|why| Refusal::field(field, why));
     Ok(VerifiedHeader {
         digest: envelope.digest(),
         body_digest: digest("body_digest", &header.body_digest)?,
@@ -142,8 +141,7 @@ pub fn verify_body(header: &VerifiedHeader, body: &[u8]) -> Result<(), Refusal> 
     if Digest::of(body) != header.body_digest {
         return Err(Refusal::BodyDigest);
     }
-    seal::inspect(body)
-        .map_err(|why| Refusal::NotSealed { what: "body", why: why.to_string() })
+    seal::inspect(body).map_err(|why| Refusal::NotSealed { what: "body", why: why.to_string() })
 }
 
 /// Reads one letter.

@@ -221,10 +221,7 @@ fn can_be_reached(directory: &Directory, contact: &ContactId) -> Result<(), Refu
 }
 
 /// Exactly one letter for every seat with a seal key of every reader, to that key.
-fn exactly_the_letters(
-    directory: &Directory,
-    envelope: &VerifiedEnvelope,
-) -> Result<(), Refusal> {
+fn exactly_the_letters(directory: &Directory, envelope: &VerifiedEnvelope) -> Result<(), Refusal> {
     let readers = envelope.header.addressing.readers();
     let seats = readers.iter().flat_map(|contact| directory.sealing_seats(contact));
     let mut needed: Vec<(SeatId, _)> = seats.map(|(seat, key, _)| (seat, key)).collect();
