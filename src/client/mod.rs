@@ -6,8 +6,11 @@
 
 pub mod armour;
 pub mod connect;
+pub mod draft;
+pub mod error;
 pub mod home;
 pub mod invitation;
 pub mod keys;
 pub mod place;
 pub mod replica;
+pub mod session;
