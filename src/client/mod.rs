@@ -1,25 +1,18 @@
-//! The client's side of the wire: keys, what it believes and why, what it asks.
+//! The client's side of the wire: keys, what it believes and why, what it seals and opens.
 //!
-<<<<<<< HEAD
-//! In scope: reaching the service, sealing and opening, what was sent. Out of scope: what a person
-//! sees (`cli`), what a machine does unasked (`agent`).
-=======
-//! In scope: reaching the service, the verified copy of a directory, statements to be signed.
-//! Out of scope: screens and commands (`cli`), mail (`agent`). Invariant: nothing that the service
-//! says is believed before it was verified here.
->>>>>>> client
+//! In scope: reaching the service, the verified copy of a directory, statements to be signed,
+//! messages, what was sent. Out of scope: screens and commands (`cli`), what a machine does
+//! unasked (`agent`). Invariant: nothing that the service says is believed before it was verified
+//! here.
 
 pub mod armour;
 pub mod connect;
-<<<<<<< HEAD
-pub mod message;
-=======
 pub mod draft;
 pub mod error;
 pub mod home;
 pub mod invitation;
 pub mod keys;
+pub mod message;
 pub mod place;
 pub mod replica;
 pub mod session;
->>>>>>> client
