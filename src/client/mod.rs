@@ -4,4 +4,6 @@
 //! sees (`cli`), what a machine does unasked (`agent`).
 
 pub mod connect;
+pub mod durable;
 pub mod message;
+pub mod outbox;
