@@ -18,6 +18,7 @@
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")
 )]
 
+pub mod agent;
 pub mod ambient;
 pub mod client;
 pub mod config;

@@ -8,11 +8,13 @@
 pub mod armour;
 pub mod connect;
 pub mod draft;
+pub mod durable;
 pub mod error;
 pub mod home;
 pub mod invitation;
 pub mod keys;
 pub mod message;
+pub mod outbox;
 pub mod place;
 pub mod replica;
 pub mod session;
