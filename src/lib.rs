@@ -20,6 +20,7 @@
 
 pub mod agent;
 pub mod ambient;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod crypto;
