@@ -440,7 +440,11 @@ impl Gate {
 
     async fn until_someone_waits(self: &Arc<Self>) {
         let gate = Arc::clone(self);
-        let wait = move || drop(gate.changed.wait_while(gate.state.lock().unwrap(), |s| !s.1));
+        let wait = move || {
+            let state = gate.state.lock().unwrap();
+            let waited = gate.changed.wait_timeout_while(state, LONG, |state| !state.1);
+            assert!(waited.unwrap().0.1, "nothing was synced");
+        };
         tokio::task::spawn_blocking(wait).await.unwrap();
     }
 }
@@ -530,4 +534,4 @@ const SIZES: [usize; 14] = [
 const TASKS: u64 = 8;
 const OPERATIONS: usize = 4000;
 const SHORT: Duration = Duration::from_millis(100);
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(10);
