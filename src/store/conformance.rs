@@ -369,6 +369,7 @@ async fn shows_only_what_is_durable(engine: Engine) {
     let (_dir, gate, store) = gated(engine).await;
     put(store.as_ref(), b"k", Revision::ABSENT, b"durable").await.unwrap();
     let mut hints = store.wake(vec![b"k".to_vec()]);
+    let _opened_at_last = OpenAtLast(Arc::clone(&gate));
     gate.set(Door::Shut);
     let commit = tokio::spawn({
         let store = Arc::clone(&store);
@@ -446,6 +447,15 @@ impl Gate {
             assert!(waited.unwrap().0.1, "nothing was synced");
         };
         tokio::task::spawn_blocking(wait).await.unwrap();
+    }
+}
+
+/// Lets the writer go when the test ends, also by a panic: the store waits for it.
+struct OpenAtLast(Arc<Gate>);
+
+impl Drop for OpenAtLast {
+    fn drop(&mut self) {
+        self.0.set(Door::Open);
     }
 }
 
