@@ -14,3 +14,6 @@ pub mod keys;
 pub mod place;
 pub mod replica;
 pub mod session;
+
+#[cfg(test)]
+mod testlog;
