@@ -278,12 +278,12 @@ impl Keys {
     /// A folder cannot be read.
     pub fn owners(&self) -> Result<Vec<Owner>, KeyError> {
         let mut owners = Vec::new();
-        let people: [(&str, fn(PersonId) -> Owner); 3] = [
-            ("registrar", Owner::Registrar),
-            ("operator", Owner::Operator),
-            ("auditor", Owner::Auditor),
-        ];
-        for (kind, owner) in people {
+        for kind in ["registrar", "operator", "auditor"] {
+            let owner = match kind {
+                "registrar" => Owner::Registrar,
+                "operator" => Owner::Operator,
+                _ => Owner::Auditor,
+            };
             let names = names_in(&self.root.join(kind))?;
             owners.extend(names.iter().filter_map(|name| id_of(name).parse().ok()).map(owner));
         }
