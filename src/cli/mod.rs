@@ -6,7 +6,14 @@
 
 pub mod args;
 mod context;
+mod directory;
+mod doctor;
+mod inbox;
+mod notify;
 mod output;
+mod sent;
+mod status;
+mod sync;
 
 pub use context::{Context, unusable};
 pub use output::Output;
