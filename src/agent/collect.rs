@@ -10,9 +10,7 @@ use bytes::Bytes;
 use crate::ambient::Ambient;
 use crate::client::message::compose::{ComposeError, Outside, compose};
 use crate::client::message::content::{self, Inside};
-use crate::client::message::open::{
-    self, NotOpened, Opened, Reader, Received, level_of,
-};
+use crate::client::message::open::{self, NotOpened, Opened, Reader, Received, level_of};
 use crate::client::message::receipt::{self, Comparison, Place, ReceiptError};
 use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::crypto::hash::Digest;
@@ -211,11 +209,7 @@ fn deal_with(
     Ok(taken)
 }
 
-fn message(
-    desk: &Desk<'_>,
-    boxes: (&Inbox, &Outbox),
-    kept: &Kept,
-) -> Result<Taken, TakeError> {
+fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Taken, TakeError> {
     let (place, received) = (kept.place.clone(), Received::from(&kept.item));
     let header = match open::verify_header(&desk.reader, received.header) {
         Ok(header) => header,
@@ -260,8 +254,7 @@ fn answer(
     let seat = desk.reader.seat.clone();
     let answered = (header.digest, &header.addressing);
     let outside = Outside::answering(seat, answered, level, Class::Receipt, desk.view);
-    let inside =
-        content::delivered(header.digest, outcome, place.to_proto(), desk.ambient.now());
+    let inside = content::delivered(header.digest, outcome, place.to_proto(), desk.ambient.now());
     match compose(desk.reader.directory, outside, &inside, desk.sign, desk.ambient) {
         Ok(sealed) => {
             // Kept here first: after a crash the same receipt goes to the outbox, not a second.
