@@ -359,16 +359,20 @@ pub enum Comparison {
     /// The accepted receipt names no place of this contact: it was not yet released to it.
     NotNamed,
     /// The relay told the two different things, and signed one of them.
-    Differ {
-        /// What the sender was told.
-        told: Place,
-        /// What the recipient says it saw.
-        seen: Place,
-        /// The accepted receipt: the relay's signature.
-        accepted: Bytes,
-        /// The recipient's delivered receipt, opened: its signature.
-        delivered: Bytes,
-    },
+    Differ(Box<TwoHistories>),
+}
+
+/// Two signed accounts of one mailbox: evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwoHistories {
+    /// What the sender was told.
+    pub told: Place,
+    /// What the recipient says it saw.
+    pub seen: Place,
+    /// The accepted receipt: the relay's signature.
+    pub accepted: Bytes,
+    /// The recipient's delivered receipt, opened: its signature.
+    pub delivered: Bytes,
 }
 
 /// Compares the sender's accepted receipt with a recipient's delivered one. `delivered` is the inner
@@ -379,11 +383,11 @@ pub fn compare(accepted: &VerifiedAccepted, seen: &Place, delivered: &Envelope) 
     match told {
         None => Comparison::NotNamed,
         Some(told) if told == seen => Comparison::Agree,
-        Some(told) => Comparison::Differ {
+        Some(told) => Comparison::Differ(Box::new(TwoHistories {
             told: told.clone(),
             seen: seen.clone(),
             accepted: accepted.envelope.bytes().clone(),
             delivered: delivered.bytes().clone(),
-        },
+        })),
     }
 }
