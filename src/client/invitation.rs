@@ -503,6 +503,23 @@ mod tests {
         let other_entry = v1::ProvenEntry { entry: log.entries[2].clone(), ..good.clone() };
         assert!(matches!(with(other_entry), InvalidInvitation::Proof(_)));
         assert!(matches!(with(proven(&log, 2)), InvalidInvitation::Admission(_)));
+        // In the log, but one registrar alone has signed: the operator's word is not enough.
+        let alone = TestLog::new();
+        let ambient = ambient();
+        let admission = crate::client::testlog::admission();
+        let admission = Composer::on(&alone.directory, &ambient).admission(admission).unwrap();
+        let mut bundle = Bundle::of(vec![admission]);
+        let key = crate::client::testlog::key(1);
+        bundle.sign(Some(&alone.directory), &[&key], &ambient).unwrap();
+        let statement = bundle.publications()[0].envelope().bytes().clone();
+        let mut forced = log.clone();
+        forced.entries[1] = crate::client::testlog::entry(statement, log.directory.admitted_at());
+        let refused = with(proven(&forced, 1));
+        let below = matches!(
+            refused,
+            InvalidInvitation::Admission(Refusal::BelowThreshold { needed: 2, found: 1, .. })
+        );
+        assert!(below, "{refused}");
         let mut forged = log.clone();
         forged.log_key = 99;
         let forged = v1::ProvenEntry { checkpoint: forged.checkpoint(), ..good };

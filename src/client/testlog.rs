@@ -65,10 +65,17 @@ fn person(id: &str, seed: u8) -> proto::Person {
     proto::Person { id: id.to_owned(), name, sign: public(seed), tls: public(seed + 100) }
 }
 
-pub(super) fn charter(log: &[u8]) -> proto::Charter {
+/// The certificate of a service authority whose key is of this seed: always the same bytes.
+pub(super) fn ca(seed: u8) -> Vec<u8> {
     let ambient = ambient();
-    let validity = Validity { not_before: NOW, not_after: NOW + 1000, serial: [1; 16] };
-    let ca = issue::service_ca(&key(12), "un.example", &[], validity, ambient.random()).unwrap();
+    issue::service_ca(&key(seed), "un.example", &[], VALIDITY, ambient.random()).unwrap()
+}
+
+pub(super) const VALIDITY: Validity =
+    Validity { not_before: NOW, not_after: NOW + 1000, serial: [1; 16] };
+pub(super) const CA: u8 = 12;
+
+pub(super) fn charter(log: &[u8]) -> proto::Charter {
     proto::Charter {
         rules: 1,
         // Out of order: composing sorts them.
@@ -76,7 +83,7 @@ pub(super) fn charter(log: &[u8]) -> proto::Charter {
         threshold: 2,
         log: log.iter().map(|seed| listed(key(*seed).public())).collect(),
         relay: vec![listed(key(11).public())],
-        service_ca: vec![ca.into()],
+        service_ca: vec![ca(CA).into()],
         policy: Some(proto::Policy {
             stale_after: 86_400,
             metadata_kept: 2_592_000,
