@@ -18,15 +18,19 @@
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")
 )]
 
+pub mod agent;
 pub mod ambient;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod grpc;
+pub mod operate;
 pub mod server;
 pub mod service;
 pub mod signed;
+pub mod stop;
 pub mod store;
 pub mod telemetry;
 pub mod tlog;

@@ -1,7 +1,23 @@
-//! The client's side of the wire.
+//! The client's side of the wire: keys, what it believes and why, what it seals and opens.
 //!
-//! In scope: reaching the service, sealing and opening, what was sent. Out of scope: what a person
-//! sees (`cli`), what a machine does unasked (`agent`).
+//! In scope: reaching the service, the verified copy of a directory, statements to be signed,
+//! messages, what was sent. Out of scope: screens and commands (`cli`), what a machine does
+//! unasked (`agent`). Invariant: nothing that the service says is believed before it was verified
+//! here.
 
+pub mod armour;
 pub mod connect;
+pub mod draft;
+pub mod durable;
+pub mod error;
+pub mod home;
+pub mod invitation;
+pub mod keys;
 pub mod message;
+pub mod outbox;
+pub mod place;
+pub mod replica;
+pub mod session;
+
+#[cfg(test)]
+mod testlog;

@@ -369,6 +369,7 @@ async fn shows_only_what_is_durable(engine: Engine) {
     let (_dir, gate, store) = gated(engine).await;
     put(store.as_ref(), b"k", Revision::ABSENT, b"durable").await.unwrap();
     let mut hints = store.wake(vec![b"k".to_vec()]);
+    let _opened_at_last = OpenAtLast(Arc::clone(&gate));
     gate.set(Door::Shut);
     let commit = tokio::spawn({
         let store = Arc::clone(&store);
@@ -440,8 +441,21 @@ impl Gate {
 
     async fn until_someone_waits(self: &Arc<Self>) {
         let gate = Arc::clone(self);
-        let wait = move || drop(gate.changed.wait_while(gate.state.lock().unwrap(), |s| !s.1));
+        let wait = move || {
+            let state = gate.state.lock().unwrap();
+            let waited = gate.changed.wait_timeout_while(state, LONG, |state| !state.1);
+            assert!(waited.unwrap().0.1, "nothing was synced");
+        };
         tokio::task::spawn_blocking(wait).await.unwrap();
+    }
+}
+
+/// Lets the writer go when the test ends, also by a panic: the store waits for it.
+struct OpenAtLast(Arc<Gate>);
+
+impl Drop for OpenAtLast {
+    fn drop(&mut self) {
+        self.0.set(Door::Open);
     }
 }
 
@@ -530,4 +544,4 @@ const SIZES: [usize; 14] = [
 const TASKS: u64 = 8;
 const OPERATIONS: usize = 4000;
 const SHORT: Duration = Duration::from_millis(100);
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(10);

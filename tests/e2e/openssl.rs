@@ -9,6 +9,11 @@ use ring::rand::SystemRandom;
 
 const PAYLOAD: &[u8] = b"any payload: DSSE signs bytes";
 
+#[expect(clippy::disallowed_methods, reason = "a test asks the machine itself")]
+fn random() -> SystemRandom {
+    SystemRandom::new()
+}
+
 fn openssl(dir: &Path, args: &str) -> bool {
     let run = Command::new("openssl").args(args.split(' ')).current_dir(dir).output();
     let output = run.expect("openssl 3 is needed: ./test checks for it");
@@ -34,7 +39,7 @@ fn pre_authentication_encoding(kind: &str) -> Vec<u8> {
 }
 
 fn signed_by(key: &SigningKey) -> Envelope {
-    Envelope::sign(Kind::Roster, PAYLOAD.to_vec(), &[key], &SystemRandom::new()).unwrap()
+    Envelope::sign(Kind::Roster, PAYLOAD.to_vec(), &[key], &random()).unwrap()
 }
 
 #[test]
@@ -67,7 +72,7 @@ fn openssl_keys_sign_here_and_there() {
         let record = Envelope::assemble(Kind::Record, PAYLOAD.into(), vec![signature]);
         assert!(record.verify(&public).is_err(), "{curve}: a signature is of one kind");
 
-        let key = SigningKey::from_pkcs8(&file("key"), &SystemRandom::new()).unwrap();
+        let key = SigningKey::from_pkcs8(&file("key"), &random()).unwrap();
         assert_eq!(key.public(), &public);
         let signed = pre_authentication_encoding("roster");
         assert!(

@@ -49,7 +49,7 @@ fn the_second_implementation_refuses_every_tampered_copy() {
             "last bit of a key",
             with(&|l| {
                 let at = l[entry(2)].find("302a").unwrap() + 80;
-                flip(&mut l[entry(2)], at)
+                flip(&mut l[entry(2)], at);
             }),
             checkpoint.clone(),
             "signature",
@@ -58,7 +58,7 @@ fn the_second_implementation_refuses_every_tampered_copy() {
             "last signature",
             with(&|l| {
                 let at = l[entry(6)].len() - 150;
-                flip(&mut l[entry(6)], at)
+                flip(&mut l[entry(6)], at);
             }),
             checkpoint.clone(),
             "",
@@ -67,7 +67,7 @@ fn the_second_implementation_refuses_every_tampered_copy() {
             "time of the first entry",
             with(&|l| {
                 let at = l[entry(0)].len() - 3;
-                flip(&mut l[entry(0)], at)
+                flip(&mut l[entry(0)], at);
             }),
             checkpoint.clone(),
             "",
@@ -84,7 +84,7 @@ fn the_second_implementation_refuses_every_tampered_copy() {
             "an entry repeated",
             with(&|l| {
                 let again = l[entry(5)].clone();
-                l.insert(entry(6), again)
+                l.insert(entry(6), again);
             }),
             checkpoint.clone(),
             "version",
@@ -93,7 +93,7 @@ fn the_second_implementation_refuses_every_tampered_copy() {
             "the root",
             with(&|l| {
                 let at = l[entry(17)].len() - 1;
-                flip(&mut l[entry(17)], at)
+                flip(&mut l[entry(17)], at);
             }),
             checkpoint.clone(),
             "root",

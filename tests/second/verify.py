@@ -33,19 +33,15 @@ def need(condition, why):
 STATEMENT = "targets:[Target issued_at:u"
 RECORD = f"{STATEMENT} contact:s expires:u levels:[u purposes:[u names:[Text"
 SCHEMA = {
-    "Entry": "statement:b admitted_at:u",
+    "Entry": "statement:b admitted_at:u", "Signature": "sig:b key_id:b",
     "Dsse": "payload:b payload_type:s signatures:[Signature",
-    "Signature": "sig:b key_id:b",
-    "PublicKey": "algorithm:u key:b",
+    "PublicKey": "algorithm:u key:b", "Text": "language:s text:s",
     "Target": "name:s genesis:b version:u",
-    "Text": "language:s text:s",
     "Facet": "name:s visibility:u members:[s hash:b",
     "Note": "reference:s date:u sha256:b",
-    "Person": "id:s name:s sign:PublicKey tls:PublicKey",
-    "Witness": "name:s key:PublicKey",
+    "Person": "id:s name:s sign:PublicKey tls:PublicKey", "Witness": "name:s key:PublicKey",
     "Policy": "stale_after:u metadata_kept:u priority_within:u immediate_within:u flash_within:u",
-    "Ladder": "level:u contacts:[s",
-    "Seat": "name:s sign:PublicKey seal:PublicKey tls:PublicKey",
+    "Seat": "name:s sign:PublicKey seal:PublicKey tls:PublicKey", "Ladder": "level:u contacts:[s",
     "charter": f"{STATEMENT} rules:u registrars:[Person threshold:u operators:[Person"
                " auditors:[Person log:[PublicKey relay:[PublicKey service_ca:[b"
                " witnesses:[Witness quorum:u policy:Policy",
@@ -66,12 +62,10 @@ def varint(data, at):
     value = shift = 0
     while True:
         need(at < len(data) and shift < 64, "canonical: a number is cut or too long")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            need(byte or shift == 7, "canonical: a number with superfluous bytes")
+        value |= (data[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 0x80:
+            need(data[at - 1] or shift == 7, "canonical: a number with superfluous bytes")
             need(value < 1 << 64, "canonical: a number above 64 bits")
             return value, at
 
@@ -88,32 +82,24 @@ def parse(message, data):
         name, kind = SCHEMA[message][number]
         many, base = kind[0] == "[", kind.lstrip("[")
         packed = kind == "[u"
-        need(number > last or number == last and many and not packed,
-             f"canonical: {message}.{name} is twice or out of order")
-        last = number
+        need(number > last - (many and not packed), f"canonical: {message}.{name} is out of order")
         need(wire == (0 if kind == "u" else 2), f"canonical: wire type of {message}.{name}")
+        last = number
         value, at = varint(data, at)
         if wire == 2:
             need(at + value <= len(data), f"canonical: {message}.{name} is cut")
             value, at = data[at:at + value], at + value
         if packed:
             need(value, f"canonical: {message}.{name} is written empty")
-            inner = 0
-            while inner < len(value):
-                item, inner = varint(value, inner)
-                read[name].append(item)
+            while value:
+                item, end = varint(value, 0)
+                read[name], value = read[name] + [item], value[end:]
             continue
-        if base == "s":
-            try:
-                value = value.decode("utf-8")
-            except UnicodeDecodeError:
-                raise Refused(f"canonical: {message}.{name} is not UTF-8") from None
-        elif base[0].isupper():
-            value = parse(base, value)
+        need(value or many or base[0].isupper(), f"canonical: {message}.{name} is a default, written")
+        value = str(value, "utf-8") if base == "s" else parse(base, value) if base[0].isupper() else value
         if many:
             read[name].append(value)
         else:
-            need(value or base[0].isupper(), f"canonical: {message}.{name} is a default, written")
             read[name] = value
     return read
 
@@ -125,11 +111,9 @@ def key_id(public):
 def signature_holds(spki, signature, signed):
     try:
         key = serialization.load_der_public_key(spki)
-        if isinstance(key, ed25519.Ed25519PublicKey):
-            key.verify(signature, signed)
-        else:
-            digest = hashes.SHA256() if key.curve.key_size == 256 else hashes.SHA384()
-            key.verify(signature, signed, ec.ECDSA(digest))
+        how = () if isinstance(key, ed25519.Ed25519PublicKey) else (
+            ec.ECDSA(hashes.SHA256() if key.curve.key_size == 256 else hashes.SHA384()),)
+        key.verify(signature, signed, *how)
         return True
     except (InvalidSignature, ValueError):
         return False
@@ -160,15 +144,14 @@ class Directory:
             self.name = says["targets"][0]["name"] if says["targets"] else ""
         version = self.version(says)
         signers = self.signers(kind, says, dsse)
-        before = -1 if kind == "revocation" else self.versions.get(self.counter(kind, says), 0)
-        need(version == before + 1, f"version {version} of {self.counter(kind, says)} after {before}")
+        counter = self.counter(kind, says)
+        before = -1 if kind == "revocation" else self.versions.get(counter, 0)
+        need(version == before + 1, f"version {version} of {counter} after {before}")
         need(-300 <= self.admitted_at - says["issued_at"], "issued_at is in the future")
         need(kind == "revocation" or self.admitted_at - says["issued_at"] <= 30 * 86_400, "too old")
         self.decide(kind, says, signers)
-        if kind != "revocation":
-            self.versions[self.counter(kind, says)] = version
-        if self.genesis is None:
-            self.genesis = hashlib.sha256(dsse["payload"]).digest()
+        self.versions[counter] = version
+        self.genesis = self.genesis or hashlib.sha256(dsse["payload"]).digest()
         return kind
 
     def version(self, says):
@@ -200,49 +183,47 @@ class Directory:
         return group, says.get("contact") or says.get("member") or ""
 
     def decide(self, kind, says, signers):
-        registrars = quorum(self.charter["registrars"], self.charter["threshold"]) \
-            if self.charter else None
+        registrars = quorum(self.charter) if self.charter else None
         contact = says.get("contact", "")
         authority = self.members.get(contact.split("/")[0])
         if kind == "charter":
-            own = quorum(says["registrars"], says["threshold"])
-            signed_by(signers, [own] + ([registrars] if registrars else []))
+            signed_by(signers, [quorum(says)] + ([registrars] if registrars else []))
             before = self.charter_keys(self.charter) if self.charter else {}
             self.relist(before, self.charter_keys(says))
             self.charter = says
         elif kind == "admission":
             signed_by(signers, [registrars])
-            keys = {("authority", says["member"], n): key for n, key in enumerate(says["authority"])}
-            self.relist({}, {("authority", says["member"]): list(keys.values())})
-            self.members[says["member"]] = ({key_id(key) for key in keys.values()}, says["threshold"])
+            self.relist({}, {("authority", says["member"]): says["authority"]})
+            self.members[says["member"]] = set(map(key_id, says["authority"])), says["threshold"]
         elif kind == "attested-record":
             signed_by(signers, [registrars])
             self.records[contact] = None
         elif kind == "record":
             signed_by(signers, [authority])
-            old, new = self.records.get(contact), says["keeper"]
-            self.relist({("keeper", contact): [old] if old else []},
-                        {("keeper", contact): [new] if new else []})
-            self.records[contact] = new
+            self.relist(self.keeper(contact), {("keeper", contact): [says["keeper"]]})
+            self.records[contact] = says["keeper"]
         elif kind == "roster":
             keeper = self.records[contact]
             signed_by(signers, [({key_id(keeper)}, 1) if keeper else authority])
-            keys = roster_keys(contact, says["seats"])
+            keys = {(purpose, f"{contact}/{seat['name']}"): [seat[purpose]]
+                    for seat in says["seats"] for purpose in ("sign", "seal", "tls")}
             self.relist(self.rosters.get(contact, {}), keys)
             self.rosters[contact] = keys
         elif kind == "withdrawal":
             need(contact in self.records, "nothing to withdraw")
             signed_by(signers, [authority if authority[0] else registrars])
-            keeper = self.records.pop(contact)
-            listed = self.rosters.pop(contact, {}) | {("keeper", contact): [keeper] if keeper else []}
-            self.relist(listed, {})
+            self.relist(self.rosters.pop(contact, {}) | self.keeper(contact), {})
+            del self.records[contact]
         else:
             self.revoke(says, signers)
+
+    def keeper(self, contact):
+        return {("keeper", contact): [self.records.get(contact)]}
 
     def revoke(self, says, signers):
         contact = says["seat"].rsplit("/", 1)[0]
         one = {key_id(key) for (purpose, *_), keys in self.rosters.get(contact, {}).items()
-               for key in keys if purpose == "sign"} - self.gone
+               for key in keys if key and purpose == "sign"} - self.gone
         if self.records.get(contact):
             one.add(key_id(self.records[contact]))
         authority = self.members[contact.split("/")[0]]
@@ -263,29 +244,24 @@ class Directory:
 
     def relist(self, before, now):
         """One holder and purpose for ever; what is listed no longer never returns."""
-        listed = [(holder, key) for holder, keys in now.items() for key in keys]
+        listed = [(holder, key) for holder, keys in now.items() for key in keys if key]
         need(len({key_id(key) for _, key in listed}) == len(listed), "a key is listed twice")
         for holder, key in listed:
             known = self.keys.setdefault(key_id(key), (holder, key["key"]))
             need(known[0] == holder, f"a key of {known[0]} is listed for {holder}")
             need(key_id(key) not in self.gone, "a key that was dropped or revoked returns")
-        dropped = {key_id(key) for keys in before.values() for key in keys}
+        dropped = {key_id(key) for keys in before.values() for key in keys if key}
         self.gone |= dropped - {key_id(key) for _, key in listed}
 
 
-def quorum(registrars, threshold):
-    return {key_id(person["sign"]) for person in registrars}, threshold
+def quorum(charter):
+    return {key_id(person["sign"]) for person in charter["registrars"]}, charter["threshold"]
 
 
 def signed_by(signers, quorums):
     for ids, threshold in quorums:
         need(len(signers & ids) >= threshold > 0, "fewer signatures than the threshold")
     need(signers <= set().union(*(ids for ids, _ in quorums)), "a superfluous signature")
-
-
-def roster_keys(contact, seats):
-    return {(purpose, f"{contact}/{seat['name']}"): [seat[purpose]]
-            for seat in seats for purpose in ("sign", "seal", "tls") if seat[purpose]}
 
 
 def root_of(entries):
@@ -336,6 +312,6 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         main(*sys.argv[1:])
-    except Refused as why:
+    except (Refused, UnicodeDecodeError) as why:
         print(f"refused: {why}")
         sys.exit(1)

@@ -15,6 +15,6 @@ pub mod text;
 pub mod words;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

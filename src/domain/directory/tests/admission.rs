@@ -218,7 +218,7 @@ fn k_of_n_keys_decide() {
 #[test]
 fn ecdsa_authorities_sign() {
     use ring::signature::{self, EcdsaKeyPair};
-    let random = SystemRandom::new();
+    let random = random();
     let made = |algorithm| {
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
         SigningKey::from_pkcs8(pkcs8.as_ref(), &random).unwrap()

@@ -44,7 +44,7 @@ fn content_refuses() {
                 "no such member",
                 |d| {
                     d.says.contact = "de/cert".to_owned();
-                    d.says.targets[0].version = 1
+                    d.says.targets[0].version = 1;
                 },
                 "UNKNOWN_MEMBER de",
             ),

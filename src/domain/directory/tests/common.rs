@@ -89,7 +89,7 @@ fn form<S: Says>() -> Vec<Row<S>> {
             "unsorted signatures",
             |d| {
                 d.signers.push("nobody");
-                d.tamper.push(|e| e.signatures.reverse())
+                d.tamper.push(|e| e.signatures.reverse());
             },
             "SIGNATURES_UNSORTED",
         ),

@@ -150,7 +150,7 @@ fn messages() {
 fn check_message<M: Message + Default + PartialEq>(kind: Kind, message: &M, signer: &str) {
     let payload = message.encode_to_vec();
     assert!(canonical::decode::<M>(&payload).as_ref() == Ok(message), "read as it was written");
-    let envelope = Envelope::sign(kind, payload.clone(), &[&key(signer)], &SystemRandom::new());
+    let envelope = Envelope::sign(kind, payload.clone(), &[&key(signer)], &random());
     let title = format!("{}, signed by {signer}", kind.name());
     let made = vectors(&title, &[("payload", &payload), ("dsse", envelope.unwrap().bytes())]);
     matches_golden(&format!("messages/{}.txt", kind.name()), &made);
@@ -191,7 +191,7 @@ fn the_log_of_rules_version_1() {
     matches_golden("log/rules-1.txt", &lines);
     let origin = KeyName::parse(NAME).unwrap();
     let checkpoint = Checkpoint { origin: origin.clone(), size: world.directory.size(), root };
-    let note = checkpoint.sign(&key("log 2"), &SystemRandom::new()).unwrap().to_string();
+    let note = checkpoint.sign(&key("log 2"), &random()).unwrap().to_string();
     let keys = &world.directory.charter().log;
     VerifiedCheckpoint::verify(note.as_bytes(), &origin, keys).unwrap();
     matches_golden("log/rules-1.checkpoint", &note);

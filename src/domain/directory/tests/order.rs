@@ -15,7 +15,7 @@ fn stages<S: Says>(superfluous: fn(&mut Draft<S>), content: Stage<S>) -> Vec<Sta
         ("NOT_CANONICAL", |d| {
             d.tamper.push(|dsse| {
                 dsse.payload = [&dsse.payload[..], b"\xf8\x07\x01"].concat().into();
-            })
+            });
         }),
         ("INVALID_TARGETS", |d| {
             let target = d.says.targets()[0].clone();
@@ -32,14 +32,14 @@ fn stages<S: Says>(superfluous: fn(&mut Draft<S>), content: Stage<S>) -> Vec<Sta
             d.tamper.push(|dsse| {
                 let last = dsse.signatures.last().unwrap().clone();
                 dsse.signatures.push(last);
-            })
+            });
         }),
         ("UNKNOWN_KEY", |d| d.tamper.push(|dsse| dsse.signatures.insert(0, unknown()))),
         ("WRONG_PURPOSE", |d| d.signers.push("log")),
         ("BAD_SIGNATURE", |d| {
             d.tamper.push(|dsse| {
                 dsse.signatures.iter_mut().for_each(|signature| signature.sig = vec![0; 64].into());
-            })
+            });
         }),
         ("BELOW_THRESHOLD", |d| _ = d.signers.remove(0)),
         ("SUPERFLUOUS_SIGNATURE", superfluous),

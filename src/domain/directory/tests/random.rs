@@ -141,7 +141,7 @@ fn one_holder_for_ever(before: &Directory, after: &Directory) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_replay_and_a_start_are_the_same_directory(attempts: Vec<Attempt>) {

@@ -96,7 +96,7 @@ fn content_refuses() {
                 "new key signs and connects",
                 |d| {
                     d.says.seats[0].sign = Some(public("x"));
-                    d.says.seats[0].tls = Some(public("x"))
+                    d.says.seats[0].tls = Some(public("x"));
                 },
                 "KEY_REUSED twice",
             ),
@@ -104,7 +104,7 @@ fn content_refuses() {
                 "two seats seal to one",
                 |d| {
                     d.says.seats[0].seal = Some(sealing("x"));
-                    d.says.seats[1].seal = Some(sealing("x"))
+                    d.says.seats[1].seal = Some(sealing("x"));
                 },
                 "KEY_REUSED twice",
             ),
@@ -122,7 +122,7 @@ fn content_refuses() {
                 "seats swap names",
                 |d| {
                     let (a, b) = d.says.seats.split_at_mut(1);
-                    std::mem::swap(&mut a[0].seal, &mut b[0].seal)
+                    std::mem::swap(&mut a[0].seal, &mut b[0].seal);
                 },
                 "KEY_REUSED the seat",
             ),

@@ -1,0 +1,432 @@
+//! One step of collecting: an entry of the mailbox, verified, kept, and answered if it must be.
+//!
+//! In scope: what becomes of each kind of entry, whether a delivered receipt is due, what belongs to
+//! which sent message. Out of scope: the stream (`follow`), telling people. Invariants: an item is
+//! kept before it is looked at; a receipt never answers a receipt, and none is made twice for one
+//! message; none is made before the relay signed the mailbox that it names.
+
+use bytes::Bytes;
+
+use crate::ambient::Ambient;
+use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
+use crate::client::message::content::{self, Inside};
+use crate::client::message::open::{self, NotOpened, Opened, Reader, Received, level_of};
+use crate::client::message::receipt::{self, Comparison, Place, ReceiptError};
+use crate::client::outbox::{Outbox, OutboxError, Request};
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::SigningKey;
+use crate::domain::ids::{ContactId, MessageId, SeatId};
+use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
+use crate::domain::relay::envelope::{self, VerifiedHeader};
+use crate::domain::state::EntryKind;
+use crate::signed::proto::{self, Class, Outcome};
+use crate::wire::v1;
+
+use super::inbox::{Inbox, InboxError, Kept, Made, Put};
+
+/// A seat at work: what it knows, its keys, its clock.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// The replica, the seat, the keys it opens with.
+    pub reader: Reader<'a>,
+    /// The key it signs with.
+    pub sign: &'a SigningKey,
+    /// The replica's tree size and root.
+    pub view: (u64, Digest),
+    /// Time and randomness.
+    pub ambient: &'a Ambient,
+}
+
+impl Desk<'_> {
+    fn contact(&self) -> ContactId {
+        self.reader.seat.contact()
+    }
+}
+
+/// A step of collecting failed; nothing is lost, the item is pending.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    /// The inbox, or the mailbox's chain.
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// What the relay signed does not hold.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+}
+
+/// What became of the delivered receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// None is due: the message is itself a receipt, or it is not known who sent it.
+    NotDue,
+    /// One is in the outbox.
+    Queued(MessageId),
+    /// One was made before.
+    Already(MessageId),
+    /// The sender cannot be reached any more.
+    Impossible(ComposeError),
+}
+
+/// What an opened message says about one that this contact sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Matched {
+    /// Nothing.
+    Nothing,
+    /// It answers a message that is not in this outbox: a colleague's, or nobody's.
+    NotOurs(Digest),
+    /// It comes from a contact to which that message was not addressed.
+    NotARecipient(MessageId),
+    /// A machine of the recipient's tells how it went.
+    Delivered {
+        /// The message.
+        id: MessageId,
+        /// Opened, or the reason why not.
+        outcome: Outcome,
+        /// Whether it saw the mailbox that the relay told this sender of; nothing before the
+        /// accepted receipt is here.
+        comparison: Option<Comparison>,
+    },
+    /// The words of an acknowledgement.
+    Acknowledged(MessageId),
+    /// An answer.
+    Answered(MessageId),
+}
+
+/// What became of an entry of the mailbox.
+#[derive(Debug)]
+pub enum Taken {
+    /// It was dealt with before.
+    Already,
+    /// It is kept, and waits for the relay's first head.
+    Waiting,
+    /// It is kept, and waits for a replica of this size.
+    SyncFirst(u64),
+    /// A message, every layer of which held.
+    Message {
+        /// Where it stands.
+        place: Place,
+        /// The message.
+        opened: Box<Opened>,
+        /// The delivered receipt.
+        answer: Answer,
+        /// What it says about a sent one.
+        matched: Matched,
+    },
+    /// A message that was not opened.
+    NotOpened {
+        /// Where it stands.
+        place: Place,
+        /// Its header, if that held.
+        header: Option<Box<VerifiedHeader>>,
+        /// Why not.
+        why: NotOpened,
+        /// The delivered receipt, which says so.
+        answer: Answer,
+    },
+    /// A colleague acknowledged a message.
+    Colleague(Box<VerifiedAcknowledgement>),
+    /// The relay passed on an acknowledgement that does not hold.
+    NotAcknowledged(ReceiptError),
+    /// A sent message expired before anybody opened it.
+    NotDelivered(Digest),
+}
+
+/// Keeps an entry and deals with it.
+///
+/// # Errors
+/// [`TakeError`].
+pub fn take(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    item: &v1::Item,
+) -> Result<Taken, TakeError> {
+    match inbox.put(item)? {
+        Put::New(_) | Put::Again(_) if inbox.how(item.number)?.is_some() => Ok(Taken::Already),
+        Put::New(_) | Put::Again(_) if inbox.head()?.is_none() => Ok(Taken::Waiting),
+        Put::New(_) | Put::Again(_) => deal_with(desk, (inbox, outbox), item.number),
+    }
+}
+
+/// Takes the relay's head, and deals with everything that is pending.
+///
+/// # Errors
+/// [`TakeError`]: the head is not the relay's, or not of the mailbox that was collected.
+pub fn take_head(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    bytes: &Bytes,
+) -> Result<Vec<Taken>, TakeError> {
+    let known = (desk.reader.directory, desk.reader.root_at);
+    let head = receipt::verify_head(known, inbox.contact(), bytes)?;
+    inbox.take_head(&head)?;
+    deal_with_pending(desk, (inbox, outbox))
+}
+
+/// Deals with everything that is pending: after a start, after a sync.
+///
+/// # Errors
+/// [`TakeError`].
+pub fn deal_with_pending(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+) -> Result<Vec<Taken>, TakeError> {
+    if inbox.head()?.is_none() {
+        return Ok(Vec::new());
+    }
+    let pending = inbox.pending()?.into_iter();
+    pending.map(|number| deal_with(desk, (inbox, outbox), number)).collect()
+}
+
+fn deal_with(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    number: u64,
+) -> Result<Taken, TakeError> {
+    let kept = inbox.item(number)?;
+    let (taken, how) = match kept.kind {
+        EntryKind::Addressed | EntryKind::Released => {
+            let taken = message(desk, (inbox, outbox), &kept)?;
+            let how = match &taken {
+                Taken::NotOpened { why, .. } => why.code(),
+                _ => OPENED,
+            };
+            (taken, how)
+        }
+        EntryKind::Acknowledged => (colleague(desk, &kept), ACKNOWLEDGED),
+        EntryKind::NotDelivered => {
+            if let Some(id) = outbox.find(kept.header_digest)? {
+                outbox.expired(id)?;
+            }
+            (Taken::NotDelivered(kept.header_digest), NOT_DELIVERED)
+        }
+    };
+    if !matches!(taken, Taken::SyncFirst(_)) {
+        inbox.done(number, how)?;
+    }
+    Ok(taken)
+}
+
+fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Taken, TakeError> {
+    let (place, received) = (kept.place.clone(), Received::from(&kept.item));
+    let header = match open::verify_header(&desk.reader, received.header) {
+        Ok(header) => header,
+        Err(NotOpened::SyncFirst(size)) => return Ok(Taken::SyncFirst(size)),
+        Err(why) => {
+            return Ok(Taken::NotOpened { place, header: None, why, answer: Answer::NotDue });
+        }
+    };
+    match open::open_verified(&desk.reader, header.clone(), &received) {
+        Ok(opened) => {
+            let answer = answer(desk, boxes, &header, (&place, (Outcome::Opened, None)))?;
+            let matched = matched(desk, boxes.1, &opened)?;
+            Ok(Taken::Message { place, opened: Box::new(opened), answer, matched })
+        }
+        Err(why) => {
+            let answer = match why.outcome() {
+                Some(outcome) => answer(desk, boxes, &header, (&place, outcome))?,
+                None => Answer::NotDue,
+            };
+            Ok(Taken::NotOpened { place, header: Some(Box::new(header)), why, answer })
+        }
+    }
+}
+
+/// Makes the delivered receipt, once for a message, and puts it into the outbox.
+fn answer(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    header: &VerifiedHeader,
+    (place, outcome): (&Place, (Outcome, Option<[u8; 32]>)),
+) -> Result<Answer, TakeError> {
+    let own = desk.contact();
+    let (Some(level), false) =
+        (level_of(&header.addressing, &own), header.addressing.class == Class::Receipt)
+    else {
+        return Ok(Answer::NotDue);
+    };
+    if let Some(made) = inbox.receipt(header.digest)? {
+        queue(outbox, &made)?;
+        return Ok(Answer::Already(made.id));
+    }
+    let seat = desk.reader.seat.clone();
+    let answered = (header.digest, &header.addressing);
+    let outside = Outside::answering(seat, answered, level, Class::Receipt, desk.view);
+    let inside = content::delivered(header.digest, outcome, place.to_proto(), desk.ambient.now());
+    match compose(desk.reader.directory, outside, &inside, desk.sign, desk.ambient) {
+        Ok(Sealed { id, header_digest, envelope, .. }) => {
+            let made = Made { id, header_digest, envelope };
+            // Kept here first: after a crash the same receipt goes to the outbox, not a second.
+            inbox.keep_receipt(header.digest, &made)?;
+            queue(outbox, &made)?;
+            Ok(Answer::Queued(id))
+        }
+        Err(why) => Ok(Answer::Impossible(why)),
+    }
+}
+
+fn queue(outbox: &Outbox, made: &Made) -> Result<(), OutboxError> {
+    let request = Request::submit(made.envelope.clone());
+    outbox.put((made.id, made.header_digest), &request)
+}
+
+/// Finds the sent message that an opened one is about, and notes what it says.
+fn matched(desk: &Desk<'_>, outbox: &Outbox, opened: &Opened) -> Result<Matched, TakeError> {
+    let Some(about) = opened.header.addressing.in_reply_to else { return Ok(Matched::Nothing) };
+    let Some(id) = outbox.find(about)? else { return Ok(Matched::NotOurs(about)) };
+    let sent = sent_header(desk, outbox, id)?;
+    let (seat, contact) = (opened.sender(), opened.sender().contact());
+    if level_of(&sent.addressing, &contact).is_none() {
+        return Ok(Matched::NotARecipient(id));
+    }
+    match &opened.inside {
+        Inside::Delivered(delivered) => {
+            let seen = Place::read(delivered.place.as_ref()).ok();
+            let Some(seen) = seen.filter(|seen| seen.contact == contact) else {
+                return Ok(Matched::NotARecipient(id));
+            };
+            outbox.delivered(id, seat, &opened.inner)?;
+            let comparison = compared(desk, outbox, (id, &sent), (&seen, opened))?;
+            Ok(Matched::Delivered { id, outcome: delivered.outcome(), comparison })
+        }
+        Inside::Words(_) => {
+            outbox.words(id, seat, opened.header.digest)?;
+            Ok(Matched::Acknowledged(id))
+        }
+        Inside::Content(_) => {
+            outbox.answered(id, opened.header.digest)?;
+            Ok(Matched::Answered(id))
+        }
+    }
+}
+
+fn compared(
+    desk: &Desk<'_>,
+    outbox: &Outbox,
+    (id, sent): (MessageId, &VerifiedHeader),
+    (seen, opened): (&Place, &Opened),
+) -> Result<Option<Comparison>, TakeError> {
+    let Some(accepted) = outbox.accepted_receipt(id)? else { return Ok(None) };
+    let accepted = verify_accepted(desk, sent, &accepted)?;
+    Ok(Some(receipt::compare(&accepted, seen, &opened.inner)))
+}
+
+fn colleague(desk: &Desk<'_>, kept: &Kept) -> Taken {
+    let directory = desk.reader.directory;
+    let verified = envelope::verify_header(directory, &kept.item.header)
+        .map_err(|why| ReceiptError::Refused { what: "header", why })
+        .and_then(|header| {
+            let bytes = &kept.item.acknowledgement;
+            receipt::verify_acknowledgement(directory, &header, bytes)
+        });
+    match verified {
+        Ok(acknowledgement) => Taken::Colleague(Box::new(acknowledgement)),
+        Err(why) => Taken::NotAcknowledged(why),
+    }
+}
+
+/// Verifies and keeps the accepted receipt that came back for a request.
+///
+/// # Errors
+/// [`TakeError`].
+pub fn take_accepted(
+    desk: &Desk<'_>,
+    outbox: &Outbox,
+    (id, bytes): (MessageId, &Bytes),
+) -> Result<receipt::VerifiedAccepted, TakeError> {
+    let sent = sent_header(desk, outbox, id)?;
+    let accepted = verify_accepted(desk, &sent, bytes)?;
+    outbox.accepted(id, accepted.envelope.bytes())?;
+    Ok(accepted)
+}
+
+/// Verifies and keeps what the relay says became of a message: its receipt and acknowledgements.
+///
+/// # Errors
+/// [`TakeError`]; what was verified before stays kept.
+pub fn take_status(
+    desk: &Desk<'_>,
+    outbox: &Outbox,
+    (id, status): (MessageId, &v1::GetStatusResponse),
+) -> Result<Vec<SeatId>, TakeError> {
+    take_accepted(desk, outbox, (id, &status.accepted))?;
+    let sent = sent_header(desk, outbox, id)?;
+    let mut seats = Vec::new();
+    for bytes in &status.acknowledgements {
+        let verified = receipt::verify_acknowledgement(desk.reader.directory, &sent, bytes)?;
+        outbox.acknowledged(id, &verified.seat, verified.envelope.bytes())?;
+        seats.push(verified.seat);
+    }
+    Ok(seats)
+}
+
+/// Composes an acknowledgement of an item in the inbox, and puts it into the outbox. A human asked
+/// for it, by name.
+///
+/// # Errors
+/// [`AcknowledgeError`].
+pub fn acknowledge(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    number: u64,
+    words: (proto::Words, Option<proto::Level>),
+) -> Result<MessageId, AcknowledgeError> {
+    let kept = inbox.item(number).map_err(TakeError::from)?;
+    let header = open::verify_header(&desk.reader, &kept.item.header)?;
+    let seat = (desk.reader.seat, desk.sign);
+    let made = crate::client::message::acknowledge::acknowledge(
+        desk.reader.directory,
+        seat,
+        (&header, number),
+        words,
+        desk.view,
+        desk.ambient,
+    )?;
+    let (id, digest) = (made.words.id, made.words.header_digest);
+    let request = Request::Acknowledge(made.request);
+    outbox.put((id, digest), &request).map_err(TakeError::from)?;
+    Ok(id)
+}
+
+/// Why nothing was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum AcknowledgeError {
+    /// The inbox or the outbox.
+    #[error(transparent)]
+    Take(#[from] TakeError),
+    /// The message's header does not hold.
+    #[error(transparent)]
+    Header(#[from] NotOpened),
+    /// The words cannot be sealed.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+}
+
+fn sent_header(
+    desk: &Desk<'_>,
+    outbox: &Outbox,
+    id: MessageId,
+) -> Result<VerifiedHeader, TakeError> {
+    let request = outbox.request(id)?;
+    let header = request.envelope().map(|envelope| &envelope.header[..]).unwrap_or_default();
+    let refused = |why| ReceiptError::Refused { what: "sent header", why };
+    Ok(envelope::verify_header(desk.reader.directory, header).map_err(refused)?)
+}
+
+fn verify_accepted(
+    desk: &Desk<'_>,
+    sent: &VerifiedHeader,
+    bytes: &Bytes,
+) -> Result<receipt::VerifiedAccepted, TakeError> {
+    let recipients = sent.addressing.recipients.iter();
+    let recipients: Vec<ContactId> =
+        recipients.map(|recipient| recipient.contact.clone()).collect();
+    let known = (desk.reader.directory, desk.reader.root_at);
+    Ok(receipt::verify_accepted(known, (sent.digest, &recipients), bytes)?)
+}
+
+const OPENED: &str = "OPENED";
+const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
+const NOT_DELIVERED: &str = "NOT_DELIVERED";

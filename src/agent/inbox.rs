@@ -1,0 +1,342 @@
+//! What this seat collected, sealed as it came.
+//!
+//! In scope: items under their numbers, the cursor, the chain recomputed, which items were dealt
+//! with, receipts that were made. Out of scope: opening (`client::message`). Invariants: the cursor
+//! never passes an item that is not on the medium; an item collected twice is kept once; a mailbox
+//! that does not go on where it ended is an error with evidence, and changes nothing.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::client::durable;
+use crate::client::message::receipt::{self, ChainError, Place, VerifiedHead};
+use crate::crypto::hash::Digest;
+use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::limits;
+use crate::domain::state::{EntryKind, Mailbox};
+use crate::signed::dsse::{Envelope, InvalidDsse};
+use crate::signed::proto;
+use crate::wire::v1;
+
+/// The inbox cannot take what came.
+#[derive(Debug, thiserror::Error)]
+pub enum InboxError {
+    /// The disk.
+    #[error("the inbox cannot be read or written")]
+    Io(#[from] io::Error),
+    /// Another process collects into it.
+    #[error("another process is collecting into this inbox")]
+    Busy,
+    /// The mailbox does not go on where it ended.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The entry has no header whose digest could go into the chain.
+    #[error("the entry {number} of the mailbox has no header: {why}")]
+    NoHeader {
+        /// Its number.
+        number: u64,
+        /// What it is.
+        why: InvalidDsse,
+    },
+    /// No such item.
+    #[error("there is no item {0} in the inbox")]
+    Unknown(u64),
+    /// A file that is not what this program wrote.
+    #[error("the inbox file {0} is damaged")]
+    Damaged(String),
+}
+
+/// What became of an item that was handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is new, and kept.
+    New(Place),
+    /// It was there already.
+    Again(Place),
+}
+
+/// An item as it was kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// Where it stands in the mailbox, as this seat saw it.
+    pub place: Place,
+    /// Why it stands there.
+    pub kind: EntryKind,
+    /// What the relay gave.
+    pub item: v1::Item,
+    /// SHA-256 of its header's payload.
+    pub header_digest: Digest,
+}
+
+/// A delivered receipt that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// Its id.
+    pub id: MessageId,
+    /// Its header digest.
+    pub header_digest: Digest,
+    /// What the relay gets.
+    pub envelope: v1::Envelope,
+}
+
+/// The inbox of one seat: the mailbox of its contact, with its own letters.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    dir: PathBuf,
+    genesis: Digest,
+    contact: ContactId,
+}
+
+impl Inbox {
+    /// The inbox in a directory, which is created if need be.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn open(dir: &Path, genesis: Digest, contact: ContactId) -> Result<Self, InboxError> {
+        durable::create_dir(dir)?;
+        Ok(Self { dir: dir.to_owned(), genesis, contact })
+    }
+
+    /// Whose mailbox it is.
+    #[must_use]
+    pub const fn contact(&self) -> &ContactId {
+        &self.contact
+    }
+
+    /// Keeps other processes from collecting into it, until the file is dropped.
+    ///
+    /// # Errors
+    /// Another process does, or the disk.
+    pub fn lock(&self) -> Result<File, InboxError> {
+        let path = self.dir.join(LOCK);
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(InboxError::Busy),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    /// Where to go on.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn cursor(&self) -> Result<Mailbox, InboxError> {
+        let path = self.dir.join(CURSOR);
+        let Some(bytes) = durable::read(&path)? else {
+            return Ok(Mailbox::empty(self.genesis, &self.contact));
+        };
+        let place = proto::Place::decode(&bytes[..]).ok();
+        let place = place.and_then(|place| Place::read(Some(&place)).ok());
+        Ok(place.ok_or_else(|| damaged(&path))?.mailbox)
+    }
+
+    /// What to ask the relay for.
+    ///
+    /// # Errors
+    /// As [`Inbox::cursor`].
+    pub fn request(&self, follow: bool) -> Result<v1::CollectRequest, InboxError> {
+        let cursor = self.cursor()?;
+        let epoch = if self.head()?.is_some() { cursor.epoch } else { 0 };
+        Ok(v1::CollectRequest { after: cursor.count, epoch, follow })
+    }
+
+    /// Keeps an item as it came.
+    ///
+    /// # Errors
+    /// A gap, another entry than before under its number, no header; then nothing is kept. Or the
+    /// disk.
+    pub fn put(&self, item: &v1::Item) -> Result<Put, InboxError> {
+        let header_digest = header_digest(item)?;
+        let cursor = self.cursor()?;
+        if item.number > 0 && item.number <= cursor.count {
+            let kept = self.item(item.number)?;
+            if kept.header_digest != header_digest || u32::from(kept.kind.byte()) != item.kind {
+                let (number, kept) = (item.number, kept.header_digest);
+                return Err(ChainError::Rewritten { number, kept, found: header_digest }.into());
+            }
+            return Ok(Put::Again(kept.place));
+        }
+        let (mailbox, _) = receipt::extend(&cursor, (item.number, item.kind), header_digest)?;
+        let place = Place { contact: self.contact.clone(), mailbox };
+        self.write(&place, item)?;
+        self.write_cursor(&place)?;
+        Ok(Put::New(place))
+    }
+
+    /// An item.
+    ///
+    /// # Errors
+    /// There is none, a damaged file, or the disk.
+    pub fn item(&self, number: u64) -> Result<Kept, InboxError> {
+        let path = self.path_of(number);
+        let bytes = durable::read(&path)?.ok_or(InboxError::Unknown(number))?;
+        let mut rest = Bytes::from(bytes);
+        let place = proto::Place::decode_length_delimited(&mut rest).ok();
+        let place = place.and_then(|place| Place::read(Some(&place)).ok());
+        let item = v1::Item::decode_length_delimited(&mut rest).ok();
+        let (Some(place), Some(item)) = (place, item) else { return Err(damaged(&path)) };
+        let kind = u8::try_from(item.kind).ok().and_then(EntryKind::of_byte);
+        let kind = kind.ok_or_else(|| damaged(&path))?;
+        let header_digest = header_digest(&item)?;
+        Ok(Kept { place, kind, item, header_digest })
+    }
+
+    /// Compares the relay's signed head with what was collected, and keeps it.
+    ///
+    /// # Errors
+    /// Another epoch, count or history: the head is then kept as evidence. Or the disk.
+    pub fn take_head(&self, head: &VerifiedHead) -> Result<(), InboxError> {
+        let mut own = self.cursor()?;
+        // Before the first head the epoch is not known.
+        if own.epoch != head.mailbox.epoch && self.head()?.is_none() {
+            own = self.begin(head.mailbox.epoch)?;
+        }
+        match receipt::agrees(&own, head) {
+            Ok(()) => Ok(durable::write(&self.dir.join(HEAD), head.envelope.bytes())?),
+            Err(why) => {
+                let name = format!("head-{}", head.envelope.digest());
+                durable::write(&self.dir.join(DISPUTED).join(name), head.envelope.bytes())?;
+                Err(why.into())
+            }
+        }
+    }
+
+    /// The newest head that agreed with what was collected.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn head(&self) -> Result<Option<Bytes>, InboxError> {
+        Ok(durable::read(&self.dir.join(HEAD))?.map(Bytes::from))
+    }
+
+    /// The numbers of items that were not dealt with yet, in order.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn pending(&self) -> Result<Vec<u64>, InboxError> {
+        let done = durable::names(&self.dir.join(DONE))?;
+        let mut numbers = self.numbers()?;
+        numbers.retain(|number| done.binary_search(&file_of(*number)).is_err());
+        Ok(numbers)
+    }
+
+    /// The numbers of all items, in order.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn numbers(&self) -> Result<Vec<u64>, InboxError> {
+        let names = durable::names(&self.dir.join(ITEMS))?;
+        let last = self.cursor()?.count;
+        let numbers = names.iter().filter_map(|name| name.parse().ok());
+        // An item beyond the cursor was being written when the power went; it comes again.
+        Ok(numbers.filter(|number| *number <= last).collect())
+    }
+
+    /// Notes that an item was dealt with, and how: a reason code or `OPENED`.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn done(&self, number: u64, how: &str) -> Result<(), InboxError> {
+        Ok(durable::write(&self.dir.join(DONE).join(file_of(number)), how.as_bytes())?)
+    }
+
+    /// How an item was dealt with.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn how(&self, number: u64) -> Result<Option<String>, InboxError> {
+        let bytes = durable::read(&self.dir.join(DONE).join(file_of(number)))?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Notes the delivered receipt that was made for a message, before it goes to the outbox: so no
+    /// crash makes a second. The first one stays.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn keep_receipt(&self, header: Digest, made: &Made) -> Result<(), InboxError> {
+        let path = self.dir.join(RECEIPTS).join(header.to_string());
+        if path.exists() {
+            return Ok(());
+        }
+        let mut bytes = [&made.id.as_bytes()[..], made.header_digest.as_bytes()].concat();
+        bytes.extend(made.envelope.encode_to_vec());
+        Ok(durable::write(&path, &bytes)?)
+    }
+
+    /// The delivered receipt that was made for a message.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn receipt(&self, header: Digest) -> Result<Option<Made>, InboxError> {
+        let path = self.dir.join(RECEIPTS).join(header.to_string());
+        let Some(bytes) = durable::read(&path)? else { return Ok(None) };
+        let read = || {
+            let (id, rest) = bytes.split_at_checked(16)?;
+            let (digest, envelope) = rest.split_at_checked(32)?;
+            Some(Made {
+                id: MessageId::try_from(id).ok()?,
+                header_digest: Digest::try_from(digest).ok()?,
+                envelope: v1::Envelope::decode(envelope).ok()?,
+            })
+        };
+        read().map(Some).ok_or_else(|| damaged(&path))
+    }
+
+    /// Computes the chain of everything collected again, from the start of another epoch.
+    fn begin(&self, epoch: u64) -> Result<Mailbox, InboxError> {
+        let mut mailbox = Mailbox::of_epoch(self.genesis, &self.contact, epoch);
+        for number in self.numbers()? {
+            let kept = self.item(number)?;
+            let entry = (number, u32::from(kept.kind.byte()));
+            (mailbox, _) = receipt::extend(&mailbox, entry, kept.header_digest)?;
+            self.write(&Place { contact: self.contact.clone(), mailbox }, &kept.item)?;
+        }
+        self.write_cursor(&Place { contact: self.contact.clone(), mailbox })?;
+        Ok(mailbox)
+    }
+
+    fn write(&self, place: &Place, item: &v1::Item) -> Result<(), InboxError> {
+        let mut bytes = place.to_proto().encode_length_delimited_to_vec();
+        bytes.extend(item.encode_length_delimited_to_vec());
+        Ok(durable::write(&self.path_of(place.mailbox.count), &bytes)?)
+    }
+
+    fn write_cursor(&self, place: &Place) -> Result<(), InboxError> {
+        Ok(durable::write(&self.dir.join(CURSOR), &place.to_proto().encode_to_vec())?)
+    }
+
+    fn path_of(&self, number: u64) -> PathBuf {
+        self.dir.join(ITEMS).join(file_of(number))
+    }
+}
+
+/// SHA-256 of the payload of an item's header; the header is not believed for that.
+fn header_digest(item: &v1::Item) -> Result<Digest, InboxError> {
+    match Envelope::parse(&item.header, limits::HEADER_BYTES) {
+        Ok(header) => Ok(header.digest()),
+        Err(why) => Err(InboxError::NoHeader { number: item.number, why }),
+    }
+}
+
+/// Of one length, so that names sort as numbers.
+fn file_of(number: u64) -> String {
+    format!("{number:020}")
+}
+
+fn damaged(path: &Path) -> InboxError {
+    InboxError::Damaged(path.display().to_string())
+}
+
+const CURSOR: &str = "cursor";
+const HEAD: &str = "head";
+const LOCK: &str = "lock";
+const ITEMS: &str = "items";
+const DONE: &str = "done";
+const RECEIPTS: &str = "receipts";
+const DISPUTED: &str = "disputed";

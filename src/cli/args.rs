@@ -1,0 +1,661 @@
+//! The command line of `liaison`, whole: completions and man pages come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId, PersonId, SeatId};
+
+/// Who to call in the other country, is it really them, and how to tell them in confidence.
+#[derive(Debug, Parser)]
+#[command(name = "liaison", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What applies to every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Where keys, configuration and the copy of the directory are kept
+    #[arg(long, global = true, env = "LIAISON_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// The directory, if this home knows several
+    #[arg(long, global = true, env = "LIAISON_DIRECTORY", value_name = "NAME")]
+    pub directory: Option<DirectoryName>,
+    /// The seat to act as, if this home holds several: fr/cert-fr/duty-1
+    #[arg(long = "as", global = true, env = "LIAISON_AS", value_name = "SEAT")]
+    pub seat: Option<SeatId>,
+    /// Print one JSON object on stdout instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Do not ask: take the defaults, and fail where there is none
+    #[arg(long, global = true)]
+    pub no_input: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make and list private keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Join a directory: from an invitation to the first connection, step by step
+    Join(JoinArgs),
+    /// What your contact publishes about itself
+    #[command(subcommand)]
+    Record(RecordCommand),
+    /// Show in words what a file says, and add your signature
+    Sign(SignArgs),
+    /// Hand in a signed file
+    Publish(PublishArgs),
+    /// The seats of your contact and their keys
+    #[command(subcommand)]
+    Seat(SeatCommand),
+    /// Bring the copy of the directory up to date
+    Sync,
+    /// Look up whom to call, and why to believe it; works offline
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
+    /// Send a sealed notification
+    Notify(NotifyArgs),
+    /// Collect, read and acknowledge what came
+    Inbox(InboxArgs),
+    /// What became of what you sent
+    Sent(SentArgs),
+    /// Where this home stands: identities, directory, mailbox
+    Status,
+    /// Check everything a connection needs, and say how to mend it
+    Doctor,
+    /// For registrars
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// See the whole thing at work with 36 real members, on this machine
+    Demo(DemoArgs),
+    /// Measure this machine: what the service does, beside what limits it
+    Bench(BenchArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a folder
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
+    /// The service of a demo, in a process of its own
+    #[command(hide = true)]
+    DemoService {
+        /// Its home
+        service_home: PathBuf,
+    },
+}
+
+/// Keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make the keys of somebody, and the file with their public parts
+    New(KeyNewArgs),
+    /// Every key of this home: whose, what for, where
+    List,
+}
+
+/// Whose keys to make.
+#[derive(Debug, Args)]
+pub struct KeyNewArgs {
+    /// Whose they are
+    #[command(flatten)]
+    pub owner: OwnerArgs,
+    /// The person's name, for the charter
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Where to write the public parts; by default beside you, named after the owner
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Whose.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct OwnerArgs {
+    /// A registrar, by id
+    #[arg(long, value_name = "ID")]
+    pub registrar: Option<PersonId>,
+    /// An operator, by id
+    #[arg(long, value_name = "ID")]
+    pub operator: Option<PersonId>,
+    /// An auditor, by id
+    #[arg(long, value_name = "ID")]
+    pub auditor: Option<PersonId>,
+    /// A member's authority: fr
+    #[arg(long, value_name = "MEMBER")]
+    pub authority: Option<MemberId>,
+    /// A contact's keeper: fr/cert-fr
+    #[arg(long, value_name = "CONTACT")]
+    pub keeper: Option<ContactId>,
+    /// A seat: fr/cert-fr/duty-1
+    #[arg(long, value_name = "SEAT")]
+    pub seat: Option<SeatId>,
+}
+
+/// From an invitation to the first connection.
+#[derive(Debug, Args)]
+pub struct JoinArgs {
+    /// The invitation, or the admission file that the registrars sent back
+    pub file: Option<PathBuf>,
+    /// The directory's fingerprint as it was read to you over the telephone, in either form
+    #[arg(long, value_name = "DIGITS")]
+    pub fingerprint: Option<String>,
+    /// What the contact's record is to say
+    #[command(flatten)]
+    pub fields: RecordFields,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RecordFields {
+    /// A name by language: en="National CERT"; may be repeated
+    #[arg(long = "name", value_name = "LANG=TEXT")]
+    pub names: Vec<String>,
+    /// Which levels it serves [default: technical]
+    #[arg(long = "level", value_name = "LEVEL")]
+    pub levels: Vec<LevelArg>,
+    /// Which matters it takes [default: all]
+    #[arg(long = "purpose", value_name = "PURPOSE")]
+    pub purposes: Vec<PurposeArg>,
+    /// A role address
+    #[arg(long = "email", value_name = "ADDRESS")]
+    pub emails: Vec<String>,
+    /// A telephone number, E.164
+    #[arg(long = "telephone", value_name = "NUMBER")]
+    pub telephones: Vec<String>,
+    /// A telephone number that is answered at any hour
+    #[arg(long = "emergency", value_name = "NUMBER")]
+    pub emergencies: Vec<String>,
+    /// A website
+    #[arg(long, value_name = "URL")]
+    pub web: Option<String>,
+    /// A working language, BCP 47, in order of preference
+    #[arg(long = "language", value_name = "TAG")]
+    pub languages: Vec<String>,
+    /// For how many months the record holds, at most 24 [default: 12]
+    #[arg(long, value_name = "MONTHS")]
+    pub months: Option<u32>,
+    /// The authority keeps the roster itself: no keeper's key
+    #[arg(long)]
+    pub no_keeper: bool,
+    /// Time zone of the office, IANA: Europe/Paris
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+}
+
+/// Levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[expect(missing_docs, reason = "the words of design 2")]
+pub enum LevelArg {
+    Technical,
+    Policy,
+    Diplomatic,
+    Legal,
+    LawEnforcement,
+}
+
+/// Purposes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[expect(missing_docs, reason = "the words of domain 8.2")]
+pub enum PurposeArg {
+    IncidentNotification,
+    AssistanceRequest,
+    CrisisConsultation,
+    Vulnerability,
+    Exercise,
+    General,
+}
+
+/// The record.
+#[derive(Debug, Subcommand)]
+pub enum RecordCommand {
+    /// Draft the next version; signed and published at once where the authority's key is at hand
+    Draft(RecordDraftArgs),
+    /// Withdraw the contact; its seats' keys end with it
+    Withdraw(WithdrawArgs),
+}
+
+/// The next version of a record. What is not given stays as it is.
+#[derive(Debug, Args)]
+pub struct RecordDraftArgs {
+    /// The contact; by default that of your seat
+    pub contact: Option<ContactId>,
+    /// What it is to say
+    #[command(flatten)]
+    pub fields: RecordFields,
+    /// How to hand it on
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// What to do with a statement once it is drafted.
+#[derive(Debug, Clone, Args)]
+pub struct DraftArgs {
+    /// Only write the draft, here
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Show what would be signed and published, and do neither
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The end of a contact.
+#[derive(Debug, Args)]
+pub struct WithdrawArgs {
+    /// The contact
+    pub contact: ContactId,
+    /// Do not ask: the contact's id again
+    #[arg(long, value_name = "CONTACT")]
+    pub yes: Option<ContactId>,
+    /// How to hand it on
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// A file to sign.
+#[derive(Debug, Args)]
+pub struct SignArgs {
+    /// A draft
+    pub file: PathBuf,
+    /// Write the signed file here instead of over the draft
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only show what it says and who has signed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// A file to hand in.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// A signed file: any statements, with their facets
+    pub file: PathBuf,
+    /// Verify it against the copy of the directory, and do not hand it in
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Seats.
+#[derive(Debug, Subcommand)]
+pub enum SeatCommand {
+    /// Add a seat: its keys are made here, or read from a file
+    Add(SeatAddArgs),
+    /// Remove a seat from the roster
+    Remove(SeatRemoveArgs),
+    /// End a seat's keys at once: any colleague, the keeper or the authority may
+    Revoke(SeatRevokeArgs),
+    /// The seats of a contact
+    List {
+        /// The contact; by default your own
+        contact: Option<ContactId>,
+    },
+}
+
+/// A seat to add.
+#[derive(Debug, Args)]
+pub struct SeatAddArgs {
+    /// The seat: fr/cert-fr/duty-2
+    pub seat: SeatId,
+    /// Its public keys, made elsewhere with liaison key new --seat
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// A safe seat: a key to open with, to print and lock away
+    #[arg(long)]
+    pub safe: bool,
+    /// How to hand it on
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// A seat to remove.
+#[derive(Debug, Args)]
+pub struct SeatRemoveArgs {
+    /// The seat
+    pub seat: SeatId,
+    /// Do not ask: the seat's id again
+    #[arg(long, value_name = "SEAT")]
+    pub yes: Option<SeatId>,
+    /// How to hand it on
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// A seat to revoke.
+#[derive(Debug, Args)]
+pub struct SeatRevokeArgs {
+    /// The seat
+    pub seat: SeatId,
+    /// Why
+    #[arg(long, value_enum, default_value_t = ReasonArg::Lost)]
+    pub reason: ReasonArg,
+    /// Do not ask: the seat's id again
+    #[arg(long, value_name = "SEAT")]
+    pub yes: Option<SeatId>,
+    /// How to hand it on. With --out: a slip for the drawer
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// Why a key ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the words of domain 8.3")]
+pub enum ReasonArg {
+    Superseded,
+    Compromised,
+    Lost,
+    Left,
+    Error,
+}
+
+/// Looking up.
+#[derive(Debug, Subcommand)]
+pub enum DirectoryCommand {
+    /// Every contact: how it takes part, and until when its record holds
+    List {
+        /// Of this member only
+        #[arg(long)]
+        member: Option<MemberId>,
+        /// Of this level only
+        #[arg(long)]
+        level: Option<LevelArg>,
+    },
+    /// One contact: whom to call, why to believe it
+    Show {
+        /// The contact, or a member
+        who: String,
+        /// With entries, hashes and key ids
+        #[arg(long)]
+        explain: bool,
+    },
+    /// Find a contact by any part of its name, member or address
+    Who {
+        /// A word
+        word: String,
+    },
+    /// Fold the whole log again, from entry 0, and compare
+    Verify,
+}
+
+/// A notification.
+#[derive(Debug, Args)]
+pub struct NotifyArgs {
+    /// The contacts: jp/jpcert-cc
+    #[arg(required = true)]
+    pub contacts: Vec<ContactId>,
+    /// What it is about, in a few words
+    #[arg(long)]
+    pub title: String,
+    /// What happened
+    #[arg(long)]
+    pub text: Option<String>,
+    /// What happened, from a file; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub text_file: Option<PathBuf>,
+    /// The language of title and text, BCP 47
+    #[arg(long, default_value = "en")]
+    pub language: String,
+    /// What kind of message it is
+    #[arg(long, value_enum, default_value_t = KindArg::Incident)]
+    pub kind: KindArg,
+    /// How far it may go
+    #[arg(long, value_enum, default_value_t = TlpArg::AmberStrict)]
+    pub tlp: TlpArg,
+    /// How urgent it is
+    #[arg(long, value_enum, default_value_t = UrgencyArg::Routine)]
+    pub urgency: UrgencyArg,
+    /// At which level the contacts are addressed
+    #[arg(long, value_enum, default_value_t = LevelArg::Technical)]
+    pub level: LevelArg,
+    /// What it is, in RSIT codes: malicious-code:ransomware
+    #[arg(long, value_name = "CODE")]
+    pub classification: Vec<String>,
+    /// Your own number for it
+    #[arg(long, value_name = "NUMBER")]
+    pub reference: Option<String>,
+    /// A file to send along: CSAF, STIX, MISP, PDF, anything
+    #[arg(long, value_name = "FILE")]
+    pub attach: Vec<PathBuf>,
+    /// The message that this one answers, by its id
+    #[arg(long, value_name = "ID")]
+    pub reply_to: Option<MessageId>,
+    /// Mark it as a drill of that name: the mark shows on every screen
+    #[arg(long, value_name = "NAME")]
+    pub drill: Option<String>,
+    /// Send although the copy of the directory is stale; the message says so
+    #[arg(long)]
+    pub stale_directory: bool,
+    /// Show what would be sent, to whom, and do not send it
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Kinds of message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the words of domain 8.5")]
+pub enum KindArg {
+    Incident,
+    NearMiss,
+    CyberThreat,
+    Vulnerability,
+    RequestForInformation,
+    RequestForAssistance,
+    RequestToMitigate,
+    Consultation,
+    AllClear,
+}
+
+/// TLP 2.0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the labels of TLP 2.0")]
+pub enum TlpArg {
+    Red,
+    #[value(name = "amber+strict")]
+    AmberStrict,
+    Amber,
+    Green,
+    Clear,
+}
+
+/// Urgency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the words of design 7")]
+pub enum UrgencyArg {
+    Routine,
+    Priority,
+    Immediate,
+    Flash,
+}
+
+/// The inbox.
+#[derive(Debug, Args)]
+pub struct InboxArgs {
+    /// What to do; by default collect and list
+    #[command(subcommand)]
+    pub command: Option<InboxCommand>,
+}
+
+/// What to do with the inbox.
+#[derive(Debug, Subcommand)]
+pub enum InboxCommand {
+    /// Collect, and list what came
+    List {
+        /// Do not connect: list what is here
+        #[arg(long)]
+        offline: bool,
+        /// Stay, and print what comes as it comes
+        #[arg(long, conflicts_with = "offline")]
+        follow: bool,
+    },
+    /// Open one message
+    Read {
+        /// Its id, or the first digits of it
+        id: String,
+        /// Write its attachments into this folder
+        #[arg(long, value_name = "DIR")]
+        save: Option<PathBuf>,
+    },
+    /// Acknowledge one message: officially, by a human. It does not indicate concurrence
+    Ack {
+        /// Its id, or the first digits of it
+        id: String,
+        /// Who acknowledges
+        #[arg(long)]
+        person: Option<String>,
+        /// Your own number for it
+        #[arg(long)]
+        reference: Option<String>,
+        /// Some words of your own
+        #[arg(long)]
+        text: Option<String>,
+        /// The language of these words, BCP 47
+        #[arg(long, default_value = "en")]
+        language: String,
+    },
+}
+
+/// What was sent.
+#[derive(Debug, Args)]
+pub struct SentArgs {
+    /// One message, by its id or the first digits of it; by default all
+    pub id: Option<String>,
+    /// Do not connect
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// For registrars.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Members of the directory
+    #[command(subcommand)]
+    Member(MemberCommand),
+}
+
+/// Members.
+#[derive(Debug, Subcommand)]
+pub enum MemberCommand {
+    /// Admit a member; writes the admission file that it joins with
+    Admit(AdmitArgs),
+    /// Enter a record for a State that does not sign, from its note verbale
+    Attest(AttestArgs),
+    /// Withdraw an attested record
+    Withdraw(WithdrawArgs),
+}
+
+/// A member to admit.
+#[derive(Debug, Args)]
+pub struct AdmitArgs {
+    /// The member: fr
+    pub member: MemberId,
+    /// Its name by language: en=France; may be repeated
+    #[arg(long = "name", value_name = "LANG=TEXT", required = true)]
+    pub names: Vec<String>,
+    /// What it is
+    #[arg(long, value_enum, default_value_t = MemberKindArg::UnMember)]
+    pub kind: MemberKindArg,
+    /// The authority's public keys, as the member sent them; none: it is only listed
+    #[arg(long, value_name = "FILE")]
+    pub authority: Vec<PathBuf>,
+    /// How many of these keys decide
+    #[arg(long, default_value_t = 1)]
+    pub threshold: u32,
+    /// The note verbale
+    #[command(flatten)]
+    pub note: NoteArgs,
+    /// Where to write the admission file; by default beside you, named after the member
+    #[arg(long, value_name = "FILE")]
+    pub admission: Option<PathBuf>,
+    /// How to hand it on
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// Kinds of member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the words of domain 8.1")]
+pub enum MemberKindArg {
+    UnMember,
+    UnObserver,
+    OtherEntity,
+    RegionalOrg,
+    IntergovOrg,
+    Secretariat,
+}
+
+/// A note verbale.
+#[derive(Debug, Clone, Args)]
+pub struct NoteArgs {
+    /// The reference of the note verbale
+    #[arg(long = "note", value_name = "REFERENCE", requires = "note_file")]
+    pub reference: Option<String>,
+    /// Its date: 2026-11-22 [default: today]
+    #[arg(long = "note-date", value_name = "DATE", requires = "reference")]
+    pub date: Option<String>,
+    /// The note itself: its SHA-256 stands in the log
+    #[arg(long = "note-file", value_name = "FILE", requires = "reference")]
+    pub note_file: Option<PathBuf>,
+}
+
+/// A record to attest.
+#[derive(Debug, Args)]
+pub struct AttestArgs {
+    /// The contact: fr/cert-fr
+    pub contact: ContactId,
+    /// What it says
+    #[command(flatten)]
+    pub fields: RecordFields,
+    /// The note verbale
+    #[command(flatten)]
+    pub note: NoteArgs,
+    /// How to hand it on
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// The demo.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Exit when it is shown, instead of staying up
+    #[arg(long)]
+    pub once: bool,
+    /// Send this file along
+    #[arg(long, value_name = "FILE")]
+    pub attach: Option<PathBuf>,
+    /// Keep everything here instead of in a temporary folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// The service's engine
+    #[arg(long, default_value = "sled", value_parser = ["sled", "redb"])]
+    pub engine: String,
+}
+
+/// The bench.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The service's engine
+    #[arg(long, default_value = "sled", value_parser = ["sled", "redb"])]
+    pub engine: String,
+    /// Where the service keeps its data [default: a temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// For how long each measurement runs
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
+    pub seconds: f64,
+    /// Only these measurements, by their names
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+}

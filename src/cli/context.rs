@@ -1,0 +1,168 @@
+//! What every command starts from: the home, the directory, the identity, the connection.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::ambient::Ambient;
+use crate::client::connect::{Proxies, Tcp};
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::home::Home;
+use crate::client::keys::Owner;
+use crate::client::replica::Replica;
+use crate::client::session::{Net, Progress, Session};
+use crate::domain::ids::{ContactId, DirectoryName, SeatId};
+
+use super::args::Global;
+use super::output::Output;
+
+/// The context of one command.
+pub struct Context {
+    /// Flags that apply to every command.
+    pub global: Global,
+    /// How to print.
+    pub out: Output,
+    /// Keys, configuration, copies of directories.
+    pub home: Home,
+    /// How to reach a service.
+    pub net: Net,
+}
+
+impl Context {
+    /// From the flags and the environment.
+    ///
+    /// # Errors
+    /// No home, or a proxy that cannot be read.
+    pub fn new(global: Global) -> Result<Self, ClientError> {
+        let out = Output::new(global.json, global.no_input);
+        let home = Home::find(global.home.clone())?;
+        let variable = |name: &str| {
+            let lower = std::env::var(name.to_lowercase()).ok();
+            std::env::var(name).ok().or(lower).filter(|value| !value.is_empty())
+        };
+        let (https, no) = (variable("HTTPS_PROXY"), variable("NO_PROXY"));
+        let proxies = Proxies::new(https.as_deref(), no.as_deref())?;
+        let net = Net { dial: Arc::new(Tcp), proxies, ambient: Ambient::system() };
+        Ok(Self { global, out, home, net })
+    }
+
+    /// Clock and randomness.
+    #[must_use]
+    pub const fn ambient(&self) -> &Ambient {
+        &self.net.ambient
+    }
+
+    /// The directory named, or the only one joined.
+    ///
+    /// # Errors
+    /// None, or several.
+    pub fn name(&self) -> Result<DirectoryName, ClientError> {
+        Ok(self.home.directory(self.global.directory.as_ref())?)
+    }
+
+    /// The copy of the directory.
+    ///
+    /// # Errors
+    /// It cannot be read, or does not verify.
+    pub fn replica(&self) -> Result<Replica, ClientError> {
+        Ok(Replica::open(&self.home, &self.name()?)?)
+    }
+
+    /// The seat to act as: the one named, or the only one whose keys are here.
+    ///
+    /// # Errors
+    /// None, or several.
+    pub fn seat(&self) -> Result<SeatId, ClientError> {
+        if let Some(seat) = &self.global.seat {
+            return Ok(seat.clone());
+        }
+        let owners = self.home.keys().owners()?;
+        let seats = owners.into_iter().filter_map(|owner| match owner {
+            Owner::Seat(seat) => Some(seat),
+            Owner::Registrar(_)
+            | Owner::Operator(_)
+            | Owner::Auditor(_)
+            | Owner::Authority(_)
+            | Owner::Keeper(_) => None,
+        });
+        match &seats.collect::<Vec<_>>()[..] {
+            [only] => Ok(only.clone()),
+            [] => Err(ClientError::new(
+                Side::Ours,
+                Exit::IdentityOrKey,
+                "NO_SEAT",
+                "no seat's keys are in this home",
+            )
+            .mended_by("liaison join INVITATION --as MEMBER/CONTACT/SEAT")),
+            several => {
+                let names = several.iter().map(SeatId::as_str).collect::<Vec<_>>().join(", ");
+                let sentence = format!("several seats' keys are in this home: {names}");
+                Err(ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_SEATS", sentence)
+                    .mended_by("name one with --as"))
+            }
+        }
+    }
+
+    /// The contact given, or that of the seat.
+    ///
+    /// # Errors
+    /// As [`Context::seat`].
+    pub fn contact(&self, given: Option<&ContactId>) -> Result<ContactId, ClientError> {
+        given.map_or_else(|| self.seat().map(|seat| seat.contact()), |given| Ok(given.clone()))
+    }
+
+    /// Whoever of this home may read the directory: the seat, else a registrar.
+    ///
+    /// # Errors
+    /// As [`Context::seat`].
+    pub fn reader(&self) -> Result<Owner, ClientError> {
+        match self.seat() {
+            Ok(seat) => Ok(Owner::Seat(seat)),
+            Err(why) => {
+                let mut owners = self.home.keys().owners()?.into_iter();
+                owners.find(|owner| matches!(owner, Owner::Registrar(_))).ok_or(why)
+            }
+        }
+    }
+
+    /// Connects as somebody, or as nobody.
+    ///
+    /// # Errors
+    /// The service cannot be reached or believed.
+    pub async fn connect(&self, who: Option<&Owner>) -> Result<Session, ClientError> {
+        Session::open(&self.home, &self.name()?, who, &self.net).await
+    }
+
+    /// Connects as whoever may read, and brings the copy of the directory up to date.
+    ///
+    /// # Errors
+    /// As [`Context::connect`]; what came does not verify.
+    pub async fn synced(&self) -> Result<(Session, Replica), ClientError> {
+        let session = self.connect(Some(&self.reader()?)).await?;
+        let mut replica = self.replica()?;
+        session.sync(&mut replica, &mut |_: Progress| {}).await?;
+        Ok((session, replica))
+    }
+
+    /// Reads a file that a person carries.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_file(&self, path: &Path) -> Result<String, ClientError> {
+        std::fs::read_to_string(path).map_err(|why| unusable(path, &why))
+    }
+
+    /// Writes a file that a person carries.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_file(&self, path: &Path, text: &str) -> Result<(), ClientError> {
+        std::fs::write(path, text).map_err(|why| unusable(path, &why))
+    }
+}
+
+/// A file that was named cannot be used.
+#[must_use]
+pub fn unusable(path: &Path, why: &std::io::Error) -> ClientError {
+    let sentence = format!("{} cannot be used: {why}", path.display());
+    ClientError::new(Side::Ours, Exit::Usage, "FILE", sentence)
+}

@@ -1,0 +1,13 @@
+//! liaison notify
+
+use super::args::NotifyArgs;
+use super::Context;
+use crate::client::error::{ClientError, Exit, Side};
+
+/// As its name says.
+///
+/// # Errors
+/// [`ClientError`].
+pub(crate) async fn notify(_ctx: &Context, _args: NotifyArgs) -> Result<(), ClientError> {
+    Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_YET", "not written yet"))
+}

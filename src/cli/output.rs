@@ -1,0 +1,102 @@
+//! What a command prints: data on stdout, everything else on stderr.
+//!
+//! Invariants: with `--json`, stdout is one JSON object; colour only on a terminal and without
+//! `NO_COLOR`; text that others wrote is made visible before it reaches a terminal.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+
+use crate::client::error::ClientError;
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    json: bool,
+    colour: bool,
+    asks: bool,
+}
+
+impl Output {
+    /// As the flags and the terminal say.
+    #[must_use]
+    pub fn new(json: bool, no_input: bool) -> Self {
+        let colour = std::env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
+        let asks = !no_input && !json && io::stdin().is_terminal();
+        Self { json, colour, asks }
+    }
+
+    /// Whether stdout is for a program.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether somebody is there to answer.
+    #[must_use]
+    pub const fn asks(&self) -> bool {
+        self.asks
+    }
+
+    /// The result of a command: an object for programs, or `text` for people.
+    pub fn data(&self, object: &impl Serialize, text: impl FnOnce() -> String) {
+        let text = if self.json {
+            serde_json::to_string(object).unwrap_or_else(|why| format!("{{\"error\":\"{why}\"}}"))
+        } else {
+            text()
+        };
+        let mut out = io::stdout().lock();
+        // A reader that has gone away (`| head`) is no error.
+        let _ = writeln!(out, "{}", text.trim_end());
+    }
+
+    /// A line for people about what happens.
+    pub fn say(&self, line: impl Display) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// A line that must not be missed.
+    pub fn warn(&self, line: impl Display) {
+        self.say(format_args!("{} {line}", self.mark("33", "warning:")));
+    }
+
+    /// An error: whose side, what, and the command that mends it.
+    pub fn error(&self, error: &ClientError) {
+        if self.json {
+            let object = serde_json::json!({ "error": {
+                "side": error.side.to_string(),
+                "reason": error.reason,
+                "sentence": error.sentence,
+                "mend": error.mend,
+                "details": error.details,
+                "exit": error.exit as u8,
+            }});
+            let _ = writeln!(io::stdout().lock(), "{object}");
+        }
+        self.say(format_args!("{} {}", self.mark("31", "error:"), error.sentence));
+        self.say(format_args!("  {} ({})", error.side, error.reason));
+        if let Some(mend) = &error.mend {
+            self.say(format_args!("  to mend it: {mend}"));
+        }
+    }
+
+    /// Asks for a line; nothing if nobody is there.
+    #[must_use]
+    pub fn ask(&self, question: &str) -> Option<String> {
+        if !self.asks {
+            return None;
+        }
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "{question} ");
+        let _ = err.flush();
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).ok()?;
+        let line = line.trim();
+        (!line.is_empty()).then(|| line.to_owned())
+    }
+
+    fn mark(&self, code: &str, word: &str) -> String {
+        if self.colour { format!("\x1b[{code};1m{word}\x1b[0m") } else { word.to_owned() }
+    }
+}

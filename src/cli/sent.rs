@@ -1,0 +1,13 @@
+//! liaison sent
+
+use super::args::SentArgs;
+use super::Context;
+use crate::client::error::{ClientError, Exit, Side};
+
+/// As its name says.
+///
+/// # Errors
+/// [`ClientError`].
+pub(crate) async fn sent(_ctx: &Context, _args: SentArgs) -> Result<(), ClientError> {
+    Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_YET", "not written yet"))
+}

@@ -1,0 +1,260 @@
+//! Files that people carry, in text that survives e-mail.
+//!
+//! In scope: the lines around the bytes, and base64 between them. Out of scope: what the bytes
+//! say. Invariants: nothing is decoded before its size is judged; one block a file, and nothing
+//! around it but blank lines.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use prost::Message;
+use zeroize::Zeroizing;
+
+use crate::domain::limits;
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Statements with their facets: `wire::v1::Bundle`.
+    Statement,
+    /// How to find and believe a directory: `wire::v1::Invitation`.
+    Invitation,
+    /// What a member gets with its admission: `wire::v1::AdmissionFile`.
+    Admission,
+    /// A registrar, operator or auditor: `signed::proto::Person`.
+    Person,
+    /// The keys of a member's authority: `wire::v1::PublicKeys`.
+    Authority,
+    /// The key of a contact's keeper: `wire::v1::PublicKeys`.
+    Keeper,
+    /// The keys of a seat: `wire::v1::PublicKeys`.
+    Seat,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Statement,
+        Self::Invitation,
+        Self::Admission,
+        Self::Person,
+        Self::Authority,
+        Self::Keeper,
+        Self::Seat,
+    ];
+
+    /// The words after BEGIN.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Statement => "LIAISON STATEMENT",
+            Self::Invitation => "LIAISON INVITATION",
+            Self::Admission => "LIAISON ADMISSION",
+            Self::Person => "LIAISON PERSON",
+            Self::Authority => "LIAISON AUTHORITY",
+            Self::Keeper => "LIAISON KEEPER",
+            Self::Seat => "LIAISON SEAT",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+/// A text is not the file that was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidArmour {
+    /// Longer than anything of its kind.
+    #[error("expected at most {limit} bytes of text, found {found}")]
+    TooLarge {
+        /// The most that is read.
+        limit: usize,
+        /// What came.
+        found: usize,
+    },
+    /// Another kind of file.
+    #[error("expected a file that begins with -----BEGIN {expected}-----, found {found}")]
+    Other {
+        /// The words wanted.
+        expected: String,
+        /// The words found, or what stands in their place.
+        found: String,
+    },
+    /// The block does not end as it began, or something stands behind it.
+    #[error("expected -----END {0}----- as the last line: is the file complete?")]
+    End(String),
+    /// Not base64 in lines.
+    #[error("line {0} is not base64 of 1 to 76 characters: was the file altered on its way?")]
+    Line(usize),
+    /// Base64 of something else.
+    #[error("the content is not a {0}")]
+    Content(String),
+}
+
+/// A message as a file.
+#[must_use]
+pub fn write(kind: Kind, message: &impl Message) -> String {
+    encode(kind.label(), &message.encode_to_vec()).to_string()
+}
+
+/// Reads the message of a file of this kind.
+///
+/// # Errors
+/// Another kind, another form, larger than [`FILE_BYTES`].
+pub fn read<M: Message + Default>(kind: Kind, text: &str) -> Result<M, InvalidArmour> {
+    let bytes = decode(kind.label(), text)?;
+    M::decode(&bytes[..]).map_err(|_| InvalidArmour::Content(kind.label().to_owned()))
+}
+
+/// What kind of file a text says it is.
+#[must_use]
+pub fn kind(text: &str) -> Option<Kind> {
+    let first = text.lines().find(|line| !line.trim().is_empty())?;
+    let label = begun(first)?;
+    Kind::ALL.into_iter().find(|kind| kind.label() == label)
+}
+
+/// The block of lines with this label. It may hold a secret.
+pub(crate) fn encode(label: &str, bytes: &[u8]) -> Zeroizing<String> {
+    let base64 = Zeroizing::new(STANDARD.encode(bytes));
+    let mut text = Zeroizing::new(String::with_capacity(base64.len() * 66 / 64 + 128));
+    text.push_str(&format!("-----BEGIN {label}-----\n"));
+    for line in base64.as_bytes().chunks(COLUMNS) {
+        text.extend(line.iter().map(|byte| char::from(*byte)));
+        text.push('\n');
+    }
+    text.push_str(&format!("-----END {label}-----\n"));
+    text
+}
+
+/// The bytes of the one block with this label.
+pub(crate) fn decode(label: &str, text: &str) -> Result<Zeroizing<Vec<u8>>, InvalidArmour> {
+    if text.len() > FILE_BYTES {
+        return Err(InvalidArmour::TooLarge { limit: FILE_BYTES, found: text.len() });
+    }
+    let mut lines = text
+        .lines()
+        .enumerate()
+        .map(|(number, line)| (number + 1, line.trim()))
+        .filter(|(_, line)| !line.is_empty());
+    let first = lines.next().map_or("", |(_, line)| line);
+    if begun(first) != Some(label) {
+        let (expected, found) = (label.to_owned(), found(first));
+        return Err(InvalidArmour::Other { expected, found });
+    }
+    let end = format!("-----END {label}-----");
+    let mut base64 = Zeroizing::new(String::with_capacity(text.len()));
+    for (number, line) in lines.by_ref() {
+        if line == end {
+            return match lines.next() {
+                None => decoded(&base64, label),
+                Some(_) => Err(InvalidArmour::End(label.to_owned())),
+            };
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+        if line.starts_with("-----") {
+            return Err(InvalidArmour::End(label.to_owned()));
+        }
+        if line.len() > MAX_COLUMNS || !line.bytes().all(plain) {
+            return Err(InvalidArmour::Line(number));
+        }
+        base64.push_str(line);
+    }
+    Err(InvalidArmour::End(label.to_owned()))
+}
+
+fn decoded(base64: &str, label: &str) -> Result<Zeroizing<Vec<u8>>, InvalidArmour> {
+    let bytes = STANDARD.decode(base64).map(Zeroizing::new);
+    bytes.map_err(|_| InvalidArmour::Content(label.to_owned()))
+}
+
+fn begun(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----")
+}
+
+/// Of a line that is not the one expected: its label, or no more than what kind of thing it is.
+/// It might be a secret.
+fn found(line: &str) -> String {
+    match begun(line) {
+        Some(label) if label.len() <= 40 && !label.chars().any(char::is_control) => {
+            format!("-----BEGIN {label}-----")
+        }
+        _ if line.is_empty() => "an empty file".to_owned(),
+        _ => "other text".to_owned(),
+    }
+}
+
+const COLUMNS: usize = 64;
+/// RFC 2045: what a mail program may have made of it.
+const MAX_COLUMNS: usize = 76;
+
+/// A bundle of as much as one Publish takes, in base64 with its line feeds.
+pub const FILE_BYTES: usize = limits::PUBLISH_MESSAGE_BYTES * 3 / 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::v1;
+
+    fn invitation() -> v1::Invitation {
+        v1::Invitation {
+            charter: vec![7; 200].into(),
+            addresses: vec!["liaison.un.example:443".to_owned()],
+            checkpoint: vec![8; 100].into(),
+        }
+    }
+
+    #[test]
+    fn a_file_comes_back_also_after_e_mail() {
+        let text = write(Kind::Invitation, &invitation());
+        assert!(text.starts_with("-----BEGIN LIAISON INVITATION-----\n"));
+        assert!(text.ends_with("-----END LIAISON INVITATION-----\n"));
+        assert!(text.lines().all(|line| line.len() <= COLUMNS));
+        let mailed = format!("\r\n{}\r\n\r\n", text.replace('\n', "\r\n"));
+        for text in [&text, &mailed] {
+            assert_eq!(read(Kind::Invitation, text), Ok(invitation()));
+            assert_eq!(kind(text), Some(Kind::Invitation));
+        }
+    }
+
+    #[test]
+    fn another_kind_is_named() {
+        let text = write(Kind::Invitation, &invitation());
+        let refused = read::<v1::Bundle>(Kind::Statement, &text).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "expected a file that begins with -----BEGIN LIAISON STATEMENT-----, found \
+             -----BEGIN LIAISON INVITATION-----"
+        );
+        let refused = read::<v1::Bundle>(Kind::Statement, "secret").unwrap_err();
+        assert!(refused.to_string().ends_with("found other text"), "{refused}");
+    }
+
+    #[test]
+    fn anything_missing_altered_or_added_is_refused() {
+        let text = write(Kind::Invitation, &invitation());
+        let end = || InvalidArmour::End("LIAISON INVITATION".to_owned());
+        let lines: Vec<&str> = text.lines().collect();
+        let cut = lines[..lines.len() - 1].join("\n");
+        let altered = text.replace(lines[1], &lines[1].replace(lines[1].get(..1).unwrap(), "~"));
+        let long = text.replace(lines[1], &[lines[1], lines[2]].concat());
+        let other = text.replace("END LIAISON INVITATION", "END LIAISON ADMISSION");
+        for (text, refusal) in [
+            (cut, end()),
+            (altered, InvalidArmour::Line(2)),
+            (long, InvalidArmour::Line(2)),
+            (other, end()),
+            (format!("{text}more\n"), end()),
+            (format!("{text}{text}"), end()),
+            (
+                " ".repeat(FILE_BYTES + 1),
+                InvalidArmour::TooLarge { limit: FILE_BYTES, found: FILE_BYTES + 1 },
+            ),
+        ] {
+            assert_eq!(read::<v1::Invitation>(Kind::Invitation, &text), Err(refusal));
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! Everything that can go wrong on the client's side, in one form for people and for scripts.
+//!
+//! In scope: whose fault it is, a stable reason, a sentence, the command that mends it, the exit
+//! code. Out of scope: how it is printed (`cli`). Invariant: every error of this module's
+//! neighbours becomes a [`ClientError`] here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use tonic::{Code, Status};
+
+use crate::domain::refusal::Refusal;
+use crate::tls::client::{InvalidTrust, ServerFault};
+use crate::wire::{status, v1};
+
+use super::armour::InvalidArmour;
+use super::connect::{ConnectError, InvalidProxy};
+use super::draft::DraftError;
+use super::home::HomeError;
+use super::invitation::InvalidInvitation;
+use super::keys::KeyError;
+use super::place::{self, FileError};
+use super::replica::{Origin, ReplicaError};
+
+/// On whose side the fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// This machine, or what was asked of it.
+    Ours,
+    /// The service.
+    Theirs,
+    /// What lies between.
+    Network,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ours => "this side",
+            Self::Theirs => "the service",
+            Self::Network => "the network",
+        })
+    }
+}
+
+/// The exit codes of `liaison`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "each is its own word")]
+pub enum Exit {
+    Unexpected = 1,
+    Usage = 2,
+    NotReachable = 3,
+    Refused = 4,
+    IdentityOrKey = 5,
+    VerificationFailed = 6,
+    Stale = 7,
+    NotFound = 8,
+    Partial = 9,
+    NeedsApproval = 10,
+}
+
+/// What went wrong, for people and for scripts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct ClientError {
+    /// On whose side.
+    pub side: Side,
+    /// Stable, upper snake case.
+    pub reason: String,
+    /// What was expected, what was found.
+    pub sentence: String,
+    /// The command that mends it, if one does.
+    pub mend: Option<String>,
+    /// What a script may want to read besides.
+    pub details: BTreeMap<String, String>,
+    /// How the process ends.
+    pub exit: Exit,
+}
+
+impl ClientError {
+    /// An error with this reason and sentence.
+    #[must_use]
+    pub fn new(side: Side, exit: Exit, reason: &str, sentence: impl fmt::Display) -> Self {
+        let (reason, sentence) = (reason.to_owned(), sentence.to_string());
+        Self { side, reason, sentence, mend: None, details: BTreeMap::new(), exit }
+    }
+
+    /// The same, with the command that mends it.
+    #[must_use]
+    pub fn mended_by(self, command: impl Into<String>) -> Self {
+        Self { mend: Some(command.into()), ..self }
+    }
+
+    /// A call took longer than its deadline.
+    pub(super) fn too_slow(what: &str, seconds: u64) -> Self {
+        let sentence = format!("the service did not answer {what} within {seconds} s");
+        Self::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
+    }
+
+    /// What the service answered about one statement.
+    #[must_use]
+    pub fn refused(refused: v1::RefusedStatement) -> Self {
+        let (exit, side) = judged(&refused.reason);
+        let details = refused.details.into_iter().collect();
+        Self { details, ..Self::new(side, exit, &refused.reason, refused.sentence) }
+            .with_usual_mend()
+    }
+
+    fn with_usual_mend(self) -> Self {
+        let mend = match self.reason.as_str() {
+            "STALE_DIRECTORY" | "VIEW_AHEAD" | "WRONG_VERSION" => "liaison sync",
+            "BELOW_THRESHOLD" => "liaison sign FILE",
+            "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" => "liaison keys list",
+            _ => return self,
+        };
+        if self.mend.is_some() { self } else { self.mended_by(mend) }
+    }
+}
+
+impl From<&Refusal> for ClientError {
+    fn from(refusal: &Refusal) -> Self {
+        let (exit, side) = judged(refusal.code());
+        let details = status::details(refusal).into_iter().collect();
+        Self { details, ..Self::new(side, exit, refusal.code(), refusal) }.with_usual_mend()
+    }
+}
+
+impl From<Refusal> for ClientError {
+    fn from(refusal: Refusal) -> Self {
+        Self::from(&refusal)
+    }
+}
+
+/// Refusals are the fault of who asked; keys and things that are not there have their own codes.
+fn judged(reason: &str) -> (Exit, Side) {
+    let exit = match reason {
+        "CERTIFICATE" | "NOT_PERMITTED" | "KEY_NOT_IN_FORCE" => Exit::IdentityOrKey,
+        "UNKNOWN_MEMBER" | "UNKNOWN_CONTACT" | "UNKNOWN_MESSAGE" => Exit::NotFound,
+        "STALE_DIRECTORY" => Exit::Stale,
+        "BELOW_THRESHOLD" => Exit::NeedsApproval,
+        _ => Exit::Refused,
+    };
+    (exit, Side::Ours)
+}
+
+impl From<Status> for ClientError {
+    fn from(status: Status) -> Self {
+        if let Some(leg) = ConnectError::find(&status) {
+            return leg.clone().into();
+        }
+        if let Some(reason) = status::reason(&status) {
+            let (exit, side) = judged(&reason);
+            let side = if reason == "BUSY" { Side::Theirs } else { side };
+            let details = DETAILS
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), status::detail(&status, name)?)));
+            let details = details.collect();
+            let error = Self::new(side, exit, &reason, status.message());
+            return Self { details, ..error }.with_usual_mend();
+        }
+        of_other_status(&status)
+    }
+}
+
+/// A status without a reason of ours: from a proxy, from the library, or from a service in trouble.
+fn of_other_status(status: &Status) -> ClientError {
+    let message = status.message();
+    let new = ClientError::new;
+    match status.code() {
+        Code::DeadlineExceeded | Code::Cancelled => {
+            let sentence = "the service did not answer in time";
+            new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
+        }
+        Code::Unavailable => {
+            let sentence = format!("the connection was lost: {message}");
+            new(Side::Network, Exit::NotReachable, "UNAVAILABLE", &sentence)
+        }
+        Code::ResourceExhausted => {
+            let sentence = format!("the service has too much to do: {message}");
+            new(Side::Theirs, Exit::Refused, "BUSY", &sentence)
+        }
+        Code::Unimplemented => {
+            let sentence = "the service does not know this call: it is older than this program";
+            new(Side::Theirs, Exit::Refused, "UNIMPLEMENTED", sentence)
+        }
+        Code::Unauthenticated | Code::PermissionDenied => {
+            let error = new(Side::Ours, Exit::IdentityOrKey, "NOT_PERMITTED", message);
+            error.with_usual_mend()
+        }
+        code => {
+            let sentence = format!("the service failed ({code:?}): {message}");
+            new(Side::Theirs, Exit::Unexpected, "SERVICE_FAILED", &sentence)
+        }
+    }
+}
+
+impl From<ConnectError> for ClientError {
+    fn from(error: ConnectError) -> Self {
+        let (side, exit, reason) = match &error {
+            ConnectError::BadAddress(_) => (Side::Ours, Exit::Usage, "BAD_ADDRESS"),
+            ConnectError::Lookup { .. } => (Side::Network, Exit::NotReachable, "NAME_LOOKUP"),
+            ConnectError::Tcp { .. } => (Side::Network, Exit::NotReachable, "NO_CONNECTION"),
+            ConnectError::ProxyRefused { .. } => {
+                (Side::Network, Exit::NotReachable, "PROXY_REFUSED")
+            }
+            ConnectError::ProxyGarbled { .. } => {
+                (Side::Network, Exit::NotReachable, "PROXY_GARBLED")
+            }
+            ConnectError::Intercepted { .. } => {
+                (Side::Network, Exit::VerificationFailed, "TLS_INTERCEPTED")
+            }
+            ConnectError::Server { source, .. } => return of_server(&error, source),
+            ConnectError::Tls { .. } => (Side::Network, Exit::NotReachable, "TLS"),
+            ConnectError::NotHttp2 { .. } => (Side::Theirs, Exit::NotReachable, "NOT_HTTP2"),
+            ConnectError::TimedOut { .. } => (Side::Network, Exit::NotReachable, "TIMED_OUT"),
+        };
+        Self::new(side, exit, reason, with_sources(&error))
+    }
+}
+
+fn of_server(error: &ConnectError, fault: &ServerFault) -> ClientError {
+    let (side, reason) = match fault {
+        ServerFault::UnknownIssuer { .. } => (Side::Theirs, "SERVER_UNKNOWN_ISSUER"),
+        ServerFault::WrongDirectory { .. } => (Side::Theirs, "SERVER_OTHER_DIRECTORY"),
+        ServerFault::NoServiceName { .. } => (Side::Theirs, "SERVER_WITHOUT_NAME"),
+        ServerFault::Expired => (Side::Theirs, "SERVER_EXPIRED"),
+        ServerFault::NotYetValid => (Side::Ours, "SERVER_NOT_YET_VALID"),
+        ServerFault::NotAServer => (Side::Theirs, "SERVER_NOT_A_SERVER"),
+        ServerFault::BadSignature => (Side::Theirs, "SERVER_BAD_SIGNATURE"),
+        ServerFault::Unusable(_) => (Side::Theirs, "SERVER_UNUSABLE"),
+    };
+    ClientError::new(side, Exit::VerificationFailed, reason, with_sources(error))
+}
+
+/// The sentence, and what lies behind it.
+fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut sentence = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        sentence.push_str(": ");
+        sentence.push_str(&source.to_string());
+        next = source.source();
+    }
+    sentence
+}
+
+impl From<FileError> for ClientError {
+    fn from(error: FileError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&FileError> for ClientError {
+    fn from(error: &FileError) -> Self {
+        let new = Self::new;
+        match error {
+            FileError::ReadableByOthers { path, .. } => {
+                let mend = place::command_to_make_private(path);
+                new(Side::Ours, Exit::IdentityOrKey, "KEY_READABLE_BY_OTHERS", error)
+                    .mended_by(mend)
+            }
+            FileError::TooLarge { .. } => new(Side::Ours, Exit::Usage, "FILE_TOO_LARGE", error),
+            FileError::Io { .. } if error.is_absent() => {
+                new(Side::Ours, Exit::NotFound, "NO_SUCH_FILE", error)
+            }
+            FileError::Io { .. } => new(Side::Ours, Exit::Unexpected, "FILE", error),
+        }
+    }
+}
+
+impl From<KeyError> for ClientError {
+    fn from(error: KeyError) -> Self {
+        let reason = match &error {
+            KeyError::File(file) => {
+                return Self { exit: Exit::IdentityOrKey, ..Self::from(file) };
+            }
+            KeyError::Missing { .. } => "KEY_MISSING",
+            KeyError::Exists { .. } => "KEY_EXISTS",
+            KeyError::NotPem { path, why } => return not_pem(&error, path, why),
+            KeyError::NotSigning { .. } => "KEY_NOT_PKCS8",
+            KeyError::NotOpening { .. } => "KEY_NOT_AN_IDENTITY",
+            KeyError::Certificate { .. } => "CERTIFICATE_OF_ANOTHER_KEY",
+            KeyError::Issue(_) => "CERTIFICATE_NOT_MADE",
+            KeyError::NoSuchPurpose { .. } => "KEY_OF_ANOTHER_PURPOSE",
+        };
+        let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);
+        match &error {
+            KeyError::Missing { .. } => found.mended_by("liaison keys list"),
+            KeyError::Certificate { path } => found.mended_by(format!("rm {}", path.display())),
+            _ => found,
+        }
+    }
+}
+
+fn not_pem(error: &KeyError, path: &std::path::Path, why: &InvalidArmour) -> ClientError {
+    let found = ClientError::new(Side::Ours, Exit::IdentityOrKey, "KEY_NOT_PKCS8", error);
+    match why {
+        InvalidArmour::Other { found: other, .. } if other.contains("PRIVATE KEY") => {
+            let path = path.display();
+            found.mended_by(format!("openssl pkcs8 -topk8 -nocrypt -in {path} -out {path}.new"))
+        }
+        _ => found,
+    }
+}
+
+impl From<HomeError> for ClientError {
+    fn from(error: HomeError) -> Self {
+        let new = |exit, reason| Self::new(Side::Ours, exit, reason, &error);
+        match error {
+            HomeError::File(file) => file.into(),
+            HomeError::Invitation(invitation) => invitation.into(),
+            HomeError::NoPlace => new(Exit::Usage, "NO_HOME"),
+            HomeError::Config { .. } => new(Exit::Usage, "CONFIG"),
+            HomeError::NoDirectory | HomeError::NotJoined(_) => {
+                new(Exit::NotFound, "NOT_JOINED").mended_by("liaison join INVITATION")
+            }
+            HomeError::SeveralDirectories(_) => {
+                new(Exit::Usage, "SEVERAL_DIRECTORIES").mended_by("liaison --directory NAME ...")
+            }
+            HomeError::OtherGenesis(_) => new(Exit::VerificationFailed, "OTHER_GENESIS"),
+            HomeError::Charters(_) => new(Exit::VerificationFailed, "CHARTERS_ALTERED"),
+        }
+    }
+}
+
+impl From<InvalidArmour> for ClientError {
+    fn from(error: InvalidArmour) -> Self {
+        Self::new(Side::Ours, Exit::Usage, "NOT_SUCH_A_FILE", error)
+    }
+}
+
+impl From<InvalidInvitation> for ClientError {
+    fn from(error: InvalidInvitation) -> Self {
+        match error {
+            InvalidInvitation::Armour(armour) => armour.into(),
+            other => {
+                let reason = match &other {
+                    InvalidInvitation::Charter(_) => "INVITATION_CHARTER",
+                    InvalidInvitation::Checkpoint(_) => "INVITATION_CHECKPOINT",
+                    InvalidInvitation::Admission(_) => "ADMISSION_REFUSED",
+                    InvalidInvitation::Proof(_) => "ADMISSION_NOT_PROVEN",
+                    InvalidInvitation::Armour(_)
+                    | InvalidInvitation::Name(_)
+                    | InvalidInvitation::Incomplete(_) => "NOT_SUCH_A_FILE",
+                };
+                Self::new(Side::Theirs, Exit::VerificationFailed, reason, other)
+            }
+        }
+    }
+}
+
+impl From<ReplicaError> for ClientError {
+    fn from(error: ReplicaError) -> Self {
+        let side = |origin: &Origin| match origin {
+            Origin::Disk => Side::Ours,
+            Origin::Service => Side::Theirs,
+        };
+        let failed = |side, reason| Self::new(side, Exit::VerificationFailed, reason, &error);
+        let found = match &error {
+            ReplicaError::Home(_) | ReplicaError::File(_) => None,
+            ReplicaError::Fold { origin, .. } => Some(failed(side(origin), "ENTRY_NOT_ADMISSIBLE")),
+            ReplicaError::Checkpoint { origin, .. } => {
+                Some(failed(side(origin), "CHECKPOINT_NOT_VERIFIED"))
+            }
+            ReplicaError::Name(_) => Some(failed(Side::Ours, "CHECKPOINT_NOT_VERIFIED")),
+            ReplicaError::OtherRoot { origin, .. } => Some(failed(side(origin), "OTHER_ROOT")),
+            ReplicaError::Rollback { .. } => Some(failed(Side::Theirs, "ROLLBACK")),
+            ReplicaError::SplitView { .. } => Some(failed(Side::Theirs, "SPLIT_VIEW")),
+            ReplicaError::LacksCharter(_) => Some(failed(Side::Theirs, "LACKS_CHARTER")),
+            ReplicaError::Incomplete { .. } => Some(
+                Self::new(Side::Ours, Exit::Stale, "INCOMPLETE", &error).mended_by("liaison sync"),
+            ),
+            ReplicaError::NeverSynced(_) => Some(
+                Self::new(Side::Ours, Exit::Stale, "NEVER_SYNCED", &error)
+                    .mended_by("liaison sync"),
+            ),
+            ReplicaError::TooOld { .. } => {
+                Some(Self::new(Side::Ours, Exit::Stale, "UPDATE_ME", &error))
+            }
+        };
+        match (found, error) {
+            (Some(found), error) => found.with_evidence(error),
+            (None, ReplicaError::Home(home)) => home.into(),
+            (None, ReplicaError::File(file)) => file.into(),
+            (None, other) => Self::new(Side::Ours, Exit::Unexpected, "REPLICA", other),
+        }
+    }
+}
+
+impl ClientError {
+    fn with_evidence(mut self, error: ReplicaError) -> Self {
+        let evidence = match error {
+            ReplicaError::OtherRoot { evidence, .. }
+            | ReplicaError::Rollback { evidence, .. }
+            | ReplicaError::SplitView { evidence, .. } => evidence,
+            _ => None,
+        };
+        if let Some(path) = evidence {
+            self.details.insert("evidence".to_owned(), path.display().to_string());
+        }
+        self
+    }
+}
+
+impl From<DraftError> for ClientError {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::Refused(refusal) => refusal.into(),
+            DraftError::Armour(armour) => armour.into(),
+            DraftError::Empty => Self::new(Side::Ours, Exit::Usage, "NOT_SUCH_A_FILE", error),
+            DraftError::NoRandomness => {
+                Self::new(Side::Ours, Exit::Unexpected, "NO_RANDOMNESS", error)
+            }
+        }
+    }
+}
+
+impl From<InvalidTrust> for ClientError {
+    fn from(error: InvalidTrust) -> Self {
+        Self::new(Side::Theirs, Exit::VerificationFailed, "SERVICE_CA_UNUSABLE", error)
+    }
+}
+
+impl From<InvalidProxy> for ClientError {
+    fn from(error: InvalidProxy) -> Self {
+        Self::new(Side::Ours, Exit::Usage, "BAD_PROXY", error)
+    }
+}
+
+/// The details that `wire::status` gives.
+const DETAILS: [&str; 9] =
+    ["expected", "found", "size", "contact", "member", "key", "needed", "field", "facet"];

@@ -1,0 +1,280 @@
+//! The folder in which one user's client keeps everything.
+//!
+//! In scope: where things stand, the configuration, the lock. Out of scope: what stands in keys
+//! and replicas. Invariants: an invitation is verified before it is taken in; two programs side by
+//! side never write one directory's files at the same time.
+//!
+//! ```text
+//! config.toml                      directories and their addresses
+//! keys/...                         see `keys`
+//! directories/<name>/invitation    the file, as it came
+//! directories/<name>/charters      charters followed since, without a replica
+//! directories/<name>/...           see `replica`
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::DirectoryName;
+use crate::domain::refusal::Refusal;
+
+use super::armour;
+use super::invitation::{InvalidInvitation, Invitation, Trust};
+use super::keys::Keys;
+use super::place::{self, FileError};
+use super::replica::tape;
+
+/// Where one user's client keeps everything.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+}
+
+/// `config.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The directories joined, by name.
+    #[serde(default)]
+    pub directories: BTreeMap<String, DirectoryConfig>,
+}
+
+/// One directory joined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryConfig {
+    /// `host` or `host:port`, tried in order.
+    pub addresses: Vec<String>,
+    /// The invitation, if it does not stand in its usual place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<PathBuf>,
+}
+
+/// The home cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The system names no place for data, and none was given.
+    #[error("this system names no folder for data; give one with --home or LIAISON_HOME")]
+    NoPlace,
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// `config.toml` cannot be read.
+    #[error("{}: {why}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Line and reason.
+        why: String,
+    },
+    /// No directory was joined.
+    #[error("no directory has been joined yet")]
+    NoDirectory,
+    /// Several were joined, and none was named.
+    #[error("several directories have been joined ({0}), and none was named")]
+    SeveralDirectories(String),
+    /// This one was not joined.
+    #[error("the directory {0} has not been joined")]
+    NotJoined(String),
+    /// The invitation does not hold together.
+    #[error(transparent)]
+    Invitation(#[from] InvalidInvitation),
+    /// Another directory of this name was joined before.
+    #[error("another directory named {0} was joined before: its genesis differs")]
+    OtherGenesis(DirectoryName),
+    /// A charter kept since the invitation does not follow.
+    #[error("a charter kept beside the invitation does not follow: {0}")]
+    Charters(Refusal),
+}
+
+impl Home {
+    /// The folder given (`--home`, `LIAISON_HOME`), else the system's own place.
+    ///
+    /// # Errors
+    /// [`HomeError::NoPlace`].
+    pub fn find(given: Option<PathBuf>) -> Result<Self, HomeError> {
+        let system = || dirs::data_dir().map(|data| data.join("liaison"));
+        given.or_else(system).map(Self::at).ok_or(HomeError::NoPlace)
+    }
+
+    /// This folder.
+    #[must_use]
+    pub const fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The private keys.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        Keys::at(self.root.join("keys"))
+    }
+
+    /// The folder of one directory.
+    #[must_use]
+    pub fn folder(&self, name: &DirectoryName) -> PathBuf {
+        self.root.join("directories").join(place::file_name(name.as_str()))
+    }
+
+    /// The configuration; an empty one if there is none yet.
+    ///
+    /// # Errors
+    /// [`HomeError::File`], [`HomeError::Config`].
+    pub fn config(&self) -> Result<Config, HomeError> {
+        let path = self.config_path();
+        let Some(bytes) = place::read_if_there(&path, CONFIG_BYTES)? else {
+            return Ok(Config::default());
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        toml::from_str(&text)
+            .map_err(|error| HomeError::Config { path, why: error.to_string().trim().to_owned() })
+    }
+
+    /// Writes the configuration.
+    ///
+    /// # Errors
+    /// [`HomeError::File`], [`HomeError::Config`].
+    pub fn set_config(&self, config: &Config) -> Result<(), HomeError> {
+        let path = self.config_path();
+        let text = toml::to_string(config)
+            .map_err(|error| HomeError::Config { path: path.clone(), why: error.to_string() })?;
+        Ok(place::replace(&path, text.as_bytes())?)
+    }
+
+    /// The directory of this name; without a name, the only one.
+    ///
+    /// # Errors
+    /// It was not joined; none was, or several.
+    pub fn directory(&self, name: Option<&DirectoryName>) -> Result<DirectoryName, HomeError> {
+        let config = self.config()?;
+        let mut joined = config.directories.keys();
+        let found = match (name, joined.next(), joined.next()) {
+            (Some(name), _, _) => {
+                let joined = config.directories.contains_key(name.as_str());
+                joined.then_some(name.as_str()).ok_or(HomeError::NotJoined(name.to_string()))?
+            }
+            (None, None, _) => return Err(HomeError::NoDirectory),
+            (None, Some(only), None) => only,
+            (None, Some(_), Some(_)) => {
+                let all: Vec<&str> = config.directories.keys().map(String::as_str).collect();
+                return Err(HomeError::SeveralDirectories(all.join(", ")));
+            }
+        };
+        found.parse().map_err(|_| HomeError::NotJoined(found.to_owned()))
+    }
+
+    /// Takes in an invitation, after its fingerprint was compared by people. Joining again takes
+    /// over the new addresses.
+    ///
+    /// # Errors
+    /// Another directory of the same name was joined before; files.
+    pub fn join(&self, invitation: &Invitation) -> Result<DirectoryName, HomeError> {
+        let name = invitation.trust().name().clone();
+        if let Ok(before) = self.trust(&name)
+            && before.genesis() != invitation.trust().genesis()
+        {
+            return Err(HomeError::OtherGenesis(name));
+        }
+        let file = armour::write(armour::Kind::Invitation, invitation.message());
+        place::replace(&self.folder(&name).join("invitation"), file.as_bytes())?;
+        let mut config = self.config()?;
+        let addresses = invitation.message().addresses.clone();
+        config
+            .directories
+            .insert(name.to_string(), DirectoryConfig { addresses, invitation: None });
+        self.set_config(&config)?;
+        Ok(name)
+    }
+
+    /// The addresses of a directory, in order.
+    ///
+    /// # Errors
+    /// It was not joined.
+    pub fn addresses(&self, name: &DirectoryName) -> Result<Vec<String>, HomeError> {
+        let mut config = self.config()?;
+        let found = config.directories.remove(name.as_str());
+        found.map(|found| found.addresses).ok_or_else(|| HomeError::NotJoined(name.to_string()))
+    }
+
+    /// The invitation to a directory, verified again.
+    ///
+    /// # Errors
+    /// It was not joined, or the file was altered.
+    pub fn invitation(&self, name: &DirectoryName) -> Result<Invitation, HomeError> {
+        let mut config = self.config()?;
+        let found = config.directories.remove(name.as_str());
+        let found = found.ok_or_else(|| HomeError::NotJoined(name.to_string()))?;
+        let usual = || self.folder(name).join("invitation");
+        let path = found.invitation.map_or_else(usual, |path| self.root.join(path));
+        let text = place::read(&path, armour::FILE_BYTES as u64)?;
+        let invitation = Invitation::read(&String::from_utf8_lossy(&text))?;
+        if invitation.trust().name() != name {
+            return Err(HomeError::NotJoined(name.to_string()));
+        }
+        Ok(invitation)
+    }
+
+    /// What is believed of a directory without a replica: the invitation's charter, and those
+    /// followed since.
+    ///
+    /// # Errors
+    /// It was not joined, or a file was altered.
+    pub fn trust(&self, name: &DirectoryName) -> Result<Trust, HomeError> {
+        let mut trust = self.invitation(name)?.into_trust();
+        let kept = tape::read(&self.folder(name).join("charters"))?;
+        for charter in kept.records {
+            trust.follow(&charter).map_err(HomeError::Charters)?;
+        }
+        Ok(trust)
+    }
+
+    /// Keeps charters that `trust` has followed beyond what is kept.
+    ///
+    /// # Errors
+    /// [`HomeError::File`].
+    pub fn keep_charters(&self, name: &DirectoryName, charters: &[Bytes]) -> Result<(), HomeError> {
+        let _lock = self.lock(name)?;
+        let path = self.folder(name).join("charters");
+        let kept = tape::read(&path)?;
+        Ok(tape::append(&path, kept.length, charters).map(|_| ())?)
+    }
+
+    /// The right to write one directory's files. Held for moments, never over the network.
+    ///
+    /// # Errors
+    /// [`HomeError::File`].
+    pub fn lock(&self, name: &DirectoryName) -> Result<Lock, FileError> {
+        lock(&self.folder(name))
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+}
+
+/// The right to write the files of one folder, until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Waits for the right to write in a folder.
+pub(super) fn lock(folder: &Path) -> Result<Lock, FileError> {
+    place::private_folder(folder)?;
+    let path = folder.join("lock");
+    let file = place::open_to_lock(&path)?;
+    file.lock().map_err(FileError::io("lock", &path))?;
+    Ok(Lock { _file: file })
+}
+
+/// Addresses of a thousand directories.
+const CONFIG_BYTES: u64 = 1 << 20;

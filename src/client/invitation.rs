@@ -1,0 +1,513 @@
+//! Invitations and admission files: what can be believed before there is a replica.
+//!
+//! In scope: the invitation's charter, charters that follow it one by one, an admission with its
+//! proof. Out of scope: the fold over the log (`replica`). Invariants: a [`Trust`] holds a charter
+//! that its own quorum has signed; it goes on only to charters that the one before decides on, by
+//! the rules of the domain.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::{KeyId, eye, telephone};
+use crate::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose};
+use crate::domain::directory::{
+    Admitted, Change, Charter, Directory, Member, Newest, Parts, Statement, apply, found, verify,
+    verify_founding,
+};
+use crate::domain::ids::{ContactId, DirectoryName};
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::signed::canonical;
+use crate::signed::dsse::Envelope;
+use crate::signed::proto;
+use crate::tlog::checkpoint::{CheckpointError, VerifiedCheckpoint};
+use crate::tlog::merkle::leaf_hash;
+use crate::tlog::note::{InvalidNote, KeyName};
+use crate::tlog::proof::{ProofError, verify_inclusion};
+use crate::wire::v1;
+
+use super::armour::{self, InvalidArmour};
+
+/// A file does not prove what it says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidInvitation {
+    /// Not such a file at all.
+    #[error(transparent)]
+    Armour(#[from] InvalidArmour),
+    /// The charter in it is refused.
+    #[error("the invitation's charter is refused: {0}")]
+    Charter(Refusal),
+    /// The checkpoint is not one of the charter's log.
+    #[error("the checkpoint is not one of this directory's log: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// The directory's name cannot be the name of a log.
+    #[error(transparent)]
+    Name(#[from] InvalidNote),
+    /// An admission file without an entry, or without an invitation.
+    #[error("the admission file holds no {0}")]
+    Incomplete(&'static str),
+    /// The admission is refused.
+    #[error("the admission is refused: {0}")]
+    Admission(Refusal),
+    /// The entry is not in the log.
+    #[error("the admission is not shown to be in the log: {0}")]
+    Proof(#[from] ProofError),
+}
+
+/// How far the charter of an invitation could be checked by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grounds {
+    /// Version 1: by all its signatures. The fingerprint decides whether it is the right one.
+    Founding,
+    /// A later version: its own quorum has signed. That its predecessor's has too is seen when
+    /// the log is folded.
+    OwnQuorum,
+}
+
+/// A read and checked invitation.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    message: v1::Invitation,
+    trust: Trust,
+    grounds: Grounds,
+}
+
+impl Invitation {
+    /// Reads an invitation file.
+    ///
+    /// # Errors
+    /// [`InvalidInvitation`].
+    pub fn read(text: &str) -> Result<Self, InvalidInvitation> {
+        Self::check(armour::read(armour::Kind::Invitation, text)?)
+    }
+
+    /// Checks an invitation.
+    ///
+    /// # Errors
+    /// [`InvalidInvitation`].
+    pub fn check(message: v1::Invitation) -> Result<Self, InvalidInvitation> {
+        let (mut trust, grounds) =
+            Trust::begin(&message.charter).map_err(InvalidInvitation::Charter)?;
+        if !message.checkpoint.is_empty() {
+            trust.checkpoint = Some(trust.verify_checkpoint(&message.checkpoint)?);
+        }
+        Ok(Self { message, trust, grounds })
+    }
+
+    /// What the file holds.
+    #[must_use]
+    pub const fn message(&self) -> &v1::Invitation {
+        &self.message
+    }
+
+    /// What is to be believed, if the fingerprint is right.
+    #[must_use]
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// What is to be believed, if the fingerprint is right.
+    #[must_use]
+    pub fn into_trust(self) -> Trust {
+        self.trust
+    }
+
+    /// How far the charter proves itself.
+    #[must_use]
+    pub const fn grounds(&self) -> Grounds {
+        self.grounds
+    }
+
+    /// The fingerprint of the charter, for the eye and for the telephone.
+    #[must_use]
+    pub fn fingerprint(&self) -> (String, String) {
+        let digest = self.trust.charter().newest.statement;
+        (eye(&digest), telephone(&digest))
+    }
+}
+
+/// The newest charter known, without the log.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// Nothing but the charter, and the keys that decide on the next.
+    directory: Directory,
+    pins: BTreeMap<u64, Digest>,
+    checkpoint: Option<VerifiedCheckpoint>,
+}
+
+impl Trust {
+    /// From the one charter that people have compared.
+    ///
+    /// # Errors
+    /// The charter is refused.
+    pub fn begin(charter: &[u8]) -> Result<(Self, Grounds), Refusal> {
+        let (name, version) = target_of(charter)?;
+        let (directory, grounds) = if version == 1 {
+            let verified = verify_founding(&name, charter)?;
+            let at = verified.statement().issued_at();
+            (found(&name, &verified, at)?.0, Grounds::Founding)
+        } else {
+            (of_its_own_quorum(name, charter)?, Grounds::OwnQuorum)
+        };
+        let newest = directory.charter().newest;
+        let pins = BTreeMap::from([(newest.version, newest.statement)]);
+        Ok((Self { directory, pins, checkpoint: None }, grounds))
+    }
+
+    /// Goes on to the next charter; one that is known already changes nothing.
+    ///
+    /// # Errors
+    /// It does not follow from this one.
+    pub fn follow(&mut self, charter: &[u8]) -> Result<(), Refusal> {
+        let (envelope, statement) = read(charter)?;
+        let version = statement.targets.first().map_or(0, |target| target.version);
+        if self.pins.get(&version) == Some(&envelope.digest()) {
+            return Ok(());
+        }
+        let verified = verify(&self.directory, charter)?;
+        // When it was admitted is not known here, and judged when the log is folded.
+        let at = verified.statement().issued_at();
+        let admitted = Admitted { leaf: self.directory.size(), at };
+        if let Change::Logged(parts) = apply(&self.directory, &verified, admitted)? {
+            self.directory.advance(&parts);
+            self.pins.insert(verified.version(), verified.digest());
+        }
+        Ok(())
+    }
+
+    /// The directory's name.
+    #[must_use]
+    pub const fn name(&self) -> &DirectoryName {
+        self.directory.name()
+    }
+
+    /// The directory's genesis.
+    #[must_use]
+    pub const fn genesis(&self) -> Digest {
+        self.directory.genesis()
+    }
+
+    /// The charter.
+    #[must_use]
+    pub fn charter(&self) -> &Charter {
+        self.directory.charter()
+    }
+
+    /// A directory that holds nothing but the charter.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The fingerprints of the charters known, by version: the log must hold them.
+    #[must_use]
+    pub const fn pins(&self) -> &BTreeMap<u64, Digest> {
+        &self.pins
+    }
+
+    /// The invitation's checkpoint: the log must hold it.
+    #[must_use]
+    pub const fn checkpoint(&self) -> Option<&VerifiedCheckpoint> {
+        self.checkpoint.as_ref()
+    }
+
+    /// The name of the log.
+    pub(super) fn origin(&self) -> Result<KeyName, InvalidNote> {
+        KeyName::parse(self.name().as_str())
+    }
+
+    fn verify_checkpoint(&self, note: &[u8]) -> Result<VerifiedCheckpoint, InvalidInvitation> {
+        Ok(VerifiedCheckpoint::verify(note, &self.origin()?, &self.charter().log)?)
+    }
+}
+
+/// A read and checked admission file.
+#[derive(Clone, Debug)]
+pub struct AdmissionFile {
+    invitation: Invitation,
+    member: Member,
+    leaf: u64,
+    directory: Directory,
+    next: BTreeMap<ContactId, (u64, u64)>,
+}
+
+impl AdmissionFile {
+    /// Reads an admission file, and checks the admission's signatures, its place in the log and
+    /// the log's own signature, under the charter of the invitation in it.
+    ///
+    /// # Errors
+    /// [`InvalidInvitation`].
+    pub fn read(text: &str) -> Result<Self, InvalidInvitation> {
+        let file: v1::AdmissionFile = armour::read(armour::Kind::Admission, text)?;
+        let incomplete = InvalidInvitation::Incomplete;
+        let invitation = file.invitation.ok_or(incomplete("invitation"))?;
+        let invitation = Invitation::check(invitation)?;
+        let proven = file.admission.ok_or(incomplete("admission"))?;
+        let trust = invitation.trust();
+        in_the_log(trust, &proven)?;
+        let (member, directory) = admitted(trust, &proven).map_err(InvalidInvitation::Admission)?;
+        let next = file.next.iter().filter_map(|next| {
+            Some((next.contact.parse::<ContactId>().ok()?, (next.record, next.roster)))
+        });
+        let next = next.filter(|(contact, _)| contact.member() == member.id).collect();
+        Ok(Self { member, leaf: proven.leaf_index, directory, next, invitation })
+    }
+
+    /// The invitation in it.
+    #[must_use]
+    pub const fn invitation(&self) -> &Invitation {
+        &self.invitation
+    }
+
+    /// The member, as it was admitted.
+    #[must_use]
+    pub const fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// The leaf index of the admission.
+    #[must_use]
+    pub const fn leaf(&self) -> u64 {
+        self.leaf
+    }
+
+    /// A directory that holds nothing but the charter and the member: enough to draft and sign
+    /// its first statements.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The next versions of a contact's record and roster: hints of the registrars.
+    #[must_use]
+    pub const fn next(&self) -> &BTreeMap<ContactId, (u64, u64)> {
+        &self.next
+    }
+}
+
+/// Name and version that a charter gives itself: to know which rules to check it by.
+fn target_of(charter: &[u8]) -> Result<(DirectoryName, u64), Refusal> {
+    let (_, statement) = read(charter)?;
+    let [target] = &statement.targets[..] else {
+        return Err(Refusal::InvalidTargets("of a statement of registrars are exactly one"));
+    };
+    let name = target.name.parse().map_err(|why| Refusal::field("targets.name", why))?;
+    Ok((name, target.version))
+}
+
+fn read(charter: &[u8]) -> Result<(Envelope, proto::Charter), Refusal> {
+    let envelope = Envelope::parse(charter, limits::STATEMENT_BYTES)
+        .map_err(|why| Refusal::form("charter", "a charter", why))?;
+    match Statement::read(envelope.kind(), envelope.payload())? {
+        Statement::Charter(charter) => Ok((envelope, charter)),
+        other => {
+            let (expected, found) = ("a charter", other.kind().payload_type());
+            Err(Refusal::UnknownKind { expected, found })
+        }
+    }
+}
+
+/// A later charter by itself: its own quorum has signed. Its predecessor's keys are not known, so
+/// other signatures are not looked at.
+fn of_its_own_quorum(name: DirectoryName, charter: &[u8]) -> Result<Directory, Refusal> {
+    let (envelope, statement) = read(charter)?;
+    let target = statement.targets.first().cloned().unwrap_or_default();
+    let genesis = Digest::try_from(&target.genesis[..])
+        .map_err(|why| Refusal::field("targets.genesis", why))?;
+    let newest = Newest { version: target.version, leaf: 0, statement: envelope.digest() };
+    let charter = Charter::read(&statement, envelope.payload().clone(), newest)?;
+    let signed = charter.registrars.iter().filter(|person| envelope.verify(&person.sign).is_ok());
+    let (needed, found) = (charter.threshold, signed.count() as u32);
+    if found < needed {
+        return Err(Refusal::BelowThreshold { of: "its own registrars".to_owned(), needed, found });
+    }
+    let keys = charter.registrars.iter().map(|person| {
+        let key = PublicKey::Verifying(person.sign.clone());
+        let holder = Holder::Registrar(person.id.clone());
+        Arc::new(KnownKey::listed(key, Purpose::PersonSign, holder))
+    });
+    let (keys, at) = (keys.collect(), statement.issued_at);
+    let mut directory = Directory::at(name, genesis, (0, at), Arc::new(charter));
+    directory.advance(&Parts { keys, ..no_parts(Admitted { leaf: 0, at }) });
+    Ok(directory)
+}
+
+fn in_the_log(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(), InvalidInvitation> {
+    let checkpoint = trust.verify_checkpoint(&proven.checkpoint)?;
+    let path: Result<Vec<Digest>, _> =
+        proven.inclusion.iter().map(|hash| Digest::try_from(&hash[..])).collect();
+    let path = path.map_err(|_| ProofError::WrongRoot)?;
+    let (size, root) = (checkpoint.size(), checkpoint.root());
+    Ok(verify_inclusion(leaf_hash(&proven.entry), proven.leaf_index, size, &path, root)?)
+}
+
+fn admitted(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(Member, Directory), Refusal> {
+    let entry: proto::Entry =
+        canonical::decode(&proven.entry).map_err(|_| Refusal::NotCanonical("entry"))?;
+    let Some(proto::entry::Leaf::Statement(statement)) = entry.leaf else {
+        return Err(Refusal::NotCanonical("entry"));
+    };
+    let verified = verify(trust.directory(), &statement)?;
+    let Statement::Admission(admission) = verified.statement() else {
+        let (expected, found) = ("an admission", verified.envelope().kind().payload_type());
+        return Err(Refusal::UnknownKind { expected, found });
+    };
+    let counting = trust.charter().registrar_keys();
+    let found = verified.signers().iter().filter(|id| counting.contains(id)).count() as u32;
+    let needed = trust.charter().threshold;
+    if found < needed {
+        return Err(Refusal::BelowThreshold { of: "the registrars".to_owned(), needed, found });
+    }
+    let (leaf, at) = (proven.leaf_index, entry.admitted_at);
+    let newest = Newest { version: verified.version(), leaf, statement: verified.digest() };
+    let member = Member::read(admission, verified.envelope().payload().clone(), newest, false)?;
+    let keys = member.authority.iter().map(|key| {
+        let holder = Holder::Member(member.id.clone());
+        let key = PublicKey::Verifying(key.clone());
+        Arc::new(KnownKey::listed(key, Purpose::Authority, holder))
+    });
+    let mut directory = trust.directory().clone();
+    let (keys, with) = (keys.collect(), Some(Arc::new(member.clone())));
+    directory.advance(&Parts { member: with, keys, ..no_parts(Admitted { leaf, at }) });
+    Ok((member, directory))
+}
+
+fn no_parts(admitted: Admitted) -> Parts {
+    Parts { admitted, charter: None, member: None, contact: None, keys: Vec::new() }
+}
+
+/// A key id in both forms that people compare.
+#[must_use]
+pub fn fingerprint(id: KeyId) -> (String, String) {
+    let digest = Digest::from_bytes(*id.as_bytes());
+    (eye(&digest), telephone(&digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::draft::{Bundle, Composer};
+    use crate::client::testlog::{AUTHORITY, KEEPER, TestLog, ambient, charter, record, roster};
+
+    fn proven(log: &TestLog, leaf: u64) -> v1::ProvenEntry {
+        let size = log.entries.len() as u64;
+        let path = log.tree().inclusion_proof(leaf, size).unwrap();
+        v1::ProvenEntry {
+            entry: log.entries[leaf as usize].clone(),
+            leaf_index: leaf,
+            inclusion: path.iter().map(|hash| hash.as_bytes().to_vec().into()).collect(),
+            checkpoint: log.checkpoint(),
+        }
+    }
+
+    fn admission_file(log: &TestLog) -> v1::AdmissionFile {
+        let next =
+            |contact: &str| v1::NextVersions { contact: contact.to_owned(), record: 3, roster: 2 };
+        v1::AdmissionFile {
+            invitation: Some(log.invitation()),
+            admission: Some(proven(log, 1)),
+            next: vec![next("fr/cert-fr"), next("de/cert-de")],
+        }
+    }
+
+    fn read(file: &v1::AdmissionFile) -> Result<AdmissionFile, InvalidInvitation> {
+        AdmissionFile::read(&armour::write(armour::Kind::Admission, file))
+    }
+
+    #[test]
+    fn the_founding_charter_proves_itself_but_for_its_fingerprint() {
+        let log = TestLog::new();
+        let invitation = Invitation::check(log.invitation()).unwrap();
+        assert_eq!(invitation.grounds(), Grounds::Founding);
+        let (eye, telephone) = invitation.fingerprint();
+        assert_eq!(eye, crate::crypto::sign::eye(&log.directory.genesis()));
+        assert_eq!(telephone.split(' ').count(), 12);
+        for place in (0..log.charter.len()).step_by(41) {
+            let mut altered = log.charter.to_vec();
+            altered[place] ^= 1;
+            let altered = v1::Invitation { charter: altered.into(), ..log.invitation() };
+            assert!(Invitation::check(altered).is_err(), "byte {place}");
+        }
+    }
+
+    #[test]
+    fn a_later_charter_is_believed_by_its_own_quorum_and_followed_by_the_next() {
+        let mut log = TestLog::new();
+        let ambient = ambient();
+        let mut charters = vec![log.charter.clone()];
+        for keys in [[10, 13], [13, 14], [14, 15]] {
+            let directory = log.directory.clone();
+            let next = Composer::on(&directory, &ambient).charter(charter(&keys));
+            let mut bundle = Bundle::of(vec![next]);
+            let keys = [1, 2].map(crate::client::testlog::key);
+            bundle.sign(Some(&directory), &[&keys[0], &keys[1]], &ambient).unwrap();
+            charters.push(bundle.publications()[0].envelope().bytes().clone());
+            log.add(charters.last().unwrap()).unwrap();
+        }
+        for first in 0..4 {
+            let (mut trust, grounds) = Trust::begin(&charters[first]).unwrap();
+            assert_eq!(grounds == Grounds::Founding, first == 0);
+            if first < 2 {
+                let skipped = trust.follow(&charters[first + 2]).unwrap_err();
+                assert!(matches!(skipped, Refusal::WrongVersion { .. }), "{skipped}");
+            }
+            for next in &charters[first..] {
+                trust.follow(next).unwrap();
+            }
+            assert_eq!(trust.charter().newest.statement, log.directory.charter().newest.statement);
+            assert_eq!(trust.genesis(), log.directory.genesis());
+            assert_eq!(trust.pins().len(), 4 - first);
+        }
+        let (mut trust, _) = Trust::begin(&charters[0]).unwrap();
+        let mut unsigned: proto::Dsse = canonical::decode(&charters[1]).unwrap();
+        unsigned.signatures.truncate(1);
+        let unsigned = prost::Message::encode_to_vec(&unsigned);
+        let refused = trust.follow(&unsigned).unwrap_err();
+        assert!(matches!(refused, Refusal::BelowThreshold { .. }), "{refused}");
+        assert_eq!(trust.charter().newest.version, 1);
+    }
+
+    #[test]
+    fn an_admission_file_is_proven_and_enough_to_draft_on() {
+        let (log, _) = TestLog::populated();
+        let file = read(&admission_file(&log)).unwrap();
+        assert_eq!((file.member().id.as_str(), file.leaf(), file.next().len()), ("fr", 1, 1));
+        let ambient = ambient();
+        let mut composer = Composer::after_admission(&file, &ambient);
+        let mut bundle = Bundle::of(vec![
+            composer.record(record(), &[]).unwrap(),
+            composer.roster(roster(), &[]).unwrap(),
+        ]);
+        let versions: Vec<u64> = bundle
+            .publications()
+            .iter()
+            .map(|publication| publication.statement().targets()[0].version)
+            .collect();
+        assert_eq!(versions, [3, 2]);
+        let keys = [AUTHORITY, KEEPER].map(crate::client::testlog::key);
+        bundle.sign(Some(file.directory()), &[&keys[0], &keys[1]], &ambient).unwrap();
+        assert_eq!(bundle.missing(Some(file.directory())), []);
+    }
+
+    #[test]
+    fn an_admission_that_is_not_in_the_log_or_not_the_registrars_is_refused() {
+        let (log, _) = TestLog::populated();
+        let with = |admission: v1::ProvenEntry| {
+            let file = v1::AdmissionFile { admission: Some(admission), ..admission_file(&log) };
+            read(&file).unwrap_err()
+        };
+        let good = proven(&log, 1);
+        let other_place = v1::ProvenEntry { leaf_index: 2, ..good.clone() };
+        assert!(matches!(with(other_place), InvalidInvitation::Proof(_)));
+        let other_entry = v1::ProvenEntry { entry: log.entries[2].clone(), ..good.clone() };
+        assert!(matches!(with(other_entry), InvalidInvitation::Proof(_)));
+        assert!(matches!(with(proven(&log, 2)), InvalidInvitation::Admission(_)));
+        let mut forged = log.clone();
+        forged.log_key = 99;
+        let forged = v1::ProvenEntry { checkpoint: forged.checkpoint(), ..good };
+        assert!(matches!(with(forged), InvalidInvitation::Checkpoint(_)));
+        let none = v1::AdmissionFile { admission: None, ..admission_file(&log) };
+        assert_eq!(read(&none).unwrap_err(), InvalidInvitation::Incomplete("admission"));
+    }
+}

@@ -1,0 +1,762 @@
+//! Private keys in files that only their user can read.
+//!
+//! In scope: making, loading and listing them; the files with their public parts. Out of scope:
+//! whether the directory lists them. Invariants: a key file is never overwritten; stock tools read
+//! each (openssl: PKCS#8 PEM; age: identity files); a certificate is only a wrapping of its key,
+//! for the directory decides whose key it is.
+//!
+//! ```text
+//! keys/registrar/<id>/{sign.pem, tls.pem, tls.crt}      also operator/, auditor/
+//! keys/member/<m>/authority.pem
+//! keys/member/<m>/<contact>/keeper.pem
+//! keys/member/<m>/<contact>/<seat>/{sign.pem, seal.key, tls.pem, tls.crt}
+//! ```
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use zeroize::Zeroizing;
+
+use crate::ambient::Ambient;
+use crate::crypto::cert::PeerCertificate;
+use crate::crypto::issue::{self, CannotIssue, Validity};
+use crate::crypto::seal::{InvalidIdentity, OpeningKey};
+use crate::crypto::sign::{InvalidPrivateKey, KeyId, SigningKey, VerifyingKey};
+use crate::domain::directory::key::{Purpose, listed};
+use crate::domain::ids::{ContactId, MemberId, PersonId, SeatId};
+use crate::signed::proto;
+use crate::tls::{self, Identity};
+use crate::wire::v1;
+
+use super::armour::{self, InvalidArmour};
+use super::place::{self, FileError};
+
+/// Whose private keys they are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// A registrar.
+    Registrar(PersonId),
+    /// An operator.
+    Operator(PersonId),
+    /// An auditor.
+    Auditor(PersonId),
+    /// A member's authority.
+    Authority(MemberId),
+    /// A contact's keeper.
+    Keeper(ContactId),
+    /// A seat.
+    Seat(SeatId),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registrar(id) => write!(f, "the registrar {id}"),
+            Self::Operator(id) => write!(f, "the operator {id}"),
+            Self::Auditor(id) => write!(f, "the auditor {id}"),
+            Self::Authority(id) => write!(f, "the authority of {id}"),
+            Self::Keeper(id) => write!(f, "the keeper of {id}"),
+            Self::Seat(id) => write!(f, "the seat {id}"),
+        }
+    }
+}
+
+/// A key cannot be made or used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// There is no such key here.
+    #[error("{owner} has no key here: {} is not there", path.display())]
+    Missing {
+        /// Whose.
+        owner: Owner,
+        /// The file looked for.
+        path: PathBuf,
+    },
+    /// There is one already; keys are never overwritten.
+    #[error("{owner} has keys here already: {}", path.display())]
+    Exists {
+        /// Whose.
+        owner: Owner,
+        /// The file in the way.
+        path: PathBuf,
+    },
+    /// Not a PEM file with one PKCS#8 key.
+    #[error("{}: {why}", path.display())]
+    NotPem {
+        /// The file.
+        path: PathBuf,
+        /// Expected and found.
+        why: InvalidArmour,
+    },
+    /// Another kind of key.
+    #[error("{}: {why}", path.display())]
+    NotSigning {
+        /// The file.
+        path: PathBuf,
+        /// What was expected.
+        why: InvalidPrivateKey,
+    },
+    /// Not an age identity.
+    #[error("{}: {why}", path.display())]
+    NotOpening {
+        /// The file.
+        path: PathBuf,
+        /// Expected and found.
+        why: InvalidIdentity,
+    },
+    /// The certificate beside the key is not its own.
+    #[error("{}: expected the certificate of tls.pem beside it", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No certificate could be made.
+    #[error(transparent)]
+    Issue(#[from] CannotIssue),
+    /// This owner has no key for that.
+    #[error("{owner} has no key to {what}")]
+    NoSuchPurpose {
+        /// Whose.
+        owner: Owner,
+        /// What it would be for.
+        what: &'static str,
+    },
+}
+
+/// One private key in its file.
+#[derive(Debug)]
+pub struct Listed {
+    /// Whose.
+    pub owner: Owner,
+    /// What for.
+    pub purpose: Purpose,
+    /// The file.
+    pub path: PathBuf,
+    /// A seal key that opens old messages only.
+    pub retired: bool,
+    /// Its id, or why it cannot be used.
+    pub id: Result<KeyId, KeyError>,
+}
+
+/// All private keys of one user.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    root: PathBuf,
+}
+
+impl Keys {
+    /// Those below this folder.
+    #[must_use]
+    pub const fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Makes all keys of an owner: Ed25519 to sign and connect, X-Wing to open.
+    ///
+    /// # Errors
+    /// There is one already: then nothing is made.
+    pub fn create(&self, owner: &Owner, ambient: &Ambient) -> Result<(), KeyError> {
+        let files = self.files(owner);
+        if let Some((_, path)) = files.iter().find(|(_, path)| path.exists()) {
+            return Err(KeyError::Exists { owner: owner.clone(), path: path.clone() });
+        }
+        for (purpose, path) in files {
+            match purpose {
+                Purpose::SeatSeal => create_opening(&path, ambient)?,
+                _ => create_signing(&path, ambient)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the one key of a safe seat: to open with, and nothing else.
+    ///
+    /// # Errors
+    /// There is one already.
+    pub fn create_safe_seat(&self, seat: &SeatId, ambient: &Ambient) -> Result<(), KeyError> {
+        let path = self.seat_folder(seat).join(SEAL);
+        if path.exists() {
+            return Err(KeyError::Exists { owner: Owner::Seat(seat.clone()), path });
+        }
+        create_opening(&path, ambient)
+    }
+
+    /// Makes a new seal key. The old one stays beside it and opens what was sealed to it; delete
+    /// it when the mailbox is drained.
+    ///
+    /// # Errors
+    /// The old one cannot be read; files.
+    pub fn renew_seal(&self, seat: &SeatId, ambient: &Ambient) -> Result<KeyId, KeyError> {
+        let path = self.seat_folder(seat).join(SEAL);
+        let old = load_opening(&Owner::Seat(seat.clone()), &path)?;
+        let id = hex::encode(old.public().id().as_bytes());
+        let name = format!("{RETIRED}{}.key", id.get(..8).unwrap_or_default());
+        let retired = path.with_file_name(name);
+        std::fs::rename(&path, &retired).map_err(FileError::io("rename", &path))?;
+        create_opening(&path, ambient)?;
+        Ok(load_opening(&Owner::Seat(seat.clone()), &path)?.public().id())
+    }
+
+    /// The key with which an owner signs.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn signing(&self, owner: &Owner, ambient: &Ambient) -> Result<SigningKey, KeyError> {
+        load_signing(owner, &self.sign_path(owner), ambient)
+    }
+
+    /// The keys with which a seat opens: the one in force first, then those retired.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn opening(&self, seat: &SeatId) -> Result<Vec<OpeningKey>, KeyError> {
+        let (owner, folder) = (Owner::Seat(seat.clone()), self.seat_folder(seat));
+        let mut keys = vec![load_opening(&owner, &folder.join(SEAL))?];
+        for name in names_in(&folder)?.iter().filter(|name| is_retired(name)) {
+            keys.push(load_opening(&owner, &folder.join(name))?);
+        }
+        Ok(keys)
+    }
+
+    /// What an owner connects with: its TLS key and the certificate beside it. A certificate that
+    /// is missing or over is made anew, for ten years.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn tls(&self, owner: &Owner, ambient: &Ambient) -> Result<Identity, KeyError> {
+        let path = self.tls_path(owner)?;
+        let key = load_signing(owner, &path, ambient)?;
+        let beside = path.with_extension("crt");
+        let chain = match read_chain(&beside)? {
+            Some(chain) if in_its_dates(&chain, &key, ambient.now(), &beside)? => chain,
+            _ => vec![renew_certificate(&beside, &key, ambient)?],
+        };
+        Identity::new(&chain, &key).map_err(|why| match why {
+            tls::InvalidIdentity::NoCertificate | tls::InvalidIdentity::NotItsKey(_) => {
+                KeyError::Certificate { path: beside }
+            }
+        })
+    }
+
+    /// Every private key, by owner. One that cannot be used is listed with the reason.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub fn list(&self, ambient: &Ambient) -> Result<Vec<Listed>, KeyError> {
+        let mut all = Vec::new();
+        for owner in self.owners()? {
+            for (purpose, path) in self.files(&owner) {
+                if path.exists() {
+                    let id = match purpose {
+                        Purpose::SeatSeal => load_opening(&owner, &path).map(|k| k.public().id()),
+                        _ => load_signing(&owner, &path, ambient).map(|key| key.public().id()),
+                    };
+                    all.push(Listed { owner: owner.clone(), purpose, path, retired: false, id });
+                }
+            }
+            if let Owner::Seat(seat) = &owner {
+                let folder = self.seat_folder(seat);
+                for name in names_in(&folder)?.iter().filter(|name| is_retired(name)) {
+                    let (path, purpose) = (folder.join(name), Purpose::SeatSeal);
+                    let id = load_opening(&owner, &path).map(|key| key.public().id());
+                    all.push(Listed { owner: owner.clone(), purpose, path, retired: true, id });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Every owner that has a folder or a key here, by kind and id.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub fn owners(&self) -> Result<Vec<Owner>, KeyError> {
+        let mut owners = Vec::new();
+        for kind in ["registrar", "operator", "auditor"] {
+            let owner = match kind {
+                "registrar" => Owner::Registrar,
+                "operator" => Owner::Operator,
+                _ => Owner::Auditor,
+            };
+            let names = names_in(&self.root.join(kind))?;
+            owners.extend(names.iter().filter_map(|name| id_of(name).parse().ok()).map(owner));
+        }
+        let members = self.root.join("member");
+        for member in names_in(&members)? {
+            let Ok(id) = id_of(&member).parse::<MemberId>() else { continue };
+            owners.push(Owner::Authority(id.clone()));
+            for contact in names_in(&members.join(&member))? {
+                let Ok(id) = ContactId::new(&id, id_of(&contact)) else { continue };
+                owners.push(Owner::Keeper(id.clone()));
+                let seats = names_in(&members.join(&member).join(&contact))?;
+                let seats = seats.iter().filter_map(|seat| SeatId::new(&id, id_of(seat)).ok());
+                owners.extend(seats.map(Owner::Seat));
+            }
+        }
+        owners.retain(|owner| self.files(owner).iter().any(|(_, path)| path.exists()));
+        Ok(owners)
+    }
+
+    /// Every key here that signs statements and can be loaded.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub fn all_signing(&self, ambient: &Ambient) -> Result<Vec<(Owner, SigningKey)>, KeyError> {
+        let owners = self.owners()?;
+        let keys = owners.into_iter().filter_map(|owner| {
+            let key = self.signing(&owner, ambient).ok()?;
+            Some((owner, key))
+        });
+        Ok(keys.collect())
+    }
+
+    /// A PERSON file: what a registrar, operator or auditor gives to those who write the charter.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn person(&self, owner: &Owner, name: &str, ambient: &Ambient) -> Result<String, KeyError> {
+        let id = match owner {
+            Owner::Registrar(id) | Owner::Operator(id) | Owner::Auditor(id) => id.to_string(),
+            Owner::Authority(_) | Owner::Keeper(_) | Owner::Seat(_) => {
+                let what = "stand in the charter";
+                return Err(KeyError::NoSuchPurpose { owner: owner.clone(), what });
+            }
+        };
+        let sign = self.signing(owner, ambient)?;
+        let tls = load_signing(owner, &self.tls_path(owner)?, ambient)?;
+        let person = proto::Person {
+            id,
+            name: name.to_owned(),
+            sign: Some(listed(sign.public())),
+            tls: Some(listed(tls.public())),
+        };
+        Ok(armour::write(armour::Kind::Person, &person))
+    }
+
+    /// An AUTHORITY, KEEPER or SEAT file: what the holder gives to whoever lists its keys.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn public(&self, owner: &Owner, ambient: &Ambient) -> Result<String, KeyError> {
+        let spki = |path: &Path| -> Result<Bytes, KeyError> {
+            let key = load_signing(owner, path, ambient)?;
+            Ok(Bytes::copy_from_slice(key.public().spki()))
+        };
+        let sign = self.sign_path(owner);
+        let one = |holder: String| -> Result<v1::PublicKeys, KeyError> {
+            Ok(v1::PublicKeys { holder, sign: vec![spki(&sign)?], ..v1::PublicKeys::default() })
+        };
+        let (kind, keys) = match owner {
+            Owner::Authority(id) => (armour::Kind::Authority, one(id.to_string())?),
+            Owner::Keeper(id) => (armour::Kind::Keeper, one(id.to_string())?),
+            Owner::Seat(seat) => (armour::Kind::Seat, self.public_of_seat(seat, spki)?),
+            Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_) => {
+                let what = "be listed without a name: write a PERSON file";
+                return Err(KeyError::NoSuchPurpose { owner: owner.clone(), what });
+            }
+        };
+        Ok(armour::write(kind, &keys))
+    }
+
+    fn public_of_seat(
+        &self,
+        seat: &SeatId,
+        spki: impl Fn(&Path) -> Result<Bytes, KeyError>,
+    ) -> Result<v1::PublicKeys, KeyError> {
+        let folder = self.seat_folder(seat);
+        let seal = load_opening(&Owner::Seat(seat.clone()), &folder.join(SEAL))?;
+        let (sign, tls) = (folder.join(SIGN), folder.join(TLS));
+        let safe = !sign.exists() && !tls.exists();
+        Ok(v1::PublicKeys {
+            holder: seat.to_string(),
+            sign: if safe { Vec::new() } else { vec![spki(&sign)?] },
+            tls: if safe { Bytes::new() } else { spki(&tls)? },
+            seal: Bytes::copy_from_slice(seal.public().as_bytes()),
+        })
+    }
+
+    /// The files of an owner, by purpose.
+    fn files(&self, owner: &Owner) -> Vec<(Purpose, PathBuf)> {
+        let sign = self.sign_path(owner);
+        match owner {
+            Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_) => {
+                let tls = sign.with_file_name(TLS);
+                vec![(Purpose::PersonSign, sign), (Purpose::PersonTls, tls)]
+            }
+            Owner::Authority(_) => vec![(Purpose::Authority, sign)],
+            Owner::Keeper(_) => vec![(Purpose::Keeper, sign)],
+            Owner::Seat(_) => {
+                let (seal, tls) = (sign.with_file_name(SEAL), sign.with_file_name(TLS));
+                vec![(Purpose::SeatSign, sign), (Purpose::SeatSeal, seal), (Purpose::SeatTls, tls)]
+            }
+        }
+    }
+
+    fn sign_path(&self, owner: &Owner) -> PathBuf {
+        match owner {
+            Owner::Registrar(id) => self.person_folder("registrar", id).join(SIGN),
+            Owner::Operator(id) => self.person_folder("operator", id).join(SIGN),
+            Owner::Auditor(id) => self.person_folder("auditor", id).join(SIGN),
+            Owner::Authority(id) => self.member_folder(id).join("authority.pem"),
+            Owner::Keeper(id) => self.contact_folder(id).join("keeper.pem"),
+            Owner::Seat(id) => self.seat_folder(id).join(SIGN),
+        }
+    }
+
+    fn tls_path(&self, owner: &Owner) -> Result<PathBuf, KeyError> {
+        match owner {
+            Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_) | Owner::Seat(_) => {
+                Ok(self.sign_path(owner).with_file_name(TLS))
+            }
+            Owner::Authority(_) | Owner::Keeper(_) => {
+                Err(KeyError::NoSuchPurpose { owner: owner.clone(), what: "connect with" })
+            }
+        }
+    }
+
+    fn person_folder(&self, kind: &str, id: &PersonId) -> PathBuf {
+        self.root.join(kind).join(place::file_name(id.as_str()))
+    }
+
+    fn member_folder(&self, id: &MemberId) -> PathBuf {
+        self.root.join("member").join(place::file_name(id.as_str()))
+    }
+
+    fn contact_folder(&self, id: &ContactId) -> PathBuf {
+        self.member_folder(&id.member()).join(place::file_name(id.name()))
+    }
+
+    fn seat_folder(&self, id: &SeatId) -> PathBuf {
+        self.contact_folder(&id.contact()).join(place::file_name(id.name()))
+    }
+}
+
+fn create_signing(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
+    let seed = Zeroizing::new(ambient.bytes());
+    let pem = armour::encode(PKCS8, SigningKey::from_seed(&seed).pkcs8());
+    Ok(place::create_private(path, pem.as_bytes())?)
+}
+
+fn create_opening(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
+    let seed = Zeroizing::new(ambient.bytes());
+    let key = OpeningKey::from_seed(&seed);
+    let at = i64::try_from(ambient.now()).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+    let created = at.map(|at| format!("# created: {at}\n")).unwrap_or_default();
+    let recipient = key.public().to_recipient();
+    let text = Zeroizing::new(format!(
+        "{created}# public key: {recipient}\n{}\n",
+        key.identity_line().as_str()
+    ));
+    Ok(place::create_private(path, text.as_bytes())?)
+}
+
+fn load_signing(owner: &Owner, path: &Path, ambient: &Ambient) -> Result<SigningKey, KeyError> {
+    let bytes = load(owner, path)?;
+    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    let path = || path.to_owned();
+    let der = armour::decode(PKCS8, &text).map_err(|why| KeyError::NotPem { path: path(), why })?;
+    SigningKey::from_pkcs8(&der, ambient.random())
+        .map_err(|why| KeyError::NotSigning { path: path(), why })
+}
+
+fn load_opening(owner: &Owner, path: &Path) -> Result<OpeningKey, KeyError> {
+    let bytes = load(owner, path)?;
+    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    OpeningKey::from_identity(&text)
+        .map_err(|why| KeyError::NotOpening { path: path.to_owned(), why })
+}
+
+fn load(owner: &Owner, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    place::read_private(path).map_err(|error| {
+        if error.is_absent() {
+            KeyError::Missing { owner: owner.clone(), path: path.to_owned() }
+        } else {
+            error.into()
+        }
+    })
+}
+
+/// The certificates of a file, the key's own first; none if there is no file.
+fn read_chain(path: &Path) -> Result<Option<Vec<Vec<u8>>>, KeyError> {
+    let Some(pem) = place::read_if_there(path, CHAIN_BYTES)? else { return Ok(None) };
+    let read: Result<Vec<Vec<u8>>, _> =
+        CertificateDer::pem_slice_iter(&pem).map(|der| der.map(|der| der.to_vec())).collect();
+    match read {
+        Ok(chain) if !chain.is_empty() => Ok(Some(chain)),
+        _ => Err(KeyError::Certificate { path: path.to_owned() }),
+    }
+}
+
+fn in_its_dates(
+    chain: &[Vec<u8>],
+    key: &SigningKey,
+    now: u64,
+    path: &Path,
+) -> Result<bool, KeyError> {
+    let own = chain.first().and_then(|der| PeerCertificate::parse(der).ok());
+    match own {
+        Some(own) if own.key() == key.public() => Ok(own.judge(now).is_ok()),
+        _ => Err(KeyError::Certificate { path: path.to_owned() }),
+    }
+}
+
+fn renew_certificate(
+    path: &Path,
+    key: &SigningKey,
+    ambient: &Ambient,
+) -> Result<Vec<u8>, KeyError> {
+    let now = ambient.now();
+    let validity = Validity {
+        // A clock that is set back a little later must not make it invalid.
+        not_before: now.saturating_sub(DAY),
+        not_after: now.saturating_add(CERTIFICATE_DAYS * DAY),
+        serial: ambient.bytes(),
+    };
+    let der = issue::self_signed_client(key, validity, ambient.random())?;
+    place::replace(path, armour::encode("CERTIFICATE", &der).as_bytes())?;
+    Ok(der)
+}
+
+fn names_in(folder: &Path) -> Result<Vec<String>, KeyError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(FileError::io("read", folder)(error).into()),
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The id that `place::file_name` wrote: no id ends with an underscore.
+fn id_of(name: &str) -> &str {
+    name.trim_end_matches('_')
+}
+
+fn is_retired(name: &str) -> bool {
+    name.starts_with(RETIRED) && name.ends_with(".key")
+}
+
+/// Reads an AUTHORITY, KEEPER or SEAT file: its holder and keys, each a key of this system.
+///
+/// # Errors
+/// Another kind of file, or a key that is none.
+pub fn read_public(kind: armour::Kind, text: &str) -> Result<PublicKeys, InvalidArmour> {
+    let file: v1::PublicKeys = armour::read(kind, text)?;
+    let content = || InvalidArmour::Content(kind.to_string());
+    let verifying = |spki: &Bytes| VerifyingKey::from_spki(spki).map_err(|_| content());
+    let seal = (!file.seal.is_empty()).then_some(file.seal);
+    if let Some(raw) = &seal {
+        crate::crypto::seal::SealingKey::parse(raw).map_err(|_| content())?;
+    }
+    Ok(PublicKeys {
+        holder: file.holder,
+        sign: file.sign.iter().map(verifying).collect::<Result<_, _>>()?,
+        tls: (!file.tls.is_empty()).then(|| verifying(&file.tls)).transpose()?,
+        seal,
+    })
+}
+
+/// Reads a PERSON file.
+///
+/// # Errors
+/// Another kind of file.
+pub fn read_person(text: &str) -> Result<proto::Person, InvalidArmour> {
+    armour::read(armour::Kind::Person, text)
+}
+
+/// The public keys of an AUTHORITY, KEEPER or SEAT file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKeys {
+    /// A member, a contact or a seat, as text.
+    pub holder: String,
+    /// To sign with; none of a safe seat.
+    pub sign: Vec<VerifyingKey>,
+    /// To connect with: of a seat.
+    pub tls: Option<VerifyingKey>,
+    /// To open with: of a seat; 1,216 bytes, checked.
+    pub seal: Option<Bytes>,
+}
+
+const PKCS8: &str = "PRIVATE KEY";
+const SIGN: &str = "sign.pem";
+const TLS: &str = "tls.pem";
+const SEAL: &str = "seal.key";
+const RETIRED: &str = "seal-retired-";
+const DAY: u64 = 86_400;
+const CERTIFICATE_DAYS: u64 = 3_653;
+/// Four certificates of the largest size read, in PEM.
+const CHAIN_BYTES: u64 = 4 * 24 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::error::{ClientError, Exit};
+    use crate::client::testlog::{NOW, ambient, ambient_at};
+
+    fn keys() -> (tempfile::TempDir, Keys) {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::at(folder.path().join("keys"));
+        (folder, keys)
+    }
+
+    fn seat() -> SeatId {
+        "fr/cert-fr/duty-1".parse().unwrap()
+    }
+
+    fn everybody() -> [Owner; 6] {
+        [
+            Owner::Registrar("alice".parse().unwrap()),
+            Owner::Operator("bob".parse().unwrap()),
+            Owner::Auditor("carol".parse().unwrap()),
+            Owner::Authority("fr".parse().unwrap()),
+            Owner::Keeper("fr/cert-fr".parse().unwrap()),
+            Owner::Seat(seat()),
+        ]
+    }
+
+    #[test]
+    fn identities_stand_side_by_side_and_are_never_overwritten() {
+        let (_folder, keys) = keys();
+        for owner in everybody() {
+            assert!(matches!(keys.signing(&owner, &ambient()), Err(KeyError::Missing { .. })));
+            keys.create(&owner, &ambient()).unwrap();
+            assert!(matches!(keys.create(&owner, &ambient()), Err(KeyError::Exists { .. })));
+            let id = keys.signing(&owner, &ambient()).unwrap().public().id();
+            assert_eq!(keys.signing(&owner, &ambient()).unwrap().public().id(), id);
+        }
+        let list = keys.list(&ambient()).unwrap();
+        let mut owners: Vec<Owner> = list.iter().map(|listed| listed.owner.clone()).collect();
+        owners.dedup();
+        assert_eq!(owners, everybody());
+        let mut ids: Vec<KeyId> = list.iter().map(|listed| *listed.id.as_ref().unwrap()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 3 * 2 + 2 + 3);
+        assert_eq!(keys.all_signing(&ambient()).unwrap().len(), 6);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_can_read_is_refused_with_the_command_that_mends_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_folder, keys) = keys();
+        let owner = Owner::Seat(seat());
+        keys.create(&owner, &ambient()).unwrap();
+        for (_, path) in keys.files(&owner) {
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600, "{}", path.display());
+            for mode in [0o640, 0o604, 0o620, 0o601] {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+                let refused = match path.extension().unwrap().to_str() {
+                    Some("key") => keys.opening(&seat()).unwrap_err(),
+                    _ => load_signing(&owner, &path, &ambient()).unwrap_err(),
+                };
+                let error = ClientError::from(refused);
+                assert_eq!(error.exit, Exit::IdentityOrKey);
+                assert_eq!(error.reason, "KEY_READABLE_BY_OTHERS");
+                assert_eq!(error.mend, Some(format!("chmod 600 {}", path.display())));
+            }
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_made_and_made_anew_when_it_is_over() {
+        let (_folder, keys) = keys();
+        let owner = Owner::Seat(seat());
+        keys.create(&owner, &ambient()).unwrap();
+        let path = keys.tls_path(&owner).unwrap().with_extension("crt");
+        keys.tls(&owner, &ambient()).unwrap();
+        let first = std::fs::read(&path).unwrap();
+        keys.tls(&owner, &ambient_at(NOW + 9 * 365 * DAY)).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), first);
+        keys.tls(&owner, &ambient_at(NOW + 11 * 365 * DAY)).unwrap();
+        assert_ne!(std::fs::read(&path).unwrap(), first);
+        let other = Owner::Registrar("alice".parse().unwrap());
+        keys.create(&other, &ambient()).unwrap();
+        keys.tls(&other, &ambient()).unwrap();
+        std::fs::copy(keys.tls_path(&other).unwrap().with_extension("crt"), &path).unwrap();
+        assert!(matches!(keys.tls(&owner, &ambient()), Err(KeyError::Certificate { .. })));
+    }
+
+    #[test]
+    fn a_p256_key_put_there_by_hand_is_read_and_an_old_pem_form_is_named() {
+        let (_folder, keys) = keys();
+        let owner = Owner::Registrar("alice".parse().unwrap());
+        keys.create(&owner, &ambient()).unwrap();
+        let pkcs8 = ring::signature::EcdsaKeyPair::generate_pkcs8(
+            &ring::signature::ECDSA_P256_SHA256_ASN1_SIGNING,
+            ambient().random(),
+        )
+        .unwrap();
+        let path = keys.tls_path(&owner).unwrap();
+        std::fs::write(&path, armour::encode(PKCS8, pkcs8.as_ref()).as_bytes()).unwrap();
+        keys.tls(&owner, &ambient()).unwrap();
+        std::fs::write(&path, armour::encode("EC PRIVATE KEY", b"sec1").as_bytes()).unwrap();
+        let error = ClientError::from(keys.tls(&owner, &ambient()).unwrap_err());
+        assert!(error.mend.unwrap().starts_with("openssl pkcs8 -topk8 -nocrypt -in "));
+        std::fs::write(&path, "secret words").unwrap();
+        let error = ClientError::from(keys.tls(&owner, &ambient()).unwrap_err());
+        assert!(!error.sentence.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn an_old_seal_key_stays_and_is_tried_after_the_new() {
+        let (_folder, keys) = keys();
+        keys.create(&Owner::Seat(seat()), &ambient()).unwrap();
+        let text = std::fs::read_to_string(keys.seat_folder(&seat()).join(SEAL)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "# created: 2027-01-15T08:00:00Z");
+        assert!(lines[1].starts_with("# public key: age1pq1"));
+        assert!(lines[2].starts_with("AGE-SECRET-KEY-PQ-1"));
+        let old = keys.opening(&seat()).unwrap().remove(0).public().id();
+        let new = keys.renew_seal(&seat(), &ambient()).unwrap();
+        let ids: Vec<KeyId> =
+            keys.opening(&seat()).unwrap().iter().map(|key| key.public().id()).collect();
+        assert_eq!(ids, [new, old]);
+        let retired = keys.list(&ambient()).unwrap().into_iter().filter(|listed| listed.retired);
+        assert_eq!(retired.map(|listed| listed.id.unwrap()).collect::<Vec<_>>(), [old]);
+    }
+
+    #[test]
+    fn public_parts_are_carried_in_files_of_their_own_kind() {
+        let (_folder, keys) = keys();
+        everybody().iter().for_each(|owner| keys.create(owner, &ambient()).unwrap());
+        let [alice, _, _, authority, keeper, seat] = everybody();
+        let person = read_person(&keys.person(&alice, "Alice", &ambient()).unwrap()).unwrap();
+        let sign = keys.signing(&alice, &ambient()).unwrap();
+        assert_eq!((person.id.as_str(), person.sign), ("alice", Some(listed(sign.public()))));
+        for (owner, kind, holder) in [
+            (&authority, armour::Kind::Authority, "fr"),
+            (&keeper, armour::Kind::Keeper, "fr/cert-fr"),
+            (&seat, armour::Kind::Seat, "fr/cert-fr/duty-1"),
+        ] {
+            let text = keys.public(owner, &ambient()).unwrap();
+            let public = read_public(kind, &text).unwrap();
+            assert_eq!((public.holder.as_str(), public.sign.len()), (holder, 1));
+            assert_eq!(public.seal.is_some(), owner == &seat);
+        }
+        assert!(keys.person(&seat, "x", &ambient()).is_err());
+        assert!(keys.public(&alice, &ambient()).is_err());
+        let safe: SeatId = "fr/cert-fr/safe".parse().unwrap();
+        keys.create_safe_seat(&safe, &ambient()).unwrap();
+        let text = keys.public(&Owner::Seat(safe), &ambient()).unwrap();
+        let public = read_public(armour::Kind::Seat, &text).unwrap();
+        assert!(public.sign.is_empty() && public.tls.is_none() && public.seal.is_some());
+    }
+}

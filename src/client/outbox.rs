@@ -1,0 +1,388 @@
+//! What this machine sent, and what it knows became of it.
+//!
+//! In scope: requests flushed before the first attempt, what came back for them, states computed
+//! from both. Out of scope: sending, and verifying what comes back (`message::receipt`). Invariants:
+//! a request is never written over, so every attempt sends the same bytes; nothing readable of a
+//! message is kept, only its sealed form; file names are made of ids, which hold no path.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::crypto::hash::Digest;
+use crate::domain::ids::{MessageId, SeatId};
+use crate::signed::dsse::Envelope;
+use crate::signed::proto::{self, Outcome};
+use crate::wire::v1;
+
+use super::durable;
+
+/// What waits to be handed in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// A message.
+    Submit(v1::SubmitRequest),
+    /// An acknowledgement with its words.
+    Acknowledge(v1::AcknowledgeRequest),
+}
+
+impl Request {
+    /// A message.
+    #[must_use]
+    pub const fn submit(envelope: v1::Envelope) -> Self {
+        Self::Submit(v1::SubmitRequest { envelope: Some(envelope) })
+    }
+
+    /// The envelope in it.
+    #[must_use]
+    pub const fn envelope(&self) -> Option<&v1::Envelope> {
+        match self {
+            Self::Submit(request) => request.envelope.as_ref(),
+            Self::Acknowledge(request) => request.words.as_ref(),
+        }
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Submit(_) => SUBMIT,
+            Self::Acknowledge(_) => ACKNOWLEDGE,
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Submit(request) => request.encode_to_vec(),
+            Self::Acknowledge(request) => request.encode_to_vec(),
+        }
+    }
+}
+
+/// The outbox does not hold what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The disk.
+    #[error("the outbox cannot be read or written")]
+    Io(#[from] io::Error),
+    /// Another request under the same id.
+    #[error("another message {0} is in the outbox already")]
+    IdUsed(MessageId),
+    /// No such message.
+    #[error("there is no message {0} in the outbox")]
+    Unknown(MessageId),
+    /// A file that is not what this program wrote.
+    #[error("the outbox file {0} is damaged")]
+    Damaged(String),
+}
+
+/// How far a message has come. A later one includes the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Flushed here; the relay has not said that it has it.
+    Sent,
+    /// The relay has it.
+    Accepted,
+    /// A recipient's machine opened it.
+    Delivered,
+    /// A recipient acknowledged it.
+    Acknowledged,
+    /// A recipient answered.
+    Answered,
+}
+
+/// What is known of a sent message, as it stands on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentState {
+    /// The message.
+    pub id: MessageId,
+    /// The relay's receipt.
+    pub accepted: Option<Bytes>,
+    /// The seats whose machines told how it went, with their opened receipts.
+    pub delivered: Vec<(SeatId, Outcome)>,
+    /// The seats that acknowledged: openly, with words, or both.
+    pub acknowledged: Vec<SeatId>,
+    /// The header digests of answers.
+    pub answered: Vec<Digest>,
+    /// The relay says that it expired before anybody opened it.
+    pub expired: bool,
+}
+
+impl SentState {
+    /// How far it has come.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        let opened = self.delivered.iter().any(|(_, outcome)| *outcome == Outcome::Opened);
+        if !self.answered.is_empty() {
+            Stage::Answered
+        } else if !self.acknowledged.is_empty() {
+            Stage::Acknowledged
+        } else if opened {
+            Stage::Delivered
+        } else if self.accepted.is_some() {
+            Stage::Accepted
+        } else {
+            Stage::Sent
+        }
+    }
+}
+
+/// A directory of sent messages.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    dir: PathBuf,
+}
+
+impl Outbox {
+    /// The outbox in a directory, which is created if need be.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn open(dir: &Path) -> Result<Self, OutboxError> {
+        durable::create_dir(dir)?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// Keeps a request, before it is handed in for the first time. The same again changes nothing.
+    ///
+    /// # Errors
+    /// Another request under this id, or the disk.
+    pub fn put(
+        &self,
+        (id, header_digest): (MessageId, Digest),
+        request: &Request,
+    ) -> Result<(), OutboxError> {
+        match self.find_request(id)? {
+            Some(kept) if kept == *request => return Ok(()),
+            Some(_) => return Err(OutboxError::IdUsed(id)),
+            None => {}
+        }
+        // The index first: it may name a message that is not there, and never misses one that is.
+        let index = self.dir.join(HEADERS).join(header_digest.to_string());
+        durable::write(&index, id.to_string().as_bytes())?;
+        Ok(durable::write(&self.message(id).join(request.name()), &request.encode())?)
+    }
+
+    /// The request of a message, byte for byte as it was kept.
+    ///
+    /// # Errors
+    /// There is none, or the disk.
+    pub fn request(&self, id: MessageId) -> Result<Request, OutboxError> {
+        self.find_request(id)?.ok_or(OutboxError::Unknown(id))
+    }
+
+    /// Every message, by time.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn ids(&self) -> Result<Vec<MessageId>, OutboxError> {
+        let names = durable::names(&self.dir)?;
+        let mut ids = Vec::new();
+        for id in names.iter().filter_map(|name| name.parse().ok()) {
+            if self.find_request(id)?.is_some() {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Messages that the relay has not accepted, by time: to be handed in, again if need be.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn pending(&self) -> Result<Vec<MessageId>, OutboxError> {
+        let mut ids = self.ids()?;
+        ids.retain(|id| !self.message(*id).join(ACCEPTED).exists());
+        Ok(ids)
+    }
+
+    /// The message of a header digest.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn find(&self, header_digest: Digest) -> Result<Option<MessageId>, OutboxError> {
+        let index = self.dir.join(HEADERS).join(header_digest.to_string());
+        let Some(bytes) = durable::read(&index)? else { return Ok(None) };
+        let id = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+        let id = id.ok_or_else(|| damaged(&index))?;
+        Ok(self.find_request(id)?.map(|_| id))
+    }
+
+    /// Keeps a verified accepted receipt.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn accepted(&self, id: MessageId, receipt: &Bytes) -> Result<(), OutboxError> {
+        self.keep(id, Path::new(ACCEPTED), receipt)
+    }
+
+    /// Keeps a verified delivered receipt: the inner message that the seat signed.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn delivered(
+        &self,
+        id: MessageId,
+        seat: &SeatId,
+        receipt: &Envelope,
+    ) -> Result<(), OutboxError> {
+        self.keep(id, &Path::new(DELIVERED).join(file_of(seat)), receipt.bytes())
+    }
+
+    /// Keeps a verified open acknowledgement.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn acknowledged(
+        &self,
+        id: MessageId,
+        seat: &SeatId,
+        acknowledgement: &Bytes,
+    ) -> Result<(), OutboxError> {
+        self.keep(id, &Path::new(ACKNOWLEDGED).join(file_of(seat)), acknowledgement)
+    }
+
+    /// Notes that the words of an acknowledgement are in the inbox, under this header digest.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn words(&self, id: MessageId, seat: &SeatId, header: Digest) -> Result<(), OutboxError> {
+        self.keep(id, &Path::new(WORDS).join(file_of(seat)), header.to_string().as_bytes())
+    }
+
+    /// Notes that an answer is in the inbox, under this header digest.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn answered(&self, id: MessageId, header: Digest) -> Result<(), OutboxError> {
+        self.keep(id, &Path::new(ANSWERED).join(header.to_string()), b"")
+    }
+
+    /// Notes that the relay says it expired before anybody opened it.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn expired(&self, id: MessageId) -> Result<(), OutboxError> {
+        self.keep(id, Path::new(EXPIRED), b"")
+    }
+
+    /// The accepted receipt of a message.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn accepted_receipt(&self, id: MessageId) -> Result<Option<Bytes>, OutboxError> {
+        Ok(durable::read(&self.message(id).join(ACCEPTED))?.map(Bytes::from))
+    }
+
+    /// The opened receipt of a seat: evidence.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn delivered_receipt(
+        &self,
+        id: MessageId,
+        seat: &SeatId,
+    ) -> Result<Option<Bytes>, OutboxError> {
+        let path = self.message(id).join(DELIVERED).join(file_of(seat));
+        Ok(durable::read(&path)?.map(Bytes::from))
+    }
+
+    /// The open acknowledgement of a seat: evidence.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn acknowledgement(
+        &self,
+        id: MessageId,
+        seat: &SeatId,
+    ) -> Result<Option<Bytes>, OutboxError> {
+        let path = self.message(id).join(ACKNOWLEDGED).join(file_of(seat));
+        Ok(durable::read(&path)?.map(Bytes::from))
+    }
+
+    /// What is known of a message, computed from what is on disk.
+    ///
+    /// # Errors
+    /// No such message, a damaged file, or the disk.
+    pub fn state(&self, id: MessageId) -> Result<SentState, OutboxError> {
+        let dir = self.message(id);
+        self.request(id)?;
+        let mut delivered = Vec::new();
+        for seat in seats(&dir.join(DELIVERED))? {
+            let path = dir.join(DELIVERED).join(file_of(&seat));
+            let bytes = durable::read(&path)?.unwrap_or_default();
+            let outcome = outcome_of(&bytes).ok_or_else(|| damaged(&path))?;
+            delivered.push((seat, outcome));
+        }
+        let mut acknowledged = seats(&dir.join(ACKNOWLEDGED))?;
+        acknowledged.extend(seats(&dir.join(WORDS))?);
+        acknowledged.sort();
+        acknowledged.dedup();
+        let answers = durable::names(&dir.join(ANSWERED))?;
+        let answers = answers.iter().filter_map(|name| hex::decode(name).ok());
+        Ok(SentState {
+            id,
+            accepted: self.accepted_receipt(id)?,
+            delivered,
+            acknowledged,
+            answered: answers.filter_map(|bytes| Digest::try_from(&bytes[..]).ok()).collect(),
+            expired: dir.join(EXPIRED).exists(),
+        })
+    }
+
+    fn find_request(&self, id: MessageId) -> Result<Option<Request>, OutboxError> {
+        let submit = self.message(id).join(SUBMIT);
+        if let Some(bytes) = durable::read(&submit)? {
+            let request = v1::SubmitRequest::decode(&bytes[..]).map_err(|_| damaged(&submit))?;
+            return Ok(Some(Request::Submit(request)));
+        }
+        let acknowledge = self.message(id).join(ACKNOWLEDGE);
+        let Some(bytes) = durable::read(&acknowledge)? else { return Ok(None) };
+        let request = v1::AcknowledgeRequest::decode(&bytes[..]);
+        Ok(Some(Request::Acknowledge(request.map_err(|_| damaged(&acknowledge))?)))
+    }
+
+    fn keep(&self, id: MessageId, name: &Path, bytes: &[u8]) -> Result<(), OutboxError> {
+        if self.find_request(id)?.is_none() {
+            return Err(OutboxError::Unknown(id));
+        }
+        let path = self.message(id).join(name);
+        // What came first stays: it is the evidence on which states rest.
+        if path.exists() { Ok(()) } else { Ok(durable::write(&path, bytes)?) }
+    }
+
+    fn message(&self, id: MessageId) -> PathBuf {
+        self.dir.join(id.to_string())
+    }
+}
+
+/// The parts of an id hold no dots.
+fn file_of(seat: &SeatId) -> String {
+    seat.as_str().replace('/', ".")
+}
+
+fn seats(dir: &Path) -> Result<Vec<SeatId>, OutboxError> {
+    let names = durable::names(dir)?;
+    Ok(names.iter().filter_map(|name| name.replace('.', "/").parse().ok()).collect())
+}
+
+fn outcome_of(receipt: &[u8]) -> Option<Outcome> {
+    let inner = Envelope::parse(receipt, receipt.len()).ok()?;
+    let message = proto::Message::decode(inner.payload().clone()).ok()?;
+    let delivered = proto::Delivered::decode(message.content).ok()?;
+    Outcome::try_from(delivered.outcome).ok()
+}
+
+fn damaged(path: &Path) -> OutboxError {
+    OutboxError::Damaged(path.display().to_string())
+}
+
+const SUBMIT: &str = "submit";
+const ACKNOWLEDGE: &str = "acknowledge";
+const ACCEPTED: &str = "accepted";
+const DELIVERED: &str = "delivered";
+const ACKNOWLEDGED: &str = "acknowledged";
+const WORDS: &str = "words";
+const ANSWERED: &str = "answered";
+const EXPIRED: &str = "expired";
+const HEADERS: &str = "headers";

@@ -1,0 +1,623 @@
+//! The verified local copy of a directory: complete, private, offline.
+//!
+//! In scope: entries, facets and the highest checkpoint on disk; what may take their place. Out of
+//! scope: fetching (`session`). Invariants: what [`Replica::directory`] gives was folded from entry
+//! 0 with every signature verified, passes through the charters believed, and has the root of a
+//! checkpoint that the log's key in force has signed; the copy never goes back.
+//!
+//! ```text
+//! entries       every entry, fetched and folded; behind the checkpoint's size: on trial
+//! checkpoint    the highest one verified
+//! facets        salts and bytes
+//! synced        when the copy was last found complete, Unix seconds
+//! evidence-*    two checkpoints that cannot both be of one honest log
+//! ```
+
+pub mod tape;
+
+mod fold;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::crypto::hash::Digest;
+use crate::domain::directory::Directory;
+use crate::domain::directory::facet::OpenFacet;
+use crate::domain::ids::{ContactId, DirectoryName};
+use crate::signed::proto;
+use crate::tlog::checkpoint::{Checkpoint, CheckpointError, InvalidCheckpoint, VerifiedCheckpoint};
+use crate::tlog::merkle::Tree;
+use crate::tlog::note::{InvalidNote, SignedNote};
+use crate::wire::v1;
+
+use super::home::{self, Home, HomeError};
+use super::invitation::Trust;
+use super::place::{self, FileError};
+
+use fold::Fold;
+pub use fold::{FoldFault, Frozen};
+use tape::Tape;
+
+/// The copy cannot be used, or what was offered does not fit it.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaError {
+    /// The home.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// An entry that cannot be there.
+    #[error("{origin}: {fault}")]
+    Fold {
+        /// The copy on this disk, or the service.
+        origin: Origin,
+        /// What is wrong.
+        fault: FoldFault,
+    },
+    /// No checkpoint of this log.
+    #[error("{origin}: {fault}")]
+    Checkpoint {
+        /// The copy on this disk, or the service.
+        origin: Origin,
+        /// What is wrong.
+        fault: CheckpointError,
+    },
+    /// The name of the directory cannot be the name of a log.
+    #[error(transparent)]
+    Name(#[from] InvalidNote),
+    /// The entries have another root than the checkpoint says.
+    #[error(
+        "{origin}: the {size} entries have the root {found}, and the checkpoint says {expected}"
+    )]
+    OtherRoot {
+        /// The copy on this disk, or the service.
+        origin: Origin,
+        /// The size.
+        size: u64,
+        /// The checkpoint's.
+        expected: Digest,
+        /// That of the entries.
+        found: Digest,
+        /// Where both checkpoints are kept.
+        evidence: Option<PathBuf>,
+    },
+    /// The service signed a head that is behind the one it signed before.
+    #[error("the service shows {found} entries, and has shown {expected} before: it went back")]
+    Rollback {
+        /// Seen before.
+        expected: u64,
+        /// Shown now.
+        found: u64,
+        /// Where both checkpoints are kept.
+        evidence: Option<PathBuf>,
+    },
+    /// The service signed two histories.
+    #[error("the log's key has signed two different histories of {size} entries: a split view")]
+    SplitView {
+        /// The size at which they differ.
+        size: u64,
+        /// Where both checkpoints are kept.
+        evidence: Option<PathBuf>,
+    },
+    /// The log ends before a charter that was believed.
+    #[error("the log does not hold the charter version {0} that was believed")]
+    LacksCharter(u64),
+    /// There are fewer entries than the checkpoint counts.
+    #[error("the copy has {found} entries of the {expected} that its checkpoint counts")]
+    Incomplete {
+        /// The checkpoint's.
+        expected: u64,
+        /// Those there.
+        found: u64,
+    },
+    /// Nothing was ever fetched.
+    #[error("there is no copy of {0} yet")]
+    NeverSynced(DirectoryName),
+    /// Not even the first entry is known to this program.
+    #[error("this program is too old for {name}: {why}")]
+    TooOld {
+        /// The directory.
+        name: DirectoryName,
+        /// What the entry holds.
+        why: String,
+    },
+}
+
+/// Where what is wrong came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The copy on this disk.
+    Disk,
+    /// The service.
+    Service,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Disk => "the copy on this disk was altered",
+            Self::Service => "the service showed what cannot be",
+        })
+    }
+}
+
+/// A verified local copy of a directory.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    folder: PathBuf,
+    trust: Trust,
+    fold: Fold,
+    /// Bytes of the entries file that are whole and folded.
+    length: u64,
+    head: Option<Head>,
+    facets: BTreeMap<Digest, OpenFacet>,
+    facets_length: u64,
+    synced_at: Option<u64>,
+}
+
+/// The directory at the highest checkpoint.
+#[derive(Clone, Debug)]
+struct Head {
+    checkpoint: VerifiedCheckpoint,
+    directory: Option<Directory>,
+}
+
+/// What became of entries that were offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// They are on the disk, on trial until a checkpoint covers them.
+    Yes,
+    /// Another program has written meanwhile; the copy was read again. Ask how far it is.
+    ReadAgain,
+}
+
+impl Replica {
+    /// Reads the copy of a directory that was joined, and verifies all of it again.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]. A copy that lacks entries opens, and [`Replica::directory`] says so.
+    pub fn open(home: &Home, name: &DirectoryName) -> Result<Self, ReplicaError> {
+        Self::read(home.folder(name), home.trust(name)?)
+    }
+
+    fn read(folder: PathBuf, trust: Trust) -> Result<Self, ReplicaError> {
+        // The checkpoint first: it is written after the entries that it covers.
+        let note = place::read_if_there(&folder.join(CHECKPOINT), NOTE_BYTES)?;
+        let entries = tape::read(&folder.join(ENTRIES))?;
+        let facets = tape::read(&folder.join(FACETS))?;
+        let synced = place::read_if_there(&folder.join(SYNCED), 64)?;
+        let synced_at = synced.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
+        let mut replica = Self {
+            fold: Fold::new(&trust),
+            length: 0,
+            head: None,
+            facets_length: facets.length,
+            facets: facets.records.iter().filter_map(read_facet).collect(),
+            synced_at,
+            folder,
+            trust,
+        };
+        replica.fold_stored(entries, note.as_deref())?;
+        Ok(replica)
+    }
+
+    /// Up to the checkpoint every fault is an alteration; behind it, entries are on trial.
+    fn fold_stored(&mut self, entries: Tape, note: Option<&[u8]>) -> Result<(), ReplicaError> {
+        let on_disk = |fault| ReplicaError::Fold { origin: Origin::Disk, fault };
+        let covered = note.map(|note| unverified(note, Origin::Disk)).transpose()?;
+        let size = covered.map_or(0, |checkpoint| checkpoint.size);
+        for entry in entries.records {
+            let (on_trial, length) = (self.fold.size() >= size, 4 + entry.len() as u64);
+            if self.fold.size() == size
+                && let Some(note) = note
+            {
+                self.head = Some(self.verified(note, Origin::Disk)?);
+            }
+            match self.fold.push(entry) {
+                Ok(()) => self.length += length,
+                Err(_) if on_trial => break,
+                Err(fault) => return Err(on_disk(fault)),
+            }
+        }
+        if self.head.is_none()
+            && let Some(note) = note
+        {
+            if self.fold.size() == size {
+                self.head = Some(self.verified(note, Origin::Disk)?);
+            } else {
+                self.head = Some(self.behind(note)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory, at the highest checkpoint.
+    ///
+    /// # Errors
+    /// Never synced, entries missing, or the program is too old for the first entry.
+    pub fn directory(&self) -> Result<&Directory, ReplicaError> {
+        let name = || self.trust.name().clone();
+        let head = self.head.as_ref().ok_or_else(|| ReplicaError::NeverSynced(name()))?;
+        let (expected, found) = (head.checkpoint.size(), self.fold.size());
+        if found < expected {
+            return Err(ReplicaError::Incomplete { expected, found });
+        }
+        head.directory.as_ref().ok_or_else(|| {
+            let why = self.fold.frozen.as_ref().map(|frozen| frozen.why.clone());
+            ReplicaError::TooOld { name: name(), why: why.unwrap_or_default() }
+        })
+    }
+
+    /// The directory as this copy sees it: what messages carry.
+    ///
+    /// # Errors
+    /// As [`Replica::directory`].
+    pub fn view(&self) -> Result<(u64, Digest), ReplicaError> {
+        let size = self.directory()?.size();
+        let missing = ReplicaError::Incomplete { expected: size, found: self.fold.size() };
+        Ok((size, self.fold.tree.root_at(size).ok_or(missing)?))
+    }
+
+    /// The same, as messages carry it.
+    ///
+    /// # Errors
+    /// As [`Replica::directory`].
+    pub fn signed_view(&self) -> Result<proto::View, ReplicaError> {
+        let (size, root) = self.view()?;
+        Ok(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) })
+    }
+
+    /// Why the directory stands still: an entry that this program does not know. Update it.
+    #[must_use]
+    pub fn frozen(&self) -> Option<&Frozen> {
+        let head = self.head.as_ref()?.checkpoint.size();
+        self.fold.frozen.as_ref().filter(|frozen| frozen.leaf < head)
+    }
+
+    /// The tree over the entries, for roots of earlier sizes and proofs.
+    #[must_use]
+    pub const fn tree(&self) -> &Tree {
+        &self.fold.tree
+    }
+
+    /// The highest checkpoint verified.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<&VerifiedCheckpoint> {
+        self.head.as_ref().map(|head| &head.checkpoint)
+    }
+
+    /// When the copy was last found complete, Unix seconds.
+    #[must_use]
+    pub const fn synced_at(&self) -> Option<u64> {
+        self.synced_at
+    }
+
+    /// Whether the last complete sync is longer ago than the charter allows, or never was.
+    #[must_use]
+    pub fn is_stale(&self, now: u64) -> bool {
+        let within = self.directory().map_or(0, |found| found.charter().policy.stale_after);
+        self.synced_at.is_none_or(|at| now.saturating_sub(at) > u64::from(within))
+    }
+
+    /// How many entries are here, those on trial included.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.fold.size()
+    }
+
+    /// The bytes of an entry that the checkpoint covers.
+    #[must_use]
+    pub fn entry(&self, leaf: u64) -> Option<&Bytes> {
+        let covered = self.head.as_ref().is_some_and(|head| leaf < head.checkpoint.size());
+        let entry = self.fold.entries.get(usize::try_from(leaf).ok()?);
+        entry.filter(|_| covered)
+    }
+
+    /// An entry with its proof against the highest checkpoint.
+    #[must_use]
+    pub fn proven(&self, leaf: u64) -> Option<v1::ProvenEntry> {
+        let checkpoint = self.checkpoint()?;
+        let path = self.fold.tree.inclusion_proof(leaf, checkpoint.size())?;
+        Some(v1::ProvenEntry {
+            entry: self.entry(leaf)?.clone(),
+            leaf_index: leaf,
+            inclusion: path.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect(),
+            checkpoint: checkpoint.note().to_string().into_bytes().into(),
+        })
+    }
+
+    /// What is believed without the log: the invitation's charter and those followed.
+    #[must_use]
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// Salt and bytes of a facet, if they were handed over.
+    #[must_use]
+    pub fn facet(&self, hash: &[u8]) -> Option<&OpenFacet> {
+        self.facets.get(&Digest::try_from(hash).ok()?)
+    }
+
+    /// The facets of a contact's record and roster in force by name, each with its bytes, or
+    /// withheld.
+    ///
+    /// # Errors
+    /// As [`Replica::directory`].
+    pub fn facets_of(
+        &self,
+        contact: &ContactId,
+    ) -> Result<Vec<(String, Option<Bytes>)>, ReplicaError> {
+        let named = facets_named(self.directory()?).filter(|(of, _)| of == contact);
+        let named = named.map(|(_, facet)| {
+            (facet.name.clone(), self.facet(&facet.hash).map(|open| open.bytes.clone()))
+        });
+        Ok(named.collect())
+    }
+
+    /// Every facet that records and rosters in force name and that is not here, by contact.
+    ///
+    /// # Errors
+    /// As [`Replica::directory`].
+    pub fn withheld(&self) -> Result<Vec<(ContactId, proto::Facet)>, ReplicaError> {
+        let named = facets_named(self.directory()?);
+        let missing = named.filter(|(_, facet)| self.facet(&facet.hash).is_none());
+        Ok(missing.map(|(contact, facet)| (contact, facet.clone())).collect())
+    }
+
+    /// Takes entries behind those that are here. Each is verified before any is written.
+    ///
+    /// # Errors
+    /// An entry that cannot be there; files.
+    pub fn append(&mut self, entries: &[Bytes]) -> Result<Appended, ReplicaError> {
+        let lock = home::lock(&self.folder)?;
+        if self.is_outdated()? {
+            drop(lock);
+            self.read_again()?;
+            return Ok(Appended::ReadAgain);
+        }
+        let mut fold = self.fold.clone();
+        for entry in entries {
+            let pushed = fold.push(entry.clone());
+            pushed.map_err(|fault| ReplicaError::Fold { origin: Origin::Service, fault })?;
+        }
+        self.length = tape::append(&self.folder.join(ENTRIES), self.length, entries)?;
+        self.fold = fold;
+        Ok(Appended::Yes)
+    }
+
+    /// What a checkpoint says about itself, to know how many entries it needs.
+    ///
+    /// # Errors
+    /// It is no checkpoint of this log.
+    pub fn size_of(&self, note: &[u8]) -> Result<u64, ReplicaError> {
+        Ok(unverified(note, Origin::Service)?.size)
+    }
+
+    /// Takes a checkpoint that the service shows, if all is right: signed by a key of the charter
+    /// in force, not behind the highest one, the root of the entries here, after every charter
+    /// believed.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Rollback`] and [`ReplicaError::SplitView`] keep both checkpoints as
+    /// evidence; [`ReplicaError::OtherRoot`] also cuts the entries on trial.
+    pub fn confirm(&mut self, note: &[u8], now: u64) -> Result<(), ReplicaError> {
+        let size = unverified(note, Origin::Service)?.size;
+        if let Some(head) = &self.head
+            && size < head.checkpoint.size()
+        {
+            return Err(self.went_back(note, size, now)?);
+        }
+        let found = self.fold.size();
+        if found < size {
+            return Err(ReplicaError::Incomplete { expected: size, found });
+        }
+        let head = match self.verified(note, Origin::Service) {
+            Ok(head) => head,
+            Err(error @ ReplicaError::OtherRoot { .. }) => {
+                return Err(self.other_root(error, note, now)?);
+            }
+            Err(error) => return Err(error),
+        };
+        let _lock = home::lock(&self.folder)?;
+        let stored = place::read_if_there(&self.folder.join(CHECKPOINT), NOTE_BYTES)?;
+        let stored = stored.map(|note| unverified(&note, Origin::Disk)).transpose()?;
+        if stored.is_none_or(|stored| stored.size <= size) {
+            place::replace(&self.folder.join(CHECKPOINT), note)?;
+            place::replace(&self.folder.join(SYNCED), format!("{now}\n").as_bytes())?;
+        }
+        self.head = Some(head);
+        self.synced_at = Some(now);
+        Ok(())
+    }
+
+    /// Keeps facets that the service handed over. What fits no hash that is missing is let go.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn keep_facets(&mut self, facets: Vec<OpenFacet>) -> Result<usize, ReplicaError> {
+        let missing: Vec<Digest> = self
+            .withheld()?
+            .iter()
+            .filter_map(|(_, facet)| Digest::try_from(&facet.hash[..]).ok())
+            .collect();
+        let wanted = facets.into_iter().map(|facet| (facet.hash(), facet));
+        let wanted: BTreeMap<Digest, OpenFacet> =
+            wanted.filter(|(hash, _)| missing.contains(hash)).collect();
+        let records: Vec<Bytes> =
+            wanted.values().map(|facet| [&facet.salt[..], &facet.bytes].concat().into()).collect();
+        let _lock = home::lock(&self.folder)?;
+        let path = self.folder.join(FACETS);
+        // Another program's facets are as good as ours: behind them, not over them.
+        let length = tape::read(&path)?.length;
+        self.facets_length = tape::append(&path, length, &records)?;
+        let kept = wanted.len();
+        self.facets.extend(wanted);
+        Ok(kept)
+    }
+
+    /// Whether another program wrote entries since this copy was read.
+    fn is_outdated(&self) -> Result<bool, ReplicaError> {
+        let path = self.folder.join(ENTRIES);
+        let on_disk = match std::fs::metadata(&path) {
+            Ok(about) => about.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(FileError::io("read", &path)(error).into()),
+        };
+        // Longer by a torn tail only: ours to cut.
+        Ok(on_disk != self.length && tape::read(&path)?.length != self.length)
+    }
+
+    fn read_again(&mut self) -> Result<(), ReplicaError> {
+        *self = Self::read(self.folder.clone(), self.trust.clone())?;
+        Ok(())
+    }
+
+    /// The head that a note gives, if its key, its root and its charters are right.
+    fn verified(&self, note: &[u8], origin: Origin) -> Result<Head, ReplicaError> {
+        let size = unverified(note, origin)?.size;
+        let directory = self.directory_at(size, origin)?;
+        let charter = directory.as_ref().map_or(self.trust.charter(), Directory::charter);
+        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, &charter.log)
+            .map_err(|fault| ReplicaError::Checkpoint { origin, fault })?;
+        let root = |size| self.fold.tree.root_at(size).unwrap_or(Digest::of(b""));
+        let (expected, found) = (checkpoint.root(), root(size));
+        if expected != found {
+            let evidence = None;
+            return Err(ReplicaError::OtherRoot { origin, size, expected, found, evidence });
+        }
+        if let Some(invited) = self.trust.checkpoint() {
+            let (size, expected) = (invited.size(), invited.root());
+            if size > checkpoint.size() {
+                let (expected, found) = (size, checkpoint.size());
+                return Err(ReplicaError::Rollback { expected, found, evidence: None });
+            }
+            if root(size) != expected {
+                return Err(ReplicaError::SplitView { size, evidence: None });
+            }
+        }
+        let newest = charter.newest.version;
+        let believed = self.trust.charter().newest.version;
+        let frozen = self.fold.frozen.as_ref().is_some_and(|frozen| frozen.leaf < size);
+        if believed > newest && !frozen {
+            return Err(ReplicaError::LacksCharter(believed));
+        }
+        Ok(Head { checkpoint, directory })
+    }
+
+    /// A stored checkpoint ahead of the entries: all that can be checked is who signed it.
+    fn behind(&self, note: &[u8]) -> Result<Head, ReplicaError> {
+        let folded = self.fold.directory.as_ref();
+        let mut keys = self.trust.charter().log.clone();
+        keys.extend(folded.into_iter().flat_map(|found| found.charter().log.clone()));
+        keys.sort();
+        keys.dedup();
+        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, &keys)
+            .map_err(|fault| ReplicaError::Checkpoint { origin: Origin::Disk, fault })?;
+        Ok(Head { checkpoint, directory: None })
+    }
+
+    /// The directory after `size` entries.
+    fn directory_at(&self, size: u64, origin: Origin) -> Result<Option<Directory>, ReplicaError> {
+        let frozen = self.fold.frozen.as_ref().is_some_and(|frozen| frozen.leaf < size);
+        if self.fold.size() == size || frozen {
+            return Ok(self.fold.directory.clone());
+        }
+        let mut fold = Fold::new(&self.trust);
+        for entry in self.fold.entries.iter().take(usize::try_from(size).unwrap_or(usize::MAX)) {
+            fold.push(entry.clone()).map_err(|fault| ReplicaError::Fold { origin, fault })?;
+        }
+        Ok(fold.directory)
+    }
+
+    /// A checkpoint behind ours: an earlier head shown again, or another history.
+    fn went_back(&self, note: &[u8], size: u64, now: u64) -> Result<ReplicaError, ReplicaError> {
+        let origin = Origin::Service;
+        let directory = self.directory()?;
+        let shown =
+            VerifiedCheckpoint::verify(note, &self.trust.origin()?, &directory.charter().log)
+                .map_err(|fault| ReplicaError::Checkpoint { origin, fault })?;
+        let evidence = self.keep_evidence(note, now)?;
+        if self.fold.tree.root_at(size) == Some(shown.root()) {
+            let expected = self.checkpoint().map_or(0, VerifiedCheckpoint::size);
+            return Ok(ReplicaError::Rollback { expected, found: size, evidence });
+        }
+        Ok(ReplicaError::SplitView { size, evidence })
+    }
+
+    /// A signed checkpoint whose root is not that of the entries here.
+    fn other_root(
+        &mut self,
+        error: ReplicaError,
+        note: &[u8],
+        now: u64,
+    ) -> Result<ReplicaError, ReplicaError> {
+        let ReplicaError::OtherRoot { origin, size, expected, found, .. } = error else {
+            return Ok(error);
+        };
+        let evidence = self.keep_evidence(note, now)?;
+        let ours = self.checkpoint().map_or(0, VerifiedCheckpoint::size);
+        if ours == size {
+            return Ok(ReplicaError::SplitView { size, evidence });
+        }
+        self.cut_trial(ours)?;
+        Ok(ReplicaError::OtherRoot { origin, size, expected, found, evidence })
+    }
+
+    /// Forgets the entries behind the first `size`.
+    fn cut_trial(&mut self, size: u64) -> Result<(), ReplicaError> {
+        let lock = home::lock(&self.folder)?;
+        let kept = self.fold.entries.iter().take(usize::try_from(size).unwrap_or(usize::MAX));
+        let length = kept.map(|entry| 4 + entry.len() as u64).sum();
+        tape::append(&self.folder.join(ENTRIES), length, &[])?;
+        drop(lock);
+        self.read_again()
+    }
+
+    /// Both checkpoints in one file, one after the other.
+    fn keep_evidence(&self, note: &[u8], now: u64) -> Result<Option<PathBuf>, ReplicaError> {
+        let Some(ours) = self.checkpoint() else { return Ok(None) };
+        let path = self.folder.join(format!("evidence-{now}"));
+        let both = [ours.note().to_string().as_bytes(), b"\n", note].concat();
+        place::replace(&path, &both)?;
+        Ok(Some(path))
+    }
+
+    /// Where the files are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// What a note says before anybody has verified it.
+fn unverified(note: &[u8], origin: Origin) -> Result<Checkpoint, ReplicaError> {
+    let invalid = |why: InvalidCheckpoint| ReplicaError::Checkpoint { origin, fault: why.into() };
+    let note = SignedNote::parse(note).map_err(|why| invalid(why.into()))?;
+    Checkpoint::parse(note.text()).map_err(invalid)
+}
+
+fn facets_named(directory: &Directory) -> impl Iterator<Item = (ContactId, &proto::Facet)> {
+    directory.contacts().flat_map(|contact| {
+        let of_record = contact.record.iter().flat_map(|record| &record.facets);
+        let of_roster = contact.roster.iter().flat_map(|roster| &roster.facets);
+        of_record.chain(of_roster).map(|facet| (contact.id.clone(), facet))
+    })
+}
+
+fn read_facet(record: &Bytes) -> Option<(Digest, OpenFacet)> {
+    let (salt, _) = record.split_first_chunk::<32>()?;
+    let facet = OpenFacet { salt: *salt, bytes: record.slice(32..) };
+    Some((facet.hash(), facet))
+}
+
+const ENTRIES: &str = "entries";
+const CHECKPOINT: &str = "checkpoint";
+const FACETS: &str = "facets";
+const SYNCED: &str = "synced";
+const NOTE_BYTES: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

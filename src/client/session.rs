@@ -1,0 +1,399 @@
+//! A connection to a directory's service, and what is asked on it.
+//!
+//! In scope: whom to believe, the charter's own renewal, bringing a replica up to date, handing in
+//! statements. Out of scope: the relay's calls (`agent`), the environment. Invariants: each call
+//! has a deadline; on a connection to a server that is not believed nothing but `GetCharters` is
+//! called.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+
+use crate::ambient::Ambient;
+use crate::domain::directory::facet::OpenFacet;
+use crate::domain::ids::{ContactId, DirectoryName};
+use crate::domain::limits;
+use crate::tls::Identity;
+use crate::tls::client::{ClientTls, ServerFault};
+use crate::wire::v1;
+use crate::wire::v1::directory_service_client::DirectoryServiceClient;
+use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
+
+use super::connect::{Address, ConnectError, Connection, Dial, Proxies, Route, connect};
+use super::draft::Bundle;
+use super::error::{ClientError, Exit, Side};
+use super::home::Home;
+use super::invitation::Trust;
+use super::keys::Owner;
+use super::replica::{Appended, Replica, ReplicaError};
+
+/// The way out of this machine, as values.
+#[derive(Clone)]
+pub struct Net {
+    /// TCP, or memory in tests.
+    pub dial: Arc<dyn Dial>,
+    /// `HTTPS_PROXY` and `NO_PROXY`, read by the caller.
+    pub proxies: Proxies,
+    /// Clock and randomness.
+    pub ambient: Ambient,
+}
+
+/// A connection to the service of one directory.
+#[derive(Clone, Debug)]
+pub struct Session {
+    connection: Connection,
+    name: DirectoryName,
+    address: Address,
+    ambient: Ambient,
+}
+
+/// How far a sync is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Entries here, of those that the checkpoint counts.
+    Entries {
+        /// Here.
+        have: u64,
+        /// Counted.
+        of: u64,
+    },
+    /// Facets here, of those that were missing.
+    Facets {
+        /// Here.
+        have: usize,
+        /// Missing before.
+        of: usize,
+    },
+}
+
+/// What a sync came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Synced {
+    /// The size before.
+    pub before: u64,
+    /// The size now.
+    pub size: u64,
+    /// Facets that the service did not hand over, by contact and name.
+    pub withheld: Vec<(ContactId, String)>,
+    /// Why the directory stands still: update this program.
+    pub frozen: Option<String>,
+}
+
+/// What the service said about one statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is in the log, at this leaf index.
+    Logged(u64),
+    /// It was refused.
+    Refused(ClientError),
+}
+
+impl Session {
+    /// Connects as `who`, or as nobody: to the first address that answers. If the server shows a
+    /// certificate of an authority that the charter known does not name, newer charters are
+    /// fetched, verified one by one, kept, and the connection is made again.
+    ///
+    /// # Errors
+    /// The last address's, if none answers.
+    pub async fn open(
+        home: &Home,
+        name: &DirectoryName,
+        who: Option<&Owner>,
+        net: &Net,
+    ) -> Result<Self, ClientError> {
+        let trust = home.trust(name)?;
+        let identity = who.map(|who| home.keys().tls(who, &net.ambient)).transpose()?;
+        let mut last = None;
+        for address in home.addresses(name)? {
+            let address = Address::parse(&address)?;
+            match reach(home, &trust, &address, identity.as_ref(), net).await {
+                Ok(connection) => {
+                    let (name, ambient) = (name.clone(), net.ambient.clone());
+                    return Ok(Self { connection, name, address, ambient });
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| {
+            let sentence = format!("the invitation to {name} names no address");
+            ClientError::new(Side::Ours, Exit::NotReachable, "NO_ADDRESS", sentence)
+                .mended_by("liaison join INVITATION")
+        }))
+    }
+
+    /// The directory.
+    #[must_use]
+    pub const fn name(&self) -> &DirectoryName {
+        &self.name
+    }
+
+    /// The server that answered.
+    #[must_use]
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// For the relay's generated client, and for what the handshake agreed on.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Clock and randomness.
+    #[must_use]
+    pub const fn ambient(&self) -> &Ambient {
+        &self.ambient
+    }
+
+    /// Brings a replica up to the service's newest checkpoint: entries page by page, each kept
+    /// as it comes, so that a sync that breaks off goes on where it was; then facets.
+    ///
+    /// # Errors
+    /// [`ClientError`]; the replica is then what it was, or further.
+    pub async fn sync(
+        &self,
+        replica: &mut Replica,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Synced, ClientError> {
+        let before = replica.directory().map_or(0, |directory| directory.size());
+        let checkpoint = self.checkpoint().await?;
+        let size = replica.size_of(&checkpoint)?;
+        while replica.entries() < size {
+            progress(Progress::Entries { have: replica.entries(), of: size });
+            self.sync_page(replica, size).await?;
+        }
+        progress(Progress::Entries { have: size, of: size });
+        if let Err(error) = replica.confirm(&checkpoint, self.ambient.now()) {
+            // A frozen fold may not know the keys of a newer charter: the copy stays as it is.
+            let stuck = matches!(error, ReplicaError::Checkpoint { .. });
+            if !(stuck && replica.frozen().is_some() && replica.directory().is_ok()) {
+                return Err(error.into());
+            }
+        }
+        self.sync_facets(replica, progress).await?;
+        let withheld = replica.withheld()?.into_iter().map(|(of, facet)| (of, facet.name));
+        Ok(Synced {
+            before,
+            size: replica.directory()?.size(),
+            withheld: withheld.collect(),
+            frozen: replica.frozen().map(|frozen| frozen.why.clone()),
+        })
+    }
+
+    async fn sync_page(&self, replica: &mut Replica, size: u64) -> Result<(), ClientError> {
+        let start = replica.entries();
+        let limit = u32::try_from(size - start).unwrap_or(u32::MAX).min(PAGE);
+        let request = v1::GetEntriesRequest { start, limit };
+        let mut client = self.directory();
+        let call = client.get_entries(request_of(request));
+        let mut entries = answered("GetEntries", call).await?.entries;
+        entries.truncate(limit as usize);
+        if entries.is_empty() {
+            let sentence =
+                format!("the service shows a log of {size} entries, and not entry {start}");
+            let failed = Exit::VerificationFailed;
+            return Err(ClientError::new(Side::Theirs, failed, "ENTRIES_WITHHELD", sentence));
+        }
+        match replica.append(&entries)? {
+            Appended::Yes | Appended::ReadAgain => Ok(()),
+        }
+    }
+
+    async fn sync_facets(
+        &self,
+        replica: &mut Replica,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(), ClientError> {
+        let missing = replica.withheld()?;
+        let hashes: Vec<Bytes> = missing.iter().map(|(_, facet)| facet.hash.clone()).collect();
+        let mut have = 0;
+        for hashes in hashes.chunks(FACETS_AT_A_TIME) {
+            progress(Progress::Facets { have, of: missing.len() });
+            let request = v1::GetFacetsRequest { hashes: hashes.to_vec() };
+            let mut client = self.directory();
+            let call = client.get_facets(request_of(request));
+            let facets = answered("GetFacets", call).await?.facets;
+            have += replica.keep_facets(facets.into_iter().filter_map(open_facet).collect())?;
+        }
+        if !missing.is_empty() {
+            progress(Progress::Facets { have, of: missing.len() });
+        }
+        Ok(())
+    }
+
+    /// The service's newest checkpoint, not yet verified.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn checkpoint(&self) -> Result<Bytes, ClientError> {
+        let mut client = self.directory();
+        let call = client.get_checkpoint(request_of(v1::GetCheckpointRequest {}));
+        Ok(answered("GetCheckpoint", call).await?.checkpoint)
+    }
+
+    /// Hands in statements, as a registrar.
+    ///
+    /// # Errors
+    /// The call's; what was said about each statement is in its answer.
+    pub async fn publish(&self, bundle: &Bundle) -> Result<Vec<Answer>, ClientError> {
+        let request = v1::PublishRequest { publications: bundle.to_wire().publications };
+        let mut client = self.directory();
+        let call = client.publish(request_of(request));
+        answers(bundle, answered("Publish", call).await?.answers)
+    }
+
+    /// Hands in statements, on any connection: the signature is the credential.
+    ///
+    /// # Errors
+    /// As [`Session::publish`].
+    pub async fn enrol(&self, bundle: &Bundle) -> Result<Vec<Answer>, ClientError> {
+        let request = v1::EnrolRequest { publications: bundle.to_wire().publications };
+        let mut client = self.enrolment();
+        let call = client.enrol(request_of(request));
+        answers(bundle, answered("Enrol", call).await?.answers)
+    }
+
+    /// The charters after the one that is trusted, followed.
+    ///
+    /// # Errors
+    /// The call's, or a charter does not follow.
+    pub async fn charters(&self, trust: &mut Trust) -> Result<Vec<Bytes>, ClientError> {
+        charters(self.connection.channel(), trust).await
+    }
+
+    fn directory(&self) -> DirectoryServiceClient<Channel> {
+        DirectoryServiceClient::new(self.connection.channel())
+    }
+
+    fn enrolment(&self) -> EnrolmentServiceClient<Channel> {
+        EnrolmentServiceClient::new(self.connection.channel())
+    }
+}
+
+/// Connects; if the server's authority is not one of the charter known, once more under the
+/// newest charter.
+async fn reach(
+    home: &Home,
+    trust: &Trust,
+    address: &Address,
+    identity: Option<&Identity>,
+    net: &Net,
+) -> Result<Connection, ClientError> {
+    let first = connect(route(trusting(trust, identity, net)?, address, net)).await;
+    let unknown = match first {
+        Ok(connection) => return Ok(connection),
+        Err(error) if is_unknown_issuer(&error) => error,
+        Err(error) => return Err(error.into()),
+    };
+    let untrusted =
+        ClientTls::untrusted_for_charters(net.ambient.tls_clock()).map_err(|error| {
+            ConnectError::Tls {
+                address: address.clone(),
+                source: Arc::new(std::io::Error::other(error)),
+            }
+        })?;
+    let connection = connect(route(untrusted, address, net)).await?;
+    let mut newer = trust.clone();
+    let followed = charters(connection.channel(), &mut newer).await?;
+    if followed.is_empty() {
+        return Err(unknown.into());
+    }
+    home.keep_charters(trust.name(), &followed)?;
+    Ok(connect(route(trusting(&newer, identity, net)?, address, net)).await?)
+}
+
+fn is_unknown_issuer(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Intercepted { .. } => true,
+        ConnectError::Server { source, .. } => matches!(
+            source,
+            ServerFault::UnknownIssuer { .. } | ServerFault::BadSignature | ServerFault::Expired
+        ),
+        _ => false,
+    }
+}
+
+fn trusting(
+    trust: &Trust,
+    identity: Option<&Identity>,
+    net: &Net,
+) -> Result<ClientTls, ClientError> {
+    let authorities: Vec<Vec<u8>> =
+        trust.charter().service_ca.iter().map(|der| der.to_vec()).collect();
+    let (name, clock) = (trust.name().as_str(), net.ambient.tls_clock());
+    Ok(ClientTls::for_directory(name, &authorities, identity.cloned(), clock)?)
+}
+
+fn route(tls: ClientTls, address: &Address, net: &Net) -> Route {
+    Route {
+        dial: Arc::clone(&net.dial),
+        address: address.clone(),
+        proxies: net.proxies.clone(),
+        tls,
+    }
+}
+
+/// Fetches the charters after the one trusted, and follows each. Gives those that were new.
+async fn charters(channel: Channel, trust: &mut Trust) -> Result<Vec<Bytes>, ClientError> {
+    let mut client = EnrolmentServiceClient::new(channel);
+    let after_version = trust.charter().newest.version;
+    let call = client.get_charters(request_of(v1::GetChartersRequest { after_version }));
+    let charters = answered("GetCharters", call).await?.charters;
+    for charter in &charters {
+        trust.follow(charter).map_err(|why| {
+            let sentence = format!("the service shows a charter that does not follow: {why}");
+            let failed = Exit::VerificationFailed;
+            ClientError::new(Side::Theirs, failed, "CHARTER_DOES_NOT_FOLLOW", sentence)
+        })?;
+    }
+    Ok(charters)
+}
+
+fn request_of<M>(message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.set_timeout(limits::REQUEST_DEADLINE);
+    request
+}
+
+async fn answered<T>(
+    what: &str,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, ClientError> {
+    let slow = || ClientError::too_slow(what, limits::REQUEST_DEADLINE.as_secs());
+    // A little longer than the service's own, which says more.
+    let answer = timeout(limits::REQUEST_DEADLINE + MARGIN, call).await.map_err(|_| slow())?;
+    Ok(answer?.into_inner())
+}
+
+fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answer>, ClientError> {
+    let read = answers.into_iter().filter_map(|answer| {
+        Some(match answer.answer? {
+            v1::publish_answer::Answer::LeafIndex(leaf) => Answer::Logged(leaf),
+            v1::publish_answer::Answer::Refused(refused) => {
+                Answer::Refused(ClientError::refused(refused))
+            }
+        })
+    });
+    let read: Vec<Answer> = read.collect();
+    let (expected, found) = (bundle.publications().len(), read.len());
+    if expected != found {
+        let sentence = format!("the service answered {found} of {expected} statements");
+        let unexpected = Exit::Unexpected;
+        return Err(ClientError::new(Side::Theirs, unexpected, "ANSWERS_MISSING", sentence));
+    }
+    Ok(read)
+}
+
+fn open_facet(facet: v1::OpenFacet) -> Option<OpenFacet> {
+    Some(OpenFacet { salt: facet.salt[..].try_into().ok()?, bytes: facet.bytes })
+}
+
+/// Entries asked for at a time; the service gives fewer if they are large.
+const PAGE: u32 = 256;
+/// Facets asked for at a time: 256 KiB of the largest.
+const FACETS_AT_A_TIME: usize = 16;
+const MARGIN: Duration = Duration::from_secs(5);
