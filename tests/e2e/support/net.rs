@@ -89,7 +89,18 @@ impl Open {
         Keys { log: key("log"), relay: key("relay") }
     }
 
-    fn blobs(&self) -> Arc<FileBlobs> {
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            home: Arc::clone(&self.home),
+            engine: self.engine,
+            disk: Arc::clone(&self.disk),
+            clock: Arc::clone(&self.clock),
+            ambient: self.ambient.clone(),
+        }
+    }
+
+    pub(crate) fn blobs(&self) -> Arc<FileBlobs> {
         let path = self.home.path().join("blobs");
         Arc::new(FileBlobs::open(&path, Arc::clone(&self.disk)).unwrap())
     }
