@@ -231,7 +231,10 @@ impl Net {
             seen.insert(key, value);
         }
         let now = self.ambient.now();
-        let world = World { directory: &self.directory, log: &self.tree, seen: &seen, now };
+        let size = self.tree.size();
+        let head = (size, self.tree.root_at(size).unwrap());
+        let (directory, log, seen) = (&self.directory, &self.tree, &seen);
+        let world = World { directory, log, seen, head, now };
         let decision = command.decide(&world)?;
         self.store.extend(decision.puts);
         Ok(decision.reply)
