@@ -13,6 +13,7 @@
 //! - [`wire`], [`grpc`]: the services' messages, and the services
 //! - [`client`]: verified calls from the other side
 //! - [`server`]: sockets and limits around the services
+//! - [`demo`]: both sides in one process, to be measured
 #![cfg_attr(
     test,
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")
@@ -22,6 +23,7 @@ pub mod ambient;
 pub mod client;
 pub mod config;
 pub mod crypto;
+pub mod demo;
 pub mod domain;
 pub mod grpc;
 pub mod server;
