@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use liaison::cli;
 use liaison::cli::args::Cli;
+use liaison::demo;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    cli::run(Cli::parse()).await
+    demo::program::run(Cli::parse()).await
 }

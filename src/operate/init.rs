@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::ambient::Ambient;
 use crate::client::draft::{self, Bundle};
 use crate::client::home::Home;
+use crate::client::invitation::Invitation;
 use crate::client::keys::{Keys, Owner, read_person};
 use crate::client::{armour, place};
 use crate::config::{Config, Enrolment, ServiceHome};
@@ -201,7 +202,13 @@ pub async fn single(
     let mut bundle = Bundle::read(&String::from_utf8_lossy(&text))?;
     bundle.sign(None, &[&store.signing(&registrar.0, ambient)?], ambient)?;
     place::replace(&draft, bundle.write().as_bytes())?;
-    complete(home, &draft, ambient).await
+    let founded = complete(home, &draft, ambient).await?;
+    let text = place::read(&founded.invitation, armour::FILE_BYTES as u64)?;
+    let own = Invitation::read(&String::from_utf8_lossy(&text));
+    let own = own.map_err(|why| OperateError::Plan(why.to_string()))?;
+    // Nobody reads a fingerprint to himself: the registrar has just made it.
+    client.join(&own).map_err(|why| OperateError::Plan(why.to_string()))?;
+    Ok(founded)
 }
 
 /// The keys of a person of this machine: made, unless they are there.
