@@ -52,7 +52,9 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
             Finished::Published(_) => {}
             Finished::Shown => return Ok(()),
             Finished::Drafted => {
-                ctx.out.say("once it is published, give this command again: it writes the admission file");
+                ctx.out.say(
+                    "once it is published, give this command again: it writes the admission file",
+                );
                 return Ok(());
             }
         }
@@ -119,11 +121,7 @@ fn stands(
 }
 
 /// Everything that the member needs to believe its own admission, and to draft what comes next.
-fn admission_file(
-    ctx: &Context,
-    replica: &Replica,
-    id: &MemberId,
-) -> Result<String, ClientError> {
+fn admission_file(ctx: &Context, replica: &Replica, id: &MemberId) -> Result<String, ClientError> {
     let directory = replica.directory()?;
     let admission = directory.member(id).and_then(|member| replica.proven(member.newest.leaf));
     let mut invitation = ctx.home.invitation(&ctx.name()?)?.message().clone();

@@ -1,15 +1,19 @@
 //! liaison directory
 
-use super::args::LevelArg;
-use crate::domain::ids::MemberId;
 use super::Context;
+use super::args::LevelArg;
 use crate::client::error::{ClientError, Exit, Side};
+use crate::domain::ids::MemberId;
 
 /// As its name says.
 ///
 /// # Errors
 /// [`ClientError`].
-pub(crate) async fn list(_ctx: &Context, _member: Option<MemberId>, _level: Option<LevelArg>) -> Result<(), ClientError> {
+pub(crate) async fn list(
+    _ctx: &Context,
+    _member: Option<MemberId>,
+    _level: Option<LevelArg>,
+) -> Result<(), ClientError> {
     Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_YET", "not written yet"))
 }
 

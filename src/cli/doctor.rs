@@ -1,6 +1,5 @@
 //! liaison doctor
 
-
 use super::Context;
 use crate::client::error::{ClientError, Exit, Side};
 

@@ -1,7 +1,7 @@
 //! liaison inbox
 
-use super::args::InboxArgs;
 use super::Context;
+use super::args::InboxArgs;
 use crate::client::error::{ClientError, Exit, Side};
 
 /// As its name says.

@@ -69,9 +69,8 @@ fn believe(
     invitation: &Invitation,
 ) -> Result<DirectoryName, ClientError> {
     let name = invitation.trust().name().clone();
-    let known = ctx.home.trust(&name).is_ok_and(|known| {
-        known.genesis() == invitation.trust().genesis()
-    });
+    let known =
+        ctx.home.trust(&name).is_ok_and(|known| known.genesis() == invitation.trust().genesis());
     if !known {
         compare(ctx, args, invitation)?;
     }
@@ -147,7 +146,10 @@ fn first_statements(
     let (keys, contact) = (ctx.home.keys(), seat.contact());
     let authority = keys.signing(&Owner::Authority(seat.member()), ctx.ambient())?;
     if !file.member().authority_keys().contains(&authority.public().id()) {
-        let sentence = format!("the authority's key of this home is not the one that was admitted for {}", seat.member());
+        let sentence = format!(
+            "the authority's key of this home is not the one that was admitted for {}",
+            seat.member()
+        );
         return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "OTHER_AUTHORITY", sentence)
             .mended_by(format!("send {}.authority to the registrars", seat.member())));
     }
@@ -182,7 +184,8 @@ fn first_statements(
     let record = composer.record(record, &facets)?;
     let roster = composer.roster(roster, &[])?;
     let mut bundle = Bundle::of(vec![record, roster]);
-    let signers: Vec<&SigningKey> = [Some(&authority), keeper.as_ref()].into_iter().flatten().collect();
+    let signers: Vec<&SigningKey> =
+        [Some(&authority), keeper.as_ref()].into_iter().flatten().collect();
     bundle.sign(Some(file.directory()), &signers, ctx.ambient())?;
     if let Some(missing) = bundle.missing(Some(file.directory())).first() {
         let (found, needed, of) = (missing.found, missing.quorum.needed, &missing.quorum.of);
@@ -190,7 +193,10 @@ fn first_statements(
         ctx.write_file(&path, &bundle.write())?;
         let sentence = format!("{found} of {needed} signatures of {of} are there");
         return Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "BELOW_THRESHOLD", sentence)
-            .mended_by(format!("liaison sign {0}, by the others; then liaison publish {0}", path.display())));
+            .mended_by(format!(
+                "liaison sign {0}, by the others; then liaison publish {0}",
+                path.display()
+            )));
     }
     Ok(bundle)
 }

@@ -1,7 +1,7 @@
 //! liaison notify
 
-use super::args::NotifyArgs;
 use super::Context;
+use super::args::NotifyArgs;
 use crate::client::error::{ClientError, Exit, Side};
 
 /// As its name says.

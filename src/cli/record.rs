@@ -8,10 +8,10 @@ use crate::client::keys::Owner;
 use crate::domain::directory::key::listed;
 use crate::signed::proto::{self, Custody};
 
+use super::Context;
 use super::args::{RecordCommand, RecordDraftArgs, WithdrawArgs};
 use super::fields::{Said, said};
 use super::statement::{Finished, confirmed, entries, finish};
-use super::Context;
 
 pub(super) async fn run(ctx: &Context, command: &RecordCommand) -> Result<(), ClientError> {
     match command {

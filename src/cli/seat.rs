@@ -136,9 +136,10 @@ fn in_force(
 }
 
 fn open_facets(replica: &Replica, roster: &Roster) -> Vec<FacetContent> {
-    let open = roster.facets.iter().filter_map(|facet| {
-        FacetContent::read(&facet.name, &replica.facet(&facet.hash)?.bytes)
-    });
+    let open = roster
+        .facets
+        .iter()
+        .filter_map(|facet| FacetContent::read(&facet.name, &replica.facet(&facet.hash)?.bytes));
     open.collect()
 }
 

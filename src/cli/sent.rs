@@ -1,7 +1,7 @@
 //! liaison sent
 
-use super::args::SentArgs;
 use super::Context;
+use super::args::SentArgs;
 use crate::client::error::{ClientError, Exit, Side};
 
 /// As its name says.

@@ -1,6 +1,5 @@
 //! liaison status
 
-
 use super::Context;
 use crate::client::error::{ClientError, Exit, Side};
 

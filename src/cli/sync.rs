@@ -1,6 +1,5 @@
 //! liaison sync
 
-
 use super::Context;
 use crate::client::error::{ClientError, Exit, Side};
 

@@ -66,19 +66,16 @@ impl Registrar {
 
     /// Admits every member; the listed ones get no authority.
     pub(super) async fn admit(&mut self, members: &[Held]) -> anyhow::Result<()> {
-        let sign = self.home.keys().signing(
-            &Owner::Registrar("registrar".parse::<PersonId>()?),
-            &self.net.ambient,
-        )?;
+        let sign = self
+            .home
+            .keys()
+            .signing(&Owner::Registrar("registrar".parse::<PersonId>()?), &self.net.ambient)?;
         let directory = self.replica.directory()?.clone();
         let mut composer = Composer::on(&directory, &self.net.ambient);
         let mut statements = Vec::new();
         for held in members {
-            let authority = if held.member.listed {
-                Vec::new()
-            } else {
-                vec![listed(held.authority.public())]
-            };
+            let authority =
+                if held.member.listed { Vec::new() } else { vec![listed(held.authority.public())] };
             statements.push(composer.admission(proto::Admission {
                 member: held.member.id.to_string(),
                 kind: held.member.kind.into(),
@@ -211,8 +208,11 @@ impl Held {
                 ..Default::default()
             };
             statements.push(composer.record(record, &contact.team.facets)?);
-            let roster =
-                proto::Roster { contact: id, seats: vec![contact.seat.clone()], ..Default::default() };
+            let roster = proto::Roster {
+                contact: id,
+                seats: vec![contact.seat.clone()],
+                ..Default::default()
+            };
             statements.push(composer.roster(roster, &[])?);
         }
         let mut bundle = Bundle::of(statements);

@@ -89,10 +89,8 @@ fn slug(name: &str) -> String {
 fn facets(row: &Row) -> Vec<FacetContent> {
     let mut facets = Vec::new();
     if !row.email.is_empty() {
-        let address = proto::EmailAddress {
-            address: row.email.clone(),
-            r#use: proto::EmailUse::Role.into(),
-        };
+        let address =
+            proto::EmailAddress { address: row.email.clone(), r#use: proto::EmailUse::Role.into() };
         facets.push(FacetContent::Email(proto::Email { addresses: vec![address] }));
     }
     if !row.phone.is_empty() {

@@ -75,7 +75,8 @@ pub(super) async fn serve(home: &Path) -> ExitCode {
         say.send_replace(true);
     });
     crate::telemetry::start(std::env::var("RUST_LOG").ok().as_deref(), false);
-    let served = operate::serve(&ServiceHome::at(home), Ambient::system(), stopped, |bound| {
+    let home = ServiceHome::at(home);
+    let served = operate::serve(&home, Ambient::system(), stopped, |bound| {
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{READY}{}", bound.engine);
         let _ = out.flush();

@@ -142,7 +142,11 @@ pub(super) async fn run(args: &DemoArgs, json: bool) -> anyhow::Result<()> {
     }
     running.stop();
     let all = report.accepted && report.delivered && report.acknowledged && report.verified;
-    if all && report.listed_refused { Ok(()) } else { bail!("not every step came out as it should") }
+    if all && report.listed_refused {
+        Ok(())
+    } else {
+        bail!("not every step came out as it should")
+    }
 }
 
 fn plan(args: &DemoArgs) -> anyhow::Result<Plan> {

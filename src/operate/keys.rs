@@ -103,8 +103,7 @@ fn create(path: &Path, ambient: &Ambient) -> Result<SigningKey, OperateError> {
 fn load(path: &Path, ambient: &Ambient) -> Result<SigningKey, OperateError> {
     let bytes = place::read_private(path).map_err(|why| missing_or(path, &why))?;
     let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
-    let unusable =
-        |why: String| OperateError::ServiceKey { path: path.to_owned(), why };
+    let unusable = |why: String| OperateError::ServiceKey { path: path.to_owned(), why };
     let der = armour::decode(LABEL, &text).map_err(|why| unusable(why.to_string()))?;
     SigningKey::from_pkcs8(&der, ambient.random()).map_err(|why| unusable(why.to_string()))
 }

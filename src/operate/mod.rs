@@ -41,7 +41,9 @@ pub enum OperateError {
     #[error("the charter is not the one that was drafted for this home: {0}")]
     OtherCharter(String),
     /// Signatures are missing.
-    #[error("the charter has {found} of {needed} signatures: a registrar adds one with liaison sign")]
+    #[error(
+        "the charter has {found} of {needed} signatures: a registrar adds one with liaison sign"
+    )]
     Unsigned {
         /// There.
         found: u32,

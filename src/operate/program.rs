@@ -23,7 +23,13 @@ use super::{Founded, OperateError, Plan, complete, plan_addresses, prepare, serv
 #[command(name = "liaisond", version, max_term_width = 100)]
 pub struct Program {
     /// The service's home: configuration, keys, data
-    #[arg(long, global = true, env = "LIAISOND_HOME", value_name = "DIR", default_value = "liaisond")]
+    #[arg(
+        long,
+        global = true,
+        env = "LIAISOND_HOME",
+        value_name = "DIR",
+        default_value = "liaisond"
+    )]
     pub home: PathBuf,
     /// Telemetry as JSON lines
     #[arg(long, global = true)]

@@ -61,9 +61,8 @@ pub async fn serve(
         engine: service.engine(),
         entries: service.state().head.0,
     });
-    let reporting = health.map(|listener| {
-        tokio::spawn(health::run(listener, service.clone(), stop.clone()))
-    });
+    let reporting =
+        health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
     let serving = Serving {
         service,
         tls: Arc::new(ArcSwap::from_pointee(tls)),

@@ -165,10 +165,7 @@ async fn a_certificate_out_of_its_dates_or_not_for_clients_gives_no_right() {
 }
 
 /// What needs a field is typed first; everything else is refused for the certificate.
-fn expected(
-    method: &str,
-    refused: &Result<(), (Code, String)>,
-) -> Result<(), (Code, String)> {
+fn expected(method: &str, refused: &Result<(), (Code, String)>) -> Result<(), (Code, String)> {
     let field = ["/LookUp", "/Submit", "/Acknowledge", "/GetStatus"];
     match field.iter().any(|name| method.ends_with(name)) {
         true => Err((Code::InvalidArgument, "INVALID_FIELD".to_owned())),

@@ -119,7 +119,8 @@ async fn a_store_behind_the_high_water_file_does_not_start() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
-    let newer = TestNet::serve(open.again(), open.place().open("un.example").await.unwrap(), dates());
+    let newer =
+        TestNet::serve(open.again(), open.place().open("un.example").await.unwrap(), dates());
     let newer = newer.await;
     newer.say(says::admission(&newer.replica(), "at")).await;
     newer.stop().await;
@@ -155,7 +156,10 @@ async fn a_high_water_file_that_is_missing_or_spoilt_stops_the_start() {
 async fn another_directorys_store_and_another_key_do_not_start() {
     let open = stopped().await;
     let other = open.place().open("eu.example").await.err();
-    assert!(matches!(other, Some(StoreError::Format(FormatError::OtherDirectory { .. }))), "{other:?}");
+    assert!(
+        matches!(other, Some(StoreError::Format(FormatError::OtherDirectory { .. }))),
+        "{other:?}"
+    );
     for (wrong, keys) in [
         ("log", Keys { log: key("relay"), relay: key("relay") }),
         ("relay", Keys { log: key("log"), relay: key("log") }),
