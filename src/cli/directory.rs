@@ -22,9 +22,9 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, entry::Leaf};
 use crate::tlog::{merkle, proof};
 
+use super::Context;
 use super::args::LevelArg;
 use super::phrases::{self, Lines};
-use super::Context;
 
 /// `liaison directory list`.
 ///
@@ -150,7 +150,8 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
     let checkpoint = replica.checkpoint();
     let checkpoint = checkpoint.ok_or_else(|| failed("the copy has no checkpoint"))?;
     // And once more without what the fold has kept: the leaves alone.
-    let leaves = (0..checkpoint.size()).map(|leaf| replica.entry(leaf).map(|e| merkle::leaf_hash(e)));
+    let leaves =
+        (0..checkpoint.size()).map(|leaf| replica.entry(leaf).map(|e| merkle::leaf_hash(e)));
     let leaves: Option<Vec<Digest>> = leaves.collect();
     let leaves = leaves.ok_or_else(|| unverified(failed("an entry is missing from the copy")))?;
     let root = merkle::root_of(&leaves);
@@ -535,9 +536,9 @@ impl Page {
             "not_handed_over": withheld.map(|part| part.name.clone()).collect::<Vec<_>>(),
         });
         if explain && let Some(object) = object.as_object_mut() {
-            let facets = self.facets.iter().map(|(name, hash, here)| {
-                json!({ "name": name, "sha256": hash, "withheld": !here })
-            });
+            let facets = self.facets.iter().map(
+                |(name, hash, here)| json!({ "name": name, "sha256": hash, "withheld": !here }),
+            );
             let proofs = self.proofs.iter().map(Proof::json);
             let explained = json!({
                 "statements": proofs.collect::<Vec<_>>(),
@@ -575,7 +576,10 @@ pub(super) fn expired(contact: &Contact, now: u64) -> Option<String> {
     let expires = contact.record.as_ref()?.expires;
     (expires < now).then(|| {
         let (id, ago) = (&contact.id, phrases::span(now - expires));
-        format!("what {id} says about itself was to hold until {}, {ago} ago", phrases::day(expires))
+        format!(
+            "what {id} says about itself was to hold until {}, {ago} ago",
+            phrases::day(expires)
+        )
     })
 }
 

@@ -278,21 +278,21 @@ fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, C
             continue;
         }
         let Ok(header) = mail.header(ctx, &kept.item.header)? else { continue };
-        let class = header.addressing.class;
         let again = found.iter().any(|(_, other)| other.digest == header.digest);
-        if !matches!(class, Class::Receipt | Class::Acknowledgement) && !again {
+        if is_for_people(&header) && !again {
             found.push((kept, header));
         }
     }
     Ok(found)
 }
 
+/// Receipts and the words of acknowledgements belong to what was sent.
+pub(super) fn is_for_people(header: &VerifiedHeader) -> bool {
+    !matches!(header.addressing.class, Class::Receipt | Class::Acknowledgement)
+}
+
 /// The one message whose id begins so.
-fn find(
-    ctx: &Context,
-    mail: &Mail,
-    prefix: &str,
-) -> Result<(Kept, VerifiedHeader), ClientError> {
+fn find(ctx: &Context, mail: &Mail, prefix: &str) -> Result<(Kept, VerifiedHeader), ClientError> {
     let prefix = prefix.trim().to_lowercase();
     let all = messages(ctx, mail)?;
     let matches = |header: &VerifiedHeader| header.addressing.id.to_string().starts_with(&prefix);
@@ -484,10 +484,7 @@ impl Shown<'_> {
 }
 
 /// Writes every attachment under a name that cannot leave the folder or hide.
-fn save_all(
-    folder: &Path,
-    attachments: &[proto::Attachment],
-) -> Result<Vec<PathBuf>, ClientError> {
+fn save_all(folder: &Path, attachments: &[proto::Attachment]) -> Result<Vec<PathBuf>, ClientError> {
     std::fs::create_dir_all(folder).map_err(|why| unusable(folder, &why))?;
     attachments.iter().map(|attachment| save_one(folder, attachment)).collect()
 }
@@ -515,7 +512,9 @@ fn save_one(folder: &Path, attachment: &proto::Attachment) -> Result<PathBuf, Cl
 fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let safe = last.chars().map(|char| {
-        let odd = char.is_control() || r#"<>:"|?*`$&;'"#.contains(char) || visible(&char.to_string()).len() > char.len_utf8();
+        let odd = char.is_control()
+            || r#"<>:"|?*`$&;'"#.contains(char)
+            || visible(&char.to_string()).len() > char.len_utf8();
         if odd { '_' } else { char }
     });
     let safe: String = safe.take(120).collect();
@@ -657,10 +656,10 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
             .mended_by("liaison inbox ack ID --person NAME")
     })?;
     let office = mail.replica.directory()?.contact(&mail.seat.contact());
-    let text = given.text.as_ref().map(|text| proto::Text {
-        language: given.language.clone(),
-        text: text.nfc().collect(),
-    });
+    let text = given
+        .text
+        .as_ref()
+        .map(|text| proto::Text { language: given.language.clone(), text: text.nfc().collect() });
     Ok(proto::Words {
         person,
         office: office.map(phrases::name_of).unwrap_or_default(),

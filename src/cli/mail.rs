@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use tonic::{Request as Asked, Response, Status};
 
-use crate::agent::collect::{self, Answer, Desk, Matched, Taken, TakeError};
+use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
 use crate::agent::follow::{self, Event};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::client::durable;
@@ -188,9 +188,8 @@ impl Mail {
         for round in 0..ROUNDS {
             let request = self.inbox.request(false)?;
             let channel = session.connection().channel();
-            let taken = follow::collect_once(channel, request, |event| {
-                self.take(ctx, event, &mut news)
-            });
+            let taken =
+                follow::collect_once(channel, request, |event| self.take(ctx, event, &mut news));
             match taken.await.map_err(ClientError::from) {
                 Ok(()) if !news.behind => break,
                 Ok(()) => {}
@@ -396,8 +395,9 @@ impl News {
         match taken {
             Taken::Message { place, matched, answer, .. } => {
                 self.messages.push(place.mailbox.count);
-                if let Matched::Delivered { id, comparison: Some(Comparison::Differ { .. }), .. } =
-                    matched
+                if let Matched::Delivered {
+                    id, comparison: Some(Comparison::Differ { .. }), ..
+                } = matched
                 {
                     self.disputed.push(id);
                     self.warnings.push(format!(
@@ -413,7 +413,8 @@ impl News {
             }
             Taken::SyncFirst(_) => self.behind = true,
             Taken::NotAcknowledged(why) => {
-                self.warnings.push(format!("an acknowledgement of a colleague does not hold: {why}"));
+                self.warnings
+                    .push(format!("an acknowledgement of a colleague does not hold: {why}"));
             }
             Taken::NotDelivered(_) => self
                 .warnings

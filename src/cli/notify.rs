@@ -81,9 +81,9 @@ fn report(
     sealed: &Sealed,
     accepted: &VerifiedAccepted,
 ) {
-    let places = accepted.places.iter().map(|place| {
-        json!({ "contact": place.contact.to_string(), "number": place.mailbox.count })
-    });
+    let places = accepted.places.iter().map(
+        |place| json!({ "contact": place.contact.to_string(), "number": place.mailbox.count }),
+    );
     let object = plan.json(
         args,
         json!({
@@ -238,9 +238,10 @@ impl Plan {
     }
 
     fn script(&self, args: &NotifyArgs) -> String {
-        let drill = args.drill.as_ref().map(|name| {
-            format!("This is an exercise: {}. Exercise, exercise. ", visible(name))
-        });
+        let drill = args
+            .drill
+            .as_ref()
+            .map(|name| format!("This is an exercise: {}. Exercise, exercise. ", visible(name)));
         let number = args.reference.as_ref().map(|of| format!(" Our number is {}.", visible(of)));
         format!(
             "{}This is {}. We notify you of a matter of ICT security, marked {}: {}.{} Please say \

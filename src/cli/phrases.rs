@@ -261,6 +261,9 @@ mod tests {
         lines.line("telephone", "+33 1");
         lines.line("telephone", "+33 2");
         lines.line("web", "a\nb");
-        assert_eq!(lines.text(), "telephone  +33 1\n           +33 2\nweb        a\n           b\n");
+        assert_eq!(
+            lines.text(),
+            "telephone  +33 1\n           +33 2\nweb        a\n           b\n"
+        );
     }
 }

@@ -26,11 +26,11 @@ use crate::signed::proto::{self, Class};
 use crate::wire::v1;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
 
+use super::Context;
 use super::args::SentArgs;
 use super::inbox::{collected, one, say_news};
 use super::mail::{Mail, SYNC_FIRST, answered, asked};
 use super::phrases::{self, Lines};
-use super::Context;
 
 /// `liaison sent`.
 ///
@@ -50,9 +50,8 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
     match args.id {
         Some(prefix) => {
             let prefix = prefix.trim().to_lowercase();
-            let matches = |message: &Sent| {
-                message.header.addressing.id.to_string().starts_with(&prefix)
-            };
+            let matches =
+                |message: &Sent| message.header.addressing.id.to_string().starts_with(&prefix);
             let found = all.into_iter().filter(matches).collect();
             let message = one(found, &prefix, "liaison sent --offline")?;
             ctx.out.data(&message.json(), || message.text());
@@ -108,7 +107,8 @@ async fn ask_about(
         status => status?,
     };
     for last in [false, true] {
-        let taken = mail.at_desk(ctx, |desk| collect::take_status(desk, &mail.outbox, (id, &status)))?;
+        let taken =
+            mail.at_desk(ctx, |desk| collect::take_status(desk, &mail.outbox, (id, &status)))?;
         match taken.map_err(ClientError::from) {
             Err(error) if error.reason == SYNC_FIRST && !last => {
                 mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
@@ -232,9 +232,8 @@ fn message(
         Inside::Words(_) | Inside::Delivered(_) => None,
     });
     let verified = accepted(ctx, mail, &header, state.accepted.as_ref())?;
-    let delivered = state.delivered.iter().map(|(seat, _)| {
-        delivered(mail, id, seat, verified.as_ref())
-    });
+    let delivered =
+        state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, verified.as_ref()));
     let delivered = delivered.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let recipients: Vec<&ContactId> =
         header.addressing.recipients.iter().map(|to| &to.contact).collect();
@@ -304,9 +303,8 @@ fn delivered(
     let message = proto::Message::decode(inner.payload().clone()).unwrap_or_default();
     let said = proto::Delivered::decode(message.content).unwrap_or_default();
     let seen = Place::read(said.place.as_ref()).ok();
-    let compared = accepted.zip(seen).map(|(accepted, seen)| {
-        receipt::compare(accepted, &seen, &inner)
-    });
+    let compared =
+        accepted.zip(seen).map(|(accepted, seen)| receipt::compare(accepted, &seen, &inner));
     let agrees = match &compared {
         Some(Comparison::Agree) => Some(true),
         Some(Comparison::Differ { .. }) => Some(false),
@@ -368,10 +366,12 @@ impl Sent {
             (Stage::Sent, Some(reason)) => format!("not accepted: {reason}"),
             (Stage::Sent, None) => "waits to be handed in".to_owned(),
             (Stage::Answered, _) => "answered".to_owned(),
-            (Stage::Acknowledged, _) => match self.acknowledged.iter().find_map(|a| a.level.as_ref()) {
-                Some(level) => format!("acknowledged at {level} level"),
-                None => "acknowledged".to_owned(),
-            },
+            (Stage::Acknowledged, _) => {
+                match self.acknowledged.iter().find_map(|a| a.level.as_ref()) {
+                    Some(level) => format!("acknowledged at {level} level"),
+                    None => "acknowledged".to_owned(),
+                }
+            }
             (Stage::Delivered, _) => "delivered; no acknowledgement yet".to_owned(),
             (Stage::Accepted, _) if self.state.expired => {
                 "accepted; expired before it was collected".to_owned()
@@ -412,7 +412,8 @@ impl Sent {
         if let Some(accepted) = &self.accepted {
             let at = phrases::when(accepted.at);
             for (contact, number) in &accepted.places {
-                lines.line("accepted", format!("{at}, number {number} in the mailbox of {contact}"));
+                lines
+                    .line("accepted", format!("{at}, number {number} in the mailbox of {contact}"));
             }
         } else if self.state.accepted.is_some() {
             lines.line("accepted", "yes; the relay's key has been replaced since");

@@ -473,8 +473,9 @@ impl From<ReceiptError> for ClientError {
     fn from(error: ReceiptError) -> Self {
         let failed = Exit::VerificationFailed;
         match &error {
-            ReceiptError::SyncFirst(_) => Self::new(Side::Ours, Exit::Stale, "SYNC_FIRST", error)
-                .mended_by("liaison sync"),
+            ReceiptError::SyncFirst(_) => {
+                Self::new(Side::Ours, Exit::Stale, "SYNC_FIRST", error).mended_by("liaison sync")
+            }
             ReceiptError::ForeignView { .. } => {
                 Self::new(Side::Theirs, failed, "FOREIGN_VIEW", error)
             }
