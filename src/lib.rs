@@ -13,6 +13,12 @@
 //! - [`wire`], [`grpc`]: the services' messages, and the services
 //! - [`client`]: verified calls from the other side
 //! - [`server`]: sockets and limits around the services
+//! - [`config`], [`telemetry`], [`stop`]: the service's home, its output, its end
+//! - [`operate`]: founding a directory, serving it: `liaisond`
+//! - [`agent`]: collecting, and what is answered without a human
+//! - [`cli`]: what people type and read: `liaison`
+//! - [`demo`]: both sides at once: the demo and the bench
+//! - [`demo`]: both sides in one process, to be measured
 #![cfg_attr(
     test,
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")
@@ -24,11 +30,14 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod crypto;
+pub mod demo;
 pub mod domain;
 pub mod grpc;
+pub mod operate;
 pub mod server;
 pub mod service;
 pub mod signed;
+pub mod stop;
 pub mod store;
 pub mod telemetry;
 pub mod tlog;

@@ -8,11 +8,9 @@
 use bytes::Bytes;
 
 use crate::ambient::Ambient;
-use crate::client::message::compose::{ComposeError, Outside, compose};
+use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
 use crate::client::message::content::{self, Inside};
-use crate::client::message::open::{
-    self, NotOpened, Opened, Reader, Received, level_of,
-};
+use crate::client::message::open::{self, NotOpened, Opened, Reader, Received, level_of};
 use crate::client::message::receipt::{self, Comparison, Place, ReceiptError};
 use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::crypto::hash::Digest;
@@ -24,7 +22,7 @@ use crate::domain::state::EntryKind;
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
-use super::inbox::{Inbox, InboxError, Kept, Put};
+use super::inbox::{Inbox, InboxError, Kept, Made, Put};
 
 /// A seat at work: what it knows, its keys, its clock.
 #[derive(Clone, Copy)]
@@ -211,11 +209,7 @@ fn deal_with(
     Ok(taken)
 }
 
-fn message(
-    desk: &Desk<'_>,
-    boxes: (&Inbox, &Outbox),
-    kept: &Kept,
-) -> Result<Taken, TakeError> {
+fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Taken, TakeError> {
     let (place, received) = (kept.place.clone(), Received::from(&kept.item));
     let header = match open::verify_header(&desk.reader, received.header) {
         Ok(header) => header,
@@ -253,26 +247,29 @@ fn answer(
     else {
         return Ok(Answer::NotDue);
     };
-    if let Some(((id, digest), request)) = inbox.receipt(header.digest)? {
-        outbox.put((id, digest), &request)?;
-        return Ok(Answer::Already(id));
+    if let Some(made) = inbox.receipt(header.digest)? {
+        queue(outbox, &made)?;
+        return Ok(Answer::Already(made.id));
     }
     let seat = desk.reader.seat.clone();
     let answered = (header.digest, &header.addressing);
     let outside = Outside::answering(seat, answered, level, Class::Receipt, desk.view);
-    let inside =
-        content::delivered(header.digest, outcome, place.to_proto(), desk.ambient.now());
+    let inside = content::delivered(header.digest, outcome, place.to_proto(), desk.ambient.now());
     match compose(desk.reader.directory, outside, &inside, desk.sign, desk.ambient) {
-        Ok(sealed) => {
+        Ok(Sealed { id, header_digest, envelope, .. }) => {
+            let made = Made { id, header_digest, envelope };
             // Kept here first: after a crash the same receipt goes to the outbox, not a second.
-            let made = (sealed.id, sealed.header_digest, &sealed.envelope);
-            inbox.keep_receipt(header.digest, made)?;
-            let request = Request::submit(sealed.envelope);
-            outbox.put((sealed.id, sealed.header_digest), &request)?;
-            Ok(Answer::Queued(sealed.id))
+            inbox.keep_receipt(header.digest, &made)?;
+            queue(outbox, &made)?;
+            Ok(Answer::Queued(id))
         }
         Err(why) => Ok(Answer::Impossible(why)),
     }
+}
+
+fn queue(outbox: &Outbox, made: &Made) -> Result<(), OutboxError> {
+    let request = Request::submit(made.envelope.clone());
+    outbox.put((made.id, made.header_digest), &request)
 }
 
 /// Finds the sent message that an opened one is about, and notes what it says.

@@ -112,3 +112,118 @@ async fn run<E: Send>(
         on_event(event).map_err(FollowError::Stopped)?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper_util::rt::TokioIo;
+    use tokio_stream::Iter;
+    use tonic::transport::{Endpoint, Server};
+    use tonic::{Request, Response, Status};
+
+    use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
+
+    use super::*;
+
+    /// A relay that answers every Collect with the same events.
+    struct Script(Vec<Result<CollectResponse, Status>>);
+
+    #[tonic::async_trait]
+    impl RelayService for Script {
+        type CollectStream = Iter<std::vec::IntoIter<Result<CollectResponse, Status>>>;
+
+        async fn collect(
+            &self,
+            request: Request<v1::CollectRequest>,
+        ) -> Result<Response<Self::CollectStream>, Status> {
+            assert_eq!(request.get_ref().after, 7);
+            Ok(Response::new(tokio_stream::iter(self.0.clone())))
+        }
+
+        async fn submit(
+            &self,
+            _: Request<v1::SubmitRequest>,
+        ) -> Result<Response<v1::SubmitResponse>, Status> {
+            Err(Status::unimplemented(""))
+        }
+
+        async fn acknowledge(
+            &self,
+            _: Request<v1::AcknowledgeRequest>,
+        ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
+            Err(Status::unimplemented(""))
+        }
+
+        async fn get_status(
+            &self,
+            _: Request<v1::GetStatusRequest>,
+        ) -> Result<Response<v1::GetStatusResponse>, Status> {
+            Err(Status::unimplemented(""))
+        }
+    }
+
+    fn relay(script: Vec<Result<CollectResponse, Status>>) -> Channel {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let incoming = tokio_stream::once(Ok::<_, std::io::Error>(far));
+        let service = RelayServiceServer::new(Script(script));
+        // It ends with its one connection.
+        drop(tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming)));
+        let mut near = Some(near);
+        let connector = tower::service_fn(move |_: http::Uri| {
+            let near = near.take().map(TokioIo::new);
+            async move { near.ok_or_else(|| std::io::Error::other("one connection")) }
+        });
+        Endpoint::from_static("http://relay").connect_with_connector_lazy(connector)
+    }
+
+    fn item(number: u64) -> CollectResponse {
+        let item = v1::Item { number, ..Default::default() };
+        CollectResponse { item: Some(collect_response::Item::Message(item)) }
+    }
+
+    fn head() -> CollectResponse {
+        CollectResponse { item: Some(collect_response::Item::Head(Bytes::from_static(b"head"))) }
+    }
+
+    async fn collect(
+        script: Vec<Result<CollectResponse, Status>>,
+        stop_at: usize,
+    ) -> (Vec<Event>, Result<(), FollowError<std::fmt::Error>>) {
+        let mut events = Vec::new();
+        let request = v1::CollectRequest { after: 7, epoch: 1, follow: false };
+        let on_event = |event| {
+            events.push(event);
+            if events.len() == stop_at { Err(std::fmt::Error) } else { Ok(()) }
+        };
+        let result = collect_once(relay(script), request, on_event).await;
+        (events, result)
+    }
+
+    #[tokio::test]
+    async fn what_there_is_ends_with_the_head() {
+        let (events, result) = collect(vec![Ok(item(8)), Ok(item(9)), Ok(head())], 0).await;
+        assert!(result.is_ok(), "{result:?}");
+        assert_eq!((events.len(), events.last()), (3, Some(&Event::Head("head".into()))));
+    }
+
+    #[tokio::test]
+    async fn a_stream_without_its_head_was_broken_off() {
+        let (events, result) = collect(vec![Ok(head()), Ok(item(8))], 0).await;
+        assert!(matches!(result, Err(FollowError::NoHead)), "{result:?}");
+        assert_eq!(events.len(), 2);
+        let (_, result) = collect(vec![], 0).await;
+        assert!(matches!(result, Err(FollowError::NoHead)), "{result:?}");
+        let broken = vec![Ok(item(8)), Err(Status::unavailable("restarting"))];
+        let (events, result) = collect(broken, 0).await;
+        assert!(matches!(result, Err(FollowError::Status(_))), "{result:?}");
+        assert_eq!(events.len(), 1);
+        let (_, result) = collect(vec![Ok(CollectResponse { item: None })], 0).await;
+        assert!(matches!(result, Err(FollowError::Unknown)), "{result:?}");
+    }
+
+    #[tokio::test]
+    async fn the_caller_can_stop() {
+        let (events, result) = collect(vec![Ok(item(8)), Ok(item(9)), Ok(head())], 1).await;
+        assert!(matches!(result, Err(FollowError::Stopped(_))), "{result:?}");
+        assert_eq!(events.len(), 1);
+    }
+}

@@ -14,7 +14,6 @@ use prost::Message as _;
 
 use crate::client::durable;
 use crate::client::message::receipt::{self, ChainError, Place, VerifiedHead};
-use crate::client::outbox::Request;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
@@ -71,6 +70,17 @@ pub struct Kept {
     pub item: v1::Item,
     /// SHA-256 of its header's payload.
     pub header_digest: Digest,
+}
+
+/// A delivered receipt that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// Its id.
+    pub id: MessageId,
+    /// Its header digest.
+    pub header_digest: Digest,
+    /// What the relay gets.
+    pub envelope: v1::Envelope,
 }
 
 /// The inbox of one seat: the mailbox of its contact, with its own letters.
@@ -249,18 +259,13 @@ impl Inbox {
     ///
     /// # Errors
     /// The disk.
-    pub fn keep_receipt(
-        &self,
-        header: Digest,
-        receipt: (MessageId, Digest, &v1::Envelope),
-    ) -> Result<(), InboxError> {
+    pub fn keep_receipt(&self, header: Digest, made: &Made) -> Result<(), InboxError> {
         let path = self.dir.join(RECEIPTS).join(header.to_string());
         if path.exists() {
             return Ok(());
         }
-        let (id, digest, envelope) = receipt;
-        let mut bytes = [&id.as_bytes()[..], digest.as_bytes()].concat();
-        bytes.extend(envelope.encode_to_vec());
+        let mut bytes = [&made.id.as_bytes()[..], made.header_digest.as_bytes()].concat();
+        bytes.extend(made.envelope.encode_to_vec());
         Ok(durable::write(&path, &bytes)?)
     }
 
@@ -268,19 +273,17 @@ impl Inbox {
     ///
     /// # Errors
     /// A damaged file, or the disk.
-    pub fn receipt(
-        &self,
-        header: Digest,
-    ) -> Result<Option<((MessageId, Digest), Request)>, InboxError> {
+    pub fn receipt(&self, header: Digest) -> Result<Option<Made>, InboxError> {
         let path = self.dir.join(RECEIPTS).join(header.to_string());
         let Some(bytes) = durable::read(&path)? else { return Ok(None) };
         let read = || {
             let (id, rest) = bytes.split_at_checked(16)?;
             let (digest, envelope) = rest.split_at_checked(32)?;
-            let id = MessageId::try_from(id).ok()?;
-            let digest = Digest::try_from(digest).ok()?;
-            let envelope = v1::Envelope::decode(Bytes::copy_from_slice(envelope)).ok()?;
-            Some(((id, digest), Request::submit(envelope)))
+            Some(Made {
+                id: MessageId::try_from(id).ok()?,
+                header_digest: Digest::try_from(digest).ok()?,
+                envelope: v1::Envelope::decode(envelope).ok()?,
+            })
         };
         read().map(Some).ok_or_else(|| damaged(&path))
     }

@@ -6,3 +6,6 @@
 pub mod collect;
 pub mod follow;
 pub mod inbox;
+
+#[cfg(test)]
+mod tests;

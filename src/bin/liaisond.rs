@@ -1,3 +1,8 @@
 //! `liaisond`: the service.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    liaison::operate::program::run().await
+}

@@ -1,22 +1,108 @@
 //! The program `liaison`: one file a noun.
 //!
 //! In scope: what people type and read. Out of scope: rules, keys, verification (`client` and
-//! below). Invariants: every error names the side at fault and the command that mends it; an exit
-//! code means one thing (design 8).
+//! below); the demo, which sees both sides. Invariants: every error names the side at fault and
+//! the command that mends it; an exit code means one thing (design 8).
 
+mod admin;
 pub mod args;
 mod context;
 mod directory;
 mod doctor;
 mod faults;
+mod fields;
 mod inbox;
+mod join;
+mod key;
 mod mail;
 mod notify;
 mod output;
 mod phrases;
+mod record;
+mod seat;
 mod sent;
+mod statement;
 mod status;
 mod sync;
 
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::client::error::{ClientError, Exit, Side};
+
 pub use context::{Context, unusable};
 pub use output::Output;
+
+use args::{Cli, Command, DirectoryCommand};
+
+/// Runs one command, and says how it ended.
+pub async fn run(cli: Cli) -> ExitCode {
+    let out = Output::new(cli.global.json, cli.global.no_input);
+    match dispatch(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out.error(&error);
+            ExitCode::from(error.exit as u8)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<(), ClientError> {
+    let Cli { global, command } = cli;
+    let ctx = &Context::new(global)?;
+    match command {
+        Command::Key(command) => key::run(ctx, &command),
+        Command::Join(args) => join::run(ctx, &args).await,
+        Command::Record(command) => record::run(ctx, &command).await,
+        Command::Sign(args) => statement::sign(ctx, &args),
+        Command::Publish(args) => statement::publish(ctx, &args).await,
+        Command::Seat(command) => seat::run(ctx, &command).await,
+        Command::Sync => sync::sync(ctx).await,
+        Command::Directory(DirectoryCommand::List { member, level }) => {
+            directory::list(ctx, member, level).await
+        }
+        Command::Directory(DirectoryCommand::Show { who, explain }) => {
+            directory::show(ctx, &who, explain).await
+        }
+        Command::Directory(DirectoryCommand::Who { word }) => directory::who(ctx, &word).await,
+        Command::Directory(DirectoryCommand::Verify) => directory::verify(ctx).await,
+        Command::Notify(args) => notify::notify(ctx, args).await,
+        Command::Inbox(args) => inbox::inbox(ctx, args).await,
+        Command::Sent(args) => sent::sent(ctx, args).await,
+        Command::Status => status::status(ctx).await,
+        Command::Doctor => doctor::doctor(ctx).await,
+        Command::Admin(command) => admin::run(ctx, &command).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "liaison", &mut script);
+            ctx.out.data(&String::from_utf8_lossy(&script), || {
+                String::from_utf8_lossy(&script).into_owned()
+            });
+            Ok(())
+        }
+        Command::Man { folder } => man(ctx, &folder),
+        Command::Demo(_) | Command::Bench(_) | Command::DemoService { .. } => {
+            let sentence = "this command belongs to the program, not to the library";
+            Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_HERE", sentence))
+        }
+    }
+}
+
+/// One man page a command, from the same definitions as the help.
+fn man(ctx: &Context, folder: &Path) -> Result<(), ClientError> {
+    std::fs::create_dir_all(folder).map_err(|why| unusable(folder, &why))?;
+    clap_mangen::generate_to(Cli::command(), folder).map_err(|why| unusable(folder, &why))?;
+    ctx.out.data(&folder, || folder.display().to_string());
+    Ok(())
+}
+
+/// A table for people, as wide as their terminal.
+fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(head);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}

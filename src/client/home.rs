@@ -271,7 +271,7 @@ pub struct Lock {
 pub(super) fn lock(folder: &Path) -> Result<Lock, FileError> {
     place::private_folder(folder)?;
     let path = folder.join("lock");
-    let file = place::open_to_lock(&path)?;
+    let file = place::open_to_write(&path)?;
     file.lock().map_err(FileError::io("lock", &path))?;
     Ok(Lock { _file: file })
 }

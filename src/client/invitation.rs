@@ -160,14 +160,12 @@ impl Trust {
     /// # Errors
     /// It does not follow from this one.
     pub fn follow(&mut self, charter: &[u8]) -> Result<(), Refusal> {
-        let verified = verify(&self.directory, charter)?;
-        let Statement::Charter(_) = verified.statement() else {
-            let (expected, found) = ("a charter", verified.envelope().kind().payload_type());
-            return Err(Refusal::UnknownKind { expected, found });
-        };
-        if self.pins.get(&verified.version()) == Some(&verified.digest()) {
+        let (envelope, statement) = read(charter)?;
+        let version = statement.targets.first().map_or(0, |target| target.version);
+        if self.pins.get(&version) == Some(&envelope.digest()) {
             return Ok(());
         }
+        let verified = verify(&self.directory, charter)?;
         // When it was admitted is not known here, and judged when the log is folded.
         let at = verified.statement().issued_at();
         let admitted = Admitted { leaf: self.directory.size(), at };
@@ -384,4 +382,149 @@ fn no_parts(admitted: Admitted) -> Parts {
 pub fn fingerprint(id: KeyId) -> (String, String) {
     let digest = Digest::from_bytes(*id.as_bytes());
     (eye(&digest), telephone(&digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::draft::{Bundle, Composer};
+    use crate::client::testlog::{AUTHORITY, KEEPER, TestLog, ambient, charter, record, roster};
+
+    fn proven(log: &TestLog, leaf: u64) -> v1::ProvenEntry {
+        let size = log.entries.len() as u64;
+        let path = log.tree().inclusion_proof(leaf, size).unwrap();
+        v1::ProvenEntry {
+            entry: log.entries[leaf as usize].clone(),
+            leaf_index: leaf,
+            inclusion: path.iter().map(|hash| hash.as_bytes().to_vec().into()).collect(),
+            checkpoint: log.checkpoint(),
+        }
+    }
+
+    fn admission_file(log: &TestLog) -> v1::AdmissionFile {
+        let next =
+            |contact: &str| v1::NextVersions { contact: contact.to_owned(), record: 3, roster: 2 };
+        v1::AdmissionFile {
+            invitation: Some(log.invitation()),
+            admission: Some(proven(log, 1)),
+            next: vec![next("fr/cert-fr"), next("de/cert-de")],
+        }
+    }
+
+    fn read(file: &v1::AdmissionFile) -> Result<AdmissionFile, InvalidInvitation> {
+        AdmissionFile::read(&armour::write(armour::Kind::Admission, file))
+    }
+
+    #[test]
+    fn the_founding_charter_proves_itself_but_for_its_fingerprint() {
+        let log = TestLog::new();
+        let invitation = Invitation::check(log.invitation()).unwrap();
+        assert_eq!(invitation.grounds(), Grounds::Founding);
+        let (eye, telephone) = invitation.fingerprint();
+        assert_eq!(eye, crate::crypto::sign::eye(&log.directory.genesis()));
+        assert_eq!(telephone.split(' ').count(), 12);
+        for place in (0..log.charter.len()).step_by(41) {
+            let mut altered = log.charter.to_vec();
+            altered[place] ^= 1;
+            let altered = v1::Invitation { charter: altered.into(), ..log.invitation() };
+            assert!(Invitation::check(altered).is_err(), "byte {place}");
+        }
+    }
+
+    #[test]
+    fn a_later_charter_is_believed_by_its_own_quorum_and_followed_by_the_next() {
+        let mut log = TestLog::new();
+        let ambient = ambient();
+        let mut charters = vec![log.charter.clone()];
+        for keys in [[10, 13], [13, 14], [14, 15]] {
+            let directory = log.directory.clone();
+            let next = Composer::on(&directory, &ambient).charter(charter(&keys));
+            let mut bundle = Bundle::of(vec![next]);
+            let keys = [1, 2].map(crate::client::testlog::key);
+            bundle.sign(Some(&directory), &[&keys[0], &keys[1]], &ambient).unwrap();
+            charters.push(bundle.publications()[0].envelope().bytes().clone());
+            log.add(charters.last().unwrap()).unwrap();
+        }
+        for first in 0..4 {
+            let (mut trust, grounds) = Trust::begin(&charters[first]).unwrap();
+            assert_eq!(grounds == Grounds::Founding, first == 0);
+            if first < 2 {
+                let skipped = trust.follow(&charters[first + 2]).unwrap_err();
+                assert!(matches!(skipped, Refusal::WrongVersion { .. }), "{skipped}");
+            }
+            for next in &charters[first..] {
+                trust.follow(next).unwrap();
+            }
+            assert_eq!(trust.charter().newest.statement, log.directory.charter().newest.statement);
+            assert_eq!(trust.genesis(), log.directory.genesis());
+            assert_eq!(trust.pins().len(), 4 - first);
+        }
+        let (mut trust, _) = Trust::begin(&charters[0]).unwrap();
+        let mut unsigned: proto::Dsse = canonical::decode(&charters[1]).unwrap();
+        unsigned.signatures.truncate(1);
+        let unsigned = prost::Message::encode_to_vec(&unsigned);
+        let refused = trust.follow(&unsigned).unwrap_err();
+        assert!(matches!(refused, Refusal::BelowThreshold { .. }), "{refused}");
+        assert_eq!(trust.charter().newest.version, 1);
+    }
+
+    #[test]
+    fn an_admission_file_is_proven_and_enough_to_draft_on() {
+        let (log, _) = TestLog::populated();
+        let file = read(&admission_file(&log)).unwrap();
+        assert_eq!((file.member().id.as_str(), file.leaf(), file.next().len()), ("fr", 1, 1));
+        let ambient = ambient();
+        let mut composer = Composer::after_admission(&file, &ambient);
+        let mut bundle = Bundle::of(vec![
+            composer.record(record(), &[]).unwrap(),
+            composer.roster(roster(), &[]).unwrap(),
+        ]);
+        let versions: Vec<u64> = bundle
+            .publications()
+            .iter()
+            .map(|publication| publication.statement().targets()[0].version)
+            .collect();
+        assert_eq!(versions, [3, 2]);
+        let keys = [AUTHORITY, KEEPER].map(crate::client::testlog::key);
+        bundle.sign(Some(file.directory()), &[&keys[0], &keys[1]], &ambient).unwrap();
+        assert_eq!(bundle.missing(Some(file.directory())), []);
+    }
+
+    #[test]
+    fn an_admission_that_is_not_in_the_log_or_not_the_registrars_is_refused() {
+        let (log, _) = TestLog::populated();
+        let with = |admission: v1::ProvenEntry| {
+            let file = v1::AdmissionFile { admission: Some(admission), ..admission_file(&log) };
+            read(&file).unwrap_err()
+        };
+        let good = proven(&log, 1);
+        let other_place = v1::ProvenEntry { leaf_index: 2, ..good.clone() };
+        assert!(matches!(with(other_place), InvalidInvitation::Proof(_)));
+        let other_entry = v1::ProvenEntry { entry: log.entries[2].clone(), ..good.clone() };
+        assert!(matches!(with(other_entry), InvalidInvitation::Proof(_)));
+        assert!(matches!(with(proven(&log, 2)), InvalidInvitation::Admission(_)));
+        // In the log, but one registrar alone has signed: the operator's word is not enough.
+        let alone = TestLog::new();
+        let ambient = ambient();
+        let admission = crate::client::testlog::admission();
+        let admission = Composer::on(&alone.directory, &ambient).admission(admission).unwrap();
+        let mut bundle = Bundle::of(vec![admission]);
+        let key = crate::client::testlog::key(1);
+        bundle.sign(Some(&alone.directory), &[&key], &ambient).unwrap();
+        let statement = bundle.publications()[0].envelope().bytes().clone();
+        let mut forced = log.clone();
+        forced.entries[1] = crate::client::testlog::entry(statement, log.directory.admitted_at());
+        let refused = with(proven(&forced, 1));
+        let below = matches!(
+            refused,
+            InvalidInvitation::Admission(Refusal::BelowThreshold { needed: 2, found: 1, .. })
+        );
+        assert!(below, "{refused}");
+        let mut forged = log.clone();
+        forged.log_key = 99;
+        let forged = v1::ProvenEntry { checkpoint: forged.checkpoint(), ..good };
+        assert!(matches!(with(forged), InvalidInvitation::Checkpoint(_)));
+        let none = v1::AdmissionFile { admission: None, ..admission_file(&log) };
+        assert_eq!(read(&none).unwrap_err(), InvalidInvitation::Incomplete("admission"));
+    }
 }

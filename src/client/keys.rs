@@ -278,12 +278,12 @@ impl Keys {
     /// A folder cannot be read.
     pub fn owners(&self) -> Result<Vec<Owner>, KeyError> {
         let mut owners = Vec::new();
-        let people: [(&str, fn(PersonId) -> Owner); 3] = [
-            ("registrar", Owner::Registrar),
-            ("operator", Owner::Operator),
-            ("auditor", Owner::Auditor),
-        ];
-        for (kind, owner) in people {
+        for kind in ["registrar", "operator", "auditor"] {
+            let owner = match kind {
+                "registrar" => Owner::Registrar,
+                "operator" => Owner::Operator,
+                _ => Owner::Auditor,
+            };
             let names = names_in(&self.root.join(kind))?;
             owners.extend(names.iter().filter_map(|name| id_of(name).parse().ok()).map(owner));
         }
@@ -601,3 +601,162 @@ const DAY: u64 = 86_400;
 const CERTIFICATE_DAYS: u64 = 3_653;
 /// Four certificates of the largest size read, in PEM.
 const CHAIN_BYTES: u64 = 4 * 24 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::error::{ClientError, Exit};
+    use crate::client::testlog::{NOW, ambient, ambient_at};
+
+    fn keys() -> (tempfile::TempDir, Keys) {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::at(folder.path().join("keys"));
+        (folder, keys)
+    }
+
+    fn seat() -> SeatId {
+        "fr/cert-fr/duty-1".parse().unwrap()
+    }
+
+    fn everybody() -> [Owner; 6] {
+        [
+            Owner::Registrar("alice".parse().unwrap()),
+            Owner::Operator("bob".parse().unwrap()),
+            Owner::Auditor("carol".parse().unwrap()),
+            Owner::Authority("fr".parse().unwrap()),
+            Owner::Keeper("fr/cert-fr".parse().unwrap()),
+            Owner::Seat(seat()),
+        ]
+    }
+
+    #[test]
+    fn identities_stand_side_by_side_and_are_never_overwritten() {
+        let (_folder, keys) = keys();
+        for owner in everybody() {
+            assert!(matches!(keys.signing(&owner, &ambient()), Err(KeyError::Missing { .. })));
+            keys.create(&owner, &ambient()).unwrap();
+            assert!(matches!(keys.create(&owner, &ambient()), Err(KeyError::Exists { .. })));
+            let id = keys.signing(&owner, &ambient()).unwrap().public().id();
+            assert_eq!(keys.signing(&owner, &ambient()).unwrap().public().id(), id);
+        }
+        let list = keys.list(&ambient()).unwrap();
+        let mut owners: Vec<Owner> = list.iter().map(|listed| listed.owner.clone()).collect();
+        owners.dedup();
+        assert_eq!(owners, everybody());
+        let mut ids: Vec<KeyId> = list.iter().map(|listed| *listed.id.as_ref().unwrap()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 3 * 2 + 2 + 3);
+        assert_eq!(keys.all_signing(&ambient()).unwrap().len(), 6);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_can_read_is_refused_with_the_command_that_mends_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_folder, keys) = keys();
+        let owner = Owner::Seat(seat());
+        keys.create(&owner, &ambient()).unwrap();
+        for (_, path) in keys.files(&owner) {
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600, "{}", path.display());
+            for mode in [0o640, 0o604, 0o620, 0o601] {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+                let refused = match path.extension().unwrap().to_str() {
+                    Some("key") => keys.opening(&seat()).unwrap_err(),
+                    _ => load_signing(&owner, &path, &ambient()).unwrap_err(),
+                };
+                let error = ClientError::from(refused);
+                assert_eq!(error.exit, Exit::IdentityOrKey);
+                assert_eq!(error.reason, "KEY_READABLE_BY_OTHERS");
+                assert_eq!(error.mend, Some(format!("chmod 600 {}", path.display())));
+            }
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_made_and_made_anew_when_it_is_over() {
+        let (_folder, keys) = keys();
+        let owner = Owner::Seat(seat());
+        keys.create(&owner, &ambient()).unwrap();
+        let path = keys.tls_path(&owner).unwrap().with_extension("crt");
+        keys.tls(&owner, &ambient()).unwrap();
+        let first = std::fs::read(&path).unwrap();
+        keys.tls(&owner, &ambient_at(NOW + 9 * 365 * DAY)).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), first);
+        keys.tls(&owner, &ambient_at(NOW + 11 * 365 * DAY)).unwrap();
+        assert_ne!(std::fs::read(&path).unwrap(), first);
+        let other = Owner::Registrar("alice".parse().unwrap());
+        keys.create(&other, &ambient()).unwrap();
+        keys.tls(&other, &ambient()).unwrap();
+        std::fs::copy(keys.tls_path(&other).unwrap().with_extension("crt"), &path).unwrap();
+        assert!(matches!(keys.tls(&owner, &ambient()), Err(KeyError::Certificate { .. })));
+    }
+
+    #[test]
+    fn a_p256_key_put_there_by_hand_is_read_and_an_old_pem_form_is_named() {
+        let (_folder, keys) = keys();
+        let owner = Owner::Registrar("alice".parse().unwrap());
+        keys.create(&owner, &ambient()).unwrap();
+        let pkcs8 = ring::signature::EcdsaKeyPair::generate_pkcs8(
+            &ring::signature::ECDSA_P256_SHA256_ASN1_SIGNING,
+            ambient().random(),
+        )
+        .unwrap();
+        let path = keys.tls_path(&owner).unwrap();
+        std::fs::write(&path, armour::encode(PKCS8, pkcs8.as_ref()).as_bytes()).unwrap();
+        keys.tls(&owner, &ambient()).unwrap();
+        std::fs::write(&path, armour::encode("EC PRIVATE KEY", b"sec1").as_bytes()).unwrap();
+        let error = ClientError::from(keys.tls(&owner, &ambient()).unwrap_err());
+        assert!(error.mend.unwrap().starts_with("openssl pkcs8 -topk8 -nocrypt -in "));
+        std::fs::write(&path, "secret words").unwrap();
+        let error = ClientError::from(keys.tls(&owner, &ambient()).unwrap_err());
+        assert!(!error.sentence.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn an_old_seal_key_stays_and_is_tried_after_the_new() {
+        let (_folder, keys) = keys();
+        keys.create(&Owner::Seat(seat()), &ambient()).unwrap();
+        let text = std::fs::read_to_string(keys.seat_folder(&seat()).join(SEAL)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "# created: 2027-01-15T08:00:00Z");
+        assert!(lines[1].starts_with("# public key: age1pq1"));
+        assert!(lines[2].starts_with("AGE-SECRET-KEY-PQ-1"));
+        let old = keys.opening(&seat()).unwrap().remove(0).public().id();
+        let new = keys.renew_seal(&seat(), &ambient()).unwrap();
+        let ids: Vec<KeyId> =
+            keys.opening(&seat()).unwrap().iter().map(|key| key.public().id()).collect();
+        assert_eq!(ids, [new, old]);
+        let retired = keys.list(&ambient()).unwrap().into_iter().filter(|listed| listed.retired);
+        assert_eq!(retired.map(|listed| listed.id.unwrap()).collect::<Vec<_>>(), [old]);
+    }
+
+    #[test]
+    fn public_parts_are_carried_in_files_of_their_own_kind() {
+        let (_folder, keys) = keys();
+        everybody().iter().for_each(|owner| keys.create(owner, &ambient()).unwrap());
+        let [alice, _, _, authority, keeper, seat] = everybody();
+        let person = read_person(&keys.person(&alice, "Alice", &ambient()).unwrap()).unwrap();
+        let sign = keys.signing(&alice, &ambient()).unwrap();
+        assert_eq!((person.id.as_str(), person.sign), ("alice", Some(listed(sign.public()))));
+        for (owner, kind, holder) in [
+            (&authority, armour::Kind::Authority, "fr"),
+            (&keeper, armour::Kind::Keeper, "fr/cert-fr"),
+            (&seat, armour::Kind::Seat, "fr/cert-fr/duty-1"),
+        ] {
+            let text = keys.public(owner, &ambient()).unwrap();
+            let public = read_public(kind, &text).unwrap();
+            assert_eq!((public.holder.as_str(), public.sign.len()), (holder, 1));
+            assert_eq!(public.seal.is_some(), owner == &seat);
+        }
+        assert!(keys.person(&seat, "x", &ambient()).is_err());
+        assert!(keys.public(&alice, &ambient()).is_err());
+        let safe: SeatId = "fr/cert-fr/safe".parse().unwrap();
+        keys.create_safe_seat(&safe, &ambient()).unwrap();
+        let text = keys.public(&Owner::Seat(safe), &ambient()).unwrap();
+        let public = read_public(armour::Kind::Seat, &text).unwrap();
+        assert!(public.sign.is_empty() && public.tls.is_none() && public.seal.is_some());
+    }
+}

@@ -18,3 +18,6 @@ pub mod outbox;
 pub mod place;
 pub mod replica;
 pub mod session;
+
+#[cfg(test)]
+mod testlog;

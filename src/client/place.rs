@@ -146,22 +146,12 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     read_bounded(file, path, PRIVATE_BYTES).map(Zeroizing::new)
 }
 
-/// Opens a file to read, append and cut, and makes it if it is not there.
+/// Opens a file to write, cut or lock, and makes it if it is not there. Not in append mode, in
+/// which Windows cuts nothing.
 ///
 /// # Errors
 /// What the system said.
-pub fn open_to_append(path: &Path) -> Result<File, FileError> {
-    let mut options = OpenOptions::new();
-    private(options.read(true).append(true).create(true))
-        .open(path)
-        .map_err(FileError::io("open", path))
-}
-
-/// Opens a file to hold a lock on, and makes it if it is not there.
-///
-/// # Errors
-/// What the system said.
-pub fn open_to_lock(path: &Path) -> Result<File, FileError> {
+pub fn open_to_write(path: &Path) -> Result<File, FileError> {
     let mut options = OpenOptions::new();
     private(options.read(true).write(true).create(true).truncate(false))
         .open(path)

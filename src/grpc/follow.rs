@@ -29,11 +29,17 @@ const HEAD_AGAIN: Duration = Duration::from_secs(60);
 struct Follower {
     api: Api,
     caller: Caller,
-    hints: Hints,
+    mailbox: Option<Hints>,
+    heads: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
 }
 
 impl Follower {
+    fn new(api: Api, caller: Caller, mailbox: Option<Hints>) -> Self {
+        let (heads, stop) = (api.service.heads(), api.stop.clone());
+        Self { api, caller, mailbox, heads, stop }
+    }
+
     fn permit<C>(&self, method: Method, command: C) -> Result<Permit<C>, Status> {
         self.caller.permit(&self.api.service, method, command)
     }
@@ -41,14 +47,23 @@ impl Follower {
     /// Until there may be news.
     ///
     /// # Errors
-    /// The service drains.
+    /// The service drains, or has stopped.
     async fn wait(&mut self) -> Result<(), Status> {
-        tokio::select! {
-            () = self.hints.next() => Ok(()),
-            () = sleep(LOOK_AGAIN) => Ok(()),
-            _ = self.stop.wait_for(|stop| *stop) => {
-                Err(Status::unavailable("the service is stopping: connect again"))
+        let mailbox = async {
+            match &mut self.mailbox {
+                Some(hints) => hints.next().await,
+                None => std::future::pending().await,
             }
+        };
+        let stopping = tokio::select! {
+            () = mailbox => false,
+            head = self.heads.changed() => head.is_err(),
+            () = sleep(LOOK_AGAIN) => false,
+            _ = self.stop.wait_for(|stop| *stop) => true,
+        };
+        match stopping {
+            false => Ok(()),
+            true => Err(Status::unavailable("the service is stopping: connect again")),
         }
     }
 }
@@ -59,8 +74,7 @@ pub(super) fn log(
     caller: Caller,
     size: u64,
 ) -> impl Stream<Item = Result<WatchResponse, Status>> + Send {
-    let (hints, stop) = (api.service.follow_log(), api.stop.clone());
-    let follower = Follower { api, caller, hints, stop };
+    let follower = Follower::new(api, caller, None);
     stream::unfold(Some((follower, size)), |state| async {
         let (mut follower, size) = state?;
         match next_head(&mut follower, size).await {
@@ -100,10 +114,10 @@ pub(super) fn mailbox(
     contact: ContactId,
     request: CollectRequest,
 ) -> impl Stream<Item = Result<CollectResponse, Status>> + Send {
-    let (hints, stop) = (api.service.follow_mailbox(&contact), api.stop.clone());
+    let hints = api.service.follow_mailbox(&contact);
     let CollectRequest { after, epoch, follow } = request;
     let mailbox = Mailbox {
-        follower: Follower { api, caller, hints, stop },
+        follower: Follower::new(api, caller, Some(hints)),
         after,
         epoch,
         follow,

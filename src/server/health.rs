@@ -9,12 +9,8 @@ use tonic_health::ServingStatus;
 use crate::service::Service;
 
 /// The names that are reported, besides the whole.
-const NAMES: [&str; 4] = [
-    "",
-    "liaison.v1.DirectoryService",
-    "liaison.v1.RelayService",
-    "liaison.v1.EnrolmentService",
-];
+const NAMES: [&str; 4] =
+    ["", "liaison.v1.DirectoryService", "liaison.v1.RelayService", "liaison.v1.EnrolmentService"];
 
 /// Says "serving" until the service stops or `stop` turns true, then "not serving", and ends.
 ///

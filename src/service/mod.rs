@@ -20,7 +20,7 @@ use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::access::Permit;
-use crate::domain::command::Command;
+use crate::domain::command::{Command, World};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::publish::Publish;
 use crate::domain::directory::{self, Directory};
@@ -29,8 +29,9 @@ use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::acknowledge::{self, Acknowledge};
-use crate::domain::relay::envelope;
+use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::submit::Submit;
+use crate::domain::state::Snapshot;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::store::Store;
 use crate::store::blobs::Blobs;
@@ -77,6 +78,7 @@ struct Shared {
     blobs: Arc<dyn Blobs>,
     state: Arc<ArcSwap<State>>,
     log: Arc<RwLock<Tree>>,
+    heads: watch::Receiver<u64>,
     queue: mpsc::Sender<Box<dyn Queued>>,
     relay: SigningKey,
     ambient: Ambient,
@@ -185,8 +187,9 @@ impl Service {
     pub async fn submit(&self, permit: Permit<HandedIn>) -> Result<Bytes, Failure> {
         let (peer, handed_in) = permit.into_parts();
         let contact = contact_of(&peer)?;
-        let envelope = self.verify(handed_in).await?;
-        let accepted = self.execute(Submit::new(contact, envelope)).await?;
+        let envelope = self.verify(handed_in)?;
+        let body = body_of(&envelope);
+        let accepted = self.execute_with(Submit::new(contact, envelope), body).await?;
         self.sign(Kind::Accepted, accepted)
     }
 
@@ -204,24 +207,50 @@ impl Service {
         let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest);
         let unknown = || Refusal::UnknownMessage(format!("at number {number}"));
         let message = entry.map(|entry| (entry.id, entry.sender)).ok_or_else(unknown)?;
-        let words = self.verify(acknowledged.words).await?;
+        let words = self.verify(acknowledged.words)?;
+        let body = body_of(&words);
         let command = Acknowledge::new(contact, acknowledgement, message, words);
-        let accepted = self.execute(command).await?;
+        let accepted = self.execute_with(command, body).await?;
         self.sign(Kind::Accepted, accepted)
     }
 
-    /// Verifies an envelope, and puts a large body among the blobs before the commit that names it.
-    async fn verify(&self, handed_in: HandedIn) -> Result<envelope::VerifiedEnvelope, Failure> {
+    fn verify(&self, handed_in: HandedIn) -> Result<VerifiedEnvelope, Refusal> {
         let HandedIn { header, body, letters } = handed_in;
-        let verified = envelope::verify(&self.state().directory, &header, body, &letters)?;
-        if verified.header.body_size > limits::INLINE_BODY_BYTES {
-            let put = self.shared.blobs.put(verified.header.body_digest, verified.body.clone());
-            put.await.map_err(|why| {
+        envelope::verify(&self.state().directory, &header, body, &letters)
+    }
+
+    /// Executes a command that carries a body. A large one is put among the blobs before the
+    /// commit that names it, and only if the command would be taken now: a file that nothing names
+    /// is never found again, and a member could fill the disk with them.
+    async fn execute_with<C: Command>(
+        &self,
+        command: C,
+        (size, digest, body): (u64, Digest, Bytes),
+    ) -> Result<C::Reply, Failure> {
+        if size > limits::INLINE_BODY_BYTES {
+            self.rehearse(&command).await?;
+            self.shared.blobs.put(digest, body).await.map_err(|why| {
                 tracing::error!(%why, "a sealed body could not be kept");
                 Failure::Stopped
             })?;
         }
-        Ok(verified)
+        self.execute(command).await
+    }
+
+    /// Decides on what is stored now, and changes nothing.
+    async fn rehearse<C: Command>(&self, command: &C) -> Result<(), Failure> {
+        let state = self.state();
+        let mut seen = Snapshot::default();
+        for key in command.keys(&state.directory) {
+            let value = self.value(&key).await?;
+            seen.insert(key, value);
+        }
+        let now = self.now();
+        let decided = self.log(|log| {
+            let (directory, head) = (&state.directory, state.head);
+            command.decide(&World { directory, log, seen: &seen, head, now }).map(|_| ())
+        });
+        Ok(decided?)
     }
 
     /// Signs with the relay key what the service itself has put together: never bytes of a peer's.
@@ -245,6 +274,10 @@ impl Service {
     fn log<T>(&self, look: impl FnOnce(&Tree) -> T) -> T {
         look(&self.shared.log.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn body_of(envelope: &VerifiedEnvelope) -> (u64, Digest, Bytes) {
+    (envelope.header.body_size, envelope.header.body_digest, envelope.body.clone())
 }
 
 fn contact_of(peer: &AuthenticPeer) -> Result<ContactId, Refusal> {

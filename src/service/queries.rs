@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message as _;
+use tokio::sync::watch;
 
 use crate::crypto::hash::Digest;
 use crate::domain::access::Permit;
@@ -198,17 +199,17 @@ impl Service {
         Ok((after, state.checkpoint.clone()))
     }
 
-    /// Hints that the log may have a new head.
+    /// Changes with every new head, once requests are answered from it: a hint of the store comes
+    /// before that. Ends when the service has stopped.
     #[must_use]
-    pub fn follow_log(&self) -> Hints {
-        self.shared.store.wake(vec![keys::LOG_HEAD.to_vec()])
+    pub fn heads(&self) -> watch::Receiver<u64> {
+        self.shared.heads.clone()
     }
 
-    /// Hints that a mailbox, or the directory, may have changed.
+    /// Hints that a mailbox may have changed.
     #[must_use]
     pub fn follow_mailbox(&self, contact: &ContactId) -> Hints {
-        let mailbox = keys::of(&Key::Mailbox(contact.clone()));
-        self.shared.store.wake(vec![mailbox, keys::LOG_HEAD.to_vec()])
+        self.shared.store.wake(vec![keys::of(&Key::Mailbox(contact.clone()))])
     }
 
     /// The seat's mailbox after a number.
@@ -330,7 +331,7 @@ impl Service {
         }
     }
 
-    async fn value(&self, key: &Key) -> Result<Option<Value>, Failure> {
+    pub(super) async fn value(&self, key: &Key) -> Result<Option<Value>, Failure> {
         let stored = keys::of(key);
         let found = self.shared.store.read(std::slice::from_ref(&stored)).await;
         let found = found.map_err(|why| self.broken(&why))?;

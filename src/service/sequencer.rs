@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use prost::Message as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
@@ -109,6 +109,7 @@ pub(super) struct Sequencer {
     pub(super) key: SigningKey,
     pub(super) high_water: HighWater,
     pub(super) ambient: Ambient,
+    pub(super) heads: watch::Sender<u64>,
 }
 
 /// Why the sequencer ended: the process must, too.
@@ -169,7 +170,9 @@ impl Sequencer {
         if let Some((head, state)) = after {
             self.high_water.raise(&head.checkpoint).map_err(Fatal::HighWater)?;
             self.head = head;
+            let size = state.head.0;
             self.state.store(Arc::new(state));
+            self.heads.send_replace(size);
         }
         decided.into_iter().for_each(Queued::tell);
         Ok(())

@@ -156,6 +156,7 @@ pub async fn start(
     let state = State { directory, head: (verified.size(), verified.root()), checkpoint };
     let state = Arc::new(ArcSwap::from_pointee(state));
     let log = Arc::new(RwLock::new(log));
+    let (new_head, heads) = watch::channel(verified.size());
     let sequencer = Sequencer {
         store: Arc::clone(&store),
         state: Arc::clone(&state),
@@ -164,6 +165,7 @@ pub async fn start(
         key: keys.log,
         high_water,
         ambient: settings.ambient.clone(),
+        heads: new_head,
     };
     let (queue, waiting) = mpsc::channel(limits::QUEUE);
     let (say, stopped) = watch::channel(None);
@@ -175,7 +177,7 @@ pub async fn start(
         say.send_replace(Some(why));
     });
     let (relay, ambient) = (keys.relay, settings.ambient);
-    let shared = Shared { store, blobs, state, log, queue, relay, ambient, stopped };
+    let shared = Shared { store, blobs, state, log, heads, queue, relay, ambient, stopped };
     Ok(Service { shared: Arc::new(shared) })
 }
 

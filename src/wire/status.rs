@@ -15,8 +15,14 @@ pub const DOMAIN: &str = "liaison";
 #[must_use]
 pub fn of(refusal: &Refusal) -> Status {
     let info = ErrorDetails::with_error_info(refusal.code(), DOMAIN, details(refusal));
-    Status::with_error_details(code(refusal), refusal.to_string(), info)
+    let mut sentence = refusal.to_string();
+    sentence.truncate(sentence.floor_char_boundary(SENTENCE_BYTES));
+    Status::with_error_details(code(refusal), sentence, info)
 }
+
+/// A status travels in headers, twice, once in base64: all of it must stay well below
+/// `limits::HEADER_LIST_BYTES`, or the peer learns nothing.
+const SENTENCE_BYTES: usize = 2_000;
 
 /// The service has too much to do: again in a while.
 #[must_use]

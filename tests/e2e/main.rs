@@ -1,9 +1,19 @@
 //! Whole systems, what is left of them after a crash, and other people's programs.
 #![expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")]
 
+mod access;
+mod acknowledgements;
 mod age;
 mod certificate;
 mod crash;
+mod envelopes;
 mod openssl;
+mod repeated;
+mod restart;
 mod second;
+mod statements;
+mod strangers;
+mod streams;
+mod support;
 mod transport;
+mod whole_way;

@@ -573,3 +573,164 @@ fn sort_unique<T: Ord>(items: &mut Vec<T>) {
 pub fn fingerprint(publication: &Publication) -> Digest {
     publication.envelope().digest()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::testlog::{
+        AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, key, name, record,
+        roster, telephone,
+    };
+    use crate::signed::proto::{Level, Reason};
+
+    fn texts(bundle: &Bundle) -> Vec<String> {
+        in_words(bundle).iter().map(|line| format!("{}: {}", line.label, line.text)).collect()
+    }
+
+    #[test]
+    fn every_kind_is_composed_signed_carried_and_admitted() {
+        let (mut log, facets) = TestLog::populated();
+        assert_eq!((log.entries.len(), facets.len()), (4, 1));
+        let ambient = ambient();
+        let contact: ContactId = "fr/cert-fr".parse().unwrap();
+        let seat: SeatId = "fr/cert-fr/duty-1".parse().unwrap();
+        let at = log.directory.clone();
+        let revocation = |keys: &[KeyId]| {
+            Composer::on(&at, &ambient).revocation(&seat, keys, Reason::Lost, None)
+        };
+        // By the seat itself; by a colleague, of what is left.
+        log.sign_and_add(vec![revocation(&[key(SEAT).public().id()])], &[SEAT]).unwrap();
+        log.sign_and_add(vec![revocation(&[])], &[SEAT + 1]).unwrap();
+        let at = log.directory.clone();
+        let mut composer = Composer::on(&at, &ambient);
+        // Versions go on within one bundle.
+        let twice =
+            [&charter(&[10, 13]), &charter(&[13])].map(|next| composer.charter(next.clone()));
+        log.sign_and_add(twice.to_vec(), &[2, 3]).unwrap();
+        let ended = composer.withdrawal(&contact);
+        log.sign_and_add(vec![ended], &[AUTHORITY]).unwrap();
+        let again = composer.record(record(), &[]).unwrap();
+        log.sign_and_add(vec![again], &[AUTHORITY]).unwrap_err();
+        let mut other = record();
+        other.keeper = None;
+        let again = composer.record(other, &[telephone()]).unwrap();
+        assert_eq!(again.statement().targets()[0].version, 4);
+        let listed = proto::Admission {
+            member: "pt".to_owned(),
+            authority: Vec::new(),
+            threshold: 0,
+            ..admission()
+        };
+        let attested = proto::AttestedRecord {
+            contact: "pt/cncs".to_owned(),
+            expires: NOW + 86_400,
+            levels: vec![Level::Technical.into()],
+            names: record().names,
+            ..proto::AttestedRecord::default()
+        };
+        let member = composer.admission(listed).unwrap();
+        let attested = composer.attested_record(attested, &[telephone()]).unwrap();
+        log.sign_and_add(vec![member, attested], &[1, 3]).unwrap();
+        let ended =
+            Composer::on(&log.directory.clone(), &ambient).withdrawal(&"pt/cncs".parse().unwrap());
+        log.sign_and_add(vec![ended], &[1, 2]).unwrap();
+        assert_eq!(log.directory.charter().newest.version, 3);
+    }
+
+    #[test]
+    fn a_key_signs_only_where_it_counts_and_what_is_missing_is_named() {
+        let log = TestLog::new();
+        let ambient = ambient();
+        let mut composer = Composer::on(&log.directory, &ambient);
+        let mut bundle = Bundle::of(vec![
+            composer.admission(admission()).unwrap(),
+            composer.record(record(), &[telephone()]).unwrap(),
+            composer.roster(roster(), &[]).unwrap(),
+        ]);
+        let missing = |bundle: &Bundle| -> Vec<(usize, String, u32, u32)> {
+            let missing = bundle.missing(Some(&log.directory)).into_iter();
+            missing.map(|m| (m.statement, m.quorum.of, m.found, m.quorum.needed)).collect()
+        };
+        let registrars = |found| (0, "the registrars".to_owned(), found, 2);
+        let authority = (1, "the authority of fr".to_owned(), 0, 1);
+        let keeper = (2, "the keeper of fr/cert-fr".to_owned(), 0, 1);
+        assert_eq!(missing(&bundle), [registrars(0), authority.clone(), keeper.clone()]);
+        let sign = |bundle: &mut Bundle, seed: u8| {
+            bundle.sign(Some(&log.directory), &[&key(seed)], &ambient).unwrap()
+        };
+        assert_eq!(sign(&mut bundle, 77), 0);
+        assert_eq!(sign(&mut bundle, 1), 1);
+        assert_eq!(sign(&mut bundle, 1), 0);
+        assert_eq!(missing(&bundle), [registrars(1), authority.clone(), keeper.clone()]);
+        assert_eq!(sign(&mut bundle, KEEPER), 1);
+        assert_eq!(sign(&mut bundle, AUTHORITY), 1);
+        assert_eq!(missing(&bundle), [registrars(1)]);
+        assert_eq!(sign(&mut bundle, 2), 1);
+        assert_eq!(missing(&bundle), []);
+    }
+
+    #[test]
+    fn a_charter_needs_the_old_quorum_and_its_own() {
+        let log = TestLog::new();
+        let ambient = ambient();
+        let mut next = charter(&[10]);
+        let mut dave = next.registrars[0].clone();
+        dave.id = "dave".to_owned();
+        dave.sign = Some(crate::domain::directory::key::listed(key(4).public()));
+        dave.tls = Some(crate::domain::directory::key::listed(key(104).public()));
+        next.registrars = vec![dave, next.registrars[1].clone()];
+        let mut bundle = Bundle::of(vec![Composer::on(&log.directory, &ambient).charter(next)]);
+        let mut found = |seed: u8| -> Vec<u32> {
+            bundle.sign(Some(&log.directory), &[&key(seed)], &ambient).unwrap();
+            let quorums = bundle.quorums(Some(&log.directory)).remove(0);
+            quorums.iter().map(|quorum| quorum.signed.len() as u32).collect()
+        };
+        assert_eq!(found(1), [1, 1]);
+        assert_eq!(found(4), [1, 2]);
+        assert_eq!(found(2), [2, 2]);
+    }
+
+    #[test]
+    fn a_statement_is_told_in_words_with_its_facets() {
+        let log = TestLog::new();
+        let ambient = ambient();
+        let mut composer = Composer::on(&log.directory, &ambient);
+        let record = composer.record(record(), &[telephone()]).unwrap();
+        let lines = texts(&Bundle::of(vec![record.clone()]));
+        for expected in [
+            "record: version 1, for un.example",
+            "contact: fr/cert-fr",
+            "name (en): CERT-FR",
+            "levels: technical, policy",
+            "authority's key: apart from keeper and seats",
+            "telephone: +33000000000 (voice)",
+            "signatures: 0 so far",
+        ] {
+            assert!(lines.iter().any(|line| line == expected), "{expected}\n{}", lines.join("\n"));
+        }
+        assert!(lines.contains(&format!("keeper: {}", key(KEEPER).public().id())));
+        let founding = founding(&name(), charter(&[10]), NOW);
+        let lines = texts(&Bundle::of(vec![founding]));
+        assert!(lines.contains(&"decided by: 2 of 3 registrars".to_owned()));
+        assert!(lines.contains(&"acknowledge immediate within: 30 min".to_owned()));
+        // A facet that is not in the file is not passed over.
+        let without = Publication { facets: Vec::new(), ..record };
+        let lines = texts(&Bundle::of(vec![without]));
+        assert!(lines.contains(&"telephone: not in this file: only its hash is".to_owned()));
+    }
+
+    #[test]
+    fn a_file_whose_facets_do_not_fit_is_refused() {
+        let log = TestLog::new();
+        let ambient = ambient();
+        let record =
+            Composer::on(&log.directory, &ambient).record(record(), &[telephone()]).unwrap();
+        let mut wire = Bundle::of(vec![record]).to_wire();
+        wire.publications[0].facets[0].bytes = Bytes::from_static(b"altered");
+        let text = armour::write(armour::Kind::Statement, &wire);
+        let missing = Refusal::FacetMissing("telephone".to_owned());
+        assert_eq!(Bundle::read(&text), Err(DraftError::Refused(missing)));
+        let empty = armour::write(armour::Kind::Statement, &v1::Bundle::default());
+        assert_eq!(Bundle::read(&empty), Err(DraftError::Empty));
+    }
+}

@@ -48,8 +48,8 @@ pub fn acknowledge(
     ambient: &Ambient,
 ) -> Result<Acknowledged, ComposeError> {
     let addressed = level_of(&message.addressing, &seat.contact());
-    let addressed = addressed
-        .ok_or_else(|| Refusal::UnknownMessage(message.addressing.id.to_string()))?;
+    let addressed =
+        addressed.ok_or_else(|| Refusal::UnknownMessage(message.addressing.id.to_string()))?;
     let level = level.unwrap_or(addressed);
     let answer = (message.digest, &message.addressing);
     let outside = Outside {

@@ -167,9 +167,8 @@ mod tests {
         let (id, body) = (MessageId::new(1, [1; 10]), Digest::of(b"body"));
         let key = OpeningKey::from_seed(&[5; 32]);
         let text = letter_text(id, body, &key);
-        let read = |text: &str| {
-            read_letter_text(text.as_bytes(), id, body).map(|key| key.public().id())
-        };
+        let read =
+            |text: &str| read_letter_text(text.as_bytes(), id, body).map(|key| key.public().id());
         assert_eq!(read(&text), Ok(key.public().id()));
         assert_eq!(
             *text,

@@ -90,9 +90,7 @@ impl Inside {
     /// [`InvalidContent`].
     pub fn check(&self, class: Class, in_reply_to: Option<Digest>) -> Result<(), InvalidContent> {
         match (class, self) {
-            (Class::Receipt, Self::Delivered(delivered)) => {
-                check_delivered(delivered, in_reply_to)
-            }
+            (Class::Receipt, Self::Delivered(delivered)) => check_delivered(delivered, in_reply_to),
             (Class::Acknowledgement, Self::Words(words)) => {
                 if !words::has_sentence(words) {
                     return Err(InvalidContent::NoSentence);
@@ -152,9 +150,10 @@ fn check_content(content: &Content) -> Result<(), InvalidContent> {
     if content.time == 0 {
         return field("time", "the time of writing");
     }
-    let changed = content.attachments.iter().find(|attachment| {
-        attachment.sha256 != Digest::of(&attachment.bytes).as_bytes()[..]
-    });
+    let changed = content
+        .attachments
+        .iter()
+        .find(|attachment| attachment.sha256 != Digest::of(&attachment.bytes).as_bytes()[..]);
     match changed {
         Some(attachment) => {
             Err(InvalidContent::Attachment(attachment.name.chars().take(100).collect()))
@@ -342,7 +341,9 @@ mod tests {
         assert!(Writing::new(Kind::Incident, "x", 0).finish().is_err());
         assert!(Writing::new(Kind::Incident, &"ü".repeat(160), 1).finish().is_ok());
         assert!(Writing::new(Kind::Incident, &"ü".repeat(161), 1).finish().is_err());
-        assert!(writing().attached("a", Bytes::new()).attached("x/a", Bytes::new()).finish().is_err());
+        assert!(
+            writing().attached("a", Bytes::new()).attached("x/a", Bytes::new()).finish().is_err()
+        );
         assert!(writing().classified("intrusions: ddos").is_err());
     }
 

@@ -287,14 +287,12 @@ pub fn open_verified(
     let text = seal::open(&letter.age, key).map_err(NotOpened::LetterDoesNotOpen)?;
     let message_key = body::read_letter_text(&text, header.addressing.id, header.body_digest)
         .map_err(NotOpened::LetterText)?;
-    let plaintext =
-        seal::open(received.body, &message_key).map_err(NotOpened::BodyDoesNotOpen)?;
+    let plaintext = seal::open(received.body, &message_key).map_err(NotOpened::BodyDoesNotOpen)?;
     let inner = body::unpad(&plaintext).map_err(NotOpened::Padding)?;
     let (inner, message) = read_inner(inner)?;
     same_addressing(reader, &header, &message.addressing)?;
     signed_by_the_sender(reader, &header, &inner)?;
-    let inside =
-        Inside::read(&header.addressing, &message.content).map_err(NotOpened::Content)?;
+    let inside = Inside::read(&header.addressing, &message.content).map_err(NotOpened::Content)?;
     let seal_key = letter.seal_key;
     Ok(Opened { header, inner, content: message.content, inside, seal_key, message_key })
 }
@@ -351,8 +349,7 @@ fn key_of<'a>(reader: &Reader<'a>, letter: &Letter) -> Result<&'a OpeningKey, No
 }
 
 fn read_inner(bytes: &[u8]) -> Result<(Envelope, proto::Message), NotOpened> {
-    let inner =
-        envelope::parse(bytes, bytes.len(), Kind::Message).map_err(NotOpened::Inner)?;
+    let inner = envelope::parse(bytes, bytes.len(), Kind::Message).map_err(NotOpened::Inner)?;
     let message = canonical::decode(inner.payload())
         .map_err(|_| NotOpened::Inner(Refusal::NotCanonical("message")))?;
     Ok((inner, message))

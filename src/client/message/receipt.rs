@@ -52,8 +52,8 @@ impl Place {
         if place.epoch == 0 {
             return Err(Refusal::field("place.epoch", "expected an epoch from 1"));
         }
-        let chain = Digest::try_from(&place.chain[..])
-            .map_err(|why| Refusal::field("place.chain", why))?;
+        let chain =
+            Digest::try_from(&place.chain[..]).map_err(|why| Refusal::field("place.chain", why))?;
         Ok(Self {
             contact: place.contact.parse().map_err(|why| Refusal::field("place.contact", why))?,
             mailbox: Mailbox { epoch: place.epoch, count: place.number, chain },
@@ -140,8 +140,8 @@ pub fn verify_accepted(
     let what = "accepted receipt";
     let refused = |why| ReceiptError::Refused { what, why };
     let envelope = signed_by_relay(directory, bytes, Kind::Accepted, what)?;
-    let read: proto::Accepted = canonical::decode(envelope.payload())
-        .map_err(|_| refused(Refusal::NotCanonical(what)))?;
+    let read: proto::Accepted =
+        canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
     names_this(directory, read.directory.as_ref()).map_err(refused)?;
     let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
     let header_digest = Digest::try_from(&read.header_digest[..])
@@ -170,8 +170,8 @@ pub fn verify_head(
     let what = "mailbox head";
     let refused = |why| ReceiptError::Refused { what, why };
     let envelope = signed_by_relay(directory, bytes, Kind::MailboxHead, what)?;
-    let read: proto::MailboxHead = canonical::decode(envelope.payload())
-        .map_err(|_| refused(Refusal::NotCanonical(what)))?;
+    let read: proto::MailboxHead =
+        canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
     names_this(directory, read.directory.as_ref()).map_err(refused)?;
     let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
     let place = Place::read(read.place.as_ref()).map_err(refused)?;
@@ -252,7 +252,9 @@ fn view(
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// An entry is missing.
-    #[error("the relay left out an entry of the mailbox: expected number {expected}, found {found}")]
+    #[error(
+        "the relay left out an entry of the mailbox: expected number {expected}, found {found}"
+    )]
     Gap {
         /// The next number.
         expected: u64,
@@ -357,16 +359,20 @@ pub enum Comparison {
     /// The accepted receipt names no place of this contact: it was not yet released to it.
     NotNamed,
     /// The relay told the two different things, and signed one of them.
-    Differ {
-        /// What the sender was told.
-        told: Place,
-        /// What the recipient says it saw.
-        seen: Place,
-        /// The accepted receipt: the relay's signature.
-        accepted: Bytes,
-        /// The recipient's delivered receipt, opened: its signature.
-        delivered: Bytes,
-    },
+    Differ(Box<TwoHistories>),
+}
+
+/// Two signed accounts of one mailbox: evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwoHistories {
+    /// What the sender was told.
+    pub told: Place,
+    /// What the recipient says it saw.
+    pub seen: Place,
+    /// The accepted receipt: the relay's signature.
+    pub accepted: Bytes,
+    /// The recipient's delivered receipt, opened: its signature.
+    pub delivered: Bytes,
 }
 
 /// Compares the sender's accepted receipt with a recipient's delivered one. `delivered` is the inner
@@ -377,11 +383,11 @@ pub fn compare(accepted: &VerifiedAccepted, seen: &Place, delivered: &Envelope) 
     match told {
         None => Comparison::NotNamed,
         Some(told) if told == seen => Comparison::Agree,
-        Some(told) => Comparison::Differ {
+        Some(told) => Comparison::Differ(Box::new(TwoHistories {
             told: told.clone(),
             seen: seen.clone(),
             accepted: accepted.envelope.bytes().clone(),
             delivered: delivered.bytes().clone(),
-        },
+        })),
     }
 }

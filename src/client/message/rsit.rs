@@ -10,14 +10,43 @@ pub const VERSION: u32 = 1003;
 /// Every class, with its types.
 pub const CLASSES: [(&str, &[&str]); 11] = [
     ("abusive-content", &["spam", "harmful-speech", "violence"]),
-    ("malicious-code", &["infected-system", "c2-server", "malware-distribution", "malware-configuration"]),
+    (
+        "malicious-code",
+        &["infected-system", "c2-server", "malware-distribution", "malware-configuration"],
+    ),
     ("information-gathering", &["scanner", "sniffing", "social-engineering"]),
     ("intrusion-attempts", &["ids-alert", "brute-force", "exploit"]),
-    ("intrusions", &["privileged-account-compromise", "unprivileged-account-compromise", "application-compromise", "system-compromise", "burglary"]),
+    (
+        "intrusions",
+        &[
+            "privileged-account-compromise",
+            "unprivileged-account-compromise",
+            "application-compromise",
+            "system-compromise",
+            "burglary",
+        ],
+    ),
     ("availability", &["dos", "ddos", "misconfiguration", "sabotage", "outage"]),
-    ("information-content-security", &["unauthorised-information-access", "unauthorised-information-modification", "data-loss", "data-leak"]),
+    (
+        "information-content-security",
+        &[
+            "unauthorised-information-access",
+            "unauthorised-information-modification",
+            "data-loss",
+            "data-leak",
+        ],
+    ),
     ("fraud", &["unauthorised-use-of-resources", "copyright", "masquerade", "phishing"]),
-    ("vulnerable", &["weak-crypto", "ddos-amplifier", "potentially-unwanted-accessible", "information-disclosure", "vulnerable-system"]),
+    (
+        "vulnerable",
+        &[
+            "weak-crypto",
+            "ddos-amplifier",
+            "potentially-unwanted-accessible",
+            "information-disclosure",
+            "vulnerable-system",
+        ],
+    ),
     ("other", &["other", "undetermined"]),
     ("test", &["test"]),
 ];

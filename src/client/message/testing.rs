@@ -1,0 +1,385 @@
+//! A directory of three members with seats, and a relay that runs the domain's own decisions.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::ambient::Ambient;
+use crate::crypto::hash::Digest;
+use crate::crypto::seal::OpeningKey;
+use crate::crypto::sign::SigningKey;
+use crate::domain::command::{Command, World};
+use crate::domain::directory::key::{listed, listed_sealing};
+use crate::domain::directory::{
+    Admitted, Change, Directory, Statement, apply, found, verify, verify_founding,
+};
+use crate::domain::ids::{ContactId, MessageId, SeatId};
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::acknowledge::{self, Acknowledge};
+use crate::domain::relay::addressing::{Recipient, name_of};
+use crate::domain::relay::{envelope, submit::Submit};
+use crate::domain::state::{Body, EntryKind, Key, Mailbox, Snapshot, Value};
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text};
+use crate::tlog::merkle::{Tree, leaf_hash};
+use crate::wire::v1;
+
+use super::compose::{Outside, Sealed, compose};
+use super::content::{Inside, Writing};
+use super::open::{Reader, Received};
+use super::receipt::{Place, verify_head};
+
+pub(crate) const NAME: &str = "un.example";
+pub(crate) const AT: &str = "at/cert-at/duty-1";
+pub(crate) const FR: &str = "fr/cert-fr/duty-1";
+pub(crate) const FR_2: &str = "fr/cert-fr/duty-2";
+pub(crate) const PT: &str = "pt/cert-pt/duty-1";
+
+pub(crate) fn sign_key(tag: &str) -> SigningKey {
+    SigningKey::from_seed(Digest::of(tag.as_bytes()).as_bytes())
+}
+
+pub(crate) fn seal_key(tag: &str) -> OpeningKey {
+    OpeningKey::from_seed(Digest::of(tag.as_bytes()).as_bytes())
+}
+
+pub(crate) fn seat(text: &str) -> SeatId {
+    text.parse().unwrap()
+}
+
+pub(crate) fn contact(text: &str) -> ContactId {
+    text.parse().unwrap()
+}
+
+/// The keys that a seat has: those of its rosters up to this version.
+pub(crate) fn opening_keys(of: &str, versions: u64) -> Vec<OpeningKey> {
+    (1..=versions).map(|version| seal_key(&format!("{of} seal {version}"))).collect()
+}
+
+fn text(text: &str) -> Vec<Text> {
+    vec![Text { language: "en".to_owned(), text: text.to_owned() }]
+}
+
+#[derive(Clone)]
+pub(crate) struct Net {
+    pub(crate) directory: Directory,
+    pub(crate) tree: Tree,
+    pub(crate) ambient: Ambient,
+    pub(crate) store: BTreeMap<Key, Value>,
+}
+
+impl Net {
+    /// at, fr and pt with two seats each; ie is only listed; es has no seats.
+    pub(crate) fn new() -> Self {
+        let person = proto::Person {
+            id: "alice".to_owned(),
+            name: "Alice".to_owned(),
+            sign: Some(listed(sign_key("registrar").public())),
+            tls: Some(listed(sign_key("registrar tls").public())),
+        };
+        let charter = proto::Charter {
+            targets: vec![Target { name: NAME.to_owned(), genesis: Bytes::new(), version: 1 }],
+            issued_at: 1000,
+            rules: 1,
+            registrars: vec![person],
+            threshold: 1,
+            log: vec![listed(sign_key("log").public())],
+            relay: vec![listed(sign_key("relay").public())],
+            service_ca: vec![Bytes::from_static(b"certificate")],
+            policy: Some(proto::Policy {
+                stale_after: 1,
+                metadata_kept: 1,
+                priority_within: 1,
+                immediate_within: 1,
+                flash_within: 1,
+            }),
+            ..Default::default()
+        };
+        let ambient = Ambient::system();
+        let payload = charter.encode_to_vec();
+        let bytes =
+            Envelope::sign(Kind::Charter, payload, &[&sign_key("registrar")], ambient.random());
+        let bytes = bytes.unwrap();
+        let name = NAME.parse().unwrap();
+        let verified = verify_founding(&name, bytes.bytes()).unwrap();
+        let (directory, _) = found(&name, &verified, 1000).unwrap();
+        let mut tree = Tree::default();
+        tree.append(leaf_hash(bytes.bytes()));
+        let mut net = Self { directory, tree, ambient, store: BTreeMap::new() };
+        for member in ["at", "es", "fr", "ie", "pt"] {
+            net.admit(member);
+        }
+        for member in ["at", "fr", "pt"] {
+            net.roster(&format!("{member}/cert-{member}"), 1, &["duty-1", "duty-2"]);
+        }
+        net
+    }
+
+    fn targets(&self, version: u64) -> Vec<Target> {
+        let genesis = Bytes::copy_from_slice(self.directory.genesis().as_bytes());
+        vec![Target { name: NAME.to_owned(), genesis, version }]
+    }
+
+    pub(crate) fn publish(&mut self, statement: &Statement, key: &SigningKey) {
+        let bytes =
+            Envelope::sign(statement.kind(), statement.encode(), &[key], self.ambient.random());
+        let bytes = bytes.unwrap();
+        let verified = verify(&self.directory, bytes.bytes()).unwrap();
+        let admitted = Admitted { leaf: self.directory.size(), at: 1000 };
+        let Change::Logged(parts) = apply(&self.directory, &verified, admitted).unwrap() else {
+            panic!("logged before");
+        };
+        self.directory.advance(&parts);
+        self.tree.append(leaf_hash(bytes.bytes()));
+    }
+
+    pub(crate) fn admit(&mut self, member: &str) {
+        let authority = sign_key(&format!("{member} authority"));
+        let listed_only = member == "ie";
+        let admission = proto::Admission {
+            targets: self.targets(1),
+            issued_at: 1000,
+            member: member.to_owned(),
+            kind: MemberKind::UnMember.into(),
+            names: text(member),
+            authority: if listed_only { vec![] } else { vec![listed(authority.public())] },
+            threshold: u32::from(!listed_only),
+            note: None,
+        };
+        let registrar = sign_key("registrar");
+        self.publish(&Statement::Admission(admission), &registrar);
+        let id = format!("{member}/cert-{member}");
+        let common = (vec![i32::from(Level::Technical)], text(&id));
+        if listed_only {
+            let record = proto::AttestedRecord {
+                targets: self.targets(1),
+                issued_at: 1000,
+                contact: id,
+                expires: 2000,
+                levels: common.0,
+                names: common.1,
+                ..Default::default()
+            };
+            self.publish(&Statement::AttestedRecord(record), &registrar);
+        } else {
+            let record = proto::Record {
+                targets: self.targets(1),
+                issued_at: 1000,
+                contact: id,
+                expires: 2000,
+                levels: common.0,
+                names: common.1,
+                custody: Custody::Separate.into(),
+                ..Default::default()
+            };
+            self.publish(&Statement::Record(record), &authority);
+        }
+    }
+
+    /// A roster: the seal keys are those of the version, the others stay.
+    pub(crate) fn roster(&mut self, id: &str, version: u64, seats: &[&str]) {
+        let seats = seats.iter().map(|name| {
+            let tag = format!("{id}/{name}");
+            proto::Seat {
+                name: (*name).to_owned(),
+                sign: Some(listed(sign_key(&format!("{tag} sign")).public())),
+                seal: Some(listed_sealing(
+                    seal_key(&format!("{tag} seal {version}")).public().as_bytes(),
+                )),
+                tls: Some(listed(sign_key(&format!("{tag} tls")).public())),
+            }
+        });
+        let roster = proto::Roster {
+            targets: self.targets(version),
+            issued_at: 1000,
+            contact: id.to_owned(),
+            seats: seats.collect(),
+            facets: vec![],
+        };
+        let member = id.split('/').next().unwrap();
+        self.publish(&Statement::Roster(roster), &sign_key(&format!("{member} authority")));
+    }
+
+    pub(crate) fn view(&self) -> (u64, Digest) {
+        let size = self.directory.size();
+        (size, self.tree.root_at(size).unwrap())
+    }
+
+    pub(crate) fn outside(&self, from: &str, to: &[&str]) -> Outside {
+        let recipients =
+            to.iter().map(|to| Recipient { contact: contact(to), level: Level::Technical });
+        Outside::new(seat(from), recipients.collect(), Class::Notification, self.view())
+    }
+
+    pub(crate) fn seal(&self, outside: Outside, inside: &Inside) -> Sealed {
+        let key = sign_key(&format!("{} sign", outside.sender));
+        compose(&self.directory, outside, inside, &key, &self.ambient).unwrap()
+    }
+
+    /// A notification from at to fr and pt.
+    pub(crate) fn notification(&self) -> Sealed {
+        self.seal(self.outside(AT, &["pt/cert-pt", "fr/cert-fr"]), &notification(0))
+    }
+
+    // The relay.
+
+    fn decide<C: Command>(&mut self, command: &C) -> Result<C::Reply, Refusal> {
+        let mut seen = Snapshot::default();
+        for key in command.keys(&self.directory) {
+            let value = self.store.get(&key).cloned();
+            seen.insert(key, value);
+        }
+        let now = self.ambient.now();
+        let size = self.tree.size();
+        let head = (size, self.tree.root_at(size).unwrap());
+        let (directory, log, seen) = (&self.directory, &self.tree, &seen);
+        let world = World { directory, log, seen, head, now };
+        let decision = command.decide(&world)?;
+        self.store.extend(decision.puts);
+        Ok(decision.reply)
+    }
+
+    pub(crate) fn relay_signs(&self, kind: Kind, payload: Vec<u8>) -> Bytes {
+        let key = sign_key("relay");
+        let signed = Envelope::sign(kind, payload, &[&key], self.ambient.random());
+        signed.unwrap().bytes().clone()
+    }
+
+    pub(crate) fn submit(&mut self, sealed: &v1::Envelope) -> Result<Bytes, Refusal> {
+        let (body, letters) = (sealed.body.clone(), &sealed.letters);
+        let envelope = envelope::verify(&self.directory, &sealed.header, body, letters)?;
+        let by = envelope.header.addressing.sender.contact();
+        let payload = self.decide(&Submit::new(by, envelope))?;
+        Ok(self.relay_signs(Kind::Accepted, payload.to_vec()))
+    }
+
+    pub(crate) fn acknowledge(
+        &mut self,
+        by: &ContactId,
+        request: &v1::AcknowledgeRequest,
+    ) -> Result<Bytes, Refusal> {
+        let open = acknowledge::verify(&self.directory, &request.acknowledgement)?;
+        let words = request.words.clone().unwrap();
+        let words = envelope::verify(&self.directory, &words.header, words.body, &words.letters)?;
+        let Some(Value::Entry(entry)) = self.store.get(&Key::Entry(by.clone(), request.number))
+        else {
+            panic!("no such entry")
+        };
+        let message = (entry.id, entry.sender.clone());
+        let payload = self.decide(&Acknowledge::new(by.clone(), open, message, words))?;
+        Ok(self.relay_signs(Kind::Accepted, payload.to_vec()))
+    }
+
+    pub(crate) fn status(&self, id: MessageId, of: &ContactId) -> v1::GetStatusResponse {
+        let Some(Value::Message(message)) = self.store.get(&Key::Message(id, of.clone())) else {
+            panic!("no such message")
+        };
+        let accepted = self.relay_signs(Kind::Accepted, message.accepted.to_vec());
+        let acknowledgements = match self.store.get(&Key::Outcome(id, of.clone())) {
+            Some(Value::Outcome(outcome)) => outcome.acknowledgements.clone(),
+            _ => vec![],
+        };
+        v1::GetStatusResponse { accepted, acknowledgements }
+    }
+
+    /// What a seat collects: the entries after a number, and the head.
+    pub(crate) fn collect(&self, seat: &str, after: u64) -> (Vec<v1::Item>, Bytes) {
+        let own = self::seat(seat);
+        let mailbox = self.mailbox(&own.contact());
+        let items = (after + 1..=mailbox.count).map(|number| {
+            let Some(Value::Entry(entry)) = self.store.get(&Key::Entry(own.contact(), number))
+            else {
+                panic!("a gap")
+            };
+            let key = Key::Message(entry.id, entry.sender.clone());
+            let Some(Value::Message(message)) = self.store.get(&key) else { panic!("no message") };
+            let Body::Inline(body) = &message.body else { panic!("a blob") };
+            let sealed = v1::Envelope {
+                header: message.header.clone(),
+                body: body.clone(),
+                letters: message.letters.clone(),
+            };
+            let item = item(&sealed, seat);
+            let acknowledged = entry.kind == EntryKind::Acknowledged;
+            v1::Item {
+                number,
+                kind: entry.kind.byte().into(),
+                acknowledgement: entry.acknowledgement.clone(),
+                body: if acknowledged { Bytes::new() } else { item.body.clone() },
+                ..item
+            }
+        });
+        (items.collect(), self.head(&own.contact(), mailbox))
+    }
+
+    pub(crate) fn mailbox(&self, of: &ContactId) -> Mailbox {
+        match self.store.get(&Key::Mailbox(of.clone())) {
+            Some(Value::Mailbox(mailbox)) => *mailbox,
+            _ => Mailbox::empty(self.directory.genesis(), of),
+        }
+    }
+
+    pub(crate) fn head(&self, of: &ContactId, mailbox: Mailbox) -> Bytes {
+        let (size, root) = self.view();
+        let head = proto::MailboxHead {
+            directory: Some(name_of(&self.directory)),
+            place: Some(Place { contact: of.clone(), mailbox }.to_proto()),
+            at: 2000,
+            view: Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }),
+        };
+        let bytes = self.relay_signs(Kind::MailboxHead, head.encode_to_vec());
+        let root_at = |size| self.tree.root_at(size);
+        verify_head((&self.directory, &root_at), of, &bytes).unwrap();
+        bytes
+    }
+
+    /// Runs `with` as a reader who knows this directory.
+    pub(crate) fn read<T>(
+        &self,
+        of: &str,
+        keys: &[OpeningKey],
+        with: impl FnOnce(&Reader<'_>) -> T,
+    ) -> T {
+        let root_at = |size| self.tree.root_at(size);
+        let seat = seat(of);
+        with(&Reader { directory: &self.directory, root_at: &root_at, seat: &seat, keys })
+    }
+
+    pub(crate) fn open(
+        &self,
+        of: &str,
+        item: &v1::Item,
+    ) -> Result<super::open::Opened, super::open::NotOpened> {
+        let keys = opening_keys(of, 1);
+        self.read(of, &keys, |reader| super::open::open(reader, &Received::from(item)))
+    }
+}
+
+/// A notification with so many bytes of text.
+pub(crate) fn notification(bytes: usize) -> Inside {
+    let writing = Writing::new(proto::Kind::Incident, "Ransomware at a port", 1000);
+    writing.text("en", &"x".repeat(bytes)).finish().unwrap()
+}
+
+/// What the relay gives to one seat.
+pub(crate) fn item(sealed: &v1::Envelope, of: &str) -> v1::Item {
+    let mut tree = Tree::default();
+    for letter in &sealed.letters {
+        tree.append(leaf_hash(letter));
+    }
+    let seat_of = |letter: &Bytes| envelope::read_letter(letter).map(|letter| letter.seat);
+    let index = sealed.letters.iter().position(|letter| seat_of(letter) == Ok(seat(of)));
+    let path = index.and_then(|index| tree.inclusion_proof(index as u64, tree.size()));
+    let path = path.unwrap_or_default();
+    v1::Item {
+        number: 1,
+        kind: 1,
+        header: sealed.header.clone(),
+        body: sealed.body.clone(),
+        letter: index.map(|index| sealed.letters[index].clone()).unwrap_or_default(),
+        letter_index: index.unwrap_or_default() as u32,
+        letter_path: path.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect(),
+        acknowledgement: Bytes::new(),
+    }
+}

@@ -1,0 +1,647 @@
+//! Every layer of a message, held and broken.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use prost::Message as _;
+
+use crate::crypto::hash::Digest;
+use crate::crypto::seal::{self, OpenError, OpeningKey, SealingKey};
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::addressing::{self, Recipient};
+use crate::domain::relay::envelope;
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::{self, Class, Level, Outcome};
+use crate::wire::v1;
+
+use super::body::{self, InvalidLetterText, InvalidPadding};
+use super::compose::{self, ComposeError, Outside, Reading, Sealed, compose};
+use super::content::{Inside, InvalidContent, Writing};
+use super::open::{NotOpened, Opened, Received};
+use super::receipt::{self, Comparison, Place, ReceiptError};
+use super::testing::{
+    AT, FR, FR_2, Net, PT, contact, item, notification, opening_keys, seat, sign_key,
+};
+
+/// A message put together by hand, wrong in one layer.
+struct Forge<'a> {
+    net: &'a Net,
+    /// Who signs the header.
+    signer: &'static str,
+    /// Of the header.
+    addressing: Bytes,
+    /// Of the body.
+    plaintext: Vec<u8>,
+    /// Of the letters, for id, body and key.
+    text: fn(&Forge<'_>, Digest, &OpeningKey) -> String,
+    /// Who gets a letter.
+    seats: Vec<&'static str>,
+}
+
+impl<'a> Forge<'a> {
+    fn of(net: &'a Net, sealed: &Sealed) -> Self {
+        Self {
+            net,
+            signer: AT,
+            addressing: sealed.addressing.bytes.clone(),
+            plaintext: body::pad(sealed.inner.bytes()).unwrap().to_vec(),
+            text: |forge, body, key| body::letter_text(forge.id(), body, key).to_string(),
+            seats: vec![AT, FR, PT],
+        }
+    }
+
+    fn id(&self) -> crate::domain::ids::MessageId {
+        let addressing = proto::Addressing::decode(self.addressing.clone()).unwrap();
+        addressing.id[..].try_into().unwrap()
+    }
+
+    fn make(&self) -> v1::Envelope {
+        let (ambient, key) = (&self.net.ambient, sign_key(&format!("{} sign", self.signer)));
+        let (body, body_key) = compose::seal_body(&self.plaintext, ambient);
+        let text = (self.text)(self, Digest::of(&body), &body_key);
+        let letters: Vec<Bytes> = self
+            .seats
+            .iter()
+            .map(|of| compose::letter(&reading(of), text.as_bytes(), ambient))
+            .collect();
+        let header = compose::header(&self.addressing, &body, &letters, &key, ambient).unwrap();
+        v1::Envelope { header: header.bytes().clone(), body: body.into(), letters }
+    }
+
+    fn opened_by(&self, of: &str) -> Result<Opened, NotOpened> {
+        self.net.open(of, &item(&self.make(), of))
+    }
+}
+
+fn reading(of: &str) -> Reading {
+    let raw = opening_keys(of, 1)[0].public().as_bytes().to_vec();
+    let to = SealingKey::parse(&raw).unwrap();
+    Reading { seat: seat(of), key: to.id(), to }
+}
+
+fn readdressed(bytes: &Bytes, change: impl FnOnce(&mut proto::Addressing)) -> Bytes {
+    let mut addressing = proto::Addressing::decode(bytes.clone()).unwrap();
+    change(&mut addressing);
+    addressing::encode(&addressing)
+}
+
+fn to(contact: &str) -> proto::Recipient {
+    proto::Recipient {
+        contact: contact.to_owned(),
+        level: Level::Technical.into(),
+        ..Default::default()
+    }
+}
+
+fn inner(net: &Net, addressing: &Bytes, content: &Inside, signer: &str) -> Envelope {
+    let key = sign_key(&format!("{signer} sign"));
+    compose::inner(addressing, content.encode(), &key, &net.ambient).unwrap()
+}
+
+#[test]
+fn every_recipient_and_colleague_opens_what_was_sealed() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let accepted = envelope::verify(
+        &net.directory,
+        &sealed.envelope.header,
+        sealed.envelope.body.clone(),
+        &sealed.envelope.letters,
+    );
+    assert_eq!(accepted.unwrap().header.digest, sealed.header_digest);
+    assert_eq!(sealed.envelope.letters.len(), 6);
+    for of in [AT, "at/cert-at/duty-2", FR, FR_2, PT, "pt/cert-pt/duty-2"] {
+        let opened = net.open(of, &item(&sealed.envelope, of)).unwrap();
+        assert_eq!(opened.inside, notification(0), "{of}");
+        assert_eq!((opened.sender(), opened.class()), (&seat(AT), Class::Notification));
+        assert_eq!(opened.header.digest, sealed.header_digest);
+        assert_eq!(opened.inner, sealed.inner);
+        let level = opened.level_of(&seat(of).contact());
+        assert_eq!(level, (!of.starts_with("at")).then_some(Level::Technical));
+    }
+}
+
+#[test]
+fn a_letter_is_an_age_identity_file_that_opens_the_body() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let letter = item(&sealed.envelope, FR).letter;
+    let letter = envelope::read_letter(&letter).unwrap();
+    let text = seal::open(&letter.age, &opening_keys(FR, 1)[0]).unwrap();
+    let text = str::from_utf8(&text).unwrap();
+    let comment =
+        format!("# liaison message {} body {}\n", sealed.id, Digest::of(&sealed.envelope.body));
+    assert!(text.starts_with(&comment), "{text}");
+    // As `age -d -i -` reads it: comments skipped, one identity.
+    let identity = OpeningKey::from_identity(text).unwrap();
+    let plaintext = seal::open(&sealed.envelope.body, &identity).unwrap();
+    assert_eq!(body::unpad(&plaintext), Ok(&sealed.inner.bytes()[..]));
+}
+
+#[test]
+fn a_body_has_the_smallest_size_that_holds_it() {
+    let net = Net::new();
+    let size = |bytes: usize| {
+        let outside = net.outside(AT, &["fr/cert-fr"]);
+        let key = sign_key(&format!("{AT} sign"));
+        let sealed = compose(&net.directory, outside, &notification(bytes), &key, &net.ambient);
+        sealed.map(|sealed| (sealed.envelope.body.len() as u64, sealed))
+    };
+    for (at, bucket) in limits::BODY_BYTES.into_iter().enumerate() {
+        // The most text whose inner message still fits, found from above.
+        let room = seal::plaintext_len_for(bucket).unwrap() as usize - 4;
+        let around = size(room - 1000).unwrap().1.inner.bytes().len() - (room - 1000);
+        let most = room - around;
+        let most = (most - 8..=most + 8)
+            .rev()
+            .find(|text| size(*text).is_ok_and(|(size, _)| size == bucket))
+            .unwrap();
+        let (_, sealed) = size(most).unwrap();
+        assert!(room - sealed.inner.bytes().len() < 8, "{bucket}");
+        assert!(net.open(FR, &item(&sealed.envelope, FR)).is_ok(), "{bucket}");
+        match limits::BODY_BYTES.get(at + 1) {
+            Some(next) => assert_eq!(size(most + 1).unwrap().0, *next),
+            None => {
+                let Err(ComposeError::TooLarge { fits, found }) = size(most + 1) else {
+                    panic!("it cannot fit")
+                };
+                assert_eq!(found - fits, 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_before_it_is_sealed() {
+    let net = Net::new();
+    let key = sign_key(&format!("{AT} sign"));
+    let compose = |outside: Outside, inside: &Inside, key| {
+        compose(&net.directory, outside, inside, key, &net.ambient).unwrap_err()
+    };
+    let refusal = |to: &[&str]| compose(net.outside(AT, to), &notification(0), &key);
+    let ie = || contact("ie/cert-ie");
+    assert_eq!(refusal(&["ie/cert-ie"]), Refusal::RecipientListed(ie()).into());
+    let es = contact("es/cert-es");
+    assert_eq!(refusal(&["es/cert-es"]), Refusal::RecipientWithoutSeats(es).into());
+    let xx = contact("xx/cert");
+    assert_eq!(refusal(&["xx/cert"]), Refusal::UnknownContact(xx).into());
+    assert_eq!(refusal(&[]), ComposeError::Recipients { found: 0 });
+    let many: Vec<String> = (0..33).map(|at| format!("xx/c-{at}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(refusal(&many), ComposeError::Recipients { found: 33 });
+    let twice = refusal(&["fr/cert-fr", "fr/cert-fr"]);
+    assert!(matches!(twice, ComposeError::Refused(Refusal::InvalidField { .. })), "{twice}");
+    let other = sign_key(&format!("{PT} sign"));
+    let fr = net.outside(AT, &["fr/cert-fr"]);
+    let why = compose(fr.clone(), &notification(0), &other);
+    assert!(matches!(why, ComposeError::Refused(Refusal::NotTheSender(_))), "{why}");
+    let late = Outside { expires: Some(u64::MAX), ..fr.clone() };
+    assert!(matches!(compose(late, &notification(0), &key), ComposeError::Refused(_)));
+    let receipt = Outside { class: Class::Receipt, ..fr };
+    assert!(matches!(compose(receipt, &notification(0), &key), ComposeError::Content(_)));
+}
+
+#[test]
+fn more_than_128_seats_are_too_many() {
+    let mut net = Net::new();
+    let names: Vec<String> = (0..16).map(|at| format!("s-{at:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut to = Vec::new();
+    for at in 0..8 {
+        net.admit(&format!("m{at}"));
+        to.push(format!("m{at}/cert-m{at}"));
+        net.roster(to.last().unwrap(), 1, &names[..if at == 0 { 14 } else { 16 }]);
+    }
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    let sealed = net.seal(net.outside(AT, &to), &notification(0));
+    assert_eq!(sealed.envelope.letters.len(), 128);
+    let seats = sealed.envelope.letters.iter();
+    let seats: Vec<_> = seats.map(|letter| envelope::read_letter(letter).unwrap().seat).collect();
+    assert!(seats.is_sorted());
+    net.roster("m0/cert-m0", 2, &names[..15]);
+    let key = sign_key(&format!("{AT} sign"));
+    let outside = net.outside(AT, &to);
+    let why = compose(&net.directory, outside, &notification(0), &key, &net.ambient);
+    assert_eq!(why, Err(ComposeError::Letters { found: 129 }));
+}
+
+#[test]
+fn a_changed_header_body_or_letter_is_not_opened() {
+    let net = Net::new();
+    let good = item(&net.notification().envelope, FR);
+    let other = item(&net.notification().envelope, FR);
+    let open = |change: &dyn Fn(&mut v1::Item)| {
+        let mut item = good.clone();
+        change(&mut item);
+        net.open(FR, &item).unwrap_err()
+    };
+    let flip = |bytes: &Bytes, at: usize| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] ^= 1;
+        Bytes::from(bytes)
+    };
+    let header = open(&|item| item.header = flip(&item.header, 60));
+    assert!(matches!(header, NotOpened::Header(_)), "{header}");
+    let cut = open(&|item| item.header = item.header.slice(..100));
+    assert_eq!(cut.code(), "NOT_CANONICAL");
+    let body = open(&|item| item.body = flip(&item.body, 4000));
+    assert_eq!(body, NotOpened::Body(Refusal::BodyDigest));
+    let body = open(&|item| item.body = item.body.slice(1..));
+    assert_eq!(body.code(), "BODY_SIZE");
+    let body = open(&|item| item.body = other.body.clone());
+    assert_eq!(body, NotOpened::Body(Refusal::BodyDigest));
+    for letter in [
+        open(&|item| item.letter = flip(&item.letter, 1800)),
+        open(&|item| item.letter = other.letter.clone()),
+        open(&|item| item.letter_index += 1),
+        open(&|item| item.letter_index = 6),
+        open(&|item| drop(item.letter_path.pop())),
+        open(&|item| item.letter_path[0] = Bytes::from_static(b"short")),
+        open(&|item| item.letter_path[0] = Bytes::from_static(&[0; 32])),
+    ] {
+        assert_eq!(letter.code(), "LETTER_NOT_IN_HEADER", "{letter}");
+        assert_eq!(letter.outcome(), Some((Outcome::NotOpened, None)));
+    }
+    let none = open(&|item| item.letter = Bytes::new());
+    assert_eq!(none, NotOpened::NoLetter(seat(FR)));
+    assert_eq!(none.outcome(), Some((Outcome::NoKey, None)));
+}
+
+#[test]
+fn a_letter_for_another_seat_is_not_tried() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let colleague = item(&sealed.envelope, FR_2);
+    assert_eq!(net.open(FR, &colleague).unwrap_err(), NotOpened::LetterForAnother(seat(FR_2)));
+}
+
+#[test]
+fn it_is_told_which_key_would_have_been_needed() {
+    let mut net = Net::new();
+    let item = item(&net.notification().envelope, FR);
+    let (first, second) = (opening_keys(FR, 1), opening_keys(FR, 2));
+    let needed = first[0].public().id();
+    let open = |net: &Net, keys: &[OpeningKey]| {
+        net.read(FR, keys, |reader| super::open::open(reader, &Received::from(&item)))
+    };
+    let why = open(&net, &[]).unwrap_err();
+    assert_eq!(why, NotOpened::KeyNotHeld { needed, held: vec![], retired: false });
+    assert_eq!(why.outcome(), Some((Outcome::NoKey, Some(*needed.as_bytes()))));
+    net.roster("fr/cert-fr", 2, &["duty-1", "duty-2"]);
+    // Retired, and still here: old mail stays readable.
+    assert!(open(&net, &second).is_ok());
+    let held = vec![second[1].public().id()];
+    let why = open(&net, &second[1..]).unwrap_err();
+    assert_eq!(why, NotOpened::KeyNotHeld { needed, held, retired: true });
+    assert_eq!(why.outcome(), Some((Outcome::RetiredKey, Some(*needed.as_bytes()))));
+    assert_eq!(why.code(), "KEY_RETIRED");
+}
+
+#[test]
+fn a_letter_that_lies_is_found_out() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let mut forge = Forge::of(&net, &sealed);
+    assert!(forge.opened_by(FR).is_ok());
+    let text = |why: &NotOpened| match why {
+        NotOpened::LetterText(why) => why.clone(),
+        other => panic!("{other}"),
+    };
+    let other = net.notification();
+    forge.text = |_, body, key| {
+        let other = crate::domain::ids::MessageId::new(7, [7; 10]);
+        body::letter_text(other, body, key).to_string()
+    };
+    let why = forge.opened_by(FR).unwrap_err();
+    assert!(matches!(text(&why), InvalidLetterText::OtherMessage(_)));
+    assert_eq!(why.code(), "LETTER_OF_ANOTHER_MESSAGE");
+    forge.text = |forge, _, key| body::letter_text(forge.id(), Digest::of(b"x"), key).to_string();
+    let why = forge.opened_by(FR).unwrap_err();
+    assert_eq!(why.code(), "LETTER_OF_ANOTHER_BODY");
+    forge.text =
+        |forge, body, key| format!("{}# more\n", *body::letter_text(forge.id(), body, key));
+    assert_eq!(text(&forge.opened_by(FR).unwrap_err()), InvalidLetterText::Malformed);
+    // The right text with another message's key.
+    forge.text = |forge, body, _| {
+        body::letter_text(forge.id(), body, &OpeningKey::from_seed(&[9; 32])).to_string()
+    };
+    let why = forge.opened_by(FR).unwrap_err();
+    assert_eq!(why, NotOpened::BodyDoesNotOpen(OpenError::WrongKey));
+    assert_ne!(other.id, sealed.id);
+}
+
+#[test]
+fn a_letter_that_does_not_open_says_so() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let key = sign_key(&format!("{AT} sign"));
+    let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut letters = sealed.envelope.letters.clone();
+        let at = letters.iter().position(|letter| *letter == item(&sealed.envelope, FR).letter);
+        let mut letter = proto::Letter::decode(letters[at.unwrap()].clone()).unwrap();
+        let mut age = letter.age.to_vec();
+        change(&mut age);
+        letter.age = age.into();
+        letters[at.unwrap()] = letter.encode_to_vec().into();
+        let (addressing, body) = (&sealed.addressing.bytes, &sealed.envelope.body);
+        let header = compose::header(addressing, body, &letters, &key, &net.ambient).unwrap();
+        let envelope = v1::Envelope { header: header.bytes().clone(), body: body.clone(), letters };
+        net.open(FR, &item(&envelope, FR)).unwrap_err()
+    };
+    let why = damaged(&|age| *age.last_mut().unwrap() ^= 1);
+    assert_eq!(why, NotOpened::LetterDoesNotOpen(OpenError::PayloadChanged));
+    let why = damaged(&|age| {
+        // A second stanza, before the MAC.
+        let at = age.windows(4).position(|window| window == b"\n---").unwrap() + 1;
+        let stanza = b"-> X25519 AAAA\nAAAA\n";
+        age.splice(at..at, stanza.iter().copied());
+    });
+    assert_eq!(why, NotOpened::LetterDoesNotOpen(OpenError::NotOneStanza));
+}
+
+#[test]
+fn padding_is_zeros() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let forged = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut forge = Forge::of(&net, &sealed);
+        change(&mut forge.plaintext);
+        forge.opened_by(FR).unwrap_err()
+    };
+    let why = forged(&|plaintext| *plaintext.last_mut().unwrap() = 1);
+    assert_eq!(why, NotOpened::Padding(InvalidPadding::NotZero));
+    let why = forged(&|plaintext| plaintext[0] = 0xff);
+    assert!(matches!(why, NotOpened::Padding(InvalidPadding::TooShort { .. })), "{why}");
+    // One byte less: what was its last byte is padding now.
+    let why = forged(&|plaintext| plaintext[3] = plaintext[3].wrapping_sub(1));
+    assert_eq!(why, NotOpened::Padding(InvalidPadding::NotZero));
+    // One byte more: the inner message has a trailing zero.
+    let why = forged(&|plaintext| plaintext[3] = plaintext[3].wrapping_add(1));
+    assert_eq!(why.code(), "INNER_MALFORMED");
+}
+
+#[test]
+fn the_inner_message_is_signed_by_the_headers_key() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let key = sealed.addressing.sender_key;
+    let addressing = &sealed.addressing.bytes;
+    let forged = |inner: &Envelope| {
+        let mut forge = Forge::of(&net, &sealed);
+        forge.plaintext = body::pad(inner.bytes()).unwrap().to_vec();
+        forge.opened_by(FR).unwrap_err()
+    };
+    let by = |signer: &str| inner(&net, addressing, &notification(0), signer);
+    for wrong in [by(PT), by("at/cert-at/duty-2"), by("nobody")] {
+        assert_eq!(forged(&wrong), NotOpened::InnerSignature(key));
+    }
+    let also = by(AT).add_signature(&sign_key(&format!("{PT} sign")), net.ambient.random());
+    assert_eq!(forged(&also.unwrap()), NotOpened::InnerSignature(key));
+    let none = Envelope::assemble(Kind::Message, by(AT).payload().clone(), vec![]);
+    assert_eq!(forged(&none), NotOpened::InnerSignature(key));
+    let changed =
+        proto::Message { addressing: addressing.clone(), content: notification(1).encode().into() };
+    let signatures = by(AT).signatures().to_vec();
+    let changed = Envelope::assemble(Kind::Message, changed.encode_to_vec().into(), signatures);
+    assert_eq!(forged(&changed), NotOpened::InnerSignature(key));
+    let sign = |kind, payload| {
+        let key = sign_key(&format!("{AT} sign"));
+        Envelope::sign(kind, payload, &[&key], net.ambient.random()).unwrap()
+    };
+    let header = sign(Kind::Header, by(AT).payload().to_vec());
+    assert!(matches!(forged(&header), NotOpened::Inner(Refusal::UnknownKind { .. })));
+    let unknown_field = [by(AT).payload(), &[0x18, 0x01][..]].concat();
+    let why = forged(&sign(Kind::Message, unknown_field));
+    assert_eq!(why, NotOpened::Inner(Refusal::NotCanonical("message")));
+}
+
+#[test]
+fn an_addressing_that_differs_from_the_header_is_refused() {
+    let net = Net::new();
+    let sealed = net.notification();
+    for change in [
+        (|a| a.urgency = proto::Urgency::Flash.into()) as fn(&mut proto::Addressing),
+        |a| a.drill = Some(proto::Drill { kind: 1, name: String::new() }),
+        |a| a.recipients = vec![to("fr/cert-fr")],
+        |a| a.created += 1,
+    ] {
+        let mut forge = Forge::of(&net, &sealed);
+        forge.addressing = readdressed(&forge.addressing, change);
+        assert_eq!(forge.opened_by(FR).unwrap_err(), NotOpened::AddressingDiffers);
+    }
+}
+
+#[test]
+fn a_message_sealed_again_for_a_third_is_forwarded() {
+    let net = Net::new();
+    // at writes to fr alone; fr seals what it opened again, to pt, under its own header.
+    let to_fr = net.seal(net.outside(AT, &["fr/cert-fr"]), &notification(0));
+    let own = net.seal(net.outside(FR, &["pt/cert-pt"]), &notification(0));
+    let mut forge = Forge::of(&net, &own);
+    (forge.signer, forge.seats) = (FR, vec![FR, PT]);
+    assert!(forge.opened_by(PT).is_ok());
+    forge.plaintext = body::pad(to_fr.inner.bytes()).unwrap().to_vec();
+    let why = forge.opened_by(PT).unwrap_err();
+    assert_eq!(why, NotOpened::Forwarded { reader: contact("pt/cert-pt") });
+    assert_eq!(why.outcome(), Some((Outcome::Refused, None)));
+    // With at's own header: a letter for pt is none of its.
+    let passed = item(&to_fr.envelope, FR);
+    assert_eq!(net.open(PT, &passed).unwrap_err().code(), "FORWARDED");
+}
+
+#[test]
+fn a_view_is_one_of_the_readers_own_log() {
+    let mut net = Net::new();
+    let foreign = (net.directory.size(), Digest::of(b"another log"));
+    let outside = Outside { view: foreign, ..net.outside(AT, &["fr/cert-fr"]) };
+    let sealed = net.seal(outside, &notification(0));
+    let why = net.open(FR, &item(&sealed.envelope, FR)).unwrap_err();
+    assert_eq!(why, NotOpened::ForeignView(foreign.0));
+    let outside = Outside { view: (0, Digest::of(b"")), ..net.outside(AT, &["fr/cert-fr"]) };
+    let sealed = net.seal(outside, &notification(0));
+    let why = net.open(FR, &item(&sealed.envelope, FR)).unwrap_err();
+    assert_eq!(why, NotOpened::ForeignView(0));
+    // A replica that is behind.
+    let behind = net.clone();
+    net.roster("at/cert-at", 2, &["duty-1", "duty-9"]);
+    let outside = net.outside("at/cert-at/duty-9", &["fr/cert-fr"]);
+    let sealed = net.seal(outside, &notification(0));
+    let why = behind.open(FR, &item(&sealed.envelope, FR)).unwrap_err();
+    assert_eq!(why, NotOpened::SyncFirst(net.directory.size()));
+    assert_eq!(why.outcome(), None);
+    assert!(net.open(FR, &item(&sealed.envelope, FR)).is_ok());
+}
+
+#[test]
+fn another_directory_is_refused() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let mut forge = Forge::of(&net, &sealed);
+    forge.addressing = readdressed(&forge.addressing, |addressing| {
+        addressing.directory.as_mut().unwrap().name = "eu.example".to_owned();
+    });
+    assert_eq!(forge.opened_by(FR).unwrap_err().code(), "OTHER_DIRECTORY");
+    forge.addressing = readdressed(&sealed.addressing.bytes, |addressing| {
+        addressing.directory.as_mut().unwrap().genesis = Bytes::from_static(&[0; 32]);
+    });
+    let why = forge.opened_by(FR).unwrap_err();
+    assert_eq!(why, NotOpened::Header(Refusal::OtherGenesis));
+    assert_eq!(why.outcome(), None);
+}
+
+#[test]
+fn a_content_of_a_later_version_is_kept_whole() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let content = [&notification(0).encode()[..], &[0xa2, 0x06, 0x03], b"new"].concat();
+    let key = sign_key(&format!("{AT} sign"));
+    let inner =
+        compose::inner(&sealed.addressing.bytes, content.clone(), &key, &net.ambient).unwrap();
+    let mut forge = Forge::of(&net, &sealed);
+    forge.plaintext = body::pad(inner.bytes()).unwrap().to_vec();
+    let opened = forge.opened_by(FR).unwrap();
+    assert_eq!(opened.inside, notification(0));
+    assert_eq!(opened.content, content);
+}
+
+#[test]
+fn a_content_says_what_its_class_must() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let forged = |content: &proto::Content| {
+        let content = Inside::Content(Box::new(content.clone()));
+        let inner = inner(&net, &sealed.addressing.bytes, &content, AT);
+        let mut forge = Forge::of(&net, &sealed);
+        forge.plaintext = body::pad(inner.bytes()).unwrap().to_vec();
+        forge.opened_by(FR).map(|opened| opened.inside)
+    };
+    let writing = Writing::new(proto::Kind::Incident, "t", 1).attached("a.txt", "x".into());
+    let Ok(Inside::Content(good)) = writing.finish() else { panic!("a content") };
+    assert!(forged(&good).is_ok());
+    let mut changed = good.clone();
+    changed.attachments[0].bytes = Bytes::from_static(b"y");
+    let why = NotOpened::Content(InvalidContent::Attachment("a.txt".to_owned()));
+    assert_eq!(forged(&changed), Err(why));
+    for change in [
+        (|content| content.kind = 0) as fn(&mut proto::Content),
+        |content| content.title.clear(),
+        |content| content.time = 0,
+    ] {
+        let mut changed = good.clone();
+        change(&mut changed);
+        assert_eq!(forged(&changed).unwrap_err().code(), "CONTENT");
+    }
+}
+
+#[test]
+fn words_without_the_sentence_are_none() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let (header, answered) = (sealed.header_digest, &sealed.addressing);
+    let level = Level::Technical;
+    let outside =
+        Outside::answering(seat(FR), (header, answered), level, Class::Acknowledgement, net.view());
+    let words = super::words::words();
+    let words = net.seal(outside, &Inside::Words(Box::new(words)));
+    assert!(net.open(AT, &item(&words.envelope, AT)).is_ok());
+    assert_eq!(words.envelope.body.len(), 4096);
+    assert_eq!((words.thread, words.addressing.in_reply_to), (sealed.id, Some(header)));
+    let none = proto::Words { statement: "agreed".to_owned(), ..Default::default() };
+    let none = Inside::Words(Box::new(none));
+    let mut forge = Forge::of(&net, &words);
+    (forge.signer, forge.seats) = (FR, vec![AT, FR]);
+    forge.plaintext =
+        body::pad(inner(&net, &forge.addressing, &none, FR).bytes()).unwrap().to_vec();
+    let why = forge.opened_by(AT).unwrap_err();
+    assert_eq!(why, NotOpened::Content(InvalidContent::NoSentence));
+}
+
+#[test]
+fn an_accepted_receipt_is_the_relays_for_this_message() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    let bytes = net.submit(&sealed.envelope).unwrap();
+    let root_at = |size| net.tree.root_at(size);
+    let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+    let to = [contact("fr/cert-fr"), contact("pt/cert-pt")];
+    let message = (sealed.header_digest, &to[..]);
+    let accepted = receipt::verify_accepted(known, message, &bytes).unwrap();
+    assert_eq!(accepted.places.len(), 2);
+    let other = (Digest::of(b"other"), &to[..]);
+    let why = receipt::verify_accepted(known, other, &bytes);
+    assert_eq!(why, Err(ReceiptError::OtherMessage("accepted receipt")));
+    let fewer = (sealed.header_digest, &to[..1]);
+    assert_eq!(receipt::verify_accepted(known, fewer, &bytes), Err(ReceiptError::Places));
+    let again = |change: &dyn Fn(&mut proto::Accepted), signer: &str| {
+        let mut accepted = proto::Accepted::decode(accepted.envelope.payload().clone()).unwrap();
+        change(&mut accepted);
+        let key = sign_key(signer);
+        let payload = accepted.encode_to_vec();
+        let bytes = Envelope::sign(Kind::Accepted, payload, &[&key], net.ambient.random());
+        receipt::verify_accepted(known, message, bytes.unwrap().bytes()).map(|_| ())
+    };
+    assert_eq!(again(&|_| {}, "relay"), Ok(()));
+    assert_eq!(again(&|_| {}, "log"), Err(ReceiptError::NotTheRelay("accepted receipt")));
+    let size = net.directory.size();
+    let ahead = |accepted: &mut proto::Accepted| accepted.view.as_mut().unwrap().size += 1;
+    assert_eq!(again(&ahead, "relay"), Err(ReceiptError::SyncFirst(size + 1)));
+    let foreign = |accepted: &mut proto::Accepted| accepted.view.as_mut().unwrap().size -= 1;
+    assert!(matches!(again(&foreign, "relay"), Err(ReceiptError::ForeignView { .. })));
+    let mut flipped = bytes.to_vec();
+    flipped[40] ^= 1;
+    assert!(receipt::verify_accepted(known, message, &flipped).is_err());
+}
+
+#[test]
+fn two_histories_of_one_mailbox_are_seen_by_the_sender() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    let bytes = net.submit(&sealed.envelope).unwrap();
+    let root_at = |size| net.tree.root_at(size);
+    let to = [contact("fr/cert-fr"), contact("pt/cert-pt")];
+    let accepted =
+        receipt::verify_accepted((&net.directory, &root_at), (sealed.header_digest, &to), &bytes);
+    let accepted = accepted.unwrap();
+    let seen = accepted.places[0].clone();
+    assert_eq!(receipt::compare(&accepted, &seen, &sealed.inner), Comparison::Agree);
+    let mut other = seen.clone();
+    other.mailbox.chain = Digest::of(b"another history");
+    let Comparison::Differ(found) = receipt::compare(&accepted, &other, &sealed.inner) else {
+        panic!("they differ")
+    };
+    assert_eq!((&found.told, &found.seen), (&seen, &other));
+    let evidence = (&found.accepted, &found.delivered);
+    assert_eq!(evidence, (accepted.envelope.bytes(), sealed.inner.bytes()));
+    let third = Place { contact: contact("at/cert-at"), ..accepted.places[0].clone() };
+    assert_eq!(receipt::compare(&accepted, &third, &sealed.inner), Comparison::NotNamed);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_relay_takes_whatever_is_composed(
+        size in 0usize..70_000,
+        to in prop::sample::subsequence(vec!["at/cert-at", "fr/cert-fr", "pt/cert-pt"], 1..=3),
+        urgency in 1i32..=4,
+        class in 1i32..=7,
+        within in any::<u32>(),
+        drill in prop::option::of("[a-z ]{0,20}"),
+    ) {
+        let mut net = Net::new();
+        let outside = Outside {
+            class: class.try_into().unwrap(),
+            urgency: urgency.try_into().unwrap(),
+            acknowledge_within: within,
+            drill: drill.map(|name| proto::Drill { kind: 3, name }),
+            recipients: to.iter().rev().map(|to| {
+                Recipient { contact: contact(to), level: Level::Technical }
+            }).collect(),
+            ..net.outside(AT, &[])
+        };
+        let sealed = net.seal(outside, &notification(size));
+        prop_assert!(limits::BODY_BYTES.contains(&(sealed.envelope.body.len() as u64)));
+        let accepted = net.submit(&sealed.envelope);
+        prop_assert!(accepted.is_ok(), "{:?}", accepted);
+    }
+}

@@ -55,7 +55,10 @@ mod tests {
     fn what_would_change_the_screen_is_shown_as_its_number() {
         assert_eq!(visible("\u{1b}[2Jgone\r\n"), r"\u{1b}[2Jgone\u{d}\u{a}");
         assert_eq!(visible("\u{9b}1m"), r"\u{9b}1m");
-        assert_eq!(visible("pay\u{202e}fdp.exe\u{2066}\u{200f}"), r"pay\u{202e}fdp.exe\u{2066}\u{200f}");
+        assert_eq!(
+            visible("pay\u{202e}fdp.exe\u{2066}\u{200f}"),
+            r"pay\u{202e}fdp.exe\u{2066}\u{200f}"
+        );
         assert_eq!(visible_block("a\n\tb\u{1b}\u{2028}"), "a\n\tb\\u{1b}\\u{2028}");
         for plain in ["", "Straße", "электросеть", "عربي", "中文 \\"] {
             assert_eq!(visible(plain), plain);

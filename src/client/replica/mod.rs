@@ -618,3 +618,6 @@ const CHECKPOINT: &str = "checkpoint";
 const FACETS: &str = "facets";
 const SYNCED: &str = "synced";
 const NOTE_BYTES: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

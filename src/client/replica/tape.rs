@@ -51,7 +51,7 @@ pub fn append(path: &Path, length: u64, records: &[Bytes]) -> Result<u64, FileEr
         bytes.extend_from_slice(&u32::try_from(record.len()).unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend_from_slice(record);
     }
-    let mut file = place::open_to_append(path)?;
+    let mut file = place::open_to_write(path)?;
     let written = file
         .set_len(length)
         .and_then(|()| file.seek(SeekFrom::End(0)))

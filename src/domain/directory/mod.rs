@@ -168,10 +168,11 @@ impl Directory {
         self.contact(contact).map(|contact| contact.changed)
     }
 
-    /// The key of a seat with which `id` signs, if it is in force.
+    /// The key of a seat with which `id` signs, or once signed: old mail stays readable. Whether
+    /// it may sign now is its standing.
     ///
     /// # Errors
-    /// Unknown key, another purpose, no longer in force: in this order.
+    /// Unknown key, another purpose: in this order.
     pub fn seat_sign_key(&self, id: &KeyId) -> Result<(&SeatId, &VerifyingKey), Refusal> {
         let known = self.key(id).ok_or(Refusal::UnknownKey(*id))?;
         let (Purpose::SeatSign, Holder::Seat(seat), key::PublicKey::Verifying(key)) =
@@ -180,7 +181,16 @@ impl Directory {
             let (found, needed) = (known.purpose.name(), Purpose::SeatSign.name());
             return Err(Refusal::WrongPurpose { key: *id, found, needed });
         };
-        if known.in_force() { Ok((seat, key)) } else { Err(Refusal::KeyNotInForce(*id)) }
+        Ok((seat, key))
+    }
+
+    /// Refuses a key that no longer speaks for its holder.
+    ///
+    /// # Errors
+    /// It was dropped or revoked, or never listed.
+    pub fn in_force(&self, id: &KeyId) -> Result<(), Refusal> {
+        let known = self.key(id).is_some_and(KnownKey::in_force);
+        if known { Ok(()) } else { Err(Refusal::KeyNotInForce(*id)) }
     }
 
     /// Takes over what an admitted statement changed.

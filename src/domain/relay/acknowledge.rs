@@ -149,7 +149,7 @@ impl Command for Acknowledge {
             return Err(unknown());
         }
         self.words_belong()?;
-        submit::in_force(world.directory, &self.acknowledgement.key)?;
+        world.directory.in_force(&self.acknowledgement.key)?;
         let mut decision = self.words.decide(world)?;
         let mut outcome = world.seen.outcome(&self.outcome_key()).cloned().unwrap_or_default();
         let acknowledgement = self.acknowledgement.envelope.bytes().clone();

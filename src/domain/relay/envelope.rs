@@ -71,11 +71,21 @@ impl VerifiedEnvelope {
     }
 }
 
-/// Verifies a header for this directory: the key may since have been dropped or revoked.
+/// Verifies the header of a message that was accepted: its key may since have been dropped or
+/// revoked.
 ///
 /// # Errors
 /// In the order of checks: size, form, kind, directory and genesis, signature, content.
 pub fn verify_header(directory: &Directory, bytes: &[u8]) -> Result<VerifiedHeader, Refusal> {
+    verify_header_of(directory, bytes, |_| Ok(()))
+}
+
+/// Verifies a header whose signer has this standing.
+fn verify_header_of(
+    directory: &Directory,
+    bytes: &[u8],
+    standing: impl FnOnce(&KeyId) -> Result<(), Refusal>,
+) -> Result<VerifiedHeader, Refusal> {
     let envelope = parse(bytes, limits::HEADER_BYTES, Kind::Header)?;
     let header: proto::Header =
         canonical::decode(envelope.payload()).map_err(|_| Refusal::NotCanonical("header"))?;
@@ -91,6 +101,7 @@ pub fn verify_header(directory: &Directory, bytes: &[u8]) -> Result<VerifiedHead
         other => other,
     };
     let (seat, signer) = one_seat_signed(directory, &envelope)?;
+    standing(&signer)?;
     let addressing = addressing?;
     if addressing.sender != *seat || addressing.sender_key != signer {
         let why = format!("{seat} signed, and the header names {}", addressing.sender);
@@ -113,17 +124,18 @@ pub fn verify_header(directory: &Directory, bytes: &[u8]) -> Result<VerifiedHead
     })
 }
 
-/// Verifies an envelope: body and letters are those of the header, and look sealed.
+/// Verifies an envelope that is handed in: its signer speaks for the seat now, body and letters
+/// are those of the header, and look sealed.
 ///
 /// # Errors
-/// As [`verify_header`], then body, then letters.
+/// As [`verify_header`], the standing of the signer after the signature; then body, then letters.
 pub fn verify(
     directory: &Directory,
     header: &[u8],
     body: Bytes,
     letters: &[Bytes],
 ) -> Result<VerifiedEnvelope, Refusal> {
-    let header = verify_header(directory, header)?;
+    let header = verify_header_of(directory, header, |signer| directory.in_force(signer))?;
     verify_body(&header, &body)?;
     let letters = verify_letters(&header, letters)?;
     Ok(VerifiedEnvelope { header, body, letters })

@@ -6,7 +6,6 @@ use prost::Message as _;
 use crate::crypto::hash::Digest;
 use crate::domain::command::{Command, Decision, World};
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::KnownKey;
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
@@ -63,7 +62,7 @@ impl Command for Submit {
         if let Some(stored) = world.seen.message(&self.message_key()) {
             return again(stored, self.envelope.header.digest, addressing.id.to_string());
         }
-        in_force(world.directory, &addressing.sender_key)?;
+        world.directory.in_force(&addressing.sender_key)?;
         timely(addressing.created, addressing.expires, world.now)?;
         fits_the_log(world, addressing.view)?;
         for contact in addressing.readers() {
@@ -168,14 +167,6 @@ pub(super) fn accepted(
         places,
     };
     accepted.encode_to_vec().into()
-}
-
-pub(super) fn in_force(
-    directory: &Directory,
-    key: &crate::crypto::sign::KeyId,
-) -> Result<(), Refusal> {
-    let known = directory.key(key).is_some_and(KnownKey::in_force);
-    if known { Ok(()) } else { Err(Refusal::KeyNotInForce(*key)) }
 }
 
 fn timely(created: u64, expires: u64, now: u64) -> Result<(), Refusal> {

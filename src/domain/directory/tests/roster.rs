@@ -203,11 +203,13 @@ fn a_message_is_sealed_to_the_seats_in_force() {
 }
 
 #[test]
-fn only_a_seat_key_in_force_signs_for_a_seat() {
+fn a_seat_key_is_known_for_ever_and_speaks_while_it_is_in_force() {
     let mut world = World::new();
     let signs = |world: &World, name| {
         let key = world.directory.seat_sign_key(&id(name));
-        key.map(|(seat, _)| seat.to_string()).map_err(|refusal| refusal.code())
+        let known = key.map(|(seat, _)| seat.to_string());
+        let speaks = known.and_then(|seat| world.directory.in_force(&id(name)).map(|()| seat));
+        speaks.map_err(|refusal| refusal.code())
     };
     assert_eq!(signs(&world, "fr/soc/duty-1 sign"), Ok("fr/soc/duty-1".to_owned()));
     assert_eq!(signs(&world, "fr/soc/duty-1 tls"), Err("WRONG_PURPOSE"));
@@ -217,4 +219,5 @@ fn only_a_seat_key_in_force_signs_for_a_seat() {
     assert_eq!(signs(&world, "fr/soc/duty-1 sign"), Err("KEY_NOT_IN_FORCE"));
     world.take(&world.withdrawal("fr/soc"));
     assert_eq!(signs(&world, "fr/soc/duty-2 sign"), Err("KEY_NOT_IN_FORCE"));
+    assert!(world.directory.seat_sign_key(&id("fr/soc/duty-2 sign")).is_ok());
 }

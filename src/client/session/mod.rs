@@ -397,3 +397,6 @@ const PAGE: u32 = 256;
 /// Facets asked for at a time: 256 KiB of the largest.
 const FACETS_AT_A_TIME: usize = 16;
 const MARGIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,422 @@
+//! Two members and a relay, from the first byte to the last receipt.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use crate::client::message::compose::Outside;
+use crate::client::message::content::Inside;
+use crate::client::message::open::{NotOpened, Reader};
+use crate::client::message::receipt::{ChainError, Comparison, ReceiptError};
+use crate::client::message::testing::{
+    AT, FR, FR_2, Net, contact, notification, opening_keys, seat, sign_key,
+};
+use crate::client::message::words;
+use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
+use crate::crypto::hash::Digest;
+use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::envelope;
+use crate::signed::proto::{Class, Level, Outcome};
+use crate::wire::v1;
+
+use super::collect::{self, AcknowledgeError, Answer, Desk, Matched, TakeError, Taken};
+use super::inbox::{Inbox, InboxError, Put};
+
+/// One seat's machine.
+struct Machine {
+    seat: SeatId,
+    dir: TempDir,
+    inbox: Inbox,
+    outbox: Outbox,
+}
+
+impl Machine {
+    fn new(net: &Net, of: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (inbox, outbox) = open(net, of, dir.path());
+        Self { seat: seat(of), dir, inbox, outbox }
+    }
+
+    fn boxes(&self) -> (&Inbox, &Outbox) {
+        (&self.inbox, &self.outbox)
+    }
+
+    fn at_desk<T>(&self, net: &Net, with: impl FnOnce(&Desk<'_>) -> T) -> T {
+        let root_at = |size| net.tree.root_at(size);
+        let keys = opening_keys(self.seat.as_str(), 1);
+        let sign = sign_key(&format!("{} sign", self.seat));
+        let reader =
+            Reader { directory: &net.directory, root_at: &root_at, seat: &self.seat, keys: &keys };
+        with(&Desk { reader, sign: &sign, view: net.view(), ambient: &net.ambient })
+    }
+
+    fn take(&self, net: &Net, item: &v1::Item) -> Result<Taken, TakeError> {
+        self.at_desk(net, |desk| collect::take(desk, self.boxes(), item))
+    }
+
+    fn take_head(&self, net: &Net, head: &Bytes) -> Result<Vec<Taken>, TakeError> {
+        self.at_desk(net, |desk| collect::take_head(desk, self.boxes(), head))
+    }
+
+    /// Collects what there is.
+    fn collect(&self, net: &Net) -> Vec<Taken> {
+        let after = self.inbox.request(false).unwrap().after;
+        let (items, head) = net.collect(self.seat.as_str(), after);
+        let taken = items.iter().map(|item| self.take(net, item).unwrap());
+        let mut taken: Vec<Taken> = taken.collect();
+        taken.extend(self.take_head(net, &head).unwrap());
+        taken.retain(|taken| !matches!(taken, Taken::Waiting));
+        taken
+    }
+
+    /// Hands in everything that waits.
+    fn hand_in(&self, net: &mut Net) {
+        for id in self.outbox.pending().unwrap() {
+            let accepted = match self.outbox.request(id).unwrap() {
+                Request::Submit(request) => net.submit(&request.envelope.unwrap()).unwrap(),
+                Request::Acknowledge(request) => {
+                    net.acknowledge(&self.seat.contact(), &request).unwrap()
+                }
+            };
+            let taken = (id, &accepted);
+            self.at_desk(net, |desk| collect::take_accepted(desk, &self.outbox, taken)).unwrap();
+        }
+    }
+
+    fn send(&self, net: &mut Net, outside: Outside, inside: &Inside) -> MessageId {
+        let sealed = net.seal(outside, inside);
+        let request = Request::submit(sealed.envelope);
+        self.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
+        self.hand_in(net);
+        sealed.id
+    }
+
+    /// A notification to fr.
+    fn notify(&self, net: &mut Net) -> MessageId {
+        let outside = net.outside(AT, &fr());
+        self.send(net, outside, &notification(1000))
+    }
+
+    fn stage(&self, id: MessageId) -> Stage {
+        self.outbox.state(id).unwrap().stage()
+    }
+}
+
+fn open(net: &Net, of: &str, dir: &Path) -> (Inbox, Outbox) {
+    let inbox = Inbox::open(&dir.join("in"), net.directory.genesis(), seat(of).contact());
+    (inbox.unwrap(), Outbox::open(&dir.join("out")).unwrap())
+}
+
+fn fr() -> [&'static str; 1] {
+    ["fr/cert-fr"]
+}
+
+#[test]
+fn a_message_is_delivered_acknowledged_and_answered() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = at.notify(&mut net);
+    assert_eq!(at.stage(id), Stage::Accepted);
+
+    let taken = paris.collect(&net);
+    let [Taken::Message { opened, answer: Answer::Queued(_), matched: Matched::Nothing, place }] =
+        &taken[..]
+    else {
+        panic!("{taken:?}")
+    };
+    assert_eq!((opened.inside.clone(), place.mailbox.count), (notification(1000), 1));
+    paris.hand_in(&mut net);
+
+    let taken = at.collect(&net);
+    let [Taken::Message { answer: Answer::NotDue, matched, .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    let (outcome, comparison) = (Outcome::Opened, Some(Comparison::Agree));
+    assert_eq!(*matched, Matched::Delivered { id, outcome, comparison });
+    assert_eq!(at.stage(id), Stage::Delivered);
+
+    let words = (words::words(), Some(Level::Technical));
+    let acknowledged =
+        paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 1, words));
+    assert!(acknowledged.is_ok());
+    paris.hand_in(&mut net);
+    let status = net.status(id, &contact("at/cert-at"));
+    let seats =
+        at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, &status))).unwrap();
+    assert_eq!(seats, [seat(FR)]);
+    assert_eq!(at.stage(id), Stage::Acknowledged);
+    let taken = at.collect(&net);
+    let [Taken::Message { answer: Answer::Queued(_), matched, .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    assert_eq!(*matched, Matched::Acknowledged(id));
+
+    // The colleague's acknowledgement stands in the own mailbox of fr too.
+    let taken = paris.collect(&net);
+    assert!(matches!(&taken[..], [Taken::Colleague(ack)] if ack.seat == seat(FR)), "{taken:?}");
+
+    let header = (opened.header.digest, &opened.header.addressing);
+    let reply = Outside::answering(seat(FR), header, Level::Technical, Class::Reply, net.view());
+    paris.send(&mut net, reply, &notification(0));
+    at.collect(&net);
+    assert_eq!(at.stage(id), Stage::Answered);
+    let state = at.outbox.state(id).unwrap();
+    assert_eq!(state.delivered, [(seat(FR), Outcome::Opened)]);
+    assert_eq!(state.acknowledged, [seat(FR)]);
+}
+
+#[test]
+fn receipts_do_not_cause_receipts_and_none_comes_twice() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let colleague = Machine::new(&net, FR_2);
+    at.notify(&mut net);
+    let (items, head) = net.collect(FR, 0);
+    // Nothing is answered before the relay signed the mailbox that a receipt would name.
+    assert!(matches!(paris.take(&net, &items[0]).unwrap(), Taken::Waiting));
+    assert!(paris.outbox.ids().unwrap().is_empty());
+    paris.take_head(&net, &head).unwrap();
+    let first = paris.outbox.ids().unwrap();
+    assert_eq!(first.len(), 1);
+    // Again, and again after a crash that forgot that it was dealt with, and lost the outbox.
+    assert!(matches!(paris.take(&net, &items[0]).unwrap(), Taken::Already));
+    std::fs::remove_dir_all(paris.dir.path().join("in/done")).unwrap();
+    std::fs::remove_dir_all(paris.dir.path().join("out")).unwrap();
+    let taken = paris.take(&net, &items[0]).unwrap();
+    let Taken::Message { answer, .. } = taken else { panic!("{taken:?}") };
+    assert_eq!(answer, Answer::Already(first[0]));
+    assert_eq!(paris.outbox.ids().unwrap(), first);
+    // One for each seat.
+    colleague.collect(&net);
+    assert_eq!(colleague.outbox.ids().unwrap().len(), 1);
+    paris.hand_in(&mut net);
+    colleague.hand_in(&mut net);
+    assert_eq!(at.collect(&net).len(), 2);
+    assert_eq!(at.outbox.ids().unwrap().len(), 1);
+    assert!(at.inbox.pending().unwrap().is_empty());
+}
+
+#[test]
+fn the_sender_learns_why_a_message_was_not_opened() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    // fr's letters are to keys that this machine does not have.
+    net.roster("fr/cert-fr", 2, &["duty-1"]);
+    let id = at.notify(&mut net);
+    let taken = paris.collect(&net);
+    let [Taken::NotOpened { why, answer: Answer::Queued(_), .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    assert!(matches!(why, NotOpened::KeyNotHeld { retired: false, .. }));
+    assert_eq!(paris.inbox.how(1).unwrap().as_deref(), Some("KEY_NOT_HELD"));
+    paris.hand_in(&mut net);
+    let taken = at.collect(&net);
+    let [Taken::Message { matched: Matched::Delivered { outcome, .. }, opened, .. }] = &taken[..]
+    else {
+        panic!("{taken:?}")
+    };
+    assert_eq!(*outcome, Outcome::NoKey);
+    let Inside::Delivered(delivered) = &opened.inside else { panic!("a receipt") };
+    assert_eq!(delivered.needed_key[..], opening_keys(FR, 2)[1].public().id().as_bytes()[..]);
+    assert_eq!(at.stage(id), Stage::Accepted);
+}
+
+#[test]
+fn a_message_from_ahead_waits_for_the_replica() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let mut behind = net.clone();
+    net.roster("pt/cert-pt", 2, &["duty-1"]);
+    at.notify(&mut net);
+    let (items, _) = net.collect(FR, 0);
+    behind.store = net.store.clone();
+    let head = behind.head(&contact("fr/cert-fr"), behind.mailbox(&contact("fr/cert-fr")));
+    paris.take(&behind, &items[0]).unwrap();
+    let taken = paris.take_head(&behind, &head).unwrap();
+    let size = net.directory.size();
+    assert!(matches!(taken[..], [Taken::SyncFirst(found)] if found == size), "{taken:?}");
+    assert_eq!(paris.inbox.pending().unwrap(), [1]);
+    let taken = paris.at_desk(&net, |desk| collect::deal_with_pending(desk, paris.boxes()));
+    assert!(matches!(taken.unwrap()[..], [Taken::Message { .. }]));
+    assert!(paris.inbox.pending().unwrap().is_empty());
+}
+
+#[test]
+fn a_mailbox_with_a_gap_or_another_history_is_an_error_with_evidence() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    for _ in 0..3 {
+        at.notify(&mut net);
+    }
+    let (items, head) = net.collect(FR, 0);
+    let chain = |error: TakeError| match error {
+        TakeError::Inbox(InboxError::Chain(why)) => why,
+        other => panic!("{other}"),
+    };
+    let gap = chain(paris.take(&net, &items[1]).unwrap_err());
+    assert_eq!(gap, ChainError::Gap { expected: 1, found: 2 });
+    assert_eq!(paris.inbox.cursor().unwrap().count, 0);
+    paris.take(&net, &items[0]).unwrap();
+    let rewritten = v1::Item { number: 1, ..items[1].clone() };
+    let why = chain(paris.take(&net, &rewritten).unwrap_err());
+    assert!(matches!(why, ChainError::Rewritten { number: 1, .. }), "{why}");
+    let kind = v1::Item { kind: 9, ..items[1].clone() };
+    let why = chain(paris.take(&net, &kind).unwrap_err());
+    assert_eq!(why, ChainError::Kind { number: 2, kind: 9 });
+    // The head counts three, and one was shown.
+    let why = chain(paris.take_head(&net, &head).unwrap_err());
+    assert_eq!(why, ChainError::Count { own: 1, found: 3, evidence: head.clone() });
+    // The entries in another order than the relay signed.
+    let swapped = [(2, &items[2]), (3, &items[1])];
+    for (number, item) in swapped {
+        paris.take(&net, &v1::Item { number, ..item.clone() }).unwrap();
+    }
+    let why = chain(paris.take_head(&net, &head).unwrap_err());
+    let ChainError::Differs { evidence, .. } = why else { panic!("{why}") };
+    assert_eq!(evidence, head);
+    assert_eq!(std::fs::read_dir(paris.dir.path().join("in/disputed")).unwrap().count(), 1);
+    assert!(paris.inbox.head().unwrap().is_none());
+    assert!(paris.outbox.ids().unwrap().is_empty(), "nothing is receipted in a disputed mailbox");
+}
+
+#[test]
+fn a_head_is_the_relays_of_this_mailbox_and_epoch() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    let (items, head) = net.collect(FR, 0);
+    let (_, other) = net.collect(AT, 0);
+    let why = paris.take_head(&net, &other).unwrap_err();
+    assert!(matches!(why, TakeError::Receipt(ReceiptError::OtherMailbox(_))), "{why}");
+    // The first head tells the epoch.
+    let id = contact("fr/cert-fr");
+    let genesis = net.directory.genesis();
+    let of_epoch = |epoch| {
+        let digest = envelope::verify_header(&net.directory, &items[0].header).unwrap().digest;
+        let mailbox = crate::domain::state::Mailbox::of_epoch(genesis, &id, epoch);
+        net.head(&id, mailbox.append(crate::domain::state::EntryKind::Addressed, digest))
+    };
+    paris.take(&net, &items[0]).unwrap();
+    assert_eq!(paris.inbox.request(true).unwrap().epoch, 0);
+    let taken = paris.take_head(&net, &of_epoch(4)).unwrap();
+    let [Taken::Message { place, .. }] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!(place.mailbox.epoch, 4);
+    assert_eq!(
+        paris.inbox.request(true).unwrap(),
+        v1::CollectRequest { after: 1, epoch: 4, follow: true }
+    );
+    // Another later is a restore.
+    let why = paris.take_head(&net, &head).unwrap_err();
+    let TakeError::Inbox(InboxError::Chain(ChainError::Epoch { own, found, .. })) = why else {
+        panic!("{why}")
+    };
+    assert_eq!((own, found), (4, 1));
+}
+
+#[test]
+fn the_outbox_sends_the_same_bytes_until_they_are_accepted() {
+    let net = Net::new();
+    let at = Machine::new(&net, AT);
+    let (one, two) = (net.notification(), net.notification());
+    let request = Request::submit(one.envelope.clone());
+    at.outbox.put((one.id, one.header_digest), &request).unwrap();
+    at.outbox.put((one.id, one.header_digest), &request).unwrap();
+    let other = Request::submit(two.envelope.clone());
+    let why = at.outbox.put((one.id, two.header_digest), &other).unwrap_err();
+    assert!(matches!(why, OutboxError::IdUsed(id) if id == one.id), "{why}");
+    // Another process later.
+    let (_, outbox) = open(&net, AT, at.dir.path());
+    assert_eq!(outbox.pending().unwrap(), [one.id]);
+    assert_eq!(outbox.request(one.id).unwrap(), request);
+    assert_eq!(outbox.find(one.header_digest).unwrap(), Some(one.id));
+    assert_eq!(outbox.find(two.header_digest).unwrap(), None);
+    assert_eq!(outbox.state(one.id).unwrap().stage(), Stage::Sent);
+    assert!(matches!(outbox.state(two.id), Err(OutboxError::Unknown(_))));
+    assert!(matches!(outbox.expired(two.id), Err(OutboxError::Unknown(_))));
+    outbox.accepted(one.id, &Bytes::from_static(b"receipt")).unwrap();
+    outbox.accepted(one.id, &Bytes::from_static(b"another")).unwrap();
+    assert!(outbox.pending().unwrap().is_empty());
+    assert_eq!(outbox.accepted_receipt(one.id).unwrap().as_deref(), Some(&b"receipt"[..]));
+}
+
+#[test]
+fn the_inbox_keeps_a_message_once_and_sealed() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    let (items, _) = net.collect(FR, 0);
+    let Put::New(place) = paris.inbox.put(&items[0]).unwrap() else { panic!("it is new") };
+    assert_eq!(paris.inbox.put(&items[0]).unwrap(), Put::Again(place));
+    let kept = paris.inbox.item(1).unwrap();
+    assert_eq!(kept.item, items[0]);
+    let file = paris.dir.path().join("in/items").join(format!("{:020}", 1));
+    let bytes = std::fs::read(&file).unwrap();
+    assert!(!bytes.windows(10).any(|window| window == b"xxxxxxxxxx"));
+    std::fs::write(&file, b"half").unwrap();
+    assert!(matches!(paris.inbox.item(1), Err(InboxError::Damaged(_))));
+    assert!(matches!(paris.inbox.item(2), Err(InboxError::Unknown(2))));
+    let lock = paris.inbox.lock().unwrap();
+    assert!(matches!(paris.inbox.lock(), Err(InboxError::Busy)));
+    drop(lock);
+    assert!(paris.inbox.lock().is_ok());
+}
+
+#[test]
+fn an_item_written_before_a_power_cut_comes_again() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    let (items, _) = net.collect(FR, 0);
+    paris.inbox.put(&items[0]).unwrap();
+    // The item is there, the cursor is not.
+    std::fs::remove_file(paris.dir.path().join("in/cursor")).unwrap();
+    assert!(paris.inbox.numbers().unwrap().is_empty());
+    assert!(matches!(paris.inbox.put(&items[0]).unwrap(), Put::New(_)));
+    assert_eq!(paris.collect(&net).len(), 1);
+}
+
+#[test]
+fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let drill = Some(crate::signed::proto::Drill { kind: 1, name: "check".to_owned() });
+    let outside = Outside { drill: drill.clone(), ..net.outside(AT, &fr()) };
+    let id = at.send(&mut net, outside, &notification(10));
+    paris.collect(&net);
+    let item = paris.inbox.item(1).unwrap().item;
+    let header = envelope::verify_header(&net.directory, &item.header).unwrap();
+    let make = |by: &str, header: &envelope::VerifiedHeader| {
+        crate::client::message::acknowledge::acknowledge(
+            &net.directory,
+            (&seat(by), &sign_key(&format!("{by} sign"))),
+            (header, 1),
+            (words::words(), None),
+            net.view(),
+            &net.ambient,
+        )
+    };
+    let verify = |open: &Bytes| {
+        crate::client::message::receipt::verify_acknowledgement(&net.directory, &header, open)
+    };
+    let good = make(FR, &header).unwrap();
+    assert_eq!(good.words.addressing.drill, drill);
+    assert_eq!(verify(good.open.bytes()).unwrap().seat, seat(FR));
+    let why = make("pt/cert-pt/duty-1", &header).unwrap_err();
+    assert_eq!(why, Refusal::UnknownMessage(id.to_string()).into());
+    let mut other = header.clone();
+    other.addressing.drill = None;
+    let unmarked = make(FR, &other).unwrap();
+    assert!(matches!(verify(unmarked.open.bytes()), Err(ReceiptError::NotTheRecipient(_))));
+    other.digest = Digest::of(b"another");
+    let another = make(FR, &other).unwrap();
+    assert!(matches!(verify(another.open.bytes()), Err(ReceiptError::OtherMessage(_))));
+    other = header.clone();
+    other.addressing.recipients[0].contact = contact("pt/cert-pt");
+    let pt = make("pt/cert-pt/duty-1", &other).unwrap();
+    assert!(matches!(verify(pt.open.bytes()), Err(ReceiptError::NotTheRecipient(_))));
+    let missing = paris
+        .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 7, (words::words(), None)));
+    assert!(matches!(missing, Err(AcknowledgeError::Take(_))));
+}

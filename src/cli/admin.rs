@@ -1,0 +1,156 @@
+//! `liaison admin`: what registrars do.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::client::armour::{self, Kind};
+use crate::client::draft::{Bundle, Composer};
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::keys::read_public;
+use crate::client::replica::Replica;
+use crate::client::session::Progress;
+use crate::crypto::sign::VerifyingKey;
+use crate::domain::directory::key::listed;
+use crate::domain::ids::MemberId;
+use crate::signed::proto::{self, MemberKind};
+use crate::wire::v1;
+
+use super::Context;
+use super::args::{AdminCommand, AdmitArgs, AttestArgs, MemberCommand, MemberKindArg};
+use super::fields::{Said, note, said, texts};
+use super::record::{told, withdraw};
+use super::statement::{Finished, finish};
+
+pub(super) async fn run(ctx: &Context, command: &AdminCommand) -> Result<(), ClientError> {
+    match command {
+        AdminCommand::Member(MemberCommand::Admit(args)) => admit(ctx, args).await,
+        AdminCommand::Member(MemberCommand::Attest(args)) => attest(ctx, args).await,
+        AdminCommand::Member(MemberCommand::Withdraw(args)) => withdraw(ctx, args).await,
+    }
+}
+
+async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
+    let (session, mut replica) = ctx.synced().await?;
+    let authority = authority(ctx, args)?;
+    if !stands(&replica, &args.member, &authority)? {
+        let admission = proto::Admission {
+            member: args.member.to_string(),
+            kind: kind_of(args.kind).into(),
+            names: texts(&args.names)?,
+            authority: authority.iter().map(listed).collect(),
+            threshold: if authority.is_empty() { 0 } else { args.threshold },
+            note: note(ctx, &args.note)?,
+            ..Default::default()
+        };
+        let directory = replica.directory()?;
+        let publication = Composer::on(directory, ctx.ambient()).admission(admission)?;
+        let name = format!("{}.admit", args.member);
+        let bundle = Bundle::of(vec![publication]);
+        match finish(ctx, bundle, &args.draft, &replica, &name).await? {
+            Finished::Published(_) => {}
+            Finished::Shown => return Ok(()),
+            Finished::Drafted => {
+                ctx.out.say(
+                    "once it is published, give this command again: it writes the admission file",
+                );
+                return Ok(());
+            }
+        }
+        session.sync(&mut replica, &mut |_: Progress| {}).await?;
+    }
+    let default = || PathBuf::from(format!("{}.admission", args.member));
+    let path = args.admission.clone().unwrap_or_else(default);
+    ctx.write_file(&path, &admission_file(ctx, &replica, &args.member)?)?;
+    let leaf = replica.directory()?.member(&args.member).map(|member| member.newest.leaf);
+    let object = json!({ "member": args.member.as_str(), "logged": leaf, "admission": path });
+    ctx.out.data(&object, || path.display().to_string());
+    ctx.out.say(format_args!(
+        "{} is admitted. Next: send {} back to the member, who gives it to liaison join.",
+        args.member,
+        path.display()
+    ));
+    Ok(())
+}
+
+async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
+    let (_, replica) = ctx.synced().await?;
+    let directory = replica.directory()?;
+    let before = directory.record(&args.contact).ok().map(|record| (record, &replica));
+    let Said { expires, levels, purposes, names, facets } =
+        said(ctx, &args.contact, &args.fields, before)?;
+    let record = proto::AttestedRecord {
+        contact: args.contact.to_string(),
+        expires,
+        levels,
+        purposes,
+        names,
+        note: note(ctx, &args.note)?,
+        ..Default::default()
+    };
+    let publication = Composer::on(directory, ctx.ambient()).attested_record(record, &facets)?;
+    let name = format!("{}.attest", args.contact.as_str().replace('/', "-"));
+    let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
+    told(ctx, &done);
+    Ok(())
+}
+
+/// The keys of the member's AUTHORITY files.
+fn authority(ctx: &Context, args: &AdmitArgs) -> Result<Vec<VerifyingKey>, ClientError> {
+    let mut keys = Vec::new();
+    for path in &args.authority {
+        let public = read_public(Kind::Authority, &ctx.read_file(path)?)?;
+        if public.holder != args.member.as_str() {
+            return Err(other_member(path, &public.holder, &args.member));
+        }
+        keys.extend(public.sign);
+    }
+    Ok(keys)
+}
+
+/// Whether the member is admitted already, with this very authority.
+fn stands(
+    replica: &Replica,
+    id: &MemberId,
+    authority: &[VerifyingKey],
+) -> Result<bool, ClientError> {
+    let wanted: BTreeSet<_> = authority.iter().map(VerifyingKey::id).collect();
+    let member = replica.directory()?.member(id);
+    Ok(member.is_some_and(|member| !wanted.is_empty() && member.authority_keys() == wanted))
+}
+
+/// Everything that the member needs to believe its own admission, and to draft what comes next.
+fn admission_file(ctx: &Context, replica: &Replica, id: &MemberId) -> Result<String, ClientError> {
+    let directory = replica.directory()?;
+    let admission = directory.member(id).and_then(|member| replica.proven(member.newest.leaf));
+    let mut invitation = ctx.home.invitation(&ctx.name()?)?.message().clone();
+    if let Some(proven) = &admission {
+        invitation.checkpoint = proven.checkpoint.clone();
+    }
+    let contacts = directory.contacts().filter(|contact| contact.id.member() == *id);
+    let next = contacts.map(|contact| v1::NextVersions {
+        contact: contact.id.to_string(),
+        record: contact.record_newest.version + 1,
+        roster: contact.roster_newest.map_or(0, |newest| newest.version) + 1,
+    });
+    let next = next.collect();
+    let file = v1::AdmissionFile { invitation: Some(invitation), admission, next };
+    Ok(armour::write(Kind::Admission, &file))
+}
+
+fn other_member(path: &Path, found: &str, wanted: &MemberId) -> ClientError {
+    let sentence = format!("{} holds the keys of {found}, not of {wanted}", path.display());
+    ClientError::new(Side::Ours, Exit::Usage, "OTHER_MEMBER", sentence)
+}
+
+const fn kind_of(kind: MemberKindArg) -> MemberKind {
+    match kind {
+        MemberKindArg::UnMember => MemberKind::UnMember,
+        MemberKindArg::UnObserver => MemberKind::UnObserver,
+        MemberKindArg::OtherEntity => MemberKind::OtherEntity,
+        MemberKindArg::RegionalOrg => MemberKind::RegionalOrg,
+        MemberKindArg::IntergovOrg => MemberKind::IntergovOrg,
+        MemberKindArg::Secretariat => MemberKind::Secretariat,
+    }
+}

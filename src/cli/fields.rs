@@ -1,0 +1,192 @@
+//! What a record says, from flags to statement fields.
+
+use std::path::Path;
+
+use bytes::Bytes;
+
+use crate::client::draft::FacetContent;
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::replica::Replica;
+use crate::crypto::hash::Digest;
+use crate::domain::directory::Record;
+use crate::domain::ids::ContactId;
+use crate::signed::proto::{self, Level, Purpose};
+
+use super::Context;
+use super::args::{LevelArg, NoteArgs, PurposeArg, RecordFields};
+
+const MONTH: u64 = 30 * 86_400;
+
+/// The parts of a record that flags can say.
+pub(super) struct Said {
+    pub(super) expires: u64,
+    pub(super) levels: Vec<i32>,
+    pub(super) purposes: Vec<i32>,
+    pub(super) names: Vec<proto::Text>,
+    pub(super) facets: Vec<FacetContent>,
+}
+
+/// The flags, on top of what the record in force says.
+///
+/// # Errors
+/// A flag cannot be read, or there is no name at all.
+pub(super) fn said(
+    ctx: &Context,
+    contact: &ContactId,
+    fields: &RecordFields,
+    before: Option<(&Record, &Replica)>,
+) -> Result<Said, ClientError> {
+    let months = u64::from(fields.months.unwrap_or(12));
+    if months == 0 || months > 24 {
+        return Err(usage("a record holds for 1 to 24 months: --months"));
+    }
+    let record = before.map(|(record, _)| record);
+    let names = texts(&fields.names)?;
+    let names = match (names.is_empty(), record) {
+        (false, _) => names,
+        (true, Some(record)) => record.names.clone(),
+        (true, None) => {
+            let name = ctx.out.ask(&format!("The name of {contact}, in English:"));
+            let text = name.unwrap_or_else(|| contact.name().to_owned());
+            vec![proto::Text { language: "en".to_owned(), text }]
+        }
+    };
+    let levels: Vec<i32> = fields.levels.iter().map(|level| i32::from(level_of(*level))).collect();
+    let levels = match (levels.is_empty(), record) {
+        (false, _) => levels,
+        (true, Some(record)) => record.levels.iter().map(|level| i32::from(*level)).collect(),
+        (true, None) => vec![Level::Technical.into()],
+    };
+    let purposes: Vec<i32> =
+        fields.purposes.iter().map(|purpose| i32::from(purpose_of(*purpose))).collect();
+    let purposes = match (purposes.is_empty(), record) {
+        (true, Some(record)) => record.purposes.iter().map(|it| i32::from(*it)).collect(),
+        _ => purposes,
+    };
+    Ok(Said {
+        expires: ctx.ambient().now() + months * MONTH,
+        levels,
+        purposes,
+        names,
+        facets: facets(fields, before),
+    })
+}
+
+/// Facets that the flags say, and those in force that they do not touch.
+fn facets(fields: &RecordFields, before: Option<(&Record, &Replica)>) -> Vec<FacetContent> {
+    let said = said_facets(fields);
+    let kept = before.into_iter().flat_map(|(record, replica)| {
+        record.facets.iter().filter_map(|facet| {
+            let open = replica.facet(&facet.hash)?;
+            FacetContent::read(&facet.name, &open.bytes)
+        })
+    });
+    let kept: Vec<FacetContent> =
+        kept.filter(|kept| said.iter().all(|said| said.name() != kept.name())).collect();
+    said.into_iter().chain(kept).collect()
+}
+
+fn said_facets(fields: &RecordFields) -> Vec<FacetContent> {
+    let mut facets = Vec::new();
+    if !fields.emails.is_empty() {
+        let addresses = fields.emails.iter().map(|address| proto::EmailAddress {
+            address: address.clone(),
+            r#use: proto::EmailUse::Role.into(),
+        });
+        facets.push(FacetContent::Email(proto::Email { addresses: addresses.collect() }));
+    }
+    let number = |number: &String, purpose: proto::TelephoneUse| proto::TelephoneNumber {
+        number: number.clone(),
+        r#use: purpose.into(),
+        ..Default::default()
+    };
+    let voice = fields.telephones.iter().map(|it| number(it, proto::TelephoneUse::Voice));
+    let any_hour = fields.emergencies.iter().map(|it| number(it, proto::TelephoneUse::Emergency));
+    let numbers: Vec<proto::TelephoneNumber> = any_hour.chain(voice).collect();
+    if !numbers.is_empty() {
+        facets.push(FacetContent::Telephone(proto::Telephone { numbers }));
+    }
+    if let Some(website) = &fields.web {
+        let website = website.clone();
+        facets.push(FacetContent::Web(proto::Web { website, ..Default::default() }));
+    }
+    if !fields.languages.is_empty() {
+        let languages = fields.languages.iter().map(|tag| proto::SpokenLanguage {
+            tag: tag.clone(),
+            spoken: true,
+            written: true,
+        });
+        facets.push(FacetContent::Languages(proto::Languages { languages: languages.collect() }));
+    }
+    facets
+}
+
+/// `en=National CERT`
+///
+/// # Errors
+/// No equals sign.
+pub(super) fn texts(given: &[String]) -> Result<Vec<proto::Text>, ClientError> {
+    let read = given.iter().map(|given| {
+        let (language, text) = given.split_once('=').ok_or_else(|| {
+            usage(&format!("a name is given by language, like en=\"National CERT\", not {given:?}"))
+        })?;
+        Ok(proto::Text { language: language.to_owned(), text: text.to_owned() })
+    });
+    read.collect()
+}
+
+/// The note verbale, with its digest.
+///
+/// # Errors
+/// The file or the date cannot be read.
+pub(super) fn note(ctx: &Context, args: &NoteArgs) -> Result<Option<proto::Note>, ClientError> {
+    let (Some(reference), Some(path)) = (&args.reference, &args.note_file) else {
+        return Ok(None);
+    };
+    let paper = read_bytes(path)?;
+    let date = match &args.date {
+        None => ctx.ambient().now(),
+        Some(date) => date_of(date)?,
+    };
+    let sha256 = Bytes::copy_from_slice(Digest::of(&paper).as_bytes());
+    Ok(Some(proto::Note { reference: reference.clone(), date, sha256 }))
+}
+
+fn date_of(text: &str) -> Result<u64, ClientError> {
+    let date: jiff::civil::Date =
+        text.parse().map_err(|_| usage(&format!("a date is like 2026-11-22, not {text:?}")))?;
+    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC);
+    let midnight = midnight.map_err(|why| usage(&why.to_string()))?;
+    u64::try_from(midnight.timestamp().as_second()).map_err(|_| usage("the date is before 1970"))
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, ClientError> {
+    std::fs::read(path).map_err(|why| super::unusable(path, &why))
+}
+
+/// The command line asks for what cannot be.
+pub(super) fn usage(sentence: &str) -> ClientError {
+    ClientError::new(Side::Ours, Exit::Usage, "USAGE", sentence)
+}
+
+/// The level of a flag.
+pub(super) const fn level_of(level: LevelArg) -> Level {
+    match level {
+        LevelArg::Technical => Level::Technical,
+        LevelArg::Policy => Level::Policy,
+        LevelArg::Diplomatic => Level::Diplomatic,
+        LevelArg::Legal => Level::Legal,
+        LevelArg::LawEnforcement => Level::LawEnforcement,
+    }
+}
+
+const fn purpose_of(purpose: PurposeArg) -> Purpose {
+    match purpose {
+        PurposeArg::IncidentNotification => Purpose::IncidentNotification,
+        PurposeArg::AssistanceRequest => Purpose::AssistanceRequest,
+        PurposeArg::CrisisConsultation => Purpose::CrisisConsultation,
+        PurposeArg::Vulnerability => Purpose::Vulnerability,
+        PurposeArg::Exercise => Purpose::Exercise,
+        PurposeArg::General => Purpose::General,
+    }
+}

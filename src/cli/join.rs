@@ -1,0 +1,269 @@
+//! `liaison join`: one resumable wizard, from an invitation to the first connection.
+//!
+//! Invariant: every step can be given again; what was drafted is kept until it is in the log, so
+//! that the same bytes are handed in again.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::client::armour::{self, Kind};
+use crate::client::draft::{Bundle, Composer};
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::invitation::{AdmissionFile, Invitation};
+use crate::client::keys::Owner;
+use crate::client::session::{Answer, Progress};
+use crate::crypto::sign::SigningKey;
+use crate::domain::directory::key::listed;
+use crate::domain::ids::{ContactId, DirectoryName, SeatId};
+use crate::signed::proto::{self, Custody};
+
+use super::Context;
+use super::args::JoinArgs;
+use super::fields::{Said, said, usage};
+use super::key::file_of;
+use super::seat::{entry, make};
+use super::statement::agreed;
+
+pub(super) async fn run(ctx: &Context, args: &JoinArgs) -> Result<(), ClientError> {
+    let Some(path) = &args.file else { return resume(ctx).await };
+    let text = ctx.read_file(path)?;
+    match armour::kind(&text) {
+        Some(Kind::Admission) => {
+            let seat = named_seat(ctx)?;
+            admitted(ctx, args, &AdmissionFile::read(&text)?, &seat).await
+        }
+        _ => invited(ctx, args, &Invitation::read(&text)?),
+    }
+}
+
+/// Step one: believe the invitation, and make the authority's key.
+fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<(), ClientError> {
+    let name = believe(ctx, args, invitation)?;
+    let Some(seat) = &ctx.global.seat else {
+        ctx.out.data(&json!({ "directory": name.as_str(), "joined": true }), || name.to_string());
+        ctx.out.say("Next: a member goes on with liaison join INVITATION --as MEMBER/CONTACT/SEAT; a registrar with liaison sync");
+        return Ok(());
+    };
+    let (keys, owner) = (ctx.home.keys(), Owner::Authority(seat.member()));
+    if !keys.owners()?.contains(&owner) {
+        keys.create(&owner, ctx.ambient())?;
+    }
+    let path = file_of(&owner);
+    ctx.write_file(&path, &keys.public(&owner, ctx.ambient())?)?;
+    let object = json!({ "directory": name.as_str(), "seat": seat.as_str(), "authority": path });
+    ctx.out.data(&object, || path.display().to_string());
+    ctx.out.say(format_args!(
+        "Next: send {} to the registrars with your State's note. They send back an admission file:\n    \
+         liaison join {}.admission --as {seat}",
+        path.display(),
+        seat.member(),
+    ));
+    Ok(())
+}
+
+/// Compares the fingerprint with people's word, and takes the invitation in.
+fn believe(
+    ctx: &Context,
+    args: &JoinArgs,
+    invitation: &Invitation,
+) -> Result<DirectoryName, ClientError> {
+    let name = invitation.trust().name().clone();
+    let known =
+        ctx.home.trust(&name).is_ok_and(|known| known.genesis() == invitation.trust().genesis());
+    if !known {
+        compare(ctx, args, invitation)?;
+    }
+    Ok(ctx.home.join(invitation)?)
+}
+
+fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<(), ClientError> {
+    let (eye, telephone) = invitation.fingerprint();
+    let name = invitation.trust().name();
+    let registrars = invitation.trust().charter().registrars.len();
+    ctx.out.say(format_args!(
+        "This invites you to {name}. Its fingerprint is\n    {telephone}\n    {eye}"
+    ));
+    if registrars == 1 {
+        ctx.out.warn("one registrar decides everything here: a directory for trials");
+    }
+    let bare = |text: &str| text.replace([' ', '-'], "").to_lowercase();
+    if let Some(given) = &args.fingerprint {
+        if [bare(&eye), bare(&telephone)].contains(&bare(given)) {
+            return Ok(());
+        }
+        let sentence = "the fingerprint is another than the one read to you: do not use this file";
+        return Err(ClientError::new(
+            Side::Ours,
+            Exit::VerificationFailed,
+            "OTHER_FINGERPRINT",
+            sentence,
+        ));
+    }
+    if agreed(ctx, "Is this what the registrars read to you over the telephone? [y/N]") {
+        return Ok(());
+    }
+    let sentence = "the fingerprint was not compared, and nothing was believed";
+    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_COMPARED", sentence)
+        .mended_by("call the registrars, and add --fingerprint \"DIGITS\""))
+}
+
+/// Step two: sign record and roster, enrol, connect.
+async fn admitted(
+    ctx: &Context,
+    args: &JoinArgs,
+    file: &AdmissionFile,
+    seat: &SeatId,
+) -> Result<(), ClientError> {
+    let name = believe(ctx, args, file.invitation())?;
+    if file.member().id != seat.member() {
+        let sentence = format!("the file admits {}, and you join as {seat}", file.member().id);
+        return Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_MEMBER", sentence));
+    }
+    let contact = seat.contact();
+    let kept = kept_draft(ctx, &name, &contact);
+    let bundle = match ctx.read_file(&kept) {
+        Ok(text) => Bundle::read(&text)?,
+        Err(_) => {
+            let bundle = first_statements(ctx, args, file, seat)?;
+            crate::client::place::replace(&kept, bundle.write().as_bytes())?;
+            bundle
+        }
+    };
+    enrol(ctx, &name, &bundle).await?;
+    // It is in the log: a later join drafts anew.
+    let _ = std::fs::remove_file(&kept);
+    connect(ctx, seat).await
+}
+
+/// The first record and roster, signed by the authority and the keeper of this home.
+fn first_statements(
+    ctx: &Context,
+    args: &JoinArgs,
+    file: &AdmissionFile,
+    seat: &SeatId,
+) -> Result<Bundle, ClientError> {
+    let (keys, contact) = (ctx.home.keys(), seat.contact());
+    let authority = keys.signing(&Owner::Authority(seat.member()), ctx.ambient())?;
+    if !file.member().authority_keys().contains(&authority.public().id()) {
+        let sentence = format!(
+            "the authority's key of this home is not the one that was admitted for {}",
+            seat.member()
+        );
+        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "OTHER_AUTHORITY", sentence)
+            .mended_by(format!("send {}.authority to the registrars", seat.member())));
+    }
+    let keeper = if args.fields.no_keeper {
+        None
+    } else {
+        let owner = Owner::Keeper(contact.clone());
+        if !keys.owners()?.contains(&owner) {
+            keys.create(&owner, ctx.ambient())?;
+        }
+        Some(keys.signing(&owner, ctx.ambient())?)
+    };
+    let public = make(ctx, seat, false)?;
+    let Said { expires, levels, purposes, names, facets } =
+        said(ctx, &contact, &args.fields, None)?;
+    let record = proto::Record {
+        contact: contact.to_string(),
+        expires,
+        levels,
+        purposes,
+        names,
+        keeper: keeper.as_ref().map(|key| listed(key.public())),
+        custody: Custody::OneMachine.into(),
+        ..Default::default()
+    };
+    let roster = proto::Roster {
+        contact: contact.to_string(),
+        seats: vec![entry(seat.name(), &public)],
+        ..Default::default()
+    };
+    let mut composer = Composer::after_admission(file, ctx.ambient());
+    let record = composer.record(record, &facets)?;
+    let roster = composer.roster(roster, &[])?;
+    let mut bundle = Bundle::of(vec![record, roster]);
+    let signers: Vec<&SigningKey> =
+        [Some(&authority), keeper.as_ref()].into_iter().flatten().collect();
+    bundle.sign(Some(file.directory()), &signers, ctx.ambient())?;
+    if let Some(missing) = bundle.missing(Some(file.directory())).first() {
+        let (found, needed, of) = (missing.found, missing.quorum.needed, &missing.quorum.of);
+        let path = PathBuf::from(format!("{}.join", contact.as_str().replace('/', "-")));
+        ctx.write_file(&path, &bundle.write())?;
+        let sentence = format!("{found} of {needed} signatures of {of} are there");
+        return Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "BELOW_THRESHOLD", sentence)
+            .mended_by(format!(
+                "liaison sign {0}, by the others; then liaison publish {0}",
+                path.display()
+            )));
+    }
+    Ok(bundle)
+}
+
+async fn enrol(ctx: &Context, name: &DirectoryName, bundle: &Bundle) -> Result<(), ClientError> {
+    ctx.out.say(format_args!("enrolling at {name} ..."));
+    for answer in ctx.connect(None).await?.enrol(bundle).await? {
+        match answer {
+            Answer::Logged(leaf) => ctx.out.say(format_args!("  entry {leaf} of the log")),
+            Answer::Refused(why) => return Err(why),
+        }
+    }
+    Ok(())
+}
+
+/// Step three: the seat connects, and folds the log to at least its own roster's entry.
+async fn connect(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
+    let session = ctx.connect(Some(&Owner::Seat(seat.clone()))).await?;
+    let mut replica = ctx.replica()?;
+    let synced = session.sync(&mut replica, &mut |_: Progress| {}).await?;
+    let group = session.connection().group();
+    let object = json!({
+        "directory": session.name().as_str(),
+        "seat": seat.as_str(),
+        "connected": true,
+        "log_size": synced.size,
+        "tls_group": group,
+    });
+    ctx.out.data(&object, || seat.to_string());
+    ctx.out.say(format_args!(
+        "{seat} is connected ({group}), and the directory is verified: {} entries.\n\
+         Next: liaison directory list; liaison doctor",
+        synced.size
+    ));
+    Ok(())
+}
+
+/// Says where a join stands, and goes on if it can.
+async fn resume(ctx: &Context) -> Result<(), ClientError> {
+    let name = ctx.name().map_err(|why| why.mended_by("liaison join INVITATION"))?;
+    let seat = named_seat(ctx)?;
+    let kept = kept_draft(ctx, &name, &seat.contact());
+    if let Ok(text) = ctx.read_file(&kept) {
+        enrol(ctx, &name, &Bundle::read(&text)?).await?;
+        let _ = std::fs::remove_file(&kept);
+        return connect(ctx, &seat).await;
+    }
+    if ctx.home.keys().owners()?.contains(&Owner::Seat(seat.clone())) {
+        return connect(ctx, &seat).await;
+    }
+    let sentence = format!("{seat} waits for its admission file");
+    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_ADMITTED", sentence)
+        .mended_by(format!("liaison join {}.admission --as {seat}", seat.member())))
+}
+
+fn named_seat(ctx: &Context) -> Result<SeatId, ClientError> {
+    let asked = || ctx.out.ask("As which seat? (member/contact/seat, like fr/cert-fr/duty-1)");
+    match &ctx.global.seat {
+        Some(seat) => Ok(seat.clone()),
+        None => match asked() {
+            Some(answer) => answer.parse().map_err(|why| usage(&format!("{why}"))),
+            None => ctx.seat(),
+        },
+    }
+}
+
+fn kept_draft(ctx: &Context, name: &DirectoryName, contact: &ContactId) -> PathBuf {
+    let file = format!("joining-{}", contact.as_str().replace('/', "-"));
+    Path::new(&ctx.home.folder(name)).join(file)
+}

@@ -1,0 +1,207 @@
+//! `liaison seat`: the roster of a contact, and the end of a seat's keys.
+
+use serde_json::json;
+
+use crate::client::armour::Kind;
+use crate::client::draft::{Bundle, Composer, FacetContent};
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::keys::{Owner, PublicKeys, read_public};
+use crate::client::replica::Replica;
+use crate::crypto::sign::KeyId;
+use crate::domain::directory::key::{listed, listed_sealing};
+use crate::domain::directory::{Roster, Seat};
+use crate::domain::ids::{ContactId, SeatId};
+use crate::signed::proto::{self, Reason};
+
+use super::Context;
+use super::args::{ReasonArg, SeatAddArgs, SeatCommand, SeatRemoveArgs, SeatRevokeArgs};
+use super::record::told;
+use super::statement::{confirmed, finish};
+
+pub(super) async fn run(ctx: &Context, command: &SeatCommand) -> Result<(), ClientError> {
+    match command {
+        SeatCommand::Add(args) => add(ctx, args).await,
+        SeatCommand::Remove(args) => remove(ctx, args).await,
+        SeatCommand::Revoke(args) => revoke(ctx, args).await,
+        SeatCommand::List { contact } => list(ctx, contact.as_ref()),
+    }
+}
+
+async fn add(ctx: &Context, args: &SeatAddArgs) -> Result<(), ClientError> {
+    let (_, replica) = ctx.synced().await?;
+    let contact = args.seat.contact();
+    let public = match &args.keys {
+        Some(path) => public_of(&ctx.read_file(path)?, &args.seat)?,
+        None => make(ctx, &args.seat, args.safe)?,
+    };
+    let (mut seats, facets) = in_force(&replica, &contact)?;
+    seats.retain(|seat| seat.name != args.seat.name());
+    seats.push(entry(args.seat.name(), &public));
+    publish(ctx, &replica, &contact, (seats, facets), &args.draft).await
+}
+
+async fn remove(ctx: &Context, args: &SeatRemoveArgs) -> Result<(), ClientError> {
+    let (_, replica) = ctx.synced().await?;
+    let contact = args.seat.contact();
+    let (mut seats, facets) = in_force(&replica, &contact)?;
+    let before = seats.len();
+    seats.retain(|seat| seat.name != args.seat.name());
+    if seats.len() == before {
+        return Err(no_such_seat(&args.seat));
+    }
+    if !args.draft.dry_run && args.draft.out.is_none() {
+        confirmed(ctx, args.seat.as_str(), args.yes.as_ref().map(|id| id.as_str()))?;
+    }
+    publish(ctx, &replica, &contact, (seats, facets), &args.draft).await
+}
+
+async fn revoke(ctx: &Context, args: &SeatRevokeArgs) -> Result<(), ClientError> {
+    // A revocation is in a hurry: if the service is out of reach, the copy at hand will do.
+    let replica = match ctx.synced().await {
+        Ok((_, replica)) => replica,
+        Err(why) if args.draft.out.is_some() || args.draft.dry_run => {
+            ctx.out.warn(format_args!("drafted on the copy at hand: {why}"));
+            ctx.replica()?
+        }
+        Err(why) => return Err(why),
+    };
+    let directory = replica.directory()?;
+    if !args.draft.dry_run && args.draft.out.is_none() {
+        confirmed(ctx, args.seat.as_str(), args.yes.as_ref().map(|id| id.as_str()))?;
+    }
+    let reason = match args.reason {
+        ReasonArg::Superseded => Reason::Superseded,
+        ReasonArg::Compromised => Reason::Compromised,
+        ReasonArg::Lost => Reason::Lost,
+        ReasonArg::Left => Reason::Left,
+        ReasonArg::Error => Reason::Error,
+    };
+    let composer = &mut Composer::on(directory, ctx.ambient());
+    let publication = composer.revocation(&args.seat, &[], reason, None);
+    let name = format!("{}.revocation", args.seat.as_str().replace('/', "-"));
+    let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
+    told(ctx, &done);
+    Ok(())
+}
+
+fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
+    let replica = ctx.replica()?;
+    let directory = replica.directory()?;
+    let id = ctx.contact(contact)?;
+    directory.record(&id)?;
+    let roster = directory.contact(&id).and_then(|contact| contact.roster.as_ref());
+    let seats: Vec<&Seat> = roster.map(|roster| roster.seats.iter().collect()).unwrap_or_default();
+    let standing = |key: Option<KeyId>| {
+        key.map(|key| if directory.in_force(&key).is_ok() { "in force" } else { "ended" })
+    };
+    let rows: Vec<_> = seats
+        .iter()
+        .map(|seat| {
+            let seal = seat.seal.as_ref().map(|raw| KeyId::of(raw));
+            let sign = seat.sign.as_ref().map(|key| key.id());
+            (format!("{id}/{}", seat.name), standing(sign), standing(seal), seal)
+        })
+        .collect();
+    let object: Vec<_> = rows
+        .iter()
+        .map(|(seat, sign, seal, key)| {
+            let key = key.map(|key| hex::encode(key.as_bytes()));
+            json!({ "seat": seat, "sign": sign, "seal": seal, "seal_key": key })
+        })
+        .collect();
+    ctx.out.data(&json!({ "contact": id.to_string(), "seats": object }), || {
+        let mut table = super::table(&["seat", "signs and connects", "opens"]);
+        for (seat, sign, seal, _) in &rows {
+            let sign = sign.unwrap_or("no: a safe seat");
+            table.add_row([seat.as_str(), sign, seal.unwrap_or("no")]);
+        }
+        table.to_string()
+    });
+    Ok(())
+}
+
+/// The roster in force, as a next version begins.
+fn in_force(
+    replica: &Replica,
+    contact: &ContactId,
+) -> Result<(Vec<proto::Seat>, Vec<FacetContent>), ClientError> {
+    let directory = replica.directory()?;
+    directory.record(contact)?;
+    let roster = directory.contact(contact).and_then(|contact| contact.roster.as_ref());
+    let Some(roster) = roster else { return Ok((Vec::new(), Vec::new())) };
+    let alive = |key: KeyId| directory.in_force(&key).is_ok();
+    // A seat of which a key was revoked cannot be listed again: keys never return.
+    let seats = roster.seats.iter().filter(|seat| seat.key_ids().into_iter().all(alive));
+    Ok((seats.map(listed_seat).collect(), open_facets(replica, roster)))
+}
+
+fn open_facets(replica: &Replica, roster: &Roster) -> Vec<FacetContent> {
+    let open = roster
+        .facets
+        .iter()
+        .filter_map(|facet| FacetContent::read(&facet.name, &replica.facet(&facet.hash)?.bytes));
+    open.collect()
+}
+
+fn listed_seat(seat: &Seat) -> proto::Seat {
+    proto::Seat {
+        name: seat.name.clone(),
+        sign: seat.sign.as_ref().map(listed),
+        seal: seat.seal.as_ref().map(|raw| listed_sealing(raw)),
+        tls: seat.tls.as_ref().map(listed),
+    }
+}
+
+/// A seat as a roster lists it.
+pub(super) fn entry(name: &str, public: &PublicKeys) -> proto::Seat {
+    proto::Seat {
+        name: name.to_owned(),
+        sign: public.sign.first().map(listed),
+        seal: public.seal.as_ref().map(|raw| listed_sealing(raw)),
+        tls: public.tls.as_ref().map(listed),
+    }
+}
+
+/// Makes a seat's keys in this home, unless they are here, and gives the public ones.
+pub(super) fn make(ctx: &Context, seat: &SeatId, safe: bool) -> Result<PublicKeys, ClientError> {
+    let (keys, owner) = (ctx.home.keys(), Owner::Seat(seat.clone()));
+    if !keys.owners()?.contains(&owner) {
+        if safe {
+            keys.create_safe_seat(seat, ctx.ambient())?;
+        } else {
+            keys.create(&owner, ctx.ambient())?;
+        }
+    }
+    public_of(&keys.public(&owner, ctx.ambient())?, seat)
+}
+
+fn public_of(text: &str, seat: &SeatId) -> Result<PublicKeys, ClientError> {
+    let public = read_public(Kind::Seat, text)?;
+    if public.holder == seat.as_str() {
+        return Ok(public);
+    }
+    let sentence = format!("the file holds the keys of {}, not of {seat}", public.holder);
+    Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_SEAT", sentence))
+}
+
+async fn publish(
+    ctx: &Context,
+    replica: &Replica,
+    contact: &ContactId,
+    (seats, facets): (Vec<proto::Seat>, Vec<FacetContent>),
+    draft: &super::args::DraftArgs,
+) -> Result<(), ClientError> {
+    let roster = proto::Roster { contact: contact.to_string(), seats, ..Default::default() };
+    let composer = &mut Composer::on(replica.directory()?, ctx.ambient());
+    let publication = composer.roster(roster, &facets)?;
+    let name = format!("{}.roster", contact.as_str().replace('/', "-"));
+    let done = finish(ctx, Bundle::of(vec![publication]), draft, replica, &name).await?;
+    told(ctx, &done);
+    Ok(())
+}
+
+fn no_such_seat(seat: &SeatId) -> ClientError {
+    let sentence = format!("{seat} is not on its contact's roster");
+    ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_SEAT", sentence)
+        .mended_by("liaison seat list")
+}

@@ -1,0 +1,182 @@
+//! `liaison sign` and `liaison publish`, and what every command does that makes a statement: sign
+//! and publish at once where the keys at hand suffice, else write a draft.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::client::draft::{Bundle, in_words};
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::replica::Replica;
+use crate::client::session::Answer;
+use crate::crypto::sign::SigningKey;
+use crate::domain::directory::Directory;
+
+use super::Context;
+use super::args::{DraftArgs, PublishArgs, SignArgs};
+
+/// `liaison sign FILE`
+pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
+    let mut bundle = read(ctx, &args.file)?;
+    let replica = ctx.replica().ok();
+    let directory = known(replica.as_ref());
+    show(ctx, &bundle);
+    let before = missing(&bundle, directory);
+    if args.dry_run {
+        report(ctx, &args.file, 0, &before);
+        return Ok(());
+    }
+    if !args.yes && ctx.out.asks() && !agreed(ctx, "Sign this? [y/N]") {
+        return Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_SIGNED", "not signed"));
+    }
+    let keys = ctx.home.keys().all_signing(ctx.ambient())?;
+    let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
+    let added = bundle.sign(directory, &keys, ctx.ambient())?;
+    if added == 0 && !before.is_empty() {
+        let sentence = format!("no key of this home counts here: {}", before.join("; "));
+        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_KEY_COUNTS", sentence)
+            .mended_by("liaison key list"));
+    }
+    let out = args.out.as_deref().unwrap_or(&args.file);
+    ctx.write_file(out, &bundle.write())?;
+    report(ctx, out, added, &missing(&bundle, directory));
+    Ok(())
+}
+
+/// `liaison publish FILE`
+pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), ClientError> {
+    let bundle = read(ctx, &args.file)?;
+    if args.dry_run {
+        let replica = ctx.replica()?;
+        show(ctx, &bundle);
+        report(ctx, &args.file, 0, &missing(&bundle, known(Some(&replica))));
+        return Ok(());
+    }
+    let leaves = hand_in(ctx, &bundle).await?;
+    ctx.out.data(&json!({ "logged": leaves }), || entries(&leaves));
+    Ok(())
+}
+
+/// What to do with a fresh draft: show it, or write it, or sign and publish it.
+pub(super) async fn finish(
+    ctx: &Context,
+    mut bundle: Bundle,
+    draft: &DraftArgs,
+    replica: &Replica,
+    name: &str,
+) -> Result<Finished, ClientError> {
+    let directory = known(Some(replica));
+    let keys = ctx.home.keys().all_signing(ctx.ambient())?;
+    let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
+    if draft.dry_run {
+        show(ctx, &bundle);
+        report(ctx, Path::new("(nothing was written)"), 0, &missing(&bundle, directory));
+        return Ok(Finished::Shown);
+    }
+    bundle.sign(directory, &keys, ctx.ambient())?;
+    let left = missing(&bundle, directory);
+    if draft.out.is_some() || !left.is_empty() {
+        let path = draft.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.draft")));
+        ctx.write_file(&path, &bundle.write())?;
+        show(ctx, &bundle);
+        report(ctx, &path, 0, &left);
+        return Ok(Finished::Drafted);
+    }
+    let leaves = hand_in(ctx, &bundle).await?;
+    Ok(Finished::Published(leaves))
+}
+
+/// What came of a fresh draft.
+pub(super) enum Finished {
+    /// Nothing was written.
+    Shown,
+    /// It waits for signatures, or for being published.
+    Drafted,
+    /// It is in the log, at these leaf indices.
+    Published(Vec<u64>),
+}
+
+/// Hands in as whoever of this home may publish; without a key in force, by enrolment.
+pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, ClientError> {
+    let answers = match ctx.reader() {
+        Ok(owner) => {
+            let session = ctx.connect(Some(&owner)).await?;
+            match session.publish(bundle).await {
+                // A statement carries its own right to be published: any connection may hand it in.
+                Err(why) if why.reason == "NOT_PERMITTED" => session.enrol(bundle).await?,
+                answered => answered?,
+            }
+        }
+        Err(_) => ctx.connect(None).await?.enrol(bundle).await?,
+    };
+    let mut leaves = Vec::new();
+    for answer in answers {
+        match answer {
+            Answer::Logged(leaf) => leaves.push(leaf),
+            Answer::Refused(why) => return Err(why),
+        }
+    }
+    Ok(leaves)
+}
+
+/// In words: where statements stand in the log.
+pub(super) fn entries(leaves: &[u64]) -> String {
+    let numbers = leaves.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    format!("published: entry {numbers} of the log")
+}
+
+fn read(ctx: &Context, path: &Path) -> Result<Bundle, ClientError> {
+    Ok(Bundle::read(&ctx.read_file(path)?)?)
+}
+
+fn known(replica: Option<&Replica>) -> Option<&Directory> {
+    replica.and_then(|replica| replica.directory().ok())
+}
+
+fn show(ctx: &Context, bundle: &Bundle) {
+    for line in in_words(bundle) {
+        ctx.out.say(format_args!("  {:<18} {}", line.label, line.text));
+    }
+}
+
+/// Who must still sign, a line each.
+fn missing(bundle: &Bundle, directory: Option<&Directory>) -> Vec<String> {
+    let missing = bundle.missing(directory).into_iter();
+    missing
+        .map(|missing| {
+            let needed = missing.quorum.needed;
+            format!("{} of {needed} signatures of {}", missing.found, missing.quorum.of)
+        })
+        .collect()
+}
+
+fn report(ctx: &Context, path: &Path, added: usize, missing: &[String]) {
+    let object = json!({ "file": path, "signatures_added": added, "missing": missing });
+    ctx.out.data(&object, || path.display().to_string());
+    if added > 0 {
+        ctx.out.say(format_args!("signed: {added} signature(s) added"));
+    }
+    if missing.is_empty() {
+        ctx.out.say("nothing is missing. Next: liaison publish FILE (a founding charter: liaisond init --charter FILE)");
+    }
+    for line in missing {
+        ctx.out.say(format_args!("still needed: {line}"));
+    }
+}
+
+/// Whether somebody says yes.
+pub(super) fn agreed(ctx: &Context, question: &str) -> bool {
+    ctx.out.ask(question).is_some_and(|answer| answer.eq_ignore_ascii_case("y"))
+}
+
+/// A destructive act is confirmed by naming what it ends.
+pub(super) fn confirmed(ctx: &Context, name: &str, given: Option<&str>) -> Result<(), ClientError> {
+    let typed = || ctx.out.ask(&format!("This cannot be undone. Type {name} to go on:"));
+    let answer = given.map(str::to_owned).or_else(typed);
+    if answer.as_deref() == Some(name) {
+        return Ok(());
+    }
+    let sentence = format!("{name} was not named, and nothing was done");
+    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_CONFIRMED", sentence)
+        .mended_by(format!("add --yes {name}")))
+}

@@ -1,0 +1,318 @@
+use super::*;
+use crate::client::draft::Composer;
+use crate::client::invitation::Invitation;
+use crate::client::testlog::{NOW, TestLog, ambient, charter, entry, key, name};
+use crate::signed::dsse::Kind;
+
+fn home(log: &TestLog) -> (tempfile::TempDir, Home) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().to_owned());
+    home.join(&Invitation::check(log.invitation()).unwrap()).unwrap();
+    (folder, home)
+}
+
+fn synced(log: &TestLog, home: &Home) -> Replica {
+    let mut replica = Replica::open(home, &name()).unwrap();
+    let have = replica.entries() as usize;
+    assert_eq!(replica.append(&log.entries[have..]).unwrap(), Appended::Yes);
+    replica.confirm(&log.checkpoint(), NOW).unwrap();
+    replica
+}
+
+fn statement(entry: &Bytes) -> Bytes {
+    let read: proto::Entry = crate::signed::canonical::decode(entry).unwrap();
+    let Some(proto::entry::Leaf::Statement(statement)) = read.leaf else { panic!() };
+    statement
+}
+
+fn open_facets(facets: &[v1::OpenFacet]) -> Vec<OpenFacet> {
+    let open = |facet: &v1::OpenFacet| OpenFacet {
+        salt: facet.salt[..].try_into().unwrap(),
+        bytes: facet.bytes.clone(),
+    };
+    facets.iter().map(open).collect()
+}
+
+#[test]
+fn a_copy_is_the_directory_of_its_log_also_after_it_is_opened_again() {
+    let (log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let replica = Replica::open(&home, &name()).unwrap();
+    assert!(matches!(replica.directory(), Err(ReplicaError::NeverSynced(_))));
+    let mut replica = synced(&log, &home);
+    assert_eq!(replica.withheld().unwrap().len(), 1);
+    let other = OpenFacet { salt: [0; 32], bytes: Bytes::from_static(b"x") };
+    assert_eq!(replica.keep_facets([open_facets(&facets), vec![other]].concat()).unwrap(), 1);
+    for replica in [replica, Replica::open(&home, &name()).unwrap()] {
+        assert_eq!(replica.directory().unwrap(), &log.directory);
+        assert_eq!(replica.view().unwrap(), (4, log.tree().root_at(4).unwrap()));
+        assert_eq!(replica.synced_at(), Some(NOW));
+        assert!(!replica.is_stale(NOW + 86_400));
+        assert!(replica.is_stale(NOW + 86_401));
+        assert_eq!(replica.withheld().unwrap(), []);
+        let facets = replica.facets_of(&"fr/cert-fr".parse().unwrap()).unwrap();
+        assert!(matches!(&facets[..], [(name, Some(_))] if name == "telephone"));
+        assert_eq!(replica.entry(2), Some(&log.entries[2]));
+        let proven = replica.proven(1).unwrap();
+        let path: Vec<Digest> =
+            proven.inclusion.iter().map(|hash| hash[..].try_into().unwrap()).collect();
+        let leaf = crate::tlog::merkle::leaf_hash(&proven.entry);
+        let root = log.tree().root_at(4).unwrap();
+        assert_eq!(crate::tlog::proof::verify_inclusion(leaf, 1, 4, &path, root), Ok(()));
+    }
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_of_the_last_entry_is_fetched_again() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    let path = home.folder(&name()).join(ENTRIES);
+    let whole = std::fs::read(&path).unwrap();
+    let last = 4 + log.entries[3].len();
+    // Every byte where a length or an entry ends, and steps between.
+    let cuts = (1..=8).chain((9..last - 1).step_by(97)).chain([last - 1, last]);
+    for cut in cuts {
+        std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+        let replica = Replica::open(&home, &name()).unwrap();
+        let refused = replica.directory().unwrap_err();
+        assert!(
+            matches!(refused, ReplicaError::Incomplete { expected: 4, found: 3 }),
+            "cut {cut}: {refused}"
+        );
+        let replica = synced(&log, &home);
+        assert_eq!(replica.directory().unwrap(), &log.directory, "cut {cut}");
+        assert_eq!(std::fs::read(&path).unwrap(), whole, "cut {cut}");
+    }
+}
+
+#[test]
+fn a_stored_entry_with_any_flipped_bit_is_found() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    let path = home.folder(&name()).join(ENTRIES);
+    let whole = std::fs::read(&path).unwrap();
+    let mut start = 0;
+    for entry in &log.entries {
+        for place in (start + 4..start + 4 + entry.len()).step_by(61) {
+            let mut altered = whole.clone();
+            altered[place] ^= 1;
+            std::fs::write(&path, &altered).unwrap();
+            let refused = Replica::open(&home, &name()).unwrap_err();
+            let of_disk = matches!(
+                refused,
+                ReplicaError::Fold { origin: Origin::Disk, .. }
+                    | ReplicaError::OtherRoot { origin: Origin::Disk, .. }
+                    | ReplicaError::Checkpoint { origin: Origin::Disk, .. }
+            );
+            assert!(of_disk, "byte {place}: {refused}");
+        }
+        start += 4 + entry.len();
+    }
+}
+
+#[test]
+fn an_altered_facet_is_not_there() {
+    let (log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    synced(&log, &home).keep_facets(open_facets(&facets)).unwrap();
+    let path = home.folder(&name()).join(FACETS);
+    let mut altered = std::fs::read(&path).unwrap();
+    *altered.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, altered).unwrap();
+    assert_eq!(Replica::open(&home, &name()).unwrap().withheld().unwrap().len(), 1);
+}
+
+#[test]
+fn a_head_that_goes_back_is_refused_and_kept() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let mut replica = synced(&log, &home);
+    let refused = replica.confirm(&log.checkpoint_at(2), NOW + 1).unwrap_err();
+    let ReplicaError::Rollback { expected: 4, found: 2, evidence: Some(path) } = refused else {
+        panic!("{refused}");
+    };
+    let both = std::fs::read(path).unwrap();
+    let expected = [&log.checkpoint()[..], b"\n", &log.checkpoint_at(2)].concat();
+    assert_eq!(both, expected);
+    // Also after a start.
+    let mut again = Replica::open(&home, &name()).unwrap();
+    let refused = again.confirm(&log.checkpoint_at(2), NOW + 2).unwrap_err();
+    assert!(matches!(refused, ReplicaError::Rollback { .. }), "{refused}");
+    assert_eq!(again.view().unwrap().0, 4);
+}
+
+#[test]
+fn two_histories_are_a_split_view() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let mut replica = synced(&log, &home);
+    let mut other = log.clone();
+    other.entries[2] = entry(Bytes::from_static(b"other"), NOW);
+    for size in [3, 4] {
+        let refused = replica.confirm(&other.checkpoint_at(size), NOW).unwrap_err();
+        let found = matches!(
+            &refused,
+            ReplicaError::SplitView { size: at, evidence: Some(_) } if *at == size
+        );
+        assert!(found, "{size}: {refused}");
+    }
+    assert_eq!(replica.directory().unwrap(), &log.directory);
+    // A log that has grown on another history: the entries on trial go, the copy stays.
+    let mut grown = log.clone();
+    let ambient = ambient();
+    let withdrawal =
+        Composer::on(&log.directory, &ambient).withdrawal(&"fr/cert-fr".parse().unwrap());
+    grown.sign_and_add(vec![withdrawal], &[20]).unwrap();
+    replica.append(&grown.entries[4..]).unwrap();
+    let mut forged = grown.clone();
+    forged.entries[2] = other.entries[2].clone();
+    let refused = replica.confirm(&forged.checkpoint(), NOW).unwrap_err();
+    let found = matches!(refused, ReplicaError::OtherRoot { size: 5, evidence: Some(_), .. });
+    assert!(found, "{refused}");
+    assert_eq!((replica.entries(), replica.view().unwrap().0), (4, 4));
+    assert_eq!(synced(&grown, &home).directory().unwrap(), &grown.directory);
+}
+
+#[test]
+fn only_a_key_of_the_charter_in_force_makes_a_checkpoint() {
+    let (mut log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let mut replica = synced(&log, &home);
+    log.log_key = 99;
+    let refused = replica.confirm(&log.checkpoint(), NOW).unwrap_err();
+    assert!(matches!(refused, ReplicaError::Checkpoint { .. }), "{refused}");
+    // A new key, by a new charter: the old one then counts no more.
+    let ambient = ambient();
+    let directory = log.directory.clone();
+    let next = Composer::on(&directory, &ambient).charter(charter(&[99]));
+    log.sign_and_add(vec![next], &[1, 2]).unwrap();
+    replica.append(&log.entries[4..]).unwrap();
+    log.log_key = 10;
+    let refused = replica.confirm(&log.checkpoint(), NOW).unwrap_err();
+    assert!(matches!(refused, ReplicaError::Checkpoint { .. }), "{refused}");
+    log.log_key = 99;
+    replica.confirm(&log.checkpoint(), NOW).unwrap();
+    assert_eq!(Replica::open(&home, &name()).unwrap().view().unwrap().0, 5);
+}
+
+#[test]
+fn what_this_program_does_not_know_freezes_it_before_that_entry() {
+    let (log, _) = TestLog::populated();
+    let unknown_kind = proto::Dsse {
+        payload: Bytes::from_static(b"\x08\x01"),
+        payload_type: "application/vnd.liaison.suspension.v1+protobuf".to_owned(),
+        signatures: Vec::new(),
+    };
+    let unknown_kind = entry(prost::Message::encode_to_vec(&unknown_kind).into(), NOW);
+    // Field 2 as always, and a field 3.
+    let unknown_leaf = Bytes::from([&[0x10][..], &varint(NOW), &[0x1a, 1, 7]].concat());
+    let mut newer = charter(&[10]);
+    newer.rules = 2;
+    let ambient = ambient();
+    let newer = Composer::on(&log.directory, &ambient).charter(newer);
+    let mut newer = crate::client::draft::Bundle::of(vec![newer]);
+    newer.sign(Some(&log.directory), &[&key(1), &key(2)], &ambient).unwrap();
+    let newer_rules = entry(newer.publications()[0].envelope().bytes().clone(), NOW);
+    for foreign in [unknown_kind, unknown_leaf, newer_rules] {
+        let (_folder, home) = home(&log);
+        let mut log = log.clone();
+        log.entries.extend([foreign.clone(), foreign]);
+        for replica in [synced(&log, &home), Replica::open(&home, &name()).unwrap()] {
+            let frozen = replica.frozen().unwrap();
+            assert_eq!(frozen.leaf, 4, "{}", frozen.why);
+            assert_eq!(replica.directory().unwrap(), &log.directory);
+            assert_eq!(replica.view().unwrap(), (4, log.tree().root_at(4).unwrap()));
+            assert_eq!(replica.checkpoint().unwrap().size(), 6);
+        }
+    }
+}
+
+fn varint(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
+#[test]
+fn an_entry_that_the_rules_do_not_admit_is_refused() {
+    let (log, _) = TestLog::populated();
+    let ambient = ambient();
+    let unsigned =
+        Composer::on(&log.directory, &ambient).withdrawal(&"fr/cert-fr".parse().unwrap());
+    let unsigned = entry(unsigned.envelope().bytes().clone(), NOW);
+    let message = crate::signed::dsse::Envelope::assemble(Kind::Header, Bytes::new(), Vec::new());
+    let message = entry(message.bytes().clone(), NOW);
+    let before = entry(statement(&log.entries[3]), NOW - 1);
+    for (foreign, at) in [
+        (unsigned, 4),
+        (message, 4),
+        (log.entries[3].clone(), 4),
+        (before, 3),
+        (Bytes::from_static(b"\x10\x00"), 4),
+        (Bytes::from_static(b"garbage"), 4),
+    ] {
+        let (_folder, home) = home(&log);
+        let mut replica = Replica::open(&home, &name()).unwrap();
+        let entries = [&log.entries[..at], &[foreign]].concat();
+        let refused = replica.append(&entries).unwrap_err();
+        let found = matches!(refused, ReplicaError::Fold { origin: Origin::Service, .. });
+        assert!(found, "{refused}");
+        assert_eq!(replica.entries(), 0);
+    }
+}
+
+#[test]
+fn the_log_must_pass_through_the_charters_believed() {
+    let (mut log, _) = TestLog::populated();
+    let ambient = ambient();
+    let directory = log.directory.clone();
+    let one = Composer::on(&directory, &ambient).charter(charter(&[10, 50]));
+    let other = Composer::on(&directory, &ambient).charter(charter(&[10, 51]));
+    let mut believed = log.clone();
+    believed.sign_and_add(vec![one], &[1, 2]).unwrap();
+    log.sign_and_add(vec![other], &[1, 2]).unwrap();
+    let invitation =
+        v1::Invitation { charter: statement(&believed.entries[4]), ..log.invitation() };
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().to_owned());
+    home.join(&Invitation::check(invitation).unwrap()).unwrap();
+    let mut replica = Replica::open(&home, &name()).unwrap();
+    let refused = replica.append(&log.entries).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            ReplicaError::Fold { fault: FoldFault::OtherCharter { version: 2, .. }, .. }
+        ),
+        "{refused}"
+    );
+    // A log that ends before it.
+    replica.append(&believed.entries[..4]).unwrap();
+    let refused = replica.confirm(&believed.checkpoint_at(4), NOW).unwrap_err();
+    assert!(matches!(refused, ReplicaError::LacksCharter(2)), "{refused}");
+    replica.append(&believed.entries[4..]).unwrap();
+    replica.confirm(&believed.checkpoint(), NOW).unwrap();
+}
+
+#[test]
+fn another_program_beside_this_one_is_noticed() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let mut one = Replica::open(&home, &name()).unwrap();
+    let two = synced(&log, &home);
+    assert_eq!(one.append(&log.entries).unwrap(), Appended::ReadAgain);
+    assert_eq!(one.entries(), 4);
+    assert_eq!(one.view().unwrap(), two.view().unwrap());
+    // One that opened before a copy was complete and confirms an older head does not undo it.
+    let (_folder, home) = self::home(&log);
+    let mut slow = Replica::open(&home, &name()).unwrap();
+    slow.append(&log.entries[..2]).unwrap();
+    synced(&log, &home);
+    slow.confirm(&log.checkpoint_at(2), NOW + 9).unwrap();
+    assert_eq!(Replica::open(&home, &name()).unwrap().view().unwrap().0, 4);
+}

@@ -1,0 +1,248 @@
+//! A log in memory, made by the domain's own functions: the other side of the client's tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message as _;
+use ring::rand::SystemRandom;
+
+use crate::ambient::{Ambient, Clock};
+use crate::crypto::issue::{self, Validity};
+use crate::crypto::seal::OpeningKey;
+use crate::crypto::sign::SigningKey;
+use crate::domain::directory::key::{listed, listed_sealing};
+use crate::domain::directory::{
+    Admitted, Change, Directory, apply, found, verify, verify_founding,
+};
+use crate::domain::ids::DirectoryName;
+use crate::domain::refusal::Refusal;
+use crate::signed::proto::{self, Custody, Level, MemberKind, entry::Leaf};
+use crate::tlog::checkpoint::Checkpoint;
+use crate::tlog::merkle::{Tree, leaf_hash};
+use crate::tlog::note::KeyName;
+use crate::wire::v1;
+
+use super::draft::{Bundle, Composer, FacetContent, Publication, founding};
+
+pub(super) const NOW: u64 = 1_800_000_000;
+
+struct At(u64);
+
+impl Clock for At {
+    fn now(&self) -> Duration {
+        Duration::from_secs(self.0)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test")]
+pub(super) fn ambient_at(now: u64) -> Ambient {
+    Ambient::new(Arc::new(At(now)), Arc::new(SystemRandom::new()))
+}
+
+pub(super) fn ambient() -> Ambient {
+    ambient_at(NOW)
+}
+
+pub(super) fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32])
+}
+
+pub(super) fn name() -> DirectoryName {
+    "un.example".parse().unwrap()
+}
+
+pub(super) const REGISTRARS: [u8; 3] = [1, 2, 3];
+pub(super) const LOG: u8 = 10;
+pub(super) const AUTHORITY: u8 = 20;
+pub(super) const KEEPER: u8 = 21;
+pub(super) const SEAT: u8 = 30;
+
+/// A person whose keys are of these seeds.
+fn person(id: &str, seed: u8) -> proto::Person {
+    let public = |seed| Some(listed(key(seed).public()));
+    let name = format!("Registrar {id}");
+    proto::Person { id: id.to_owned(), name, sign: public(seed), tls: public(seed + 100) }
+}
+
+/// The certificate of a service authority whose key is of this seed: always the same bytes.
+pub(super) fn ca(seed: u8) -> Vec<u8> {
+    let ambient = ambient();
+    issue::service_ca(&key(seed), "un.example", &[], VALIDITY, ambient.random()).unwrap()
+}
+
+pub(super) const VALIDITY: Validity =
+    Validity { not_before: NOW, not_after: NOW + 1000, serial: [1; 16] };
+pub(super) const CA: u8 = 12;
+
+pub(super) fn charter(log: &[u8]) -> proto::Charter {
+    proto::Charter {
+        rules: 1,
+        // Out of order: composing sorts them.
+        registrars: vec![person("carol", 3), person("alice", 1), person("bob", 2)],
+        threshold: 2,
+        log: log.iter().map(|seed| listed(key(*seed).public())).collect(),
+        relay: vec![listed(key(11).public())],
+        service_ca: vec![ca(CA).into()],
+        policy: Some(proto::Policy {
+            stale_after: 86_400,
+            metadata_kept: 2_592_000,
+            priority_within: 14_400,
+            immediate_within: 1_800,
+            flash_within: 600,
+        }),
+        ..proto::Charter::default()
+    }
+}
+
+pub(super) fn admission() -> proto::Admission {
+    proto::Admission {
+        member: "fr".to_owned(),
+        kind: MemberKind::UnMember.into(),
+        names: vec![
+            proto::Text { language: "fr".to_owned(), text: "France".to_owned() },
+            // Not in NFC: composing makes it so.
+            proto::Text { language: "es".to_owned(), text: "Francia e\u{301}".to_owned() },
+        ],
+        authority: vec![listed(key(AUTHORITY).public())],
+        threshold: 1,
+        ..proto::Admission::default()
+    }
+}
+
+pub(super) fn record() -> proto::Record {
+    proto::Record {
+        contact: "fr/cert-fr".to_owned(),
+        expires: NOW + 86_400 * 365,
+        levels: vec![Level::Policy.into(), Level::Technical.into()],
+        names: vec![proto::Text { language: "en".to_owned(), text: "CERT-FR".to_owned() }],
+        keeper: Some(listed(key(KEEPER).public())),
+        custody: Custody::Separate.into(),
+        ..proto::Record::default()
+    }
+}
+
+pub(super) fn telephone() -> FacetContent {
+    FacetContent::Telephone(proto::Telephone {
+        numbers: vec![proto::TelephoneNumber {
+            number: "+33000000000".to_owned(),
+            r#use: proto::TelephoneUse::Voice.into(),
+            ..proto::TelephoneNumber::default()
+        }],
+    })
+}
+
+pub(super) fn roster() -> proto::Roster {
+    let seat = |name: &str, seed: u8| proto::Seat {
+        name: name.to_owned(),
+        sign: Some(listed(key(seed).public())),
+        seal: Some(listed_sealing(OpeningKey::from_seed(&[seed; 32]).public().as_bytes())),
+        tls: Some(listed(key(seed + 100).public())),
+    };
+    proto::Roster {
+        contact: "fr/cert-fr".to_owned(),
+        seats: vec![seat("duty-2", SEAT + 1), seat("duty-1", SEAT)],
+        ..proto::Roster::default()
+    }
+}
+
+/// A log with its directory.
+#[derive(Clone)]
+pub(super) struct TestLog {
+    pub(super) entries: Vec<Bytes>,
+    pub(super) directory: Directory,
+    pub(super) log_key: u8,
+    pub(super) charter: Bytes,
+}
+
+impl TestLog {
+    /// Entry 0.
+    pub(super) fn new() -> Self {
+        let mut bundle = Bundle::of(vec![founding(&name(), charter(&[LOG]), NOW)]);
+        let keys = REGISTRARS.map(key);
+        bundle.sign(None, &[&keys[0], &keys[1]], &ambient()).unwrap();
+        let statement = bundle.publications()[0].envelope().bytes().clone();
+        let verified = verify_founding(&name(), &statement).unwrap();
+        let (directory, _) = found(&name(), &verified, NOW).unwrap();
+        let entries = vec![entry(statement.clone(), NOW)];
+        Self { entries, directory, log_key: LOG, charter: statement }
+    }
+
+    /// Charter, admission, record with a facet, roster.
+    pub(super) fn populated() -> (Self, Vec<v1::OpenFacet>) {
+        let mut log = Self::new();
+        let ambient = ambient();
+        let directory = log.directory.clone();
+        let mut composer = Composer::on(&directory, &ambient);
+        let publications = vec![
+            composer.admission(admission()).unwrap(),
+            composer.record(record(), &[telephone()]).unwrap(),
+            composer.roster(roster(), &[]).unwrap(),
+        ];
+        let facets = log.sign_and_add(publications, &[1, 2, AUTHORITY, KEEPER]).unwrap();
+        (log, facets)
+    }
+
+    /// Signs with every key that counts, and adds what `apply` admits.
+    pub(super) fn sign_and_add(
+        &mut self,
+        publications: Vec<Publication>,
+        seeds: &[u8],
+    ) -> Result<Vec<v1::OpenFacet>, Refusal> {
+        let mut bundle = Bundle::of(publications);
+        let keys: Vec<SigningKey> = seeds.iter().map(|seed| key(*seed)).collect();
+        let keys: Vec<&SigningKey> = keys.iter().collect();
+        bundle.sign(Some(&self.directory), &keys, &ambient()).unwrap();
+        // Through the file, as it is carried.
+        let bundle = Bundle::read(&bundle.write()).unwrap();
+        let mut facets = Vec::new();
+        for publication in bundle.to_wire().publications {
+            self.add(&publication.statement)?;
+            facets.extend(publication.facets);
+        }
+        Ok(facets)
+    }
+
+    pub(super) fn add(&mut self, statement: &Bytes) -> Result<u64, Refusal> {
+        let verified = verify(&self.directory, statement)?;
+        let admitted = Admitted { leaf: self.directory.size(), at: NOW };
+        match apply(&self.directory, &verified, admitted)? {
+            Change::AlreadyLogged(leaf) => Ok(leaf),
+            Change::Logged(parts) => {
+                self.directory.advance(&parts);
+                self.entries.push(entry(statement.clone(), NOW));
+                Ok(admitted.leaf)
+            }
+        }
+    }
+
+    pub(super) fn tree(&self) -> Tree {
+        let mut tree = Tree::default();
+        self.entries.iter().for_each(|entry| tree.append(leaf_hash(entry)));
+        tree
+    }
+
+    pub(super) fn checkpoint_at(&self, size: u64) -> Bytes {
+        let origin = KeyName::parse("un.example").unwrap();
+        let root = self.tree().root_at(size).unwrap();
+        let checkpoint = Checkpoint { origin, size, root };
+        let note = checkpoint.sign(&key(self.log_key), ambient().random()).unwrap();
+        note.to_string().into_bytes().into()
+    }
+
+    pub(super) fn checkpoint(&self) -> Bytes {
+        self.checkpoint_at(self.entries.len() as u64)
+    }
+
+    pub(super) fn invitation(&self) -> v1::Invitation {
+        v1::Invitation {
+            charter: self.charter.clone(),
+            addresses: vec!["liaison.un.example".to_owned()],
+            checkpoint: self.checkpoint_at(1),
+        }
+    }
+}
+
+pub(super) fn entry(statement: Bytes, admitted_at: u64) -> Bytes {
+    proto::Entry { leaf: Some(Leaf::Statement(statement)), admitted_at }.encode_to_vec().into()
+}

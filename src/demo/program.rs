@@ -1,0 +1,42 @@
+//! The commands of `liaison` that need both sides; all others go to `cli`.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::cli::args::{BenchArgs, Cli, Command};
+use crate::{cli, demo};
+
+use super::bench::Options;
+
+/// Runs one command of `liaison`.
+pub async fn run(cli: Cli) -> ExitCode {
+    let json = cli.global.json;
+    let done = match &cli.command {
+        Command::Demo(args) => demo::show::run(args, json).await,
+        Command::Bench(args) => bench(args, json).await,
+        Command::DemoService { service_home } => return demo::service::serve(service_home).await,
+        _ => return cli::run(cli).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            let _ = writeln!(io::stderr(), "error: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn bench(args: &BenchArgs, json: bool) -> anyhow::Result<()> {
+    let options = Options {
+        engine: args.engine.parse().context("--engine")?,
+        dir: args.dir.clone(),
+        seconds: args.seconds,
+        json,
+        only: (!args.only.is_empty()).then(|| args.only.clone()),
+    };
+    let (mut out, mut progress) = (io::stdout(), io::stderr());
+    demo::bench::run(options, &mut out, &mut progress).await?;
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! `liaisond init`: in two steps, so that the registrars sign in between; or in one, for trials.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::ambient::Ambient;
+use crate::client::draft::{self, Bundle};
+use crate::client::home::Home;
+use crate::client::invitation::Invitation;
+use crate::client::keys::{Keys, Owner, read_person};
+use crate::client::{armour, place};
+use crate::config::{Config, Enrolment, ServiceHome};
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::{eye, telephone};
+use crate::domain::directory::key::listed;
+use crate::domain::directory::{self, RULES, Statement};
+use crate::domain::ids::{DirectoryName, PersonId};
+use crate::service;
+use crate::signed::proto;
+use crate::store::Place;
+use crate::wire::v1;
+
+use super::{OperateError, keys};
+
+/// The files of the ceremony, in the service's home.
+const DRAFT: &str = "charter.draft";
+const INVITATION: &str = "invitation.liaison";
+
+/// What a directory is to be.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its name: the origin of its log, for ever.
+    pub name: DirectoryName,
+    /// The registrars' PERSON files.
+    pub registrars: Vec<String>,
+    /// How many registrars decide.
+    pub threshold: u32,
+    /// The operators' PERSON files.
+    pub operators: Vec<String>,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Health, on loopback.
+    pub health: Option<SocketAddr>,
+    /// How members find the service, host:port.
+    pub addresses: Vec<String>,
+    /// sled or redb.
+    pub engine: String,
+}
+
+/// What founding gives.
+#[derive(Clone, Debug)]
+pub struct Founded {
+    /// The fingerprint: SHA-256 of the charter's payload.
+    pub fingerprint: Digest,
+    /// The invitation file.
+    pub invitation: PathBuf,
+}
+
+impl Founded {
+    /// The fingerprint for the eye, and for the telephone.
+    #[must_use]
+    pub fn forms(&self) -> (String, String) {
+        (eye(&self.fingerprint), telephone(&self.fingerprint))
+    }
+}
+
+/// By which names the service is found, if nothing else was said.
+#[must_use]
+pub fn plan_addresses(listen: SocketAddr) -> Vec<String> {
+    vec![format!("localhost:{}", listen.port())]
+}
+
+/// The invitation file of a home.
+#[must_use]
+pub fn invitation_file(home: &ServiceHome) -> PathBuf {
+    home.path().join(INVITATION)
+}
+
+/// Step one: keys, configuration, and the draft of the charter, whose path is returned.
+///
+/// # Errors
+/// The home was begun before; a file cannot be used.
+pub fn prepare(
+    home: &ServiceHome,
+    plan: &Plan,
+    ambient: &Ambient,
+) -> Result<PathBuf, OperateError> {
+    if home.config_file().exists() {
+        return Err(OperateError::Begun { path: home.config_file() });
+    }
+    let registrars = people(&plan.registrars)?;
+    if plan.threshold == 0 || plan.threshold as usize > registrars.len() {
+        let why = format!(
+            "--threshold {} of {} registrars cannot be met",
+            plan.threshold,
+            registrars.len()
+        );
+        return Err(OperateError::Plan(why));
+    }
+    let operators = people(&plan.operators)?;
+    let config = Config {
+        name: plan.name.to_string(),
+        listen: plan.listen,
+        health: plan.health,
+        addresses: plan.addresses.clone(),
+        engine: plan.engine.clone(),
+        high_water: "high-water".into(),
+        enrolment: Enrolment::default(),
+    };
+    config.engine().map_err(OperateError::Plan)?;
+    let hosts: Vec<&str> = plan.addresses.iter().map(|address| host(address)).collect();
+    let made = keys::make(home, &plan.name, &hosts, ambient)?;
+    let charter = proto::Charter {
+        rules: RULES,
+        registrars,
+        threshold: plan.threshold,
+        operators,
+        log: vec![listed(made.log.public())],
+        relay: vec![listed(made.relay.public())],
+        service_ca: vec![Bytes::from(made.ca)],
+        policy: Some(POLICY),
+        ..Default::default()
+    };
+    let bundle = Bundle::of(vec![draft::founding(&plan.name, charter, ambient.now())]);
+    let path = home.path().join(DRAFT);
+    place::replace(&path, bundle.write().as_bytes())?;
+    let text = toml::to_string(&config).map_err(|why| OperateError::Plan(why.to_string()))?;
+    place::replace(&home.config_file(), text.as_bytes())?;
+    Ok(path)
+}
+
+/// Step two: the signed charter becomes entry 0; the invitation is written.
+///
+/// # Errors
+/// Signatures are missing, the charter is refused or not this home's, the store is not empty.
+pub async fn complete(
+    home: &ServiceHome,
+    charter: &Path,
+    ambient: &Ambient,
+) -> Result<Founded, OperateError> {
+    let config = home.config()?;
+    let name: DirectoryName = config.name.parse()?;
+    let text = place::read(charter, armour::FILE_BYTES as u64)?;
+    let bundle = Bundle::read(&String::from_utf8_lossy(&text))?;
+    let [publication] = bundle.publications() else {
+        return Err(OperateError::OtherCharter("expected one statement".to_owned()));
+    };
+    let Statement::Charter(_) = publication.statement() else {
+        return Err(OperateError::OtherCharter("it is no charter".to_owned()));
+    };
+    if let Some(missing) = bundle.missing(None).first() {
+        let (found, needed) = (missing.found, missing.quorum.needed);
+        return Err(OperateError::Unsigned { found, needed });
+    }
+    let statement = publication.envelope().bytes().clone();
+    let verified = directory::verify_founding(&name, &statement)?;
+    let store = Place::new(config.engine().map_err(OperateError::Plan)?, home.store());
+    let settings = service::Settings {
+        name: name.clone(),
+        high_water: home.high_water(&config),
+        ambient: ambient.clone(),
+    };
+    let own = keys::signing(home, ambient)?;
+    // Decided before the store is made, so that a refused charter leaves nothing behind.
+    let (directory, _) = directory::found(&name, &verified, ambient.now())?;
+    if directory.charter().log.last() != Some(own.log.public()) {
+        let why = "its log key is another".to_owned();
+        return Err(OperateError::OtherCharter(why));
+    }
+    let store = store.create(name.as_str(), 1).await?;
+    let founded = service::found(store.as_ref(), &statement, &own, &settings).await?;
+    let invitation = v1::Invitation {
+        charter: statement,
+        addresses: config.addresses.clone(),
+        checkpoint: founded.checkpoint,
+    };
+    let path = invitation_file(home);
+    let text = armour::write(armour::Kind::Invitation, &invitation);
+    place::replace(&path, text.as_bytes())?;
+    Ok(Founded { fingerprint: verified.digest(), invitation: path })
+}
+
+/// Both steps with one local registrar and operator, whose keys go into `client`: for trials.
+///
+/// # Errors
+/// As both steps.
+pub async fn single(
+    home: &ServiceHome,
+    client: &Home,
+    plan: Plan,
+    ambient: &Ambient,
+) -> Result<Founded, OperateError> {
+    let store = client.keys();
+    let registrar = local(&store, "registrar", Owner::Registrar, ambient)?;
+    let operator = local(&store, "operator", Owner::Operator, ambient)?;
+    let plan =
+        Plan { registrars: vec![registrar.1], operators: vec![operator.1], threshold: 1, ..plan };
+    let draft = prepare(home, &plan, ambient)?;
+    let text = place::read(&draft, armour::FILE_BYTES as u64)?;
+    let mut bundle = Bundle::read(&String::from_utf8_lossy(&text))?;
+    bundle.sign(None, &[&store.signing(&registrar.0, ambient)?], ambient)?;
+    place::replace(&draft, bundle.write().as_bytes())?;
+    let founded = complete(home, &draft, ambient).await?;
+    let text = place::read(&founded.invitation, armour::FILE_BYTES as u64)?;
+    let own = Invitation::read(&String::from_utf8_lossy(&text));
+    let own = own.map_err(|why| OperateError::Plan(why.to_string()))?;
+    // Nobody reads a fingerprint to himself: the registrar has just made it.
+    client.join(&own).map_err(|why| OperateError::Plan(why.to_string()))?;
+    Ok(founded)
+}
+
+/// The keys of a person of this machine: made, unless they are there.
+fn local(
+    keys: &Keys,
+    id: &str,
+    owner: fn(PersonId) -> Owner,
+    ambient: &Ambient,
+) -> Result<(Owner, String), OperateError> {
+    let owner = owner(id.parse()?);
+    if !keys.owners()?.contains(&owner) {
+        keys.create(&owner, ambient)?;
+    }
+    let person = keys.person(&owner, &format!("{id} of this machine, for trials"), ambient)?;
+    Ok((owner, person))
+}
+
+fn people(files: &[String]) -> Result<Vec<proto::Person>, OperateError> {
+    let read = files.iter().map(|text| {
+        read_person(text).map_err(|why| OperateError::Plan(format!("a PERSON file: {why}")))
+    });
+    read.collect()
+}
+
+/// The name or address without its port.
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// The defaults of design 7 and 6: stale after a day, metadata for 30 days, acknowledgements
+/// hoped for within 4 hours, 30 and 10 minutes.
+const POLICY: proto::Policy = proto::Policy {
+    stale_after: 86_400,
+    metadata_kept: 30 * 86_400,
+    priority_within: 4 * 3_600,
+    immediate_within: 30 * 60,
+    flash_within: 10 * 60,
+};

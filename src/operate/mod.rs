@@ -1,0 +1,109 @@
+//! The operator's side on the service's own machine: founding a directory, serving it.
+//!
+//! In scope: `liaisond init` and `liaisond serve`, for the program and for the demo alike. Out of
+//! scope: rules, sockets, stores. Invariant: the service's private keys are made here, and leave
+//! this machine never.
+
+mod init;
+mod keys;
+pub mod program;
+mod serve;
+
+pub use init::{Founded, Plan, complete, invitation_file, plan_addresses, prepare, single};
+pub use serve::{Bound, serve};
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::client::draft::DraftError;
+use crate::client::keys::KeyError;
+use crate::client::place::FileError;
+use crate::config::InvalidConfig;
+use crate::crypto::issue::CannotIssue;
+use crate::domain::ids::InvalidId;
+use crate::domain::refusal::Refusal;
+use crate::server::Ended;
+use crate::service::CannotStart;
+use crate::store::StoreError;
+
+/// Why an operator's command did not do what it should. Each says what mends it.
+#[derive(Debug, thiserror::Error)]
+pub enum OperateError {
+    /// A home that was begun is not begun again.
+    #[error(
+        "{path} exists already: finish it with liaisond init --charter, or choose another --home"
+    )]
+    Begun {
+        /// The file found.
+        path: PathBuf,
+    },
+    /// The draft is of another directory, or of other keys, than this home.
+    #[error("the charter is not the one that was drafted for this home: {0}")]
+    OtherCharter(String),
+    /// Signatures are missing.
+    #[error(
+        "the charter has {found} of {needed} signatures: a registrar adds one with liaison sign"
+    )]
+    Unsigned {
+        /// There.
+        found: u32,
+        /// Needed.
+        needed: u32,
+    },
+    /// The plan does not add up.
+    #[error("{0}")]
+    Plan(String),
+    /// A key of the service.
+    #[error("the service's key {path} cannot be used: {why}")]
+    ServiceKey {
+        /// Where it is.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// A listener.
+    #[error("cannot listen on {address}: {why}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
+        why: io::Error,
+    },
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A registrar's key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
+    /// An id.
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    /// A certificate.
+    #[error(transparent)]
+    Certificate(#[from] CannotIssue),
+    /// TLS.
+    #[error("the node's certificate cannot be used: {0}")]
+    Tls(String),
+    /// A draft.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// The charter is refused.
+    #[error("the charter is refused: {0}")]
+    Refused(#[from] Refusal),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The service does not start.
+    #[error(transparent)]
+    Start(#[from] CannotStart),
+    /// The service ended by itself.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+fn missing_or(path: &Path, why: &FileError) -> OperateError {
+    OperateError::ServiceKey { path: path.to_owned(), why: why.to_string() }
+}

@@ -1,0 +1,205 @@
+//! The program `liaisond`: flags to plan to call.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::sync::watch;
+
+use crate::ambient::Ambient;
+use crate::client::home::Home;
+use crate::config::ServiceHome;
+use crate::domain::ids::DirectoryName;
+use crate::server::listen::Drained;
+use crate::{stop, telemetry};
+
+use super::{Founded, OperateError, Plan, complete, plan_addresses, prepare, serve, single};
+
+/// The directory and relay of a Liaison.
+#[derive(Debug, Parser)]
+#[command(name = "liaisond", version, max_term_width = 100)]
+pub struct Program {
+    /// The service's home: configuration, keys, data
+    #[arg(
+        long,
+        global = true,
+        env = "LIAISOND_HOME",
+        value_name = "DIR",
+        default_value = "liaisond"
+    )]
+    pub home: PathBuf,
+    /// Telemetry as JSON lines
+    #[arg(long, global = true)]
+    pub json_logs: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Found a directory: draft the charter, then commit it as entry 0
+    Init(Box<InitArgs>),
+    /// Serve
+    Serve,
+}
+
+/// A directory to found.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The signed charter: the second step
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "registrar", "operator", "single"])]
+    pub charter: Option<PathBuf>,
+    /// The directory's name, for ever: lower-case DNS labels
+    #[arg(long, default_value = "un.example")]
+    pub name: DirectoryName,
+    /// A registrar's PERSON file, from liaison key new --registrar; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub registrar: Vec<PathBuf>,
+    /// How many registrars decide [default: more than half]
+    #[arg(long, value_name = "K")]
+    pub threshold: Option<u32>,
+    /// An operator's PERSON file; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub operator: Vec<PathBuf>,
+    /// One local registrar, all in one step: for trials
+    #[arg(long, conflicts_with_all = ["registrar", "operator", "threshold"])]
+    pub single: bool,
+    /// With --single: the home of liaison that gets the registrar's keys
+    #[arg(long, env = "LIAISON_HOME", value_name = "DIR")]
+    pub client_home: Option<PathBuf>,
+    /// Where to listen for members: 443 in practice
+    #[arg(long, default_value = "127.0.0.1:7443")]
+    pub listen: SocketAddr,
+    /// gRPC health, on loopback
+    #[arg(long)]
+    pub health: Option<SocketAddr>,
+    /// How members find the service, host:port; may be repeated [default: localhost and the port]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Vec<String>,
+    /// The engine
+    #[arg(long, default_value = "sled", value_parser = ["sled", "redb"])]
+    pub engine: String,
+}
+
+/// Runs `liaisond`.
+pub async fn run() -> ExitCode {
+    let program = Program::parse();
+    telemetry::start(std::env::var("RUST_LOG").ok().as_deref(), program.json_logs);
+    let home = ServiceHome::at(&program.home);
+    let done = match program.command {
+        Command::Init(args) => init(&home, *args).await,
+        Command::Serve => serve_until_stopped(&home).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            let _ = writeln!(std::io::stderr(), "error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until SIGTERM or Ctrl-C, then drains.
+async fn serve_until_stopped(home: &ServiceHome) -> Result<(), OperateError> {
+    let (say, stopped) = watch::channel(false);
+    let signals = tokio::spawn(async move {
+        stop::asked().await;
+        tracing::info!("stopping: no new connections, open ones end");
+        say.send_replace(true);
+    });
+    let drained = serve(home, Ambient::system(), stopped, |bound| {
+        let (members, engine, entries) = (bound.members, bound.engine, bound.entries);
+        tracing::info!(%members, engine, entries, "serving");
+    })
+    .await;
+    signals.abort();
+    if drained? == Drained::Cut {
+        tracing::warn!("some connections were cut at the drain limit");
+    }
+    Ok(())
+}
+
+async fn init(home: &ServiceHome, args: InitArgs) -> Result<(), OperateError> {
+    let ambient = Ambient::system();
+    if let Some(charter) = &args.charter {
+        let founded = complete(home, charter, &ambient).await?;
+        return told(&founded, false);
+    }
+    let plan = plan(&args)?;
+    if args.single {
+        let client = Home::find(args.client_home.clone());
+        let client = client.map_err(|why| OperateError::Plan(why.to_string()))?;
+        let founded = single(home, &client, plan, &ambient).await?;
+        return told(&founded, true);
+    }
+    let (name, threshold) = (plan.name.clone(), plan.threshold);
+    let draft = prepare(home, &plan, &ambient)?;
+    let draft = draft.display();
+    say(&format!(
+        "The charter of {name} is drafted: {draft}\n\n\
+         Next: {threshold} of the registrars sign it, each with\n    \
+         liaison sign {draft}\n\
+         then\n    liaisond --home {} init --charter {draft}",
+        home.path().display()
+    ));
+    Ok(())
+}
+
+fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
+    let read = |paths: &[PathBuf]| {
+        let files = paths.iter().map(|path| {
+            fs::read_to_string(path)
+                .map_err(|why| OperateError::Plan(format!("{}: {why}", path.display())))
+        });
+        files.collect::<Result<Vec<_>, _>>()
+    };
+    let registrars = read(&args.registrar)?;
+    if registrars.is_empty() && !args.single {
+        return Err(OperateError::Plan(
+            "name the registrars with --registrar FILE (each makes one with liaison key new \
+             --registrar ID --name NAME), or try it alone with --single"
+                .to_owned(),
+        ));
+    }
+    let addresses = match &args.address[..] {
+        [] => plan_addresses(args.listen),
+        given => given.to_vec(),
+    };
+    Ok(Plan {
+        name: args.name.clone(),
+        threshold: args.threshold.unwrap_or(registrars.len() as u32 / 2 + 1),
+        registrars,
+        operators: read(&args.operator)?,
+        listen: args.listen,
+        health: args.health,
+        addresses,
+        engine: args.engine.clone(),
+    })
+}
+
+fn told(founded: &Founded, single: bool) -> Result<(), OperateError> {
+    let (eye, telephone) = founded.forms();
+    let invitation = founded.invitation.display();
+    let trial = if single {
+        "\nFor trials only: one registrar on one machine decides everything.\n"
+    } else {
+        ""
+    };
+    say(&format!(
+        "The directory is founded.\n{trial}\n\
+         Its fingerprint, to be read over the telephone to whoever joins:\n    {telephone}\n    \
+         {eye}\n\n\
+         The invitation for members: {invitation}\n\
+         Next: liaisond serve"
+    ));
+    Ok(())
+}
+
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

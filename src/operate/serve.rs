@@ -1,0 +1,101 @@
+//! `liaisond serve`: from a home to a running service. The demo calls this same function.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::ambient::Ambient;
+use crate::config::{Config, ServiceHome};
+use crate::server::listen::{Drained, Limits, tcp};
+use crate::server::{self, Serving, health};
+use crate::service::{self, Service};
+use crate::store::Place;
+use crate::store::blobs::{Blobs, FileBlobs};
+use crate::store::disk::Fdatasync;
+use crate::tls;
+
+use super::{OperateError, keys};
+
+/// Where a service listens, told once it does.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// Members and enrolment.
+    pub members: SocketAddr,
+    /// Health.
+    pub health: Option<SocketAddr>,
+    /// The engine.
+    pub engine: &'static str,
+    /// Entries in the log.
+    pub entries: u64,
+}
+
+/// Serves a home until `stop` turns true, then drains. `ready` is called once the listeners are
+/// bound and the log's head is verified.
+///
+/// # Errors
+/// It cannot start, or the service ended by itself: then a restart finds out what became durable.
+pub async fn serve(
+    home: &ServiceHome,
+    ambient: Ambient,
+    stop: watch::Receiver<bool>,
+    ready: impl FnOnce(&Bound),
+) -> Result<Drained, OperateError> {
+    let config = home.config()?;
+    let service = start(home, &config, &ambient).await?;
+    let node = keys::node(home, &ambient)?;
+    let tls = tls::server::config(node).map_err(|why| OperateError::Tls(why.to_string()))?;
+    let members = bind(config.listen).await?;
+    let health = match config.health {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let local = |listener: &TcpListener| {
+        listener.local_addr().map_err(|why| OperateError::Listen { address: config.listen, why })
+    };
+    ready(&Bound {
+        members: local(&members)?,
+        health: health.as_ref().map(local).transpose()?,
+        engine: service.engine(),
+        entries: service.state().head.0,
+    });
+    let reporting =
+        health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
+    let serving = Serving {
+        service,
+        tls: Arc::new(ArcSwap::from_pointee(tls)),
+        limits: Limits::default(),
+        enrolment: config.enrolment_rate(),
+    };
+    let ended = server::run(serving, tcp(members), stop).await;
+    if let Some(reporting) = reporting {
+        reporting.abort();
+    }
+    Ok(ended?)
+}
+
+async fn start(
+    home: &ServiceHome,
+    config: &Config,
+    ambient: &Ambient,
+) -> Result<Service, OperateError> {
+    let engine = config.engine().map_err(OperateError::Plan)?;
+    let store = Place::new(engine, home.store()).open(&config.name).await?;
+    let blobs = FileBlobs::open(&home.blobs(), Arc::new(Fdatasync));
+    let blobs = blobs.map_err(|why| {
+        OperateError::Plan(format!("{} cannot be used: {why}", home.blobs().display()))
+    })?;
+    let blobs: Arc<dyn Blobs> = Arc::new(blobs);
+    let settings = service::Settings {
+        name: config.name.parse()?,
+        high_water: home.high_water(config),
+        ambient: ambient.clone(),
+    };
+    Ok(service::start(store, blobs, keys::signing(home, ambient)?, settings).await?)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, OperateError> {
+    TcpListener::bind(address).await.map_err(|why| OperateError::Listen { address, why })
+}

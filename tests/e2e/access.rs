@@ -1,0 +1,190 @@
+//! Who may call what: every method of the descriptors, by every kind of key, against the table of
+//! the design.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use liaison::ambient::Ambient;
+use liaison::client::connect::{ConnectError, Connection};
+use liaison::crypto::issue::{self, Authority, Validity};
+use liaison::domain::access::Method;
+use liaison::tls::Identity;
+use liaison::tls::client::ServerFault;
+use liaison::wire::DESCRIPTORS;
+use liaison::wire::v1::GetCheckpointRequest;
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use tonic::{Code, Status};
+
+use crate::support::{
+    Client, DAY, NOW, Party, TestNet, Trust, dates, home, identity, key, refusal, says, soon,
+};
+
+/// Every method of the descriptors, as `package.Service/Method`.
+fn methods() -> BTreeSet<String> {
+    let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap().file;
+    let services = files.iter().flat_map(|file| {
+        file.service.iter().map(move |service| (file.package().to_owned(), service))
+    });
+    let methods = services.flat_map(|(package, service)| {
+        let name = format!("{package}.{}", service.name());
+        service.method.iter().map(move |method| format!("{name}/{}", method.name()))
+    });
+    methods.collect()
+}
+
+#[test]
+fn every_method_of_the_descriptors_has_a_row_and_every_row_a_method() {
+    let rows: BTreeSet<String> = Method::all().map(|(_, name)| name.to_owned()).collect();
+    assert_eq!(rows, methods());
+}
+
+/// The table of the design, section 8, by method: who may, besides whoever may call everything.
+fn may(role: &str, method: &str) -> bool {
+    let (service, name) = method.rsplit('.').next().unwrap().split_once('/').unwrap();
+    match (role, service) {
+        (_, "EnrolmentService") => true,
+        ("seat", "DirectoryService" | "RelayService") => true,
+        ("registrar", "DirectoryService") => true,
+        ("operator" | "auditor", "DirectoryService") => {
+            matches!(name, "GetCheckpoint" | "GetEntries" | "GetProof")
+        }
+        _ => false,
+    }
+}
+
+/// Calls a method with an empty request, and returns the status of the first answer.
+async fn call(connection: &Connection, method: &str) -> Result<(), Status> {
+    let mut grpc = tonic::client::Grpc::new(connection.channel());
+    grpc.ready().await.unwrap();
+    let path = format!("/{method}").parse().unwrap();
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    // A stream that was opened has its answer in its headers; news may never come.
+    let streamed = method.ends_with("/Collect") || method.ends_with("/Watch");
+    if streamed {
+        grpc.server_streaming(tonic::Request::new(()), path, codec).await.map(|_| ())
+    } else {
+        grpc.unary(tonic::Request::new(()), path, codec).await.map(|_| ())
+    }
+}
+
+/// The answer to every method over a connection: whether it was let in.
+async fn table(connection: &Connection) -> BTreeMap<String, Result<(), (Code, String)>> {
+    let mut answers = BTreeMap::new();
+    for method in methods() {
+        let answer = soon("an answer", call(connection, &method)).await;
+        answers.insert(method, answer.map_err(|status| refusal(&status)));
+    }
+    answers
+}
+
+/// Whoever was let in may have been told that his request is nonsense.
+fn let_in(answer: &Result<(), (Code, String)>) -> bool {
+    !matches!(answer, Err((Code::PermissionDenied | Code::Unauthenticated, _)))
+}
+
+async fn judged(net: &TestNet, role: &str, client: Option<Identity>) -> Vec<String> {
+    let connection = net.connect(client).await.unwrap();
+    let mut wrong = Vec::new();
+    for (method, answer) in table(&connection).await {
+        let expected = may(role, &method);
+        let refused = Err((Code::PermissionDenied, "NOT_PERMITTED".to_owned()));
+        if let_in(&answer) != expected || (!expected && answer != refused) {
+            wrong.push(format!("{role} {method}: expected {expected}, found {answer:?}"));
+        }
+        if matches!(answer, Err((Code::Unimplemented | Code::Unknown | Code::Internal, _))) {
+            wrong.push(format!("{role} {method}: {answer:?}"));
+        }
+    }
+    wrong
+}
+
+#[tokio::test]
+async fn each_role_may_call_what_the_design_says_and_nothing_else() {
+    let net = TestNet::memory().await;
+    let [fr, jp]: [Party; 2] = net.parties(["fr", "jp"]).await;
+    net.say(says::revocation(&net.replica(), fr.seats[1].as_str())).await;
+    net.say(says::roster(&net.replica(), jp.contact.as_str(), 1)).await;
+    let seat = |role, name: &str| (role, Some(identity(name, dates())));
+    let mut wrong = Vec::new();
+    for (role, client) in [
+        seat("seat", "fr/cert/duty-1 tls"),
+        seat("registrar", "alice tls"),
+        seat("operator", "dave tls"),
+        seat("auditor", "erin tls"),
+        seat("a revoked seat", "fr/cert/duty-2 tls"),
+        seat("a dropped seat", "jp/cert/duty-2 tls"),
+        seat("an unknown key", "nobody"),
+        seat("a seat's key to sign", "fr/cert/duty-1 sign"),
+        seat("a registrar's key to sign", "alice"),
+        seat("an authority", "fr authority"),
+        seat("a keeper", "fr/cert keeper"),
+        seat("the relay", "relay"),
+        ("no certificate", None),
+    ] {
+        wrong.extend(judged(&net, role, client).await);
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// A certificate for servers alone, about the key of a seat.
+fn server_only(name: &str) -> Identity {
+    let ambient = Ambient::system();
+    let ca = Trust::new(dates()).ca;
+    let authority = Authority { certificate: &ca, key: &key("ca") };
+    let service = liaison::crypto::cert::ServiceName::new("un.example", "a").unwrap();
+    let seat = key(name);
+    let random = ambient.random();
+    let der =
+        issue::node_certificate(authority, seat.public(), &service, &[], dates(), random).unwrap();
+    Identity::new(&[der], &seat).unwrap()
+}
+
+#[tokio::test]
+async fn a_certificate_out_of_its_dates_or_not_for_clients_gives_no_right() {
+    let net = TestNet::memory().await;
+    let [fr] = net.parties(["fr"]).await;
+    let from = |not_before, not_after| Validity { not_before, not_after, serial: [2; 16] };
+    let expired = Err((Code::Unauthenticated, "CERTIFICATE".to_owned()));
+    for client in [
+        identity(&fr.tls(), from(NOW - 9, NOW - 1)),
+        identity(&fr.tls(), from(NOW + 1, NOW + 9)),
+        server_only(&fr.tls()),
+    ] {
+        let connection = net.connect(Some(client)).await.unwrap();
+        for (method, answer) in table(&connection).await {
+            assert_eq!(answer, expected(&method, &expired), "{method}");
+        }
+    }
+    // The last second is one of those in which it is valid.
+    let connection = net.connect(Some(identity(&fr.tls(), from(NOW - 9, NOW)))).await.unwrap();
+    let mut client = Client::over(&connection);
+    assert!(client.directory.get_checkpoint(GetCheckpointRequest {}).await.is_ok());
+    net.open.clock.set(NOW + 1);
+    let refused = client.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap_err();
+    assert_eq!(Err(refusal(&refused)), expired, "judged at every request");
+}
+
+/// What needs a field is typed first; everything else is refused for the certificate.
+fn expected(method: &str, refused: &Result<(), (Code, String)>) -> Result<(), (Code, String)> {
+    let field = ["/LookUp", "/Submit", "/Acknowledge", "/GetStatus"];
+    match field.iter().any(|name| method.ends_with(name)) {
+        true => Err((Code::InvalidArgument, "INVALID_FIELD".to_owned())),
+        false => refused.clone(),
+    }
+}
+
+#[tokio::test]
+async fn a_server_certificate_out_of_its_dates_is_not_believed() {
+    for (validity, expected) in [
+        (Validity { not_after: NOW - 1, ..dates() }, ServerFault::Expired),
+        (Validity { not_before: NOW + DAY, ..dates() }, ServerFault::NotYetValid),
+    ] {
+        let open = home(liaison::store::Engine::Memory);
+        let store = open.found().await;
+        let net = TestNet::serve(open, store, validity).await;
+        match net.connect(None).await {
+            Err(ConnectError::Server { source, .. }) => assert_eq!(source, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! A service that is started again: on its own store, on another's, on one that has changed.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use liaison::domain::state::Key;
+use liaison::service::{self, CannotStart, Keys, Settings};
+use liaison::store::format::FormatError;
+use liaison::store::{Engine, Place, Store, StoreError, Write, keys};
+
+use crate::support::says::{self, Said};
+use crate::support::{Open, Replica, TestNet, dates, key};
+
+/// One of every kind of statement, each on what the one before left.
+fn every_kind() -> Vec<(&'static str, fn(&Replica) -> Said)> {
+    vec![
+        ("admission", |r| says::admission(r, "fr").said()),
+        ("record", |r| says::record(r, "fr/cert").said()),
+        ("roster", |r| says::roster(r, "fr/cert", 3).said()),
+        ("admission of a listed member", |r| says::listing(r, "zz").said()),
+        ("attested record", |r| says::attested(r, "zz/mfa").said()),
+        ("first keys of a listed member", |r| says::admission(r, "zz").said()),
+        ("revocation", |r| says::revocation(r, "fr/cert/duty-2").said()),
+        ("record again, without keeper", |r| {
+            says::record(r, "fr/cert").with(|record| record.keeper = None).said()
+        }),
+        ("roster by the authority", |r| {
+            says::roster(r, "fr/cert", 1).signed_by(&["fr authority"]).said()
+        }),
+        ("record of a second contact", |r| says::record(r, "fr/soc").said()),
+        ("roster of a second contact", |r| says::roster(r, "fr/soc", 1).said()),
+        ("withdrawal", |r| says::withdrawal(r, "fr/soc").said()),
+        ("charter with another operator", |r| {
+            let charter = says::charter(r).with(|charter| {
+                charter.operators[0].id = "dora".to_owned();
+                charter.operators[0].sign = Some(says::public("dora"));
+                charter.operators[0].tls = Some(says::public("dora tls"));
+            });
+            charter.said()
+        }),
+    ]
+}
+
+async fn a_restart_after_every_kind(engine: Engine) {
+    let mut net = TestNet::on(engine).await;
+    for (kind, make) in every_kind() {
+        net.say(make(&net.replica())).await;
+        let before = net.replica().directory;
+        net = again(net).await;
+        assert_eq!(net.replica().directory, before, "{kind}");
+        let mut client = net.client("alice tls").await;
+        assert_eq!(Replica::fold(&mut client).await.directory, before, "{kind}, from entry 0");
+    }
+}
+
+/// Stopped, closed, opened, started, served.
+async fn again(net: TestNet) -> TestNet {
+    let open = net.stop().await.0;
+    let store = open.place().open("un.example").await.unwrap();
+    TestNet::serve(open, store, dates()).await
+}
+
+#[tokio::test]
+async fn after_every_kind_of_statement_a_restart_equals_a_replay_on_redb() {
+    a_restart_after_every_kind(Engine::Redb).await;
+}
+
+#[tokio::test]
+async fn after_every_kind_of_statement_a_restart_equals_a_replay_on_sled() {
+    a_restart_after_every_kind(Engine::Sled).await;
+}
+
+async fn mailboxes_stay(engine: Engine) {
+    let net = TestNet::on(engine).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut sender = net.client(&fr.tls()).await;
+    let sealed = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
+    let accepted = sender.submit(sealed.envelope.clone()).await.unwrap();
+    drop(sender);
+    let net = again(net).await;
+    let mut sender = net.client(&fr.tls()).await;
+    assert_eq!(sender.submit(sealed.envelope).await.unwrap(), accepted, "the same receipt");
+    let next = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
+    sender.submit(next.envelope).await.unwrap();
+    let mut reader = net.client(&jp.tls()).await;
+    let replica = Replica::fold(&mut reader).await;
+    assert_eq!(replica.collect(&mut reader, &jp.contact).await.mailbox.count, 2);
+}
+
+#[tokio::test]
+async fn mailboxes_and_used_ids_survive_a_restart_on_redb() {
+    mailboxes_stay(Engine::Redb).await;
+}
+
+#[tokio::test]
+async fn mailboxes_and_used_ids_survive_a_restart_on_sled() {
+    mailboxes_stay(Engine::Sled).await;
+}
+
+/// A service with two members that was stopped.
+async fn stopped() -> Open {
+    let net = TestNet::on(Engine::Redb).await;
+    net.parties(["fr", "jp"]).await;
+    net.stop().await.0
+}
+
+async fn why_not(open: &Open) -> CannotStart {
+    open.start_again().await.err().expect("it does not start")
+}
+
+#[tokio::test]
+async fn a_store_behind_the_high_water_file_does_not_start() {
+    let open = stopped().await;
+    let size = open.start_again().await.unwrap().state().head.0;
+    // An old copy of the data, and the newest file of what was shown.
+    let copy = tempfile::tempdir().unwrap();
+    let store = open.home.path().join("store");
+    for entry in std::fs::read_dir(&store).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let newer =
+        TestNet::serve(open.again(), open.place().open("un.example").await.unwrap(), dates());
+    let newer = newer.await;
+    newer.say(says::admission(&newer.replica(), "at")).await;
+    newer.stop().await;
+    let old = Place::new(Engine::Redb, copy.path()).open("un.example").await.unwrap();
+    let found = open.start(old).await.err();
+    assert!(
+        matches!(found, Some(CannotStart::Behind { stored, shown }) if stored == size && shown == size + 1),
+        "{found:?}"
+    );
+    assert!(open.start_again().await.is_ok(), "the newer data does");
+}
+
+#[tokio::test]
+async fn a_high_water_file_that_is_missing_or_spoilt_stops_the_start() {
+    let open = stopped().await;
+    let good = std::fs::read(open.high_water()).unwrap();
+    let mut forged = good.clone();
+    let last = forged.len() - 4;
+    forged[last] ^= 1;
+    for bad in [None, Some(Vec::new()), Some(b"un.example\n1\n".to_vec()), Some(forged)] {
+        match bad {
+            None => std::fs::remove_file(open.high_water()).unwrap(),
+            Some(bytes) => std::fs::write(open.high_water(), bytes).unwrap(),
+        }
+        let why = why_not(&open).await;
+        assert!(matches!(why, CannotStart::HighWater { .. }), "{why}");
+    }
+    std::fs::write(open.high_water(), good).unwrap();
+    assert!(open.start_again().await.is_ok());
+}
+
+#[tokio::test]
+async fn another_directorys_store_and_another_key_do_not_start() {
+    let open = stopped().await;
+    let other = open.place().open("eu.example").await.err();
+    assert!(
+        matches!(other, Some(StoreError::Format(FormatError::OtherDirectory { .. }))),
+        "{other:?}"
+    );
+    for (wrong, keys) in [
+        ("log", Keys { log: key("relay"), relay: key("relay") }),
+        ("relay", Keys { log: key("log"), relay: key("log") }),
+        ("log", Keys { log: key("nobody"), relay: key("nobody") }),
+    ] {
+        let store = open.place().open("un.example").await.unwrap();
+        let found = service::start(store, open.blobs(), keys, open.settings()).await.err();
+        assert!(matches!(found, Some(CannotStart::Key(key)) if key == wrong), "{found:?}");
+    }
+    let settings = Settings { name: "eu.example".parse().unwrap(), ..open.settings() };
+    let store = open.place().open("un.example").await.unwrap();
+    let found = service::start(store, open.blobs(), Open::keys(), settings).await.err();
+    assert!(found.is_some());
+}
+
+/// Writes other bytes under a key, past the service.
+async fn overwrite(store: &dyn Store, key: Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) {
+    let found = store.read(std::slice::from_ref(&key)).await.unwrap();
+    let mut value = found.value(&key).expect("it is stored").to_vec();
+    change(&mut value);
+    let expected = [(key.clone(), found.revision(&key).unwrap())];
+    let write = Write::new(expected, [(key, Bytes::from(value))], []).unwrap();
+    store.commit(write.into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_flipped_bit_of_an_entry_or_of_the_head_stops_the_start() {
+    let spoilt: BTreeMap<&str, Vec<u8>> = BTreeMap::from([
+        ("entry 0", keys::log_entry(0)),
+        ("an entry", keys::log_entry(3)),
+        ("the head", keys::LOG_HEAD.to_vec()),
+    ]);
+    for (what, key) in spoilt {
+        let open = stopped().await;
+        let store = open.place().open("un.example").await.unwrap();
+        overwrite(store.as_ref(), key, |value| *value.last_mut().unwrap() ^= 1).await;
+        let found = open.start(store).await.err();
+        assert!(
+            matches!(found, Some(CannotStart::Broken(_) | CannotStart::Store(_))),
+            "{what}: {found:?}"
+        );
+    }
+}
+
+/// A store is what the service says it is, or it says nothing: a mailbox that cannot be read
+/// ends the request, not the process.
+#[tokio::test]
+async fn a_mailbox_that_cannot_be_read_is_not_served() {
+    let net = TestNet::memory().await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let sealed = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
+    net.client(&fr.tls()).await.submit(sealed.envelope).await.unwrap();
+    let entry = liaison::store::keys::of(&Key::Entry(jp.contact.clone(), 1));
+    overwrite(net.store.as_ref(), entry, |value| value.truncate(3)).await;
+    let mut reader = net.client(&jp.tls()).await;
+    let mut stream = reader.collect(0, false).await.unwrap();
+    let refused = stream.message().await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unavailable);
+}

@@ -1,0 +1,82 @@
+//! A whole system in one process: the service over real mutual TLS, members with seats, and what
+//! they send. Every key is made from its name, so that a failure can be repeated.
+//!
+//! In scope: founding, serving, stopping, starting again; parties and their connections; the whole
+//! store as a value. Out of scope: what is asserted. Invariant: nothing here waits for time to pass.
+
+pub(crate) mod craft;
+mod net;
+mod party;
+mod replica;
+pub(crate) mod says;
+
+pub(crate) use net::{NAME, Open, TestNet, Trust, dates, home};
+pub(crate) use party::{Client, Party, alert, identity};
+pub(crate) use replica::{Collected, Replica};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use liaison::ambient::{Ambient, Clock};
+use liaison::crypto::hash::Digest;
+use liaison::crypto::seal::OpeningKey;
+use liaison::crypto::sign::{KeyId, SigningKey};
+use liaison::wire::status;
+use tonic::{Code, Status};
+
+/// When everything begins.
+pub(crate) const NOW: u64 = 1_800_000_000;
+pub(crate) const DAY: u64 = 86_400;
+
+/// Nothing that is waited for takes longer, unless it hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A clock that stands until it is set.
+pub(crate) struct TestClock(AtomicU64);
+
+impl TestClock {
+    pub(crate) fn set(&self, now: u64) {
+        self.0.store(now, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub(crate) fn clock() -> (Arc<TestClock>, Ambient) {
+    let clock = Arc::new(TestClock(AtomicU64::new(NOW)));
+    #[expect(clippy::disallowed_methods, reason = "the randomness of tests that need no seed")]
+    let random = Arc::new(ring::rand::SystemRandom::new());
+    (Arc::clone(&clock), Ambient::new(clock, random))
+}
+
+/// The private key that everybody here calls `name`.
+pub(crate) fn key(name: &str) -> SigningKey {
+    SigningKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
+}
+
+pub(crate) fn key_id(name: &str) -> KeyId {
+    key(name).public().id()
+}
+
+/// The seal key that everybody here calls `name`.
+pub(crate) fn opening(name: &str) -> OpeningKey {
+    OpeningKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
+}
+
+/// Code and reason of a refusal.
+pub(crate) fn refusal(status: &Status) -> (Code, String) {
+    let why = || format!("none: {}", status.message());
+    (status.code(), status::reason(status).unwrap_or_else(why))
+}
+
+/// Waits for something that must come.
+#[track_caller]
+pub(crate) fn soon<F: Future>(what: &'static str, future: F) -> impl Future<Output = F::Output> {
+    let waiting = tokio::time::timeout(PATIENCE, future);
+    async move { waiting.await.unwrap_or_else(|_| panic!("{what}: nothing came")) }
+}

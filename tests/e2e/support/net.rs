@@ -1,0 +1,263 @@
+//! The service, founded, served, stopped and started again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use liaison::ambient::Ambient;
+use liaison::client::connect::{Address, ConnectError, Connection, Proxies, Route, Tcp, connect};
+use liaison::crypto::cert::ServiceName;
+use liaison::crypto::issue::{self, Authority, Validity};
+use liaison::grpc::EnrolmentRate;
+use liaison::server::listen::{self, Drained, Limits};
+use liaison::server::{Ended, Serving, run};
+use liaison::service::{self, CannotStart, Keys, Service, Settings};
+use liaison::store::blobs::FileBlobs;
+use liaison::store::disk::{Disk, Fdatasync};
+use liaison::store::{Engine, KeyRange, Place, Store};
+use liaison::tls::client::ClientTls;
+use liaison::tls::{self, Identity};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::party::{Client, Party, identity};
+use super::says::{self, Said};
+use super::{DAY, NOW, Replica, TestClock, clock, key, soon};
+
+pub(crate) const NAME: &str = "un.example";
+
+/// The dates of every certificate here, unless a test has others.
+pub(crate) fn dates() -> Validity {
+    Validity { not_before: NOW - DAY, not_after: NOW + 900 * DAY, serial: [1; 16] }
+}
+
+/// The service's certificate, as DER, and the authority's.
+pub(crate) struct Trust {
+    pub(crate) ca: Vec<u8>,
+    node: Identity,
+}
+
+impl Trust {
+    pub(crate) fn new(validity: Validity) -> Self {
+        let ambient = Ambient::system();
+        let ca = issue::service_ca(&key("ca"), NAME, &[], dates(), ambient.random()).unwrap();
+        let authority = Authority { certificate: &ca, key: &key("ca") };
+        let name = ServiceName::new(NAME, "a").unwrap();
+        let node = key("node");
+        let hosts = ["localhost", "127.0.0.1"];
+        let random = ambient.random();
+        let der =
+            issue::node_certificate(authority, node.public(), &name, &hosts, validity, random);
+        Self { node: Identity::new(&[der.unwrap()], &node).unwrap(), ca }
+    }
+}
+
+/// Where a service keeps everything, and how.
+pub(crate) struct Open {
+    pub(crate) home: Arc<TempDir>,
+    pub(crate) engine: Engine,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) ambient: Ambient,
+}
+
+pub(crate) fn home(engine: Engine) -> Open {
+    let (clock, ambient) = clock();
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    Open { home, engine, disk: Arc::new(Fdatasync), clock, ambient }
+}
+
+impl Open {
+    pub(crate) fn place(&self) -> Place {
+        Place::on(self.engine, self.home.path().join("store"), Arc::clone(&self.disk))
+    }
+
+    pub(crate) fn high_water(&self) -> PathBuf {
+        self.home.path().join("high-water")
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        let name = NAME.parse().unwrap();
+        Settings { name, high_water: self.high_water(), ambient: self.ambient.clone() }
+    }
+
+    pub(crate) fn keys() -> Keys {
+        Keys { log: key("log"), relay: key("relay") }
+    }
+
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            home: Arc::clone(&self.home),
+            engine: self.engine,
+            disk: Arc::clone(&self.disk),
+            clock: Arc::clone(&self.clock),
+            ambient: self.ambient.clone(),
+        }
+    }
+
+    pub(crate) fn blobs(&self) -> Arc<FileBlobs> {
+        let path = self.home.path().join("blobs");
+        Arc::new(FileBlobs::open(&path, Arc::clone(&self.disk)).unwrap())
+    }
+
+    /// Creates the store, and commits entry 0.
+    pub(crate) async fn found(&self) -> Arc<dyn Store> {
+        let store = self.place().create(NAME, 1).await.unwrap();
+        let charter = says::founding(&Trust::new(dates()).ca).bytes();
+        service::found(store.as_ref(), &charter, &Self::keys(), &self.settings()).await.unwrap();
+        store
+    }
+
+    /// Starts the service on a store.
+    pub(crate) async fn start(&self, store: Arc<dyn Store>) -> Result<Service, CannotStart> {
+        service::start(store, self.blobs(), Self::keys(), self.settings()).await
+    }
+
+    /// Opens the store again, and starts the service.
+    pub(crate) async fn start_again(&self) -> Result<Service, CannotStart> {
+        self.start(self.place().open(NAME).await?).await
+    }
+}
+
+/// A service that is served.
+pub(crate) struct TestNet {
+    pub(crate) open: Open,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) service: Service,
+    pub(crate) address: Address,
+    pub(crate) served: JoinHandle<Result<Drained, Ended>>,
+    stop: watch::Sender<bool>,
+    ca: Vec<u8>,
+}
+
+impl TestNet {
+    /// Founds a directory in memory, and serves it.
+    pub(crate) async fn memory() -> Self {
+        Self::on(Engine::Memory).await
+    }
+
+    pub(crate) async fn on(engine: Engine) -> Self {
+        let open = home(engine);
+        let store = open.found().await;
+        Self::serve(open, store, dates()).await
+    }
+
+    /// Serves a store that was founded.
+    pub(crate) async fn serve(open: Open, store: Arc<dyn Store>, node: Validity) -> Self {
+        let service = open.start(Arc::clone(&store)).await.unwrap();
+        let trust = Trust::new(node);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        let many = std::num::NonZeroU32::new(100_000).unwrap();
+        let serving = Serving {
+            service: service.clone(),
+            tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.node).unwrap())),
+            limits: Limits { connections_per_address: 1024, ..Limits::default() },
+            enrolment: EnrolmentRate { per_second: many, burst: many },
+        };
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(run(serving, listen::tcp(listener), stopped));
+        Self { open, store, service, address, served, stop, ca: trust.ca }
+    }
+
+    /// Says stop; `served` ends.
+    pub(crate) fn say_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Stops, and lets go of everything but the files.
+    pub(crate) async fn stop(self) -> (Open, Drained) {
+        self.say_stop();
+        let drained = soon("the drain", self.served).await.unwrap().unwrap();
+        (self.open, drained)
+    }
+
+    pub(crate) async fn connect(
+        &self,
+        client: Option<Identity>,
+    ) -> Result<Connection, ConnectError> {
+        let clock = self.open.ambient.tls_clock();
+        let authorities = std::slice::from_ref(&self.ca);
+        let tls = ClientTls::for_directory(NAME, authorities, client, clock).unwrap();
+        let address = self.address.clone();
+        connect(Route { dial: Arc::new(Tcp), address, proxies: Proxies::default(), tls }).await
+    }
+
+    /// A client that shows the certificate of the key `name`.
+    pub(crate) async fn client(&self, name: &str) -> Client {
+        Client::over(&self.connect(Some(identity(name, dates()))).await.unwrap())
+    }
+
+    /// A client without a certificate.
+    pub(crate) async fn stranger(&self) -> Client {
+        Client::over(&self.connect(None).await.unwrap())
+    }
+
+    /// Hands in, and expects that everything is logged.
+    pub(crate) async fn say(&self, said: impl Into<Said>) -> u64 {
+        let answer = self.stranger().await.enrol(said.into()).await.unwrap();
+        answer.unwrap_or_else(|why| panic!("expected it to be logged, found {why}"))
+    }
+
+    /// A member that is admitted, with one contact `<member>/cert` and so many seats.
+    pub(crate) async fn party(&self, member: &str, seats: usize) -> Party {
+        self.say(says::admission(&self.replica(), member)).await;
+        let contact = format!("{member}/cert");
+        self.say(says::record(&self.replica(), &contact)).await;
+        self.say(says::roster(&self.replica(), &contact, seats)).await;
+        Party::new(&contact, seats)
+    }
+
+    pub(crate) async fn parties<const N: usize>(&self, members: [&str; N]) -> [Party; N] {
+        let mut parties = Vec::with_capacity(N);
+        for member in members {
+            parties.push(self.party(member, 2).await);
+        }
+        parties.try_into().unwrap_or_else(|_| panic!("as many as there are members"))
+    }
+
+    /// The directory as the service sees it: for putting statements and messages together.
+    pub(crate) fn replica(&self) -> Replica {
+        Replica::of(&self.service)
+    }
+
+    /// Everything that is stored, files and high-water file included.
+    pub(crate) async fn everything(&self) -> BTreeMap<String, Bytes> {
+        let mut all = everything_in(self.store.as_ref()).await;
+        files(self.open.home.path(), &self.open.home.path().join("blobs"), &mut all);
+        let high_water = std::fs::read(self.open.high_water()).unwrap();
+        all.insert("high-water".to_owned(), high_water.into());
+        all
+    }
+}
+
+pub(crate) async fn everything_in(store: &dyn Store) -> BTreeMap<String, Bytes> {
+    let mut all = BTreeMap::new();
+    let mut range = KeyRange::prefix(b"");
+    loop {
+        let page = store.scan(range.clone(), 1_000).await.unwrap();
+        let Some((last, _, _)) = page.entries.last() else { return all };
+        range = range.after(last);
+        for (key, revision, value) in &page.entries {
+            let key = format!("{} at {}", key.escape_ascii(), revision.get());
+            all.insert(key, value.clone());
+        }
+    }
+}
+
+fn files(home: &Path, folder: &Path, all: &mut BTreeMap<String, Bytes>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(home, &path, all);
+        } else {
+            let name = path.strip_prefix(home).unwrap().display().to_string();
+            all.insert(name, std::fs::read(&path).unwrap().into());
+        }
+    }
+}

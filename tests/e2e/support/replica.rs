@@ -1,0 +1,118 @@
+//! A verified copy of the directory, and of a mailbox.
+
+use bytes::Bytes;
+use liaison::client::message::receipt::{self, VerifiedHead};
+use liaison::crypto::hash::Digest;
+use liaison::domain::directory::{self, Admitted, Change, Directory};
+use liaison::domain::ids::ContactId;
+use liaison::domain::state::Mailbox;
+use liaison::service::Service;
+use liaison::signed::dsse::Envelope;
+use liaison::signed::proto;
+use liaison::tlog::checkpoint::VerifiedCheckpoint;
+use liaison::tlog::merkle::{self, Tree};
+use liaison::tlog::note::KeyName;
+use liaison::wire::v1::collect_response::Item as Answer;
+use liaison::wire::v1::{GetEntriesRequest, Item};
+use prost::Message as _;
+
+use super::{Client, NAME};
+
+/// A directory, and its log if it was folded from it.
+pub(crate) struct Replica {
+    pub(crate) directory: Directory,
+    tree: Tree,
+    head: (u64, Digest),
+}
+
+impl Replica {
+    /// What the service holds in memory: to put something together, not to judge it.
+    pub(crate) fn of(service: &Service) -> Self {
+        let state = service.state();
+        Self { directory: state.directory.clone(), tree: Tree::default(), head: state.head }
+    }
+
+    /// Folds the log from entry 0 and believes nothing on the way.
+    pub(crate) async fn fold(client: &mut Client) -> Self {
+        let mut entries: Vec<Bytes> = Vec::new();
+        let checkpoint = loop {
+            let request = GetEntriesRequest { start: entries.len() as u64, limit: 3 };
+            let page = client.directory.get_entries(request).await.unwrap().into_inner();
+            if page.entries.is_empty() {
+                break page.checkpoint;
+            }
+            entries.extend(page.entries);
+        };
+        let (directory, tree) = replay(&entries);
+        let origin = KeyName::parse(NAME).unwrap();
+        let trusted = &directory.charter().log;
+        let verified = VerifiedCheckpoint::verify(&checkpoint, &origin, trusted).unwrap();
+        let head = (verified.size(), verified.root());
+        assert_eq!(tree.root_at(head.0), Some(head.1), "the entries are those of the checkpoint");
+        assert_eq!(tree.size(), head.0);
+        Self { directory, tree, head }
+    }
+
+    pub(crate) const fn view(&self) -> (u64, Digest) {
+        self.head
+    }
+
+    pub(crate) fn root_at(&self, size: u64) -> Option<Digest> {
+        self.tree.root_at(size)
+    }
+
+    /// Collects a mailbox from its beginning to its signed head; every number and the chain fit.
+    pub(crate) async fn collect(&self, client: &mut Client, contact: &ContactId) -> Collected {
+        let mut mailbox = Mailbox::empty(self.directory.genesis(), contact);
+        let (mut items, mut head) = (Vec::new(), None);
+        let mut stream = client.collect(0, false).await.unwrap();
+        while let Some(answer) = stream.message().await.unwrap() {
+            match answer.item.expect("a message or a head") {
+                Answer::Message(item) => {
+                    let place = (item.number, item.kind);
+                    let digest = Envelope::parse(&item.header, 1 << 20).unwrap().digest();
+                    mailbox = receipt::extend(&mailbox, place, digest).unwrap().0;
+                    items.push(item);
+                }
+                Answer::Head(bytes) => head = Some(self.head(contact, &bytes)),
+            }
+        }
+        let head = head.expect("a head at the end of every page");
+        receipt::agrees(&mailbox, &head).unwrap();
+        Collected { mailbox, items }
+    }
+
+    pub(crate) fn head(&self, contact: &ContactId, bytes: &[u8]) -> VerifiedHead {
+        let root_at = |size| self.root_at(size);
+        receipt::verify_head((&self.directory, &root_at), contact, bytes).unwrap()
+    }
+}
+
+/// A mailbox as its entries make it.
+pub(crate) struct Collected {
+    pub(crate) mailbox: Mailbox,
+    pub(crate) items: Vec<Item>,
+}
+
+fn replay(entries: &[Bytes]) -> (Directory, Tree) {
+    let name = NAME.parse().unwrap();
+    let (mut tree, mut folded) = (Tree::default(), None);
+    for (leaf, bytes) in entries.iter().enumerate() {
+        tree.append(merkle::leaf_hash(bytes));
+        let entry = proto::Entry::decode(bytes.clone()).unwrap();
+        let Some(proto::entry::Leaf::Statement(statement)) = entry.leaf else { panic!("a leaf") };
+        let at = entry.admitted_at;
+        let Some(directory) = &mut folded else {
+            let charter = directory::verify_founding(&name, &statement).unwrap();
+            folded = Some(directory::found(&name, &charter, at).unwrap().0);
+            continue;
+        };
+        let verified = directory::verify(directory, &statement).unwrap();
+        let admitted = Admitted { leaf: leaf as u64, at };
+        match directory::apply(directory, &verified, admitted).unwrap() {
+            Change::Logged(parts) => directory.advance(&parts),
+            Change::AlreadyLogged(leaf) => panic!("entry {leaf} is logged twice"),
+        }
+    }
+    (folded.expect("entry 0"), tree)
+}
