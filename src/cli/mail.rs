@@ -396,7 +396,7 @@ impl News {
             Taken::Message { place, matched, answer, .. } => {
                 self.messages.push(place.mailbox.count);
                 if let Matched::Delivered {
-                    id, comparison: Some(Comparison::Differ { .. }), ..
+                    id, comparison: Some(Comparison::Differ(_)), ..
                 } = matched
                 {
                     self.disputed.push(id);

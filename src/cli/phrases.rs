@@ -85,11 +85,6 @@ pub(super) fn level(level: Level) -> String {
     word(level.as_str_name(), "LEVEL_")
 }
 
-/// Levels, in a row.
-pub(super) fn levels(levels: &[Level]) -> String {
-    levels.iter().map(|one| level(*one)).collect::<Vec<_>>().join(", ")
-}
-
 /// An urgency.
 pub(super) fn urgency(urgency: Urgency) -> String {
     word(urgency.as_str_name(), "URGENCY_")

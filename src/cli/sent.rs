@@ -307,14 +307,14 @@ fn delivered(
         accepted.zip(seen).map(|(accepted, seen)| receipt::compare(accepted, &seen, &inner));
     let agrees = match &compared {
         Some(Comparison::Agree) => Some(true),
-        Some(Comparison::Differ { .. }) => Some(false),
+        Some(Comparison::Differ(_)) => Some(false),
         Some(Comparison::NotNamed) | None => None,
     };
     let evidence = match compared {
-        Some(Comparison::Differ { told, seen, .. }) => Some(format!(
+        Some(Comparison::Differ(two)) => Some(format!(
             "the relay told this seat number {} and chain value {}, and the recipient number {} \
              and chain value {}",
-            told.mailbox.count, told.mailbox.chain, seen.mailbox.count, seen.mailbox.chain
+            two.told.mailbox.count, two.told.mailbox.chain, two.seen.mailbox.count, two.seen.mailbox.chain
         )),
         _ => None,
     };
