@@ -1,12 +1,494 @@
-//! liaison doctor
+//! `liaison doctor`: everything that a connection needs, checked one after the other.
+//!
+//! In scope: files, keys, clock, each leg of the way, the own key's standing, the mailbox. Out of
+//! scope: mending. Invariants: every check that can run does, whatever failed before; a failure
+//! names the command that mends it; nothing is changed but the copy of the directory.
 
-use super::Context;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::agent::follow::{self, Event, FollowError};
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::keys::{KeyError, Listed, Owner};
+use crate::client::message::receipt;
+use crate::client::place;
+use crate::client::replica::Replica;
+use crate::client::session::{Progress, Session};
+use crate::crypto::cert::{self, PeerCertificate};
+use crate::domain::directory::Directory;
+use crate::domain::directory::key::Standing;
+use crate::domain::ids::SeatId;
+use crate::domain::limits;
 
-/// As its name says.
+use super::directory::Seen;
+use super::mail::Mail;
+use super::status::record_life;
+use super::{Context, phrases};
+
+/// `liaison doctor`.
 ///
 /// # Errors
-/// [`ClientError`].
-pub(crate) async fn doctor(_ctx: &Context) -> Result<(), ClientError> {
-    Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_YET", "not written yet"))
+/// The first check that failed gives the exit code.
+pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
+    let mut checks = Checks::default();
+    home(ctx, &mut checks);
+    keys(ctx, &mut checks);
+    let session = connection(ctx, &mut checks).await;
+    let replica = copy(ctx, &mut checks, session.as_ref()).await;
+    if let Some(replica) = &replica {
+        standing(ctx, &mut checks, replica);
+        record(ctx, &mut checks, replica);
+    }
+    let asked = match (session, replica) {
+        (Some(session), Some(replica)) => mailbox(ctx, &mut checks, &session, replica).await,
+        (_, replica) => Asked { replica, at: None },
+    };
+    clock(ctx, &mut checks, &asked);
+    let failed = checks.failed.clone();
+    let object = json!({ "ok": failed.is_none(), "checks": checks.rows });
+    if ctx.out.is_json() && failed.is_some() {
+        return Err(checks.error(failed));
+    }
+    ctx.out.data(&object, || {
+        let header = ["RESULT", "CHECK", "MESSAGE"];
+        let rows = checks.rows.iter();
+        let rows = rows.map(|row| vec![row.result.to_owned(), row.check.clone(), row.said()]);
+        phrases::table(&header, rows)
+    });
+    match failed {
+        None => Ok(()),
+        failed => Err(checks.error(failed)),
+    }
+}
+
+#[derive(Default)]
+struct Checks {
+    rows: Vec<Row>,
+    failed: Option<ClientError>,
+}
+
+#[derive(Clone, Serialize)]
+struct Row {
+    result: &'static str,
+    check: String,
+    message: String,
+    mend: Option<String>,
+}
+
+impl Row {
+    fn said(&self) -> String {
+        match &self.mend {
+            Some(mend) => format!("{}\n  to mend it: {mend}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+impl Checks {
+    fn row(&mut self, result: &'static str, check: &str, message: impl Into<String>) {
+        let (check, message) = (check.to_owned(), message.into());
+        self.rows.push(Row { result, check, message, mend: None });
+    }
+
+    fn ok(&mut self, check: &str, message: impl Into<String>) {
+        self.row("ok", check, message);
+    }
+
+    fn warn(&mut self, check: &str, message: impl Into<String>, mend: Option<String>) {
+        self.row("warning", check, message);
+        if let Some(row) = self.rows.last_mut() {
+            row.mend = mend;
+        }
+    }
+
+    fn skip(&mut self, check: &str, message: impl Into<String>) {
+        self.row("skipped", check, message);
+    }
+
+    fn fail(&mut self, check: &str, error: &ClientError) {
+        let message = format!("{} [{}: {}]", error.sentence, error.side, error.reason);
+        self.row("failed", check, message);
+        if let Some(row) = self.rows.last_mut() {
+            row.mend.clone_from(&error.mend);
+        }
+        self.failed.get_or_insert_with(|| error.clone());
+    }
+
+    /// What a script gets: the first failure, and every check by name.
+    fn error(&self, failed: Option<ClientError>) -> ClientError {
+        let count = self.rows.iter().filter(|row| row.result == "failed").count();
+        let nothing = || ClientError::new(Side::Ours, Exit::Unexpected, "CHECKS", "a check failed");
+        let mut error = failed.unwrap_or_else(nothing);
+        error.sentence = format!("{count} of {} checks failed: {error}", self.rows.len());
+        for row in &self.rows {
+            error.details.insert(row.check.clone(), format!("{}: {}", row.result, row.message));
+        }
+        error
+    }
+}
+
+fn home(ctx: &Context, checks: &mut Checks) {
+    let root = ctx.home.root();
+    let shown = root.display().to_string();
+    match std::fs::metadata(root) {
+        Err(why) => {
+            let sentence = format!("{shown} cannot be used: {why}");
+            let error = ClientError::new(Side::Ours, Exit::Usage, "NO_HOME", sentence);
+            checks.fail("home", &error.mended_by("liaison join INVITATION"));
+        }
+        Ok(about) => match others(&about) {
+            Some(mode) => {
+                let mend = place::command_to_make_private(root).replace("600", "700");
+                checks.warn("home", format!("{shown} lets others in: {mode:o}"), Some(mend));
+            }
+            None => checks.ok("home", shown),
+        },
+    }
+    let found = ctx.name().and_then(|name| Ok(ctx.home.invitation(&name)?));
+    match found {
+        Ok(invitation) => {
+            let name = invitation.trust().name();
+            let (hex, _) = invitation.fingerprint();
+            checks.ok("invitation", format!("{name}, charter {hex}"));
+        }
+        Err(error) => checks.fail("invitation", &error),
+    }
+}
+
+#[cfg(unix)]
+fn others(about: &std::fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = about.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
+/// A profile's folders belong to its user alone.
+#[cfg(not(unix))]
+fn others(_: &std::fs::Metadata) -> Option<u32> {
+    None
+}
+
+fn keys(ctx: &Context, checks: &mut Checks) {
+    match ctx.home.keys().list(ctx.ambient()) {
+        Err(error) => checks.fail("keys", &error.into()),
+        Ok(all) if all.is_empty() => {
+            let error = ClientError::new(
+                Side::Ours,
+                Exit::IdentityOrKey,
+                "KEY_MISSING",
+                "this home has no private key",
+            );
+            checks.fail("keys", &error.mended_by("liaison join INVITATION --as SEAT"));
+        }
+        Ok(all) => all.into_iter().for_each(|listed| key(checks, listed)),
+    }
+}
+
+fn key(checks: &mut Checks, listed: Listed) {
+    let retired = if listed.retired { ", retired" } else { "" };
+    let check = format!("key of {}", listed.owner);
+    match listed.id {
+        Ok(id) => {
+            let purpose = listed.purpose.name();
+            checks.ok(&check, format!("{id} ({purpose}{retired}), {}", listed.path.display()));
+        }
+        Err(error @ KeyError::File(_)) => checks.fail(&check, &error.into()),
+        Err(error) => checks.fail(&check, &error.into()),
+    }
+}
+
+/// Name look-up, proxy, TCP, TLS: the leg that fails is named in the error.
+async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
+    let addresses = ctx.name().and_then(|name| Ok(ctx.home.addresses(&name)?));
+    if let Ok(addresses) = &addresses {
+        checks.ok("addresses", addresses.join(", "));
+    }
+    let who = ctx.reader();
+    if let Err(error) = &who {
+        checks.fail("identity", error);
+    }
+    // Without an identity the way can be checked all the same.
+    let who = who.ok();
+    match ctx.connect(who.as_ref()).await {
+        Err(error) => {
+            checks.fail("connection", &error);
+            None
+        }
+        Ok(session) => {
+            let address = session.address().to_string();
+            checks.ok("connection", format!("name look-up, TCP and TLS with {address}"));
+            let group = session.connection().group();
+            if group == HYBRID {
+                checks.ok("key agreement", group);
+            } else {
+                let sentence = format!("{group}: expected {HYBRID}, safe against later computers");
+                checks.warn("key agreement", sentence, None);
+            }
+            certificate(ctx, checks, &session.connection().certificate());
+            who.map(|_| session)
+        }
+    }
+}
+
+fn certificate(ctx: &Context, checks: &mut Checks, der: &[u8]) {
+    let issuer = cert::issuer_for_display(der);
+    let Ok(read) = PeerCertificate::parse(der) else {
+        checks.skip("service certificate", format!("issued by {issuer}; its dates are not read"));
+        return;
+    };
+    let (until, now) = (read.not_after(), ctx.ambient().now());
+    let whole = until.saturating_sub(read.not_before());
+    let left = until.saturating_sub(now);
+    let said = format!("issued by {issuer}, until {}", phrases::when(until));
+    if left < whole / 6 {
+        checks.warn("service certificate", format!("{said}: soon over; tell the operator"), None);
+    } else {
+        checks.ok("service certificate", said);
+    }
+}
+
+/// Brings the copy up to date, and says how old it is.
+async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> Option<Replica> {
+    let mut replica = match ctx.replica() {
+        Ok(replica) => replica,
+        Err(error) => {
+            checks.fail("copy", &error);
+            return None;
+        }
+    };
+    if let Some(session) = session {
+        match session.sync(&mut replica, &mut |_: Progress| {}).await {
+            Ok(synced) if synced.withheld.is_empty() => {
+                checks.ok("sync", format!("{} entries, all verified", synced.size));
+            }
+            Ok(synced) => {
+                let count = synced.withheld.len();
+                let sentence = format!("the service did not hand over {count} details of contacts");
+                checks.warn("sync", sentence, None);
+            }
+            Err(error) => checks.fail("sync", &explained(ctx, &replica, error)),
+        }
+    }
+    match Seen::of(ctx, &replica) {
+        Ok(seen) if replica.is_stale(ctx.ambient().now()) => {
+            checks.warn("copy", format!("{}: stale", seen.line()), Some("liaison sync".to_owned()));
+        }
+        Ok(seen) => checks.ok("copy", seen.line()),
+        Err(error) => {
+            checks.fail("copy", &error);
+            return None;
+        }
+    }
+    if let Some(frozen) = replica.frozen() {
+        checks.warn("copy", format!("stands still: {}; update this program", frozen.why), None);
+    }
+    Some(replica)
+}
+
+/// The service does not say why a key may not call; the copy does, or it is too old.
+fn explained(ctx: &Context, replica: &Replica, error: ClientError) -> ClientError {
+    let (Exit::IdentityOrKey, Ok(directory), Ok(seat)) =
+        (error.exit, replica.directory(), ctx.seat())
+    else {
+        return error;
+    };
+    match seat_keys(ctx, directory, &seat) {
+        Err(why) => ClientError { details: error.details, ..why },
+        Ok(_) => error,
+    }
+}
+
+/// Whether the directory knows the keys of the own seat, and why not.
+fn standing(ctx: &Context, checks: &mut Checks, replica: &Replica) {
+    let (Ok(directory), Ok(seat)) = (replica.directory(), ctx.seat()) else {
+        checks.skip("own seat", "no seat's keys are in this home");
+        return;
+    };
+    match seat_keys(ctx, directory, &seat) {
+        Ok(count) => checks.ok("own seat", format!("{seat}: its {count} keys are in force")),
+        Err(error) => checks.fail("own seat", &error),
+    }
+}
+
+fn seat_keys(ctx: &Context, directory: &Directory, seat: &SeatId) -> Result<usize, ClientError> {
+    let all = ctx.home.keys().list(ctx.ambient())?;
+    let own = all
+        .into_iter()
+        .filter(|listed| listed.owner == Owner::Seat(seat.clone()) && !listed.retired);
+    let mut count = 0;
+    for listed in own {
+        let (id, purpose) = (listed.id?, listed.purpose.name());
+        let fault = |reason, why: String, mend: &str| {
+            let sentence = format!("{seat}: the key of {purpose} {why} ({id})");
+            Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, sentence).mended_by(mend))
+        };
+        let Some(known) = directory.key(&id) else {
+            let why = "is not known to the directory: nobody has entered it yet".to_owned();
+            return fault("KEY_UNKNOWN", why, &format!("the keeper: liaison seat add {seat}"));
+        };
+        let renew = format!("liaison key new --seat {seat}, then liaison seat add");
+        match known.standing {
+            Standing::InForce => count += 1,
+            Standing::Dropped => {
+                let why = "was dropped: a newer roster no longer lists it".to_owned();
+                return fault("KEY_DROPPED", why, &renew);
+            }
+            Standing::Revoked { leaf, .. } => {
+                return fault("KEY_REVOKED", format!("was revoked by entry {leaf}"), &renew);
+            }
+        }
+    }
+    let identity = ctx.home.keys().tls(&Owner::Seat(seat.clone()), ctx.ambient())?;
+    let chain = identity.chain().first().and_then(|der| PeerCertificate::parse(der).ok());
+    let judged = chain.map(|certificate| certificate.judge(ctx.ambient().now()));
+    if let Some(Err(why)) = judged {
+        let reason = "CERTIFICATE";
+        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, why));
+    }
+    Ok(count)
+}
+
+fn record(ctx: &Context, checks: &mut Checks, replica: &Replica) {
+    let (Ok(directory), Ok(contact)) = (replica.directory(), ctx.contact(None)) else { return };
+    let life = directory.contact(&contact).and_then(|own| record_life(own, ctx.ambient().now()));
+    match life {
+        None => checks.skip("own record", format!("{contact} publishes nothing")),
+        Some(life) => match life.warning("it", "liaison record draft") {
+            Some(warning) => checks.warn("own record", warning, None),
+            None => checks.ok("own record", format!("holds until {}", phrases::day(life.until))),
+        },
+    }
+}
+
+/// What the mailbox told besides that it can be reached: the time, signed by the relay.
+struct Asked {
+    replica: Option<Replica>,
+    at: Option<u64>,
+}
+
+async fn mailbox(ctx: &Context, checks: &mut Checks, session: &Session, replica: Replica) -> Asked {
+    let Ok(seat) = ctx.seat() else {
+        checks.skip("mailbox", "no seat's keys are in this home");
+        return Asked { replica: Some(replica), at: None };
+    };
+    let mail = match Mail::open(ctx, replica) {
+        Ok(mail) => mail,
+        Err(error) => {
+            checks.fail("mailbox", &error);
+            return Asked { replica: None, at: None };
+        }
+    };
+    let at = match first(&mail, session).await {
+        Ok(First::Item) => {
+            checks.ok("mailbox", format!("{}: messages wait; liaison inbox", seat.contact()));
+            None
+        }
+        Ok(First::Head(bytes)) => {
+            let verified = mail.at_desk(ctx, |desk| {
+                let known = (desk.reader.directory, desk.reader.root_at);
+                receipt::verify_head(known, &seat.contact(), &bytes)
+            });
+            match verified.and_then(|head| Ok(head?)) {
+                Ok(head) => {
+                    let count = head.mailbox.count;
+                    let sentence = format!("{}: {count} entries, all here", seat.contact());
+                    checks.ok("mailbox", sentence);
+                    Some(head.at)
+                }
+                Err(error) => {
+                    checks.fail("mailbox", &error);
+                    None
+                }
+            }
+        }
+        Err(error) => {
+            checks.fail("mailbox", &error);
+            None
+        }
+    };
+    if let Ok(due) = mail.due() {
+        match due.len() {
+            0 => checks.ok("outbox", "nothing waits"),
+            count => {
+                let mend = Some("liaison sent".to_owned());
+                checks.warn("outbox", format!("{count} wait to be handed in"), mend);
+            }
+        }
+    }
+    Asked { replica: Some(mail.replica), at }
+}
+
+/// What comes first from the mailbox. It is looked at and not kept.
+enum First {
+    Item,
+    Head(bytes::Bytes),
+}
+
+async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
+    let request = mail.inbox.request(false)?;
+    let mut first = None;
+    let enough = || ClientError::new(Side::Ours, Exit::Unexpected, ENOUGH, ENOUGH);
+    let came = follow::collect_once(session.connection().channel(), request, |event| {
+        first = Some(match event {
+            Event::Item(_) => First::Item,
+            Event::Head(bytes) => First::Head(bytes),
+        });
+        Err(enough())
+    });
+    match came.await {
+        Err(FollowError::Stopped(error)) if error.reason == ENOUGH => {}
+        came => came?,
+    }
+    first.ok_or_else(|| ClientError::from(FollowError::<ClientError>::NoHead))
+}
+
+/// Our clock beside the relay's, or at least beside the newest entry.
+fn clock(ctx: &Context, checks: &mut Checks, asked: &Asked) {
+    let now = ctx.ambient().now();
+    let newest =
+        asked.replica.as_ref().and_then(|replica| Some(replica.directory().ok()?.admitted_at()));
+    let wrong = |other: u64, whose: &str| {
+        let (ours, theirs) = (phrases::when(now), phrases::when(other));
+        let sentence = format!("this machine says {ours}, {whose} {theirs}");
+        let error = ClientError::new(Side::Ours, Exit::Unexpected, "CLOCK", sentence);
+        error.mended_by("timedatectl set-ntp true")
+    };
+    match (asked.at, newest) {
+        (Some(at), _) if now.abs_diff(at) > limits::CLOCK_AHEAD_SECONDS => {
+            checks.fail("clock", &wrong(at, "the relay"));
+        }
+        (Some(at), _) => {
+            let apart = phrases::span(now.abs_diff(at));
+            checks.ok("clock", format!("{apart} from the relay's"));
+        }
+        (None, Some(newest)) if now + limits::CLOCK_AHEAD_SECONDS < newest => {
+            checks.fail("clock", &wrong(newest, "the newest entry of the directory is of"));
+        }
+        (None, Some(_)) => checks.ok("clock", "not before the newest entry of the directory"),
+        (None, None) => checks.skip("clock", "there is nothing to compare it with"),
+    }
+}
+
+const ENOUGH: &str = "ENOUGH";
+/// The hybrid group of every service of ours.
+const HYBRID: &str = "X25519MLKEM768";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failure_gives_the_exit_code() {
+        let mut checks = Checks::default();
+        checks.ok("a", "fine");
+        assert!(checks.failed.is_none());
+        let failure = |exit| ClientError::new(Side::Network, exit, "X", "broken");
+        checks.fail("b", &failure(Exit::NotReachable).mended_by("do this"));
+        checks.fail("c", &failure(Exit::Stale));
+        let error = checks.error(checks.failed.clone());
+        assert_eq!(error.exit, Exit::NotReachable);
+        assert_eq!(error.sentence, "2 of 3 checks failed: broken");
+        assert_eq!(error.details["a"], "ok: fine");
+        assert_eq!(checks.rows[1].said(), "broken [the network: X]\n  to mend it: do this");
+    }
 }

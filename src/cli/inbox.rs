@@ -1,13 +1,721 @@
-//! liaison inbox
+//! `liaison inbox`: what came, opened, and acknowledged by a human.
+//!
+//! In scope: collecting, listing, showing one message, acknowledging. Out of scope: opening and
+//! verifying (`client::message`, `agent`). Invariants: text of others is made visible; TLP and drill
+//! mark stand before everything else; nothing is acknowledged without a name; no file is written
+//! over.
 
-use super::Context;
-use super::args::InboxArgs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::sleep;
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::agent::collect::{self, AcknowledgeError};
+use crate::agent::follow::{self, Event, FollowError};
+use crate::agent::inbox::Kept;
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::content::Inside;
+use crate::client::message::open::{NotOpened, Opened};
+use crate::client::message::text::{visible, visible_block};
+use crate::client::message::words;
+use crate::client::session::Session;
+use crate::crypto::hash::Digest;
+use crate::domain::directory::Directory;
+use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::state::EntryKind;
+use crate::signed::proto::{self, Class};
 
-/// As its name says.
+use super::args::{InboxArgs, InboxCommand};
+use super::mail::{Mail, News, is_outdated};
+use super::phrases::{self, Lines};
+use super::{Context, unusable};
+
+/// `liaison inbox`.
 ///
 /// # Errors
 /// [`ClientError`].
-pub(crate) async fn inbox(_ctx: &Context, _args: InboxArgs) -> Result<(), ClientError> {
-    Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_YET", "not written yet"))
+pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientError> {
+    match args.command.unwrap_or(InboxCommand::List { offline: false, follow: false }) {
+        InboxCommand::List { follow: true, .. } => stay(ctx).await,
+        InboxCommand::List { offline, .. } => list(ctx, offline).await,
+        InboxCommand::Read { id, save } => read(ctx, &id, save.as_deref()).await,
+        InboxCommand::Ack { id, person, reference, text, language } => {
+            let words = Words { person, reference, text, language };
+            acknowledge(ctx, &id, words).await
+        }
+    }
+}
+
+async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
+    let mail = if offline {
+        Mail::open(ctx, ctx.replica()?)?
+    } else {
+        let (session, mut mail) = Mail::online(ctx).await?;
+        say_news(ctx, collected(ctx, &session, &mut mail).await?);
+        mail
+    };
+    let rows = rows(ctx, &mail)?;
+    let object = json!({ "seat": mail.seat.to_string(), "messages": rows });
+    ctx.out.data(&object, || {
+        if rows.is_empty() {
+            return format!("no messages in the mailbox of {}", mail.seat.contact());
+        }
+        let header = ["ID", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
+        phrases::table(&header, rows.iter().map(Row::cells))
+    });
+    if let [only] = &rows[..] {
+        ctx.out.say(format_args!("read it: liaison inbox read {}", only.short));
+    } else if let Some(new) = rows.iter().find(|row| row.state == "new") {
+        ctx.out.say(format_args!("read one: liaison inbox read {}", new.short));
+    }
+    Ok(())
+}
+
+/// Collects; if another program does so already, what it collected is enough.
+pub(super) async fn collected(
+    ctx: &Context,
+    session: &Session,
+    mail: &mut Mail,
+) -> Result<News, ClientError> {
+    match mail.collect(ctx, session).await {
+        Err(error) if error.reason == "INBOX_BUSY" => {
+            ctx.out.say("another program is collecting into this inbox; this is what it has");
+            Ok(News::default())
+        }
+        collected => collected,
+    }
+}
+
+/// Warns of what collecting brought besides messages.
+pub(super) fn say_news(ctx: &Context, news: News) {
+    news.warnings.iter().for_each(|warning| ctx.out.warn(warning));
+}
+
+/// Stays, and prints what comes. A connection that ends is made again, later and later.
+async fn stay(ctx: &Context) -> Result<(), ClientError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let came = stay_once(ctx).await;
+        match came {
+            Ok(()) => pause = FIRST_PAUSE,
+            Err(error) if error.exit == Exit::NotReachable || error.reason == "BUSY" => {
+                ctx.out.say(format_args!("{error}; again in {} s", pause.as_secs()));
+                pause = (pause * 2).min(LAST_PAUSE);
+            }
+            Err(error) => return Err(error),
+        }
+        sleep(pause).await;
+    }
+}
+
+/// One connection, until it ends.
+async fn stay_once(ctx: &Context) -> Result<(), ClientError> {
+    let (session, mut mail) = Mail::online(ctx).await?;
+    let _lock = mail.inbox.lock()?;
+    let request = mail.inbox.request(true)?;
+    let (sender, mut events) = mpsc::channel(EVENTS);
+    let channel = session.connection().channel();
+    // The stream goes on from its cursor: what does not fit here comes again.
+    let hand_over = move |event: Event| match sender.try_send(event) {
+        Ok(()) => Ok(()),
+        Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+            let sentence = "messages came faster than they were dealt with";
+            Err(ClientError::new(Side::Ours, Exit::NotReachable, "BEHIND", sentence))
+        }
+    };
+    ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
+    let stream = follow::follow(channel, request, hand_over);
+    tokio::pin!(stream);
+    let mut ended: Option<Result<(), FollowError<ClientError>>> = None;
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = events.recv() => event,
+            end = &mut stream, if ended.is_none() => {
+                ended = Some(end);
+                continue;
+            }
+        };
+        // The sender lives in the stream's future: it is gone when that is done.
+        let event = match (event, &ended) {
+            (Some(event), _) => event,
+            (None, _) => break,
+        };
+        deal_with(ctx, (&session, &mut mail), event).await?;
+    }
+    match ended {
+        Some(ended) => Ok(ended?),
+        None => Ok(()),
+    }
+}
+
+async fn deal_with(
+    ctx: &Context,
+    (session, mail): (&Session, &mut Mail),
+    event: Event,
+) -> Result<(), ClientError> {
+    let mut news = News::default();
+    let again = event.clone();
+    match mail.take(ctx, event, &mut news) {
+        Err(error) if error.reason == super::mail::SYNC_FIRST => {
+            mail.catch_up(ctx, session, &mut news).await?;
+            mail.take(ctx, again, &mut news)?;
+        }
+        taken => taken?,
+    }
+    if Mail::is_behind(&news) {
+        mail.catch_up(ctx, session, &mut news).await?;
+    }
+    let numbers = std::mem::take(&mut news.messages);
+    let all = if numbers.is_empty() { Vec::new() } else { rows(ctx, mail)? };
+    for row in all.iter().filter(|row| numbers.contains(&row.number)) {
+        ctx.out.data(row, || row.cells().join("  "));
+    }
+    news.warnings.extend(mail.send_due(ctx, session).await?);
+    say_news(ctx, news);
+    Ok(())
+}
+
+/// A message in the list.
+#[derive(Serialize)]
+struct Row {
+    #[serde(skip)]
+    number: u64,
+    id: String,
+    #[serde(skip)]
+    short: String,
+    from: String,
+    at: u64,
+    class: String,
+    urgency: String,
+    tlp: Option<&'static str>,
+    drill: Option<String>,
+    title: Option<String>,
+    not_opened: Option<&'static str>,
+    state: &'static str,
+    acknowledged_by: Vec<String>,
+}
+
+impl Row {
+    fn cells(&self) -> Vec<String> {
+        let title = match (&self.title, self.not_opened) {
+            (Some(title), _) => visible(title),
+            (None, Some(why)) => format!("not opened: {why}"),
+            (None, None) => String::new(),
+        };
+        let drill = self.drill.as_ref().map_or_else(String::new, |drill| format!("{drill} "));
+        let state = match &self.acknowledged_by[..] {
+            [] => self.state.to_owned(),
+            by => format!("acknowledged by {}", by.join(", ")),
+        };
+        vec![
+            self.short.clone(),
+            self.from.clone(),
+            phrases::when(self.at),
+            self.urgency.clone(),
+            state,
+            format!("{drill}{title}"),
+        ]
+    }
+}
+
+/// The messages of the inbox that people read: no receipts, no words of acknowledgements.
+fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
+    let found = messages(ctx, mail)?;
+    let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing.id).collect();
+    let acknowledged = mail.acknowledged()?;
+    let rows = found.iter().map(|(kept, header)| {
+        let number = kept.place.mailbox.count;
+        let opened = mail.opened(ctx, kept)?;
+        let content = match &opened {
+            Ok(Opened { inside: Inside::Content(content), .. }) => Some(content),
+            Ok(_) | Err(_) => None,
+        };
+        let by = acknowledged_by(&acknowledged, header.digest, &mail.seat);
+        let state = match (by.is_empty(), mail.is_read(number)) {
+            (false, _) => "acknowledged",
+            (true, true) => "read",
+            (true, false) => "new",
+        };
+        let of = &header.addressing;
+        Ok(Row {
+            number,
+            id: of.id.to_string(),
+            short: phrases::short(of.id, &ids),
+            from: of.sender.to_string(),
+            at: of.created,
+            class: phrases::class(of.class),
+            urgency: phrases::urgency(of.urgency),
+            tlp: content.map(|content| phrases::tlp(content.tlp())),
+            drill: of.drill.as_ref().map(phrases::drill),
+            title: content.map(|content| content.title.clone()),
+            not_opened: opened.as_ref().err().map(NotOpened::code),
+            state,
+            acknowledged_by: by,
+        })
+    });
+    rows.collect()
+}
+
+fn acknowledged_by(all: &[(Digest, SeatId)], header: Digest, own: &SeatId) -> Vec<String> {
+    let by = all.iter().filter(|(of, _)| *of == header);
+    by.map(|(_, seat)| if seat == own { "you".to_owned() } else { seat.to_string() }).collect()
+}
+
+/// Items that are messages to people, with their verified headers.
+fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, ClientError> {
+    let mut found: Vec<(Kept, VerifiedHeader)> = Vec::new();
+    for number in mail.inbox.numbers()? {
+        let kept = mail.inbox.item(number)?;
+        if !matches!(kept.kind, EntryKind::Addressed | EntryKind::Released) {
+            continue;
+        }
+        let Ok(header) = mail.header(ctx, &kept.item.header)? else { continue };
+        let again = found.iter().any(|(_, other)| other.digest == header.digest);
+        if is_for_people(&header) && !again {
+            found.push((kept, header));
+        }
+    }
+    Ok(found)
+}
+
+/// Receipts and the words of acknowledgements belong to what was sent.
+pub(super) fn is_for_people(header: &VerifiedHeader) -> bool {
+    !matches!(header.addressing.class, Class::Receipt | Class::Acknowledgement)
+}
+
+/// The one message whose id begins so.
+fn find(ctx: &Context, mail: &Mail, prefix: &str) -> Result<(Kept, VerifiedHeader), ClientError> {
+    let prefix = prefix.trim().to_lowercase();
+    let all = messages(ctx, mail)?;
+    let matches = |header: &VerifiedHeader| header.addressing.id.to_string().starts_with(&prefix);
+    let found = all.into_iter().filter(|(_, header)| matches(header));
+    one(found.collect(), &prefix, "liaison inbox list")
+}
+
+/// The only one found.
+pub(super) fn one<T>(mut found: Vec<T>, prefix: &str, mend: &str) -> Result<T, ClientError> {
+    let (count, prefix) = (found.len(), visible(prefix));
+    match found.pop() {
+        Some(only) if count == 1 => Ok(only),
+        Some(_) => {
+            let sentence = format!("{count} messages have ids that begin with {prefix}");
+            let error = ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_MESSAGES", sentence);
+            Err(error.mended_by(mend))
+        }
+        None => {
+            let sentence = format!("no message here has an id that begins with {prefix}");
+            let error = ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_MESSAGE", sentence);
+            Err(error.mended_by(mend))
+        }
+    }
+}
+
+/// The message of an id that a new one answers.
+pub(super) fn answered(
+    ctx: &Context,
+    mail: &Mail,
+    id: MessageId,
+) -> Result<VerifiedHeader, ClientError> {
+    find(ctx, mail, &id.to_string()).map(|(_, header)| header)
+}
+
+async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), ClientError> {
+    let mail = Mail::open(ctx, ctx.replica()?)?;
+    let (kept, header) = find(ctx, &mail, id)?;
+    let opened = mail.opened(ctx, &kept)?.map_err(|why| {
+        let error = ClientError::from(why);
+        let sentence = format!("{} was not opened: {}", header.addressing.id, error.sentence);
+        ClientError { sentence, ..error }
+    })?;
+    let directory = mail.replica.directory()?;
+    let Inside::Content(content) = &opened.inside else {
+        return Err(ClientError::new(Side::Ours, Exit::Usage, "NOT_A_MESSAGE", "nothing to read"));
+    };
+    let saved = match save {
+        Some(folder) => save_all(folder, &content.attachments)?,
+        None => Vec::new(),
+    };
+    let acknowledged = acknowledged_by(&mail.acknowledged()?, header.digest, &mail.seat);
+    let message = Shown { directory, opened: &opened, content, acknowledged, own: &mail.seat };
+    let number = kept.place.mailbox.count;
+    ctx.out.data(&message.json(&saved), || message.text());
+    mail.mark_read(number)?;
+    for path in &saved {
+        ctx.out.say(format_args!("saved {}", path.display()));
+    }
+    if message.acknowledged.is_empty() && opened.level_of(&mail.seat.contact()).is_some() {
+        ctx.out.say(format_args!(
+            "to acknowledge it: liaison inbox ack {} --person NAME",
+            header.addressing.id
+        ));
+    }
+    Ok(())
+}
+
+/// A message on the screen.
+pub(super) struct Shown<'a> {
+    directory: &'a Directory,
+    opened: &'a Opened,
+    content: &'a proto::Content,
+    acknowledged: Vec<String>,
+    own: &'a SeatId,
+}
+
+impl Shown<'_> {
+    fn text(&self) -> String {
+        let (of, content) = (&self.opened.header.addressing, self.content);
+        let mut text = format!("{}\n", phrases::tlp(content.tlp()));
+        if let Some(drill) = &of.drill {
+            text.push_str(&format!("{}\n", phrases::drill(drill)));
+        }
+        text.push_str(&format!("{}\n\n", visible(&content.title)));
+        let mut lines = Lines::default();
+        lines.line("from", format!("{} ({})", of.sender, self.sender()));
+        for recipient in &of.recipients {
+            let level = phrases::level(recipient.level);
+            lines.line("to", format!("{}, at {level} level", recipient.contact));
+        }
+        let kind = format!("{}, {}", phrases::class(of.class), phrases::kind(content.kind()));
+        lines.line("kind", kind);
+        lines.line("written", phrases::when(content.time));
+        lines.line("urgency", self.urgency());
+        for code in &content.classification {
+            lines.line("classification", visible(code));
+        }
+        if !content.reference.is_empty() {
+            lines.line("their number", visible(&content.reference));
+        }
+        if let Some(severity) = &content.severity {
+            let (level, scale) = (visible(&severity.level), visible(&severity.scale));
+            lines.line("severity", format!("{level} ({scale})"));
+        }
+        if content.respond_by > 0 {
+            lines.line("answer hoped for", phrases::when(content.respond_by));
+        }
+        for attachment in &content.attachments {
+            let (name, kind) = (visible(&attachment.name), visible(&attachment.media_type));
+            let size = attachment.bytes.len();
+            lines.line("attached", format!("{name} ({kind}, {size} bytes)"));
+        }
+        if !self.acknowledged.is_empty() {
+            lines.line("acknowledged", format!("by {}", self.acknowledged.join(", ")));
+        }
+        lines.line("id", of.id.to_string());
+        lines.line("signed", format!("by the seat's key {}; every layer verified", of.sender_key));
+        text.push_str(&lines.text());
+        for one in &content.texts {
+            let said = visible_block(&one.text);
+            text.push_str(&format!("\n[{}]\n{said}\n", visible(&one.language)));
+        }
+        text
+    }
+
+    fn sender(&self) -> String {
+        let (sender, directory) = (self.opened.sender(), self.directory);
+        let contact = directory.contact(&sender.contact()).map(phrases::name_of);
+        let member = directory.member(&sender.member());
+        let member = member.map(|member| phrases::name(&member.names));
+        let all = [contact, member].into_iter().flatten().filter(|name| !name.is_empty());
+        all.collect::<Vec<_>>().join(", ")
+    }
+
+    fn urgency(&self) -> String {
+        let of = &self.opened.header.addressing;
+        let urgency = phrases::urgency(of.urgency);
+        match of.acknowledge_within {
+            0 => urgency,
+            within => {
+                let within = phrases::span(u64::from(within));
+                format!("{urgency}; an acknowledgement is hoped for within {within} (indicative)")
+            }
+        }
+    }
+
+    fn json(&self, saved: &[PathBuf]) -> Value {
+        let (of, content) = (&self.opened.header.addressing, self.content);
+        let to = of.recipients.iter().map(|recipient| {
+            let (contact, level) = (&recipient.contact, phrases::level(recipient.level));
+            json!({ "contact": contact.to_string(), "level": level })
+        });
+        let texts = content.texts.iter().map(|one| (one.language.clone(), json!(one.text)));
+        let attachments = content.attachments.iter().map(|attachment| {
+            json!({
+                "name": attachment.name,
+                "media_type": attachment.media_type,
+                "bytes": attachment.bytes.len(),
+                "sha256": hex::encode(&attachment.sha256),
+            })
+        });
+        let level = self.opened.level_of(&self.own.contact()).map(phrases::level);
+        json!({
+            "id": of.id.to_string(),
+            "thread": of.thread.to_string(),
+            "tlp": phrases::tlp(content.tlp()),
+            "drill": of.drill.as_ref().map(phrases::drill),
+            "title": content.title,
+            "from": of.sender.to_string(),
+            "from_name": self.sender(),
+            "key_id": hex::encode(of.sender_key.as_bytes()),
+            "to": to.collect::<Vec<_>>(),
+            "level": level,
+            "class": phrases::class(of.class),
+            "kind": phrases::kind(content.kind()),
+            "written": content.time,
+            "created": of.created,
+            "urgency": phrases::urgency(of.urgency),
+            "acknowledge_within": of.acknowledge_within,
+            "classification": content.classification,
+            "reference": content.reference,
+            "texts": texts.collect::<serde_json::Map<_, _>>(),
+            "attachments": attachments.collect::<Vec<_>>(),
+            "saved": saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+            "acknowledged_by": self.acknowledged,
+            "verified": true,
+        })
+    }
+}
+
+/// Writes every attachment under a name that cannot leave the folder or hide.
+fn save_all(folder: &Path, attachments: &[proto::Attachment]) -> Result<Vec<PathBuf>, ClientError> {
+    std::fs::create_dir_all(folder).map_err(|why| unusable(folder, &why))?;
+    attachments.iter().map(|attachment| save_one(folder, attachment)).collect()
+}
+
+fn save_one(folder: &Path, attachment: &proto::Attachment) -> Result<PathBuf, ClientError> {
+    let name = safe_name(&attachment.name);
+    for copy in 0..COPIES {
+        let path = folder.join(numbered(&name, copy));
+        let created = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
+        match created {
+            Ok(mut file) => {
+                let written = file.write_all(&attachment.bytes).and_then(|()| file.sync_all());
+                return written.map(|()| path.clone()).map_err(|why| unusable(&path, &why));
+            }
+            Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(why) => return Err(unusable(&path, &why)),
+        }
+    }
+    let sentence = format!("{} holds {COPIES} files of this name already", folder.display());
+    Err(ClientError::new(Side::Ours, Exit::Usage, "FILE_EXISTS", sentence))
+}
+
+/// The last part of a foreign name, with nothing that a shell, a file system or an eye takes for
+/// something else.
+fn safe_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let safe = last.chars().map(|char| {
+        let odd = char.is_control()
+            || r#"<>:"|?*`$&;'"#.contains(char)
+            || visible(&char.to_string()).len() > char.len_utf8();
+        if odd { '_' } else { char }
+    });
+    let safe: String = safe.take(120).collect();
+    let safe = safe.trim_start_matches(['.', '-', ' ']).trim_end_matches(['.', ' ']);
+    let stem = safe.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let device = matches!(stem.as_str(), "con" | "prn" | "aux" | "nul")
+        || (stem.len() == 4 && (stem.starts_with("com") || stem.starts_with("lpt")));
+    match (safe.is_empty(), device) {
+        (true, _) => "attachment".to_owned(),
+        (false, true) => format!("_{safe}"),
+        (false, false) => safe.to_owned(),
+    }
+}
+
+fn numbered(name: &str, copy: u32) -> String {
+    match (copy, name.rsplit_once('.')) {
+        (0, _) => name.to_owned(),
+        (copy, Some((stem, extension))) => format!("{stem}-{copy}.{extension}"),
+        (copy, None) => format!("{name}-{copy}"),
+    }
+}
+
+/// What an acknowledgement says besides the sentence.
+struct Words {
+    person: Option<String>,
+    reference: Option<String>,
+    text: Option<String>,
+    language: String,
+}
+
+async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), ClientError> {
+    let mut mail = Mail::open(ctx, ctx.replica()?)?;
+    let (kept, header) = find(ctx, &mail, id)?;
+    let by = acknowledged_by(&mail.acknowledged()?, header.digest, &mail.seat);
+    let waits = waiting(&mail, header.digest)?;
+    if waits.is_none() && by.iter().any(|seat| seat == "you") {
+        let sentence = format!("{} is acknowledged already, by you", header.addressing.id);
+        ctx.out.say(&sentence);
+        let object = json!({ "id": header.addressing.id.to_string(), "already": true });
+        ctx.out.data(&object, String::new);
+        return Ok(());
+    }
+    ctx.out.say(words::sentence(&given.language));
+    let words = written(ctx, &mail, &given)?;
+    let person = words.person.clone();
+    let number = kept.place.mailbox.count;
+    let session = match Mail::online(ctx).await {
+        Ok((session, online)) => {
+            mail = online;
+            Ok(session)
+        }
+        Err(error) if error.exit == Exit::NotReachable => Err(error),
+        Err(error) => return Err(error),
+    };
+    let own = match waits {
+        Some(own) => own,
+        None => compose(ctx, &mail, number, words.clone())?,
+    };
+    let session = session.map_err(|error| kept_back(error, own))?;
+    let accepted = match mail.hand_in(ctx, &session, own).await {
+        Err(error) if is_outdated(&error) => {
+            ctx.sync_again(&session, &mut mail).await?;
+            let again = compose(ctx, &mail, number, words)?;
+            mail.hand_in(ctx, &session, again).await?
+        }
+        Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, own)),
+        accepted => accepted?,
+    };
+    let (sender, about) = (&header.addressing.sender, header.addressing.id);
+    let object = json!({
+        "id": about.to_string(),
+        "acknowledged": true,
+        "person": person,
+        "to": sender.to_string(),
+        "accepted_at": accepted.at,
+        "statement": words::sentence(&given.language),
+    });
+    ctx.out.data(&object, || {
+        let at = phrases::when(accepted.at);
+        format!("acknowledged by {}: {about}, to {sender}; accepted {at}", visible(&person))
+    });
+    for warning in mail.send_due(ctx, &session).await? {
+        ctx.out.warn(warning);
+    }
+    Ok(())
+}
+
+impl Context {
+    /// Brings the copy up to date once more: the service says that it is too old, or too new.
+    pub(super) async fn sync_again(
+        &self,
+        session: &Session,
+        mail: &mut Mail,
+    ) -> Result<(), ClientError> {
+        self.out.say("the directory has changed meanwhile: sealing again");
+        mail.catch_up(self, session, &mut News::default()).await
+    }
+}
+
+/// An acknowledgement of this message that was made and has not been handed in.
+fn waiting(mail: &Mail, header: Digest) -> Result<Option<MessageId>, ClientError> {
+    use crate::client::outbox::Request;
+    for id in mail.due()? {
+        if let Request::Acknowledge(request) = mail.outbox.request(id)?
+            && super::sent::about(&request.acknowledgement) == Some(header)
+        {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+fn compose(
+    ctx: &Context,
+    mail: &Mail,
+    number: u64,
+    words: proto::Words,
+) -> Result<MessageId, ClientError> {
+    let boxes = (&mail.inbox, &mail.outbox);
+    let made: Result<MessageId, AcknowledgeError> =
+        mail.at_desk(ctx, |desk| collect::acknowledge(desk, boxes, number, (words, None)))?;
+    Ok(made?)
+}
+
+/// It is sealed and kept; the network is not there.
+pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
+    let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
+    let mut error = ClientError { sentence, ..error }.mended_by("liaison sent");
+    error.details.insert("waiting".to_owned(), id.to_string());
+    error
+}
+
+fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, ClientError> {
+    let named = given.person.clone().or_else(|| ctx.out.ask("Who acknowledges? Your name:"));
+    let person = named.map(|name| name.trim().nfc().collect::<String>());
+    let person = person.filter(|name| !name.is_empty()).ok_or_else(|| {
+        let sentence = "an acknowledgement is a human's: it bears a name";
+        ClientError::new(Side::Ours, Exit::Usage, "NO_PERSON", sentence)
+            .mended_by("liaison inbox ack ID --person NAME")
+    })?;
+    let office = mail.replica.directory()?.contact(&mail.seat.contact());
+    let text = given
+        .text
+        .as_ref()
+        .map(|text| proto::Text { language: given.language.clone(), text: text.nfc().collect() });
+    Ok(proto::Words {
+        person,
+        office: office.map(phrases::name_of).unwrap_or_default(),
+        own_reference: given.reference.as_deref().unwrap_or_default().nfc().collect(),
+        text,
+        ..words::words()
+    })
+}
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+/// Events that wait to be dealt with: 64 MiB if each were the largest.
+const EVENTS: usize = 64;
+const COPIES: u32 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attachment_cannot_choose_where_it_goes() {
+        for (given, safe) in [
+            ("report.pdf", "report.pdf"),
+            ("../../etc/passwd", "passwd"),
+            (r"C:\windows\cmd.exe", "cmd.exe"),
+            (".bashrc", "bashrc"),
+            ("-rf", "rf"),
+            ("..", "attachment"),
+            ("", "attachment"),
+            ("a\u{202e}fdp.exe", "a_fdp.exe"),
+            ("nul.txt", "_nul.txt"),
+            ("a\0b$(x).txt. ", "a_b_(x).txt"),
+            ("свод.pdf", "свод.pdf"),
+        ] {
+            assert_eq!(safe_name(given), safe, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let attachment = |bytes: &'static [u8]| proto::Attachment {
+            name: "a.txt".to_owned(),
+            bytes: bytes::Bytes::from_static(bytes),
+            ..Default::default()
+        };
+        let saved = save_all(folder.path(), &[attachment(b"1"), attachment(b"2")]).unwrap();
+        let names: Vec<_> = saved.iter().map(|path| path.file_name().unwrap()).collect();
+        assert_eq!(names, ["a.txt", "a-1.txt"]);
+        assert_eq!(std::fs::read(&saved[0]).unwrap(), b"1");
+    }
+
+    #[test]
+    fn a_prefix_finds_one_message() {
+        assert_eq!(one(vec![1], "0", "").unwrap(), 1);
+        assert_eq!(one(vec![1, 2], "0", "").unwrap_err().exit, Exit::Usage);
+        assert_eq!(one(Vec::<u8>::new(), "0", "").unwrap_err().exit, Exit::NotFound);
+    }
 }

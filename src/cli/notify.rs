@@ -1,13 +1,457 @@
-//! liaison notify
+//! `liaison notify`: composed, shown, sealed, handed in.
+//!
+//! In scope: to whom it can be sealed and whom to call instead, urgencies, files. Out of scope:
+//! sealing (`client::message`), patience (`mail`). Invariants: it is in the outbox before the first
+//! attempt; an expired record warns and stops nothing; nothing leaves on a stale copy unless that
+//! was asked for, and the message says so.
 
-use super::Context;
-use super::args::NotifyArgs;
+use std::io::Read as _;
+use std::path::Path;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::keys::Owner;
+use crate::client::message::body;
+use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
+use crate::client::message::content::{Inside, InvalidContent, Writing};
+use crate::client::message::receipt::VerifiedAccepted;
+use crate::client::message::text::visible;
+use crate::client::outbox::Request;
+use crate::client::session::{Progress, Session};
+use crate::domain::directory::{Contact, Policy};
+use crate::domain::ids::ContactId;
+use crate::domain::relay::addressing::Recipient;
+use crate::domain::relay::envelope::VerifiedHeader;
+use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
 
-/// As its name says.
+use super::args::NotifyArgs;
+use super::directory::{Seen, expired, parts_of};
+use super::inbox::{self, kept_back};
+use super::mail::{Mail, is_outdated};
+use super::{Context, phrases, unusable};
+
+/// `liaison notify`.
 ///
 /// # Errors
-/// [`ClientError`].
-pub(crate) async fn notify(_ctx: &Context, _args: NotifyArgs) -> Result<(), ClientError> {
-    Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_YET", "not written yet"))
+/// [`ClientError`]; exit 9 if some of the contacts can only be called.
+pub(crate) async fn notify(ctx: &Context, args: NotifyArgs) -> Result<(), ClientError> {
+    let inside = written(ctx, &args)?;
+    let (session, mut mail) = start(ctx, &args).await?;
+    let plan = Plan::of(ctx, &mail, &args)?;
+    plan.say(ctx, &mail, &args)?;
+    if args.dry_run {
+        let size = inside.encode().len();
+        let object = plan.json(&args, json!({ "dry_run": true, "content_bytes": size }));
+        ctx.out.data(&object, || {
+            format!("Nothing was sent: this was a dry run.\n{}", plan.read_out(&args))
+        });
+        return Ok(());
+    }
+    if plan.to.is_empty() {
+        ctx.out.data(&plan.json(&args, json!({})), || plan.read_out(&args));
+        return Err(plan.partial());
+    }
+    let answered = args.reply_to.map(|id| inbox::answered(ctx, &mail, id)).transpose()?;
+    let sealed = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
+    let session = session.map_err(|error| kept_back(error, sealed.id))?;
+    let handed_in = mail.hand_in(ctx, &session, sealed.id).await;
+    let (sealed, accepted) = match handed_in {
+        Ok(accepted) => (sealed, accepted),
+        Err(error) if is_outdated(&error) => {
+            ctx.sync_again(&session, &mut mail).await?;
+            let again = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
+            let accepted = mail.hand_in(ctx, &session, again.id).await?;
+            (again, accepted)
+        }
+        Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, sealed.id)),
+        Err(error) => return Err(error),
+    };
+    report(ctx, (&plan, &args), &sealed, &accepted);
+    for warning in mail.send_due(ctx, &session).await? {
+        ctx.out.warn(warning);
+    }
+    if plan.by_telephone.is_empty() { Ok(()) } else { Err(plan.partial()) }
+}
+
+fn report(
+    ctx: &Context,
+    (plan, args): (&Plan, &NotifyArgs),
+    sealed: &Sealed,
+    accepted: &VerifiedAccepted,
+) {
+    let places = accepted.places.iter().map(
+        |place| json!({ "contact": place.contact.to_string(), "number": place.mailbox.count }),
+    );
+    let object = plan.json(
+        args,
+        json!({
+            "id": sealed.id.to_string(),
+            "thread": sealed.thread.to_string(),
+            "accepted": { "at": accepted.at, "places": places.collect::<Vec<_>>() },
+        }),
+    );
+    ctx.out.data(&object, || {
+        let mut text = format!("{}\naccepted {}\n", sealed.id, phrases::when(accepted.at));
+        for place in &accepted.places {
+            let (contact, number) = (&place.contact, place.mailbox.count);
+            text.push_str(&format!("  {contact}: number {number} in its mailbox\n"));
+        }
+        text.push_str(&plan.read_out(args));
+        text
+    });
+    ctx.out.say(format_args!("what became of it: liaison sent {}", sealed.id));
+}
+
+/// The copy of the directory, up to date if the service can be reached. A dry run stays offline.
+async fn start(
+    ctx: &Context,
+    args: &NotifyArgs,
+) -> Result<(Result<Session, ClientError>, Mail), ClientError> {
+    let mut replica = ctx.replica()?;
+    let session = if args.dry_run {
+        let sentence = "a dry run does not connect";
+        Err(ClientError::new(Side::Ours, Exit::NotReachable, "DRY_RUN", sentence))
+    } else {
+        ctx.connect(Some(&Owner::Seat(ctx.seat()?))).await
+    };
+    let session = match session {
+        Ok(session) => match session.sync(&mut replica, &mut |_: Progress| {}).await {
+            Ok(synced) => {
+                super::sync::say_what_lacks(ctx, &synced);
+                Ok(session)
+            }
+            Err(error) if error.exit == Exit::NotReachable => Err(error),
+            Err(error) => return Err(error),
+        },
+        Err(error) if error.exit == Exit::NotReachable => Err(error),
+        Err(error) => return Err(error),
+    };
+    let stale = replica.is_stale(ctx.ambient().now());
+    if stale && !args.stale_directory && !args.dry_run {
+        let sentence = match &session {
+            Ok(_) => "the copy of the directory is stale".to_owned(),
+            Err(why) => format!("the copy of the directory is stale, and {why}"),
+        };
+        let error = ClientError::new(Side::Ours, Exit::Stale, "STALE_COPY", sentence);
+        return Err(error.mended_by("liaison sync, or send all the same: --stale-directory"));
+    }
+    let mail = Mail::open(ctx, replica)?;
+    Seen::of(ctx, &mail.replica)?.warn(ctx);
+    Ok((session, mail))
+}
+
+/// To whom it goes, and whom to call instead.
+struct Plan {
+    to: Vec<To>,
+    by_telephone: Vec<ToCall>,
+    own: String,
+    stale: bool,
+}
+
+struct To {
+    contact: ContactId,
+    name: String,
+    seats: usize,
+}
+
+struct ToCall {
+    contact: ContactId,
+    name: String,
+    why: &'static str,
+    reach: Vec<(String, Vec<String>)>,
+}
+
+impl Plan {
+    fn of(ctx: &Context, mail: &Mail, args: &NotifyArgs) -> Result<Self, ClientError> {
+        let (directory, now) = (mail.replica.directory()?, ctx.ambient().now());
+        let (mut to, mut by_telephone) = (Vec::new(), Vec::new());
+        let mut contacts = args.contacts.clone();
+        contacts.sort();
+        contacts.dedup();
+        for id in contacts {
+            let record = directory.record(&id).map_err(|refusal| {
+                let word = id.member();
+                ClientError::from(refusal).mended_by(format!("liaison directory who {word}"))
+            })?;
+            let Some(contact) = directory.contact(&id) else { continue };
+            if let Some(warning) = expired(contact, now) {
+                ctx.out.warn(warning);
+            }
+            let name = named(contact, directory.member(&id.member()).map(|of| &of.names[..]));
+            let seats = directory.sealing_seats(&id).count();
+            match (record.attested, seats) {
+                (false, 1..) => to.push(To { contact: id, name, seats }),
+                (attested, _) => {
+                    let why = if attested { "is listed" } else { "has no seat on duty" };
+                    let reach = reach(mail, &id)?;
+                    by_telephone.push(ToCall { contact: id, name, why, reach });
+                }
+            }
+        }
+        let own = mail.seat.contact();
+        let own_names = directory.member(&own.member()).map(|of| &of.names[..]);
+        let own = directory.contact(&own).map_or_else(|| own.to_string(), |c| named(c, own_names));
+        Ok(Self { to, by_telephone, own, stale: mail.replica.is_stale(now) })
+    }
+
+    fn say(&self, ctx: &Context, mail: &Mail, args: &NotifyArgs) -> Result<(), ClientError> {
+        let urgency = phrases::urgency_of(args.urgency);
+        let within = within(urgency, &mail.replica.directory()?.charter().policy);
+        if let Some(name) = &args.drill {
+            ctx.out.say(format_args!("DRILL (EXERCISE: {})", visible(name)));
+        }
+        for to in &self.to {
+            let seats = if to.seats == 1 { "1 seat" } else { &format!("{} seats", to.seats) };
+            ctx.out.say(format_args!("sealed to {} ({}): {seats}", to.contact, to.name));
+        }
+        for call in &self.by_telephone {
+            let (contact, name, why) = (&call.contact, &call.name, call.why);
+            ctx.out.warn(format_args!("nothing is sent to {contact} ({name}): it {why}; call it"));
+        }
+        if within > 0 && !self.to.is_empty() {
+            let (urgency, within) = (phrases::urgency(urgency), phrases::span(u64::from(within)));
+            ctx.out.say(format_args!(
+                "{urgency}: an acknowledgement is hoped for within {within} (indicative)"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whom to call, and what to say.
+    fn read_out(&self, args: &NotifyArgs) -> String {
+        let mut text = String::new();
+        for call in &self.by_telephone {
+            let (contact, name, why) = (&call.contact, &call.name, call.why);
+            text.push_str(&format!("\n{contact} ({name}) {why}; nothing was sent to it. Call:\n"));
+            for (what, lines) in &call.reach {
+                for line in lines {
+                    text.push_str(&format!("  {what}: {}\n", visible(line)));
+                }
+            }
+        }
+        if !self.by_telephone.is_empty() {
+            text.push_str(&format!("\nTo read out:\n  {}\n", self.script(args)));
+        }
+        text
+    }
+
+    fn script(&self, args: &NotifyArgs) -> String {
+        let drill = args
+            .drill
+            .as_ref()
+            .map(|name| format!("This is an exercise: {}. Exercise, exercise. ", visible(name)));
+        let number = args.reference.as_ref().map(|of| format!(" Our number is {}.", visible(of)));
+        format!(
+            "{}This is {}. We notify you of a matter of ICT security, marked {}: {}.{} Please say \
+             who takes it, and how we may send you the details in confidence. Thank you.",
+            drill.unwrap_or_default(),
+            self.own,
+            phrases::tlp(phrases::tlp_of(args.tlp)),
+            visible(args.title.trim_end_matches('.')),
+            number.unwrap_or_default()
+        )
+    }
+
+    fn json(&self, args: &NotifyArgs, mut object: Value) -> Value {
+        let to = self.to.iter().map(|to| to.contact.to_string());
+        let calls = self.by_telephone.iter().map(|call| {
+            let reach = call.reach.iter().map(|(what, lines)| (what.clone(), json!(lines)));
+            json!({
+                "contact": call.contact.to_string(),
+                "name": call.name,
+                "why": call.why,
+                "reach": reach.collect::<serde_json::Map<_, _>>(),
+                "read_out": self.script(args),
+            })
+        });
+        if let Some(object) = object.as_object_mut() {
+            object.insert("to".to_owned(), json!(to.collect::<Vec<_>>()));
+            object.insert("by_telephone".to_owned(), json!(calls.collect::<Vec<_>>()));
+            object.insert("stale_directory".to_owned(), json!(self.stale));
+        }
+        object
+    }
+
+    fn partial(&self) -> ClientError {
+        let contacts = self.by_telephone.iter().map(|call| call.contact.as_str());
+        let contacts = contacts.collect::<Vec<_>>().join(", ");
+        let sentence = format!("nothing was sent to {contacts}: call");
+        ClientError::new(Side::Ours, Exit::Partial, "BY_TELEPHONE", sentence)
+    }
+}
+
+fn named(contact: &Contact, member: Option<&[crate::signed::proto::Text]>) -> String {
+    let own = phrases::name_of(contact);
+    match member.map(phrases::name).filter(|name| !name.is_empty()) {
+        Some(member) => format!("{own}, {member}"),
+        None => own,
+    }
+}
+
+/// Numbers and addresses of a contact.
+fn reach(mail: &Mail, contact: &ContactId) -> Result<Vec<(String, Vec<String>)>, ClientError> {
+    let parts = parts_of(&mail.replica, contact)?.into_iter();
+    let wanted = parts.filter(|part| REACH.contains(&part.name.as_str()));
+    let told = wanted.map(|part| {
+        let lines = part.lines.unwrap_or_else(|| vec!["not handed over by the service".to_owned()]);
+        (part.name, lines)
+    });
+    Ok(told.collect())
+}
+
+/// The content, from the arguments and files.
+fn written(ctx: &Context, args: &NotifyArgs) -> Result<Inside, ClientError> {
+    let kind = phrases::kind_of(args.kind);
+    let mut writing = Writing::new(kind, &args.title, ctx.ambient().now());
+    writing = writing.tlp(phrases::tlp_of(args.tlp));
+    if let Some(text) = text(ctx, args)? {
+        writing = writing.text(&args.language, &text);
+    }
+    for code in &args.classification {
+        writing = writing.classified(code).map_err(InvalidContent::from)?;
+    }
+    let mut left = body::largest_inner();
+    for path in &args.attach {
+        let bytes = attachment(path, &mut left)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        writing = writing.attached(&name, bytes);
+    }
+    let reference = args.reference.clone().unwrap_or_default();
+    Ok(writing.with(|content| content.reference = reference).finish()?)
+}
+
+fn text(ctx: &Context, args: &NotifyArgs) -> Result<Option<String>, ClientError> {
+    match &args.text_file {
+        Some(path) if path.as_os_str() == "-" => {
+            let mut text = String::new();
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.map(|_| Some(text)).map_err(|why| unusable(path, &why))
+        }
+        Some(path) => ctx.read_file(path).map(Some),
+        None => Ok(args.text.clone()),
+    }
+}
+
+/// The bytes of a file, if they fit into what is left.
+fn attachment(path: &Path, left: &mut u64) -> Result<Bytes, ClientError> {
+    let found = std::fs::metadata(path).map_err(|why| unusable(path, &why))?.len();
+    let fits = *left;
+    if found > fits {
+        let sentence = format!(
+            "{} has {found} bytes; a message is sealed in at most 1 MiB, and {fits} bytes are left",
+            path.display()
+        );
+        let error = ClientError::new(Side::Ours, Exit::Usage, "TOO_LARGE", sentence);
+        return Err(error.mended_by("send less, or several messages with --reply-to"));
+    }
+    *left -= found;
+    std::fs::read(path).map(Bytes::from).map_err(|why| unusable(path, &why))
+}
+
+/// Seals it on the copy as it is now, and keeps it in the outbox.
+fn seal(
+    ctx: &Context,
+    mail: &Mail,
+    args: &NotifyArgs,
+    (plan, inside, answered): (&Plan, &Inside, Option<&VerifiedHeader>),
+) -> Result<Sealed, ClientError> {
+    let outside = outside(mail, args, plan, answered)?;
+    let sealed: Result<Sealed, ComposeError> = mail.at_desk(ctx, |desk| {
+        compose(desk.reader.directory, outside, inside, desk.sign, desk.ambient)
+    })?;
+    let sealed = sealed?;
+    let request = Request::submit(sealed.envelope.clone());
+    mail.outbox.put((sealed.id, sealed.header_digest), &request)?;
+    Ok(sealed)
+}
+
+fn outside(
+    mail: &Mail,
+    args: &NotifyArgs,
+    plan: &Plan,
+    answered: Option<&VerifiedHeader>,
+) -> Result<Outside, ClientError> {
+    let level = phrases::level_of(args.level);
+    let to = plan.to.iter();
+    let recipients =
+        to.map(|to| Recipient { contact: to.contact.clone(), level }).collect::<Vec<_>>();
+    let urgency = phrases::urgency_of(args.urgency);
+    let policy = mail.replica.directory()?.charter().policy;
+    let class = class(phrases::kind_of(args.kind), answered.is_some());
+    let mut outside = Outside::new(mail.seat.clone(), recipients, class, mail.replica.view()?);
+    outside.urgency = urgency;
+    outside.acknowledge_within = within(urgency, &policy);
+    outside.drill = args
+        .drill
+        .as_ref()
+        .map(|name| Drill { kind: DrillKind::Exercise.into(), name: name.clone() });
+    if plan.stale {
+        outside.flags.push(Flag::StaleDirectory);
+    }
+    if let Some(answered) = answered {
+        let of = &answered.addressing;
+        if outside.drill.is_some() && outside.drill != of.drill {
+            let sentence = "the mark of a drill is its thread's: an answer bears the same";
+            return Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_DRILL", sentence));
+        }
+        outside.drill = of.drill.clone();
+        outside.thread = Some(of.thread);
+        outside.in_reply_to = Some(answered.digest);
+    }
+    Ok(outside)
+}
+
+const fn class(kind: Kind, answers: bool) -> Class {
+    match (kind, answers) {
+        (Kind::AllClear, _) => Class::AllClear,
+        (_, true) => Class::Reply,
+        (_, false) => Class::Notification,
+    }
+}
+
+/// How soon an acknowledgement is hoped for, in seconds.
+const fn within(urgency: Urgency, policy: &Policy) -> u32 {
+    match urgency {
+        Urgency::Unspecified | Urgency::Routine => 0,
+        Urgency::Priority => policy.priority_within,
+        Urgency::Immediate => policy.immediate_within,
+        Urgency::Flash => policy.flash_within,
+    }
+}
+
+const REACH: [&str; 4] = ["telephone", "email", "messaging", "address"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_does_not_fit_is_named_with_what_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.bin");
+        std::fs::write(&path, [0; 10]).unwrap();
+        let mut left = 15;
+        assert_eq!(attachment(&path, &mut left).unwrap().len(), 10);
+        let error = attachment(&path, &mut left).unwrap_err();
+        assert_eq!(error.exit, Exit::Usage);
+        assert!(error.sentence.contains("10 bytes"), "{error}");
+        assert!(error.sentence.contains("5 bytes are left"), "{error}");
+    }
+
+    #[test]
+    fn routine_asks_for_nothing() {
+        let policy = Policy {
+            stale_after: 1,
+            metadata_kept: 2,
+            priority_within: 3,
+            immediate_within: 4,
+            flash_within: 5,
+        };
+        let all = [Urgency::Routine, Urgency::Priority, Urgency::Immediate, Urgency::Flash];
+        assert_eq!(all.map(|urgency| within(urgency, &policy)), [0, 3, 4, 5]);
+        assert_eq!(class(Kind::Incident, true), Class::Reply);
+        assert_eq!(class(Kind::AllClear, false), Class::AllClear);
+    }
 }

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
-use crate::client::error::ClientError;
+use crate::client::error::{ClientError, Exit};
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +61,10 @@ impl Output {
         self.say(format_args!("{} {line}", self.mark("33", "warning:")));
     }
 
-    /// An error: whose side, what, and the command that mends it.
+    /// An error: whose side, what, and the command that mends it. Before a partial result's the
+    /// data was printed: then stdout has its one object.
     pub fn error(&self, error: &ClientError) {
-        if self.json {
+        if self.json && error.exit != Exit::Partial {
             let object = serde_json::json!({ "error": {
                 "side": error.side.to_string(),
                 "reason": error.reason,

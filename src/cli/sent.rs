@@ -1,13 +1,515 @@
-//! liaison sent
+//! `liaison sent`: what became of what this seat sent.
+//!
+//! In scope: handing in what waits, asking the service, comparing receipts, one wording for each
+//! state. Out of scope: verifying (`agent`, `client::message`). Invariant: a message without an
+//! acknowledgement has "no acknowledgement yet": nothing is called late or failed.
+
+use bytes::Bytes;
+use prost::Message as _;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::agent::collect;
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::content::Inside;
+use crate::client::message::receipt::{self, Comparison, Place, ReceiptError};
+use crate::client::message::text::{visible, visible_block};
+use crate::client::outbox::{Request, SentState, Stage};
+use crate::client::session::Session;
+use crate::crypto::hash::Digest;
+use crate::domain::ids::{ContactId, MessageId, SeatId};
+use crate::domain::limits;
+use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::state::EntryKind;
+use crate::signed::dsse::Envelope;
+use crate::signed::proto::{self, Class};
+use crate::wire::v1;
+use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::Context;
 use super::args::SentArgs;
-use crate::client::error::{ClientError, Exit, Side};
+use super::inbox::{collected, one, say_news};
+use super::mail::{Mail, SYNC_FIRST, answered, asked};
+use super::phrases::{self, Lines};
 
-/// As its name says.
+/// `liaison sent`.
 ///
 /// # Errors
-/// [`ClientError`].
-pub(crate) async fn sent(_ctx: &Context, _args: SentArgs) -> Result<(), ClientError> {
-    Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_YET", "not written yet"))
+/// [`ClientError`]; exit 6 if the relay told two histories of one mailbox.
+pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientError> {
+    let mail = if args.offline {
+        Mail::open(ctx, ctx.replica()?)?
+    } else {
+        let (session, mut mail) = Mail::online(ctx).await?;
+        say_news(ctx, collected(ctx, &session, &mut mail).await?);
+        ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
+        mail
+    };
+    let all = messages(ctx, &mail)?;
+    let ids: Vec<MessageId> = all.iter().map(|message| message.header.addressing.id).collect();
+    match args.id {
+        Some(prefix) => {
+            let prefix = prefix.trim().to_lowercase();
+            let matches =
+                |message: &Sent| message.header.addressing.id.to_string().starts_with(&prefix);
+            let found = all.into_iter().filter(matches).collect();
+            let message = one(found, &prefix, "liaison sent --offline")?;
+            ctx.out.data(&message.json(), || message.text());
+            message.disputed()
+        }
+        None => {
+            let rows: Vec<Value> = all.iter().map(Sent::json).collect();
+            ctx.out.data(&json!({ "messages": rows }), || {
+                if all.is_empty() {
+                    return "nothing was sent from here".to_owned();
+                }
+                let header = ["ID", "TO", "WHEN", "STATE", "TITLE"];
+                phrases::table(&header, all.iter().map(|message| message.cells(&ids)))
+            });
+            all.iter().try_for_each(Sent::disputed)
+        }
+    }
+}
+
+/// Asks the service about each message of which something may still come.
+async fn ask(
+    ctx: &Context,
+    (session, mail): (&Session, &mut Mail),
+    prefix: Option<&str>,
+) -> Result<(), ClientError> {
+    let now = ctx.ambient().now();
+    for id in mail.outbox.ids()? {
+        let state = mail.outbox.state(id)?;
+        let Some(header) = header_of(ctx, mail, id)? else { continue };
+        let wanted = prefix.is_none_or(|prefix| id.to_string().starts_with(prefix));
+        let contacts = header.addressing.recipients.iter().map(|to| &to.contact);
+        let open = contacts
+            .into_iter()
+            .any(|to| !state.acknowledged.iter().any(|seat| seat.contact() == *to));
+        let forgotten = header.addressing.expires + limits::ID_REMEMBERED_SECONDS < now;
+        if wanted && open && !forgotten && state.accepted.is_some() {
+            ask_about(ctx, (session, mail), id).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn ask_about(
+    ctx: &Context,
+    (session, mail): (&Session, &mut Mail),
+    id: MessageId,
+) -> Result<(), ClientError> {
+    let mut relay = RelayServiceClient::new(session.connection().channel());
+    let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
+    let status = match answered("GetStatus", relay.get_status(asked(request))).await {
+        // The relay forgets after a while; what came before stays here.
+        Err(error) if error.exit == Exit::NotFound => return Ok(()),
+        status => status?,
+    };
+    for last in [false, true] {
+        let taken =
+            mail.at_desk(ctx, |desk| collect::take_status(desk, &mail.outbox, (id, &status)))?;
+        match taken.map_err(ClientError::from) {
+            Err(error) if error.reason == SYNC_FIRST && !last => {
+                mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
+            }
+            taken => return taken.map(|_| ()),
+        }
+    }
+    Ok(())
+}
+
+/// Which header an open acknowledgement is about.
+pub(super) fn about(acknowledgement: &Bytes) -> Option<Digest> {
+    let envelope = Envelope::parse(acknowledgement, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
+    let read = proto::Acknowledgement::decode(envelope.payload().clone()).ok()?;
+    Digest::try_from(&read.header_digest[..]).ok()
+}
+
+/// A message that was sent, and everything that came back.
+struct Sent {
+    header: VerifiedHeader,
+    title: Option<String>,
+    state: SentState,
+    refused: Option<String>,
+    accepted: Option<Accepted>,
+    delivered: Vec<Delivered>,
+    acknowledged: Vec<Acknowledged>,
+    answers: Vec<Answer>,
+}
+
+#[derive(Serialize)]
+struct Accepted {
+    at: u64,
+    places: Vec<(String, u64)>,
+}
+
+#[derive(Serialize)]
+struct Delivered {
+    seat: String,
+    at: u64,
+    outcome: &'static str,
+    /// Whether sender and recipient were told one history; nothing if it cannot be compared.
+    agrees: Option<bool>,
+    #[serde(skip)]
+    evidence: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Acknowledged {
+    seat: String,
+    level: Option<String>,
+    at: Option<u64>,
+    person: Option<String>,
+    office: Option<String>,
+    reference: Option<String>,
+    text: Option<String>,
+    statement: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    id: String,
+    from: String,
+    title: Option<String>,
+}
+
+/// The header of a message to people; nothing for receipts and acknowledgements.
+fn header_of(
+    ctx: &Context,
+    mail: &Mail,
+    id: MessageId,
+) -> Result<Option<VerifiedHeader>, ClientError> {
+    let Request::Submit(request) = mail.outbox.request(id)? else { return Ok(None) };
+    let bytes = request.envelope.map(|envelope| envelope.header).unwrap_or_default();
+    let header = mail.header(ctx, &bytes)?.ok();
+    Ok(header.filter(|header| header.addressing.class != Class::Receipt))
+}
+
+fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<Sent>, ClientError> {
+    let answers = answers(ctx, mail)?;
+    let mut all = Vec::new();
+    for id in mail.outbox.ids()? {
+        let Some(header) = header_of(ctx, mail, id)? else { continue };
+        all.push(message(ctx, mail, (id, header), &answers)?);
+    }
+    Ok(all)
+}
+
+/// What stands in the inbox about messages that were sent: who, about which, what.
+type Came = (SeatId, MessageId, Digest, Inside);
+
+fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
+    let mut found = Vec::new();
+    for number in mail.inbox.numbers()? {
+        let kept = mail.inbox.item(number)?;
+        if kept.kind != EntryKind::Addressed {
+            continue;
+        }
+        let Ok(opened) = mail.opened(ctx, &kept)? else { continue };
+        let of = &opened.header.addressing;
+        if let (Some(about), true) = (of.in_reply_to, of.class != Class::Receipt) {
+            found.push((of.sender.clone(), of.id, about, opened.inside));
+        }
+    }
+    Ok(found)
+}
+
+fn message(
+    ctx: &Context,
+    mail: &Mail,
+    (id, header): (MessageId, VerifiedHeader),
+    answers: &[Came],
+) -> Result<Sent, ClientError> {
+    let state = mail.outbox.state(id)?;
+    let request = mail.outbox.request(id)?;
+    let opened = match request.envelope() {
+        Some(envelope) => mail.opened_own(ctx, envelope)?.ok(),
+        None => None,
+    };
+    let title = opened.and_then(|opened| match opened.inside {
+        Inside::Content(content) => Some(content.title),
+        Inside::Words(_) | Inside::Delivered(_) => None,
+    });
+    let verified = accepted(ctx, mail, &header, state.accepted.as_ref())?;
+    let delivered =
+        state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, verified.as_ref()));
+    let delivered = delivered.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    let recipients: Vec<&ContactId> =
+        header.addressing.recipients.iter().map(|to| &to.contact).collect();
+    let mine: Vec<&Came> = answers
+        .iter()
+        .filter(|(seat, _, about, _)| {
+            *about == header.digest && recipients.contains(&&seat.contact())
+        })
+        .collect();
+    let acknowledged = state.acknowledged.iter().map(|seat| {
+        let open = mail.outbox.acknowledgement(id, seat)?;
+        acknowledged(ctx, mail, &header, (seat, open), &mine)
+    });
+    let acknowledged = acknowledged.collect::<Result<Vec<_>, ClientError>>()?;
+    let replies = mine.iter().filter_map(|(seat, id, _, inside)| match inside {
+        Inside::Content(content) => Some(Answer {
+            id: id.to_string(),
+            from: seat.to_string(),
+            title: Some(content.title.clone()),
+        }),
+        Inside::Words(_) | Inside::Delivered(_) => None,
+    });
+    Ok(Sent {
+        title,
+        refused: mail.refused(id)?,
+        accepted: verified.map(|accepted| Accepted {
+            at: accepted.at,
+            places: accepted
+                .places
+                .iter()
+                .map(|place| (place.contact.to_string(), place.mailbox.count))
+                .collect(),
+        }),
+        delivered,
+        acknowledged,
+        answers: replies.collect(),
+        state,
+        header,
+    })
+}
+
+/// The relay's receipt, verified again; nothing if its key has gone since.
+fn accepted(
+    ctx: &Context,
+    mail: &Mail,
+    header: &VerifiedHeader,
+    bytes: Option<&Bytes>,
+) -> Result<Option<receipt::VerifiedAccepted>, ClientError> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    let recipients = header.addressing.recipients.iter();
+    let recipients: Vec<ContactId> = recipients.map(|to| to.contact.clone()).collect();
+    let verified: Result<_, ReceiptError> = mail.at_desk(ctx, |desk| {
+        let known = (desk.reader.directory, desk.reader.root_at);
+        receipt::verify_accepted(known, (header.digest, &recipients), bytes)
+    })?;
+    Ok(verified.ok())
+}
+
+fn delivered(
+    mail: &Mail,
+    id: MessageId,
+    seat: &SeatId,
+    accepted: Option<&receipt::VerifiedAccepted>,
+) -> Result<Option<Delivered>, ClientError> {
+    let Some(bytes) = mail.outbox.delivered_receipt(id, seat)? else { return Ok(None) };
+    let Ok(inner) = Envelope::parse(&bytes, bytes.len()) else { return Ok(None) };
+    let message = proto::Message::decode(inner.payload().clone()).unwrap_or_default();
+    let said = proto::Delivered::decode(message.content).unwrap_or_default();
+    let seen = Place::read(said.place.as_ref()).ok();
+    let compared =
+        accepted.zip(seen).map(|(accepted, seen)| receipt::compare(accepted, &seen, &inner));
+    let agrees = match &compared {
+        Some(Comparison::Agree) => Some(true),
+        Some(Comparison::Differ(_)) => Some(false),
+        Some(Comparison::NotNamed) | None => None,
+    };
+    let evidence = match compared {
+        Some(Comparison::Differ(two)) => Some(format!(
+            "the relay told this seat number {} and chain value {}, and the recipient number {} \
+             and chain value {}",
+            two.told.mailbox.count, two.told.mailbox.chain, two.seen.mailbox.count, two.seen.mailbox.chain
+        )),
+        _ => None,
+    };
+    Ok(Some(Delivered {
+        seat: seat.to_string(),
+        at: said.at,
+        outcome: phrases::outcome(said.outcome()),
+        agrees,
+        evidence,
+    }))
+}
+
+fn acknowledged(
+    ctx: &Context,
+    mail: &Mail,
+    header: &VerifiedHeader,
+    (seat, open): (&SeatId, Option<Bytes>),
+    came: &[&Came],
+) -> Result<Acknowledged, ClientError> {
+    let open = match open {
+        Some(bytes) => mail.at_desk(ctx, |desk| {
+            receipt::verify_acknowledgement(desk.reader.directory, header, &bytes).ok()
+        })?,
+        None => None,
+    };
+    let words = came.iter().find_map(|(from, _, _, inside)| match inside {
+        Inside::Words(words) if from == seat => Some(words),
+        Inside::Words(_) | Inside::Content(_) | Inside::Delivered(_) => None,
+    });
+    let said = |of: fn(&proto::Words) -> &String| {
+        words.map(|words| of(words).clone()).filter(|text| !text.is_empty())
+    };
+    Ok(Acknowledged {
+        seat: seat.to_string(),
+        level: open.as_ref().map(|open| phrases::level(open.level)),
+        at: open.map(|open| open.at),
+        person: said(|words| &words.person),
+        office: said(|words| &words.office),
+        reference: said(|words| &words.own_reference),
+        statement: said(|words| &words.statement),
+        text: words.and_then(|words| words.text.as_ref()).map(|text| text.text.clone()),
+    })
+}
+
+impl Sent {
+    /// One word, which never blames.
+    fn word(&self) -> String {
+        match (self.state.stage(), &self.refused) {
+            (Stage::Sent, Some(reason)) => format!("not accepted: {reason}"),
+            (Stage::Sent, None) => "waits to be handed in".to_owned(),
+            (Stage::Answered, _) => "answered".to_owned(),
+            (Stage::Acknowledged, _) => {
+                match self.acknowledged.iter().find_map(|a| a.level.as_ref()) {
+                    Some(level) => format!("acknowledged at {level} level"),
+                    None => "acknowledged".to_owned(),
+                }
+            }
+            (Stage::Delivered, _) => "delivered; no acknowledgement yet".to_owned(),
+            (Stage::Accepted, _) if self.state.expired => {
+                "accepted; expired before it was collected".to_owned()
+            }
+            (Stage::Accepted, _) => "accepted; no acknowledgement yet".to_owned(),
+        }
+    }
+
+    fn to(&self) -> String {
+        let to = self.header.addressing.recipients.iter().map(|to| to.contact.as_str());
+        to.collect::<Vec<_>>().join(", ")
+    }
+
+    fn cells(&self, ids: &[MessageId]) -> Vec<String> {
+        let of = &self.header.addressing;
+        let drill = of.drill.as_ref().map(|drill| format!("{} ", phrases::drill(drill)));
+        let title = visible(self.title.as_deref().unwrap_or_default());
+        vec![
+            phrases::short(of.id, ids),
+            self.to(),
+            phrases::when(of.created),
+            self.word(),
+            format!("{}{title}", drill.unwrap_or_default()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let of = &self.header.addressing;
+        let mut lines = Lines::default();
+        if let Some(drill) = &of.drill {
+            lines.line("drill", phrases::drill(drill));
+        }
+        lines.line("title", visible(self.title.as_deref().unwrap_or("not opened here")));
+        lines.line("id", of.id.to_string());
+        lines.line("to", self.to());
+        lines.line("written", phrases::when(of.created));
+        lines.line("state", self.word());
+        if let Some(accepted) = &self.accepted {
+            let at = phrases::when(accepted.at);
+            for (contact, number) in &accepted.places {
+                lines
+                    .line("accepted", format!("{at}, number {number} in the mailbox of {contact}"));
+            }
+        } else if self.state.accepted.is_some() {
+            lines.line("accepted", "yes; the relay's key has been replaced since");
+        }
+        for delivered in &self.delivered {
+            let agrees = match delivered.agrees {
+                Some(true) => "; both were told the same",
+                Some(false) => "; THE RELAY TOLD TWO HISTORIES",
+                None => "",
+            };
+            let (seat, at) = (&delivered.seat, phrases::when(delivered.at));
+            lines.line("delivered", format!("{seat}, {at}: {}{agrees}", delivered.outcome));
+        }
+        for acknowledged in &self.acknowledged {
+            lines.line("acknowledged", acknowledged.line());
+            if let Some(text) = &acknowledged.text {
+                lines.line("  words", visible_block(text));
+            }
+        }
+        for answer in &self.answers {
+            let title = visible(answer.title.as_deref().unwrap_or_default());
+            lines.line("answered", format!("{}: {title} ({})", answer.from, answer.id));
+        }
+        lines.text()
+    }
+
+    fn json(&self) -> Value {
+        let of = &self.header.addressing;
+        let to = of.recipients.iter().map(|to| to.contact.to_string());
+        let stage = match self.state.stage() {
+            Stage::Sent => "sent",
+            Stage::Accepted => "accepted",
+            Stage::Delivered => "delivered",
+            Stage::Acknowledged => "acknowledged",
+            Stage::Answered => "answered",
+        };
+        json!({
+            "id": of.id.to_string(),
+            "thread": of.thread.to_string(),
+            "to": to.collect::<Vec<_>>(),
+            "created": of.created,
+            "drill": of.drill.as_ref().map(phrases::drill),
+            "title": self.title,
+            "stage": stage,
+            "refused": self.refused,
+            "accepted": self.accepted,
+            "delivered": self.delivered,
+            "acknowledged": self.acknowledged,
+            "answered": self.answers,
+            "disputed": self.delivered.iter().any(|one| one.agrees == Some(false)),
+        })
+    }
+
+    /// The relay told two histories: both signatures are in the outbox.
+    fn disputed(&self) -> Result<(), ClientError> {
+        let Some(evidence) = self.delivered.iter().find_map(|one| one.evidence.as_ref()) else {
+            return Ok(());
+        };
+        let id = self.header.addressing.id;
+        let sentence = format!("{id}: {evidence}; both receipts are kept in the outbox");
+        let failed = Exit::VerificationFailed;
+        Err(ClientError::new(Side::Theirs, failed, "TWO_HISTORIES", sentence))
+    }
+}
+
+impl Acknowledged {
+    fn line(&self) -> String {
+        let level = self.level.as_ref().map(|level| format!(", at {level} level"));
+        let at = self.at.map(|at| format!(", {}", phrases::when(at)));
+        let person = self.person.as_ref().map(|person| format!(", by {}", visible(person)));
+        let office = self.office.as_ref().map(|office| format!(" of {}", visible(office)));
+        let number = self.reference.as_ref().map(|of| format!(", their number {}", visible(of)));
+        let rest = [level, person, office, at, number].into_iter().flatten();
+        format!("{}{}", self.seat, rest.collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_says_who_and_at_which_level() {
+        let said = Acknowledged {
+            seat: "fr/cert-fr/duty-1".to_owned(),
+            level: Some("technical".to_owned()),
+            at: Some(0),
+            person: Some("A. Martin\u{1b}".to_owned()),
+            office: Some("CERT-FR".to_owned()),
+            reference: None,
+            text: None,
+            statement: None,
+        };
+        assert_eq!(
+            said.line(),
+            "fr/cert-fr/duty-1, at technical level, by A. Martin\\u{1b} of CERT-FR, 1970-01-01 00:00 UTC"
+        );
+    }
 }

@@ -1,12 +1,236 @@
-//! liaison status
+//! `liaison status`: where this home stands. Nothing is asked of the network.
+//!
+//! In scope: identities, the copy and its age, the own seat, the mailbox, what is about to run out.
+//! Out of scope: whether a connection would work (`doctor`). Invariant: what runs out is said at a
+//! third, a sixth and on the last day of its life: short lives do not nag.
+
+use serde_json::{Value, json};
+
+use crate::client::error::{ClientError, Exit};
+use crate::client::keys::Owner;
+use crate::client::message::text::visible;
+use crate::client::replica::Replica;
+use crate::crypto::cert::PeerCertificate;
+use crate::domain::directory::key::KnownKey;
+use crate::domain::directory::{Contact, Directory};
+use crate::domain::ids::SeatId;
+use crate::domain::state::EntryKind;
 
 use super::Context;
-use crate::client::error::{ClientError, Exit, Side};
+use super::directory::Seen;
+use super::mail::Mail;
+use super::phrases::{self, Lines};
 
-/// As its name says.
+/// `liaison status`.
 ///
 /// # Errors
-/// [`ClientError`].
-pub(crate) async fn status(_ctx: &Context) -> Result<(), ClientError> {
-    Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_YET", "not written yet"))
+/// The home cannot be read.
+pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
+    let mut lines = Lines::default();
+    let mut warnings = Vec::new();
+    let owners = ctx.home.keys().owners()?;
+    lines.line("home", ctx.home.root().display().to_string());
+    for owner in &owners {
+        lines.line("keys", owner.to_string());
+    }
+    if owners.is_empty() {
+        lines.line("keys", "none; liaison join INVITATION --as SEAT makes them");
+    }
+    let mut object = json!({
+        "home": ctx.home.root().display().to_string(),
+        "keys": owners.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    let copy = copy(ctx, &mut lines, &mut warnings)?;
+    let seat = match (&copy, ctx.seat()) {
+        (Some((_, replica)), Ok(seat)) => seat_of(ctx, replica, &seat, &mut lines, &mut warnings)?,
+        (_, Ok(seat)) => {
+            lines.line("seat", seat.to_string());
+            json!({ "seat": seat.to_string(), "known": Value::Null })
+        }
+        (_, Err(why)) => {
+            lines.line("seat", why.to_string());
+            Value::Null
+        }
+    };
+    let mail = match copy {
+        Some((_, replica)) if seat.get("known") == Some(&json!(true)) => {
+            mailbox(ctx, replica, &mut lines)?
+        }
+        Some(_) | None => Value::Null,
+    };
+    if let Some(object) = object.as_object_mut() {
+        object.insert("seat".to_owned(), seat);
+        object.insert("mailbox".to_owned(), mail);
+        object.insert("warnings".to_owned(), json!(warnings));
+        let name = ctx.name().ok().map(|name| name.to_string());
+        object.insert("directory".to_owned(), json!(name));
+        let seen = ctx.replica().ok().and_then(|replica| Seen::of(ctx, &replica).ok());
+        object.insert("copy".to_owned(), json!(seen));
+    }
+    ctx.out.data(&object, || lines.text());
+    warnings.iter().for_each(|warning| ctx.out.warn(warning));
+    Ok(())
+}
+
+/// The copy of the directory, if one was joined and synced.
+fn copy(
+    ctx: &Context,
+    lines: &mut Lines,
+    warnings: &mut Vec<String>,
+) -> Result<Option<(Seen, Replica)>, ClientError> {
+    let replica = match ctx.replica() {
+        Ok(replica) => replica,
+        Err(error) if matches!(error.exit, Exit::NotFound | Exit::Usage) => {
+            lines.line("directory", error.to_string());
+            warnings.extend(error.mend.map(|mend| format!("{}: {mend}", error.sentence)));
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    match Seen::of(ctx, &replica) {
+        Ok(seen) => {
+            let directory = replica.directory()?;
+            let contacts = directory.contacts().filter(|contact| contact.record.is_some()).count();
+            let members = directory.members().count();
+            lines.line("directory", seen.line());
+            let size = directory.size();
+            lines.line("holds", format!("{members} members, {contacts} contacts, {size} entries"));
+            if replica.is_stale(ctx.ambient().now()) {
+                warnings.push("the copy of the directory is stale: liaison sync".to_owned());
+            }
+            if let Some(frozen) = replica.frozen() {
+                warnings.push(format!("the directory stands still here: {}", frozen.why));
+            }
+            Ok(Some((seen, replica)))
+        }
+        Err(error) => {
+            lines.line("directory", format!("{}: {error}", ctx.name()?));
+            warnings.extend(error.mend);
+            Ok(None)
+        }
+    }
+}
+
+fn seat_of(
+    ctx: &Context,
+    replica: &Replica,
+    seat: &SeatId,
+    lines: &mut Lines,
+    warnings: &mut Vec<String>,
+) -> Result<Value, ClientError> {
+    let (directory, now) = (replica.directory()?, ctx.ambient().now());
+    let known = is_known(ctx, directory, seat);
+    let said = if known { "known to the directory" } else { "not known to the directory yet" };
+    lines.line("seat", format!("{seat}: {said}"));
+    let contact = directory.contact(&seat.contact());
+    let part = contact.map(|contact| phrases::part(directory, contact));
+    let life = contact.and_then(|contact| record_life(contact, now));
+    if let (Some(contact), Some(life)) = (contact, &life) {
+        lines.line("contact", format!("{}: {}", contact.id, part.unwrap_or_default()));
+        lines.line("own record", life.said());
+        warnings.extend(life.warning("what your contact publishes", "liaison record draft"));
+    }
+    let certificate = ctx.home.keys().tls(&Owner::Seat(seat.clone()), ctx.ambient()).ok();
+    let certificate =
+        certificate.and_then(|identity| PeerCertificate::parse(identity.chain().first()?).ok());
+    if let Some(certificate) = &certificate {
+        let until = phrases::day(certificate.not_after());
+        lines.line("certificate", format!("until {until}; renewed by itself"));
+    }
+    Ok(json!({
+        "seat": seat.to_string(),
+        "known": known,
+        "takes_part": part,
+        "record_until": life.map(|life| life.until),
+        "certificate_until": certificate.map(|certificate| certificate.not_after()),
+    }))
+}
+
+/// Whether the key that the seat signs with is in force for it.
+fn is_known(ctx: &Context, directory: &Directory, seat: &SeatId) -> bool {
+    let key = ctx.home.keys().signing(&Owner::Seat(seat.clone()), ctx.ambient());
+    let id = key.map(|key| key.public().id());
+    id.is_ok_and(|id| directory.key(&id).is_some_and(KnownKey::in_force))
+}
+
+fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, ClientError> {
+    let mail = Mail::open(ctx, replica)?;
+    let mut unread = 0_u32;
+    for number in mail.inbox.numbers()? {
+        let kept = mail.inbox.item(number)?;
+        let message = matches!(kept.kind, EntryKind::Addressed | EntryKind::Released);
+        let header = mail.header(ctx, &kept.item.header)?;
+        let for_people = header.is_ok_and(|header| super::inbox::is_for_people(&header));
+        if message && for_people && !mail.is_read(number) {
+            unread += 1;
+        }
+    }
+    let (collected, waiting) = (mail.inbox.cursor()?.count, mail.due()?.len());
+    let head = mail.inbox.head()?.is_some();
+    let said = if head { format!("{collected} entries") } else { "never collected".to_owned() };
+    lines.line("mailbox", format!("{said}, {unread} unread"));
+    lines.line(
+        "outbox",
+        match waiting {
+            0 => "nothing waits".to_owned(),
+            waiting => format!("{waiting} wait to be handed in: liaison sent"),
+        },
+    );
+    Ok(json!({ "collected": collected, "unread": unread, "outbox_waiting": waiting }))
+}
+
+/// The life of something that runs out.
+pub(super) struct Life {
+    from: u64,
+    /// Its end.
+    pub(super) until: u64,
+    now: u64,
+}
+
+/// The life of a contact's record.
+pub(super) fn record_life(contact: &Contact, now: u64) -> Option<Life> {
+    let record = contact.record.as_ref()?;
+    Some(Life { from: record.issued_at, until: record.expires, now })
+}
+
+impl Life {
+    fn said(&self) -> String {
+        let until = phrases::day(self.until);
+        if self.until < self.now {
+            return format!("was to hold until {until}");
+        }
+        format!("holds until {until}, {} left", phrases::span(self.until - self.now))
+    }
+
+    /// At a third and a sixth of its life, on its last day, and after it.
+    pub(super) fn warning(&self, what: &str, mend: &str) -> Option<String> {
+        let (whole, left) =
+            (self.until.saturating_sub(self.from), self.until.saturating_sub(self.now));
+        let how = match left {
+            0 => "is over; it stops no message",
+            left if left < 86_400 => "ends within a day",
+            left if left <= whole / 6 => "is in the last sixth of its life",
+            left if left <= whole / 3 => "is in the last third of its life",
+            _ => return None,
+        };
+        Some(format!("{} {how} ({}): {mend}", visible(what), self.said()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_out_is_said_in_proportion() {
+        let day = 86_400;
+        let at = |now| {
+            let life = Life { from: 0, until: 60 * day, now: now * day };
+            life.warning("it", "mend").map(|warning| warning.split(" (").next().unwrap().to_owned())
+        };
+        assert_eq!(at(30), None);
+        assert_eq!(at(40).as_deref(), Some("it is in the last third of its life"));
+        assert_eq!(at(51).as_deref(), Some("it is in the last sixth of its life"));
+        assert_eq!(at(60).as_deref(), Some("it is over; it stops no message"));
+    }
 }

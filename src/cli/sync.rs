@@ -1,12 +1,86 @@
-//! liaison sync
+//! `liaison sync`: the copy of the directory, brought up to date.
+//!
+//! In scope: progress, and what came of it in words. Out of scope: verifying (`client::replica`).
+//! Invariant: what the service did not hand over is named.
 
-use super::Context;
-use crate::client::error::{ClientError, Exit, Side};
+use std::io::{self, IsTerminal as _};
 
-/// As its name says.
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use crate::client::error::ClientError;
+use crate::client::replica::Replica;
+use crate::client::session::{Progress, Session, Synced};
+
+use super::{Context, phrases};
+
+/// `liaison sync`.
 ///
 /// # Errors
-/// [`ClientError`].
-pub(crate) async fn sync(_ctx: &Context) -> Result<(), ClientError> {
-    Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_YET", "not written yet"))
+/// The service cannot be reached; what came does not verify.
+pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
+    let session = ctx.connect(Some(&ctx.reader()?)).await?;
+    let mut replica = ctx.replica()?;
+    let synced = with_progress(ctx, &session, &mut replica).await?;
+    let (size, root) = replica.view()?;
+    let withheld: Vec<_> = synced
+        .withheld
+        .iter()
+        .map(|(contact, name)| json!({ "contact": contact.to_string(), "part": name }))
+        .collect();
+    let object = json!({
+        "directory": ctx.name()?.to_string(),
+        "new": size.saturating_sub(synced.before),
+        "size": size,
+        "root": phrases::hash(&root),
+        "synced_at": replica.synced_at(),
+        "withheld": withheld,
+        "frozen": synced.frozen,
+    });
+    let new = size.saturating_sub(synced.before);
+    let name = ctx.name()?;
+    ctx.out.data(&object, || match new {
+        0 => format!("{name} is up to date: {size} entries, all verified.\nroot {root}"),
+        _ => format!("{name}: {new} new entries, {size} in all, all verified.\nroot {root}"),
+    });
+    say_what_lacks(ctx, &synced);
+    Ok(())
+}
+
+/// Syncs, and shows on a terminal how far it is.
+pub(super) async fn with_progress(
+    ctx: &Context,
+    session: &Session,
+    replica: &mut Replica,
+) -> Result<Synced, ClientError> {
+    let bar = ProgressBar::new(0);
+    let shown = io::stderr().is_terminal() && !ctx.out.is_json();
+    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    bar.set_draw_target(target);
+    if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    let synced = session
+        .sync(replica, &mut |progress: Progress| {
+            let (what, have, of) = match progress {
+                Progress::Entries { have, of } => ("entries", have, of),
+                Progress::Facets { have, of } => ("details", have as u64, of as u64),
+            };
+            bar.set_message(what);
+            bar.set_length(of);
+            bar.set_position(have);
+        })
+        .await;
+    bar.finish_and_clear();
+    synced
+}
+
+/// Warns of what the service kept back, and of a directory that stands still.
+pub(super) fn say_what_lacks(ctx: &Context, synced: &Synced) {
+    for (contact, name) in &synced.withheld {
+        ctx.out.warn(format_args!("the service did not hand over: {name} of {contact}"));
+    }
+    if let Some(why) = &synced.frozen {
+        ctx.out.warn(format_args!("the directory stands still here: {why}; update this program"));
+    }
 }

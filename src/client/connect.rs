@@ -371,7 +371,14 @@ fn in_network(rule: &str, address: IpAddr) -> bool {
 #[derive(Clone, Debug)]
 pub struct Connection {
     channel: Channel,
-    group: Arc<Mutex<&'static str>>,
+    handshake: Arc<Mutex<Handshake>>,
+}
+
+/// What the last handshake agreed on.
+#[derive(Clone, Debug)]
+struct Handshake {
+    group: &'static str,
+    certificate: Vec<u8>,
 }
 
 impl Connection {
@@ -384,7 +391,13 @@ impl Connection {
     /// The group of the last handshake: `X25519MLKEM768` if the server is one of ours.
     #[must_use]
     pub fn group(&self) -> &'static str {
-        *self.group.lock().unwrap_or_else(PoisonError::into_inner)
+        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).group
+    }
+
+    /// The server's certificate in DER, as it was shown in the last handshake.
+    #[must_use]
+    pub fn certificate(&self) -> Vec<u8> {
+        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).certificate.clone()
     }
 }
 
@@ -409,21 +422,26 @@ pub struct Route {
 /// [`ConnectError::find`].
 pub async fn connect(route: Route) -> Result<Connection, ConnectError> {
     let address = route.address.clone();
-    let group = Arc::new(Mutex::new("none"));
+    let handshake = Handshake { group: "none", certificate: Vec::new() };
+    let handshake = Arc::new(Mutex::new(handshake));
     let endpoint = endpoint(&address)?;
-    let slot = Arc::clone(&group);
+    let slot = Arc::clone(&handshake);
     let connector = tower::service_fn(move |_: http::Uri| {
         let (route, slot) = (route.clone(), Arc::clone(&slot));
         async move {
             let stream = open(&route).await?;
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = tls::group(stream.get_ref().1);
+            let tls = stream.get_ref().1;
+            let certificate = tls.peer_certificates().and_then(<[_]>::first);
+            let certificate = certificate.map(|der| der.to_vec()).unwrap_or_default();
+            let agreed = Handshake { group: tls::group(tls), certificate };
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = agreed;
             Ok::<_, ConnectError>(TokioIo::new(stream))
         }
     });
     let channel = endpoint.connect_with_connector(connector).await.map_err(|error| {
         ConnectError::find(&error).cloned().unwrap_or_else(|| ConnectError::NotHttp2 { address })
     })?;
-    Ok(Connection { channel, group })
+    Ok(Connection { channel, handshake })
 }
 
 fn endpoint(address: &Address) -> Result<Endpoint, ConnectError> {

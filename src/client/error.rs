@@ -19,6 +19,11 @@ use super::draft::DraftError;
 use super::home::HomeError;
 use super::invitation::InvalidInvitation;
 use super::keys::KeyError;
+use super::message::compose::ComposeError;
+use super::message::content::InvalidContent;
+use super::message::open::NotOpened;
+use super::message::receipt::ReceiptError;
+use super::outbox::OutboxError;
 use super::place::{self, FileError};
 use super::replica::{Origin, ReplicaError};
 
@@ -425,6 +430,69 @@ impl From<InvalidTrust> for ClientError {
 impl From<InvalidProxy> for ClientError {
     fn from(error: InvalidProxy) -> Self {
         Self::new(Side::Ours, Exit::Usage, "BAD_PROXY", error)
+    }
+}
+
+impl From<ComposeError> for ClientError {
+    fn from(error: ComposeError) -> Self {
+        let reason = match error {
+            ComposeError::Refused(refusal) => return refusal.into(),
+            ComposeError::Content(content) => return content.into(),
+            ComposeError::TooLarge { .. } => "TOO_LARGE",
+            ComposeError::Recipients { .. } => "RECIPIENTS",
+            ComposeError::Letters { .. } => "LETTERS",
+            ComposeError::Randomness => {
+                return Self::new(Side::Ours, Exit::Unexpected, "NO_RANDOMNESS", error);
+            }
+        };
+        Self::new(Side::Ours, Exit::Usage, reason, error)
+    }
+}
+
+impl From<InvalidContent> for ClientError {
+    fn from(error: InvalidContent) -> Self {
+        Self::new(Side::Ours, Exit::Usage, "CONTENT", error)
+    }
+}
+
+impl From<NotOpened> for ClientError {
+    fn from(error: NotOpened) -> Self {
+        let (exit, side) = match &error {
+            NotOpened::SyncFirst(_) => (Exit::Stale, Side::Ours),
+            NotOpened::NoLetter(_) | NotOpened::KeyNotHeld { .. } => {
+                (Exit::IdentityOrKey, Side::Ours)
+            }
+            _ => (Exit::VerificationFailed, Side::Theirs),
+        };
+        let found = Self::new(side, exit, error.code(), &error);
+        if exit == Exit::Stale { found.mended_by("liaison sync") } else { found }
+    }
+}
+
+impl From<ReceiptError> for ClientError {
+    fn from(error: ReceiptError) -> Self {
+        let failed = Exit::VerificationFailed;
+        match &error {
+            ReceiptError::SyncFirst(_) => {
+                Self::new(Side::Ours, Exit::Stale, "SYNC_FIRST", error).mended_by("liaison sync")
+            }
+            ReceiptError::ForeignView { .. } => {
+                Self::new(Side::Theirs, failed, "FOREIGN_VIEW", error)
+            }
+            _ => Self::new(Side::Theirs, failed, "RECEIPT_NOT_VERIFIED", error),
+        }
+    }
+}
+
+impl From<OutboxError> for ClientError {
+    fn from(error: OutboxError) -> Self {
+        let (exit, reason) = match &error {
+            OutboxError::Unknown(_) => (Exit::NotFound, "UNKNOWN_MESSAGE"),
+            OutboxError::Io(_) | OutboxError::IdUsed(_) | OutboxError::Damaged(_) => {
+                (Exit::Unexpected, "OUTBOX")
+            }
+        };
+        Self::new(Side::Ours, exit, reason, with_sources(&error))
     }
 }
 

@@ -30,7 +30,7 @@ mod facets;
 mod words;
 
 pub use facets::FacetContent;
-pub use words::{Line, in_words};
+pub use words::{Line, in_words, of_facet};
 
 /// A file with statements cannot be read, or a statement cannot be signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -235,7 +235,9 @@ impl Words {
     }
 }
 
-fn of_facet(content: &FacetContent) -> Vec<String> {
+/// What a facet says, a line each. Foreign text: make it visible before it is shown.
+#[must_use]
+pub fn of_facet(content: &FacetContent) -> Vec<String> {
     match content {
         FacetContent::Address(facet) => {
             facet.lines.iter().chain([&facet.country]).cloned().collect()

@@ -1,0 +1,66 @@
+//! What goes wrong in the agent's steps, in the one form of [`ClientError`].
+//!
+//! In scope: the inbox, collecting, acknowledging, the stream. Out of scope: everything below, which
+//! `client::error` converts. Invariant: nowhere else.
+
+use crate::agent::collect::{AcknowledgeError, TakeError};
+use crate::agent::follow::FollowError;
+use crate::agent::inbox::InboxError;
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::receipt::ChainError;
+
+impl From<InboxError> for ClientError {
+    fn from(error: InboxError) -> Self {
+        let failed = Exit::VerificationFailed;
+        let ours = |exit, reason| Self::new(Side::Ours, exit, reason, &error);
+        match &error {
+            InboxError::Io(why) => {
+                let sentence = format!("{error}: {why}");
+                Self::new(Side::Ours, Exit::Unexpected, "INBOX", sentence)
+            }
+            InboxError::Busy => ours(Exit::Refused, "INBOX_BUSY"),
+            InboxError::Chain(ChainError::Epoch { .. }) => {
+                Self::new(Side::Theirs, failed, "MAILBOX_RESTORED", error)
+            }
+            InboxError::Chain(_) => Self::new(Side::Theirs, failed, "MAILBOX_HISTORY", error),
+            InboxError::NoHeader { .. } => Self::new(Side::Theirs, failed, "NO_HEADER", error),
+            InboxError::Unknown(_) => ours(Exit::NotFound, "UNKNOWN_MESSAGE"),
+            InboxError::Damaged(_) => ours(Exit::Unexpected, "INBOX"),
+        }
+    }
+}
+
+impl From<TakeError> for ClientError {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Inbox(error) => error.into(),
+            TakeError::Outbox(error) => error.into(),
+            TakeError::Receipt(error) => error.into(),
+        }
+    }
+}
+
+impl From<AcknowledgeError> for ClientError {
+    fn from(error: AcknowledgeError) -> Self {
+        match error {
+            AcknowledgeError::Take(error) => error.into(),
+            AcknowledgeError::Header(error) => error.into(),
+            AcknowledgeError::Compose(error) => error.into(),
+        }
+    }
+}
+
+impl From<FollowError<ClientError>> for ClientError {
+    fn from(error: FollowError<ClientError>) -> Self {
+        let lost = |reason| Self::new(Side::Network, Exit::NotReachable, reason, &error);
+        match error {
+            FollowError::Status(status) => (*status).into(),
+            FollowError::Silent(_) => lost("DEADLINE"),
+            FollowError::NoHead => lost("UNAVAILABLE"),
+            FollowError::Unknown => {
+                Self::new(Side::Theirs, Exit::VerificationFailed, "UNKNOWN_ITEM", error)
+            }
+            FollowError::Stopped(error) => error,
+        }
+    }
+}

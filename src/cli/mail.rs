@@ -1,0 +1,486 @@
+//! The mailbox of one seat: what was collected, what was sent, what waits.
+//!
+//! In scope: where it stands in the home, collecting and handing in with patience, what is due.
+//! Out of scope: each rule about a message (`agent`, `client::message`), how it is shown. Invariants:
+//! a request is in the outbox before its first attempt, and every attempt sends the same bytes; what
+//! the service refused for good is not tried again.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use tonic::{Request as Asked, Response, Status};
+
+use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
+use crate::agent::follow::{self, Event};
+use crate::agent::inbox::{Inbox, InboxError, Kept};
+use crate::client::durable;
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::keys::Owner;
+use crate::client::message::open::{self, NotOpened, Opened, Reader, Received};
+use crate::client::message::receipt::{Comparison, VerifiedAccepted};
+use crate::client::outbox::{Outbox, Request};
+use crate::client::place;
+use crate::client::replica::Replica;
+use crate::client::session::{Progress, Session};
+use crate::crypto::hash::Digest;
+use crate::crypto::seal::OpeningKey;
+use crate::crypto::sign::SigningKey;
+use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::limits;
+use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::state::EntryKind;
+use crate::signed::dsse::Envelope;
+use crate::signed::proto;
+use crate::tlog::merkle::{self, Tree};
+use crate::wire::v1;
+use crate::wire::v1::relay_service_client::RelayServiceClient;
+
+use super::Context;
+
+/// One seat, its copy of the directory, its keys, its inbox and outbox.
+pub(super) struct Mail {
+    /// The seat.
+    pub(super) seat: SeatId,
+    /// The copy of the directory.
+    pub(super) replica: Replica,
+    /// What was collected.
+    pub(super) inbox: Inbox,
+    /// What was sent.
+    pub(super) outbox: Outbox,
+    keys: Vec<OpeningKey>,
+    sign: SigningKey,
+    folder: PathBuf,
+}
+
+/// What came of collecting.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Numbers of new messages.
+    pub(super) messages: Vec<u64>,
+    /// Sent messages of whose mailbox the relay told two histories.
+    pub(super) disputed: Vec<MessageId>,
+    /// What people should know besides.
+    pub(super) warnings: Vec<String>,
+    behind: bool,
+}
+
+impl Mail {
+    /// The mailbox of the seat to act as.
+    ///
+    /// # Errors
+    /// Keys, files, or there is no copy of the directory.
+    pub(super) fn open(ctx: &Context, replica: Replica) -> Result<Self, ClientError> {
+        let seat = ctx.seat()?;
+        let keys = ctx.home.keys();
+        let sign = keys.signing(&Owner::Seat(seat.clone()), ctx.ambient())?;
+        let mut folder = ctx.home.folder(&ctx.name()?).join("mail");
+        for part in seat.as_str().split('/') {
+            folder.push(place::file_name(part));
+        }
+        let genesis = replica.directory()?.genesis();
+        Ok(Self {
+            inbox: Inbox::open(&folder.join("inbox"), genesis, seat.contact())?,
+            outbox: Outbox::open(&folder.join("outbox"))?,
+            keys: keys.opening(&seat)?,
+            sign,
+            seat,
+            replica,
+            folder,
+        })
+    }
+
+    /// Connects as the seat, brings the copy up to date, and opens the mailbox.
+    ///
+    /// # Errors
+    /// As [`Context::connect`] and [`Mail::open`].
+    pub(super) async fn online(ctx: &Context) -> Result<(Session, Self), ClientError> {
+        let session = ctx.connect(Some(&Owner::Seat(ctx.seat()?))).await?;
+        let mut replica = ctx.replica()?;
+        let synced = session.sync(&mut replica, &mut |_: Progress| {}).await?;
+        super::sync::say_what_lacks(ctx, &synced);
+        Ok((session, Self::open(ctx, replica)?))
+    }
+
+    /// The seat at work, for as long as `work` takes.
+    ///
+    /// # Errors
+    /// The copy of the directory lacks entries.
+    pub(super) fn at_desk<T>(
+        &self,
+        ctx: &Context,
+        work: impl FnOnce(&Desk<'_>) -> T,
+    ) -> Result<T, ClientError> {
+        let view = self.replica.view()?;
+        let tree = self.replica.tree();
+        let root_at = |size: u64| if size <= view.0 { tree.root_at(size) } else { None };
+        let directory = self.replica.directory()?;
+        let reader = Reader { directory, root_at: &root_at, seat: &self.seat, keys: &self.keys };
+        Ok(work(&Desk { reader, sign: &self.sign, view, ambient: ctx.ambient() }))
+    }
+
+    /// Opens an item of the inbox again, every layer verified.
+    ///
+    /// # Errors
+    /// The copy of the directory; the message's own fault is in the answer.
+    pub(super) fn opened(
+        &self,
+        ctx: &Context,
+        kept: &Kept,
+    ) -> Result<Result<Opened, NotOpened>, ClientError> {
+        self.at_desk(ctx, |desk| open::open(&desk.reader, &Received::from(&kept.item)))
+    }
+
+    /// The header of an item, if it holds.
+    ///
+    /// # Errors
+    /// As [`Mail::opened`].
+    pub(super) fn header(
+        &self,
+        ctx: &Context,
+        bytes: &[u8],
+    ) -> Result<Result<VerifiedHeader, NotOpened>, ClientError> {
+        self.at_desk(ctx, |desk| open::verify_header(&desk.reader, bytes))
+    }
+
+    /// Opens a message that this contact sent: its own letter is in the envelope.
+    ///
+    /// # Errors
+    /// As [`Mail::opened`].
+    pub(super) fn opened_own(
+        &self,
+        ctx: &Context,
+        envelope: &v1::Envelope,
+    ) -> Result<Result<Opened, NotOpened>, ClientError> {
+        let mut tree = Tree::default();
+        envelope.letters.iter().for_each(|letter| tree.append(merkle::leaf_hash(letter)));
+        let is_own = |bytes: &Bytes| {
+            let letter: Result<proto::Letter, _> = prost::Message::decode(bytes.clone());
+            letter.is_ok_and(|letter| letter.seat == self.seat.as_str())
+        };
+        let index = envelope.letters.iter().position(is_own).unwrap_or_default();
+        let path = tree.inclusion_proof(index as u64, tree.size()).unwrap_or_default();
+        let path: Vec<Bytes> =
+            path.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect();
+        let empty = Bytes::new();
+        let received = Received {
+            header: &envelope.header,
+            body: &envelope.body,
+            letter: envelope.letters.get(index).filter(|bytes| is_own(bytes)).unwrap_or(&empty),
+            letter_index: u32::try_from(index).unwrap_or(u32::MAX),
+            letter_path: &path,
+        };
+        self.at_desk(ctx, |desk| open::open(&desk.reader, &received))
+    }
+
+    /// Collects what there is, hands in what is due, and says what people should know.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what came before is kept.
+    pub(super) async fn collect(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+    ) -> Result<News, ClientError> {
+        let _lock = self.inbox.lock()?;
+        let mut news = News::default();
+        for round in 0..ROUNDS {
+            let request = self.inbox.request(false)?;
+            let channel = session.connection().channel();
+            let taken =
+                follow::collect_once(channel, request, |event| self.take(ctx, event, &mut news));
+            match taken.await.map_err(ClientError::from) {
+                Ok(()) if !news.behind => break,
+                Ok(()) => {}
+                Err(error) if error.reason == SYNC_FIRST && round + 1 < ROUNDS => {}
+                Err(error) => return Err(error),
+            }
+            self.catch_up(ctx, session, &mut news).await?;
+        }
+        news.warnings.extend(self.send_due(ctx, session).await?);
+        Ok(news)
+    }
+
+    /// Syncs, and deals with what waited for it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(super) async fn catch_up(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+        news.behind = false;
+        let boxes = (&self.inbox, &self.outbox);
+        let taken = self.at_desk(ctx, |desk| collect::deal_with_pending(desk, boxes))??;
+        taken.into_iter().for_each(|taken| news.add(taken));
+        Ok(())
+    }
+
+    /// Deals with one event of the stream.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is lost.
+    pub(super) fn take(
+        &self,
+        ctx: &Context,
+        event: Event,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let boxes = (&self.inbox, &self.outbox);
+        let taken = self.at_desk(ctx, |desk| -> Result<Vec<Taken>, TakeError> {
+            match event {
+                Event::Item(item) => Ok(vec![collect::take(desk, boxes, &item)?]),
+                Event::Head(head) => collect::take_head(desk, boxes, &head),
+            }
+        })??;
+        taken.into_iter().for_each(|taken| news.add(taken));
+        Ok(())
+    }
+
+    /// Whether something waits for a newer copy of the directory.
+    pub(super) fn is_behind(news: &News) -> bool {
+        news.behind
+    }
+
+    /// What waits to be handed in.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn due(&self) -> Result<Vec<MessageId>, ClientError> {
+        let mut due = self.outbox.pending()?;
+        due.retain(|id| !self.refused_path(*id).exists());
+        Ok(due)
+    }
+
+    /// Hands in what waits. Gives a sentence for each that was refused for good.
+    ///
+    /// # Errors
+    /// The network; what was not handed in waits.
+    pub(super) async fn send_due(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+    ) -> Result<Vec<String>, ClientError> {
+        let mut refused = Vec::new();
+        for id in self.due()? {
+            match self.hand_in(ctx, session, id).await {
+                Ok(_) => {}
+                Err(error) if error.exit == Exit::NotReachable => return Err(error),
+                Err(error) => refused.push(format!("{id} was not accepted: {error}")),
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Hands in one request of the outbox, with patience: the same bytes each time. What is refused
+    /// for good is marked, and waits no longer.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(super) async fn hand_in(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        id: MessageId,
+    ) -> Result<VerifiedAccepted, ClientError> {
+        let request = self.outbox.request(id)?;
+        let mut pauses = PAUSES.iter();
+        let accepted = loop {
+            match submit(session, &request).await {
+                Ok(accepted) => break accepted,
+                Err(error) if is_passing(&error) => match pauses.next() {
+                    Some(pause) => tokio::time::sleep(*pause).await,
+                    None => return Err(error),
+                },
+                Err(error) => {
+                    if error.exit != Exit::IdentityOrKey {
+                        self.refuse(id, &error.reason)?;
+                    }
+                    return Err(error);
+                }
+            }
+        };
+        let mut synced = false;
+        loop {
+            let taken = (id, &accepted);
+            let taken =
+                self.at_desk(ctx, |desk| collect::take_accepted(desk, &self.outbox, taken))?;
+            match taken.map_err(ClientError::from) {
+                // The service has committed entries since.
+                Err(error) if error.reason == SYNC_FIRST && !synced => {
+                    session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+                    synced = true;
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    /// Why a request was refused for good.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn refused(&self, id: MessageId) -> Result<Option<String>, ClientError> {
+        let reason = durable::read(&self.refused_path(id)).map_err(InboxError::Io)?;
+        Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
+    }
+
+    fn refuse(&self, id: MessageId, reason: &str) -> Result<(), ClientError> {
+        let path = self.refused_path(id);
+        Ok(durable::write(&path, reason.as_bytes()).map_err(InboxError::Io)?)
+    }
+
+    fn refused_path(&self, id: MessageId) -> PathBuf {
+        self.folder.join("refused").join(id.to_string())
+    }
+
+    /// Whether somebody has read an item here.
+    pub(super) fn is_read(&self, number: u64) -> bool {
+        self.read_path(number).exists()
+    }
+
+    /// Notes that somebody has read it.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn mark_read(&self, number: u64) -> Result<(), ClientError> {
+        Ok(durable::write(&self.read_path(number), b"").map_err(InboxError::Io)?)
+    }
+
+    fn read_path(&self, number: u64) -> PathBuf {
+        self.folder.join("read").join(number.to_string())
+    }
+
+    /// Who of this contact has acknowledged what: from the outbox and from what colleagues did.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn acknowledged(&self) -> Result<Vec<(Digest, SeatId)>, ClientError> {
+        let mut all = Vec::new();
+        let mut note = |bytes: &Bytes| {
+            let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
+            let read: proto::Acknowledgement =
+                prost::Message::decode(envelope.payload().clone()).ok()?;
+            let header = Digest::try_from(&read.header_digest[..]).ok()?;
+            all.push((header, read.seat.parse().ok()?));
+            Some(())
+        };
+        for id in self.outbox.ids()? {
+            if let Request::Acknowledge(request) = self.outbox.request(id)?
+                && self.refused(id)?.is_none()
+            {
+                note(&request.acknowledgement);
+            }
+        }
+        for number in self.inbox.numbers()? {
+            let kept = self.inbox.item(number)?;
+            // Its signature was verified when it was taken.
+            let held = self.inbox.how(number)?.is_some_and(|how| how == "ACKNOWLEDGED");
+            if kept.kind == EntryKind::Acknowledged && held {
+                note(&kept.item.acknowledgement);
+            }
+        }
+        all.sort();
+        all.dedup();
+        Ok(all)
+    }
+}
+
+impl News {
+    fn add(&mut self, taken: Taken) {
+        match taken {
+            Taken::Message { place, matched, answer, .. } => {
+                self.messages.push(place.mailbox.count);
+                if let Matched::Delivered {
+                    id, comparison: Some(Comparison::Differ(_)), ..
+                } = matched
+                {
+                    self.disputed.push(id);
+                    self.warnings.push(format!(
+                        "the relay told this seat and the recipient of {id} two histories of one \
+                         mailbox, and signed one of them: liaison sent {id}"
+                    ));
+                }
+                self.answer(&answer);
+            }
+            Taken::NotOpened { place, answer, .. } => {
+                self.messages.push(place.mailbox.count);
+                self.answer(&answer);
+            }
+            Taken::SyncFirst(_) => self.behind = true,
+            Taken::NotAcknowledged(why) => {
+                self.warnings
+                    .push(format!("an acknowledgement of a colleague does not hold: {why}"));
+            }
+            Taken::NotDelivered(_) => self
+                .warnings
+                .push("a message that was sent expired before anybody opened it".to_owned()),
+            Taken::Already | Taken::Waiting | Taken::Colleague(_) => {}
+        }
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        if let Answer::Impossible(why) = answer {
+            self.warnings.push(format!("the sender cannot be told that it arrived: {why}"));
+        }
+    }
+}
+
+async fn submit(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
+    let mut relay = RelayServiceClient::new(session.connection().channel());
+    match request {
+        Request::Submit(submit) => {
+            let call = relay.submit(asked(submit.clone()));
+            Ok(answered("Submit", call).await?.accepted)
+        }
+        Request::Acknowledge(acknowledge) => {
+            let call = relay.acknowledge(asked(acknowledge.clone()));
+            Ok(answered("Acknowledge", call).await?.accepted)
+        }
+    }
+}
+
+/// A request with its deadline.
+pub(super) fn asked<M>(message: M) -> Asked<M> {
+    let mut request = Asked::new(message);
+    request.set_timeout(limits::REQUEST_DEADLINE);
+    request
+}
+
+/// The answer to a call, in time.
+///
+/// # Errors
+/// The call's.
+pub(super) async fn answered<T>(
+    what: &str,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, ClientError> {
+    let seconds = limits::REQUEST_DEADLINE.as_secs();
+    let answer = timeout(limits::REQUEST_DEADLINE + MARGIN, call).await.map_err(|_| {
+        let sentence = format!("the service did not answer {what} within {seconds} s");
+        ClientError::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
+    })?;
+    Ok(answer?.into_inner())
+}
+
+/// Whether the same may succeed a little later.
+fn is_passing(error: &ClientError) -> bool {
+    error.exit == Exit::NotReachable || error.reason == "BUSY"
+}
+
+/// Whether a message must be sealed again, on a newer copy of the directory.
+pub(super) fn is_outdated(error: &ClientError) -> bool {
+    matches!(error.reason.as_str(), "STALE_DIRECTORY" | "VIEW_AHEAD")
+}
+
+/// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
+pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
+
+const ROUNDS: usize = 3;
+const PAUSES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
+const MARGIN: Duration = Duration::from_secs(5);

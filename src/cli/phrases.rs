@@ -1,0 +1,264 @@
+//! Words, times and ages as people read them.
+//!
+//! In scope: one wording for each code, dates, tables, columns of labels. Out of scope: what is
+//! said (each noun's own file). Invariant: foreign text passes through
+//! [`crate::client::message::text`] before it stands here.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{ContentArrangement, Table};
+use jiff::Timestamp;
+
+use crate::client::message::text::visible;
+use crate::crypto::hash::Digest;
+use crate::domain::directory::{Contact, Directory};
+use crate::domain::ids::MessageId;
+use crate::signed::proto::{self, Class, DrillKind, Kind, Level, Outcome, Tlp, Urgency};
+
+use super::args::{KindArg, LevelArg, TlpArg, UrgencyArg};
+
+/// The level of an argument.
+pub(super) const fn level_of(level: LevelArg) -> Level {
+    match level {
+        LevelArg::Technical => Level::Technical,
+        LevelArg::Policy => Level::Policy,
+        LevelArg::Diplomatic => Level::Diplomatic,
+        LevelArg::Legal => Level::Legal,
+        LevelArg::LawEnforcement => Level::LawEnforcement,
+    }
+}
+
+/// The kind of an argument.
+pub(super) const fn kind_of(kind: KindArg) -> Kind {
+    match kind {
+        KindArg::Incident => Kind::Incident,
+        KindArg::NearMiss => Kind::NearMiss,
+        KindArg::CyberThreat => Kind::CyberThreat,
+        KindArg::Vulnerability => Kind::Vulnerability,
+        KindArg::RequestForInformation => Kind::RequestForInformation,
+        KindArg::RequestForAssistance => Kind::RequestForAssistance,
+        KindArg::RequestToMitigate => Kind::RequestToMitigate,
+        KindArg::Consultation => Kind::Consultation,
+        KindArg::AllClear => Kind::AllClear,
+    }
+}
+
+/// The traffic light of an argument.
+pub(super) const fn tlp_of(tlp: TlpArg) -> Tlp {
+    match tlp {
+        TlpArg::Red => Tlp::Red,
+        TlpArg::AmberStrict => Tlp::AmberStrict,
+        TlpArg::Amber => Tlp::Amber,
+        TlpArg::Green => Tlp::Green,
+        TlpArg::Clear => Tlp::Clear,
+    }
+}
+
+/// The urgency of an argument.
+pub(super) const fn urgency_of(urgency: UrgencyArg) -> Urgency {
+    match urgency {
+        UrgencyArg::Routine => Urgency::Routine,
+        UrgencyArg::Priority => Urgency::Priority,
+        UrgencyArg::Immediate => Urgency::Immediate,
+        UrgencyArg::Flash => Urgency::Flash,
+    }
+}
+
+/// As TLP 2.0 writes it.
+pub(super) const fn tlp(tlp: Tlp) -> &'static str {
+    match tlp {
+        Tlp::Unspecified => "no TLP label",
+        Tlp::Red => "TLP:RED",
+        Tlp::AmberStrict => "TLP:AMBER+STRICT",
+        Tlp::Amber => "TLP:AMBER",
+        Tlp::Green => "TLP:GREEN",
+        Tlp::Clear => "TLP:CLEAR",
+    }
+}
+
+/// `LEVEL_LAW_ENFORCEMENT` as "law enforcement".
+fn word(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase().replace('_', " ")
+}
+
+/// A level.
+pub(super) fn level(level: Level) -> String {
+    word(level.as_str_name(), "LEVEL_")
+}
+
+/// An urgency.
+pub(super) fn urgency(urgency: Urgency) -> String {
+    word(urgency.as_str_name(), "URGENCY_")
+}
+
+/// A class.
+pub(super) fn class(class: Class) -> String {
+    word(class.as_str_name(), "CLASS_")
+}
+
+/// A kind.
+pub(super) fn kind(kind: Kind) -> String {
+    word(kind.as_str_name(), "KIND_")
+}
+
+/// The mark of a drill, as it stands on every screen.
+pub(super) fn drill(drill: &proto::Drill) -> String {
+    let kind = DrillKind::try_from(drill.kind).unwrap_or_default();
+    let kind = word(kind.as_str_name(), "DRILL_KIND_").to_ascii_uppercase();
+    format!("DRILL ({kind}: {})", visible(&drill.name))
+}
+
+/// How a recipient's machine fared.
+pub(super) const fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unspecified => "not said",
+        Outcome::Opened => "delivered and opened",
+        Outcome::NoKey => "delivered; the seat does not hold the key",
+        Outcome::RetiredKey => "delivered; it was sealed to a key that is retired",
+        Outcome::NotOpened => "delivered; it does not open",
+        Outcome::Refused => "delivered; it opens and is not what its outside says",
+    }
+}
+
+/// A moment, to the minute.
+pub(super) fn when(unix: u64) -> String {
+    let stamp = i64::try_from(unix).ok().and_then(|unix| Timestamp::from_second(unix).ok());
+    let shown = stamp.map(|stamp| stamp.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    shown.unwrap_or_else(|| format!("second {unix}"))
+}
+
+/// A day.
+pub(super) fn day(unix: u64) -> String {
+    when(unix).chars().take(10).collect()
+}
+
+/// A length of time, in its largest unit.
+pub(super) fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// The first digits of an id, enough to tell messages of one inbox apart.
+pub(super) fn short(id: MessageId, all: &[MessageId]) -> String {
+    let full = id.to_string();
+    let apart = |length: &usize| {
+        let own = full.get(..*length);
+        all.iter().filter(|other| other.to_string().get(..*length) == own).count() <= 1
+    };
+    // The first 13 are the time, to the millisecond.
+    let length = [13, 18, 23].into_iter().find(apart).unwrap_or(full.len());
+    full.get(..length).unwrap_or(&full).to_owned()
+}
+
+/// A digest, as scripts compare it.
+pub(super) fn hash(digest: &Digest) -> String {
+    digest.to_string()
+}
+
+/// The name in English, or in the first language there is.
+pub(super) fn name(names: &[proto::Text]) -> String {
+    let english = names.iter().find(|name| name.language.split('-').next() == Some("en"));
+    english.or_else(|| names.first()).map_or_else(String::new, |name| visible(&name.text))
+}
+
+/// A contact's name, or its id.
+pub(super) fn name_of(contact: &Contact) -> String {
+    let record = contact.record.as_ref().map(|record| name(&record.names));
+    record.filter(|name| !name.is_empty()).unwrap_or_else(|| contact.id.to_string())
+}
+
+/// How a contact takes part: listed, signed, connected (design 5).
+pub(super) fn part(directory: &Directory, contact: &Contact) -> &'static str {
+    match &contact.record {
+        None => "withdrawn",
+        Some(record) if record.attested => "listed",
+        Some(_) if directory.sealing_seats(&contact.id).next().is_some() => "connected",
+        Some(_) => "signed",
+    }
+}
+
+/// A table without frames.
+pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.iter().map(ToString::to_string).collect::<Vec<_>>());
+    for row in rows {
+        table.add_row(row);
+    }
+    let text = table.to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// Labels and their values in two columns; a label that repeats is said once.
+#[derive(Debug, Default)]
+pub(super) struct Lines(Vec<(String, String)>);
+
+impl Lines {
+    /// One more.
+    pub(super) fn line(&mut self, label: &str, value: impl Into<String>) {
+        self.0.push((label.to_owned(), value.into()));
+    }
+
+    /// The text.
+    pub(super) fn text(&self) -> String {
+        let width = self.0.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+        let mut before = "";
+        let mut text = String::new();
+        for (label, value) in &self.0 {
+            let shown = if label == before { "" } else { label };
+            let pad = " ".repeat(width.saturating_sub(shown.chars().count()));
+            let value = value.replace('\n', &format!("\n{}", " ".repeat(width + 2)));
+            text.push_str(format!("{shown}{pad}  {value}").trim_end());
+            text.push('\n');
+            before = label;
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_said_in_words() {
+        assert_eq!(level(Level::LawEnforcement), "law enforcement");
+        assert_eq!(class(Class::AllClear), "all clear");
+        assert_eq!(tlp(Tlp::AmberStrict), "TLP:AMBER+STRICT");
+        let drill_mark = proto::Drill { kind: DrillKind::Exercise.into(), name: "x\u{1b}".into() };
+        assert_eq!(drill(&drill_mark), r"DRILL (EXERCISE: x\u{1b})");
+    }
+
+    #[test]
+    fn times_and_lengths_are_short() {
+        assert_eq!(when(0), "1970-01-01 00:00 UTC");
+        assert_eq!(day(86_400), "1970-01-02");
+        assert_eq!(when(u64::MAX), "second 18446744073709551615");
+        let said = [119, 120, 7_199, 7_200, 172_800].map(span);
+        assert_eq!(said, ["119 s", "2 min", "119 min", "2 h", "2 days"]);
+    }
+
+    #[test]
+    fn a_short_id_is_still_one_message() {
+        let (a, b) = (MessageId::new(1, [1; 10]), MessageId::new(1, [2; 10]));
+        assert_eq!(short(a, &[a]).len(), 13);
+        assert_ne!(short(a, &[a, b]), short(b, &[a, b]));
+        assert!(a.to_string().starts_with(&short(a, &[a, b])));
+    }
+
+    #[test]
+    fn a_label_that_repeats_is_said_once() {
+        let mut lines = Lines::default();
+        lines.line("telephone", "+33 1");
+        lines.line("telephone", "+33 2");
+        lines.line("web", "a\nb");
+        assert_eq!(
+            lines.text(),
+            "telephone  +33 1\n           +33 2\nweb        a\n           b\n"
+        );
+    }
+}
