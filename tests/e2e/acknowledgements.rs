@@ -200,9 +200,7 @@ const ROWS: &[Row] = &[
     ),
     (
         "a colleague acknowledges, and we have words",
-        |w| {
-            open(w, &["jp/cert/duty-2 sign"], |a| a.seat = "jp/cert/duty-2".to_owned())
-        },
+        |w| open(w, &["jp/cert/duty-2 sign"], |a| a.seat = "jp/cert/duty-2".to_owned()),
         NOT_OURS,
         "NOT_THE_SENDER",
     ),
@@ -288,9 +286,8 @@ async fn acknowledging_again_with_the_same_bytes_changes_nothing() {
     let again = world.readers[0].relay.acknowledge(good).await.unwrap().into_inner();
     assert_eq!(again, first);
     assert_eq!(world.net.everything().await, before);
-    let request = liaison::wire::v1::GetStatusRequest {
-        id: world.sent[0].id.as_bytes().to_vec().into(),
-    };
+    let request =
+        liaison::wire::v1::GetStatusRequest { id: world.sent[0].id.as_bytes().to_vec().into() };
     let status = world.sender.relay.get_status(request).await.unwrap().into_inner();
     assert_eq!(status.acknowledgements.len(), 1);
 }

@@ -67,12 +67,7 @@ const SIZE_AND_FORM: &[Row] = &[
     ),
     ("a field twice", |p| p.tamper.push(|d| twice(d)), BAD, "NOT_CANONICAL"),
     ("an unknown field", |p| p.tamper.push(|d| append(d, &[0x98, 0x06, 1])), BAD, "NOT_CANONICAL"),
-    (
-        "a default written out",
-        |p| p.tamper.push(|d| append(d, &[0x20, 0])),
-        BAD,
-        "NOT_CANONICAL",
-    ),
+    ("a default written out", |p| p.tamper.push(|d| append(d, &[0x20, 0])), BAD, "NOT_CANONICAL"),
     (
         "an addressing that is no protobuf",
         |p| p.header.push(|h| h.addressing = vec![0xff; 9].into()),
@@ -160,7 +155,12 @@ const SIGNATURES: &[Row] = &[
         BAD,
         "BAD_SIGNATURE",
     ),
-    ("an empty signature", |p| p.tamper.push(|d| d.signatures[0].sig.clear()), BAD, "BAD_SIGNATURE"),
+    (
+        "an empty signature",
+        |p| p.tamper.push(|d| d.signatures[0].sig.clear()),
+        BAD,
+        "BAD_SIGNATURE",
+    ),
     (
         "signed by a revoked seat",
         |p| {
@@ -209,10 +209,20 @@ const SIGNATURES: &[Row] = &[
 
 /// Each signed field, changed after it was signed.
 const TOUCHED: &[Row] = &[
-    ("the digest, touched", |p| p.tamper.push(|d| header(d, |h| flip(&mut h.body_digest))), BAD, SIG),
+    (
+        "the digest, touched",
+        |p| p.tamper.push(|d| header(d, |h| flip(&mut h.body_digest))),
+        BAD,
+        SIG,
+    ),
     ("the size, touched", |p| p.tamper.push(|d| header(d, |h| h.body_size += 1)), BAD, SIG),
     ("the count, touched", |p| p.tamper.push(|d| header(d, |h| h.letters += 1)), BAD, SIG),
-    ("the root, touched", |p| p.tamper.push(|d| header(d, |h| flip(&mut h.letters_root))), BAD, SIG),
+    (
+        "the root, touched",
+        |p| p.tamper.push(|d| header(d, |h| flip(&mut h.letters_root))),
+        BAD,
+        SIG,
+    ),
     ("the id, touched", |p| p.tamper.push(|d| address(d, |a| flip(&mut a.id))), BAD, SIG),
     ("the thread, touched", |p| p.tamper.push(|d| address(d, |a| flip(&mut a.thread))), BAD, SIG),
     (
@@ -599,17 +609,8 @@ impl<'a> Judge<'a> {
 async fn a_bad_envelope_is_refused_with_its_code_and_stores_nothing() {
     let world = World::new().await;
     let mut judge = Judge::new(&world).await;
-    let tables = [
-        SIZE_AND_FORM,
-        WHERE,
-        SIGNATURES,
-        TOUCHED,
-        ADDRESSING,
-        VIEWS,
-        RECIPIENTS,
-        BODIES,
-        LETTERS,
-    ];
+    let tables =
+        [SIZE_AND_FORM, WHERE, SIGNATURES, TOUCHED, ADDRESSING, VIEWS, RECIPIENTS, BODIES, LETTERS];
     let mut wrong = Vec::new();
     for (name, change, code, reason) in tables.concat() {
         let mut parts = Parts::of(&world.sealed());

@@ -74,7 +74,8 @@ async fn sixty_four_senders_at_once_leave_no_gap_and_one_chain() {
         calls.spawn(async move {
             let mut other = client.relay.clone();
             let request = liaison::wire::v1::SubmitRequest { envelope: Some(twice) };
-            let (first, second) = tokio::join!(client.submit(sealed.envelope), other.submit(request));
+            let (first, second) =
+                tokio::join!(client.submit(sealed.envelope), other.submit(request));
             assert_eq!(first.unwrap(), second.unwrap().into_inner().accepted);
         });
     }
@@ -115,10 +116,9 @@ async fn hostile_numbers_are_answered() {
         // It waits for news that may never come, and the connection goes on.
         let _waiting = client.directory.watch(WatchRequest { size }).await.unwrap();
     }
-    for (hashes, expected) in [
-        (vec![vec![0; 31].into()], "INVALID_FIELD"),
-        (vec![vec![0; 32].into(); 65], "TOO_LARGE"),
-    ] {
+    for (hashes, expected) in
+        [(vec![vec![0; 31].into()], "INVALID_FIELD"), (vec![vec![0; 32].into(); 65], "TOO_LARGE")]
+    {
         let refused = client.directory.get_facets(GetFacetsRequest { hashes }).await.unwrap_err();
         assert_eq!(refusal(&refused), (Code::InvalidArgument, expected.to_owned()));
     }

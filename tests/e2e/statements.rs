@@ -103,7 +103,11 @@ const WHERE: &[Row] = &[
         |r| record(r, |s| s.targets[0].name = "eu.example".to_owned()),
         "OTHER_DIRECTORY",
     ),
-    ("another genesis", |r| record(r, |s| s.targets[0].genesis = vec![7; 32].into()), "OTHER_GENESIS"),
+    (
+        "another genesis",
+        |r| record(r, |s| s.targets[0].genesis = vec![7; 32].into()),
+        "OTHER_GENESIS",
+    ),
     ("no genesis", |r| record(r, |s| s.targets[0].genesis.clear()), "OTHER_GENESIS"),
     ("no target", |r| record(r, |s| s.targets.clear()), "INVALID_TARGETS"),
     ("a target twice", |r| record(r, |s| s.targets.push(s.targets[0].clone())), "INVALID_TARGETS"),
@@ -175,9 +179,7 @@ const SIGNATURES: &[Row] = &[
     (
         "a signature over a record handed in as a withdrawal",
         |r| {
-            says::withdrawal(r, "fr/cert")
-                .said()
-                .with(|d| d.signatures = dsse(&good(r)).signatures)
+            says::withdrawal(r, "fr/cert").said().with(|d| d.signatures = dsse(&good(r)).signatures)
         },
         "BAD_SIGNATURE",
     ),
@@ -252,17 +254,11 @@ const CONTENT: &[Row] = &[
     ("an unknown level", |r| record(r, |s| s.levels = vec![9]), "INVALID_FIELD"),
     ("levels in no order", |r| record(r, |s| s.levels.reverse()), "INVALID_FIELD"),
     ("an unknown custody", |r| record(r, |s| s.custody = 9), "INVALID_FIELD"),
-    (
-        "attested after signed",
-        |r| says::attested(r, "fr/cert").said(),
-        "ATTESTED_AFTER_SIGNED",
-    ),
+    ("attested after signed", |r| says::attested(r, "fr/cert").said(), "ATTESTED_AFTER_SIGNED"),
     ("an unknown member", |r| says::attested(r, "xx/cert").said(), "UNKNOWN_MEMBER"),
     (
         "an admission that replaces an authority",
-        |r| {
-            says::admission(r, "fr").with(|s| s.authority = vec![says::public("mallory")]).said()
-        },
+        |r| says::admission(r, "fr").with(|s| s.authority = vec![says::public("mallory")]).said(),
         "AUTHORITY_STANDS",
     ),
     (
@@ -291,8 +287,7 @@ const CONTENT: &[Row] = &[
         "a seal key of zeros",
         |r| {
             roster(r, |s| {
-                s.seats[0].seal =
-                    Some(liaison::domain::directory::key::listed_sealing(&[0; 1216]));
+                s.seats[0].seal = Some(liaison::domain::directory::key::listed_sealing(&[0; 1216]));
             })
         },
         "INVALID_FIELD",
@@ -315,7 +310,11 @@ const CONTENT: &[Row] = &[
         "NOTHING_TO_REVOKE",
     ),
     ("newer rules", |r| says::charter(r).with(|s| s.rules = 2).said(), "NEWER_RULES"),
-    ("a charter without quorum", |r| says::charter(r).with(|s| s.threshold = 2).said(), "BELOW_THRESHOLD"),
+    (
+        "a charter without quorum",
+        |r| says::charter(r).with(|s| s.threshold = 2).said(),
+        "BELOW_THRESHOLD",
+    ),
     ("no log key", |r| says::charter(r).with(|s| s.log.clear()).said(), "INVALID_FIELD"),
 ];
 
@@ -365,10 +364,8 @@ async fn wrong(
 ) -> Option<String> {
     let before = net.everything().await;
     let [seat, stranger] = clients;
-    let found = [
-        seat.publish(statement.clone()).await.unwrap(),
-        stranger.enrol(statement).await.unwrap(),
-    ];
+    let found =
+        [seat.publish(statement.clone()).await.unwrap(), stranger.enrol(statement).await.unwrap()];
     if net.everything().await != before {
         return Some(format!("{name}: something was stored"));
     }

@@ -65,10 +65,8 @@ async fn buf_gets_the_checkpoint_over_mutual_tls() {
     let got = output("buf curl", curl).await;
     assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
     let got: serde_json::Value = serde_json::from_slice(&got.stdout).unwrap();
-    let encoded = base64::Engine::encode(
-        &base64::prelude::BASE64_STANDARD,
-        &net.service.state().checkpoint,
-    );
+    let encoded =
+        base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &net.service.state().checkpoint);
     assert_eq!(got["checkpoint"], encoded);
     // Without a certificate it is refused, and buf can read why.
     let refused = output("buf curl", stranger).await;

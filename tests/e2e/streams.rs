@@ -151,9 +151,9 @@ async fn a_failed_sync(engine: Engine) {
     soon("the end of the service", net.service.stopped()).await;
     let ended = soon("the end of serving", net.served).await.unwrap();
     assert!(matches!(ended, Err(Ended::Service(_))), "{ended:?}");
-    // Its successor finds out what became durable; sent again, it stands once.
-    drop((net.service, net.store, sender));
-    let again = Open { disk: std::sync::Arc::new(Fdatasync), ..net.open };
+    // Its successor finds out what became durable; sent again, it stands once. A stopped engine
+    // keeps its files until its process ends, hence the copy.
+    let again = Open { disk: std::sync::Arc::new(Fdatasync), ..net.open.copy() };
     let store = again.place().open(NAME).await.unwrap();
     let net = TestNet::serve(again, store, dates()).await;
     net.client(&fr.tls()).await.submit(lost).await.unwrap();

@@ -103,6 +103,13 @@ impl Open {
         }
     }
 
+    /// The same with a copy of every file.
+    pub(crate) fn copy(&self) -> Self {
+        let home = Arc::new(tempfile::tempdir().unwrap());
+        copy(self.home.path(), home.path());
+        Self { home, ..self.again() }
+    }
+
     pub(crate) fn blobs(&self) -> Arc<FileBlobs> {
         let path = self.home.path().join("blobs");
         Arc::new(FileBlobs::open(&path, Arc::clone(&self.disk)).unwrap())
@@ -171,7 +178,8 @@ impl TestNet {
     /// The authority's certificate, as stock clients take it.
     pub(crate) fn ca_pem(&self) -> String {
         let lines = BASE64_STANDARD.encode(&self.ca);
-        let lines: Vec<&str> = lines.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+        let lines: Vec<&str> =
+            lines.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
         format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
     }
 
@@ -256,6 +264,19 @@ pub(crate) async fn everything_in(store: &dyn Store) -> BTreeMap<String, Bytes> 
         for (key, revision, value) in &page.entries {
             let key = format!("{} at {}", key.escape_ascii(), revision.get());
             all.insert(key, value.clone());
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
         }
     }
 }
