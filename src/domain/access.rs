@@ -87,6 +87,14 @@ impl<C> Permit<C> {
     }
 }
 
+impl Permit<()> {
+    /// The same leave with what it is used for: a body is looked at once its sender may call.
+    #[must_use]
+    pub fn with<C>(self, command: C) -> Permit<C> {
+        Permit { peer: self.peer, command }
+    }
+}
+
 /// Asks the table.
 ///
 /// # Errors

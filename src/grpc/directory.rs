@@ -58,14 +58,14 @@ impl DirectoryService for Api {
         &self,
         request: Request<GetFacetsRequest>,
     ) -> Result<Response<GetFacetsResponse>, Status> {
+        let permit = self.permit(&request, Method::GetFacets, ())?;
         let hashes = &request.get_ref().hashes;
         if hashes.len() > limits::FACETS {
             let (limit, found) = (limits::FACETS as u64, hashes.len() as u64);
             return Err(wire::status::of(&Refusal::TooLarge { what: "hashes", limit, found }));
         }
         let hashes = refused(convert::digests("hashes", hashes))?;
-        let permit = self.permit(&request, Method::GetFacets, hashes)?;
-        let facets = self.service.facets(&permit).await.map_err(status)?;
+        let facets = self.service.facets(&permit.with(hashes)).await.map_err(status)?;
         let facets = facets.into_iter().map(convert::open_facet).collect();
         Ok(Response::new(GetFacetsResponse { facets }))
     }
@@ -74,10 +74,10 @@ impl DirectoryService for Api {
         &self,
         request: Request<LookUpRequest>,
     ) -> Result<Response<LookUpResponse>, Status> {
+        let permit = self.permit(&request, Method::LookUp, ())?;
         let contact: Result<ContactId, _> = request.get_ref().contact.parse();
         let contact = refused(contact.map_err(Refusal::from))?;
-        let permit = self.permit(&request, Method::LookUp, contact)?;
-        let (record, roster) = self.service.look_up(&permit).await.map_err(status)?;
+        let (record, roster) = self.service.look_up(&permit.with(contact)).await.map_err(status)?;
         let (record, roster) = (Some(message(record)), roster.map(message));
         Ok(Response::new(LookUpResponse { record, roster }))
     }
@@ -86,10 +86,9 @@ impl DirectoryService for Api {
         &self,
         request: Request<PublishRequest>,
     ) -> Result<Response<PublishResponse>, Status> {
-        let caller = Caller::of(&request);
+        let permit = self.permit(&request, Method::Publish, ())?;
         let publications = publications(request.into_inner().publications)?;
-        let permit = caller.permit(&self.service, Method::Publish, publications)?;
-        let answers = self.service.publish(permit).await.map_err(status)?;
+        let answers = self.service.publish(permit.with(publications)).await.map_err(status)?;
         let answers = answers.iter().map(convert::publish_answer).collect();
         Ok(Response::new(PublishResponse { answers }))
     }

@@ -12,7 +12,6 @@ use crate::wire::v1::{EnrolRequest, EnrolResponse, GetChartersRequest, GetCharte
 use crate::wire::{self, convert};
 
 use super::directory::publications;
-use super::peer::Caller;
 use super::{Api, status};
 
 #[async_trait]
@@ -22,10 +21,9 @@ impl EnrolmentService for Api {
         request: Request<EnrolRequest>,
     ) -> Result<Response<EnrolResponse>, Status> {
         self.take_from_bucket(request.get_ref().publications.len())?;
-        let caller = Caller::of(&request);
+        let permit = self.permit(&request, Method::Enrol, ())?;
         let publications = publications(request.into_inner().publications)?;
-        let permit = caller.permit(&self.service, Method::Enrol, publications)?;
-        let answers = self.service.publish(permit).await.map_err(status)?;
+        let answers = self.service.publish(permit.with(publications)).await.map_err(status)?;
         let answers = answers.iter().map(convert::publish_answer).collect();
         Ok(Response::new(EnrolResponse { answers }))
     }

@@ -25,10 +25,9 @@ impl RelayService for Api {
         &self,
         request: Request<SubmitRequest>,
     ) -> Result<Response<SubmitResponse>, Status> {
-        let caller = Caller::of(&request);
+        let permit = self.permit(&request, Method::Submit, ())?;
         let envelope = handed_in("envelope", request.into_inner().envelope)?;
-        let permit = caller.permit(&self.service, Method::Submit, envelope)?;
-        let accepted = self.service.submit(permit).await.map_err(status)?;
+        let accepted = self.service.submit(permit.with(envelope)).await.map_err(status)?;
         Ok(Response::new(SubmitResponse { accepted }))
     }
 
@@ -49,12 +48,11 @@ impl RelayService for Api {
         &self,
         request: Request<AcknowledgeRequest>,
     ) -> Result<Response<AcknowledgeResponse>, Status> {
-        let caller = Caller::of(&request);
+        let permit = self.permit(&request, Method::Acknowledge, ())?;
         let AcknowledgeRequest { acknowledgement, words, number } = request.into_inner();
         let words = handed_in("words", words)?;
         let acknowledged = Acknowledged { acknowledgement, number, words };
-        let permit = caller.permit(&self.service, Method::Acknowledge, acknowledged)?;
-        let accepted = self.service.acknowledge(permit).await.map_err(status)?;
+        let accepted = self.service.acknowledge(permit.with(acknowledged)).await.map_err(status)?;
         Ok(Response::new(AcknowledgeResponse { accepted }))
     }
 
@@ -62,10 +60,10 @@ impl RelayService for Api {
         &self,
         request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusResponse>, Status> {
+        let permit = self.permit(&request, Method::GetStatus, ())?;
         let id = MessageId::try_from(&request.get_ref().id[..]);
         let id = id.map_err(|why| wire::status::of(&Refusal::from(why)))?;
-        let permit = self.permit(&request, Method::GetStatus, id)?;
-        let found = self.service.status(&permit).await.map_err(status)?;
+        let found = self.service.status(&permit.with(id)).await.map_err(status)?;
         let (accepted, acknowledgements) = (found.accepted, found.acknowledgements);
         Ok(Response::new(GetStatusResponse { accepted, acknowledgements }))
     }

@@ -219,10 +219,11 @@ async fn read_head(store: &dyn Store, name: &DirectoryName) -> Result<(Head, Byt
 /// Hashes every stored entry, and compares with the head.
 async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
     let mut log = Tree::default();
-    let mut misplaced = false;
+    let (mut misplaced, mut last) = (false, Bytes::new());
     each(store, keys::LOG_ENTRY, |key, entry| {
         misplaced |= key != keys::log_entry(log.size());
         log.append(merkle::leaf_hash(entry));
+        last = entry.clone();
         Ok(())
     })
     .await?;
@@ -230,6 +231,11 @@ async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
     if misplaced || log.size() != size || log.root_at(size) != Some(root) {
         let why = format!("{} entries are stored, and the head has {size}", log.size());
         return Err(CannotStart::Broken(why));
+    }
+    // The head's time is not signed; what decides on time starts from it.
+    if !proto::Entry::decode(last).is_ok_and(|last| last.admitted_at == head.admitted_at) {
+        let why = "the head has another time than its last entry";
+        return Err(CannotStart::Broken(why.to_owned()));
     }
     Ok(log)
 }

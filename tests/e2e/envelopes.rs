@@ -659,7 +659,7 @@ async fn a_view_is_stale_once_a_reader_has_changed() {
     let stale = (Code::FailedPrecondition, "STALE_DIRECTORY");
     for (name, said) in [
         ("the recipient's roster", says::roster(&world.net.replica(), "jp/cert", 3).said()),
-        ("the sender's own roster", says::roster(&world.net.replica(), "fr/cert", 4).said()),
+        ("the sender's own record", says::record(&world.net.replica(), "fr/cert").said()),
         ("a seat revoked", says::revocation(&world.net.replica(), "jp/cert/duty-2").said()),
     ] {
         let replica = world.net.replica();

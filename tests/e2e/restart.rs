@@ -6,7 +6,7 @@ use bytes::Bytes;
 use liaison::domain::state::Key;
 use liaison::service::{self, CannotStart, Keys, Settings};
 use liaison::store::format::FormatError;
-use liaison::store::{Engine, Place, Store, StoreError, Write, keys};
+use liaison::store::{Engine, Store, StoreError, Write, keys};
 
 use crate::support::says::{self, Said};
 use crate::support::{Open, Replica, TestNet, dates, key};
@@ -113,23 +113,17 @@ async fn a_store_behind_the_high_water_file_does_not_start() {
     let open = stopped().await;
     let size = open.start_again().await.unwrap().state().head.0;
     // An old copy of the data, and the newest file of what was shown.
-    let copy = tempfile::tempdir().unwrap();
-    let store = open.home.path().join("store");
-    for entry in std::fs::read_dir(&store).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
-    }
-    let newer =
-        TestNet::serve(open.again(), open.place().open("un.example").await.unwrap(), dates());
-    let newer = newer.await;
+    let copy = open.copy();
+    let store = open.place().open("un.example").await.unwrap();
+    let newer = TestNet::serve(open.again(), store, dates()).await;
     newer.say(says::admission(&newer.replica(), "at")).await;
     newer.stop().await;
-    let old = Place::new(Engine::Redb, copy.path()).open("un.example").await.unwrap();
-    let found = open.start(old).await.err();
-    assert!(
-        matches!(found, Some(CannotStart::Behind { stored, shown }) if stored == size && shown == size + 1),
-        "{found:?}"
-    );
+    let old = copy.place().open("un.example").await.unwrap();
+    let expected = (size, size + 1);
+    match open.start(old).await.err() {
+        Some(CannotStart::Behind { stored, shown }) => assert_eq!((stored, shown), expected),
+        other => panic!("{other:?}"),
+    }
     assert!(open.start_again().await.is_ok(), "the newer data does");
 }
 

@@ -229,7 +229,11 @@ const SIGNATURES: &[Row] = &[
 
 const VERSIONS_AND_TIMES: &[Row] = &[
     ("a version skipped", |r| record(r, |s| s.targets[0].version += 1), "WRONG_VERSION"),
-    ("a version again", |r| record(r, |s| s.targets[0].version -= 1), "WRONG_VERSION"),
+    (
+        "a version again with something else",
+        |r| record(r, |s| (s.targets[0].version, s.expires) = (1, NOW + DAY)),
+        "WRONG_VERSION",
+    ),
     ("no version", |r| record(r, |s| s.targets[0].version = 0), "WRONG_VERSION"),
     ("the last version", |r| record(r, |s| s.targets[0].version = u64::MAX), "WRONG_VERSION"),
     (

@@ -12,7 +12,7 @@ pub(crate) mod says;
 
 pub(crate) use net::{NAME, Open, TestNet, Trust, dates, home};
 pub(crate) use party::{Client, Party, alert, identity};
-pub(crate) use replica::{Collected, Replica};
+pub(crate) use replica::Replica;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

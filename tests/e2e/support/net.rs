@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use liaison::ambient::Ambient;
 use liaison::client::connect::{Address, ConnectError, Connection, Proxies, Route, Tcp, connect};
@@ -30,9 +32,10 @@ use super::{DAY, NOW, Replica, TestClock, clock, key, soon};
 
 pub(crate) const NAME: &str = "un.example";
 
-/// The dates of every certificate here, unless a test has others.
+/// The dates of every certificate here, unless a test has others: good by the clocks of other
+/// people's programs, too.
 pub(crate) fn dates() -> Validity {
-    Validity { not_before: NOW - DAY, not_after: NOW + 900 * DAY, serial: [1; 16] }
+    Validity { not_before: NOW - 2_000 * DAY, not_after: NOW + 20_000 * DAY, serial: [1; 16] }
 }
 
 /// The service's certificate, as DER, and the authority's.
@@ -100,6 +103,13 @@ impl Open {
         }
     }
 
+    /// The same with a copy of every file.
+    pub(crate) fn copy(&self) -> Self {
+        let home = Arc::new(tempfile::tempdir().unwrap());
+        copy(self.home.path(), home.path());
+        Self { home, ..self.again() }
+    }
+
     pub(crate) fn blobs(&self) -> Arc<FileBlobs> {
         let path = self.home.path().join("blobs");
         Arc::new(FileBlobs::open(&path, Arc::clone(&self.disk)).unwrap())
@@ -163,6 +173,14 @@ impl TestNet {
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(run(serving, listen::tcp(listener), stopped));
         Self { open, store, service, address, served, stop, ca: trust.ca }
+    }
+
+    /// The authority's certificate, as stock clients take it.
+    pub(crate) fn ca_pem(&self) -> String {
+        let lines = BASE64_STANDARD.encode(&self.ca);
+        let lines: Vec<&str> =
+            lines.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
     }
 
     /// Says stop; `served` ends.
@@ -246,6 +264,19 @@ pub(crate) async fn everything_in(store: &dyn Store) -> BTreeMap<String, Bytes> 
         for (key, revision, value) in &page.entries {
             let key = format!("{} at {}", key.escape_ascii(), revision.get());
             all.insert(key, value.clone());
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
         }
     }
 }
