@@ -76,13 +76,11 @@ async fn buf_gets_the_checkpoint_over_mutual_tls() {
 }
 
 #[tokio::test]
-#[ignore = "needs LIAISON_GRPC_PYTHON, a Python with grpcio"]
 async fn grpcio_gets_the_checkpoint_over_mutual_tls() {
     let net = TestNet::memory().await;
     let [fr] = net.parties(["fr"]).await;
     let files = Files::new(&net, &fr).await;
-    let python = std::env::var("LIAISON_GRPC_PYTHON").unwrap_or_else(|_| "python3".into());
-    let mut peer = Command::new(python);
+    let mut peer = Command::new("python3");
     peer.arg(repository().join("tests/second/peer.py")).arg(net.address.to_string());
     peer.args(["ca.pem", "seat.pem", "seat.key"].map(|name| files.path(name)));
     let got = output("peer.py", peer).await;

@@ -713,8 +713,7 @@ sys.stdin.read()
 "#;
 
 fn peer(arguments: &[&str]) -> std::process::Child {
-    let python = std::env::var("LIAISON_PEER_PYTHON").unwrap_or_else(|_| "python3".into());
-    Command::new(python)
+    Command::new("python3")
         .args(["-c", PEER])
         .args(arguments)
         .stdin(Stdio::piped())
@@ -724,7 +723,6 @@ fn peer(arguments: &[&str]) -> std::process::Child {
 }
 
 #[tokio::test]
-#[ignore = "needs LIAISON_PEER_PYTHON, a Python with pyOpenSSL over OpenSSL 3.5 or later"]
 async fn openssl_agrees_on_the_hybrid_group_in_both_directions() {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = tcp.local_addr().unwrap().port();
