@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::DirectoryName;
-use crate::grpc::EnrolmentRate;
+use crate::domain::limits;
 use crate::store::Engine;
 
 /// The name of the file.
@@ -53,8 +53,7 @@ pub struct Enrolment {
 
 impl Default for Enrolment {
     fn default() -> Self {
-        let EnrolmentRate { per_second, burst } = EnrolmentRate::default();
-        Self { per_second, burst }
+        Self { per_second: limits::ENROLMENT_PER_SECOND, burst: limits::ENROLMENT_BURST }
     }
 }
 
@@ -166,12 +165,5 @@ impl Config {
             Ok(engine @ (Engine::Sled | Engine::Redb)) => Ok(engine),
             Err(why) => Err(format!("engine: {why}")),
         }
-    }
-
-    /// The enrolment bucket.
-    #[must_use]
-    pub const fn enrolment_rate(&self) -> EnrolmentRate {
-        let Enrolment { per_second, burst } = self.enrolment;
-        EnrolmentRate { per_second, burst }
     }
 }

@@ -151,6 +151,9 @@ pub struct JoinArgs {
     /// The directory's fingerprint as it was read to you over the telephone, in either form
     #[arg(long, value_name = "DIGITS")]
     pub fingerprint: Option<String>,
+    /// Publish the record, and no seat yet: the office is telephoned and written to
+    #[arg(long)]
+    pub record_only: bool,
     /// What the contact's record is to say
     #[command(flatten)]
     pub fields: RecordFields,

@@ -133,6 +133,11 @@ async fn admitted(
     enrol(ctx, &name, &bundle).await?;
     // It is in the log: a later join drafts anew.
     let _ = std::fs::remove_file(&kept);
+    if args.record_only {
+        let object = json!({ "directory": name.as_str(), "contact": contact.as_str() });
+        ctx.out.data(&object, || contact.to_string());
+        return Ok(());
+    }
     connect(ctx, seat).await
 }
 
@@ -162,7 +167,6 @@ fn first_statements(
         }
         Some(keys.signing(&owner, ctx.ambient())?)
     };
-    let public = make(ctx, seat, false)?;
     let Said { expires, levels, purposes, names, facets } =
         said(ctx, &contact, &args.fields, None)?;
     let record = proto::Record {
@@ -175,15 +179,15 @@ fn first_statements(
         custody: Custody::OneMachine.into(),
         ..Default::default()
     };
-    let roster = proto::Roster {
-        contact: contact.to_string(),
-        seats: vec![entry(seat.name(), &public)],
-        ..Default::default()
-    };
     let mut composer = Composer::after_admission(file, ctx.ambient());
-    let record = composer.record(record, &facets)?;
-    let roster = composer.roster(roster, &[])?;
-    let mut bundle = Bundle::of(vec![record, roster]);
+    let mut statements = vec![composer.record(record, &facets)?];
+    if !args.record_only {
+        let seats = vec![entry(seat.name(), &make(ctx, seat, false)?)];
+        let contact = contact.to_string();
+        let roster = proto::Roster { contact, seats, ..Default::default() };
+        statements.push(composer.roster(roster, &[])?);
+    }
+    let mut bundle = Bundle::of(statements);
     let signers: Vec<&SigningKey> =
         [Some(&authority), keeper.as_ref()].into_iter().flatten().collect();
     bundle.sign(Some(file.directory()), &signers, ctx.ambient())?;

@@ -314,7 +314,10 @@ fn delivered(
         Some(Comparison::Differ(two)) => Some(format!(
             "the relay told this seat number {} and chain value {}, and the recipient number {} \
              and chain value {}",
-            two.told.mailbox.count, two.told.mailbox.chain, two.seen.mailbox.count, two.seen.mailbox.chain
+            two.told.mailbox.count,
+            two.told.mailbox.chain,
+            two.seen.mailbox.count,
+            two.seen.mailbox.chain
         )),
         _ => None,
     };

@@ -1,5 +1,6 @@
 //! Every limit, with its arithmetic.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// A statement: what C2SP tiles can hold as an entry (65,535) less what an entry adds to it.
@@ -156,5 +157,10 @@ pub const PROXY_TIMEOUT: Duration = Duration::from_secs(40);
 pub const PROXY_ANSWER_BYTES: usize = 16 * 1024;
 /// Commands that may wait for the sequencer: 16 rounds of 256, at 4,000 a second about a second.
 pub const QUEUE: usize = 4_096;
+/// Statements a second that those without a key may hand in, in the long run: a flood of them costs
+/// 20 signature checks a second, 0.1 % of a core.
+pub const ENROLMENT_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
+/// And at once: 193 States with a few contacts each can enrol on one day.
+pub const ENROLMENT_BURST: NonZeroU32 = NonZeroU32::new(500).unwrap();
 /// Facets of one GetFacets: of 16 contacts, or 16 MiB if each were as large as it may be.
 pub const FACETS: usize = 64;

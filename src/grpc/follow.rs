@@ -12,8 +12,7 @@ use tonic::Status;
 
 use crate::domain::access::{Method, Permit};
 use crate::domain::ids::ContactId;
-use crate::service::{Item, MailboxPage};
-use crate::store::Hints;
+use crate::service::{Hints, Item, MailboxPage};
 use crate::wire::convert;
 use crate::wire::v1::collect_response::Item as Answer;
 use crate::wire::v1::{self, CollectRequest, CollectResponse, WatchResponse};

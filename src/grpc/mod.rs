@@ -36,11 +36,8 @@ pub struct EnrolmentRate {
 }
 
 impl Default for EnrolmentRate {
-    /// 193 States with a few contacts enrol on one day within the burst; a flood costs 20
-    /// signature checks a second, 0.1 % of a core.
     fn default() -> Self {
-        let number = |n| NonZeroU32::new(n).expect("written here, and not zero");
-        Self { per_second: number(20), burst: number(500) }
+        Self { per_second: limits::ENROLMENT_PER_SECOND, burst: limits::ENROLMENT_BURST }
     }
 }
 

@@ -6,8 +6,8 @@ use tonic::{Request, Status};
 use crate::domain::access::{Method, Permit, permit};
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
-use crate::server::listen::PeerInfo;
 use crate::service::Service;
+use crate::tls::PeerInfo;
 use crate::wire::status;
 
 use super::Api;

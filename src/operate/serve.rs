@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::ambient::Ambient;
 use crate::config::{Config, ServiceHome};
+use crate::grpc::EnrolmentRate;
 use crate::server::listen::{Drained, Limits, tcp};
 use crate::server::{self, Serving, health};
 use crate::service::{self, Service};
@@ -67,7 +68,10 @@ pub async fn serve(
         service,
         tls: Arc::new(ArcSwap::from_pointee(tls)),
         limits: Limits::default(),
-        enrolment: config.enrolment_rate(),
+        enrolment: EnrolmentRate {
+            per_second: config.enrolment.per_second,
+            burst: config.enrolment.burst,
+        },
     };
     let ended = server::run(serving, tcp(members), stop).await;
     if let Some(reporting) = reporting {

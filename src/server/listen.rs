@@ -31,7 +31,7 @@ use tracing::{debug, warn};
 
 use crate::crypto::cert::PeerCertificate;
 use crate::domain::limits;
-use crate::tls::{self, Link};
+use crate::tls::{self, Link, PeerInfo};
 
 /// A connection as the listener hands it over, before a byte was read.
 #[derive(Debug)]
@@ -88,18 +88,6 @@ impl Default for Limits {
             deadline: |_path| Some(limits::REQUEST_DEADLINE),
         }
     }
-}
-
-/// What is known of the other end of a connection: an extension of each of its requests.
-#[derive(Clone, Debug)]
-pub struct PeerInfo {
-    /// The certificate whose key the peer has proven to hold, not judged yet; none if it showed
-    /// none.
-    pub certificate: Option<Arc<PeerCertificate>>,
-    /// The group of the handshake.
-    pub group: &'static str,
-    /// Where the connection comes from. A hint: address translators and proxies lie.
-    pub remote: SocketAddr,
 }
 
 /// How a drain ended.

@@ -37,6 +37,7 @@ use crate::store::Store;
 use crate::store::blobs::Blobs;
 use crate::tlog::merkle::Tree;
 
+pub use crate::store::Hints;
 pub use queries::{Item, MailboxPage, Proven, Status};
 pub use start::{CannotStart, Founded, Keys, Settings, found, start};
 

@@ -5,6 +5,7 @@
 //! provider, named by its users, never installed for the process; a client's certificate is read
 //! as a key and judged later; a server's is judged here.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ProtocolVersion;
@@ -13,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::crypto::cert::PeerCertificate;
 use crate::crypto::sign::SigningKey;
 
 pub mod client;
@@ -38,6 +40,18 @@ pub fn provider() -> Arc<CryptoProvider> {
         cipher_suites: ring.cipher_suites.into_iter().filter(tls13).collect(),
         ..ring
     })
+}
+
+/// What is known of the other end of a connection: an extension of each of its requests.
+#[derive(Clone, Debug)]
+pub struct PeerInfo {
+    /// The certificate whose key the peer has proven to hold, not judged yet; none if it showed
+    /// none.
+    pub certificate: Option<Arc<PeerCertificate>>,
+    /// The group of the handshake.
+    pub group: &'static str,
+    /// Where the connection comes from. A hint: address translators and proxies lie.
+    pub remote: SocketAddr,
 }
 
 /// A certificate chain with its private key, for either end.

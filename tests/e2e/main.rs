@@ -8,6 +8,7 @@ mod certificate;
 mod crash;
 mod envelopes;
 mod openssl;
+mod readme;
 mod repeated;
 mod restart;
 mod second;

@@ -1,0 +1,120 @@
+//! The README is true: every command in it runs, in order, in an empty folder.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Both programs lie side by side.
+fn programs() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_liaison")).parent().unwrap().to_owned()
+}
+
+fn readme() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The lines of every `sh` block.
+fn commands(text: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut commands = Vec::new();
+    for line in text.lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            _ if inside && !line.is_empty() => commands.push(line.to_owned()),
+            _ => {}
+        }
+    }
+    commands
+}
+
+fn run(script: &str, folder: &Path) -> Output {
+    let path = std::env::var("PATH").unwrap();
+    Command::new("bash")
+        .args(["-c", script])
+        .current_dir(folder)
+        .env("PATH", format!("{}:{path}", programs().display()))
+        .env_remove("LIAISON_HOME")
+        .env_remove("LIAISON_AS")
+        .env_remove("HTTPS_PROXY")
+        .env_remove("https_proxy")
+        .output()
+        .unwrap()
+}
+
+/// The script that a reader types: with a free port, a pause until the service is up, and the
+/// fingerprint copied from where `init` prints it.
+fn script(commands: &[String], port: u16) -> String {
+    let mut script =
+        String::from("set -eu -o pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n");
+    for command in commands {
+        let line = match command.as_str() {
+            founding if founding.contains("init --single") => format!(
+                "{founding} --listen 127.0.0.1:{port} | tee founded.txt\n\
+                 DIGITS=$(grep -E '^ +([0-9]{{5}} ){{11}}[0-9]{{5}}$' founded.txt)"
+            ),
+            serving if serving.ends_with('&') => format!(
+                "{serving}\nuntil (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do kill -0 $!; done"
+            ),
+            other => other.replace("\"DIGITS\"", "\"$DIGITS\""),
+        };
+        script.push_str(&format!("echo '$ '{}\n{line}\n", quoted(command)));
+    }
+    script
+}
+
+fn quoted(command: &str) -> String {
+    format!("'{}'", command.replace('\'', "'\\''"))
+}
+
+#[test]
+fn every_command_of_the_readme_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let commands = commands(&readme());
+    assert!(commands.len() > 25, "the README has lost its commands: {commands:#?}");
+    let mut lines = commands.clone();
+    // What it led to, asked while the service is up.
+    lines.push("liaison --home pt --json sent > sent.json".to_owned());
+    lines.push("liaison --home pt --json directory list > list.json".to_owned());
+    lines.push("liaison --home pt --json directory verify > verify.json".to_owned());
+    lines.push("liaison --home at --json doctor > doctor.json".to_owned());
+    let output = run(&script(&lines, port), folder.path());
+    let told = format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{told}");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("sent.json").contains("acknowledged"), "{}", read("sent.json"));
+    let list = read("list.json");
+    for part in ["\"connected\"", "\"signed\"", "\"listed\""] {
+        assert!(list.contains(part), "{part} is missing in {list}");
+    }
+    let verified: Value = serde_json::from_str(&read("verify.json")).unwrap();
+    assert_eq!(verified["verified"], true, "{verified}");
+}
+
+#[test]
+fn the_demo_shows_what_the_readme_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let advisory = folder.path().join("advisory.json");
+    std::fs::write(&advisory, "{\"document\":{\"category\":\"csaf_security_advisory\"}}").unwrap();
+    let output = run("liaison --json demo --once --attach advisory.json", folder.path());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for (name, value) in [("members", 36), ("contacts", 39), ("listed", 2), ("log_size", 113)] {
+        assert_eq!(report[name], value, "{report}");
+    }
+    for name in ["accepted", "delivered", "acknowledged", "verified", "listed_refused"] {
+        assert_eq!(report[name], true, "{report}");
+    }
+    assert_eq!(report["engine"], "sled");
+    assert_eq!(report["tls_group"], "X25519MLKEM768");
+    assert_eq!(report["root_hash"].as_str().unwrap().len(), 64);
+}
