@@ -3,7 +3,6 @@
 //! to be one that can fail.
 #![expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
