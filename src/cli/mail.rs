@@ -395,9 +395,8 @@ impl News {
         match taken {
             Taken::Message { place, matched, answer, .. } => {
                 self.messages.push(place.mailbox.count);
-                if let Matched::Delivered {
-                    id, comparison: Some(Comparison::Differ(_)), ..
-                } = matched
+                if let Matched::Delivered { id, comparison: Some(Comparison::Differ(_)), .. } =
+                    matched
                 {
                     self.disputed.push(id);
                     self.warnings.push(format!(
