@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_table_has_columns_and_no_frames() {
         let rows = [vec!["a".to_owned(), "b".to_owned()], vec!["ccc".to_owned(), String::new()]];
-        assert_eq!(table(&["X", "Y"], rows), "X     Y\na     b\nccc");
+        assert_eq!(table(&["X", "Y"], rows), "X    Y\na    b\nccc");
     }
 
     #[test]
