@@ -189,8 +189,10 @@ fn key(checks: &mut Checks, listed: Listed) {
     let check = format!("key of {}", listed.owner);
     match listed.id {
         Ok(id) => {
+            // Enough to tell keys apart; liaison key list shows the whole id.
+            let id: String = id.to_string().chars().take(19).collect();
             let purpose = listed.purpose.name();
-            checks.ok(&check, format!("{id} ({purpose}{retired}), {}", listed.path.display()));
+            checks.ok(&check, format!("{id} ... ({purpose}{retired}), {}", listed.path.display()));
         }
         Err(error @ KeyError::File(_)) => checks.fail(&check, &error.into()),
         Err(error) => checks.fail(&check, &error.into()),

@@ -144,10 +144,7 @@ async fn stay_once(ctx: &Context) -> Result<(), ClientError> {
             }
         };
         // The sender lives in the stream's future: it is gone when that is done.
-        let event = match (event, &ended) {
-            (Some(event), _) => event,
-            (None, _) => break,
-        };
+        let Some(event) = event else { break };
         deal_with(ctx, (&session, &mut mail), event).await?;
     }
     match ended {
@@ -552,9 +549,8 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     let waits = waiting(&mail, header.digest)?;
     if waits.is_none() && by.iter().any(|seat| seat == "you") {
         let sentence = format!("{} is acknowledged already, by you", header.addressing.id);
-        ctx.out.say(&sentence);
         let object = json!({ "id": header.addressing.id.to_string(), "already": true });
-        ctx.out.data(&object, String::new);
+        ctx.out.data(&object, || sentence);
         return Ok(());
     }
     ctx.out.say(words::sentence(&given.language));

@@ -4,7 +4,7 @@
 //! said (each noun's own file). Invariant: foreign text passes through
 //! [`crate::client::message::text`] before it stands here.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 
@@ -180,17 +180,20 @@ pub(super) fn part(directory: &Directory, contact: &Contact) -> &'static str {
     }
 }
 
-/// A table without frames.
+/// A table without frames, as wide as the terminal.
 pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
-    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().map(ToString::to_string).collect::<Vec<_>>());
     for row in rows {
         table.add_row(row);
     }
     let text = table.to_string();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Labels and their values in two columns; a label that repeats is said once.
@@ -231,6 +234,12 @@ mod tests {
         assert_eq!(tlp(Tlp::AmberStrict), "TLP:AMBER+STRICT");
         let drill_mark = proto::Drill { kind: DrillKind::Exercise.into(), name: "x\u{1b}".into() };
         assert_eq!(drill(&drill_mark), r"DRILL (EXERCISE: x\u{1b})");
+    }
+
+    #[test]
+    fn a_table_has_columns_and_no_frames() {
+        let rows = [vec!["a".to_owned(), "b".to_owned()], vec!["ccc".to_owned(), String::new()]];
+        assert_eq!(table(&["X", "Y"], rows), "X    Y\na    b\nccc");
     }
 
     #[test]

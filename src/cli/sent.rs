@@ -82,10 +82,15 @@ async fn ask(
         let state = mail.outbox.state(id)?;
         let Some(header) = header_of(ctx, mail, id)? else { continue };
         let wanted = prefix.is_none_or(|prefix| id.to_string().starts_with(prefix));
-        let contacts = header.addressing.recipients.iter().map(|to| &to.contact);
-        let open = contacts
-            .into_iter()
-            .any(|to| !state.acknowledged.iter().any(|seat| seat.contact() == *to));
+        // The words alone do not say at which level.
+        let mut signed = Vec::new();
+        for seat in &state.acknowledged {
+            if mail.outbox.acknowledgement(id, seat)?.is_some() {
+                signed.push(seat.contact());
+            }
+        }
+        let mut contacts = header.addressing.recipients.iter().map(|to| &to.contact);
+        let open = contacts.any(|to| !signed.contains(to));
         let forgotten = header.addressing.expires + limits::ID_REMEMBERED_SECONDS < now;
         if wanted && open && !forgotten && state.accepted.is_some() {
             ask_about(ctx, (session, mail), id).await?;
