@@ -6,6 +6,10 @@ use clap::Parser;
 use liaison::demo::bench::{self, Options};
 use liaison::store::Engine;
 
+// As in the programs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 struct Arguments {
     /// The store's engine.

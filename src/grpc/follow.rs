@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -85,7 +86,7 @@ pub(super) fn log(
     })
 }
 
-async fn next_head(follower: &mut Follower, size: u64) -> Result<(bytes::Bytes, u64), Status> {
+async fn next_head(follower: &mut Follower, size: u64) -> Result<(Bytes, u64), Status> {
     loop {
         follower.permit(Method::Watch, ())?;
         let state = follower.api.service.state();
@@ -145,27 +146,29 @@ impl Mailbox {
                 return Ok(None);
             }
             let page = self.follower.api.service.collect(&permit).await.map_err(status)?;
-            if self.epoch != 0 && self.epoch != page.epoch {
+            let epoch = page.mailbox.epoch;
+            if self.epoch != 0 && self.epoch != epoch {
                 // A restore began another epoch: its numbers are new.
-                (self.after, self.epoch) = (0, page.epoch);
+                (self.after, self.epoch) = (0, epoch);
                 continue;
             }
-            self.epoch = page.epoch;
+            self.epoch = epoch;
             let nothing = page.items.is_empty();
             let due = self.vouched.is_none_or(|at| at.elapsed() >= HEAD_AGAIN);
             if nothing && self.follow && !due {
                 self.follower.wait().await?;
                 continue;
             }
-            self.take(page);
+            let head = self.follower.api.service.vouch(&page).map_err(status)?;
+            self.take(page, head);
         }
     }
 
-    fn take(&mut self, page: MailboxPage) {
+    fn take(&mut self, page: MailboxPage, head: Bytes) {
         self.last = !self.follow && !page.more;
         self.after = page.items.last().map_or(self.after, |item| item.number);
         self.ready.extend(page.items.into_iter().map(|item| answer(Answer::Message(wire(item)))));
-        self.ready.push_back(answer(Answer::Head(page.head)));
+        self.ready.push_back(answer(Answer::Head(head)));
         self.vouched = Some(Instant::now());
     }
 }

@@ -56,10 +56,10 @@ pub struct MailboxPage {
     pub items: Vec<Item>,
     /// Whether there are more.
     pub more: bool,
-    /// Where the mailbox stands, signed; read after the items.
-    pub head: Bytes,
-    /// Its epoch.
-    pub epoch: u64,
+    /// Whose mailbox.
+    pub contact: ContactId,
+    /// Where it stands; read after the items.
+    pub mailbox: Mailbox,
 }
 
 /// What became of a message.
@@ -233,8 +233,11 @@ impl Service {
             let entry = codec::entry(value).map_err(|why| self.broken(&why))?;
             items.extend(self.item(number, entry, seat.as_ref()).await?);
         }
-        let (head, epoch) = self.mailbox_head(&contact).await?;
-        Ok(MailboxPage { items, more: page.more, head, epoch })
+        let mailbox = match self.value(&Key::Mailbox(contact.clone())).await? {
+            Some(Value::Mailbox(mailbox)) => mailbox,
+            _ => Mailbox::empty(self.state().directory.genesis(), &contact),
+        };
+        Ok(MailboxPage { items, more: page.more, contact, mailbox })
     }
 
     async fn item(
@@ -277,21 +280,17 @@ impl Service {
         }
     }
 
-    /// The relay's word on where a mailbox stands.
+    /// The relay's word on where the mailbox of a page stands.
     ///
     /// # Errors
     /// The service stops.
-    pub async fn mailbox_head(&self, contact: &ContactId) -> Result<(Bytes, u64), Failure> {
-        let state = self.state();
-        let mailbox = match self.value(&Key::Mailbox(contact.clone())).await? {
-            Some(Value::Mailbox(mailbox)) => mailbox,
-            _ => Mailbox::empty(state.directory.genesis(), contact),
-        };
+    pub fn vouch(&self, page: &MailboxPage) -> Result<Bytes, Failure> {
+        let (state, mailbox) = (self.state(), page.mailbox);
         let (size, root) = state.head;
         let head = proto::MailboxHead {
             directory: Some(name_of(&state.directory)),
             place: Some(proto::Place {
-                contact: contact.to_string(),
+                contact: page.contact.to_string(),
                 epoch: mailbox.epoch,
                 number: mailbox.count,
                 chain: Bytes::copy_from_slice(mailbox.chain.as_bytes()),
@@ -299,8 +298,7 @@ impl Service {
             at: self.now(),
             view: Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }),
         };
-        let signed = self.sign(Kind::MailboxHead, head.encode_to_vec().into())?;
-        Ok((signed, mailbox.epoch))
+        self.sign(Kind::MailboxHead, head.encode_to_vec().into())
     }
 
     /// What became of a message of the seat's contact.

@@ -82,13 +82,18 @@ impl Kind {
     /// The payload type.
     #[must_use]
     pub fn payload_type(self) -> String {
-        format!("application/vnd.liaison.{}.v1+protobuf", self.name())
+        [BEFORE, self.name(), AFTER].concat()
     }
 
     fn of(payload_type: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.payload_type() == payload_type)
+        let name = payload_type.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
+
+/// What stands around the name of a kind.
+const BEFORE: &str = "application/vnd.liaison.";
+const AFTER: &str = ".v1+protobuf";
 
 /// Foreign bytes are not a DSSE envelope of this system.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

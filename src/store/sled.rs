@@ -17,6 +17,7 @@
 //! - A half-written `snap.*.generating` is taken for a snapshot at the next start, which then
 //!   fails: such files are removed before.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
@@ -154,8 +155,8 @@ impl Shared {
     }
 
     fn find(&self, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
-        let head = self.head(key)?;
-        head.map(|head| self.whole(key, &head)).transpose()
+        let entry = self.first_entry(key)?;
+        entry.map(|entry| self.whole(key, &entry)).transpose()
     }
 
     fn scan(&self, range: &KeyRange, limit: u32) -> Result<Page, StoreError> {
@@ -170,24 +171,26 @@ impl Shared {
                 break;
             }
             let key = key.get(1..).unwrap_or_default().to_vec();
-            let found = self.whole(&key, &Head::decode(&head)?)?;
+            let found = self.whole(&key, &head)?;
             page.push(key, found);
         }
         Ok(page.finish())
     }
 
+    fn first_entry(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        self.db.get(head_key(key)).map_err(|error| self.failed(error))
+    }
+
     fn head(&self, key: &[u8]) -> Result<Option<Head>, StoreError> {
-        let entry = self.db.get(head_key(key)).map_err(|error| self.failed(error))?;
-        entry.map(|entry| Head::decode(&entry)).transpose()
+        let entry = self.first_entry(key)?;
+        entry.map(|entry| Head::decode(&entry).map(|(head, _)| head)).transpose()
     }
 
-    fn revision(&self, key: &[u8]) -> Result<Revision, StoreError> {
-        Ok(self.head(key)?.map_or(Revision::ABSENT, |head| head.revision))
-    }
-
-    /// The value that begins in `head`, with its chunks.
-    fn whole(&self, key: &[u8], head: &Head) -> Result<Versioned, StoreError> {
-        let mut value = head.first.clone();
+    /// The value that begins in its first entry, with its chunks.
+    fn whole(&self, key: &[u8], entry: &IVec) -> Result<Versioned, StoreError> {
+        let (head, first) = Head::decode(entry)?;
+        let mut value = Vec::with_capacity((head.total as usize).min(super::limits::BYTES));
+        value.extend_from_slice(first);
         for number in 0..head.chunks() {
             let chunk = self.db.get(chunk_key(key, number)).map_err(|error| self.failed(error))?;
             value.extend_from_slice(&chunk.ok_or_else(|| corrupt("a chunk is missing"))?);
@@ -277,12 +280,17 @@ impl Committer {
 impl Apply for Committer {
     fn apply(&mut self, batch: &Batch) -> Result<Revision, StoreError> {
         // Nobody else writes: what is read here still holds when the batch is applied.
-        batch.check(|key| self.shared.revision(key))?;
+        let mut heads = BTreeMap::new();
+        batch.check(|key| {
+            let head = self.shared.head(key)?;
+            heads.insert(key.to_vec(), head);
+            Ok(head.map_or(Revision::ABSENT, |head| head.revision))
+        })?;
         if batch.is_empty() {
             return Ok(self.last);
         }
         let revision = self.last.next();
-        let entries = self.entries(batch, revision)?;
+        let entries = self.entries(batch, revision, &heads)?;
         let visible = self.shared.visible.write().map_err(|_| self.shared.panicked())?;
         let applied = self.shared.db.apply_batch(entries);
         applied.and_then(|()| self.shared.db.flush()).map_err(|error| self.shared.failed(error))?;
@@ -295,12 +303,22 @@ impl Apply for Committer {
 }
 
 impl Committer {
-    /// The batch in sled's terms: chunks written, and those of old values removed.
-    fn entries(&self, batch: &Batch, revision: Revision) -> Result<sled::Batch, StoreError> {
+    /// The batch in sled's terms: chunks written, and those of old values removed. `seen` holds
+    /// the heads that were already read for this batch.
+    fn entries(
+        &self,
+        batch: &Batch,
+        revision: Revision,
+        seen: &BTreeMap<Vec<u8>, Option<Head>>,
+    ) -> Result<sled::Batch, StoreError> {
         let mut entries = sled::Batch::default();
         entries.insert(&LAST_REVISION, &revision.get().to_be_bytes());
         for (key, change) in batch.changes() {
-            let old = self.shared.head(key)?.map_or(0, |head| head.chunks());
+            let old = match seen.get(key) {
+                Some(head) => *head,
+                None => self.shared.head(key)?,
+            };
+            let old = old.map_or(0, Head::chunks);
             let new = match change {
                 Some(value) => put(&mut entries, key, revision, value)?,
                 None => {
@@ -325,37 +343,37 @@ fn put(
 ) -> Result<u32, StoreError> {
     let total = u32::try_from(value.len()).map_err(|_| corrupt("a value is above 4 GiB"))?;
     let (first, rest) = value.split_at(value.len().min(FIRST_BYTES));
-    let head = Head { revision, total, first: first.to_vec() };
-    entries.insert(head_key(key), head.encode());
+    let head = Head { revision, total };
+    entries.insert(head_key(key), head.encode(first));
     for (number, chunk) in (0..).zip(rest.chunks(ENTRY_BYTES)) {
         entries.insert(chunk_key(key, number), chunk);
     }
     Ok(head.chunks())
 }
 
-/// The first entry of a value.
+/// What stands before the value in its first entry.
+#[derive(Clone, Copy)]
 struct Head {
     revision: Revision,
     total: u32,
-    first: Vec<u8>,
 }
 
 impl Head {
-    fn encode(&self) -> Vec<u8> {
-        let revision = self.revision.get().to_be_bytes();
-        [&revision[..], &self.total.to_be_bytes(), &self.first].concat()
+    fn encode(self, first: &[u8]) -> Vec<u8> {
+        [&self.revision.get().to_be_bytes()[..], &self.total.to_be_bytes(), first].concat()
     }
 
-    fn decode(entry: &IVec) -> Result<Self, StoreError> {
+    /// The head, and how the value begins.
+    fn decode(entry: &IVec) -> Result<(Self, &[u8]), StoreError> {
         let short = || corrupt("the first entry of a value is too short");
         let (revision, rest) = entry.split_first_chunk().ok_or_else(short)?;
         let (total, first) = rest.split_first_chunk().ok_or_else(short)?;
         let revision = Revision::new(u64::from_be_bytes(*revision));
-        Ok(Self { revision, total: u32::from_be_bytes(*total), first: first.to_vec() })
+        Ok((Self { revision, total: u32::from_be_bytes(*total) }, first))
     }
 
     /// How many entries follow.
-    fn chunks(&self) -> u32 {
+    fn chunks(self) -> u32 {
         self.total.saturating_sub(FIRST_BYTES as u32).div_ceil(ENTRY_BYTES as u32)
     }
 }

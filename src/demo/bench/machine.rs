@@ -25,6 +25,9 @@ pub(super) fn synced_appends(dir: &Path, bytes: usize, seconds: f64) -> anyhow::
 /// What the files of a directory take on the disk, blocks counted whole where the system says.
 pub(super) fn size_of(dir: &Path) -> io::Result<u64> {
     let mut size = 0;
+    if !dir.is_dir() {
+        return Ok(size);
+    }
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let metadata = entry.metadata()?;

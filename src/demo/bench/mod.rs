@@ -125,3 +125,28 @@ impl Drop for Scratch {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn everything_is_measured_and_nothing_fails() {
+        let options =
+            Options { engine: Engine::Memory, dir: None, seconds: 0.1, json: false, only: None };
+        let (mut out, mut progress) = (Vec::new(), Vec::new());
+        let measured = run(options, &mut out, &mut progress).await.unwrap();
+        let table = String::from_utf8(out).unwrap();
+        assert!(!table.contains("FAILED"), "{table}");
+        assert!(measured.iter().any(|one| one.name.starts_with("durable accepts: 64")), "{table}");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_group_is_refused() {
+        let only = Some(vec!["speed".to_owned()]);
+        let (engine, json) = (Engine::Memory, false);
+        let options = Options { engine, dir: None, seconds: 0.1, json, only };
+        let ran = run(options, &mut Vec::new(), &mut Vec::new()).await;
+        assert!(ran.unwrap_err().to_string().contains("accept, push, lookup, replay, limits"));
+    }
+}

@@ -156,7 +156,8 @@ impl Bench<'_> {
         let batch = used.stored * accepted.all as f64 / used.syncs.max(1.0);
         let appends = synced_appends(self.dir, batch as usize, self.moment())?;
         let synced = used.syncs / accepted.all.max(1) as f64 * accepted.rate();
-        let note = note(accepted, format!("{:.1} a commit", accepted.all as f64 / used.syncs));
+        let note =
+            note(accepted, format!("{:.1} a commit", accepted.all as f64 / used.syncs.max(1.0)));
         self.measured.push(Measurement {
             limit: Some(limit),
             ratio: Some(accepted.rate() / limit),
