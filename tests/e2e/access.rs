@@ -172,7 +172,7 @@ async fn a_server_certificate_out_of_its_dates_is_not_believed() {
     ] {
         let open = home(liaison::store::Engine::Memory);
         let store = open.found().await;
-        let net = TestNet::serve(open, store, validity).await;
+        let net = TestNet::serve(open, store, Trust::new(validity)).await;
         match net.connect(None).await {
             Err(ConnectError::Server { source, .. }) => assert_eq!(source, expected),
             other => panic!("{other:?}"),

@@ -65,7 +65,7 @@ const SIZE_AND_FORM: &[Row] = &[
         BAD,
         "NOT_CANONICAL",
     ),
-    ("a field twice", |p| p.tamper.push(|d| twice(d)), BAD, "NOT_CANONICAL"),
+    ("a field twice", |p| p.tamper.push(twice), BAD, "NOT_CANONICAL"),
     ("an unknown field", |p| p.tamper.push(|d| append(d, &[0x98, 0x06, 1])), BAD, "NOT_CANONICAL"),
     ("a default written out", |p| p.tamper.push(|d| append(d, &[0x20, 0])), BAD, "NOT_CANONICAL"),
     (

@@ -9,10 +9,13 @@ use liaison::store::format::FormatError;
 use liaison::store::{Engine, Store, StoreError, Write, keys};
 
 use crate::support::says::{self, Said};
-use crate::support::{Open, Replica, TestNet, dates, key};
+use crate::support::{Open, Replica, TestNet, Trust, dates, key};
 
-/// One of every kind of statement, each on what the one before left.
-fn every_kind() -> Vec<(&'static str, fn(&Replica) -> Said)> {
+/// What it is, and how it is said on what the one before left.
+type Step = (&'static str, fn(&Replica) -> Said);
+
+/// One of every kind of statement.
+fn every_kind() -> Vec<Step> {
     vec![
         ("admission", |r| says::admission(r, "fr").said()),
         ("record", |r| says::record(r, "fr/cert").said()),
@@ -57,7 +60,7 @@ async fn a_restart_after_every_kind(engine: Engine) {
 async fn again(net: TestNet) -> TestNet {
     let open = net.stop().await.0;
     let store = open.place().open("un.example").await.unwrap();
-    TestNet::serve(open, store, dates()).await
+    TestNet::serve(open, store, Trust::new(dates())).await
 }
 
 #[tokio::test]
@@ -115,7 +118,7 @@ async fn a_store_behind_the_high_water_file_does_not_start() {
     // An old copy of the data, and the newest file of what was shown.
     let copy = open.copy();
     let store = open.place().open("un.example").await.unwrap();
-    let newer = TestNet::serve(open.again(), store, dates()).await;
+    let newer = TestNet::serve(open.again(), store, Trust::new(dates())).await;
     newer.say(says::admission(&newer.replica(), "at")).await;
     newer.stop().await;
     let old = copy.place().open("un.example").await.unwrap();

@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use liaison::store::Engine;
 use liaison::wire::v1::GetCheckpointResponse;
 use prost::Message as _;
 use rcgen::PKCS_ECDSA_P256_SHA256;
 
-use crate::support::{Party, TestNet, says, soon};
+use crate::support::{Party, TestNet, Trust, home, says, soon};
 
 /// The three files of a stock client: authority, certificate, key. Its key is a P-256 one, as
 /// stock tools make them.
@@ -77,7 +78,9 @@ async fn buf_gets_the_checkpoint_over_mutual_tls() {
 
 #[tokio::test]
 async fn grpcio_gets_the_checkpoint_over_mutual_tls() {
-    let net = TestNet::memory().await;
+    let open = home(Engine::Memory);
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::of_p256()).await;
     let [fr] = net.parties(["fr"]).await;
     let files = Files::new(&net, &fr).await;
     let mut peer = Command::new("python3");

@@ -11,7 +11,7 @@ use liaison::wire::v1::{CollectResponse, WatchRequest};
 use tonic::{Code, Status, Streaming};
 
 use crate::support::says::{self, Said};
-use crate::support::{NAME, Open, Party, Replica, TestNet, dates, home, refusal, soon};
+use crate::support::{NAME, Open, Party, Replica, TestNet, Trust, dates, home, refusal, soon};
 
 /// Guarantee G8, and what it takes here: the end comes by a hint, not by looking every second.
 const PROMISED: Duration = Duration::from_secs(5);
@@ -138,7 +138,7 @@ async fn a_failed_sync(engine: Engine) {
     let mut open = home(engine);
     open.disk = std::sync::Arc::new(disk.clone());
     let store = open.found().await;
-    let net = TestNet::serve(open, store, dates()).await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
     let [fr, jp]: [Party; 2] = net.parties(["fr", "jp"]).await;
     let mut sender = net.client(&fr.tls()).await;
     let first = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
@@ -155,7 +155,7 @@ async fn a_failed_sync(engine: Engine) {
     // keeps its files until its process ends, hence the copy.
     let again = Open { disk: std::sync::Arc::new(Fdatasync), ..net.open.copy() };
     let store = again.place().open(NAME).await.unwrap();
-    let net = TestNet::serve(again, store, dates()).await;
+    let net = TestNet::serve(again, store, Trust::new(dates())).await;
     net.client(&fr.tls()).await.submit(lost).await.unwrap();
     let mut reader = net.client(&jp.tls()).await;
     let replica = Replica::fold(&mut reader).await;

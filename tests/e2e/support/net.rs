@@ -12,6 +12,7 @@ use liaison::ambient::Ambient;
 use liaison::client::connect::{Address, ConnectError, Connection, Proxies, Route, Tcp, connect};
 use liaison::crypto::cert::ServiceName;
 use liaison::crypto::issue::{self, Authority, Validity};
+use liaison::crypto::sign::SigningKey;
 use liaison::grpc::EnrolmentRate;
 use liaison::server::listen::{self, Drained, Limits};
 use liaison::server::{Ended, Serving, run};
@@ -46,16 +47,28 @@ pub(crate) struct Trust {
 
 impl Trust {
     pub(crate) fn new(validity: Validity) -> Self {
+        Self::with(&key("ca"), &key("node"), validity)
+    }
+
+    /// With keys of P-256: grpcio's TLS takes no Ed25519 of a server.
+    pub(crate) fn of_p256() -> Self {
+        let key = || {
+            let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+            SigningKey::from_pkcs8(&pair.serialize_der(), Ambient::system().random()).unwrap()
+        };
+        Self::with(&key(), &key(), dates())
+    }
+
+    fn with(authority: &SigningKey, node: &SigningKey, validity: Validity) -> Self {
         let ambient = Ambient::system();
-        let ca = issue::service_ca(&key("ca"), NAME, &[], dates(), ambient.random()).unwrap();
-        let authority = Authority { certificate: &ca, key: &key("ca") };
+        let ca = issue::service_ca(authority, NAME, &[], dates(), ambient.random()).unwrap();
+        let authority = Authority { certificate: &ca, key: authority };
         let name = ServiceName::new(NAME, "a").unwrap();
-        let node = key("node");
         let hosts = ["localhost", "127.0.0.1"];
         let random = ambient.random();
         let der =
             issue::node_certificate(authority, node.public(), &name, &hosts, validity, random);
-        Self { node: Identity::new(&[der.unwrap()], &node).unwrap(), ca }
+        Self { node: Identity::new(&[der.unwrap()], node).unwrap(), ca }
     }
 }
 
@@ -154,13 +167,12 @@ impl TestNet {
     pub(crate) async fn on(engine: Engine) -> Self {
         let open = home(engine);
         let store = open.found().await;
-        Self::serve(open, store, dates()).await
+        Self::serve(open, store, Trust::new(dates())).await
     }
 
     /// Serves a store that was founded.
-    pub(crate) async fn serve(open: Open, store: Arc<dyn Store>, node: Validity) -> Self {
+    pub(crate) async fn serve(open: Open, store: Arc<dyn Store>, trust: Trust) -> Self {
         let service = open.start(Arc::clone(&store)).await.unwrap();
-        let trust = Trust::new(node);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
         let many = std::num::NonZeroU32::new(100_000).unwrap();
