@@ -224,7 +224,7 @@ pub enum PurposeArg {
 #[derive(Debug, Subcommand)]
 pub enum RecordCommand {
     /// Draft the next version; signed and published at once where the authority's key is at hand
-    Draft(RecordDraftArgs),
+    Draft(Box<RecordDraftArgs>),
     /// Withdraw the contact; its seats' keys end with it
     Withdraw(WithdrawArgs),
 }

@@ -268,6 +268,17 @@ impl SigningKey {
         Self::ed25519(pair, pkcs8)
     }
 
+    /// A fresh P-256 key: for the certificates of the service, because not every stock client
+    /// takes an Ed25519 certificate.
+    ///
+    /// # Errors
+    /// Only when `random` fails.
+    pub fn fresh_p256(random: &dyn SecureRandom) -> Result<Self, ring::error::Unspecified> {
+        let signing = &signature::ECDSA_P256_SHA256_ASN1_SIGNING;
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(signing, random)?;
+        Self::from_pkcs8(pkcs8.as_ref(), random).map_err(|_| ring::error::Unspecified)
+    }
+
     /// Reads a PKCS#8 private key in DER. (`openssl genpkey -outform DER` writes the older SEC 1 form
     /// for P-256 and P-384; its PEM, and `openssl pkcs8 -topk8`, are PKCS#8.) `random` is used by
     /// `ring` to check an ECDSA key against its public part.
@@ -333,6 +344,7 @@ impl fmt::Debug for SigningKey {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test may ask for randomness itself")]
 mod tests {
     use super::*;
 

@@ -107,7 +107,7 @@ struct Mailbox {
     vouched: Option<Instant>,
 }
 
-/// The entries of a mailbox after a number, each page with its head.
+/// The entries of a mailbox after a number; its head whenever all of them were sent.
 pub(super) fn mailbox(
     api: Api,
     caller: Caller,
@@ -153,23 +153,30 @@ impl Mailbox {
                 continue;
             }
             self.epoch = epoch;
+            self.after = page.items.last().map_or(self.after, |item| item.number);
             let nothing = page.items.is_empty();
             let due = self.vouched.is_none_or(|at| at.elapsed() >= HEAD_AGAIN);
-            if nothing && self.follow && !due {
+            // A head is where the mailbox stands, so it comes when the reader stands there, too.
+            let head = if self.after >= page.mailbox.count && (due || !nothing) {
+                Some(self.follower.api.service.vouch(&page).map_err(status)?)
+            } else {
+                None
+            };
+            if nothing && head.is_none() {
                 self.follower.wait().await?;
                 continue;
             }
-            let head = self.follower.api.service.vouch(&page).map_err(status)?;
             self.take(page, head);
         }
     }
 
-    fn take(&mut self, page: MailboxPage, head: Bytes) {
-        self.last = !self.follow && !page.more;
-        self.after = page.items.last().map_or(self.after, |item| item.number);
+    fn take(&mut self, page: MailboxPage, head: Option<Bytes>) {
         self.ready.extend(page.items.into_iter().map(|item| answer(Answer::Message(wire(item)))));
-        self.ready.push_back(answer(Answer::Head(head)));
-        self.vouched = Some(Instant::now());
+        if let Some(head) = head {
+            self.ready.push_back(answer(Answer::Head(head)));
+            self.vouched = Some(Instant::now());
+            self.last = !self.follow;
+        }
     }
 }
 

@@ -46,10 +46,15 @@ pub(super) fn make(
     ambient: &Ambient,
 ) -> Result<Public, OperateError> {
     place::private_folder(&home.key(""))?;
-    let log = create(&home.key(LOG), ambient)?;
-    let relay = create(&home.key(RELAY), ambient)?;
-    let ca_key = create(&home.key(CA), ambient)?;
-    let node_key = create(&home.key(NODE), ambient)?;
+    let ed25519 = || SigningKey::from_seed(&Zeroizing::new(ambient.bytes()));
+    let p256 = || {
+        SigningKey::fresh_p256(ambient.random())
+            .map_err(|_| OperateError::Plan("the system gives no randomness".to_owned()))
+    };
+    let log = keep(&home.key(LOG), ed25519())?;
+    let relay = keep(&home.key(RELAY), ed25519())?;
+    let ca_key = keep(&home.key(CA), p256()?)?;
+    let node_key = keep(&home.key(NODE), p256()?)?;
     let random = ambient.random();
     let validity = |days: u64| Validity {
         not_before: ambient.now().saturating_sub(DAY),
@@ -93,9 +98,7 @@ pub(super) fn node(home: &ServiceHome, ambient: &Ambient) -> Result<Identity, Op
     Identity::new(&[certificate.to_vec()], &key).map_err(|why| OperateError::Tls(why.to_string()))
 }
 
-fn create(path: &Path, ambient: &Ambient) -> Result<SigningKey, OperateError> {
-    let seed = Zeroizing::new(ambient.bytes());
-    let key = SigningKey::from_seed(&seed);
+fn keep(path: &Path, key: SigningKey) -> Result<SigningKey, OperateError> {
     place::create_private(path, armour::encode(LABEL, key.pkcs8()).as_bytes())?;
     Ok(key)
 }

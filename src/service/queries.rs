@@ -54,8 +54,6 @@ pub struct Item {
 pub struct MailboxPage {
     /// In order.
     pub items: Vec<Item>,
-    /// Whether there are more.
-    pub more: bool,
     /// Whose mailbox.
     pub contact: ContactId,
     /// Where it stands; read after the items.
@@ -231,13 +229,13 @@ impl Service {
             let number = key.get(prefix.len()..).and_then(|number| number.try_into().ok());
             let number = number.map(u64::from_be_bytes).unwrap_or_default();
             let entry = codec::entry(value).map_err(|why| self.broken(&why))?;
-            items.extend(self.item(number, entry, seat.as_ref()).await?);
+            items.push(self.item(number, entry, seat.as_ref()).await?);
         }
         let mailbox = match self.value(&Key::Mailbox(contact.clone())).await? {
             Some(Value::Mailbox(mailbox)) => mailbox,
             _ => Mailbox::empty(self.state().directory.genesis(), &contact),
         };
-        Ok(MailboxPage { items, more: page.more, contact, mailbox })
+        Ok(MailboxPage { items, contact, mailbox })
     }
 
     async fn item(
@@ -245,9 +243,12 @@ impl Service {
         number: u64,
         entry: Entry,
         seat: Option<&SeatId>,
-    ) -> Result<Option<Item>, Failure> {
+    ) -> Result<Item, Failure> {
         let key = Key::Message(entry.id, entry.sender);
-        let Some(Value::Message(message)) = self.value(&key).await? else { return Ok(None) };
+        let Some(Value::Message(message)) = self.value(&key).await? else {
+            let missing = format!("{} stands in a mailbox and is not there", entry.id);
+            return Err(self.broken(&StoreError::Corrupt(missing)));
+        };
         let mut item = Item {
             number,
             kind: entry.kind,
@@ -260,7 +261,7 @@ impl Service {
             item.letter = seat.and_then(|seat| own_letter(&message, seat));
             item.body = self.body(&message).await?;
         }
-        Ok(Some(item))
+        Ok(item)
     }
 
     async fn body(&self, message: &Message) -> Result<Bytes, Failure> {

@@ -258,6 +258,7 @@ fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test may ask for randomness itself")]
 mod tests {
     use super::*;
 

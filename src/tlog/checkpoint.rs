@@ -179,6 +179,7 @@ impl VerifiedCheckpoint {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test may ask for randomness itself")]
 mod tests {
     use ring::rand::SystemRandom;
 

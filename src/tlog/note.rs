@@ -370,6 +370,7 @@ fn signature_line(line: &str) -> Option<NoteSignature> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test may ask for randomness itself")]
 mod tests {
     use proptest::prelude::*;
     use ring::rand::SystemRandom;

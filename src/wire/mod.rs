@@ -8,7 +8,7 @@ pub mod status;
 
 /// The messages and services of `proto/liaison/v1`.
 #[expect(missing_docs, reason = "documented in proto/liaison/v1")]
-#[expect(clippy::all, clippy::allow_attributes, reason = "generated")]
+#[expect(clippy::allow_attributes, reason = "generated")]
 pub mod v1 {
     tonic::include_proto!("liaison.v1");
 }

@@ -1,3 +1,5 @@
+//! What a service could do to a replica, and what the replica makes of it.
+
 use super::*;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
