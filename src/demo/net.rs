@@ -124,7 +124,8 @@ impl Net {
         dial: Arc<dyn Dial>,
     ) -> anyhow::Result<Channel> {
         let (identity, clock) = (Some(party.identity.clone()), self.ambient.tls_clock());
-        let tls = ClientTls::for_directory(NAME, &[self.authority.clone()], identity, clock)?;
+        let tls =
+            ClientTls::for_directory(NAME, std::slice::from_ref(&self.authority), identity, clock)?;
         let route = Route { dial, address: address.clone(), proxies: Proxies::default(), tls };
         Ok(connect(route).await?.channel())
     }
