@@ -69,8 +69,10 @@ fn believe(
     invitation: &Invitation,
 ) -> Result<DirectoryName, ClientError> {
     let name = invitation.trust().name().clone();
-    let known =
-        ctx.home.trust(&name).is_ok_and(|known| known.genesis() == invitation.trust().genesis());
+    // Only this very charter was compared before: that a file names the same genesis proves nothing.
+    let charter = invitation.trust().charter().newest.statement;
+    let known = ctx.home.trust(&name);
+    let known = known.is_ok_and(|known| known.pins().values().any(|pinned| *pinned == charter));
     if !known {
         compare(ctx, args, invitation)?;
     }

@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde::Serialize;
 
 use crate::client::error::{ClientError, Exit};
+use crate::client::message::text::visible_block;
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +54,17 @@ impl Output {
 
     /// A line for people about what happens.
     pub fn say(&self, line: impl Display) {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        self.put("", line);
+    }
+
+    /// What the service said may be in a line, so nothing in it reaches the terminal as a command.
+    fn put(&self, mark: &str, line: impl Display) {
+        let _ = writeln!(io::stderr().lock(), "{mark}{}", visible_block(&line.to_string()));
     }
 
     /// A line that must not be missed.
     pub fn warn(&self, line: impl Display) {
-        self.say(format_args!("{} {line}", self.mark("33", "warning:")));
+        self.put(&self.mark("33", "warning: "), line);
     }
 
     /// An error: whose side, what, and the command that mends it. Before a partial result's the
@@ -75,7 +81,7 @@ impl Output {
             }});
             let _ = writeln!(io::stdout().lock(), "{object}");
         }
-        self.say(format_args!("{} {}", self.mark("31", "error:"), error.sentence));
+        self.put(&self.mark("31", "error: "), &error.sentence);
         self.say(format_args!("  {} ({})", error.side, error.reason));
         if let Some(mend) = &error.mend {
             self.say(format_args!("  to mend it: {mend}"));

@@ -3,14 +3,19 @@
 
 use std::path::{Path, PathBuf};
 
+use prost::Message as _;
 use serde_json::json;
 
 use crate::client::draft::{Bundle, in_words};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::replica::Replica;
-use crate::client::session::Answer;
+use crate::client::session::{Answer, Progress};
+use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
+use crate::domain::limits;
+use crate::signed::dsse::Envelope;
+use crate::signed::proto;
 
 use super::Context;
 use super::args::{DraftArgs, PublishArgs, SignArgs};
@@ -96,27 +101,55 @@ pub(super) enum Finished {
     Published(Vec<u64>),
 }
 
-/// Hands in as whoever of this home may publish; without a key in force, by enrolment.
+/// Hands in as whoever of this home may publish; without a key in force, by enrolment. That it
+/// stands in the log is not believed, but looked up there.
 pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, ClientError> {
-    let answers = match ctx.reader() {
-        Ok(owner) => {
-            let session = ctx.connect(Some(&owner)).await?;
-            match session.publish(bundle).await {
-                // A statement carries its own right to be published: any connection may hand it in.
-                Err(why) if why.reason == "NOT_PERMITTED" => session.enrol(bundle).await?,
-                answered => answered?,
-            }
-        }
-        Err(_) => ctx.connect(None).await?.enrol(bundle).await?,
+    let Ok(owner) = ctx.reader() else {
+        let leaves = logged(ctx.connect(None).await?.enrol(bundle).await?)?;
+        ctx.out.warn("the service says so; no key of this home can look it up in the log");
+        return Ok(leaves);
     };
-    let mut leaves = Vec::new();
-    for answer in answers {
-        match answer {
-            Answer::Logged(leaf) => leaves.push(leaf),
-            Answer::Refused(why) => return Err(why),
+    let session = ctx.connect(Some(&owner)).await?;
+    let answers = match session.publish(bundle).await {
+        // A statement carries its own right to be published: any connection may hand it in.
+        Err(why) if why.reason == "NOT_PERMITTED" => session.enrol(bundle).await?,
+        answered => answered?,
+    };
+    let leaves = logged(answers)?;
+    let mut replica = ctx.replica()?;
+    match session.sync(&mut replica, &mut |_: Progress| {}).await {
+        Ok(_) => {}
+        Err(why) if why.reason == "NOT_PERMITTED" => {
+            ctx.out.warn("the service says so; this key may no longer look it up in the log");
+            return Ok(leaves);
+        }
+        Err(why) => return Err(why),
+    }
+    for (publication, leaf) in bundle.publications().iter().zip(&leaves) {
+        let statement = replica.entry(*leaf).and_then(|entry| statement_of(entry));
+        if statement != Some(publication.envelope().digest()) {
+            let sentence =
+                format!("the service said entry {leaf}, and the log holds another there");
+            let (side, exit) = (Side::Theirs, Exit::VerificationFailed);
+            return Err(ClientError::new(side, exit, "NOT_IN_THE_LOG", sentence));
         }
     }
     Ok(leaves)
+}
+
+fn logged(answers: Vec<Answer>) -> Result<Vec<u64>, ClientError> {
+    let leaves = answers.into_iter().map(|answer| match answer {
+        Answer::Logged(leaf) => Ok(leaf),
+        Answer::Refused(why) => Err(why),
+    });
+    leaves.collect()
+}
+
+/// The identity of the statement that an entry holds.
+fn statement_of(entry: &[u8]) -> Option<Digest> {
+    let entry = proto::Entry::decode(entry).ok()?;
+    let proto::entry::Leaf::Statement(statement) = entry.leaf?;
+    Some(Envelope::parse(&statement, limits::STATEMENT_BYTES).ok()?.digest())
 }
 
 /// In words: where statements stand in the log.

@@ -18,6 +18,8 @@ pub const TEXTS: usize = 32;
 pub const TEXT_BYTES: usize = 200;
 /// The bytes of one facet. 16 of them fit a Publish.
 pub const FACET_BYTES: usize = 16 * 1024;
+/// Contacts of one member: its ministries, teams and missions.
+pub const CONTACTS: usize = 64;
 /// Contacts on one ladder: the steps of an addressing.
 pub const LADDER: usize = 8;
 /// Seats of one contact.
@@ -48,10 +50,12 @@ pub const ID_REMEMBERED_SECONDS: u64 = 86_400;
 pub const ACKNOWLEDGEMENT_BYTES: usize = 1_024;
 /// A sealed body above this is a file of its own; up to it, it stands in the message's value.
 pub const INLINE_BODY_BYTES: u64 = 64 << 10;
-/// What the relay keeps of one sender until it expires: 30 days of 3,000 alerts of 11 KiB a day.
+/// What the relay keeps of one member's messages until they expire: 30 days of 3,000 alerts of
+/// 11 KiB a day. As much again of its receipts, so that nobody can use up its alerts by writing to it.
 pub const KEPT_BYTES: u64 = 1 << 30;
-/// Acknowledgements of one message: every seat of every recipient could give one.
-pub const ACKNOWLEDGEMENTS: usize = 64;
+/// Acknowledgements of one message: one for every seat of every recipient. 512 of 1 KiB fit the
+/// value that holds them.
+pub const ACKNOWLEDGEMENTS: usize = RECIPIENTS * SEATS;
 
 // Connections. The slowest member has 9.6 kbit/s (1.2 kB/s), 1.5 s delay and 5 % loss: a deadline
 // that it cannot meet locks it out.
@@ -162,5 +166,10 @@ pub const QUEUE: usize = 4_096;
 pub const ENROLMENT_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// And at once: 193 States with a few contacts each can enrol on one day.
 pub const ENROLMENT_BURST: NonZeroU32 = NonZeroU32::new(500).unwrap();
+/// Requests of those whom nobody knows that are in hand at a time, on all connections: 16 bodies of
+/// [`PUBLISH_MESSAGE_BYTES`] are 24 MiB.
+pub const STRANGERS: usize = 16;
+/// Streams of one seat, on all its connections: each may hold a page of 1.6 MiB for a slow reader.
+pub const STREAMS_OF_A_SEAT: usize = 16;
 /// Facets of one GetFacets: of 16 contacts, or 16 MiB if each were as large as it may be.
 pub const FACETS: usize = 64;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 
 use super::directory::facet::OpenFacet;
-use super::ids::{ContactId, MessageId};
+use super::ids::{ContactId, MemberId, MessageId};
 
 /// The name of one stored value. Those of messages begin with the time-ordered id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,8 +24,8 @@ pub enum Key {
     Message(MessageId, ContactId),
     /// What became of it.
     Outcome(MessageId, ContactId),
-    /// How much of a sender's is kept.
-    Usage(ContactId),
+    /// How much of a member's is kept.
+    Usage(MemberId, Allowance),
     /// Salt and bytes of a facet, by hash.
     Facet(Digest),
 }
@@ -170,14 +170,55 @@ pub struct Outcome {
     pub acknowledgements: Vec<Bytes>,
 }
 
-/// How much of a sender's the relay keeps until it expires.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Messages.
-    pub messages: u64,
-    /// Bytes of headers, letters and bodies.
-    pub bytes: u64,
+/// What a message counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Allowance {
+    /// What people write.
+    Messages,
+    /// What machines answer by themselves: others cause it.
+    Receipts,
 }
+
+/// How much of a member's the relay keeps, by the day on which it expires: bytes of headers,
+/// letters and bodies. What has expired no longer counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage(BTreeMap<u64, u64>);
+
+impl Usage {
+    /// The usage whose days (Unix days) and bytes are already known.
+    #[must_use]
+    pub const fn of(days: BTreeMap<u64, u64>) -> Self {
+        Self(days)
+    }
+
+    /// Bytes by the Unix day of expiry.
+    #[must_use]
+    pub const fn days(&self) -> &BTreeMap<u64, u64> {
+        &self.0
+    }
+
+    /// Bytes kept now.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.values().fold(0, |sum, bytes| sum.saturating_add(*bytes))
+    }
+
+    /// What is left of it at `now`, Unix seconds.
+    #[must_use]
+    pub fn at(&self, now: u64) -> Self {
+        Self(self.0.range(now / DAY..).map(|(day, bytes)| (*day, *bytes)).collect())
+    }
+
+    /// The usage with so many bytes more that expire then.
+    #[must_use]
+    pub fn with(mut self, bytes: u64, expires: u64) -> Self {
+        let day = self.0.entry(expires / DAY).or_default();
+        *day = day.saturating_add(bytes);
+        self
+    }
+}
+
+const DAY: u64 = 86_400;
 
 /// Values as they stood at one instant, then as the decisions of this round left them.
 #[derive(Clone, Debug, Default)]
@@ -215,4 +256,19 @@ impl Snapshot {
     read!(outcome, Outcome, Outcome);
     read!(usage, Usage, Usage);
     read!(facet, Facet, OpenFacet);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_expired_no_longer_counts() {
+        let usage = Usage::default().with(5, 10 * DAY + 1).with(7, 12 * DAY).with(1, 12 * DAY + 9);
+        assert_eq!(usage.bytes(), 13);
+        assert_eq!(usage.at(10 * DAY + 5).bytes(), 13, "until its day is over");
+        assert_eq!(usage.at(11 * DAY).bytes(), 8);
+        assert_eq!(usage.at(13 * DAY), Usage::default());
+        assert_eq!(usage.with(u64::MAX, u64::MAX).with(u64::MAX, u64::MAX).days().len(), 3);
+    }
 }

@@ -100,9 +100,10 @@ impl DirectoryService for Api {
         request: Request<WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let caller = Caller::of(&request);
-        caller.permit(&self.service, Method::Watch, ())?;
+        let permit = caller.permit(&self.service, Method::Watch, ())?;
+        let stay = self.streams.enter(permit.peer())?;
         let size = request.get_ref().size;
-        Ok(Response::new(Box::pin(follow::log(self.clone(), caller, size))))
+        Ok(Response::new(Box::pin(follow::log(self.clone(), (caller, stay), size))))
     }
 }
 

@@ -2,7 +2,8 @@
 //! and at least every second. Before every message the permit is asked for again, so that the
 //! stream of a revoked seat ends.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,10 +14,12 @@ use tonic::Status;
 
 use crate::domain::access::{Method, Permit};
 use crate::domain::ids::ContactId;
+use crate::domain::limits;
+use crate::domain::peer::AuthenticPeer;
 use crate::service::{Hints, Item, MailboxPage};
-use crate::wire::convert;
 use crate::wire::v1::collect_response::Item as Answer;
 use crate::wire::v1::{self, CollectRequest, CollectResponse, WatchResponse};
+use crate::wire::{self, convert};
 
 use super::peer::Caller;
 use super::{Api, status};
@@ -26,18 +29,59 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A mailbox without news is vouched for this often.
 const HEAD_AGAIN: Duration = Duration::from_secs(60);
 
+/// How many streams each seat has open.
+#[derive(Clone, Default)]
+pub(super) struct Streams(Arc<Mutex<BTreeMap<String, usize>>>);
+
+/// One open stream of a peer: its place is given back when it ends.
+pub(super) struct Stay {
+    streams: Streams,
+    peer: String,
+}
+
+impl Streams {
+    /// A place for one more stream.
+    ///
+    /// # Errors
+    /// The peer has as many as it may.
+    pub(super) fn enter(&self, peer: &AuthenticPeer) -> Result<Stay, Status> {
+        let peer = peer.to_string();
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(peer.clone()).or_default();
+        if *count >= limits::STREAMS_OF_A_SEAT {
+            let why = format!("{peer} has {count} streams open: close one first");
+            return Err(wire::status::busy(&why, Duration::from_secs(5)));
+        }
+        *count += 1;
+        Ok(Stay { streams: self.clone(), peer })
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.peer);
+            }
+        }
+    }
+}
+
 struct Follower {
     api: Api,
     caller: Caller,
     mailbox: Option<Hints>,
     heads: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
+    _stay: Stay,
 }
 
 impl Follower {
-    fn new(api: Api, caller: Caller, mailbox: Option<Hints>) -> Self {
+    fn new(api: Api, caller: Caller, mailbox: Option<Hints>, stay: Stay) -> Self {
         let (heads, stop) = (api.service.heads(), api.stop.clone());
-        Self { api, caller, mailbox, heads, stop }
+        Self { api, caller, mailbox, heads, stop, _stay: stay }
     }
 
     fn permit<C>(&self, method: Method, command: C) -> Result<Permit<C>, Status> {
@@ -71,10 +115,10 @@ impl Follower {
 /// Checkpoints beyond a tree size, as they come.
 pub(super) fn log(
     api: Api,
-    caller: Caller,
+    (caller, stay): (Caller, Stay),
     size: u64,
 ) -> impl Stream<Item = Result<WatchResponse, Status>> + Send {
-    let follower = Follower::new(api, caller, None);
+    let follower = Follower::new(api, caller, None, stay);
     stream::unfold(Some((follower, size)), |state| async {
         let (mut follower, size) = state?;
         match next_head(&mut follower, size).await {
@@ -110,14 +154,14 @@ struct Mailbox {
 /// The entries of a mailbox after a number; its head whenever all of them were sent.
 pub(super) fn mailbox(
     api: Api,
-    caller: Caller,
+    (caller, stay): (Caller, Stay),
     contact: ContactId,
     request: CollectRequest,
 ) -> impl Stream<Item = Result<CollectResponse, Status>> + Send {
     let hints = api.service.follow_mailbox(&contact);
     let CollectRequest { after, epoch, follow } = request;
     let mailbox = Mailbox {
-        follower: Follower::new(api, caller, Some(hints)),
+        follower: Follower::new(api, caller, Some(hints), stay),
         after,
         epoch,
         follow,
@@ -171,7 +215,8 @@ impl Mailbox {
     }
 
     fn take(&mut self, page: MailboxPage, head: Option<Bytes>) {
-        self.ready.extend(page.items.into_iter().map(|item| answer(Answer::Message(wire(item)))));
+        self.ready
+            .extend(page.items.into_iter().map(|item| answer(Answer::Message(item_message(item)))));
         if let Some(head) = head {
             self.ready.push_back(answer(Answer::Head(head)));
             self.vouched = Some(Instant::now());
@@ -184,7 +229,7 @@ const fn answer(item: Answer) -> CollectResponse {
     CollectResponse { item: Some(item) }
 }
 
-fn wire(item: Item) -> v1::Item {
+fn item_message(item: Item) -> v1::Item {
     let (letter, letter_index, letter_path) = match item.letter {
         Some((letter, index, path)) => (letter, index, convert::hashes(&path)),
         None => Default::default(),

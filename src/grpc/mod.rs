@@ -7,6 +7,7 @@
 mod directory;
 mod enrolment;
 mod follow;
+mod guard;
 mod peer;
 mod relay;
 
@@ -25,6 +26,8 @@ use crate::wire::status;
 use crate::wire::v1::directory_service_server::DirectoryServiceServer;
 use crate::wire::v1::enrolment_service_server::EnrolmentServiceServer;
 use crate::wire::v1::relay_service_server::RelayServiceServer;
+
+pub use guard::Guarded;
 
 /// How often those without a key in force may call: statements and requests for charters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +50,18 @@ pub(crate) struct Api {
     service: Service,
     stop: watch::Receiver<bool>,
     enrolment: Arc<DefaultDirectRateLimiter>,
+    streams: follow::Streams,
 }
 
-/// The member and enrolment services, for one port.
-pub fn routes(service: Service, rate: EnrolmentRate, stop: watch::Receiver<bool>) -> Routes {
+/// The member and enrolment services, for one port, behind their guard.
+pub fn routes(
+    service: Service,
+    rate: EnrolmentRate,
+    stop: watch::Receiver<bool>,
+) -> Guarded<Routes> {
     let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
-    let api = Api { service, stop, enrolment: Arc::new(RateLimiter::direct(quota)) };
+    let enrolment = Arc::new(RateLimiter::direct(quota));
+    let api = Api { service: service.clone(), stop, enrolment, streams: Default::default() };
     let mut routes = RoutesBuilder::default();
     routes
         .add_service(
@@ -67,7 +76,7 @@ pub fn routes(service: Service, rate: EnrolmentRate, stop: watch::Receiver<bool>
             EnrolmentServiceServer::new(api)
                 .max_decoding_message_size(limits::PUBLISH_MESSAGE_BYTES),
         );
-    routes.routes()
+    Guarded::new(routes.routes(), service)
 }
 
 /// A failure as a status.

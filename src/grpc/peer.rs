@@ -20,7 +20,11 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn of<T>(request: &Request<T>) -> Self {
-        Self { info: request.extensions().get::<PeerInfo>().cloned() }
+        Self::of_extensions(request.extensions())
+    }
+
+    pub(super) fn of_extensions(extensions: &http::Extensions) -> Self {
+        Self { info: extensions.get::<PeerInfo>().cloned() }
     }
 
     /// Who it is now. The handshake has proven the key; the dates and the usage of the

@@ -14,16 +14,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::{KeyId, SigningKey};
+use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
 use crate::domain::access::Permit;
 use crate::domain::command::{Command, World};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::publish::Publish;
-use crate::domain::directory::{self, Directory};
+use crate::domain::directory::{self, Directory, Statement};
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
@@ -33,6 +33,7 @@ use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::submit::Submit;
 use crate::domain::state::Snapshot;
 use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto;
 use crate::store::Store;
 use crate::store::blobs::Blobs;
 use crate::tlog::merkle::Tree;
@@ -82,6 +83,9 @@ struct Shared {
     heads: watch::Receiver<u64>,
     queue: mpsc::Sender<Box<dyn Queued>>,
     relay: SigningKey,
+    /// The log's key: a charter that no longer names it last would leave this service without one.
+    log_key: VerifyingKey,
+    large: Mutex<()>,
     ambient: Ambient,
     stopped: watch::Receiver<Option<String>>,
 }
@@ -178,7 +182,23 @@ impl Service {
 
     async fn publish_one(&self, publication: Publication) -> Result<u64, Failure> {
         let verified = directory::verify(&self.state().directory, &publication.statement)?;
+        if let Statement::Charter(charter) = verified.statement() {
+            self.keeps_our_keys(charter)?;
+        }
         self.execute(Publish::new(verified, publication.facets)?).await
+    }
+
+    /// The keys at hand go on signing under this charter. Others come with rotation, which proves
+    /// the new key before the old one retires.
+    fn keeps_our_keys(&self, charter: &proto::Charter) -> Result<(), Refusal> {
+        let ours = |keys: &[proto::PublicKey], own: &VerifyingKey| {
+            keys.last().is_none_or(|last| last.key == own.spki())
+        };
+        let shared = &self.shared;
+        if ours(&charter.log, &shared.log_key) && ours(&charter.relay, shared.relay.public()) {
+            return Ok(());
+        }
+        Err(Refusal::NotYetSupported("a charter with another log or relay key"))
     }
 
     /// Takes an envelope. The reply is the signed accepted receipt.
@@ -222,19 +242,22 @@ impl Service {
 
     /// Executes a command that carries a body. A large one is put among the blobs before the
     /// commit that names it, and only if the command would be taken now: a file that nothing names
-    /// is never found again, and a member could fill the disk with them.
+    /// is never found again, and a member could fill the disk with them. Large ones go one after
+    /// another, so that what was rehearsed still holds.
     async fn execute_with<C: Command>(
         &self,
         command: C,
         (size, digest, body): (u64, Digest, Bytes),
     ) -> Result<C::Reply, Failure> {
-        if size > limits::INLINE_BODY_BYTES {
-            self.rehearse(&command).await?;
-            self.shared.blobs.put(digest, body).await.map_err(|why| {
-                tracing::error!(%why, "a sealed body could not be kept");
-                Failure::Stopped
-            })?;
+        if size <= limits::INLINE_BODY_BYTES {
+            return self.execute(command).await;
         }
+        let _alone = self.shared.large.lock().await;
+        self.rehearse(&command).await?;
+        self.shared.blobs.put(digest, body).await.map_err(|why| {
+            tracing::error!(%why, "a sealed body could not be kept");
+            Failure::Stopped
+        })?;
         self.execute(command).await
     }
 

@@ -69,8 +69,10 @@ pub struct Status {
     pub acknowledgements: Vec<Bytes>,
 }
 
-/// Messages of one page: with bodies of 1 MiB, 8 MiB are in memory.
-const PAGE: u32 = 8;
+/// Entries of one page.
+const PAGE: u32 = 64;
+/// A page is full when it holds this much: with the last message, 1.6 MiB are in memory.
+const PAGE_BYTES: usize = 256 * 1024;
 
 impl Service {
     /// The newest checkpoint.
@@ -224,12 +226,17 @@ impl Service {
             range = range.after(&[&prefix[..], &after.to_be_bytes()].concat());
         }
         let page = self.shared.store.scan(range, PAGE).await.map_err(|why| self.broken(&why))?;
-        let mut items = Vec::with_capacity(page.entries.len());
+        let (mut items, mut room) = (Vec::new(), PAGE_BYTES);
         for (key, _, value) in &page.entries {
             let number = key.get(prefix.len()..).and_then(|number| number.try_into().ok());
             let number = number.map(u64::from_be_bytes).unwrap_or_default();
             let entry = codec::entry(value).map_err(|why| self.broken(&why))?;
-            items.push(self.item(number, entry, seat.as_ref()).await?);
+            let item = self.item(number, entry, seat.as_ref()).await?;
+            room = room.saturating_sub(item.header.len() + item.body.len());
+            items.push(item);
+            if room == 0 {
+                break;
+            }
         }
         let mailbox = match self.value(&Key::Mailbox(contact.clone())).await? {
             Some(Value::Mailbox(mailbox)) => mailbox,

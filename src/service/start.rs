@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use prost::Message as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
@@ -157,6 +157,7 @@ pub async fn start(
     let state = Arc::new(ArcSwap::from_pointee(state));
     let log = Arc::new(RwLock::new(log));
     let (new_head, heads) = watch::channel(verified.size());
+    let log_key = keys.log.public().clone();
     let sequencer = Sequencer {
         store: Arc::clone(&store),
         state: Arc::clone(&state),
@@ -177,7 +178,19 @@ pub async fn start(
         say.send_replace(Some(why));
     });
     let (relay, ambient) = (keys.relay, settings.ambient);
-    let shared = Shared { store, blobs, state, log, heads, queue, relay, ambient, stopped };
+    let shared = Shared {
+        store,
+        blobs,
+        state,
+        log,
+        heads,
+        queue,
+        relay,
+        log_key,
+        large: Mutex::new(()),
+        ambient,
+        stopped,
+    };
     Ok(Service { shared: Arc::new(shared) })
 }
 

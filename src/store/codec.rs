@@ -4,6 +4,7 @@
 //! of scope: what is signed (kept as the bytes received). Invariant: what was written is read
 //! back equal; anything else is [`StoreError::Corrupt`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -125,10 +126,8 @@ struct StoredOutcome {
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct StoredUsage {
-    #[prost(uint64, tag = "1")]
-    messages: u64,
-    #[prost(uint64, tag = "2")]
-    bytes: u64,
+    #[prost(btree_map = "uint64, uint64", tag = "1")]
+    days: BTreeMap<u64, u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -159,9 +158,7 @@ pub fn encode(value: &Value) -> Bytes {
         Value::Outcome(outcome) => {
             StoredOutcome { acknowledgements: outcome.acknowledgements.clone() }.encode_to_vec()
         }
-        Value::Usage(Usage { messages, bytes }) => {
-            StoredUsage { messages: *messages, bytes: *bytes }.encode_to_vec()
-        }
+        Value::Usage(usage) => StoredUsage { days: usage.days().clone() }.encode_to_vec(),
         Value::Facet(facet) => {
             let salt = Bytes::copy_from_slice(&facet.salt);
             StoredFacet { salt, bytes: facet.bytes.clone() }.encode_to_vec()
@@ -202,9 +199,9 @@ pub fn decode(key: &Key, bytes: &Bytes) -> Result<Value, StoreError> {
             let stored: StoredOutcome = read("outcome", bytes)?;
             Value::Outcome(Outcome { acknowledgements: stored.acknowledgements })
         }
-        Key::Usage(_) => {
-            let StoredUsage { messages, bytes } = read("usage", bytes)?;
-            Value::Usage(Usage { messages, bytes })
+        Key::Usage(..) => {
+            let StoredUsage { days } = read("usage", bytes)?;
+            Value::Usage(Usage::of(days))
         }
         Key::Facet(_) => {
             let stored: StoredFacet = read("facet", bytes)?;

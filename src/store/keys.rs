@@ -5,7 +5,7 @@
 
 use crate::crypto::sign::KeyId;
 use crate::domain::ids::{ContactId, MemberId};
-use crate::domain::state::Key;
+use crate::domain::state::{Allowance, Key};
 
 /// The newest head: frontier, checkpoint, time.
 pub const LOG_HEAD: &[u8] = b"log/head";
@@ -62,7 +62,12 @@ pub fn of(key: &Key) -> Vec<u8> {
         Key::Outcome(id, sender) => {
             [b"outcome/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
         }
-        Key::Usage(contact) => [b"usage/", contact.as_str().as_bytes()].concat(),
+        Key::Usage(member, Allowance::Messages) => {
+            [b"usage/messages/", member.as_str().as_bytes()].concat()
+        }
+        Key::Usage(member, Allowance::Receipts) => {
+            [b"usage/receipts/", member.as_str().as_bytes()].concat()
+        }
         Key::Facet(hash) => [b"facet/", &hash.as_bytes()[..]].concat(),
     }
 }
@@ -77,7 +82,7 @@ mod tests {
     fn keys_keep_their_bytes() {
         let contact: ContactId = "fr/cert-fr".parse().unwrap();
         let id = MessageId::new(1_700_000_000_000, [1; 10]);
-        let golden: [(Vec<u8>, &str); 9] = [
+        let golden: [(Vec<u8>, &str); 10] = [
             (log_entry(258), "6c6f672f656e7472792f0000000000000102"),
             (member(&contact.member()), "706172742f6d656d6265722f6672"),
             (super::contact(&contact), "706172742f636f6e746163742f66722f636572742d6672"),
@@ -96,7 +101,14 @@ mod tests {
                 "6f7574636f6d652f018bcfe5680071018101010101010101\
                  2f66722f636572742d6672",
             ),
-            (of(&Key::Usage(contact)), "75736167652f66722f636572742d6672"),
+            (
+                of(&Key::Usage(contact.member(), Allowance::Messages)),
+                "75736167652f6d657373616765732f6672",
+            ),
+            (
+                of(&Key::Usage(contact.member(), Allowance::Receipts)),
+                "75736167652f72656365697074732f6672",
+            ),
             (
                 of(&Key::Facet(Digest::from_bytes([7; 32]))),
                 "66616365742f0707070707070707070707070707070707070707070707070707070707070707",

@@ -304,3 +304,17 @@ async fn a_seat_that_was_revoked_acknowledges_nothing_through_a_colleague() {
     assert_eq!(world.net.everything().await, before);
     let _ = &mut world.readers;
 }
+
+#[tokio::test]
+async fn one_seat_cannot_use_up_the_acknowledgements_of_the_others() {
+    let mut world = World::new().await;
+    // Each has words of its own, and a time of its own.
+    for _ in 0..3 {
+        let another = world.first();
+        world.readers[0].relay.acknowledge(another).await.unwrap();
+    }
+    let request =
+        liaison::wire::v1::GetStatusRequest { id: world.sent[0].id.as_bytes().to_vec().into() };
+    let status = world.sender.relay.get_status(request).await.unwrap().into_inner();
+    assert_eq!(status.acknowledgements.len(), 1);
+}

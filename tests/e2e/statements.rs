@@ -315,6 +315,11 @@ const CONTENT: &[Row] = &[
         |r| says::charter(r).with(|s| s.threshold = 2).said(),
         "BELOW_THRESHOLD",
     ),
+    (
+        "another log key than the one at hand",
+        |r| says::charter(r).with(|s| s.log.push(says::public("another log"))).said(),
+        "NOT_YET_SUPPORTED",
+    ),
     ("no log key", |r| says::charter(r).with(|s| s.log.clear()).said(), "INVALID_FIELD"),
 ];
 

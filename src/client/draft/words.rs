@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use crate::client::message::text::visible;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, eye};
 use crate::domain::directory::Statement;
@@ -74,7 +75,7 @@ struct Words(Vec<Line>);
 
 impl Words {
     fn line(&mut self, label: &str, text: impl Into<String>) {
-        self.0.push(Line { label: label.to_owned(), text: text.into() });
+        self.0.push(Line { label: label.to_owned(), text: visible(&text.into()) });
     }
 
     fn charter(&mut self, charter: &proto::Charter) {

@@ -11,7 +11,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpenError, OpeningKey};
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::KnownKey;
+use crate::domain::directory::key::{KnownKey, Standing};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
@@ -264,7 +264,15 @@ pub fn verify_header(reader: &Reader<'_>, bytes: &[u8]) -> Result<VerifiedHeader
     {
         return Err(NotOpened::SyncFirst(size));
     }
-    envelope::verify_header(reader.directory, bytes).map_err(NotOpened::Header)
+    let header = envelope::verify_header(reader.directory, bytes).map_err(NotOpened::Header)?;
+    // What was signed in a view that holds the key's own revocation was not signed by the seat.
+    let key = header.addressing.sender_key;
+    match reader.directory.key(&key).map(|known| known.standing) {
+        Some(Standing::Revoked { leaf, .. }) if header.addressing.view.0 > leaf => {
+            Err(NotOpened::Header(Refusal::KeyNotInForce(key)))
+        }
+        _ => Ok(header),
+    }
 }
 
 /// The second half of [`open`], for a header of [`verify_header`].

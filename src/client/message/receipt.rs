@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
+use crate::domain::directory::key::{PublicKey, Purpose};
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
@@ -218,9 +219,11 @@ fn signed_by_relay(
     let envelope = envelope::parse(bytes, limits::HEADER_BYTES, kind)
         .map_err(|why| ReceiptError::Refused { what, why })?;
     let [signature] = envelope.signatures() else { return Err(ReceiptError::NotTheRelay(what)) };
-    let mut keys = directory.charter().relay.iter();
-    let key = keys.find(|key| key.id() == signature.key_id);
-    let key = key.ok_or(ReceiptError::NotTheRelay(what))?;
+    // A receipt outlives the key that signed it: any key that was ever the relay's will do.
+    let known = directory.key(&signature.key_id).map(|known| (known.purpose, &known.key));
+    let Some((Purpose::Relay, PublicKey::Verifying(key))) = known else {
+        return Err(ReceiptError::NotTheRelay(what));
+    };
     envelope.verify(key).map_err(|_| ReceiptError::Refused {
         what,
         why: Refusal::BadSignature(signature.key_id),

@@ -19,6 +19,7 @@ mod text;
 mod verify;
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::crypto::hash::Digest;
@@ -126,6 +127,15 @@ impl Directory {
     /// All contacts that were ever listed, by id.
     pub fn contacts(&self) -> impl Iterator<Item = &Contact> {
         self.contacts.values().map(AsRef::as_ref)
+    }
+
+    /// All contacts of a member that were ever listed, by id.
+    pub fn contacts_of(&self, member: &MemberId) -> impl Iterator<Item = &Contact> {
+        let first = ContactId::new(member, "0").ok();
+        let from = first.map_or(Bound::Unbounded, Bound::Included);
+        let contacts = self.contacts.range((from, Bound::Unbounded));
+        let of_member = |contact: &&Contact| contact.id.member() == *member;
+        contacts.map(|(_, contact)| contact.as_ref()).take_while(of_member)
     }
 
     /// A contact's record in force.

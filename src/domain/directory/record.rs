@@ -179,6 +179,7 @@ pub(super) fn attest(
     if member.signs {
         return Err(Refusal::AttestedAfterSigned(member.id.clone()));
     }
+    room_for(directory, &id)?;
     validity(&record, admitted)?;
     Ok(changed(admitted, with_record(before, id, newest, record), Vec::new(), None))
 }
@@ -203,6 +204,7 @@ pub(super) fn publish(
         KnownKey::listed(PublicKey::Verifying(key.clone()), Purpose::Keeper, holder)
     });
     let keys = relist(Some(directory), &keeper_of(before), listed.collect())?;
+    room_for(directory, &id)?;
     validity(&record, admitted)?;
     let signs = (!member.signs).then(|| Arc::new(Member { signs: true, ..member.clone() }));
     Ok(changed(admitted, with_record(before, id, newest, record), keys, signs))
@@ -274,6 +276,17 @@ fn changed(
 ) -> Change {
     let contact = Some(Arc::new(contact));
     Change::Logged(Box::new(Parts { contact, keys, member, ..Parts::none(admitted) }))
+}
+
+/// A member has so many contacts and no more, the withdrawn ones included.
+fn room_for(directory: &Directory, id: &ContactId) -> Result<(), Refusal> {
+    let member = id.member();
+    let others = directory.contacts_of(&member).filter(|contact| contact.id != *id).count();
+    if others < limits::CONTACTS {
+        return Ok(());
+    }
+    let (limit, found) = (limits::CONTACTS as u64, others as u64 + 1);
+    Err(Refusal::TooLarge { what: "contacts of one member", limit, found })
 }
 
 /// Not over when it is published, and not for longer than 24 months.

@@ -1,6 +1,7 @@
 //! Acknowledge: the open acknowledgement and the words to the sender, in one decision.
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
@@ -12,7 +13,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::state::{Entry, EntryKind, Key, Outcome, Value};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Level};
+use crate::signed::proto::{self, Class, Drill, Level};
 
 use super::addressing::{drill, names_this};
 use super::envelope::{self, VerifiedEnvelope};
@@ -31,6 +32,8 @@ pub struct VerifiedAcknowledgement {
     pub key: KeyId,
     /// At which level.
     pub level: Level,
+    /// The mark of a drill.
+    pub drill: Option<Drill>,
     /// When, by the seat's clock.
     pub at: u64,
 }
@@ -61,6 +64,7 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledge
         seat: seat.clone(),
         key,
         level,
+        drill: read.drill,
         at: read.at,
         envelope,
     })
@@ -113,6 +117,13 @@ impl Acknowledge {
         Key::Message(self.message.0, self.message.1.clone())
     }
 
+    /// Whether an acknowledgement that was taken before is of this seat.
+    fn gave(&self, given: &Bytes) -> bool {
+        let envelope = Envelope::parse(given, limits::ACKNOWLEDGEMENT_BYTES);
+        let read = envelope.map(|envelope| proto::Acknowledgement::decode(&envelope.payload()[..]));
+        matches!(read, Ok(Ok(read)) if read.seat == self.acknowledgement.seat.as_str())
+    }
+
     /// The words answer this very message, to its sender and nobody else, by the same seat.
     fn words_belong(&self) -> Result<(), Refusal> {
         let WordsHeader { class, in_reply_to, sender, recipients } = &self.words_header;
@@ -148,12 +159,18 @@ impl Command for Acknowledge {
         if header.digest != self.acknowledgement.header_digest || !addressed {
             return Err(unknown());
         }
+        if header.addressing.drill != self.acknowledgement.drill {
+            let why = "expected the drill mark of the message, and of no other".to_owned();
+            return Err(Refusal::InvalidField { field: "drill", why });
+        }
         self.words_belong()?;
         world.directory.in_force(&self.acknowledgement.key)?;
         let mut decision = self.words.decide(world)?;
         let mut outcome = world.seen.outcome(&self.outcome_key()).cloned().unwrap_or_default();
         let acknowledgement = self.acknowledgement.envelope.bytes().clone();
-        if outcome.acknowledgements.contains(&acknowledgement) || decision.puts.is_empty() {
+        // One of each seat: who acknowledges again only writes more words.
+        if outcome.acknowledgements.iter().any(|given| self.gave(given)) || decision.puts.is_empty()
+        {
             return Ok(decision);
         }
         if outcome.acknowledgements.len() >= limits::ACKNOWLEDGEMENTS {

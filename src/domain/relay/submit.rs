@@ -9,8 +9,10 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
-use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Usage, Value};
-use crate::signed::proto;
+use crate::domain::state::{
+    Allowance, Body, Entry, EntryKind, Key, Mailbox, Message, Usage, Value,
+};
+use crate::signed::proto::{self, Class};
 
 use super::addressing::name_of;
 use super::envelope::VerifiedEnvelope;
@@ -50,7 +52,7 @@ impl Command for Submit {
         let addressing = &self.envelope.header.addressing;
         let mailboxes = addressing.recipients.iter();
         let mailboxes = mailboxes.map(|recipient| Key::Mailbox(recipient.contact.clone()));
-        mailboxes.chain([self.message_key(), Key::Usage(addressing.sender.contact())]).collect()
+        mailboxes.chain([self.message_key(), self.usage_key()]).collect()
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
@@ -78,14 +80,23 @@ impl Command for Submit {
 }
 
 impl Submit {
+    fn usage_key(&self) -> Key {
+        let addressing = &self.envelope.header.addressing;
+        let allowance = match addressing.class {
+            Class::Receipt => Allowance::Receipts,
+            _ => Allowance::Messages,
+        };
+        Key::Usage(addressing.sender.member(), allowance)
+    }
+
     fn usage(&self, world: &World<'_>) -> Result<Usage, Refusal> {
-        let key = Key::Usage(self.envelope.header.addressing.sender.contact());
-        let before = world.seen.usage(&key).copied().unwrap_or_default();
-        let bytes = before.bytes.saturating_add(self.envelope.size());
-        if bytes > limits::KEPT_BYTES {
-            return Err(Refusal::QuotaExceeded { kept: before.bytes, limit: limits::KEPT_BYTES });
+        let before = world.seen.usage(&self.usage_key()).cloned().unwrap_or_default();
+        let before = before.at(world.now);
+        let (kept, limit) = (before.bytes(), limits::KEPT_BYTES);
+        if kept.saturating_add(self.envelope.size()) > limit {
+            return Err(Refusal::QuotaExceeded { kept, limit });
         }
-        Ok(Usage { messages: before.messages + 1, bytes })
+        Ok(before.with(self.envelope.size(), self.envelope.header.addressing.expires))
     }
 
     fn accept(&self, world: &World<'_>, usage: Usage) -> Decision<Bytes> {
@@ -111,7 +122,7 @@ impl Submit {
             accepted: accepted.clone(),
         };
         puts.push((self.message_key(), Value::Message(Box::new(message))));
-        puts.push((Key::Usage(sender), Value::Usage(usage)));
+        puts.push((self.usage_key(), Value::Usage(usage)));
         Decision { puts, log: None, reply: accepted }
     }
 }

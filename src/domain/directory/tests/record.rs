@@ -1,5 +1,7 @@
 //! Records, signed by the authority of the member.
 
+use crate::domain::limits;
+
 use super::*;
 
 fn ladder(level: i32, contacts: &[&str]) -> proto::Ladder {
@@ -216,4 +218,22 @@ fn a_record_keeps_the_roster() {
     let after = world.directory.contact(&contact("fr/soc")).unwrap();
     assert_eq!((after.roster.as_ref(), after.record_newest.version), (roster.as_ref(), 2));
     assert_eq!(world.directory.last_change(&contact("fr/soc")), Some(parts.admitted.leaf));
+}
+
+/// Withdrawn ones count, or withdrawing would make room for ever.
+#[test]
+fn a_member_has_so_many_contacts_and_no_more() {
+    let mut world = World::new();
+    let of = contact("fr/soc").member();
+    let room = limits::CONTACTS - world.directory.contacts_of(&of).count();
+    let fresh = |world: &World, n: usize| {
+        world.record(&format!("fr/team-{n}")).with(|record| record.keeper = None)
+    };
+    for n in 0..room {
+        world.take(&fresh(&world, n));
+    }
+    world.take(&world.withdrawal("fr/team-0"));
+    assert!(world.refusal(&fresh(&world, room)).starts_with("TOO_LARGE"));
+    world.take(&fresh(&world, 0));
+    world.take(&world.record("at/cert"));
 }
