@@ -28,7 +28,7 @@ pub struct Global {
     #[arg(long, global = true, env = "LIAISON_DIRECTORY", value_name = "NAME")]
     pub directory: Option<DirectoryName>,
     /// The seat to act as, if this home holds several: fr/cert-fr/duty-1
-    #[arg(long = "as", global = true, env = "LIAISON_AS", value_name = "SEAT")]
+    #[arg(id = "as", long = "as", global = true, env = "LIAISON_AS", value_name = "SEAT")]
     pub seat: Option<SeatId>,
     /// Print one JSON object on stdout instead of text
     #[arg(long, global = true)]
@@ -192,9 +192,6 @@ pub struct RecordFields {
     /// The authority keeps the roster itself: no keeper's key
     #[arg(long)]
     pub no_keeper: bool,
-    /// Time zone of the office, IANA: Europe/Paris
-    #[arg(long, value_name = "ZONE")]
-    pub time_zone: Option<String>,
 }
 
 /// Levels.

@@ -110,18 +110,33 @@ impl Context {
         given.map_or_else(|| self.seat().map(|seat| seat.contact()), |given| Ok(given.clone()))
     }
 
-    /// Whoever of this home may read the directory: the seat, else a registrar.
+    /// Whoever of this home may read the directory: the seat named, else any seat in force, else a
+    /// registrar. Who reads says nothing in anybody's name.
     ///
     /// # Errors
     /// As [`Context::seat`].
     pub fn reader(&self) -> Result<Owner, ClientError> {
-        match self.seat() {
-            Ok(seat) => Ok(Owner::Seat(seat)),
-            Err(why) => {
-                let mut owners = self.home.keys().owners()?.into_iter();
-                owners.find(|owner| matches!(owner, Owner::Registrar(_))).ok_or(why)
+        let why = match self.seat() {
+            Ok(seat) => return Ok(Owner::Seat(seat)),
+            Err(why) => why,
+        };
+        let replica = self.replica().ok();
+        let directory = replica.as_ref().and_then(|replica| replica.directory().ok());
+        let speaks = |owner: &Owner| match (owner, directory) {
+            (Owner::Registrar(_), _) => true,
+            (Owner::Seat(_), Some(directory)) => {
+                let key = self.home.keys().signing(owner, self.ambient());
+                key.is_ok_and(|key| directory.in_force(&key.public().id()).is_ok())
             }
-        }
+            (Owner::Seat(_), None)
+            | (
+                Owner::Operator(_) | Owner::Auditor(_) | Owner::Authority(_) | Owner::Keeper(_),
+                _,
+            ) => false,
+        };
+        let mut owners = self.home.keys().owners()?;
+        owners.sort_by_key(|owner| !matches!(owner, Owner::Seat(_)));
+        owners.into_iter().find(speaks).ok_or(why)
     }
 
     /// Connects as somebody, or as nobody.

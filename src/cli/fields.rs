@@ -10,12 +10,14 @@ use crate::client::replica::Replica;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Record;
 use crate::domain::ids::ContactId;
+use crate::domain::limits;
 use crate::signed::proto::{self, Level, Purpose};
 
 use super::Context;
 use super::args::{LevelArg, NoteArgs, PurposeArg, RecordFields};
 
-const MONTH: u64 = 30 * 86_400;
+/// A twenty-fourth of the longest that a record holds.
+const MONTH: u64 = limits::RECORD_SECONDS / 24;
 
 /// The parts of a record that flags can say.
 pub(super) struct Said {
@@ -40,6 +42,7 @@ pub(super) fn said(
     if months == 0 || months > 24 {
         return Err(usage("a record holds for 1 to 24 months: --months"));
     }
+    well_formed(fields)?;
     let record = before.map(|(record, _)| record);
     let names = texts(&fields.names)?;
     let names = match (names.is_empty(), record) {
@@ -70,6 +73,29 @@ pub(super) fn said(
         names,
         facets: facets(fields, before),
     })
+}
+
+/// What is published cannot be taken back: a slip of the finger is refused before it is signed.
+fn well_formed(fields: &RecordFields) -> Result<(), ClientError> {
+    let digits = |number: &str| number.bytes().filter(u8::is_ascii_digit).count();
+    let spoken = |number: &&String| {
+        let rest = number.strip_prefix('+').unwrap_or_default();
+        let allowed = rest.chars().all(|c| c.is_ascii_digit() || " ()-/.".contains(c));
+        allowed && (5..=15).contains(&digits(rest))
+    };
+    let mut numbers = fields.telephones.iter().chain(&fields.emergencies);
+    if let Some(wrong) = numbers.find(|number| !spoken(number)) {
+        return Err(usage(&format!("a telephone number is like +33 9 70 83 32 18, not {wrong:?}")));
+    }
+    let address = |address: &&String| {
+        let parts = address.split_once('@');
+        parts.is_some_and(|(who, at)| !who.is_empty() && at.contains('.'))
+            && !address.contains(char::is_whitespace)
+    };
+    if let Some(wrong) = fields.emails.iter().find(|given| !address(given)) {
+        return Err(usage(&format!("an address is like duty@cert.example, not {wrong:?}")));
+    }
+    Ok(())
 }
 
 /// Facets that the flags say, and those in force that they do not touch.

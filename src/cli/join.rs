@@ -73,7 +73,7 @@ fn believe(
     let charter = invitation.trust().charter().newest.statement;
     let known = ctx.home.trust(&name);
     let known = known.is_ok_and(|known| known.pins().values().any(|pinned| *pinned == charter));
-    if !known {
+    if !known || args.fingerprint.is_some() {
         compare(ctx, args, invitation)?;
     }
     Ok(ctx.home.join(invitation)?)
@@ -100,7 +100,8 @@ fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
             Exit::VerificationFailed,
             "OTHER_FINGERPRINT",
             sentence,
-        ));
+        )
+        .mended_by("call the registrars at a number you know, and ask for another invitation"));
     }
     if agreed(ctx, "Is this what the registrars read to you over the telephone? [y/N]") {
         return Ok(());
@@ -182,7 +183,17 @@ fn first_statements(
         ..Default::default()
     };
     let mut composer = Composer::after_admission(file, ctx.ambient());
-    let mut statements = vec![composer.record(record, &facets)?];
+    // A record that stands stays as it is: an office that only signed may connect later.
+    let (has_record, has_roster) = standing(ctx, file, &contact);
+    if has_roster || (has_record && args.record_only) {
+        let sentence = format!("{contact} has joined already; its record stays as it is");
+        return Err(ClientError::new(Side::Ours, Exit::Refused, "JOINED_ALREADY", sentence)
+            .mended_by(format!("liaison seat add {seat}, or liaison record draft {contact}")));
+    }
+    let mut statements = Vec::new();
+    if !has_record {
+        statements.push(composer.record(record, &facets)?);
+    }
     if !args.record_only {
         let seats = vec![entry(seat.name(), &make(ctx, seat, false)?)];
         let contact = contact.to_string();
@@ -207,13 +218,31 @@ fn first_statements(
     Ok(bundle)
 }
 
+/// Whether the contact has a record and a roster, as far as this home or the file knows.
+fn standing(ctx: &Context, file: &AdmissionFile, contact: &ContactId) -> (bool, bool) {
+    let (record, roster) = file.next().get(contact).copied().unwrap_or((1, 1));
+    let replica = ctx.replica().ok();
+    let known = replica.as_ref().and_then(|replica| replica.directory().ok());
+    let known = known.and_then(|directory| directory.contact(contact));
+    let has_record = known.is_some_and(|contact| contact.record.is_some());
+    let has_roster = known.is_some_and(|contact| contact.roster.is_some());
+    (record > 1 || has_record, roster > 1 || has_roster)
+}
+
 async fn enrol(ctx: &Context, name: &DirectoryName, bundle: &Bundle) -> Result<(), ClientError> {
     ctx.out.say(format_args!("enrolling at {name} ..."));
-    for answer in ctx.connect(None).await?.enrol(bundle).await? {
+    let answers = ctx.connect(None).await?.enrol(bundle).await?;
+    let mut last = answers.len().saturating_sub(1);
+    for answer in answers {
         match answer {
             Answer::Logged(leaf) => ctx.out.say(format_args!("  entry {leaf} of the log")),
+            // It was published before this home knew of it.
+            Answer::Refused(why) if why.reason == "WRONG_VERSION" && last > 0 => {
+                ctx.out.say("  the record that stands stays as it is");
+            }
             Answer::Refused(why) => return Err(why),
         }
+        last = last.saturating_sub(1);
     }
     Ok(())
 }

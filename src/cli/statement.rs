@@ -12,7 +12,7 @@ use crate::client::replica::Replica;
 use crate::client::session::{Answer, Progress};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
-use crate::domain::directory::Directory;
+use crate::domain::directory::{Directory, Statement};
 use crate::domain::limits;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
@@ -25,14 +25,27 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     let mut bundle = read(ctx, &args.file)?;
     let replica = ctx.replica().ok();
     let directory = known(replica.as_ref());
+    if directory.is_none() && !is_founding(&bundle) {
+        let sentence =
+            "who must sign this stands in the directory, and this home has no copy of it";
+        return Err(ClientError::new(Side::Ours, Exit::Stale, "NO_COPY", sentence)
+            .mended_by("liaison join INVITATION; liaison sync"));
+    }
     show(ctx, &bundle);
     let before = missing(&bundle, directory);
     if args.dry_run {
         report(ctx, &args.file, 0, &before);
         return Ok(());
     }
-    if !args.yes && ctx.out.asks() && !agreed(ctx, "Sign this? [y/N]") {
-        return Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_SIGNED", "not signed"));
+    if !args.yes && !agreed(ctx, "Sign this? [y/N]") {
+        let (side, exit) = (Side::Ours, Exit::NeedsApproval);
+        return Err(ClientError::new(
+            side,
+            exit,
+            "NOT_SIGNED",
+            "nobody agreed, and nothing was signed",
+        )
+        .mended_by("read what it says, and add --yes"));
     }
     let keys = ctx.home.keys().all_signing(ctx.ambient())?;
     let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
@@ -156,6 +169,15 @@ fn statement_of(entry: &[u8]) -> Option<Digest> {
 pub(super) fn entries(leaves: &[u64]) -> String {
     let numbers = leaves.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     format!("published: entry {numbers} of the log")
+}
+
+/// A charter version 1 names its own signers.
+fn is_founding(bundle: &Bundle) -> bool {
+    let founding = |statement: &Statement| match statement {
+        Statement::Charter(charter) => charter.targets.iter().all(|to| to.genesis.is_empty()),
+        _ => false,
+    };
+    bundle.publications().iter().all(|publication| founding(publication.statement()))
 }
 
 fn read(ctx: &Context, path: &Path) -> Result<Bundle, ClientError> {

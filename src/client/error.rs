@@ -116,7 +116,7 @@ impl ClientError {
         let mend = match self.reason.as_str() {
             "STALE_DIRECTORY" | "VIEW_AHEAD" | "WRONG_VERSION" => "liaison sync",
             "BELOW_THRESHOLD" => "liaison sign FILE",
-            "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" => "liaison keys list",
+            "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" => "liaison key list",
             _ => return self,
         };
         if self.mend.is_some() { self } else { self.mended_by(mend) }
@@ -291,7 +291,7 @@ impl From<KeyError> for ClientError {
         };
         let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);
         match &error {
-            KeyError::Missing { .. } => found.mended_by("liaison keys list"),
+            KeyError::Missing { .. } => found.mended_by("liaison key list"),
             KeyError::Certificate { path } => found.mended_by(format!("rm {}", path.display())),
             _ => found,
         }

@@ -31,7 +31,8 @@ use crate::store::StoreError;
 pub enum OperateError {
     /// A home that was begun is not begun again.
     #[error(
-        "{path} exists already: finish it with liaisond init --charter, or choose another --home"
+        "{path} exists already: if its charter waits for signatures, finish it with liaisond init \
+         --charter; if it is founded, serve it; or choose another --home"
     )]
     Begun {
         /// The file found.

@@ -128,14 +128,14 @@ async fn init(home: &ServiceHome, args: InitArgs) -> Result<(), OperateError> {
     let ambient = Ambient::system();
     if let Some(charter) = &args.charter {
         let founded = complete(home, charter, &ambient).await?;
-        return told(&founded, false);
+        return told(home, &founded, false);
     }
     let plan = plan(&args)?;
     if args.single {
         let client = Home::find(args.client_home.clone());
         let client = client.map_err(|why| OperateError::Plan(why.to_string()))?;
         let founded = single(home, &client, plan, &ambient).await?;
-        return told(&founded, true);
+        return told(home, &founded, true);
     }
     let (name, threshold) = (plan.name.clone(), plan.threshold);
     let draft = prepare(home, &plan, &ambient)?;
@@ -182,7 +182,7 @@ fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
     })
 }
 
-fn told(founded: &Founded, single: bool) -> Result<(), OperateError> {
+fn told(home: &ServiceHome, founded: &Founded, single: bool) -> Result<(), OperateError> {
     let (eye, telephone) = founded.forms();
     let invitation = founded.invitation.display();
     let trial = if single {
@@ -195,7 +195,8 @@ fn told(founded: &Founded, single: bool) -> Result<(), OperateError> {
          Its fingerprint, to be read over the telephone to whoever joins:\n    {telephone}\n    \
          {eye}\n\n\
          The invitation for members: {invitation}\n\
-         Next: liaisond serve"
+         Next: liaisond --home {} serve",
+        home.path().display()
     ));
     Ok(())
 }

@@ -77,11 +77,24 @@ fn every_command_of_the_readme_runs() {
     let commands = commands(&readme());
     assert!(commands.len() > 25, "the README has lost its commands: {commands:#?}");
     let mut lines = commands.clone();
+    // What a reader tries next: another duty, its end by a colleague, an office that connects
+    // later, a signature to which nobody agreed.
+    let next = [
+        "liaison --home at seat add at/cert-at/duty-2",
+        "liaison --home at --as at/cert-at/duty-1 seat list | grep duty-2",
+        "liaison --home at --as at/cert-at/duty-1 seat revoke at/cert-at/duty-2 --yes at/cert-at/duty-2",
+        "liaison --home at --as at/cert-at/duty-1 seat list | grep ended",
+        "liaison --home se join se.admission --as se/cert-se/duty-1",
+        "liaison --home alice sign founded/charter.draft </dev/null && exit 1 || [ $? = 10 ]",
+        "liaison --home pt record draft --telephone hello && exit 1 || [ $? = 2 ]",
+        "liaison --home at --as at/cert-at/duty-1 join at.admission && exit 1 || [ $? = 4 ]",
+    ];
+    lines.push("liaison --home pt --json directory list > list.json".to_owned());
+    lines.extend(next.map(str::to_owned));
     // What it led to, asked while the service is up.
     lines.push("liaison --home pt --json sent > sent.json".to_owned());
-    lines.push("liaison --home pt --json directory list > list.json".to_owned());
     lines.push("liaison --home pt --json directory verify > verify.json".to_owned());
-    lines.push("liaison --home at --json doctor > doctor.json".to_owned());
+    lines.push("liaison --home at --as at/cert-at/duty-1 --json doctor > doctor.json".to_owned());
     let output = run(&script(&lines, port), folder.path());
     let told = format!(
         "{}\n{}",
