@@ -26,7 +26,7 @@ use crate::domain::relay::addressing::Recipient;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
 
-use super::args::NotifyArgs;
+use super::args::{NotifyArgs, TlpArg};
 use super::directory::{Seen, expired, parts_of};
 use super::inbox::{self, kept_back};
 use super::mail::{Mail, is_outdated};
@@ -38,6 +38,9 @@ use super::{Context, phrases, unusable};
 /// [`ClientError`]; exit 9 if some of the contacts can only be called.
 pub(crate) async fn notify(ctx: &Context, args: NotifyArgs) -> Result<(), ClientError> {
     let inside = written(ctx, &args)?;
+    if args.text.is_none() && args.text_file.is_none() {
+        ctx.out.warn("no text was given: the message says its title and nothing more (--text)");
+    }
     let (session, mut mail) = start(ctx, &args).await?;
     let plan = Plan::of(ctx, &mail, &args)?;
     plan.say(ctx, &mail, &args)?;
@@ -243,13 +246,19 @@ impl Plan {
             .as_ref()
             .map(|name| format!("This is an exercise: {}. Exercise, exercise. ", visible(name)));
         let number = args.reference.as_ref().map(|of| format!(" Our number is {}.", visible(of)));
+        // A telephone is no channel for what only the addressed may know.
+        let title = match args.tlp {
+            TlpArg::Red => String::new(),
+            TlpArg::AmberStrict | TlpArg::Amber | TlpArg::Green | TlpArg::Clear => {
+                format!(": {}", visible(args.title.trim_end_matches('.')))
+            }
+        };
         format!(
-            "{}This is {}. We notify you of a matter of ICT security, marked {}: {}.{} Please say \
+            "{}This is {}. We notify you of a matter of ICT security, marked {}{title}.{} Please say \
              who takes it, and how we may send you the details in confidence. Thank you.",
             drill.unwrap_or_default(),
             self.own,
             phrases::tlp(phrases::tlp_of(args.tlp)),
-            visible(args.title.trim_end_matches('.')),
             number.unwrap_or_default()
         )
     }
