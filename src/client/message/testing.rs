@@ -201,6 +201,22 @@ impl Net {
         self.publish(&Statement::Roster(roster), &sign_key(&format!("{member} authority")));
     }
 
+    /// The end of a seat's sign key, by the authority.
+    pub(crate) fn revoke_sign_key(&mut self, of: &str) {
+        let key = sign_key(&format!("{of} sign")).public().id();
+        let revocation = proto::Revocation {
+            targets: self.targets(0),
+            issued_at: 1000,
+            seat: of.to_owned(),
+            key_ids: vec![Bytes::copy_from_slice(key.as_bytes())],
+            reason: proto::Reason::Compromised.into(),
+            suspected_from: 0,
+        };
+        let member = of.split('/').next().unwrap();
+        let authority = sign_key(&format!("{member} authority"));
+        self.publish(&Statement::Revocation(revocation), &authority);
+    }
+
     pub(crate) fn view(&self) -> (u64, Digest) {
         let size = self.directory.size();
         (size, self.tree.root_at(size).unwrap())

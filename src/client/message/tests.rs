@@ -645,3 +645,19 @@ proptest! {
         prop_assert!(accepted.is_ok(), "{:?}", accepted);
     }
 }
+
+/// A relay could put what a thief signs into a mailbox; the reader's own fold knows better.
+#[test]
+fn what_a_revoked_key_signs_later_is_not_believed() {
+    let mut net = Net::new();
+    let before = net.notification();
+    net.revoke_sign_key(AT);
+    let key = before.addressing.sender_key;
+    assert!(net.open(FR, &item(&before.envelope, FR)).is_ok(), "old mail stays readable");
+    // The thief's program does not mind that the key has ended.
+    let thief = Net::new();
+    let outside = Outside { view: net.view(), ..thief.outside(AT, &["pt/cert-pt", "fr/cert-fr"]) };
+    let after = thief.seal(outside, &notification(0));
+    let refused = net.open(FR, &item(&after.envelope, FR)).unwrap_err();
+    assert_eq!(refused, NotOpened::Header(Refusal::KeyNotInForce(key)));
+}
