@@ -28,7 +28,7 @@ const CERTIFICATE: &str = "CERTIFICATE";
 const DAY: u64 = 86_400;
 /// The service CA outlives every node's certificate; a new charter replaces it.
 const CA_DAYS: u64 = 3_653;
-/// A node's certificate: renewed with `liaisond init --renew`, later by admin RPC.
+/// A node's certificate. Renewing it comes with rotation.
 const NODE_DAYS: u64 = 398;
 
 /// What the charter names of the service.
