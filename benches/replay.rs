@@ -28,7 +28,6 @@ fn signed(statement: &Statement) -> Vec<u8> {
 }
 
 fn charter() -> proto::Charter {
-    let seconds = 3_600;
     proto::Charter {
         targets: vec![Target { name: NAME.to_owned(), version: 1, ..Target::default() }],
         issued_at: AT,
@@ -43,13 +42,7 @@ fn charter() -> proto::Charter {
         log: vec![listed(key(3).public())],
         relay: vec![listed(key(4).public())],
         service_ca: vec![vec![1].into()],
-        policy: Some(proto::Policy {
-            stale_after: seconds,
-            metadata_kept: seconds,
-            priority_within: seconds,
-            immediate_within: seconds,
-            flash_within: seconds,
-        }),
+        policy: Vec::new(),
         ..proto::Charter::default()
     }
 }

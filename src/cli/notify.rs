@@ -421,13 +421,18 @@ const fn class(kind: Kind, answers: bool) -> Class {
 }
 
 /// How soon an acknowledgement is hoped for, in seconds.
-const fn within(urgency: Urgency, policy: &Policy) -> u32 {
+fn within(urgency: Urgency, policy: &Policy) -> u32 {
     match urgency {
         Urgency::Unspecified | Urgency::Routine => 0,
-        Urgency::Priority => policy.priority_within,
-        Urgency::Immediate => policy.immediate_within,
-        Urgency::Flash => policy.flash_within,
+        Urgency::Priority => seconds(policy.priority_within),
+        Urgency::Immediate => seconds(policy.immediate_within),
+        Urgency::Flash => seconds(policy.flash_within),
     }
+}
+
+/// As an addressing counts them.
+fn seconds(seconds: u64) -> u32 {
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 const REACH: [&str; 4] = ["telephone", "email", "messaging", "address"];

@@ -84,13 +84,7 @@ pub(super) fn charter(log: &[u8]) -> proto::Charter {
         log: log.iter().map(|seed| listed(key(*seed).public())).collect(),
         relay: vec![listed(key(11).public())],
         service_ca: vec![ca(CA).into()],
-        policy: Some(proto::Policy {
-            stale_after: 86_400,
-            metadata_kept: 2_592_000,
-            priority_within: 14_400,
-            immediate_within: 1_800,
-            flash_within: 600,
-        }),
+        policy: Vec::new(),
         ..proto::Charter::default()
     }
 }

@@ -259,13 +259,7 @@ impl Founding {
             log: vec![listed(self.log.public())],
             relay: vec![listed(self.relay.public())],
             service_ca: vec![self.certificate.clone().into()],
-            policy: Some(proto::Policy {
-                stale_after: 86_400,
-                metadata_kept: 604_800,
-                priority_within: 14_400,
-                immediate_within: 3_600,
-                flash_within: 900,
-            }),
+            policy: Vec::new(),
             ..proto::Charter::default()
         }
     }

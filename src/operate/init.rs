@@ -120,7 +120,6 @@ pub fn prepare(
         log: vec![listed(made.log.public())],
         relay: vec![listed(made.relay.public())],
         service_ca: vec![Bytes::from(made.ca)],
-        policy: Some(POLICY),
         ..Default::default()
     };
     let bundle = Bundle::of(vec![draft::founding(&plan.name, charter, ambient.now())]);
@@ -238,13 +237,3 @@ fn host(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     host.trim_start_matches('[').trim_end_matches(']')
 }
-
-/// The defaults of design 7 and 6: stale after a day, metadata for 30 days, acknowledgements
-/// hoped for within 4 hours, 30 and 10 minutes.
-const POLICY: proto::Policy = proto::Policy {
-    stale_after: 86_400,
-    metadata_kept: 30 * 86_400,
-    priority_within: 4 * 3_600,
-    immediate_within: 30 * 60,
-    flash_within: 10 * 60,
-};

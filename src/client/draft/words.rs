@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::client::message::text::visible;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, eye};
-use crate::domain::directory::Statement;
+use crate::domain::directory::{Policy, Statement};
 use crate::signed::proto::{self, Custody, Level, MemberKind, Purpose, Reason};
 
 use super::{Bundle, FacetContent, Publication};
@@ -98,12 +98,16 @@ impl Words {
             let of = charter.witnesses.len();
             self.line("witnesses needed", format!("{} of {of}", charter.quorum));
         }
-        if let Some(policy) = &charter.policy {
-            self.line("stale after", seconds(policy.stale_after));
-            self.line("routing metadata kept", seconds(policy.metadata_kept));
-            self.line("acknowledge priority within", seconds(policy.priority_within));
-            self.line("acknowledge immediate within", seconds(policy.immediate_within));
-            self.line("acknowledge flash within", seconds(policy.flash_within));
+        let policy = Policy::of(&charter.policy);
+        self.line("stale after", seconds(policy.stale_after));
+        self.line("routing metadata kept", seconds(policy.metadata_kept));
+        self.line("acknowledge priority within", seconds(policy.priority_within));
+        self.line("acknowledge immediate within", seconds(policy.immediate_within));
+        self.line("acknowledge flash within", seconds(policy.flash_within));
+        for setting in
+            charter.policy.iter().filter(|setting| !Policy::NAMES.contains(&&*setting.name))
+        {
+            self.line(&setting.name, setting.value.to_string());
         }
     }
 
@@ -153,7 +157,7 @@ impl Words {
         let custody = match Custody::try_from(record.custody) {
             Ok(Custody::Separate) => "apart from keeper and seats",
             Ok(Custody::OneMachine) => "on one machine with keeper and seats",
-            Ok(Custody::Unspecified) | Err(_) => "not said",
+            Ok(Custody::NotStated | Custody::Unspecified) | Err(_) => "not stated",
         };
         self.line("authority's key", custody);
         for ladder in &record.ladders {
@@ -352,7 +356,7 @@ fn time(unix: u64) -> String {
     stamp.map_or_else(|| format!("second {unix}"), |stamp| stamp.to_string())
 }
 
-fn seconds(seconds: u32) -> String {
+fn seconds(seconds: u64) -> String {
     match seconds {
         s if s % 86_400 == 0 => format!("{} d", s / 86_400),
         s if s % 3_600 == 0 => format!("{} h", s / 3_600),

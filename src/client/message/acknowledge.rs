@@ -58,6 +58,7 @@ pub fn acknowledge(
     };
     let words = compose(directory, outside, &Inside::Words(Box::new(words)), key, ambient)?;
     let open = proto::Acknowledgement {
+        view: None,
         directory: Some(addressing::name_of(directory)),
         header_digest: Bytes::copy_from_slice(message.digest.as_bytes()),
         seat: seat.to_string(),

@@ -226,6 +226,7 @@ fn address(
     let bytes = |id: MessageId| Bytes::copy_from_slice(id.as_bytes());
     let digest = |digest: Digest| Bytes::copy_from_slice(digest.as_bytes());
     let addressing = proto::Addressing {
+        extras: Vec::new(),
         directory: Some(addressing::name_of(directory)),
         id: bytes(id),
         thread: bytes(outside.thread.unwrap_or(id)),
@@ -326,6 +327,7 @@ pub(super) fn header(
 ) -> Result<Envelope, ring::error::Unspecified> {
     let leaves: Vec<Digest> = letters.iter().map(|letter| merkle::leaf_hash(letter)).collect();
     let header = proto::Header {
+        blobs: Vec::new(),
         addressing: addressing.clone(),
         body_digest: Bytes::copy_from_slice(Digest::of(body).as_bytes()),
         body_size: body.len() as u64,

@@ -87,13 +87,7 @@ impl Net {
             log: vec![listed(sign_key("log").public())],
             relay: vec![listed(sign_key("relay").public())],
             service_ca: vec![Bytes::from_static(b"certificate")],
-            policy: Some(proto::Policy {
-                stale_after: 1,
-                metadata_kept: 1,
-                priority_within: 1,
-                immediate_within: 1,
-                flash_within: 1,
-            }),
+            policy: Vec::new(),
             ..Default::default()
         };
         let ambient = Ambient::system();

@@ -299,7 +299,7 @@ impl Replica {
     #[must_use]
     pub fn is_stale(&self, now: u64) -> bool {
         let within = self.directory().map_or(0, |found| found.charter().policy.stale_after);
-        self.synced_at.is_none_or(|at| now.saturating_sub(at) > u64::from(within))
+        self.synced_at.is_none_or(|at| now.saturating_sub(at) > within)
     }
 
     /// How many entries are here, those on trial included.

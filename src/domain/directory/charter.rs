@@ -14,7 +14,7 @@ use crate::tlog::note::KeyName;
 
 use super::apply::{Admitted, Change, Parts, Place, none_superfluous, place, threshold};
 use super::key::{Holder, KnownKey, PublicKey, Purpose};
-use super::text::{sorted_set, text};
+use super::text::{is_word, sorted_set, text};
 use super::verify::{Statement, Verified, own_quorum};
 use super::{Directory, Newest, RULES, relist};
 
@@ -40,19 +40,41 @@ pub struct Witness {
     pub key: VerifyingKey,
 }
 
-/// Durations, in seconds.
+/// What the settings of a charter come to, in seconds; what it does not set has its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// A directory older than this is stale.
-    pub stale_after: u32,
+    pub stale_after: u64,
     /// Routing metadata is erased this long after the last receipt.
-    pub metadata_kept: u32,
+    pub metadata_kept: u64,
     /// Acknowledgement of priority messages.
-    pub priority_within: u32,
+    pub priority_within: u64,
     /// Acknowledgement of immediate messages.
-    pub immediate_within: u32,
+    pub immediate_within: u64,
     /// Acknowledgement of flash messages.
-    pub flash_within: u32,
+    pub flash_within: u64,
+}
+
+impl Policy {
+    /// The settings that this version knows.
+    pub const NAMES: [&str; 5] =
+        ["flash-within", "immediate-within", "metadata-kept", "priority-within", "stale-after"];
+
+    /// What the settings come to. Unknown names mean nothing.
+    #[must_use]
+    pub fn of(settings: &[proto::Setting]) -> Self {
+        let value = |name: &str, default| {
+            let set = settings.iter().find(|setting| setting.name == name);
+            set.map_or(default, |setting| setting.value)
+        };
+        Self {
+            stale_after: value("stale-after", 86_400),
+            metadata_kept: value("metadata-kept", 2_592_000),
+            priority_within: value("priority-within", 14_400),
+            immediate_within: value("immediate-within", 1_800),
+            flash_within: value("flash-within", 600),
+        }
+    }
 }
 
 /// One version of the charter.
@@ -80,7 +102,7 @@ pub struct Charter {
     pub witnesses: Vec<Witness>,
     /// How many of them make a quorum.
     pub quorum: u32,
-    /// Durations.
+    /// What its settings come to.
     pub policy: Policy,
 }
 
@@ -113,7 +135,7 @@ impl Charter {
             service_ca: service_ca(&charter.service_ca)?,
             witnesses: witnesses(&charter.witnesses, charter.quorum)?,
             quorum: charter.quorum,
-            policy: policy(charter.policy.as_ref())?,
+            policy: settings(&charter.policy)?,
             registrars,
         })
     }
@@ -242,20 +264,11 @@ fn witnesses(witnesses: &[proto::Witness], quorum: u32) -> Result<Vec<Witness>, 
     read.collect()
 }
 
-fn policy(policy: Option<&proto::Policy>) -> Result<Policy, Refusal> {
-    let policy = policy.ok_or_else(|| Refusal::field("policy", "expected five durations"))?;
-    let read = Policy {
-        stale_after: policy.stale_after,
-        metadata_kept: policy.metadata_kept,
-        priority_within: policy.priority_within,
-        immediate_within: policy.immediate_within,
-        flash_within: policy.flash_within,
-    };
-    let Policy { stale_after, metadata_kept, priority_within, immediate_within, flash_within } =
-        read;
-    let all = [stale_after, metadata_kept, priority_within, immediate_within, flash_within];
-    if all.contains(&0) {
-        return Err(Refusal::field("policy", "expected five durations above zero"));
+fn settings(settings: &[proto::Setting]) -> Result<Policy, Refusal> {
+    let field = "policy";
+    sorted_set(field, settings, limits::PERSONS, |setting| setting.name.as_str())?;
+    if settings.iter().any(|setting| !is_word(&setting.name) || setting.value == 0) {
+        return Err(Refusal::field(field, "expected names of a-z, 0-9 and -, and values above 0"));
     }
-    Ok(read)
+    Ok(Policy::of(settings))
 }

@@ -180,13 +180,18 @@ pub fn listed(key: &VerifyingKey) -> proto::PublicKey {
     proto::PublicKey {
         algorithm: algorithm_of(key).into(),
         key: Bytes::copy_from_slice(key.spki()),
+        proof: Bytes::new(),
     }
 }
 
 /// A sealing key as a statement lists it.
 #[must_use]
 pub fn listed_sealing(raw: &[u8]) -> proto::PublicKey {
-    proto::PublicKey { algorithm: Algorithm::XWing.into(), key: Bytes::copy_from_slice(raw) }
+    proto::PublicKey {
+        algorithm: Algorithm::XWing.into(),
+        key: Bytes::copy_from_slice(raw),
+        proof: Bytes::new(),
+    }
 }
 
 const fn algorithm_of(key: &VerifyingKey) -> Algorithm {

@@ -71,6 +71,12 @@ pub(crate) fn language(field: &'static str, tag: &str) -> Result<(), Refusal> {
     }
 }
 
+/// `[a-z0-9-]{1,32}`: the name of a facet, a setting, an extra.
+pub(crate) fn is_word(text: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(inside)
+}
+
 /// 32 bytes.
 pub(crate) fn digest(field: &'static str, bytes: &[u8]) -> Result<Digest, Refusal> {
     Digest::try_from(bytes).map_err(|why| Refusal::field(field, why))

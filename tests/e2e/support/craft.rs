@@ -48,6 +48,7 @@ impl Parts {
         let leaves: Vec<Digest> =
             self.letters.iter().map(|letter| merkle::leaf_hash(letter)).collect();
         let mut header = proto::Header {
+            blobs: Vec::new(),
             addressing: self.addressing.encode_to_vec().into(),
             body_digest: Bytes::copy_from_slice(Digest::of(&self.body).as_bytes()),
             body_size: self.body.len() as u64,

@@ -112,13 +112,7 @@ pub(crate) fn founding(ca: &[u8]) -> Says<proto::Charter> {
         log: vec![public("log")],
         relay: vec![public("relay")],
         service_ca: vec![Bytes::copy_from_slice(ca)],
-        policy: Some(proto::Policy {
-            stale_after: 86_400,
-            metadata_kept: 30 * 86_400,
-            priority_within: 14_400,
-            immediate_within: 1_800,
-            flash_within: 600,
-        }),
+        policy: Vec::new(),
         ..Default::default()
     };
     Says::new(Kind::Charter, charter, &["alice".to_owned()], Vec::new())

@@ -196,15 +196,17 @@ fn content_refuses() {
             ),
             ("P-256 witness", |d| d.says.witnesses[0].key = Some(p256()), "INVALID_FIELD Ed25519"),
             ("witness keyless", |d| d.says.witnesses[0].key = None, "INVALID_FIELD expected a key"),
-            ("no policy", |d| d.says.policy = None, "INVALID_FIELD policy"),
+            ("set to zero", |d| d.says.policy = vec![setting("x", 0)], "INVALID_FIELD policy"),
+            ("no setting", |d| d.says.policy = vec![setting("", 1)], "INVALID_FIELD policy"),
+            ("in capitals", |d| d.says.policy = vec![setting("X", 1)], "INVALID_FIELD policy"),
             (
-                "policy of zeros",
-                |d| d.says.policy = Some(proto::Policy::default()),
+                "set twice",
+                |d| d.says.policy = vec![setting("x", 1), setting("x", 2)],
                 "INVALID_FIELD policy",
             ),
             (
-                "one zero",
-                |d| d.says.policy.as_mut().unwrap().flash_within = 0,
+                "settings unsorted",
+                |d| d.says.policy = vec![setting("y", 1), setting("x", 2)],
                 "INVALID_FIELD policy",
             ),
             (
@@ -308,14 +310,8 @@ fn thresholds_of_hostile_size_do_not_overflow() {
     let quorum = world.charter().with(|charter| charter.quorum = u32::MAX);
     assert!(world.refusal(&quorum).starts_with("INVALID_FIELD"));
     let policy = world.charter().with(|charter| {
-        let most = u32::MAX;
-        charter.policy = Some(proto::Policy {
-            stale_after: most,
-            metadata_kept: most,
-            priority_within: most,
-            immediate_within: most,
-            flash_within: most,
-        });
+        charter.policy =
+            vec![setting("a-setting-of-another-time", 1), setting("stale-after", (1 << 53) - 1)];
     });
     assert!(world.decide(&policy).is_ok());
 }

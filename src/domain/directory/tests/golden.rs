@@ -82,6 +82,7 @@ fn messages() {
         after,
     };
     let addressing = proto::Addressing {
+        extras: Vec::new(),
         directory: directory.clone(),
         id: message_id.clone().into(),
         thread: message_id.into(),
@@ -110,6 +111,7 @@ fn messages() {
         content: content.encode_to_vec().into(),
     };
     let header = proto::Header {
+        blobs: Vec::new(),
         addressing: addressing.into(),
         body_digest: vec![2; 32].into(),
         body_size: 4_096,
@@ -133,6 +135,7 @@ fn messages() {
     let head =
         proto::MailboxHead { directory: directory.clone(), place: Some(place), at: NOW, view };
     let acknowledgement = proto::Acknowledgement {
+        view: None,
         directory,
         header_digest: header_digest.into(),
         seat: "at/cert/duty-1".to_owned(),

@@ -67,7 +67,8 @@ fn p256() -> proto::PublicKey {
                 046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
                 4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
     let algorithm = proto::Algorithm::P256.into();
-    proto::PublicKey { algorithm, key: hex::decode(spki).unwrap().into() }
+    let key = hex::decode(spki).unwrap().into();
+    proto::PublicKey { algorithm, key, proof: Vec::new().into() }
 }
 
 /// The Ed25519 point (0, 1): it is listed by nobody.
@@ -88,6 +89,10 @@ fn person(id: &str) -> proto::Person {
         sign: Some(public(id)),
         tls: Some(public(&format!("{id} tls"))),
     }
+}
+
+fn setting(name: &str, value: u64) -> proto::Setting {
+    proto::Setting { name: name.to_owned(), value }
 }
 
 fn witness(name: &str) -> proto::Witness {
@@ -463,13 +468,8 @@ fn founding() -> proto::Charter {
         service_ca: vec![b"a certificate".to_vec().into()],
         witnesses: vec![witness("w1.example"), witness("w2.example"), witness("w3.example")],
         quorum: 2,
-        policy: Some(proto::Policy {
-            stale_after: 86_400,
-            metadata_kept: 7 * 86_400,
-            priority_within: 14_400,
-            immediate_within: 3_600,
-            flash_within: 900,
-        }),
+        policy: vec![setting("flash-within", 900), setting("immediate-within", 3_600)],
+        previous: Vec::new().into(),
     }
 }
 
