@@ -16,7 +16,6 @@ use crate::client::replica::Replica;
 use crate::client::session::{Progress, Session};
 use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::Standing;
 use crate::domain::ids::SeatId;
 use crate::domain::limits;
 
@@ -324,18 +323,19 @@ fn seat_keys(ctx: &Context, directory: &Directory, seat: &SeatId) -> Result<usiz
             let sentence = format!("{seat}: the key of {purpose} {why} ({id})");
             Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, sentence).mended_by(mend))
         };
-        let Some(known) = directory.key(&id) else {
+        let sealing = directory.seal_key(&seat.contact(), &id);
+        let Some(known) = directory.key(&id).or(sealing) else {
             let why = "is not known to the directory: nobody has entered it yet".to_owned();
             return fault("KEY_UNKNOWN", why, &format!("the keeper: liaison seat add {seat}"));
         };
         let renew = format!("liaison key new --seat {seat}, then liaison seat add");
-        match known.standing {
-            Standing::InForce => count += 1,
-            Standing::Dropped => {
+        match (known.until, known.revoked_by) {
+            (None, _) => count += 1,
+            (Some(_), None) => {
                 let why = "was dropped: a newer roster no longer lists it".to_owned();
                 return fault("KEY_DROPPED", why, &renew);
             }
-            Standing::Revoked { leaf, .. } => {
+            (Some(leaf), Some(_)) => {
                 return fault("KEY_REVOKED", format!("was revoked by entry {leaf}"), &renew);
             }
         }
@@ -448,7 +448,7 @@ async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
 fn clock(ctx: &Context, checks: &mut Checks, asked: &Asked) {
     let now = ctx.ambient().now();
     let newest =
-        asked.replica.as_ref().and_then(|replica| Some(replica.directory().ok()?.admitted_at()));
+        asked.replica.as_ref().and_then(|replica| Some(replica.directory().ok()?.clock()));
     let wrong = |other: u64, whose: &str| {
         let (ours, theirs) = (phrases::when(now), phrases::when(other));
         let sentence = format!("this machine says {ours}, {whose} {theirs}");

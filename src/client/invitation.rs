@@ -12,7 +12,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, eye, telephone};
 use crate::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose};
 use crate::domain::directory::{
-    Admitted, Change, Charter, Directory, Member, Newest, Parts, Statement, apply, found, verify,
+    Admitted, Charter, Directory, Member, Newest, Parts, RULES, Statement, apply, found, verify,
     verify_founding,
 };
 use crate::domain::ids::{ContactId, DirectoryName};
@@ -169,10 +169,9 @@ impl Trust {
         // When it was admitted is not known here, and judged when the log is folded.
         let at = verified.statement().issued_at();
         let admitted = Admitted { leaf: self.directory.size(), at };
-        if let Change::Logged(parts) = apply(&self.directory, &verified, admitted)? {
-            self.directory.advance(&parts);
-            self.pins.insert(verified.version(), verified.digest());
-        }
+        let parts = apply(&self.directory, &verified, admitted)?;
+        self.directory.advance(&parts);
+        self.pins.insert(verified.version(), verified.digest());
         Ok(())
     }
 
@@ -299,7 +298,7 @@ fn target_of(charter: &[u8]) -> Result<(DirectoryName, u64), Refusal> {
 fn read(charter: &[u8]) -> Result<(Envelope, proto::Charter), Refusal> {
     let envelope = Envelope::parse(charter, limits::STATEMENT_BYTES)
         .map_err(|why| Refusal::form("charter", "a charter", why))?;
-    match Statement::read(envelope.kind(), envelope.payload())? {
+    match Statement::read(envelope.kind(), envelope.payload(), RULES)? {
         Statement::Charter(charter) => Ok((envelope, charter)),
         other => {
             let (expected, found) = ("a charter", other.kind().payload_type());
@@ -316,7 +315,7 @@ fn of_its_own_quorum(name: DirectoryName, charter: &[u8]) -> Result<Directory, R
     let genesis = Digest::try_from(&target.genesis[..])
         .map_err(|why| Refusal::field("targets.genesis", why))?;
     let newest = Newest { version: target.version, leaf: 0, statement: envelope.digest() };
-    let charter = Charter::read(&statement, envelope.payload().clone(), newest)?;
+    let charter = Charter::read(&statement, envelope.payload().clone(), newest, RULES)?;
     let signed = charter.registrars.iter().filter(|person| envelope.verify(&person.sign).is_ok());
     let (needed, found) = (charter.threshold, signed.count() as u32);
     if found < needed {
@@ -325,7 +324,7 @@ fn of_its_own_quorum(name: DirectoryName, charter: &[u8]) -> Result<Directory, R
     let keys = charter.registrars.iter().map(|person| {
         let key = PublicKey::Verifying(person.sign.clone());
         let holder = Holder::Registrar(person.id.clone());
-        Arc::new(KnownKey::listed(key, Purpose::PersonSign, holder))
+        Arc::new(KnownKey::listed(key, Purpose::PersonSign, holder, 0))
     });
     let (keys, at) = (keys.collect(), statement.issued_at);
     let mut directory = Directory::at(name, genesis, (0, at), Arc::new(charter));
@@ -361,11 +360,12 @@ fn admitted(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(Member, Director
     }
     let (leaf, at) = (proven.leaf_index, entry.admitted_at);
     let newest = Newest { version: verified.version(), leaf, statement: verified.digest() };
-    let member = Member::read(admission, verified.envelope().payload().clone(), newest, false)?;
+    let payload = verified.envelope().payload().clone();
+    let member = Member::read(admission, payload, newest, false, RULES)?;
     let keys = member.authority.iter().map(|key| {
         let holder = Holder::Member(member.id.clone());
         let key = PublicKey::Verifying(key.clone());
-        Arc::new(KnownKey::listed(key, Purpose::Authority, holder))
+        Arc::new(KnownKey::listed(key, Purpose::Authority, holder, leaf))
     });
     let mut directory = trust.directory().clone();
     let (keys, with) = (keys.collect(), Some(Arc::new(member.clone())));
@@ -374,7 +374,7 @@ fn admitted(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(Member, Director
 }
 
 fn no_parts(admitted: Admitted) -> Parts {
-    Parts { admitted, charter: None, member: None, contact: None, keys: Vec::new() }
+    Parts::none(admitted, admitted.at)
 }
 
 /// A key id in both forms that people compare.
@@ -513,7 +513,7 @@ mod tests {
         bundle.sign(Some(&alone.directory), &[&key], &ambient).unwrap();
         let statement = bundle.publications()[0].envelope().bytes().clone();
         let mut forced = log.clone();
-        forced.entries[1] = crate::client::testlog::entry(statement, log.directory.admitted_at());
+        forced.entries[1] = crate::client::testlog::entry(statement, log.directory.clock());
         let refused = with(proven(&forced, 1));
         let below = matches!(
             refused,

@@ -235,7 +235,7 @@ impl Founding {
         };
         let settings = || -> anyhow::Result<Settings> {
             let (high_water, ambient) = (dir.join("high-water"), self.ambient.clone());
-            Ok(Settings { name: NAME.parse()?, high_water, ambient })
+            Ok(Settings { name: NAME.parse()?, high_water, ambient, clock_is_right: false })
         };
         let charter = self.signed(Kind::Charter, self.charter().encode_to_vec())?;
         service::found(store.as_ref(), charter.bytes(), &keys()?, &settings()?).await?;

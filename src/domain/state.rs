@@ -26,8 +26,8 @@ pub enum Key {
     Outcome(MessageId, ContactId),
     /// How much of a member's is kept.
     Usage(MemberId, Allowance),
-    /// Salt and bytes of a facet, by hash.
-    Facet(Digest),
+    /// Salt and bytes of a facet, by whose it is and its hash.
+    Facet(String, Digest),
 }
 
 /// A stored value.

@@ -160,6 +160,7 @@ pub async fn complete(
         name: name.clone(),
         high_water: home.high_water(&config),
         ambient: ambient.clone(),
+        clock_is_right: false,
     };
     let own = keys::signing(home, ambient)?;
     // Decided before the store is made, so that a refused charter leaves nothing behind.

@@ -45,7 +45,15 @@ pub enum Command {
     /// Found a directory: draft the charter, then commit it as entry 0
     Init(Box<InitArgs>),
     /// Serve
-    Serve,
+    Serve(ServeArgs),
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// You have looked, and this machine's clock is right: end a doubt about it
+    #[arg(long)]
+    pub clock_is_right: bool,
 }
 
 /// A directory to found.
@@ -93,7 +101,7 @@ pub async fn run() -> ExitCode {
     let home = ServiceHome::at(&program.home);
     let done = match program.command {
         Command::Init(args) => init(&home, *args).await,
-        Command::Serve => serve_until_stopped(&home).await,
+        Command::Serve(args) => serve_until_stopped(&home, args.clock_is_right).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,14 +113,14 @@ pub async fn run() -> ExitCode {
 }
 
 /// Serves until SIGTERM or Ctrl-C, then drains.
-async fn serve_until_stopped(home: &ServiceHome) -> Result<(), OperateError> {
+async fn serve_until_stopped(home: &ServiceHome, clock_is_right: bool) -> Result<(), OperateError> {
     let (say, stopped) = watch::channel(false);
     let signals = tokio::spawn(async move {
         stop::asked().await;
         tracing::info!("stopping: no new connections, open ones end");
         say.send_replace(true);
     });
-    let drained = serve(home, Ambient::system(), stopped, |bound| {
+    let drained = serve(home, Ambient::system(), clock_is_right, stopped, |bound| {
         let (members, engine, entries) = (bound.members, bound.engine, bound.entries);
         tracing::info!(%members, engine, entries, "serving");
     })

@@ -5,11 +5,13 @@
 //! only write path; a receipt is signed after its commit; look-ups and access checks are answered
 //! from memory, at the newest committed head.
 
+mod clock;
 mod high_water;
 mod queries;
 mod sequencer;
 mod start;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -88,6 +90,8 @@ struct Shared {
     large: Mutex<()>,
     ambient: Ambient,
     stopped: watch::Receiver<Option<String>>,
+    /// Whether the service's clock is in doubt; owned by the sequencer.
+    in_doubt: Arc<AtomicBool>,
 }
 
 /// One statement as it is handed in.
@@ -140,6 +144,13 @@ impl Service {
         self.shared.ambient.now()
     }
 
+    /// Whether this service's clock is in doubt: until its operator says that it is right, nothing
+    /// dated is admitted.
+    #[must_use]
+    pub fn is_clock_in_doubt(&self) -> bool {
+        self.shared.in_doubt.load(Ordering::Relaxed)
+    }
+
     /// The name of the engine.
     #[must_use]
     pub fn engine(&self) -> &'static str {
@@ -181,7 +192,11 @@ impl Service {
     }
 
     async fn publish_one(&self, publication: Publication) -> Result<u64, Failure> {
-        let verified = directory::verify(&self.state().directory, &publication.statement)?;
+        let state = self.state();
+        if let Some(leaf) = directory::logged(&state.directory, &publication.statement)? {
+            return Ok(leaf);
+        }
+        let verified = directory::verify(&state.directory, &publication.statement)?;
         if let Statement::Charter(charter) = verified.statement() {
             self.keeps_our_keys(charter)?;
         }
@@ -269,10 +284,10 @@ impl Service {
             let value = self.value(&key).await?;
             seen.insert(key, value);
         }
-        let now = self.now();
+        let (now, in_doubt) = (self.now(), self.is_clock_in_doubt());
         let decided = self.log(|log| {
             let (directory, head) = (&state.directory, state.head);
-            command.decide(&World { directory, log, seen: &seen, head, now }).map(|_| ())
+            command.decide(&World { directory, log, seen: &seen, head, now, in_doubt }).map(|_| ())
         });
         Ok(decided?)
     }

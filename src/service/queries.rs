@@ -163,10 +163,14 @@ impl Service {
     ///
     /// # Errors
     /// The service stops.
-    pub async fn facets(&self, permit: &Permit<Vec<Digest>>) -> Result<Vec<OpenFacet>, Failure> {
+    pub async fn facets(
+        &self,
+        permit: &Permit<Vec<(String, Digest)>>,
+    ) -> Result<Vec<OpenFacet>, Failure> {
         let mut facets = Vec::new();
-        for hash in permit.command() {
-            if let Some(Value::Facet(facet)) = self.value(&Key::Facet(*hash)).await? {
+        for (subject, hash) in permit.command() {
+            let key = Key::Facet(subject.clone(), *hash);
+            if let Some(Value::Facet(facet)) = self.value(&key).await? {
                 facets.push(facet);
             }
         }

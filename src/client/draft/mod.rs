@@ -15,13 +15,13 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::key::PublicKey;
-use crate::domain::directory::{Directory, Statement};
+use crate::domain::directory::{Directory, RULES, Statement};
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Target};
-use crate::wire::v1;
+use crate::wire::{convert, v1};
 
 use super::armour::{self, InvalidArmour};
 use super::invitation::AdmissionFile;
@@ -67,14 +67,11 @@ impl Publication {
     fn read(publication: v1::Publication) -> Result<Self, DraftError> {
         let envelope = Envelope::parse(&publication.statement, limits::STATEMENT_BYTES)
             .map_err(|why| Refusal::form("statement", "a statement", why))?;
-        let statement = Statement::read(envelope.kind(), envelope.payload())?;
-        let facets = publication.facets.into_iter().map(|facet| {
-            let salt = facet.salt[..].try_into();
-            let salt = salt.map_err(|_| Refusal::field("salt", "expected 32 bytes"))?;
-            Ok(OpenFacet { salt, bytes: facet.bytes })
-        });
+        let statement = Statement::read(envelope.kind(), envelope.payload(), RULES)?;
+        let facets = publication.facets.into_iter().map(convert::facet);
         let facets = facets.collect::<Result<Vec<_>, Refusal>>()?;
-        crate::domain::directory::facet::fit(statement.facets(), facets.clone())?;
+        let (subject, named) = statement.facets();
+        crate::domain::directory::facet::fit(subject, named, facets.clone())?;
         Ok(Self { envelope, statement, facets })
     }
 
@@ -97,10 +94,7 @@ impl Publication {
     }
 
     fn to_wire(&self) -> v1::Publication {
-        let facets = self.facets.iter().map(|facet| v1::OpenFacet {
-            salt: Bytes::copy_from_slice(&facet.salt),
-            bytes: facet.bytes.clone(),
-        });
+        let facets = self.facets.iter().cloned().map(convert::open_facet);
         v1::Publication { statement: self.envelope.bytes().clone(), facets: facets.collect() }
     }
 }
@@ -298,9 +292,9 @@ impl<'a> Composer<'a> {
         record: proto::AttestedRecord,
         facets: &[FacetContent],
     ) -> Result<Publication, Refusal> {
-        let id: ContactId = record.contact.parse()?;
+        let id = contact_of(&record.contact)?;
         let (targets, issued_at) = self.head_of_record(id);
-        let (named, open) = self.close(facets);
+        let (named, open) = self.close(&record.contact, facets);
         let mut record = proto::AttestedRecord { targets, issued_at, facets: named, ..record };
         sort_unique(&mut record.levels);
         sort_unique(&mut record.purposes);
@@ -318,9 +312,9 @@ impl<'a> Composer<'a> {
         record: proto::Record,
         facets: &[FacetContent],
     ) -> Result<Publication, Refusal> {
-        let id: ContactId = record.contact.parse()?;
+        let id = contact_of(&record.contact)?;
         let (targets, issued_at) = self.head_of_record(id);
-        let (named, open) = self.close(facets);
+        let (named, open) = self.close(&record.contact, facets);
         let mut record = proto::Record { targets, issued_at, facets: named, ..record };
         sort_unique(&mut record.levels);
         sort_unique(&mut record.purposes);
@@ -339,12 +333,12 @@ impl<'a> Composer<'a> {
         roster: proto::Roster,
         facets: &[FacetContent],
     ) -> Result<Publication, Refusal> {
-        let id: ContactId = roster.contact.parse()?;
+        let id = contact_of(&roster.contact)?;
         let known = self.directory.contact(&id).and_then(|contact| contact.roster_newest);
         let hinted = self.hints.get(&id).map(|(_, roster)| *roster);
         let next = hinted.unwrap_or_else(|| known.map_or(0, |newest| newest.version) + 1);
         let (targets, issued_at) = self.head(Some(Counter::Roster(id)), next);
-        let (named, open) = self.close(facets);
+        let (named, open) = self.close(&roster.contact, facets);
         let mut roster = proto::Roster { targets, issued_at, facets: named, ..roster };
         roster.seats.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Publication::new(Statement::Roster(roster), open))
@@ -411,13 +405,18 @@ impl<'a> Composer<'a> {
         (vec![Target { name, genesis, version }], self.ambient.now())
     }
 
-    /// Facets by name, each with a fresh salt.
-    fn close(&self, facets: &[FacetContent]) -> (Vec<proto::Facet>, Vec<OpenFacet>) {
+    /// Facets of a contact by name, each with a fresh salt.
+    fn close(&self, contact: &str, facets: &[FacetContent]) -> (Vec<proto::Facet>, Vec<OpenFacet>) {
         let by_name: BTreeMap<&str, &FacetContent> =
             facets.iter().map(|facet| (facet.name(), facet)).collect();
         let closed = by_name.into_iter().map(|(name, content)| {
-            let open = OpenFacet { salt: self.ambient.bytes(), bytes: content.encode() };
-            (open.named(name), open)
+            let open = OpenFacet {
+                subject: contact.to_owned(),
+                name: name.to_owned(),
+                salt: self.ambient.bytes(),
+                bytes: content.encode(),
+            };
+            (open.named(), open)
         });
         closed.unzip()
     }
@@ -454,7 +453,7 @@ impl Signers<'_> {
     /// The predecessor's and its own.
     fn of_charter(&self, charter: &proto::Charter) -> Vec<Quorum> {
         let keys = charter.registrars.iter().filter_map(|person| {
-            PublicKey::verifying("registrars.sign", person.sign.as_ref()).ok()
+            PublicKey::verifying("registrars", person.sign.as_ref(), RULES).ok()
         });
         let own = quorum("the registrars that it names".to_owned(), keys, charter.threshold.max(1));
         self.registrars("the registrars in force").into_iter().chain([own]).collect()
@@ -483,7 +482,9 @@ impl Signers<'_> {
         let of = format!("the authority of {id}");
         if let Some(admission) = admitted {
             let keys = admission.authority.iter();
-            let keys = keys.filter_map(|key| PublicKey::verifying("authority", Some(key)).ok());
+            let keys = keys.filter_map(|key| {
+                PublicKey::verifying("authority", Some(key), RULES).ok()
+            });
             return Some(quorum(of, keys, admission.threshold.max(1)));
         }
         let member = self.directory?.member(&id)?;
@@ -498,7 +499,7 @@ impl Signers<'_> {
             _ => None,
         });
         let keeper = match drafted {
-            Some(record) => PublicKey::verifying("keeper", record.keeper.as_ref()).ok(),
+            Some(record) => PublicKey::verifying("keeper", record.keeper.as_ref(), RULES).ok(),
             None => self.directory?.record(contact).ok()?.keeper.clone(),
         };
         match keeper {
@@ -546,6 +547,10 @@ fn sorted_charter(mut charter: proto::Charter) -> proto::Charter {
     sort_unique(&mut charter.service_ca);
     charter.witnesses.sort_by(|a, b| a.name.cmp(&b.name));
     charter
+}
+
+fn contact_of(text: &str) -> Result<ContactId, Refusal> {
+    text.parse().map_err(|why| Refusal::field("contact", why))
 }
 
 fn normalise_names(names: &mut [proto::Text]) {

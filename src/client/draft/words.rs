@@ -219,7 +219,7 @@ impl Words {
     }
 
     fn facets(&mut self, publication: &Publication) {
-        for named in publication.statement().facets() {
+        for named in publication.statement().facets().1 {
             let open = publication
                 .facets()
                 .iter()

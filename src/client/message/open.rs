@@ -11,7 +11,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpenError, OpeningKey};
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::{KnownKey, Standing};
+use crate::domain::directory::key::KnownKey;
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
@@ -267,11 +267,11 @@ pub fn verify_header(reader: &Reader<'_>, bytes: &[u8]) -> Result<VerifiedHeader
     let header = envelope::verify_header(reader.directory, bytes).map_err(NotOpened::Header)?;
     // What was signed in a view that holds the key's own revocation was not signed by the seat.
     let key = header.addressing.sender_key;
-    match reader.directory.key(&key).map(|known| known.standing) {
-        Some(Standing::Revoked { leaf, .. }) if header.addressing.view.0 > leaf => {
+    match reader.directory.key(&key) {
+        Some(known) if !known.believed_at(header.addressing.view.0) => {
             Err(NotOpened::Header(Refusal::KeyNotInForce(key)))
         }
-        _ => Ok(header),
+        Some(_) | None => Ok(header),
     }
 }
 
@@ -347,7 +347,7 @@ fn own_letter(
 fn key_of<'a>(reader: &Reader<'a>, letter: &Letter) -> Result<&'a OpeningKey, NotOpened> {
     let needed = letter.seal_key;
     reader.keys.iter().find(|key| key.public().id() == needed).ok_or_else(|| {
-        let known = reader.directory.key(&needed);
+        let known = reader.directory.seal_key(&reader.seat.contact(), &needed);
         NotOpened::KeyNotHeld {
             needed,
             held: reader.keys.iter().map(|key| key.public().id()).collect(),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{
-    Admitted, Change, Directory, apply, found, verify, verify_founding,
+    Admitted, Directory, apply, found, verify, verify_founding,
 };
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
@@ -36,17 +36,6 @@ pub enum FoldFault {
         /// Why.
         why: Refusal,
     },
-    /// It repeats an entry, which is answered and never logged again.
-    #[error("entry {leaf} repeats entry {before}")]
-    Repeats {
-        /// Where.
-        leaf: u64,
-        /// The first one.
-        before: u64,
-    },
-    /// Admitted before the entry before it.
-    #[error("entry {0} was admitted before the one before it")]
-    TimeRunsBack(u64),
     /// The log of another directory of this name.
     #[error(
         "the log begins with another charter than the invitation's directory: its genesis is {found}"
@@ -152,17 +141,10 @@ impl Fold {
             return self.with_the_charter_believed(directory);
         };
         let verified = verify(before, statement).map_err(inadmissible)?;
-        if admitted.at < before.admitted_at() {
-            return Err(FoldFault::TimeRunsBack(leaf));
-        }
-        match apply(before, &verified, admitted).map_err(inadmissible)? {
-            Change::AlreadyLogged(before) => Err(FoldFault::Repeats { leaf, before }),
-            Change::Logged(parts) => {
-                let mut directory = before.clone();
-                directory.advance(&parts);
-                self.with_the_charter_believed(directory)
-            }
-        }
+        let parts = apply(before, &verified, admitted).map_err(inadmissible)?;
+        let mut directory = before.clone();
+        directory.advance(&parts);
+        self.with_the_charter_believed(directory)
     }
 
     /// The fold passes through every charter that was believed before.

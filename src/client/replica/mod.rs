@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
@@ -30,7 +31,7 @@ use crate::signed::proto;
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, InvalidCheckpoint, VerifiedCheckpoint};
 use crate::tlog::merkle::Tree;
 use crate::tlog::note::{InvalidNote, SignedNote};
-use crate::wire::v1;
+use crate::wire::{convert, v1};
 
 use super::home::{self, Home, HomeError};
 use super::invitation::Trust;
@@ -447,7 +448,7 @@ impl Replica {
         let wanted: BTreeMap<Digest, OpenFacet> =
             wanted.filter(|(hash, _)| missing.contains(hash)).collect();
         let records: Vec<Bytes> =
-            wanted.values().map(|facet| [&facet.salt[..], &facet.bytes].concat().into()).collect();
+            wanted.values().map(|facet| convert::open_facet(facet.clone()).encode_to_vec().into()).collect();
         let _lock = home::lock(&self.folder)?;
         let path = self.folder.join(FACETS);
         // Another program's facets are as good as ours: behind them, not over them.
@@ -608,8 +609,7 @@ fn facets_named(directory: &Directory) -> impl Iterator<Item = (ContactId, &prot
 }
 
 fn read_facet(record: &Bytes) -> Option<(Digest, OpenFacet)> {
-    let (salt, _) = record.split_first_chunk::<32>()?;
-    let facet = OpenFacet { salt: *salt, bytes: record.slice(32..) };
+    let facet = convert::facet(v1::OpenFacet::decode(record.clone()).ok()?).ok()?;
     Some((facet.hash(), facet))
 }
 

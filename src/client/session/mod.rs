@@ -14,12 +14,11 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use crate::ambient::Ambient;
-use crate::domain::directory::facet::OpenFacet;
 use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
 use crate::tls::Identity;
 use crate::tls::client::{ClientTls, ServerFault};
-use crate::wire::v1;
+use crate::wire::{convert, v1};
 use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 
@@ -209,15 +208,19 @@ impl Session {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(), ClientError> {
         let missing = replica.withheld()?;
-        let hashes: Vec<Bytes> = missing.iter().map(|(_, facet)| facet.hash.clone()).collect();
+        let named = missing.iter().map(|(contact, facet)| v1::NamedFacet {
+            contact: contact.to_string(),
+            hash: facet.hash.clone(),
+        });
+        let named: Vec<v1::NamedFacet> = named.collect();
         let mut have = 0;
-        for hashes in hashes.chunks(FACETS_AT_A_TIME) {
+        for named in named.chunks(FACETS_AT_A_TIME) {
             progress(Progress::Facets { have, of: missing.len() });
-            let request = v1::GetFacetsRequest { hashes: hashes.to_vec() };
+            let request = v1::GetFacetsRequest { facets: named.to_vec() };
             let mut client = self.directory();
             let call = client.get_facets(request_of(request));
             let facets = answered("GetFacets", call).await?.facets;
-            have += replica.keep_facets(facets.into_iter().filter_map(open_facet).collect())?;
+            have += replica.keep_facets(facets.into_iter().filter_map(|facet| convert::facet(facet).ok()).collect())?;
         }
         if !missing.is_empty() {
             progress(Progress::Facets { have, of: missing.len() });
@@ -386,10 +389,6 @@ fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answe
         return Err(ClientError::new(Side::Theirs, unexpected, "ANSWERS_MISSING", sentence));
     }
     Ok(read)
-}
-
-fn open_facet(facet: v1::OpenFacet) -> Option<OpenFacet> {
-    Some(OpenFacet { salt: facet.salt[..].try_into().ok()?, bytes: facet.bytes })
 }
 
 /// Entries asked for at a time; the service gives fewer if they are large.

@@ -65,7 +65,9 @@ impl Command for Submit {
             return again(stored, self.envelope.header.digest, addressing.id.to_string());
         }
         world.directory.in_force(&addressing.sender_key)?;
-        timely(addressing.created, addressing.expires, world.now)?;
+        if !world.in_doubt {
+            timely(addressing.created, addressing.expires, world.now)?;
+        }
         fits_the_log(world, addressing.view)?;
         for contact in addressing.readers() {
             unchanged_since(world.directory, &contact, addressing.view.0)?;
