@@ -272,8 +272,8 @@ fn the_old_quorum_and_the_new_both_sign() {
     assert!(all.starts_with("SUPERFLUOUS"), "{all}");
     // Carol is of both, and counts in both.
     world.take(&next.signed_by(&["alice", "carol", "frank"]));
-    assert_eq!(standing(&world, id("alice")), key::Standing::Dropped);
-    assert_eq!(standing(&world, id("carol")), key::Standing::InForce);
+    assert_eq!(standing(&world, id("alice")), Standing::Dropped);
+    assert_eq!(standing(&world, id("carol")), Standing::InForce);
 
     let old = world.admission("de");
     assert!(world.refusal(&old).starts_with("BELOW_THRESHOLD"), "old registrars decide nothing");
@@ -340,6 +340,6 @@ fn the_log_may_have_two_keys_and_no_witnesses() {
     }));
     let ids: Vec<KeyId> = world.directory.charter().log.iter().map(VerifyingKey::id).collect();
     assert_eq!(ids, [id("log 3"), id("log"), id("log 2")]);
-    assert_eq!(standing(&world, id("w1.example")), key::Standing::Dropped);
-    assert_eq!(standing(&world, id("dave tls")), key::Standing::Dropped);
+    assert_eq!(standing(&world, id("w1.example")), Standing::Dropped);
+    assert_eq!(standing(&world, id("dave tls")), Standing::Dropped);
 }

@@ -188,7 +188,7 @@ fn a_record_kept_in_the_drawer_holds_no_longer() {
 fn a_keeper_replaced_keeps_nothing() {
     let mut world = World::new();
     world.take(&world.record("fr/soc").with(|record| record.keeper = Some(public("new"))));
-    assert_eq!(standing(&world, id("fr/soc keeper")), key::Standing::Dropped);
+    assert_eq!(standing(&world, id("fr/soc keeper")), Standing::Dropped);
     let roster = world.roster("fr/soc");
     assert!(world.refusal(&roster).starts_with("BELOW_THRESHOLD"));
     assert!(

@@ -183,9 +183,9 @@ fn a_key_dropped_or_revoked_never_returns() {
     let none = world.roster("fr/soc").with(|roster| roster.seats.clear());
     world.take(&none);
     let revoked = standing(&world, id("fr/soc/duty-1 sign"));
-    assert!(matches!(revoked, key::Standing::Revoked { .. }), "dropping it does not hide that");
+    assert!(matches!(revoked, Standing::Revoked(_)), "dropping it does not hide that");
     let safe = KeyId::of(&sealing_raw("fr/soc/safe seal"));
-    assert_eq!(standing(&world, safe), key::Standing::Dropped);
+    assert_eq!(standing(&world, safe), Standing::Dropped);
     assert_eq!(world.directory.sealing_seats(&contact("fr/soc")).count(), 0);
 }
 

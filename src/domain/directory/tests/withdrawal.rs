@@ -36,7 +36,7 @@ fn content_refuses() {
     );
     let first = world.withdrawal("fr/soc");
     world.take(&first);
-    assert_eq!(world.decide(&first), Ok(Change::AlreadyLogged(11)));
+    assert_eq!(world.logged(&first), Some(11));
     let again = world.withdrawal("fr/soc");
     assert!(world.refusal(&again).starts_with("UNKNOWN_CONTACT"), "there is nothing left");
     assert!(world.directory.record(&contact("fr/soc")).is_err());
@@ -48,10 +48,10 @@ fn every_key_of_a_withdrawn_contact_is_dropped_for_ever() {
     world.take(&world.revocation("fr/soc/duty-2"));
     world.take(&world.withdrawal("fr/soc"));
     for name in ["fr/soc keeper", "fr/soc/duty-1 sign", "fr/soc/duty-1 tls"] {
-        assert_eq!(standing(&world, id(name)), key::Standing::Dropped, "{name}");
+        assert_eq!(standing(&world, id(name)), Standing::Dropped, "{name}");
     }
     let revoked = standing(&world, id("fr/soc/duty-2 sign"));
-    assert!(matches!(revoked, key::Standing::Revoked { .. }));
+    assert!(matches!(revoked, Standing::Revoked(_)));
 
     // Who had power has none: not before, and not after the contact comes back.
     let attacks = |world: &World| {
