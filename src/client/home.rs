@@ -5,6 +5,7 @@
 //! side never write one directory's files at the same time.
 //!
 //! ```text
+//! format                           the number of this form, see `format`
 //! config.toml                      directories and their addresses
 //! keys/...                         see `keys`
 //! directories/<name>/invitation    the file, as it came
@@ -23,6 +24,7 @@ use crate::domain::ids::DirectoryName;
 use crate::domain::refusal::Refusal;
 
 use super::armour;
+use super::format::{self, WrongFormat};
 use super::invitation::{InvalidInvitation, Invitation, Trust};
 use super::keys::Keys;
 use super::place::{self, FileError};
@@ -60,6 +62,9 @@ pub enum HomeError {
     /// The system names no place for data, and none was given.
     #[error("this system names no folder for data; give one with --home or LIAISON_HOME")]
     NoPlace,
+    /// A home of another release.
+    #[error(transparent)]
+    Format(#[from] WrongFormat),
     /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -95,10 +100,12 @@ impl Home {
     /// The folder given (`--home`, `LIAISON_HOME`), else the system's own place.
     ///
     /// # Errors
-    /// [`HomeError::NoPlace`].
+    /// [`HomeError::NoPlace`], [`HomeError::Format`].
     pub fn find(given: Option<PathBuf>) -> Result<Self, HomeError> {
         let system = || dirs::data_dir().map(|data| data.join("liaison"));
-        given.or_else(system).map(Self::at).ok_or(HomeError::NoPlace)
+        let root = given.or_else(system).ok_or(HomeError::NoPlace)?;
+        format::check(&root)?;
+        Ok(Self::at(root))
     }
 
     /// This folder.
@@ -116,7 +123,7 @@ impl Home {
     /// The private keys.
     #[must_use]
     pub fn keys(&self) -> Keys {
-        Keys::at(self.root.join("keys"))
+        Keys::of(&self.root)
     }
 
     /// The folder of one directory.
@@ -128,8 +135,9 @@ impl Home {
     /// The configuration; an empty one if there is none yet.
     ///
     /// # Errors
-    /// [`HomeError::File`], [`HomeError::Config`].
+    /// [`HomeError::Format`], [`HomeError::File`], [`HomeError::Config`].
     pub fn config(&self) -> Result<Config, HomeError> {
+        format::check(&self.root)?;
         let path = self.config_path();
         let Some(bytes) = place::read_if_there(&path, CONFIG_BYTES)? else {
             return Ok(Config::default());
@@ -184,6 +192,7 @@ impl Home {
         {
             return Err(HomeError::OtherGenesis(name));
         }
+        format::claim(&self.root)?;
         let file = armour::write(armour::Kind::Invitation, invitation.message());
         place::replace(&self.folder(&name).join("invitation"), file.as_bytes())?;
         let mut config = self.config()?;

@@ -32,6 +32,7 @@ use crate::tls::{self, Identity};
 use crate::wire::v1;
 
 use super::armour::{self, InvalidArmour};
+use super::format::{self, WrongFormat};
 use super::place::{self, FileError};
 
 /// Whose private keys they are.
@@ -67,6 +68,9 @@ impl fmt::Display for Owner {
 /// A key cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
+    /// The home is of another release.
+    #[error(transparent)]
+    Format(#[from] WrongFormat),
     /// The file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -147,14 +151,15 @@ pub struct Listed {
 /// All private keys of one user.
 #[derive(Clone, Debug)]
 pub struct Keys {
+    home: PathBuf,
     root: PathBuf,
 }
 
 impl Keys {
-    /// Those below this folder.
+    /// Those of the home in this folder.
     #[must_use]
-    pub const fn at(root: PathBuf) -> Self {
-        Self { root }
+    pub fn of(home: &Path) -> Self {
+        Self { home: home.to_owned(), root: home.join("keys") }
     }
 
     /// Makes all keys of an owner: Ed25519 to sign and connect, X-Wing to open.
@@ -162,6 +167,7 @@ impl Keys {
     /// # Errors
     /// There is one already: then nothing is made.
     pub fn create(&self, owner: &Owner, ambient: &Ambient) -> Result<(), KeyError> {
+        format::claim(&self.home)?;
         let files = self.files(owner);
         if let Some((_, path)) = files.iter().find(|(_, path)| path.exists()) {
             return Err(KeyError::Exists { owner: owner.clone(), path: path.clone() });
@@ -180,6 +186,7 @@ impl Keys {
     /// # Errors
     /// There is one already.
     pub fn create_safe_seat(&self, seat: &SeatId, ambient: &Ambient) -> Result<(), KeyError> {
+        format::claim(&self.home)?;
         let path = self.seat_folder(seat).join(SEAL);
         if path.exists() {
             return Err(KeyError::Exists { owner: Owner::Seat(seat.clone()), path });
@@ -610,7 +617,7 @@ mod tests {
 
     fn keys() -> (tempfile::TempDir, Keys) {
         let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::at(folder.path().join("keys"));
+        let keys = Keys::of(folder.path());
         (folder, keys)
     }
 

@@ -10,6 +10,7 @@ pub mod connect;
 pub mod draft;
 pub mod durable;
 pub mod error;
+pub mod format;
 pub mod home;
 pub mod invitation;
 pub mod keys;

@@ -11,7 +11,7 @@ use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Keys, Owner, read_person};
 use crate::client::{armour, place};
-use crate::config::{Config, Enrolment, ServiceHome};
+use crate::config::{Config, Enrolment, FORMAT, ServiceHome};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::directory::key::listed;
@@ -101,6 +101,7 @@ pub fn prepare(
     }
     let operators = people(&plan.operators)?;
     let config = Config {
+        format: FORMAT,
         name: plan.name.to_string(),
         listen: plan.listen,
         health: plan.health,
