@@ -9,7 +9,8 @@
 //! config.toml                      directories and their addresses
 //! keys/...                         see `keys`
 //! directories/<name>/invitation    the file, as it came
-//! directories/<name>/charters      charters followed since, without a replica
+//! directories/<name>/charters      those behind it through which a fold of the log has passed
+//! directories/<name>/charters-used those behind them that a chain of quorums has signed
 //! directories/<name>/...           see `replica`
 //! ```
 
@@ -21,9 +22,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::DirectoryName;
-use crate::domain::refusal::Refusal;
 
 use super::armour;
+use super::charters::{self, NotFollowing};
 use super::format::{self, WrongFormat};
 use super::invitation::{InvalidInvitation, Invitation, Trust};
 use super::keys::Keys;
@@ -93,7 +94,7 @@ pub enum HomeError {
     OtherGenesis(DirectoryName),
     /// A charter kept since the invitation does not follow.
     #[error("a charter kept beside the invitation does not follow: {0}")]
-    Charters(Refusal),
+    Charters(NotFollowing),
 }
 
 impl Home {
@@ -232,29 +233,31 @@ impl Home {
         Ok(invitation)
     }
 
-    /// What is believed of a directory without a replica: the invitation's charter, and those
-    /// followed since.
+    /// What is believed of a directory without a replica: the invitation's charter, those pinned
+    /// since, and those in use behind them.
     ///
     /// # Errors
     /// It was not joined, or a file was altered.
     pub fn trust(&self, name: &DirectoryName) -> Result<Trust, HomeError> {
         let mut trust = self.invitation(name)?.into_trust();
-        let kept = tape::read(&self.folder(name).join("charters"))?;
-        for charter in kept.records {
-            trust.follow(&charter).map_err(HomeError::Charters)?;
+        let (folder, invited) = (self.folder(name), trust.charter().newest.version);
+        for entry in tape::read(&folder.join(PINNED))?.records {
+            // Joined again, with a newer invitation: the log holds what stood before it.
+            if version_of(&entry).is_none_or(|version| version >= invited) {
+                trust.pin(&entry).map_err(HomeError::Charters)?;
+            }
         }
+        trust.put_to_use(&tape::read(&folder.join(USED))?.records);
         Ok(trust)
     }
 
-    /// Keeps charters that `trust` has followed beyond what is kept.
+    /// Keeps the charters in use behind those that are pinned.
     ///
     /// # Errors
     /// [`HomeError::File`].
-    pub fn keep_charters(&self, name: &DirectoryName, charters: &[Bytes]) -> Result<(), HomeError> {
+    pub fn use_charters(&self, name: &DirectoryName, entries: &[Bytes]) -> Result<(), HomeError> {
         let _lock = self.lock(name)?;
-        let path = self.folder(name).join("charters");
-        let kept = tape::read(&path)?;
-        Ok(tape::append(&path, kept.length, charters).map(|_| ())?)
+        Ok(tape::append(&self.folder(name).join(USED), 0, entries).map(|_| ())?)
     }
 
     /// The right to write one directory's files. Held for moments, never over the network.
@@ -285,5 +288,14 @@ pub(super) fn lock(folder: &Path) -> Result<Lock, FileError> {
     Ok(Lock { _file: file })
 }
 
+/// The version of a charter as it stands in the log.
+fn version_of(entry: &[u8]) -> Option<u64> {
+    let (statement, _) = charters::logged(entry).ok()?;
+    let (_, charter) = charters::read(&statement).ok()?;
+    charter.targets.first().map(|target| target.version)
+}
+
+pub(super) const PINNED: &str = "charters";
+pub(super) const USED: &str = "charters-used";
 /// Addresses of a thousand directories.
 const CONFIG_BYTES: u64 = 1 << 20;

@@ -6,6 +6,7 @@
 //! here.
 
 pub mod armour;
+pub mod charters;
 pub mod connect;
 pub mod draft;
 pub mod durable;

@@ -322,8 +322,13 @@ pub(super) fn encode_entry(statement: Bytes, admitted_at: u64) -> Bytes {
 
 /// The parts of the directory that are new, as stored.
 pub(super) fn encode_parts(parts: &Parts) -> Vec<(Vec<u8>, Bytes)> {
-    let charter = parts.charter.iter();
-    let charter = charter.map(|it| (keys::CHARTER.to_vec(), codec::encode_charter(it)));
+    let charter = parts.charter.iter().flat_map(|it| {
+        let leaf = Bytes::copy_from_slice(&it.newest.leaf.to_be_bytes());
+        [
+            (keys::CHARTER.to_vec(), codec::encode_charter(it)),
+            (keys::log_charter(it.newest.version), leaf),
+        ]
+    });
     let member = parts.member.iter().map(|it| (keys::member(&it.id), codec::encode_member(it)));
     let contact = parts.contact.iter().map(|it| (keys::contact(&it.id), codec::encode_contact(it)));
     let known = parts.keys.iter().map(|it| (keys::key(&it.key.id()), codec::encode_key(it)));
