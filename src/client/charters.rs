@@ -319,8 +319,7 @@ mod tests {
         assert_eq!(followed(&[1, 2], |next| next.rules = 2), Ok(()));
         assert_eq!(followed(&[1, 2], |next| next.quorum = 9), Ok(()));
         let new_registrar = |next: &mut proto::Charter| {
-            next.registrars.truncate(1);
-            next.registrars[0].sign = Some(crate::domain::directory::key::listed(key(4).public()));
+            next.registrars = vec![crate::client::testlog::person("alice", 4)];
             next.threshold = 1;
         };
         assert_eq!(followed(&[1, 2, 4], new_registrar), Ok(()));

@@ -290,6 +290,7 @@ impl From<KeyError> for ClientError {
             KeyError::NotOpening { .. } => "KEY_NOT_AN_IDENTITY",
             KeyError::Certificate { .. } => "CERTIFICATE_OF_ANOTHER_KEY",
             KeyError::Issue(_) => "CERTIFICATE_NOT_MADE",
+            KeyError::NoRandomness => "NO_RANDOMNESS",
             KeyError::NoSuchPurpose { .. } => "KEY_OF_ANOTHER_PURPOSE",
         };
         let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);

@@ -683,10 +683,7 @@ mod tests {
         let log = TestLog::new();
         let ambient = ambient();
         let mut next = charter(&[10]);
-        let mut dave = next.registrars[0].clone();
-        dave.id = "dave".to_owned();
-        dave.sign = Some(crate::domain::directory::key::listed(key(4).public()));
-        dave.tls = Some(crate::domain::directory::key::listed(key(104).public()));
+        let dave = crate::client::testlog::person("dave", 4);
         next.registrars = vec![dave, next.registrars[1].clone()];
         let mut bundle = Bundle::of(vec![Composer::on(&log.directory, &ambient).charter(next)]);
         let mut found = |seed: u8| -> Vec<u32> {
