@@ -16,6 +16,7 @@ use crate::wire::{status, v1};
 use super::armour::InvalidArmour;
 use super::connect::{ConnectError, InvalidProxy};
 use super::draft::DraftError;
+use super::format::WrongFormat;
 use super::home::HomeError;
 use super::invitation::InvalidInvitation;
 use super::keys::KeyError;
@@ -63,6 +64,7 @@ pub enum Exit {
     NotFound = 8,
     Partial = 9,
     NeedsApproval = 10,
+    UpdateMe = 11,
 }
 
 /// What went wrong, for people and for scripts.
@@ -277,6 +279,7 @@ impl From<&FileError> for ClientError {
 impl From<KeyError> for ClientError {
     fn from(error: KeyError) -> Self {
         let reason = match &error {
+            KeyError::Format(format) => return format.into(),
             KeyError::File(file) => {
                 return Self { exit: Exit::IdentityOrKey, ..Self::from(file) };
             }
@@ -287,6 +290,7 @@ impl From<KeyError> for ClientError {
             KeyError::NotOpening { .. } => "KEY_NOT_AN_IDENTITY",
             KeyError::Certificate { .. } => "CERTIFICATE_OF_ANOTHER_KEY",
             KeyError::Issue(_) => "CERTIFICATE_NOT_MADE",
+            KeyError::NoRandomness => "NO_RANDOMNESS",
             KeyError::NoSuchPurpose { .. } => "KEY_OF_ANOTHER_PURPOSE",
         };
         let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);
@@ -313,6 +317,7 @@ impl From<HomeError> for ClientError {
     fn from(error: HomeError) -> Self {
         let new = |exit, reason| Self::new(Side::Ours, exit, reason, &error);
         match error {
+            HomeError::Format(format) => (&format).into(),
             HomeError::File(file) => file.into(),
             HomeError::Invitation(invitation) => invitation.into(),
             HomeError::NoPlace => new(Exit::Usage, "NO_HOME"),
@@ -331,9 +336,35 @@ impl From<HomeError> for ClientError {
 
 impl From<InvalidArmour> for ClientError {
     fn from(error: InvalidArmour) -> Self {
-        Self::new(Side::Ours, Exit::Usage, "NOT_SUCH_A_FILE", error)
+        let (exit, reason, mend) = match &error {
+            InvalidArmour::Old(kind) => (Exit::Usage, "OLD_FORMAT", Some(kind.made_by())),
+            InvalidArmour::Newer { .. } => (Exit::UpdateMe, "UPDATE_ME", Some(UPDATE)),
+            InvalidArmour::TooLarge { .. }
+            | InvalidArmour::Other { .. }
+            | InvalidArmour::End(_)
+            | InvalidArmour::Line(_)
+            | InvalidArmour::Content(_) => (Exit::Usage, "NOT_SUCH_A_FILE", None),
+        };
+        let found = Self::new(Side::Ours, exit, reason, error);
+        mend.into_iter().fold(found, Self::mended_by)
     }
 }
+
+impl From<&WrongFormat> for ClientError {
+    fn from(error: &WrongFormat) -> Self {
+        let new = |exit, reason| Self::new(Side::Ours, exit, reason, error);
+        match error {
+            WrongFormat::File(file) => file.into(),
+            WrongFormat::Old { .. } => new(Exit::Usage, "OLD_FORMAT")
+                .mended_by("liaison --home NEW_FOLDER key new ..., or join INVITATION"),
+            WrongFormat::Newer { .. } => new(Exit::UpdateMe, "UPDATE_ME").mended_by(UPDATE),
+            WrongFormat::NoNumber { .. } => new(Exit::Usage, "NO_FORMAT"),
+        }
+    }
+}
+
+/// What mends whatever comes from a later release.
+pub const UPDATE: &str = "install a newer liaison, and give the command again";
 
 impl From<InvalidInvitation> for ClientError {
     fn from(error: InvalidInvitation) -> Self {

@@ -6,10 +6,12 @@
 //! here.
 
 pub mod armour;
+pub mod charters;
 pub mod connect;
 pub mod draft;
 pub mod durable;
 pub mod error;
+pub mod format;
 pub mod home;
 pub mod invitation;
 pub mod keys;

@@ -60,7 +60,7 @@ pub struct ServeArgs {
 #[derive(Debug, Args)]
 pub struct InitArgs {
     /// The signed charter: the second step
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "registrar", "operator", "single"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "registrar", "operator", "auditor", "single"])]
     pub charter: Option<PathBuf>,
     /// The directory's name, for ever: lower-case DNS labels
     #[arg(long, default_value = "un.example")]
@@ -74,8 +74,11 @@ pub struct InitArgs {
     /// An operator's PERSON file; may be repeated
     #[arg(long, value_name = "FILE")]
     pub operator: Vec<PathBuf>,
+    /// An auditor's PERSON file; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub auditor: Vec<PathBuf>,
     /// One local registrar, all in one step: for trials
-    #[arg(long, conflicts_with_all = ["registrar", "operator", "threshold"])]
+    #[arg(long, conflicts_with_all = ["registrar", "operator", "auditor", "threshold"])]
     pub single: bool,
     /// With --single: the home of liaison that gets the registrar's keys
     #[arg(long, env = "LIAISON_HOME", value_name = "DIR")]
@@ -183,6 +186,7 @@ fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
         threshold: args.threshold.unwrap_or(registrars.len() as u32 / 2 + 1),
         registrars,
         operators: read(&args.operator)?,
+        auditors: read(&args.auditor)?,
         listen: args.listen,
         health: args.health,
         addresses,

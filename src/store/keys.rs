@@ -13,6 +13,8 @@ pub const LOG_HEAD: &[u8] = b"log/head";
 pub const CLOCK: &[u8] = b"meta/clock";
 /// Entries, by leaf index.
 pub const LOG_ENTRY: &[u8] = b"log/entry/";
+/// The leaf index of each charter, by version.
+pub const LOG_CHARTER: &[u8] = b"log/charter/";
 /// The charter in force.
 pub const CHARTER: &[u8] = b"part/charter";
 /// Members, by id.
@@ -26,6 +28,12 @@ pub const KEY: &[u8] = b"part/key/";
 #[must_use]
 pub fn log_entry(leaf: u64) -> Vec<u8> {
     [LOG_ENTRY, &leaf.to_be_bytes()].concat()
+}
+
+/// Where a version of the charter stands in the log.
+#[must_use]
+pub fn log_charter(version: u64) -> Vec<u8> {
+    [LOG_CHARTER, &version.to_be_bytes()].concat()
 }
 
 /// A member's part of the directory.
@@ -93,7 +101,7 @@ mod tests {
         let contact: ContactId = "fr/cert-fr".parse().unwrap();
         let id = MessageId::new(1_700_000_000_000, [1; 10]);
         let key_id = KeyId::from_digest(Digest::from_bytes([7; 32]));
-        let golden: [(Vec<u8>, &str); 12] = [
+        let golden: [(Vec<u8>, &str); 13] = [
             (
                 super::key(&KeyName::Proven(key_id)),
                 "706172742f6b65792f70726f76656e2f\
@@ -105,6 +113,7 @@ mod tests {
                  0707070707070707070707070707070707070707070707070707070707070707",
             ),
             (log_entry(258), "6c6f672f656e7472792f0000000000000102"),
+            (log_charter(258), "6c6f672f636861727465722f0000000000000102"),
             (member(&contact.member()), "706172742f6d656d6265722f6672"),
             (super::contact(&contact), "706172742f636f6e746163742f66722f636572742d6672"),
             (of(&Key::Mailbox(contact.clone())), "6d61696c626f782f66722f636572742d6672"),

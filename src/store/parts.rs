@@ -22,8 +22,13 @@ use super::{StoreError, keys};
 /// The parts that a statement made new, each with its key.
 #[must_use]
 pub fn encode(parts: &Parts) -> Vec<(Vec<u8>, Bytes)> {
-    let charter = parts.charter.iter();
-    let charter = charter.map(|it| (keys::CHARTER.to_vec(), encode_charter(it)));
+    let charter = parts.charter.iter().flat_map(|it| {
+        let leaf = Bytes::copy_from_slice(&it.newest.leaf.to_be_bytes());
+        [
+            (keys::CHARTER.to_vec(), encode_charter(it)),
+            (keys::log_charter(it.newest.version), leaf),
+        ]
+    });
     let member = parts.member.iter().map(|it| (keys::member(&it.id), encode_member(it)));
     let contact = parts.contact.iter().map(|it| (keys::contact(&it.id), encode_contact(it)));
     let known = parts.keys.iter().map(|it| (keys::key(&it.name()), encode_key(it)));

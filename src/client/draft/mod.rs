@@ -228,6 +228,8 @@ pub struct Composer<'a> {
     hints: BTreeMap<ContactId, (u64, u64)>,
     ambient: &'a Ambient,
     composed: BTreeMap<Counter, u64>,
+    /// The newest charter composed here, which the next one follows.
+    charter: Option<Digest>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -250,7 +252,8 @@ impl<'a> Composer<'a> {
     /// On a replica's directory.
     #[must_use]
     pub const fn on(directory: &'a Directory, ambient: &'a Ambient) -> Self {
-        Self { directory, hints: BTreeMap::new(), ambient, composed: BTreeMap::new() }
+        let hints = BTreeMap::new();
+        Self { directory, hints, ambient, composed: BTreeMap::new(), charter: None }
     }
 
     /// On an admission file, for a member that has no seat yet.
@@ -259,13 +262,18 @@ impl<'a> Composer<'a> {
         Self { hints: file.next().clone(), ..Self::on(file.directory(), ambient) }
     }
 
-    /// The next charter.
+    /// The next charter; it names the one before.
     #[must_use]
     pub fn charter(&mut self, charter: proto::Charter) -> Publication {
-        let newest = self.directory.charter().newest.version;
-        let (targets, issued_at) = self.head(Some(Counter::Charter), newest + 1);
-        let charter = proto::Charter { targets, issued_at, ..charter };
-        Publication::new(Statement::Charter(sorted_charter(charter)), Vec::new())
+        let newest = self.directory.charter().newest;
+        let (targets, issued_at) = self.head(Some(Counter::Charter), newest.version + 1);
+        let previous = self.charter.unwrap_or(newest.statement);
+        let previous = Bytes::copy_from_slice(previous.as_bytes());
+        let charter = proto::Charter { targets, issued_at, previous, ..charter };
+        let charter = Statement::Charter(sorted_charter(charter));
+        let publication = Publication::new(charter, Vec::new());
+        self.charter = Some(publication.envelope.digest());
+        publication
     }
 
     /// An admission.
@@ -546,6 +554,7 @@ fn sorted_charter(mut charter: proto::Charter) -> proto::Charter {
     }
     sort_unique(&mut charter.service_ca);
     charter.witnesses.sort_by(|a, b| a.name.cmp(&b.name));
+    charter.policy.sort_by(|a, b| a.name.cmp(&b.name));
     charter
 }
 
@@ -679,10 +688,7 @@ mod tests {
         let log = TestLog::new();
         let ambient = ambient();
         let mut next = charter(&[10]);
-        let mut dave = next.registrars[0].clone();
-        dave.id = "dave".to_owned();
-        dave.sign = Some(crate::domain::directory::key::listed(key(4).public()));
-        dave.tls = Some(crate::domain::directory::key::listed(key(104).public()));
+        let dave = crate::client::testlog::person("dave", 4);
         next.registrars = vec![dave, next.registrars[1].clone()];
         let mut bundle = Bundle::of(vec![Composer::on(&log.directory, &ambient).charter(next)]);
         let mut found = |seed: u8| -> Vec<u32> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{
-    Admitted, Directory, apply, found, verify, verify_founding,
+    Admitted, Directory, Newest, apply, found, verify, verify_founding,
 };
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
@@ -72,6 +72,8 @@ pub(super) struct Fold {
     pub(super) entries: Vec<Bytes>,
     pub(super) tree: Tree,
     pub(super) directory: Option<Directory>,
+    /// Every charter that it has passed through, by version.
+    pub(super) charters: BTreeMap<u64, Newest>,
     pub(super) frozen: Option<Frozen>,
 }
 
@@ -86,10 +88,11 @@ impl Fold {
         Self {
             name: trust.name().clone(),
             genesis: trust.genesis(),
-            pins: trust.pins().clone(),
+            pins: trust.pins(),
             entries: Vec::new(),
             tree: Tree::default(),
             directory: None,
+            charters: BTreeMap::new(),
             frozen: None,
         }
     }
@@ -98,7 +101,11 @@ impl Fold {
     pub(super) fn push(&mut self, entry: Bytes) -> Result<(), FoldFault> {
         if self.frozen.is_none() {
             match self.step(&entry)? {
-                Step::Next(directory) => self.directory = Some(*directory),
+                Step::Next(directory) => {
+                    let charter = directory.charter().newest;
+                    self.charters.insert(charter.version, charter);
+                    self.directory = Some(*directory);
+                }
                 Step::Freeze(why) => self.frozen = Some(Frozen { leaf: self.size(), why }),
             }
         }

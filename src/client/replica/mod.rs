@@ -10,7 +10,7 @@
 //! checkpoint    the highest one verified
 //! facets        salts and bytes
 //! synced        when the copy was last found complete, Unix seconds
-//! evidence-*    two checkpoints that cannot both be of one honest log
+//! evidence-*    what cannot be of one honest log and its registrars
 //! ```
 
 pub mod tape;
@@ -157,6 +157,7 @@ pub struct Replica {
     facets: BTreeMap<Digest, OpenFacet>,
     facets_length: u64,
     synced_at: Option<u64>,
+    refuted: Option<PathBuf>,
 }
 
 /// The directory at the highest checkpoint.
@@ -198,6 +199,7 @@ impl Replica {
             facets_length: facets.length,
             facets: facets.records.iter().filter_map(read_facet).collect(),
             synced_at,
+            refuted: None,
             folder,
             trust,
         };
@@ -429,9 +431,60 @@ impl Replica {
             place::replace(&self.folder.join(CHECKPOINT), note)?;
             place::replace(&self.folder.join(SYNCED), format!("{now}\n").as_bytes())?;
         }
+        self.settle_charters(size, now)?;
         self.head = Some(head);
         self.synced_at = Some(now);
         Ok(())
+    }
+
+    /// Pins the charters that the fold has passed through, and lets go of those in use that the
+    /// log does not hold: what their registrars have signed is kept as evidence.
+    fn settle_charters(&mut self, size: u64, now: u64) -> Result<(), ReplicaError> {
+        let newest = self.trust.chain().newest().version;
+        let passed = self.fold.charters.range(newest + 1..).map(|(_, charter)| charter.leaf);
+        let passed = passed.take_while(|leaf| *leaf < size);
+        let passed = passed.filter_map(|leaf| self.fold.entries.get(usize::try_from(leaf).ok()?));
+        let passed: Vec<Bytes> = passed.cloned().collect();
+        if !passed.is_empty() {
+            let path = self.folder.join(home::PINNED);
+            let length = tape::read(&path)?.length;
+            for entry in &passed {
+                // What these rules have admitted follows.
+                self.trust.pin(entry).map_err(HomeError::Charters)?;
+            }
+            tape::append(&path, length, &passed)?;
+        }
+        let path = self.folder.join(home::USED);
+        let used = tape::read(&path)?.records;
+        let frozen = self.fold.frozen.as_ref().is_some_and(|frozen| frozen.leaf < size);
+        if used.is_empty() || (frozen && self.trust.follows(&used)) {
+            return Ok(());
+        }
+        if !self.trust.holds(&used) {
+            self.refuted = Some(self.keep_charters_as_evidence(&used, now)?);
+        }
+        tape::append(&path, 0, &[])?;
+        self.trust.put_to_use(&[]);
+        Ok(())
+    }
+
+    /// The charters that were in use, and behind them those of the log from the same version on.
+    fn keep_charters_as_evidence(&self, used: &[Bytes], now: u64) -> Result<PathBuf, ReplicaError> {
+        let path = self.folder.join(format!("evidence-{now}-charters"));
+        let logged = self
+            .fold
+            .charters
+            .values()
+            .filter_map(|charter| self.fold.entries.get(usize::try_from(charter.leaf).ok()?));
+        let both: Vec<Bytes> = used.iter().chain(logged).cloned().collect();
+        tape::append(&path, 0, &both)?;
+        Ok(path)
+    }
+
+    /// Where charters are kept that were in use and that the log, as now confirmed, does not hold.
+    #[must_use]
+    pub fn refuted(&self) -> Option<&Path> {
+        self.refuted.as_deref()
     }
 
     /// Keeps facets that the service handed over. What fits no hash that is missing is let go.
@@ -480,8 +533,9 @@ impl Replica {
     fn verified(&self, note: &[u8], origin: Origin) -> Result<Head, ReplicaError> {
         let size = unverified(note, origin)?.size;
         let directory = self.directory_at(size, origin)?;
-        let charter = directory.as_ref().map_or(self.trust.charter(), Directory::charter);
-        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, &charter.log)
+        let charter = directory.as_ref().map(Directory::charter);
+        let keys = charter.map_or(&self.trust.newest().log, |charter| &charter.log);
+        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, keys)
             .map_err(|fault| ReplicaError::Checkpoint { origin, fault })?;
         let root = |size| self.fold.tree.root_at(size).unwrap_or(Digest::of(b""));
         let (expected, found) = (checkpoint.root(), root(size));
@@ -499,8 +553,8 @@ impl Replica {
                 return Err(ReplicaError::SplitView { size, evidence: None });
             }
         }
-        let newest = charter.newest.version;
-        let believed = self.trust.charter().newest.version;
+        let newest = charter.map_or(0, |charter| charter.newest.version);
+        let believed = self.trust.chain().newest().version;
         let frozen = self.fold.frozen.as_ref().is_some_and(|frozen| frozen.leaf < size);
         if believed > newest && !frozen {
             return Err(ReplicaError::LacksCharter(believed));
@@ -511,7 +565,8 @@ impl Replica {
     /// A stored checkpoint ahead of the entries: all that can be checked is who signed it.
     fn behind(&self, note: &[u8]) -> Result<Head, ReplicaError> {
         let folded = self.fold.directory.as_ref();
-        let mut keys = self.trust.charter().log.clone();
+        let believed = self.trust.candidates().into_iter();
+        let mut keys: Vec<_> = believed.flat_map(|charter| charter.log.clone()).collect();
         keys.extend(folded.into_iter().flat_map(|found| found.charter().log.clone()));
         keys.sort();
         keys.dedup();

@@ -5,6 +5,7 @@
 //! has a deadline; on a connection to a server that is not believed nothing but `GetCharters` is
 //! called.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +15,20 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use crate::ambient::Ambient;
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::VerifyingKey;
 use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
+use crate::tlog::checkpoint::VerifiedCheckpoint;
+use crate::tlog::merkle::leaf_hash;
+use crate::tlog::proof::verify_inclusion;
 use crate::tls::Identity;
 use crate::tls::client::{ClientTls, ServerFault};
 use crate::wire::{convert, v1};
 use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 
+use super::charters::{Chain, Link};
 use super::connect::{Address, ConnectError, Connection, Dial, Proxies, Route, connect};
 use super::draft::Bundle;
 use super::error::{ClientError, Exit, Side};
@@ -80,6 +87,8 @@ pub struct Synced {
     pub withheld: Vec<(ContactId, String)>,
     /// Why the directory stands still: update this program.
     pub frozen: Option<String>,
+    /// Charters were in use that the log does not hold: where they are kept as evidence.
+    pub refuted: Option<PathBuf>,
 }
 
 /// What the service said about one statement.
@@ -180,6 +189,7 @@ impl Session {
             size: replica.directory()?.size(),
             withheld: withheld.collect(),
             frozen: replica.frozen().map(|frozen| frozen.why.clone()),
+            refuted: replica.refuted().map(Path::to_owned),
         })
     }
 
@@ -260,14 +270,6 @@ impl Session {
         answers(bundle, answered("Enrol", call).await?.answers)
     }
 
-    /// The charters after the one that is trusted, followed.
-    ///
-    /// # Errors
-    /// The call's, or a charter does not follow.
-    pub async fn charters(&self, trust: &mut Trust) -> Result<Vec<Bytes>, ClientError> {
-        charters(self.connection.channel(), trust).await
-    }
-
     fn directory(&self) -> DirectoryServiceClient<Channel> {
         DirectoryServiceClient::new(self.connection.channel())
     }
@@ -277,8 +279,8 @@ impl Session {
     }
 }
 
-/// Connects; if the server's authority is not one of the charter known, once more under the
-/// newest charter.
+/// Connects under the newest charter in use, else under the newest that is pinned; if the server's
+/// authority is one of neither, once more under the charters that the service shows.
 async fn reach(
     home: &Home,
     trust: &Trust,
@@ -286,12 +288,15 @@ async fn reach(
     identity: Option<&Identity>,
     net: &Net,
 ) -> Result<Connection, ClientError> {
-    let first = connect(route(trusting(trust, identity, net)?, address, net)).await;
-    let unknown = match first {
-        Ok(connection) => return Ok(connection),
-        Err(error) if is_unknown_issuer(&error) => error,
-        Err(error) => return Err(error.into()),
-    };
+    let mut unknown = None;
+    for charter in trust.candidates() {
+        let tls = trusting(trust.name(), charter, identity, net)?;
+        match connect(route(tls, address, net)).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if is_unknown_issuer(&error) => unknown = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
     let untrusted =
         ClientTls::untrusted_for_charters(net.ambient.tls_clock()).map_err(|error| {
             ConnectError::Tls {
@@ -300,13 +305,13 @@ async fn reach(
             }
         })?;
     let connection = connect(route(untrusted, address, net)).await?;
-    let mut newer = trust.clone();
-    let followed = charters(connection.channel(), &mut newer).await?;
-    if followed.is_empty() {
+    let (chain, entries) = charters(connection.channel(), trust).await?;
+    if let (true, Some(unknown)) = (entries.is_empty(), unknown) {
         return Err(unknown.into());
     }
-    home.keep_charters(trust.name(), &followed)?;
-    Ok(connect(route(trusting(&newer, identity, net)?, address, net)).await?)
+    home.use_charters(trust.name(), &entries)?;
+    let tls = trusting(trust.name(), chain.newest(), identity, net)?;
+    Ok(connect(route(tls, address, net)).await?)
 }
 
 fn is_unknown_issuer(error: &ConnectError) -> bool {
@@ -321,14 +326,14 @@ fn is_unknown_issuer(error: &ConnectError) -> bool {
 }
 
 fn trusting(
-    trust: &Trust,
+    name: &DirectoryName,
+    charter: &Link,
     identity: Option<&Identity>,
     net: &Net,
 ) -> Result<ClientTls, ClientError> {
-    let authorities: Vec<Vec<u8>> =
-        trust.charter().service_ca.iter().map(|der| der.to_vec()).collect();
-    let (name, clock) = (trust.name().as_str(), net.ambient.tls_clock());
-    Ok(ClientTls::for_directory(name, &authorities, identity.cloned(), clock)?)
+    let authorities: Vec<Vec<u8>> = charter.service_ca.iter().map(|der| der.to_vec()).collect();
+    let clock = net.ambient.tls_clock();
+    Ok(ClientTls::for_directory(name.as_str(), &authorities, identity.cloned(), clock)?)
 }
 
 fn route(tls: ClientTls, address: &Address, net: &Net) -> Route {
@@ -340,20 +345,56 @@ fn route(tls: ClientTls, address: &Address, net: &Net) -> Route {
     }
 }
 
-/// Fetches the charters after the one trusted, and follows each. Gives those that were new.
-async fn charters(channel: Channel, trust: &mut Trust) -> Result<Vec<Bytes>, ClientError> {
+/// Fetches the charters behind those pinned, page by page, and follows each: by the quorums, and as
+/// an entry of the log that the newest of them names. Gives the chain, and the entries.
+async fn charters(channel: Channel, trust: &Trust) -> Result<(Chain, Vec<Bytes>), ClientError> {
     let mut client = EnrolmentServiceClient::new(channel);
-    let after_version = trust.charter().newest.version;
-    let call = client.get_charters(request_of(v1::GetChartersRequest { after_version }));
-    let charters = answered("GetCharters", call).await?.charters;
-    for charter in &charters {
-        trust.follow(charter).map_err(|why| {
-            let sentence = format!("the service shows a charter that does not follow: {why}");
-            let failed = Exit::VerificationFailed;
-            ClientError::new(Side::Theirs, failed, "CHARTER_DOES_NOT_FOLLOW", sentence)
-        })?;
+    let (mut chain, mut pages) = (trust.chain().clone(), Vec::new());
+    loop {
+        let after_version = chain.newest().version;
+        let call = client.get_charters(request_of(v1::GetChartersRequest { after_version }));
+        let page = answered("GetCharters", call).await?;
+        for charter in &page.charters {
+            chain.follow_logged(&charter.entry).map_err(|why| not_following(&why))?;
+        }
+        let reached = chain.newest().version;
+        let done = reached >= page.newest || reached == after_version;
+        pages.push(page);
+        if done {
+            break;
+        }
     }
-    Ok(charters)
+    let keys = &chain.newest().log;
+    let proven = pages.iter().filter(|page| !page.charters.is_empty());
+    proven.clone().try_for_each(|page| in_the_log(trust, keys, page))?;
+    let entries = proven.flat_map(|page| &page.charters).map(|charter| charter.entry.clone());
+    let entries = entries.collect();
+    Ok((chain, entries))
+}
+
+/// Charters that were signed, and never logged, are none.
+fn in_the_log(
+    trust: &Trust,
+    keys: &[VerifyingKey],
+    page: &v1::GetChartersResponse,
+) -> Result<(), ClientError> {
+    let name = trust.origin().map_err(|why| not_following(&why))?;
+    let checkpoint = VerifiedCheckpoint::verify(&page.checkpoint, &name, keys);
+    let checkpoint = checkpoint.map_err(|why| not_following(&why))?;
+    for charter in &page.charters {
+        let path = charter.inclusion.iter().map(|hash| Digest::try_from(&hash[..]));
+        let path = path.collect::<Result<Vec<_>, _>>().map_err(|why| not_following(&why))?;
+        let (leaf, size) = (leaf_hash(&charter.entry), checkpoint.size());
+        verify_inclusion(leaf, charter.leaf_index, size, &path, checkpoint.root())
+            .map_err(|why| not_following(&why))?;
+    }
+    Ok(())
+}
+
+fn not_following(why: &dyn std::fmt::Display) -> ClientError {
+    let sentence = format!("the service shows a charter that does not follow: {why}");
+    let failed = Exit::VerificationFailed;
+    ClientError::new(Side::Theirs, failed, "CHARTER_DOES_NOT_FOLLOW", sentence)
 }
 
 fn request_of<M>(message: M) -> Request<M> {
