@@ -12,6 +12,7 @@ use crate::crypto::hash::Digest;
 
 use super::directory::facet::OpenFacet;
 use super::ids::{ContactId, MemberId, MessageId};
+use super::refusal::Refusal;
 
 /// The name of one stored value. Those of messages begin with the time-ordered id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -224,30 +225,52 @@ const DAY: u64 = 86_400;
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot(BTreeMap<Key, Option<Value>>);
 
-/// Reads one kind of value. A key that the command did not name was not read: that is a bug.
-macro_rules! read {
-    ($name:ident, $variant:ident, $value:ty) => {
-        #[doc = concat!("The value of a [`Key::", stringify!($variant), "`].")]
-        #[must_use]
-        pub fn $name(&self, key: &Key) -> Option<&$value> {
-            match self.seen(key) {
-                Some(Value::$variant(value)) => Some(value),
-                _ => None,
-            }
-        }
-    };
-}
-
 impl Snapshot {
     /// What was read, and is not there.
     pub fn insert(&mut self, key: Key, value: Option<Value>) {
         self.0.insert(key, value);
     }
 
-    fn seen(&self, key: &Key) -> Option<&Value> {
-        let seen = self.0.get(key);
-        debug_assert!(seen.is_some(), "{key:?} was not named by Command::keys");
-        seen?.as_ref()
+    /// What a command that named these keys may see of it.
+    #[must_use]
+    pub const fn named<'a>(&'a self, named: &'a [Key]) -> Seen<'a> {
+        Seen { snapshot: self, named }
+    }
+}
+
+/// What one command sees: the values of the keys that it named, and no other that a command of the
+/// same round happened to name.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    snapshot: &'a Snapshot,
+    named: &'a [Key],
+}
+
+/// Reads one kind of value. A key that was not named was not read, and a value of another kind was
+/// not written by us: to take either for "absent" would decide on nothing, so it is refused.
+macro_rules! read {
+    ($name:ident, $variant:ident, $value:ty) => {
+        #[doc = concat!("The value of a [`Key::", stringify!($variant), "`], if there is one.")]
+        ///
+        /// # Errors
+        /// [`Refusal::Internal`]: the key was not named, or holds a value of another kind.
+        pub fn $name(&self, key: &Key) -> Result<Option<&'a $value>, Refusal> {
+            match self.seen(key)? {
+                None => Ok(None),
+                Some(Value::$variant(value)) => Ok(Some(value)),
+                Some(_) => Err(Refusal::Internal("a key holds a value of another kind")),
+            }
+        }
+    };
+}
+
+impl<'a> Seen<'a> {
+    fn seen(&self, key: &Key) -> Result<Option<&'a Value>, Refusal> {
+        let unnamed = Refusal::Internal("a decision looked at a key that its command did not name");
+        if !self.named.contains(key) {
+            return Err(unnamed);
+        }
+        self.snapshot.0.get(key).map(Option::as_ref).ok_or(unnamed)
     }
 
     read!(mailbox, Mailbox, Mailbox);
@@ -270,5 +293,26 @@ mod tests {
         assert_eq!(usage.at(11 * DAY).bytes(), 8);
         assert_eq!(usage.at(13 * DAY), Usage::default());
         assert_eq!(usage.with(u64::MAX, u64::MAX).with(u64::MAX, u64::MAX).days().len(), 3);
+    }
+
+    #[test]
+    fn what_was_not_named_or_is_of_another_kind_is_a_fault_and_not_absent() {
+        let member: MemberId = "fr".parse().unwrap();
+        let own = Key::Usage(member.clone(), Allowance::Messages);
+        let colleagues = Key::Usage(member, Allowance::Receipts);
+        let mut snapshot = Snapshot::default();
+        snapshot.insert(own.clone(), None);
+        snapshot.insert(colleagues.clone(), Some(Value::Usage(Usage::default())));
+        let named = [own.clone(), Key::Facet(Digest::of(b"not read"))];
+        let seen = snapshot.named(&named);
+        assert_eq!(seen.usage(&own), Ok(None));
+        // Named by another command of the round; named and not read; absent is absent as anything.
+        assert!(matches!(seen.usage(&colleagues), Err(Refusal::Internal(_))));
+        assert!(matches!(seen.facet(&named[1]), Err(Refusal::Internal(_))));
+        assert_eq!(seen.mailbox(&own), Ok(None));
+        snapshot.insert(own.clone(), Some(Value::Usage(Usage::default().with(1, 1))));
+        let seen = snapshot.named(&named);
+        assert!(matches!(seen.mailbox(&own), Err(Refusal::Internal(_))));
+        assert_eq!(seen.usage(&own).unwrap().unwrap().bytes(), 1);
     }
 }

@@ -9,6 +9,8 @@ mod high_water;
 mod queries;
 mod sequencer;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -265,16 +267,17 @@ impl Service {
     async fn rehearse<C: Command>(&self, command: &C) -> Result<(), Failure> {
         let state = self.state();
         let mut seen = Snapshot::default();
-        for key in command.keys(&state.directory) {
-            let value = self.value(&key).await?;
-            seen.insert(key, value);
+        let named = command.keys();
+        for key in &named {
+            seen.insert(key.clone(), self.value(key).await?);
         }
         let now = self.now();
         let decided = self.log(|log| {
             let (directory, head) = (&state.directory, state.head);
-            command.decide(&World { directory, log, seen: &seen, head, now }).map(|_| ())
+            let seen = seen.named(&named);
+            command.decide(&World { directory, log, seen, head, now }).map(|_| ())
         });
-        Ok(decided?)
+        Ok(decided.inspect_err(sequencer::say_faults)?)
     }
 
     /// Signs with the relay key what the service itself has put together: never bytes of a peer's.

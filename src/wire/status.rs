@@ -96,6 +96,7 @@ const fn code(refusal: &Refusal) -> Code {
         }
         Refusal::IdUsedTwice(_) => Code::AlreadyExists,
         Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
+        Refusal::Internal(_) => Code::Internal,
         Refusal::NotYetSupported(_) | Refusal::NewerRules { .. } => Code::Unimplemented,
         Refusal::TooLarge { .. }
         | Refusal::NotCanonical(_)

@@ -236,17 +236,18 @@ impl Net {
 
     fn decide<C: Command>(&mut self, command: &C) -> Result<C::Reply, Refusal> {
         let mut seen = Snapshot::default();
-        for key in command.keys(&self.directory) {
-            let value = self.store.get(&key).cloned();
-            seen.insert(key, value);
+        let named = command.keys();
+        for key in &named {
+            seen.insert(key.clone(), self.store.get(key).cloned());
         }
         let now = self.ambient.now();
         let size = self.tree.size();
         let head = (size, self.tree.root_at(size).unwrap());
-        let (directory, log, seen) = (&self.directory, &self.tree, &seen);
+        let (directory, log, seen) = (&self.directory, &self.tree, seen.named(&named));
         let world = World { directory, log, seen, head, now };
         let decision = command.decide(&world)?;
         self.store.extend(decision.puts);
+        decision.deletes.iter().for_each(|key| drop(self.store.remove(key)));
         Ok(decision.reply)
     }
 

@@ -8,7 +8,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::state::{Key, Value};
 
 use super::facet::{self, OpenFacet};
-use super::{Admitted, Change, Directory, Verified, apply};
+use super::{Admitted, Change, Verified, apply};
 
 /// Publishes one verified statement. A statement carries its own right to be published: whoever
 /// hands it in.
@@ -33,7 +33,7 @@ impl Command for Publish {
     /// The leaf index.
     type Reply = u64;
 
-    fn keys(&self, _: &Directory) -> Vec<Key> {
+    fn keys(&self) -> Vec<Key> {
         Vec::new()
     }
 
@@ -42,7 +42,7 @@ impl Command for Publish {
         let at = world.now.max(world.directory.admitted_at());
         match apply(world.directory, &self.verified, Admitted { leaf, at })? {
             Change::AlreadyLogged(leaf) => {
-                Ok(Decision { puts: Vec::new(), log: None, reply: leaf })
+                Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply: leaf })
             }
             Change::Logged(parts) => {
                 let puts = self.facets.iter();
@@ -50,7 +50,7 @@ impl Command for Publish {
                     puts.map(|(hash, facet)| (Key::Facet(*hash), Value::Facet(facet.clone())));
                 let statement = self.verified.envelope().bytes().clone();
                 let log = Some(Admission { statement, parts });
-                Ok(Decision { puts: puts.collect(), log, reply: leaf })
+                Ok(Decision { puts: puts.collect(), deletes: Vec::new(), log, reply: leaf })
             }
         }
     }

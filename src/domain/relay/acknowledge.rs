@@ -143,16 +143,16 @@ impl Acknowledge {
 impl Command for Acknowledge {
     type Reply = Bytes;
 
-    fn keys(&self, directory: &Directory) -> Vec<Key> {
+    fn keys(&self) -> Vec<Key> {
         let own = Key::Mailbox(self.acknowledgement.seat.contact());
-        let mut keys = self.words.keys(directory);
+        let mut keys = self.words.keys();
         keys.extend([self.message_key(), self.outcome_key(), own]);
         keys
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
         let unknown = || Refusal::UnknownMessage(self.message.0.to_string());
-        let message = world.seen.message(&self.message_key()).ok_or_else(unknown)?;
+        let message = world.seen.message(&self.message_key())?.ok_or_else(unknown)?;
         let header = envelope::verify_header(world.directory, &message.header)?;
         let contact = self.acknowledgement.seat.contact();
         let addressed = header.addressing.recipients.iter().any(|to| to.contact == contact);
@@ -166,7 +166,7 @@ impl Command for Acknowledge {
         self.words_belong()?;
         world.directory.in_force(&self.acknowledgement.key)?;
         let mut decision = self.words.decide(world)?;
-        let mut outcome = world.seen.outcome(&self.outcome_key()).cloned().unwrap_or_default();
+        let mut outcome = world.seen.outcome(&self.outcome_key())?.cloned().unwrap_or_default();
         let acknowledgement = self.acknowledgement.envelope.bytes().clone();
         // One of each seat: who acknowledges again only writes more words.
         if outcome.acknowledgements.iter().any(|given| self.gave(given)) || decision.puts.is_empty()
@@ -187,7 +187,7 @@ impl Command for Acknowledge {
             acknowledgement,
         };
         if contact != self.message.1 {
-            submit::deliver(world, &contact, entry, &mut decision.puts);
+            submit::deliver(world, &contact, entry, &mut decision.puts)?;
         }
         decision.puts.push((self.outcome_key(), Value::Outcome(Outcome { ..outcome })));
         Ok(decision)

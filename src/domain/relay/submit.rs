@@ -48,7 +48,7 @@ impl Submit {
 impl Command for Submit {
     type Reply = Bytes;
 
-    fn keys(&self, _: &Directory) -> Vec<Key> {
+    fn keys(&self) -> Vec<Key> {
         let addressing = &self.envelope.header.addressing;
         let mailboxes = addressing.recipients.iter();
         let mailboxes = mailboxes.map(|recipient| Key::Mailbox(recipient.contact.clone()));
@@ -61,7 +61,7 @@ impl Command for Submit {
             let why = format!("{} hands in what {} signed", self.handed_in_by, addressing.sender);
             return Err(Refusal::NotTheSender(why));
         }
-        if let Some(stored) = world.seen.message(&self.message_key()) {
+        if let Some(stored) = world.seen.message(&self.message_key())? {
             return again(stored, self.envelope.header.digest, addressing.id.to_string());
         }
         world.directory.in_force(&addressing.sender_key)?;
@@ -75,7 +75,7 @@ impl Command for Submit {
         }
         exactly_the_letters(world.directory, &self.envelope)?;
         let usage = self.usage(world)?;
-        Ok(self.accept(world, usage))
+        self.accept(world, usage)
     }
 }
 
@@ -90,7 +90,7 @@ impl Submit {
     }
 
     fn usage(&self, world: &World<'_>) -> Result<Usage, Refusal> {
-        let before = world.seen.usage(&self.usage_key()).cloned().unwrap_or_default();
+        let before = world.seen.usage(&self.usage_key())?.cloned().unwrap_or_default();
         let before = before.at(world.now);
         let (kept, limit) = (before.bytes(), limits::KEPT_BYTES);
         if kept.saturating_add(self.envelope.size()) > limit {
@@ -99,7 +99,7 @@ impl Submit {
         Ok(before.with(self.envelope.size(), self.envelope.header.addressing.expires))
     }
 
-    fn accept(&self, world: &World<'_>, usage: Usage) -> Decision<Bytes> {
+    fn accept(&self, world: &World<'_>, usage: Usage) -> Result<Decision<Bytes>, Refusal> {
         let header = &self.envelope.header;
         let sender = header.addressing.sender.contact();
         let mut puts = Vec::new();
@@ -112,7 +112,7 @@ impl Submit {
                 sender: sender.clone(),
                 acknowledgement: Bytes::new(),
             };
-            places.push(deliver(world, &recipient.contact, entry, &mut puts));
+            places.push(deliver(world, &recipient.contact, entry, &mut puts)?);
         }
         let accepted = accepted(world, header.digest, places);
         let message = Message {
@@ -123,7 +123,7 @@ impl Submit {
         };
         puts.push((self.message_key(), Value::Message(Box::new(message))));
         puts.push((self.usage_key(), Value::Usage(usage)));
-        Decision { puts, log: None, reply: accepted }
+        Ok(Decision { puts, deletes: Vec::new(), log: None, reply: accepted })
     }
 }
 
@@ -136,31 +136,35 @@ pub(super) fn again(
     let same = proto::Accepted::decode(&stored.accepted[..])
         .is_ok_and(|accepted| accepted.header_digest == header_digest.as_bytes()[..]);
     if same {
-        Ok(Decision { puts: Vec::new(), log: None, reply: stored.accepted.clone() })
+        let reply = stored.accepted.clone();
+        Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply })
     } else {
         Err(Refusal::IdUsedTwice(id))
     }
 }
 
 /// Appends one entry to a mailbox: its new state, and its place.
+///
+/// # Errors
+/// [`Refusal::Internal`].
 pub(super) fn deliver(
     world: &World<'_>,
     contact: &ContactId,
     entry: Entry,
     puts: &mut Vec<(Key, Value)>,
-) -> proto::Place {
+) -> Result<proto::Place, Refusal> {
     let key = Key::Mailbox(contact.clone());
-    let before = world.seen.mailbox(&key).copied();
+    let before = world.seen.mailbox(&key)?.copied();
     let before = before.unwrap_or_else(|| Mailbox::empty(world.directory.genesis(), contact));
     let mailbox = before.append(entry.kind, entry.header_digest);
     puts.push((Key::Entry(contact.clone(), mailbox.count), Value::Entry(entry)));
     puts.push((key, Value::Mailbox(mailbox)));
-    proto::Place {
+    Ok(proto::Place {
         contact: contact.to_string(),
         epoch: mailbox.epoch,
         number: mailbox.count,
         chain: Bytes::copy_from_slice(mailbox.chain.as_bytes()),
-    }
+    })
 }
 
 /// The payload of the accepted receipt.
