@@ -18,7 +18,7 @@ use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
-use crate::domain::state::EntryKind;
+use crate::domain::state::{EntryKind, LaterKind};
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
@@ -132,6 +132,13 @@ pub enum Taken {
     NotAcknowledged(ReceiptError),
     /// A sent message expired before anybody opened it.
     NotDelivered(Digest),
+    /// An entry of a kind that this version does not know: it is kept, for a version that does.
+    Later {
+        /// Where it stands.
+        place: Place,
+        /// Its kind.
+        kind: LaterKind,
+    },
 }
 
 /// Keeps an entry and deals with it.
@@ -146,6 +153,7 @@ pub fn take(
     match inbox.put(item)? {
         Put::New(_) | Put::Again(_) if inbox.how(item.number)?.is_some() => Ok(Taken::Already),
         Put::New(_) | Put::Again(_) if inbox.head()?.is_none() => Ok(Taken::Waiting),
+        Put::Again(_) if !inbox.pending()?.contains(&item.number) => Ok(Taken::Already),
         Put::New(_) | Put::Again(_) => deal_with(desk, (inbox, outbox), item.number),
     }
 }
@@ -197,10 +205,14 @@ fn deal_with(
         }
         EntryKind::Acknowledged => (colleague(desk, &kept), ACKNOWLEDGED),
         EntryKind::NotDelivered => {
-            if let Some(id) = outbox.find(kept.header_digest)? {
+            if let Some(id) = outbox.find(kept.digest)? {
                 outbox.expired(id)?;
             }
-            (Taken::NotDelivered(kept.header_digest), NOT_DELIVERED)
+            (Taken::NotDelivered(kept.digest), NOT_DELIVERED)
+        }
+        EntryKind::Later(kind) => {
+            inbox.said_later(number)?;
+            return Ok(Taken::Later { place: kept.place, kind });
         }
     };
     if !matches!(taken, Taken::SyncFirst(_)) {

@@ -262,9 +262,17 @@ fn a_mailbox_with_a_gap_or_another_history_is_an_error_with_evidence() {
     let rewritten = v1::Item { number: 1, ..items[1].clone() };
     let why = chain(paris.take(&net, &rewritten).unwrap_err());
     assert!(matches!(why, ChainError::Rewritten { number: 1, .. }), "{why}");
-    let kind = v1::Item { kind: 9, ..items[1].clone() };
-    let why = chain(paris.take(&net, &kind).unwrap_err());
-    assert_eq!(why, ChainError::Kind { number: 2, kind: 9 });
+    for kind in [0, 256, u32::MAX] {
+        let item = v1::Item { kind, ..items[1].clone() };
+        let why = chain(paris.take(&net, &item).unwrap_err());
+        assert_eq!(why, ChainError::Kind { number: 2, kind });
+    }
+    // What it carries stands in the chain: it must carry something.
+    for kind in [3, 5] {
+        let item = v1::Item { kind, ..items[1].clone() };
+        let why = chain(paris.take(&net, &item).unwrap_err());
+        assert!(matches!(why, ChainError::NothingSigned { number: 2, .. }), "{why}");
+    }
     // The head counts three, and one was shown.
     let why = chain(paris.take_head(&net, &head).unwrap_err());
     assert_eq!(why, ChainError::Count { own: 1, found: 3, evidence: head.clone() });
@@ -279,6 +287,41 @@ fn a_mailbox_with_a_gap_or_another_history_is_an_error_with_evidence() {
     assert_eq!(std::fs::read_dir(paris.dir.path().join("in/disputed")).unwrap().count(), 1);
     assert!(paris.inbox.head().unwrap().is_none());
     assert!(paris.outbox.ids().unwrap().is_empty(), "nothing is receipted in a disputed mailbox");
+}
+
+/// A claim, say: the relay of a later version puts it between two messages.
+#[test]
+fn an_entry_of_a_later_kind_is_chained_kept_and_shown() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    let dsse = crate::signed::proto::Dsse {
+        payload: Bytes::from_static(b"of a later version"),
+        payload_type: "application/vnd.liaison.later.v1+protobuf".to_owned(),
+        signatures: vec![],
+    };
+    net.put_later(&contact("fr/cert-fr"), 5, &dsse);
+    at.notify(&mut net);
+    let taken = paris.collect(&net);
+    let [Taken::Message { .. }, Taken::Later { place, kind }, Taken::Message { .. }] = &taken[..]
+    else {
+        panic!("{taken:?}")
+    };
+    assert_eq!((place.mailbox.count, kind.byte()), (2, 5));
+    // It is said once, listed ever after, and not believed to be dealt with.
+    assert!(paris.inbox.pending().unwrap().is_empty());
+    assert!(paris.collect(&net).is_empty());
+    let later = paris.inbox.later().unwrap();
+    assert_eq!(later.iter().map(|(at, kind)| (*at, kind.byte())).collect::<Vec<_>>(), [(2, 5)]);
+    assert_eq!(paris.inbox.how(2).unwrap(), None);
+    let (items, _) = net.collect(FR, 0);
+    assert!(matches!(paris.take(&net, &items[1]).unwrap(), Taken::Already));
+    // Its payload is in the chain.
+    let other = v1::Item { acknowledgement: items[0].header.clone(), ..items[1].clone() };
+    let why = paris.take(&net, &other).unwrap_err();
+    let TakeError::Inbox(InboxError::Chain(ChainError::Rewritten { number: 2, .. })) = why else {
+        panic!("{why}")
+    };
 }
 
 #[test]

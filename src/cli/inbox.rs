@@ -62,7 +62,13 @@ async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
         mail
     };
     let rows = rows(ctx, &mail)?;
-    let object = json!({ "seat": mail.seat.to_string(), "messages": rows });
+    let later = mail.inbox.later()?;
+    let unknown = later
+        .iter()
+        .map(|(number, kind)| json!({ "number": number, "kind": kind.byte() }))
+        .collect::<Vec<_>>();
+    let object =
+        json!({ "seat": mail.seat.to_string(), "messages": rows, "unknown_entries": unknown });
     ctx.out.data(&object, || {
         if rows.is_empty() {
             return format!("no messages in the mailbox of {}", mail.seat.contact());
@@ -70,6 +76,9 @@ async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
         let header = ["ID", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
         phrases::table(&header, rows.iter().map(Row::cells))
     });
+    for (number, kind) in later {
+        ctx.out.say(phrases::later(number, kind));
+    }
     if let [only] = &rows[..] {
         ctx.out.say(format_args!("read it: liaison inbox read {}", only.short));
     } else if let Some(new) = rows.iter().find(|row| row.state == "new") {

@@ -12,6 +12,7 @@ use crate::client::message::text::visible;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::MessageId;
+use crate::domain::state::LaterKind;
 use crate::signed::proto::{self, Class, DrillKind, Kind, Level, Outcome, Tlp, Urgency};
 
 use super::args::{KindArg, LevelArg, TlpArg, UrgencyArg};
@@ -106,6 +107,15 @@ pub(super) fn drill(drill: &proto::Drill) -> String {
     let kind = word(kind.as_str_name(), "DRILL_KIND_").to_ascii_uppercase();
     format!("DRILL ({kind}: {})", visible(&drill.name))
 }
+
+/// An entry of a mailbox that only a later version can deal with.
+pub(super) fn later(number: u64, kind: LaterKind) -> String {
+    let kind = kind.byte();
+    format!("entry {number} of the mailbox is {UNKNOWN_KIND} (kind {kind}): update this program")
+}
+
+/// What every screen says of what it does not know.
+pub(super) const UNKNOWN_KIND: &str = "of a kind this version does not know";
 
 /// How a recipient's machine fared.
 pub(super) const fn outcome(outcome: Outcome) -> &'static str {

@@ -56,7 +56,8 @@ pub struct Mailbox {
     /// The newest number; 0 is empty.
     pub count: u64,
     /// `chain_0 = SHA-256("liaison/mailbox/v1" 0x00 genesis contact 0x00 epoch)`,
-    /// `chain_n = SHA-256(chain_{n-1} n kind header-digest)`, numbers u64 big-endian.
+    /// `chain_n = SHA-256(chain_{n-1} n kind digest)`, numbers u64 big-endian. The digest is the
+    /// header's or that of what the entry carries: see [`EntryKind::carries`].
     pub chain: Digest,
 }
 
@@ -71,6 +72,21 @@ pub enum EntryKind {
     Acknowledged,
     /// A message of this contact's expired before anybody opened it.
     NotDelivered,
+    /// Of a kind that this version does not know: a reader chains it and says so. The service
+    /// writes none.
+    Later(LaterKind),
+}
+
+/// A kind from 5 on: no other value exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaterKind(u8);
+
+impl LaterKind {
+    /// The byte in the chain.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self.0
+    }
 }
 
 impl EntryKind {
@@ -82,14 +98,31 @@ impl EntryKind {
             Self::Released => 2,
             Self::Acknowledged => 3,
             Self::NotDelivered => 4,
+            Self::Later(kind) => kind.byte(),
         }
     }
 
-    /// The kind of a byte.
+    /// The kind of a byte; 0 is none.
     #[must_use]
-    pub fn of_byte(byte: u8) -> Option<Self> {
-        let all = [Self::Addressed, Self::Released, Self::Acknowledged, Self::NotDelivered];
-        all.into_iter().find(|kind| kind.byte() == byte)
+    pub const fn of_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => None,
+            1 => Some(Self::Addressed),
+            2 => Some(Self::Released),
+            3 => Some(Self::Acknowledged),
+            4 => Some(Self::NotDelivered),
+            later => Some(Self::Later(LaterKind(later))),
+        }
+    }
+
+    /// Whether an entry of this kind carries something signed of its own: then the chain holds the
+    /// digest of its payload, and otherwise that of the message's header.
+    #[must_use]
+    pub const fn carries(self) -> bool {
+        match self {
+            Self::Addressed | Self::Released | Self::NotDelivered => false,
+            Self::Acknowledged | Self::Later(_) => true,
+        }
     }
 }
 
@@ -128,15 +161,16 @@ impl Mailbox {
         Self { epoch, count: 0, chain }
     }
 
-    /// The mailbox with one more entry.
+    /// The mailbox with one more entry: `digest` is the header's or, of a kind that
+    /// [carries](EntryKind::carries) something signed, that of its payload.
     #[must_use]
-    pub fn append(&self, kind: EntryKind, header_digest: Digest) -> Self {
+    pub fn append(&self, kind: EntryKind, digest: Digest) -> Self {
         let count = self.count + 1;
         let chain = Digest::of_parts(&[
             self.chain.as_bytes(),
             &count.to_be_bytes(),
             &[kind.byte()],
-            header_digest.as_bytes(),
+            digest.as_bytes(),
         ]);
         Self { epoch: self.epoch, count, chain }
     }

@@ -19,7 +19,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::acknowledge::{self, Acknowledge};
 use crate::domain::relay::addressing::{Recipient, name_of};
 use crate::domain::relay::{envelope, submit::Submit};
-use crate::domain::state::{Body, EntryKind, Key, Mailbox, Snapshot, Value};
+use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Snapshot, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text};
 use crate::tlog::merkle::{Tree, leaf_hash};
@@ -312,7 +312,7 @@ impl Net {
                 letters: message.letters.clone(),
             };
             let item = item(&sealed, seat);
-            let acknowledged = entry.kind == EntryKind::Acknowledged;
+            let acknowledged = entry.kind.carries();
             v1::Item {
                 number,
                 kind: entry.kind.byte().into(),
@@ -322,6 +322,20 @@ impl Net {
             }
         });
         (items.collect(), self.head(&own.contact(), mailbox))
+    }
+
+    /// An entry of a kind that only a later relay writes.
+    pub(crate) fn put_later(&mut self, of: &ContactId, kind: u8, dsse: &proto::Dsse) {
+        let before = self.mailbox(of);
+        let kind = EntryKind::of_byte(kind).unwrap();
+        let mailbox = before.append(kind, Digest::of(&dsse.payload));
+        // Beside whatever message came last.
+        let last = self.store.get(&Key::Entry(of.clone(), before.count)).cloned();
+        let Some(Value::Entry(last)) = last else { panic!("no message yet") };
+        let acknowledgement = dsse.encode_to_vec().into();
+        let entry = Entry { kind, acknowledgement, ..last };
+        self.store.insert(Key::Entry(of.clone(), mailbox.count), Value::Entry(entry));
+        self.store.insert(Key::Mailbox(of.clone()), Value::Mailbox(mailbox));
     }
 
     pub(crate) fn mailbox(&self, of: &ContactId) -> Mailbox {

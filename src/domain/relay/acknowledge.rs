@@ -186,6 +186,7 @@ impl Command for Acknowledge {
             sender: self.message.1.clone(),
             acknowledgement,
         };
+        let entry = (entry, self.acknowledgement.envelope.digest());
         if contact != self.message.1 {
             submit::deliver(world, &contact, entry, &mut decision.puts)?;
         }

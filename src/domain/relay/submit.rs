@@ -112,6 +112,7 @@ impl Submit {
                 sender: sender.clone(),
                 acknowledgement: Bytes::new(),
             };
+            let entry = (entry, header.digest);
             places.push(deliver(world, &recipient.contact, entry, &mut puts)?);
         }
         let accepted = accepted(world, header.digest, places);
@@ -143,20 +144,21 @@ pub(super) fn again(
     }
 }
 
-/// Appends one entry to a mailbox: its new state, and its place.
+/// Appends one entry to a mailbox, by the digest that stands in the chain for it: its new state, and
+/// its place.
 ///
 /// # Errors
 /// [`Refusal::Internal`].
 pub(super) fn deliver(
     world: &World<'_>,
     contact: &ContactId,
-    entry: Entry,
+    (entry, digest): (Entry, Digest),
     puts: &mut Vec<(Key, Value)>,
 ) -> Result<proto::Place, Refusal> {
     let key = Key::Mailbox(contact.clone());
     let before = world.seen.mailbox(&key)?.copied();
     let before = before.unwrap_or_else(|| Mailbox::empty(world.directory.genesis(), contact));
-    let mailbox = before.append(entry.kind, entry.header_digest);
+    let mailbox = before.append(entry.kind, digest);
     puts.push((Key::Entry(contact.clone(), mailbox.count), Value::Entry(entry)));
     puts.push((key, Value::Mailbox(mailbox)));
     Ok(proto::Place {
