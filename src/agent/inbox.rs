@@ -13,12 +13,10 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::client::durable;
-use crate::client::message::receipt::{self, ChainError, Place, VerifiedHead};
+use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHead};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
-use crate::domain::limits;
-use crate::domain::state::{EntryKind, Mailbox};
-use crate::signed::dsse::{Envelope, InvalidDsse};
+use crate::domain::state::{EntryKind, LaterKind, Mailbox};
 use crate::signed::proto;
 use crate::wire::v1;
 
@@ -34,14 +32,6 @@ pub enum InboxError {
     /// The mailbox does not go on where it ended.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The entry has no header whose digest could go into the chain.
-    #[error("the entry {number} of the mailbox has no header: {why}")]
-    NoHeader {
-        /// Its number.
-        number: u64,
-        /// What it is.
-        why: InvalidDsse,
-    },
     /// No such item.
     #[error("there is no item {0} in the inbox")]
     Unknown(u64),
@@ -68,8 +58,9 @@ pub struct Kept {
     pub kind: EntryKind,
     /// What the relay gave.
     pub item: v1::Item,
-    /// SHA-256 of its header's payload.
-    pub header_digest: Digest,
+    /// What stands in the chain for it: of the header's payload or, from kind 3 on, of the payload
+    /// of what it carries.
+    pub digest: Digest,
 }
 
 /// A delivered receipt that was made.
@@ -151,17 +142,17 @@ impl Inbox {
     /// A gap, another entry than before under its number, no header; then nothing is kept. Or the
     /// disk.
     pub fn put(&self, item: &v1::Item) -> Result<Put, InboxError> {
-        let header_digest = header_digest(item)?;
+        let link = Link::of(item)?;
         let cursor = self.cursor()?;
-        if item.number > 0 && item.number <= cursor.count {
-            let kept = self.item(item.number)?;
-            if kept.header_digest != header_digest || u32::from(kept.kind.byte()) != item.kind {
-                let (number, kept) = (item.number, kept.header_digest);
-                return Err(ChainError::Rewritten { number, kept, found: header_digest }.into());
+        if link.number > 0 && link.number <= cursor.count {
+            let kept = self.item(link.number)?;
+            if (kept.digest, kept.kind) != (link.digest, link.kind) {
+                let (number, kept, found) = (link.number, kept.digest, link.digest);
+                return Err(ChainError::Rewritten { number, kept, found }.into());
             }
             return Ok(Put::Again(kept.place));
         }
-        let (mailbox, _) = receipt::extend(&cursor, (item.number, item.kind), header_digest)?;
+        let mailbox = receipt::extend(&cursor, &link)?;
         let place = Place { contact: self.contact.clone(), mailbox };
         self.write(&place, item)?;
         self.write_cursor(&place)?;
@@ -180,10 +171,8 @@ impl Inbox {
         let place = place.and_then(|place| Place::read(Some(&place)).ok());
         let item = v1::Item::decode_length_delimited(&mut rest).ok();
         let (Some(place), Some(item)) = (place, item) else { return Err(damaged(&path)) };
-        let kind = u8::try_from(item.kind).ok().and_then(EntryKind::of_byte);
-        let kind = kind.ok_or_else(|| damaged(&path))?;
-        let header_digest = header_digest(&item)?;
-        Ok(Kept { place, kind, item, header_digest })
+        let Link { kind, digest, .. } = Link::of(&item).map_err(|_| damaged(&path))?;
+        Ok(Kept { place, kind, item, digest })
     }
 
     /// Compares the relay's signed head with what was collected, and keeps it.
@@ -193,14 +182,14 @@ impl Inbox {
     pub fn take_head(&self, head: &VerifiedHead) -> Result<(), InboxError> {
         let mut own = self.cursor()?;
         // Before the first head the epoch is not known.
-        if own.epoch != head.mailbox.epoch && self.head()?.is_none() {
-            own = self.begin(head.mailbox.epoch)?;
+        if own.epoch != head.mailbox().epoch && self.head()?.is_none() {
+            own = self.begin(head.mailbox().epoch)?;
         }
         match receipt::agrees(&own, head) {
-            Ok(()) => Ok(durable::write(&self.dir.join(HEAD), head.envelope.bytes())?),
+            Ok(()) => Ok(durable::write(&self.dir.join(HEAD), head.envelope().bytes())?),
             Err(why) => {
-                let name = format!("head-{}", head.envelope.digest());
-                durable::write(&self.dir.join(DISPUTED).join(name), head.envelope.bytes())?;
+                let name = format!("head-{}", head.envelope().digest());
+                durable::write(&self.dir.join(DISPUTED).join(name), head.envelope().bytes())?;
                 Err(why.into())
             }
         }
@@ -220,9 +209,41 @@ impl Inbox {
     /// The disk.
     pub fn pending(&self) -> Result<Vec<u64>, InboxError> {
         let done = durable::names(&self.dir.join(DONE))?;
+        let later = durable::names(&self.dir.join(LATER))?;
         let mut numbers = self.numbers()?;
         numbers.retain(|number| done.binary_search(&file_of(*number)).is_err());
-        Ok(numbers)
+        let mut pending = Vec::new();
+        for number in numbers {
+            // What was of a later kind is dealt with once this program knows the kind.
+            let said = later.binary_search(&file_of(number)).is_ok();
+            if !said || !matches!(self.item(number)?.kind, EntryKind::Later(_)) {
+                pending.push(number);
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Notes that people were told of an entry of a kind that this version does not know.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn said_later(&self, number: u64) -> Result<(), InboxError> {
+        Ok(durable::write(&self.dir.join(LATER).join(file_of(number)), b"")?)
+    }
+
+    /// The entries of kinds that this version does not know, with their kinds, in order.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn later(&self) -> Result<Vec<(u64, LaterKind)>, InboxError> {
+        let names = durable::names(&self.dir.join(LATER))?;
+        let mut found = Vec::new();
+        for number in names.iter().filter_map(|name| name.parse().ok()) {
+            if let EntryKind::Later(kind) = self.item(number)?.kind {
+                found.push((number, kind));
+            }
+        }
+        Ok(found)
     }
 
     /// The numbers of all items, in order.
@@ -293,8 +314,8 @@ impl Inbox {
         let mut mailbox = Mailbox::of_epoch(self.genesis, &self.contact, epoch);
         for number in self.numbers()? {
             let kept = self.item(number)?;
-            let entry = (number, u32::from(kept.kind.byte()));
-            (mailbox, _) = receipt::extend(&mailbox, entry, kept.header_digest)?;
+            mailbox =
+                receipt::extend(&mailbox, &Link { number, kind: kept.kind, digest: kept.digest })?;
             self.write(&Place { contact: self.contact.clone(), mailbox }, &kept.item)?;
         }
         self.write_cursor(&Place { contact: self.contact.clone(), mailbox })?;
@@ -316,14 +337,6 @@ impl Inbox {
     }
 }
 
-/// SHA-256 of the payload of an item's header; the header is not believed for that.
-fn header_digest(item: &v1::Item) -> Result<Digest, InboxError> {
-    match Envelope::parse(&item.header, limits::HEADER_BYTES) {
-        Ok(header) => Ok(header.digest()),
-        Err(why) => Err(InboxError::NoHeader { number: item.number, why }),
-    }
-}
-
 /// Of one length, so that names sort as numbers.
 fn file_of(number: u64) -> String {
     format!("{number:020}")
@@ -338,5 +351,6 @@ const HEAD: &str = "head";
 const LOCK: &str = "lock";
 const ITEMS: &str = "items";
 const DONE: &str = "done";
+const LATER: &str = "later";
 const RECEIPTS: &str = "receipts";
 const DISPUTED: &str = "disputed";

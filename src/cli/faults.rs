@@ -23,7 +23,6 @@ impl From<InboxError> for ClientError {
                 Self::new(Side::Theirs, failed, "MAILBOX_RESTORED", error)
             }
             InboxError::Chain(_) => Self::new(Side::Theirs, failed, "MAILBOX_HISTORY", error),
-            InboxError::NoHeader { .. } => Self::new(Side::Theirs, failed, "NO_HEADER", error),
             InboxError::Unknown(_) => ours(Exit::NotFound, "UNKNOWN_MESSAGE"),
             InboxError::Damaged(_) => ours(Exit::Unexpected, "INBOX"),
         }

@@ -37,7 +37,7 @@ use crate::tlog::merkle::{self, Tree};
 use crate::wire::v1;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
 
-use super::Context;
+use super::{Context, phrases};
 
 /// One seat, its copy of the directory, its keys, its inbox and outbox.
 pub(super) struct Mail {
@@ -418,6 +418,9 @@ impl News {
             Taken::NotDelivered(_) => self
                 .warnings
                 .push("a message that was sent expired before anybody opened it".to_owned()),
+            Taken::Later { place, kind } => {
+                self.warnings.push(phrases::later(place.mailbox.count, kind));
+            }
             Taken::Already | Taken::Waiting | Taken::Colleague(_) => {}
         }
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
 use crate::domain::directory::key::PublicKey;
-use crate::domain::directory::{Charter, Statement};
+use crate::domain::directory::{Charter, RULES, Statement};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
@@ -210,11 +210,11 @@ impl Chain {
 impl Link {
     fn of(charter: &proto::Charter) -> Self {
         let standing = |keys: &[proto::PublicKey]| {
-            keys.iter().filter_map(|key| PublicKey::verifying("charter", Some(key)).ok()).collect()
+            keys.iter().filter_map(|key| PublicKey::verifying("charter", Some(key), RULES).ok()).collect()
         };
         let registrars = charter.registrars.iter();
         let registrars =
-            registrars.filter_map(|of| PublicKey::verifying("charter", of.sign.as_ref()).ok());
+            registrars.filter_map(|of| PublicKey::verifying("charter", of.sign.as_ref(), RULES).ok());
         Self {
             version: 0,
             identity: Digest::of(b""),
@@ -253,7 +253,7 @@ impl Link {
 pub fn read(charter: &[u8]) -> Result<(Envelope, proto::Charter), Refusal> {
     let envelope = Envelope::parse(charter, limits::STATEMENT_BYTES)
         .map_err(|why| Refusal::form("charter", "a charter", why))?;
-    match Statement::read(envelope.kind(), envelope.payload())? {
+    match Statement::read(envelope.kind(), envelope.payload(), RULES)? {
         Statement::Charter(charter) => Ok((envelope, charter)),
         other => {
             let (expected, found) = ("a charter", other.kind().payload_type());

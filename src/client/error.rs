@@ -146,6 +146,7 @@ fn judged(reason: &str) -> (Exit, Side) {
         "UNKNOWN_MEMBER" | "UNKNOWN_CONTACT" | "UNKNOWN_MESSAGE" => Exit::NotFound,
         "STALE_DIRECTORY" => Exit::Stale,
         "BELOW_THRESHOLD" => Exit::NeedsApproval,
+        "INTERNAL" => Exit::Unexpected,
         _ => Exit::Refused,
     };
     (exit, Side::Ours)
@@ -158,7 +159,8 @@ impl From<Status> for ClientError {
         }
         if let Some(reason) = status::reason(&status) {
             let (exit, side) = judged(&reason);
-            let side = if reason == "BUSY" { Side::Theirs } else { side };
+            let theirs = matches!(&reason[..], "BUSY" | "INTERNAL");
+            let side = if theirs { Side::Theirs } else { side };
             let details = DETAILS
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), status::detail(&status, name)?)));

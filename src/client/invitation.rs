@@ -504,7 +504,7 @@ mod tests {
         let mut unsigned: proto::Dsse = canonical::decode(&charters[1]).unwrap();
         unsigned.signatures.truncate(1);
         let unsigned = prost::Message::encode_to_vec(&unsigned);
-        let at = log.directory.admitted_at();
+        let at = log.directory.clock();
         let unsigned = crate::client::testlog::entry(unsigned.into(), at);
         let refused = trust.pin(&unsigned).unwrap_err();
         assert!(matches!(refused, NotFollowing::Quorum { .. }), "{refused}");

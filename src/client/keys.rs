@@ -24,7 +24,8 @@ use crate::crypto::cert::PeerCertificate;
 use crate::crypto::issue::{self, CannotIssue, Validity};
 use crate::crypto::seal::{InvalidIdentity, OpeningKey};
 use crate::crypto::sign::{InvalidPrivateKey, KeyId, SigningKey};
-use crate::domain::directory::key::{PublicKey, Purpose, listed, listed_sealing};
+use crate::domain::directory::{RULES, possession};
+use crate::domain::directory::key::{PublicKey, Purpose, listed_sealing};
 use crate::domain::ids::{ContactId, MemberId, PersonId, SeatId};
 use crate::signed::proto::{self, Use};
 use crate::tls::{self, Identity};
@@ -605,8 +606,7 @@ pub fn prove(
     usage: Use,
     ambient: &Ambient,
 ) -> Result<proto::PublicKey, KeyError> {
-    let _ = (holder, usage, ambient);
-    Ok(listed(key.public()))
+    possession::prove(key, holder, usage, ambient.random()).map_err(|_| KeyError::NoRandomness)
 }
 
 /// Reads an AUTHORITY, KEEPER or SEAT file: its holder and keys, each a key of this system.
@@ -617,10 +617,10 @@ pub fn read_public(kind: armour::Kind, text: &str) -> Result<v1::PublicKeys, Inv
     let file: v1::PublicKeys = armour::read(kind, text)?;
     let content = |_| InvalidArmour::Content(kind.to_string());
     for key in file.sign.iter().chain(&file.tls) {
-        PublicKey::verifying("key", Some(key)).map_err(content)?;
+        PublicKey::verifying("key", Some(key), RULES).map_err(content)?;
     }
     if let Some(key) = &file.seal {
-        PublicKey::sealing("seal", key).map_err(content)?;
+        PublicKey::sealing("seal", key, RULES).map_err(content)?;
     }
     Ok(file)
 }
@@ -633,7 +633,7 @@ pub fn read_person(text: &str) -> Result<proto::Person, InvalidArmour> {
     let kind = armour::Kind::Person;
     let person: proto::Person = armour::read(kind, text)?;
     for key in [&person.sign, &person.tls] {
-        PublicKey::verifying("key", key.as_ref())
+        PublicKey::verifying("key", key.as_ref(), RULES)
             .map_err(|_| InvalidArmour::Content(kind.to_string()))?;
     }
     Ok(person)

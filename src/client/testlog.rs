@@ -13,7 +13,7 @@ use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::key::listed_sealing;
 use crate::domain::directory::{
-    Admitted, Change, Directory, apply, found, verify, verify_founding,
+    Admitted, Directory, apply, found, verify, verify_founding,
 };
 use crate::domain::ids::DirectoryName;
 use crate::domain::refusal::Refusal;
@@ -209,14 +209,10 @@ impl TestLog {
     pub(super) fn add(&mut self, statement: &Bytes) -> Result<u64, Refusal> {
         let verified = verify(&self.directory, statement)?;
         let admitted = Admitted { leaf: self.directory.size(), at: NOW };
-        match apply(&self.directory, &verified, admitted)? {
-            Change::AlreadyLogged(leaf) => Ok(leaf),
-            Change::Logged(parts) => {
-                self.directory.advance(&parts);
-                self.entries.push(entry(statement.clone(), NOW));
-                Ok(admitted.leaf)
-            }
-        }
+        let parts = apply(&self.directory, &verified, admitted)?;
+        self.directory.advance(&parts);
+        self.entries.push(entry(statement.clone(), NOW));
+        Ok(admitted.leaf)
     }
 
     pub(super) fn tree(&self) -> Tree {

@@ -292,6 +292,9 @@ pub enum Refusal {
     /// There is no such message for the caller.
     #[error("there is no message {0} of or to your contact")]
     UnknownMessage(String),
+    /// A fault of the service itself: it decides on nothing rather than on what it did not see.
+    #[error("the service has found a fault of its own and changed nothing: {0}")]
+    Internal(&'static str),
     /// Too much of one sender's is stored.
     #[error("the relay keeps {kept} bytes of yours until they expire, and its limit is {limit}")]
     QuotaExceeded {
@@ -361,6 +364,7 @@ impl Refusal {
             Self::WrongLetters(_) => "WRONG_LETTERS",
             Self::IdUsedTwice(_) => "ID_USED_TWICE",
             Self::UnknownMessage(_) => "UNKNOWN_MESSAGE",
+            Self::Internal(_) => "INTERNAL",
             Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
         }
     }

@@ -10,6 +10,8 @@ mod high_water;
 mod queries;
 mod sequencer;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -240,7 +242,7 @@ impl Service {
         let acknowledgement =
             acknowledge::verify(&self.state().directory, &acknowledged.acknowledgement)?;
         let entry = self.mailbox_entry(&contact, number).await?;
-        let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest);
+        let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest());
         let unknown = || Refusal::UnknownMessage(format!("at number {number}"));
         let message = entry.map(|entry| (entry.id, entry.sender)).ok_or_else(unknown)?;
         let words = self.verify(acknowledged.words)?;
@@ -280,16 +282,17 @@ impl Service {
     async fn rehearse<C: Command>(&self, command: &C) -> Result<(), Failure> {
         let state = self.state();
         let mut seen = Snapshot::default();
-        for key in command.keys(&state.directory) {
-            let value = self.value(&key).await?;
-            seen.insert(key, value);
+        let named = command.keys();
+        for key in &named {
+            seen.insert(key.clone(), self.value(key).await?);
         }
         let (now, in_doubt) = (self.now(), self.is_clock_in_doubt());
         let decided = self.log(|log| {
             let (directory, head) = (&state.directory, state.head);
-            command.decide(&World { directory, log, seen: &seen, head, now, in_doubt }).map(|_| ())
+            let seen = seen.named(&named);
+            command.decide(&World { directory, log, seen, head, now, in_doubt }).map(|_| ())
         });
-        Ok(decided?)
+        Ok(decided.inspect_err(sequencer::say_faults)?)
     }
 
     /// Signs with the relay key what the service itself has put together: never bytes of a peer's.
@@ -316,7 +319,8 @@ impl Service {
 }
 
 fn body_of(envelope: &VerifiedEnvelope) -> (u64, Digest, Bytes) {
-    (envelope.header.body_size, envelope.header.body_digest, envelope.body.clone())
+    let header = envelope.header();
+    (header.body_size(), header.body_digest(), envelope.body().clone())
 }
 
 fn contact_of(peer: &AuthenticPeer) -> Result<ContactId, Refusal> {

@@ -45,7 +45,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// A command in the queue.
 pub(super) trait Queued: Send {
-    fn keys(&self, directory: &Directory) -> Vec<Key>;
+    fn keys(&self) -> Vec<Key>;
     /// Decides; a refusal or a reply is kept until it may be told.
     fn decide(&mut self, world: &World<'_>) -> Option<Effects>;
     /// Keeps another refusal instead.
@@ -57,6 +57,7 @@ pub(super) trait Queued: Send {
 /// What a decision changes.
 pub(super) struct Effects {
     puts: Vec<(Key, Value)>,
+    deletes: Vec<Key>,
     log: Option<Admission>,
 }
 
@@ -77,17 +78,18 @@ impl<C: Command> Job<C> {
 }
 
 impl<C: Command> Queued for Job<C> {
-    fn keys(&self, directory: &Directory) -> Vec<Key> {
-        self.command.keys(directory)
+    fn keys(&self) -> Vec<Key> {
+        self.command.keys()
     }
 
     fn decide(&mut self, world: &World<'_>) -> Option<Effects> {
         match self.command.decide(world) {
-            Ok(Decision { puts, log, reply }) => {
+            Ok(Decision { puts, deletes, log, reply }) => {
                 self.kept = Some(Ok(reply));
-                Some(Effects { puts, log })
+                Some(Effects { puts, deletes, log })
             }
             Err(refusal) => {
+                say_faults(&refusal);
                 self.kept = Some(Err(refusal));
                 None
             }
@@ -103,6 +105,13 @@ impl<C: Command> Queued for Job<C> {
             // A caller that has gone away asks again and gets the same answer.
             let _ = self.caller.send(kept);
         }
+    }
+}
+
+/// A refusal that is our own fault is one for the log, too.
+pub(super) fn say_faults(refusal: &Refusal) {
+    if let Refusal::Internal(fault) = refusal {
+        tracing::error!(fault, "a decision could not be made");
     }
 }
 
@@ -182,7 +191,7 @@ impl Sequencer {
     /// Decides as many of `waiting` as one batch takes, commits, and tells their callers.
     async fn round(&mut self, waiting: &mut VecDeque<Box<dyn Queued>>) -> Result<(), Fatal> {
         let before = self.state.load_full();
-        let named = waiting.iter().flat_map(|job| job.keys(&before.directory)).collect();
+        let named = waiting.iter().flat_map(|job| job.keys()).collect();
         let mut round = self.read(&before, named).await?;
         let mut decided = Vec::with_capacity(waiting.len());
         {
@@ -299,24 +308,26 @@ impl Round<'_> {
         (head, now, in_doubt): ((u64, Digest), u64, bool),
         log: &Tree,
     ) -> bool {
-        let named = job.keys(&self.directory);
-        let (directory, seen) = (&*self.directory, &self.seen);
+        let (named, directory) = (job.keys(), &*self.directory);
+        let seen = self.seen.named(&named);
         let world = World { directory, log, seen, head, now, in_doubt };
-        let Some(Effects { puts, log }) = job.decide(&world) else { return true };
-        if puts.is_empty() && log.is_none() {
+        let Some(Effects { puts, deletes, log }) = job.decide(&world) else { return true };
+        if puts.is_empty() && deletes.is_empty() && log.is_none() {
             return true;
         }
         let mut encoded: Vec<(Vec<u8>, Bytes)> =
             puts.iter().map(|(key, value)| (keys::of(key), codec::encode(value))).collect();
         let leaf = log.as_ref().map(|admission| encode_admission(admission, &mut encoded));
-        let size: usize = encoded.iter().map(|(key, value)| 2 * key.len() + value.len()).sum();
+        let deleted: Vec<Vec<u8>> = deletes.iter().map(keys::of).collect();
+        let put = encoded.iter().map(|(key, value)| 2 * key.len() + value.len());
+        let size: usize = put.chain(deleted.iter().map(|key| 2 * key.len())).sum();
         if !self.batch.is_empty() && self.bytes + size > ROUND_BYTES {
             return false;
         }
         let expected = named.iter().map(keys::of).chain([keys::LOG_HEAD.to_vec()]);
         let expected: BTreeMap<Vec<u8>, Revision> =
             expected.map(|key| (key.clone(), self.revision(&key))).collect();
-        let write = match Write::new(expected, encoded, []) {
+        let write = match Write::new(expected, encoded, deleted) {
             Ok(write) => write,
             Err(why) => {
                 tracing::error!(%why, "a decision is larger than the store takes");
@@ -330,6 +341,7 @@ impl Round<'_> {
         }
         self.bytes += size;
         puts.into_iter().for_each(|(key, value)| self.seen.insert(key, Some(value)));
+        deletes.into_iter().for_each(|key| self.seen.insert(key, None));
         if let (Some(admission), Some(leaf)) = (log, leaf) {
             self.directory.to_mut().advance(&admission.parts);
             self.logged.push(leaf);

@@ -219,8 +219,13 @@ pub fn decode(key: &Key, bytes: &Bytes) -> Result<Value, StoreError> {
 pub fn entry(bytes: &[u8]) -> Result<Entry, StoreError> {
     let stored: StoredEntry = read("entry", bytes)?;
     let bad = || corrupt("entry");
+    let kind = match u8::try_from(stored.kind).ok().and_then(EntryKind::of_byte) {
+        // A later version has written here: this one cannot serve it.
+        None | Some(EntryKind::Later(_)) => return Err(bad()),
+        Some(kind) => kind,
+    };
     Ok(Entry {
-        kind: u8::try_from(stored.kind).ok().and_then(EntryKind::of_byte).ok_or_else(bad)?,
+        kind,
         header_digest: digest("entry", &stored.header_digest)?,
         id: stored.id[..].try_into().map_err(|_| bad())?,
         sender: stored.sender.parse().map_err(|_| bad())?,

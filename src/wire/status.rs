@@ -103,6 +103,7 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::IdUsedTwice(_) => Code::AlreadyExists,
         Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
         Refusal::ClockInDoubt => Code::Unavailable,
+        Refusal::Internal(_) => Code::Internal,
         Refusal::NotYetSupported(_) | Refusal::NewerRules { .. } => Code::Unimplemented,
         Refusal::TooLarge { .. }
         | Refusal::NotCanonical(_)

@@ -51,6 +51,8 @@ fn of_one(publication: &Publication) -> Vec<Line> {
         Statement::Roster(roster) => words.roster(roster),
         Statement::Withdrawal(end) => words.line("withdraws", end.contact.clone()),
         Statement::Revocation(revocation) => words.revocation(revocation),
+        #[cfg(test)]
+        Statement::Trial(_) => {}
     }
     words.facets(publication);
     words.line("fingerprint", eye(&publication.envelope().digest()));
@@ -68,6 +70,8 @@ const fn kind(statement: &Statement) -> &'static str {
         Statement::Roster(_) => "roster",
         Statement::Withdrawal(_) => "withdrawal",
         Statement::Revocation(_) => "revocation",
+        #[cfg(test)]
+        Statement::Trial(_) => "trial",
     }
 }
 

@@ -18,8 +18,9 @@ use crate::domain::relay::addressing::names_this;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::state::{EntryKind, Mailbox};
 use crate::signed::canonical;
-use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::dsse::{Envelope, InvalidDsse, Kind};
 use crate::signed::proto;
+use crate::wire::v1;
 
 use super::open::RootAt;
 
@@ -104,29 +105,78 @@ pub enum ReceiptError {
 /// An accepted receipt whose signature is the relay's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedAccepted {
+    envelope: Envelope,
+    header_digest: Digest,
+    at: u64,
+    view: (u64, Digest),
+    places: Vec<Place>,
+}
+
+impl VerifiedAccepted {
     /// The bytes received.
-    pub envelope: Envelope,
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// Which message.
-    pub header_digest: Digest,
+    #[must_use]
+    pub const fn header_digest(&self) -> Digest {
+        self.header_digest
+    }
+
     /// When, by the relay's clock.
-    pub at: u64,
+    #[must_use]
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
     /// The directory as the relay saw it.
-    pub view: (u64, Digest),
-    /// Where it stands, by contact.
-    pub places: Vec<Place>,
+    #[must_use]
+    pub const fn view(&self) -> (u64, Digest) {
+        self.view
+    }
+
+    /// Where it stands so far, by contact.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
 }
 
 /// A mailbox head whose signature is the relay's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedHead {
+    envelope: Envelope,
+    mailbox: Mailbox,
+    at: u64,
+    view: (u64, Digest),
+}
+
+impl VerifiedHead {
     /// The bytes received.
-    pub envelope: Envelope,
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// Where the mailbox stands.
-    pub mailbox: Mailbox,
+    #[must_use]
+    pub const fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
     /// When, by the relay's clock.
-    pub at: u64,
+    #[must_use]
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
     /// The directory as the relay saw it.
-    pub view: (u64, Digest),
+    #[must_use]
+    pub const fn view(&self) -> (u64, Digest) {
+        self.view
+    }
 }
 
 /// Verifies the accepted receipt of a message.
@@ -194,17 +244,15 @@ pub fn verify_acknowledgement(
     let what = "acknowledgement";
     let refused = |why| ReceiptError::Refused { what, why };
     let verified = acknowledge::verify(directory, bytes).map_err(refused)?;
-    if verified.header_digest != message.digest {
+    if verified.header_digest() != message.digest() {
         return Err(ReceiptError::OtherMessage(what));
     }
-    let contact = verified.seat.contact();
-    let mut recipients = message.addressing.recipients.iter();
+    let contact = verified.seat().contact();
+    let mut recipients = message.addressing().recipients.iter();
     if !recipients.any(|recipient| recipient.contact == contact) {
         return Err(ReceiptError::NotTheRecipient("is of a contact that was not addressed"));
     }
-    let read: proto::Acknowledgement = canonical::decode(verified.envelope.payload())
-        .map_err(|_| refused(Refusal::NotCanonical(what)))?;
-    if read.drill != message.addressing.drill {
+    if verified.drill() != message.addressing().drill.as_ref() {
         return Err(ReceiptError::NotTheRecipient("bears another drill mark than the message"));
     }
     Ok(verified)
@@ -264,22 +312,30 @@ pub enum ChainError {
         /// What came.
         found: u64,
     },
-    /// No kind of entry of this version.
-    #[error("the entry {number} has the unknown kind {kind}")]
+    /// No kind that an entry could have: 0, or more than a byte.
+    #[error("the entry {number} has the kind {kind}, which is none")]
     Kind {
         /// Its number.
         number: u64,
         /// What came.
         kind: u32,
     },
+    /// There is nothing in the entry whose digest could go into the chain.
+    #[error("the entry {number} of the mailbox has nothing signed in it: {why}")]
+    NothingSigned {
+        /// Its number.
+        number: u64,
+        /// What it is.
+        why: InvalidDsse,
+    },
     /// Another entry under a number that was already collected.
     #[error("the relay shows another entry {number} of the mailbox than before")]
     Rewritten {
         /// The number.
         number: u64,
-        /// The header digest that stands there.
+        /// The digest that stands there.
         kept: Digest,
-        /// The header digest that came.
+        /// The digest that came.
         found: Digest,
     },
     /// The relay began another epoch: it was restored.
@@ -314,22 +370,56 @@ pub enum ChainError {
     },
 }
 
+/// An entry as the chain has it. Nothing of it is believed for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its number.
+    pub number: u64,
+    /// Why it is there.
+    pub kind: EntryKind,
+    /// Of the header's payload or, from kind 3 on, of the payload of what it carries.
+    pub digest: Digest,
+}
+
+impl Link {
+    /// The link of an item.
+    ///
+    /// # Errors
+    /// A kind that is none, or nothing signed.
+    pub fn of(item: &v1::Item) -> Result<Self, ChainError> {
+        let (number, kind) = (item.number, item.kind);
+        let known = u8::try_from(kind).ok().and_then(EntryKind::of_byte);
+        let known = known.ok_or(ChainError::Kind { number, kind })?;
+        let signed = if known.carries() { &item.acknowledgement } else { &item.header };
+        let digest =
+            payload_digest(signed).map_err(|why| ChainError::NothingSigned { number, why })?;
+        Ok(Self { number, kind: known, digest })
+    }
+}
+
+/// Of whatever kind the payload is: a later entry carries a later kind.
+fn payload_digest(dsse: &[u8]) -> Result<Digest, InvalidDsse> {
+    let (limit, found) = (limits::STATEMENT_BYTES, dsse.len());
+    if found > limit {
+        return Err(InvalidDsse::TooLarge { limit, found });
+    }
+    let dsse: proto::Dsse = canonical::decode(dsse)?;
+    if dsse.payload.is_empty() {
+        return Err(InvalidDsse::UnknownKind(String::new()));
+    }
+    Ok(Digest::of(&dsse.payload))
+}
+
 /// The mailbox with one more entry, which must be the next.
 ///
 /// # Errors
-/// A gap, or a kind that is none.
-pub fn extend(
-    mailbox: &Mailbox,
-    (number, kind): (u64, u32),
-    header_digest: Digest,
-) -> Result<(Mailbox, EntryKind), ChainError> {
+/// A gap.
+pub fn extend(mailbox: &Mailbox, link: &Link) -> Result<Mailbox, ChainError> {
     let expected = mailbox.count.saturating_add(1);
-    if number != expected {
-        return Err(ChainError::Gap { expected, found: number });
+    if link.number != expected {
+        return Err(ChainError::Gap { expected, found: link.number });
     }
-    let known = u8::try_from(kind).ok().and_then(EntryKind::of_byte);
-    let known = known.ok_or(ChainError::Kind { number, kind })?;
-    Ok((mailbox.append(known, header_digest), known))
+    Ok(mailbox.append(link.kind, link.digest))
 }
 
 /// The relay's head is the mailbox that was collected.

@@ -28,11 +28,7 @@ fn statement(entry: &Bytes) -> Bytes {
 }
 
 fn open_facets(facets: &[v1::OpenFacet]) -> Vec<OpenFacet> {
-    let open = |facet: &v1::OpenFacet| OpenFacet {
-        salt: facet.salt[..].try_into().unwrap(),
-        bytes: facet.bytes.clone(),
-    };
-    facets.iter().map(open).collect()
+    facets.iter().cloned().map(|facet| crate::wire::convert::facet(facet).unwrap()).collect()
 }
 
 #[test]
@@ -43,7 +39,7 @@ fn a_copy_is_the_directory_of_its_log_also_after_it_is_opened_again() {
     assert!(matches!(replica.directory(), Err(ReplicaError::NeverSynced(_))));
     let mut replica = synced(&log, &home);
     assert_eq!(replica.withheld().unwrap().len(), 1);
-    let other = OpenFacet { salt: [0; 32], bytes: Bytes::from_static(b"x") };
+    let other = OpenFacet { bytes: Bytes::from_static(b"x"), ..open_facets(&facets)[0].clone() };
     assert_eq!(replica.keep_facets([open_facets(&facets), vec![other]].concat()).unwrap(), 1);
     for replica in [replica, Replica::open(&home, &name()).unwrap()] {
         assert_eq!(replica.directory().unwrap(), &log.directory);

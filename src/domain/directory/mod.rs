@@ -19,7 +19,7 @@ mod rules;
 mod steps;
 #[cfg(test)]
 mod tests;
-pub(crate) mod text;
+mod text;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -40,6 +40,7 @@ pub use member::Member;
 pub use roster::{Roster, Seat};
 pub use rules::RULES;
 pub use steps::{Admitted, Parts};
+pub(crate) use text::{is_word, text};
 
 use key::{Holder, KeyName, KnownKey, Purpose};
 

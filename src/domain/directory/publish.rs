@@ -9,7 +9,7 @@ use crate::domain::state::{Key, Value};
 
 use super::facet::{self, OpenFacet};
 use super::steps::Dated;
-use super::{Admitted, Directory, RULES, Statement, Verified, apply};
+use super::{Admitted, RULES, Statement, Verified, apply};
 
 /// Publishes one verified statement. A statement carries its own right to be published: whoever
 /// hands it in.
@@ -55,13 +55,13 @@ impl Command for Publish {
     /// The leaf index.
     type Reply = u64;
 
-    fn keys(&self, _: &Directory) -> Vec<Key> {
+    fn keys(&self) -> Vec<Key> {
         Vec::new()
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<u64>, Refusal> {
         if let Some(leaf) = self.verified.logged(world.directory) {
-            return Ok(Decision { puts: Vec::new(), log: None, reply: leaf });
+            return Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply: leaf });
         }
         let (leaf, at) = (world.directory.size(), self.admitted_at(world)?);
         let parts = apply(world.directory, &self.verified, Admitted { leaf, at })?;
@@ -70,6 +70,6 @@ impl Command for Publish {
         });
         let statement = self.verified.envelope().bytes().clone();
         let log = Some(Admission { statement, parts });
-        Ok(Decision { puts: puts.collect(), log, reply: leaf })
+        Ok(Decision { puts: puts.collect(), deletes: Vec::new(), log, reply: leaf })
     }
 }

@@ -7,3 +7,5 @@ pub mod acknowledge;
 pub mod addressing;
 pub mod envelope;
 pub mod submit;
+#[cfg(test)]
+mod tests;

@@ -30,17 +30,17 @@ impl Submit {
     /// the blobs.
     #[must_use]
     pub fn new(handed_in_by: ContactId, envelope: VerifiedEnvelope) -> Self {
-        let (digest, size) = (envelope.header.body_digest, envelope.header.body_size);
+        let (digest, size) = (envelope.header().body_digest(), envelope.header().body_size());
         let body = if size > limits::INLINE_BODY_BYTES {
             Body::Blob(digest, size)
         } else {
-            Body::Inline(envelope.body.clone())
+            Body::Inline(envelope.body().clone())
         };
         Self { handed_in_by, envelope, body }
     }
 
     fn message_key(&self) -> Key {
-        let addressing = &self.envelope.header.addressing;
+        let addressing = &self.envelope.header().addressing();
         Key::Message(addressing.id, addressing.sender.contact())
     }
 }
@@ -48,21 +48,21 @@ impl Submit {
 impl Command for Submit {
     type Reply = Bytes;
 
-    fn keys(&self, _: &Directory) -> Vec<Key> {
-        let addressing = &self.envelope.header.addressing;
+    fn keys(&self) -> Vec<Key> {
+        let addressing = &self.envelope.header().addressing();
         let mailboxes = addressing.recipients.iter();
         let mailboxes = mailboxes.map(|recipient| Key::Mailbox(recipient.contact.clone()));
         mailboxes.chain([self.message_key(), self.usage_key()]).collect()
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
-        let addressing = &self.envelope.header.addressing;
+        let addressing = &self.envelope.header().addressing();
         if self.handed_in_by != addressing.sender.contact() {
             let why = format!("{} hands in what {} signed", self.handed_in_by, addressing.sender);
             return Err(Refusal::NotTheSender(why));
         }
-        if let Some(stored) = world.seen.message(&self.message_key()) {
-            return again(stored, self.envelope.header.digest, addressing.id.to_string());
+        if let Some(stored) = world.seen.message(&self.message_key())? {
+            return again(stored, self.envelope.header().digest(), addressing.id.to_string());
         }
         world.directory.in_force(&addressing.sender_key)?;
         if !world.in_doubt {
@@ -77,55 +77,57 @@ impl Command for Submit {
         }
         exactly_the_letters(world.directory, &self.envelope)?;
         let usage = self.usage(world)?;
-        Ok(self.accept(world, usage))
+        self.accept(world, usage)
     }
 }
 
 impl Submit {
     fn usage_key(&self) -> Key {
-        let addressing = &self.envelope.header.addressing;
-        let allowance = match addressing.class {
-            Class::Receipt => Allowance::Receipts,
-            _ => Allowance::Messages,
+        let addressing = &self.envelope.header().addressing();
+        let allowance = if addressing.class == Class::Receipt {
+            Allowance::Receipts
+        } else {
+            Allowance::Messages
         };
         Key::Usage(addressing.sender.member(), allowance)
     }
 
     fn usage(&self, world: &World<'_>) -> Result<Usage, Refusal> {
-        let before = world.seen.usage(&self.usage_key()).cloned().unwrap_or_default();
+        let before = world.seen.usage(&self.usage_key())?.cloned().unwrap_or_default();
         let before = before.at(world.now);
         let (kept, limit) = (before.bytes(), limits::KEPT_BYTES);
         if kept.saturating_add(self.envelope.size()) > limit {
             return Err(Refusal::QuotaExceeded { kept, limit });
         }
-        Ok(before.with(self.envelope.size(), self.envelope.header.addressing.expires))
+        Ok(before.with(self.envelope.size(), self.envelope.header().addressing().expires))
     }
 
-    fn accept(&self, world: &World<'_>, usage: Usage) -> Decision<Bytes> {
-        let header = &self.envelope.header;
-        let sender = header.addressing.sender.contact();
+    fn accept(&self, world: &World<'_>, usage: Usage) -> Result<Decision<Bytes>, Refusal> {
+        let header = self.envelope.header();
+        let sender = header.addressing().sender.contact();
         let mut puts = Vec::new();
         let mut places = Vec::new();
-        for recipient in &header.addressing.recipients {
+        for recipient in &header.addressing().recipients {
             let entry = Entry {
                 kind: EntryKind::Addressed,
-                header_digest: header.digest,
-                id: header.addressing.id,
+                header_digest: header.digest(),
+                id: header.addressing().id,
                 sender: sender.clone(),
                 acknowledgement: Bytes::new(),
             };
-            places.push(deliver(world, &recipient.contact, entry, &mut puts));
+            let entry = (entry, header.digest());
+            places.push(deliver(world, &recipient.contact, entry, &mut puts)?);
         }
-        let accepted = accepted(world, header.digest, places);
+        let accepted = accepted(world, header.digest(), places);
         let message = Message {
-            header: header.envelope.bytes().clone(),
+            header: header.envelope().bytes().clone(),
             body: self.body.clone(),
-            letters: self.envelope.letters.iter().map(|letter| letter.bytes.clone()).collect(),
+            letters: self.envelope.letters().iter().map(|letter| letter.bytes.clone()).collect(),
             accepted: accepted.clone(),
         };
         puts.push((self.message_key(), Value::Message(Box::new(message))));
         puts.push((self.usage_key(), Value::Usage(usage)));
-        Decision { puts, log: None, reply: accepted }
+        Ok(Decision { puts, deletes: Vec::new(), log: None, reply: accepted })
     }
 }
 
@@ -138,31 +140,36 @@ pub(super) fn again(
     let same = proto::Accepted::decode(&stored.accepted[..])
         .is_ok_and(|accepted| accepted.header_digest == header_digest.as_bytes()[..]);
     if same {
-        Ok(Decision { puts: Vec::new(), log: None, reply: stored.accepted.clone() })
+        let reply = stored.accepted.clone();
+        Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply })
     } else {
         Err(Refusal::IdUsedTwice(id))
     }
 }
 
-/// Appends one entry to a mailbox: its new state, and its place.
+/// Appends one entry to a mailbox, by the digest that stands in the chain for it: its new state, and
+/// its place.
+///
+/// # Errors
+/// [`Refusal::Internal`].
 pub(super) fn deliver(
     world: &World<'_>,
     contact: &ContactId,
-    entry: Entry,
+    (entry, digest): (Entry, Digest),
     puts: &mut Vec<(Key, Value)>,
-) -> proto::Place {
+) -> Result<proto::Place, Refusal> {
     let key = Key::Mailbox(contact.clone());
-    let before = world.seen.mailbox(&key).copied();
+    let before = world.seen.mailbox(&key)?.copied();
     let before = before.unwrap_or_else(|| Mailbox::empty(world.directory.genesis(), contact));
-    let mailbox = before.append(entry.kind, entry.header_digest);
+    let mailbox = before.append(entry.kind, digest);
     puts.push((Key::Entry(contact.clone(), mailbox.count), Value::Entry(entry)));
     puts.push((key, Value::Mailbox(mailbox)));
-    proto::Place {
+    Ok(proto::Place {
         contact: contact.to_string(),
         epoch: mailbox.epoch,
         number: mailbox.count,
         chain: Bytes::copy_from_slice(mailbox.chain.as_bytes()),
-    }
+    })
 }
 
 /// The payload of the accepted receipt.
@@ -226,11 +233,11 @@ fn can_be_reached(directory: &Directory, contact: &ContactId) -> Result<(), Refu
 
 /// Exactly one letter for every seat with a seal key of every reader, to that key.
 fn exactly_the_letters(directory: &Directory, envelope: &VerifiedEnvelope) -> Result<(), Refusal> {
-    let readers = envelope.header.addressing.readers();
+    let readers = envelope.header().addressing().readers();
     let seats = readers.iter().flat_map(|contact| directory.sealing_seats(contact));
     let mut needed: Vec<(SeatId, _)> = seats.map(|(seat, key, _)| (seat, key)).collect();
     needed.sort();
-    let found = envelope.letters.iter().map(|letter| (letter.seat.clone(), letter.seal_key));
+    let found = envelope.letters().iter().map(|letter| (letter.seat.clone(), letter.seal_key));
     if found.eq(needed.iter().cloned()) {
         return Ok(());
     }
