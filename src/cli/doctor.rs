@@ -447,8 +447,7 @@ async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
 /// Our clock beside the relay's, or at least beside the newest entry.
 fn clock(ctx: &Context, checks: &mut Checks, asked: &Asked) {
     let now = ctx.ambient().now();
-    let newest =
-        asked.replica.as_ref().and_then(|replica| Some(replica.directory().ok()?.clock()));
+    let newest = asked.replica.as_ref().and_then(|replica| Some(replica.directory().ok()?.clock()));
     let wrong = |other: u64, whose: &str| {
         let (ours, theirs) = (phrases::when(now), phrases::when(other));
         let sentence = format!("this machine says {ours}, {whose} {theirs}");

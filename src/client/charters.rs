@@ -210,11 +210,13 @@ impl Chain {
 impl Link {
     fn of(charter: &proto::Charter) -> Self {
         let standing = |keys: &[proto::PublicKey]| {
-            keys.iter().filter_map(|key| PublicKey::verifying("charter", Some(key), RULES).ok()).collect()
+            keys.iter()
+                .filter_map(|key| PublicKey::verifying("charter", Some(key), RULES).ok())
+                .collect()
         };
         let registrars = charter.registrars.iter();
-        let registrars =
-            registrars.filter_map(|of| PublicKey::verifying("charter", of.sign.as_ref(), RULES).ok());
+        let registrars = registrars
+            .filter_map(|of| PublicKey::verifying("charter", of.sign.as_ref(), RULES).ok());
         Self {
             version: 0,
             identity: Digest::of(b""),

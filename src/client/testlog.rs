@@ -12,9 +12,7 @@ use crate::crypto::issue::{self, Validity};
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::key::listed_sealing;
-use crate::domain::directory::{
-    Admitted, Directory, apply, found, verify, verify_founding,
-};
+use crate::domain::directory::{Admitted, Directory, apply, found, verify, verify_founding};
 use crate::domain::ids::DirectoryName;
 use crate::domain::refusal::Refusal;
 use crate::signed::proto::{self, Custody, Level, MemberKind, Use, entry::Leaf};

@@ -132,7 +132,8 @@ mod tests {
             ("the year 2100", 4_102_444_800, Some(stored(T, false)), true),
         ];
         for (name, at, stored, doubt) in cases {
-            let start = |is_right| Watch::start(now(at, 5), T, stored.as_deref(), is_right).unwrap();
+            let start =
+                |is_right| Watch::start(now(at, 5), T, stored.as_deref(), is_right).unwrap();
             assert_eq!(start(false).in_doubt(), doubt, "{name}");
             assert!(!start(true).in_doubt(), "{name}: the operator says that it is right");
         }

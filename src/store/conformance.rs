@@ -349,7 +349,7 @@ async fn refuses_other_formats(place: &Place) {
     };
     assert_eq!(place.create("test", 1).await.err(), Some(FormatError::Exists.into()));
     assert!(refusal("other").await.contains("\"test\""));
-    for (number, says) in [(2u32, "reads format 2"), (0, "liaisond store migrate")] {
+    for (number, says) in [(3u32, "reads format 3"), (1, "made by liaisond 0.1")] {
         let store = place.open("test").await.unwrap();
         let (kept, marker) = get(store.as_ref(), format::KEY).await.unwrap();
         let other = [&number.to_be_bytes(), &marker[4..]].concat();

@@ -24,10 +24,7 @@ use super::{StoreError, keys};
 pub fn encode(parts: &Parts) -> Vec<(Vec<u8>, Bytes)> {
     let charter = parts.charter.iter().flat_map(|it| {
         let leaf = Bytes::copy_from_slice(&it.newest.leaf.to_be_bytes());
-        [
-            (keys::CHARTER.to_vec(), encode_charter(it)),
-            (keys::log_charter(it.newest.version), leaf),
-        ]
+        [(keys::CHARTER.to_vec(), encode_charter(it)), (keys::log_charter(it.newest.version), leaf)]
     });
     let member = parts.member.iter().map(|it| (keys::member(&it.id), encode_member(it)));
     let contact = parts.contact.iter().map(|it| (keys::contact(&it.id), encode_contact(it)));

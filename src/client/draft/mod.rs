@@ -492,9 +492,8 @@ impl Signers<'_> {
         let of = format!("the authority of {id}");
         if let Some(admission) = admitted {
             let keys = admission.authority.iter();
-            let keys = keys.filter_map(|key| {
-                PublicKey::verifying("authority", Some(key), RULES).ok()
-            });
+            let keys =
+                keys.filter_map(|key| PublicKey::verifying("authority", Some(key), RULES).ok());
             return Some(quorum(of, keys, admission.threshold.max(1)));
         }
         let member = self.directory?.member(&id)?;
@@ -642,6 +641,11 @@ mod tests {
             expires: NOW + 86_400,
             levels: vec![Level::Technical.into()],
             names: record().names,
+            note: Some(proto::Note {
+                reference: "NV/2027/1".to_owned(),
+                date: NOW,
+                sha256: Bytes::from_static(&[7; 32]),
+            }),
             ..proto::AttestedRecord::default()
         };
         let member = composer.admission(listed).unwrap();

@@ -142,7 +142,11 @@ impl Net {
             member: member.to_owned(),
             kind: MemberKind::UnMember.into(),
             names: text(member),
-            authority: if listed_only { vec![] } else { vec![listed(&format!("{member} authority"), member, Use::Authority)] },
+            authority: if listed_only {
+                vec![]
+            } else {
+                vec![listed(&format!("{member} authority"), member, Use::Authority)]
+            },
             threshold: u32::from(!listed_only),
             note: None,
         };
@@ -257,7 +261,8 @@ impl Net {
         let text = body::letter_text(id.unwrap(), Digest::of(&body), &body_key);
         let letters = sealed.envelope.letters.iter().map(|letter| {
             let letter = envelope::read_letter(letter).unwrap();
-            let known = self.directory.key(&letter.seal_key).map(|known| known.key.clone());
+            let known = self.directory.seal_key(&letter.seat.contact(), &letter.seal_key);
+            let known = known.map(|known| known.key.clone());
             let Some(PublicKey::Sealing(raw)) = known else { panic!("a seal key") };
             let to = SealingKey::parse(&raw).unwrap();
             let reading = Reading { seat: letter.seat, key: letter.seal_key, to };

@@ -1,23 +1,20 @@
 //! The fold over the log, entry by entry, each fully verified.
 //!
 //! In scope: bytes of entries to a [`Directory`] and a tree. Out of scope: files, checkpoints.
-//! Invariants: nothing is skipped; an entry that the rules do not admit ends the fold; what this
-//! program does not know yet freezes it before that entry, and only hashes go on.
+//! Invariants: nothing is skipped; an entry that the rules do not admit ends the fold; a charter of
+//! rules that this program does not know stops it behind that charter, and only hashes go on.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
+use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{
-    Admitted, Directory, Newest, apply, found, verify, verify_founding,
+    Admitted, Directory, Newest, RULES, apply, found, verify, verify_founding,
 };
 use crate::domain::ids::DirectoryName;
-use crate::domain::limits;
 use crate::domain::refusal::Refusal;
-use crate::signed::canonical;
-use crate::signed::dsse::{Envelope, InvalidDsse};
-use crate::signed::proto::{self, entry::Leaf};
 use crate::tlog::merkle::{Tree, leaf_hash};
 
 use crate::client::invitation::Trust;
@@ -25,9 +22,6 @@ use crate::client::invitation::Trust;
 /// An entry that cannot be in the log of this directory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FoldFault {
-    /// Not an entry at all.
-    #[error("entry {0} is not an entry of a log")]
-    NotAnEntry(u64),
     /// The rules do not admit it.
     #[error("entry {leaf} is not admissible: {why}")]
     Inadmissible {
@@ -77,12 +71,6 @@ pub(super) struct Fold {
     pub(super) frozen: Option<Frozen>,
 }
 
-/// What one entry comes to.
-enum Step {
-    Next(Box<Directory>),
-    Freeze(String),
-}
-
 impl Fold {
     pub(super) fn new(trust: &Trust) -> Self {
         Self {
@@ -100,14 +88,13 @@ impl Fold {
     /// Takes the next entry, or nothing.
     pub(super) fn push(&mut self, entry: Bytes) -> Result<(), FoldFault> {
         if self.frozen.is_none() {
-            match self.step(&entry)? {
-                Step::Next(directory) => {
-                    let charter = directory.charter().newest;
-                    self.charters.insert(charter.version, charter);
-                    self.directory = Some(*directory);
-                }
-                Step::Freeze(why) => self.frozen = Some(Frozen { leaf: self.size(), why }),
+            let directory = self.step(&entry)?;
+            let (leaf, rules) = (self.size() + 1, directory.rules());
+            if rules > RULES {
+                let why = format!("rules {rules}, and this program knows up to {RULES}");
+                self.frozen = Some(Frozen { leaf, why });
             }
+            self.directory = Some(directory);
         }
         self.tree.append(leaf_hash(&entry));
         self.entries.push(entry);
@@ -118,22 +105,11 @@ impl Fold {
         self.entries.len() as u64
     }
 
-    fn step(&self, entry: &Bytes) -> Result<Step, FoldFault> {
+    fn step(&self, entry: &Bytes) -> Result<Directory, FoldFault> {
         let leaf = self.size();
-        let read: proto::Entry = match canonical::decode(entry) {
-            Ok(read) => read,
-            Err(_) => return newer_leaf(entry).ok_or(FoldFault::NotAnEntry(leaf)),
-        };
-        let Some(Leaf::Statement(statement)) = &read.leaf else {
-            return newer_leaf(entry).ok_or(FoldFault::NotAnEntry(leaf));
-        };
-        match self.folded(statement, Admitted { leaf, at: read.admitted_at }) {
-            Ok(directory) => Ok(Step::Next(Box::new(directory))),
-            Err(FoldFault::Inadmissible { why, .. }) if is_newer(&why, statement) => {
-                Ok(Step::Freeze(why.to_string()))
-            }
-            Err(fault) => Err(fault),
-        }
+        let inadmissible = |why| FoldFault::Inadmissible { leaf, why };
+        let Entry { statement, admitted_at } = Entry::read(entry).map_err(inadmissible)?;
+        self.folded(&statement, Admitted { leaf, at: admitted_at })
     }
 
     fn folded(&self, statement: &[u8], admitted: Admitted) -> Result<Directory, FoldFault> {
@@ -164,24 +140,5 @@ impl Fold {
             Some(pinned) if *pinned != found => Err(FoldFault::OtherCharter { version, found }),
             _ => Ok(directory),
         }
-    }
-}
-
-/// An entry whose leaf is of a kind that came later: unknown fields, and no statement.
-fn newer_leaf(entry: &[u8]) -> Option<Step> {
-    let read = <proto::Entry as prost::Message>::decode(entry).ok()?;
-    (read.leaf.is_none() && read.admitted_at > 0)
-        .then(|| Step::Freeze("a kind of entry that this program does not know".to_owned()))
-}
-
-/// Whether a newer program could admit what this one refuses.
-fn is_newer(why: &Refusal, statement: &[u8]) -> bool {
-    match why {
-        Refusal::NewerRules { .. } => true,
-        Refusal::UnknownKind { .. } => matches!(
-            Envelope::parse(statement, limits::STATEMENT_BYTES),
-            Err(InvalidDsse::UnknownKind(_))
-        ),
-        _ => false,
     }
 }

@@ -500,8 +500,10 @@ impl Replica {
         let wanted = facets.into_iter().map(|facet| (facet.hash(), facet));
         let wanted: BTreeMap<Digest, OpenFacet> =
             wanted.filter(|(hash, _)| missing.contains(hash)).collect();
-        let records: Vec<Bytes> =
-            wanted.values().map(|facet| convert::open_facet(facet.clone()).encode_to_vec().into()).collect();
+        let records: Vec<Bytes> = wanted
+            .values()
+            .map(|facet| convert::open_facet(facet.clone()).encode_to_vec().into())
+            .collect();
         let _lock = home::lock(&self.folder)?;
         let path = self.folder.join(FACETS);
         // Another program's facets are as good as ours: behind them, not over them.

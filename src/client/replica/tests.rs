@@ -196,7 +196,7 @@ fn only_a_key_of_the_charter_in_force_makes_a_checkpoint() {
 }
 
 #[test]
-fn what_this_program_does_not_know_freezes_it_before_that_entry() {
+fn a_charter_of_newer_rules_freezes_it_behind_that_entry() {
     let (log, _) = TestLog::populated();
     let unknown_kind = proto::Dsse {
         payload: Bytes::from_static(b"\x08\x01"),
@@ -213,17 +213,24 @@ fn what_this_program_does_not_know_freezes_it_before_that_entry() {
     let mut newer = crate::client::draft::Bundle::of(vec![newer]);
     newer.sign(Some(&log.directory), &[&key(1), &key(2)], &ambient).unwrap();
     let newer_rules = entry(newer.publications()[0].envelope().bytes().clone(), NOW);
-    for foreign in [unknown_kind, unknown_leaf, newer_rules] {
+    for foreign in [&unknown_kind, &unknown_leaf] {
         let (_folder, home) = home(&log);
-        let mut log = log.clone();
-        log.entries.extend([foreign.clone(), foreign]);
-        for replica in [synced(&log, &home), Replica::open(&home, &name()).unwrap()] {
-            let frozen = replica.frozen().unwrap();
-            assert_eq!(frozen.leaf, 4, "{}", frozen.why);
-            assert_eq!(replica.directory().unwrap(), &log.directory);
-            assert_eq!(replica.view().unwrap(), (4, log.tree().root_at(4).unwrap()));
-            assert_eq!(replica.checkpoint().unwrap().size(), 6);
-        }
+        let mut replica = synced(&log, &home);
+        assert!(
+            replica.append(std::slice::from_ref(foreign)).is_err(),
+            "inadmissible under rules 1"
+        );
+    }
+    let (_folder, home) = home(&log);
+    let mut log = log.clone();
+    log.add(&statement(&newer_rules)).unwrap();
+    log.entries.extend([unknown_kind, unknown_leaf]);
+    for replica in [synced(&log, &home), Replica::open(&home, &name()).unwrap()] {
+        let frozen = replica.frozen().unwrap();
+        assert_eq!(frozen.leaf, 5, "{}", frozen.why);
+        assert_eq!(replica.directory().unwrap(), &log.directory);
+        assert_eq!(replica.view().unwrap(), (5, log.tree().root_at(5).unwrap()));
+        assert_eq!(replica.checkpoint().unwrap().size(), 7);
     }
 }
 

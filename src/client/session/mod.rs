@@ -24,9 +24,9 @@ use crate::tlog::merkle::leaf_hash;
 use crate::tlog::proof::verify_inclusion;
 use crate::tls::Identity;
 use crate::tls::client::{ClientTls, ServerFault};
-use crate::wire::{convert, v1};
 use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
+use crate::wire::{convert, v1};
 
 use super::charters::{Chain, Link};
 use super::connect::{Address, ConnectError, Connection, Dial, Proxies, Route, connect};
@@ -230,7 +230,9 @@ impl Session {
             let mut client = self.directory();
             let call = client.get_facets(request_of(request));
             let facets = answered("GetFacets", call).await?.facets;
-            have += replica.keep_facets(facets.into_iter().filter_map(|facet| convert::facet(facet).ok()).collect())?;
+            have += replica.keep_facets(
+                facets.into_iter().filter_map(|facet| convert::facet(facet).ok()).collect(),
+            )?;
         }
         if !missing.is_empty() {
             progress(Progress::Facets { have, of: missing.len() });

@@ -49,7 +49,14 @@ impl Fake {
     fn publish_all(&self, publications: Vec<v1::Publication>) -> Vec<v1::PublishAnswer> {
         let mut state = self.state();
         let answers = publications.into_iter().map(|publication| {
-            let answer = match state.log.add(&publication.statement) {
+            let statement = &publication.statement;
+            let logged = crate::domain::directory::logged(&state.log.directory, statement);
+            let answer = match logged {
+                Ok(Some(leaf)) => Ok(leaf),
+                Ok(None) => state.log.add(statement),
+                Err(refusal) => Err(refusal),
+            };
+            let answer = match answer {
                 Ok(leaf) => v1::publish_answer::Answer::LeafIndex(leaf),
                 Err(refusal) => v1::publish_answer::Answer::Refused(v1::RefusedStatement {
                     reason: refusal.code().to_owned(),

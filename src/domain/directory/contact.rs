@@ -108,7 +108,10 @@ impl Record {
         rules: u32,
     ) -> Result<Self, Refusal> {
         if record.note.is_none() {
-            return Err(Refusal::field("note", "expected the note verbale that it is entered from"));
+            return Err(Refusal::field(
+                "note",
+                "expected the note verbale that it is entered from",
+            ));
         }
         let common = Common::of_attested(record);
         let attested = Self::read_common(&common, payload, HeldBy::AttestedRecord, rules)?;

@@ -33,9 +33,7 @@ use super::refusal::Refusal;
 
 pub use charter::{Charter, Person, Policy, Witness};
 pub use contact::{Contact, Record};
-pub use kinds::{
-    Statement, Verified, apply, clock_behind, found, logged, verify, verify_founding,
-};
+pub use kinds::{Statement, Verified, apply, clock_behind, found, logged, verify, verify_founding};
 pub use member::Member;
 pub use roster::{Roster, Seat};
 pub use rules::RULES;

@@ -87,7 +87,10 @@ impl Seat {
         Ok(Self {
             name: seat.name.clone(),
             sign: sign.as_ref().map(ed25519).transpose()?,
-            seal: seal.as_ref().map(|key| PublicKey::sealing("seats.seal", key, rules)).transpose()?,
+            seal: seal
+                .as_ref()
+                .map(|key| PublicKey::sealing("seats.seal", key, rules))
+                .transpose()?,
             tls: verifying("seats.tls", tls)?,
         })
     }

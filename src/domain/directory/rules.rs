@@ -4,9 +4,7 @@
 //! a number does not compile.
 
 use crate::domain::refusal::Refusal;
-use crate::signed::proto::{
-    Algorithm, Custody, Level, MemberKind, Purpose, Reason, Visibility,
-};
+use crate::signed::proto::{Algorithm, Custody, Level, MemberKind, Purpose, Reason, Visibility};
 
 /// The highest rules that this program knows.
 pub const RULES: u32 = 1;

@@ -229,7 +229,11 @@ fn listed_again(known: &KnownKey, new: KnownKey) -> Result<KnownKey, Refusal> {
     let reused = |why: String| Err(Refusal::KeyReused { key: new.key.id(), why });
     let moves = known.purpose == Purpose::SeatSeal && new.purpose == Purpose::SeatSeal;
     if (known.holder != new.holder && !moves) || known.purpose != new.purpose {
-        return reused(format!("already belongs to {}, for {}", known.holder, known.purpose.name()));
+        return reused(format!(
+            "already belongs to {}, for {}",
+            known.holder,
+            known.purpose.name()
+        ));
     }
     if !known.in_force() {
         return reused("has ended and never returns".to_owned());

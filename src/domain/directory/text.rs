@@ -35,7 +35,8 @@ pub(crate) fn sorted_set<T, K: Ord + ?Sized>(
 /// final and needs no Unicode tables; normal form is a matter of whoever drafts.
 pub(crate) fn text(field: &'static str, text: &str) -> Result<(), Refusal> {
     if text.is_empty() || text.len() > limits::TEXT_BYTES {
-        let why = format!("expected 1 to {} bytes of text, found {}", limits::TEXT_BYTES, text.len());
+        let why =
+            format!("expected 1 to {} bytes of text, found {}", limits::TEXT_BYTES, text.len());
         return Err(Refusal::field(field, why));
     }
     match text.chars().find(|c| is_forbidden(*c)) {

@@ -233,6 +233,22 @@ impl Signer {
     }
 }
 
+/// What a key is, to whoever looks at its signature.
+struct Role {
+    signs: Option<Signer>,
+    name: &'static str,
+}
+
+impl Role {
+    /// Of a key that the directory knows; of another one, which a charter lists for itself.
+    fn of(known: Option<&KnownKey>) -> Self {
+        known.map_or(
+            Self { signs: Some(Signer::Registrar), name: Signer::Registrar.name() },
+            |known| Self { signs: Signer::of(known), name: known.purpose.name() },
+        )
+    }
+}
+
 /// A statement whose signatures are over the bytes received, and verify.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified {
@@ -313,9 +329,9 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<Verified, Refusal> 
         let known = directory.key(id);
         match (known.filter(|known| known.in_force()), listed.get(id)) {
             (Some(KnownKey { key: PublicKey::Verifying(key), .. }), _) => {
-                Ok((key.clone(), known.and_then(Signer::of)))
+                Ok((key.clone(), Role::of(known)))
             }
-            (_, Some(key)) => Ok((key.clone(), known.map_or(Some(Signer::Registrar), Signer::of))),
+            (_, Some(key)) => Ok((key.clone(), Role::of(known))),
             (_, None) if known.is_some() => Err(Refusal::KeyNotInForce(*id)),
             (_, None) => Err(Refusal::UnknownKey(*id)),
         }
@@ -373,7 +389,7 @@ pub fn verify_founding(name: &DirectoryName, bytes: &[u8]) -> Result<Verified, R
     let target = target_of(&statement, name, None)?;
     let listed = statement.says().own_signers(FIRST_RULES);
     let signers = verify_signatures(&envelope, &statement, |id| match listed.get(id) {
-        Some(key) => Ok((key.clone(), Some(Signer::Registrar))),
+        Some(key) => Ok((key.clone(), Role::of(None))),
         None => Err(Refusal::UnknownKey(*id)),
     })?;
     Ok(Verified { version: target.version, envelope, statement, signers })
@@ -469,7 +485,7 @@ fn target_of(
 fn verify_signatures(
     envelope: &Envelope,
     statement: &Statement,
-    find: impl Fn(&KeyId) -> Result<(VerifyingKey, Option<Signer>), Refusal>,
+    find: impl Fn(&KeyId) -> Result<(VerifyingKey, Role), Refusal>,
 ) -> Result<Vec<KeyId>, Refusal> {
     let ids: Vec<KeyId> = envelope.signatures().iter().map(|signature| signature.key_id).collect();
     if !ids.is_sorted() {
@@ -479,13 +495,12 @@ fn verify_signatures(
         return Err(Refusal::DuplicateSignature(*id));
     }
     let keys = ids.iter().map(|id| Ok((*id, find(id)?)));
-    let keys: Vec<(KeyId, (VerifyingKey, Option<Signer>))> = keys.collect::<Result<_, Refusal>>()?;
+    let keys: Vec<(KeyId, (VerifyingKey, Role))> = keys.collect::<Result<_, Refusal>>()?;
     let signers = statement.rule().signers;
-    for (key, (_, found)) in &keys {
-        if !found.is_some_and(|found| signers.contains(&found)) {
+    for (key, (_, role)) in &keys {
+        if !role.signs.is_some_and(|signs| signers.contains(&signs)) {
             let needed = signers.first().map_or("", |signer| signer.name());
-            let found = found.map_or("something else", Signer::name);
-            return Err(Refusal::WrongPurpose { key: *key, found, needed });
+            return Err(Refusal::WrongPurpose { key: *key, found: role.name, needed });
         }
     }
     for (id, (key, _)) in &keys {

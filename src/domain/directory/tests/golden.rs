@@ -150,7 +150,11 @@ fn messages() {
     check_message(Kind::Acknowledgement, &acknowledgement, "at/cert/duty-1 sign");
 }
 
-fn check_message<M: Message + prost::Name + Default + PartialEq>(kind: Kind, message: &M, signer: &str) {
+fn check_message<M: Message + prost::Name + Default + PartialEq>(
+    kind: Kind,
+    message: &M,
+    signer: &str,
+) {
     let payload = message.encode_to_vec();
     assert!(canonical::decode::<M>(&payload).as_ref() == Ok(message), "read as it was written");
     let envelope = Envelope::sign(kind, payload.clone(), &[&key(signer)], &random());

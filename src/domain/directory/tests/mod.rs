@@ -360,8 +360,10 @@ impl World {
         let records = self.directory.contacts().filter_map(|contact| contact.record.as_ref());
         let keepers = records.filter_map(|record| record.keeper.as_ref());
         listed.extend(keepers.map(|key| key::KeyName::Proven(key.id())));
-        let rosters =
-            self.directory.contacts().filter_map(|contact| Some((contact.roster.as_ref()?, contact)));
+        let rosters = self
+            .directory
+            .contacts()
+            .filter_map(|contact| Some((contact.roster.as_ref()?, contact)));
         listed.extend(rosters.flat_map(|(roster, contact)| roster.key_names(&contact.id)));
         let count = listed.len();
         listed.sort();
