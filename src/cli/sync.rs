@@ -36,6 +36,7 @@ pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
         "synced_at": replica.synced_at(),
         "withheld": withheld,
         "frozen": synced.frozen,
+        "refuted": synced.refuted,
     });
     let new = size.saturating_sub(synced.before);
     let name = ctx.name()?;
@@ -79,6 +80,13 @@ pub(super) async fn with_progress(
 pub(super) fn say_what_lacks(ctx: &Context, synced: &Synced) {
     for (contact, name) in &synced.withheld {
         ctx.out.warn(format_args!("the service did not hand over: {name} of {contact}"));
+    }
+    if let Some(kept) = &synced.refuted {
+        ctx.out.warn(format_args!(
+            "charters were in use that registrars have signed and the log does not hold; they are \
+             let go, and kept as evidence: {}. Ask the registrars what became of them",
+            kept.display()
+        ));
     }
     if let Some(why) = &synced.frozen {
         ctx.out.warn(format_args!("the directory stands still here: {why}; update this program"));
