@@ -85,7 +85,7 @@ pub(crate) fn public(name: &str) -> proto::PublicKey {
     listed(key(name).public())
 }
 
-fn person(id: &str) -> proto::Person {
+pub(crate) fn person(id: &str) -> proto::Person {
     let (sign, tls) = (Some(public(id)), Some(public(&format!("{id} tls"))));
     proto::Person { id: id.to_owned(), name: format!("The {id}"), sign, tls }
 }
@@ -123,6 +123,7 @@ pub(crate) fn charter(replica: &Replica) -> Says<proto::Charter> {
     let before = replica.directory.charter();
     let payload = proto::Charter {
         targets: target(replica, Some(&before.newest)),
+        previous: Bytes::copy_from_slice(before.newest.statement.as_bytes()),
         ..proto::Charter::decode(before.payload.clone()).unwrap()
     };
     Says::new(Kind::Charter, payload, &["alice".to_owned()], Vec::new())
