@@ -282,7 +282,9 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
         }
     }
     if let Some(frozen) = replica.frozen() {
-        checks.warn("copy", format!("stands still: {}; update this program", frozen.why), None);
+        checks.fail("rules", &ClientError::update_me(frozen));
+    } else {
+        checks.ok("rules", "known to this program");
     }
     Some(replica)
 }
