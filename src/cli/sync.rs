@@ -39,6 +39,7 @@ pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
         "frozen": synced.frozen.as_ref().map(ToString::to_string),
         "checked": synced.checked,
         "refuted": synced.refuted,
+        "directory_clock_ahead": synced.clock,
     });
     let new = size.saturating_sub(synced.before);
     let name = ctx.name()?;
@@ -94,6 +95,13 @@ pub(super) async fn with_progress(
 pub(super) fn say_what_lacks(ctx: &Context, synced: &Synced) {
     for (contact, name) in &synced.withheld {
         ctx.out.warn(format_args!("the service did not hand over: {name} of {contact}"));
+    }
+    if let Some(directory) = synced.clock {
+        let (own, directory) = (phrases::when(ctx.ambient().now()), phrases::when(directory));
+        ctx.out.warn(format_args!(
+            "this machine's clock says {own}, and the directory's {directory}: one of the two is \
+             wrong; liaison doctor says which"
+        ));
     }
     if let Some(kept) = &synced.refuted {
         ctx.out.warn(format_args!(

@@ -30,6 +30,7 @@ use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 
 use super::charters::{Chain, Link};
+use super::clocks::Clocks;
 use super::connect::{Address, ConnectError, Connection, Dial, Proxies, Route, connect};
 use super::draft::Bundle;
 use super::error::{ClientError, Exit, Side};
@@ -90,6 +91,9 @@ pub struct Synced {
     pub frozen: Option<Frozen>,
     /// Whether the newest checkpoint could be checked: always, unless it stands still.
     pub checked: bool,
+    /// The directory's clock, if this machine's is more than an hour behind it: one of the two is
+    /// wrong.
+    pub clock: Option<u64>,
     /// Charters were in use that the log does not hold: where they are kept as evidence.
     pub refuted: Option<PathBuf>,
 }
@@ -244,8 +248,15 @@ impl Session {
             withheld: withheld.collect(),
             frozen: replica.frozen().cloned(),
             checked,
+            clock: self.clock_behind(replica)?,
             refuted: replica.refuted().map(Path::to_owned),
         })
+    }
+
+    fn clock_behind(&self, replica: &Replica) -> Result<Option<u64>, ClientError> {
+        let (own, directory) = (self.ambient.now(), replica.directory()?.admitted_at());
+        let wrong = Clocks { own, service: None, directory }.wrong();
+        Ok(wrong.map(|_| directory))
     }
 
     async fn sync_entries(

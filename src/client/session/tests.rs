@@ -243,6 +243,7 @@ async fn a_replica_is_synced_page_by_page_with_its_facets() {
         withheld: Vec::new(),
         frozen: None,
         checked: true,
+        clock: None,
         refuted: None,
     };
     assert_eq!(synced, expected);
@@ -251,6 +252,19 @@ async fn a_replica_is_synced_page_by_page_with_its_facets() {
     let (again, _) = sync(&session, &home).await.unwrap();
     assert_eq!((again.before, again.size, fake.state().pages), (4, 4, 2));
     assert_eq!(Replica::open(&home, &name()).unwrap().synced_at(), Some(NOW));
+}
+
+#[tokio::test]
+async fn a_clock_an_hour_behind_the_directorys_says_so_and_goes_on() {
+    let (log, facets) = TestLog::populated();
+    for (now, behind) in [(NOW - 3_600, None), (NOW - 3_601, Some(NOW)), (NOW + 86_400, None)] {
+        let (_folder, home) = home(&log);
+        let fake = Fake::new(log.clone(), facets.clone());
+        let mut session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+        session.ambient = crate::client::testlog::ambient_at(now);
+        let (synced, _) = sync(&session, &home).await.unwrap();
+        assert_eq!((synced.size, synced.clock), (4, behind), "at {now}");
+    }
 }
 
 #[tokio::test]
