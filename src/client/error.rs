@@ -26,7 +26,7 @@ use super::message::open::NotOpened;
 use super::message::receipt::ReceiptError;
 use super::outbox::OutboxError;
 use super::place::{self, FileError};
-use super::replica::{Origin, ReplicaError};
+use super::replica::{Frozen, Origin, ReplicaError};
 
 /// On whose side the fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct ClientError {
     pub details: BTreeMap<String, String>,
     /// How the process ends.
     pub exit: Exit,
+    /// Whether the command has printed its object already, and this is only how it ends.
+    pub printed: bool,
 }
 
 impl ClientError {
@@ -90,13 +92,30 @@ impl ClientError {
     #[must_use]
     pub fn new(side: Side, exit: Exit, reason: &str, sentence: impl fmt::Display) -> Self {
         let (reason, sentence) = (reason.to_owned(), sentence.to_string());
-        Self { side, reason, sentence, mend: None, details: BTreeMap::new(), exit }
+        let details = BTreeMap::new();
+        Self { side, reason, sentence, mend: None, details, exit, printed: false }
     }
 
     /// The same, with the command that mends it.
     #[must_use]
     pub fn mended_by(self, command: impl Into<String>) -> Self {
         Self { mend: Some(command.into()), ..self }
+    }
+
+    /// The same, of a command that has printed its object.
+    #[must_use]
+    pub fn after_its_object(self) -> Self {
+        Self { printed: true, ..self }
+    }
+
+    /// The directory has newer rules than this program.
+    #[must_use]
+    pub fn update_me(frozen: &Frozen) -> Self {
+        let sentence = format!("the directory stands still here: {frozen}");
+        let mut found = Self::new(Side::Ours, Exit::UpdateMe, "UPDATE_ME", sentence);
+        found.details.insert("rules".to_owned(), frozen.rules.to_string());
+        found.details.insert("leaf".to_owned(), frozen.leaf.to_string());
+        found.mended_by(UPDATE)
     }
 
     /// A call took longer than its deadline.
@@ -331,7 +350,6 @@ impl From<HomeError> for ClientError {
                 new(Exit::Usage, "SEVERAL_DIRECTORIES").mended_by("liaison --directory NAME ...")
             }
             HomeError::OtherGenesis(_) => new(Exit::VerificationFailed, "OTHER_GENESIS"),
-            HomeError::Charters(_) => new(Exit::VerificationFailed, "CHARTERS_ALTERED"),
         }
     }
 }
@@ -413,9 +431,13 @@ impl From<ReplicaError> for ClientError {
                 Self::new(Side::Ours, Exit::Stale, "NEVER_SYNCED", &error)
                     .mended_by("liaison sync"),
             ),
-            ReplicaError::TooOld { .. } => {
-                Some(Self::new(Side::Ours, Exit::Stale, "UPDATE_ME", &error))
-            }
+            ReplicaError::BehindInvitation(_) => Some(
+                Self::new(Side::Ours, Exit::Stale, "BEHIND_INVITATION", &error)
+                    .mended_by("liaison sync"),
+            ),
+            ReplicaError::NotCheckable(_) => Some(
+                Self::new(Side::Ours, Exit::UpdateMe, "NOT_CHECKABLE", &error).mended_by(UPDATE),
+            ),
         };
         match (found, error) {
             (Some(found), error) => found.with_evidence(error),

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::ids::DirectoryName;
 
 use super::armour;
-use super::charters::{self, NotFollowing};
+use super::charters;
 use super::format::{self, WrongFormat};
 use super::invitation::{InvalidInvitation, Invitation, Trust};
 use super::keys::Keys;
@@ -92,9 +92,6 @@ pub enum HomeError {
     /// Another directory of this name was joined before.
     #[error("another directory named {0} was joined before: its genesis differs")]
     OtherGenesis(DirectoryName),
-    /// A charter kept since the invitation does not follow.
-    #[error("a charter kept beside the invitation does not follow: {0}")]
-    Charters(NotFollowing),
 }
 
 impl Home {
@@ -241,12 +238,10 @@ impl Home {
     pub fn trust(&self, name: &DirectoryName) -> Result<Trust, HomeError> {
         let mut trust = self.invitation(name)?.into_trust();
         let (folder, invited) = (self.folder(name), trust.charter().newest.version);
-        for entry in tape::read(&folder.join(PINNED))?.records {
-            // Joined again, with a newer invitation: the log holds what stood before it.
-            if version_of(&entry).is_none_or(|version| version >= invited) {
-                trust.pin(&entry).map_err(HomeError::Charters)?;
-            }
-        }
+        let mut pinned = tape::read(&folder.join(PINNED))?.records;
+        // Joined again, with a newer invitation: the log holds what stood before it.
+        pinned.retain(|entry| version_of(entry).is_none_or(|version| version >= invited));
+        trust.pin(&pinned);
         trust.put_to_use(&tape::read(&folder.join(USED))?.records);
         Ok(trust)
     }
@@ -257,7 +252,7 @@ impl Home {
     /// [`HomeError::File`].
     pub fn use_charters(&self, name: &DirectoryName, entries: &[Bytes]) -> Result<(), HomeError> {
         let _lock = self.lock(name)?;
-        Ok(tape::append(&self.folder(name).join(USED), 0, entries).map(|_| ())?)
+        Ok(tape::write(&self.folder(name).join(USED), entries)?)
     }
 
     /// The right to write one directory's files. Held for moments, never over the network.

@@ -7,6 +7,7 @@
 
 pub mod armour;
 pub mod charters;
+pub mod clocks;
 pub mod connect;
 pub mod draft;
 pub mod durable;

@@ -26,9 +26,11 @@ use crate::wire::{convert, v1};
 use super::armour::{self, InvalidArmour};
 use super::invitation::AdmissionFile;
 
+mod charter;
 mod facets;
 mod words;
 
+pub use charter::{Changes, InvalidChange, People, amended};
 pub use facets::FacetContent;
 pub use words::{Line, in_words, of_facet};
 
@@ -121,6 +123,15 @@ impl Bundle {
         let publications = bundle.publications.into_iter().map(Publication::read);
         let publications = publications.collect::<Result<Vec<_>, _>>()?;
         if publications.is_empty() { Err(DraftError::Empty) } else { Ok(Self { publications }) }
+    }
+
+    /// One statement as it stands in the log, without its facets.
+    ///
+    /// # Errors
+    /// It names facets, or is no statement.
+    pub fn of_statement(statement: Bytes) -> Result<Self, DraftError> {
+        let publication = v1::Publication { statement, facets: Vec::new() };
+        Ok(Self { publications: vec![Publication::read(publication)?] })
     }
 
     /// The STATEMENT file.

@@ -83,6 +83,9 @@ impl Words {
     }
 
     fn charter(&mut self, charter: &proto::Charter) {
+        if !charter.previous.is_empty() {
+            self.line("follows", digest(&charter.previous));
+        }
         self.line("rules", format!("version {}", charter.rules));
         let (threshold, of) = (charter.threshold, charter.registrars.len());
         self.line("decided by", format!("{threshold} of {of} registrars"));

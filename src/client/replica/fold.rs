@@ -1,23 +1,27 @@
 //! The fold over the log, entry by entry, each fully verified.
 //!
 //! In scope: bytes of entries to a [`Directory`] and a tree. Out of scope: files, checkpoints.
-//! Invariants: nothing is skipped; an entry that the rules do not admit ends the fold; a charter of
-//! rules that this program does not know stops it behind that charter, and only hashes go on.
+//! Invariants: nothing is skipped; an entry that the rules do not admit ends the fold, and what this
+//! program cannot read is one; it stops behind a charter whose rules it does not know (`behind`), and
+//! nothing else stops it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{
-    Admitted, Directory, Newest, RULES, apply, found, verify, verify_founding,
+    Admitted, Directory, Newest, Parts, apply, found, verify, verify_founding,
 };
 use crate::domain::ids::DirectoryName;
 use crate::domain::refusal::Refusal;
 use crate::tlog::merkle::{Tree, leaf_hash};
 
 use crate::client::invitation::Trust;
+
+use super::behind::Behind;
 
 /// An entry that cannot be in the log of this directory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,13 +52,29 @@ pub enum FoldFault {
     },
 }
 
-/// Where the fold stopped, and why.
+/// The charter names rules that this program does not know: it reads on, and judges nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frozen {
-    /// The first entry that this program does not know.
+    /// The first entry that is not judged.
     pub leaf: u64,
-    /// What it holds, in words.
-    pub why: String,
+    /// The number of the rules.
+    pub rules: u32,
+    /// The first charter that could not be followed: checkpoints by newer keys cannot be checked.
+    pub closed: Option<u64>,
+}
+
+impl fmt::Display for Frozen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { leaf, rules, closed } = self;
+        write!(
+            f,
+            "from entry {leaf} on the directory has rules {rules}, which this program does not know"
+        )?;
+        match closed {
+            Some(leaf) => write!(f, ", nor the charter in entry {leaf}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A log as far as it was read.
@@ -63,36 +83,62 @@ pub(super) struct Fold {
     name: DirectoryName,
     genesis: Digest,
     pins: BTreeMap<u64, Digest>,
+    /// The highest number of rules known.
+    known: u32,
     pub(super) entries: Vec<Bytes>,
     pub(super) tree: Tree,
     pub(super) directory: Option<Directory>,
     /// Every charter that it has passed through, by version.
     pub(super) charters: BTreeMap<u64, Newest>,
-    pub(super) frozen: Option<Frozen>,
+    pub(super) behind: Option<Behind>,
 }
 
 impl Fold {
-    pub(super) fn new(trust: &Trust) -> Self {
+    pub(super) fn new(trust: &Trust, known: u32) -> Self {
         Self {
             name: trust.name().clone(),
             genesis: trust.genesis(),
             pins: trust.pins(),
+            known,
             entries: Vec::new(),
             tree: Tree::default(),
             directory: None,
             charters: BTreeMap::new(),
-            frozen: None,
+            behind: None,
+        }
+    }
+
+    /// An empty one that reads the same log.
+    pub(super) fn anew(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            genesis: self.genesis,
+            pins: self.pins.clone(),
+            known: self.known,
+            entries: Vec::new(),
+            tree: Tree::default(),
+            directory: None,
+            charters: BTreeMap::new(),
+            behind: None,
         }
     }
 
     /// Takes the next entry, or nothing.
     pub(super) fn push(&mut self, entry: Bytes) -> Result<(), FoldFault> {
-        if self.frozen.is_none() {
+        let leaf = self.size();
+        if let Some(behind) = &mut self.behind {
+            let keys = behind.take(leaf, &entry);
+            if let (false, Some(directory)) = (keys.is_empty(), &mut self.directory) {
+                // It stays at the entry where the fold stopped.
+                let admitted = Admitted { leaf: directory.size() - 1, at: directory.clock() };
+                directory.advance(&Parts { keys, ..Parts::none(admitted, directory.clock()) });
+            }
+        } else {
             let directory = self.step(&entry)?;
-            let (leaf, rules) = (self.size() + 1, directory.rules());
-            if rules > RULES {
-                let why = format!("rules {rules}, and this program knows up to {RULES}");
-                self.frozen = Some(Frozen { leaf, why });
+            let charter = directory.charter().newest;
+            if self.charters.insert(charter.version, charter).is_none() {
+                let rules = directory.rules();
+                self.behind = (rules > self.known).then(|| Behind::of(&directory, rules));
             }
             self.directory = Some(directory);
         }
@@ -101,10 +147,21 @@ impl Fold {
         Ok(())
     }
 
+    pub(super) const fn known(&self) -> u32 {
+        self.known
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.entries.len() as u64
     }
 
+    /// Where it stopped judging.
+    pub(super) fn frozen(&self) -> Option<Frozen> {
+        let behind = self.behind.as_ref()?;
+        Some(Frozen { leaf: behind.leaf, rules: behind.rules, closed: behind.closed })
+    }
+
+    /// Under rules that are known, what cannot be read is not admissible.
     fn step(&self, entry: &Bytes) -> Result<Directory, FoldFault> {
         let leaf = self.size();
         let inadmissible = |why| FoldFault::Inadmissible { leaf, why };

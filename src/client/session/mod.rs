@@ -29,13 +29,14 @@ use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 use crate::wire::{convert, v1};
 
 use super::charters::{Chain, Link};
+use super::clocks::Clocks;
 use super::connect::{Address, ConnectError, Connection, Dial, Proxies, Route, connect};
 use super::draft::Bundle;
 use super::error::{ClientError, Exit, Side};
 use super::home::Home;
 use super::invitation::Trust;
 use super::keys::Owner;
-use super::replica::{Appended, Replica, ReplicaError};
+use super::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
 
 /// The way out of this machine, as values.
 #[derive(Clone)]
@@ -86,9 +87,53 @@ pub struct Synced {
     /// Facets that the service did not hand over, by contact and name.
     pub withheld: Vec<(ContactId, String)>,
     /// Why the directory stands still: update this program.
-    pub frozen: Option<String>,
+    pub frozen: Option<Frozen>,
+    /// Whether the newest checkpoint could be checked: always, unless it stands still.
+    pub checked: bool,
+    /// The directory's clock, if this machine's is more than an hour behind it: one of the two is
+    /// wrong.
+    pub clock: Option<u64>,
     /// Charters were in use that the log does not hold: where they are kept as evidence.
     pub refuted: Option<PathBuf>,
+}
+
+/// Why entries do not come to a checkpoint.
+enum Stopped {
+    Copy(ReplicaError),
+    Call(ClientError),
+}
+
+impl Stopped {
+    /// What came cannot be in the log, or is not what the checkpoint covers.
+    const fn is_of_what_came(&self) -> bool {
+        matches!(
+            self,
+            Self::Copy(
+                ReplicaError::Fold { origin: Origin::Service, .. } | ReplicaError::OtherRoot { .. }
+            )
+        )
+    }
+}
+
+impl From<ReplicaError> for Stopped {
+    fn from(error: ReplicaError) -> Self {
+        Self::Copy(error)
+    }
+}
+
+impl From<ClientError> for Stopped {
+    fn from(error: ClientError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<Stopped> for ClientError {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Copy(error) => error.into(),
+            Stopped::Call(error) => error,
+        }
+    }
 }
 
 /// What the service said about one statement.
@@ -157,43 +202,78 @@ impl Session {
         &self.ambient
     }
 
-    /// Brings a replica up to the service's newest checkpoint: entries page by page, each kept
-    /// as it comes, so that a sync that breaks off goes on where it was; then facets.
+    /// Brings a replica up to the service's newest checkpoint: entries page by page, each kept on
+    /// trial as it comes, so that a sync that breaks off goes on where it was; then facets. If what
+    /// was on trial before does not come to that checkpoint, it is let go and fetched once more.
     ///
     /// # Errors
-    /// [`ClientError`]; the replica is then what it was, or further.
+    /// [`ClientError`]; the replica is then what it was, and nothing unproven is kept but what the
+    /// service has yet to complete.
     pub async fn sync(
         &self,
         replica: &mut Replica,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Synced, ClientError> {
-        let before = replica.directory().map_or(0, |directory| directory.size());
+        let before = replica.directory().map_or(0, |_| replica.entries() - replica.on_trial());
         let checkpoint = self.checkpoint().await?;
-        let size = replica.size_of(&checkpoint)?;
+        let on_trial = replica.on_trial() > 0;
+        let mut synced = self.sync_entries(replica, &checkpoint, progress).await;
+        if on_trial && synced.as_ref().is_err_and(Stopped::is_of_what_came) {
+            replica.forget_trial()?;
+            synced = self.sync_entries(replica, &checkpoint, progress).await;
+        }
+        let checked = match synced {
+            Ok(()) => {
+                if replica.on_trial() > 0 {
+                    replica.forget_trial()?;
+                }
+                true
+            }
+            // Neither failure nor evidence: the copy stays where it is.
+            Err(Stopped::Copy(ReplicaError::NotCheckable(_))) if replica.directory().is_ok() => {
+                false
+            }
+            Err(stopped) if stopped.is_of_what_came() => {
+                replica.forget_trial()?;
+                return Err(self.with_evidence(replica, stopped, &checkpoint)?);
+            }
+            Err(stopped) => return Err(stopped.into()),
+        };
+        self.sync_facets(replica, progress).await?;
+        let withheld = replica.withheld()?.into_iter().map(|(of, facet)| (of, facet.name));
+        Ok(Synced {
+            before,
+            size: replica.view()?.0,
+            withheld: withheld.collect(),
+            frozen: replica.frozen().cloned(),
+            checked,
+            clock: self.clock_behind(replica)?,
+            refuted: replica.refuted().map(Path::to_owned),
+        })
+    }
+
+    fn clock_behind(&self, replica: &Replica) -> Result<Option<u64>, ClientError> {
+        let (own, directory) = (self.ambient.now(), replica.directory()?.clock());
+        let wrong = Clocks { own, service: None, directory }.wrong();
+        Ok(wrong.map(|_| directory))
+    }
+
+    async fn sync_entries(
+        &self,
+        replica: &mut Replica,
+        checkpoint: &[u8],
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(), Stopped> {
+        let size = replica.size_of(checkpoint)?;
         while replica.entries() < size {
             progress(Progress::Entries { have: replica.entries(), of: size });
             self.sync_page(replica, size).await?;
         }
         progress(Progress::Entries { have: size, of: size });
-        if let Err(error) = replica.confirm(&checkpoint, self.ambient.now()) {
-            // A frozen fold may not know the keys of a newer charter: the copy stays as it is.
-            let stuck = matches!(error, ReplicaError::Checkpoint { .. });
-            if !(stuck && replica.frozen().is_some() && replica.directory().is_ok()) {
-                return Err(error.into());
-            }
-        }
-        self.sync_facets(replica, progress).await?;
-        let withheld = replica.withheld()?.into_iter().map(|(of, facet)| (of, facet.name));
-        Ok(Synced {
-            before,
-            size: replica.directory()?.size(),
-            withheld: withheld.collect(),
-            frozen: replica.frozen().map(|frozen| frozen.why.clone()),
-            refuted: replica.refuted().map(Path::to_owned),
-        })
+        Ok(replica.confirm(checkpoint, self.ambient.now())?)
     }
 
-    async fn sync_page(&self, replica: &mut Replica, size: u64) -> Result<(), ClientError> {
+    async fn sync_page(&self, replica: &mut Replica, size: u64) -> Result<(), Stopped> {
         let start = replica.entries();
         let limit = u32::try_from(size - start).unwrap_or(u32::MAX).min(PAGE);
         let request = v1::GetEntriesRequest { start, limit };
@@ -205,11 +285,31 @@ impl Session {
             let sentence =
                 format!("the service shows a log of {size} entries, and not entry {start}");
             let failed = Exit::VerificationFailed;
-            return Err(ClientError::new(Side::Theirs, failed, "ENTRIES_WITHHELD", sentence));
+            let withheld = ClientError::new(Side::Theirs, failed, "ENTRIES_WITHHELD", sentence);
+            return Err(withheld.into());
         }
         match replica.append(&entries)? {
             Appended::Yes | Appended::ReadAgain => Ok(()),
         }
+    }
+
+    /// What the service showed of its log and cannot be, kept.
+    fn with_evidence(
+        &self,
+        replica: &Replica,
+        stopped: Stopped,
+        checkpoint: &[u8],
+    ) -> Result<ClientError, ClientError> {
+        let entry = match &stopped {
+            Stopped::Copy(ReplicaError::Fold { entry, .. }) => Some(entry.clone()),
+            Stopped::Copy(_) | Stopped::Call(_) => None,
+        };
+        let kept = replica.keep_evidence(checkpoint, entry.as_deref(), self.ambient.now())?;
+        let mut error = ClientError::from(stopped);
+        if let Some(path) = kept {
+            error.details.insert("evidence".to_owned(), path.display().to_string());
+        }
+        Ok(error)
     }
 
     async fn sync_facets(

@@ -244,13 +244,34 @@ async fn a_replica_is_synced_page_by_page_with_its_facets() {
     let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
     assert_eq!(session.connection().group(), "X25519MLKEM768");
     let (synced, progress) = sync(&session, &home).await.unwrap();
-    let expected = Synced { before: 0, size: 4, withheld: Vec::new(), frozen: None, refuted: None };
+    let expected = Synced {
+        before: 0,
+        size: 4,
+        withheld: Vec::new(),
+        frozen: None,
+        checked: true,
+        clock: None,
+        refuted: None,
+    };
     assert_eq!(synced, expected);
     assert_eq!(progress.last(), Some(&Progress::Facets { have: 1, of: 1 }));
     assert_eq!(fake.state().pages, 2);
     let (again, _) = sync(&session, &home).await.unwrap();
     assert_eq!((again.before, again.size, fake.state().pages), (4, 4, 2));
     assert_eq!(Replica::open(&home, &name()).unwrap().synced_at(), Some(NOW));
+}
+
+#[tokio::test]
+async fn a_clock_an_hour_behind_the_directorys_says_so_and_goes_on() {
+    let (log, facets) = TestLog::populated();
+    for (now, behind) in [(NOW - 3_600, None), (NOW - 3_601, Some(NOW)), (NOW + 86_400, None)] {
+        let (_folder, home) = home(&log);
+        let fake = Fake::new(log.clone(), facets.clone());
+        let mut session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+        session.ambient = crate::client::testlog::ambient_at(now);
+        let (synced, _) = sync(&session, &home).await.unwrap();
+        assert_eq!((synced.size, synced.clock), (4, behind), "at {now}");
+    }
 }
 
 #[tokio::test]
@@ -276,6 +297,80 @@ async fn what_a_service_withholds_shortens_or_forges_is_named() {
     fake.state().pages = 0;
     sync(&session, &home).await.unwrap();
     assert_eq!(fake.state().pages, 1);
+}
+
+/// The statement of an entry as if it had been admitted so many seconds later.
+fn later(entry: &Bytes, seconds: u64) -> Bytes {
+    let (statement, at) = crate::client::charters::logged(entry).unwrap();
+    crate::client::testlog::entry(statement, at + seconds)
+}
+
+#[tokio::test]
+async fn what_was_poisoned_on_its_way_is_let_go_and_fetched_once_more() {
+    let (log, facets) = TestLog::populated();
+    let withdrawal =
+        Composer::on(&log.directory, &ambient()).withdrawal(&"fr/cert-fr".parse().unwrap());
+    let mut other = log.clone();
+    other.sign_and_add(vec![withdrawal], &[20]).unwrap();
+    // The time of an entry: what follows then runs back, or only the root differs. An entry that
+    // the rules admit there, and the log does not hold.
+    for (poisoned, served) in [
+        (vec![log.entries[0].clone(), later(&log.entries[1], 9)], 2),
+        ([&log.entries[..3], &[later(&log.entries[3], 9)]].concat(), 4),
+        (other.entries.clone(), 5),
+    ] {
+        let (_folder, home) = home(&log);
+        let fake = Fake::new(log.clone(), facets.clone());
+        let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+        // A sync that breaks off keeps on trial what came.
+        fake.state().log.entries = poisoned;
+        let mut longer = log.clone();
+        (0..4).for_each(|_| longer.entries.push(log.entries[0].clone()));
+        fake.state().checkpoint = longer.checkpoint();
+        let refused = sync(&session, &home).await.unwrap_err();
+        assert_eq!(refused.reason, "ENTRIES_WITHHELD");
+        assert_eq!(Replica::open(&home, &name()).unwrap().on_trial(), served);
+        fake.state().log = log.clone();
+        fake.state().checkpoint = log.checkpoint();
+        let (synced, _) = sync(&session, &home).await.unwrap();
+        assert_eq!((synced.before, synced.size), (0, 4));
+        let replica = Replica::open(&home, &name()).unwrap();
+        assert_eq!((replica.directory().unwrap(), replica.on_trial()), (&log.directory, 0));
+        let evidence = std::fs::read_dir(replica.folder()).unwrap();
+        let names = evidence.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert!(!names.into_iter().any(|name| name.starts_with("evidence")), "nobody is accused");
+    }
+}
+
+#[tokio::test]
+async fn what_a_log_cannot_hold_is_kept_as_evidence_and_nowhere_else() {
+    let (log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let fake = Fake::new(log.clone(), facets);
+    let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+    sync(&session, &home).await.unwrap();
+    // Unsigned, and of a leaf that no rules know: it froze every reader once.
+    let unsigned =
+        Composer::on(&log.directory, &ambient()).withdrawal(&"fr/cert-fr".parse().unwrap());
+    let unsigned = crate::client::testlog::entry(unsigned.envelope().bytes().clone(), NOW);
+    for entry in [unsigned, Bytes::from_static(&[0x10, 1, 0x1a, 1, 7])] {
+        let mut bad = log.clone();
+        bad.entries.push(entry.clone());
+        (fake.state().log, fake.state().checkpoint) = (bad.clone(), bad.checkpoint());
+        let refused = sync(&session, &home).await.unwrap_err();
+        let found = (refused.reason.as_str(), refused.side, refused.exit);
+        let expected = ("ENTRY_NOT_ADMISSIBLE", Side::Theirs, Exit::VerificationFailed);
+        assert_eq!(found, expected);
+        let path = std::path::Path::new(&refused.details["evidence"]);
+        let both = [&log.checkpoint()[..], b"\n", &bad.checkpoint()].concat();
+        assert_eq!(std::fs::read(path).unwrap(), both);
+        assert_eq!(std::fs::read(path.with_extension("entry")).unwrap(), entry);
+        let replica = Replica::open(&home, &name()).unwrap();
+        assert_eq!((replica.directory().unwrap(), replica.on_trial()), (&log.directory, 0));
+        // The service thinks better of it, and nobody has to remove anything.
+        (fake.state().log, fake.state().checkpoint) = (log.clone(), log.checkpoint());
+        sync(&session, &home).await.unwrap();
+    }
 }
 
 #[tokio::test]
