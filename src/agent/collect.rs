@@ -17,6 +17,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
+use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::state::{EntryKind, LaterKind};
 use crate::signed::proto::{self, Class, Outcome};
@@ -84,7 +85,7 @@ pub enum Matched {
         /// The message.
         id: MessageId,
         /// Opened, or the reason why not.
-        outcome: Outcome,
+        outcome: OrLater<Outcome>,
         /// Whether it saw the mailbox that the relay told this sender of; nothing before the
         /// accepted receipt is here.
         comparison: Option<Comparison>,
@@ -255,23 +256,23 @@ fn answer(
 ) -> Result<Answer, TakeError> {
     let own = desk.contact();
     let (Some(level), false) =
-        (level_of(&header.addressing, &own), header.addressing.class == Class::Receipt)
+        (level_of(header.addressing(), &own), header.addressing().class == Class::Receipt)
     else {
         return Ok(Answer::NotDue);
     };
-    if let Some(made) = inbox.receipt(header.digest)? {
+    if let Some(made) = inbox.receipt(header.digest())? {
         queue(outbox, &made)?;
         return Ok(Answer::Already(made.id));
     }
     let seat = desk.reader.seat.clone();
-    let answered = (header.digest, &header.addressing);
+    let answered = (header.digest(), header.addressing());
     let outside = Outside::answering(seat, answered, level, Class::Receipt, desk.view);
-    let inside = content::delivered(header.digest, outcome, place.to_proto(), desk.ambient.now());
+    let inside = content::delivered(header.digest(), outcome, place.to_proto(), desk.ambient.now());
     match compose(desk.reader.directory, outside, &inside, desk.sign, desk.ambient) {
         Ok(Sealed { id, header_digest, envelope, .. }) => {
             let made = Made { id, header_digest, envelope };
             // Kept here first: after a crash the same receipt goes to the outbox, not a second.
-            inbox.keep_receipt(header.digest, &made)?;
+            inbox.keep_receipt(header.digest(), &made)?;
             queue(outbox, &made)?;
             Ok(Answer::Queued(id))
         }
@@ -286,11 +287,11 @@ fn queue(outbox: &Outbox, made: &Made) -> Result<(), OutboxError> {
 
 /// Finds the sent message that an opened one is about, and notes what it says.
 fn matched(desk: &Desk<'_>, outbox: &Outbox, opened: &Opened) -> Result<Matched, TakeError> {
-    let Some(about) = opened.header.addressing.in_reply_to else { return Ok(Matched::Nothing) };
+    let Some(about) = opened.header.addressing().in_reply_to else { return Ok(Matched::Nothing) };
     let Some(id) = outbox.find(about)? else { return Ok(Matched::NotOurs(about)) };
     let sent = sent_header(desk, outbox, id)?;
     let (seat, contact) = (opened.sender(), opened.sender().contact());
-    if level_of(&sent.addressing, &contact).is_none() {
+    if level_of(&sent.addressing(), &contact).is_none() {
         return Ok(Matched::NotARecipient(id));
     }
     match &opened.inside {
@@ -301,14 +302,16 @@ fn matched(desk: &Desk<'_>, outbox: &Outbox, opened: &Opened) -> Result<Matched,
             };
             outbox.delivered(id, seat, &opened.inner)?;
             let comparison = compared(desk, outbox, (id, &sent), (&seen, opened))?;
-            Ok(Matched::Delivered { id, outcome: delivered.outcome(), comparison })
+            let outcome = content::outcome(delivered);
+            let outcome = outcome.unwrap_or(OrLater::Known(Outcome::Unspecified));
+            Ok(Matched::Delivered { id, outcome, comparison })
         }
         Inside::Words(_) => {
-            outbox.words(id, seat, opened.header.digest)?;
+            outbox.words(id, seat, opened.header.digest())?;
             Ok(Matched::Acknowledged(id))
         }
-        Inside::Content(_) => {
-            outbox.answered(id, opened.header.digest)?;
+        Inside::Content(_) | Inside::Later(_) => {
+            outbox.answered(id, opened.header.digest())?;
             Ok(Matched::Answered(id))
         }
     }
@@ -350,7 +353,7 @@ pub fn take_accepted(
 ) -> Result<receipt::VerifiedAccepted, TakeError> {
     let sent = sent_header(desk, outbox, id)?;
     let accepted = verify_accepted(desk, &sent, bytes)?;
-    outbox.accepted(id, accepted.envelope.bytes())?;
+    outbox.accepted(id, accepted.envelope().bytes())?;
     Ok(accepted)
 }
 
@@ -368,8 +371,8 @@ pub fn take_status(
     let mut seats = Vec::new();
     for bytes in &status.acknowledgements {
         let verified = receipt::verify_acknowledgement(desk.reader.directory, &sent, bytes)?;
-        outbox.acknowledged(id, &verified.seat, verified.envelope.bytes())?;
-        seats.push(verified.seat);
+        outbox.acknowledged(id, verified.seat(), verified.envelope().bytes())?;
+        seats.push(verified.seat().clone());
     }
     Ok(seats)
 }
@@ -432,11 +435,11 @@ fn verify_accepted(
     sent: &VerifiedHeader,
     bytes: &Bytes,
 ) -> Result<receipt::VerifiedAccepted, TakeError> {
-    let recipients = sent.addressing.recipients.iter();
+    let recipients = sent.addressing().recipients.iter();
     let recipients: Vec<ContactId> =
         recipients.map(|recipient| recipient.contact.clone()).collect();
     let known = (desk.reader.directory, desk.reader.root_at);
-    Ok(receipt::verify_accepted(known, (sent.digest, &recipients), bytes)?)
+    Ok(receipt::verify_accepted(known, (sent.digest(), &recipients), bytes)?)
 }
 
 const OPENED: &str = "OPENED";

@@ -182,14 +182,14 @@ impl Inbox {
     pub fn take_head(&self, head: &VerifiedHead) -> Result<(), InboxError> {
         let mut own = self.cursor()?;
         // Before the first head the epoch is not known.
-        if own.epoch != head.mailbox.epoch && self.head()?.is_none() {
-            own = self.begin(head.mailbox.epoch)?;
+        if own.epoch != head.mailbox().epoch && self.head()?.is_none() {
+            own = self.begin(head.mailbox().epoch)?;
         }
         match receipt::agrees(&own, head) {
-            Ok(()) => Ok(durable::write(&self.dir.join(HEAD), head.envelope.bytes())?),
+            Ok(()) => Ok(durable::write(&self.dir.join(HEAD), head.envelope().bytes())?),
             Err(why) => {
-                let name = format!("head-{}", head.envelope.digest());
-                durable::write(&self.dir.join(DISPUTED).join(name), head.envelope.bytes())?;
+                let name = format!("head-{}", head.envelope().digest());
+                durable::write(&self.dir.join(DISPUTED).join(name), head.envelope().bytes())?;
                 Err(why.into())
             }
         }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use prost::Message as _;
 use tempfile::TempDir;
 
 use crate::client::message::compose::Outside;
@@ -14,11 +15,12 @@ use crate::client::message::testing::{
 };
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
-use crate::crypto::hash::Digest;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::refusal::Refusal;
+use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope;
-use crate::signed::proto::{Class, Level, Outcome};
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
 use crate::wire::v1;
 
 use super::collect::{self, AcknowledgeError, Answer, Desk, Matched, TakeError, Taken};
@@ -133,7 +135,7 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     let [Taken::Message { answer: Answer::NotDue, matched, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
-    let (outcome, comparison) = (Outcome::Opened, Some(Comparison::Agree));
+    let (outcome, comparison) = (OrLater::Known(Outcome::Opened), Some(Comparison::Agree));
     assert_eq!(*matched, Matched::Delivered { id, outcome, comparison });
     assert_eq!(at.stage(id), Stage::Delivered);
 
@@ -155,15 +157,15 @@ fn a_message_is_delivered_acknowledged_and_answered() {
 
     // The colleague's acknowledgement stands in the own mailbox of fr too.
     let taken = paris.collect(&net);
-    assert!(matches!(&taken[..], [Taken::Colleague(ack)] if ack.seat == seat(FR)), "{taken:?}");
+    assert!(matches!(&taken[..], [Taken::Colleague(ack)] if *ack.seat() == seat(FR)), "{taken:?}");
 
-    let header = (opened.header.digest, &opened.header.addressing);
+    let header = (opened.header.digest(), opened.header.addressing());
     let reply = Outside::answering(seat(FR), header, Level::Technical, Class::Reply, net.view());
     paris.send(&mut net, reply, &notification(0));
     at.collect(&net);
     assert_eq!(at.stage(id), Stage::Answered);
     let state = at.outbox.state(id).unwrap();
-    assert_eq!(state.delivered, [(seat(FR), Outcome::Opened)]);
+    assert_eq!(state.delivered, [(seat(FR), OrLater::Known(Outcome::Opened))]);
     assert_eq!(state.acknowledged, [seat(FR)]);
 }
 
@@ -217,7 +219,7 @@ fn the_sender_learns_why_a_message_was_not_opened() {
     else {
         panic!("{taken:?}")
     };
-    assert_eq!(*outcome, Outcome::NoKey);
+    assert_eq!(*outcome, OrLater::Known(Outcome::NoKey));
     let Inside::Delivered(delivered) = &opened.inside else { panic!("a receipt") };
     assert_eq!(delivered.needed_key[..], opening_keys(FR, 2)[1].public().id().as_bytes()[..]);
     assert_eq!(at.stage(id), Stage::Accepted);
@@ -289,13 +291,71 @@ fn a_mailbox_with_a_gap_or_another_history_is_an_error_with_evidence() {
     assert!(paris.outbox.ids().unwrap().is_empty(), "nothing is receipted in a disputed mailbox");
 }
 
+/// It is not for its recipient to refuse what a later relay let through.
+#[test]
+fn a_message_of_a_later_version_is_opened_and_receipted() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let sealed = net.forge(net.outside(AT, &fr()), &notification(10), |addressing| {
+        addressing.class = 10;
+        addressing.urgency = 9;
+        addressing.flags = vec![7];
+        addressing.recipients[0].after = 60;
+    });
+    assert_eq!(net.submit(&sealed).unwrap_err().code(), "NOT_YET_SUPPORTED");
+    net.put(&contact("fr/cert-fr"), &sealed);
+    let taken = paris.collect(&net);
+    let [Taken::Message { answer: Answer::Queued(_), opened, .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    assert_eq!(opened.class(), OrLater::Later(10));
+    assert_eq!(paris.inbox.how(1).unwrap().as_deref(), Some("OPENED"));
+    // The receipt is of this version, and the relay takes it.
+    paris.hand_in(&mut net);
+    assert_eq!(at.collect(&net).len(), 1);
+    // A human acknowledges it as any other.
+    let words = (words::words(), None);
+    let done = paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 1, words));
+    let id = done.unwrap();
+    let request = paris.outbox.request(id).unwrap();
+    let words = envelope::verify_header(&net.directory, &request.envelope().unwrap().header);
+    assert_eq!(words.unwrap().addressing().urgency, Urgency::Routine);
+}
+
+/// A later version may say how it went in a word that this one does not know.
+#[test]
+fn a_receipt_with_an_outcome_of_a_later_version_is_kept_and_shown() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = at.notify(&mut net);
+    let taken = paris.collect(&net);
+    let [Taken::Message { opened, place, .. }] = &taken[..] else { panic!("{taken:?}") };
+    let said = proto::Delivered {
+        header_digest: opened.header.digest().as_bytes().to_vec().into(),
+        outcome: 6,
+        place: Some(place.to_proto()),
+        ..Default::default()
+    };
+    let header = (opened.header.digest(), opened.header.addressing());
+    let colleague = Machine::new(&net, FR_2);
+    let (level, class) = (Level::Technical, Class::Receipt);
+    let outside = Outside::answering(seat(FR_2), header, level, class, net.view());
+    colleague.send(&mut net, outside, &Inside::Delivered(said));
+    let taken = at.collect(&net);
+    let [Taken::Message { matched, .. }] = &taken[..] else { panic!("{taken:?}") };
+    let comparison = Some(Comparison::Agree);
+    assert_eq!(*matched, Matched::Delivered { id, outcome: OrLater::Later(6), comparison });
+    assert_eq!(at.outbox.state(id).unwrap().delivered, [(seat(FR_2), OrLater::Later(6))]);
+    assert_eq!(at.stage(id), Stage::Accepted);
+}
+
 /// A claim, say: the relay of a later version puts it between two messages.
 #[test]
 fn an_entry_of_a_later_kind_is_chained_kept_and_shown() {
     let mut net = Net::new();
     let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
     at.notify(&mut net);
-    let dsse = crate::signed::proto::Dsse {
+    let dsse = proto::Dsse {
         payload: Bytes::from_static(b"of a later version"),
         payload_type: "application/vnd.liaison.later.v1+protobuf".to_owned(),
         signatures: vec![],
@@ -337,7 +397,7 @@ fn a_head_is_the_relays_of_this_mailbox_and_epoch() {
     let id = contact("fr/cert-fr");
     let genesis = net.directory.genesis();
     let of_epoch = |epoch| {
-        let digest = envelope::verify_header(&net.directory, &items[0].header).unwrap().digest;
+        let digest = envelope::verify_header(&net.directory, &items[0].header).unwrap().digest();
         let mailbox = crate::domain::state::Mailbox::of_epoch(genesis, &id, epoch);
         net.head(&id, mailbox.append(crate::domain::state::EntryKind::Addressed, digest))
     };
@@ -424,7 +484,7 @@ fn an_item_written_before_a_power_cut_comes_again() {
 fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
     let mut net = Net::new();
     let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
-    let drill = Some(crate::signed::proto::Drill { kind: 1, name: "check".to_owned() });
+    let drill = Some(proto::Drill { kind: 1, name: "check".to_owned() });
     let outside = Outside { drill: drill.clone(), ..net.outside(AT, &fr()) };
     let id = at.send(&mut net, outside, &notification(10));
     paris.collect(&net);
@@ -445,20 +505,25 @@ fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
     };
     let good = make(FR, &header).unwrap();
     assert_eq!(good.words.addressing.drill, drill);
-    assert_eq!(verify(good.open.bytes()).unwrap().seat, seat(FR));
+    assert_eq!(*verify(good.open.bytes()).unwrap().seat(), seat(FR));
     let why = make("pt/cert-pt/duty-1", &header).unwrap_err();
     assert_eq!(why, Refusal::UnknownMessage(id.to_string()).into());
-    let mut other = header.clone();
-    other.addressing.drill = None;
-    let unmarked = make(FR, &other).unwrap();
-    assert!(matches!(verify(unmarked.open.bytes()), Err(ReceiptError::NotTheRecipient(_))));
-    other.digest = Digest::of(b"another");
-    let another = make(FR, &other).unwrap();
-    assert!(matches!(verify(another.open.bytes()), Err(ReceiptError::OtherMessage(_))));
-    other = header.clone();
-    other.addressing.recipients[0].contact = contact("pt/cert-pt");
-    let pt = make("pt/cert-pt/duty-1", &other).unwrap();
-    assert!(matches!(verify(pt.open.bytes()), Err(ReceiptError::NotTheRecipient(_))));
+    let forge = |by: &str, change: &dyn Fn(&mut proto::Acknowledgement)| {
+        let mut says = proto::Acknowledgement::decode(good.open.payload().clone()).unwrap();
+        says.seat = by.to_owned();
+        change(&mut says);
+        let key = sign_key(&format!("{by} sign"));
+        let payload = says.encode_to_vec();
+        let open = Envelope::sign(Kind::Acknowledgement, payload, &[&key], net.ambient.random());
+        verify(open.unwrap().bytes()).map(|_| ())
+    };
+    assert_eq!(forge(FR, &|_| ()), Ok(()));
+    let unmarked = forge(FR, &|says| says.drill = None);
+    assert!(matches!(unmarked, Err(ReceiptError::NotTheRecipient(_))));
+    let another = forge(FR, &|says| says.header_digest = vec![7; 32].into());
+    assert!(matches!(another, Err(ReceiptError::OtherMessage(_))));
+    let pt = forge("pt/cert-pt/duty-1", &|_| ());
+    assert!(matches!(pt, Err(ReceiptError::NotTheRecipient(_))));
     let missing = paris
         .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 7, (words::words(), None)));
     assert!(matches!(missing, Err(AcknowledgeError::Take(_))));

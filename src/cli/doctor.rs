@@ -392,10 +392,10 @@ async fn mailbox(ctx: &Context, checks: &mut Checks, session: &Session, replica:
             });
             match verified.and_then(|head| Ok(head?)) {
                 Ok(head) => {
-                    let count = head.mailbox.count;
+                    let count = head.mailbox().count;
                     let sentence = format!("{}: {count} entries, all here", seat.contact());
                     checks.ok("mailbox", sentence);
-                    Some(head.at)
+                    Some(head.at())
                 }
                 Err(error) => {
                     checks.fail("mailbox", &error);

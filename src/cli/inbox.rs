@@ -235,7 +235,7 @@ impl Row {
 /// The messages of the inbox that people read: no receipts, no words of acknowledgements.
 fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
     let found = messages(ctx, mail)?;
-    let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing.id).collect();
+    let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
     let acknowledged = mail.acknowledged()?;
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
@@ -244,13 +244,13 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
             Ok(Opened { inside: Inside::Content(content), .. }) => Some(content),
             Ok(_) | Err(_) => None,
         };
-        let by = acknowledged_by(&acknowledged, header.digest, &mail.seat);
+        let by = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
         let state = match (by.is_empty(), mail.is_read(number)) {
             (false, _) => "acknowledged",
             (true, true) => "read",
             (true, false) => "new",
         };
-        let of = &header.addressing;
+        let of = header.addressing();
         Ok(Row {
             number,
             id: of.id.to_string(),
@@ -284,7 +284,7 @@ fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, C
             continue;
         }
         let Ok(header) = mail.header(ctx, &kept.item.header)? else { continue };
-        let again = found.iter().any(|(_, other)| other.digest == header.digest);
+        let again = found.iter().any(|(_, other)| other.digest() == header.digest());
         if is_for_people(&header) && !again {
             found.push((kept, header));
         }
@@ -294,14 +294,15 @@ fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, C
 
 /// Receipts and the words of acknowledgements belong to what was sent.
 pub(super) fn is_for_people(header: &VerifiedHeader) -> bool {
-    !matches!(header.addressing.class, Class::Receipt | Class::Acknowledgement)
+    let class = header.addressing().class;
+    class != Class::Receipt && class != Class::Acknowledgement
 }
 
 /// The one message whose id begins so.
 fn find(ctx: &Context, mail: &Mail, prefix: &str) -> Result<(Kept, VerifiedHeader), ClientError> {
     let prefix = prefix.trim().to_lowercase();
     let all = messages(ctx, mail)?;
-    let matches = |header: &VerifiedHeader| header.addressing.id.to_string().starts_with(&prefix);
+    let matches = |header: &VerifiedHeader| header.addressing().id.to_string().starts_with(&prefix);
     let found = all.into_iter().filter(|(_, header)| matches(header));
     one(found.collect(), &prefix, "liaison inbox list")
 }
@@ -338,18 +339,28 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
     let (kept, header) = find(ctx, &mail, id)?;
     let opened = mail.opened(ctx, &kept)?.map_err(|why| {
         let error = ClientError::from(why);
-        let sentence = format!("{} was not opened: {}", header.addressing.id, error.sentence);
+        let sentence = format!("{} was not opened: {}", header.addressing().id, error.sentence);
         ClientError { sentence, ..error }
     })?;
     let directory = mail.replica.directory()?;
-    let Inside::Content(content) = &opened.inside else {
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "NOT_A_MESSAGE", "nothing to read"));
+    let unknown = proto::Content {
+        title: format!("a message {}: update this program to read it", phrases::UNKNOWN_KIND),
+        time: header.addressing().created,
+        ..Default::default()
+    };
+    let content = match &opened.inside {
+        Inside::Content(content) => content,
+        Inside::Later(_) => &unknown,
+        Inside::Words(_) | Inside::Delivered(_) => {
+            let sentence = "nothing to read";
+            return Err(ClientError::new(Side::Ours, Exit::Usage, "NOT_A_MESSAGE", sentence));
+        }
     };
     let saved = match save {
         Some(folder) => save_all(folder, &content.attachments)?,
         None => Vec::new(),
     };
-    let acknowledged = acknowledged_by(&mail.acknowledged()?, header.digest, &mail.seat);
+    let acknowledged = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
     let message = Shown { directory, opened: &opened, content, acknowledged, own: &mail.seat };
     let number = kept.place.mailbox.count;
     ctx.out.data(&message.json(&saved), || message.text());
@@ -360,7 +371,7 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
     if message.acknowledged.is_empty() && opened.level_of(&mail.seat.contact()).is_some() {
         ctx.out.say(format_args!(
             "to acknowledge it: liaison inbox ack {} --person NAME",
-            header.addressing.id
+            header.addressing().id
         ));
     }
     Ok(())
@@ -377,7 +388,7 @@ pub(super) struct Shown<'a> {
 
 impl Shown<'_> {
     fn text(&self) -> String {
-        let (of, content) = (&self.opened.header.addressing, self.content);
+        let (of, content) = (&self.opened.header.addressing(), self.content);
         let mut text = format!("{}\n", phrases::tlp(content.tlp()));
         if let Some(drill) = &of.drill {
             text.push_str(&format!("{}\n", phrases::drill(drill)));
@@ -386,8 +397,7 @@ impl Shown<'_> {
         let mut lines = Lines::default();
         lines.line("from", format!("{} ({})", of.sender, self.sender()));
         for recipient in &of.recipients {
-            let level = phrases::level(recipient.level);
-            lines.line("to", format!("{}, at {level} level", recipient.contact));
+            lines.line("to", phrases::recipient(recipient));
         }
         let kind = format!("{}, {}", phrases::class(of.class), phrases::kind(content.kind()));
         lines.line("kind", kind);
@@ -414,6 +424,9 @@ impl Shown<'_> {
         if !self.acknowledged.is_empty() {
             lines.line("acknowledged", format!("by {}", self.acknowledged.join(", ")));
         }
+        for note in phrases::notes(&self.opened.header) {
+            lines.line("note", note);
+        }
         lines.line("id", of.id.to_string());
         lines.line("signed", format!("by the seat's key {}; every layer verified", of.sender_key));
         text.push_str(&lines.text());
@@ -434,7 +447,7 @@ impl Shown<'_> {
     }
 
     fn urgency(&self) -> String {
-        let of = &self.opened.header.addressing;
+        let of = &self.opened.header.addressing();
         let urgency = phrases::urgency(of.urgency);
         match of.acknowledge_within {
             0 => urgency,
@@ -446,10 +459,10 @@ impl Shown<'_> {
     }
 
     fn json(&self, saved: &[PathBuf]) -> Value {
-        let (of, content) = (&self.opened.header.addressing, self.content);
+        let (of, content) = (&self.opened.header.addressing(), self.content);
         let to = of.recipients.iter().map(|recipient| {
             let (contact, level) = (&recipient.contact, phrases::level(recipient.level));
-            json!({ "contact": contact.to_string(), "level": level })
+            json!({ "contact": contact.to_string(), "level": level, "step": recipient.step })
         });
         let texts = content.texts.iter().map(|one| (one.language.clone(), json!(one.text)));
         let attachments = content.attachments.iter().map(|attachment| {
@@ -484,6 +497,7 @@ impl Shown<'_> {
             "attachments": attachments.collect::<Vec<_>>(),
             "saved": saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
             "acknowledged_by": self.acknowledged,
+            "notes": phrases::notes(&self.opened.header),
             "verified": true,
         })
     }
@@ -554,11 +568,11 @@ struct Words {
 async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), ClientError> {
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
     let (kept, header) = find(ctx, &mail, id)?;
-    let by = acknowledged_by(&mail.acknowledged()?, header.digest, &mail.seat);
-    let waits = waiting(&mail, header.digest)?;
+    let by = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
+    let waits = waiting(&mail, header.digest())?;
     if waits.is_none() && by.iter().any(|seat| seat == "you") {
-        let sentence = format!("{} is acknowledged already, by you", header.addressing.id);
-        let object = json!({ "id": header.addressing.id.to_string(), "already": true });
+        let sentence = format!("{} is acknowledged already, by you", header.addressing().id);
+        let object = json!({ "id": header.addressing().id.to_string(), "already": true });
         ctx.out.data(&object, || sentence);
         return Ok(());
     }
@@ -588,17 +602,17 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
         Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, own)),
         accepted => accepted?,
     };
-    let (sender, about) = (&header.addressing.sender, header.addressing.id);
+    let (sender, about) = (&header.addressing().sender, header.addressing().id);
     let object = json!({
         "id": about.to_string(),
         "acknowledged": true,
         "person": person,
         "to": sender.to_string(),
-        "accepted_at": accepted.at,
+        "accepted_at": accepted.at(),
         "statement": words::sentence(&given.language),
     });
     ctx.out.data(&object, || {
-        let at = phrases::when(accepted.at);
+        let at = phrases::when(accepted.at());
         format!("acknowledged by {}: {about}, to {sender}; accepted {at}", visible(&person))
     });
     for warning in mail.send_due(ctx, &session).await? {

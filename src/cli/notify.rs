@@ -22,7 +22,7 @@ use crate::client::outbox::Request;
 use crate::client::session::{Progress, Session};
 use crate::domain::directory::{Contact, Policy};
 use crate::domain::ids::ContactId;
-use crate::domain::relay::addressing::Recipient;
+use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
 
@@ -84,7 +84,7 @@ fn report(
     sealed: &Sealed,
     accepted: &VerifiedAccepted,
 ) {
-    let places = accepted.places.iter().map(
+    let places = accepted.places().iter().map(
         |place| json!({ "contact": place.contact.to_string(), "number": place.mailbox.count }),
     );
     let object = plan.json(
@@ -92,12 +92,12 @@ fn report(
         json!({
             "id": sealed.id.to_string(),
             "thread": sealed.thread.to_string(),
-            "accepted": { "at": accepted.at, "places": places.collect::<Vec<_>>() },
+            "accepted": { "at": accepted.at(), "places": places.collect::<Vec<_>>() },
         }),
     );
     ctx.out.data(&object, || {
-        let mut text = format!("{}\naccepted {}\n", sealed.id, phrases::when(accepted.at));
-        for place in &accepted.places {
+        let mut text = format!("{}\naccepted {}\n", sealed.id, phrases::when(accepted.at()));
+        for place in accepted.places() {
             let (contact, number) = (&place.contact, place.mailbox.count);
             text.push_str(&format!("  {contact}: number {number} in its mailbox\n"));
         }
@@ -214,7 +214,8 @@ impl Plan {
             ctx.out.warn(format_args!("nothing is sent to {contact} ({name}): it {why}; call it"));
         }
         if within > 0 && !self.to.is_empty() {
-            let (urgency, within) = (phrases::urgency(urgency), phrases::span(u64::from(within)));
+            let (urgency, within) =
+                (phrases::urgency(OrLater::Known(urgency)), phrases::span(u64::from(within)));
             ctx.out.say(format_args!(
                 "{urgency}: an acknowledgement is hoped for within {within} (indicative)"
             ));
@@ -384,8 +385,7 @@ fn outside(
 ) -> Result<Outside, ClientError> {
     let level = phrases::level_of(args.level);
     let to = plan.to.iter();
-    let recipients =
-        to.map(|to| Recipient { contact: to.contact.clone(), level }).collect::<Vec<_>>();
+    let recipients = to.map(|to| Recipient::new(to.contact.clone(), level)).collect::<Vec<_>>();
     let urgency = phrases::urgency_of(args.urgency);
     let policy = mail.replica.directory()?.charter().policy;
     let class = class(phrases::kind_of(args.kind), answered.is_some());
@@ -400,14 +400,14 @@ fn outside(
         outside.flags.push(Flag::StaleDirectory);
     }
     if let Some(answered) = answered {
-        let of = &answered.addressing;
+        let of = answered.addressing();
         if outside.drill.is_some() && outside.drill != of.drill {
             let sentence = "the mark of a drill is its thread's: an answer bears the same";
             return Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_DRILL", sentence));
         }
         outside.drill = of.drill.clone();
         outside.thread = Some(of.thread);
-        outside.in_reply_to = Some(answered.digest);
+        outside.in_reply_to = Some(answered.digest());
     }
     Ok(outside)
 }

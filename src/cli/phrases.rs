@@ -12,8 +12,10 @@ use crate::client::message::text::visible;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::MessageId;
+use crate::domain::relay::addressing::{OrLater, Recipient};
+use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::LaterKind;
-use crate::signed::proto::{self, Class, DrillKind, Kind, Level, Outcome, Tlp, Urgency};
+use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
 use super::args::{KindArg, LevelArg, TlpArg, UrgencyArg};
 
@@ -87,13 +89,49 @@ pub(super) fn level(level: Level) -> String {
 }
 
 /// An urgency.
-pub(super) fn urgency(urgency: Urgency) -> String {
-    word(urgency.as_str_name(), "URGENCY_")
+pub(super) fn urgency(urgency: OrLater<Urgency>) -> String {
+    or_later(urgency, |known| word(known.as_str_name(), "URGENCY_"))
 }
 
 /// A class.
-pub(super) fn class(class: Class) -> String {
-    word(class.as_str_name(), "CLASS_")
+pub(super) fn class(class: OrLater<Class>) -> String {
+    or_later(class, |known| word(known.as_str_name(), "CLASS_"))
+}
+
+/// A recipient, and where it stands on a ladder.
+pub(super) fn recipient(recipient: &Recipient) -> String {
+    let (contact, level) = (&recipient.contact, level(recipient.level));
+    let step = match (recipient.step, &recipient.stands_in_for) {
+        (0, _) => String::new(),
+        (step, None) => format!(", as step {step} of the ladder"),
+        (step, Some(other)) => format!(", as step {step} of the ladder, for {other}"),
+    };
+    format!("{contact}, at {level} level{step}")
+}
+
+/// What a header says besides, in a sentence each.
+pub(super) fn notes(header: &VerifiedHeader) -> Vec<String> {
+    let flags = header.addressing().flags.iter().map(|flag| match flag {
+        OrLater::Known(Flag::Unspecified) => "nothing".to_owned(),
+        OrLater::Known(Flag::StaleDirectory) => {
+            "the sender's copy of the directory was stale".to_owned()
+        }
+        OrLater::Known(Flag::LadderWidened) => "the sender added to the ladder".to_owned(),
+        OrLater::Later(number) => format!("a flag {UNKNOWN_KIND} ({number})"),
+    });
+    let cleared = header.cleared_by().iter().map(|(seat, _)| format!("{seat} has signed it, too"));
+    let blobs = match header.blobs().len() {
+        0 => None,
+        count => Some(format!("{count} sealed files beside it, which this version does not fetch")),
+    };
+    flags.chain(cleared).chain(blobs).collect()
+}
+
+fn or_later<E>(value: OrLater<E>, say: impl FnOnce(E) -> String) -> String {
+    match value {
+        OrLater::Known(known) => say(known),
+        OrLater::Later(number) => format!("{UNKNOWN_KIND} ({number})"),
+    }
 }
 
 /// A kind.
@@ -103,8 +141,12 @@ pub(super) fn kind(kind: Kind) -> String {
 
 /// The mark of a drill, as it stands on every screen.
 pub(super) fn drill(drill: &proto::Drill) -> String {
-    let kind = DrillKind::try_from(drill.kind).unwrap_or_default();
-    let kind = word(kind.as_str_name(), "DRILL_KIND_").to_ascii_uppercase();
+    let of_version = |kind: DrillKind| word(kind.as_str_name(), "DRILL_KIND_").to_ascii_uppercase();
+    let kind = OrLater::of(drill.kind).unwrap_or(OrLater::Known(DrillKind::Unspecified));
+    let kind = or_later(kind, of_version);
+    if drill.name.is_empty() {
+        return format!("DRILL ({kind})");
+    }
     format!("DRILL ({kind}: {})", visible(&drill.name))
 }
 
@@ -118,7 +160,12 @@ pub(super) fn later(number: u64, kind: LaterKind) -> String {
 pub(super) const UNKNOWN_KIND: &str = "of a kind this version does not know";
 
 /// How a recipient's machine fared.
-pub(super) const fn outcome(outcome: Outcome) -> &'static str {
+pub(super) fn outcome(outcome: Option<OrLater<Outcome>>) -> String {
+    let Some(outcome) = outcome else { return "not said".to_owned() };
+    or_later(outcome, |known| known_outcome(known).to_owned())
+}
+
+const fn known_outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Unspecified => "not said",
         Outcome::Opened => "delivered and opened",
@@ -240,10 +287,14 @@ mod tests {
     #[test]
     fn codes_are_said_in_words() {
         assert_eq!(level(Level::LawEnforcement), "law enforcement");
-        assert_eq!(class(Class::AllClear), "all clear");
+        assert_eq!(class(OrLater::Known(Class::AllClear)), "all clear");
+        assert_eq!(class(OrLater::Later(10)), "of a kind this version does not know (10)");
+        assert_eq!(outcome(Some(OrLater::Later(6))), "of a kind this version does not know (6)");
         assert_eq!(tlp(Tlp::AmberStrict), "TLP:AMBER+STRICT");
         let drill_mark = proto::Drill { kind: DrillKind::Exercise.into(), name: "x\u{1b}".into() };
         assert_eq!(drill(&drill_mark), r"DRILL (EXERCISE: x\u{1b})");
+        let later = drill(&proto::Drill { kind: 4, name: String::new() });
+        assert_eq!(later, "DRILL (of a kind this version does not know (4))");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::agent::collect;
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::message::content::Inside;
+use crate::client::message::content::{self, Inside};
 use crate::client::message::receipt::{self, Comparison, Place, ReceiptError};
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::{Request, SentState, Stage};
@@ -46,12 +46,12 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         mail
     };
     let all = messages(ctx, &mail)?;
-    let ids: Vec<MessageId> = all.iter().map(|message| message.header.addressing.id).collect();
+    let ids: Vec<MessageId> = all.iter().map(|message| message.header.addressing().id).collect();
     match args.id {
         Some(prefix) => {
             let prefix = prefix.trim().to_lowercase();
             let matches =
-                |message: &Sent| message.header.addressing.id.to_string().starts_with(&prefix);
+                |message: &Sent| message.header.addressing().id.to_string().starts_with(&prefix);
             let found = all.into_iter().filter(matches).collect();
             let message = one(found, &prefix, "liaison sent --offline")?;
             ctx.out.data(&message.json(), || message.text());
@@ -89,9 +89,9 @@ async fn ask(
                 signed.push(seat.contact());
             }
         }
-        let mut contacts = header.addressing.recipients.iter().map(|to| &to.contact);
+        let mut contacts = header.addressing().recipients.iter().map(|to| &to.contact);
         let open = contacts.any(|to| !signed.contains(to));
-        let forgotten = header.addressing.expires + limits::ID_REMEMBERED_SECONDS < now;
+        let forgotten = header.addressing().expires + limits::ID_REMEMBERED_SECONDS < now;
         if wanted && open && !forgotten && state.accepted.is_some() {
             ask_about(ctx, (session, mail), id).await?;
         }
@@ -153,7 +153,7 @@ struct Accepted {
 struct Delivered {
     seat: String,
     at: u64,
-    outcome: &'static str,
+    outcome: String,
     /// Whether sender and recipient were told one history; nothing if it cannot be compared.
     agrees: Option<bool>,
     #[serde(skip)]
@@ -188,7 +188,7 @@ fn header_of(
     let Request::Submit(request) = mail.outbox.request(id)? else { return Ok(None) };
     let bytes = request.envelope.map(|envelope| envelope.header).unwrap_or_default();
     let header = mail.header(ctx, &bytes)?.ok();
-    Ok(header.filter(|header| header.addressing.class != Class::Receipt))
+    Ok(header.filter(|header| header.addressing().class != Class::Receipt))
 }
 
 fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<Sent>, ClientError> {
@@ -212,7 +212,7 @@ fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
             continue;
         }
         let Ok(opened) = mail.opened(ctx, &kept)? else { continue };
-        let of = &opened.header.addressing;
+        let of = &opened.header.addressing();
         if let (Some(about), true) = (of.in_reply_to, of.class != Class::Receipt) {
             found.push((of.sender.clone(), of.id, about, opened.inside));
         }
@@ -234,18 +234,18 @@ fn message(
     };
     let title = opened.and_then(|opened| match opened.inside {
         Inside::Content(content) => Some(content.title),
-        Inside::Words(_) | Inside::Delivered(_) => None,
+        Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
     let verified = accepted(ctx, mail, &header, state.accepted.as_ref())?;
     let delivered =
         state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, verified.as_ref()));
     let delivered = delivered.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let recipients: Vec<&ContactId> =
-        header.addressing.recipients.iter().map(|to| &to.contact).collect();
+        header.addressing().recipients.iter().map(|to| &to.contact).collect();
     let mine: Vec<&Came> = answers
         .iter()
         .filter(|(seat, _, about, _)| {
-            *about == header.digest && recipients.contains(&&seat.contact())
+            *about == header.digest() && recipients.contains(&&seat.contact())
         })
         .collect();
     let acknowledged = state.acknowledged.iter().map(|seat| {
@@ -259,15 +259,15 @@ fn message(
             from: seat.to_string(),
             title: Some(content.title.clone()),
         }),
-        Inside::Words(_) | Inside::Delivered(_) => None,
+        Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
     Ok(Sent {
         title,
         refused: mail.refused(id)?,
         accepted: verified.map(|accepted| Accepted {
-            at: accepted.at,
+            at: accepted.at(),
             places: accepted
-                .places
+                .places()
                 .iter()
                 .map(|place| (place.contact.to_string(), place.mailbox.count))
                 .collect(),
@@ -288,11 +288,11 @@ fn accepted(
     bytes: Option<&Bytes>,
 ) -> Result<Option<receipt::VerifiedAccepted>, ClientError> {
     let Some(bytes) = bytes else { return Ok(None) };
-    let recipients = header.addressing.recipients.iter();
+    let recipients = header.addressing().recipients.iter();
     let recipients: Vec<ContactId> = recipients.map(|to| to.contact.clone()).collect();
     let verified: Result<_, ReceiptError> = mail.at_desk(ctx, |desk| {
         let known = (desk.reader.directory, desk.reader.root_at);
-        receipt::verify_accepted(known, (header.digest, &recipients), bytes)
+        receipt::verify_accepted(known, (header.digest(), &recipients), bytes)
     })?;
     Ok(verified.ok())
 }
@@ -329,7 +329,7 @@ fn delivered(
     Ok(Some(Delivered {
         seat: seat.to_string(),
         at: said.at,
-        outcome: phrases::outcome(said.outcome()),
+        outcome: phrases::outcome(content::outcome(&said)),
         agrees,
         evidence,
     }))
@@ -350,15 +350,15 @@ fn acknowledged(
     };
     let words = came.iter().find_map(|(from, _, _, inside)| match inside {
         Inside::Words(words) if from == seat => Some(words),
-        Inside::Words(_) | Inside::Content(_) | Inside::Delivered(_) => None,
+        Inside::Words(_) | Inside::Content(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
     let said = |of: fn(&proto::Words) -> &String| {
         words.map(|words| of(words).clone()).filter(|text| !text.is_empty())
     };
     Ok(Acknowledged {
         seat: seat.to_string(),
-        level: open.as_ref().map(|open| phrases::level(open.level)),
-        at: open.map(|open| open.at),
+        level: open.as_ref().map(|open| phrases::level(open.level())),
+        at: open.map(|open| open.at()),
         person: said(|words| &words.person),
         office: said(|words| &words.office),
         reference: said(|words| &words.own_reference),
@@ -389,12 +389,12 @@ impl Sent {
     }
 
     fn to(&self) -> String {
-        let to = self.header.addressing.recipients.iter().map(|to| to.contact.as_str());
+        let to = self.header.addressing().recipients.iter().map(|to| to.contact.as_str());
         to.collect::<Vec<_>>().join(", ")
     }
 
     fn cells(&self, ids: &[MessageId]) -> Vec<String> {
-        let of = &self.header.addressing;
+        let of = &self.header.addressing();
         let drill = of.drill.as_ref().map(|drill| format!("{} ", phrases::drill(drill)));
         let title = visible(self.title.as_deref().unwrap_or_default());
         vec![
@@ -407,7 +407,7 @@ impl Sent {
     }
 
     fn text(&self) -> String {
-        let of = &self.header.addressing;
+        let of = &self.header.addressing();
         let mut lines = Lines::default();
         if let Some(drill) = &of.drill {
             lines.line("drill", phrases::drill(drill));
@@ -449,7 +449,7 @@ impl Sent {
     }
 
     fn json(&self) -> Value {
-        let of = &self.header.addressing;
+        let of = &self.header.addressing();
         let to = of.recipients.iter().map(|to| to.contact.to_string());
         let stage = match self.state.stage() {
             Stage::Sent => "sent",
@@ -480,7 +480,7 @@ impl Sent {
         let Some(evidence) = self.delivered.iter().find_map(|one| one.evidence.as_ref()) else {
             return Ok(());
         };
-        let id = self.header.addressing.id;
+        let id = self.header.addressing().id;
         let sentence = format!("{id}: {evidence}; both receipts are kept in the outbox");
         let failed = Exit::VerificationFailed;
         Err(ClientError::new(Side::Theirs, failed, "TWO_HISTORIES", sentence))

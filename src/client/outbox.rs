@@ -13,6 +13,7 @@ use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::relay::addressing::OrLater;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Outcome};
 use crate::wire::v1;
@@ -99,7 +100,7 @@ pub struct SentState {
     /// The relay's receipt.
     pub accepted: Option<Bytes>,
     /// The seats whose machines told how it went, with their opened receipts.
-    pub delivered: Vec<(SeatId, Outcome)>,
+    pub delivered: Vec<(SeatId, OrLater<Outcome>)>,
     /// The seats that acknowledged: openly, with words, or both.
     pub acknowledged: Vec<SeatId>,
     /// The header digests of answers.
@@ -366,11 +367,11 @@ fn seats(dir: &Path) -> Result<Vec<SeatId>, OutboxError> {
     Ok(names.iter().filter_map(|name| name.replace('.', "/").parse().ok()).collect())
 }
 
-fn outcome_of(receipt: &[u8]) -> Option<Outcome> {
+fn outcome_of(receipt: &[u8]) -> Option<OrLater<Outcome>> {
     let inner = Envelope::parse(receipt, receipt.len()).ok()?;
     let message = proto::Message::decode(inner.payload().clone()).ok()?;
     let delivered = proto::Delivered::decode(message.content).ok()?;
-    Outcome::try_from(delivered.outcome).ok()
+    OrLater::of(delivered.outcome)
 }
 
 fn damaged(path: &Path) -> OutboxError {

@@ -227,7 +227,7 @@ impl Service {
         let acknowledgement =
             acknowledge::verify(&self.state().directory, &acknowledged.acknowledgement)?;
         let entry = self.mailbox_entry(&contact, number).await?;
-        let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest);
+        let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest());
         let unknown = || Refusal::UnknownMessage(format!("at number {number}"));
         let message = entry.map(|entry| (entry.id, entry.sender)).ok_or_else(unknown)?;
         let words = self.verify(acknowledged.words)?;
@@ -304,7 +304,8 @@ impl Service {
 }
 
 fn body_of(envelope: &VerifiedEnvelope) -> (u64, Digest, Bytes) {
-    (envelope.header.body_size, envelope.header.body_digest, envelope.body.clone())
+    let header = envelope.header();
+    (header.body_size(), header.body_digest(), envelope.body().clone())
 }
 
 fn contact_of(peer: &AuthenticPeer) -> Result<ContactId, Refusal> {

@@ -81,25 +81,25 @@ async fn the_whole_way(engine: Engine) {
         assert_eq!(sealed.envelope.body.len() as u64, size);
         let bytes = sender.submit(sealed.envelope.clone()).await.unwrap();
         let receipt = accepted(&replica, sealed.header_digest, &jp.contact, &bytes);
-        assert_eq!(receipt.places[0].mailbox.count, sent.len() as u64 + 1);
+        assert_eq!(receipt.places()[0].mailbox.count, sent.len() as u64 + 1);
         sent.push((sealed, receipt, inside));
     }
 
     let collected = replica.collect(&mut reader, &jp.contact).await;
     assert_eq!(collected.items.len(), sent.len());
-    assert_eq!(collected.mailbox, sent.last().unwrap().1.places[0].mailbox);
+    assert_eq!(collected.mailbox, sent.last().unwrap().1.places()[0].mailbox);
     for (item, (sealed, _, inside)) in collected.items.iter().zip(&sent) {
         let opened = opened(&replica, jp.seat(), item);
-        assert_eq!(opened.header.digest, sealed.header_digest);
+        assert_eq!(opened.header.digest(), sealed.header_digest);
         assert_eq!(opened.inside, *inside);
     }
 
     // A delivered receipt goes back, and tells the same story as the relay.
     let (sealed, told, _) = &sent[0];
     let message = opened(&replica, jp.seat(), &collected.items[0]);
-    let seen = told.places[0].to_proto();
-    let says = delivered(message.header.digest, (Outcome::Opened, None), seen, net.service.now());
-    let answer = (message.header.digest, &message.header.addressing);
+    let seen = told.places()[0].to_proto();
+    let says = delivered(message.header.digest(), (Outcome::Opened, None), seen, net.service.now());
+    let answer = (message.header.digest(), message.header.addressing());
     let outside = Outside::answering(
         jp.seat().clone(),
         answer,
@@ -122,17 +122,17 @@ async fn the_whole_way(engine: Engine) {
     .unwrap();
     let bytes = reader.relay.acknowledge(done.request.clone()).await.unwrap().into_inner().accepted;
     let receipt = accepted(&replica, done.words.header_digest, &fr.contact, &bytes);
-    assert_eq!(receipt.places[0].mailbox.count, 2, "after the delivered receipt");
+    assert_eq!(receipt.places()[0].mailbox.count, 2, "after the delivered receipt");
 
     // The sender sees it in the status of his message, and in his mailbox.
     let request = GetStatusRequest { id: sealed.id.as_bytes().to_vec().into() };
     let status = sender.relay.get_status(request.clone()).await.unwrap().into_inner();
     let again = accepted(&replica, sealed.header_digest, &jp.contact, &status.accepted);
-    assert_eq!(again.envelope.payload(), told.envelope.payload());
+    assert_eq!(again.envelope().payload(), told.envelope().payload());
     let [open_part] = &status.acknowledgements[..] else { panic!("one acknowledgement") };
     let verified =
         receipt::verify_acknowledgement(&replica.directory, &message.header, open_part).unwrap();
-    assert_eq!((&verified.seat, verified.level), (jp.seat(), Level::Technical));
+    assert_eq!((verified.seat(), verified.level()), (jp.seat(), Level::Technical));
 
     let mail = replica.collect(&mut sender, &fr.contact).await;
     let [first, second] = &mail.items[..] else { panic!("a receipt and the words") };
@@ -150,7 +150,7 @@ async fn the_whole_way(engine: Engine) {
     assert_eq!(last.acknowledgement, done.request.acknowledgement);
     assert!(last.body.is_empty() && last.letter.is_empty());
     let first = opened(&replica, &jp.seats[1], &mail.items[0]);
-    assert_eq!(first.header.digest, sealed.header_digest, "each seat opens with its own letter");
+    assert_eq!(first.header.digest(), sealed.header_digest, "each seat opens with its own letter");
 
     // What others sent is not the reader's to ask about.
     let unknown = reader.relay.get_status(request).await.unwrap_err();

@@ -87,7 +87,7 @@ impl Outside {
         class: Class,
         view: (u64, Digest),
     ) -> Self {
-        let recipient = Recipient { contact: answered.sender.contact(), level };
+        let recipient = Recipient::new(answered.sender.contact(), level);
         Self {
             drill: answered.drill.clone(),
             in_reply_to: Some(header),
@@ -219,7 +219,7 @@ fn address(
     let id = MessageId::new(ambient.now_ms(), ambient.bytes());
     let created = ambient.now();
     let mut recipients = outside.recipients;
-    recipients.sort_by(|a, b| a.contact.cmp(&b.contact));
+    recipients.sort_by(|a, b| (a.step, &a.contact).cmp(&(b.step, &b.contact)));
     let mut flags: Vec<i32> = outside.flags.into_iter().map(i32::from).collect();
     flags.sort_unstable();
     flags.dedup();
@@ -233,7 +233,7 @@ fn address(
         in_reply_to: outside.in_reply_to.map(digest).unwrap_or_default(),
         sender: outside.sender.to_string(),
         sender_key: Bytes::copy_from_slice(key.public().id().as_bytes()),
-        recipients: recipients.iter().map(step_zero).collect(),
+        recipients: recipients.iter().map(Recipient::to_proto).collect(),
         class: outside.class.into(),
         urgency: outside.urgency.into(),
         drill: outside.drill,
@@ -244,14 +244,6 @@ fn address(
         flags,
     };
     Ok(Addressing::read(directory, &addressing::encode(&addressing))?)
-}
-
-fn step_zero(recipient: &Recipient) -> proto::Recipient {
-    proto::Recipient {
-        contact: recipient.contact.to_string(),
-        level: recipient.level.into(),
-        ..Default::default()
-    }
 }
 
 /// A seat that gets a letter.

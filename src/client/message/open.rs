@@ -15,7 +15,7 @@ use crate::domain::directory::key::{KnownKey, Standing};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::addressing::Addressing;
+use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::envelope::{self, Letter, VerifiedHeader};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
@@ -90,19 +90,19 @@ impl Opened {
     /// The seat that signed.
     #[must_use]
     pub const fn sender(&self) -> &SeatId {
-        &self.header.addressing.sender
+        &self.header.addressing().sender
     }
 
     /// What kind of message it is.
     #[must_use]
-    pub const fn class(&self) -> Class {
-        self.header.addressing.class
+    pub const fn class(&self) -> OrLater<Class> {
+        self.header.addressing().class
     }
 
     /// At which level the contact is addressed; nothing for a colleague of the sender.
     #[must_use]
     pub fn level_of(&self, contact: &ContactId) -> Option<Level> {
-        level_of(&self.header.addressing, contact)
+        level_of(&self.header.addressing(), contact)
     }
 }
 
@@ -266,9 +266,9 @@ pub fn verify_header(reader: &Reader<'_>, bytes: &[u8]) -> Result<VerifiedHeader
     }
     let header = envelope::verify_header(reader.directory, bytes).map_err(NotOpened::Header)?;
     // What was signed in a view that holds the key's own revocation was not signed by the seat.
-    let key = header.addressing.sender_key;
+    let key = header.addressing().sender_key;
     match reader.directory.key(&key).map(|known| known.standing) {
-        Some(Standing::Revoked { leaf, .. }) if header.addressing.view.0 > leaf => {
+        Some(Standing::Revoked { leaf, .. }) if header.addressing().view.0 > leaf => {
             Err(NotOpened::Header(Refusal::KeyNotInForce(key)))
         }
         _ => Ok(header),
@@ -284,23 +284,23 @@ pub fn open_verified(
     header: VerifiedHeader,
     received: &Received<'_>,
 ) -> Result<Opened, NotOpened> {
-    let (size, root) = header.addressing.view;
+    let (size, root) = header.addressing().view;
     if size == 0 || (reader.root_at)(size) != Some(root) {
         return Err(NotOpened::ForeignView(size));
     }
     envelope::verify_body(&header, received.body).map_err(NotOpened::Body)?;
-    is_addressed(reader, &header.addressing)?;
+    is_addressed(reader, header.addressing())?;
     let letter = own_letter(reader, &header, received)?;
     let key = key_of(reader, &letter)?;
     let text = seal::open(&letter.age, key).map_err(NotOpened::LetterDoesNotOpen)?;
-    let message_key = body::read_letter_text(&text, header.addressing.id, header.body_digest)
+    let message_key = body::read_letter_text(&text, header.addressing().id, header.body_digest())
         .map_err(NotOpened::LetterText)?;
     let plaintext = seal::open(received.body, &message_key).map_err(NotOpened::BodyDoesNotOpen)?;
     let inner = body::unpad(&plaintext).map_err(NotOpened::Padding)?;
     let (inner, message) = read_inner(inner)?;
     same_addressing(reader, &header, &message.addressing)?;
     signed_by_the_sender(reader, &header, &inner)?;
-    let inside = Inside::read(&header.addressing, &message.content).map_err(NotOpened::Content)?;
+    let inside = Inside::read(header.addressing(), &message.content).map_err(NotOpened::Content)?;
     let seal_key = letter.seal_key;
     Ok(Opened { header, inner, content: message.content, inside, seal_key, message_key })
 }
@@ -333,9 +333,9 @@ fn own_letter(
     let path = received.letter_path.iter().map(|hash| Digest::try_from(&hash[..]));
     let path: Vec<Digest> =
         path.collect::<Result<_, _>>().map_err(|why| not_in_header(why.to_string()))?;
-    let (index, letters) = (u64::from(received.letter_index), u64::from(header.letters));
+    let (index, letters) = (u64::from(received.letter_index), u64::from(header.letters()));
     let leaf = merkle::leaf_hash(received.letter);
-    proof::verify_inclusion(leaf, index, letters, &path, header.letters_root)
+    proof::verify_inclusion(leaf, index, letters, &path, header.letters_root())
         .map_err(|why| not_in_header(why.to_string()))?;
     let letter = envelope::read_letter(received.letter).map_err(NotOpened::Letter)?;
     if letter.seat != *reader.seat {
@@ -370,7 +370,7 @@ fn same_addressing(
     header: &VerifiedHeader,
     sealed: &Bytes,
 ) -> Result<(), NotOpened> {
-    if *sealed == header.addressing.bytes {
+    if *sealed == header.addressing().bytes {
         return Ok(());
     }
     match Addressing::read(reader.directory, sealed) {
@@ -384,7 +384,7 @@ fn signed_by_the_sender(
     header: &VerifiedHeader,
     inner: &Envelope,
 ) -> Result<(), NotOpened> {
-    let needed = header.addressing.sender_key;
+    let needed = header.addressing().sender_key;
     match envelope::one_seat_signed(reader.directory, inner) {
         Ok((_, found)) if found == needed => Ok(()),
         Ok(_) | Err(_) => Err(NotOpened::InnerSignature(needed)),

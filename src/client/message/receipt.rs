@@ -105,29 +105,78 @@ pub enum ReceiptError {
 /// An accepted receipt whose signature is the relay's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedAccepted {
+    envelope: Envelope,
+    header_digest: Digest,
+    at: u64,
+    view: (u64, Digest),
+    places: Vec<Place>,
+}
+
+impl VerifiedAccepted {
     /// The bytes received.
-    pub envelope: Envelope,
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// Which message.
-    pub header_digest: Digest,
+    #[must_use]
+    pub const fn header_digest(&self) -> Digest {
+        self.header_digest
+    }
+
     /// When, by the relay's clock.
-    pub at: u64,
+    #[must_use]
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
     /// The directory as the relay saw it.
-    pub view: (u64, Digest),
-    /// Where it stands, by contact.
-    pub places: Vec<Place>,
+    #[must_use]
+    pub const fn view(&self) -> (u64, Digest) {
+        self.view
+    }
+
+    /// Where it stands so far, by contact.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
 }
 
 /// A mailbox head whose signature is the relay's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedHead {
+    envelope: Envelope,
+    mailbox: Mailbox,
+    at: u64,
+    view: (u64, Digest),
+}
+
+impl VerifiedHead {
     /// The bytes received.
-    pub envelope: Envelope,
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// Where the mailbox stands.
-    pub mailbox: Mailbox,
+    #[must_use]
+    pub const fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
     /// When, by the relay's clock.
-    pub at: u64,
+    #[must_use]
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
     /// The directory as the relay saw it.
-    pub view: (u64, Digest),
+    #[must_use]
+    pub const fn view(&self) -> (u64, Digest) {
+        self.view
+    }
 }
 
 /// Verifies the accepted receipt of a message.
@@ -195,17 +244,15 @@ pub fn verify_acknowledgement(
     let what = "acknowledgement";
     let refused = |why| ReceiptError::Refused { what, why };
     let verified = acknowledge::verify(directory, bytes).map_err(refused)?;
-    if verified.header_digest != message.digest {
+    if verified.header_digest() != message.digest() {
         return Err(ReceiptError::OtherMessage(what));
     }
-    let contact = verified.seat.contact();
-    let mut recipients = message.addressing.recipients.iter();
+    let contact = verified.seat().contact();
+    let mut recipients = message.addressing().recipients.iter();
     if !recipients.any(|recipient| recipient.contact == contact) {
         return Err(ReceiptError::NotTheRecipient("is of a contact that was not addressed"));
     }
-    let read: proto::Acknowledgement = canonical::decode(verified.envelope.payload())
-        .map_err(|_| refused(Refusal::NotCanonical(what)))?;
-    if read.drill != message.addressing.drill {
+    if verified.drill() != message.addressing().drill.as_ref() {
         return Err(ReceiptError::NotTheRecipient("bears another drill mark than the message"));
     }
     Ok(verified)

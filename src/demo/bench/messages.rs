@@ -60,7 +60,7 @@ impl<'a> Sealed<'a> {
         to: &ContactId,
         ambient: &'a Ambient,
     ) -> anyhow::Result<Self> {
-        let recipient = Recipient { contact: to.clone(), level: Level::Technical };
+        let recipient = Recipient::new(to.clone(), Level::Technical);
         let outside =
             Outside::new(from.seat.clone(), vec![recipient], Class::Notification, state.head);
         let inside: Inside = Writing::new(proto::Kind::Incident, "Measured", ambient.now())

@@ -33,6 +33,7 @@ pub use charter::{Charter, Person, Policy, Witness};
 pub use member::Member;
 pub use record::{Contact, Record};
 pub use roster::{Roster, Seat};
+pub(crate) use text::{is_word, text};
 pub use verify::{Statement, Verified, verify, verify_founding};
 
 use key::{Holder, KnownKey, Purpose, Standing};

@@ -15,27 +15,71 @@ use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Drill, Level};
 
-use super::addressing::{drill, names_this};
+use super::addressing::{OrLater, drill, level, names_this, read_view};
 use super::envelope::{self, VerifiedEnvelope};
 use super::submit::{self, Submit};
 
 /// An open acknowledgement whose signature is the named seat's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedAcknowledgement {
+    envelope: Envelope,
+    header_digest: Digest,
+    seat: SeatId,
+    key: KeyId,
+    level: Level,
+    drill: Option<Drill>,
+    at: u64,
+    view: (u64, Digest),
+}
+
+impl VerifiedAcknowledgement {
     /// The bytes received.
-    pub envelope: Envelope,
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// The header that it acknowledges.
-    pub header_digest: Digest,
+    #[must_use]
+    pub const fn header_digest(&self) -> Digest {
+        self.header_digest
+    }
+
     /// Who acknowledges.
-    pub seat: SeatId,
+    #[must_use]
+    pub const fn seat(&self) -> &SeatId {
+        &self.seat
+    }
+
     /// Its sign key.
-    pub key: KeyId,
+    #[must_use]
+    pub const fn key(&self) -> KeyId {
+        self.key
+    }
+
     /// At which level.
-    pub level: Level,
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
     /// The mark of a drill.
-    pub drill: Option<Drill>,
+    #[must_use]
+    pub const fn drill(&self) -> Option<&Drill> {
+        self.drill.as_ref()
+    }
+
     /// When, by the seat's clock.
-    pub at: u64,
+    #[must_use]
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The directory as the seat saw it.
+    #[must_use]
+    pub const fn view(&self) -> (u64, Digest) {
+        self.view
+    }
 }
 
 /// Verifies an open acknowledgement for this directory.
@@ -53,10 +97,8 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledge
         return Err(Refusal::NotTheSender(why));
     }
     drill(read.drill.as_ref())?;
-    let level = match Level::try_from(read.level) {
-        Ok(level) if level != Level::Unspecified => level,
-        _ => return Err(Refusal::field("level", "expected a level of this version")),
-    };
+    let level = level(read.level)?;
+    let view = read_view(read.view.as_ref())?;
     let header_digest = Digest::try_from(&read.header_digest[..])
         .map_err(|why| Refusal::field("header_digest", why))?;
     Ok(VerifiedAcknowledgement {
@@ -66,6 +108,7 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledge
         level,
         drill: read.drill,
         at: read.at,
+        view,
         envelope,
     })
 }
@@ -82,7 +125,7 @@ pub struct Acknowledge {
 
 #[derive(Debug)]
 struct WordsHeader {
-    class: Class,
+    class: OrLater<Class>,
     in_reply_to: Option<Digest>,
     sender: SeatId,
     recipients: Vec<ContactId>,
@@ -97,7 +140,7 @@ impl Acknowledge {
         message: (MessageId, ContactId),
         words: VerifiedEnvelope,
     ) -> Self {
-        let addressing = &words.header.addressing;
+        let addressing = words.header().addressing();
         let recipients = addressing.recipients.iter();
         let words_header = WordsHeader {
             class: addressing.class,
@@ -155,11 +198,11 @@ impl Command for Acknowledge {
         let message = world.seen.message(&self.message_key())?.ok_or_else(unknown)?;
         let header = envelope::verify_header(world.directory, &message.header)?;
         let contact = self.acknowledgement.seat.contact();
-        let addressed = header.addressing.recipients.iter().any(|to| to.contact == contact);
-        if header.digest != self.acknowledgement.header_digest || !addressed {
+        let addressed = header.addressing().recipients.iter().any(|to| to.contact == contact);
+        if header.digest() != self.acknowledgement.header_digest || !addressed {
             return Err(unknown());
         }
-        if header.addressing.drill != self.acknowledgement.drill {
+        if header.addressing().drill != self.acknowledgement.drill {
             let why = "expected the drill mark of the message, and of no other".to_owned();
             return Err(Refusal::InvalidField { field: "drill", why });
         }
@@ -181,7 +224,7 @@ impl Command for Acknowledge {
         outcome.acknowledgements.push(acknowledgement.clone());
         let entry = Entry {
             kind: EntryKind::Acknowledged,
-            header_digest: header.digest,
+            header_digest: header.digest(),
             id: self.message.0,
             sender: self.message.1.clone(),
             acknowledgement,

@@ -30,17 +30,17 @@ impl Submit {
     /// the blobs.
     #[must_use]
     pub fn new(handed_in_by: ContactId, envelope: VerifiedEnvelope) -> Self {
-        let (digest, size) = (envelope.header.body_digest, envelope.header.body_size);
+        let (digest, size) = (envelope.header().body_digest(), envelope.header().body_size());
         let body = if size > limits::INLINE_BODY_BYTES {
             Body::Blob(digest, size)
         } else {
-            Body::Inline(envelope.body.clone())
+            Body::Inline(envelope.body().clone())
         };
         Self { handed_in_by, envelope, body }
     }
 
     fn message_key(&self) -> Key {
-        let addressing = &self.envelope.header.addressing;
+        let addressing = &self.envelope.header().addressing();
         Key::Message(addressing.id, addressing.sender.contact())
     }
 }
@@ -49,20 +49,20 @@ impl Command for Submit {
     type Reply = Bytes;
 
     fn keys(&self) -> Vec<Key> {
-        let addressing = &self.envelope.header.addressing;
+        let addressing = &self.envelope.header().addressing();
         let mailboxes = addressing.recipients.iter();
         let mailboxes = mailboxes.map(|recipient| Key::Mailbox(recipient.contact.clone()));
         mailboxes.chain([self.message_key(), self.usage_key()]).collect()
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
-        let addressing = &self.envelope.header.addressing;
+        let addressing = &self.envelope.header().addressing();
         if self.handed_in_by != addressing.sender.contact() {
             let why = format!("{} hands in what {} signed", self.handed_in_by, addressing.sender);
             return Err(Refusal::NotTheSender(why));
         }
         if let Some(stored) = world.seen.message(&self.message_key())? {
-            return again(stored, self.envelope.header.digest, addressing.id.to_string());
+            return again(stored, self.envelope.header().digest(), addressing.id.to_string());
         }
         world.directory.in_force(&addressing.sender_key)?;
         timely(addressing.created, addressing.expires, world.now)?;
@@ -81,10 +81,11 @@ impl Command for Submit {
 
 impl Submit {
     fn usage_key(&self) -> Key {
-        let addressing = &self.envelope.header.addressing;
-        let allowance = match addressing.class {
-            Class::Receipt => Allowance::Receipts,
-            _ => Allowance::Messages,
+        let addressing = &self.envelope.header().addressing();
+        let allowance = if addressing.class == Class::Receipt {
+            Allowance::Receipts
+        } else {
+            Allowance::Messages
         };
         Key::Usage(addressing.sender.member(), allowance)
     }
@@ -96,30 +97,30 @@ impl Submit {
         if kept.saturating_add(self.envelope.size()) > limit {
             return Err(Refusal::QuotaExceeded { kept, limit });
         }
-        Ok(before.with(self.envelope.size(), self.envelope.header.addressing.expires))
+        Ok(before.with(self.envelope.size(), self.envelope.header().addressing().expires))
     }
 
     fn accept(&self, world: &World<'_>, usage: Usage) -> Result<Decision<Bytes>, Refusal> {
-        let header = &self.envelope.header;
-        let sender = header.addressing.sender.contact();
+        let header = self.envelope.header();
+        let sender = header.addressing().sender.contact();
         let mut puts = Vec::new();
         let mut places = Vec::new();
-        for recipient in &header.addressing.recipients {
+        for recipient in &header.addressing().recipients {
             let entry = Entry {
                 kind: EntryKind::Addressed,
-                header_digest: header.digest,
-                id: header.addressing.id,
+                header_digest: header.digest(),
+                id: header.addressing().id,
                 sender: sender.clone(),
                 acknowledgement: Bytes::new(),
             };
-            let entry = (entry, header.digest);
+            let entry = (entry, header.digest());
             places.push(deliver(world, &recipient.contact, entry, &mut puts)?);
         }
-        let accepted = accepted(world, header.digest, places);
+        let accepted = accepted(world, header.digest(), places);
         let message = Message {
-            header: header.envelope.bytes().clone(),
+            header: header.envelope().bytes().clone(),
             body: self.body.clone(),
-            letters: self.envelope.letters.iter().map(|letter| letter.bytes.clone()).collect(),
+            letters: self.envelope.letters().iter().map(|letter| letter.bytes.clone()).collect(),
             accepted: accepted.clone(),
         };
         puts.push((self.message_key(), Value::Message(Box::new(message))));
@@ -230,11 +231,11 @@ fn can_be_reached(directory: &Directory, contact: &ContactId) -> Result<(), Refu
 
 /// Exactly one letter for every seat with a seal key of every reader, to that key.
 fn exactly_the_letters(directory: &Directory, envelope: &VerifiedEnvelope) -> Result<(), Refusal> {
-    let readers = envelope.header.addressing.readers();
+    let readers = envelope.header().addressing().readers();
     let seats = readers.iter().flat_map(|contact| directory.sealing_seats(contact));
     let mut needed: Vec<(SeatId, _)> = seats.map(|(seat, key, _)| (seat, key)).collect();
     needed.sort();
-    let found = envelope.letters.iter().map(|letter| (letter.seat.clone(), letter.seal_key));
+    let found = envelope.letters().iter().map(|letter| (letter.seat.clone(), letter.seal_key));
     if found.eq(needed.iter().cloned()) {
         return Ok(());
     }
