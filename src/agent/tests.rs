@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::client::message::compose::Outside;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Reader};
-use crate::client::message::receipt::{ChainError, Comparison, ReceiptError};
+use crate::client::message::receipt::{self, ChainError, Comparison, ReceiptError};
 use crate::client::message::testing::{
     AT, FR, FR_2, Net, contact, notification, opening_keys, seat, sign_key,
 };
@@ -160,7 +160,7 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     assert!(matches!(&taken[..], [Taken::Colleague(ack)] if *ack.seat() == seat(FR)), "{taken:?}");
 
     let header = (opened.header.digest(), opened.header.addressing());
-    let reply = Outside::answering(seat(FR), header, Level::Technical, Class::Reply, net.view());
+    let reply = Outside::answering(&net.directory, seat(FR), header, Class::Reply, net.view());
     paris.send(&mut net, reply, &notification(0));
     at.collect(&net);
     assert_eq!(at.stage(id), Stage::Answered);
@@ -338,8 +338,8 @@ fn a_receipt_with_an_outcome_of_a_later_version_is_kept_and_shown() {
     };
     let header = (opened.header.digest(), opened.header.addressing());
     let colleague = Machine::new(&net, FR_2);
-    let (level, class) = (Level::Technical, Class::Receipt);
-    let outside = Outside::answering(seat(FR_2), header, level, class, net.view());
+    let (of, class) = (&net.directory, Class::Receipt);
+    let outside = Outside::answering(of, seat(FR_2), header, class, net.view());
     colleague.send(&mut net, outside, &Inside::Delivered(said));
     let taken = at.collect(&net);
     let [Taken::Message { matched, .. }] = &taken[..] else { panic!("{taken:?}") };
@@ -501,7 +501,8 @@ fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
         )
     };
     let verify = |open: &Bytes| {
-        crate::client::message::receipt::verify_acknowledgement(&net.directory, &header, open)
+        let root_at = |size| net.tree.root_at(size);
+        receipt::verify_acknowledgement((&net.directory, &root_at), &header, open)
     };
     let good = make(FR, &header).unwrap();
     assert_eq!(good.words.addressing.drill, drill);

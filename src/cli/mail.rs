@@ -395,6 +395,10 @@ impl News {
         match taken {
             Taken::Message { place, matched, answer, .. } => {
                 self.messages.push(place.mailbox.count);
+                if let Matched::Amiss(id, amiss) = &matched {
+                    let sentence = format!("what came about {id} was not noted: {amiss}");
+                    self.warnings.push(sentence);
+                }
                 if let Matched::Delivered { id, comparison: Some(Comparison::Differ(_)), .. } =
                     matched
                 {

@@ -9,10 +9,10 @@ use prost::Message as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::agent::collect;
+use crate::agent::collect::{self, TakeError};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
-use crate::client::message::receipt::{self, Comparison, Place, ReceiptError};
+use crate::client::message::receipt::{self, Comparison, Place, Told};
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::{Request, SentState, Stage};
 use crate::client::session::Session;
@@ -20,6 +20,7 @@ use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
@@ -147,6 +148,25 @@ struct Sent {
 struct Accepted {
     at: u64,
     places: Vec<(String, u64)>,
+    /// Recipients in whose mailboxes the relay has not said that it stands.
+    without_place: Vec<String>,
+    /// Recipients whose mailbox began anew since, with its epoch.
+    new_mailboxes: Vec<(String, u64)>,
+}
+
+impl Accepted {
+    fn of(told: &Told, header: &VerifiedHeader) -> Self {
+        let places = told.places().iter();
+        let began = told.began().iter();
+        let without = header.addressing().recipients.iter().map(|to| &to.contact);
+        let without = without.filter(|to| told.places().iter().all(|at| at.contact != **to));
+        Self {
+            at: told.at(),
+            places: places.map(|at| (at.contact.to_string(), at.mailbox.count)).collect(),
+            without_place: without.map(ToString::to_string).collect(),
+            new_mailboxes: began.map(|at| (at.contact.to_string(), at.mailbox.epoch)).collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -164,6 +184,8 @@ struct Delivered {
 struct Acknowledged {
     seat: String,
     level: Option<String>,
+    /// Its record does not have this level.
+    level_lacking: bool,
     at: Option<u64>,
     person: Option<String>,
     office: Option<String>,
@@ -236,9 +258,9 @@ fn message(
         Inside::Content(content) => Some(content.title),
         Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
-    let verified = accepted(ctx, mail, &header, state.accepted.as_ref())?;
+    let told = told(ctx, mail, (id, &header))?;
     let delivered =
-        state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, verified.as_ref()));
+        state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, told.as_ref()));
     let delivered = delivered.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let recipients: Vec<&ContactId> =
         header.addressing().recipients.iter().map(|to| &to.contact).collect();
@@ -264,14 +286,7 @@ fn message(
     Ok(Sent {
         title,
         refused: mail.refused(id)?,
-        accepted: verified.map(|accepted| Accepted {
-            at: accepted.at(),
-            places: accepted
-                .places()
-                .iter()
-                .map(|place| (place.contact.to_string(), place.mailbox.count))
-                .collect(),
-        }),
+        accepted: told.map(|told| Accepted::of(&told, &header)),
         delivered,
         acknowledged,
         answers: replies.collect(),
@@ -280,36 +295,32 @@ fn message(
     })
 }
 
-/// The relay's receipt, verified again; nothing if its key has gone since.
-fn accepted(
+/// The relay's receipts, verified again; nothing if its key has gone since.
+fn told(
     ctx: &Context,
     mail: &Mail,
-    header: &VerifiedHeader,
-    bytes: Option<&Bytes>,
-) -> Result<Option<receipt::VerifiedAccepted>, ClientError> {
-    let Some(bytes) = bytes else { return Ok(None) };
-    let recipients = header.addressing().recipients.iter();
-    let recipients: Vec<ContactId> = recipients.map(|to| to.contact.clone()).collect();
-    let verified: Result<_, ReceiptError> = mail.at_desk(ctx, |desk| {
-        let known = (desk.reader.directory, desk.reader.root_at);
-        receipt::verify_accepted(known, (header.digest(), &recipients), bytes)
-    })?;
-    Ok(verified.ok())
+    (id, header): (MessageId, &VerifiedHeader),
+) -> Result<Option<Told>, ClientError> {
+    let told = mail.at_desk(ctx, |desk| collect::told(desk, &mail.outbox, (id, header)))?;
+    match told {
+        Ok(told) => Ok(told),
+        Err(TakeError::Receipt(_)) => Ok(None),
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn delivered(
     mail: &Mail,
     id: MessageId,
     seat: &SeatId,
-    accepted: Option<&receipt::VerifiedAccepted>,
+    told: Option<&Told>,
 ) -> Result<Option<Delivered>, ClientError> {
     let Some(bytes) = mail.outbox.delivered_receipt(id, seat)? else { return Ok(None) };
     let Ok(inner) = Envelope::parse(&bytes, bytes.len()) else { return Ok(None) };
     let message = proto::Message::decode(inner.payload().clone()).unwrap_or_default();
     let said = proto::Delivered::decode(message.content).unwrap_or_default();
     let seen = Place::read(said.place.as_ref()).ok();
-    let compared =
-        accepted.zip(seen).map(|(accepted, seen)| receipt::compare(accepted, &seen, &inner));
+    let compared = told.zip(seen).map(|(told, seen)| told.compare(&seen, &inner));
     let agrees = match &compared {
         Some(Comparison::Agree) => Some(true),
         Some(Comparison::Differ(_)) => Some(false),
@@ -344,7 +355,8 @@ fn acknowledged(
 ) -> Result<Acknowledged, ClientError> {
     let open = match open {
         Some(bytes) => mail.at_desk(ctx, |desk| {
-            receipt::verify_acknowledgement(desk.reader.directory, header, &bytes).ok()
+            let known = (desk.reader.directory, desk.reader.root_at);
+            receipt::verify_acknowledgement(known, header, &bytes).ok()
         })?,
         None => None,
     };
@@ -358,6 +370,14 @@ fn acknowledged(
     Ok(Acknowledged {
         seat: seat.to_string(),
         level: open.as_ref().map(|open| phrases::level(open.level())),
+        level_lacking: match &open {
+            Some(open) => {
+                let (contact, level) = (seat.contact(), open.level());
+                let directory = mail.replica.directory()?;
+                level::is_lacking(directory, &contact, level, open.view().0)
+            }
+            None => false,
+        },
         at: open.map(|open| open.at()),
         person: said(|words| &words.person),
         office: said(|words| &words.office),
@@ -422,6 +442,15 @@ impl Sent {
             for (contact, number) in &accepted.places {
                 lines
                     .line("accepted", format!("{at}, number {number} in the mailbox of {contact}"));
+            }
+            for contact in &accepted.without_place {
+                lines.line("accepted", format!("{at}; not yet in the mailbox of {contact}"));
+            }
+            for (contact, epoch) in &accepted.new_mailboxes {
+                lines.line(
+                    "new mailbox",
+                    format!("the service was restored: {contact} has a new one, epoch {epoch}"),
+                );
             }
         } else if self.state.accepted.is_some() {
             lines.line("accepted", "yes; the relay's key has been replaced since");
@@ -489,7 +518,8 @@ impl Sent {
 
 impl Acknowledged {
     fn line(&self) -> String {
-        let level = self.level.as_ref().map(|level| format!(", at {level} level"));
+        let lacking = if self.level_lacking { phrases::LACKING } else { "" };
+        let level = self.level.as_ref().map(|level| format!(", at {level} level{lacking}"));
         let at = self.at.map(|at| format!(", {}", phrases::when(at)));
         let person = self.person.as_ref().map(|person| format!(", by {}", visible(person)));
         let office = self.office.as_ref().map(|office| format!(" of {}", visible(office)));
@@ -508,6 +538,7 @@ mod tests {
         let said = Acknowledged {
             seat: "fr/cert-fr/duty-1".to_owned(),
             level: Some("technical".to_owned()),
+            level_lacking: false,
             at: Some(0),
             person: Some("A. Martin\u{1b}".to_owned()),
             office: Some("CERT-FR".to_owned()),
