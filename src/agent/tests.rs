@@ -7,7 +7,7 @@ use prost::Message as _;
 use tempfile::TempDir;
 
 use crate::client::message::compose::Outside;
-use crate::client::message::content::Inside;
+use crate::client::message::content::{self, Inside};
 use crate::client::message::open::{NotOpened, Reader};
 use crate::client::message::receipt::{self, ChainError, Comparison, ReceiptError};
 use crate::client::message::testing::{
@@ -19,6 +19,7 @@ use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope;
+use crate::domain::relay::thread::Amiss;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
 use crate::wire::v1;
@@ -289,6 +290,96 @@ fn a_mailbox_with_a_gap_or_another_history_is_an_error_with_evidence() {
     assert_eq!(std::fs::read_dir(paris.dir.path().join("in/disputed")).unwrap().count(), 1);
     assert!(paris.inbox.head().unwrap().is_none());
     assert!(paris.outbox.ids().unwrap().is_empty(), "nothing is receipted in a disputed mailbox");
+}
+
+/// What does not belong to a message's thread, or was signed in an older view, says nothing of it.
+#[test]
+fn what_does_not_fit_the_thread_is_not_noted() {
+    let mut net = Net::new();
+    let before = net.view();
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = at.notify(&mut net);
+    let taken = paris.collect(&net);
+    let [Taken::Message { opened, place, .. }] = &taken[..] else { panic!("{taken:?}") };
+    let header = (opened.header.digest(), opened.header.addressing());
+    let of = |class| Outside::answering(&net.directory, seat(FR), header, class, net.view());
+    let outcome = (Outcome::Opened, None);
+    let receipt = content::delivered(header.0, outcome, place.to_proto(), 1);
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    for (outside, inside, amiss) in [
+        (Outside { view: before, ..of(Class::Receipt) }, receipt, Amiss::EarlierView),
+        (Outside { drill, ..of(Class::Reply) }, notification(0), Amiss::OtherDrill),
+        (of(Class::Withdrawal), notification(0), Amiss::NotItsOwn),
+    ] {
+        let sealed = net.seal(outside, &inside);
+        assert_eq!(net.submit(&sealed.envelope).unwrap_err().code(), amiss.code());
+        net.put(&contact("at/cert-at"), &sealed.envelope);
+        let taken = at.collect(&net);
+        let [Taken::Message { matched, .. }] = &taken[..] else { panic!("{taken:?}") };
+        assert_eq!(*matched, Matched::Amiss(id, amiss));
+        assert_eq!(at.stage(id), Stage::Accepted, "{amiss}");
+    }
+}
+
+/// A receipt gets an accepted receipt like every submission, and never a delivered one: who sends
+/// one all the same is not listened to.
+#[test]
+fn a_delivered_receipt_for_a_receipt_says_nothing() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    paris.collect(&net);
+    let receipt = paris.outbox.ids().unwrap()[0];
+    paris.hand_in(&mut net);
+    let taken = at.collect(&net);
+    let [Taken::Message { opened, place, .. }] = &taken[..] else { panic!("{taken:?}") };
+    let header = (opened.header.digest(), opened.header.addressing());
+    let outside = Outside::answering(&net.directory, seat(AT), header, Class::Receipt, net.view());
+    let outcome = (Outcome::Opened, None);
+    let inside = content::delivered(header.0, outcome, place.to_proto(), 1);
+    at.send(&mut net, outside, &inside);
+    let taken = paris.collect(&net);
+    let [Taken::Message { matched, answer, .. }] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!((matched, answer), (&Matched::Nothing, &Answer::NotDue));
+    assert!(paris.outbox.state(receipt).unwrap().delivered.is_empty());
+}
+
+/// What the relay signs later about a message is kept beside what it signed before; what takes it
+/// back is kept as evidence.
+#[test]
+fn later_receipts_of_the_relay_are_kept_in_order() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let outside = net.outside(AT, &["fr/cert-fr", "pt/cert-pt"]);
+    let id = at.send(&mut net, outside, &notification(0));
+    let says = net.status(id, &contact("at/cert-at")).accepted;
+    let says = Envelope::parse(&says, 1 << 14).unwrap();
+    let says = proto::Accepted::decode(says.payload().clone()).unwrap();
+    let take = |change: &dyn Fn(&mut proto::Accepted)| {
+        let mut says = says.clone();
+        change(&mut says);
+        let bytes = net.relay_signs(Kind::Accepted, says.encode_to_vec());
+        at.at_desk(&net, |desk| collect::take_accepted(desk, &at.outbox, (id, &bytes))).map(|_| ())
+    };
+    let count = || at.outbox.accepted_receipts(id).unwrap().len();
+    take(&|_| ()).unwrap();
+    assert_eq!(count(), 1, "it says nothing new");
+    let restored =
+        |says: &mut proto::Accepted| (says.places[0].epoch, says.places[0].number) = (2, 1);
+    take(&restored).unwrap();
+    assert_eq!(count(), 2);
+    let why = take(&|says| says.places[1].number = 7).unwrap_err();
+    assert!(matches!(why, TakeError::Receipt(ReceiptError::PlaceChanged { .. })), "{why}");
+    assert_eq!(count(), 2);
+    let disputed = at.dir.path().join("out").join(id.to_string()).join("disputed");
+    assert_eq!(std::fs::read_dir(disputed).unwrap().count(), 1);
+    let request = at.outbox.request(id).unwrap();
+    let header = &request.envelope().unwrap().header;
+    let header = envelope::verify_header(&net.directory, header).unwrap();
+    let told = at.at_desk(&net, |desk| collect::told(desk, &at.outbox, (id, &header)));
+    let told = told.unwrap().unwrap();
+    assert_eq!(told.began().iter().map(|place| place.mailbox.epoch).collect::<Vec<_>>(), [2]);
 }
 
 /// It is not for its recipient to refuse what a later relay let through.

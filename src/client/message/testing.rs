@@ -130,6 +130,11 @@ impl Net {
     }
 
     pub(crate) fn admit(&mut self, member: &str) {
+        self.admit_at(member, &[Level::Technical]);
+    }
+
+    /// A member whose one contact has these levels.
+    pub(crate) fn admit_at(&mut self, member: &str, levels: &[Level]) {
         let authority = sign_key(&format!("{member} authority"));
         let listed_only = member == "ie";
         let admission = proto::Admission {
@@ -145,7 +150,7 @@ impl Net {
         let registrar = sign_key("registrar");
         self.publish(&Statement::Admission(admission), &registrar);
         let id = format!("{member}/cert-{member}");
-        let common = (vec![i32::from(Level::Technical)], text(&id));
+        let common = (levels.iter().map(|level| i32::from(*level)).collect(), text(&id));
         if listed_only {
             let record = proto::AttestedRecord {
                 targets: self.targets(1),
@@ -170,6 +175,22 @@ impl Net {
             };
             self.publish(&Statement::Record(record), &authority);
         }
+    }
+
+    /// A newer record of a contact, with these levels.
+    pub(crate) fn record(&mut self, id: &str, version: u64, levels: &[Level]) {
+        let record = proto::Record {
+            targets: self.targets(version),
+            issued_at: 1000,
+            contact: id.to_owned(),
+            expires: 2000,
+            levels: levels.iter().map(|level| i32::from(*level)).collect(),
+            names: text(id),
+            custody: Custody::Separate.into(),
+            ..Default::default()
+        };
+        let member = id.split('/').next().unwrap();
+        self.publish(&Statement::Record(record), &sign_key(&format!("{member} authority")));
     }
 
     /// A roster: the seal keys are those of the version, the others stay.

@@ -993,3 +993,171 @@ fn what_a_revoked_key_signs_later_is_not_believed() {
     let refused = net.open(FR, &item(&after.envelope, FR)).unwrap_err();
     assert_eq!(refused, NotOpened::Header(Refusal::KeyNotInForce(key)));
 }
+
+/// Who answers is addressed at a level of its own, whatever ours is.
+#[test]
+fn a_level_is_one_of_the_records() {
+    let mut net = Net::new();
+    net.admit_at("jp", &[Level::Policy, Level::Legal]);
+    net.roster("jp/cert-jp", 1, &["duty-1"]);
+    let jp = contact("jp/cert-jp");
+    let key = sign_key(&format!("{AT} sign"));
+    let to = |level: Level| Outside {
+        recipients: vec![Recipient::new(jp.clone(), level)],
+        ..net.outside(AT, &[])
+    };
+    let has = vec![Level::Policy, Level::Legal];
+    let refused = |level: Level| {
+        let made = compose(&net.directory, to(level), &notification(0), &key, &net.ambient);
+        made.unwrap_err()
+    };
+    for level in [Level::Technical, Level::Diplomatic, Level::LawEnforcement] {
+        let why = Refusal::NotALevel { contact: jp.clone(), level, has: has.clone() };
+        assert_eq!(refused(level), why.clone().into());
+        assert!(why.to_string().ends_with("it has: policy, legal"), "{why}");
+    }
+    let sealed = net.seal(to(Level::Policy), &notification(0));
+    net.submit(&sealed.envelope).unwrap();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let by = seat("jp/cert-jp/duty-1");
+    let own = sign_key("jp/cert-jp/duty-1 sign");
+    let acknowledge = |level: Option<Level>| {
+        let (message, words) = ((&header, 1), (super::words::words(), level));
+        let (directory, view) = (&net.directory, net.view());
+        super::acknowledge::acknowledge(directory, (&by, &own), message, words, view, &net.ambient)
+    };
+    let at_policy = acknowledge(None).unwrap();
+    let root_at = |size| net.tree.root_at(size);
+    let open = at_policy.open.bytes();
+    let open = receipt::verify_acknowledgement((&net.directory, &root_at), &header, open).unwrap();
+    assert_eq!((open.level(), open.view()), (Level::Policy, net.view()));
+    assert_eq!(at_policy.words.addressing.recipients[0].level, Level::Technical, "at's own");
+    let level = Level::Technical;
+    let why = Refusal::NotALevel { contact: jp.clone(), level, has: has.clone() };
+    assert_eq!(acknowledge(Some(level)).map(|_| ()), Err(why.into()));
+    assert!(acknowledge(Some(Level::Legal)).is_ok());
+
+    // What a reader can say of a level.
+    use crate::domain::relay::level::is_lacking;
+    let size = net.directory.size();
+    assert!(is_lacking(&net.directory, &jp, Level::Technical, size));
+    assert!(!is_lacking(&net.directory, &jp, Level::Legal, size));
+    net.record("jp/cert-jp", 2, &[Level::Legal]);
+    assert!(!is_lacking(&net.directory, &jp, Level::Policy, size), "it may have had it then");
+    assert!(is_lacking(&net.directory, &jp, Level::Policy, net.directory.size()));
+    assert!(!is_lacking(&net.directory, &contact("zz/cert"), Level::Policy, size));
+}
+
+/// In words, for the messages that the relay cannot see.
+#[test]
+fn what_is_amiss_in_a_thread_is_said() {
+    use crate::domain::relay::thread::{Amiss, alone, beside_answered, beside_first, fits};
+    let mut net = Net::new();
+    let before = net.view();
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let header =
+        |sealed: &Sealed| envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    // at begins; fr replies to at alone.
+    let first = net.notification();
+    let answer = |from: &str, to: &str, class: Class, answered: &Sealed| Outside {
+        class,
+        thread: Some(first.id),
+        in_reply_to: Some(answered.header_digest),
+        ..net.outside(from, &[to])
+    };
+    let reply = net.seal(answer(FR, "at/cert-at", Class::Reply, &first), &notification(0));
+    let (first_header, reply_header) = (header(&first), header(&reply));
+    let made = |outside: Outside| net.seal(outside, &notification(0)).addressing;
+    let to_reply = |from: &str, to: &str, class: Class| made(answer(from, to, class, &reply));
+    let beside = |addressing: &_| beside_answered(addressing, &reply_header);
+
+    assert_eq!(beside(&to_reply(AT, "fr/cert-fr", Class::Reply)), None);
+    assert_eq!(beside(&to_reply(FR, "at/cert-at", Class::Withdrawal)), None);
+    assert_eq!(beside(&to_reply(AT, "fr/cert-fr", Class::AllClear)), None);
+    let stranger = to_reply(PT, "at/cert-at", Class::Reply);
+    assert_eq!(beside(&stranger), Some(Amiss::NotAParty));
+    for class in [Class::Withdrawal, Class::Correction] {
+        let takes_back = to_reply(AT, "fr/cert-fr", class);
+        assert_eq!(beside(&takes_back), Some(Amiss::NotItsOwn), "{class:?}");
+    }
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    let base = answer(AT, "fr/cert-fr", Class::Reply, &reply);
+    let marked = made(Outside { drill, ..base.clone() });
+    assert_eq!(beside(&marked), Some(Amiss::OtherDrill));
+    assert_eq!(beside_first(&marked, &first_header), Some(Amiss::OtherDrill));
+    let elsewhere = made(Outside { thread: Some(net.notification().id), ..base.clone() });
+    assert_eq!(beside(&elsewhere), Some(Amiss::OtherThread));
+    assert_eq!(beside_first(&elsewhere, &first_header), Some(Amiss::OtherThread));
+    let older = made(Outside { view: before, ..base.clone() });
+    assert_eq!(beside(&older), Some(Amiss::EarlierView));
+    assert_eq!(Amiss::EarlierView.code(), "VIEW_BEFORE");
+
+    let all_clear = to_reply(FR, "at/cert-at", Class::AllClear);
+    assert_eq!(beside_first(&all_clear, &first_header), Some(Amiss::NotItsBeginner));
+    assert_eq!(beside_first(&to_reply(AT, "fr/cert-fr", Class::AllClear), &first_header), None);
+    assert_eq!(alone(&all_clear), None);
+    let why = Refusal::WrongThread(Amiss::NotItsBeginner);
+    assert_eq!(fits(&all_clear, [&first_header]), Err(why));
+    assert_eq!(fits(&all_clear, []), Ok(()), "nobody has seen the first");
+
+    // What can be seen in the message alone is not composed in the first place.
+    let key = sign_key(&format!("{AT} sign"));
+    let alone = |outside: Outside| {
+        let inside = &notification(0);
+        compose(&net.directory, outside, inside, &key, &net.ambient).map(|_| ()).unwrap_err()
+    };
+    let wrong = |amiss: Amiss| ComposeError::Refused(Refusal::WrongThread(amiss));
+    let begins = Outside { thread: None, ..base.clone() };
+    assert_eq!(alone(begins), wrong(Amiss::BeginsAndAnswers));
+    let answers_nothing = Outside { in_reply_to: None, ..base };
+    assert_eq!(alone(answers_nothing), wrong(Amiss::AnswersNothing));
+    for class in [Class::Withdrawal, Class::Correction] {
+        let nothing = Outside { class, ..net.outside(AT, &["fr/cert-fr"]) };
+        assert_eq!(alone(nothing), wrong(Amiss::AnswersNothing));
+    }
+    // A reader opens what a relay let through.
+    let forged = Forge::readdressed(&net, &first, |a| a.in_reply_to = vec![7; 32].into());
+    let opened = forged.opened_by(FR).unwrap();
+    let found = crate::domain::relay::thread::alone(opened.header.addressing());
+    assert_eq!(found, Some(Amiss::BeginsAndAnswers));
+}
+
+/// An acknowledgement names the directory as the seat saw it: of this log, and not before the
+/// message's.
+#[test]
+fn an_acknowledgements_view_is_one_of_the_log_and_not_before_the_messages() {
+    let mut net = Net::new();
+    let before = net.view();
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let sealed = net.notification();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let size = net.directory.size();
+    let made = |view: Option<proto::View>| {
+        let says = proto::Acknowledgement {
+            directory: Some(addressing::name_of(&net.directory)),
+            header_digest: sealed.header_digest.as_bytes().to_vec().into(),
+            seat: FR.to_owned(),
+            level: Level::Technical.into(),
+            drill: None,
+            at: 1,
+            view,
+        };
+        let key = sign_key(&format!("{FR} sign"));
+        let payload = says.encode_to_vec();
+        let open = Envelope::sign(Kind::Acknowledgement, payload, &[&key], net.ambient.random());
+        let root_at = |size| net.tree.root_at(size);
+        let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+        receipt::verify_acknowledgement(known, &header, open.unwrap().bytes()).map(|_| ())
+    };
+    let view = |size, root: Digest| Some(addressing::view_of((size, root)));
+    assert_eq!(made(view(size, net.view().1)), Ok(()));
+    let what = "acknowledgement";
+    let earlier = ReceiptError::EarlierView { what, answered: size, found: before.0 };
+    assert_eq!(made(view(before.0, before.1)), Err(earlier));
+    assert_eq!(made(view(size + 1, net.view().1)), Err(ReceiptError::SyncFirst(size + 1)));
+    let foreign = made(view(size, before.1));
+    assert!(matches!(foreign, Err(ReceiptError::ForeignView { .. })), "{foreign:?}");
+    for none in [None, view(0, before.1)] {
+        assert!(matches!(made(none), Err(ReceiptError::Refused { .. })));
+    }
+}
