@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::ambient::Ambient;
 use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
 use crate::client::message::content::{self, Inside};
-use crate::client::message::open::{self, NotOpened, Opened, Reader, Received, level_of};
+use crate::client::message::open::{self, NotOpened, Opened, Reader, level_of};
 use crate::client::message::receipt::{self, About, Comparison, Place, ReceiptError, Told};
 use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::crypto::hash::Digest;
@@ -162,18 +162,19 @@ pub fn take(
     }
 }
 
-/// Takes the relay's head, and deals with everything that is pending.
+/// Takes the relay's head, and deals with everything that is pending. `synced` is the size of the
+/// directory when the reader began to collect.
 ///
 /// # Errors
 /// [`TakeError`]: the head is not the relay's, or not of the mailbox that was collected.
 pub fn take_head(
     desk: &Desk<'_>,
     (inbox, outbox): (&Inbox, &Outbox),
-    bytes: &Bytes,
+    (bytes, synced): (&Bytes, u64),
 ) -> Result<Vec<Taken>, TakeError> {
     let known = (desk.reader.directory, desk.reader.root_at);
     let head = receipt::verify_head(known, inbox.contact(), bytes)?;
-    inbox.take_head(&head)?;
+    inbox.take_head(&head, synced)?;
     deal_with_pending(desk, (inbox, outbox))
 }
 
@@ -226,8 +227,8 @@ fn deal_with(
 }
 
 fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Taken, TakeError> {
-    let (place, received) = (kept.place.clone(), Received::from(&kept.item));
-    let header = match open::verify_header(&desk.reader, received.header) {
+    let (place, received) = (kept.place.clone(), kept.received());
+    let header = match open::verify_header(&desk.reader, (received.header, received.floor)) {
         Ok(header) => header,
         Err(NotOpened::SyncFirst(size)) => return Ok(Taken::SyncFirst(size)),
         Err(why) => {
@@ -344,6 +345,10 @@ fn colleague(desk: &Desk<'_>, kept: &Kept) -> Taken {
         .and_then(|header| {
             let known = (directory, desk.reader.root_at);
             receipt::verify_acknowledgement(known, &header, &kept.item.acknowledgement)
+        })
+        .and_then(|verified| {
+            receipt::not_backdated(directory, &verified, kept.floor)?;
+            Ok(verified)
         });
     match verified {
         Ok(acknowledgement) => Taken::Colleague(Box::new(acknowledgement)),
@@ -431,7 +436,7 @@ pub fn acknowledge(
     words: (proto::Words, Option<proto::Level>),
 ) -> Result<MessageId, AcknowledgeError> {
     let kept = inbox.item(number).map_err(TakeError::from)?;
-    let header = open::verify_header(&desk.reader, &kept.item.header)?;
+    let header = open::verify_header(&desk.reader, (&kept.item.header, kept.floor))?;
     let seat = (desk.reader.seat, desk.sign);
     let made = crate::client::message::acknowledge::acknowledge(
         desk.reader.directory,

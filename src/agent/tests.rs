@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::client::message::compose::Outside;
 use crate::client::message::content::{self, Inside};
-use crate::client::message::open::{NotOpened, Reader};
+use crate::client::message::open::{self, NotOpened, Reader};
 use crate::client::message::receipt::{self, ChainError, Comparison, ReceiptError};
 use crate::client::message::testing::{
     AT, FR, FR_2, Net, contact, notification, opening_keys, seat, sign_key,
@@ -60,7 +60,12 @@ impl Machine {
     }
 
     fn take_head(&self, net: &Net, head: &Bytes) -> Result<Vec<Taken>, TakeError> {
-        self.at_desk(net, |desk| collect::take_head(desk, self.boxes(), head))
+        self.take_head_since(net, head, 0)
+    }
+
+    /// Having synced to this size before.
+    fn take_head_since(&self, net: &Net, head: &Bytes, size: u64) -> Result<Vec<Taken>, TakeError> {
+        self.at_desk(net, |desk| collect::take_head(desk, self.boxes(), (head, size)))
     }
 
     /// Collects what there is.
@@ -290,6 +295,108 @@ fn a_mailbox_with_a_gap_or_another_history_is_an_error_with_evidence() {
     assert_eq!(std::fs::read_dir(paris.dir.path().join("in/disputed")).unwrap().count(), 1);
     assert!(paris.inbox.head().unwrap().is_none());
     assert!(paris.outbox.ids().unwrap().is_empty(), "nothing is receipted in a disputed mailbox");
+}
+
+/// A thief's key claims a view in which it still stood. The relay lets it in, after it has signed a
+/// head in whose view the key had ended: so it cannot have come earlier.
+#[test]
+fn a_backdated_view_is_refused_and_not_receipted() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let before = net.view();
+    at.notify(&mut net);
+    // It stands in the mailbox before the key ends, and is collected after.
+    let id = contact("fr/cert-fr");
+    let thief = net.clone();
+    let old = |view| {
+        let outside = Outside { view, ..thief.outside(AT, &fr()) };
+        thief.seal(outside, &notification(0)).envelope
+    };
+    net.put(&id, &old(before));
+    net.revoke_sign_key(AT);
+    let taken = paris.collect(&net);
+    assert!(matches!(&taken[..], [Taken::Message { .. }, Taken::Message { .. }]), "{taken:?}");
+    let receipts = paris.outbox.ids().unwrap();
+    assert_eq!(receipts.len(), 2);
+    // From here on paris holds a head of the relay's with a view in which the key has ended.
+    net.put(&id, &old(before));
+    let taken = paris.collect(&net);
+    let key = sign_key(&format!("{AT} sign")).public().id();
+    let [Taken::NotOpened { why, answer: Answer::NotDue, header: None, .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    let (ended, floor) = (before.0, net.view().0);
+    assert_eq!(*why, NotOpened::Backdated { key, ended, floor });
+    assert_eq!(paris.inbox.how(3).unwrap().as_deref(), Some("BACKDATED"));
+    assert_eq!(paris.outbox.ids().unwrap(), receipts, "nothing is receipted");
+    // Whenever it is opened again, too; and what came before stays readable.
+    let open = |number| {
+        let kept = paris.inbox.item(number).unwrap();
+        paris.at_desk(&net, |desk| open::open(&desk.reader, &kept.received()).map(|_| ()))
+    };
+    assert_eq!((open(1), open(2)), (Ok(()), Ok(())));
+    assert_eq!(open(3), Err(why.clone()));
+    let done = paris
+        .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 3, (words::words(), None)));
+    assert!(matches!(done, Err(AcknowledgeError::Header(NotOpened::Backdated { .. }))));
+}
+
+/// The same of a colleague's acknowledgement: entries of kind 3.
+#[test]
+fn a_backdated_acknowledgement_of_a_colleague_is_refused() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    let id = contact("fr/cert-fr");
+    let (items, _) = net.collect(FR, 0);
+    let header = envelope::verify_header(&net.directory, &items[0].header).unwrap();
+    let (by, key) = (seat(FR_2), sign_key(&format!("{FR_2} sign")));
+    let words = (words::words(), None);
+    let open = crate::client::message::acknowledge::acknowledge(
+        &net.directory,
+        (&by, &key),
+        (&header, 1),
+        words,
+        net.view(),
+        &net.ambient,
+    );
+    let open = open.unwrap().open;
+    net.put_acknowledgement(&id, 1, &open);
+    net.revoke_sign_key(FR_2);
+    let taken = paris.collect(&net);
+    assert!(matches!(&taken[..], [Taken::Message { .. }, Taken::Colleague(_)]), "{taken:?}");
+    net.put_acknowledgement(&id, 1, &open);
+    let taken = paris.collect(&net);
+    let [Taken::NotAcknowledged(ReceiptError::Backdated { .. })] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+}
+
+/// A head in an older view than was seen would hide which keys had ended.
+#[test]
+fn a_head_of_an_older_view_is_not_taken_and_the_reader_asks_again() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    let id = contact("fr/cert-fr");
+    let (items, _) = net.collect(FR, 0);
+    paris.take(&net, &items[0]).unwrap();
+    let old = net.head(&id, net.mailbox(&id));
+    let before = net.view().0;
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let size = net.view().0;
+    let behind = |result: Result<Vec<Taken>, TakeError>| match result.unwrap_err() {
+        TakeError::Inbox(InboxError::HeadBehind { needed, found }) => (needed, found),
+        other => panic!("{other}"),
+    };
+    assert_eq!(behind(paris.take_head_since(&net, &old, size)), (size, before));
+    assert!(paris.inbox.head().unwrap().is_none(), "it is not taken");
+    assert!(paris.outbox.ids().unwrap().is_empty());
+    let new = net.head(&id, net.mailbox(&id));
+    assert_eq!(paris.take_head_since(&net, &new, size).unwrap().len(), 1);
+    // Nor one that is older than an earlier head.
+    assert_eq!(behind(paris.take_head(&net, &old)), (size, before));
+    assert_eq!(paris.inbox.head().unwrap(), Some(new));
 }
 
 /// What does not belong to a message's thread, or was signed in an older view, says nothing of it.

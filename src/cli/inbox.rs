@@ -20,6 +20,7 @@ use crate::agent::collect::{self, AcknowledgeError};
 use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::Kept;
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::belief;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
 use crate::client::message::text::{visible, visible_block};
@@ -210,6 +211,7 @@ struct Row {
     title: Option<String>,
     not_opened: Option<&'static str>,
     state: &'static str,
+    key_ended: bool,
     acknowledged_by: Vec<String>,
 }
 
@@ -218,9 +220,10 @@ impl Row {
         let title = match (&self.title, self.not_opened) {
             (Some(title), _) => visible(title),
             (None, Some(why)) => format!("not opened: {why}"),
-            (None, None) => String::new(),
+            (None, None) => phrases::UNKNOWN_KIND.to_owned(),
         };
         let drill = self.drill.as_ref().map_or_else(String::new, |drill| format!("{drill} "));
+        let ended = if self.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
         let state = match &self.acknowledged_by[..] {
             [] => self.state.to_owned(),
             by => format!("acknowledged by {}", by.join(", ")),
@@ -231,7 +234,7 @@ impl Row {
             phrases::when(self.at),
             self.urgency.clone(),
             state,
-            format!("{drill}{title}"),
+            format!("{drill}{title}{ended}"),
         ]
     }
 }
@@ -240,7 +243,7 @@ impl Row {
 fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
     let found = messages(ctx, mail)?;
     let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
-    let acknowledged = mail.acknowledged()?;
+    let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
         let opened = mail.opened(ctx, kept)?;
@@ -268,6 +271,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
             title: content.map(|content| content.title.clone()),
             not_opened: opened.as_ref().err().map(NotOpened::code),
             state,
+            key_ended: has_ended(directory, header),
             acknowledged_by: by,
         })
     });
@@ -279,6 +283,11 @@ fn acknowledged_by(all: &[(Digest, SeatId)], header: Digest, own: &SeatId) -> Ve
     by.map(|(_, seat)| if seat == own { "you".to_owned() } else { seat.to_string() }).collect()
 }
 
+/// Whether one of the keys that signed has ended by now.
+fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool {
+    header.signers().any(|key| belief::has_ended(directory, key))
+}
+
 /// Items that are messages to people, with their verified headers.
 fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, ClientError> {
     let mut found: Vec<(Kept, VerifiedHeader)> = Vec::new();
@@ -287,7 +296,7 @@ fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, C
         if !matches!(kept.kind, EntryKind::Addressed | EntryKind::Released) {
             continue;
         }
-        let Ok(header) = mail.header(ctx, &kept.item.header)? else { continue };
+        let Ok(header) = mail.header(ctx, &kept)? else { continue };
         let again = found.iter().any(|(_, other)| other.digest() == header.digest());
         if is_for_people(&header) && !again {
             found.push((kept, header));
@@ -432,7 +441,7 @@ fn here(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> 
     for id in mail.outbox.ids()? {
         let request = mail.outbox.request(id)?;
         let Some(envelope) = request.envelope() else { continue };
-        all.extend(mail.header(ctx, &envelope.header)?.ok());
+        all.extend(mail.own_header(ctx, &envelope.header)?.ok());
     }
     Ok(all)
 }
@@ -502,6 +511,8 @@ impl Shown<'_> {
     /// What people should know of it besides.
     fn notes(&self) -> Vec<String> {
         let amiss = self.amiss.iter().map(ToString::to_string);
+        let ended = has_ended(self.directory, &self.opened.header);
+        let amiss = amiss.chain(ended.then(|| phrases::ENDED.to_owned()));
         amiss.chain(phrases::notes(&self.opened.header)).collect()
     }
 
@@ -571,6 +582,7 @@ impl Shown<'_> {
             "attachments": attachments.collect::<Vec<_>>(),
             "saved": saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
             "acknowledged_by": self.acknowledged,
+            "key_ended": has_ended(self.directory, &self.opened.header),
             "notes": self.notes(),
             "verified": true,
         })
@@ -771,7 +783,7 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
-/// Events that wait to be dealt with: 64 MiB if each were the largest.
+/// Events that wait to be dealt with: 70 MiB if each were the largest that the relay takes.
 const EVENTS: usize = 64;
 const COPIES: u32 = 100;
 

@@ -99,6 +99,9 @@ pub(super) fn class(class: OrLater<Class>) -> String {
     or_later(class, |known| word(known.as_str_name(), "CLASS_"))
 }
 
+/// Behind what was believed when it was signed, and would not be now.
+pub(super) const ENDED: &str = "signed by a key that has since ended";
+
 /// Behind a level that a record does not have.
 pub(super) const LACKING: &str = " (a level that its record does not have)";
 

@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 
 use crate::agent::collect::{self, TakeError};
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::belief;
 use crate::client::message::content::{self, Inside};
 use crate::client::message::receipt::{self, Comparison, Place, Told};
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::{Request, SentState, Stage};
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
+use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::relay::envelope::VerifiedHeader;
@@ -148,6 +150,8 @@ struct Sent {
 struct Accepted {
     at: u64,
     places: Vec<(String, u64)>,
+    /// The relay's key has ended since.
+    key_ended: bool,
     /// Recipients in whose mailboxes the relay has not said that it stands.
     without_place: Vec<String>,
     /// Recipients whose mailbox began anew since, with its epoch.
@@ -155,13 +159,14 @@ struct Accepted {
 }
 
 impl Accepted {
-    fn of(told: &Told, header: &VerifiedHeader) -> Self {
+    fn of(directory: &Directory, told: &Told, header: &VerifiedHeader) -> Self {
         let places = told.places().iter();
         let began = told.began().iter();
         let without = header.addressing().recipients.iter().map(|to| &to.contact);
         let without = without.filter(|to| told.places().iter().all(|at| at.contact != **to));
         Self {
             at: told.at(),
+            key_ended: told.signers().any(|key| belief::has_ended(directory, key)),
             places: places.map(|at| (at.contact.to_string(), at.mailbox.count)).collect(),
             without_place: without.map(ToString::to_string).collect(),
             new_mailboxes: began.map(|at| (at.contact.to_string(), at.mailbox.epoch)).collect(),
@@ -176,6 +181,8 @@ struct Delivered {
     outcome: String,
     /// Whether sender and recipient were told one history; nothing if it cannot be compared.
     agrees: Option<bool>,
+    /// The seat's key has ended since.
+    key_ended: bool,
     #[serde(skip)]
     evidence: Option<String>,
 }
@@ -186,6 +193,8 @@ struct Acknowledged {
     level: Option<String>,
     /// Its record does not have this level.
     level_lacking: bool,
+    /// The seat's key has ended since.
+    key_ended: bool,
     at: Option<u64>,
     person: Option<String>,
     office: Option<String>,
@@ -209,7 +218,7 @@ fn header_of(
 ) -> Result<Option<VerifiedHeader>, ClientError> {
     let Request::Submit(request) = mail.outbox.request(id)? else { return Ok(None) };
     let bytes = request.envelope.map(|envelope| envelope.header).unwrap_or_default();
-    let header = mail.header(ctx, &bytes)?.ok();
+    let header = mail.own_header(ctx, &bytes)?.ok();
     Ok(header.filter(|header| header.addressing().class != Class::Receipt))
 }
 
@@ -248,7 +257,7 @@ fn message(
     (id, header): (MessageId, VerifiedHeader),
     answers: &[Came],
 ) -> Result<Sent, ClientError> {
-    let state = mail.outbox.state(id)?;
+    let (state, directory) = (mail.outbox.state(id)?, mail.replica.directory()?);
     let request = mail.outbox.request(id)?;
     let opened = match request.envelope() {
         Some(envelope) => mail.opened_own(ctx, envelope)?.ok(),
@@ -286,7 +295,7 @@ fn message(
     Ok(Sent {
         title,
         refused: mail.refused(id)?,
-        accepted: told.map(|told| Accepted::of(&told, &header)),
+        accepted: told.map(|told| Accepted::of(directory, &told, &header)),
         delivered,
         acknowledged,
         answers: replies.collect(),
@@ -342,8 +351,15 @@ fn delivered(
         at: said.at,
         outcome: phrases::outcome(content::outcome(&said)),
         agrees,
+        key_ended: ended(mail, &inner)?,
         evidence,
     }))
+}
+
+/// Whether a key that signed has ended by now.
+fn ended(mail: &Mail, signed: &Envelope) -> Result<bool, ClientError> {
+    let directory = mail.replica.directory()?;
+    Ok(signed.signatures().iter().any(|of| belief::has_ended(directory, of.key_id)))
 }
 
 fn acknowledged(
@@ -370,6 +386,10 @@ fn acknowledged(
     Ok(Acknowledged {
         seat: seat.to_string(),
         level: open.as_ref().map(|open| phrases::level(open.level())),
+        key_ended: match &open {
+            Some(open) => ended(mail, open.envelope())?,
+            None => false,
+        },
         level_lacking: match &open {
             Some(open) => {
                 let (contact, level) = (seat.contact(), open.level());
@@ -443,6 +463,9 @@ impl Sent {
                 lines
                     .line("accepted", format!("{at}, number {number} in the mailbox of {contact}"));
             }
+            if accepted.key_ended {
+                lines.line("accepted", phrases::ENDED);
+            }
             for contact in &accepted.without_place {
                 lines.line("accepted", format!("{at}; not yet in the mailbox of {contact}"));
             }
@@ -462,7 +485,10 @@ impl Sent {
                 None => "",
             };
             let (seat, at) = (&delivered.seat, phrases::when(delivered.at));
-            lines.line("delivered", format!("{seat}, {at}: {}{agrees}", delivered.outcome));
+            let ended =
+                if delivered.key_ended { format!("; {}", phrases::ENDED) } else { String::new() };
+            let outcome = &delivered.outcome;
+            lines.line("delivered", format!("{seat}, {at}: {outcome}{agrees}{ended}"));
         }
         for acknowledged in &self.acknowledged {
             lines.line("acknowledged", acknowledged.line());
@@ -524,7 +550,8 @@ impl Acknowledged {
         let person = self.person.as_ref().map(|person| format!(", by {}", visible(person)));
         let office = self.office.as_ref().map(|office| format!(" of {}", visible(office)));
         let number = self.reference.as_ref().map(|of| format!(", their number {}", visible(of)));
-        let rest = [level, person, office, at, number].into_iter().flatten();
+        let ended = self.key_ended.then(|| format!(", {}", phrases::ENDED));
+        let rest = [level, person, office, at, number, ended].into_iter().flatten();
         format!("{}{}", self.seat, rest.collect::<String>())
     }
 }
@@ -538,7 +565,8 @@ mod tests {
         let said = Acknowledged {
             seat: "fr/cert-fr/duty-1".to_owned(),
             level: Some("technical".to_owned()),
-            level_lacking: false,
+            level_lacking: true,
+            key_ended: true,
             at: Some(0),
             person: Some("A. Martin\u{1b}".to_owned()),
             office: Some("CERT-FR".to_owned()),
@@ -548,7 +576,8 @@ mod tests {
         };
         assert_eq!(
             said.line(),
-            "fr/cert-fr/duty-1, at technical level, by A. Martin\\u{1b} of CERT-FR, 1970-01-01 00:00 UTC"
+            "fr/cert-fr/duty-1, at technical level (a level that its record does not have), by \
+             A. Martin\\u{1b} of CERT-FR, 1970-01-01 00:00 UTC, signed by a key that has since ended"
         );
     }
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::crypto::hash::Digest;
+use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
 use crate::domain::directory::key::{PublicKey, Purpose};
 use crate::domain::ids::ContactId;
@@ -23,6 +24,7 @@ use crate::signed::dsse::{Envelope, InvalidDsse, Kind};
 use crate::signed::proto;
 use crate::wire::v1;
 
+use super::belief;
 use super::open::RootAt;
 
 /// A place in a mailbox.
@@ -120,6 +122,21 @@ pub enum ReceiptError {
         size: u64,
         /// The signed bytes.
         evidence: Bytes,
+    },
+    /// A key that signed had ended before the relay's newest head, and the entry came after it.
+    #[error(
+        "the {what}: the key {key} ended with entry {ended} of the directory, and the relay took this \
+         after entry {floor}: its view is backdated"
+    )]
+    Backdated {
+        /// What it is.
+        what: &'static str,
+        /// The key.
+        key: KeyId,
+        /// The entry that ended it.
+        ended: u64,
+        /// The size of the view of a head before it.
+        floor: u64,
     },
     /// Acknowledged by somebody to whom it was not addressed, or under another drill mark.
     #[error("the acknowledgement {0}")]
@@ -312,7 +329,25 @@ pub fn verify_acknowledgement(
         return Err(ReceiptError::NotTheRecipient("bears another drill mark than the message"));
     }
     not_before(what, message.addressing().view.0, size)?;
+    belief::stood(directory, verified.key(), size).map_err(refused)?;
     Ok(verified)
+}
+
+/// Refuses an acknowledgement that the relay took after a head in whose view, of size `floor`, its
+/// key had ended.
+///
+/// # Errors
+/// [`ReceiptError::Backdated`].
+pub fn not_backdated(
+    directory: &Directory,
+    acknowledgement: &VerifiedAcknowledgement,
+    floor: u64,
+) -> Result<(), ReceiptError> {
+    let key = acknowledgement.key();
+    match belief::ended_before(directory, key, floor) {
+        Some(ended) => Err(ReceiptError::Backdated { what: "acknowledgement", key, ended, floor }),
+        None => Ok(()),
+    }
 }
 
 /// The size of the view that an acknowledgement names, nothing of it being believed.
@@ -338,7 +373,7 @@ fn signed_by_relay(
     let envelope = envelope::parse(bytes, limits::HEADER_BYTES, kind)
         .map_err(|why| ReceiptError::Refused { what, why })?;
     let [signature] = envelope.signatures() else { return Err(ReceiptError::NotTheRelay(what)) };
-    // A receipt outlives the key that signed it: any key that was ever the relay's will do.
+    // A receipt outlives the key that signed it; [`view`] asks whether that stood in its view.
     let known = directory.key(&signature.key_id).map(|known| (known.purpose, &known.key));
     let Some((Purpose::Relay, PublicKey::Verifying(key))) = known else {
         return Err(ReceiptError::NotTheRelay(what));
@@ -366,6 +401,9 @@ fn view(
     if size == 0 || root_at(size) != Some(root) {
         let evidence = envelope.bytes().clone();
         return Err(ReceiptError::ForeignView { size, evidence });
+    }
+    for signature in envelope.signatures() {
+        belief::stood(directory, signature.key_id, size).map_err(refused)?;
     }
     Ok((size, root))
 }
@@ -573,6 +611,12 @@ impl Told {
     #[must_use]
     pub fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    /// The relay's keys that signed.
+    pub fn signers(&self) -> impl Iterator<Item = KeyId> + '_ {
+        let signatures = self.receipts.iter().flat_map(|receipt| receipt.envelope.signatures());
+        signatures.map(|signature| signature.key_id)
     }
 
     /// The places in mailboxes that began since.

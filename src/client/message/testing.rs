@@ -404,6 +404,17 @@ impl Net {
         self.store.insert(Key::Message(id, sender), Value::Message(Box::new(message)));
     }
 
+    /// A colleague's acknowledgement of the message at a number, without asking the rules.
+    pub(crate) fn put_acknowledgement(&mut self, of: &ContactId, number: u64, open: &Envelope) {
+        let about = self.store.get(&Key::Entry(of.clone(), number)).cloned();
+        let Some(Value::Entry(about)) = about else { panic!("no such entry") };
+        let kind = EntryKind::Acknowledged;
+        let mailbox = self.mailbox(of).append(kind, open.digest());
+        let entry = Entry { kind, acknowledgement: open.bytes().clone(), ..about };
+        self.store.insert(Key::Entry(of.clone(), mailbox.count), Value::Entry(entry));
+        self.store.insert(Key::Mailbox(of.clone()), Value::Mailbox(mailbox));
+    }
+
     /// An entry of a kind that only a later relay writes.
     pub(crate) fn put_later(&mut self, of: &ContactId, kind: u8, dsse: &proto::Dsse) {
         let before = self.mailbox(of);
