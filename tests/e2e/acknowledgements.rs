@@ -356,6 +356,18 @@ async fn acknowledging_again_with_the_same_bytes_changes_nothing() {
     assert_eq!(status.acknowledgements.len(), 1);
 }
 
+/// The same bytes are answered, not judged anew, whatever the record says since.
+#[tokio::test]
+async fn acknowledging_again_after_the_level_has_gone_gets_the_same_receipt() {
+    let mut world = World::new().await;
+    let good = world.first();
+    let first = world.readers[0].relay.acknowledge(good.clone()).await.unwrap().into_inner();
+    let record = says::record(&world.net.replica(), world.jp.contact.as_str());
+    world.net.say(record.with(|record| record.levels = vec![3])).await;
+    let again = world.readers[0].relay.acknowledge(good).await.unwrap().into_inner();
+    assert_eq!(again, first);
+}
+
 #[tokio::test]
 async fn a_seat_that_was_revoked_acknowledges_nothing_through_a_colleague() {
     let mut world = World::new().await;

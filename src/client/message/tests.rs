@@ -1161,3 +1161,28 @@ fn an_acknowledgements_view_is_one_of_the_log_and_not_before_the_messages() {
         assert!(matches!(made(none), Err(ReceiptError::Refused { .. })));
     }
 }
+
+/// What a seat acknowledged while its key stood is believed after it has ended, and nothing else.
+#[test]
+fn what_an_ended_key_acknowledges_later_is_not_believed() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let key = sign_key(&format!("{FR} sign"));
+    let before = net.clone();
+    net.revoke_sign_key(FR);
+    let made = |view| {
+        let (by, words) = (seat(FR), (super::words::words(), None));
+        let (of, message) = (&before.directory, (&header, 1));
+        super::acknowledge::acknowledge(of, (&by, &key), message, words, view, &net.ambient)
+            .unwrap()
+    };
+    let verify = |open: &Envelope| {
+        let root_at = |size| net.tree.root_at(size);
+        receipt::verify_acknowledgement((&net.directory, &root_at), &header, open.bytes())
+    };
+    assert!(verify(&made(before.view()).open).is_ok());
+    let (what, why) = ("acknowledgement", Refusal::KeyNotInForce(key.public().id()));
+    let later = verify(&made(net.view()).open).map(|_| ());
+    assert_eq!(later, Err(ReceiptError::Refused { what, why }));
+}
