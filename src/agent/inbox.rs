@@ -13,10 +13,12 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::client::durable;
+use crate::client::message::open::Received;
 use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHead};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::state::{EntryKind, LaterKind, Mailbox};
+use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1;
 
@@ -32,6 +34,14 @@ pub enum InboxError {
     /// The mailbox does not go on where it ended.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The relay's head has an older view of the directory than it must: ask again.
+    #[error("the relay's mailbox head has a view of size {found}, and {needed} was seen before")]
+    HeadBehind {
+        /// What was seen before.
+        needed: u64,
+        /// The head's.
+        found: u64,
+    },
     /// No such item.
     #[error("there is no item {0} in the inbox")]
     Unknown(u64),
@@ -61,6 +71,17 @@ pub struct Kept {
     /// What stands in the chain for it: of the header's payload or, from kind 3 on, of the payload
     /// of what it carries.
     pub digest: Digest,
+    /// The view of the newest head that was here before it came, of this epoch: its keys had not
+    /// ended then. 0, if there was none.
+    pub floor: u64,
+}
+
+impl Kept {
+    /// What can be opened.
+    #[must_use]
+    pub fn received(&self) -> Received<'_> {
+        Received { floor: self.floor, ..Received::from(&self.item) }
+    }
 }
 
 /// A delivered receipt that was made.
@@ -154,7 +175,8 @@ impl Inbox {
         }
         let mailbox = receipt::extend(&cursor, &link)?;
         let place = Place { contact: self.contact.clone(), mailbox };
-        self.write(&place, item)?;
+        // Every head that is here has a smaller number, and the newest the largest view.
+        self.write(&place, item, self.head_view()?.unwrap_or(0))?;
         self.write_cursor(&place)?;
         Ok(Put::New(place))
     }
@@ -170,16 +192,25 @@ impl Inbox {
         let place = proto::Place::decode_length_delimited(&mut rest).ok();
         let place = place.and_then(|place| Place::read(Some(&place)).ok());
         let item = v1::Item::decode_length_delimited(&mut rest).ok();
-        let (Some(place), Some(item)) = (place, item) else { return Err(damaged(&path)) };
+        let floor = rest[..].try_into().ok().map(u64::from_be_bytes);
+        let (Some(place), Some(item), Some(floor)) = (place, item, floor) else {
+            return Err(damaged(&path));
+        };
         let Link { kind, digest, .. } = Link::of(&item).map_err(|_| damaged(&path))?;
-        Ok(Kept { place, kind, item, digest })
+        Ok(Kept { place, kind, item, digest, floor })
     }
 
-    /// Compares the relay's signed head with what was collected, and keeps it.
+    /// Compares the relay's signed head with what was collected, and keeps it. `synced` is the size
+    /// of the directory when the reader began to collect.
     ///
     /// # Errors
-    /// Another epoch, count or history: the head is then kept as evidence. Or the disk.
-    pub fn take_head(&self, head: &VerifiedHead) -> Result<(), InboxError> {
+    /// An older view than that, or than an earlier head's. Another epoch, count or history: the
+    /// head is then kept as evidence. Or the disk.
+    pub fn take_head(&self, head: &VerifiedHead, synced: u64) -> Result<(), InboxError> {
+        let (needed, found) = (self.head_view()?.unwrap_or(0).max(synced), head.view().0);
+        if found < needed {
+            return Err(InboxError::HeadBehind { needed, found });
+        }
         let mut own = self.cursor()?;
         // Before the first head the epoch is not known.
         if own.epoch != head.mailbox().epoch && self.head()?.is_none() {
@@ -201,6 +232,16 @@ impl Inbox {
     /// The disk.
     pub fn head(&self) -> Result<Option<Bytes>, InboxError> {
         Ok(durable::read(&self.dir.join(HEAD))?.map(Bytes::from))
+    }
+
+    /// The size of the view of the newest head.
+    fn head_view(&self) -> Result<Option<u64>, InboxError> {
+        let path = self.dir.join(HEAD);
+        let Some(bytes) = self.head()? else { return Ok(None) };
+        let head = Envelope::parse(&bytes, bytes.len()).ok();
+        let head = head.and_then(|head| proto::MailboxHead::decode(head.payload().clone()).ok());
+        let view = head.and_then(|head| head.view).ok_or_else(|| damaged(&path))?;
+        Ok(Some(view.size))
     }
 
     /// The numbers of items that were not dealt with yet, in order.
@@ -316,15 +357,17 @@ impl Inbox {
             let kept = self.item(number)?;
             mailbox =
                 receipt::extend(&mailbox, &Link { number, kind: kept.kind, digest: kept.digest })?;
-            self.write(&Place { contact: self.contact.clone(), mailbox }, &kept.item)?;
+            let place = Place { contact: self.contact.clone(), mailbox };
+            self.write(&place, &kept.item, kept.floor)?;
         }
         self.write_cursor(&Place { contact: self.contact.clone(), mailbox })?;
         Ok(mailbox)
     }
 
-    fn write(&self, place: &Place, item: &v1::Item) -> Result<(), InboxError> {
+    fn write(&self, place: &Place, item: &v1::Item, floor: u64) -> Result<(), InboxError> {
         let mut bytes = place.to_proto().encode_length_delimited_to_vec();
         bytes.extend(item.encode_length_delimited_to_vec());
+        bytes.extend(floor.to_be_bytes());
         Ok(durable::write(&self.path_of(place.mailbox.count), &bytes)?)
     }
 

@@ -527,6 +527,9 @@ pub enum InboxCommand {
         /// The language of these words, BCP 47
         #[arg(long, default_value = "en")]
         language: String,
+        /// At which level; by default the one at which your contact is addressed
+        #[arg(long, value_enum)]
+        level: Option<LevelArg>,
     },
 }
 

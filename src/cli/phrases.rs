@@ -9,12 +9,12 @@ use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 
 use crate::client::message::text::visible;
-use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::MessageId;
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::level;
 use crate::domain::state::LaterKind;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
@@ -86,7 +86,7 @@ fn word(name: &str, prefix: &str) -> String {
 
 /// A level.
 pub(super) fn level(level: Level) -> String {
-    word(level.as_str_name(), "LEVEL_")
+    level::name(level)
 }
 
 /// An urgency.
@@ -99,15 +99,23 @@ pub(super) fn class(class: OrLater<Class>) -> String {
     or_later(class, |known| word(known.as_str_name(), "CLASS_"))
 }
 
-/// A recipient, and where it stands on a ladder.
-pub(super) fn recipient(recipient: &Recipient) -> String {
+/// Behind what was believed when it was signed, and would not be now.
+pub(super) const ENDED: &str = "signed by a key that has since ended";
+
+/// Behind a level that a record does not have.
+pub(super) const LACKING: &str = " (a level that its record does not have)";
+
+/// A recipient, its level in a view of this size, and where it stands on a ladder.
+pub(super) fn recipient(directory: &Directory, recipient: &Recipient, size: u64) -> String {
+    let lacking = level::is_lacking(directory, &recipient.contact, recipient.level, size);
+    let lacking = if lacking { LACKING } else { "" };
     let (contact, level) = (&recipient.contact, level(recipient.level));
     let step = match (recipient.step, &recipient.stands_in_for) {
         (0, _) => String::new(),
         (step, None) => format!(", as step {step} of the ladder"),
         (step, Some(other)) => format!(", as step {step} of the ladder, for {other}"),
     };
-    format!("{contact}, at {level} level{step}")
+    format!("{contact}, at {level} level{lacking}{step}")
 }
 
 /// What a header says besides, in a sentence each.
@@ -278,14 +286,6 @@ impl Lines {
             before = label;
         }
         text
-    }
-}
-
-/// Whether a copy follows its directory, for scripts.
-pub(super) const fn state(frozen: Option<&Frozen>) -> &'static str {
-    match frozen {
-        None => "current",
-        Some(_) => "update-me",
     }
 }
 

@@ -552,5 +552,5 @@ impl From<OutboxError> for ClientError {
 }
 
 /// The details that `wire::status` gives.
-const DETAILS: [&str; 9] =
-    ["expected", "found", "size", "contact", "member", "key", "needed", "field", "facet"];
+const DETAILS: [&str; 10] =
+    ["expected", "found", "size", "contact", "member", "key", "needed", "field", "facet", "levels"];

@@ -5,8 +5,11 @@
 
 use crate::crypto::sign::KeyId;
 use crate::signed::dsse::InvalidDsse;
+use crate::signed::proto::Level;
 
 use super::ids::{ContactId, InvalidId, MemberId};
+use super::relay::level;
+use super::relay::thread::Amiss;
 
 /// The rules said no. The variants stand in order of precedence: of two faults the earlier one is
 /// reported.
@@ -244,6 +247,19 @@ pub enum Refusal {
     /// The seat that signed is not the one named, or hands in for another contact.
     #[error("{0}")]
     NotTheSender(String),
+    /// A message's place in its thread.
+    #[error(transparent)]
+    WrongThread(Amiss),
+    /// The contact's record does not have this level.
+    #[error("{contact} has no {} level; it has: {}", level::name(*.level), level::names(has))]
+    NotALevel {
+        /// The contact.
+        contact: ContactId,
+        /// The level named.
+        level: Level,
+        /// Those of its record.
+        has: Vec<Level>,
+    },
     /// The recipient is only listed: nothing can be sealed to it.
     #[error("{0} is listed without keys: telephone or write to it")]
     RecipientListed(ContactId),
@@ -353,6 +369,8 @@ impl Refusal {
             Self::FacetMissing(_) => "FACET_MISSING",
             Self::FacetSuperfluous => "FACET_SUPERFLUOUS",
             Self::NotTheSender(_) => "NOT_THE_SENDER",
+            Self::WrongThread(amiss) => amiss.code(),
+            Self::NotALevel { .. } => "NOT_A_LEVEL",
             Self::RecipientListed(_) => "RECIPIENT_LISTED",
             Self::RecipientWithoutSeats(_) => "RECIPIENT_WITHOUT_SEATS",
             Self::ForeignView(_) => "FOREIGN_VIEW",

@@ -7,6 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::domain::refusal::Refusal;
+use crate::domain::relay::level;
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "liaison";
@@ -57,6 +58,9 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::RecipientListed(contact)
         | Refusal::RecipientWithoutSeats(contact)
         | Refusal::UnknownContact(contact) => vec![("contact", contact.to_string())],
+        Refusal::NotALevel { contact, has, .. } => {
+            vec![("contact", contact.to_string()), ("levels", level::names(has))]
+        }
         Refusal::UnknownMember(member)
         | Refusal::AuthorityStands(member)
         | Refusal::AttestedAfterSigned(member) => vec![("member", member.to_string())],
@@ -86,6 +90,7 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::WrongVersion { .. }
         | Refusal::ViewAhead { .. }
         | Refusal::StaleDirectory(_)
+        | Refusal::NotALevel { .. }
         | Refusal::RecipientListed(_)
         | Refusal::RecipientWithoutSeats(_)
         | Refusal::AuthorityStands(_)
@@ -130,6 +135,7 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::FacetMissing(_)
         | Refusal::FacetSuperfluous
         | Refusal::ForeignView(_)
+        | Refusal::WrongThread(_)
         | Refusal::BodySize { .. }
         | Refusal::BodyDigest
         | Refusal::NotSealed { .. }

@@ -3,10 +3,11 @@
 
 use liaison::client::message::compose::Sealed;
 use liaison::crypto::hash::Digest;
+use liaison::domain::ids::MessageId;
 use liaison::domain::limits;
 use liaison::domain::relay::envelope::verify_header;
 use liaison::signed::dsse::Kind;
-use liaison::signed::proto::{self, Dsse};
+use liaison::signed::proto::{self, Class, Dsse};
 use liaison::wire::v1::Envelope;
 use prost::Message as _;
 use tonic::Code;
@@ -324,6 +325,12 @@ const ADDRESSING: &[Row] = &[
     ("a negative class", |p| p.addressing.class = -1, BAD, FIELD),
     ("no urgency", |p| p.addressing.urgency = 0, BAD, FIELD),
     ("an unknown urgency", |p| p.addressing.urgency = 5, NOT_YET, NOT_YET_SUPPORTED),
+    (
+        "a level that the recipient's record does not have",
+        |p| p.addressing.recipients[0].level = 2,
+        LATE,
+        "NOT_A_LEVEL",
+    ),
     ("no level", |p| p.addressing.recipients[0].level = 0, BAD, FIELD),
     ("an unknown level", |p| p.addressing.recipients[0].level = 6, BAD, FIELD),
     ("no kind of drill", |p| p.addressing.drill = Some(drill(0, "x")), BAD, FIELD),
@@ -432,6 +439,27 @@ const ADDRESSING: &[Row] = &[
         "ISSUED_IN_FUTURE",
     ),
 ];
+
+const THREADS: &[Row] = &[
+    (
+        "begins a thread and answers",
+        |p| p.addressing.in_reply_to = digest(b"a header"),
+        BAD,
+        THREAD,
+    ),
+    (
+        "belongs to a thread and answers nothing",
+        |p| p.addressing.thread = another_id().as_bytes().to_vec().into(),
+        BAD,
+        THREAD,
+    ),
+    ("a withdrawal of nothing", |p| p.addressing.class = class(Class::Withdrawal), BAD, THREAD),
+    ("a correction of nothing", |p| p.addressing.class = class(Class::Correction), BAD, THREAD),
+    ("a receipt for nothing", |p| p.addressing.class = class(Class::Receipt), BAD, THREAD),
+    ("words about nothing", |p| p.addressing.class = class(Class::Acknowledgement), BAD, THREAD),
+];
+
+const THREAD: &str = "WRONG_THREAD";
 
 const VIEWS: &[Row] = &[
     ("no view", |p| p.addressing.view = None, BAD, FIELD),
@@ -664,6 +692,14 @@ fn digest(bytes: &[u8]) -> bytes::Bytes {
     Digest::of(bytes).as_bytes().to_vec().into()
 }
 
+fn class(class: Class) -> i32 {
+    class.into()
+}
+
+fn another_id() -> MessageId {
+    MessageId::new(NOW * 1000, [9; 10])
+}
+
 fn version_4() -> bytes::Bytes {
     hex::decode("f47ac10b58cc4372a5670e02b2c3d479").unwrap().into()
 }
@@ -721,8 +757,18 @@ impl<'a> Judge<'a> {
 async fn a_bad_envelope_is_refused_with_its_code_and_stores_nothing() {
     let world = World::new().await;
     let mut judge = Judge::new(&world).await;
-    let tables =
-        [SIZE_AND_FORM, WHERE, SIGNATURES, TOUCHED, ADDRESSING, VIEWS, RECIPIENTS, BODIES, LETTERS];
+    let tables = [
+        SIZE_AND_FORM,
+        WHERE,
+        SIGNATURES,
+        TOUCHED,
+        ADDRESSING,
+        THREADS,
+        VIEWS,
+        RECIPIENTS,
+        BODIES,
+        LETTERS,
+    ];
     let mut wrong = Vec::new();
     for (name, change, code, reason) in tables.concat() {
         let mut parts = Parts::of(&world.sealed());
@@ -756,6 +802,7 @@ async fn an_id_is_used_once_and_the_same_envelope_gets_the_same_receipt() {
     let mut judge = Judge::new(&world).await;
     let mut other = Parts::of(&world.sealed());
     other.addressing.id = judge.good.0.id.as_bytes().to_vec().into();
+    other.addressing.thread = other.addressing.id.clone();
     let expected = (Code::AlreadyExists, "ID_USED_TWICE");
     let wrong = judge.wrong("an id again", ("fr/cert/duty-1", other.envelope()), expected).await;
     assert_eq!(wrong, None);
@@ -772,6 +819,7 @@ async fn another_contact_may_use_the_same_id() {
     let sealed = world.jp.compose(&[&world.fr], &world.net.replica(), &world.net.open.ambient);
     let mut parts = Parts::of(&sealed);
     parts.addressing.id = judge.good.0.id.as_bytes().to_vec().into();
+    parts.addressing.thread = parts.addressing.id.clone();
     assert_eq!(judge.submit("jp/cert/duty-1", parts.envelope()).await, Ok(()));
 }
 

@@ -17,5 +17,6 @@ mod statements;
 mod strangers;
 mod streams;
 mod support;
+mod threads;
 mod transport;
 mod whole_way;

@@ -4,14 +4,14 @@
 use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::Outside;
 use liaison::client::message::content::{Inside, delivered};
-use liaison::client::message::open::{Opened, Reader, Received, open};
-use liaison::client::message::receipt::{self, Comparison, Place};
+use liaison::client::message::open::{Opened, Reader, Received, RootAt, open};
+use liaison::client::message::receipt::{self, About, Comparison, Place};
 use liaison::client::message::words;
 use liaison::domain::ids::ContactId;
 use liaison::domain::limits;
 use liaison::domain::state::EntryKind;
 use liaison::signed::dsse::Envelope;
-use liaison::signed::proto::{self, Class, Level, Outcome, Use};
+use liaison::signed::proto::{self, Class, Level, Outcome};
 use liaison::store::Engine;
 use liaison::tlog::{merkle, proof};
 use liaison::wire::v1::{GetStatusRequest, Item, LookUpRequest, ProvenEntry};
@@ -37,8 +37,8 @@ fn accepted(
     bytes: &[u8],
 ) -> receipt::VerifiedAccepted {
     let root_at = |size| replica.root_at(size);
-    let contacts = [to.clone()];
-    receipt::verify_accepted((&replica.directory, &root_at), (digest, &contacts), bytes).unwrap()
+    let about = About { digest, contacts: vec![to.clone()], view: replica.view().0 };
+    receipt::verify_accepted((&replica.directory, &root_at), &about, bytes).unwrap()
 }
 
 fn is_proven(replica: &Replica, proven: &ProvenEntry, says: impl FnOnce(&[u8]) -> bool) {
@@ -100,13 +100,8 @@ async fn the_whole_way(engine: Engine) {
     let seen = told.places()[0].to_proto();
     let says = delivered(message.header.digest(), (Outcome::Opened, None), seen, net.service.now());
     let answer = (message.header.digest(), message.header.addressing());
-    let outside = Outside::answering(
-        jp.seat().clone(),
-        answer,
-        Level::Technical,
-        Class::Receipt,
-        replica.view(),
-    );
+    let (of, seat, view) = (&replica.directory, jp.seat().clone(), replica.view());
+    let outside = Outside::answering(of, seat, answer, Class::Receipt, view);
     let back = jp.seal(outside, &says, &replica, &net.open.ambient);
     reader.submit(back.envelope).await.unwrap();
 
@@ -130,8 +125,9 @@ async fn the_whole_way(engine: Engine) {
     let again = accepted(&replica, sealed.header_digest, &jp.contact, &status.accepted);
     assert_eq!(again.envelope().payload(), told.envelope().payload());
     let [open_part] = &status.acknowledgements[..] else { panic!("one acknowledgement") };
-    let verified =
-        receipt::verify_acknowledgement(&replica.directory, &message.header, open_part).unwrap();
+    let root_at = |size| replica.root_at(size);
+    let known: (&_, RootAt<'_>) = (&replica.directory, &root_at);
+    let verified = receipt::verify_acknowledgement(known, &message.header, open_part).unwrap();
     assert_eq!((verified.seat(), verified.level()), (jp.seat(), Level::Technical));
 
     let mail = replica.collect(&mut sender, &fr.contact).await;
@@ -193,7 +189,7 @@ async fn a_message_is_opened_and_acknowledged_after_its_senders_key_was_replaced
     let sealed = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
     sender.submit(sealed.envelope).await.unwrap();
     let replaced = says::roster(&net.replica(), fr.contact.as_str(), 2).with(|roster| {
-        roster.seats[0].sign = Some(says::proven("a new key", "fr/cert/duty-1", Use::Sign));
+        roster.seats[0].sign = Some(says::public("a new key"));
     });
     net.say(replaced).await;
     let mut reader = net.client(&jp.tls()).await;

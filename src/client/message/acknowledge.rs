@@ -15,6 +15,7 @@ use crate::domain::ids::SeatId;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing;
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::level;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Urgency};
 use crate::wire::v1;
@@ -38,7 +39,7 @@ pub struct Acknowledged {
 /// level at which the contact is addressed unless another is named.
 ///
 /// # Errors
-/// The contact is no recipient, or as [`compose`].
+/// The contact is no recipient, its record does not have the level, or as [`compose`].
 pub fn acknowledge(
     directory: &Directory,
     (seat, key): (&SeatId, &SigningKey),
@@ -51,11 +52,12 @@ pub fn acknowledge(
     let addressed =
         addressed.ok_or_else(|| Refusal::UnknownMessage(message.addressing().id.to_string()))?;
     let level = level.unwrap_or(addressed);
+    level::has(directory, &seat.contact(), level)?;
     let answer = (message.digest(), message.addressing());
     let outside = Outside {
         // An urgency that only a later version knows is answered as any other.
         urgency: message.addressing().urgency.known().unwrap_or(Urgency::Routine),
-        ..Outside::answering(seat.clone(), answer, level, Class::Acknowledgement, view)
+        ..Outside::answering(directory, seat.clone(), answer, Class::Acknowledgement, view)
     };
     let words = compose(directory, outside, &Inside::Words(Box::new(words)), key, ambient)?;
     let open = proto::Acknowledgement {

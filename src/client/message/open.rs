@@ -23,6 +23,7 @@ use crate::signed::proto::{self, Class, Level, Outcome};
 use crate::tlog::{merkle, proof};
 use crate::wire::v1;
 
+use super::belief;
 use super::body::{self, InvalidLetterText, InvalidPadding};
 use super::content::{Inside, InvalidContent};
 
@@ -55,6 +56,8 @@ pub struct Received<'a> {
     pub letter_index: u32,
     /// Its path to the header's root.
     pub letter_path: &'a [Bytes],
+    /// The view of the newest head that the reader held before the entry came; 0, if none.
+    pub floor: u64,
 }
 
 impl<'a> From<&'a v1::Item> for Received<'a> {
@@ -65,6 +68,7 @@ impl<'a> From<&'a v1::Item> for Received<'a> {
             letter: &item.letter,
             letter_index: item.letter_index,
             letter_path: &item.letter_path,
+            floor: 0,
         }
     }
 }
@@ -123,6 +127,20 @@ pub enum NotOpened {
     /// The header is not one of this directory, or not the named seat's.
     #[error("the header: {0}")]
     Header(Refusal),
+    /// A key that signed had ended before the relay's newest head, and the entry came after it: the
+    /// view is an old one that the signer chose.
+    #[error(
+        "the key {key} ended with entry {ended} of the directory, and the relay took this after entry \
+         {floor}: its view is backdated"
+    )]
+    Backdated {
+        /// The key.
+        key: KeyId,
+        /// The entry that ended it.
+        ended: u64,
+        /// The size of the view of a head before it.
+        floor: u64,
+    },
     /// The sender saw another log.
     #[error("the sender's view is not one of this log: its root at size {0} is another")]
     ForeignView(u64),
@@ -194,6 +212,7 @@ impl NotOpened {
         match self {
             Self::SyncFirst(_) => "SYNC_FIRST",
             Self::Header(why) | Self::Body(why) => why.code(),
+            Self::Backdated { .. } => "BACKDATED",
             Self::ForeignView(_) => "FOREIGN_VIEW",
             Self::Forwarded { .. } => "FORWARDED",
             Self::NoLetter(_) => "NO_LETTER",
@@ -220,7 +239,7 @@ impl NotOpened {
     #[must_use]
     pub fn outcome(&self) -> Option<(Outcome, Option<[u8; 32]>)> {
         Some(match self {
-            Self::SyncFirst(_) | Self::Header(_) => return None,
+            Self::SyncFirst(_) | Self::Header(_) | Self::Backdated { .. } => return None,
             Self::NoLetter(_) => (Outcome::NoKey, None),
             Self::KeyNotHeld { needed, retired, .. } => {
                 let outcome = if *retired { Outcome::RetiredKey } else { Outcome::NoKey };
@@ -249,30 +268,35 @@ impl NotOpened {
 /// # Errors
 /// [`NotOpened`]: the first layer that does not hold.
 pub fn open(reader: &Reader<'_>, received: &Received<'_>) -> Result<Opened, NotOpened> {
-    let header = verify_header(reader, received.header)?;
+    let header = verify_header(reader, (received.header, received.floor))?;
     open_verified(reader, header, received)
 }
 
-/// The first half of [`open`]: who wrote, and whether its view is one of the reader's log.
+/// The first half of [`open`]: who wrote, and whether the keys that signed stood in its view, and
+/// had not ended before the reader's newest head before it, whose view has size `floor`.
 ///
 /// # Errors
 /// [`NotOpened`].
-pub fn verify_header(reader: &Reader<'_>, bytes: &[u8]) -> Result<VerifiedHeader, NotOpened> {
+pub fn verify_header(
+    reader: &Reader<'_>,
+    (bytes, floor): (&[u8], u64),
+) -> Result<VerifiedHeader, NotOpened> {
     // Looked at before anything is believed: the sender's key may be newer than this replica.
     if let Some(size) = view_size(bytes)
         && size > reader.directory.size()
     {
         return Err(NotOpened::SyncFirst(size));
     }
-    let header = envelope::verify_header(reader.directory, bytes).map_err(NotOpened::Header)?;
-    // What was signed in a view that holds the key's own revocation was not signed by the seat.
-    let key = header.addressing().sender_key;
-    match reader.directory.key(&key) {
-        Some(known) if !known.believed_at(header.addressing().view.0) => {
-            Err(NotOpened::Header(Refusal::KeyNotInForce(key)))
+    let directory = reader.directory;
+    let header = envelope::verify_header(directory, bytes).map_err(NotOpened::Header)?;
+    for key in header.signers() {
+        let size = header.addressing().view.0;
+        belief::stood(directory, key, size).map_err(NotOpened::Header)?;
+        if let Some(ended) = belief::ended_before(directory, key, floor) {
+            return Err(NotOpened::Backdated { key, ended, floor });
         }
-        Some(_) | None => Ok(header),
     }
+    Ok(header)
 }
 
 /// The second half of [`open`], for a header of [`verify_header`].
@@ -347,7 +371,7 @@ fn own_letter(
 fn key_of<'a>(reader: &Reader<'a>, letter: &Letter) -> Result<&'a OpeningKey, NotOpened> {
     let needed = letter.seal_key;
     reader.keys.iter().find(|key| key.public().id() == needed).ok_or_else(|| {
-        let known = reader.directory.seal_key(&reader.seat.contact(), &needed);
+        let known = reader.directory.key(&needed);
         NotOpened::KeyNotHeld {
             needed,
             held: reader.keys.iter().map(|key| key.public().id()).collect(),

@@ -6,8 +6,10 @@
 //! carries the signed bytes, so that it can be shown to others.
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use crate::crypto::hash::Digest;
+use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
 use crate::domain::directory::key::{PublicKey, Purpose};
 use crate::domain::ids::ContactId;
@@ -22,6 +24,7 @@ use crate::signed::dsse::{Envelope, InvalidDsse, Kind};
 use crate::signed::proto;
 use crate::wire::v1;
 
+use super::belief;
 use super::open::RootAt;
 
 /// A place in a mailbox.
@@ -80,9 +83,32 @@ pub enum ReceiptError {
     /// It is about another message.
     #[error("the {0} is for another message")]
     OtherMessage(&'static str),
-    /// The places are not one for each recipient.
-    #[error("the accepted receipt does not name a place for each recipient")]
+    /// The places are none, or not each another recipient's, by contact.
+    #[error("the accepted receipt does not name places of recipients, each once")]
     Places,
+    /// A later receipt contradicts an earlier one: both are signed.
+    #[error(
+        "the relay said number {} in epoch {} of {}'s mailbox, and now says number {} in epoch {}",
+        told.mailbox.count, told.mailbox.epoch, told.contact, now.mailbox.count, now.mailbox.epoch
+    )]
+    PlaceChanged {
+        /// What it said.
+        told: Box<Place>,
+        /// What it says now.
+        now: Box<Place>,
+        /// The later receipt.
+        evidence: Bytes,
+    },
+    /// Its view is before that of the message that it is about.
+    #[error("the {what} has a view of size {found}, and the message {answered}")]
+    EarlierView {
+        /// What it is.
+        what: &'static str,
+        /// Of the message.
+        answered: u64,
+        /// What came.
+        found: u64,
+    },
     /// It is about another mailbox.
     #[error("the mailbox head is of {0}")]
     OtherMailbox(ContactId),
@@ -96,6 +122,21 @@ pub enum ReceiptError {
         size: u64,
         /// The signed bytes.
         evidence: Bytes,
+    },
+    /// A key that signed had ended before the relay's newest head, and the entry came after it.
+    #[error(
+        "the {what}: the key {key} ended with entry {ended} of the directory, and the relay took this \
+         after entry {floor}: its view is backdated"
+    )]
+    Backdated {
+        /// What it is.
+        what: &'static str,
+        /// The key.
+        key: KeyId,
+        /// The entry that ended it.
+        ended: u64,
+        /// The size of the view of a head before it.
+        floor: u64,
     },
     /// Acknowledged by somebody to whom it was not addressed, or under another drill mark.
     #[error("the acknowledgement {0}")]
@@ -179,13 +220,32 @@ impl VerifiedHead {
     }
 }
 
-/// Verifies the accepted receipt of a message.
+/// The message that a receipt must be about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its header.
+    pub digest: Digest,
+    /// Its recipients, of every step.
+    pub contacts: Vec<ContactId>,
+    /// The size of its view.
+    pub view: u64,
+}
+
+impl From<&VerifiedHeader> for About {
+    fn from(header: &VerifiedHeader) -> Self {
+        let of = header.addressing();
+        let contacts = of.recipients.iter().map(|recipient| recipient.contact.clone()).collect();
+        Self { digest: header.digest(), contacts, view: of.view.0 }
+    }
+}
+
+/// Verifies an accepted receipt of a message: where it stands so far.
 ///
 /// # Errors
 /// [`ReceiptError`].
 pub fn verify_accepted(
     (directory, root_at): (&Directory, RootAt<'_>),
-    message: (Digest, &[ContactId]),
+    message: &About,
     bytes: &[u8],
 ) -> Result<VerifiedAccepted, ReceiptError> {
     let what = "accepted receipt";
@@ -197,13 +257,15 @@ pub fn verify_accepted(
     let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
     let header_digest = Digest::try_from(&read.header_digest[..])
         .map_err(|why| refused(Refusal::field("header_digest", why)))?;
-    if header_digest != message.0 {
+    if header_digest != message.digest {
         return Err(ReceiptError::OtherMessage(what));
     }
+    not_before(what, message.view, view.0)?;
     let places = read.places.iter().map(|place| Place::read(Some(place)));
     let places: Vec<Place> = places.collect::<Result<_, _>>().map_err(refused)?;
-    let named = places.iter().map(|place| &place.contact);
-    if !named.eq(message.1) || places.iter().any(|place| place.mailbox.count == 0) {
+    let fits = |place: &Place| message.contacts.contains(&place.contact) && place.mailbox.count > 0;
+    let sorted = places.is_sorted_by(|a, b| a.contact < b.contact);
+    if places.is_empty() || !sorted || !places.iter().all(fits) {
         return Err(ReceiptError::Places);
     }
     Ok(VerifiedAccepted { header_digest, at: read.at, view, places, envelope })
@@ -237,13 +299,24 @@ pub fn verify_head(
 /// # Errors
 /// [`ReceiptError`].
 pub fn verify_acknowledgement(
-    directory: &Directory,
+    (directory, root_at): (&Directory, RootAt<'_>),
     message: &VerifiedHeader,
     bytes: &[u8],
 ) -> Result<VerifiedAcknowledgement, ReceiptError> {
     let what = "acknowledgement";
     let refused = |why| ReceiptError::Refused { what, why };
+    // Looked at before anything is believed: the seat's key may be newer than this replica.
+    if let Some(size) = acknowledged_view(bytes)
+        && size > directory.size()
+    {
+        return Err(ReceiptError::SyncFirst(size));
+    }
     let verified = acknowledge::verify(directory, bytes).map_err(refused)?;
+    let (size, root) = verified.view();
+    if root_at(size) != Some(root) {
+        let evidence = verified.envelope().bytes().clone();
+        return Err(ReceiptError::ForeignView { size, evidence });
+    }
     if verified.header_digest() != message.digest() {
         return Err(ReceiptError::OtherMessage(what));
     }
@@ -255,7 +328,40 @@ pub fn verify_acknowledgement(
     if verified.drill() != message.addressing().drill.as_ref() {
         return Err(ReceiptError::NotTheRecipient("bears another drill mark than the message"));
     }
+    not_before(what, message.addressing().view.0, size)?;
+    belief::stood(directory, verified.key(), size).map_err(refused)?;
     Ok(verified)
+}
+
+/// Refuses an acknowledgement that the relay took after a head in whose view, of size `floor`, its
+/// key had ended.
+///
+/// # Errors
+/// [`ReceiptError::Backdated`].
+pub fn not_backdated(
+    directory: &Directory,
+    acknowledgement: &VerifiedAcknowledgement,
+    floor: u64,
+) -> Result<(), ReceiptError> {
+    let key = acknowledgement.key();
+    match belief::ended_before(directory, key, floor) {
+        Some(ended) => Err(ReceiptError::Backdated { what: "acknowledgement", key, ended, floor }),
+        None => Ok(()),
+    }
+}
+
+/// The size of the view that an acknowledgement names, nothing of it being believed.
+fn acknowledged_view(bytes: &[u8]) -> Option<u64> {
+    let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
+    let read = proto::Acknowledgement::decode(envelope.payload().clone()).ok()?;
+    Some(read.view?.size)
+}
+
+fn not_before(what: &'static str, answered: u64, found: u64) -> Result<(), ReceiptError> {
+    if found < answered {
+        return Err(ReceiptError::EarlierView { what, answered, found });
+    }
+    Ok(())
 }
 
 fn signed_by_relay(
@@ -267,7 +373,7 @@ fn signed_by_relay(
     let envelope = envelope::parse(bytes, limits::HEADER_BYTES, kind)
         .map_err(|why| ReceiptError::Refused { what, why })?;
     let [signature] = envelope.signatures() else { return Err(ReceiptError::NotTheRelay(what)) };
-    // A receipt outlives the key that signed it: any key that was ever the relay's will do.
+    // A receipt outlives the key that signed it; [`view`] asks whether that stood in its view.
     let known = directory.key(&signature.key_id).map(|known| (known.purpose, &known.key));
     let Some((Purpose::Relay, PublicKey::Verifying(key))) = known else {
         return Err(ReceiptError::NotTheRelay(what));
@@ -295,6 +401,9 @@ fn view(
     if size == 0 || root_at(size) != Some(root) {
         let evidence = envelope.bytes().clone();
         return Err(ReceiptError::ForeignView { size, evidence });
+    }
+    for signature in envelope.signatures() {
+        belief::stood(directory, signature.key_id, size).map_err(refused)?;
     }
     Ok((size, root))
 }
@@ -444,12 +553,101 @@ pub fn agrees(own: &Mailbox, head: &VerifiedHead) -> Result<(), ChainError> {
     Ok(())
 }
 
+/// What the relay has told a sender of the places of a message, receipt by receipt. A later one adds
+/// places and changes none; only a new epoch, which a restore begins, moves a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    receipts: Vec<VerifiedAccepted>,
+    places: Vec<Place>,
+    began: Vec<Place>,
+}
+
+impl Told {
+    /// What the first receipt says.
+    #[must_use]
+    pub fn first(receipt: VerifiedAccepted) -> Self {
+        let places = receipt.places.clone();
+        Self { receipts: vec![receipt], places, began: Vec::new() }
+    }
+
+    /// Takes a later receipt; whether it says anything new.
+    ///
+    /// # Errors
+    /// [`ReceiptError::PlaceChanged`]: it takes back what an earlier one said.
+    pub fn add(&mut self, later: VerifiedAccepted) -> Result<bool, ReceiptError> {
+        let (mut places, mut began) = (self.places.clone(), self.began.clone());
+        for now in &later.places {
+            match places.iter_mut().find(|told| told.contact == now.contact) {
+                None => places.push(now.clone()),
+                Some(told) if told == now => {}
+                Some(told) if now.mailbox.epoch > told.mailbox.epoch => {
+                    *told = now.clone();
+                    began.retain(|place| place.contact != now.contact);
+                    began.push(now.clone());
+                }
+                Some(told) => {
+                    let (told, now) = (Box::new(told.clone()), Box::new(now.clone()));
+                    let evidence = later.envelope.bytes().clone();
+                    return Err(ReceiptError::PlaceChanged { told, now, evidence });
+                }
+            }
+        }
+        places.sort_by(|a, b| a.contact.cmp(&b.contact));
+        if places == self.places {
+            return Ok(false);
+        }
+        (self.places, self.began) = (places, began);
+        self.receipts.push(later);
+        Ok(true)
+    }
+
+    /// When the relay first took it, by its clock.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.receipts.first().map_or(0, |receipt| receipt.at)
+    }
+
+    /// Where it stands so far, by contact.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The relay's keys that signed.
+    pub fn signers(&self) -> impl Iterator<Item = KeyId> + '_ {
+        let signatures = self.receipts.iter().flat_map(|receipt| receipt.envelope.signatures());
+        signatures.map(|signature| signature.key_id)
+    }
+
+    /// The places in mailboxes that began since.
+    #[must_use]
+    pub fn began(&self) -> &[Place] {
+        &self.began
+    }
+
+    /// Compares with a recipient's delivered receipt, as [`compare`]: by the receipt that names the
+    /// epoch which the recipient saw.
+    #[must_use]
+    pub fn compare(&self, seen: &Place, delivered: &Envelope) -> Comparison {
+        let names = |receipt: &&VerifiedAccepted| {
+            receipt.places.iter().any(|told| is_of_one_mailbox(told, seen))
+        };
+        let receipt = self.receipts.iter().find(names);
+        receipt.map_or(Comparison::NotNamed, |receipt| compare(receipt, seen, delivered))
+    }
+}
+
+fn is_of_one_mailbox(one: &Place, other: &Place) -> bool {
+    (&one.contact, one.mailbox.epoch) == (&other.contact, other.mailbox.epoch)
+}
+
 /// What the sender was told of a mailbox, beside what the recipient saw of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// One place, one history.
     Agree,
-    /// The accepted receipt names no place of this contact: it was not yet released to it.
+    /// The accepted receipt names no place of this contact in this epoch: it was not yet released to
+    /// it, or a restore began another mailbox since.
     NotNamed,
     /// The relay told the two different things, and signed one of them.
     Differ(Box<TwoHistories>),
@@ -472,7 +670,7 @@ pub struct TwoHistories {
 /// message of the receipt, `seen` the place in it.
 #[must_use]
 pub fn compare(accepted: &VerifiedAccepted, seen: &Place, delivered: &Envelope) -> Comparison {
-    let told = accepted.places.iter().find(|place| place.contact == seen.contact);
+    let told = accepted.places.iter().find(|place| is_of_one_mailbox(place, seen));
     match told {
         None => Comparison::NotNamed,
         Some(told) if told == seen => Comparison::Agree,

@@ -10,10 +10,9 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{OpeningKey, SealingKey};
 use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Command, World};
-use crate::domain::directory::key::{PublicKey, listed_sealing};
-use crate::domain::directory::possession::prove;
+use crate::domain::directory::key::{PublicKey, listed, listed_sealing};
 use crate::domain::directory::{
-    Admitted, Directory, Statement, apply, found, verify, verify_founding,
+    Admitted, Change, Directory, Statement, apply, found, verify, verify_founding,
 };
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::Refusal;
@@ -22,7 +21,7 @@ use crate::domain::relay::addressing::{self, Recipient, name_of};
 use crate::domain::relay::{envelope, submit::Submit};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Snapshot, Value};
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text, Use};
+use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text};
 use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::wire::v1;
 
@@ -54,11 +53,6 @@ pub(crate) fn contact(text: &str) -> ContactId {
     text.parse().unwrap()
 }
 
-/// A key as a statement lists it.
-fn listed(tag: &str, holder: &str, usage: Use) -> proto::PublicKey {
-    prove(&sign_key(tag), holder, usage, Ambient::system().random()).unwrap()
-}
-
 /// The keys that a seat has: those of its rosters up to this version.
 pub(crate) fn opening_keys(of: &str, versions: u64) -> Vec<OpeningKey> {
     (1..=versions).map(|version| seal_key(&format!("{of} seal {version}"))).collect()
@@ -82,8 +76,8 @@ impl Net {
         let person = proto::Person {
             id: "alice".to_owned(),
             name: "Alice".to_owned(),
-            sign: Some(listed("registrar", "registrar/alice", Use::Sign)),
-            tls: Some(listed("registrar tls", "registrar/alice", Use::Tls)),
+            sign: Some(listed(sign_key("registrar").public())),
+            tls: Some(listed(sign_key("registrar tls").public())),
         };
         let charter = proto::Charter {
             targets: vec![Target { name: NAME.to_owned(), genesis: Bytes::new(), version: 1 }],
@@ -91,8 +85,8 @@ impl Net {
             rules: 1,
             registrars: vec![person],
             threshold: 1,
-            log: vec![listed("log", &format!("log/{NAME}"), Use::Log)],
-            relay: vec![listed("relay", &format!("relay/{NAME}"), Use::Relay)],
+            log: vec![listed(sign_key("log").public())],
+            relay: vec![listed(sign_key("relay").public())],
             service_ca: vec![Bytes::from_static(b"certificate")],
             policy: Vec::new(),
             ..Default::default()
@@ -128,12 +122,19 @@ impl Net {
         let bytes = bytes.unwrap();
         let verified = verify(&self.directory, bytes.bytes()).unwrap();
         let admitted = Admitted { leaf: self.directory.size(), at: 1000 };
-        let parts = apply(&self.directory, &verified, admitted).unwrap();
+        let Change::Logged(parts) = apply(&self.directory, &verified, admitted).unwrap() else {
+            panic!("logged before");
+        };
         self.directory.advance(&parts);
         self.tree.append(leaf_hash(bytes.bytes()));
     }
 
     pub(crate) fn admit(&mut self, member: &str) {
+        self.admit_at(member, &[Level::Technical]);
+    }
+
+    /// A member whose one contact has these levels.
+    pub(crate) fn admit_at(&mut self, member: &str, levels: &[Level]) {
         let authority = sign_key(&format!("{member} authority"));
         let listed_only = member == "ie";
         let admission = proto::Admission {
@@ -142,18 +143,14 @@ impl Net {
             member: member.to_owned(),
             kind: MemberKind::UnMember.into(),
             names: text(member),
-            authority: if listed_only {
-                vec![]
-            } else {
-                vec![listed(&format!("{member} authority"), member, Use::Authority)]
-            },
+            authority: if listed_only { vec![] } else { vec![listed(authority.public())] },
             threshold: u32::from(!listed_only),
             note: None,
         };
         let registrar = sign_key("registrar");
         self.publish(&Statement::Admission(admission), &registrar);
         let id = format!("{member}/cert-{member}");
-        let common = (vec![i32::from(Level::Technical)], text(&id));
+        let common = (levels.iter().map(|level| i32::from(*level)).collect(), text(&id));
         if listed_only {
             let record = proto::AttestedRecord {
                 targets: self.targets(1),
@@ -162,11 +159,6 @@ impl Net {
                 expires: 2000,
                 levels: common.0,
                 names: common.1,
-                note: Some(proto::Note {
-                    reference: "NV/1".to_owned(),
-                    date: 1,
-                    sha256: Bytes::from_static(&[7; 32]),
-                }),
                 ..Default::default()
             };
             self.publish(&Statement::AttestedRecord(record), &registrar);
@@ -185,17 +177,33 @@ impl Net {
         }
     }
 
+    /// A newer record of a contact, with these levels.
+    pub(crate) fn record(&mut self, id: &str, version: u64, levels: &[Level]) {
+        let record = proto::Record {
+            targets: self.targets(version),
+            issued_at: 1000,
+            contact: id.to_owned(),
+            expires: 2000,
+            levels: levels.iter().map(|level| i32::from(*level)).collect(),
+            names: text(id),
+            custody: Custody::Separate.into(),
+            ..Default::default()
+        };
+        let member = id.split('/').next().unwrap();
+        self.publish(&Statement::Record(record), &sign_key(&format!("{member} authority")));
+    }
+
     /// A roster: the seal keys are those of the version, the others stay.
     pub(crate) fn roster(&mut self, id: &str, version: u64, seats: &[&str]) {
         let seats = seats.iter().map(|name| {
             let tag = format!("{id}/{name}");
             proto::Seat {
                 name: (*name).to_owned(),
-                sign: Some(listed(&format!("{tag} sign"), &tag, Use::Sign)),
+                sign: Some(listed(sign_key(&format!("{tag} sign")).public())),
                 seal: Some(listed_sealing(
                     seal_key(&format!("{tag} seal {version}")).public().as_bytes(),
                 )),
-                tls: Some(listed(&format!("{tag} tls"), &tag, Use::Tls)),
+                tls: Some(listed(sign_key(&format!("{tag} tls")).public())),
             }
         });
         let roster = proto::Roster {
@@ -261,8 +269,7 @@ impl Net {
         let text = body::letter_text(id.unwrap(), Digest::of(&body), &body_key);
         let letters = sealed.envelope.letters.iter().map(|letter| {
             let letter = envelope::read_letter(letter).unwrap();
-            let known = self.directory.seal_key(&letter.seat.contact(), &letter.seal_key);
-            let known = known.map(|known| known.key.clone());
+            let known = self.directory.key(&letter.seal_key).map(|known| known.key.clone());
             let Some(PublicKey::Sealing(raw)) = known else { panic!("a seal key") };
             let to = SealingKey::parse(&raw).unwrap();
             let reading = Reading { seat: letter.seat, key: letter.seal_key, to };
@@ -290,7 +297,7 @@ impl Net {
         let size = self.tree.size();
         let head = (size, self.tree.root_at(size).unwrap());
         let (directory, log, seen) = (&self.directory, &self.tree, seen.named(&named));
-        let world = World { directory, log, seen, head, now, in_doubt: false };
+        let world = World { directory, log, seen, head, now };
         let decision = command.decide(&world)?;
         self.store.extend(decision.puts);
         decision.deletes.iter().for_each(|key| drop(self.store.remove(key)));
@@ -395,6 +402,17 @@ impl Net {
         self.store.insert(Key::Entry(of.clone(), mailbox.count), Value::Entry(entry));
         self.store.insert(Key::Mailbox(of.clone()), Value::Mailbox(mailbox));
         self.store.insert(Key::Message(id, sender), Value::Message(Box::new(message)));
+    }
+
+    /// A colleague's acknowledgement of the message at a number, without asking the rules.
+    pub(crate) fn put_acknowledgement(&mut self, of: &ContactId, number: u64, open: &Envelope) {
+        let about = self.store.get(&Key::Entry(of.clone(), number)).cloned();
+        let Some(Value::Entry(about)) = about else { panic!("no such entry") };
+        let kind = EntryKind::Acknowledged;
+        let mailbox = self.mailbox(of).append(kind, open.digest());
+        let entry = Entry { kind, acknowledgement: open.bytes().clone(), ..about };
+        self.store.insert(Key::Entry(of.clone(), mailbox.count), Value::Entry(entry));
+        self.store.insert(Key::Mailbox(of.clone()), Value::Mailbox(mailbox));
     }
 
     /// An entry of a kind that only a later relay writes.

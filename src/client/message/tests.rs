@@ -18,7 +18,7 @@ use super::body::{self, InvalidLetterText, InvalidPadding};
 use super::compose::{self, ComposeError, Outside, Reading, Sealed, compose};
 use super::content::{Inside, InvalidContent, Writing};
 use super::open::{NotOpened, Opened, Received};
-use super::receipt::{self, Comparison, Place, ReceiptError};
+use super::receipt::{self, About, Comparison, Place, ReceiptError, Told};
 use super::testing::{
     AT, FR, FR_2, Net, PT, contact, item, notification, opening_keys, seat, sign_key,
 };
@@ -786,9 +786,8 @@ fn words_without_the_sentence_are_none() {
     let net = Net::new();
     let sealed = net.notification();
     let (header, answered) = (sealed.header_digest, &sealed.addressing);
-    let level = Level::Technical;
-    let outside =
-        Outside::answering(seat(FR), (header, answered), level, Class::Acknowledgement, net.view());
+    let (of, class) = (&net.directory, Class::Acknowledgement);
+    let outside = Outside::answering(of, seat(FR), (header, answered), class, net.view());
     let words = super::words::words();
     let words = net.seal(outside, &Inside::Words(Box::new(words)));
     assert!(net.open(AT, &item(&words.envelope, AT)).is_ok());
@@ -811,15 +810,14 @@ fn an_accepted_receipt_is_the_relays_for_this_message() {
     let bytes = net.submit(&sealed.envelope).unwrap();
     let root_at = |size| net.tree.root_at(size);
     let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
-    let to = [contact("fr/cert-fr"), contact("pt/cert-pt")];
-    let message = (sealed.header_digest, &to[..]);
+    let message = &about(&sealed);
     let accepted = receipt::verify_accepted(known, message, &bytes).unwrap();
     assert_eq!(accepted.places().len(), 2);
-    let other = (Digest::of(b"other"), &to[..]);
-    let why = receipt::verify_accepted(known, other, &bytes);
+    let other = About { digest: Digest::of(b"other"), ..message.clone() };
+    let why = receipt::verify_accepted(known, &other, &bytes);
     assert_eq!(why, Err(ReceiptError::OtherMessage("accepted receipt")));
-    let fewer = (sealed.header_digest, &to[..1]);
-    assert_eq!(receipt::verify_accepted(known, fewer, &bytes), Err(ReceiptError::Places));
+    let fewer = About { contacts: vec![contact("fr/cert-fr")], ..message.clone() };
+    assert_eq!(receipt::verify_accepted(known, &fewer, &bytes), Err(ReceiptError::Places));
     let again = |change: &dyn Fn(&mut proto::Accepted), signer: &str| {
         let mut accepted = proto::Accepted::decode(accepted.envelope().payload().clone()).unwrap();
         change(&mut accepted);
@@ -835,9 +833,97 @@ fn an_accepted_receipt_is_the_relays_for_this_message() {
     assert_eq!(again(&ahead, "relay"), Err(ReceiptError::SyncFirst(size + 1)));
     let foreign = |accepted: &mut proto::Accepted| accepted.view.as_mut().unwrap().size -= 1;
     assert!(matches!(again(&foreign, "relay"), Err(ReceiptError::ForeignView { .. })));
+    type Change = fn(&mut proto::Accepted);
+    let places: [(&str, Change, Option<ReceiptError>); 6] = [
+        ("one of two so far", |a| drop(a.places.pop()), None),
+        ("none", |a| a.places.clear(), Some(ReceiptError::Places)),
+        ("in no order", |a| a.places.reverse(), Some(ReceiptError::Places)),
+        ("one twice", |a| a.places[1] = a.places[0].clone(), Some(ReceiptError::Places)),
+        ("of no recipient", |a| a.places[1].contact = "zz/cert".into(), Some(ReceiptError::Places)),
+        ("before the first entry", |a| a.places[0].number = 0, Some(ReceiptError::Places)),
+    ];
+    for (name, change, expected) in places {
+        assert_eq!(again(&change, "relay").err(), expected, "{name}");
+    }
+    let no_epoch = |accepted: &mut proto::Accepted| accepted.places[0].epoch = 0;
+    assert!(matches!(again(&no_epoch, "relay"), Err(ReceiptError::Refused { .. })));
+    // An older view than the sender's own.
+    let root = net.tree.root_at(size - 1).unwrap().as_bytes().to_vec();
+    let older = |accepted: &mut proto::Accepted| {
+        accepted.view = Some(proto::View { size: size - 1, root: root.clone().into() });
+    };
+    let what = "accepted receipt";
+    let expected = ReceiptError::EarlierView { what, answered: size, found: size - 1 };
+    assert_eq!(again(&older, "relay"), Err(expected));
     let mut flipped = bytes.to_vec();
     flipped[40] ^= 1;
     assert!(receipt::verify_accepted(known, message, &flipped).is_err());
+}
+
+/// What the receipt of a message from at to fr and pt must be about.
+fn about(sealed: &Sealed) -> About {
+    About {
+        digest: sealed.header_digest,
+        contacts: vec![contact("fr/cert-fr"), contact("pt/cert-pt")],
+        view: sealed.addressing.view.0,
+    }
+}
+
+/// A later receipt adds places and changes none; a restore begins another mailbox.
+#[test]
+fn what_the_relay_says_later_adds_to_what_it_said() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    let bytes = net.submit(&sealed.envelope).unwrap();
+    let root_at = |size| net.tree.root_at(size);
+    let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+    let says = Envelope::parse(&bytes, 1 << 14).unwrap();
+    let says = proto::Accepted::decode(says.payload().clone()).unwrap();
+    let signed = |change: &dyn Fn(&mut proto::Accepted)| {
+        let mut says = says.clone();
+        change(&mut says);
+        let bytes = net.relay_signs(Kind::Accepted, says.encode_to_vec());
+        receipt::verify_accepted(known, &about(&sealed), &bytes).unwrap()
+    };
+    let first = signed(&|says| drop(says.places.pop()));
+    let mut told = Told::first(first.clone());
+    assert_eq!(told.add(first), Ok(false), "the same again");
+    assert_eq!((told.places().len(), told.began()), (1, &[][..]));
+    // Released to the second one.
+    assert_eq!(told.add(signed(&|_| ())), Ok(true));
+    assert_eq!(told.places().len(), 2);
+    // Said again without the first one, it stays.
+    assert_eq!(told.add(signed(&|says| drop(says.places.remove(0)))), Ok(false));
+    assert_eq!(told.places().len(), 2);
+    type Change = fn(&mut proto::Accepted);
+    let bad: [(&str, Change); 2] = [
+        ("another number", |says| says.places[0].number = 9),
+        ("another chain", |says| says.places[1].chain = vec![9; 32].into()),
+    ];
+    for (name, change) in bad {
+        let before = told.clone();
+        let why = told.add(signed(&change));
+        assert!(matches!(why, Err(ReceiptError::PlaceChanged { .. })), "{name}: {why:?}");
+        assert_eq!(told, before, "{name}");
+    }
+    // After a restore it stands elsewhere, in a mailbox that began anew.
+    let restored = signed(&|says| (says.places[0].epoch, says.places[0].number) = (2, 5));
+    let moved = restored.places()[0].clone();
+    assert_eq!(told.add(restored), Ok(true));
+    assert_eq!((&told.places()[0], told.began()), (&moved, &[moved.clone()][..]));
+    let back = told.add(signed(&|_| ()));
+    assert!(matches!(back, Err(ReceiptError::PlaceChanged { .. })), "{back:?}");
+    // A recipient's receipt is compared with what was said of the mailbox that it saw.
+    let compare = |seen: &Place| told.compare(seen, &sealed.inner);
+    assert_eq!(compare(&moved), Comparison::Agree);
+    let of_before = Place::read(Some(&says.places[0])).unwrap();
+    assert_eq!(compare(&of_before), Comparison::Agree);
+    let mut later = moved.clone();
+    later.mailbox.epoch = 3;
+    assert_eq!(compare(&later), Comparison::NotNamed);
+    later = moved;
+    later.mailbox.count = 6;
+    assert!(matches!(compare(&later), Comparison::Differ(_)));
 }
 
 #[test]
@@ -846,10 +932,8 @@ fn two_histories_of_one_mailbox_are_seen_by_the_sender() {
     let sealed = net.notification();
     let bytes = net.submit(&sealed.envelope).unwrap();
     let root_at = |size| net.tree.root_at(size);
-    let to = [contact("fr/cert-fr"), contact("pt/cert-pt")];
-    let accepted =
-        receipt::verify_accepted((&net.directory, &root_at), (sealed.header_digest, &to), &bytes);
-    let accepted = accepted.unwrap();
+    let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+    let accepted = receipt::verify_accepted(known, &about(&sealed), &bytes).unwrap();
     let seen = accepted.places()[0].clone();
     assert_eq!(receipt::compare(&accepted, &seen, &sealed.inner), Comparison::Agree);
     let mut other = seen.clone();
@@ -872,7 +956,7 @@ proptest! {
         size in 0usize..70_000,
         to in prop::sample::subsequence(vec!["at/cert-at", "fr/cert-fr", "pt/cert-pt"], 1..=3),
         urgency in 1i32..=4,
-        class in 1i32..=7,
+        class in prop::sample::select(vec![1i32, 2, 4, 6, 7]),
         within in any::<u32>(),
         drill in prop::option::of("[a-z ]{1,20}"),
     ) {
@@ -908,4 +992,197 @@ fn what_a_revoked_key_signs_later_is_not_believed() {
     let after = thief.seal(outside, &notification(0));
     let refused = net.open(FR, &item(&after.envelope, FR)).unwrap_err();
     assert_eq!(refused, NotOpened::Header(Refusal::KeyNotInForce(key)));
+}
+
+/// Who answers is addressed at a level of its own, whatever ours is.
+#[test]
+fn a_level_is_one_of_the_records() {
+    let mut net = Net::new();
+    net.admit_at("jp", &[Level::Policy, Level::Legal]);
+    net.roster("jp/cert-jp", 1, &["duty-1"]);
+    let jp = contact("jp/cert-jp");
+    let key = sign_key(&format!("{AT} sign"));
+    let to = |level: Level| Outside {
+        recipients: vec![Recipient::new(jp.clone(), level)],
+        ..net.outside(AT, &[])
+    };
+    let has = vec![Level::Policy, Level::Legal];
+    let refused = |level: Level| {
+        let made = compose(&net.directory, to(level), &notification(0), &key, &net.ambient);
+        made.unwrap_err()
+    };
+    for level in [Level::Technical, Level::Diplomatic, Level::LawEnforcement] {
+        let why = Refusal::NotALevel { contact: jp.clone(), level, has: has.clone() };
+        assert_eq!(refused(level), why.clone().into());
+        assert!(why.to_string().ends_with("it has: policy, legal"), "{why}");
+    }
+    let sealed = net.seal(to(Level::Policy), &notification(0));
+    net.submit(&sealed.envelope).unwrap();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let by = seat("jp/cert-jp/duty-1");
+    let own = sign_key("jp/cert-jp/duty-1 sign");
+    let acknowledge = |level: Option<Level>| {
+        let (message, words) = ((&header, 1), (super::words::words(), level));
+        let (directory, view) = (&net.directory, net.view());
+        super::acknowledge::acknowledge(directory, (&by, &own), message, words, view, &net.ambient)
+    };
+    let at_policy = acknowledge(None).unwrap();
+    let root_at = |size| net.tree.root_at(size);
+    let open = at_policy.open.bytes();
+    let open = receipt::verify_acknowledgement((&net.directory, &root_at), &header, open).unwrap();
+    assert_eq!((open.level(), open.view()), (Level::Policy, net.view()));
+    assert_eq!(at_policy.words.addressing.recipients[0].level, Level::Technical, "at's own");
+    let level = Level::Technical;
+    let why = Refusal::NotALevel { contact: jp.clone(), level, has: has.clone() };
+    assert_eq!(acknowledge(Some(level)).map(|_| ()), Err(why.into()));
+    assert!(acknowledge(Some(Level::Legal)).is_ok());
+
+    // What a reader can say of a level.
+    use crate::domain::relay::level::is_lacking;
+    let size = net.directory.size();
+    assert!(is_lacking(&net.directory, &jp, Level::Technical, size));
+    assert!(!is_lacking(&net.directory, &jp, Level::Legal, size));
+    net.record("jp/cert-jp", 2, &[Level::Legal]);
+    assert!(!is_lacking(&net.directory, &jp, Level::Policy, size), "it may have had it then");
+    assert!(is_lacking(&net.directory, &jp, Level::Policy, net.directory.size()));
+    assert!(!is_lacking(&net.directory, &contact("zz/cert"), Level::Policy, size));
+}
+
+/// In words, for the messages that the relay cannot see.
+#[test]
+fn what_is_amiss_in_a_thread_is_said() {
+    use crate::domain::relay::thread::{Amiss, alone, beside_answered, beside_first, fits};
+    let mut net = Net::new();
+    let before = net.view();
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let header =
+        |sealed: &Sealed| envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    // at begins; fr replies to at alone.
+    let first = net.notification();
+    let answer = |from: &str, to: &str, class: Class, answered: &Sealed| Outside {
+        class,
+        thread: Some(first.id),
+        in_reply_to: Some(answered.header_digest),
+        ..net.outside(from, &[to])
+    };
+    let reply = net.seal(answer(FR, "at/cert-at", Class::Reply, &first), &notification(0));
+    let (first_header, reply_header) = (header(&first), header(&reply));
+    let made = |outside: Outside| net.seal(outside, &notification(0)).addressing;
+    let to_reply = |from: &str, to: &str, class: Class| made(answer(from, to, class, &reply));
+    let beside = |addressing: &_| beside_answered(addressing, &reply_header);
+
+    assert_eq!(beside(&to_reply(AT, "fr/cert-fr", Class::Reply)), None);
+    assert_eq!(beside(&to_reply(FR, "at/cert-at", Class::Withdrawal)), None);
+    assert_eq!(beside(&to_reply(AT, "fr/cert-fr", Class::AllClear)), None);
+    let stranger = to_reply(PT, "at/cert-at", Class::Reply);
+    assert_eq!(beside(&stranger), Some(Amiss::NotAParty));
+    for class in [Class::Withdrawal, Class::Correction] {
+        let takes_back = to_reply(AT, "fr/cert-fr", class);
+        assert_eq!(beside(&takes_back), Some(Amiss::NotItsOwn), "{class:?}");
+    }
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    let base = answer(AT, "fr/cert-fr", Class::Reply, &reply);
+    let marked = made(Outside { drill, ..base.clone() });
+    assert_eq!(beside(&marked), Some(Amiss::OtherDrill));
+    assert_eq!(beside_first(&marked, &first_header), Some(Amiss::OtherDrill));
+    let elsewhere = made(Outside { thread: Some(net.notification().id), ..base.clone() });
+    assert_eq!(beside(&elsewhere), Some(Amiss::OtherThread));
+    assert_eq!(beside_first(&elsewhere, &first_header), Some(Amiss::OtherThread));
+    let older = made(Outside { view: before, ..base.clone() });
+    assert_eq!(beside(&older), Some(Amiss::EarlierView));
+    assert_eq!(Amiss::EarlierView.code(), "VIEW_BEFORE");
+
+    let all_clear = to_reply(FR, "at/cert-at", Class::AllClear);
+    assert_eq!(beside_first(&all_clear, &first_header), Some(Amiss::NotItsBeginner));
+    assert_eq!(beside_first(&to_reply(AT, "fr/cert-fr", Class::AllClear), &first_header), None);
+    assert_eq!(alone(&all_clear), None);
+    let why = Refusal::WrongThread(Amiss::NotItsBeginner);
+    assert_eq!(fits(&all_clear, [&first_header]), Err(why));
+    assert_eq!(fits(&all_clear, []), Ok(()), "nobody has seen the first");
+
+    // What can be seen in the message alone is not composed in the first place.
+    let key = sign_key(&format!("{AT} sign"));
+    let alone = |outside: Outside| {
+        let inside = &notification(0);
+        compose(&net.directory, outside, inside, &key, &net.ambient).map(|_| ()).unwrap_err()
+    };
+    let wrong = |amiss: Amiss| ComposeError::Refused(Refusal::WrongThread(amiss));
+    let begins = Outside { thread: None, ..base.clone() };
+    assert_eq!(alone(begins), wrong(Amiss::BeginsAndAnswers));
+    let answers_nothing = Outside { in_reply_to: None, ..base };
+    assert_eq!(alone(answers_nothing), wrong(Amiss::AnswersNothing));
+    for class in [Class::Withdrawal, Class::Correction] {
+        let nothing = Outside { class, ..net.outside(AT, &["fr/cert-fr"]) };
+        assert_eq!(alone(nothing), wrong(Amiss::AnswersNothing));
+    }
+    // A reader opens what a relay let through.
+    let forged = Forge::readdressed(&net, &first, |a| a.in_reply_to = vec![7; 32].into());
+    let opened = forged.opened_by(FR).unwrap();
+    let found = crate::domain::relay::thread::alone(opened.header.addressing());
+    assert_eq!(found, Some(Amiss::BeginsAndAnswers));
+}
+
+/// An acknowledgement names the directory as the seat saw it: of this log, and not before the
+/// message's.
+#[test]
+fn an_acknowledgements_view_is_one_of_the_log_and_not_before_the_messages() {
+    let mut net = Net::new();
+    let before = net.view();
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let sealed = net.notification();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let size = net.directory.size();
+    let made = |view: Option<proto::View>| {
+        let says = proto::Acknowledgement {
+            directory: Some(addressing::name_of(&net.directory)),
+            header_digest: sealed.header_digest.as_bytes().to_vec().into(),
+            seat: FR.to_owned(),
+            level: Level::Technical.into(),
+            drill: None,
+            at: 1,
+            view,
+        };
+        let key = sign_key(&format!("{FR} sign"));
+        let payload = says.encode_to_vec();
+        let open = Envelope::sign(Kind::Acknowledgement, payload, &[&key], net.ambient.random());
+        let root_at = |size| net.tree.root_at(size);
+        let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+        receipt::verify_acknowledgement(known, &header, open.unwrap().bytes()).map(|_| ())
+    };
+    let view = |size, root: Digest| Some(addressing::view_of((size, root)));
+    assert_eq!(made(view(size, net.view().1)), Ok(()));
+    let what = "acknowledgement";
+    let earlier = ReceiptError::EarlierView { what, answered: size, found: before.0 };
+    assert_eq!(made(view(before.0, before.1)), Err(earlier));
+    assert_eq!(made(view(size + 1, net.view().1)), Err(ReceiptError::SyncFirst(size + 1)));
+    let foreign = made(view(size, before.1));
+    assert!(matches!(foreign, Err(ReceiptError::ForeignView { .. })), "{foreign:?}");
+    for none in [None, view(0, before.1)] {
+        assert!(matches!(made(none), Err(ReceiptError::Refused { .. })));
+    }
+}
+
+/// What a seat acknowledged while its key stood is believed after it has ended, and nothing else.
+#[test]
+fn what_an_ended_key_acknowledges_later_is_not_believed() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let key = sign_key(&format!("{FR} sign"));
+    let before = net.clone();
+    net.revoke_sign_key(FR);
+    let made = |view| {
+        let (by, words) = (seat(FR), (super::words::words(), None));
+        let (of, message) = (&before.directory, (&header, 1));
+        super::acknowledge::acknowledge(of, (&by, &key), message, words, view, &net.ambient)
+            .unwrap()
+    };
+    let verify = |open: &Envelope| {
+        let root_at = |size| net.tree.root_at(size);
+        receipt::verify_acknowledgement((&net.directory, &root_at), &header, open.bytes())
+    };
+    assert!(verify(&made(before.view()).open).is_ok());
+    let (what, why) = ("acknowledgement", Refusal::KeyNotInForce(key.public().id()));
+    let later = verify(&made(net.view()).open).map(|_| ());
+    assert_eq!(later, Err(ReceiptError::Refused { what, why }));
 }

@@ -15,9 +15,11 @@ use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Drill, Level};
 
-use super::addressing::{OrLater, drill, level, names_this, read_view};
-use super::envelope::{self, VerifiedEnvelope};
+use super::addressing::{self, drill, names_this, read_view};
+use super::envelope::{self, VerifiedEnvelope, VerifiedHeader};
+use super::level;
 use super::submit::{self, Submit};
+use super::thread::{self, Amiss};
 
 /// An open acknowledgement whose signature is the named seat's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +99,7 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledge
         return Err(Refusal::NotTheSender(why));
     }
     drill(read.drill.as_ref())?;
-    let level = level(read.level)?;
+    let level = addressing::level(read.level)?;
     let view = read_view(read.view.as_ref())?;
     let header_digest = Digest::try_from(&read.header_digest[..])
         .map_err(|why| Refusal::field("header_digest", why))?;
@@ -120,15 +122,6 @@ pub struct Acknowledge {
     acknowledgement: VerifiedAcknowledgement,
     message: (MessageId, ContactId),
     words: Submit,
-    words_header: WordsHeader,
-}
-
-#[derive(Debug)]
-struct WordsHeader {
-    class: OrLater<Class>,
-    in_reply_to: Option<Digest>,
-    sender: SeatId,
-    recipients: Vec<ContactId>,
 }
 
 impl Acknowledge {
@@ -140,16 +133,8 @@ impl Acknowledge {
         message: (MessageId, ContactId),
         words: VerifiedEnvelope,
     ) -> Self {
-        let addressing = words.header().addressing();
-        let recipients = addressing.recipients.iter();
-        let words_header = WordsHeader {
-            class: addressing.class,
-            in_reply_to: addressing.in_reply_to,
-            sender: addressing.sender.clone(),
-            recipients: recipients.map(|recipient| recipient.contact.clone()).collect(),
-        };
         let words = Submit::new(handed_in_by, words);
-        Self { acknowledgement, message, words, words_header }
+        Self { acknowledgement, message, words }
     }
 
     fn outcome_key(&self) -> Key {
@@ -167,13 +152,23 @@ impl Acknowledge {
         matches!(read, Ok(Ok(read)) if read.seat == self.acknowledgement.seat.as_str())
     }
 
+    /// Its view is one of this log, and not before that of the message.
+    fn view_fits(&self, world: &World<'_>, message: &VerifiedHeader) -> Result<(), Refusal> {
+        let (answered, view) = (message.addressing().view.0, self.acknowledgement.view);
+        submit::fits_the_log(world, view)?;
+        if view.0 < answered {
+            return Err(Refusal::WrongThread(Amiss::EarlierView));
+        }
+        Ok(())
+    }
+
     /// The words answer this very message, to its sender and nobody else, by the same seat.
     fn words_belong(&self) -> Result<(), Refusal> {
-        let WordsHeader { class, in_reply_to, sender, recipients } = &self.words_header;
-        let belong = *class == Class::Acknowledgement
-            && *in_reply_to == Some(self.acknowledgement.header_digest)
-            && *sender == self.acknowledgement.seat
-            && recipients[..] == [self.message.1.clone()];
+        let words = self.words.addressing();
+        let belong = words.class == Class::Acknowledgement
+            && words.in_reply_to == Some(self.acknowledgement.header_digest)
+            && words.sender == self.acknowledgement.seat
+            && words.recipients.iter().map(|to| &to.contact).eq([&self.message.1]);
         if belong {
             Ok(())
         } else {
@@ -207,13 +202,21 @@ impl Command for Acknowledge {
             return Err(Refusal::InvalidField { field: "drill", why });
         }
         self.words_belong()?;
+        if let Some(amiss) = thread::beside_answered(self.words.addressing(), &header) {
+            return Err(Refusal::WrongThread(amiss));
+        }
         world.directory.in_force(&self.acknowledgement.key)?;
+        self.view_fits(world, &header)?;
         let mut decision = self.words.decide(world)?;
+        if decision.puts.is_empty() {
+            // The same again: answered as then, whatever the record says since.
+            return Ok(decision);
+        }
+        level::has(world.directory, &contact, self.acknowledgement.level)?;
         let mut outcome = world.seen.outcome(&self.outcome_key())?.cloned().unwrap_or_default();
         let acknowledgement = self.acknowledgement.envelope.bytes().clone();
         // One of each seat: who acknowledges again only writes more words.
-        if outcome.acknowledgements.iter().any(|given| self.gave(given)) || decision.puts.is_empty()
-        {
+        if outcome.acknowledgements.iter().any(|given| self.gave(given)) {
             return Ok(decision);
         }
         if outcome.acknowledgements.len() >= limits::ACKNOWLEDGEMENTS {

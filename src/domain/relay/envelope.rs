@@ -20,6 +20,7 @@ use crate::signed::proto;
 use crate::tlog::merkle;
 
 use super::addressing::Addressing;
+use super::thread;
 
 /// A header whose signature is the named seat's.
 #[derive(Clone, Debug, PartialEq)]
@@ -265,8 +266,8 @@ fn letter_count(found: u32) -> Result<u32, Refusal> {
 /// what it asks for, body and letters are those of the header, and look sealed.
 ///
 /// # Errors
-/// As [`verify_header`], the standing of the signer after the signature; then what is not served,
-/// then body, then letters.
+/// As [`verify_header`], the standing of the signer after the signature; then its thread, what is
+/// not served, body, then letters.
 pub fn verify(
     directory: &Directory,
     header: &[u8],
@@ -274,6 +275,7 @@ pub fn verify(
     letters: &[Bytes],
 ) -> Result<VerifiedEnvelope, Refusal> {
     let header = verify_header_of(directory, header, |signer| directory.in_force(signer))?;
+    thread::form(header.addressing())?;
     header.is_served()?;
     verify_body(&header, &body)?;
     let letters = verify_letters(&header, letters)?;

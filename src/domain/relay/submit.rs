@@ -14,8 +14,9 @@ use crate::domain::state::{
 };
 use crate::signed::proto::{self, Class};
 
-use super::addressing::name_of;
-use super::envelope::VerifiedEnvelope;
+use super::addressing::{Addressing, Recipient, name_of};
+use super::envelope::{self, VerifiedEnvelope};
+use super::{level, thread};
 
 /// Hands in one envelope. The reply is the payload of the accepted receipt.
 #[derive(Debug)]
@@ -39,8 +40,12 @@ impl Submit {
         Self { handed_in_by, envelope, body }
     }
 
+    pub(super) const fn addressing(&self) -> &Addressing {
+        self.envelope.header().addressing()
+    }
+
     fn message_key(&self) -> Key {
-        let addressing = &self.envelope.header().addressing();
+        let addressing = self.addressing();
         Key::Message(addressing.id, addressing.sender.contact())
     }
 }
@@ -49,14 +54,16 @@ impl Command for Submit {
     type Reply = Bytes;
 
     fn keys(&self) -> Vec<Key> {
-        let addressing = &self.envelope.header().addressing();
+        let addressing = self.addressing();
         let mailboxes = addressing.recipients.iter();
         let mailboxes = mailboxes.map(|recipient| Key::Mailbox(recipient.contact.clone()));
-        mailboxes.chain([self.message_key(), self.usage_key()]).collect()
+        let beginners = thread::beginners(addressing).into_iter();
+        let firsts = beginners.map(|contact| Key::Message(addressing.thread, contact));
+        mailboxes.chain([self.message_key(), self.usage_key()]).chain(firsts).collect()
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
-        let addressing = &self.envelope.header().addressing();
+        let addressing = self.addressing();
         if self.handed_in_by != addressing.sender.contact() {
             let why = format!("{} hands in what {} signed", self.handed_in_by, addressing.sender);
             return Err(Refusal::NotTheSender(why));
@@ -65,15 +72,14 @@ impl Command for Submit {
             return again(stored, self.envelope.header().digest(), addressing.id.to_string());
         }
         world.directory.in_force(&addressing.sender_key)?;
-        if !world.in_doubt {
-            timely(addressing.created, addressing.expires, world.now)?;
-        }
+        timely(addressing.created, addressing.expires, world.now)?;
         fits_the_log(world, addressing.view)?;
+        self.fits_the_thread(world)?;
         for contact in addressing.readers() {
             unchanged_since(world.directory, &contact, addressing.view.0)?;
         }
         for recipient in &addressing.recipients {
-            can_be_reached(world.directory, &recipient.contact)?;
+            can_be_reached(world.directory, recipient)?;
         }
         exactly_the_letters(world.directory, &self.envelope)?;
         let usage = self.usage(world)?;
@@ -83,13 +89,26 @@ impl Command for Submit {
 
 impl Submit {
     fn usage_key(&self) -> Key {
-        let addressing = &self.envelope.header().addressing();
+        let addressing = self.addressing();
         let allowance = if addressing.class == Class::Receipt {
             Allowance::Receipts
         } else {
             Allowance::Messages
         };
         Key::Usage(addressing.sender.member(), allowance)
+    }
+
+    /// Beside the thread's first message, if one of those whom this one names sent it.
+    fn fits_the_thread(&self, world: &World<'_>) -> Result<(), Refusal> {
+        let addressing = self.addressing();
+        let mut firsts = Vec::new();
+        for contact in thread::beginners(addressing) {
+            let key = Key::Message(addressing.thread, contact);
+            if let Some(first) = world.seen.message(&key)? {
+                firsts.push(envelope::verify_header(world.directory, &first.header)?);
+            }
+        }
+        thread::fits(addressing, &firsts)
     }
 
     fn usage(&self, world: &World<'_>) -> Result<Usage, Refusal> {
@@ -99,7 +118,7 @@ impl Submit {
         if kept.saturating_add(self.envelope.size()) > limit {
             return Err(Refusal::QuotaExceeded { kept, limit });
         }
-        Ok(before.with(self.envelope.size(), self.envelope.header().addressing().expires))
+        Ok(before.with(self.envelope.size(), self.addressing().expires))
     }
 
     fn accept(&self, world: &World<'_>, usage: Usage) -> Result<Decision<Bytes>, Refusal> {
@@ -199,8 +218,8 @@ fn timely(created: u64, expires: u64, now: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The sender's view is one of this log.
-fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Result<(), Refusal> {
+/// The signer's view is one of this log.
+pub(super) fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Result<(), Refusal> {
     let (own, _) = world.head;
     if size > own {
         return Err(Refusal::ViewAhead { size: own, found: size });
@@ -220,15 +239,17 @@ fn unchanged_since(directory: &Directory, contact: &ContactId, size: u64) -> Res
     Ok(())
 }
 
-/// An expired record does not stop an alert; a listed contact cannot open one.
-fn can_be_reached(directory: &Directory, contact: &ContactId) -> Result<(), Refusal> {
+/// An expired record does not stop an alert; a listed contact cannot open one, and nobody is
+/// addressed at a level that it does not have.
+fn can_be_reached(directory: &Directory, recipient: &Recipient) -> Result<(), Refusal> {
+    let contact = &recipient.contact;
     if directory.record(contact)?.attested {
         return Err(Refusal::RecipientListed(contact.clone()));
     }
     if directory.sealing_seats(contact).next().is_none() {
         return Err(Refusal::RecipientWithoutSeats(contact.clone()));
     }
-    Ok(())
+    level::has(directory, contact, recipient.level)
 }
 
 /// Exactly one letter for every seat with a seal key of every reader, to that key.
