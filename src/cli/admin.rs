@@ -18,7 +18,7 @@ use crate::wire::v1;
 
 use super::Context;
 use super::args::{AdminCommand, AdmitArgs, AttestArgs, MemberCommand, MemberKindArg};
-use super::fields::{Said, note, said, texts};
+use super::fields::{Said, note, said, texts, usage};
 use super::record::{told, withdraw};
 use super::statement::{Finished, finish};
 
@@ -74,6 +74,11 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
 }
 
 async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
+    let note = note(ctx, &args.note)?;
+    if note.is_none() {
+        let sentence = "a record is entered for a State from its note verbale: say which";
+        return Err(usage(sentence).mended_by("add --note REFERENCE --note-file FILE"));
+    }
     let (_, replica) = ctx.synced().await?;
     let directory = replica.directory()?;
     let before = directory.record(&args.contact).ok().map(|record| (record, &replica));
@@ -85,7 +90,7 @@ async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
         levels,
         purposes,
         names,
-        note: note(ctx, &args.note)?,
+        note,
         ..Default::default()
     };
     let publication = Composer::on(directory, ctx.ambient()).attested_record(record, &facets)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
+use bytes::Bytes;
 
 use crate::ambient::Ambient;
 use crate::client::connect::{Proxies, Tcp};
@@ -13,6 +14,7 @@ use crate::client::invitation::Invitation;
 use crate::client::keys::{Owner, prove};
 use crate::client::replica::Replica;
 use crate::client::session::{Answer, Net, Progress, Session};
+use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
@@ -93,6 +95,7 @@ impl Registrar {
                     expires: self.net.ambient.now() + YEAR,
                     levels: vec![Level::Technical.into()],
                     names: vec![text(&contact.team.name)],
+                    note: Some(note(&held.member, self.net.ambient.now())),
                     ..Default::default()
                 };
                 statements.push(composer.attested_record(record, &contact.team.facets)?);
@@ -224,6 +227,13 @@ impl Held {
         bundle.sign(Some(directory), &keys, ambient)?;
         Ok(bundle)
     }
+}
+
+/// The note verbale that a listed member's record is entered from.
+fn note(member: &DemoMember, date: u64) -> proto::Note {
+    let paper = Digest::of(format!("the note verbale of {}", member.name).as_bytes());
+    let sha256 = Bytes::copy_from_slice(paper.as_bytes());
+    proto::Note { reference: format!("NV/{}/1", member.id), date, sha256 }
 }
 
 fn text(name: &str) -> proto::Text {
