@@ -74,23 +74,21 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
 }
 
 async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
-    let note = note(ctx, &args.note)?;
-    if note.is_none() {
-        let sentence = "a record is entered for a State from its note verbale: say which";
-        return Err(usage(sentence).mended_by("add --note REFERENCE --note-file FILE"));
-    }
     let (_, replica) = ctx.synced().await?;
     let directory = replica.directory()?;
     let before = directory.record(&args.contact).ok().map(|record| (record, &replica));
     let Said { expires, levels, purposes, names, facets } =
         said(ctx, &args.contact, &args.fields, before)?;
+    let note = note(ctx, &args.note)?.ok_or_else(|| {
+        usage("what is entered for a State comes from its note: --note REFERENCE --note-file FILE")
+    })?;
     let record = proto::AttestedRecord {
         contact: args.contact.to_string(),
         expires,
         levels,
         purposes,
         names,
-        note,
+        note: Some(note),
         ..Default::default()
     };
     let publication = Composer::on(directory, ctx.ambient()).attested_record(record, &facets)?;

@@ -95,7 +95,7 @@ impl Registrar {
                     expires: self.net.ambient.now() + YEAR,
                     levels: vec![Level::Technical.into()],
                     names: vec![text(&contact.team.name)],
-                    note: Some(note(&held.member, self.net.ambient.now())),
+                    note: Some(note(self.net.ambient.now())),
                     ..Default::default()
                 };
                 statements.push(composer.attested_record(record, &contact.team.facets)?);
@@ -229,15 +229,15 @@ impl Held {
     }
 }
 
-/// The note verbale that a listed member's record is entered from.
-fn note(member: &DemoMember, date: u64) -> proto::Note {
-    let paper = Digest::of(format!("the note verbale of {}", member.name).as_bytes());
-    let sha256 = Bytes::copy_from_slice(paper.as_bytes());
-    proto::Note { reference: format!("NV/{}/1", member.id), date, sha256 }
-}
-
 fn text(name: &str) -> proto::Text {
     proto::Text { language: "en".to_owned(), text: name.to_owned() }
+}
+
+/// The note verbale from which a listed contact is entered: a paper of the demo's own.
+fn note(date: u64) -> proto::Note {
+    let paper = Digest::of(b"The Permanent Mission presents its compliments.");
+    let sha256 = Bytes::copy_from_slice(paper.as_bytes());
+    proto::Note { reference: "DEMO/1".to_owned(), date, sha256 }
 }
 
 fn batches(statements: Vec<Publication>) -> Vec<Vec<Publication>> {
