@@ -9,6 +9,7 @@ use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 
 use crate::client::message::text::visible;
+use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::MessageId;
@@ -286,6 +287,14 @@ impl Lines {
             before = label;
         }
         text
+    }
+}
+
+/// Whether a copy follows its directory, for scripts.
+pub(super) const fn state(frozen: Option<&Frozen>) -> &'static str {
+    match frozen {
+        None => "current",
+        Some(_) => "update-me",
     }
 }
 

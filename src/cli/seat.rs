@@ -5,13 +5,14 @@ use serde_json::json;
 use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer, FacetContent};
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::keys::{Owner, PublicKeys, read_public};
+use crate::client::keys::{Owner, read_public};
 use crate::client::replica::Replica;
 use crate::crypto::sign::KeyId;
-use crate::domain::directory::key::{listed, listed_sealing};
 use crate::domain::directory::{Roster, Seat};
 use crate::domain::ids::{ContactId, SeatId};
+use crate::signed::canonical;
 use crate::signed::proto::{self, Reason};
+use crate::wire::v1::PublicKeys;
 
 use super::Context;
 use super::args::{ReasonArg, SeatAddArgs, SeatCommand, SeatRemoveArgs, SeatRevokeArgs};
@@ -132,7 +133,10 @@ fn in_force(
     let alive = |key: KeyId| directory.in_force(&key).is_ok();
     // A seat of which a key was revoked cannot be listed again: keys never return.
     let seats = roster.seats.iter().filter(|seat| seat.key_ids().into_iter().all(alive));
-    Ok((seats.map(listed_seat).collect(), open_facets(replica, roster)))
+    // As its keeper listed them, with their proofs.
+    let said: proto::Roster = canonical::decode(&roster.payload).unwrap_or_default();
+    let said = seats.filter_map(|seat| said.seats.iter().find(|said| said.name == seat.name));
+    Ok((said.cloned().collect(), open_facets(replica, roster)))
 }
 
 fn open_facets(replica: &Replica, roster: &Roster) -> Vec<FacetContent> {
@@ -143,22 +147,13 @@ fn open_facets(replica: &Replica, roster: &Roster) -> Vec<FacetContent> {
     open.collect()
 }
 
-fn listed_seat(seat: &Seat) -> proto::Seat {
-    proto::Seat {
-        name: seat.name.clone(),
-        sign: seat.sign.as_ref().map(listed),
-        seal: seat.seal.as_ref().map(|raw| listed_sealing(raw)),
-        tls: seat.tls.as_ref().map(listed),
-    }
-}
-
 /// A seat as a roster lists it.
 pub(super) fn entry(name: &str, public: &PublicKeys) -> proto::Seat {
     proto::Seat {
         name: name.to_owned(),
-        sign: public.sign.first().map(listed),
-        seal: public.seal.as_ref().map(|raw| listed_sealing(raw)),
-        tls: public.tls.as_ref().map(listed),
+        sign: public.sign.first().cloned(),
+        seal: public.seal.clone(),
+        tls: public.tls.clone(),
     }
 }
 

@@ -24,6 +24,9 @@ pub struct World<'a> {
     pub head: (u64, Digest),
     /// Now, Unix seconds.
     pub now: u64,
+    /// Whether that may be wrong: then nothing that is dated is admitted, and no message refused for
+    /// its time.
+    pub in_doubt: bool,
 }
 
 /// A statement that the log is to take.

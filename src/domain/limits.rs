@@ -14,11 +14,21 @@ pub const PUBLICATIONS: usize = 16;
 pub const PERSONS: usize = 64;
 /// Languages in which one thing is named: the UN has six, the EU 24.
 pub const TEXTS: usize = 32;
-/// One name, in bytes of UTF-8.
-pub const TEXT_BYTES: usize = 200;
+/// One name, in bytes of UTF-8: 100 letters of any script.
+pub const TEXT_BYTES: usize = 400;
+/// A witness's name: printable ASCII.
+pub const WITNESS_NAME_BYTES: usize = 200;
+/// An entry: what C2SP tiles can hold.
+pub const ENTRY_BYTES: usize = 65_535;
+/// Facets of one record or roster.
+pub const FACETS_OF_ONE: usize = 16;
+/// Members who may see a facet, by name: all of the UN, and observers.
+pub const NAMED_MEMBERS: usize = 256;
+/// Key ids of one revocation: three for each of five seats.
+pub const REVOKED: usize = 16;
 /// The bytes of one facet. 16 of them fit a Publish.
 pub const FACET_BYTES: usize = 16 * 1024;
-/// Contacts of one member: its ministries, teams and missions.
+/// Contacts of one member that stand at a time: its ministries, teams and missions.
 pub const CONTACTS: usize = 64;
 /// Contacts on one ladder: the steps of an addressing.
 pub const LADDER: usize = 8;

@@ -42,6 +42,9 @@ pub enum Refusal {
     /// The bytes are not the one encoding.
     #[error("the {0} is not canonical protobuf")]
     NotCanonical(&'static str),
+    /// An entry of the log whose leaf is not one of these rules.
+    #[error("the entry is not canonical, or its leaf is none that these rules know")]
+    UnknownLeaf,
     /// No kind of this version, or not one that belongs here.
     #[error("expected {expected}, found the payload type {found:?}")]
     UnknownKind {
@@ -55,6 +58,9 @@ pub enum Refusal {
     /// The targets are not a sorted set of 1 to 16, or a registrars' statement has several.
     #[error("the targets {0}")]
     InvalidTargets(&'static str),
+    /// Entry 0 founds the directory: it is a charter.
+    #[error("the first entry must be a charter, found the payload type {0:?}")]
+    NotACharter(String),
     /// It is for another directory.
     #[error("it is for {found}, and this is {expected}")]
     OtherDirectory {
@@ -119,7 +125,15 @@ pub enum Refusal {
         found: u64,
     },
 
-    // Issued at.
+    // Time.
+    /// Admitted before the directory's clock.
+    #[error("it was admitted at {found}, before the directory's clock, which stands at {clock}")]
+    BeforeClock {
+        /// The directory's clock.
+        clock: u64,
+        /// The claim of the entry.
+        found: u64,
+    },
     /// Signed too long ago.
     #[error("it was signed more than 30 days before it was handed in")]
     IssuedTooEarly,
@@ -146,6 +160,36 @@ pub enum Refusal {
         found: u32,
         /// The newest that is known here.
         known: u32,
+    },
+    /// The charter's rules are neither those in force nor the next.
+    #[error("rules {found} do not follow rules {before}")]
+    WrongRules {
+        /// Those in force; 0 before the first charter.
+        before: u32,
+        /// What the charter names.
+        found: u32,
+    },
+    /// The charter names another predecessor.
+    #[error("the charter does not name the identity of its predecessor")]
+    WrongPrevious,
+    /// A key is listed without the proof that it is its holder's.
+    #[error("the key {key} is listed without a proof that {holder} holds it, for this use")]
+    NoPossession {
+        /// The key.
+        key: KeyId,
+        /// Whose it would be.
+        holder: String,
+    },
+    /// The contact is only entered by the registrars: it has no keys.
+    #[error("{0} is entered by the registrars, not signed by the State: it has no roster")]
+    Attested(ContactId),
+    /// As many contacts of the member stand as may.
+    #[error("{member} has {limit} contacts that stand, and no more may")]
+    TooManyContacts {
+        /// The member.
+        member: MemberId,
+        /// How many may.
+        limit: u64,
     },
     /// There is no such member.
     #[error("there is no member {0}")]
@@ -176,6 +220,20 @@ pub enum Refusal {
     /// None of the keys is in force.
     #[error("none of the key ids named is in force for this seat")]
     NothingToRevoke,
+
+    /// Another entry is next.
+    #[error("entry {expected} is next, found {found}")]
+    OutOfOrder {
+        /// The next leaf index.
+        expected: u64,
+        /// What came.
+        found: u64,
+    },
+
+    // The service's own.
+    /// The service does not know what time it is.
+    #[error("the service's clock is in doubt until its operator says that it is right: try later")]
+    ClockInDoubt,
 
     // Facets handed in.
     /// Salt and bytes of a facet are missing.
@@ -272,8 +330,10 @@ impl Refusal {
             Self::Certificate(_) => "CERTIFICATE",
             Self::TooLarge { .. } => "TOO_LARGE",
             Self::NotCanonical(_) => "NOT_CANONICAL",
+            Self::UnknownLeaf => "UNKNOWN_LEAF",
             Self::UnknownKind { .. } => "UNKNOWN_KIND",
             Self::InvalidTargets(_) => "INVALID_TARGETS",
+            Self::NotACharter(_) => "NOT_A_CHARTER",
             Self::OtherDirectory { .. } => "OTHER_DIRECTORY",
             Self::OtherGenesis => "OTHER_GENESIS",
             Self::SignaturesUnsorted => "SIGNATURES_UNSORTED",
@@ -285,11 +345,19 @@ impl Refusal {
             Self::SuperfluousSignature(_) => "SUPERFLUOUS_SIGNATURE",
             Self::KeyNotInForce(_) => "KEY_NOT_IN_FORCE",
             Self::WrongVersion { .. } => "WRONG_VERSION",
+            Self::BeforeClock { .. } => "BEFORE_CLOCK",
             Self::IssuedTooEarly => "ISSUED_TOO_EARLY",
             Self::IssuedInFuture => "ISSUED_IN_FUTURE",
             Self::InvalidField { .. } => "INVALID_FIELD",
             Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
             Self::NewerRules { .. } => "NEWER_RULES",
+            Self::WrongRules { .. } => "WRONG_RULES",
+            Self::WrongPrevious => "WRONG_PREVIOUS",
+            Self::NoPossession { .. } => "NO_POSSESSION",
+            Self::Attested(_) => "ATTESTED",
+            Self::TooManyContacts { .. } => "TOO_MANY_CONTACTS",
+            Self::OutOfOrder { .. } => "OUT_OF_ORDER",
+            Self::ClockInDoubt => "CLOCK_IN_DOUBT",
             Self::UnknownMember(_) => "UNKNOWN_MEMBER",
             Self::UnknownContact(_) => "UNKNOWN_CONTACT",
             Self::AuthorityStands(_) => "AUTHORITY_STANDS",
@@ -316,6 +384,19 @@ impl Refusal {
             Self::UnknownMessage(_) => "UNKNOWN_MESSAGE",
             Self::Internal(_) => "INTERNAL",
             Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
+        }
+    }
+
+    /// The reason as `docs/protocol.md` names it: the code, and of a field the statement's own name
+    /// for it.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::InvalidField { field, .. } => {
+                let field = field.split('.').next().unwrap_or_default();
+                format!("{}:{field}", self.code())
+            }
+            other => other.code().to_owned(),
         }
     }
 

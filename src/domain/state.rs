@@ -27,8 +27,8 @@ pub enum Key {
     Outcome(MessageId, ContactId),
     /// How much of a member's is kept.
     Usage(MemberId, Allowance),
-    /// Salt and bytes of a facet, by hash.
-    Facet(Digest),
+    /// Salt and bytes of a facet, by whose it is and its hash.
+    Facet(String, Digest),
 }
 
 /// A stored value.
@@ -337,7 +337,7 @@ mod tests {
         let mut snapshot = Snapshot::default();
         snapshot.insert(own.clone(), None);
         snapshot.insert(colleagues.clone(), Some(Value::Usage(Usage::default())));
-        let named = [own.clone(), Key::Facet(Digest::of(b"not read"))];
+        let named = [own.clone(), Key::Facet("fr/x".to_owned(), Digest::of(b"not read"))];
         let seen = snapshot.named(&named);
         assert_eq!(seen.usage(&own), Ok(None));
         // Named by another command of the round; named and not read; absent is absent as anything.

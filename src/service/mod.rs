@@ -5,6 +5,7 @@
 //! only write path; a receipt is signed after its commit; look-ups and access checks are answered
 //! from memory, at the newest committed head.
 
+mod clock;
 mod high_water;
 mod queries;
 mod sequencer;
@@ -12,6 +13,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -90,6 +92,8 @@ struct Shared {
     large: Mutex<()>,
     ambient: Ambient,
     stopped: watch::Receiver<Option<String>>,
+    /// Whether the service's clock is in doubt; owned by the sequencer.
+    in_doubt: Arc<AtomicBool>,
 }
 
 /// One statement as it is handed in.
@@ -142,6 +146,13 @@ impl Service {
         self.shared.ambient.now()
     }
 
+    /// Whether this service's clock is in doubt: until its operator says that it is right, nothing
+    /// dated is admitted.
+    #[must_use]
+    pub fn is_clock_in_doubt(&self) -> bool {
+        self.shared.in_doubt.load(Ordering::Relaxed)
+    }
+
     /// The name of the engine.
     #[must_use]
     pub fn engine(&self) -> &'static str {
@@ -183,7 +194,11 @@ impl Service {
     }
 
     async fn publish_one(&self, publication: Publication) -> Result<u64, Failure> {
-        let verified = directory::verify(&self.state().directory, &publication.statement)?;
+        let state = self.state();
+        if let Some(leaf) = directory::logged(&state.directory, &publication.statement)? {
+            return Ok(leaf);
+        }
+        let verified = directory::verify(&state.directory, &publication.statement)?;
         if let Statement::Charter(charter) = verified.statement() {
             self.keeps_our_keys(charter)?;
         }
@@ -271,11 +286,11 @@ impl Service {
         for key in &named {
             seen.insert(key.clone(), self.value(key).await?);
         }
-        let now = self.now();
+        let (now, in_doubt) = (self.now(), self.is_clock_in_doubt());
         let decided = self.log(|log| {
             let (directory, head) = (&state.directory, state.head);
             let seen = seen.named(&named);
-            command.decide(&World { directory, log, seen, head, now }).map(|_| ())
+            command.decide(&World { directory, log, seen, head, now, in_doubt }).map(|_| ())
         });
         Ok(decided.inspect_err(sequencer::say_faults)?)
     }

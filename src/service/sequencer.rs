@@ -8,34 +8,40 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use prost::Message as _;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Admission, Command, Decision, World};
+use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{Directory, Parts};
 use crate::domain::refusal::Refusal;
 use crate::domain::state::{Key, Snapshot, Value};
-use crate::signed::proto;
 use crate::store::codec::{self, Head};
-use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys};
+use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{self, Tree};
 use crate::tlog::note::KeyName;
 
 use super::State;
+use super::clock::{Now, Watch};
 use super::high_water::HighWater;
 
 /// Commands of one round; one place of a batch is the head's.
 const ROUND: usize = store::limits::WRITES - 1;
 /// Bytes of one round: the head (frontier of at most 64 hashes, a note) fits beside them.
 const ROUND_BYTES: usize = store::limits::BATCH_BYTES - 16 * 1024;
+
+/// An idle service looks at its clock this often.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// A command in the queue.
 pub(super) trait Queued: Send {
@@ -119,6 +125,8 @@ pub(super) struct Sequencer {
     pub(super) high_water: HighWater,
     pub(super) ambient: Ambient,
     pub(super) heads: watch::Sender<u64>,
+    pub(super) clock: Watch,
+    pub(super) in_doubt: Arc<AtomicBool>,
 }
 
 /// Why the sequencer ended: the process must, too.
@@ -141,9 +149,13 @@ impl Sequencer {
         let mut waiting = VecDeque::new();
         let mut taken = Vec::with_capacity(ROUND);
         loop {
-            if waiting.is_empty() && queue.recv_many(&mut taken, ROUND).await == 0 {
-                return Ok(());
+            if waiting.is_empty() {
+                let next = timeout(LOOK_EVERY, queue.recv_many(&mut taken, ROUND)).await;
+                if next == Ok(0) {
+                    return Ok(());
+                }
             }
+            self.look_at_the_clock().await?;
             while waiting.len() + taken.len() < ROUND {
                 match queue.try_recv() {
                     Ok(job) => taken.push(job),
@@ -155,6 +167,27 @@ impl Sequencer {
         }
     }
 
+    /// Sees whether the clock leapt, and stores the time.
+    async fn look_at_the_clock(&mut self) -> Result<(), Fatal> {
+        self.clock.look(Now { unix: self.ambient.now(), counted: self.ambient.counted() });
+        self.in_doubt.store(self.clock.in_doubt(), Ordering::Relaxed);
+        let stored = self.clock.to_store();
+        if let Some(why) = self.clock.to_say() {
+            tracing::error!(
+                %why,
+                "the clock is in doubt: no dated statement is admitted until it is right and the \
+                 service is started with --clock-is-right"
+            );
+        }
+        let Some((key, value)) = stored else { return Ok(()) };
+        let found = self.store.read(std::slice::from_ref(&key)).await?;
+        let revision = found.revision(&key).unwrap_or(Revision::ABSENT);
+        let write = Write::new([(key.clone(), revision)], [(key, value)], []);
+        let write = write.map_err(|_| Fatal::Log("the time is too large to store"))?;
+        self.store.commit(write.into()).await?;
+        Ok(())
+    }
+
     /// Decides as many of `waiting` as one batch takes, commits, and tells their callers.
     async fn round(&mut self, waiting: &mut VecDeque<Box<dyn Queued>>) -> Result<(), Fatal> {
         let before = self.state.load_full();
@@ -163,9 +196,9 @@ impl Sequencer {
         let mut decided = Vec::with_capacity(waiting.len());
         {
             let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
-            let now = self.ambient.now();
+            let (now, in_doubt) = (self.ambient.now(), self.clock.in_doubt());
             while let Some(mut job) = waiting.pop_front() {
-                if !round.take(&mut job, (before.head, now), &log) {
+                if !round.take(&mut job, (before.head, now, in_doubt), &log) {
                     waiting.push_front(job);
                     break;
                 }
@@ -237,8 +270,8 @@ impl Sequencer {
             .sign(&self.key, self.ambient.random())
             .map_err(|_| Fatal::Log("the log key cannot sign"))?;
         let checkpoint = Bytes::from(note.to_string());
-        let admitted_at = directory.admitted_at();
-        let head = Head { frontier, checkpoint: checkpoint.clone(), admitted_at };
+        let clock = directory.clock();
+        let head = Head { frontier, checkpoint: checkpoint.clone(), clock };
         let expected = [(keys::LOG_HEAD.to_vec(), round.revision(keys::LOG_HEAD))];
         let put = [(keys::LOG_HEAD.to_vec(), head.encode())];
         let write =
@@ -272,11 +305,12 @@ impl Round<'_> {
     fn take(
         &mut self,
         job: &mut Box<dyn Queued>,
-        (head, now): ((u64, Digest), u64),
+        (head, now, in_doubt): ((u64, Digest), u64, bool),
         log: &Tree,
     ) -> bool {
-        let (named, directory) = (job.keys(), &self.directory);
-        let world = World { directory, log, seen: self.seen.named(&named), head, now };
+        let (named, directory) = (job.keys(), &*self.directory);
+        let seen = self.seen.named(&named);
+        let world = World { directory, log, seen, head, now, in_doubt };
         let Some(Effects { puts, deletes, log }) = job.decide(&world) else { return true };
         if puts.is_empty() && deletes.is_empty() && log.is_none() {
             return true;
@@ -318,26 +352,10 @@ impl Round<'_> {
 
 /// The entry and the parts that a statement made new, as stored; the leaf hash.
 fn encode_admission(admission: &Admission, encoded: &mut Vec<(Vec<u8>, Bytes)>) -> Digest {
-    let parts: &Parts = &admission.parts;
-    let entry = encode_entry(admission.statement.clone(), parts.admitted.at);
+    let Parts { admitted, .. } = &*admission.parts;
+    let entry = Entry { statement: admission.statement.clone(), admitted_at: admitted.at }.encode();
     let leaf = merkle::leaf_hash(&entry);
-    encoded.push((keys::log_entry(parts.admitted.leaf), entry));
-    encoded.extend(encode_parts(parts));
+    encoded.push((keys::log_entry(admitted.leaf), entry));
+    encoded.extend(parts::encode(&admission.parts));
     leaf
-}
-
-/// A leaf of the log.
-pub(super) fn encode_entry(statement: Bytes, admitted_at: u64) -> Bytes {
-    let leaf = Some(proto::entry::Leaf::Statement(statement));
-    proto::Entry { leaf, admitted_at }.encode_to_vec().into()
-}
-
-/// The parts of the directory that are new, as stored.
-pub(super) fn encode_parts(parts: &Parts) -> Vec<(Vec<u8>, Bytes)> {
-    let charter = parts.charter.iter();
-    let charter = charter.map(|it| (keys::CHARTER.to_vec(), codec::encode_charter(it)));
-    let member = parts.member.iter().map(|it| (keys::member(&it.id), codec::encode_member(it)));
-    let contact = parts.contact.iter().map(|it| (keys::contact(&it.id), codec::encode_contact(it)));
-    let known = parts.keys.iter().map(|it| (keys::key(&it.key.id()), codec::encode_key(it)));
-    charter.chain(member).chain(contact).chain(known).collect()
 }

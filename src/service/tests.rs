@@ -8,16 +8,20 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::command::Decision;
-use crate::domain::directory::key::listed;
+use crate::domain::directory::possession::prove;
 use crate::domain::ids::MemberId;
 use crate::domain::state::{Allowance, Key, Usage, Value};
-use crate::signed::proto::{Person, Target};
+use crate::signed::proto::{Person, Target, Use};
 use crate::store::blobs::FileBlobs;
 use crate::store::disk::Fdatasync;
 use crate::store::{Engine, Place};
 
 fn key(tag: &str) -> SigningKey {
     SigningKey::from_seed(Digest::of(tag.as_bytes()).as_bytes())
+}
+
+fn listed(tag: &str, holder: &str, usage: Use) -> proto::PublicKey {
+    prove(&key(tag), holder, usage, Ambient::system().random()).unwrap()
 }
 
 async fn service(home: &TempDir) -> Service {
@@ -28,12 +32,12 @@ async fn service(home: &TempDir) -> Service {
         registrars: vec![Person {
             id: "alice".to_owned(),
             name: "Alice".to_owned(),
-            sign: Some(listed(key("alice").public())),
-            tls: Some(listed(key("alice tls").public())),
+            sign: Some(listed("alice", "registrar/alice", Use::Sign)),
+            tls: Some(listed("alice tls", "registrar/alice", Use::Tls)),
         }],
         threshold: 1,
-        log: vec![listed(key("log").public())],
-        relay: vec![listed(key("relay").public())],
+        log: vec![listed("log", "log/un.example", Use::Log)],
+        relay: vec![listed("relay", "relay/un.example", Use::Relay)],
         service_ca: vec![Bytes::from_static(b"certificate")],
         ..Default::default()
     };
@@ -43,6 +47,7 @@ async fn service(home: &TempDir) -> Service {
     let signed =
         Envelope::sign(Kind::Charter, charter.encode_to_vec(), &signers, ambient.random()).unwrap();
     let settings = || Settings {
+        clock_is_right: false,
         name: "un.example".parse().unwrap(),
         high_water: home.path().join("high-water"),
         ambient: ambient.clone(),

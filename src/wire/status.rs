@@ -95,12 +95,19 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::RecipientWithoutSeats(_)
         | Refusal::AuthorityStands(_)
         | Refusal::AttestedAfterSigned(_)
+        | Refusal::BeforeClock { .. }
+        | Refusal::WrongRules { .. }
+        | Refusal::WrongPrevious
+        | Refusal::Attested(_)
+        | Refusal::TooManyContacts { .. }
+        | Refusal::OutOfOrder { .. }
         | Refusal::NothingToRevoke => Code::FailedPrecondition,
         Refusal::UnknownMember(_) | Refusal::UnknownContact(_) | Refusal::UnknownMessage(_) => {
             Code::NotFound
         }
         Refusal::IdUsedTwice(_) => Code::AlreadyExists,
         Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
+        Refusal::ClockInDoubt => Code::Unavailable,
         Refusal::Internal(_) => Code::Internal,
         Refusal::NotYetSupported(_) | Refusal::NewerRules { .. } => Code::Unimplemented,
         Refusal::TooLarge { .. }
@@ -119,6 +126,9 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::IssuedTooEarly
         | Refusal::IssuedInFuture
         | Refusal::InvalidField { .. }
+        | Refusal::UnknownLeaf
+        | Refusal::NotACharter(_)
+        | Refusal::NoPossession { .. }
         | Refusal::KeyReused { .. }
         | Refusal::AlreadyExpired
         | Refusal::HoldsTooLong

@@ -5,6 +5,7 @@ mod access;
 mod acknowledgements;
 mod age;
 mod certificate;
+mod charters;
 mod crash;
 mod envelopes;
 mod openssl;

@@ -4,7 +4,7 @@
 use liaison::domain::directory::facet::OpenFacet;
 use liaison::domain::limits;
 use liaison::signed::dsse::Kind;
-use liaison::signed::proto::{self, Target};
+use liaison::signed::proto::{self, Target, Use};
 use liaison::wire::v1::publish_answer::Answer;
 use liaison::wire::v1::{self, EnrolRequest, PublishRequest};
 use prost::Message as _;
@@ -208,8 +208,9 @@ const SIGNATURES: &[Row] = &[
         |r| {
             let charter = says::charter(r).with(|s| {
                 s.registrars[0].id = "mallory".to_owned();
-                s.registrars[0].sign = Some(says::public("mallory"));
-                s.registrars[0].tls = Some(says::public("mallory tls"));
+                let alice = s.registrars[0].clone();
+                let mallory = says::person("registrar", "mallory");
+                s.registrars[0] = proto::Person { id: alice.id, name: alice.name, ..mallory };
             });
             charter.signed_by(&["mallory"]).said()
         },
@@ -258,17 +259,26 @@ const CONTENT: &[Row] = &[
     ("an unknown member", |r| says::attested(r, "xx/cert").said(), "UNKNOWN_MEMBER"),
     (
         "an admission that replaces an authority",
-        |r| says::admission(r, "fr").with(|s| s.authority = vec![says::public("mallory")]).said(),
+        |r| {
+            says::admission(r, "fr")
+                .with(|s| s.authority = vec![says::proven("mallory", "fr", Use::Authority)])
+                .said()
+        },
         "AUTHORITY_STANDS",
     ),
     (
         "a keeper with another's key",
-        |r| record(r, |s| s.keeper = Some(says::public("jp/cert keeper"))),
+        |r| record(r, |s| s.keeper = Some(says::proven("jp/cert keeper", "fr/cert", Use::Keeper))),
         "KEY_REUSED",
     ),
     (
         "a seat with another's key",
-        |r| roster(r, |s| s.seats[0].tls = Some(says::public("jp/cert/duty-1 tls"))),
+        |r| {
+            roster(r, |s| {
+                s.seats[0].tls =
+                    Some(says::proven("jp/cert/duty-1 tls", "fr/cert/duty-1", Use::Tls))
+            })
+        },
         "KEY_REUSED",
     ),
     (
@@ -317,7 +327,11 @@ const CONTENT: &[Row] = &[
     ),
     (
         "another log key than the one at hand",
-        |r| says::charter(r).with(|s| s.log.push(says::public("another log"))).said(),
+        |r| {
+            says::charter(r)
+                .with(|s| s.log.push(says::proven("another log", "log/un.example", Use::Log)))
+                .said()
+        },
         "NOT_YET_SUPPORTED",
     ),
     ("no log key", |r| says::charter(r).with(|s| s.log.clear()).said(), "INVALID_FIELD"),
@@ -325,7 +339,11 @@ const CONTENT: &[Row] = &[
 
 const FACETS: &[Row] = &[
     ("a facet missing", |r| facets(r, |f| drop(f.pop())), "FACET_MISSING"),
-    ("a facet superfluous", |r| facets(r, |f| f.push(says::facet("web"))), "FACET_SUPERFLUOUS"),
+    (
+        "a facet superfluous",
+        |r| facets(r, |f| f.push(says::facet("fr/cert", "web"))),
+        "FACET_SUPERFLUOUS",
+    ),
     ("other bytes of a facet", |r| facets(r, |f| f[0].bytes = vec![1].into()), "FACET_MISSING"),
     ("another salt of a facet", |r| facets(r, |f| f[0].salt = [0; 32]), "FACET_MISSING"),
     (

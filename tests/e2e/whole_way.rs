@@ -11,7 +11,7 @@ use liaison::domain::ids::ContactId;
 use liaison::domain::limits;
 use liaison::domain::state::EntryKind;
 use liaison::signed::dsse::Envelope;
-use liaison::signed::proto::{self, Class, Level, Outcome};
+use liaison::signed::proto::{self, Class, Level, Outcome, Use};
 use liaison::store::Engine;
 use liaison::tlog::{merkle, proof};
 use liaison::wire::v1::{GetStatusRequest, Item, LookUpRequest, ProvenEntry};
@@ -189,7 +189,7 @@ async fn a_message_is_opened_and_acknowledged_after_its_senders_key_was_replaced
     let sealed = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
     sender.submit(sealed.envelope).await.unwrap();
     let replaced = says::roster(&net.replica(), fr.contact.as_str(), 2).with(|roster| {
-        roster.seats[0].sign = Some(says::public("a new key"));
+        roster.seats[0].sign = Some(says::proven("a new key", "fr/cert/duty-1", Use::Sign));
     });
     net.say(replaced).await;
     let mut reader = net.client(&jp.tls()).await;

@@ -6,7 +6,6 @@
 
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::Standing;
 use crate::domain::refusal::Refusal;
 
 /// Refuses what a key signed in a view of this size in which it did not stand.
@@ -14,28 +13,18 @@ use crate::domain::refusal::Refusal;
 /// # Errors
 /// It was not yet listed there, or had ended.
 pub fn stood(directory: &Directory, key: KeyId, size: u64) -> Result<(), Refusal> {
-    let (from, until) = span(directory, key);
-    let believed = from.is_some_and(|from| from < size) && until.is_none_or(|until| size <= until);
+    let believed = directory.key(&key).is_some_and(|known| known.believed_at(size));
     if believed { Ok(()) } else { Err(Refusal::KeyNotInForce(key)) }
 }
 
 /// Where a key had ended, if that was before a view of this size.
 #[must_use]
 pub fn ended_before(directory: &Directory, key: KeyId, size: u64) -> Option<u64> {
-    span(directory, key).1.filter(|until| *until < size)
+    directory.key(&key)?.until.filter(|until| *until < size)
 }
 
 /// Whether a key has ended by now: what it signed before is believed, and shown so.
 #[must_use]
 pub fn has_ended(directory: &Directory, key: KeyId) -> bool {
     directory.in_force(&key).is_err()
-}
-
-/// From which leaf a key stands, and until which.
-fn span(directory: &Directory, key: KeyId) -> (Option<u64>, Option<u64>) {
-    match directory.key(&key).map(|known| known.standing) {
-        None => (None, None),
-        Some(Standing::Revoked { leaf, .. }) => (Some(0), Some(leaf)),
-        Some(Standing::InForce | Standing::Dropped) => (Some(0), None),
-    }
 }

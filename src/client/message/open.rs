@@ -371,7 +371,7 @@ fn own_letter(
 fn key_of<'a>(reader: &Reader<'a>, letter: &Letter) -> Result<&'a OpeningKey, NotOpened> {
     let needed = letter.seal_key;
     reader.keys.iter().find(|key| key.public().id() == needed).ok_or_else(|| {
-        let known = reader.directory.key(&needed);
+        let known = reader.directory.seal_key(&reader.seat.contact(), &needed);
         NotOpened::KeyNotHeld {
             needed,
             held: reader.keys.iter().map(|key| key.public().id()).collect(),

@@ -10,9 +10,10 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{OpeningKey, SealingKey};
 use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Command, World};
-use crate::domain::directory::key::{PublicKey, listed, listed_sealing};
+use crate::domain::directory::key::{PublicKey, listed_sealing};
+use crate::domain::directory::possession::prove;
 use crate::domain::directory::{
-    Admitted, Change, Directory, Statement, apply, found, verify, verify_founding,
+    Admitted, Directory, Statement, apply, found, verify, verify_founding,
 };
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::Refusal;
@@ -21,7 +22,7 @@ use crate::domain::relay::addressing::{self, Recipient, name_of};
 use crate::domain::relay::{envelope, submit::Submit};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Snapshot, Value};
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text};
+use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text, Use};
 use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::wire::v1;
 
@@ -53,6 +54,11 @@ pub(crate) fn contact(text: &str) -> ContactId {
     text.parse().unwrap()
 }
 
+/// A key as a statement lists it.
+fn listed(tag: &str, holder: &str, usage: Use) -> proto::PublicKey {
+    prove(&sign_key(tag), holder, usage, Ambient::system().random()).unwrap()
+}
+
 /// The keys that a seat has: those of its rosters up to this version.
 pub(crate) fn opening_keys(of: &str, versions: u64) -> Vec<OpeningKey> {
     (1..=versions).map(|version| seal_key(&format!("{of} seal {version}"))).collect()
@@ -76,8 +82,8 @@ impl Net {
         let person = proto::Person {
             id: "alice".to_owned(),
             name: "Alice".to_owned(),
-            sign: Some(listed(sign_key("registrar").public())),
-            tls: Some(listed(sign_key("registrar tls").public())),
+            sign: Some(listed("registrar", "registrar/alice", Use::Sign)),
+            tls: Some(listed("registrar tls", "registrar/alice", Use::Tls)),
         };
         let charter = proto::Charter {
             targets: vec![Target { name: NAME.to_owned(), genesis: Bytes::new(), version: 1 }],
@@ -85,8 +91,8 @@ impl Net {
             rules: 1,
             registrars: vec![person],
             threshold: 1,
-            log: vec![listed(sign_key("log").public())],
-            relay: vec![listed(sign_key("relay").public())],
+            log: vec![listed("log", &format!("log/{NAME}"), Use::Log)],
+            relay: vec![listed("relay", &format!("relay/{NAME}"), Use::Relay)],
             service_ca: vec![Bytes::from_static(b"certificate")],
             policy: Vec::new(),
             ..Default::default()
@@ -122,9 +128,7 @@ impl Net {
         let bytes = bytes.unwrap();
         let verified = verify(&self.directory, bytes.bytes()).unwrap();
         let admitted = Admitted { leaf: self.directory.size(), at: 1000 };
-        let Change::Logged(parts) = apply(&self.directory, &verified, admitted).unwrap() else {
-            panic!("logged before");
-        };
+        let parts = apply(&self.directory, &verified, admitted).unwrap();
         self.directory.advance(&parts);
         self.tree.append(leaf_hash(bytes.bytes()));
     }
@@ -143,7 +147,11 @@ impl Net {
             member: member.to_owned(),
             kind: MemberKind::UnMember.into(),
             names: text(member),
-            authority: if listed_only { vec![] } else { vec![listed(authority.public())] },
+            authority: if listed_only {
+                vec![]
+            } else {
+                vec![listed(&format!("{member} authority"), member, Use::Authority)]
+            },
             threshold: u32::from(!listed_only),
             note: None,
         };
@@ -159,6 +167,11 @@ impl Net {
                 expires: 2000,
                 levels: common.0,
                 names: common.1,
+                note: Some(proto::Note {
+                    reference: "NV/1".to_owned(),
+                    date: 1,
+                    sha256: Bytes::from_static(&[7; 32]),
+                }),
                 ..Default::default()
             };
             self.publish(&Statement::AttestedRecord(record), &registrar);
@@ -199,11 +212,11 @@ impl Net {
             let tag = format!("{id}/{name}");
             proto::Seat {
                 name: (*name).to_owned(),
-                sign: Some(listed(sign_key(&format!("{tag} sign")).public())),
+                sign: Some(listed(&format!("{tag} sign"), &tag, Use::Sign)),
                 seal: Some(listed_sealing(
                     seal_key(&format!("{tag} seal {version}")).public().as_bytes(),
                 )),
-                tls: Some(listed(sign_key(&format!("{tag} tls")).public())),
+                tls: Some(listed(&format!("{tag} tls"), &tag, Use::Tls)),
             }
         });
         let roster = proto::Roster {
@@ -269,7 +282,8 @@ impl Net {
         let text = body::letter_text(id.unwrap(), Digest::of(&body), &body_key);
         let letters = sealed.envelope.letters.iter().map(|letter| {
             let letter = envelope::read_letter(letter).unwrap();
-            let known = self.directory.key(&letter.seal_key).map(|known| known.key.clone());
+            let known = self.directory.seal_key(&letter.seat.contact(), &letter.seal_key);
+            let known = known.map(|known| known.key.clone());
             let Some(PublicKey::Sealing(raw)) = known else { panic!("a seal key") };
             let to = SealingKey::parse(&raw).unwrap();
             let reading = Reading { seat: letter.seat, key: letter.seal_key, to };
@@ -297,7 +311,7 @@ impl Net {
         let size = self.tree.size();
         let head = (size, self.tree.root_at(size).unwrap());
         let (directory, log, seen) = (&self.directory, &self.tree, seen.named(&named));
-        let world = World { directory, log, seen, head, now };
+        let world = World { directory, log, seen, head, now, in_doubt: false };
         let decision = command.decide(&world)?;
         self.store.extend(decision.puts);
         decision.deletes.iter().for_each(|key| drop(self.store.remove(key)));

@@ -8,7 +8,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::state::{Key, Value};
 
 use super::facet::{self, OpenFacet};
-use super::{Admitted, Change, Verified, apply};
+use super::steps::Dated;
+use super::{Admitted, RULES, Statement, Verified, apply};
 
 /// Publishes one verified statement. A statement carries its own right to be published: whoever
 /// hands it in.
@@ -22,10 +23,31 @@ impl Publish {
     /// A statement and the facets that it names: all of them, and no other.
     ///
     /// # Errors
-    /// A facet is missing, superfluous or too large.
+    /// A facet is missing, superfluous or too large; what the fold admits and this service does not
+    /// serve yet.
     pub fn new(verified: Verified, facets: Vec<OpenFacet>) -> Result<Self, Refusal> {
-        let facets = facet::fit(verified.statement().facets(), facets)?;
+        if let Statement::Charter(charter) = verified.statement()
+            && charter.rules > RULES
+        {
+            return Err(Refusal::NewerRules { found: charter.rules, known: RULES });
+        }
+        let (subject, named) = verified.statement().facets();
+        facet::served(named)?;
+        let facets = facet::fit(subject, named, facets)?;
         Ok(Self { verified, facets })
+    }
+
+    /// When it is admitted: a charter and what is undated by the service's own clock, all else not
+    /// before the directory's.
+    fn admitted_at(&self, world: &World<'_>) -> Result<u64, Refusal> {
+        let dated = self.verified.statement().dated();
+        if dated != Dated::No && world.in_doubt {
+            return Err(Refusal::ClockInDoubt);
+        }
+        Ok(match dated {
+            Dated::Yes => world.now.max(world.directory.clock()),
+            Dated::SetsClock | Dated::No => world.now,
+        })
     }
 }
 
@@ -38,20 +60,16 @@ impl Command for Publish {
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<u64>, Refusal> {
-        let leaf = world.directory.size();
-        let at = world.now.max(world.directory.admitted_at());
-        match apply(world.directory, &self.verified, Admitted { leaf, at })? {
-            Change::AlreadyLogged(leaf) => {
-                Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply: leaf })
-            }
-            Change::Logged(parts) => {
-                let puts = self.facets.iter();
-                let puts =
-                    puts.map(|(hash, facet)| (Key::Facet(*hash), Value::Facet(facet.clone())));
-                let statement = self.verified.envelope().bytes().clone();
-                let log = Some(Admission { statement, parts });
-                Ok(Decision { puts: puts.collect(), deletes: Vec::new(), log, reply: leaf })
-            }
+        if let Some(leaf) = self.verified.logged(world.directory) {
+            return Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply: leaf });
         }
+        let (leaf, at) = (world.directory.size(), self.admitted_at(world)?);
+        let parts = apply(world.directory, &self.verified, Admitted { leaf, at })?;
+        let puts = self.facets.iter().map(|(hash, facet)| {
+            (Key::Facet(facet.subject.clone(), *hash), Value::Facet(facet.clone()))
+        });
+        let statement = self.verified.envelope().bytes().clone();
+        let log = Some(Admission { statement, parts });
+        Ok(Decision { puts: puts.collect(), deletes: Vec::new(), log, reply: leaf })
     }
 }

@@ -305,7 +305,7 @@ pub fn drill(drill: Option<&Drill>) -> Result<(), Refusal> {
     };
     match name.is_empty() && may_be_nameless {
         true => Ok(()),
-        false => directory::text("drill", name, limits::TEXT_BYTES),
+        false => directory::text("drill", name),
     }
 }
 

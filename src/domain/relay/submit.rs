@@ -72,7 +72,9 @@ impl Command for Submit {
             return again(stored, self.envelope.header().digest(), addressing.id.to_string());
         }
         world.directory.in_force(&addressing.sender_key)?;
-        timely(addressing.created, addressing.expires, world.now)?;
+        if !world.in_doubt {
+            timely(addressing.created, addressing.expires, world.now)?;
+        }
         fits_the_log(world, addressing.view)?;
         self.fits_the_thread(world)?;
         for contact in addressing.readers() {
