@@ -16,6 +16,7 @@ use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{Addressing, OrLater};
+use crate::domain::relay::belief;
 use crate::domain::relay::envelope::{self, Letter, VerifiedHeader};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
@@ -23,7 +24,6 @@ use crate::signed::proto::{self, Class, Level, Outcome};
 use crate::tlog::{merkle, proof};
 use crate::wire::v1;
 
-use super::belief;
 use super::body::{self, InvalidLetterText, InvalidPadding};
 use super::content::{Inside, InvalidContent};
 
