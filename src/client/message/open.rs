@@ -106,7 +106,7 @@ impl Opened {
     /// At which level the contact is addressed; nothing for a colleague of the sender.
     #[must_use]
     pub fn level_of(&self, contact: &ContactId) -> Option<Level> {
-        level_of(&self.header.addressing(), contact)
+        level_of(self.header.addressing(), contact)
     }
 }
 
