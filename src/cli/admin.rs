@@ -18,7 +18,7 @@ use crate::wire::v1;
 
 use super::Context;
 use super::args::{AdminCommand, AdmitArgs, AttestArgs, MemberCommand, MemberKindArg};
-use super::fields::{Said, note, said, texts};
+use super::fields::{Said, note, said, texts, usage};
 use super::record::{told, withdraw};
 use super::statement::{Finished, finish};
 
@@ -79,13 +79,16 @@ async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
     let before = directory.record(&args.contact).ok().map(|record| (record, &replica));
     let Said { expires, levels, purposes, names, facets } =
         said(ctx, &args.contact, &args.fields, before)?;
+    let note = note(ctx, &args.note)?.ok_or_else(|| {
+        usage("what is entered for a State comes from its note: --note REFERENCE --note-file FILE")
+    })?;
     let record = proto::AttestedRecord {
         contact: args.contact.to_string(),
         expires,
         levels,
         purposes,
         names,
-        note: note(ctx, &args.note)?,
+        note: Some(note),
         ..Default::default()
     };
     let publication = Composer::on(directory, ctx.ambient()).attested_record(record, &facets)?;

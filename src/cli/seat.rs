@@ -8,6 +8,7 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{Owner, read_public};
 use crate::client::replica::Replica;
 use crate::crypto::sign::KeyId;
+use crate::domain::directory::key::KeyName;
 use crate::domain::directory::{Roster, Seat};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::signed::canonical;
@@ -92,15 +93,15 @@ fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
     directory.record(&id)?;
     let roster = directory.contact(&id).and_then(|contact| contact.roster.as_ref());
     let seats: Vec<&Seat> = roster.map(|roster| roster.seats.iter().collect()).unwrap_or_default();
-    let standing = |key: Option<KeyId>| {
-        key.map(|key| if directory.in_force(&key).is_ok() { "in force" } else { "ended" })
-    };
+    let standing = |key: KeyName| if directory.stands(&key) { "in force" } else { "ended" };
     let rows: Vec<_> = seats
         .iter()
         .map(|seat| {
             let seal = seat.seal.as_ref().map(|raw| KeyId::of(raw));
             let sign = seat.sign.as_ref().map(|key| key.id());
-            (format!("{id}/{}", seat.name), standing(sign), standing(seal), seal)
+            let signs = sign.map(|key| standing(KeyName::Proven(key)));
+            let opens = seal.map(|key| standing(KeyName::Seal(id.clone(), key)));
+            (format!("{id}/{}", seat.name), signs, opens, seal)
         })
         .collect();
     let object: Vec<_> = rows
@@ -130,9 +131,9 @@ fn in_force(
     directory.record(contact)?;
     let roster = directory.contact(contact).and_then(|contact| contact.roster.as_ref());
     let Some(roster) = roster else { return Ok((Vec::new(), Vec::new())) };
-    let alive = |key: KeyId| directory.in_force(&key).is_ok();
+    let alive = |key: KeyName| directory.stands(&key);
     // A seat of which a key was revoked cannot be listed again: keys never return.
-    let seats = roster.seats.iter().filter(|seat| seat.key_ids().into_iter().all(alive));
+    let seats = roster.seats.iter().filter(|seat| seat.key_names(contact).all(alive));
     // As its keeper listed them, with their proofs.
     let said: proto::Roster = canonical::decode(&roster.payload).unwrap_or_default();
     let said = seats.filter_map(|seat| said.seats.iter().find(|said| said.name == seat.name));

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
+use bytes::Bytes;
 
 use crate::ambient::Ambient;
 use crate::client::connect::{Proxies, Tcp};
@@ -13,6 +14,7 @@ use crate::client::invitation::Invitation;
 use crate::client::keys::{Owner, prove};
 use crate::client::replica::Replica;
 use crate::client::session::{Answer, Net, Progress, Session};
+use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
@@ -93,6 +95,7 @@ impl Registrar {
                     expires: self.net.ambient.now() + YEAR,
                     levels: vec![Level::Technical.into()],
                     names: vec![text(&contact.team.name)],
+                    note: Some(note(self.net.ambient.now())),
                     ..Default::default()
                 };
                 statements.push(composer.attested_record(record, &contact.team.facets)?);
@@ -228,6 +231,13 @@ impl Held {
 
 fn text(name: &str) -> proto::Text {
     proto::Text { language: "en".to_owned(), text: name.to_owned() }
+}
+
+/// The note verbale from which a listed contact is entered: a paper of the demo's own.
+fn note(date: u64) -> proto::Note {
+    let paper = Digest::of(b"The Permanent Mission presents its compliments.");
+    let sha256 = Bytes::copy_from_slice(paper.as_bytes());
+    proto::Note { reference: "DEMO/1".to_owned(), date, sha256 }
 }
 
 fn batches(statements: Vec<Publication>) -> Vec<Vec<Publication>> {

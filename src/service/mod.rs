@@ -202,7 +202,7 @@ impl Service {
         if let Statement::Charter(charter) = verified.statement() {
             self.keeps_our_keys(charter)?;
         }
-        self.execute(Publish::new(verified, publication.facets)?).await
+        self.execute(Publish::new(verified, publication.facets)).await
     }
 
     /// The keys at hand go on signing under this charter. Others come with rotation, which proves

@@ -124,7 +124,7 @@ const SIGNATURES: &[Row] = &[
             });
         },
         BAD,
-        "WRONG_PURPOSE",
+        "UNKNOWN_KEY",
     ),
     (
         "a key id of 31 bytes",
@@ -322,7 +322,7 @@ const FIELD: &str = "INVALID_FIELD";
 const ADDRESSING: &[Row] = &[
     ("no class", |p| p.addressing.class = 0, BAD, FIELD),
     ("an unknown class", |p| p.addressing.class = 10, NOT_YET, NOT_YET_SUPPORTED),
-    ("a negative class", |p| p.addressing.class = -1, BAD, FIELD),
+    ("a negative class", |p| p.addressing.class = -1, BAD, "NOT_CANONICAL"),
     ("no urgency", |p| p.addressing.urgency = 0, BAD, FIELD),
     ("an unknown urgency", |p| p.addressing.urgency = 5, NOT_YET, NOT_YET_SUPPORTED),
     (
@@ -416,9 +416,9 @@ const ADDRESSING: &[Row] = &[
         NOT_YET_SUPPORTED,
     ),
     ("expires when it is created", |p| p.addressing.expires = p.addressing.created, BAD, FIELD),
-    ("expires before it is created", |p| p.addressing.created = u64::MAX, BAD, FIELD),
+    ("expires before it is created", |p| p.addressing.created = LAST, BAD, FIELD),
     ("lives 30 days and a second", |p| p.addressing.expires += 1, BAD, FIELD),
-    ("never expires", |p| p.addressing.expires = u64::MAX, BAD, FIELD),
+    ("never expires", |p| p.addressing.expires = LAST, BAD, FIELD),
     ("no times at all", |p| (p.addressing.created, p.addressing.expires) = (0, 0), BAD, FIELD),
     (
         "has expired",
@@ -434,11 +434,14 @@ const ADDRESSING: &[Row] = &[
     ),
     (
         "created at the end of time",
-        |p| (p.addressing.created, p.addressing.expires) = (u64::MAX - 1, u64::MAX),
+        |p| (p.addressing.created, p.addressing.expires) = (LAST - 1, LAST),
         BAD,
         "ISSUED_IN_FUTURE",
     ),
 ];
+
+/// The largest number.
+const LAST: u64 = (1 << 53) - 1;
 
 const THREADS: &[Row] = &[
     (
@@ -467,7 +470,7 @@ const VIEWS: &[Row] = &[
     ("a foreign root", |p| flip(&mut view(&mut p.addressing).root), BAD, "FOREIGN_VIEW"),
     ("a view of nothing", |p| view(&mut p.addressing).size = 0, BAD, FIELD),
     ("a view one ahead", |p| view(&mut p.addressing).size += 1, LATE, "VIEW_AHEAD"),
-    ("a view at the end", |p| view(&mut p.addressing).size = u64::MAX, LATE, "VIEW_AHEAD"),
+    ("a view at the end", |p| view(&mut p.addressing).size = LAST, LATE, "VIEW_AHEAD"),
 ];
 
 const RECIPIENTS: &[Row] = &[
@@ -536,7 +539,8 @@ const BODIES: &[Row] = &[
         FIELD,
     ),
     ("a size between", |p| p.body.resize(8192, 0), BAD, "BODY_SIZE"),
-    ("a size at the end", |p| p.header.push(|h| h.body_size = u64::MAX), BAD, "BODY_SIZE"),
+    ("a size at the end", |p| p.header.push(|h| h.body_size = LAST), BAD, "BODY_SIZE"),
+    ("no number", |p| p.header.push(|h| h.body_size = LAST + 1), BAD, "NOT_CANONICAL"),
     ("a larger size named", |p| p.header.push(|h| h.body_size = 16 << 10), BAD, "BODY_SIZE"),
     (
         "another digest",

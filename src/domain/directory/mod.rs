@@ -167,6 +167,12 @@ impl Directory {
         self.known(&KeyName::Seal(contact.clone(), *id))
     }
 
+    /// Whether a key stands, by the name under which it is known.
+    #[must_use]
+    pub fn stands(&self, name: &KeyName) -> bool {
+        self.known(name).is_some_and(KnownKey::in_force)
+    }
+
     fn known(&self, name: &KeyName) -> Option<&KnownKey> {
         self.keys.get(name).map(AsRef::as_ref)
     }

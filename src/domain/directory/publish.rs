@@ -16,25 +16,14 @@ use super::{Admitted, RULES, Statement, Verified, apply};
 #[derive(Debug)]
 pub struct Publish {
     verified: Verified,
-    facets: BTreeMap<Digest, OpenFacet>,
+    facets: Vec<OpenFacet>,
 }
 
 impl Publish {
-    /// A statement and the facets that it names: all of them, and no other.
-    ///
-    /// # Errors
-    /// A facet is missing, superfluous or too large; what the fold admits and this service does not
-    /// serve yet.
-    pub fn new(verified: Verified, facets: Vec<OpenFacet>) -> Result<Self, Refusal> {
-        if let Statement::Charter(charter) = verified.statement()
-            && charter.rules > RULES
-        {
-            return Err(Refusal::NewerRules { found: charter.rules, known: RULES });
-        }
-        let (subject, named) = verified.statement().facets();
-        facet::served(named)?;
-        let facets = facet::fit(subject, named, facets)?;
-        Ok(Self { verified, facets })
+    /// A statement and the facets that are handed in with it.
+    #[must_use]
+    pub const fn new(verified: Verified, facets: Vec<OpenFacet>) -> Self {
+        Self { verified, facets }
     }
 
     /// When it is admitted: a charter and what is undated by the service's own clock, all else not
@@ -48,6 +37,19 @@ impl Publish {
             Dated::Yes => world.now.max(world.directory.clock()),
             Dated::SetsClock | Dated::No => world.now,
         })
+    }
+
+    /// What the fold admits and this service does not serve yet; then the facets: all of those that
+    /// the statement names, and no other.
+    fn served(&self) -> Result<BTreeMap<Digest, OpenFacet>, Refusal> {
+        if let Statement::Charter(charter) = self.verified.statement()
+            && charter.rules > RULES
+        {
+            return Err(Refusal::NewerRules { found: charter.rules, known: RULES });
+        }
+        let (subject, named) = self.verified.statement().facets();
+        facet::served(named)?;
+        facet::fit(subject, named, self.facets.clone())
     }
 }
 
@@ -65,9 +67,10 @@ impl Command for Publish {
         }
         let (leaf, at) = (world.directory.size(), self.admitted_at(world)?);
         let parts = apply(world.directory, &self.verified, Admitted { leaf, at })?;
-        let puts = self.facets.iter().map(|(hash, facet)| {
-            (Key::Facet(facet.subject.clone(), *hash), Value::Facet(facet.clone()))
-        });
+        let puts = self
+            .served()?
+            .into_iter()
+            .map(|(hash, facet)| (Key::Facet(facet.subject.clone(), hash), Value::Facet(facet)));
         let statement = self.verified.envelope().bytes().clone();
         let log = Some(Admission { statement, parts });
         Ok(Decision { puts: puts.collect(), deletes: Vec::new(), log, reply: leaf })

@@ -60,12 +60,7 @@ impl Roster {
 
     /// Every key that it lists, of the roster of `contact`.
     pub fn key_names(&self, contact: &ContactId) -> impl Iterator<Item = KeyName> {
-        self.seats.iter().flat_map(move |seat| {
-            let proven = [&seat.sign, &seat.tls].into_iter().flatten();
-            let proven = proven.map(|key| KeyName::Proven(key.id()));
-            let seal = seat.seal.iter().map(|raw| KeyName::Seal(contact.clone(), KeyId::of(raw)));
-            proven.chain(seal)
-        })
+        self.seats.iter().flat_map(move |seat| seat.key_names(contact))
     }
 }
 
@@ -95,7 +90,15 @@ impl Seat {
         })
     }
 
-    /// The keys that the seat lists.
+    /// The keys that the seat lists, each as the directory knows it.
+    pub fn key_names(&self, contact: &ContactId) -> impl Iterator<Item = KeyName> {
+        let proven = [&self.sign, &self.tls].into_iter().flatten();
+        let proven = proven.map(|key| KeyName::Proven(key.id()));
+        let seal = self.seal.iter().map(|raw| KeyName::Seal(contact.clone(), KeyId::of(raw)));
+        proven.chain(seal)
+    }
+
+    /// The ids of the keys that the seat lists.
     #[must_use]
     pub fn key_ids(&self) -> Vec<KeyId> {
         let sign = self.sign.as_ref().map(VerifyingKey::id);
