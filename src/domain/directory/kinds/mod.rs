@@ -327,7 +327,7 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<Verified, Refusal> 
     let listed = statement.says().own_signers(directory.rules());
     let signers = verify_signatures(&envelope, &statement, |id| {
         let known = directory.key(id);
-        match (known.filter(|known| known.in_force()), listed.get(id)) {
+        match (known.filter(|_| directory.in_force(id).is_ok()), listed.get(id)) {
             (Some(KnownKey { key: PublicKey::Verifying(key), .. }), _) => {
                 Ok((key.clone(), Role::of(known)))
             }
