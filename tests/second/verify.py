@@ -601,8 +601,8 @@ class Directory:
 
     def charter_keys(self, s):
         """(key, holder, use) of every key with a proof; a person's may be absent in one not checked."""
-        for role, persons in (("registrar", "registrars"), ("operator", "operators"), ("auditor", "auditors")):
-            for person in s[persons]:
+        for role in ("registrar", "operator", "auditor"):
+            for person in s[f"{role}s"]:
                 yield person["sign"], f"{role}/{person['id']}", SIGN
                 yield person["tls"], f"{role}/{person['id']}", TLS
         for key in s["log"]:
@@ -629,8 +629,8 @@ class Directory:
             field(re.fullmatch("[!-*,-~]{1,200}", witness["name"]) and readable(witness["key"], [ED25519])
                   and is_point(ED25519, witness["key"]["key"][-32:]), "witnesses")
             need(not witness["key"]["proof"], "NO_POSSESSION")
-        keys = [public["key"] for public in s["log"]] + [witness["key"]["key"] for witness in witnesses]
-        field(len(set(keys[len(s["log"]):]) - set(keys[:len(s["log"])])) == len(witnesses), "witnesses")
+        keys = {witness["key"]["key"] for witness in witnesses} - {public["key"] for public in s["log"]}
+        field(len(keys) == len(witnesses), "witnesses")
         field(len(witnesses) < 2 * s["quorum"] <= 2 * len(witnesses) if witnesses else s["quorum"] == 0,
               "quorum")
         field(len(s["policy"]) <= 64 and ascending([setting["name"] for setting in s["policy"]]) and all(
@@ -657,7 +657,8 @@ class Directory:
 
     def check_record(self, kind, s, at):
         check_expiry(s, at)
-        field(s["levels"] and ascending(s["levels"]) and all(known("level", x) for x in s["levels"]), "levels")
+        field(s["levels"] and ascending(s["levels"]) and all(known("level", x) for x in s["levels"]),
+              "levels")
         field(ascending(s["purposes"]) and all(known("purpose", x) for x in s["purposes"]), "purposes")
         check_names(s["names"])
         check_facets(kind, s["facets"])
@@ -698,7 +699,8 @@ class Directory:
         for seat in seats:
             field(is_part(seat["name"]) and readable(seat["seal"], [XWING])
                   and (seat["sign"] is None) == (seat["tls"] is None), "seats")
-            field(not seat["sign"] or readable(seat["sign"], [ED25519]) and readable(seat["tls"], ANY), "seats")
+            field(not seat["sign"] or readable(seat["sign"], [ED25519]) and readable(seat["tls"], ANY),
+                  "seats")
             need(not seat["seal"]["proof"], "NO_POSSESSION")
         check_facets("roster", s["facets"])
         listed = self.check_keys((seat[name], f"{id}/{seat['name']}", use) for seat in seats
@@ -776,7 +778,7 @@ class Directory:
                    if id not in self.keys or self.keys[id].until is None}
         if here not in s["targets"] or s["previous"] != before["identity"] \
                 or s["rules"] - before["rules"] not in (0, 1) \
-                or not len(signers & set(theirs)) >= before["threshold"] > 0 \
+                or not len(signers & set(theirs)) >= max(1, before["threshold"]) \
                 or not len(signers & set(own)) >= max(1, s["threshold"]):
             return False
         listed, old = ({key_id(key): Key(key["key"], holder, use, self.size)
@@ -793,11 +795,11 @@ class Directory:
         except Malformed:
             return
         if not is_id(s["seat"], SEAT) or not any(
-                (target["name"], target["genesis"]) == (self.name, self.genesis) for target in s["targets"]):
+                (target["name"], target["genesis"]) == (self.name, self.genesis) for target in s["targets"]) \
+                or member_of(s["seat"]) not in self.members:
             return
         signers = self.signers(dsse, {id: key.key for id, key in self.keys.items() if key.until is None})
-        if member_of(s["seat"]) in self.members and any(
-                len(signers & keys) >= threshold > 0 for keys, threshold in self.quorums("revocation", s, {})):
+        if any(len(signers & keys) >= threshold > 0 for keys, threshold in self.quorums("revocation", s, {})):
             self.end_of_seat(s)
 
     @staticmethod
@@ -841,7 +843,7 @@ def check_checkpoint(note, directory, root):
         signature = base64.b64decode(match[2])
         need(base64.b64encode(signature).decode() == match[2], "checkpoint: base64")
         if match[1] == directory.name and signature[:4] in log:
-            need(holds(log[signature[:4]], signature[4:], (text + "\n").encode()), "checkpoint: bad signature")
+            need(holds(log[signature[:4]], signature[4:], f"{text}\n".encode()), "checkpoint: bad signature")
             signed += 1
     need(signed, "checkpoint: no log key that stands signed it" if directory.following else
          "checkpoint: not checkable, the log's keys changed in a charter that cannot be followed")
@@ -866,6 +868,7 @@ def audit_next(chain, number, record):
 
 # --- Messages (12 to 14), as far as they can be judged without a directory -----------------------
 
+COMCHECK = 1
 BODY_SIZES = [4**n for n in range(6, 13)]
 MOST_BYTES = {"acknowledgement": 1024, "message": BODY_SIZES[-1]}  # as DSSE; all others 16,384
 
@@ -883,8 +886,8 @@ def check_view(view):
 
 
 def check_drill(drill):
-    field(not drill or drill["kind"] and (is_text(drill["name"]) or (drill["kind"], drill["name"]) == (1, "")),
-          "drill")
+    field(not drill or drill["kind"] and (
+        is_text(drill["name"]) or drill["kind"] == COMCHECK and not drill["name"]), "drill")
 
 
 def check_place(place, least):
@@ -1033,7 +1036,7 @@ def cases_of_kind(path, kind, keys):
     for name, value in rows(path):
         values[name] = bytes.fromhex(value)
     try:
-        payload, dsse = (parse(message, values[name]) for message, name in ((kind, "payload"), ("Dsse", "dsse")))
+        payload, dsse = parse(kind, values["payload"]), parse("Dsse", values["dsse"])
         need(dsse["payload"] == values["payload"], "dsse holds another payload")
         need(dsse["payload_type"] == payload_type(kind), "UNKNOWN_KIND")
         if kind in STATEMENTS:
