@@ -22,6 +22,12 @@ pub struct Ambient {
 pub trait Clock: Send + Sync {
     /// Since the Unix epoch.
     fn now(&self) -> Duration;
+
+    /// Since some instant, counting the time in which the machine was suspended, whatever the Unix
+    /// clock is set to.
+    fn counted(&self) -> Duration {
+        self.now()
+    }
 }
 
 impl Ambient {
@@ -49,6 +55,12 @@ impl Ambient {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         u64::try_from(self.clock.now().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Seconds since some instant, which nobody sets.
+    #[must_use]
+    pub fn counted(&self) -> u64 {
+        self.clock.counted().as_secs()
     }
 
     /// The source of randomness, for signatures.
@@ -87,6 +99,12 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place")]
     fn now(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn counted(&self) -> Duration {
+        let counted = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Duration::try_from(counted).unwrap_or_default()
     }
 }
 

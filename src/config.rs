@@ -19,10 +19,15 @@ use crate::store::Engine;
 /// The name of the file.
 pub const FILE: &str = "liaisond.toml";
 
+/// The number of the form of a service's home, configuration and keys. Release 0.1 wrote none.
+pub const FORMAT: u32 = 2;
+
 /// What an operator may choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// [`FORMAT`].
+    pub format: u32,
     /// The directory: the origin of its log. It can never change.
     pub name: String,
     /// Where members and those who enrol connect: 443 in practice.
@@ -39,6 +44,17 @@ pub struct Config {
     /// How often those without a key in force may call.
     #[serde(default)]
     pub enrolment: Enrolment,
+}
+
+/// The number alone: the rest is read once it is known.
+#[derive(Deserialize)]
+struct Marked {
+    #[serde(default = "unmarked")]
+    format: u32,
+}
+
+const fn unmarked() -> u32 {
+    1
 }
 
 /// The enrolment bucket: statements, and requests for charters.
@@ -73,6 +89,26 @@ pub enum InvalidConfig {
         path: PathBuf,
         /// Why not.
         why: io::Error,
+    },
+    /// Of release 0.1.
+    #[error(
+        "the home of {path} was made by liaison 0.1, whose directories were for trial: make it \
+         anew with liaisond init, in another --home"
+    )]
+    Old {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// Of a later release.
+    #[error(
+        "the home of {path} has format {found}, and this program knows formats up to {FORMAT}: a \
+         newer liaisond is needed"
+    )]
+    Newer {
+        /// Where it is.
+        path: PathBuf,
+        /// Its number.
+        found: u32,
     },
     /// It does not say what it should.
     #[error("{path}: {why}")]
@@ -147,6 +183,12 @@ impl ServiceHome {
             Err(why) => return Err(InvalidConfig::Unreadable { path, why }),
         };
         let wrong = |why: String| InvalidConfig::Wrong { path: path.clone(), why };
+        let marked: Marked = toml::from_str(&text).map_err(|why| wrong(why.to_string()))?;
+        match marked.format {
+            FORMAT => {}
+            found if found < FORMAT => return Err(InvalidConfig::Old { path }),
+            found => return Err(InvalidConfig::Newer { path, found }),
+        }
         let config: Config = toml::from_str(&text).map_err(|why| wrong(why.to_string()))?;
         config.name.parse::<DirectoryName>().map_err(|why| wrong(why.to_string()))?;
         config.engine().map_err(wrong)?;
@@ -165,5 +207,30 @@ impl Config {
             Ok(engine @ (Engine::Sled | Engine::Redb)) => Ok(engine),
             Err(why) => Err(format!("engine: {why}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_of_release_0_1_is_refused_by_its_number_and_a_newer_one_wants_a_newer_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = ServiceHome::at(folder.path());
+        let of_0_1 = include_str!("../tests/golden/files-1/liaisond.toml");
+        let refused = |text: &str| {
+            fs::write(home.config_file(), text).unwrap();
+            home.config().unwrap_err()
+        };
+        for text in [of_0_1, "engine = \"neither read nor judged\"", "format = 1"] {
+            let refused = refused(text);
+            assert!(matches!(refused, InvalidConfig::Old { .. }), "{refused}");
+            assert!(refused.to_string().contains("made by liaison 0.1"), "{refused}");
+        }
+        let refused = refused("format = 3\nwhat_is = \"this\"");
+        assert!(matches!(refused, InvalidConfig::Newer { found: 3, .. }), "{refused}");
+        fs::write(home.config_file(), format!("format = 2\n{of_0_1}")).unwrap();
+        assert_eq!(home.config().unwrap().format, FORMAT);
     }
 }

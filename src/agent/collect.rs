@@ -10,15 +10,17 @@ use bytes::Bytes;
 use crate::ambient::Ambient;
 use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
 use crate::client::message::content::{self, Inside};
-use crate::client::message::open::{self, NotOpened, Opened, Reader, Received, level_of};
-use crate::client::message::receipt::{self, Comparison, Place, ReceiptError};
+use crate::client::message::open::{self, NotOpened, Opened, Reader, level_of};
+use crate::client::message::receipt::{self, About, Comparison, Place, ReceiptError, Told};
 use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
+use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
-use crate::domain::state::EntryKind;
+use crate::domain::relay::thread::{self, Amiss};
+use crate::domain::state::{EntryKind, LaterKind};
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
@@ -79,12 +81,14 @@ pub enum Matched {
     NotOurs(Digest),
     /// It comes from a contact to which that message was not addressed.
     NotARecipient(MessageId),
+    /// It does not belong to that message's thread, or its view is older: nothing is noted.
+    Amiss(MessageId, Amiss),
     /// A machine of the recipient's tells how it went.
     Delivered {
         /// The message.
         id: MessageId,
         /// Opened, or the reason why not.
-        outcome: Outcome,
+        outcome: OrLater<Outcome>,
         /// Whether it saw the mailbox that the relay told this sender of; nothing before the
         /// accepted receipt is here.
         comparison: Option<Comparison>,
@@ -132,6 +136,13 @@ pub enum Taken {
     NotAcknowledged(ReceiptError),
     /// A sent message expired before anybody opened it.
     NotDelivered(Digest),
+    /// An entry of a kind that this version does not know: it is kept, for a version that does.
+    Later {
+        /// Where it stands.
+        place: Place,
+        /// Its kind.
+        kind: LaterKind,
+    },
 }
 
 /// Keeps an entry and deals with it.
@@ -146,22 +157,24 @@ pub fn take(
     match inbox.put(item)? {
         Put::New(_) | Put::Again(_) if inbox.how(item.number)?.is_some() => Ok(Taken::Already),
         Put::New(_) | Put::Again(_) if inbox.head()?.is_none() => Ok(Taken::Waiting),
+        Put::Again(_) if !inbox.pending()?.contains(&item.number) => Ok(Taken::Already),
         Put::New(_) | Put::Again(_) => deal_with(desk, (inbox, outbox), item.number),
     }
 }
 
-/// Takes the relay's head, and deals with everything that is pending.
+/// Takes the relay's head, and deals with everything that is pending. `synced` is the size of the
+/// directory when the reader began to collect.
 ///
 /// # Errors
 /// [`TakeError`]: the head is not the relay's, or not of the mailbox that was collected.
 pub fn take_head(
     desk: &Desk<'_>,
     (inbox, outbox): (&Inbox, &Outbox),
-    bytes: &Bytes,
+    (bytes, synced): (&Bytes, u64),
 ) -> Result<Vec<Taken>, TakeError> {
     let known = (desk.reader.directory, desk.reader.root_at);
     let head = receipt::verify_head(known, inbox.contact(), bytes)?;
-    inbox.take_head(&head)?;
+    inbox.take_head(&head, synced)?;
     deal_with_pending(desk, (inbox, outbox))
 }
 
@@ -197,10 +210,14 @@ fn deal_with(
         }
         EntryKind::Acknowledged => (colleague(desk, &kept), ACKNOWLEDGED),
         EntryKind::NotDelivered => {
-            if let Some(id) = outbox.find(kept.header_digest)? {
+            if let Some(id) = outbox.find(kept.digest)? {
                 outbox.expired(id)?;
             }
-            (Taken::NotDelivered(kept.header_digest), NOT_DELIVERED)
+            (Taken::NotDelivered(kept.digest), NOT_DELIVERED)
+        }
+        EntryKind::Later(kind) => {
+            inbox.said_later(number)?;
+            return Ok(Taken::Later { place: kept.place, kind });
         }
     };
     if !matches!(taken, Taken::SyncFirst(_)) {
@@ -210,8 +227,8 @@ fn deal_with(
 }
 
 fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Taken, TakeError> {
-    let (place, received) = (kept.place.clone(), Received::from(&kept.item));
-    let header = match open::verify_header(&desk.reader, received.header) {
+    let (place, received) = (kept.place.clone(), kept.received());
+    let header = match open::verify_header(&desk.reader, (received.header, received.floor)) {
         Ok(header) => header,
         Err(NotOpened::SyncFirst(size)) => return Ok(Taken::SyncFirst(size)),
         Err(why) => {
@@ -242,24 +259,24 @@ fn answer(
     (place, outcome): (&Place, (Outcome, Option<[u8; 32]>)),
 ) -> Result<Answer, TakeError> {
     let own = desk.contact();
-    let (Some(level), false) =
-        (level_of(&header.addressing, &own), header.addressing.class == Class::Receipt)
-    else {
+    let addressed = level_of(header.addressing(), &own).is_some();
+    if !addressed || header.addressing().class == Class::Receipt {
         return Ok(Answer::NotDue);
-    };
-    if let Some(made) = inbox.receipt(header.digest)? {
+    }
+    if let Some(made) = inbox.receipt(header.digest())? {
         queue(outbox, &made)?;
         return Ok(Answer::Already(made.id));
     }
     let seat = desk.reader.seat.clone();
-    let answered = (header.digest, &header.addressing);
-    let outside = Outside::answering(seat, answered, level, Class::Receipt, desk.view);
-    let inside = content::delivered(header.digest, outcome, place.to_proto(), desk.ambient.now());
+    let answered = (header.digest(), header.addressing());
+    let directory = desk.reader.directory;
+    let outside = Outside::answering(directory, seat, answered, Class::Receipt, desk.view);
+    let inside = content::delivered(header.digest(), outcome, place.to_proto(), desk.ambient.now());
     match compose(desk.reader.directory, outside, &inside, desk.sign, desk.ambient) {
         Ok(Sealed { id, header_digest, envelope, .. }) => {
             let made = Made { id, header_digest, envelope };
             // Kept here first: after a crash the same receipt goes to the outbox, not a second.
-            inbox.keep_receipt(header.digest, &made)?;
+            inbox.keep_receipt(header.digest(), &made)?;
             queue(outbox, &made)?;
             Ok(Answer::Queued(id))
         }
@@ -274,12 +291,19 @@ fn queue(outbox: &Outbox, made: &Made) -> Result<(), OutboxError> {
 
 /// Finds the sent message that an opened one is about, and notes what it says.
 fn matched(desk: &Desk<'_>, outbox: &Outbox, opened: &Opened) -> Result<Matched, TakeError> {
-    let Some(about) = opened.header.addressing.in_reply_to else { return Ok(Matched::Nothing) };
+    let Some(about) = opened.header.addressing().in_reply_to else { return Ok(Matched::Nothing) };
     let Some(id) = outbox.find(about)? else { return Ok(Matched::NotOurs(about)) };
     let sent = sent_header(desk, outbox, id)?;
     let (seat, contact) = (opened.sender(), opened.sender().contact());
-    if level_of(&sent.addressing, &contact).is_none() {
+    if level_of(sent.addressing(), &contact).is_none() {
         return Ok(Matched::NotARecipient(id));
+    }
+    if let Some(amiss) = thread::beside_answered(opened.header.addressing(), &sent) {
+        return Ok(Matched::Amiss(id, amiss));
+    }
+    // A receipt never gets a delivered one.
+    if sent.addressing().class == Class::Receipt {
+        return Ok(Matched::Nothing);
     }
     match &opened.inside {
         Inside::Delivered(delivered) => {
@@ -289,14 +313,16 @@ fn matched(desk: &Desk<'_>, outbox: &Outbox, opened: &Opened) -> Result<Matched,
             };
             outbox.delivered(id, seat, &opened.inner)?;
             let comparison = compared(desk, outbox, (id, &sent), (&seen, opened))?;
-            Ok(Matched::Delivered { id, outcome: delivered.outcome(), comparison })
+            let outcome = content::outcome(delivered);
+            let outcome = outcome.unwrap_or(OrLater::Known(Outcome::Unspecified));
+            Ok(Matched::Delivered { id, outcome, comparison })
         }
         Inside::Words(_) => {
-            outbox.words(id, seat, opened.header.digest)?;
+            outbox.words(id, seat, opened.header.digest())?;
             Ok(Matched::Acknowledged(id))
         }
-        Inside::Content(_) => {
-            outbox.answered(id, opened.header.digest)?;
+        Inside::Content(_) | Inside::Later(_) => {
+            outbox.answered(id, opened.header.digest())?;
             Ok(Matched::Answered(id))
         }
     }
@@ -308,9 +334,8 @@ fn compared(
     (id, sent): (MessageId, &VerifiedHeader),
     (seen, opened): (&Place, &Opened),
 ) -> Result<Option<Comparison>, TakeError> {
-    let Some(accepted) = outbox.accepted_receipt(id)? else { return Ok(None) };
-    let accepted = verify_accepted(desk, sent, &accepted)?;
-    Ok(Some(receipt::compare(&accepted, seen, &opened.inner)))
+    let told = told(desk, outbox, (id, sent))?;
+    Ok(told.map(|told| told.compare(seen, &opened.inner)))
 }
 
 fn colleague(desk: &Desk<'_>, kept: &Kept) -> Taken {
@@ -318,11 +343,16 @@ fn colleague(desk: &Desk<'_>, kept: &Kept) -> Taken {
     let verified = envelope::verify_header(directory, &kept.item.header)
         .map_err(|why| ReceiptError::Refused { what: "header", why })
         .and_then(|header| {
-            let bytes = &kept.item.acknowledgement;
-            receipt::verify_acknowledgement(directory, &header, bytes)
+            let known = (directory, desk.reader.root_at);
+            receipt::verify_acknowledgement(known, &header, &kept.item.acknowledgement)
+        })
+        .and_then(|verified| {
+            receipt::not_backdated(directory, &verified, kept.floor)?;
+            Ok(verified)
         });
     match verified {
         Ok(acknowledgement) => Taken::Colleague(Box::new(acknowledgement)),
+        Err(ReceiptError::SyncFirst(size)) => Taken::SyncFirst(size),
         Err(why) => Taken::NotAcknowledged(why),
     }
 }
@@ -338,8 +368,39 @@ pub fn take_accepted(
 ) -> Result<receipt::VerifiedAccepted, TakeError> {
     let sent = sent_header(desk, outbox, id)?;
     let accepted = verify_accepted(desk, &sent, bytes)?;
-    outbox.accepted(id, accepted.envelope.bytes())?;
+    match told(desk, outbox, (id, &sent))? {
+        None => outbox.accepted(id, accepted.envelope().bytes())?,
+        Some(mut told) => match told.add(accepted.clone()) {
+            Ok(false) => {}
+            Ok(true) => outbox.accepted_again(id, accepted.envelope())?,
+            Err(why) => {
+                outbox.disputed(id, accepted.envelope())?;
+                return Err(why.into());
+            }
+        },
+    }
     Ok(accepted)
+}
+
+/// What the relay has said of the places of a sent message, from its first receipt on; nothing
+/// before that.
+///
+/// # Errors
+/// [`TakeError`].
+pub fn told(
+    desk: &Desk<'_>,
+    outbox: &Outbox,
+    (id, sent): (MessageId, &VerifiedHeader),
+) -> Result<Option<Told>, TakeError> {
+    let mut told: Option<Told> = None;
+    for bytes in outbox.accepted_receipts(id)? {
+        let accepted = verify_accepted(desk, sent, &bytes)?;
+        match &mut told {
+            None => told = Some(Told::first(accepted)),
+            Some(told) => drop(told.add(accepted)?),
+        }
+    }
+    Ok(told)
 }
 
 /// Verifies and keeps what the relay says became of a message: its receipt and acknowledgements.
@@ -355,9 +416,10 @@ pub fn take_status(
     let sent = sent_header(desk, outbox, id)?;
     let mut seats = Vec::new();
     for bytes in &status.acknowledgements {
-        let verified = receipt::verify_acknowledgement(desk.reader.directory, &sent, bytes)?;
-        outbox.acknowledged(id, &verified.seat, verified.envelope.bytes())?;
-        seats.push(verified.seat);
+        let known = (desk.reader.directory, desk.reader.root_at);
+        let verified = receipt::verify_acknowledgement(known, &sent, bytes)?;
+        outbox.acknowledged(id, verified.seat(), verified.envelope().bytes())?;
+        seats.push(verified.seat().clone());
     }
     Ok(seats)
 }
@@ -374,7 +436,7 @@ pub fn acknowledge(
     words: (proto::Words, Option<proto::Level>),
 ) -> Result<MessageId, AcknowledgeError> {
     let kept = inbox.item(number).map_err(TakeError::from)?;
-    let header = open::verify_header(&desk.reader, &kept.item.header)?;
+    let header = open::verify_header(&desk.reader, (&kept.item.header, kept.floor))?;
     let seat = (desk.reader.seat, desk.sign);
     let made = crate::client::message::acknowledge::acknowledge(
         desk.reader.directory,
@@ -420,11 +482,8 @@ fn verify_accepted(
     sent: &VerifiedHeader,
     bytes: &Bytes,
 ) -> Result<receipt::VerifiedAccepted, TakeError> {
-    let recipients = sent.addressing.recipients.iter();
-    let recipients: Vec<ContactId> =
-        recipients.map(|recipient| recipient.contact.clone()).collect();
     let known = (desk.reader.directory, desk.reader.root_at);
-    Ok(receipt::verify_accepted(known, (sent.digest, &recipients), bytes)?)
+    Ok(receipt::verify_accepted(known, &About::from(sent), bytes)?)
 }
 
 const OPENED: &str = "OPENED";

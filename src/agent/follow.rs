@@ -90,7 +90,7 @@ async fn run<E: Send>(
     mut on_event: impl FnMut(Event) -> Result<(), E> + Send,
 ) -> Result<Last, FollowError<E>> {
     let status = |status| FollowError::Status(Box::new(status));
-    let mut relay = RelayServiceClient::new(channel);
+    let mut relay = RelayServiceClient::new(channel).max_decoding_message_size(limits::ITEM_BYTES);
     let started = timeout(limits::REQUEST_DEADLINE, relay.collect(request)).await;
     let started = started.map_err(|_| FollowError::Silent(limits::REQUEST_DEADLINE))?;
     let mut stream: Streaming<CollectResponse> = started.map_err(status)?.into_inner();
@@ -203,6 +203,18 @@ mod tests {
         let (events, result) = collect(vec![Ok(item(8)), Ok(item(9)), Ok(head())], 0).await;
         assert!(result.is_ok(), "{result:?}");
         assert_eq!((events.len(), events.last()), (3, Some(&Event::Head("head".into()))));
+    }
+
+    /// Four times what the gRPC library takes unless it is told.
+    #[tokio::test]
+    async fn an_entry_with_the_largest_body_arrives() {
+        let body = Bytes::from(vec![7; 16 << 20]);
+        let large = v1::Item { number: 8, body: body.clone(), ..Default::default() };
+        let large = CollectResponse { item: Some(collect_response::Item::Message(large)) };
+        let (events, result) = collect(vec![Ok(large), Ok(head())], 0).await;
+        assert!(result.is_ok(), "{result:?}");
+        let Some(Event::Item(item)) = events.first() else { panic!("an item") };
+        assert!(item.body == body);
     }
 
     #[tokio::test]

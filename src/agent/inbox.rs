@@ -13,12 +13,12 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::client::durable;
-use crate::client::message::receipt::{self, ChainError, Place, VerifiedHead};
+use crate::client::message::open::Received;
+use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHead};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
-use crate::domain::limits;
-use crate::domain::state::{EntryKind, Mailbox};
-use crate::signed::dsse::{Envelope, InvalidDsse};
+use crate::domain::state::{EntryKind, LaterKind, Mailbox};
+use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1;
 
@@ -34,13 +34,13 @@ pub enum InboxError {
     /// The mailbox does not go on where it ended.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The entry has no header whose digest could go into the chain.
-    #[error("the entry {number} of the mailbox has no header: {why}")]
-    NoHeader {
-        /// Its number.
-        number: u64,
-        /// What it is.
-        why: InvalidDsse,
+    /// The relay's head has an older view of the directory than it must: ask again.
+    #[error("the relay's mailbox head has a view of size {found}, and {needed} was seen before")]
+    HeadBehind {
+        /// What was seen before.
+        needed: u64,
+        /// The head's.
+        found: u64,
     },
     /// No such item.
     #[error("there is no item {0} in the inbox")]
@@ -68,8 +68,20 @@ pub struct Kept {
     pub kind: EntryKind,
     /// What the relay gave.
     pub item: v1::Item,
-    /// SHA-256 of its header's payload.
-    pub header_digest: Digest,
+    /// What stands in the chain for it: of the header's payload or, from kind 3 on, of the payload
+    /// of what it carries.
+    pub digest: Digest,
+    /// The view of the newest head that was here before it came, of this epoch: its keys had not
+    /// ended then. 0, if there was none.
+    pub floor: u64,
+}
+
+impl Kept {
+    /// What can be opened.
+    #[must_use]
+    pub fn received(&self) -> Received<'_> {
+        Received { floor: self.floor, ..Received::from(&self.item) }
+    }
 }
 
 /// A delivered receipt that was made.
@@ -151,19 +163,20 @@ impl Inbox {
     /// A gap, another entry than before under its number, no header; then nothing is kept. Or the
     /// disk.
     pub fn put(&self, item: &v1::Item) -> Result<Put, InboxError> {
-        let header_digest = header_digest(item)?;
+        let link = Link::of(item)?;
         let cursor = self.cursor()?;
-        if item.number > 0 && item.number <= cursor.count {
-            let kept = self.item(item.number)?;
-            if kept.header_digest != header_digest || u32::from(kept.kind.byte()) != item.kind {
-                let (number, kept) = (item.number, kept.header_digest);
-                return Err(ChainError::Rewritten { number, kept, found: header_digest }.into());
+        if link.number > 0 && link.number <= cursor.count {
+            let kept = self.item(link.number)?;
+            if (kept.digest, kept.kind) != (link.digest, link.kind) {
+                let (number, kept, found) = (link.number, kept.digest, link.digest);
+                return Err(ChainError::Rewritten { number, kept, found }.into());
             }
             return Ok(Put::Again(kept.place));
         }
-        let (mailbox, _) = receipt::extend(&cursor, (item.number, item.kind), header_digest)?;
+        let mailbox = receipt::extend(&cursor, &link)?;
         let place = Place { contact: self.contact.clone(), mailbox };
-        self.write(&place, item)?;
+        // Every head that is here has a smaller number, and the newest the largest view.
+        self.write(&place, item, self.head_view()?.unwrap_or(0))?;
         self.write_cursor(&place)?;
         Ok(Put::New(place))
     }
@@ -179,28 +192,35 @@ impl Inbox {
         let place = proto::Place::decode_length_delimited(&mut rest).ok();
         let place = place.and_then(|place| Place::read(Some(&place)).ok());
         let item = v1::Item::decode_length_delimited(&mut rest).ok();
-        let (Some(place), Some(item)) = (place, item) else { return Err(damaged(&path)) };
-        let kind = u8::try_from(item.kind).ok().and_then(EntryKind::of_byte);
-        let kind = kind.ok_or_else(|| damaged(&path))?;
-        let header_digest = header_digest(&item)?;
-        Ok(Kept { place, kind, item, header_digest })
+        let floor = rest[..].try_into().ok().map(u64::from_be_bytes);
+        let (Some(place), Some(item), Some(floor)) = (place, item, floor) else {
+            return Err(damaged(&path));
+        };
+        let Link { kind, digest, .. } = Link::of(&item).map_err(|_| damaged(&path))?;
+        Ok(Kept { place, kind, item, digest, floor })
     }
 
-    /// Compares the relay's signed head with what was collected, and keeps it.
+    /// Compares the relay's signed head with what was collected, and keeps it. `synced` is the size
+    /// of the directory when the reader began to collect.
     ///
     /// # Errors
-    /// Another epoch, count or history: the head is then kept as evidence. Or the disk.
-    pub fn take_head(&self, head: &VerifiedHead) -> Result<(), InboxError> {
+    /// An older view than that, or than an earlier head's. Another epoch, count or history: the
+    /// head is then kept as evidence. Or the disk.
+    pub fn take_head(&self, head: &VerifiedHead, synced: u64) -> Result<(), InboxError> {
+        let (needed, found) = (self.head_view()?.unwrap_or(0).max(synced), head.view().0);
+        if found < needed {
+            return Err(InboxError::HeadBehind { needed, found });
+        }
         let mut own = self.cursor()?;
         // Before the first head the epoch is not known.
-        if own.epoch != head.mailbox.epoch && self.head()?.is_none() {
-            own = self.begin(head.mailbox.epoch)?;
+        if own.epoch != head.mailbox().epoch && self.head()?.is_none() {
+            own = self.begin(head.mailbox().epoch)?;
         }
         match receipt::agrees(&own, head) {
-            Ok(()) => Ok(durable::write(&self.dir.join(HEAD), head.envelope.bytes())?),
+            Ok(()) => Ok(durable::write(&self.dir.join(HEAD), head.envelope().bytes())?),
             Err(why) => {
-                let name = format!("head-{}", head.envelope.digest());
-                durable::write(&self.dir.join(DISPUTED).join(name), head.envelope.bytes())?;
+                let name = format!("head-{}", head.envelope().digest());
+                durable::write(&self.dir.join(DISPUTED).join(name), head.envelope().bytes())?;
                 Err(why.into())
             }
         }
@@ -214,15 +234,57 @@ impl Inbox {
         Ok(durable::read(&self.dir.join(HEAD))?.map(Bytes::from))
     }
 
+    /// The size of the view of the newest head.
+    fn head_view(&self) -> Result<Option<u64>, InboxError> {
+        let path = self.dir.join(HEAD);
+        let Some(bytes) = self.head()? else { return Ok(None) };
+        let head = Envelope::parse(&bytes, bytes.len()).ok();
+        let head = head.and_then(|head| proto::MailboxHead::decode(head.payload().clone()).ok());
+        let view = head.and_then(|head| head.view).ok_or_else(|| damaged(&path))?;
+        Ok(Some(view.size))
+    }
+
     /// The numbers of items that were not dealt with yet, in order.
     ///
     /// # Errors
     /// The disk.
     pub fn pending(&self) -> Result<Vec<u64>, InboxError> {
         let done = durable::names(&self.dir.join(DONE))?;
+        let later = durable::names(&self.dir.join(LATER))?;
         let mut numbers = self.numbers()?;
         numbers.retain(|number| done.binary_search(&file_of(*number)).is_err());
-        Ok(numbers)
+        let mut pending = Vec::new();
+        for number in numbers {
+            // What was of a later kind is dealt with once this program knows the kind.
+            let said = later.binary_search(&file_of(number)).is_ok();
+            if !said || !matches!(self.item(number)?.kind, EntryKind::Later(_)) {
+                pending.push(number);
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Notes that people were told of an entry of a kind that this version does not know.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn said_later(&self, number: u64) -> Result<(), InboxError> {
+        Ok(durable::write(&self.dir.join(LATER).join(file_of(number)), b"")?)
+    }
+
+    /// The entries of kinds that this version does not know, with their kinds, in order.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn later(&self) -> Result<Vec<(u64, LaterKind)>, InboxError> {
+        let names = durable::names(&self.dir.join(LATER))?;
+        let mut found = Vec::new();
+        for number in names.iter().filter_map(|name| name.parse().ok()) {
+            if let EntryKind::Later(kind) = self.item(number)?.kind {
+                found.push((number, kind));
+            }
+        }
+        Ok(found)
     }
 
     /// The numbers of all items, in order.
@@ -293,17 +355,19 @@ impl Inbox {
         let mut mailbox = Mailbox::of_epoch(self.genesis, &self.contact, epoch);
         for number in self.numbers()? {
             let kept = self.item(number)?;
-            let entry = (number, u32::from(kept.kind.byte()));
-            (mailbox, _) = receipt::extend(&mailbox, entry, kept.header_digest)?;
-            self.write(&Place { contact: self.contact.clone(), mailbox }, &kept.item)?;
+            mailbox =
+                receipt::extend(&mailbox, &Link { number, kind: kept.kind, digest: kept.digest })?;
+            let place = Place { contact: self.contact.clone(), mailbox };
+            self.write(&place, &kept.item, kept.floor)?;
         }
         self.write_cursor(&Place { contact: self.contact.clone(), mailbox })?;
         Ok(mailbox)
     }
 
-    fn write(&self, place: &Place, item: &v1::Item) -> Result<(), InboxError> {
+    fn write(&self, place: &Place, item: &v1::Item, floor: u64) -> Result<(), InboxError> {
         let mut bytes = place.to_proto().encode_length_delimited_to_vec();
         bytes.extend(item.encode_length_delimited_to_vec());
+        bytes.extend(floor.to_be_bytes());
         Ok(durable::write(&self.path_of(place.mailbox.count), &bytes)?)
     }
 
@@ -313,14 +377,6 @@ impl Inbox {
 
     fn path_of(&self, number: u64) -> PathBuf {
         self.dir.join(ITEMS).join(file_of(number))
-    }
-}
-
-/// SHA-256 of the payload of an item's header; the header is not believed for that.
-fn header_digest(item: &v1::Item) -> Result<Digest, InboxError> {
-    match Envelope::parse(&item.header, limits::HEADER_BYTES) {
-        Ok(header) => Ok(header.digest()),
-        Err(why) => Err(InboxError::NoHeader { number: item.number, why }),
     }
 }
 
@@ -338,5 +394,6 @@ const HEAD: &str = "head";
 const LOCK: &str = "lock";
 const ITEMS: &str = "items";
 const DONE: &str = "done";
+const LATER: &str = "later";
 const RECEIPTS: &str = "receipts";
 const DISPUTED: &str = "disputed";

@@ -3,22 +3,25 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use prost::Message as _;
 use tempfile::TempDir;
 
 use crate::client::message::compose::Outside;
-use crate::client::message::content::Inside;
-use crate::client::message::open::{NotOpened, Reader};
-use crate::client::message::receipt::{ChainError, Comparison, ReceiptError};
+use crate::client::message::content::{self, Inside};
+use crate::client::message::open::{self, NotOpened, Reader};
+use crate::client::message::receipt::{self, ChainError, Comparison, ReceiptError};
 use crate::client::message::testing::{
     AT, FR, FR_2, Net, contact, notification, opening_keys, seat, sign_key,
 };
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
-use crate::crypto::hash::Digest;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::refusal::Refusal;
+use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope;
-use crate::signed::proto::{Class, Level, Outcome};
+use crate::domain::relay::thread::Amiss;
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
 use crate::wire::v1;
 
 use super::collect::{self, AcknowledgeError, Answer, Desk, Matched, TakeError, Taken};
@@ -57,7 +60,12 @@ impl Machine {
     }
 
     fn take_head(&self, net: &Net, head: &Bytes) -> Result<Vec<Taken>, TakeError> {
-        self.at_desk(net, |desk| collect::take_head(desk, self.boxes(), head))
+        self.take_head_since(net, head, 0)
+    }
+
+    /// Having synced to this size before.
+    fn take_head_since(&self, net: &Net, head: &Bytes, size: u64) -> Result<Vec<Taken>, TakeError> {
+        self.at_desk(net, |desk| collect::take_head(desk, self.boxes(), (head, size)))
     }
 
     /// Collects what there is.
@@ -133,7 +141,7 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     let [Taken::Message { answer: Answer::NotDue, matched, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
-    let (outcome, comparison) = (Outcome::Opened, Some(Comparison::Agree));
+    let (outcome, comparison) = (OrLater::Known(Outcome::Opened), Some(Comparison::Agree));
     assert_eq!(*matched, Matched::Delivered { id, outcome, comparison });
     assert_eq!(at.stage(id), Stage::Delivered);
 
@@ -155,15 +163,15 @@ fn a_message_is_delivered_acknowledged_and_answered() {
 
     // The colleague's acknowledgement stands in the own mailbox of fr too.
     let taken = paris.collect(&net);
-    assert!(matches!(&taken[..], [Taken::Colleague(ack)] if ack.seat == seat(FR)), "{taken:?}");
+    assert!(matches!(&taken[..], [Taken::Colleague(ack)] if *ack.seat() == seat(FR)), "{taken:?}");
 
-    let header = (opened.header.digest, &opened.header.addressing);
-    let reply = Outside::answering(seat(FR), header, Level::Technical, Class::Reply, net.view());
+    let header = (opened.header.digest(), opened.header.addressing());
+    let reply = Outside::answering(&net.directory, seat(FR), header, Class::Reply, net.view());
     paris.send(&mut net, reply, &notification(0));
     at.collect(&net);
     assert_eq!(at.stage(id), Stage::Answered);
     let state = at.outbox.state(id).unwrap();
-    assert_eq!(state.delivered, [(seat(FR), Outcome::Opened)]);
+    assert_eq!(state.delivered, [(seat(FR), OrLater::Known(Outcome::Opened))]);
     assert_eq!(state.acknowledged, [seat(FR)]);
 }
 
@@ -217,7 +225,7 @@ fn the_sender_learns_why_a_message_was_not_opened() {
     else {
         panic!("{taken:?}")
     };
-    assert_eq!(*outcome, Outcome::NoKey);
+    assert_eq!(*outcome, OrLater::Known(Outcome::NoKey));
     let Inside::Delivered(delivered) = &opened.inside else { panic!("a receipt") };
     assert_eq!(delivered.needed_key[..], opening_keys(FR, 2)[1].public().id().as_bytes()[..]);
     assert_eq!(at.stage(id), Stage::Accepted);
@@ -262,9 +270,17 @@ fn a_mailbox_with_a_gap_or_another_history_is_an_error_with_evidence() {
     let rewritten = v1::Item { number: 1, ..items[1].clone() };
     let why = chain(paris.take(&net, &rewritten).unwrap_err());
     assert!(matches!(why, ChainError::Rewritten { number: 1, .. }), "{why}");
-    let kind = v1::Item { kind: 9, ..items[1].clone() };
-    let why = chain(paris.take(&net, &kind).unwrap_err());
-    assert_eq!(why, ChainError::Kind { number: 2, kind: 9 });
+    for kind in [0, 256, u32::MAX] {
+        let item = v1::Item { kind, ..items[1].clone() };
+        let why = chain(paris.take(&net, &item).unwrap_err());
+        assert_eq!(why, ChainError::Kind { number: 2, kind });
+    }
+    // What it carries stands in the chain: it must carry something.
+    for kind in [3, 5] {
+        let item = v1::Item { kind, ..items[1].clone() };
+        let why = chain(paris.take(&net, &item).unwrap_err());
+        assert!(matches!(why, ChainError::NothingSigned { number: 2, .. }), "{why}");
+    }
     // The head counts three, and one was shown.
     let why = chain(paris.take_head(&net, &head).unwrap_err());
     assert_eq!(why, ChainError::Count { own: 1, found: 3, evidence: head.clone() });
@@ -281,6 +297,291 @@ fn a_mailbox_with_a_gap_or_another_history_is_an_error_with_evidence() {
     assert!(paris.outbox.ids().unwrap().is_empty(), "nothing is receipted in a disputed mailbox");
 }
 
+/// A thief's key claims a view in which it still stood. The relay lets it in, after it has signed a
+/// head in whose view the key had ended: so it cannot have come earlier.
+#[test]
+fn a_backdated_view_is_refused_and_not_receipted() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let before = net.view();
+    at.notify(&mut net);
+    // It stands in the mailbox before the key ends, and is collected after.
+    let id = contact("fr/cert-fr");
+    let thief = net.clone();
+    let old = |view| {
+        let outside = Outside { view, ..thief.outside(AT, &fr()) };
+        thief.seal(outside, &notification(0)).envelope
+    };
+    net.put(&id, &old(before));
+    net.revoke_sign_key(AT);
+    let taken = paris.collect(&net);
+    assert!(matches!(&taken[..], [Taken::Message { .. }, Taken::Message { .. }]), "{taken:?}");
+    let receipts = paris.outbox.ids().unwrap();
+    assert_eq!(receipts.len(), 2);
+    // From here on paris holds a head of the relay's with a view in which the key has ended.
+    net.put(&id, &old(before));
+    let taken = paris.collect(&net);
+    let key = sign_key(&format!("{AT} sign")).public().id();
+    let [Taken::NotOpened { why, answer: Answer::NotDue, header: None, .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    let (ended, floor) = (before.0, net.view().0);
+    assert_eq!(*why, NotOpened::Backdated { key, ended, floor });
+    assert_eq!(paris.inbox.how(3).unwrap().as_deref(), Some("BACKDATED"));
+    assert_eq!(paris.outbox.ids().unwrap(), receipts, "nothing is receipted");
+    // Whenever it is opened again, too; and what came before stays readable.
+    let open = |number| {
+        let kept = paris.inbox.item(number).unwrap();
+        paris.at_desk(&net, |desk| open::open(&desk.reader, &kept.received()).map(|_| ()))
+    };
+    assert_eq!((open(1), open(2)), (Ok(()), Ok(())));
+    assert_eq!(open(3), Err(why.clone()));
+    let done = paris
+        .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 3, (words::words(), None)));
+    assert!(matches!(done, Err(AcknowledgeError::Header(NotOpened::Backdated { .. }))));
+}
+
+/// The same of a colleague's acknowledgement: entries of kind 3.
+#[test]
+fn a_backdated_acknowledgement_of_a_colleague_is_refused() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    let id = contact("fr/cert-fr");
+    let (items, _) = net.collect(FR, 0);
+    let header = envelope::verify_header(&net.directory, &items[0].header).unwrap();
+    let (by, key) = (seat(FR_2), sign_key(&format!("{FR_2} sign")));
+    let words = (words::words(), None);
+    let open = crate::client::message::acknowledge::acknowledge(
+        &net.directory,
+        (&by, &key),
+        (&header, 1),
+        words,
+        net.view(),
+        &net.ambient,
+    );
+    let open = open.unwrap().open;
+    net.put_acknowledgement(&id, 1, &open);
+    net.revoke_sign_key(FR_2);
+    let taken = paris.collect(&net);
+    assert!(matches!(&taken[..], [Taken::Message { .. }, Taken::Colleague(_)]), "{taken:?}");
+    net.put_acknowledgement(&id, 1, &open);
+    let taken = paris.collect(&net);
+    let [Taken::NotAcknowledged(ReceiptError::Backdated { .. })] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+}
+
+/// A head in an older view than was seen would hide which keys had ended.
+#[test]
+fn a_head_of_an_older_view_is_not_taken_and_the_reader_asks_again() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    let id = contact("fr/cert-fr");
+    let (items, _) = net.collect(FR, 0);
+    paris.take(&net, &items[0]).unwrap();
+    let old = net.head(&id, net.mailbox(&id));
+    let before = net.view().0;
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let size = net.view().0;
+    let behind = |result: Result<Vec<Taken>, TakeError>| match result.unwrap_err() {
+        TakeError::Inbox(InboxError::HeadBehind { needed, found }) => (needed, found),
+        other => panic!("{other}"),
+    };
+    assert_eq!(behind(paris.take_head_since(&net, &old, size)), (size, before));
+    assert!(paris.inbox.head().unwrap().is_none(), "it is not taken");
+    assert!(paris.outbox.ids().unwrap().is_empty());
+    let new = net.head(&id, net.mailbox(&id));
+    assert_eq!(paris.take_head_since(&net, &new, size).unwrap().len(), 1);
+    // Nor one that is older than an earlier head.
+    assert_eq!(behind(paris.take_head(&net, &old)), (size, before));
+    assert_eq!(paris.inbox.head().unwrap(), Some(new));
+}
+
+/// What does not belong to a message's thread, or was signed in an older view, says nothing of it.
+#[test]
+fn what_does_not_fit_the_thread_is_not_noted() {
+    let mut net = Net::new();
+    let before = net.view();
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = at.notify(&mut net);
+    let taken = paris.collect(&net);
+    let [Taken::Message { opened, place, .. }] = &taken[..] else { panic!("{taken:?}") };
+    let header = (opened.header.digest(), opened.header.addressing());
+    let of = |class| Outside::answering(&net.directory, seat(FR), header, class, net.view());
+    let outcome = (Outcome::Opened, None);
+    let receipt = content::delivered(header.0, outcome, place.to_proto(), 1);
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    for (outside, inside, amiss) in [
+        (Outside { view: before, ..of(Class::Receipt) }, receipt, Amiss::EarlierView),
+        (Outside { drill, ..of(Class::Reply) }, notification(0), Amiss::OtherDrill),
+        (of(Class::Withdrawal), notification(0), Amiss::NotItsOwn),
+    ] {
+        let sealed = net.seal(outside, &inside);
+        assert_eq!(net.submit(&sealed.envelope).unwrap_err().code(), amiss.code());
+        net.put(&contact("at/cert-at"), &sealed.envelope);
+        let taken = at.collect(&net);
+        let [Taken::Message { matched, .. }] = &taken[..] else { panic!("{taken:?}") };
+        assert_eq!(*matched, Matched::Amiss(id, amiss));
+        assert_eq!(at.stage(id), Stage::Accepted, "{amiss}");
+    }
+}
+
+/// A receipt gets an accepted receipt like every submission, and never a delivered one: who sends
+/// one all the same is not listened to.
+#[test]
+fn a_delivered_receipt_for_a_receipt_says_nothing() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    paris.collect(&net);
+    let receipt = paris.outbox.ids().unwrap()[0];
+    paris.hand_in(&mut net);
+    let taken = at.collect(&net);
+    let [Taken::Message { opened, place, .. }] = &taken[..] else { panic!("{taken:?}") };
+    let header = (opened.header.digest(), opened.header.addressing());
+    let outside = Outside::answering(&net.directory, seat(AT), header, Class::Receipt, net.view());
+    let outcome = (Outcome::Opened, None);
+    let inside = content::delivered(header.0, outcome, place.to_proto(), 1);
+    at.send(&mut net, outside, &inside);
+    let taken = paris.collect(&net);
+    let [Taken::Message { matched, answer, .. }] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!((matched, answer), (&Matched::Nothing, &Answer::NotDue));
+    assert!(paris.outbox.state(receipt).unwrap().delivered.is_empty());
+}
+
+/// What the relay signs later about a message is kept beside what it signed before; what takes it
+/// back is kept as evidence.
+#[test]
+fn later_receipts_of_the_relay_are_kept_in_order() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let outside = net.outside(AT, &["fr/cert-fr", "pt/cert-pt"]);
+    let id = at.send(&mut net, outside, &notification(0));
+    let says = net.status(id, &contact("at/cert-at")).accepted;
+    let says = Envelope::parse(&says, 1 << 14).unwrap();
+    let says = proto::Accepted::decode(says.payload().clone()).unwrap();
+    let take = |change: &dyn Fn(&mut proto::Accepted)| {
+        let mut says = says.clone();
+        change(&mut says);
+        let bytes = net.relay_signs(Kind::Accepted, says.encode_to_vec());
+        at.at_desk(&net, |desk| collect::take_accepted(desk, &at.outbox, (id, &bytes))).map(|_| ())
+    };
+    let count = || at.outbox.accepted_receipts(id).unwrap().len();
+    take(&|_| ()).unwrap();
+    assert_eq!(count(), 1, "it says nothing new");
+    let restored =
+        |says: &mut proto::Accepted| (says.places[0].epoch, says.places[0].number) = (2, 1);
+    take(&restored).unwrap();
+    assert_eq!(count(), 2);
+    let why = take(&|says| says.places[1].number = 7).unwrap_err();
+    assert!(matches!(why, TakeError::Receipt(ReceiptError::PlaceChanged { .. })), "{why}");
+    assert_eq!(count(), 2);
+    let disputed = at.dir.path().join("out").join(id.to_string()).join("disputed");
+    assert_eq!(std::fs::read_dir(disputed).unwrap().count(), 1);
+    let request = at.outbox.request(id).unwrap();
+    let header = &request.envelope().unwrap().header;
+    let header = envelope::verify_header(&net.directory, header).unwrap();
+    let told = at.at_desk(&net, |desk| collect::told(desk, &at.outbox, (id, &header)));
+    let told = told.unwrap().unwrap();
+    assert_eq!(told.began().iter().map(|place| place.mailbox.epoch).collect::<Vec<_>>(), [2]);
+}
+
+/// It is not for its recipient to refuse what a later relay let through.
+#[test]
+fn a_message_of_a_later_version_is_opened_and_receipted() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let sealed = net.forge(net.outside(AT, &fr()), &notification(10), |addressing| {
+        addressing.class = 10;
+        addressing.urgency = 9;
+        addressing.flags = vec![7];
+        addressing.recipients[0].after = 60;
+    });
+    assert_eq!(net.submit(&sealed).unwrap_err().code(), "NOT_YET_SUPPORTED");
+    net.put(&contact("fr/cert-fr"), &sealed);
+    let taken = paris.collect(&net);
+    let [Taken::Message { answer: Answer::Queued(_), opened, .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    assert_eq!(opened.class(), OrLater::Later(10));
+    assert_eq!(paris.inbox.how(1).unwrap().as_deref(), Some("OPENED"));
+    // The receipt is of this version, and the relay takes it.
+    paris.hand_in(&mut net);
+    assert_eq!(at.collect(&net).len(), 1);
+    // A human acknowledges it as any other.
+    let words = (words::words(), None);
+    let done = paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 1, words));
+    let id = done.unwrap();
+    let request = paris.outbox.request(id).unwrap();
+    let words = envelope::verify_header(&net.directory, &request.envelope().unwrap().header);
+    assert_eq!(words.unwrap().addressing().urgency, Urgency::Routine);
+}
+
+/// A later version may say how it went in a word that this one does not know.
+#[test]
+fn a_receipt_with_an_outcome_of_a_later_version_is_kept_and_shown() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = at.notify(&mut net);
+    let taken = paris.collect(&net);
+    let [Taken::Message { opened, place, .. }] = &taken[..] else { panic!("{taken:?}") };
+    let said = proto::Delivered {
+        header_digest: opened.header.digest().as_bytes().to_vec().into(),
+        outcome: 6,
+        place: Some(place.to_proto()),
+        ..Default::default()
+    };
+    let header = (opened.header.digest(), opened.header.addressing());
+    let colleague = Machine::new(&net, FR_2);
+    let (of, class) = (&net.directory, Class::Receipt);
+    let outside = Outside::answering(of, seat(FR_2), header, class, net.view());
+    colleague.send(&mut net, outside, &Inside::Delivered(said));
+    let taken = at.collect(&net);
+    let [Taken::Message { matched, .. }] = &taken[..] else { panic!("{taken:?}") };
+    let comparison = Some(Comparison::Agree);
+    assert_eq!(*matched, Matched::Delivered { id, outcome: OrLater::Later(6), comparison });
+    assert_eq!(at.outbox.state(id).unwrap().delivered, [(seat(FR_2), OrLater::Later(6))]);
+    assert_eq!(at.stage(id), Stage::Accepted);
+}
+
+/// A claim, say: the relay of a later version puts it between two messages.
+#[test]
+fn an_entry_of_a_later_kind_is_chained_kept_and_shown() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    let dsse = proto::Dsse {
+        payload: Bytes::from_static(b"of a later version"),
+        payload_type: "application/vnd.liaison.later.v1+protobuf".to_owned(),
+        signatures: vec![],
+    };
+    net.put_later(&contact("fr/cert-fr"), 5, &dsse);
+    at.notify(&mut net);
+    let taken = paris.collect(&net);
+    let [Taken::Message { .. }, Taken::Later { place, kind }, Taken::Message { .. }] = &taken[..]
+    else {
+        panic!("{taken:?}")
+    };
+    assert_eq!((place.mailbox.count, kind.byte()), (2, 5));
+    // It is said once, listed ever after, and not believed to be dealt with.
+    assert!(paris.inbox.pending().unwrap().is_empty());
+    assert!(paris.collect(&net).is_empty());
+    let later = paris.inbox.later().unwrap();
+    assert_eq!(later.iter().map(|(at, kind)| (*at, kind.byte())).collect::<Vec<_>>(), [(2, 5)]);
+    assert_eq!(paris.inbox.how(2).unwrap(), None);
+    let (items, _) = net.collect(FR, 0);
+    assert!(matches!(paris.take(&net, &items[1]).unwrap(), Taken::Already));
+    // Its payload is in the chain.
+    let other = v1::Item { acknowledgement: items[0].header.clone(), ..items[1].clone() };
+    let why = paris.take(&net, &other).unwrap_err();
+    let TakeError::Inbox(InboxError::Chain(ChainError::Rewritten { number: 2, .. })) = why else {
+        panic!("{why}")
+    };
+}
+
 #[test]
 fn a_head_is_the_relays_of_this_mailbox_and_epoch() {
     let mut net = Net::new();
@@ -294,7 +595,7 @@ fn a_head_is_the_relays_of_this_mailbox_and_epoch() {
     let id = contact("fr/cert-fr");
     let genesis = net.directory.genesis();
     let of_epoch = |epoch| {
-        let digest = envelope::verify_header(&net.directory, &items[0].header).unwrap().digest;
+        let digest = envelope::verify_header(&net.directory, &items[0].header).unwrap().digest();
         let mailbox = crate::domain::state::Mailbox::of_epoch(genesis, &id, epoch);
         net.head(&id, mailbox.append(crate::domain::state::EntryKind::Addressed, digest))
     };
@@ -381,7 +682,7 @@ fn an_item_written_before_a_power_cut_comes_again() {
 fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
     let mut net = Net::new();
     let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
-    let drill = Some(crate::signed::proto::Drill { kind: 1, name: "check".to_owned() });
+    let drill = Some(proto::Drill { kind: 1, name: "check".to_owned() });
     let outside = Outside { drill: drill.clone(), ..net.outside(AT, &fr()) };
     let id = at.send(&mut net, outside, &notification(10));
     paris.collect(&net);
@@ -398,24 +699,30 @@ fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
         )
     };
     let verify = |open: &Bytes| {
-        crate::client::message::receipt::verify_acknowledgement(&net.directory, &header, open)
+        let root_at = |size| net.tree.root_at(size);
+        receipt::verify_acknowledgement((&net.directory, &root_at), &header, open)
     };
     let good = make(FR, &header).unwrap();
     assert_eq!(good.words.addressing.drill, drill);
-    assert_eq!(verify(good.open.bytes()).unwrap().seat, seat(FR));
+    assert_eq!(*verify(good.open.bytes()).unwrap().seat(), seat(FR));
     let why = make("pt/cert-pt/duty-1", &header).unwrap_err();
     assert_eq!(why, Refusal::UnknownMessage(id.to_string()).into());
-    let mut other = header.clone();
-    other.addressing.drill = None;
-    let unmarked = make(FR, &other).unwrap();
-    assert!(matches!(verify(unmarked.open.bytes()), Err(ReceiptError::NotTheRecipient(_))));
-    other.digest = Digest::of(b"another");
-    let another = make(FR, &other).unwrap();
-    assert!(matches!(verify(another.open.bytes()), Err(ReceiptError::OtherMessage(_))));
-    other = header.clone();
-    other.addressing.recipients[0].contact = contact("pt/cert-pt");
-    let pt = make("pt/cert-pt/duty-1", &other).unwrap();
-    assert!(matches!(verify(pt.open.bytes()), Err(ReceiptError::NotTheRecipient(_))));
+    let forge = |by: &str, change: &dyn Fn(&mut proto::Acknowledgement)| {
+        let mut says = proto::Acknowledgement::decode(good.open.payload().clone()).unwrap();
+        says.seat = by.to_owned();
+        change(&mut says);
+        let key = sign_key(&format!("{by} sign"));
+        let payload = says.encode_to_vec();
+        let open = Envelope::sign(Kind::Acknowledgement, payload, &[&key], net.ambient.random());
+        verify(open.unwrap().bytes()).map(|_| ())
+    };
+    assert_eq!(forge(FR, &|_| ()), Ok(()));
+    let unmarked = forge(FR, &|says| says.drill = None);
+    assert!(matches!(unmarked, Err(ReceiptError::NotTheRecipient(_))));
+    let another = forge(FR, &|says| says.header_digest = vec![7; 32].into());
+    assert!(matches!(another, Err(ReceiptError::OtherMessage(_))));
+    let pt = forge("pt/cert-pt/duty-1", &|_| ());
+    assert!(matches!(pt, Err(ReceiptError::NotTheRecipient(_))));
     let missing = paris
         .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 7, (words::words(), None)));
     assert!(matches!(missing, Err(AcknowledgeError::Take(_))));

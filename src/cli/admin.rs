@@ -11,15 +11,14 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::read_public;
 use crate::client::replica::Replica;
 use crate::client::session::Progress;
-use crate::crypto::sign::VerifyingKey;
-use crate::domain::directory::key::listed;
+use crate::crypto::sign::KeyId;
 use crate::domain::ids::MemberId;
 use crate::signed::proto::{self, MemberKind};
 use crate::wire::v1;
 
 use super::Context;
 use super::args::{AdminCommand, AdmitArgs, AttestArgs, MemberCommand, MemberKindArg};
-use super::fields::{Said, note, said, texts};
+use super::fields::{Said, note, said, texts, usage};
 use super::record::{told, withdraw};
 use super::statement::{Finished, finish};
 
@@ -39,7 +38,7 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
             member: args.member.to_string(),
             kind: kind_of(args.kind).into(),
             names: texts(&args.names)?,
-            authority: authority.iter().map(listed).collect(),
+            authority: authority.clone(),
             threshold: if authority.is_empty() { 0 } else { args.threshold },
             note: note(ctx, &args.note)?,
             ..Default::default()
@@ -80,13 +79,16 @@ async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
     let before = directory.record(&args.contact).ok().map(|record| (record, &replica));
     let Said { expires, levels, purposes, names, facets } =
         said(ctx, &args.contact, &args.fields, before)?;
+    let note = note(ctx, &args.note)?.ok_or_else(|| {
+        usage("what is entered for a State comes from its note: --note REFERENCE --note-file FILE")
+    })?;
     let record = proto::AttestedRecord {
         contact: args.contact.to_string(),
         expires,
         levels,
         purposes,
         names,
-        note: note(ctx, &args.note)?,
+        note: Some(note),
         ..Default::default()
     };
     let publication = Composer::on(directory, ctx.ambient()).attested_record(record, &facets)?;
@@ -97,7 +99,7 @@ async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
 }
 
 /// The keys of the member's AUTHORITY files.
-fn authority(ctx: &Context, args: &AdmitArgs) -> Result<Vec<VerifyingKey>, ClientError> {
+fn authority(ctx: &Context, args: &AdmitArgs) -> Result<Vec<proto::PublicKey>, ClientError> {
     let mut keys = Vec::new();
     for path in &args.authority {
         let public = read_public(Kind::Authority, &ctx.read_file(path)?)?;
@@ -113,9 +115,9 @@ fn authority(ctx: &Context, args: &AdmitArgs) -> Result<Vec<VerifyingKey>, Clien
 fn stands(
     replica: &Replica,
     id: &MemberId,
-    authority: &[VerifyingKey],
+    authority: &[proto::PublicKey],
 ) -> Result<bool, ClientError> {
-    let wanted: BTreeSet<_> = authority.iter().map(VerifyingKey::id).collect();
+    let wanted: BTreeSet<_> = authority.iter().map(|key| KeyId::of(&key.key)).collect();
     let member = replica.directory()?.member(id);
     Ok(member.is_some_and(|member| !wanted.is_empty() && member.authority_keys() == wanted))
 }

@@ -71,6 +71,9 @@ pub enum Command {
     Status,
     /// Check everything a connection needs, and say how to mend it
     Doctor,
+    /// The root document: who decides, by which keys the service speaks
+    #[command(subcommand)]
+    Charter(CharterCommand),
     /// For registrars
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -524,6 +527,9 @@ pub enum InboxCommand {
         /// The language of these words, BCP 47
         #[arg(long, default_value = "en")]
         language: String,
+        /// At which level; by default the one at which your contact is addressed
+        #[arg(long, value_enum)]
+        level: Option<LevelArg>,
     },
 }
 
@@ -535,6 +541,65 @@ pub struct SentArgs {
     /// Do not connect
     #[arg(long)]
     pub offline: bool,
+}
+
+/// The charter.
+#[derive(Debug, Subcommand)]
+pub enum CharterCommand {
+    /// Draft the next version; it needs the quorum of the one in force and its own
+    Draft(Box<CharterDraftArgs>),
+    /// The charter in force in words, or that of a file
+    Show {
+        /// A draft, or an invitation
+        file: Option<PathBuf>,
+    },
+}
+
+/// The next charter. What is not given stays as it is.
+#[derive(Debug, Args)]
+pub struct CharterDraftArgs {
+    /// A registrar to add, or to list with other keys: its PERSON file; may be repeated
+    #[arg(long = "registrar", value_name = "FILE")]
+    pub registrars: Vec<PathBuf>,
+    /// A registrar to remove; its keys end
+    #[arg(long = "remove-registrar", value_name = "ID")]
+    pub remove_registrars: Vec<PersonId>,
+    /// How many registrars decide
+    #[arg(long, value_name = "K")]
+    pub threshold: Option<u32>,
+    /// An operator to add, or to list with other keys: its PERSON file
+    #[arg(long = "operator", value_name = "FILE")]
+    pub operators: Vec<PathBuf>,
+    /// An operator to remove
+    #[arg(long = "remove-operator", value_name = "ID")]
+    pub remove_operators: Vec<PersonId>,
+    /// An auditor to add, or to list with other keys: its PERSON file
+    #[arg(long = "auditor", value_name = "FILE")]
+    pub auditors: Vec<PathBuf>,
+    /// An auditor to remove
+    #[arg(long = "remove-auditor", value_name = "ID")]
+    pub remove_auditors: Vec<PersonId>,
+    /// A witness to add, or to list with another key: its vkey
+    #[arg(long = "witness", value_name = "VKEY")]
+    pub witnesses: Vec<String>,
+    /// A witness to remove
+    #[arg(long = "remove-witness", value_name = "NAME")]
+    pub remove_witnesses: Vec<String>,
+    /// How many witnesses make a quorum
+    #[arg(long, value_name = "K")]
+    pub quorum: Option<u32>,
+    /// A setting: stale-after=86400; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// A setting that goes back to its default
+    #[arg(long, value_name = "NAME")]
+    pub unset: Vec<String>,
+    /// The number of the rules behind it: that in force, or the next
+    #[arg(long, value_name = "N")]
+    pub rules: Option<u32>,
+    /// How to hand it on
+    #[command(flatten)]
+    pub draft: DraftArgs,
 }
 
 /// For registrars.

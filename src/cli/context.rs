@@ -64,7 +64,15 @@ impl Context {
     /// # Errors
     /// It cannot be read, or does not verify.
     pub fn replica(&self) -> Result<Replica, ClientError> {
-        Ok(Replica::open(&self.home, &self.name()?)?)
+        let replica = Replica::open(&self.home, &self.name()?)?;
+        if let Some(altered) = replica.altered() {
+            self.out.warn(format_args!(
+                "the copy of the directory on this disk was altered: what stood there is kept as \
+                 {}, and the next liaison sync fetches it anew",
+                altered.display()
+            ));
+        }
+        Ok(replica)
     }
 
     /// The seat to act as: the one named, or the only one whose keys are here.

@@ -163,9 +163,9 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
     let (size, name) = (checkpoint.size(), directory.name());
     let statements = directory.size();
     let contacts = directory.contacts().filter(|contact| contact.record.is_some()).count();
-    let frozen = replica.frozen().map(|frozen| frozen.why.clone());
+    let frozen = replica.frozen();
     let object = json!({
-        "verified": true,
+        "verified": frozen.is_none(),
         "directory": name.to_string(),
         "genesis": phrases::hash(&directory.genesis()),
         "size": size,
@@ -176,22 +176,25 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
         "witnesses": directory.charter().witnesses.len(),
         "cosigned": false,
         "withheld": withheld.len(),
-        "frozen": frozen,
+        "state": phrases::state(frozen),
+        "frozen": frozen.map(ToString::to_string),
     });
     ctx.out.data(&object, || {
+        let all = match frozen {
+            None => format!("Verified: all {statements} statements of {name} from entry 0 on"),
+            Some(_) => {
+                format!("Verified as far as this program can: {statements} statements of {name}")
+            }
+        };
         format!(
-            "Verified: all {statements} statements of {name} from entry 0 on, their signatures \
-             and the rules; the root of {size} entries is the one that the log signed; \
-             unwitnessed.\nroot {root}"
+            "{all}, their signatures and the rules; the root of {size} entries is the one that \
+             the log signed; unwitnessed.\nroot {root}"
         )
     });
     for (contact, facet) in &withheld {
         ctx.out.warn(format_args!("withheld by the service: {} of {contact}", facet.name));
     }
-    if let Some(why) = frozen {
-        ctx.out.warn(format_args!("the directory stands still here: {why}; update this program"));
-    }
-    Ok(())
+    super::sync::current(frozen)
 }
 
 fn failed(sentence: &str) -> ClientError {

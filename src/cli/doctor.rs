@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::agent::follow::{self, Event, FollowError};
+use crate::client::clocks::{Clocks, Wrong};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
 use crate::client::message::receipt;
@@ -16,9 +17,7 @@ use crate::client::replica::Replica;
 use crate::client::session::{Progress, Session};
 use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::Standing;
 use crate::domain::ids::SeatId;
-use crate::domain::limits;
 
 use super::directory::Seen;
 use super::mail::Mail;
@@ -45,9 +44,13 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
     };
     clock(ctx, &mut checks, &asked);
     let failed = checks.failed.clone();
-    let object = json!({ "ok": failed.is_none(), "checks": checks.rows });
+    let frozen = asked.replica.as_ref().and_then(Replica::frozen);
+    let state = phrases::state(frozen);
+    let object = json!({ "ok": failed.is_none(), "state": state, "checks": checks.rows });
     if ctx.out.is_json() && failed.is_some() {
-        return Err(checks.error(failed));
+        let mut error = checks.error(failed);
+        error.details.insert("state".to_owned(), state.to_owned());
+        return Err(error);
     }
     ctx.out.data(&object, || {
         let header = ["RESULT", "CHECK", "MESSAGE"];
@@ -282,7 +285,9 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
         }
     }
     if let Some(frozen) = replica.frozen() {
-        checks.warn("copy", format!("stands still: {}; update this program", frozen.why), None);
+        checks.fail("rules", &ClientError::update_me(frozen));
+    } else {
+        checks.ok("rules", "known to this program");
     }
     Some(replica)
 }
@@ -324,18 +329,19 @@ fn seat_keys(ctx: &Context, directory: &Directory, seat: &SeatId) -> Result<usiz
             let sentence = format!("{seat}: the key of {purpose} {why} ({id})");
             Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, sentence).mended_by(mend))
         };
-        let Some(known) = directory.key(&id) else {
+        let sealing = directory.seal_key(&seat.contact(), &id);
+        let Some(known) = directory.key(&id).or(sealing) else {
             let why = "is not known to the directory: nobody has entered it yet".to_owned();
             return fault("KEY_UNKNOWN", why, &format!("the keeper: liaison seat add {seat}"));
         };
         let renew = format!("liaison key new --seat {seat}, then liaison seat add");
-        match known.standing {
-            Standing::InForce => count += 1,
-            Standing::Dropped => {
+        match (known.until, known.revoked_by) {
+            (None, _) => count += 1,
+            (Some(_), None) => {
                 let why = "was dropped: a newer roster no longer lists it".to_owned();
                 return fault("KEY_DROPPED", why, &renew);
             }
-            Standing::Revoked { leaf, .. } => {
+            (Some(leaf), Some(_)) => {
                 return fault("KEY_REVOKED", format!("was revoked by entry {leaf}"), &renew);
             }
         }
@@ -392,10 +398,10 @@ async fn mailbox(ctx: &Context, checks: &mut Checks, session: &Session, replica:
             });
             match verified.and_then(|head| Ok(head?)) {
                 Ok(head) => {
-                    let count = head.mailbox.count;
+                    let count = head.mailbox().count;
                     let sentence = format!("{}: {count} entries, all here", seat.contact());
                     checks.ok("mailbox", sentence);
-                    Some(head.at)
+                    Some(head.at())
                 }
                 Err(error) => {
                     checks.fail("mailbox", &error);
@@ -444,33 +450,54 @@ async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
     first.ok_or_else(|| ClientError::from(FollowError::<ClientError>::NoHead))
 }
 
-/// Our clock beside the relay's, or at least beside the newest entry.
+/// Our clock beside the service's and the directory's: whose is wrong.
 fn clock(ctx: &Context, checks: &mut Checks, asked: &Asked) {
-    let now = ctx.ambient().now();
-    let newest =
-        asked.replica.as_ref().and_then(|replica| Some(replica.directory().ok()?.admitted_at()));
-    let wrong = |other: u64, whose: &str| {
-        let (ours, theirs) = (phrases::when(now), phrases::when(other));
-        let sentence = format!("this machine says {ours}, {whose} {theirs}");
-        let error = ClientError::new(Side::Ours, Exit::Unexpected, "CLOCK", sentence);
-        error.mended_by("timedatectl set-ntp true")
+    let directory = asked.replica.as_ref().and_then(|replica| replica.directory().ok());
+    let Some(directory) = directory.map(Directory::clock) else {
+        checks.skip("clock", "there is nothing to compare it with");
+        return;
     };
-    match (asked.at, newest) {
-        (Some(at), _) if now.abs_diff(at) > limits::CLOCK_AHEAD_SECONDS => {
-            checks.fail("clock", &wrong(at, "the relay"));
-        }
-        (Some(at), _) => {
-            let apart = phrases::span(now.abs_diff(at));
-            checks.ok("clock", format!("{apart} from the relay's"));
-        }
-        (None, Some(newest)) if now + limits::CLOCK_AHEAD_SECONDS < newest => {
-            checks.fail("clock", &wrong(newest, "the newest entry of the directory is of"));
-        }
-        (None, Some(_)) => checks.ok("clock", "not before the newest entry of the directory"),
-        (None, None) => checks.skip("clock", "there is nothing to compare it with"),
+    let clocks = Clocks { own: ctx.ambient().now(), service: asked.at, directory };
+    match clocks.wrong() {
+        Some(wrong) => checks.fail("clock", &wrong_clock(&clocks, wrong)),
+        None => checks.ok(
+            "clock",
+            match asked.at {
+                Some(at) => {
+                    format!("{} from the service's", phrases::span(clocks.own.abs_diff(at)))
+                }
+                None => "not before the directory's".to_owned(),
+            },
+        ),
     }
 }
 
+fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
+    let (own, directory) = (phrases::when(clocks.own), phrases::when(clocks.directory));
+    let service = clocks.service.map_or_else(|| "nothing".to_owned(), phrases::when);
+    let said = format!("this machine says {own}, the service {service}, the directory {directory}");
+    let (side, whose, mend) = match wrong {
+        Wrong::Own => (Side::Ours, "this machine's clock is wrong", NTP),
+        Wrong::Service => (Side::Theirs, "the service's clock is wrong", TELL),
+        Wrong::Directory => {
+            (Side::Theirs, "the directory's clock ran ahead; its next charter puts it right", TELL)
+        }
+        Wrong::OwnOrService => (Side::Ours, "this machine's clock or the service's is wrong", NTP),
+        Wrong::OwnOrDirectory => {
+            (Side::Ours, "this machine's clock or the directory's is wrong", NTP)
+        }
+    };
+    let reason = match wrong {
+        Wrong::Own => "CLOCK",
+        Wrong::Service => "CLOCK_OF_SERVICE",
+        Wrong::Directory => "CLOCK_OF_DIRECTORY",
+        Wrong::OwnOrService | Wrong::OwnOrDirectory => "CLOCKS_APART",
+    };
+    ClientError::new(side, Exit::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
+}
+
+const NTP: &str = "timedatectl set-ntp true";
+const TELL: &str = "tell the operator of the service";
 const ENOUGH: &str = "ENOUGH";
 /// The hybrid group of every service of ours.
 const HYBRID: &str = "X25519MLKEM768";

@@ -9,6 +9,8 @@ use crate::agent::inbox::InboxError;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::receipt::ChainError;
 
+use super::mail::HEAD_BEHIND;
+
 impl From<InboxError> for ClientError {
     fn from(error: InboxError) -> Self {
         let failed = Exit::VerificationFailed;
@@ -23,7 +25,9 @@ impl From<InboxError> for ClientError {
                 Self::new(Side::Theirs, failed, "MAILBOX_RESTORED", error)
             }
             InboxError::Chain(_) => Self::new(Side::Theirs, failed, "MAILBOX_HISTORY", error),
-            InboxError::NoHeader { .. } => Self::new(Side::Theirs, failed, "NO_HEADER", error),
+            InboxError::HeadBehind { .. } => {
+                Self::new(Side::Theirs, Exit::NotReachable, HEAD_BEHIND, error)
+            }
             InboxError::Unknown(_) => ours(Exit::NotFound, "UNKNOWN_MESSAGE"),
             InboxError::Damaged(_) => ours(Exit::Unexpected, "INBOX"),
         }

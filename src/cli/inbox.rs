@@ -20,6 +20,7 @@ use crate::agent::collect::{self, AcknowledgeError};
 use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::Kept;
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::belief;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
 use crate::client::message::text::{visible, visible_block};
@@ -28,9 +29,12 @@ use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::refusal::Refusal;
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::level;
+use crate::domain::relay::thread::{self, Amiss};
 use crate::domain::state::EntryKind;
-use crate::signed::proto::{self, Class};
+use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand};
 use super::mail::{Mail, News, is_outdated};
@@ -46,8 +50,9 @@ pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientEr
         InboxCommand::List { follow: true, .. } => stay(ctx).await,
         InboxCommand::List { offline, .. } => list(ctx, offline).await,
         InboxCommand::Read { id, save } => read(ctx, &id, save.as_deref()).await,
-        InboxCommand::Ack { id, person, reference, text, language } => {
-            let words = Words { person, reference, text, language };
+        InboxCommand::Ack { id, person, reference, text, language, level } => {
+            let level = level.map(phrases::level_of);
+            let words = Words { person, reference, text, language, level };
             acknowledge(ctx, &id, words).await
         }
     }
@@ -62,7 +67,13 @@ async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
         mail
     };
     let rows = rows(ctx, &mail)?;
-    let object = json!({ "seat": mail.seat.to_string(), "messages": rows });
+    let later = mail.inbox.later()?;
+    let unknown = later
+        .iter()
+        .map(|(number, kind)| json!({ "number": number, "kind": kind.byte() }))
+        .collect::<Vec<_>>();
+    let object =
+        json!({ "seat": mail.seat.to_string(), "messages": rows, "unknown_entries": unknown });
     ctx.out.data(&object, || {
         if rows.is_empty() {
             return format!("no messages in the mailbox of {}", mail.seat.contact());
@@ -70,6 +81,9 @@ async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
         let header = ["ID", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
         phrases::table(&header, rows.iter().map(Row::cells))
     });
+    for (number, kind) in later {
+        ctx.out.say(phrases::later(number, kind));
+    }
     if let [only] = &rows[..] {
         ctx.out.say(format_args!("read it: liaison inbox read {}", only.short));
     } else if let Some(new) = rows.iter().find(|row| row.state == "new") {
@@ -197,6 +211,7 @@ struct Row {
     title: Option<String>,
     not_opened: Option<&'static str>,
     state: &'static str,
+    key_ended: bool,
     acknowledged_by: Vec<String>,
 }
 
@@ -205,9 +220,10 @@ impl Row {
         let title = match (&self.title, self.not_opened) {
             (Some(title), _) => visible(title),
             (None, Some(why)) => format!("not opened: {why}"),
-            (None, None) => String::new(),
+            (None, None) => phrases::UNKNOWN_KIND.to_owned(),
         };
         let drill = self.drill.as_ref().map_or_else(String::new, |drill| format!("{drill} "));
+        let ended = if self.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
         let state = match &self.acknowledged_by[..] {
             [] => self.state.to_owned(),
             by => format!("acknowledged by {}", by.join(", ")),
@@ -218,7 +234,7 @@ impl Row {
             phrases::when(self.at),
             self.urgency.clone(),
             state,
-            format!("{drill}{title}"),
+            format!("{drill}{title}{ended}"),
         ]
     }
 }
@@ -226,8 +242,8 @@ impl Row {
 /// The messages of the inbox that people read: no receipts, no words of acknowledgements.
 fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
     let found = messages(ctx, mail)?;
-    let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing.id).collect();
-    let acknowledged = mail.acknowledged()?;
+    let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
+    let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
         let opened = mail.opened(ctx, kept)?;
@@ -235,13 +251,13 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
             Ok(Opened { inside: Inside::Content(content), .. }) => Some(content),
             Ok(_) | Err(_) => None,
         };
-        let by = acknowledged_by(&acknowledged, header.digest, &mail.seat);
+        let by = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
         let state = match (by.is_empty(), mail.is_read(number)) {
             (false, _) => "acknowledged",
             (true, true) => "read",
             (true, false) => "new",
         };
-        let of = &header.addressing;
+        let of = header.addressing();
         Ok(Row {
             number,
             id: of.id.to_string(),
@@ -255,6 +271,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
             title: content.map(|content| content.title.clone()),
             not_opened: opened.as_ref().err().map(NotOpened::code),
             state,
+            key_ended: has_ended(directory, header),
             acknowledged_by: by,
         })
     });
@@ -266,6 +283,11 @@ fn acknowledged_by(all: &[(Digest, SeatId)], header: Digest, own: &SeatId) -> Ve
     by.map(|(_, seat)| if seat == own { "you".to_owned() } else { seat.to_string() }).collect()
 }
 
+/// Whether one of the keys that signed has ended by now.
+fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool {
+    header.signers().any(|key| belief::has_ended(directory, key))
+}
+
 /// Items that are messages to people, with their verified headers.
 fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, ClientError> {
     let mut found: Vec<(Kept, VerifiedHeader)> = Vec::new();
@@ -274,8 +296,8 @@ fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, C
         if !matches!(kept.kind, EntryKind::Addressed | EntryKind::Released) {
             continue;
         }
-        let Ok(header) = mail.header(ctx, &kept.item.header)? else { continue };
-        let again = found.iter().any(|(_, other)| other.digest == header.digest);
+        let Ok(header) = mail.header(ctx, &kept)? else { continue };
+        let again = found.iter().any(|(_, other)| other.digest() == header.digest());
         if is_for_people(&header) && !again {
             found.push((kept, header));
         }
@@ -285,14 +307,15 @@ fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, C
 
 /// Receipts and the words of acknowledgements belong to what was sent.
 pub(super) fn is_for_people(header: &VerifiedHeader) -> bool {
-    !matches!(header.addressing.class, Class::Receipt | Class::Acknowledgement)
+    let class = header.addressing().class;
+    class != Class::Receipt && class != Class::Acknowledgement
 }
 
 /// The one message whose id begins so.
 fn find(ctx: &Context, mail: &Mail, prefix: &str) -> Result<(Kept, VerifiedHeader), ClientError> {
     let prefix = prefix.trim().to_lowercase();
     let all = messages(ctx, mail)?;
-    let matches = |header: &VerifiedHeader| header.addressing.id.to_string().starts_with(&prefix);
+    let matches = |header: &VerifiedHeader| header.addressing().id.to_string().starts_with(&prefix);
     let found = all.into_iter().filter(|(_, header)| matches(header));
     one(found.collect(), &prefix, "liaison inbox list")
 }
@@ -315,13 +338,33 @@ pub(super) fn one<T>(mut found: Vec<T>, prefix: &str, mend: &str) -> Result<T, C
     }
 }
 
-/// The message of an id that a new one answers.
+/// The message that a new one answers: it came, or it was sent from here.
 pub(super) fn answered(
     ctx: &Context,
     mail: &Mail,
     id: MessageId,
 ) -> Result<VerifiedHeader, ClientError> {
-    find(ctx, mail, &id.to_string()).map(|(_, header)| header)
+    let sent = here(ctx, mail)?.into_iter().find(|header| {
+        let of = header.addressing();
+        of.id == id && of.sender.contact() == mail.seat.contact() && is_for_people(header)
+    });
+    match sent {
+        Some(sent) => Ok(sent),
+        None => find(ctx, mail, &id.to_string()).map(|(_, header)| header),
+    }
+}
+
+/// Whether another contact began the thread of a message, as far as its first message is here.
+pub(super) fn began_elsewhere(
+    ctx: &Context,
+    mail: &Mail,
+    of: &VerifiedHeader,
+) -> Result<bool, ClientError> {
+    let (thread, own) = (of.addressing().thread, mail.seat.contact());
+    let mut firsts = here(ctx, mail)?;
+    firsts.retain(|header| header.addressing().id == thread);
+    let ours = |header: &VerifiedHeader| header.addressing().sender.contact() == own;
+    Ok(!firsts.is_empty() && !firsts.iter().any(ours))
 }
 
 async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), ClientError> {
@@ -329,19 +372,31 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
     let (kept, header) = find(ctx, &mail, id)?;
     let opened = mail.opened(ctx, &kept)?.map_err(|why| {
         let error = ClientError::from(why);
-        let sentence = format!("{} was not opened: {}", header.addressing.id, error.sentence);
+        let sentence = format!("{} was not opened: {}", header.addressing().id, error.sentence);
         ClientError { sentence, ..error }
     })?;
     let directory = mail.replica.directory()?;
-    let Inside::Content(content) = &opened.inside else {
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "NOT_A_MESSAGE", "nothing to read"));
+    let unknown = proto::Content {
+        title: format!("a message {}: update this program to read it", phrases::UNKNOWN_KIND),
+        time: header.addressing().created,
+        ..Default::default()
+    };
+    let content = match &opened.inside {
+        Inside::Content(content) => content,
+        Inside::Later(_) => &unknown,
+        Inside::Words(_) | Inside::Delivered(_) => {
+            let sentence = "nothing to read";
+            return Err(ClientError::new(Side::Ours, Exit::Usage, "NOT_A_MESSAGE", sentence));
+        }
     };
     let saved = match save {
         Some(folder) => save_all(folder, &content.attachments)?,
         None => Vec::new(),
     };
-    let acknowledged = acknowledged_by(&mail.acknowledged()?, header.digest, &mail.seat);
-    let message = Shown { directory, opened: &opened, content, acknowledged, own: &mail.seat };
+    let acknowledged = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
+    let amiss = amiss(ctx, &mail, &header)?;
+    let message =
+        Shown { directory, opened: &opened, content, acknowledged, amiss, own: &mail.seat };
     let number = kept.place.mailbox.count;
     ctx.out.data(&message.json(&saved), || message.text());
     mail.mark_read(number)?;
@@ -351,10 +406,44 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
     if message.acknowledged.is_empty() && opened.level_of(&mail.seat.contact()).is_some() {
         ctx.out.say(format_args!(
             "to acknowledge it: liaison inbox ack {} --person NAME",
-            header.addressing.id
+            header.addressing().id
         ));
     }
     Ok(())
+}
+
+/// What is amiss with its place in its thread, as far as the thread is here.
+fn amiss(ctx: &Context, mail: &Mail, header: &VerifiedHeader) -> Result<Vec<Amiss>, ClientError> {
+    let addressing = header.addressing();
+    let here = here(ctx, mail)?;
+    let answered = here.iter().find(|other| Some(other.digest()) == addressing.in_reply_to);
+    // Of several contacts that used one id, any may be meant.
+    let firsts = here.iter().filter(|other| other.addressing().id == addressing.thread);
+    let firsts = firsts.filter(|other| other.digest() != header.digest());
+    let beside_first = match thread::fits(addressing, firsts) {
+        Err(Refusal::WrongThread(amiss)) => Some(amiss),
+        Ok(()) | Err(_) => None,
+    };
+    let beside_answered = answered.and_then(|other| thread::beside_answered(addressing, other));
+    let mut all = Vec::new();
+    for amiss in [thread::alone(addressing), beside_answered, beside_first].into_iter().flatten() {
+        if !all.contains(&amiss) {
+            all.push(amiss);
+        }
+    }
+    Ok(all)
+}
+
+/// The headers of everything that came or was sent, if they hold.
+fn here(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> {
+    let mut all: Vec<VerifiedHeader> =
+        messages(ctx, mail)?.into_iter().map(|(_, header)| header).collect();
+    for id in mail.outbox.ids()? {
+        let request = mail.outbox.request(id)?;
+        let Some(envelope) = request.envelope() else { continue };
+        all.extend(mail.own_header(ctx, &envelope.header)?.ok());
+    }
+    Ok(all)
 }
 
 /// A message on the screen.
@@ -363,12 +452,13 @@ pub(super) struct Shown<'a> {
     opened: &'a Opened,
     content: &'a proto::Content,
     acknowledged: Vec<String>,
+    amiss: Vec<Amiss>,
     own: &'a SeatId,
 }
 
 impl Shown<'_> {
     fn text(&self) -> String {
-        let (of, content) = (&self.opened.header.addressing, self.content);
+        let (of, content) = (&self.opened.header.addressing(), self.content);
         let mut text = format!("{}\n", phrases::tlp(content.tlp()));
         if let Some(drill) = &of.drill {
             text.push_str(&format!("{}\n", phrases::drill(drill)));
@@ -377,8 +467,8 @@ impl Shown<'_> {
         let mut lines = Lines::default();
         lines.line("from", format!("{} ({})", of.sender, self.sender()));
         for recipient in &of.recipients {
-            let level = phrases::level(recipient.level);
-            lines.line("to", format!("{}, at {level} level", recipient.contact));
+            let to = phrases::recipient(self.directory, recipient, of.view.0);
+            lines.line("to", to);
         }
         let kind = format!("{}, {}", phrases::class(of.class), phrases::kind(content.kind()));
         lines.line("kind", kind);
@@ -405,6 +495,9 @@ impl Shown<'_> {
         if !self.acknowledged.is_empty() {
             lines.line("acknowledged", format!("by {}", self.acknowledged.join(", ")));
         }
+        for note in self.notes() {
+            lines.line("note", note);
+        }
         lines.line("id", of.id.to_string());
         lines.line("signed", format!("by the seat's key {}; every layer verified", of.sender_key));
         text.push_str(&lines.text());
@@ -413,6 +506,14 @@ impl Shown<'_> {
             text.push_str(&format!("\n[{}]\n{said}\n", visible(&one.language)));
         }
         text
+    }
+
+    /// What people should know of it besides.
+    fn notes(&self) -> Vec<String> {
+        let amiss = self.amiss.iter().map(ToString::to_string);
+        let ended = has_ended(self.directory, &self.opened.header);
+        let amiss = amiss.chain(ended.then(|| phrases::ENDED.to_owned()));
+        amiss.chain(phrases::notes(&self.opened.header)).collect()
     }
 
     fn sender(&self) -> String {
@@ -425,7 +526,7 @@ impl Shown<'_> {
     }
 
     fn urgency(&self) -> String {
-        let of = &self.opened.header.addressing;
+        let of = &self.opened.header.addressing();
         let urgency = phrases::urgency(of.urgency);
         match of.acknowledge_within {
             0 => urgency,
@@ -437,10 +538,16 @@ impl Shown<'_> {
     }
 
     fn json(&self, saved: &[PathBuf]) -> Value {
-        let (of, content) = (&self.opened.header.addressing, self.content);
+        let (of, content) = (&self.opened.header.addressing(), self.content);
         let to = of.recipients.iter().map(|recipient| {
             let (contact, level) = (&recipient.contact, phrases::level(recipient.level));
-            json!({ "contact": contact.to_string(), "level": level })
+            let lacking = level::is_lacking(self.directory, contact, recipient.level, of.view.0);
+            json!({
+                "contact": contact.to_string(),
+                "level": level,
+                "level_lacking": lacking,
+                "step": recipient.step,
+            })
         });
         let texts = content.texts.iter().map(|one| (one.language.clone(), json!(one.text)));
         let attachments = content.attachments.iter().map(|attachment| {
@@ -475,6 +582,8 @@ impl Shown<'_> {
             "attachments": attachments.collect::<Vec<_>>(),
             "saved": saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
             "acknowledged_by": self.acknowledged,
+            "key_ended": has_ended(self.directory, &self.opened.header),
+            "notes": self.notes(),
             "verified": true,
         })
     }
@@ -540,16 +649,17 @@ struct Words {
     reference: Option<String>,
     text: Option<String>,
     language: String,
+    level: Option<Level>,
 }
 
 async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), ClientError> {
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
     let (kept, header) = find(ctx, &mail, id)?;
-    let by = acknowledged_by(&mail.acknowledged()?, header.digest, &mail.seat);
-    let waits = waiting(&mail, header.digest)?;
+    let by = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
+    let waits = waiting(&mail, header.digest())?;
     if waits.is_none() && by.iter().any(|seat| seat == "you") {
-        let sentence = format!("{} is acknowledged already, by you", header.addressing.id);
-        let object = json!({ "id": header.addressing.id.to_string(), "already": true });
+        let sentence = format!("{} is acknowledged already, by you", header.addressing().id);
+        let object = json!({ "id": header.addressing().id.to_string(), "already": true });
         ctx.out.data(&object, || sentence);
         return Ok(());
     }
@@ -567,29 +677,29 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     };
     let own = match waits {
         Some(own) => own,
-        None => compose(ctx, &mail, number, words.clone())?,
+        None => compose(ctx, &mail, number, (words.clone(), given.level))?,
     };
     let session = session.map_err(|error| kept_back(error, own))?;
     let accepted = match mail.hand_in(ctx, &session, own).await {
         Err(error) if is_outdated(&error) => {
             ctx.sync_again(&session, &mut mail).await?;
-            let again = compose(ctx, &mail, number, words)?;
+            let again = compose(ctx, &mail, number, (words, given.level))?;
             mail.hand_in(ctx, &session, again).await?
         }
         Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, own)),
         accepted => accepted?,
     };
-    let (sender, about) = (&header.addressing.sender, header.addressing.id);
+    let (sender, about) = (&header.addressing().sender, header.addressing().id);
     let object = json!({
         "id": about.to_string(),
         "acknowledged": true,
         "person": person,
         "to": sender.to_string(),
-        "accepted_at": accepted.at,
+        "accepted_at": accepted.at(),
         "statement": words::sentence(&given.language),
     });
     ctx.out.data(&object, || {
-        let at = phrases::when(accepted.at);
+        let at = phrases::when(accepted.at());
         format!("acknowledged by {}: {about}, to {sender}; accepted {at}", visible(&person))
     });
     for warning in mail.send_due(ctx, &session).await? {
@@ -627,12 +737,18 @@ fn compose(
     ctx: &Context,
     mail: &Mail,
     number: u64,
-    words: proto::Words,
+    words: (proto::Words, Option<Level>),
 ) -> Result<MessageId, ClientError> {
     let boxes = (&mail.inbox, &mail.outbox);
     let made: Result<MessageId, AcknowledgeError> =
-        mail.at_desk(ctx, |desk| collect::acknowledge(desk, boxes, number, (words, None)))?;
-    Ok(made?)
+        mail.at_desk(ctx, |desk| collect::acknowledge(desk, boxes, number, words))?;
+    made.map_err(|error| {
+        let error = ClientError::from(error);
+        if error.reason == "NOT_A_LEVEL" {
+            return error.mended_by("liaison inbox ack ID --level LEVEL");
+        }
+        error
+    })
 }
 
 /// It is sealed and kept; the network is not there.
@@ -667,7 +783,7 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
-/// Events that wait to be dealt with: 64 MiB if each were the largest.
+/// Events that wait to be dealt with: 70 MiB if each were the largest that the relay takes.
 const EVENTS: usize = 64;
 const COPIES: u32 = 100;
 

@@ -14,7 +14,6 @@ use crate::client::invitation::{AdmissionFile, Invitation};
 use crate::client::keys::Owner;
 use crate::client::session::{Answer, Progress};
 use crate::crypto::sign::SigningKey;
-use crate::domain::directory::key::listed;
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 use crate::signed::proto::{self, Custody};
 
@@ -168,7 +167,7 @@ fn first_statements(
         if !keys.owners()?.contains(&owner) {
             keys.create(&owner, ctx.ambient())?;
         }
-        Some(keys.signing(&owner, ctx.ambient())?)
+        Some((keys.signing(&owner, ctx.ambient())?, keys.listed(&owner, ctx.ambient())?))
     };
     let Said { expires, levels, purposes, names, facets } =
         said(ctx, &contact, &args.fields, None)?;
@@ -178,7 +177,7 @@ fn first_statements(
         levels,
         purposes,
         names,
-        keeper: keeper.as_ref().map(|key| listed(key.public())),
+        keeper: keeper.as_ref().map(|(_, listed)| listed.clone()),
         custody: Custody::OneMachine.into(),
         ..Default::default()
     };
@@ -202,7 +201,7 @@ fn first_statements(
     }
     let mut bundle = Bundle::of(statements);
     let signers: Vec<&SigningKey> =
-        [Some(&authority), keeper.as_ref()].into_iter().flatten().collect();
+        [Some(&authority), keeper.as_ref().map(|(key, _)| key)].into_iter().flatten().collect();
     bundle.sign(Some(file.directory()), &signers, ctx.ambient())?;
     if let Some(missing) = bundle.missing(Some(file.directory())).first() {
         let (found, needed, of) = (missing.found, missing.quorum.needed, &missing.quorum.of);

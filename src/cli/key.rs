@@ -58,7 +58,8 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     ));
     ctx.out.say(match owner {
         Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_) => {
-            "Next: send that file to whoever runs liaisond init."
+            "Next: send that file to whoever runs liaisond init; where the directory is founded, to \
+             a registrar for liaison charter draft."
         }
         Owner::Authority(_) => "Next: send that file to the registrars, with your State's note.",
         Owner::Keeper(_) => "Next: the authority names it in the next record.",

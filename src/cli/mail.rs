@@ -37,7 +37,7 @@ use crate::tlog::merkle::{self, Tree};
 use crate::wire::v1;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
 
-use super::Context;
+use super::{Context, phrases};
 
 /// One seat, its copy of the directory, its keys, its inbox and outbox.
 pub(super) struct Mail {
@@ -49,6 +49,8 @@ pub(super) struct Mail {
     pub(super) inbox: Inbox,
     /// What was sent.
     pub(super) outbox: Outbox,
+    /// The size of the directory when collecting began.
+    synced: u64,
     keys: Vec<OpeningKey>,
     sign: SigningKey,
     folder: PathBuf,
@@ -84,6 +86,7 @@ impl Mail {
             inbox: Inbox::open(&folder.join("inbox"), genesis, seat.contact())?,
             outbox: Outbox::open(&folder.join("outbox"))?,
             keys: keys.opening(&seat)?,
+            synced: replica.view()?.0,
             sign,
             seat,
             replica,
@@ -129,7 +132,7 @@ impl Mail {
         ctx: &Context,
         kept: &Kept,
     ) -> Result<Result<Opened, NotOpened>, ClientError> {
-        self.at_desk(ctx, |desk| open::open(&desk.reader, &Received::from(&kept.item)))
+        self.at_desk(ctx, |desk| open::open(&desk.reader, &kept.received()))
     }
 
     /// The header of an item, if it holds.
@@ -139,9 +142,22 @@ impl Mail {
     pub(super) fn header(
         &self,
         ctx: &Context,
+        kept: &Kept,
+    ) -> Result<Result<VerifiedHeader, NotOpened>, ClientError> {
+        let header = (&kept.item.header[..], kept.floor);
+        self.at_desk(ctx, |desk| open::verify_header(&desk.reader, header))
+    }
+
+    /// The header of a message that was sent from here, if it holds.
+    ///
+    /// # Errors
+    /// As [`Mail::opened`].
+    pub(super) fn own_header(
+        &self,
+        ctx: &Context,
         bytes: &[u8],
     ) -> Result<Result<VerifiedHeader, NotOpened>, ClientError> {
-        self.at_desk(ctx, |desk| open::verify_header(&desk.reader, bytes))
+        self.at_desk(ctx, |desk| open::verify_header(&desk.reader, (bytes, 0)))
     }
 
     /// Opens a message that this contact sent: its own letter is in the envelope.
@@ -170,6 +186,7 @@ impl Mail {
             letter: envelope.letters.get(index).filter(|bytes| is_own(bytes)).unwrap_or(&empty),
             letter_index: u32::try_from(index).unwrap_or(u32::MAX),
             letter_path: &path,
+            floor: 0,
         };
         self.at_desk(ctx, |desk| open::open(&desk.reader, &received))
     }
@@ -186,6 +203,7 @@ impl Mail {
         let _lock = self.inbox.lock()?;
         let mut news = News::default();
         for round in 0..ROUNDS {
+            self.synced = self.replica.view()?.0;
             let request = self.inbox.request(false)?;
             let channel = session.connection().channel();
             let taken =
@@ -193,7 +211,7 @@ impl Mail {
             match taken.await.map_err(ClientError::from) {
                 Ok(()) if !news.behind => break,
                 Ok(()) => {}
-                Err(error) if error.reason == SYNC_FIRST && round + 1 < ROUNDS => {}
+                Err(error) if asks_again(&error) && round + 1 < ROUNDS => {}
                 Err(error) => return Err(error),
             }
             self.catch_up(ctx, session, &mut news).await?;
@@ -234,7 +252,7 @@ impl Mail {
         let taken = self.at_desk(ctx, |desk| -> Result<Vec<Taken>, TakeError> {
             match event {
                 Event::Item(item) => Ok(vec![collect::take(desk, boxes, &item)?]),
-                Event::Head(head) => collect::take_head(desk, boxes, &head),
+                Event::Head(head) => collect::take_head(desk, boxes, (&head, self.synced)),
             }
         })??;
         taken.into_iter().for_each(|taken| news.add(taken));
@@ -395,6 +413,10 @@ impl News {
         match taken {
             Taken::Message { place, matched, answer, .. } => {
                 self.messages.push(place.mailbox.count);
+                if let Matched::Amiss(id, amiss) = &matched {
+                    let sentence = format!("what came about {id} was not noted: {amiss}");
+                    self.warnings.push(sentence);
+                }
                 if let Matched::Delivered { id, comparison: Some(Comparison::Differ(_)), .. } =
                     matched
                 {
@@ -418,6 +440,9 @@ impl News {
             Taken::NotDelivered(_) => self
                 .warnings
                 .push("a message that was sent expired before anybody opened it".to_owned()),
+            Taken::Later { place, kind } => {
+                self.warnings.push(phrases::later(place.mailbox.count, kind));
+            }
             Taken::Already | Taken::Waiting | Taken::Colleague(_) => {}
         }
     }
@@ -466,6 +491,11 @@ pub(super) async fn answered<T>(
     Ok(answer?.into_inner())
 }
 
+/// Whether the reader or the relay is behind the other.
+fn asks_again(error: &ClientError) -> bool {
+    error.reason == SYNC_FIRST || error.reason == HEAD_BEHIND
+}
+
 /// Whether the same may succeed a little later.
 fn is_passing(error: &ClientError) -> bool {
     error.exit == Exit::NotReachable || error.reason == "BUSY"
@@ -475,6 +505,9 @@ fn is_passing(error: &ClientError) -> bool {
 pub(super) fn is_outdated(error: &ClientError) -> bool {
     matches!(error.reason.as_str(), "STALE_DIRECTORY" | "VIEW_AHEAD")
 }
+
+/// What [`ClientError`] calls a head whose view is older than what was seen before.
+pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
 
 /// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";

@@ -6,6 +6,7 @@
 
 mod admin;
 pub mod args;
+mod charter;
 mod context;
 mod directory;
 mod doctor;
@@ -74,6 +75,7 @@ async fn dispatch(cli: Cli) -> Result<(), ClientError> {
         Command::Sent(args) => sent::sent(ctx, args).await,
         Command::Status => status::status(ctx).await,
         Command::Doctor => doctor::doctor(ctx).await,
+        Command::Charter(command) => charter::run(ctx, &command).await,
         Command::Admin(command) => admin::run(ctx, &command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -22,11 +22,14 @@ use crate::client::outbox::Request;
 use crate::client::session::{Progress, Session};
 use crate::domain::directory::{Contact, Policy};
 use crate::domain::ids::ContactId;
-use crate::domain::relay::addressing::Recipient;
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::level;
+use crate::domain::relay::thread::Amiss;
 use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
 
-use super::args::{NotifyArgs, TlpArg};
+use super::args::{KindArg, NotifyArgs, TlpArg};
 use super::directory::{Seen, expired, parts_of};
 use super::inbox::{self, kept_back};
 use super::mail::{Mail, is_outdated};
@@ -57,6 +60,12 @@ pub(crate) async fn notify(ctx: &Context, args: NotifyArgs) -> Result<(), Client
         return Err(plan.partial());
     }
     let answered = args.reply_to.map(|id| inbox::answered(ctx, &mail, id)).transpose()?;
+    if let (KindArg::AllClear, Some(answered)) = (args.kind, &answered)
+        && inbox::began_elsewhere(ctx, &mail, answered)?
+    {
+        let refusal = Refusal::WrongThread(Amiss::NotItsBeginner);
+        return Err(ClientError::from(refusal).mended_by("leave out --reply-to, or --kind"));
+    }
     let sealed = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
     let session = session.map_err(|error| kept_back(error, sealed.id))?;
     let handed_in = mail.hand_in(ctx, &session, sealed.id).await;
@@ -84,7 +93,7 @@ fn report(
     sealed: &Sealed,
     accepted: &VerifiedAccepted,
 ) {
-    let places = accepted.places.iter().map(
+    let places = accepted.places().iter().map(
         |place| json!({ "contact": place.contact.to_string(), "number": place.mailbox.count }),
     );
     let object = plan.json(
@@ -92,12 +101,12 @@ fn report(
         json!({
             "id": sealed.id.to_string(),
             "thread": sealed.thread.to_string(),
-            "accepted": { "at": accepted.at, "places": places.collect::<Vec<_>>() },
+            "accepted": { "at": accepted.at(), "places": places.collect::<Vec<_>>() },
         }),
     );
     ctx.out.data(&object, || {
-        let mut text = format!("{}\naccepted {}\n", sealed.id, phrases::when(accepted.at));
-        for place in &accepted.places {
+        let mut text = format!("{}\naccepted {}\n", sealed.id, phrases::when(accepted.at()));
+        for place in accepted.places() {
             let (contact, number) = (&place.contact, place.mailbox.count);
             text.push_str(&format!("  {contact}: number {number} in its mailbox\n"));
         }
@@ -185,7 +194,12 @@ impl Plan {
             let name = named(contact, directory.member(&id.member()).map(|of| &of.names[..]));
             let seats = directory.sealing_seats(&id).count();
             match (record.attested, seats) {
-                (false, 1..) => to.push(To { contact: id, name, seats }),
+                (false, 1..) => {
+                    level::has(directory, &id, phrases::level_of(args.level)).map_err(|why| {
+                        ClientError::from(why).mended_by("liaison notify ... --level LEVEL")
+                    })?;
+                    to.push(To { contact: id, name, seats });
+                }
                 (attested, _) => {
                     let why = if attested { "is listed" } else { "has no seat on duty" };
                     let reach = reach(mail, &id)?;
@@ -214,7 +228,8 @@ impl Plan {
             ctx.out.warn(format_args!("nothing is sent to {contact} ({name}): it {why}; call it"));
         }
         if within > 0 && !self.to.is_empty() {
-            let (urgency, within) = (phrases::urgency(urgency), phrases::span(u64::from(within)));
+            let (urgency, within) =
+                (phrases::urgency(OrLater::Known(urgency)), phrases::span(u64::from(within)));
             ctx.out.say(format_args!(
                 "{urgency}: an acknowledgement is hoped for within {within} (indicative)"
             ));
@@ -384,11 +399,12 @@ fn outside(
 ) -> Result<Outside, ClientError> {
     let level = phrases::level_of(args.level);
     let to = plan.to.iter();
-    let recipients =
-        to.map(|to| Recipient { contact: to.contact.clone(), level }).collect::<Vec<_>>();
+    let recipients = to.map(|to| Recipient::new(to.contact.clone(), level)).collect::<Vec<_>>();
     let urgency = phrases::urgency_of(args.urgency);
     let policy = mail.replica.directory()?.charter().policy;
-    let class = class(phrases::kind_of(args.kind), answered.is_some());
+    let own = mail.seat.contact();
+    let answers = answered.map(|answered| answered.addressing().sender.contact() == own);
+    let class = class(phrases::kind_of(args.kind), answers);
     let mut outside = Outside::new(mail.seat.clone(), recipients, class, mail.replica.view()?);
     outside.urgency = urgency;
     outside.acknowledge_within = within(urgency, &policy);
@@ -400,23 +416,25 @@ fn outside(
         outside.flags.push(Flag::StaleDirectory);
     }
     if let Some(answered) = answered {
-        let of = &answered.addressing;
+        let of = answered.addressing();
         if outside.drill.is_some() && outside.drill != of.drill {
             let sentence = "the mark of a drill is its thread's: an answer bears the same";
             return Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_DRILL", sentence));
         }
         outside.drill = of.drill.clone();
         outside.thread = Some(of.thread);
-        outside.in_reply_to = Some(answered.digest);
+        outside.in_reply_to = Some(answered.digest());
     }
     Ok(outside)
 }
 
-const fn class(kind: Kind, answers: bool) -> Class {
+/// `answers` tells whether the message answered is the own contact's; nothing, if there is none.
+const fn class(kind: Kind, answers: Option<bool>) -> Class {
     match (kind, answers) {
         (Kind::AllClear, _) => Class::AllClear,
-        (_, true) => Class::Reply,
-        (_, false) => Class::Notification,
+        (_, Some(true)) => Class::Update,
+        (_, Some(false)) => Class::Reply,
+        (_, None) => Class::Notification,
     }
 }
 
@@ -465,7 +483,9 @@ mod tests {
         };
         let all = [Urgency::Routine, Urgency::Priority, Urgency::Immediate, Urgency::Flash];
         assert_eq!(all.map(|urgency| within(urgency, &policy)), [0, 3, 4, 5]);
-        assert_eq!(class(Kind::Incident, true), Class::Reply);
-        assert_eq!(class(Kind::AllClear, false), Class::AllClear);
+        assert_eq!(class(Kind::Incident, Some(false)), Class::Reply);
+        assert_eq!(class(Kind::Incident, Some(true)), Class::Update);
+        assert_eq!(class(Kind::Incident, None), Class::Notification);
+        assert_eq!(class(Kind::AllClear, None), Class::AllClear);
     }
 }

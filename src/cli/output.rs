@@ -67,10 +67,10 @@ impl Output {
         self.put(&self.mark("33", "warning: "), line);
     }
 
-    /// An error: whose side, what, and the command that mends it. Before a partial result's the
-    /// data was printed: then stdout has its one object.
+    /// An error: whose side, what, and the command that mends it. Where the
+    /// data was printed before it, stdout has its one object.
     pub fn error(&self, error: &ClientError) {
-        if self.json && error.exit != Exit::Partial {
+        if self.json && error.exit != Exit::Partial && !error.printed {
             let object = serde_json::json!({ "error": {
                 "side": error.side.to_string(),
                 "reason": error.reason,

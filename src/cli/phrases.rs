@@ -9,10 +9,15 @@ use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 
 use crate::client::message::text::visible;
+use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::MessageId;
-use crate::signed::proto::{self, Class, DrillKind, Kind, Level, Outcome, Tlp, Urgency};
+use crate::domain::relay::addressing::{OrLater, Recipient};
+use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::level;
+use crate::domain::state::LaterKind;
+use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
 use super::args::{KindArg, LevelArg, TlpArg, UrgencyArg};
 
@@ -82,17 +87,61 @@ fn word(name: &str, prefix: &str) -> String {
 
 /// A level.
 pub(super) fn level(level: Level) -> String {
-    word(level.as_str_name(), "LEVEL_")
+    level::name(level)
 }
 
 /// An urgency.
-pub(super) fn urgency(urgency: Urgency) -> String {
-    word(urgency.as_str_name(), "URGENCY_")
+pub(super) fn urgency(urgency: OrLater<Urgency>) -> String {
+    or_later(urgency, |known| word(known.as_str_name(), "URGENCY_"))
 }
 
 /// A class.
-pub(super) fn class(class: Class) -> String {
-    word(class.as_str_name(), "CLASS_")
+pub(super) fn class(class: OrLater<Class>) -> String {
+    or_later(class, |known| word(known.as_str_name(), "CLASS_"))
+}
+
+/// Behind what was believed when it was signed, and would not be now.
+pub(super) const ENDED: &str = "signed by a key that has since ended";
+
+/// Behind a level that a record does not have.
+pub(super) const LACKING: &str = " (a level that its record does not have)";
+
+/// A recipient, its level in a view of this size, and where it stands on a ladder.
+pub(super) fn recipient(directory: &Directory, recipient: &Recipient, size: u64) -> String {
+    let lacking = level::is_lacking(directory, &recipient.contact, recipient.level, size);
+    let lacking = if lacking { LACKING } else { "" };
+    let (contact, level) = (&recipient.contact, level(recipient.level));
+    let step = match (recipient.step, &recipient.stands_in_for) {
+        (0, _) => String::new(),
+        (step, None) => format!(", as step {step} of the ladder"),
+        (step, Some(other)) => format!(", as step {step} of the ladder, for {other}"),
+    };
+    format!("{contact}, at {level} level{lacking}{step}")
+}
+
+/// What a header says besides, in a sentence each.
+pub(super) fn notes(header: &VerifiedHeader) -> Vec<String> {
+    let flags = header.addressing().flags.iter().map(|flag| match flag {
+        OrLater::Known(Flag::Unspecified) => "nothing".to_owned(),
+        OrLater::Known(Flag::StaleDirectory) => {
+            "the sender's copy of the directory was stale".to_owned()
+        }
+        OrLater::Known(Flag::LadderWidened) => "the sender added to the ladder".to_owned(),
+        OrLater::Later(number) => format!("a flag {UNKNOWN_KIND} ({number})"),
+    });
+    let cleared = header.cleared_by().iter().map(|(seat, _)| format!("{seat} has signed it, too"));
+    let blobs = match header.blobs().len() {
+        0 => None,
+        count => Some(format!("{count} sealed files beside it, which this version does not fetch")),
+    };
+    flags.chain(cleared).chain(blobs).collect()
+}
+
+fn or_later<E>(value: OrLater<E>, say: impl FnOnce(E) -> String) -> String {
+    match value {
+        OrLater::Known(known) => say(known),
+        OrLater::Later(number) => format!("{UNKNOWN_KIND} ({number})"),
+    }
 }
 
 /// A kind.
@@ -102,13 +151,31 @@ pub(super) fn kind(kind: Kind) -> String {
 
 /// The mark of a drill, as it stands on every screen.
 pub(super) fn drill(drill: &proto::Drill) -> String {
-    let kind = DrillKind::try_from(drill.kind).unwrap_or_default();
-    let kind = word(kind.as_str_name(), "DRILL_KIND_").to_ascii_uppercase();
+    let of_version = |kind: DrillKind| word(kind.as_str_name(), "DRILL_KIND_").to_ascii_uppercase();
+    let kind = OrLater::of(drill.kind).unwrap_or(OrLater::Known(DrillKind::Unspecified));
+    let kind = or_later(kind, of_version);
+    if drill.name.is_empty() {
+        return format!("DRILL ({kind})");
+    }
     format!("DRILL ({kind}: {})", visible(&drill.name))
 }
 
+/// An entry of a mailbox that only a later version can deal with.
+pub(super) fn later(number: u64, kind: LaterKind) -> String {
+    let kind = kind.byte();
+    format!("entry {number} of the mailbox is {UNKNOWN_KIND} (kind {kind}): update this program")
+}
+
+/// What every screen says of what it does not know.
+pub(super) const UNKNOWN_KIND: &str = "of a kind this version does not know";
+
 /// How a recipient's machine fared.
-pub(super) const fn outcome(outcome: Outcome) -> &'static str {
+pub(super) fn outcome(outcome: Option<OrLater<Outcome>>) -> String {
+    let Some(outcome) = outcome else { return "not said".to_owned() };
+    or_later(outcome, |known| known_outcome(known).to_owned())
+}
+
+const fn known_outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Unspecified => "not said",
         Outcome::Opened => "delivered and opened",
@@ -223,6 +290,14 @@ impl Lines {
     }
 }
 
+/// Whether a copy follows its directory, for scripts.
+pub(super) const fn state(frozen: Option<&Frozen>) -> &'static str {
+    match frozen {
+        None => "current",
+        Some(_) => "update-me",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,10 +305,14 @@ mod tests {
     #[test]
     fn codes_are_said_in_words() {
         assert_eq!(level(Level::LawEnforcement), "law enforcement");
-        assert_eq!(class(Class::AllClear), "all clear");
+        assert_eq!(class(OrLater::Known(Class::AllClear)), "all clear");
+        assert_eq!(class(OrLater::Later(10)), "of a kind this version does not know (10)");
+        assert_eq!(outcome(Some(OrLater::Later(6))), "of a kind this version does not know (6)");
         assert_eq!(tlp(Tlp::AmberStrict), "TLP:AMBER+STRICT");
         let drill_mark = proto::Drill { kind: DrillKind::Exercise.into(), name: "x\u{1b}".into() };
         assert_eq!(drill(&drill_mark), r"DRILL (EXERCISE: x\u{1b})");
+        let later = drill(&proto::Drill { kind: 4, name: String::new() });
+        assert_eq!(later, "DRILL (of a kind this version does not know (4))");
     }
 
     #[test]

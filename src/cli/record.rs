@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::client::draft::{Bundle, Composer};
 use crate::client::error::ClientError;
 use crate::client::keys::Owner;
-use crate::domain::directory::key::listed;
+use crate::signed::canonical;
 use crate::signed::proto::{self, Custody};
 
 use super::Context;
@@ -30,7 +30,10 @@ async fn draft(ctx: &Context, args: &RecordDraftArgs) -> Result<(), ClientError>
     let keeper = if args.fields.no_keeper {
         None
     } else {
-        before.and_then(|record| record.keeper.as_ref()).map(listed)
+        // As the authority listed it, with its proof.
+        before.and_then(|record| {
+            canonical::decode::<proto::Record>(&record.payload).ok().and_then(|said| said.keeper)
+        })
     };
     let record = proto::Record {
         contact: contact.to_string(),

@@ -5,13 +5,15 @@ use serde_json::json;
 use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer, FacetContent};
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::keys::{Owner, PublicKeys, read_public};
+use crate::client::keys::{Owner, read_public};
 use crate::client::replica::Replica;
 use crate::crypto::sign::KeyId;
-use crate::domain::directory::key::{listed, listed_sealing};
+use crate::domain::directory::key::KeyName;
 use crate::domain::directory::{Roster, Seat};
 use crate::domain::ids::{ContactId, SeatId};
+use crate::signed::canonical;
 use crate::signed::proto::{self, Reason};
+use crate::wire::v1::PublicKeys;
 
 use super::Context;
 use super::args::{ReasonArg, SeatAddArgs, SeatCommand, SeatRemoveArgs, SeatRevokeArgs};
@@ -91,15 +93,15 @@ fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
     directory.record(&id)?;
     let roster = directory.contact(&id).and_then(|contact| contact.roster.as_ref());
     let seats: Vec<&Seat> = roster.map(|roster| roster.seats.iter().collect()).unwrap_or_default();
-    let standing = |key: Option<KeyId>| {
-        key.map(|key| if directory.in_force(&key).is_ok() { "in force" } else { "ended" })
-    };
+    let standing = |key: KeyName| if directory.stands(&key) { "in force" } else { "ended" };
     let rows: Vec<_> = seats
         .iter()
         .map(|seat| {
             let seal = seat.seal.as_ref().map(|raw| KeyId::of(raw));
             let sign = seat.sign.as_ref().map(|key| key.id());
-            (format!("{id}/{}", seat.name), standing(sign), standing(seal), seal)
+            let signs = sign.map(|key| standing(KeyName::Proven(key)));
+            let opens = seal.map(|key| standing(KeyName::Seal(id.clone(), key)));
+            (format!("{id}/{}", seat.name), signs, opens, seal)
         })
         .collect();
     let object: Vec<_> = rows
@@ -129,10 +131,13 @@ fn in_force(
     directory.record(contact)?;
     let roster = directory.contact(contact).and_then(|contact| contact.roster.as_ref());
     let Some(roster) = roster else { return Ok((Vec::new(), Vec::new())) };
-    let alive = |key: KeyId| directory.in_force(&key).is_ok();
+    let alive = |key: KeyName| directory.stands(&key);
     // A seat of which a key was revoked cannot be listed again: keys never return.
-    let seats = roster.seats.iter().filter(|seat| seat.key_ids().into_iter().all(alive));
-    Ok((seats.map(listed_seat).collect(), open_facets(replica, roster)))
+    let seats = roster.seats.iter().filter(|seat| seat.key_names(contact).all(alive));
+    // As its keeper listed them, with their proofs.
+    let said: proto::Roster = canonical::decode(&roster.payload).unwrap_or_default();
+    let said = seats.filter_map(|seat| said.seats.iter().find(|said| said.name == seat.name));
+    Ok((said.cloned().collect(), open_facets(replica, roster)))
 }
 
 fn open_facets(replica: &Replica, roster: &Roster) -> Vec<FacetContent> {
@@ -143,22 +148,13 @@ fn open_facets(replica: &Replica, roster: &Roster) -> Vec<FacetContent> {
     open.collect()
 }
 
-fn listed_seat(seat: &Seat) -> proto::Seat {
-    proto::Seat {
-        name: seat.name.clone(),
-        sign: seat.sign.as_ref().map(listed),
-        seal: seat.seal.as_ref().map(|raw| listed_sealing(raw)),
-        tls: seat.tls.as_ref().map(listed),
-    }
-}
-
 /// A seat as a roster lists it.
 pub(super) fn entry(name: &str, public: &PublicKeys) -> proto::Seat {
     proto::Seat {
         name: name.to_owned(),
-        sign: public.sign.first().map(listed),
-        seal: public.seal.as_ref().map(|raw| listed_sealing(raw)),
-        tls: public.tls.as_ref().map(listed),
+        sign: public.sign.first().cloned(),
+        seal: public.seal.clone(),
+        tls: public.tls.clone(),
     }
 }
 

@@ -9,17 +9,20 @@ use prost::Message as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::agent::collect;
+use crate::agent::collect::{self, TakeError};
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::message::content::Inside;
-use crate::client::message::receipt::{self, Comparison, Place, ReceiptError};
+use crate::client::message::belief;
+use crate::client::message::content::{self, Inside};
+use crate::client::message::receipt::{self, Comparison, Place, Told};
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::{Request, SentState, Stage};
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
+use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
@@ -46,12 +49,12 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         mail
     };
     let all = messages(ctx, &mail)?;
-    let ids: Vec<MessageId> = all.iter().map(|message| message.header.addressing.id).collect();
+    let ids: Vec<MessageId> = all.iter().map(|message| message.header.addressing().id).collect();
     match args.id {
         Some(prefix) => {
             let prefix = prefix.trim().to_lowercase();
             let matches =
-                |message: &Sent| message.header.addressing.id.to_string().starts_with(&prefix);
+                |message: &Sent| message.header.addressing().id.to_string().starts_with(&prefix);
             let found = all.into_iter().filter(matches).collect();
             let message = one(found, &prefix, "liaison sent --offline")?;
             ctx.out.data(&message.json(), || message.text());
@@ -89,9 +92,9 @@ async fn ask(
                 signed.push(seat.contact());
             }
         }
-        let mut contacts = header.addressing.recipients.iter().map(|to| &to.contact);
+        let mut contacts = header.addressing().recipients.iter().map(|to| &to.contact);
         let open = contacts.any(|to| !signed.contains(to));
-        let forgotten = header.addressing.expires + limits::ID_REMEMBERED_SECONDS < now;
+        let forgotten = header.addressing().expires + limits::ID_REMEMBERED_SECONDS < now;
         if wanted && open && !forgotten && state.accepted.is_some() {
             ask_about(ctx, (session, mail), id).await?;
         }
@@ -147,15 +150,39 @@ struct Sent {
 struct Accepted {
     at: u64,
     places: Vec<(String, u64)>,
+    /// The relay's key has ended since.
+    key_ended: bool,
+    /// Recipients in whose mailboxes the relay has not said that it stands.
+    without_place: Vec<String>,
+    /// Recipients whose mailbox began anew since, with its epoch.
+    new_mailboxes: Vec<(String, u64)>,
+}
+
+impl Accepted {
+    fn of(directory: &Directory, told: &Told, header: &VerifiedHeader) -> Self {
+        let places = told.places().iter();
+        let began = told.began().iter();
+        let without = header.addressing().recipients.iter().map(|to| &to.contact);
+        let without = without.filter(|to| told.places().iter().all(|at| at.contact != **to));
+        Self {
+            at: told.at(),
+            key_ended: told.signers().any(|key| belief::has_ended(directory, key)),
+            places: places.map(|at| (at.contact.to_string(), at.mailbox.count)).collect(),
+            without_place: without.map(ToString::to_string).collect(),
+            new_mailboxes: began.map(|at| (at.contact.to_string(), at.mailbox.epoch)).collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct Delivered {
     seat: String,
     at: u64,
-    outcome: &'static str,
+    outcome: String,
     /// Whether sender and recipient were told one history; nothing if it cannot be compared.
     agrees: Option<bool>,
+    /// The seat's key has ended since.
+    key_ended: bool,
     #[serde(skip)]
     evidence: Option<String>,
 }
@@ -164,6 +191,10 @@ struct Delivered {
 struct Acknowledged {
     seat: String,
     level: Option<String>,
+    /// Its record does not have this level.
+    level_lacking: bool,
+    /// The seat's key has ended since.
+    key_ended: bool,
     at: Option<u64>,
     person: Option<String>,
     office: Option<String>,
@@ -187,8 +218,8 @@ fn header_of(
 ) -> Result<Option<VerifiedHeader>, ClientError> {
     let Request::Submit(request) = mail.outbox.request(id)? else { return Ok(None) };
     let bytes = request.envelope.map(|envelope| envelope.header).unwrap_or_default();
-    let header = mail.header(ctx, &bytes)?.ok();
-    Ok(header.filter(|header| header.addressing.class != Class::Receipt))
+    let header = mail.own_header(ctx, &bytes)?.ok();
+    Ok(header.filter(|header| header.addressing().class != Class::Receipt))
 }
 
 fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<Sent>, ClientError> {
@@ -212,7 +243,7 @@ fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
             continue;
         }
         let Ok(opened) = mail.opened(ctx, &kept)? else { continue };
-        let of = &opened.header.addressing;
+        let of = &opened.header.addressing();
         if let (Some(about), true) = (of.in_reply_to, of.class != Class::Receipt) {
             found.push((of.sender.clone(), of.id, about, opened.inside));
         }
@@ -226,7 +257,7 @@ fn message(
     (id, header): (MessageId, VerifiedHeader),
     answers: &[Came],
 ) -> Result<Sent, ClientError> {
-    let state = mail.outbox.state(id)?;
+    let (state, directory) = (mail.outbox.state(id)?, mail.replica.directory()?);
     let request = mail.outbox.request(id)?;
     let opened = match request.envelope() {
         Some(envelope) => mail.opened_own(ctx, envelope)?.ok(),
@@ -234,18 +265,18 @@ fn message(
     };
     let title = opened.and_then(|opened| match opened.inside {
         Inside::Content(content) => Some(content.title),
-        Inside::Words(_) | Inside::Delivered(_) => None,
+        Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
-    let verified = accepted(ctx, mail, &header, state.accepted.as_ref())?;
+    let told = told(ctx, mail, (id, &header))?;
     let delivered =
-        state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, verified.as_ref()));
+        state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, told.as_ref()));
     let delivered = delivered.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let recipients: Vec<&ContactId> =
-        header.addressing.recipients.iter().map(|to| &to.contact).collect();
+        header.addressing().recipients.iter().map(|to| &to.contact).collect();
     let mine: Vec<&Came> = answers
         .iter()
         .filter(|(seat, _, about, _)| {
-            *about == header.digest && recipients.contains(&&seat.contact())
+            *about == header.digest() && recipients.contains(&&seat.contact())
         })
         .collect();
     let acknowledged = state.acknowledged.iter().map(|seat| {
@@ -259,19 +290,12 @@ fn message(
             from: seat.to_string(),
             title: Some(content.title.clone()),
         }),
-        Inside::Words(_) | Inside::Delivered(_) => None,
+        Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
     Ok(Sent {
         title,
         refused: mail.refused(id)?,
-        accepted: verified.map(|accepted| Accepted {
-            at: accepted.at,
-            places: accepted
-                .places
-                .iter()
-                .map(|place| (place.contact.to_string(), place.mailbox.count))
-                .collect(),
-        }),
+        accepted: told.map(|told| Accepted::of(directory, &told, &header)),
         delivered,
         acknowledged,
         answers: replies.collect(),
@@ -280,36 +304,32 @@ fn message(
     })
 }
 
-/// The relay's receipt, verified again; nothing if its key has gone since.
-fn accepted(
+/// The relay's receipts, verified again; nothing if its key has gone since.
+fn told(
     ctx: &Context,
     mail: &Mail,
-    header: &VerifiedHeader,
-    bytes: Option<&Bytes>,
-) -> Result<Option<receipt::VerifiedAccepted>, ClientError> {
-    let Some(bytes) = bytes else { return Ok(None) };
-    let recipients = header.addressing.recipients.iter();
-    let recipients: Vec<ContactId> = recipients.map(|to| to.contact.clone()).collect();
-    let verified: Result<_, ReceiptError> = mail.at_desk(ctx, |desk| {
-        let known = (desk.reader.directory, desk.reader.root_at);
-        receipt::verify_accepted(known, (header.digest, &recipients), bytes)
-    })?;
-    Ok(verified.ok())
+    (id, header): (MessageId, &VerifiedHeader),
+) -> Result<Option<Told>, ClientError> {
+    let told = mail.at_desk(ctx, |desk| collect::told(desk, &mail.outbox, (id, header)))?;
+    match told {
+        Ok(told) => Ok(told),
+        Err(TakeError::Receipt(_)) => Ok(None),
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn delivered(
     mail: &Mail,
     id: MessageId,
     seat: &SeatId,
-    accepted: Option<&receipt::VerifiedAccepted>,
+    told: Option<&Told>,
 ) -> Result<Option<Delivered>, ClientError> {
     let Some(bytes) = mail.outbox.delivered_receipt(id, seat)? else { return Ok(None) };
     let Ok(inner) = Envelope::parse(&bytes, bytes.len()) else { return Ok(None) };
     let message = proto::Message::decode(inner.payload().clone()).unwrap_or_default();
     let said = proto::Delivered::decode(message.content).unwrap_or_default();
     let seen = Place::read(said.place.as_ref()).ok();
-    let compared =
-        accepted.zip(seen).map(|(accepted, seen)| receipt::compare(accepted, &seen, &inner));
+    let compared = told.zip(seen).map(|(told, seen)| told.compare(&seen, &inner));
     let agrees = match &compared {
         Some(Comparison::Agree) => Some(true),
         Some(Comparison::Differ(_)) => Some(false),
@@ -329,10 +349,17 @@ fn delivered(
     Ok(Some(Delivered {
         seat: seat.to_string(),
         at: said.at,
-        outcome: phrases::outcome(said.outcome()),
+        outcome: phrases::outcome(content::outcome(&said)),
         agrees,
+        key_ended: ended(mail, &inner)?,
         evidence,
     }))
+}
+
+/// Whether a key that signed has ended by now.
+fn ended(mail: &Mail, signed: &Envelope) -> Result<bool, ClientError> {
+    let directory = mail.replica.directory()?;
+    Ok(signed.signatures().iter().any(|of| belief::has_ended(directory, of.key_id)))
 }
 
 fn acknowledged(
@@ -344,21 +371,34 @@ fn acknowledged(
 ) -> Result<Acknowledged, ClientError> {
     let open = match open {
         Some(bytes) => mail.at_desk(ctx, |desk| {
-            receipt::verify_acknowledgement(desk.reader.directory, header, &bytes).ok()
+            let known = (desk.reader.directory, desk.reader.root_at);
+            receipt::verify_acknowledgement(known, header, &bytes).ok()
         })?,
         None => None,
     };
     let words = came.iter().find_map(|(from, _, _, inside)| match inside {
         Inside::Words(words) if from == seat => Some(words),
-        Inside::Words(_) | Inside::Content(_) | Inside::Delivered(_) => None,
+        Inside::Words(_) | Inside::Content(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
     let said = |of: fn(&proto::Words) -> &String| {
         words.map(|words| of(words).clone()).filter(|text| !text.is_empty())
     };
     Ok(Acknowledged {
         seat: seat.to_string(),
-        level: open.as_ref().map(|open| phrases::level(open.level)),
-        at: open.map(|open| open.at),
+        level: open.as_ref().map(|open| phrases::level(open.level())),
+        key_ended: match &open {
+            Some(open) => ended(mail, open.envelope())?,
+            None => false,
+        },
+        level_lacking: match &open {
+            Some(open) => {
+                let (contact, level) = (seat.contact(), open.level());
+                let directory = mail.replica.directory()?;
+                level::is_lacking(directory, &contact, level, open.view().0)
+            }
+            None => false,
+        },
+        at: open.map(|open| open.at()),
         person: said(|words| &words.person),
         office: said(|words| &words.office),
         reference: said(|words| &words.own_reference),
@@ -389,12 +429,12 @@ impl Sent {
     }
 
     fn to(&self) -> String {
-        let to = self.header.addressing.recipients.iter().map(|to| to.contact.as_str());
+        let to = self.header.addressing().recipients.iter().map(|to| to.contact.as_str());
         to.collect::<Vec<_>>().join(", ")
     }
 
     fn cells(&self, ids: &[MessageId]) -> Vec<String> {
-        let of = &self.header.addressing;
+        let of = &self.header.addressing();
         let drill = of.drill.as_ref().map(|drill| format!("{} ", phrases::drill(drill)));
         let title = visible(self.title.as_deref().unwrap_or_default());
         vec![
@@ -407,7 +447,7 @@ impl Sent {
     }
 
     fn text(&self) -> String {
-        let of = &self.header.addressing;
+        let of = &self.header.addressing();
         let mut lines = Lines::default();
         if let Some(drill) = &of.drill {
             lines.line("drill", phrases::drill(drill));
@@ -423,6 +463,18 @@ impl Sent {
                 lines
                     .line("accepted", format!("{at}, number {number} in the mailbox of {contact}"));
             }
+            if accepted.key_ended {
+                lines.line("accepted", phrases::ENDED);
+            }
+            for contact in &accepted.without_place {
+                lines.line("accepted", format!("{at}; not yet in the mailbox of {contact}"));
+            }
+            for (contact, epoch) in &accepted.new_mailboxes {
+                lines.line(
+                    "new mailbox",
+                    format!("the service was restored: {contact} has a new one, epoch {epoch}"),
+                );
+            }
         } else if self.state.accepted.is_some() {
             lines.line("accepted", "yes; the relay's key has been replaced since");
         }
@@ -433,7 +485,10 @@ impl Sent {
                 None => "",
             };
             let (seat, at) = (&delivered.seat, phrases::when(delivered.at));
-            lines.line("delivered", format!("{seat}, {at}: {}{agrees}", delivered.outcome));
+            let ended =
+                if delivered.key_ended { format!("; {}", phrases::ENDED) } else { String::new() };
+            let outcome = &delivered.outcome;
+            lines.line("delivered", format!("{seat}, {at}: {outcome}{agrees}{ended}"));
         }
         for acknowledged in &self.acknowledged {
             lines.line("acknowledged", acknowledged.line());
@@ -449,7 +504,7 @@ impl Sent {
     }
 
     fn json(&self) -> Value {
-        let of = &self.header.addressing;
+        let of = &self.header.addressing();
         let to = of.recipients.iter().map(|to| to.contact.to_string());
         let stage = match self.state.stage() {
             Stage::Sent => "sent",
@@ -480,7 +535,7 @@ impl Sent {
         let Some(evidence) = self.delivered.iter().find_map(|one| one.evidence.as_ref()) else {
             return Ok(());
         };
-        let id = self.header.addressing.id;
+        let id = self.header.addressing().id;
         let sentence = format!("{id}: {evidence}; both receipts are kept in the outbox");
         let failed = Exit::VerificationFailed;
         Err(ClientError::new(Side::Theirs, failed, "TWO_HISTORIES", sentence))
@@ -489,12 +544,14 @@ impl Sent {
 
 impl Acknowledged {
     fn line(&self) -> String {
-        let level = self.level.as_ref().map(|level| format!(", at {level} level"));
+        let lacking = if self.level_lacking { phrases::LACKING } else { "" };
+        let level = self.level.as_ref().map(|level| format!(", at {level} level{lacking}"));
         let at = self.at.map(|at| format!(", {}", phrases::when(at)));
         let person = self.person.as_ref().map(|person| format!(", by {}", visible(person)));
         let office = self.office.as_ref().map(|office| format!(" of {}", visible(office)));
         let number = self.reference.as_ref().map(|of| format!(", their number {}", visible(of)));
-        let rest = [level, person, office, at, number].into_iter().flatten();
+        let ended = self.key_ended.then(|| format!(", {}", phrases::ENDED));
+        let rest = [level, person, office, at, number, ended].into_iter().flatten();
         format!("{}{}", self.seat, rest.collect::<String>())
     }
 }
@@ -508,6 +565,8 @@ mod tests {
         let said = Acknowledged {
             seat: "fr/cert-fr/duty-1".to_owned(),
             level: Some("technical".to_owned()),
+            level_lacking: true,
+            key_ended: true,
             at: Some(0),
             person: Some("A. Martin\u{1b}".to_owned()),
             office: Some("CERT-FR".to_owned()),
@@ -517,7 +576,8 @@ mod tests {
         };
         assert_eq!(
             said.line(),
-            "fr/cert-fr/duty-1, at technical level, by A. Martin\\u{1b} of CERT-FR, 1970-01-01 00:00 UTC"
+            "fr/cert-fr/duty-1, at technical level (a level that its record does not have), by \
+             A. Martin\\u{1b} of CERT-FR, 1970-01-01 00:00 UTC, signed by a key that has since ended"
         );
     }
 }

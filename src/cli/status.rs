@@ -41,6 +41,7 @@ pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
         "keys": owners.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     let copy = copy(ctx, &mut lines, &mut warnings)?;
+    let frozen = copy.as_ref().and_then(|(_, replica)| replica.frozen().cloned());
     let seat = match (&copy, ctx.seat()) {
         (Some((_, replica)), Ok(seat)) => seat_of(ctx, replica, &seat, &mut lines, &mut warnings)?,
         (_, Ok(seat)) => {
@@ -66,10 +67,11 @@ pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
         object.insert("directory".to_owned(), json!(name));
         let seen = ctx.replica().ok().and_then(|replica| Seen::of(ctx, &replica).ok());
         object.insert("copy".to_owned(), json!(seen));
+        object.insert("state".to_owned(), json!(phrases::state(frozen.as_ref())));
     }
     ctx.out.data(&object, || lines.text());
     warnings.iter().for_each(|warning| ctx.out.warn(warning));
-    Ok(())
+    super::sync::current(frozen.as_ref())
 }
 
 /// The copy of the directory, if one was joined and synced.
@@ -97,9 +99,6 @@ fn copy(
             lines.line("holds", format!("{members} members, {contacts} contacts, {size} entries"));
             if replica.is_stale(ctx.ambient().now()) {
                 warnings.push("the copy of the directory is stale: liaison sync".to_owned());
-            }
-            if let Some(frozen) = replica.frozen() {
-                warnings.push(format!("the directory stands still here: {}", frozen.why));
             }
             Ok(Some((seen, replica)))
         }
@@ -159,7 +158,7 @@ fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, 
     for number in mail.inbox.numbers()? {
         let kept = mail.inbox.item(number)?;
         let message = matches!(kept.kind, EntryKind::Addressed | EntryKind::Released);
-        let header = mail.header(ctx, &kept.item.header)?;
+        let header = mail.header(ctx, &kept)?;
         let for_people = header.is_ok_and(|header| super::inbox::is_for_people(&header));
         if message && for_people && !mail.is_read(number) {
             unread += 1;

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::client::error::ClientError;
-use crate::client::replica::Replica;
+use crate::client::replica::{Frozen, Replica};
 use crate::client::session::{Progress, Session, Synced};
 
 use super::{Context, phrases};
@@ -35,16 +35,32 @@ pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
         "root": phrases::hash(&root),
         "synced_at": replica.synced_at(),
         "withheld": withheld,
-        "frozen": synced.frozen,
+        "state": phrases::state(synced.frozen.as_ref()),
+        "frozen": synced.frozen.as_ref().map(ToString::to_string),
+        "checked": synced.checked,
+        "refuted": synced.refuted,
+        "directory_clock_ahead": synced.clock,
     });
     let new = size.saturating_sub(synced.before);
     let name = ctx.name()?;
+    let verified = match &synced.frozen {
+        None => "all verified".to_owned(),
+        Some(frozen) => format!("those before entry {} verified", frozen.leaf),
+    };
     ctx.out.data(&object, || match new {
-        0 => format!("{name} is up to date: {size} entries, all verified.\nroot {root}"),
-        _ => format!("{name}: {new} new entries, {size} in all, all verified.\nroot {root}"),
+        0 => format!("{name}: nothing new, {size} entries, {verified}.\nroot {root}"),
+        _ => format!("{name}: {new} new entries, {size} in all, {verified}.\nroot {root}"),
     });
     say_what_lacks(ctx, &synced);
-    Ok(())
+    current(synced.frozen.as_ref())
+}
+
+/// How a command ends that has printed what it knows of a directory that may stand still.
+///
+/// # Errors
+/// It stands still: update this program.
+pub(super) fn current(frozen: Option<&Frozen>) -> Result<(), ClientError> {
+    frozen.map_or(Ok(()), |frozen| Err(ClientError::update_me(frozen).after_its_object()))
 }
 
 /// Syncs, and shows on a terminal how far it is.
@@ -80,7 +96,25 @@ pub(super) fn say_what_lacks(ctx: &Context, synced: &Synced) {
     for (contact, name) in &synced.withheld {
         ctx.out.warn(format_args!("the service did not hand over: {name} of {contact}"));
     }
+    if let Some(directory) = synced.clock {
+        let (own, directory) = (phrases::when(ctx.ambient().now()), phrases::when(directory));
+        ctx.out.warn(format_args!(
+            "this machine's clock says {own}, and the directory's {directory}: one of the two is \
+             wrong; liaison doctor says which"
+        ));
+    }
+    if let Some(kept) = &synced.refuted {
+        ctx.out.warn(format_args!(
+            "charters were in use that registrars have signed and the log does not hold; they are \
+             let go, and kept as evidence: {}. Ask the registrars what became of them",
+            kept.display()
+        ));
+    }
     if let Some(why) = &synced.frozen {
         ctx.out.warn(format_args!("the directory stands still here: {why}; update this program"));
+        if !synced.checked {
+            ctx.out
+                .warn("whether its newest checkpoint is the log's cannot be checked before that");
+        }
     }
 }

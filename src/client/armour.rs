@@ -1,8 +1,8 @@
 //! Files that people carry, in text that survives e-mail.
 //!
 //! In scope: the lines around the bytes, and base64 between them. Out of scope: what the bytes
-//! say. Invariants: nothing is decoded before its size is judged; one block a file, and nothing
-//! around it but blank lines.
+//! say. Invariants: nothing is decoded before its size and the number of its format are judged;
+//! one block a file, and nothing around it but blank lines.
 
 use std::fmt;
 
@@ -12,6 +12,8 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::domain::limits;
+
+use super::format::FORMAT;
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,36 @@ impl Kind {
         Self::Keeper,
         Self::Seat,
     ];
+
+    /// The command that makes such a file.
+    #[must_use]
+    pub const fn made_by(self) -> &'static str {
+        match self {
+            Self::Statement => "liaison record draft, seat add, charter draft or admin member",
+            Self::Invitation => "liaisond init",
+            Self::Admission => "liaison admin member admit",
+            Self::Person => "liaison key new --registrar, --operator or --auditor",
+            Self::Authority => "liaison key new --authority, or join INVITATION",
+            Self::Keeper => "liaison key new --keeper",
+            Self::Seat => "liaison key new --seat",
+        }
+    }
+
+    /// The words after BEGIN, with the number of the format.
+    fn numbered(self) -> String {
+        format!("{} {FORMAT}", self.label())
+    }
+
+    /// The kind and the number of the format that a label names. Release 0.1 wrote no number.
+    fn of_label(label: &str) -> Option<(Self, u32)> {
+        Self::ALL.into_iter().find_map(|kind| {
+            let number = match label.strip_prefix(kind.label())? {
+                "" => 1,
+                rest => rest.strip_prefix(' ')?.parse().ok().filter(|number| *number > 1)?,
+            };
+            Some((kind, number))
+        })
+    }
 
     /// The words after BEGIN.
     const fn label(self) -> &'static str {
@@ -83,6 +115,23 @@ pub enum InvalidArmour {
         /// The words found, or what stands in their place.
         found: String,
     },
+    /// Of release 0.1.
+    #[error(
+        "this {0} was made by liaison 0.1, whose directories were for trial: make it anew with {made}",
+        made = .0.made_by()
+    )]
+    Old(Kind),
+    /// Of a later release.
+    #[error(
+        "this {kind} has format {found}, and this program knows formats up to {FORMAT}: a newer \
+         liaison is needed"
+    )]
+    Newer {
+        /// What it is.
+        kind: Kind,
+        /// Its number.
+        found: u32,
+    },
     /// The block does not end as it began, or something stands behind it.
     #[error("expected -----END {0}----- as the last line: is the file complete?")]
     End(String),
@@ -97,24 +146,36 @@ pub enum InvalidArmour {
 /// A message as a file.
 #[must_use]
 pub fn write(kind: Kind, message: &impl Message) -> String {
-    encode(kind.label(), &message.encode_to_vec()).to_string()
+    encode(&kind.numbered(), &message.encode_to_vec()).to_string()
 }
 
 /// Reads the message of a file of this kind.
 ///
 /// # Errors
-/// Another kind, another form, larger than [`FILE_BYTES`].
+/// Another kind, another format, another form, larger than [`FILE_BYTES`].
 pub fn read<M: Message + Default>(kind: Kind, text: &str) -> Result<M, InvalidArmour> {
-    let bytes = decode(kind.label(), text)?;
+    match labelled(text) {
+        Some((found, number)) if found == kind && number < FORMAT => {
+            return Err(InvalidArmour::Old(kind));
+        }
+        Some((found, number)) if found == kind && number > FORMAT => {
+            return Err(InvalidArmour::Newer { kind, found: number });
+        }
+        Some(_) | None => {}
+    }
+    let bytes = decode(&kind.numbered(), text)?;
     M::decode(&bytes[..]).map_err(|_| InvalidArmour::Content(kind.label().to_owned()))
 }
 
-/// What kind of file a text says it is.
+/// What kind of file a text says it is, in whatever format.
 #[must_use]
 pub fn kind(text: &str) -> Option<Kind> {
+    labelled(text).map(|(kind, _)| kind)
+}
+
+fn labelled(text: &str) -> Option<(Kind, u32)> {
     let first = text.lines().find(|line| !line.trim().is_empty())?;
-    let label = begun(first)?;
-    Kind::ALL.into_iter().find(|kind| kind.label() == label)
+    Kind::of_label(begun(first)?)
 }
 
 /// The block of lines with this label. It may hold a secret.
@@ -210,8 +271,8 @@ mod tests {
     #[test]
     fn a_file_comes_back_also_after_e_mail() {
         let text = write(Kind::Invitation, &invitation());
-        assert!(text.starts_with("-----BEGIN LIAISON INVITATION-----\n"));
-        assert!(text.ends_with("-----END LIAISON INVITATION-----\n"));
+        assert!(text.starts_with("-----BEGIN LIAISON INVITATION 2-----\n"));
+        assert!(text.ends_with("-----END LIAISON INVITATION 2-----\n"));
         assert!(text.lines().all(|line| line.len() <= COLUMNS));
         let mailed = format!("\r\n{}\r\n\r\n", text.replace('\n', "\r\n"));
         for text in [&text, &mailed] {
@@ -226,17 +287,45 @@ mod tests {
         let refused = read::<v1::Bundle>(Kind::Statement, &text).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "expected a file that begins with -----BEGIN LIAISON STATEMENT-----, found \
-             -----BEGIN LIAISON INVITATION-----"
+            "expected a file that begins with -----BEGIN LIAISON STATEMENT 2-----, found \
+             -----BEGIN LIAISON INVITATION 2-----"
         );
         let refused = read::<v1::Bundle>(Kind::Statement, "secret").unwrap_err();
         assert!(refused.to_string().ends_with("found other text"), "{refused}");
     }
 
     #[test]
+    fn a_file_of_release_0_1_is_refused_by_its_number_and_a_newer_one_wants_a_newer_program() {
+        let of_0_1 = [
+            (Kind::Statement, include_str!("../../tests/golden/files-1/charter.draft")),
+            (Kind::Invitation, include_str!("../../tests/golden/files-1/invitation.liaison")),
+            (Kind::Admission, include_str!("../../tests/golden/files-1/fr.admission")),
+            (Kind::Person, include_str!("../../tests/golden/files-1/alice.registrar")),
+            (Kind::Authority, include_str!("../../tests/golden/files-1/fr.authority")),
+            (Kind::Keeper, "-----BEGIN LIAISON KEEPER-----\nneither read nor judged"),
+            (Kind::Seat, "-----BEGIN LIAISON SEAT-----\n"),
+        ];
+        for (of, text) in of_0_1 {
+            assert_eq!(kind(text), Some(of));
+            let refused = read::<v1::Bundle>(of, text).unwrap_err();
+            assert_eq!(refused, InvalidArmour::Old(of));
+            let sentence = refused.to_string();
+            assert!(sentence.contains("made by liaison 0.1"), "{sentence}");
+            assert!(sentence.contains(of.made_by()), "{sentence}");
+            let newer = format!("-----BEGIN {} 3-----\nneither read nor judged", of.label());
+            let refused = read::<v1::Bundle>(of, &newer).unwrap_err();
+            assert_eq!(refused, InvalidArmour::Newer { kind: of, found: 3 });
+            assert!(refused.to_string().contains("a newer liaison is needed"));
+        }
+        for other in ["LIAISON SEAT 1", "LIAISON SEAT x", "LIAISON SEATS", "LIAISON SEAT2"] {
+            assert_eq!(kind(&format!("-----BEGIN {other}-----")), None, "{other}");
+        }
+    }
+
+    #[test]
     fn anything_missing_altered_or_added_is_refused() {
         let text = write(Kind::Invitation, &invitation());
-        let end = || InvalidArmour::End("LIAISON INVITATION".to_owned());
+        let end = || InvalidArmour::End("LIAISON INVITATION 2".to_owned());
         let lines: Vec<&str> = text.lines().collect();
         let cut = lines[..lines.len() - 1].join("\n");
         let altered = text.replace(lines[1], &lines[1].replace(lines[1].get(..1).unwrap(), "~"));

@@ -16,6 +16,7 @@ use crate::wire::{status, v1};
 use super::armour::InvalidArmour;
 use super::connect::{ConnectError, InvalidProxy};
 use super::draft::DraftError;
+use super::format::WrongFormat;
 use super::home::HomeError;
 use super::invitation::InvalidInvitation;
 use super::keys::KeyError;
@@ -25,7 +26,7 @@ use super::message::open::NotOpened;
 use super::message::receipt::ReceiptError;
 use super::outbox::OutboxError;
 use super::place::{self, FileError};
-use super::replica::{Origin, ReplicaError};
+use super::replica::{Frozen, Origin, ReplicaError};
 
 /// On whose side the fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub enum Exit {
     NotFound = 8,
     Partial = 9,
     NeedsApproval = 10,
+    UpdateMe = 11,
 }
 
 /// What went wrong, for people and for scripts.
@@ -81,6 +83,8 @@ pub struct ClientError {
     pub details: BTreeMap<String, String>,
     /// How the process ends.
     pub exit: Exit,
+    /// Whether the command has printed its object already, and this is only how it ends.
+    pub printed: bool,
 }
 
 impl ClientError {
@@ -88,13 +92,30 @@ impl ClientError {
     #[must_use]
     pub fn new(side: Side, exit: Exit, reason: &str, sentence: impl fmt::Display) -> Self {
         let (reason, sentence) = (reason.to_owned(), sentence.to_string());
-        Self { side, reason, sentence, mend: None, details: BTreeMap::new(), exit }
+        let details = BTreeMap::new();
+        Self { side, reason, sentence, mend: None, details, exit, printed: false }
     }
 
     /// The same, with the command that mends it.
     #[must_use]
     pub fn mended_by(self, command: impl Into<String>) -> Self {
         Self { mend: Some(command.into()), ..self }
+    }
+
+    /// The same, of a command that has printed its object.
+    #[must_use]
+    pub fn after_its_object(self) -> Self {
+        Self { printed: true, ..self }
+    }
+
+    /// The directory has newer rules than this program.
+    #[must_use]
+    pub fn update_me(frozen: &Frozen) -> Self {
+        let sentence = format!("the directory stands still here: {frozen}");
+        let mut found = Self::new(Side::Ours, Exit::UpdateMe, "UPDATE_ME", sentence);
+        found.details.insert("rules".to_owned(), frozen.rules.to_string());
+        found.details.insert("leaf".to_owned(), frozen.leaf.to_string());
+        found.mended_by(UPDATE)
     }
 
     /// A call took longer than its deadline.
@@ -144,6 +165,7 @@ fn judged(reason: &str) -> (Exit, Side) {
         "UNKNOWN_MEMBER" | "UNKNOWN_CONTACT" | "UNKNOWN_MESSAGE" => Exit::NotFound,
         "STALE_DIRECTORY" => Exit::Stale,
         "BELOW_THRESHOLD" => Exit::NeedsApproval,
+        "INTERNAL" => Exit::Unexpected,
         _ => Exit::Refused,
     };
     (exit, Side::Ours)
@@ -156,7 +178,8 @@ impl From<Status> for ClientError {
         }
         if let Some(reason) = status::reason(&status) {
             let (exit, side) = judged(&reason);
-            let side = if reason == "BUSY" { Side::Theirs } else { side };
+            let theirs = matches!(&reason[..], "BUSY" | "INTERNAL");
+            let side = if theirs { Side::Theirs } else { side };
             let details = DETAILS
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), status::detail(&status, name)?)));
@@ -277,6 +300,7 @@ impl From<&FileError> for ClientError {
 impl From<KeyError> for ClientError {
     fn from(error: KeyError) -> Self {
         let reason = match &error {
+            KeyError::Format(format) => return format.into(),
             KeyError::File(file) => {
                 return Self { exit: Exit::IdentityOrKey, ..Self::from(file) };
             }
@@ -287,6 +311,7 @@ impl From<KeyError> for ClientError {
             KeyError::NotOpening { .. } => "KEY_NOT_AN_IDENTITY",
             KeyError::Certificate { .. } => "CERTIFICATE_OF_ANOTHER_KEY",
             KeyError::Issue(_) => "CERTIFICATE_NOT_MADE",
+            KeyError::NoRandomness => "NO_RANDOMNESS",
             KeyError::NoSuchPurpose { .. } => "KEY_OF_ANOTHER_PURPOSE",
         };
         let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);
@@ -313,6 +338,7 @@ impl From<HomeError> for ClientError {
     fn from(error: HomeError) -> Self {
         let new = |exit, reason| Self::new(Side::Ours, exit, reason, &error);
         match error {
+            HomeError::Format(format) => (&format).into(),
             HomeError::File(file) => file.into(),
             HomeError::Invitation(invitation) => invitation.into(),
             HomeError::NoPlace => new(Exit::Usage, "NO_HOME"),
@@ -324,16 +350,41 @@ impl From<HomeError> for ClientError {
                 new(Exit::Usage, "SEVERAL_DIRECTORIES").mended_by("liaison --directory NAME ...")
             }
             HomeError::OtherGenesis(_) => new(Exit::VerificationFailed, "OTHER_GENESIS"),
-            HomeError::Charters(_) => new(Exit::VerificationFailed, "CHARTERS_ALTERED"),
         }
     }
 }
 
 impl From<InvalidArmour> for ClientError {
     fn from(error: InvalidArmour) -> Self {
-        Self::new(Side::Ours, Exit::Usage, "NOT_SUCH_A_FILE", error)
+        let (exit, reason, mend) = match &error {
+            InvalidArmour::Old(kind) => (Exit::Usage, "OLD_FORMAT", Some(kind.made_by())),
+            InvalidArmour::Newer { .. } => (Exit::UpdateMe, "UPDATE_ME", Some(UPDATE)),
+            InvalidArmour::TooLarge { .. }
+            | InvalidArmour::Other { .. }
+            | InvalidArmour::End(_)
+            | InvalidArmour::Line(_)
+            | InvalidArmour::Content(_) => (Exit::Usage, "NOT_SUCH_A_FILE", None),
+        };
+        let found = Self::new(Side::Ours, exit, reason, error);
+        mend.into_iter().fold(found, Self::mended_by)
     }
 }
+
+impl From<&WrongFormat> for ClientError {
+    fn from(error: &WrongFormat) -> Self {
+        let new = |exit, reason| Self::new(Side::Ours, exit, reason, error);
+        match error {
+            WrongFormat::File(file) => file.into(),
+            WrongFormat::Old { .. } => new(Exit::Usage, "OLD_FORMAT")
+                .mended_by("liaison --home NEW_FOLDER key new ..., or join INVITATION"),
+            WrongFormat::Newer { .. } => new(Exit::UpdateMe, "UPDATE_ME").mended_by(UPDATE),
+            WrongFormat::NoNumber { .. } => new(Exit::Usage, "NO_FORMAT"),
+        }
+    }
+}
+
+/// What mends whatever comes from a later release.
+pub const UPDATE: &str = "install a newer liaison, and give the command again";
 
 impl From<InvalidInvitation> for ClientError {
     fn from(error: InvalidInvitation) -> Self {
@@ -380,9 +431,13 @@ impl From<ReplicaError> for ClientError {
                 Self::new(Side::Ours, Exit::Stale, "NEVER_SYNCED", &error)
                     .mended_by("liaison sync"),
             ),
-            ReplicaError::TooOld { .. } => {
-                Some(Self::new(Side::Ours, Exit::Stale, "UPDATE_ME", &error))
-            }
+            ReplicaError::BehindInvitation(_) => Some(
+                Self::new(Side::Ours, Exit::Stale, "BEHIND_INVITATION", &error)
+                    .mended_by("liaison sync"),
+            ),
+            ReplicaError::NotCheckable(_) => Some(
+                Self::new(Side::Ours, Exit::UpdateMe, "NOT_CHECKABLE", &error).mended_by(UPDATE),
+            ),
         };
         match (found, error) {
             (Some(found), error) => found.with_evidence(error),
@@ -497,5 +552,5 @@ impl From<OutboxError> for ClientError {
 }
 
 /// The details that `wire::status` gives.
-const DETAILS: [&str; 9] =
-    ["expected", "found", "size", "contact", "member", "key", "needed", "field", "facet"];
+const DETAILS: [&str; 10] =
+    ["expected", "found", "size", "contact", "member", "key", "needed", "field", "facet", "levels"];

@@ -5,10 +5,12 @@
 //! side never write one directory's files at the same time.
 //!
 //! ```text
+//! format                           the number of this form, see `format`
 //! config.toml                      directories and their addresses
 //! keys/...                         see `keys`
 //! directories/<name>/invitation    the file, as it came
-//! directories/<name>/charters      charters followed since, without a replica
+//! directories/<name>/charters      those behind it through which a fold of the log has passed
+//! directories/<name>/charters-used those behind them that a chain of quorums has signed
 //! directories/<name>/...           see `replica`
 //! ```
 
@@ -20,9 +22,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::DirectoryName;
-use crate::domain::refusal::Refusal;
 
 use super::armour;
+use super::charters;
+use super::format::{self, WrongFormat};
 use super::invitation::{InvalidInvitation, Invitation, Trust};
 use super::keys::Keys;
 use super::place::{self, FileError};
@@ -60,6 +63,9 @@ pub enum HomeError {
     /// The system names no place for data, and none was given.
     #[error("this system names no folder for data; give one with --home or LIAISON_HOME")]
     NoPlace,
+    /// A home of another release.
+    #[error(transparent)]
+    Format(#[from] WrongFormat),
     /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -86,19 +92,18 @@ pub enum HomeError {
     /// Another directory of this name was joined before.
     #[error("another directory named {0} was joined before: its genesis differs")]
     OtherGenesis(DirectoryName),
-    /// A charter kept since the invitation does not follow.
-    #[error("a charter kept beside the invitation does not follow: {0}")]
-    Charters(Refusal),
 }
 
 impl Home {
     /// The folder given (`--home`, `LIAISON_HOME`), else the system's own place.
     ///
     /// # Errors
-    /// [`HomeError::NoPlace`].
+    /// [`HomeError::NoPlace`], [`HomeError::Format`].
     pub fn find(given: Option<PathBuf>) -> Result<Self, HomeError> {
         let system = || dirs::data_dir().map(|data| data.join("liaison"));
-        given.or_else(system).map(Self::at).ok_or(HomeError::NoPlace)
+        let root = given.or_else(system).ok_or(HomeError::NoPlace)?;
+        format::check(&root)?;
+        Ok(Self::at(root))
     }
 
     /// This folder.
@@ -116,7 +121,7 @@ impl Home {
     /// The private keys.
     #[must_use]
     pub fn keys(&self) -> Keys {
-        Keys::at(self.root.join("keys"))
+        Keys::of(&self.root)
     }
 
     /// The folder of one directory.
@@ -128,8 +133,9 @@ impl Home {
     /// The configuration; an empty one if there is none yet.
     ///
     /// # Errors
-    /// [`HomeError::File`], [`HomeError::Config`].
+    /// [`HomeError::Format`], [`HomeError::File`], [`HomeError::Config`].
     pub fn config(&self) -> Result<Config, HomeError> {
+        format::check(&self.root)?;
         let path = self.config_path();
         let Some(bytes) = place::read_if_there(&path, CONFIG_BYTES)? else {
             return Ok(Config::default());
@@ -184,6 +190,7 @@ impl Home {
         {
             return Err(HomeError::OtherGenesis(name));
         }
+        format::claim(&self.root)?;
         let file = armour::write(armour::Kind::Invitation, invitation.message());
         place::replace(&self.folder(&name).join("invitation"), file.as_bytes())?;
         let mut config = self.config()?;
@@ -223,29 +230,29 @@ impl Home {
         Ok(invitation)
     }
 
-    /// What is believed of a directory without a replica: the invitation's charter, and those
-    /// followed since.
+    /// What is believed of a directory without a replica: the invitation's charter, those pinned
+    /// since, and those in use behind them.
     ///
     /// # Errors
     /// It was not joined, or a file was altered.
     pub fn trust(&self, name: &DirectoryName) -> Result<Trust, HomeError> {
         let mut trust = self.invitation(name)?.into_trust();
-        let kept = tape::read(&self.folder(name).join("charters"))?;
-        for charter in kept.records {
-            trust.follow(&charter).map_err(HomeError::Charters)?;
-        }
+        let (folder, invited) = (self.folder(name), trust.charter().newest.version);
+        let mut pinned = tape::read(&folder.join(PINNED))?.records;
+        // Joined again, with a newer invitation: the log holds what stood before it.
+        pinned.retain(|entry| version_of(entry).is_none_or(|version| version >= invited));
+        trust.pin(&pinned);
+        trust.put_to_use(&tape::read(&folder.join(USED))?.records);
         Ok(trust)
     }
 
-    /// Keeps charters that `trust` has followed beyond what is kept.
+    /// Keeps the charters in use behind those that are pinned.
     ///
     /// # Errors
     /// [`HomeError::File`].
-    pub fn keep_charters(&self, name: &DirectoryName, charters: &[Bytes]) -> Result<(), HomeError> {
+    pub fn use_charters(&self, name: &DirectoryName, entries: &[Bytes]) -> Result<(), HomeError> {
         let _lock = self.lock(name)?;
-        let path = self.folder(name).join("charters");
-        let kept = tape::read(&path)?;
-        Ok(tape::append(&path, kept.length, charters).map(|_| ())?)
+        Ok(tape::write(&self.folder(name).join(USED), entries)?)
     }
 
     /// The right to write one directory's files. Held for moments, never over the network.
@@ -276,5 +283,14 @@ pub(super) fn lock(folder: &Path) -> Result<Lock, FileError> {
     Ok(Lock { _file: file })
 }
 
+/// The version of a charter as it stands in the log.
+fn version_of(entry: &[u8]) -> Option<u64> {
+    let (statement, _) = charters::logged(entry).ok()?;
+    let (_, charter) = charters::read(&statement).ok()?;
+    charter.targets.first().map(|target| target.version)
+}
+
+pub(super) const PINNED: &str = "charters";
+pub(super) const USED: &str = "charters-used";
 /// Addresses of a thousand directories.
 const CONFIG_BYTES: u64 = 1 << 20;

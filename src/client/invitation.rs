@@ -1,25 +1,25 @@
 //! Invitations and admission files: what can be believed before there is a replica.
 //!
-//! In scope: the invitation's charter, charters that follow it one by one, an admission with its
-//! proof. Out of scope: the fold over the log (`replica`). Invariants: a [`Trust`] holds a charter
-//! that its own quorum has signed; it goes on only to charters that the one before decides on, by
-//! the rules of the domain.
+//! In scope: the invitation's charter, which charters behind it are pinned and which only used, an
+//! admission with its proof. Out of scope: the fold over the log (`replica`). Invariants: a
+//! [`Trust`] begins with a charter that its own quorum has signed; it goes on only to charters that
+//! the one before decides on; nothing is pinned but what a fold has passed through.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, eye, telephone};
 use crate::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose};
 use crate::domain::directory::{
-    Admitted, Change, Charter, Directory, Member, Newest, Parts, Statement, apply, found, verify,
+    Admitted, Charter, Directory, Member, Newest, Parts, RULES, Statement, found, verify,
     verify_founding,
 };
 use crate::domain::ids::{ContactId, DirectoryName};
-use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::canonical;
-use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::tlog::checkpoint::{CheckpointError, VerifiedCheckpoint};
 use crate::tlog::merkle::leaf_hash;
@@ -28,6 +28,7 @@ use crate::tlog::proof::{ProofError, verify_inclusion};
 use crate::wire::v1;
 
 use super::armour::{self, InvalidArmour};
+use super::charters::{Chain, Link, read};
 
 /// A file does not prove what it says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,12 +128,17 @@ impl Invitation {
     }
 }
 
-/// The newest charter known, without the log.
+/// What is believed of a directory without its log.
+///
+/// *Pinned* are the invitation's charter and those through which a fold of the log has passed: no
+/// log may contradict them. *Used* are charters behind those whose chain of quorums was checked, to
+/// connect and to read checkpoints; if the log does not hold them, they go, and the pins stand.
 #[derive(Clone, Debug)]
 pub struct Trust {
-    /// Nothing but the charter, and the keys that decide on the next.
+    /// Nothing but the invitation's charter, and the keys that decide on the next.
     directory: Directory,
-    pins: BTreeMap<u64, Digest>,
+    pinned: Chain,
+    used: Option<Chain>,
     checkpoint: Option<VerifiedCheckpoint>,
 }
 
@@ -150,30 +156,63 @@ impl Trust {
         } else {
             (of_its_own_quorum(name, charter)?, Grounds::OwnQuorum)
         };
-        let newest = directory.charter().newest;
-        let pins = BTreeMap::from([(newest.version, newest.statement)]);
-        Ok((Self { directory, pins, checkpoint: None }, grounds))
+        let name = directory.name().clone();
+        let pinned = Chain::from(name, directory.genesis(), directory.charter());
+        Ok((Self { directory, pinned, used: None, checkpoint: None }, grounds))
     }
 
-    /// Goes on to the next charter; one that is known already changes nothing.
-    ///
-    /// # Errors
-    /// It does not follow from this one.
-    pub fn follow(&mut self, charter: &[u8]) -> Result<(), Refusal> {
-        let (envelope, statement) = read(charter)?;
-        let version = statement.targets.first().map_or(0, |target| target.version);
-        if self.pins.get(&version) == Some(&envelope.digest()) {
-            return Ok(());
+    /// Pins the charters through which a fold has passed, as far as they follow: of what was altered
+    /// the next fold makes anew what it passes through.
+    pub fn pin(&mut self, entries: &[Bytes]) {
+        let _ = entries.iter().try_for_each(|entry| self.pinned.follow_logged(entry));
+    }
+
+    /// Uses these charters behind the pins, as far as they follow: those before them are as good as
+    /// they were.
+    pub fn put_to_use(&mut self, entries: &[Bytes]) {
+        let mut chain = self.pinned.clone();
+        for entry in entries {
+            if chain.follow_logged(entry).is_err() {
+                break;
+            }
         }
-        let verified = verify(&self.directory, charter)?;
-        // When it was admitted is not known here, and judged when the log is folded.
-        let at = verified.statement().issued_at();
-        let admitted = Admitted { leaf: self.directory.size(), at };
-        if let Change::Logged(parts) = apply(&self.directory, &verified, admitted)? {
-            self.directory.advance(&parts);
-            self.pins.insert(verified.version(), verified.digest());
-        }
-        Ok(())
+        let further = chain.newest().version > self.pinned.newest().version;
+        self.used = further.then_some(chain);
+    }
+
+    /// Whether all of these charters are pinned.
+    #[must_use]
+    pub fn holds(&self, entries: &[Bytes]) -> bool {
+        let mut chain = self.pinned.clone();
+        let newest = chain.newest().version;
+        entries.iter().all(|entry| chain.follow_logged(entry).is_ok())
+            && chain.newest().version == newest
+    }
+
+    /// Whether these charters stand in the chain, or follow it.
+    #[must_use]
+    pub fn follows(&self, entries: &[Bytes]) -> bool {
+        let mut chain = self.pinned.clone();
+        entries.iter().all(|entry| chain.follow_logged(entry).is_ok())
+    }
+
+    /// What begins at the newest pin, to be followed further.
+    #[must_use]
+    pub const fn chain(&self) -> &Chain {
+        &self.pinned
+    }
+
+    /// The newest charter in use, and then the newest that is pinned, if that is another.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<&Link> {
+        let used = self.used.iter().map(Chain::newest);
+        used.chain([self.pinned.newest()]).collect()
+    }
+
+    /// The newest charter in use.
+    #[must_use]
+    pub fn newest(&self) -> &Link {
+        self.used.as_ref().unwrap_or(&self.pinned).newest()
     }
 
     /// The directory's name.
@@ -188,22 +227,25 @@ impl Trust {
         self.directory.genesis()
     }
 
-    /// The charter.
+    /// The invitation's charter.
     #[must_use]
     pub fn charter(&self) -> &Charter {
         self.directory.charter()
     }
 
-    /// A directory that holds nothing but the charter.
+    /// A directory that holds nothing but the invitation's charter.
     #[must_use]
     pub const fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// The fingerprints of the charters known, by version: the log must hold them.
+    /// The fingerprints of the charters pinned, by version: the log must hold them.
     #[must_use]
-    pub const fn pins(&self) -> &BTreeMap<u64, Digest> {
-        &self.pins
+    pub fn pins(&self) -> BTreeMap<u64, Digest> {
+        let invited = self.directory.charter().newest;
+        let followed = self.pinned.followed().iter();
+        let followed = followed.map(|link| (link.version, link.identity));
+        followed.chain([(invited.version, invited.statement)]).collect()
     }
 
     /// The invitation's checkpoint: the log must hold it.
@@ -296,18 +338,6 @@ fn target_of(charter: &[u8]) -> Result<(DirectoryName, u64), Refusal> {
     Ok((name, target.version))
 }
 
-fn read(charter: &[u8]) -> Result<(Envelope, proto::Charter), Refusal> {
-    let envelope = Envelope::parse(charter, limits::STATEMENT_BYTES)
-        .map_err(|why| Refusal::form("charter", "a charter", why))?;
-    match Statement::read(envelope.kind(), envelope.payload())? {
-        Statement::Charter(charter) => Ok((envelope, charter)),
-        other => {
-            let (expected, found) = ("a charter", other.kind().payload_type());
-            Err(Refusal::UnknownKind { expected, found })
-        }
-    }
-}
-
 /// A later charter by itself: its own quorum has signed. Its predecessor's keys are not known, so
 /// other signatures are not looked at.
 fn of_its_own_quorum(name: DirectoryName, charter: &[u8]) -> Result<Directory, Refusal> {
@@ -316,7 +346,7 @@ fn of_its_own_quorum(name: DirectoryName, charter: &[u8]) -> Result<Directory, R
     let genesis = Digest::try_from(&target.genesis[..])
         .map_err(|why| Refusal::field("targets.genesis", why))?;
     let newest = Newest { version: target.version, leaf: 0, statement: envelope.digest() };
-    let charter = Charter::read(&statement, envelope.payload().clone(), newest)?;
+    let charter = Charter::read(&statement, envelope.payload().clone(), newest, RULES)?;
     let signed = charter.registrars.iter().filter(|person| envelope.verify(&person.sign).is_ok());
     let (needed, found) = (charter.threshold, signed.count() as u32);
     if found < needed {
@@ -325,7 +355,7 @@ fn of_its_own_quorum(name: DirectoryName, charter: &[u8]) -> Result<Directory, R
     let keys = charter.registrars.iter().map(|person| {
         let key = PublicKey::Verifying(person.sign.clone());
         let holder = Holder::Registrar(person.id.clone());
-        Arc::new(KnownKey::listed(key, Purpose::PersonSign, holder))
+        Arc::new(KnownKey::listed(key, Purpose::PersonSign, holder, 0))
     });
     let (keys, at) = (keys.collect(), statement.issued_at);
     let mut directory = Directory::at(name, genesis, (0, at), Arc::new(charter));
@@ -361,11 +391,12 @@ fn admitted(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(Member, Director
     }
     let (leaf, at) = (proven.leaf_index, entry.admitted_at);
     let newest = Newest { version: verified.version(), leaf, statement: verified.digest() };
-    let member = Member::read(admission, verified.envelope().payload().clone(), newest, false)?;
+    let payload = verified.envelope().payload().clone();
+    let member = Member::read(admission, payload, newest, false, RULES)?;
     let keys = member.authority.iter().map(|key| {
         let holder = Holder::Member(member.id.clone());
         let key = PublicKey::Verifying(key.clone());
-        Arc::new(KnownKey::listed(key, Purpose::Authority, holder))
+        Arc::new(KnownKey::listed(key, Purpose::Authority, holder, leaf))
     });
     let mut directory = trust.directory().clone();
     let (keys, with) = (keys.collect(), Some(Arc::new(member.clone())));
@@ -374,7 +405,7 @@ fn admitted(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(Member, Director
 }
 
 fn no_parts(admitted: Admitted) -> Parts {
-    Parts { admitted, charter: None, member: None, contact: None, keys: Vec::new() }
+    Parts::none(admitted, admitted.at)
 }
 
 /// A key id in both forms that people compare.
@@ -445,17 +476,23 @@ mod tests {
             charters.push(bundle.publications()[0].envelope().bytes().clone());
             log.add(charters.last().unwrap()).unwrap();
         }
+        let entries: Vec<Bytes> = log.entries.clone();
         for first in 0..4 {
             let (mut trust, grounds) = Trust::begin(&charters[first]).unwrap();
             assert_eq!(grounds == Grounds::Founding, first == 0);
             if first < 2 {
-                let skipped = trust.follow(&charters[first + 2]).unwrap_err();
-                assert!(matches!(skipped, Refusal::WrongVersion { .. }), "{skipped}");
+                trust.pin(&entries[first + 2..]);
+                assert_eq!(trust.pins().len(), 1, "one was skipped");
             }
-            for next in &charters[first..] {
-                trust.follow(next).unwrap();
-            }
-            assert_eq!(trust.charter().newest.statement, log.directory.charter().newest.statement);
+            let newest = log.directory.charter().newest.statement;
+            // In use: believed to connect, and pinned to nothing.
+            trust.put_to_use(&entries[first..]);
+            assert_eq!((trust.newest().identity, trust.pins().len()), (newest, 1));
+            assert_eq!(trust.candidates().len(), if first < 3 { 2 } else { 1 });
+            trust.put_to_use(&[]);
+            assert_eq!(trust.newest().identity, trust.charter().newest.statement);
+            trust.pin(&entries[first..]);
+            assert_eq!(trust.newest().identity, newest);
             assert_eq!(trust.genesis(), log.directory.genesis());
             assert_eq!(trust.pins().len(), 4 - first);
         }
@@ -463,9 +500,11 @@ mod tests {
         let mut unsigned: proto::Dsse = canonical::decode(&charters[1]).unwrap();
         unsigned.signatures.truncate(1);
         let unsigned = prost::Message::encode_to_vec(&unsigned);
-        let refused = trust.follow(&unsigned).unwrap_err();
-        assert!(matches!(refused, Refusal::BelowThreshold { .. }), "{refused}");
-        assert_eq!(trust.charter().newest.version, 1);
+        let at = log.directory.clock();
+        let unsigned = crate::client::testlog::entry(unsigned.into(), at);
+        trust.pin(std::slice::from_ref(&unsigned));
+        trust.put_to_use(&[unsigned]);
+        assert_eq!((trust.newest().version, trust.pins().len()), (1, 1));
     }
 
     #[test]
@@ -513,7 +552,7 @@ mod tests {
         bundle.sign(Some(&alone.directory), &[&key], &ambient).unwrap();
         let statement = bundle.publications()[0].envelope().bytes().clone();
         let mut forced = log.clone();
-        forced.entries[1] = crate::client::testlog::entry(statement, log.directory.admitted_at());
+        forced.entries[1] = crate::client::testlog::entry(statement, log.directory.clock());
         let refused = with(proven(&forced, 1));
         let below = matches!(
             refused,

@@ -15,7 +15,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
@@ -24,14 +23,16 @@ use crate::ambient::Ambient;
 use crate::crypto::cert::PeerCertificate;
 use crate::crypto::issue::{self, CannotIssue, Validity};
 use crate::crypto::seal::{InvalidIdentity, OpeningKey};
-use crate::crypto::sign::{InvalidPrivateKey, KeyId, SigningKey, VerifyingKey};
-use crate::domain::directory::key::{Purpose, listed};
+use crate::crypto::sign::{InvalidPrivateKey, KeyId, SigningKey};
+use crate::domain::directory::key::{PublicKey, Purpose, listed_sealing};
+use crate::domain::directory::{RULES, possession};
 use crate::domain::ids::{ContactId, MemberId, PersonId, SeatId};
-use crate::signed::proto;
+use crate::signed::proto::{self, Use};
 use crate::tls::{self, Identity};
 use crate::wire::v1;
 
 use super::armour::{self, InvalidArmour};
+use super::format::{self, WrongFormat};
 use super::place::{self, FileError};
 
 /// Whose private keys they are.
@@ -51,6 +52,30 @@ pub enum Owner {
     Seat(SeatId),
 }
 
+impl Owner {
+    /// As a proof of possession names it.
+    #[must_use]
+    pub fn holder(&self) -> String {
+        match self {
+            Self::Registrar(id) => format!("registrar/{id}"),
+            Self::Operator(id) => format!("operator/{id}"),
+            Self::Auditor(id) => format!("auditor/{id}"),
+            Self::Authority(id) => id.to_string(),
+            Self::Keeper(id) => id.to_string(),
+            Self::Seat(id) => id.to_string(),
+        }
+    }
+
+    /// What its sign key is for, as a proof of possession names it.
+    const fn signs_as(&self) -> Use {
+        match self {
+            Self::Registrar(_) | Self::Operator(_) | Self::Auditor(_) | Self::Seat(_) => Use::Sign,
+            Self::Authority(_) => Use::Authority,
+            Self::Keeper(_) => Use::Keeper,
+        }
+    }
+}
+
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -67,6 +92,9 @@ impl fmt::Display for Owner {
 /// A key cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
+    /// The home is of another release.
+    #[error(transparent)]
+    Format(#[from] WrongFormat),
     /// The file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -119,6 +147,9 @@ pub enum KeyError {
     /// No certificate could be made.
     #[error(transparent)]
     Issue(#[from] CannotIssue),
+    /// The system gave no randomness to sign with.
+    #[error("no randomness to sign with")]
+    NoRandomness,
     /// This owner has no key for that.
     #[error("{owner} has no key to {what}")]
     NoSuchPurpose {
@@ -147,14 +178,15 @@ pub struct Listed {
 /// All private keys of one user.
 #[derive(Clone, Debug)]
 pub struct Keys {
+    home: PathBuf,
     root: PathBuf,
 }
 
 impl Keys {
-    /// Those below this folder.
+    /// Those of the home in this folder.
     #[must_use]
-    pub const fn at(root: PathBuf) -> Self {
-        Self { root }
+    pub fn of(home: &Path) -> Self {
+        Self { home: home.to_owned(), root: home.join("keys") }
     }
 
     /// Makes all keys of an owner: Ed25519 to sign and connect, X-Wing to open.
@@ -162,6 +194,7 @@ impl Keys {
     /// # Errors
     /// There is one already: then nothing is made.
     pub fn create(&self, owner: &Owner, ambient: &Ambient) -> Result<(), KeyError> {
+        format::claim(&self.home)?;
         let files = self.files(owner);
         if let Some((_, path)) = files.iter().find(|(_, path)| path.exists()) {
             return Err(KeyError::Exists { owner: owner.clone(), path: path.clone() });
@@ -180,6 +213,7 @@ impl Keys {
     /// # Errors
     /// There is one already.
     pub fn create_safe_seat(&self, seat: &SeatId, ambient: &Ambient) -> Result<(), KeyError> {
+        format::claim(&self.home)?;
         let path = self.seat_folder(seat).join(SEAL);
         if path.exists() {
             return Err(KeyError::Exists { owner: Owner::Seat(seat.clone()), path });
@@ -316,6 +350,28 @@ impl Keys {
         Ok(keys.collect())
     }
 
+    /// The key with which an owner signs, as statements list it: with the proof that he holds it.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn listed(&self, owner: &Owner, ambient: &Ambient) -> Result<proto::PublicKey, KeyError> {
+        let key = self.signing(owner, ambient)?;
+        prove(&key, &owner.holder(), owner.signs_as(), ambient)
+    }
+
+    /// The same for the key with which he connects.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn listed_tls(
+        &self,
+        owner: &Owner,
+        ambient: &Ambient,
+    ) -> Result<proto::PublicKey, KeyError> {
+        let key = load_signing(owner, &self.tls_path(owner)?, ambient)?;
+        prove(&key, &owner.holder(), Use::Tls, ambient)
+    }
+
     /// A PERSON file: what a registrar, operator or auditor gives to those who write the charter.
     ///
     /// # Errors
@@ -328,13 +384,11 @@ impl Keys {
                 return Err(KeyError::NoSuchPurpose { owner: owner.clone(), what });
             }
         };
-        let sign = self.signing(owner, ambient)?;
-        let tls = load_signing(owner, &self.tls_path(owner)?, ambient)?;
         let person = proto::Person {
             id,
             name: name.to_owned(),
-            sign: Some(listed(sign.public())),
-            tls: Some(listed(tls.public())),
+            sign: Some(self.listed(owner, ambient)?),
+            tls: Some(self.listed_tls(owner, ambient)?),
         };
         Ok(armour::write(armour::Kind::Person, &person))
     }
@@ -344,18 +398,14 @@ impl Keys {
     /// # Errors
     /// [`KeyError`].
     pub fn public(&self, owner: &Owner, ambient: &Ambient) -> Result<String, KeyError> {
-        let spki = |path: &Path| -> Result<Bytes, KeyError> {
-            let key = load_signing(owner, path, ambient)?;
-            Ok(Bytes::copy_from_slice(key.public().spki()))
-        };
-        let sign = self.sign_path(owner);
         let one = |holder: String| -> Result<v1::PublicKeys, KeyError> {
-            Ok(v1::PublicKeys { holder, sign: vec![spki(&sign)?], ..v1::PublicKeys::default() })
+            let sign = vec![self.listed(owner, ambient)?];
+            Ok(v1::PublicKeys { holder, sign, ..v1::PublicKeys::default() })
         };
         let (kind, keys) = match owner {
             Owner::Authority(id) => (armour::Kind::Authority, one(id.to_string())?),
             Owner::Keeper(id) => (armour::Kind::Keeper, one(id.to_string())?),
-            Owner::Seat(seat) => (armour::Kind::Seat, self.public_of_seat(seat, spki)?),
+            Owner::Seat(seat) => (armour::Kind::Seat, self.public_of_seat(seat, ambient)?),
             Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_) => {
                 let what = "be listed without a name: write a PERSON file";
                 return Err(KeyError::NoSuchPurpose { owner: owner.clone(), what });
@@ -364,20 +414,15 @@ impl Keys {
         Ok(armour::write(kind, &keys))
     }
 
-    fn public_of_seat(
-        &self,
-        seat: &SeatId,
-        spki: impl Fn(&Path) -> Result<Bytes, KeyError>,
-    ) -> Result<v1::PublicKeys, KeyError> {
-        let folder = self.seat_folder(seat);
-        let seal = load_opening(&Owner::Seat(seat.clone()), &folder.join(SEAL))?;
-        let (sign, tls) = (folder.join(SIGN), folder.join(TLS));
-        let safe = !sign.exists() && !tls.exists();
+    fn public_of_seat(&self, seat: &SeatId, ambient: &Ambient) -> Result<v1::PublicKeys, KeyError> {
+        let (owner, folder) = (Owner::Seat(seat.clone()), self.seat_folder(seat));
+        let seal = load_opening(&owner, &folder.join(SEAL))?;
+        let safe = !folder.join(SIGN).exists() && !folder.join(TLS).exists();
         Ok(v1::PublicKeys {
             holder: seat.to_string(),
-            sign: if safe { Vec::new() } else { vec![spki(&sign)?] },
-            tls: if safe { Bytes::new() } else { spki(&tls)? },
-            seal: Bytes::copy_from_slice(seal.public().as_bytes()),
+            sign: if safe { Vec::new() } else { vec![self.listed(&owner, ambient)?] },
+            tls: if safe { None } else { Some(self.listed_tls(&owner, ambient)?) },
+            seal: Some(listed_sealing(seal.public().as_bytes())),
         })
     }
 
@@ -551,45 +596,47 @@ fn is_retired(name: &str) -> bool {
     name.starts_with(RETIRED) && name.ends_with(".key")
 }
 
+/// A key as statements list it, with the proof that its holder has it.
+///
+/// # Errors
+/// [`KeyError::NoRandomness`].
+pub fn prove(
+    key: &SigningKey,
+    holder: &str,
+    usage: Use,
+    ambient: &Ambient,
+) -> Result<proto::PublicKey, KeyError> {
+    possession::prove(key, holder, usage, ambient.random()).map_err(|_| KeyError::NoRandomness)
+}
+
 /// Reads an AUTHORITY, KEEPER or SEAT file: its holder and keys, each a key of this system.
 ///
 /// # Errors
 /// Another kind of file, or a key that is none.
-pub fn read_public(kind: armour::Kind, text: &str) -> Result<PublicKeys, InvalidArmour> {
+pub fn read_public(kind: armour::Kind, text: &str) -> Result<v1::PublicKeys, InvalidArmour> {
     let file: v1::PublicKeys = armour::read(kind, text)?;
-    let content = || InvalidArmour::Content(kind.to_string());
-    let verifying = |spki: &Bytes| VerifyingKey::from_spki(spki).map_err(|_| content());
-    let seal = (!file.seal.is_empty()).then_some(file.seal);
-    if let Some(raw) = &seal {
-        crate::crypto::seal::SealingKey::parse(raw).map_err(|_| content())?;
+    let content = |_| InvalidArmour::Content(kind.to_string());
+    for key in file.sign.iter().chain(&file.tls) {
+        PublicKey::verifying("key", Some(key), RULES).map_err(content)?;
     }
-    Ok(PublicKeys {
-        holder: file.holder,
-        sign: file.sign.iter().map(verifying).collect::<Result<_, _>>()?,
-        tls: (!file.tls.is_empty()).then(|| verifying(&file.tls)).transpose()?,
-        seal,
-    })
+    if let Some(key) = &file.seal {
+        PublicKey::sealing("seal", key, RULES).map_err(content)?;
+    }
+    Ok(file)
 }
 
 /// Reads a PERSON file.
 ///
 /// # Errors
-/// Another kind of file.
+/// Another kind of file, or a key that is none.
 pub fn read_person(text: &str) -> Result<proto::Person, InvalidArmour> {
-    armour::read(armour::Kind::Person, text)
-}
-
-/// The public keys of an AUTHORITY, KEEPER or SEAT file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicKeys {
-    /// A member, a contact or a seat, as text.
-    pub holder: String,
-    /// To sign with; none of a safe seat.
-    pub sign: Vec<VerifyingKey>,
-    /// To connect with: of a seat.
-    pub tls: Option<VerifyingKey>,
-    /// To open with: of a seat; 1,216 bytes, checked.
-    pub seal: Option<Bytes>,
+    let kind = armour::Kind::Person;
+    let person: proto::Person = armour::read(kind, text)?;
+    for key in [&person.sign, &person.tls] {
+        PublicKey::verifying("key", key.as_ref(), RULES)
+            .map_err(|_| InvalidArmour::Content(kind.to_string()))?;
+    }
+    Ok(person)
 }
 
 const PKCS8: &str = "PRIVATE KEY";
@@ -610,7 +657,7 @@ mod tests {
 
     fn keys() -> (tempfile::TempDir, Keys) {
         let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::at(folder.path().join("keys"));
+        let keys = Keys::of(folder.path());
         (folder, keys)
     }
 
@@ -739,8 +786,8 @@ mod tests {
         everybody().iter().for_each(|owner| keys.create(owner, &ambient()).unwrap());
         let [alice, _, _, authority, keeper, seat] = everybody();
         let person = read_person(&keys.person(&alice, "Alice", &ambient()).unwrap()).unwrap();
-        let sign = keys.signing(&alice, &ambient()).unwrap();
-        assert_eq!((person.id.as_str(), person.sign), ("alice", Some(listed(sign.public()))));
+        let sign = keys.listed(&alice, &ambient()).unwrap();
+        assert_eq!((person.id.as_str(), person.sign), ("alice", Some(sign)));
         for (owner, kind, holder) in [
             (&authority, armour::Kind::Authority, "fr"),
             (&keeper, armour::Kind::Keeper, "fr/cert-fr"),

@@ -6,10 +6,13 @@
 //! here.
 
 pub mod armour;
+pub mod charters;
+pub mod clocks;
 pub mod connect;
 pub mod draft;
 pub mod durable;
 pub mod error;
+pub mod format;
 pub mod home;
 pub mod invitation;
 pub mod keys;

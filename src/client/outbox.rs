@@ -13,6 +13,7 @@ use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::relay::addressing::OrLater;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Outcome};
 use crate::wire::v1;
@@ -99,7 +100,7 @@ pub struct SentState {
     /// The relay's receipt.
     pub accepted: Option<Bytes>,
     /// The seats whose machines told how it went, with their opened receipts.
-    pub delivered: Vec<(SeatId, Outcome)>,
+    pub delivered: Vec<(SeatId, OrLater<Outcome>)>,
     /// The seats that acknowledged: openly, with words, or both.
     pub acknowledged: Vec<SeatId>,
     /// The header digests of answers.
@@ -216,6 +217,25 @@ impl Outbox {
         self.keep(id, Path::new(ACCEPTED), receipt)
     }
 
+    /// Keeps a later accepted receipt, which says more than those before.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn accepted_again(&self, id: MessageId, receipt: &Envelope) -> Result<(), OutboxError> {
+        // By number, so that they are read in the order in which they came.
+        let number = durable::names(&self.message(id).join(LATER))?.len();
+        self.keep(id, &Path::new(LATER).join(format!("{number:020}")), receipt.bytes())
+    }
+
+    /// Keeps an accepted receipt that contradicts those before: evidence.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn disputed(&self, id: MessageId, receipt: &Envelope) -> Result<(), OutboxError> {
+        let name = receipt.digest().to_string();
+        self.keep(id, &Path::new(DISPUTED).join(name), receipt.bytes())
+    }
+
     /// Keeps a verified delivered receipt: the inner message that the seat signed.
     ///
     /// # Errors
@@ -272,6 +292,19 @@ impl Outbox {
     /// The disk.
     pub fn accepted_receipt(&self, id: MessageId) -> Result<Option<Bytes>, OutboxError> {
         Ok(durable::read(&self.message(id).join(ACCEPTED))?.map(Bytes::from))
+    }
+
+    /// The accepted receipts of a message, in the order in which they came.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn accepted_receipts(&self, id: MessageId) -> Result<Vec<Bytes>, OutboxError> {
+        let later = self.message(id).join(LATER);
+        let mut receipts: Vec<Bytes> = self.accepted_receipt(id)?.into_iter().collect();
+        for name in durable::names(&later)? {
+            receipts.extend(durable::read(&later.join(name))?.map(Bytes::from));
+        }
+        Ok(receipts)
     }
 
     /// The opened receipt of a seat: evidence.
@@ -366,11 +399,11 @@ fn seats(dir: &Path) -> Result<Vec<SeatId>, OutboxError> {
     Ok(names.iter().filter_map(|name| name.replace('.', "/").parse().ok()).collect())
 }
 
-fn outcome_of(receipt: &[u8]) -> Option<Outcome> {
+fn outcome_of(receipt: &[u8]) -> Option<OrLater<Outcome>> {
     let inner = Envelope::parse(receipt, receipt.len()).ok()?;
     let message = proto::Message::decode(inner.payload().clone()).ok()?;
     let delivered = proto::Delivered::decode(message.content).ok()?;
-    Outcome::try_from(delivered.outcome).ok()
+    OrLater::of(delivered.outcome)
 }
 
 fn damaged(path: &Path) -> OutboxError {
@@ -380,6 +413,8 @@ fn damaged(path: &Path) -> OutboxError {
 const SUBMIT: &str = "submit";
 const ACKNOWLEDGE: &str = "acknowledge";
 const ACCEPTED: &str = "accepted";
+const LATER: &str = "accepted-later";
+const DISPUTED: &str = "disputed";
 const DELIVERED: &str = "delivered";
 const ACKNOWLEDGED: &str = "acknowledged";
 const WORDS: &str = "words";

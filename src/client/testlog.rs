@@ -11,19 +11,18 @@ use crate::ambient::{Ambient, Clock};
 use crate::crypto::issue::{self, Validity};
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
-use crate::domain::directory::key::{listed, listed_sealing};
-use crate::domain::directory::{
-    Admitted, Change, Directory, apply, found, verify, verify_founding,
-};
+use crate::domain::directory::key::listed_sealing;
+use crate::domain::directory::{Admitted, Directory, apply, found, verify, verify_founding};
 use crate::domain::ids::DirectoryName;
 use crate::domain::refusal::Refusal;
-use crate::signed::proto::{self, Custody, Level, MemberKind, entry::Leaf};
+use crate::signed::proto::{self, Custody, Level, MemberKind, Use, entry::Leaf};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::tlog::note::KeyName;
 use crate::wire::v1;
 
 use super::draft::{Bundle, Composer, FacetContent, Publication, founding};
+use super::keys::prove;
 
 pub(super) const NOW: u64 = 1_800_000_000;
 
@@ -58,11 +57,16 @@ pub(super) const AUTHORITY: u8 = 20;
 pub(super) const KEEPER: u8 = 21;
 pub(super) const SEAT: u8 = 30;
 
-/// A person whose keys are of these seeds.
-fn person(id: &str, seed: u8) -> proto::Person {
-    let public = |seed| Some(listed(key(seed).public()));
-    let name = format!("Registrar {id}");
-    proto::Person { id: id.to_owned(), name, sign: public(seed), tls: public(seed + 100) }
+/// The key of a seed, with the proof that this holder has it.
+pub(super) fn proven(seed: u8, holder: &str, usage: Use) -> proto::PublicKey {
+    prove(&key(seed), holder, usage, &ambient()).unwrap()
+}
+
+/// A registrar whose keys are of these seeds.
+pub(super) fn person(id: &str, seed: u8) -> proto::Person {
+    let (name, holder) = (format!("Registrar {id}"), format!("registrar/{id}"));
+    let (sign, tls) = (proven(seed, &holder, Use::Sign), proven(seed + 100, &holder, Use::Tls));
+    proto::Person { id: id.to_owned(), name, sign: Some(sign), tls: Some(tls) }
 }
 
 /// The certificate of a service authority whose key is of this seed: always the same bytes.
@@ -81,8 +85,8 @@ pub(super) fn charter(log: &[u8]) -> proto::Charter {
         // Out of order: composing sorts them.
         registrars: vec![person("carol", 3), person("alice", 1), person("bob", 2)],
         threshold: 2,
-        log: log.iter().map(|seed| listed(key(*seed).public())).collect(),
-        relay: vec![listed(key(11).public())],
+        log: log.iter().map(|seed| proven(*seed, "log/un.example", Use::Log)).collect(),
+        relay: vec![proven(11, "relay/un.example", Use::Relay)],
         service_ca: vec![ca(CA).into()],
         policy: Vec::new(),
         ..proto::Charter::default()
@@ -98,7 +102,7 @@ pub(super) fn admission() -> proto::Admission {
             // Not in NFC: composing makes it so.
             proto::Text { language: "es".to_owned(), text: "Francia e\u{301}".to_owned() },
         ],
-        authority: vec![listed(key(AUTHORITY).public())],
+        authority: vec![proven(AUTHORITY, "fr", Use::Authority)],
         threshold: 1,
         ..proto::Admission::default()
     }
@@ -110,7 +114,7 @@ pub(super) fn record() -> proto::Record {
         expires: NOW + 86_400 * 365,
         levels: vec![Level::Policy.into(), Level::Technical.into()],
         names: vec![proto::Text { language: "en".to_owned(), text: "CERT-FR".to_owned() }],
-        keeper: Some(listed(key(KEEPER).public())),
+        keeper: Some(proven(KEEPER, "fr/cert-fr", Use::Keeper)),
         custody: Custody::Separate.into(),
         ..proto::Record::default()
     }
@@ -127,11 +131,14 @@ pub(super) fn telephone() -> FacetContent {
 }
 
 pub(super) fn roster() -> proto::Roster {
-    let seat = |name: &str, seed: u8| proto::Seat {
-        name: name.to_owned(),
-        sign: Some(listed(key(seed).public())),
-        seal: Some(listed_sealing(OpeningKey::from_seed(&[seed; 32]).public().as_bytes())),
-        tls: Some(listed(key(seed + 100).public())),
+    let seat = |name: &str, seed: u8| {
+        let holder = format!("fr/cert-fr/{name}");
+        proto::Seat {
+            name: name.to_owned(),
+            sign: Some(proven(seed, &holder, Use::Sign)),
+            seal: Some(listed_sealing(OpeningKey::from_seed(&[seed; 32]).public().as_bytes())),
+            tls: Some(proven(seed + 100, &holder, Use::Tls)),
+        }
     };
     proto::Roster {
         contact: "fr/cert-fr".to_owned(),
@@ -200,14 +207,10 @@ impl TestLog {
     pub(super) fn add(&mut self, statement: &Bytes) -> Result<u64, Refusal> {
         let verified = verify(&self.directory, statement)?;
         let admitted = Admitted { leaf: self.directory.size(), at: NOW };
-        match apply(&self.directory, &verified, admitted)? {
-            Change::AlreadyLogged(leaf) => Ok(leaf),
-            Change::Logged(parts) => {
-                self.directory.advance(&parts);
-                self.entries.push(entry(statement.clone(), NOW));
-                Ok(admitted.leaf)
-            }
-        }
+        let parts = apply(&self.directory, &verified, admitted)?;
+        self.directory.advance(&parts);
+        self.entries.push(entry(statement.clone(), NOW));
+        Ok(admitted.leaf)
     }
 
     pub(super) fn tree(&self) -> Tree {

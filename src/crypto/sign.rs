@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use curve25519_dalek::edwards::CompressedEdwardsY;
 use ring::rand::SecureRandom;
 use ring::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use zeroize::Zeroizing;
@@ -179,6 +180,14 @@ impl VerifyingKey {
         self.spki.get(self.algorithm.spki_prefix().len()..).unwrap_or_default()
     }
 
+    /// Whether an Ed25519 key is a point: one that is none verifies nothing, which a proof of
+    /// possession shows without this.
+    #[must_use]
+    pub fn is_ed25519_point(&self) -> bool {
+        let raw = self.raw().try_into();
+        raw.is_ok_and(|raw| CompressedEdwardsY(raw).decompress().is_some())
+    }
+
     /// SHA-256 of the SubjectPublicKeyInfo.
     #[must_use]
     pub fn id(&self) -> KeyId {
@@ -190,6 +199,13 @@ impl VerifyingKey {
     /// # Errors
     /// [`BadSignature`], whatever the reason: no reason helps anyone but a forger.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+        let well_formed = match self.algorithm {
+            Algorithm::Ed25519 => signature.get(..32).is_some_and(|r| !is_small_order(r)),
+            Algorithm::P256 | Algorithm::P384 => is_strict_der(signature),
+        };
+        if !well_formed {
+            return Err(BadSignature);
+        }
         UnparsedPublicKey::new(self.algorithm.verification(), self.raw())
             .verify(message, signature)
             .map_err(|_| BadSignature)
@@ -199,10 +215,43 @@ impl VerifyingKey {
 /// Under a key of small order a signature holds for one message in eight or better, whoever made
 /// it; and a key with two encodings would have two key ids. `ring` accepts both (RFC 8032 §5.1.7).
 fn is_weak_ed25519(raw: &[u8]) -> bool {
-    let Some((last, rest)) = raw.split_last() else { return true };
-    let y = [rest, &[last & 0x7f]].concat();
+    let Ok(raw): Result<[u8; 32], _> = raw.try_into() else { return true };
+    let y = without_sign(&raw);
     let reduced = y.iter().rev().lt(ED25519_PRIME.iter().rev());
-    !reduced || SMALL_ORDER_Y.iter().any(|small| y == small)
+    !reduced || is_small_order(&raw)
+}
+
+/// A point whose order divides eight, whatever its sign. As the R of a signature libsodium refuses
+/// it and `ring` does not: whether an entry is admissible may not depend on the library.
+fn is_small_order(point: &[u8]) -> bool {
+    let Ok(point): Result<[u8; 32], _> = point.try_into() else { return true };
+    SMALL_ORDER_Y.contains(&without_sign(&point))
+}
+
+fn without_sign(point: &[u8; 32]) -> [u8; 32] {
+    let mut y = *point;
+    y[31] &= 0x7f;
+    y
+}
+
+/// `SEQUENCE { INTEGER r, INTEGER s }` in DER: minimal lengths, minimal and positive numbers, nothing
+/// behind. Signatures of P-256 and P-384 are shorter than 128 bytes, so that a length is one byte.
+fn is_strict_der(signature: &[u8]) -> bool {
+    fn integer(bytes: &[u8]) -> Option<&[u8]> {
+        let (&[tag, length], rest) = bytes.split_first_chunk()?;
+        let (number, rest) = rest.split_at_checked(usize::from(length))?;
+        let minimal = match *number {
+            [] | [0] => false,
+            [0, next, ..] => next >= 0x80,
+            [first, ..] => first < 0x80,
+        };
+        (tag == 2 && length < 0x80 && minimal).then_some(rest)
+    }
+    let Some((&[tag, length], rest)) = signature.split_first_chunk() else { return false };
+    tag == 0x30
+        && length < 0x80
+        && usize::from(length) == rest.len()
+        && integer(rest).and_then(integer).is_some_and(<[u8]>::is_empty)
 }
 
 /// 2^255 - 19, little-endian.
@@ -392,11 +441,64 @@ mod tests {
         }
         // Why it matters: R = identity, s = 0 is a signature of the identity over every message.
         let one = [&SMALL_ORDER_Y[1][..], &[0; 32]].concat();
+        let ring = UnparsedPublicKey::new(&signature::ED25519, SMALL_ORDER_Y[1]);
+        assert!(ring.verify(b"whatever", &one).is_ok());
         let weak = VerifyingKey::from_ed25519(&SMALL_ORDER_Y[1]);
-        assert_eq!(weak.verify(b"whatever", &one), Ok(()));
+        assert_eq!(weak.verify(b"whatever", &one), Err(BadSignature));
         // RFC 8032 §7.1, test 1.
         let good = hex::decode("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
         assert!(VerifyingKey::from_spki(&spki(&good.unwrap())).is_ok());
+    }
+
+    /// With R of small order, s = k a + r is a signature that ring takes and libsodium does not.
+    /// Whoever holds the seed makes it: R is the encoding, s = k a for R of order 1.
+    #[test]
+    fn an_r_of_small_order_is_no_signature() {
+        use curve25519_dalek::Scalar;
+        let seed = [7; 32];
+        let key = SigningKey::from_seed(&seed);
+        let hash = ring::digest::digest(&ring::digest::SHA512, &seed);
+        let mut a: [u8; 32] = hash.as_ref()[..32].try_into().unwrap();
+        a[0] &= 248;
+        a[31] = (a[31] & 127) | 64;
+        let a = Scalar::from_bytes_mod_order(a);
+        let r = SMALL_ORDER_Y[1];
+        let signed = [&r[..], key.public().raw(), b"message"].concat();
+        let k = ring::digest::digest(&ring::digest::SHA512, &signed);
+        let k = Scalar::from_bytes_mod_order_wide(k.as_ref().try_into().unwrap());
+        let forged = [r, (k * a).to_bytes()].concat();
+        let ring = UnparsedPublicKey::new(&signature::ED25519, key.public().raw());
+        assert!(ring.verify(b"message", &forged).is_ok(), "ring alone takes it");
+        assert_eq!(key.public().verify(b"message", &forged), Err(BadSignature));
+        for (y, sign) in SMALL_ORDER_Y.iter().flat_map(|y| [(y, 0), (y, 0x80)]) {
+            let mut r = *y;
+            r[31] |= sign;
+            assert!(is_small_order(&r));
+        }
+    }
+
+    #[test]
+    fn an_ecdsa_signature_has_one_der_form() {
+        let good = [0x30, 6, 2, 1, 1, 2, 1, 1];
+        assert!(is_strict_der(&good));
+        assert!(is_strict_der(&[0x30, 7, 2, 2, 0, 0x80, 2, 1, 1]), "high bit, so a zero before");
+        let bad: [(&str, &[u8]); 12] = [
+            ("nothing", &[]),
+            ("no sequence", &[0x31, 6, 2, 1, 1, 2, 1, 1]),
+            ("trailing", &[0x30, 6, 2, 1, 1, 2, 1, 1, 0]),
+            ("trailing inside", &[0x30, 7, 2, 1, 1, 2, 1, 1, 0]),
+            ("long length", &[0x30, 0x81, 6, 2, 1, 1, 2, 1, 1]),
+            ("indefinite", &[0x30, 0x80, 2, 1, 1, 2, 1, 1, 0, 0]),
+            ("padded", &[0x30, 7, 2, 2, 0, 1, 2, 1, 1]),
+            ("negative", &[0x30, 6, 2, 1, 0x80, 2, 1, 1]),
+            ("zero", &[0x30, 6, 2, 1, 0, 2, 1, 1]),
+            ("empty", &[0x30, 5, 2, 0, 2, 1, 1]),
+            ("one number", &[0x30, 3, 2, 1, 1]),
+            ("bit string", &[0x30, 6, 3, 1, 1, 2, 1, 1]),
+        ];
+        for (name, bytes) in bad {
+            assert!(!is_strict_der(bytes), "{name}");
+        }
     }
 
     #[test]

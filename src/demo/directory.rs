@@ -4,21 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
+use bytes::Bytes;
 
 use crate::ambient::Ambient;
 use crate::client::connect::{Proxies, Tcp};
 use crate::client::draft::{Bundle, Composer, Publication};
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
-use crate::client::keys::Owner;
+use crate::client::keys::{Owner, prove};
 use crate::client::replica::Replica;
 use crate::client::session::{Answer, Net, Progress, Session};
+use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::{listed, listed_sealing};
+use crate::domain::directory::key::listed_sealing;
 use crate::domain::ids::{DirectoryName, PersonId, SeatId};
-use crate::signed::proto::{self, Custody, Level};
+use crate::signed::proto::{self, Custody, Level, Use};
 
 use super::members::{DemoMember, Team};
 
@@ -74,8 +76,9 @@ impl Registrar {
         let mut composer = Composer::on(&directory, &self.net.ambient);
         let mut statements = Vec::new();
         for held in members {
-            let authority =
-                if held.member.listed { Vec::new() } else { vec![listed(held.authority.public())] };
+            let member = held.member.id.as_str();
+            let proven = prove(&held.authority, member, Use::Authority, &self.net.ambient)?;
+            let authority = if held.member.listed { Vec::new() } else { vec![proven] };
             statements.push(composer.admission(proto::Admission {
                 member: held.member.id.to_string(),
                 kind: held.member.kind.into(),
@@ -92,6 +95,7 @@ impl Registrar {
                     expires: self.net.ambient.now() + YEAR,
                     levels: vec![Level::Technical.into()],
                     names: vec![text(&contact.team.name)],
+                    note: Some(note(self.net.ambient.now())),
                     ..Default::default()
                 };
                 statements.push(composer.attested_record(record, &contact.team.facets)?);
@@ -140,20 +144,22 @@ impl Registrar {
 
 impl Held {
     /// Keys in memory, for a member that does nothing else in the demo.
-    pub(super) fn in_memory(member: DemoMember, ambient: &Ambient) -> Self {
+    pub(super) fn in_memory(member: DemoMember, ambient: &Ambient) -> anyhow::Result<Self> {
         let key = || SigningKey::from_seed(&ambient.bytes());
         let contacts = member.teams.iter().map(|team| {
             let opening = OpeningKey::from_seed(&ambient.bytes());
+            let holder = SeatId::new(&team.contact, DUTY)?;
+            let proven = |usage| prove(&key(), holder.as_str(), usage, ambient);
             let seat = proto::Seat {
                 name: DUTY.to_owned(),
-                sign: Some(listed(key().public())),
+                sign: Some(proven(Use::Sign)?),
                 seal: Some(listed_sealing(opening.public().as_bytes())),
-                tls: Some(listed(key().public())),
+                tls: Some(proven(Use::Tls)?),
             };
-            HeldContact { team: team.clone(), keeper: key(), seat }
+            Ok(HeldContact { team: team.clone(), keeper: key(), seat })
         });
-        let contacts = contacts.collect();
-        Self { authority: key(), contacts, member }
+        let contacts = contacts.collect::<anyhow::Result<_>>()?;
+        Ok(Self { authority: key(), contacts, member })
     }
 
     /// Keys in a home of its own, which knows the directory.
@@ -181,9 +187,9 @@ impl Held {
             )?;
             let entry = proto::Seat {
                 name: DUTY.to_owned(),
-                sign: public.sign.first().map(listed),
-                seal: public.seal.as_ref().map(|raw| listed_sealing(raw)),
-                tls: public.tls.as_ref().map(listed),
+                sign: public.sign.first().cloned(),
+                seal: public.seal,
+                tls: public.tls,
             };
             let keeper = keys.signing(&keeper, ambient)?;
             contacts.push(HeldContact { team: team.clone(), keeper, seat: entry });
@@ -203,7 +209,7 @@ impl Held {
                 expires: ambient.now() + YEAR,
                 levels: vec![Level::Technical.into()],
                 names: vec![text(&contact.team.name)],
-                keeper: Some(listed(contact.keeper.public())),
+                keeper: Some(prove(&contact.keeper, &id, Use::Keeper, ambient)?),
                 custody: Custody::OneMachine.into(),
                 ..Default::default()
             };
@@ -225,6 +231,13 @@ impl Held {
 
 fn text(name: &str) -> proto::Text {
     proto::Text { language: "en".to_owned(), text: name.to_owned() }
+}
+
+/// The note verbale from which a listed contact is entered: a paper of the demo's own.
+fn note(date: u64) -> proto::Note {
+    let paper = Digest::of(b"The Permanent Mission presents its compliments.");
+    let sha256 = Bytes::copy_from_slice(paper.as_bytes());
+    proto::Note { reference: "DEMO/1".to_owned(), date, sha256 }
 }
 
 fn batches(statements: Vec<Publication>) -> Vec<Vec<Publication>> {

@@ -19,13 +19,14 @@ use tonic::transport::Channel;
 
 use crate::ambient::Ambient;
 use crate::client::connect::{Address, Dial, Proxies, Route, connect};
+use crate::client::keys::prove;
 use crate::crypto::cert::ServiceName;
 use crate::crypto::issue::{self, Authority, Validity};
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::access::{self, Method};
 use crate::domain::directory::Statement;
-use crate::domain::directory::key::{listed, listed_sealing};
+use crate::domain::directory::key::listed_sealing;
 use crate::domain::ids::{ContactId, MemberId, SeatId};
 use crate::domain::peer::AuthenticPeer;
 use crate::grpc::EnrolmentRate;
@@ -33,7 +34,7 @@ use crate::server::listen::{self, Limits};
 use crate::server::{self, Serving};
 use crate::service::{self, Keys, Publication, Service, Settings};
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Custody, Level, MemberKind, Target, Text};
+use crate::signed::proto::{self, Custody, Level, MemberKind, Target, Text, Use};
 use crate::store::blobs::FileBlobs;
 use crate::store::disk::{Disk, Fdatasync};
 use crate::store::{Engine, Place};
@@ -235,33 +236,35 @@ impl Founding {
         };
         let settings = || -> anyhow::Result<Settings> {
             let (high_water, ambient) = (dir.join("high-water"), self.ambient.clone());
-            Ok(Settings { name: NAME.parse()?, high_water, ambient })
+            Ok(Settings { name: NAME.parse()?, high_water, ambient, clock_is_right: false })
         };
-        let charter = self.signed(Kind::Charter, self.charter().encode_to_vec())?;
+        let charter = self.signed(Kind::Charter, self.charter()?.encode_to_vec())?;
         service::found(store.as_ref(), charter.bytes(), &keys()?, &settings()?).await?;
         let blobs = Arc::new(FileBlobs::open(&dir.join("blobs"), disk)?);
         Ok(service::start(store, blobs, keys()?, settings()?).await?)
     }
 
-    fn charter(&self) -> proto::Charter {
+    fn charter(&self) -> anyhow::Result<proto::Charter> {
+        let proven = |key, holder, usage| prove(key, holder, usage, &self.ambient);
         let registrar = proto::Person {
             id: "alice".to_owned(),
             name: "Alice".to_owned(),
-            sign: Some(listed(self.registrar.public())),
-            tls: Some(listed(self.registrar_tls.public())),
+            sign: Some(proven(&self.registrar, "registrar/alice", Use::Sign)?),
+            tls: Some(proven(&self.registrar_tls, "registrar/alice", Use::Tls)?),
         };
-        proto::Charter {
+        let service = |what: &str| format!("{what}/{NAME}");
+        Ok(proto::Charter {
             targets: vec![Target { name: NAME.to_owned(), version: 1, ..Target::default() }],
             issued_at: self.ambient.now(),
             rules: 1,
             registrars: vec![registrar],
             threshold: 1,
-            log: vec![listed(self.log.public())],
-            relay: vec![listed(self.relay.public())],
+            log: vec![proven(&self.log, &service("log"), Use::Log)?],
+            relay: vec![proven(&self.relay, &service("relay"), Use::Relay)?],
             service_ca: vec![self.certificate.clone().into()],
             policy: Vec::new(),
             ..proto::Charter::default()
-        }
+        })
     }
 
     fn signed(&self, kind: Kind, payload: Vec<u8>) -> anyhow::Result<Envelope> {
@@ -294,7 +297,7 @@ impl Founding {
             member: member.to_string(),
             kind: MemberKind::UnMember.into(),
             names: names.clone(),
-            authority: vec![listed(authority.public())],
+            authority: vec![prove(&authority, member.as_str(), Use::Authority, &self.ambient)?],
             threshold: 1,
             note: None,
         };
@@ -311,16 +314,16 @@ impl Founding {
         };
         let seat = SeatId::new(&contact, "duty-1")?;
         let (sign, tls) = (fresh(&self.ambient), fresh(&self.ambient));
-        let first = self.seat("duty-1", &sign, &tls);
+        let first = self.seat(&contact, "duty-1", &sign, &tls);
         let others = (2..=seats).map(|number| {
             let (sign, tls) = (fresh(&self.ambient), fresh(&self.ambient));
-            self.seat(&format!("duty-{number}"), &sign, &tls)
+            self.seat(&contact, &format!("duty-{number}"), &sign, &tls)
         });
         let roster = proto::Roster {
             targets,
             issued_at: now,
             contact: contact.to_string(),
-            seats: [first].into_iter().chain(others).collect(),
+            seats: [first].into_iter().chain(others).collect::<anyhow::Result<_>>()?,
             facets: Vec::new(),
         };
         let own =
@@ -337,14 +340,22 @@ impl Founding {
         Ok(Draft { party: Party { contact, seat, sign, identity }, statements })
     }
 
-    fn seat(&self, name: &str, sign: &SigningKey, tls: &SigningKey) -> proto::Seat {
+    fn seat(
+        &self,
+        contact: &ContactId,
+        name: &str,
+        sign: &SigningKey,
+        tls: &SigningKey,
+    ) -> anyhow::Result<proto::Seat> {
+        let holder = SeatId::new(contact, name)?;
+        let proven = |key, usage| prove(key, holder.as_str(), usage, &self.ambient);
         let seal = OpeningKey::from_seed(&self.ambient.bytes());
-        proto::Seat {
+        Ok(proto::Seat {
             name: name.to_owned(),
-            sign: Some(listed(sign.public())),
+            sign: Some(proven(sign, Use::Sign)?),
             seal: Some(listed_sealing(seal.public().as_bytes())),
-            tls: Some(listed(tls.public())),
-        }
+            tls: Some(proven(tls, Use::Tls)?),
+        })
     }
 
     fn node(&self) -> anyhow::Result<Identity> {

@@ -76,7 +76,7 @@ pub(super) async fn serve(home: &Path) -> ExitCode {
     });
     crate::telemetry::start(std::env::var("RUST_LOG").ok().as_deref(), false);
     let home = ServiceHome::at(home);
-    let served = operate::serve(&home, Ambient::system(), stopped, |bound| {
+    let served = operate::serve(&home, Ambient::system(), false, stopped, |bound| {
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{READY}{}", bound.engine);
         let _ = out.flush();

@@ -156,6 +156,7 @@ fn plan(args: &DemoArgs) -> anyhow::Result<Plan> {
         name: "un.example".parse()?,
         registrars: Vec::new(),
         threshold: 1,
+        auditors: Vec::new(),
         operators: Vec::new(),
         listen,
         health: None,
@@ -181,7 +182,7 @@ async fn populate(
                 let path = folder.join(member.id.as_str());
                 Held::in_home(member, &path, invitation, &ambient)?
             }
-            _ => Held::in_memory(member, &ambient),
+            _ => Held::in_memory(member, &ambient)?,
         });
     }
     registrar.admit(&held).await?;

@@ -10,7 +10,7 @@ use crate::tlog::merkle::Tree;
 
 use super::directory::{Directory, Parts};
 use super::refusal::Refusal;
-use super::state::{Key, Snapshot, Value};
+use super::state::{Key, Seen, Value};
 
 /// What a decision may look at: the directory, the log, and the keys it named.
 pub struct World<'a> {
@@ -19,11 +19,14 @@ pub struct World<'a> {
     /// The log at that head.
     pub log: &'a Tree,
     /// What stands under the keys named.
-    pub seen: &'a Snapshot,
+    pub seen: Seen<'a>,
     /// The newest head that was committed: tree size and root hash.
     pub head: (u64, Digest),
     /// Now, Unix seconds.
     pub now: u64,
+    /// Whether that may be wrong: then nothing that is dated is admitted, and no message refused for
+    /// its time.
+    pub in_doubt: bool,
 }
 
 /// A statement that the log is to take.
@@ -40,6 +43,8 @@ pub struct Admission {
 pub struct Decision<R> {
     /// Values to put.
     pub puts: Vec<(Key, Value)>,
+    /// Values to take away.
+    pub deletes: Vec<Key>,
     /// A statement to log.
     pub log: Option<Admission>,
     /// What the caller is told once all that is durable.
@@ -51,8 +56,9 @@ pub trait Command: Send + Sync + 'static {
     /// What the caller is told.
     type Reply: Send + 'static;
 
-    /// All that it will look at.
-    fn keys(&self, directory: &Directory) -> Vec<Key>;
+    /// All that it will look at. It follows from the command alone: they are read before the round
+    /// in which it is decided.
+    fn keys(&self) -> Vec<Key>;
 
     /// Decides. It may be asked again when the store moved in between.
     ///

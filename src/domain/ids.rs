@@ -70,7 +70,9 @@ macro_rules! text_id {
 }
 
 fn has_parts(text: &str, count: usize) -> bool {
-    text.split('/').count() == count && text.split('/').all(is_part)
+    text.split('/').count() == count
+        && text.split('/').all(is_part)
+        && text.split('/').next().is_some_and(is_member)
 }
 
 text_id!(
@@ -79,11 +81,18 @@ text_id!(
     "a directory: lower-case DNS labels, at most 64 bytes, like un.example",
     |text| text.len() <= 64 && text.split('.').all(is_part)
 );
+/// What stands before other holders of keys is no member: a proof names its holder in one text.
+const RESERVED: [&str; 5] = ["registrar", "operator", "auditor", "log", "relay"];
+
+fn is_member(text: &str) -> bool {
+    is_part(text) && !RESERVED.contains(&text)
+}
+
 text_id!(
     /// A member: `fr`, `eu`, `pacson-ck`.
     MemberId,
     "a member: 1 to 32 of a-z, 0-9 and -, like fr",
-    is_part
+    is_member
 );
 text_id!(
     /// A contact: `fr/cert-fr`.
@@ -237,6 +246,17 @@ mod tests {
         assert_eq!((seat.name(), seat.contact().name()), ("duty-1", "cert-fr"));
         assert!("fr/cert-fr".parse::<SeatId>().is_err());
         assert!("fr//duty-1".parse::<SeatId>().is_err());
+    }
+
+    #[test]
+    fn no_member_is_called_what_stands_before_other_holders() {
+        for word in RESERVED {
+            assert!(word.parse::<MemberId>().is_err(), "{word}");
+            assert!(format!("{word}/x").parse::<ContactId>().is_err(), "{word}");
+            assert!(format!("{word}/x/y").parse::<SeatId>().is_err(), "{word}");
+            assert!(format!("x/{word}").parse::<ContactId>().is_ok(), "{word}");
+            assert!(word.parse::<PersonId>().is_ok(), "{word}");
+        }
     }
 
     #[test]

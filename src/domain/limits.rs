@@ -14,11 +14,21 @@ pub const PUBLICATIONS: usize = 16;
 pub const PERSONS: usize = 64;
 /// Languages in which one thing is named: the UN has six, the EU 24.
 pub const TEXTS: usize = 32;
-/// One name, in bytes of UTF-8.
-pub const TEXT_BYTES: usize = 200;
+/// One name, in bytes of UTF-8: 100 letters of any script.
+pub const TEXT_BYTES: usize = 400;
+/// A witness's name: printable ASCII.
+pub const WITNESS_NAME_BYTES: usize = 200;
+/// An entry: what C2SP tiles can hold.
+pub const ENTRY_BYTES: usize = 65_535;
+/// Facets of one record or roster.
+pub const FACETS_OF_ONE: usize = 16;
+/// Members who may see a facet, by name: all of the UN, and observers.
+pub const NAMED_MEMBERS: usize = 256;
+/// Key ids of one revocation: three for each of five seats.
+pub const REVOKED: usize = 16;
 /// The bytes of one facet. 16 of them fit a Publish.
 pub const FACET_BYTES: usize = 16 * 1024;
-/// Contacts of one member: its ministries, teams and missions.
+/// Contacts of one member that stand at a time: its ministries, teams and missions.
 pub const CONTACTS: usize = 64;
 /// Contacts on one ladder: the steps of an addressing.
 pub const LADDER: usize = 8;
@@ -40,8 +50,17 @@ pub const RECIPIENTS: usize = 32;
 pub const LETTERS: usize = 128;
 /// A letter: an age file of one stanza (1,659 bytes and its text), seat and key id around it.
 pub const LETTER_BYTES: usize = 2_500;
-/// A sealed body is exactly one of these.
-pub const BODY_BYTES: [u64; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
+/// A sealed body, or a sealed file beside it, is exactly one of these. A reader takes all of them.
+pub const BODY_BYTES: [u64; 7] =
+    [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20];
+/// The largest body that the relay takes, in one request.
+pub const SERVED_BODY_BYTES: u64 = 1 << 20;
+/// The last step of the ladder.
+pub const STEPS: u32 = 8;
+/// Signatures of a header: the sender's, and those of colleagues who cleared it.
+pub const HEADER_SIGNATURES: usize = 4;
+/// An entry of a mailbox as it is collected: the largest body, header, letter, path and the rest.
+pub const ITEM_BYTES: usize = (16 << 20) + 64 * 1024;
 /// A message lives at most 30 days.
 pub const MESSAGE_SECONDS: u64 = 30 * 86_400;
 /// An id is remembered this long after its message expired.
@@ -138,8 +157,10 @@ pub const CONTROL_MESSAGE_BYTES: usize = 128 * 1024;
 
 /// A `Submit`: body, letters and header are 1,384,960 bytes; 64 KiB for their tags and the rest.
 pub const SUBMIT_MESSAGE_BYTES: usize = 3 * 512 * 1024;
-const _: () =
-    assert!((1 << 20) + LETTERS * LETTER_BYTES + HEADER_BYTES + 64 * 1024 <= SUBMIT_MESSAGE_BYTES);
+const _: () = assert!(
+    SERVED_BODY_BYTES as usize + LETTERS * LETTER_BYTES + HEADER_BYTES + 64 * 1024
+        <= SUBMIT_MESSAGE_BYTES
+);
 
 /// A `Publish` or `Enrol`: 16 statements and 16 facets are 1,302,144 bytes, and 64 KiB.
 pub const PUBLISH_MESSAGE_BYTES: usize = 3 * 512 * 1024;

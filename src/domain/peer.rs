@@ -47,7 +47,7 @@ impl AuthenticPeer {
                 Holder::Registrar(id) => Role::Registrar(id.clone()),
                 Holder::Operator(id) => Role::Operator(id.clone()),
                 Holder::Auditor(id) => Role::Auditor(id.clone()),
-                Holder::Service | Holder::Witness(_) | Holder::Member(_) | Holder::Contact(_) => {
+                Holder::Log(_) | Holder::Relay(_) | Holder::Member(_) | Holder::Contact(_) => {
                     Role::Unknown
                 }
             },

@@ -5,8 +5,11 @@
 
 use crate::crypto::sign::KeyId;
 use crate::signed::dsse::InvalidDsse;
+use crate::signed::proto::Level;
 
 use super::ids::{ContactId, InvalidId, MemberId};
+use super::relay::level;
+use super::relay::thread::Amiss;
 
 /// The rules said no. The variants stand in order of precedence: of two faults the earlier one is
 /// reported.
@@ -39,6 +42,9 @@ pub enum Refusal {
     /// The bytes are not the one encoding.
     #[error("the {0} is not canonical protobuf")]
     NotCanonical(&'static str),
+    /// An entry of the log whose leaf is not one of these rules.
+    #[error("the entry is not canonical, or its leaf is none that these rules know")]
+    UnknownLeaf,
     /// No kind of this version, or not one that belongs here.
     #[error("expected {expected}, found the payload type {found:?}")]
     UnknownKind {
@@ -52,6 +58,9 @@ pub enum Refusal {
     /// The targets are not a sorted set of 1 to 16, or a registrars' statement has several.
     #[error("the targets {0}")]
     InvalidTargets(&'static str),
+    /// Entry 0 founds the directory: it is a charter.
+    #[error("the first entry must be a charter, found the payload type {0:?}")]
+    NotACharter(String),
     /// It is for another directory.
     #[error("it is for {found}, and this is {expected}")]
     OtherDirectory {
@@ -116,7 +125,15 @@ pub enum Refusal {
         found: u64,
     },
 
-    // Issued at.
+    // Time.
+    /// Admitted before the directory's clock.
+    #[error("it was admitted at {found}, before the directory's clock, which stands at {clock}")]
+    BeforeClock {
+        /// The directory's clock.
+        clock: u64,
+        /// The claim of the entry.
+        found: u64,
+    },
     /// Signed too long ago.
     #[error("it was signed more than 30 days before it was handed in")]
     IssuedTooEarly,
@@ -143,6 +160,36 @@ pub enum Refusal {
         found: u32,
         /// The newest that is known here.
         known: u32,
+    },
+    /// The charter's rules are neither those in force nor the next.
+    #[error("rules {found} do not follow rules {before}")]
+    WrongRules {
+        /// Those in force; 0 before the first charter.
+        before: u32,
+        /// What the charter names.
+        found: u32,
+    },
+    /// The charter names another predecessor.
+    #[error("the charter does not name the identity of its predecessor")]
+    WrongPrevious,
+    /// A key is listed without the proof that it is its holder's.
+    #[error("the key {key} is listed without a proof that {holder} holds it, for this use")]
+    NoPossession {
+        /// The key.
+        key: KeyId,
+        /// Whose it would be.
+        holder: String,
+    },
+    /// The contact is only entered by the registrars: it has no keys.
+    #[error("{0} is entered by the registrars, not signed by the State: it has no roster")]
+    Attested(ContactId),
+    /// As many contacts of the member stand as may.
+    #[error("{member} has {limit} contacts that stand, and no more may")]
+    TooManyContacts {
+        /// The member.
+        member: MemberId,
+        /// How many may.
+        limit: u64,
     },
     /// There is no such member.
     #[error("there is no member {0}")]
@@ -174,6 +221,20 @@ pub enum Refusal {
     #[error("none of the key ids named is in force for this seat")]
     NothingToRevoke,
 
+    /// Another entry is next.
+    #[error("entry {expected} is next, found {found}")]
+    OutOfOrder {
+        /// The next leaf index.
+        expected: u64,
+        /// What came.
+        found: u64,
+    },
+
+    // The service's own.
+    /// The service does not know what time it is.
+    #[error("the service's clock is in doubt until its operator says that it is right: try later")]
+    ClockInDoubt,
+
     // Facets handed in.
     /// Salt and bytes of a facet are missing.
     #[error("the facet {0} was not handed in with the statement")]
@@ -186,6 +247,19 @@ pub enum Refusal {
     /// The seat that signed is not the one named, or hands in for another contact.
     #[error("{0}")]
     NotTheSender(String),
+    /// A message's place in its thread.
+    #[error(transparent)]
+    WrongThread(Amiss),
+    /// The contact's record does not have this level.
+    #[error("{contact} has no {} level; it has: {}", level::name(*.level), level::names(has))]
+    NotALevel {
+        /// The contact.
+        contact: ContactId,
+        /// The level named.
+        level: Level,
+        /// Those of its record.
+        has: Vec<Level>,
+    },
     /// The recipient is only listed: nothing can be sealed to it.
     #[error("{0} is listed without keys: telephone or write to it")]
     RecipientListed(ContactId),
@@ -234,6 +308,9 @@ pub enum Refusal {
     /// There is no such message for the caller.
     #[error("there is no message {0} of or to your contact")]
     UnknownMessage(String),
+    /// A fault of the service itself: it decides on nothing rather than on what it did not see.
+    #[error("the service has found a fault of its own and changed nothing: {0}")]
+    Internal(&'static str),
     /// Too much of one sender's is stored.
     #[error("the relay keeps {kept} bytes of yours until they expire, and its limit is {limit}")]
     QuotaExceeded {
@@ -253,8 +330,10 @@ impl Refusal {
             Self::Certificate(_) => "CERTIFICATE",
             Self::TooLarge { .. } => "TOO_LARGE",
             Self::NotCanonical(_) => "NOT_CANONICAL",
+            Self::UnknownLeaf => "UNKNOWN_LEAF",
             Self::UnknownKind { .. } => "UNKNOWN_KIND",
             Self::InvalidTargets(_) => "INVALID_TARGETS",
+            Self::NotACharter(_) => "NOT_A_CHARTER",
             Self::OtherDirectory { .. } => "OTHER_DIRECTORY",
             Self::OtherGenesis => "OTHER_GENESIS",
             Self::SignaturesUnsorted => "SIGNATURES_UNSORTED",
@@ -266,11 +345,19 @@ impl Refusal {
             Self::SuperfluousSignature(_) => "SUPERFLUOUS_SIGNATURE",
             Self::KeyNotInForce(_) => "KEY_NOT_IN_FORCE",
             Self::WrongVersion { .. } => "WRONG_VERSION",
+            Self::BeforeClock { .. } => "BEFORE_CLOCK",
             Self::IssuedTooEarly => "ISSUED_TOO_EARLY",
             Self::IssuedInFuture => "ISSUED_IN_FUTURE",
             Self::InvalidField { .. } => "INVALID_FIELD",
             Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
             Self::NewerRules { .. } => "NEWER_RULES",
+            Self::WrongRules { .. } => "WRONG_RULES",
+            Self::WrongPrevious => "WRONG_PREVIOUS",
+            Self::NoPossession { .. } => "NO_POSSESSION",
+            Self::Attested(_) => "ATTESTED",
+            Self::TooManyContacts { .. } => "TOO_MANY_CONTACTS",
+            Self::OutOfOrder { .. } => "OUT_OF_ORDER",
+            Self::ClockInDoubt => "CLOCK_IN_DOUBT",
             Self::UnknownMember(_) => "UNKNOWN_MEMBER",
             Self::UnknownContact(_) => "UNKNOWN_CONTACT",
             Self::AuthorityStands(_) => "AUTHORITY_STANDS",
@@ -282,6 +369,8 @@ impl Refusal {
             Self::FacetMissing(_) => "FACET_MISSING",
             Self::FacetSuperfluous => "FACET_SUPERFLUOUS",
             Self::NotTheSender(_) => "NOT_THE_SENDER",
+            Self::WrongThread(amiss) => amiss.code(),
+            Self::NotALevel { .. } => "NOT_A_LEVEL",
             Self::RecipientListed(_) => "RECIPIENT_LISTED",
             Self::RecipientWithoutSeats(_) => "RECIPIENT_WITHOUT_SEATS",
             Self::ForeignView(_) => "FOREIGN_VIEW",
@@ -293,7 +382,21 @@ impl Refusal {
             Self::WrongLetters(_) => "WRONG_LETTERS",
             Self::IdUsedTwice(_) => "ID_USED_TWICE",
             Self::UnknownMessage(_) => "UNKNOWN_MESSAGE",
+            Self::Internal(_) => "INTERNAL",
             Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
+        }
+    }
+
+    /// The reason as `docs/protocol.md` names it: the code, and of a field the statement's own name
+    /// for it.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::InvalidField { field, .. } => {
+                let field = field.split('.').next().unwrap_or_default();
+                format!("{}:{field}", self.code())
+            }
+            other => other.code().to_owned(),
         }
     }
 

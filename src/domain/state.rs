@@ -12,6 +12,7 @@ use crate::crypto::hash::Digest;
 
 use super::directory::facet::OpenFacet;
 use super::ids::{ContactId, MemberId, MessageId};
+use super::refusal::Refusal;
 
 /// The name of one stored value. Those of messages begin with the time-ordered id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +27,8 @@ pub enum Key {
     Outcome(MessageId, ContactId),
     /// How much of a member's is kept.
     Usage(MemberId, Allowance),
-    /// Salt and bytes of a facet, by hash.
-    Facet(Digest),
+    /// Salt and bytes of a facet, by whose it is and its hash.
+    Facet(String, Digest),
 }
 
 /// A stored value.
@@ -55,7 +56,8 @@ pub struct Mailbox {
     /// The newest number; 0 is empty.
     pub count: u64,
     /// `chain_0 = SHA-256("liaison/mailbox/v1" 0x00 genesis contact 0x00 epoch)`,
-    /// `chain_n = SHA-256(chain_{n-1} n kind header-digest)`, numbers u64 big-endian.
+    /// `chain_n = SHA-256(chain_{n-1} n kind digest)`, numbers u64 big-endian. The digest is the
+    /// header's or that of what the entry carries: see [`EntryKind::carries`].
     pub chain: Digest,
 }
 
@@ -70,6 +72,21 @@ pub enum EntryKind {
     Acknowledged,
     /// A message of this contact's expired before anybody opened it.
     NotDelivered,
+    /// Of a kind that this version does not know: a reader chains it and says so. The service
+    /// writes none.
+    Later(LaterKind),
+}
+
+/// A kind from 5 on: no other value exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaterKind(u8);
+
+impl LaterKind {
+    /// The byte in the chain.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self.0
+    }
 }
 
 impl EntryKind {
@@ -81,14 +98,31 @@ impl EntryKind {
             Self::Released => 2,
             Self::Acknowledged => 3,
             Self::NotDelivered => 4,
+            Self::Later(kind) => kind.byte(),
         }
     }
 
-    /// The kind of a byte.
+    /// The kind of a byte; 0 is none.
     #[must_use]
-    pub fn of_byte(byte: u8) -> Option<Self> {
-        let all = [Self::Addressed, Self::Released, Self::Acknowledged, Self::NotDelivered];
-        all.into_iter().find(|kind| kind.byte() == byte)
+    pub const fn of_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => None,
+            1 => Some(Self::Addressed),
+            2 => Some(Self::Released),
+            3 => Some(Self::Acknowledged),
+            4 => Some(Self::NotDelivered),
+            later => Some(Self::Later(LaterKind(later))),
+        }
+    }
+
+    /// Whether an entry of this kind carries something signed of its own: then the chain holds the
+    /// digest of its payload, and otherwise that of the message's header.
+    #[must_use]
+    pub const fn carries(self) -> bool {
+        match self {
+            Self::Addressed | Self::Released | Self::NotDelivered => false,
+            Self::Acknowledged | Self::Later(_) => true,
+        }
     }
 }
 
@@ -127,15 +161,16 @@ impl Mailbox {
         Self { epoch, count: 0, chain }
     }
 
-    /// The mailbox with one more entry.
+    /// The mailbox with one more entry: `digest` is the header's or, of a kind that
+    /// [carries](EntryKind::carries) something signed, that of its payload.
     #[must_use]
-    pub fn append(&self, kind: EntryKind, header_digest: Digest) -> Self {
+    pub fn append(&self, kind: EntryKind, digest: Digest) -> Self {
         let count = self.count + 1;
         let chain = Digest::of_parts(&[
             self.chain.as_bytes(),
             &count.to_be_bytes(),
             &[kind.byte()],
-            header_digest.as_bytes(),
+            digest.as_bytes(),
         ]);
         Self { epoch: self.epoch, count, chain }
     }
@@ -224,30 +259,52 @@ const DAY: u64 = 86_400;
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot(BTreeMap<Key, Option<Value>>);
 
-/// Reads one kind of value. A key that the command did not name was not read: that is a bug.
-macro_rules! read {
-    ($name:ident, $variant:ident, $value:ty) => {
-        #[doc = concat!("The value of a [`Key::", stringify!($variant), "`].")]
-        #[must_use]
-        pub fn $name(&self, key: &Key) -> Option<&$value> {
-            match self.seen(key) {
-                Some(Value::$variant(value)) => Some(value),
-                _ => None,
-            }
-        }
-    };
-}
-
 impl Snapshot {
     /// What was read, and is not there.
     pub fn insert(&mut self, key: Key, value: Option<Value>) {
         self.0.insert(key, value);
     }
 
-    fn seen(&self, key: &Key) -> Option<&Value> {
-        let seen = self.0.get(key);
-        debug_assert!(seen.is_some(), "{key:?} was not named by Command::keys");
-        seen?.as_ref()
+    /// What a command that named these keys may see of it.
+    #[must_use]
+    pub const fn named<'a>(&'a self, named: &'a [Key]) -> Seen<'a> {
+        Seen { snapshot: self, named }
+    }
+}
+
+/// What one command sees: the values of the keys that it named, and no other that a command of the
+/// same round happened to name.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    snapshot: &'a Snapshot,
+    named: &'a [Key],
+}
+
+/// Reads one kind of value. A key that was not named was not read, and a value of another kind was
+/// not written by us: to take either for "absent" would decide on nothing, so it is refused.
+macro_rules! read {
+    ($name:ident, $variant:ident, $value:ty) => {
+        #[doc = concat!("The value of a [`Key::", stringify!($variant), "`], if there is one.")]
+        ///
+        /// # Errors
+        /// [`Refusal::Internal`]: the key was not named, or holds a value of another kind.
+        pub fn $name(&self, key: &Key) -> Result<Option<&'a $value>, Refusal> {
+            match self.seen(key)? {
+                None => Ok(None),
+                Some(Value::$variant(value)) => Ok(Some(value)),
+                Some(_) => Err(Refusal::Internal("a key holds a value of another kind")),
+            }
+        }
+    };
+}
+
+impl<'a> Seen<'a> {
+    fn seen(&self, key: &Key) -> Result<Option<&'a Value>, Refusal> {
+        let unnamed = Refusal::Internal("a decision looked at a key that its command did not name");
+        if !self.named.contains(key) {
+            return Err(unnamed);
+        }
+        self.snapshot.0.get(key).map(Option::as_ref).ok_or(unnamed)
     }
 
     read!(mailbox, Mailbox, Mailbox);
@@ -270,5 +327,26 @@ mod tests {
         assert_eq!(usage.at(11 * DAY).bytes(), 8);
         assert_eq!(usage.at(13 * DAY), Usage::default());
         assert_eq!(usage.with(u64::MAX, u64::MAX).with(u64::MAX, u64::MAX).days().len(), 3);
+    }
+
+    #[test]
+    fn what_was_not_named_or_is_of_another_kind_is_a_fault_and_not_absent() {
+        let member: MemberId = "fr".parse().unwrap();
+        let own = Key::Usage(member.clone(), Allowance::Messages);
+        let colleagues = Key::Usage(member, Allowance::Receipts);
+        let mut snapshot = Snapshot::default();
+        snapshot.insert(own.clone(), None);
+        snapshot.insert(colleagues.clone(), Some(Value::Usage(Usage::default())));
+        let named = [own.clone(), Key::Facet("fr/x".to_owned(), Digest::of(b"not read"))];
+        let seen = snapshot.named(&named);
+        assert_eq!(seen.usage(&own), Ok(None));
+        // Named by another command of the round; named and not read; absent is absent as anything.
+        assert!(matches!(seen.usage(&colleagues), Err(Refusal::Internal(_))));
+        assert!(matches!(seen.facet(&named[1]), Err(Refusal::Internal(_))));
+        assert_eq!(seen.mailbox(&own), Ok(None));
+        snapshot.insert(own.clone(), Some(Value::Usage(Usage::default().with(1, 1))));
+        let seen = snapshot.named(&named);
+        assert!(matches!(seen.mailbox(&own), Err(Refusal::Internal(_))));
+        assert_eq!(seen.usage(&own).unwrap().unwrap().bytes(), 1);
     }
 }

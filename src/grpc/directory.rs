@@ -59,13 +59,13 @@ impl DirectoryService for Api {
         request: Request<GetFacetsRequest>,
     ) -> Result<Response<GetFacetsResponse>, Status> {
         let permit = self.permit(&request, Method::GetFacets, ())?;
-        let hashes = &request.get_ref().hashes;
-        if hashes.len() > limits::FACETS {
-            let (limit, found) = (limits::FACETS as u64, hashes.len() as u64);
-            return Err(wire::status::of(&Refusal::TooLarge { what: "hashes", limit, found }));
+        let named = &request.get_ref().facets;
+        if named.len() > limits::FACETS {
+            let (limit, found) = (limits::FACETS as u64, named.len() as u64);
+            return Err(wire::status::of(&Refusal::TooLarge { what: "facets", limit, found }));
         }
-        let hashes = refused(convert::digests("hashes", hashes))?;
-        let facets = self.service.facets(&permit.with(hashes)).await.map_err(status)?;
+        let named = refused(named.iter().map(convert::named_facet).collect())?;
+        let facets = self.service.facets(&permit.with(named)).await.map_err(status)?;
         let facets = facets.into_iter().map(convert::open_facet).collect();
         Ok(Response::new(GetFacetsResponse { facets }))
     }

@@ -8,7 +8,9 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::domain::access::Method;
 use crate::wire::v1::enrolment_service_server::EnrolmentService;
-use crate::wire::v1::{EnrolRequest, EnrolResponse, GetChartersRequest, GetChartersResponse};
+use crate::wire::v1::{
+    EnrolRequest, EnrolResponse, GetChartersRequest, GetChartersResponse, LoggedCharter,
+};
 use crate::wire::{self, convert};
 
 use super::directory::publications;
@@ -35,8 +37,14 @@ impl EnrolmentService for Api {
         self.take_from_bucket(1)?;
         let after = request.get_ref().after_version;
         let permit = self.permit(&request, Method::GetCharters, after)?;
-        let (charters, checkpoint) = self.service.charters(&permit).await.map_err(status)?;
-        Ok(Response::new(GetChartersResponse { charters, checkpoint }))
+        let page = self.service.charters(&permit).await.map_err(status)?;
+        let charters = page.charters.into_iter().map(|proven| LoggedCharter {
+            entry: proven.entry,
+            leaf_index: proven.leaf,
+            inclusion: convert::hashes(&proven.inclusion),
+        });
+        let (charters, checkpoint, newest) = (charters.collect(), page.checkpoint, page.newest);
+        Ok(Response::new(GetChartersResponse { charters, checkpoint, newest }))
     }
 }
 

@@ -9,16 +9,15 @@ use crate::ambient::Ambient;
 use crate::client::draft::{self, Bundle};
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
-use crate::client::keys::{Keys, Owner, read_person};
+use crate::client::keys::{Keys, Owner, prove, read_person};
 use crate::client::{armour, place};
-use crate::config::{Config, Enrolment, ServiceHome};
+use crate::config::{Config, Enrolment, FORMAT, ServiceHome};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{eye, telephone};
-use crate::domain::directory::key::listed;
 use crate::domain::directory::{self, RULES, Statement};
 use crate::domain::ids::{DirectoryName, PersonId};
 use crate::service;
-use crate::signed::proto;
+use crate::signed::proto::{self, Use};
 use crate::store::Place;
 use crate::wire::v1;
 
@@ -39,6 +38,8 @@ pub struct Plan {
     pub threshold: u32,
     /// The operators' PERSON files.
     pub operators: Vec<String>,
+    /// The auditors' PERSON files.
+    pub auditors: Vec<String>,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Health, on loopback.
@@ -100,7 +101,9 @@ pub fn prepare(
         return Err(OperateError::Plan(why));
     }
     let operators = people(&plan.operators)?;
+    let auditors = people(&plan.auditors)?;
     let config = Config {
+        format: FORMAT,
         name: plan.name.to_string(),
         listen: plan.listen,
         health: plan.health,
@@ -117,8 +120,9 @@ pub fn prepare(
         registrars,
         threshold: plan.threshold,
         operators,
-        log: vec![listed(made.log.public())],
-        relay: vec![listed(made.relay.public())],
+        auditors,
+        log: vec![prove(&made.log, &format!("log/{}", plan.name), Use::Log, ambient)?],
+        relay: vec![prove(&made.relay, &format!("relay/{}", plan.name), Use::Relay, ambient)?],
         service_ca: vec![Bytes::from(made.ca)],
         ..Default::default()
     };
@@ -160,6 +164,7 @@ pub async fn complete(
         name: name.clone(),
         high_water: home.high_water(&config),
         ambient: ambient.clone(),
+        clock_is_right: false,
     };
     let own = keys::signing(home, ambient)?;
     // Decided before the store is made, so that a refused charter leaves nothing behind.

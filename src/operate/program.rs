@@ -45,14 +45,22 @@ pub enum Command {
     /// Found a directory: draft the charter, then commit it as entry 0
     Init(Box<InitArgs>),
     /// Serve
-    Serve,
+    Serve(ServeArgs),
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// You have looked, and this machine's clock is right: end a doubt about it
+    #[arg(long)]
+    pub clock_is_right: bool,
 }
 
 /// A directory to found.
 #[derive(Debug, Args)]
 pub struct InitArgs {
     /// The signed charter: the second step
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "registrar", "operator", "single"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "registrar", "operator", "auditor", "single"])]
     pub charter: Option<PathBuf>,
     /// The directory's name, for ever: lower-case DNS labels
     #[arg(long, default_value = "un.example")]
@@ -66,8 +74,11 @@ pub struct InitArgs {
     /// An operator's PERSON file; may be repeated
     #[arg(long, value_name = "FILE")]
     pub operator: Vec<PathBuf>,
+    /// An auditor's PERSON file; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub auditor: Vec<PathBuf>,
     /// One local registrar, all in one step: for trials
-    #[arg(long, conflicts_with_all = ["registrar", "operator", "threshold"])]
+    #[arg(long, conflicts_with_all = ["registrar", "operator", "auditor", "threshold"])]
     pub single: bool,
     /// With --single: the home of liaison that gets the registrar's keys
     #[arg(long, env = "LIAISON_HOME", value_name = "DIR")]
@@ -93,7 +104,7 @@ pub async fn run() -> ExitCode {
     let home = ServiceHome::at(&program.home);
     let done = match program.command {
         Command::Init(args) => init(&home, *args).await,
-        Command::Serve => serve_until_stopped(&home).await,
+        Command::Serve(args) => serve_until_stopped(&home, args.clock_is_right).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,14 +116,14 @@ pub async fn run() -> ExitCode {
 }
 
 /// Serves until SIGTERM or Ctrl-C, then drains.
-async fn serve_until_stopped(home: &ServiceHome) -> Result<(), OperateError> {
+async fn serve_until_stopped(home: &ServiceHome, clock_is_right: bool) -> Result<(), OperateError> {
     let (say, stopped) = watch::channel(false);
     let signals = tokio::spawn(async move {
         stop::asked().await;
         tracing::info!("stopping: no new connections, open ones end");
         say.send_replace(true);
     });
-    let drained = serve(home, Ambient::system(), stopped, |bound| {
+    let drained = serve(home, Ambient::system(), clock_is_right, stopped, |bound| {
         let (members, engine, entries) = (bound.members, bound.engine, bound.entries);
         tracing::info!(%members, engine, entries, "serving");
     })
@@ -175,6 +186,7 @@ fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
         threshold: args.threshold.unwrap_or(registrars.len() as u32 / 2 + 1),
         registrars,
         operators: read(&args.operator)?,
+        auditors: read(&args.auditor)?,
         listen: args.listen,
         health: args.health,
         addresses,

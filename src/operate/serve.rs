@@ -41,11 +41,12 @@ pub struct Bound {
 pub async fn serve(
     home: &ServiceHome,
     ambient: Ambient,
+    clock_is_right: bool,
     stop: watch::Receiver<bool>,
     ready: impl FnOnce(&Bound),
 ) -> Result<Drained, OperateError> {
     let config = home.config()?;
-    let service = start(home, &config, &ambient).await?;
+    let service = start(home, &config, &ambient, clock_is_right).await?;
     let node = keys::node(home, &ambient)?;
     let tls = tls::server::config(node).map_err(|why| OperateError::Tls(why.to_string()))?;
     let members = bind(config.listen).await?;
@@ -84,6 +85,7 @@ async fn start(
     home: &ServiceHome,
     config: &Config,
     ambient: &Ambient,
+    clock_is_right: bool,
 ) -> Result<Service, OperateError> {
     let engine = config.engine().map_err(OperateError::Plan)?;
     let store = Place::new(engine, home.store()).open(&config.name).await?;
@@ -96,6 +98,7 @@ async fn start(
         name: config.name.parse()?,
         high_water: home.high_water(config),
         ambient: ambient.clone(),
+        clock_is_right,
     };
     Ok(service::start(store, blobs, keys::signing(home, ambient)?, settings).await?)
 }

@@ -5,11 +5,15 @@
 //! only write path; a receipt is signed after its commit; look-ups and access checks are answered
 //! from memory, at the newest committed head.
 
+mod clock;
 mod high_water;
 mod queries;
 mod sequencer;
 mod start;
+#[cfg(test)]
+mod tests;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -88,6 +92,8 @@ struct Shared {
     large: Mutex<()>,
     ambient: Ambient,
     stopped: watch::Receiver<Option<String>>,
+    /// Whether the service's clock is in doubt; owned by the sequencer.
+    in_doubt: Arc<AtomicBool>,
 }
 
 /// One statement as it is handed in.
@@ -140,6 +146,13 @@ impl Service {
         self.shared.ambient.now()
     }
 
+    /// Whether this service's clock is in doubt: until its operator says that it is right, nothing
+    /// dated is admitted.
+    #[must_use]
+    pub fn is_clock_in_doubt(&self) -> bool {
+        self.shared.in_doubt.load(Ordering::Relaxed)
+    }
+
     /// The name of the engine.
     #[must_use]
     pub fn engine(&self) -> &'static str {
@@ -181,11 +194,15 @@ impl Service {
     }
 
     async fn publish_one(&self, publication: Publication) -> Result<u64, Failure> {
-        let verified = directory::verify(&self.state().directory, &publication.statement)?;
+        let state = self.state();
+        if let Some(leaf) = directory::logged(&state.directory, &publication.statement)? {
+            return Ok(leaf);
+        }
+        let verified = directory::verify(&state.directory, &publication.statement)?;
         if let Statement::Charter(charter) = verified.statement() {
             self.keeps_our_keys(charter)?;
         }
-        self.execute(Publish::new(verified, publication.facets)?).await
+        self.execute(Publish::new(verified, publication.facets)).await
     }
 
     /// The keys at hand go on signing under this charter. Others come with rotation, which proves
@@ -225,7 +242,7 @@ impl Service {
         let acknowledgement =
             acknowledge::verify(&self.state().directory, &acknowledged.acknowledgement)?;
         let entry = self.mailbox_entry(&contact, number).await?;
-        let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest);
+        let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest());
         let unknown = || Refusal::UnknownMessage(format!("at number {number}"));
         let message = entry.map(|entry| (entry.id, entry.sender)).ok_or_else(unknown)?;
         let words = self.verify(acknowledged.words)?;
@@ -265,16 +282,17 @@ impl Service {
     async fn rehearse<C: Command>(&self, command: &C) -> Result<(), Failure> {
         let state = self.state();
         let mut seen = Snapshot::default();
-        for key in command.keys(&state.directory) {
-            let value = self.value(&key).await?;
-            seen.insert(key, value);
+        let named = command.keys();
+        for key in &named {
+            seen.insert(key.clone(), self.value(key).await?);
         }
-        let now = self.now();
+        let (now, in_doubt) = (self.now(), self.is_clock_in_doubt());
         let decided = self.log(|log| {
             let (directory, head) = (&state.directory, state.head);
-            command.decide(&World { directory, log, seen: &seen, head, now }).map(|_| ())
+            let seen = seen.named(&named);
+            command.decide(&World { directory, log, seen, head, now, in_doubt }).map(|_| ())
         });
-        Ok(decided?)
+        Ok(decided.inspect_err(sequencer::say_faults)?)
     }
 
     /// Signs with the relay key what the service itself has put together: never bytes of a peer's.
@@ -301,7 +319,8 @@ impl Service {
 }
 
 fn body_of(envelope: &VerifiedEnvelope) -> (u64, Digest, Bytes) {
-    (envelope.header.body_size, envelope.header.body_digest, envelope.body.clone())
+    let header = envelope.header();
+    (header.body_size(), header.body_digest(), envelope.body().clone())
 }
 
 fn contact_of(peer: &AuthenticPeer) -> Result<ContactId, Refusal> {

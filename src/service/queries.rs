@@ -32,6 +32,17 @@ pub struct Proven {
     pub checkpoint: Bytes,
 }
 
+/// A page of charters.
+#[derive(Debug, Clone)]
+pub struct Charters {
+    /// By version.
+    pub charters: Vec<Proven>,
+    /// The one checkpoint that they are proven against.
+    pub checkpoint: Bytes,
+    /// The version in force.
+    pub newest: u64,
+}
+
 /// One entry of a mailbox, as one seat gets it.
 #[derive(Debug, Clone)]
 pub struct Item {
@@ -69,6 +80,8 @@ pub struct Status {
     pub acknowledgements: Vec<Bytes>,
 }
 
+/// Charters of one page: a client that was away for ten years asks a few times.
+const CHARTERS: u32 = 16;
 /// Entries of one page.
 const PAGE: u32 = 64;
 /// A page is full when it holds this much: with the last message, 1.6 MiB are in memory.
@@ -163,40 +176,47 @@ impl Service {
     ///
     /// # Errors
     /// The service stops.
-    pub async fn facets(&self, permit: &Permit<Vec<Digest>>) -> Result<Vec<OpenFacet>, Failure> {
+    pub async fn facets(
+        &self,
+        permit: &Permit<Vec<(String, Digest)>>,
+    ) -> Result<Vec<OpenFacet>, Failure> {
         let mut facets = Vec::new();
-        for hash in permit.command() {
-            if let Some(Value::Facet(facet)) = self.value(&Key::Facet(*hash)).await? {
+        for (subject, hash) in permit.command() {
+            let key = Key::Facet(subject.clone(), *hash);
+            if let Some(Value::Facet(facet)) = self.value(&key).await? {
                 facets.push(facet);
             }
         }
         Ok(facets)
     }
 
-    /// The charters after a version, oldest first, and the newest checkpoint.
+    /// A page of the charters after a version, by version: looked up where they stand, and each
+    /// proven against one checkpoint.
     ///
     /// # Errors
     /// The service stops.
-    pub async fn charters(&self, permit: &Permit<u64>) -> Result<(Vec<Bytes>, Bytes), Failure> {
+    pub async fn charters(&self, permit: &Permit<u64>) -> Result<Charters, Failure> {
         let state = self.state();
-        let newest = state.directory.charter().newest;
-        if newest.version <= *permit.command() {
-            return Ok((Vec::new(), state.checkpoint.clone()));
-        }
-        let mut charters = Vec::new();
-        let mut range = KeyRange::new(keys::log_entry(0), keys::log_entry(newest.leaf + 1));
-        loop {
-            let page = self.shared.store.scan(range.clone(), 1_000).await;
-            let page = page.map_err(|why| self.broken(&why))?;
-            let statements = page.entries.iter().filter_map(|(_, _, entry)| charter(entry));
-            charters.extend(statements);
-            match page.entries.last() {
-                Some((last, _, _)) if page.more => range = range.after(last),
-                _ => break,
+        let (size, checkpoint) = (state.head.0, state.checkpoint.clone());
+        let newest = state.directory.charter().newest.version;
+        let range = KeyRange::prefix(keys::LOG_CHARTER);
+        let range = range.after(&keys::log_charter(*permit.command()));
+        let page = self.shared.store.scan(range, CHARTERS).await;
+        let page = page.map_err(|why| self.broken(&why))?;
+        let (mut charters, mut room) = (Vec::new(), PAGE_BYTES);
+        for (_, _, leaf) in &page.entries {
+            let leaf = leaf[..].try_into().map(u64::from_be_bytes).map_err(|_| {
+                self.broken(&StoreError::Corrupt("where a charter stands".to_owned()))
+            })?;
+            // One that was committed since this state stands behind its head.
+            let Some(proven) = self.proven(leaf, size, &checkpoint).await? else { break };
+            room = room.saturating_sub(proven.entry.len());
+            charters.push(proven);
+            if room == 0 {
+                break;
             }
         }
-        let after = charters.split_off((*permit.command() as usize).min(charters.len()));
-        Ok((after, state.checkpoint.clone()))
+        Ok(Charters { charters, checkpoint, newest })
     }
 
     /// Changes with every new head, once requests are answered from it: a hint of the store comes
@@ -349,14 +369,6 @@ impl Service {
         tracing::error!(%why, "the store cannot be read");
         Failure::Stopped
     }
-}
-
-/// The statement of an entry, if it is a charter.
-fn charter(entry: &[u8]) -> Option<Bytes> {
-    let entry = proto::Entry::decode(entry).ok()?;
-    let proto::entry::Leaf::Statement(statement) = entry.leaf?;
-    let dsse = proto::Dsse::decode(statement.clone()).ok()?;
-    (dsse.payload_type == Kind::Charter.payload_type()).then_some(statement)
 }
 
 /// The letter of a seat, its index, and its path to the header's root.

@@ -8,28 +8,31 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use prost::Message as _;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Admission, Command, Decision, World};
+use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{Directory, Parts};
 use crate::domain::refusal::Refusal;
 use crate::domain::state::{Key, Snapshot, Value};
-use crate::signed::proto;
 use crate::store::codec::{self, Head};
-use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys};
+use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{self, Tree};
 use crate::tlog::note::KeyName;
 
 use super::State;
+use super::clock::{Now, Watch};
 use super::high_water::HighWater;
 
 /// Commands of one round; one place of a batch is the head's.
@@ -37,9 +40,12 @@ const ROUND: usize = store::limits::WRITES - 1;
 /// Bytes of one round: the head (frontier of at most 64 hashes, a note) fits beside them.
 const ROUND_BYTES: usize = store::limits::BATCH_BYTES - 16 * 1024;
 
+/// An idle service looks at its clock this often.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
 /// A command in the queue.
 pub(super) trait Queued: Send {
-    fn keys(&self, directory: &Directory) -> Vec<Key>;
+    fn keys(&self) -> Vec<Key>;
     /// Decides; a refusal or a reply is kept until it may be told.
     fn decide(&mut self, world: &World<'_>) -> Option<Effects>;
     /// Keeps another refusal instead.
@@ -51,6 +57,7 @@ pub(super) trait Queued: Send {
 /// What a decision changes.
 pub(super) struct Effects {
     puts: Vec<(Key, Value)>,
+    deletes: Vec<Key>,
     log: Option<Admission>,
 }
 
@@ -71,17 +78,18 @@ impl<C: Command> Job<C> {
 }
 
 impl<C: Command> Queued for Job<C> {
-    fn keys(&self, directory: &Directory) -> Vec<Key> {
-        self.command.keys(directory)
+    fn keys(&self) -> Vec<Key> {
+        self.command.keys()
     }
 
     fn decide(&mut self, world: &World<'_>) -> Option<Effects> {
         match self.command.decide(world) {
-            Ok(Decision { puts, log, reply }) => {
+            Ok(Decision { puts, deletes, log, reply }) => {
                 self.kept = Some(Ok(reply));
-                Some(Effects { puts, log })
+                Some(Effects { puts, deletes, log })
             }
             Err(refusal) => {
+                say_faults(&refusal);
                 self.kept = Some(Err(refusal));
                 None
             }
@@ -100,6 +108,13 @@ impl<C: Command> Queued for Job<C> {
     }
 }
 
+/// A refusal that is our own fault is one for the log, too.
+pub(super) fn say_faults(refusal: &Refusal) {
+    if let Refusal::Internal(fault) = refusal {
+        tracing::error!(fault, "a decision could not be made");
+    }
+}
+
 /// Everything that only the sequencer changes.
 pub(super) struct Sequencer {
     pub(super) store: Arc<dyn Store>,
@@ -110,6 +125,8 @@ pub(super) struct Sequencer {
     pub(super) high_water: HighWater,
     pub(super) ambient: Ambient,
     pub(super) heads: watch::Sender<u64>,
+    pub(super) clock: Watch,
+    pub(super) in_doubt: Arc<AtomicBool>,
 }
 
 /// Why the sequencer ended: the process must, too.
@@ -132,9 +149,13 @@ impl Sequencer {
         let mut waiting = VecDeque::new();
         let mut taken = Vec::with_capacity(ROUND);
         loop {
-            if waiting.is_empty() && queue.recv_many(&mut taken, ROUND).await == 0 {
-                return Ok(());
+            if waiting.is_empty() {
+                let next = timeout(LOOK_EVERY, queue.recv_many(&mut taken, ROUND)).await;
+                if next == Ok(0) {
+                    return Ok(());
+                }
             }
+            self.look_at_the_clock().await?;
             while waiting.len() + taken.len() < ROUND {
                 match queue.try_recv() {
                     Ok(job) => taken.push(job),
@@ -146,17 +167,38 @@ impl Sequencer {
         }
     }
 
+    /// Sees whether the clock leapt, and stores the time.
+    async fn look_at_the_clock(&mut self) -> Result<(), Fatal> {
+        self.clock.look(Now { unix: self.ambient.now(), counted: self.ambient.counted() });
+        self.in_doubt.store(self.clock.in_doubt(), Ordering::Relaxed);
+        let stored = self.clock.to_store();
+        if let Some(why) = self.clock.to_say() {
+            tracing::error!(
+                %why,
+                "the clock is in doubt: no dated statement is admitted until it is right and the \
+                 service is started with --clock-is-right"
+            );
+        }
+        let Some((key, value)) = stored else { return Ok(()) };
+        let found = self.store.read(std::slice::from_ref(&key)).await?;
+        let revision = found.revision(&key).unwrap_or(Revision::ABSENT);
+        let write = Write::new([(key.clone(), revision)], [(key, value)], []);
+        let write = write.map_err(|_| Fatal::Log("the time is too large to store"))?;
+        self.store.commit(write.into()).await?;
+        Ok(())
+    }
+
     /// Decides as many of `waiting` as one batch takes, commits, and tells their callers.
     async fn round(&mut self, waiting: &mut VecDeque<Box<dyn Queued>>) -> Result<(), Fatal> {
         let before = self.state.load_full();
-        let named = waiting.iter().flat_map(|job| job.keys(&before.directory)).collect();
+        let named = waiting.iter().flat_map(|job| job.keys()).collect();
         let mut round = self.read(&before, named).await?;
         let mut decided = Vec::with_capacity(waiting.len());
         {
             let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
-            let now = self.ambient.now();
+            let (now, in_doubt) = (self.ambient.now(), self.clock.in_doubt());
             while let Some(mut job) = waiting.pop_front() {
-                if !round.take(&mut job, (before.head, now), &log) {
+                if !round.take(&mut job, (before.head, now, in_doubt), &log) {
                     waiting.push_front(job);
                     break;
                 }
@@ -228,8 +270,8 @@ impl Sequencer {
             .sign(&self.key, self.ambient.random())
             .map_err(|_| Fatal::Log("the log key cannot sign"))?;
         let checkpoint = Bytes::from(note.to_string());
-        let admitted_at = directory.admitted_at();
-        let head = Head { frontier, checkpoint: checkpoint.clone(), admitted_at };
+        let clock = directory.clock();
+        let head = Head { frontier, checkpoint: checkpoint.clone(), clock };
         let expected = [(keys::LOG_HEAD.to_vec(), round.revision(keys::LOG_HEAD))];
         let put = [(keys::LOG_HEAD.to_vec(), head.encode())];
         let write =
@@ -263,26 +305,29 @@ impl Round<'_> {
     fn take(
         &mut self,
         job: &mut Box<dyn Queued>,
-        (head, now): ((u64, Digest), u64),
+        (head, now, in_doubt): ((u64, Digest), u64, bool),
         log: &Tree,
     ) -> bool {
-        let named = job.keys(&self.directory);
-        let world = World { directory: &self.directory, log, seen: &self.seen, head, now };
-        let Some(Effects { puts, log }) = job.decide(&world) else { return true };
-        if puts.is_empty() && log.is_none() {
+        let (named, directory) = (job.keys(), &*self.directory);
+        let seen = self.seen.named(&named);
+        let world = World { directory, log, seen, head, now, in_doubt };
+        let Some(Effects { puts, deletes, log }) = job.decide(&world) else { return true };
+        if puts.is_empty() && deletes.is_empty() && log.is_none() {
             return true;
         }
         let mut encoded: Vec<(Vec<u8>, Bytes)> =
             puts.iter().map(|(key, value)| (keys::of(key), codec::encode(value))).collect();
         let leaf = log.as_ref().map(|admission| encode_admission(admission, &mut encoded));
-        let size: usize = encoded.iter().map(|(key, value)| 2 * key.len() + value.len()).sum();
+        let deleted: Vec<Vec<u8>> = deletes.iter().map(keys::of).collect();
+        let put = encoded.iter().map(|(key, value)| 2 * key.len() + value.len());
+        let size: usize = put.chain(deleted.iter().map(|key| 2 * key.len())).sum();
         if !self.batch.is_empty() && self.bytes + size > ROUND_BYTES {
             return false;
         }
         let expected = named.iter().map(keys::of).chain([keys::LOG_HEAD.to_vec()]);
         let expected: BTreeMap<Vec<u8>, Revision> =
             expected.map(|key| (key.clone(), self.revision(&key))).collect();
-        let write = match Write::new(expected, encoded, []) {
+        let write = match Write::new(expected, encoded, deleted) {
             Ok(write) => write,
             Err(why) => {
                 tracing::error!(%why, "a decision is larger than the store takes");
@@ -296,6 +341,7 @@ impl Round<'_> {
         }
         self.bytes += size;
         puts.into_iter().for_each(|(key, value)| self.seen.insert(key, Some(value)));
+        deletes.into_iter().for_each(|key| self.seen.insert(key, None));
         if let (Some(admission), Some(leaf)) = (log, leaf) {
             self.directory.to_mut().advance(&admission.parts);
             self.logged.push(leaf);
@@ -306,26 +352,10 @@ impl Round<'_> {
 
 /// The entry and the parts that a statement made new, as stored; the leaf hash.
 fn encode_admission(admission: &Admission, encoded: &mut Vec<(Vec<u8>, Bytes)>) -> Digest {
-    let parts: &Parts = &admission.parts;
-    let entry = encode_entry(admission.statement.clone(), parts.admitted.at);
+    let Parts { admitted, .. } = &*admission.parts;
+    let entry = Entry { statement: admission.statement.clone(), admitted_at: admitted.at }.encode();
     let leaf = merkle::leaf_hash(&entry);
-    encoded.push((keys::log_entry(parts.admitted.leaf), entry));
-    encoded.extend(encode_parts(parts));
+    encoded.push((keys::log_entry(admitted.leaf), entry));
+    encoded.extend(parts::encode(&admission.parts));
     leaf
-}
-
-/// A leaf of the log.
-pub(super) fn encode_entry(statement: Bytes, admitted_at: u64) -> Bytes {
-    let leaf = Some(proto::entry::Leaf::Statement(statement));
-    proto::Entry { leaf, admitted_at }.encode_to_vec().into()
-}
-
-/// The parts of the directory that are new, as stored.
-pub(super) fn encode_parts(parts: &Parts) -> Vec<(Vec<u8>, Bytes)> {
-    let charter = parts.charter.iter();
-    let charter = charter.map(|it| (keys::CHARTER.to_vec(), codec::encode_charter(it)));
-    let member = parts.member.iter().map(|it| (keys::member(&it.id), codec::encode_member(it)));
-    let contact = parts.contact.iter().map(|it| (keys::contact(&it.id), codec::encode_contact(it)));
-    let known = parts.keys.iter().map(|it| (keys::key(&it.key.id()), codec::encode_key(it)));
-    charter.chain(member).chain(contact).chain(known).collect()
 }

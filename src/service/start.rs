@@ -4,32 +4,33 @@
 //! entries hash to the head; a store that is behind the high-water file does not start.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use prost::Message as _;
 use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
-use crate::domain::directory::{self, Directory, Parts};
+use crate::domain::directory::entry::Entry;
+use crate::domain::directory::{self, Directory, RULES};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::dsse::Envelope;
-use crate::signed::proto;
 use crate::store::blobs::Blobs;
-use crate::store::codec::{self, Head};
-use crate::store::{KeyRange, Revision, Store, StoreError, Write, keys};
+use crate::store::codec::Head;
+use crate::store::{KeyRange, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::tlog::head::Frontier;
 use crate::tlog::merkle::{self, Tree};
 use crate::tlog::note::KeyName;
 
+use super::clock::{Now, Watch};
 use super::high_water::HighWater;
-use super::sequencer::{Sequencer, encode_entry, encode_parts};
+use super::sequencer::Sequencer;
 use super::{Service, Shared, State};
 
 /// The keys that the service itself holds.
@@ -48,6 +49,8 @@ pub struct Settings {
     pub high_water: PathBuf,
     /// Clock and randomness.
     pub ambient: Ambient,
+    /// The operator says that the clock is right, whatever it looks like.
+    pub clock_is_right: bool,
 }
 
 /// Why a service does not start. Each says what mends it.
@@ -67,6 +70,9 @@ pub enum CannotStart {
     /// Stored entries, parts and head do not belong together.
     #[error("the store does not fit its own signed head: {0}")]
     Broken(String),
+    /// The directory has moved on to rules that this program does not know.
+    #[error("the directory has rules {0}, and this liaisond knows up to {RULES}: update it")]
+    NewerRules(u32),
     /// The high-water file cannot be used.
     #[error("the high-water file {path} cannot be used: {why}")]
     HighWater {
@@ -109,7 +115,8 @@ pub async fn found(
     let now = settings.ambient.now();
     let (directory, parts) = directory::found(&settings.name, &verified, now)?;
     own_keys(&directory, keys)?;
-    let entry = encode_entry(Bytes::copy_from_slice(charter), now);
+    let statement = Bytes::copy_from_slice(charter);
+    let entry = Entry { statement, admitted_at: now }.encode();
     let mut frontier = Frontier::default();
     frontier.append(merkle::leaf_hash(&entry));
     let origin = origin(&settings.name)?;
@@ -118,8 +125,8 @@ pub async fn found(
         .sign(&keys.log, settings.ambient.random())
         .map_err(|_| CannotStart::Key("log"))?;
     let checkpoint = Bytes::from(note.to_string());
-    let head = Head { frontier, checkpoint: checkpoint.clone(), admitted_at: now };
-    let mut puts = encode_parts(&parts);
+    let head = Head { frontier, checkpoint: checkpoint.clone(), clock: now };
+    let mut puts = parts::encode(&parts);
     puts.push((keys::log_entry(0), entry));
     puts.push((keys::LOG_HEAD.to_vec(), head.encode()));
     let expected = [(keys::LOG_HEAD.to_vec(), Revision::ABSENT)];
@@ -153,6 +160,12 @@ pub async fn start(
     let high_water = HighWater::at(&settings.high_water);
     not_behind(&high_water, &settings.name, trusted, &log, &head)?;
 
+    let stored = store.read(&[keys::CLOCK.to_vec()]).await?;
+    let now = Now { unix: settings.ambient.now(), counted: settings.ambient.counted() };
+    let (right, stored) = (settings.clock_is_right, stored.value(keys::CLOCK));
+    let clock = Watch::start(now, directory.clock(), stored.map(AsRef::as_ref), right)?;
+    let in_doubt = Arc::new(AtomicBool::new(clock.in_doubt()));
+
     let state = State { directory, head: (verified.size(), verified.root()), checkpoint };
     let state = Arc::new(ArcSwap::from_pointee(state));
     let log = Arc::new(RwLock::new(log));
@@ -167,6 +180,8 @@ pub async fn start(
         high_water,
         ambient: settings.ambient.clone(),
         heads: new_head,
+        clock,
+        in_doubt: Arc::clone(&in_doubt),
     };
     let (queue, waiting) = mpsc::channel(limits::QUEUE);
     let (say, stopped) = watch::channel(None);
@@ -190,6 +205,7 @@ pub async fn start(
         large: Mutex::new(()),
         ambient,
         stopped,
+        in_doubt,
     };
     Ok(Service { shared: Arc::new(shared) })
 }
@@ -232,11 +248,11 @@ async fn read_head(store: &dyn Store, name: &DirectoryName) -> Result<(Head, Byt
 /// Hashes every stored entry, and compares with the head.
 async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
     let mut log = Tree::default();
-    let (mut misplaced, mut last) = (false, Bytes::new());
+    let (mut misplaced, mut clock) = (false, Some(0));
     each(store, keys::LOG_ENTRY, |key, entry| {
         misplaced |= key != keys::log_entry(log.size());
         log.append(merkle::leaf_hash(entry));
-        last = entry.clone();
+        clock = clock.and_then(|clock| directory::clock_behind(clock, entry).ok());
         Ok(())
     })
     .await?;
@@ -245,9 +261,9 @@ async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
         let why = format!("{} entries are stored, and the head has {size}", log.size());
         return Err(CannotStart::Broken(why));
     }
-    // The head's time is not signed; what decides on time starts from it.
-    if !proto::Entry::decode(last).is_ok_and(|last| last.admitted_at == head.admitted_at) {
-        let why = "the head has another time than its last entry";
+    // The head's clock is not signed; what decides on time starts from it.
+    if clock != Some(head.clock) {
+        let why = "the head has another clock than its entries";
         return Err(CannotStart::Broken(why.to_owned()));
     }
     Ok(log)
@@ -264,35 +280,20 @@ async fn read_directory(
     let charter = found.value(keys::CHARTER).ok_or_else(|| missing("the charter"))?;
     let first = found.value(&keys::log_entry(0)).ok_or_else(|| missing("entry 0"))?;
     let genesis = genesis(first).ok_or_else(|| missing("a charter in entry 0"))?;
-    let (size, at) = (head.frontier.size(), head.admitted_at);
-    let charter = codec::decode_charter(charter)?;
-    let mut directory = Directory::at(name.clone(), genesis, (size, at), charter);
-    let admitted = directory::Admitted { leaf: size - 1, at };
-    let mut take = |parts: Parts| directory.advance(&parts);
-    let none = Parts { admitted, charter: None, member: None, contact: None, keys: Vec::new() };
-    each(store, keys::MEMBER, |_, value| {
-        take(Parts { member: Some(codec::decode_member(value)?), ..none.clone() });
-        Ok(())
-    })
-    .await?;
-    each(store, keys::CONTACT, |_, value| {
-        take(Parts { contact: Some(codec::decode_contact(value)?), ..none.clone() });
-        Ok(())
-    })
-    .await?;
-    each(store, keys::KEY, |_, value| {
-        take(Parts { keys: vec![codec::decode_key(value)?], ..none.clone() });
-        Ok(())
-    })
-    .await?;
+    let head = (head.frontier.size(), head.clock);
+    let mut directory = Directory::at(name.clone(), genesis, head, parts::charter(charter)?);
+    for prefix in parts::PREFIXES {
+        each(store, prefix, |key, value| parts::take(&mut directory, key, value)).await?;
+    }
+    if directory.rules() > RULES {
+        return Err(CannotStart::NewerRules(directory.rules()));
+    }
     Ok(directory)
 }
 
 fn genesis(entry: &[u8]) -> Option<Digest> {
-    let entry = proto::Entry::decode(entry).ok()?;
-    let proto::entry::Leaf::Statement(statement) = entry.leaf?;
-    let envelope = Envelope::parse(&statement, limits::STATEMENT_BYTES);
-    Some(envelope.ok()?.digest())
+    let entry = Entry::read(entry).ok()?;
+    Some(Envelope::parse(&entry.statement, limits::STATEMENT_BYTES).ok()?.digest())
 }
 
 /// Calls `take` for every key under `prefix`, in order.

@@ -1,7 +1,16 @@
 //! Canonical protobuf: ascending fields, minimal varints, no defaults written out, nothing unknown
-//! and nothing twice. Decode, encode, compare (`bytes.md`).
+//! and nothing twice; no number above 2^53 - 1, no enum above 2^31 - 1 (`docs/protocol.md` 1).
+//! Decode, encode, compare; then look at the numbers.
 
-use prost::Message;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use prost::{Message, Name};
+use prost_types::FileDescriptorSet;
+use prost_types::field_descriptor_proto::Type;
+
+/// The largest number: what a double holds exactly.
+pub const LARGEST: u64 = (1 << 53) - 1;
 
 /// The bytes are not the one encoding of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -11,16 +20,85 @@ pub struct NotCanonical;
 /// Reads the message of which `bytes` is the one encoding.
 ///
 /// # Errors
-/// [`NotCanonical`] for anything else, unknown fields included.
-pub fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, NotCanonical> {
+/// [`NotCanonical`] for anything else, unknown fields and numbers that are too large included.
+pub fn decode<M: Message + Name + Default>(bytes: &[u8]) -> Result<M, NotCanonical> {
     let message = M::decode(bytes).map_err(|_| NotCanonical)?;
-    if message.encode_to_vec() == bytes { Ok(message) } else { Err(NotCanonical) }
+    let fits = || numbers_fit(&format!(".{}", M::full_name()), bytes).is_some();
+    if message.encode_to_vec() == bytes && fits() { Ok(message) } else { Err(NotCanonical) }
+}
+
+/// What the numbers of a field may be.
+enum Field {
+    Number,
+    Enum,
+    Message(String),
+    Other,
+}
+
+/// The fields of every message that is signed, by the message's name and the field's number.
+static FIELDS: LazyLock<HashMap<String, HashMap<u64, Field>>> = LazyLock::new(|| {
+    let bytes = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+    let files = FileDescriptorSet::decode(&bytes[..]).expect("written by our own build");
+    let messages = files.file.iter().flat_map(|file| {
+        file.message_type.iter().map(move |message| {
+            let fields = message.field.iter().map(|field| {
+                let rule = match field.r#type() {
+                    Type::Uint64 => Field::Number,
+                    Type::Enum => Field::Enum,
+                    Type::Message => Field::Message(field.type_name().to_owned()),
+                    _ => Field::Other,
+                };
+                (u64::from(field.number().unsigned_abs()), rule)
+            });
+            (format!(".{}.{}", file.package(), message.name()), fields.collect())
+        })
+    });
+    messages.collect()
+});
+
+/// Walks what was found to be well-formed; `None` where a number is too large.
+fn numbers_fit(message: &str, mut bytes: &[u8]) -> Option<()> {
+    let fields = FIELDS.get(message)?;
+    while !bytes.is_empty() {
+        let tag = varint(&mut bytes)?;
+        let value = varint(&mut bytes)?;
+        let field = fields.get(&(tag >> 3))?;
+        if tag & 7 == 0 {
+            fits(field, value)?;
+            continue;
+        }
+        let (mut inner, rest) = bytes.split_at_checked(usize::try_from(value).ok()?)?;
+        bytes = rest;
+        match field {
+            Field::Message(name) => numbers_fit(name, inner)?,
+            Field::Number | Field::Enum => {
+                while !inner.is_empty() {
+                    fits(field, varint(&mut inner)?)?;
+                }
+            }
+            Field::Other => {}
+        }
+    }
+    Some(())
+}
+
+fn fits(field: &Field, value: u64) -> Option<()> {
+    let fits = match field {
+        Field::Number => value <= LARGEST,
+        Field::Enum => i32::try_from(value).is_ok(),
+        Field::Message(_) | Field::Other => true,
+    };
+    fits.then_some(())
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    prost::encoding::decode_varint(bytes).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signed::proto::View;
+    use crate::signed::proto::{Addressing, View};
 
     #[test]
     fn only_one_encoding_is_accepted() {
@@ -36,6 +114,27 @@ mod tests {
             [&root_first[..], &size_twice, &long_varint, &default_written, &unknown_field, &[0xff]]
         {
             assert_eq!(decode::<View>(other), Err(NotCanonical), "{other:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_at_most_what_a_double_holds() {
+        let view = |size| View { size, root: Vec::new().into() };
+        assert_eq!(decode::<View>(&view(LARGEST).encode_to_vec()), Ok(view(LARGEST)));
+        for size in [LARGEST + 1, u64::MAX] {
+            assert_eq!(decode::<View>(&view(size).encode_to_vec()), Err(NotCanonical), "{size}");
+            let inside = Addressing { view: Some(view(size)), ..Addressing::default() };
+            assert_eq!(decode::<Addressing>(&inside.encode_to_vec()), Err(NotCanonical), "{size}");
+        }
+    }
+
+    #[test]
+    fn an_enum_is_no_negative_number() {
+        for (flag, good) in [(1, true), (i32::MAX, true), (-1, false), (i32::MIN, false)] {
+            let one = Addressing { class: flag, ..Addressing::default() };
+            assert_eq!(decode::<Addressing>(&one.encode_to_vec()).is_ok(), good, "{flag}");
+            let packed = Addressing { flags: vec![1, flag], ..Addressing::default() };
+            assert_eq!(decode::<Addressing>(&packed.encode_to_vec()).is_ok(), good, "{flag}");
         }
     }
 }

@@ -13,72 +13,69 @@ use super::proto;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{BadSignature, KeyId, SigningKey, VerifyingKey};
 
-/// What a signed payload is. Its type string is `application/vnd.liaison.<kind>.v1+protobuf`, so
-/// that no signature over one kind is ever one over another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+/// The kinds, each with its word.
+macro_rules! kinds {
+    ($($(#[doc = $doc:expr])* $(#[cfg($cfg:meta)])? $kind:ident = $name:literal,)+) => {
+        /// What a signed payload is. Its type string is
+        /// `application/vnd.liaison.<kind>.v1+protobuf`, so that no signature over one kind is
+        /// ever one over another.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $($(#[doc = $doc])* $(#[cfg($cfg)])? $kind,)+
+        }
+
+        impl Kind {
+            /// Every kind that this program knows.
+            pub const ALL: &[Self] = &[$($(#[cfg($cfg)])? Self::$kind,)+];
+
+            /// The word in the payload type.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$kind => $name,)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// The root document.
-    Charter,
+    Charter = "charter",
     /// A member, and its authority.
-    Admission,
+    Admission = "admission",
     /// A contact, entered by the registrars.
-    AttestedRecord,
+    AttestedRecord = "attested-record",
     /// A contact, signed by its member's authority.
-    Record,
+    Record = "record",
     /// The seats of a contact.
-    Roster,
+    Roster = "roster",
     /// The end of a contact.
-    Withdrawal,
+    Withdrawal = "withdrawal",
     /// The end of a seat's keys.
-    Revocation,
+    Revocation = "revocation",
+    /// A statement kind of rules version 2 that exists only in tests.
+    #[cfg(test)]
+    Trial = "trial",
     /// What the relay sees of a message.
-    Header,
+    Header = "header",
     /// What a recipient opens.
-    Message,
+    Message = "message",
     /// The relay's receipt.
-    Accepted,
+    Accepted = "accepted",
     /// The relay's word on a mailbox.
-    MailboxHead,
+    MailboxHead = "mailbox-head",
     /// The open part of an acknowledgement.
-    Acknowledgement,
+    Acknowledgement = "acknowledgement",
+    /// That a listed key is its holder's.
+    Possession = "possession",
+    /// What operators or registrars approve.
+    Approval = "approval",
+    /// The relay's word on the audit trail.
+    AuditHead = "audit-head",
 }
 
 impl Kind {
-    /// Every kind of rules version 1.
-    pub const ALL: [Self; 12] = [
-        Self::Charter,
-        Self::Admission,
-        Self::AttestedRecord,
-        Self::Record,
-        Self::Roster,
-        Self::Withdrawal,
-        Self::Revocation,
-        Self::Header,
-        Self::Message,
-        Self::Accepted,
-        Self::MailboxHead,
-        Self::Acknowledgement,
-    ];
-
-    /// The word in the payload type.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Charter => "charter",
-            Self::Admission => "admission",
-            Self::AttestedRecord => "attested-record",
-            Self::Record => "record",
-            Self::Roster => "roster",
-            Self::Withdrawal => "withdrawal",
-            Self::Revocation => "revocation",
-            Self::Header => "header",
-            Self::Message => "message",
-            Self::Accepted => "accepted",
-            Self::MailboxHead => "mailbox-head",
-            Self::Acknowledgement => "acknowledgement",
-        }
-    }
-
     /// The payload type.
     #[must_use]
     pub fn payload_type(self) -> String {
@@ -87,7 +84,7 @@ impl Kind {
 
     fn of(payload_type: &str) -> Option<Self> {
         let name = payload_type.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 }
 
@@ -109,7 +106,7 @@ pub enum InvalidDsse {
     /// The envelope has other encodings.
     #[error(transparent)]
     NotCanonical(#[from] NotCanonical),
-    /// No kind of rules version 1.
+    /// No kind that this program knows.
     #[error("{0:?} is not a payload type of this version")]
     UnknownKind(String),
 }
@@ -232,7 +229,7 @@ impl Envelope {
     /// What a signature covers.
     #[must_use]
     pub fn signed_bytes(&self) -> Vec<u8> {
-        pae(&self.kind.payload_type(), &self.payload)
+        signed_bytes(self.kind, &self.payload)
     }
 
     /// Verifies that one of the signatures is of `key`.
@@ -249,6 +246,12 @@ impl Envelope {
 fn read_signature(signature: proto::Signature) -> Result<Signature, NotCanonical> {
     let key_id = Digest::try_from(&signature.key_id[..]).map_err(|_| NotCanonical)?;
     Ok(Signature { key_id: KeyId::from_digest(key_id), sig: signature.sig })
+}
+
+/// What a signature over a payload of this kind covers.
+#[must_use]
+pub fn signed_bytes(kind: Kind, payload: &[u8]) -> Vec<u8> {
+    pae(&kind.payload_type(), payload)
 }
 
 /// DSSE v1, "PAE": `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths in decimal.

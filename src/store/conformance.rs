@@ -198,19 +198,19 @@ async fn replaces_large_by_small_and_back(store: &dyn Store) {
 }
 
 async fn takes_what_the_limits_allow(store: &dyn Store) {
-    let key = |n: usize| format!("limit/{n:03}").into_bytes();
+    let key = |n: usize| format!("limit/{n:04}").into_bytes();
     let puts = |n: usize, size: usize| (0..n).map(move |i| (key(i), value(i as u64, size)));
     let absent = |n: usize| (0..n).map(move |i| (key(i), Revision::ABSENT));
 
-    let most = Write::new(absent(128), puts(128, 8000), []).unwrap();
+    let most = Write::new(absent(128), puts(1280, 800), []).unwrap();
     store.commit(most.into()).await.unwrap();
-    assert_eq!(get(store, &key(127)).await.unwrap().1, value(127, 8000));
-    let gone = Write::new([], [], (0..128).map(key)).unwrap();
+    assert_eq!(get(store, &key(1279)).await.unwrap().1, value(1279, 800));
+    let gone = Write::new([], [], (0..1280).map(key)).unwrap();
     store.commit(gone.into()).await.unwrap();
 
-    let one = Write::new([], [(key(0), value(0, limits::BYTES - 9))], []).unwrap();
+    let one = Write::new([], [(key(0), value(0, limits::BYTES - 10))], []).unwrap();
     store.commit(one.into()).await.unwrap();
-    assert_eq!(get(store, &key(0)).await.unwrap().1, value(0, limits::BYTES - 9));
+    assert_eq!(get(store, &key(0)).await.unwrap().1, value(0, limits::BYTES - 10));
     let long = vec![b'k'; limits::KEY_BYTES];
     put(store, &long, Revision::ABSENT, b"long").await.unwrap();
     assert_eq!(get(store, &long).await.unwrap().1, Bytes::from_static(b"long"));
@@ -219,13 +219,13 @@ async fn takes_what_the_limits_allow(store: &dyn Store) {
     let none = std::iter::empty::<(Vec<u8>, Bytes)>;
     let refused = [
         (Write::new(absent(129), none(), []), LimitExceeded::Expected(129)),
-        (Write::new([], puts(129, 0), []), LimitExceeded::Written(129)),
-        (Write::new([], puts(128, 0), [key(200)]), LimitExceeded::Written(129)),
+        (Write::new([], puts(1281, 0), []), LimitExceeded::Written(1281)),
+        (Write::new([], puts(1280, 0), [key(2000)]), LimitExceeded::Written(1281)),
         (Write::new([], none(), [vec![]]), LimitExceeded::KeyBytes(0)),
         (Write::new([], none(), [vec![0; 257]]), LimitExceeded::KeyBytes(257)),
         (Write::new([], puts(1, 0), [key(0)]), LimitExceeded::Twice(hex::encode(key(0)))),
         (
-            Write::new([], [(key(0), value(0, limits::BYTES - 8))], []),
+            Write::new([], [(key(0), value(0, limits::BYTES - 9))], []),
             LimitExceeded::Bytes(limits::BYTES + 1),
         ),
     ];
@@ -349,7 +349,7 @@ async fn refuses_other_formats(place: &Place) {
     };
     assert_eq!(place.create("test", 1).await.err(), Some(FormatError::Exists.into()));
     assert!(refusal("other").await.contains("\"test\""));
-    for (number, says) in [(2u32, "reads format 2"), (0, "liaisond store migrate")] {
+    for (number, says) in [(3u32, "reads format 3"), (1, "made by liaisond 0.1")] {
         let store = place.open("test").await.unwrap();
         let (kept, marker) = get(store.as_ref(), format::KEY).await.unwrap();
         let other = [&number.to_be_bytes(), &marker[4..]].concat();

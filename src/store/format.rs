@@ -19,7 +19,7 @@ pub struct Format {
 }
 
 /// The format this version reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The key of the marker.
 pub const KEY: &[u8] = b"meta/format";
@@ -93,8 +93,8 @@ pub enum FormatError {
     Newer(u32),
     /// Written by an older version.
     #[error(
-        "the store has format {0}, this version reads format {FORMAT}: \
-         run `liaisond store migrate`"
+        "the store has format {0}, this version reads format {FORMAT}: it was made by liaisond 0.1, \
+         whose directories were for trial; found it anew with `liaisond init`"
     )]
     Older(u32),
     /// The store of another directory.
@@ -116,9 +116,9 @@ mod tests {
 
     #[test]
     fn the_marker_keeps_its_bytes() {
-        let format = Format { number: 1, directory: "eu.example".to_owned(), epoch: 7 };
+        let format = Format { number: FORMAT, directory: "eu.example".to_owned(), epoch: 7 };
         let bytes = encode(&format);
-        assert_eq!(hex::encode(&bytes), "00000001000000000000000765752e6578616d706c65");
+        assert_eq!(hex::encode(&bytes), "00000002000000000000000765752e6578616d706c65");
         assert_eq!(decode(&bytes), Ok(format));
     }
 }

@@ -1,29 +1,39 @@
-//! Where everything stands: the key layout of format 1, whole.
+//! Where everything stands: the key layout of format 2, whole.
 //!
 //! Invariants: numbers are big-endian, so that order of bytes is order of numbers; no key is a
 //! prefix of another kind's; golden bytes below.
 
-use crate::crypto::sign::KeyId;
+use crate::domain::directory::key::KeyName;
 use crate::domain::ids::{ContactId, MemberId};
 use crate::domain::state::{Allowance, Key};
 
 /// The newest head: frontier, checkpoint, time.
 pub const LOG_HEAD: &[u8] = b"log/head";
+/// The last time that the service stored, and whether it was in doubt.
+pub const CLOCK: &[u8] = b"meta/clock";
 /// Entries, by leaf index.
 pub const LOG_ENTRY: &[u8] = b"log/entry/";
+/// The leaf index of each charter, by version.
+pub const LOG_CHARTER: &[u8] = b"log/charter/";
 /// The charter in force.
 pub const CHARTER: &[u8] = b"part/charter";
 /// Members, by id.
 pub const MEMBER: &[u8] = b"part/member/";
 /// Contacts, by id.
 pub const CONTACT: &[u8] = b"part/contact/";
-/// Every key ever listed, by key id.
+/// Every key ever listed: by key id, a seal key also by its contact.
 pub const KEY: &[u8] = b"part/key/";
 
 /// An entry of the log.
 #[must_use]
 pub fn log_entry(leaf: u64) -> Vec<u8> {
     [LOG_ENTRY, &leaf.to_be_bytes()].concat()
+}
+
+/// Where a version of the charter stands in the log.
+#[must_use]
+pub fn log_charter(version: u64) -> Vec<u8> {
+    [LOG_CHARTER, &version.to_be_bytes()].concat()
 }
 
 /// A member's part of the directory.
@@ -40,8 +50,13 @@ pub fn contact(id: &ContactId) -> Vec<u8> {
 
 /// A key's part of the directory.
 #[must_use]
-pub fn key(id: &KeyId) -> Vec<u8> {
-    [KEY, id.as_bytes()].concat()
+pub fn key(name: &KeyName) -> Vec<u8> {
+    match name {
+        KeyName::Proven(id) => [KEY, b"proven/", id.as_bytes()].concat(),
+        KeyName::Seal(contact, id) => {
+            [KEY, b"seal/", contact.as_str().as_bytes(), b"/", id.as_bytes()].concat()
+        }
+    }
 }
 
 /// The entries of a mailbox: before their numbers.
@@ -68,7 +83,9 @@ pub fn of(key: &Key) -> Vec<u8> {
         Key::Usage(member, Allowance::Receipts) => {
             [b"usage/receipts/", member.as_str().as_bytes()].concat()
         }
-        Key::Facet(hash) => [b"facet/", &hash.as_bytes()[..]].concat(),
+        Key::Facet(subject, hash) => {
+            [b"facet/", subject.as_bytes(), b"/", hash.as_bytes()].concat()
+        }
     }
 }
 
@@ -76,14 +93,27 @@ pub fn of(key: &Key) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::crypto::hash::Digest;
+    use crate::crypto::sign::KeyId;
     use crate::domain::ids::MessageId;
 
     #[test]
     fn keys_keep_their_bytes() {
         let contact: ContactId = "fr/cert-fr".parse().unwrap();
         let id = MessageId::new(1_700_000_000_000, [1; 10]);
-        let golden: [(Vec<u8>, &str); 10] = [
+        let key_id = KeyId::from_digest(Digest::from_bytes([7; 32]));
+        let golden: [(Vec<u8>, &str); 13] = [
+            (
+                super::key(&KeyName::Proven(key_id)),
+                "706172742f6b65792f70726f76656e2f\
+                 0707070707070707070707070707070707070707070707070707070707070707",
+            ),
+            (
+                super::key(&KeyName::Seal(contact.clone(), key_id)),
+                "706172742f6b65792f7365616c2f66722f636572742d66722f\
+                 0707070707070707070707070707070707070707070707070707070707070707",
+            ),
             (log_entry(258), "6c6f672f656e7472792f0000000000000102"),
+            (log_charter(258), "6c6f672f636861727465722f0000000000000102"),
             (member(&contact.member()), "706172742f6d656d6265722f6672"),
             (super::contact(&contact), "706172742f636f6e746163742f66722f636572742d6672"),
             (of(&Key::Mailbox(contact.clone())), "6d61696c626f782f66722f636572742d6672"),
@@ -110,8 +140,9 @@ mod tests {
                 "75736167652f72656365697074732f6672",
             ),
             (
-                of(&Key::Facet(Digest::from_bytes([7; 32]))),
-                "66616365742f0707070707070707070707070707070707070707070707070707070707070707",
+                of(&Key::Facet("fr/cert-fr".to_owned(), Digest::from_bytes([7; 32]))),
+                "66616365742f66722f636572742d66722f\
+                 0707070707070707070707070707070707070707070707070707070707070707",
             ),
         ];
         for (key, bytes) in golden {

@@ -19,6 +19,7 @@ pub mod format;
 mod hints;
 pub mod keys;
 mod memory;
+pub mod parts;
 mod place;
 mod redb;
 mod sled;

@@ -14,8 +14,10 @@ use super::{Revision, StoreError};
 pub mod limits {
     /// Keys whose revision one command may expect.
     pub const EXPECTED: usize = 128;
-    /// Keys one command may put or delete.
-    pub const WRITTEN: usize = 128;
+    /// Keys one command may put or delete. A charter lists at most 64 registrars, operators and
+    /// auditors with two keys each, and 64 witnesses, log and relay keys: 576. One that replaces
+    /// all of them ends as many: 1,152; with the charter, its place, the entry and the head 1,156.
+    pub const WRITTEN: usize = 1_280;
     /// Bytes of one command: its keys, expected and written, and its values.
     pub const BYTES: usize = 1 << 20;
     /// Bytes of a key; a key has at least one.

@@ -17,13 +17,24 @@ pub fn facet(facet: v1::OpenFacet) -> Result<OpenFacet, Refusal> {
         field: "facets.salt",
         why: format!("expected 32 bytes, found {}", facet.salt.len()),
     })?;
-    Ok(OpenFacet { salt, bytes: facet.bytes })
+    Ok(OpenFacet { subject: facet.contact, name: facet.name, salt, bytes: facet.bytes })
 }
 
 /// A facet as a message.
 #[must_use]
 pub fn open_facet(facet: OpenFacet) -> v1::OpenFacet {
-    v1::OpenFacet { salt: Bytes::copy_from_slice(&facet.salt), bytes: facet.bytes }
+    let OpenFacet { subject, name, salt, bytes } = facet;
+    v1::OpenFacet { salt: Bytes::copy_from_slice(&salt), bytes, contact: subject, name }
+}
+
+/// A facet as it is asked for: whose it is, and its hash.
+///
+/// # Errors
+/// A hash of another length than 32 bytes.
+pub fn named_facet(named: &v1::NamedFacet) -> Result<(String, Digest), Refusal> {
+    let hash = Digest::try_from(&named.hash[..]);
+    let hash = hash.map_err(|why| Refusal::field("facets.hash", why))?;
+    Ok((named.contact.clone(), hash))
 }
 
 /// The answer to one statement.

@@ -13,5 +13,10 @@ pub mod v1 {
     tonic::include_proto!("liaison.v1");
 }
 
+/// What is signed, under the path by which the generated code names it.
+mod signed {
+    pub(super) use crate::signed::proto as v1;
+}
+
 /// The descriptors of everything in `proto/`: a `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -7,6 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::domain::refusal::Refusal;
+use crate::domain::relay::level;
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "liaison";
@@ -57,6 +58,9 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::RecipientListed(contact)
         | Refusal::RecipientWithoutSeats(contact)
         | Refusal::UnknownContact(contact) => vec![("contact", contact.to_string())],
+        Refusal::NotALevel { contact, has, .. } => {
+            vec![("contact", contact.to_string()), ("levels", level::names(has))]
+        }
         Refusal::UnknownMember(member)
         | Refusal::AuthorityStands(member)
         | Refusal::AttestedAfterSigned(member) => vec![("member", member.to_string())],
@@ -86,16 +90,25 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::WrongVersion { .. }
         | Refusal::ViewAhead { .. }
         | Refusal::StaleDirectory(_)
+        | Refusal::NotALevel { .. }
         | Refusal::RecipientListed(_)
         | Refusal::RecipientWithoutSeats(_)
         | Refusal::AuthorityStands(_)
         | Refusal::AttestedAfterSigned(_)
+        | Refusal::BeforeClock { .. }
+        | Refusal::WrongRules { .. }
+        | Refusal::WrongPrevious
+        | Refusal::Attested(_)
+        | Refusal::TooManyContacts { .. }
+        | Refusal::OutOfOrder { .. }
         | Refusal::NothingToRevoke => Code::FailedPrecondition,
         Refusal::UnknownMember(_) | Refusal::UnknownContact(_) | Refusal::UnknownMessage(_) => {
             Code::NotFound
         }
         Refusal::IdUsedTwice(_) => Code::AlreadyExists,
         Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
+        Refusal::ClockInDoubt => Code::Unavailable,
+        Refusal::Internal(_) => Code::Internal,
         Refusal::NotYetSupported(_) | Refusal::NewerRules { .. } => Code::Unimplemented,
         Refusal::TooLarge { .. }
         | Refusal::NotCanonical(_)
@@ -113,12 +126,16 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::IssuedTooEarly
         | Refusal::IssuedInFuture
         | Refusal::InvalidField { .. }
+        | Refusal::UnknownLeaf
+        | Refusal::NotACharter(_)
+        | Refusal::NoPossession { .. }
         | Refusal::KeyReused { .. }
         | Refusal::AlreadyExpired
         | Refusal::HoldsTooLong
         | Refusal::FacetMissing(_)
         | Refusal::FacetSuperfluous
         | Refusal::ForeignView(_)
+        | Refusal::WrongThread(_)
         | Refusal::BodySize { .. }
         | Refusal::BodyDigest
         | Refusal::NotSealed { .. }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::Sealed;
 use liaison::client::message::words;
+use liaison::domain::relay::addressing::view_of;
 use liaison::domain::relay::envelope::verify_header;
 use liaison::signed::dsse::Kind;
 use liaison::signed::proto::{self, Dsse};
@@ -24,6 +25,8 @@ struct World {
     sent: [Sealed; 3],
     readers: [Client; 2],
     sender: Client,
+    /// A view before that of the messages.
+    earlier: proto::View,
 }
 
 impl World {
@@ -31,6 +34,8 @@ impl World {
         let net = TestNet::memory().await;
         let [fr, jp, at] = net.parties(["fr", "jp", "at"]).await;
         let mut sender = net.client(&fr.tls()).await;
+        let earlier = view_of(net.replica().view());
+        net.say(says::listing(&net.replica(), "zz")).await;
         let replica = net.replica();
         let to = |party| fr.compose(&[party], &replica, &net.open.ambient);
         let sent = [to(&jp), to(&jp), to(&at)];
@@ -38,7 +43,7 @@ impl World {
             sender.submit(sealed.envelope.clone()).await.unwrap();
         }
         let readers = [net.client(&jp.tls()).await, net.client(&at.tls()).await];
-        Self { net, jp, at, sent, readers, sender }
+        Self { net, jp, at, sent, readers, sender, earlier }
     }
 
     /// By the first seat of a contact, of a message at a number.
@@ -94,6 +99,10 @@ fn said(world: &World, change: impl FnOnce(&mut Parts)) -> AcknowledgeRequest {
     let mut parts = Parts::of(&Sealed { envelope: words, ..world.sent[0].clone() });
     change(&mut parts);
     AcknowledgeRequest { words: Some(parts.envelope()), ..good }
+}
+
+fn view(acknowledgement: &mut proto::Acknowledgement) -> &mut proto::View {
+    acknowledgement.view.as_mut().unwrap()
 }
 
 fn at_number(world: &World, number: u64) -> AcknowledgeRequest {
@@ -183,6 +192,61 @@ const ROWS: &[Row] = &[
         BAD,
         "BAD_SIGNATURE",
     ),
+    (
+        "a level that its record does not have",
+        |w| open(w, &[DUTY], |a| a.level = 2),
+        Code::FailedPrecondition,
+        "NOT_A_LEVEL",
+    ),
+    ("no view", |w| open(w, &[DUTY], |a| a.view = None), BAD, "INVALID_FIELD"),
+    ("a view of nothing", |w| open(w, &[DUTY], |a| view(a).size = 0), BAD, "INVALID_FIELD"),
+    ("half a root", |w| open(w, &[DUTY], |a| view(a).root.truncate(16)), BAD, "INVALID_FIELD"),
+    (
+        "a foreign view",
+        |w| open(w, &[DUTY], |a| view(a).root = vec![7; 32].into()),
+        BAD,
+        "FOREIGN_VIEW",
+    ),
+    (
+        "a view ahead",
+        |w| open(w, &[DUTY], |a| view(a).size += 1),
+        Code::FailedPrecondition,
+        "VIEW_AHEAD",
+    ),
+    (
+        "a view before that of the message",
+        |w| open(w, &[DUTY], |a| a.view = Some(w.earlier.clone())),
+        BAD,
+        "VIEW_BEFORE",
+    ),
+    (
+        "words with a view before that of the message",
+        |w| {
+            let earlier = w.earlier.clone();
+            said(w, |p| p.addressing.view = Some(earlier))
+        },
+        BAD,
+        "VIEW_BEFORE",
+    ),
+    (
+        "words of another thread",
+        |w| {
+            let other = w.sent[1].id.as_bytes().to_vec();
+            said(w, |p| p.addressing.thread = other.into())
+        },
+        BAD,
+        "WRONG_THREAD",
+    ),
+    (
+        "words as a drill",
+        |w| {
+            said(w, |p| {
+                p.addressing.drill = Some(proto::Drill { kind: 1, name: String::new() });
+            })
+        },
+        BAD,
+        "WRONG_THREAD",
+    ),
     ("no level", |w| open(w, &[DUTY], |a| a.level = 0), BAD, "INVALID_FIELD"),
     ("an unknown level", |w| open(w, &[DUTY], |a| a.level = 9), BAD, "INVALID_FIELD"),
     (
@@ -217,8 +281,8 @@ const ROWS: &[Row] = &[
     (
         "words that answer nothing",
         |w| said(w, |p| p.addressing.in_reply_to.clear()),
-        NOT_OURS,
-        "NOT_THE_SENDER",
+        BAD,
+        "WRONG_THREAD",
     ),
     (
         "words to another contact",
@@ -290,6 +354,18 @@ async fn acknowledging_again_with_the_same_bytes_changes_nothing() {
         liaison::wire::v1::GetStatusRequest { id: world.sent[0].id.as_bytes().to_vec().into() };
     let status = world.sender.relay.get_status(request).await.unwrap().into_inner();
     assert_eq!(status.acknowledgements.len(), 1);
+}
+
+/// The same bytes are answered, not judged anew, whatever the record says since.
+#[tokio::test]
+async fn acknowledging_again_after_the_level_has_gone_gets_the_same_receipt() {
+    let mut world = World::new().await;
+    let good = world.first();
+    let first = world.readers[0].relay.acknowledge(good.clone()).await.unwrap().into_inner();
+    let record = says::record(&world.net.replica(), world.jp.contact.as_str());
+    world.net.say(record.with(|record| record.levels = vec![3])).await;
+    let again = world.readers[0].relay.acknowledge(good).await.unwrap().into_inner();
+    assert_eq!(again, first);
 }
 
 #[tokio::test]

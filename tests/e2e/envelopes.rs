@@ -3,15 +3,17 @@
 
 use liaison::client::message::compose::Sealed;
 use liaison::crypto::hash::Digest;
+use liaison::domain::ids::MessageId;
 use liaison::domain::limits;
+use liaison::domain::relay::envelope::verify_header;
 use liaison::signed::dsse::Kind;
-use liaison::signed::proto::{self, Dsse};
+use liaison::signed::proto::{self, Class, Dsse};
 use liaison::wire::v1::Envelope;
 use prost::Message as _;
 use tonic::Code;
 
 use crate::support::craft::{Parts, retouch, second_stanza};
-use crate::support::{Client, DAY, NOW, Party, TestNet, key_id, opening, refusal, says};
+use crate::support::{Client, DAY, NOW, Party, Replica, TestNet, key_id, opening, refusal, says};
 
 /// `fr/cert` writes to `jp/cert`. `zz/mfa` is only listed, `ke/cert` has no seats, `de/cert` was
 /// withdrawn, `fr/cert/duty-2` was revoked; `fr/cert` has a third seat besides.
@@ -49,6 +51,8 @@ type Row = (&'static str, fn(&mut Parts), Code, &'static str);
 
 const BAD: Code = Code::InvalidArgument;
 const LATE: Code = Code::FailedPrecondition;
+const NOT_YET: Code = Code::Unimplemented;
+const NOT_YET_SUPPORTED: &str = "NOT_YET_SUPPORTED";
 
 const SIZE_AND_FORM: &[Row] = &[
     (
@@ -120,7 +124,7 @@ const SIGNATURES: &[Row] = &[
             });
         },
         BAD,
-        "WRONG_PURPOSE",
+        "UNKNOWN_KEY",
     ),
     (
         "a key id of 31 bytes",
@@ -133,6 +137,31 @@ const SIGNATURES: &[Row] = &[
         |p| p.signers = vec!["fr/cert/duty-1 sign".to_owned(), "jp/cert/duty-1 sign".to_owned()],
         BAD,
         "SUPERFLUOUS_SIGNATURE",
+    ),
+    (
+        "a colleague signs, too",
+        |p| {
+            p.signers = vec!["fr/cert/duty-1 sign".to_owned(), "fr/cert/duty-3 sign".to_owned()];
+        },
+        NOT_YET,
+        NOT_YET_SUPPORTED,
+    ),
+    (
+        "a colleague signs, too, whose seat was revoked",
+        |p| {
+            p.signers = vec!["fr/cert/duty-1 sign".to_owned(), "fr/cert/duty-2 sign".to_owned()];
+        },
+        Code::PermissionDenied,
+        "KEY_NOT_IN_FORCE",
+    ),
+    (
+        "a colleague's signature does not verify",
+        |p| {
+            p.signers = vec!["fr/cert/duty-1 sign".to_owned(), "fr/cert/duty-3 sign".to_owned()];
+            p.tamper.push(|d| d.signatures.iter_mut().for_each(|s| spoil(s, "fr/cert/duty-3")));
+        },
+        BAD,
+        "BAD_SIGNATURE",
     ),
     (
         "one seat signs twice",
@@ -292,17 +321,36 @@ const FIELD: &str = "INVALID_FIELD";
 
 const ADDRESSING: &[Row] = &[
     ("no class", |p| p.addressing.class = 0, BAD, FIELD),
-    ("an unknown class", |p| p.addressing.class = 10, BAD, FIELD),
-    ("a negative class", |p| p.addressing.class = -1, BAD, FIELD),
+    ("an unknown class", |p| p.addressing.class = 10, NOT_YET, NOT_YET_SUPPORTED),
+    ("a negative class", |p| p.addressing.class = -1, BAD, "NOT_CANONICAL"),
     ("no urgency", |p| p.addressing.urgency = 0, BAD, FIELD),
-    ("an unknown urgency", |p| p.addressing.urgency = 5, BAD, FIELD),
+    ("an unknown urgency", |p| p.addressing.urgency = 5, NOT_YET, NOT_YET_SUPPORTED),
+    (
+        "a level that the recipient's record does not have",
+        |p| p.addressing.recipients[0].level = 2,
+        LATE,
+        "NOT_A_LEVEL",
+    ),
     ("no level", |p| p.addressing.recipients[0].level = 0, BAD, FIELD),
     ("an unknown level", |p| p.addressing.recipients[0].level = 6, BAD, FIELD),
     ("no kind of drill", |p| p.addressing.drill = Some(drill(0, "x")), BAD, FIELD),
-    ("an unknown drill", |p| p.addressing.drill = Some(drill(4, "x")), BAD, FIELD),
-    ("a long drill", |p| p.addressing.drill = Some(drill(1, &"x".repeat(201))), BAD, FIELD),
+    ("an unknown drill", |p| p.addressing.drill = Some(drill(4, "x")), NOT_YET, NOT_YET_SUPPORTED),
+    ("a question without a name", |p| p.addressing.drill = Some(drill(2, "")), BAD, FIELD),
+    ("an exercise without a name", |p| p.addressing.drill = Some(drill(3, "")), BAD, FIELD),
+    ("a drill of two lines", |p| p.addressing.drill = Some(drill(1, "a\nb")), BAD, FIELD),
+    (
+        "a long drill",
+        |p| p.addressing.drill = Some(drill(1, &"x".repeat(limits::TEXT_BYTES + 1))),
+        BAD,
+        FIELD,
+    ),
     ("the flag 0", |p| p.addressing.flags = vec![0], BAD, FIELD),
-    ("an unknown flag", |p| p.addressing.flags = vec![3], BAD, FIELD),
+    ("an unknown flag", |p| p.addressing.flags = vec![3], NOT_YET, NOT_YET_SUPPORTED),
+    ("an extra without a name", |p| p.addressing.extras = vec![extra("")], BAD, FIELD),
+    ("an extra in capitals", |p| p.addressing.extras = vec![extra("Campaign")], BAD, FIELD),
+    ("an extra of 33 letters", |p| p.addressing.extras = vec![extra(&"a".repeat(33))], BAD, FIELD),
+    ("an extra twice", |p| p.addressing.extras = vec![extra("a"), extra("a")], BAD, FIELD),
+    ("extras in no order", |p| p.addressing.extras = vec![extra("b"), extra("a")], BAD, FIELD),
     ("a flag twice", |p| p.addressing.flags = vec![1, 1], BAD, FIELD),
     ("flags in no order", |p| p.addressing.flags = vec![2, 1], BAD, FIELD),
     ("an id of zeros", |p| p.addressing.id = vec![0; 16].into(), BAD, FIELD),
@@ -325,28 +373,52 @@ const ADDRESSING: &[Row] = &[
         FIELD,
     ),
     ("a recipient that is no contact", |p| p.addressing.recipients = vec![to("jp")], BAD, FIELD),
+    ("a step above 0", |p| p.addressing.recipients[0].step = 1, NOT_YET, NOT_YET_SUPPORTED),
     (
-        "a step above 0",
-        |p| p.addressing.recipients[0].step = 1,
-        Code::Unimplemented,
-        "NOT_YET_SUPPORTED",
+        "the last step, for another",
+        |p| {
+            p.addressing.recipients[0].step = limits::STEPS;
+            p.addressing.recipients[0].stands_in_for = "jp/soc".to_owned();
+        },
+        NOT_YET,
+        NOT_YET_SUPPORTED,
+    ),
+    ("a step above the last", |p| p.addressing.recipients[0].step = limits::STEPS + 1, BAD, FIELD),
+    (
+        "a stand-in at step 0",
+        |p| p.addressing.recipients[0].stands_in_for = "jp/soc".to_owned(),
+        BAD,
+        FIELD,
     ),
     (
-        "a stand-in",
-        |p| p.addressing.recipients[0].stands_in_for = "jp/soc".to_owned(),
-        Code::Unimplemented,
-        "NOT_YET_SUPPORTED",
+        "a stand-in for nobody",
+        |p| {
+            p.addressing.recipients[0].step = 1;
+            p.addressing.recipients[0].stands_in_for = "jp".to_owned();
+        },
+        BAD,
+        FIELD,
+    ),
+    (
+        "a recipient at two steps",
+        |p| {
+            let mut again = to("jp/cert");
+            again.step = 1;
+            p.addressing.recipients.push(again);
+        },
+        BAD,
+        FIELD,
     ),
     (
         "a deadline of a step",
         |p| p.addressing.recipients[0].after = u32::MAX,
-        Code::Unimplemented,
-        "NOT_YET_SUPPORTED",
+        NOT_YET,
+        NOT_YET_SUPPORTED,
     ),
     ("expires when it is created", |p| p.addressing.expires = p.addressing.created, BAD, FIELD),
-    ("expires before it is created", |p| p.addressing.created = u64::MAX, BAD, FIELD),
+    ("expires before it is created", |p| p.addressing.created = LAST, BAD, FIELD),
     ("lives 30 days and a second", |p| p.addressing.expires += 1, BAD, FIELD),
-    ("never expires", |p| p.addressing.expires = u64::MAX, BAD, FIELD),
+    ("never expires", |p| p.addressing.expires = LAST, BAD, FIELD),
     ("no times at all", |p| (p.addressing.created, p.addressing.expires) = (0, 0), BAD, FIELD),
     (
         "has expired",
@@ -362,19 +434,43 @@ const ADDRESSING: &[Row] = &[
     ),
     (
         "created at the end of time",
-        |p| (p.addressing.created, p.addressing.expires) = (u64::MAX - 1, u64::MAX),
+        |p| (p.addressing.created, p.addressing.expires) = (LAST - 1, LAST),
         BAD,
         "ISSUED_IN_FUTURE",
     ),
 ];
 
+/// The largest number.
+const LAST: u64 = (1 << 53) - 1;
+
+const THREADS: &[Row] = &[
+    (
+        "begins a thread and answers",
+        |p| p.addressing.in_reply_to = digest(b"a header"),
+        BAD,
+        THREAD,
+    ),
+    (
+        "belongs to a thread and answers nothing",
+        |p| p.addressing.thread = another_id().as_bytes().to_vec().into(),
+        BAD,
+        THREAD,
+    ),
+    ("a withdrawal of nothing", |p| p.addressing.class = class(Class::Withdrawal), BAD, THREAD),
+    ("a correction of nothing", |p| p.addressing.class = class(Class::Correction), BAD, THREAD),
+    ("a receipt for nothing", |p| p.addressing.class = class(Class::Receipt), BAD, THREAD),
+    ("words about nothing", |p| p.addressing.class = class(Class::Acknowledgement), BAD, THREAD),
+];
+
+const THREAD: &str = "WRONG_THREAD";
+
 const VIEWS: &[Row] = &[
     ("no view", |p| p.addressing.view = None, BAD, FIELD),
     ("half a root", |p| view(&mut p.addressing).root.truncate(16), BAD, FIELD),
     ("a foreign root", |p| flip(&mut view(&mut p.addressing).root), BAD, "FOREIGN_VIEW"),
-    ("a view of nothing", |p| view(&mut p.addressing).size = 0, BAD, "FOREIGN_VIEW"),
+    ("a view of nothing", |p| view(&mut p.addressing).size = 0, BAD, FIELD),
     ("a view one ahead", |p| view(&mut p.addressing).size += 1, LATE, "VIEW_AHEAD"),
-    ("a view at the end", |p| view(&mut p.addressing).size = u64::MAX, LATE, "VIEW_AHEAD"),
+    ("a view at the end", |p| view(&mut p.addressing).size = LAST, LATE, "VIEW_AHEAD"),
 ];
 
 const RECIPIENTS: &[Row] = &[
@@ -414,8 +510,37 @@ const BODIES: &[Row] = &[
     ("no body", |p| p.body.clear(), BAD, "BODY_SIZE"),
     ("a byte too few", |p| p.body.truncate(4095), BAD, "BODY_SIZE"),
     ("a byte too many", |p| p.body.push(0), BAD, "BODY_SIZE"),
+    ("4 MiB named", |p| p.header.push(|h| h.body_size = 4 << 20), NOT_YET, NOT_YET_SUPPORTED),
+    ("16 MiB named", |p| p.header.push(|h| h.body_size = 16 << 20), NOT_YET, NOT_YET_SUPPORTED),
+    ("32 MiB named", |p| p.header.push(|h| h.body_size = 32 << 20), BAD, "BODY_SIZE"),
+    (
+        "a file beside it",
+        |p| p.header.push(|h| h.blobs = vec![blob(1, 4096)]),
+        NOT_YET,
+        NOT_YET_SUPPORTED,
+    ),
+    ("a file of no size", |p| p.header.push(|h| h.blobs = vec![blob(1, 4097)]), BAD, FIELD),
+    (
+        "a file with half a digest",
+        |p| p.header.push(|h| h.blobs = vec![blob_of(&[1; 16], 4096)]),
+        BAD,
+        FIELD,
+    ),
+    (
+        "a file twice",
+        |p| p.header.push(|h| h.blobs = vec![blob(1, 4096), blob(1, 16 << 10)]),
+        BAD,
+        FIELD,
+    ),
+    (
+        "files in no order",
+        |p| p.header.push(|h| h.blobs = vec![blob(2, 4096), blob(1, 4096)]),
+        BAD,
+        FIELD,
+    ),
     ("a size between", |p| p.body.resize(8192, 0), BAD, "BODY_SIZE"),
-    ("a size at the end", |p| p.header.push(|h| h.body_size = u64::MAX), BAD, "BODY_SIZE"),
+    ("a size at the end", |p| p.header.push(|h| h.body_size = LAST), BAD, "BODY_SIZE"),
+    ("no number", |p| p.header.push(|h| h.body_size = LAST + 1), BAD, "NOT_CANONICAL"),
     ("a larger size named", |p| p.header.push(|h| h.body_size = 16 << 10), BAD, "BODY_SIZE"),
     (
         "another digest",
@@ -513,6 +638,25 @@ fn address(dsse: &mut Dsse, change: impl FnOnce(&mut proto::Addressing)) {
     });
 }
 
+/// Of this seat, the signature is zeros.
+fn spoil(signature: &mut proto::Signature, seat: &str) {
+    if signature.key_id == id(&format!("{seat} sign")) {
+        signature.sig = vec![0; 64].into();
+    }
+}
+
+fn extra(name: &str) -> proto::Extra {
+    proto::Extra { name: name.to_owned(), value: vec![7].into() }
+}
+
+fn blob(digest: u8, size: u64) -> proto::Blob {
+    blob_of(&[digest; 32], size)
+}
+
+fn blob_of(digest: &[u8], size: u64) -> proto::Blob {
+    proto::Blob { digest: digest.to_vec().into(), size }
+}
+
 fn view(addressing: &mut proto::Addressing) -> &mut proto::View {
     addressing.view.as_mut().unwrap()
 }
@@ -550,6 +694,14 @@ fn seal_id(seat: &str) -> bytes::Bytes {
 
 fn digest(bytes: &[u8]) -> bytes::Bytes {
     Digest::of(bytes).as_bytes().to_vec().into()
+}
+
+fn class(class: Class) -> i32 {
+    class.into()
+}
+
+fn another_id() -> MessageId {
+    MessageId::new(NOW * 1000, [9; 10])
 }
 
 fn version_4() -> bytes::Bytes {
@@ -609,8 +761,18 @@ impl<'a> Judge<'a> {
 async fn a_bad_envelope_is_refused_with_its_code_and_stores_nothing() {
     let world = World::new().await;
     let mut judge = Judge::new(&world).await;
-    let tables =
-        [SIZE_AND_FORM, WHERE, SIGNATURES, TOUCHED, ADDRESSING, VIEWS, RECIPIENTS, BODIES, LETTERS];
+    let tables = [
+        SIZE_AND_FORM,
+        WHERE,
+        SIGNATURES,
+        TOUCHED,
+        ADDRESSING,
+        THREADS,
+        VIEWS,
+        RECIPIENTS,
+        BODIES,
+        LETTERS,
+    ];
     let mut wrong = Vec::new();
     for (name, change, code, reason) in tables.concat() {
         let mut parts = Parts::of(&world.sealed());
@@ -623,12 +785,28 @@ async fn a_bad_envelope_is_refused_with_its_code_and_stores_nothing() {
     assert!(judge.fr.submit(last.envelope).await.is_ok());
 }
 
+/// What an extra means only a later version knows; that it is there changes nothing.
+#[tokio::test]
+async fn an_extra_is_carried() {
+    let world = World::new().await;
+    let mut judge = Judge::new(&world).await;
+    let mut parts = Parts::of(&world.sealed());
+    parts.addressing.extras = vec![extra("campaign"), extra("x-9")];
+    assert_eq!(judge.submit("fr/cert/duty-1", parts.envelope()).await, Ok(()));
+    let replica = Replica::fold(&mut judge.jp).await;
+    let collected = replica.collect(&mut judge.jp, &world.jp.contact).await;
+    let last = collected.items.last().unwrap();
+    let header = verify_header(&replica.directory, &last.header).unwrap();
+    assert_eq!(header.addressing().extras, parts.addressing.extras);
+}
+
 #[tokio::test]
 async fn an_id_is_used_once_and_the_same_envelope_gets_the_same_receipt() {
     let world = World::new().await;
     let mut judge = Judge::new(&world).await;
     let mut other = Parts::of(&world.sealed());
     other.addressing.id = judge.good.0.id.as_bytes().to_vec().into();
+    other.addressing.thread = other.addressing.id.clone();
     let expected = (Code::AlreadyExists, "ID_USED_TWICE");
     let wrong = judge.wrong("an id again", ("fr/cert/duty-1", other.envelope()), expected).await;
     assert_eq!(wrong, None);
@@ -645,6 +823,7 @@ async fn another_contact_may_use_the_same_id() {
     let sealed = world.jp.compose(&[&world.fr], &world.net.replica(), &world.net.open.ambient);
     let mut parts = Parts::of(&sealed);
     parts.addressing.id = judge.good.0.id.as_bytes().to_vec().into();
+    parts.addressing.thread = parts.addressing.id.clone();
     assert_eq!(judge.submit("jp/cert/duty-1", parts.envelope()).await, Ok(()));
 }
 

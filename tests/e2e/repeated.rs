@@ -116,13 +116,17 @@ async fn hostile_numbers_are_answered() {
         // It waits for news that may never come, and the connection goes on.
         let _waiting = client.directory.watch(WatchRequest { size }).await.unwrap();
     }
-    for (hashes, expected) in
-        [(vec![vec![0; 31].into()], "INVALID_FIELD"), (vec![vec![0; 32].into(); 65], "TOO_LARGE")]
+    let named = |hash: Vec<u8>| liaison::wire::v1::NamedFacet {
+        contact: "fr/cert".to_owned(),
+        hash: hash.into(),
+    };
+    for (facets, expected) in
+        [(vec![named(vec![0; 31])], "INVALID_FIELD"), (vec![named(vec![0; 32]); 65], "TOO_LARGE")]
     {
-        let refused = client.directory.get_facets(GetFacetsRequest { hashes }).await.unwrap_err();
+        let refused = client.directory.get_facets(GetFacetsRequest { facets }).await.unwrap_err();
         assert_eq!(refusal(&refused), (Code::InvalidArgument, expected.to_owned()));
     }
-    let unknown = GetFacetsRequest { hashes: vec![vec![0; 32].into()] };
+    let unknown = GetFacetsRequest { facets: vec![named(vec![0; 32])] };
     assert!(client.directory.get_facets(unknown).await.unwrap().into_inner().facets.is_empty());
     for contact in ["", "fr", "fr/cert/duty-1", "../etc", "FR/cert", &"x".repeat(100_000)] {
         let request = LookUpRequest { contact: contact.to_owned() };

@@ -36,8 +36,7 @@ fn every_kind() -> Vec<Step> {
         ("charter with another operator", |r| {
             let charter = says::charter(r).with(|charter| {
                 charter.operators[0].id = "dora".to_owned();
-                charter.operators[0].sign = Some(says::public("dora"));
-                charter.operators[0].tls = Some(says::public("dora tls"));
+                charter.operators[0] = says::person("operator", "dora");
             });
             charter.said()
         }),

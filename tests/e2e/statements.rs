@@ -4,7 +4,7 @@
 use liaison::domain::directory::facet::OpenFacet;
 use liaison::domain::limits;
 use liaison::signed::dsse::Kind;
-use liaison::signed::proto::{self, Target};
+use liaison::signed::proto::{self, Target, Use};
 use liaison::wire::v1::publish_answer::Answer;
 use liaison::wire::v1::{self, EnrolRequest, PublishRequest};
 use prost::Message as _;
@@ -108,7 +108,7 @@ const WHERE: &[Row] = &[
         |r| record(r, |s| s.targets[0].genesis = vec![7; 32].into()),
         "OTHER_GENESIS",
     ),
-    ("no genesis", |r| record(r, |s| s.targets[0].genesis.clear()), "OTHER_GENESIS"),
+    ("no genesis", |r| record(r, |s| s.targets[0].genesis.clear()), "INVALID_TARGETS"),
     ("no target", |r| record(r, |s| s.targets.clear()), "INVALID_TARGETS"),
     ("a target twice", |r| record(r, |s| s.targets.push(s.targets[0].clone())), "INVALID_TARGETS"),
     ("17 targets", |r| record(r, seventeen_targets), "INVALID_TARGETS"),
@@ -201,15 +201,16 @@ const SIGNATURES: &[Row] = &[
     (
         "an operator admits a member",
         |r| says::admission(r, "at").signed_by(&["dave"]).said(),
-        "BELOW_THRESHOLD",
+        "WRONG_PURPOSE",
     ),
     (
         "a charter of its own registrars only",
         |r| {
             let charter = says::charter(r).with(|s| {
                 s.registrars[0].id = "mallory".to_owned();
-                s.registrars[0].sign = Some(says::public("mallory"));
-                s.registrars[0].tls = Some(says::public("mallory tls"));
+                let alice = s.registrars[0].clone();
+                let mallory = says::person("registrar", "mallory");
+                s.registrars[0] = proto::Person { id: alice.id, name: alice.name, ..mallory };
             });
             charter.signed_by(&["mallory"]).said()
         },
@@ -218,7 +219,7 @@ const SIGNATURES: &[Row] = &[
     (
         "a revoked seat revokes a colleague",
         |r| says::revocation(r, "fr/cert/duty-1").signed_by(&["fr/cert/duty-2 sign"]).said(),
-        "BELOW_THRESHOLD",
+        "KEY_NOT_IN_FORCE",
     ),
     (
         "another contact's seat revokes",
@@ -227,6 +228,9 @@ const SIGNATURES: &[Row] = &[
     ),
 ];
 
+/// The largest number.
+const LAST: u64 = (1 << 53) - 1;
+
 const VERSIONS_AND_TIMES: &[Row] = &[
     ("a version skipped", |r| record(r, |s| s.targets[0].version += 1), "WRONG_VERSION"),
     (
@@ -234,8 +238,9 @@ const VERSIONS_AND_TIMES: &[Row] = &[
         |r| record(r, |s| (s.targets[0].version, s.expires) = (1, NOW + DAY)),
         "WRONG_VERSION",
     ),
-    ("no version", |r| record(r, |s| s.targets[0].version = 0), "WRONG_VERSION"),
-    ("the last version", |r| record(r, |s| s.targets[0].version = u64::MAX), "WRONG_VERSION"),
+    ("no version", |r| record(r, |s| s.targets[0].version = 0), "INVALID_TARGETS"),
+    ("the last version", |r| record(r, |s| s.targets[0].version = LAST), "WRONG_VERSION"),
+    ("no number", |r| record(r, |s| s.targets[0].version = LAST + 1), "NOT_CANONICAL"),
     (
         "signed 30 days and a second ago",
         |r| record(r, |s| s.issued_at = NOW - 30 * DAY - 1),
@@ -243,13 +248,13 @@ const VERSIONS_AND_TIMES: &[Row] = &[
     ),
     ("never signed", |r| record(r, |s| s.issued_at = 0), "ISSUED_TOO_EARLY"),
     ("signed 5 minutes ahead", |r| record(r, |s| s.issued_at = NOW + 301), "ISSUED_IN_FUTURE"),
-    ("signed at the end", |r| record(r, |s| s.issued_at = u64::MAX), "ISSUED_IN_FUTURE"),
+    ("signed at the end", |r| record(r, |s| s.issued_at = LAST), "ISSUED_IN_FUTURE"),
 ];
 
 const CONTENT: &[Row] = &[
     ("already expired", |r| record(r, |s| s.expires = NOW), "ALREADY_EXPIRED"),
     ("holds 732 days", |r| record(r, |s| s.expires = NOW + 732 * DAY), "HOLDS_TOO_LONG"),
-    ("holds for ever", |r| record(r, |s| s.expires = u64::MAX), "HOLDS_TOO_LONG"),
+    ("holds for ever", |r| record(r, |s| s.expires = LAST), "HOLDS_TOO_LONG"),
     ("no level", |r| record(r, |s| s.levels.clear()), "INVALID_FIELD"),
     ("an unknown level", |r| record(r, |s| s.levels = vec![9]), "INVALID_FIELD"),
     ("levels in no order", |r| record(r, |s| s.levels.reverse()), "INVALID_FIELD"),
@@ -258,23 +263,56 @@ const CONTENT: &[Row] = &[
     ("an unknown member", |r| says::attested(r, "xx/cert").said(), "UNKNOWN_MEMBER"),
     (
         "an admission that replaces an authority",
-        |r| says::admission(r, "fr").with(|s| s.authority = vec![says::public("mallory")]).said(),
+        |r| {
+            says::admission(r, "fr")
+                .with(|s| s.authority = vec![says::proven("mallory", "fr", Use::Authority)])
+                .said()
+        },
         "AUTHORITY_STANDS",
     ),
     (
         "a keeper with another's key",
-        |r| record(r, |s| s.keeper = Some(says::public("jp/cert keeper"))),
+        |r| record(r, |s| s.keeper = Some(says::proven("jp/cert keeper", "fr/cert", Use::Keeper))),
         "KEY_REUSED",
     ),
     (
         "a seat with another's key",
-        |r| roster(r, |s| s.seats[0].tls = Some(says::public("jp/cert/duty-1 tls"))),
+        |r| {
+            roster(r, |s| {
+                s.seats[0].tls =
+                    Some(says::proven("jp/cert/duty-1 tls", "fr/cert/duty-1", Use::Tls))
+            })
+        },
         "KEY_REUSED",
     ),
     (
         "a seat with one key for two purposes",
-        |r| roster(r, |s| s.seats[0].tls = s.seats[0].sign.clone()),
+        |r| {
+            roster(r, |s| {
+                s.seats[0].tls =
+                    Some(says::proven("fr/cert/duty-1 sign", "fr/cert/duty-1", Use::Tls));
+            })
+        },
         "KEY_REUSED",
+    ),
+    (
+        "a key without its proof",
+        |r| roster(r, |s| s.seats[0].tls.as_mut().unwrap().proof.clear()),
+        "NO_POSSESSION",
+    ),
+    (
+        "a key with the proof for another use",
+        |r| roster(r, |s| s.seats[0].tls = s.seats[0].sign.clone()),
+        "NO_POSSESSION",
+    ),
+    (
+        "the squatted key: another admission lists what it does not hold",
+        |r| {
+            let mut key = says::proven("at authority", "at", Use::Authority);
+            key.proof.clear();
+            says::admission(r, "xx").with(|s| s.authority = vec![key]).said()
+        },
+        "NO_POSSESSION",
     ),
     (
         "a revoked key comes back",
@@ -301,7 +339,7 @@ const CONTENT: &[Row] = &[
     (
         "a roster of a listed contact",
         |r| roster(r, |s| s.contact = "zz/mfa".to_owned()),
-        "RECIPIENT_LISTED",
+        "BELOW_THRESHOLD",
     ),
     ("a withdrawal of no contact", |r| says::withdrawal(r, "fr/xx").said(), "UNKNOWN_CONTACT"),
     (
@@ -317,7 +355,11 @@ const CONTENT: &[Row] = &[
     ),
     (
         "another log key than the one at hand",
-        |r| says::charter(r).with(|s| s.log.push(says::public("another log"))).said(),
+        |r| {
+            says::charter(r)
+                .with(|s| s.log.push(says::proven("another log", "log/un.example", Use::Log)))
+                .said()
+        },
         "NOT_YET_SUPPORTED",
     ),
     ("no log key", |r| says::charter(r).with(|s| s.log.clear()).said(), "INVALID_FIELD"),
@@ -325,7 +367,11 @@ const CONTENT: &[Row] = &[
 
 const FACETS: &[Row] = &[
     ("a facet missing", |r| facets(r, |f| drop(f.pop())), "FACET_MISSING"),
-    ("a facet superfluous", |r| facets(r, |f| f.push(says::facet("web"))), "FACET_SUPERFLUOUS"),
+    (
+        "a facet superfluous",
+        |r| facets(r, |f| f.push(says::facet("fr/cert", "web"))),
+        "FACET_SUPERFLUOUS",
+    ),
     ("other bytes of a facet", |r| facets(r, |f| f[0].bytes = vec![1].into()), "FACET_MISSING"),
     ("another salt of a facet", |r| facets(r, |f| f[0].salt = [0; 32]), "FACET_MISSING"),
     (
@@ -335,7 +381,7 @@ const FACETS: &[Row] = &[
     ),
     (
         "a facet of another name",
-        |r| record(r, |s| s.facets[1].name = "zzz".to_owned()),
+        |r| record(r, |s| s.facets[1].name = "wake".to_owned()),
         "INVALID_FIELD",
     ),
     (

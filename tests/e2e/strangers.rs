@@ -10,6 +10,9 @@ use prost::Message as _;
 use rcgen::PKCS_ECDSA_P256_SHA256;
 
 use crate::support::{Party, TestNet, Trust, home, says, soon};
+use liaison::crypto::sign::SigningKey;
+use liaison::domain::directory::possession::prove;
+use liaison::signed::proto::Use;
 
 /// The three files of a stock client: authority, certificate, key. Its key is a P-256 one, as
 /// stock tools make them.
@@ -29,7 +32,11 @@ impl Files {
         std::fs::write(dir.path().join("seat.pem"), certificate.pem()).unwrap();
         std::fs::write(dir.path().join("seat.key"), key.serialize_pem()).unwrap();
         let spki = liaison::crypto::cert::PeerCertificate::parse(certificate.der()).unwrap();
-        let listed = liaison::domain::directory::key::listed(spki.key());
+        // What a stock tool made signs for itself that its holder has it.
+        let own = SigningKey::from_pkcs8(&key.serialize_der(), net.open.ambient.random()).unwrap();
+        assert_eq!(own.public(), spki.key());
+        let seat = format!("{}/duty-1", party.contact);
+        let listed = prove(&own, &seat, Use::Tls, net.open.ambient.random()).unwrap();
         let roster = says::roster(&net.replica(), party.contact.as_str(), 1);
         net.say(roster.with(|roster| roster.seats[0].tls = Some(listed))).await;
         Self { dir }

@@ -4,14 +4,14 @@
 use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::Outside;
 use liaison::client::message::content::{Inside, delivered};
-use liaison::client::message::open::{Opened, Reader, Received, open};
-use liaison::client::message::receipt::{self, Comparison, Place};
+use liaison::client::message::open::{Opened, Reader, Received, RootAt, open};
+use liaison::client::message::receipt::{self, About, Comparison, Place};
 use liaison::client::message::words;
 use liaison::domain::ids::ContactId;
 use liaison::domain::limits;
 use liaison::domain::state::EntryKind;
 use liaison::signed::dsse::Envelope;
-use liaison::signed::proto::{self, Class, Level, Outcome};
+use liaison::signed::proto::{self, Class, Level, Outcome, Use};
 use liaison::store::Engine;
 use liaison::tlog::{merkle, proof};
 use liaison::wire::v1::{GetStatusRequest, Item, LookUpRequest, ProvenEntry};
@@ -37,8 +37,8 @@ fn accepted(
     bytes: &[u8],
 ) -> receipt::VerifiedAccepted {
     let root_at = |size| replica.root_at(size);
-    let contacts = [to.clone()];
-    receipt::verify_accepted((&replica.directory, &root_at), (digest, &contacts), bytes).unwrap()
+    let about = About { digest, contacts: vec![to.clone()], view: replica.view().0 };
+    receipt::verify_accepted((&replica.directory, &root_at), &about, bytes).unwrap()
 }
 
 fn is_proven(replica: &Replica, proven: &ProvenEntry, says: impl FnOnce(&[u8]) -> bool) {
@@ -81,32 +81,27 @@ async fn the_whole_way(engine: Engine) {
         assert_eq!(sealed.envelope.body.len() as u64, size);
         let bytes = sender.submit(sealed.envelope.clone()).await.unwrap();
         let receipt = accepted(&replica, sealed.header_digest, &jp.contact, &bytes);
-        assert_eq!(receipt.places[0].mailbox.count, sent.len() as u64 + 1);
+        assert_eq!(receipt.places()[0].mailbox.count, sent.len() as u64 + 1);
         sent.push((sealed, receipt, inside));
     }
 
     let collected = replica.collect(&mut reader, &jp.contact).await;
     assert_eq!(collected.items.len(), sent.len());
-    assert_eq!(collected.mailbox, sent.last().unwrap().1.places[0].mailbox);
+    assert_eq!(collected.mailbox, sent.last().unwrap().1.places()[0].mailbox);
     for (item, (sealed, _, inside)) in collected.items.iter().zip(&sent) {
         let opened = opened(&replica, jp.seat(), item);
-        assert_eq!(opened.header.digest, sealed.header_digest);
+        assert_eq!(opened.header.digest(), sealed.header_digest);
         assert_eq!(opened.inside, *inside);
     }
 
     // A delivered receipt goes back, and tells the same story as the relay.
     let (sealed, told, _) = &sent[0];
     let message = opened(&replica, jp.seat(), &collected.items[0]);
-    let seen = told.places[0].to_proto();
-    let says = delivered(message.header.digest, (Outcome::Opened, None), seen, net.service.now());
-    let answer = (message.header.digest, &message.header.addressing);
-    let outside = Outside::answering(
-        jp.seat().clone(),
-        answer,
-        Level::Technical,
-        Class::Receipt,
-        replica.view(),
-    );
+    let seen = told.places()[0].to_proto();
+    let says = delivered(message.header.digest(), (Outcome::Opened, None), seen, net.service.now());
+    let answer = (message.header.digest(), message.header.addressing());
+    let (of, seat, view) = (&replica.directory, jp.seat().clone(), replica.view());
+    let outside = Outside::answering(of, seat, answer, Class::Receipt, view);
     let back = jp.seal(outside, &says, &replica, &net.open.ambient);
     reader.submit(back.envelope).await.unwrap();
 
@@ -122,17 +117,18 @@ async fn the_whole_way(engine: Engine) {
     .unwrap();
     let bytes = reader.relay.acknowledge(done.request.clone()).await.unwrap().into_inner().accepted;
     let receipt = accepted(&replica, done.words.header_digest, &fr.contact, &bytes);
-    assert_eq!(receipt.places[0].mailbox.count, 2, "after the delivered receipt");
+    assert_eq!(receipt.places()[0].mailbox.count, 2, "after the delivered receipt");
 
     // The sender sees it in the status of his message, and in his mailbox.
     let request = GetStatusRequest { id: sealed.id.as_bytes().to_vec().into() };
     let status = sender.relay.get_status(request.clone()).await.unwrap().into_inner();
     let again = accepted(&replica, sealed.header_digest, &jp.contact, &status.accepted);
-    assert_eq!(again.envelope.payload(), told.envelope.payload());
+    assert_eq!(again.envelope().payload(), told.envelope().payload());
     let [open_part] = &status.acknowledgements[..] else { panic!("one acknowledgement") };
-    let verified =
-        receipt::verify_acknowledgement(&replica.directory, &message.header, open_part).unwrap();
-    assert_eq!((&verified.seat, verified.level), (jp.seat(), Level::Technical));
+    let root_at = |size| replica.root_at(size);
+    let known: (&_, RootAt<'_>) = (&replica.directory, &root_at);
+    let verified = receipt::verify_acknowledgement(known, &message.header, open_part).unwrap();
+    assert_eq!((verified.seat(), verified.level()), (jp.seat(), Level::Technical));
 
     let mail = replica.collect(&mut sender, &fr.contact).await;
     let [first, second] = &mail.items[..] else { panic!("a receipt and the words") };
@@ -150,7 +146,7 @@ async fn the_whole_way(engine: Engine) {
     assert_eq!(last.acknowledgement, done.request.acknowledgement);
     assert!(last.body.is_empty() && last.letter.is_empty());
     let first = opened(&replica, &jp.seats[1], &mail.items[0]);
-    assert_eq!(first.header.digest, sealed.header_digest, "each seat opens with its own letter");
+    assert_eq!(first.header.digest(), sealed.header_digest, "each seat opens with its own letter");
 
     // What others sent is not the reader's to ask about.
     let unknown = reader.relay.get_status(request).await.unwrap_err();
@@ -193,7 +189,7 @@ async fn a_message_is_opened_and_acknowledged_after_its_senders_key_was_replaced
     let sealed = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
     sender.submit(sealed.envelope).await.unwrap();
     let replaced = says::roster(&net.replica(), fr.contact.as_str(), 2).with(|roster| {
-        roster.seats[0].sign = Some(says::public("a new key"));
+        roster.seats[0].sign = Some(says::proven("a new key", "fr/cert/duty-1", Use::Sign));
     });
     net.say(replaced).await;
     let mut reader = net.client(&jp.tls()).await;

@@ -15,20 +15,22 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::key::PublicKey;
-use crate::domain::directory::{Directory, Statement};
+use crate::domain::directory::{Directory, RULES, Statement};
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Target};
-use crate::wire::v1;
+use crate::wire::{convert, v1};
 
 use super::armour::{self, InvalidArmour};
 use super::invitation::AdmissionFile;
 
+mod charter;
 mod facets;
 mod words;
 
+pub use charter::{Changes, InvalidChange, People, amended};
 pub use facets::FacetContent;
 pub use words::{Line, in_words, of_facet};
 
@@ -67,14 +69,11 @@ impl Publication {
     fn read(publication: v1::Publication) -> Result<Self, DraftError> {
         let envelope = Envelope::parse(&publication.statement, limits::STATEMENT_BYTES)
             .map_err(|why| Refusal::form("statement", "a statement", why))?;
-        let statement = Statement::read(envelope.kind(), envelope.payload())?;
-        let facets = publication.facets.into_iter().map(|facet| {
-            let salt = facet.salt[..].try_into();
-            let salt = salt.map_err(|_| Refusal::field("salt", "expected 32 bytes"))?;
-            Ok(OpenFacet { salt, bytes: facet.bytes })
-        });
+        let statement = Statement::read(envelope.kind(), envelope.payload(), RULES)?;
+        let facets = publication.facets.into_iter().map(convert::facet);
         let facets = facets.collect::<Result<Vec<_>, Refusal>>()?;
-        crate::domain::directory::facet::fit(statement.facets(), facets.clone())?;
+        let (subject, named) = statement.facets();
+        crate::domain::directory::facet::fit(subject, named, facets.clone())?;
         Ok(Self { envelope, statement, facets })
     }
 
@@ -97,10 +96,7 @@ impl Publication {
     }
 
     fn to_wire(&self) -> v1::Publication {
-        let facets = self.facets.iter().map(|facet| v1::OpenFacet {
-            salt: Bytes::copy_from_slice(&facet.salt),
-            bytes: facet.bytes.clone(),
-        });
+        let facets = self.facets.iter().cloned().map(convert::open_facet);
         v1::Publication { statement: self.envelope.bytes().clone(), facets: facets.collect() }
     }
 }
@@ -127,6 +123,15 @@ impl Bundle {
         let publications = bundle.publications.into_iter().map(Publication::read);
         let publications = publications.collect::<Result<Vec<_>, _>>()?;
         if publications.is_empty() { Err(DraftError::Empty) } else { Ok(Self { publications }) }
+    }
+
+    /// One statement as it stands in the log, without its facets.
+    ///
+    /// # Errors
+    /// It names facets, or is no statement.
+    pub fn of_statement(statement: Bytes) -> Result<Self, DraftError> {
+        let publication = v1::Publication { statement, facets: Vec::new() };
+        Ok(Self { publications: vec![Publication::read(publication)?] })
     }
 
     /// The STATEMENT file.
@@ -234,6 +239,8 @@ pub struct Composer<'a> {
     hints: BTreeMap<ContactId, (u64, u64)>,
     ambient: &'a Ambient,
     composed: BTreeMap<Counter, u64>,
+    /// The newest charter composed here, which the next one follows.
+    charter: Option<Digest>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -256,7 +263,8 @@ impl<'a> Composer<'a> {
     /// On a replica's directory.
     #[must_use]
     pub const fn on(directory: &'a Directory, ambient: &'a Ambient) -> Self {
-        Self { directory, hints: BTreeMap::new(), ambient, composed: BTreeMap::new() }
+        let hints = BTreeMap::new();
+        Self { directory, hints, ambient, composed: BTreeMap::new(), charter: None }
     }
 
     /// On an admission file, for a member that has no seat yet.
@@ -265,13 +273,18 @@ impl<'a> Composer<'a> {
         Self { hints: file.next().clone(), ..Self::on(file.directory(), ambient) }
     }
 
-    /// The next charter.
+    /// The next charter; it names the one before.
     #[must_use]
     pub fn charter(&mut self, charter: proto::Charter) -> Publication {
-        let newest = self.directory.charter().newest.version;
-        let (targets, issued_at) = self.head(Some(Counter::Charter), newest + 1);
-        let charter = proto::Charter { targets, issued_at, ..charter };
-        Publication::new(Statement::Charter(sorted_charter(charter)), Vec::new())
+        let newest = self.directory.charter().newest;
+        let (targets, issued_at) = self.head(Some(Counter::Charter), newest.version + 1);
+        let previous = self.charter.unwrap_or(newest.statement);
+        let previous = Bytes::copy_from_slice(previous.as_bytes());
+        let charter = proto::Charter { targets, issued_at, previous, ..charter };
+        let charter = Statement::Charter(sorted_charter(charter));
+        let publication = Publication::new(charter, Vec::new());
+        self.charter = Some(publication.envelope.digest());
+        publication
     }
 
     /// An admission.
@@ -298,9 +311,9 @@ impl<'a> Composer<'a> {
         record: proto::AttestedRecord,
         facets: &[FacetContent],
     ) -> Result<Publication, Refusal> {
-        let id: ContactId = record.contact.parse()?;
+        let id = contact_of(&record.contact)?;
         let (targets, issued_at) = self.head_of_record(id);
-        let (named, open) = self.close(facets);
+        let (named, open) = self.close(&record.contact, facets);
         let mut record = proto::AttestedRecord { targets, issued_at, facets: named, ..record };
         sort_unique(&mut record.levels);
         sort_unique(&mut record.purposes);
@@ -318,9 +331,9 @@ impl<'a> Composer<'a> {
         record: proto::Record,
         facets: &[FacetContent],
     ) -> Result<Publication, Refusal> {
-        let id: ContactId = record.contact.parse()?;
+        let id = contact_of(&record.contact)?;
         let (targets, issued_at) = self.head_of_record(id);
-        let (named, open) = self.close(facets);
+        let (named, open) = self.close(&record.contact, facets);
         let mut record = proto::Record { targets, issued_at, facets: named, ..record };
         sort_unique(&mut record.levels);
         sort_unique(&mut record.purposes);
@@ -339,12 +352,12 @@ impl<'a> Composer<'a> {
         roster: proto::Roster,
         facets: &[FacetContent],
     ) -> Result<Publication, Refusal> {
-        let id: ContactId = roster.contact.parse()?;
+        let id = contact_of(&roster.contact)?;
         let known = self.directory.contact(&id).and_then(|contact| contact.roster_newest);
         let hinted = self.hints.get(&id).map(|(_, roster)| *roster);
         let next = hinted.unwrap_or_else(|| known.map_or(0, |newest| newest.version) + 1);
         let (targets, issued_at) = self.head(Some(Counter::Roster(id)), next);
-        let (named, open) = self.close(facets);
+        let (named, open) = self.close(&roster.contact, facets);
         let mut roster = proto::Roster { targets, issued_at, facets: named, ..roster };
         roster.seats.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Publication::new(Statement::Roster(roster), open))
@@ -411,13 +424,18 @@ impl<'a> Composer<'a> {
         (vec![Target { name, genesis, version }], self.ambient.now())
     }
 
-    /// Facets by name, each with a fresh salt.
-    fn close(&self, facets: &[FacetContent]) -> (Vec<proto::Facet>, Vec<OpenFacet>) {
+    /// Facets of a contact by name, each with a fresh salt.
+    fn close(&self, contact: &str, facets: &[FacetContent]) -> (Vec<proto::Facet>, Vec<OpenFacet>) {
         let by_name: BTreeMap<&str, &FacetContent> =
             facets.iter().map(|facet| (facet.name(), facet)).collect();
         let closed = by_name.into_iter().map(|(name, content)| {
-            let open = OpenFacet { salt: self.ambient.bytes(), bytes: content.encode() };
-            (open.named(name), open)
+            let open = OpenFacet {
+                subject: contact.to_owned(),
+                name: name.to_owned(),
+                salt: self.ambient.bytes(),
+                bytes: content.encode(),
+            };
+            (open.named(), open)
         });
         closed.unzip()
     }
@@ -441,6 +459,8 @@ impl Signers<'_> {
             Statement::Withdrawal(end) => self.of_contact(&end.contact, Self::ender),
             Statement::Roster(roster) => self.of_contact(&roster.contact, Self::keeper),
             Statement::Revocation(revocation) => self.of_revocation(revocation),
+            #[cfg(test)]
+            Statement::Trial(_) => Vec::new(),
         };
         let signed = |quorum: Quorum| {
             let valid = quorum.keys.iter();
@@ -454,7 +474,7 @@ impl Signers<'_> {
     /// The predecessor's and its own.
     fn of_charter(&self, charter: &proto::Charter) -> Vec<Quorum> {
         let keys = charter.registrars.iter().filter_map(|person| {
-            PublicKey::verifying("registrars.sign", person.sign.as_ref()).ok()
+            PublicKey::verifying("registrars", person.sign.as_ref(), RULES).ok()
         });
         let own = quorum("the registrars that it names".to_owned(), keys, charter.threshold.max(1));
         self.registrars("the registrars in force").into_iter().chain([own]).collect()
@@ -483,7 +503,8 @@ impl Signers<'_> {
         let of = format!("the authority of {id}");
         if let Some(admission) = admitted {
             let keys = admission.authority.iter();
-            let keys = keys.filter_map(|key| PublicKey::verifying("authority", Some(key)).ok());
+            let keys =
+                keys.filter_map(|key| PublicKey::verifying("authority", Some(key), RULES).ok());
             return Some(quorum(of, keys, admission.threshold.max(1)));
         }
         let member = self.directory?.member(&id)?;
@@ -498,7 +519,7 @@ impl Signers<'_> {
             _ => None,
         });
         let keeper = match drafted {
-            Some(record) => PublicKey::verifying("keeper", record.keeper.as_ref()).ok(),
+            Some(record) => PublicKey::verifying("keeper", record.keeper.as_ref(), RULES).ok(),
             None => self.directory?.record(contact).ok()?.keeper.clone(),
         };
         match keeper {
@@ -545,7 +566,12 @@ fn sorted_charter(mut charter: proto::Charter) -> proto::Charter {
     }
     sort_unique(&mut charter.service_ca);
     charter.witnesses.sort_by(|a, b| a.name.cmp(&b.name));
+    charter.policy.sort_by(|a, b| a.name.cmp(&b.name));
     charter
+}
+
+fn contact_of(text: &str) -> Result<ContactId, Refusal> {
+    text.parse().map_err(|why| Refusal::field("contact", why))
 }
 
 fn normalise_names(names: &mut [proto::Text]) {
@@ -626,6 +652,11 @@ mod tests {
             expires: NOW + 86_400,
             levels: vec![Level::Technical.into()],
             names: record().names,
+            note: Some(proto::Note {
+                reference: "NV/2027/1".to_owned(),
+                date: NOW,
+                sha256: Bytes::from_static(&[7; 32]),
+            }),
             ..proto::AttestedRecord::default()
         };
         let member = composer.admission(listed).unwrap();
@@ -674,10 +705,7 @@ mod tests {
         let log = TestLog::new();
         let ambient = ambient();
         let mut next = charter(&[10]);
-        let mut dave = next.registrars[0].clone();
-        dave.id = "dave".to_owned();
-        dave.sign = Some(crate::domain::directory::key::listed(key(4).public()));
-        dave.tls = Some(crate::domain::directory::key::listed(key(104).public()));
+        let dave = crate::client::testlog::person("dave", 4);
         next.registrars = vec![dave, next.registrars[1].clone()];
         let mut bundle = Bundle::of(vec![Composer::on(&log.directory, &ambient).charter(next)]);
         let mut found = |seed: u8| -> Vec<u32> {

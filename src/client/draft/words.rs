@@ -51,6 +51,8 @@ fn of_one(publication: &Publication) -> Vec<Line> {
         Statement::Roster(roster) => words.roster(roster),
         Statement::Withdrawal(end) => words.line("withdraws", end.contact.clone()),
         Statement::Revocation(revocation) => words.revocation(revocation),
+        #[cfg(test)]
+        Statement::Trial(_) => {}
     }
     words.facets(publication);
     words.line("fingerprint", eye(&publication.envelope().digest()));
@@ -68,6 +70,8 @@ const fn kind(statement: &Statement) -> &'static str {
         Statement::Roster(_) => "roster",
         Statement::Withdrawal(_) => "withdrawal",
         Statement::Revocation(_) => "revocation",
+        #[cfg(test)]
+        Statement::Trial(_) => "trial",
     }
 }
 
@@ -79,6 +83,9 @@ impl Words {
     }
 
     fn charter(&mut self, charter: &proto::Charter) {
+        if !charter.previous.is_empty() {
+            self.line("follows", digest(&charter.previous));
+        }
         self.line("rules", format!("version {}", charter.rules));
         let (threshold, of) = (charter.threshold, charter.registrars.len());
         self.line("decided by", format!("{threshold} of {of} registrars"));
@@ -219,7 +226,7 @@ impl Words {
     }
 
     fn facets(&mut self, publication: &Publication) {
-        for named in publication.statement().facets() {
+        for named in publication.statement().facets().1 {
             let open = publication
                 .facets()
                 .iter()

@@ -15,8 +15,9 @@ use crate::domain::ids::SeatId;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing;
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::level;
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Level};
+use crate::signed::proto::{self, Class, Level, Urgency};
 use crate::wire::v1;
 
 use super::compose::{ComposeError, Outside, Sealed, compose};
@@ -38,7 +39,7 @@ pub struct Acknowledged {
 /// level at which the contact is addressed unless another is named.
 ///
 /// # Errors
-/// The contact is no recipient, or as [`compose`].
+/// The contact is no recipient, its record does not have the level, or as [`compose`].
 pub fn acknowledge(
     directory: &Directory,
     (seat, key): (&SeatId, &SigningKey),
@@ -47,23 +48,25 @@ pub fn acknowledge(
     view: (u64, Digest),
     ambient: &Ambient,
 ) -> Result<Acknowledged, ComposeError> {
-    let addressed = level_of(&message.addressing, &seat.contact());
+    let addressed = level_of(message.addressing(), &seat.contact());
     let addressed =
-        addressed.ok_or_else(|| Refusal::UnknownMessage(message.addressing.id.to_string()))?;
+        addressed.ok_or_else(|| Refusal::UnknownMessage(message.addressing().id.to_string()))?;
     let level = level.unwrap_or(addressed);
-    let answer = (message.digest, &message.addressing);
+    level::has(directory, &seat.contact(), level)?;
+    let answer = (message.digest(), message.addressing());
     let outside = Outside {
-        urgency: message.addressing.urgency,
-        ..Outside::answering(seat.clone(), answer, level, Class::Acknowledgement, view)
+        // An urgency that only a later version knows is answered as any other.
+        urgency: message.addressing().urgency.known().unwrap_or(Urgency::Routine),
+        ..Outside::answering(directory, seat.clone(), answer, Class::Acknowledgement, view)
     };
     let words = compose(directory, outside, &Inside::Words(Box::new(words)), key, ambient)?;
     let open = proto::Acknowledgement {
-        view: None,
+        view: Some(addressing::view_of(view)),
         directory: Some(addressing::name_of(directory)),
-        header_digest: Bytes::copy_from_slice(message.digest.as_bytes()),
+        header_digest: Bytes::copy_from_slice(message.digest().as_bytes()),
         seat: seat.to_string(),
         level: level.into(),
-        drill: message.addressing.drill.clone(),
+        drill: message.addressing().drill.clone(),
         at: ambient.now(),
     };
     let open =

@@ -29,19 +29,29 @@ pub enum InvalidPadding {
     NotZero,
 }
 
-/// The most bytes of inner message that any body holds.
+/// The most bytes of inner message that a body holds which the relay takes.
 #[must_use]
 pub fn largest_inner() -> u64 {
-    limits::BODY_BYTES.into_iter().filter_map(inner_of).max().unwrap_or(0)
+    served().filter_map(inner_of).max().unwrap_or(0)
 }
 
-/// `u32 length, inner message, zeros`, so that the sealed body has the smallest size that fits;
-/// nothing, if none does.
+/// The sizes that the relay takes.
+fn served() -> impl Iterator<Item = u64> {
+    limits::BODY_BYTES.into_iter().filter(|size| *size <= limits::SERVED_BODY_BYTES)
+}
+
+/// `u32 length, inner message, zeros`, so that the sealed body has the smallest size that fits and
+/// that the relay takes; nothing, if none does.
 #[must_use]
 pub fn pad(inner: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let len = u64::try_from(inner.len()).ok()?;
+    pad_to(inner, served().filter(|size| inner_of(*size) >= Some(len)).min()?)
+}
+
+/// The same for a sealed body of this size; nothing, if it does not fit.
+pub(super) fn pad_to(inner: &[u8], sealed: u64) -> Option<Zeroizing<Vec<u8>>> {
     let len = u32::try_from(inner.len()).ok()?;
-    let sizes = limits::BODY_BYTES.into_iter();
-    let sealed = sizes.filter(|size| inner_of(*size) >= Some(u64::from(len))).min()?;
+    inner_of(sealed).filter(|room| *room >= u64::from(len))?;
     let size = usize::try_from(seal::plaintext_len_for(sealed)?).ok()?;
     let mut plaintext = Zeroizing::new(Vec::with_capacity(size));
     plaintext.extend_from_slice(&len.to_be_bytes());
@@ -136,12 +146,13 @@ mod tests {
 
     #[test]
     fn every_size_is_filled_to_its_last_byte() {
-        for (at, size) in limits::BODY_BYTES.into_iter().enumerate() {
+        let sizes: Vec<u64> = served().collect();
+        for (at, size) in sizes.iter().copied().enumerate() {
             let fits = inner_of(size).unwrap() as usize;
             let padded = pad(&vec![1; fits]).unwrap();
             assert_eq!(seal::sealed_len(padded.len() as u64), size);
             assert_eq!(unpad(&padded).unwrap().len(), fits);
-            let next = limits::BODY_BYTES.get(at + 1).copied();
+            let next = sizes.get(at + 1).copied();
             let more = pad(&vec![1; fits + 1]).map(|more| seal::sealed_len(more.len() as u64));
             assert_eq!(more, next);
         }

@@ -19,6 +19,7 @@ use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{self, Addressing, Recipient};
+use crate::domain::relay::{level, thread};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Drill, Flag, Level, Urgency};
 use crate::tlog::merkle;
@@ -26,6 +27,7 @@ use crate::wire::v1;
 
 use super::body;
 use super::content::{Inside, InvalidContent};
+use super::open::level_of;
 
 /// What stands outside: who writes to whom, how urgently, in which thread.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,16 +80,20 @@ impl Outside {
         }
     }
 
-    /// A message that answers another, in its thread and under its drill mark, to its sender.
+    /// A message that answers another, in its thread and under its drill mark, to its sender: at the
+    /// level at which we were addressed, if the sender has that one.
     #[must_use]
     pub fn answering(
+        directory: &Directory,
         sender: SeatId,
         (header, answered): (Digest, &Addressing),
-        level: Level,
         class: Class,
         view: (u64, Digest),
     ) -> Self {
-        let recipient = Recipient { contact: answered.sender.contact(), level };
+        let to = answered.sender.contact();
+        let ours = level_of(answered, &sender.contact()).unwrap_or(Level::Technical);
+        let level = level::to_answer_at(directory, &to, ours);
+        let recipient = Recipient::new(to, level);
         Self {
             drill: answered.drill.clone(),
             in_reply_to: Some(header),
@@ -117,8 +123,8 @@ pub struct Sealed {
 /// Why nothing was sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ComposeError {
-    /// The rules say no: an unknown contact, one that is only listed, one without seats, a key that
-    /// is not the seat's, a time that cannot be.
+    /// The rules say no: an unknown contact, one that is only listed, one without seats, a level that
+    /// it does not have, a key that is not the seat's, a time that cannot be.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The content does not say what it must.
@@ -219,7 +225,7 @@ fn address(
     let id = MessageId::new(ambient.now_ms(), ambient.bytes());
     let created = ambient.now();
     let mut recipients = outside.recipients;
-    recipients.sort_by(|a, b| a.contact.cmp(&b.contact));
+    recipients.sort_by(|a, b| (a.step, &a.contact).cmp(&(b.step, &b.contact)));
     let mut flags: Vec<i32> = outside.flags.into_iter().map(i32::from).collect();
     flags.sort_unstable();
     flags.dedup();
@@ -233,7 +239,7 @@ fn address(
         in_reply_to: outside.in_reply_to.map(digest).unwrap_or_default(),
         sender: outside.sender.to_string(),
         sender_key: Bytes::copy_from_slice(key.public().id().as_bytes()),
-        recipients: recipients.iter().map(step_zero).collect(),
+        recipients: recipients.iter().map(Recipient::to_proto).collect(),
         class: outside.class.into(),
         urgency: outside.urgency.into(),
         drill: outside.drill,
@@ -243,15 +249,9 @@ fn address(
         view: Some(proto::View { size: outside.view.0, root: digest(outside.view.1) }),
         flags,
     };
-    Ok(Addressing::read(directory, &addressing::encode(&addressing))?)
-}
-
-fn step_zero(recipient: &Recipient) -> proto::Recipient {
-    proto::Recipient {
-        contact: recipient.contact.to_string(),
-        level: recipient.level.into(),
-        ..Default::default()
-    }
+    let addressing = Addressing::read(directory, &addressing::encode(&addressing))?;
+    thread::form(&addressing)?;
+    Ok(addressing)
 }
 
 /// A seat that gets a letter.
@@ -274,6 +274,7 @@ fn reading_seats(
         if directory.sealing_seats(contact).next().is_none() {
             return Err(Refusal::RecipientWithoutSeats(contact.clone()).into());
         }
+        level::has(directory, contact, recipient.level)?;
     }
     let mut seats = Vec::new();
     for contact in &addressing.readers() {

@@ -9,7 +9,7 @@ use prost::Message as _;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::crypto::hash::Digest;
-use crate::domain::relay::addressing::Addressing;
+use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::signed::proto::{self, Attachment, Class, Content, Kind, Outcome, Text, Tlp};
 
 use super::{rsit, words};
@@ -62,6 +62,8 @@ pub enum Inside {
     Words(Box<proto::Words>),
     /// Of class receipt.
     Delivered(proto::Delivered),
+    /// Of a class of a later version, and not a content as this version knows it.
+    Later(Bytes),
 }
 
 impl Inside {
@@ -71,6 +73,7 @@ impl Inside {
             Self::Content(_) => "notification",
             Self::Words(_) => "acknowledgement",
             Self::Delivered(_) => "receipt",
+            Self::Later(_) => "message of a later version",
         }
     }
 
@@ -81,6 +84,7 @@ impl Inside {
             Self::Content(content) => content.encode_to_vec(),
             Self::Words(words) => words.encode_to_vec(),
             Self::Delivered(delivered) => delivered.encode_to_vec(),
+            Self::Later(bytes) => bytes.to_vec(),
         }
     }
 
@@ -122,7 +126,17 @@ impl Inside {
         ) -> Result<M, InvalidContent> {
             M::decode(bytes.clone()).map_err(|_| InvalidContent::Encoding(what))
         }
-        let inside = match addressing.class {
+        let class = match addressing.class {
+            OrLater::Known(class) => class,
+            OrLater::Later(_) => {
+                // A new class most likely says what it says in the content of all others.
+                let content = Content::decode(bytes.clone()).ok();
+                let content = content.filter(|content| check_content(content).is_ok());
+                let later = || Self::Later(bytes.clone());
+                return Ok(content.map_or_else(later, |content| Self::Content(Box::new(content))));
+            }
+        };
+        let inside = match class {
             Class::Receipt => Self::Delivered(decode(bytes, "receipt")?),
             Class::Acknowledgement => Self::Words(Box::new(decode(bytes, "acknowledgement")?)),
             Class::Unspecified
@@ -134,7 +148,7 @@ impl Inside {
             | Class::AllClear
             | Class::Comcheck => Self::Content(Box::new(decode(bytes, "notification")?)),
         };
-        inside.check(addressing.class, addressing.in_reply_to)?;
+        inside.check(class, addressing.in_reply_to)?;
         Ok(inside)
     }
 }
@@ -173,8 +187,8 @@ fn check_delivered(
     if in_reply_to != Some(header) {
         return Err(InvalidContent::OtherMessage);
     }
-    if !Outcome::try_from(delivered.outcome).is_ok_and(|outcome| outcome != Outcome::Unspecified) {
-        return field("outcome", "an outcome of this version");
+    if outcome(delivered).is_none() {
+        return field("outcome", "an outcome");
     }
     if !matches!(delivered.needed_key.len(), 0 | 32) {
         return field("needed_key", "a key id, or none");
@@ -183,6 +197,12 @@ fn check_delivered(
         Some(place) if place.chain.len() == 32 && place.epoch > 0 && place.number > 0 => Ok(()),
         _ => field("place", "a place in a mailbox"),
     }
+}
+
+/// How it went, by a delivered receipt; none, if it says nothing.
+#[must_use]
+pub fn outcome(delivered: &proto::Delivered) -> Option<OrLater<Outcome>> {
+    OrLater::of(delivered.outcome)
 }
 
 /// A content being written.

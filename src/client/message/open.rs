@@ -11,11 +11,11 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpenError, OpeningKey};
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::{KnownKey, Standing};
+use crate::domain::directory::key::KnownKey;
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::addressing::Addressing;
+use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::envelope::{self, Letter, VerifiedHeader};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
@@ -23,6 +23,7 @@ use crate::signed::proto::{self, Class, Level, Outcome};
 use crate::tlog::{merkle, proof};
 use crate::wire::v1;
 
+use super::belief;
 use super::body::{self, InvalidLetterText, InvalidPadding};
 use super::content::{Inside, InvalidContent};
 
@@ -55,6 +56,8 @@ pub struct Received<'a> {
     pub letter_index: u32,
     /// Its path to the header's root.
     pub letter_path: &'a [Bytes],
+    /// The view of the newest head that the reader held before the entry came; 0, if none.
+    pub floor: u64,
 }
 
 impl<'a> From<&'a v1::Item> for Received<'a> {
@@ -65,6 +68,7 @@ impl<'a> From<&'a v1::Item> for Received<'a> {
             letter: &item.letter,
             letter_index: item.letter_index,
             letter_path: &item.letter_path,
+            floor: 0,
         }
     }
 }
@@ -90,19 +94,19 @@ impl Opened {
     /// The seat that signed.
     #[must_use]
     pub const fn sender(&self) -> &SeatId {
-        &self.header.addressing.sender
+        &self.header.addressing().sender
     }
 
     /// What kind of message it is.
     #[must_use]
-    pub const fn class(&self) -> Class {
-        self.header.addressing.class
+    pub const fn class(&self) -> OrLater<Class> {
+        self.header.addressing().class
     }
 
     /// At which level the contact is addressed; nothing for a colleague of the sender.
     #[must_use]
     pub fn level_of(&self, contact: &ContactId) -> Option<Level> {
-        level_of(&self.header.addressing, contact)
+        level_of(&self.header.addressing(), contact)
     }
 }
 
@@ -123,6 +127,20 @@ pub enum NotOpened {
     /// The header is not one of this directory, or not the named seat's.
     #[error("the header: {0}")]
     Header(Refusal),
+    /// A key that signed had ended before the relay's newest head, and the entry came after it: the
+    /// view is an old one that the signer chose.
+    #[error(
+        "the key {key} ended with entry {ended} of the directory, and the relay took this after entry \
+         {floor}: its view is backdated"
+    )]
+    Backdated {
+        /// The key.
+        key: KeyId,
+        /// The entry that ended it.
+        ended: u64,
+        /// The size of the view of a head before it.
+        floor: u64,
+    },
     /// The sender saw another log.
     #[error("the sender's view is not one of this log: its root at size {0} is another")]
     ForeignView(u64),
@@ -194,6 +212,7 @@ impl NotOpened {
         match self {
             Self::SyncFirst(_) => "SYNC_FIRST",
             Self::Header(why) | Self::Body(why) => why.code(),
+            Self::Backdated { .. } => "BACKDATED",
             Self::ForeignView(_) => "FOREIGN_VIEW",
             Self::Forwarded { .. } => "FORWARDED",
             Self::NoLetter(_) => "NO_LETTER",
@@ -220,7 +239,7 @@ impl NotOpened {
     #[must_use]
     pub fn outcome(&self) -> Option<(Outcome, Option<[u8; 32]>)> {
         Some(match self {
-            Self::SyncFirst(_) | Self::Header(_) => return None,
+            Self::SyncFirst(_) | Self::Header(_) | Self::Backdated { .. } => return None,
             Self::NoLetter(_) => (Outcome::NoKey, None),
             Self::KeyNotHeld { needed, retired, .. } => {
                 let outcome = if *retired { Outcome::RetiredKey } else { Outcome::NoKey };
@@ -249,30 +268,35 @@ impl NotOpened {
 /// # Errors
 /// [`NotOpened`]: the first layer that does not hold.
 pub fn open(reader: &Reader<'_>, received: &Received<'_>) -> Result<Opened, NotOpened> {
-    let header = verify_header(reader, received.header)?;
+    let header = verify_header(reader, (received.header, received.floor))?;
     open_verified(reader, header, received)
 }
 
-/// The first half of [`open`]: who wrote, and whether its view is one of the reader's log.
+/// The first half of [`open`]: who wrote, and whether the keys that signed stood in its view, and
+/// had not ended before the reader's newest head before it, whose view has size `floor`.
 ///
 /// # Errors
 /// [`NotOpened`].
-pub fn verify_header(reader: &Reader<'_>, bytes: &[u8]) -> Result<VerifiedHeader, NotOpened> {
+pub fn verify_header(
+    reader: &Reader<'_>,
+    (bytes, floor): (&[u8], u64),
+) -> Result<VerifiedHeader, NotOpened> {
     // Looked at before anything is believed: the sender's key may be newer than this replica.
     if let Some(size) = view_size(bytes)
         && size > reader.directory.size()
     {
         return Err(NotOpened::SyncFirst(size));
     }
-    let header = envelope::verify_header(reader.directory, bytes).map_err(NotOpened::Header)?;
-    // What was signed in a view that holds the key's own revocation was not signed by the seat.
-    let key = header.addressing.sender_key;
-    match reader.directory.key(&key).map(|known| known.standing) {
-        Some(Standing::Revoked { leaf, .. }) if header.addressing.view.0 > leaf => {
-            Err(NotOpened::Header(Refusal::KeyNotInForce(key)))
+    let directory = reader.directory;
+    let header = envelope::verify_header(directory, bytes).map_err(NotOpened::Header)?;
+    for key in header.signers() {
+        let size = header.addressing().view.0;
+        belief::stood(directory, key, size).map_err(NotOpened::Header)?;
+        if let Some(ended) = belief::ended_before(directory, key, floor) {
+            return Err(NotOpened::Backdated { key, ended, floor });
         }
-        _ => Ok(header),
     }
+    Ok(header)
 }
 
 /// The second half of [`open`], for a header of [`verify_header`].
@@ -284,23 +308,23 @@ pub fn open_verified(
     header: VerifiedHeader,
     received: &Received<'_>,
 ) -> Result<Opened, NotOpened> {
-    let (size, root) = header.addressing.view;
+    let (size, root) = header.addressing().view;
     if size == 0 || (reader.root_at)(size) != Some(root) {
         return Err(NotOpened::ForeignView(size));
     }
     envelope::verify_body(&header, received.body).map_err(NotOpened::Body)?;
-    is_addressed(reader, &header.addressing)?;
+    is_addressed(reader, header.addressing())?;
     let letter = own_letter(reader, &header, received)?;
     let key = key_of(reader, &letter)?;
     let text = seal::open(&letter.age, key).map_err(NotOpened::LetterDoesNotOpen)?;
-    let message_key = body::read_letter_text(&text, header.addressing.id, header.body_digest)
+    let message_key = body::read_letter_text(&text, header.addressing().id, header.body_digest())
         .map_err(NotOpened::LetterText)?;
     let plaintext = seal::open(received.body, &message_key).map_err(NotOpened::BodyDoesNotOpen)?;
     let inner = body::unpad(&plaintext).map_err(NotOpened::Padding)?;
     let (inner, message) = read_inner(inner)?;
     same_addressing(reader, &header, &message.addressing)?;
     signed_by_the_sender(reader, &header, &inner)?;
-    let inside = Inside::read(&header.addressing, &message.content).map_err(NotOpened::Content)?;
+    let inside = Inside::read(header.addressing(), &message.content).map_err(NotOpened::Content)?;
     let seal_key = letter.seal_key;
     Ok(Opened { header, inner, content: message.content, inside, seal_key, message_key })
 }
@@ -333,9 +357,9 @@ fn own_letter(
     let path = received.letter_path.iter().map(|hash| Digest::try_from(&hash[..]));
     let path: Vec<Digest> =
         path.collect::<Result<_, _>>().map_err(|why| not_in_header(why.to_string()))?;
-    let (index, letters) = (u64::from(received.letter_index), u64::from(header.letters));
+    let (index, letters) = (u64::from(received.letter_index), u64::from(header.letters()));
     let leaf = merkle::leaf_hash(received.letter);
-    proof::verify_inclusion(leaf, index, letters, &path, header.letters_root)
+    proof::verify_inclusion(leaf, index, letters, &path, header.letters_root())
         .map_err(|why| not_in_header(why.to_string()))?;
     let letter = envelope::read_letter(received.letter).map_err(NotOpened::Letter)?;
     if letter.seat != *reader.seat {
@@ -347,7 +371,7 @@ fn own_letter(
 fn key_of<'a>(reader: &Reader<'a>, letter: &Letter) -> Result<&'a OpeningKey, NotOpened> {
     let needed = letter.seal_key;
     reader.keys.iter().find(|key| key.public().id() == needed).ok_or_else(|| {
-        let known = reader.directory.key(&needed);
+        let known = reader.directory.seal_key(&reader.seat.contact(), &needed);
         NotOpened::KeyNotHeld {
             needed,
             held: reader.keys.iter().map(|key| key.public().id()).collect(),
@@ -370,7 +394,7 @@ fn same_addressing(
     header: &VerifiedHeader,
     sealed: &Bytes,
 ) -> Result<(), NotOpened> {
-    if *sealed == header.addressing.bytes {
+    if *sealed == header.addressing().bytes {
         return Ok(());
     }
     match Addressing::read(reader.directory, sealed) {
@@ -384,7 +408,7 @@ fn signed_by_the_sender(
     header: &VerifiedHeader,
     inner: &Envelope,
 ) -> Result<(), NotOpened> {
-    let needed = header.addressing.sender_key;
+    let needed = header.addressing().sender_key;
     match envelope::one_seat_signed(reader.directory, inner) {
         Ok((_, found)) if found == needed => Ok(()),
         Ok(_) | Err(_) => Err(NotOpened::InnerSignature(needed)),

@@ -6,8 +6,10 @@
 //! carries the signed bytes, so that it can be shown to others.
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use crate::crypto::hash::Digest;
+use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
 use crate::domain::directory::key::{PublicKey, Purpose};
 use crate::domain::ids::ContactId;
@@ -18,9 +20,11 @@ use crate::domain::relay::addressing::names_this;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::state::{EntryKind, Mailbox};
 use crate::signed::canonical;
-use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::dsse::{Envelope, InvalidDsse, Kind};
 use crate::signed::proto;
+use crate::wire::v1;
 
+use super::belief;
 use super::open::RootAt;
 
 /// A place in a mailbox.
@@ -79,9 +83,32 @@ pub enum ReceiptError {
     /// It is about another message.
     #[error("the {0} is for another message")]
     OtherMessage(&'static str),
-    /// The places are not one for each recipient.
-    #[error("the accepted receipt does not name a place for each recipient")]
+    /// The places are none, or not each another recipient's, by contact.
+    #[error("the accepted receipt does not name places of recipients, each once")]
     Places,
+    /// A later receipt contradicts an earlier one: both are signed.
+    #[error(
+        "the relay said number {} in epoch {} of {}'s mailbox, and now says number {} in epoch {}",
+        told.mailbox.count, told.mailbox.epoch, told.contact, now.mailbox.count, now.mailbox.epoch
+    )]
+    PlaceChanged {
+        /// What it said.
+        told: Box<Place>,
+        /// What it says now.
+        now: Box<Place>,
+        /// The later receipt.
+        evidence: Bytes,
+    },
+    /// Its view is before that of the message that it is about.
+    #[error("the {what} has a view of size {found}, and the message {answered}")]
+    EarlierView {
+        /// What it is.
+        what: &'static str,
+        /// Of the message.
+        answered: u64,
+        /// What came.
+        found: u64,
+    },
     /// It is about another mailbox.
     #[error("the mailbox head is of {0}")]
     OtherMailbox(ContactId),
@@ -96,6 +123,21 @@ pub enum ReceiptError {
         /// The signed bytes.
         evidence: Bytes,
     },
+    /// A key that signed had ended before the relay's newest head, and the entry came after it.
+    #[error(
+        "the {what}: the key {key} ended with entry {ended} of the directory, and the relay took this \
+         after entry {floor}: its view is backdated"
+    )]
+    Backdated {
+        /// What it is.
+        what: &'static str,
+        /// The key.
+        key: KeyId,
+        /// The entry that ended it.
+        ended: u64,
+        /// The size of the view of a head before it.
+        floor: u64,
+    },
     /// Acknowledged by somebody to whom it was not addressed, or under another drill mark.
     #[error("the acknowledgement {0}")]
     NotTheRecipient(&'static str),
@@ -104,38 +146,106 @@ pub enum ReceiptError {
 /// An accepted receipt whose signature is the relay's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedAccepted {
+    envelope: Envelope,
+    header_digest: Digest,
+    at: u64,
+    view: (u64, Digest),
+    places: Vec<Place>,
+}
+
+impl VerifiedAccepted {
     /// The bytes received.
-    pub envelope: Envelope,
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// Which message.
-    pub header_digest: Digest,
+    #[must_use]
+    pub const fn header_digest(&self) -> Digest {
+        self.header_digest
+    }
+
     /// When, by the relay's clock.
-    pub at: u64,
+    #[must_use]
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
     /// The directory as the relay saw it.
-    pub view: (u64, Digest),
-    /// Where it stands, by contact.
-    pub places: Vec<Place>,
+    #[must_use]
+    pub const fn view(&self) -> (u64, Digest) {
+        self.view
+    }
+
+    /// Where it stands so far, by contact.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
 }
 
 /// A mailbox head whose signature is the relay's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedHead {
-    /// The bytes received.
-    pub envelope: Envelope,
-    /// Where the mailbox stands.
-    pub mailbox: Mailbox,
-    /// When, by the relay's clock.
-    pub at: u64,
-    /// The directory as the relay saw it.
-    pub view: (u64, Digest),
+    envelope: Envelope,
+    mailbox: Mailbox,
+    at: u64,
+    view: (u64, Digest),
 }
 
-/// Verifies the accepted receipt of a message.
+impl VerifiedHead {
+    /// The bytes received.
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// Where the mailbox stands.
+    #[must_use]
+    pub const fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// When, by the relay's clock.
+    #[must_use]
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The directory as the relay saw it.
+    #[must_use]
+    pub const fn view(&self) -> (u64, Digest) {
+        self.view
+    }
+}
+
+/// The message that a receipt must be about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its header.
+    pub digest: Digest,
+    /// Its recipients, of every step.
+    pub contacts: Vec<ContactId>,
+    /// The size of its view.
+    pub view: u64,
+}
+
+impl From<&VerifiedHeader> for About {
+    fn from(header: &VerifiedHeader) -> Self {
+        let of = header.addressing();
+        let contacts = of.recipients.iter().map(|recipient| recipient.contact.clone()).collect();
+        Self { digest: header.digest(), contacts, view: of.view.0 }
+    }
+}
+
+/// Verifies an accepted receipt of a message: where it stands so far.
 ///
 /// # Errors
 /// [`ReceiptError`].
 pub fn verify_accepted(
     (directory, root_at): (&Directory, RootAt<'_>),
-    message: (Digest, &[ContactId]),
+    message: &About,
     bytes: &[u8],
 ) -> Result<VerifiedAccepted, ReceiptError> {
     let what = "accepted receipt";
@@ -147,13 +257,15 @@ pub fn verify_accepted(
     let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
     let header_digest = Digest::try_from(&read.header_digest[..])
         .map_err(|why| refused(Refusal::field("header_digest", why)))?;
-    if header_digest != message.0 {
+    if header_digest != message.digest {
         return Err(ReceiptError::OtherMessage(what));
     }
+    not_before(what, message.view, view.0)?;
     let places = read.places.iter().map(|place| Place::read(Some(place)));
     let places: Vec<Place> = places.collect::<Result<_, _>>().map_err(refused)?;
-    let named = places.iter().map(|place| &place.contact);
-    if !named.eq(message.1) || places.iter().any(|place| place.mailbox.count == 0) {
+    let fits = |place: &Place| message.contacts.contains(&place.contact) && place.mailbox.count > 0;
+    let sorted = places.is_sorted_by(|a, b| a.contact < b.contact);
+    if places.is_empty() || !sorted || !places.iter().all(fits) {
         return Err(ReceiptError::Places);
     }
     Ok(VerifiedAccepted { header_digest, at: read.at, view, places, envelope })
@@ -187,27 +299,69 @@ pub fn verify_head(
 /// # Errors
 /// [`ReceiptError`].
 pub fn verify_acknowledgement(
-    directory: &Directory,
+    (directory, root_at): (&Directory, RootAt<'_>),
     message: &VerifiedHeader,
     bytes: &[u8],
 ) -> Result<VerifiedAcknowledgement, ReceiptError> {
     let what = "acknowledgement";
     let refused = |why| ReceiptError::Refused { what, why };
+    // Looked at before anything is believed: the seat's key may be newer than this replica.
+    if let Some(size) = acknowledged_view(bytes)
+        && size > directory.size()
+    {
+        return Err(ReceiptError::SyncFirst(size));
+    }
     let verified = acknowledge::verify(directory, bytes).map_err(refused)?;
-    if verified.header_digest != message.digest {
+    let (size, root) = verified.view();
+    if root_at(size) != Some(root) {
+        let evidence = verified.envelope().bytes().clone();
+        return Err(ReceiptError::ForeignView { size, evidence });
+    }
+    if verified.header_digest() != message.digest() {
         return Err(ReceiptError::OtherMessage(what));
     }
-    let contact = verified.seat.contact();
-    let mut recipients = message.addressing.recipients.iter();
+    let contact = verified.seat().contact();
+    let mut recipients = message.addressing().recipients.iter();
     if !recipients.any(|recipient| recipient.contact == contact) {
         return Err(ReceiptError::NotTheRecipient("is of a contact that was not addressed"));
     }
-    let read: proto::Acknowledgement = canonical::decode(verified.envelope.payload())
-        .map_err(|_| refused(Refusal::NotCanonical(what)))?;
-    if read.drill != message.addressing.drill {
+    if verified.drill() != message.addressing().drill.as_ref() {
         return Err(ReceiptError::NotTheRecipient("bears another drill mark than the message"));
     }
+    not_before(what, message.addressing().view.0, size)?;
+    belief::stood(directory, verified.key(), size).map_err(refused)?;
     Ok(verified)
+}
+
+/// Refuses an acknowledgement that the relay took after a head in whose view, of size `floor`, its
+/// key had ended.
+///
+/// # Errors
+/// [`ReceiptError::Backdated`].
+pub fn not_backdated(
+    directory: &Directory,
+    acknowledgement: &VerifiedAcknowledgement,
+    floor: u64,
+) -> Result<(), ReceiptError> {
+    let key = acknowledgement.key();
+    match belief::ended_before(directory, key, floor) {
+        Some(ended) => Err(ReceiptError::Backdated { what: "acknowledgement", key, ended, floor }),
+        None => Ok(()),
+    }
+}
+
+/// The size of the view that an acknowledgement names, nothing of it being believed.
+fn acknowledged_view(bytes: &[u8]) -> Option<u64> {
+    let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
+    let read = proto::Acknowledgement::decode(envelope.payload().clone()).ok()?;
+    Some(read.view?.size)
+}
+
+fn not_before(what: &'static str, answered: u64, found: u64) -> Result<(), ReceiptError> {
+    if found < answered {
+        return Err(ReceiptError::EarlierView { what, answered, found });
+    }
+    Ok(())
 }
 
 fn signed_by_relay(
@@ -219,7 +373,7 @@ fn signed_by_relay(
     let envelope = envelope::parse(bytes, limits::HEADER_BYTES, kind)
         .map_err(|why| ReceiptError::Refused { what, why })?;
     let [signature] = envelope.signatures() else { return Err(ReceiptError::NotTheRelay(what)) };
-    // A receipt outlives the key that signed it: any key that was ever the relay's will do.
+    // A receipt outlives the key that signed it; [`view`] asks whether that stood in its view.
     let known = directory.key(&signature.key_id).map(|known| (known.purpose, &known.key));
     let Some((Purpose::Relay, PublicKey::Verifying(key))) = known else {
         return Err(ReceiptError::NotTheRelay(what));
@@ -248,6 +402,9 @@ fn view(
         let evidence = envelope.bytes().clone();
         return Err(ReceiptError::ForeignView { size, evidence });
     }
+    for signature in envelope.signatures() {
+        belief::stood(directory, signature.key_id, size).map_err(refused)?;
+    }
     Ok((size, root))
 }
 
@@ -264,22 +421,30 @@ pub enum ChainError {
         /// What came.
         found: u64,
     },
-    /// No kind of entry of this version.
-    #[error("the entry {number} has the unknown kind {kind}")]
+    /// No kind that an entry could have: 0, or more than a byte.
+    #[error("the entry {number} has the kind {kind}, which is none")]
     Kind {
         /// Its number.
         number: u64,
         /// What came.
         kind: u32,
     },
+    /// There is nothing in the entry whose digest could go into the chain.
+    #[error("the entry {number} of the mailbox has nothing signed in it: {why}")]
+    NothingSigned {
+        /// Its number.
+        number: u64,
+        /// What it is.
+        why: InvalidDsse,
+    },
     /// Another entry under a number that was already collected.
     #[error("the relay shows another entry {number} of the mailbox than before")]
     Rewritten {
         /// The number.
         number: u64,
-        /// The header digest that stands there.
+        /// The digest that stands there.
         kept: Digest,
-        /// The header digest that came.
+        /// The digest that came.
         found: Digest,
     },
     /// The relay began another epoch: it was restored.
@@ -314,22 +479,56 @@ pub enum ChainError {
     },
 }
 
+/// An entry as the chain has it. Nothing of it is believed for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its number.
+    pub number: u64,
+    /// Why it is there.
+    pub kind: EntryKind,
+    /// Of the header's payload or, from kind 3 on, of the payload of what it carries.
+    pub digest: Digest,
+}
+
+impl Link {
+    /// The link of an item.
+    ///
+    /// # Errors
+    /// A kind that is none, or nothing signed.
+    pub fn of(item: &v1::Item) -> Result<Self, ChainError> {
+        let (number, kind) = (item.number, item.kind);
+        let known = u8::try_from(kind).ok().and_then(EntryKind::of_byte);
+        let known = known.ok_or(ChainError::Kind { number, kind })?;
+        let signed = if known.carries() { &item.acknowledgement } else { &item.header };
+        let digest =
+            payload_digest(signed).map_err(|why| ChainError::NothingSigned { number, why })?;
+        Ok(Self { number, kind: known, digest })
+    }
+}
+
+/// Of whatever kind the payload is: a later entry carries a later kind.
+fn payload_digest(dsse: &[u8]) -> Result<Digest, InvalidDsse> {
+    let (limit, found) = (limits::STATEMENT_BYTES, dsse.len());
+    if found > limit {
+        return Err(InvalidDsse::TooLarge { limit, found });
+    }
+    let dsse: proto::Dsse = canonical::decode(dsse)?;
+    if dsse.payload.is_empty() {
+        return Err(InvalidDsse::UnknownKind(String::new()));
+    }
+    Ok(Digest::of(&dsse.payload))
+}
+
 /// The mailbox with one more entry, which must be the next.
 ///
 /// # Errors
-/// A gap, or a kind that is none.
-pub fn extend(
-    mailbox: &Mailbox,
-    (number, kind): (u64, u32),
-    header_digest: Digest,
-) -> Result<(Mailbox, EntryKind), ChainError> {
+/// A gap.
+pub fn extend(mailbox: &Mailbox, link: &Link) -> Result<Mailbox, ChainError> {
     let expected = mailbox.count.saturating_add(1);
-    if number != expected {
-        return Err(ChainError::Gap { expected, found: number });
+    if link.number != expected {
+        return Err(ChainError::Gap { expected, found: link.number });
     }
-    let known = u8::try_from(kind).ok().and_then(EntryKind::of_byte);
-    let known = known.ok_or(ChainError::Kind { number, kind })?;
-    Ok((mailbox.append(known, header_digest), known))
+    Ok(mailbox.append(link.kind, link.digest))
 }
 
 /// The relay's head is the mailbox that was collected.
@@ -354,12 +553,101 @@ pub fn agrees(own: &Mailbox, head: &VerifiedHead) -> Result<(), ChainError> {
     Ok(())
 }
 
+/// What the relay has told a sender of the places of a message, receipt by receipt. A later one adds
+/// places and changes none; only a new epoch, which a restore begins, moves a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    receipts: Vec<VerifiedAccepted>,
+    places: Vec<Place>,
+    began: Vec<Place>,
+}
+
+impl Told {
+    /// What the first receipt says.
+    #[must_use]
+    pub fn first(receipt: VerifiedAccepted) -> Self {
+        let places = receipt.places.clone();
+        Self { receipts: vec![receipt], places, began: Vec::new() }
+    }
+
+    /// Takes a later receipt; whether it says anything new.
+    ///
+    /// # Errors
+    /// [`ReceiptError::PlaceChanged`]: it takes back what an earlier one said.
+    pub fn add(&mut self, later: VerifiedAccepted) -> Result<bool, ReceiptError> {
+        let (mut places, mut began) = (self.places.clone(), self.began.clone());
+        for now in &later.places {
+            match places.iter_mut().find(|told| told.contact == now.contact) {
+                None => places.push(now.clone()),
+                Some(told) if told == now => {}
+                Some(told) if now.mailbox.epoch > told.mailbox.epoch => {
+                    *told = now.clone();
+                    began.retain(|place| place.contact != now.contact);
+                    began.push(now.clone());
+                }
+                Some(told) => {
+                    let (told, now) = (Box::new(told.clone()), Box::new(now.clone()));
+                    let evidence = later.envelope.bytes().clone();
+                    return Err(ReceiptError::PlaceChanged { told, now, evidence });
+                }
+            }
+        }
+        places.sort_by(|a, b| a.contact.cmp(&b.contact));
+        if places == self.places {
+            return Ok(false);
+        }
+        (self.places, self.began) = (places, began);
+        self.receipts.push(later);
+        Ok(true)
+    }
+
+    /// When the relay first took it, by its clock.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.receipts.first().map_or(0, |receipt| receipt.at)
+    }
+
+    /// Where it stands so far, by contact.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The relay's keys that signed.
+    pub fn signers(&self) -> impl Iterator<Item = KeyId> + '_ {
+        let signatures = self.receipts.iter().flat_map(|receipt| receipt.envelope.signatures());
+        signatures.map(|signature| signature.key_id)
+    }
+
+    /// The places in mailboxes that began since.
+    #[must_use]
+    pub fn began(&self) -> &[Place] {
+        &self.began
+    }
+
+    /// Compares with a recipient's delivered receipt, as [`compare`]: by the receipt that names the
+    /// epoch which the recipient saw.
+    #[must_use]
+    pub fn compare(&self, seen: &Place, delivered: &Envelope) -> Comparison {
+        let names = |receipt: &&VerifiedAccepted| {
+            receipt.places.iter().any(|told| is_of_one_mailbox(told, seen))
+        };
+        let receipt = self.receipts.iter().find(names);
+        receipt.map_or(Comparison::NotNamed, |receipt| compare(receipt, seen, delivered))
+    }
+}
+
+fn is_of_one_mailbox(one: &Place, other: &Place) -> bool {
+    (&one.contact, one.mailbox.epoch) == (&other.contact, other.mailbox.epoch)
+}
+
 /// What the sender was told of a mailbox, beside what the recipient saw of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// One place, one history.
     Agree,
-    /// The accepted receipt names no place of this contact: it was not yet released to it.
+    /// The accepted receipt names no place of this contact in this epoch: it was not yet released to
+    /// it, or a restore began another mailbox since.
     NotNamed,
     /// The relay told the two different things, and signed one of them.
     Differ(Box<TwoHistories>),
@@ -382,7 +670,7 @@ pub struct TwoHistories {
 /// message of the receipt, `seen` the place in it.
 #[must_use]
 pub fn compare(accepted: &VerifiedAccepted, seen: &Place, delivered: &Envelope) -> Comparison {
-    let told = accepted.places.iter().find(|place| place.contact == seen.contact);
+    let told = accepted.places.iter().find(|place| is_of_one_mailbox(place, seen));
     match told {
         None => Comparison::NotNamed,
         Some(told) if told == seen => Comparison::Agree,

@@ -8,7 +8,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpenError, OpeningKey, SealingKey};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::addressing::{self, Recipient};
+use crate::domain::relay::addressing::{self, OrLater, Recipient};
 use crate::domain::relay::envelope;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome};
@@ -18,7 +18,7 @@ use super::body::{self, InvalidLetterText, InvalidPadding};
 use super::compose::{self, ComposeError, Outside, Reading, Sealed, compose};
 use super::content::{Inside, InvalidContent, Writing};
 use super::open::{NotOpened, Opened, Received};
-use super::receipt::{self, Comparison, Place, ReceiptError};
+use super::receipt::{self, About, Comparison, Place, ReceiptError, Told};
 use super::testing::{
     AT, FR, FR_2, Net, PT, contact, item, notification, opening_keys, seat, sign_key,
 };
@@ -36,6 +36,10 @@ struct Forge<'a> {
     text: fn(&Forge<'_>, Digest, &OpeningKey) -> String,
     /// Who gets a letter.
     seats: Vec<&'static str>,
+    /// Done to the header before it is signed.
+    header: fn(&mut proto::Header),
+    /// Who signs the header, too.
+    also: Vec<&'static str>,
 }
 
 impl<'a> Forge<'a> {
@@ -47,7 +51,17 @@ impl<'a> Forge<'a> {
             plaintext: body::pad(sealed.inner.bytes()).unwrap().to_vec(),
             text: |forge, body, key| body::letter_text(forge.id(), body, key).to_string(),
             seats: vec![AT, FR, PT],
+            header: |_| (),
+            also: vec![],
         }
+    }
+
+    /// The same message, addressed otherwise within and without.
+    fn readdressed(net: &'a Net, sealed: &Sealed, change: fn(&mut proto::Addressing)) -> Self {
+        let addressing = readdressed(&sealed.addressing.bytes, change);
+        let inner = inner(net, &addressing, &notification(0), AT);
+        let plaintext = body::pad(inner.bytes()).unwrap().to_vec();
+        Self { addressing, plaintext, ..Self::of(net, sealed) }
     }
 
     fn id(&self) -> crate::domain::ids::MessageId {
@@ -65,7 +79,13 @@ impl<'a> Forge<'a> {
             .map(|of| compose::letter(&reading(of), text.as_bytes(), ambient))
             .collect();
         let header = compose::header(&self.addressing, &body, &letters, &key, ambient).unwrap();
-        v1::Envelope { header: header.bytes().clone(), body: body.into(), letters }
+        let mut header = proto::Header::decode(header.payload().clone()).unwrap();
+        (self.header)(&mut header);
+        let also: Vec<_> = self.also.iter().map(|of| sign_key(&format!("{of} sign"))).collect();
+        let keys: Vec<_> = [&key].into_iter().chain(&also).collect();
+        let header = Envelope::sign(Kind::Header, header.encode_to_vec(), &keys, ambient.random());
+        let header = header.unwrap().bytes().clone();
+        v1::Envelope { header, body: body.into(), letters }
     }
 
     fn opened_by(&self, of: &str) -> Result<Opened, NotOpened> {
@@ -108,13 +128,16 @@ fn every_recipient_and_colleague_opens_what_was_sealed() {
         sealed.envelope.body.clone(),
         &sealed.envelope.letters,
     );
-    assert_eq!(accepted.unwrap().header.digest, sealed.header_digest);
+    assert_eq!(accepted.unwrap().header().digest(), sealed.header_digest);
     assert_eq!(sealed.envelope.letters.len(), 6);
     for of in [AT, "at/cert-at/duty-2", FR, FR_2, PT, "pt/cert-pt/duty-2"] {
         let opened = net.open(of, &item(&sealed.envelope, of)).unwrap();
         assert_eq!(opened.inside, notification(0), "{of}");
-        assert_eq!((opened.sender(), opened.class()), (&seat(AT), Class::Notification));
-        assert_eq!(opened.header.digest, sealed.header_digest);
+        assert_eq!(
+            (opened.sender(), opened.class()),
+            (&seat(AT), OrLater::Known(Class::Notification))
+        );
+        assert_eq!(opened.header.digest(), sealed.header_digest);
         assert_eq!(opened.inner, sealed.inner);
         let level = opened.level_of(&seat(of).contact());
         assert_eq!(level, (!of.starts_with("at")).then_some(Level::Technical));
@@ -147,7 +170,9 @@ fn a_body_has_the_smallest_size_that_holds_it() {
         let sealed = compose(&net.directory, outside, &notification(bytes), &key, &net.ambient);
         sealed.map(|sealed| (sealed.envelope.body.len() as u64, sealed))
     };
-    for (at, bucket) in limits::BODY_BYTES.into_iter().enumerate() {
+    let served = limits::BODY_BYTES.into_iter().filter(|size| *size <= limits::SERVED_BODY_BYTES);
+    let served: Vec<u64> = served.collect();
+    for (at, bucket) in served.iter().copied().enumerate() {
         // The most text whose inner message still fits, found from above.
         let room = seal::plaintext_len_for(bucket).unwrap() as usize - 4;
         let around = size(room - 1000).unwrap().1.inner.bytes().len() - (room - 1000);
@@ -159,7 +184,7 @@ fn a_body_has_the_smallest_size_that_holds_it() {
         let (_, sealed) = size(most).unwrap();
         assert!(room - sealed.inner.bytes().len() < 8, "{bucket}");
         assert!(net.open(FR, &item(&sealed.envelope, FR)).is_ok(), "{bucket}");
-        match limits::BODY_BYTES.get(at + 1) {
+        match served.get(at + 1) {
             Some(next) => assert_eq!(size(most + 1).unwrap().0, *next),
             None => {
                 let Err(ComposeError::TooLarge { fits, found }) = size(most + 1) else {
@@ -457,10 +482,10 @@ fn a_view_is_one_of_the_readers_own_log() {
     let sealed = net.seal(outside, &notification(0));
     let why = net.open(FR, &item(&sealed.envelope, FR)).unwrap_err();
     assert_eq!(why, NotOpened::ForeignView(foreign.0));
-    let outside = Outside { view: (0, Digest::of(b"")), ..net.outside(AT, &["fr/cert-fr"]) };
-    let sealed = net.seal(outside, &notification(0));
-    let why = net.open(FR, &item(&sealed.envelope, FR)).unwrap_err();
-    assert_eq!(why, NotOpened::ForeignView(0));
+    let mut forge = Forge::of(&net, &sealed);
+    forge.addressing = readdressed(&forge.addressing, |a| a.view.as_mut().unwrap().size = 0);
+    let why = forge.opened_by(FR).unwrap_err();
+    assert!(matches!(why, NotOpened::Header(Refusal::InvalidField { field: "view", .. })), "{why}");
     // A replica that is behind.
     let behind = net.clone();
     net.roster("at/cert-at", 2, &["duty-1", "duty-9"]);
@@ -470,6 +495,229 @@ fn a_view_is_one_of_the_readers_own_log() {
     assert_eq!(why, NotOpened::SyncFirst(net.directory.size()));
     assert_eq!(why.outcome(), None);
     assert!(net.open(FR, &item(&sealed.envelope, FR)).is_ok());
+}
+
+const AT_2: &str = "at/cert-at/duty-2";
+
+/// What only a later version sends is opened and shown; nothing is refused for it.
+#[test]
+fn what_a_later_version_sends_is_opened() {
+    let mut net = Net::new();
+    net.roster("at/cert-at", 2, &["duty-1", "duty-2", "duty-3", "duty-4", "duty-5"]);
+    let sealed = net.notification();
+    type Change = fn(&mut proto::Addressing);
+    let rows: [(&str, Change); 9] = [
+        ("a ladder", |a| {
+            a.recipients[1].step = 8;
+            a.recipients[1].stands_in_for = "fr/cert-fr".to_owned();
+            a.recipients[1].after = 1800;
+        }),
+        ("a step that stands in for nobody", |a| a.recipients[1].step = 1),
+        ("a class", |a| a.class = 10),
+        ("an urgency", |a| a.urgency = i32::MAX),
+        ("flags", |a| a.flags = vec![1, 2, 3, 900]),
+        ("a kind of drill", |a| a.drill = Some(proto::Drill { kind: 4, name: String::new() })),
+        ("a comcheck without a name", |a| {
+            a.drill = Some(proto::Drill { kind: 1, name: String::new() });
+        }),
+        ("extras", |a| {
+            let extra = |name: &str| proto::Extra { name: name.to_owned(), value: Bytes::new() };
+            a.extras = vec![extra("-"), extra("campaign"), extra(&"z".repeat(32))];
+        }),
+        ("nothing", |_| ()),
+    ];
+    for (name, change) in rows {
+        let forge = Forge::readdressed(&net, &sealed, change);
+        let opened = forge.opened_by(FR).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_eq!(opened.inside, notification(0), "{name}");
+        assert_eq!(opened.header.addressing().bytes, forge.addressing, "{name}");
+        assert!(forge.opened_by(PT).is_ok(), "{name}");
+    }
+    let class = |opened: &Opened| (opened.class(), opened.header.addressing().flags.len());
+    let forge = Forge::readdressed(&net, &sealed, |a| (a.class, a.flags) = (10, vec![1, 9]));
+    assert_eq!(class(&forge.opened_by(FR).unwrap()), (OrLater::Later(10), 2));
+    // Of a later class, it may say what no content of ours says.
+    let content = Bytes::from_static(b"\x08\x00 of a later version");
+    let key = sign_key(&format!("{AT} sign"));
+    let inner = compose::inner(&forge.addressing, content.to_vec(), &key, &net.ambient).unwrap();
+    let plaintext = body::pad(inner.bytes()).unwrap().to_vec();
+    let opened = Forge { plaintext, ..forge }.opened_by(FR).unwrap();
+    assert_eq!((&opened.inside, &opened.content), (&Inside::Later(content.clone()), &content));
+}
+
+#[test]
+fn files_and_colleagues_signatures_are_read() {
+    let mut net = Net::new();
+    net.roster("at/cert-at", 2, &["duty-1", "duty-2", "duty-3", "duty-4", "duty-5"]);
+    let sealed = net.notification();
+    let opened = |header: fn(&mut proto::Header), also: &[&'static str]| {
+        let also = also.to_vec();
+        Forge { header, also, ..Forge::of(&net, &sealed) }.opened_by(FR)
+    };
+    let files = |header: &mut proto::Header| {
+        let blob = |(size, at): (u64, u8)| proto::Blob { digest: vec![at; 32].into(), size };
+        header.blobs = limits::BODY_BYTES.into_iter().zip(1..).map(blob).collect();
+    };
+    assert_eq!(opened(files, &[]).unwrap().header.blobs().len(), 7);
+    let colleagues = [AT_2, "at/cert-at/duty-3", "at/cert-at/duty-4", "at/cert-at/duty-5"];
+    for count in 1..=3 {
+        let opened = opened(|_| (), &colleagues[..count]).unwrap();
+        let seats = opened.header.cleared_by().iter().map(|(seat, _)| seat.as_str());
+        let seats: std::collections::BTreeSet<_> = seats.collect();
+        assert_eq!(seats, colleagues[..count].iter().copied().collect());
+        assert_eq!(opened.header.signers().count(), count + 1);
+    }
+    let refused = |also: &[&'static str]| opened(|_| (), also).unwrap_err().code();
+    assert_eq!(refused(&colleagues), "SUPERFLUOUS_SIGNATURE", "a fifth");
+    assert_eq!(refused(&[FR]), "SUPERFLUOUS_SIGNATURE", "another contact's");
+    assert_eq!(refused(&["nobody"]), "UNKNOWN_KEY");
+    type Change = fn(&mut proto::Header);
+    let rows: [(&str, Change, &str); 6] = [
+        (
+            "a size between",
+            |h| h.blobs = vec![proto::Blob { digest: vec![1; 32].into(), size: 5 }],
+            "INVALID_FIELD",
+        ),
+        (
+            "half a digest",
+            |h| h.blobs = vec![proto::Blob { digest: vec![1; 16].into(), size: 4096 }],
+            "INVALID_FIELD",
+        ),
+        (
+            "a file twice",
+            |h| {
+                let blob = proto::Blob { digest: vec![1; 32].into(), size: 4096 };
+                h.blobs = vec![blob.clone(), blob];
+            },
+            "INVALID_FIELD",
+        ),
+        ("no letters", |h| h.letters = 0, "WRONG_LETTERS"),
+        ("129 letters", |h| h.letters = 129, "WRONG_LETTERS"),
+        ("a body of another size", |h| h.body_size = 2 << 20, "BODY_SIZE"),
+    ];
+    for (name, change, code) in rows {
+        assert_eq!(opened(change, &[]).unwrap_err().code(), code, "{name}");
+    }
+}
+
+/// Each signature of a header must verify, in order, none twice.
+#[test]
+fn a_spoilt_signature_beside_a_good_one_is_refused() {
+    let net = Net::new();
+    let sealed = net.notification();
+    let good = item(&Forge { also: vec![AT_2], ..Forge::of(&net, &sealed) }.make(), FR);
+    assert!(net.open(FR, &good).is_ok());
+    type Change = fn(&mut Vec<proto::Signature>);
+    let rows: [(&str, Change, &str); 5] = [
+        ("the first", |of| of[0].sig = vec![0; 64].into(), "BAD_SIGNATURE"),
+        ("the second", |of| of[1].sig = vec![0; 64].into(), "BAD_SIGNATURE"),
+        ("in no order", |of| of.reverse(), "SIGNATURES_UNSORTED"),
+        ("twice", |of| of.push(of[1].clone()), "DUPLICATE_SIGNATURE"),
+        ("none", Vec::clear, "BELOW_THRESHOLD"),
+    ];
+    for (name, change, code) in rows {
+        let mut dsse = proto::Dsse::decode(good.header.clone()).unwrap();
+        change(&mut dsse.signatures);
+        let header = dsse.encode_to_vec().into();
+        let found = net.open(FR, &v1::Item { header, ..good.clone() }).unwrap_err().code();
+        assert_eq!(found, code, "{name}");
+    }
+    // By a colleague alone, it is not the sender's.
+    let header = Envelope::parse(&good.header, limits::HEADER_BYTES).unwrap();
+    let alone = header.signatures().iter().filter(|of| of.key_id != sealed.addressing.sender_key);
+    let alone =
+        Envelope::assemble(Kind::Header, header.payload().clone(), alone.cloned().collect());
+    let found = net.open(FR, &v1::Item { header: alone.bytes().clone(), ..good }).unwrap_err();
+    assert_eq!(found.code(), "NOT_THE_SENDER");
+}
+
+/// The limits of messages, at their edges; a reader looks at level among the values of enums.
+#[test]
+fn what_no_version_sends_is_refused_by_the_reader() {
+    let net = Net::new();
+    let sealed = net.notification();
+    type Change = fn(&mut proto::Addressing);
+    let good: [(&str, Change); 3] = [
+        ("30 days", |a| a.expires = a.created + limits::MESSAGE_SECONDS),
+        ("a second", |a| a.expires = a.created + 1),
+        ("a long name", |a| {
+            let name = "x".repeat(limits::TEXT_BYTES);
+            a.drill = Some(proto::Drill { kind: 3, name });
+        }),
+    ];
+    for (name, change) in good {
+        let opened = Forge::readdressed(&net, &sealed, change).opened_by(FR);
+        assert!(opened.is_ok(), "{name}: {opened:?}");
+    }
+    let bad: [(&str, Change); 20] = [
+        ("no level", |a| a.recipients[0].level = 0),
+        ("an unknown level", |a| a.recipients[0].level = 6),
+        ("no class", |a| a.class = 0),
+        ("no urgency", |a| a.urgency = 0),
+        ("the flag 0", |a| a.flags = vec![0]),
+        ("a flag twice", |a| a.flags = vec![3, 3]),
+        ("no kind of drill", |a| a.drill = Some(proto::Drill { kind: 0, name: "x".to_owned() })),
+        ("a question without a name", |a| {
+            a.drill = Some(proto::Drill { kind: 2, name: String::new() });
+        }),
+        ("an exercise without a name", |a| {
+            a.drill = Some(proto::Drill { kind: 3, name: String::new() });
+        }),
+        ("a longer name", |a| {
+            let name = "x".repeat(limits::TEXT_BYTES + 1);
+            a.drill = Some(proto::Drill { kind: 4, name });
+        }),
+        ("the step 9", |a| a.recipients[1].step = 9),
+        ("a stand-in at step 0", |a| a.recipients[0].stands_in_for = "pt/cert-pt".to_owned()),
+        ("a contact at two steps", |a| {
+            a.recipients[1].contact = a.recipients[0].contact.clone();
+            a.recipients[1].step = 1;
+        }),
+        ("steps in no order", |a| a.recipients[0].step = 1),
+        ("an extra of two words", |a| {
+            a.extras = vec![proto::Extra { name: "a b".to_owned(), value: Bytes::new() }];
+        }),
+        ("extras in no order", |a| {
+            let extra = |name: &str| proto::Extra { name: name.to_owned(), value: Bytes::new() };
+            a.extras = vec![extra("b"), extra("a")];
+        }),
+        ("no life", |a| a.expires = a.created),
+        ("30 days and a second", |a| a.expires = a.created + limits::MESSAGE_SECONDS + 1),
+        ("no view", |a| a.view = None),
+        ("half a root", |a| a.view.as_mut().unwrap().root.truncate(16)),
+    ];
+    for (name, change) in bad {
+        let why = Forge::readdressed(&net, &sealed, change).opened_by(FR).unwrap_err();
+        assert_eq!(why.code(), "INVALID_FIELD", "{name}");
+    }
+    let many = |a: &mut proto::Addressing, count: usize| {
+        a.recipients = (0..count).map(|at| to(&format!("fr/c-{at:02}"))).collect();
+        a.recipients[count - 1].contact = "fr/cert-fr".to_owned();
+    };
+    let most = Forge::readdressed(&net, &sealed, |a| a.recipients.clear());
+    for (count, code) in [(32, None), (33, Some("INVALID_FIELD"))] {
+        let addressing = readdressed(&sealed.addressing.bytes, |a| many(a, count));
+        let inner = inner(&net, &addressing, &notification(0), AT);
+        let plaintext = body::pad(inner.bytes()).unwrap().to_vec();
+        let forge =
+            Forge { addressing, plaintext, seats: vec![AT, FR], ..Forge::of(&net, &sealed) };
+        assert_eq!(forge.opened_by(FR).err().map(|why| why.code()), code, "{count}");
+    }
+    assert_eq!(most.opened_by(FR).unwrap_err().code(), "INVALID_FIELD");
+}
+
+/// The relay takes bodies of up to 1 MiB; a reader takes all seven sizes from the first day.
+#[test]
+fn a_body_of_each_of_the_seven_sizes_is_opened() {
+    let net = Net::new();
+    let sealed = net.notification();
+    for size in limits::BODY_BYTES {
+        let plaintext = body::pad_to(sealed.inner.bytes(), size).unwrap().to_vec();
+        let made = Forge { plaintext, ..Forge::of(&net, &sealed) }.make();
+        assert_eq!(made.body.len() as u64, size);
+        let opened = net.open(FR, &item(&made, FR)).unwrap();
+        assert_eq!((opened.inside, opened.header.body_size()), (notification(0), size));
+    }
 }
 
 #[test]
@@ -538,9 +786,8 @@ fn words_without_the_sentence_are_none() {
     let net = Net::new();
     let sealed = net.notification();
     let (header, answered) = (sealed.header_digest, &sealed.addressing);
-    let level = Level::Technical;
-    let outside =
-        Outside::answering(seat(FR), (header, answered), level, Class::Acknowledgement, net.view());
+    let (of, class) = (&net.directory, Class::Acknowledgement);
+    let outside = Outside::answering(of, seat(FR), (header, answered), class, net.view());
     let words = super::words::words();
     let words = net.seal(outside, &Inside::Words(Box::new(words)));
     assert!(net.open(AT, &item(&words.envelope, AT)).is_ok());
@@ -563,17 +810,16 @@ fn an_accepted_receipt_is_the_relays_for_this_message() {
     let bytes = net.submit(&sealed.envelope).unwrap();
     let root_at = |size| net.tree.root_at(size);
     let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
-    let to = [contact("fr/cert-fr"), contact("pt/cert-pt")];
-    let message = (sealed.header_digest, &to[..]);
+    let message = &about(&sealed);
     let accepted = receipt::verify_accepted(known, message, &bytes).unwrap();
-    assert_eq!(accepted.places.len(), 2);
-    let other = (Digest::of(b"other"), &to[..]);
-    let why = receipt::verify_accepted(known, other, &bytes);
+    assert_eq!(accepted.places().len(), 2);
+    let other = About { digest: Digest::of(b"other"), ..message.clone() };
+    let why = receipt::verify_accepted(known, &other, &bytes);
     assert_eq!(why, Err(ReceiptError::OtherMessage("accepted receipt")));
-    let fewer = (sealed.header_digest, &to[..1]);
-    assert_eq!(receipt::verify_accepted(known, fewer, &bytes), Err(ReceiptError::Places));
+    let fewer = About { contacts: vec![contact("fr/cert-fr")], ..message.clone() };
+    assert_eq!(receipt::verify_accepted(known, &fewer, &bytes), Err(ReceiptError::Places));
     let again = |change: &dyn Fn(&mut proto::Accepted), signer: &str| {
-        let mut accepted = proto::Accepted::decode(accepted.envelope.payload().clone()).unwrap();
+        let mut accepted = proto::Accepted::decode(accepted.envelope().payload().clone()).unwrap();
         change(&mut accepted);
         let key = sign_key(signer);
         let payload = accepted.encode_to_vec();
@@ -587,9 +833,97 @@ fn an_accepted_receipt_is_the_relays_for_this_message() {
     assert_eq!(again(&ahead, "relay"), Err(ReceiptError::SyncFirst(size + 1)));
     let foreign = |accepted: &mut proto::Accepted| accepted.view.as_mut().unwrap().size -= 1;
     assert!(matches!(again(&foreign, "relay"), Err(ReceiptError::ForeignView { .. })));
+    type Change = fn(&mut proto::Accepted);
+    let places: [(&str, Change, Option<ReceiptError>); 6] = [
+        ("one of two so far", |a| drop(a.places.pop()), None),
+        ("none", |a| a.places.clear(), Some(ReceiptError::Places)),
+        ("in no order", |a| a.places.reverse(), Some(ReceiptError::Places)),
+        ("one twice", |a| a.places[1] = a.places[0].clone(), Some(ReceiptError::Places)),
+        ("of no recipient", |a| a.places[1].contact = "zz/cert".into(), Some(ReceiptError::Places)),
+        ("before the first entry", |a| a.places[0].number = 0, Some(ReceiptError::Places)),
+    ];
+    for (name, change, expected) in places {
+        assert_eq!(again(&change, "relay").err(), expected, "{name}");
+    }
+    let no_epoch = |accepted: &mut proto::Accepted| accepted.places[0].epoch = 0;
+    assert!(matches!(again(&no_epoch, "relay"), Err(ReceiptError::Refused { .. })));
+    // An older view than the sender's own.
+    let root = net.tree.root_at(size - 1).unwrap().as_bytes().to_vec();
+    let older = |accepted: &mut proto::Accepted| {
+        accepted.view = Some(proto::View { size: size - 1, root: root.clone().into() });
+    };
+    let what = "accepted receipt";
+    let expected = ReceiptError::EarlierView { what, answered: size, found: size - 1 };
+    assert_eq!(again(&older, "relay"), Err(expected));
     let mut flipped = bytes.to_vec();
     flipped[40] ^= 1;
     assert!(receipt::verify_accepted(known, message, &flipped).is_err());
+}
+
+/// What the receipt of a message from at to fr and pt must be about.
+fn about(sealed: &Sealed) -> About {
+    About {
+        digest: sealed.header_digest,
+        contacts: vec![contact("fr/cert-fr"), contact("pt/cert-pt")],
+        view: sealed.addressing.view.0,
+    }
+}
+
+/// A later receipt adds places and changes none; a restore begins another mailbox.
+#[test]
+fn what_the_relay_says_later_adds_to_what_it_said() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    let bytes = net.submit(&sealed.envelope).unwrap();
+    let root_at = |size| net.tree.root_at(size);
+    let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+    let says = Envelope::parse(&bytes, 1 << 14).unwrap();
+    let says = proto::Accepted::decode(says.payload().clone()).unwrap();
+    let signed = |change: &dyn Fn(&mut proto::Accepted)| {
+        let mut says = says.clone();
+        change(&mut says);
+        let bytes = net.relay_signs(Kind::Accepted, says.encode_to_vec());
+        receipt::verify_accepted(known, &about(&sealed), &bytes).unwrap()
+    };
+    let first = signed(&|says| drop(says.places.pop()));
+    let mut told = Told::first(first.clone());
+    assert_eq!(told.add(first), Ok(false), "the same again");
+    assert_eq!((told.places().len(), told.began()), (1, &[][..]));
+    // Released to the second one.
+    assert_eq!(told.add(signed(&|_| ())), Ok(true));
+    assert_eq!(told.places().len(), 2);
+    // Said again without the first one, it stays.
+    assert_eq!(told.add(signed(&|says| drop(says.places.remove(0)))), Ok(false));
+    assert_eq!(told.places().len(), 2);
+    type Change = fn(&mut proto::Accepted);
+    let bad: [(&str, Change); 2] = [
+        ("another number", |says| says.places[0].number = 9),
+        ("another chain", |says| says.places[1].chain = vec![9; 32].into()),
+    ];
+    for (name, change) in bad {
+        let before = told.clone();
+        let why = told.add(signed(&change));
+        assert!(matches!(why, Err(ReceiptError::PlaceChanged { .. })), "{name}: {why:?}");
+        assert_eq!(told, before, "{name}");
+    }
+    // After a restore it stands elsewhere, in a mailbox that began anew.
+    let restored = signed(&|says| (says.places[0].epoch, says.places[0].number) = (2, 5));
+    let moved = restored.places()[0].clone();
+    assert_eq!(told.add(restored), Ok(true));
+    assert_eq!((&told.places()[0], told.began()), (&moved, &[moved.clone()][..]));
+    let back = told.add(signed(&|_| ()));
+    assert!(matches!(back, Err(ReceiptError::PlaceChanged { .. })), "{back:?}");
+    // A recipient's receipt is compared with what was said of the mailbox that it saw.
+    let compare = |seen: &Place| told.compare(seen, &sealed.inner);
+    assert_eq!(compare(&moved), Comparison::Agree);
+    let of_before = Place::read(Some(&says.places[0])).unwrap();
+    assert_eq!(compare(&of_before), Comparison::Agree);
+    let mut later = moved.clone();
+    later.mailbox.epoch = 3;
+    assert_eq!(compare(&later), Comparison::NotNamed);
+    later = moved;
+    later.mailbox.count = 6;
+    assert!(matches!(compare(&later), Comparison::Differ(_)));
 }
 
 #[test]
@@ -598,11 +932,9 @@ fn two_histories_of_one_mailbox_are_seen_by_the_sender() {
     let sealed = net.notification();
     let bytes = net.submit(&sealed.envelope).unwrap();
     let root_at = |size| net.tree.root_at(size);
-    let to = [contact("fr/cert-fr"), contact("pt/cert-pt")];
-    let accepted =
-        receipt::verify_accepted((&net.directory, &root_at), (sealed.header_digest, &to), &bytes);
-    let accepted = accepted.unwrap();
-    let seen = accepted.places[0].clone();
+    let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+    let accepted = receipt::verify_accepted(known, &about(&sealed), &bytes).unwrap();
+    let seen = accepted.places()[0].clone();
     assert_eq!(receipt::compare(&accepted, &seen, &sealed.inner), Comparison::Agree);
     let mut other = seen.clone();
     other.mailbox.chain = Digest::of(b"another history");
@@ -611,8 +943,8 @@ fn two_histories_of_one_mailbox_are_seen_by_the_sender() {
     };
     assert_eq!((&found.told, &found.seen), (&seen, &other));
     let evidence = (&found.accepted, &found.delivered);
-    assert_eq!(evidence, (accepted.envelope.bytes(), sealed.inner.bytes()));
-    let third = Place { contact: contact("at/cert-at"), ..accepted.places[0].clone() };
+    assert_eq!(evidence, (accepted.envelope().bytes(), sealed.inner.bytes()));
+    let third = Place { contact: contact("at/cert-at"), ..accepted.places()[0].clone() };
     assert_eq!(receipt::compare(&accepted, &third, &sealed.inner), Comparison::NotNamed);
 }
 
@@ -624,9 +956,9 @@ proptest! {
         size in 0usize..70_000,
         to in prop::sample::subsequence(vec!["at/cert-at", "fr/cert-fr", "pt/cert-pt"], 1..=3),
         urgency in 1i32..=4,
-        class in 1i32..=7,
+        class in prop::sample::select(vec![1i32, 2, 4, 6, 7]),
         within in any::<u32>(),
-        drill in prop::option::of("[a-z ]{0,20}"),
+        drill in prop::option::of("[a-z ]{1,20}"),
     ) {
         let mut net = Net::new();
         let outside = Outside {
@@ -635,7 +967,7 @@ proptest! {
             acknowledge_within: within,
             drill: drill.map(|name| proto::Drill { kind: 3, name }),
             recipients: to.iter().rev().map(|to| {
-                Recipient { contact: contact(to), level: Level::Technical }
+                Recipient::new(contact(to), Level::Technical)
             }).collect(),
             ..net.outside(AT, &[])
         };
@@ -660,4 +992,197 @@ fn what_a_revoked_key_signs_later_is_not_believed() {
     let after = thief.seal(outside, &notification(0));
     let refused = net.open(FR, &item(&after.envelope, FR)).unwrap_err();
     assert_eq!(refused, NotOpened::Header(Refusal::KeyNotInForce(key)));
+}
+
+/// Who answers is addressed at a level of its own, whatever ours is.
+#[test]
+fn a_level_is_one_of_the_records() {
+    let mut net = Net::new();
+    net.admit_at("jp", &[Level::Policy, Level::Legal]);
+    net.roster("jp/cert-jp", 1, &["duty-1"]);
+    let jp = contact("jp/cert-jp");
+    let key = sign_key(&format!("{AT} sign"));
+    let to = |level: Level| Outside {
+        recipients: vec![Recipient::new(jp.clone(), level)],
+        ..net.outside(AT, &[])
+    };
+    let has = vec![Level::Policy, Level::Legal];
+    let refused = |level: Level| {
+        let made = compose(&net.directory, to(level), &notification(0), &key, &net.ambient);
+        made.unwrap_err()
+    };
+    for level in [Level::Technical, Level::Diplomatic, Level::LawEnforcement] {
+        let why = Refusal::NotALevel { contact: jp.clone(), level, has: has.clone() };
+        assert_eq!(refused(level), why.clone().into());
+        assert!(why.to_string().ends_with("it has: policy, legal"), "{why}");
+    }
+    let sealed = net.seal(to(Level::Policy), &notification(0));
+    net.submit(&sealed.envelope).unwrap();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let by = seat("jp/cert-jp/duty-1");
+    let own = sign_key("jp/cert-jp/duty-1 sign");
+    let acknowledge = |level: Option<Level>| {
+        let (message, words) = ((&header, 1), (super::words::words(), level));
+        let (directory, view) = (&net.directory, net.view());
+        super::acknowledge::acknowledge(directory, (&by, &own), message, words, view, &net.ambient)
+    };
+    let at_policy = acknowledge(None).unwrap();
+    let root_at = |size| net.tree.root_at(size);
+    let open = at_policy.open.bytes();
+    let open = receipt::verify_acknowledgement((&net.directory, &root_at), &header, open).unwrap();
+    assert_eq!((open.level(), open.view()), (Level::Policy, net.view()));
+    assert_eq!(at_policy.words.addressing.recipients[0].level, Level::Technical, "at's own");
+    let level = Level::Technical;
+    let why = Refusal::NotALevel { contact: jp.clone(), level, has: has.clone() };
+    assert_eq!(acknowledge(Some(level)).map(|_| ()), Err(why.into()));
+    assert!(acknowledge(Some(Level::Legal)).is_ok());
+
+    // What a reader can say of a level.
+    use crate::domain::relay::level::is_lacking;
+    let size = net.directory.size();
+    assert!(is_lacking(&net.directory, &jp, Level::Technical, size));
+    assert!(!is_lacking(&net.directory, &jp, Level::Legal, size));
+    net.record("jp/cert-jp", 2, &[Level::Legal]);
+    assert!(!is_lacking(&net.directory, &jp, Level::Policy, size), "it may have had it then");
+    assert!(is_lacking(&net.directory, &jp, Level::Policy, net.directory.size()));
+    assert!(!is_lacking(&net.directory, &contact("zz/cert"), Level::Policy, size));
+}
+
+/// In words, for the messages that the relay cannot see.
+#[test]
+fn what_is_amiss_in_a_thread_is_said() {
+    use crate::domain::relay::thread::{Amiss, alone, beside_answered, beside_first, fits};
+    let mut net = Net::new();
+    let before = net.view();
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let header =
+        |sealed: &Sealed| envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    // at begins; fr replies to at alone.
+    let first = net.notification();
+    let answer = |from: &str, to: &str, class: Class, answered: &Sealed| Outside {
+        class,
+        thread: Some(first.id),
+        in_reply_to: Some(answered.header_digest),
+        ..net.outside(from, &[to])
+    };
+    let reply = net.seal(answer(FR, "at/cert-at", Class::Reply, &first), &notification(0));
+    let (first_header, reply_header) = (header(&first), header(&reply));
+    let made = |outside: Outside| net.seal(outside, &notification(0)).addressing;
+    let to_reply = |from: &str, to: &str, class: Class| made(answer(from, to, class, &reply));
+    let beside = |addressing: &_| beside_answered(addressing, &reply_header);
+
+    assert_eq!(beside(&to_reply(AT, "fr/cert-fr", Class::Reply)), None);
+    assert_eq!(beside(&to_reply(FR, "at/cert-at", Class::Withdrawal)), None);
+    assert_eq!(beside(&to_reply(AT, "fr/cert-fr", Class::AllClear)), None);
+    let stranger = to_reply(PT, "at/cert-at", Class::Reply);
+    assert_eq!(beside(&stranger), Some(Amiss::NotAParty));
+    for class in [Class::Withdrawal, Class::Correction] {
+        let takes_back = to_reply(AT, "fr/cert-fr", class);
+        assert_eq!(beside(&takes_back), Some(Amiss::NotItsOwn), "{class:?}");
+    }
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    let base = answer(AT, "fr/cert-fr", Class::Reply, &reply);
+    let marked = made(Outside { drill, ..base.clone() });
+    assert_eq!(beside(&marked), Some(Amiss::OtherDrill));
+    assert_eq!(beside_first(&marked, &first_header), Some(Amiss::OtherDrill));
+    let elsewhere = made(Outside { thread: Some(net.notification().id), ..base.clone() });
+    assert_eq!(beside(&elsewhere), Some(Amiss::OtherThread));
+    assert_eq!(beside_first(&elsewhere, &first_header), Some(Amiss::OtherThread));
+    let older = made(Outside { view: before, ..base.clone() });
+    assert_eq!(beside(&older), Some(Amiss::EarlierView));
+    assert_eq!(Amiss::EarlierView.code(), "VIEW_BEFORE");
+
+    let all_clear = to_reply(FR, "at/cert-at", Class::AllClear);
+    assert_eq!(beside_first(&all_clear, &first_header), Some(Amiss::NotItsBeginner));
+    assert_eq!(beside_first(&to_reply(AT, "fr/cert-fr", Class::AllClear), &first_header), None);
+    assert_eq!(alone(&all_clear), None);
+    let why = Refusal::WrongThread(Amiss::NotItsBeginner);
+    assert_eq!(fits(&all_clear, [&first_header]), Err(why));
+    assert_eq!(fits(&all_clear, []), Ok(()), "nobody has seen the first");
+
+    // What can be seen in the message alone is not composed in the first place.
+    let key = sign_key(&format!("{AT} sign"));
+    let alone = |outside: Outside| {
+        let inside = &notification(0);
+        compose(&net.directory, outside, inside, &key, &net.ambient).map(|_| ()).unwrap_err()
+    };
+    let wrong = |amiss: Amiss| ComposeError::Refused(Refusal::WrongThread(amiss));
+    let begins = Outside { thread: None, ..base.clone() };
+    assert_eq!(alone(begins), wrong(Amiss::BeginsAndAnswers));
+    let answers_nothing = Outside { in_reply_to: None, ..base };
+    assert_eq!(alone(answers_nothing), wrong(Amiss::AnswersNothing));
+    for class in [Class::Withdrawal, Class::Correction] {
+        let nothing = Outside { class, ..net.outside(AT, &["fr/cert-fr"]) };
+        assert_eq!(alone(nothing), wrong(Amiss::AnswersNothing));
+    }
+    // A reader opens what a relay let through.
+    let forged = Forge::readdressed(&net, &first, |a| a.in_reply_to = vec![7; 32].into());
+    let opened = forged.opened_by(FR).unwrap();
+    let found = crate::domain::relay::thread::alone(opened.header.addressing());
+    assert_eq!(found, Some(Amiss::BeginsAndAnswers));
+}
+
+/// An acknowledgement names the directory as the seat saw it: of this log, and not before the
+/// message's.
+#[test]
+fn an_acknowledgements_view_is_one_of_the_log_and_not_before_the_messages() {
+    let mut net = Net::new();
+    let before = net.view();
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let sealed = net.notification();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let size = net.directory.size();
+    let made = |view: Option<proto::View>| {
+        let says = proto::Acknowledgement {
+            directory: Some(addressing::name_of(&net.directory)),
+            header_digest: sealed.header_digest.as_bytes().to_vec().into(),
+            seat: FR.to_owned(),
+            level: Level::Technical.into(),
+            drill: None,
+            at: 1,
+            view,
+        };
+        let key = sign_key(&format!("{FR} sign"));
+        let payload = says.encode_to_vec();
+        let open = Envelope::sign(Kind::Acknowledgement, payload, &[&key], net.ambient.random());
+        let root_at = |size| net.tree.root_at(size);
+        let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+        receipt::verify_acknowledgement(known, &header, open.unwrap().bytes()).map(|_| ())
+    };
+    let view = |size, root: Digest| Some(addressing::view_of((size, root)));
+    assert_eq!(made(view(size, net.view().1)), Ok(()));
+    let what = "acknowledgement";
+    let earlier = ReceiptError::EarlierView { what, answered: size, found: before.0 };
+    assert_eq!(made(view(before.0, before.1)), Err(earlier));
+    assert_eq!(made(view(size + 1, net.view().1)), Err(ReceiptError::SyncFirst(size + 1)));
+    let foreign = made(view(size, before.1));
+    assert!(matches!(foreign, Err(ReceiptError::ForeignView { .. })), "{foreign:?}");
+    for none in [None, view(0, before.1)] {
+        assert!(matches!(made(none), Err(ReceiptError::Refused { .. })));
+    }
+}
+
+/// What a seat acknowledged while its key stood is believed after it has ended, and nothing else.
+#[test]
+fn what_an_ended_key_acknowledges_later_is_not_believed() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let key = sign_key(&format!("{FR} sign"));
+    let before = net.clone();
+    net.revoke_sign_key(FR);
+    let made = |view| {
+        let (by, words) = (seat(FR), (super::words::words(), None));
+        let (of, message) = (&before.directory, (&header, 1));
+        super::acknowledge::acknowledge(of, (&by, &key), message, words, view, &net.ambient)
+            .unwrap()
+    };
+    let verify = |open: &Envelope| {
+        let root_at = |size| net.tree.root_at(size);
+        receipt::verify_acknowledgement((&net.directory, &root_at), &header, open.bytes())
+    };
+    assert!(verify(&made(before.view()).open).is_ok());
+    let (what, why) = ("acknowledgement", Refusal::KeyNotInForce(key.public().id()));
+    let later = verify(&made(net.view()).open).map(|_| ());
+    assert_eq!(later, Err(ReceiptError::Refused { what, why }));
 }

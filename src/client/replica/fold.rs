@@ -1,33 +1,31 @@
 //! The fold over the log, entry by entry, each fully verified.
 //!
 //! In scope: bytes of entries to a [`Directory`] and a tree. Out of scope: files, checkpoints.
-//! Invariants: nothing is skipped; an entry that the rules do not admit ends the fold; what this
-//! program does not know yet freezes it before that entry, and only hashes go on.
+//! Invariants: nothing is skipped; an entry that the rules do not admit ends the fold, and what this
+//! program cannot read is one; it stops behind a charter whose rules it does not know (`behind`), and
+//! nothing else stops it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
+use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{
-    Admitted, Change, Directory, apply, found, verify, verify_founding,
+    Admitted, Directory, Newest, Parts, apply, found, verify, verify_founding,
 };
 use crate::domain::ids::DirectoryName;
-use crate::domain::limits;
 use crate::domain::refusal::Refusal;
-use crate::signed::canonical;
-use crate::signed::dsse::{Envelope, InvalidDsse};
-use crate::signed::proto::{self, entry::Leaf};
 use crate::tlog::merkle::{Tree, leaf_hash};
 
 use crate::client::invitation::Trust;
 
+use super::behind::Behind;
+
 /// An entry that cannot be in the log of this directory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FoldFault {
-    /// Not an entry at all.
-    #[error("entry {0} is not an entry of a log")]
-    NotAnEntry(u64),
     /// The rules do not admit it.
     #[error("entry {leaf} is not admissible: {why}")]
     Inadmissible {
@@ -36,17 +34,6 @@ pub enum FoldFault {
         /// Why.
         why: Refusal,
     },
-    /// It repeats an entry, which is answered and never logged again.
-    #[error("entry {leaf} repeats entry {before}")]
-    Repeats {
-        /// Where.
-        leaf: u64,
-        /// The first one.
-        before: u64,
-    },
-    /// Admitted before the entry before it.
-    #[error("entry {0} was admitted before the one before it")]
-    TimeRunsBack(u64),
     /// The log of another directory of this name.
     #[error(
         "the log begins with another charter than the invitation's directory: its genesis is {found}"
@@ -65,13 +52,29 @@ pub enum FoldFault {
     },
 }
 
-/// Where the fold stopped, and why.
+/// The charter names rules that this program does not know: it reads on, and judges nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frozen {
-    /// The first entry that this program does not know.
+    /// The first entry that is not judged.
     pub leaf: u64,
-    /// What it holds, in words.
-    pub why: String,
+    /// The number of the rules.
+    pub rules: u32,
+    /// The first charter that could not be followed: checkpoints by newer keys cannot be checked.
+    pub closed: Option<u64>,
+}
+
+impl fmt::Display for Frozen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { leaf, rules, closed } = self;
+        write!(
+            f,
+            "from entry {leaf} on the directory has rules {rules}, which this program does not know"
+        )?;
+        match closed {
+            Some(leaf) => write!(f, ", nor the charter in entry {leaf}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A log as far as it was read.
@@ -80,64 +83,90 @@ pub(super) struct Fold {
     name: DirectoryName,
     genesis: Digest,
     pins: BTreeMap<u64, Digest>,
+    /// The highest number of rules known.
+    known: u32,
     pub(super) entries: Vec<Bytes>,
     pub(super) tree: Tree,
     pub(super) directory: Option<Directory>,
-    pub(super) frozen: Option<Frozen>,
-}
-
-/// What one entry comes to.
-enum Step {
-    Next(Box<Directory>),
-    Freeze(String),
+    /// Every charter that it has passed through, by version.
+    pub(super) charters: BTreeMap<u64, Newest>,
+    pub(super) behind: Option<Behind>,
 }
 
 impl Fold {
-    pub(super) fn new(trust: &Trust) -> Self {
+    pub(super) fn new(trust: &Trust, known: u32) -> Self {
         Self {
             name: trust.name().clone(),
             genesis: trust.genesis(),
-            pins: trust.pins().clone(),
+            pins: trust.pins(),
+            known,
             entries: Vec::new(),
             tree: Tree::default(),
             directory: None,
-            frozen: None,
+            charters: BTreeMap::new(),
+            behind: None,
+        }
+    }
+
+    /// An empty one that reads the same log.
+    pub(super) fn anew(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            genesis: self.genesis,
+            pins: self.pins.clone(),
+            known: self.known,
+            entries: Vec::new(),
+            tree: Tree::default(),
+            directory: None,
+            charters: BTreeMap::new(),
+            behind: None,
         }
     }
 
     /// Takes the next entry, or nothing.
     pub(super) fn push(&mut self, entry: Bytes) -> Result<(), FoldFault> {
-        if self.frozen.is_none() {
-            match self.step(&entry)? {
-                Step::Next(directory) => self.directory = Some(*directory),
-                Step::Freeze(why) => self.frozen = Some(Frozen { leaf: self.size(), why }),
+        let leaf = self.size();
+        if let Some(behind) = &mut self.behind {
+            let keys = behind.take(leaf, &entry);
+            if let (false, Some(directory)) = (keys.is_empty(), &mut self.directory) {
+                // It stays at the entry where the fold stopped.
+                let admitted = Admitted { leaf: directory.size() - 1, at: directory.clock() };
+                directory.advance(&Parts { keys, ..Parts::none(admitted, directory.clock()) });
             }
+        } else {
+            let directory = self.step(&entry)?;
+            let charter = directory.charter().newest;
+            if self.charters.insert(charter.version, charter).is_none() {
+                let rules = directory.rules();
+                self.behind = (rules > self.known).then(|| Behind::of(&directory, rules));
+            }
+            self.directory = Some(directory);
         }
         self.tree.append(leaf_hash(&entry));
         self.entries.push(entry);
         Ok(())
     }
 
+    pub(super) const fn known(&self) -> u32 {
+        self.known
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.entries.len() as u64
     }
 
-    fn step(&self, entry: &Bytes) -> Result<Step, FoldFault> {
+    /// Where it stopped judging.
+    pub(super) fn frozen(&self) -> Option<Frozen> {
+        let behind = self.behind.as_ref()?;
+        Some(Frozen { leaf: behind.leaf, rules: behind.rules, closed: behind.closed })
+    }
+
+    /// Under rules that are known, what cannot be read is not admissible.
+    fn step(&self, entry: &Bytes) -> Result<Directory, FoldFault> {
         let leaf = self.size();
-        let read: proto::Entry = match canonical::decode(entry) {
-            Ok(read) => read,
-            Err(_) => return newer_leaf(entry).ok_or(FoldFault::NotAnEntry(leaf)),
-        };
-        let Some(Leaf::Statement(statement)) = &read.leaf else {
-            return newer_leaf(entry).ok_or(FoldFault::NotAnEntry(leaf));
-        };
-        match self.folded(statement, Admitted { leaf, at: read.admitted_at }) {
-            Ok(directory) => Ok(Step::Next(Box::new(directory))),
-            Err(FoldFault::Inadmissible { why, .. }) if is_newer(&why, statement) => {
-                Ok(Step::Freeze(why.to_string()))
-            }
-            Err(fault) => Err(fault),
-        }
+        let inadmissible = |why| FoldFault::Inadmissible { leaf, why };
+        let Entry { statement, admitted_at } = Entry::read(entry).map_err(inadmissible)?;
+        self.folded(&statement, Admitted { leaf, at: admitted_at })
     }
 
     fn folded(&self, statement: &[u8], admitted: Admitted) -> Result<Directory, FoldFault> {
@@ -152,17 +181,10 @@ impl Fold {
             return self.with_the_charter_believed(directory);
         };
         let verified = verify(before, statement).map_err(inadmissible)?;
-        if admitted.at < before.admitted_at() {
-            return Err(FoldFault::TimeRunsBack(leaf));
-        }
-        match apply(before, &verified, admitted).map_err(inadmissible)? {
-            Change::AlreadyLogged(before) => Err(FoldFault::Repeats { leaf, before }),
-            Change::Logged(parts) => {
-                let mut directory = before.clone();
-                directory.advance(&parts);
-                self.with_the_charter_believed(directory)
-            }
-        }
+        let parts = apply(before, &verified, admitted).map_err(inadmissible)?;
+        let mut directory = before.clone();
+        directory.advance(&parts);
+        self.with_the_charter_believed(directory)
     }
 
     /// The fold passes through every charter that was believed before.
@@ -175,24 +197,5 @@ impl Fold {
             Some(pinned) if *pinned != found => Err(FoldFault::OtherCharter { version, found }),
             _ => Ok(directory),
         }
-    }
-}
-
-/// An entry whose leaf is of a kind that came later: unknown fields, and no statement.
-fn newer_leaf(entry: &[u8]) -> Option<Step> {
-    let read = <proto::Entry as prost::Message>::decode(entry).ok()?;
-    (read.leaf.is_none() && read.admitted_at > 0)
-        .then(|| Step::Freeze("a kind of entry that this program does not know".to_owned()))
-}
-
-/// Whether a newer program could admit what this one refuses.
-fn is_newer(why: &Refusal, statement: &[u8]) -> bool {
-    match why {
-        Refusal::NewerRules { .. } => true,
-        Refusal::UnknownKind { .. } => matches!(
-            Envelope::parse(statement, limits::STATEMENT_BYTES),
-            Err(InvalidDsse::UnknownKind(_))
-        ),
-        _ => false,
     }
 }

@@ -1,36 +1,43 @@
 //! The verified local copy of a directory: complete, private, offline.
 //!
-//! In scope: entries, facets and the highest checkpoint on disk; what may take their place. Out of
-//! scope: fetching (`session`). Invariants: what [`Replica::directory`] gives was folded from entry
-//! 0 with every signature verified, passes through the charters believed, and has the root of a
-//! checkpoint that the log's key in force has signed; the copy never goes back.
+//! In scope: entries, facets and the highest checkpoint on disk; what may take their place; what
+//! becomes of a copy that was altered. Out of scope: fetching (`session`). Invariants: what
+//! [`Replica::directory`] gives was folded from entry 0 with every signature verified, passes through
+//! the charters pinned, and has the root of a checkpoint that the log's key in force has signed; the
+//! copy never goes back; nobody has to remove a file of it.
 //!
 //! ```text
 //! entries       every entry, fetched and folded; behind the checkpoint's size: on trial
 //! checkpoint    the highest one verified
 //! facets        salts and bytes
 //! synced        when the copy was last found complete, Unix seconds
-//! evidence-*    two checkpoints that cannot both be of one honest log
+//! altered-*     what stood here, and was not what a checkpoint covers
+//! evidence-*    what cannot be of one honest log and its registrars
 //! ```
 
 pub mod tape;
 
+mod behind;
 mod fold;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use crate::crypto::hash::Digest;
-use crate::domain::directory::Directory;
+use crate::crypto::sign::VerifyingKey;
 use crate::domain::directory::facet::OpenFacet;
+use crate::domain::directory::{Directory, RULES};
 use crate::domain::ids::{ContactId, DirectoryName};
+use crate::domain::limits;
 use crate::signed::proto;
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, InvalidCheckpoint, VerifiedCheckpoint};
 use crate::tlog::merkle::Tree;
-use crate::tlog::note::{InvalidNote, SignedNote};
-use crate::wire::v1;
+use crate::tlog::note::{BadNoteSignature, InvalidNote, SignedNote};
+use crate::wire::{convert, v1};
 
 use super::home::{self, Home, HomeError};
 use super::invitation::Trust;
@@ -56,6 +63,8 @@ pub enum ReplicaError {
         origin: Origin,
         /// What is wrong.
         fault: FoldFault,
+        /// Its bytes.
+        entry: Bytes,
     },
     /// No checkpoint of this log.
     #[error("{origin}: {fault}")]
@@ -116,14 +125,12 @@ pub enum ReplicaError {
     /// Nothing was ever fetched.
     #[error("there is no copy of {0} yet")]
     NeverSynced(DirectoryName),
-    /// Not even the first entry is known to this program.
-    #[error("this program is too old for {name}: {why}")]
-    TooOld {
-        /// The directory.
-        name: DirectoryName,
-        /// What the entry holds.
-        why: String,
-    },
+    /// The invitation is newer than the copy.
+    #[error("the copy is behind the invitation to {0}")]
+    BehindInvitation(DirectoryName),
+    /// Signed by a key of a charter that this program cannot follow.
+    #[error("whether the checkpoint is the log's cannot be checked by this program: {0}")]
+    NotCheckable(Frozen),
 }
 
 /// Where what is wrong came from.
@@ -156,13 +163,25 @@ pub struct Replica {
     facets: BTreeMap<Digest, OpenFacet>,
     facets_length: u64,
     synced_at: Option<u64>,
+    refuted: Option<PathBuf>,
+    altered: Option<PathBuf>,
 }
 
 /// The directory at the highest checkpoint.
 #[derive(Clone, Debug)]
 struct Head {
     checkpoint: VerifiedCheckpoint,
+    /// None of a copy that lacks entries, or is behind the invitation.
     directory: Option<Directory>,
+    frozen: Option<Frozen>,
+}
+
+/// What a copy on the disk is not.
+enum Damage {
+    /// Not the entries that the checkpoint covers; so many of them may stay until that is known.
+    Entries(u64),
+    /// Not a checkpoint that the log's key has signed.
+    Checkpoint,
 }
 
 /// What became of entries that were offered.
@@ -177,13 +196,33 @@ pub enum Appended {
 impl Replica {
     /// Reads the copy of a directory that was joined, and verifies all of it again.
     ///
+    /// A copy that was altered is set aside, once, and fetched again by the next sync.
+    ///
     /// # Errors
     /// [`ReplicaError`]. A copy that lacks entries opens, and [`Replica::directory`] says so.
     pub fn open(home: &Home, name: &DirectoryName) -> Result<Self, ReplicaError> {
-        Self::read(home.folder(name), home.trust(name)?)
+        Self::read(home.folder(name), home.trust(name)?, RULES)
     }
 
-    fn read(folder: PathBuf, trust: Trust) -> Result<Self, ReplicaError> {
+    fn read(folder: PathBuf, trust: Trust, known: u32) -> Result<Self, ReplicaError> {
+        let (replica, damage) = Self::read_once(&folder, &trust, known)?;
+        if damage.is_none() {
+            return Ok(replica);
+        }
+        // Another program may be in the middle of writing: once more, alone.
+        let lock = home::lock(&folder)?;
+        let (replica, damage) = Self::read_once(&folder, &trust, known)?;
+        let Some(damage) = damage else { return Ok(replica) };
+        let altered = set_aside(&folder, &damage, &replica)?;
+        drop(lock);
+        Ok(Self { altered: Some(altered), ..Self::read(folder, trust, known)? })
+    }
+
+    fn read_once(
+        folder: &Path,
+        trust: &Trust,
+        known: u32,
+    ) -> Result<(Self, Option<Damage>), ReplicaError> {
         // The checkpoint first: it is written after the entries that it covers.
         let note = place::read_if_there(&folder.join(CHECKPOINT), NOTE_BYTES)?;
         let entries = tape::read(&folder.join(ENTRIES))?;
@@ -191,53 +230,78 @@ impl Replica {
         let synced = place::read_if_there(&folder.join(SYNCED), 64)?;
         let synced_at = synced.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
         let mut replica = Self {
-            fold: Fold::new(&trust),
+            fold: Fold::new(trust, known),
             length: 0,
             head: None,
             facets_length: facets.length,
             facets: facets.records.iter().filter_map(read_facet).collect(),
             synced_at,
-            folder,
-            trust,
+            refuted: None,
+            altered: None,
+            folder: folder.to_owned(),
+            trust: trust.clone(),
         };
-        replica.fold_stored(entries, note.as_deref())?;
-        Ok(replica)
+        let damage = replica.fold_stored(entries, note.as_deref())?;
+        Ok((replica, damage))
     }
 
     /// Up to the checkpoint every fault is an alteration; behind it, entries are on trial.
-    fn fold_stored(&mut self, entries: Tape, note: Option<&[u8]>) -> Result<(), ReplicaError> {
-        let on_disk = |fault| ReplicaError::Fold { origin: Origin::Disk, fault };
-        let covered = note.map(|note| unverified(note, Origin::Disk)).transpose()?;
-        let size = covered.map_or(0, |checkpoint| checkpoint.size);
+    fn fold_stored(
+        &mut self,
+        entries: Tape,
+        note: Option<&[u8]>,
+    ) -> Result<Option<Damage>, ReplicaError> {
+        let covered = match note.map(|note| unverified(note, Origin::Disk)) {
+            Some(Ok(checkpoint)) => checkpoint.size,
+            Some(Err(_)) => return Ok(Some(Damage::Checkpoint)),
+            None => 0,
+        };
         for entry in entries.records {
-            let (on_trial, length) = (self.fold.size() >= size, 4 + entry.len() as u64);
-            if self.fold.size() == size
-                && let Some(note) = note
+            let length = 4 + entry.len() as u64;
+            if self.fold.size() == covered
+                && let (Some(note), None) = (note, &self.head)
+                && let Some(damage) = self.take_stored_head(note)?
             {
-                self.head = Some(self.verified(note, Origin::Disk)?);
+                return Ok(Some(damage));
             }
             match self.fold.push(entry) {
                 Ok(()) => self.length += length,
-                Err(_) if on_trial => break,
-                Err(fault) => return Err(on_disk(fault)),
+                Err(_) if self.fold.size() >= covered => break,
+                Err(_) => return Ok(Some(Damage::Entries(self.fold.size()))),
             }
         }
-        if self.head.is_none()
-            && let Some(note) = note
-        {
-            if self.fold.size() == size {
-                self.head = Some(self.verified(note, Origin::Disk)?);
-            } else {
+        match (note, &self.head) {
+            (Some(note), None) if self.fold.size() == covered => self.take_stored_head(note),
+            (Some(note), None) => match self.behind(note) {
+                Ok(head) => {
+                    self.head = Some(head);
+                    Ok(None)
+                }
+                Err(ReplicaError::Checkpoint { .. }) => Ok(Some(Damage::Checkpoint)),
+                Err(error) => Err(error),
+            },
+            (Some(_), Some(_)) | (None, _) => Ok(None),
+        }
+    }
+
+    fn take_stored_head(&mut self, note: &[u8]) -> Result<Option<Damage>, ReplicaError> {
+        match self.verified(note, Origin::Disk) {
+            Ok(head) => self.head = Some(head),
+            Err(ReplicaError::OtherRoot { .. }) => return Ok(Some(Damage::Entries(0))),
+            Err(ReplicaError::Checkpoint { .. }) => return Ok(Some(Damage::Checkpoint)),
+            // Joined again, with an invitation that is ahead of the copy.
+            Err(ReplicaError::LacksCharter(_) | ReplicaError::Rollback { .. }) => {
                 self.head = Some(self.behind(note)?);
             }
+            Err(error) => return Err(error),
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The directory, at the highest checkpoint.
     ///
     /// # Errors
-    /// Never synced, entries missing, or the program is too old for the first entry.
+    /// Never synced, entries missing, or behind the invitation.
     pub fn directory(&self) -> Result<&Directory, ReplicaError> {
         let name = || self.trust.name().clone();
         let head = self.head.as_ref().ok_or_else(|| ReplicaError::NeverSynced(name()))?;
@@ -245,10 +309,7 @@ impl Replica {
         if found < expected {
             return Err(ReplicaError::Incomplete { expected, found });
         }
-        head.directory.as_ref().ok_or_else(|| {
-            let why = self.fold.frozen.as_ref().map(|frozen| frozen.why.clone());
-            ReplicaError::TooOld { name: name(), why: why.unwrap_or_default() }
-        })
+        head.directory.as_ref().ok_or_else(|| ReplicaError::BehindInvitation(name()))
     }
 
     /// The directory as this copy sees it: what messages carry.
@@ -256,9 +317,10 @@ impl Replica {
     /// # Errors
     /// As [`Replica::directory`].
     pub fn view(&self) -> Result<(u64, Digest), ReplicaError> {
-        let size = self.directory()?.size();
-        let missing = ReplicaError::Incomplete { expected: size, found: self.fold.size() };
-        Ok((size, self.fold.tree.root_at(size).ok_or(missing)?))
+        self.directory()?;
+        let head = self.checkpoint();
+        let head = head.ok_or_else(|| ReplicaError::NeverSynced(self.trust.name().clone()))?;
+        Ok((head.size(), head.root()))
     }
 
     /// The same, as messages carry it.
@@ -270,11 +332,27 @@ impl Replica {
         Ok(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) })
     }
 
-    /// Why the directory stands still: an entry that this program does not know. Update it.
+    /// Why the directory stands still: its rules are newer than this program. Update it.
     #[must_use]
     pub fn frozen(&self) -> Option<&Frozen> {
-        let head = self.head.as_ref()?.checkpoint.size();
-        self.fold.frozen.as_ref().filter(|frozen| frozen.leaf < head)
+        self.head.as_ref()?.frozen.as_ref()
+    }
+
+    /// Where the copy that was found altered is kept; the next sync fetches it anew.
+    #[must_use]
+    pub fn altered(&self) -> Option<&Path> {
+        self.altered.as_deref()
+    }
+
+    /// How many entries are here that no checkpoint covers.
+    #[must_use]
+    pub fn on_trial(&self) -> u64 {
+        self.fold.size().saturating_sub(self.proven_size())
+    }
+
+    fn proven_size(&self) -> u64 {
+        let whole = self.head.as_ref().filter(|head| head.directory.is_some());
+        whole.map_or(0, |head| head.checkpoint.size())
     }
 
     /// The tree over the entries, for roots of earlier sizes and proofs.
@@ -295,11 +373,14 @@ impl Replica {
         self.synced_at
     }
 
-    /// Whether the last complete sync is longer ago than the charter allows, or never was.
+    /// Whether the last complete sync is longer ago than the charter allows, or never was, or by a
+    /// clock that was wrong; or the directory stands still here.
     #[must_use]
     pub fn is_stale(&self, now: u64) -> bool {
         let within = self.directory().map_or(0, |found| found.charter().policy.stale_after);
-        self.synced_at.is_none_or(|at| now.saturating_sub(at) > within)
+        let ahead = now.saturating_add(limits::CLOCK_AHEAD_SECONDS);
+        self.frozen().is_some()
+            || self.synced_at.is_none_or(|at| at > ahead || now.saturating_sub(at) > within)
     }
 
     /// How many entries are here, those on trial included.
@@ -380,8 +461,10 @@ impl Replica {
         }
         let mut fold = self.fold.clone();
         for entry in entries {
-            let pushed = fold.push(entry.clone());
-            pushed.map_err(|fault| ReplicaError::Fold { origin: Origin::Service, fault })?;
+            fold.push(entry.clone()).map_err(|fault| {
+                let (origin, entry) = (Origin::Service, entry.clone());
+                ReplicaError::Fold { origin, fault, entry }
+            })?;
         }
         self.length = tape::append(&self.folder.join(ENTRIES), self.length, entries)?;
         self.fold = fold;
@@ -402,7 +485,7 @@ impl Replica {
     ///
     /// # Errors
     /// [`ReplicaError::Rollback`] and [`ReplicaError::SplitView`] keep both checkpoints as
-    /// evidence; [`ReplicaError::OtherRoot`] also cuts the entries on trial.
+    /// evidence.
     pub fn confirm(&mut self, note: &[u8], now: u64) -> Result<(), ReplicaError> {
         let size = unverified(note, Origin::Service)?.size;
         if let Some(head) = &self.head
@@ -416,21 +499,81 @@ impl Replica {
         }
         let head = match self.verified(note, Origin::Service) {
             Ok(head) => head,
-            Err(error @ ReplicaError::OtherRoot { .. }) => {
-                return Err(self.other_root(error, note, now)?);
+            Err(ReplicaError::OtherRoot { expected, .. }) if self.contradicts(size, expected) => {
+                let evidence = self.keep_evidence(note, None, now)?;
+                return Err(ReplicaError::SplitView { size, evidence });
             }
             Err(error) => return Err(error),
         };
+        if let Some(before) = self.head.as_ref().map(|head| head.checkpoint.checkpoint())
+            && self.fold.tree.root_at(before.size) != Some(before.root)
+        {
+            // Fetched again, and not what was signed before.
+            let (size, evidence) = (before.size, self.keep_evidence(note, None, now)?);
+            return Err(ReplicaError::SplitView { size, evidence });
+        }
         let _lock = home::lock(&self.folder)?;
         let stored = place::read_if_there(&self.folder.join(CHECKPOINT), NOTE_BYTES)?;
-        let stored = stored.map(|note| unverified(&note, Origin::Disk)).transpose()?;
+        let stored = stored.and_then(|note| unverified(&note, Origin::Disk).ok());
         if stored.is_none_or(|stored| stored.size <= size) {
             place::replace(&self.folder.join(CHECKPOINT), note)?;
             place::replace(&self.folder.join(SYNCED), format!("{now}\n").as_bytes())?;
         }
+        self.settle_charters(size, now)?;
         self.head = Some(head);
         self.synced_at = Some(now);
         Ok(())
+    }
+
+    /// Whether the highest checkpoint is of this size and has another root.
+    fn contradicts(&self, size: u64, root: Digest) -> bool {
+        self.checkpoint().is_some_and(|ours| ours.size() == size && ours.root() != root)
+    }
+
+    /// Pins the charters that the fold has passed through, and lets go of those in use that the
+    /// log does not hold: what their registrars have signed is kept as evidence.
+    fn settle_charters(&mut self, size: u64, now: u64) -> Result<(), ReplicaError> {
+        let invited = self.trust.charter().newest.version;
+        let passed = self.fold.charters.range(invited + 1..).map(|(_, charter)| charter.leaf);
+        let passed = passed.take_while(|leaf| *leaf < size);
+        let passed = passed.filter_map(|leaf| self.fold.entries.get(usize::try_from(leaf).ok()?));
+        let passed: Vec<Bytes> = passed.cloned().collect();
+        let path = self.folder.join(home::PINNED);
+        if tape::read(&path)?.records != passed {
+            tape::write(&path, &passed)?;
+            self.trust.pin(&passed);
+        }
+        let path = self.folder.join(home::USED);
+        let used = tape::read(&path)?.records;
+        let frozen = self.fold.behind.as_ref().is_some_and(|behind| behind.leaf <= size);
+        if used.is_empty() || (frozen && self.trust.follows(&used)) {
+            return Ok(());
+        }
+        if !self.trust.holds(&used) {
+            self.refuted = Some(self.keep_charters_as_evidence(&used, now)?);
+        }
+        tape::write(&path, &[])?;
+        self.trust.put_to_use(&[]);
+        Ok(())
+    }
+
+    /// The charters that were in use, and behind them those of the log from the same version on.
+    fn keep_charters_as_evidence(&self, used: &[Bytes], now: u64) -> Result<PathBuf, ReplicaError> {
+        let path = free(&self.folder, &format!("evidence-{now}-charters"));
+        let logged = self
+            .fold
+            .charters
+            .values()
+            .filter_map(|charter| self.fold.entries.get(usize::try_from(charter.leaf).ok()?));
+        let both: Vec<Bytes> = used.iter().chain(logged).cloned().collect();
+        tape::write(&path, &both)?;
+        Ok(path)
+    }
+
+    /// Where charters are kept that were in use and that the log, as now confirmed, does not hold.
+    #[must_use]
+    pub fn refuted(&self) -> Option<&Path> {
+        self.refuted.as_deref()
     }
 
     /// Keeps facets that the service handed over. What fits no hash that is missing is let go.
@@ -446,8 +589,10 @@ impl Replica {
         let wanted = facets.into_iter().map(|facet| (facet.hash(), facet));
         let wanted: BTreeMap<Digest, OpenFacet> =
             wanted.filter(|(hash, _)| missing.contains(hash)).collect();
-        let records: Vec<Bytes> =
-            wanted.values().map(|facet| [&facet.salt[..], &facet.bytes].concat().into()).collect();
+        let records: Vec<Bytes> = wanted
+            .values()
+            .map(|facet| convert::open_facet(facet.clone()).encode_to_vec().into())
+            .collect();
         let _lock = home::lock(&self.folder)?;
         let path = self.folder.join(FACETS);
         // Another program's facets are as good as ours: behind them, not over them.
@@ -471,17 +616,34 @@ impl Replica {
     }
 
     fn read_again(&mut self) -> Result<(), ReplicaError> {
-        *self = Self::read(self.folder.clone(), self.trust.clone())?;
+        let (altered, refuted) = (self.altered.take(), self.refuted.take());
+        let read = Self::read(self.folder.clone(), self.trust.clone(), self.fold.known())?;
+        *self = Self { altered: read.altered.clone().or(altered), refuted, ..read };
         Ok(())
     }
 
     /// The head that a note gives, if its key, its root and its charters are right.
     fn verified(&self, note: &[u8], origin: Origin) -> Result<Head, ReplicaError> {
         let size = unverified(note, origin)?.size;
-        let directory = self.directory_at(size, origin)?;
-        let charter = directory.as_ref().map_or(self.trust.charter(), Directory::charter);
-        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, &charter.log)
-            .map_err(|fault| ReplicaError::Checkpoint { origin, fault })?;
+        let fold = self.fold_at(size, origin)?;
+        let frozen = fold.frozen();
+        let charter = fold.directory.as_ref().map(Directory::charter);
+        let keys = match (&fold.behind, charter) {
+            (Some(behind), _) => behind.log_keys(),
+            (None, Some(charter)) => &charter.log,
+            (None, None) => &self.trust.newest().log,
+        };
+        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, keys);
+        let checkpoint = match (checkpoint, &frozen) {
+            (Err(CheckpointError::Signature(BadNoteSignature::Missing)), Some(frozen))
+                if frozen.closed.is_some() =>
+            {
+                return Err(ReplicaError::NotCheckable(frozen.clone()));
+            }
+            (checkpoint, _) => {
+                checkpoint.map_err(|fault| ReplicaError::Checkpoint { origin, fault })?
+            }
+        };
         let root = |size| self.fold.tree.root_at(size).unwrap_or(Digest::of(b""));
         let (expected, found) = (checkpoint.root(), root(size));
         if expected != found {
@@ -498,90 +660,104 @@ impl Replica {
                 return Err(ReplicaError::SplitView { size, evidence: None });
             }
         }
-        let newest = charter.newest.version;
-        let believed = self.trust.charter().newest.version;
-        let frozen = self.fold.frozen.as_ref().is_some_and(|frozen| frozen.leaf < size);
-        if believed > newest && !frozen {
+        let newest = charter.map_or(0, |charter| charter.newest.version);
+        let believed = self.trust.chain().newest().version;
+        if believed > newest && frozen.is_none() {
             return Err(ReplicaError::LacksCharter(believed));
         }
-        Ok(Head { checkpoint, directory })
+        Ok(Head { checkpoint, directory: fold.directory.clone(), frozen })
     }
 
     /// A stored checkpoint ahead of the entries: all that can be checked is who signed it.
     fn behind(&self, note: &[u8]) -> Result<Head, ReplicaError> {
-        let folded = self.fold.directory.as_ref();
-        let mut keys = self.trust.charter().log.clone();
-        keys.extend(folded.into_iter().flat_map(|found| found.charter().log.clone()));
-        keys.sort();
-        keys.dedup();
-        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, &keys)
+        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, &self.log_keys())
             .map_err(|fault| ReplicaError::Checkpoint { origin: Origin::Disk, fault })?;
-        Ok(Head { checkpoint, directory: None })
+        Ok(Head { checkpoint, directory: None, frozen: None })
     }
 
-    /// The directory after `size` entries.
-    fn directory_at(&self, size: u64, origin: Origin) -> Result<Option<Directory>, ReplicaError> {
-        let frozen = self.fold.frozen.as_ref().is_some_and(|frozen| frozen.leaf < size);
-        if self.fold.size() == size || frozen {
-            return Ok(self.fold.directory.clone());
+    /// The log keys of every charter that is believed or was folded.
+    fn log_keys(&self) -> Vec<VerifyingKey> {
+        let believed = self.trust.candidates().into_iter();
+        let mut keys: Vec<_> = believed.flat_map(|charter| charter.log.clone()).collect();
+        let folded = self.fold.directory.as_ref();
+        keys.extend(folded.into_iter().flat_map(|found| found.charter().log.clone()));
+        keys.extend(self.fold.behind.iter().flat_map(|behind| behind.log_keys().to_vec()));
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// The fold of the first `size` entries.
+    fn fold_at(&self, size: u64, origin: Origin) -> Result<Cow<'_, Fold>, ReplicaError> {
+        if self.fold.size() == size {
+            return Ok(Cow::Borrowed(&self.fold));
         }
-        let mut fold = Fold::new(&self.trust);
+        let mut fold = self.fold.anew();
         for entry in self.fold.entries.iter().take(usize::try_from(size).unwrap_or(usize::MAX)) {
-            fold.push(entry.clone()).map_err(|fault| ReplicaError::Fold { origin, fault })?;
+            let entry = entry.clone();
+            fold.push(entry.clone()).map_err(|fault| ReplicaError::Fold {
+                origin,
+                fault,
+                entry,
+            })?;
         }
-        Ok(fold.directory)
+        Ok(Cow::Owned(fold))
     }
 
     /// A checkpoint behind ours: an earlier head shown again, or another history.
     fn went_back(&self, note: &[u8], size: u64, now: u64) -> Result<ReplicaError, ReplicaError> {
         let origin = Origin::Service;
-        let directory = self.directory()?;
-        let shown =
-            VerifiedCheckpoint::verify(note, &self.trust.origin()?, &directory.charter().log)
-                .map_err(|fault| ReplicaError::Checkpoint { origin, fault })?;
-        let evidence = self.keep_evidence(note, now)?;
-        if self.fold.tree.root_at(size) == Some(shown.root()) {
+        let shown = VerifiedCheckpoint::verify(note, &self.trust.origin()?, &self.log_keys())
+            .map_err(|fault| ReplicaError::Checkpoint { origin, fault })?;
+        let evidence = self.keep_evidence(note, None, now)?;
+        if self.fold.tree.root_at(size).is_none_or(|root| root == shown.root()) {
             let expected = self.checkpoint().map_or(0, VerifiedCheckpoint::size);
             return Ok(ReplicaError::Rollback { expected, found: size, evidence });
         }
         Ok(ReplicaError::SplitView { size, evidence })
     }
 
-    /// A signed checkpoint whose root is not that of the entries here.
-    fn other_root(
-        &mut self,
-        error: ReplicaError,
-        note: &[u8],
-        now: u64,
-    ) -> Result<ReplicaError, ReplicaError> {
-        let ReplicaError::OtherRoot { origin, size, expected, found, .. } = error else {
-            return Ok(error);
-        };
-        let evidence = self.keep_evidence(note, now)?;
-        let ours = self.checkpoint().map_or(0, VerifiedCheckpoint::size);
-        if ours == size {
-            return Ok(ReplicaError::SplitView { size, evidence });
-        }
-        self.cut_trial(ours)?;
-        Ok(ReplicaError::OtherRoot { origin, size, expected, found, evidence })
+    /// Forgets what no checkpoint covers.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn forget_trial(&mut self) -> Result<(), ReplicaError> {
+        self.cut_trial(self.proven_size())
     }
 
-    /// Forgets the entries behind the first `size`.
+    /// Forgets the entries behind the first `size`, unless another program has written since.
     fn cut_trial(&mut self, size: u64) -> Result<(), ReplicaError> {
         let lock = home::lock(&self.folder)?;
-        let kept = self.fold.entries.iter().take(usize::try_from(size).unwrap_or(usize::MAX));
-        let length = kept.map(|entry| 4 + entry.len() as u64).sum();
-        tape::append(&self.folder.join(ENTRIES), length, &[])?;
+        if !self.is_outdated()? {
+            let kept = self.fold.entries.iter().take(usize::try_from(size).unwrap_or(usize::MAX));
+            let length = kept.map(|entry| 4 + entry.len() as u64).sum();
+            tape::append(&self.folder.join(ENTRIES), length, &[])?;
+        }
         drop(lock);
         self.read_again()
     }
 
-    /// Both checkpoints in one file, one after the other.
-    fn keep_evidence(&self, note: &[u8], now: u64) -> Result<Option<PathBuf>, ReplicaError> {
-        let Some(ours) = self.checkpoint() else { return Ok(None) };
-        let path = self.folder.join(format!("evidence-{now}"));
-        let both = [ours.note().to_string().as_bytes(), b"\n", note].concat();
-        place::replace(&path, &both)?;
+    /// Our checkpoint and the one shown in one file, one after the other; the entry that cannot be
+    /// there beside it.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn keep_evidence(
+        &self,
+        note: &[u8],
+        entry: Option<&[u8]>,
+        now: u64,
+    ) -> Result<Option<PathBuf>, ReplicaError> {
+        let ours = self.checkpoint().map(|ours| ours.note().to_string());
+        if ours.is_none() && entry.is_none() {
+            return Ok(None);
+        }
+        let path = free(&self.folder, &format!("evidence-{now}"));
+        let ours = ours.map(|ours| format!("{ours}\n")).unwrap_or_default();
+        place::replace(&path, &[ours.as_bytes(), note].concat())?;
+        if let Some(entry) = entry {
+            place::replace(&path.with_extension("entry"), entry)?;
+        }
         Ok(Some(path))
     }
 
@@ -590,6 +766,35 @@ impl Replica {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// Keeps a copy that is not what it should be out of the way, and what may stay in its place.
+fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<PathBuf, ReplicaError> {
+    let name = match damage {
+        Damage::Entries(_) => ENTRIES,
+        Damage::Checkpoint => CHECKPOINT,
+    };
+    let (path, aside) = (folder.join(name), free(folder, &format!("altered-{name}")));
+    std::fs::copy(&path, &aside).map_err(FileError::io("copy", &path))?;
+    match damage {
+        Damage::Entries(kept) => {
+            let kept = usize::try_from(*kept).unwrap_or(usize::MAX);
+            let kept = read.fold.entries.iter().take(kept);
+            let length = kept.map(|entry| 4 + entry.len() as u64).sum();
+            tape::append(&path, length, &[])?;
+        }
+        Damage::Checkpoint => {
+            std::fs::remove_file(&path).map_err(FileError::io("remove", &path))?;
+        }
+    }
+    Ok(aside)
+}
+
+/// A name that is not taken yet.
+fn free(folder: &Path, stem: &str) -> PathBuf {
+    let names = (2..).map(|count| format!("{stem}-{count}"));
+    let mut names = std::iter::once(stem.to_owned()).chain(names).map(|name| folder.join(name));
+    names.find(|path| !path.exists()).unwrap_or_else(|| folder.join(stem))
 }
 
 /// What a note says before anybody has verified it.
@@ -608,8 +813,7 @@ fn facets_named(directory: &Directory) -> impl Iterator<Item = (ContactId, &prot
 }
 
 fn read_facet(record: &Bytes) -> Option<(Digest, OpenFacet)> {
-    let (salt, _) = record.split_first_chunk::<32>()?;
-    let facet = OpenFacet { salt: *salt, bytes: record.slice(32..) };
+    let facet = convert::facet(v1::OpenFacet::decode(record.clone()).ok()?).ok()?;
     Some((facet.hash(), facet))
 }
 

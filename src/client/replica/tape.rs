@@ -40,17 +40,21 @@ pub fn read(path: &Path) -> Result<Tape, FileError> {
     Ok(tape)
 }
 
+/// Puts a file of these records in the place of another.
+///
+/// # Errors
+/// What the system said; then the old one stands.
+pub fn write(path: &Path, records: &[Bytes]) -> Result<(), FileError> {
+    place::replace(path, &encode(records))
+}
+
 /// Appends records behind the first `length` bytes, which hold whole records; cuts what stands
 /// behind them. Gives the new length.
 ///
 /// # Errors
 /// What the system said; then the file holds whole records and perhaps a torn tail.
 pub fn append(path: &Path, length: u64, records: &[Bytes]) -> Result<u64, FileError> {
-    let mut bytes = Vec::new();
-    for record in records {
-        bytes.extend_from_slice(&u32::try_from(record.len()).unwrap_or(u32::MAX).to_be_bytes());
-        bytes.extend_from_slice(record);
-    }
+    let bytes = encode(records);
     let mut file = place::open_to_write(path)?;
     let written = file
         .set_len(length)
@@ -59,6 +63,15 @@ pub fn append(path: &Path, length: u64, records: &[Bytes]) -> Result<u64, FileEr
         .and_then(|()| file.sync_all());
     written.map_err(FileError::io("write", path))?;
     Ok(length + bytes.len() as u64)
+}
+
+fn encode(records: &[Bytes]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for record in records {
+        bytes.extend_from_slice(&u32::try_from(record.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend_from_slice(record);
+    }
+    bytes
 }
 
 /// A log of a million entries of 4 KiB.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
-use crate::client::testlog::{NOW, TestLog, ambient, charter, entry, key, name};
+use crate::client::testlog::{NOW, TestLog, ambient, charter, entry, name};
 use crate::signed::dsse::Kind;
 
 fn home(log: &TestLog) -> (tempfile::TempDir, Home) {
@@ -28,11 +28,7 @@ fn statement(entry: &Bytes) -> Bytes {
 }
 
 fn open_facets(facets: &[v1::OpenFacet]) -> Vec<OpenFacet> {
-    let open = |facet: &v1::OpenFacet| OpenFacet {
-        salt: facet.salt[..].try_into().unwrap(),
-        bytes: facet.bytes.clone(),
-    };
-    facets.iter().map(open).collect()
+    facets.iter().cloned().map(|facet| crate::wire::convert::facet(facet).unwrap()).collect()
 }
 
 #[test]
@@ -43,7 +39,7 @@ fn a_copy_is_the_directory_of_its_log_also_after_it_is_opened_again() {
     assert!(matches!(replica.directory(), Err(ReplicaError::NeverSynced(_))));
     let mut replica = synced(&log, &home);
     assert_eq!(replica.withheld().unwrap().len(), 1);
-    let other = OpenFacet { salt: [0; 32], bytes: Bytes::from_static(b"x") };
+    let other = OpenFacet { bytes: Bytes::from_static(b"x"), ..open_facets(&facets)[0].clone() };
     assert_eq!(replica.keep_facets([open_facets(&facets), vec![other]].concat()).unwrap(), 1);
     for replica in [replica, Replica::open(&home, &name()).unwrap()] {
         assert_eq!(replica.directory().unwrap(), &log.directory);
@@ -89,29 +85,114 @@ fn a_tail_torn_at_any_byte_of_the_last_entry_is_fetched_again() {
 }
 
 #[test]
-fn a_stored_entry_with_any_flipped_bit_is_found() {
+fn a_stored_entry_with_any_flipped_bit_is_said_once_set_aside_and_fetched_anew() {
     let (log, _) = TestLog::populated();
     let (_folder, home) = home(&log);
     synced(&log, &home);
     let path = home.folder(&name()).join(ENTRIES);
     let whole = std::fs::read(&path).unwrap();
     let mut start = 0;
-    for entry in &log.entries {
+    for (leaf, entry) in log.entries.iter().enumerate() {
         for place in (start + 4..start + 4 + entry.len()).step_by(61) {
             let mut altered = whole.clone();
             altered[place] ^= 1;
             std::fs::write(&path, &altered).unwrap();
-            let refused = Replica::open(&home, &name()).unwrap_err();
-            let of_disk = matches!(
-                refused,
-                ReplicaError::Fold { origin: Origin::Disk, .. }
-                    | ReplicaError::OtherRoot { origin: Origin::Disk, .. }
-                    | ReplicaError::Checkpoint { origin: Origin::Disk, .. }
-            );
-            assert!(of_disk, "byte {place}: {refused}");
+            let replica = Replica::open(&home, &name()).unwrap();
+            let kept = replica.altered().expect("it is said").to_owned();
+            assert_eq!(std::fs::read(&kept).unwrap(), altered, "byte {place}");
+            let refused = replica.directory().unwrap_err();
+            assert!(matches!(refused, ReplicaError::Incomplete { expected: 4, .. }), "{refused}");
+            assert!(replica.entries() as usize <= leaf, "byte {place}: nothing behind it stays");
+            let again = Replica::open(&home, &name()).unwrap();
+            assert_eq!(again.altered(), None, "byte {place}: said once");
+            assert_eq!(synced(&log, &home).directory().unwrap(), &log.directory);
+            assert_eq!(std::fs::read(&path).unwrap(), whole, "byte {place}");
+            std::fs::remove_file(kept).unwrap();
         }
         start += 4 + entry.len();
     }
+}
+
+#[test]
+fn whatever_is_altered_or_missing_in_the_folder_the_next_sync_mends() {
+    let (mut log, facets) = TestLog::populated();
+    let ambient = ambient();
+    let directory = log.directory.clone();
+    let next = Composer::on(&directory, &ambient).charter(charter(&[10, 50]));
+    log.sign_and_add(vec![next], &[1, 2]).unwrap();
+    let (_folder, home) = home(&log);
+    synced(&log, &home).keep_facets(open_facets(&facets)).unwrap();
+    let folder = home.folder(&name());
+    for file in [ENTRIES, CHECKPOINT, FACETS, SYNCED, home::PINNED, home::USED] {
+        let path = folder.join(file);
+        let whole = std::fs::read(&path).unwrap_or_default();
+        let middle = [&whole[..whole.len() / 2], b"~", &whole[whole.len() / 2..]].concat();
+        let cut = whole[..whole.len() / 2].to_vec();
+        for altered in [middle, cut, Vec::new(), vec![0xff; whole.len().max(9)]] {
+            std::fs::write(&path, &altered).unwrap();
+            let mut replica = synced(&log, &home);
+            replica.keep_facets(open_facets(&facets)).unwrap();
+            let again = Replica::open(&home, &name()).unwrap();
+            assert_eq!(again.directory().unwrap(), &log.directory, "{file}");
+            assert_eq!(again.withheld().unwrap(), [], "{file}");
+            assert_eq!((again.trust().pins().len(), again.altered()), (2, None), "{file}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(synced(&log, &home).directory().unwrap(), &log.directory, "{file} is gone");
+    }
+}
+
+/// What was set aside does not come back as another history.
+#[test]
+fn what_is_fetched_anew_must_be_what_was_signed_before() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    std::fs::write(home.folder(&name()).join(ENTRIES), b"").unwrap();
+    // Another history, longer than the one before, and signed by the log's key.
+    let mut other = TestLog::new();
+    let ambient = ambient();
+    for _ in 0..5 {
+        let directory = other.directory.clone();
+        let next = Composer::on(&directory, &ambient).charter(charter(&[10]));
+        other.sign_and_add(vec![next], &[1, 2]).unwrap();
+    }
+    let mut replica = Replica::open(&home, &name()).unwrap();
+    replica.append(&other.entries).unwrap();
+    let refused = replica.confirm(&other.checkpoint(), NOW).unwrap_err();
+    let found = matches!(refused, ReplicaError::SplitView { size: 4, evidence: Some(_) });
+    assert!(found, "{refused}");
+    replica.forget_trial().unwrap();
+    assert_eq!(synced(&log, &home).directory().unwrap(), &log.directory);
+}
+
+#[test]
+fn a_newer_invitation_than_the_copy_is_no_fault_of_the_copy() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    let mut grown = log.clone();
+    let ambient = ambient();
+    let next = Composer::on(&log.directory, &ambient).charter(charter(&[10, 50]));
+    grown.sign_and_add(vec![next], &[1, 2]).unwrap();
+    let charter = statement(&grown.entries[4]);
+    let newer = v1::Invitation { charter, checkpoint: grown.checkpoint(), ..log.invitation() };
+    home.join(&Invitation::check(newer).unwrap()).unwrap();
+    let replica = Replica::open(&home, &name()).unwrap();
+    let refused = replica.directory().unwrap_err();
+    assert!(matches!(refused, ReplicaError::BehindInvitation(_)), "{refused}");
+    assert_eq!(synced(&grown, &home).directory().unwrap(), &grown.directory);
+}
+
+#[test]
+fn a_copy_synced_by_a_clock_that_was_ahead_is_stale() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let mut replica = synced(&log, &home);
+    replica.confirm(&log.checkpoint(), NOW + 86_400 * 400).unwrap();
+    assert!(replica.is_stale(NOW));
+    replica.confirm(&log.checkpoint(), NOW).unwrap();
+    assert!(!replica.is_stale(NOW));
 }
 
 #[test]
@@ -171,8 +252,9 @@ fn two_histories_are_a_split_view() {
     let mut forged = grown.clone();
     forged.entries[2] = other.entries[2].clone();
     let refused = replica.confirm(&forged.checkpoint(), NOW).unwrap_err();
-    let found = matches!(refused, ReplicaError::OtherRoot { size: 5, evidence: Some(_), .. });
-    assert!(found, "{refused}");
+    assert!(matches!(refused, ReplicaError::OtherRoot { size: 5, .. }), "{refused}");
+    assert_eq!((replica.entries(), replica.on_trial()), (5, 1));
+    replica.forget_trial().unwrap();
     assert_eq!((replica.entries(), replica.view().unwrap().0), (4, 4));
     assert_eq!(synced(&grown, &home).directory().unwrap(), &grown.directory);
 }
@@ -199,38 +281,6 @@ fn only_a_key_of_the_charter_in_force_makes_a_checkpoint() {
     assert_eq!(Replica::open(&home, &name()).unwrap().view().unwrap().0, 5);
 }
 
-#[test]
-fn what_this_program_does_not_know_freezes_it_before_that_entry() {
-    let (log, _) = TestLog::populated();
-    let unknown_kind = proto::Dsse {
-        payload: Bytes::from_static(b"\x08\x01"),
-        payload_type: "application/vnd.liaison.suspension.v1+protobuf".to_owned(),
-        signatures: Vec::new(),
-    };
-    let unknown_kind = entry(prost::Message::encode_to_vec(&unknown_kind).into(), NOW);
-    // Field 2 as always, and a field 3.
-    let unknown_leaf = Bytes::from([&[0x10][..], &varint(NOW), &[0x1a, 1, 7]].concat());
-    let mut newer = charter(&[10]);
-    newer.rules = 2;
-    let ambient = ambient();
-    let newer = Composer::on(&log.directory, &ambient).charter(newer);
-    let mut newer = crate::client::draft::Bundle::of(vec![newer]);
-    newer.sign(Some(&log.directory), &[&key(1), &key(2)], &ambient).unwrap();
-    let newer_rules = entry(newer.publications()[0].envelope().bytes().clone(), NOW);
-    for foreign in [unknown_kind, unknown_leaf, newer_rules] {
-        let (_folder, home) = home(&log);
-        let mut log = log.clone();
-        log.entries.extend([foreign.clone(), foreign]);
-        for replica in [synced(&log, &home), Replica::open(&home, &name()).unwrap()] {
-            let frozen = replica.frozen().unwrap();
-            assert_eq!(frozen.leaf, 4, "{}", frozen.why);
-            assert_eq!(replica.directory().unwrap(), &log.directory);
-            assert_eq!(replica.view().unwrap(), (4, log.tree().root_at(4).unwrap()));
-            assert_eq!(replica.checkpoint().unwrap().size(), 6);
-        }
-    }
-}
-
 fn varint(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number >= 0x80 {
@@ -251,11 +301,21 @@ fn an_entry_that_the_rules_do_not_admit_is_refused() {
     let message = crate::signed::dsse::Envelope::assemble(Kind::Header, Bytes::new(), Vec::new());
     let message = entry(message.bytes().clone(), NOW);
     let before = entry(statement(&log.entries[3]), NOW - 1);
+    let unknown_kind = proto::Dsse {
+        payload: Bytes::from_static(b"\x08\x01"),
+        payload_type: "application/vnd.liaison.suspension.v1+protobuf".to_owned(),
+        signatures: Vec::new(),
+    };
+    let unknown_kind = entry(prost::Message::encode_to_vec(&unknown_kind).into(), NOW);
+    // Field 2 as always, and a field 3.
+    let unknown_leaf = Bytes::from([&[0x10][..], &varint(NOW), &[0x1a, 1, 7]].concat());
     for (foreign, at) in [
         (unsigned, 4),
         (message, 4),
         (log.entries[3].clone(), 4),
         (before, 3),
+        (unknown_kind, 4),
+        (unknown_leaf, 4),
         (Bytes::from_static(b"\x10\x00"), 4),
         (Bytes::from_static(b"garbage"), 4),
     ] {

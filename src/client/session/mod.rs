@@ -5,6 +5,7 @@
 //! has a deadline; on a connection to a server that is not believed nothing but `GetCharters` is
 //! called.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,22 +15,28 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use crate::ambient::Ambient;
-use crate::domain::directory::facet::OpenFacet;
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::VerifyingKey;
 use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
+use crate::tlog::checkpoint::VerifiedCheckpoint;
+use crate::tlog::merkle::leaf_hash;
+use crate::tlog::proof::verify_inclusion;
 use crate::tls::Identity;
 use crate::tls::client::{ClientTls, ServerFault};
-use crate::wire::v1;
 use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
+use crate::wire::{convert, v1};
 
+use super::charters::{Chain, Link};
+use super::clocks::Clocks;
 use super::connect::{Address, ConnectError, Connection, Dial, Proxies, Route, connect};
 use super::draft::Bundle;
 use super::error::{ClientError, Exit, Side};
 use super::home::Home;
 use super::invitation::Trust;
 use super::keys::Owner;
-use super::replica::{Appended, Replica, ReplicaError};
+use super::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
 
 /// The way out of this machine, as values.
 #[derive(Clone)]
@@ -80,7 +87,53 @@ pub struct Synced {
     /// Facets that the service did not hand over, by contact and name.
     pub withheld: Vec<(ContactId, String)>,
     /// Why the directory stands still: update this program.
-    pub frozen: Option<String>,
+    pub frozen: Option<Frozen>,
+    /// Whether the newest checkpoint could be checked: always, unless it stands still.
+    pub checked: bool,
+    /// The directory's clock, if this machine's is more than an hour behind it: one of the two is
+    /// wrong.
+    pub clock: Option<u64>,
+    /// Charters were in use that the log does not hold: where they are kept as evidence.
+    pub refuted: Option<PathBuf>,
+}
+
+/// Why entries do not come to a checkpoint.
+enum Stopped {
+    Copy(ReplicaError),
+    Call(ClientError),
+}
+
+impl Stopped {
+    /// What came cannot be in the log, or is not what the checkpoint covers.
+    const fn is_of_what_came(&self) -> bool {
+        matches!(
+            self,
+            Self::Copy(
+                ReplicaError::Fold { origin: Origin::Service, .. } | ReplicaError::OtherRoot { .. }
+            )
+        )
+    }
+}
+
+impl From<ReplicaError> for Stopped {
+    fn from(error: ReplicaError) -> Self {
+        Self::Copy(error)
+    }
+}
+
+impl From<ClientError> for Stopped {
+    fn from(error: ClientError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<Stopped> for ClientError {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Copy(error) => error.into(),
+            Stopped::Call(error) => error,
+        }
+    }
 }
 
 /// What the service said about one statement.
@@ -149,42 +202,78 @@ impl Session {
         &self.ambient
     }
 
-    /// Brings a replica up to the service's newest checkpoint: entries page by page, each kept
-    /// as it comes, so that a sync that breaks off goes on where it was; then facets.
+    /// Brings a replica up to the service's newest checkpoint: entries page by page, each kept on
+    /// trial as it comes, so that a sync that breaks off goes on where it was; then facets. If what
+    /// was on trial before does not come to that checkpoint, it is let go and fetched once more.
     ///
     /// # Errors
-    /// [`ClientError`]; the replica is then what it was, or further.
+    /// [`ClientError`]; the replica is then what it was, and nothing unproven is kept but what the
+    /// service has yet to complete.
     pub async fn sync(
         &self,
         replica: &mut Replica,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Synced, ClientError> {
-        let before = replica.directory().map_or(0, |directory| directory.size());
+        let before = replica.directory().map_or(0, |_| replica.entries() - replica.on_trial());
         let checkpoint = self.checkpoint().await?;
-        let size = replica.size_of(&checkpoint)?;
+        let on_trial = replica.on_trial() > 0;
+        let mut synced = self.sync_entries(replica, &checkpoint, progress).await;
+        if on_trial && synced.as_ref().is_err_and(Stopped::is_of_what_came) {
+            replica.forget_trial()?;
+            synced = self.sync_entries(replica, &checkpoint, progress).await;
+        }
+        let checked = match synced {
+            Ok(()) => {
+                if replica.on_trial() > 0 {
+                    replica.forget_trial()?;
+                }
+                true
+            }
+            // Neither failure nor evidence: the copy stays where it is.
+            Err(Stopped::Copy(ReplicaError::NotCheckable(_))) if replica.directory().is_ok() => {
+                false
+            }
+            Err(stopped) if stopped.is_of_what_came() => {
+                replica.forget_trial()?;
+                return Err(self.with_evidence(replica, stopped, &checkpoint)?);
+            }
+            Err(stopped) => return Err(stopped.into()),
+        };
+        self.sync_facets(replica, progress).await?;
+        let withheld = replica.withheld()?.into_iter().map(|(of, facet)| (of, facet.name));
+        Ok(Synced {
+            before,
+            size: replica.view()?.0,
+            withheld: withheld.collect(),
+            frozen: replica.frozen().cloned(),
+            checked,
+            clock: self.clock_behind(replica)?,
+            refuted: replica.refuted().map(Path::to_owned),
+        })
+    }
+
+    fn clock_behind(&self, replica: &Replica) -> Result<Option<u64>, ClientError> {
+        let (own, directory) = (self.ambient.now(), replica.directory()?.clock());
+        let wrong = Clocks { own, service: None, directory }.wrong();
+        Ok(wrong.map(|_| directory))
+    }
+
+    async fn sync_entries(
+        &self,
+        replica: &mut Replica,
+        checkpoint: &[u8],
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(), Stopped> {
+        let size = replica.size_of(checkpoint)?;
         while replica.entries() < size {
             progress(Progress::Entries { have: replica.entries(), of: size });
             self.sync_page(replica, size).await?;
         }
         progress(Progress::Entries { have: size, of: size });
-        if let Err(error) = replica.confirm(&checkpoint, self.ambient.now()) {
-            // A frozen fold may not know the keys of a newer charter: the copy stays as it is.
-            let stuck = matches!(error, ReplicaError::Checkpoint { .. });
-            if !(stuck && replica.frozen().is_some() && replica.directory().is_ok()) {
-                return Err(error.into());
-            }
-        }
-        self.sync_facets(replica, progress).await?;
-        let withheld = replica.withheld()?.into_iter().map(|(of, facet)| (of, facet.name));
-        Ok(Synced {
-            before,
-            size: replica.directory()?.size(),
-            withheld: withheld.collect(),
-            frozen: replica.frozen().map(|frozen| frozen.why.clone()),
-        })
+        Ok(replica.confirm(checkpoint, self.ambient.now())?)
     }
 
-    async fn sync_page(&self, replica: &mut Replica, size: u64) -> Result<(), ClientError> {
+    async fn sync_page(&self, replica: &mut Replica, size: u64) -> Result<(), Stopped> {
         let start = replica.entries();
         let limit = u32::try_from(size - start).unwrap_or(u32::MAX).min(PAGE);
         let request = v1::GetEntriesRequest { start, limit };
@@ -196,11 +285,31 @@ impl Session {
             let sentence =
                 format!("the service shows a log of {size} entries, and not entry {start}");
             let failed = Exit::VerificationFailed;
-            return Err(ClientError::new(Side::Theirs, failed, "ENTRIES_WITHHELD", sentence));
+            let withheld = ClientError::new(Side::Theirs, failed, "ENTRIES_WITHHELD", sentence);
+            return Err(withheld.into());
         }
         match replica.append(&entries)? {
             Appended::Yes | Appended::ReadAgain => Ok(()),
         }
+    }
+
+    /// What the service showed of its log and cannot be, kept.
+    fn with_evidence(
+        &self,
+        replica: &Replica,
+        stopped: Stopped,
+        checkpoint: &[u8],
+    ) -> Result<ClientError, ClientError> {
+        let entry = match &stopped {
+            Stopped::Copy(ReplicaError::Fold { entry, .. }) => Some(entry.clone()),
+            Stopped::Copy(_) | Stopped::Call(_) => None,
+        };
+        let kept = replica.keep_evidence(checkpoint, entry.as_deref(), self.ambient.now())?;
+        let mut error = ClientError::from(stopped);
+        if let Some(path) = kept {
+            error.details.insert("evidence".to_owned(), path.display().to_string());
+        }
+        Ok(error)
     }
 
     async fn sync_facets(
@@ -209,15 +318,21 @@ impl Session {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(), ClientError> {
         let missing = replica.withheld()?;
-        let hashes: Vec<Bytes> = missing.iter().map(|(_, facet)| facet.hash.clone()).collect();
+        let named = missing.iter().map(|(contact, facet)| v1::NamedFacet {
+            contact: contact.to_string(),
+            hash: facet.hash.clone(),
+        });
+        let named: Vec<v1::NamedFacet> = named.collect();
         let mut have = 0;
-        for hashes in hashes.chunks(FACETS_AT_A_TIME) {
+        for named in named.chunks(FACETS_AT_A_TIME) {
             progress(Progress::Facets { have, of: missing.len() });
-            let request = v1::GetFacetsRequest { hashes: hashes.to_vec() };
+            let request = v1::GetFacetsRequest { facets: named.to_vec() };
             let mut client = self.directory();
             let call = client.get_facets(request_of(request));
             let facets = answered("GetFacets", call).await?.facets;
-            have += replica.keep_facets(facets.into_iter().filter_map(open_facet).collect())?;
+            have += replica.keep_facets(
+                facets.into_iter().filter_map(|facet| convert::facet(facet).ok()).collect(),
+            )?;
         }
         if !missing.is_empty() {
             progress(Progress::Facets { have, of: missing.len() });
@@ -257,14 +372,6 @@ impl Session {
         answers(bundle, answered("Enrol", call).await?.answers)
     }
 
-    /// The charters after the one that is trusted, followed.
-    ///
-    /// # Errors
-    /// The call's, or a charter does not follow.
-    pub async fn charters(&self, trust: &mut Trust) -> Result<Vec<Bytes>, ClientError> {
-        charters(self.connection.channel(), trust).await
-    }
-
     fn directory(&self) -> DirectoryServiceClient<Channel> {
         DirectoryServiceClient::new(self.connection.channel())
     }
@@ -274,8 +381,8 @@ impl Session {
     }
 }
 
-/// Connects; if the server's authority is not one of the charter known, once more under the
-/// newest charter.
+/// Connects under the newest charter in use, else under the newest that is pinned; if the server's
+/// authority is one of neither, once more under the charters that the service shows.
 async fn reach(
     home: &Home,
     trust: &Trust,
@@ -283,12 +390,15 @@ async fn reach(
     identity: Option<&Identity>,
     net: &Net,
 ) -> Result<Connection, ClientError> {
-    let first = connect(route(trusting(trust, identity, net)?, address, net)).await;
-    let unknown = match first {
-        Ok(connection) => return Ok(connection),
-        Err(error) if is_unknown_issuer(&error) => error,
-        Err(error) => return Err(error.into()),
-    };
+    let mut unknown = None;
+    for charter in trust.candidates() {
+        let tls = trusting(trust.name(), charter, identity, net)?;
+        match connect(route(tls, address, net)).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if is_unknown_issuer(&error) => unknown = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
     let untrusted =
         ClientTls::untrusted_for_charters(net.ambient.tls_clock()).map_err(|error| {
             ConnectError::Tls {
@@ -297,13 +407,13 @@ async fn reach(
             }
         })?;
     let connection = connect(route(untrusted, address, net)).await?;
-    let mut newer = trust.clone();
-    let followed = charters(connection.channel(), &mut newer).await?;
-    if followed.is_empty() {
+    let (chain, entries) = charters(connection.channel(), trust).await?;
+    if let (true, Some(unknown)) = (entries.is_empty(), unknown) {
         return Err(unknown.into());
     }
-    home.keep_charters(trust.name(), &followed)?;
-    Ok(connect(route(trusting(&newer, identity, net)?, address, net)).await?)
+    home.use_charters(trust.name(), &entries)?;
+    let tls = trusting(trust.name(), chain.newest(), identity, net)?;
+    Ok(connect(route(tls, address, net)).await?)
 }
 
 fn is_unknown_issuer(error: &ConnectError) -> bool {
@@ -318,14 +428,14 @@ fn is_unknown_issuer(error: &ConnectError) -> bool {
 }
 
 fn trusting(
-    trust: &Trust,
+    name: &DirectoryName,
+    charter: &Link,
     identity: Option<&Identity>,
     net: &Net,
 ) -> Result<ClientTls, ClientError> {
-    let authorities: Vec<Vec<u8>> =
-        trust.charter().service_ca.iter().map(|der| der.to_vec()).collect();
-    let (name, clock) = (trust.name().as_str(), net.ambient.tls_clock());
-    Ok(ClientTls::for_directory(name, &authorities, identity.cloned(), clock)?)
+    let authorities: Vec<Vec<u8>> = charter.service_ca.iter().map(|der| der.to_vec()).collect();
+    let clock = net.ambient.tls_clock();
+    Ok(ClientTls::for_directory(name.as_str(), &authorities, identity.cloned(), clock)?)
 }
 
 fn route(tls: ClientTls, address: &Address, net: &Net) -> Route {
@@ -337,20 +447,56 @@ fn route(tls: ClientTls, address: &Address, net: &Net) -> Route {
     }
 }
 
-/// Fetches the charters after the one trusted, and follows each. Gives those that were new.
-async fn charters(channel: Channel, trust: &mut Trust) -> Result<Vec<Bytes>, ClientError> {
+/// Fetches the charters behind those pinned, page by page, and follows each: by the quorums, and as
+/// an entry of the log that the newest of them names. Gives the chain, and the entries.
+async fn charters(channel: Channel, trust: &Trust) -> Result<(Chain, Vec<Bytes>), ClientError> {
     let mut client = EnrolmentServiceClient::new(channel);
-    let after_version = trust.charter().newest.version;
-    let call = client.get_charters(request_of(v1::GetChartersRequest { after_version }));
-    let charters = answered("GetCharters", call).await?.charters;
-    for charter in &charters {
-        trust.follow(charter).map_err(|why| {
-            let sentence = format!("the service shows a charter that does not follow: {why}");
-            let failed = Exit::VerificationFailed;
-            ClientError::new(Side::Theirs, failed, "CHARTER_DOES_NOT_FOLLOW", sentence)
-        })?;
+    let (mut chain, mut pages) = (trust.chain().clone(), Vec::new());
+    loop {
+        let after_version = chain.newest().version;
+        let call = client.get_charters(request_of(v1::GetChartersRequest { after_version }));
+        let page = answered("GetCharters", call).await?;
+        for charter in &page.charters {
+            chain.follow_logged(&charter.entry).map_err(|why| not_following(&why))?;
+        }
+        let reached = chain.newest().version;
+        let done = reached >= page.newest || reached == after_version;
+        pages.push(page);
+        if done {
+            break;
+        }
     }
-    Ok(charters)
+    let keys = &chain.newest().log;
+    let proven = pages.iter().filter(|page| !page.charters.is_empty());
+    proven.clone().try_for_each(|page| in_the_log(trust, keys, page))?;
+    let entries = proven.flat_map(|page| &page.charters).map(|charter| charter.entry.clone());
+    let entries = entries.collect();
+    Ok((chain, entries))
+}
+
+/// Charters that were signed, and never logged, are none.
+fn in_the_log(
+    trust: &Trust,
+    keys: &[VerifyingKey],
+    page: &v1::GetChartersResponse,
+) -> Result<(), ClientError> {
+    let name = trust.origin().map_err(|why| not_following(&why))?;
+    let checkpoint = VerifiedCheckpoint::verify(&page.checkpoint, &name, keys);
+    let checkpoint = checkpoint.map_err(|why| not_following(&why))?;
+    for charter in &page.charters {
+        let path = charter.inclusion.iter().map(|hash| Digest::try_from(&hash[..]));
+        let path = path.collect::<Result<Vec<_>, _>>().map_err(|why| not_following(&why))?;
+        let (leaf, size) = (leaf_hash(&charter.entry), checkpoint.size());
+        verify_inclusion(leaf, charter.leaf_index, size, &path, checkpoint.root())
+            .map_err(|why| not_following(&why))?;
+    }
+    Ok(())
+}
+
+fn not_following(why: &dyn std::fmt::Display) -> ClientError {
+    let sentence = format!("the service shows a charter that does not follow: {why}");
+    let failed = Exit::VerificationFailed;
+    ClientError::new(Side::Theirs, failed, "CHARTER_DOES_NOT_FOLLOW", sentence)
 }
 
 fn request_of<M>(message: M) -> Request<M> {
@@ -386,10 +532,6 @@ fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answe
         return Err(ClientError::new(Side::Theirs, unexpected, "ANSWERS_MISSING", sentence));
     }
     Ok(read)
-}
-
-fn open_facet(facet: v1::OpenFacet) -> Option<OpenFacet> {
-    Some(OpenFacet { salt: facet.salt[..].try_into().ok()?, bytes: facet.bytes })
 }
 
 /// Entries asked for at a time; the service gives fewer if they are large.

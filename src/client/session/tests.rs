@@ -27,7 +27,8 @@ struct Fake(Arc<Mutex<State>>);
 struct State {
     log: TestLog,
     facets: Vec<v1::OpenFacet>,
-    charters: Vec<Bytes>,
+    charters: Vec<v1::LoggedCharter>,
+    charters_a_page: usize,
     checkpoint: Bytes,
     pages: u32,
 }
@@ -36,7 +37,9 @@ impl Fake {
     fn new(log: TestLog, facets: Vec<v1::OpenFacet>) -> Self {
         let checkpoint = log.checkpoint();
         let charters = Vec::new();
-        Self(Arc::new(Mutex::new(State { log, facets, charters, checkpoint, pages: 0 })))
+        let (pages, charters_a_page) = (0, 16);
+        let state = State { log, facets, charters, charters_a_page, checkpoint, pages };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -46,7 +49,14 @@ impl Fake {
     fn publish_all(&self, publications: Vec<v1::Publication>) -> Vec<v1::PublishAnswer> {
         let mut state = self.state();
         let answers = publications.into_iter().map(|publication| {
-            let answer = match state.log.add(&publication.statement) {
+            let statement = &publication.statement;
+            let logged = crate::domain::directory::logged(&state.log.directory, statement);
+            let answer = match logged {
+                Ok(Some(leaf)) => Ok(leaf),
+                Ok(None) => state.log.add(statement),
+                Err(refusal) => Err(refusal),
+            };
+            let answer = match answer {
                 Ok(leaf) => v1::publish_answer::Answer::LeafIndex(leaf),
                 Err(refusal) => v1::publish_answer::Answer::Refused(v1::RefusedStatement {
                     reason: refusal.code().to_owned(),
@@ -122,12 +132,41 @@ impl EnrolmentService for Fake {
         request: Request<v1::GetChartersRequest>,
     ) -> Answered<v1::GetChartersResponse> {
         let after = request.get_ref().after_version as usize;
-        let state = self.state();
+        let mut state = self.state();
+        state.pages += 1;
         // Version 1 is in the invitation.
-        let charters = state.charters.iter().skip(after - 1).cloned().collect();
-        let checkpoint = state.checkpoint.clone();
-        Ok(Response::new(v1::GetChartersResponse { charters, checkpoint }))
+        let newest = state.charters.len() as u64 + 1;
+        let charters = state.charters.iter().skip(after - 1).take(state.charters_a_page).cloned();
+        let (charters, checkpoint) = (charters.collect(), state.checkpoint.clone());
+        Ok(Response::new(v1::GetChartersResponse { charters, checkpoint, newest }))
     }
+}
+
+/// The charters of a log behind the first, proven.
+fn charters_of(log: &TestLog) -> Vec<v1::LoggedCharter> {
+    let (tree, size) = (log.tree(), log.entries.len() as u64);
+    let entries = log.entries.iter().enumerate().skip(1);
+    let charters = entries.filter(|(_, entry)| {
+        let (statement, _) = crate::client::charters::logged(entry).unwrap();
+        crate::client::charters::read(&statement).is_ok()
+    });
+    let proven = charters.map(|(leaf, entry)| {
+        let path = tree.inclusion_proof(leaf as u64, size).unwrap();
+        let inclusion = path.iter().map(|hash| hash.as_bytes().to_vec().into()).collect();
+        v1::LoggedCharter { entry: entry.clone(), leaf_index: leaf as u64, inclusion }
+    });
+    proven.collect()
+}
+
+/// The log with one more charter, whose service has this authority.
+fn with_authority(log: &TestLog, authority: u8) -> TestLog {
+    let mut log = log.clone();
+    let (directory, ambient) = (log.directory.clone(), ambient());
+    let mut next = charter(&[10]);
+    next.service_ca = vec![ca(authority).into()];
+    let next = Composer::on(&directory, &ambient).charter(next);
+    log.sign_and_add(vec![next], &[1, 2]).unwrap();
+    log
 }
 
 /// TLS in memory, under the authority whose key is of this seed.
@@ -205,13 +244,34 @@ async fn a_replica_is_synced_page_by_page_with_its_facets() {
     let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
     assert_eq!(session.connection().group(), "X25519MLKEM768");
     let (synced, progress) = sync(&session, &home).await.unwrap();
-    let expected = Synced { before: 0, size: 4, withheld: Vec::new(), frozen: None };
+    let expected = Synced {
+        before: 0,
+        size: 4,
+        withheld: Vec::new(),
+        frozen: None,
+        checked: true,
+        clock: None,
+        refuted: None,
+    };
     assert_eq!(synced, expected);
     assert_eq!(progress.last(), Some(&Progress::Facets { have: 1, of: 1 }));
     assert_eq!(fake.state().pages, 2);
     let (again, _) = sync(&session, &home).await.unwrap();
     assert_eq!((again.before, again.size, fake.state().pages), (4, 4, 2));
     assert_eq!(Replica::open(&home, &name()).unwrap().synced_at(), Some(NOW));
+}
+
+#[tokio::test]
+async fn a_clock_an_hour_behind_the_directorys_says_so_and_goes_on() {
+    let (log, facets) = TestLog::populated();
+    for (now, behind) in [(NOW - 3_600, None), (NOW - 3_601, Some(NOW)), (NOW + 86_400, None)] {
+        let (_folder, home) = home(&log);
+        let fake = Fake::new(log.clone(), facets.clone());
+        let mut session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+        session.ambient = crate::client::testlog::ambient_at(now);
+        let (synced, _) = sync(&session, &home).await.unwrap();
+        assert_eq!((synced.size, synced.clock), (4, behind), "at {now}");
+    }
 }
 
 #[tokio::test]
@@ -239,35 +299,201 @@ async fn what_a_service_withholds_shortens_or_forges_is_named() {
     assert_eq!(fake.state().pages, 1);
 }
 
+/// The statement of an entry as if it had been admitted so many seconds later.
+fn later(entry: &Bytes, seconds: u64) -> Bytes {
+    let (statement, at) = crate::client::charters::logged(entry).unwrap();
+    crate::client::testlog::entry(statement, at + seconds)
+}
+
+#[tokio::test]
+async fn what_was_poisoned_on_its_way_is_let_go_and_fetched_once_more() {
+    let (log, facets) = TestLog::populated();
+    let withdrawal =
+        Composer::on(&log.directory, &ambient()).withdrawal(&"fr/cert-fr".parse().unwrap());
+    let mut other = log.clone();
+    other.sign_and_add(vec![withdrawal], &[20]).unwrap();
+    // The time of an entry: what follows then runs back, or only the root differs. An entry that
+    // the rules admit there, and the log does not hold.
+    for (poisoned, served) in [
+        (vec![log.entries[0].clone(), later(&log.entries[1], 9)], 2),
+        ([&log.entries[..3], &[later(&log.entries[3], 9)]].concat(), 4),
+        (other.entries.clone(), 5),
+    ] {
+        let (_folder, home) = home(&log);
+        let fake = Fake::new(log.clone(), facets.clone());
+        let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+        // A sync that breaks off keeps on trial what came.
+        fake.state().log.entries = poisoned;
+        let mut longer = log.clone();
+        (0..4).for_each(|_| longer.entries.push(log.entries[0].clone()));
+        fake.state().checkpoint = longer.checkpoint();
+        let refused = sync(&session, &home).await.unwrap_err();
+        assert_eq!(refused.reason, "ENTRIES_WITHHELD");
+        assert_eq!(Replica::open(&home, &name()).unwrap().on_trial(), served);
+        fake.state().log = log.clone();
+        fake.state().checkpoint = log.checkpoint();
+        let (synced, _) = sync(&session, &home).await.unwrap();
+        assert_eq!((synced.before, synced.size), (0, 4));
+        let replica = Replica::open(&home, &name()).unwrap();
+        assert_eq!((replica.directory().unwrap(), replica.on_trial()), (&log.directory, 0));
+        let evidence = std::fs::read_dir(replica.folder()).unwrap();
+        let names = evidence.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert!(!names.into_iter().any(|name| name.starts_with("evidence")), "nobody is accused");
+    }
+}
+
+#[tokio::test]
+async fn what_a_log_cannot_hold_is_kept_as_evidence_and_nowhere_else() {
+    let (log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let fake = Fake::new(log.clone(), facets);
+    let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+    sync(&session, &home).await.unwrap();
+    // Unsigned, and of a leaf that no rules know: it froze every reader once.
+    let unsigned =
+        Composer::on(&log.directory, &ambient()).withdrawal(&"fr/cert-fr".parse().unwrap());
+    let unsigned = crate::client::testlog::entry(unsigned.envelope().bytes().clone(), NOW);
+    for entry in [unsigned, Bytes::from_static(&[0x10, 1, 0x1a, 1, 7])] {
+        let mut bad = log.clone();
+        bad.entries.push(entry.clone());
+        (fake.state().log, fake.state().checkpoint) = (bad.clone(), bad.checkpoint());
+        let refused = sync(&session, &home).await.unwrap_err();
+        let found = (refused.reason.as_str(), refused.side, refused.exit);
+        let expected = ("ENTRY_NOT_ADMISSIBLE", Side::Theirs, Exit::VerificationFailed);
+        assert_eq!(found, expected);
+        let path = std::path::Path::new(&refused.details["evidence"]);
+        let both = [&log.checkpoint()[..], b"\n", &bad.checkpoint()].concat();
+        assert_eq!(std::fs::read(path).unwrap(), both);
+        assert_eq!(std::fs::read(path.with_extension("entry")).unwrap(), entry);
+        let replica = Replica::open(&home, &name()).unwrap();
+        assert_eq!((replica.directory().unwrap(), replica.on_trial()), (&log.directory, 0));
+        // The service thinks better of it, and nobody has to remove anything.
+        (fake.state().log, fake.state().checkpoint) = (log.clone(), log.checkpoint());
+        sync(&session, &home).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_new_service_authority_is_believed_by_the_charter_that_names_it() {
-    let (mut log, facets) = TestLog::populated();
-    let (_folder, home) = home(&log);
-    let mut next = charter(&[10]);
-    next.service_ca = vec![ca(70).into()];
-    let before = log.directory.clone();
-    let ambient = ambient();
-    let next = Composer::on(&before, &ambient).charter(next);
-    let mut bundle = Bundle::of(vec![next]);
-    bundle.sign(Some(&before), &[&key(1), &key(2)], &ambient).unwrap();
-    let statement = bundle.publications()[0].envelope().bytes().clone();
-    log.add(&statement).unwrap();
+    let (before, facets) = TestLog::populated();
+    let (_folder, home) = home(&before);
+    let log = with_authority(&before, 70);
     let fake = Fake::new(log.clone(), facets);
-    let refused = Session::open(&home, &name(), None, &net(&fake, 70)).await.unwrap_err();
-    assert_eq!(refused.reason, "SERVER_UNKNOWN_ISSUER");
-    // A charter that only one registrar has signed is none.
-    let mut weak = Bundle::of(vec![Composer::on(&before, &ambient).charter(charter(&[10]))]);
-    weak.sign(Some(&before), &[&key(1)], &ambient).unwrap();
-    fake.state().charters = vec![weak.publications()[0].envelope().bytes().clone()];
-    let refused = Session::open(&home, &name(), None, &net(&fake, 70)).await.unwrap_err();
-    assert_eq!(refused.reason, "CHARTER_DOES_NOT_FOLLOW");
-    fake.state().charters = vec![statement];
-    let session = Session::open(&home, &name(), None, &net(&fake, 70)).await.unwrap();
+    let open = || async { Session::open(&home, &name(), None, &net(&fake, 70)).await };
+    assert_eq!(open().await.unwrap_err().reason, "SERVER_UNKNOWN_ISSUER");
+    // A charter that only one registrar has signed is none, wherever it stands.
+    let ambient = ambient();
+    let mut weak =
+        Bundle::of(vec![Composer::on(&before.directory, &ambient).charter(charter(&[10]))]);
+    weak.sign(Some(&before.directory), &[&key(1)], &ambient).unwrap();
+    let weak = weak.publications()[0].envelope().bytes().clone();
+    let mut forced = before.clone();
+    forced.entries.push(crate::client::testlog::entry(weak, NOW));
+    // And one that a quorum has signed is none unless it is in the log.
+    let mut elsewhere = charters_of(&log);
+    elsewhere[0].leaf_index = 2;
+    let mut forged = log.clone();
+    forged.log_key = 99;
+    for (charters, checkpoint) in [
+        (charters_of(&forced), forced.checkpoint()),
+        (elsewhere, log.checkpoint()),
+        (charters_of(&log), before.checkpoint()),
+        (charters_of(&log), forged.checkpoint()),
+    ] {
+        (fake.state().charters, fake.state().checkpoint) = (charters, checkpoint);
+        assert_eq!(open().await.unwrap_err().reason, "CHARTER_DOES_NOT_FOLLOW");
+        assert_eq!(home.trust(&name()).unwrap().newest().version, 1);
+    }
+    (fake.state().charters, fake.state().checkpoint) = (charters_of(&log), log.checkpoint());
+    let session = open().await.unwrap();
+    let used = home.trust(&name()).unwrap();
+    assert_eq!((used.newest().version, used.pins().len()), (2, 1), "in use, and not pinned");
     assert_eq!(sync(&session, &home).await.unwrap().0.size, 5);
-    assert_eq!(home.trust(&name()).unwrap().charter().newest.version, 2);
+    let pinned = home.trust(&name()).unwrap();
+    assert_eq!((pinned.newest().version, pinned.pins().len()), (2, 2));
     // Kept: the next time nothing is asked.
     fake.state().charters.clear();
+    open().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_charters_come_page_by_page_and_a_page_without_progress_ends_it() {
+    let (before, facets) = TestLog::populated();
+    let (_folder, home) = home(&before);
+    let mut log = before;
+    for authority in [70, 71, 72, 73, 74] {
+        log = with_authority(&log, authority);
+    }
+    let fake = Fake::new(log.clone(), facets);
+    (fake.state().charters, fake.state().charters_a_page) = (charters_of(&log), 2);
+    Session::open(&home, &name(), None, &net(&fake, 74)).await.unwrap();
+    assert_eq!(fake.state().pages, 3);
+    assert_eq!(home.trust(&name()).unwrap().newest().version, 6);
+    fake.state().charters_a_page = 0;
+    fake.state().pages = 0;
+    let refused = Session::open(&home, &name(), None, &net(&fake, 79)).await.unwrap_err();
+    assert_eq!((refused.reason.as_str(), fake.state().pages), ("SERVER_UNKNOWN_ISSUER", 1));
+}
+
+/// Registrars sign a charter, think better of it, and log another of that version: who met the
+/// first one uses it, and is not locked out when the log refutes it.
+#[tokio::test]
+async fn the_abandoned_charter() {
+    let (before, facets) = TestLog::populated();
+    let (_folder, home) = home(&before);
+    let abandoned = with_authority(&before, 70);
+    let fake = Fake::new(abandoned.clone(), facets);
+    fake.state().charters = charters_of(&abandoned);
     Session::open(&home, &name(), None, &net(&fake, 70)).await.unwrap();
+    assert_eq!(home.trust(&name()).unwrap().newest().version, 2);
+    // The log goes on without it: under the authority of charter 1, then under a charter 2 of its
+    // own, and a charter 3 that was issued before charter 2 was.
+    let mut log = before.clone();
+    let ambient_before = crate::client::testlog::ambient_at(NOW - 3_600);
+    let (directory, mut next) = (log.directory.clone(), charter(&[10]));
+    next.service_ca = vec![ca(71).into()];
+    let second = Composer::on(&directory, &ambient()).charter(next.clone());
+    log.sign_and_add(vec![second], &[1, 2]).unwrap();
+    next.service_ca = vec![ca(72).into()];
+    let directory = log.directory.clone();
+    let third = Composer::on(&directory, &ambient_before).charter(next);
+    log.sign_and_add(vec![third], &[1, 3]).unwrap();
+    {
+        let mut state = fake.state();
+        (state.log, state.checkpoint) = (log.clone(), log.checkpoint());
+        state.charters = charters_of(&log);
+    }
+    let replica = || Replica::open(&home, &name()).unwrap();
+    // A service that still shows the authority of charter 1: the pin stands, and connects.
+    let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+    let (synced, _) = sync(&session, &home).await.unwrap();
+    assert_eq!(synced.size, 6);
+    let evidence = std::fs::read(synced.refuted.unwrap()).unwrap();
+    let kept = abandoned.entries.last().unwrap();
+    assert!(evidence.windows(kept.len()).any(|part| part == &kept[..]), "the signed charter");
+    let trust = home.trust(&name()).unwrap();
+    assert_eq!((trust.newest().version, trust.pins().len()), (3, 3));
+    assert_eq!(replica().directory().unwrap(), &log.directory);
+    // Said once; and the authority of charter 3 is believed.
+    let session = Session::open(&home, &name(), None, &net(&fake, 72)).await.unwrap();
+    assert_eq!(sync(&session, &home).await.unwrap().0.refuted, None);
+}
+
+/// The same, met by a client that has no copy yet and follows charter 3 before charter 2's time.
+#[tokio::test]
+async fn a_charter_issued_before_the_one_before_locks_nobody_out() {
+    let (before, facets) = TestLog::populated();
+    let (_folder, home) = home(&before);
+    let mut log = with_authority(&before, 71);
+    let early = crate::client::testlog::ambient_at(NOW - 3_600);
+    let (directory, mut next) = (log.directory.clone(), charter(&[10]));
+    next.service_ca = vec![ca(72).into()];
+    let third = Composer::on(&directory, &early).charter(next);
+    log.sign_and_add(vec![third], &[1, 2]).unwrap();
+    let fake = Fake::new(log.clone(), facets);
+    fake.state().charters = charters_of(&log);
+    let session = Session::open(&home, &name(), None, &net(&fake, 72)).await.unwrap();
+    assert_eq!(sync(&session, &home).await.unwrap().0.size, 6);
 }
 
 #[tokio::test]

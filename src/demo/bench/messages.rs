@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 use crate::ambient::Ambient;
 use crate::client::message::compose::{Outside, compose};
 use crate::client::message::content::{Inside, Writing};
-use crate::client::message::receipt::verify_accepted;
+use crate::client::message::receipt::{About, verify_accepted};
 use crate::crypto::hash::Digest;
 use crate::demo::net::Party;
 use crate::domain::ids::{ContactId, MessageId};
@@ -60,7 +60,7 @@ impl<'a> Sealed<'a> {
         to: &ContactId,
         ambient: &'a Ambient,
     ) -> anyhow::Result<Self> {
-        let recipient = Recipient { contact: to.clone(), level: Level::Technical };
+        let recipient = Recipient::new(to.clone(), Level::Technical);
         let outside =
             Outside::new(from.seat.clone(), vec![recipient], Class::Notification, state.head);
         let inside: Inside = Writing::new(proto::Kind::Incident, "Measured", ambient.now())
@@ -112,7 +112,8 @@ impl Submitting {
         let (size, root) = state.head;
         let root_at = |asked: u64| (asked == size).then_some(root);
         let reader = (&state.directory, &root_at as _);
-        verify_accepted(reader, (digest, std::slice::from_ref(to)), &answer.accepted)?;
+        let about = About { digest, contacts: vec![to.clone()], view: size };
+        verify_accepted(reader, &about, &answer.accepted)?;
         Ok(())
     }
 }

@@ -1,7 +1,6 @@
-//! The charter: the root document.
+//! The charter: the root document, as the directory holds it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -10,13 +9,10 @@ use crate::domain::ids::PersonId;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::proto;
-use crate::tlog::note::KeyName;
 
-use super::apply::{Admitted, Change, Parts, Place, none_superfluous, place, threshold};
-use super::key::{Holder, KnownKey, PublicKey, Purpose};
+use super::Newest;
+use super::key::PublicKey;
 use super::text::{is_word, sorted_set, text};
-use super::verify::{Statement, Verified, own_quorum};
-use super::{Directory, Newest, RULES, relist};
 
 /// A registrar, operator or auditor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +80,8 @@ pub struct Charter {
     pub newest: Newest,
     /// The payload.
     pub payload: Bytes,
+    /// The rules of the entries behind it.
+    pub rules: u32,
     /// Registrars, by id.
     pub registrars: Vec<Person>,
     /// How many of them decide.
@@ -104,39 +102,42 @@ pub struct Charter {
     pub quorum: u32,
     /// What its settings come to.
     pub policy: Policy,
+    /// The predecessor's identity; none in version 1.
+    pub previous: Bytes,
 }
 
 impl Charter {
-    /// Reads a charter's content.
+    /// Reads a charter's content. The form is that of `rules`, those in force before it.
     ///
     /// # Errors
-    /// The first field that holds what it cannot hold, or newer rules.
-    pub fn read(charter: &proto::Charter, payload: Bytes, newest: Newest) -> Result<Self, Refusal> {
-        match charter.rules {
-            RULES => {}
-            found if found > RULES => return Err(Refusal::NewerRules { found, known: RULES }),
-            found => {
-                return Err(Refusal::field("rules", format!("expected {RULES}, found {found}")));
-            }
-        }
-        let registrars = persons("registrars", &charter.registrars)?;
+    /// The first field that holds what it cannot hold.
+    pub fn read(
+        charter: &proto::Charter,
+        payload: Bytes,
+        newest: Newest,
+        rules: u32,
+    ) -> Result<Self, Refusal> {
+        let registrars = persons("registrars", &charter.registrars, rules)?;
         if charter.threshold == 0 || charter.threshold as usize > registrars.len() {
             let why = format!("expected 1 to {}, found {}", registrars.len(), charter.threshold);
             return Err(Refusal::field("threshold", why));
         }
+        let log = service_keys("log", &charter.log, rules)?;
         Ok(Self {
             newest,
             payload,
+            rules: charter.rules,
             threshold: charter.threshold,
-            operators: persons("operators", &charter.operators)?,
-            auditors: persons("auditors", &charter.auditors)?,
-            log: service_keys("log", &charter.log)?,
-            relay: service_keys("relay", &charter.relay)?,
+            operators: persons("operators", &charter.operators, rules)?,
+            auditors: persons("auditors", &charter.auditors, rules)?,
+            relay: service_keys("relay", &charter.relay, rules)?,
             service_ca: service_ca(&charter.service_ca)?,
-            witnesses: witnesses(&charter.witnesses, charter.quorum)?,
+            witnesses: witnesses(&charter.witnesses, charter.quorum, &log, rules)?,
             quorum: charter.quorum,
             policy: settings(&charter.policy)?,
+            previous: charter.previous.clone(),
             registrars,
+            log,
         })
     }
 
@@ -145,83 +146,21 @@ impl Charter {
     pub fn registrar_keys(&self) -> BTreeSet<KeyId> {
         self.registrars.iter().map(|person| person.sign.id()).collect()
     }
-
-    fn keys(&self) -> Vec<KnownKey> {
-        let known = |key: &VerifyingKey, purpose, holder| {
-            KnownKey::listed(PublicKey::Verifying(key.clone()), purpose, holder)
-        };
-        let people = [
-            (&self.registrars, Holder::Registrar as fn(PersonId) -> Holder),
-            (&self.operators, Holder::Operator),
-            (&self.auditors, Holder::Auditor),
-        ];
-        let people = people.into_iter().flat_map(|(persons, holder)| {
-            persons.iter().flat_map(move |person| {
-                let holder = holder(person.id.clone());
-                [
-                    known(&person.sign, Purpose::PersonSign, holder.clone()),
-                    known(&person.tls, Purpose::PersonTls, holder),
-                ]
-            })
-        });
-        let log = self.log.iter().map(|key| known(key, Purpose::Log, Holder::Service));
-        let relay = self.relay.iter().map(|key| known(key, Purpose::Relay, Holder::Service));
-        let witnesses = self.witnesses.iter().map(|witness| {
-            known(&witness.key, Purpose::Witness, Holder::Witness(witness.name.clone()))
-        });
-        people.chain(log).chain(relay).chain(witnesses).collect()
-    }
 }
 
-pub(super) fn found(verified: &Verified, admitted: Admitted) -> Result<Parts, Refusal> {
-    let Statement::Charter(statement) = verified.statement() else {
-        let (expected, found) = ("a charter", verified.envelope().kind().payload_type());
-        return Err(Refusal::UnknownKind { expected, found });
-    };
-    let own = own_quorum(statement).map(|key| key.id()).collect();
-    threshold(verified, &own, statement.threshold.max(1), || "its registrars".to_owned())?;
-    none_superfluous(verified, &own)?;
-    let Place::Next(newest) = place(None, verified, admitted)? else {
-        return Err(Refusal::WrongVersion { expected: 1, found: verified.version() });
-    };
-    let charter = Charter::read(statement, verified.envelope().payload().clone(), newest)?;
-    let keys = relist(None, &[], charter.keys())?;
-    Ok(Parts { charter: Some(Arc::new(charter)), keys, ..Parts::none(admitted) })
-}
-
-/// Signed by the quorum of the predecessor and its own.
-pub(super) fn apply(
-    directory: &Directory,
-    verified: &Verified,
-    statement: &proto::Charter,
-    admitted: Admitted,
-) -> Result<Change, Refusal> {
-    let before = directory.charter();
-    let old = before.registrar_keys();
-    let own = own_quorum(statement).map(|key| key.id()).collect();
-    threshold(verified, &old, before.threshold, || "the registrars in force".to_owned())?;
-    threshold(verified, &own, statement.threshold.max(1), || "the new registrars".to_owned())?;
-    none_superfluous(verified, &old.union(&own).copied().collect())?;
-    let newest = match place(Some(&before.newest), verified, admitted)? {
-        Place::Again(leaf) => return Ok(Change::AlreadyLogged(leaf)),
-        Place::Next(newest) => newest,
-    };
-    let charter = Charter::read(statement, verified.envelope().payload().clone(), newest)?;
-    let listed: Vec<KeyId> = before.keys().iter().map(|known| known.key.id()).collect();
-    let keys = relist(Some(directory), &listed, charter.keys())?;
-    let parts = Parts { charter: Some(Arc::new(charter)), keys, ..Parts::none(admitted) };
-    Ok(Change::Logged(Box::new(parts)))
-}
-
-fn persons(field: &'static str, persons: &[proto::Person]) -> Result<Vec<Person>, Refusal> {
+fn persons(
+    field: &'static str,
+    persons: &[proto::Person],
+    rules: u32,
+) -> Result<Vec<Person>, Refusal> {
     sorted_set(field, persons, limits::PERSONS, |person| person.id.as_str())?;
     let read = persons.iter().map(|person| {
-        text(field, &person.name, limits::TEXT_BYTES)?;
+        text(field, &person.name)?;
         Ok(Person {
             id: person.id.parse().map_err(|why| Refusal::field(field, why))?,
             name: person.name.clone(),
-            sign: PublicKey::verifying(field, person.sign.as_ref())?,
-            tls: PublicKey::verifying(field, person.tls.as_ref())?,
+            sign: PublicKey::verifying(field, person.sign.as_ref(), rules)?,
+            tls: PublicKey::verifying(field, person.tls.as_ref(), rules)?,
         })
     });
     read.collect()
@@ -230,11 +169,12 @@ fn persons(field: &'static str, persons: &[proto::Person]) -> Result<Vec<Person>
 fn service_keys(
     field: &'static str,
     keys: &[proto::PublicKey],
+    rules: u32,
 ) -> Result<Vec<VerifyingKey>, Refusal> {
     if keys.is_empty() || keys.len() > limits::PERSONS {
-        return Err(Refusal::field(field, "expected at least one key"));
+        return Err(Refusal::field(field, format!("expected 1 to {} keys", limits::PERSONS)));
     }
-    keys.iter().map(|key| PublicKey::ed25519(field, Some(key))).collect()
+    keys.iter().map(|key| PublicKey::ed25519(field, Some(key), rules)).collect()
 }
 
 fn service_ca(certificates: &[Bytes]) -> Result<Vec<Bytes>, Refusal> {
@@ -246,7 +186,13 @@ fn service_ca(certificates: &[Bytes]) -> Result<Vec<Bytes>, Refusal> {
     Ok(certificates.to_vec())
 }
 
-fn witnesses(witnesses: &[proto::Witness], quorum: u32) -> Result<Vec<Witness>, Refusal> {
+/// Their keys are each another and none of the log's. They are in no register: nobody proves them.
+fn witnesses(
+    witnesses: &[proto::Witness],
+    quorum: u32,
+    log: &[VerifyingKey],
+    rules: u32,
+) -> Result<Vec<Witness>, Refusal> {
     let field = "witnesses";
     sorted_set(field, witnesses, limits::PERSONS, |witness| witness.name.as_str())?;
     let needed =
@@ -255,13 +201,28 @@ fn witnesses(witnesses: &[proto::Witness], quorum: u32) -> Result<Vec<Witness>, 
         let why = format!("expected {} to {}, found {quorum}", needed.start(), needed.end());
         return Err(Refusal::field("quorum", why));
     }
-    let read = witnesses.iter().map(|witness| {
-        text(field, &witness.name, limits::TEXT_BYTES)?;
-        KeyName::parse(&witness.name).map_err(|why| Refusal::field(field, why))?;
-        let key = PublicKey::ed25519(field, witness.key.as_ref())?;
-        Ok(Witness { name: witness.name.clone(), key })
-    });
-    read.collect()
+    let mut seen: BTreeSet<KeyId> = log.iter().map(VerifyingKey::id).collect();
+    let mut read = Vec::with_capacity(witnesses.len());
+    for witness in witnesses {
+        let name = &witness.name;
+        let printable = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+');
+        if !printable || !(1..=limits::WITNESS_NAME_BYTES).contains(&name.len()) {
+            let why = "expected a name of printable ASCII without space and +";
+            return Err(Refusal::field(field, why));
+        }
+        let key = PublicKey::ed25519(field, witness.key.as_ref(), rules)?;
+        if !key.is_ed25519_point() {
+            return Err(Refusal::field(field, "expected a key that is a point"));
+        }
+        if !seen.insert(key.id()) {
+            return Err(Refusal::field(field, "expected keys that differ, and none of the log's"));
+        }
+        if witness.key.as_ref().is_some_and(|key| !key.proof.is_empty()) {
+            return Err(Refusal::NoPossession { key: key.id(), holder: name.clone() });
+        }
+        read.push(Witness { name: name.clone(), key });
+    }
+    Ok(read)
 }
 
 fn settings(settings: &[proto::Setting]) -> Result<Policy, Refusal> {

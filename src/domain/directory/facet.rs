@@ -1,39 +1,28 @@
 //! Facets: the parts of a record that stand in the log only as salted hashes.
 //!
-//! In scope: names, hashes, and whether salt and bytes fit a statement. Out of scope: what the
-//! bytes say; nobody folds them. For now only visibility "members" is admitted.
+//! In scope: names, hashes, who may see one, and whether salt and bytes fit a statement. Out of
+//! scope: what the bytes say; nobody folds them.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
+use crate::domain::ids::MemberId;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::proto::{self, Visibility};
 
-use super::text::{digest, known, sorted_set};
-
-/// The facets that a record may have, by name.
-pub const OF_RECORD: [&str; 10] = [
-    "address",
-    "commitment",
-    "constituency",
-    "email",
-    "languages",
-    "messaging",
-    "persons",
-    "references",
-    "telephone",
-    "web",
-];
-
-/// The facets that a roster may have, by name.
-pub const OF_ROSTER: [&str; 2] = ["holidays", "hours"];
+use super::rules::known;
+use super::text::{digest, is_word, sorted_set};
 
 /// A facet's salt and bytes, which stand beside the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenFacet {
+    /// Whose it is: a contact.
+    pub subject: String,
+    /// Its name.
+    pub name: String,
     /// 32 random bytes, fresh for every version.
     pub salt: [u8; 32],
     /// A message of the facet's name.
@@ -41,17 +30,25 @@ pub struct OpenFacet {
 }
 
 impl OpenFacet {
-    /// `SHA-256("liaison/facet/v1" 0x00 salt bytes)`
+    /// `SHA-256("liaison/facet/v1" 0x00 contact 0x00 name 0x00 salt bytes)`
     #[must_use]
     pub fn hash(&self) -> Digest {
-        Digest::of_parts(&[b"liaison/facet/v1\0", &self.salt, &self.bytes])
+        Digest::of_parts(&[
+            b"liaison/facet/v1\0",
+            self.subject.as_bytes(),
+            b"\0",
+            self.name.as_bytes(),
+            b"\0",
+            &self.salt,
+            &self.bytes,
+        ])
     }
 
     /// The facet as a statement names it, visible to members.
     #[must_use]
-    pub fn named(&self, name: &str) -> proto::Facet {
+    pub fn named(&self) -> proto::Facet {
         proto::Facet {
-            name: name.to_owned(),
+            name: self.name.clone(),
             visibility: Visibility::Members.into(),
             members: Vec::new(),
             hash: Bytes::copy_from_slice(self.hash().as_bytes()),
@@ -59,33 +56,83 @@ impl OpenFacet {
     }
 }
 
-/// Refuses facets of other names, unsorted, or of a visibility that is not yet supported.
-pub(super) fn check(facets: &[proto::Facet], allowed: &[&str]) -> Result<(), Refusal> {
-    sorted_set("facets", facets, allowed.len(), |facet| facet.name.as_str())?;
+/// Which statement holds the facets: names are open, but three stand in rosters, two of them also
+/// in attested records, and a roster has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldBy {
+    /// A record.
+    Record,
+    /// An attested record.
+    AttestedRecord,
+    /// A roster.
+    Roster,
+}
+
+impl HeldBy {
+    fn admits(self, name: &str) -> bool {
+        match name {
+            "hours" | "holidays" => self != Self::Record,
+            "wake" => self == Self::Roster,
+            _ => self != Self::Roster,
+        }
+    }
+}
+
+/// Refuses facets that this statement cannot hold.
+///
+/// # Errors
+/// Too many, unsorted, another name, visibility or hash; named members where there are none.
+pub(super) fn check(facets: &[proto::Facet], held_by: HeldBy, rules: u32) -> Result<(), Refusal> {
+    sorted_set("facets", facets, limits::FACETS_OF_ONE, |facet| facet.name.as_str())?;
     facets.iter().try_for_each(|facet| {
-        if !allowed.contains(&facet.name.as_str()) {
-            let why = format!("expected one of {}, found {:?}", allowed.join(", "), facet.name);
+        if !is_word(&facet.name) || !held_by.admits(&facet.name) {
+            let why = format!("{:?} is no facet of such a statement", facet.name);
             return Err(Refusal::field("facets.name", why));
         }
         digest("facets.hash", &facet.hash)?;
-        match known::<Visibility>("facets.visibility", facet.visibility)? {
-            Visibility::Members if facet.members.is_empty() => Ok(()),
-            Visibility::Members => Err(Refusal::field("facets.members", "expected none")),
+        match known::<Visibility>("facets.visibility", facet.visibility, rules)? {
+            Visibility::NamedMembers => named_members(&facet.members),
             Visibility::Unspecified
+            | Visibility::Members
             | Visibility::SameLevel
-            | Visibility::NamedMembers
-            | Visibility::AuthorityAndRegistrar => {
-                Err(Refusal::NotYetSupported("a facet with another visibility than members"))
-            }
+            | Visibility::AuthorityAndRegistrar => match facet.members[..] {
+                [] => Ok(()),
+                [..] => Err(Refusal::field("facets.members", "expected none")),
+            },
         }
     })
 }
 
-/// The facets handed in with a statement, by hash: all there and fitting, or refused.
+/// They need not be admitted.
+fn named_members(members: &[String]) -> Result<(), Refusal> {
+    let field = "facets.members";
+    sorted_set(field, members, limits::NAMED_MEMBERS, String::as_str)?;
+    if members.is_empty() {
+        return Err(Refusal::field(field, "expected at least one"));
+    }
+    members.iter().try_for_each(|member| {
+        member.parse::<MemberId>().map(|_| ()).map_err(|why| Refusal::field(field, why))
+    })
+}
+
+/// Whether the service hands a facet to those whom its statement names: for now only to all members.
+///
+/// # Errors
+/// Another visibility.
+pub(super) fn served(facets: &[proto::Facet]) -> Result<(), Refusal> {
+    if facets.iter().any(|facet| facet.visibility != i32::from(Visibility::Members)) {
+        return Err(Refusal::NotYetSupported("a facet with another visibility than members"));
+    }
+    Ok(())
+}
+
+/// The facets handed in with a statement about `subject`, by hash: all there and fitting, or
+/// refused.
 ///
 /// # Errors
 /// One is missing, superfluous, or too large.
 pub fn fit(
+    subject: &str,
     named: &[proto::Facet],
     handed_in: Vec<OpenFacet>,
 ) -> Result<BTreeMap<Digest, OpenFacet>, Refusal> {
@@ -99,7 +146,11 @@ pub fn fit(
     }
     let wanted = named.iter().map(|facet| Ok((digest("facets.hash", &facet.hash)?, facet)));
     let wanted: BTreeMap<Digest, &proto::Facet> = wanted.collect::<Result<_, Refusal>>()?;
-    if let Some((_, facet)) = wanted.iter().find(|(hash, _)| !by_hash.contains_key(hash)) {
+    let fits = |hash: &Digest, facet: &proto::Facet| {
+        let open = by_hash.get(hash);
+        open.is_some_and(|open| open.subject == subject && open.name == facet.name)
+    };
+    if let Some((_, facet)) = wanted.iter().find(|(hash, facet)| !fits(hash, facet)) {
         return Err(Refusal::FacetMissing(facet.name.clone()));
     }
     if by_hash.keys().any(|hash| !wanted.contains_key(hash)) {

@@ -1,8 +1,9 @@
 //! Public keys with their one purpose and their one holder.
 //!
-//! In scope: reading a key that a statement lists, and remembering whose it is. Invariant: a
-//! public key belongs to one holder and purpose for ever, and once dropped or revoked it never
-//! returns (design 4).
+//! In scope: reading a key that a statement lists, and remembering whose it is and from when until
+//! when. Invariants: a key with a proof belongs to one holder and purpose for ever, and once it has
+//! ended it never returns; a seal key does not return within its contact. Witnesses' keys are none
+//! of these: nobody proves them, so nobody may block them.
 
 use std::fmt;
 
@@ -11,9 +12,11 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::SealingKey;
 use crate::crypto::sign::{self, KeyId, VerifyingKey};
-use crate::domain::ids::{ContactId, MemberId, PersonId, SeatId};
+use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
 use crate::domain::refusal::Refusal;
-use crate::signed::proto::{self, Algorithm};
+use crate::signed::proto::{self, Algorithm, Use};
+
+use super::rules::known;
 
 /// What a key is for. A key has exactly one purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,8 +29,6 @@ pub enum Purpose {
     Log,
     /// Accepted receipts and mailbox heads.
     Relay,
-    /// Cosignatures.
-    Witness,
     /// A member's authority signs.
     Authority,
     /// A contact's keeper signs.
@@ -49,7 +50,6 @@ impl Purpose {
             Self::PersonTls => "a person of the charter to connect with",
             Self::Log => "the log",
             Self::Relay => "the relay",
-            Self::Witness => "a witness",
             Self::Authority => "a member's authority",
             Self::Keeper => "a contact's keeper",
             Self::SeatSign => "a seat to sign with",
@@ -57,15 +57,29 @@ impl Purpose {
             Self::SeatTls => "a seat to connect with",
         }
     }
+
+    /// The use that a proof of possession names; none of a key that seals.
+    #[must_use]
+    pub const fn usage(self) -> Option<Use> {
+        match self {
+            Self::PersonSign | Self::SeatSign => Some(Use::Sign),
+            Self::PersonTls | Self::SeatTls => Some(Use::Tls),
+            Self::Authority => Some(Use::Authority),
+            Self::Keeper => Some(Use::Keeper),
+            Self::Log => Some(Use::Log),
+            Self::Relay => Some(Use::Relay),
+            Self::SeatSeal => None,
+        }
+    }
 }
 
-/// Whose a key is.
+/// Whose a key is. As text it is what a proof of possession names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holder {
-    /// The service.
-    Service,
-    /// A witness, by name.
-    Witness(String),
+    /// The log of this directory.
+    Log(DirectoryName),
+    /// The relay of this directory.
+    Relay(DirectoryName),
     /// A registrar.
     Registrar(PersonId),
     /// An operator.
@@ -83,32 +97,16 @@ pub enum Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Service => f.write_str("the service"),
-            Self::Witness(name) => write!(f, "the witness {name}"),
-            Self::Registrar(id) => write!(f, "the registrar {id}"),
-            Self::Operator(id) => write!(f, "the operator {id}"),
-            Self::Auditor(id) => write!(f, "the auditor {id}"),
-            Self::Member(id) => write!(f, "the authority of {id}"),
-            Self::Contact(id) => write!(f, "the keeper of {id}"),
-            Self::Seat(id) => write!(f, "the seat {id}"),
+            Self::Log(name) => write!(f, "log/{name}"),
+            Self::Relay(name) => write!(f, "relay/{name}"),
+            Self::Registrar(id) => write!(f, "registrar/{id}"),
+            Self::Operator(id) => write!(f, "operator/{id}"),
+            Self::Auditor(id) => write!(f, "auditor/{id}"),
+            Self::Member(id) => write!(f, "{id}"),
+            Self::Contact(id) => write!(f, "{id}"),
+            Self::Seat(id) => write!(f, "{id}"),
         }
     }
-}
-
-/// Whether a key still speaks for its holder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The holder's newest statement lists it.
-    InForce,
-    /// The holder's newer statement no longer lists it.
-    Dropped,
-    /// Revoked by the statement with this digest, at this leaf index.
-    Revoked {
-        /// The entry.
-        leaf: u64,
-        /// The statement's identity.
-        statement: Digest,
-    },
 }
 
 /// A public key, by what it can do.
@@ -128,10 +126,11 @@ impl PublicKey {
     pub fn verifying(
         field: &'static str,
         key: Option<&proto::PublicKey>,
+        rules: u32,
     ) -> Result<VerifyingKey, Refusal> {
         let key = key.ok_or_else(|| Refusal::field(field, "expected a key"))?;
         let read = VerifyingKey::from_spki(&key.key).map_err(|why| Refusal::field(field, why))?;
-        if Algorithm::try_from(key.algorithm) != Ok(algorithm_of(&read)) {
+        if known::<Algorithm>(field, key.algorithm, rules)? != algorithm_of(&read) {
             return Err(Refusal::field(field, "the key is of another algorithm than it says"));
         }
         Ok(read)
@@ -144,8 +143,9 @@ impl PublicKey {
     pub fn ed25519(
         field: &'static str,
         key: Option<&proto::PublicKey>,
+        rules: u32,
     ) -> Result<VerifyingKey, Refusal> {
-        let read = Self::verifying(field, key)?;
+        let read = Self::verifying(field, key, rules)?;
         if read.algorithm() != sign::Algorithm::Ed25519 {
             return Err(Refusal::field(field, "expected an Ed25519 key"));
         }
@@ -156,8 +156,12 @@ impl PublicKey {
     ///
     /// # Errors
     /// Any other algorithm, a low-order X25519 share, no ML-KEM-768 encapsulation key.
-    pub fn sealing(field: &'static str, key: &proto::PublicKey) -> Result<Bytes, Refusal> {
-        if Algorithm::try_from(key.algorithm) != Ok(Algorithm::XWing) {
+    pub fn sealing(
+        field: &'static str,
+        key: &proto::PublicKey,
+        rules: u32,
+    ) -> Result<Bytes, Refusal> {
+        if known::<Algorithm>(field, key.algorithm, rules)? != Algorithm::XWing {
             return Err(Refusal::field(field, "expected an X-Wing key"));
         }
         SealingKey::parse(&key.key).map_err(|why| Refusal::field(field, why))?;
@@ -202,6 +206,15 @@ const fn algorithm_of(key: &VerifyingKey) -> Algorithm {
     }
 }
 
+/// Under what a key is known: by its id alone, or, if it seals, within its contact.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyName {
+    /// A key with a proof: one in the whole directory.
+    Proven(KeyId),
+    /// A seal key: one in its contact.
+    Seal(ContactId, KeyId),
+}
+
 /// A key that the directory has ever listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownKey {
@@ -209,22 +222,50 @@ pub struct KnownKey {
     pub key: PublicKey,
     /// Its one purpose.
     pub purpose: Purpose,
-    /// Its one holder.
+    /// Its one holder; of a seal key the seat that has it now.
     pub holder: Holder,
-    /// Whether it still speaks for the holder.
-    pub standing: Standing,
+    /// The leaf that first listed it.
+    pub from: u64,
+    /// The leaf that dropped, revoked or withdrew it.
+    pub until: Option<u64>,
+    /// The identity of the revocation that ended it, if one did.
+    pub revoked_by: Option<Digest>,
 }
 
 impl KnownKey {
-    /// A key that a statement lists.
+    /// A key that the statement at leaf `from` lists.
     #[must_use]
-    pub const fn listed(key: PublicKey, purpose: Purpose, holder: Holder) -> Self {
-        Self { key, purpose, holder, standing: Standing::InForce }
+    pub const fn listed(key: PublicKey, purpose: Purpose, holder: Holder, from: u64) -> Self {
+        Self { key, purpose, holder, from, until: None, revoked_by: None }
+    }
+
+    /// The same key, ended by the statement at this leaf.
+    #[must_use]
+    pub fn ended(&self, until: u64, revoked_by: Option<Digest>) -> Self {
+        Self { until: Some(until), revoked_by, ..self.clone() }
     }
 
     /// Whether the key speaks for its holder now.
     #[must_use]
-    pub fn in_force(&self) -> bool {
-        self.standing == Standing::InForce
+    pub const fn in_force(&self) -> bool {
+        self.until.is_none()
+    }
+
+    /// Whether what it signed with a view of `size` entries is believed: from < size <= until. Of a
+    /// checkpoint, the view is its own size.
+    #[must_use]
+    pub fn believed_at(&self, size: u64) -> bool {
+        self.from < size && self.until.is_none_or(|until| size <= until)
+    }
+
+    /// Under what it is known.
+    #[must_use]
+    pub fn name(&self) -> KeyName {
+        match (&self.key, &self.holder) {
+            (PublicKey::Sealing(_), Holder::Seat(seat)) => {
+                KeyName::Seal(seat.contact(), self.key.id())
+            }
+            (PublicKey::Verifying(_) | PublicKey::Sealing(_), _) => KeyName::Proven(self.key.id()),
+        }
     }
 }

@@ -1,7 +1,6 @@
-//! A member, and its admission by the registrars.
+//! A member, as the directory holds it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -11,13 +10,10 @@ use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::proto::{self, MemberKind};
 
-use super::apply::{
-    Admitted, Change, Parts, Place, none_superfluous, place, registrars, threshold,
-};
-use super::key::{Holder, KnownKey, PublicKey, Purpose};
-use super::text::{known, names, note, sorted_set};
-use super::verify::Verified;
-use super::{Directory, Newest, relist};
+use super::Newest;
+use super::key::PublicKey;
+use super::rules::known;
+use super::text::{names, note, sorted_set};
 
 /// A State or a body admitted to the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +46,7 @@ impl Member {
         payload: Bytes,
         newest: Newest,
         signs: bool,
+        rules: u32,
     ) -> Result<Self, Refusal> {
         names("names", &admission.names)?;
         note(admission.note.as_ref())?;
@@ -57,9 +54,9 @@ impl Member {
             id: admission.member.parse().map_err(|why| Refusal::field("member", why))?,
             newest,
             payload,
-            kind: known("kind", admission.kind)?,
+            kind: known("kind", admission.kind, rules)?,
             names: admission.names.clone(),
-            authority: authority(&admission.authority, admission.threshold)?,
+            authority: authority(&admission.authority, admission.threshold, rules)?,
             threshold: admission.threshold,
             signs,
         })
@@ -72,55 +69,16 @@ impl Member {
     }
 }
 
-/// The first admission of a member, a later one with other names, or the first keys of a member
-/// that never had any.
-pub(super) fn admit(
-    directory: &Directory,
-    verified: &Verified,
-    admission: &proto::Admission,
-    admitted: Admitted,
-) -> Result<Change, Refusal> {
-    registrars(directory, verified)?;
-    let id: MemberId = admission.member.parse().map_err(|why| Refusal::field("member", why))?;
-    let before = directory.member(&id);
-    let newest = match place(before.map(|member| &member.newest), verified, admitted)? {
-        Place::Again(leaf) => return Ok(Change::AlreadyLogged(leaf)),
-        Place::Next(newest) => newest,
-    };
-    let payload = verified.envelope().payload().clone();
-    let signs = before.is_some_and(|member| member.signs);
-    let member = Member::read(admission, payload, newest, signs)?;
-    if let Some(before) = before
-        && !before.authority.is_empty()
-        && (&before.authority, before.threshold) != (&member.authority, member.threshold)
-    {
-        return Err(Refusal::AuthorityStands(id));
+fn authority(
+    keys: &[proto::PublicKey],
+    threshold: u32,
+    rules: u32,
+) -> Result<Vec<VerifyingKey>, Refusal> {
+    if keys.len() > limits::PERSONS {
+        let why = format!("expected at most {} keys, found {}", limits::PERSONS, keys.len());
+        return Err(Refusal::field("authority", why));
     }
-    let listed = member.authority.iter().map(|key| {
-        let holder = Holder::Member(member.id.clone());
-        KnownKey::listed(PublicKey::Verifying(key.clone()), Purpose::Authority, holder)
-    });
-    let keys = relist(Some(directory), &[], listed.collect())?;
-    let parts = Parts { member: Some(Arc::new(member)), keys, ..Parts::none(admitted) };
-    Ok(Change::Logged(Box::new(parts)))
-}
-
-/// The authority of the member has signed, and nobody else.
-pub(super) fn authority_signed<'a>(
-    directory: &'a Directory,
-    id: &MemberId,
-    verified: &Verified,
-) -> Result<&'a Member, Refusal> {
-    let member = directory.member(id).ok_or_else(|| Refusal::UnknownMember(id.clone()))?;
-    let counting = member.authority_keys();
-    let of = || format!("the authority of {id}");
-    threshold(verified, &counting, member.threshold.max(1), of)?;
-    none_superfluous(verified, &counting)?;
-    Ok(member)
-}
-
-fn authority(keys: &[proto::PublicKey], threshold: u32) -> Result<Vec<VerifyingKey>, Refusal> {
-    let read = keys.iter().map(|key| PublicKey::verifying("authority", Some(key)));
+    let read = keys.iter().map(|key| PublicKey::verifying("authority", Some(key), rules));
     let read: Vec<VerifyingKey> = read.collect::<Result<_, _>>()?;
     let ids: Vec<KeyId> = read.iter().map(VerifyingKey::id).collect();
     sorted_set("authority", &ids, limits::PERSONS, |id| id)?;

@@ -1,22 +1,25 @@
 //! The directory: a fold over the log.
 //!
-//! In scope: what statements mean, and the one function, [`apply`], that the service and every
-//! replica call. Out of scope: where the log comes from. Invariants: no clock (time comes as
-//! `admitted_at`), and the same entries give the same [`Directory`] everywhere, for ever.
+//! In scope: what it holds (types, here), what statements mean (`kinds`, one file each), and the one
+//! function, [`apply`], that the service and every replica call. Out of scope: where the log comes
+//! from. Invariants: no clock (time comes as `admitted_at`), and the same entries give the same
+//! [`Directory`] everywhere, for ever.
 
-mod apply;
 mod charter;
+mod contact;
+pub mod entry;
 pub mod facet;
 pub mod key;
+mod kinds;
 mod member;
+pub mod possession;
 pub mod publish;
-mod record;
-mod revocation;
 mod roster;
+mod rules;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod text;
-mod verify;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -28,17 +31,16 @@ use crate::crypto::sign::{KeyId, VerifyingKey};
 use super::ids::{ContactId, DirectoryName, MemberId, SeatId};
 use super::refusal::Refusal;
 
-pub use apply::{Admitted, Change, Parts, apply, found};
 pub use charter::{Charter, Person, Policy, Witness};
+pub use contact::{Contact, Record};
+pub use kinds::{Statement, Verified, apply, clock_behind, found, logged, verify, verify_founding};
 pub use member::Member;
-pub use record::{Contact, Record};
 pub use roster::{Roster, Seat};
-pub use verify::{Statement, Verified, verify, verify_founding};
+pub use rules::RULES;
+pub use steps::{Admitted, Parts};
+pub(crate) use text::{is_word, text};
 
-use key::{Holder, KnownKey, Purpose, Standing};
-
-/// The rules that this program knows.
-pub const RULES: u32 = 1;
+use key::{Holder, KeyName, KnownKey, Purpose};
 
 /// The newest statement of a counter. Versions count from 1, by 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +59,11 @@ pub struct Directory {
     name: DirectoryName,
     genesis: Digest,
     size: u64,
-    admitted_at: u64,
+    clock: u64,
     charter: Arc<Charter>,
     members: BTreeMap<MemberId, Arc<Member>>,
     contacts: BTreeMap<ContactId, Arc<Contact>>,
-    keys: BTreeMap<KeyId, Arc<KnownKey>>,
+    keys: BTreeMap<KeyName, Arc<KnownKey>>,
 }
 
 impl Directory {
@@ -70,11 +72,11 @@ impl Directory {
     pub fn at(
         name: DirectoryName,
         genesis: Digest,
-        (size, admitted_at): (u64, u64),
+        (size, clock): (u64, u64),
         charter: Arc<Charter>,
     ) -> Self {
         let (members, contacts, keys) = Default::default();
-        Self { name, genesis, size, admitted_at, charter, members, contacts, keys }
+        Self { name, genesis, size, clock, charter, members, contacts, keys }
     }
 
     /// Its name, the origin of its log.
@@ -95,10 +97,16 @@ impl Directory {
         self.size
     }
 
-    /// When the newest of them was admitted.
+    /// Its clock: when its newest charter was admitted, raised by each later dated entry.
     #[must_use]
-    pub const fn admitted_at(&self) -> u64 {
-        self.admitted_at
+    pub const fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// The rules of the next entry: those of the charter in force.
+    #[must_use]
+    pub fn rules(&self) -> u32 {
+        self.charter.rules
     }
 
     /// The charter in force.
@@ -147,15 +155,31 @@ impl Directory {
         contact.ok_or_else(|| Refusal::UnknownContact(id.clone()))
     }
 
-    /// A key that was ever listed.
+    /// A key with a proof that was ever listed.
     #[must_use]
     pub fn key(&self, id: &KeyId) -> Option<&KnownKey> {
-        self.keys.get(id).map(AsRef::as_ref)
+        self.known(&KeyName::Proven(*id))
     }
 
-    /// Every key that was ever listed, by id.
-    pub fn keys(&self) -> impl Iterator<Item = (&KeyId, &KnownKey)> {
-        self.keys.iter().map(|(id, key)| (id, key.as_ref()))
+    /// A seal key that this contact ever listed.
+    #[must_use]
+    pub fn seal_key(&self, contact: &ContactId, id: &KeyId) -> Option<&KnownKey> {
+        self.known(&KeyName::Seal(contact.clone(), *id))
+    }
+
+    /// Whether a key stands, by the name under which it is known.
+    #[must_use]
+    pub fn stands(&self, name: &KeyName) -> bool {
+        self.known(name).is_some_and(KnownKey::in_force)
+    }
+
+    fn known(&self, name: &KeyName) -> Option<&KnownKey> {
+        self.keys.get(name).map(AsRef::as_ref)
+    }
+
+    /// Every key that was ever listed.
+    pub fn keys(&self) -> impl Iterator<Item = &KnownKey> {
+        self.keys.values().map(AsRef::as_ref)
     }
 
     /// The seats of a contact that can open messages now: each with its seal key, by name.
@@ -168,7 +192,7 @@ impl Directory {
             let raw = seat.seal.as_deref()?;
             let id = KeyId::of(raw);
             let seat = SeatId::new(contact, &seat.name).ok()?;
-            self.key(&id).is_some_and(KnownKey::in_force).then_some((seat, id, raw))
+            self.seal_key(contact, &id).is_some_and(KnownKey::in_force).then_some((seat, id, raw))
         })
     }
 
@@ -197,16 +221,35 @@ impl Directory {
     /// Refuses a key that no longer speaks for its holder.
     ///
     /// # Errors
-    /// It was dropped or revoked, or never listed.
+    /// It has ended, or was never listed.
     pub fn in_force(&self, id: &KeyId) -> Result<(), Refusal> {
         let known = self.key(id).is_some_and(KnownKey::in_force);
         if known { Ok(()) } else { Err(Refusal::KeyNotInForce(*id)) }
     }
 
+    /// Whether a key speaks for a member's contact now: the one question that door, relay, fold and
+    /// reader ask at use. Rules 1 know members and keys that have ended; what later rules say of a
+    /// member (suspended, on hold, gone) is answered here, and no key is marked for it.
+    ///
+    /// # Errors
+    /// No such member, no such contact; the key has ended, or is another's.
+    pub fn standing(
+        &self,
+        member: &MemberId,
+        contact: Option<&ContactId>,
+        key: &KeyId,
+    ) -> Result<(), Refusal> {
+        self.member(member).ok_or_else(|| Refusal::UnknownMember(member.clone()))?;
+        if let Some(contact) = contact {
+            self.record(contact)?;
+        }
+        self.in_force(key)
+    }
+
     /// Takes over what an admitted statement changed.
     pub fn advance(&mut self, parts: &Parts) {
         self.size = parts.admitted.leaf + 1;
-        self.admitted_at = parts.admitted.at;
+        self.clock = parts.clock;
         if let Some(charter) = &parts.charter {
             self.charter = Arc::clone(charter);
         }
@@ -217,48 +260,7 @@ impl Directory {
             self.contacts.insert(contact.id.clone(), Arc::clone(contact));
         }
         for key in &parts.keys {
-            self.keys.insert(key.key.id(), Arc::clone(key));
+            self.keys.insert(key.name(), Arc::clone(key));
         }
-    }
-}
-
-/// What becomes of the keys when a holder's newer statement lists `listed` where the older one
-/// listed `before`: every key whose standing is new.
-fn relist(
-    directory: Option<&Directory>,
-    before: &[KeyId],
-    listed: Vec<KnownKey>,
-) -> Result<Vec<Arc<KnownKey>>, Refusal> {
-    let mut now = BTreeMap::new();
-    for key in listed {
-        let id = key.key.id();
-        if let Some(known) = directory.and_then(|directory| directory.key(&id)) {
-            refuse_other_use(id, known, &key)?;
-        }
-        if now.insert(id, key).is_some() {
-            return Err(Refusal::KeyReused { key: id, why: "is listed twice".to_owned() });
-        }
-    }
-    let dropped = before.iter().filter(|id| !now.contains_key(id)).filter_map(|id| {
-        let known = directory.and_then(|directory| directory.key(id))?;
-        known.in_force().then(|| KnownKey { standing: Standing::Dropped, ..known.clone() })
-    });
-    let dropped: Vec<KnownKey> = dropped.collect();
-    let is_new = |id: &KeyId| directory.is_none_or(|directory| directory.key(id).is_none());
-    let new = now.into_iter().filter(|(id, _)| is_new(id)).map(|(_, key)| key);
-    Ok(new.chain(dropped).map(Arc::new).collect())
-}
-
-fn refuse_other_use(id: KeyId, known: &KnownKey, wanted: &KnownKey) -> Result<(), Refusal> {
-    if known.holder != wanted.holder || known.purpose != wanted.purpose {
-        let why = format!("already belongs to {}, for {}", known.holder, known.purpose.name());
-        return Err(Refusal::KeyReused { key: id, why });
-    }
-    match known.standing {
-        Standing::InForce => Ok(()),
-        Standing::Dropped | Standing::Revoked { .. } => Err(Refusal::KeyReused {
-            key: id,
-            why: "was dropped or revoked and never returns".to_owned(),
-        }),
     }
 }

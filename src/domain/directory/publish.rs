@@ -8,24 +8,48 @@ use crate::domain::refusal::Refusal;
 use crate::domain::state::{Key, Value};
 
 use super::facet::{self, OpenFacet};
-use super::{Admitted, Change, Directory, Verified, apply};
+use super::steps::Dated;
+use super::{Admitted, RULES, Statement, Verified, apply};
 
 /// Publishes one verified statement. A statement carries its own right to be published: whoever
 /// hands it in.
 #[derive(Debug)]
 pub struct Publish {
     verified: Verified,
-    facets: BTreeMap<Digest, OpenFacet>,
+    facets: Vec<OpenFacet>,
 }
 
 impl Publish {
-    /// A statement and the facets that it names: all of them, and no other.
-    ///
-    /// # Errors
-    /// A facet is missing, superfluous or too large.
-    pub fn new(verified: Verified, facets: Vec<OpenFacet>) -> Result<Self, Refusal> {
-        let facets = facet::fit(verified.statement().facets(), facets)?;
-        Ok(Self { verified, facets })
+    /// A statement and the facets that are handed in with it.
+    #[must_use]
+    pub const fn new(verified: Verified, facets: Vec<OpenFacet>) -> Self {
+        Self { verified, facets }
+    }
+
+    /// When it is admitted: a charter and what is undated by the service's own clock, all else not
+    /// before the directory's.
+    fn admitted_at(&self, world: &World<'_>) -> Result<u64, Refusal> {
+        let dated = self.verified.statement().dated();
+        if dated != Dated::No && world.in_doubt {
+            return Err(Refusal::ClockInDoubt);
+        }
+        Ok(match dated {
+            Dated::Yes => world.now.max(world.directory.clock()),
+            Dated::SetsClock | Dated::No => world.now,
+        })
+    }
+
+    /// What the fold admits and this service does not serve yet; then the facets: all of those that
+    /// the statement names, and no other.
+    fn served(&self) -> Result<BTreeMap<Digest, OpenFacet>, Refusal> {
+        if let Statement::Charter(charter) = self.verified.statement()
+            && charter.rules > RULES
+        {
+            return Err(Refusal::NewerRules { found: charter.rules, known: RULES });
+        }
+        let (subject, named) = self.verified.statement().facets();
+        facet::served(named)?;
+        facet::fit(subject, named, self.facets.clone())
     }
 }
 
@@ -33,25 +57,22 @@ impl Command for Publish {
     /// The leaf index.
     type Reply = u64;
 
-    fn keys(&self, _: &Directory) -> Vec<Key> {
+    fn keys(&self) -> Vec<Key> {
         Vec::new()
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<u64>, Refusal> {
-        let leaf = world.directory.size();
-        let at = world.now.max(world.directory.admitted_at());
-        match apply(world.directory, &self.verified, Admitted { leaf, at })? {
-            Change::AlreadyLogged(leaf) => {
-                Ok(Decision { puts: Vec::new(), log: None, reply: leaf })
-            }
-            Change::Logged(parts) => {
-                let puts = self.facets.iter();
-                let puts =
-                    puts.map(|(hash, facet)| (Key::Facet(*hash), Value::Facet(facet.clone())));
-                let statement = self.verified.envelope().bytes().clone();
-                let log = Some(Admission { statement, parts });
-                Ok(Decision { puts: puts.collect(), log, reply: leaf })
-            }
+        if let Some(leaf) = self.verified.logged(world.directory) {
+            return Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply: leaf });
         }
+        let (leaf, at) = (world.directory.size(), self.admitted_at(world)?);
+        let parts = apply(world.directory, &self.verified, Admitted { leaf, at })?;
+        let puts = self
+            .served()?
+            .into_iter()
+            .map(|(hash, facet)| (Key::Facet(facet.subject.clone(), hash), Value::Facet(facet)));
+        let statement = self.verified.envelope().bytes().clone();
+        let log = Some(Admission { statement, parts });
+        Ok(Decision { puts: puts.collect(), deletes: Vec::new(), log, reply: leaf })
     }
 }

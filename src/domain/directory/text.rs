@@ -1,8 +1,6 @@
-//! Fields as `bytes.md` wants them: sorted sets, NFC text, known enum values, keys that are keys.
+//! Fields as `docs/protocol.md` 1 and 2 want them: sorted sets, text by the closed list, names, notes.
 
 use std::cmp::Ordering;
-
-use unicode_normalization::is_nfc;
 
 use crate::crypto::hash::Digest;
 use crate::domain::limits;
@@ -33,16 +31,45 @@ pub(crate) fn sorted_set<T, K: Ord + ?Sized>(
     }
 }
 
-/// Text of 1 to `limit` bytes in NFC, without control characters.
-pub(crate) fn text(field: &'static str, text: &str, limit: usize) -> Result<(), Refusal> {
-    if text.is_empty() || text.len() > limit {
-        let why = format!("expected 1 to {limit} bytes of text, found {}", text.len());
+/// Text of 1 to 400 bytes, without what cannot be seen or turns what is seen around. The list is
+/// final and needs no Unicode tables; normal form is a matter of whoever drafts.
+pub(crate) fn text(field: &'static str, text: &str) -> Result<(), Refusal> {
+    if text.is_empty() || text.len() > limits::TEXT_BYTES {
+        let why =
+            format!("expected 1 to {} bytes of text, found {}", limits::TEXT_BYTES, text.len());
         return Err(Refusal::field(field, why));
     }
-    if text.chars().any(char::is_control) || !is_nfc(text) {
-        return Err(Refusal::field(field, "expected UTF-8 in NFC without control characters"));
+    match text.chars().find(|c| is_forbidden(*c)) {
+        Some(found) => {
+            let why = format!("U+{:04X} cannot stand in text", u32::from(found));
+            Err(Refusal::field(field, why))
+        }
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The code points that no text holds.
+pub(crate) const fn is_forbidden(c: char) -> bool {
+    matches!(
+        c as u32,
+        0x0..=0x1f
+            | 0x7f..=0x9f
+            | 0xad
+            | 0x61c
+            | 0x200b
+            | 0x200e
+            | 0x200f
+            | 0x2028..=0x202e
+            | 0x2060..=0x206f
+            | 0xe000..=0xf8ff
+            | 0xfdd0..=0xfdef
+            | 0xfeff
+            | 0xfff0..=0xfffb
+            | 0x1_d173..=0x1_d17a
+            | 0xe_0000..=0xe_00ff
+            | 0xe_01f0..=0xe_0fff
+            | 0xf_0000..=0x10_ffff
+    ) || (c as u32) & 0xfffe == 0xfffe
 }
 
 /// Names by language: at least one, sorted by BCP 47 tag.
@@ -53,7 +80,7 @@ pub(crate) fn names(field: &'static str, texts: &[proto::Text]) -> Result<(), Re
     }
     texts.iter().try_for_each(|named| {
         language(field, &named.language)?;
-        text(field, &named.text, limits::TEXT_BYTES)
+        text(field, &named.text)
     })
 }
 
@@ -82,18 +109,10 @@ pub(crate) fn digest(field: &'static str, bytes: &[u8]) -> Result<Digest, Refusa
     Digest::try_from(bytes).map_err(|why| Refusal::field(field, why))
 }
 
-/// An enum value of this version; 0 and unknown ones are refused.
-pub(crate) fn known<E: TryFrom<i32>>(field: &'static str, value: i32) -> Result<E, Refusal> {
-    match E::try_from(value) {
-        Ok(known) if value != 0 => Ok(known),
-        _ => Err(Refusal::field(field, format!("{value} is no value of this version"))),
-    }
-}
-
 /// A note verbale: reference and date, and the digest of the paper.
 pub(crate) fn note(note: Option<&proto::Note>) -> Result<(), Refusal> {
     let Some(note) = note else { return Ok(()) };
-    text("note.reference", &note.reference, limits::TEXT_BYTES)?;
+    text("note.reference", &note.reference)?;
     if note.date == 0 {
         return Err(Refusal::field("note.date", "expected the date of the note"));
     }

@@ -15,27 +15,73 @@ use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Drill, Level};
 
-use super::addressing::{drill, names_this};
-use super::envelope::{self, VerifiedEnvelope};
+use super::addressing::{self, drill, names_this, read_view};
+use super::envelope::{self, VerifiedEnvelope, VerifiedHeader};
+use super::level;
 use super::submit::{self, Submit};
+use super::thread::{self, Amiss};
 
 /// An open acknowledgement whose signature is the named seat's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedAcknowledgement {
+    envelope: Envelope,
+    header_digest: Digest,
+    seat: SeatId,
+    key: KeyId,
+    level: Level,
+    drill: Option<Drill>,
+    at: u64,
+    view: (u64, Digest),
+}
+
+impl VerifiedAcknowledgement {
     /// The bytes received.
-    pub envelope: Envelope,
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// The header that it acknowledges.
-    pub header_digest: Digest,
+    #[must_use]
+    pub const fn header_digest(&self) -> Digest {
+        self.header_digest
+    }
+
     /// Who acknowledges.
-    pub seat: SeatId,
+    #[must_use]
+    pub const fn seat(&self) -> &SeatId {
+        &self.seat
+    }
+
     /// Its sign key.
-    pub key: KeyId,
+    #[must_use]
+    pub const fn key(&self) -> KeyId {
+        self.key
+    }
+
     /// At which level.
-    pub level: Level,
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
     /// The mark of a drill.
-    pub drill: Option<Drill>,
+    #[must_use]
+    pub const fn drill(&self) -> Option<&Drill> {
+        self.drill.as_ref()
+    }
+
     /// When, by the seat's clock.
-    pub at: u64,
+    #[must_use]
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The directory as the seat saw it.
+    #[must_use]
+    pub const fn view(&self) -> (u64, Digest) {
+        self.view
+    }
 }
 
 /// Verifies an open acknowledgement for this directory.
@@ -53,10 +99,8 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledge
         return Err(Refusal::NotTheSender(why));
     }
     drill(read.drill.as_ref())?;
-    let level = match Level::try_from(read.level) {
-        Ok(level) if level != Level::Unspecified => level,
-        _ => return Err(Refusal::field("level", "expected a level of this version")),
-    };
+    let level = addressing::level(read.level)?;
+    let view = read_view(read.view.as_ref())?;
     let header_digest = Digest::try_from(&read.header_digest[..])
         .map_err(|why| Refusal::field("header_digest", why))?;
     Ok(VerifiedAcknowledgement {
@@ -66,6 +110,7 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledge
         level,
         drill: read.drill,
         at: read.at,
+        view,
         envelope,
     })
 }
@@ -77,15 +122,6 @@ pub struct Acknowledge {
     acknowledgement: VerifiedAcknowledgement,
     message: (MessageId, ContactId),
     words: Submit,
-    words_header: WordsHeader,
-}
-
-#[derive(Debug)]
-struct WordsHeader {
-    class: Class,
-    in_reply_to: Option<Digest>,
-    sender: SeatId,
-    recipients: Vec<ContactId>,
 }
 
 impl Acknowledge {
@@ -97,16 +133,8 @@ impl Acknowledge {
         message: (MessageId, ContactId),
         words: VerifiedEnvelope,
     ) -> Self {
-        let addressing = &words.header.addressing;
-        let recipients = addressing.recipients.iter();
-        let words_header = WordsHeader {
-            class: addressing.class,
-            in_reply_to: addressing.in_reply_to,
-            sender: addressing.sender.clone(),
-            recipients: recipients.map(|recipient| recipient.contact.clone()).collect(),
-        };
         let words = Submit::new(handed_in_by, words);
-        Self { acknowledgement, message, words, words_header }
+        Self { acknowledgement, message, words }
     }
 
     fn outcome_key(&self) -> Key {
@@ -124,13 +152,23 @@ impl Acknowledge {
         matches!(read, Ok(Ok(read)) if read.seat == self.acknowledgement.seat.as_str())
     }
 
+    /// Its view is one of this log, and not before that of the message.
+    fn view_fits(&self, world: &World<'_>, message: &VerifiedHeader) -> Result<(), Refusal> {
+        let (answered, view) = (message.addressing().view.0, self.acknowledgement.view);
+        submit::fits_the_log(world, view)?;
+        if view.0 < answered {
+            return Err(Refusal::WrongThread(Amiss::EarlierView));
+        }
+        Ok(())
+    }
+
     /// The words answer this very message, to its sender and nobody else, by the same seat.
     fn words_belong(&self) -> Result<(), Refusal> {
-        let WordsHeader { class, in_reply_to, sender, recipients } = &self.words_header;
-        let belong = *class == Class::Acknowledgement
-            && *in_reply_to == Some(self.acknowledgement.header_digest)
-            && *sender == self.acknowledgement.seat
-            && recipients[..] == [self.message.1.clone()];
+        let words = self.words.addressing();
+        let belong = words.class == Class::Acknowledgement
+            && words.in_reply_to == Some(self.acknowledgement.header_digest)
+            && words.sender == self.acknowledgement.seat
+            && words.recipients.iter().map(|to| &to.contact).eq([&self.message.1]);
         if belong {
             Ok(())
         } else {
@@ -143,34 +181,42 @@ impl Acknowledge {
 impl Command for Acknowledge {
     type Reply = Bytes;
 
-    fn keys(&self, directory: &Directory) -> Vec<Key> {
+    fn keys(&self) -> Vec<Key> {
         let own = Key::Mailbox(self.acknowledgement.seat.contact());
-        let mut keys = self.words.keys(directory);
+        let mut keys = self.words.keys();
         keys.extend([self.message_key(), self.outcome_key(), own]);
         keys
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
         let unknown = || Refusal::UnknownMessage(self.message.0.to_string());
-        let message = world.seen.message(&self.message_key()).ok_or_else(unknown)?;
+        let message = world.seen.message(&self.message_key())?.ok_or_else(unknown)?;
         let header = envelope::verify_header(world.directory, &message.header)?;
         let contact = self.acknowledgement.seat.contact();
-        let addressed = header.addressing.recipients.iter().any(|to| to.contact == contact);
-        if header.digest != self.acknowledgement.header_digest || !addressed {
+        let addressed = header.addressing().recipients.iter().any(|to| to.contact == contact);
+        if header.digest() != self.acknowledgement.header_digest || !addressed {
             return Err(unknown());
         }
-        if header.addressing.drill != self.acknowledgement.drill {
+        if header.addressing().drill != self.acknowledgement.drill {
             let why = "expected the drill mark of the message, and of no other".to_owned();
             return Err(Refusal::InvalidField { field: "drill", why });
         }
         self.words_belong()?;
+        if let Some(amiss) = thread::beside_answered(self.words.addressing(), &header) {
+            return Err(Refusal::WrongThread(amiss));
+        }
         world.directory.in_force(&self.acknowledgement.key)?;
+        self.view_fits(world, &header)?;
         let mut decision = self.words.decide(world)?;
-        let mut outcome = world.seen.outcome(&self.outcome_key()).cloned().unwrap_or_default();
+        if decision.puts.is_empty() {
+            // The same again: answered as then, whatever the record says since.
+            return Ok(decision);
+        }
+        level::has(world.directory, &contact, self.acknowledgement.level)?;
+        let mut outcome = world.seen.outcome(&self.outcome_key())?.cloned().unwrap_or_default();
         let acknowledgement = self.acknowledgement.envelope.bytes().clone();
         // One of each seat: who acknowledges again only writes more words.
-        if outcome.acknowledgements.iter().any(|given| self.gave(given)) || decision.puts.is_empty()
-        {
+        if outcome.acknowledgements.iter().any(|given| self.gave(given)) {
             return Ok(decision);
         }
         if outcome.acknowledgements.len() >= limits::ACKNOWLEDGEMENTS {
@@ -181,13 +227,14 @@ impl Command for Acknowledge {
         outcome.acknowledgements.push(acknowledgement.clone());
         let entry = Entry {
             kind: EntryKind::Acknowledged,
-            header_digest: header.digest,
+            header_digest: header.digest(),
             id: self.message.0,
             sender: self.message.1.clone(),
             acknowledgement,
         };
+        let entry = (entry, self.acknowledgement.envelope.digest());
         if contact != self.message.1 {
-            submit::deliver(world, &contact, entry, &mut decision.puts);
+            submit::deliver(world, &contact, entry, &mut decision.puts)?;
         }
         decision.puts.push((self.outcome_key(), Value::Outcome(Outcome { ..outcome })));
         Ok(decision)

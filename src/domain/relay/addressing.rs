@@ -1,17 +1,66 @@
 //! The addressing: who writes to whom, when, how urgently. It stands in the header and in the
 //! sealed message, byte for byte the same.
+//!
+//! In scope: reading it, which tolerates what only a later version sends, and what the relay serves
+//! of it. Out of scope: whether those named exist (`submit`). Invariant: an [`Addressing`] is
+//! well-formed; a number that this version does not know is kept beside those that it knows.
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use prost::Message;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
-use crate::domain::directory::Directory;
+use crate::domain::directory::{self, Directory};
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::canonical;
 use crate::signed::proto::{self, Class, Drill, DrillKind, Flag, Level, Urgency};
+
+/// A value of an enum as it was signed. 0 is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrLater<E> {
+    /// Of this version.
+    Known(E),
+    /// A number that only a later version knows.
+    Later(i32),
+}
+
+impl<E: TryFrom<i32> + Copy> OrLater<E> {
+    /// The value of a number; none for 0 and below.
+    #[must_use]
+    pub fn of(number: i32) -> Option<Self> {
+        match E::try_from(number) {
+            Ok(known) if number > 0 => Some(Self::Known(known)),
+            Err(_) if number > 0 => Some(Self::Later(number)),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    fn read(field: &'static str, number: i32) -> Result<Self, Refusal> {
+        Self::of(number).ok_or_else(|| Refusal::field(field, format!("{number} is no value")))
+    }
+
+    /// The value, if this version knows it.
+    #[must_use]
+    pub const fn known(self) -> Option<E> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Later(_) => None,
+        }
+    }
+}
+
+impl<E: PartialEq> PartialEq<E> for OrLater<E> {
+    fn eq(&self, other: &E) -> bool {
+        match self {
+            Self::Known(known) => known == other,
+            Self::Later(_) => false,
+        }
+    }
+}
 
 /// One recipient contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +69,57 @@ pub struct Recipient {
     pub contact: ContactId,
     /// The level at which it is addressed.
     pub level: Level,
+    /// 0: addressed; above: the step of the ladder.
+    pub step: u32,
+    /// Of a step above 0: for whom it stands in.
+    pub stands_in_for: Option<ContactId>,
+    /// Seconds until its step is released; 0: as the message says.
+    pub after: u32,
+}
+
+impl Recipient {
+    /// A contact that is addressed itself.
+    #[must_use]
+    pub const fn new(contact: ContactId, level: Level) -> Self {
+        Self { contact, level, step: 0, stands_in_for: None, after: 0 }
+    }
+
+    /// As it is signed.
+    #[must_use]
+    pub fn to_proto(&self) -> proto::Recipient {
+        let stands_in_for = self.stands_in_for.as_ref();
+        proto::Recipient {
+            contact: self.contact.to_string(),
+            level: self.level.into(),
+            step: self.step,
+            stands_in_for: stands_in_for.map(ToString::to_string).unwrap_or_default(),
+            after: self.after,
+        }
+    }
+
+    fn read(recipient: &proto::Recipient) -> Result<Self, Refusal> {
+        let field = "recipients";
+        let contact = |text: &str| text.parse().map_err(|why| Refusal::field(field, why));
+        if recipient.step > limits::STEPS {
+            let why = format!("expected steps up to {}, found {}", limits::STEPS, recipient.step);
+            return Err(Refusal::field(field, why));
+        }
+        let stands_in_for = match (recipient.step, &recipient.stands_in_for[..]) {
+            (_, "") => None,
+            (0, _) => {
+                let why = "who is addressed itself stands in for nobody";
+                return Err(Refusal::field(field, why));
+            }
+            (_, text) => Some(contact(text)?),
+        };
+        Ok(Self {
+            contact: contact(&recipient.contact)?,
+            level: level(recipient.level)?,
+            step: recipient.step,
+            stands_in_for,
+            after: recipient.after,
+        })
+    }
 }
 
 /// A message's addressing, well-formed.
@@ -31,19 +131,19 @@ pub struct Addressing {
     pub id: MessageId,
     /// The thread: the id of its first message.
     pub thread: MessageId,
-    /// The header digest of the message that this one answers.
+    /// The header digest of the message that this one answers; none, if it begins the thread.
     pub in_reply_to: Option<Digest>,
     /// The seat that signs.
     pub sender: SeatId,
     /// Its sign key.
     pub sender_key: KeyId,
-    /// Recipients, by contact.
+    /// Recipients, by step and contact.
     pub recipients: Vec<Recipient>,
     /// What kind of message it is.
-    pub class: Class,
+    pub class: OrLater<Class>,
     /// How urgent.
-    pub urgency: Urgency,
-    /// The mark of a drill.
+    pub urgency: OrLater<Urgency>,
+    /// The mark of a drill; its kind may be a later one.
     pub drill: Option<Drill>,
     /// When it was made, by the sender's clock.
     pub created: u64,
@@ -53,10 +153,15 @@ pub struct Addressing {
     pub acknowledge_within: u32,
     /// The directory as the sender saw it: tree size and root hash.
     pub view: (u64, Digest),
+    /// What else the readers should know of the sender's view.
+    pub flags: Vec<OrLater<Flag>>,
+    /// By name; those that this version does not know are kept and mean nothing.
+    pub extras: Vec<proto::Extra>,
 }
 
 impl Addressing {
-    /// Reads an addressing that names this directory.
+    /// Reads an addressing that names this directory. What only a later version sends is no fault;
+    /// a level is, for a reader looks at it.
     ///
     /// # Errors
     /// In the order of checks: canonical form, directory and genesis, content.
@@ -64,13 +169,11 @@ impl Addressing {
         let read: proto::Addressing =
             canonical::decode(bytes).map_err(|_| Refusal::NotCanonical("addressing"))?;
         names_this(directory, read.directory.as_ref())?;
-        let view = read.view.as_ref().ok_or_else(|| Refusal::field("view", "expected a view"))?;
-        let class = Class::try_from(read.class).unwrap_or_default();
-        let urgency = Urgency::try_from(read.urgency).unwrap_or_default();
-        if class == Class::Unspecified || urgency == Urgency::Unspecified {
-            return Err(Refusal::field("class", "expected a class and an urgency of this version"));
-        }
-        flags(&read.flags)?;
+        let view = read_view(read.view.as_ref())?;
+        let class = OrLater::read("class", read.class)?;
+        let urgency = OrLater::read("urgency", read.urgency)?;
+        let flags = flags(&read.flags)?;
+        extras(&read.extras)?;
         drill(read.drill.as_ref())?;
         if read.created >= read.expires || read.expires - read.created > limits::MESSAGE_SECONDS {
             return Err(Refusal::field("expires", "expected at most 30 days after it was created"));
@@ -90,8 +193,33 @@ impl Addressing {
             created: read.created,
             expires: read.expires,
             acknowledge_within: read.acknowledge_within,
-            view: (view.size, digest("view.root", &view.root)?),
+            view,
+            flags,
+            extras: read.extras,
         })
+    }
+
+    /// Whether this version of the relay serves all that it asks for.
+    ///
+    /// # Errors
+    /// [`Refusal::NotYetSupported`], which names what it does not serve.
+    pub fn is_served(&self) -> Result<(), Refusal> {
+        let step = |recipient: &Recipient| recipient.step > 0 || recipient.after > 0;
+        let drill = self.drill.as_ref().map(|drill| DrillKind::try_from(drill.kind));
+        let what = if self.recipients.iter().any(step) {
+            "a step of the ladder above 0, or its deadline,"
+        } else if self.class.known().is_none() {
+            "a class that this version does not know"
+        } else if self.urgency.known().is_none() {
+            "an urgency that this version does not know"
+        } else if matches!(drill, Some(Err(_))) {
+            "a kind of drill that this version does not know"
+        } else if self.flags.iter().any(|flag| flag.known().is_none()) {
+            "a flag that this version does not know"
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::NotYetSupported(what))
     }
 
     /// Every contact whose seats need a letter: the recipients and the sender's own.
@@ -135,17 +263,49 @@ pub fn name_of(directory: &Directory) -> proto::Directory {
     }
 }
 
-/// A drill mark of this version.
+/// A view that is there, of a log that had entries.
 ///
 /// # Errors
-/// An unknown kind, or a name that is too long.
+/// None, of size 0, or half a root.
+pub fn read_view(view: Option<&proto::View>) -> Result<(u64, Digest), Refusal> {
+    let view = view.ok_or_else(|| Refusal::field("view", "expected a view"))?;
+    if view.size == 0 {
+        return Err(Refusal::field("view", "expected one of a log with entries"));
+    }
+    Ok((view.size, digest("view.root", &view.root)?))
+}
+
+/// A view, as signed things name it.
+#[must_use]
+pub fn view_of((size, root): (u64, Digest)) -> proto::View {
+    proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }
+}
+
+/// A level of this version: whoever reads a message looks at it.
+///
+/// # Errors
+/// Any other number.
+pub fn level(number: i32) -> Result<Level, Refusal> {
+    match Level::try_from(number) {
+        Ok(level) if level != Level::Unspecified => Ok(level),
+        Ok(_) | Err(_) => Err(Refusal::field("level", "expected a level of this version")),
+    }
+}
+
+/// The mark of a drill, of a kind of this version or a later one. Only a question and an exercise
+/// must be called something.
+///
+/// # Errors
+/// No kind, no name where there must be one, a name that is no text.
 pub fn drill(drill: Option<&Drill>) -> Result<(), Refusal> {
-    let Some(drill) = drill else { return Ok(()) };
-    match DrillKind::try_from(drill.kind) {
-        Ok(kind) if kind != DrillKind::Unspecified && drill.name.len() <= limits::TEXT_BYTES => {
-            Ok(())
-        }
-        _ => Err(Refusal::field("drill", "expected a kind of this version and a short name")),
+    let Some(Drill { kind, name }) = drill else { return Ok(()) };
+    let may_be_nameless = match OrLater::<DrillKind>::read("drill", *kind)? {
+        OrLater::Known(DrillKind::Question | DrillKind::Exercise | DrillKind::Unspecified) => false,
+        OrLater::Known(DrillKind::Comcheck) | OrLater::Later(_) => true,
+    };
+    match name.is_empty() && may_be_nameless {
+        true => Ok(()),
+        false => directory::text("drill", name),
     }
 }
 
@@ -157,16 +317,23 @@ fn optional_digest(field: &'static str, bytes: &[u8]) -> Result<Option<Digest>, 
     if bytes.is_empty() { Ok(None) } else { digest(field, bytes).map(Some) }
 }
 
-fn flags(flags: &[i32]) -> Result<(), Refusal> {
-    let known = |flag: &i32| Flag::try_from(*flag).is_ok_and(|flag| flag != Flag::Unspecified);
-    if flags.windows(2).all(|pair| pair.first() < pair.last()) && flags.iter().all(known) {
+fn flags(flags: &[i32]) -> Result<Vec<OrLater<Flag>>, Refusal> {
+    if !flags.is_sorted_by(|a, b| a < b) {
+        return Err(Refusal::field("flags", "expected a sorted set"));
+    }
+    flags.iter().map(|flag| OrLater::read("flags", *flag)).collect()
+}
+
+fn extras(extras: &[proto::Extra]) -> Result<(), Refusal> {
+    let words = extras.iter().all(|extra| directory::is_word(&extra.name));
+    if words && extras.is_sorted_by(|a, b| a.name < b.name) {
         Ok(())
     } else {
-        Err(Refusal::field("flags", "expected a sorted set of this version's flags"))
+        Err(Refusal::field("extras", "expected names of 1 to 32 of a-z, 0-9 and -, sorted, once"))
     }
 }
 
-/// Sorted by step and contact, none twice. Steps above 0 come with the ladder.
+/// Sorted by step and contact, no contact twice, whatever the step.
 fn recipients(recipients: &[proto::Recipient]) -> Result<Vec<Recipient>, Refusal> {
     let field = "recipients";
     if recipients.is_empty() || recipients.len() > limits::RECIPIENTS {
@@ -174,20 +341,9 @@ fn recipients(recipients: &[proto::Recipient]) -> Result<Vec<Recipient>, Refusal
         return Err(Refusal::field(field, why));
     }
     let sorted = recipients.is_sorted_by(|a, b| (a.step, &a.contact) < (b.step, &b.contact));
-    if !sorted {
+    let apart: BTreeSet<&str> = recipients.iter().map(|to| to.contact.as_str()).collect();
+    if !sorted || apart.len() != recipients.len() {
         return Err(Refusal::field(field, "expected them by step and contact, none twice"));
     }
-    let read = recipients.iter().map(|recipient| {
-        if recipient.step > 0 || recipient.after > 0 || !recipient.stands_in_for.is_empty() {
-            return Err(Refusal::NotYetSupported("a step of the ladder above 0"));
-        }
-        match Level::try_from(recipient.level) {
-            Ok(level) if level != Level::Unspecified => Ok(Recipient {
-                contact: recipient.contact.parse().map_err(|why| Refusal::field(field, why))?,
-                level,
-            }),
-            _ => Err(Refusal::field(field, "expected a level of this version")),
-        }
-    });
-    read.collect()
+    recipients.iter().map(Recipient::read).collect()
 }

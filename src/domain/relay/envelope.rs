@@ -3,6 +3,8 @@
 //! Invariant: a [`VerifiedEnvelope`] exists only by these checks; what they depend on cannot
 //! change any more. What can change is decided on the head (`submit`).
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
@@ -18,24 +20,95 @@ use crate::signed::proto;
 use crate::tlog::merkle;
 
 use super::addressing::Addressing;
+use super::thread;
 
 /// A header whose signature is the named seat's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedHeader {
+    envelope: Envelope,
+    addressing: Addressing,
+    body_digest: Digest,
+    body_size: u64,
+    letters: u32,
+    letters_root: Digest,
+    blobs: Vec<proto::Blob>,
+    cleared_by: Vec<(SeatId, KeyId)>,
+}
+
+impl VerifiedHeader {
     /// The bytes received.
-    pub envelope: Envelope,
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// Who writes to whom.
-    pub addressing: Addressing,
+    #[must_use]
+    pub const fn addressing(&self) -> &Addressing {
+        &self.addressing
+    }
+
     /// SHA-256 of the header payload: what receipts and chains name.
-    pub digest: Digest,
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.envelope.digest()
+    }
+
     /// SHA-256 of the sealed body.
-    pub body_digest: Digest,
+    #[must_use]
+    pub const fn body_digest(&self) -> Digest {
+        self.body_digest
+    }
+
     /// The sealed body's size: one of the padded ones.
-    pub body_size: u64,
+    #[must_use]
+    pub const fn body_size(&self) -> u64 {
+        self.body_size
+    }
+
     /// How many letters there are.
-    pub letters: u32,
+    #[must_use]
+    pub const fn letters(&self) -> u32 {
+        self.letters
+    }
+
     /// Their RFC 6962 root.
-    pub letters_root: Digest,
+    #[must_use]
+    pub const fn letters_root(&self) -> Digest {
+        self.letters_root
+    }
+
+    /// Sealed files beside the body, by digest.
+    #[must_use]
+    pub fn blobs(&self) -> &[proto::Blob] {
+        &self.blobs
+    }
+
+    /// Colleagues of the sender who signed it too, with their keys.
+    #[must_use]
+    pub fn cleared_by(&self) -> &[(SeatId, KeyId)] {
+        &self.cleared_by
+    }
+
+    /// Every key that signed it.
+    pub fn signers(&self) -> impl Iterator<Item = KeyId> + '_ {
+        self.envelope.signatures().iter().map(|signature| signature.key_id)
+    }
+
+    /// Whether this version of the relay serves all that it asks for.
+    fn is_served(&self) -> Result<(), Refusal> {
+        self.addressing.is_served()?;
+        let what = if !self.blobs.is_empty() {
+            "a sealed file beside the body"
+        } else if !self.cleared_by.is_empty() {
+            "a second signature of a header"
+        } else if self.body_size > limits::SERVED_BODY_BYTES {
+            "a body above 1 MiB"
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::NotYetSupported(what))
+    }
 }
 
 /// One letter: the body's key, sealed to one seat.
@@ -51,18 +124,33 @@ pub struct Letter {
     pub bytes: Bytes,
 }
 
-/// An envelope whose parts belong together.
+/// An envelope whose parts belong together, and which this version of the relay serves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedEnvelope {
-    /// The header.
-    pub header: VerifiedHeader,
-    /// The sealed body.
-    pub body: Bytes,
-    /// The letters, by seat.
-    pub letters: Vec<Letter>,
+    header: VerifiedHeader,
+    body: Bytes,
+    letters: Vec<Letter>,
 }
 
 impl VerifiedEnvelope {
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &VerifiedHeader {
+        &self.header
+    }
+
+    /// The sealed body.
+    #[must_use]
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The letters, by seat.
+    #[must_use]
+    pub fn letters(&self) -> &[Letter] {
+        &self.letters
+    }
+
     /// Bytes that the relay keeps for it.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -72,19 +160,19 @@ impl VerifiedEnvelope {
 }
 
 /// Verifies the header of a message that was accepted: its key may since have been dropped or
-/// revoked.
+/// revoked, and it may ask for what only a later version serves.
 ///
 /// # Errors
-/// In the order of checks: size, form, kind, directory and genesis, signature, content.
+/// In the order of checks: size, form, kind, directory and genesis, signatures, content.
 pub fn verify_header(directory: &Directory, bytes: &[u8]) -> Result<VerifiedHeader, Refusal> {
     verify_header_of(directory, bytes, |_| Ok(()))
 }
 
-/// Verifies a header whose signer has this standing.
+/// Verifies a header whose signers have this standing.
 fn verify_header_of(
     directory: &Directory,
     bytes: &[u8],
-    standing: impl FnOnce(&KeyId) -> Result<(), Refusal>,
+    standing: impl Fn(&KeyId) -> Result<(), Refusal>,
 ) -> Result<VerifiedHeader, Refusal> {
     let envelope = parse(bytes, limits::HEADER_BYTES, Kind::Header)?;
     let header: proto::Header =
@@ -100,35 +188,86 @@ fn verify_header_of(
         Err(why) if earlier(&why) => return Err(why),
         other => other,
     };
-    let (seat, signer) = one_seat_signed(directory, &envelope)?;
-    standing(&signer)?;
+    let signers = seats_signed(directory, &envelope, limits::HEADER_SIGNATURES)?;
+    signers.iter().try_for_each(|(_, key)| standing(key))?;
     let addressing = addressing?;
-    if addressing.sender != *seat || addressing.sender_key != signer {
-        let why = format!("{seat} signed, and the header names {}", addressing.sender);
-        return Err(Refusal::NotTheSender(why));
-    }
-    if !limits::BODY_BYTES.contains(&header.body_size) {
-        let expected = limits::BODY_BYTES.map(|size| size.to_string()).join(", ");
-        return Err(Refusal::BodySize { expected, found: header.body_size });
-    }
+    let cleared_by = cleared(&addressing, signers)?;
+    padded(header.body_size)?;
+    blobs(&header.blobs)?;
     let digest =
         |field, bytes: &[u8]| Digest::try_from(bytes).map_err(|why| Refusal::field(field, why));
     Ok(VerifiedHeader {
-        digest: envelope.digest(),
         body_digest: digest("body_digest", &header.body_digest)?,
         body_size: header.body_size,
-        letters: header.letters,
+        letters: letter_count(header.letters)?,
         letters_root: digest("letters_root", &header.letters_root)?,
+        blobs: header.blobs,
         addressing,
+        cleared_by,
         envelope,
     })
 }
 
-/// Verifies an envelope that is handed in: its signer speaks for the seat now, body and letters
-/// are those of the header, and look sealed.
+/// One of the signers is the sender named, by the key named; the others are seats of its contact,
+/// each once.
+fn cleared(
+    addressing: &Addressing,
+    signers: Vec<(&SeatId, KeyId)>,
+) -> Result<Vec<(SeatId, KeyId)>, Refusal> {
+    let sender = (&addressing.sender, addressing.sender_key);
+    if !signers.contains(&sender) {
+        let signed = signers.first().map(|(seat, _)| seat.as_str()).unwrap_or_default();
+        let why = format!("{signed} signed, and the header names {}", addressing.sender);
+        return Err(Refusal::NotTheSender(why));
+    }
+    let contact = addressing.sender.contact();
+    let mut seats = BTreeSet::from([sender.0]);
+    let mut others = Vec::new();
+    for (seat, key) in signers.into_iter().filter(|signer| *signer != sender) {
+        if seat.contact() != contact || !seats.insert(seat) {
+            return Err(Refusal::SuperfluousSignature(key));
+        }
+        others.push((seat.clone(), key));
+    }
+    Ok(others)
+}
+
+/// A sealed body has one of the padded sizes.
+fn padded(size: u64) -> Result<(), Refusal> {
+    if limits::BODY_BYTES.contains(&size) {
+        return Ok(());
+    }
+    let expected = limits::BODY_BYTES.map(|size| size.to_string()).join(", ");
+    Err(Refusal::BodySize { expected, found: size })
+}
+
+/// Sorted by digest, each once, of the sizes that a body may have.
+fn blobs(blobs: &[proto::Blob]) -> Result<(), Refusal> {
+    let sealed = |blob: &proto::Blob| {
+        Digest::try_from(&blob.digest[..]).is_ok() && limits::BODY_BYTES.contains(&blob.size)
+    };
+    if blobs.iter().all(sealed) && blobs.is_sorted_by(|a, b| a.digest < b.digest) {
+        Ok(())
+    } else {
+        Err(Refusal::field("blobs", "expected padded sizes, by digest, each once"))
+    }
+}
+
+fn letter_count(found: u32) -> Result<u32, Refusal> {
+    if (1..=limits::LETTERS as u64).contains(&u64::from(found)) {
+        Ok(found)
+    } else {
+        let why = format!("are {found}, and a message has 1 to {}", limits::LETTERS);
+        Err(Refusal::WrongLetters(why))
+    }
+}
+
+/// Verifies an envelope that is handed in: its signer speaks for the seat now, this version serves
+/// what it asks for, body and letters are those of the header, and look sealed.
 ///
 /// # Errors
-/// As [`verify_header`], the standing of the signer after the signature; then body, then letters.
+/// As [`verify_header`], the standing of the signer after the signature; then its thread, what is
+/// not served, body, then letters.
 pub fn verify(
     directory: &Directory,
     header: &[u8],
@@ -136,6 +275,8 @@ pub fn verify(
     letters: &[Bytes],
 ) -> Result<VerifiedEnvelope, Refusal> {
     let header = verify_header_of(directory, header, |signer| directory.in_force(signer))?;
+    thread::form(header.addressing())?;
+    header.is_served()?;
     verify_body(&header, &body)?;
     let letters = verify_letters(&header, letters)?;
     Ok(VerifiedEnvelope { header, body, letters })
@@ -220,20 +361,41 @@ pub fn one_seat_signed<'a>(
     directory: &'a Directory,
     envelope: &Envelope,
 ) -> Result<(&'a SeatId, KeyId), Refusal> {
+    match seats_signed(directory, envelope, 1)?[..] {
+        [one, ..] => Ok(one),
+        [] => Err(nobody_signed()),
+    }
+}
+
+/// Signatures of seats' sign keys that were ever listed, sorted, at least one and at most so many;
+/// each verifies.
+fn seats_signed<'a>(
+    directory: &'a Directory,
+    envelope: &Envelope,
+    most: usize,
+) -> Result<Vec<(&'a SeatId, KeyId)>, Refusal> {
     let ids: Vec<KeyId> = envelope.signatures().iter().map(|signature| signature.key_id).collect();
+    if ids.is_empty() {
+        return Err(nobody_signed());
+    }
     if !ids.is_sorted() {
         return Err(Refusal::SignaturesUnsorted);
     }
-    match ids[..] {
-        [] => Err(Refusal::BelowThreshold { of: "a seat".to_owned(), needed: 1, found: 0 }),
-        [first, second, ..] if first == second => Err(Refusal::DuplicateSignature(first)),
-        [first, ..] => {
-            let (seat, key) = directory.seat_sign_key(&first)?;
-            envelope.verify(key).map_err(|_| Refusal::BadSignature(first))?;
-            match ids.get(1) {
-                Some(second) => Err(Refusal::SuperfluousSignature(*second)),
-                None => Ok((seat, first)),
-            }
-        }
+    if let Some(twice) = ids.iter().zip(ids.iter().skip(1)).find(|(a, b)| a == b) {
+        return Err(Refusal::DuplicateSignature(*twice.0));
     }
+    let verified = ids.iter().take(most).map(|id| {
+        let (seat, key) = directory.seat_sign_key(id)?;
+        envelope.verify(key).map_err(|_| Refusal::BadSignature(*id))?;
+        Ok((seat, *id))
+    });
+    let verified = verified.collect::<Result<Vec<_>, Refusal>>()?;
+    match ids.get(most) {
+        Some(more) => Err(Refusal::SuperfluousSignature(*more)),
+        None => Ok(verified),
+    }
+}
+
+fn nobody_signed() -> Refusal {
+    Refusal::BelowThreshold { of: "a seat".to_owned(), needed: 1, found: 0 }
 }

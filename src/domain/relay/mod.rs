@@ -6,4 +6,8 @@
 pub mod acknowledge;
 pub mod addressing;
 pub mod envelope;
+pub mod level;
 pub mod submit;
+#[cfg(test)]
+mod tests;
+pub mod thread;

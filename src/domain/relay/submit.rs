@@ -14,8 +14,9 @@ use crate::domain::state::{
 };
 use crate::signed::proto::{self, Class};
 
-use super::addressing::name_of;
-use super::envelope::VerifiedEnvelope;
+use super::addressing::{Addressing, Recipient, name_of};
+use super::envelope::{self, VerifiedEnvelope};
+use super::{level, thread};
 
 /// Hands in one envelope. The reply is the payload of the accepted receipt.
 #[derive(Debug)]
@@ -30,17 +31,21 @@ impl Submit {
     /// the blobs.
     #[must_use]
     pub fn new(handed_in_by: ContactId, envelope: VerifiedEnvelope) -> Self {
-        let (digest, size) = (envelope.header.body_digest, envelope.header.body_size);
+        let (digest, size) = (envelope.header().body_digest(), envelope.header().body_size());
         let body = if size > limits::INLINE_BODY_BYTES {
             Body::Blob(digest, size)
         } else {
-            Body::Inline(envelope.body.clone())
+            Body::Inline(envelope.body().clone())
         };
         Self { handed_in_by, envelope, body }
     }
 
+    pub(super) const fn addressing(&self) -> &Addressing {
+        self.envelope.header().addressing()
+    }
+
     fn message_key(&self) -> Key {
-        let addressing = &self.envelope.header.addressing;
+        let addressing = self.addressing();
         Key::Message(addressing.id, addressing.sender.contact())
     }
 }
@@ -48,82 +53,102 @@ impl Submit {
 impl Command for Submit {
     type Reply = Bytes;
 
-    fn keys(&self, _: &Directory) -> Vec<Key> {
-        let addressing = &self.envelope.header.addressing;
+    fn keys(&self) -> Vec<Key> {
+        let addressing = self.addressing();
         let mailboxes = addressing.recipients.iter();
         let mailboxes = mailboxes.map(|recipient| Key::Mailbox(recipient.contact.clone()));
-        mailboxes.chain([self.message_key(), self.usage_key()]).collect()
+        let beginners = thread::beginners(addressing).into_iter();
+        let firsts = beginners.map(|contact| Key::Message(addressing.thread, contact));
+        mailboxes.chain([self.message_key(), self.usage_key()]).chain(firsts).collect()
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
-        let addressing = &self.envelope.header.addressing;
+        let addressing = self.addressing();
         if self.handed_in_by != addressing.sender.contact() {
             let why = format!("{} hands in what {} signed", self.handed_in_by, addressing.sender);
             return Err(Refusal::NotTheSender(why));
         }
-        if let Some(stored) = world.seen.message(&self.message_key()) {
-            return again(stored, self.envelope.header.digest, addressing.id.to_string());
+        if let Some(stored) = world.seen.message(&self.message_key())? {
+            return again(stored, self.envelope.header().digest(), addressing.id.to_string());
         }
         world.directory.in_force(&addressing.sender_key)?;
-        timely(addressing.created, addressing.expires, world.now)?;
+        if !world.in_doubt {
+            timely(addressing.created, addressing.expires, world.now)?;
+        }
         fits_the_log(world, addressing.view)?;
+        self.fits_the_thread(world)?;
         for contact in addressing.readers() {
             unchanged_since(world.directory, &contact, addressing.view.0)?;
         }
         for recipient in &addressing.recipients {
-            can_be_reached(world.directory, &recipient.contact)?;
+            can_be_reached(world.directory, recipient)?;
         }
         exactly_the_letters(world.directory, &self.envelope)?;
         let usage = self.usage(world)?;
-        Ok(self.accept(world, usage))
+        self.accept(world, usage)
     }
 }
 
 impl Submit {
     fn usage_key(&self) -> Key {
-        let addressing = &self.envelope.header.addressing;
-        let allowance = match addressing.class {
-            Class::Receipt => Allowance::Receipts,
-            _ => Allowance::Messages,
+        let addressing = self.addressing();
+        let allowance = if addressing.class == Class::Receipt {
+            Allowance::Receipts
+        } else {
+            Allowance::Messages
         };
         Key::Usage(addressing.sender.member(), allowance)
     }
 
+    /// Beside the thread's first message, if one of those whom this one names sent it.
+    fn fits_the_thread(&self, world: &World<'_>) -> Result<(), Refusal> {
+        let addressing = self.addressing();
+        let mut firsts = Vec::new();
+        for contact in thread::beginners(addressing) {
+            let key = Key::Message(addressing.thread, contact);
+            if let Some(first) = world.seen.message(&key)? {
+                firsts.push(envelope::verify_header(world.directory, &first.header)?);
+            }
+        }
+        thread::fits(addressing, &firsts)
+    }
+
     fn usage(&self, world: &World<'_>) -> Result<Usage, Refusal> {
-        let before = world.seen.usage(&self.usage_key()).cloned().unwrap_or_default();
+        let before = world.seen.usage(&self.usage_key())?.cloned().unwrap_or_default();
         let before = before.at(world.now);
         let (kept, limit) = (before.bytes(), limits::KEPT_BYTES);
         if kept.saturating_add(self.envelope.size()) > limit {
             return Err(Refusal::QuotaExceeded { kept, limit });
         }
-        Ok(before.with(self.envelope.size(), self.envelope.header.addressing.expires))
+        Ok(before.with(self.envelope.size(), self.addressing().expires))
     }
 
-    fn accept(&self, world: &World<'_>, usage: Usage) -> Decision<Bytes> {
-        let header = &self.envelope.header;
-        let sender = header.addressing.sender.contact();
+    fn accept(&self, world: &World<'_>, usage: Usage) -> Result<Decision<Bytes>, Refusal> {
+        let header = self.envelope.header();
+        let sender = header.addressing().sender.contact();
         let mut puts = Vec::new();
         let mut places = Vec::new();
-        for recipient in &header.addressing.recipients {
+        for recipient in &header.addressing().recipients {
             let entry = Entry {
                 kind: EntryKind::Addressed,
-                header_digest: header.digest,
-                id: header.addressing.id,
+                header_digest: header.digest(),
+                id: header.addressing().id,
                 sender: sender.clone(),
                 acknowledgement: Bytes::new(),
             };
-            places.push(deliver(world, &recipient.contact, entry, &mut puts));
+            let entry = (entry, header.digest());
+            places.push(deliver(world, &recipient.contact, entry, &mut puts)?);
         }
-        let accepted = accepted(world, header.digest, places);
+        let accepted = accepted(world, header.digest(), places);
         let message = Message {
-            header: header.envelope.bytes().clone(),
+            header: header.envelope().bytes().clone(),
             body: self.body.clone(),
-            letters: self.envelope.letters.iter().map(|letter| letter.bytes.clone()).collect(),
+            letters: self.envelope.letters().iter().map(|letter| letter.bytes.clone()).collect(),
             accepted: accepted.clone(),
         };
         puts.push((self.message_key(), Value::Message(Box::new(message))));
         puts.push((self.usage_key(), Value::Usage(usage)));
-        Decision { puts, log: None, reply: accepted }
+        Ok(Decision { puts, deletes: Vec::new(), log: None, reply: accepted })
     }
 }
 
@@ -136,31 +161,36 @@ pub(super) fn again(
     let same = proto::Accepted::decode(&stored.accepted[..])
         .is_ok_and(|accepted| accepted.header_digest == header_digest.as_bytes()[..]);
     if same {
-        Ok(Decision { puts: Vec::new(), log: None, reply: stored.accepted.clone() })
+        let reply = stored.accepted.clone();
+        Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply })
     } else {
         Err(Refusal::IdUsedTwice(id))
     }
 }
 
-/// Appends one entry to a mailbox: its new state, and its place.
+/// Appends one entry to a mailbox, by the digest that stands in the chain for it: its new state, and
+/// its place.
+///
+/// # Errors
+/// [`Refusal::Internal`].
 pub(super) fn deliver(
     world: &World<'_>,
     contact: &ContactId,
-    entry: Entry,
+    (entry, digest): (Entry, Digest),
     puts: &mut Vec<(Key, Value)>,
-) -> proto::Place {
+) -> Result<proto::Place, Refusal> {
     let key = Key::Mailbox(contact.clone());
-    let before = world.seen.mailbox(&key).copied();
+    let before = world.seen.mailbox(&key)?.copied();
     let before = before.unwrap_or_else(|| Mailbox::empty(world.directory.genesis(), contact));
-    let mailbox = before.append(entry.kind, entry.header_digest);
+    let mailbox = before.append(entry.kind, digest);
     puts.push((Key::Entry(contact.clone(), mailbox.count), Value::Entry(entry)));
     puts.push((key, Value::Mailbox(mailbox)));
-    proto::Place {
+    Ok(proto::Place {
         contact: contact.to_string(),
         epoch: mailbox.epoch,
         number: mailbox.count,
         chain: Bytes::copy_from_slice(mailbox.chain.as_bytes()),
-    }
+    })
 }
 
 /// The payload of the accepted receipt.
@@ -190,8 +220,8 @@ fn timely(created: u64, expires: u64, now: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The sender's view is one of this log.
-fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Result<(), Refusal> {
+/// The signer's view is one of this log.
+pub(super) fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Result<(), Refusal> {
     let (own, _) = world.head;
     if size > own {
         return Err(Refusal::ViewAhead { size: own, found: size });
@@ -211,24 +241,26 @@ fn unchanged_since(directory: &Directory, contact: &ContactId, size: u64) -> Res
     Ok(())
 }
 
-/// An expired record does not stop an alert; a listed contact cannot open one.
-fn can_be_reached(directory: &Directory, contact: &ContactId) -> Result<(), Refusal> {
+/// An expired record does not stop an alert; a listed contact cannot open one, and nobody is
+/// addressed at a level that it does not have.
+fn can_be_reached(directory: &Directory, recipient: &Recipient) -> Result<(), Refusal> {
+    let contact = &recipient.contact;
     if directory.record(contact)?.attested {
         return Err(Refusal::RecipientListed(contact.clone()));
     }
     if directory.sealing_seats(contact).next().is_none() {
         return Err(Refusal::RecipientWithoutSeats(contact.clone()));
     }
-    Ok(())
+    level::has(directory, contact, recipient.level)
 }
 
 /// Exactly one letter for every seat with a seal key of every reader, to that key.
 fn exactly_the_letters(directory: &Directory, envelope: &VerifiedEnvelope) -> Result<(), Refusal> {
-    let readers = envelope.header.addressing.readers();
+    let readers = envelope.header().addressing().readers();
     let seats = readers.iter().flat_map(|contact| directory.sealing_seats(contact));
     let mut needed: Vec<(SeatId, _)> = seats.map(|(seat, key, _)| (seat, key)).collect();
     needed.sort();
-    let found = envelope.letters.iter().map(|letter| (letter.seat.clone(), letter.seal_key));
+    let found = envelope.letters().iter().map(|letter| (letter.seat.clone(), letter.seal_key));
     if found.eq(needed.iter().cloned()) {
         return Ok(());
     }

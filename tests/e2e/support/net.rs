@@ -98,7 +98,12 @@ impl Open {
 
     pub(crate) fn settings(&self) -> Settings {
         let name = NAME.parse().unwrap();
-        Settings { name, high_water: self.high_water(), ambient: self.ambient.clone() }
+        Settings {
+            name,
+            high_water: self.high_water(),
+            ambient: self.ambient.clone(),
+            clock_is_right: false,
+        }
     }
 
     pub(crate) fn keys() -> Keys {

@@ -56,7 +56,7 @@ impl Party {
 
     /// To this contact, at the technical level.
     pub(crate) fn addressed(&self) -> Recipient {
-        Recipient { contact: self.contact.clone(), level: Level::Technical }
+        Recipient::new(self.contact.clone(), Level::Technical)
     }
 
     /// A routine notification from the first seat.

@@ -1,13 +1,12 @@
 //! A verified copy of the directory, and of a mailbox.
 
 use bytes::Bytes;
-use liaison::client::message::receipt::{self, VerifiedHead};
+use liaison::client::message::receipt::{self, Link, VerifiedHead};
 use liaison::crypto::hash::Digest;
-use liaison::domain::directory::{self, Admitted, Change, Directory};
+use liaison::domain::directory::{self, Admitted, Directory};
 use liaison::domain::ids::ContactId;
 use liaison::domain::state::Mailbox;
 use liaison::service::Service;
-use liaison::signed::dsse::Envelope;
 use liaison::signed::proto;
 use liaison::tlog::checkpoint::VerifiedCheckpoint;
 use liaison::tlog::merkle::{self, Tree};
@@ -69,9 +68,7 @@ impl Replica {
         while let Some(answer) = stream.message().await.unwrap() {
             match answer.item.expect("a message or a head") {
                 Answer::Message(item) => {
-                    let place = (item.number, item.kind);
-                    let digest = Envelope::parse(&item.header, 1 << 20).unwrap().digest();
-                    mailbox = receipt::extend(&mailbox, place, digest).unwrap().0;
+                    mailbox = receipt::extend(&mailbox, &Link::of(&item).unwrap()).unwrap();
                     items.push(item);
                 }
                 Answer::Head(bytes) => {
@@ -112,10 +109,8 @@ fn replay(entries: &[Bytes]) -> (Directory, Tree) {
         };
         let verified = directory::verify(directory, &statement).unwrap();
         let admitted = Admitted { leaf: leaf as u64, at };
-        match directory::apply(directory, &verified, admitted).unwrap() {
-            Change::Logged(parts) => directory.advance(&parts),
-            Change::AlreadyLogged(leaf) => panic!("entry {leaf} is logged twice"),
-        }
+        let parts = directory::apply(directory, &verified, admitted).unwrap();
+        directory.advance(&parts);
     }
     (folded.expect("entry 0"), tree)
 }

@@ -5,9 +5,10 @@ use liaison::crypto::hash::Digest;
 use liaison::crypto::sign::SigningKey;
 use liaison::domain::directory::Newest;
 use liaison::domain::directory::facet::OpenFacet;
-use liaison::domain::directory::key::{listed, listed_sealing};
+use liaison::domain::directory::key::listed_sealing;
+use liaison::domain::directory::possession::prove;
 use liaison::signed::dsse::{Envelope, Kind};
-use liaison::signed::proto::{self, Dsse, Target};
+use liaison::signed::proto::{self, Dsse, Target, Use};
 use liaison::wire::{convert, v1};
 use prost::Message;
 
@@ -81,12 +82,15 @@ pub(crate) fn sign(kind: Kind, payload: Vec<u8>, signers: &[String]) -> Bytes {
     Envelope::sign(kind, payload, &keys, clock().1.random()).unwrap().bytes().clone()
 }
 
-pub(crate) fn public(name: &str) -> proto::PublicKey {
-    listed(key(name).public())
+/// A key as its holder lists it.
+pub(crate) fn proven(name: &str, holder: &str, usage: Use) -> proto::PublicKey {
+    prove(&key(name), holder, usage, clock().1.random()).unwrap()
 }
 
-fn person(id: &str) -> proto::Person {
-    let (sign, tls) = (Some(public(id)), Some(public(&format!("{id} tls"))));
+pub(crate) fn person(role: &str, id: &str) -> proto::Person {
+    let holder = format!("{role}/{id}");
+    let sign = Some(proven(id, &holder, Use::Sign));
+    let tls = Some(proven(&format!("{id} tls"), &holder, Use::Tls));
     proto::Person { id: id.to_owned(), name: format!("The {id}"), sign, tls }
 }
 
@@ -94,9 +98,10 @@ fn text(language: &str, text: &str) -> proto::Text {
     proto::Text { language: language.to_owned(), text: text.to_owned() }
 }
 
-pub(crate) fn facet(name: &str) -> OpenFacet {
+pub(crate) fn facet(contact: &str, name: &str) -> OpenFacet {
     let salt = *Digest::of(name.as_bytes()).as_bytes();
-    OpenFacet { salt, bytes: Bytes::from_static(b"bytes") }
+    let (subject, name) = (contact.to_owned(), name.to_owned());
+    OpenFacet { subject, name, salt, bytes: Bytes::from_static(b"bytes") }
 }
 
 /// Charter version 1: one registrar, an operator, an auditor.
@@ -105,12 +110,12 @@ pub(crate) fn founding(ca: &[u8]) -> Says<proto::Charter> {
         targets: vec![Target { name: NAME.to_owned(), genesis: Bytes::new(), version: 1 }],
         issued_at: NOW,
         rules: 1,
-        registrars: vec![person("alice")],
+        registrars: vec![person("registrar", "alice")],
         threshold: 1,
-        operators: vec![person("dave")],
-        auditors: vec![person("erin")],
-        log: vec![public("log")],
-        relay: vec![public("relay")],
+        operators: vec![person("operator", "dave")],
+        auditors: vec![person("auditor", "erin")],
+        log: vec![proven("log", &format!("log/{NAME}"), Use::Log)],
+        relay: vec![proven("relay", &format!("relay/{NAME}"), Use::Relay)],
         service_ca: vec![Bytes::copy_from_slice(ca)],
         policy: Vec::new(),
         ..Default::default()
@@ -123,6 +128,7 @@ pub(crate) fn charter(replica: &Replica) -> Says<proto::Charter> {
     let before = replica.directory.charter();
     let payload = proto::Charter {
         targets: target(replica, Some(&before.newest)),
+        previous: Bytes::copy_from_slice(before.newest.statement.as_bytes()),
         ..proto::Charter::decode(before.payload.clone()).unwrap()
     };
     Says::new(Kind::Charter, payload, &["alice".to_owned()], Vec::new())
@@ -152,7 +158,7 @@ pub(crate) fn admission(replica: &Replica, member: &str) -> Says<proto::Admissio
         member: member.to_owned(),
         kind: proto::MemberKind::UnMember.into(),
         names: vec![text("en", "A State")],
-        authority: vec![public(&authority(member))],
+        authority: vec![proven(&authority(member), member, Use::Authority)],
         threshold: 1,
         note: None,
     };
@@ -168,7 +174,7 @@ pub(crate) fn listing(replica: &Replica, member: &str) -> Says<proto::Admission>
 }
 
 pub(crate) fn attested(replica: &Replica, contact: &str) -> Says<proto::AttestedRecord> {
-    let facets = vec![facet("email")];
+    let facets = vec![facet(contact, "email")];
     let record = proto::AttestedRecord {
         targets: record_target(replica, contact),
         issued_at: NOW,
@@ -177,7 +183,7 @@ pub(crate) fn attested(replica: &Replica, contact: &str) -> Says<proto::Attested
         levels: vec![1],
         purposes: vec![1],
         names: vec![text("en", "An office")],
-        facets: vec![facets[0].named("email")],
+        facets: vec![facets[0].named()],
         note: Some(proto::Note {
             reference: "NV/2027/1".to_owned(),
             date: NOW - DAY,
@@ -189,7 +195,7 @@ pub(crate) fn attested(replica: &Replica, contact: &str) -> Says<proto::Attested
 
 /// A record with two facets, kept by a keeper.
 pub(crate) fn record(replica: &Replica, contact: &str) -> Says<proto::Record> {
-    let facets = vec![facet("email"), facet("telephone")];
+    let facets = vec![facet(contact, "email"), facet(contact, "telephone")];
     let record = proto::Record {
         targets: record_target(replica, contact),
         issued_at: NOW,
@@ -198,10 +204,10 @@ pub(crate) fn record(replica: &Replica, contact: &str) -> Says<proto::Record> {
         levels: vec![1, 3],
         purposes: vec![1, 6],
         names: vec![text("en", "An office")],
-        keeper: Some(public(&format!("{contact} keeper"))),
+        keeper: Some(proven(&format!("{contact} keeper"), contact, Use::Keeper)),
         custody: proto::Custody::Separate.into(),
         ladders: Vec::new(),
-        facets: vec![facets[0].named("email"), facets[1].named("telephone")],
+        facets: vec![facets[0].named(), facets[1].named()],
         note: None,
     };
     Says::new(Kind::Record, record, &[authority(contact)], facets)
@@ -223,12 +229,13 @@ pub(crate) fn roster(replica: &Replica, contact: &str, seats: usize) -> Says<pro
 }
 
 pub(crate) fn seat(contact: &str, name: &str) -> proto::Seat {
-    let of = |what| format!("{contact}/{name} {what}");
+    let id = format!("{contact}/{name}");
+    let of = |what| format!("{id} {what}");
     proto::Seat {
         name: name.to_owned(),
-        sign: Some(public(&of("sign"))),
+        sign: Some(proven(&of("sign"), &id, Use::Sign)),
         seal: Some(sealing(&of("seal"))),
-        tls: Some(public(&of("tls"))),
+        tls: Some(proven(&of("tls"), &id, Use::Tls)),
     }
 }
 

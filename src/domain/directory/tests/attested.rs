@@ -13,7 +13,7 @@ fn content_refuses() {
             ("a seat", |d| d.says.contact = "zz/mfa/duty-1".to_owned(), "INVALID_FIELD contact"),
             ("upper case", |d| d.says.contact = "zz/MFA".to_owned(), "INVALID_FIELD contact"),
             ("a path", |d| d.says.contact = "../mfa".to_owned(), "INVALID_FIELD contact"),
-            ("no end", |d| d.says.expires = 0, "INVALID_FIELD expires"),
+            ("no end", |d| d.says.expires = 0, "ALREADY_EXPIRED"),
             ("no level", |d| d.says.levels.clear(), "INVALID_FIELD levels"),
             ("level 0", |d| d.says.levels = vec![0, 1], "INVALID_FIELD levels"),
             ("level 6", |d| d.says.levels = vec![1, 6], "INVALID_FIELD levels"),
@@ -27,12 +27,12 @@ fn content_refuses() {
             ("facets unsorted", |d| d.says.facets.swap(0, 1), "INVALID_FIELD facets"),
             (
                 "facet unknown",
-                |d| d.says.facets[1].name = "twitter".to_owned(),
+                |d| d.says.facets[1].name = "twittér".to_owned(),
                 "INVALID_FIELD facets.name",
             ),
             (
                 "facet of a roster",
-                |d| d.says.facets[1].name = "hours".to_owned(),
+                |d| d.says.facets[1].name = "wake".to_owned(),
                 "INVALID_FIELD facets.name",
             ),
             (
@@ -51,7 +51,8 @@ fn content_refuses() {
             ("over already", |d| d.says.expires = NOW, "ALREADY_EXPIRED"),
             ("over long ago", |d| d.says.expires = 1, "ALREADY_EXPIRED"),
             ("731 days and 1 s", |d| d.says.expires = NOW + 731 * DAY + 1, "HOLDS_TOO_LONG"),
-            ("for ever", |d| d.says.expires = u64::MAX, "HOLDS_TOO_LONG"),
+            ("for ever", |d| d.says.expires = (1 << 53) - 1, "HOLDS_TOO_LONG"),
+            ("no note", |d| d.says.note = None, "INVALID_FIELD note"),
             ("the State itself", |d| d.signers = vec!["at-1"], "WRONG_PURPOSE authority"),
             ("a keeper's key", |d| d.tamper.push(|e| add(e, 8)), "NOT_CANONICAL"),
             ("custody", |d| d.tamper.push(|e| add(e, 9)), "NOT_CANONICAL"),
@@ -116,7 +117,17 @@ fn an_attested_contact_has_no_seats() {
     let world = World::new();
     let roster = world.roster("zz/mfa");
     assert!(world.refusal(&roster).starts_with("WRONG_PURPOSE"), "registrars keep no roster");
-    let refusal = world.refusal(&roster.signed_by(&["at-1"]));
-    assert!(refusal.starts_with("RECIPIENT_LISTED"), "{refusal}");
+    let refusal = world.refusal(&roster.clone().signed_by(&["at-1"]));
+    assert!(
+        refusal.starts_with("BELOW_THRESHOLD"),
+        "who has no keys meets no threshold: {refusal}"
+    );
+    let mut world = world.clone();
+    world.take(&world.admission("zz").with(|admission| {
+        admission.authority = vec![public("zz-1")];
+        admission.threshold = 1;
+    }));
+    let refusal = world.refusal(&roster.signed_by(&["zz-1"]));
+    assert!(refusal.starts_with("ATTESTED "), "{refusal}");
     assert_eq!(world.directory.sealing_seats(&contact("zz/mfa")).count(), 0);
 }

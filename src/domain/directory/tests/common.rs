@@ -84,7 +84,7 @@ fn form<S: Says>() -> Vec<Row<S>> {
             "OTHER_DIRECTORY",
         ),
         ("other genesis", |d| d.says.targets()[0].genesis = vec![7; 32].into(), "OTHER_GENESIS"),
-        ("no genesis", |d| d.says.targets()[0].genesis.clear(), "OTHER_GENESIS"),
+        ("no genesis", |d| d.says.targets()[0].genesis.clear(), "INVALID_TARGETS genesis"),
         (
             "unsorted signatures",
             |d| {
@@ -102,7 +102,7 @@ fn form<S: Says>() -> Vec<Row<S>> {
         ("and an unknown key", |d| d.signers.push("nobody"), "UNKNOWN_KEY"),
         ("the log's key", |d| d.signers.push("log"), "WRONG_PURPOSE the log"),
         ("a connecting key", |d| d.signers = vec!["alice tls"], "WRONG_PURPOSE connect"),
-        ("a witness's key", |d| d.signers = vec!["w1.example"], "WRONG_PURPOSE a witness"),
+        ("a witness's key", |d| d.signers = vec!["w1.example"], "UNKNOWN_KEY"),
         ("flipped bit", |d| d.tamper.push(|e| flip(&mut e.signatures[0])), "BAD_SIGNATURE"),
         (
             "flipped bit, last",
@@ -130,15 +130,15 @@ fn form<S: Says>() -> Vec<Row<S>> {
 /// Version and `issued_at` of the kinds that count versions.
 fn counted<S: Says>() -> Vec<Row<S>> {
     vec![
-        ("no version", |d| d.says.targets()[0].version = 0, "WRONG_VERSION found 0"),
+        ("no version", |d| d.says.targets()[0].version = 0, "INVALID_TARGETS version"),
         ("skipped", |d| d.says.targets()[0].version += 1, "WRONG_VERSION"),
-        ("last", |d| d.says.targets()[0].version = u64::MAX, "WRONG_VERSION"),
+        ("last", |d| d.says.targets()[0].version = (1 << 53) - 1, "WRONG_VERSION"),
+        ("no number", |d| d.says.targets()[0].version = 1 << 53, "NOT_CANONICAL"),
         ("other payload, same version", other_payload, "WRONG_VERSION"),
         ("5 minutes and 1 s", |d| *d.says.issued_at() = NOW + 301, "ISSUED_IN_FUTURE"),
-        ("far future", |d| *d.says.issued_at() = u64::MAX, "ISSUED_IN_FUTURE"),
+        ("far future", |d| *d.says.issued_at() = (1 << 53) - 1, "ISSUED_IN_FUTURE"),
         ("30 days and 1 s", |d| *d.says.issued_at() = NOW - 30 * DAY - 1, "ISSUED_TOO_EARLY"),
         ("never", |d| *d.says.issued_at() = 0, "ISSUED_TOO_EARLY"),
-        ("log before its last entry", |d| d.at -= 1, "INVALID_FIELD admitted_at"),
     ]
 }
 
@@ -193,7 +193,7 @@ fn check_counted<S: Says>(world: &World, good: &Draft<S>, superfluous: Row<S>) {
     world.refuses(good, &counted());
     for at in [NOW - 30 * DAY, NOW + 300] {
         let good = good.clone().with(|says| *says.issued_at() = at);
-        assert!(matches!(world.decide(&good), Ok(Change::Logged(_))), "issued at {at}");
+        assert!(world.decide(&good).is_ok(), "issued at {at}");
     }
 }
 
@@ -206,17 +206,22 @@ fn one_target<S: Says>(world: &World, good: &Draft<S>) {
 fn many_targets<S: Says>(world: &World, good: &Draft<S>) {
     let sixteen = good.clone().with(|says| {
         let ours = says.targets().clone();
-        *says.targets() = [self::sixteen(15), ours].concat();
+        let version = ours[0].version;
+        let others = self::sixteen(15).into_iter().map(|target| Target { version, ..target });
+        *says.targets() = others.chain(ours).collect();
     });
-    assert!(matches!(world.decide(&sixteen), Ok(Change::Logged(_))));
+    assert!(world.decide(&sixteen).is_ok());
 }
 
-const OPERATOR: &str = "SUPERFLUOUS_SIGNATURE";
+/// A signature of whoever may sign such a statement, and not this one.
+const SUPERFLUOUS: &str = "SUPERFLUOUS_SIGNATURE";
+/// Of whoever never may.
+const NOT_HIS: &str = "WRONG_PURPOSE";
 
 #[test]
 fn charter() {
     let (world, good) = (World::new(), World::new().charter());
-    check_counted(&world, &good, ("an operator", |d| d.signers.push("dave"), OPERATOR));
+    check_counted(&world, &good, ("an operator", |d| d.signers.push("dave"), NOT_HIS));
     one_target(&world, &good);
 }
 
@@ -225,50 +230,54 @@ fn admission() {
     let world = World::new();
     for member in ["fr", "de"] {
         let good = world.admission(member);
-        check(&world, &good, ("an operator", |d| d.signers.push("dave"), OPERATOR));
+        check(&world, &good, ("an operator", |d| d.signers.push("dave"), NOT_HIS));
         one_target(&world, &good);
     }
     check_counted(
         &world,
         &world.admission("fr"),
-        ("an auditor", |d| d.signers.push("erin"), OPERATOR),
+        ("an auditor", |d| d.signers.push("erin"), NOT_HIS),
     );
 }
 
 #[test]
 fn attested_record() {
     let (world, good) = (World::new(), World::new().attested("zz/mfa"));
-    check_counted(&world, &good, ("an operator", |d| d.signers.push("dave"), OPERATOR));
+    check_counted(&world, &good, ("an operator", |d| d.signers.push("dave"), NOT_HIS));
     one_target(&world, &good);
 }
 
 #[test]
 fn record() {
     let (world, good) = (World::new(), World::new().record("fr/cert"));
-    check_counted(&world, &good, ("another State", |d| d.signers.push("at-1"), OPERATOR));
+    check_counted(&world, &good, ("another State", |d| d.signers.push("at-1"), SUPERFLUOUS));
     many_targets(&world, &good);
 }
 
 #[test]
 fn roster() {
     let (world, good) = (World::new(), World::new().roster("fr/cert"));
-    check_counted(&world, &good, ("another keeper", |d| d.signers.push("fr/soc keeper"), OPERATOR));
+    check_counted(
+        &world,
+        &good,
+        ("another keeper", |d| d.signers.push("fr/soc keeper"), SUPERFLUOUS),
+    );
     many_targets(&world, &good);
     let kept = world.roster("fr/soc");
-    check_counted(&world, &kept, ("the authority", |d| d.signers.push("fr-1"), OPERATOR));
+    check_counted(&world, &kept, ("the authority", |d| d.signers.push("fr-1"), SUPERFLUOUS));
 }
 
 #[test]
 fn withdrawal() {
     let (world, good) = (World::new(), World::new().withdrawal("fr/cert"));
-    check_counted(&world, &good, ("a registrar", |d| d.signers.push("alice"), OPERATOR));
+    check_counted(&world, &good, ("a registrar", |d| d.signers.push("alice"), SUPERFLUOUS));
     many_targets(&world, &good);
 }
 
 #[test]
 fn revocation() {
     let (world, good) = (World::new(), World::new().revocation("fr/cert/duty-1"));
-    check(&world, &good, ("another State", |d| d.signers.push("at-1"), OPERATOR));
+    check(&world, &good, ("another State", |d| d.signers.push("at-1"), SUPERFLUOUS));
     many_targets(&world, &good);
 }
 
@@ -282,12 +291,12 @@ fn a_statement_repeated_is_answered_with_its_leaf() {
     let mut newest = std::collections::BTreeMap::new();
     for (leaf, (bytes, _)) in world.entries.iter().enumerate().skip(1) {
         let envelope = Envelope::parse(bytes, STATEMENT_BYTES).unwrap();
-        let decided = world.decide_bytes(bytes, NOW + 99 * DAY);
+        let decided = logged(&world.directory, bytes);
         newest.insert(envelope.kind(), (leaf as u64, decided));
     }
     assert_eq!(newest.len(), 7);
     for (kind, (leaf, decided)) in newest {
-        assert_eq!(decided, Ok(Change::AlreadyLogged(leaf)), "{kind:?}");
+        assert_eq!(decided, Ok(Some(leaf)), "{kind:?}");
     }
 }
 
@@ -311,6 +320,6 @@ fn an_entry_is_the_next_one() {
     let verified = verify(&world.directory, &world.record("fr/cert").bytes()).unwrap();
     for leaf in [0, world.directory.size() - 1, world.directory.size() + 1, u64::MAX] {
         let refused = apply(&world.directory, &verified, Admitted { leaf, at: NOW });
-        assert_eq!(refused.unwrap_err().code(), "INVALID_FIELD", "{leaf}");
+        assert_eq!(refused.unwrap_err().code(), "OUT_OF_ORDER", "{leaf}");
     }
 }

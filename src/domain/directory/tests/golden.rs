@@ -55,7 +55,7 @@ fn check<S: Says>(draft: Draft<S>, kind: &str) {
     let bytes = draft.bytes();
     let envelope = Envelope::parse(&bytes, 65_000).unwrap();
     assert_eq!(envelope.kind().name(), kind);
-    let statement = Statement::read(envelope.kind(), envelope.payload()).unwrap();
+    let statement = Statement::read(envelope.kind(), envelope.payload(), RULES).unwrap();
     assert_eq!(statement.encode(), envelope.payload()[..], "written as it was read");
     let title = format!("{kind}, signed by {}", draft.signers.join(", "));
     let made = vectors(&title, &[("payload", envelope.payload()), ("dsse", &bytes)]);
@@ -150,7 +150,11 @@ fn messages() {
     check_message(Kind::Acknowledgement, &acknowledgement, "at/cert/duty-1 sign");
 }
 
-fn check_message<M: Message + Default + PartialEq>(kind: Kind, message: &M, signer: &str) {
+fn check_message<M: Message + prost::Name + Default + PartialEq>(
+    kind: Kind,
+    message: &M,
+    signer: &str,
+) {
     let payload = message.encode_to_vec();
     assert!(canonical::decode::<M>(&payload).as_ref() == Ok(message), "read as it was written");
     let envelope = Envelope::sign(kind, payload.clone(), &[&key(signer)], &random());

@@ -6,9 +6,22 @@ use super::*;
 /// A stage: its code, and a fault of it that leaves room for the others.
 type Stage<S> = (&'static str, fn(&mut Draft<S>));
 
-/// In the documented order. The two stages that come last are the kind's own.
-fn stages<S: Says>(superfluous: fn(&mut Draft<S>), content: Stage<S>) -> Vec<Stage<S>> {
-    vec![
+/// What is a kind's own in the order.
+struct Own<S> {
+    /// Whom it is about cannot be read.
+    subject: Option<fn(&mut Draft<S>)>,
+    /// A signature that counts towards nothing; registrars' kinds know none.
+    superfluous: Option<fn(&mut Draft<S>)>,
+    /// Whether it counts versions and is dated.
+    counted: bool,
+    /// Whether it may not be admitted before the clock.
+    clocked: bool,
+    content: Stage<S>,
+}
+
+/// In the documented order.
+fn stages<S: Says>(own: Own<S>) -> Vec<Stage<S>> {
+    let mut stages: Vec<Stage<S>> = vec![
         ("TOO_LARGE", |d| d.garble.push(|bytes| bytes.resize(65_001, 0))),
         ("NOT_CANONICAL", |d| d.garble.push(|bytes| bytes.extend(b"\x20\x01"))),
         ("UNKNOWN_KIND", |d| d.tamper.push(|dsse| dsse.payload_type.push('x'))),
@@ -27,6 +40,9 @@ fn stages<S: Says>(superfluous: fn(&mut Draft<S>), content: Stage<S>) -> Vec<Sta
         ("OTHER_GENESIS", |d| {
             d.says.targets().iter_mut().for_each(|target| target.genesis = vec![7; 32].into());
         }),
+    ];
+    stages.extend(own.subject.map(|subject| ("INVALID_FIELD", subject)));
+    let signatures: [Stage<S>; 6] = [
         ("SIGNATURES_UNSORTED", |d| d.tamper.push(|dsse| dsse.signatures.push(unknown()))),
         ("DUPLICATE_SIGNATURE", |d| {
             d.tamper.push(|dsse| {
@@ -42,13 +58,22 @@ fn stages<S: Says>(superfluous: fn(&mut Draft<S>), content: Stage<S>) -> Vec<Sta
             });
         }),
         ("BELOW_THRESHOLD", |d| _ = d.signers.remove(0)),
-        ("SUPERFLUOUS_SIGNATURE", superfluous),
-        ("WRONG_VERSION", |d| {
+    ];
+    stages.extend(signatures);
+    stages.extend(own.superfluous.map(|superfluous| ("SUPERFLUOUS_SIGNATURE", superfluous)));
+    if own.counted {
+        stages.push(("WRONG_VERSION", |d| {
             d.says.targets().iter_mut().for_each(|target| target.version += 7);
-        }),
-        ("ISSUED_IN_FUTURE", |d| *d.says.issued_at() = u64::MAX),
-        content,
-    ]
+        }));
+    }
+    if own.clocked {
+        stages.push(("BEFORE_CLOCK", |d| d.at = NOW - 1));
+    }
+    if own.counted {
+        stages.push(("ISSUED_IN_FUTURE", |d| *d.says.issued_at() = NOW + 301));
+    }
+    stages.push(own.content);
+    stages
 }
 
 fn unknown() -> proto::Signature {
@@ -56,10 +81,10 @@ fn unknown() -> proto::Signature {
 }
 
 #[track_caller]
-fn check<S: Says>(good: &Draft<S>, superfluous: fn(&mut Draft<S>), content: Stage<S>) {
+fn check<S: Says>(good: &Draft<S>, own: Own<S>) {
     let world = World::new();
     assert!(world.decide(good).is_ok(), "{:?}", world.decide(good));
-    let stages = stages(superfluous, content);
+    let stages = stages(own);
     let mut wrong = Vec::new();
     for (i, (expected, first)) in stages.iter().enumerate() {
         for (j, (later, second)) in stages.iter().enumerate().skip(i) {
@@ -77,83 +102,110 @@ fn check<S: Says>(good: &Draft<S>, superfluous: fn(&mut Draft<S>), content: Stag
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+const FUTURE: u64 = (1 << 53) - 1;
+
 #[test]
 fn of_a_charter() {
     let good = World::new().charter();
-    check(
-        &good,
-        |d| d.signers.push("dave"),
+    let contents: [Stage<proto::Charter>; 4] = [
         ("INVALID_FIELD", |d| d.says.registrars[2].sign = None),
-    );
+        ("WRONG_RULES", |d| d.says.rules = 3),
+        ("WRONG_PREVIOUS", |d| d.says.previous.clear()),
+        ("NO_POSSESSION", |d| {
+            d.bare = true;
+            d.says.log[0].proof.clear();
+        }),
+    ];
+    for content in contents {
+        let (subject, superfluous) = (None, None);
+        check(&good, Own { subject, superfluous, counted: true, clocked: false, content });
+    }
 }
 
 #[test]
 fn of_an_admission() {
     let good = World::new().admission("fr");
-    check(&good, |d| d.signers.push("dave"), ("INVALID_FIELD", |d| d.says.names.clear()));
-    check(&good, |d| d.signers.push("erin"), ("AUTHORITY_STANDS", |d| d.says.threshold = 1));
+    let contents: [Stage<proto::Admission>; 3] = [
+        ("INVALID_FIELD", |d| d.says.names.clear()),
+        ("AUTHORITY_STANDS", |d| d.says.threshold = 1),
+        ("NO_POSSESSION", |d| d.bare = true),
+    ];
+    for content in contents {
+        let subject: fn(&mut Draft<proto::Admission>) = |d| d.says.member = "log".to_owned();
+        let (subject, superfluous) = (Some(subject), None);
+        check(&good, Own { subject, superfluous, counted: true, clocked: true, content });
+    }
 }
 
 #[test]
 fn of_an_attested_record() {
     let good = World::new().attested("zz/mfa");
-    check(&good, |d| d.signers.push("dave"), ("INVALID_FIELD", |d| d.says.levels.clear()));
-    check(&good, |d| d.signers.push("dave"), ("ALREADY_EXPIRED", |d| d.says.expires = 1));
+    let contents: [Stage<proto::AttestedRecord>; 2] =
+        [("INVALID_FIELD", |d| d.says.levels.clear()), ("ALREADY_EXPIRED", |d| d.says.expires = 1)];
+    for content in contents {
+        let subject: fn(&mut Draft<proto::AttestedRecord>) = |d| d.says.contact.push('/');
+        let (subject, superfluous) = (Some(subject), None);
+        check(&good, Own { subject, superfluous, counted: true, clocked: true, content });
+    }
 }
 
 #[test]
 fn of_a_record() {
     let good = World::new().record("fr/cert");
-    check(&good, |d| d.signers.push("at-1"), ("INVALID_FIELD", |d| d.says.levels.clear()));
-    let reused = |d: &mut Draft<proto::Record>| d.says.keeper = Some(public("log"));
-    check(&good, |d| d.signers.push("at-1"), ("KEY_REUSED", reused));
-    check(&good, |d| d.signers.push("at-1"), ("HOLDS_TOO_LONG", |d| d.says.expires = u64::MAX));
+    let contents: [Stage<proto::Record>; 3] = [
+        ("INVALID_FIELD", |d| d.says.levels.clear()),
+        ("KEY_REUSED", |d| d.says.keeper = Some(public("log"))),
+        ("HOLDS_TOO_LONG", |d| d.says.expires = FUTURE),
+    ];
+    for content in contents {
+        let subject: fn(&mut Draft<proto::Record>) = |d| d.says.contact.push('/');
+        let superfluous: fn(&mut Draft<proto::Record>) = |d| d.signers.push("at-1");
+        let (subject, superfluous) = (Some(subject), Some(superfluous));
+        check(&good, Own { subject, superfluous, counted: true, clocked: true, content });
+    }
 }
 
 #[test]
 fn of_a_roster() {
     let good = World::new().roster("fr/cert");
-    check(&good, |d| d.signers.push("at-1"), ("INVALID_FIELD", |d| d.says.seats.swap(0, 1)));
-    let reused = |d: &mut Draft<proto::Roster>| d.says.seats[0].tls = Some(public("log"));
-    check(&good, |d| d.signers.push("fr/soc keeper"), ("KEY_REUSED", reused));
+    let contents: [Stage<proto::Roster>; 3] = [
+        ("INVALID_FIELD", |d| d.says.seats.swap(0, 1)),
+        ("KEY_REUSED", |d| d.says.seats[0].tls = Some(public("log"))),
+        ("NO_POSSESSION", |d| d.bare = true),
+    ];
+    for content in contents {
+        let subject: fn(&mut Draft<proto::Roster>) = |d| d.says.contact.push('/');
+        let superfluous: fn(&mut Draft<proto::Roster>) = |d| d.signers.push("fr/soc keeper");
+        let (subject, superfluous) = (Some(subject), Some(superfluous));
+        check(&good, Own { subject, superfluous, counted: true, clocked: true, content });
+    }
 }
 
+/// It has no content but whose it is; a late hand-in stands for it.
 #[test]
 fn of_a_withdrawal() {
     let good = World::new().withdrawal("fr/cert");
-    // It has no content but whose it is; an earlier issue date stands for it.
-    check(
-        &good,
-        |d| d.signers.push("alice"),
-        ("ISSUED_IN_FUTURE", |d| d.says.issued_at = NOW + 301),
-    );
+    let subject: fn(&mut Draft<proto::Withdrawal>) = |d| d.says.contact.push('/');
+    let superfluous: fn(&mut Draft<proto::Withdrawal>) = |d| d.signers.push("alice");
+    let (subject, superfluous) = (Some(subject), Some(superfluous));
+    let content: Stage<proto::Withdrawal> = ("ISSUED_IN_FUTURE", |d| d.says.issued_at = NOW + 302);
+    check(&good, Own { subject, superfluous, counted: true, clocked: true, content });
 }
 
+/// It has neither version nor time.
 #[test]
 fn of_a_revocation() {
     let good = World::new().revocation("fr/cert/duty-1");
-    check(&good, |d| d.signers.push("at-1"), ("INVALID_FIELD", |d| d.says.key_ids[0].truncate(31)));
-    check(&good, |d| d.signers.push("at-1"), ("NOTHING_TO_REVOKE", |d| d.says.key_ids.clear()));
-}
-
-/// Content of one statement: its fields, then keys and whom they belong to, then dates.
-#[test]
-fn of_a_records_content() {
-    let world = World::new();
-    let faults: [Stage<proto::Record>; 5] = [
-        ("levels", |d| d.says.levels.clear()),
-        ("facet with another visibility", |d| d.says.facets[0].visibility = 2),
-        ("custody", |d| d.says.custody = 0),
-        ("cannot be listed", |d| d.says.keeper = Some(public("log"))),
-        ("expired", |d| d.says.expires = 1),
+    let contents: [Stage<proto::Revocation>; 2] = [
+        ("INVALID_FIELD", |d| d.says.reason = 0),
+        ("NOTHING_TO_REVOKE", |d| {
+            d.says.key_ids = vec![id("fr-3").as_bytes().to_vec().into()];
+        }),
     ];
-    for (i, (expected, first)) in faults.iter().enumerate() {
-        for (_, second) in &faults[i..] {
-            let mut draft = world.record("fr/soc");
-            first(&mut draft);
-            second(&mut draft);
-            let found = world.refusal(&draft);
-            assert!(found.contains(expected), "{expected}: {found}");
-        }
+    for content in contents {
+        let subject: fn(&mut Draft<proto::Revocation>) = |d| d.says.seat.push('/');
+        let superfluous: fn(&mut Draft<proto::Revocation>) = |d| d.signers.push("at-1");
+        let (subject, superfluous) = (Some(subject), Some(superfluous));
+        check(&good, Own { subject, superfluous, counted: false, clocked: false, content });
     }
 }

@@ -42,10 +42,7 @@ fn content_refuses() {
                 "BELOW_THRESHOLD 2 signatures",
             ),
             ("another authority", |d| d.signers = vec!["at-1"], "BELOW_THRESHOLD"),
-            ("version 1", |d| d.says.targets[0].version = 1, "WRONG_VERSION expected version 0"),
-            ("last version", |d| d.says.targets[0].version = u64::MAX, "WRONG_VERSION"),
-            ("5 minutes and 1 s", |d| d.says.issued_at = NOW + 301, "ISSUED_IN_FUTURE"),
-            ("far future", |d| d.says.issued_at = u64::MAX, "ISSUED_IN_FUTURE"),
+            ("version 1", |d| d.says.targets[0].version = 1, "INVALID_TARGETS version"),
             ("no reason", |d| d.says.reason = 0, "INVALID_FIELD reason"),
             ("unknown reason", |d| d.says.reason = 6, "INVALID_FIELD reason"),
             ("unsorted", |d| d.says.key_ids.swap(0, 1), "INVALID_FIELD key_ids"),
@@ -55,8 +52,8 @@ fn content_refuses() {
                 |d| d.says.key_ids = (0..17).map(|n| vec![n; 32].into()).collect(),
                 "INVALID_FIELD at most 16",
             ),
-            ("31 bytes", |d| d.says.key_ids[0].truncate(31), "INVALID_FIELD key_ids"),
-            ("no keys", |d| d.says.key_ids.clear(), "NOTHING_TO_REVOKE"),
+            ("31 bytes", |d| d.says.key_ids[0].truncate(31), "NOT_CANONICAL"),
+            ("no keys", |d| d.says.key_ids.clear(), "INVALID_FIELD key_ids"),
             (
                 "a colleague's keys",
                 |d| d.says.seat = "fr/cert/duty-2".to_owned(),
@@ -91,25 +88,25 @@ fn seat_colleague_keeper_and_authority_may() {
         let parts = world.take(&world.revocation("fr/soc/duty-1").signed_by(signers));
         assert_eq!(parts.keys.len(), 3, "{signers:?}");
         let seat = world.revocation("fr/soc/duty-2").signed_by(&["fr/soc/duty-1 sign"]);
-        assert!(world.refusal(&seat).starts_with("BELOW_THRESHOLD"), "a revoked seat may not");
+        assert!(world.refusal(&seat).starts_with("KEY_NOT_IN_FORCE"), "a revoked seat may not");
         let with = world.revocation("fr/soc/duty-2");
         let with = with.signed_by(&["fr/soc keeper", "fr/soc/duty-1 sign"]);
-        assert!(world.refusal(&with).starts_with("SUPERFLUOUS_SIGNATURE"));
+        assert!(world.refusal(&with).starts_with("KEY_NOT_IN_FORCE"));
     }
 }
 
 /// A slip from the drawer: signed years ago, handed in twice, by a seat that it then ends.
 #[test]
 fn it_is_never_too_old_and_repeating_it_changes_nothing() {
-    for issued_at in [0, 1, NOW - 900 * DAY, NOW + 300] {
+    for issued_at in [0, 1, NOW - 900 * DAY, NOW + 300, 32_503_680_000, (1 << 53) - 1] {
         let mut world = World::new();
         let slip = world.revocation("fr/soc/duty-1").signed_by(&["fr/soc/duty-1 sign"]);
         let slip = slip.with(|revocation| revocation.issued_at = issued_at);
         let leaf = world.take(&slip).admitted.leaf;
-        assert_eq!(world.decide(&slip), Ok(Change::AlreadyLogged(leaf)));
+        assert_eq!(world.logged(&slip), Some(leaf));
         world.take(&world.roster("fr/soc").with(|roster| roster.seats.clear()));
         world.take(&world.withdrawal("fr/soc"));
-        assert_eq!(world.decide(&slip), Ok(Change::AlreadyLogged(leaf)));
+        assert_eq!(world.logged(&slip), Some(leaf));
     }
 }
 
@@ -123,7 +120,7 @@ fn keys_no_longer_in_force_are_ignored_and_none_left_is_refused() {
     assert_eq!(world.take(&all).keys.len(), 2, "the one that is left out is revoked already");
     let again = world.revocation("fr/soc/duty-1").with(|slip| slip.issued_at -= 1);
     assert!(world.refusal(&again).starts_with("NOTHING_TO_REVOKE"));
-    let key::Standing::Revoked { leaf, .. } = standing(&world, parts.keys[0].key.id()) else {
+    let Standing::Revoked(leaf) = standing(&world, parts.keys[0].key.id()) else {
         panic!("revoked");
     };
     assert_eq!(leaf, parts.admitted.leaf, "the first revocation stands");

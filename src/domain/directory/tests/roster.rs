@@ -20,7 +20,11 @@ fn content_refuses() {
                 |d| d.says.contact = "fr/cert".to_owned(),
                 "BELOW_THRESHOLD authority of fr",
             ),
-            ("listed only", |d| d.says.contact = "zz/mfa".to_owned(), "RECIPIENT_LISTED"),
+            (
+                "listed only",
+                |d| d.says.contact = "zz/mfa".to_owned(),
+                "BELOW_THRESHOLD authority of zz",
+            ),
             (
                 "another keeper",
                 |d| d.signers = vec!["at/cert keeper"],
@@ -47,7 +51,11 @@ fn content_refuses() {
             ),
             ("facets unsorted", |d| d.says.facets.push(facet("holidays")), "INVALID_FIELD facets"),
             ("facet without hash", |d| d.says.facets[0].hash.clear(), "INVALID_FIELD facets.hash"),
-            ("facet for some", |d| d.says.facets[0].visibility = 3, "NOT_YET_SUPPORTED"),
+            (
+                "facet for nobody",
+                |d| d.says.facets[0].visibility = 3,
+                "INVALID_FIELD facets.members",
+            ),
             ("no name", |d| d.says.seats[0].name.clear(), "INVALID_FIELD seats.name"),
             (
                 "upper case",
@@ -116,40 +124,60 @@ fn content_refuses() {
             (
                 "a key moves to another seat",
                 |d| d.says.seats[0].sign = Some(public("fr/soc/duty-2 sign")),
-                "KEY_REUSED the seat fr/soc/duty-2",
+                "KEY_REUSED fr/soc/duty-2",
             ),
             (
-                "seats swap names",
+                "a seal key with a proof",
+                |d| d.says.seats[2].seal.as_mut().unwrap().proof = vec![1; 64].into(),
+                "NO_POSSESSION",
+            ),
+            (
+                "proof of a colleague",
+                |d| d.says.seats[0].sign = Some(proven("x", "fr/soc/duty-2", Use::Sign)),
+                "NO_POSSESSION",
+            ),
+            (
+                "proof for another use",
+                |d| d.says.seats[0].sign = Some(proven("x", "fr/soc/duty-1", Use::Tls)),
+                "NO_POSSESSION",
+            ),
+            (
+                "proof of another key",
                 |d| {
-                    let (a, b) = d.says.seats.split_at_mut(1);
-                    std::mem::swap(&mut a[0].seal, &mut b[0].seal);
+                    let other = proven("y", "fr/soc/duty-1", Use::Sign);
+                    let proof = other.proof;
+                    d.says.seats[0].sign = Some(proto::PublicKey { proof, ..public("x") });
                 },
-                "KEY_REUSED the seat",
+                "NO_POSSESSION",
             ),
             (
-                "another contact's seal key",
-                |d| d.says.seats[2].seal = Some(sealing("at/cert/safe seal")),
-                "KEY_REUSED the seat at/cert/safe",
+                "proof doubled",
+                |d| {
+                    let mut key = proven("x", "fr/soc/duty-1", Use::Sign);
+                    key.proof = [&key.proof[..], &key.proof].concat().into();
+                    d.says.seats[0].sign = Some(key);
+                },
+                "NO_POSSESSION",
             ),
             (
                 "another contact's tls key",
                 |d| d.says.seats[0].tls = Some(public("at/cert/duty-1 tls")),
-                "KEY_REUSED the seat at/cert/duty-1",
+                "KEY_REUSED at/cert/duty-1",
             ),
             (
                 "its keeper sits",
                 |d| d.says.seats[0].sign = Some(public("fr/soc keeper")),
-                "KEY_REUSED the keeper",
+                "KEY_REUSED keeper",
             ),
             (
                 "its authority sits",
                 |d| d.says.seats[0].tls = Some(public("fr-3")),
-                "KEY_REUSED the authority",
+                "KEY_REUSED authority",
             ),
             (
                 "an operator sits",
                 |d| d.says.seats[0].tls = Some(public("dave tls")),
-                "KEY_REUSED the operator",
+                "KEY_REUSED operator/dave",
             ),
         ],
     );
@@ -159,6 +187,33 @@ fn content_refuses() {
         roster.facets = vec![facet("holidays"), facet("hours")];
     });
     assert!(world.decide(&full).is_ok());
+}
+
+/// A seal key belongs to its contact: it may move to another seat of it, and stand at another contact,
+/// whose own it is there. It does not return.
+#[test]
+fn a_seal_key_is_its_contacts_own() {
+    let mut world = World::new();
+    let elsewhere = world.roster("fr/soc").with(|roster| {
+        roster.seats[2].seal = Some(sealing("at/cert/safe seal"));
+    });
+    let parts = world.take(&elsewhere);
+    assert_eq!(parts.keys.len(), 2, "one listed, one dropped");
+    world.take(&world.revocation("at/cert/safe"));
+    assert_eq!(world.directory.sealing_seats(&contact("at/cert")).count(), 2);
+    assert_eq!(
+        world.directory.sealing_seats(&contact("fr/soc")).count(),
+        3,
+        "revoked there, not here"
+    );
+    let swapped = world.roster("fr/soc").with(|roster| {
+        let (a, b) = roster.seats.split_at_mut(1);
+        std::mem::swap(&mut a[0].seal, &mut b[0].seal);
+        roster.seats[2].seal = Some(sealing("at/cert/safe seal"));
+    });
+    world.take(&swapped);
+    let back = world.roster("fr/soc");
+    assert!(world.refusal(&back).contains("never returns"), "the safe's first key");
 }
 
 /// The compromised keeper's and the clever seat's way back: there is none.
@@ -183,9 +238,9 @@ fn a_key_dropped_or_revoked_never_returns() {
     let none = world.roster("fr/soc").with(|roster| roster.seats.clear());
     world.take(&none);
     let revoked = standing(&world, id("fr/soc/duty-1 sign"));
-    assert!(matches!(revoked, key::Standing::Revoked { .. }), "dropping it does not hide that");
+    assert!(matches!(revoked, Standing::Revoked(_)), "dropping it does not hide that");
     let safe = KeyId::of(&sealing_raw("fr/soc/safe seal"));
-    assert_eq!(standing(&world, safe), key::Standing::Dropped);
+    assert_eq!(standing(&world, safe), Standing::Dropped);
     assert_eq!(world.directory.sealing_seats(&contact("fr/soc")).count(), 0);
 }
 

@@ -1,0 +1,389 @@
+//! Charters one after the other, each believed by the quorum of the one before.
+//!
+//! In scope: form, predecessor, the two quorums, the number of the rules. Out of scope: everything
+//! else that a charter says (`domain` judges it when the log is folded). Invariants: a charter
+//! follows only what signs for it; a key that has ended does not stand again.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::{KeyId, VerifyingKey};
+use crate::domain::directory::key::PublicKey;
+use crate::domain::directory::{Charter, RULES, Statement};
+use crate::domain::ids::DirectoryName;
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::signed::canonical;
+use crate::signed::dsse::Envelope;
+use crate::signed::proto::{self, entry::Leaf};
+
+/// A charter does not follow the one before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotFollowing {
+    /// It cannot be read.
+    #[error("it cannot be read: {0}")]
+    Form(Refusal),
+    /// Of another directory.
+    #[error("it is of another directory")]
+    OtherDirectory,
+    /// Not the next version.
+    #[error("expected version {expected}, found {found}")]
+    Version {
+        /// The next.
+        expected: u64,
+        /// Its own.
+        found: u64,
+    },
+    /// It names another predecessor.
+    #[error("it follows another version {0} than this one")]
+    Previous(u64),
+    /// Neither the number in force nor the next.
+    #[error("expected rules {in_force} or the next, found {found}")]
+    Rules {
+        /// The number in force.
+        in_force: u32,
+        /// Its own.
+        found: u32,
+    },
+    /// Signatures are missing.
+    #[error("{of} have signed {found} of {needed} times")]
+    Quorum {
+        /// Whose.
+        of: &'static str,
+        /// How many are needed.
+        needed: u32,
+        /// Valid ones.
+        found: u32,
+    },
+    /// Admitted before it was issued, or too long after.
+    #[error("it was issued at {issued_at} and admitted at {admitted_at}")]
+    Time {
+        /// Its own word.
+        issued_at: u64,
+        /// The log's.
+        admitted_at: u64,
+    },
+}
+
+/// One charter, as far as it says who and what is to be believed.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Its version.
+    pub version: u64,
+    /// Its fingerprint.
+    pub identity: Digest,
+    /// The number of the rules behind it.
+    pub rules: u32,
+    /// Log keys by age.
+    pub log: Vec<VerifyingKey>,
+    /// Relay keys by age.
+    pub relay: Vec<VerifyingKey>,
+    /// Certificates of the service CA, DER.
+    pub service_ca: Vec<Bytes>,
+    /// The bytes of its Dsse, if it came with them.
+    pub statement: Bytes,
+    registrars: Vec<VerifyingKey>,
+    threshold: u32,
+    issued_at: u64,
+}
+
+/// A charter that is believed for another reason, and those that follow it.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    name: DirectoryName,
+    genesis: Digest,
+    links: Vec<Link>,
+    /// Keys that a later link no longer lists.
+    ended: BTreeSet<KeyId>,
+}
+
+impl Chain {
+    /// From a charter that was judged whole.
+    #[must_use]
+    pub fn from(name: DirectoryName, genesis: Digest, charter: &Charter) -> Self {
+        // What was judged can be read.
+        let read: proto::Charter = canonical::decode(&charter.payload).unwrap_or_default();
+        let link = Link {
+            version: charter.newest.version,
+            identity: charter.newest.statement,
+            statement: Bytes::new(),
+            ..Link::of(&read)
+        };
+        Self { name, genesis, links: vec![link], ended: BTreeSet::new() }
+    }
+
+    /// The same, beside keys of this directory that have ended before.
+    #[must_use]
+    pub fn without(mut self, ended: impl IntoIterator<Item = KeyId>) -> Self {
+        self.ended.extend(ended);
+        self
+    }
+
+    /// The newest charter.
+    #[must_use]
+    pub fn newest(&self) -> &Link {
+        self.links.last().expect("a chain begins with a charter, and only grows")
+    }
+
+    /// The charters after the one that it began with.
+    #[must_use]
+    pub fn followed(&self) -> &[Link] {
+        self.links.get(1..).unwrap_or_default()
+    }
+
+    /// The charter of a version.
+    #[must_use]
+    pub fn get(&self, version: u64) -> Option<&Link> {
+        self.links.iter().find(|link| link.version == version)
+    }
+
+    /// Goes on to the next charter; one that is known already changes nothing.
+    ///
+    /// # Errors
+    /// It does not follow from the newest.
+    pub fn follow(&mut self, charter: &[u8]) -> Result<(), NotFollowing> {
+        let (envelope, read) = read(charter).map_err(NotFollowing::Form)?;
+        let [target] = &read.targets[..] else { return Err(NotFollowing::OtherDirectory) };
+        if self.get(target.version).is_some_and(|known| known.identity == envelope.digest()) {
+            return Ok(());
+        }
+        if target.name != self.name.as_str() || target.genesis[..] != self.genesis.as_bytes()[..] {
+            return Err(NotFollowing::OtherDirectory);
+        }
+        let before = self.newest();
+        let (expected, found) = (before.version + 1, target.version);
+        if expected != found {
+            return Err(NotFollowing::Version { expected, found });
+        }
+        if read.previous[..] != before.identity.as_bytes()[..] {
+            return Err(NotFollowing::Previous(before.version));
+        }
+        let (in_force, found) = (before.rules, read.rules);
+        if found != in_force && Some(found) != in_force.checked_add(1) {
+            return Err(NotFollowing::Rules { in_force, found });
+        }
+        let link = Link {
+            version: target.version,
+            identity: envelope.digest(),
+            statement: envelope.bytes().clone(),
+            ..Link::of(&read)
+        };
+        let link = self.without_ended(link);
+        before.signs("the registrars in force", &envelope)?;
+        link.signs("its own registrars", &envelope)?;
+        let gone = before.keys().filter(|id| !link.keys().any(|listed| listed == *id));
+        let gone: Vec<KeyId> = gone.collect();
+        self.ended.extend(gone);
+        self.links.push(link);
+        Ok(())
+    }
+
+    /// The same for a charter as it stands in the log, when it was admitted in its bytes.
+    ///
+    /// # Errors
+    /// As [`Chain::follow`], and an admission outside the time that every charter has.
+    pub fn follow_logged(&mut self, entry: &[u8]) -> Result<(), NotFollowing> {
+        let (statement, admitted_at) = logged(entry).map_err(NotFollowing::Form)?;
+        let mut next = self.clone();
+        next.follow(&statement)?;
+        let issued_at = next.newest().issued_at;
+        let latest = issued_at.saturating_add(limits::ISSUED_BEFORE_SECONDS);
+        if issued_at > admitted_at.saturating_add(limits::CLOCK_AHEAD_SECONDS)
+            || admitted_at > latest
+        {
+            return Err(NotFollowing::Time { issued_at, admitted_at });
+        }
+        *self = next;
+        Ok(())
+    }
+
+    fn without_ended(&self, mut link: Link) -> Link {
+        for keys in [&mut link.log, &mut link.relay, &mut link.registrars] {
+            keys.retain(|key| !self.ended.contains(&key.id()));
+        }
+        link
+    }
+}
+
+impl Link {
+    fn of(charter: &proto::Charter) -> Self {
+        let standing = |keys: &[proto::PublicKey]| {
+            keys.iter()
+                .filter_map(|key| PublicKey::verifying("charter", Some(key), RULES).ok())
+                .collect()
+        };
+        let registrars = charter.registrars.iter();
+        let registrars = registrars
+            .filter_map(|of| PublicKey::verifying("charter", of.sign.as_ref(), RULES).ok());
+        Self {
+            version: 0,
+            identity: Digest::of(b""),
+            rules: charter.rules,
+            log: standing(&charter.log),
+            relay: standing(&charter.relay),
+            service_ca: charter.service_ca.clone(),
+            statement: Bytes::new(),
+            registrars: registrars.collect(),
+            threshold: charter.threshold.max(1),
+            issued_at: charter.issued_at,
+        }
+    }
+
+    /// Every key that stands by this charter, and ends with its absence from the next.
+    fn keys(&self) -> impl Iterator<Item = KeyId> {
+        [&self.registrars, &self.log, &self.relay].into_iter().flatten().map(VerifyingKey::id)
+    }
+
+    fn signs(&self, of: &'static str, envelope: &Envelope) -> Result<(), NotFollowing> {
+        let valid: BTreeSet<KeyId> = self
+            .registrars
+            .iter()
+            .filter(|key| envelope.verify(key).is_ok())
+            .map(VerifyingKey::id)
+            .collect();
+        let (needed, found) = (self.threshold, valid.len() as u32);
+        if found < needed { Err(NotFollowing::Quorum { of, needed, found }) } else { Ok(()) }
+    }
+}
+
+/// A charter by its form alone.
+///
+/// # Errors
+/// Not an envelope, not a charter, not canonical.
+pub fn read(charter: &[u8]) -> Result<(Envelope, proto::Charter), Refusal> {
+    let envelope = Envelope::parse(charter, limits::STATEMENT_BYTES)
+        .map_err(|why| Refusal::form("charter", "a charter", why))?;
+    match Statement::read(envelope.kind(), envelope.payload(), RULES)? {
+        Statement::Charter(charter) => Ok((envelope, charter)),
+        other => {
+            let (expected, found) = ("a charter", other.kind().payload_type());
+            Err(Refusal::UnknownKind { expected, found })
+        }
+    }
+}
+
+/// The statement of an entry, and when it was admitted.
+///
+/// # Errors
+/// Not an entry over a statement.
+pub fn logged(entry: &[u8]) -> Result<(Bytes, u64), Refusal> {
+    let read: proto::Entry =
+        canonical::decode(entry).map_err(|_| Refusal::NotCanonical("entry"))?;
+    let Some(Leaf::Statement(statement)) = read.leaf else {
+        return Err(Refusal::NotCanonical("entry"));
+    };
+    Ok((statement, read.admitted_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::draft::Bundle;
+    use crate::client::testlog::{NOW, TestLog, ambient, charter, entry, key};
+
+    /// A charter after the log's own, altered and signed by those of these seeds.
+    fn signed(log: &TestLog, seeds: &[u8], alter: fn(&mut proto::Charter)) -> Bytes {
+        let before = log.directory.charter().newest;
+        let mut next = proto::Charter {
+            targets: vec![proto::Target {
+                name: "un.example".to_owned(),
+                genesis: Bytes::copy_from_slice(log.directory.genesis().as_bytes()),
+                version: before.version + 1,
+            }],
+            issued_at: NOW,
+            previous: Bytes::copy_from_slice(before.statement.as_bytes()),
+            ..charter(&[10])
+        };
+        next.registrars.sort_by(|a, b| a.id.cmp(&b.id));
+        alter(&mut next);
+        let keys: Vec<_> = seeds.iter().map(|seed| key(*seed)).collect();
+        let keys: Vec<_> = keys.iter().collect();
+        let payload = prost::Message::encode_to_vec(&next);
+        let kind = crate::signed::dsse::Kind::Charter;
+        Envelope::sign(kind, payload, &keys, ambient().random()).unwrap().bytes().clone()
+    }
+
+    fn chain(log: &TestLog) -> Chain {
+        let (name, genesis) = (log.directory.name().clone(), log.directory.genesis());
+        Chain::from(name, genesis, log.directory.charter())
+    }
+
+    #[test]
+    fn a_charter_follows_by_both_quorums_version_predecessor_and_rules() {
+        let log = TestLog::new();
+        let followed = |seeds: &[u8], alter: fn(&mut proto::Charter)| {
+            chain(&log).follow(&signed(&log, seeds, alter))
+        };
+        assert_eq!(followed(&[1, 2], |_| {}), Ok(()));
+        // The next rules, and content that these rules would refuse: judged when it is folded.
+        assert_eq!(followed(&[1, 2], |next| next.rules = 2), Ok(()));
+        assert_eq!(followed(&[1, 2], |next| next.quorum = 9), Ok(()));
+        let new_registrar = |next: &mut proto::Charter| {
+            next.registrars = vec![crate::client::testlog::person("alice", 4)];
+            next.threshold = 1;
+        };
+        assert_eq!(followed(&[1, 2, 4], new_registrar), Ok(()));
+        let quorum = |of, needed, found| Err(NotFollowing::Quorum { of, needed, found });
+        assert_eq!(followed(&[1], |_| {}), quorum("the registrars in force", 2, 1));
+        assert_eq!(followed(&[1, 4], new_registrar), quorum("the registrars in force", 2, 1));
+        assert_eq!(followed(&[1, 2], new_registrar), quorum("its own registrars", 1, 0));
+        let refused = followed(&[1, 2], |next| next.targets[0].version = 3);
+        assert_eq!(refused, Err(NotFollowing::Version { expected: 2, found: 3 }));
+        let refused = followed(&[1, 2], |next| next.previous = Bytes::from(vec![7; 32]));
+        assert_eq!(refused, Err(NotFollowing::Previous(1)));
+        let refused = followed(&[1, 2], |next| next.rules = 3);
+        assert_eq!(refused, Err(NotFollowing::Rules { in_force: 1, found: 3 }));
+        let refused = followed(&[1, 2], |next| next.targets[0].genesis = vec![7; 32].into());
+        assert_eq!(refused, Err(NotFollowing::OtherDirectory));
+        let refused = chain(&log).follow(b"garbage");
+        assert!(matches!(refused, Err(NotFollowing::Form(_))));
+    }
+
+    #[test]
+    fn a_key_that_has_ended_does_not_stand_again() {
+        let mut log = TestLog::new();
+        let mut chain = chain(&log);
+        let ids = |chain: &Chain| -> Vec<KeyId> {
+            chain.newest().log.iter().map(VerifyingKey::id).collect()
+        };
+        for keys in [&[10_u8, 13][..], &[13], &[10, 13]] {
+            let mut next = crate::client::draft::Composer::on(&log.directory, &ambient())
+                .charter(charter(keys));
+            if keys == [10, 13] && !chain.followed().is_empty() {
+                // The fold refuses this one; a chain passes the key over.
+                let mut bundle = Bundle::of(vec![next]);
+                bundle.sign(Some(&log.directory), &[&key(1), &key(2)], &ambient()).unwrap();
+                chain.follow(bundle.publications()[0].envelope().bytes()).unwrap();
+                break;
+            }
+            let mut bundle = Bundle::of(vec![next]);
+            bundle.sign(Some(&log.directory), &[&key(1), &key(2)], &ambient()).unwrap();
+            next = bundle.publications()[0].clone();
+            log.add(next.envelope().bytes()).unwrap();
+            chain.follow(next.envelope().bytes()).unwrap();
+        }
+        assert_eq!(chain.newest().version, 4);
+        assert_eq!(ids(&chain), [key(13).public().id()]);
+    }
+
+    #[test]
+    fn when_it_was_admitted_is_judged_by_itself_and_not_by_the_charter_before() {
+        let log = TestLog::new();
+        let follow = |issued_at: fn(&mut proto::Charter), at: u64| {
+            let statement = signed(&log, &[1, 2], issued_at);
+            chain(&log).follow_logged(&entry(statement, at))
+        };
+        // Issued before the charter before it was.
+        assert_eq!(follow(|next| next.issued_at = NOW - 86_400, NOW), Ok(()));
+        assert_eq!(follow(|next| next.issued_at = NOW + 300, NOW), Ok(()));
+        for (issued_at, refused) in [
+            (follow(|next| next.issued_at = NOW + 301, NOW), NOW + 301),
+            (follow(|next| next.issued_at = NOW - 30 * 86_400 - 1, NOW), NOW - 30 * 86_400 - 1),
+        ] {
+            let why = NotFollowing::Time { issued_at: refused, admitted_at: NOW };
+            assert_eq!(issued_at, Err(why));
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The next charter, from the one in force and what is to be otherwise.
+//!
+//! In scope: people, witnesses, settings, numbers. Out of scope: the service's own keys, which its
+//! operator rotates. Invariant: what nobody said stays as it is.
+
+use crate::domain::directory::key::listed;
+use crate::signed::proto;
+use crate::tlog::note::VerifierKey;
+
+/// What is to be otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Registrars to add, or to list with other keys.
+    pub registrars: People,
+    /// How many registrars decide.
+    pub threshold: Option<u32>,
+    /// Operators.
+    pub operators: People,
+    /// Auditors.
+    pub auditors: People,
+    /// Witnesses to add, or to list with another key.
+    pub witnesses: Vec<VerifierKey>,
+    /// Names of witnesses to remove.
+    pub remove_witnesses: Vec<String>,
+    /// How many witnesses make a quorum.
+    pub quorum: Option<u32>,
+    /// Settings and their values.
+    pub set: Vec<(String, u64)>,
+    /// Settings that go back to their default.
+    pub unset: Vec<String>,
+    /// The number of the rules behind it.
+    pub rules: Option<u32>,
+}
+
+/// People of one role to add and to remove.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    /// To add; one whose id is listed takes its place.
+    pub add: Vec<proto::Person>,
+    /// Ids to remove.
+    pub remove: Vec<String>,
+}
+
+/// What is asked for does not fit the charter in force.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidChange {
+    /// Somebody or something to remove is not there.
+    #[error("the charter in force has no {what} {name}")]
+    NotThere {
+        /// What.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A number that cannot be met.
+    #[error("{what} must be {least} to {most}: found {found}")]
+    Number {
+        /// The flag.
+        what: &'static str,
+        /// The least.
+        least: usize,
+        /// The most.
+        most: usize,
+        /// What would come of it.
+        found: u32,
+    },
+    /// Rules that no charter can name after this one.
+    #[error(
+        "the charter in force has rules {in_force}: the next has these or the next, not {found}"
+    )]
+    Rules {
+        /// The number in force.
+        in_force: u32,
+        /// The one asked for.
+        found: u32,
+    },
+    /// It would say the same again.
+    #[error("nothing would be otherwise than in the charter in force")]
+    Nothing,
+}
+
+/// The charter in force with these changes. Head and predecessor are filled in when it is composed.
+///
+/// # Errors
+/// [`InvalidChange`].
+pub fn amended(
+    before: &proto::Charter,
+    changes: &Changes,
+) -> Result<proto::Charter, InvalidChange> {
+    let mut next = before.clone();
+    people("registrar", &mut next.registrars, &changes.registrars)?;
+    people("operator", &mut next.operators, &changes.operators)?;
+    people("auditor", &mut next.auditors, &changes.auditors)?;
+    for name in &changes.remove_witnesses {
+        let named = |witness: &proto::Witness| witness.name == *name;
+        remove("witness", name, &mut next.witnesses, named)?;
+    }
+    for vkey in &changes.witnesses {
+        let (name, key) = (vkey.name().as_str().to_owned(), Some(listed(vkey.key())));
+        next.witnesses.retain(|witness| witness.name != name);
+        next.witnesses.push(proto::Witness { name, key });
+    }
+    for name in &changes.unset {
+        remove("setting", name, &mut next.policy, |setting| setting.name == *name)?;
+    }
+    for (name, value) in &changes.set {
+        next.policy.retain(|setting| setting.name != *name);
+        next.policy.push(proto::Setting { name: name.clone(), value: *value });
+    }
+    next.threshold = changes.threshold.unwrap_or(before.threshold);
+    number("--threshold", (1, next.registrars.len()), next.threshold)?;
+    next.quorum = quorum(changes, before, next.witnesses.len());
+    let most = next.witnesses.len();
+    number("--quorum", (if most == 0 { 0 } else { most / 2 + 1 }, most), next.quorum)?;
+    next.rules = changes.rules.unwrap_or(before.rules);
+    let (in_force, found) = (before.rules, next.rules);
+    if found != in_force && Some(found) != in_force.checked_add(1) {
+        return Err(InvalidChange::Rules { in_force, found });
+    }
+    if next == *before { Err(InvalidChange::Nothing) } else { Ok(next) }
+}
+
+/// As it was; of the first witnesses the least, and none of none.
+fn quorum(changes: &Changes, before: &proto::Charter, witnesses: usize) -> u32 {
+    let first = before.witnesses.is_empty() || witnesses == 0;
+    let least = if witnesses == 0 { 0 } else { witnesses as u32 / 2 + 1 };
+    changes.quorum.unwrap_or(if first { least } else { before.quorum })
+}
+
+fn people(
+    role: &'static str,
+    listed: &mut Vec<proto::Person>,
+    changes: &People,
+) -> Result<(), InvalidChange> {
+    for id in &changes.remove {
+        remove(role, id, listed, |person| person.id == *id)?;
+    }
+    for person in &changes.add {
+        listed.retain(|listed| listed.id != person.id);
+        listed.push(person.clone());
+    }
+    listed.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(())
+}
+
+fn remove<T>(
+    what: &'static str,
+    name: &str,
+    listed: &mut Vec<T>,
+    named: impl Fn(&T) -> bool,
+) -> Result<(), InvalidChange> {
+    let before = listed.len();
+    listed.retain(|one| !named(one));
+    if listed.len() == before {
+        return Err(InvalidChange::NotThere { what, name: name.to_owned() });
+    }
+    Ok(())
+}
+
+fn number(
+    what: &'static str,
+    (least, most): (usize, usize),
+    found: u32,
+) -> Result<(), InvalidChange> {
+    if (least..=most).contains(&(found as usize)) {
+        return Ok(());
+    }
+    Err(InvalidChange::Number { what, least, most, found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::draft::{Bundle, Composer};
+    use crate::client::testlog::{TestLog, ambient, key, name, person};
+    use crate::signed::canonical;
+    use crate::tlog::note::KeyName;
+
+    fn in_force(log: &TestLog) -> proto::Charter {
+        canonical::decode(&log.directory.charter().payload).unwrap()
+    }
+
+    fn witness(by: &str, seed: u8) -> VerifierKey {
+        VerifierKey::new(KeyName::parse(by).unwrap(), key(seed).public().clone()).unwrap()
+    }
+
+    #[test]
+    fn what_nobody_said_stays_and_what_was_said_is_admitted() {
+        let mut log = TestLog::new();
+        let before = in_force(&log);
+        let changes = Changes {
+            registrars: People { add: vec![person("dave", 4)], remove: vec!["bob".to_owned()] },
+            witnesses: vec![witness("w.example/b", 41), witness("w.example/a", 40)],
+            set: vec![("stale-after".to_owned(), 3_600), ("a-new-one".to_owned(), 7)],
+            ..Changes::default()
+        };
+        let next = amended(&before, &changes).unwrap();
+        let ids: Vec<&str> = next.registrars.iter().map(|person| person.id.as_str()).collect();
+        assert_eq!((ids, next.threshold, next.quorum), (vec!["alice", "carol", "dave"], 2, 2));
+        let untouched = |charter: &proto::Charter| {
+            let (log, relay) = (charter.log.clone(), charter.relay.clone());
+            (log, relay, charter.service_ca.clone(), charter.operators.clone(), charter.rules)
+        };
+        assert_eq!(untouched(&next), untouched(&before));
+        let publication = Composer::on(&log.directory, &ambient()).charter(next);
+        let crate::domain::directory::Statement::Charter(drafted) = publication.statement() else {
+            panic!()
+        };
+        assert_eq!(drafted.previous[..], log.directory.genesis().as_bytes()[..]);
+        assert_eq!(drafted.targets[0].version, 2);
+        // By the file, as it is carried; the old quorum and the new.
+        let bundle = Bundle::read(&Bundle::of(vec![publication]).write()).unwrap();
+        log.sign_and_add(bundle.publications().to_vec(), &[1, 3]).unwrap();
+        assert_eq!(log.directory.charter().policy.stale_after, 3_600);
+        assert_eq!(log.directory.name(), &name());
+        // One setting back to its default, a witness with another key, and no more than that.
+        let before = in_force(&log);
+        let changes = Changes {
+            unset: vec!["stale-after".to_owned()],
+            witnesses: vec![witness("w.example/a", 42)],
+            ..Changes::default()
+        };
+        let next = amended(&before, &changes).unwrap();
+        assert_eq!((next.policy.len(), next.witnesses.len(), next.quorum), (1, 2, 2));
+        let drafted = Composer::on(&log.directory, &ambient()).charter(next);
+        log.sign_and_add(vec![drafted], &[1, 3]).unwrap();
+        assert_eq!(log.directory.charter().policy.stale_after, 86_400);
+    }
+
+    #[test]
+    fn what_cannot_be_met_is_refused_before_anybody_signs() {
+        let log = TestLog::new();
+        let before = in_force(&log);
+        let refused = |changes: Changes| amended(&before, &changes).unwrap_err().to_string();
+        let remove = |ids: &[&str]| People {
+            remove: ids.iter().map(ToString::to_string).collect(),
+            ..People::default()
+        };
+        for (changes, sentence) in [
+            (Changes::default(), "nothing would be otherwise"),
+            (
+                Changes { registrars: remove(&["alice", "bob"]), ..Changes::default() },
+                "--threshold must be 1 to 1: found 2",
+            ),
+            (
+                Changes { threshold: Some(0), ..Changes::default() },
+                "--threshold must be 1 to 3: found 0",
+            ),
+            (
+                Changes { operators: remove(&["bob"]), ..Changes::default() },
+                "the charter in force has no operator bob",
+            ),
+            (
+                Changes {
+                    witnesses: vec![witness("a", 40), witness("b", 41)],
+                    quorum: Some(1),
+                    ..Changes::default()
+                },
+                "--quorum must be 2 to 2: found 1",
+            ),
+            (
+                Changes { unset: vec!["stale-after".to_owned()], ..Changes::default() },
+                "the charter in force has no setting stale-after",
+            ),
+            (Changes { rules: Some(3), ..Changes::default() }, "not 3"),
+            (Changes { rules: Some(0), ..Changes::default() }, "not 0"),
+        ] {
+            let found = refused(changes);
+            assert!(found.contains(sentence), "{found}");
+        }
+        let next = Changes { rules: Some(2), ..Changes::default() };
+        assert_eq!(amended(&before, &next).unwrap().rules, 2);
+    }
+}

@@ -1,0 +1,45 @@
+//! An entry of the log: what stands in a leaf, and when it was admitted.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
+use crate::signed::canonical;
+use crate::signed::proto::{self, entry::Leaf};
+
+/// One entry, read but not judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The bytes of a Dsse, as received.
+    pub statement: Bytes,
+    /// The service's claim of the time, Unix seconds.
+    pub admitted_at: u64,
+}
+
+impl Entry {
+    /// Reads the bytes of an entry. Rules 1 know one leaf: a statement.
+    ///
+    /// # Errors
+    /// Too large for a C2SP tile, not canonical, another leaf or none.
+    pub fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+        if bytes.len() > limits::ENTRY_BYTES {
+            let (limit, found) = (limits::ENTRY_BYTES as u64, bytes.len() as u64);
+            return Err(Refusal::TooLarge { what: "entry", limit, found });
+        }
+        let entry: proto::Entry = canonical::decode(bytes).map_err(|_| Refusal::UnknownLeaf)?;
+        match entry.leaf {
+            Some(Leaf::Statement(statement)) => {
+                Ok(Self { statement, admitted_at: entry.admitted_at })
+            }
+            None => Err(Refusal::UnknownLeaf),
+        }
+    }
+
+    /// Its one encoding.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let leaf = Some(Leaf::Statement(self.statement.clone()));
+        proto::Entry { leaf, admitted_at: self.admitted_at }.encode_to_vec().into()
+    }
+}

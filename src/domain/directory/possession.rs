@@ -1,0 +1,49 @@
+//! Possession: whoever lists a sign or TLS key shows that its holder has it.
+//!
+//! In scope: making and verifying the proof. Invariants: a proof names holder and use, so that it
+//! is none for another; it names no directory, because keys are made before one is known, and it
+//! is no consent: only a statement's own signatures say that somebody takes part.
+
+use bytes::Bytes;
+use prost::Message as _;
+use ring::rand::SecureRandom;
+
+use crate::crypto::sign::{SigningKey, VerifyingKey};
+use crate::domain::refusal::Refusal;
+use crate::signed::dsse::{self, Kind};
+use crate::signed::proto::{self, Possession, Use};
+
+use super::key;
+
+/// A key as a statement lists it, with its proof. `holder` is `registrar/alice`, `operator/...`,
+/// `auditor/...`; `log/un.example`, `relay/un.example`; a member's, contact's or seat's id.
+///
+/// # Errors
+/// Only when `random` fails.
+pub fn prove(
+    key: &SigningKey,
+    holder: &str,
+    usage: Use,
+    random: &dyn SecureRandom,
+) -> Result<proto::PublicKey, ring::error::Unspecified> {
+    let proof = key.sign(&signed(key.public(), holder, usage), random)?;
+    Ok(proto::PublicKey { proof: proof.into(), ..key::listed(key.public()) })
+}
+
+/// The key is its holder's, for this use.
+///
+/// # Errors
+/// The proof is missing, of another key, holder or use, or does not verify.
+pub fn verify(key: &VerifyingKey, holder: &str, usage: Use, proof: &Bytes) -> Result<(), Refusal> {
+    let proven = key.verify(&signed(key, holder, usage), proof);
+    proven.map_err(|_| Refusal::NoPossession { key: key.id(), holder: holder.to_owned() })
+}
+
+fn signed(key: &VerifyingKey, holder: &str, usage: Use) -> Vec<u8> {
+    let possession = Possession {
+        holder: holder.to_owned(),
+        r#use: usage.into(),
+        key_id: Bytes::copy_from_slice(key.id().as_bytes()),
+    };
+    dsse::signed_bytes(Kind::Possession, &possession.encode_to_vec())
+}

@@ -1,0 +1,150 @@
+//! Threads: what a message may say of the one that it answers.
+//!
+//! In scope: what is amiss in one message, beside the one that it answers and the first of its
+//! thread. Out of scope: finding those. Invariant: the relay refuses what it can see of it (the
+//! first message, if it knows it); a reader shows the same words, and opens the message.
+
+use crate::domain::ids::ContactId;
+use crate::domain::refusal::Refusal;
+use crate::signed::proto::Class;
+
+use super::addressing::{Addressing, OrLater};
+use super::envelope::VerifiedHeader;
+
+/// What is amiss with a message's place in its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Amiss {
+    /// Its id is its thread's.
+    #[error("it begins a thread, and says that it answers a message")]
+    BeginsAndAnswers,
+    /// Its id is not its thread's, or its class answers by its nature.
+    #[error("it answers no message, and must")]
+    AnswersNothing,
+    /// The message answered has another thread.
+    #[error("it answers a message of another thread")]
+    OtherThread,
+    /// The message answered, or the thread's first, has another mark.
+    #[error("it bears another drill mark than its thread")]
+    OtherDrill,
+    /// The sender's contact neither sent the message answered nor got it.
+    #[error("it answers a message that its sender neither sent nor got")]
+    NotAParty,
+    /// A withdrawal or correction of what another contact said.
+    #[error("it withdraws or corrects what another contact sent")]
+    NotItsOwn,
+    /// An all-clear in a thread that another contact began.
+    #[error("it gives the all-clear in a thread that another contact began")]
+    NotItsBeginner,
+    /// Its view is older than that of the message it answers.
+    #[error("its view of the directory is older than that of the message it answers")]
+    EarlierView,
+}
+
+impl Amiss {
+    /// The stable reason code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::EarlierView => "VIEW_BEFORE",
+            Self::BeginsAndAnswers
+            | Self::AnswersNothing
+            | Self::OtherThread
+            | Self::OtherDrill
+            | Self::NotAParty
+            | Self::NotItsOwn
+            | Self::NotItsBeginner => "WRONG_THREAD",
+        }
+    }
+}
+
+/// What can be seen in the message alone.
+#[must_use]
+pub fn alone(addressing: &Addressing) -> Option<Amiss> {
+    let begins = addressing.id == addressing.thread;
+    let answers = addressing.in_reply_to.is_some();
+    match (begins, answers) {
+        (true, true) => Some(Amiss::BeginsAndAnswers),
+        (false, false) => Some(Amiss::AnswersNothing),
+        (true, false) if answers_by_nature(addressing.class) => Some(Amiss::AnswersNothing),
+        (true, false) | (false, true) => None,
+    }
+}
+
+/// Beside the message that it answers.
+#[must_use]
+pub fn beside_answered(addressing: &Addressing, answered: &VerifiedHeader) -> Option<Amiss> {
+    let of = answered.addressing();
+    let contact = addressing.sender.contact();
+    if of.thread != addressing.thread {
+        Some(Amiss::OtherThread)
+    } else if of.drill != addressing.drill {
+        Some(Amiss::OtherDrill)
+    } else if !of.readers().contains(&contact) {
+        Some(Amiss::NotAParty)
+    } else if takes_back(addressing.class) && of.sender.contact() != contact {
+        Some(Amiss::NotItsOwn)
+    } else if addressing.view.0 < of.view.0 {
+        Some(Amiss::EarlierView)
+    } else {
+        None
+    }
+}
+
+/// Beside the first message of its thread.
+#[must_use]
+pub fn beside_first(addressing: &Addressing, first: &VerifiedHeader) -> Option<Amiss> {
+    let of = first.addressing();
+    let all_clear = addressing.class == Class::AllClear;
+    if of.id != addressing.thread {
+        Some(Amiss::OtherThread)
+    } else if of.drill != addressing.drill {
+        Some(Amiss::OtherDrill)
+    } else if all_clear && of.sender.contact() != addressing.sender.contact() {
+        Some(Amiss::NotItsBeginner)
+    } else if addressing.in_reply_to == Some(first.digest()) {
+        beside_answered(addressing, first)
+    } else {
+        None
+    }
+}
+
+/// Refuses what the relay sees in the message alone.
+///
+/// # Errors
+/// [`Refusal::WrongThread`].
+pub fn form(addressing: &Addressing) -> Result<(), Refusal> {
+    alone(addressing).map_or(Ok(()), |amiss| Err(Refusal::WrongThread(amiss)))
+}
+
+/// Refuses what the relay sees beside those messages that could be the thread's first: of several
+/// contacts that used one id, any may be meant.
+///
+/// # Errors
+/// [`Refusal::WrongThread`], of the first of them.
+pub fn fits<'a>(
+    addressing: &Addressing,
+    candidates: impl IntoIterator<Item = &'a VerifiedHeader>,
+) -> Result<(), Refusal> {
+    let mut wrong = None;
+    for first in candidates {
+        match beside_first(addressing, first) {
+            None => return Ok(()),
+            Some(amiss) => wrong = wrong.or(Some(amiss)),
+        }
+    }
+    wrong.map_or(Ok(()), |amiss| Err(Refusal::WrongThread(amiss)))
+}
+
+/// The contacts that could have begun the thread, as far as the message names them.
+#[must_use]
+pub fn beginners(addressing: &Addressing) -> Vec<ContactId> {
+    if addressing.id == addressing.thread { Vec::new() } else { addressing.readers() }
+}
+
+fn takes_back(class: OrLater<Class>) -> bool {
+    class == Class::Withdrawal || class == Class::Correction
+}
+
+fn answers_by_nature(class: OrLater<Class>) -> bool {
+    takes_back(class) || class == Class::Receipt || class == Class::Acknowledgement
+}

@@ -1,0 +1,125 @@
+//! Commands that do what none of ours does yet: delete, and look at what they did not name.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message as _;
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::command::Decision;
+use crate::domain::directory::possession::prove;
+use crate::domain::ids::MemberId;
+use crate::domain::state::{Allowance, Key, Usage, Value};
+use crate::signed::proto::{Person, Target, Use};
+use crate::store::blobs::FileBlobs;
+use crate::store::disk::Fdatasync;
+use crate::store::{Engine, Place};
+
+fn key(tag: &str) -> SigningKey {
+    SigningKey::from_seed(Digest::of(tag.as_bytes()).as_bytes())
+}
+
+fn listed(tag: &str, holder: &str, usage: Use) -> proto::PublicKey {
+    prove(&key(tag), holder, usage, Ambient::system().random()).unwrap()
+}
+
+async fn service(home: &TempDir) -> Service {
+    let charter = proto::Charter {
+        targets: vec![Target { name: "un.example".to_owned(), version: 1, ..Target::default() }],
+        issued_at: 1000,
+        rules: 1,
+        registrars: vec![Person {
+            id: "alice".to_owned(),
+            name: "Alice".to_owned(),
+            sign: Some(listed("alice", "registrar/alice", Use::Sign)),
+            tls: Some(listed("alice tls", "registrar/alice", Use::Tls)),
+        }],
+        threshold: 1,
+        log: vec![listed("log", "log/un.example", Use::Log)],
+        relay: vec![listed("relay", "relay/un.example", Use::Relay)],
+        service_ca: vec![Bytes::from_static(b"certificate")],
+        ..Default::default()
+    };
+    let ambient = Ambient::system();
+    let charter = proto::Charter { issued_at: ambient.now(), ..charter };
+    let signers = [&key("alice")];
+    let signed =
+        Envelope::sign(Kind::Charter, charter.encode_to_vec(), &signers, ambient.random()).unwrap();
+    let settings = || Settings {
+        clock_is_right: false,
+        name: "un.example".parse().unwrap(),
+        high_water: home.path().join("high-water"),
+        ambient: ambient.clone(),
+    };
+    let keys = || Keys { log: key("log"), relay: key("relay") };
+    let disk = Arc::new(Fdatasync);
+    let place = Place::on(Engine::Memory, home.path().join("store"), disk.clone());
+    let store = place.create("un.example", 1).await.unwrap();
+    found(store.as_ref(), signed.bytes(), &keys(), &settings()).await.unwrap();
+    let blobs = Arc::new(FileBlobs::open(&home.path().join("blobs"), disk).unwrap());
+    start(store, blobs, keys(), settings()).await.unwrap()
+}
+
+/// Names `named`, replies with what stands under `looked_at`, puts and deletes.
+struct Script {
+    named: Vec<Key>,
+    looked_at: Key,
+    puts: Vec<(Key, Value)>,
+    deletes: Vec<Key>,
+}
+
+impl Command for Script {
+    type Reply = Option<Usage>;
+
+    fn keys(&self) -> Vec<Key> {
+        self.named.clone()
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<Option<Usage>>, Refusal> {
+        let reply = world.seen.usage(&self.looked_at)?.cloned();
+        let (puts, deletes) = (self.puts.clone(), self.deletes.clone());
+        Ok(Decision { puts, deletes, log: None, reply })
+    }
+}
+
+fn of(member: &str) -> Key {
+    let member: MemberId = member.parse().unwrap();
+    Key::Usage(member, Allowance::Messages)
+}
+
+fn look(named: &str, looked_at: &str) -> Script {
+    let (named, looked_at) = (vec![of(named)], of(looked_at));
+    Script { named, looked_at, puts: vec![], deletes: vec![] }
+}
+
+#[tokio::test]
+async fn what_a_decision_deletes_is_gone() {
+    let home = tempfile::tempdir().unwrap();
+    let service = service(&home).await;
+    let usage = Usage::default().with(7, 1);
+    let puts =
+        vec![(of("fr"), Value::Usage(usage.clone())), (of("jp"), Value::Usage(usage.clone()))];
+    let put = Script { puts, ..look("fr", "fr") };
+    assert_eq!(service.execute(put).await, Ok(None));
+    let delete = || Script { deletes: vec![of("fr")], ..look("fr", "fr") };
+    // In one round too, what the first deleted the second does not see.
+    let (first, second) = tokio::join!(service.execute(delete()), service.execute(delete()));
+    assert_eq!((first, second), (Ok(Some(usage.clone())), Ok(None)));
+    assert_eq!(service.execute(look("fr", "fr")).await, Ok(None));
+    assert_eq!(service.execute(look("jp", "jp")).await, Ok(Some(usage)));
+}
+
+#[tokio::test]
+async fn a_key_that_was_not_named_is_a_fault_of_ours_and_the_service_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let service = service(&home).await;
+    let usage = Value::Usage(Usage::default().with(7, 1));
+    let unnamed = || Script { puts: vec![(of("fr"), usage.clone())], ..look("fr", "jp") };
+    // Beside a command that names it, in one round.
+    let (faulty, _) = tokio::join!(service.execute(unnamed()), service.execute(look("jp", "jp")));
+    let Err(Failure::Refused(fault)) = faulty else { panic!("{faulty:?}") };
+    assert_eq!(fault.code(), "INTERNAL");
+    assert!(matches!(service.rehearse(&unnamed()).await, Err(Failure::Refused(_))));
+    assert_eq!(service.execute(look("fr", "fr")).await, Ok(None), "nothing was stored");
+}
