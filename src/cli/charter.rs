@@ -9,10 +9,11 @@ use crate::client::charters::logged;
 use crate::client::draft::{Bundle, Changes, Composer, People, amended, in_words};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::invitation::Invitation;
-use crate::client::keys::read_person;
+use crate::client::keys::{Role, read_person};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, eye, telephone};
 use crate::domain::directory::{Policy, Statement};
+use crate::domain::ids::PersonId;
 use crate::signed::canonical;
 use crate::signed::proto;
 use crate::tlog::note::VerifierKey;
@@ -45,8 +46,8 @@ async fn draft(ctx: &Context, args: &CharterDraftArgs) -> Result<(), ClientError
 }
 
 fn changes(ctx: &Context, args: &CharterDraftArgs) -> Result<Changes, ClientError> {
-    let people = |files: &[PathBuf], remove: &[crate::domain::ids::PersonId]| {
-        let add = files.iter().map(|path| Ok(read_person(&ctx.read_file(path)?)?));
+    let people = |role, files: &[PathBuf], remove: &[PersonId]| {
+        let add = files.iter().map(|path| Ok(read_person(role, &ctx.read_file(path)?)?));
         let remove = remove.iter().map(ToString::to_string).collect();
         Ok::<_, ClientError>(People { add: add.collect::<Result<_, ClientError>>()?, remove })
     };
@@ -54,10 +55,10 @@ fn changes(ctx: &Context, args: &CharterDraftArgs) -> Result<Changes, ClientErro
         VerifierKey::parse(vkey).map_err(|why| usage(&format!("--witness {vkey}: {why}")))
     });
     Ok(Changes {
-        registrars: people(&args.registrars, &args.remove_registrars)?,
+        registrars: people(Role::Registrar, &args.registrars, &args.remove_registrars)?,
         threshold: args.threshold,
-        operators: people(&args.operators, &args.remove_operators)?,
-        auditors: people(&args.auditors, &args.remove_auditors)?,
+        operators: people(Role::Operator, &args.operators, &args.remove_operators)?,
+        auditors: people(Role::Auditor, &args.auditors, &args.remove_auditors)?,
         witnesses: witnesses.collect::<Result<_, _>>()?,
         remove_witnesses: args.remove_witnesses.clone(),
         quorum: args.quorum,

@@ -138,6 +138,17 @@ pub enum InvalidArmour {
     /// Not base64 in lines.
     #[error("line {0} is not base64 of 1 to 76 characters: was the file altered on its way?")]
     Line(usize),
+    /// Keys that are not shown to be the holder's for this.
+    #[error(
+        "the {kind} does not show that its keys are those of {holder}: make it anew with {made}",
+        made = .kind.made_by()
+    )]
+    NotShown {
+        /// What it is.
+        kind: Kind,
+        /// Whose the keys would be.
+        holder: String,
+    },
     /// Base64 of something else.
     #[error("the content is not a {0}")]
     Content(String),

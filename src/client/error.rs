@@ -359,6 +359,9 @@ impl From<InvalidArmour> for ClientError {
         let (exit, reason, mend) = match &error {
             InvalidArmour::Old(kind) => (Exit::Usage, "OLD_FORMAT", Some(kind.made_by())),
             InvalidArmour::Newer { .. } => (Exit::UpdateMe, "UPDATE_ME", Some(UPDATE)),
+            InvalidArmour::NotShown { kind, .. } => {
+                (Exit::IdentityOrKey, "NO_POSSESSION", Some(kind.made_by()))
+            }
             InvalidArmour::TooLarge { .. }
             | InvalidArmour::Other { .. }
             | InvalidArmour::End(_)

@@ -609,34 +609,77 @@ pub fn prove(
     possession::prove(key, holder, usage, ambient.random()).map_err(|_| KeyError::NoRandomness)
 }
 
-/// Reads an AUTHORITY, KEEPER or SEAT file: its holder and keys, each a key of this system.
+/// Reads an AUTHORITY, KEEPER or SEAT file: its holder and keys, each shown to be the holder's.
 ///
 /// # Errors
-/// Another kind of file, or a key that is none.
+/// Another kind of file, a key that is none, or a proof that is another's.
 pub fn read_public(kind: armour::Kind, text: &str) -> Result<v1::PublicKeys, InvalidArmour> {
     let file: v1::PublicKeys = armour::read(kind, text)?;
-    let content = |_| InvalidArmour::Content(kind.to_string());
-    for key in file.sign.iter().chain(&file.tls) {
-        PublicKey::verifying("key", Some(key), RULES).map_err(content)?;
+    let usage = match kind {
+        armour::Kind::Authority => Use::Authority,
+        armour::Kind::Keeper => Use::Keeper,
+        armour::Kind::Seat
+        | armour::Kind::Person
+        | armour::Kind::Statement
+        | armour::Kind::Invitation
+        | armour::Kind::Admission => Use::Sign,
+    };
+    let sign = file.sign.iter().map(|key| (key, usage));
+    for (key, usage) in sign.chain(file.tls.iter().map(|key| (key, Use::Tls))) {
+        proven(kind, Some(key), &file.holder, usage)?;
     }
     if let Some(key) = &file.seal {
-        PublicKey::sealing("seal", key, RULES).map_err(content)?;
+        PublicKey::sealing("seal", key, RULES)
+            .map_err(|_| InvalidArmour::Content(kind.to_string()))?;
     }
     Ok(file)
 }
 
-/// Reads a PERSON file.
+/// What somebody is in the charter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Admits members.
+    Registrar,
+    /// Runs the machine.
+    Operator,
+    /// Reads the audit trail.
+    Auditor,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Registrar => "registrar",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
+/// Reads the PERSON file of somebody who is to have this role: the keys are shown to be his, for it.
 ///
 /// # Errors
-/// Another kind of file, or a key that is none.
-pub fn read_person(text: &str) -> Result<proto::Person, InvalidArmour> {
+/// Another kind of file, a key that is none, or keys of another role.
+pub fn read_person(role: Role, text: &str) -> Result<proto::Person, InvalidArmour> {
     let kind = armour::Kind::Person;
     let person: proto::Person = armour::read(kind, text)?;
-    for key in [&person.sign, &person.tls] {
-        PublicKey::verifying("key", key.as_ref(), RULES)
-            .map_err(|_| InvalidArmour::Content(kind.to_string()))?;
-    }
+    let holder = format!("{}/{}", role.name(), person.id);
+    proven(kind, person.sign.as_ref(), &holder, Use::Sign)?;
+    proven(kind, person.tls.as_ref(), &holder, Use::Tls)?;
     Ok(person)
+}
+
+fn proven(
+    kind: armour::Kind,
+    key: Option<&proto::PublicKey>,
+    holder: &str,
+    usage: Use,
+) -> Result<(), InvalidArmour> {
+    let read = PublicKey::verifying("key", key, RULES)
+        .map_err(|_| InvalidArmour::Content(kind.to_string()))?;
+    let proof = key.map(|key| key.proof.clone()).unwrap_or_default();
+    possession::verify(&read, holder, usage, &proof)
+        .map_err(|_| InvalidArmour::NotShown { kind, holder: holder.to_owned() })
 }
 
 const PKCS8: &str = "PRIVATE KEY";
@@ -785,7 +828,13 @@ mod tests {
         let (_folder, keys) = keys();
         everybody().iter().for_each(|owner| keys.create(owner, &ambient()).unwrap());
         let [alice, _, _, authority, keeper, seat] = everybody();
-        let person = read_person(&keys.person(&alice, "Alice", &ambient()).unwrap()).unwrap();
+        let text = keys.person(&alice, "Alice", &ambient()).unwrap();
+        let person = read_person(Role::Registrar, &text).unwrap();
+        for other in [Role::Operator, Role::Auditor] {
+            let refused = read_person(other, &text).unwrap_err();
+            let holder = format!("{}/alice", other.name());
+            assert_eq!(refused, InvalidArmour::NotShown { kind: armour::Kind::Person, holder });
+        }
         let sign = keys.listed(&alice, &ambient()).unwrap();
         assert_eq!((person.id.as_str(), person.sign), ("alice", Some(sign)));
         for (owner, kind, holder) in [
@@ -797,6 +846,14 @@ mod tests {
             let public = read_public(kind, &text).unwrap();
             assert_eq!((public.holder.as_str(), public.sign.len()), (holder, 1));
             assert_eq!(public.seal.is_some(), owner == &seat);
+            // Under another name, or with the proof of another key, they are nobody's.
+            let renamed = v1::PublicKeys { holder: format!("{holder}-2"), ..public.clone() };
+            let mut unproven = public;
+            unproven.sign[0].proof = vec![7; 64].into();
+            for file in [renamed, unproven] {
+                let refused = read_public(kind, &armour::write(kind, &file)).unwrap_err();
+                assert!(matches!(refused, InvalidArmour::NotShown { .. }), "{refused}");
+            }
         }
         assert!(keys.person(&seat, "x", &ambient()).is_err());
         assert!(keys.public(&alice, &ambient()).is_err());

@@ -9,7 +9,7 @@ use crate::ambient::Ambient;
 use crate::client::draft::{self, Bundle};
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
-use crate::client::keys::{Keys, Owner, prove, read_person};
+use crate::client::keys::{Keys, Owner, Role, prove, read_person};
 use crate::client::{armour, place};
 use crate::config::{Config, Enrolment, FORMAT, ServiceHome};
 use crate::crypto::hash::Digest;
@@ -91,7 +91,7 @@ pub fn prepare(
     if home.config_file().exists() {
         return Err(OperateError::Begun { path: home.config_file() });
     }
-    let registrars = people(&plan.registrars)?;
+    let registrars = people(Role::Registrar, &plan.registrars)?;
     if plan.threshold == 0 || plan.threshold as usize > registrars.len() {
         let why = format!(
             "--threshold {} of {} registrars cannot be met",
@@ -100,8 +100,8 @@ pub fn prepare(
         );
         return Err(OperateError::Plan(why));
     }
-    let operators = people(&plan.operators)?;
-    let auditors = people(&plan.auditors)?;
+    let operators = people(Role::Operator, &plan.operators)?;
+    let auditors = people(Role::Auditor, &plan.auditors)?;
     let config = Config {
         format: FORMAT,
         name: plan.name.to_string(),
@@ -230,9 +230,9 @@ fn local(
     Ok((owner, person))
 }
 
-fn people(files: &[String]) -> Result<Vec<proto::Person>, OperateError> {
+fn people(role: Role, files: &[String]) -> Result<Vec<proto::Person>, OperateError> {
     let read = files.iter().map(|text| {
-        read_person(text).map_err(|why| OperateError::Plan(format!("a PERSON file: {why}")))
+        read_person(role, text).map_err(|why| OperateError::Plan(format!("a PERSON file: {why}")))
     });
     read.collect()
 }

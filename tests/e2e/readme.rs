@@ -88,6 +88,23 @@ fn every_command_of_the_readme_runs() {
         "liaison --home alice sign founded/charter.draft </dev/null && exit 1 || [ $? = 10 ]",
         "liaison --home pt record draft --telephone hello && exit 1 || [ $? = 2 ]",
         "liaison --home at --as at/cert-at/duty-1 join at.admission && exit 1 || [ $? = 4 ]",
+        // The next charter, and what every reader then knows.
+        "liaison --home erin key new --auditor erin --name Erin",
+        "liaison --home registrar charter draft --auditor erin.auditor --set stale-after=43200",
+        "liaison --home registrar charter draft --set stale-after=43200 && exit 1 || [ $? = 2 ]",
+        "liaison --home registrar charter draft --threshold 9 && exit 1 || [ $? = 2 ]",
+        "liaison --home registrar charter show service/invitation.liaison | grep 'version 1'",
+        "liaison --home pt sync",
+        "liaison --home pt charter show | grep -E 'auditor +erin'",
+        "liaison --home pt --json charter show | grep '\"stale-after\":43200'",
+        // A copy that was altered is said to be, kept, and fetched anew.
+        "printf altered | dd of=pt/directories/un.example/entries bs=1 seek=999 conv=notrunc",
+        "liaison --home pt sync 2>&1 | grep 'was altered'",
+        "ls pt/directories/un.example/altered-entries",
+        "liaison --home pt directory verify 2>&1 | grep altered && exit 1 || true",
+        // What release 0.1 wrote.
+        "mkdir old && printf '' > old/config.toml",
+        "liaison --home old status && exit 1 || [ $? = 2 ]",
     ];
     lines.push("liaison --home pt --json directory list > list.json".to_owned());
     lines.extend(next.map(str::to_owned));

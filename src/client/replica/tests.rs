@@ -3,8 +3,13 @@
 use super::*;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
-use crate::client::testlog::{NOW, TestLog, ambient, charter, entry, name};
-use crate::signed::dsse::Kind;
+use crate::client::testlog::{
+    AUTHORITY, KEEPER, NOW, SEAT, TestLog, ambient, charter, entry, key, name, record,
+};
+use crate::crypto::seal::OpeningKey;
+use crate::crypto::sign::KeyId;
+use crate::signed::canonical;
+use crate::signed::dsse::{Envelope, Kind};
 
 fn home(log: &TestLog) -> (tempfile::TempDir, Home) {
     let folder = tempfile::tempdir().unwrap();
@@ -289,6 +294,241 @@ fn varint(mut number: u64) -> Vec<u8> {
     }
     bytes.push(number as u8);
     bytes
+}
+
+/// The same home, read by a program that knows the rules up to this number.
+fn knowing(home: &Home, known: u32) -> Replica {
+    Replica::read(home.folder(&name()), home.trust(&name()).unwrap(), known).unwrap()
+}
+
+fn synced_knowing(log: &TestLog, home: &Home, known: u32) -> Result<Replica, ReplicaError> {
+    let mut replica = knowing(home, known);
+    let have = replica.entries() as usize;
+    replica.append(&log.entries[have..])?;
+    replica.confirm(&log.checkpoint(), NOW)?;
+    Ok(replica)
+}
+
+/// A charter that names these rules, signed by these registrars; logged if the rules admit it.
+fn charter_of(log: &TestLog, rules: u32, log_keys: &[u8], seeds: &[u8]) -> Bytes {
+    let ambient = ambient();
+    let next = proto::Charter { rules, ..charter(log_keys) };
+    let next = Composer::on(&log.directory, &ambient).charter(next);
+    let mut bundle = crate::client::draft::Bundle::of(vec![next]);
+    let keys: Vec<_> = seeds.iter().map(|seed| key(*seed)).collect();
+    let keys: Vec<_> = keys.iter().collect();
+    bundle.sign(Some(&log.directory), &keys, &ambient).unwrap();
+    bundle.publications()[0].envelope().bytes().clone()
+}
+
+/// A statement of a kind that came with rules 2.
+fn of_rules_2(log: &TestLog) -> Bytes {
+    let genesis = Bytes::copy_from_slice(log.directory.genesis().as_bytes());
+    let target = proto::Target { name: name().to_string(), genesis, version: 0 };
+    let payload = proto::Withdrawal {
+        targets: vec![target],
+        issued_at: NOW,
+        contact: "fr/cert-fr".to_owned(),
+    };
+    let payload = prost::Message::encode_to_vec(&payload);
+    let signer = key(AUTHORITY);
+    let random = ambient();
+    let signed = Envelope::sign(Kind::Trial, payload, &[&signer], random.random());
+    signed.unwrap().bytes().clone()
+}
+
+/// The end of a seat's keys, signed by these.
+fn revocation(log: &TestLog, seat: &str, keys: &[KeyId], signers: &[u8]) -> Bytes {
+    let genesis = Bytes::copy_from_slice(log.directory.genesis().as_bytes());
+    let target = proto::Target { name: name().to_string(), genesis, version: 0 };
+    let mut ids: Vec<_> = keys.iter().map(|id| Bytes::copy_from_slice(id.as_bytes())).collect();
+    ids.sort();
+    let payload = proto::Revocation {
+        targets: vec![target],
+        issued_at: NOW,
+        seat: seat.to_owned(),
+        key_ids: ids,
+        reason: proto::Reason::Lost.into(),
+        suspected_from: 0,
+    };
+    let payload = prost::Message::encode_to_vec(&payload);
+    let keys: Vec<_> = signers.iter().map(|seed| key(*seed)).collect();
+    let keys: Vec<_> = keys.iter().collect();
+    let signed = Envelope::sign(Kind::Revocation, payload, &keys, ambient().random());
+    signed.unwrap().bytes().clone()
+}
+
+/// A log that goes on under rules 2: the charter at leaf 4, then what only rules 2 know.
+fn of_two_rules() -> TestLog {
+    let (mut log, _) = TestLog::populated();
+    log.add(&charter_of(&log, 2, &[10, 13], &[1, 2])).unwrap();
+    log.add(&of_rules_2(&log)).unwrap();
+    log
+}
+
+#[test]
+fn the_frozen_reader() {
+    let before = TestLog::populated().0;
+    let log = of_two_rules();
+    let (_folder, home) = home(&log);
+    // Signed by a log key that only the charter behind which it stops has listed.
+    let mut newer = log.clone();
+    newer.log_key = 13;
+    for replica in [synced_knowing(&newer, &home, 1).unwrap(), knowing(&home, 1)] {
+        let frozen = replica.frozen().unwrap();
+        assert_eq!((frozen.leaf, frozen.rules, frozen.closed), (5, 2, None));
+        // The charter is folded, and nothing behind it; every entry is kept, and checkable.
+        let directory = replica.directory().unwrap();
+        assert_eq!((directory.size(), directory.charter().newest.version), (5, 2));
+        assert_eq!(directory.contacts().count(), before.directory.contacts().count());
+        assert_eq!(replica.entry(5), Some(&log.entries[5]));
+        assert_eq!(replica.view().unwrap(), (6, log.tree().root_at(6).unwrap()));
+        assert!(replica.is_stale(NOW), "what it sends says so");
+        let error = crate::client::error::ClientError::update_me(frozen);
+        assert_eq!((error.exit as u8, error.reason.as_str()), (11, "UPDATE_ME"));
+    }
+    // Behind the charter that raises the number, not before it.
+    let mut short = log.clone();
+    short.entries.truncate(5);
+    let (_folder, home) = self::home(&short);
+    let frozen = synced_knowing(&short, &home, 1).unwrap().frozen().cloned().unwrap();
+    assert_eq!(frozen.leaf, 5);
+    // After an update it folds on from there.
+    assert_eq!(synced_knowing(&log, &home, 2).unwrap().directory().unwrap(), &log.directory);
+    assert_eq!(knowing(&home, 2).frozen(), None);
+}
+
+#[test]
+fn a_log_of_two_rules_is_folded_whole_by_a_reader_that_knows_both() {
+    let mut log = of_two_rules();
+    // The kinds of rules 1 go on under rules 2, and the next charter too.
+    let ambient = ambient();
+    let directory = log.directory.clone();
+    let next = Composer::on(&directory, &ambient).record(record(), &[]).unwrap();
+    log.sign_and_add(vec![next], &[AUTHORITY]).unwrap();
+    log.add(&charter_of(&log, 2, &[10, 13], &[1, 2])).unwrap();
+    let (_folder, home) = home(&log);
+    let replica = synced_knowing(&log, &home, 2).unwrap();
+    assert_eq!((replica.directory().unwrap(), replica.frozen()), (&log.directory, None));
+    // The same kind before the charter that raises the number is no entry of that log.
+    let (mut early, _) = TestLog::populated();
+    early.entries.push(entry(of_rules_2(&early), NOW));
+    let (_folder, home) = self::home(&early);
+    for known in [1, 2] {
+        let refused = synced_knowing(&early, &home, known).unwrap_err();
+        assert!(matches!(refused, ReplicaError::Fold { .. }), "{known}: {refused}");
+    }
+}
+
+#[test]
+fn a_frozen_reader_judges_nothing_and_accuses_nobody() {
+    let log = of_two_rules();
+    let unknown = proto::Dsse {
+        payload: Bytes::from_static(b"\x08\x01"),
+        payload_type: "application/vnd.liaison.suspension.v1+protobuf".to_owned(),
+        signatures: Vec::new(),
+    };
+    let unknown = entry(prost::Message::encode_to_vec(&unknown).into(), NOW);
+    let leaf = Bytes::from([&[0x10][..], &varint(NOW), &[0x1a, 1, 7]].concat());
+    let early = entry(statement(&log.entries[3]), 1);
+    for strange in [unknown, leaf, Bytes::from_static(b"garbage"), log.entries[3].clone(), early] {
+        let mut log = log.clone();
+        log.entries.extend([strange.clone(), strange]);
+        let (_folder, home) = home(&log);
+        for replica in [synced_knowing(&log, &home, 1).unwrap(), knowing(&home, 1)] {
+            assert_eq!(replica.frozen().unwrap().closed, None);
+            assert_eq!(replica.view().unwrap().0, 8);
+            assert_eq!(replica.entry(7), Some(&log.entries[7]));
+        }
+        let evidence = std::fs::read_dir(home.folder(&name())).unwrap();
+        let mut names = evidence.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert!(!names.any(|name| name.starts_with("evidence")));
+    }
+}
+
+#[test]
+fn a_frozen_reader_takes_the_end_of_keys_from_those_who_may_end_them() {
+    let log = of_two_rules();
+    let sign = |seed: u8| key(seed).public().id();
+    let seal = |seed: u8| OpeningKey::from_seed(&[seed; 32]).public().id();
+    let (one, two) = ("fr/cert-fr/duty-1", "fr/cert-fr/duty-2");
+    let (first, second) = (SEAT, SEAT + 1);
+    let keys = |seed: u8| [sign(seed), sign(seed + 100), seal(seed)];
+    let ended = |revocations: &[Bytes]| -> (bool, bool) {
+        let mut log = log.clone();
+        log.entries.extend(revocations.iter().map(|statement| entry(statement.clone(), 0)));
+        let (_folder, home) = home(&log);
+        let replica = synced_knowing(&log, &home, 1).unwrap();
+        let directory = replica.directory().unwrap();
+        assert_eq!(directory.size(), 5, "it stays where it stopped");
+        let contact: ContactId = "fr/cert-fr".parse().unwrap();
+        let sealing: Vec<_> = directory.sealing_seats(&contact).map(|seat| seat.1).collect();
+        let ended = |seed: u8| {
+            let ended = directory.in_force(&sign(seed)).is_err();
+            assert_eq!(directory.in_force(&sign(seed + 100)).is_err(), ended);
+            assert_eq!(!sealing.contains(&seal(seed)), ended);
+            ended
+        };
+        (ended(first), ended(second))
+    };
+    let by = |signers: &[u8]| revocation(&log, one, &keys(first), signers);
+    for signers in [&[first][..], &[second], &[KEEPER], &[AUTHORITY], &[1, AUTHORITY, 77]] {
+        assert_eq!(ended(&[by(signers)]), (true, false), "{signers:?}");
+    }
+    for signers in [&[1_u8][..], &[77], &[1, 2, 3], &[first + 100]] {
+        assert_eq!(ended(&[by(signers)]), (false, false), "{signers:?}");
+    }
+    // Of the seat named alone; and not by a key that was ended behind the charter.
+    let of_another = revocation(&log, two, &keys(first), &[KEEPER]);
+    assert_eq!(ended(&[of_another]), (false, false));
+    let after = revocation(&log, two, &keys(second), &[first]);
+    assert_eq!(ended(&[by(&[KEEPER]), after.clone()]), (true, false));
+    assert_eq!(ended(&[after]), (false, true));
+    // For another directory it is nothing.
+    let ours: proto::Dsse = canonical::decode(&by(&[KEEPER])).unwrap();
+    let mut foreign: proto::Revocation = canonical::decode(&ours.payload).unwrap();
+    foreign.targets[0].genesis = Bytes::from(vec![9; 32]);
+    let payload = prost::Message::encode_to_vec(&foreign);
+    let keeper = key(KEEPER);
+    let signed = Envelope::sign(Kind::Revocation, payload, &[&keeper], ambient().random());
+    assert_eq!(ended(&[signed.unwrap().bytes().clone()]), (false, false));
+}
+
+#[test]
+fn a_frozen_reader_follows_charters_until_one_does_not_follow() {
+    let mut log = of_two_rules();
+    // Followed: a new log key, then rules 3.
+    log.add(&charter_of(&log, 2, &[13, 14], &[1, 2])).unwrap();
+    let (_folder, home) = home(&log);
+    log.log_key = 14;
+    synced_knowing(&log, &home, 1).unwrap();
+    log.log_key = 10;
+    let refused = knowing(&home, 1).confirm(&log.checkpoint(), NOW).unwrap_err();
+    assert!(matches!(refused, ReplicaError::Checkpoint { .. }), "dropped: {refused}");
+    // One that only one registrar has signed: it goes on with the keys that it has.
+    let at = log.entries.len() as u64;
+    log.entries.push(entry(charter_of(&log, 2, &[14, 15], &[1]), NOW));
+    // What follows that one is taken no more.
+    log.entries.push(entry(charter_of(&log, 2, &[14, 16], &[1, 2]), NOW));
+    log.log_key = 14;
+    let mut replica = synced_knowing(&log, &home, 1).unwrap();
+    assert_eq!(replica.frozen().unwrap().closed, Some(at));
+    assert!(replica.frozen().unwrap().to_string().contains("nor the charter in entry 7"));
+    for other in [15, 16] {
+        log.log_key = other;
+        let uncheckable = replica.confirm(&log.checkpoint(), NOW).unwrap_err();
+        assert!(matches!(uncheckable, ReplicaError::NotCheckable(_)), "{uncheckable}");
+        assert_eq!(replica.view().unwrap().0, at + 2, "and the copy stays");
+    }
+    let evidence = std::fs::read_dir(home.folder(&name())).unwrap();
+    let mut names = evidence.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!names.any(|name| name.starts_with("evidence")));
+    // Revocations never end.
+    let ids = [key(SEAT).public().id()];
+    log.entries.push(entry(revocation(&log, "fr/cert-fr/duty-1", &ids, &[KEEPER]), 0));
+    log.log_key = 14;
+    let replica = synced_knowing(&log, &home, 1).unwrap();
+    assert!(replica.directory().unwrap().in_force(&ids[0]).is_err());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::client::invitation::Invitation;
 use crate::client::testlog::{CA, NOW, TestLog, VALIDITY, ambient, ca, charter, key, name};
 use crate::crypto::cert::ServiceName;
 use crate::crypto::issue::{self, Authority};
+use crate::signed::proto;
 use crate::tls;
 use crate::wire::v1::directory_service_server::{DirectoryService, DirectoryServiceServer};
 use crate::wire::v1::enrolment_service_server::{EnrolmentService, EnrolmentServiceServer};
@@ -371,6 +372,35 @@ async fn what_a_log_cannot_hold_is_kept_as_evidence_and_nowhere_else() {
         (fake.state().log, fake.state().checkpoint) = (log.clone(), log.checkpoint());
         sync(&session, &home).await.unwrap();
     }
+}
+
+/// A directory goes on under rules that this program does not know.
+#[tokio::test]
+async fn a_sync_of_a_directory_with_newer_rules_says_update_me_and_goes_on() {
+    let (mut log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let ambient = ambient();
+    let directory = log.directory.clone();
+    let newer = proto::Charter { rules: crate::domain::directory::RULES + 1, ..charter(&[10]) };
+    let newer = Composer::on(&directory, &ambient).charter(newer);
+    log.sign_and_add(vec![newer], &[1, 2]).unwrap();
+    log.entries.push(Bytes::from_static(b"whatever it is"));
+    let fake = Fake::new(log.clone(), facets);
+    let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+    let (synced, _) = sync(&session, &home).await.unwrap();
+    let frozen = synced.frozen.unwrap();
+    assert_eq!((frozen.leaf, synced.size, synced.checked), (5, 6, true));
+    // A charter that cannot be followed, and a checkpoint by a key of it: neither failure nor proof.
+    let directory = log.directory.clone();
+    let foreign = Composer::on(&directory, &ambient).charter(charter(&[99]));
+    let foreign = foreign.envelope().bytes().clone();
+    log.entries.push(crate::client::testlog::entry(foreign, NOW));
+    log.log_key = 99;
+    (fake.state().log, fake.state().checkpoint) = (log.clone(), log.checkpoint());
+    let (synced, _) = sync(&session, &home).await.unwrap();
+    assert_eq!((synced.size, synced.checked), (6, false));
+    let error = ClientError::update_me(&synced.frozen.unwrap());
+    assert_eq!(error.exit as u8, 11);
 }
 
 #[tokio::test]
