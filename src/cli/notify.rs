@@ -17,7 +17,7 @@ use crate::client::message::body;
 use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
 use crate::client::message::content::{Inside, InvalidContent, Writing};
 use crate::client::message::receipt::VerifiedAccepted;
-use crate::client::message::text::visible;
+use crate::client::message::text::{drafted, visible};
 use crate::client::outbox::Request;
 use crate::client::session::{Progress, Session};
 use crate::domain::directory::{Contact, Policy};
@@ -39,7 +39,14 @@ use super::{Context, phrases, unusable};
 ///
 /// # Errors
 /// [`ClientError`]; exit 9 if some of the contacts can only be called.
-pub(crate) async fn notify(ctx: &Context, args: NotifyArgs) -> Result<(), ClientError> {
+pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), ClientError> {
+    if let Some(name) = &mut args.drill {
+        let (drafted, stripped) = drafted(name);
+        if stripped {
+            ctx.out.say("the marks of direction in the drill's name are left out");
+        }
+        *name = drafted;
+    }
     let inside = written(ctx, &args)?;
     if args.text.is_none() && args.text_file.is_none() {
         ctx.out.warn("no text was given: the message says its title and nothing more (--text)");

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::agent::collect::{self, TakeError};
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::message::belief;
 use crate::client::message::content::{self, Inside};
 use crate::client::message::receipt::{self, Comparison, Place, Told};
 use crate::client::message::text::{visible, visible_block};
@@ -21,6 +20,7 @@ use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
+use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;

@@ -5,7 +5,6 @@
 //! and randomness come as arguments; nothing is shown of a message before every layer of it held.
 
 pub mod acknowledge;
-pub mod belief;
 pub mod body;
 pub mod compose;
 pub mod content;

@@ -16,6 +16,7 @@ use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{Addressing, OrLater};
+use crate::domain::relay::belief;
 use crate::domain::relay::envelope::{self, Letter, VerifiedHeader};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
@@ -23,7 +24,6 @@ use crate::signed::proto::{self, Class, Level, Outcome};
 use crate::tlog::{merkle, proof};
 use crate::wire::v1;
 
-use super::belief;
 use super::body::{self, InvalidLetterText, InvalidPadding};
 use super::content::{Inside, InvalidContent};
 
@@ -106,7 +106,7 @@ impl Opened {
     /// At which level the contact is addressed; nothing for a colleague of the sender.
     #[must_use]
     pub fn level_of(&self, contact: &ContactId) -> Option<Level> {
-        level_of(&self.header.addressing(), contact)
+        level_of(self.header.addressing(), contact)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::acknowledge::{self, VerifiedAcknowledgement};
 use crate::domain::relay::addressing::names_this;
+use crate::domain::relay::belief;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::state::{EntryKind, Mailbox};
 use crate::signed::canonical;
@@ -24,7 +25,6 @@ use crate::signed::dsse::{Envelope, InvalidDsse, Kind};
 use crate::signed::proto;
 use crate::wire::v1;
 
-use super::belief;
 use super::open::{RootAt, stands_still};
 
 /// A place in a mailbox.

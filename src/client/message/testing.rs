@@ -246,6 +246,34 @@ impl Net {
         self.publish(&Statement::Revocation(revocation), &authority);
     }
 
+    /// The end of a contact, by the authority.
+    pub(crate) fn withdraw(&mut self, id: &str, version: u64) {
+        let withdrawal = proto::Withdrawal {
+            targets: self.targets(version),
+            issued_at: 1000,
+            contact: id.to_owned(),
+        };
+        let member = id.split('/').next().unwrap();
+        let authority = sign_key(&format!("{member} authority"));
+        self.publish(&Statement::Withdrawal(withdrawal), &authority);
+    }
+
+    /// The next charter, with these relay keys.
+    pub(crate) fn charter(&mut self, relay: &[&str]) {
+        let before = &self.directory.charter();
+        let (version, previous) = (before.newest.version + 1, before.newest.statement);
+        let charter = proto::Charter {
+            targets: self.targets(version),
+            relay: relay
+                .iter()
+                .map(|tag| listed(tag, &format!("relay/{NAME}"), Use::Relay))
+                .collect(),
+            previous: Bytes::copy_from_slice(previous.as_bytes()),
+            ..proto::Charter::decode(before.payload.clone()).unwrap()
+        };
+        self.publish(&Statement::Charter(charter), &sign_key("registrar"));
+    }
+
     pub(crate) fn view(&self) -> (u64, Digest) {
         let size = self.directory.size();
         (size, self.tree.root_at(size).unwrap())

@@ -10,6 +10,7 @@ use crate::domain::directory::Statement;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{self, OrLater, Recipient};
+use crate::domain::relay::belief;
 use crate::domain::relay::envelope;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Target};
@@ -1236,4 +1237,119 @@ fn what_an_ended_key_acknowledges_later_is_not_believed() {
     let (what, why) = ("acknowledgement", Refusal::KeyNotInForce(key.public().id()));
     let later = verify(&made(net.view()).open).map(|_| ());
     assert_eq!(later, Err(ReceiptError::Refused { what, why }));
+}
+
+/// A withdrawal ends the keys of its contact's seats: what a thief signs later is not believed, and
+/// what the seat signed before stays readable.
+#[test]
+fn the_ended_key_of_a_withdrawn_contact() {
+    let mut net = Net::new();
+    let before = net.notification();
+    let thief = net.clone();
+    net.withdraw("at/cert-at", 2);
+    let key = before.addressing.sender_key;
+    let opened = net.open(FR, &item(&before.envelope, FR)).unwrap();
+    assert_eq!(opened.inside, notification(0));
+    assert!(belief::has_ended(&net.directory, key), "and is shown so");
+    let outside = Outside { view: net.view(), ..thief.outside(AT, &["fr/cert-fr"]) };
+    let after = thief.seal(outside, &notification(0));
+    let refused = net.open(FR, &item(&after.envelope, FR)).unwrap_err();
+    assert_eq!(refused, NotOpened::Header(Refusal::KeyNotInForce(key)));
+}
+
+/// A key is believed from the view that holds its listing on, and each signature of a header is asked.
+#[test]
+fn a_key_is_not_believed_in_a_view_before_it_was_listed() {
+    let mut net = Net::new();
+    let old = net.view();
+    net.roster("at/cert-at", 2, &["duty-1", "duty-2", "duty-9"]);
+    let new = "at/cert-at/duty-9";
+    let key = sign_key(&format!("{new} sign")).public().id();
+    let not_yet = NotOpened::Header(Refusal::KeyNotInForce(key));
+    let sealed = |view| {
+        let outside = Outside { view, ..net.outside(new, &["fr/cert-fr"]) };
+        item(&net.seal(outside, &notification(0)).envelope, FR)
+    };
+    assert!(net.open(FR, &sealed(net.view())).is_ok());
+    assert_eq!(net.open(FR, &sealed(old)).unwrap_err(), not_yet);
+    // As one that clears what a colleague wrote, too.
+    let outside = Outside { view: old, ..net.outside(AT, &["fr/cert-fr"]) };
+    let by_colleague = net.seal(outside, &notification(0));
+    let forge = Forge { seats: vec![AT, FR], ..Forge::of(&net, &by_colleague) };
+    assert!(forge.opened_by(FR).is_ok());
+    let forge = Forge { also: vec![new], ..forge };
+    assert_eq!(forge.opened_by(FR).unwrap_err(), not_yet);
+}
+
+/// The relay's keys have their time as all others.
+#[test]
+fn what_the_relay_signs_is_believed_while_its_key_stands() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    let payload = net.submit(&sealed.envelope).unwrap();
+    let payload = Envelope::parse(&payload, limits::HEADER_BYTES).unwrap().payload().clone();
+    let old = net.view();
+    net.charter(&["relay 2"]);
+    let new = net.view();
+    let accepted = |view, signer: &str| {
+        let mut says = proto::Accepted::decode(payload.clone()).unwrap();
+        says.view = Some(addressing::view_of(view));
+        let key = sign_key(signer);
+        let payload = says.encode_to_vec();
+        let bytes = Envelope::sign(Kind::Accepted, payload, &[&key], net.ambient.random());
+        let root_at = |size| net.tree.root_at(size);
+        let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+        receipt::verify_accepted(known, &about(&sealed), bytes.unwrap().bytes()).map(|_| ())
+    };
+    let fr = contact("fr/cert-fr");
+    let head = |view, signer: &str| {
+        let says = proto::MailboxHead {
+            directory: Some(addressing::name_of(&net.directory)),
+            place: Some(Place { contact: fr.clone(), mailbox: net.mailbox(&fr) }.to_proto()),
+            at: 2000,
+            view: Some(addressing::view_of(view)),
+        };
+        let (key, payload) = (sign_key(signer), says.encode_to_vec());
+        let bytes = Envelope::sign(Kind::MailboxHead, payload, &[&key], net.ambient.random());
+        let root_at = |size| net.tree.root_at(size);
+        let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
+        receipt::verify_head(known, &fr, bytes.unwrap().bytes()).map(|_| ())
+    };
+    for (name, verify) in [
+        ("accepted receipt", &accepted as &dyn Fn((u64, Digest), &str) -> Result<(), ReceiptError>),
+        ("mailbox head", &head),
+    ] {
+        let refused = |signer: &str| {
+            let why = Refusal::KeyNotInForce(sign_key(signer).public().id());
+            Err(ReceiptError::Refused { what: name, why })
+        };
+        assert_eq!(verify(old, "relay"), Ok(()), "{name}");
+        assert_eq!(verify(new, "relay 2"), Ok(()), "{name}");
+        assert_eq!(verify(new, "relay"), refused("relay"), "{name}: it had ended");
+        assert_eq!(verify(old, "relay 2"), refused("relay 2"), "{name}: it was not yet there");
+    }
+}
+
+/// The relay takes no acknowledgement that no reader would believe.
+#[test]
+fn an_acknowledgement_by_a_key_that_its_view_does_not_hold_is_refused_by_the_relay() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    net.submit(&sealed.envelope).unwrap();
+    let header = envelope::verify_header(&net.directory, &sealed.envelope.header).unwrap();
+    let old = net.view();
+    net.roster("fr/cert-fr", 2, &["duty-1", "duty-2", "duty-9"]);
+    let by = seat("fr/cert-fr/duty-9");
+    let key = sign_key("fr/cert-fr/duty-9 sign");
+    let made = |view| {
+        let (message, words) = ((&header, 1), (super::words::words(), None));
+        let of = &net.directory;
+        let made =
+            super::acknowledge::acknowledge(of, (&by, &key), message, words, view, &net.ambient);
+        made.unwrap().request
+    };
+    let (early, good) = (made(old), made(net.view()));
+    let why = Refusal::KeyNotInForce(key.public().id());
+    assert_eq!(net.acknowledge(&by.contact(), &early), Err(why));
+    assert!(net.acknowledge(&by.contact(), &good).is_ok());
 }

@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// One line: every control character, line feeds included, as `\u{1b}`.
 #[must_use]
 pub fn visible(text: &str) -> String {
@@ -16,6 +18,15 @@ pub fn visible(text: &str) -> String {
 #[must_use]
 pub fn visible_block(text: &str) -> String {
     escaped(text, |char| is_hidden(char) && char != '\n' && char != '\t')
+}
+
+/// A name as it is signed: in NFC, trimmed, and without the three marks of direction that people's
+/// keyboards put there; whether any of those was taken out, which people are told.
+#[must_use]
+pub fn drafted(text: &str) -> (String, bool) {
+    let mark = |char: &char| matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}');
+    let name: String = text.chars().filter(|char| !mark(char)).nfc().collect();
+    (name.trim().to_owned(), text.chars().any(|char| mark(&char)))
 }
 
 fn escaped(text: &str, hidden: impl Fn(char) -> bool) -> String {
@@ -50,6 +61,16 @@ const fn is_hidden(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_signed_without_marks_and_in_one_form() {
+        assert_eq!(drafted(" CYBER SOUTH "), ("CYBER SOUTH".to_owned(), false));
+        assert_eq!(drafted("e\u{301}"), ("é".to_owned(), false));
+        let marked = "\u{61c}تمرين\u{200f} 27\u{200e}";
+        assert_eq!(drafted(marked), ("تمرين 27".to_owned(), true));
+        // What else the rules refuse stays, and is refused.
+        assert_eq!(drafted("a\u{202e}b"), ("a\u{202e}b".to_owned(), false));
+    }
 
     #[test]
     fn what_would_change_the_screen_is_shown_as_its_number() {

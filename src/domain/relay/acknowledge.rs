@@ -17,9 +17,9 @@ use crate::signed::proto::{self, Class, Drill, Level};
 
 use super::addressing::{self, drill, names_this, read_view};
 use super::envelope::{self, VerifiedEnvelope, VerifiedHeader};
-use super::level;
 use super::submit::{self, Submit};
 use super::thread::{self, Amiss};
+use super::{belief, level};
 
 /// An open acknowledgement whose signature is the named seat's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,10 +152,11 @@ impl Acknowledge {
         matches!(read, Ok(Ok(read)) if read.seat == self.acknowledgement.seat.as_str())
     }
 
-    /// Its view is one of this log, and not before that of the message.
+    /// Its view is one of this log in which its key stands, and not before that of the message.
     fn view_fits(&self, world: &World<'_>, message: &VerifiedHeader) -> Result<(), Refusal> {
         let (answered, view) = (message.addressing().view.0, self.acknowledgement.view);
         submit::fits_the_log(world, view)?;
+        belief::stood(world.directory, self.acknowledgement.key, view.0)?;
         if view.0 < answered {
             return Err(Refusal::WrongThread(Amiss::EarlierView));
         }

@@ -5,6 +5,7 @@
 
 pub mod acknowledge;
 pub mod addressing;
+pub mod belief;
 pub mod envelope;
 pub mod level;
 pub mod submit;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn content_refuses() {
+pub(super) fn content_refuses() {
     let world = World::new();
     world.refuses(
         &world.admission("fr"),
@@ -117,7 +117,7 @@ fn content_refuses() {
 }
 
 #[test]
-fn first_keys_refuse() {
+pub(super) fn first_keys_refuse() {
     let world = World::new();
     let good = world.admission("zz").with(|admission| {
         admission.authority = vec![public("zz-1")];

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn content_refuses() {
+pub(super) fn content_refuses() {
     let world = World::new();
     world.refuses(
         &world.attested("zz/mfa"),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn founding_refuses() {
+pub(super) fn founding_refuses() {
     let good = Draft::new(founding(), &["alice", "bob"], NOW);
     assert!(World::found(&good).is_ok());
     let rows: &[Row<proto::Charter>] = &[
@@ -54,6 +54,7 @@ fn founding_refuses() {
         let mut draft = good.clone();
         change(&mut draft);
         let refusal = World::found(&draft).unwrap_err();
+        judged::keep_founding(name, (&draft.bytes(), draft.at), &refusal.reason());
         let found = format!("{} {refusal}", refusal.code());
         let (code, words) = expected.split_once(' ').unwrap_or((expected, ""));
         assert!(refusal.code() == code && found.contains(words), "{name}: {found}");
@@ -77,7 +78,7 @@ fn only_a_charter_founds() {
 }
 
 #[test]
-fn content_refuses() {
+pub(super) fn content_refuses() {
     let world = World::new();
     world.refuses(
         &world.charter(),

@@ -226,7 +226,7 @@ fn charter() {
 }
 
 #[test]
-fn admission() {
+pub(super) fn admission() {
     let world = World::new();
     for member in ["fr", "de"] {
         let good = world.admission(member);
@@ -275,7 +275,7 @@ fn withdrawal() {
 }
 
 #[test]
-fn revocation() {
+pub(super) fn revocation() {
     let (world, good) = (World::new(), World::new().revocation("fr/cert/duty-1"));
     check(&world, &good, ("another State", |d| d.signers.push("at-1"), SUPERFLUOUS));
     many_targets(&world, &good);

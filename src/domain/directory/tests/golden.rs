@@ -13,8 +13,17 @@ use crate::tlog::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
 
-fn matches_golden(file: &str, made: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
+fn path_of(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
+}
+
+/// A golden file as it stands, if it does.
+pub(super) fn read(file: &str) -> String {
+    std::fs::read_to_string(path_of(file)).unwrap_or_default()
+}
+
+pub(super) fn matches_golden(file: &str, made: &str) {
+    let path = path_of(file);
     if std::env::var_os("LIAISON_BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, made).unwrap();

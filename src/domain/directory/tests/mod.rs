@@ -9,11 +9,15 @@ mod attested;
 mod charter;
 mod common;
 mod golden;
+mod judged;
 mod order;
 mod random;
 mod record;
 mod revocation;
 mod roster;
+mod ruled;
+mod text;
+mod time;
 mod withdrawal;
 
 use std::sync::Mutex;
@@ -85,9 +89,14 @@ fn sealing(name: &str) -> proto::PublicKey {
     listed_sealing(&sealing_raw(name))
 }
 
-/// A token that does no Ed25519.
-static TOKEN: std::sync::LazyLock<SigningKey> =
-    std::sync::LazyLock::new(|| SigningKey::fresh_p256(&random()).unwrap());
+/// A token that does no Ed25519: the published key of RFC 6979 A.2.5.
+static TOKEN: std::sync::LazyLock<SigningKey> = std::sync::LazyLock::new(|| {
+    let pkcs8 = "308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420\
+                 c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721a144034200\
+                 0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
+                 7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
+    SigningKey::from_pkcs8(&hex::decode(pkcs8).unwrap(), &random()).unwrap()
+});
 
 fn p256() -> proto::PublicKey {
     listed(TOKEN.public())
@@ -161,6 +170,10 @@ trait Says: Clone + Into<Statement> {
     fn issued_at(&mut self) -> &mut u64;
     /// Adds a proof to every key listed without one, for the place where it stands.
     fn add_proofs(&mut self) {}
+    fn proven(mut self) -> Self {
+        self.add_proofs();
+        self
+    }
 }
 
 macro_rules! says {
@@ -397,7 +410,10 @@ impl World {
     /// Takes the good statement, and refuses it in every row. All rows that fail are shown.
     #[track_caller]
     fn refuses<S: Says>(&self, good: &Draft<S>, rows: &[Row<S>]) {
-        assert!(self.decide(good).is_ok(), "{:?}", self.decide(good));
+        let bytes = good.bytes();
+        let decided = self.decide_bytes(&bytes, good.at);
+        judged::keep(self, "as it should be", (&bytes, good.at), &reasons(&decided));
+        assert!(decided.is_ok(), "{decided:?}");
         let wrong: Vec<String> = rows.iter().filter_map(|row| self.wrong(good, row)).collect();
         assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     }
@@ -405,12 +421,22 @@ impl World {
     fn wrong<S: Says>(&self, good: &Draft<S>, (name, change, expected): &Row<S>) -> Option<String> {
         let mut draft = good.clone();
         change(&mut draft);
-        let found = self.decide(&draft);
+        let bytes = draft.bytes();
+        let found = self.decide_bytes(&bytes, draft.at);
+        judged::keep(self, name, (&bytes, draft.at), &reasons(&found));
         let (code, words) = expected.split_once(' ').unwrap_or((expected, ""));
         let matches = found
             .as_ref()
             .is_err_and(|refusal| refusal.code() == code && refusal.to_string().contains(words));
         (!matches).then(|| format!("{name}: expected {expected}, found {found:?}"))
+    }
+
+    /// What becomes of these bytes, as other implementations must find it, too.
+    #[track_caller]
+    fn judge(&self, name: &str, bytes: &[u8], at: u64, reason: Option<&str>) {
+        let found = reasons(&self.decide_bytes(bytes, at));
+        judged::keep(self, name, (bytes, at), &found);
+        assert_eq!(found.err().as_deref(), reason, "{name}");
     }
 
     fn target(&self, newest: Option<&Newest>) -> Vec<Target> {
@@ -559,6 +585,10 @@ fn founding() -> proto::Charter {
         policy: vec![setting("flash-within", 900), setting("immediate-within", 3_600)],
         previous: Vec::new().into(),
     }
+}
+
+fn reasons<T>(decided: &Result<T, Refusal>) -> Result<(), String> {
+    decided.as_ref().map(|_| ()).map_err(Refusal::reason)
 }
 
 fn member(text: &str) -> MemberId {

@@ -9,7 +9,7 @@ fn ladder(level: i32, contacts: &[&str]) -> proto::Ladder {
 }
 
 #[test]
-fn content_refuses() {
+pub(super) fn content_refuses() {
     let world = World::new();
     let good = world.record("fr/soc").with(|record| {
         record.ladders = vec![ladder(1, &["fr/cert", "fr/not-yet"]), ladder(3, &["fr/mfa"])];

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn content_refuses() {
+pub(super) fn content_refuses() {
     let world = World::new();
     world.refuses(
         &world.revocation("fr/cert/duty-1"),
@@ -97,7 +97,7 @@ fn seat_colleague_keeper_and_authority_may() {
 
 /// A slip from the drawer: signed years ago, handed in twice, by a seat that it then ends.
 #[test]
-fn it_is_never_too_old_and_repeating_it_changes_nothing() {
+pub(super) fn it_is_never_too_old_and_repeating_it_changes_nothing() {
     for issued_at in [0, 1, NOW - 900 * DAY, NOW + 300, 32_503_680_000, (1 << 53) - 1] {
         let mut world = World::new();
         let slip = world.revocation("fr/soc/duty-1").signed_by(&["fr/soc/duty-1 sign"]);

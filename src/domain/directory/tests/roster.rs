@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn content_refuses() {
+pub(super) fn content_refuses() {
     let world = World::new();
     world.refuses(
         &world.roster("fr/soc"),
@@ -192,7 +192,7 @@ fn content_refuses() {
 /// A seal key belongs to its contact: it may move to another seat of it, and stand at another contact,
 /// whose own it is there. It does not return.
 #[test]
-fn a_seal_key_is_its_contacts_own() {
+pub(super) fn a_seal_key_is_its_contacts_own() {
     let mut world = World::new();
     let elsewhere = world.roster("fr/soc").with(|roster| {
         roster.seats[2].seal = Some(sealing("at/cert/safe seal"));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn content_refuses() {
+pub(super) fn content_refuses() {
     let mut world = World::new();
     world.refuses(
         &world.withdrawal("fr/soc"),
