@@ -10,6 +10,7 @@ use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::KeyId;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::Use;
 
 fn home(log: &TestLog) -> (tempfile::TempDir, Home) {
     let folder = tempfile::tempdir().unwrap();
@@ -505,6 +506,26 @@ fn a_frozen_reader_follows_charters_until_one_does_not_follow() {
     log.log_key = 10;
     let refused = knowing(&home, 1).confirm(&log.checkpoint(), NOW).unwrap_err();
     assert!(matches!(refused, ReplicaError::Checkpoint { .. }), "dropped: {refused}");
+    // And the relay's keys with it, each from and until the charter that says so.
+    let relay = |seed: u8| key(seed).public().id();
+    let mut rotated = log.clone();
+    rotated.log_key = 14;
+    let with_relay = |log: &TestLog, seed: u8| {
+        let proven = crate::client::testlog::proven(seed, "relay/un.example", Use::Relay);
+        let next = proto::Charter { rules: 2, relay: vec![proven], ..charter(&[14]) };
+        let next = Composer::on(&log.directory, &ambient()).charter(next);
+        let mut bundle = crate::client::draft::Bundle::of(vec![next]);
+        bundle.sign(Some(&log.directory), &[&key(1), &key(2)], &ambient()).unwrap();
+        bundle.publications()[0].envelope().bytes().clone()
+    };
+    rotated.add(&with_relay(&rotated, 51)).unwrap();
+    rotated.add(&with_relay(&rotated, 52)).unwrap();
+    let (_elsewhere, other) = self::home(&log);
+    let replica = synced_knowing(&rotated, &other, 1).unwrap();
+    let known = |seed: u8| replica.directory().unwrap().key(&relay(seed)).unwrap();
+    assert_eq!((known(11).from, known(11).until), (0, Some(7)));
+    assert_eq!((known(51).from, known(51).until), (7, Some(8)));
+    assert_eq!((known(52).from, known(52).until), (8, None));
     // One that only one registrar has signed: it goes on with the keys that it has.
     let at = log.entries.len() as u64;
     log.entries.push(entry(charter_of(&log, 2, &[14, 15], &[1]), NOW));
