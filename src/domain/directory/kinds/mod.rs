@@ -352,7 +352,7 @@ pub fn apply(
 ) -> Result<Box<Parts>, Refusal> {
     let Verified { envelope, statement, version, signers } = verified;
     if admitted.leaf != directory.size() {
-        return Err(Refusal::OutOfOrder { expected: directory.size(), found: admitted.leaf });
+        return Err(Refusal::Internal("an entry that is not the next one was applied"));
     }
     let says = statement.says();
     let rule = statement.rule();
