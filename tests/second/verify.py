@@ -794,12 +794,13 @@ class Directory:
             s = parse("revocation", dsse["payload"])
         except Malformed:
             return
-        if not is_id(s["seat"], SEAT) or not any(
-                (target["name"], target["genesis"]) == (self.name, self.genesis) for target in s["targets"]) \
-                or member_of(s["seat"]) not in self.members:
+        here = [target for target in s["targets"]
+                if (target["name"], target["genesis"]) == (self.name, self.genesis)]
+        if not here or not is_id(s["seat"], SEAT) or member_of(s["seat"]) not in self.members:
             return
         signers = self.signers(dsse, {id: key.key for id, key in self.keys.items() if key.until is None})
-        if any(len(signers & keys) >= threshold > 0 for keys, threshold in self.quorums("revocation", s, {})):
+        if any(len(signers & keys) >= threshold > 0
+               for keys, threshold in self.quorums("revocation", s, {})):
             self.end_of_seat(s)
 
     @staticmethod
@@ -843,7 +844,8 @@ def check_checkpoint(note, directory, root):
         signature = base64.b64decode(match[2])
         need(base64.b64encode(signature).decode() == match[2], "checkpoint: base64")
         if match[1] == directory.name and signature[:4] in log:
-            need(holds(log[signature[:4]], signature[4:], f"{text}\n".encode()), "checkpoint: bad signature")
+            need(holds(log[signature[:4]], signature[4:], f"{text}\n".encode()),
+                 "checkpoint: a bad signature of a log key")
             signed += 1
     need(signed, "checkpoint: no log key that stands signed it" if directory.following else
          "checkpoint: not checkable, the log's keys changed in a charter that cannot be followed")
