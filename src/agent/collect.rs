@@ -220,7 +220,14 @@ fn deal_with(
             return Ok(Taken::Later { place: kept.place, kind });
         }
     };
-    if !matches!(taken, Taken::SyncFirst(_)) {
+    // After the update of this program it is dealt with as if it came then.
+    let waits = matches!(
+        taken,
+        Taken::SyncFirst(_)
+            | Taken::NotOpened { why: NotOpened::BeforeUpdate(_), .. }
+            | Taken::NotAcknowledged(ReceiptError::BeforeUpdate(_))
+    );
+    if !waits {
         inbox.done(number, how)?;
     }
     Ok(taken)

@@ -331,6 +331,7 @@ pub(super) struct Seen {
     synced_at: Option<u64>,
     stale: bool,
     witnessed: bool,
+    state: &'static str,
     #[serde(skip)]
     now: u64,
 }
@@ -341,10 +342,11 @@ impl Seen {
         let (directory, now) = (replica.directory()?, ctx.ambient().now());
         Ok(Self {
             directory: directory.name().to_string(),
-            size: directory.size(),
+            size: replica.view()?.0,
             synced_at: replica.synced_at(),
             stale: replica.is_stale(now),
             witnessed: false,
+            state: phrases::state(replica.frozen()),
             now,
         })
     }
@@ -370,7 +372,9 @@ impl Seen {
 
     /// Warns if the copy is stale.
     pub(super) fn warn(&self, ctx: &Context) {
-        if self.stale {
+        if self.state != phrases::CURRENT {
+            ctx.out.warn("this directory stands still here: its rules are newer than this program");
+        } else if self.stale {
             ctx.out.warn("this copy of the directory is stale; bring it up to date: liaison sync");
         }
     }

@@ -290,10 +290,13 @@ impl Lines {
     }
 }
 
+/// Of a copy that follows its directory.
+pub(super) const CURRENT: &str = "current";
+
 /// Whether a copy follows its directory, for scripts.
 pub(super) const fn state(frozen: Option<&Frozen>) -> &'static str {
     match frozen {
-        None => "current",
+        None => CURRENT,
         Some(_) => "update-me",
     }
 }

@@ -517,6 +517,7 @@ impl From<NotOpened> for ClientError {
     fn from(error: NotOpened) -> Self {
         let (exit, side) = match &error {
             NotOpened::SyncFirst(_) => (Exit::Stale, Side::Ours),
+            NotOpened::BeforeUpdate(_) => (Exit::UpdateMe, Side::Ours),
             NotOpened::NoLetter(_) | NotOpened::KeyNotHeld { .. } => {
                 (Exit::IdentityOrKey, Side::Ours)
             }
@@ -533,6 +534,9 @@ impl From<ReceiptError> for ClientError {
         match &error {
             ReceiptError::SyncFirst(_) => {
                 Self::new(Side::Ours, Exit::Stale, "SYNC_FIRST", error).mended_by("liaison sync")
+            }
+            ReceiptError::BeforeUpdate(_) => {
+                Self::new(Side::Ours, Exit::UpdateMe, "BEFORE_UPDATE", error).mended_by(UPDATE)
             }
             ReceiptError::ForeignView { .. } => {
                 Self::new(Side::Theirs, failed, "FOREIGN_VIEW", error)

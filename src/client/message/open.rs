@@ -10,8 +10,8 @@ use prost::Message as _;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpenError, OpeningKey};
 use crate::crypto::sign::KeyId;
-use crate::domain::directory::Directory;
 use crate::domain::directory::key::KnownKey;
+use crate::domain::directory::{Directory, RULES};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
@@ -124,6 +124,10 @@ pub enum NotOpened {
     /// log has no such size then, the view is none of it.
     #[error("the sender's directory has size {0}, this replica is behind: sync first")]
     SyncFirst(u64),
+    /// Signed by a key that this program cannot know: the directory stands still here. Neither
+    /// forged nor refused.
+    #[error("by the key {0}, which cannot be checked before this program is updated")]
+    BeforeUpdate(KeyId),
     /// The header is not one of this directory, or not the named seat's.
     #[error("the header: {0}")]
     Header(Refusal),
@@ -211,6 +215,7 @@ impl NotOpened {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::SyncFirst(_) => "SYNC_FIRST",
+            Self::BeforeUpdate(_) => "BEFORE_UPDATE",
             Self::Header(why) | Self::Body(why) => why.code(),
             Self::Backdated { .. } => "BACKDATED",
             Self::ForeignView(_) => "FOREIGN_VIEW",
@@ -239,7 +244,10 @@ impl NotOpened {
     #[must_use]
     pub fn outcome(&self) -> Option<(Outcome, Option<[u8; 32]>)> {
         Some(match self {
-            Self::SyncFirst(_) | Self::Header(_) | Self::Backdated { .. } => return None,
+            Self::SyncFirst(_)
+            | Self::BeforeUpdate(_)
+            | Self::Header(_)
+            | Self::Backdated { .. } => return None,
             Self::NoLetter(_) => (Outcome::NoKey, None),
             Self::KeyNotHeld { needed, retired, .. } => {
                 let outcome = if *retired { Outcome::RetiredKey } else { Outcome::NoKey };
@@ -283,12 +291,16 @@ pub fn verify_header(
 ) -> Result<VerifiedHeader, NotOpened> {
     // Looked at before anything is believed: the sender's key may be newer than this replica.
     if let Some(size) = view_size(bytes)
-        && size > reader.directory.size()
+        && size > 0
+        && (reader.root_at)(size).is_none()
     {
         return Err(NotOpened::SyncFirst(size));
     }
     let directory = reader.directory;
-    let header = envelope::verify_header(directory, bytes).map_err(NotOpened::Header)?;
+    let header = envelope::verify_header(directory, bytes).map_err(|why| match why {
+        Refusal::UnknownKey(key) if stands_still(directory) => NotOpened::BeforeUpdate(key),
+        why => NotOpened::Header(why),
+    })?;
     for key in header.signers() {
         let size = header.addressing().view.0;
         belief::stood(directory, key, size).map_err(NotOpened::Header)?;
@@ -297,6 +309,12 @@ pub fn verify_header(
         }
     }
     Ok(header)
+}
+
+/// Whether the directory has rules that this program does not know: keys behind them are unknown.
+#[must_use]
+pub fn stands_still(directory: &Directory) -> bool {
+    directory.rules() > RULES
 }
 
 /// The second half of [`open`], for a header of [`verify_header`].

@@ -25,7 +25,7 @@ use crate::signed::dsse::{Envelope, InvalidDsse, Kind};
 use crate::signed::proto;
 use crate::wire::v1;
 
-use super::open::RootAt;
+use super::open::{RootAt, stands_still};
 
 /// A place in a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +112,12 @@ pub enum ReceiptError {
     /// It is about another mailbox.
     #[error("the mailbox head is of {0}")]
     OtherMailbox(ContactId),
+    /// Signed by a key that this program cannot know: the directory stands still here. Neither
+    /// failure nor evidence.
+    #[error(
+        "the {0} cannot be checked before this program is updated: the directory has newer rules"
+    )]
+    BeforeUpdate(&'static str),
     /// The relay's view is larger than the replica: sync to this size and try again.
     #[error("the relay's directory has size {0}, this replica is behind: sync first")]
     SyncFirst(u64),
@@ -307,11 +313,15 @@ pub fn verify_acknowledgement(
     let refused = |why| ReceiptError::Refused { what, why };
     // Looked at before anything is believed: the seat's key may be newer than this replica.
     if let Some(size) = acknowledged_view(bytes)
-        && size > directory.size()
+        && size > 0
+        && root_at(size).is_none()
     {
         return Err(ReceiptError::SyncFirst(size));
     }
-    let verified = acknowledge::verify(directory, bytes).map_err(refused)?;
+    let verified = acknowledge::verify(directory, bytes).map_err(|why| match why {
+        Refusal::UnknownKey(_) if stands_still(directory) => ReceiptError::BeforeUpdate(what),
+        why => refused(why),
+    })?;
     let (size, root) = verified.view();
     if root_at(size) != Some(root) {
         let evidence = verified.envelope().bytes().clone();
@@ -375,6 +385,9 @@ fn signed_by_relay(
     let [signature] = envelope.signatures() else { return Err(ReceiptError::NotTheRelay(what)) };
     // A receipt outlives the key that signed it; [`view`] asks whether that stood in its view.
     let known = directory.key(&signature.key_id).map(|known| (known.purpose, &known.key));
+    if known.is_none() && stands_still(directory) {
+        return Err(ReceiptError::BeforeUpdate(what));
+    }
     let Some((Purpose::Relay, PublicKey::Verifying(key))) = known else {
         return Err(ReceiptError::NotTheRelay(what));
     };
@@ -395,7 +408,7 @@ fn view(
     let root = Digest::try_from(&view.root[..])
         .map_err(|why| refused(Refusal::field("view.root", why)))?;
     let size = view.size;
-    if size > directory.size() {
+    if size > 0 && root_at(size).is_none() {
         return Err(ReceiptError::SyncFirst(size));
     }
     if size == 0 || root_at(size) != Some(root) {

@@ -6,19 +6,20 @@ use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpenError, OpeningKey, SealingKey};
+use crate::domain::directory::Statement;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{self, OrLater, Recipient};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope;
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Level, Outcome};
+use crate::signed::proto::{self, Class, Level, Outcome, Target};
 use crate::wire::v1;
 
 use super::body::{self, InvalidLetterText, InvalidPadding};
 use super::compose::{self, ComposeError, Outside, Reading, Sealed, compose};
 use super::content::{Inside, InvalidContent, Writing};
-use super::open::{NotOpened, Opened, Received};
+use super::open::{NotOpened, Opened, Reader, Received, open};
 use super::receipt::{self, About, Comparison, Place, ReceiptError, Told};
 use super::testing::{
     AT, FR, FR_2, Net, PT, contact, item, notification, opening_keys, seat, sign_key,
@@ -473,6 +474,56 @@ fn a_message_sealed_again_for_a_third_is_forwarded() {
     // With at's own header: a letter for pt is none of its.
     let passed = item(&to_fr.envelope, FR);
     assert_eq!(net.open(PT, &passed).unwrap_err().code(), "FORWARDED");
+}
+
+/// The directory went on under rules that this program does not know: what it can check it opens,
+/// and of what it cannot it says so.
+#[test]
+fn a_frozen_reader_opens_what_it_can_check_and_accuses_nobody_of_the_rest() {
+    let mut net = Net::new();
+    let charter = net.directory.charter();
+    let next = proto::Charter {
+        targets: vec![Target { version: 2, ..directory_target(&net) }],
+        rules: crate::domain::directory::RULES + 1,
+        previous: Bytes::copy_from_slice(charter.newest.statement.as_bytes()),
+        ..proto::Charter::decode(charter.payload.clone()).unwrap()
+    };
+    net.publish(&Statement::Charter(next), &sign_key("registrar"));
+    let frozen = net.directory.clone();
+    net.roster("at/cert-at", 2, &["duty-1", "duty-9"]);
+    // As its replica has it: no further than the charter, with the tree of the whole log.
+    let reader = |item: &v1::Item| {
+        let root_at = |size| net.tree.root_at(size);
+        let (seat, keys) = (seat(FR), opening_keys(FR, 1));
+        let reader = Reader { directory: &frozen, root_at: &root_at, seat: &seat, keys: &keys };
+        open(&reader, &Received::from(item)).map(|_| ())
+    };
+    let by_a_known_key = net.seal(net.outside(PT, &["fr/cert-fr"]), &notification(0));
+    assert_eq!(reader(&item(&by_a_known_key.envelope, FR)), Ok(()), "a view behind the charter");
+    let outside = net.outside("at/cert-at/duty-9", &["fr/cert-fr"]);
+    let by_a_new_key = net.seal(outside, &notification(0));
+    let why = reader(&item(&by_a_new_key.envelope, FR)).unwrap_err();
+    let key = sign_key("at/cert-at/duty-9 sign").public().id();
+    assert_eq!(why, NotOpened::BeforeUpdate(key));
+    assert_eq!((why.code(), why.outcome()), ("BEFORE_UPDATE", None));
+    let error = crate::client::error::ClientError::from(why);
+    assert_eq!(error.exit, crate::client::error::Exit::UpdateMe);
+    // A receipt by a key of the relay that it does not know.
+    let root_at = |size| net.tree.root_at(size);
+    let known: (&_, super::open::RootAt<'_>) = (&frozen, &root_at);
+    let bytes = Envelope::sign(
+        Kind::Accepted,
+        proto::Accepted::default().encode_to_vec(),
+        &[&sign_key("another relay")],
+        net.ambient.random(),
+    );
+    let why = receipt::verify_accepted(known, &about(&by_a_known_key), bytes.unwrap().bytes());
+    assert_eq!(why.map(|_| ()), Err(ReceiptError::BeforeUpdate("accepted receipt")));
+}
+
+fn directory_target(net: &Net) -> Target {
+    let genesis = Bytes::copy_from_slice(net.directory.genesis().as_bytes());
+    Target { name: net.directory.name().to_string(), genesis, version: 1 }
 }
 
 #[test]

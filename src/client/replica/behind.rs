@@ -2,9 +2,9 @@
 //!
 //! In scope: charters by their quorums, the end of seats' keys (`docs/protocol.md` 9). Out of scope:
 //! everything else: it is kept, whole, and neither judged nor called evidence. Invariants: nobody
-//! gains a right here; what was taken counts for nothing once the program knows the rules.
+//! but the service gains a right here; what was taken counts for nothing once the program knows the rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use prost::Message as _;
@@ -12,7 +12,7 @@ use prost::Message as _;
 use crate::client::charters::{Chain, logged};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
-use crate::domain::directory::key::{Holder, KeyName, KnownKey};
+use crate::domain::directory::key::{Holder, KeyName, KnownKey, PublicKey, Purpose};
 use crate::domain::directory::{Directory, RULES, Statement};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
@@ -32,12 +32,18 @@ pub(super) struct Behind {
     /// As it stood: who may end keys.
     stopped: Directory,
     ended: BTreeSet<KeyName>,
+    /// The relay's keys that stand.
+    relay: BTreeMap<KeyId, KnownKey>,
 }
 
 impl Behind {
     /// Behind the newest charter of a directory.
     pub(super) fn of(directory: &Directory, rules: u32) -> Self {
         let ended = directory.keys().filter(|key| !key.in_force()).map(|key| key.key.id());
+        let relay = directory.charter().relay.iter().filter_map(|key| {
+            let known = directory.key(&key.id())?;
+            Some((key.id(), known.clone()))
+        });
         let (name, genesis) = (directory.name().clone(), directory.genesis());
         let chain = Chain::from(name, genesis, directory.charter()).without(ended);
         Self {
@@ -47,6 +53,7 @@ impl Behind {
             chain,
             stopped: directory.clone(),
             ended: BTreeSet::new(),
+            relay: relay.collect(),
         }
     }
 
@@ -55,19 +62,41 @@ impl Behind {
         &self.chain.newest().log
     }
 
-    /// Takes from an entry what may be taken: the keys that it ends.
+    /// Takes from an entry what may be taken: the keys of the relay that come and go with it, or
+    /// those of a seat that it ends.
     pub(super) fn take(&mut self, leaf: u64, entry: &[u8]) -> Vec<Arc<KnownKey>> {
         let Ok((statement, _)) = logged(entry) else { return Vec::new() };
         if is_charter(&statement) {
-            if self.closed.is_none() && self.chain.follow(&statement).is_err() {
-                self.closed = Some(leaf);
-            }
-            return Vec::new();
+            return self.follow(leaf, &statement);
         }
         let Some((envelope, revocation)) = revocation(&statement) else { return Vec::new() };
         let keys = self.revoked(&envelope, &revocation, leaf).unwrap_or_default();
         self.ended.extend(keys.iter().map(|key| key.name()));
         keys
+    }
+
+    fn follow(&mut self, leaf: u64, charter: &[u8]) -> Vec<Arc<KnownKey>> {
+        if self.closed.is_some() {
+            return Vec::new();
+        }
+        if self.chain.follow(charter).is_err() {
+            self.closed = Some(leaf);
+            return Vec::new();
+        }
+        let listed = self.chain.newest().relay.iter().map(|key| (key.id(), key));
+        let listed: BTreeMap<KeyId, &VerifyingKey> = listed.collect();
+        let gone = self.relay.values().filter(|known| !listed.contains_key(&known.key.id()));
+        let gone: Vec<KnownKey> = gone.map(|known| known.ended(leaf, None)).collect();
+        let new = listed.iter().filter(|(id, _)| !self.relay.contains_key(id));
+        let new = new.map(|(_, key)| {
+            let holder = Holder::Relay(self.stopped.name().clone());
+            let key = PublicKey::Verifying((*key).clone());
+            KnownKey::listed(key, Purpose::Relay, holder, leaf)
+        });
+        let new: Vec<KnownKey> = new.collect();
+        gone.iter().for_each(|known| drop(self.relay.remove(&known.key.id())));
+        self.relay.extend(new.iter().map(|known| (known.key.id(), known.clone())));
+        new.into_iter().chain(gone).map(Arc::new).collect()
     }
 
     /// The keys named that stand for that seat, if somebody has signed who may end them.

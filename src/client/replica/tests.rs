@@ -4,12 +4,13 @@ use super::*;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
 use crate::client::testlog::{
-    AUTHORITY, KEEPER, NOW, SEAT, TestLog, ambient, charter, entry, key, name, record,
+    AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, entry, key, name, record,
 };
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::KeyId;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::Use;
 
 fn home(log: &TestLog) -> (tempfile::TempDir, Home) {
     let folder = tempfile::tempdir().unwrap();
@@ -420,6 +421,37 @@ fn a_log_of_two_rules_is_folded_whole_by_a_reader_that_knows_both() {
     }
 }
 
+/// 10,000 entries, the rules raised in the middle: a reader that knows both folds all of them, also
+/// anew from the disk; one that knows only the first stops behind that charter, and goes on from there.
+#[test]
+fn ten_thousand_entries_before_and_after_a_rules_change() {
+    let (mut log, _) = TestLog::populated();
+    let many = |log: &mut TestLog, until: usize| {
+        let ambient = ambient();
+        while log.entries.len() < until {
+            let directory = log.directory.clone();
+            let mut composer = Composer::on(&directory, &ambient);
+            let count = 100.min(until - log.entries.len());
+            let again = (0..count).map(|_| composer.admission(admission()).unwrap());
+            let again = again.collect();
+            log.sign_and_add(again, &[1, 2]).unwrap();
+        }
+    };
+    many(&mut log, 5_000);
+    log.add(&charter_of(&log, 2, &[10], &[1, 2])).unwrap();
+    for until in [6_000, 8_000, 10_000] {
+        many(&mut log, until - 1);
+        log.add(&of_rules_2(&log)).unwrap();
+    }
+    let (_folder, home) = home(&log);
+    let frozen = synced_knowing(&log, &home, 1).unwrap();
+    let behind = frozen.frozen().unwrap();
+    assert_eq!((behind.leaf, behind.rules), (5_001, 2));
+    assert_eq!(frozen.view().unwrap().0, 10_000);
+    let whole = knowing(&home, 2);
+    assert_eq!((whole.directory().unwrap(), whole.frozen()), (&log.directory, None));
+}
+
 #[test]
 fn a_frozen_reader_judges_nothing_and_accuses_nobody() {
     let log = of_two_rules();
@@ -505,6 +537,26 @@ fn a_frozen_reader_follows_charters_until_one_does_not_follow() {
     log.log_key = 10;
     let refused = knowing(&home, 1).confirm(&log.checkpoint(), NOW).unwrap_err();
     assert!(matches!(refused, ReplicaError::Checkpoint { .. }), "dropped: {refused}");
+    // And the relay's keys with it, each from and until the charter that says so.
+    let relay = |seed: u8| key(seed).public().id();
+    let mut rotated = log.clone();
+    rotated.log_key = 14;
+    let with_relay = |log: &TestLog, seed: u8| {
+        let proven = crate::client::testlog::proven(seed, "relay/un.example", Use::Relay);
+        let next = proto::Charter { rules: 2, relay: vec![proven], ..charter(&[14]) };
+        let next = Composer::on(&log.directory, &ambient()).charter(next);
+        let mut bundle = crate::client::draft::Bundle::of(vec![next]);
+        bundle.sign(Some(&log.directory), &[&key(1), &key(2)], &ambient()).unwrap();
+        bundle.publications()[0].envelope().bytes().clone()
+    };
+    rotated.add(&with_relay(&rotated, 51)).unwrap();
+    rotated.add(&with_relay(&rotated, 52)).unwrap();
+    let (_elsewhere, other) = self::home(&log);
+    let replica = synced_knowing(&rotated, &other, 1).unwrap();
+    let known = |seed: u8| replica.directory().unwrap().key(&relay(seed)).unwrap();
+    assert_eq!((known(11).from, known(11).until), (0, Some(7)));
+    assert_eq!((known(51).from, known(51).until), (7, Some(8)));
+    assert_eq!((known(52).from, known(52).until), (8, None));
     // One that only one registrar has signed: it goes on with the keys that it has.
     let at = log.entries.len() as u64;
     log.entries.push(entry(charter_of(&log, 2, &[14, 15], &[1]), NOW));

@@ -90,8 +90,9 @@ fn messages() {
         stands_in_for: stands_in_for.to_owned(),
         after,
     };
+    let extra = |name: &str| proto::Extra { name: name.to_owned(), value: vec![5; 4].into() };
     let addressing = proto::Addressing {
-        extras: Vec::new(),
+        extras: vec![extra("campaign"), extra("of-another-time")],
         directory: directory.clone(),
         id: message_id.clone().into(),
         thread: message_id.into(),
@@ -120,7 +121,7 @@ fn messages() {
         content: content.encode_to_vec().into(),
     };
     let header = proto::Header {
-        blobs: Vec::new(),
+        blobs: vec![proto::Blob { digest: vec![6; 32].into(), size: 4 << 20 }],
         addressing: addressing.into(),
         body_digest: vec![2; 32].into(),
         body_size: 4_096,
@@ -141,10 +142,11 @@ fn messages() {
         view: view.clone(),
         places: vec![place.clone()],
     };
+    let ack_view = view.clone();
     let head =
         proto::MailboxHead { directory: directory.clone(), place: Some(place), at: NOW, view };
     let acknowledgement = proto::Acknowledgement {
-        view: None,
+        view: ack_view,
         directory,
         header_digest: header_digest.into(),
         seat: "at/cert/duty-1".to_owned(),
