@@ -360,7 +360,8 @@ SUBJECTS = {"admission": ("member", MEMBER), "attested-record": ("contact", CONT
 SIGNERS = {"charter": ["registrar"], "admission": ["registrar"], "attested-record": ["registrar"],
            "record": ["authority"], "roster": ["keeper", "authority"],
            "withdrawal": ["authority", "registrar"], "revocation": ["seat", "keeper", "authority"]}
-KNOWN = {"level": 5, "purpose": 6, "visibility": 4, "member kind": 6, "custody": 3, "reason": 5}
+KNOWN = {"level": 5, "purpose": 6, "visibility": 4, "member kind": 6, "custody": 3, "reason": 5,
+         "use": 6}
 NAMED_MEMBERS = 3
 
 
@@ -937,7 +938,18 @@ def check_message(kind, s, signers):
         field(ascending([blob["digest"] for blob in s["blobs"]]) and all(
             is_digest(blob["digest"]) and blob["size"] in BODY_SIZES for blob in s["blobs"]), "blobs")
         return
+    if kind == "possession":
+        field(s["holder"] and known("use", s["use"]), "use")
+        need(list(signers) == [s["key_id"]], "not signed by the key that it names, alone")
+        return
     check_directory(s["directory"])
+    if kind == "approval":
+        field(is_digest(s["nonce"]), "nonce")
+        field(s["base"] and s["expires"], "base")
+        field(is_name(s["action"]), "action")
+        need(signers and all(holder.split("/")[0] in ("operator", "registrar")
+                             for holder in signers.values()), "not signed by operators or registrars")
+        return
     check_view(s["view"])
     signer = s["seat"] if kind == "acknowledgement" else f"relay/{s['directory']['name']}"
     need(list(signers.values()) == [signer], f"not signed by {signer}, alone")
