@@ -833,7 +833,7 @@ def check_checkpoint(note, directory, root):
     need(text == f"{directory.name}\n{directory.size}\n{base64.b64encode(root).decode()}",
          "checkpoint: another log, size or root")
     lines = rest.split("\n")
-    need(gap and lines.pop() == "" and 1 <= len(lines) <= 100, "checkpoint: its signature lines")
+    need(gap and lines.pop() == "" and 1 <= len(lines) <= 128, "checkpoint: its signature lines")
     log = {}
     for key in directory.keys.values():
         if key.use == LOG and key.stood_at(directory.size):
