@@ -459,7 +459,10 @@ mod tests {
             ("text\n\n\u{2014} w  AQIDBAU=\n".to_owned(), InvalidNote::SignatureLine(1)),
             ("text\n\n\u{2014} w+ AQIDBAU=\n".to_owned(), InvalidNote::SignatureLine(1)),
             ("text\n\n\u{2014}  AQIDBAU=\n".to_owned(), InvalidNote::SignatureLine(1)),
-            (format!("text\n\n{}", line.repeat(101)), InvalidNote::TooManySignatures),
+            (
+                format!("text\n\n{}", line.repeat(MAX_SIGNATURES + 1)),
+                InvalidNote::TooManySignatures,
+            ),
         ] {
             assert_eq!(parse(&text), Err(refusal), "{text:?}");
         }
