@@ -237,7 +237,7 @@ pub(super) fn name_of(contact: &Contact) -> String {
     record.filter(|name| !name.is_empty()).unwrap_or_else(|| contact.id.to_string())
 }
 
-/// How a contact takes part: listed, signed, connected (design 5).
+/// How a contact takes part: listed, signed, connected.
 pub(super) fn part(directory: &Directory, contact: &Contact) -> &'static str {
     match &contact.record {
         None => "withdrawn",
