@@ -12,6 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{self, OrLater, Recipient};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope;
+use crate::domain::state::{EntryKind, Mailbox};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Target};
 use crate::wire::v1;
@@ -1172,7 +1173,7 @@ fn what_is_amiss_in_a_thread_is_said() {
     let firsts = [first_header.clone()];
     let beside = |addressing: &_| thread::beside(addressing, Some(&marked_header), &firsts);
     assert_eq!(beside(&about(Class::Receipt, &receipt)), None);
-    let inside = Inside::Words(Box::new(words::words()));
+    let inside = Inside::Words(Box::new(crate::client::message::words::words()));
     assert_eq!(beside(&about(Class::Acknowledgement, &inside)), None);
     assert_eq!(beside(&about(Class::Reply, &notification(0))), Some(Amiss::OtherDrill));
 
