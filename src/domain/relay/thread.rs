@@ -1,8 +1,8 @@
 //! Threads: what a message may say of the one that it answers.
 //!
 //! In scope: what is amiss in one message, beside the one that it answers and the first of its
-//! thread. Out of scope: finding those. Invariant: the relay refuses what it can see of it (the
-//! first message, if it knows it); a reader shows the same words, and opens the message.
+//! thread. Out of scope: finding those. Invariant: the relay and a reader refuse what they can see
+//! of it, each beside the messages that it has; what is not there is not asked for.
 
 use crate::domain::ids::ContactId;
 use crate::domain::refusal::Refusal;
@@ -108,6 +108,25 @@ pub fn beside_first(addressing: &Addressing, first: &VerifiedHeader) -> Option<A
     }
 }
 
+/// What a reader sees beside the messages that it has: the one answered, and those that could be
+/// the thread's first. What is about one message has that one's place in the thread, right or wrong.
+#[must_use]
+pub fn beside(
+    addressing: &Addressing,
+    answered: Option<&VerifiedHeader>,
+    firsts: &[VerifiedHeader],
+) -> Option<Amiss> {
+    let about_one =
+        addressing.class == Class::Receipt || addressing.class == Class::Acknowledgement;
+    let found = alone(addressing)
+        .or_else(|| answered.and_then(|answered| beside_answered(addressing, answered)));
+    match found {
+        None if about_one && answered.is_some() => None,
+        None => among(addressing, firsts),
+        found => found,
+    }
+}
+
 /// Refuses what the relay sees in the message alone.
 ///
 /// # Errors
@@ -125,14 +144,18 @@ pub fn fits<'a>(
     addressing: &Addressing,
     candidates: impl IntoIterator<Item = &'a VerifiedHeader>,
 ) -> Result<(), Refusal> {
+    among(addressing, candidates).map_or(Ok(()), |amiss| Err(Refusal::WrongThread(amiss)))
+}
+
+fn among<'a>(
+    addressing: &Addressing,
+    candidates: impl IntoIterator<Item = &'a VerifiedHeader>,
+) -> Option<Amiss> {
     let mut wrong = None;
     for first in candidates {
-        match beside_first(addressing, first) {
-            None => return Ok(()),
-            Some(amiss) => wrong = wrong.or(Some(amiss)),
-        }
+        wrong = wrong.or(Some(beside_first(addressing, first)?));
     }
-    wrong.map_or(Ok(()), |amiss| Err(Refusal::WrongThread(amiss)))
+    wrong
 }
 
 /// The contacts that could have begun the thread, as far as the message names them.
