@@ -14,10 +14,10 @@ use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::MessageId;
+use crate::domain::refusal::Amiss;
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
-use crate::domain::relay::thread::Amiss;
 use crate::domain::state::LaterKind;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
@@ -89,7 +89,7 @@ fn word(name: &str, prefix: &str) -> String {
 
 /// A level.
 pub(super) fn level(level: Level) -> String {
-    level::name(level)
+    word(level.as_str_name(), "LEVEL_")
 }
 
 /// An urgency.

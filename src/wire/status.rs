@@ -6,8 +6,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::domain::refusal::Refusal;
-use crate::domain::relay::level;
+use crate::domain::refusal::{self, Refusal};
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "liaison";
@@ -63,7 +62,7 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::Attested(contact)
         | Refusal::UnknownContact(contact) => vec![("contact", contact.to_string())],
         Refusal::NotALevel { contact, has, .. } => {
-            vec![("contact", contact.to_string()), ("levels", level::names(has))]
+            vec![("contact", contact.to_string()), ("levels", refusal::levels(has))]
         }
         Refusal::UnknownMember(member)
         | Refusal::AuthorityStands(member)

@@ -1104,7 +1104,8 @@ fn a_level_is_one_of_the_records() {
 /// In words, for the messages that the relay cannot see.
 #[test]
 fn what_is_amiss_in_a_thread_is_said() {
-    use crate::domain::relay::thread::{self, Amiss, alone, beside_answered, beside_first, fits};
+    use crate::domain::refusal::Amiss;
+    use crate::domain::relay::thread::{self, alone, beside_answered, beside_first, fits};
     let mut net = Net::new();
     let before = net.view();
     net.roster("es/cert-es", 1, &["duty-1"]);
