@@ -11,7 +11,6 @@ use crate::client::keys::Owner;
 use crate::client::message::text::visible;
 use crate::client::replica::Replica;
 use crate::crypto::cert::PeerCertificate;
-use crate::domain::directory::key::KnownKey;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::SeatId;
 use crate::domain::state::EntryKind;
@@ -149,7 +148,7 @@ fn seat_of(
 fn is_known(ctx: &Context, directory: &Directory, seat: &SeatId) -> bool {
     let key = ctx.home.keys().signing(&Owner::Seat(seat.clone()), ctx.ambient());
     let id = key.map(|key| key.public().id());
-    id.is_ok_and(|id| directory.key(&id).is_some_and(KnownKey::in_force))
+    id.is_ok_and(|id| directory.in_force(&id).is_ok())
 }
 
 fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, ClientError> {

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::limits;
+
 /// Foreign text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}, found {found:?}")]
@@ -79,7 +81,7 @@ text_id!(
     /// A directory, which is the origin of its log: `un.example`.
     DirectoryName,
     "a directory: lower-case DNS labels, at most 64 bytes, like un.example",
-    |text| text.len() <= 64 && text.split('.').all(is_part)
+    |text| text.len() <= limits::DIRECTORY_NAME_BYTES && text.split('.').all(is_part)
 );
 /// What stands before other holders of keys is no member: a proof names its holder in one text.
 const RESERVED: [&str; 5] = ["registrar", "operator", "auditor", "log", "relay"];

@@ -1,4 +1,5 @@
-//! Every limit, with its arithmetic.
+//! Every limit, with its arithmetic. Those of the protocol stand in `docs/protocol.md` too (6.14,
+//! 12.3, 12.10), and a test below holds the two together; all others are this service's own.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,6 +17,10 @@ pub const PERSONS: usize = 64;
 pub const TEXTS: usize = 32;
 /// One name, in bytes of UTF-8: 100 letters of any script.
 pub const TEXT_BYTES: usize = 400;
+/// A BCP 47 tag.
+pub const LANGUAGE_BYTES: usize = 35;
+/// The name of a directory, which is the origin of its log.
+pub const DIRECTORY_NAME_BYTES: usize = 64;
 /// A witness's name: printable ASCII.
 pub const WITNESS_NAME_BYTES: usize = 200;
 /// An entry: what C2SP tiles can hold.
@@ -194,3 +199,134 @@ pub const STRANGERS: usize = 16;
 pub const STREAMS_OF_A_SEAT: usize = 16;
 /// Facets of one GetFacets: of 16 contacts, or 16 MiB if each were as large as it may be.
 pub const FACETS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signed::canonical::LARGEST;
+
+    const SOURCE: &str = include_str!("limits.rs");
+    const PAGE: &str = include_str!("../../docs/protocol.md");
+
+    /// A number of the page: its row, the constant of this file, its value.
+    macro_rules! published {
+        ($($row:literal = $name:ident,)+) => { [$(($row, stringify!($name), $name as u64),)+] };
+    }
+
+    /// What no other implementation needs to know.
+    const OWN: &[&str] = &[
+        "PUBLICATIONS",
+        "FACET_BYTES",
+        "SERVED_BODY_BYTES",
+        "ITEM_BYTES",
+        "ID_REMEMBERED_SECONDS",
+        "INLINE_BODY_BYTES",
+        "KEPT_BYTES",
+        "ACKNOWLEDGEMENTS",
+        "HANDSHAKE_TIMEOUT",
+        "FIRST_BYTE_TIMEOUT",
+        "HANDSHAKES",
+        "CONNECTIONS",
+        "CONNECTIONS_PER_ADDRESS",
+        "CONNECTION_AGE",
+        "CONNECTION_AGE_GRACE",
+        "DRAIN_LIMIT",
+        "KEEPALIVE_INTERVAL",
+        "KEEPALIVE_TIMEOUT",
+        "STREAMS",
+        "REQUESTS",
+        "PENDING_ACCEPT_RESETS",
+        "LOCAL_ERROR_RESETS",
+        "HEADER_LIST_BYTES",
+        "STREAM_WINDOW_BYTES",
+        "CONNECTION_WINDOW_BYTES",
+        "REQUEST_DEADLINE",
+        "CONTROL_MESSAGE_BYTES",
+        "SUBMIT_MESSAGE_BYTES",
+        "PUBLISH_MESSAGE_BYTES",
+        "DIAL_TIMEOUT",
+        "DIAL_ADDRESS_TIMEOUT",
+        "PROXY_TIMEOUT",
+        "PROXY_ANSWER_BYTES",
+        "QUEUE",
+        "ENROLMENT_PER_SECOND",
+        "ENROLMENT_BURST",
+        "STRANGERS",
+        "STREAMS_OF_A_SEAT",
+        "FACETS",
+    ];
+
+    /// The rows of a section's tables, by their first cell, each with the last number of its second.
+    fn rows(section: &str) -> Vec<(String, u64)> {
+        let from = PAGE.find(section).unwrap();
+        let rest = &PAGE[from + section.len()..];
+        let to = rest.find("\n#").unwrap_or(rest.len());
+        let rows = rest[..to].lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            let (what, number) = (cells.next()?, cells.next()?);
+            let numbers = number.replace(',', "");
+            let last = numbers.split(' ').filter_map(|word| word.parse().ok()).next_back()?;
+            Some((what.to_owned(), last))
+        });
+        rows.collect()
+    }
+
+    #[test]
+    fn the_numbers_of_the_protocol_are_published_and_no_other_stands_here_unsaid() {
+        let entry_below = ENTRY_BYTES + 1;
+        let fold = published! {
+            "bytes of an entry, below" = entry_below,
+            "bytes of a statement" = STATEMENT_BYTES,
+            "targets" = TARGETS,
+            "registrars, log keys, relay keys, CA certificates" = PERSONS,
+            "operators, auditors, witnesses, settings, authority keys" = PERSONS,
+            "contacts of a member that stand" = CONTACTS,
+            "seats of a contact" = SEATS,
+            "facets of a statement" = FACETS_OF_ONE,
+            "`issued_at` ahead of `admitted_at`, seconds" = CLOCK_AHEAD_SECONDS,
+            "`expires` after `issued_at`, seconds" = RECORD_SECONDS,
+            "languages of one name" = TEXTS,
+            "bytes of a text" = TEXT_BYTES,
+            "bytes of a language tag" = LANGUAGE_BYTES,
+            "bytes of a directory's name" = DIRECTORY_NAME_BYTES,
+            "bytes of a witness's name" = WITNESS_NAME_BYTES,
+            "contacts of a ladder" = LADDER,
+            "members named by a facet" = NAMED_MEMBERS,
+            "key ids of a revocation" = REVOKED,
+            "`admitted_at` after `issued_at`, seconds" = ISSUED_BEFORE_SECONDS,
+            "the largest number" = LARGEST,
+        };
+        let one = 1;
+        let messages = published! {
+            "header, accepted, mailbox head, as DSSE" = HEADER_BYTES,
+            "acknowledgement, as DSSE" = ACKNOWLEDGEMENT_BYTES,
+            "letter" = LETTER_BYTES,
+            "recipients" = RECIPIENTS,
+            "letters" = LETTERS,
+            "steps" = STEPS,
+            "signatures of a header" = HEADER_SIGNATURES,
+            "signatures of everything else here" = one,
+            "`created` ahead of the relay" = CLOCK_AHEAD_SECONDS,
+            "`expires` after `created`" = MESSAGE_SECONDS,
+        };
+        for (section, published) in
+            [("### 6.14 Numbers", &fold[..]), ("### 12.10 Numbers of messages", &messages[..])]
+        {
+            let ours: Vec<(String, u64)> =
+                published.iter().map(|(row, _, value)| ((*row).to_owned(), *value)).collect();
+            assert_eq!(rows(section), ours, "{section}");
+        }
+        let sizes = rows("### 12.3 Body");
+        let sizes: Vec<u64> =
+            sizes.iter().filter_map(|(size, _)| size.replace(',', "").parse().ok()).collect();
+        assert_eq!(sizes, BODY_BYTES);
+        let mut known: Vec<&str> = fold.iter().chain(&messages).map(|(_, name, _)| *name).collect();
+        known.extend(OWN);
+        known.extend(["ENTRY_BYTES", "BODY_BYTES"]);
+        let here =
+            SOURCE.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
+        for name in here {
+            assert!(known.contains(&name), "{name} is neither published nor said to be our own");
+        }
+    }
+}

@@ -41,7 +41,7 @@ impl AuthenticPeer {
             .filter(|(_, known)| matches!(known.purpose, Purpose::PersonTls | Purpose::SeatTls));
         let role = match tls {
             None => Role::Unknown,
-            Some((id, known)) if !known.in_force() => Role::Former(*id),
+            Some((id, _)) if directory.in_force(id).is_err() => Role::Former(*id),
             Some((_, known)) => match &known.holder {
                 Holder::Seat(seat) => Role::Seat(seat.clone()),
                 Holder::Registrar(id) => Role::Registrar(id.clone()),

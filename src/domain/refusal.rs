@@ -221,15 +221,6 @@ pub enum Refusal {
     #[error("none of the key ids named is in force for this seat")]
     NothingToRevoke,
 
-    /// Another entry is next.
-    #[error("entry {expected} is next, found {found}")]
-    OutOfOrder {
-        /// The next leaf index.
-        expected: u64,
-        /// What came.
-        found: u64,
-    },
-
     // The service's own.
     /// The service does not know what time it is.
     #[error("the service's clock is in doubt until its operator says that it is right: try later")]
@@ -356,7 +347,6 @@ impl Refusal {
             Self::NoPossession { .. } => "NO_POSSESSION",
             Self::Attested(_) => "ATTESTED",
             Self::TooManyContacts { .. } => "TOO_MANY_CONTACTS",
-            Self::OutOfOrder { .. } => "OUT_OF_ORDER",
             Self::ClockInDoubt => "CLOCK_IN_DOUBT",
             Self::UnknownMember(_) => "UNKNOWN_MEMBER",
             Self::UnknownContact(_) => "UNKNOWN_CONTACT",
@@ -429,5 +419,25 @@ const QUOTED_BYTES: usize = 300;
 impl From<InvalidId> for Refusal {
     fn from(why: InvalidId) -> Self {
         Self::field("id", why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    const SOURCE: &str = include_str!("refusal.rs");
+    const PAGE: &str = include_str!("../../docs/protocol.md");
+
+    /// Whoever cannot read Rust finds every reason on the page, under this very name.
+    #[test]
+    fn every_reason_stands_on_the_page() {
+        let from = SOURCE.find("pub const fn code").unwrap();
+        let codes = SOURCE[from..].lines().take_while(|line| *line != "    }").filter_map(|line| {
+            line.split_once("=> \"")
+                .and_then(|(_, code)| code.split_once('"'))
+                .map(|(code, _)| code)
+        });
+        let missing: Vec<&str> =
+            codes.filter(|code| !PAGE.contains(&format!("`{code}`"))).collect();
+        assert!(missing.is_empty(), "{missing:?} are missing in docs/protocol.md");
     }
 }

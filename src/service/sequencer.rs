@@ -168,7 +168,7 @@ impl Sequencer {
     }
 
     /// Sees whether the clock leapt, and stores the time.
-    async fn look_at_the_clock(&mut self) -> Result<(), Fatal> {
+    pub(super) async fn look_at_the_clock(&mut self) -> Result<(), Fatal> {
         self.clock.look(Now { unix: self.ambient.now(), counted: self.ambient.counted() });
         self.in_doubt.store(self.clock.in_doubt(), Ordering::Relaxed);
         let stored = self.clock.to_store();

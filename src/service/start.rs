@@ -171,7 +171,7 @@ pub async fn start(
     let log = Arc::new(RwLock::new(log));
     let (new_head, heads) = watch::channel(verified.size());
     let log_key = keys.log.public().clone();
-    let sequencer = Sequencer {
+    let mut sequencer = Sequencer {
         store: Arc::clone(&store),
         state: Arc::clone(&state),
         log: Arc::clone(&log),
@@ -183,6 +183,9 @@ pub async fn start(
         clock,
         in_doubt: Arc::clone(&in_doubt),
     };
+    // What is thought of the clock is durable before anything is served on it.
+    let looked = sequencer.look_at_the_clock().await;
+    looked.map_err(|why| CannotStart::Broken(why.to_string()))?;
     let (queue, waiting) = mpsc::channel(limits::QUEUE);
     let (say, stopped) = watch::channel(None);
     tokio::spawn(async move {

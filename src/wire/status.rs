@@ -53,10 +53,14 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         Refusal::WrongVersion { expected, found } => {
             vec![("expected", expected.to_string()), ("found", found.to_string())]
         }
-        Refusal::ViewAhead { size, .. } => vec![("size", size.to_string())],
+        Refusal::ViewAhead { size, found } => {
+            vec![("size", size.to_string()), ("found", found.to_string())]
+        }
+        Refusal::ForeignView(size) => vec![("size", size.to_string())],
         Refusal::StaleDirectory(contact)
         | Refusal::RecipientListed(contact)
         | Refusal::RecipientWithoutSeats(contact)
+        | Refusal::Attested(contact)
         | Refusal::UnknownContact(contact) => vec![("contact", contact.to_string())],
         Refusal::NotALevel { contact, has, .. } => {
             vec![("contact", contact.to_string()), ("levels", level::names(has))]
@@ -64,6 +68,9 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         Refusal::UnknownMember(member)
         | Refusal::AuthorityStands(member)
         | Refusal::AttestedAfterSigned(member) => vec![("member", member.to_string())],
+        Refusal::TooManyContacts { member, limit } => {
+            vec![("member", member.to_string()), ("limit", limit.to_string())]
+        }
         Refusal::UnknownKey(key)
         | Refusal::DuplicateSignature(key)
         | Refusal::BadSignature(key)
@@ -71,12 +78,66 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::KeyNotInForce(key)
         | Refusal::WrongPurpose { key, .. }
         | Refusal::KeyReused { key, .. } => vec![("key", hex::encode(key.as_bytes()))],
+        Refusal::NoPossession { key, holder } => {
+            vec![("key", hex::encode(key.as_bytes())), ("holder", holder.clone())]
+        }
         Refusal::BelowThreshold { needed, found, .. } => {
             vec![("needed", needed.to_string()), ("found", found.to_string())]
         }
-        Refusal::InvalidField { field, .. } => vec![("field", (*field).to_owned())],
+        // The statement's own name for it; the sentence says where inside.
+        Refusal::InvalidField { field, .. } => {
+            vec![("field", field.split('.').next().unwrap_or_default().to_owned())]
+        }
         Refusal::FacetMissing(name) => vec![("facet", name.clone())],
-        _ => Vec::new(),
+        Refusal::TooLarge { what, limit, found } => vec![
+            ("what", (*what).to_owned()),
+            ("limit", limit.to_string()),
+            ("found", found.to_string()),
+        ],
+        Refusal::QuotaExceeded { kept, limit } => {
+            vec![("kept", kept.to_string()), ("limit", limit.to_string())]
+        }
+        Refusal::BodySize { found, .. } => vec![("found", found.to_string())],
+        Refusal::OtherDirectory { expected, found } => {
+            vec![("expected", expected.clone()), ("found", found.clone())]
+        }
+        Refusal::UnknownKind { found, .. } | Refusal::NotACharter(found) => {
+            vec![("found", found.clone())]
+        }
+        Refusal::BeforeClock { clock, found } => {
+            vec![("clock", clock.to_string()), ("found", found.to_string())]
+        }
+        Refusal::NewerRules { found, known } => {
+            vec![("found", found.to_string()), ("known", known.to_string())]
+        }
+        Refusal::WrongRules { before, found } => {
+            vec![("before", before.to_string()), ("found", found.to_string())]
+        }
+        Refusal::NotYetSupported(what) | Refusal::NotCanonical(what) => {
+            vec![("what", (*what).to_owned())]
+        }
+        Refusal::NotSealed { what, .. } => vec![("what", (*what).to_owned())],
+        Refusal::NotPermitted { .. }
+        | Refusal::Certificate(_)
+        | Refusal::UnknownLeaf
+        | Refusal::InvalidTargets(_)
+        | Refusal::OtherGenesis
+        | Refusal::SignaturesUnsorted
+        | Refusal::IssuedTooEarly
+        | Refusal::IssuedInFuture
+        | Refusal::WrongPrevious
+        | Refusal::AlreadyExpired
+        | Refusal::HoldsTooLong
+        | Refusal::NothingToRevoke
+        | Refusal::ClockInDoubt
+        | Refusal::FacetSuperfluous
+        | Refusal::NotTheSender(_)
+        | Refusal::WrongThread(_)
+        | Refusal::BodyDigest
+        | Refusal::WrongLetters(_)
+        | Refusal::IdUsedTwice(_)
+        | Refusal::UnknownMessage(_)
+        | Refusal::Internal(_) => Vec::new(),
     };
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -100,7 +161,6 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::WrongPrevious
         | Refusal::Attested(_)
         | Refusal::TooManyContacts { .. }
-        | Refusal::OutOfOrder { .. }
         | Refusal::NothingToRevoke => Code::FailedPrecondition,
         Refusal::UnknownMember(_) | Refusal::UnknownContact(_) | Refusal::UnknownMessage(_) => {
             Code::NotFound

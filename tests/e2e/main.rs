@@ -6,6 +6,7 @@ mod acknowledgements;
 mod age;
 mod certificate;
 mod charters;
+mod clocks;
 mod crash;
 mod envelopes;
 mod openssl;

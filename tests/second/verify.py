@@ -1,317 +1,1134 @@
 #!/usr/bin/env python3
-"""A second reader of a log of rules version 1, written from the documents and sharing no code.
+"""A second implementation of docs/protocol.md, written from that page alone and sharing no code.
 
-    verify.py LOG CHECKPOINT        exit 0: accepted; 1: refused, and why; 2: cannot run
+    verify.py LOG CHECKPOINT    exit 0: accepted; 1: refused, and why; 2: cannot run
+    verify.py --golden DIR      exit 0: this program agrees with every file of DIR (section 17)
 
-It checks the canonical form of every byte, targets, genesis, DSSE signatures, who must sign and how
-many of them, the chain of versions of every counter, holders of keys, the RFC 6962 root and the
-checkpoint. It does not check the content of fields beyond their form.
+It folds whole logs (sections 1 to 9), computes roots, verifies checkpoints (11), and computes the
+chains of mailboxes (13) and audits (5.6). Of messages it judges form, signatures and the fields
+that need no directory. Numbers in parentheses are sections of the page.
 """
 import base64
+import copy
+import functools
 import hashlib
+import pathlib
+import re
 import sys
+from typing import NamedTuple
 
 try:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+    from cryptography.hazmat.primitives.asymmetric import ec, x25519
 except ImportError:
     print("the Python package 'cryptography' is missing: ./test installs what the tests need")
     sys.exit(2)
+
+HIGHEST_RULES = 1
+DAY = 86_400
 
 
 class Refused(Exception):
     pass
 
 
-def need(condition, why):
+def need(condition, reason):
     if not condition:
-        raise Refused(why)
+        raise Refused(reason)
 
 
-# Fields by number. u: number, b: bytes, s: text, a capital: a message; [: repeated; -: no field.
+def field(condition, name):
+    need(condition, f"INVALID_FIELD:{name}")
+
+
+def sha256(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def ascending(items):
+    return all(one < next for one, next in zip(items, items[1:]))
+
+
+# --- Form (1, 5) ---------------------------------------------------------------------------------
+
+# Fields by number. u, w, e: uint64, uint32, enum; b: bytes; k: a key id; l: the leaf, a oneof of
+# bytes; s: string; a capital: a message; [: repeated; -: no field.
 STATEMENT = "targets:[Target issued_at:u"
-RECORD = f"{STATEMENT} contact:s expires:u levels:[u purposes:[u names:[Text"
+RECORD = f"{STATEMENT} contact:s expires:u levels:[e purposes:[e names:[Text"
+WITNESSED = "at:u view:View"
 SCHEMA = {
-    "Entry": "statement:b admitted_at:u", "Signature": "sig:b key_id:b",
-    "Dsse": "payload:b payload_type:s signatures:[Signature",
-    "PublicKey": "algorithm:u key:b", "Text": "language:s text:s",
-    "Target": "name:s genesis:b version:u",
-    "Facet": "name:s visibility:u members:[s hash:b",
-    "Note": "reference:s date:u sha256:b",
+    "Dsse": "payload:b payload_type:s signatures:[Signature", "Signature": "sig:b key_id:k",
+    "Entry": "statement:l admitted_at:u", "PublicKey": "algorithm:e key:b proof:b",
+    "Directory": "name:s genesis:b", "Target": "name:s genesis:b version:u",
+    "View": "size:u root:b", "Text": "language:s text:s",
+    "Facet": "name:s visibility:e members:[s hash:b", "Note": "reference:s date:u sha256:b",
     "Person": "id:s name:s sign:PublicKey tls:PublicKey", "Witness": "name:s key:PublicKey",
-    "Policy": "stale_after:u metadata_kept:u priority_within:u immediate_within:u flash_within:u",
-    "Seat": "name:s sign:PublicKey seal:PublicKey tls:PublicKey", "Ladder": "level:u contacts:[s",
-    "charter": f"{STATEMENT} rules:u registrars:[Person threshold:u operators:[Person"
+    "Setting": "name:s value:u", "Ladder": "level:e contacts:[s",
+    "Seat": "name:s sign:PublicKey seal:PublicKey tls:PublicKey",
+    "charter": f"{STATEMENT} rules:w registrars:[Person threshold:w operators:[Person"
                " auditors:[Person log:[PublicKey relay:[PublicKey service_ca:[b"
-               " witnesses:[Witness quorum:u policy:Policy",
-    "admission": f"{STATEMENT} member:s kind:u names:[Text authority:[PublicKey threshold:u note:Note",
+               " witnesses:[Witness quorum:w policy:[Setting previous:b",
+    "admission": f"{STATEMENT} member:s kind:e names:[Text authority:[PublicKey threshold:w note:Note",
     "attested-record": f"{RECORD} - - - facets:[Facet note:Note",
-    "record": f"{RECORD} keeper:PublicKey custody:u ladders:[Ladder facets:[Facet note:Note",
+    "record": f"{RECORD} keeper:PublicKey custody:e ladders:[Ladder facets:[Facet note:Note",
     "roster": f"{STATEMENT} contact:s seats:[Seat facets:[Facet",
     "withdrawal": f"{STATEMENT} contact:s",
-    "revocation": f"{STATEMENT} seat:s key_ids:[b reason:u suspected_from:u",
+    "revocation": f"{STATEMENT} seat:s key_ids:[k reason:e suspected_from:u",
+    "Addressing": "directory:Directory id:b thread:b in_reply_to:b sender:s sender_key:k"
+                  " recipients:[Recipient class:e urgency:e drill:Drill created:u expires:u"
+                  " acknowledge_within:w view:View flags:[e extras:[Extra",
+    "Extra": "name:s value:b", "Drill": "kind:e name:s", "Blob": "digest:b size:u",
+    "Recipient": "contact:s level:e step:w stands_in_for:s after:w",
+    "Letter": "seat:s seal_key:k age:b", "Place": "contact:s epoch:u number:u chain:b",
+    "header": "addressing:b body_digest:b body_size:u letters:w letters_root:b blobs:[Blob",
+    "message": "addressing:b content:b",
+    "accepted": f"directory:Directory header_digest:b {WITNESSED} places:[Place",
+    "mailbox-head": f"directory:Directory place:Place {WITNESSED}",
+    "acknowledgement": "directory:Directory header_digest:b seat:s level:e drill:Drill"
+                       f" {WITNESSED}",
+    "possession": "holder:s use:e key_id:k",
+    "approval": "directory:Directory nonce:b base:u expires:u action:s parameters:b",
+    "audit-head": f"directory:Directory count:u chain:b {WITNESSED}",
 }
-SCHEMA = {message: {number: field.split(":") for number, field in enumerate(fields.split(), 1)
-                    if field != "-"} for message, fields in SCHEMA.items()}
-WORDS = ("charter", "admission", "attested-record", "record", "roster", "withdrawal", "revocation")
-KINDS = {f"application/vnd.liaison.{word}.v1+protobuf": word for word in WORDS}
+SCHEMA = {message: {number: (name.split(":")[0], ":[" in name, name.split(":")[1].lstrip("["))
+                    for number, name in enumerate(fields.split(), 1) if name != "-"}
+          for message, fields in SCHEMA.items()}
+LARGEST = {"u": 2**53 - 1, "w": 2**32 - 1, "e": 2**31 - 1}
+ABSENT = {"u": 0, "w": 0, "e": 0, "s": "", "b": b"", "k": b""}
+STATEMENTS = ("charter", "admission", "attested-record", "record", "roster", "withdrawal", "revocation")
+MESSAGES = ("header", "message", "accepted", "mailbox-head", "acknowledgement")
+
+
+def payload_type(kind):
+    return f"application/vnd.liaison.{kind}.v1+protobuf"
+
+
+class Malformed(Exception):
+    pass
+
+
+def well(condition, why):
+    if not condition:
+        raise Malformed(why)
 
 
 def varint(data, at):
     value = shift = 0
     while True:
-        need(at < len(data) and shift < 64, "canonical: a number is cut or too long")
+        well(at < len(data) and shift < 70, "a number is cut or too long")
         value |= (data[at] & 0x7F) << shift
         at, shift = at + 1, shift + 7
         if data[at - 1] < 0x80:
-            need(data[at - 1] or shift == 7, "canonical: a number with superfluous bytes")
-            need(value < 1 << 64, "canonical: a number above 64 bits")
+            well(data[at - 1] or shift == 7, "a number is not minimal")
             return value, at
 
 
 def parse(message, data):
-    """The one message of which `data` is the canonical encoding."""
-    read = {name: [] if kind[0] == "[" else 0 if kind == "u" else "" if kind == "s" else
-            b"" if kind == "b" else None for name, kind in SCHEMA[message].values()}
+    """The value of which `data` is the canonical encoding (1.1); Malformed if there is none."""
+    value = {name: [] if many else ABSENT.get(base) for name, many, base in SCHEMA[message].values()}
     at = last = 0
     while at < len(data):
         tag, at = varint(data, at)
         number, wire = tag >> 3, tag & 7
-        need(number in SCHEMA[message], f"canonical: unknown field {number} of {message}")
-        name, kind = SCHEMA[message][number]
-        many, base = kind[0] == "[", kind.lstrip("[")
-        packed = kind == "[u"
-        need(number > last - (many and not packed), f"canonical: {message}.{name} is out of order")
-        need(wire == (0 if kind == "u" else 2), f"canonical: wire type of {message}.{name}")
+        well(number in SCHEMA[message], f"unknown field {number} of {message}")
+        name, many, base = SCHEMA[message][number]
+        packed = many and base in LARGEST
+        well(number > last or number == last and many and not packed, f"{message}.{name}: order")
+        well(wire == (0 if base in LARGEST and not many else 2), f"{message}.{name}: wire type")
         last = number
-        value, at = varint(data, at)
+        item, at = varint(data, at)
         if wire == 2:
-            need(at + value <= len(data), f"canonical: {message}.{name} is cut")
-            value, at = data[at:at + value], at + value
+            well(item <= len(data) - at, f"{message}.{name} is cut")
+            item, at = data[at:at + item], at + item
         if packed:
-            need(value, f"canonical: {message}.{name} is written empty")
-            while value:
-                item, end = varint(value, 0)
-                read[name], value = read[name] + [item], value[end:]
+            well(item, f"{message}.{name} is packed and empty")
+            while item:
+                element, end = varint(item, 0)
+                well(element <= LARGEST[base], f"{message}.{name} is too large")
+                value[name], item = value[name] + [element], item[end:]
             continue
-        need(value or many or base[0].isupper(), f"canonical: {message}.{name} is a default, written")
-        value = str(value, "utf-8") if base == "s" else parse(base, value) if base[0].isupper() else value
+        well(item or many or base not in ABSENT, f"{message}.{name} is a default, written")
+        if base in LARGEST:
+            well(item <= LARGEST[base], f"{message}.{name} is too large")
+        elif base == "s":
+            try:
+                item = str(item, "utf-8")
+            except UnicodeDecodeError:
+                raise Malformed(f"{message}.{name} is not UTF-8") from None
+        elif base in SCHEMA:
+            item = parse(base, item)
         if many:
-            read[name].append(value)
+            value[name].append(item)
         else:
-            read[name] = value
-    return read
+            value[name] = item
+    for name, many, base in SCHEMA[message].values():
+        well(base != "k" or all(len(id) == 32 for id in (value[name] if many else [value[name]])),
+             f"{message}.{name} has not 32 bytes")
+    return value
+
+
+def form(message, data, reason="NOT_CANONICAL"):
+    try:
+        return parse(message, data)
+    except Malformed:
+        raise Refused(reason) from None
+
+
+# --- Text and ids (2) ----------------------------------------------------------------------------
+
+FORBIDDEN = (
+    (0x00, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x61C, 0x61C), (0x200B, 0x200B), (0x200E, 0x200F),
+    (0x2028, 0x202E), (0x2060, 0x206F), (0xFFF0, 0xFFFB), (0xE000, 0xF8FF), (0xFDD0, 0xFDEF),
+    (0x1D173, 0x1D17A), (0xE0000, 0xE00FF), (0xE01F0, 0xE0FFF), (0xF0000, 0x10FFFF),
+    (0xFEFF, 0xFEFF))
+PART = "[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?"
+RESERVED = ("registrar", "operator", "auditor", "log", "relay")
+MEMBER, CONTACT, SEAT = 1, 2, 3  # parts of an id
+
+
+def is_text(text):
+    return 1 <= len(text.encode()) <= 400 and not any(
+        code & 0xFFFE == 0xFFFE or any(first <= code <= last for first, last in FORBIDDEN)
+        for code in map(ord, text))
+
+
+def is_language(tag):
+    return len(tag) <= 35 and re.fullmatch("[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", tag)
+
+
+def is_part(id):
+    return re.fullmatch(PART, id)
+
+
+def is_id(id, parts):
+    return len(id.split("/")) == parts and all(map(is_part, id.split("/"))) \
+        and id.split("/")[0] not in RESERVED
+
+
+def is_directory(name):
+    return len(name) <= 64 and all(map(is_part, name.split(".")))
+
+
+def is_name(name):
+    return re.fullmatch("[a-z0-9-]{1,32}", name)
+
+
+def contact_of(seat):
+    return seat.rsplit("/", 1)[0]
+
+
+def member_of(id):
+    return id.split("/")[0]
+
+
+# --- Keys and signatures (3) ---------------------------------------------------------------------
+
+ED25519, P256, P384, XWING = 1, 2, 3, 4
+ALGORITHMS = {
+    ED25519: (bytes.fromhex("302a300506032b6570032100"), 32),
+    P256: (bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004"), 64),
+    P384: (bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004"), 96),
+    XWING: (b"", 1216)}
+ANY = (ED25519, P256, P384)
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
+SMALL = [bytes.fromhex(encoding) for encoding in (
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa")]
+CURVES = {  # prime, b, order, hash
+    P256: (2**256 - 2**224 + 2**192 + 2**96 - 1,
+           0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B,
+           0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551, hashes.SHA256()),
+    P384: (2**384 - 2**128 - 2**96 + 2**32 - 1,
+           0xB3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF,
+           0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+           hashes.SHA384())}
+SIGN, TLS, AUTHORITY, KEEPER, LOG, RELAY = range(1, 7)
+
+
+def y_of(raw):
+    return int.from_bytes(raw, "little") & (1 << 255) - 1
+
+
+SMALL_Y = set(map(y_of, SMALL))
+
+
+@functools.lru_cache(None)
+def can_be_read(algorithm, key):
+    prefix, length = ALGORITHMS.get(algorithm, (b"", -1))
+    raw = key[len(prefix):]
+    if not key.startswith(prefix) or len(raw) != length:
+        return False
+    if algorithm == ED25519:
+        return y_of(raw) < P and y_of(raw) not in SMALL_Y
+    if algorithm == XWING:
+        numbers = int.from_bytes(raw[:1152], "little")
+        return all(numbers >> 12 * i & 0xFFF < 3329 for i in range(768)) and moves(raw[1184:])
+    return True
+
+
+def moves(point):
+    """One trial: OpenSSL refuses the product of X25519 that is zero."""
+    try:
+        scalar = x25519.X25519PrivateKey.from_private_bytes(sha256(b"any"))
+        return any(scalar.exchange(x25519.X25519PublicKey.from_public_bytes(point)))
+    except ValueError:
+        return False
+
+
+def readable(public, algorithms):
+    return public is not None and public["algorithm"] in algorithms \
+        and can_be_read(public["algorithm"], public["key"])
 
 
 def key_id(public):
-    return hashlib.sha256(public["key"]).digest()
+    return sha256(public["key"])
 
 
-def signature_holds(spki, signature, signed):
+def is_point(algorithm, raw):
+    """Is it on its curve? Ed25519: has its y an x. (One that can be read has an x that is not 0.)"""
+    if algorithm == ED25519:
+        square = y_of(raw) ** 2 % P
+        square = (square - 1) * pow(D * square + 1, -1, P) % P
+        return pow(square, (P - 1) // 2, P) == 1
+    prime, b, _, _ = CURVES[algorithm]
+    x, y = (int.from_bytes(half) for half in (raw[:len(raw) // 2], raw[len(raw) // 2:]))
+    return x < prime and y < prime and (y * y - x ** 3 + 3 * x - b) % prime == 0
+
+
+def is_strict_der(signature, order):
+    """SEQUENCE { r, s }, minimal, with both from 1 to order - 1 (3.3). All lengths are below 128."""
+    if len(signature) < 2 or signature[0] != 0x30 or signature[1] != len(signature) - 2:
+        return False
+    at = 2
+    for _ in "rs":
+        tag, size = signature[at:at + 1], sum(signature[at + 1:at + 2])
+        number = signature[at + 2:at + 2 + size]
+        at += 2 + size
+        if tag != b"\x02" or at > len(signature) or not 1 <= int.from_bytes(number) < order or \
+                number != int.from_bytes(number).to_bytes(int.from_bytes(number).bit_length() // 8 + 1):
+            return False
+    return at == len(signature)
+
+
+@functools.lru_cache(None)
+def holds(key, signature, signed):
+    """Does the signature of this key, which can be read, hold?"""
+    algorithm = next(a for a, (prefix, length) in ALGORITHMS.items()
+                     if key.startswith(prefix) and len(key) == len(prefix) + length)
+    if algorithm == XWING or not is_point(algorithm, key[len(ALGORITHMS[algorithm][0]):]):
+        return False
+    if algorithm == ED25519:  # the library: no cofactor, R compared as bytes; it lacks the check of R
+        if len(signature) != 64 or signature[:32] in SMALL or int.from_bytes(signature[32:], "little") >= L:
+            return False
+        how = ()
+    else:
+        if not is_strict_der(signature, CURVES[algorithm][2]):
+            return False
+        how = (ec.ECDSA(CURVES[algorithm][3]),)
     try:
-        key = serialization.load_der_public_key(spki)
-        how = () if isinstance(key, ed25519.Ed25519PublicKey) else (
-            ec.ECDSA(hashes.SHA256() if key.curve.key_size == 256 else hashes.SHA384()),)
-        key.verify(signature, signed, *how)
+        serialization.load_der_public_key(key).verify(signature, signed, *how)
         return True
     except (InvalidSignature, ValueError):
         return False
 
 
-class Directory:
-    """Just enough of the fold: keys with their holders, who decides, versions."""
+def pae(kind_type, payload):
+    return b"DSSEv1 %d %s %d %s" % (
+        len(kind_type.encode()), kind_type.encode(), len(payload), payload)
 
-    def __init__(self):
-        self.name = self.genesis = self.charter = None
-        self.admitted_at = 0
-        self.keys = {}  # id -> (holder and purpose, key)
-        self.gone = set()  # ids dropped or revoked
-        self.versions = {}  # counter -> version
-        self.members, self.records, self.rosters = {}, {}, {}
+
+def possession(holder, use, id):
+    holder = holder.encode()
+    return pae(payload_type("possession"),
+               b"\x0a%c%s\x10%c\x1a\x20%s" % (len(holder), holder, use, id))
+
+
+# --- The fold (6) --------------------------------------------------------------------------------
+
+SUBJECTS = {"admission": ("member", MEMBER), "attested-record": ("contact", CONTACT),
+            "record": ("contact", CONTACT), "roster": ("contact", CONTACT),
+            "withdrawal": ("contact", CONTACT), "revocation": ("seat", SEAT)}
+SIGNERS = {"charter": ["registrar"], "admission": ["registrar"], "attested-record": ["registrar"],
+           "record": ["authority"], "roster": ["keeper", "authority"],
+           "withdrawal": ["authority", "registrar"], "revocation": ["seat", "keeper", "authority"]}
+KNOWN = {"level": 5, "purpose": 6, "visibility": 4, "member kind": 6, "custody": 3, "reason": 5,
+         "use": 6}
+NAMED_MEMBERS = 3
+
+
+class Key(NamedTuple):
+    key: bytes
+    holder: str
+    use: int
+    begin: int
+    until: int | None = None
+
+    def role(self):
+        """What it may sign. A seat's holder has three parts, and none that is reserved."""
+        if self.use == SIGN:
+            first = member_of(self.holder)
+            return first if first in RESERVED else "seat"
+        return {TLS: "tls", AUTHORITY: "authority", KEEPER: "keeper", LOG: "log", RELAY: "relay"}[self.use]
+
+    def stood_at(self, size):
+        return self.begin < size and (self.until is None or size <= self.until)
+
+
+class Member(NamedTuple):
+    version: int
+    authority: frozenset
+    threshold: int
+    signed: bool
+
+
+class Contact(NamedTuple):
+    record_version: int = 0
+    record: str | None = None  # its kind
+    keeper: bytes | None = None
+    roster_version: int = 0
+    roster: dict = {}  # seat -> use -> key id
+
+
+def known(enum, value):
+    return 1 <= value <= KNOWN[enum]
+
+
+def check_names(names):
+    field(1 <= len(names) <= 32 and ascending([text["language"] for text in names]) and all(
+        is_language(text["language"]) and is_text(text["text"]) for text in names), "names")
+
+
+def check_note(note, required=False):
+    field(not required if note is None else
+          is_text(note["reference"]) and note["date"] and len(note["sha256"]) == 32, "note")
+
+
+def check_expiry(s, at):
+    need(s["expires"] > at, "ALREADY_EXPIRED")
+    need(s["expires"] <= s["issued_at"] + 731 * DAY, "HOLDS_TOO_LONG")
+
+
+def check_facets(kind, facets):
+    field(len(facets) <= 16 and ascending([facet["name"] for facet in facets]), "facets")
+    for facet in facets:
+        name, members = facet["name"], facet["members"]
+        allowed = {"roster": name in ("hours", "holidays", "wake"), "attested-record": name != "wake",
+                   "record": name not in ("hours", "holidays", "wake")}[kind]
+        field(is_name(name) and allowed and len(facet["hash"]) == 32, "facets")
+        field(known("visibility", facet["visibility"]), "facets")
+        if facet["visibility"] == NAMED_MEMBERS:
+            field(1 <= len(members) <= 256 and ascending(members)
+                  and all(is_id(member, MEMBER) for member in members), "facets")
+        else:
+            field(not members, "facets")
+
+
+class Directory:
+    def __init__(self, name):
+        self.name, self.genesis, self.size, self.clock = name, None, 0, 0
+        self.newest = None  # the newest charter, with its version and identity
+        self.members, self.contacts = {}, {}
+        self.keys, self.seals = {}, {}  # key id -> Key; (contact, key id) -> Key
+        self.behind, self.following = False, True
+
+    def copy(self):
+        other = copy.copy(self)
+        for name in ("members", "contacts", "keys", "seals"):
+            setattr(other, name, dict(getattr(self, name)))
+        return other
 
     def take(self, entry):
-        need(len(entry) < 65_536, "an entry is too long")
-        entry = parse("Entry", entry)
-        need(entry["admitted_at"] >= self.admitted_at, "admitted_at goes back")
-        self.admitted_at = entry["admitted_at"]
-        dsse = parse("Dsse", entry["statement"])
-        kind = KINDS.get(dsse["payload_type"])
-        need(kind, f"unknown kind {dsse['payload_type']!r}")
-        says = parse(kind, dsse["payload"])
-        if self.charter is None:
-            need(kind == "charter", "entry 0 is no charter")
-            self.name = says["targets"][0]["name"] if says["targets"] else ""
-        version = self.version(says)
-        signers = self.signers(kind, says, dsse)
-        counter = self.counter(kind, says)
-        before = -1 if kind == "revocation" else self.versions.get(counter, 0)
-        need(version == before + 1, f"version {version} of {counter} after {before}")
-        need(-300 <= self.admitted_at - says["issued_at"], "issued_at is in the future")
-        need(kind == "revocation" or self.admitted_at - says["issued_at"] <= 30 * 86_400, "too old")
-        self.decide(kind, says, signers)
-        self.versions[counter] = version
-        self.genesis = self.genesis or hashlib.sha256(dsse["payload"]).digest()
+        """Folds, and returns the kind; or, behind a charter of newer rules, follows (9)."""
+        if self.behind:
+            self.follow(entry)
+            kind = None
+        else:
+            kind = self.fold(entry)
+            self.behind = self.newest["rules"] > HIGHEST_RULES
+        self.size += 1
         return kind
 
-    def version(self, says):
-        names = [target["name"] for target in says["targets"]]
-        need(1 <= len(names) <= 16 and names == sorted(set(names)), "targets are no sorted set")
-        need(self.name in names, "for another directory")
-        target = says["targets"][names.index(self.name)]
-        need(target["genesis"] == (self.genesis or b""), "another genesis")
+    def fold(self, entry):
+        need(len(entry) < 65_536, "TOO_LARGE")
+        entry = form("Entry", entry, "UNKNOWN_LEAF")
+        need(entry["statement"] is not None, "UNKNOWN_LEAF")
+        at = entry["admitted_at"]
+        need(len(entry["statement"]) <= 65_000, "TOO_LARGE")
+        dsse = form("Dsse", entry["statement"])
+        kind = next((k for k in STATEMENTS if payload_type(k) == dsse["payload_type"]), None)
+        need(kind, "UNKNOWN_KIND")
+        s = form(kind, dsse["payload"])
+        version = self.check_targets(kind, s["targets"])
+        self.check_subject(kind, s)
+        self.check_signatures(kind, s, dsse)
+        self.check_version(kind, s, version)
+        if kind != "revocation":
+            self.check_time(kind, s, at)
+        s |= {"identity": sha256(dsse["payload"]), "version": version}
+        getattr(self, kind.replace("-", "_"))(s, at)
+        if kind != "revocation":
+            self.clock = at
+        return kind
+
+    # Stages
+
+    def check_targets(self, kind, targets):
+        names = [target["name"] for target in targets]
+        single = kind in ("charter", "admission", "attested-record")
+        genesis, first = 32 if self.size else 0, self.size == 0
+        need(1 <= len(names) <= (1 if single else 16) and ascending(names)
+             and all(map(is_directory, names))
+             and all(len(target["genesis"]) == genesis for target in targets)
+             and all((target["version"] > 0) == (kind != "revocation") for target in targets),
+             "INVALID_TARGETS")
+        need(not first or kind == "charter", "NOT_A_CHARTER")
+        need(self.name in names, "OTHER_DIRECTORY")
+        target = targets[names.index(self.name)]
+        need(first or target["genesis"] == self.genesis, "OTHER_GENESIS")
         return target["version"]
 
-    def signers(self, kind, says, dsse):
-        signed = b"DSSEv1 %d %s %d %s" % (
-            len(dsse["payload_type"]), dsse["payload_type"].encode(), len(dsse["payload"]),
-            dsse["payload"])
+    def check_subject(self, kind, s):
+        if kind == "charter":
+            return
+        name, parts = SUBJECTS[kind]
+        field(is_id(s[name], parts), name)
+        if kind != "admission":
+            need(member_of(s[name]) in self.members, "UNKNOWN_MEMBER")
+        if kind in ("roster", "withdrawal", "revocation"):
+            contact = contact_of(s[name]) if kind == "revocation" else s[name]
+            need(self.contact(contact).record, "UNKNOWN_CONTACT")
+
+    def check_signatures(self, kind, s, dsse):
         ids = [signature["key_id"] for signature in dsse["signatures"]]
-        need(ids == sorted(set(ids)), "signatures are no sorted set")
-        listed = {key_id(person["sign"]): person["sign"]["key"] for person in says["registrars"]} \
-            if kind == "charter" else {}
+        need(ids == sorted(ids), "SIGNATURES_UNSORTED")
+        need(len(ids) == len(set(ids)), "DUPLICATE_SIGNATURE")
+        candidates = self.candidates(s["registrars"][:64]) if kind == "charter" else {}
+        for id in ids:
+            need(id in candidates or id in self.keys, "UNKNOWN_KEY")
+            need(id in candidates or self.keys[id].until is None, "KEY_NOT_IN_FORCE")
+        for id in ids:
+            role = self.keys[id].role() if id in self.keys else "registrar"
+            need(role in SIGNERS[kind], "WRONG_PURPOSE")
         for signature in dsse["signatures"]:
-            known = self.keys.get(signature["key_id"])
-            spki = known[1] if known else listed.get(signature["key_id"])
-            need(spki, "signature of an unknown key")
-            need(signature_holds(spki, signature["sig"], signed), f"a signature of the {kind} is bad")
-        return set(ids)
+            id = signature["key_id"]
+            key = self.keys[id].key if id in self.keys else candidates[id]
+            need(holds(key, signature["sig"], pae(dsse["payload_type"], dsse["payload"])), "BAD_SIGNATURE")
+        quorums = self.quorums(kind, s, candidates)
+        met = [len(keys & set(ids)) >= threshold > 0 for keys, threshold in quorums]
+        need((all if kind == "charter" else any)(met), "BELOW_THRESHOLD")
+        need(set(ids) <= set().union(*(keys for keys, _ in quorums)), "SUPERFLUOUS_SIGNATURE")
 
     @staticmethod
-    def counter(kind, says):
-        group = {"attested-record": "record", "withdrawal": "record"}.get(kind, kind)
-        return group, says.get("contact") or says.get("member") or ""
+    def candidates(persons):
+        return {key_id(person["sign"]): person["sign"]["key"] for person in persons
+                if readable(person["sign"], ALGORITHMS)}
 
-    def decide(self, kind, says, signers):
-        registrars = quorum(self.charter) if self.charter else None
-        contact = says.get("contact", "")
-        authority = self.members.get(contact.split("/")[0])
+    def quorums(self, kind, s, candidates):
+        """(keys, threshold): a charter needs each of them, everything else any."""
+        registrars = (set(self.candidates(self.newest["registrars"])), self.newest["threshold"]) \
+            if self.newest else None
         if kind == "charter":
-            signed_by(signers, [quorum(says)] + ([registrars] if registrars else []))
-            before = self.charter_keys(self.charter) if self.charter else {}
-            self.relist(before, self.charter_keys(says))
-            self.charter = says
+            own = set(candidates), max(1, s["threshold"])
+            return [registrars, own] if registrars else [own]
+        if kind in ("admission", "attested-record"):
+            return [registrars]
+        contact = contact_of(s["seat"]) if kind == "revocation" else s["contact"]
+        member, state = self.members[member_of(contact)], self.contact(contact)
+        authority, keeper = (member.authority, member.threshold), ({state.keeper} - {None}, 1)
+        if kind == "revocation":
+            seats = {seat["sign"] for seat in state.roster.values() if "sign" in seat}
+            return [({id for id in seats if self.keys[id].until is None}, 1), keeper, authority]
+        if kind == "roster" and state.keeper:
+            return [keeper]
+        if kind == "withdrawal" and state.record == "attested-record":
+            return [registrars, authority]
+        return [authority]
+
+    def check_version(self, kind, s, version):
+        if kind == "charter":
+            newest = self.newest["version"] if self.newest else 0
         elif kind == "admission":
-            signed_by(signers, [registrars])
-            self.relist({}, {("authority", says["member"]): says["authority"]})
-            self.members[says["member"]] = set(map(key_id, says["authority"])), says["threshold"]
-        elif kind == "attested-record":
-            signed_by(signers, [registrars])
-            self.records[contact] = None
-        elif kind == "record":
-            signed_by(signers, [authority])
-            self.relist(self.keeper(contact), {("keeper", contact): [says["keeper"]]})
-            self.records[contact] = says["keeper"]
+            newest = self.members[s["member"]].version if s["member"] in self.members else 0
         elif kind == "roster":
-            keeper = self.records[contact]
-            signed_by(signers, [({key_id(keeper)}, 1) if keeper else authority])
-            keys = {(purpose, f"{contact}/{seat['name']}"): [seat[purpose]]
-                    for seat in says["seats"] for purpose in ("sign", "seal", "tls")}
-            self.relist(self.rosters.get(contact, {}), keys)
-            self.rosters[contact] = keys
-        elif kind == "withdrawal":
-            need(contact in self.records, "nothing to withdraw")
-            signed_by(signers, [authority if authority[0] else registrars])
-            self.relist(self.rosters.pop(contact, {}) | self.keeper(contact), {})
-            del self.records[contact]
+            newest = self.contact(s["contact"]).roster_version
+        elif kind == "revocation":
+            return
         else:
-            self.revoke(says, signers)
+            newest = self.contact(s["contact"]).record_version
+        need(version == newest + 1, "WRONG_VERSION")
 
-    def keeper(self, contact):
-        return {("keeper", contact): [self.records.get(contact)]}
+    def check_time(self, kind, s, at):
+        need(kind == "charter" or at >= self.clock, "BEFORE_CLOCK")
+        need(s["issued_at"] <= at + 300, "ISSUED_IN_FUTURE")
+        need(at <= s["issued_at"] + 30 * DAY, "ISSUED_TOO_EARLY")
 
-    def revoke(self, says, signers):
-        contact = says["seat"].rsplit("/", 1)[0]
-        one = {key_id(key) for (purpose, *_), keys in self.rosters.get(contact, {}).items()
-               for key in keys if key and purpose == "sign"} - self.gone
-        if self.records.get(contact):
-            one.add(key_id(self.records[contact]))
-        authority = self.members[contact.split("/")[0]]
-        need(signers & one or len(signers & authority[0]) >= authority[1] > 0, "threshold")
-        need(signers <= one | authority[0], "a superfluous signature")
-        mine = {id for id in says["key_ids"] if id in self.keys and self.keys[id][0][1:] ==
-                (says["seat"],)} - self.gone
-        need(mine, "nothing to revoke")
-        self.gone |= mine
+    # Keys (6.7)
 
-    def charter_keys(self, charter):
-        keys = {("log", "service"): charter["log"], ("relay", "service"): charter["relay"]}
-        for role in ("registrars", "operators", "auditors"):
-            for person in charter[role]:
-                keys["person sign", role, person["id"]] = [person["sign"]]
-                keys["person tls", role, person["id"]] = [person["tls"]]
-        return keys | {("witness", w["name"]): [w["key"]] for w in charter["witnesses"]}
+    def check_keys(self, keys):
+        """`list`, before it is applied. keys: (public key, holder, use)."""
+        listed = {}
+        for public, holder, use in keys:
+            id = key_id(public)
+            need(holds(public["key"], public["proof"], possession(holder, use, id)), "NO_POSSESSION")
+            need(id not in listed, "KEY_REUSED")
+            old = self.keys.get(id)
+            need(old is None or (old.holder, old.use, old.until) == (holder, use, None), "KEY_REUSED")
+            listed[id] = Key(public["key"], holder, use, self.size)
+        return listed
 
-    def relist(self, before, now):
-        """One holder and purpose for ever; what is listed no longer never returns."""
-        listed = [(holder, key) for holder, keys in now.items() for key in keys if key]
-        need(len({key_id(key) for _, key in listed}) == len(listed), "a key is listed twice")
-        for holder, key in listed:
-            known = self.keys.setdefault(key_id(key), (holder, key["key"]))
-            need(known[0] == holder, f"a key of {known[0]} is listed for {holder}")
-            need(key_id(key) not in self.gone, "a key that was dropped or revoked returns")
-        dropped = {key_id(key) for keys in before.values() for key in keys if key}
-        self.gone |= dropped - {key_id(key) for _, key in listed}
+    def list_keys(self, listed, before):
+        for id, key in listed.items():
+            self.keys.setdefault(id, key)
+        for id in set(before) - set(listed):
+            self.end(self.keys, id)
+
+    def end(self, table, id):
+        if table[id].until is None:
+            table[id] = table[id]._replace(until=self.size)
+
+    def contact(self, id):
+        return self.contacts.get(id, Contact())
+
+    # Content (6.8 to 6.13): checks everything, then applies
+
+    def charter_keys(self, s):
+        """(key, holder, use) of every key with a proof; a person's may be absent in one not checked."""
+        for role in ("registrar", "operator", "auditor"):
+            for person in s[f"{role}s"]:
+                yield person["sign"], f"{role}/{person['id']}", SIGN
+                yield person["tls"], f"{role}/{person['id']}", TLS
+        for key in s["log"]:
+            yield key, f"log/{self.name}", LOG
+        for key in s["relay"]:
+            yield key, f"relay/{self.name}", RELAY
+
+    def charter(self, s, at):
+        before = self.newest
+        need(s["rules"] - before["rules"] in (0, 1) if before else s["rules"] == 1, "WRONG_RULES")
+        need(s["previous"] == (before["identity"] if before else b""), "WRONG_PREVIOUS")
+        for name, least in (("registrars", 1), ("operators", 0), ("auditors", 0)):
+            field(least <= len(s[name]) <= 64 and ascending([person["id"] for person in s[name]]), name)
+            field(all(is_part(person["id"]) and is_text(person["name"]) and readable(person["sign"], ANY)
+                      and readable(person["tls"], ANY) for person in s[name]), name)
+        field(1 <= s["threshold"] <= len(s["registrars"]), "threshold")
+        for name in ("log", "relay"):
+            field(1 <= len(s[name]) <= 64 and all(readable(key, [ED25519]) for key in s[name]), name)
+        field(1 <= len(s["service_ca"]) <= 64 and ascending(s["service_ca"]) and all(s["service_ca"]),
+              "service_ca")
+        witnesses = s["witnesses"]
+        field(len(witnesses) <= 64 and ascending([witness["name"] for witness in witnesses]), "witnesses")
+        for witness in witnesses:
+            field(re.fullmatch("[!-*,-~]{1,200}", witness["name"]) and readable(witness["key"], [ED25519])
+                  and is_point(ED25519, witness["key"]["key"][-32:]), "witnesses")
+            need(not witness["key"]["proof"], "NO_POSSESSION")
+        keys = {witness["key"]["key"] for witness in witnesses} - {public["key"] for public in s["log"]}
+        field(len(keys) == len(witnesses), "witnesses")
+        field(len(witnesses) < 2 * s["quorum"] <= 2 * len(witnesses) if witnesses else s["quorum"] == 0,
+              "quorum")
+        field(len(s["policy"]) <= 64 and ascending([setting["name"] for setting in s["policy"]]) and all(
+            is_name(setting["name"]) and setting["value"] for setting in s["policy"]), "policy")
+        listed = self.check_keys(self.charter_keys(s))
+        self.list_keys(listed, [key_id(key) for key, _, _ in self.charter_keys(before)] if before else ())
+        self.newest = s
+        self.genesis = self.genesis or s["identity"]
+
+    def admission(self, s, at):
+        field(known("member kind", s["kind"]), "kind")
+        check_names(s["names"])
+        check_note(s["note"])
+        ids = [key_id(key) for key in s["authority"]]
+        field(len(ids) <= 64 and ascending(ids) and all(readable(key, ANY) for key in s["authority"]),
+              "authority")
+        field(min(1, len(ids)) <= s["threshold"] <= len(ids), "threshold")
+        old = self.members.get(s["member"], Member(0, frozenset(), 0, False))
+        need(not old.authority or (old.authority, old.threshold) == (set(ids), s["threshold"]),
+             "AUTHORITY_STANDS")
+        listed = self.check_keys((key, s["member"], AUTHORITY) for key in s["authority"])
+        self.list_keys(listed, ())
+        self.members[s["member"]] = Member(s["version"], frozenset(ids), s["threshold"], old.signed)
+
+    def check_record(self, kind, s, at):
+        check_expiry(s, at)
+        field(s["levels"] and ascending(s["levels"]) and all(known("level", x) for x in s["levels"]),
+              "levels")
+        field(ascending(s["purposes"]) and all(known("purpose", x) for x in s["purposes"]), "purposes")
+        check_names(s["names"])
+        check_facets(kind, s["facets"])
+        check_note(s["note"], required=kind == "attested-record")
+        standing = {id for id, contact in self.contacts.items()
+                    if contact.record and member_of(id) == member_of(s["contact"])}
+        need(len(standing | {s["contact"]}) <= 64, "TOO_MANY_CONTACTS")
+
+    def attested_record(self, s, at):
+        self.check_record("attested-record", s, at)
+        need(not self.members[member_of(s["contact"])].signed, "ATTESTED_AFTER_SIGNED")
+        self.contacts[s["contact"]] = self.contact(s["contact"])._replace(
+            record="attested-record", record_version=s["version"])
+
+    def record(self, s, at):
+        id, keeper = s["contact"], s["keeper"]
+        self.check_record("record", s, at)
+        field(keeper is None or readable(keeper, ANY), "keeper")
+        field(known("custody", s["custody"]), "custody")
+        field(ascending([ladder["level"] for ladder in s["ladders"]]), "ladders")
+        for ladder in s["ladders"]:
+            contacts = ladder["contacts"]
+            field(known("level", ladder["level"]) and 1 <= len(contacts) <= 8
+                  and len(set(contacts)) == len(contacts) and id not in contacts
+                  and all(is_id(x, CONTACT) and member_of(x) == member_of(id) for x in contacts), "ladders")
+        listed = self.check_keys([(keeper, id, KEEPER)] if keeper else [])
+        old = self.contact(id)
+        self.list_keys(listed, {old.keeper} - {None})
+        self.contacts[id] = old._replace(
+            record="record", record_version=s["version"], keeper=key_id(keeper) if keeper else None)
+        self.members[member_of(id)] = self.members[member_of(id)]._replace(signed=True)
+
+    def roster(self, s, at):
+        id, seats = s["contact"], s["seats"]
+        old = self.contact(id)
+        need(old.record != "attested-record", "ATTESTED")
+        field(len(seats) <= 16 and ascending([seat["name"] for seat in seats]), "seats")
+        for seat in seats:
+            field(is_part(seat["name"]) and readable(seat["seal"], [XWING])
+                  and (seat["sign"] is None) == (seat["tls"] is None), "seats")
+            field(not seat["sign"] or readable(seat["sign"], [ED25519]) and readable(seat["tls"], ANY),
+                  "seats")
+            need(not seat["seal"]["proof"], "NO_POSSESSION")
+        check_facets("roster", s["facets"])
+        listed = self.check_keys((seat[name], f"{id}/{seat['name']}", use) for seat in seats
+                                 for name, use in (("sign", SIGN), ("tls", TLS)) if seat[name])
+        seals = [key_id(seat["seal"]) for seat in seats]
+        need(len(set(seals)) == len(seals), "KEY_REUSED")
+        need(all(self.seals[id, x].until is None for x in seals if (id, x) in self.seals), "KEY_REUSED")
+        signs, sealed = self.roster_keys(old)
+        self.list_keys(listed, signs)
+        for seat, seal in zip(seats, seals):
+            self.seals.setdefault((id, seal), Key(seat["seal"]["key"], id, 0, self.size))
+        for seal in sealed - set(seals):
+            self.end(self.seals, (id, seal))
+        self.contacts[id] = old._replace(roster_version=s["version"], roster={
+            seat["name"]: {name: key_id(seat[name]) for name in ("sign", "seal", "tls") if seat[name]}
+            for seat in seats})
+
+    @staticmethod
+    def roster_keys(contact):
+        """The ids of its sign and TLS keys, and of its seal keys."""
+        keys = [item for seat in contact.roster.values() for item in seat.items()]
+        return {id for use, id in keys if use != "seal"}, {id for use, id in keys if use == "seal"}
+
+    def withdrawal(self, s, at):
+        id = s["contact"]
+        old = self.contact(id)
+        signs, seals = self.roster_keys(old)
+        self.list_keys({}, signs | {old.keeper} - {None})
+        for seal in seals:
+            self.end(self.seals, (id, seal))
+        self.contacts[id] = Contact(record_version=s["version"], roster_version=old.roster_version)
+
+    def revocation(self, s, at):
+        field(1 <= len(s["key_ids"]) <= 16 and ascending(s["key_ids"]), "key_ids")
+        field(known("reason", s["reason"]), "reason")
+        need(self.end_of_seat(s), "NOTHING_TO_REVOKE")
+
+    def end_of_seat(self, s):
+        """Ends those keys named that stand for the seat; returns whether there was one."""
+        contact, name = s["seat"].rsplit("/", 1)
+        seal = self.contact(contact).roster.get(name, {}).get("seal")
+        standing = [(table, place) for table, place in
+                    [(self.keys, id) for id in s["key_ids"]
+                     if id in self.keys and self.keys[id].holder == s["seat"]]
+                    + [(self.seals, (contact, id)) for id in s["key_ids"] if id == seal]
+                    if table[place].until is None]
+        for table, place in standing:
+            self.end(table, place)
+        return bool(standing)
+
+    # Behind a charter of newer rules (9)
+
+    def follow(self, entry):
+        try:
+            entry = parse("Entry", entry)
+            dsse = parse("Dsse", entry["statement"] or b"")
+        except Malformed:
+            return
+        kind = dsse["payload_type"]
+        if kind.startswith("application/vnd.liaison.charter."):
+            self.following = self.following and self.follow_charter(dsse)
+        elif kind == payload_type("revocation"):
+            self.follow_revocation(dsse)
+
+    def follow_charter(self, dsse):
+        before = self.newest
+        try:
+            well(dsse["payload_type"] == payload_type("charter"), "a charter of another form")
+            s = parse("charter", dsse["payload"])
+        except Malformed:
+            return False
+        here = {"name": self.name, "genesis": self.genesis, "version": before["version"] + 1}
+        theirs, own = self.candidates(before["registrars"]), self.candidates(s["registrars"])
+        signers = {id for id in self.signers(dsse, own | theirs)
+                   if id not in self.keys or self.keys[id].until is None}
+        if here not in s["targets"] or s["previous"] != before["identity"] \
+                or s["rules"] - before["rules"] not in (0, 1) \
+                or not len(signers & set(theirs)) >= max(1, before["threshold"]) \
+                or not len(signers & set(own)) >= max(1, s["threshold"]):
+            return False
+        listed, old = ({key_id(key): Key(key["key"], holder, use, self.size)
+                        for key, holder, use in self.charter_keys(charter)
+                        if readable(key, ANY)} for charter in (s, before))
+        mine = {id for id in old if id in self.keys and self.keys[id][1:3] == old[id][1:3]}
+        self.list_keys(listed, mine)
+        self.newest = s | {"identity": sha256(dsse["payload"]), "version": here["version"]}
+        return True
+
+    def follow_revocation(self, dsse):
+        try:
+            s = parse("revocation", dsse["payload"])
+        except Malformed:
+            return
+        here = [target for target in s["targets"]
+                if (target["name"], target["genesis"]) == (self.name, self.genesis)]
+        if not here or not is_id(s["seat"], SEAT) or member_of(s["seat"]) not in self.members:
+            return
+        signers = self.signers(dsse, {id: key.key for id, key in self.keys.items() if key.until is None})
+        if any(len(signers & keys) >= threshold > 0
+               for keys, threshold in self.quorums("revocation", s, {})):
+            self.end_of_seat(s)
+
+    @staticmethod
+    def signers(dsse, keys):
+        """Those of the keys that signed validly."""
+        signed = pae(dsse["payload_type"], dsse["payload"])
+        return {signature["key_id"] for signature in dsse["signatures"] if signature["key_id"] in keys
+                and holds(keys[signature["key_id"]], signature["sig"], signed)}
 
 
-def quorum(charter):
-    return {key_id(person["sign"]) for person in charter["registrars"]}, charter["threshold"]
-
-
-def signed_by(signers, quorums):
-    for ids, threshold in quorums:
-        need(len(signers & ids) >= threshold > 0, "fewer signatures than the threshold")
-    need(signers <= set().union(*(ids for ids, _ in quorums)), "a superfluous signature")
-
+# --- Log (11) and chains (13, 5.6) ---------------------------------------------------------------
 
 def root_of(entries):
-    """RFC 6962 section 2.1, as it stands there."""
-    if len(entries) == 1:
-        return hashlib.sha256(b"\0" + entries[0]).digest()
+    """RFC 6962, 2.1, as it stands there."""
+    if len(entries) < 2:
+        return sha256(b"\0", *entries) if entries else sha256()
     split = 1
     while split * 2 < len(entries):
         split *= 2
-    return hashlib.sha256(b"\1" + root_of(entries[:split]) + root_of(entries[split:])).digest()
+    return sha256(b"\1", root_of(entries[:split]), root_of(entries[split:]))
 
 
-def check_checkpoint(note, directory, size, root):
-    text, _, signatures = note.partition("\n\n")
-    expected = f"{directory.name}\n{size}\n{base64.b64encode(root).decode()}"
-    need(text == expected, "the checkpoint is of another log, size or root")
-    raw = directory.charter["log"][-1]["key"][-32:]
-    name = directory.name.encode()
-    hint = hashlib.sha256(name + b"\n\x01" + raw).digest()[:4]
-    for line in signatures.splitlines():
-        dash, signer, encoded = line.split(" ")
-        signature = base64.b64decode(encoded, validate=True)
-        if (dash, signer, signature[:4]) == ("\u2014", directory.name, hint):
-            spki = directory.charter["log"][-1]["key"]
-            need(signature_holds(spki, signature[4:], (text + "\n").encode()), "checkpoint signature")
+def check_checkpoint(note, directory, root):
+    need(len(note) <= 65_536, "checkpoint: too long")
+    try:
+        text, gap, rest = str(note, "utf-8").partition("\n\n")
+    except UnicodeDecodeError:
+        raise Refused("checkpoint: not UTF-8") from None
+    need(text == f"{directory.name}\n{directory.size}\n{base64.b64encode(root).decode()}",
+         "checkpoint: another log, size or root")
+    lines = rest.split("\n")
+    need(gap and lines.pop() == "" and 1 <= len(lines) <= 128, "checkpoint: its signature lines")
+    log = {}
+    for key in directory.keys.values():
+        if key.use == LOG and key.stood_at(directory.size):
+            log[sha256(directory.name.encode(), b"\n\x01", key.key[-32:])[:4]] = key.key
+    signed = 0
+    for line in lines:
+        match = re.fullmatch("\u2014 ([^ ]+) ([A-Za-z0-9+/]+=*)", line)
+        need(match and len(match[2]) % 4 == 0, "checkpoint: not a signature line")
+        signature = base64.b64decode(match[2])
+        need(base64.b64encode(signature).decode() == match[2], "checkpoint: base64")
+        if match[1] == directory.name and signature[:4] in log:
+            need(holds(log[signature[:4]], signature[4:], f"{text}\n".encode()),
+                 "checkpoint: a bad signature of a log key")
+            signed += 1
+    need(signed, "checkpoint: no log key that stands signed it" if directory.following else
+         "checkpoint: not checkable, the log's keys changed in a charter that cannot be followed")
+
+
+def mailbox_start(genesis, contact, epoch):
+    return sha256(b"liaison/mailbox/v1\0", genesis, contact.encode(), b"\0", epoch.to_bytes(8))
+
+
+def mailbox_next(chain, number, kind, digest):
+    need(1 <= kind <= 255, "a kind that cannot be chained")
+    return sha256(chain, number.to_bytes(8), bytes([kind]), digest)
+
+
+def audit_start(genesis):
+    return sha256(b"liaison/audit/v1\0", genesis)
+
+
+def audit_next(chain, number, record):
+    return sha256(chain, number.to_bytes(8), sha256(record))
+
+
+# --- Messages (12 to 14), as far as they can be judged without a directory -----------------------
+
+COMCHECK = 1
+BODY_SIZES = [4**n for n in range(6, 13)]
+MOST_BYTES = {"acknowledgement": 1024, "message": BODY_SIZES[-1]}  # as DSSE; all others 16,384
+
+
+def is_digest(*digests):
+    return all(len(digest) == 32 for digest in digests)
+
+
+def check_directory(directory):
+    field(directory and is_directory(directory["name"]) and is_digest(directory["genesis"]), "directory")
+
+
+def check_view(view):
+    field(view and view["size"] and is_digest(view["root"]), "view")
+
+
+def check_drill(drill):
+    field(not drill or drill["kind"] and (
+        is_text(drill["name"]) or drill["kind"] == COMCHECK and not drill["name"]), "drill")
+
+
+def check_place(place, least):
+    field(place and is_id(place["contact"], CONTACT) and place["epoch"] and place["number"] >= least
+          and is_digest(place["chain"]), "place")
+
+
+def check_addressing(a):
+    check_directory(a["directory"])
+    for name in ("id", "thread"):
+        field(len(a[name]) == 16 and a[name][6] >> 4 == 7 and a[name][8] >> 6 == 2, name)
+    field(len(a["in_reply_to"]) == (0 if a["id"] == a["thread"] else 32), "in_reply_to")
+    field(is_id(a["sender"], SEAT), "sender")
+    recipients = a["recipients"]
+    contacts = [recipient["contact"] for recipient in recipients]
+    field(1 <= len(recipients) <= 32 and len(set(contacts)) == len(contacts)
+          and ascending([(recipient["step"], recipient["contact"]) for recipient in recipients])
+          and all(is_id(r["contact"], CONTACT) and known("level", r["level"]) and r["step"] <= 8
+                  and (r["step"] or not r["stands_in_for"] and not r["after"]) for r in recipients),
+          "recipients")
+    field(a["class"], "class")
+    field(a["urgency"], "urgency")
+    check_drill(a["drill"])
+    field(a["created"] < a["expires"] <= a["created"] + 30 * DAY, "expires")
+    check_view(a["view"])
+    field(ascending(a["flags"]) and all(a["flags"]), "flags")
+    names = [extra["name"] for extra in a["extras"]]
+    field(ascending(names) and all(map(is_name, names)), "extras")
+
+
+def check_message(kind, s, signers):
+    """signers: key id -> holder."""
+    if kind in ("header", "message"):
+        addressing = form("Addressing", s["addressing"])
+        check_addressing(addressing)
+        need(signers.get(addressing["sender_key"]) == addressing["sender"], "NOT_THE_SENDER")
+        need(len(signers) <= (4 if kind == "header" else 1) and {contact_of(x) for x in signers.values()} ==
+             {contact_of(addressing["sender"])}, "NOT_THE_SENDER")
+        if kind == "message":
             return
-    raise Refused("the checkpoint is not signed by the newest log key")
+        field(is_digest(s["body_digest"]), "body_digest")
+        field(s["body_size"] in BODY_SIZES, "body_size")
+        field(1 <= s["letters"] <= 128, "letters")
+        field(is_digest(s["letters_root"]), "letters_root")
+        field(ascending([blob["digest"] for blob in s["blobs"]]) and all(
+            is_digest(blob["digest"]) and blob["size"] in BODY_SIZES for blob in s["blobs"]), "blobs")
+        return
+    if kind == "possession":
+        field(s["holder"] and known("use", s["use"]), "use")
+        need(list(signers) == [s["key_id"]], "not signed by the key that it names, alone")
+        return
+    check_directory(s["directory"])
+    if kind == "approval":
+        field(is_digest(s["nonce"]), "nonce")
+        field(s["base"] and s["expires"], "base")
+        field(is_name(s["action"]), "action")
+        need(signers and all(holder.split("/")[0] in ("operator", "registrar")
+                             for holder in signers.values()), "not signed by operators or registrars")
+        return
+    check_view(s["view"])
+    signer = s["seat"] if kind == "acknowledgement" else f"relay/{s['directory']['name']}"
+    need(list(signers.values()) == [signer], f"not signed by {signer}, alone")
+    if kind == "accepted":
+        places = s["places"]
+        field(is_digest(s["header_digest"]), "header_digest")
+        field(places and ascending([place["contact"] for place in places]), "places")
+        for place in places:
+            check_place(place, 1)
+    elif kind == "mailbox-head":
+        check_place(s["place"], 0)
+    elif kind == "acknowledgement":
+        field(is_digest(s["header_digest"]), "header_digest")
+        field(is_id(s["seat"], SEAT), "seat")
+        field(known("level", s["level"]), "level")
+        check_drill(s["drill"])
+    elif kind == "audit-head":
+        field(is_digest(s["chain"]), "chain")
 
 
-def main(log, checkpoint):
-    with open(log, encoding="ascii") as lines:
-        lines = [line.split() for line in lines if not line.startswith("#")]
-    directory, entries = Directory(), []
-    for index, (name, value) in enumerate(lines[:-1]):
-        entries.append(bytes.fromhex(value))
+# --- Golden files (17) ---------------------------------------------------------------------------
+
+def rows(path):
+    lines = path.read_text("utf-8").split("\n")
+    return [line.split(" ") for line in lines if line and not line.startswith("#")]
+
+
+def fold_rows(name, lines):
+    """The entries, and the states before the first and after each."""
+    states = [Directory(name)]
+    entries = [bytes.fromhex(value) for _, value in lines]
+    for index, (label, _) in enumerate(lines):
+        states.append(states[-1].copy())
         try:
-            need(directory.take(entries[-1]) == name, f"not of the kind {name}")
+            kind = states[-1].take(entries[index])
         except Refused as why:
-            raise Refused(f"entry {index}: {why}") from None
-    need(lines[-1] == ["root", root_of(entries).hex()], "the root is another")
-    with open(checkpoint, encoding="utf-8") as note:
-        check_checkpoint(note.read(), directory, len(entries), root_of(entries))
-    print(f"accepted: {directory.name}, {len(entries)} entries, root {root_of(entries).hex()}")
+            raise Refused(f"entry {index} ({label}): {why}") from None
+        need(kind in (label, None), f"entry {index}: not of the kind {label}")
+    return entries, states
+
+
+def check_log(log, checkpoint):
+    note = checkpoint.read_bytes()
+    name = str(note.partition(b"\n")[0], "utf-8")
+    lines = rows(log)
+    entries, states = fold_rows(name, lines[:-1])
+    root = root_of(entries)
+    need(lines[-1] == ["root", root.hex()], "the root is another")
+    check_checkpoint(note, states[-1], root)
+    return entries, states[-1], root
+
+
+def cases_admitted(path, states):
+    for name, n, *entries in rows(path):
+        try:
+            state = states[int(n)].copy()
+            for entry in entries:
+                state.take(bytes.fromhex(entry))
+            yield name, None
+        except Refused as why:
+            yield name, f"refused here, {why}"
+
+
+def cases_refused(path, states):
+    for name, reason, n, *entries in rows(path):
+        state = states[int(n)].copy()
+        found = "none, it is admitted"
+        for index, entry in enumerate(entries):
+            try:
+                state.take(bytes.fromhex(entry))
+            except Refused as why:
+                found = str(why) if index == len(entries) - 1 else f"{why}, of entry {index} of the case"
+                break
+        yield name, None if found == reason else f"the file says {reason}, here it is {found}"
+
+
+def cases_of_chains(path):
+    chain = number = None
+    for word, *values in rows(path):
+        case = f"{word} {' '.join(values)}"[:60]
+        if word == "mailbox":
+            contact, epoch, genesis = values
+            chain, number = mailbox_start(bytes.fromhex(genesis), contact, int(epoch)), 0
+            yield case, None
+            continue
+        if word == "entry":
+            number += 1
+            kind, form_, data = int(values[1]), values[2], bytes.fromhex(values[3])
+            digest = data if form_ == "digest" else sha256(form("Dsse", data)["payload"])
+            chain = mailbox_next(chain, number, kind, digest)
+        here = [str(number), chain.hex()]
+        yield case, None if [values[0], values[-1]] == here else f"here it is {' '.join(here)}"
+
+
+def cases_of_kind(path, kind, keys):
+    """payload and dsse: form, envelope, signatures by keys of the golden logs, fields of messages."""
+    values = {}
+    for name, value in rows(path):
+        values[name] = bytes.fromhex(value)
+    try:
+        payload, dsse = parse(kind, values["payload"]), parse("Dsse", values["dsse"])
+        need(dsse["payload"] == values["payload"], "dsse holds another payload")
+        need(dsse["payload_type"] == payload_type(kind), "UNKNOWN_KIND")
+        if kind in STATEMENTS:
+            need(len(values["dsse"]) <= 65_000, "TOO_LARGE")
+        else:
+            need(len(values["dsse"]) <= MOST_BYTES.get(kind, 16_384), "TOO_LARGE")
+        ids = [signature["key_id"] for signature in dsse["signatures"]]
+        need(ids and ascending(ids), "SIGNATURES_UNSORTED")
+        need(set(ids) <= set(keys), "UNKNOWN_KEY")
+        need(Directory.signers(dsse, {id: keys[id].key for id in ids}) == set(ids), "BAD_SIGNATURE")
+        if kind in STATEMENTS:
+            need(all(keys[id].role() in SIGNERS[kind] for id in ids), "WRONG_PURPOSE")
+        else:
+            check_message(kind, payload, {id: keys[id].holder for id in ids})
+        yield kind, None
+    except (Malformed, Refused, KeyError) as why:
+        yield kind, f"{type(why).__name__}: {why}"
+
+
+def golden(top):
+    disagreements, states, keys = 0, [], {}
+
+    def report(name, cases):
+        nonlocal disagreements
+        found = []
+        try:
+            for case in cases():
+                found.append(case)
+        except (OSError, ValueError, IndexError, TypeError, Refused) as why:
+            found.append(("the file", f"{type(why).__name__}: {why}"))
+        wrong = [(case, why) for case, why in found if why]
+        disagreements += len(wrong)
+        print(f"{name}: {len(found) - len(wrong)} of {len(found)} agree")
+        for case, why in wrong:
+            print(f"    {case}: {why}")
+
+    def rules_1():
+        _, state, _ = check_log(top / "log/rules-1.txt", top / "log/rules-1.checkpoint")
+        keys.update(state.keys)
+        yield from ((f"entry {index}", None) for index in range(state.size))
+        yield from (("root", None), ("checkpoint", None))
+
+    def base():
+        states.extend(fold_rows("un.example", rows(top / "log/base.txt"))[1])
+        keys.update(states[-1].keys)
+        yield from ((f"entry {index}", None) for index in range(states[-1].size))
+
+    report("log/rules-1.txt, log/rules-1.checkpoint", rules_1)
+    report("log/base.txt", base)
+    report("log/admissions.txt", lambda: cases_admitted(top / "log/admissions.txt", states))
+    report("log/refusals.txt", lambda: cases_refused(top / "log/refusals.txt", states))
+    report("messages/chains.txt", lambda: cases_of_chains(top / "messages/chains.txt"))
+    for folder, kinds in (("statements", STATEMENTS), ("messages", MESSAGES)):
+        there = {path.stem for path in (top / folder).glob("*.txt")} - {"chains"}
+        for kind in sorted(there | set(kinds)):
+            path = top / folder / f"{kind}.txt"
+            report(f"{folder}/{kind}.txt", lambda: cases_of_kind(path, kind, keys))
+    return disagreements
+
+
+def main(arguments):
+    if len(arguments) != 2:
+        print(__doc__)
+        return 2
+    if arguments[0] == "--golden":
+        return 1 if golden(pathlib.Path(arguments[1])) else 0
+    try:
+        entries, directory, root = check_log(*map(pathlib.Path, arguments))
+    except (Refused, ValueError) as why:
+        print(f"refused: {why}")
+        return 1
+    except OSError as why:
+        print(why)
+        return 2
+    frozen = ", frozen behind a charter of newer rules" if directory.behind else ""
+    print(f"accepted: {directory.name}, {len(entries)} entries, root {root.hex()}{frozen}")
+    return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    try:
-        main(*sys.argv[1:])
-    except (Refused, UnicodeDecodeError) as why:
-        print(f"refused: {why}")
-        sys.exit(1)
+    sys.exit(main(sys.argv[1:]))

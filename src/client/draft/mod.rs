@@ -540,8 +540,7 @@ impl Signers<'_> {
         let contact = seat.contact();
         let known = self.directory.and_then(|directory| directory.contact(&contact));
         let in_force = |key: &VerifyingKey| {
-            let key = self.directory.and_then(|directory| directory.key(&key.id()));
-            key.is_some_and(|key| key.in_force())
+            self.directory.is_some_and(|directory| directory.in_force(&key.id()).is_ok())
         };
         let seats = known.and_then(|known| known.roster.as_ref());
         let seats = seats.into_iter().flat_map(|roster| &roster.seats);

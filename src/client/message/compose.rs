@@ -14,7 +14,6 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpeningKey, SealRandomness, SealingKey};
 use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::KnownKey;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
@@ -205,10 +204,7 @@ fn signs_for(directory: &Directory, seat: &SeatId, key: &SigningKey) -> Result<(
     if holder != seat {
         return Err(Refusal::NotTheSender(format!("the key is {holder}'s, not {seat}'s")));
     }
-    match directory.key(&id).is_some_and(KnownKey::in_force) {
-        true => Ok(()),
-        false => Err(Refusal::KeyNotInForce(id)),
-    }
+    directory.in_force(&id)
 }
 
 /// The addressing in its one encoding, read back by the rules that every reader has.

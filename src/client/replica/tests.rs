@@ -4,7 +4,7 @@ use super::*;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
 use crate::client::testlog::{
-    AUTHORITY, KEEPER, NOW, SEAT, TestLog, ambient, charter, entry, key, name, record,
+    AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, entry, key, name, record,
 };
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::KeyId;
@@ -419,6 +419,37 @@ fn a_log_of_two_rules_is_folded_whole_by_a_reader_that_knows_both() {
         let refused = synced_knowing(&early, &home, known).unwrap_err();
         assert!(matches!(refused, ReplicaError::Fold { .. }), "{known}: {refused}");
     }
+}
+
+/// 10,000 entries, the rules raised in the middle: a reader that knows both folds all of them, also
+/// anew from the disk; one that knows only the first stops behind that charter, and goes on from there.
+#[test]
+fn ten_thousand_entries_before_and_after_a_rules_change() {
+    let (mut log, _) = TestLog::populated();
+    let many = |log: &mut TestLog, until: usize| {
+        let ambient = ambient();
+        while log.entries.len() < until {
+            let directory = log.directory.clone();
+            let mut composer = Composer::on(&directory, &ambient);
+            let count = 100.min(until - log.entries.len());
+            let again = (0..count).map(|_| composer.admission(admission()).unwrap());
+            let again = again.collect();
+            log.sign_and_add(again, &[1, 2]).unwrap();
+        }
+    };
+    many(&mut log, 5_000);
+    log.add(&charter_of(&log, 2, &[10], &[1, 2])).unwrap();
+    for until in [6_000, 8_000, 10_000] {
+        many(&mut log, until - 1);
+        log.add(&of_rules_2(&log)).unwrap();
+    }
+    let (_folder, home) = home(&log);
+    let frozen = synced_knowing(&log, &home, 1).unwrap();
+    let behind = frozen.frozen().unwrap();
+    assert_eq!((behind.leaf, behind.rules), (5_001, 2));
+    assert_eq!(frozen.view().unwrap().0, 10_000);
+    let whole = knowing(&home, 2);
+    assert_eq!((whole.directory().unwrap(), whole.frozen()), (&log.directory, None));
 }
 
 #[test]

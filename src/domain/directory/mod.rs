@@ -170,7 +170,7 @@ impl Directory {
     /// Whether a key stands, by the name under which it is known.
     #[must_use]
     pub fn stands(&self, name: &KeyName) -> bool {
-        self.known(name).is_some_and(KnownKey::in_force)
+        self.known(name).is_some_and(|known| self.standing(known))
     }
 
     fn known(&self, name: &KeyName) -> Option<&KnownKey> {
@@ -192,7 +192,8 @@ impl Directory {
             let raw = seat.seal.as_deref()?;
             let id = KeyId::of(raw);
             let seat = SeatId::new(contact, &seat.name).ok()?;
-            self.seal_key(contact, &id).is_some_and(KnownKey::in_force).then_some((seat, id, raw))
+            let stands = self.seal_key(contact, &id).is_some_and(|known| self.standing(known));
+            stands.then_some((seat, id, raw))
         })
     }
 
@@ -218,32 +219,21 @@ impl Directory {
         Ok((seat, key))
     }
 
-    /// Refuses a key that no longer speaks for its holder.
+    /// Refuses a key that does not speak for its holder now.
     ///
     /// # Errors
-    /// It has ended, or was never listed.
+    /// It has no standing, or was never listed.
     pub fn in_force(&self, id: &KeyId) -> Result<(), Refusal> {
-        let known = self.key(id).is_some_and(KnownKey::in_force);
+        let known = self.key(id).is_some_and(|known| self.standing(known));
         if known { Ok(()) } else { Err(Refusal::KeyNotInForce(*id)) }
     }
 
-    /// Whether a key speaks for a member's contact now: the one question that door, relay, fold and
-    /// reader ask at use. Rules 1 know members and keys that have ended; what later rules say of a
-    /// member (suspended, on hold, gone) is answered here, and no key is marked for it.
-    ///
-    /// # Errors
-    /// No such member, no such contact; the key has ended, or is another's.
-    pub fn standing(
-        &self,
-        member: &MemberId,
-        contact: Option<&ContactId>,
-        key: &KeyId,
-    ) -> Result<(), Refusal> {
-        self.member(member).ok_or_else(|| Refusal::UnknownMember(member.clone()))?;
-        if let Some(contact) = contact {
-            self.record(contact)?;
-        }
-        self.in_force(key)
+    /// The one question of standing, asked at use by door, relay, fold and reader: whether a key, of
+    /// the contact and the member that hold it, speaks now. Under rules 1 it does until it has ended.
+    /// What later rules say of a member (suspended, on hold, recovering, gone) is answered here, from
+    /// the holder; no key is marked for it.
+    fn standing(&self, key: &KnownKey) -> bool {
+        key.until.is_none()
     }
 
     /// Takes over what an admitted statement changed.

@@ -91,7 +91,7 @@ pub(crate) fn language(field: &'static str, tag: &str) -> Result<(), Refusal> {
     };
     let primary = tag.split('-').next().unwrap_or_default();
     let alphabetic = primary.len() >= 2 && primary.bytes().all(|b| b.is_ascii_alphabetic());
-    if alphabetic && tag.len() <= 35 && tag.split('-').all(part) {
+    if alphabetic && tag.len() <= limits::LANGUAGE_BYTES && tag.split('-').all(part) {
         Ok(())
     } else {
         Err(Refusal::field(field, format!("expected a BCP 47 tag like pt-BR, found {tag:?}")))

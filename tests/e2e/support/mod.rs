@@ -33,22 +33,37 @@ pub(crate) const DAY: u64 = 86_400;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A clock that stands until it is set.
-pub(crate) struct TestClock(AtomicU64);
+pub(crate) struct TestClock {
+    now: AtomicU64,
+    counted: AtomicU64,
+}
 
 impl TestClock {
+    /// So much time goes by.
     pub(crate) fn set(&self, now: u64) {
-        self.0.store(now, Ordering::SeqCst);
+        self.leap(now);
+        self.counted.store(now, Ordering::SeqCst);
+    }
+
+    /// No time goes by, and the clock shows another one.
+    pub(crate) fn leap(&self, now: u64) {
+        self.now.store(now, Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Duration {
-        Duration::from_secs(self.0.load(Ordering::SeqCst))
+        Duration::from_secs(self.now.load(Ordering::SeqCst))
+    }
+
+    fn counted(&self) -> Duration {
+        Duration::from_secs(self.counted.load(Ordering::SeqCst))
     }
 }
 
 pub(crate) fn clock() -> (Arc<TestClock>, Ambient) {
-    let clock = Arc::new(TestClock(AtomicU64::new(NOW)));
+    let (now, counted) = (AtomicU64::new(NOW), AtomicU64::new(NOW));
+    let clock = Arc::new(TestClock { now, counted });
     #[expect(clippy::disallowed_methods, reason = "the randomness of tests that need no seed")]
     let random = Arc::new(ring::rand::SystemRandom::new());
     (Arc::clone(&clock), Ambient::new(clock, random))

@@ -79,12 +79,14 @@ pub(crate) struct Open {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) ambient: Ambient,
+    pub(crate) clock_is_right: bool,
 }
 
 pub(crate) fn home(engine: Engine) -> Open {
     let (clock, ambient) = clock();
     let home = Arc::new(tempfile::tempdir().unwrap());
-    Open { home, engine, disk: Arc::new(Fdatasync), clock, ambient }
+    let disk = Arc::new(Fdatasync);
+    Open { home, engine, disk, clock, ambient, clock_is_right: false }
 }
 
 impl Open {
@@ -102,7 +104,7 @@ impl Open {
             name,
             high_water: self.high_water(),
             ambient: self.ambient.clone(),
-            clock_is_right: false,
+            clock_is_right: self.clock_is_right,
         }
     }
 
@@ -118,6 +120,7 @@ impl Open {
             disk: Arc::clone(&self.disk),
             clock: Arc::clone(&self.clock),
             ambient: self.ambient.clone(),
+            clock_is_right: self.clock_is_right,
         }
     }
 
