@@ -15,14 +15,19 @@ pub const DOMAIN: &str = "liaison";
 #[must_use]
 pub fn of(refusal: &Refusal) -> Status {
     let info = ErrorDetails::with_error_info(refusal.code(), DOMAIN, details(refusal));
-    let mut sentence = refusal.to_string();
-    sentence.truncate(sentence.floor_char_boundary(SENTENCE_BYTES));
+    let sentence = at_most(SENTENCE_BYTES, refusal.to_string());
     Status::with_error_details(code(refusal), sentence, info)
 }
 
 /// A status travels in headers, twice, once in base64: all of it must stay well below
 /// `limits::HEADER_LIST_BYTES`, or the peer learns nothing.
 const SENTENCE_BYTES: usize = 2_000;
+const DETAIL_BYTES: usize = 200;
+
+fn at_most(bytes: usize, mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
+}
 
 /// The service has too much to do: again in a while.
 #[must_use]
@@ -138,7 +143,8 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::UnknownMessage(_)
         | Refusal::Internal(_) => Vec::new(),
     };
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let short = |(name, value): (&str, _)| (name.to_owned(), at_most(DETAIL_BYTES, value));
+    pairs.into_iter().map(short).collect()
 }
 
 const fn code(refusal: &Refusal) -> Code {
