@@ -89,13 +89,16 @@ fn every_command_of_the_readme_runs() {
         "liaison --home pt record draft --telephone hello && exit 1 || [ $? = 2 ]",
         "liaison --home at --as at/cert-at/duty-1 join at.admission && exit 1 || [ $? = 4 ]",
         // The next charter, and what every reader then knows.
-        "liaison --home erin key new --auditor erin --name Erin",
+        r"liaison --home erin key new --auditor erin --name $'Er\xe2\x80\xaein' 2>erin.txt && exit 1 || [ $? = 2 ]",
+        "grep 'holds U+202E' erin.txt && [ ! -e erin.auditor ]",
+        r"liaison --home erin key new --auditor erin --name $'\xe2\x80\x8fErin' 2>&1 | grep 'marks of direction'",
         "liaison --home registrar charter draft --auditor erin.auditor --set stale-after=43200",
         "liaison --home registrar charter draft --set stale-after=43200 && exit 1 || [ $? = 2 ]",
         "liaison --home registrar charter draft --threshold 9 && exit 1 || [ $? = 2 ]",
         "liaison --home registrar charter show service/invitation.liaison | grep 'version 1'",
         "liaison --home pt sync",
         "liaison --home pt charter show | grep -E 'auditor +erin'",
+        "liaison --home pt --json charter show | grep '\"name\":\"Erin\"'",
         "liaison --home pt --json charter show | grep '\"stale-after\":43200'",
         // A copy that was altered is said to be, kept, and fetched anew.
         "printf altered | dd of=pt/directories/un.example/entries bs=1 seek=999 conv=notrunc",
