@@ -7,7 +7,7 @@ use liaison::ambient::Ambient;
 use liaison::crypto::sign::SigningKey;
 use liaison::domain::directory::key::listed;
 use liaison::domain::directory::{
-    Admitted, Change, Directory, Statement, apply, found, verify, verify_founding,
+    Admitted, Directory, Statement, apply, found, verify, verify_founding,
 };
 use liaison::domain::ids::DirectoryName;
 use liaison::signed::dsse::Envelope;
@@ -76,9 +76,8 @@ fn replay(c: &mut Criterion) {
                 for (leaf, statement) in (1..).zip(&statements) {
                     let verified = verify(&directory, black_box(statement)).expect("signed");
                     let admitted = Admitted { leaf, at: AT };
-                    if let Ok(Change::Logged(parts)) = apply(&directory, &verified, admitted) {
-                        directory.advance(&parts);
-                    }
+                    let parts = apply(&directory, &verified, admitted).expect("admissible");
+                    directory.advance(&parts);
                 }
                 assert_eq!(directory.size(), MEMBERS + 1);
                 directory

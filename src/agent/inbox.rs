@@ -73,7 +73,8 @@ pub struct Kept {
     /// of what it carries.
     pub digest: Digest,
     /// The view of the newest head that was here before it came, of this epoch: its keys had not
-    /// ended then. 0, if there was none.
+    /// ended then. 0, if there was none, and for a step of the ladder or a message that expired: such
+    /// an entry comes late, and was signed in time.
     pub floor: u64,
 }
 
@@ -176,8 +177,12 @@ impl Inbox {
         }
         let mailbox = receipt::extend(&cursor, &link)?;
         let place = Place { contact: self.contact.clone(), mailbox };
-        // Every head that is here has a smaller number, and the newest the largest view.
-        self.write(&place, item, self.head_view()?.unwrap_or(0))?;
+        let floor = match link.kind {
+            // Every head that is here has a smaller number, and the newest the largest view.
+            EntryKind::Addressed | EntryKind::Acknowledged => self.head_view()?.unwrap_or(0),
+            EntryKind::Released | EntryKind::NotDelivered | EntryKind::Later(_) => 0,
+        };
+        self.write(&place, item, floor)?;
         self.write_cursor(&place)?;
         Ok(Put::New(place))
     }

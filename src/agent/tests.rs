@@ -20,6 +20,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope;
 use crate::domain::relay::thread::Amiss;
+use crate::domain::state::EntryKind;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
 use crate::wire::v1;
@@ -346,6 +347,26 @@ fn a_backdated_view_is_refused_and_not_receipted() {
     let done = paris
         .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 3, (words::words(), None)));
     assert!(matches!(done, Err(AcknowledgeError::Header(NotOpened::Backdated { .. }))));
+}
+
+/// A step of the ladder is released when it is released: the message was signed in time, whatever
+/// has become of the key since. The entry says of which kind it is, and the chain covers that.
+#[test]
+fn a_step_released_after_a_rotation_is_read() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = contact("fr/cert-fr");
+    let step = net.seal(net.outside(AT, &fr()), &notification(0)).envelope;
+    at.notify(&mut net);
+    net.revoke_sign_key(AT);
+    paris.collect(&net);
+    net.put_as(EntryKind::Released, &id, &step);
+    let taken = paris.collect(&net);
+    assert!(matches!(&taken[..], [Taken::Message { .. }]), "{taken:?}");
+    // The same as an entry of kind 1 would have had to come before that head.
+    net.put_as(EntryKind::Addressed, &id, &step);
+    let taken = paris.collect(&net);
+    assert!(!matches!(&taken[..], [Taken::Message { .. }]), "{taken:?}");
 }
 
 /// The same of a colleague's acknowledgement: entries of kind 3.
@@ -764,7 +785,7 @@ fn a_head_is_the_relays_of_this_mailbox_and_epoch() {
     let of_epoch = |epoch| {
         let digest = envelope::verify_header(&net.directory, &items[0].header).unwrap().digest();
         let mailbox = crate::domain::state::Mailbox::of_epoch(genesis, &id, epoch);
-        net.head(&id, mailbox.append(crate::domain::state::EntryKind::Addressed, digest))
+        net.head(&id, mailbox.append(EntryKind::Addressed, digest))
     };
     paris.take(&net, &items[0]).unwrap();
     assert_eq!(paris.inbox.request(true).unwrap().epoch, 0);
