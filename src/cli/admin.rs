@@ -37,7 +37,7 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
         let admission = proto::Admission {
             member: args.member.to_string(),
             kind: kind_of(args.kind).into(),
-            names: texts(&args.names)?,
+            names: texts(ctx, &args.names)?,
             authority: authority.clone(),
             threshold: if authority.is_empty() { 0 } else { args.threshold },
             note: note(ctx, &args.note)?,

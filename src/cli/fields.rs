@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::client::draft::FacetContent;
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::text::{self, visible};
 use crate::client::replica::Replica;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Record;
@@ -44,13 +45,16 @@ pub(super) fn said(
     }
     well_formed(fields)?;
     let record = before.map(|(record, _)| record);
-    let names = texts(&fields.names)?;
+    let names = texts(ctx, &fields.names)?;
     let names = match (names.is_empty(), record) {
         (false, _) => names,
         (true, Some(record)) => record.names.clone(),
         (true, None) => {
             let name = ctx.out.ask(&format!("The name of {contact}, in English:"));
-            let text = name.unwrap_or_else(|| contact.name().to_owned());
+            let text = match name {
+                Some(name) => drafted(ctx, "the name", &name)?,
+                None => contact.name().to_owned(),
+            };
             vec![proto::Text { language: "en".to_owned(), text }]
         }
     };
@@ -147,16 +151,37 @@ fn said_facets(fields: &RecordFields) -> Vec<FacetContent> {
     facets
 }
 
+/// A text as it is signed. What was taken out of it is said.
+///
+/// # Errors
+/// Nothing is left, or what no text may hold: it is named.
+pub(super) fn drafted(ctx: &Context, what: &str, text: &str) -> Result<String, ClientError> {
+    let (text, said) = drafted_as(what, text)?;
+    if let Some(said) = said {
+        ctx.out.say(said);
+    }
+    Ok(text)
+}
+
+/// As [`drafted`], with what is to be said.
+fn drafted_as(what: &str, text: &str) -> Result<(String, Option<String>), ClientError> {
+    let (text, stripped) =
+        text::drafted(text).map_err(|why| usage(&format!("{what} {why}: give another")))?;
+    let said = || format!("{what} is signed without its marks of direction, which nobody sees");
+    Ok((text, stripped.then(said)))
+}
+
 /// `en=National CERT`
 ///
 /// # Errors
-/// No equals sign.
-pub(super) fn texts(given: &[String]) -> Result<Vec<proto::Text>, ClientError> {
+/// No equals sign, or as [`drafted`].
+pub(super) fn texts(ctx: &Context, given: &[String]) -> Result<Vec<proto::Text>, ClientError> {
     let read = given.iter().map(|given| {
         let (language, text) = given.split_once('=').ok_or_else(|| {
             usage(&format!("a name is given by language, like en=\"National CERT\", not {given:?}"))
         })?;
-        Ok(proto::Text { language: language.to_owned(), text: text.to_owned() })
+        let text = drafted(ctx, &format!("the name in {}", visible(language)), text)?;
+        Ok(proto::Text { language: language.to_owned(), text })
     });
     read.collect()
 }
@@ -164,18 +189,19 @@ pub(super) fn texts(given: &[String]) -> Result<Vec<proto::Text>, ClientError> {
 /// The note verbale, with its digest.
 ///
 /// # Errors
-/// The file or the date cannot be read.
+/// The file or the date cannot be read, or the reference as [`drafted`].
 pub(super) fn note(ctx: &Context, args: &NoteArgs) -> Result<Option<proto::Note>, ClientError> {
     let (Some(reference), Some(path)) = (&args.reference, &args.note_file) else {
         return Ok(None);
     };
+    let reference = drafted(ctx, "the note's reference", reference)?;
     let paper = read_bytes(path)?;
     let date = match &args.date {
         None => ctx.ambient().now(),
         Some(date) => date_of(date)?,
     };
     let sha256 = Bytes::copy_from_slice(Digest::of(&paper).as_bytes());
-    Ok(Some(proto::Note { reference: reference.clone(), date, sha256 }))
+    Ok(Some(proto::Note { reference, date, sha256 }))
 }
 
 fn date_of(text: &str) -> Result<u64, ClientError> {
@@ -214,5 +240,55 @@ const fn purpose_of(purpose: PurposeArg) -> Purpose {
         PurposeArg::Vulnerability => Purpose::Vulnerability,
         PurposeArg::Exercise => Purpose::Exercise,
         PurposeArg::General => Purpose::General,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::args::Global;
+
+    use super::*;
+
+    #[test]
+    fn what_is_taken_out_of_a_text_is_said_and_what_else_is_wrong_is_named() {
+        assert_eq!(drafted_as("the name", "Zo\u{65}\u{301}").unwrap(), ("Zoé".to_owned(), None));
+        let (text, said) = drafted_as("the note's reference", "\u{200f}NV/2027/1").unwrap();
+        assert_eq!(text, "NV/2027/1");
+        assert_eq!(
+            said.unwrap(),
+            "the note's reference is signed without its marks of direction, which nobody sees"
+        );
+        for (given, said) in [
+            ("\u{200e}", "the name is blank: give another"),
+            ("a\u{2066}b", "the name holds U+2066, which no text may hold: give another"),
+        ] {
+            let error = drafted_as("the name", given).unwrap_err();
+            assert_eq!((error.exit, &error.sentence[..]), (Exit::Usage, said));
+        }
+    }
+
+    #[test]
+    fn names_and_references_are_drafted_as_they_are_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Some(folder.path().join("home"));
+        let (directory, seat) = (None, None);
+        let ctx = Context::new(Global { home, directory, seat, json: false, no_input: true });
+        let ctx = ctx.unwrap();
+        let named = texts(&ctx, &["ar=\u{200f} المركز ".to_owned()]).unwrap();
+        assert_eq!(named[0].text, "المركز");
+        let refused = |given: &str| texts(&ctx, &[given.to_owned()]).unwrap_err().sentence;
+        assert_eq!(refused("en= "), "the name in en is blank: give another");
+        let said = "the name in en holds U+FEFF, which no text may hold: give another";
+        assert_eq!(refused("en=CERT\u{feff}"), said);
+
+        let paper = folder.path().join("note.pdf");
+        std::fs::write(&paper, b"note").unwrap();
+        let noted = |reference: &str| {
+            let (reference, note_file) = (Some(reference.to_owned()), Some(paper.clone()));
+            note(&ctx, &NoteArgs { reference, date: None, note_file })
+        };
+        assert_eq!(noted("\u{200e}NV/e\u{301}").unwrap().unwrap().reference, "NV/é");
+        let said = "the note's reference holds U+000A, which no text may hold: give another";
+        assert_eq!(noted("NV\n1").unwrap_err().sentence, said);
     }
 }

@@ -36,6 +36,7 @@ use crate::domain::state::EntryKind;
 use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand};
+use super::fields::drafted;
 use super::mail::{Mail, News, is_outdated};
 use super::phrases::{self, Lines};
 use super::{Context, unusable};
@@ -743,12 +744,12 @@ pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
 
 fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, ClientError> {
     let named = given.person.clone().or_else(|| ctx.out.ask("Who acknowledges? Your name:"));
-    let person = named.map(|name| name.trim().nfc().collect::<String>());
-    let person = person.filter(|name| !name.is_empty()).ok_or_else(|| {
+    let named = named.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
         let sentence = "an acknowledgement is a human's: it bears a name";
         ClientError::new(Side::Ours, Exit::Usage, "NO_PERSON", sentence)
             .mended_by("liaison inbox ack ID --person NAME")
     })?;
+    let person = drafted(ctx, "the name of who acknowledges", &named)?;
     let office = mail.replica.directory()?.contact(&mail.seat.contact());
     let text = given
         .text
@@ -771,6 +772,8 @@ const COPIES: u32 = 100;
 
 #[cfg(test)]
 mod tests {
+    use crate::client::message::testing::{self, AT, FR, Net, seat};
+
     use super::*;
 
     #[test]
@@ -804,6 +807,71 @@ mod tests {
         let names: Vec<_> = saved.iter().map(|path| path.file_name().unwrap()).collect();
         assert_eq!(names, ["a.txt", "a-1.txt"]);
         assert_eq!(std::fs::read(&saved[0]).unwrap(), b"1");
+    }
+
+    fn row() -> Row {
+        Row {
+            number: 1,
+            id: "id".to_owned(),
+            short: "short".to_owned(),
+            from: AT.to_owned(),
+            at: 0,
+            class: "notification".to_owned(),
+            urgency: "routine".to_owned(),
+            tlp: None,
+            drill: None,
+            title: Some("Ransom\u{1b}ware".to_owned()),
+            not_opened: None,
+            why: None,
+            state: "new",
+            key_ended: false,
+            acknowledged_by: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_list_says_what_was_refused_and_whose_key_has_ended() {
+        let cells = |row: Row| {
+            let cells = row.cells();
+            format!("{} | {}", cells[4], cells[5])
+        };
+        assert_eq!(cells(row()), r"new | Ransom\u{1b}ware");
+        let ended = Row { key_ended: true, drill: Some("DRILL (EXERCISE)".to_owned()), ..row() };
+        assert_eq!(
+            cells(ended),
+            r"new | DRILL (EXERCISE) Ransom\u{1b}ware (signed by a key that has since ended)"
+        );
+        let why = Some(phrases::not_opened(&NotOpened::Thread(Amiss::NotItsOwn)));
+        assert_eq!(cells(Row { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
+        let unknown = Row { title: None, acknowledged_by: vec!["you".to_owned()], ..row() };
+        assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
+    }
+
+    #[test]
+    fn a_message_is_shown_with_what_is_amiss_and_whose_key_has_ended() {
+        let mut net = Net::new();
+        let sealed = net.notification();
+        let opened = net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap();
+        let Inside::Content(content) = &opened.inside else { panic!("a content") };
+        let own = seat(FR);
+        let notes = |net: &Net, amiss| {
+            let directory = &net.directory;
+            let acknowledged = Vec::new();
+            let shown =
+                Shown { directory, opened: &opened, content, acknowledged, amiss, own: &own };
+            let text = shown.text();
+            assert!(shown.notes().iter().all(|note| text.contains(note)), "{text}");
+            shown.notes()
+        };
+        assert!(notes(&net, None).is_empty());
+        net.revoke_sign_key(AT);
+        assert_eq!(
+            notes(&net, Some(Amiss::NotItsBeginner)),
+            [
+                "it gives the all-clear in a thread that another contact began",
+                "signed by a key that has since ended",
+            ]
+        );
     }
 
     #[test]

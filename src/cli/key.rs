@@ -10,6 +10,7 @@ use crate::crypto::sign::KeyId;
 
 use super::Context;
 use super::args::{KeyCommand, KeyNewArgs, OwnerArgs};
+use super::fields::drafted;
 
 pub(super) fn run(ctx: &Context, command: &KeyCommand) -> Result<(), ClientError> {
     match command {
@@ -40,10 +41,13 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
         return Err(ClientError::new(Side::Ours, Exit::Usage, "USAGE", sentence)
             .mended_by("add --name \"First Last\""));
     }
+    // Before there are keys: what is refused is given again.
+    let name = args.name.as_deref().filter(|_| person);
+    let name = name.map(|name| drafted(ctx, "the name", name)).transpose()?;
     keys.create(&owner, ctx.ambient())?;
-    let text = match &args.name {
-        Some(name) if person => keys.person(&owner, name, ctx.ambient())?,
-        _ => keys.public(&owner, ctx.ambient())?,
+    let text = match &name {
+        Some(name) => keys.person(&owner, name, ctx.ambient())?,
+        None => keys.public(&owner, ctx.ambient())?,
     };
     let path = args.out.clone().unwrap_or_else(|| file_of(&owner));
     ctx.write_file(&path, &text)?;

@@ -17,7 +17,7 @@ use crate::client::message::body;
 use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
 use crate::client::message::content::{Inside, InvalidContent, Writing};
 use crate::client::message::receipt::VerifiedAccepted;
-use crate::client::message::text::{drafted, visible};
+use crate::client::message::text::visible;
 use crate::client::outbox::Request;
 use crate::client::session::{Progress, Session};
 use crate::domain::directory::{Contact, Policy};
@@ -31,6 +31,7 @@ use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
 
 use super::args::{KindArg, NotifyArgs, TlpArg};
 use super::directory::{Seen, expired, parts_of};
+use super::fields::drafted;
 use super::inbox::{self, kept_back};
 use super::mail::{Mail, is_outdated};
 use super::{Context, phrases, unusable};
@@ -41,11 +42,7 @@ use super::{Context, phrases, unusable};
 /// [`ClientError`]; exit 9 if some of the contacts can only be called.
 pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), ClientError> {
     if let Some(name) = &mut args.drill {
-        let (drafted, stripped) = drafted(name);
-        if stripped {
-            ctx.out.say("the marks of direction in the drill's name are left out");
-        }
-        *name = drafted;
+        *name = drafted(ctx, "the drill's name", name)?;
     }
     let inside = written(ctx, &args)?;
     if args.text.is_none() && args.text_file.is_none() {

@@ -320,6 +320,14 @@ pub(super) const fn state(frozen: Option<&Frozen>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
+    use crate::client::message::testing::{AT, Net, contact, notification, sign_key};
+    use crate::crypto::sign::KeyId;
+    use crate::domain::relay::envelope;
+    use crate::domain::state::EntryKind;
+    use crate::signed::dsse::{Envelope, Kind};
+
     use super::*;
 
     #[test]
@@ -333,6 +341,84 @@ mod tests {
         assert_eq!(drill(&drill_mark), r"DRILL (EXERCISE: x\u{1b})");
         let later = drill(&proto::Drill { kind: 4, name: String::new() });
         assert_eq!(later, "DRILL (of a kind this version does not know (4))");
+    }
+
+    #[test]
+    fn what_a_header_says_besides_is_said_in_words() {
+        let net = Net::new();
+        let outside = net.outside(AT, &["fr/cert-fr"]);
+        let forged = net.forge(outside, &notification(0), |addressing| {
+            addressing.flags = vec![1, 2, 9];
+        });
+        let read = |bytes: &bytes::Bytes| envelope::verify_header(&net.directory, bytes).unwrap();
+        let header = read(&forged.header);
+        assert_eq!(
+            notes(&header),
+            [
+                "the sender's copy of the directory was stale",
+                "the sender added to the ladder",
+                "a flag of a kind this version does not know (9)",
+            ]
+        );
+        // Files beside it, and a colleague's signature.
+        let payload = Envelope::parse(&forged.header, 1 << 14).unwrap().payload().clone();
+        let mut says = proto::Header::decode(payload).unwrap();
+        let blob = |at: u8| proto::Blob { digest: vec![at; 32].into(), size: 4096 };
+        says.blobs = vec![blob(1), blob(2)];
+        let keys = [AT, "at/cert-at/duty-2"].map(|of| sign_key(&format!("{of} sign")));
+        let keys = [&keys[0], &keys[1]];
+        let signed =
+            Envelope::sign(Kind::Header, says.encode_to_vec(), &keys, net.ambient.random());
+        assert_eq!(
+            notes(&read(signed.unwrap().bytes()))[3..],
+            [
+                "at/cert-at/duty-2 has signed it, too",
+                "2 sealed files beside it, which this version does not fetch",
+            ]
+        );
+        assert_eq!(
+            refused(&header, Amiss::OtherDrill),
+            "a message from at/cert-at/duty-1 (notification) was refused, and is noted nowhere: it \
+             bears another drill mark than its thread"
+        );
+    }
+
+    #[test]
+    fn a_level_that_a_record_does_not_have_is_said_behind_it() {
+        let net = Net::new();
+        let size = net.directory.size();
+        let to = |level| Recipient::new(contact("fr/cert-fr"), level);
+        let say = |to: &Recipient| recipient(&net.directory, to, size);
+        assert_eq!(say(&to(Level::Technical)), "fr/cert-fr, at technical level");
+        assert_eq!(
+            say(&to(Level::Legal)),
+            "fr/cert-fr, at legal level (a level that its record does not have)"
+        );
+        let step = Recipient { step: 2, ..to(Level::Technical) };
+        assert_eq!(say(&step), "fr/cert-fr, at technical level, as step 2 of the ladder");
+        let step = Recipient { stands_in_for: Some(contact("pt/cert-pt")), ..step };
+        assert_eq!(
+            say(&step),
+            "fr/cert-fr, at technical level, as step 2 of the ladder, for pt/cert-pt"
+        );
+    }
+
+    #[test]
+    fn what_only_a_later_version_knows_and_what_was_refused_are_said() {
+        let EntryKind::Later(kind) = EntryKind::of_byte(9).unwrap() else { panic!("a later one") };
+        assert_eq!(
+            later(7, kind),
+            "entry 7 of the mailbox is of a kind this version does not know (kind 9): update this \
+             program"
+        );
+        assert_eq!(not_opened(&NotOpened::Thread(Amiss::EarlierView)), "refused: VIEW_BEFORE");
+        let why = NotOpened::KeyNotHeld { needed: KeyId::of(b"x"), held: vec![], retired: true };
+        assert_eq!(not_opened(&why), "not opened: KEY_RETIRED");
+        assert_eq!(
+            outcome(Some(OrLater::Known(Outcome::Refused))),
+            "delivered, and refused: it opens, and is not what its outside or its thread says"
+        );
+        assert_eq!(outcome(None), "not said");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::domain::limits;
 
 use super::format::FORMAT;
+use super::message::text::NotText;
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +139,14 @@ pub enum InvalidArmour {
     /// Not base64 in lines.
     #[error("line {0} is not base64 of 1 to 76 characters: was the file altered on its way?")]
     Line(usize),
+    /// Somebody's name, which no charter can hold.
+    #[error("the name in this {kind} {why}")]
+    Name {
+        /// What it is.
+        kind: Kind,
+        /// Why not.
+        why: NotText,
+    },
     /// Keys that are not shown to be the holder's for this.
     #[error(
         "the {kind} does not show that its keys are those of {holder}: make it anew with {made}",

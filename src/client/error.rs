@@ -366,6 +366,7 @@ impl From<InvalidArmour> for ClientError {
             | InvalidArmour::Other { .. }
             | InvalidArmour::End(_)
             | InvalidArmour::Line(_)
+            | InvalidArmour::Name { .. }
             | InvalidArmour::Content(_) => (Exit::Usage, "NOT_SUCH_A_FILE", None),
         };
         let found = Self::new(Side::Ours, exit, reason, error);

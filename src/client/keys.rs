@@ -33,6 +33,7 @@ use crate::wire::v1;
 
 use super::armour::{self, InvalidArmour};
 use super::format::{self, WrongFormat};
+use super::message::text::may_be_signed;
 use super::place::{self, FileError};
 
 /// Whose private keys they are.
@@ -659,10 +660,11 @@ impl Role {
 /// Reads the PERSON file of somebody who is to have this role: the keys are shown to be his, for it.
 ///
 /// # Errors
-/// Another kind of file, a key that is none, or keys of another role.
+/// Another kind of file, a name that no charter can hold, a key that is none, or keys of another role.
 pub fn read_person(role: Role, text: &str) -> Result<proto::Person, InvalidArmour> {
     let kind = armour::Kind::Person;
     let person: proto::Person = armour::read(kind, text)?;
+    may_be_signed(&person.name).map_err(|why| InvalidArmour::Name { kind, why })?;
     let holder = format!("{}/{}", role.name(), person.id);
     proven(kind, person.sign.as_ref(), &holder, Use::Sign)?;
     proven(kind, person.tls.as_ref(), &holder, Use::Tls)?;
@@ -834,6 +836,22 @@ mod tests {
             let refused = read_person(other, &text).unwrap_err();
             let holder = format!("{}/alice", other.name());
             assert_eq!(refused, InvalidArmour::NotShown { kind: armour::Kind::Person, holder });
+        }
+        // A name that no charter can hold is found before it stands in one.
+        for (name, said) in [
+            (" ", "the name in this LIAISON PERSON is blank"),
+            (
+                "Ali\u{202e}ce",
+                "the name in this LIAISON PERSON holds U+202E, which no text may hold",
+            ),
+            (
+                "\u{200e}Alice",
+                "the name in this LIAISON PERSON holds U+200E, which no text may hold",
+            ),
+        ] {
+            let text = keys.person(&alice, name, &ambient()).unwrap();
+            let refused = read_person(Role::Registrar, &text).unwrap_err();
+            assert_eq!(refused.to_string(), said);
         }
         let sign = keys.listed(&alice, &ambient()).unwrap();
         assert_eq!((person.id.as_str(), person.sign), ("alice", Some(sign)));
