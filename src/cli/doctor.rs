@@ -312,7 +312,9 @@ fn standing(ctx: &Context, checks: &mut Checks, replica: &Replica) {
         return;
     };
     match seat_keys(ctx, directory, &seat) {
-        Ok(count) => checks.ok("own seat", format!("{seat}: its {count} keys are in force")),
+        Ok(count) => {
+            checks.ok("own seat", format!("{seat}: its {count} keys are in force in this copy"))
+        }
         Err(error) => checks.fail("own seat", &error),
     }
 }

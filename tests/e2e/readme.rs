@@ -107,6 +107,7 @@ fn every_command_of_the_readme_runs() {
         "liaisond --home audited init --registrar alice.registrar --auditor erin.auditor",
         "liaison --home pt charter show audited/charter.draft | grep -E 'auditor +erin'",
         "liaisond --home wrong init --registrar erin.auditor 2> wrong.txt && exit 1 || grep registrar/erin wrong.txt",
+        "liaison --home pt doctor | grep 'its 3 keys are in force in this copy'",
         // A copy that was altered is said to be, kept, and fetched anew.
         "printf altered | dd of=pt/directories/un.example/entries bs=1 seek=999 conv=notrunc",
         "liaison --home pt sync 2>&1 | grep 'was altered'",
