@@ -16,14 +16,19 @@ pub const DOMAIN: &str = "liaison";
 #[must_use]
 pub fn of(refusal: &Refusal) -> Status {
     let info = ErrorDetails::with_error_info(refusal.code(), DOMAIN, details(refusal));
-    let mut sentence = refusal.to_string();
-    sentence.truncate(sentence.floor_char_boundary(SENTENCE_BYTES));
-    Status::with_error_details(code(refusal), sentence, info)
+    Status::with_error_details(code(refusal), cut(refusal.to_string(), SENTENCE_BYTES), info)
+}
+
+fn cut(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
 }
 
 /// A status travels in headers, twice, once in base64: all of it must stay well below
 /// `limits::HEADER_LIST_BYTES`, or the peer learns nothing.
 const SENTENCE_BYTES: usize = 2_000;
+/// Of one detail: longer than every id.
+const DETAIL_BYTES: usize = 500;
 
 /// The service has too much to do: again in a while.
 #[must_use]
@@ -139,7 +144,7 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::UnknownMessage(_)
         | Refusal::Internal(_) => Vec::new(),
     };
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), cut(value, DETAIL_BYTES))).collect()
 }
 
 const fn code(refusal: &Refusal) -> Code {
