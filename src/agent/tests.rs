@@ -16,10 +16,10 @@ use crate::client::message::testing::{
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
 use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope;
-use crate::domain::relay::thread::Amiss;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Urgency};

@@ -28,10 +28,10 @@ use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::refusal::Amiss;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
-use crate::domain::relay::thread::Amiss;
 use crate::domain::state::EntryKind;
 use crate::signed::proto::{self, Class, Level};
 

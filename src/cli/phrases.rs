@@ -14,10 +14,10 @@ use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::MessageId;
+use crate::domain::refusal::Amiss;
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
-use crate::domain::relay::thread::Amiss;
 use crate::domain::state::LaterKind;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
@@ -89,7 +89,7 @@ fn word(name: &str, prefix: &str) -> String {
 
 /// A level.
 pub(super) fn level(level: Level) -> String {
-    level::name(level)
+    word(level.as_str_name(), "LEVEL_")
 }
 
 /// An urgency.
@@ -254,7 +254,7 @@ pub(super) fn name_of(contact: &Contact) -> String {
     record.filter(|name| !name.is_empty()).unwrap_or_else(|| contact.id.to_string())
 }
 
-/// How a contact takes part: listed, signed, connected (design 5).
+/// How a contact takes part: listed, signed, connected.
 pub(super) fn part(directory: &Directory, contact: &Contact) -> &'static str {
     match &contact.record {
         None => "withdrawn",

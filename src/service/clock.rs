@@ -87,13 +87,13 @@ impl Watch {
     }
 
     /// Why it is in doubt, once.
-    pub(super) fn to_say(&mut self) -> Option<&str> {
+    pub(super) fn take_doubt(&mut self) -> Option<&str> {
         let unsaid = std::mem::take(&mut self.unsaid);
         self.why.as_deref().filter(|_| unsaid)
     }
 
     /// What is to be stored now, if it is time: of a clock in doubt only that it is.
-    pub(super) fn to_store(&mut self) -> Option<(Vec<u8>, Bytes)> {
+    pub(super) fn take_due(&mut self) -> Option<(Vec<u8>, Bytes)> {
         let due = self.seen.unix.abs_diff(self.stored) >= STORED_EVERY_SECONDS || self.unsaid;
         if !due {
             return None;
@@ -162,16 +162,16 @@ mod tests {
     #[test]
     fn the_time_is_stored_once_an_hour_and_a_doubt_at_once() {
         let mut watch = Watch::start(now(T, 0), 0, None, false).unwrap();
-        assert!(watch.to_store().is_some());
-        watch.to_say();
+        assert!(watch.take_due().is_some());
+        watch.take_doubt();
         watch.look(now(T + 3_599, 3_599));
-        assert_eq!(watch.to_store(), None);
+        assert_eq!(watch.take_due(), None);
         watch.look(now(T + 3_600, 3_600));
-        assert!(watch.to_store().is_some());
+        assert!(watch.take_due().is_some());
         watch.look(now(T + 9_999, 3_601));
-        let (_, value) = watch.to_store().unwrap();
+        let (_, value) = watch.take_due().unwrap();
         assert_eq!(value, stored(T + 9_999, true));
-        assert!(watch.to_say().is_some());
-        assert!(watch.to_say().is_none());
+        assert!(watch.take_doubt().is_some());
+        assert!(watch.take_doubt().is_none());
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::relay::belief;
 use crate::domain::relay::envelope;
 use crate::domain::state::{EntryKind, Mailbox};
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Level, Outcome, Target};
+use crate::signed::proto::{self, Class, Flag, Level, Outcome, Target};
 use crate::wire::v1;
 
 use super::body::{self, InvalidLetterText, InvalidPadding};
@@ -509,6 +509,12 @@ fn a_frozen_reader_opens_what_it_can_check_and_accuses_nobody_of_the_rest() {
     assert_eq!((why.code(), why.outcome()), ("BEFORE_UPDATE", None));
     let error = crate::client::error::ClientError::from(why);
     assert_eq!(error.exit, crate::client::error::Exit::UpdateMe);
+    // What it writes itself says that it stands still.
+    let outside = net.outside(FR, &["pt/cert-pt"]);
+    let fr = sign_key(&format!("{FR} sign"));
+    let written = compose(&frozen, outside, &notification(0), &fr, &net.ambient).unwrap();
+    assert_eq!(written.addressing.flags, [OrLater::Known(Flag::StaleDirectory)]);
+    assert_eq!(by_a_known_key.addressing.flags, [OrLater::Known(Flag::StaleDirectory)]);
     // A receipt by a key of the relay that it does not know.
     let root_at = |size| net.tree.root_at(size);
     let known: (&_, super::open::RootAt<'_>) = (&frozen, &root_at);
@@ -1104,7 +1110,8 @@ fn a_level_is_one_of_the_records() {
 /// In words, for the messages that the relay cannot see.
 #[test]
 fn what_is_amiss_in_a_thread_is_said() {
-    use crate::domain::relay::thread::{self, Amiss, alone, beside_answered, beside_first, fits};
+    use crate::domain::refusal::Amiss;
+    use crate::domain::relay::thread::{self, alone, beside_answered, beside_first, fits};
     let mut net = Net::new();
     let before = net.view();
     net.roster("es/cert-es", 1, &["duty-1"]);

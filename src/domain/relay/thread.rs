@@ -5,57 +5,11 @@
 //! of it, each beside the messages that it has; what is not there is not asked for.
 
 use crate::domain::ids::ContactId;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Amiss, Refusal};
 use crate::signed::proto::Class;
 
 use super::addressing::{Addressing, OrLater};
 use super::envelope::VerifiedHeader;
-
-/// What is amiss with a message's place in its thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Amiss {
-    /// Its id is its thread's.
-    #[error("it begins a thread, and says that it answers a message")]
-    BeginsAndAnswers,
-    /// Its id is not its thread's, or its class answers by its nature.
-    #[error("it answers no message, and must")]
-    AnswersNothing,
-    /// The message answered has another thread.
-    #[error("it answers a message of another thread")]
-    OtherThread,
-    /// The message answered, or the thread's first, has another mark.
-    #[error("it bears another drill mark than its thread")]
-    OtherDrill,
-    /// The sender's contact neither sent the message answered nor got it.
-    #[error("it answers a message that its sender neither sent nor got")]
-    NotAParty,
-    /// A withdrawal or correction of what another contact said.
-    #[error("it withdraws or corrects what another contact sent")]
-    NotItsOwn,
-    /// An all-clear in a thread that another contact began.
-    #[error("it gives the all-clear in a thread that another contact began")]
-    NotItsBeginner,
-    /// Its view is older than that of the message it answers.
-    #[error("its view of the directory is older than that of the message it answers")]
-    EarlierView,
-}
-
-impl Amiss {
-    /// The stable reason code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::EarlierView => "VIEW_BEFORE",
-            Self::BeginsAndAnswers
-            | Self::AnswersNothing
-            | Self::OtherThread
-            | Self::OtherDrill
-            | Self::NotAParty
-            | Self::NotItsOwn
-            | Self::NotItsBeginner => "WRONG_THREAD",
-        }
-    }
-}
 
 /// What can be seen in the message alone.
 #[must_use]

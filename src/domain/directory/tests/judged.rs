@@ -430,7 +430,8 @@ impl Mixed {
         let r = Scalar::from(nonce + 1);
         let point = ED25519_BASEPOINT_POINT * r;
         let k = self.k(&point, message);
-        (k.as_bytes()[0] % 8 == 0)
+        k.as_bytes()[0]
+            .is_multiple_of(8)
             .then(|| [&point.compress().as_bytes()[..], (r + k * self.a).as_bytes()].concat())
     }
 
