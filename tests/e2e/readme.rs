@@ -113,6 +113,10 @@ fn every_command_of_the_readme_runs() {
         "liaison --home pt sync 2>&1 | grep 'was altered'",
         "ls pt/directories/un.example/altered-entries",
         "liaison --home pt directory verify 2>&1 | grep altered && exit 1 || true",
+        // The mark of a drill is drafted as every name.
+        r"liaison --home pt notify at/cert-at --title x --text x --drill $'\xe2\x80\x8e' && exit 1 || [ $? = 2 ]",
+        r"liaison --home pt notify at/cert-at --title x --text x --drill $'CYBER\xe2\x80\x8e' --dry-run 2>&1 | grep 'EXERCISE: CYBER)'",
+        "liaison --home at inbox ack 01 --person ' ' && exit 1 || [ $? = 2 ]",
         // What release 0.1 wrote.
         "mkdir old && printf '' > old/config.toml",
         "liaison --home old status && exit 1 || [ $? = 2 ]",
