@@ -646,7 +646,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
         ctx.out.data(&object, || sentence);
         return Ok(());
     }
-    ctx.out.say(words::sentence(&given.language));
+    ctx.out.say(format_args!("What is signed: {}", words::sentence(&given.language)));
     let words = written(ctx, &mail, &given)?;
     let person = words.person.clone();
     let number = kept.place.mailbox.count;
