@@ -5,13 +5,13 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use liaison::ambient::Ambient;
 use liaison::crypto::sign::SigningKey;
-use liaison::domain::directory::key::listed;
+use liaison::domain::directory::possession::prove;
 use liaison::domain::directory::{
-    Admitted, Change, Directory, Statement, apply, found, verify, verify_founding,
+    Admitted, Directory, Statement, apply, found, verify, verify_founding,
 };
 use liaison::domain::ids::DirectoryName;
 use liaison::signed::dsse::Envelope;
-use liaison::signed::proto::{self, MemberKind, Target, Text};
+use liaison::signed::proto::{self, MemberKind, Target, Text, Use};
 
 const NAME: &str = "un.example";
 const AT: u64 = 1_800_000_000;
@@ -27,6 +27,11 @@ fn signed(statement: &Statement) -> Vec<u8> {
     envelope.expect("Ed25519 needs no randomness").bytes().to_vec()
 }
 
+fn proven(number: u8, holder: &str, usage: Use) -> proto::PublicKey {
+    let proven = prove(&key(number), holder, usage, Ambient::system().random());
+    proven.expect("Ed25519 needs no randomness")
+}
+
 fn charter() -> proto::Charter {
     proto::Charter {
         targets: vec![Target { name: NAME.to_owned(), version: 1, ..Target::default() }],
@@ -35,12 +40,12 @@ fn charter() -> proto::Charter {
         registrars: vec![proto::Person {
             id: "alice".to_owned(),
             name: "Alice".to_owned(),
-            sign: Some(listed(key(1).public())),
-            tls: Some(listed(key(2).public())),
+            sign: Some(proven(1, "registrar/alice", Use::Sign)),
+            tls: Some(proven(2, "registrar/alice", Use::Tls)),
         }],
         threshold: 1,
-        log: vec![listed(key(3).public())],
-        relay: vec![listed(key(4).public())],
+        log: vec![proven(3, "log/un.example", Use::Log)],
+        relay: vec![proven(4, "relay/un.example", Use::Relay)],
         service_ca: vec![vec![1].into()],
         policy: Vec::new(),
         ..proto::Charter::default()
@@ -76,9 +81,8 @@ fn replay(c: &mut Criterion) {
                 for (leaf, statement) in (1..).zip(&statements) {
                     let verified = verify(&directory, black_box(statement)).expect("signed");
                     let admitted = Admitted { leaf, at: AT };
-                    if let Ok(Change::Logged(parts)) = apply(&directory, &verified, admitted) {
-                        directory.advance(&parts);
-                    }
+                    let parts = apply(&directory, &verified, admitted).expect("admissible");
+                    directory.advance(&parts);
                 }
                 assert_eq!(directory.size(), MEMBERS + 1);
                 directory

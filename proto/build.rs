@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-const SIGNED: [&str; 3] = ["types", "statement", "message"];
+const SIGNED: [&str; 4] = ["types", "statement", "message", "administration"];
 const SERVICES: [&str; 4] = ["directory", "relay", "enrolment", "file"];
 
 fn main() -> Result<(), Box<dyn Error>> {

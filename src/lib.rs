@@ -18,7 +18,8 @@
 //! - [`agent`]: collecting, and what is answered without a human
 //! - [`cli`]: what people type and read: `liaison`
 //! - [`demo`]: both sides at once: the demo and the bench
-//! - [`demo`]: both sides in one process, to be measured
+//!
+//! `docs/architecture.md` says how they work together, and where to add something.
 #![cfg_attr(
     test,
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")

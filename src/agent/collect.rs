@@ -1,8 +1,8 @@
 //! One step of collecting: an entry of the mailbox, verified, kept, and answered if it must be.
 //!
-//! In scope: what becomes of each kind of entry, whether a delivered receipt is due, what belongs to
-//! which sent message. Out of scope: the stream (`follow`), telling people. Invariants: an item is
-//! kept before it is looked at; a receipt never answers a receipt, and none is made twice for one
+//! In scope: what becomes of each kind of entry, whether it fits the messages that are here, whether
+//! a delivered receipt is due, what belongs to which sent message. Out of scope: the stream
+//! (`follow`), telling people. Invariants: an item is kept before it is looked at; a receipt never answers a receipt, and none is made twice for one
 //! message; none is made before the relay signed the mailbox that it names.
 
 use bytes::Bytes;
@@ -16,10 +16,11 @@ use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
+use crate::domain::refusal::Amiss;
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
-use crate::domain::relay::thread::{self, Amiss};
+use crate::domain::relay::thread;
 use crate::domain::state::{EntryKind, LaterKind};
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
@@ -81,8 +82,6 @@ pub enum Matched {
     NotOurs(Digest),
     /// It comes from a contact to which that message was not addressed.
     NotARecipient(MessageId),
-    /// It does not belong to that message's thread, or its view is older: nothing is noted.
-    Amiss(MessageId, Amiss),
     /// A machine of the recipient's tells how it went.
     Delivered {
         /// The message.
@@ -119,7 +118,7 @@ pub enum Taken {
         /// What it says about a sent one.
         matched: Matched,
     },
-    /// A message that was not opened.
+    /// A message that was not opened, or refused after it was.
     NotOpened {
         /// Where it stands.
         place: Place,
@@ -242,7 +241,16 @@ fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Tak
             return Ok(Taken::NotOpened { place, header: None, why, answer: Answer::NotDue });
         }
     };
-    match open::open_verified(&desk.reader, header.clone(), &received) {
+    let opened = open::open_verified(&desk.reader, header.clone(), &received);
+    let opened = match amiss(desk, boxes, &header)? {
+        Some(amiss) => opened.and(Err(NotOpened::Thread(amiss))),
+        None => opened,
+    };
+    // What is refused belongs to no thread: nothing is read beside it.
+    if !opened.as_ref().is_err_and(NotOpened::is_refusal) {
+        boxes.0.note(place.mailbox.count, &header)?;
+    }
+    match opened {
         Ok(opened) => {
             let answer = answer(desk, boxes, &header, (&place, (Outcome::Opened, None)))?;
             let matched = matched(desk, boxes.1, &opened)?;
@@ -256,6 +264,85 @@ fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Tak
             Ok(Taken::NotOpened { place, header: Some(Box::new(header)), why, answer })
         }
     }
+}
+
+/// What is amiss with a message's place in its thread, beside those messages that are here.
+///
+/// # Errors
+/// [`TakeError`].
+pub fn amiss(
+    desk: &Desk<'_>,
+    boxes: (&Inbox, &Outbox),
+    header: &VerifiedHeader,
+) -> Result<Option<Amiss>, TakeError> {
+    let of = header.addressing();
+    let answered = match of.in_reply_to {
+        Some(digest) => answered(desk, boxes, digest)?,
+        None => None,
+    };
+    // Two contacts may begin threads of one id: each is right.
+    let firsts = if of.id == of.thread { Vec::new() } else { firsts(desk, boxes, of.thread)? };
+    Ok(thread::beside(of, answered.as_ref(), &firsts))
+}
+
+/// The message answered, if it is here.
+fn answered(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    digest: Digest,
+) -> Result<Option<VerifiedHeader>, TakeError> {
+    if let Some(id) = outbox.find(digest)? {
+        return sent_header(desk, outbox, id).map(Some);
+    }
+    match inbox.noted(digest)? {
+        Some(number) => came(desk, inbox, number),
+        None => Ok(None),
+    }
+}
+
+/// The messages that could have begun a thread, as far as they are here.
+fn firsts(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    thread: MessageId,
+) -> Result<Vec<VerifiedHeader>, TakeError> {
+    let mut firsts = Vec::new();
+    for number in inbox.firsts(thread)? {
+        firsts.extend(came(desk, inbox, number)?);
+    }
+    match sent_header(desk, outbox, thread) {
+        Ok(sent) if sent.addressing().thread == thread => firsts.push(sent),
+        Ok(_) | Err(TakeError::Outbox(OutboxError::Unknown(_))) => {}
+        Err(why) => return Err(why),
+    }
+    Ok(firsts)
+}
+
+/// The header of a noted item, if it still holds.
+fn came(desk: &Desk<'_>, inbox: &Inbox, number: u64) -> Result<Option<VerifiedHeader>, TakeError> {
+    let kept = inbox.item(number)?;
+    Ok(open::verify_header(&desk.reader, (&kept.item.header, kept.floor)).ok())
+}
+
+/// Opens an item again, as it was dealt with: what was opened then stays so, even if something that
+/// it answers came since.
+///
+/// # Errors
+/// [`TakeError`]; the message's own fault is in the answer.
+pub fn open_again(
+    desk: &Desk<'_>,
+    boxes: (&Inbox, &Outbox),
+    kept: &Kept,
+) -> Result<Result<Opened, NotOpened>, TakeError> {
+    let opened = match open::open(&desk.reader, &kept.received()) {
+        Ok(opened) => opened,
+        Err(why) => return Ok(Err(why)),
+    };
+    if boxes.0.how(kept.place.mailbox.count)?.as_deref() == Some(OPENED) {
+        return Ok(Ok(opened));
+    }
+    let amiss = amiss(desk, boxes, &opened.header)?;
+    Ok(amiss.map_or(Ok(opened), |amiss| Err(NotOpened::Thread(amiss))))
 }
 
 /// Makes the delivered receipt, once for a message, and puts it into the outbox.
@@ -304,9 +391,6 @@ fn matched(desk: &Desk<'_>, outbox: &Outbox, opened: &Opened) -> Result<Matched,
     let (seat, contact) = (opened.sender(), opened.sender().contact());
     if level_of(sent.addressing(), &contact).is_none() {
         return Ok(Matched::NotARecipient(id));
-    }
-    if let Some(amiss) = thread::beside_answered(opened.header.addressing(), &sent) {
-        return Ok(Matched::Amiss(id, amiss));
     }
     // A receipt never gets a delivered one.
     if sent.addressing().class == Class::Receipt {

@@ -1,7 +1,7 @@
 //! What this seat collected, sealed as it came.
 //!
 //! In scope: items under their numbers, the cursor, the chain recomputed, which items were dealt
-//! with, receipts that were made. Out of scope: opening (`client::message`). Invariants: the cursor
+//! with, where the messages of a thread are, receipts that were made. Out of scope: opening (`client::message`). Invariants: the cursor
 //! never passes an item that is not on the medium; an item collected twice is kept once; a mailbox
 //! that does not go on where it ended is an error with evidence, and changes nothing.
 
@@ -17,6 +17,7 @@ use crate::client::message::open::Received;
 use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHead};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::{EntryKind, LaterKind, Mailbox};
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
@@ -72,7 +73,8 @@ pub struct Kept {
     /// of what it carries.
     pub digest: Digest,
     /// The view of the newest head that was here before it came, of this epoch: its keys had not
-    /// ended then. 0, if there was none.
+    /// ended then. 0, if there was none, and for a step of the ladder or a message that expired: such
+    /// an entry comes late, and was signed in time.
     pub floor: u64,
 }
 
@@ -175,8 +177,12 @@ impl Inbox {
         }
         let mailbox = receipt::extend(&cursor, &link)?;
         let place = Place { contact: self.contact.clone(), mailbox };
-        // Every head that is here has a smaller number, and the newest the largest view.
-        self.write(&place, item, self.head_view()?.unwrap_or(0))?;
+        let floor = match link.kind {
+            // Every head that is here has a smaller number, and the newest the largest view.
+            EntryKind::Addressed | EntryKind::Acknowledged => self.head_view()?.unwrap_or(0),
+            EntryKind::Released | EntryKind::NotDelivered | EntryKind::Later(_) => 0,
+        };
+        self.write(&place, item, floor)?;
         self.write_cursor(&place)?;
         Ok(Put::New(place))
     }
@@ -350,6 +356,43 @@ impl Inbox {
         read().map(Some).ok_or_else(|| damaged(&path))
     }
 
+    /// Notes a message under its header digest and, if it begins a thread, under that: what comes
+    /// after it is read beside it.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn note(&self, number: u64, header: &VerifiedHeader) -> Result<(), InboxError> {
+        let (of, digest) = (header.addressing(), header.digest().to_string());
+        durable::write(&self.dir.join(HEADERS).join(&digest), number.to_string().as_bytes())?;
+        if of.id == of.thread {
+            let firsts = self.dir.join(FIRSTS).join(of.id.to_string());
+            durable::write(&firsts.join(digest), number.to_string().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// The number under which a message was noted.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn noted(&self, header: Digest) -> Result<Option<u64>, InboxError> {
+        number_in(&self.dir.join(HEADERS).join(header.to_string()))
+    }
+
+    /// The numbers of those noted that could have begun a thread: one for each contact that used
+    /// its id.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn firsts(&self, thread: MessageId) -> Result<Vec<u64>, InboxError> {
+        let folder = self.dir.join(FIRSTS).join(thread.to_string());
+        let mut firsts = Vec::new();
+        for name in durable::names(&folder)? {
+            firsts.extend(number_in(&folder.join(name))?);
+        }
+        Ok(firsts)
+    }
+
     /// Computes the chain of everything collected again, from the start of another epoch.
     fn begin(&self, epoch: u64) -> Result<Mailbox, InboxError> {
         let mut mailbox = Mailbox::of_epoch(self.genesis, &self.contact, epoch);
@@ -380,6 +423,12 @@ impl Inbox {
     }
 }
 
+fn number_in(path: &Path) -> Result<Option<u64>, InboxError> {
+    let Some(bytes) = durable::read(path)? else { return Ok(None) };
+    let number = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+    number.map(Some).ok_or_else(|| damaged(path))
+}
+
 /// Of one length, so that names sort as numbers.
 fn file_of(number: u64) -> String {
     format!("{number:020}")
@@ -396,4 +445,6 @@ const ITEMS: &str = "items";
 const DONE: &str = "done";
 const LATER: &str = "later";
 const RECEIPTS: &str = "receipts";
+const HEADERS: &str = "headers";
+const FIRSTS: &str = "firsts";
 const DISPUTED: &str = "disputed";

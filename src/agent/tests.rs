@@ -6,20 +6,21 @@ use bytes::Bytes;
 use prost::Message as _;
 use tempfile::TempDir;
 
-use crate::client::message::compose::Outside;
+use crate::client::message::compose::{Outside, Sealed};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::{self, NotOpened, Reader};
 use crate::client::message::receipt::{self, ChainError, Comparison, ReceiptError};
 use crate::client::message::testing::{
-    AT, FR, FR_2, Net, contact, notification, opening_keys, seat, sign_key,
+    self, AT, FR, FR_2, Net, PT, contact, notification, opening_keys, seat, sign_key,
 };
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
 use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope;
-use crate::domain::relay::thread::Amiss;
+use crate::domain::state::EntryKind;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
 use crate::wire::v1;
@@ -105,6 +106,13 @@ impl Machine {
     fn notify(&self, net: &mut Net) -> MessageId {
         let outside = net.outside(AT, &fr());
         self.send(net, outside, &notification(1000))
+    }
+
+    /// Opens an item again.
+    fn again(&self, net: &Net, number: u64) -> Result<(), NotOpened> {
+        let kept = self.inbox.item(number).unwrap();
+        let again = self.at_desk(net, |desk| collect::open_again(desk, self.boxes(), &kept));
+        again.unwrap().map(|_| ())
     }
 
     fn stage(&self, id: MessageId) -> Stage {
@@ -341,6 +349,26 @@ fn a_backdated_view_is_refused_and_not_receipted() {
     assert!(matches!(done, Err(AcknowledgeError::Header(NotOpened::Backdated { .. }))));
 }
 
+/// A step of the ladder is released when it is released: the message was signed in time, whatever
+/// has become of the key since. The entry says of which kind it is, and the chain covers that.
+#[test]
+fn a_step_released_after_a_rotation_is_read() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = contact("fr/cert-fr");
+    let step = net.seal(net.outside(AT, &fr()), &notification(0)).envelope;
+    at.notify(&mut net);
+    net.revoke_sign_key(AT);
+    paris.collect(&net);
+    net.put_as(EntryKind::Released, &id, &step);
+    let taken = paris.collect(&net);
+    assert!(matches!(&taken[..], [Taken::Message { .. }]), "{taken:?}");
+    // The same as an entry of kind 1 would have had to come before that head.
+    net.put_as(EntryKind::Addressed, &id, &step);
+    let taken = paris.collect(&net);
+    assert!(!matches!(&taken[..], [Taken::Message { .. }]), "{taken:?}");
+}
+
 /// The same of a colleague's acknowledgement: entries of kind 3.
 #[test]
 fn a_backdated_acknowledgement_of_a_colleague_is_refused() {
@@ -399,34 +427,190 @@ fn a_head_of_an_older_view_is_not_taken_and_the_reader_asks_again() {
     assert_eq!(paris.inbox.head().unwrap(), Some(new));
 }
 
-/// What does not belong to a message's thread, or was signed in an older view, says nothing of it.
+/// What does not belong to a message's thread, or was signed in an older view, is refused by who has
+/// that message, whatever the relay let in; the sender is told, and nothing is noted.
 #[test]
-fn what_does_not_fit_the_thread_is_not_noted() {
+fn what_does_not_fit_its_thread_is_refused_after_opening() {
     let mut net = Net::new();
     let before = net.view();
     net.roster("es/cert-es", 1, &["duty-1"]);
     let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
-    let id = at.notify(&mut net);
+    let (id, other) = (at.notify(&mut net), at.notify(&mut net));
     let taken = paris.collect(&net);
-    let [Taken::Message { opened, place, .. }] = &taken[..] else { panic!("{taken:?}") };
+    let [Taken::Message { opened, place, .. }, Taken::Message { .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
     let header = (opened.header.digest(), opened.header.addressing());
     let of = |class| Outside::answering(&net.directory, seat(FR), header, class, net.view());
     let outcome = (Outcome::Opened, None);
     let receipt = content::delivered(header.0, outcome, place.to_proto(), 1);
     let drill = Some(proto::Drill { kind: 1, name: String::new() });
-    for (outside, inside, amiss) in [
+    let stranger = Outside { sender: seat(PT), ..of(Class::Reply) };
+    let rows = [
         (Outside { view: before, ..of(Class::Receipt) }, receipt, Amiss::EarlierView),
+        (Outside { view: before, ..of(Class::Reply) }, notification(0), Amiss::EarlierView),
         (Outside { drill, ..of(Class::Reply) }, notification(0), Amiss::OtherDrill),
+        (Outside { thread: Some(other), ..of(Class::Reply) }, notification(0), Amiss::OtherThread),
+        (stranger, notification(0), Amiss::NotAParty),
         (of(Class::Withdrawal), notification(0), Amiss::NotItsOwn),
-    ] {
-        let sealed = net.seal(outside, &inside);
-        assert_eq!(net.submit(&sealed.envelope).unwrap_err().code(), amiss.code());
+        (of(Class::Correction), notification(0), Amiss::NotItsOwn),
+        (of(Class::AllClear), notification(0), Amiss::NotItsBeginner),
+    ];
+    let sealed = rows.map(|(outside, inside, amiss)| (net.seal(outside, &inside), amiss));
+    for (number, (sealed, amiss)) in (1..).zip(&sealed) {
+        // The relay finds messages by id, and not what a digest names.
+        let relay = net.clone().submit(&sealed.envelope).map(|_| ()).map_err(|why| why.code());
+        let hidden = *amiss == Amiss::OtherThread;
+        assert_eq!(relay, if hidden { Ok(()) } else { Err(amiss.code()) }, "{amiss}");
         net.put(&contact("at/cert-at"), &sealed.envelope);
+        let due = sealed.addressing.class != Class::Receipt;
+        let before = at.outbox.ids().unwrap().len();
         let taken = at.collect(&net);
-        let [Taken::Message { matched, .. }] = &taken[..] else { panic!("{taken:?}") };
-        assert_eq!(*matched, Matched::Amiss(id, amiss));
+        let [Taken::NotOpened { why, answer, header: Some(_), .. }] = &taken[..] else {
+            panic!("{amiss}: {taken:?}")
+        };
+        assert_eq!(*why, NotOpened::Thread(*amiss));
+        assert_eq!(matches!(answer, Answer::Queued(_)), due, "{amiss}");
+        assert_eq!(at.outbox.ids().unwrap().len() - before, usize::from(due), "{amiss}");
+        assert_eq!(at.inbox.how(number).unwrap().as_deref(), Some(amiss.code()));
+        assert_eq!(
+            at.inbox.noted(sealed.header_digest).unwrap(),
+            None,
+            "nothing is read beside it"
+        );
         assert_eq!(at.stage(id), Stage::Accepted, "{amiss}");
+        // Whenever it is read, too.
+        assert_eq!(at.again(&net, number), Err(why.clone()));
     }
+    // What they say of it is that it was refused.
+    let told = at.outbox.pending().unwrap();
+    for id in &told {
+        let request = at.outbox.request(*id).unwrap();
+        let item = testing::item(request.envelope().unwrap(), FR);
+        let header = envelope::verify_header(&net.directory, &item.header).unwrap();
+        if header.addressing().recipients[0].contact == contact("fr/cert-fr") {
+            let opened = net.open(FR, &item).unwrap();
+            let Inside::Delivered(delivered) = &opened.inside else { panic!("a receipt") };
+            assert_eq!(content::outcome(delivered), Some(OrLater::Known(Outcome::Refused)));
+        }
+    }
+    assert_eq!(told.len(), sealed.len() - 1);
+}
+
+/// The same beside what came: the message answered, and the thread's first. What is not here is not
+/// asked for, and what was opened stays open.
+#[test]
+fn a_thread_is_read_beside_what_came_of_it() {
+    let mut net = Net::new();
+    let before = net.view();
+    net.roster("es/cert-es", 1, &["duty-1"]);
+    let paris = Machine::new(&net, FR);
+    let (to_fr, all) = (["fr/cert-fr"], ["fr/cert-fr", "pt/cert-pt"]);
+    let first = net.seal(net.outside(AT, &all), &notification(0));
+    let other = net.seal(net.outside(AT, &to_fr), &notification(0));
+    let nowhere = Some(crate::crypto::hash::Digest::from_bytes([9; 32]));
+    let of = |by: &str, class, answered: &Sealed| Outside {
+        class,
+        thread: Some(first.id),
+        in_reply_to: Some(answered.header_digest),
+        ..net.outside(by, &to_fr)
+    };
+    let lost = |by: &str, class| Outside { in_reply_to: nowhere, ..of(by, class, &first) };
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    let reply = Outside {
+        recipients: net.outside(PT, &["at/cert-at", "fr/cert-fr"]).recipients,
+        ..of(PT, Class::Reply, &first)
+    };
+    let reply = net.seal(reply, &notification(0));
+    let marked = Outside { drill: drill.clone(), ..lost(PT, Class::Reply) };
+    let marked = net.seal(marked, &notification(0));
+    let all_clear = net.seal(lost(PT, Class::AllClear), &notification(0));
+    let rows = vec![
+        (
+            Outside { thread: Some(other.id), ..of(AT, Class::Reply, &reply) },
+            Some(Amiss::OtherThread),
+        ),
+        (Outside { drill, ..of(AT, Class::Reply, &reply) }, Some(Amiss::OtherDrill)),
+        (of(PT, Class::Reply, &other), Some(Amiss::OtherThread)),
+        (
+            Outside { thread: Some(other.id), ..of(PT, Class::Reply, &other) },
+            Some(Amiss::NotAParty),
+        ),
+        (of(AT, Class::Correction, &reply), Some(Amiss::NotItsOwn)),
+        (of(AT, Class::Withdrawal, &reply), Some(Amiss::NotItsOwn)),
+        (Outside { view: before, ..of(AT, Class::Reply, &reply) }, Some(Amiss::EarlierView)),
+        (lost(PT, Class::AllClear), Some(Amiss::NotItsBeginner)),
+        (of(PT, Class::AllClear, &reply), Some(Amiss::NotItsBeginner)),
+        (of(AT, Class::AllClear, &first), None),
+        (of(PT, Class::Withdrawal, &reply), None),
+        (lost(AT, Class::Reply), None),
+        (lost(AT, Class::Withdrawal), None),
+        // Nothing is read beside what was refused.
+        (of(AT, Class::Correction, &marked), None),
+    ];
+    let rows: Vec<(Sealed, Option<Amiss>)> = rows
+        .into_iter()
+        .map(|(outside, amiss)| (net.seal(outside, &notification(0)), amiss))
+        .collect();
+    let begins = net.forge(net.outside(AT, &to_fr), &notification(0), |addressing| {
+        addressing.in_reply_to = Bytes::from_static(&[9; 32]);
+    });
+    let mut come = |sealed: &v1::Envelope| {
+        net.put(&contact("fr/cert-fr"), sealed);
+        let taken = paris.collect(&net);
+        match &taken[..] {
+            [Taken::NotOpened { why: NotOpened::Thread(amiss), .. }] => Some(*amiss),
+            [Taken::Message { .. }] => None,
+            _ => panic!("{taken:?}"),
+        }
+    };
+    assert_eq!(come(&all_clear.envelope), None, "its thread is not here yet");
+    for sealed in [&first, &other, &reply] {
+        assert_eq!(come(&sealed.envelope), None);
+    }
+    assert_eq!(come(&marked.envelope), Some(Amiss::OtherDrill));
+    assert_eq!(come(&begins), Some(Amiss::BeginsAndAnswers));
+    for (row, (sealed, amiss)) in rows.iter().enumerate() {
+        assert_eq!(come(&sealed.envelope), *amiss, "row {row}");
+    }
+    // It was receipted as opened, and stays so; people are told.
+    assert_eq!(paris.again(&net, 1), Ok(()));
+    let header = envelope::verify_header(&net.directory, &all_clear.envelope.header).unwrap();
+    let amiss = paris.at_desk(&net, |desk| collect::amiss(desk, paris.boxes(), &header));
+    assert_eq!(amiss.unwrap(), Some(Amiss::NotItsBeginner));
+}
+
+/// Two contacts may use one id: their threads are two, and who answers one is not held against the
+/// other.
+#[test]
+fn threads_of_one_id_are_each_right() {
+    let mut net = Net::new();
+    let paris = Machine::new(&net, FR);
+    let to_fr = ["fr/cert-fr"];
+    let first = net.seal(net.outside(AT, &to_fr), &notification(0));
+    let id = Bytes::copy_from_slice(first.id.as_bytes());
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    let same = net.forge(net.outside(PT, &to_fr), &notification(0), |addressing| {
+        (addressing.id, addressing.thread, addressing.drill) = (id.clone(), id, drill.clone());
+    });
+    let lost = Some(crate::crypto::hash::Digest::from_bytes([9; 32]));
+    let of = |by| Outside {
+        class: Class::AllClear,
+        thread: Some(first.id),
+        in_reply_to: lost,
+        ..net.outside(by, &to_fr)
+    };
+    let marked = Outside { drill: drill.clone(), ..of(PT) };
+    let answers = [net.seal(of(AT), &notification(0)), net.seal(marked, &notification(0))];
+    let wrong = net.seal(of(PT), &notification(0));
+    for sealed in [&first.envelope, &same, &answers[0].envelope, &answers[1].envelope] {
+        net.put(&contact("fr/cert-fr"), sealed);
+    }
+    net.put(&contact("fr/cert-fr"), &wrong.envelope);
+    let taken = paris.collect(&net);
+    let opened = |taken: &Taken| matches!(taken, Taken::Message { .. });
+    assert!(taken[..4].iter().all(opened), "{taken:?}");
+    assert!(matches!(&taken[4], Taken::NotOpened { why: NotOpened::Thread(_), .. }), "{taken:?}");
 }
 
 /// A receipt gets an accepted receipt like every submission, and never a delivered one: who sends
@@ -601,7 +785,7 @@ fn a_head_is_the_relays_of_this_mailbox_and_epoch() {
     let of_epoch = |epoch| {
         let digest = envelope::verify_header(&net.directory, &items[0].header).unwrap().digest();
         let mailbox = crate::domain::state::Mailbox::of_epoch(genesis, &id, epoch);
-        net.head(&id, mailbox.append(crate::domain::state::EntryKind::Addressed, digest))
+        net.head(&id, mailbox.append(EntryKind::Addressed, digest))
     };
     paris.take(&net, &items[0]).unwrap();
     assert_eq!(paris.inbox.request(true).unwrap().epoch, 0);

@@ -199,7 +199,7 @@ pub struct RecordFields {
 
 /// Levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-#[expect(missing_docs, reason = "the words of design 2")]
+#[expect(missing_docs, reason = "the words of protocol.md 12.8")]
 pub enum LevelArg {
     Technical,
     Policy,
@@ -475,7 +475,7 @@ pub enum TlpArg {
 
 /// Urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the words of design 7")]
+#[expect(missing_docs, reason = "the words of protocol.md 12.3")]
 pub enum UrgencyArg {
     Routine,
     Priority,

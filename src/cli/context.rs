@@ -119,32 +119,32 @@ impl Context {
     }
 
     /// Whoever of this home may read the directory: the seat named, else any seat in force, else a
-    /// registrar. Who reads says nothing in anybody's name.
+    /// person of the charter, else a seat. Who reads says nothing in anybody's name.
     ///
     /// # Errors
     /// As [`Context::seat`].
     pub fn reader(&self) -> Result<Owner, ClientError> {
-        let why = match self.seat() {
-            Ok(seat) => return Ok(Owner::Seat(seat)),
-            Err(why) => why,
+        if let Some(seat) = &self.global.seat {
+            return Ok(Owner::Seat(seat.clone()));
+        }
+        let owners = self.home.keys().owners()?;
+        let is_seat = |owner: &&Owner| matches!(owner, Owner::Seat(_));
+        let is_person = |owner: &&Owner| {
+            matches!(owner, Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_))
         };
-        let replica = self.replica().ok();
+        let person = owners.iter().find(is_person);
+        let several = owners.iter().filter(is_seat).count() + usize::from(person.is_some()) > 1;
+        // Opening the copy takes a while.
+        let replica = several.then(|| self.replica().ok()).flatten();
         let directory = replica.as_ref().and_then(|replica| replica.directory().ok());
-        let speaks = |owner: &Owner| match (owner, directory) {
-            (Owner::Registrar(_), _) => true,
-            (Owner::Seat(_), Some(directory)) => {
-                let key = self.home.keys().signing(owner, self.ambient());
-                key.is_ok_and(|key| directory.in_force(&key.public().id()).is_ok())
-            }
-            (Owner::Seat(_), None)
-            | (
-                Owner::Operator(_) | Owner::Auditor(_) | Owner::Authority(_) | Owner::Keeper(_),
-                _,
-            ) => false,
+        let in_force = |owner: &&Owner| {
+            let key = self.home.keys().signing(owner, self.ambient());
+            key.is_ok_and(|key| directory.is_some_and(|of| of.in_force(&key.public().id()).is_ok()))
         };
-        let mut owners = self.home.keys().owners()?;
-        owners.sort_by_key(|owner| !matches!(owner, Owner::Seat(_)));
-        owners.into_iter().find(speaks).ok_or(why)
+        match owners.iter().filter(is_seat).find(in_force).or(person) {
+            Some(owner) => Ok(owner.clone()),
+            None => self.seat().map(Owner::Seat),
+        }
     }
 
     /// Connects as somebody, or as nobody.

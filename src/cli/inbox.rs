@@ -28,11 +28,10 @@ use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::Amiss;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
-use crate::domain::relay::thread::{self, Amiss};
 use crate::domain::state::EntryKind;
 use crate::signed::proto::{self, Class, Level};
 
@@ -210,6 +209,8 @@ struct Row {
     drill: Option<String>,
     title: Option<String>,
     not_opened: Option<&'static str>,
+    #[serde(skip)]
+    why: Option<String>,
     state: &'static str,
     key_ended: bool,
     acknowledged_by: Vec<String>,
@@ -217,9 +218,9 @@ struct Row {
 
 impl Row {
     fn cells(&self) -> Vec<String> {
-        let title = match (&self.title, self.not_opened) {
+        let title = match (&self.title, &self.why) {
             (Some(title), _) => visible(title),
-            (None, Some(why)) => format!("not opened: {why}"),
+            (None, Some(why)) => why.clone(),
             (None, None) => phrases::UNKNOWN_KIND.to_owned(),
         };
         let drill = self.drill.as_ref().map_or_else(String::new, |drill| format!("{drill} "));
@@ -270,6 +271,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
             drill: of.drill.as_ref().map(phrases::drill),
             title: content.map(|content| content.title.clone()),
             not_opened: opened.as_ref().err().map(NotOpened::code),
+            why: opened.as_ref().err().map(phrases::not_opened),
             state,
             key_ended: has_ended(directory, header),
             acknowledged_by: by,
@@ -371,8 +373,10 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
     let mail = Mail::open(ctx, ctx.replica()?)?;
     let (kept, header) = find(ctx, &mail, id)?;
     let opened = mail.opened(ctx, &kept)?.map_err(|why| {
+        let refused = why.is_refusal();
         let error = ClientError::from(why);
-        let sentence = format!("{} was not opened: {}", header.addressing().id, error.sentence);
+        let what = if refused { "refused" } else { "not opened" };
+        let sentence = format!("{} was {what}: {}", header.addressing().id, error.sentence);
         ClientError { sentence, ..error }
     })?;
     let directory = mail.replica.directory()?;
@@ -394,7 +398,7 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
         None => Vec::new(),
     };
     let acknowledged = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
-    let amiss = amiss(ctx, &mail, &header)?;
+    let amiss = mail.amiss(ctx, &header)?;
     let message =
         Shown { directory, opened: &opened, content, acknowledged, amiss, own: &mail.seat };
     let number = kept.place.mailbox.count;
@@ -410,28 +414,6 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
         ));
     }
     Ok(())
-}
-
-/// What is amiss with its place in its thread, as far as the thread is here.
-fn amiss(ctx: &Context, mail: &Mail, header: &VerifiedHeader) -> Result<Vec<Amiss>, ClientError> {
-    let addressing = header.addressing();
-    let here = here(ctx, mail)?;
-    let answered = here.iter().find(|other| Some(other.digest()) == addressing.in_reply_to);
-    // Of several contacts that used one id, any may be meant.
-    let firsts = here.iter().filter(|other| other.addressing().id == addressing.thread);
-    let firsts = firsts.filter(|other| other.digest() != header.digest());
-    let beside_first = match thread::fits(addressing, firsts) {
-        Err(Refusal::WrongThread(amiss)) => Some(amiss),
-        Ok(()) | Err(_) => None,
-    };
-    let beside_answered = answered.and_then(|other| thread::beside_answered(addressing, other));
-    let mut all = Vec::new();
-    for amiss in [thread::alone(addressing), beside_answered, beside_first].into_iter().flatten() {
-        if !all.contains(&amiss) {
-            all.push(amiss);
-        }
-    }
-    Ok(all)
 }
 
 /// The headers of everything that came or was sent, if they hold.
@@ -452,7 +434,7 @@ pub(super) struct Shown<'a> {
     opened: &'a Opened,
     content: &'a proto::Content,
     acknowledged: Vec<String>,
-    amiss: Vec<Amiss>,
+    amiss: Option<Amiss>,
     own: &'a SeatId,
 }
 
@@ -510,10 +492,10 @@ impl Shown<'_> {
 
     /// What people should know of it besides.
     fn notes(&self) -> Vec<String> {
-        let amiss = self.amiss.iter().map(ToString::to_string);
+        let amiss = self.amiss.map(|amiss| amiss.to_string());
         let ended = has_ended(self.directory, &self.opened.header);
-        let amiss = amiss.chain(ended.then(|| phrases::ENDED.to_owned()));
-        amiss.chain(phrases::notes(&self.opened.header)).collect()
+        let ended = ended.then(|| phrases::ENDED.to_owned());
+        amiss.into_iter().chain(ended).chain(phrases::notes(&self.opened.header)).collect()
     }
 
     fn sender(&self) -> String {

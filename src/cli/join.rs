@@ -41,7 +41,7 @@ fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
     let name = believe(ctx, args, invitation)?;
     let Some(seat) = &ctx.global.seat else {
         ctx.out.data(&json!({ "directory": name.as_str(), "joined": true }), || name.to_string());
-        ctx.out.say("Next: a member goes on with liaison join INVITATION --as MEMBER/CONTACT/SEAT; a registrar with liaison sync");
+        ctx.out.say("Next: a member goes on with liaison join INVITATION --as MEMBER/CONTACT/SEAT; a registrar, operator or auditor with liaison sync");
         return Ok(());
     };
     let (keys, owner) = (ctx.home.keys(), Owner::Authority(seat.member()));

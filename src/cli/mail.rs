@@ -29,6 +29,7 @@ use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
+use crate::domain::refusal::Amiss;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
@@ -126,13 +127,27 @@ impl Mail {
     /// Opens an item of the inbox again, every layer verified.
     ///
     /// # Errors
-    /// The copy of the directory; the message's own fault is in the answer.
+    /// The copy of the directory, or files; the message's own fault is in the answer.
     pub(super) fn opened(
         &self,
         ctx: &Context,
         kept: &Kept,
     ) -> Result<Result<Opened, NotOpened>, ClientError> {
-        self.at_desk(ctx, |desk| open::open(&desk.reader, &kept.received()))
+        let boxes = (&self.inbox, &self.outbox);
+        Ok(self.at_desk(ctx, |desk| collect::open_again(desk, boxes, kept))??)
+    }
+
+    /// What is amiss with a message's place in its thread, as far as the thread is here.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub(super) fn amiss(
+        &self,
+        ctx: &Context,
+        header: &VerifiedHeader,
+    ) -> Result<Option<Amiss>, ClientError> {
+        let boxes = (&self.inbox, &self.outbox);
+        Ok(self.at_desk(ctx, |desk| collect::amiss(desk, boxes, header))??)
     }
 
     /// The header of an item, if it holds.
@@ -413,10 +428,6 @@ impl News {
         match taken {
             Taken::Message { place, matched, answer, .. } => {
                 self.messages.push(place.mailbox.count);
-                if let Matched::Amiss(id, amiss) = &matched {
-                    let sentence = format!("what came about {id} was not noted: {amiss}");
-                    self.warnings.push(sentence);
-                }
                 if let Matched::Delivered { id, comparison: Some(Comparison::Differ(_)), .. } =
                     matched
                 {
@@ -428,8 +439,11 @@ impl News {
                 }
                 self.answer(&answer);
             }
-            Taken::NotOpened { place, answer, .. } => {
+            Taken::NotOpened { place, answer, header, why } => {
                 self.messages.push(place.mailbox.count);
+                if let (NotOpened::Thread(amiss), Some(header)) = (&why, &header) {
+                    self.warnings.push(phrases::refused(header, *amiss));
+                }
                 self.answer(&answer);
             }
             Taken::SyncFirst(_) => self.behind = true,

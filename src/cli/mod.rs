@@ -2,7 +2,7 @@
 //!
 //! In scope: what people type and read. Out of scope: rules, keys, verification (`client` and
 //! below); the demo, which sees both sides. Invariants: every error names the side at fault and
-//! the command that mends it; an exit code means one thing (design 8).
+//! the command that mends it; an exit code means one thing.
 
 mod admin;
 pub mod args;

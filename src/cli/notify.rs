@@ -22,11 +22,11 @@ use crate::client::outbox::Request;
 use crate::client::session::{Progress, Session};
 use crate::domain::directory::{Contact, Policy};
 use crate::domain::ids::ContactId;
+use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
-use crate::domain::relay::thread::Amiss;
 use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
 
 use super::args::{KindArg, NotifyArgs, TlpArg};

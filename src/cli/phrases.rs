@@ -8,11 +8,13 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 
+use crate::client::message::open::NotOpened;
 use crate::client::message::text::visible;
 use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::MessageId;
+use crate::domain::refusal::Amiss;
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
@@ -87,7 +89,7 @@ fn word(name: &str, prefix: &str) -> String {
 
 /// A level.
 pub(super) fn level(level: Level) -> String {
-    level::name(level)
+    word(level.as_str_name(), "LEVEL_")
 }
 
 /// An urgency.
@@ -137,6 +139,19 @@ pub(super) fn notes(header: &VerifiedHeader) -> Vec<String> {
     flags.chain(cleared).chain(blobs).collect()
 }
 
+/// A message that was refused for its place in its thread.
+pub(super) fn refused(header: &VerifiedHeader, amiss: Amiss) -> String {
+    let of = header.addressing();
+    let (class, sender) = (class(of.class), &of.sender);
+    format!("a message from {sender} ({class}) was refused, and is noted nowhere: {amiss}")
+}
+
+/// Where the title of a message stands that was not opened.
+pub(super) fn not_opened(why: &NotOpened) -> String {
+    let what = if why.is_refusal() { "refused" } else { "not opened" };
+    format!("{what}: {}", why.code())
+}
+
 fn or_later<E>(value: OrLater<E>, say: impl FnOnce(E) -> String) -> String {
     match value {
         OrLater::Known(known) => say(known),
@@ -182,7 +197,9 @@ const fn known_outcome(outcome: Outcome) -> &'static str {
         Outcome::NoKey => "delivered; the seat does not hold the key",
         Outcome::RetiredKey => "delivered; it was sealed to a key that is retired",
         Outcome::NotOpened => "delivered; it does not open",
-        Outcome::Refused => "delivered; it opens and is not what its outside says",
+        Outcome::Refused => {
+            "delivered, and refused: it opens, and is not what its outside or its thread says"
+        }
     }
 }
 
@@ -237,7 +254,7 @@ pub(super) fn name_of(contact: &Contact) -> String {
     record.filter(|name| !name.is_empty()).unwrap_or_else(|| contact.id.to_string())
 }
 
-/// How a contact takes part: listed, signed, connected (design 5).
+/// How a contact takes part: listed, signed, connected.
 pub(super) fn part(directory: &Directory, contact: &Contact) -> &'static str {
     match &contact.record {
         None => "withdrawn",

@@ -1,7 +1,7 @@
 //! Whose clock is wrong.
 //!
 //! In scope: this machine's clock beside the service's and the directory's. Out of scope: what is
-//! refused for it: nothing is (`bytes.md`, *Time*). Invariant: nobody is named whom the others do not
+//! refused for it: nothing is (`docs/protocol.md` 8). Invariant: nobody is named whom the others do not
 //! contradict.
 
 use crate::domain::limits;

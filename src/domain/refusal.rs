@@ -8,8 +8,6 @@ use crate::signed::dsse::InvalidDsse;
 use crate::signed::proto::Level;
 
 use super::ids::{ContactId, InvalidId, MemberId};
-use super::relay::level;
-use super::relay::thread::Amiss;
 
 /// The rules said no. The variants stand in order of precedence: of two faults the earlier one is
 /// reported.
@@ -242,7 +240,7 @@ pub enum Refusal {
     #[error(transparent)]
     WrongThread(Amiss),
     /// The contact's record does not have this level.
-    #[error("{contact} has no {} level; it has: {}", level::name(*.level), level::names(has))]
+    #[error("{contact} has no {} level; it has: {}", levels(&[*.level]), levels(has))]
     NotALevel {
         /// The contact.
         contact: ContactId,
@@ -420,6 +418,62 @@ impl From<InvalidId> for Refusal {
     fn from(why: InvalidId) -> Self {
         Self::field("id", why)
     }
+}
+
+/// What is amiss with a message's place in its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Amiss {
+    /// Its id is its thread's.
+    #[error("it begins a thread, and says that it answers a message")]
+    BeginsAndAnswers,
+    /// Its id is not its thread's, or its class answers by its nature.
+    #[error("it answers no message, and must")]
+    AnswersNothing,
+    /// The message answered has another thread.
+    #[error("it answers a message of another thread")]
+    OtherThread,
+    /// The message answered, or the thread's first, has another mark.
+    #[error("it bears another drill mark than its thread")]
+    OtherDrill,
+    /// The sender's contact neither sent the message answered nor got it.
+    #[error("it answers a message that its sender neither sent nor got")]
+    NotAParty,
+    /// A withdrawal or correction of what another contact said.
+    #[error("it withdraws or corrects what another contact sent")]
+    NotItsOwn,
+    /// An all-clear in a thread that another contact began.
+    #[error("it gives the all-clear in a thread that another contact began")]
+    NotItsBeginner,
+    /// Its view is older than that of the message it answers.
+    #[error("its view of the directory is older than that of the message it answers")]
+    EarlierView,
+}
+
+impl Amiss {
+    /// The stable reason code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::EarlierView => "VIEW_BEFORE",
+            Self::BeginsAndAnswers
+            | Self::AnswersNothing
+            | Self::OtherThread
+            | Self::OtherDrill
+            | Self::NotAParty
+            | Self::NotItsOwn
+            | Self::NotItsBeginner => "WRONG_THREAD",
+        }
+    }
+}
+
+/// Levels in words: "technical, law enforcement".
+#[must_use]
+pub fn levels(levels: &[Level]) -> String {
+    let word = |level: &Level| {
+        let name = level.as_str_name();
+        name.strip_prefix("LEVEL_").unwrap_or(name).to_ascii_lowercase().replace('_', " ")
+    };
+    levels.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

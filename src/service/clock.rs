@@ -87,13 +87,13 @@ impl Watch {
     }
 
     /// Why it is in doubt, once.
-    pub(super) fn to_say(&mut self) -> Option<&str> {
+    pub(super) fn take_doubt(&mut self) -> Option<&str> {
         let unsaid = std::mem::take(&mut self.unsaid);
         self.why.as_deref().filter(|_| unsaid)
     }
 
     /// What is to be stored now, if it is time: of a clock in doubt only that it is.
-    pub(super) fn to_store(&mut self) -> Option<(Vec<u8>, Bytes)> {
+    pub(super) fn take_due(&mut self) -> Option<(Vec<u8>, Bytes)> {
         let due = self.seen.unix.abs_diff(self.stored) >= STORED_EVERY_SECONDS || self.unsaid;
         if !due {
             return None;
@@ -164,20 +164,20 @@ mod tests {
     #[test]
     fn the_time_is_stored_once_an_hour_and_a_doubt_at_once() {
         let mut watch = Watch::start(now(T, 0), 0, None, false).unwrap();
-        assert!(watch.to_say().is_none(), "there is nothing to say");
-        assert!(watch.to_store().is_some(), "at start");
+        assert!(watch.take_doubt().is_none(), "there is nothing to say");
+        assert!(watch.take_due().is_some(), "at start");
         watch.look(now(T + 3_599, 3_599));
-        assert_eq!(watch.to_store(), None);
+        assert_eq!(watch.take_due(), None);
         watch.look(now(T + 3_600, 3_600));
-        assert!(watch.to_store().is_some());
+        assert!(watch.take_due().is_some());
         watch.look(now(T + 5_000, 3_601));
-        let (_, value) = watch.to_store().unwrap();
+        let (_, value) = watch.take_due().unwrap();
         assert_eq!(value, stored(T + 5_000, true));
-        assert!(watch.to_say().is_some());
-        assert!(watch.to_say().is_none());
+        assert!(watch.take_doubt().is_some());
+        assert!(watch.take_doubt().is_none());
         watch.look(now(T + 9_999, 3_602));
-        assert!(watch.to_say().is_none(), "it is said once");
+        assert!(watch.take_doubt().is_none(), "it is said once");
         let mut doubted = Watch::start(now(T, 0), T + 1, None, false).unwrap();
-        assert!(doubted.to_say().is_some(), "at start");
+        assert!(doubted.take_doubt().is_some(), "at start");
     }
 }

@@ -171,8 +171,8 @@ impl Sequencer {
     pub(super) async fn look_at_the_clock(&mut self) -> Result<(), Fatal> {
         self.clock.look(Now { unix: self.ambient.now(), counted: self.ambient.counted() });
         self.in_doubt.store(self.clock.in_doubt(), Ordering::Relaxed);
-        let stored = self.clock.to_store();
-        if let Some(why) = self.clock.to_say() {
+        let stored = self.clock.take_due();
+        if let Some(why) = self.clock.take_doubt() {
             tracing::error!(
                 %why,
                 "the clock is in doubt: no dated statement is admitted until it is right and the \

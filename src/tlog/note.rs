@@ -17,8 +17,8 @@ use crate::crypto::sign::{Algorithm, SigningKey, VerifyingKey};
 /// The longest note that is read.
 pub const MAX_NOTE_BYTES: usize = 64 * 1024;
 
-/// The most signature lines that are read under one note.
-pub const MAX_SIGNATURES: usize = 100;
+/// The most signature lines that are read under one note: a log key of each age and every witness.
+pub const MAX_SIGNATURES: usize = 128;
 
 /// The longest key name.
 pub const MAX_NAME_BYTES: usize = 256;
@@ -459,7 +459,10 @@ mod tests {
             ("text\n\n\u{2014} w  AQIDBAU=\n".to_owned(), InvalidNote::SignatureLine(1)),
             ("text\n\n\u{2014} w+ AQIDBAU=\n".to_owned(), InvalidNote::SignatureLine(1)),
             ("text\n\n\u{2014}  AQIDBAU=\n".to_owned(), InvalidNote::SignatureLine(1)),
-            (format!("text\n\n{}", line.repeat(101)), InvalidNote::TooManySignatures),
+            (
+                format!("text\n\n{}", line.repeat(MAX_SIGNATURES + 1)),
+                InvalidNote::TooManySignatures,
+            ),
         ] {
             assert_eq!(parse(&text), Err(refusal), "{text:?}");
         }

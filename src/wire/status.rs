@@ -6,8 +6,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::domain::refusal::Refusal;
-use crate::domain::relay::level;
+use crate::domain::refusal::{self, Refusal};
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "liaison";
@@ -16,14 +15,19 @@ pub const DOMAIN: &str = "liaison";
 #[must_use]
 pub fn of(refusal: &Refusal) -> Status {
     let info = ErrorDetails::with_error_info(refusal.code(), DOMAIN, details(refusal));
-    let mut sentence = refusal.to_string();
-    sentence.truncate(sentence.floor_char_boundary(SENTENCE_BYTES));
+    let sentence = at_most(SENTENCE_BYTES, refusal.to_string());
     Status::with_error_details(code(refusal), sentence, info)
 }
 
 /// A status travels in headers, twice, once in base64: all of it must stay well below
 /// `limits::HEADER_LIST_BYTES`, or the peer learns nothing.
 const SENTENCE_BYTES: usize = 2_000;
+const DETAIL_BYTES: usize = 200;
+
+fn at_most(bytes: usize, mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
+}
 
 /// The service has too much to do: again in a while.
 #[must_use]
@@ -63,7 +67,7 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::Attested(contact)
         | Refusal::UnknownContact(contact) => vec![("contact", contact.to_string())],
         Refusal::NotALevel { contact, has, .. } => {
-            vec![("contact", contact.to_string()), ("levels", level::names(has))]
+            vec![("contact", contact.to_string()), ("levels", refusal::levels(has))]
         }
         Refusal::UnknownMember(member)
         | Refusal::AuthorityStands(member)
@@ -139,7 +143,8 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::UnknownMessage(_)
         | Refusal::Internal(_) => Vec::new(),
     };
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let short = |(name, value): (&str, _)| (name.to_owned(), at_most(DETAIL_BYTES, value));
+    pairs.into_iter().map(short).collect()
 }
 
 const fn code(refusal: &Refusal) -> Code {

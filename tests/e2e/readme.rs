@@ -97,6 +97,13 @@ fn every_command_of_the_readme_runs() {
         "liaison --home pt sync",
         "liaison --home pt charter show | grep -E 'auditor +erin'",
         "liaison --home pt --json charter show | grep '\"stale-after\":43200'",
+        "liaison --home erin join service/invitation.liaison --fingerprint \"DIGITS\"",
+        "liaison --home erin sync",
+        "liaison --home erin charter show | grep 'version 2'",
+        // Founding with an auditor; whose file says another role is not taken for a registrar.
+        "liaisond --home audited init --registrar alice.registrar --auditor erin.auditor",
+        "liaison --home pt charter show audited/charter.draft | grep -E 'auditor +erin'",
+        "liaisond --home wrong init --registrar erin.auditor 2> wrong.txt && exit 1 || grep registrar/erin wrong.txt",
         // A copy that was altered is said to be, kept, and fetched anew.
         "printf altered | dd of=pt/directories/un.example/entries bs=1 seek=999 conv=notrunc",
         "liaison --home pt sync 2>&1 | grep 'was altered'",

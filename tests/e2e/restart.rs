@@ -181,6 +181,21 @@ async fn overwrite(store: &dyn Store, key: Vec<u8>, change: impl FnOnce(&mut Vec
     store.commit(write.into()).await.unwrap();
 }
 
+/// A service does not start behind a charter whose rules it does not know: it could only refuse.
+#[tokio::test]
+async fn a_directory_of_newer_rules_wants_a_newer_service() {
+    let open = stopped().await;
+    let store = open.place().open("un.example").await.unwrap();
+    // The rules, and the tag of the registrars behind them.
+    overwrite(store.as_ref(), keys::CHARTER.to_vec(), |value| {
+        let at = value.windows(3).position(|part| part == [0x18, 1, 0x22]).unwrap();
+        value[at + 1] = 2;
+    })
+    .await;
+    let found = open.start(store).await.err();
+    assert!(matches!(found, Some(CannotStart::NewerRules(2))), "{found:?}");
+}
+
 #[tokio::test]
 async fn a_flipped_bit_of_an_entry_or_of_the_head_stops_the_start() {
     let spoilt: BTreeMap<&str, Vec<u8>> = BTreeMap::from([

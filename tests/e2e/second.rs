@@ -1,5 +1,6 @@
 //! The second implementation, in Python and from the documents alone, reads the golden log.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,9 +10,13 @@ fn repository() -> PathBuf {
 
 /// Whether it accepts the log, and what it says.
 fn verify(log: &Path, checkpoint: &Path) -> (bool, String) {
+    run([log.as_os_str(), checkpoint.as_os_str()])
+}
+
+fn run(args: [&OsStr; 2]) -> (bool, String) {
     let run = Command::new("python3")
         .arg(repository().join("tests/second/verify.py"))
-        .args([log, checkpoint])
+        .args(args)
         .output();
     let output = run.expect("python3 is needed: ./test checks for it");
     let said = [output.stdout, output.stderr].concat();
@@ -26,6 +31,17 @@ fn the_second_implementation_accepts_the_golden_log() {
     let (accepted, said) = verify(&golden.join("rules-1.txt"), &golden.join("rules-1.checkpoint"));
     assert!(accepted, "{said}");
     assert!(said.contains("17 entries"), "{said}");
+}
+
+/// Every golden refusal with the same reason, every admission, every chain.
+#[test]
+fn the_second_implementation_is_of_our_opinion() {
+    let golden = repository().join("tests/golden");
+    let (agrees, said) = run([OsStr::new("--golden"), golden.as_os_str()]);
+    assert!(agrees, "{said}");
+    for file in ["log/refusals.txt", "log/admissions.txt", "messages/chains.txt"] {
+        assert!(said.contains(file), "{file} was not judged: {said}");
+    }
 }
 
 #[test]
@@ -52,7 +68,7 @@ fn the_second_implementation_refuses_every_tampered_copy() {
                 flip(&mut l[entry(2)], at);
             }),
             checkpoint.clone(),
-            "signature",
+            "BAD_SIGNATURE",
         ),
         (
             "last signature",
@@ -87,7 +103,7 @@ fn the_second_implementation_refuses_every_tampered_copy() {
                 l.insert(entry(6), again);
             }),
             checkpoint.clone(),
-            "version",
+            "WRONG_VERSION",
         ),
         (
             "the root",

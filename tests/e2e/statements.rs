@@ -280,7 +280,7 @@ const CONTENT: &[Row] = &[
         |r| {
             roster(r, |s| {
                 s.seats[0].tls =
-                    Some(says::proven("jp/cert/duty-1 tls", "fr/cert/duty-1", Use::Tls))
+                    Some(says::proven("jp/cert/duty-1 tls", "fr/cert/duty-1", Use::Tls));
             })
         },
         "KEY_REUSED",

@@ -360,7 +360,8 @@ SUBJECTS = {"admission": ("member", MEMBER), "attested-record": ("contact", CONT
 SIGNERS = {"charter": ["registrar"], "admission": ["registrar"], "attested-record": ["registrar"],
            "record": ["authority"], "roster": ["keeper", "authority"],
            "withdrawal": ["authority", "registrar"], "revocation": ["seat", "keeper", "authority"]}
-KNOWN = {"level": 5, "purpose": 6, "visibility": 4, "member kind": 6, "custody": 3, "reason": 5}
+KNOWN = {"level": 5, "purpose": 6, "visibility": 4, "member kind": 6, "custody": 3, "reason": 5,
+         "use": 6}
 NAMED_MEMBERS = 3
 
 
@@ -794,12 +795,13 @@ class Directory:
             s = parse("revocation", dsse["payload"])
         except Malformed:
             return
-        if not is_id(s["seat"], SEAT) or not any(
-                (target["name"], target["genesis"]) == (self.name, self.genesis) for target in s["targets"]) \
-                or member_of(s["seat"]) not in self.members:
+        here = [target for target in s["targets"]
+                if (target["name"], target["genesis"]) == (self.name, self.genesis)]
+        if not here or not is_id(s["seat"], SEAT) or member_of(s["seat"]) not in self.members:
             return
         signers = self.signers(dsse, {id: key.key for id, key in self.keys.items() if key.until is None})
-        if any(len(signers & keys) >= threshold > 0 for keys, threshold in self.quorums("revocation", s, {})):
+        if any(len(signers & keys) >= threshold > 0
+               for keys, threshold in self.quorums("revocation", s, {})):
             self.end_of_seat(s)
 
     @staticmethod
@@ -831,7 +833,7 @@ def check_checkpoint(note, directory, root):
     need(text == f"{directory.name}\n{directory.size}\n{base64.b64encode(root).decode()}",
          "checkpoint: another log, size or root")
     lines = rest.split("\n")
-    need(gap and lines.pop() == "" and 1 <= len(lines) <= 100, "checkpoint: its signature lines")
+    need(gap and lines.pop() == "" and 1 <= len(lines) <= 128, "checkpoint: its signature lines")
     log = {}
     for key in directory.keys.values():
         if key.use == LOG and key.stood_at(directory.size):
@@ -843,7 +845,8 @@ def check_checkpoint(note, directory, root):
         signature = base64.b64decode(match[2])
         need(base64.b64encode(signature).decode() == match[2], "checkpoint: base64")
         if match[1] == directory.name and signature[:4] in log:
-            need(holds(log[signature[:4]], signature[4:], f"{text}\n".encode()), "checkpoint: bad signature")
+            need(holds(log[signature[:4]], signature[4:], f"{text}\n".encode()),
+                 "checkpoint: a bad signature of a log key")
             signed += 1
     need(signed, "checkpoint: no log key that stands signed it" if directory.following else
          "checkpoint: not checkable, the log's keys changed in a charter that cannot be followed")
@@ -935,7 +938,18 @@ def check_message(kind, s, signers):
         field(ascending([blob["digest"] for blob in s["blobs"]]) and all(
             is_digest(blob["digest"]) and blob["size"] in BODY_SIZES for blob in s["blobs"]), "blobs")
         return
+    if kind == "possession":
+        field(s["holder"] and known("use", s["use"]), "use")
+        need(list(signers) == [s["key_id"]], "not signed by the key that it names, alone")
+        return
     check_directory(s["directory"])
+    if kind == "approval":
+        field(is_digest(s["nonce"]), "nonce")
+        field(s["base"] and s["expires"], "base")
+        field(is_name(s["action"]), "action")
+        need(signers and all(holder.split("/")[0] in ("operator", "registrar")
+                             for holder in signers.values()), "not signed by operators or registrars")
+        return
     check_view(s["view"])
     signer = s["seat"] if kind == "acknowledgement" else f"relay/{s['directory']['name']}"
     need(list(signers.values()) == [signer], f"not signed by {signer}, alone")

@@ -26,7 +26,7 @@ use crate::wire::v1;
 
 use super::body;
 use super::content::{Inside, InvalidContent};
-use super::open::level_of;
+use super::open::{level_of, stands_still};
 
 /// What stands outside: who writes to whom, how urgently, in which thread.
 #[derive(Clone, Debug, PartialEq)]
@@ -223,6 +223,8 @@ fn address(
     let mut recipients = outside.recipients;
     recipients.sort_by(|a, b| (a.step, &a.contact).cmp(&(b.step, &b.contact)));
     let mut flags: Vec<i32> = outside.flags.into_iter().map(i32::from).collect();
+    // Also what a machine answers by itself says that it knows no newer rosters.
+    flags.extend(stands_still(directory).then_some(i32::from(Flag::StaleDirectory)));
     flags.sort_unstable();
     flags.dedup();
     let bytes = |id: MessageId| Bytes::copy_from_slice(id.as_bytes());

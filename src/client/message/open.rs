@@ -1,7 +1,7 @@
 //! Opening: from what the relay gave to what the sender meant, or the one reason why not.
 //!
-//! In scope: every layer in turn, each failure with a code of its own. Out of scope: telling the
-//! sender (`agent::collect`), showing (`cli`; text is hostile, see `text`). Invariants: an [`Opened`]
+//! In scope: every layer in turn, each failure with a code of its own. Out of scope: the message's
+//! place in its thread and telling the sender (`agent::collect`), showing (`cli`; text is hostile, see `text`). Invariants: an [`Opened`]
 //! exists only by these checks; nothing of a message that failed one is returned.
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use crate::domain::directory::key::KnownKey;
 use crate::domain::directory::{Directory, RULES};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
+use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::belief;
@@ -207,6 +208,9 @@ pub enum NotOpened {
     /// The content does not say what it must.
     #[error(transparent)]
     Content(InvalidContent),
+    /// It opens, and does not belong where it says, beside the messages that are here.
+    #[error(transparent)]
+    Thread(Amiss),
 }
 
 impl NotOpened {
@@ -236,6 +240,7 @@ impl NotOpened {
             Self::AddressingDiffers => "ADDRESSING_DIFFERS",
             Self::InnerSignature(_) => "INNER_SIGNATURE",
             Self::Content(_) => "CONTENT",
+            Self::Thread(amiss) => amiss.code(),
         }
     }
 
@@ -266,8 +271,15 @@ impl NotOpened {
             | Self::Inner(_)
             | Self::AddressingDiffers
             | Self::InnerSignature(_)
-            | Self::Content(_) => (Outcome::Refused, None),
+            | Self::Content(_)
+            | Self::Thread(_) => (Outcome::Refused, None),
         })
+    }
+
+    /// Whether it is refused: nobody's key or copy would make it right.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.outcome().is_some_and(|(outcome, _)| outcome == Outcome::Refused)
     }
 }
 

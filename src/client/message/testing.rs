@@ -422,14 +422,19 @@ impl Net {
     /// Puts a message into a mailbox without asking the rules: as a later relay would, or one that
     /// lies.
     pub(crate) fn put(&mut self, of: &ContactId, sealed: &v1::Envelope) {
+        self.put_as(EntryKind::Addressed, of, sealed);
+    }
+
+    /// The same as an entry of this kind: addressed, or released to it.
+    pub(crate) fn put_as(&mut self, kind: EntryKind, of: &ContactId, sealed: &v1::Envelope) {
         let header = Envelope::parse(&sealed.header, 1 << 20).unwrap();
         let read = proto::Header::decode(header.payload().clone()).unwrap();
         let addressing = proto::Addressing::decode(read.addressing).unwrap();
         let id = MessageId::try_from(&addressing.id[..]).unwrap();
         let sender = addressing.sender.parse::<SeatId>().unwrap().contact();
-        let mailbox = self.mailbox(of).append(EntryKind::Addressed, header.digest());
+        let mailbox = self.mailbox(of).append(kind, header.digest());
         let entry = Entry {
-            kind: EntryKind::Addressed,
+            kind,
             header_digest: header.digest(),
             id,
             sender: sender.clone(),

@@ -12,13 +12,14 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{self, OrLater, Recipient};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope;
+use crate::domain::state::{EntryKind, Mailbox};
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Level, Outcome, Target};
+use crate::signed::proto::{self, Class, Flag, Level, Outcome, Target};
 use crate::wire::v1;
 
 use super::body::{self, InvalidLetterText, InvalidPadding};
 use super::compose::{self, ComposeError, Outside, Reading, Sealed, compose};
-use super::content::{Inside, InvalidContent, Writing};
+use super::content::{self, Inside, InvalidContent, Writing};
 use super::open::{NotOpened, Opened, Reader, Received, open};
 use super::receipt::{self, About, Comparison, Place, ReceiptError, Told};
 use super::testing::{
@@ -508,6 +509,12 @@ fn a_frozen_reader_opens_what_it_can_check_and_accuses_nobody_of_the_rest() {
     assert_eq!((why.code(), why.outcome()), ("BEFORE_UPDATE", None));
     let error = crate::client::error::ClientError::from(why);
     assert_eq!(error.exit, crate::client::error::Exit::UpdateMe);
+    // What it writes itself says that it stands still.
+    let outside = net.outside(FR, &["pt/cert-pt"]);
+    let fr = sign_key(&format!("{FR} sign"));
+    let written = compose(&frozen, outside, &notification(0), &fr, &net.ambient).unwrap();
+    assert_eq!(written.addressing.flags, [OrLater::Known(Flag::StaleDirectory)]);
+    assert_eq!(by_a_known_key.addressing.flags, [OrLater::Known(Flag::StaleDirectory)]);
     // A receipt by a key of the relay that it does not know.
     let root_at = |size| net.tree.root_at(size);
     let known: (&_, super::open::RootAt<'_>) = (&frozen, &root_at);
@@ -1103,7 +1110,8 @@ fn a_level_is_one_of_the_records() {
 /// In words, for the messages that the relay cannot see.
 #[test]
 fn what_is_amiss_in_a_thread_is_said() {
-    use crate::domain::relay::thread::{Amiss, alone, beside_answered, beside_first, fits};
+    use crate::domain::refusal::Amiss;
+    use crate::domain::relay::thread::{self, alone, beside_answered, beside_first, fits};
     let mut net = Net::new();
     let before = net.view();
     net.roster("es/cert-es", 1, &["duty-1"]);
@@ -1152,6 +1160,30 @@ fn what_is_amiss_in_a_thread_is_said() {
     assert_eq!(fits(&all_clear, [&first_header]), Err(why));
     assert_eq!(fits(&all_clear, []), Ok(()), "nobody has seen the first");
 
+    // What is about one message has that one's place, right or wrong; an answer has the thread's.
+    let on_marked =
+        net.seal(Outside { drill: marked.drill.clone(), ..base.clone() }, &notification(0));
+    let marked_header = header(&on_marked);
+    let about = |class: Class| Outside {
+        class,
+        drill: marked.drill.clone(),
+        in_reply_to: Some(on_marked.header_digest),
+        ..net.outside(FR, &["at/cert-at"])
+    };
+    let mailbox = Mailbox::empty(net.directory.genesis(), &contact("fr/cert-fr"));
+    let mailbox = mailbox.append(EntryKind::Addressed, on_marked.header_digest);
+    let place = Place { contact: contact("fr/cert-fr"), mailbox }.to_proto();
+    let receipt = content::delivered(on_marked.header_digest, (Outcome::Refused, None), place, 1);
+    let about = |class, inside| {
+        net.seal(Outside { thread: Some(first.id), ..about(class) }, inside).addressing
+    };
+    let firsts = [first_header.clone()];
+    let beside = |addressing: &_| thread::beside(addressing, Some(&marked_header), &firsts);
+    assert_eq!(beside(&about(Class::Receipt, &receipt)), None);
+    let inside = Inside::Words(Box::new(crate::client::message::words::words()));
+    assert_eq!(beside(&about(Class::Acknowledgement, &inside)), None);
+    assert_eq!(beside(&about(Class::Reply, &notification(0))), Some(Amiss::OtherDrill));
+
     // What can be seen in the message alone is not composed in the first place.
     let key = sign_key(&format!("{AT} sign"));
     let alone = |outside: Outside| {
@@ -1167,11 +1199,12 @@ fn what_is_amiss_in_a_thread_is_said() {
         let nothing = Outside { class, ..net.outside(AT, &["fr/cert-fr"]) };
         assert_eq!(alone(nothing), wrong(Amiss::AnswersNothing));
     }
-    // A reader opens what a relay let through.
+    // The layers of what a relay let through hold; it is refused once it is open.
     let forged = Forge::readdressed(&net, &first, |a| a.in_reply_to = vec![7; 32].into());
     let opened = forged.opened_by(FR).unwrap();
     let found = crate::domain::relay::thread::alone(opened.header.addressing());
     assert_eq!(found, Some(Amiss::BeginsAndAnswers));
+    assert_eq!(thread::beside(opened.header.addressing(), None, &[]), found);
 }
 
 /// An acknowledgement names the directory as the seat saw it: of this log, and not before the

@@ -104,6 +104,17 @@ enum Stopped {
 }
 
 impl Stopped {
+    /// What was on trial may be the reason: also a charter on trial, by whose keys the checkpoint
+    /// would be judged. A copy that stands still has confirmed the charter behind which it does.
+    const fn may_be_of_the_trial(&self, frozen: bool) -> bool {
+        let by_its_keys = match self {
+            Self::Copy(ReplicaError::Checkpoint { origin: Origin::Service, .. }) => true,
+            Self::Copy(ReplicaError::NotCheckable(_)) => !frozen,
+            Self::Copy(_) | Self::Call(_) => false,
+        };
+        by_its_keys || self.is_of_what_came()
+    }
+
     /// What came cannot be in the log, or is not what the checkpoint covers.
     const fn is_of_what_came(&self) -> bool {
         matches!(
@@ -218,10 +229,12 @@ impl Session {
         let checkpoint = self.checkpoint().await?;
         let on_trial = replica.on_trial() > 0;
         let mut synced = self.sync_entries(replica, &checkpoint, progress).await;
-        if on_trial && synced.as_ref().is_err_and(Stopped::is_of_what_came) {
+        let doubtful = |stopped: &Stopped| stopped.may_be_of_the_trial(replica.frozen().is_some());
+        if on_trial && synced.as_ref().is_err_and(doubtful) {
             replica.forget_trial()?;
             synced = self.sync_entries(replica, &checkpoint, progress).await;
         }
+        let mut frozen = None;
         let checked = match synced {
             Ok(()) => {
                 if replica.on_trial() > 0 {
@@ -230,7 +243,8 @@ impl Session {
                 true
             }
             // Neither failure nor evidence: the copy stays where it is.
-            Err(Stopped::Copy(ReplicaError::NotCheckable(_))) if replica.directory().is_ok() => {
+            Err(Stopped::Copy(ReplicaError::NotCheckable(why))) if replica.directory().is_ok() => {
+                frozen = Some(why);
                 false
             }
             Err(stopped) if stopped.is_of_what_came() => {
@@ -245,7 +259,7 @@ impl Session {
             before,
             size: replica.view()?.0,
             withheld: withheld.collect(),
-            frozen: replica.frozen().cloned(),
+            frozen: replica.frozen().cloned().or(frozen),
             checked,
             clock: self.clock_behind(replica)?,
             refuted: replica.refuted().map(Path::to_owned),
@@ -329,7 +343,11 @@ impl Session {
             let request = v1::GetFacetsRequest { facets: named.to_vec() };
             let mut client = self.directory();
             let call = client.get_facets(request_of(request));
-            let facets = answered("GetFacets", call).await?.facets;
+            let facets = match answered("GetFacets", call).await {
+                // Operators and auditors read the log, and no details: all stays withheld.
+                Err(why) if why.reason == "NOT_PERMITTED" => break,
+                answered => answered?.facets,
+            };
             have += replica.keep_facets(
                 facets.into_iter().filter_map(|facet| convert::facet(facet).ok()).collect(),
             )?;

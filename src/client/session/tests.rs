@@ -11,7 +11,7 @@ use super::*;
 use crate::client::connect::Dialing;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
-use crate::client::testlog::{CA, NOW, TestLog, VALIDITY, ambient, ca, charter, key, name};
+use crate::client::testlog::{CA, KEEPER, NOW, TestLog, VALIDITY, ambient, ca, charter, key, name};
 use crate::crypto::cert::ServiceName;
 use crate::crypto::issue::{self, Authority};
 use crate::signed::proto;
@@ -313,13 +313,25 @@ async fn what_was_poisoned_on_its_way_is_let_go_and_fetched_once_more() {
         Composer::on(&log.directory, &ambient()).withdrawal(&"fr/cert-fr".parse().unwrap());
     let mut other = log.clone();
     other.sign_and_add(vec![withdrawal], &[20]).unwrap();
+    // A charter that was signed and never logged, whose log key is another.
+    let mut grown = log.clone();
+    let ambient = ambient();
+    let mut composer = Composer::on(&log.directory, &ambient);
+    let record = composer.record(crate::client::testlog::record(), &[]).unwrap();
+    let roster = composer.roster(crate::client::testlog::roster(), &[]).unwrap();
+    grown.sign_and_add(vec![record, roster], &[20, KEEPER]).unwrap();
+    let mut abandoned = log.clone();
+    let next = Composer::on(&log.directory, &ambient).charter(charter(&[99]));
+    abandoned.sign_and_add(vec![next], &[1, 2]).unwrap();
     // The time of an entry: what follows then runs back, or only the root differs. An entry that
     // the rules admit there, and the log does not hold.
-    for (poisoned, served) in [
-        (vec![log.entries[0].clone(), later(&log.entries[1], 9)], 2),
-        ([&log.entries[..3], &[later(&log.entries[3], 9)]].concat(), 4),
-        (other.entries.clone(), 5),
+    for (poisoned, log) in [
+        (vec![log.entries[0].clone(), later(&log.entries[1], 9)], log.clone()),
+        ([&log.entries[..3], &[later(&log.entries[3], 9)]].concat(), log.clone()),
+        (other.entries.clone(), log.clone()),
+        (abandoned.entries.clone(), grown),
     ] {
+        let served = poisoned.len() as u64;
         let (_folder, home) = home(&log);
         let fake = Fake::new(log.clone(), facets.clone());
         let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
@@ -334,7 +346,7 @@ async fn what_was_poisoned_on_its_way_is_let_go_and_fetched_once_more() {
         fake.state().log = log.clone();
         fake.state().checkpoint = log.checkpoint();
         let (synced, _) = sync(&session, &home).await.unwrap();
-        assert_eq!((synced.before, synced.size), (0, 4));
+        assert_eq!((synced.before, synced.size), (0, log.entries.len() as u64));
         let replica = Replica::open(&home, &name()).unwrap();
         assert_eq!((replica.directory().unwrap(), replica.on_trial()), (&log.directory, 0));
         let evidence = std::fs::read_dir(replica.folder()).unwrap();

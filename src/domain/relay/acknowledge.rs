@@ -9,7 +9,7 @@ use crate::domain::command::{Command, Decision, World};
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Amiss, Refusal};
 use crate::domain::state::{Entry, EntryKind, Key, Outcome, Value};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
@@ -18,7 +18,7 @@ use crate::signed::proto::{self, Class, Drill, Level};
 use super::addressing::{self, drill, names_this, read_view};
 use super::envelope::{self, VerifiedEnvelope, VerifiedHeader};
 use super::submit::{self, Submit};
-use super::thread::{self, Amiss};
+use super::thread;
 use super::{belief, level};
 
 /// An open acknowledgement whose signature is the named seat's.

@@ -39,16 +39,3 @@ pub fn to_answer_at(directory: &Directory, contact: &ContactId, ours: Level) -> 
         Err(_) => first.unwrap_or(ours),
     }
 }
-
-/// A level in words: "law enforcement".
-#[must_use]
-pub fn name(level: Level) -> String {
-    let name = level.as_str_name();
-    name.strip_prefix("LEVEL_").unwrap_or(name).to_ascii_lowercase().replace('_', " ")
-}
-
-/// Several of them.
-#[must_use]
-pub fn names(levels: &[Level]) -> String {
-    levels.iter().map(|level| name(*level)).collect::<Vec<_>>().join(", ")
-}

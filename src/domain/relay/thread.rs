@@ -1,61 +1,15 @@
 //! Threads: what a message may say of the one that it answers.
 //!
 //! In scope: what is amiss in one message, beside the one that it answers and the first of its
-//! thread. Out of scope: finding those. Invariant: the relay refuses what it can see of it (the
-//! first message, if it knows it); a reader shows the same words, and opens the message.
+//! thread. Out of scope: finding those. Invariant: the relay and a reader refuse what they can see
+//! of it, each beside the messages that it has; what is not there is not asked for.
 
 use crate::domain::ids::ContactId;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Amiss, Refusal};
 use crate::signed::proto::Class;
 
 use super::addressing::{Addressing, OrLater};
 use super::envelope::VerifiedHeader;
-
-/// What is amiss with a message's place in its thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Amiss {
-    /// Its id is its thread's.
-    #[error("it begins a thread, and says that it answers a message")]
-    BeginsAndAnswers,
-    /// Its id is not its thread's, or its class answers by its nature.
-    #[error("it answers no message, and must")]
-    AnswersNothing,
-    /// The message answered has another thread.
-    #[error("it answers a message of another thread")]
-    OtherThread,
-    /// The message answered, or the thread's first, has another mark.
-    #[error("it bears another drill mark than its thread")]
-    OtherDrill,
-    /// The sender's contact neither sent the message answered nor got it.
-    #[error("it answers a message that its sender neither sent nor got")]
-    NotAParty,
-    /// A withdrawal or correction of what another contact said.
-    #[error("it withdraws or corrects what another contact sent")]
-    NotItsOwn,
-    /// An all-clear in a thread that another contact began.
-    #[error("it gives the all-clear in a thread that another contact began")]
-    NotItsBeginner,
-    /// Its view is older than that of the message it answers.
-    #[error("its view of the directory is older than that of the message it answers")]
-    EarlierView,
-}
-
-impl Amiss {
-    /// The stable reason code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::EarlierView => "VIEW_BEFORE",
-            Self::BeginsAndAnswers
-            | Self::AnswersNothing
-            | Self::OtherThread
-            | Self::OtherDrill
-            | Self::NotAParty
-            | Self::NotItsOwn
-            | Self::NotItsBeginner => "WRONG_THREAD",
-        }
-    }
-}
 
 /// What can be seen in the message alone.
 #[must_use]
@@ -108,6 +62,25 @@ pub fn beside_first(addressing: &Addressing, first: &VerifiedHeader) -> Option<A
     }
 }
 
+/// What a reader sees beside the messages that it has: the one answered, and those that could be
+/// the thread's first. What is about one message has that one's place in the thread, right or wrong.
+#[must_use]
+pub fn beside(
+    addressing: &Addressing,
+    answered: Option<&VerifiedHeader>,
+    firsts: &[VerifiedHeader],
+) -> Option<Amiss> {
+    let about_one =
+        addressing.class == Class::Receipt || addressing.class == Class::Acknowledgement;
+    let found = alone(addressing)
+        .or_else(|| answered.and_then(|answered| beside_answered(addressing, answered)));
+    match found {
+        None if about_one && answered.is_some() => None,
+        None => among(addressing, firsts),
+        found => found,
+    }
+}
+
 /// Refuses what the relay sees in the message alone.
 ///
 /// # Errors
@@ -125,14 +98,18 @@ pub fn fits<'a>(
     addressing: &Addressing,
     candidates: impl IntoIterator<Item = &'a VerifiedHeader>,
 ) -> Result<(), Refusal> {
+    among(addressing, candidates).map_or(Ok(()), |amiss| Err(Refusal::WrongThread(amiss)))
+}
+
+fn among<'a>(
+    addressing: &Addressing,
+    candidates: impl IntoIterator<Item = &'a VerifiedHeader>,
+) -> Option<Amiss> {
     let mut wrong = None;
     for first in candidates {
-        match beside_first(addressing, first) {
-            None => return Ok(()),
-            Some(amiss) => wrong = wrong.or(Some(amiss)),
-        }
+        wrong = wrong.or(Some(beside_first(addressing, first)?));
     }
-    wrong.map_or(Ok(()), |amiss| Err(Refusal::WrongThread(amiss)))
+    wrong
 }
 
 /// The contacts that could have begun the thread, as far as the message names them.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::crypto::sign::{KeyId, VerifyingKey};
-use crate::domain::directory::charter::{Charter, Person};
+use crate::domain::directory::charter::Charter;
 use crate::domain::directory::key::{Holder, KeyName, PublicKey, Purpose};
 use crate::domain::directory::steps::{
     Admitted, Dated, Listed, Parts, Signed, Step, clock, next, relist,
 };
 use crate::domain::directory::{Directory, Newest};
-use crate::domain::ids::{DirectoryName, PersonId};
+use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::proto::{self, Target};
@@ -118,19 +118,17 @@ fn listed(name: &DirectoryName, charter: &Charter, says: &proto::Charter) -> Vec
         holder,
         proof: said.map(|said| said.proof.clone()).unwrap_or_default(),
     };
-    let people: [(&[Person], &[proto::Person], fn(PersonId) -> Holder); 3] = [
-        (&charter.registrars, &says.registrars, Holder::Registrar),
-        (&charter.operators, &says.operators, Holder::Operator),
-        (&charter.auditors, &says.auditors, Holder::Auditor),
-    ];
-    let people = people.into_iter().flat_map(|(persons, says, holder)| {
-        persons.iter().zip(says).flat_map(move |(person, says)| {
-            let holder = holder(person.id.clone());
-            [
-                one(&person.sign, Purpose::PersonSign, holder.clone(), says.sign.as_ref()),
-                one(&person.tls, Purpose::PersonTls, holder, says.tls.as_ref()),
-            ]
-        })
+    let registrars = charter.registrars.iter().zip(&says.registrars);
+    let operators = charter.operators.iter().zip(&says.operators);
+    let auditors = charter.auditors.iter().zip(&says.auditors);
+    let people = (registrars.map(|pair| (pair, Holder::Registrar(pair.0.id.clone()))))
+        .chain(operators.map(|pair| (pair, Holder::Operator(pair.0.id.clone()))))
+        .chain(auditors.map(|pair| (pair, Holder::Auditor(pair.0.id.clone()))));
+    let people = people.flat_map(|((person, says), holder)| {
+        [
+            one(&person.sign, Purpose::PersonSign, holder.clone(), says.sign.as_ref()),
+            one(&person.tls, Purpose::PersonTls, holder, says.tls.as_ref()),
+        ]
     });
     let log = charter.log.iter().zip(&says.log);
     let log = log.map(|(key, said)| one(key, Purpose::Log, Holder::Log(name.clone()), Some(said)));

@@ -323,6 +323,26 @@ fn a_statement_repeated_is_answered_with_its_leaf() {
     }
 }
 
+/// Verified before the queue, decided at the head: a signer whose key ended in between signs nothing.
+#[test]
+fn a_key_that_ends_between_verifying_and_deciding_signs_nothing() {
+    let mut world = World::new();
+    let record = verify(&world.directory, &world.roster("fr/soc").bytes()).unwrap();
+    let slip = world.revocation("fr/soc/duty-1").signed_by(&["fr/soc/duty-2 sign"]);
+    let slip = verify(&world.directory, &slip.bytes()).unwrap();
+    let next = |world: &World| Admitted { leaf: world.directory.size(), at: NOW };
+    assert!(apply(&world.directory, &record, next(&world)).is_ok());
+    world.take(&world.record("fr/soc").with(|record| record.keeper = Some(public("new"))));
+    let refused = apply(&world.directory, &record, next(&world)).unwrap_err();
+    assert_eq!(refused.code(), "KEY_NOT_IN_FORCE", "the keeper was replaced");
+    world.take(&world.revocation("fr/soc/duty-2"));
+    let refused = apply(&world.directory, &slip, next(&world)).unwrap_err();
+    assert_eq!(refused.code(), "KEY_NOT_IN_FORCE", "the seat was revoked");
+    world.take(&world.withdrawal("fr/soc"));
+    let refused = apply(&world.directory, &slip, next(&world)).unwrap_err();
+    assert_eq!(refused.code(), "UNKNOWN_CONTACT", "nothing stands");
+}
+
 #[test]
 fn what_is_quoted_of_foreign_bytes_is_short() {
     let world = World::new();

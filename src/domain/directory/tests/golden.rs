@@ -146,14 +146,41 @@ fn messages() {
     let head =
         proto::MailboxHead { directory: directory.clone(), place: Some(place), at: NOW, view };
     let acknowledgement = proto::Acknowledgement {
-        view: ack_view,
-        directory,
+        view: ack_view.clone(),
+        directory: directory.clone(),
         header_digest: header_digest.into(),
         seat: "at/cert/duty-1".to_owned(),
         level: proto::Level::Technical.into(),
         drill,
         at: NOW + 60,
     };
+    let chain = |parts: &[&[u8]]| Digest::of_parts(parts);
+    let first = chain(&[b"liaison/audit/v1\0", world.directory.genesis().as_bytes()]);
+    let record = Digest::of(b"a record of the audit trail");
+    let second = chain(&[first.as_bytes(), &1u64.to_be_bytes(), record.as_bytes()]);
+    let audit_head = proto::AuditHead {
+        directory: directory.clone(),
+        count: 1,
+        chain: second.as_bytes().to_vec().into(),
+        at: NOW,
+        view: ack_view.clone(),
+    };
+    let proposal = proto::Proposal {
+        directory: directory.clone(),
+        nonce: vec![8; 32].into(),
+        base: 1,
+        expires: NOW + 7 * DAY,
+        action: "renew-node-certificate".to_owned(),
+        parameters: vec![8, 1].into(),
+    };
+    let possession = proto::Possession {
+        holder: "fr/soc/duty-1".to_owned(),
+        r#use: Use::Sign.into(),
+        key_id: id("fr/soc/duty-1 sign").as_bytes().to_vec().into(),
+    };
+    check_message(Kind::AuditHead, &audit_head, "relay");
+    check_message(Kind::Approval, &proposal, "dave");
+    check_message(Kind::Possession, &possession, "fr/soc/duty-1 sign");
     check_message(Kind::Header, &header, "fr/soc/duty-1 sign");
     check_message(Kind::Message, &message, "fr/soc/duty-1 sign");
     check_message(Kind::Accepted, &accepted, "relay");

@@ -239,6 +239,33 @@ fn golden_admissions() {
     matches_golden("log/admissions.txt", title, &admissions);
 }
 
+/// Cases that the second implementation made, from the page alone: we are of its opinion.
+#[test]
+fn the_second_implementations_own_cases() {
+    let words = |file: &str| -> Vec<Vec<String>> {
+        let text = golden::read(&format!("log/second/{file}.txt"));
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+    };
+    let base: Vec<String> = words("base").into_iter().map(|mut line| line.remove(1)).collect();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (file, with_reason) in [("admissions", false), ("refusals", true)] {
+        for mut case in words(file) {
+            let name = case.remove(0);
+            let reason = with_reason.then(|| case.remove(0));
+            let prefix: usize = case.remove(0).parse().unwrap();
+            let found = judge(&base[..prefix], &case).err();
+            count += 1;
+            if found != reason {
+                wrong.push(format!("{name}: they say {reason:?}, we {found:?}"));
+            }
+        }
+    }
+    assert!(count > 150, "{count}");
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
 /// What is no entry, or none of these rules. These are no statements, so they are kept as they are.
 fn entries() {
     let world = World::new();
@@ -452,7 +479,8 @@ impl Mixed {
         let r = Scalar::from(nonce + 1);
         let point = ED25519_BASEPOINT_POINT * r;
         let k = self.k(&point, message);
-        (k.as_bytes()[0] % 8 == 0)
+        k.as_bytes()[0]
+            .is_multiple_of(8)
             .then(|| [&point.compress().as_bytes()[..], (r + k * self.a).as_bytes()].concat())
     }
 
