@@ -482,7 +482,11 @@ mod tests {
         let good = [0x30, 6, 2, 1, 1, 2, 1, 1];
         assert!(is_strict_der(&good));
         assert!(is_strict_der(&[0x30, 7, 2, 2, 0, 0x80, 2, 1, 1]), "high bit, so a zero before");
-        let bad: [(&str, &[u8]); 12] = [
+        let long = [&[0x30, 0x84, 2, 64][..], &[1; 64], &[2, 64], &[1; 64]].concat();
+        let bad: [(&str, &[u8]); 15] = [
+            ("a sequence that ends too early", &[0x30, 5, 2, 1, 1, 2, 1, 1]),
+            ("a sequence that ends too late", &[0x30, 7, 2, 1, 1, 2, 1, 1]),
+            ("a sequence of 132 bytes", &long),
             ("nothing", &[]),
             ("no sequence", &[0x31, 6, 2, 1, 1, 2, 1, 1]),
             ("trailing", &[0x30, 6, 2, 1, 1, 2, 1, 1, 0]),
@@ -508,5 +512,17 @@ mod tests {
         assert_eq!(VerifyingKey::from_spki(&spki[1..]), Err(InvalidPublicKey(43)));
         assert_eq!(VerifyingKey::from_spki(&[&spki[..], b"x"].concat()), Err(InvalidPublicKey(45)));
         assert_eq!(VerifyingKey::from_spki(&[]), Err(InvalidPublicKey(0)));
+        for algorithm in [Algorithm::P256, Algorithm::P384] {
+            let point = |first: u8, len: usize| {
+                let point = [vec![first], vec![1; len - 1]].concat();
+                VerifyingKey::from_spki(&[algorithm.spki_prefix(), &point].concat()).is_ok()
+            };
+            let len = algorithm.raw_len();
+            assert!(point(4, len), "{algorithm:?}: whether it is on the curve is not asked");
+            assert!(!point(4, len - 1) && !point(4, len + 1), "{algorithm:?}");
+            for first in [0, 2, 3, 5, 6, 7] {
+                assert!(!point(first, len) && !point(first, len / 2 + 1), "{algorithm:?}, {first}");
+            }
+        }
     }
 }

@@ -149,6 +149,8 @@ mod tests {
             ("ten minutes back", T - 600, 0, false),
             ("ten minutes and a second back", T - 601, 0, true),
             ("standing still", T, 601, true),
+            ("five minutes back in five", T - 300, 300, false),
+            ("and a second", T - 301, 300, true),
         ];
         for (name, unix, counted, doubt) in cases {
             let mut watch = Watch::start(now(T, 0), 0, None, false).unwrap();
@@ -162,16 +164,20 @@ mod tests {
     #[test]
     fn the_time_is_stored_once_an_hour_and_a_doubt_at_once() {
         let mut watch = Watch::start(now(T, 0), 0, None, false).unwrap();
-        assert!(watch.take_due().is_some());
-        watch.take_doubt();
+        assert!(watch.take_doubt().is_none(), "there is nothing to say");
+        assert!(watch.take_due().is_some(), "at start");
         watch.look(now(T + 3_599, 3_599));
         assert_eq!(watch.take_due(), None);
         watch.look(now(T + 3_600, 3_600));
         assert!(watch.take_due().is_some());
-        watch.look(now(T + 9_999, 3_601));
+        watch.look(now(T + 5_000, 3_601));
         let (_, value) = watch.take_due().unwrap();
-        assert_eq!(value, stored(T + 9_999, true));
+        assert_eq!(value, stored(T + 5_000, true));
         assert!(watch.take_doubt().is_some());
         assert!(watch.take_doubt().is_none());
+        watch.look(now(T + 9_999, 3_602));
+        assert!(watch.take_doubt().is_none(), "it is said once");
+        let mut doubted = Watch::start(now(T, 0), T + 1, None, false).unwrap();
+        assert!(doubted.take_doubt().is_some(), "at start");
     }
 }

@@ -121,6 +121,17 @@ const TITLE: &str = "\
 # digest, or the Dsse whose payload's SHA-256 it is) and the chain value with it.
 ";
 
+/// 0 is no kind; what is known chains as it is numbered, and what is later carries its own digest.
+#[test]
+fn a_kind_is_its_byte() {
+    assert_eq!(EntryKind::of_byte(0), None);
+    for byte in 1..=u8::MAX {
+        let kind = EntryKind::of_byte(byte).unwrap();
+        assert_eq!((kind.byte(), kind.carries()), (byte, byte == 3 || byte > 4), "{byte}");
+        assert_eq!(matches!(kind, EntryKind::Later(_)), byte > 4, "{byte}");
+    }
+}
+
 /// Computed with Python's hashlib, straight from the formula on the page of the signed bytes.
 #[test]
 fn a_chain_has_the_values_of_another_program() {
@@ -135,4 +146,5 @@ fn a_chain_has_the_values_of_another_program() {
     ];
     assert_eq!([mailbox, one, two].map(|mailbox| mailbox.chain.to_string()), expected);
     assert_eq!([mailbox, one, two].map(|mailbox| mailbox.count), [0, 1, 2]);
+    assert_eq!([mailbox, one, two].map(|mailbox| mailbox.epoch), [3; 3]);
 }

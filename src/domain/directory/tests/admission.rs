@@ -10,6 +10,14 @@ pub(super) fn content_refuses() {
         &[
             ("no member", |d| d.says.member.clear(), "INVALID_FIELD member"),
             ("upper case", |d| d.says.member = "FR".to_owned(), "INVALID_FIELD member"),
+            ("an authority", |d| d.signers.push("fr-1"), "WRONG_PURPOSE authority"),
+            ("a keeper", |d| d.signers.push("fr/soc keeper"), "WRONG_PURPOSE keeper"),
+            ("a seat", |d| d.signers.push("fr/soc/duty-1 sign"), "WRONG_PURPOSE a seat"),
+            ("registrar", |d| d.says.member = "registrar".to_owned(), "INVALID_FIELD member"),
+            ("operator", |d| d.says.member = "operator".to_owned(), "INVALID_FIELD member"),
+            ("auditor", |d| d.says.member = "auditor".to_owned(), "INVALID_FIELD member"),
+            ("log", |d| d.says.member = "log".to_owned(), "INVALID_FIELD member"),
+            ("relay", |d| d.says.member = "relay".to_owned(), "INVALID_FIELD member"),
             ("two parts", |d| d.says.member = "fr/cert".to_owned(), "INVALID_FIELD member"),
             ("no name", |d| d.says.names.clear(), "INVALID_FIELD names"),
             ("names unsorted", |d| d.says.names.swap(0, 1), "INVALID_FIELD sorted"),
@@ -41,6 +49,21 @@ pub(super) fn content_refuses() {
                 "INVALID_FIELD BCP 47",
             ),
             ("digits", |d| d.says.names[0].language = "12".to_owned(), "INVALID_FIELD BCP 47"),
+            (
+                "a sign in a later part",
+                |d| d.says.names[0].language = "en-G_B".to_owned(),
+                "INVALID_FIELD BCP 47",
+            ),
+            (
+                "nine letters in a later part",
+                |d| d.says.names[0].language = "en-abcdefghi".to_owned(),
+                "INVALID_FIELD BCP 47",
+            ),
+            (
+                "just 36 bytes",
+                |d| d.says.names[0].language = "en-abcdefgh-abcdefgh-abcdefgh-abcdef".to_owned(),
+                "INVALID_FIELD BCP 47",
+            ),
             (
                 "36 bytes",
                 |d| d.says.names[0].language = "en-abcdefgh-abcdefgh-abcdefgh-abcdefgh".to_owned(),
@@ -116,6 +139,50 @@ pub(super) fn content_refuses() {
     );
 }
 
+/// Every shape of a tag, as many as there may be; a note is no must, and a date only not 0.
+#[test]
+pub(super) fn content_admits() {
+    let world = World::new();
+    let good = world.admission("fr");
+    let tags = [
+        "Abcdefgh",
+        "de-1996",
+        "en-abcdefgh-abcdefgh-abcdefgh-abcde",
+        "pt-BR",
+        "pt-br",
+        "zh-Hant-TW",
+        "zz-1",
+    ];
+    let tagged = good.clone().with(|admission| {
+        admission.names = tags.iter().map(|tag| text(tag, "x")).collect();
+    });
+    let many = good.clone().with(|admission| {
+        admission.names = (0..32).map(|n| text(&format!("en-{n:02}"), "x")).collect();
+    });
+    let names: Vec<String> = (0..64).map(|n| format!("zz-{n}")).collect();
+    let keys = world.admission("zz").with(|admission| {
+        admission.authority = keys_by_id(&names.iter().map(|name| &name[..]).collect::<Vec<_>>());
+        admission.threshold = 64;
+    });
+    let note = good.clone().with(|admission| {
+        admission.note.as_mut().unwrap().date = 1;
+        admission.note.as_mut().unwrap().reference = "x".repeat(400);
+    });
+    for (name, draft) in [
+        ("tags of every shape", tagged),
+        ("32 names", many),
+        ("64 keys, all of whom decide", keys),
+        ("without a note", good.with(|admission| admission.note = None)),
+        ("a note of 1970", note),
+    ] {
+        world.judge(name, &draft.bytes(), NOW, None);
+    }
+    for kind in 1..7 {
+        let draft = world.admission("fr").with(|admission| admission.kind = kind);
+        world.judge(&format!("kind {kind}"), &draft.bytes(), NOW, None);
+    }
+}
+
 #[test]
 pub(super) fn first_keys_refuse() {
     let world = World::new();
@@ -126,6 +193,10 @@ pub(super) fn first_keys_refuse() {
     world.refuses(
         &good,
         &[
+            ("a compressed point", |d| d.says.authority = vec![other_p256(3, 0)], "INVALID_FIELD"),
+            ("a hybrid point", |d| d.says.authority = vec![other_p256(6, 0)], "INVALID_FIELD"),
+            ("a point and a byte", |d| d.says.authority = vec![other_p256(4, 1)], "INVALID_FIELD"),
+            ("a point cut short", |d| d.says.authority = vec![other_p256(4, -1)], "INVALID_FIELD"),
             ("65 keys", |d| d.says.authority = keys_by_id(&["x"; 65]), "INVALID_FIELD 64"),
             (
                 "another State's",
@@ -159,6 +230,14 @@ pub(super) fn first_keys_refuse() {
             ),
         ],
     );
+}
+
+/// The token's key with another first byte of its point, and with bytes more or less.
+fn other_p256(first: u8, more: i8) -> proto::PublicKey {
+    let mut key = p256().key.to_vec();
+    key[26] = first;
+    key.resize(key.len().checked_add_signed(more.into()).unwrap(), 1);
+    proto::PublicKey { key: key.into(), ..p256() }
 }
 
 #[test]

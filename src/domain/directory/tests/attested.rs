@@ -13,6 +13,8 @@ pub(super) fn content_refuses() {
             ("a seat", |d| d.says.contact = "zz/mfa/duty-1".to_owned(), "INVALID_FIELD contact"),
             ("upper case", |d| d.says.contact = "zz/MFA".to_owned(), "INVALID_FIELD contact"),
             ("a path", |d| d.says.contact = "../mfa".to_owned(), "INVALID_FIELD contact"),
+            ("a keeper", |d| d.signers.push("fr/soc keeper"), "WRONG_PURPOSE keeper"),
+            ("a seat", |d| d.signers.push("fr/soc/duty-1 sign"), "WRONG_PURPOSE a seat"),
             ("no end", |d| d.says.expires = 0, "ALREADY_EXPIRED"),
             ("no level", |d| d.says.levels.clear(), "INVALID_FIELD levels"),
             ("level 0", |d| d.says.levels = vec![0, 1], "INVALID_FIELD levels"),
@@ -63,6 +65,21 @@ pub(super) fn content_refuses() {
         let good = world.attested("zz/mfa").with(|record| record.expires = expires);
         assert!(world.decide(&good).is_ok(), "{expires}");
     }
+}
+
+/// Who has no roster has the hours here; whom to wake is a roster's alone.
+#[test]
+pub(super) fn content_admits() {
+    let world = World::new();
+    let hours = world.attested("zz/mfa").with(|record| {
+        record.facets = vec![facet("holidays"), facet("hours")];
+    });
+    world.judge("hours and holidays", &hours.bytes(), NOW, None);
+    let every = world.attested("zz/mfa").with(|record| {
+        record.levels = (1..6).collect();
+        record.purposes = (1..7).collect();
+    });
+    world.judge("every level and purpose", &every.bytes(), NOW, None);
 }
 
 /// The fields of a record that an attested record does not have.

@@ -84,6 +84,9 @@ pub(super) fn content_refuses() {
         &world.charter(),
         &[
             ("rules 0", |d| d.says.rules = 0, "WRONG_RULES"),
+            ("an authority", |d| d.signers.push("fr-1"), "WRONG_PURPOSE authority"),
+            ("a keeper", |d| d.signers.push("fr/soc keeper"), "WRONG_PURPOSE keeper"),
+            ("a seat", |d| d.signers.push("fr/soc/duty-1 sign"), "WRONG_PURPOSE a seat"),
             ("rules left out", |d| d.says.rules = 3, "WRONG_RULES"),
             ("last rules", |d| d.says.rules = u32::MAX, "WRONG_RULES"),
             ("no predecessor", |d| d.says.previous.clear(), "WRONG_PREVIOUS"),
@@ -278,8 +281,120 @@ pub(super) fn content_refuses() {
                 |d| d.says.operators[0].sign = Some(public("carol")),
                 "KEY_REUSED",
             ),
+            (
+                "65 operators",
+                |d| d.says.operators = (0..65).map(|n| person(&format!("x{n:02}"))).collect(),
+                "INVALID_FIELD operators",
+            ),
+            (
+                "65 relay keys",
+                |d| d.says.relay = (0..65).map(|n| public(&format!("relay {n}"))).collect(),
+                "INVALID_FIELD relay",
+            ),
+            (
+                "65 CA certificates",
+                |d| d.says.service_ca = (1..66).map(|n| vec![n].into()).collect(),
+                "INVALID_FIELD service_ca",
+            ),
+            (
+                "65 witnesses",
+                |d| {
+                    d.says.witnesses = (0..65).map(|n| witness(&format!("w{n:02}"))).collect();
+                    d.says.quorum = 33;
+                },
+                "INVALID_FIELD witnesses",
+            ),
+            (
+                "a witness's name with a plus",
+                |d| d.says.witnesses[2].name = "w3+example".to_owned(),
+                "INVALID_FIELD witnesses",
+            ),
+            (
+                "a witness's name beyond ASCII",
+                |d| d.says.witnesses[2].name = "wé".to_owned(),
+                "INVALID_FIELD witnesses",
+            ),
+            (
+                "the 65th registrar signs",
+                |d| {
+                    d.says.registrars.extend((0..62).map(|n| person(&format!("x{n:02}"))));
+                    d.signers.push("x61");
+                },
+                "UNKNOWN_KEY",
+            ),
         ],
     );
+}
+
+/// As much of everything as there may be, and as little.
+#[test]
+pub(super) fn content_admits() {
+    let world = World::new();
+    let good = world.charter();
+    let people = |count: usize| -> Vec<proto::Person> {
+        (0..count).map(|n| person(&format!("x{n:02}"))).collect()
+    };
+    let keys = |of: &str| (0..64).map(|n| public(&format!("{of} {n}"))).collect();
+    let registrars = good.clone().with(|charter| charter.registrars.extend(people(61)));
+    let service = good.clone().with(|charter| {
+        (charter.log, charter.relay) = (keys("log"), keys("relay"));
+        charter.service_ca = (1..65).map(|n| vec![n].into()).collect();
+    });
+    let witnesses = good.clone().with(|charter| {
+        let names = (0..64).map(|n| match n {
+            0 => "!~".to_owned(),
+            63 => "w".repeat(200),
+            n => format!("w{n:02}"),
+        });
+        charter.witnesses = names.map(|name| witness(&name)).collect();
+        charter.quorum = 33;
+        let names = (0..64).map(|n| match n {
+            0 => "-".to_owned(),
+            1 => "0-9".to_owned(),
+            63 => "z".repeat(32),
+            n => format!("x{n:02}"),
+        });
+        charter.policy = names.map(|name| setting(&name, 1)).collect();
+    });
+    let none = good.clone().with(|charter| {
+        (charter.operators, charter.auditors) = Default::default();
+        (charter.witnesses, charter.quorum, charter.policy) = Default::default();
+    });
+    for (name, draft) in [
+        ("64 registrars", registrars.clone()),
+        ("the 64th registrar signs", registrars.signed_by(&["alice", "bob", "x60"])),
+        ("64 operators", good.clone().with(|charter| charter.operators = people(64))),
+        ("64 auditors", good.clone().with(|charter| charter.auditors = people(64))),
+        ("64 keys of the service", service),
+        ("64 witnesses and settings", witnesses),
+        ("a quorum of all", good.clone().with(|charter| charter.quorum = 3)),
+        ("nobody but registrars", none),
+    ] {
+        world.judge(name, &draft.bytes(), NOW, None);
+    }
+}
+
+/// What a charter does not set has its default; names that this version does not know say nothing.
+#[test]
+fn settings_have_their_defaults() {
+    let defaults = Policy {
+        stale_after: 86_400,
+        metadata_kept: 2_592_000,
+        priority_within: 14_400,
+        immediate_within: 1_800,
+        flash_within: 600,
+    };
+    assert_eq!(Policy::of(&[setting("a-setting-of-another-time", 1)]), defaults);
+    let set: Vec<proto::Setting> =
+        Policy::NAMES.iter().zip(1..).map(|(name, value)| setting(name, value)).collect();
+    let all = Policy {
+        flash_within: 1,
+        immediate_within: 2,
+        metadata_kept: 3,
+        priority_within: 4,
+        stale_after: 5,
+    };
+    assert_eq!(Policy::of(&set), all);
 }
 
 /// A member's key listed as a registrar's signs nothing: its purpose is settled.

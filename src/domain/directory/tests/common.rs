@@ -71,6 +71,22 @@ fn form<S: Says>() -> Vec<Row<S>> {
             "INVALID_TARGETS sorted",
         ),
         ("doubled", |d| d.says.targets().extend_from_within(..1), "INVALID_TARGETS sorted"),
+        (
+            "a name of 65 bytes",
+            |d| {
+                let version = d.says.targets()[0].version;
+                d.says.targets().push(Target { version, ..foreign(&long_name(32)) });
+            },
+            "INVALID_TARGETS names",
+        ),
+        (
+            "another's version",
+            |d| {
+                let version = 1 - d.says.targets()[0].version.min(1);
+                d.says.targets().push(Target { version, ..foreign("zz.example") });
+            },
+            "INVALID_TARGETS version",
+        ),
         ("17 targets", |d| *d.says.targets() = sixteen(17), "INVALID_TARGETS sorted"),
         (
             "no name",
@@ -101,6 +117,7 @@ fn form<S: Says>() -> Vec<Row<S>> {
         ("unknown key", |d| d.signers = vec!["nobody"], "UNKNOWN_KEY"),
         ("and an unknown key", |d| d.signers.push("nobody"), "UNKNOWN_KEY"),
         ("the log's key", |d| d.signers.push("log"), "WRONG_PURPOSE the log"),
+        ("the relay's key", |d| d.signers.push("relay"), "WRONG_PURPOSE the relay"),
         ("a connecting key", |d| d.signers = vec!["alice tls"], "WRONG_PURPOSE connect"),
         ("a witness's key", |d| d.signers = vec!["w1.example"], "UNKNOWN_KEY"),
         ("flipped bit", |d| d.tamper.push(|e| flip(&mut e.signatures[0])), "BAD_SIGNATURE"),
@@ -178,6 +195,11 @@ fn later(dsse: &mut Dsse) {
     dsse.payload = payload.into();
 }
 
+/// The name of a directory: a part of 32 letters, a point, and so many more.
+fn long_name(more: usize) -> String {
+    format!("{}.{}", "z".repeat(32), "z".repeat(more))
+}
+
 fn sixteen(count: usize) -> Vec<Target> {
     (0..count).map(|n| foreign(&format!("a{n:02}.example"))).collect()
 }
@@ -207,10 +229,11 @@ fn many_targets<S: Says>(world: &World, good: &Draft<S>) {
     let sixteen = good.clone().with(|says| {
         let ours = says.targets().clone();
         let version = ours[0].version;
-        let others = self::sixteen(15).into_iter().map(|target| Target { version, ..target });
-        *says.targets() = others.chain(ours).collect();
+        let others = self::sixteen(14).into_iter().map(|target| Target { version, ..target });
+        let longest = Target { version, ..foreign(&long_name(31)) };
+        *says.targets() = others.chain(ours).chain([longest]).collect();
     });
-    assert!(world.decide(&sixteen).is_ok());
+    world.judge("16 targets", &sixteen.bytes(), NOW, None);
 }
 
 /// A signature of whoever may sign such a statement, and not this one.
@@ -331,6 +354,25 @@ fn what_is_quoted_of_foreign_bytes_is_short() {
     let draft =
         world.record("fr/cert").with(|record| record.names[0].language = "x".repeat(50_000));
     assert!(world.refusal(&draft).len() < 500);
+}
+
+/// What was verified is decided on what stands when its turn comes, whom it is about first.
+#[test]
+fn what_happened_since_it_was_verified_counts() {
+    let mut world = World::new();
+    let roster = verify(&world.directory, &world.roster("fr/soc").bytes()).unwrap();
+    let by_seat = world.revocation("fr/soc/duty-1").signed_by(&["fr/soc/duty-2 sign"]);
+    let by_seat = verify(&world.directory, &by_seat.bytes()).unwrap();
+    let decide = |world: &World, verified| {
+        let admitted = Admitted { leaf: world.directory.size(), at: NOW };
+        apply(&world.directory, verified, admitted).map(|_| ()).map_err(|refusal| refusal.code())
+    };
+    assert_eq!(decide(&world, &by_seat), Ok(()));
+    world.take(&world.revocation("fr/soc/duty-2"));
+    assert_eq!(decide(&world, &by_seat), Err("KEY_NOT_IN_FORCE"));
+    world.take(&world.withdrawal("fr/soc"));
+    assert_eq!(decide(&world, &by_seat), Err("UNKNOWN_CONTACT"));
+    assert_eq!(decide(&world, &roster), Err("UNKNOWN_CONTACT"));
 }
 
 /// The attacker has no time: a log whose leaf or time goes back is refused whoever signed.

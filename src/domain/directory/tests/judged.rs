@@ -194,6 +194,8 @@ fn golden_refusals() {
         ("time", time::refuses),
         ("ended", ended),
         ("standing", standing_rows),
+        ("either", withdrawal::either_withdraws_what_is_attested),
+        ("moved", keys::moved),
         ("curve", curve),
         ("token", token),
     ]);
@@ -214,9 +216,18 @@ fn golden_admissions() {
         ("roster", roster::content_refuses),
         ("withdrawal", withdrawal::content_refuses),
         ("revocation", revocation::content_refuses),
+        ("any revocation", common::revocation),
         ("standing", standing_rows),
         ("seal", roster::a_seal_key_is_its_contacts_own),
+        ("slip for", revocation::for_every_reason),
+        ("slip of", revocation::seat_colleague_keeper_and_authority_may),
         ("slip", revocation::it_is_never_too_old_and_repeating_it_changes_nothing),
+        ("most of a charter", charter::content_admits),
+        ("most of an admission", admission::content_admits),
+        ("most of an attested record", attested::content_admits),
+        ("most of a record", record::content_admits),
+        ("either", withdrawal::either_withdraws_what_is_attested),
+        ("moved", keys::moved),
         ("text", text::admitted),
         ("time", time::admits),
         ("curve", curve),
@@ -261,7 +272,7 @@ fn entries() {
     let good = world.record("fr/cert").bytes();
     let entry = hex_of(&(good, NOW));
     let entry = hex::decode(entry).unwrap();
-    let cases: [(&str, Vec<u8>, &str); 6] = [
+    let cases: [(&str, Vec<u8>, &str); 7] = [
         ("one byte", vec![0xff], "UNKNOWN_LEAF"),
         ("only a time", entry[entry.len() - 6..].to_vec(), "UNKNOWN_LEAF"),
         ("another leaf", [&entry[entry.len() - 6..], &[0x1a, 1, 7]].concat(), "UNKNOWN_LEAF"),
@@ -271,6 +282,7 @@ fn entries() {
             time_of(&entry, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10]),
             "UNKNOWN_LEAF",
         ),
+        ("65,535 bytes", [&entry[..], &vec![0; 65_535 - entry.len()]].concat(), "UNKNOWN_LEAF"),
         ("65,536 bytes", [&entry[..], &vec![0; 65_536 - entry.len()]].concat(), "TOO_LARGE"),
     ];
     for (name, bytes, expected) in cases {
@@ -302,6 +314,19 @@ fn ended() {
         &world.admission("de"),
         &[
             ("a registrar who left", |d| d.signers.push("carol"), "KEY_NOT_IN_FORCE"),
+            (
+                "a revoked seat, which never could",
+                |d| d.signers.push("fr/soc/duty-1 sign"),
+                "KEY_NOT_IN_FORCE",
+            ),
+            (
+                "a registrar who left, badly",
+                |d| {
+                    d.signers.push("carol");
+                    d.tamper.push(|e| e.signatures.iter_mut().for_each(|s| s.sig.clear()));
+                },
+                "KEY_NOT_IN_FORCE",
+            ),
             (
                 "a withdrawn keeper is an authority",
                 |d| {
@@ -345,6 +370,19 @@ fn ended() {
                 },
                 "KEY_REUSED",
             ),
+            (
+                "a withdrawn keeper registers",
+                |d| d.says.registrars[2].sign = Some(public("at/cert keeper")),
+                "KEY_REUSED",
+            ),
+            (
+                "a withdrawn keeper registers and signs",
+                |d| {
+                    d.says.registrars[2].sign = Some(public("at/cert keeper"));
+                    d.signers.push("at/cert keeper");
+                },
+                "WRONG_PURPOSE",
+            ),
             ("a log key that is a person's", |d| d.says.log.push(public("carol")), "KEY_REUSED"),
         ],
     );
@@ -376,6 +414,7 @@ fn standing_rows() {
         admission.authority = vec![public("zz-1")];
         admission.threshold = 1;
     }));
+    let mut listed = signs.clone();
     let roster = signs.roster("zz/mfa").signed_by(&["zz-1"]);
     signs.judge("a roster over an attested record", &roster.bytes(), NOW, Some("ATTESTED"));
     let other = signs.admission("zz").with(|admission| {
@@ -401,6 +440,16 @@ fn standing_rows() {
     full.take(&fresh(&full, 62));
     let back = fresh(&full, 0).bytes();
     full.judge("one that comes back too late", &back, NOW, Some("TOO_MANY_CONTACTS"));
+    for n in 1..64 {
+        listed.take(&listed.attested(&format!("zz/team-{n}")));
+    }
+    let one_more = listed.attested("zz/one-more");
+    let limit = Some("TOO_MANY_CONTACTS");
+    listed.judge("the 65th attested contact", &one_more.bytes(), NOW, limit);
+    let signed = listed.record("zz/one-more").signed_by(&["zz-1"]);
+    listed.judge("a record beside 64 attested", &signed.bytes(), NOW, limit);
+    let again = listed.attested("zz/mfa");
+    listed.judge("one of 64 again", &again.bytes(), NOW, None);
 }
 
 /// An Ed25519 key with a part of small order, and what it signs. With it, every R of small order

@@ -10,6 +10,7 @@ mod charter;
 mod common;
 mod golden;
 mod judged;
+mod keys;
 mod order;
 mod random;
 mod record;

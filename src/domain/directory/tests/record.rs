@@ -196,6 +196,58 @@ pub(super) fn content_refuses() {
     assert!(world.decide(&token).is_ok(), "a keeper's token may do P-256");
 }
 
+/// As much of everything as there may be.
+#[test]
+pub(super) fn content_admits() {
+    let world = World::new();
+    let good = world.record("fr/soc");
+    let steps: Vec<String> = (0..8).map(|n| format!("fr/c{n}")).collect();
+    let steps: Vec<&str> = steps.iter().map(|step| &step[..]).collect();
+    let ladders = good.clone().with(|record| {
+        record.ladders = (1..6).map(|level| ladder(level, &steps)).collect();
+    });
+    let named = good.clone().with(|record| {
+        record.facets[0].visibility = proto::Visibility::NamedMembers.into();
+        record.facets[0].members = (0..256).map(|n| format!("m{n:03}")).collect();
+    });
+    let facets = good.clone().with(|record| {
+        let names = (0..16).map(|n| match n {
+            0 => "-".to_owned(),
+            1 => "0-9".to_owned(),
+            15 => "z".repeat(32),
+            n => format!("f{n:02}"),
+        });
+        record.facets = names.map(|name| facet(&name)).collect();
+    });
+    let ahead = good.with(|record| {
+        record.issued_at = NOW + 300;
+        record.expires = NOW + 1;
+    });
+    for (name, draft) in [
+        ("eight steps for every level", ladders),
+        ("256 named members", named),
+        ("16 facets", facets),
+        ("over before it was signed, and not when it is admitted", ahead),
+    ] {
+        world.judge(name, &draft.bytes(), NOW, None);
+    }
+    for (name, custody) in [("separate", 1), ("one machine", 2), ("not stated", 3)] {
+        let every = world.record("fr/soc").with(|record| {
+            record.levels = (1..6).collect();
+            record.purposes = (1..7).collect();
+            record.custody = custody;
+        });
+        world.judge(&format!("every level and purpose and {name}"), &every.bytes(), NOW, None);
+    }
+}
+
+/// `SHA-256("liaison/facet/v1" 00 contact 00 name 00 salt bytes)`, computed with Python's hashlib.
+#[test]
+fn the_hash_of_a_facet_is_that_of_another_program() {
+    let expected = "130a299d5a2fda59b561b5362a0958e4b9590faa98e16da90b6a2ac43119a128";
+    assert_eq!(open_facet("fr/cert", "email").hash().to_string(), expected);
+}
+
 /// The validity counts from the signature, not from when the log takes it.
 #[test]
 fn a_record_kept_in_the_drawer_holds_no_longer() {

@@ -15,6 +15,7 @@ pub(super) fn content_refuses() {
                 |d| d.says.seat = "fr/not-yet/duty-1".to_owned(),
                 "UNKNOWN_CONTACT",
             ),
+            ("no such member", |d| d.says.seat = "de/soc/duty-1".to_owned(), "UNKNOWN_MEMBER de"),
             (
                 "another State's seat",
                 |d| d.says.seat = "at/cert/duty-1".to_owned(),
@@ -75,7 +76,7 @@ pub(super) fn content_refuses() {
 }
 
 #[test]
-fn seat_colleague_keeper_and_authority_may() {
+pub(super) fn seat_colleague_keeper_and_authority_may() {
     let world = World::new();
     for signers in [
         &["fr/soc/duty-1 sign"][..],
@@ -83,9 +84,13 @@ fn seat_colleague_keeper_and_authority_may() {
         &["fr/soc keeper"],
         &["fr-1", "fr-3"],
         &["fr/soc/duty-1 sign", "fr/soc keeper"],
+        &["fr/soc/duty-1 sign", "fr-1"],
+        &["fr/soc/duty-2 sign", "fr/soc keeper", "fr-1", "fr-2", "fr-3"],
     ] {
         let mut world = world.clone();
-        let parts = world.take(&world.revocation("fr/soc/duty-1").signed_by(signers));
+        let slip = world.revocation("fr/soc/duty-1").signed_by(signers);
+        world.judge(&signers.join(" and "), &slip.bytes(), NOW, None);
+        let parts = world.take(&slip);
         assert_eq!(parts.keys.len(), 3, "{signers:?}");
         let seat = world.revocation("fr/soc/duty-2").signed_by(&["fr/soc/duty-1 sign"]);
         assert!(world.refusal(&seat).starts_with("KEY_NOT_IN_FORCE"), "a revoked seat may not");
@@ -93,6 +98,21 @@ fn seat_colleague_keeper_and_authority_may() {
         let with = with.signed_by(&["fr/soc keeper", "fr/soc/duty-1 sign"]);
         assert!(world.refusal(&with).starts_with("KEY_NOT_IN_FORCE"));
     }
+}
+
+#[test]
+pub(super) fn for_every_reason() {
+    let world = World::new();
+    for reason in 1..6 {
+        let slip = world.revocation("fr/soc/duty-1").with(|slip| slip.reason = reason);
+        world.judge(&format!("reason {reason}"), &slip.bytes(), NOW, None);
+    }
+    let full = world.revocation("fr/soc/duty-1").with(|slip| {
+        let others = (0..13).map(|n| vec![n; 32].into());
+        slip.key_ids.extend(others);
+        slip.key_ids.sort();
+    });
+    world.judge("16 key ids", &full.bytes(), NOW, None);
 }
 
 /// A slip from the drawer: signed years ago, handed in twice, by a seat that it then ends.
@@ -119,6 +139,7 @@ fn keys_no_longer_in_force_are_ignored_and_none_left_is_refused() {
     let all = world.revocation("fr/soc/duty-1");
     assert_eq!(world.take(&all).keys.len(), 2, "the one that is left out is revoked already");
     let again = world.revocation("fr/soc/duty-1").with(|slip| slip.issued_at -= 1);
+    assert_eq!(world.logged(&again), None, "another slip that named the same keys is none of ours");
     assert!(world.refusal(&again).starts_with("NOTHING_TO_REVOKE"));
     let Standing::Revoked(leaf) = standing(&world, parts.keys[0].key.id()) else {
         panic!("revoked");

@@ -10,6 +10,7 @@ pub(super) fn content_refuses() {
         &[
             ("no contact", |d| d.says.contact.clear(), "INVALID_FIELD contact"),
             ("no such contact", |d| d.says.contact = "fr/not-yet".to_owned(), "UNKNOWN_CONTACT"),
+            ("no such member", |d| d.says.contact = "de/soc".to_owned(), "UNKNOWN_MEMBER de"),
             (
                 "another's contact",
                 |d| d.says.contact = "at/cert".to_owned(),
@@ -184,9 +185,9 @@ pub(super) fn content_refuses() {
     let full = world.roster("fr/soc").with(|roster| {
         roster.seats = (0..16).map(|n| seat("fr/soc", &format!("s{n:02}"))).collect();
         roster.seats[0].tls = Some(p256());
-        roster.facets = vec![facet("holidays"), facet("hours")];
+        roster.facets = vec![facet("holidays"), facet("hours"), facet("wake")];
     });
-    assert!(world.decide(&full).is_ok());
+    world.judge("16 seats and all three facets", &full.bytes(), NOW, None);
 }
 
 /// A seal key belongs to its contact: it may move to another seat of it, and stand at another contact,

@@ -28,10 +28,16 @@ fn a_kind_is_admitted_from_its_rules_on() {
     let mut world = World::new();
     let refused = world.decide_bytes(&trial(&world), NOW).unwrap_err();
     assert_eq!(refused.code(), "UNKNOWN_KIND", "under rules 1");
+    let refused = verify(&world.directory, &trial(&world)).unwrap_err();
+    assert_eq!(refused.code(), "UNKNOWN_KIND", "before anything else of it is looked at");
     // The charter that raises the number still has the form, kinds and values of the one before.
     world.take(&raised(&world, 2));
     assert_eq!(world.directory.rules(), 2);
     world.take_bytes(trial(&world), NOW);
+    // A start reads the clock of every entry, of whatever rules.
+    let statement = trial(&world).into();
+    let entry = entry::Entry { statement, admitted_at: NOW + 9 };
+    assert_eq!(clock_behind(NOW, &entry.encode()), Ok(NOW));
     world.take(&world.record("fr/cert"));
 }
 
@@ -61,6 +67,16 @@ fn rules_go_up_by_one_and_never_down() {
         3,
         "the fold goes on; whether a reader knows is his matter"
     );
+}
+
+/// No value is of rules 2 yet, so that rules 0 stand for those before a value's.
+#[test]
+fn a_value_is_admitted_from_its_rules_on() {
+    use super::rules::known;
+    for (value, rules, admitted) in [(0, 1, false), (1, 0, false), (1, 1, true), (6, 1, false)] {
+        let read = known::<proto::Level>("levels", value, rules);
+        assert_eq!(read.is_ok(), admitted, "{value} under rules {rules}");
+    }
 }
 
 #[test]

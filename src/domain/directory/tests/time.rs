@@ -23,6 +23,11 @@ pub(super) fn refuses() {
     world.take(&ahead.with(|record| record.expires = YEAR_2100 + DAY));
     let now = world.record("fr/cert");
     world.judge("after a clock of 2100", &now.bytes(), NOW, Some("BEFORE_CLOCK"));
+    let mut waited = World::new();
+    waited.take(&Draft { at: NOW + 9, ..waited.record("fr/soc") });
+    let between = Draft { at: NOW + 8, ..waited.record("fr/cert") };
+    let name = "after one that was signed before and admitted later";
+    waited.judge(name, &between.bytes(), NOW + 8, Some("BEFORE_CLOCK"));
     let old = world.charter().with(|charter| charter.issued_at = NOW - 30 * DAY - 1);
     world.judge("a charter too old to help", &old.bytes(), NOW, Some("ISSUED_TOO_EARLY"));
     world.take(&world.charter());
@@ -37,6 +42,9 @@ pub(super) fn admits() {
     world.judge("at the clock", &good.bytes(), NOW, None);
     let fast = good.clone().with(|record| record.issued_at = NOW + 300);
     world.judge("signed 300 s ahead", &fast.bytes(), NOW, None);
+    let mut fast = World::new();
+    fast.take(&fast.record("fr/soc").with(|record| record.issued_at = NOW + 300));
+    fast.judge("after one that was signed ahead", &fast.record("fr/cert").bytes(), NOW, None);
     let late = NOW + 30 * DAY;
     let old = good.clone().with(|record| record.expires = late + DAY);
     world.judge("30 days old", &old.bytes(), late, None);

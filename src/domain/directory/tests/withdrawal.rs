@@ -11,6 +11,7 @@ pub(super) fn content_refuses() {
             ("no contact", |d| d.says.contact.clear(), "INVALID_FIELD contact"),
             ("a member", |d| d.says.contact = "fr".to_owned(), "INVALID_FIELD contact"),
             ("nothing", |d| d.says.contact = "fr/not-yet".to_owned(), "UNKNOWN_CONTACT"),
+            ("no such member", |d| d.says.contact = "de/soc".to_owned(), "UNKNOWN_MEMBER de"),
             (
                 "another State's",
                 |d| d.says.contact = "at/cert".to_owned(),
@@ -32,6 +33,7 @@ pub(super) fn content_refuses() {
             ("one registrar", |d| d.signers = vec!["alice"], "BELOW_THRESHOLD registrars"),
             ("operators", |d| d.signers = vec!["dave", "erin"], "WRONG_PURPOSE charter"),
             ("another State", |d| d.signers = vec!["at-1"], "BELOW_THRESHOLD registrars"),
+            ("and another State", |d| d.signers.push("at-1"), "SUPERFLUOUS_SIGNATURE"),
         ],
     );
     let first = world.withdrawal("fr/soc");
@@ -40,6 +42,30 @@ pub(super) fn content_refuses() {
     let again = world.withdrawal("fr/soc");
     assert!(world.refusal(&again).starts_with("UNKNOWN_CONTACT"), "there is nothing left");
     assert!(world.directory.record(&contact("fr/soc")).is_err());
+}
+
+/// Of an attested record the registrars or the authority: either, whole, and the others may join.
+#[test]
+pub(super) fn either_withdraws_what_is_attested() {
+    let mut world = World::new();
+    world.take(&world.admission("zz").with(|admission| {
+        admission.authority = keys_by_id(&["zz-1", "zz-2"]);
+        admission.threshold = 2;
+    }));
+    let cases: [(&str, &[&str], Option<&str>); 7] = [
+        ("the authority", &["zz-1", "zz-2"], None),
+        ("the registrars", &["alice", "bob"], None),
+        ("both", &["alice", "bob", "zz-1", "zz-2"], None),
+        ("the authority and a registrar", &["alice", "zz-1", "zz-2"], None),
+        ("the registrars and one of the authority", &["alice", "bob", "zz-1"], None),
+        ("half of the authority", &["zz-1"], Some("BELOW_THRESHOLD")),
+        ("half of each", &["alice", "zz-1"], Some("BELOW_THRESHOLD")),
+    ];
+    for (name, signers, reason) in cases {
+        let keys: Vec<&'static str> = signers.to_vec();
+        let withdrawal = world.withdrawal("zz/mfa").signed_by(&keys);
+        world.judge(name, &withdrawal.bytes(), NOW, reason);
+    }
 }
 
 #[test]
