@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prost::Message as _;
 use serde_json::json;
 
-use crate::client::draft::{Bundle, in_words};
+use crate::client::draft::{Bundle, Publication, in_words};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::replica::Replica;
 use crate::client::session::{Answer, Progress};
@@ -24,17 +24,25 @@ use super::args::{DraftArgs, PublishArgs, SignArgs};
 pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     let mut bundle = read(ctx, &args.file)?;
     let replica = ctx.replica().ok();
-    let directory = known(replica.as_ref());
-    if directory.is_none() && !is_founding(&bundle) {
+    let directory = known(replica.as_ref(), &bundle);
+    let keys = ctx.home.keys().all_signing(ctx.ambient())?;
+    let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
+    if directory.is_none() && !is_founding(&bundle) && !is_named_in(&bundle, &keys) {
         let sentence =
             "who must sign this stands in the directory, and this home has no copy of it";
         return Err(ClientError::new(Side::Ours, Exit::Stale, "NO_COPY", sentence)
             .mended_by("liaison join INVITATION; liaison sync"));
     }
     show(ctx, &bundle);
+    if !is_judged(&bundle, directory) {
+        ctx.out.warn(
+            "this home has no copy of the directory: what the draft follows, and the signatures \
+             of those who decide now, were not checked",
+        );
+    }
     let before = missing(&bundle, directory);
     if args.dry_run {
-        report(ctx, &args.file, 0, &before);
+        report(ctx, &args.file, 0, &bundle, directory);
         return Ok(());
     }
     if !args.yes && !agreed(ctx, "Sign this? [y/N]") {
@@ -47,8 +55,6 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         )
         .mended_by("read what it says, and add --yes"));
     }
-    let keys = ctx.home.keys().all_signing(ctx.ambient())?;
-    let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
     let added = bundle.sign(directory, &keys, ctx.ambient())?;
     if added == 0 && !before.is_empty() {
         let sentence = format!("no key of this home counts here: {}", before.join("; "));
@@ -57,7 +63,7 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     }
     let out = args.out.as_deref().unwrap_or(&args.file);
     ctx.write_file(out, &bundle.write())?;
-    report(ctx, out, added, &missing(&bundle, directory));
+    report(ctx, out, added, &bundle, directory);
     Ok(())
 }
 
@@ -67,7 +73,7 @@ pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), Cli
     if args.dry_run {
         let replica = ctx.replica()?;
         show(ctx, &bundle);
-        report(ctx, &args.file, 0, &missing(&bundle, known(Some(&replica))));
+        report(ctx, &args.file, 0, &bundle, known(Some(&replica), &bundle));
         return Ok(());
     }
     let leaves = hand_in(ctx, &bundle).await?;
@@ -83,12 +89,12 @@ pub(super) async fn finish(
     replica: &Replica,
     name: &str,
 ) -> Result<Finished, ClientError> {
-    let directory = known(Some(replica));
+    let directory = known(Some(replica), &bundle);
     let keys = ctx.home.keys().all_signing(ctx.ambient())?;
     let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
     if draft.dry_run {
         show(ctx, &bundle);
-        report(ctx, Path::new("(nothing was written)"), 0, &missing(&bundle, directory));
+        report(ctx, Path::new("(nothing was written)"), 0, &bundle, directory);
         return Ok(Finished::Shown);
     }
     bundle.sign(directory, &keys, ctx.ambient())?;
@@ -97,7 +103,7 @@ pub(super) async fn finish(
         let path = draft.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.draft")));
         ctx.write_file(&path, &bundle.write())?;
         show(ctx, &bundle);
-        report(ctx, &path, 0, &left);
+        report(ctx, &path, 0, &bundle, directory);
         return Ok(Finished::Drafted);
     }
     let leaves = hand_in(ctx, &bundle).await?;
@@ -180,12 +186,30 @@ fn is_founding(bundle: &Bundle) -> bool {
     bundle.publications().iter().all(|publication| founding(publication.statement()))
 }
 
+/// Each charter names its own signers besides those in force: whom it lists may sign it before he
+/// has a copy of the directory.
+fn is_named_in(bundle: &Bundle, keys: &[&SigningKey]) -> bool {
+    let charter = |statement: &Statement| matches!(statement, Statement::Charter(_));
+    let mut quorums = bundle.quorums(None).into_iter().flatten();
+    bundle.publications().iter().all(|publication| charter(publication.statement()))
+        && quorums.any(|quorum| keys.iter().any(|key| quorum.keys.contains_key(&key.public().id())))
+}
+
+/// Whether all who must sign are known here.
+fn is_judged(bundle: &Bundle, directory: Option<&Directory>) -> bool {
+    directory.is_some() || is_founding(bundle)
+}
+
 fn read(ctx: &Context, path: &Path) -> Result<Bundle, ClientError> {
     Ok(Bundle::read(&ctx.read_file(path)?)?)
 }
 
-fn known(replica: Option<&Replica>) -> Option<&Directory> {
-    replica.and_then(|replica| replica.directory().ok())
+/// The directory that the statements are for, if the copy is one of it.
+fn known<'a>(replica: Option<&'a Replica>, bundle: &Bundle) -> Option<&'a Directory> {
+    let directory = replica?.directory().ok()?;
+    let here = |target: &proto::Target| target.genesis[..] == directory.genesis().as_bytes()[..];
+    let mut each = bundle.publications().iter().map(Publication::statement);
+    each.all(|statement| statement.targets().iter().any(here)).then_some(directory)
 }
 
 fn show(ctx: &Context, bundle: &Bundle) {
@@ -205,17 +229,32 @@ fn missing(bundle: &Bundle, directory: Option<&Directory>) -> Vec<String> {
         .collect()
 }
 
-fn report(ctx: &Context, path: &Path, added: usize, missing: &[String]) {
-    let object = json!({ "file": path, "signatures_added": added, "missing": missing });
+fn report(
+    ctx: &Context,
+    path: &Path,
+    added: usize,
+    bundle: &Bundle,
+    directory: Option<&Directory>,
+) {
+    let (missing, judged) = (missing(bundle, directory), is_judged(bundle, directory));
+    let object = json!({
+        "file": path, "signatures_added": added, "missing": missing, "all_signers_known": judged
+    });
     ctx.out.data(&object, || path.display().to_string());
     if added > 0 {
         ctx.out.say(format_args!("signed: {added} signature(s) added"));
     }
-    if missing.is_empty() {
+    if missing.is_empty() && judged {
         ctx.out.say("nothing is missing. Next: liaison publish FILE (a founding charter: liaisond init --charter FILE)");
     }
     for line in missing {
         ctx.out.say(format_args!("still needed: {line}"));
+    }
+    if !judged {
+        ctx.out.say(
+            "not known here: whether those in force have signed. Next: back to a registrar who has \
+             a copy of the directory",
+        );
     }
 }
 

@@ -1,0 +1,120 @@
+//! What registrars do together, each on a machine of his own, with the programs as they are typed.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Output};
+
+use tempfile::TempDir;
+
+/// A directory that these registrars founded, each with a copy of it, and its service.
+struct Ceremony {
+    folder: TempDir,
+    service: Child,
+}
+
+impl Drop for Ceremony {
+    fn drop(&mut self) {
+        let _ = self.service.kill();
+        let _ = self.service.wait();
+    }
+}
+
+fn bash(script: &str, folder: &TempDir) -> Command {
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_liaison")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    bash.args(["-c", script]).current_dir(folder.path()).env("PATH", path);
+    for name in ["LIAISON_HOME", "LIAISON_AS", "HTTPS_PROXY", "https_proxy"] {
+        bash.env_remove(name);
+    }
+    bash
+}
+
+/// What a command printed, on both ways, and how it ended.
+fn told(output: &Output) -> (String, i32) {
+    let (out, err) = (&output.stdout, &output.stderr);
+    let text = format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err));
+    (text, output.status.code().unwrap())
+}
+
+impl Ceremony {
+    fn of(registrars: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut script = String::from("set -eu -o pipefail\n");
+        let mut init = format!("liaisond --home service init --listen 127.0.0.1:{port}");
+        init += &format!(" --name un.example --threshold {}", registrars.len());
+        for name in registrars {
+            script += &format!("liaison --home {name} key new --registrar {name} --name {name}\n");
+            init += &format!(" --registrar {name}.registrar");
+        }
+        script += &format!("{init}\n");
+        for name in registrars {
+            script += &format!("liaison --home {name} sign service/charter.draft --yes\n");
+        }
+        script += "liaisond --home service init --charter service/charter.draft > founded.txt\n";
+        let (text, code) = told(&bash(&script, &folder).output().unwrap());
+        assert_eq!(code, 0, "{text}");
+        let service = bash("exec liaisond --home service serve 2>service.txt", &folder).spawn();
+        let ceremony = Self { folder, service: service.unwrap() };
+        ceremony
+            .good(&format!("until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do :; done"));
+        registrars.iter().for_each(|name| ceremony.joins(name));
+        ceremony
+    }
+
+    fn joins(&self, name: &str) {
+        self.good(&format!(
+            "DIGITS=$(grep -E '^ +([0-9]{{5}} ){{11}}[0-9]{{5}}$' founded.txt)\n\
+             liaison --home {name} join service/invitation.liaison --fingerprint \"$DIGITS\" &&\
+             liaison --home {name} sync"
+        ));
+    }
+
+    fn run(&self, script: &str) -> (String, i32) {
+        told(&bash(script, &self.folder).output().unwrap())
+    }
+
+    /// What it prints, if it goes well.
+    fn good(&self, script: &str) -> String {
+        let (text, code) = self.run(script);
+        assert_eq!(code, 0, "{script}\n{text}");
+        text
+    }
+
+    /// What it prints, if it ends like this.
+    fn ends(&self, script: &str, expected: i32) -> String {
+        let (text, code) = self.run(script);
+        assert_eq!(code, expected, "{script}\n{text}");
+        text
+    }
+}
+
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+}
+
+/// The README's example: bob hands over to carol, whose home has no copy yet.
+#[test]
+fn a_new_registrar_signs_the_charter_that_names_him() {
+    let net = Ceremony::of(&["alice", "bob"]);
+    net.good("liaison --home carol key new --registrar carol --name Carol");
+    net.good(
+        "liaison --home alice charter draft --registrar carol.registrar --remove-registrar bob",
+    );
+    // Who is not named in it cannot know who must sign.
+    let stranger = "liaison --home dave key new --registrar dave --name Dave &&\
+        liaison --home dave sign charter-2.draft --yes";
+    says(&net.ends(stranger, 7), &["NO_COPY", "liaison join"]);
+    let unread = net.ends("liaison --home carol sign charter-2.draft </dev/null", 10);
+    says(&unread, &["this home has no copy of the directory", "were not checked"]);
+    let signed = net.good("liaison --home carol sign charter-2.draft --yes");
+    says(&signed, &["registrar          carol (Carol)", "follows", "no copy of the directory"]);
+    says(&signed, &["signed: 1", "whether those in force have signed"]);
+    assert!(!signed.contains("nothing is missing"), "{signed}");
+    net.good("liaison --home bob sign charter-2.draft --yes");
+    net.good("liaison --home alice publish charter-2.draft");
+    net.joins("carol");
+    says(&net.good("liaison --home carol charter show"), &["version 2", "carol (Carol)"]);
+}
