@@ -100,7 +100,11 @@ pub(super) async fn finish(
     bundle.sign(directory, &keys, ctx.ambient())?;
     let left = missing(&bundle, directory);
     if draft.out.is_some() || !left.is_empty() {
-        let path = draft.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.draft")));
+        let path = PathBuf::from(format!("{name}.draft"));
+        if draft.out.is_none() && path.exists() {
+            return Err(there_already(&path));
+        }
+        let path = draft.out.clone().unwrap_or(path);
         ctx.write_file(&path, &bundle.write())?;
         show(ctx, &bundle);
         report(ctx, &path, 0, &bundle, directory);
@@ -108,6 +112,14 @@ pub(super) async fn finish(
     }
     let leaves = hand_in(ctx, &bundle).await?;
     Ok(Finished::Published(leaves))
+}
+
+/// Another draft may lie there, with signatures of others.
+fn there_already(path: &Path) -> ClientError {
+    let path = path.display();
+    let sentence = format!("{path} is there already, and nothing was written");
+    ClientError::new(Side::Ours, Exit::Usage, "FILE_EXISTS", sentence)
+        .mended_by(format!("liaison sign {path}; or add --out FILE, which is written over"))
 }
 
 /// What came of a fresh draft.

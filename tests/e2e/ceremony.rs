@@ -118,3 +118,18 @@ fn a_new_registrar_signs_the_charter_that_names_him() {
     net.joins("carol");
     says(&net.good("liaison --home carol charter show"), &["version 2", "carol (Carol)"]);
 }
+
+/// What others have signed is not lost to a second draft.
+#[test]
+fn a_draft_does_not_replace_another() {
+    let net = Ceremony::of(&["alice", "bob"]);
+    let draft = "liaison --home alice charter draft --set stale-after";
+    net.good(&format!("{draft}=3600"));
+    net.good("liaison --home bob sign charter-2.draft --yes && cp charter-2.draft signed");
+    let refused = net.ends(&format!("{draft}=7200"), 2);
+    says(&refused, &["charter-2.draft is there already", "FILE_EXISTS", "--out"]);
+    net.good("cmp charter-2.draft signed");
+    // Whoever names the file means it.
+    net.good(&format!("{draft}=7200 --out charter-2.draft"));
+    net.ends("cmp -s charter-2.draft signed", 1);
+}
