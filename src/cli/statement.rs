@@ -81,13 +81,25 @@ pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), Cli
     Ok(())
 }
 
-/// What to do with a fresh draft: show it, or write it, or sign and publish it.
+/// What to do with a fresh draft: show it, or write it, or sign, show and publish it.
 pub(super) async fn finish(
+    ctx: &Context,
+    bundle: Bundle,
+    draft: &DraftArgs,
+    replica: &Replica,
+    name: &str,
+) -> Result<Finished, ClientError> {
+    finish_if_agreed(ctx, bundle, draft, replica, name, true).await
+}
+
+/// The same; unless somebody has said yes, he is asked before it is published.
+pub(super) async fn finish_if_agreed(
     ctx: &Context,
     mut bundle: Bundle,
     draft: &DraftArgs,
     replica: &Replica,
     name: &str,
+    yes: bool,
 ) -> Result<Finished, ClientError> {
     let directory = known(Some(replica), &bundle);
     let keys = ctx.home.keys().all_signing(ctx.ambient())?;
@@ -109,6 +121,14 @@ pub(super) async fn finish(
         show(ctx, &bundle);
         report(ctx, &path, 0, &bundle, directory);
         return Ok(Finished::Drafted);
+    }
+    show(ctx, &bundle);
+    if !yes && !agreed(ctx, "Nobody else needs to sign. Publish this? [y/N]") {
+        let sentence = "nobody agreed, and nothing was published";
+        let (side, exit) = (Side::Ours, Exit::NeedsApproval);
+        return Err(ClientError::new(side, exit, "NOT_PUBLISHED", sentence).mended_by(
+            "read what it says, and add --yes; or --out FILE, only to write the draft",
+        ));
     }
     let leaves = hand_in(ctx, &bundle).await?;
     Ok(Finished::Published(leaves))

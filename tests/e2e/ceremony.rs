@@ -133,3 +133,19 @@ fn a_draft_does_not_replace_another() {
     net.good(&format!("{draft}=7200 --out charter-2.draft"));
     net.ends("cmp -s charter-2.draft signed", 1);
 }
+
+/// With one registrar a draft is complete at once: it is shown, and somebody agrees.
+#[test]
+fn a_charter_that_one_registrar_drafts_is_shown_before_it_is_published() {
+    let net = Ceremony::of(&["alice"]);
+    let draft = "liaison --home alice charter draft --set stale-after=3600";
+    let unread = net.ends(&format!("{draft} </dev/null"), 10);
+    says(&unread, &["stale after        1 h", "NOT_PUBLISHED", "add --yes", "--out"]);
+    says(&net.good("liaison --home alice sync; liaison --home alice charter show"), &["version 1"]);
+    net.good("test ! -e charter-2.draft");
+    says(&net.good(&format!("{draft} --yes")), &["stale after        1 h", "published: entry 1"]);
+    // What is published otherwise is shown, too.
+    let admitted = net.good("liaison --home alice admin member admit fr --name en=France");
+    says(&admitted, &["name (en)          France", "fr is admitted"]);
+    says(&net.good("liaison charter draft --help"), &["published", "--yes"]);
+}

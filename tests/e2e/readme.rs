@@ -90,7 +90,7 @@ fn every_command_of_the_readme_runs() {
         "liaison --home at --as at/cert-at/duty-1 join at.admission && exit 1 || [ $? = 4 ]",
         // The next charter, and what every reader then knows.
         "liaison --home erin key new --auditor erin --name Erin",
-        "liaison --home registrar charter draft --auditor erin.auditor --set stale-after=43200",
+        "liaison --home registrar charter draft --auditor erin.auditor --set stale-after=43200 --yes",
         "liaison --home registrar charter draft --set stale-after=43200 && exit 1 || [ $? = 2 ]",
         "liaison --home registrar charter draft --threshold 9 && exit 1 || [ $? = 2 ]",
         "liaison --home registrar charter show service/invitation.liaison | grep 'version 1'",
