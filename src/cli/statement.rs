@@ -1,17 +1,19 @@
 //! `liaison sign` and `liaison publish`, and what every command does that makes a statement: sign
 //! and publish at once where the keys at hand suffice, else write a draft.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 use serde_json::json;
 
-use crate::client::draft::{Bundle, Publication, in_words};
+use crate::client::draft::{Bundle, Missing, Publication, Quorum, in_words};
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::text::visible;
 use crate::client::replica::Replica;
 use crate::client::session::{Answer, Progress};
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::SigningKey;
+use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::directory::{Directory, Statement};
 use crate::domain::limits;
 use crate::signed::dsse::Envelope;
@@ -45,7 +47,13 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         report(ctx, &args.file, 0, &bundle, directory);
         return Ok(());
     }
-    if !args.yes && !agreed(ctx, "Sign this? [y/N]") {
+    let (counts, signed) = standing(&bundle, directory, &keys);
+    if !counts && !signed && !before.is_empty() {
+        let sentence = format!("no key of this home counts here: {}", before.join("; "));
+        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_KEY_COUNTS", sentence)
+            .mended_by("liaison key list"));
+    }
+    if counts && !args.yes && !agreed(ctx, "Sign this? [y/N]") {
         let (side, exit) = (Side::Ours, Exit::NeedsApproval);
         return Err(ClientError::new(
             side,
@@ -56,15 +64,26 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         .mended_by("read what it says, and add --yes"));
     }
     let added = bundle.sign(directory, &keys, ctx.ambient())?;
-    if added == 0 && !before.is_empty() {
-        let sentence = format!("no key of this home counts here: {}", before.join("; "));
-        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_KEY_COUNTS", sentence)
-            .mended_by("liaison key list"));
-    }
     let out = args.out.as_deref().unwrap_or(&args.file);
     ctx.write_file(out, &bundle.write())?;
     report(ctx, out, added, &bundle, directory);
+    if signed && !counts {
+        ctx.out.say("this home has signed already: nothing was added");
+    }
     Ok(())
+}
+
+/// Whether a key of this home is still to sign, and whether one has signed.
+fn standing(bundle: &Bundle, directory: Option<&Directory>, keys: &[&SigningKey]) -> (bool, bool) {
+    let (mut counts, mut signed) = (false, false);
+    for quorum in bundle.quorums(directory).into_iter().flatten() {
+        for id in keys.iter().map(|key| key.public().id()) {
+            let has = quorum.signed.contains(&id);
+            signed |= has;
+            counts |= quorum.keys.contains_key(&id) && !has;
+        }
+    }
+    (counts, signed)
 }
 
 /// `liaison publish FILE`
@@ -252,13 +271,38 @@ fn show(ctx: &Context, bundle: &Bundle) {
 
 /// Who must still sign, a line each.
 fn missing(bundle: &Bundle, directory: Option<&Directory>) -> Vec<String> {
+    let people = registrars(bundle, directory);
     let missing = bundle.missing(directory).into_iter();
     missing
-        .map(|missing| {
-            let needed = missing.quorum.needed;
-            format!("{} of {needed} signatures of {}", missing.found, missing.quorum.of)
+        .map(|Missing { found, quorum: Quorum { of, keys, needed, signed }, .. }| {
+            let left = needed - found;
+            let line = format!("signatures of {of}: {found} of {needed}; still needed: {left}");
+            let unsigned = keys.keys().filter(|key| !signed.contains(key));
+            let Some(mut names) = unsigned.map(|key| people.get(key)).collect::<Option<Vec<_>>>()
+            else {
+                return line;
+            };
+            names.sort();
+            format!(
+                "{line}; not yet from {}",
+                names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            )
         })
         .collect()
+}
+
+/// The registrars in force, and those that a draft names, by their keys.
+fn registrars(bundle: &Bundle, directory: Option<&Directory>) -> BTreeMap<KeyId, String> {
+    let in_force = directory.into_iter().flat_map(|directory| &directory.charter().registrars);
+    let in_force = in_force.map(|person| (person.sign.id(), person.id.to_string()));
+    let drafted = bundle.publications().iter().filter_map(|draft| match draft.statement() {
+        Statement::Charter(charter) => Some(&charter.registrars),
+        _ => None,
+    });
+    let drafted = drafted
+        .flatten()
+        .filter_map(|person| Some((KeyId::of(&person.sign.as_ref()?.key), visible(&person.id))));
+    in_force.chain(drafted).collect()
 }
 
 fn report(
@@ -279,9 +323,7 @@ fn report(
     if missing.is_empty() && judged {
         ctx.out.say("nothing is missing. Next: liaison publish FILE (a founding charter: liaisond init --charter FILE)");
     }
-    for line in missing {
-        ctx.out.say(format_args!("still needed: {line}"));
-    }
+    missing.iter().for_each(|line| ctx.out.say(line));
     if !judged {
         ctx.out.say(
             "not known here: whether those in force have signed. Next: back to a registrar who has \

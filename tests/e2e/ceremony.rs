@@ -149,3 +149,21 @@ fn a_charter_that_one_registrar_drafts_is_shown_before_it_is_published() {
     says(&admitted, &["name (en)          France", "fr is admitted"]);
     says(&net.good("liaison charter draft --help"), &["published", "--yes"]);
 }
+
+#[test]
+fn who_has_signed_and_who_is_missing_is_told_by_name() {
+    let net = Ceremony::of(&["alice", "bob", "carol"]);
+    let of =
+        "signatures of the registrars in force: 1 of 3; still needed: 2; not yet from bob, carol";
+    let drafted = "liaison --home alice charter draft --set stale-after=3600 --out a.draft";
+    says(&net.good(drafted), &[of]);
+    let again = net.good("liaison --home alice sign a.draft </dev/null");
+    says(&again, &["this home has signed already", of]);
+    let again = net.good("liaison --home alice --json sign a.draft");
+    says(&again, &[&format!("\"missing\":[\"{of}\"")]);
+    // Whose signature counts nowhere is not told that he has signed.
+    net.good("cp -r alice dave && rm -r dave/keys");
+    net.good("liaison --home dave key new --registrar dave --name Dave");
+    let nobody = net.ends("liaison --home dave sign a.draft --yes", 5);
+    says(&nobody, &["no key of this home counts here", of]);
+}
