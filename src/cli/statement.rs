@@ -14,7 +14,7 @@ use crate::client::replica::Replica;
 use crate::client::session::{Answer, Progress};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey};
-use crate::domain::directory::{Directory, Statement};
+use crate::domain::directory::{Directory, Newest, Statement};
 use crate::domain::limits;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
@@ -41,6 +41,10 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
             "this home has no copy of the directory: what the draft follows, and the signatures \
              of those who decide now, were not checked",
         );
+    }
+    if let Some(leaves) = passed(replica.as_ref(), &bundle)? {
+        told_published(ctx, &leaves);
+        return Ok(());
     }
     let before = missing(&bundle, directory);
     if args.dry_run {
@@ -89,15 +93,92 @@ fn standing(bundle: &Bundle, directory: Option<&Directory>, keys: &[&SigningKey]
 /// `liaison publish FILE`
 pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), ClientError> {
     let bundle = read(ctx, &args.file)?;
+    let replica = if args.dry_run { Some(ctx.replica()?) } else { ctx.replica().ok() };
     if args.dry_run {
-        let replica = ctx.replica()?;
         show(ctx, &bundle);
-        report(ctx, &args.file, 0, &bundle, known(Some(&replica), &bundle));
+    }
+    if let Some(leaves) = passed(replica.as_ref(), &bundle)? {
+        told_published(ctx, &leaves);
         return Ok(());
     }
-    let leaves = hand_in(ctx, &bundle).await?;
+    if args.dry_run {
+        report(ctx, &args.file, 0, &bundle, known(replica.as_ref(), &bundle));
+        return Ok(());
+    }
+    let leaves = match hand_in(ctx, &bundle).await {
+        Ok(leaves) => leaves,
+        Err(why) => {
+            // It may be the copy at hand that is behind.
+            if let Ok((_, replica)) = ctx.synced().await {
+                passed(Some(&replica), &bundle)?;
+            }
+            return Err(why);
+        }
+    };
     ctx.out.data(&json!({ "logged": leaves }), || entries(&leaves));
     Ok(())
+}
+
+/// Where the statements stand in the log, if all of them do.
+///
+/// # Errors
+/// One is superseded: it can never be published.
+fn passed(replica: Option<&Replica>, bundle: &Bundle) -> Result<Option<Vec<u64>>, ClientError> {
+    let Some((replica, directory)) = replica.zip(known(replica, bundle)) else { return Ok(None) };
+    let mut leaves = Vec::new();
+    for publication in bundle.publications() {
+        let statement = publication.statement();
+        let Some((newest, command)) = newest(directory, statement) else { continue };
+        let here = statement.targets().iter().find(|target| is_here(target, directory));
+        let Some(version) = here.map(|target| target.version) else { continue };
+        if version > newest.version {
+            continue;
+        }
+        let mut log = 0..replica.entries();
+        let identity = Some(publication.envelope().digest());
+        match log.find(|leaf| replica.entry(*leaf).and_then(|it| statement_of(it)) == identity) {
+            Some(leaf) => leaves.push(leaf),
+            None => return Err(superseded(version, newest, command)),
+        }
+    }
+    Ok((leaves.len() == bundle.publications().len()).then_some(leaves))
+}
+
+fn superseded(version: u64, newest: Newest, command: &str) -> ClientError {
+    let sentence = format!(
+        "this draft is superseded: it is version {version}, and version {} is in force (entry {})",
+        newest.version, newest.leaf
+    );
+    ClientError::new(Side::Ours, Exit::Stale, "SUPERSEDED", sentence)
+        .mended_by(format!("draft it anew: {command}"))
+}
+
+/// The newest statement of the same count, and the command that drafts the next one.
+fn newest(directory: &Directory, statement: &Statement) -> Option<(Newest, &'static str)> {
+    let contact = |id: &str| directory.contact(&id.parse().ok()?);
+    let record = |id: &str| contact(id).map(|contact| contact.record_newest);
+    Some(match statement {
+        Statement::Charter(_) => (directory.charter().newest, "liaison charter draft"),
+        Statement::Admission(admission) => {
+            let member = directory.member(&admission.member.parse().ok()?)?;
+            (member.newest, "liaison admin member admit")
+        }
+        Statement::AttestedRecord(said) => (record(&said.contact)?, "liaison admin member attest"),
+        Statement::Record(said) => (record(&said.contact)?, "liaison record draft"),
+        Statement::Withdrawal(said) => (record(&said.contact)?, "liaison record withdraw"),
+        Statement::Roster(said) => {
+            (contact(&said.contact)?.roster_newest?, "liaison seat add, or seat remove")
+        }
+        Statement::Revocation(_) => return None,
+        #[cfg(test)]
+        Statement::Trial(_) => return None,
+    })
+}
+
+fn told_published(ctx: &Context, leaves: &[u64]) {
+    ctx.out.data(&json!({ "logged": leaves }), || {
+        format!("published already: {}", entries_of(leaves))
+    });
 }
 
 /// What to do with a fresh draft: show it, or write it, or sign, show and publish it.
@@ -224,8 +305,12 @@ fn statement_of(entry: &[u8]) -> Option<Digest> {
 
 /// In words: where statements stand in the log.
 pub(super) fn entries(leaves: &[u64]) -> String {
+    format!("published: {}", entries_of(leaves))
+}
+
+fn entries_of(leaves: &[u64]) -> String {
     let numbers = leaves.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-    format!("published: entry {numbers} of the log")
+    format!("entry {numbers} of the log")
 }
 
 /// A charter version 1 names its own signers.
@@ -258,9 +343,13 @@ fn read(ctx: &Context, path: &Path) -> Result<Bundle, ClientError> {
 /// The directory that the statements are for, if the copy is one of it.
 fn known<'a>(replica: Option<&'a Replica>, bundle: &Bundle) -> Option<&'a Directory> {
     let directory = replica?.directory().ok()?;
-    let here = |target: &proto::Target| target.genesis[..] == directory.genesis().as_bytes()[..];
+    let here = |target: &proto::Target| is_here(target, directory);
     let mut each = bundle.publications().iter().map(Publication::statement);
     each.all(|statement| statement.targets().iter().any(here)).then_some(directory)
+}
+
+fn is_here(target: &proto::Target, directory: &Directory) -> bool {
+    target.genesis[..] == directory.genesis().as_bytes()[..]
 }
 
 fn show(ctx: &Context, bundle: &Bundle) {

@@ -167,3 +167,37 @@ fn who_has_signed_and_who_is_missing_is_told_by_name() {
     let nobody = net.ends("liaison --home dave sign a.draft --yes", 5);
     says(&nobody, &["no key of this home counts here", of]);
 }
+
+/// A draft whose turn has passed, and one that is in the log.
+#[test]
+fn a_draft_that_is_superseded_or_published_is_told_to_be() {
+    let net = Ceremony::of(&["alice", "bob"]);
+    for (seconds, file) in [(3600, "a.draft"), (7200, "b.draft"), (9000, "c.draft")] {
+        let set = format!("--set stale-after={seconds}");
+        net.good(&format!("liaison --home alice charter draft {set} --out {file}"));
+    }
+    net.good("liaison --home bob sign a.draft --yes && liaison --home bob sign c.draft --yes");
+    net.good("liaison --home alice publish a.draft");
+    // Bob's copy does not know yet; publishing finds out.
+    let mend = ["superseded", "version 2 is in force", "liaison charter draft"];
+    for file in ["b.draft", "c.draft"] {
+        says(&net.ends(&format!("liaison --home bob publish {file}"), 7), &mend);
+    }
+    for file in ["b.draft", "c.draft"] {
+        for command in ["sign --yes", "sign --dry-run", "publish", "publish --dry-run"] {
+            let told = net.ends(&format!("liaison --home bob {command} {file}"), 7);
+            says(&told, &mend);
+            assert!(!told.contains("nothing is missing"), "{command}\n{told}");
+        }
+    }
+    for command in ["sign --yes", "sign --dry-run", "publish", "publish --dry-run"] {
+        let told = net.good(&format!("liaison --home alice {command} a.draft"));
+        says(&told, &["published already: entry 1"]);
+        assert!(!told.contains("nothing is missing"), "{command}\n{told}");
+    }
+    // So it is once another has followed it.
+    net.good("liaison --home alice charter draft --set stale-after=9000 --out d.draft");
+    net.good("liaison --home bob sign d.draft --yes && liaison --home bob publish d.draft");
+    net.good("liaison --home alice sync");
+    says(&net.good("liaison --home alice publish a.draft"), &["published already: entry 1"]);
+}
