@@ -201,3 +201,15 @@ fn a_draft_that_is_superseded_or_published_is_told_to_be() {
     net.good("liaison --home alice sync");
     says(&net.good("liaison --home alice publish a.draft"), &["published already: entry 1"]);
 }
+
+/// What would come of a slip of the finger is said before anybody signs.
+#[test]
+fn a_person_given_twice_founds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "liaison --home alice key new --registrar alice --name Alice\n\
+        liaisond --home service init --name un.example --listen 127.0.0.1:7443 \
+        --registrar alice.registrar --registrar alice.registrar";
+    let (text, code) = told(&bash(script, &folder).output().unwrap());
+    says(&text, &["registrar alice is given twice", "once"]);
+    assert!(code != 0 && !folder.path().join("service/charter.draft").exists(), "{text}");
+}
