@@ -14,7 +14,7 @@ use crate::client::replica::Replica;
 use crate::client::session::{Answer, Progress};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey};
-use crate::domain::directory::{Directory, Newest, Statement};
+use crate::domain::directory::{Directory, Newest, Policy, RULES, Statement};
 use crate::domain::limits;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
@@ -356,6 +356,28 @@ fn show(ctx: &Context, bundle: &Bundle) {
     for line in in_words(bundle) {
         ctx.out.say(format_args!("  {:<18} {}", line.label, line.text));
     }
+    for publication in bundle.publications() {
+        if let Statement::Charter(charter) = publication.statement() {
+            unknown(charter).iter().for_each(|line| ctx.out.warn(line));
+        }
+    }
+}
+
+/// What is lawful in a charter and means nothing to this version, or stops it.
+fn unknown(charter: &proto::Charter) -> Vec<String> {
+    let settings = charter.policy.iter().filter(|set| !Policy::NAMES.contains(&&*set.name));
+    let settings = settings.map(|set| {
+        let (name, known) = (visible(&set.name), Policy::NAMES.join(", "));
+        format!("the setting {name} is one that this version does not know; it knows {known}")
+    });
+    let rules = (charter.rules > RULES).then(|| {
+        let rules = charter.rules;
+        format!(
+            "the charter has rules {rules}, and this version knows rules {RULES}: once it is \
+             published, this version stops behind it"
+        )
+    });
+    settings.chain(rules).collect()
 }
 
 /// Who must still sign, a line each.

@@ -213,3 +213,20 @@ fn a_person_given_twice_founds_nothing() {
     says(&text, &["registrar alice is given twice", "once"]);
     assert!(code != 0 && !folder.path().join("service/charter.draft").exists(), "{text}");
 }
+
+#[test]
+fn what_this_version_does_not_know_in_a_charter_is_warned_of() {
+    let net = Ceremony::of(&["alice", "bob"]);
+    let draft = "liaison --home alice charter draft --out a.draft";
+    let known = ["warning", "flash-within", "immediate-within", "metadata-kept", "stale-after"];
+    for set in ["--set stale=3", "--set stale=3 --dry-run"] {
+        let told = net.good(&format!("{draft} {set}"));
+        says(&told, &["setting stale", "does not know"]);
+        says(&told, &known);
+    }
+    says(&net.good("liaison --home bob sign a.draft --dry-run"), &["setting stale"]);
+    let rules = net.good(&format!("{draft} --rules 2"));
+    says(&rules, &["warning", "rules 2", "knows rules 1", "stops behind it"]);
+    let quiet = net.good(&format!("{draft} --set stale-after=3600"));
+    assert!(!quiet.contains("warning"), "{quiet}");
+}
