@@ -230,3 +230,38 @@ fn what_this_version_does_not_know_in_a_charter_is_warned_of() {
     let quiet = net.good(&format!("{draft} --set stale-after=3600"));
     assert!(!quiet.contains("warning"), "{quiet}");
 }
+
+/// The last seat of a contact cannot ask for the next one; the way back that is told is one.
+#[test]
+fn whoever_revokes_the_last_seat_is_told_so_and_the_way_back() {
+    let net = Ceremony::of(&["alice"]);
+    net.good(
+        "DIGITS=$(grep -E '^ +([0-9]{5} ){11}[0-9]{5}$' founded.txt)\n\
+         set -e\n\
+         liaison --home at join service/invitation.liaison --as at/cert/a --fingerprint \"$DIGITS\"\n\
+         liaison --home alice admin member admit at --name en=Austria --authority at.authority\n\
+         liaison --home at join at.admission --as at/cert/a --name en=CERT\n\
+         liaison --home at --as at/cert/a seat add at/cert/b",
+    );
+    let end = "liaison --home at --as at/cert/a seat revoke at/cert";
+    let last = "the last seat of at/cert";
+    let other = net.ends(&format!("{end}/b </dev/null"), 10);
+    assert!(!other.contains(last), "{other}");
+    net.good(&format!("{end}/b --yes at/cert/b"));
+    let unread = net.ends(&format!("{end}/a </dev/null"), 10);
+    let way = ["seat add", "--keys", "--out", "liaison sign", "liaison publish"];
+    says(&unread, &[last, "a registrar"]);
+    says(&unread, &way);
+    says(&net.good(&format!("{end}/a --dry-run")), &[last]);
+    let removed = "liaison --home at --as at/cert/a seat remove at/cert/a --dry-run";
+    says(&net.good(removed), &[last]);
+    says(&net.good(&format!("{end}/a --yes at/cert/a")), &[last, "published"]);
+    net.good(
+        "set -e\n\
+         liaison --home at key new --seat at/cert/c --out c.seat\n\
+         liaison --home alice seat add at/cert/c --keys c.seat --out back.draft\n\
+         liaison --home at sign back.draft --yes\n\
+         liaison --home alice publish back.draft\n\
+         liaison --home at --as at/cert/c sync",
+    );
+}
