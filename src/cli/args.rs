@@ -546,7 +546,8 @@ pub struct SentArgs {
 /// The charter.
 #[derive(Debug, Subcommand)]
 pub enum CharterCommand {
-    /// Draft the next version; it needs the quorum of the one in force and its own
+    /// Draft the next version; it needs the quorum of the one in force and its own. Where the keys
+    /// at hand suffice, as with one registrar, it is published, too
     Draft(Box<CharterDraftArgs>),
     /// The charter in force in words, or that of a file
     Show {
@@ -597,6 +598,9 @@ pub struct CharterDraftArgs {
     /// The number of the rules behind it: that in force, or the next
     #[arg(long, value_name = "N")]
     pub rules: Option<u32>,
+    /// Do not ask before it is published
+    #[arg(long)]
+    pub yes: bool,
     /// How to hand it on
     #[command(flatten)]
     pub draft: DraftArgs,

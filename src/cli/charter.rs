@@ -22,7 +22,7 @@ use super::Context;
 use super::args::{CharterCommand, CharterDraftArgs};
 use super::fields::usage;
 use super::record::told;
-use super::statement::finish;
+use super::statement::finish_if_agreed;
 
 pub(super) async fn run(ctx: &Context, command: &CharterCommand) -> Result<(), ClientError> {
     match command {
@@ -40,7 +40,8 @@ async fn draft(ctx: &Context, args: &CharterDraftArgs) -> Result<(), ClientError
     let next = amended(&before, &changes).map_err(|why| usage(&why.to_string()))?;
     let publication = Composer::on(directory, ctx.ambient()).charter(next);
     let name = format!("charter-{}", directory.charter().newest.version + 1);
-    let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
+    let bundle = Bundle::of(vec![publication]);
+    let done = finish_if_agreed(ctx, bundle, &args.draft, &replica, &name, args.yes).await?;
     told(ctx, &done);
     Ok(())
 }

@@ -313,7 +313,7 @@ fn standing(ctx: &Context, checks: &mut Checks, replica: &Replica) {
     };
     match seat_keys(ctx, directory, &seat) {
         Ok(count) => {
-            checks.ok("own seat", format!("{seat}: its {count} keys are in force in this copy"))
+            checks.ok("own seat", format!("{seat}: its {count} keys are in force in this copy"));
         }
         Err(error) => checks.fail("own seat", &error),
     }

@@ -51,6 +51,9 @@ async fn remove(ctx: &Context, args: &SeatRemoveArgs) -> Result<(), ClientError>
     if seats.len() == before {
         return Err(no_such_seat(&args.seat));
     }
+    if is_last(&replica, &args.seat) {
+        ctx.out.warn(last_seat(&args.seat));
+    }
     if !args.draft.dry_run && args.draft.out.is_none() {
         confirmed(ctx, args.seat.as_str(), args.yes.as_ref().map(|id| id.as_str()))?;
     }
@@ -68,6 +71,9 @@ async fn revoke(ctx: &Context, args: &SeatRevokeArgs) -> Result<(), ClientError>
         Err(why) => return Err(why),
     };
     let directory = replica.directory()?;
+    if is_last(&replica, &args.seat) {
+        ctx.out.warn(last_seat(&args.seat));
+    }
     if !args.draft.dry_run && args.draft.out.is_none() {
         confirmed(ctx, args.seat.as_str(), args.yes.as_ref().map(|id| id.as_str()))?;
     }
@@ -84,6 +90,25 @@ async fn revoke(ctx: &Context, args: &SeatRevokeArgs) -> Result<(), ClientError>
     let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
     told(ctx, &done);
     Ok(())
+}
+
+/// Whether no other seat of its contact could connect once this one has ended.
+fn is_last(replica: &Replica, seat: &SeatId) -> bool {
+    let Ok((seats, _)) = in_force(replica, &seat.contact()) else { return false };
+    let (this, others): (Vec<_>, Vec<_>) =
+        seats.into_iter().partition(|listed| listed.name == seat.name());
+    let connects = |seat: &proto::Seat| seat.sign.is_some();
+    this.iter().any(connects) && !others.iter().any(connects)
+}
+
+fn last_seat(seat: &SeatId) -> String {
+    let contact = seat.contact();
+    format!(
+        "this is the last seat of {contact} that connects: without it nobody there can ask for \
+         another. The way back: a registrar drafts one with liaison seat add {contact}/SEAT --keys \
+         FILE --out DRAFT, the keeper signs it with liaison sign DRAFT, and the registrar hands it \
+         in with liaison publish DRAFT"
+    )
 }
 
 fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {

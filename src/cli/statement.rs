@@ -1,18 +1,20 @@
 //! `liaison sign` and `liaison publish`, and what every command does that makes a statement: sign
 //! and publish at once where the keys at hand suffice, else write a draft.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 use serde_json::json;
 
-use crate::client::draft::{Bundle, in_words};
+use crate::client::draft::{Bundle, Missing, Publication, Quorum, in_words};
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::text::visible;
 use crate::client::replica::Replica;
 use crate::client::session::{Answer, Progress};
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::SigningKey;
-use crate::domain::directory::{Directory, Statement};
+use crate::crypto::sign::{KeyId, SigningKey};
+use crate::domain::directory::{Directory, Newest, Policy, RULES, Statement};
 use crate::domain::limits;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
@@ -24,20 +26,38 @@ use super::args::{DraftArgs, PublishArgs, SignArgs};
 pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     let mut bundle = read(ctx, &args.file)?;
     let replica = ctx.replica().ok();
-    let directory = known(replica.as_ref());
-    if directory.is_none() && !is_founding(&bundle) {
+    let directory = known(replica.as_ref(), &bundle);
+    let keys = ctx.home.keys().all_signing(ctx.ambient())?;
+    let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
+    if directory.is_none() && !is_founding(&bundle) && !is_named_in(&bundle, &keys) {
         let sentence =
             "who must sign this stands in the directory, and this home has no copy of it";
         return Err(ClientError::new(Side::Ours, Exit::Stale, "NO_COPY", sentence)
             .mended_by("liaison join INVITATION; liaison sync"));
     }
     show(ctx, &bundle);
-    let before = missing(&bundle, directory);
-    if args.dry_run {
-        report(ctx, &args.file, 0, &before);
+    if !is_judged(&bundle, directory) {
+        ctx.out.warn(
+            "this home has no copy of the directory: what the draft follows, and the signatures \
+             of those who decide now, were not checked",
+        );
+    }
+    if let Some(leaves) = passed(replica.as_ref(), &bundle)? {
+        told_published(ctx, &leaves);
         return Ok(());
     }
-    if !args.yes && !agreed(ctx, "Sign this? [y/N]") {
+    let before = missing(&bundle, directory);
+    if args.dry_run {
+        report(ctx, &args.file, 0, &bundle, directory);
+        return Ok(());
+    }
+    let (counts, signed) = standing(&bundle, directory, &keys);
+    if !counts && !signed && !before.is_empty() {
+        let sentence = format!("no key of this home counts here: {}", before.join("; "));
+        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_KEY_COUNTS", sentence)
+            .mended_by("liaison key list"));
+    }
+    if counts && !args.yes && !agreed(ctx, "Sign this? [y/N]") {
         let (side, exit) = (Side::Ours, Exit::NeedsApproval);
         return Err(ClientError::new(
             side,
@@ -47,61 +67,179 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         )
         .mended_by("read what it says, and add --yes"));
     }
-    let keys = ctx.home.keys().all_signing(ctx.ambient())?;
-    let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
     let added = bundle.sign(directory, &keys, ctx.ambient())?;
-    if added == 0 && !before.is_empty() {
-        let sentence = format!("no key of this home counts here: {}", before.join("; "));
-        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_KEY_COUNTS", sentence)
-            .mended_by("liaison key list"));
-    }
     let out = args.out.as_deref().unwrap_or(&args.file);
     ctx.write_file(out, &bundle.write())?;
-    report(ctx, out, added, &missing(&bundle, directory));
+    report(ctx, out, added, &bundle, directory);
+    if signed && !counts {
+        ctx.out.say("this home has signed already: nothing was added");
+    }
     Ok(())
+}
+
+/// Whether a key of this home is still to sign, and whether one has signed.
+fn standing(bundle: &Bundle, directory: Option<&Directory>, keys: &[&SigningKey]) -> (bool, bool) {
+    let (mut counts, mut signed) = (false, false);
+    for quorum in bundle.quorums(directory).into_iter().flatten() {
+        for id in keys.iter().map(|key| key.public().id()) {
+            let has = quorum.signed.contains(&id);
+            signed |= has;
+            counts |= quorum.keys.contains_key(&id) && !has;
+        }
+    }
+    (counts, signed)
 }
 
 /// `liaison publish FILE`
 pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), ClientError> {
     let bundle = read(ctx, &args.file)?;
+    let replica = if args.dry_run { Some(ctx.replica()?) } else { ctx.replica().ok() };
     if args.dry_run {
-        let replica = ctx.replica()?;
         show(ctx, &bundle);
-        report(ctx, &args.file, 0, &missing(&bundle, known(Some(&replica))));
+    }
+    if let Some(leaves) = passed(replica.as_ref(), &bundle)? {
+        told_published(ctx, &leaves);
         return Ok(());
     }
-    let leaves = hand_in(ctx, &bundle).await?;
+    if args.dry_run {
+        report(ctx, &args.file, 0, &bundle, known(replica.as_ref(), &bundle));
+        return Ok(());
+    }
+    let leaves = match hand_in(ctx, &bundle).await {
+        Ok(leaves) => leaves,
+        Err(why) => {
+            // It may be the copy at hand that is behind.
+            if let Ok((_, replica)) = ctx.synced().await {
+                passed(Some(&replica), &bundle)?;
+            }
+            return Err(why);
+        }
+    };
     ctx.out.data(&json!({ "logged": leaves }), || entries(&leaves));
     Ok(())
 }
 
-/// What to do with a fresh draft: show it, or write it, or sign and publish it.
+/// Where the statements stand in the log, if all of them do.
+///
+/// # Errors
+/// One is superseded: it can never be published.
+fn passed(replica: Option<&Replica>, bundle: &Bundle) -> Result<Option<Vec<u64>>, ClientError> {
+    let Some((replica, directory)) = replica.zip(known(replica, bundle)) else { return Ok(None) };
+    let mut leaves = Vec::new();
+    for publication in bundle.publications() {
+        let statement = publication.statement();
+        let Some((newest, command)) = newest(directory, statement) else { continue };
+        let here = statement.targets().iter().find(|target| is_here(target, directory));
+        let Some(version) = here.map(|target| target.version) else { continue };
+        if version > newest.version {
+            continue;
+        }
+        let mut log = 0..replica.entries();
+        let identity = Some(publication.envelope().digest());
+        match log.find(|leaf| replica.entry(*leaf).and_then(|it| statement_of(it)) == identity) {
+            Some(leaf) => leaves.push(leaf),
+            None => return Err(superseded(version, newest, command)),
+        }
+    }
+    Ok((leaves.len() == bundle.publications().len()).then_some(leaves))
+}
+
+fn superseded(version: u64, newest: Newest, command: &str) -> ClientError {
+    let sentence = format!(
+        "this draft is superseded: it is version {version}, and version {} is in force (entry {})",
+        newest.version, newest.leaf
+    );
+    ClientError::new(Side::Ours, Exit::Stale, "SUPERSEDED", sentence)
+        .mended_by(format!("draft it anew: {command}"))
+}
+
+/// The newest statement of the same count, and the command that drafts the next one.
+fn newest(directory: &Directory, statement: &Statement) -> Option<(Newest, &'static str)> {
+    let contact = |id: &str| directory.contact(&id.parse().ok()?);
+    let record = |id: &str| contact(id).map(|contact| contact.record_newest);
+    Some(match statement {
+        Statement::Charter(_) => (directory.charter().newest, "liaison charter draft"),
+        Statement::Admission(admission) => {
+            let member = directory.member(&admission.member.parse().ok()?)?;
+            (member.newest, "liaison admin member admit")
+        }
+        Statement::AttestedRecord(said) => (record(&said.contact)?, "liaison admin member attest"),
+        Statement::Record(said) => (record(&said.contact)?, "liaison record draft"),
+        Statement::Withdrawal(said) => (record(&said.contact)?, "liaison record withdraw"),
+        Statement::Roster(said) => {
+            (contact(&said.contact)?.roster_newest?, "liaison seat add, or seat remove")
+        }
+        Statement::Revocation(_) => return None,
+        #[cfg(test)]
+        Statement::Trial(_) => return None,
+    })
+}
+
+fn told_published(ctx: &Context, leaves: &[u64]) {
+    ctx.out.data(&json!({ "logged": leaves }), || {
+        format!("published already: {}", entries_of(leaves))
+    });
+}
+
+/// What to do with a fresh draft: show it, or write it, or sign, show and publish it.
 pub(super) async fn finish(
+    ctx: &Context,
+    bundle: Bundle,
+    draft: &DraftArgs,
+    replica: &Replica,
+    name: &str,
+) -> Result<Finished, ClientError> {
+    finish_if_agreed(ctx, bundle, draft, replica, name, true).await
+}
+
+/// The same; unless somebody has said yes, he is asked before it is published.
+pub(super) async fn finish_if_agreed(
     ctx: &Context,
     mut bundle: Bundle,
     draft: &DraftArgs,
     replica: &Replica,
     name: &str,
+    yes: bool,
 ) -> Result<Finished, ClientError> {
-    let directory = known(Some(replica));
+    let directory = known(Some(replica), &bundle);
     let keys = ctx.home.keys().all_signing(ctx.ambient())?;
     let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
     if draft.dry_run {
         show(ctx, &bundle);
-        report(ctx, Path::new("(nothing was written)"), 0, &missing(&bundle, directory));
+        report(ctx, Path::new("(nothing was written)"), 0, &bundle, directory);
         return Ok(Finished::Shown);
     }
     bundle.sign(directory, &keys, ctx.ambient())?;
     let left = missing(&bundle, directory);
     if draft.out.is_some() || !left.is_empty() {
-        let path = draft.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.draft")));
+        let path = PathBuf::from(format!("{name}.draft"));
+        if draft.out.is_none() && path.exists() {
+            return Err(there_already(&path));
+        }
+        let path = draft.out.clone().unwrap_or(path);
         ctx.write_file(&path, &bundle.write())?;
         show(ctx, &bundle);
-        report(ctx, &path, 0, &left);
+        report(ctx, &path, 0, &bundle, directory);
         return Ok(Finished::Drafted);
+    }
+    show(ctx, &bundle);
+    if !yes && !agreed(ctx, "Nobody else needs to sign. Publish this? [y/N]") {
+        let sentence = "nobody agreed, and nothing was published";
+        let (side, exit) = (Side::Ours, Exit::NeedsApproval);
+        return Err(ClientError::new(side, exit, "NOT_PUBLISHED", sentence).mended_by(
+            "read what it says, and add --yes; or --out FILE, only to write the draft",
+        ));
     }
     let leaves = hand_in(ctx, &bundle).await?;
     Ok(Finished::Published(leaves))
+}
+
+/// Another draft may lie there, with signatures of others.
+fn there_already(path: &Path) -> ClientError {
+    let path = path.display();
+    let sentence = format!("{path} is there already, and nothing was written");
+    ClientError::new(Side::Ours, Exit::Usage, "FILE_EXISTS", sentence)
+        .mended_by(format!("liaison sign {path}; or add --out FILE, which is written over"))
 }
 
 /// What came of a fresh draft.
@@ -167,8 +305,12 @@ fn statement_of(entry: &[u8]) -> Option<Digest> {
 
 /// In words: where statements stand in the log.
 pub(super) fn entries(leaves: &[u64]) -> String {
+    format!("published: {}", entries_of(leaves))
+}
+
+fn entries_of(leaves: &[u64]) -> String {
     let numbers = leaves.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-    format!("published: entry {numbers} of the log")
+    format!("entry {numbers} of the log")
 }
 
 /// A charter version 1 names its own signers.
@@ -180,42 +322,124 @@ fn is_founding(bundle: &Bundle) -> bool {
     bundle.publications().iter().all(|publication| founding(publication.statement()))
 }
 
+/// Each charter names its own signers besides those in force: whom it lists may sign it before he
+/// has a copy of the directory.
+fn is_named_in(bundle: &Bundle, keys: &[&SigningKey]) -> bool {
+    let charter = |statement: &Statement| matches!(statement, Statement::Charter(_));
+    let mut quorums = bundle.quorums(None).into_iter().flatten();
+    bundle.publications().iter().all(|publication| charter(publication.statement()))
+        && quorums.any(|quorum| keys.iter().any(|key| quorum.keys.contains_key(&key.public().id())))
+}
+
+/// Whether all who must sign are known here.
+fn is_judged(bundle: &Bundle, directory: Option<&Directory>) -> bool {
+    directory.is_some() || is_founding(bundle)
+}
+
 fn read(ctx: &Context, path: &Path) -> Result<Bundle, ClientError> {
     Ok(Bundle::read(&ctx.read_file(path)?)?)
 }
 
-fn known(replica: Option<&Replica>) -> Option<&Directory> {
-    replica.and_then(|replica| replica.directory().ok())
+/// The directory that the statements are for, if the copy is one of it.
+fn known<'a>(replica: Option<&'a Replica>, bundle: &Bundle) -> Option<&'a Directory> {
+    let directory = replica?.directory().ok()?;
+    let here = |target: &proto::Target| is_here(target, directory);
+    let mut each = bundle.publications().iter().map(Publication::statement);
+    each.all(|statement| statement.targets().iter().any(here)).then_some(directory)
+}
+
+fn is_here(target: &proto::Target, directory: &Directory) -> bool {
+    target.genesis[..] == directory.genesis().as_bytes()[..]
 }
 
 fn show(ctx: &Context, bundle: &Bundle) {
     for line in in_words(bundle) {
         ctx.out.say(format_args!("  {:<18} {}", line.label, line.text));
     }
+    for publication in bundle.publications() {
+        if let Statement::Charter(charter) = publication.statement() {
+            unknown(charter).iter().for_each(|line| ctx.out.warn(line));
+        }
+    }
+}
+
+/// What is lawful in a charter and means nothing to this version, or stops it.
+fn unknown(charter: &proto::Charter) -> Vec<String> {
+    let settings = charter.policy.iter().filter(|set| !Policy::NAMES.contains(&&*set.name));
+    let settings = settings.map(|set| {
+        let (name, known) = (visible(&set.name), Policy::NAMES.join(", "));
+        format!("the setting {name} is one that this version does not know; it knows {known}")
+    });
+    let rules = (charter.rules > RULES).then(|| {
+        let rules = charter.rules;
+        format!(
+            "the charter has rules {rules}, and this version knows rules {RULES}: once it is \
+             published, this version stops behind it"
+        )
+    });
+    settings.chain(rules).collect()
 }
 
 /// Who must still sign, a line each.
 fn missing(bundle: &Bundle, directory: Option<&Directory>) -> Vec<String> {
+    let people = registrars(bundle, directory);
     let missing = bundle.missing(directory).into_iter();
     missing
-        .map(|missing| {
-            let needed = missing.quorum.needed;
-            format!("{} of {needed} signatures of {}", missing.found, missing.quorum.of)
+        .map(|Missing { found, quorum: Quorum { of, keys, needed, signed }, .. }| {
+            let left = needed - found;
+            let line = format!("signatures of {of}: {found} of {needed}; still needed: {left}");
+            let unsigned = keys.keys().filter(|key| !signed.contains(key));
+            let Some(mut names) = unsigned.map(|key| people.get(key)).collect::<Option<Vec<_>>>()
+            else {
+                return line;
+            };
+            names.sort();
+            format!(
+                "{line}; not yet from {}",
+                names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            )
         })
         .collect()
 }
 
-fn report(ctx: &Context, path: &Path, added: usize, missing: &[String]) {
-    let object = json!({ "file": path, "signatures_added": added, "missing": missing });
+/// The registrars in force, and those that a draft names, by their keys.
+fn registrars(bundle: &Bundle, directory: Option<&Directory>) -> BTreeMap<KeyId, String> {
+    let in_force = directory.into_iter().flat_map(|directory| &directory.charter().registrars);
+    let in_force = in_force.map(|person| (person.sign.id(), person.id.to_string()));
+    let drafted = bundle.publications().iter().filter_map(|draft| match draft.statement() {
+        Statement::Charter(charter) => Some(&charter.registrars),
+        _ => None,
+    });
+    let drafted = drafted
+        .flatten()
+        .filter_map(|person| Some((KeyId::of(&person.sign.as_ref()?.key), visible(&person.id))));
+    in_force.chain(drafted).collect()
+}
+
+fn report(
+    ctx: &Context,
+    path: &Path,
+    added: usize,
+    bundle: &Bundle,
+    directory: Option<&Directory>,
+) {
+    let (missing, judged) = (missing(bundle, directory), is_judged(bundle, directory));
+    let object = json!({
+        "file": path, "signatures_added": added, "missing": missing, "all_signers_known": judged
+    });
     ctx.out.data(&object, || path.display().to_string());
     if added > 0 {
         ctx.out.say(format_args!("signed: {added} signature(s) added"));
     }
-    if missing.is_empty() {
+    if missing.is_empty() && judged {
         ctx.out.say("nothing is missing. Next: liaison publish FILE (a founding charter: liaisond init --charter FILE)");
     }
-    for line in missing {
-        ctx.out.say(format_args!("still needed: {line}"));
+    missing.iter().for_each(|line| ctx.out.say(line));
+    if !judged {
+        ctx.out.say(
+            "not known here: whether those in force have signed. Next: back to a registrar who has \
+             a copy of the directory",
+        );
     }
 }
 

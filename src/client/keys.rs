@@ -648,7 +648,9 @@ pub enum Role {
 }
 
 impl Role {
-    const fn name(self) -> &'static str {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Registrar => "registrar",
             Self::Operator => "operator",

@@ -231,10 +231,18 @@ fn local(
 }
 
 fn people(role: Role, files: &[String]) -> Result<Vec<proto::Person>, OperateError> {
-    let read = files.iter().map(|text| {
-        read_person(role, text).map_err(|why| OperateError::Plan(format!("a PERSON file: {why}")))
-    });
-    read.collect()
+    let mut people: Vec<proto::Person> = Vec::new();
+    for text in files {
+        let person = read_person(role, text)
+            .map_err(|why| OperateError::Plan(format!("a PERSON file: {why}")))?;
+        if people.iter().any(|before| before.id == person.id) {
+            let (role, id) = (role.name(), person.id);
+            let why = format!("{role} {id} is given twice: give each {role} once");
+            return Err(OperateError::Plan(why));
+        }
+        people.push(person);
+    }
+    Ok(people)
 }
 
 /// The name or address without its port.

@@ -4,6 +4,7 @@
 mod access;
 mod acknowledgements;
 mod age;
+mod ceremony;
 mod certificate;
 mod charters;
 mod clocks;

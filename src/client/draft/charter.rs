@@ -64,6 +64,24 @@ pub enum InvalidChange {
         /// What would come of it.
         found: u32,
     },
+    /// A number that nobody gave and that the next charter cannot keep.
+    #[error(
+        "{what} is {kept} in the charter in force and must be {least} to {most} in the next: add \
+         {what} {}", (*.kept as usize).clamp(*.least, *.most)
+    )]
+    Kept {
+        /// The flag.
+        what: &'static str,
+        /// The least.
+        least: usize,
+        /// The most.
+        most: usize,
+        /// What it is.
+        kept: u32,
+    },
+    /// A charter that nobody could follow with another.
+    #[error("a charter needs a registrar, and none would be left: add --registrar FILE")]
+    Nobody,
     /// Rules that no charter can name after this one.
     #[error(
         "the charter in force has rules {in_force}: the next has these or the next, not {found}"
@@ -108,10 +126,15 @@ pub fn amended(
         next.policy.push(proto::Setting { name: name.clone(), value: *value });
     }
     next.threshold = changes.threshold.unwrap_or(before.threshold);
-    number("--threshold", (1, next.registrars.len()), next.threshold)?;
+    if next.registrars.is_empty() {
+        return Err(InvalidChange::Nobody);
+    }
+    let given = changes.threshold.is_some();
+    number("--threshold", (1, next.registrars.len()), next.threshold, given)?;
     next.quorum = quorum(changes, before, next.witnesses.len());
     let most = next.witnesses.len();
-    number("--quorum", (if most == 0 { 0 } else { most / 2 + 1 }, most), next.quorum)?;
+    let least = if most == 0 { 0 } else { most / 2 + 1 };
+    number("--quorum", (least, most), next.quorum, changes.quorum.is_some())?;
     next.rules = changes.rules.unwrap_or(before.rules);
     let (in_force, found) = (before.rules, next.rules);
     if found != in_force && Some(found) != in_force.checked_add(1) {
@@ -161,11 +184,16 @@ fn number(
     what: &'static str,
     (least, most): (usize, usize),
     found: u32,
+    given: bool,
 ) -> Result<(), InvalidChange> {
     if (least..=most).contains(&(found as usize)) {
         return Ok(());
     }
-    Err(InvalidChange::Number { what, least, most, found })
+    Err(if given {
+        InvalidChange::Number { what, least, most, found }
+    } else {
+        InvalidChange::Kept { what, least, most, kept: found }
+    })
 }
 
 #[cfg(test)]
@@ -240,7 +268,11 @@ mod tests {
             (Changes::default(), "nothing would be otherwise"),
             (
                 Changes { registrars: remove(&["alice", "bob"]), ..Changes::default() },
-                "--threshold must be 1 to 1: found 2",
+                "--threshold is 2 in the charter in force and must be 1 to 1 in the next: add --threshold 1",
+            ),
+            (
+                Changes { registrars: remove(&["alice", "bob", "carol"]), ..Changes::default() },
+                "a charter needs a registrar, and none would be left",
             ),
             (
                 Changes { threshold: Some(0), ..Changes::default() },
