@@ -93,6 +93,16 @@ fn collected(tables: &[(&str, fn())]) -> Vec<Case> {
     all
 }
 
+/// A kind without a case would be judged by this program alone.
+fn every_kind_is_last_in(cases: &[Case]) {
+    let served = Statement::KINDS.iter().filter(|(_, since)| *since <= RULES);
+    for (kind, _) in served {
+        let named = hex::encode(kind.payload_type());
+        let judged = |case: &Case| case.entries.last().is_some_and(|last| last.contains(&named));
+        assert!(cases.iter().any(judged), "no case of {kind:?}");
+    }
+}
+
 fn hex_of((statement, admitted_at): &(Vec<u8>, u64)) -> String {
     let statement = statement.clone().into();
     hex::encode(Entry { statement, admitted_at: *admitted_at }.encode())
@@ -201,6 +211,7 @@ fn golden_refusals() {
     ]);
     let refusals: Vec<Case> = cases.into_iter().filter(|case| case.reason.is_some()).collect();
     assert!(refusals.len() > 300, "{}", refusals.len());
+    every_kind_is_last_in(&refusals);
     let title =
         "name, reason, so many entries of base.txt, and then: all but the last are admitted.";
     matches_golden("log/refusals.txt", title, &refusals);
@@ -235,6 +246,7 @@ fn golden_admissions() {
     ]);
     let admissions: Vec<Case> = cases.into_iter().filter(|case| case.reason.is_none()).collect();
     assert!(admissions.len() > 40, "{}", admissions.len());
+    every_kind_is_last_in(&admissions);
     let title = "name, so many entries of base.txt, and then: all are admitted.";
     matches_golden("log/admissions.txt", title, &admissions);
 }
