@@ -94,9 +94,7 @@ fn standing(bundle: &Bundle, directory: Option<&Directory>, keys: &[&SigningKey]
 pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), ClientError> {
     let bundle = read(ctx, &args.file)?;
     let replica = if args.dry_run { Some(ctx.replica()?) } else { ctx.replica().ok() };
-    if args.dry_run {
-        show(ctx, &bundle);
-    }
+    show(ctx, &bundle);
     if let Some(leaves) = passed(replica.as_ref(), &bundle)? {
         told_published(ctx, &leaves);
         return Ok(());

@@ -120,7 +120,7 @@ fn a_new_registrar_signs_the_charter_that_names_him() {
     says(&signed, &["signed: 1", "whether those in force have signed"]);
     assert!(!signed.contains("nothing is missing"), "{signed}");
     net.good("liaison --home bob sign charter-2.draft --yes");
-    net.good("liaison --home alice publish charter-2.draft");
+    says(&net.good("liaison --home alice publish charter-2.draft"), &["registrar", "carol"]);
     net.joins("carol");
     says(&net.good("liaison --home carol charter show"), &["version 2", "carol (Carol)"]);
 }
