@@ -204,7 +204,7 @@ pub(super) async fn finish_if_agreed(
     let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
     if draft.dry_run {
         show(ctx, &bundle);
-        report(ctx, Path::new("(nothing was written)"), 0, &bundle, directory);
+        report(ctx, Path::new("(no draft was written)"), 0, &bundle, directory);
         return Ok(Finished::Shown);
     }
     bundle.sign(directory, &keys, ctx.ambient())?;
