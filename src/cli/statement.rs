@@ -430,7 +430,8 @@ fn report(
         ctx.out.say(format_args!("signed: {added} signature(s) added"));
     }
     if missing.is_empty() && judged {
-        ctx.out.say("nothing is missing. Next: liaison publish FILE (a founding charter: liaisond init --charter FILE)");
+        let next = if is_founding(bundle) { "liaisond init --charter" } else { "liaison publish" };
+        ctx.out.say(format_args!("nothing is missing. Next: {next} FILE"));
     }
     missing.iter().for_each(|line| ctx.out.say(line));
     if !judged {

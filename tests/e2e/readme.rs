@@ -88,6 +88,7 @@ fn every_command_of_the_readme_runs() {
         "liaison --home alice sign founded/charter.draft </dev/null 2>&1 | grep 'signed already'",
         "liaison --home pt record draft --telephone hello && exit 1 || [ $? = 2 ]",
         "liaison --home at --as at/cert-at/duty-1 join at.admission && exit 1 || [ $? = 4 ]",
+        "liaison --home alice sign founded/charter.draft --dry-run 2>&1 | grep 'Next: liaisond init --charter'",
         // The next charter, and what every reader then knows.
         r"liaison --home erin key new --auditor erin --name $'Er\xe2\x80\xaein' 2>erin.txt && exit 1 || [ $? = 2 ]",
         "grep 'holds U+202E' erin.txt && [ ! -e erin.auditor ]",
