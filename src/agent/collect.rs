@@ -276,21 +276,22 @@ pub fn amiss(
     header: &VerifiedHeader,
 ) -> Result<Option<Amiss>, TakeError> {
     let of = header.addressing();
-    let answered = match of.in_reply_to {
-        Some(digest) => answered(desk, boxes, digest)?,
-        None => None,
-    };
+    let answered = answered(desk, boxes, header)?;
     // Two contacts may begin threads of one id: each is right.
     let firsts = if of.id == of.thread { Vec::new() } else { firsts(desk, boxes, of.thread)? };
     Ok(thread::beside(of, answered.as_ref(), &firsts))
 }
 
-/// The message answered, if it is here.
-fn answered(
+/// The message that a message answers, if it is here.
+///
+/// # Errors
+/// [`TakeError`].
+pub fn answered(
     desk: &Desk<'_>,
     (inbox, outbox): (&Inbox, &Outbox),
-    digest: Digest,
+    header: &VerifiedHeader,
 ) -> Result<Option<VerifiedHeader>, TakeError> {
+    let Some(digest) = header.addressing().in_reply_to else { return Ok(None) };
     if let Some(id) = outbox.find(digest)? {
         return sent_header(desk, outbox, id).map(Some);
     }

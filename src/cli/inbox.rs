@@ -399,9 +399,9 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
         None => Vec::new(),
     };
     let acknowledged = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
-    let amiss = mail.amiss(ctx, &header)?;
-    let message =
-        Shown { directory, opened: &opened, content, acknowledged, amiss, own: &mail.seat };
+    let (amiss, answered) = (mail.amiss(ctx, &header)?, mail.answered(ctx, &header)?);
+    let own = &mail.seat;
+    let message = Shown { directory, opened: &opened, content, acknowledged, amiss, answered, own };
     let number = kept.place.mailbox.count;
     ctx.out.data(&message.json(&saved), || message.text());
     mail.mark_read(number)?;
@@ -436,6 +436,7 @@ pub(super) struct Shown<'a> {
     content: &'a proto::Content,
     acknowledged: Vec<String>,
     amiss: Option<Amiss>,
+    answered: Option<VerifiedHeader>,
     own: &'a SeatId,
 }
 
@@ -455,6 +456,9 @@ impl Shown<'_> {
         }
         let kind = format!("{}, {}", phrases::class(of.class), phrases::kind(content.kind()));
         lines.line("kind", kind);
+        if of.in_reply_to.is_some() {
+            lines.line("answers", self.answers());
+        }
         lines.line("written", phrases::when(content.time));
         lines.line("urgency", self.urgency());
         for code in &content.classification {
@@ -508,6 +512,16 @@ impl Shown<'_> {
         all.collect::<Vec<_>>().join(", ")
     }
 
+    fn answers(&self) -> String {
+        self.answered.as_ref().map_or_else(
+            || "a message that is not here".to_owned(),
+            |answered| {
+                let of = answered.addressing();
+                format!("{} from {}, of {}", of.id, of.sender, phrases::when(of.created))
+            },
+        )
+    }
+
     fn urgency(&self) -> String {
         let of = &self.opened.header.addressing();
         let urgency = phrases::urgency(of.urgency);
@@ -545,6 +559,8 @@ impl Shown<'_> {
         json!({
             "id": of.id.to_string(),
             "thread": of.thread.to_string(),
+            "in_reply_to": of.in_reply_to.map(|digest| hex::encode(digest.as_bytes())),
+            "answers": self.answered.as_ref().map(|header| header.addressing().id.to_string()),
             "tlp": phrases::tlp(content.tlp()),
             "drill": of.drill.as_ref().map(phrases::drill),
             "title": content.title,
@@ -772,9 +788,9 @@ const COPIES: u32 = 100;
 
 #[cfg(test)]
 mod tests {
-    use crate::client::message::testing::{self, AT, FR, Net, seat};
-
     use super::*;
+    use crate::client::message::compose::Outside;
+    use crate::client::message::testing::{self, AT, FR, Net, seat};
 
     #[test]
     fn an_attachment_cannot_choose_where_it_goes() {
@@ -856,9 +872,8 @@ mod tests {
         let own = seat(FR);
         let notes = |net: &Net, amiss| {
             let directory = &net.directory;
-            let acknowledged = Vec::new();
-            let shown =
-                Shown { directory, opened: &opened, content, acknowledged, amiss, own: &own };
+            let (acknowledged, answered, opened, own) = (Vec::new(), None, &opened, &own);
+            let shown = Shown { directory, opened, content, acknowledged, amiss, answered, own };
             let text = shown.text();
             assert!(shown.notes().iter().all(|note| text.contains(note)), "{text}");
             shown.notes()
@@ -871,6 +886,37 @@ mod tests {
                 "it gives the all-clear in a thread that another contact began",
                 "signed by a key that has since ended",
             ]
+        );
+    }
+
+    #[test]
+    fn a_message_is_shown_with_what_it_answers() {
+        let net = Net::new();
+        let begun = net.open(FR, &testing::item(&net.notification().envelope, FR)).unwrap().header;
+        let (digest, of) = (begun.digest(), begun.addressing());
+        let all_clear =
+            Outside::answering(&net.directory, seat(AT), (digest, of), Class::AllClear, net.view());
+        let all_clear =
+            Outside { recipients: net.outside(AT, &["fr/cert-fr"]).recipients, ..all_clear };
+        let sealed = net.seal(all_clear, &testing::notification(0));
+        let opened = net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap();
+        let Inside::Content(content) = &opened.inside else { panic!("a content") };
+        let own = seat(FR);
+        let shown = |answered| {
+            let (directory, acknowledged) = (&net.directory, Vec::new());
+            let (opened, own, amiss) = (&opened, &own, None);
+            let shown = Shown { directory, opened, content, acknowledged, amiss, answered, own };
+            (shown.text(), shown.json(&[]))
+        };
+        let id = of.id.to_string();
+        let (text, json) = shown(Some(begun.clone()));
+        assert!(text.contains(&format!("{id} from {AT}, of ")), "{text}");
+        assert_eq!(json["answers"], id);
+        let (text, json) = shown(None);
+        assert!(text.contains("a message that is not here"), "{text}");
+        assert_eq!(
+            (&json["answers"], &json["in_reply_to"]),
+            (&Value::Null, &json!(hex::encode(digest.as_bytes())))
         );
     }
 

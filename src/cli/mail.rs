@@ -150,6 +150,19 @@ impl Mail {
         Ok(self.at_desk(ctx, |desk| collect::amiss(desk, boxes, header))??)
     }
 
+    /// The message that a message answers, if it is here.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub(super) fn answered(
+        &self,
+        ctx: &Context,
+        header: &VerifiedHeader,
+    ) -> Result<Option<VerifiedHeader>, ClientError> {
+        let boxes = (&self.inbox, &self.outbox);
+        Ok(self.at_desk(ctx, |desk| collect::answered(desk, boxes, header))??)
+    }
+
     /// The header of an item, if it holds.
     ///
     /// # Errors
