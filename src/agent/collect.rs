@@ -207,7 +207,11 @@ fn deal_with(
             };
             (taken, how)
         }
-        EntryKind::Acknowledged => (colleague(desk, &kept), ACKNOWLEDGED),
+        EntryKind::Acknowledged => match acknowledged(desk, &kept) {
+            Ok(by) => (Taken::Colleague(Box::new(by)), ACKNOWLEDGED),
+            Err(ReceiptError::SyncFirst(size)) => (Taken::SyncFirst(size), NOT_ACKNOWLEDGED),
+            Err(why) => (Taken::NotAcknowledged(why), NOT_ACKNOWLEDGED),
+        },
         EntryKind::NotDelivered => {
             if let Some(id) = outbox.find(kept.digest)? {
                 outbox.expired(id)?;
@@ -430,23 +434,26 @@ fn compared(
     Ok(told.map(|told| told.compare(seen, &opened.inner)))
 }
 
-fn colleague(desk: &Desk<'_>, kept: &Kept) -> Taken {
-    let directory = desk.reader.directory;
-    let verified = envelope::verify_header(directory, &kept.item.header)
-        .map_err(|why| ReceiptError::Refused { what: "header", why })
-        .and_then(|header| {
-            let known = (directory, desk.reader.root_at);
-            receipt::verify_acknowledgement(known, &header, &kept.item.acknowledgement)
-        })
-        .and_then(|verified| {
-            receipt::not_backdated(directory, &verified, kept.floor)?;
-            Ok(verified)
-        });
-    match verified {
-        Ok(acknowledgement) => Taken::Colleague(Box::new(acknowledgement)),
-        Err(ReceiptError::SyncFirst(size)) => Taken::SyncFirst(size),
-        Err(why) => Taken::NotAcknowledged(why),
+/// The acknowledgement of a colleague, and of nobody else. The floor is that of the entry, which it
+/// signed; the message is older.
+fn acknowledged(desk: &Desk<'_>, kept: &Kept) -> Result<VerifiedAcknowledgement, ReceiptError> {
+    let (directory, header) = (desk.reader.directory, &kept.item.header);
+    let header = open::verify_header(&desk.reader, (header, 0)).map_err(|why| match why {
+        NotOpened::SyncFirst(size) => ReceiptError::SyncFirst(size),
+        NotOpened::BeforeUpdate(_) => ReceiptError::BeforeUpdate("header"),
+        NotOpened::ForeignView(size) => {
+            ReceiptError::ForeignView { size, evidence: header.clone() }
+        }
+        NotOpened::Header(why) => ReceiptError::Refused { what: "header", why },
+        _ => ReceiptError::OtherMessage("header"),
+    })?;
+    let known = (directory, desk.reader.root_at);
+    let verified = receipt::verify_acknowledgement(known, &header, &kept.item.acknowledgement)?;
+    if verified.seat().contact() != kept.place.contact {
+        return Err(ReceiptError::NotTheRecipient("is of a seat of another contact"));
     }
+    receipt::not_backdated(directory, &verified, kept.floor)?;
+    Ok(verified)
 }
 
 /// Verifies and keeps the accepted receipt that came back for a request.
@@ -580,4 +587,5 @@ fn verify_accepted(
 
 const OPENED: &str = "OPENED";
 const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
+const NOT_ACKNOWLEDGED: &str = "NOT_ACKNOWLEDGED";
 const NOT_DELIVERED: &str = "NOT_DELIVERED";

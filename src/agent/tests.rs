@@ -398,6 +398,61 @@ fn a_backdated_acknowledgement_of_a_colleague_is_refused() {
     let [Taken::NotAcknowledged(ReceiptError::Backdated { .. })] = &taken[..] else {
         panic!("{taken:?}")
     };
+    let how = [2, 3].map(|number| paris.inbox.how(number).unwrap().unwrap());
+    assert_eq!(how, ["ACKNOWLEDGED", "NOT_ACKNOWLEDGED"]);
+}
+
+/// An open acknowledgement of the message at the front of fr's mailbox, by this seat.
+fn acknowledged_by(net: &Net, by: &str) -> Envelope {
+    let (items, _) = net.collect(FR, 0);
+    let header = envelope::verify_header(&net.directory, &items[0].header).unwrap();
+    let (seat, key) = (seat(by), sign_key(&format!("{by} sign")));
+    let (of, words) = ((&seat, &key), (words::words(), None));
+    let acknowledge = crate::client::message::acknowledge::acknowledge;
+    acknowledge(&net.directory, of, (&header, 1), words, net.view(), &net.ambient).unwrap().open
+}
+
+/// Of another recipient's, and with a signature that is none: the relay may put what it likes.
+#[test]
+fn only_a_colleague_acknowledges_in_a_mailbox() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let both = net.outside(AT, &["fr/cert-fr", "pt/cert-pt"]);
+    at.send(&mut net, both, &notification(0));
+    let id = contact("fr/cert-fr");
+    let payload = acknowledged_by(&net, FR_2).payload().clone();
+    let key = sign_key(&format!("{PT} sign"));
+    let forged =
+        Envelope::sign(Kind::Acknowledgement, payload.to_vec(), &[&key], net.ambient.random());
+    for open in [acknowledged_by(&net, PT), forged.unwrap()] {
+        net.put_acknowledgement(&id, 1, &open);
+    }
+    let taken = paris.collect(&net);
+    let [Taken::Message { .. }, refused @ ..] = &taken[..] else { panic!("{taken:?}") };
+    assert!(matches!(refused, [Taken::NotAcknowledged(_), Taken::NotAcknowledged(_)]), "{taken:?}");
+    let how = [2, 3].map(|number| paris.inbox.how(number).unwrap().unwrap());
+    assert_eq!(how, ["NOT_ACKNOWLEDGED"; 2]);
+}
+
+/// A message of a seat that the copy does not know yet, and a colleague's acknowledgement of it.
+#[test]
+fn an_acknowledgement_waits_for_the_sync_that_its_message_needs() {
+    let mut net = Net::new();
+    let paris = Machine::new(&net, FR);
+    paris.collect(&net);
+    let behind = net.clone();
+    net.roster("at/cert-at", 2, &["duty-1", "duty-9"]);
+    let sealed = net.seal(net.outside("at/cert-at/duty-9", &fr()), &notification(0));
+    let id = contact("fr/cert-fr");
+    net.put(&id, &sealed.envelope);
+    net.put_acknowledgement(&id, 1, &acknowledged_by(&net, FR_2));
+    for item in &net.collect(FR, 0).0 {
+        let taken = paris.take(&behind, item).unwrap();
+        assert!(matches!(taken, Taken::SyncFirst(_)), "{taken:?}");
+    }
+    let taken = paris.at_desk(&net, |desk| collect::deal_with_pending(desk, paris.boxes()));
+    let taken = taken.unwrap();
+    assert!(matches!(&taken[..], [Taken::Message { .. }, Taken::Colleague(_)]), "{taken:?}");
 }
 
 /// A head in an older view than was seen would hide which keys had ended.
