@@ -86,7 +86,6 @@ pub struct Link {
     pub statement: Bytes,
     registrars: Vec<VerifyingKey>,
     threshold: u32,
-    issued_at: u64,
 }
 
 /// A charter that is believed for another reason, and those that follow it.
@@ -114,11 +113,9 @@ impl Chain {
         Self { name, genesis, links: vec![link], ended: BTreeSet::new() }
     }
 
-    /// The same, beside keys of this directory that have ended before.
-    #[must_use]
-    pub fn without(mut self, ended: impl IntoIterator<Item = KeyId>) -> Self {
-        self.ended.extend(ended);
-        self
+    /// Keys of this directory that have ended otherwise: no later charter lets them stand again.
+    pub fn end(&mut self, keys: impl IntoIterator<Item = KeyId>) {
+        self.ended.extend(keys);
     }
 
     /// The newest charter.
@@ -145,11 +142,12 @@ impl Chain {
     /// It does not follow from the newest.
     pub fn follow(&mut self, charter: &[u8]) -> Result<(), NotFollowing> {
         let (envelope, read) = read(charter).map_err(NotFollowing::Form)?;
-        let [target] = &read.targets[..] else { return Err(NotFollowing::OtherDirectory) };
+        let ours = |target: &&proto::Target| target.name == self.name.as_str();
+        let target = read.targets.iter().find(ours).ok_or(NotFollowing::OtherDirectory)?;
         if self.get(target.version).is_some_and(|known| known.identity == envelope.digest()) {
             return Ok(());
         }
-        if target.name != self.name.as_str() || target.genesis[..] != self.genesis.as_bytes()[..] {
+        if target.genesis[..] != self.genesis.as_bytes()[..] {
             return Err(NotFollowing::OtherDirectory);
         }
         let before = self.newest();
@@ -186,9 +184,9 @@ impl Chain {
     /// As [`Chain::follow`], and an admission outside the time that every charter has.
     pub fn follow_logged(&mut self, entry: &[u8]) -> Result<(), NotFollowing> {
         let (statement, admitted_at) = logged(entry).map_err(NotFollowing::Form)?;
+        let issued_at = read(&statement).map_err(NotFollowing::Form)?.1.issued_at;
         let mut next = self.clone();
         next.follow(&statement)?;
-        let issued_at = next.newest().issued_at;
         let latest = issued_at.saturating_add(limits::ISSUED_BEFORE_SECONDS);
         if issued_at > admitted_at.saturating_add(limits::CLOCK_AHEAD_SECONDS)
             || admitted_at > latest
@@ -227,7 +225,6 @@ impl Link {
             statement: Bytes::new(),
             registrars: registrars.collect(),
             threshold: charter.threshold.max(1),
-            issued_at: charter.issued_at,
         }
     }
 
@@ -385,5 +382,40 @@ mod tests {
             let why = NotFollowing::Time { issued_at: refused, admitted_at: NOW };
             assert_eq!(issued_at, Err(why));
         }
+    }
+
+    /// As the log has them, those that are known again come first.
+    #[test]
+    fn charters_of_two_days_follow_again() {
+        let log = TestLog::new();
+        let second = signed(&log, &[1, 2], |_| {});
+        let mut chain = chain(&log);
+        let mut logged = vec![entry(second.clone(), NOW)];
+        chain.follow_logged(&logged[0]).unwrap();
+        let third = Envelope::parse(&second, limits::STATEMENT_BYTES).unwrap();
+        let mut third: proto::Charter = canonical::decode(third.payload()).unwrap();
+        third.targets[0].version = 3;
+        third.previous = Bytes::copy_from_slice(chain.newest().identity.as_bytes());
+        third.issued_at = NOW + 86_400;
+        let (kind, payload) =
+            (crate::signed::dsse::Kind::Charter, prost::Message::encode_to_vec(&third));
+        let keys = [&key(1), &key(2)];
+        let third = Envelope::sign(kind, payload, &keys, ambient().random()).unwrap();
+        logged.push(entry(third.bytes().clone(), NOW + 86_400));
+        for entry in logged.iter().chain(&logged) {
+            chain.follow_logged(entry).unwrap();
+        }
+        assert_eq!(chain.newest().version, 3);
+    }
+
+    /// A charter may be for several directories.
+    #[test]
+    fn a_charter_for_two_directories_follows_in_ours() {
+        let log = TestLog::new();
+        let both = signed(&log, &[1, 2], |next| {
+            let other = proto::Target { name: "zz.example".to_owned(), ..next.targets[0].clone() };
+            next.targets.push(other);
+        });
+        assert_eq!(chain(&log).follow(&both), Ok(()));
     }
 }
