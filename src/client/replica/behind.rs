@@ -45,7 +45,8 @@ impl Behind {
             Some((key.id(), known.clone()))
         });
         let (name, genesis) = (directory.name().clone(), directory.genesis());
-        let chain = Chain::from(name, genesis, directory.charter()).without(ended);
+        let mut chain = Chain::from(name, genesis, directory.charter());
+        chain.end(ended);
         Self {
             leaf: directory.size(),
             rules,
@@ -72,6 +73,7 @@ impl Behind {
         let Some((envelope, revocation)) = revocation(&statement) else { return Vec::new() };
         let keys = self.revoked(&envelope, &revocation, leaf).unwrap_or_default();
         self.ended.extend(keys.iter().map(|key| key.name()));
+        self.chain.end(keys.iter().map(|key| key.key.id()));
         keys
     }
 
@@ -79,7 +81,9 @@ impl Behind {
         if self.closed.is_some() {
             return Vec::new();
         }
-        if self.chain.follow(charter).is_err() {
+        let before = self.chain.newest().version;
+        // The log has no charter twice.
+        if self.chain.follow(charter).is_err() || self.chain.newest().version == before {
             self.closed = Some(leaf);
             return Vec::new();
         }

@@ -516,6 +516,13 @@ fn a_frozen_reader_takes_the_end_of_keys_from_those_who_may_end_them() {
     let after = revocation(&log, two, &keys(second), &[first]);
     assert_eq!(ended(&[by(&[KEEPER]), after.clone()]), (true, false));
     assert_eq!(ended(&[after]), (false, true));
+    // What it names must be ids of keys: one that cannot be read ends nothing.
+    let dsse: proto::Dsse = canonical::decode(&by(&[KEEPER])).unwrap();
+    let mut slip: proto::Revocation = canonical::decode(&dsse.payload).unwrap();
+    slip.key_ids.insert(0, Bytes::from(vec![0; 31]));
+    let payload = prost::Message::encode_to_vec(&slip);
+    let signed = Envelope::sign(Kind::Revocation, payload, &[&key(KEEPER)], ambient().random());
+    assert_eq!(ended(&[signed.unwrap().bytes().clone()]), (false, false));
     // For another directory it is nothing.
     let ours: proto::Dsse = canonical::decode(&by(&[KEEPER])).unwrap();
     let mut foreign: proto::Revocation = canonical::decode(&ours.payload).unwrap();
@@ -581,6 +588,25 @@ fn a_frozen_reader_follows_charters_until_one_does_not_follow() {
     log.log_key = 14;
     let replica = synced_knowing(&log, &home, 1).unwrap();
     assert!(replica.directory().unwrap().in_force(&ids[0]).is_err());
+}
+
+/// A key that a revocation ended there does not stand in a later charter; and no charter comes twice.
+#[test]
+fn a_frozen_reader_lets_no_ended_key_stand_again_and_takes_no_charter_twice() {
+    let mut log = of_two_rules();
+    let (_folder, home) = home(&log);
+    let twice = log.entries[4].clone();
+    let ids = [key(SEAT).public().id()];
+    log.entries.push(entry(revocation(&log, "fr/cert-fr/duty-1", &ids, &[KEEPER]), 0));
+    log.entries.push(entry(charter_of(&log, 2, &[14, SEAT], &[1, 2]), NOW));
+    for (log_key, stands) in [(SEAT, false), (14, true)] {
+        log.log_key = log_key;
+        assert_eq!(synced_knowing(&log, &home, 1).is_ok(), stands, "{log_key}");
+    }
+    let at = log.entries.len() as u64;
+    log.entries.push(twice);
+    let replica = synced_knowing(&log, &home, 1).unwrap();
+    assert_eq!(replica.frozen().unwrap().closed, Some(at));
 }
 
 #[test]

@@ -52,18 +52,20 @@ macro_rules! statements {
             /// Reads a canonical payload of a kind that these rules know.
             ///
             /// # Errors
-            /// No statement kind of these rules, or not canonical.
+            /// No statement kind of these rules, or not its form.
             pub fn read(kind: Kind, payload: &[u8], rules: u32) -> Result<Self, Refusal> {
                 let known = Self::KINDS.iter().any(|(of, since)| *of == kind && *since <= rules);
-                match kind {
+                let statement = match kind {
                     $($(#[$attribute])* Kind::$kind if known => {
-                        Payload::read(payload).map(Self::$kind)
+                        Payload::read(payload).map(Self::$kind)?
                     })+
                     other => {
                         let (expected, found) = ("a statement", other.payload_type());
-                        Err(Refusal::UnknownKind { expected, found })
+                        return Err(Refusal::UnknownKind { expected, found });
                     }
-                }
+                };
+                statement.says().form()?;
+                Ok(statement)
             }
 
             /// Its kind.
@@ -438,7 +440,6 @@ fn read(bytes: &[u8], rules: u32) -> Result<(Envelope, Statement), Refusal> {
     let envelope = Envelope::parse(bytes, limits::STATEMENT_BYTES)
         .map_err(|why| Refusal::form("statement", "a statement", why))?;
     let statement = Statement::read(envelope.kind(), envelope.payload(), rules)?;
-    statement.says().form()?;
     Ok((envelope, statement))
 }
 
