@@ -145,7 +145,7 @@ pub fn fit(
         by_hash.insert(facet.hash(), facet);
     }
     let wanted = named.iter().map(|facet| Ok((digest("facets.hash", &facet.hash)?, facet)));
-    let wanted: BTreeMap<Digest, &proto::Facet> = wanted.collect::<Result<_, Refusal>>()?;
+    let wanted: Vec<(Digest, &proto::Facet)> = wanted.collect::<Result<_, Refusal>>()?;
     let fits = |hash: &Digest, facet: &proto::Facet| {
         let open = by_hash.get(hash);
         open.is_some_and(|open| open.subject == subject && open.name == facet.name)
@@ -153,8 +153,33 @@ pub fn fit(
     if let Some((_, facet)) = wanted.iter().find(|(hash, facet)| !fits(hash, facet)) {
         return Err(Refusal::FacetMissing(facet.name.clone()));
     }
-    if by_hash.keys().any(|hash| !wanted.contains_key(hash)) {
+    if by_hash.keys().any(|hash| wanted.iter().all(|(named, _)| named != hash)) {
         return Err(Refusal::FacetSuperfluous);
     }
     Ok(by_hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One hash is of one facet: what has another name under it is not there.
+    #[test]
+    fn two_names_of_one_hash_are_not_handed_in_with_one_facet() {
+        let open = OpenFacet {
+            subject: "fr/cert".to_owned(),
+            name: "telephone".to_owned(),
+            salt: [1; 32].into(),
+            bytes: Bytes::from_static(b"1"),
+        };
+        let named = |name: &str| proto::Facet {
+            name: name.to_owned(),
+            hash: Bytes::copy_from_slice(open.hash().as_bytes()),
+            ..proto::Facet::default()
+        };
+        let both = [named("hours"), named("telephone")];
+        assert!(fit("fr/cert", &both[1..], vec![open.clone()]).is_ok());
+        let refused = fit("fr/cert", &both, vec![open.clone()]);
+        assert_eq!(refused, Err(Refusal::FacetMissing("hours".to_owned())));
+    }
 }
