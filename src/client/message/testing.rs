@@ -74,6 +74,8 @@ pub(crate) struct Net {
     pub(crate) tree: Tree,
     pub(crate) ambient: Ambient,
     pub(crate) store: BTreeMap<Key, Value>,
+    /// The relay's clock.
+    pub(crate) in_doubt: bool,
 }
 
 impl Net {
@@ -107,7 +109,7 @@ impl Net {
         let (directory, _) = found(&name, &verified, 1000).unwrap();
         let mut tree = Tree::default();
         tree.append(leaf_hash(bytes.bytes()));
-        let mut net = Self { directory, tree, ambient, store: BTreeMap::new() };
+        let mut net = Self { directory, tree, ambient, store: BTreeMap::new(), in_doubt: false };
         for member in ["at", "es", "fr", "ie", "pt"] {
             net.admit(member);
         }
@@ -339,7 +341,7 @@ impl Net {
         let size = self.tree.size();
         let head = (size, self.tree.root_at(size).unwrap());
         let (directory, log, seen) = (&self.directory, &self.tree, seen.named(&named));
-        let world = World { directory, log, seen, head, now, in_doubt: false };
+        let world = World { directory, log, seen, head, now, in_doubt: self.in_doubt };
         let decision = command.decide(&world)?;
         self.store.extend(decision.puts);
         decision.deletes.iter().for_each(|key| drop(self.store.remove(key)));
