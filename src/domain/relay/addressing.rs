@@ -168,6 +168,9 @@ impl Addressing {
     pub fn read(directory: &Directory, bytes: &Bytes) -> Result<Self, Refusal> {
         let read: proto::Addressing =
             canonical::decode(bytes).map_err(|_| Refusal::NotCanonical("addressing"))?;
+        let sender_key = Digest::try_from(&read.sender_key[..])
+            .map_err(|_| Refusal::NotCanonical("addressing"))?;
+        let sender_key = KeyId::from_digest(sender_key);
         names_this(directory, read.directory.as_ref())?;
         let view = read_view(read.view.as_ref())?;
         let class = OrLater::read("class", read.class)?;
@@ -185,7 +188,7 @@ impl Addressing {
                 .map_err(|why| Refusal::field("thread", why))?,
             in_reply_to: optional_digest("in_reply_to", &read.in_reply_to)?,
             sender: read.sender.parse().map_err(|why| Refusal::field("sender", why))?,
-            sender_key: KeyId::from_digest(digest("sender_key", &read.sender_key)?),
+            sender_key,
             recipients: recipients(&read.recipients)?,
             class,
             urgency,

@@ -308,8 +308,8 @@ pub fn read_letter(bytes: &Bytes) -> Result<Letter, Refusal> {
     }
     let letter: proto::Letter =
         canonical::decode(bytes).map_err(|_| Refusal::NotCanonical("letter"))?;
-    let seal_key = Digest::try_from(&letter.seal_key[..])
-        .map_err(|why| Refusal::field("letter.seal_key", why))?;
+    let seal_key =
+        Digest::try_from(&letter.seal_key[..]).map_err(|_| Refusal::NotCanonical("letter"))?;
     Ok(Letter {
         seat: letter.seat.parse().map_err(|why| Refusal::field("letter.seat", why))?,
         seal_key: KeyId::from_digest(seal_key),
