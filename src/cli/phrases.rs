@@ -148,6 +148,9 @@ pub(super) fn refused(header: &VerifiedHeader, amiss: Amiss) -> String {
 
 /// Where the title of a message stands that was not opened.
 pub(super) fn not_opened(why: &NotOpened) -> String {
+    if let NotOpened::BeforeUpdate(_) = why {
+        return UNCHECKED.to_owned();
+    }
     let what = if why.is_refusal() { "refused" } else { "not opened" };
     format!("{what}: {}", why.code())
 }
@@ -180,6 +183,9 @@ pub(super) fn later(number: u64, kind: LaterKind) -> String {
     let kind = kind.byte();
     format!("entry {number} of the mailbox is {UNKNOWN_KIND} (kind {kind}): update this program")
 }
+
+/// What every screen says of what a key signed that this version cannot know.
+pub(super) const UNCHECKED: &str = "cannot be checked before the update";
 
 /// What every screen says of what it does not know.
 pub(super) const UNKNOWN_KIND: &str = "of a kind this version does not know";
