@@ -454,8 +454,12 @@ impl News {
             }
             Taken::NotOpened { place, answer, header, why } => {
                 self.messages.push(place.mailbox.count);
-                if let (NotOpened::Thread(amiss), Some(header)) = (&why, &header) {
-                    self.warnings.push(phrases::refused(header, *amiss));
+                match (&why, &header) {
+                    (NotOpened::Thread(amiss), Some(header)) => {
+                        self.warnings.push(phrases::refused(header, *amiss));
+                    }
+                    (_, Some(_)) => {}
+                    (why, None) => self.warn(phrases::unverified(place.mailbox.count, why)),
                 }
                 self.answer(&answer);
             }
@@ -471,6 +475,13 @@ impl News {
                 self.warnings.push(phrases::later(place.mailbox.count, kind));
             }
             Taken::Already | Taken::Waiting | Taken::Colleague(_) => {}
+        }
+    }
+
+    /// Warns once: what waits is dealt with again and again.
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
         }
     }
 
@@ -543,3 +554,31 @@ const ROUNDS: usize = 3;
 const PAUSES: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 const MARGIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::message::receipt::Place;
+    use crate::client::message::testing::{AT, Net, seat, sign_key};
+
+    #[test]
+    fn a_message_whose_header_is_not_believed_is_warned_of() {
+        let net = Net::new();
+        let mailbox = net.mailbox(&seat(AT).contact());
+        let key = sign_key("a new key").public().id();
+        let warnings = |why| {
+            let mut news = News::default();
+            for why in [why, NotOpened::BeforeUpdate(key)] {
+                let place = Place { contact: seat(AT).contact(), mailbox };
+                let answer = Answer::NotDue;
+                news.add(Taken::NotOpened { place, header: None, why, answer });
+            }
+            news.warnings
+        };
+        let unchecked = "entry 0 of the mailbox cannot be checked before the update";
+        assert_eq!(warnings(NotOpened::BeforeUpdate(key)), [unchecked]);
+        let backdated = NotOpened::Backdated { key, ended: 2, floor: 3 };
+        let said = format!("entry 0 of the mailbox was not opened: BACKDATED: {backdated}");
+        assert_eq!(warnings(backdated), [said.as_str(), unchecked]);
+    }
+}

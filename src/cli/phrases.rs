@@ -155,6 +155,14 @@ pub(super) fn not_opened(why: &NotOpened) -> String {
     format!("{what}: {}", why.code())
 }
 
+/// An item of the mailbox whose header is not believed.
+pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
+    match why {
+        NotOpened::BeforeUpdate(_) => format!("entry {number} of the mailbox {UNCHECKED}"),
+        why => format!("entry {number} of the mailbox was {}: {why}", not_opened(why)),
+    }
+}
+
 fn or_later<E>(value: OrLater<E>, say: impl FnOnce(E) -> String) -> String {
     match value {
         OrLater::Known(known) => say(known),
