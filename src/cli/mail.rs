@@ -19,7 +19,7 @@ use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
 use crate::client::message::open::{self, NotOpened, Opened, Reader, Received};
-use crate::client::message::receipt::{Comparison, VerifiedAccepted};
+use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted};
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
 use crate::client::replica::Replica;
@@ -280,7 +280,7 @@ impl Mail {
         let taken = self.at_desk(ctx, |desk| -> Result<Vec<Taken>, TakeError> {
             match event {
                 Event::Item(item) => Ok(vec![collect::take(desk, boxes, &item)?]),
-                Event::Head(head) => collect::take_head(desk, boxes, (&head, self.synced)),
+                Event::Head(head) => take_head(desk, boxes, (&head, self.synced), news),
             }
         })??;
         taken.into_iter().for_each(|taken| news.add(taken));
@@ -492,6 +492,23 @@ impl News {
     }
 }
 
+/// Takes the relay's head. One that cannot be checked yet may hold: what came is dealt with beside
+/// the one before it.
+fn take_head(
+    desk: &Desk<'_>,
+    boxes: (&Inbox, &Outbox),
+    head: (&Bytes, u64),
+    news: &mut News,
+) -> Result<Vec<Taken>, TakeError> {
+    match collect::take_head(desk, boxes, head) {
+        Err(TakeError::Receipt(ReceiptError::BeforeUpdate(_))) => {
+            news.warn(format!("the relay's head {}", phrases::UNCHECKED));
+            collect::deal_with_pending(desk, boxes)
+        }
+        taken => taken,
+    }
+}
+
 async fn submit(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
     let mut relay = RelayServiceClient::new(session.connection().channel());
     match request {
@@ -559,7 +576,8 @@ const MARGIN: Duration = Duration::from_secs(5);
 mod tests {
     use super::*;
     use crate::client::message::receipt::Place;
-    use crate::client::message::testing::{AT, Net, seat, sign_key};
+    use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
+    use crate::signed::dsse::Kind as DsseKind;
 
     #[test]
     fn a_message_whose_header_is_not_believed_is_warned_of() {
@@ -580,5 +598,31 @@ mod tests {
         let backdated = NotOpened::Backdated { key, ended: 2, floor: 3 };
         let said = format!("entry 0 of the mailbox was not opened: BACKDATED: {backdated}");
         assert_eq!(warnings(backdated), [said.as_str(), unchecked]);
+    }
+
+    #[test]
+    fn a_head_that_cannot_be_checked_yet_ends_nothing() {
+        let mut net = Net::new();
+        let frozen = net.newer_rules();
+        let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
+        let inbox = Inbox::open(&dir.path().join("in"), frozen.genesis(), own.contact()).unwrap();
+        let outbox = Outbox::open(&dir.path().join("out")).unwrap();
+        let root_at = |size| net.tree.root_at(size);
+        let (keys, sign) = (Vec::new(), sign_key(FR));
+        let reader = Reader { directory: &frozen, root_at: &root_at, seat: &own, keys: &keys };
+        let desk = Desk { reader, sign: &sign, view: net.view(), ambient: &net.ambient };
+        let head = |tag: &str| {
+            let (key, random) = (sign_key(tag), net.ambient.random());
+            Envelope::sign(DsseKind::MailboxHead, Vec::new(), &[&key], random).unwrap()
+        };
+        let mut news = News::default();
+        for _ in 0..2 {
+            let head = head("the next relay key");
+            let taken = take_head(&desk, (&inbox, &outbox), (head.bytes(), 0), &mut news);
+            assert!(taken.unwrap().is_empty());
+        }
+        assert_eq!(news.warnings, ["the relay's head cannot be checked before the update"]);
+        let head = head("registrar");
+        assert!(take_head(&desk, (&inbox, &outbox), (head.bytes(), 0), &mut news).is_err());
     }
 }
