@@ -316,7 +316,7 @@ impl Mail {
             match self.hand_in(ctx, session, id).await {
                 Ok(_) => {}
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
-                Err(error) => refused.push(format!("{id} was not accepted: {error}")),
+                Err(error) => refused.push(not_accepted(id, &error)),
             }
         }
         Ok(refused)
@@ -361,7 +361,7 @@ impl Mail {
                     session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
                     synced = true;
                 }
-                taken => return taken,
+                taken => return taken.map_err(|error| without_receipt(id, error)),
             }
         }
     }
@@ -509,6 +509,23 @@ fn take_head(
     }
 }
 
+/// A request that the relay has, and why its receipt was not kept.
+fn without_receipt(id: MessageId, error: ClientError) -> ClientError {
+    if error.reason != BEFORE_UPDATE {
+        return error;
+    }
+    let sentence = format!("{id} was handed in; its receipt {}", phrases::UNCHECKED);
+    ClientError { sentence, ..error }
+}
+
+/// What is said of a request that was not handed in, or whose receipt was not kept.
+fn not_accepted(id: MessageId, error: &ClientError) -> String {
+    if error.reason == BEFORE_UPDATE {
+        return error.sentence.clone();
+    }
+    format!("{id} was not accepted: {error}")
+}
+
 async fn submit(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
     let mut relay = RelayServiceClient::new(session.connection().channel());
     match request {
@@ -563,6 +580,9 @@ pub(super) fn is_outdated(error: &ClientError) -> bool {
 
 /// What [`ClientError`] calls a head whose view is older than what was seen before.
 pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
+
+/// What [`ClientError`] calls what a key signed that this program cannot know.
+pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
 
 /// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
@@ -624,5 +644,17 @@ mod tests {
         assert_eq!(news.warnings, ["the relay's head cannot be checked before the update"]);
         let head = head("registrar");
         assert!(take_head(&desk, (&inbox, &outbox), (head.bytes(), 0), &mut news).is_err());
+    }
+
+    #[test]
+    fn a_request_whose_receipt_cannot_be_checked_yet_was_handed_in() {
+        let id = MessageId::new(1, [1; 10]);
+        let error = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
+        let error = without_receipt(id, error);
+        let said = format!("{id} was handed in; its receipt cannot be checked before the update");
+        assert_eq!((error.exit, not_accepted(id, &error)), (Exit::UpdateMe, said));
+        let busy = ClientError::new(Side::Theirs, Exit::Refused, "CLOSED", "closed");
+        let error = without_receipt(id, busy);
+        assert!(not_accepted(id, &error).starts_with(&format!("{id} was not accepted: ")));
     }
 }
