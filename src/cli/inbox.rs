@@ -66,20 +66,25 @@ async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
         say_news(ctx, collected(ctx, &session, &mut mail).await?);
         mail
     };
-    let rows = rows(ctx, &mail)?;
+    let (rows, unverified) = rows(ctx, &mail)?;
     let later = mail.inbox.later()?;
     let unknown = later
         .iter()
         .map(|(number, kind)| json!({ "number": number, "kind": kind.byte() }))
         .collect::<Vec<_>>();
-    let object =
-        json!({ "seat": mail.seat.to_string(), "messages": rows, "unknown_entries": unknown });
+    let object = json!({
+        "seat": mail.seat.to_string(),
+        "messages": rows,
+        "unverified": unverified,
+        "unknown_entries": unknown,
+    });
     ctx.out.data(&object, || {
-        if rows.is_empty() {
+        if rows.is_empty() && unverified.is_empty() {
             return format!("no messages in the mailbox of {}", mail.seat.contact());
         }
         let header = ["ID", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
-        phrases::table(&header, rows.iter().map(Row::cells))
+        let cells = rows.iter().map(Row::cells);
+        phrases::table(&header, cells.chain(unverified.iter().map(Unverified::cells)))
     });
     for (number, kind) in later {
         ctx.out.say(phrases::later(number, kind));
@@ -185,9 +190,14 @@ async fn deal_with(
         mail.catch_up(ctx, session, &mut news).await?;
     }
     let numbers = std::mem::take(&mut news.messages);
-    let all = if numbers.is_empty() { Vec::new() } else { rows(ctx, mail)? };
-    for row in all.iter().filter(|row| numbers.contains(&row.number)) {
-        ctx.out.data(row, || row.cells().join("  "));
+    if !numbers.is_empty() {
+        let (rows, unverified) = rows(ctx, mail)?;
+        for row in rows.iter().filter(|row| numbers.contains(&row.number)) {
+            ctx.out.data(row, || row.cells().join("  "));
+        }
+        for row in unverified.iter().filter(|row| numbers.contains(&row.number)) {
+            ctx.out.data(row, || row.cells().join("  "));
+        }
     }
     news.warnings.extend(mail.send_due(ctx, session).await?);
     say_news(ctx, news);
@@ -241,9 +251,25 @@ impl Row {
     }
 }
 
+/// An item whose header is not believed: nothing that it says is shown.
+#[derive(Serialize)]
+struct Unverified {
+    number: u64,
+    why: &'static str,
+    #[serde(skip)]
+    said: String,
+}
+
+impl Unverified {
+    fn cells(&self) -> Vec<String> {
+        let (number, nothing) = (format!("entry {}", self.number), String::new);
+        vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), self.said.clone()]
+    }
+}
+
 /// The messages of the inbox that people read: no receipts, no words of acknowledgements.
-fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
-    let found = messages(ctx, mail)?;
+fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), ClientError> {
+    let Found { messages: found, unverified } = messages(ctx, mail)?;
     let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
     let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
     let rows = found.iter().map(|(kept, header)| {
@@ -278,7 +304,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<Vec<Row>, ClientError> {
             acknowledged_by: by,
         })
     });
-    rows.collect()
+    Ok((rows.collect::<Result<_, ClientError>>()?, unverified))
 }
 
 fn acknowledged_by(all: &[(Digest, SeatId)], header: Digest, own: &SeatId) -> Vec<String> {
@@ -291,19 +317,43 @@ fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool {
     header.signers().any(|key| belief::has_ended(directory, key))
 }
 
-/// Items that are messages to people, with their verified headers.
-fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<(Kept, VerifiedHeader)>, ClientError> {
-    let mut found: Vec<(Kept, VerifiedHeader)> = Vec::new();
+/// What is in the inbox for people.
+#[derive(Default)]
+struct Found {
+    /// Messages to people, with their verified headers.
+    messages: Vec<(Kept, VerifiedHeader)>,
+    /// What may be such a message, or not.
+    unverified: Vec<Unverified>,
+}
+
+impl Found {
+    fn add(&mut self, kept: Kept, header: Result<VerifiedHeader, NotOpened>) {
+        match header {
+            Ok(header) => {
+                let mut others = self.messages.iter();
+                let again = others.any(|(_, other)| other.digest() == header.digest());
+                if is_for_people(&header) && !again {
+                    self.messages.push((kept, header));
+                }
+            }
+            Err(why) => self.unverified.push(Unverified {
+                number: kept.place.mailbox.count,
+                why: why.code(),
+                said: phrases::not_opened(&why),
+            }),
+        }
+    }
+}
+
+fn messages(ctx: &Context, mail: &Mail) -> Result<Found, ClientError> {
+    let mut found = Found::default();
     for number in mail.inbox.numbers()? {
         let kept = mail.inbox.item(number)?;
         if !matches!(kept.kind, EntryKind::Addressed | EntryKind::Released) {
             continue;
         }
-        let Ok(header) = mail.header(ctx, &kept)? else { continue };
-        let again = found.iter().any(|(_, other)| other.digest() == header.digest());
-        if is_for_people(&header) && !again {
-            found.push((kept, header));
-        }
+        let header = mail.header(ctx, &kept)?;
+        found.add(kept, header);
     }
     Ok(found)
 }
@@ -317,7 +367,7 @@ pub(super) fn is_for_people(header: &VerifiedHeader) -> bool {
 /// The one message whose id begins so.
 fn find(ctx: &Context, mail: &Mail, prefix: &str) -> Result<(Kept, VerifiedHeader), ClientError> {
     let prefix = prefix.trim().to_lowercase();
-    let all = messages(ctx, mail)?;
+    let all = messages(ctx, mail)?.messages;
     let matches = |header: &VerifiedHeader| header.addressing().id.to_string().starts_with(&prefix);
     let found = all.into_iter().filter(|(_, header)| matches(header));
     one(found.collect(), &prefix, "liaison inbox list")
@@ -420,7 +470,7 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
 /// The headers of everything that came or was sent, if they hold.
 fn here(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> {
     let mut all: Vec<VerifiedHeader> =
-        messages(ctx, mail)?.into_iter().map(|(_, header)| header).collect();
+        messages(ctx, mail)?.messages.into_iter().map(|(_, header)| header).collect();
     for id in mail.outbox.ids()? {
         let request = mail.outbox.request(id)?;
         let Some(envelope) = request.envelope() else { continue };
@@ -789,8 +839,12 @@ const COPIES: u32 = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::inbox::Inbox;
     use crate::client::message::compose::Outside;
+    use crate::client::message::open::{self, Reader};
     use crate::client::message::testing::{self, AT, FR, Net, seat};
+    use crate::crypto::sign::KeyId;
+    use crate::wire::v1;
 
     #[test]
     fn an_attachment_cannot_choose_where_it_goes() {
@@ -861,6 +915,44 @@ mod tests {
         assert_eq!(cells(Row { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
         let unknown = Row { title: None, acknowledged_by: vec!["you".to_owned()], ..row() };
         assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
+    }
+
+    #[test]
+    fn a_message_whose_header_is_not_believed_has_a_row() {
+        let mut net = Net::new();
+        let frozen = net.newer_rules();
+        net.roster("at/cert-at", 2, &["duty-1", "duty-9"]);
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = Inbox::open(dir.path(), frozen.genesis(), seat(FR).contact()).unwrap();
+        let root_at = |size| net.tree.root_at(size);
+        let (own, keys) = (seat(FR), Vec::new());
+        let reader = Reader { directory: &frozen, root_at: &root_at, seat: &own, keys: &keys };
+        let mut found = Found::default();
+        let mut add = |number, from, is_backdated| {
+            let sealed = net.seal(net.outside(from, &["fr/cert-fr"]), &testing::notification(0));
+            inbox.put(&v1::Item { number, ..testing::item(&sealed.envelope, FR) }).unwrap();
+            let kept = inbox.item(number).unwrap();
+            let key = KeyId::of(b"key");
+            let backdated = NotOpened::Backdated { key, ended: 2, floor: 3 };
+            let header = open::verify_header(&reader, (&kept.item.header, 0));
+            found.add(kept, if is_backdated { Err(backdated) } else { header });
+        };
+        add(1, testing::PT, false);
+        add(2, "at/cert-at/duty-9", false);
+        add(3, AT, true);
+        assert_eq!(found.messages.len(), 1);
+        let rows: Vec<_> = found.unverified.iter().map(|row| row.cells().join(" ")).collect();
+        assert_eq!(
+            rows,
+            [
+                "entry 2 unverified    cannot be checked before the update",
+                "entry 3 unverified    not opened: BACKDATED",
+            ]
+        );
+        assert_eq!(
+            json!(found.unverified),
+            json!([{ "number": 2, "why": "BEFORE_UPDATE" }, { "number": 3, "why": "BACKDATED" }])
+        );
     }
 
     #[test]

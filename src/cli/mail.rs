@@ -19,7 +19,7 @@ use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
 use crate::client::message::open::{self, NotOpened, Opened, Reader, Received};
-use crate::client::message::receipt::{Comparison, VerifiedAccepted};
+use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted};
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
 use crate::client::replica::Replica;
@@ -280,7 +280,7 @@ impl Mail {
         let taken = self.at_desk(ctx, |desk| -> Result<Vec<Taken>, TakeError> {
             match event {
                 Event::Item(item) => Ok(vec![collect::take(desk, boxes, &item)?]),
-                Event::Head(head) => collect::take_head(desk, boxes, (&head, self.synced)),
+                Event::Head(head) => take_head(desk, boxes, (&head, self.synced), news),
             }
         })??;
         taken.into_iter().for_each(|taken| news.add(taken));
@@ -316,7 +316,7 @@ impl Mail {
             match self.hand_in(ctx, session, id).await {
                 Ok(_) => {}
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
-                Err(error) => refused.push(format!("{id} was not accepted: {error}")),
+                Err(error) => refused.push(not_accepted(id, &error)),
             }
         }
         Ok(refused)
@@ -361,7 +361,7 @@ impl Mail {
                     session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
                     synced = true;
                 }
-                taken => return taken,
+                taken => return taken.map_err(|error| without_receipt(id, error)),
             }
         }
     }
@@ -454,8 +454,12 @@ impl News {
             }
             Taken::NotOpened { place, answer, header, why } => {
                 self.messages.push(place.mailbox.count);
-                if let (NotOpened::Thread(amiss), Some(header)) = (&why, &header) {
-                    self.warnings.push(phrases::refused(header, *amiss));
+                match (&why, &header) {
+                    (NotOpened::Thread(amiss), Some(header)) => {
+                        self.warnings.push(phrases::refused(header, *amiss));
+                    }
+                    (_, Some(_)) => {}
+                    (why, None) => self.warn(phrases::unverified(place.mailbox.count, why)),
                 }
                 self.answer(&answer);
             }
@@ -474,11 +478,52 @@ impl News {
         }
     }
 
+    /// Warns once: what waits is dealt with again and again.
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
     fn answer(&mut self, answer: &Answer) {
         if let Answer::Impossible(why) = answer {
             self.warnings.push(format!("the sender cannot be told that it arrived: {why}"));
         }
     }
+}
+
+/// Takes the relay's head. One that cannot be checked yet may hold: what came is dealt with beside
+/// the one before it.
+fn take_head(
+    desk: &Desk<'_>,
+    boxes: (&Inbox, &Outbox),
+    head: (&Bytes, u64),
+    news: &mut News,
+) -> Result<Vec<Taken>, TakeError> {
+    match collect::take_head(desk, boxes, head) {
+        Err(TakeError::Receipt(ReceiptError::BeforeUpdate(_))) => {
+            news.warn(format!("the relay's head {}", phrases::UNCHECKED));
+            collect::deal_with_pending(desk, boxes)
+        }
+        taken => taken,
+    }
+}
+
+/// A request that the relay has, and why its receipt was not kept.
+fn without_receipt(id: MessageId, error: ClientError) -> ClientError {
+    if error.reason != BEFORE_UPDATE {
+        return error;
+    }
+    let sentence = format!("{id} was handed in; its receipt {}", phrases::UNCHECKED);
+    ClientError { sentence, ..error }
+}
+
+/// What is said of a request that was not handed in, or whose receipt was not kept.
+fn not_accepted(id: MessageId, error: &ClientError) -> String {
+    if error.reason == BEFORE_UPDATE {
+        return error.sentence.clone();
+    }
+    format!("{id} was not accepted: {error}")
 }
 
 async fn submit(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
@@ -536,6 +581,9 @@ pub(super) fn is_outdated(error: &ClientError) -> bool {
 /// What [`ClientError`] calls a head whose view is older than what was seen before.
 pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
 
+/// What [`ClientError`] calls what a key signed that this program cannot know.
+pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
+
 /// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
@@ -543,3 +591,70 @@ const ROUNDS: usize = 3;
 const PAUSES: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 const MARGIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::message::receipt::Place;
+    use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
+    use crate::signed::dsse::Kind as DsseKind;
+
+    #[test]
+    fn a_message_whose_header_is_not_believed_is_warned_of() {
+        let net = Net::new();
+        let mailbox = net.mailbox(&seat(AT).contact());
+        let key = sign_key("a new key").public().id();
+        let warnings = |why| {
+            let mut news = News::default();
+            for why in [why, NotOpened::BeforeUpdate(key)] {
+                let place = Place { contact: seat(AT).contact(), mailbox };
+                let answer = Answer::NotDue;
+                news.add(Taken::NotOpened { place, header: None, why, answer });
+            }
+            news.warnings
+        };
+        let unchecked = "entry 0 of the mailbox cannot be checked before the update";
+        assert_eq!(warnings(NotOpened::BeforeUpdate(key)), [unchecked]);
+        let backdated = NotOpened::Backdated { key, ended: 2, floor: 3 };
+        let said = format!("entry 0 of the mailbox was not opened: BACKDATED: {backdated}");
+        assert_eq!(warnings(backdated), [said.as_str(), unchecked]);
+    }
+
+    #[test]
+    fn a_head_that_cannot_be_checked_yet_ends_nothing() {
+        let mut net = Net::new();
+        let frozen = net.newer_rules();
+        let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
+        let inbox = Inbox::open(&dir.path().join("in"), frozen.genesis(), own.contact()).unwrap();
+        let outbox = Outbox::open(&dir.path().join("out")).unwrap();
+        let root_at = |size| net.tree.root_at(size);
+        let (keys, sign) = (Vec::new(), sign_key(FR));
+        let reader = Reader { directory: &frozen, root_at: &root_at, seat: &own, keys: &keys };
+        let desk = Desk { reader, sign: &sign, view: net.view(), ambient: &net.ambient };
+        let head = |tag: &str| {
+            let (key, random) = (sign_key(tag), net.ambient.random());
+            Envelope::sign(DsseKind::MailboxHead, Vec::new(), &[&key], random).unwrap()
+        };
+        let mut news = News::default();
+        for _ in 0..2 {
+            let head = head("the next relay key");
+            let taken = take_head(&desk, (&inbox, &outbox), (head.bytes(), 0), &mut news);
+            assert!(taken.unwrap().is_empty());
+        }
+        assert_eq!(news.warnings, ["the relay's head cannot be checked before the update"]);
+        let head = head("registrar");
+        assert!(take_head(&desk, (&inbox, &outbox), (head.bytes(), 0), &mut news).is_err());
+    }
+
+    #[test]
+    fn a_request_whose_receipt_cannot_be_checked_yet_was_handed_in() {
+        let id = MessageId::new(1, [1; 10]);
+        let error = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
+        let error = without_receipt(id, error);
+        let said = format!("{id} was handed in; its receipt cannot be checked before the update");
+        assert_eq!((error.exit, not_accepted(id, &error)), (Exit::UpdateMe, said));
+        let busy = ClientError::new(Side::Theirs, Exit::Refused, "CLOSED", "closed");
+        let error = without_receipt(id, busy);
+        assert!(not_accepted(id, &error).starts_with(&format!("{id} was not accepted: ")));
+    }
+}

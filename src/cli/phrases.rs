@@ -148,8 +148,19 @@ pub(super) fn refused(header: &VerifiedHeader, amiss: Amiss) -> String {
 
 /// Where the title of a message stands that was not opened.
 pub(super) fn not_opened(why: &NotOpened) -> String {
+    if let NotOpened::BeforeUpdate(_) = why {
+        return UNCHECKED.to_owned();
+    }
     let what = if why.is_refusal() { "refused" } else { "not opened" };
     format!("{what}: {}", why.code())
+}
+
+/// An item of the mailbox whose header is not believed.
+pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
+    match why {
+        NotOpened::BeforeUpdate(_) => format!("entry {number} of the mailbox {UNCHECKED}"),
+        why => format!("entry {number} of the mailbox was {}: {why}", not_opened(why)),
+    }
 }
 
 fn or_later<E>(value: OrLater<E>, say: impl FnOnce(E) -> String) -> String {
@@ -180,6 +191,9 @@ pub(super) fn later(number: u64, kind: LaterKind) -> String {
     let kind = kind.byte();
     format!("entry {number} of the mailbox is {UNKNOWN_KIND} (kind {kind}): update this program")
 }
+
+/// What every screen says of what a key signed that this version cannot know.
+pub(super) const UNCHECKED: &str = "cannot be checked before the update";
 
 /// What every screen says of what it does not know.
 pub(super) const UNKNOWN_KIND: &str = "of a kind this version does not know";

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::agent::collect::{self, TakeError};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
-use crate::client::message::receipt::{self, Comparison, Place, Told};
+use crate::client::message::receipt::{self, Comparison, Place, ReceiptError, Told};
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::{Request, SentState, Stage};
 use crate::client::session::Session;
@@ -141,6 +141,8 @@ struct Sent {
     state: SentState,
     refused: Option<String>,
     accepted: Option<Accepted>,
+    /// Why the relay's receipts do not hold.
+    unverified: Option<ReceiptError>,
     delivered: Vec<Delivered>,
     acknowledged: Vec<Acknowledged>,
     answers: Vec<Answer>,
@@ -267,7 +269,10 @@ fn message(
         Inside::Content(content) => Some(content.title),
         Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
-    let told = told(ctx, mail, (id, &header))?;
+    let (told, unverified) = match told(ctx, mail, (id, &header))? {
+        Ok(told) => (told, None),
+        Err(why) => (None, Some(why)),
+    };
     let delivered =
         state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, told.as_ref()));
     let delivered = delivered.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
@@ -296,6 +301,7 @@ fn message(
         title,
         refused: mail.refused(id)?,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
+        unverified,
         delivered,
         acknowledged,
         answers: replies.collect(),
@@ -304,16 +310,16 @@ fn message(
     })
 }
 
-/// The relay's receipts, verified again; nothing if its key has gone since.
+/// The relay's receipts, verified again.
 fn told(
     ctx: &Context,
     mail: &Mail,
     (id, header): (MessageId, &VerifiedHeader),
-) -> Result<Option<Told>, ClientError> {
+) -> Result<Result<Option<Told>, ReceiptError>, ClientError> {
     let told = mail.at_desk(ctx, |desk| collect::told(desk, &mail.outbox, (id, header)))?;
     match told {
-        Ok(told) => Ok(told),
-        Err(TakeError::Receipt(_)) => Ok(None),
+        Ok(told) => Ok(Ok(told)),
+        Err(TakeError::Receipt(why)) => Ok(Err(why)),
         Err(other) => Err(other.into()),
     }
 }
@@ -475,8 +481,8 @@ impl Sent {
                     format!("the service was restored: {contact} has a new one, epoch {epoch}"),
                 );
             }
-        } else if self.state.accepted.is_some() {
-            lines.line("accepted", "yes; the relay's key has been replaced since");
+        } else if let Some(why) = &self.unverified {
+            lines.line("accepted", format!("yes; {why}"));
         }
         for delivered in &self.delivered {
             let agrees = match delivered.agrees {
@@ -559,6 +565,39 @@ impl Acknowledged {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::message::testing::Net;
+    use crate::domain::relay::envelope::verify_header;
+
+    #[test]
+    fn a_receipt_that_does_not_hold_is_shown_with_why() {
+        let net = Net::new();
+        let header = verify_header(&net.directory, &net.notification().envelope.header).unwrap();
+        let sent = |why: Option<ReceiptError>| Sent {
+            header: header.clone(),
+            title: None,
+            state: SentState {
+                id: header.addressing().id,
+                accepted: Some(Bytes::new()),
+                delivered: Vec::new(),
+                acknowledged: Vec::new(),
+                answered: Vec::new(),
+                expired: false,
+            },
+            refused: None,
+            accepted: None,
+            unverified: why,
+            delivered: Vec::new(),
+            acknowledged: Vec::new(),
+            answers: Vec::new(),
+        };
+        for why in [
+            ReceiptError::BeforeUpdate("accepted receipt"),
+            ReceiptError::NotTheRelay("accepted receipt"),
+        ] {
+            let (said, text) = (format!("yes; {why}"), sent(Some(why)).text());
+            assert!(text.contains(&said), "{text}");
+        }
+    }
 
     #[test]
     fn an_acknowledgement_says_who_and_at_which_level() {

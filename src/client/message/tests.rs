@@ -6,7 +6,6 @@ use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpenError, OpeningKey, SealingKey};
-use crate::domain::directory::Statement;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{self, OrLater, Recipient};
@@ -14,7 +13,7 @@ use crate::domain::relay::belief;
 use crate::domain::relay::envelope;
 use crate::domain::state::{Allowance, EntryKind, Key, Mailbox, Usage, Value};
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Flag, Level, Outcome, Target};
+use crate::signed::proto::{self, Class, Flag, Level, Outcome};
 use crate::wire::v1;
 
 use super::body::{self, InvalidLetterText, InvalidPadding};
@@ -482,15 +481,7 @@ fn a_message_sealed_again_for_a_third_is_forwarded() {
 #[test]
 fn a_frozen_reader_opens_what_it_can_check_and_accuses_nobody_of_the_rest() {
     let mut net = Net::new();
-    let charter = net.directory.charter();
-    let next = proto::Charter {
-        targets: vec![Target { version: 2, ..directory_target(&net) }],
-        rules: crate::domain::directory::RULES + 1,
-        previous: Bytes::copy_from_slice(charter.newest.statement.as_bytes()),
-        ..proto::Charter::decode(charter.payload.clone()).unwrap()
-    };
-    net.publish(&Statement::Charter(next), &sign_key("registrar"));
-    let frozen = net.directory.clone();
+    let frozen = net.newer_rules();
     net.roster("at/cert-at", 2, &["duty-1", "duty-9"]);
     // As its replica has it: no further than the charter, with the tree of the whole log.
     let reader = |item: &v1::Item| {
@@ -526,11 +517,6 @@ fn a_frozen_reader_opens_what_it_can_check_and_accuses_nobody_of_the_rest() {
     );
     let why = receipt::verify_accepted(known, &about(&by_a_known_key), bytes.unwrap().bytes());
     assert_eq!(why.map(|_| ()), Err(ReceiptError::BeforeUpdate("accepted receipt")));
-}
-
-fn directory_target(net: &Net) -> Target {
-    let genesis = Bytes::copy_from_slice(net.directory.genesis().as_bytes());
-    Target { name: net.directory.name().to_string(), genesis, version: 1 }
 }
 
 #[test]
