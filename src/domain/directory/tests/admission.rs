@@ -232,6 +232,32 @@ pub(super) fn first_keys_refuse() {
     );
 }
 
+/// The proof of an authority's key is by itself, for the member, and to be its authority.
+#[test]
+pub(super) fn proofs_refuse() {
+    let world = World::new();
+    let with = |name: &str, key: proto::PublicKey, reason| {
+        let admission = world.admission("zz").with(|admission| {
+            admission.authority = vec![key];
+            admission.threshold = 1;
+        });
+        let bytes = Draft { bare: true, ..admission }.bytes();
+        world.judge(name, &bytes, NOW, reason);
+    };
+    let (name, missing) = ("zz anew", Some("NO_POSSESSION"));
+    let good = proven(name, "zz", Use::Authority);
+    with("its proof", good.clone(), None);
+    with("none", proto::PublicKey { proof: Vec::new().into(), ..good.clone() }, missing);
+    let other = proven("zz anew too", "zz", Use::Authority).proof;
+    with("another key's", proto::PublicKey { proof: other, ..good }, missing);
+    for holder in ["fr", "zz/mfa", "authority/zz"] {
+        with(&format!("as {holder}"), proven(name, holder, Use::Authority), missing);
+    }
+    for usage in [Use::Keeper, Use::Sign, Use::Tls] {
+        with(&format!("to {usage:?}"), proven(name, "zz", usage), missing);
+    }
+}
+
 /// The token's key with another first byte of its point, and with bytes more or less.
 fn other_p256(first: u8, more: i8) -> proto::PublicKey {
     let mut key = p256().key.to_vec();

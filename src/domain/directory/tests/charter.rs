@@ -360,6 +360,8 @@ pub(super) fn content_admits() {
         (charter.operators, charter.auditors) = Default::default();
         (charter.witnesses, charter.quorum, charter.policy) = Default::default();
     });
+    let witnessing =
+        |name: &str| good.clone().with(|charter| charter.witnesses[0].key = Some(public(name)));
     for (name, draft) in [
         ("64 registrars", registrars.clone()),
         ("the 64th registrar signs", registrars.signed_by(&["alice", "bob", "x60"])),
@@ -369,6 +371,9 @@ pub(super) fn content_admits() {
         ("64 witnesses and settings", witnesses),
         ("a quorum of all", good.clone().with(|charter| charter.quorum = 3)),
         ("nobody but registrars", none),
+        ("the relay witnesses", witnessing("relay")),
+        ("a person witnesses", witnessing("dave")),
+        ("an authority witnesses", witnessing("fr-1")),
     ] {
         world.judge(name, &draft.bytes(), NOW, None);
     }
@@ -407,32 +412,124 @@ fn a_key_of_another_purpose_is_no_registrars() {
 }
 
 #[test]
-fn the_old_quorum_and_the_new_both_sign() {
+pub(super) fn the_old_quorum_and_the_new_both_sign() {
     let mut world = World::new();
     let next = world.charter().with(|charter| {
         charter.registrars = vec![person("carol"), person("frank"), person("grace")];
     });
-    let refusal = |signers: &[&'static str]| world.refusal(&next.clone().signed_by(signers));
-    assert!(refusal(&["alice", "bob"]).contains("the new registrars are needed, 0"));
-    assert!(refusal(&["alice", "bob", "frank"]).contains("the new registrars are needed, 1"));
-    assert!(refusal(&["frank", "grace"]).contains("the registrars in force are needed, 0"));
-    assert!(
-        refusal(&["alice", "frank", "grace"]).contains("the registrars in force are needed, 1")
-    );
-    let all = refusal(&["alice", "bob", "frank", "grace", "dave"]);
-    assert!(all.starts_with("WRONG_PURPOSE"), "an operator: {all}");
+    let refused = |name: &str, signers: &[&'static str], expected: &str| {
+        let draft = next.clone().signed_by(signers);
+        let refusal = world.refusal(&draft);
+        let (code, _) = refusal.split_once(' ').unwrap();
+        world.judge(name, &draft.bytes(), NOW, Some(code));
+        assert!(refusal.contains(expected), "{name}: {refusal}");
+    };
+    let (own, old) = ("the new registrars are needed", "the registrars in force are needed");
+    refused("only the old", &["alice", "bob"], &format!("{own}, 0"));
+    refused("the old and one new", &["alice", "bob", "frank"], &format!("{own}, 1"));
+    refused("only the new", &["frank", "grace"], &format!("{old}, 0"));
+    refused("one old and the new", &["alice", "frank", "grace"], &format!("{old}, 1"));
+    refused("one of both and the new", &["carol", "frank", "grace"], &format!("{old}, 1"));
+    refused("and an operator", &["alice", "bob", "frank", "grace", "dave"], "WRONG_PURPOSE");
     // Carol is of both, and counts in both.
-    world.take(&next.signed_by(&["alice", "carol", "frank"]));
+    let next = next.signed_by(&["alice", "carol", "frank"]);
+    world.judge("one of both counts in both", &next.bytes(), NOW, None);
+    let threshold = |threshold: u32, signers: &[&'static str], reason| {
+        let draft = world.charter().with(|charter| charter.threshold = threshold);
+        let name = format!("a threshold of {threshold} signed by {}", signers.len());
+        world.judge(&name, &draft.signed_by(signers).bytes(), NOW, reason);
+    };
+    threshold(1, &["alice"], Some("BELOW_THRESHOLD"));
+    threshold(1, &["alice", "bob"], None);
+    threshold(3, &["alice", "bob"], Some("BELOW_THRESHOLD"));
+    threshold(3, &["alice", "bob", "carol"], None);
+    threshold(4, &["alice", "bob", "carol"], Some("BELOW_THRESHOLD"));
+    threshold(u32::MAX, &["alice", "bob", "carol"], Some("BELOW_THRESHOLD"));
+    world.take(&next);
     assert_eq!(standing(&world, id("alice")), Standing::Dropped);
     assert_eq!(standing(&world, id("carol")), Standing::InForce);
 
+    let judge = |name: &str, draft: &Draft<proto::Admission>, reason| {
+        world.judge(name, &draft.bytes(), NOW, reason);
+    };
     let old = world.admission("de");
-    assert!(world.refusal(&old).starts_with("KEY_NOT_IN_FORCE"), "old registrars decide nothing");
+    judge("the old decide nothing", &old, Some("KEY_NOT_IN_FORCE"));
     let mixed = old.clone().signed_by(&["carol"]);
-    assert!(world.refusal(&mixed).starts_with("BELOW_THRESHOLD"));
+    judge("one of both decides nothing", &mixed, Some("BELOW_THRESHOLD"));
     let mixed = old.clone().signed_by(&["carol", "frank", "alice"]);
-    assert!(world.refusal(&mixed).starts_with("KEY_NOT_IN_FORCE"));
-    world.take(&old.signed_by(&["carol", "frank"]));
+    judge("the new and one old", &mixed, Some("KEY_NOT_IN_FORCE"));
+    judge("the new decide", &old.signed_by(&["carol", "frank"]), None);
+}
+
+/// Every key of a charter has a proof, by itself, for whom it is listed for and for what.
+#[test]
+pub(super) fn proofs_refuse() {
+    type Place =
+        (&'static str, fn(&mut proto::Charter) -> &mut proto::PublicKey, &'static str, Use);
+    let places: [Place; 8] = [
+        (
+            "a registrar signs",
+            |c| c.registrars[2].sign.as_mut().unwrap(),
+            "registrar/carol",
+            Use::Sign,
+        ),
+        (
+            "a registrar connects",
+            |c| c.registrars[2].tls.as_mut().unwrap(),
+            "registrar/carol",
+            Use::Tls,
+        ),
+        (
+            "an operator signs",
+            |c| c.operators[0].sign.as_mut().unwrap(),
+            "operator/dave",
+            Use::Sign,
+        ),
+        (
+            "an operator connects",
+            |c| c.operators[0].tls.as_mut().unwrap(),
+            "operator/dave",
+            Use::Tls,
+        ),
+        ("an auditor signs", |c| c.auditors[0].sign.as_mut().unwrap(), "auditor/erin", Use::Sign),
+        ("an auditor connects", |c| c.auditors[0].tls.as_mut().unwrap(), "auditor/erin", Use::Tls),
+        ("the log", |c| &mut c.log[0], "log/un.example", Use::Log),
+        ("the relay", |c| &mut c.relay[0], "relay/un.example", Use::Relay),
+    ];
+    let world = World::new();
+    for (place, key, holder, usage) in places {
+        let judge = |name: &str, listed: proto::PublicKey, reason| {
+            let mut draft = Draft { bare: true, ..world.charter() };
+            *key(&mut draft.says) = listed;
+            world.judge(&format!("{place} {name}"), &draft.bytes(), NOW, reason);
+        };
+        let name = format!("{place} anew");
+        let good = proven(&name, holder, usage);
+        judge("with its proof", good.clone(), None);
+        let none = proto::PublicKey { proof: Vec::new().into(), ..good.clone() };
+        let missing = Some("NO_POSSESSION");
+        judge("without a proof", none, missing);
+        let other = proven(&format!("{name} too"), holder, usage).proof;
+        judge("with another key's proof", proto::PublicKey { proof: other, ..good }, missing);
+        let (role, who) = holder.split_once('/').unwrap();
+        for other in ["registrar", "operator", "auditor", "log", "relay"] {
+            if other != role {
+                let other = format!("{other}/{who}");
+                judge(&format!("as {other}"), proven(&name, &other, usage), missing);
+            }
+        }
+        for other in [format!("{role}/someone"), who.to_owned()] {
+            judge(&format!("as {other}"), proven(&name, &other, usage), missing);
+        }
+        for other in [Use::Sign, Use::Tls, Use::Log, Use::Relay, Use::Authority] {
+            if other != usage {
+                judge(&format!("to {other:?}"), proven(&name, holder, other), missing);
+            }
+        }
+    }
+    let mut known = Draft { bare: true, ..world.charter() };
+    known.says.log[0].proof = Vec::new().into();
+    world.judge("a known key", &known.bytes(), NOW, Some("NO_POSSESSION"));
 }
 
 #[test]

@@ -262,6 +262,28 @@ fn a_record_kept_in_the_drawer_holds_no_longer() {
     assert_eq!(late(NOW + 30 * DAY), Err("ALREADY_EXPIRED"));
 }
 
+/// The proof of a keeper's key is by itself, for the contact, and to keep it.
+#[test]
+pub(super) fn proofs_refuse() {
+    let world = World::new();
+    let with = |name: &str, key: proto::PublicKey, reason| {
+        let record = world.record("fr/soc").with(|record| record.keeper = Some(key));
+        world.judge(name, &Draft { bare: true, ..record }.bytes(), NOW, reason);
+    };
+    let (name, missing) = ("soc keeper anew", Some("NO_POSSESSION"));
+    let good = proven(name, "fr/soc", Use::Keeper);
+    with("its proof", good.clone(), None);
+    with("none", proto::PublicKey { proof: Vec::new().into(), ..good.clone() }, missing);
+    let other = proven("soc keeper too", "fr/soc", Use::Keeper).proof;
+    with("another key's", proto::PublicKey { proof: other, ..good }, missing);
+    for holder in ["fr", "fr/cert", "at/soc", "fr/soc/duty-1", "keeper/fr/soc"] {
+        with(&format!("as {holder}"), proven(name, holder, Use::Keeper), missing);
+    }
+    for usage in [Use::Authority, Use::Sign, Use::Tls] {
+        with(&format!("to {usage:?}"), proven(name, "fr/soc", usage), missing);
+    }
+}
+
 #[test]
 fn a_keeper_replaced_keeps_nothing() {
     let mut world = World::new();

@@ -36,6 +36,50 @@ pub(super) fn refuses() {
     world.judge("before the clock put right", &before.bytes(), NOW - 1, Some("BEFORE_CLOCK"));
 }
 
+/// Each kind but charter and revocation raises the clock, and is stopped by it.
+#[test]
+pub(super) fn every_dated_entry_raises_it() {
+    let (later, before) = (NOW + 9, NOW + 8);
+    let mut world = World::new();
+    world.take(&Draft { at: later, ..world.record("at/cert") });
+    let stopped = |name: &str, bytes: &[u8]| {
+        world.judge(&format!("{name} before it"), bytes, before, Some("BEFORE_CLOCK"));
+        world.judge(&format!("{name} at it"), bytes, later, None);
+    };
+    stopped("an admission", &world.admission("fr").bytes());
+    stopped("an attested record", &world.attested("zz/mfa").bytes());
+    stopped("a record", &world.record("fr/soc").bytes());
+    stopped("a roster", &world.roster("fr/soc").bytes());
+    stopped("a withdrawal", &world.withdrawal("fr/soc").bytes());
+    let unstopped = |name: &str, bytes: &[u8]| {
+        world.judge(&format!("{name} before it"), bytes, before, None);
+    };
+    unstopped("a charter", &world.charter().bytes());
+    unstopped("a revocation", &world.revocation("fr/soc/duty-1").bytes());
+
+    let raised = |name: &str, take: fn(&mut World, u64), reason| {
+        let mut world = World::new();
+        take(&mut world, later);
+        let next = world.record("fr/cert").bytes();
+        world.judge(&format!("a record before {name}"), &next, before, reason);
+    };
+    let stops = Some("BEFORE_CLOCK");
+    raised("an admission", |w, at| drop(w.take(&Draft { at, ..w.admission("fr") })), stops);
+    raised(
+        "an attested record",
+        |w, at| drop(w.take(&Draft { at, ..w.attested("zz/mfa") })),
+        stops,
+    );
+    raised("a roster", |w, at| drop(w.take(&Draft { at, ..w.roster("fr/soc") })), stops);
+    raised("a withdrawal", |w, at| drop(w.take(&Draft { at, ..w.withdrawal("fr/soc") })), stops);
+    raised("a charter", |w, at| drop(w.take(&Draft { at, ..w.charter() })), stops);
+    raised(
+        "a revocation",
+        |w, at| drop(w.take(&Draft { at, ..w.revocation("fr/soc/duty-1") })),
+        None,
+    );
+}
+
 pub(super) fn admits() {
     let mut world = World::new();
     let good = world.record("fr/soc");
