@@ -441,9 +441,6 @@ fn acknowledged(desk: &Desk<'_>, kept: &Kept) -> Result<VerifiedAcknowledgement,
     let header = open::verify_header(&desk.reader, (header, 0)).map_err(|why| match why {
         NotOpened::SyncFirst(size) => ReceiptError::SyncFirst(size),
         NotOpened::BeforeUpdate(_) => ReceiptError::BeforeUpdate("header"),
-        NotOpened::ForeignView(size) => {
-            ReceiptError::ForeignView { size, evidence: header.clone() }
-        }
         NotOpened::Header(why) => ReceiptError::Refused { what: "header", why },
         _ => ReceiptError::OtherMessage("header"),
     })?;

@@ -169,7 +169,7 @@ mod tests {
         let open = OpenFacet {
             subject: "fr/cert".to_owned(),
             name: "telephone".to_owned(),
-            salt: [1; 32].into(),
+            salt: [1; 32],
             bytes: Bytes::from_static(b"1"),
         };
         let named = |name: &str| proto::Facet {
