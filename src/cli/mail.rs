@@ -5,6 +5,7 @@
 //! a request is in the outbox before its first attempt, and every attempt sends the same bytes; what
 //! the service refused for good is not tried again.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -436,6 +437,11 @@ impl Mail {
 }
 
 impl News {
+    /// Leaves out what was said before: with each head of the relay, what waits is dealt with again.
+    pub(super) fn only_new(&mut self, said: &mut BTreeSet<String>) {
+        self.warnings.retain(|warning| said.insert(warning.clone()));
+    }
+
     /// What was dealt with after a sync.
     fn after_sync(&mut self, taken: Vec<Taken>) {
         self.behind = false;
@@ -641,6 +647,20 @@ mod tests {
         assert_eq!((news.behind, &news.warnings[..]), (true, &[said.to_owned()][..]));
         news.after_sync(Vec::new());
         assert!(!news.behind);
+    }
+
+    #[test]
+    fn who_follows_is_warned_once() {
+        let mut said = BTreeSet::new();
+        let mut warnings = |size| {
+            let mut news = News::default();
+            news.after_sync(vec![Taken::SyncFirst(9), Taken::SyncFirst(size)]);
+            news.only_new(&mut said);
+            news.warnings
+        };
+        assert_eq!(warnings(9), [phrases::still_waits(9)]);
+        assert_eq!(warnings(10), [phrases::still_waits(10)]);
+        assert!(warnings(10).is_empty());
     }
 
     #[test]
