@@ -5,6 +5,7 @@
 //! mark stand before everything else; nothing is acknowledged without a name; no file is written
 //! over.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -153,6 +154,7 @@ async fn stay_once(ctx: &Context) -> Result<(), ClientError> {
     let stream = follow::follow(channel, request, hand_over);
     tokio::pin!(stream);
     let mut ended: Option<Result<(), FollowError<ClientError>>> = None;
+    let mut said = BTreeSet::new();
     loop {
         let event = tokio::select! {
             biased;
@@ -164,7 +166,7 @@ async fn stay_once(ctx: &Context) -> Result<(), ClientError> {
         };
         // The sender lives in the stream's future: it is gone when that is done.
         let Some(event) = event else { break };
-        deal_with(ctx, (&session, &mut mail), event).await?;
+        deal_with(ctx, (&session, &mut mail), event, &mut said).await?;
     }
     match ended {
         Some(ended) => Ok(ended?),
@@ -176,6 +178,7 @@ async fn deal_with(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
     event: Event,
+    said: &mut BTreeSet<String>,
 ) -> Result<(), ClientError> {
     let mut news = News::default();
     let again = event.clone();
@@ -196,10 +199,14 @@ async fn deal_with(
             ctx.out.data(row, || row.cells().join("  "));
         }
         for row in unverified.iter().filter(|row| numbers.contains(&row.number)) {
-            ctx.out.data(row, || row.cells().join("  "));
+            let line = row.cells().join("  ");
+            if said.insert(line.clone()) {
+                ctx.out.data(row, || line);
+            }
         }
     }
     news.warnings.extend(mail.send_due(ctx, session).await?);
+    news.only_new(said);
     say_news(ctx, news);
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! a request is in the outbox before its first attempt, and every attempt sends the same bytes; what
 //! the service refused for good is not tried again.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -259,10 +260,9 @@ impl Mail {
         news: &mut News,
     ) -> Result<(), ClientError> {
         session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
-        news.behind = false;
         let boxes = (&self.inbox, &self.outbox);
         let taken = self.at_desk(ctx, |desk| collect::deal_with_pending(desk, boxes))??;
-        taken.into_iter().for_each(|taken| news.add(taken));
+        news.after_sync(taken);
         Ok(())
     }
 
@@ -437,6 +437,22 @@ impl Mail {
 }
 
 impl News {
+    /// Leaves out what was said before: with each head of the relay, what waits is dealt with again.
+    pub(super) fn only_new(&mut self, said: &mut BTreeSet<String>) {
+        self.warnings.retain(|warning| said.insert(warning.clone()));
+    }
+
+    /// What was dealt with after a sync.
+    fn after_sync(&mut self, taken: Vec<Taken>) {
+        self.behind = false;
+        for taken in taken {
+            if let Taken::SyncFirst(size) = taken {
+                self.warn(phrases::still_waits(size));
+            }
+            self.add(taken);
+        }
+    }
+
     fn add(&mut self, taken: Taken) {
         match taken {
             Taken::Message { place, matched, answer, .. } => {
@@ -618,6 +634,33 @@ mod tests {
         let backdated = NotOpened::Backdated { key, ended: 2, floor: 3 };
         let said = format!("entry 0 of the mailbox was not opened: BACKDATED: {backdated}");
         assert_eq!(warnings(backdated), [said.as_str(), unchecked]);
+    }
+
+    #[test]
+    fn what_waits_after_a_sync_is_warned_of() {
+        let mut news = News::default();
+        news.add(Taken::SyncFirst(9));
+        assert!(news.behind && news.warnings.is_empty());
+        news.after_sync(vec![Taken::SyncFirst(9), Taken::Already]);
+        let said =
+            "an entry of the mailbox waits for a directory of size 9: the service shows less";
+        assert_eq!((news.behind, &news.warnings[..]), (true, &[said.to_owned()][..]));
+        news.after_sync(Vec::new());
+        assert!(!news.behind);
+    }
+
+    #[test]
+    fn who_follows_is_warned_once() {
+        let mut said = BTreeSet::new();
+        let mut warnings = |size| {
+            let mut news = News::default();
+            news.after_sync(vec![Taken::SyncFirst(9), Taken::SyncFirst(size)]);
+            news.only_new(&mut said);
+            news.warnings
+        };
+        assert_eq!(warnings(9), [phrases::still_waits(9)]);
+        assert_eq!(warnings(10), [phrases::still_waits(10)]);
+        assert!(warnings(10).is_empty());
     }
 
     #[test]

@@ -163,6 +163,11 @@ pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
     }
 }
 
+/// An item of the mailbox whose sender saw a larger directory than there is.
+pub(super) fn still_waits(size: u64) -> String {
+    format!("an entry of the mailbox waits for a directory of size {size}: the service shows less")
+}
+
 fn or_later<E>(value: OrLater<E>, say: impl FnOnce(E) -> String) -> String {
     match value {
         OrLater::Known(known) => say(known),

@@ -32,7 +32,7 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 use super::Context;
 use super::args::SentArgs;
 use super::inbox::{collected, one, say_news};
-use super::mail::{Mail, SYNC_FIRST, answered, asked};
+use super::mail::{BEFORE_UPDATE, Mail, SYNC_FIRST, answered, asked};
 use super::phrases::{self, Lines};
 
 /// `liaison sent`.
@@ -121,10 +121,25 @@ async fn ask_about(
             Err(error) if error.reason == SYNC_FIRST && !last => {
                 mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
             }
-            taken => return taken.map(|_| ()),
+            taken => {
+                if let Some(warning) = unchecked(id, taken.map(drop))? {
+                    ctx.out.warn(warning);
+                }
+                return Ok(());
+            }
         }
     }
     Ok(())
+}
+
+/// What the relay signed with a key that is not known yet is no failure.
+fn unchecked(id: MessageId, taken: Result<(), ClientError>) -> Result<Option<String>, ClientError> {
+    match taken {
+        Err(error) if error.reason == BEFORE_UPDATE => {
+            Ok(Some(format!("what the relay says of {id} {}", phrases::UNCHECKED)))
+        }
+        taken => taken.map(|()| None),
+    }
 }
 
 /// Which header an open acknowledgement is about.
@@ -597,6 +612,17 @@ mod tests {
             let (said, text) = (format!("yes; {why}"), sent(Some(why)).text());
             assert!(text.contains(&said), "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_relay_says_and_cannot_be_checked_yet_ends_nothing() {
+        let id = MessageId::new(1, [1; 10]);
+        let said = |why: ReceiptError| unchecked(id, Err(why.into())).map_err(|why| why.reason);
+        let warning = format!("what the relay says of {id} cannot be checked before the update");
+        assert_eq!(said(ReceiptError::BeforeUpdate("accepted receipt")), Ok(Some(warning)));
+        let failed = Err("RECEIPT_NOT_VERIFIED".to_owned());
+        assert_eq!(said(ReceiptError::NotTheRelay("accepted receipt")), failed);
+        assert_eq!(unchecked(id, Ok(())).unwrap(), None);
     }
 
     #[test]
