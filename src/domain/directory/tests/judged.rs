@@ -106,12 +106,13 @@ const EVERY_OTHER_KIND: [Table; 5] = [
 ];
 
 /// For refusals and admissions both.
-const LATER: [Table; 6] = [
+const LATER: [Table; 7] = [
     ("quorums", charter::the_old_quorum_and_the_new_both_sign),
     ("proof in a charter", charter::proofs_refuse),
     ("proof in an admission", admission::proofs_refuse),
     ("proof in a record", record::proofs_refuse),
     ("later", later),
+    ("back", back),
     ("clock", time::every_dated_entry_raises_it),
 ];
 
@@ -552,6 +553,87 @@ fn later() {
     let listed = |world: &World| world.record("fr/soc").with(|record| record.keeper = Some(p256()));
     token.take(&listed(&token));
     token.judge("a key listed again with another proof", &listed(&token).bytes(), NOW, None);
+}
+
+/// A key that was left out or withdrawn never returns, nor changes what it is for.
+fn back() {
+    let reused = Some("KEY_REUSED");
+    let with = |world: &World, seat: proto::Seat| {
+        world.roster("fr/soc").with(|roster| roster.seats = vec![seat])
+    };
+    let fresh = seat("fr/soc", "duty-3");
+    let keys = |name: &str, contact: &str| {
+        let old = seat(contact, name);
+        [
+            ("sign", proto::Seat { sign: old.sign, ..fresh.clone() }),
+            ("tls", proto::Seat { tls: old.tls, ..fresh.clone() }),
+            ("seal", proto::Seat { seal: old.seal, ..fresh.clone() }),
+        ]
+    };
+    let own = |(what, mut seat): (&'static str, proto::Seat), name: &str| {
+        seat.name = name.to_owned();
+        (what, seat)
+    };
+    let mut dropped = World::new();
+    dropped.take(&dropped.roster("fr/soc").with(|roster| drop(roster.seats.remove(1))));
+    for (what, seat) in keys("duty-2", "fr/soc").map(|it| own(it, "duty-2")) {
+        let roster = with(&dropped, seat);
+        dropped.judge(&format!("a dropped {what} key"), &roster.bytes(), NOW, reused);
+    }
+    let mut revoked = World::new();
+    revoked.take(&revoked.revocation("fr/soc/duty-1"));
+    for (what, seat) in keys("duty-1", "fr/soc").map(|it| own(it, "duty-1")) {
+        let roster = with(&revoked, seat);
+        revoked.judge(&format!("a revoked {what} key"), &roster.bytes(), NOW, reused);
+    }
+    let mut withdrawn = World::new();
+    withdrawn.take(&withdrawn.withdrawal("fr/soc"));
+    let keeper = withdrawn.record("fr/soc");
+    withdrawn.judge("a withdrawn keeper", &keeper.bytes(), NOW, reused);
+    withdrawn.take(&keeper.with(|record| record.keeper = None));
+    for (what, seat) in keys("duty-1", "fr/soc").map(|it| own(it, "duty-1")) {
+        let roster = with(&withdrawn, seat).signed_by(&["fr-1", "fr-2"]);
+        withdrawn.judge(&format!("a withdrawn {what} key"), &roster.bytes(), NOW, reused);
+    }
+    let roster = with(&withdrawn, fresh.clone()).signed_by(&["fr-1", "fr-2"]);
+    withdrawn.judge("other keys at who came back", &roster.bytes(), NOW, None);
+
+    // The same holder, and another use.
+    let world = World::new();
+    let mut swapped = seat("fr/soc", "duty-1");
+    std::mem::swap(&mut swapped.sign, &mut swapped.tls);
+    world.judge("a seat's two keys swapped", &with(&world, swapped).bytes(), NOW, reused);
+    for (name, of) in [
+        ("a registrar", (|it| &mut it.registrars[2]) as fn(&mut proto::Charter) -> &mut _),
+        ("an operator", |it| &mut it.operators[0]),
+        ("an auditor", |it| &mut it.auditors[0]),
+    ] {
+        let charter = world.charter().with(|charter| {
+            let person: &mut proto::Person = of(charter);
+            std::mem::swap(&mut person.sign, &mut person.tls);
+            for key in [&mut person.sign, &mut person.tls] {
+                key.as_mut().unwrap().proof.clear();
+            }
+        });
+        world.judge(&format!("{name}'s two keys swapped"), &charter.bytes(), NOW, reused);
+    }
+
+    // What was signed once stays signed.
+    let mut signed = World::new();
+    let keys = |world: &World| {
+        world.admission("zz").with(|admission| {
+            admission.authority = vec![public("zz-1")];
+            admission.threshold = 1;
+        })
+    };
+    signed.take(&keys(&signed));
+    signed.take(&signed.record("zz/cert").signed_by(&["zz-1"]));
+    signed.take(&keys(&signed));
+    let attested = Some("ATTESTED_AFTER_SIGNED");
+    let name = "attested after signed and admitted again";
+    signed.judge(name, &signed.attested("zz/new").bytes(), NOW, attested);
+    let next = world.charter().with(|charter| charter.rules = 2);
+    world.judge("the next rules", &next.bytes(), NOW, None);
 }
 
 /// An Ed25519 key with a part of small order, and what it signs. With it, every R of small order
