@@ -11,7 +11,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
-use crate::domain::directory::entry::Entry;
+use crate::domain::directory::entry::{self, Entry};
 use crate::domain::directory::{
     Admitted, Directory, Newest, Parts, apply, found, verify, verify_founding,
 };
@@ -127,6 +127,7 @@ impl Fold {
     pub(super) fn push(&mut self, entry: Bytes) -> Result<(), FoldFault> {
         let leaf = self.size();
         if let Some(behind) = &mut self.behind {
+            entry::of_size(&entry).map_err(|why| FoldFault::Inadmissible { leaf, why })?;
             let keys = behind.take(leaf, &entry);
             if let (false, Some(directory)) = (keys.is_empty(), &mut self.directory) {
                 // It stays at the entry where the fold stopped.

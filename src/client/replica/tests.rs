@@ -609,6 +609,19 @@ fn a_frozen_reader_lets_no_ended_key_stand_again_and_takes_no_charter_twice() {
     assert_eq!(replica.frozen().unwrap().closed, Some(at));
 }
 
+/// No tile has room for it, whatever rules there are.
+#[test]
+fn a_frozen_reader_takes_no_entry_that_no_log_can_hold() {
+    let mut log = of_two_rules();
+    let (_folder, home) = home(&log);
+    synced_knowing(&log, &home, 1).unwrap();
+    log.entries.push(Bytes::from(vec![0; 65_536]));
+    assert!(synced_knowing(&log, &home, 1).is_err());
+    log.entries.pop();
+    log.entries.push(Bytes::from(vec![0; 65_535]));
+    assert!(synced_knowing(&log, &home, 1).is_ok());
+}
+
 #[test]
 fn an_entry_that_the_rules_do_not_admit_is_refused() {
     let (log, _) = TestLog::populated();

@@ -17,16 +17,25 @@ pub struct Entry {
     pub admitted_at: u64,
 }
 
+/// Refuses the bytes of an entry that no C2SP tile has room for.
+///
+/// # Errors
+/// [`Refusal::TooLarge`].
+pub fn of_size(bytes: &[u8]) -> Result<(), Refusal> {
+    if bytes.len() <= limits::ENTRY_BYTES {
+        return Ok(());
+    }
+    let (limit, found) = (limits::ENTRY_BYTES as u64, bytes.len() as u64);
+    Err(Refusal::TooLarge { what: "entry", limit, found })
+}
+
 impl Entry {
     /// Reads the bytes of an entry. Rules 1 know one leaf: a statement.
     ///
     /// # Errors
     /// Too large for a C2SP tile, not canonical, another leaf or none.
     pub fn read(bytes: &[u8]) -> Result<Self, Refusal> {
-        if bytes.len() > limits::ENTRY_BYTES {
-            let (limit, found) = (limits::ENTRY_BYTES as u64, bytes.len() as u64);
-            return Err(Refusal::TooLarge { what: "entry", limit, found });
-        }
+        of_size(bytes)?;
         let entry: proto::Entry = canonical::decode(bytes).map_err(|_| Refusal::UnknownLeaf)?;
         match entry.leaf {
             Some(Leaf::Statement(statement)) => {
