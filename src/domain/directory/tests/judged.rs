@@ -671,6 +671,12 @@ fn bounds() {
     world.judge("a seal key that another contact dropped", &elsewhere.bytes(), NOW, None);
     let back = world.roster("at/cert");
     world.judge("seats back after an empty roster", &back.bytes(), NOW, Some("KEY_REUSED"));
+    let sealed_anew = back.with(|roster| {
+        roster.seats.truncate(1);
+        roster.seats[0].seal = Some(sealing("at/cert anew seal"));
+    });
+    let name = "a seat's keys back after an empty roster";
+    world.judge(name, &sealed_anew.bytes(), NOW, Some("KEY_REUSED"));
 }
 
 /// An Ed25519 key with a part of small order, and what it signs. With it, every R of small order
