@@ -106,13 +106,14 @@ const EVERY_OTHER_KIND: [Table; 5] = [
 ];
 
 /// For refusals and admissions both.
-const LATER: [Table; 7] = [
+const LATER: [Table; 8] = [
     ("quorums", charter::the_old_quorum_and_the_new_both_sign),
     ("proof in a charter", charter::proofs_refuse),
     ("proof in an admission", admission::proofs_refuse),
     ("proof in a record", record::proofs_refuse),
     ("later", later),
     ("back", back),
+    ("bounds", bounds),
     ("clock", time::every_dated_entry_raises_it),
 ];
 
@@ -634,6 +635,48 @@ fn back() {
     signed.judge(name, &signed.attested("zz/new").bytes(), NOW, attested);
     let next = world.charter().with(|charter| charter.rules = 2);
     world.judge("the next rules", &next.bytes(), NOW, None);
+}
+
+/// What only a second key, target or contact shows.
+fn bounds() {
+    let world = World::new();
+    let targets = world.record("fr/cert").with(|record| {
+        let version = record.targets[0].version;
+        let genesis = vec![7; 31].into();
+        record.targets.push(Target { name: "zz.example".to_owned(), genesis, version });
+    });
+    let invalid = Some("INVALID_TARGETS");
+    world.judge("another target's genesis of 31 bytes", &targets.bytes(), NOW, invalid);
+    let authority = |count: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("zz-{n}")).collect();
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        world.admission("zz").with(|admission| {
+            admission.authority = keys_by_id(&names);
+            admission.threshold = 1;
+        })
+    };
+    world.judge("64 keys of an authority", &authority(64).bytes(), NOW, None);
+    let many = Some("INVALID_FIELD:authority");
+    world.judge("65 keys of an authority", &authority(65).bytes(), NOW, many);
+    let signs = world.charter().with(|it| it.registrars[2].sign = Some(p256()));
+    world.judge("a registrar signs with ECDSA", &signs.bytes(), NOW, None);
+    let connects = world.charter().with(|it| it.operators[0].tls = Some(p256()));
+    world.judge("an operator connects with ECDSA", &connects.bytes(), NOW, None);
+
+    let mut world = World::new();
+    world.take(&world.roster("at/cert").with(|roster| roster.seats.clear()));
+    let elsewhere = world.roster("fr/soc").with(|roster| {
+        roster.seats[2].seal = Some(sealing("at/cert/safe seal"));
+    });
+    world.judge("a seal key that another contact dropped", &elsewhere.bytes(), NOW, None);
+    let back = world.roster("at/cert");
+    world.judge("seats back after an empty roster", &back.bytes(), NOW, Some("KEY_REUSED"));
+    let sealed_anew = back.with(|roster| {
+        roster.seats.truncate(1);
+        roster.seats[0].seal = Some(sealing("at/cert anew seal"));
+    });
+    let name = "a seat's keys back after an empty roster";
+    world.judge(name, &sealed_anew.bytes(), NOW, Some("KEY_REUSED"));
 }
 
 /// An Ed25519 key with a part of small order, and what it signs. With it, every R of small order
