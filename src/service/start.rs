@@ -295,7 +295,7 @@ async fn read_directory(
 }
 
 fn genesis(entry: &[u8]) -> Option<Digest> {
-    let entry = Entry::read(entry).ok()?;
+    let entry = Entry::read(entry, RULES).ok()?;
     Some(Envelope::parse(&entry.statement, limits::STATEMENT_BYTES).ok()?.digest())
 }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::entry::{self, Entry};
 use crate::domain::directory::{
-    Admitted, Directory, Newest, Parts, apply, found, verify, verify_founding,
+    Admitted, Directory, FIRST_RULES, Newest, Parts, apply, found, verify, verify_founding,
 };
 use crate::domain::ids::DirectoryName;
 use crate::domain::refusal::Refusal;
@@ -166,7 +166,8 @@ impl Fold {
     fn step(&self, entry: &Bytes) -> Result<Directory, FoldFault> {
         let leaf = self.size();
         let inadmissible = |why| FoldFault::Inadmissible { leaf, why };
-        let Entry { statement, admitted_at } = Entry::read(entry).map_err(inadmissible)?;
+        let rules = self.directory.as_ref().map_or(FIRST_RULES, Directory::rules);
+        let Entry { statement, admitted_at } = Entry::read(entry, rules).map_err(inadmissible)?;
         self.folded(&statement, Admitted { leaf, at: admitted_at })
     }
 

@@ -29,19 +29,24 @@ pub fn of_size(bytes: &[u8]) -> Result<(), Refusal> {
     Err(Refusal::TooLarge { what: "entry", limit, found })
 }
 
+/// The rules since which a leaf is admitted: one without a number does not compile.
+const fn since(leaf: &Leaf) -> u32 {
+    match leaf {
+        Leaf::Statement(_) => 1,
+    }
+}
+
 impl Entry {
     /// Reads the bytes of an entry. Rules 1 know one leaf: a statement.
     ///
     /// # Errors
     /// Too large for a C2SP tile, not canonical, another leaf or none.
-    pub fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+    pub fn read(bytes: &[u8], rules: u32) -> Result<Self, Refusal> {
         of_size(bytes)?;
         let entry: proto::Entry = canonical::decode(bytes).map_err(|_| Refusal::UnknownLeaf)?;
-        match entry.leaf {
-            Some(Leaf::Statement(statement)) => {
-                Ok(Self { statement, admitted_at: entry.admitted_at })
-            }
-            None => Err(Refusal::UnknownLeaf),
+        let leaf = entry.leaf.filter(|leaf| since(leaf) <= rules);
+        match leaf.ok_or(Refusal::UnknownLeaf)? {
+            Leaf::Statement(statement) => Ok(Self { statement, admitted_at: entry.admitted_at }),
         }
     }
 

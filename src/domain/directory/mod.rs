@@ -36,7 +36,7 @@ pub use contact::{Contact, Record};
 pub use kinds::{Statement, Verified, apply, clock_behind, found, logged, verify, verify_founding};
 pub use member::Member;
 pub use roster::{Roster, Seat};
-pub use rules::RULES;
+pub use rules::{FIRST_RULES, RULES};
 pub use steps::{Admitted, Parts};
 pub(crate) use text::{is_forbidden, is_word, text};
 

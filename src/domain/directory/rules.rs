@@ -9,6 +9,9 @@ use crate::signed::proto::{Algorithm, Custody, Level, MemberKind, Purpose, Reaso
 /// The highest rules that this program knows.
 pub const RULES: u32 = 1;
 
+/// The rules of entry 0.
+pub const FIRST_RULES: u32 = 1;
+
 /// An enum value with the rules since which it is admitted.
 pub(crate) trait Since: TryFrom<i32> {
     /// The number; 0 for the value that is never admitted.

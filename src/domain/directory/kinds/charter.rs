@@ -10,13 +10,13 @@ use crate::domain::directory::key::{Holder, KeyName, PublicKey, Purpose};
 use crate::domain::directory::steps::{
     Admitted, Dated, Listed, Parts, Signed, Step, clock, next, relist,
 };
-use crate::domain::directory::{Directory, Newest};
+use crate::domain::directory::{Directory, FIRST_RULES, Newest};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::proto::{self, Target};
 
-use super::{FIRST_RULES, Rule, Says, Signer, Verified};
+use super::{Rule, Says, Signer, Verified};
 
 impl proto::Charter {
     pub(super) const RULE: Rule = Rule {

@@ -30,6 +30,7 @@ use crate::signed::proto::{self, Target};
 
 use super::entry::Entry;
 use super::key::{Holder, KnownKey, PublicKey, Purpose};
+use super::rules::FIRST_RULES;
 use super::steps::{Admitted, Dated, Parts, Signed, Step, clock, next};
 use super::text::sorted_set;
 use super::{Directory, Newest};
@@ -424,7 +425,7 @@ pub fn found(
 /// # Errors
 /// No entry, or no statement.
 pub fn clock_behind(clock: u64, entry: &[u8]) -> Result<u64, Refusal> {
-    let entry = Entry::read(entry)?;
+    let entry = Entry::read(entry, u32::MAX)?;
     let (_, statement) = read(&entry.statement, u32::MAX)?;
     Ok(match statement.rule().dated {
         Dated::No => clock,
@@ -432,9 +433,6 @@ pub fn clock_behind(clock: u64, entry: &[u8]) -> Result<u64, Refusal> {
         Dated::SetsClock => entry.admitted_at,
     })
 }
-
-/// The rules of entry 0.
-const FIRST_RULES: u32 = 1;
 
 fn read(bytes: &[u8], rules: u32) -> Result<(Envelope, Statement), Refusal> {
     let envelope = Envelope::parse(bytes, limits::STATEMENT_BYTES)

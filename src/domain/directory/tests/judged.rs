@@ -165,7 +165,7 @@ fn judge(base: &[String], entries: &[String]) -> Result<(), String> {
 }
 
 fn fold_one(directory: Option<Directory>, leaf: u64, bytes: &[u8]) -> Result<Directory, Refusal> {
-    let Entry { statement, admitted_at: at } = Entry::read(bytes)?;
+    let Entry { statement, admitted_at: at } = Entry::read(bytes, RULES)?;
     let Some(mut directory) = directory else {
         let name = NAME.parse().unwrap();
         return Ok(found(&name, &verify_founding(&name, &statement)?, at)?.0);
@@ -331,10 +331,13 @@ fn entries() {
         ("65,536 bytes", [&entry[..], &vec![0; 65_536 - entry.len()]].concat(), "TOO_LARGE"),
     ];
     for (name, bytes, expected) in cases {
-        let read = Entry::read(&bytes).map(|_| ()).map_err(|refusal| refusal.reason());
+        let read = Entry::read(&bytes, RULES).map(|_| ()).map_err(|refusal| refusal.reason());
         assert_eq!(read, Err(expected.to_owned()), "{name}");
         keep_raw(name, &world, hex::encode(bytes), expected);
     }
+    // A leaf, like a kind, waits for its rules.
+    assert!(Entry::read(&entry, 1).is_ok());
+    assert_eq!(Entry::read(&entry, 0), Err(Refusal::UnknownLeaf));
 }
 
 /// The entry with another time.
