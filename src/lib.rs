@@ -33,6 +33,8 @@ pub mod config;
 pub mod crypto;
 pub mod demo;
 pub mod domain;
+#[cfg(test)]
+mod golden;
 pub mod grpc;
 pub mod operate;
 pub mod server;

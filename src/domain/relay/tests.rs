@@ -1,7 +1,5 @@
 //! The chain of a mailbox: its golden bytes, and vectors that were computed without this program.
 
-use std::path::PathBuf;
-
 use prost::Message as _;
 
 use crate::crypto::hash::Digest;
@@ -10,20 +8,6 @@ use crate::domain::ids::ContactId;
 use crate::domain::state::{EntryKind, Mailbox};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto;
-
-/// As in `domain::directory::tests::golden`: `LIAISON_BLESS=1` writes the file anew.
-fn matches_golden(file: &str, made: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
-    if std::env::var_os("LIAISON_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, made).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        golden == made,
-        "tests/golden/{file} is another: what was signed would no longer verify"
-    );
-}
 
 /// A file of mailboxes, each followed from head to head.
 struct Chains {
@@ -112,7 +96,7 @@ fn golden_chains() {
     chains.by_digest(1, "header 1");
     chains.head();
     chains.begin("fr/soc", 1);
-    matches_golden("messages/chains.txt", &chains.lines);
+    crate::golden::matches("messages/chains.txt", &chains.lines);
 }
 
 const TITLE: &str = "\

@@ -1,39 +1,16 @@
 //! The golden bytes in `tests/golden`: every signed kind, and a log of rules version 1, recomputed and
-//! compared. `LIAISON_BLESS=1` writes them anew; see `tests/golden/README.md` for when that is right.
-
-use std::path::PathBuf;
+//! compared (`crate::golden`).
 
 use super::*;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MessageId;
+use crate::golden;
 use crate::signed::canonical;
 use crate::signed::dsse::Kind;
 use crate::signed::proto::entry::Leaf;
 use crate::tlog::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
-
-fn path_of(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
-}
-
-/// A golden file as it stands, if it does.
-pub(super) fn read(file: &str) -> String {
-    std::fs::read_to_string(path_of(file)).unwrap_or_default()
-}
-
-pub(super) fn matches_golden(file: &str, made: &str) {
-    let path = path_of(file);
-    if std::env::var_os("LIAISON_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, made).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        golden == made,
-        "tests/golden/{file} is another: what was signed would no longer verify"
-    );
-}
 
 /// Name and hexadecimal, one a line.
 fn vectors(title: &str, vectors: &[(&str, &[u8])]) -> String {
@@ -68,7 +45,7 @@ fn check<S: Says>(draft: Draft<S>, kind: &str) {
     assert_eq!(statement.encode(), envelope.payload()[..], "written as it was read");
     let title = format!("{kind}, signed by {}", draft.signers.join(", "));
     let made = vectors(&title, &[("payload", envelope.payload()), ("dsse", &bytes)]);
-    matches_golden(&format!("statements/{kind}.txt"), &made);
+    golden::matches(&format!("statements/{kind}.txt"), &made);
 }
 
 /// What seats and the relay sign; it never enters the log.
@@ -198,7 +175,7 @@ fn check_message<M: Message + prost::Name + Default + PartialEq>(
     let envelope = Envelope::sign(kind, payload.clone(), &[&key(signer)], &random());
     let title = format!("{}, signed by {signer}", kind.name());
     let made = vectors(&title, &[("payload", &payload), ("dsse", envelope.unwrap().bytes())]);
-    matches_golden(&format!("messages/{}.txt", kind.name()), &made);
+    golden::matches(&format!("messages/{}.txt", kind.name()), &made);
 }
 
 /// Every kind, a new charter with new registrars and log key, a withdrawal and a return.
@@ -233,11 +210,11 @@ fn the_log_of_rules_version_1() {
     }
     let root = merkle::root_of(&leaves);
     lines += &format!("root {root}\n");
-    matches_golden("log/rules-1.txt", &lines);
+    golden::matches("log/rules-1.txt", &lines);
     let origin = KeyName::parse(NAME).unwrap();
     let checkpoint = Checkpoint { origin: origin.clone(), size: world.directory.size(), root };
     let note = checkpoint.sign(&key("log 2"), &random()).unwrap().to_string();
     let keys = &world.directory.charter().log;
     VerifiedCheckpoint::verify(note.as_bytes(), &origin, keys).unwrap();
-    matches_golden("log/rules-1.checkpoint", &note);
+    golden::matches("log/rules-1.checkpoint", &note);
 }

@@ -15,6 +15,7 @@ use ring::digest::{SHA512, digest};
 
 use super::entry::Entry;
 use super::*;
+use crate::golden;
 use crate::signed::dsse::{self, Kind};
 
 /// One case: what comes after so many entries of the base, and what becomes of the last.
@@ -202,7 +203,7 @@ fn matches_golden(file: &str, title: &str, cases: &[Case]) {
         assert_eq!(reason, case.reason, "{}", case.name);
         made += &line;
     }
-    golden::matches_golden(file, &made);
+    golden::matches(file, &made);
 }
 
 #[test]
@@ -211,7 +212,7 @@ fn golden_base() {
     let lines = BASE.entries.iter();
     let lines = lines.map(|entry| format!("{} {}\n", kind(&entry.0), hex_of(entry)));
     let title = "# The entries before each case of admissions.txt and refusals.txt.\n";
-    golden::matches_golden("log/base.txt", &(title.to_owned() + &lines.collect::<String>()));
+    golden::matches("log/base.txt", &(title.to_owned() + &lines.collect::<String>()));
 }
 
 #[test]
