@@ -405,7 +405,7 @@ fn key_of<'a>(reader: &Reader<'a>, letter: &Letter) -> Result<&'a OpeningKey, No
         NotOpened::KeyNotHeld {
             needed,
             held: reader.keys.iter().map(|key| key.public().id()).collect(),
-            retired: known.is_some_and(|known: &KnownKey| !known.in_force()),
+            retired: known.is_some_and(KnownKey::has_ended),
         }
     })
 }

@@ -39,7 +39,7 @@ pub(super) struct Behind {
 impl Behind {
     /// Behind the newest charter of a directory.
     pub(super) fn of(directory: &Directory, rules: u32) -> Self {
-        let ended = directory.keys().filter(|key| !key.in_force()).map(|key| key.key.id());
+        let ended = directory.keys().filter(|key| key.has_ended()).map(|key| key.key.id());
         let relay = directory.charter().relay.iter().filter_map(|key| {
             let known = directory.key(&key.id())?;
             Some((key.id(), known.clone()))
@@ -128,7 +128,7 @@ impl Behind {
         });
         let holder = Holder::Seat(seat);
         let standing = known.filter(|key| {
-            key.in_force() && key.holder == holder && !self.ended.contains(&key.name())
+            !key.has_ended() && key.holder == holder && !self.ended.contains(&key.name())
         });
         Some(standing.map(|key| Arc::new(key.ended(leaf, by))).collect())
     }
@@ -141,7 +141,7 @@ impl Behind {
         let stands = |key: &VerifyingKey| {
             let id = key.id();
             !self.ended.contains(&KeyName::Proven(id))
-                && self.stopped.key(&id).is_some_and(KnownKey::in_force)
+                && self.stopped.key(&id).is_some_and(|key| !key.has_ended())
         };
         let keeper = known.and_then(|known| known.record.as_ref()?.keeper.as_ref());
         let mut one = seats.chain(keeper).filter(|key| stands(key));

@@ -245,10 +245,11 @@ impl KnownKey {
         Self { until: Some(until), revoked_by, ..self.clone() }
     }
 
-    /// Whether the key speaks for its holder now.
+    /// Whether it was dropped, revoked or withdrawn, for good. Whether it speaks for its holder now
+    /// is asked of the directory.
     #[must_use]
-    pub const fn in_force(&self) -> bool {
-        self.until.is_none()
+    pub const fn has_ended(&self) -> bool {
+        self.until.is_some()
     }
 
     /// Whether what it signed with a view of `size` entries is believed: from < size <= until. Of a

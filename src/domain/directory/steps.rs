@@ -216,7 +216,7 @@ pub(super) fn relist(
         }
     }
     let dropped = before.iter().filter(|name| !now.contains_key(name)).filter_map(known);
-    let dropped = dropped.filter(|known| known.in_force()).map(|known| known.ended(leaf, None));
+    let dropped = dropped.filter(|known| !known.has_ended()).map(|known| known.ended(leaf, None));
     let dropped: Vec<KnownKey> = dropped.collect();
     let changed = now.iter().filter(|(name, key)| known(name) != Some(key));
     let changed = changed.map(|(_, key)| key.clone());
@@ -235,7 +235,7 @@ fn listed_again(known: &KnownKey, new: KnownKey) -> Result<KnownKey, Refusal> {
             known.purpose.name()
         ));
     }
-    if !known.in_force() {
+    if known.has_ended() {
         return reused("has ended and never returns".to_owned());
     }
     Ok(KnownKey { holder: new.holder, ..known.clone() })

@@ -93,7 +93,7 @@ impl Says for proto::Revocation {
         }
         let holder = Holder::Seat(seat);
         let named = self.key_ids.iter().flat_map(|id| named(directory, &contact.id, id));
-        let standing = named.filter(|known| known.holder == holder && known.in_force());
+        let standing = named.filter(|known| known.holder == holder && !known.has_ended());
         let ended = standing.map(|known| Arc::new(known.ended(leaf, Some(step.newest.statement))));
         let keys: Vec<Arc<KnownKey>> = ended.collect();
         if keys.is_empty() {

@@ -131,7 +131,7 @@ fn one_holder_for_ever(before: &Directory, after: &Directory) {
         assert_eq!((now.purpose, &now.key, now.from), (known.purpose, &known.key, known.from));
         let moves = known.purpose == key::Purpose::SeatSeal;
         assert!(now.holder == known.holder || moves, "{known:?} is another's now");
-        assert!(known.in_force() || !now.in_force(), "{known:?} came back");
+        assert!(!known.has_ended() || now.has_ended(), "{known:?} came back");
     }
 }
 
