@@ -2,22 +2,22 @@
 //!
 //! In scope: form, predecessor, the two quorums, the number of the rules. Out of scope: everything
 //! else that a charter says (`domain` judges it when the log is folded). Invariants: a charter
-//! follows only what signs for it; a key that has ended does not stand again.
+//! follows only what signs for it; a key has one holder and one use, and ends once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
-use crate::domain::directory::key::PublicKey;
+use crate::domain::directory::key::{KnownKey, PublicKey};
 use crate::domain::directory::{Charter, RULES, Statement};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::canonical;
 use crate::signed::dsse::Envelope;
-use crate::signed::proto::{self, entry::Leaf};
+use crate::signed::proto::{self, Use, entry::Leaf};
 
 /// A charter does not follow the one before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,8 +94,17 @@ pub struct Chain {
     name: DirectoryName,
     genesis: Digest,
     links: Vec<Link>,
-    /// Keys that a later link no longer lists.
+    /// Every key known, and whose it is, for good.
+    keys: BTreeMap<KeyId, Role>,
+    /// Those of them that have ended.
     ended: BTreeSet<KeyId>,
+}
+
+/// Whose a key is, as a proof of possession says it, and for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Role {
+    holder: String,
+    usage: Use,
 }
 
 impl Chain {
@@ -104,18 +113,26 @@ impl Chain {
     pub fn from(name: DirectoryName, genesis: Digest, charter: &Charter) -> Self {
         // What was judged can be read.
         let read: proto::Charter = canonical::decode(&charter.payload).unwrap_or_default();
-        let link = Link {
-            version: charter.newest.version,
-            identity: charter.newest.statement,
-            statement: Bytes::new(),
-            ..Link::of(&read)
-        };
-        Self { name, genesis, links: vec![link], ended: BTreeSet::new() }
+        let (keys, ended) = Default::default();
+        let mut chain = Self { name, genesis, links: Vec::new(), keys, ended };
+        let listed = chain.listed(&read);
+        chain.keys.extend(listed.iter().map(|(role, key)| (key.id(), role.clone())));
+        let link = Link::of(&read, listed);
+        let (version, identity) = (charter.newest.version, charter.newest.statement);
+        chain.links.push(Link { version, identity, ..link });
+        chain
     }
 
-    /// Keys of this directory that have ended otherwise: no later charter lets them stand again.
-    pub fn end(&mut self, keys: impl IntoIterator<Item = KeyId>) {
-        self.ended.extend(keys);
+    /// Keys with a proof that this directory has, whose they are, and whether they have ended: no
+    /// later charter gives one to another, or lets it stand again.
+    pub fn know<'a>(&mut self, keys: impl IntoIterator<Item = &'a KnownKey>) {
+        for key in keys {
+            let Some(usage) = key.purpose.usage() else { continue };
+            self.keys.insert(key.key.id(), Role { holder: key.holder.to_string(), usage });
+            if key.has_ended() {
+                self.ended.insert(key.key.id());
+            }
+        }
     }
 
     /// The newest charter.
@@ -142,18 +159,15 @@ impl Chain {
     /// It does not follow from the newest.
     pub fn follow(&mut self, charter: &[u8]) -> Result<(), NotFollowing> {
         let (envelope, read) = read(charter).map_err(NotFollowing::Form)?;
-        let ours = |target: &&proto::Target| target.name == self.name.as_str();
-        let target = read.targets.iter().find(ours).ok_or(NotFollowing::OtherDirectory)?;
-        if self.get(target.version).is_some_and(|known| known.identity == envelope.digest()) {
+        let identity = envelope.digest();
+        if self.links.iter().any(|known| known.identity == identity) {
             return Ok(());
         }
-        if target.genesis[..] != self.genesis.as_bytes()[..] {
-            return Err(NotFollowing::OtherDirectory);
-        }
         let before = self.newest();
-        let (expected, found) = (before.version + 1, target.version);
-        if expected != found {
-            return Err(NotFollowing::Version { expected, found });
+        let (version, found) = (before.version + 1, self.versions(&read));
+        if !found.contains(&version) {
+            let found = *found.first().ok_or(NotFollowing::OtherDirectory)?;
+            return Err(NotFollowing::Version { expected: version, found });
         }
         if read.previous[..] != before.identity.as_bytes()[..] {
             return Err(NotFollowing::Previous(before.version));
@@ -162,18 +176,20 @@ impl Chain {
         if found != in_force && Some(found) != in_force.checked_add(1) {
             return Err(NotFollowing::Rules { in_force, found });
         }
-        let link = Link {
-            version: target.version,
-            identity: envelope.digest(),
-            statement: envelope.bytes().clone(),
-            ..Link::of(&read)
-        };
-        let link = self.without_ended(link);
+        let mut keys = self.keys.clone();
+        let mut listed = self.listed(&read);
+        listed.retain(|(role, key)| {
+            let known = keys.entry(key.id()).or_insert_with(|| role.clone());
+            known == role && !self.ended.contains(&key.id())
+        });
+        let statement = envelope.bytes().clone();
+        let link = Link { version, identity, statement, ..Link::of(&read, listed) };
         before.signs("the registrars in force", &envelope)?;
         link.signs("its own registrars", &envelope)?;
         let gone = before.keys().filter(|id| !link.keys().any(|listed| listed == *id));
         let gone: Vec<KeyId> = gone.collect();
         self.ended.extend(gone);
+        self.keys = keys;
         self.links.push(link);
         Ok(())
     }
@@ -197,35 +213,59 @@ impl Chain {
         Ok(())
     }
 
-    fn without_ended(&self, mut link: Link) -> Link {
-        for keys in [&mut link.log, &mut link.relay, &mut link.registrars] {
-            keys.retain(|key| !self.ended.contains(&key.id()));
-        }
-        link
+    /// The versions that a charter names for this directory.
+    fn versions(&self, charter: &proto::Charter) -> Vec<u64> {
+        let ours = |target: &&proto::Target| {
+            target.name == self.name.as_str() && target.genesis[..] == self.genesis.as_bytes()[..]
+        };
+        charter.targets.iter().filter(ours).map(|target| target.version).collect()
+    }
+
+    /// The keys of a charter that can be read and that somebody believes by it.
+    fn listed(&self, charter: &proto::Charter) -> Vec<(Role, VerifyingKey)> {
+        let key = |listed| PublicKey::verifying("charter", listed, RULES).ok();
+        let role = |holder, usage| Role { holder, usage };
+        let registrars = charter.registrars.iter().filter_map(|one| {
+            let holder = format!("registrar/{}", one.id);
+            Some((role(holder, Use::Sign), key(one.sign.as_ref())?))
+        });
+        let log = charter.log.iter().filter_map(|one| {
+            Some((role(format!("log/{}", self.name), Use::Log), key(Some(one))?))
+        });
+        let relay = charter.relay.iter().filter_map(|one| {
+            Some((role(format!("relay/{}", self.name), Use::Relay), key(Some(one))?))
+        });
+        registrars.chain(log).chain(relay).collect()
     }
 }
 
 impl Link {
-    fn of(charter: &proto::Charter) -> Self {
-        let standing = |keys: &[proto::PublicKey]| {
-            keys.iter()
-                .filter_map(|key| PublicKey::verifying("charter", Some(key), RULES).ok())
-                .collect()
-        };
-        let registrars = charter.registrars.iter();
-        let registrars = registrars
-            .filter_map(|of| PublicKey::verifying("charter", of.sign.as_ref(), RULES).ok());
-        Self {
+    fn of(charter: &proto::Charter, listed: Vec<(Role, VerifyingKey)>) -> Self {
+        let mut link = Self {
             version: 0,
             identity: Digest::of(b""),
             rules: charter.rules,
-            log: standing(&charter.log),
-            relay: standing(&charter.relay),
+            log: Vec::new(),
+            relay: Vec::new(),
             service_ca: charter.service_ca.clone(),
             statement: Bytes::new(),
-            registrars: registrars.collect(),
+            registrars: Vec::new(),
             threshold: charter.threshold.max(1),
+        };
+        for (role, key) in listed {
+            match role.usage {
+                Use::Log => link.log.push(key),
+                Use::Relay => link.relay.push(key),
+                _ => link.registrars.push(key),
+            }
         }
+        link
+    }
+
+    /// The keys of its registrars that stand.
+    #[must_use]
+    pub fn registrars(&self) -> &[VerifyingKey] {
+        &self.registrars
     }
 
     /// Every key that stands by this charter, and ends with its absence from the next.

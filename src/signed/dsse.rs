@@ -232,14 +232,15 @@ impl Envelope {
         signed_bytes(self.kind, &self.payload)
     }
 
-    /// Verifies that one of the signatures is of `key`.
+    /// Verifies that one of the signatures is of `key`. That a key signs once is looked at elsewhere.
     ///
     /// # Errors
-    /// [`BadSignature`] if there is none, or it does not verify.
+    /// [`BadSignature`] if there is none that verifies.
     pub fn verify(&self, key: &VerifyingKey) -> Result<(), BadSignature> {
-        let id = key.id();
-        let found = self.signatures.iter().find(|signature| signature.key_id == id);
-        key.verify(&self.signed_bytes(), &found.ok_or(BadSignature)?.sig)
+        let (id, signed) = (key.id(), self.signed_bytes());
+        let mut of_key = self.signatures.iter().filter(|signature| signature.key_id == id);
+        let valid = of_key.any(|signature| key.verify(&signed, &signature.sig).is_ok());
+        if valid { Ok(()) } else { Err(BadSignature) }
     }
 }
 
@@ -255,7 +256,7 @@ pub fn signed_bytes(kind: Kind, payload: &[u8]) -> Vec<u8> {
 }
 
 /// DSSE v1, "PAE": `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths in decimal.
-fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
     [head.as_bytes(), payload].concat()
 }

@@ -438,7 +438,7 @@ class Directory:
         self.newest = None  # the newest charter, with its version and identity
         self.members, self.contacts = {}, {}
         self.keys, self.seals = {}, {}  # key id -> Key; (contact, key id) -> Key
-        self.behind, self.following = False, True
+        self.behind, self.closed = False, None  # closed: the leaf of the first charter not taken
 
     def copy(self):
         other = copy.copy(self)
@@ -453,7 +453,8 @@ class Directory:
             kind = None
         else:
             kind = self.fold(entry)
-            self.behind = self.newest["rules"] > HIGHEST_RULES
+            if self.newest["rules"] > HIGHEST_RULES:
+                self.stop()
         self.size += 1
         return kind
 
@@ -600,9 +601,9 @@ class Directory:
 
     # Content (6.8 to 6.13): checks everything, then applies
 
-    def charter_keys(self, s):
+    def charter_keys(self, s, people=("registrar", "operator", "auditor")):
         """(key, holder, use) of every key with a proof; a person's may be absent in one not checked."""
-        for role in ("registrar", "operator", "auditor"):
+        for role in people:
             for person in s[f"{role}s"]:
                 yield person["sign"], f"{role}/{person['id']}", SIGN
                 yield person["tls"], f"{role}/{person['id']}", TLS
@@ -754,45 +755,66 @@ class Directory:
 
     # Behind a charter of newer rules (9)
 
+    def stop(self):
+        self.behind, self.stopped = True, self.size + 1
+        self.standing = dict(self.standing_keys(self.newest))
+
     def follow(self, entry):
         try:
-            entry = parse("Entry", entry)
-            dsse = parse("Dsse", entry["statement"] or b"")
+            statement = parse("Entry", entry)["statement"] or b""
         except Malformed:
             return
-        kind = dsse["payload_type"]
-        if kind.startswith("application/vnd.liaison.charter."):
-            self.following = self.following and self.follow_charter(dsse)
-        elif kind == payload_type("revocation"):
-            self.follow_revocation(dsse)
+        if is_charter(statement):
+            if self.closed is None and not self.follow_charter(statement):
+                self.closed = self.size
+        else:
+            self.follow_revocation(statement)
 
-    def follow_charter(self, dsse):
+    @staticmethod
+    def readable(kind, statement):
+        well(len(statement) <= 65_000, "too large")
+        dsse = parse("Dsse", statement)
+        well(dsse["payload_type"] == payload_type(kind), "another kind, or form")
+        return dsse, parse(kind, dsse["payload"])
+
+    def standing_keys(self, charter):
+        """(key id, Key) of those that stand by it; the first holder and use of a key are its own."""
+        mine = {}
+        for listed, holder, use in self.charter_keys(charter, people=("registrar",)):
+            if not readable(listed, ANY) or use == TLS:
+                continue
+            id = key_id(listed)
+            known = self.keys.get(id) or mine.get(id)
+            if known is None or (known.holder, known.use, known.until) == (holder, use, None):
+                mine.setdefault(id, known or Key(listed["key"], holder, use, self.size))
+        return mine.items()
+
+    def follow_charter(self, statement):
         before = self.newest
         try:
-            well(dsse["payload_type"] == payload_type("charter"), "a charter of another form")
-            s = parse("charter", dsse["payload"])
+            dsse, s = self.readable("charter", statement)
         except Malformed:
             return False
         here = {"name": self.name, "genesis": self.genesis, "version": before["version"] + 1}
-        theirs, own = self.candidates(before["registrars"]), self.candidates(s["registrars"])
-        signers = {id for id in self.signers(dsse, own | theirs)
-                   if id not in self.keys or self.keys[id].until is None}
         if here not in s["targets"] or s["previous"] != before["identity"] \
-                or s["rules"] - before["rules"] not in (0, 1) \
-                or not len(signers & set(theirs)) >= max(1, before["threshold"]) \
-                or not len(signers & set(own)) >= max(1, s["threshold"]):
+                or s["rules"] - before["rules"] not in (0, 1):
             return False
-        listed, old = ({key_id(key): Key(key["key"], holder, use, self.size)
-                        for key, holder, use in self.charter_keys(charter)
-                        if readable(key, ANY)} for charter in (s, before))
-        mine = {id for id in old if id in self.keys and self.keys[id][1:3] == old[id][1:3]}
-        self.list_keys(listed, mine)
+        standing = dict(self.standing_keys(s))
+        for keys, charter in ((self.standing, before), (standing, s)):
+            keys = {id: key.key for id, key in keys.items() if key.role() == "registrar"}
+            if len(self.signers(dsse, keys)) < max(1, charter["threshold"]):
+                return False
+        for id, key in standing.items():
+            self.keys.setdefault(id, key)
+        for id in set(self.standing) - set(standing):
+            self.end(self.keys, id)
+        self.standing = standing
         self.newest = s | {"identity": sha256(dsse["payload"]), "version": here["version"]}
         return True
 
-    def follow_revocation(self, dsse):
+    def follow_revocation(self, statement):
         try:
-            s = parse("revocation", dsse["payload"])
+            dsse, s = self.readable("revocation", statement)
         except Malformed:
             return
         here = [target for target in s["targets"]
@@ -803,6 +825,18 @@ class Directory:
         if any(len(signers & keys) >= threshold > 0
                for keys, threshold in self.quorums("revocation", s, {})):
             self.end_of_seat(s)
+
+    def what_was_taken(self):
+        """As a line of log/behind.txt says it."""
+        def of(role):
+            return listing(id.hex() for id, key in self.standing.items() if key.role() == role)
+        changed = [(id.hex(), key) for id, key in self.keys.items() if key.role() in ("seat", "relay")
+                   or key.use == TLS and is_id(key.holder, SEAT)]
+        changed += [(id.hex(), key) for (_, id), key in self.seals.items()]
+        changed = [f"{id}:{key.begin}:{'-' if key.until is None else key.until}" for id, key in changed
+                   if key.begin >= self.stopped or (key.until or 0) >= self.stopped]
+        closed = "-" if self.closed is None else str(self.closed)
+        return [str(self.newest["version"]), closed, of("registrar"), of("log"), of("relay"), listing(changed)]
 
     @staticmethod
     def signers(dsse, keys):
@@ -848,8 +882,30 @@ def check_checkpoint(note, directory, root):
             need(holds(log[signature[:4]], signature[4:], f"{text}\n".encode()),
                  "checkpoint: a bad signature of a log key")
             signed += 1
-    need(signed, "checkpoint: no log key that stands signed it" if directory.following else
+    need(signed, "checkpoint: no log key that stands signed it" if directory.closed is None else
          "checkpoint: not checkable, the log's keys changed in a charter that cannot be followed")
+
+
+def is_charter(statement):
+    """By its payload type alone, read as protobuf of whatever fields (9)."""
+    at, found = 0, b""
+    try:
+        while at < len(statement):
+            tag, at = varint(statement, at)
+            size = {0: 0, 1: 8, 5: 4}.get(tag & 7)
+            if tag & 7 in (0, 2):
+                size, at = varint(statement, at)
+                size = size if tag & 7 == 2 else 0
+            well(size is not None and at + size <= len(statement), "no protobuf")
+            found = statement[at:at + size] if tag == 2 << 3 | 2 else found
+            at += size
+    except Malformed:
+        return False
+    return found.startswith(b"application/vnd.liaison.charter.")
+
+
+def listing(words):
+    return ",".join(sorted(words)) or "-"
 
 
 def mailbox_start(genesis, contact, epoch):
@@ -1026,6 +1082,20 @@ def cases_refused(path, states):
         yield name, None if found == reason else f"the file says {reason}, here it is {found}"
 
 
+def cases_behind(path, state):
+    for name, *row in rows(path):
+        expected, entries = row[:6], row[6:]
+        directory = state.copy()
+        try:
+            for entry in entries:
+                directory.take(bytes.fromhex(entry))
+        except Refused as why:
+            yield name, f"refused here, {why}"
+            continue
+        found = directory.what_was_taken()
+        yield name, None if found == expected else f"the file says {' '.join(expected)}, here it is {' '.join(found)}"
+
+
 def cases_of_chains(path):
     chain = number = None
     for word, *values in rows(path):
@@ -1102,6 +1172,7 @@ def golden(top):
     report("log/base.txt", base)
     report("log/admissions.txt", lambda: cases_admitted(top / "log/admissions.txt", states))
     report("log/refusals.txt", lambda: cases_refused(top / "log/refusals.txt", states))
+    report("log/behind.txt", lambda: cases_behind(top / "log/behind.txt", states[-1]))
     report("messages/chains.txt", lambda: cases_of_chains(top / "messages/chains.txt"))
     for folder, kinds in (("statements", STATEMENTS), ("messages", MESSAGES)):
         there = {path.stem for path in (top / folder).glob("*.txt")} - {"chains"}

@@ -126,14 +126,12 @@ impl Fold {
     /// Takes the next entry, or nothing.
     pub(super) fn push(&mut self, entry: Bytes) -> Result<(), FoldFault> {
         let leaf = self.size();
-        if let Some(behind) = &mut self.behind {
+        if let (Some(behind), Some(directory)) = (&mut self.behind, &mut self.directory) {
             entry::of_size(&entry).map_err(|why| FoldFault::Inadmissible { leaf, why })?;
-            let keys = behind.take(leaf, &entry);
-            if let (false, Some(directory)) = (keys.is_empty(), &mut self.directory) {
-                // It stays at the entry where the fold stopped.
-                let admitted = Admitted { leaf: directory.size() - 1, at: directory.clock() };
-                directory.advance(&Parts { keys, ..Parts::none(admitted, directory.clock()) });
-            }
+            let keys = behind.take(directory, leaf, &entry);
+            // It stays at the entry where the fold stopped.
+            let admitted = Admitted { leaf: directory.size() - 1, at: directory.clock() };
+            directory.advance(&Parts { keys, ..Parts::none(admitted, directory.clock()) });
         } else {
             let directory = self.step(&entry)?;
             let charter = directory.charter().newest;
