@@ -8,7 +8,7 @@ use crate::client::connect::{Proxies, Tcp};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::home::Home;
 use crate::client::keys::Owner;
-use crate::client::replica::Replica;
+use crate::client::replica::{Aside, Replica};
 use crate::client::session::{Net, Progress, Session};
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 
@@ -65,12 +65,18 @@ impl Context {
     /// It cannot be read, or does not verify.
     pub fn replica(&self) -> Result<Replica, ClientError> {
         let replica = Replica::open(&self.home, &self.name()?)?;
-        if let Some(altered) = replica.altered() {
-            self.out.warn(format_args!(
+        match replica.aside() {
+            Some(Aside::Altered(path)) => self.out.warn(format_args!(
                 "the copy of the directory on this disk was altered: what stood there is kept as \
                  {}, and the next liaison sync fetches it anew",
-                altered.display()
-            ));
+                path.display()
+            )),
+            Some(Aside::Inadmissible(path)) => self.out.warn(format_args!(
+                "the log that this copy holds has an entry that its rules do not admit: entries \
+                 and checkpoint are kept as evidence, {}, and liaison sync asks for them again",
+                path.display()
+            )),
+            None => {}
         }
         Ok(replica)
     }

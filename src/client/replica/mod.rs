@@ -35,7 +35,7 @@ use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
 use crate::signed::proto;
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, InvalidCheckpoint, VerifiedCheckpoint};
-use crate::tlog::merkle::Tree;
+use crate::tlog::merkle::{self, Tree, leaf_hash};
 use crate::tlog::note::{BadNoteSignature, InvalidNote, SignedNote};
 use crate::wire::{convert, v1};
 
@@ -164,7 +164,16 @@ pub struct Replica {
     facets_length: u64,
     synced_at: Option<u64>,
     refuted: Option<PathBuf>,
-    altered: Option<PathBuf>,
+    aside: Option<Aside>,
+}
+
+/// What stood in the copy and is kept beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// It was not what the checkpoint covers.
+    Altered(PathBuf),
+    /// It was, and its rules do not admit it: evidence against the log.
+    Inadmissible(PathBuf),
 }
 
 /// The directory at the highest checkpoint.
@@ -180,6 +189,9 @@ struct Head {
 enum Damage {
     /// Not the entries that the checkpoint covers; so many of them may stay until that is known.
     Entries(u64),
+    /// The entries that it covers, and so many of them are admissible: it was signed over the others
+    /// while this program did not know their rules.
+    Inadmissible(u64),
     /// Not a checkpoint that the log's key has signed.
     Checkpoint,
 }
@@ -213,9 +225,9 @@ impl Replica {
         let lock = home::lock(&folder)?;
         let (replica, damage) = Self::read_once(&folder, &trust, known)?;
         let Some(damage) = damage else { return Ok(replica) };
-        let altered = set_aside(&folder, &damage, &replica)?;
+        let aside = set_aside(&folder, &damage, &replica)?;
         drop(lock);
-        Ok(Self { altered: Some(altered), ..Self::read(folder, trust, known)? })
+        Ok(Self { aside: Some(aside), ..Self::read(folder, trust, known)? })
     }
 
     fn read_once(
@@ -237,11 +249,12 @@ impl Replica {
             facets: facets.records.iter().filter_map(read_facet).collect(),
             synced_at,
             refuted: None,
-            altered: None,
+            aside: None,
             folder: folder.to_owned(),
             trust: trust.clone(),
         };
         let damage = replica.fold_stored(entries, note.as_deref())?;
+        replica.take_ends();
         Ok((replica, damage))
     }
 
@@ -256,7 +269,7 @@ impl Replica {
             Some(Err(_)) => return Ok(Some(Damage::Checkpoint)),
             None => 0,
         };
-        for entry in entries.records {
+        for entry in entries.records.iter().cloned() {
             let length = 4 + entry.len() as u64;
             if self.fold.size() == covered
                 && let (Some(note), None) = (note, &self.head)
@@ -267,6 +280,9 @@ impl Replica {
             match self.fold.push(entry) {
                 Ok(()) => self.length += length,
                 Err(_) if self.fold.size() >= covered => break,
+                Err(_) if self.covers(note, &entries.records)? => {
+                    return Ok(Some(Damage::Inadmissible(self.fold.size())));
+                }
                 Err(_) => return Ok(Some(Damage::Entries(self.fold.size()))),
             }
         }
@@ -282,6 +298,18 @@ impl Replica {
             },
             (Some(_), Some(_)) | (None, _) => Ok(None),
         }
+    }
+
+    /// Whether a log key that is known has signed the root of these entries.
+    fn covers(&self, note: Option<&[u8]>, entries: &[Bytes]) -> Result<bool, ReplicaError> {
+        let (origin, keys) = (self.trust.origin()?, self.log_keys());
+        let Some(Ok(signed)) = note.map(|note| VerifiedCheckpoint::verify(note, &origin, &keys))
+        else {
+            return Ok(false);
+        };
+        let size = usize::try_from(signed.size()).unwrap_or(usize::MAX);
+        let leaves: Vec<Digest> = entries.iter().take(size).map(|entry| leaf_hash(entry)).collect();
+        Ok(leaves.len() == size && merkle::root_of(&leaves) == signed.root())
     }
 
     fn take_stored_head(&mut self, note: &[u8]) -> Result<Option<Damage>, ReplicaError> {
@@ -338,10 +366,10 @@ impl Replica {
         self.head.as_ref()?.frozen.as_ref()
     }
 
-    /// Where the copy that was found altered is kept; the next sync fetches it anew.
+    /// Where what stood in the copy and may not is kept; the next sync fetches it anew.
     #[must_use]
-    pub fn altered(&self) -> Option<&Path> {
-        self.altered.as_deref()
+    pub const fn aside(&self) -> Option<&Aside> {
+        self.aside.as_ref()
     }
 
     /// How many entries are here that no checkpoint covers.
@@ -503,7 +531,10 @@ impl Replica {
                 let evidence = self.keep_evidence(note, None, now)?;
                 return Err(ReplicaError::SplitView { size, evidence });
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.take_ends();
+                return Err(error);
+            }
         };
         if let Some(before) = self.head.as_ref().map(|head| head.checkpoint.checkpoint())
             && self.fold.tree.root_at(before.size) != Some(before.root)
@@ -523,6 +554,18 @@ impl Replica {
         self.head = Some(head);
         self.synced_at = Some(now);
         Ok(())
+    }
+
+    /// Behind a charter that cannot be followed there may be no checkpoint for what comes: keys end
+    /// all the same, for who ends them has signed it.
+    fn take_ends(&mut self) {
+        let closed = self.fold.behind.as_ref().is_some_and(|behind| behind.closed.is_some());
+        if let Some(Head { directory: Some(directory), frozen: Some(_), .. }) = &mut self.head
+            && closed
+            && let Some(folded) = &self.fold.directory
+        {
+            directory.clone_from(folded);
+        }
     }
 
     /// Whether the highest checkpoint is of this size and has another root.
@@ -616,9 +659,9 @@ impl Replica {
     }
 
     fn read_again(&mut self) -> Result<(), ReplicaError> {
-        let (altered, refuted) = (self.altered.take(), self.refuted.take());
+        let (aside, refuted) = (self.aside.take(), self.refuted.take());
         let read = Self::read(self.folder.clone(), self.trust.clone(), self.fold.known())?;
-        *self = Self { altered: read.altered.clone().or(altered), refuted, ..read };
+        *self = Self { aside: read.aside.clone().or(aside), refuted, ..read };
         Ok(())
     }
 
@@ -633,17 +676,7 @@ impl Replica {
             (None, Some(charter)) => &charter.log,
             (None, None) => &self.trust.newest().log,
         };
-        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, keys);
-        let checkpoint = match (checkpoint, &frozen) {
-            (Err(CheckpointError::Signature(BadNoteSignature::Missing)), Some(frozen))
-                if frozen.closed.is_some() =>
-            {
-                return Err(ReplicaError::NotCheckable(frozen.clone()));
-            }
-            (checkpoint, _) => {
-                checkpoint.map_err(|fault| ReplicaError::Checkpoint { origin, fault })?
-            }
-        };
+        let checkpoint = self.signed(note, keys, origin, frozen.as_ref())?;
         let root = |size| self.fold.tree.root_at(size).unwrap_or(Digest::of(b""));
         let (expected, found) = (checkpoint.root(), root(size));
         if expected != found {
@@ -668,10 +701,29 @@ impl Replica {
         Ok(Head { checkpoint, directory: fold.directory.clone(), frozen })
     }
 
+    /// A checkpoint by one of these keys; behind a charter that cannot be followed, one by another
+    /// key cannot be checked.
+    fn signed(
+        &self,
+        note: &[u8],
+        keys: &[VerifyingKey],
+        origin: Origin,
+        frozen: Option<&Frozen>,
+    ) -> Result<VerifiedCheckpoint, ReplicaError> {
+        let closed = frozen.filter(|frozen| frozen.closed.is_some());
+        VerifiedCheckpoint::verify(note, &self.trust.origin()?, keys).map_err(|fault| {
+            match (fault, closed) {
+                (CheckpointError::Signature(BadNoteSignature::Missing), Some(frozen)) => {
+                    ReplicaError::NotCheckable(frozen.clone())
+                }
+                (fault, _) => ReplicaError::Checkpoint { origin, fault },
+            }
+        })
+    }
+
     /// A stored checkpoint ahead of the entries: all that can be checked is who signed it.
     fn behind(&self, note: &[u8]) -> Result<Head, ReplicaError> {
-        let checkpoint = VerifiedCheckpoint::verify(note, &self.trust.origin()?, &self.log_keys())
-            .map_err(|fault| ReplicaError::Checkpoint { origin: Origin::Disk, fault })?;
+        let checkpoint = self.signed(note, &self.log_keys(), Origin::Disk, None)?;
         Ok(Head { checkpoint, directory: None, frozen: None })
     }
 
@@ -706,9 +758,8 @@ impl Replica {
 
     /// A checkpoint behind ours: an earlier head shown again, or another history.
     fn went_back(&self, note: &[u8], size: u64, now: u64) -> Result<ReplicaError, ReplicaError> {
-        let origin = Origin::Service;
-        let shown = VerifiedCheckpoint::verify(note, &self.trust.origin()?, &self.log_keys())
-            .map_err(|fault| ReplicaError::Checkpoint { origin, fault })?;
+        let frozen = self.fold.frozen();
+        let shown = self.signed(note, &self.log_keys(), Origin::Service, frozen.as_ref())?;
         let evidence = self.keep_evidence(note, None, now)?;
         if self.fold.tree.root_at(size).is_none_or(|root| root == shown.root()) {
             let expected = self.checkpoint().map_or(0, VerifiedCheckpoint::size);
@@ -769,25 +820,35 @@ impl Replica {
 }
 
 /// Keeps a copy that is not what it should be out of the way, and what may stay in its place.
-fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<PathBuf, ReplicaError> {
-    let name = match damage {
-        Damage::Entries(_) => ENTRIES,
-        Damage::Checkpoint => CHECKPOINT,
+fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<Aside, ReplicaError> {
+    let keep = |name: &str, stem: &str| {
+        let (path, aside) = (folder.join(name), free(folder, &format!("{stem}-{name}")));
+        std::fs::copy(&path, &aside).map_err(FileError::io("copy", &path))?;
+        Ok::<_, ReplicaError>(aside)
     };
-    let (path, aside) = (folder.join(name), free(folder, &format!("altered-{name}")));
-    std::fs::copy(&path, &aside).map_err(FileError::io("copy", &path))?;
+    let cut = |kept: u64| {
+        let kept = read.fold.entries.iter().take(usize::try_from(kept).unwrap_or(usize::MAX));
+        let length = kept.map(|entry| 4 + entry.len() as u64).sum();
+        tape::append(&folder.join(ENTRIES), length, &[])
+    };
     match damage {
         Damage::Entries(kept) => {
-            let kept = usize::try_from(*kept).unwrap_or(usize::MAX);
-            let kept = read.fold.entries.iter().take(kept);
-            let length = kept.map(|entry| 4 + entry.len() as u64).sum();
-            tape::append(&path, length, &[])?;
+            let aside = keep(ENTRIES, "altered")?;
+            cut(*kept)?;
+            Ok(Aside::Altered(aside))
+        }
+        Damage::Inadmissible(kept) => {
+            keep(CHECKPOINT, "evidence")?;
+            let aside = keep(ENTRIES, "evidence")?;
+            cut(*kept)?;
+            Ok(Aside::Inadmissible(aside))
         }
         Damage::Checkpoint => {
+            let (aside, path) = (keep(CHECKPOINT, "altered")?, folder.join(CHECKPOINT));
             std::fs::remove_file(&path).map_err(FileError::io("remove", &path))?;
+            Ok(Aside::Altered(aside))
         }
     }
-    Ok(aside)
 }
 
 /// A name that is not taken yet.

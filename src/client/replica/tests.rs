@@ -104,13 +104,15 @@ fn a_stored_entry_with_any_flipped_bit_is_said_once_set_aside_and_fetched_anew()
             altered[place] ^= 1;
             std::fs::write(&path, &altered).unwrap();
             let replica = Replica::open(&home, &name()).unwrap();
-            let kept = replica.altered().expect("it is said").to_owned();
+            let Some(Aside::Altered(kept)) = replica.aside().cloned() else {
+                panic!("byte {place}: it is said");
+            };
             assert_eq!(std::fs::read(&kept).unwrap(), altered, "byte {place}");
             let refused = replica.directory().unwrap_err();
             assert!(matches!(refused, ReplicaError::Incomplete { expected: 4, .. }), "{refused}");
             assert!(replica.entries() as usize <= leaf, "byte {place}: nothing behind it stays");
             let again = Replica::open(&home, &name()).unwrap();
-            assert_eq!(again.altered(), None, "byte {place}: said once");
+            assert_eq!(again.aside(), None, "byte {place}: said once");
             assert_eq!(synced(&log, &home).directory().unwrap(), &log.directory);
             assert_eq!(std::fs::read(&path).unwrap(), whole, "byte {place}");
             std::fs::remove_file(kept).unwrap();
@@ -141,7 +143,7 @@ fn whatever_is_altered_or_missing_in_the_folder_the_next_sync_mends() {
             let again = Replica::open(&home, &name()).unwrap();
             assert_eq!(again.directory().unwrap(), &log.directory, "{file}");
             assert_eq!(again.withheld().unwrap(), [], "{file}");
-            assert_eq!((again.trust().pins().len(), again.altered()), (2, None), "{file}");
+            assert_eq!((again.trust().pins().len(), again.aside()), (2, None), "{file}");
         }
         std::fs::remove_file(&path).unwrap();
         assert_eq!(synced(&log, &home).directory().unwrap(), &log.directory, "{file} is gone");
@@ -588,6 +590,76 @@ fn a_frozen_reader_follows_charters_until_one_does_not_follow() {
     log.log_key = 14;
     let replica = synced_knowing(&log, &home, 1).unwrap();
     assert!(replica.directory().unwrap().in_force(&ids[0]).is_err());
+}
+
+/// Its log key is one that only a charter has that cannot be followed: keys end all the same.
+#[test]
+fn a_frozen_reader_takes_the_end_of_keys_without_a_checkpoint() {
+    let mut log = of_two_rules();
+    let (_folder, home) = home(&log);
+    let before = synced_knowing(&log, &home, 1).unwrap().view().unwrap();
+    let duty = key(SEAT).public().id();
+    log.entries.push(entry(charter_of(&log, 2, &[15], &[1]), NOW));
+    log.entries.push(entry(revocation(&log, "fr/cert-fr/duty-1", &[duty], &[KEEPER]), 0));
+    log.log_key = 15;
+    let mut replica = knowing(&home, 1);
+    replica.append(&log.entries[6..]).unwrap();
+    assert!(replica.directory().unwrap().in_force(&duty).is_ok(), "nobody has asked yet");
+    let refused = replica.confirm(&log.checkpoint(), NOW).unwrap_err();
+    assert!(matches!(refused, ReplicaError::NotCheckable(_)), "{refused}");
+    for replica in [replica, knowing(&home, 1)] {
+        assert!(replica.directory().unwrap().in_force(&duty).is_err());
+        assert_eq!(replica.view().unwrap(), before, "and nothing else is taken");
+    }
+}
+
+/// Smaller than the one that it has, and by a key that it does not know: not an accusation.
+#[test]
+fn a_frozen_reader_cannot_check_a_smaller_checkpoint_by_an_unknown_key() {
+    let mut log = of_two_rules();
+    let (_folder, home) = home(&log);
+    log.entries.push(entry(charter_of(&log, 2, &[15], &[1]), NOW));
+    log.log_key = 13;
+    let mut replica = synced_knowing(&log, &home, 1).unwrap();
+    log.log_key = 15;
+    let refused = replica.confirm(&log.checkpoint_at(6), NOW).unwrap_err();
+    assert!(matches!(refused, ReplicaError::NotCheckable(_)), "{refused}");
+    log.log_key = 13;
+    let refused = replica.confirm(&log.checkpoint_at(6), NOW).unwrap_err();
+    assert!(matches!(refused, ReplicaError::Rollback { .. }), "{refused}");
+}
+
+/// It kept an entry that it could not judge, and a checkpoint over it. Once it can, that is no
+/// damage of the disk.
+#[test]
+fn what_was_kept_behind_and_is_not_admissible_is_evidence_after_the_update() {
+    let mut log = of_two_rules();
+    log.entries.push(entry(statement(&log.entries[3]), NOW));
+    let (_folder, home) = home(&log);
+    log.log_key = 13;
+    synced_knowing(&log, &home, 1).unwrap();
+    let folder = home.folder(&name());
+    let stored = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let (entries, checkpoint) = (stored(ENTRIES), stored(CHECKPOINT));
+    let mut replica = knowing(&home, 2);
+    let kept = Aside::Inadmissible(folder.join("evidence-entries"));
+    assert_eq!(replica.aside(), Some(&kept));
+    assert_eq!(stored("evidence-entries"), entries);
+    assert_eq!(stored("evidence-checkpoint"), checkpoint);
+    assert_eq!((replica.entries(), knowing(&home, 2).aside()), (6, None), "said once");
+    assert!(matches!(replica.directory(), Err(ReplicaError::Incomplete { .. })));
+    let refused = replica.append(&log.entries[6..]).unwrap_err();
+    assert!(matches!(refused, ReplicaError::Fold { origin: Origin::Service, .. }), "{refused}");
+    // The same with another entry than the checkpoint covers is an alteration.
+    log.log_key = 10;
+    let (_folder, home) = self::home(&log);
+    log.log_key = 13;
+    synced_knowing(&log, &home, 1).unwrap();
+    let path = home.folder(&name()).join(ENTRIES);
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(matches!(knowing(&home, 2).aside(), Some(Aside::Altered(_))));
 }
 
 /// A key that a revocation ended there does not stand in a later charter; and no charter comes twice.
