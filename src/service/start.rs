@@ -148,6 +148,7 @@ pub async fn start(
     keys: Keys,
     settings: Settings,
 ) -> Result<Service, CannotStart> {
+    known_rules(store.as_ref()).await?;
     let (head, checkpoint) = read_head(store.as_ref(), &settings.name).await?;
     let log = read_log(store.as_ref(), &head).await?;
     let directory = read_directory(store.as_ref(), &settings.name, &head).await?;
@@ -238,6 +239,15 @@ fn verify_checkpoint(
         .map_err(|why: CheckpointError| CannotStart::Broken(why.to_string()))
 }
 
+/// Before anything else is read: what newer rules allow looks broken to this program.
+async fn known_rules(store: &dyn Store) -> Result<(), CannotStart> {
+    let found = store.read(&[keys::CHARTER.to_vec()]).await?;
+    match found.value(keys::CHARTER).map(|charter| parts::rules(charter)).transpose()? {
+        Some(rules) if rules > RULES => Err(CannotStart::NewerRules(rules)),
+        _ => Ok(()),
+    }
+}
+
 async fn read_head(store: &dyn Store, name: &DirectoryName) -> Result<(Head, Bytes), CannotStart> {
     let found = store.read(&[keys::LOG_HEAD.to_vec()]).await?;
     let head = found.value(keys::LOG_HEAD).ok_or_else(|| {
@@ -287,9 +297,6 @@ async fn read_directory(
     let mut directory = Directory::at(name.clone(), genesis, head, parts::charter(charter)?);
     for prefix in parts::PREFIXES {
         each(store, prefix, |key, value| parts::take(&mut directory, key, value)).await?;
-    }
-    if directory.rules() > RULES {
-        return Err(CannotStart::NewerRules(directory.rules()));
     }
     Ok(directory)
 }

@@ -35,6 +35,15 @@ pub fn encode(parts: &Parts) -> Vec<(Vec<u8>, Bytes)> {
 /// Where stored parts stand, but for the charter: before their ids.
 pub const PREFIXES: [&[u8]; 3] = [keys::MEMBER, keys::CONTACT, keys::KEY];
 
+/// The number of the rules that the stored charter names, also if this program knows no more of it.
+///
+/// # Errors
+/// It cannot be read.
+pub fn rules(charter: &[u8]) -> Result<u32, StoreError> {
+    let stored: StoredCharter = read("charter", charter)?;
+    Ok(read::<proto::Charter>("charter", &stored.payload)?.rules)
+}
+
 /// The charter in force as it is stored.
 ///
 /// # Errors

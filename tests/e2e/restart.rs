@@ -181,7 +181,8 @@ async fn overwrite(store: &dyn Store, key: Vec<u8>, change: impl FnOnce(&mut Vec
     store.commit(write.into()).await.unwrap();
 }
 
-/// A service does not start behind a charter whose rules it does not know: it could only refuse.
+/// A service does not start behind a charter whose rules it does not know: it could only refuse. What
+/// those rules allow, in charter and entries, is not called broken.
 #[tokio::test]
 async fn a_directory_of_newer_rules_wants_a_newer_service() {
     let open = stopped().await;
@@ -190,8 +191,12 @@ async fn a_directory_of_newer_rules_wants_a_newer_service() {
     overwrite(store.as_ref(), keys::CHARTER.to_vec(), |value| {
         let at = value.windows(3).position(|part| part == [0x18, 1, 0x22]).unwrap();
         value[at + 1] = 2;
+        let key = value.windows(4).position(|part| part == [0x08, 1, 0x12, 0x2c]).unwrap();
+        value[key + 1] = 9;
     })
     .await;
+    // A leaf of later rules.
+    overwrite(store.as_ref(), keys::log_entry(1), |value| value[0] = 0x1a).await;
     let found = open.start(store).await.err();
     assert!(matches!(found, Some(CannotStart::NewerRules(2))), "{found:?}");
 }
