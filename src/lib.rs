@@ -33,8 +33,6 @@ pub mod config;
 pub mod crypto;
 pub mod demo;
 pub mod domain;
-#[cfg(test)]
-mod golden;
 pub mod grpc;
 pub mod operate;
 pub mod server;
@@ -43,6 +41,8 @@ pub mod signed;
 pub mod stop;
 pub mod store;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
 pub mod tlog;
 pub mod tls;
 pub mod wire;

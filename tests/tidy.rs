@@ -152,6 +152,26 @@ fn the_map_in_lib_names_every_module() {
     assert_none(missing.into_iter().map(|name| format!("src/lib.rs: `{name}` is not on its map")));
 }
 
+/// Whoever adds a kind of statement adds it to the tests that ask each kind the same.
+#[test]
+fn every_kind_of_statement_stands_in_every_table() {
+    let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
+    let kinds = kinds_of_statements(&read("src/domain/directory/kinds/mod.rs"));
+    assert!(kinds.len() >= 7, "{kinds:?}");
+    let missing = kinds.iter().flat_map(|kind| {
+        let maker = if kind == "attested_record" { "attested" } else { kind };
+        [
+            ("src/domain/directory/tests/common.rs", format!("fn {kind}()")),
+            ("src/domain/directory/tests/order.rs", format!("_{kind}()")),
+            ("src/domain/directory/tests/random.rs", format!("world.{maker}(")),
+            ("src/domain/directory/tests/golden.rs", format!("\"{}\"", kind.replace('_', "-"))),
+            ("tests/e2e/restart.rs", format!("says::{maker}(")),
+        ]
+    });
+    let missing = missing.filter(|(path, words)| !read(path).contains(words));
+    assert_none(missing.map(|(path, words)| format!("{path}: expected {words}")));
+}
+
 #[track_caller]
 fn assert_none(wrong: impl IntoIterator<Item = String>) {
     let wrong: Vec<String> = wrong.into_iter().collect();
@@ -195,9 +215,27 @@ fn sources() -> Vec<Source> {
         .collect()
 }
 
-/// `tests.rs` and folders of that name; [`Source::unguarded_tests`] sees that they are for tests.
+/// `tests.rs` and folders named so; [`Source::unguarded_tests`] sees that they are for tests.
 fn is_for_tests(path: &str) -> bool {
     path.split('/').any(|part| part == "tests" || part == "tests.rs")
+}
+
+/// The lines of `statements!`, in snake case, but for the kind that is for tests alone.
+fn kinds_of_statements(text: &str) -> Vec<String> {
+    let list = text.split_once("\nstatements! {").and_then(|(_, rest)| rest.split_once("\n}"));
+    let lines = list.expect("the list of kinds").0.lines().map(str::trim);
+    let served = lines.take_while(|line| !line.starts_with("#[cfg(test)]"));
+    let names = served.filter_map(|line| Some(line.split_once('(')?.0));
+    let snake = |name: &str| {
+        name.char_indices().fold(String::new(), |mut snake, (at, letter)| {
+            if at > 0 && letter.is_uppercase() {
+                snake.push('_');
+            }
+            snake.extend(letter.to_lowercase());
+            snake
+        })
+    };
+    names.map(snake).collect()
 }
 
 fn is_documented(text: &str) -> bool {
@@ -207,7 +245,7 @@ fn is_documented(text: &str) -> bool {
 /// Public modules of `lib.rs` that its own documentation does not link to as "[`name`]".
 fn modules_not_on_the_map(lib: &str) -> Vec<String> {
     let map: String = lib.lines().filter(|line| line.starts_with("//!")).collect();
-    let tokens = tokens(lib);
+    let tokens = without_tests(tokens(lib));
     let modules = tokens.windows(3).filter(|window| window[0] == "mod" && window[2] == ";");
     let names = modules.map(|window| window[1].clone());
     names.filter(|name| !map.contains(&format!("[`{name}`]"))).collect()

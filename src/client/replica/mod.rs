@@ -885,6 +885,4 @@ const SYNCED: &str = "synced";
 const NOTE_BYTES: u64 = 64 * 1024;
 
 #[cfg(test)]
-mod golden;
-#[cfg(test)]
 mod tests;

@@ -96,7 +96,7 @@ fn golden_chains() {
     chains.by_digest(1, "header 1");
     chains.head();
     chains.begin("fr/soc", 1);
-    crate::golden::matches("messages/chains.txt", &chains.lines);
+    crate::tests::matches_golden("messages/chains.txt", &chains.lines);
 }
 
 const TITLE: &str = "\

@@ -1,13 +1,13 @@
 //! The golden bytes in `tests/golden`: every signed kind, and a log of rules version 1, recomputed and
-//! compared (`crate::golden`).
+//! compared (`crate::tests`).
 
 use super::*;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MessageId;
-use crate::golden;
 use crate::signed::canonical;
 use crate::signed::dsse::Kind;
 use crate::signed::proto::entry::Leaf;
+use crate::tests::matches_golden;
 use crate::tlog::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
@@ -45,7 +45,7 @@ fn check<S: Says>(draft: Draft<S>, kind: &str) {
     assert_eq!(statement.encode(), envelope.payload()[..], "written as it was read");
     let title = format!("{kind}, signed by {}", draft.signers.join(", "));
     let made = vectors(&title, &[("payload", envelope.payload()), ("dsse", &bytes)]);
-    golden::matches(&format!("statements/{kind}.txt"), &made);
+    matches_golden(&format!("statements/{kind}.txt"), &made);
 }
 
 /// What seats and the relay sign; it never enters the log.
@@ -175,7 +175,7 @@ fn check_message<M: Message + prost::Name + Default + PartialEq>(
     let envelope = Envelope::sign(kind, payload.clone(), &[&key(signer)], &random());
     let title = format!("{}, signed by {signer}", kind.name());
     let made = vectors(&title, &[("payload", &payload), ("dsse", envelope.unwrap().bytes())]);
-    golden::matches(&format!("messages/{}.txt", kind.name()), &made);
+    matches_golden(&format!("messages/{}.txt", kind.name()), &made);
 }
 
 /// Every kind, a new charter with new registrars and log key, a withdrawal and a return.
@@ -210,11 +210,11 @@ fn the_log_of_rules_version_1() {
     }
     let root = merkle::root_of(&leaves);
     lines += &format!("root {root}\n");
-    golden::matches("log/rules-1.txt", &lines);
+    matches_golden("log/rules-1.txt", &lines);
     let origin = KeyName::parse(NAME).unwrap();
     let checkpoint = Checkpoint { origin: origin.clone(), size: world.directory.size(), root };
     let note = checkpoint.sign(&key("log 2"), &random()).unwrap().to_string();
     let keys = &world.directory.charter().log;
     VerifiedCheckpoint::verify(note.as_bytes(), &origin, keys).unwrap();
-    golden::matches("log/rules-1.checkpoint", &note);
+    matches_golden("log/rules-1.checkpoint", &note);
 }

@@ -15,8 +15,8 @@ use ring::digest::{SHA512, digest};
 
 use super::entry::Entry;
 use super::*;
-use crate::golden;
 use crate::signed::dsse::{self, Kind};
+use crate::tests::golden;
 
 /// One case: what comes after so many entries of the base, and what becomes of the last.
 #[derive(Clone)]
@@ -181,7 +181,7 @@ fn matches_golden(file: &str, title: &str, cases: &[Case]) {
     let names: std::collections::BTreeSet<&str> = cases.iter().map(|case| &*case.name).collect();
     assert_eq!(names.len(), cases.len(), "each case has a name of its own");
     let base: Vec<String> = BASE.entries.iter().map(hex_of).collect();
-    let golden = golden::read(file);
+    let golden = golden(file);
     let stored: BTreeMap<&str, &str> = golden
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -203,7 +203,7 @@ fn matches_golden(file: &str, title: &str, cases: &[Case]) {
         assert_eq!(reason, case.reason, "{}", case.name);
         made += &line;
     }
-    golden::matches(file, &made);
+    crate::tests::matches_golden(file, &made);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn golden_base() {
     let lines = BASE.entries.iter();
     let lines = lines.map(|entry| format!("{} {}\n", kind(&entry.0), hex_of(entry)));
     let title = "# The entries before each case of admissions.txt and refusals.txt.\n";
-    golden::matches("log/base.txt", &(title.to_owned() + &lines.collect::<String>()));
+    crate::tests::matches_golden("log/base.txt", &(title.to_owned() + &lines.collect::<String>()));
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn golden_admissions() {
 #[test]
 fn the_second_implementations_own_cases() {
     let words = |file: &str| -> Vec<Vec<String>> {
-        let text = golden::read(&format!("log/second/{file}.txt"));
+        let text = golden(&format!("log/second/{file}.txt"));
         let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
     };

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 
-use super::*;
+use super::super::*;
 use crate::client::charters::logged;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::directory::key::{KnownKey, Purpose, listed};
-use crate::golden;
 use crate::signed::dsse;
 use crate::signed::proto::entry::Leaf;
+use crate::tests::{golden, matches_golden};
 
 const NOW: u64 = 1_800_000_000;
 const DUTY: &str = "fr/soc/duty-1";
@@ -150,7 +150,7 @@ impl Log {
 
 /// What `log/base.txt` holds.
 static BASE: std::sync::LazyLock<Vec<Bytes>> = std::sync::LazyLock::new(|| {
-    let text = golden::read("log/base.txt");
+    let text = golden("log/base.txt");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| hex::decode(line.split(' ').nth(1).unwrap()).unwrap().into()).collect()
 });
@@ -544,7 +544,7 @@ fn golden_behind() {
             made += &format!("{name} {} {entries}\n", outcome(&folded(&log.entries)));
         }
     }
-    golden::matches("log/behind.txt", &made);
+    matches_golden("log/behind.txt", &made);
 }
 
 const TITLE: &str = "\

@@ -1,5 +1,7 @@
 //! What a service could do to a replica, and what the replica makes of it.
 
+mod golden;
+
 use super::*;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
