@@ -1,4 +1,4 @@
-//! What tests share: the files of `tests/golden`, made again and compared. `LIAISON_BLESS=1` writes
+//! What tests share: the page, and the files of `tests/golden`, made again and compared. `LIAISON_BLESS=1` writes
 //! them anew; `tests/golden/README.md` says when that is right.
 
 use std::path::PathBuf;
@@ -23,4 +23,17 @@ pub(crate) fn matches_golden(file: &str, made: &str) {
         golden(file) == made,
         "tests/golden/{file} is another: what was signed would no longer verify"
     );
+}
+
+/// `docs/protocol.md` says it, wherever its lines break.
+pub(crate) fn page_says(words: &str) {
+    let page = include_str!("../docs/protocol.md").split_whitespace().collect::<Vec<_>>();
+    assert!(page.join(" ").contains(words), "docs/protocol.md does not say: {words}");
+}
+
+/// A number as the page writes it.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
 }

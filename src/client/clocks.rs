@@ -67,6 +67,11 @@ mod tests {
     const AT: u64 = 1_800_000_000;
 
     #[test]
+    fn its_number_is_that_of_the_page() {
+        crate::tests::page_says(&format!("more than {} s behind", crate::tests::grouped(BEHIND)));
+    }
+
+    #[test]
     fn who_is_contradicted_by_the_others_is_named() {
         let wrong = |own: u64, service: Option<u64>, directory: u64| {
             Clocks { own, service, directory }.wrong()

@@ -204,6 +204,7 @@ pub const FACETS: usize = 64;
 mod tests {
     use super::*;
     use crate::signed::canonical::LARGEST;
+    use crate::tests::{grouped, page_says};
 
     const SOURCE: &str = include_str!("limits.rs");
     const PAGE: &str = include_str!("../../docs/protocol.md");
@@ -215,11 +216,7 @@ mod tests {
 
     /// What no other implementation needs to know.
     const OWN: &[&str] = &[
-        "PUBLICATIONS",
-        "FACET_BYTES",
-        "SERVED_BODY_BYTES",
         "ITEM_BYTES",
-        "ID_REMEMBERED_SECONDS",
         "INLINE_BODY_BYTES",
         "KEPT_BYTES",
         "ACKNOWLEDGEMENTS",
@@ -228,11 +225,8 @@ mod tests {
         "HANDSHAKES",
         "CONNECTIONS",
         "CONNECTIONS_PER_ADDRESS",
-        "CONNECTION_AGE",
         "CONNECTION_AGE_GRACE",
         "DRAIN_LIMIT",
-        "KEEPALIVE_INTERVAL",
-        "KEEPALIVE_TIMEOUT",
         "STREAMS",
         "REQUESTS",
         "PENDING_ACCEPT_RESETS",
@@ -242,8 +236,6 @@ mod tests {
         "CONNECTION_WINDOW_BYTES",
         "REQUEST_DEADLINE",
         "CONTROL_MESSAGE_BYTES",
-        "SUBMIT_MESSAGE_BYTES",
-        "PUBLISH_MESSAGE_BYTES",
         "DIAL_TIMEOUT",
         "DIAL_ADDRESS_TIMEOUT",
         "PROXY_TIMEOUT",
@@ -252,8 +244,29 @@ mod tests {
         "ENROLMENT_PER_SECOND",
         "ENROLMENT_BURST",
         "STRANGERS",
-        "STREAMS_OF_A_SEAT",
-        "FACETS",
+    ];
+
+    /// What the page says of a limit in a sentence, with `#` for the number.
+    const SAID: &[(&str, &str, u64)] = &[
+        ("PUBLICATIONS", "1 to # statements, each with its facets", PUBLICATIONS as u64),
+        ("FACET_BYTES", "a facet above # bytes", FACET_BYTES as u64),
+        ("SERVED_BODY_BYTES", "a body above # MiB", SERVED_BODY_BYTES >> 20),
+        ("ID_REMEMBERED_SECONDS", "until `expires` + # s", ID_REMEMBERED_SECONDS),
+        ("CONNECTION_AGE", "asked to leave after # hour", CONNECTION_AGE.as_secs() / 3_600),
+        ("KEEPALIVE_INTERVAL", "Pings go every # s", KEEPALIVE_INTERVAL.as_secs()),
+        ("KEEPALIVE_TIMEOUT", "are answered within # s", KEEPALIVE_TIMEOUT.as_secs()),
+        ("STREAMS_OF_A_SEAT", "At most # streams of a seat", STREAMS_OF_A_SEAT as u64),
+        (
+            "PUBLISH_MESSAGE_BYTES",
+            "Publish, Enrol or Submit has at most # bytes",
+            PUBLISH_MESSAGE_BYTES as u64,
+        ),
+        (
+            "SUBMIT_MESSAGE_BYTES",
+            "Publish, Enrol or Submit has at most # bytes",
+            SUBMIT_MESSAGE_BYTES as u64,
+        ),
+        ("FACETS", "up to # hashes", FACETS as u64),
     ];
 
     /// The rows of a section's tables, by their first cell, each with the last number of its second.
@@ -322,6 +335,10 @@ mod tests {
         assert_eq!(sizes, BODY_BYTES);
         let mut known: Vec<&str> = fold.iter().chain(&messages).map(|(_, name, _)| *name).collect();
         known.extend(OWN);
+        for (name, words, number) in SAID {
+            page_says(&words.replace('#', &grouped(*number)));
+            known.push(name);
+        }
         known.extend(["ENTRY_BYTES", "BODY_BYTES"]);
         let here =
             SOURCE.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());

@@ -107,6 +107,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::{grouped, page_says};
 
     const T: u64 = 1_800_000_000;
     const DAY: u64 = 86_400;
@@ -117,6 +118,14 @@ mod tests {
 
     fn stored(at: u64, in_doubt: bool) -> Vec<u8> {
         Stored { at, in_doubt }.encode_to_vec()
+    }
+
+    #[test]
+    fn its_numbers_are_those_of_the_page() {
+        let (leap, away) = (LEAP_SECONDS / 60, AWAY_SECONDS / DAY);
+        page_says(&format!("leapt by more than {leap} minutes"));
+        let every = grouped(STORED_EVERY_SECONDS);
+        page_says(&format!("every {every} s), or more than {away} days after that"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The charter: founding, and the next one by the old quorum and its own.
 
 use super::*;
+use crate::tests::{grouped, page_says};
 
 #[test]
 pub(super) fn founding_refuses() {
@@ -390,6 +391,15 @@ fn settings_have_their_defaults() {
         flash_within: 600,
     };
     assert_eq!(Policy::of(&[setting("a-setting-of-another-time", 1)]), defaults);
+    for (name, default) in [
+        ("stale-after", defaults.stale_after),
+        ("metadata-kept", defaults.metadata_kept),
+        ("priority-within", defaults.priority_within),
+        ("immediate-within", defaults.immediate_within),
+        ("flash-within", defaults.flash_within),
+    ] {
+        page_says(&format!("| `{name}` | {} |", grouped(default)));
+    }
     let set: Vec<proto::Setting> =
         Policy::NAMES.iter().zip(1..).map(|(name, value)| setting(name, value)).collect();
     let all = Policy {
