@@ -820,6 +820,22 @@ fn token() {
     let mut long = encoded(&r, &low, 0);
     long.insert(1, 0x81);
     judge("a long length", long, bad);
+
+    // A registrar who comes with the charter, and whose signature it needs.
+    let world = World::new();
+    let charter = world.charter().with(|charter| {
+        charter.registrars[2].sign = Some(p256());
+        charter.threshold = 3;
+    });
+    let payload = Statement::from(charter.says.proven()).encode();
+    let keys = [&key("alice"), &key("bob"), &*TOKEN];
+    let envelope = Envelope::sign(Kind::Charter, payload.clone(), &keys, &random()).unwrap();
+    world.judge("a registrar comes and signs", envelope.bytes(), NOW, None);
+    let mut signatures = envelope.signatures().to_vec();
+    let of_token = |signature: &&mut dsse::Signature| signature.key_id == TOKEN.public().id();
+    signatures.iter_mut().find(of_token).unwrap().sig = encoded(&r, &low, 0).into();
+    let envelope = Envelope::assemble(Kind::Charter, payload.into(), signatures);
+    world.judge("a registrar comes and signed another", envelope.bytes(), NOW, bad);
 }
 
 /// The order of P-256.
