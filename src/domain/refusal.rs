@@ -1,4 +1,4 @@
-//! Why the rules say no: one closed list, in the order in which the checks are made.
+//! Why the rules say no: one closed list, in the order of `docs/protocol.md` 7.
 //!
 //! In scope: what is refused, as code and sentence. Out of scope: gRPC codes (`wire`). Invariant:
 //! a refusal is safe to show to the peer; it never holds a secret or a plaintext.
@@ -9,24 +9,10 @@ use crate::signed::proto::Level;
 
 use super::ids::{ContactId, InvalidId, MemberId};
 
-/// The rules said no. The variants stand in order of precedence: of two faults the earlier one is
-/// reported.
+/// The rules said no. The variants stand as the page lists them, each where it is first judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    // Whoever asks.
-    /// The connection's key may not call this.
-    #[error("a connection of {found} may not call this; {needed} may")]
-    NotPermitted {
-        /// Who called.
-        found: String,
-        /// Who may.
-        needed: &'static str,
-    },
-    /// The client certificate is outside its dates, or not for clients.
-    #[error("the client certificate {0}")]
-    Certificate(String),
-
-    // Size, form, kind.
+    // Of the fold: size, form, kind.
     /// Larger than anything of its kind.
     #[error("expected at most {limit} bytes of {what}, found {found}")]
     TooLarge {
@@ -37,12 +23,12 @@ pub enum Refusal {
         /// What came.
         found: u64,
     },
-    /// The bytes are not the one encoding.
-    #[error("the {0} is not canonical protobuf")]
-    NotCanonical(&'static str),
     /// An entry of the log whose leaf is not one of these rules.
     #[error("the entry is not canonical, or its leaf is none that these rules know")]
     UnknownLeaf,
+    /// The bytes are not the one encoding.
+    #[error("the {0} is not canonical protobuf")]
+    NotCanonical(&'static str),
     /// No kind of this version, or not one that belongs here.
     #[error("expected {expected}, found the payload type {found:?}")]
     UnknownKind {
@@ -71,7 +57,23 @@ pub enum Refusal {
     #[error("it is for another directory of this name: the genesis differs")]
     OtherGenesis,
 
-    // Signatures.
+    // Whom it is about. Of a field that names nobody this is the first place; of any other, content is.
+    /// A field holds what it cannot hold.
+    #[error("{field}: {why}")]
+    InvalidField {
+        /// Which.
+        field: &'static str,
+        /// Expected and found.
+        why: String,
+    },
+    /// There is no such member.
+    #[error("there is no member {0}")]
+    UnknownMember(MemberId),
+    /// There is no such contact, or it was withdrawn.
+    #[error("there is no contact {0}")]
+    UnknownContact(ContactId),
+
+    // Signatures, and the standing of their keys.
     /// The signatures are not sorted by key id.
     #[error("the signatures are not sorted by key id")]
     SignaturesUnsorted,
@@ -81,6 +83,9 @@ pub enum Refusal {
     /// The directory has never listed the key.
     #[error("the key {0} is not known to this directory")]
     UnknownKey(KeyId),
+    /// The key was dropped or revoked.
+    #[error("the key {0} is no longer in force")]
+    KeyNotInForce(KeyId),
     /// The key exists for something else.
     #[error("the key {key} is a key for {found}; this needs {needed}")]
     WrongPurpose {
@@ -108,12 +113,7 @@ pub enum Refusal {
     #[error("the signature of the key {0} counts towards nothing here")]
     SuperfluousSignature(KeyId),
 
-    // Standing.
-    /// The key was dropped or revoked.
-    #[error("the key {0} is no longer in force")]
-    KeyNotInForce(KeyId),
-
-    // Version.
+    // Version and time.
     /// Not the next version of its counter.
     #[error("expected version {expected}, found {found}")]
     WrongVersion {
@@ -122,8 +122,6 @@ pub enum Refusal {
         /// What came.
         found: u64,
     },
-
-    // Time.
     /// Admitted before the directory's clock.
     #[error("it was admitted at {found}, before the directory's clock, which stands at {clock}")]
     BeforeClock {
@@ -132,33 +130,14 @@ pub enum Refusal {
         /// The claim of the entry.
         found: u64,
     },
-    /// Signed too long ago.
-    #[error("it was signed more than 30 days before it was handed in")]
-    IssuedTooEarly,
     /// Signed in the future.
     #[error("it was signed in the future: the signer's clock is more than 5 minutes fast")]
     IssuedInFuture,
+    /// Signed too long ago.
+    #[error("it was signed more than 30 days before it was handed in")]
+    IssuedTooEarly,
 
-    // Content of statements.
-    /// A field holds what it cannot hold.
-    #[error("{field}: {why}")]
-    InvalidField {
-        /// Which.
-        field: &'static str,
-        /// Expected and found.
-        why: String,
-    },
-    /// A valid request for what this version does not do yet.
-    #[error("{0} is not yet supported")]
-    NotYetSupported(&'static str),
-    /// The charter names newer rules.
-    #[error("rules version {found} is newer than this program, which knows {known}: update it")]
-    NewerRules {
-        /// What the charter names.
-        found: u32,
-        /// The newest that is known here.
-        known: u32,
-    },
+    // Content.
     /// The charter's rules are neither those in force nor the next.
     #[error("rules {found} do not follow rules {before}")]
     WrongRules {
@@ -178,6 +157,20 @@ pub enum Refusal {
         /// Whose it would be.
         holder: String,
     },
+    /// The key belongs to somebody else, or for something else, or came back.
+    #[error("the key {key} cannot be listed: it {why}")]
+    KeyReused {
+        /// The key.
+        key: KeyId,
+        /// What it is already.
+        why: String,
+    },
+    /// The member has an authority; another admission cannot change it.
+    #[error("{0} has an authority of its own, which an admission cannot change")]
+    AuthorityStands(MemberId),
+    /// The member signs for itself; registrars no longer attest.
+    #[error("{0} signs its own records; registrars no longer enter any for it")]
+    AttestedAfterSigned(MemberId),
     /// The contact is only entered by the registrars: it has no keys.
     #[error("{0} is entered by the registrars, not signed by the State: it has no roster")]
     Attested(ContactId),
@@ -189,26 +182,6 @@ pub enum Refusal {
         /// How many may.
         limit: u64,
     },
-    /// There is no such member.
-    #[error("there is no member {0}")]
-    UnknownMember(MemberId),
-    /// There is no such contact, or it was withdrawn.
-    #[error("there is no contact {0}")]
-    UnknownContact(ContactId),
-    /// The member has an authority; another admission cannot change it.
-    #[error("{0} has an authority of its own, which an admission cannot change")]
-    AuthorityStands(MemberId),
-    /// The member signs for itself; registrars no longer attest.
-    #[error("{0} signs its own records; registrars no longer enter any for it")]
-    AttestedAfterSigned(MemberId),
-    /// The key belongs to somebody else, or for something else, or came back.
-    #[error("the key {key} cannot be listed: it {why}")]
-    KeyReused {
-        /// The key.
-        key: KeyId,
-        /// What it is already.
-        why: String,
-    },
     /// A record that is already over.
     #[error("the record expired before it was published")]
     AlreadyExpired,
@@ -219,20 +192,29 @@ pub enum Refusal {
     #[error("none of the key ids named is in force for this seat")]
     NothingToRevoke,
 
-    // The service's own.
-    /// The service does not know what time it is.
-    #[error("the service's clock is in doubt until its operator says that it is right: try later")]
-    ClockInDoubt,
-
-    // Facets handed in.
+    // Of the service, at Publish.
     /// Salt and bytes of a facet are missing.
     #[error("the facet {0} was not handed in with the statement")]
     FacetMissing(String),
     /// Salt and bytes that no facet of the statement has.
     #[error("a facet was handed in whose hash is not in the statement")]
     FacetSuperfluous,
+    /// A valid request for what this version does not do yet.
+    #[error("{0} is not yet supported")]
+    NotYetSupported(&'static str),
+    /// The charter names newer rules.
+    #[error("rules version {found} is newer than this program, which knows {known}: update it")]
+    NewerRules {
+        /// What the charter names.
+        found: u32,
+        /// The newest that is known here.
+        known: u32,
+    },
+    /// The service does not know what time it is.
+    #[error("the service's clock is in doubt until its operator says that it is right: try later")]
+    ClockInDoubt,
 
-    // Messages.
+    // Of the relay.
     /// The seat that signed is not the one named, or hands in for another contact.
     #[error("{0}")]
     NotTheSender(String),
@@ -249,15 +231,6 @@ pub enum Refusal {
         /// Those of its record.
         has: Vec<Level>,
     },
-    /// The recipient is only listed: nothing can be sealed to it.
-    #[error("{0} is listed without keys: telephone or write to it")]
-    RecipientListed(ContactId),
-    /// The recipient has no seat with a seal key.
-    #[error("{0} has no seat that could open a message")]
-    RecipientWithoutSeats(ContactId),
-    /// The view is not one of this log.
-    #[error("the sender's view is not one of this log: its root at size {0} is another")]
-    ForeignView(u64),
     /// The view is larger than the log.
     #[error("the sender's view has size {found}, this log {size}")]
     ViewAhead {
@@ -266,9 +239,18 @@ pub enum Refusal {
         /// The view's.
         found: u64,
     },
+    /// The view is not one of this log.
+    #[error("the sender's view is not one of this log: its root at size {0} is another")]
+    ForeignView(u64),
     /// The directory changed for one of the recipients since the sender looked.
     #[error("{0} has changed since the sender's view: sync and seal again")]
     StaleDirectory(ContactId),
+    /// The recipient is only listed: nothing can be sealed to it.
+    #[error("{0} is listed without keys: telephone or write to it")]
+    RecipientListed(ContactId),
+    /// The recipient has no seat with a seal key.
+    #[error("{0} has no seat that could open a message")]
+    RecipientWithoutSeats(ContactId),
     /// The body's size is not one of the padded ones, or not the one the header names.
     #[error("expected a sealed body of {expected} bytes, found {found}")]
     BodySize {
@@ -297,9 +279,6 @@ pub enum Refusal {
     /// There is no such message for the caller.
     #[error("there is no message {0} of or to your contact")]
     UnknownMessage(String),
-    /// A fault of the service itself: it decides on nothing rather than on what it did not see.
-    #[error("the service has found a fault of its own and changed nothing: {0}")]
-    Internal(&'static str),
     /// Too much of one sender's is stored.
     #[error("the relay keeps {kept} bytes of yours until they expire, and its limit is {limit}")]
     QuotaExceeded {
@@ -308,6 +287,22 @@ pub enum Refusal {
         /// The limit.
         limit: u64,
     },
+
+    // Of the connection, and of the service itself.
+    /// The connection's key may not call this.
+    #[error("a connection of {found} may not call this; {needed} may")]
+    NotPermitted {
+        /// Who called.
+        found: String,
+        /// Who may.
+        needed: &'static str,
+    },
+    /// The client certificate is outside its dates, or not for clients.
+    #[error("the client certificate {0}")]
+    Certificate(String),
+    /// A fault of the service itself: it decides on nothing rather than on what it did not see.
+    #[error("the service has found a fault of its own and changed nothing: {0}")]
+    Internal(&'static str),
 }
 
 impl Refusal {
@@ -315,63 +310,63 @@ impl Refusal {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotPermitted { .. } => "NOT_PERMITTED",
-            Self::Certificate(_) => "CERTIFICATE",
             Self::TooLarge { .. } => "TOO_LARGE",
-            Self::NotCanonical(_) => "NOT_CANONICAL",
             Self::UnknownLeaf => "UNKNOWN_LEAF",
+            Self::NotCanonical(_) => "NOT_CANONICAL",
             Self::UnknownKind { .. } => "UNKNOWN_KIND",
             Self::InvalidTargets(_) => "INVALID_TARGETS",
             Self::NotACharter(_) => "NOT_A_CHARTER",
             Self::OtherDirectory { .. } => "OTHER_DIRECTORY",
             Self::OtherGenesis => "OTHER_GENESIS",
+            Self::InvalidField { .. } => "INVALID_FIELD",
+            Self::UnknownMember(_) => "UNKNOWN_MEMBER",
+            Self::UnknownContact(_) => "UNKNOWN_CONTACT",
             Self::SignaturesUnsorted => "SIGNATURES_UNSORTED",
             Self::DuplicateSignature(_) => "DUPLICATE_SIGNATURE",
             Self::UnknownKey(_) => "UNKNOWN_KEY",
+            Self::KeyNotInForce(_) => "KEY_NOT_IN_FORCE",
             Self::WrongPurpose { .. } => "WRONG_PURPOSE",
             Self::BadSignature(_) => "BAD_SIGNATURE",
             Self::BelowThreshold { .. } => "BELOW_THRESHOLD",
             Self::SuperfluousSignature(_) => "SUPERFLUOUS_SIGNATURE",
-            Self::KeyNotInForce(_) => "KEY_NOT_IN_FORCE",
             Self::WrongVersion { .. } => "WRONG_VERSION",
             Self::BeforeClock { .. } => "BEFORE_CLOCK",
-            Self::IssuedTooEarly => "ISSUED_TOO_EARLY",
             Self::IssuedInFuture => "ISSUED_IN_FUTURE",
-            Self::InvalidField { .. } => "INVALID_FIELD",
-            Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
-            Self::NewerRules { .. } => "NEWER_RULES",
+            Self::IssuedTooEarly => "ISSUED_TOO_EARLY",
             Self::WrongRules { .. } => "WRONG_RULES",
             Self::WrongPrevious => "WRONG_PREVIOUS",
             Self::NoPossession { .. } => "NO_POSSESSION",
-            Self::Attested(_) => "ATTESTED",
-            Self::TooManyContacts { .. } => "TOO_MANY_CONTACTS",
-            Self::ClockInDoubt => "CLOCK_IN_DOUBT",
-            Self::UnknownMember(_) => "UNKNOWN_MEMBER",
-            Self::UnknownContact(_) => "UNKNOWN_CONTACT",
+            Self::KeyReused { .. } => "KEY_REUSED",
             Self::AuthorityStands(_) => "AUTHORITY_STANDS",
             Self::AttestedAfterSigned(_) => "ATTESTED_AFTER_SIGNED",
-            Self::KeyReused { .. } => "KEY_REUSED",
+            Self::Attested(_) => "ATTESTED",
+            Self::TooManyContacts { .. } => "TOO_MANY_CONTACTS",
             Self::AlreadyExpired => "ALREADY_EXPIRED",
             Self::HoldsTooLong => "HOLDS_TOO_LONG",
             Self::NothingToRevoke => "NOTHING_TO_REVOKE",
             Self::FacetMissing(_) => "FACET_MISSING",
             Self::FacetSuperfluous => "FACET_SUPERFLUOUS",
+            Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
+            Self::NewerRules { .. } => "NEWER_RULES",
+            Self::ClockInDoubt => "CLOCK_IN_DOUBT",
             Self::NotTheSender(_) => "NOT_THE_SENDER",
             Self::WrongThread(amiss) => amiss.code(),
             Self::NotALevel { .. } => "NOT_A_LEVEL",
+            Self::ViewAhead { .. } => "VIEW_AHEAD",
+            Self::ForeignView(_) => "FOREIGN_VIEW",
+            Self::StaleDirectory(_) => "STALE_DIRECTORY",
             Self::RecipientListed(_) => "RECIPIENT_LISTED",
             Self::RecipientWithoutSeats(_) => "RECIPIENT_WITHOUT_SEATS",
-            Self::ForeignView(_) => "FOREIGN_VIEW",
-            Self::ViewAhead { .. } => "VIEW_AHEAD",
-            Self::StaleDirectory(_) => "STALE_DIRECTORY",
             Self::BodySize { .. } => "BODY_SIZE",
             Self::BodyDigest => "BODY_DIGEST",
             Self::NotSealed { .. } => "NOT_SEALED",
             Self::WrongLetters(_) => "WRONG_LETTERS",
             Self::IdUsedTwice(_) => "ID_USED_TWICE",
             Self::UnknownMessage(_) => "UNKNOWN_MESSAGE",
-            Self::Internal(_) => "INTERNAL",
             Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
+            Self::NotPermitted { .. } => "NOT_PERMITTED",
+            Self::Certificate(_) => "CERTIFICATE",
+            Self::Internal(_) => "INTERNAL",
         }
     }
 
@@ -478,20 +473,53 @@ pub fn levels(levels: &[Level]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     const SOURCE: &str = include_str!("refusal.rs");
     const PAGE: &str = include_str!("../../docs/protocol.md");
 
-    /// Whoever cannot read Rust finds every reason on the page, under this very name.
+    /// Whoever cannot read Rust finds every reason on the page, under this very name and in this
+    /// order, and no other. `BUSY` is no refusal: nothing was judged.
     #[test]
     fn every_reason_stands_on_the_page() {
-        let from = SOURCE.find("pub const fn code").unwrap();
-        let codes = SOURCE[from..].lines().take_while(|line| *line != "    }").filter_map(|line| {
-            line.split_once("=> \"")
-                .and_then(|(_, code)| code.split_once('"'))
-                .map(|(code, _)| code)
+        let (_, section) = PAGE.split_once("\n## 7. ").unwrap();
+        let (section, _) = section.split_once("\n## 8. ").unwrap();
+        let words = section.split('`').skip(1).step_by(2).map(|word| word.split(':').next());
+        let is_code = |word: &&str| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        };
+        let mut page: Vec<&str> = Vec::new();
+        for code in words.flatten().filter(is_code).filter(|code| *code != "BUSY") {
+            if !page.contains(&code) {
+                page.push(code);
+            }
+        }
+        let codes = arms().into_iter().flat_map(|(variant, code)| match code {
+            Some(code) => vec![code],
+            None => {
+                assert_eq!(variant, "WrongThread");
+                vec![Amiss::OtherThread.code(), Amiss::EarlierView.code()]
+            }
         });
-        let missing: Vec<&str> =
-            codes.filter(|code| !PAGE.contains(&format!("`{code}`"))).collect();
-        assert!(missing.is_empty(), "{missing:?} are missing in docs/protocol.md");
+        assert_eq!(codes.collect::<Vec<_>>(), page);
+    }
+
+    #[test]
+    fn the_variants_stand_in_the_order_of_their_codes() {
+        let (_, declared) = SOURCE.split_once("pub enum Refusal {\n").unwrap();
+        let lines = declared.lines().take_while(|line| *line != "}");
+        let lines = lines.filter_map(|line| line.strip_prefix("    "));
+        let variants = lines.filter(|line| line.starts_with(|first: char| first.is_uppercase()));
+        let variants = variants.map(|line| line.split([' ', '(', ',']).next().unwrap());
+        assert!(variants.eq(arms().into_iter().map(|(variant, _)| variant)));
+    }
+
+    /// Each variant with its code, as [`Refusal::code`] has them; none where it asks further.
+    fn arms() -> Vec<(&'static str, Option<&'static str>)> {
+        let (_, code) = SOURCE.split_once("pub const fn code").unwrap();
+        let lines = code.lines().take_while(|line| *line != "    }");
+        let arms = lines.filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => "));
+        let variant = |of: &'static str| of.split([' ', '(']).next().unwrap();
+        arms.map(|(of, code)| (variant(of), code.split('"').nth(1))).collect()
     }
 }
