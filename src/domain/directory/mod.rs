@@ -38,7 +38,7 @@ pub use member::Member;
 pub use roster::{Roster, Seat};
 pub use rules::{FIRST_RULES, RULES};
 pub use steps::{Admitted, Parts};
-pub(crate) use text::{is_forbidden, is_word, text};
+pub(crate) use text::{digest, is_forbidden, text, within, word};
 
 use key::{Holder, KeyName, KnownKey, Purpose};
 

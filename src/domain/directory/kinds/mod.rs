@@ -408,7 +408,7 @@ pub fn found(
     admitted_at: u64,
 ) -> Result<(Directory, Parts), Refusal> {
     let Statement::Charter(statement) = verified.statement() else {
-        return Err(Refusal::NotACharter(verified.envelope().kind().payload_type()));
+        return Err(Refusal::NotACharter(verified.statement().kind()));
     };
     let admitted = Admitted { leaf: 0, at: admitted_at };
     let parts = charter::found(name, verified, statement, admitted)?;
@@ -467,12 +467,12 @@ fn target_of(
         return Err(Refusal::InvalidTargets("of such a statement are exactly one"));
     }
     if genesis.is_none() && statement.kind() != Kind::Charter {
-        return Err(Refusal::NotACharter(statement.kind().payload_type()));
+        return Err(Refusal::NotACharter(statement.kind()));
     }
     let ours = targets.iter().find(|target| target.name == name.as_str());
     let ours = ours.ok_or_else(|| Refusal::OtherDirectory {
-        expected: name.to_string(),
-        found: targets.iter().map(|target| target.name.as_str()).collect::<Vec<_>>().join(", "),
+        expected: name.clone(),
+        found: targets.iter().map(|target| target.name.clone()).collect(),
     })?;
     match genesis {
         Some(genesis) if ours.genesis != genesis.as_bytes()[..] => Err(Refusal::OtherGenesis),

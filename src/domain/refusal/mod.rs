@@ -3,11 +3,23 @@
 //! In scope: what is refused, as code and sentence. Out of scope: gRPC codes (`wire`). Invariant:
 //! a refusal is safe to show to the peer; it never holds a secret or a plaintext.
 
+mod field;
+mod values;
+
+use std::fmt;
+
+use crate::crypto::cert::CertificateFault;
+use crate::crypto::seal::OpenError;
 use crate::crypto::sign::KeyId;
-use crate::signed::dsse::InvalidDsse;
+use crate::signed::dsse::{InvalidDsse, Kind};
 use crate::signed::proto::Level;
 
-use super::ids::{ContactId, InvalidId, MemberId};
+use super::access::Allowed;
+use super::ids::{ContactId, DirectoryName, InvalidId, MemberId, MessageId};
+use super::peer::AuthenticPeer;
+
+pub use field::Wrong;
+pub use values::{Amiss, Deciders, Letters, Mismatch, Owner, Reused, Which};
 
 /// The rules said no. The variants stand as the page lists them, each where it is first judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +42,7 @@ pub enum Refusal {
     #[error("the {0} is not canonical protobuf")]
     NotCanonical(&'static str),
     /// No kind of this version, or not one that belongs here.
-    #[error("expected {expected}, found the payload type {found:?}")]
+    #[error("expected {expected}, found the payload type {}", quoted(found))]
     UnknownKind {
         /// What belongs here.
         expected: &'static str,
@@ -43,15 +55,15 @@ pub enum Refusal {
     #[error("the targets {0}")]
     InvalidTargets(&'static str),
     /// Entry 0 founds the directory: it is a charter.
-    #[error("the first entry must be a charter, found the payload type {0:?}")]
-    NotACharter(String),
+    #[error("the first entry must be a charter, found the payload type {:?}", .0.payload_type())]
+    NotACharter(Kind),
     /// It is for another directory.
-    #[error("it is for {found}, and this is {expected}")]
+    #[error("it is for {}, and this is {expected}", list(found))]
     OtherDirectory {
         /// This directory.
-        expected: String,
-        /// The directory, or directories, named.
-        found: String,
+        expected: DirectoryName,
+        /// Those named.
+        found: Vec<String>,
     },
     /// It is for another directory of the same name.
     #[error("it is for another directory of this name: the genesis differs")]
@@ -63,8 +75,8 @@ pub enum Refusal {
     InvalidField {
         /// Which.
         field: &'static str,
-        /// Expected and found.
-        why: String,
+        /// In what.
+        why: Wrong,
     },
     /// There is no such member.
     #[error("there is no member {0}")]
@@ -103,7 +115,7 @@ pub enum Refusal {
     #[error("{needed} signatures of {of} are needed, {found} are there")]
     BelowThreshold {
         /// Whose signatures count.
-        of: String,
+        of: Deciders,
         /// The threshold.
         needed: u32,
         /// Distinct keys that count and signed.
@@ -155,15 +167,15 @@ pub enum Refusal {
         /// The key.
         key: KeyId,
         /// Whose it would be.
-        holder: String,
+        holder: Owner,
     },
     /// The key belongs to somebody else, or for something else, or came back.
     #[error("the key {key} cannot be listed: it {why}")]
     KeyReused {
         /// The key.
         key: KeyId,
-        /// What it is already.
-        why: String,
+        /// Why it cannot.
+        why: Reused,
     },
     /// The member has an authority; another admission cannot change it.
     #[error("{0} has an authority of its own, which an admission cannot change")]
@@ -216,8 +228,8 @@ pub enum Refusal {
 
     // Of the relay.
     /// The seat that signed is not the one named, or hands in for another contact.
-    #[error("{0}")]
-    NotTheSender(String),
+    #[error(transparent)]
+    NotTheSender(Mismatch),
     /// A message's place in its thread.
     #[error(transparent)]
     WrongThread(Amiss),
@@ -252,10 +264,10 @@ pub enum Refusal {
     #[error("{0} has no seat that could open a message")]
     RecipientWithoutSeats(ContactId),
     /// The body's size is not one of the padded ones, or not the one the header names.
-    #[error("expected a sealed body of {expected} bytes, found {found}")]
+    #[error("expected a sealed body of {} bytes, found {found}", list(expected))]
     BodySize {
         /// What the header names, or the padded sizes.
-        expected: String,
+        expected: Vec<u64>,
         /// What came.
         found: u64,
     },
@@ -268,17 +280,17 @@ pub enum Refusal {
         /// Body or letter.
         what: &'static str,
         /// What was found.
-        why: String,
+        why: OpenError,
     },
     /// The letters are not the ones that this message must have.
     #[error("the letters {0}")]
-    WrongLetters(String),
+    WrongLetters(Letters),
     /// The id was used for another message.
     #[error("the id {0} was used for another message of this contact")]
-    IdUsedTwice(String),
+    IdUsedTwice(MessageId),
     /// There is no such message for the caller.
     #[error("there is no message {0} of or to your contact")]
-    UnknownMessage(String),
+    UnknownMessage(Which),
     /// Too much of one sender's is stored.
     #[error("the relay keeps {kept} bytes of yours until they expire, and its limit is {limit}")]
     QuotaExceeded {
@@ -293,13 +305,13 @@ pub enum Refusal {
     #[error("a connection of {found} may not call this; {needed} may")]
     NotPermitted {
         /// Who called.
-        found: String,
+        found: AuthenticPeer,
         /// Who may.
-        needed: &'static str,
+        needed: Allowed,
     },
     /// The client certificate is outside its dates, or not for clients.
-    #[error("the client certificate {0}")]
-    Certificate(String),
+    #[error(transparent)]
+    Certificate(CertificateFault),
     /// A fault of the service itself: it decides on nothing rather than on what it did not see.
     #[error("the service has found a fault of its own and changed nothing: {0}")]
     Internal(&'static str),
@@ -384,8 +396,8 @@ impl Refusal {
     }
 
     /// A field that holds what it cannot hold.
-    pub(crate) fn field(field: &'static str, why: impl ToString) -> Self {
-        Self::InvalidField { field, why: cut(why.to_string()) }
+    pub(crate) fn field(field: &'static str, why: impl Into<Wrong>) -> Self {
+        Self::InvalidField { field, why: why.into() }
     }
 
     /// An envelope that is none.
@@ -395,69 +407,27 @@ impl Refusal {
                 Self::TooLarge { what, limit: limit as u64, found: found as u64 }
             }
             InvalidDsse::NotCanonical(_) => Self::NotCanonical(what),
-            InvalidDsse::UnknownKind(found) => Self::UnknownKind { expected, found: cut(found) },
+            InvalidDsse::UnknownKind(found) => Self::UnknownKind { expected, found },
         }
     }
 }
 
-/// What is quoted in a refusal is foreign, and a sentence of 65,000 bytes fits no gRPC status.
-fn cut(mut quoted: String) -> String {
-    quoted.truncate(quoted.floor_char_boundary(QUOTED_BYTES));
-    quoted
+/// What is quoted is foreign, and a sentence of 65,000 bytes fits no gRPC status.
+fn quoted(text: &str) -> String {
+    format!("{:?}", &text[..text.floor_char_boundary(QUOTED_BYTES)])
 }
 
-/// Longer than every sentence of ours.
-const QUOTED_BYTES: usize = 300;
+/// Longer than whatever is well-formed.
+const QUOTED_BYTES: usize = 100;
+
+/// One after the other: "1, 2, 3".
+pub(crate) fn list(items: &[impl fmt::Display]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
 
 impl From<InvalidId> for Refusal {
     fn from(why: InvalidId) -> Self {
         Self::field("id", why)
-    }
-}
-
-/// What is amiss with a message's place in its thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Amiss {
-    /// Its id is its thread's.
-    #[error("it begins a thread, and says that it answers a message")]
-    BeginsAndAnswers,
-    /// Its id is not its thread's, or its class answers by its nature.
-    #[error("it answers no message, and must")]
-    AnswersNothing,
-    /// The message answered has another thread.
-    #[error("it answers a message of another thread")]
-    OtherThread,
-    /// The message answered, or the thread's first, has another mark.
-    #[error("it bears another drill mark than its thread")]
-    OtherDrill,
-    /// The sender's contact neither sent the message answered nor got it.
-    #[error("it answers a message that its sender neither sent nor got")]
-    NotAParty,
-    /// A withdrawal or correction of what another contact said.
-    #[error("it withdraws or corrects what another contact sent")]
-    NotItsOwn,
-    /// An all-clear in a thread that another contact began.
-    #[error("it gives the all-clear in a thread that another contact began")]
-    NotItsBeginner,
-    /// Its view is older than that of the message it answers.
-    #[error("its view of the directory is older than that of the message it answers")]
-    EarlierView,
-}
-
-impl Amiss {
-    /// The stable reason code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::EarlierView => "VIEW_BEFORE",
-            Self::BeginsAndAnswers
-            | Self::AnswersNothing
-            | Self::OtherThread
-            | Self::OtherDrill
-            | Self::NotAParty
-            | Self::NotItsOwn
-            | Self::NotItsBeginner => "WRONG_THREAD",
-        }
     }
 }
 
@@ -468,15 +438,16 @@ pub fn levels(levels: &[Level]) -> String {
         let name = level.as_str_name();
         name.strip_prefix("LEVEL_").unwrap_or(name).to_ascii_lowercase().replace('_', " ")
     };
-    levels.iter().map(word).collect::<Vec<_>>().join(", ")
+    list(&levels.iter().map(word).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::SeatId;
 
-    const SOURCE: &str = include_str!("refusal.rs");
-    const PAGE: &str = include_str!("../../docs/protocol.md");
+    const SOURCE: &str = include_str!("mod.rs");
+    const PAGE: &str = include_str!("../../../docs/protocol.md");
 
     /// Whoever cannot read Rust finds every reason on the page, under this very name and in this
     /// order, and no other. `BUSY` is no refusal: nothing was judged.
@@ -512,6 +483,70 @@ mod tests {
         let variants = lines.filter(|line| line.starts_with(|first: char| first.is_uppercase()));
         let variants = variants.map(|line| line.split([' ', '(', ',']).next().unwrap());
         assert!(variants.eq(arms().into_iter().map(|(variant, _)| variant)));
+    }
+
+    /// The words stand here alone, so whole sentences are read here.
+    #[test]
+    fn a_refusal_is_one_sentence() {
+        let seat: SeatId = "fr/cert/duty-1".parse().unwrap();
+        let contact: ContactId = "at/cert".parse().unwrap();
+        let (by, signed) = (contact.clone(), seat.clone());
+        let named = "fr/cert/duty-2".to_owned();
+        let range = |least, most, found| Wrong::OutOfRange { least, most, found };
+        let directories = vec!["aa.example".to_owned(), "bb.example".to_owned()];
+        let of = Deciders::ContactOrAuthority(contact);
+        for (refusal, sentence) in [
+            (
+                Refusal::OtherDirectory {
+                    expected: "un.example".parse().unwrap(),
+                    found: directories,
+                },
+                "it is for aa.example, bb.example, and this is un.example",
+            ),
+            (
+                Refusal::NotACharter(Kind::Roster),
+                "the first entry must be a charter, found the payload type \
+                 \"application/vnd.liaison.roster.v1+protobuf\"",
+            ),
+            (
+                Refusal::BelowThreshold { of, needed: 2, found: 1 },
+                "2 signatures of a seat or the keeper of at/cert, or its authority are needed, 1 \
+                 are there",
+            ),
+            (Refusal::field("id", range(0, 8, 9)), "id: expected at most 8, found 9"),
+            (Refusal::field("id", range(1, 8, 0)), "id: expected 1 to 8, found 0"),
+            (
+                Refusal::field("id", Wrong::NoWord("é".repeat(99))),
+                &format!("id: expected 1 to 32 of a-z, 0-9 and -, found {:?}", "é".repeat(50)),
+            ),
+            (
+                Refusal::NotTheSender(Mismatch::Seat { signed: seat.clone(), named }),
+                "fr/cert/duty-1 signed, and it names fr/cert/duty-2",
+            ),
+            (
+                Refusal::NotTheSender(Mismatch::HandedIn { by, signed }),
+                "at/cert hands in what fr/cert/duty-1 signed",
+            ),
+            (
+                Refusal::BodySize { expected: vec![1, 2], found: 3 },
+                "expected a sealed body of 1, 2 bytes, found 3",
+            ),
+            (
+                Refusal::WrongLetters(Letters::OtherSeats(vec![seat.clone(), seat])),
+                "the letters must be one for each of fr/cert/duty-1, fr/cert/duty-1, to the key \
+                 in force",
+            ),
+            (
+                Refusal::UnknownMessage(Which::Number(7)),
+                "there is no message at number 7 of or to your contact",
+            ),
+            (
+                Refusal::Certificate(CertificateFault::Expired { not_after: 7 }),
+                "the client certificate expired at 7 (unix seconds)",
+            ),
+        ] {
+            assert_eq!(refusal.to_string(), sentence);
+        }
     }
 
     /// Each variant with its code, as [`Refusal::code`] has them; none where it asks further.
