@@ -18,7 +18,7 @@ use crate::domain::directory::{
     verify_founding,
 };
 use crate::domain::ids::{ContactId, DirectoryName};
-use crate::domain::refusal::{Deciders, Refusal};
+use crate::domain::refusal::{Deciders, Refusal, Targets};
 use crate::signed::canonical;
 use crate::signed::proto;
 use crate::tlog::checkpoint::{CheckpointError, VerifiedCheckpoint};
@@ -332,7 +332,7 @@ impl AdmissionFile {
 fn target_of(charter: &[u8]) -> Result<(DirectoryName, u64), Refusal> {
     let (_, statement) = read(charter)?;
     let [target] = &statement.targets[..] else {
-        return Err(Refusal::InvalidTargets("of a statement of registrars are exactly one"));
+        return Err(Refusal::InvalidTargets(Targets::Several));
     };
     let name = target.name.parse().map_err(|why| Refusal::field("targets.name", why))?;
     Ok((name, target.version))

@@ -31,7 +31,7 @@ use crate::domain::directory::{self, Directory, Statement};
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
-use crate::domain::refusal::{Refusal, Which};
+use crate::domain::refusal::{Refusal, Unserved, Which};
 use crate::domain::relay::acknowledge::{self, Acknowledge};
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::submit::Submit;
@@ -215,7 +215,7 @@ impl Service {
         if ours(&charter.log, &shared.log_key) && ours(&charter.relay, shared.relay.public()) {
             return Ok(());
         }
-        Err(Refusal::NotYetSupported("a charter with another log or relay key"))
+        Err(Refusal::NotYetSupported(Unserved::ServiceKey))
     }
 
     /// Takes an envelope. The reply is the signed accepted receipt.

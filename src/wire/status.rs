@@ -116,9 +116,8 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         Refusal::WrongRules { before, found } => {
             vec![("before", before.to_string()), ("found", found.to_string())]
         }
-        Refusal::NotYetSupported(what) | Refusal::NotCanonical(what) => {
-            vec![("what", (*what).to_owned())]
-        }
+        Refusal::NotYetSupported(what) => vec![("what", what.to_string())],
+        Refusal::NotCanonical(what) => vec![("what", (*what).to_owned())],
         Refusal::NotSealed { what, .. } => vec![("what", (*what).to_owned())],
         Refusal::NotPermitted { .. }
         | Refusal::Certificate(_)

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MemberId;
 use crate::domain::limits;
-use crate::domain::refusal::{Refusal, Wrong};
+use crate::domain::refusal::{Refusal, Unserved, Wrong};
 use crate::signed::proto::{self, Visibility};
 
 use super::rules::known;
@@ -121,7 +121,7 @@ fn named_members(members: &[String]) -> Result<(), Refusal> {
 /// Another visibility.
 pub(super) fn served(facets: &[proto::Facet]) -> Result<(), Refusal> {
     if facets.iter().any(|facet| facet.visibility != i32::from(Visibility::Members)) {
-        return Err(Refusal::NotYetSupported("a facet with another visibility than members"));
+        return Err(Refusal::NotYetSupported(Unserved::Visibility));
     }
     Ok(())
 }

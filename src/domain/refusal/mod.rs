@@ -15,11 +15,13 @@ use crate::signed::dsse::{InvalidDsse, Kind};
 use crate::signed::proto::Level;
 
 use super::access::Allowed;
+use super::directory::Signer;
+use super::directory::key::Purpose;
 use super::ids::{ContactId, DirectoryName, InvalidId, MemberId, MessageId};
 use super::peer::AuthenticPeer;
 
 pub use field::Wrong;
-pub use values::{Amiss, Deciders, Letters, Mismatch, Owner, Reused, Which};
+pub use values::{Amiss, Deciders, Letters, Mismatch, Owner, Reused, Targets, Unserved, Which};
 
 /// The rules said no. The variants stand as the page lists them, each where it is first judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +55,7 @@ pub enum Refusal {
     // Directory and genesis.
     /// The targets are not a sorted set of 1 to 16, or a registrars' statement has several.
     #[error("the targets {0}")]
-    InvalidTargets(&'static str),
+    InvalidTargets(Targets),
     /// Entry 0 founds the directory: it is a charter.
     #[error("the first entry must be a charter, found the payload type {:?}", .0.payload_type())]
     NotACharter(Kind),
@@ -99,14 +101,14 @@ pub enum Refusal {
     #[error("the key {0} is no longer in force")]
     KeyNotInForce(KeyId),
     /// The key exists for something else.
-    #[error("the key {key} is a key for {found}; this needs {needed}")]
+    #[error("the key {key} is a key for {}; this needs {}", found.name(), joined(needed, " or "))]
     WrongPurpose {
         /// The key.
         key: KeyId,
         /// What it is for.
-        found: &'static str,
-        /// What would be needed.
-        needed: &'static str,
+        found: Purpose,
+        /// Who signs this.
+        needed: &'static [Signer],
     },
     /// The signature does not verify.
     #[error("the signature of the key {0} does not verify")]
@@ -213,7 +215,7 @@ pub enum Refusal {
     FacetSuperfluous,
     /// A valid request for what this version does not do yet.
     #[error("{0} is not yet supported")]
-    NotYetSupported(&'static str),
+    NotYetSupported(Unserved),
     /// The charter names newer rules.
     #[error("rules version {found} is newer than this program, which knows {known}: update it")]
     NewerRules {
@@ -422,7 +424,11 @@ const QUOTED_BYTES: usize = 100;
 
 /// One after the other: "1, 2, 3".
 pub(crate) fn list(items: &[impl fmt::Display]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    joined(items, ", ")
+}
+
+fn joined(items: &[impl fmt::Display], between: &str) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
 }
 
 impl From<InvalidId> for Refusal {
@@ -491,6 +497,7 @@ mod tests {
         let seat: SeatId = "fr/cert/duty-1".parse().unwrap();
         let contact: ContactId = "at/cert".parse().unwrap();
         let (by, signed) = (contact.clone(), seat.clone());
+        let key = KeyId::of(b"key");
         let named = "fr/cert/duty-2".to_owned();
         let range = |least, most, found| Wrong::OutOfRange { least, most, found };
         let directories = vec!["aa.example".to_owned(), "bb.example".to_owned()];
@@ -507,6 +514,17 @@ mod tests {
                 Refusal::NotACharter(Kind::Roster),
                 "the first entry must be a charter, found the payload type \
                  \"application/vnd.liaison.roster.v1+protobuf\"",
+            ),
+            (
+                Refusal::WrongPurpose {
+                    key,
+                    found: Purpose::Log,
+                    needed: &[Signer::Keeper, Signer::Authority],
+                },
+                &format!(
+                    "the key {key} is a key for the log; this needs the keeper's key or a key of \
+                     the member's authority"
+                ),
             ),
             (
                 Refusal::BelowThreshold { of, needed: 2, found: 1 },

@@ -4,7 +4,24 @@
 
 use crate::domain::directory::key::{Holder, Purpose};
 use crate::domain::ids::{ContactId, MemberId, MessageId, SeatId};
-use crate::domain::limits::LETTERS;
+use crate::domain::limits::{LETTERS, TARGETS};
+
+/// What is wrong with the targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Targets {
+    /// None, too many, unsorted, or two of one name.
+    #[error("are not a sorted set of 1 to {TARGETS}")]
+    NotASet,
+    /// One with a name that is none, or a genesis of another length.
+    #[error("are not names of directories, each with its genesis")]
+    IllFormed,
+    /// A kind that counts has a version, and no other.
+    #[error("have a version that such a statement cannot have")]
+    Version,
+    /// Several, of a kind for one directory.
+    #[error("of such a statement are exactly one")]
+    Several,
+}
 
 /// Whose signatures count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +80,32 @@ pub enum Reused {
     /// Dropped, revoked or withdrawn.
     #[error("has ended and never returns")]
     Ended,
+}
+
+/// What this release does not serve yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Unserved {
+    #[error("a charter with another log or relay key")]
+    ServiceKey,
+    #[error("a facet with another visibility than members")]
+    Visibility,
+    #[error("a step of the ladder above 0, or its deadline,")]
+    Step,
+    #[error("a class that this version does not know")]
+    Class,
+    #[error("an urgency that this version does not know")]
+    Urgency,
+    #[error("a kind of drill that this version does not know")]
+    DrillKind,
+    #[error("a flag that this version does not know")]
+    Flag,
+    #[error("a sealed file beside the body")]
+    Blob,
+    #[error("a second signature of a header")]
+    SecondSignature,
+    #[error("a body above 1 MiB")]
+    LargeBody,
 }
 
 /// How who signed, who is named and who hands in differ.

@@ -15,7 +15,7 @@ use crate::crypto::sign::KeyId;
 use crate::domain::directory::{self, Directory, digest};
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::{Refusal, Wrong};
+use crate::domain::refusal::{Refusal, Unserved, Wrong};
 use crate::signed::canonical;
 use crate::signed::proto::{self, Class, Drill, DrillKind, Flag, Level, Urgency};
 
@@ -204,15 +204,15 @@ impl Addressing {
         let step = |recipient: &Recipient| recipient.step > 0 || recipient.after > 0;
         let drill = self.drill.as_ref().map(|drill| DrillKind::try_from(drill.kind));
         let what = if self.recipients.iter().any(step) {
-            "a step of the ladder above 0, or its deadline,"
+            Unserved::Step
         } else if self.class.known().is_none() {
-            "a class that this version does not know"
+            Unserved::Class
         } else if self.urgency.known().is_none() {
-            "an urgency that this version does not know"
+            Unserved::Urgency
         } else if matches!(drill, Some(Err(_))) {
-            "a kind of drill that this version does not know"
+            Unserved::DrillKind
         } else if self.flags.iter().any(|flag| flag.known().is_none()) {
-            "a flag that this version does not know"
+            Unserved::Flag
         } else {
             return Ok(());
         };

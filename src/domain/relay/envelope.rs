@@ -13,7 +13,7 @@ use crate::crypto::sign::KeyId;
 use crate::domain::directory::{Directory, digest};
 use crate::domain::ids::SeatId;
 use crate::domain::limits;
-use crate::domain::refusal::{Deciders, Letters, Mismatch, Refusal, Wrong};
+use crate::domain::refusal::{Deciders, Letters, Mismatch, Refusal, Unserved, Wrong};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto;
@@ -99,11 +99,11 @@ impl VerifiedHeader {
     fn is_served(&self) -> Result<(), Refusal> {
         self.addressing.is_served()?;
         let what = if !self.blobs.is_empty() {
-            "a sealed file beside the body"
+            Unserved::Blob
         } else if !self.cleared_by.is_empty() {
-            "a second signature of a header"
+            Unserved::SecondSignature
         } else if self.body_size > limits::SERVED_BODY_BYTES {
-            "a body above 1 MiB"
+            Unserved::LargeBody
         } else {
             return Ok(());
         };
