@@ -949,7 +949,7 @@ fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
     assert_eq!(good.words.addressing.drill, drill);
     assert_eq!(*verify(good.open.bytes()).unwrap().seat(), seat(FR));
     let why = make("pt/cert-pt/duty-1", &header).unwrap_err();
-    assert_eq!(why, Refusal::UnknownMessage(id.to_string()).into());
+    assert_eq!(why, Refusal::UnknownMessage(id.into()).into());
     let forge = |by: &str, change: &dyn Fn(&mut proto::Acknowledgement)| {
         let mut says = proto::Acknowledgement::decode(good.open.payload().clone()).unwrap();
         says.seat = by.to_owned();

@@ -18,7 +18,7 @@ use crate::domain::directory::{
     verify_founding,
 };
 use crate::domain::ids::{ContactId, DirectoryName};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Deciders, Refusal, Targets};
 use crate::signed::canonical;
 use crate::signed::proto;
 use crate::tlog::checkpoint::{CheckpointError, VerifiedCheckpoint};
@@ -332,7 +332,7 @@ impl AdmissionFile {
 fn target_of(charter: &[u8]) -> Result<(DirectoryName, u64), Refusal> {
     let (_, statement) = read(charter)?;
     let [target] = &statement.targets[..] else {
-        return Err(Refusal::InvalidTargets("of a statement of registrars are exactly one"));
+        return Err(Refusal::InvalidTargets(Targets::Several));
     };
     let name = target.name.parse().map_err(|why| Refusal::field("targets.name", why))?;
     Ok((name, target.version))
@@ -350,7 +350,7 @@ fn of_its_own_quorum(name: DirectoryName, charter: &[u8]) -> Result<Directory, R
     let signed = charter.registrars.iter().filter(|person| envelope.verify(&person.sign).is_ok());
     let (needed, found) = (charter.threshold, signed.count() as u32);
     if found < needed {
-        return Err(Refusal::BelowThreshold { of: "its own registrars".to_owned(), needed, found });
+        return Err(Refusal::BelowThreshold { of: Deciders::OwnRegistrars, needed, found });
     }
     let keys = charter.registrars.iter().map(|person| {
         let key = PublicKey::Verifying(person.sign.clone());
@@ -387,7 +387,7 @@ fn admitted(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(Member, Director
     let found = verified.signers().iter().filter(|id| counting.contains(id)).count() as u32;
     let needed = trust.charter().threshold;
     if found < needed {
-        return Err(Refusal::BelowThreshold { of: "the registrars".to_owned(), needed, found });
+        return Err(Refusal::BelowThreshold { of: Deciders::Registrars, needed, found });
     }
     let (leaf, at) = (proven.leaf_index, entry.admitted_at);
     let newest = Newest { version: verified.version(), leaf, statement: verified.digest() };

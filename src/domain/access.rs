@@ -3,6 +3,8 @@
 //! Invariant: a [`Permit`] exists only for a row that says yes; what needs one cannot be called
 //! without asking. A test walks the descriptors, so that no method lacks a row.
 
+use std::fmt;
+
 use super::peer::{AuthenticPeer, Role};
 use super::refusal::Refusal;
 
@@ -27,11 +29,37 @@ pub enum Method {
 
 /// Who may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Allowed {
+pub enum Allowed {
+    /// A seat in force.
     Seats,
+    /// A seat in force, a registrar.
     SeatsAndRegistrars,
+    /// Whoever the directory knows.
     EveryRole,
+    /// Also a stranger.
     Anybody,
+}
+
+impl Allowed {
+    const fn admits(self, role: &Role) -> bool {
+        match self {
+            Self::Seats => matches!(role, Role::Seat(_)),
+            Self::SeatsAndRegistrars => matches!(role, Role::Seat(_) | Role::Registrar(_)),
+            Self::EveryRole => !matches!(role, Role::Unknown | Role::Former(_)),
+            Self::Anybody => true,
+        }
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Seats => "a seat in force",
+            Self::SeatsAndRegistrars => "a seat in force or a registrar",
+            Self::EveryRole => "a seat in force, a registrar, an operator or an auditor",
+            Self::Anybody => "anybody",
+        })
+    }
 }
 
 impl Method {
@@ -100,23 +128,11 @@ impl Permit<()> {
 /// # Errors
 /// The peer's role may not call the method.
 pub fn permit<C>(peer: AuthenticPeer, method: Method, command: C) -> Result<Permit<C>, Refusal> {
-    let allowed = method.allowed();
-    let (yes, needed) = match allowed {
-        Allowed::Anybody => (true, "anybody"),
-        Allowed::Seats => (matches!(peer.role(), Role::Seat(_)), "a seat in force"),
-        Allowed::SeatsAndRegistrars => (
-            matches!(peer.role(), Role::Seat(_) | Role::Registrar(_)),
-            "a seat in force or a registrar",
-        ),
-        Allowed::EveryRole => (
-            !matches!(peer.role(), Role::Unknown | Role::Former(_)),
-            "a seat in force, a registrar, an operator or an auditor",
-        ),
-    };
-    if yes {
+    let needed = method.allowed();
+    if needed.admits(peer.role()) {
         Ok(Permit { peer, command })
     } else {
-        Err(Refusal::NotPermitted { found: peer.to_string(), needed })
+        Err(Refusal::NotPermitted { found: peer, needed })
     }
 }
 

@@ -32,8 +32,7 @@ impl Caller {
     fn authenticate(&self, service: &Service) -> Result<AuthenticPeer, Refusal> {
         let certificate = self.info.as_ref().and_then(|info| info.certificate.as_ref());
         let Some(certificate) = certificate else { return Ok(service.peer(None)) };
-        let key = certificate.judge(service.now());
-        let key = key.map_err(|fault| Refusal::Certificate(fault.to_string()))?;
+        let key = certificate.judge(service.now()).map_err(Refusal::Certificate)?;
         Ok(service.peer(Some(&key)))
     }
 

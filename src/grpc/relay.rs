@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::domain::access::Method;
 use crate::domain::ids::MessageId;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Wrong};
 use crate::service::{Acknowledged, HandedIn};
 use crate::wire;
 use crate::wire::v1::relay_service_server::RelayService;
@@ -71,8 +71,8 @@ impl RelayService for Api {
 }
 
 fn handed_in(field: &'static str, envelope: Option<Envelope>) -> Result<HandedIn, Status> {
-    let missing = || Refusal::InvalidField { field, why: "expected an envelope".to_owned() };
-    let envelope = envelope.ok_or_else(|| wire::status::of(&missing()))?;
+    let missing = || wire::status::of(&Refusal::field(field, Wrong::Missing));
+    let envelope = envelope.ok_or_else(missing)?;
     let Envelope { header, body, letters } = envelope;
     Ok(HandedIn { header, body, letters })
 }

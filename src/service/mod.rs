@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
-use crate::domain::access::Permit;
+use crate::domain::access::{Allowed, Permit};
 use crate::domain::command::{Command, World};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::publish::Publish;
@@ -31,7 +31,7 @@ use crate::domain::directory::{self, Directory, Statement};
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Unserved, Which};
 use crate::domain::relay::acknowledge::{self, Acknowledge};
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::submit::Submit;
@@ -215,7 +215,7 @@ impl Service {
         if ours(&charter.log, &shared.log_key) && ours(&charter.relay, shared.relay.public()) {
             return Ok(());
         }
-        Err(Refusal::NotYetSupported("a charter with another log or relay key"))
+        Err(Refusal::NotYetSupported(Unserved::ServiceKey))
     }
 
     /// Takes an envelope. The reply is the signed accepted receipt.
@@ -243,7 +243,7 @@ impl Service {
             acknowledge::verify(&self.state().directory, &acknowledged.acknowledgement)?;
         let entry = self.mailbox_entry(&contact, number).await?;
         let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest());
-        let unknown = || Refusal::UnknownMessage(format!("at number {number}"));
+        let unknown = || Refusal::UnknownMessage(Which::Number(number));
         let message = entry.map(|entry| (entry.id, entry.sender)).ok_or_else(unknown)?;
         let words = self.verify(acknowledged.words)?;
         let body = body_of(&words);
@@ -324,6 +324,6 @@ fn body_of(envelope: &VerifiedEnvelope) -> (u64, Digest, Bytes) {
 }
 
 fn contact_of(peer: &AuthenticPeer) -> Result<ContactId, Refusal> {
-    let found = || Refusal::NotPermitted { found: peer.to_string(), needed: "a seat in force" };
-    peer.contact().ok_or_else(found)
+    let refused = || Refusal::NotPermitted { found: peer.clone(), needed: Allowed::Seats };
+    peer.contact().ok_or_else(refused)
 }

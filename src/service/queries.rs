@@ -337,7 +337,7 @@ impl Service {
         let (id, contact) = (*permit.command(), contact_of(permit.peer())?);
         let message = self.value(&Key::Message(id, contact.clone())).await?;
         let Some(Value::Message(message)) = message else {
-            return Err(Refusal::UnknownMessage(id.to_string()).into());
+            return Err(Refusal::UnknownMessage(id.into()).into());
         };
         let acknowledgements = match self.value(&Key::Outcome(id, contact)).await? {
             Some(Value::Outcome(outcome)) => outcome.acknowledgements,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 use crate::domain::directory::facet::OpenFacet;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Wrong};
 
 use super::{status, v1};
 
@@ -13,10 +13,8 @@ use super::{status, v1};
 /// # Errors
 /// A salt of another length than 32 bytes.
 pub fn facet(facet: v1::OpenFacet) -> Result<OpenFacet, Refusal> {
-    let salt = <[u8; 32]>::try_from(&facet.salt[..]).map_err(|_| Refusal::InvalidField {
-        field: "facets.salt",
-        why: format!("expected 32 bytes, found {}", facet.salt.len()),
-    })?;
+    let other_length = |_| Refusal::field("facets.salt", Wrong::Not32Bytes(facet.salt.len()));
+    let salt = <[u8; 32]>::try_from(&facet.salt[..]).map_err(other_length)?;
     Ok(OpenFacet { subject: facet.contact, name: facet.name, salt, bytes: facet.bytes })
 }
 
@@ -62,9 +60,6 @@ pub fn hashes(digests: &[Digest]) -> Vec<Bytes> {
 /// # Errors
 /// One of them is not 32 bytes long.
 pub fn digests(field: &'static str, hashes: &[Bytes]) -> Result<Vec<Digest>, Refusal> {
-    let read = hashes.iter().map(|hash| {
-        Digest::try_from(&hash[..])
-            .map_err(|why| Refusal::InvalidField { field, why: why.to_string() })
-    });
-    read.collect()
+    let read = |hash: &Bytes| Digest::try_from(&hash[..]);
+    hashes.iter().map(read).collect::<Result<_, _>>().map_err(|why| Refusal::field(field, why))
 }

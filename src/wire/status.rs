@@ -83,7 +83,7 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::WrongPurpose { key, .. }
         | Refusal::KeyReused { key, .. } => vec![("key", hex::encode(key.as_bytes()))],
         Refusal::NoPossession { key, holder } => {
-            vec![("key", hex::encode(key.as_bytes())), ("holder", holder.clone())]
+            vec![("key", hex::encode(key.as_bytes())), ("holder", holder.to_string())]
         }
         Refusal::BelowThreshold { needed, found, .. } => {
             vec![("needed", needed.to_string()), ("found", found.to_string())]
@@ -103,11 +103,10 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         }
         Refusal::BodySize { found, .. } => vec![("found", found.to_string())],
         Refusal::OtherDirectory { expected, found } => {
-            vec![("expected", expected.clone()), ("found", found.clone())]
+            vec![("expected", expected.to_string()), ("found", refusal::list(found))]
         }
-        Refusal::UnknownKind { found, .. } | Refusal::NotACharter(found) => {
-            vec![("found", found.clone())]
-        }
+        Refusal::UnknownKind { found, .. } => vec![("found", found.clone())],
+        Refusal::NotACharter(found) => vec![("found", found.payload_type())],
         Refusal::BeforeClock { clock, found } => {
             vec![("clock", clock.to_string()), ("found", found.to_string())]
         }
@@ -117,9 +116,8 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         Refusal::WrongRules { before, found } => {
             vec![("before", before.to_string()), ("found", found.to_string())]
         }
-        Refusal::NotYetSupported(what) | Refusal::NotCanonical(what) => {
-            vec![("what", (*what).to_owned())]
-        }
+        Refusal::NotYetSupported(what) => vec![("what", what.to_string())],
+        Refusal::NotCanonical(what) => vec![("what", (*what).to_owned())],
         Refusal::NotSealed { what, .. } => vec![("what", (*what).to_owned())],
         Refusal::NotPermitted { .. }
         | Refusal::Certificate(_)
@@ -205,5 +203,44 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::BodyDigest
         | Refusal::NotSealed { .. }
         | Refusal::WrongLetters(_) => Code::InvalidArgument,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::sign::KeyId;
+    use crate::domain::directory::key::Holder;
+    use crate::domain::refusal::{Owner, Wrong};
+    use crate::signed::dsse::Kind;
+
+    /// Scripts read these words: they are the values, and none of the sentence.
+    #[test]
+    fn details_are_values() {
+        let key = KeyId::of(b"key");
+        let hex = hex::encode(key.as_bytes());
+        let no_proof = |holder| Refusal::NoPossession { key, holder };
+        let person = Holder::Registrar("alice".parse().unwrap());
+        let other = Refusal::OtherDirectory {
+            expected: "un.example".parse().unwrap(),
+            found: vec!["aa.example".to_owned(), "bb.example".to_owned()],
+        };
+        let found = "x".repeat(60_000);
+        let unknown = Refusal::UnknownKind { expected: "a statement", found: found.clone() };
+        let rows: [(_, &[(&str, &str)]); 6] = [
+            (other, &[("expected", "un.example"), ("found", "aa.example, bb.example")]),
+            (no_proof(Owner::Holder(person)), &[("key", &hex), ("holder", "registrar/alice")]),
+            (no_proof(Owner::Witness("w1".to_owned())), &[("key", &hex), ("holder", "w1")]),
+            (Refusal::field("seats.tls", Wrong::NoKey), &[("field", "seats")]),
+            (
+                Refusal::NotACharter(Kind::Roster),
+                &[("found", "application/vnd.liaison.roster.v1+protobuf")],
+            ),
+            (unknown, &[("found", &found[..DETAIL_BYTES])]),
+        ];
+        for (refusal, expected) in rows {
+            let expected = expected.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            assert_eq!(details(&refusal), expected.collect(), "{refusal}");
+        }
     }
 }

@@ -50,7 +50,7 @@ pub fn acknowledge(
 ) -> Result<Acknowledged, ComposeError> {
     let addressed = level_of(message.addressing(), &seat.contact());
     let addressed =
-        addressed.ok_or_else(|| Refusal::UnknownMessage(message.addressing().id.to_string()))?;
+        addressed.ok_or_else(|| Refusal::UnknownMessage(message.addressing().id.into()))?;
     let level = level.unwrap_or(addressed);
     level::has(directory, &seat.contact(), level)?;
     let answer = (message.digest(), message.addressing());

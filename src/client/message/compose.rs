@@ -16,7 +16,7 @@ use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Mismatch, Refusal};
 use crate::domain::relay::addressing::{self, Addressing, Recipient};
 use crate::domain::relay::{level, thread};
 use crate::signed::dsse::{Envelope, Kind};
@@ -202,7 +202,8 @@ fn signs_for(directory: &Directory, seat: &SeatId, key: &SigningKey) -> Result<(
     let id = key.public().id();
     let (holder, _) = directory.seat_sign_key(&id)?;
     if holder != seat {
-        return Err(Refusal::NotTheSender(format!("the key is {holder}'s, not {seat}'s")));
+        let (signed, named) = (holder.clone(), seat.to_string());
+        return Err(Refusal::NotTheSender(Mismatch::Seat { signed, named }));
     }
     directory.in_force(&id)
 }

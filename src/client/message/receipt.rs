@@ -14,7 +14,7 @@ use crate::domain::directory::Directory;
 use crate::domain::directory::key::{PublicKey, Purpose};
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Wrong};
 use crate::domain::relay::acknowledge::{self, VerifiedAcknowledgement};
 use crate::domain::relay::addressing::names_this;
 use crate::domain::relay::belief;
@@ -53,9 +53,9 @@ impl Place {
     /// # Errors
     /// A field that holds what it cannot hold.
     pub fn read(place: Option<&proto::Place>) -> Result<Self, Refusal> {
-        let place = place.ok_or_else(|| Refusal::field("place", "expected a place"))?;
+        let place = place.ok_or_else(|| Refusal::field("place", Wrong::Missing))?;
         if place.epoch == 0 {
-            return Err(Refusal::field("place.epoch", "expected an epoch from 1"));
+            return Err(Refusal::field("place.epoch", Wrong::Zero));
         }
         let chain =
             Digest::try_from(&place.chain[..]).map_err(|why| Refusal::field("place.chain", why))?;
@@ -404,7 +404,7 @@ fn view(
     (envelope, what): (&Envelope, &'static str),
 ) -> Result<(u64, Digest), ReceiptError> {
     let refused = |why| ReceiptError::Refused { what, why };
-    let view = view.ok_or_else(|| refused(Refusal::field("view", "expected a view")))?;
+    let view = view.ok_or_else(|| refused(Refusal::field("view", Wrong::Missing)))?;
     let root = Digest::try_from(&view.root[..])
         .map_err(|why| refused(Refusal::field("view.root", why)))?;
     let size = view.size;

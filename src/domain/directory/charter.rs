@@ -7,12 +7,12 @@ use bytes::Bytes;
 use crate::crypto::sign::{KeyId, VerifyingKey};
 use crate::domain::ids::PersonId;
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Owner, Refusal, Wrong};
 use crate::signed::proto;
 
 use super::Newest;
 use super::key::PublicKey;
-use super::text::{is_word, sorted_set, text};
+use super::text::{sorted_set, text, within, word};
 
 /// A registrar, operator or auditor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,10 +118,7 @@ impl Charter {
         rules: u32,
     ) -> Result<Self, Refusal> {
         let registrars = persons("registrars", &charter.registrars, rules)?;
-        if charter.threshold == 0 || charter.threshold as usize > registrars.len() {
-            let why = format!("expected 1 to {}, found {}", registrars.len(), charter.threshold);
-            return Err(Refusal::field("threshold", why));
-        }
+        within("threshold", 1..=registrars.len(), charter.threshold as usize)?;
         let log = service_keys("log", &charter.log, rules)?;
         Ok(Self {
             newest,
@@ -171,9 +168,7 @@ fn service_keys(
     keys: &[proto::PublicKey],
     rules: u32,
 ) -> Result<Vec<VerifyingKey>, Refusal> {
-    if keys.is_empty() || keys.len() > limits::PERSONS {
-        return Err(Refusal::field(field, format!("expected 1 to {} keys", limits::PERSONS)));
-    }
+    within(field, 1..=limits::PERSONS, keys.len())?;
     keys.iter().map(|key| PublicKey::ed25519(field, Some(key), rules)).collect()
 }
 
@@ -181,7 +176,7 @@ fn service_ca(certificates: &[Bytes]) -> Result<Vec<Bytes>, Refusal> {
     let field = "service_ca";
     sorted_set(field, certificates, limits::PERSONS, |certificate| certificate)?;
     if certificates.is_empty() || certificates.iter().any(Bytes::is_empty) {
-        return Err(Refusal::field(field, "expected at least one DER certificate"));
+        return Err(Refusal::field(field, Wrong::NoCertificate));
     }
     Ok(certificates.to_vec())
 }
@@ -197,28 +192,25 @@ fn witnesses(
     sorted_set(field, witnesses, limits::PERSONS, |witness| witness.name.as_str())?;
     let needed =
         if witnesses.is_empty() { 0..=0 } else { witnesses.len() / 2 + 1..=witnesses.len() };
-    if !needed.contains(&(quorum as usize)) {
-        let why = format!("expected {} to {}, found {quorum}", needed.start(), needed.end());
-        return Err(Refusal::field("quorum", why));
-    }
+    within("quorum", needed, quorum as usize)?;
     let mut seen: BTreeSet<KeyId> = log.iter().map(VerifyingKey::id).collect();
     let mut read = Vec::with_capacity(witnesses.len());
     for witness in witnesses {
         let name = &witness.name;
         let printable = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+');
         if !printable || !(1..=limits::WITNESS_NAME_BYTES).contains(&name.len()) {
-            let why = "expected a name of printable ASCII without space and +";
-            return Err(Refusal::field(field, why));
+            return Err(Refusal::field(field, Wrong::NoWitnessName));
         }
         let key = PublicKey::ed25519(field, witness.key.as_ref(), rules)?;
         if !key.is_ed25519_point() {
-            return Err(Refusal::field(field, "expected a key that is a point"));
+            return Err(Refusal::field(field, Wrong::NoPoint));
         }
         if !seen.insert(key.id()) {
-            return Err(Refusal::field(field, "expected keys that differ, and none of the log's"));
+            return Err(Refusal::field(field, Wrong::KeyOfAnother));
         }
         if witness.key.as_ref().is_some_and(|key| !key.proof.is_empty()) {
-            return Err(Refusal::NoPossession { key: key.id(), holder: name.clone() });
+            let holder = Owner::Witness(name.clone());
+            return Err(Refusal::NoPossession { key: key.id(), holder });
         }
         read.push(Witness { name: name.clone(), key });
     }
@@ -228,8 +220,11 @@ fn witnesses(
 fn settings(settings: &[proto::Setting]) -> Result<Policy, Refusal> {
     let field = "policy";
     sorted_set(field, settings, limits::PERSONS, |setting| setting.name.as_str())?;
-    if settings.iter().any(|setting| !is_word(&setting.name) || setting.value == 0) {
-        return Err(Refusal::field(field, "expected names of a-z, 0-9 and -, and values above 0"));
+    for setting in settings {
+        word(field, &setting.name)?;
+        if setting.value == 0 {
+            return Err(Refusal::field(field, Wrong::Zero));
+        }
     }
     Ok(Policy::of(settings))
 }

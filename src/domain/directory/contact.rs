@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::crypto::sign::VerifyingKey;
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Wrong};
 use crate::signed::proto::{self, Custody, Level};
 
 use super::Newest;
@@ -13,7 +13,7 @@ use super::facet::{self, HeldBy};
 use super::key::PublicKey;
 use super::roster::Roster;
 use super::rules::known;
-use super::text::{names, note, sorted_set};
+use super::text::{names, note, sorted_set, within};
 
 /// A point of contact: an office. It outlives its record, so that versions go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,10 +108,7 @@ impl Record {
         rules: u32,
     ) -> Result<Self, Refusal> {
         if record.note.is_none() {
-            return Err(Refusal::field(
-                "note",
-                "expected the note verbale that it is entered from",
-            ));
+            return Err(Refusal::field("note", Wrong::Missing));
         }
         let common = Common::of_attested(record);
         let attested = Self::read_common(&common, payload, HeldBy::AttestedRecord, rules)?;
@@ -129,7 +126,7 @@ impl Record {
         sorted_set("levels", common.levels, limits::TEXTS, |level| level)?;
         sorted_set("purposes", common.purposes, limits::TEXTS, |purpose| purpose)?;
         if common.levels.is_empty() {
-            return Err(Refusal::field("levels", "expected at least one"));
+            return Err(Refusal::field("levels", Wrong::Empty));
         }
         names("names", common.names)?;
         facet::check(common.facets, held_by, rules)?;
@@ -200,18 +197,12 @@ fn ladders(
     let own = read(contact)?;
     for ladder in ladders {
         known::<Level>(field, ladder.level, rules)?;
-        if ladder.contacts.is_empty() || ladder.contacts.len() > limits::LADDER {
-            return Err(Refusal::field(
-                field,
-                format!("expected 1 to {} contacts", limits::LADDER),
-            ));
-        }
+        within(field, 1..=limits::LADDER, ladder.contacts.len())?;
         let mut seen = std::collections::BTreeSet::from([own.clone()]);
         for step in &ladder.contacts {
             let step = read(step)?;
             if step.member() != own.member() || !seen.insert(step) {
-                let why = "expected other contacts of the same member, each once";
-                return Err(Refusal::field(field, why));
+                return Err(Refusal::field(field, Wrong::NoStandIn));
             }
         }
     }

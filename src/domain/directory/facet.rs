@@ -10,11 +10,11 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MemberId;
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Unserved, Wrong};
 use crate::signed::proto::{self, Visibility};
 
 use super::rules::known;
-use super::text::{digest, is_word, sorted_set};
+use super::text::{digest, sorted_set, word};
 
 /// A facet's salt and bytes, which stand beside the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +85,9 @@ impl HeldBy {
 pub(super) fn check(facets: &[proto::Facet], held_by: HeldBy, rules: u32) -> Result<(), Refusal> {
     sorted_set("facets", facets, limits::FACETS_OF_ONE, |facet| facet.name.as_str())?;
     facets.iter().try_for_each(|facet| {
-        if !is_word(&facet.name) || !held_by.admits(&facet.name) {
-            let why = format!("{:?} is no facet of such a statement", facet.name);
-            return Err(Refusal::field("facets.name", why));
+        word("facets.name", &facet.name)?;
+        if !held_by.admits(&facet.name) {
+            return Err(Refusal::field("facets.name", Wrong::ForeignFacet(facet.name.clone())));
         }
         digest("facets.hash", &facet.hash)?;
         match known::<Visibility>("facets.visibility", facet.visibility, rules)? {
@@ -97,7 +97,7 @@ pub(super) fn check(facets: &[proto::Facet], held_by: HeldBy, rules: u32) -> Res
             | Visibility::SameLevel
             | Visibility::AuthorityAndRegistrar => match facet.members[..] {
                 [] => Ok(()),
-                [..] => Err(Refusal::field("facets.members", "expected none")),
+                [..] => Err(Refusal::field("facets.members", Wrong::Superfluous)),
             },
         }
     })
@@ -108,7 +108,7 @@ fn named_members(members: &[String]) -> Result<(), Refusal> {
     let field = "facets.members";
     sorted_set(field, members, limits::NAMED_MEMBERS, String::as_str)?;
     if members.is_empty() {
-        return Err(Refusal::field(field, "expected at least one"));
+        return Err(Refusal::field(field, Wrong::Empty));
     }
     members.iter().try_for_each(|member| {
         member.parse::<MemberId>().map(|_| ()).map_err(|why| Refusal::field(field, why))
@@ -121,7 +121,7 @@ fn named_members(members: &[String]) -> Result<(), Refusal> {
 /// Another visibility.
 pub(super) fn served(facets: &[proto::Facet]) -> Result<(), Refusal> {
     if facets.iter().any(|facet| facet.visibility != i32::from(Visibility::Members)) {
-        return Err(Refusal::NotYetSupported("a facet with another visibility than members"));
+        return Err(Refusal::NotYetSupported(Unserved::Visibility));
     }
     Ok(())
 }

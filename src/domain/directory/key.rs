@@ -13,7 +13,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::SealingKey;
 use crate::crypto::sign::{self, KeyId, VerifyingKey};
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Wrong};
 use crate::signed::proto::{self, Algorithm, Use};
 
 use super::rules::known;
@@ -128,10 +128,10 @@ impl PublicKey {
         key: Option<&proto::PublicKey>,
         rules: u32,
     ) -> Result<VerifyingKey, Refusal> {
-        let key = key.ok_or_else(|| Refusal::field(field, "expected a key"))?;
+        let key = key.ok_or_else(|| Refusal::field(field, Wrong::NoKey))?;
         let read = VerifyingKey::from_spki(&key.key).map_err(|why| Refusal::field(field, why))?;
         if known::<Algorithm>(field, key.algorithm, rules)? != algorithm_of(&read) {
-            return Err(Refusal::field(field, "the key is of another algorithm than it says"));
+            return Err(Refusal::field(field, Wrong::OtherAlgorithm));
         }
         Ok(read)
     }
@@ -147,7 +147,7 @@ impl PublicKey {
     ) -> Result<VerifyingKey, Refusal> {
         let read = Self::verifying(field, key, rules)?;
         if read.algorithm() != sign::Algorithm::Ed25519 {
-            return Err(Refusal::field(field, "expected an Ed25519 key"));
+            return Err(Refusal::field(field, Wrong::NotEd25519));
         }
         Ok(read)
     }
@@ -162,7 +162,7 @@ impl PublicKey {
         rules: u32,
     ) -> Result<Bytes, Refusal> {
         if known::<Algorithm>(field, key.algorithm, rules)? != Algorithm::XWing {
-            return Err(Refusal::field(field, "expected an X-Wing key"));
+            return Err(Refusal::field(field, Wrong::NotXWing));
         }
         SealingKey::parse(&key.key).map_err(|why| Refusal::field(field, why))?;
         Ok(key.key.clone())

@@ -13,7 +13,7 @@ use crate::signed::proto::{self, MemberKind};
 use super::Newest;
 use super::key::PublicKey;
 use super::rules::known;
-use super::text::{names, note, sorted_set};
+use super::text::{names, note, sorted_set, within};
 
 /// A State or a body admitted to the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,18 +74,12 @@ fn authority(
     threshold: u32,
     rules: u32,
 ) -> Result<Vec<VerifyingKey>, Refusal> {
-    if keys.len() > limits::PERSONS {
-        let why = format!("expected at most {} keys, found {}", limits::PERSONS, keys.len());
-        return Err(Refusal::field("authority", why));
-    }
+    within("authority", 0..=limits::PERSONS, keys.len())?;
     let read = keys.iter().map(|key| PublicKey::verifying("authority", Some(key), rules));
     let read: Vec<VerifyingKey> = read.collect::<Result<_, _>>()?;
     let ids: Vec<KeyId> = read.iter().map(VerifyingKey::id).collect();
     sorted_set("authority", &ids, limits::PERSONS, |id| id)?;
     let needed = if read.is_empty() { 0..=0 } else { 1..=read.len() };
-    if !needed.contains(&(threshold as usize)) {
-        let why = format!("expected {} to {}, found {threshold}", needed.start(), needed.end());
-        return Err(Refusal::field("threshold", why));
-    }
+    within("threshold", needed, threshold as usize)?;
     Ok(read)
 }

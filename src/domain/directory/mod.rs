@@ -33,12 +33,14 @@ use super::refusal::Refusal;
 
 pub use charter::{Charter, Person, Policy, Witness};
 pub use contact::{Contact, Record};
-pub use kinds::{Statement, Verified, apply, clock_behind, found, logged, verify, verify_founding};
+pub use kinds::{
+    Signer, Statement, Verified, apply, clock_behind, found, logged, verify, verify_founding,
+};
 pub use member::Member;
 pub use roster::{Roster, Seat};
 pub use rules::{FIRST_RULES, RULES};
 pub use steps::{Admitted, Parts};
-pub(crate) use text::{is_forbidden, is_word, text};
+pub(crate) use text::{digest, is_forbidden, text, within, word};
 
 use key::{Holder, KeyName, KnownKey, Purpose};
 
@@ -213,7 +215,7 @@ impl Directory {
         let (Purpose::SeatSign, Holder::Seat(seat), key::PublicKey::Verifying(key)) =
             (known.purpose, &known.holder, &known.key)
         else {
-            let (found, needed) = (known.purpose.name(), Purpose::SeatSign.name());
+            let (found, needed) = (known.purpose, &[Signer::Seat]);
             return Err(Refusal::WrongPurpose { key: *id, found, needed });
         };
         Ok((seat, key))

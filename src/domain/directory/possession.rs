@@ -8,8 +8,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use ring::rand::SecureRandom;
 
-use crate::crypto::sign::{SigningKey, VerifyingKey};
-use crate::domain::refusal::Refusal;
+use crate::crypto::sign::{BadSignature, SigningKey, VerifyingKey};
 use crate::signed::dsse::{self, Kind};
 use crate::signed::proto::{self, Possession, Use};
 
@@ -34,9 +33,13 @@ pub fn prove(
 ///
 /// # Errors
 /// The proof is missing, of another key, holder or use, or does not verify.
-pub fn verify(key: &VerifyingKey, holder: &str, usage: Use, proof: &Bytes) -> Result<(), Refusal> {
-    let proven = key.verify(&signed(key, holder, usage), proof);
-    proven.map_err(|_| Refusal::NoPossession { key: key.id(), holder: holder.to_owned() })
+pub fn verify(
+    key: &VerifyingKey,
+    holder: &str,
+    usage: Use,
+    proof: &[u8],
+) -> Result<(), BadSignature> {
+    key.verify(&signed(key, holder, usage), proof)
 }
 
 fn signed(key: &VerifyingKey, holder: &str, usage: Use) -> Vec<u8> {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::crypto::sign::{KeyId, VerifyingKey};
 use crate::domain::ids::{ContactId, is_name};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Wrong};
 use crate::signed::proto;
 
 use super::facet::{self, HeldBy};
@@ -67,13 +67,11 @@ impl Roster {
 impl Seat {
     fn read(seat: &proto::Seat, rules: u32) -> Result<Self, Refusal> {
         if !is_name(&seat.name) {
-            let why = format!("expected 1 to 32 of a-z, 0-9 and -, found {:?}", seat.name);
-            return Err(Refusal::field("seats.name", why));
+            return Err(Refusal::field("seats.name", Wrong::NoWord(seat.name.clone())));
         }
         let (sign, seal, tls) = (&seat.sign, &seat.seal, &seat.tls);
         if seal.is_none() || sign.is_some() != tls.is_some() {
-            let why = "expected a seal key alone, or keys to sign, seal and connect";
-            return Err(Refusal::field("seats", why));
+            return Err(Refusal::field("seats", Wrong::HalfASeat));
         }
         let verifying = |field, key: &Option<proto::PublicKey>| {
             key.as_ref().map(|key| PublicKey::verifying(field, Some(key), rules)).transpose()

@@ -3,7 +3,7 @@
 //! Kinds of statements carry their number themselves (`kinds`), leaves in `entry`. A value without
 //! a number does not compile.
 
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Wrong};
 use crate::signed::proto::{Algorithm, Custody, Level, MemberKind, Purpose, Reason, Visibility};
 
 /// The highest rules that this program knows.
@@ -53,5 +53,5 @@ since! {
 /// 0, a value that this program does not know, one of later rules.
 pub(crate) fn known<E: Since>(field: &'static str, value: i32, rules: u32) -> Result<E, Refusal> {
     let read = E::try_from(value).ok().filter(|read| (1..=rules).contains(&read.since()));
-    read.ok_or_else(|| Refusal::field(field, format!("{value} is no value of rules {rules}")))
+    read.ok_or_else(|| Refusal::field(field, Wrong::NoValueOfRules { value, rules }))
 }

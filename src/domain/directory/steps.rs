@@ -12,7 +12,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::ids::{ContactId, MemberId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Deciders, Owner, Refusal, Reused};
 
 use super::charter::Charter;
 use super::contact::Contact;
@@ -85,12 +85,12 @@ impl Signed<'_> {
         &self,
         counting: &BTreeSet<KeyId>,
         needed: u32,
-        of: &str,
+        of: &Deciders,
     ) -> Result<(), Refusal> {
         let needed = needed.max(1);
         let found = self.0.iter().filter(|id| counting.contains(id)).count() as u32;
         if found < needed {
-            return Err(Refusal::BelowThreshold { of: of.to_owned(), needed, found });
+            return Err(Refusal::BelowThreshold { of: of.clone(), needed, found });
         }
         Ok(())
     }
@@ -105,7 +105,7 @@ impl Signed<'_> {
     pub(super) fn by_registrars(&self, directory: &Directory) -> Result<(), Refusal> {
         let charter = directory.charter();
         let counting = charter.registrar_keys();
-        self.threshold(&counting, charter.threshold, "the registrars")?;
+        self.threshold(&counting, charter.threshold, &Deciders::Registrars)?;
         self.none_superfluous(&counting)
     }
 
@@ -113,7 +113,7 @@ impl Signed<'_> {
     pub(super) fn by_authority(&self, directory: &Directory, id: &MemberId) -> Result<(), Refusal> {
         let member = directory.member(id).ok_or_else(|| Refusal::UnknownMember(id.clone()))?;
         let counting = member.authority_keys();
-        self.threshold(&counting, member.threshold, &format!("the authority of {id}"))?;
+        self.threshold(&counting, member.threshold, &Deciders::Authority(id.clone()))?;
         self.none_superfluous(&counting)
     }
 }
@@ -178,16 +178,17 @@ pub(super) struct Listed {
 impl Listed {
     /// The holder shows that it is his. A key that seals has no proof, and one there is refused.
     fn prove(&self) -> Result<(), Refusal> {
-        let holder = self.holder.to_string();
-        match (&self.key, self.purpose.usage()) {
+        let proven = match (&self.key, self.purpose.usage()) {
             (PublicKey::Verifying(key), Some(usage)) => {
-                possession::verify(key, &holder, usage, &self.proof)
+                possession::verify(key, &self.holder.to_string(), usage, &self.proof).is_ok()
             }
-            (PublicKey::Sealing(_) | PublicKey::Verifying(_), _) if self.proof.is_empty() => Ok(()),
-            (PublicKey::Sealing(_) | PublicKey::Verifying(_), _) => {
-                Err(Refusal::NoPossession { key: self.key.id(), holder })
-            }
+            (PublicKey::Sealing(_) | PublicKey::Verifying(_), _) => self.proof.is_empty(),
+        };
+        if proven {
+            return Ok(());
         }
+        let holder = Owner::Holder(self.holder.clone());
+        Err(Refusal::NoPossession { key: self.key.id(), holder })
     }
 }
 
@@ -212,7 +213,7 @@ pub(super) fn relist(
         };
         let key = kept.key.id();
         if now.insert(name, kept).is_some() {
-            return Err(Refusal::KeyReused { key, why: "is listed twice".to_owned() });
+            return Err(Refusal::KeyReused { key, why: Reused::Twice });
         }
     }
     let dropped = before.iter().filter(|name| !now.contains_key(name)).filter_map(known);
@@ -226,17 +227,14 @@ pub(super) fn relist(
 /// A key that the directory knows: the same holder and use, or refused; a seal key may move to
 /// another seat of its contact.
 fn listed_again(known: &KnownKey, new: KnownKey) -> Result<KnownKey, Refusal> {
-    let reused = |why: String| Err(Refusal::KeyReused { key: new.key.id(), why });
+    let reused = |why| Err(Refusal::KeyReused { key: new.key.id(), why });
     let moves = known.purpose == Purpose::SeatSeal && new.purpose == Purpose::SeatSeal;
     if (known.holder != new.holder && !moves) || known.purpose != new.purpose {
-        return reused(format!(
-            "already belongs to {}, for {}",
-            known.holder,
-            known.purpose.name()
-        ));
+        let (holder, purpose) = (known.holder.clone(), known.purpose);
+        return reused(Reused::Belongs { holder, purpose });
     }
     if known.has_ended() {
-        return reused("has ended and never returns".to_owned());
+        return reused(Reused::Ended);
     }
     Ok(KnownKey { holder: new.holder, ..known.clone() })
 }

@@ -1,11 +1,25 @@
 //! Fields as `docs/protocol.md` 1 and 2 want them: sorted sets, text by the closed list, names, notes.
 
 use std::cmp::Ordering;
+use std::ops::RangeInclusive;
 
 use crate::crypto::hash::Digest;
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Wrong};
 use crate::signed::proto;
+
+/// Refuses a number, or how many there are, outside of what may be.
+pub(crate) fn within(
+    field: &'static str,
+    may: RangeInclusive<usize>,
+    found: usize,
+) -> Result<(), Refusal> {
+    if may.contains(&found) {
+        return Ok(());
+    }
+    let (least, most) = may.into_inner();
+    Err(Refusal::field(field, Wrong::OutOfRange { least, most, found }))
+}
 
 /// Refuses a list that is not a sorted set, or longer than `limit`.
 pub(crate) fn sorted_set<T, K: Ord + ?Sized>(
@@ -14,36 +28,22 @@ pub(crate) fn sorted_set<T, K: Ord + ?Sized>(
     limit: usize,
     key: impl Fn(&T) -> &K,
 ) -> Result<(), Refusal> {
-    if items.len() > limit {
-        return Err(Refusal::field(
-            field,
-            format!("expected at most {limit}, found {}", items.len()),
-        ));
-    }
+    within(field, 0..=limit, items.len())?;
     let ascending = items.windows(2).all(|pair| match pair {
         [a, b] => key(a).cmp(key(b)) == Ordering::Less,
         _ => true,
     });
-    if ascending {
-        Ok(())
-    } else {
-        Err(Refusal::field(field, "expected a sorted list without doubles"))
-    }
+    if ascending { Ok(()) } else { Err(Refusal::field(field, Wrong::NotASet)) }
 }
 
 /// Text of 1 to 400 bytes, without what cannot be seen or turns what is seen around. The list is
 /// final and needs no Unicode tables; normal form is a matter of whoever drafts.
 pub(crate) fn text(field: &'static str, text: &str) -> Result<(), Refusal> {
     if text.is_empty() || text.len() > limits::TEXT_BYTES {
-        let why =
-            format!("expected 1 to {} bytes of text, found {}", limits::TEXT_BYTES, text.len());
-        return Err(Refusal::field(field, why));
+        return Err(Refusal::field(field, Wrong::TextLength(text.len())));
     }
     match text.chars().find(|c| is_forbidden(*c)) {
-        Some(found) => {
-            let why = format!("U+{:04X} cannot stand in text", u32::from(found));
-            Err(Refusal::field(field, why))
-        }
+        Some(found) => Err(Refusal::field(field, Wrong::NoText(found))),
         None => Ok(()),
     }
 }
@@ -76,7 +76,7 @@ pub(crate) const fn is_forbidden(c: char) -> bool {
 pub(crate) fn names(field: &'static str, texts: &[proto::Text]) -> Result<(), Refusal> {
     sorted_set(field, texts, limits::TEXTS, |text| text.language.as_str())?;
     if texts.is_empty() {
-        return Err(Refusal::field(field, "expected a name in at least one language"));
+        return Err(Refusal::field(field, Wrong::Empty));
     }
     texts.iter().try_for_each(|named| {
         language(field, &named.language)?;
@@ -94,14 +94,18 @@ pub(crate) fn language(field: &'static str, tag: &str) -> Result<(), Refusal> {
     if alphabetic && tag.len() <= limits::LANGUAGE_BYTES && tag.split('-').all(part) {
         Ok(())
     } else {
-        Err(Refusal::field(field, format!("expected a BCP 47 tag like pt-BR, found {tag:?}")))
+        Err(Refusal::field(field, Wrong::NoLanguage(tag.to_owned())))
     }
 }
 
 /// `[a-z0-9-]{1,32}`: the name of a facet, a setting, an extra.
-pub(crate) fn is_word(text: &str) -> bool {
+pub(crate) fn word(field: &'static str, text: &str) -> Result<(), Refusal> {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=32).contains(&text.len()) && text.bytes().all(inside)
+    if (1..=32).contains(&text.len()) && text.bytes().all(inside) {
+        Ok(())
+    } else {
+        Err(Refusal::field(field, Wrong::NoWord(text.to_owned())))
+    }
 }
 
 /// 32 bytes.
@@ -114,7 +118,7 @@ pub(crate) fn note(note: Option<&proto::Note>) -> Result<(), Refusal> {
     let Some(note) = note else { return Ok(()) };
     text("note.reference", &note.reference)?;
     if note.date == 0 {
-        return Err(Refusal::field("note.date", "expected the date of the note"));
+        return Err(Refusal::field("note.date", Wrong::Missing));
     }
     digest("note.sha256", &note.sha256).map(|_| ())
 }

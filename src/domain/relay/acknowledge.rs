@@ -9,7 +9,7 @@ use crate::domain::command::{Command, Decision, World};
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::{Amiss, Refusal};
+use crate::domain::refusal::{Amiss, Mismatch, Refusal, Wrong};
 use crate::domain::state::{Entry, EntryKind, Key, Outcome, Value};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
@@ -95,8 +95,8 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledge
     names_this(directory, read.directory.as_ref())?;
     let (seat, key) = envelope::one_seat_signed(directory, &envelope)?;
     if read.seat != seat.as_str() {
-        let why = format!("{seat} signed, and the acknowledgement names {}", read.seat);
-        return Err(Refusal::NotTheSender(why));
+        let (signed, named) = (seat.clone(), read.seat);
+        return Err(Refusal::NotTheSender(Mismatch::Seat { signed, named }));
     }
     drill(read.drill.as_ref())?;
     let level = addressing::level(read.level)?;
@@ -170,12 +170,7 @@ impl Acknowledge {
             && words.in_reply_to == Some(self.acknowledgement.header_digest)
             && words.sender == self.acknowledgement.seat
             && words.recipients.iter().map(|to| &to.contact).eq([&self.message.1]);
-        if belong {
-            Ok(())
-        } else {
-            let why = "the words are not an acknowledgement of this message to its sender";
-            Err(Refusal::NotTheSender(why.to_owned()))
-        }
+        if belong { Ok(()) } else { Err(Refusal::NotTheSender(Mismatch::Words)) }
     }
 }
 
@@ -190,7 +185,7 @@ impl Command for Acknowledge {
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
-        let unknown = || Refusal::UnknownMessage(self.message.0.to_string());
+        let unknown = || Refusal::UnknownMessage(self.message.0.into());
         let message = world.seen.message(&self.message_key())?.ok_or_else(unknown)?;
         let header = envelope::verify_header(world.directory, &message.header)?;
         let contact = self.acknowledgement.seat.contact();
@@ -199,8 +194,7 @@ impl Command for Acknowledge {
             return Err(unknown());
         }
         if header.addressing().drill != self.acknowledgement.drill {
-            let why = "expected the drill mark of the message, and of no other".to_owned();
-            return Err(Refusal::InvalidField { field: "drill", why });
+            return Err(Refusal::field("drill", Wrong::OtherDrill));
         }
         self.words_belong()?;
         if let Some(amiss) = thread::beside_answered(self.words.addressing(), &header) {

@@ -12,10 +12,10 @@ use prost::Message;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
-use crate::domain::directory::{self, Directory};
+use crate::domain::directory::{self, Directory, digest};
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Unserved, Wrong};
 use crate::signed::canonical;
 use crate::signed::proto::{self, Class, Drill, DrillKind, Flag, Level, Urgency};
 
@@ -40,7 +40,7 @@ impl<E: TryFrom<i32> + Copy> OrLater<E> {
     }
 
     fn read(field: &'static str, number: i32) -> Result<Self, Refusal> {
-        Self::of(number).ok_or_else(|| Refusal::field(field, format!("{number} is no value")))
+        Self::of(number).ok_or_else(|| Refusal::field(field, Wrong::NoValue(number)))
     }
 
     /// The value, if this version knows it.
@@ -100,16 +100,10 @@ impl Recipient {
     fn read(recipient: &proto::Recipient) -> Result<Self, Refusal> {
         let field = "recipients";
         let contact = |text: &str| text.parse().map_err(|why| Refusal::field(field, why));
-        if recipient.step > limits::STEPS {
-            let why = format!("expected steps up to {}, found {}", limits::STEPS, recipient.step);
-            return Err(Refusal::field(field, why));
-        }
+        directory::within(field, 0..=limits::STEPS as usize, recipient.step as usize)?;
         let stands_in_for = match (recipient.step, &recipient.stands_in_for[..]) {
             (_, "") => None,
-            (0, _) => {
-                let why = "who is addressed itself stands in for nobody";
-                return Err(Refusal::field(field, why));
-            }
+            (0, _) => return Err(Refusal::field(field, Wrong::StandsIn)),
             (_, text) => Some(contact(text)?),
         };
         Ok(Self {
@@ -179,7 +173,7 @@ impl Addressing {
         extras(&read.extras)?;
         drill(read.drill.as_ref())?;
         if read.created >= read.expires || read.expires - read.created > limits::MESSAGE_SECONDS {
-            return Err(Refusal::field("expires", "expected at most 30 days after it was created"));
+            return Err(Refusal::field("expires", Wrong::KeptTooLong));
         }
         Ok(Self {
             bytes: bytes.clone(),
@@ -210,15 +204,15 @@ impl Addressing {
         let step = |recipient: &Recipient| recipient.step > 0 || recipient.after > 0;
         let drill = self.drill.as_ref().map(|drill| DrillKind::try_from(drill.kind));
         let what = if self.recipients.iter().any(step) {
-            "a step of the ladder above 0, or its deadline,"
+            Unserved::Step
         } else if self.class.known().is_none() {
-            "a class that this version does not know"
+            Unserved::Class
         } else if self.urgency.known().is_none() {
-            "an urgency that this version does not know"
+            Unserved::Urgency
         } else if matches!(drill, Some(Err(_))) {
-            "a kind of drill that this version does not know"
+            Unserved::DrillKind
         } else if self.flags.iter().any(|flag| flag.known().is_none()) {
-            "a flag that this version does not know"
+            Unserved::Flag
         } else {
             return Ok(());
         };
@@ -249,7 +243,8 @@ pub fn encode(addressing: &proto::Addressing) -> Bytes {
 pub fn names_this(directory: &Directory, named: Option<&proto::Directory>) -> Result<(), Refusal> {
     let found = named.map(|named| named.name.clone()).unwrap_or_default();
     if found != directory.name().as_str() {
-        return Err(Refusal::OtherDirectory { expected: directory.name().to_string(), found });
+        let (expected, found) = (directory.name().clone(), vec![found]);
+        return Err(Refusal::OtherDirectory { expected, found });
     }
     match named {
         Some(named) if named.genesis == directory.genesis().as_bytes()[..] => Ok(()),
@@ -271,9 +266,9 @@ pub fn name_of(directory: &Directory) -> proto::Directory {
 /// # Errors
 /// None, of size 0, or half a root.
 pub fn read_view(view: Option<&proto::View>) -> Result<(u64, Digest), Refusal> {
-    let view = view.ok_or_else(|| Refusal::field("view", "expected a view"))?;
+    let view = view.ok_or_else(|| Refusal::field("view", Wrong::Missing))?;
     if view.size == 0 {
-        return Err(Refusal::field("view", "expected one of a log with entries"));
+        return Err(Refusal::field("view", Wrong::NoEntries));
     }
     Ok((view.size, digest("view.root", &view.root)?))
 }
@@ -291,7 +286,7 @@ pub fn view_of((size, root): (u64, Digest)) -> proto::View {
 pub fn level(number: i32) -> Result<Level, Refusal> {
     match Level::try_from(number) {
         Ok(level) if level != Level::Unspecified => Ok(level),
-        Ok(_) | Err(_) => Err(Refusal::field("level", "expected a level of this version")),
+        Ok(_) | Err(_) => Err(Refusal::field("level", Wrong::NoValue(number))),
     }
 }
 
@@ -312,41 +307,34 @@ pub fn drill(drill: Option<&Drill>) -> Result<(), Refusal> {
     }
 }
 
-fn digest(field: &'static str, bytes: &[u8]) -> Result<Digest, Refusal> {
-    Digest::try_from(bytes).map_err(|why| Refusal::field(field, why))
-}
-
 fn optional_digest(field: &'static str, bytes: &[u8]) -> Result<Option<Digest>, Refusal> {
     if bytes.is_empty() { Ok(None) } else { digest(field, bytes).map(Some) }
 }
 
 fn flags(flags: &[i32]) -> Result<Vec<OrLater<Flag>>, Refusal> {
     if !flags.is_sorted_by(|a, b| a < b) {
-        return Err(Refusal::field("flags", "expected a sorted set"));
+        return Err(Refusal::field("flags", Wrong::NotASet));
     }
     flags.iter().map(|flag| OrLater::read("flags", *flag)).collect()
 }
 
 fn extras(extras: &[proto::Extra]) -> Result<(), Refusal> {
-    let words = extras.iter().all(|extra| directory::is_word(&extra.name));
-    if words && extras.is_sorted_by(|a, b| a.name < b.name) {
+    extras.iter().try_for_each(|extra| directory::word("extras", &extra.name))?;
+    if extras.is_sorted_by(|a, b| a.name < b.name) {
         Ok(())
     } else {
-        Err(Refusal::field("extras", "expected names of 1 to 32 of a-z, 0-9 and -, sorted, once"))
+        Err(Refusal::field("extras", Wrong::NotASet))
     }
 }
 
 /// Sorted by step and contact, no contact twice, whatever the step.
 fn recipients(recipients: &[proto::Recipient]) -> Result<Vec<Recipient>, Refusal> {
     let field = "recipients";
-    if recipients.is_empty() || recipients.len() > limits::RECIPIENTS {
-        let why = format!("expected 1 to {}, found {}", limits::RECIPIENTS, recipients.len());
-        return Err(Refusal::field(field, why));
-    }
+    directory::within(field, 1..=limits::RECIPIENTS, recipients.len())?;
     let sorted = recipients.is_sorted_by(|a, b| (a.step, &a.contact) < (b.step, &b.contact));
     let apart: BTreeSet<&str> = recipients.iter().map(|to| to.contact.as_str()).collect();
     if !sorted || apart.len() != recipients.len() {
-        return Err(Refusal::field(field, "expected them by step and contact, none twice"));
+        return Err(Refusal::field(field, Wrong::NotASet));
     }
     recipients.iter().map(Recipient::read).collect()
 }

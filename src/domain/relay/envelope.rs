@@ -10,10 +10,10 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal;
 use crate::crypto::sign::KeyId;
-use crate::domain::directory::Directory;
+use crate::domain::directory::{Directory, digest};
 use crate::domain::ids::SeatId;
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Deciders, Letters, Mismatch, Refusal, Unserved, Wrong};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto;
@@ -99,11 +99,11 @@ impl VerifiedHeader {
     fn is_served(&self) -> Result<(), Refusal> {
         self.addressing.is_served()?;
         let what = if !self.blobs.is_empty() {
-            "a sealed file beside the body"
+            Unserved::Blob
         } else if !self.cleared_by.is_empty() {
-            "a second signature of a header"
+            Unserved::SecondSignature
         } else if self.body_size > limits::SERVED_BODY_BYTES {
-            "a body above 1 MiB"
+            Unserved::LargeBody
         } else {
             return Ok(());
         };
@@ -194,8 +194,6 @@ fn verify_header_of(
     let cleared_by = cleared(&addressing, signers)?;
     padded(header.body_size)?;
     blobs(&header.blobs)?;
-    let digest =
-        |field, bytes: &[u8]| Digest::try_from(bytes).map_err(|why| Refusal::field(field, why));
     Ok(VerifiedHeader {
         body_digest: digest("body_digest", &header.body_digest)?,
         body_size: header.body_size,
@@ -216,9 +214,8 @@ fn cleared(
 ) -> Result<Vec<(SeatId, KeyId)>, Refusal> {
     let sender = (&addressing.sender, addressing.sender_key);
     if !signers.contains(&sender) {
-        let signed = signers.first().map(|(seat, _)| seat.as_str()).unwrap_or_default();
-        let why = format!("{signed} signed, and the header names {}", addressing.sender);
-        return Err(Refusal::NotTheSender(why));
+        let (signed, named) = (signers[0].0.clone(), addressing.sender.to_string());
+        return Err(Refusal::NotTheSender(Mismatch::Seat { signed, named }));
     }
     let contact = addressing.sender.contact();
     let mut seats = BTreeSet::from([sender.0]);
@@ -237,19 +234,21 @@ fn padded(size: u64) -> Result<(), Refusal> {
     if limits::BODY_BYTES.contains(&size) {
         return Ok(());
     }
-    let expected = limits::BODY_BYTES.map(|size| size.to_string()).join(", ");
-    Err(Refusal::BodySize { expected, found: size })
+    Err(Refusal::BodySize { expected: limits::BODY_BYTES.to_vec(), found: size })
 }
 
 /// Sorted by digest, each once, of the sizes that a body may have.
 fn blobs(blobs: &[proto::Blob]) -> Result<(), Refusal> {
-    let sealed = |blob: &proto::Blob| {
-        Digest::try_from(&blob.digest[..]).is_ok() && limits::BODY_BYTES.contains(&blob.size)
-    };
-    if blobs.iter().all(sealed) && blobs.is_sorted_by(|a, b| a.digest < b.digest) {
+    for blob in blobs {
+        digest("blobs", &blob.digest)?;
+        if !limits::BODY_BYTES.contains(&blob.size) {
+            return Err(Refusal::field("blobs", Wrong::NotPadded(blob.size)));
+        }
+    }
+    if blobs.is_sorted_by(|a, b| a.digest < b.digest) {
         Ok(())
     } else {
-        Err(Refusal::field("blobs", "expected padded sizes, by digest, each once"))
+        Err(Refusal::field("blobs", Wrong::NotASet))
     }
 }
 
@@ -257,8 +256,7 @@ fn letter_count(found: u32) -> Result<u32, Refusal> {
     if (1..=limits::LETTERS as u64).contains(&u64::from(found)) {
         Ok(found)
     } else {
-        let why = format!("are {found}, and a message has 1 to {}", limits::LETTERS);
-        Err(Refusal::WrongLetters(why))
+        Err(Refusal::WrongLetters(Letters::OutOfRange(found)))
     }
 }
 
@@ -288,13 +286,13 @@ pub fn verify(
 /// Its size, its digest, its form.
 pub fn verify_body(header: &VerifiedHeader, body: &[u8]) -> Result<(), Refusal> {
     if body.len() as u64 != header.body_size {
-        let expected = header.body_size.to_string();
-        return Err(Refusal::BodySize { expected, found: body.len() as u64 });
+        let (expected, found) = (vec![header.body_size], body.len() as u64);
+        return Err(Refusal::BodySize { expected, found });
     }
     if Digest::of(body) != header.body_digest {
         return Err(Refusal::BodyDigest);
     }
-    seal::inspect(body).map_err(|why| Refusal::NotSealed { what: "body", why: why.to_string() })
+    seal::inspect(body).map_err(|why| Refusal::NotSealed { what: "body", why })
 }
 
 /// Reads one letter.
@@ -320,20 +318,19 @@ pub fn read_letter(bytes: &Bytes) -> Result<Letter, Refusal> {
 
 fn verify_letters(header: &VerifiedHeader, letters: &[Bytes]) -> Result<Vec<Letter>, Refusal> {
     if letters.len() > limits::LETTERS || letters.len() as u64 != u64::from(header.letters) {
-        let why = format!("are {}, and the header names {}", letters.len(), header.letters);
-        return Err(Refusal::WrongLetters(why));
+        let (named, found) = (header.letters, letters.len());
+        return Err(Refusal::WrongLetters(Letters::OtherNumber { named, found }));
     }
     let read: Vec<Letter> = letters.iter().map(read_letter).collect::<Result<_, _>>()?;
     if !read.is_sorted_by(|a, b| a.seat < b.seat) {
-        return Err(Refusal::WrongLetters("are not sorted by seat, one for each".to_owned()));
+        return Err(Refusal::WrongLetters(Letters::NotASet));
     }
     let leaves: Vec<Digest> = letters.iter().map(|letter| merkle::leaf_hash(letter)).collect();
     if merkle::root_of(&leaves) != header.letters_root {
-        return Err(Refusal::WrongLetters("have another root than the header's".to_owned()));
+        return Err(Refusal::WrongLetters(Letters::OtherRoot));
     }
     for letter in &read {
-        seal::inspect(&letter.age)
-            .map_err(|why| Refusal::NotSealed { what: "letter", why: why.to_string() })?;
+        seal::inspect(&letter.age).map_err(|why| Refusal::NotSealed { what: "letter", why })?;
     }
     Ok(read)
 }
@@ -397,5 +394,5 @@ fn seats_signed<'a>(
 }
 
 fn nobody_signed() -> Refusal {
-    Refusal::BelowThreshold { of: "a seat".to_owned(), needed: 1, found: 0 }
+    Refusal::BelowThreshold { of: Deciders::Seat, needed: 1, found: 0 }
 }

@@ -6,9 +6,9 @@ use prost::Message as _;
 use crate::crypto::hash::Digest;
 use crate::domain::command::{Command, Decision, World};
 use crate::domain::directory::Directory;
-use crate::domain::ids::{ContactId, SeatId};
+use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Letters, Mismatch, Refusal, Wrong};
 use crate::domain::state::{
     Allowance, Body, Entry, EntryKind, Key, Mailbox, Message, Usage, Value,
 };
@@ -65,11 +65,11 @@ impl Command for Submit {
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
         let addressing = self.addressing();
         if self.handed_in_by != addressing.sender.contact() {
-            let why = format!("{} hands in what {} signed", self.handed_in_by, addressing.sender);
-            return Err(Refusal::NotTheSender(why));
+            let (by, signed) = (self.handed_in_by.clone(), addressing.sender.clone());
+            return Err(Refusal::NotTheSender(Mismatch::HandedIn { by, signed }));
         }
         if let Some(stored) = world.seen.message(&self.message_key())? {
-            return again(stored, self.envelope.header().digest(), addressing.id.to_string());
+            return again(stored, self.envelope.header().digest(), addressing.id);
         }
         world.directory.in_force(&addressing.sender_key)?;
         if !world.in_doubt {
@@ -157,7 +157,7 @@ impl Submit {
 pub(super) fn again(
     stored: &Message,
     header_digest: Digest,
-    id: String,
+    id: MessageId,
 ) -> Result<Decision<Bytes>, Refusal> {
     let same = proto::Accepted::decode(&stored.accepted[..])
         .is_ok_and(|accepted| accepted.header_digest == header_digest.as_bytes()[..]);
@@ -216,7 +216,7 @@ fn timely(created: u64, expires: u64, now: u64) -> Result<(), Refusal> {
         return Err(Refusal::IssuedInFuture);
     }
     if expires <= now {
-        return Err(Refusal::field("expires", "the message has expired"));
+        return Err(Refusal::field("expires", Wrong::Expired));
     }
     Ok(())
 }
@@ -265,6 +265,6 @@ fn exactly_the_letters(directory: &Directory, envelope: &VerifiedEnvelope) -> Re
     if found.eq(needed.iter().cloned()) {
         return Ok(());
     }
-    let needed = needed.iter().map(|(seat, _)| seat.as_str()).collect::<Vec<_>>().join(", ");
-    Err(Refusal::WrongLetters(format!("must be one for each of {needed}, to the key in force")))
+    let seats = needed.into_iter().map(|(seat, _)| seat).collect();
+    Err(Refusal::WrongLetters(Letters::OtherSeats(seats)))
 }

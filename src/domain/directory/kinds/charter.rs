@@ -13,7 +13,7 @@ use crate::domain::directory::steps::{
 use crate::domain::directory::{Directory, FIRST_RULES, Newest};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Deciders, Refusal};
 use crate::signed::proto::{self, Target};
 
 use super::{Rule, Says, Signer, Verified};
@@ -54,8 +54,8 @@ impl Says for proto::Charter {
         let before = directory.charter();
         let old = before.registrar_keys();
         let own = self.own_signers(directory.rules()).into_keys().collect();
-        signed.threshold(&old, before.threshold, "the registrars in force")?;
-        signed.threshold(&own, self.threshold, "the new registrars")?;
+        signed.threshold(&old, before.threshold, &Deciders::Registrars)?;
+        signed.threshold(&own, self.threshold, &Deciders::NewRegistrars)?;
         signed.none_superfluous(&old.union(&own).copied().collect())
     }
 
@@ -87,7 +87,7 @@ pub(super) fn found(
 ) -> Result<Parts, Refusal> {
     let own = statement.own_signers(FIRST_RULES).into_keys().collect();
     let signed = Signed(verified.signers());
-    signed.threshold(&own, statement.threshold, "its registrars")?;
+    signed.threshold(&own, statement.threshold, &Deciders::OwnRegistrars)?;
     signed.none_superfluous(&own)?;
     let newest = next(None, verified.version(), admitted.leaf, verified.digest())?;
     let clock = clock(Dated::SetsClock, 0, statement.issued_at, admitted.at)?;

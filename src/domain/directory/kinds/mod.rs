@@ -16,6 +16,7 @@ pub(super) mod trial;
 mod withdrawal;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use prost::{Message, Name};
 
@@ -23,7 +24,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Targets};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Target};
@@ -199,10 +200,14 @@ impl<M: Message + Name + Default> Payload for M {
 
 /// A role that signs statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signer {
+pub enum Signer {
+    /// A registrar.
     Registrar,
+    /// A member's authority.
     Authority,
+    /// A contact's keeper.
     Keeper,
+    /// A seat.
     Seat,
 }
 
@@ -225,29 +230,31 @@ impl Signer {
             ) => None,
         }
     }
+}
 
-    const fn name(self) -> &'static str {
-        match self {
+impl fmt::Display for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Registrar => "a registrar's key to sign with",
             Self::Authority => "a key of the member's authority",
             Self::Keeper => "the keeper's key",
             Self::Seat => "a seat's key to sign with",
-        }
+        })
     }
 }
 
 /// What a key is, to whoever looks at its signature.
 struct Role {
     signs: Option<Signer>,
-    name: &'static str,
+    purpose: Purpose,
 }
 
 impl Role {
     /// Of a key that the directory knows; of another one, which a charter lists for itself.
     fn of(known: Option<&KnownKey>) -> Self {
         known.map_or(
-            Self { signs: Some(Signer::Registrar), name: Signer::Registrar.name() },
-            |known| Self { signs: Signer::of(known), name: known.purpose.name() },
+            Self { signs: Some(Signer::Registrar), purpose: Purpose::PersonSign },
+            |known| Self { signs: Signer::of(known), purpose: known.purpose },
         )
     }
 }
@@ -408,7 +415,7 @@ pub fn found(
     admitted_at: u64,
 ) -> Result<(Directory, Parts), Refusal> {
     let Statement::Charter(statement) = verified.statement() else {
-        return Err(Refusal::NotACharter(verified.envelope().kind().payload_type()));
+        return Err(Refusal::NotACharter(verified.statement().kind()));
     };
     let admitted = Admitted { leaf: 0, at: admitted_at };
     let parts = charter::found(name, verified, statement, admitted)?;
@@ -451,28 +458,28 @@ fn target_of(
     let (targets, rule) = (statement.targets(), statement.rule());
     let sorted = sorted_set("targets", targets, limits::TARGETS, |target| target.name.as_str());
     if targets.is_empty() || sorted.is_err() {
-        return Err(Refusal::InvalidTargets("are not a sorted set of 1 to 16"));
+        return Err(Refusal::InvalidTargets(Targets::NotASet));
     }
     let length = if genesis.is_some() { 32 } else { 0 };
     let well_formed = |target: &Target| {
         target.name.parse::<DirectoryName>().is_ok() && target.genesis.len() == length
     };
     if !targets.iter().all(well_formed) {
-        return Err(Refusal::InvalidTargets("are not names of directories, each with its genesis"));
+        return Err(Refusal::InvalidTargets(Targets::IllFormed));
     }
     if targets.iter().any(|target| (target.version > 0) != rule.counted) {
-        return Err(Refusal::InvalidTargets("have a version that such a statement cannot have"));
+        return Err(Refusal::InvalidTargets(Targets::Version));
     }
     if rule.one_target && targets.len() != 1 {
-        return Err(Refusal::InvalidTargets("of such a statement are exactly one"));
+        return Err(Refusal::InvalidTargets(Targets::Several));
     }
     if genesis.is_none() && statement.kind() != Kind::Charter {
-        return Err(Refusal::NotACharter(statement.kind().payload_type()));
+        return Err(Refusal::NotACharter(statement.kind()));
     }
     let ours = targets.iter().find(|target| target.name == name.as_str());
     let ours = ours.ok_or_else(|| Refusal::OtherDirectory {
-        expected: name.to_string(),
-        found: targets.iter().map(|target| target.name.as_str()).collect::<Vec<_>>().join(", "),
+        expected: name.clone(),
+        found: targets.iter().map(|target| target.name.clone()).collect(),
     })?;
     match genesis {
         Some(genesis) if ours.genesis != genesis.as_bytes()[..] => Err(Refusal::OtherGenesis),
@@ -498,8 +505,8 @@ fn verify_signatures(
     let signers = statement.rule().signers;
     for (key, (_, role)) in &keys {
         if !role.signs.is_some_and(|signs| signers.contains(&signs)) {
-            let needed = signers.first().map_or("", |signer| signer.name());
-            return Err(Refusal::WrongPurpose { key: *key, found: role.name, needed });
+            let (found, needed) = (role.purpose, signers);
+            return Err(Refusal::WrongPurpose { key: *key, found, needed });
         }
     }
     for (id, (key, _)) in &keys {

@@ -16,7 +16,7 @@ use crate::domain::directory::text::{digest, sorted_set};
 use crate::domain::directory::{Directory, Newest};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Deciders, Refusal, Wrong};
 use crate::signed::proto::{self, Reason, Target};
 
 use super::{Rule, Says, Signer};
@@ -64,10 +64,9 @@ impl Says for proto::Revocation {
         let keeper = contact.record.iter().filter_map(|record| record.keeper.as_ref());
         let one: BTreeSet<KeyId> = seats.chain(keeper.map(VerifyingKey::id)).collect();
         let authority = member.authority_keys();
-        if signed.threshold(&one, 1, "").is_err() {
-            let of = format!("a seat or the keeper of {id}, or its authority");
-            signed.threshold(&authority, member.threshold, &of)?;
-        }
+        let of = Deciders::ContactOrAuthority(id);
+        let by_one = signed.threshold(&one, 1, &of);
+        by_one.or_else(|_| signed.threshold(&authority, member.threshold, &of))?;
         signed.none_superfluous(&one.union(&authority).copied().collect())
     }
 
@@ -89,7 +88,7 @@ impl Says for proto::Revocation {
         known::<Reason>("reason", self.reason, step.rules())?;
         sorted_set("key_ids", &self.key_ids, limits::REVOKED, |id| id)?;
         if self.key_ids.is_empty() {
-            return Err(Refusal::field("key_ids", "expected at least one"));
+            return Err(Refusal::field("key_ids", Wrong::Empty));
         }
         let holder = Holder::Seat(seat);
         let named = self.key_ids.iter().flat_map(|id| named(directory, &contact.id, id));

@@ -11,7 +11,7 @@ use crate::domain::directory::steps::{
 };
 use crate::domain::directory::{Directory, Newest};
 use crate::domain::ids::{ContactId, SeatId};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Deciders, Refusal};
 use crate::signed::proto::{self, Target};
 
 use super::{Rule, Says, Signer};
@@ -48,7 +48,7 @@ impl Says for proto::Roster {
         match &directory.record(&id)?.keeper {
             Some(keeper) => {
                 let counting = [keeper.id()].into();
-                signed.threshold(&counting, 1, &format!("the keeper of {id}"))?;
+                signed.threshold(&counting, 1, &Deciders::Keeper(id))?;
                 signed.none_superfluous(&counting)
             }
             None => signed.by_authority(directory, &id.member()),

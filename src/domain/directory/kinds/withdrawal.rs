@@ -9,7 +9,7 @@ use crate::domain::directory::steps::{
     Dated, Parts, Signed, Step, contact_of, keys_of, member_there, relist, standing_contact,
 };
 use crate::domain::directory::{Directory, Newest};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Deciders, Refusal};
 use crate::signed::proto::{self, Target};
 
 use super::{Rule, Says, Signer};
@@ -45,10 +45,9 @@ impl Says for proto::Withdrawal {
         }
         let (member, charter) = (member_there(directory, &id)?, directory.charter());
         let (registrars, authority) = (charter.registrar_keys(), member.authority_keys());
-        if signed.threshold(&registrars, charter.threshold, "").is_err() {
-            let of = format!("the registrars, or of the authority of {}", member.id);
-            signed.threshold(&authority, member.threshold, &of)?;
-        }
+        let of = Deciders::RegistrarsOrAuthority(member.id.clone());
+        let by_registrars = signed.threshold(&registrars, charter.threshold, &of);
+        by_registrars.or_else(|_| signed.threshold(&authority, member.threshold, &of))?;
         let both: BTreeSet<KeyId> = registrars.union(&authority).copied().collect();
         signed.none_superfluous(&both)
     }

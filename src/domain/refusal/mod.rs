@@ -1,0 +1,578 @@
+//! Why the rules say no: one closed list, in the order of `docs/protocol.md` 7.
+//!
+//! In scope: what is refused, as code and sentence. Out of scope: gRPC codes (`wire`). Invariant:
+//! a refusal is safe to show to the peer; it never holds a secret or a plaintext.
+
+mod field;
+mod values;
+
+use std::fmt;
+
+use crate::crypto::cert::CertificateFault;
+use crate::crypto::seal::OpenError;
+use crate::crypto::sign::KeyId;
+use crate::signed::dsse::{InvalidDsse, Kind};
+use crate::signed::proto::Level;
+
+use super::access::Allowed;
+use super::directory::Signer;
+use super::directory::key::Purpose;
+use super::ids::{ContactId, DirectoryName, InvalidId, MemberId, MessageId};
+use super::peer::AuthenticPeer;
+
+pub use field::Wrong;
+pub use values::{Amiss, Deciders, Letters, Mismatch, Owner, Reused, Targets, Unserved, Which};
+
+/// The rules said no. The variants stand as the page lists them, each where it is first judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    // Of the fold: size, form, kind.
+    /// Larger than anything of its kind.
+    #[error("expected at most {limit} bytes of {what}, found {found}")]
+    TooLarge {
+        /// What it is.
+        what: &'static str,
+        /// The most there may be.
+        limit: u64,
+        /// What came.
+        found: u64,
+    },
+    /// An entry of the log whose leaf is not one of these rules.
+    #[error("the entry is not canonical, or its leaf is none that these rules know")]
+    UnknownLeaf,
+    /// The bytes are not the one encoding.
+    #[error("the {0} is not canonical protobuf")]
+    NotCanonical(&'static str),
+    /// No kind of this version, or not one that belongs here.
+    #[error("expected {expected}, found the payload type {}", quoted(found))]
+    UnknownKind {
+        /// What belongs here.
+        expected: &'static str,
+        /// What came.
+        found: String,
+    },
+
+    // Directory and genesis.
+    /// The targets are not a sorted set of 1 to 16, or a registrars' statement has several.
+    #[error("the targets {0}")]
+    InvalidTargets(Targets),
+    /// Entry 0 founds the directory: it is a charter.
+    #[error("the first entry must be a charter, found the payload type {:?}", .0.payload_type())]
+    NotACharter(Kind),
+    /// It is for another directory.
+    #[error("it is for {}, and this is {expected}", list(found))]
+    OtherDirectory {
+        /// This directory.
+        expected: DirectoryName,
+        /// Those named.
+        found: Vec<String>,
+    },
+    /// It is for another directory of the same name.
+    #[error("it is for another directory of this name: the genesis differs")]
+    OtherGenesis,
+
+    // Whom it is about. Of a field that names nobody this is the first place; of any other, content is.
+    /// A field holds what it cannot hold.
+    #[error("{field}: {why}")]
+    InvalidField {
+        /// Which.
+        field: &'static str,
+        /// In what.
+        why: Wrong,
+    },
+    /// There is no such member.
+    #[error("there is no member {0}")]
+    UnknownMember(MemberId),
+    /// There is no such contact, or it was withdrawn.
+    #[error("there is no contact {0}")]
+    UnknownContact(ContactId),
+
+    // Signatures, and the standing of their keys.
+    /// The signatures are not sorted by key id.
+    #[error("the signatures are not sorted by key id")]
+    SignaturesUnsorted,
+    /// One key signed twice.
+    #[error("the key {0} signed twice")]
+    DuplicateSignature(KeyId),
+    /// The directory has never listed the key.
+    #[error("the key {0} is not known to this directory")]
+    UnknownKey(KeyId),
+    /// The key was dropped or revoked.
+    #[error("the key {0} is no longer in force")]
+    KeyNotInForce(KeyId),
+    /// The key exists for something else.
+    #[error("the key {key} is a key for {}; this needs {}", found.name(), joined(needed, " or "))]
+    WrongPurpose {
+        /// The key.
+        key: KeyId,
+        /// What it is for.
+        found: Purpose,
+        /// Who signs this.
+        needed: &'static [Signer],
+    },
+    /// The signature does not verify.
+    #[error("the signature of the key {0} does not verify")]
+    BadSignature(KeyId),
+    /// Too few of those who decide have signed.
+    #[error("{needed} signatures of {of} are needed, {found} are there")]
+    BelowThreshold {
+        /// Whose signatures count.
+        of: Deciders,
+        /// The threshold.
+        needed: u32,
+        /// Distinct keys that count and signed.
+        found: u32,
+    },
+    /// A valid signature that counts towards nothing.
+    #[error("the signature of the key {0} counts towards nothing here")]
+    SuperfluousSignature(KeyId),
+
+    // Version and time.
+    /// Not the next version of its counter.
+    #[error("expected version {expected}, found {found}")]
+    WrongVersion {
+        /// The next version.
+        expected: u64,
+        /// What came.
+        found: u64,
+    },
+    /// Admitted before the directory's clock.
+    #[error("it was admitted at {found}, before the directory's clock, which stands at {clock}")]
+    BeforeClock {
+        /// The directory's clock.
+        clock: u64,
+        /// The claim of the entry.
+        found: u64,
+    },
+    /// Signed in the future.
+    #[error("it was signed in the future: the signer's clock is more than 5 minutes fast")]
+    IssuedInFuture,
+    /// Signed too long ago.
+    #[error("it was signed more than 30 days before it was handed in")]
+    IssuedTooEarly,
+
+    // Content.
+    /// The charter's rules are neither those in force nor the next.
+    #[error("rules {found} do not follow rules {before}")]
+    WrongRules {
+        /// Those in force; 0 before the first charter.
+        before: u32,
+        /// What the charter names.
+        found: u32,
+    },
+    /// The charter names another predecessor.
+    #[error("the charter does not name the identity of its predecessor")]
+    WrongPrevious,
+    /// A key is listed without the proof that it is its holder's.
+    #[error("the key {key} is listed without a proof that {holder} holds it, for this use")]
+    NoPossession {
+        /// The key.
+        key: KeyId,
+        /// Whose it would be.
+        holder: Owner,
+    },
+    /// The key belongs to somebody else, or for something else, or came back.
+    #[error("the key {key} cannot be listed: it {why}")]
+    KeyReused {
+        /// The key.
+        key: KeyId,
+        /// Why it cannot.
+        why: Reused,
+    },
+    /// The member has an authority; another admission cannot change it.
+    #[error("{0} has an authority of its own, which an admission cannot change")]
+    AuthorityStands(MemberId),
+    /// The member signs for itself; registrars no longer attest.
+    #[error("{0} signs its own records; registrars no longer enter any for it")]
+    AttestedAfterSigned(MemberId),
+    /// The contact is only entered by the registrars: it has no keys.
+    #[error("{0} is entered by the registrars, not signed by the State: it has no roster")]
+    Attested(ContactId),
+    /// As many contacts of the member stand as may.
+    #[error("{member} has {limit} contacts that stand, and no more may")]
+    TooManyContacts {
+        /// The member.
+        member: MemberId,
+        /// How many may.
+        limit: u64,
+    },
+    /// A record that is already over.
+    #[error("the record expired before it was published")]
+    AlreadyExpired,
+    /// A record that holds too long.
+    #[error("a record holds for at most 731 days from its signature")]
+    HoldsTooLong,
+    /// None of the keys is in force.
+    #[error("none of the key ids named is in force for this seat")]
+    NothingToRevoke,
+
+    // Of the service, at Publish.
+    /// Salt and bytes of a facet are missing.
+    #[error("the facet {0} was not handed in with the statement")]
+    FacetMissing(String),
+    /// Salt and bytes that no facet of the statement has.
+    #[error("a facet was handed in whose hash is not in the statement")]
+    FacetSuperfluous,
+    /// A valid request for what this version does not do yet.
+    #[error("{0} is not yet supported")]
+    NotYetSupported(Unserved),
+    /// The charter names newer rules.
+    #[error("rules version {found} is newer than this program, which knows {known}: update it")]
+    NewerRules {
+        /// What the charter names.
+        found: u32,
+        /// The newest that is known here.
+        known: u32,
+    },
+    /// The service does not know what time it is.
+    #[error("the service's clock is in doubt until its operator says that it is right: try later")]
+    ClockInDoubt,
+
+    // Of the relay.
+    /// The seat that signed is not the one named, or hands in for another contact.
+    #[error(transparent)]
+    NotTheSender(Mismatch),
+    /// A message's place in its thread.
+    #[error(transparent)]
+    WrongThread(Amiss),
+    /// The contact's record does not have this level.
+    #[error("{contact} has no {} level; it has: {}", levels(&[*.level]), levels(has))]
+    NotALevel {
+        /// The contact.
+        contact: ContactId,
+        /// The level named.
+        level: Level,
+        /// Those of its record.
+        has: Vec<Level>,
+    },
+    /// The view is larger than the log.
+    #[error("the sender's view has size {found}, this log {size}")]
+    ViewAhead {
+        /// The log's size.
+        size: u64,
+        /// The view's.
+        found: u64,
+    },
+    /// The view is not one of this log.
+    #[error("the sender's view is not one of this log: its root at size {0} is another")]
+    ForeignView(u64),
+    /// The directory changed for one of the recipients since the sender looked.
+    #[error("{0} has changed since the sender's view: sync and seal again")]
+    StaleDirectory(ContactId),
+    /// The recipient is only listed: nothing can be sealed to it.
+    #[error("{0} is listed without keys: telephone or write to it")]
+    RecipientListed(ContactId),
+    /// The recipient has no seat with a seal key.
+    #[error("{0} has no seat that could open a message")]
+    RecipientWithoutSeats(ContactId),
+    /// The body's size is not one of the padded ones, or not the one the header names.
+    #[error("expected a sealed body of {} bytes, found {found}", list(expected))]
+    BodySize {
+        /// What the header names, or the padded sizes.
+        expected: Vec<u64>,
+        /// What came.
+        found: u64,
+    },
+    /// The body is not the one the header names.
+    #[error("the body's digest is not the header's")]
+    BodyDigest,
+    /// Not one age file with one stanza of the one kind.
+    #[error("the {what} is not an age file with one mlkem768x25519 stanza: {why}")]
+    NotSealed {
+        /// Body or letter.
+        what: &'static str,
+        /// What was found.
+        why: OpenError,
+    },
+    /// The letters are not the ones that this message must have.
+    #[error("the letters {0}")]
+    WrongLetters(Letters),
+    /// The id was used for another message.
+    #[error("the id {0} was used for another message of this contact")]
+    IdUsedTwice(MessageId),
+    /// There is no such message for the caller.
+    #[error("there is no message {0} of or to your contact")]
+    UnknownMessage(Which),
+    /// Too much of one sender's is stored.
+    #[error("the relay keeps {kept} bytes of yours until they expire, and its limit is {limit}")]
+    QuotaExceeded {
+        /// Bytes kept.
+        kept: u64,
+        /// The limit.
+        limit: u64,
+    },
+
+    // Of the connection, and of the service itself.
+    /// The connection's key may not call this.
+    #[error("a connection of {found} may not call this; {needed} may")]
+    NotPermitted {
+        /// Who called.
+        found: AuthenticPeer,
+        /// Who may.
+        needed: Allowed,
+    },
+    /// The client certificate is outside its dates, or not for clients.
+    #[error(transparent)]
+    Certificate(CertificateFault),
+    /// A fault of the service itself: it decides on nothing rather than on what it did not see.
+    #[error("the service has found a fault of its own and changed nothing: {0}")]
+    Internal(&'static str),
+}
+
+impl Refusal {
+    /// The stable reason code: scripts rely on it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "TOO_LARGE",
+            Self::UnknownLeaf => "UNKNOWN_LEAF",
+            Self::NotCanonical(_) => "NOT_CANONICAL",
+            Self::UnknownKind { .. } => "UNKNOWN_KIND",
+            Self::InvalidTargets(_) => "INVALID_TARGETS",
+            Self::NotACharter(_) => "NOT_A_CHARTER",
+            Self::OtherDirectory { .. } => "OTHER_DIRECTORY",
+            Self::OtherGenesis => "OTHER_GENESIS",
+            Self::InvalidField { .. } => "INVALID_FIELD",
+            Self::UnknownMember(_) => "UNKNOWN_MEMBER",
+            Self::UnknownContact(_) => "UNKNOWN_CONTACT",
+            Self::SignaturesUnsorted => "SIGNATURES_UNSORTED",
+            Self::DuplicateSignature(_) => "DUPLICATE_SIGNATURE",
+            Self::UnknownKey(_) => "UNKNOWN_KEY",
+            Self::KeyNotInForce(_) => "KEY_NOT_IN_FORCE",
+            Self::WrongPurpose { .. } => "WRONG_PURPOSE",
+            Self::BadSignature(_) => "BAD_SIGNATURE",
+            Self::BelowThreshold { .. } => "BELOW_THRESHOLD",
+            Self::SuperfluousSignature(_) => "SUPERFLUOUS_SIGNATURE",
+            Self::WrongVersion { .. } => "WRONG_VERSION",
+            Self::BeforeClock { .. } => "BEFORE_CLOCK",
+            Self::IssuedInFuture => "ISSUED_IN_FUTURE",
+            Self::IssuedTooEarly => "ISSUED_TOO_EARLY",
+            Self::WrongRules { .. } => "WRONG_RULES",
+            Self::WrongPrevious => "WRONG_PREVIOUS",
+            Self::NoPossession { .. } => "NO_POSSESSION",
+            Self::KeyReused { .. } => "KEY_REUSED",
+            Self::AuthorityStands(_) => "AUTHORITY_STANDS",
+            Self::AttestedAfterSigned(_) => "ATTESTED_AFTER_SIGNED",
+            Self::Attested(_) => "ATTESTED",
+            Self::TooManyContacts { .. } => "TOO_MANY_CONTACTS",
+            Self::AlreadyExpired => "ALREADY_EXPIRED",
+            Self::HoldsTooLong => "HOLDS_TOO_LONG",
+            Self::NothingToRevoke => "NOTHING_TO_REVOKE",
+            Self::FacetMissing(_) => "FACET_MISSING",
+            Self::FacetSuperfluous => "FACET_SUPERFLUOUS",
+            Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
+            Self::NewerRules { .. } => "NEWER_RULES",
+            Self::ClockInDoubt => "CLOCK_IN_DOUBT",
+            Self::NotTheSender(_) => "NOT_THE_SENDER",
+            Self::WrongThread(amiss) => amiss.code(),
+            Self::NotALevel { .. } => "NOT_A_LEVEL",
+            Self::ViewAhead { .. } => "VIEW_AHEAD",
+            Self::ForeignView(_) => "FOREIGN_VIEW",
+            Self::StaleDirectory(_) => "STALE_DIRECTORY",
+            Self::RecipientListed(_) => "RECIPIENT_LISTED",
+            Self::RecipientWithoutSeats(_) => "RECIPIENT_WITHOUT_SEATS",
+            Self::BodySize { .. } => "BODY_SIZE",
+            Self::BodyDigest => "BODY_DIGEST",
+            Self::NotSealed { .. } => "NOT_SEALED",
+            Self::WrongLetters(_) => "WRONG_LETTERS",
+            Self::IdUsedTwice(_) => "ID_USED_TWICE",
+            Self::UnknownMessage(_) => "UNKNOWN_MESSAGE",
+            Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
+            Self::NotPermitted { .. } => "NOT_PERMITTED",
+            Self::Certificate(_) => "CERTIFICATE",
+            Self::Internal(_) => "INTERNAL",
+        }
+    }
+
+    /// The reason as `docs/protocol.md` names it: the code, and of a field the statement's own name
+    /// for it.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::InvalidField { field, .. } => {
+                let field = field.split('.').next().unwrap_or_default();
+                format!("{}:{field}", self.code())
+            }
+            other => other.code().to_owned(),
+        }
+    }
+
+    /// A field that holds what it cannot hold.
+    pub(crate) fn field(field: &'static str, why: impl Into<Wrong>) -> Self {
+        Self::InvalidField { field, why: why.into() }
+    }
+
+    /// An envelope that is none.
+    pub(crate) fn form(what: &'static str, expected: &'static str, why: InvalidDsse) -> Self {
+        match why {
+            InvalidDsse::TooLarge { limit, found } => {
+                Self::TooLarge { what, limit: limit as u64, found: found as u64 }
+            }
+            InvalidDsse::NotCanonical(_) => Self::NotCanonical(what),
+            InvalidDsse::UnknownKind(found) => Self::UnknownKind { expected, found },
+        }
+    }
+}
+
+/// What is quoted is foreign, and a sentence of 65,000 bytes fits no gRPC status.
+fn quoted(text: &str) -> String {
+    format!("{:?}", &text[..text.floor_char_boundary(QUOTED_BYTES)])
+}
+
+/// Longer than whatever is well-formed.
+const QUOTED_BYTES: usize = 100;
+
+/// One after the other: "1, 2, 3".
+pub(crate) fn list(items: &[impl fmt::Display]) -> String {
+    joined(items, ", ")
+}
+
+fn joined(items: &[impl fmt::Display], between: &str) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
+impl From<InvalidId> for Refusal {
+    fn from(why: InvalidId) -> Self {
+        Self::field("id", why)
+    }
+}
+
+/// Levels in words: "technical, law enforcement".
+#[must_use]
+pub fn levels(levels: &[Level]) -> String {
+    let word = |level: &Level| {
+        let name = level.as_str_name();
+        name.strip_prefix("LEVEL_").unwrap_or(name).to_ascii_lowercase().replace('_', " ")
+    };
+    list(&levels.iter().map(word).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::SeatId;
+
+    const SOURCE: &str = include_str!("mod.rs");
+    const PAGE: &str = include_str!("../../../docs/protocol.md");
+
+    /// Whoever cannot read Rust finds every reason on the page, under this very name and in this
+    /// order, and no other. `BUSY` is no refusal: nothing was judged.
+    #[test]
+    fn every_reason_stands_on_the_page() {
+        let (_, section) = PAGE.split_once("\n## 7. ").unwrap();
+        let (section, _) = section.split_once("\n## 8. ").unwrap();
+        let words = section.split('`').skip(1).step_by(2).map(|word| word.split(':').next());
+        let is_code = |word: &&str| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        };
+        let mut page: Vec<&str> = Vec::new();
+        for code in words.flatten().filter(is_code).filter(|code| *code != "BUSY") {
+            if !page.contains(&code) {
+                page.push(code);
+            }
+        }
+        let codes = arms().into_iter().flat_map(|(variant, code)| match code {
+            Some(code) => vec![code],
+            None => {
+                assert_eq!(variant, "WrongThread");
+                vec![Amiss::OtherThread.code(), Amiss::EarlierView.code()]
+            }
+        });
+        assert_eq!(codes.collect::<Vec<_>>(), page);
+    }
+
+    #[test]
+    fn the_variants_stand_in_the_order_of_their_codes() {
+        let (_, declared) = SOURCE.split_once("pub enum Refusal {\n").unwrap();
+        let lines = declared.lines().take_while(|line| *line != "}");
+        let lines = lines.filter_map(|line| line.strip_prefix("    "));
+        let variants = lines.filter(|line| line.starts_with(|first: char| first.is_uppercase()));
+        let variants = variants.map(|line| line.split([' ', '(', ',']).next().unwrap());
+        assert!(variants.eq(arms().into_iter().map(|(variant, _)| variant)));
+    }
+
+    /// The words stand here alone, so whole sentences are read here.
+    #[test]
+    fn a_refusal_is_one_sentence() {
+        let seat: SeatId = "fr/cert/duty-1".parse().unwrap();
+        let contact: ContactId = "at/cert".parse().unwrap();
+        let (by, signed) = (contact.clone(), seat.clone());
+        let key = KeyId::of(b"key");
+        let named = "fr/cert/duty-2".to_owned();
+        let range = |least, most, found| Wrong::OutOfRange { least, most, found };
+        let directories = vec!["aa.example".to_owned(), "bb.example".to_owned()];
+        let of = Deciders::ContactOrAuthority(contact);
+        for (refusal, sentence) in [
+            (
+                Refusal::OtherDirectory {
+                    expected: "un.example".parse().unwrap(),
+                    found: directories,
+                },
+                "it is for aa.example, bb.example, and this is un.example",
+            ),
+            (
+                Refusal::NotACharter(Kind::Roster),
+                "the first entry must be a charter, found the payload type \
+                 \"application/vnd.liaison.roster.v1+protobuf\"",
+            ),
+            (
+                Refusal::WrongPurpose {
+                    key,
+                    found: Purpose::Log,
+                    needed: &[Signer::Keeper, Signer::Authority],
+                },
+                &format!(
+                    "the key {key} is a key for the log; this needs the keeper's key or a key of \
+                     the member's authority"
+                ),
+            ),
+            (
+                Refusal::BelowThreshold { of, needed: 2, found: 1 },
+                "2 signatures of a seat or the keeper of at/cert, or its authority are needed, 1 \
+                 are there",
+            ),
+            (Refusal::field("id", range(0, 8, 9)), "id: expected at most 8, found 9"),
+            (Refusal::field("id", range(1, 8, 0)), "id: expected 1 to 8, found 0"),
+            (
+                Refusal::field("id", Wrong::NoWord("é".repeat(99))),
+                &format!("id: expected 1 to 32 of a-z, 0-9 and -, found {:?}", "é".repeat(50)),
+            ),
+            (
+                Refusal::NotTheSender(Mismatch::Seat { signed: seat.clone(), named }),
+                "fr/cert/duty-1 signed, and it names fr/cert/duty-2",
+            ),
+            (
+                Refusal::NotTheSender(Mismatch::HandedIn { by, signed }),
+                "at/cert hands in what fr/cert/duty-1 signed",
+            ),
+            (
+                Refusal::BodySize { expected: vec![1, 2], found: 3 },
+                "expected a sealed body of 1, 2 bytes, found 3",
+            ),
+            (
+                Refusal::WrongLetters(Letters::OtherSeats(vec![seat.clone(), seat])),
+                "the letters must be one for each of fr/cert/duty-1, fr/cert/duty-1, to the key \
+                 in force",
+            ),
+            (
+                Refusal::UnknownMessage(Which::Number(7)),
+                "there is no message at number 7 of or to your contact",
+            ),
+            (
+                Refusal::Certificate(CertificateFault::Expired { not_after: 7 }),
+                "the client certificate expired at 7 (unix seconds)",
+            ),
+        ] {
+            assert_eq!(refusal.to_string(), sentence);
+        }
+    }
+
+    /// Each variant with its code, as [`Refusal::code`] has them; none where it asks further.
+    fn arms() -> Vec<(&'static str, Option<&'static str>)> {
+        let (_, code) = SOURCE.split_once("pub const fn code").unwrap();
+        let lines = code.lines().take_while(|line| *line != "    }");
+        let arms = lines.filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => "));
+        let variant = |of: &'static str| of.split([' ', '(']).next().unwrap();
+        arms.map(|(of, code)| (variant(of), code.split('"').nth(1))).collect()
+    }
+}
