@@ -114,7 +114,7 @@ impl Recipient {
         };
         Ok(Self {
             contact: contact(&recipient.contact)?,
-            level: level(recipient.level)?,
+            level: level(recipient.level).map_err(|why| Refusal::field(field, why))?,
             step: recipient.step,
             stands_in_for,
             after: recipient.after,
