@@ -256,6 +256,7 @@ pub fn verify_accepted(
 ) -> Result<VerifiedAccepted, ReceiptError> {
     let what = "accepted receipt";
     let refused = |why| ReceiptError::Refused { what, why };
+    sync_first(root_at, bytes, |payload| proto::Accepted::decode(payload).ok()?.view)?;
     let envelope = signed_by_relay(directory, bytes, Kind::Accepted, what)?;
     let read: proto::Accepted =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
@@ -288,6 +289,7 @@ pub fn verify_head(
 ) -> Result<VerifiedHead, ReceiptError> {
     let what = "mailbox head";
     let refused = |why| ReceiptError::Refused { what, why };
+    sync_first(root_at, bytes, |payload| proto::MailboxHead::decode(payload).ok()?.view)?;
     let envelope = signed_by_relay(directory, bytes, Kind::MailboxHead, what)?;
     let read: proto::MailboxHead =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
@@ -311,13 +313,7 @@ pub fn verify_acknowledgement(
 ) -> Result<VerifiedAcknowledgement, ReceiptError> {
     let what = "acknowledgement";
     let refused = |why| ReceiptError::Refused { what, why };
-    // Looked at before anything is believed: the seat's key may be newer than this replica.
-    if let Some(size) = acknowledged_view(bytes)
-        && size > 0
-        && root_at(size).is_none()
-    {
-        return Err(ReceiptError::SyncFirst(size));
-    }
+    sync_first(root_at, bytes, |payload| proto::Acknowledgement::decode(payload).ok()?.view)?;
     let verified = acknowledge::verify(directory, bytes).map_err(|why| match why {
         Refusal::UnknownKey(_) if stands_still(directory) => ReceiptError::BeforeUpdate(what),
         why => refused(why),
@@ -360,11 +356,19 @@ pub fn not_backdated(
     }
 }
 
-/// The size of the view that an acknowledgement names, nothing of it being believed.
-fn acknowledged_view(bytes: &[u8]) -> Option<u64> {
-    let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
-    let read = proto::Acknowledgement::decode(envelope.payload().clone()).ok()?;
-    Some(read.view?.size)
+/// Looked at before anything is believed: the key that signed may be newer than this replica.
+fn sync_first(
+    root_at: RootAt<'_>,
+    bytes: &[u8],
+    view: impl FnOnce(Bytes) -> Option<proto::View>,
+) -> Result<(), ReceiptError> {
+    let envelope = Envelope::parse(bytes, limits::HEADER_BYTES).ok();
+    match envelope.and_then(|envelope| view(envelope.payload().clone())) {
+        Some(view) if view.size > 0 && root_at(view.size).is_none() => {
+            Err(ReceiptError::SyncFirst(view.size))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn not_before(what: &'static str, answered: u64, found: u64) -> Result<(), ReceiptError> {
@@ -408,9 +412,6 @@ fn view(
     let root = Digest::try_from(&view.root[..])
         .map_err(|why| refused(Refusal::field("view.root", why)))?;
     let size = view.size;
-    if size > 0 && root_at(size).is_none() {
-        return Err(ReceiptError::SyncFirst(size));
-    }
     if size == 0 || root_at(size) != Some(root) {
         let evidence = envelope.bytes().clone();
         return Err(ReceiptError::ForeignView { size, evidence });

@@ -1348,6 +1348,9 @@ fn what_the_relay_signs_is_believed_while_its_key_stands() {
         assert_eq!(verify(old, "relay"), Ok(()), "{name}");
         assert_eq!(verify(new, "relay 2"), Ok(()), "{name}");
         assert_eq!(verify(new, "relay"), refused("relay"), "{name}: it had ended");
+        let ahead = (new.0 + 1, new.1);
+        let behind = Err(ReceiptError::SyncFirst(ahead.0));
+        assert_eq!(verify(ahead, "relay 3"), behind, "{name}: it may be listed there");
         assert_eq!(verify(old, "relay 2"), refused("relay 2"), "{name}: it was not yet there");
     }
 }
