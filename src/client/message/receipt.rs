@@ -16,7 +16,7 @@ use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::acknowledge::{self, VerifiedAcknowledgement};
-use crate::domain::relay::addressing::names_this;
+use crate::domain::relay::addressing::{names_this, read_view};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::state::{EntryKind, Mailbox};
@@ -269,7 +269,8 @@ pub fn verify_accepted(
     }
     not_before(what, message.view, view.0)?;
     let places = read.places.iter().map(|place| Place::read(Some(place)));
-    let places: Vec<Place> = places.collect::<Result<_, _>>().map_err(refused)?;
+    let places: Vec<Place> =
+        places.collect::<Result<_, _>>().map_err(|why| refused(Refusal::field("places", why)))?;
     let fits = |place: &Place| message.contacts.contains(&place.contact) && place.mailbox.count > 0;
     let sorted = places.is_sorted_by(|a, b| a.contact < b.contact);
     if places.is_empty() || !sorted || !places.iter().all(fits) {
@@ -408,11 +409,8 @@ fn view(
     (envelope, what): (&Envelope, &'static str),
 ) -> Result<(u64, Digest), ReceiptError> {
     let refused = |why| ReceiptError::Refused { what, why };
-    let view = view.ok_or_else(|| refused(Refusal::field("view", "expected a view")))?;
-    let root = Digest::try_from(&view.root[..])
-        .map_err(|why| refused(Refusal::field("view.root", why)))?;
-    let size = view.size;
-    if size == 0 || root_at(size) != Some(root) {
+    let (size, root) = read_view(view).map_err(refused)?;
+    if root_at(size) != Some(root) {
         let evidence = envelope.bytes().clone();
         return Err(ReceiptError::ForeignView { size, evidence });
     }

@@ -894,7 +894,13 @@ fn an_accepted_receipt_is_the_relays_for_this_message() {
         assert_eq!(again(&change, "relay").err(), expected, "{name}");
     }
     let no_epoch = |accepted: &mut proto::Accepted| accepted.places[0].epoch = 0;
-    assert!(matches!(again(&no_epoch, "relay"), Err(ReceiptError::Refused { .. })));
+    let reason = |found: Result<(), ReceiptError>| match found {
+        Err(ReceiptError::Refused { why, .. }) => why.reason(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(reason(again(&no_epoch, "relay")), "INVALID_FIELD:places");
+    let of_nothing = |accepted: &mut proto::Accepted| accepted.view.as_mut().unwrap().size = 0;
+    assert_eq!(reason(again(&of_nothing, "relay")), "INVALID_FIELD:view");
     // An older view than the sender's own.
     let root = net.tree.root_at(size - 1).unwrap().as_bytes().to_vec();
     let older = |accepted: &mut proto::Accepted| {
