@@ -1,29 +1,14 @@
 //! The chain of a mailbox: its golden bytes, and vectors that were computed without this program.
 
-use std::path::PathBuf;
-
 use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
+use crate::domain::directory::tests::golden::matches_golden;
 use crate::domain::ids::ContactId;
 use crate::domain::state::{EntryKind, Mailbox};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto;
-
-/// As in `domain::directory::tests::golden`: `LIAISON_BLESS=1` writes the file anew.
-fn matches_golden(file: &str, made: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
-    if std::env::var_os("LIAISON_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, made).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        golden == made,
-        "tests/golden/{file} is another: what was signed would no longer verify"
-    );
-}
 
 /// A file of mailboxes, each followed from head to head.
 struct Chains {
