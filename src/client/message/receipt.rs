@@ -16,7 +16,7 @@ use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::refusal::{Refusal, Wrong};
 use crate::domain::relay::acknowledge::{self, VerifiedAcknowledgement};
-use crate::domain::relay::addressing::names_this;
+use crate::domain::relay::addressing::{names_this, read_view};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::state::{EntryKind, Mailbox};
@@ -51,18 +51,15 @@ impl Place {
     /// Reads a place; of an empty mailbox only if that may be.
     ///
     /// # Errors
-    /// A field that holds what it cannot hold.
-    pub fn read(place: Option<&proto::Place>) -> Result<Self, Refusal> {
-        let place = place.ok_or_else(|| Refusal::field("place", Wrong::Missing))?;
+    /// What is wrong in it.
+    pub fn read(place: Option<&proto::Place>) -> Result<Self, Wrong> {
+        let place = place.ok_or(Wrong::Missing)?;
         if place.epoch == 0 {
-            return Err(Refusal::field("place.epoch", Wrong::Zero));
+            return Err(Wrong::Zero);
         }
-        let chain =
-            Digest::try_from(&place.chain[..]).map_err(|why| Refusal::field("place.chain", why))?;
-        Ok(Self {
-            contact: place.contact.parse().map_err(|why| Refusal::field("place.contact", why))?,
-            mailbox: Mailbox { epoch: place.epoch, count: place.number, chain },
-        })
+        let chain = Digest::try_from(&place.chain[..])?;
+        let mailbox = Mailbox { epoch: place.epoch, count: place.number, chain };
+        Ok(Self { contact: place.contact.parse::<ContactId>()?, mailbox })
     }
 }
 
@@ -256,6 +253,7 @@ pub fn verify_accepted(
 ) -> Result<VerifiedAccepted, ReceiptError> {
     let what = "accepted receipt";
     let refused = |why| ReceiptError::Refused { what, why };
+    sync_first(root_at, bytes, |payload| proto::Accepted::decode(payload).ok()?.view)?;
     let envelope = signed_by_relay(directory, bytes, Kind::Accepted, what)?;
     let read: proto::Accepted =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
@@ -268,7 +266,8 @@ pub fn verify_accepted(
     }
     not_before(what, message.view, view.0)?;
     let places = read.places.iter().map(|place| Place::read(Some(place)));
-    let places: Vec<Place> = places.collect::<Result<_, _>>().map_err(refused)?;
+    let places: Vec<Place> =
+        places.collect::<Result<_, _>>().map_err(|why| refused(Refusal::field("places", why)))?;
     let fits = |place: &Place| message.contacts.contains(&place.contact) && place.mailbox.count > 0;
     let sorted = places.is_sorted_by(|a, b| a.contact < b.contact);
     if places.is_empty() || !sorted || !places.iter().all(fits) {
@@ -288,12 +287,14 @@ pub fn verify_head(
 ) -> Result<VerifiedHead, ReceiptError> {
     let what = "mailbox head";
     let refused = |why| ReceiptError::Refused { what, why };
+    sync_first(root_at, bytes, |payload| proto::MailboxHead::decode(payload).ok()?.view)?;
     let envelope = signed_by_relay(directory, bytes, Kind::MailboxHead, what)?;
     let read: proto::MailboxHead =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
     names_this(directory, read.directory.as_ref()).map_err(refused)?;
     let view = view((directory, root_at), read.view.as_ref(), (&envelope, what))?;
-    let place = Place::read(read.place.as_ref()).map_err(refused)?;
+    let place =
+        Place::read(read.place.as_ref()).map_err(|why| refused(Refusal::field("place", why)))?;
     if place.contact != *contact {
         return Err(ReceiptError::OtherMailbox(place.contact));
     }
@@ -311,13 +312,7 @@ pub fn verify_acknowledgement(
 ) -> Result<VerifiedAcknowledgement, ReceiptError> {
     let what = "acknowledgement";
     let refused = |why| ReceiptError::Refused { what, why };
-    // Looked at before anything is believed: the seat's key may be newer than this replica.
-    if let Some(size) = acknowledged_view(bytes)
-        && size > 0
-        && root_at(size).is_none()
-    {
-        return Err(ReceiptError::SyncFirst(size));
-    }
+    sync_first(root_at, bytes, |payload| proto::Acknowledgement::decode(payload).ok()?.view)?;
     let verified = acknowledge::verify(directory, bytes).map_err(|why| match why {
         Refusal::UnknownKey(_) if stands_still(directory) => ReceiptError::BeforeUpdate(what),
         why => refused(why),
@@ -360,11 +355,19 @@ pub fn not_backdated(
     }
 }
 
-/// The size of the view that an acknowledgement names, nothing of it being believed.
-fn acknowledged_view(bytes: &[u8]) -> Option<u64> {
-    let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
-    let read = proto::Acknowledgement::decode(envelope.payload().clone()).ok()?;
-    Some(read.view?.size)
+/// Looked at before anything is believed: the key that signed may be newer than this replica.
+fn sync_first(
+    root_at: RootAt<'_>,
+    bytes: &[u8],
+    view: impl FnOnce(Bytes) -> Option<proto::View>,
+) -> Result<(), ReceiptError> {
+    let envelope = Envelope::parse(bytes, limits::HEADER_BYTES).ok();
+    match envelope.and_then(|envelope| view(envelope.payload().clone())) {
+        Some(view) if view.size > 0 && root_at(view.size).is_none() => {
+            Err(ReceiptError::SyncFirst(view.size))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn not_before(what: &'static str, answered: u64, found: u64) -> Result<(), ReceiptError> {
@@ -404,14 +407,8 @@ fn view(
     (envelope, what): (&Envelope, &'static str),
 ) -> Result<(u64, Digest), ReceiptError> {
     let refused = |why| ReceiptError::Refused { what, why };
-    let view = view.ok_or_else(|| refused(Refusal::field("view", Wrong::Missing)))?;
-    let root = Digest::try_from(&view.root[..])
-        .map_err(|why| refused(Refusal::field("view.root", why)))?;
-    let size = view.size;
-    if size > 0 && root_at(size).is_none() {
-        return Err(ReceiptError::SyncFirst(size));
-    }
-    if size == 0 || root_at(size) != Some(root) {
+    let (size, root) = read_view(view).map_err(refused)?;
+    if root_at(size) != Some(root) {
         let evidence = envelope.bytes().clone();
         return Err(ReceiptError::ForeignView { size, evidence });
     }

@@ -370,10 +370,19 @@ impl Net {
     }
 
     pub(crate) fn submit(&mut self, sealed: &v1::Envelope) -> Result<Bytes, Refusal> {
+        self.submit_by(None, sealed)
+    }
+
+    /// The same by a seat of this contact; by the sender's own, if none is named.
+    pub(crate) fn submit_by(
+        &mut self,
+        caller: Option<ContactId>,
+        sealed: &v1::Envelope,
+    ) -> Result<Bytes, Refusal> {
         let (body, letters) = (sealed.body.clone(), &sealed.letters);
         let envelope = envelope::verify(&self.directory, &sealed.header, body, letters)?;
-        let by = envelope.header().addressing().sender.contact();
-        let payload = self.decide(&Submit::new(by, envelope))?;
+        let own = envelope.header().addressing().sender.contact();
+        let payload = self.decide(&Submit::new(caller.unwrap_or(own), envelope))?;
         Ok(self.relay_signs(Kind::Accepted, payload.to_vec()))
     }
 

@@ -734,6 +734,9 @@ fn what_no_version_sends_is_refused_by_the_reader() {
     for (name, change) in bad {
         let why = Forge::readdressed(&net, &sealed, change).opened_by(FR).unwrap_err();
         assert_eq!(why.code(), "INVALID_FIELD", "{name}");
+        if let (true, NotOpened::Header(why)) = (name.ends_with("level"), why) {
+            assert_eq!(why.reason(), "INVALID_FIELD:recipients", "{name}");
+        }
     }
     let many = |a: &mut proto::Addressing, count: usize| {
         a.recipients = (0..count).map(|at| to(&format!("fr/c-{at:02}"))).collect();
@@ -891,7 +894,13 @@ fn an_accepted_receipt_is_the_relays_for_this_message() {
         assert_eq!(again(&change, "relay").err(), expected, "{name}");
     }
     let no_epoch = |accepted: &mut proto::Accepted| accepted.places[0].epoch = 0;
-    assert!(matches!(again(&no_epoch, "relay"), Err(ReceiptError::Refused { .. })));
+    let reason = |found: Result<(), ReceiptError>| match found {
+        Err(ReceiptError::Refused { why, .. }) => why.reason(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(reason(again(&no_epoch, "relay")), "INVALID_FIELD:places");
+    let of_nothing = |accepted: &mut proto::Accepted| accepted.view.as_mut().unwrap().size = 0;
+    assert_eq!(reason(again(&of_nothing, "relay")), "INVALID_FIELD:view");
     // An older view than the sender's own.
     let root = net.tree.root_at(size - 1).unwrap().as_bytes().to_vec();
     let older = |accepted: &mut proto::Accepted| {
@@ -1345,6 +1354,9 @@ fn what_the_relay_signs_is_believed_while_its_key_stands() {
         assert_eq!(verify(old, "relay"), Ok(()), "{name}");
         assert_eq!(verify(new, "relay 2"), Ok(()), "{name}");
         assert_eq!(verify(new, "relay"), refused("relay"), "{name}: it had ended");
+        let ahead = (new.0 + 1, new.1);
+        let behind = Err(ReceiptError::SyncFirst(ahead.0));
+        assert_eq!(verify(ahead, "relay 3"), behind, "{name}: it may be listed there");
         assert_eq!(verify(old, "relay 2"), refused("relay 2"), "{name}: it was not yet there");
     }
 }

@@ -58,11 +58,9 @@ impl Behind {
         if is_charter(&statement) {
             return self.follow(directory, leaf, &statement);
         }
-        let revoked = revocation(&statement)
-            .and_then(|(envelope, revocation)| revoked(directory, &envelope, &revocation, leaf));
-        let keys = revoked.unwrap_or_default();
-        self.chain.know(keys.iter().map(AsRef::as_ref));
-        keys
+        revocation(&statement)
+            .and_then(|(envelope, revocation)| revoked(directory, &envelope, &revocation, leaf))
+            .unwrap_or_default()
     }
 
     fn follow(&mut self, directory: &Directory, leaf: u64, charter: &[u8]) -> Vec<Arc<KnownKey>> {

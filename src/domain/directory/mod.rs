@@ -18,7 +18,7 @@ mod roster;
 mod rules;
 mod steps;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 
 use std::collections::BTreeMap;

@@ -99,7 +99,7 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledge
         return Err(Refusal::NotTheSender(Mismatch::Seat { signed, named }));
     }
     drill(read.drill.as_ref())?;
-    let level = addressing::level(read.level)?;
+    let level = addressing::level(read.level).map_err(|why| Refusal::field("level", why))?;
     let view = read_view(read.view.as_ref())?;
     let header_digest = Digest::try_from(&read.header_digest[..])
         .map_err(|why| Refusal::field("header_digest", why))?;

@@ -108,7 +108,7 @@ impl Recipient {
         };
         Ok(Self {
             contact: contact(&recipient.contact)?,
-            level: level(recipient.level)?,
+            level: level(recipient.level).map_err(|why| Refusal::field(field, why))?,
             step: recipient.step,
             stands_in_for,
             after: recipient.after,
@@ -283,10 +283,10 @@ pub fn view_of((size, root): (u64, Digest)) -> proto::View {
 ///
 /// # Errors
 /// Any other number.
-pub fn level(number: i32) -> Result<Level, Refusal> {
+pub fn level(number: i32) -> Result<Level, Wrong> {
     match Level::try_from(number) {
         Ok(level) if level != Level::Unspecified => Ok(level),
-        Ok(_) | Err(_) => Err(Refusal::field("level", Wrong::NoValue(number))),
+        Ok(_) | Err(_) => Err(Wrong::NoValue(number)),
     }
 }
 

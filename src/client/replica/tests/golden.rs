@@ -83,12 +83,19 @@ struct Log {
 
 impl Log {
     fn new() -> Self {
+        Self::raised(|_| {})
+    }
+
+    fn raised(change: impl FnOnce(&mut proto::Charter)) -> Self {
         let (statement, _) = logged(&BASE[0]).unwrap();
         let founding = proto::Dsse::decode(statement).unwrap().payload;
         let newest = proto::Charter::decode(founding.clone()).unwrap();
         let mut log = Self { newest, identity: Digest::of(&founding), entries: Vec::new() };
         log.newest.targets[0].genesis = Bytes::copy_from_slice(log.identity.as_bytes());
-        log.charter(|next| next.rules = 2);
+        log.charter(|next| {
+            next.rules = 2;
+            change(next);
+        });
         log
     }
 
@@ -415,6 +422,18 @@ const KEYS: &[Case] = &[
         log.charter(|next| drop(next.registrars.pop()));
         log.charter(|next| next.registrars.push(registrar("carol", "carol")));
         log.charter_by(&["alice", "carol"], |_| {});
+    }),
+    ("a registrar's key of before comes back", |log| {
+        *log = Log::raised(|next| drop(next.registrars.pop()));
+        log.charter_by(&["alice", "bob", "carol"], |next| {
+            next.registrars.push(registrar("carol", "carol"));
+            next.threshold = 3;
+        });
+    }),
+    ("one registrar twice in the list", |log| {
+        log.charter_by(&["alice", "bob", "frank"], |next| {
+            next.registrars = vec![registrar("frank", "frank"), registrar("frank", "frank")];
+        });
     }),
     ("one registrar under two names", |log| {
         log.charter(|next| next.registrars.push(registrar("zoe", "carol")));

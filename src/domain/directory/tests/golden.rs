@@ -194,6 +194,60 @@ fn history() -> World {
     world
 }
 
+/// What stands before the cases of messages: seats and relay keys that come, go on and end.
+fn before_messages() -> World {
+    let mut world = World::founded();
+    for member in ["at", "fr", "zz"] {
+        world.take(&world.admission(member));
+    }
+    world.take(&world.attested("zz/mfa"));
+    let rosters: [(&str, &[&str]); 4] = [
+        ("at/cert", &["duty-1", "duty-2"]),
+        ("fr/cert", &["duty-1"]),
+        ("fr/soc", &["duty-1", "duty-2", "duty-3", "duty-4", "duty-5"]),
+        ("at/old", &["duty-1"]),
+    ];
+    for (contact, seats) in rosters {
+        world.take(&world.record(contact));
+        let seats = seats.iter().map(|name| seat(contact, name)).collect();
+        let roster = world.roster(contact).with(|roster| roster.seats = seats);
+        let signers =
+            if contact == "at/old" { vec!["at/old keeper"] } else { roster.signers.clone() };
+        world.take(&roster.signed_by(&signers));
+    }
+    world.take(&world.record("fr/desk").with(|record| record.levels = vec![1]));
+    world.take(&world.revocation("fr/soc/duty-2"));
+    world.take(&world.charter().with(|charter| charter.relay = vec![public("relay 2")]));
+    let renewed = proto::Seat {
+        sign: Some(public("fr/cert/duty-1 sign 2")),
+        seal: Some(sealing("fr/cert/duty-1 seal 2")),
+        ..seat("fr/cert", "duty-1")
+    };
+    world.take(&world.roster("fr/cert").with(|roster| roster.seats = vec![renewed]));
+    world.take(&world.withdrawal("at/old"));
+    world.take(&world.record("fr/soc"));
+    world.take(&world.admission("fr"));
+    world
+}
+
+/// Its entries, for those who judge messages.
+pub(crate) fn entries_before_messages() -> Vec<Vec<u8>> {
+    let entries = before_messages().entries.into_iter().map(|(statement, admitted_at)| {
+        entry::Entry { statement: statement.into(), admitted_at }.encode().to_vec()
+    });
+    entries.collect()
+}
+
+#[test]
+fn the_log_before_messages() {
+    let kinds = before_messages().entries.into_iter();
+    let kinds = kinds.map(|(bytes, _)| Envelope::parse(&bytes, 65_000).unwrap().kind().name());
+    let lines = kinds.zip(entries_before_messages());
+    let lines = lines.map(|(kind, entry)| format!("{kind} {}\n", hex::encode(entry)));
+    let title = "# The entries before each case of admissions.txt and refusals.txt.\n";
+    matches_golden("messages/judged/base.txt", &(title.to_owned() + &lines.collect::<String>()));
+}
+
 #[test]
 fn the_log_of_rules_version_1() {
     let world = history();

@@ -165,7 +165,12 @@ fn judge(base: &[String], entries: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-fn fold_one(directory: Option<Directory>, leaf: u64, bytes: &[u8]) -> Result<Directory, Refusal> {
+/// The directory with one more entry; the first founds it.
+pub(crate) fn fold_one(
+    directory: Option<Directory>,
+    leaf: u64,
+    bytes: &[u8],
+) -> Result<Directory, Refusal> {
     let Entry { statement, admitted_at: at } = Entry::read(bytes, RULES)?;
     let Some(mut directory) = directory else {
         let name = NAME.parse().unwrap();
