@@ -16,7 +16,7 @@ use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
-use crate::domain::refusal::Amiss;
+use crate::domain::refusal::{Amiss, Refusal};
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
@@ -236,9 +236,26 @@ fn deal_with(
     Ok(taken)
 }
 
+/// The header of a message of the mailbox, if it holds, and if the entry is of the kind that it asks
+/// for: released is what reaches the reader's contact by a step of the ladder, and nothing else. The
+/// kind is the relay's word, and decides whether the entry may come late.
+///
+/// # Errors
+/// [`NotOpened`].
+pub fn header(reader: &Reader<'_>, kept: &Kept) -> Result<VerifiedHeader, NotOpened> {
+    let header = open::verify_header(reader, (&kept.item.header, kept.floor))?;
+    let own = reader.seat.contact();
+    let mut steps = header.addressing().recipients.iter().filter(|to| to.step > 0);
+    if steps.any(|to| to.contact == own) == (kept.kind == EntryKind::Released) {
+        return Ok(header);
+    }
+    let why = "expected an entry that is released if its header says a step, and only then";
+    Err(NotOpened::Header(Refusal::field("kind", why)))
+}
+
 fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Taken, TakeError> {
     let (place, received) = (kept.place.clone(), kept.received());
-    let header = match open::verify_header(&desk.reader, (received.header, received.floor)) {
+    let header = match header(&desk.reader, kept) {
         Ok(header) => header,
         Err(NotOpened::SyncFirst(size)) => return Ok(Taken::SyncFirst(size)),
         Err(why) => {
@@ -325,8 +342,7 @@ fn firsts(
 
 /// The header of a noted item, if it still holds.
 fn came(desk: &Desk<'_>, inbox: &Inbox, number: u64) -> Result<Option<VerifiedHeader>, TakeError> {
-    let kept = inbox.item(number)?;
-    Ok(open::verify_header(&desk.reader, (&kept.item.header, kept.floor)).ok())
+    Ok(header(&desk.reader, &inbox.item(number)?).ok())
 }
 
 /// Opens an item again, as it was dealt with: what was opened then stays so, even if something that
@@ -339,7 +355,9 @@ pub fn open_again(
     boxes: (&Inbox, &Outbox),
     kept: &Kept,
 ) -> Result<Result<Opened, NotOpened>, TakeError> {
-    let opened = match open::open(&desk.reader, &kept.received()) {
+    let opened = header(&desk.reader, kept)
+        .and_then(|header| open::open_verified(&desk.reader, header, &kept.received()));
+    let opened = match opened {
         Ok(opened) => opened,
         Err(why) => return Ok(Err(why)),
     };
@@ -532,7 +550,7 @@ pub fn acknowledge(
     words: (proto::Words, Option<proto::Level>),
 ) -> Result<MessageId, AcknowledgeError> {
     let kept = inbox.item(number).map_err(TakeError::from)?;
-    let header = open::verify_header(&desk.reader, (&kept.item.header, kept.floor))?;
+    let header = header(&desk.reader, &kept)?;
     let seat = (desk.reader.seat, desk.sign);
     let made = crate::client::message::acknowledge::acknowledge(
         desk.reader.directory,

@@ -356,7 +356,7 @@ fn a_step_released_after_a_rotation_is_read() {
     let mut net = Net::new();
     let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
     let id = contact("fr/cert-fr");
-    let step = net.seal(net.outside(AT, &fr()), &notification(0)).envelope;
+    let step = released(&net, 1);
     at.notify(&mut net);
     net.revoke_sign_key(AT);
     paris.collect(&net);
@@ -367,6 +367,56 @@ fn a_step_released_after_a_rotation_is_read() {
     net.put_as(EntryKind::Addressed, &id, &step);
     let taken = paris.collect(&net);
     assert!(!matches!(&taken[..], [Taken::Message { .. }]), "{taken:?}");
+}
+
+/// A message from at to fr, as a step of a ladder; 0: addressed.
+fn released(net: &Net, step: u32) -> v1::Envelope {
+    net.forge(net.outside(AT, &fr()), &notification(0), |addressing| {
+        addressing.recipients[0].step = step;
+    })
+}
+
+/// Else a relay that calls an entry released would hide when its key had ended.
+#[test]
+fn an_entry_is_released_if_its_header_says_a_step() {
+    let mut net = Net::new();
+    let paris = Machine::new(&net, FR);
+    let id = contact("fr/cert-fr");
+    let (addressed, step) = (released(&net, 0), released(&net, 1));
+    // Of the contact's own, and not to it.
+    let own = net.seal(net.outside(FR_2, &["at/cert-at"]), &notification(0)).envelope;
+    let rows = [
+        (EntryKind::Addressed, &addressed, None),
+        (EntryKind::Released, &step, None),
+        (EntryKind::Released, &addressed, Some("INVALID_FIELD")),
+        (EntryKind::Addressed, &step, Some("INVALID_FIELD")),
+        (EntryKind::Released, &own, Some("INVALID_FIELD")),
+    ];
+    for (number, (kind, sealed, refused)) in (1..).zip(rows) {
+        net.put_as(kind, &id, sealed);
+        let receipts = paris.outbox.ids().unwrap().len();
+        let taken = paris.collect(&net);
+        let kept = paris.inbox.item(number).unwrap();
+        let shown = paris.at_desk(&net, |desk| collect::header(&desk.reader, &kept));
+        let how = paris.inbox.how(number).unwrap();
+        let Some(code) = refused else {
+            assert!(matches!(&taken[..], [Taken::Message { .. }]), "{number}: {taken:?}");
+            assert!(shown.is_ok(), "{number}");
+            continue;
+        };
+        let [Taken::NotOpened { header: None, answer: Answer::NotDue, .. }] = &taken[..] else {
+            panic!("{number}: {taken:?}")
+        };
+        assert_eq!(how.as_deref(), Some(code), "{number}");
+        assert_eq!(paris.outbox.ids().unwrap().len(), receipts, "the sender did nothing wrong");
+        // Nobody acknowledges it, and whenever it is read it is refused, too.
+        assert_eq!(shown.unwrap_err().code(), code, "{number}");
+        assert_eq!(paris.again(&net, number).unwrap_err().code(), code, "{number}");
+        let words = (words::words(), None);
+        let done =
+            paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), number, words));
+        assert!(matches!(done, Err(AcknowledgeError::Header(_))), "{number}");
+    }
 }
 
 /// The same of a colleague's acknowledgement: entries of kind 3.

@@ -173,8 +173,7 @@ impl Mail {
         ctx: &Context,
         kept: &Kept,
     ) -> Result<Result<VerifiedHeader, NotOpened>, ClientError> {
-        let header = (&kept.item.header[..], kept.floor);
-        self.at_desk(ctx, |desk| open::verify_header(&desk.reader, header))
+        self.at_desk(ctx, |desk| collect::header(&desk.reader, kept))
     }
 
     /// The header of a message that was sent from here, if it holds.
