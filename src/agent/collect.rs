@@ -98,6 +98,20 @@ pub enum Matched {
     Answered(MessageId),
 }
 
+/// Why an entry does not show that a message of this contact's has expired.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// There is no such message.
+    #[error(transparent)]
+    Header(#[from] NotOpened),
+    /// It is another contact's.
+    #[error("the message is from {0}")]
+    AnotherSender(SeatId),
+    /// Not by this machine's clock; it is looked at again.
+    #[error("the message has not expired")]
+    NotExpired,
+}
+
 /// What became of an entry of the mailbox.
 #[derive(Debug)]
 pub enum Taken {
@@ -133,8 +147,15 @@ pub enum Taken {
     Colleague(Box<VerifiedAcknowledgement>),
     /// The relay passed on an acknowledgement that does not hold.
     NotAcknowledged(ReceiptError),
-    /// A sent message expired before anybody opened it.
+    /// A message of this contact's has expired, and the relay says that nobody opened it.
     NotDelivered(Digest),
+    /// The relay says so, and what it shows does not.
+    NotProven {
+        /// Where it stands.
+        place: Place,
+        /// Why not.
+        why: Unproven,
+    },
     /// An entry of a kind that this version does not know: it is kept, for a version that does.
     Later {
         /// Where it stands.
@@ -212,12 +233,18 @@ fn deal_with(
             Err(ReceiptError::SyncFirst(size)) => (Taken::SyncFirst(size), NOT_ACKNOWLEDGED),
             Err(why) => (Taken::NotAcknowledged(why), NOT_ACKNOWLEDGED),
         },
-        EntryKind::NotDelivered => {
-            if let Some(id) = outbox.find(kept.digest)? {
-                outbox.expired(id)?;
+        EntryKind::NotDelivered => match expired(desk, &kept) {
+            Ok(()) => {
+                if let Some(id) = outbox.find(kept.digest)? {
+                    outbox.expired(id)?;
+                }
+                (Taken::NotDelivered(kept.digest), NOT_DELIVERED)
             }
-            (Taken::NotDelivered(kept.digest), NOT_DELIVERED)
-        }
+            Err(Unproven::Header(NotOpened::SyncFirst(size))) => {
+                (Taken::SyncFirst(size), NOT_PROVEN)
+            }
+            Err(why) => (Taken::NotProven { place: kept.place, why }, NOT_PROVEN),
+        },
         EntryKind::Later(kind) => {
             inbox.said_later(number)?;
             return Ok(Taken::Later { place: kept.place, kind });
@@ -229,6 +256,10 @@ fn deal_with(
         Taken::SyncFirst(_)
             | Taken::NotOpened { why: NotOpened::BeforeUpdate(_), .. }
             | Taken::NotAcknowledged(ReceiptError::BeforeUpdate(_))
+            | Taken::NotProven {
+                why: Unproven::NotExpired | Unproven::Header(NotOpened::BeforeUpdate(_)),
+                ..
+            }
     );
     if !waits {
         inbox.done(number, how)?;
@@ -452,6 +483,19 @@ fn compared(
     Ok(told.map(|told| told.compare(seen, &opened.inner)))
 }
 
+/// A message of the reader's contact has expired. That nobody opened it is the relay's word.
+fn expired(desk: &Desk<'_>, kept: &Kept) -> Result<(), Unproven> {
+    let header = open::verify_header(&desk.reader, (&kept.item.header, kept.floor))?;
+    let of = header.addressing();
+    if of.sender.contact() != desk.contact() {
+        return Err(Unproven::AnotherSender(of.sender.clone()));
+    }
+    if desk.ambient.now() < of.expires {
+        return Err(Unproven::NotExpired);
+    }
+    Ok(())
+}
+
 /// The acknowledgement of a colleague, and of nobody else. The floor is that of the entry, which it
 /// signed; the message is older.
 fn acknowledged(desk: &Desk<'_>, kept: &Kept) -> Result<VerifiedAcknowledgement, ReceiptError> {
@@ -604,3 +648,4 @@ const OPENED: &str = "OPENED";
 const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
 const NOT_ACKNOWLEDGED: &str = "NOT_ACKNOWLEDGED";
 const NOT_DELIVERED: &str = "NOT_DELIVERED";
+const NOT_PROVEN: &str = "NOT_PROVEN";

@@ -15,6 +15,7 @@ use crate::client::message::testing::{
 };
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
+use crate::client::testlog;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
@@ -25,7 +26,7 @@ use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
 use crate::wire::v1;
 
-use super::collect::{self, AcknowledgeError, Answer, Desk, Matched, TakeError, Taken};
+use super::collect::{self, AcknowledgeError, Answer, Desk, Matched, TakeError, Taken, Unproven};
 use super::inbox::{Inbox, InboxError, Put};
 
 /// One seat's machine.
@@ -417,6 +418,56 @@ fn an_entry_is_released_if_its_header_says_a_step() {
             paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), number, words));
         assert!(matches!(done, Err(AcknowledgeError::Header(_))), "{number}");
     }
+}
+
+/// The relay says that a message expired unopened: that it is this contact's, and has expired, is
+/// shown by its header or not believed.
+#[test]
+fn what_expired_shows_it_by_its_header() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let own = contact("at/cert-at");
+    let until = |by, created: u64| {
+        let outside = Outside { sender: seat(by), ..net.outside(AT, &fr()) };
+        let sealed = net.forge(outside, &notification(0), |addressing| {
+            (addressing.created, addressing.expires) = (created, created + 60);
+        });
+        let digest = Envelope::parse(&sealed.header, 1 << 14).unwrap().digest();
+        let id = MessageId::new(created, [1; 10]);
+        at.outbox.put((id, digest), &Request::submit(sealed.clone())).unwrap();
+        (id, sealed)
+    };
+    let now = net.ambient.now();
+    let (expired, open, foreign) = (until(AT, 1), until(AT, now), until(PT, 2));
+    let mut forged = until(AT, 3);
+    let payload = Envelope::parse(&forged.1.header, 1 << 14).unwrap().payload().to_vec();
+    let key = sign_key(&format!("{PT} sign"));
+    let signed = Envelope::sign(Kind::Header, payload, &[&key], net.ambient.random());
+    forged.1.header = signed.unwrap().bytes().clone();
+    for (_, sealed) in [&expired, &open, &foreign, &forged] {
+        net.put_as(EntryKind::NotDelivered, &own, sealed);
+    }
+    let taken = at.collect(&net);
+    let [
+        Taken::NotDelivered(_),
+        Taken::NotProven { why: Unproven::NotExpired, place },
+        Taken::NotProven { why: Unproven::AnotherSender(_), .. },
+        Taken::NotProven { why: Unproven::Header(NotOpened::Header(_)), .. },
+    ] = &taken[..]
+    else {
+        panic!("{taken:?}")
+    };
+    assert_eq!(place.mailbox.count, 2);
+    let noted = |of: &(MessageId, v1::Envelope)| at.outbox.state(of.0).unwrap().expired;
+    assert_eq!([&expired, &open, &foreign, &forged].map(noted), [true, false, false, false]);
+    let how = [1, 2, 3, 4].map(|number| at.inbox.how(number).unwrap());
+    let (done, refused) = (Some("NOT_DELIVERED".to_owned()), Some("NOT_PROVEN".to_owned()));
+    assert_eq!(how, [done, None, refused.clone(), refused]);
+    // What is early is looked at again.
+    net.ambient = testlog::ambient_at(now + 60);
+    let taken = at.collect(&net);
+    assert!(matches!(taken[..], [Taken::NotDelivered(_)]), "{taken:?}");
+    assert!(noted(&open));
 }
 
 /// The same of a colleague's acknowledgement: entries of kind 3.

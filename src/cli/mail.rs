@@ -485,7 +485,10 @@ impl News {
             }
             Taken::NotDelivered(_) => self
                 .warnings
-                .push("a message that was sent expired before anybody opened it".to_owned()),
+                .push(format!("a message that was sent has {}", phrases::EXPIRED_UNOPENED)),
+            Taken::NotProven { place, why } => {
+                self.warn(phrases::not_proven(place.mailbox.count, &why));
+            }
             Taken::Later { place, kind } => {
                 self.warnings.push(phrases::later(place.mailbox.count, kind));
             }

@@ -443,7 +443,7 @@ impl Sent {
             }
             (Stage::Delivered, _) => "delivered; no acknowledgement yet".to_owned(),
             (Stage::Accepted, _) if self.state.expired => {
-                "accepted; expired before it was collected".to_owned()
+                format!("accepted; {}", phrases::EXPIRED_UNOPENED)
             }
             (Stage::Accepted, _) => "accepted; no acknowledgement yet".to_owned(),
         }
