@@ -69,6 +69,8 @@ pub enum Answer {
     Queued(MessageId),
     /// One was made before.
     Already(MessageId),
+    /// None yet: it came spoilt, and is asked for again.
+    AskedAgain,
     /// The sender cannot be reached any more.
     Impossible(ComposeError),
 }
@@ -255,6 +257,7 @@ fn deal_with(
         taken,
         Taken::SyncFirst(_)
             | Taken::NotOpened { why: NotOpened::BeforeUpdate(_), .. }
+            | Taken::NotOpened { answer: Answer::AskedAgain, .. }
             | Taken::NotAcknowledged(ReceiptError::BeforeUpdate(_))
             | Taken::NotProven {
                 why: Unproven::NotExpired | Unproven::Header(NotOpened::BeforeUpdate(_)),
@@ -310,6 +313,10 @@ fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Tak
         }
         Err(why) => {
             let answer = match why.outcome() {
+                Some(_) if why.is_spoilt() && desk.ambient.now() < header.addressing().expires => {
+                    boxes.0.ask_again(place.mailbox.count)?;
+                    Answer::AskedAgain
+                }
                 Some(outcome) => answer(desk, boxes, &header, (&place, outcome))?,
                 None => Answer::NotDue,
             };

@@ -17,11 +17,12 @@ use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
 use crate::client::testlog;
 use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::limits;
 use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope;
-use crate::domain::state::EntryKind;
+use crate::domain::state::{EntryKind, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
 use crate::wire::v1;
@@ -238,6 +239,76 @@ fn the_sender_learns_why_a_message_was_not_opened() {
     let Inside::Delivered(delivered) = &opened.inside else { panic!("a receipt") };
     assert_eq!(delivered.needed_key[..], opening_keys(FR, 2)[1].public().id().as_bytes()[..]);
     assert_eq!(at.stage(id), Stage::Accepted);
+}
+
+/// A body or a letter that is not the header's is the relay's fault: it is asked for again, and the
+/// sender is told only when the message has expired.
+#[test]
+fn what_came_spoilt_is_asked_for_again() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    for _ in 0..4 {
+        at.notify(&mut net);
+    }
+    let (items, head) = net.collect(FR, 0);
+    let spoilt = |change: &dyn Fn(&mut v1::Item), number: usize| {
+        let mut item = items[number - 1].clone();
+        change(&mut item);
+        item
+    };
+    let changed = |bytes: &Bytes| bytes.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>().into();
+    let short = spoilt(&|item| drop(item.body.split_off(7)), 2);
+    let body = spoilt(&|item| item.body = changed(&item.body), 2);
+    let letter = spoilt(&|item| item.letter = changed(&item.letter), 3);
+    let another = spoilt(
+        &|item| {
+            let sealed = net.store.values().find_map(|value| match value {
+                Value::Message(message) if message.header == item.header => Some(message),
+                _ => None,
+            });
+            let message = sealed.unwrap();
+            let (body, letters) = (item.body.clone(), message.letters.clone());
+            let sealed = v1::Envelope { header: item.header.clone(), body, letters };
+            *item = v1::Item { number: item.number, ..testing::item(&sealed, FR_2) };
+        },
+        4,
+    );
+    for item in [&items[0], &short, &letter, &another] {
+        paris.take(&net, item).unwrap();
+    }
+    let code = |taken: &Taken| match taken {
+        Taken::NotOpened { why, answer: Answer::AskedAgain, .. } => why.code(),
+        _ => panic!("{taken:?}"),
+    };
+    let taken = paris.take_head(&net, &head).unwrap();
+    let codes = ["BODY_SIZE", "LETTER_NOT_IN_HEADER", "LETTER_FOR_ANOTHER"];
+    assert_eq!([&taken[1], &taken[2], &taken[3]].map(code), codes);
+    let receipts = || paris.outbox.ids().unwrap().len();
+    assert_eq!((receipts(), paris.inbox.asked_again().unwrap()), (1, vec![2, 3, 4]));
+    let asked = || paris.inbox.request(false).unwrap().after;
+    assert_eq!(asked(), 1);
+    // Again, with a header that somebody else signed: the one that holds stays.
+    let payload = Envelope::parse(&body.header, 1 << 14).unwrap().payload().to_vec();
+    let key = sign_key(&format!("{PT} sign"));
+    let signed = Envelope::sign(Kind::Header, payload, &[&key], net.ambient.random());
+    let again = v1::Item { header: signed.unwrap().bytes().clone(), ..body };
+    assert_eq!(code(&paris.take(&net, &again).unwrap()), "BODY_DIGEST");
+    assert_eq!((asked(), receipts()), (1, 1));
+    // Then as it was sealed.
+    assert!(matches!(paris.take(&net, &items[1]).unwrap(), Taken::Message { .. }));
+    assert_eq!((asked(), receipts()), (2, 2));
+    assert_eq!(paris.inbox.how(2).unwrap().as_deref(), Some("OPENED"));
+    assert_eq!(paris.inbox.item(2).unwrap().item, items[1]);
+    // What is asked for again changes nothing of what is done.
+    assert!(matches!(paris.take(&net, &short).unwrap(), Taken::Already));
+    assert_eq!(paris.inbox.item(2).unwrap().item, items[1]);
+    // What has expired is not.
+    net.ambient = testlog::ambient_at(net.ambient.now() + limits::MESSAGE_SECONDS);
+    for taken in paris.take_head(&net, &head).unwrap() {
+        assert!(matches!(&taken, Taken::NotOpened { answer: Answer::Queued(_), .. }), "{taken:?}");
+    }
+    assert_eq!((asked(), receipts()), (4, 4));
+    assert_eq!(paris.inbox.asked_again().unwrap(), [0; 0]);
 }
 
 #[test]

@@ -196,7 +196,10 @@ async fn deal_with(
     if !numbers.is_empty() {
         let (rows, unverified) = rows(ctx, mail)?;
         for row in rows.iter().filter(|row| numbers.contains(&row.number)) {
-            ctx.out.data(row, || row.cells().join("  "));
+            let line = row.cells().join("  ");
+            if said.insert(line.clone()) {
+                ctx.out.data(row, || line);
+            }
         }
         for row in unverified.iter().filter(|row| numbers.contains(&row.number)) {
             let line = row.cells().join("  ");
@@ -229,6 +232,7 @@ struct Row {
     not_opened: Option<&'static str>,
     #[serde(skip)]
     why: Option<String>,
+    asked_again: bool,
     state: &'static str,
     key_ended: bool,
     acknowledged_by: Vec<String>,
@@ -279,9 +283,10 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
     let Found { messages: found, unverified } = messages(ctx, mail)?;
     let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
     let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
+    let asked_again = mail.inbox.asked_again()?;
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
-        let opened = mail.opened(ctx, kept)?;
+        let (opened, again) = (mail.opened(ctx, kept)?, asked_again.contains(&number));
         let content = match &opened {
             Ok(Opened { inside: Inside::Content(content), .. }) => Some(content),
             Ok(_) | Err(_) => None,
@@ -305,7 +310,11 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             drill: of.drill.as_ref().map(phrases::drill),
             title: content.map(|content| content.title.clone()),
             not_opened: opened.as_ref().err().map(NotOpened::code),
-            why: opened.as_ref().err().map(phrases::not_opened),
+            why: opened.as_ref().err().map(|why| {
+                let why = phrases::not_opened(why);
+                if again { format!("{why}; {}", phrases::ASKED_AGAIN) } else { why }
+            }),
+            asked_again: again,
             state,
             key_ended: has_ended(directory, header),
             acknowledged_by: by,
@@ -900,6 +909,7 @@ mod tests {
             title: Some("Ransom\u{1b}ware".to_owned()),
             not_opened: None,
             why: None,
+            asked_again: false,
             state: "new",
             key_ended: false,
             acknowledged_by: Vec::new(),

@@ -156,6 +156,9 @@ pub(super) fn not_opened(why: &NotOpened) -> String {
     format!("{what}: {}", why.code())
 }
 
+/// Behind why a message was not opened.
+pub(super) const ASKED_AGAIN: &str = "the relay is asked for it again";
+
 /// An item of the mailbox whose header is not believed.
 pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
     match why {

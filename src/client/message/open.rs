@@ -276,6 +276,18 @@ impl NotOpened {
         })
     }
 
+    /// Whether the relay gave another body than the header's, or another letter than the reader's
+    /// own: asked for again, it may be right.
+    #[must_use]
+    pub const fn is_spoilt(&self) -> bool {
+        matches!(
+            self,
+            Self::Body(Refusal::BodySize { .. } | Refusal::BodyDigest)
+                | Self::LetterNotInHeader(_)
+                | Self::LetterForAnother(_)
+        )
+    }
+
     /// Whether it is refused: nobody's key or copy would make it right.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
