@@ -94,8 +94,8 @@ pub enum Matched {
         /// accepted receipt is here.
         comparison: Option<Comparison>,
     },
-    /// The words of an acknowledgement.
-    Acknowledged(MessageId),
+    /// The words of an acknowledgement, which is the open one beside them.
+    Words(MessageId),
     /// An answer.
     Answered(MessageId),
 }
@@ -471,7 +471,7 @@ fn matched(desk: &Desk<'_>, outbox: &Outbox, opened: &Opened) -> Result<Matched,
         }
         Inside::Words(_) => {
             outbox.words(id, seat, opened.header.digest())?;
-            Ok(Matched::Acknowledged(id))
+            Ok(Matched::Words(id))
         }
         Inside::Content(_) | Inside::Later(_) => {
             outbox.answered(id, opened.header.digest())?;

@@ -169,7 +169,7 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     let [Taken::Message { answer: Answer::Queued(_), matched, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
-    assert_eq!(*matched, Matched::Acknowledged(id));
+    assert_eq!(*matched, Matched::Words(id));
 
     // The colleague's acknowledgement stands in the own mailbox of fr too.
     let taken = paris.collect(&net);
@@ -183,6 +183,27 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     let state = at.outbox.state(id).unwrap();
     assert_eq!(state.delivered, [(seat(FR), OrLater::Known(Outcome::Opened))]);
     assert_eq!(state.acknowledged, [seat(FR)]);
+}
+
+/// An acknowledgement is the open one.
+#[test]
+fn words_alone_acknowledge_nothing() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = at.notify(&mut net);
+    let (items, _) = net.collect(FR, 0);
+    let header = envelope::verify_header(&net.directory, &items[0].header).unwrap();
+    let header = (header.digest(), header.addressing());
+    let (of, class) = (&net.directory, Class::Acknowledgement);
+    let outside = Outside::answering(of, seat(FR), header, class, net.view());
+    paris.send(&mut net, outside, &Inside::Words(Box::new(words::words())));
+    let taken = at.collect(&net);
+    let [Taken::Message { matched: Matched::Words(about), .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    let state = at.outbox.state(id).unwrap();
+    assert_eq!((*about, &state.words[..], &state.acknowledged[..]), (id, &[seat(FR)][..], &[][..]));
+    assert_eq!(state.stage(), Stage::Accepted);
 }
 
 #[test]

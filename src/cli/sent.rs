@@ -85,13 +85,7 @@ async fn ask(
         let state = mail.outbox.state(id)?;
         let Some(header) = header_of(ctx, mail, id)? else { continue };
         let wanted = prefix.is_none_or(|prefix| id.to_string().starts_with(prefix));
-        // The words alone do not say at which level.
-        let mut signed = Vec::new();
-        for seat in &state.acknowledged {
-            if mail.outbox.acknowledgement(id, seat)?.is_some() {
-                signed.push(seat.contact());
-            }
-        }
+        let signed: Vec<ContactId> = state.acknowledged.iter().map(SeatId::contact).collect();
         let mut contacts = header.addressing().recipients.iter().map(|to| &to.contact);
         let open = contacts.any(|to| !signed.contains(to));
         let forgotten = header.addressing().expires + limits::ID_REMEMBERED_SECONDS < now;
@@ -160,6 +154,8 @@ struct Sent {
     unverified: Option<ReceiptError>,
     delivered: Vec<Delivered>,
     acknowledged: Vec<Acknowledged>,
+    /// Words that came without an acknowledgement.
+    words: Vec<Acknowledged>,
     answers: Vec<Answer>,
 }
 
@@ -304,6 +300,9 @@ fn message(
         acknowledged(ctx, mail, &header, (seat, open), &mine)
     });
     let acknowledged = acknowledged.collect::<Result<Vec<_>, ClientError>>()?;
+    let alone = state.words.iter().filter(|seat| !state.acknowledged.contains(seat));
+    let words = alone.map(|seat| self::acknowledged(ctx, mail, &header, (seat, None), &mine));
+    let words = words.collect::<Result<Vec<_>, ClientError>>()?;
     let replies = mine.iter().filter_map(|(seat, id, _, inside)| match inside {
         Inside::Content(content) => Some(Answer {
             id: id.to_string(),
@@ -319,6 +318,7 @@ fn message(
         unverified,
         delivered,
         acknowledged,
+        words,
         answers: replies.collect(),
         state,
         header,
@@ -517,6 +517,12 @@ impl Sent {
                 lines.line("  words", visible_block(text));
             }
         }
+        for words in &self.words {
+            lines.line("words", format!("{}, {WITHOUT}", words.line()));
+            if let Some(text) = &words.text {
+                lines.line("  words", visible_block(text));
+            }
+        }
         for answer in &self.answers {
             let title = visible(answer.title.as_deref().unwrap_or_default());
             lines.line("answered", format!("{}: {title} ({})", answer.from, answer.id));
@@ -546,6 +552,7 @@ impl Sent {
             "accepted": self.accepted,
             "delivered": self.delivered,
             "acknowledged": self.acknowledged,
+            "words_alone": self.words,
             "answered": self.answers,
             "disputed": self.delivered.iter().any(|one| one.agrees == Some(false)),
         })
@@ -577,39 +584,72 @@ impl Acknowledged {
     }
 }
 
+/// Behind words that alone acknowledge nothing.
+const WITHOUT: &str = "without an acknowledgement";
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::client::message::testing::Net;
     use crate::domain::relay::envelope::verify_header;
 
-    #[test]
-    fn a_receipt_that_does_not_hold_is_shown_with_why() {
-        let net = Net::new();
+    /// A message that the relay has.
+    fn message_of(net: &Net) -> Sent {
         let header = verify_header(&net.directory, &net.notification().envelope.header).unwrap();
-        let sent = |why: Option<ReceiptError>| Sent {
-            header: header.clone(),
+        Sent {
             title: None,
             state: SentState {
                 id: header.addressing().id,
                 accepted: Some(Bytes::new()),
                 delivered: Vec::new(),
                 acknowledged: Vec::new(),
+                words: Vec::new(),
                 answered: Vec::new(),
                 expired: false,
             },
             refused: None,
             accepted: None,
-            unverified: why,
+            unverified: None,
             delivered: Vec::new(),
             acknowledged: Vec::new(),
+            words: Vec::new(),
             answers: Vec::new(),
-        };
+            header,
+        }
+    }
+
+    #[test]
+    fn words_without_an_acknowledgement_are_shown_so() {
+        let mut sent = message_of(&Net::new());
+        sent.words = vec![Acknowledged {
+            seat: "fr/cert-fr/duty-1".to_owned(),
+            level: None,
+            level_lacking: false,
+            key_ended: false,
+            at: None,
+            person: Some("A. Martin".to_owned()),
+            office: None,
+            reference: None,
+            text: None,
+            statement: None,
+        }];
+        let (text, json) = (sent.text(), sent.json());
+        assert!(text.contains("accepted; no acknowledgement yet"), "{text}");
+        let said = "fr/cert-fr/duty-1, by A. Martin, without an acknowledgement";
+        assert!(text.contains(said), "{text}");
+        assert_eq!((&json["acknowledged"], &json["stage"]), (&json!([]), &json!("accepted")));
+        assert_eq!(json["words_alone"][0]["person"], "A. Martin");
+    }
+
+    #[test]
+    fn a_receipt_that_does_not_hold_is_shown_with_why() {
+        let net = Net::new();
         for why in [
             ReceiptError::BeforeUpdate("accepted receipt"),
             ReceiptError::NotTheRelay("accepted receipt"),
         ] {
-            let (said, text) = (format!("yes; {why}"), sent(Some(why)).text());
+            let said = format!("yes; {why}");
+            let text = Sent { unverified: Some(why), ..message_of(&net) }.text();
             assert!(text.contains(&said), "{text}");
         }
     }
