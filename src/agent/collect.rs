@@ -568,25 +568,31 @@ pub fn told(
     Ok(told)
 }
 
-/// Verifies and keeps what the relay says became of a message: its receipt and acknowledgements.
+/// Verifies and keeps what the relay says became of a message: its receipt and acknowledgements,
+/// each by itself. Gives why those do not hold that do not.
 ///
 /// # Errors
-/// [`TakeError`]; what was verified before stays kept.
+/// The outbox.
 pub fn take_status(
     desk: &Desk<'_>,
     outbox: &Outbox,
     (id, status): (MessageId, &v1::GetStatusResponse),
-) -> Result<Vec<SeatId>, TakeError> {
-    take_accepted(desk, outbox, (id, &status.accepted))?;
-    let sent = sent_header(desk, outbox, id)?;
-    let mut seats = Vec::new();
-    for bytes in &status.acknowledgements {
-        let known = (desk.reader.directory, desk.reader.root_at);
-        let verified = receipt::verify_acknowledgement(known, &sent, bytes)?;
-        outbox.acknowledged(id, verified.seat(), verified.envelope().bytes())?;
-        seats.push(verified.seat().clone());
+) -> Result<Vec<ReceiptError>, TakeError> {
+    let mut refused = Vec::new();
+    match take_accepted(desk, outbox, (id, &status.accepted)) {
+        Ok(_) => {}
+        Err(TakeError::Receipt(why)) => refused.push(why),
+        Err(why) => return Err(why),
     }
-    Ok(seats)
+    let sent = sent_header(desk, outbox, id)?;
+    let known = (desk.reader.directory, desk.reader.root_at);
+    for bytes in &status.acknowledgements {
+        match receipt::verify_acknowledgement(known, &sent, bytes) {
+            Ok(by) => outbox.acknowledged(id, by.seat(), by.envelope().bytes())?,
+            Err(why) => refused.push(why),
+        }
+    }
+    Ok(refused)
 }
 
 /// Composes an acknowledgement of an item in the inbox, and puts it into the outbox. A human asked

@@ -161,9 +161,9 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     assert!(acknowledged.is_ok());
     paris.hand_in(&mut net);
     let status = net.status(id, &contact("at/cert-at"));
-    let seats =
+    let refused =
         at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, &status))).unwrap();
-    assert_eq!(seats, [seat(FR)]);
+    assert_eq!(refused, []);
     assert_eq!(at.stage(id), Stage::Acknowledged);
     let taken = at.collect(&net);
     let [Taken::Message { answer: Answer::Queued(_), matched, .. }] = &taken[..] else {
@@ -183,6 +183,31 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     let state = at.outbox.state(id).unwrap();
     assert_eq!(state.delivered, [(seat(FR), OrLater::Known(Outcome::Opened))]);
     assert_eq!(state.acknowledged, [seat(FR)]);
+}
+
+/// Neither a receipt nor an acknowledgement that does not hold hides the others.
+#[test]
+fn what_the_relay_says_of_a_message_is_judged_one_by_one() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let id = at.notify(&mut net);
+    let [good, other] = [FR, FR_2].map(|by| acknowledged_by(&net, by).bytes().clone());
+    let mut status = net.status(id, &contact("at/cert-at"));
+    let head = net.relay_signs(Kind::MailboxHead, Vec::new());
+    status.acknowledgements = vec![head.clone(), good, status.accepted.clone(), other];
+    let take = |status: &v1::GetStatusResponse| {
+        let taken = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, status)));
+        taken.unwrap()
+    };
+    assert_eq!(take(&status).len(), 2);
+    assert_eq!(at.outbox.state(id).unwrap().acknowledged, [seat(FR), seat(FR_2)]);
+    std::fs::remove_dir_all(at.dir.path().join("out").join(id.to_string()).join("acknowledged"))
+        .unwrap();
+    status.accepted = head;
+    let refused = take(&status);
+    assert_eq!(refused.len(), 3);
+    assert!(matches!(refused[0], ReceiptError::Refused { what: "accepted receipt", .. }));
+    assert_eq!(at.outbox.state(id).unwrap().acknowledged, [seat(FR), seat(FR_2)]);
 }
 
 /// An acknowledgement is the open one.

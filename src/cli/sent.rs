@@ -4,6 +4,8 @@
 //! state. Out of scope: verifying (`agent`, `client::message`). Invariant: a message without an
 //! acknowledgement has "no acknowledgement yet": nothing is called late or failed.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use prost::Message as _;
 use serde::Serialize;
@@ -20,6 +22,7 @@ use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
+use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
@@ -32,7 +35,7 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 use super::Context;
 use super::args::SentArgs;
 use super::inbox::{collected, one, say_news};
-use super::mail::{BEFORE_UPDATE, Mail, SYNC_FIRST, answered, asked};
+use super::mail::{Mail, answered, asked};
 use super::phrases::{self, Lines};
 
 /// `liaison sent`.
@@ -40,15 +43,18 @@ use super::phrases::{self, Lines};
 /// # Errors
 /// [`ClientError`]; exit 6 if the relay told two histories of one mailbox.
 pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientError> {
-    let mail = if args.offline {
-        Mail::open(ctx, ctx.replica()?)?
+    let (mail, refused) = if args.offline {
+        (Mail::open(ctx, ctx.replica()?)?, Refused::new())
     } else {
         let (session, mut mail) = Mail::online(ctx).await?;
         say_news(ctx, collected(ctx, &session, &mut mail).await?);
-        ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
-        mail
+        let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
+        (mail, refused)
     };
-    let all = messages(ctx, &mail)?;
+    let all = messages(ctx, &mail, refused)?;
+    for warning in all.iter().filter_map(Sent::unchecked) {
+        ctx.out.warn(warning);
+    }
     let ids: Vec<MessageId> = all.iter().map(|message| message.header.addressing().id).collect();
     match args.id {
         Some(prefix) => {
@@ -58,7 +64,7 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
             let found = all.into_iter().filter(matches).collect();
             let message = one(found, &prefix, "liaison sent --offline")?;
             ctx.out.data(&message.json(), || message.text());
-            message.disputed()
+            message.holds()
         }
         None => {
             let rows: Vec<Value> = all.iter().map(Sent::json).collect();
@@ -69,18 +75,21 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
                 let header = ["ID", "TO", "WHEN", "STATE", "TITLE"];
                 phrases::table(&header, all.iter().map(|message| message.cells(&ids)))
             });
-            all.iter().try_for_each(Sent::disputed)
+            all.iter().try_for_each(Sent::holds)
         }
     }
 }
+
+/// Why what the relay said of a message does not hold, one by one.
+type Refused = BTreeMap<MessageId, Vec<ReceiptError>>;
 
 /// Asks the service about each message of which something may still come.
 async fn ask(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
     prefix: Option<&str>,
-) -> Result<(), ClientError> {
-    let now = ctx.ambient().now();
+) -> Result<Refused, ClientError> {
+    let (now, mut refused) = (ctx.ambient().now(), Refused::new());
     for id in mail.outbox.ids()? {
         let state = mail.outbox.state(id)?;
         let Some(header) = header_of(ctx, mail, id)? else { continue };
@@ -90,50 +99,33 @@ async fn ask(
         let open = contacts.any(|to| !signed.contains(to));
         let forgotten = header.addressing().expires + limits::ID_REMEMBERED_SECONDS < now;
         if wanted && open && !forgotten && state.accepted.is_some() {
-            ask_about(ctx, (session, mail), id).await?;
+            refused.insert(id, ask_about(ctx, (session, mail), id).await?);
         }
     }
-    Ok(())
+    Ok(refused)
 }
 
 async fn ask_about(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
     id: MessageId,
-) -> Result<(), ClientError> {
+) -> Result<Vec<ReceiptError>, ClientError> {
     let mut relay = RelayServiceClient::new(session.connection().channel());
     let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
     let status = match answered("GetStatus", relay.get_status(asked(request))).await {
         // The relay forgets after a while; what came before stays here.
-        Err(error) if error.exit == Exit::NotFound => return Ok(()),
+        Err(error) if error.exit == Exit::NotFound => return Ok(Vec::new()),
         status => status?,
     };
-    for last in [false, true] {
-        let taken =
-            mail.at_desk(ctx, |desk| collect::take_status(desk, &mail.outbox, (id, &status)))?;
-        match taken.map_err(ClientError::from) {
-            Err(error) if error.reason == SYNC_FIRST && !last => {
-                mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
-            }
-            taken => {
-                if let Some(warning) = unchecked(id, taken.map(drop))? {
-                    ctx.out.warn(warning);
-                }
-                return Ok(());
-            }
-        }
+    let take = |mail: &Mail| {
+        mail.at_desk(ctx, |desk| collect::take_status(desk, &mail.outbox, (id, &status)))
+    };
+    let refused = take(mail)??;
+    if !refused.iter().any(|why| matches!(why, ReceiptError::SyncFirst(_))) {
+        return Ok(refused);
     }
-    Ok(())
-}
-
-/// What the relay signed with a key that is not known yet is no failure.
-fn unchecked(id: MessageId, taken: Result<(), ClientError>) -> Result<Option<String>, ClientError> {
-    match taken {
-        Err(error) if error.reason == BEFORE_UPDATE => {
-            Ok(Some(format!("what the relay says of {id} {}", phrases::UNCHECKED)))
-        }
-        taken => taken.map(|()| None),
-    }
+    mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
+    Ok(take(mail)??)
 }
 
 /// Which header an open acknowledgement is about.
@@ -152,6 +144,8 @@ struct Sent {
     accepted: Option<Accepted>,
     /// Why the relay's receipts do not hold.
     unverified: Option<ReceiptError>,
+    /// What came now or stands here, and does not hold.
+    not_held: Vec<ReceiptError>,
     delivered: Vec<Delivered>,
     acknowledged: Vec<Acknowledged>,
     /// Words that came without an acknowledgement.
@@ -235,12 +229,13 @@ fn header_of(
     Ok(header.filter(|header| header.addressing().class != Class::Receipt))
 }
 
-fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<Sent>, ClientError> {
+fn messages(ctx: &Context, mail: &Mail, mut refused: Refused) -> Result<Vec<Sent>, ClientError> {
     let answers = answers(ctx, mail)?;
     let mut all = Vec::new();
     for id in mail.outbox.ids()? {
         let Some(header) = header_of(ctx, mail, id)? else { continue };
-        all.push(message(ctx, mail, (id, header), &answers)?);
+        let not_held = refused.remove(&id).unwrap_or_default();
+        all.push(message(ctx, mail, (id, header, not_held), &answers)?);
     }
     Ok(all)
 }
@@ -267,10 +262,10 @@ fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
 fn message(
     ctx: &Context,
     mail: &Mail,
-    (id, header): (MessageId, VerifiedHeader),
+    (id, header, mut not_held): (MessageId, VerifiedHeader, Vec<ReceiptError>),
     answers: &[Came],
 ) -> Result<Sent, ClientError> {
-    let (state, directory) = (mail.outbox.state(id)?, mail.replica.directory()?);
+    let (mut state, directory) = (mail.outbox.state(id)?, mail.replica.directory()?);
     let request = mail.outbox.request(id)?;
     let opened = match request.envelope() {
         Some(envelope) => mail.opened_own(ctx, envelope)?.ok(),
@@ -295,13 +290,19 @@ fn message(
             *about == header.digest() && recipients.contains(&&seat.contact())
         })
         .collect();
-    let acknowledged = state.acknowledged.iter().map(|seat| {
-        let open = mail.outbox.acknowledgement(id, seat)?;
-        acknowledged(ctx, mail, &header, (seat, open), &mine)
-    });
+    let mut open = Vec::new();
+    for seat in &state.acknowledged {
+        match acknowledgement(ctx, mail, (id, &header), seat)? {
+            Some(Ok(verified)) => open.push(verified),
+            Some(Err(why)) => not_held.push(why),
+            None => {}
+        }
+    }
+    state.acknowledged = open.iter().map(|open| open.seat().clone()).collect();
+    let acknowledged = open.iter().map(|open| acknowledged(mail, (open.seat(), Some(open)), &mine));
     let acknowledged = acknowledged.collect::<Result<Vec<_>, ClientError>>()?;
     let alone = state.words.iter().filter(|seat| !state.acknowledged.contains(seat));
-    let words = alone.map(|seat| self::acknowledged(ctx, mail, &header, (seat, None), &mine));
+    let words = alone.map(|seat| self::acknowledged(mail, (seat, None), &mine));
     let words = words.collect::<Result<Vec<_>, ClientError>>()?;
     let replies = mine.iter().filter_map(|(seat, id, _, inside)| match inside {
         Inside::Content(content) => Some(Answer {
@@ -316,6 +317,7 @@ fn message(
         refused: mail.refused(id)?,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
         unverified,
+        not_held,
         delivered,
         acknowledged,
         words,
@@ -383,20 +385,27 @@ fn ended(mail: &Mail, signed: &Envelope) -> Result<bool, ClientError> {
     Ok(signed.signatures().iter().any(|of| belief::has_ended(directory, of.key_id)))
 }
 
-fn acknowledged(
+/// The open acknowledgement of a seat, verified again.
+fn acknowledgement(
     ctx: &Context,
     mail: &Mail,
-    header: &VerifiedHeader,
-    (seat, open): (&SeatId, Option<Bytes>),
+    (id, header): (MessageId, &VerifiedHeader),
+    seat: &SeatId,
+) -> Result<Option<Result<VerifiedAcknowledgement, ReceiptError>>, ClientError> {
+    let Some(bytes) = mail.outbox.acknowledgement(id, seat)? else { return Ok(None) };
+    let verified = mail.at_desk(ctx, |desk| {
+        let known = (desk.reader.directory, desk.reader.root_at);
+        receipt::verify_acknowledgement(known, header, &bytes)
+    })?;
+    Ok(Some(verified))
+}
+
+/// What a seat acknowledged, openly and in words.
+fn acknowledged(
+    mail: &Mail,
+    (seat, open): (&SeatId, Option<&VerifiedAcknowledgement>),
     came: &[&Came],
 ) -> Result<Acknowledged, ClientError> {
-    let open = match open {
-        Some(bytes) => mail.at_desk(ctx, |desk| {
-            let known = (desk.reader.directory, desk.reader.root_at);
-            receipt::verify_acknowledgement(known, header, &bytes).ok()
-        })?,
-        None => None,
-    };
     let words = came.iter().find_map(|(from, _, _, inside)| match inside {
         Inside::Words(words) if from == seat => Some(words),
         Inside::Words(_) | Inside::Content(_) | Inside::Delivered(_) | Inside::Later(_) => None,
@@ -406,12 +415,12 @@ fn acknowledged(
     };
     Ok(Acknowledged {
         seat: seat.to_string(),
-        level: open.as_ref().map(|open| phrases::level(open.level())),
-        key_ended: match &open {
+        level: open.map(|open| phrases::level(open.level())),
+        key_ended: match open {
             Some(open) => ended(mail, open.envelope())?,
             None => false,
         },
-        level_lacking: match &open {
+        level_lacking: match open {
             Some(open) => {
                 let (contact, level) = (seat.contact(), open.level());
                 let directory = mail.replica.directory()?;
@@ -499,6 +508,9 @@ impl Sent {
         } else if let Some(why) = &self.unverified {
             lines.line("accepted", format!("yes; {why}"));
         }
+        for why in &self.not_held {
+            lines.line("unverified", why.to_string());
+        }
         for delivered in &self.delivered {
             let agrees = match delivered.agrees {
                 Some(true) => "; both were told the same",
@@ -550,12 +562,28 @@ impl Sent {
             "stage": stage,
             "refused": self.refused,
             "accepted": self.accepted,
+            "unverified": self.not_held.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "delivered": self.delivered,
             "acknowledged": self.acknowledged,
             "words_alone": self.words,
             "answered": self.answers,
             "disputed": self.delivered.iter().any(|one| one.agrees == Some(false)),
         })
+    }
+
+    /// What the relay signed with a key that is not known yet is no failure.
+    fn unchecked(&self) -> Option<String> {
+        let id = self.header.addressing().id;
+        let waits = self.not_held.iter().any(|why| matches!(why, ReceiptError::BeforeUpdate(_)));
+        waits.then(|| format!("what the relay says of {id} {}", phrases::UNCHECKED))
+    }
+
+    /// What was shown, and does not hold.
+    fn holds(&self) -> Result<(), ClientError> {
+        self.disputed()?;
+        let mut not_held = self.not_held.iter();
+        let failed = not_held.find(|why| !matches!(why, ReceiptError::BeforeUpdate(_)));
+        failed.map_or(Ok(()), |why| Err(why.clone().into()))
     }
 
     /// The relay told two histories: both signatures are in the outbox.
@@ -610,6 +638,7 @@ mod tests {
             refused: None,
             accepted: None,
             unverified: None,
+            not_held: Vec::new(),
             delivered: Vec::new(),
             acknowledged: Vec::new(),
             words: Vec::new(),
@@ -656,13 +685,28 @@ mod tests {
 
     #[test]
     fn what_the_relay_says_and_cannot_be_checked_yet_ends_nothing() {
-        let id = MessageId::new(1, [1; 10]);
-        let said = |why: ReceiptError| unchecked(id, Err(why.into())).map_err(|why| why.reason);
-        let warning = format!("what the relay says of {id} cannot be checked before the update");
-        assert_eq!(said(ReceiptError::BeforeUpdate("accepted receipt")), Ok(Some(warning)));
-        let failed = Err("RECEIPT_NOT_VERIFIED".to_owned());
-        assert_eq!(said(ReceiptError::NotTheRelay("accepted receipt")), failed);
-        assert_eq!(unchecked(id, Ok(())).unwrap(), None);
+        let net = Net::new();
+        let says = |not_held: &[ReceiptError]| {
+            let sent = Sent { not_held: not_held.to_vec(), ..message_of(&net) };
+            let id = sent.header.addressing().id;
+            let warning =
+                format!("what the relay says of {id} cannot be checked before the update");
+            let (text, json) = (sent.text(), sent.json());
+            for (at, why) in not_held.iter().enumerate() {
+                let said = why.to_string();
+                assert!(text.contains(&said), "{text}");
+                assert_eq!(json["unverified"][at], said);
+            }
+            let warned = sent.unchecked().map(|said| said == warning);
+            (warned, sent.holds().map_err(|why| why.reason))
+        };
+        let unknown = ReceiptError::BeforeUpdate("accepted receipt");
+        let failed = ReceiptError::NotTheRelay("accepted receipt");
+        let reason = "RECEIPT_NOT_VERIFIED".to_owned();
+        assert_eq!(says(&[unknown.clone()]), (Some(true), Ok(())));
+        assert_eq!(says(&[failed.clone()]), (None, Err(reason.clone())));
+        assert_eq!(says(&[unknown, failed]), (Some(true), Err(reason)));
+        assert_eq!(says(&[]), (None, Ok(())));
     }
 
     #[test]
