@@ -38,7 +38,7 @@ use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand};
 use super::fields::drafted;
-use super::mail::{Mail, News, is_outdated};
+use super::mail::{Acknowledged, Mail, News, is_outdated};
 use super::phrases::{self, Lines};
 use super::{Context, unusable};
 
@@ -235,7 +235,25 @@ struct Row {
     asked_again: bool,
     state: &'static str,
     key_ended: bool,
-    acknowledged_by: Vec<String>,
+    acknowledged_by: Vec<By>,
+}
+
+/// Who acknowledged a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct By {
+    seat: String,
+    key_ended: bool,
+}
+
+impl By {
+    /// Several, in a line.
+    fn line(all: &[Self]) -> String {
+        let said = all.iter().map(|by| {
+            let ended = if by.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
+            format!("{}{ended}", by.seat)
+        });
+        format!("by {}", said.collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl Row {
@@ -249,7 +267,7 @@ impl Row {
         let ended = if self.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
         let state = match &self.acknowledged_by[..] {
             [] => self.state.to_owned(),
-            by => format!("acknowledged by {}", by.join(", ")),
+            by => format!("acknowledged {}", By::line(by)),
         };
         vec![
             self.short.clone(),
@@ -323,13 +341,16 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
     Ok((rows.collect::<Result<_, ClientError>>()?, unverified))
 }
 
-fn acknowledged_by(all: &[(Digest, SeatId)], header: Digest, own: &SeatId) -> Vec<String> {
-    let by = all.iter().filter(|(of, _)| *of == header);
-    by.map(|(_, seat)| if seat == own { "you".to_owned() } else { seat.to_string() }).collect()
+fn acknowledged_by(all: &[Acknowledged], header: Digest, own: &SeatId) -> Vec<By> {
+    let by = all.iter().filter(|one| one.header == header).map(|one| By {
+        seat: if one.seat == *own { YOU.to_owned() } else { one.seat.to_string() },
+        key_ended: one.key_ended,
+    });
+    by.collect()
 }
 
 /// Whether one of the keys that signed has ended by now.
-fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool {
+pub(super) fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool {
     header.signers().any(|key| belief::has_ended(directory, key))
 }
 
@@ -500,7 +521,7 @@ pub(super) struct Shown<'a> {
     directory: &'a Directory,
     opened: &'a Opened,
     content: &'a proto::Content,
-    acknowledged: Vec<String>,
+    acknowledged: Vec<By>,
     amiss: Option<Amiss>,
     answered: Option<VerifiedHeader>,
     own: &'a SeatId,
@@ -546,7 +567,7 @@ impl Shown<'_> {
             lines.line("attached", format!("{name} ({kind}, {size} bytes)"));
         }
         if !self.acknowledged.is_empty() {
-            lines.line("acknowledged", format!("by {}", self.acknowledged.join(", ")));
+            lines.line("acknowledged", By::line(&self.acknowledged));
         }
         for note in self.notes() {
             lines.line("note", note);
@@ -722,7 +743,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     let (kept, header) = find(ctx, &mail, id)?;
     let by = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
     let waits = waiting(&mail, header.digest())?;
-    if waits.is_none() && by.iter().any(|seat| seat == "you") {
+    if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
         let sentence = format!("{} is acknowledged already, by you", header.addressing().id);
         let object = json!({ "id": header.addressing().id.to_string(), "already": true });
         ctx.out.data(&object, || sentence);
@@ -851,6 +872,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// Events that wait to be dealt with: 70 MiB if each were the largest that the relay takes.
 const EVENTS: usize = 64;
 const COPIES: u32 = 100;
+const YOU: &str = "you";
 
 #[cfg(test)]
 mod tests {
@@ -895,6 +917,24 @@ mod tests {
         assert_eq!(std::fs::read(&saved[0]).unwrap(), b"1");
     }
 
+    fn by(seat: &str, key_ended: bool) -> By {
+        By { seat: seat.to_owned(), key_ended }
+    }
+
+    #[test]
+    fn who_acknowledged_with_a_key_that_has_ended_is_shown_so() {
+        let net = Net::new();
+        let header = net.notification().header_digest;
+        let one = |of, key_ended| Acknowledged { header, seat: seat(of), key_ended };
+        let other = Acknowledged { header: Digest::of(b"another"), ..one(AT, true) };
+        let found = acknowledged_by(&[one(FR, true), other, one(AT, false)], header, &seat(FR));
+        assert_eq!(found, [by("you", true), by(AT, false)]);
+        let row = Row { acknowledged_by: found, ..row() };
+        let said = "acknowledged by you (signed by a key that has since ended), at/cert-at/duty-1";
+        assert_eq!(row.cells()[4], said);
+        assert_eq!(json!(row)["acknowledged_by"][0], json!({ "seat": "you", "key_ended": true }));
+    }
+
     fn row() -> Row {
         Row {
             number: 1,
@@ -930,7 +970,7 @@ mod tests {
         );
         let why = Some(phrases::not_opened(&NotOpened::Thread(Amiss::NotItsOwn)));
         assert_eq!(cells(Row { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
-        let unknown = Row { title: None, acknowledged_by: vec!["you".to_owned()], ..row() };
+        let unknown = Row { title: None, acknowledged_by: vec![by("you", false)], ..row() };
         assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
     }
 

@@ -28,9 +28,11 @@ use crate::client::session::{Progress, Session};
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
+use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Amiss;
+use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
@@ -404,21 +406,13 @@ impl Mail {
     ///
     /// # Errors
     /// Files.
-    pub(super) fn acknowledged(&self) -> Result<Vec<(Digest, SeatId)>, ClientError> {
-        let mut all = Vec::new();
-        let mut note = |bytes: &Bytes| {
-            let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
-            let read: proto::Acknowledgement =
-                prost::Message::decode(envelope.payload().clone()).ok()?;
-            let header = Digest::try_from(&read.header_digest[..]).ok()?;
-            all.push((header, read.seat.parse().ok()?));
-            Some(())
-        };
+    pub(super) fn acknowledged(&self) -> Result<Vec<Acknowledged>, ClientError> {
+        let (mut all, directory) = (Vec::new(), self.replica.directory()?);
         for id in self.outbox.ids()? {
             if let Request::Acknowledge(request) = self.outbox.request(id)?
                 && self.refused(id)?.is_none()
             {
-                note(&request.acknowledgement);
+                all.extend(Acknowledged::read(directory, &request.acknowledgement));
             }
         }
         for number in self.inbox.numbers()? {
@@ -426,12 +420,38 @@ impl Mail {
             // Its signature was verified when it was taken.
             let held = self.inbox.how(number)?.is_some_and(|how| how == "ACKNOWLEDGED");
             if kept.kind == EntryKind::Acknowledged && held {
-                note(&kept.item.acknowledgement);
+                all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));
             }
         }
         all.sort();
         all.dedup();
         Ok(all)
+    }
+}
+
+/// An open acknowledgement by a seat of this contact.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Acknowledged {
+    /// Of which message.
+    pub(super) header: Digest,
+    /// By whom.
+    pub(super) seat: SeatId,
+    /// The key that signed it has ended since.
+    pub(super) key_ended: bool,
+}
+
+impl Acknowledged {
+    /// Of what was verified when it came.
+    fn read(directory: &Directory, bytes: &Bytes) -> Option<Self> {
+        let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
+        let read: proto::Acknowledgement =
+            prost::Message::decode(envelope.payload().clone()).ok()?;
+        let mut keys = envelope.signatures().iter().map(|of| of.key_id);
+        Some(Self {
+            header: Digest::try_from(&read.header_digest[..]).ok()?,
+            seat: read.seat.parse().ok()?,
+            key_ended: keys.any(|key| belief::has_ended(directory, key)),
+        })
     }
 }
 
@@ -636,6 +656,27 @@ mod tests {
         let backdated = NotOpened::Backdated { key, ended: 2, floor: 3 };
         let said = format!("entry 0 of the mailbox was not opened: BACKDATED: {backdated}");
         assert_eq!(warnings(backdated), [said.as_str(), unchecked]);
+    }
+
+    #[test]
+    fn an_acknowledgement_says_whether_its_key_has_ended() {
+        let mut net = Net::new();
+        let header = Digest::of(b"a message");
+        let says = proto::Acknowledgement {
+            header_digest: Bytes::copy_from_slice(header.as_bytes()),
+            seat: FR.to_owned(),
+            ..Default::default()
+        };
+        let (payload, key) =
+            (prost::Message::encode_to_vec(&says), sign_key(&format!("{FR} sign")));
+        let signed =
+            Envelope::sign(DsseKind::Acknowledgement, payload, &[&key], net.ambient.random());
+        let signed = signed.unwrap().bytes().clone();
+        let read = |net: &Net| Acknowledged::read(&net.directory, &signed);
+        let found = Acknowledged { header, seat: seat(FR), key_ended: false };
+        assert_eq!(read(&net), Some(found.clone()));
+        net.revoke_sign_key(FR);
+        assert_eq!(read(&net), Some(Acknowledged { key_ended: true, ..found }));
     }
 
     #[test]

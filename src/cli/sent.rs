@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::agent::collect::{self, TakeError};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
+use crate::client::message::open::Opened;
 use crate::client::message::receipt::{self, Comparison, Place, ReceiptError, Told};
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::{Request, SentState, Stage};
@@ -34,7 +35,7 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::Context;
 use super::args::SentArgs;
-use super::inbox::{collected, one, say_news};
+use super::inbox::{collected, has_ended, one, say_news};
 use super::mail::{Mail, answered, asked};
 use super::phrases::{self, Lines};
 
@@ -200,7 +201,7 @@ struct Acknowledged {
     level: Option<String>,
     /// Its record does not have this level.
     level_lacking: bool,
-    /// The seat's key has ended since.
+    /// A key that signed it, or the words, has ended since.
     key_ended: bool,
     at: Option<u64>,
     person: Option<String>,
@@ -215,6 +216,8 @@ struct Answer {
     id: String,
     from: String,
     title: Option<String>,
+    /// A key that signed has ended since.
+    key_ended: bool,
 }
 
 /// The header of a message to people; nothing for receipts and acknowledgements.
@@ -240,8 +243,15 @@ fn messages(ctx: &Context, mail: &Mail, mut refused: Refused) -> Result<Vec<Sent
     Ok(all)
 }
 
-/// What stands in the inbox about messages that were sent: who, about which, what.
-type Came = (SeatId, MessageId, Digest, Inside);
+/// What stands in the inbox about messages that were sent.
+struct Came {
+    from: SeatId,
+    id: MessageId,
+    about: Digest,
+    inside: Inside,
+    /// A key that signed has ended since.
+    key_ended: bool,
+}
 
 fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
     let mut found = Vec::new();
@@ -251,12 +261,24 @@ fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
             continue;
         }
         let Ok(opened) = mail.opened(ctx, &kept)? else { continue };
-        let of = &opened.header.addressing();
-        if let (Some(about), true) = (of.in_reply_to, of.class != Class::Receipt) {
-            found.push((of.sender.clone(), of.id, about, opened.inside));
-        }
+        found.extend(Came::of(mail.replica.directory()?, opened));
     }
     Ok(found)
+}
+
+impl Came {
+    /// What an opened message says of the one that it answers; a receipt stands in the outbox.
+    fn of(directory: &Directory, opened: Opened) -> Option<Self> {
+        let of = opened.header.addressing();
+        let about = of.in_reply_to.filter(|_| of.class != Class::Receipt)?;
+        Some(Self {
+            from: of.sender.clone(),
+            id: of.id,
+            about,
+            key_ended: has_ended(directory, &opened.header),
+            inside: opened.inside,
+        })
+    }
 }
 
 fn message(
@@ -286,9 +308,7 @@ fn message(
         header.addressing().recipients.iter().map(|to| &to.contact).collect();
     let mine: Vec<&Came> = answers
         .iter()
-        .filter(|(seat, _, about, _)| {
-            *about == header.digest() && recipients.contains(&&seat.contact())
-        })
+        .filter(|came| came.about == header.digest() && recipients.contains(&&came.from.contact()))
         .collect();
     let mut open = Vec::new();
     for seat in &state.acknowledged {
@@ -299,19 +319,12 @@ fn message(
         }
     }
     state.acknowledged = open.iter().map(|open| open.seat().clone()).collect();
-    let acknowledged = open.iter().map(|open| acknowledged(mail, (open.seat(), Some(open)), &mine));
-    let acknowledged = acknowledged.collect::<Result<Vec<_>, ClientError>>()?;
+    let acknowledged =
+        open.iter().map(|open| acknowledged(directory, (open.seat(), Some(open)), &mine));
+    let acknowledged = acknowledged.collect();
     let alone = state.words.iter().filter(|seat| !state.acknowledged.contains(seat));
-    let words = alone.map(|seat| self::acknowledged(mail, (seat, None), &mine));
-    let words = words.collect::<Result<Vec<_>, ClientError>>()?;
-    let replies = mine.iter().filter_map(|(seat, id, _, inside)| match inside {
-        Inside::Content(content) => Some(Answer {
-            id: id.to_string(),
-            from: seat.to_string(),
-            title: Some(content.title.clone()),
-        }),
-        Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
-    });
+    let words = alone.map(|seat| self::acknowledged(directory, (seat, None), &mine));
+    let words = words.collect();
     Ok(Sent {
         title,
         refused: mail.refused(id)?,
@@ -321,10 +334,23 @@ fn message(
         delivered,
         acknowledged,
         words,
-        answers: replies.collect(),
+        answers: replies(&mine),
         state,
         header,
     })
+}
+
+fn replies(came: &[&Came]) -> Vec<Answer> {
+    let replies = came.iter().filter_map(|came| match &came.inside {
+        Inside::Content(content) => Some(Answer {
+            id: came.id.to_string(),
+            from: came.from.to_string(),
+            title: Some(content.title.clone()),
+            key_ended: came.key_ended,
+        }),
+        Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
+    });
+    replies.collect()
 }
 
 /// The relay's receipts, verified again.
@@ -402,39 +428,33 @@ fn acknowledgement(
 
 /// What a seat acknowledged, openly and in words.
 fn acknowledged(
-    mail: &Mail,
+    directory: &Directory,
     (seat, open): (&SeatId, Option<&VerifiedAcknowledgement>),
     came: &[&Came],
-) -> Result<Acknowledged, ClientError> {
-    let words = came.iter().find_map(|(from, _, _, inside)| match inside {
-        Inside::Words(words) if from == seat => Some(words),
+) -> Acknowledged {
+    let words = came.iter().find_map(|came| match &came.inside {
+        Inside::Words(words) if came.from == *seat => Some((words, came.key_ended)),
         Inside::Words(_) | Inside::Content(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
+    let words_ended = words.is_some_and(|(_, ended)| ended);
+    let words = words.map(|(words, _)| words);
     let said = |of: fn(&proto::Words) -> &String| {
         words.map(|words| of(words).clone()).filter(|text| !text.is_empty())
     };
-    Ok(Acknowledged {
+    Acknowledged {
         seat: seat.to_string(),
         level: open.map(|open| phrases::level(open.level())),
-        key_ended: match open {
-            Some(open) => ended(mail, open.envelope())?,
-            None => false,
-        },
-        level_lacking: match open {
-            Some(open) => {
-                let (contact, level) = (seat.contact(), open.level());
-                let directory = mail.replica.directory()?;
-                level::is_lacking(directory, &contact, level, open.view().0)
-            }
-            None => false,
-        },
+        key_ended: open.is_some_and(|open| belief::has_ended(directory, open.key())) || words_ended,
+        level_lacking: open.is_some_and(|open| {
+            level::is_lacking(directory, &seat.contact(), open.level(), open.view().0)
+        }),
         at: open.map(|open| open.at()),
         person: said(|words| &words.person),
         office: said(|words| &words.office),
         reference: said(|words| &words.own_reference),
         statement: said(|words| &words.statement),
         text: words.and_then(|words| words.text.as_ref()).map(|text| text.text.clone()),
-    })
+    }
 }
 
 impl Sent {
@@ -537,7 +557,9 @@ impl Sent {
         }
         for answer in &self.answers {
             let title = visible(answer.title.as_deref().unwrap_or_default());
-            lines.line("answered", format!("{}: {title} ({})", answer.from, answer.id));
+            let ended =
+                if answer.key_ended { format!("; {}", phrases::ENDED) } else { String::new() };
+            lines.line("answered", format!("{}: {title} ({}){ended}", answer.from, answer.id));
         }
         lines.text()
     }
@@ -618,7 +640,9 @@ const WITHOUT: &str = "without an acknowledgement";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::Net;
+    use crate::client::message::compose::Outside;
+    use crate::client::message::testing::{self, AT, FR, Net, seat};
+    use crate::client::message::words;
     use crate::domain::relay::envelope::verify_header;
 
     /// A message that the relay has.
@@ -668,6 +692,31 @@ mod tests {
         assert!(text.contains(said), "{text}");
         assert_eq!((&json["acknowledged"], &json["stage"]), (&json!([]), &json!("accepted")));
         assert_eq!(json["words_alone"][0]["person"], "A. Martin");
+    }
+
+    #[test]
+    fn words_and_replies_of_a_key_that_has_ended_are_shown_so() {
+        let mut net = Net::new();
+        let mut sent = message_of(&net);
+        let about = (sent.header.digest(), sent.header.addressing());
+        let open = |net: &Net, class, inside: &Inside| {
+            let outside = Outside::answering(&net.directory, seat(FR), about, class, net.view());
+            let sealed = net.seal(outside, inside);
+            net.open(AT, &testing::item(&sealed.envelope, AT)).unwrap()
+        };
+        let said = Inside::Words(Box::new(words::words()));
+        let both = [(Class::Acknowledgement, said), (Class::Reply, testing::notification(0))];
+        let opened = both.map(|(class, inside)| open(&net, class, &inside));
+        net.revoke_sign_key(FR);
+        let [came, reply] = opened.map(|opened| Came::of(&net.directory, opened).unwrap());
+        assert!(came.key_ended && reply.key_ended);
+        sent.words = vec![acknowledged(&net.directory, (&seat(FR), None), &[&came])];
+        assert!(sent.words[0].key_ended);
+        sent.words.clear();
+        sent.answers = replies(&[&came, &reply]);
+        let said = format!(" ({}); signed by a key that has since ended", reply.id);
+        assert!(sent.text().contains(&said), "{}", sent.text());
+        assert_eq!(sent.json()["answered"][0]["key_ended"], true);
     }
 
     #[test]
