@@ -599,13 +599,13 @@ pub fn take_status(
 /// for it, by name.
 ///
 /// # Errors
-/// [`AcknowledgeError`].
+/// [`SealError`].
 pub fn acknowledge(
     desk: &Desk<'_>,
     (inbox, outbox): (&Inbox, &Outbox),
     number: u64,
     words: (proto::Words, Option<proto::Level>),
-) -> Result<MessageId, AcknowledgeError> {
+) -> Result<MessageId, SealError> {
     let kept = inbox.item(number).map_err(TakeError::from)?;
     let header = header(&desk.reader, &kept)?;
     let seat = (desk.reader.seat, desk.sign);
@@ -623,9 +623,26 @@ pub fn acknowledge(
     Ok(id)
 }
 
-/// Why nothing was acknowledged.
+/// Seals a request of the outbox again, on the view as it is now: the same content to the same
+/// contacts, under a new id. An acknowledgement keeps its open part.
+///
+/// # Errors
+/// [`SealError`].
+pub fn seal_again(desk: &Desk<'_>, outbox: &Outbox, id: MessageId) -> Result<MessageId, SealError> {
+    let directory = desk.reader.directory;
+    let request = outbox.request(id).map_err(TakeError::from)?;
+    let envelope = request.envelope().cloned().unwrap_or_default();
+    let opened = open::open_own(&desk.reader, &envelope)?;
+    let outside = Outside::again(directory, opened.header.addressing(), desk.view)?;
+    let sealed = compose(directory, outside, &opened.inside, desk.sign, desk.ambient)?;
+    let again = request.with(sealed.envelope);
+    outbox.put((sealed.id, sealed.header_digest), &again).map_err(TakeError::from)?;
+    Ok(sealed.id)
+}
+
+/// Why nothing was sealed.
 #[derive(Debug, thiserror::Error)]
-pub enum AcknowledgeError {
+pub enum SealError {
     /// The inbox or the outbox.
     #[error(transparent)]
     Take(#[from] TakeError),

@@ -16,18 +16,19 @@ use crate::client::message::testing::{
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
 use crate::client::testlog;
+use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::addressing::OrLater;
+use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::envelope;
 use crate::domain::state::{EntryKind, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
 use crate::wire::v1;
 
-use super::collect::{self, AcknowledgeError, Answer, Desk, Matched, TakeError, Taken, Unproven};
+use super::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken, Unproven};
 use super::inbox::{Inbox, InboxError, Put};
 
 /// One seat's machine.
@@ -464,7 +465,7 @@ fn a_backdated_view_is_refused_and_not_receipted() {
     assert_eq!(open(3), Err(why.clone()));
     let done = paris
         .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 3, (words::words(), None)));
-    assert!(matches!(done, Err(AcknowledgeError::Header(NotOpened::Backdated { .. }))));
+    assert!(matches!(done, Err(SealError::Header(NotOpened::Backdated { .. }))));
 }
 
 /// A step of the ladder is released when it is released: the message was signed in time, whatever
@@ -533,7 +534,7 @@ fn an_entry_is_released_if_its_header_says_a_step() {
         let words = (words::words(), None);
         let done =
             paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), number, words));
-        assert!(matches!(done, Err(AcknowledgeError::Header(_))), "{number}");
+        assert!(matches!(done, Err(SealError::Header(_))), "{number}");
     }
 }
 
@@ -698,6 +699,78 @@ fn a_head_of_an_older_view_is_not_taken_and_the_reader_asks_again() {
     // Nor one that is older than an earlier head.
     assert_eq!(behind(paris.take_head(&net, &old)), (size, before));
     assert_eq!(paris.inbox.head().unwrap(), Some(new));
+}
+
+/// The sender's record changed since: what the relay refuses for that is sealed again, with the same
+/// content, at a level that the sender has now.
+#[test]
+fn what_was_sealed_on_an_old_directory_is_sealed_again() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = at.notify(&mut net);
+    paris.collect(&net);
+    let words = (words::words(), None);
+    paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 1, words)).unwrap();
+    let header = paris.inbox.item(1).unwrap().item.header;
+    let header = envelope::verify_header(&net.directory, &header).unwrap();
+    let header = (header.digest(), header.addressing());
+    let reply = Outside::answering(&net.directory, seat(FR), header, Class::Reply, net.view());
+    let reply = net.seal(reply, &notification(7));
+    let request = Request::submit(reply.envelope.clone());
+    paris.outbox.put((reply.id, reply.header_digest), &request).unwrap();
+    net.record("at/cert-at", 2, &[Level::Technical, Level::Legal]);
+    let directory = net.directory.clone();
+    let of = |id| addressing_of(&directory, &paris.outbox, id);
+    let sealed = paris.outbox.ids().unwrap();
+    assert_eq!(sealed.len(), 3);
+    for old in sealed {
+        let before = of(old);
+        let mut relay = net.clone();
+        let hand_in = |relay: &mut Net, request| match request {
+            Request::Submit(request) => relay.submit(&request.envelope.unwrap()),
+            Request::Acknowledge(request) => relay.acknowledge(&contact("fr/cert-fr"), &request),
+        };
+        let refused = hand_in(&mut relay, paris.outbox.request(old).unwrap()).unwrap_err();
+        assert_eq!(refused.code(), "STALE_DIRECTORY");
+        let again = paris.at_desk(&net, |desk| collect::seal_again(desk, &paris.outbox, old));
+        let again = again.unwrap();
+        assert_ne!(again, old);
+        let after = of(again);
+        assert!(after.view == net.view() && after.thread == before.thread);
+        let same = |of: &Addressing| (of.in_reply_to, of.class, of.expires, of.recipients.clone());
+        assert_eq!(same(&after), same(&before));
+        assert!(hand_in(&mut relay, paris.outbox.request(again).unwrap()).is_ok());
+        std::fs::remove_dir_all(paris.dir.path().join("out").join(old.to_string())).unwrap();
+    }
+    paris.hand_in(&mut net);
+    let taken = at.collect(&net);
+    let opened = taken.iter().map(|taken| match taken {
+        Taken::Message { opened, .. } => opened.inside.clone(),
+        _ => panic!("{taken:?}"),
+    });
+    let opened: Vec<Inside> = opened.collect();
+    assert!(matches!(&opened[0], Inside::Delivered(said) if said.outcome == 1), "{opened:?}");
+    assert!(matches!(&opened[1], Inside::Words(_)), "{opened:?}");
+    assert_eq!(opened[2], notification(7));
+    let status = net.status(id, &contact("at/cert-at"));
+    let refused = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, &status)));
+    assert_eq!(refused.unwrap(), []);
+    assert_eq!(at.outbox.state(id).unwrap().acknowledged, [seat(FR)]);
+    // What answers by its nature goes at a level that is there; whom a human addressed stays.
+    net.record("at/cert-at", 3, &[Level::Legal]);
+    for id in paris.outbox.ids().unwrap() {
+        let of = of(id);
+        let again = Outside::again(&net.directory, &of, net.view()).unwrap();
+        let level = if of.class == Class::Reply { Level::Technical } else { Level::Legal };
+        assert_eq!(again.recipients[0].level, level, "{:?}", of.class);
+    }
+}
+
+/// How an envelope of the outbox is addressed.
+fn addressing_of(directory: &Directory, outbox: &Outbox, id: MessageId) -> Addressing {
+    let request = outbox.request(id).unwrap();
+    let header = &request.envelope().unwrap().header;
+    envelope::verify_header(directory, header).unwrap().addressing().clone()
 }
 
 /// What does not belong to a message's thread, or was signed in an older view, is refused by who has
@@ -1186,5 +1259,5 @@ fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
     assert!(matches!(pt, Err(ReceiptError::NotTheRecipient(_))));
     let missing = paris
         .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 7, (words::words(), None)));
-    assert!(matches!(missing, Err(AcknowledgeError::Take(_))));
+    assert!(matches!(missing, Err(SealError::Take(_))));
 }

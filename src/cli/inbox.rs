@@ -17,7 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::sleep;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::agent::collect::{self, AcknowledgeError};
+use crate::agent::collect::{self, SealError};
 use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::Kept;
 use crate::client::error::{ClientError, Exit, Side};
@@ -38,7 +38,7 @@ use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand};
 use super::fields::drafted;
-use super::mail::{Acknowledged, Mail, News, is_outdated};
+use super::mail::{Acknowledged, Mail, News, kept_back};
 use super::phrases::{self, Lines};
 use super::{Context, unusable};
 
@@ -763,18 +763,10 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     };
     let own = match waits {
         Some(own) => own,
-        None => compose(ctx, &mail, number, (words.clone(), given.level))?,
+        None => compose(ctx, &mail, number, (words, given.level))?,
     };
     let session = session.map_err(|error| kept_back(error, own))?;
-    let accepted = match mail.hand_in(ctx, &session, own).await {
-        Err(error) if is_outdated(&error) => {
-            ctx.sync_again(&session, &mut mail).await?;
-            let again = compose(ctx, &mail, number, (words, given.level))?;
-            mail.hand_in(ctx, &session, again).await?
-        }
-        Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, own)),
-        accepted => accepted?,
-    };
+    let (_, accepted) = mail.hand_in(ctx, &session, own).await?;
     let (sender, about) = (&header.addressing().sender, header.addressing().id);
     let object = json!({
         "id": about.to_string(),
@@ -792,18 +784,6 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
         ctx.out.warn(warning);
     }
     Ok(())
-}
-
-impl Context {
-    /// Brings the copy up to date once more: the service says that it is too old, or too new.
-    pub(super) async fn sync_again(
-        &self,
-        session: &Session,
-        mail: &mut Mail,
-    ) -> Result<(), ClientError> {
-        self.out.say("the directory has changed meanwhile: sealing again");
-        mail.catch_up(self, session, &mut News::default()).await
-    }
 }
 
 /// An acknowledgement of this message that was made and has not been handed in.
@@ -826,7 +806,7 @@ fn compose(
     words: (proto::Words, Option<Level>),
 ) -> Result<MessageId, ClientError> {
     let boxes = (&mail.inbox, &mail.outbox);
-    let made: Result<MessageId, AcknowledgeError> =
+    let made: Result<MessageId, SealError> =
         mail.at_desk(ctx, |desk| collect::acknowledge(desk, boxes, number, words))?;
     made.map_err(|error| {
         let error = ClientError::from(error);
@@ -835,14 +815,6 @@ fn compose(
         }
         error
     })
-}
-
-/// It is sealed and kept; the network is not there.
-pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
-    let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
-    let mut error = ClientError { sentence, ..error }.mended_by("liaison sent");
-    error.details.insert("waiting".to_owned(), id.to_string());
-    error
 }
 
 fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, ClientError> {

@@ -19,7 +19,7 @@ use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
-use crate::client::message::open::{self, NotOpened, Opened, Reader, Received};
+use crate::client::message::open::{self, NotOpened, Opened, Reader};
 use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted};
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
@@ -37,7 +37,6 @@ use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
-use crate::tlog::merkle::{self, Tree};
 use crate::wire::v1;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
 
@@ -190,7 +189,7 @@ impl Mail {
         self.at_desk(ctx, |desk| open::verify_header(&desk.reader, (bytes, 0)))
     }
 
-    /// Opens a message that this contact sent: its own letter is in the envelope.
+    /// Opens a message that this contact sent.
     ///
     /// # Errors
     /// As [`Mail::opened`].
@@ -199,26 +198,7 @@ impl Mail {
         ctx: &Context,
         envelope: &v1::Envelope,
     ) -> Result<Result<Opened, NotOpened>, ClientError> {
-        let mut tree = Tree::default();
-        envelope.letters.iter().for_each(|letter| tree.append(merkle::leaf_hash(letter)));
-        let is_own = |bytes: &Bytes| {
-            let letter: Result<proto::Letter, _> = prost::Message::decode(bytes.clone());
-            letter.is_ok_and(|letter| letter.seat == self.seat.as_str())
-        };
-        let index = envelope.letters.iter().position(is_own).unwrap_or_default();
-        let path = tree.inclusion_proof(index as u64, tree.size()).unwrap_or_default();
-        let path: Vec<Bytes> =
-            path.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect();
-        let empty = Bytes::new();
-        let received = Received {
-            header: &envelope.header,
-            body: &envelope.body,
-            letter: envelope.letters.get(index).filter(|bytes| is_own(bytes)).unwrap_or(&empty),
-            letter_index: u32::try_from(index).unwrap_or(u32::MAX),
-            letter_path: &path,
-            floor: 0,
-        };
-        self.at_desk(ctx, |desk| open::open(&desk.reader, &received))
+        self.at_desk(ctx, |desk| open::open_own(&desk.reader, envelope))
     }
 
     /// Collects what there is, hands in what is due, and says what people should know.
@@ -323,8 +303,9 @@ impl Mail {
         Ok(refused)
     }
 
-    /// Hands in one request of the outbox, with patience: the same bytes each time. What is refused
-    /// for good is marked, and waits no longer.
+    /// Hands in one request of the outbox, with patience: the same bytes each time. If the directory
+    /// has changed since it was sealed, it is sealed again, once; gives the id under which it was
+    /// taken. What is refused for good is marked, and waits no longer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -332,23 +313,29 @@ impl Mail {
         &mut self,
         ctx: &Context,
         session: &Session,
-        id: MessageId,
-    ) -> Result<VerifiedAccepted, ClientError> {
-        let request = self.outbox.request(id)?;
-        let mut pauses = PAUSES.iter();
-        let accepted = loop {
-            match submit(session, &request).await {
-                Ok(accepted) => break accepted,
-                Err(error) if is_passing(&error) => match pauses.next() {
-                    Some(pause) => tokio::time::sleep(*pause).await,
-                    None => return Err(error),
-                },
-                Err(error) => {
-                    if error.exit != Exit::IdentityOrKey {
-                        self.refuse(id, &error.reason)?;
-                    }
-                    return Err(error);
+        mut id: MessageId,
+    ) -> Result<(MessageId, VerifiedAccepted), ClientError> {
+        let mut accepted = patiently(session, &self.outbox.request(id)?).await;
+        if let Err(error) = &accepted
+            && is_outdated(error)
+        {
+            ctx.out.say("the directory has changed meanwhile: sealing again");
+            let synced = session.sync(&mut self.replica, &mut |_: Progress| {}).await;
+            synced.map_err(|error| kept_back(error, id))?;
+            let again = self.at_desk(ctx, |desk| collect::seal_again(desk, &self.outbox, id))?;
+            // Only now: else it would be lost, if this program ended here.
+            self.refuse(id, &error.reason)?;
+            id = again?;
+            accepted = patiently(session, &self.outbox.request(id)?).await;
+        }
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, id)),
+            Err(error) => {
+                if error.exit != Exit::IdentityOrKey && !is_passing(&error) {
+                    self.refuse(id, &error.reason)?;
                 }
+                return Err(error);
             }
         };
         let mut synced = false;
@@ -362,7 +349,10 @@ impl Mail {
                     session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
                     synced = true;
                 }
-                taken => return taken.map_err(|error| without_receipt(id, error)),
+                taken => {
+                    let taken = taken.map_err(|error| without_receipt(id, error))?;
+                    return Ok((id, taken));
+                }
             }
         }
     }
@@ -564,6 +554,28 @@ fn not_accepted(id: MessageId, error: &ClientError) -> String {
     format!("{id} was not accepted: {error}")
 }
 
+/// It is sealed and kept; the network is not there.
+pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
+    let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
+    let mut error = ClientError { sentence, ..error }.mended_by("liaison sent");
+    error.details.insert("waiting".to_owned(), id.to_string());
+    error
+}
+
+/// Hands in the same bytes, until there is an answer.
+async fn patiently(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
+    let mut pauses = PAUSES.iter();
+    loop {
+        match submit(session, request).await {
+            Err(error) if is_passing(&error) => match pauses.next() {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None => return Err(error),
+            },
+            answered => return answered,
+        }
+    }
+}
+
 async fn submit(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
     let mut relay = RelayServiceClient::new(session.connection().channel());
     match request {
@@ -611,8 +623,8 @@ fn is_passing(error: &ClientError) -> bool {
     error.exit == Exit::NotReachable || error.reason == "BUSY"
 }
 
-/// Whether a message must be sealed again, on a newer copy of the directory.
-pub(super) fn is_outdated(error: &ClientError) -> bool {
+/// Whether a request must be sealed again, on a newer copy of the directory.
+fn is_outdated(error: &ClientError) -> bool {
     matches!(error.reason.as_str(), "STALE_DIRECTORY" | "VIEW_AHEAD")
 }
 

@@ -45,6 +45,17 @@ impl Request {
         }
     }
 
+    /// The same with another envelope.
+    #[must_use]
+    pub fn with(self, envelope: v1::Envelope) -> Self {
+        match self {
+            Self::Submit(_) => Self::submit(envelope),
+            Self::Acknowledge(request) => {
+                Self::Acknowledge(v1::AcknowledgeRequest { words: Some(envelope), ..request })
+            }
+        }
+    }
+
     const fn name(&self) -> &'static str {
         match self {
             Self::Submit(_) => SUBMIT,

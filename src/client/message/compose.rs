@@ -100,6 +100,38 @@ impl Outside {
             ..Self::new(sender, vec![recipient], class, view)
         }
     }
+
+    /// What was sealed before, on a newer view. What answers by its nature goes at a level that the
+    /// contact has now.
+    ///
+    /// # Errors
+    /// It has what only a later version sends.
+    pub fn again(
+        directory: &Directory,
+        of: &Addressing,
+        view: (u64, Digest),
+    ) -> Result<Self, ComposeError> {
+        let later = || Refusal::NotYetSupported("what only a later version seals");
+        let class = of.class.known().ok_or_else(later)?;
+        let mut recipients = of.recipients.clone();
+        if class == Class::Receipt || class == Class::Acknowledgement {
+            for to in &mut recipients {
+                to.level = level::to_answer_at(directory, &to.contact, to.level);
+            }
+        }
+        let flags = of.flags.iter().map(|flag| flag.known().ok_or_else(later));
+        let flags = flags.collect::<Result<_, _>>()?;
+        Ok(Self {
+            urgency: of.urgency.known().ok_or_else(later)?,
+            drill: of.drill.clone(),
+            in_reply_to: of.in_reply_to,
+            thread: (of.thread != of.id).then_some(of.thread),
+            expires: Some(of.expires),
+            acknowledge_within: of.acknowledge_within,
+            flags,
+            ..Self::new(of.sender.clone(), recipients, class, view)
+        })
+    }
 }
 
 /// A composed message.
