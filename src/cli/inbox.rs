@@ -753,13 +753,9 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     let words = written(ctx, &mail, &given)?;
     let person = words.person.clone();
     let number = kept.place.mailbox.count;
-    let session = match Mail::online(ctx).await {
-        Ok((session, online)) => {
-            mail = online;
-            Ok(session)
-        }
-        Err(error) if error.exit == Exit::NotReachable => Err(error),
-        Err(error) => return Err(error),
+    let session = match mail.connect(ctx).await {
+        Err(error) if error.exit != Exit::NotReachable => return Err(error),
+        session => session,
     };
     let own = match waits {
         Some(own) => own,

@@ -109,6 +109,17 @@ impl Mail {
         Ok((session, Self::open(ctx, replica)?))
     }
 
+    /// Connects as the seat, and brings the copy up to date.
+    ///
+    /// # Errors
+    /// As [`Context::connect`]; what came does not verify.
+    pub(super) async fn connect(&mut self, ctx: &Context) -> Result<Session, ClientError> {
+        let session = ctx.connect(Some(&Owner::Seat(self.seat.clone()))).await?;
+        let synced = session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+        super::sync::say_what_lacks(ctx, &synced);
+        Ok(session)
+    }
+
     /// The seat at work, for as long as `work` takes.
     ///
     /// # Errors
