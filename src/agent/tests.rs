@@ -22,7 +22,7 @@ use crate::domain::limits;
 use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{Addressing, OrLater};
-use crate::domain::relay::envelope;
+use crate::domain::relay::{envelope, thread};
 use crate::domain::state::{EntryKind, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
@@ -898,6 +898,20 @@ fn a_thread_is_read_beside_what_came_of_it() {
         .into_iter()
         .map(|(outside, amiss)| (net.seal(outside, &notification(0)), amiss))
         .collect();
+    let words = Inside::Words(Box::new(words::words()));
+    let to_at = Outside {
+        recipients: net.outside(PT, &["at/cert-at"]).recipients,
+        ..of(PT, Class::Acknowledgement, &first)
+    };
+    let to_two = net.forge(to_at, &words, |addressing| {
+        let more = addressing.recipients[0].clone();
+        let more = proto::Recipient { contact: "fr/cert-fr".to_owned(), ..more };
+        addressing.recipients.push(more);
+    });
+    let by_step = net.forge(of(PT, Class::Acknowledgement, &first), &words, |addressing| {
+        addressing.recipients[0].step = 1;
+    });
+    let astray = net.seal(of(PT, Class::Acknowledgement, &first), &words);
     let begins = net.forge(net.outside(AT, &to_fr), &notification(0), |addressing| {
         addressing.in_reply_to = Bytes::from_static(&[9; 32]);
     });
@@ -918,6 +932,13 @@ fn a_thread_is_read_beside_what_came_of_it() {
     assert_eq!(come(&begins), Some(Amiss::BeginsAndAnswers));
     for (row, (sealed, amiss)) in rows.iter().enumerate() {
         assert_eq!(come(&sealed.envelope), *amiss, "row {row}");
+    }
+    assert_eq!(come(&astray.envelope), Some(Amiss::NotToItsSender));
+    for sealed in [to_two, by_step] {
+        let header = envelope::verify_header(&net.directory, &sealed.header).unwrap();
+        let found = thread::alone(header.addressing());
+        assert_eq!(found, Some(Amiss::NotToItsSender));
+        assert_eq!(net.submit(&sealed).unwrap_err(), Refusal::WrongThread(found.unwrap()));
     }
     // It was receipted as opened, and stays so; people are told.
     assert_eq!(paris.again(&net, 1), Ok(()));
