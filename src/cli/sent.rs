@@ -752,8 +752,8 @@ mod tests {
         let unknown = ReceiptError::BeforeUpdate("accepted receipt");
         let failed = ReceiptError::NotTheRelay("accepted receipt");
         let reason = "RECEIPT_NOT_VERIFIED".to_owned();
-        assert_eq!(says(&[unknown.clone()]), (Some(true), Ok(())));
-        assert_eq!(says(&[failed.clone()]), (None, Err(reason.clone())));
+        assert_eq!(says(std::slice::from_ref(&unknown)), (Some(true), Ok(())));
+        assert_eq!(says(std::slice::from_ref(&failed)), (None, Err(reason.clone())));
         assert_eq!(says(&[unknown, failed]), (Some(true), Err(reason)));
         assert_eq!(says(&[]), (None, Ok(())));
     }
