@@ -491,7 +491,10 @@ fn compared(
 }
 
 /// A message of the reader's contact has expired. That nobody opened it is the relay's word.
-fn expired(desk: &Desk<'_>, kept: &Kept) -> Result<(), Unproven> {
+///
+/// # Errors
+/// [`Unproven`].
+pub fn expired(desk: &Desk<'_>, kept: &Kept) -> Result<(), Unproven> {
     let header = open::verify_header(&desk.reader, (&kept.item.header, kept.floor))?;
     let of = header.addressing();
     if of.sender.contact() != desk.contact() {

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::sleep;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::agent::collect::{self, SealError};
+use crate::agent::collect::{self, SealError, Unproven};
 use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::Kept;
 use crate::client::error::{ClientError, Exit, Side};
@@ -280,7 +280,7 @@ impl Row {
     }
 }
 
-/// An item whose header is not believed: nothing that it says is shown.
+/// An item that is not believed: nothing that it says is shown.
 #[derive(Serialize)]
 struct Unverified {
     number: u64,
@@ -290,6 +290,12 @@ struct Unverified {
 }
 
 impl Unverified {
+    /// An entry that does not show what the relay says by it.
+    fn of(number: u64, why: &Unproven) -> Self {
+        let said = format!("{}: {why}", phrases::UNPROVEN);
+        Self { number, why: "NOT_PROVEN", said }
+    }
+
     fn cells(&self) -> Vec<String> {
         let (number, nothing) = (format!("entry {}", self.number), String::new);
         vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), self.said.clone()]
@@ -386,11 +392,17 @@ fn messages(ctx: &Context, mail: &Mail) -> Result<Found, ClientError> {
     let mut found = Found::default();
     for number in mail.inbox.numbers()? {
         let kept = mail.inbox.item(number)?;
-        if !matches!(kept.kind, EntryKind::Addressed | EntryKind::Released) {
-            continue;
+        match kept.kind {
+            EntryKind::Addressed | EntryKind::Released => {
+                let header = mail.header(ctx, &kept)?;
+                found.add(kept, header);
+            }
+            EntryKind::NotDelivered => {
+                let unproven = mail.expired(ctx, &kept)?.err();
+                found.unverified.extend(unproven.map(|why| Unverified::of(number, &why)));
+            }
+            EntryKind::Acknowledged | EntryKind::Later(_) => {}
         }
-        let header = mail.header(ctx, &kept)?;
-        found.add(kept, header);
     }
     Ok(found)
 }
@@ -965,6 +977,7 @@ mod tests {
         add(1, testing::PT, false);
         add(2, "at/cert-at/duty-9", false);
         add(3, AT, true);
+        found.unverified.push(Unverified::of(4, &Unproven::NotExpired));
         assert_eq!(found.messages.len(), 1);
         let rows: Vec<_> = found.unverified.iter().map(|row| row.cells().join(" ")).collect();
         assert_eq!(
@@ -972,11 +985,17 @@ mod tests {
             [
                 "entry 2 unverified    cannot be checked before the update",
                 "entry 3 unverified    not opened: BACKDATED",
+                "entry 4 unverified    says that a message expired unopened, which is unproven: the \
+                 message has not expired",
             ]
         );
         assert_eq!(
             json!(found.unverified),
-            json!([{ "number": 2, "why": "BEFORE_UPDATE" }, { "number": 3, "why": "BACKDATED" }])
+            json!([
+                { "number": 2, "why": "BEFORE_UPDATE" },
+                { "number": 3, "why": "BACKDATED" },
+                { "number": 4, "why": "NOT_PROVEN" },
+            ])
         );
     }
 

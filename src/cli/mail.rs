@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use tonic::{Request as Asked, Response, Status};
 
-use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
+use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken, Unproven};
 use crate::agent::follow::{self, Event};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::client::durable;
@@ -186,6 +186,18 @@ impl Mail {
         kept: &Kept,
     ) -> Result<Result<VerifiedHeader, NotOpened>, ClientError> {
         self.at_desk(ctx, |desk| collect::header(&desk.reader, kept))
+    }
+
+    /// Whether an entry shows that a message of this contact's has expired.
+    ///
+    /// # Errors
+    /// As [`Mail::opened`].
+    pub(super) fn expired(
+        &self,
+        ctx: &Context,
+        kept: &Kept,
+    ) -> Result<Result<(), Unproven>, ClientError> {
+        self.at_desk(ctx, |desk| collect::expired(desk, kept))
     }
 
     /// The header of a message that was sent from here, if it holds.

@@ -172,11 +172,11 @@ pub(super) const EXPIRED_UNOPENED: &str = "expired; the relay says that nobody o
 
 /// An entry that does not show what the relay says by it.
 pub(super) fn not_proven(number: u64, why: &Unproven) -> String {
-    format!(
-        "entry {number} of the mailbox says that a message expired unopened, which is unproven: \
-         {why}"
-    )
+    format!("entry {number} of the mailbox {UNPROVEN}: {why}")
 }
+
+/// What such an entry says.
+pub(super) const UNPROVEN: &str = "says that a message expired unopened, which is unproven";
 
 /// An item of the mailbox whose sender saw a larger directory than there is.
 pub(super) fn still_waits(size: u64) -> String {
