@@ -16,7 +16,7 @@ use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
-use crate::domain::refusal::Amiss;
+use crate::domain::refusal::{Amiss, Refusal, Wrong};
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
@@ -69,6 +69,8 @@ pub enum Answer {
     Queued(MessageId),
     /// One was made before.
     Already(MessageId),
+    /// None yet: it came spoilt, and is asked for again.
+    AskedAgain,
     /// The sender cannot be reached any more.
     Impossible(ComposeError),
 }
@@ -92,10 +94,24 @@ pub enum Matched {
         /// accepted receipt is here.
         comparison: Option<Comparison>,
     },
-    /// The words of an acknowledgement.
-    Acknowledged(MessageId),
+    /// The words of an acknowledgement, which is the open one beside them.
+    Words(MessageId),
     /// An answer.
     Answered(MessageId),
+}
+
+/// Why an entry does not show that a message of this contact's has expired.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// There is no such message.
+    #[error(transparent)]
+    Header(#[from] NotOpened),
+    /// It is another contact's.
+    #[error("the message is from {0}")]
+    AnotherSender(SeatId),
+    /// Not by this machine's clock; it is looked at again.
+    #[error("the message has not expired")]
+    NotExpired,
 }
 
 /// What became of an entry of the mailbox.
@@ -133,8 +149,15 @@ pub enum Taken {
     Colleague(Box<VerifiedAcknowledgement>),
     /// The relay passed on an acknowledgement that does not hold.
     NotAcknowledged(ReceiptError),
-    /// A sent message expired before anybody opened it.
+    /// A message of this contact's has expired, and the relay says that nobody opened it.
     NotDelivered(Digest),
+    /// The relay says so, and what it shows does not.
+    NotProven {
+        /// Where it stands.
+        place: Place,
+        /// Why not.
+        why: Unproven,
+    },
     /// An entry of a kind that this version does not know: it is kept, for a version that does.
     Later {
         /// Where it stands.
@@ -212,12 +235,18 @@ fn deal_with(
             Err(ReceiptError::SyncFirst(size)) => (Taken::SyncFirst(size), NOT_ACKNOWLEDGED),
             Err(why) => (Taken::NotAcknowledged(why), NOT_ACKNOWLEDGED),
         },
-        EntryKind::NotDelivered => {
-            if let Some(id) = outbox.find(kept.digest)? {
-                outbox.expired(id)?;
+        EntryKind::NotDelivered => match expired(desk, &kept) {
+            Ok(()) => {
+                if let Some(id) = outbox.find(kept.digest)? {
+                    outbox.expired(id)?;
+                }
+                (Taken::NotDelivered(kept.digest), NOT_DELIVERED)
             }
-            (Taken::NotDelivered(kept.digest), NOT_DELIVERED)
-        }
+            Err(Unproven::Header(NotOpened::SyncFirst(size))) => {
+                (Taken::SyncFirst(size), NOT_PROVEN)
+            }
+            Err(why) => (Taken::NotProven { place: kept.place, why }, NOT_PROVEN),
+        },
         EntryKind::Later(kind) => {
             inbox.said_later(number)?;
             return Ok(Taken::Later { place: kept.place, kind });
@@ -228,7 +257,12 @@ fn deal_with(
         taken,
         Taken::SyncFirst(_)
             | Taken::NotOpened { why: NotOpened::BeforeUpdate(_), .. }
+            | Taken::NotOpened { answer: Answer::AskedAgain, .. }
             | Taken::NotAcknowledged(ReceiptError::BeforeUpdate(_))
+            | Taken::NotProven {
+                why: Unproven::NotExpired | Unproven::Header(NotOpened::BeforeUpdate(_)),
+                ..
+            }
     );
     if !waits {
         inbox.done(number, how)?;
@@ -236,9 +270,25 @@ fn deal_with(
     Ok(taken)
 }
 
+/// The header of a message of the mailbox, if it holds, and if the entry is of the kind that it asks
+/// for: released is what reaches the reader's contact by a step of the ladder, and nothing else. The
+/// kind is the relay's word, and decides whether the entry may come late.
+///
+/// # Errors
+/// [`NotOpened`].
+pub fn header(reader: &Reader<'_>, kept: &Kept) -> Result<VerifiedHeader, NotOpened> {
+    let header = open::verify_header(reader, (&kept.item.header, kept.floor))?;
+    let own = reader.seat.contact();
+    let mut steps = header.addressing().recipients.iter().filter(|to| to.step > 0);
+    if steps.any(|to| to.contact == own) == (kept.kind == EntryKind::Released) {
+        return Ok(header);
+    }
+    Err(NotOpened::Header(Refusal::field("kind", Wrong::OtherStep)))
+}
+
 fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Taken, TakeError> {
     let (place, received) = (kept.place.clone(), kept.received());
-    let header = match open::verify_header(&desk.reader, (received.header, received.floor)) {
+    let header = match header(&desk.reader, kept) {
         Ok(header) => header,
         Err(NotOpened::SyncFirst(size)) => return Ok(Taken::SyncFirst(size)),
         Err(why) => {
@@ -262,6 +312,10 @@ fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Tak
         }
         Err(why) => {
             let answer = match why.outcome() {
+                Some(_) if why.is_spoilt() && desk.ambient.now() < header.addressing().expires => {
+                    boxes.0.ask_again(place.mailbox.count)?;
+                    Answer::AskedAgain
+                }
                 Some(outcome) => answer(desk, boxes, &header, (&place, outcome))?,
                 None => Answer::NotDue,
             };
@@ -325,8 +379,7 @@ fn firsts(
 
 /// The header of a noted item, if it still holds.
 fn came(desk: &Desk<'_>, inbox: &Inbox, number: u64) -> Result<Option<VerifiedHeader>, TakeError> {
-    let kept = inbox.item(number)?;
-    Ok(open::verify_header(&desk.reader, (&kept.item.header, kept.floor)).ok())
+    Ok(header(&desk.reader, &inbox.item(number)?).ok())
 }
 
 /// Opens an item again, as it was dealt with: what was opened then stays so, even if something that
@@ -339,7 +392,9 @@ pub fn open_again(
     boxes: (&Inbox, &Outbox),
     kept: &Kept,
 ) -> Result<Result<Opened, NotOpened>, TakeError> {
-    let opened = match open::open(&desk.reader, &kept.received()) {
+    let opened = header(&desk.reader, kept)
+        .and_then(|header| open::open_verified(&desk.reader, header, &kept.received()));
+    let opened = match opened {
         Ok(opened) => opened,
         Err(why) => return Ok(Err(why)),
     };
@@ -415,7 +470,7 @@ fn matched(desk: &Desk<'_>, outbox: &Outbox, opened: &Opened) -> Result<Matched,
         }
         Inside::Words(_) => {
             outbox.words(id, seat, opened.header.digest())?;
-            Ok(Matched::Acknowledged(id))
+            Ok(Matched::Words(id))
         }
         Inside::Content(_) | Inside::Later(_) => {
             outbox.answered(id, opened.header.digest())?;
@@ -432,6 +487,22 @@ fn compared(
 ) -> Result<Option<Comparison>, TakeError> {
     let told = told(desk, outbox, (id, sent))?;
     Ok(told.map(|told| told.compare(seen, &opened.inner)))
+}
+
+/// A message of the reader's contact has expired. That nobody opened it is the relay's word.
+///
+/// # Errors
+/// [`Unproven`].
+pub fn expired(desk: &Desk<'_>, kept: &Kept) -> Result<(), Unproven> {
+    let header = open::verify_header(&desk.reader, (&kept.item.header, kept.floor))?;
+    let of = header.addressing();
+    if of.sender.contact() != desk.contact() {
+        return Err(Unproven::AnotherSender(of.sender.clone()));
+    }
+    if desk.ambient.now() < of.expires {
+        return Err(Unproven::NotExpired);
+    }
+    Ok(())
 }
 
 /// The acknowledgement of a colleague, and of nobody else. The floor is that of the entry, which it
@@ -499,40 +570,46 @@ pub fn told(
     Ok(told)
 }
 
-/// Verifies and keeps what the relay says became of a message: its receipt and acknowledgements.
+/// Verifies and keeps what the relay says became of a message: its receipt and acknowledgements,
+/// each by itself. Gives why those do not hold that do not.
 ///
 /// # Errors
-/// [`TakeError`]; what was verified before stays kept.
+/// The outbox.
 pub fn take_status(
     desk: &Desk<'_>,
     outbox: &Outbox,
     (id, status): (MessageId, &v1::GetStatusResponse),
-) -> Result<Vec<SeatId>, TakeError> {
-    take_accepted(desk, outbox, (id, &status.accepted))?;
-    let sent = sent_header(desk, outbox, id)?;
-    let mut seats = Vec::new();
-    for bytes in &status.acknowledgements {
-        let known = (desk.reader.directory, desk.reader.root_at);
-        let verified = receipt::verify_acknowledgement(known, &sent, bytes)?;
-        outbox.acknowledged(id, verified.seat(), verified.envelope().bytes())?;
-        seats.push(verified.seat().clone());
+) -> Result<Vec<ReceiptError>, TakeError> {
+    let mut refused = Vec::new();
+    match take_accepted(desk, outbox, (id, &status.accepted)) {
+        Ok(_) => {}
+        Err(TakeError::Receipt(why)) => refused.push(why),
+        Err(why) => return Err(why),
     }
-    Ok(seats)
+    let sent = sent_header(desk, outbox, id)?;
+    let known = (desk.reader.directory, desk.reader.root_at);
+    for bytes in &status.acknowledgements {
+        match receipt::verify_acknowledgement(known, &sent, bytes) {
+            Ok(by) => outbox.acknowledged(id, by.seat(), by.envelope().bytes())?,
+            Err(why) => refused.push(why),
+        }
+    }
+    Ok(refused)
 }
 
 /// Composes an acknowledgement of an item in the inbox, and puts it into the outbox. A human asked
 /// for it, by name.
 ///
 /// # Errors
-/// [`AcknowledgeError`].
+/// [`SealError`].
 pub fn acknowledge(
     desk: &Desk<'_>,
     (inbox, outbox): (&Inbox, &Outbox),
     number: u64,
     words: (proto::Words, Option<proto::Level>),
-) -> Result<MessageId, AcknowledgeError> {
+) -> Result<MessageId, SealError> {
     let kept = inbox.item(number).map_err(TakeError::from)?;
-    let header = open::verify_header(&desk.reader, (&kept.item.header, kept.floor))?;
+    let header = header(&desk.reader, &kept)?;
     let seat = (desk.reader.seat, desk.sign);
     let made = crate::client::message::acknowledge::acknowledge(
         desk.reader.directory,
@@ -548,9 +625,26 @@ pub fn acknowledge(
     Ok(id)
 }
 
-/// Why nothing was acknowledged.
+/// Seals a request of the outbox again, on the view as it is now: the same content to the same
+/// contacts, under a new id. An acknowledgement keeps its open part.
+///
+/// # Errors
+/// [`SealError`].
+pub fn seal_again(desk: &Desk<'_>, outbox: &Outbox, id: MessageId) -> Result<MessageId, SealError> {
+    let directory = desk.reader.directory;
+    let request = outbox.request(id).map_err(TakeError::from)?;
+    let envelope = request.envelope().cloned().unwrap_or_default();
+    let opened = open::open_own(&desk.reader, &envelope)?;
+    let outside = Outside::again(directory, opened.header.addressing(), desk.view)?;
+    let sealed = compose(directory, outside, &opened.inside, desk.sign, desk.ambient)?;
+    let again = request.with(sealed.envelope);
+    outbox.put((sealed.id, sealed.header_digest), &again).map_err(TakeError::from)?;
+    Ok(sealed.id)
+}
+
+/// Why nothing was sealed.
 #[derive(Debug, thiserror::Error)]
-pub enum AcknowledgeError {
+pub enum SealError {
     /// The inbox or the outbox.
     #[error(transparent)]
     Take(#[from] TakeError),
@@ -586,3 +680,4 @@ const OPENED: &str = "OPENED";
 const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
 const NOT_ACKNOWLEDGED: &str = "NOT_ACKNOWLEDGED";
 const NOT_DELIVERED: &str = "NOT_DELIVERED";
+const NOT_PROVEN: &str = "NOT_PROVEN";

@@ -1,7 +1,7 @@
 //! What this seat collected, sealed as it came.
 //!
 //! In scope: items under their numbers, the cursor, the chain recomputed, which items were dealt
-//! with, where the messages of a thread are, receipts that were made. Out of scope: opening (`client::message`). Invariants: the cursor
+//! with or are asked for again, where the messages of a thread are, receipts that were made. Out of scope: opening (`client::message`). Invariants: the cursor
 //! never passes an item that is not on the medium; an item collected twice is kept once; a mailbox
 //! that does not go on where it ended is an error with evidence, and changes nothing.
 
@@ -156,10 +156,31 @@ impl Inbox {
     pub fn request(&self, follow: bool) -> Result<v1::CollectRequest, InboxError> {
         let cursor = self.cursor()?;
         let epoch = if self.head()?.is_some() { cursor.epoch } else { 0 };
-        Ok(v1::CollectRequest { after: cursor.count, epoch, follow })
+        let again = self.asked_again()?;
+        let after = again.first().map_or(cursor.count, |number| number - 1);
+        Ok(v1::CollectRequest { after, epoch, follow })
     }
 
-    /// Keeps an item as it came.
+    /// Notes that an item came spoilt: it is asked for again until it is dealt with.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn ask_again(&self, number: u64) -> Result<(), InboxError> {
+        Ok(durable::write(&self.dir.join(SPOILT).join(file_of(number)), b"")?)
+    }
+
+    /// The numbers of items that came spoilt and are not dealt with, in order.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn asked_again(&self) -> Result<Vec<u64>, InboxError> {
+        let spoilt = durable::names(&self.dir.join(SPOILT))?;
+        let done = durable::names(&self.dir.join(DONE))?;
+        let open = spoilt.iter().filter(|name| done.binary_search(name).is_err());
+        Ok(open.filter_map(|name| name.parse().ok()).collect())
+    }
+
+    /// Keeps an item as it came; one that was asked for again takes the place of what came spoilt.
     ///
     /// # Errors
     /// A gap, another entry than before under its number, no header; then nothing is kept. Or the
@@ -172,6 +193,11 @@ impl Inbox {
             if (kept.digest, kept.kind) != (link.digest, link.kind) {
                 let (number, kept, found) = (link.number, kept.digest, link.digest);
                 return Err(ChainError::Rewritten { number, kept, found }.into());
+            }
+            if self.asked_again()?.contains(&link.number) {
+                // The chain covers what was signed, and not who signed it: the header stays.
+                let item = v1::Item { header: kept.item.header, ..item.clone() };
+                self.write(&kept.place, &item, kept.floor)?;
             }
             return Ok(Put::Again(kept.place));
         }
@@ -444,6 +470,7 @@ const LOCK: &str = "lock";
 const ITEMS: &str = "items";
 const DONE: &str = "done";
 const LATER: &str = "later";
+const SPOILT: &str = "spoilt";
 const RECEIPTS: &str = "receipts";
 const HEADERS: &str = "headers";
 const FIRSTS: &str = "firsts";

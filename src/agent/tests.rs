@@ -15,17 +15,20 @@ use crate::client::message::testing::{
 };
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
+use crate::client::testlog;
+use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::limits;
 use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::addressing::OrLater;
-use crate::domain::relay::envelope;
-use crate::domain::state::EntryKind;
+use crate::domain::relay::addressing::{Addressing, OrLater};
+use crate::domain::relay::{envelope, thread};
+use crate::domain::state::{EntryKind, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
 use crate::wire::v1;
 
-use super::collect::{self, AcknowledgeError, Answer, Desk, Matched, TakeError, Taken};
+use super::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken, Unproven};
 use super::inbox::{Inbox, InboxError, Put};
 
 /// One seat's machine.
@@ -159,15 +162,15 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     assert!(acknowledged.is_ok());
     paris.hand_in(&mut net);
     let status = net.status(id, &contact("at/cert-at"));
-    let seats =
+    let refused =
         at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, &status))).unwrap();
-    assert_eq!(seats, [seat(FR)]);
+    assert_eq!(refused, []);
     assert_eq!(at.stage(id), Stage::Acknowledged);
     let taken = at.collect(&net);
     let [Taken::Message { answer: Answer::Queued(_), matched, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
-    assert_eq!(*matched, Matched::Acknowledged(id));
+    assert_eq!(*matched, Matched::Words(id));
 
     // The colleague's acknowledgement stands in the own mailbox of fr too.
     let taken = paris.collect(&net);
@@ -181,6 +184,52 @@ fn a_message_is_delivered_acknowledged_and_answered() {
     let state = at.outbox.state(id).unwrap();
     assert_eq!(state.delivered, [(seat(FR), OrLater::Known(Outcome::Opened))]);
     assert_eq!(state.acknowledged, [seat(FR)]);
+}
+
+/// Neither a receipt nor an acknowledgement that does not hold hides the others.
+#[test]
+fn what_the_relay_says_of_a_message_is_judged_one_by_one() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let id = at.notify(&mut net);
+    let [good, other] = [FR, FR_2].map(|by| acknowledged_by(&net, by).bytes().clone());
+    let mut status = net.status(id, &contact("at/cert-at"));
+    let head = net.relay_signs(Kind::MailboxHead, Vec::new());
+    status.acknowledgements = vec![head.clone(), good, status.accepted.clone(), other];
+    let take = |status: &v1::GetStatusResponse| {
+        let taken = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, status)));
+        taken.unwrap()
+    };
+    assert_eq!(take(&status).len(), 2);
+    assert_eq!(at.outbox.state(id).unwrap().acknowledged, [seat(FR), seat(FR_2)]);
+    std::fs::remove_dir_all(at.dir.path().join("out").join(id.to_string()).join("acknowledged"))
+        .unwrap();
+    status.accepted = head;
+    let refused = take(&status);
+    assert_eq!(refused.len(), 3);
+    assert!(matches!(refused[0], ReceiptError::Refused { what: "accepted receipt", .. }));
+    assert_eq!(at.outbox.state(id).unwrap().acknowledged, [seat(FR), seat(FR_2)]);
+}
+
+/// An acknowledgement is the open one.
+#[test]
+fn words_alone_acknowledge_nothing() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = at.notify(&mut net);
+    let (items, _) = net.collect(FR, 0);
+    let header = envelope::verify_header(&net.directory, &items[0].header).unwrap();
+    let header = (header.digest(), header.addressing());
+    let (of, class) = (&net.directory, Class::Acknowledgement);
+    let outside = Outside::answering(of, seat(FR), header, class, net.view());
+    paris.send(&mut net, outside, &Inside::Words(Box::new(words::words())));
+    let taken = at.collect(&net);
+    let [Taken::Message { matched: Matched::Words(about), .. }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    let state = at.outbox.state(id).unwrap();
+    assert_eq!((*about, &state.words[..], &state.acknowledged[..]), (id, &[seat(FR)][..], &[][..]));
+    assert_eq!(state.stage(), Stage::Accepted);
 }
 
 #[test]
@@ -237,6 +286,76 @@ fn the_sender_learns_why_a_message_was_not_opened() {
     let Inside::Delivered(delivered) = &opened.inside else { panic!("a receipt") };
     assert_eq!(delivered.needed_key[..], opening_keys(FR, 2)[1].public().id().as_bytes()[..]);
     assert_eq!(at.stage(id), Stage::Accepted);
+}
+
+/// A body or a letter that is not the header's is the relay's fault: it is asked for again, and the
+/// sender is told only when the message has expired.
+#[test]
+fn what_came_spoilt_is_asked_for_again() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    for _ in 0..4 {
+        at.notify(&mut net);
+    }
+    let (items, head) = net.collect(FR, 0);
+    let spoilt = |change: &dyn Fn(&mut v1::Item), number: usize| {
+        let mut item = items[number - 1].clone();
+        change(&mut item);
+        item
+    };
+    let changed = |bytes: &Bytes| bytes.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>().into();
+    let short = spoilt(&|item| drop(item.body.split_off(7)), 2);
+    let body = spoilt(&|item| item.body = changed(&item.body), 2);
+    let letter = spoilt(&|item| item.letter = changed(&item.letter), 3);
+    let another = spoilt(
+        &|item| {
+            let sealed = net.store.values().find_map(|value| match value {
+                Value::Message(message) if message.header == item.header => Some(message),
+                _ => None,
+            });
+            let message = sealed.unwrap();
+            let (body, letters) = (item.body.clone(), message.letters.clone());
+            let sealed = v1::Envelope { header: item.header.clone(), body, letters };
+            *item = v1::Item { number: item.number, ..testing::item(&sealed, FR_2) };
+        },
+        4,
+    );
+    for item in [&items[0], &short, &letter, &another] {
+        paris.take(&net, item).unwrap();
+    }
+    let code = |taken: &Taken| match taken {
+        Taken::NotOpened { why, answer: Answer::AskedAgain, .. } => why.code(),
+        _ => panic!("{taken:?}"),
+    };
+    let taken = paris.take_head(&net, &head).unwrap();
+    let codes = ["BODY_SIZE", "LETTER_NOT_IN_HEADER", "LETTER_FOR_ANOTHER"];
+    assert_eq!([&taken[1], &taken[2], &taken[3]].map(code), codes);
+    let receipts = || paris.outbox.ids().unwrap().len();
+    assert_eq!((receipts(), paris.inbox.asked_again().unwrap()), (1, vec![2, 3, 4]));
+    let asked = || paris.inbox.request(false).unwrap().after;
+    assert_eq!(asked(), 1);
+    // Again, with a header that somebody else signed: the one that holds stays.
+    let payload = Envelope::parse(&body.header, 1 << 14).unwrap().payload().to_vec();
+    let key = sign_key(&format!("{PT} sign"));
+    let signed = Envelope::sign(Kind::Header, payload, &[&key], net.ambient.random());
+    let again = v1::Item { header: signed.unwrap().bytes().clone(), ..body };
+    assert_eq!(code(&paris.take(&net, &again).unwrap()), "BODY_DIGEST");
+    assert_eq!((asked(), receipts()), (1, 1));
+    // Then as it was sealed.
+    assert!(matches!(paris.take(&net, &items[1]).unwrap(), Taken::Message { .. }));
+    assert_eq!((asked(), receipts()), (2, 2));
+    assert_eq!(paris.inbox.how(2).unwrap().as_deref(), Some("OPENED"));
+    assert_eq!(paris.inbox.item(2).unwrap().item, items[1]);
+    // What is asked for again changes nothing of what is done.
+    assert!(matches!(paris.take(&net, &short).unwrap(), Taken::Already));
+    assert_eq!(paris.inbox.item(2).unwrap().item, items[1]);
+    // What has expired is not.
+    net.ambient = testlog::ambient_at(net.ambient.now() + limits::MESSAGE_SECONDS);
+    for taken in paris.take_head(&net, &head).unwrap() {
+        assert!(matches!(&taken, Taken::NotOpened { answer: Answer::Queued(_), .. }), "{taken:?}");
+    }
+    assert_eq!((asked(), receipts()), (4, 4));
+    assert_eq!(paris.inbox.asked_again().unwrap(), [0; 0]);
 }
 
 #[test]
@@ -346,7 +465,7 @@ fn a_backdated_view_is_refused_and_not_receipted() {
     assert_eq!(open(3), Err(why.clone()));
     let done = paris
         .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 3, (words::words(), None)));
-    assert!(matches!(done, Err(AcknowledgeError::Header(NotOpened::Backdated { .. }))));
+    assert!(matches!(done, Err(SealError::Header(NotOpened::Backdated { .. }))));
 }
 
 /// A step of the ladder is released when it is released: the message was signed in time, whatever
@@ -356,7 +475,7 @@ fn a_step_released_after_a_rotation_is_read() {
     let mut net = Net::new();
     let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
     let id = contact("fr/cert-fr");
-    let step = net.seal(net.outside(AT, &fr()), &notification(0)).envelope;
+    let step = released(&net, 1);
     at.notify(&mut net);
     net.revoke_sign_key(AT);
     paris.collect(&net);
@@ -367,6 +486,106 @@ fn a_step_released_after_a_rotation_is_read() {
     net.put_as(EntryKind::Addressed, &id, &step);
     let taken = paris.collect(&net);
     assert!(!matches!(&taken[..], [Taken::Message { .. }]), "{taken:?}");
+}
+
+/// A message from at to fr, as a step of a ladder; 0: addressed.
+fn released(net: &Net, step: u32) -> v1::Envelope {
+    net.forge(net.outside(AT, &fr()), &notification(0), |addressing| {
+        addressing.recipients[0].step = step;
+    })
+}
+
+/// Else a relay that calls an entry released would hide when its key had ended.
+#[test]
+fn an_entry_is_released_if_its_header_says_a_step() {
+    let mut net = Net::new();
+    let paris = Machine::new(&net, FR);
+    let id = contact("fr/cert-fr");
+    let (addressed, step) = (released(&net, 0), released(&net, 1));
+    // Of the contact's own, and not to it.
+    let own = net.seal(net.outside(FR_2, &["at/cert-at"]), &notification(0)).envelope;
+    let rows = [
+        (EntryKind::Addressed, &addressed, None),
+        (EntryKind::Released, &step, None),
+        (EntryKind::Released, &addressed, Some("INVALID_FIELD")),
+        (EntryKind::Addressed, &step, Some("INVALID_FIELD")),
+        (EntryKind::Released, &own, Some("INVALID_FIELD")),
+    ];
+    for (number, (kind, sealed, refused)) in (1..).zip(rows) {
+        net.put_as(kind, &id, sealed);
+        let receipts = paris.outbox.ids().unwrap().len();
+        let taken = paris.collect(&net);
+        let kept = paris.inbox.item(number).unwrap();
+        let shown = paris.at_desk(&net, |desk| collect::header(&desk.reader, &kept));
+        let how = paris.inbox.how(number).unwrap();
+        let Some(code) = refused else {
+            assert!(matches!(&taken[..], [Taken::Message { .. }]), "{number}: {taken:?}");
+            assert!(shown.is_ok(), "{number}");
+            continue;
+        };
+        let [Taken::NotOpened { header: None, answer: Answer::NotDue, .. }] = &taken[..] else {
+            panic!("{number}: {taken:?}")
+        };
+        assert_eq!(how.as_deref(), Some(code), "{number}");
+        assert_eq!(paris.outbox.ids().unwrap().len(), receipts, "the sender did nothing wrong");
+        // Nobody acknowledges it, and whenever it is read it is refused, too.
+        assert_eq!(shown.unwrap_err().code(), code, "{number}");
+        assert_eq!(paris.again(&net, number).unwrap_err().code(), code, "{number}");
+        let words = (words::words(), None);
+        let done =
+            paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), number, words));
+        assert!(matches!(done, Err(SealError::Header(_))), "{number}");
+    }
+}
+
+/// The relay says that a message expired unopened: that it is this contact's, and has expired, is
+/// shown by its header or not believed.
+#[test]
+fn what_expired_shows_it_by_its_header() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let own = contact("at/cert-at");
+    let until = |by, created: u64| {
+        let outside = Outside { sender: seat(by), ..net.outside(AT, &fr()) };
+        let sealed = net.forge(outside, &notification(0), |addressing| {
+            (addressing.created, addressing.expires) = (created, created + 60);
+        });
+        let digest = Envelope::parse(&sealed.header, 1 << 14).unwrap().digest();
+        let id = MessageId::new(created, [1; 10]);
+        at.outbox.put((id, digest), &Request::submit(sealed.clone())).unwrap();
+        (id, sealed)
+    };
+    let now = net.ambient.now();
+    let (expired, open, foreign) = (until(AT, 1), until(AT, now), until(PT, 2));
+    let mut forged = until(AT, 3);
+    let payload = Envelope::parse(&forged.1.header, 1 << 14).unwrap().payload().to_vec();
+    let key = sign_key(&format!("{PT} sign"));
+    let signed = Envelope::sign(Kind::Header, payload, &[&key], net.ambient.random());
+    forged.1.header = signed.unwrap().bytes().clone();
+    for (_, sealed) in [&expired, &open, &foreign, &forged] {
+        net.put_as(EntryKind::NotDelivered, &own, sealed);
+    }
+    let taken = at.collect(&net);
+    let [
+        Taken::NotDelivered(_),
+        Taken::NotProven { why: Unproven::NotExpired, place },
+        Taken::NotProven { why: Unproven::AnotherSender(_), .. },
+        Taken::NotProven { why: Unproven::Header(NotOpened::Header(_)), .. },
+    ] = &taken[..]
+    else {
+        panic!("{taken:?}")
+    };
+    assert_eq!(place.mailbox.count, 2);
+    let noted = |of: &(MessageId, v1::Envelope)| at.outbox.state(of.0).unwrap().expired;
+    assert_eq!([&expired, &open, &foreign, &forged].map(noted), [true, false, false, false]);
+    let how = [1, 2, 3, 4].map(|number| at.inbox.how(number).unwrap());
+    let (done, refused) = (Some("NOT_DELIVERED".to_owned()), Some("NOT_PROVEN".to_owned()));
+    assert_eq!(how, [done, None, refused.clone(), refused]);
+    // What is early is looked at again.
+    net.ambient = testlog::ambient_at(now + 60);
+    let taken = at.collect(&net);
+    assert!(matches!(taken[..], [Taken::NotDelivered(_)]), "{taken:?}");
+    assert!(noted(&open));
 }
 
 /// The same of a colleague's acknowledgement: entries of kind 3.
@@ -480,6 +699,78 @@ fn a_head_of_an_older_view_is_not_taken_and_the_reader_asks_again() {
     // Nor one that is older than an earlier head.
     assert_eq!(behind(paris.take_head(&net, &old)), (size, before));
     assert_eq!(paris.inbox.head().unwrap(), Some(new));
+}
+
+/// The sender's record changed since: what the relay refuses for that is sealed again, with the same
+/// content, at a level that the sender has now.
+#[test]
+fn what_was_sealed_on_an_old_directory_is_sealed_again() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = at.notify(&mut net);
+    paris.collect(&net);
+    let words = (words::words(), None);
+    paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 1, words)).unwrap();
+    let header = paris.inbox.item(1).unwrap().item.header;
+    let header = envelope::verify_header(&net.directory, &header).unwrap();
+    let header = (header.digest(), header.addressing());
+    let reply = Outside::answering(&net.directory, seat(FR), header, Class::Reply, net.view());
+    let reply = net.seal(reply, &notification(7));
+    let request = Request::submit(reply.envelope.clone());
+    paris.outbox.put((reply.id, reply.header_digest), &request).unwrap();
+    net.record("at/cert-at", 2, &[Level::Technical, Level::Legal]);
+    let directory = net.directory.clone();
+    let of = |id| addressing_of(&directory, &paris.outbox, id);
+    let sealed = paris.outbox.ids().unwrap();
+    assert_eq!(sealed.len(), 3);
+    for old in sealed {
+        let before = of(old);
+        let mut relay = net.clone();
+        let hand_in = |relay: &mut Net, request| match request {
+            Request::Submit(request) => relay.submit(&request.envelope.unwrap()),
+            Request::Acknowledge(request) => relay.acknowledge(&contact("fr/cert-fr"), &request),
+        };
+        let refused = hand_in(&mut relay, paris.outbox.request(old).unwrap()).unwrap_err();
+        assert_eq!(refused.code(), "STALE_DIRECTORY");
+        let again = paris.at_desk(&net, |desk| collect::seal_again(desk, &paris.outbox, old));
+        let again = again.unwrap();
+        assert_ne!(again, old);
+        let after = of(again);
+        assert!(after.view == net.view() && after.thread == before.thread);
+        let same = |of: &Addressing| (of.in_reply_to, of.class, of.expires, of.recipients.clone());
+        assert_eq!(same(&after), same(&before));
+        assert!(hand_in(&mut relay, paris.outbox.request(again).unwrap()).is_ok());
+        std::fs::remove_dir_all(paris.dir.path().join("out").join(old.to_string())).unwrap();
+    }
+    paris.hand_in(&mut net);
+    let taken = at.collect(&net);
+    let opened = taken.iter().map(|taken| match taken {
+        Taken::Message { opened, .. } => opened.inside.clone(),
+        _ => panic!("{taken:?}"),
+    });
+    let opened: Vec<Inside> = opened.collect();
+    assert!(matches!(&opened[0], Inside::Delivered(said) if said.outcome == 1), "{opened:?}");
+    assert!(matches!(&opened[1], Inside::Words(_)), "{opened:?}");
+    assert_eq!(opened[2], notification(7));
+    let status = net.status(id, &contact("at/cert-at"));
+    let refused = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (id, &status)));
+    assert_eq!(refused.unwrap(), []);
+    assert_eq!(at.outbox.state(id).unwrap().acknowledged, [seat(FR)]);
+    // What answers by its nature goes at a level that is there; whom a human addressed stays.
+    net.record("at/cert-at", 3, &[Level::Legal]);
+    for id in paris.outbox.ids().unwrap() {
+        let of = of(id);
+        let again = Outside::again(&net.directory, &of, net.view()).unwrap();
+        let level = if of.class == Class::Reply { Level::Technical } else { Level::Legal };
+        assert_eq!(again.recipients[0].level, level, "{:?}", of.class);
+    }
+}
+
+/// How an envelope of the outbox is addressed.
+fn addressing_of(directory: &Directory, outbox: &Outbox, id: MessageId) -> Addressing {
+    let request = outbox.request(id).unwrap();
+    let header = &request.envelope().unwrap().header;
+    envelope::verify_header(directory, header).unwrap().addressing().clone()
 }
 
 /// What does not belong to a message's thread, or was signed in an older view, is refused by who has
@@ -607,6 +898,20 @@ fn a_thread_is_read_beside_what_came_of_it() {
         .into_iter()
         .map(|(outside, amiss)| (net.seal(outside, &notification(0)), amiss))
         .collect();
+    let words = Inside::Words(Box::new(words::words()));
+    let to_at = Outside {
+        recipients: net.outside(PT, &["at/cert-at"]).recipients,
+        ..of(PT, Class::Acknowledgement, &first)
+    };
+    let to_two = net.forge(to_at, &words, |addressing| {
+        let more = addressing.recipients[0].clone();
+        let more = proto::Recipient { contact: "fr/cert-fr".to_owned(), ..more };
+        addressing.recipients.push(more);
+    });
+    let by_step = net.forge(of(PT, Class::Acknowledgement, &first), &words, |addressing| {
+        addressing.recipients[0].step = 1;
+    });
+    let astray = net.seal(of(PT, Class::Acknowledgement, &first), &words);
     let begins = net.forge(net.outside(AT, &to_fr), &notification(0), |addressing| {
         addressing.in_reply_to = Bytes::from_static(&[9; 32]);
     });
@@ -627,6 +932,13 @@ fn a_thread_is_read_beside_what_came_of_it() {
     assert_eq!(come(&begins), Some(Amiss::BeginsAndAnswers));
     for (row, (sealed, amiss)) in rows.iter().enumerate() {
         assert_eq!(come(&sealed.envelope), *amiss, "row {row}");
+    }
+    assert_eq!(come(&astray.envelope), Some(Amiss::NotToItsSender));
+    for sealed in [to_two, by_step] {
+        let header = envelope::verify_header(&net.directory, &sealed.header).unwrap();
+        let found = thread::alone(header.addressing());
+        assert_eq!(found, Some(Amiss::NotToItsSender));
+        assert_eq!(net.submit(&sealed).unwrap_err(), Refusal::WrongThread(found.unwrap()));
     }
     // It was receipted as opened, and stays so; people are told.
     assert_eq!(paris.again(&net, 1), Ok(()));
@@ -968,5 +1280,5 @@ fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
     assert!(matches!(pt, Err(ReceiptError::NotTheRecipient(_))));
     let missing = paris
         .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 7, (words::words(), None)));
-    assert!(matches!(missing, Err(AcknowledgeError::Take(_))));
+    assert!(matches!(missing, Err(SealError::Take(_))));
 }

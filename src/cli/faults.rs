@@ -3,7 +3,7 @@
 //! In scope: the inbox, collecting, acknowledging, the stream. Out of scope: everything below, which
 //! `client::error` converts. Invariant: nowhere else.
 
-use crate::agent::collect::{AcknowledgeError, TakeError};
+use crate::agent::collect::{SealError, TakeError};
 use crate::agent::follow::FollowError;
 use crate::agent::inbox::InboxError;
 use crate::client::error::{ClientError, Exit, Side};
@@ -44,12 +44,12 @@ impl From<TakeError> for ClientError {
     }
 }
 
-impl From<AcknowledgeError> for ClientError {
-    fn from(error: AcknowledgeError) -> Self {
+impl From<SealError> for ClientError {
+    fn from(error: SealError) -> Self {
         match error {
-            AcknowledgeError::Take(error) => error.into(),
-            AcknowledgeError::Header(error) => error.into(),
-            AcknowledgeError::Compose(error) => error.into(),
+            SealError::Take(error) => error.into(),
+            SealError::Header(error) => error.into(),
+            SealError::Compose(error) => error.into(),
         }
     }
 }

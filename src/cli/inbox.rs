@@ -17,7 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::sleep;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::agent::collect::{self, AcknowledgeError};
+use crate::agent::collect::{self, SealError, Unproven};
 use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::Kept;
 use crate::client::error::{ClientError, Exit, Side};
@@ -38,7 +38,7 @@ use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand};
 use super::fields::drafted;
-use super::mail::{Mail, News, is_outdated};
+use super::mail::{Acknowledged, Mail, News, kept_back};
 use super::phrases::{self, Lines};
 use super::{Context, unusable};
 
@@ -196,7 +196,10 @@ async fn deal_with(
     if !numbers.is_empty() {
         let (rows, unverified) = rows(ctx, mail)?;
         for row in rows.iter().filter(|row| numbers.contains(&row.number)) {
-            ctx.out.data(row, || row.cells().join("  "));
+            let line = row.cells().join("  ");
+            if said.insert(line.clone()) {
+                ctx.out.data(row, || line);
+            }
         }
         for row in unverified.iter().filter(|row| numbers.contains(&row.number)) {
             let line = row.cells().join("  ");
@@ -229,9 +232,28 @@ struct Row {
     not_opened: Option<&'static str>,
     #[serde(skip)]
     why: Option<String>,
+    asked_again: bool,
     state: &'static str,
     key_ended: bool,
-    acknowledged_by: Vec<String>,
+    acknowledged_by: Vec<By>,
+}
+
+/// Who acknowledged a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct By {
+    seat: String,
+    key_ended: bool,
+}
+
+impl By {
+    /// Several, in a line.
+    fn line(all: &[Self]) -> String {
+        let said = all.iter().map(|by| {
+            let ended = if by.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
+            format!("{}{ended}", by.seat)
+        });
+        format!("by {}", said.collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl Row {
@@ -245,7 +267,7 @@ impl Row {
         let ended = if self.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
         let state = match &self.acknowledged_by[..] {
             [] => self.state.to_owned(),
-            by => format!("acknowledged by {}", by.join(", ")),
+            by => format!("acknowledged {}", By::line(by)),
         };
         vec![
             self.short.clone(),
@@ -258,7 +280,7 @@ impl Row {
     }
 }
 
-/// An item whose header is not believed: nothing that it says is shown.
+/// An item that is not believed: nothing that it says is shown.
 #[derive(Serialize)]
 struct Unverified {
     number: u64,
@@ -268,6 +290,12 @@ struct Unverified {
 }
 
 impl Unverified {
+    /// An entry that does not show what the relay says by it.
+    fn of(number: u64, why: &Unproven) -> Self {
+        let said = format!("{}: {why}", phrases::UNPROVEN);
+        Self { number, why: "NOT_PROVEN", said }
+    }
+
     fn cells(&self) -> Vec<String> {
         let (number, nothing) = (format!("entry {}", self.number), String::new);
         vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), self.said.clone()]
@@ -279,9 +307,10 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
     let Found { messages: found, unverified } = messages(ctx, mail)?;
     let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
     let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
+    let asked_again = mail.inbox.asked_again()?;
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
-        let opened = mail.opened(ctx, kept)?;
+        let (opened, again) = (mail.opened(ctx, kept)?, asked_again.contains(&number));
         let content = match &opened {
             Ok(Opened { inside: Inside::Content(content), .. }) => Some(content),
             Ok(_) | Err(_) => None,
@@ -305,7 +334,11 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             drill: of.drill.as_ref().map(phrases::drill),
             title: content.map(|content| content.title.clone()),
             not_opened: opened.as_ref().err().map(NotOpened::code),
-            why: opened.as_ref().err().map(phrases::not_opened),
+            why: opened.as_ref().err().map(|why| {
+                let why = phrases::not_opened(why);
+                if again { format!("{why}; {}", phrases::ASKED_AGAIN) } else { why }
+            }),
+            asked_again: again,
             state,
             key_ended: has_ended(directory, header),
             acknowledged_by: by,
@@ -314,13 +347,16 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
     Ok((rows.collect::<Result<_, ClientError>>()?, unverified))
 }
 
-fn acknowledged_by(all: &[(Digest, SeatId)], header: Digest, own: &SeatId) -> Vec<String> {
-    let by = all.iter().filter(|(of, _)| *of == header);
-    by.map(|(_, seat)| if seat == own { "you".to_owned() } else { seat.to_string() }).collect()
+fn acknowledged_by(all: &[Acknowledged], header: Digest, own: &SeatId) -> Vec<By> {
+    let by = all.iter().filter(|one| one.header == header).map(|one| By {
+        seat: if one.seat == *own { YOU.to_owned() } else { one.seat.to_string() },
+        key_ended: one.key_ended,
+    });
+    by.collect()
 }
 
 /// Whether one of the keys that signed has ended by now.
-fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool {
+pub(super) fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool {
     header.signers().any(|key| belief::has_ended(directory, key))
 }
 
@@ -356,11 +392,17 @@ fn messages(ctx: &Context, mail: &Mail) -> Result<Found, ClientError> {
     let mut found = Found::default();
     for number in mail.inbox.numbers()? {
         let kept = mail.inbox.item(number)?;
-        if !matches!(kept.kind, EntryKind::Addressed | EntryKind::Released) {
-            continue;
+        match kept.kind {
+            EntryKind::Addressed | EntryKind::Released => {
+                let header = mail.header(ctx, &kept)?;
+                found.add(kept, header);
+            }
+            EntryKind::NotDelivered => {
+                let unproven = mail.expired(ctx, &kept)?.err();
+                found.unverified.extend(unproven.map(|why| Unverified::of(number, &why)));
+            }
+            EntryKind::Acknowledged | EntryKind::Later(_) => {}
         }
-        let header = mail.header(ctx, &kept)?;
-        found.add(kept, header);
     }
     Ok(found)
 }
@@ -491,7 +533,7 @@ pub(super) struct Shown<'a> {
     directory: &'a Directory,
     opened: &'a Opened,
     content: &'a proto::Content,
-    acknowledged: Vec<String>,
+    acknowledged: Vec<By>,
     amiss: Option<Amiss>,
     answered: Option<VerifiedHeader>,
     own: &'a SeatId,
@@ -537,7 +579,7 @@ impl Shown<'_> {
             lines.line("attached", format!("{name} ({kind}, {size} bytes)"));
         }
         if !self.acknowledged.is_empty() {
-            lines.line("acknowledged", format!("by {}", self.acknowledged.join(", ")));
+            lines.line("acknowledged", By::line(&self.acknowledged));
         }
         for note in self.notes() {
             lines.line("note", note);
@@ -713,7 +755,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     let (kept, header) = find(ctx, &mail, id)?;
     let by = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
     let waits = waiting(&mail, header.digest())?;
-    if waits.is_none() && by.iter().any(|seat| seat == "you") {
+    if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
         let sentence = format!("{} is acknowledged already, by you", header.addressing().id);
         let object = json!({ "id": header.addressing().id.to_string(), "already": true });
         ctx.out.data(&object, || sentence);
@@ -723,28 +765,16 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     let words = written(ctx, &mail, &given)?;
     let person = words.person.clone();
     let number = kept.place.mailbox.count;
-    let session = match Mail::online(ctx).await {
-        Ok((session, online)) => {
-            mail = online;
-            Ok(session)
-        }
-        Err(error) if error.exit == Exit::NotReachable => Err(error),
-        Err(error) => return Err(error),
+    let session = match mail.connect(ctx).await {
+        Err(error) if error.exit != Exit::NotReachable => return Err(error),
+        session => session,
     };
     let own = match waits {
         Some(own) => own,
-        None => compose(ctx, &mail, number, (words.clone(), given.level))?,
+        None => compose(ctx, &mail, number, (words, given.level))?,
     };
     let session = session.map_err(|error| kept_back(error, own))?;
-    let accepted = match mail.hand_in(ctx, &session, own).await {
-        Err(error) if is_outdated(&error) => {
-            ctx.sync_again(&session, &mut mail).await?;
-            let again = compose(ctx, &mail, number, (words, given.level))?;
-            mail.hand_in(ctx, &session, again).await?
-        }
-        Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, own)),
-        accepted => accepted?,
-    };
+    let (_, accepted) = mail.hand_in(ctx, &session, own).await?;
     let (sender, about) = (&header.addressing().sender, header.addressing().id);
     let object = json!({
         "id": about.to_string(),
@@ -762,18 +792,6 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
         ctx.out.warn(warning);
     }
     Ok(())
-}
-
-impl Context {
-    /// Brings the copy up to date once more: the service says that it is too old, or too new.
-    pub(super) async fn sync_again(
-        &self,
-        session: &Session,
-        mail: &mut Mail,
-    ) -> Result<(), ClientError> {
-        self.out.say("the directory has changed meanwhile: sealing again");
-        mail.catch_up(self, session, &mut News::default()).await
-    }
 }
 
 /// An acknowledgement of this message that was made and has not been handed in.
@@ -796,7 +814,7 @@ fn compose(
     words: (proto::Words, Option<Level>),
 ) -> Result<MessageId, ClientError> {
     let boxes = (&mail.inbox, &mail.outbox);
-    let made: Result<MessageId, AcknowledgeError> =
+    let made: Result<MessageId, SealError> =
         mail.at_desk(ctx, |desk| collect::acknowledge(desk, boxes, number, words))?;
     made.map_err(|error| {
         let error = ClientError::from(error);
@@ -805,14 +823,6 @@ fn compose(
         }
         error
     })
-}
-
-/// It is sealed and kept; the network is not there.
-pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
-    let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
-    let mut error = ClientError { sentence, ..error }.mended_by("liaison sent");
-    error.details.insert("waiting".to_owned(), id.to_string());
-    error
 }
 
 fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, ClientError> {
@@ -842,6 +852,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// Events that wait to be dealt with: 70 MiB if each were the largest that the relay takes.
 const EVENTS: usize = 64;
 const COPIES: u32 = 100;
+const YOU: &str = "you";
 
 #[cfg(test)]
 mod tests {
@@ -886,6 +897,24 @@ mod tests {
         assert_eq!(std::fs::read(&saved[0]).unwrap(), b"1");
     }
 
+    fn by(seat: &str, key_ended: bool) -> By {
+        By { seat: seat.to_owned(), key_ended }
+    }
+
+    #[test]
+    fn who_acknowledged_with_a_key_that_has_ended_is_shown_so() {
+        let net = Net::new();
+        let header = net.notification().header_digest;
+        let one = |of, key_ended| Acknowledged { header, seat: seat(of), key_ended };
+        let other = Acknowledged { header: Digest::of(b"another"), ..one(AT, true) };
+        let found = acknowledged_by(&[one(FR, true), other, one(AT, false)], header, &seat(FR));
+        assert_eq!(found, [by("you", true), by(AT, false)]);
+        let row = Row { acknowledged_by: found, ..row() };
+        let said = "acknowledged by you (signed by a key that has since ended), at/cert-at/duty-1";
+        assert_eq!(row.cells()[4], said);
+        assert_eq!(json!(row)["acknowledged_by"][0], json!({ "seat": "you", "key_ended": true }));
+    }
+
     fn row() -> Row {
         Row {
             number: 1,
@@ -900,6 +929,7 @@ mod tests {
             title: Some("Ransom\u{1b}ware".to_owned()),
             not_opened: None,
             why: None,
+            asked_again: false,
             state: "new",
             key_ended: false,
             acknowledged_by: Vec::new(),
@@ -920,7 +950,7 @@ mod tests {
         );
         let why = Some(phrases::not_opened(&NotOpened::Thread(Amiss::NotItsOwn)));
         assert_eq!(cells(Row { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
-        let unknown = Row { title: None, acknowledged_by: vec!["you".to_owned()], ..row() };
+        let unknown = Row { title: None, acknowledged_by: vec![by("you", false)], ..row() };
         assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
     }
 
@@ -947,6 +977,7 @@ mod tests {
         add(1, testing::PT, false);
         add(2, "at/cert-at/duty-9", false);
         add(3, AT, true);
+        found.unverified.push(Unverified::of(4, &Unproven::NotExpired));
         assert_eq!(found.messages.len(), 1);
         let rows: Vec<_> = found.unverified.iter().map(|row| row.cells().join(" ")).collect();
         assert_eq!(
@@ -954,11 +985,17 @@ mod tests {
             [
                 "entry 2 unverified    cannot be checked before the update",
                 "entry 3 unverified    not opened: BACKDATED",
+                "entry 4 unverified    says that a message expired unopened, which is unproven: the \
+                 message has not expired",
             ]
         );
         assert_eq!(
             json!(found.unverified),
-            json!([{ "number": 2, "why": "BEFORE_UPDATE" }, { "number": 3, "why": "BACKDATED" }])
+            json!([
+                { "number": 2, "why": "BEFORE_UPDATE" },
+                { "number": 3, "why": "BACKDATED" },
+                { "number": 4, "why": "NOT_PROVEN" },
+            ])
         );
     }
 

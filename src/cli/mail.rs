@@ -13,13 +13,13 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use tonic::{Request as Asked, Response, Status};
 
-use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
+use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken, Unproven};
 use crate::agent::follow::{self, Event};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
-use crate::client::message::open::{self, NotOpened, Opened, Reader, Received};
+use crate::client::message::open::{self, NotOpened, Opened, Reader};
 use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted};
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
@@ -28,14 +28,15 @@ use crate::client::session::{Progress, Session};
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
+use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Amiss;
+use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
-use crate::tlog::merkle::{self, Tree};
 use crate::wire::v1;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
 
@@ -108,6 +109,17 @@ impl Mail {
         Ok((session, Self::open(ctx, replica)?))
     }
 
+    /// Connects as the seat, and brings the copy up to date.
+    ///
+    /// # Errors
+    /// As [`Context::connect`]; what came does not verify.
+    pub(super) async fn connect(&mut self, ctx: &Context) -> Result<Session, ClientError> {
+        let session = ctx.connect(Some(&Owner::Seat(self.seat.clone()))).await?;
+        let synced = session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+        super::sync::say_what_lacks(ctx, &synced);
+        Ok(session)
+    }
+
     /// The seat at work, for as long as `work` takes.
     ///
     /// # Errors
@@ -173,8 +185,19 @@ impl Mail {
         ctx: &Context,
         kept: &Kept,
     ) -> Result<Result<VerifiedHeader, NotOpened>, ClientError> {
-        let header = (&kept.item.header[..], kept.floor);
-        self.at_desk(ctx, |desk| open::verify_header(&desk.reader, header))
+        self.at_desk(ctx, |desk| collect::header(&desk.reader, kept))
+    }
+
+    /// Whether an entry shows that a message of this contact's has expired.
+    ///
+    /// # Errors
+    /// As [`Mail::opened`].
+    pub(super) fn expired(
+        &self,
+        ctx: &Context,
+        kept: &Kept,
+    ) -> Result<Result<(), Unproven>, ClientError> {
+        self.at_desk(ctx, |desk| collect::expired(desk, kept))
     }
 
     /// The header of a message that was sent from here, if it holds.
@@ -189,7 +212,7 @@ impl Mail {
         self.at_desk(ctx, |desk| open::verify_header(&desk.reader, (bytes, 0)))
     }
 
-    /// Opens a message that this contact sent: its own letter is in the envelope.
+    /// Opens a message that this contact sent.
     ///
     /// # Errors
     /// As [`Mail::opened`].
@@ -198,26 +221,7 @@ impl Mail {
         ctx: &Context,
         envelope: &v1::Envelope,
     ) -> Result<Result<Opened, NotOpened>, ClientError> {
-        let mut tree = Tree::default();
-        envelope.letters.iter().for_each(|letter| tree.append(merkle::leaf_hash(letter)));
-        let is_own = |bytes: &Bytes| {
-            let letter: Result<proto::Letter, _> = prost::Message::decode(bytes.clone());
-            letter.is_ok_and(|letter| letter.seat == self.seat.as_str())
-        };
-        let index = envelope.letters.iter().position(is_own).unwrap_or_default();
-        let path = tree.inclusion_proof(index as u64, tree.size()).unwrap_or_default();
-        let path: Vec<Bytes> =
-            path.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect();
-        let empty = Bytes::new();
-        let received = Received {
-            header: &envelope.header,
-            body: &envelope.body,
-            letter: envelope.letters.get(index).filter(|bytes| is_own(bytes)).unwrap_or(&empty),
-            letter_index: u32::try_from(index).unwrap_or(u32::MAX),
-            letter_path: &path,
-            floor: 0,
-        };
-        self.at_desk(ctx, |desk| open::open(&desk.reader, &received))
+        self.at_desk(ctx, |desk| open::open_own(&desk.reader, envelope))
     }
 
     /// Collects what there is, hands in what is due, and says what people should know.
@@ -322,8 +326,9 @@ impl Mail {
         Ok(refused)
     }
 
-    /// Hands in one request of the outbox, with patience: the same bytes each time. What is refused
-    /// for good is marked, and waits no longer.
+    /// Hands in one request of the outbox, with patience: the same bytes each time. If the directory
+    /// has changed since it was sealed, it is sealed again, once; gives the id under which it was
+    /// taken. What is refused for good is marked, and waits no longer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -331,23 +336,29 @@ impl Mail {
         &mut self,
         ctx: &Context,
         session: &Session,
-        id: MessageId,
-    ) -> Result<VerifiedAccepted, ClientError> {
-        let request = self.outbox.request(id)?;
-        let mut pauses = PAUSES.iter();
-        let accepted = loop {
-            match submit(session, &request).await {
-                Ok(accepted) => break accepted,
-                Err(error) if is_passing(&error) => match pauses.next() {
-                    Some(pause) => tokio::time::sleep(*pause).await,
-                    None => return Err(error),
-                },
-                Err(error) => {
-                    if error.exit != Exit::IdentityOrKey {
-                        self.refuse(id, &error.reason)?;
-                    }
-                    return Err(error);
+        mut id: MessageId,
+    ) -> Result<(MessageId, VerifiedAccepted), ClientError> {
+        let mut accepted = patiently(session, &self.outbox.request(id)?).await;
+        if let Err(error) = &accepted
+            && is_outdated(error)
+        {
+            ctx.out.say("the directory has changed meanwhile: sealing again");
+            let synced = session.sync(&mut self.replica, &mut |_: Progress| {}).await;
+            synced.map_err(|error| kept_back(error, id))?;
+            let again = self.at_desk(ctx, |desk| collect::seal_again(desk, &self.outbox, id))?;
+            // Only now: else it would be lost, if this program ended here.
+            self.refuse(id, &error.reason)?;
+            id = again?;
+            accepted = patiently(session, &self.outbox.request(id)?).await;
+        }
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, id)),
+            Err(error) => {
+                if error.exit != Exit::IdentityOrKey && !is_passing(&error) {
+                    self.refuse(id, &error.reason)?;
                 }
+                return Err(error);
             }
         };
         let mut synced = false;
@@ -361,7 +372,10 @@ impl Mail {
                     session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
                     synced = true;
                 }
-                taken => return taken.map_err(|error| without_receipt(id, error)),
+                taken => {
+                    let taken = taken.map_err(|error| without_receipt(id, error))?;
+                    return Ok((id, taken));
+                }
             }
         }
     }
@@ -405,21 +419,13 @@ impl Mail {
     ///
     /// # Errors
     /// Files.
-    pub(super) fn acknowledged(&self) -> Result<Vec<(Digest, SeatId)>, ClientError> {
-        let mut all = Vec::new();
-        let mut note = |bytes: &Bytes| {
-            let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
-            let read: proto::Acknowledgement =
-                prost::Message::decode(envelope.payload().clone()).ok()?;
-            let header = Digest::try_from(&read.header_digest[..]).ok()?;
-            all.push((header, read.seat.parse().ok()?));
-            Some(())
-        };
+    pub(super) fn acknowledged(&self) -> Result<Vec<Acknowledged>, ClientError> {
+        let (mut all, directory) = (Vec::new(), self.replica.directory()?);
         for id in self.outbox.ids()? {
             if let Request::Acknowledge(request) = self.outbox.request(id)?
                 && self.refused(id)?.is_none()
             {
-                note(&request.acknowledgement);
+                all.extend(Acknowledged::read(directory, &request.acknowledgement));
             }
         }
         for number in self.inbox.numbers()? {
@@ -427,12 +433,38 @@ impl Mail {
             // Its signature was verified when it was taken.
             let held = self.inbox.how(number)?.is_some_and(|how| how == "ACKNOWLEDGED");
             if kept.kind == EntryKind::Acknowledged && held {
-                note(&kept.item.acknowledgement);
+                all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));
             }
         }
         all.sort();
         all.dedup();
         Ok(all)
+    }
+}
+
+/// An open acknowledgement by a seat of this contact.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Acknowledged {
+    /// Of which message.
+    pub(super) header: Digest,
+    /// By whom.
+    pub(super) seat: SeatId,
+    /// The key that signed it has ended since.
+    pub(super) key_ended: bool,
+}
+
+impl Acknowledged {
+    /// Of what was verified when it came.
+    fn read(directory: &Directory, bytes: &Bytes) -> Option<Self> {
+        let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
+        let read: proto::Acknowledgement =
+            prost::Message::decode(envelope.payload().clone()).ok()?;
+        let mut keys = envelope.signatures().iter().map(|of| of.key_id);
+        Some(Self {
+            header: Digest::try_from(&read.header_digest[..]).ok()?,
+            seat: read.seat.parse().ok()?,
+            key_ended: keys.any(|key| belief::has_ended(directory, key)),
+        })
     }
 }
 
@@ -486,7 +518,10 @@ impl News {
             }
             Taken::NotDelivered(_) => self
                 .warnings
-                .push("a message that was sent expired before anybody opened it".to_owned()),
+                .push(format!("a message that was sent has {}", phrases::EXPIRED_UNOPENED)),
+            Taken::NotProven { place, why } => {
+                self.warn(phrases::not_proven(place.mailbox.count, &why));
+            }
             Taken::Later { place, kind } => {
                 self.warnings.push(phrases::later(place.mailbox.count, kind));
             }
@@ -542,6 +577,28 @@ fn not_accepted(id: MessageId, error: &ClientError) -> String {
     format!("{id} was not accepted: {error}")
 }
 
+/// It is sealed and kept; the network is not there.
+pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
+    let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
+    let mut error = ClientError { sentence, ..error }.mended_by("liaison sent");
+    error.details.insert("waiting".to_owned(), id.to_string());
+    error
+}
+
+/// Hands in the same bytes, until there is an answer.
+async fn patiently(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
+    let mut pauses = PAUSES.iter();
+    loop {
+        match submit(session, request).await {
+            Err(error) if is_passing(&error) => match pauses.next() {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None => return Err(error),
+            },
+            answered => return answered,
+        }
+    }
+}
+
 async fn submit(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
     let mut relay = RelayServiceClient::new(session.connection().channel());
     match request {
@@ -589,8 +646,8 @@ fn is_passing(error: &ClientError) -> bool {
     error.exit == Exit::NotReachable || error.reason == "BUSY"
 }
 
-/// Whether a message must be sealed again, on a newer copy of the directory.
-pub(super) fn is_outdated(error: &ClientError) -> bool {
+/// Whether a request must be sealed again, on a newer copy of the directory.
+fn is_outdated(error: &ClientError) -> bool {
     matches!(error.reason.as_str(), "STALE_DIRECTORY" | "VIEW_AHEAD")
 }
 
@@ -634,6 +691,27 @@ mod tests {
         let backdated = NotOpened::Backdated { key, ended: 2, floor: 3 };
         let said = format!("entry 0 of the mailbox was not opened: BACKDATED: {backdated}");
         assert_eq!(warnings(backdated), [said.as_str(), unchecked]);
+    }
+
+    #[test]
+    fn an_acknowledgement_says_whether_its_key_has_ended() {
+        let mut net = Net::new();
+        let header = Digest::of(b"a message");
+        let says = proto::Acknowledgement {
+            header_digest: Bytes::copy_from_slice(header.as_bytes()),
+            seat: FR.to_owned(),
+            ..Default::default()
+        };
+        let (payload, key) =
+            (prost::Message::encode_to_vec(&says), sign_key(&format!("{FR} sign")));
+        let signed =
+            Envelope::sign(DsseKind::Acknowledgement, payload, &[&key], net.ambient.random());
+        let signed = signed.unwrap().bytes().clone();
+        let read = |net: &Net| Acknowledged::read(&net.directory, &signed);
+        let found = Acknowledged { header, seat: seat(FR), key_ended: false };
+        assert_eq!(read(&net), Some(found.clone()));
+        net.revoke_sign_key(FR);
+        assert_eq!(read(&net), Some(Acknowledged { key_ended: true, ..found }));
     }
 
     #[test]

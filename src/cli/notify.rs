@@ -21,7 +21,7 @@ use crate::client::message::text::visible;
 use crate::client::outbox::Request;
 use crate::client::session::{Progress, Session};
 use crate::domain::directory::{Contact, Policy};
-use crate::domain::ids::ContactId;
+use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{OrLater, Recipient};
@@ -32,8 +32,8 @@ use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
 use super::args::{KindArg, NotifyArgs, TlpArg};
 use super::directory::{Seen, expired, parts_of};
 use super::fields::drafted;
-use super::inbox::{self, kept_back};
-use super::mail::{Mail, is_outdated};
+use super::inbox;
+use super::mail::{Mail, kept_back};
 use super::{Context, phrases, unusable};
 
 /// `liaison notify`.
@@ -72,19 +72,9 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     }
     let sealed = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
     let session = session.map_err(|error| kept_back(error, sealed.id))?;
-    let handed_in = mail.hand_in(ctx, &session, sealed.id).await;
-    let (sealed, accepted) = match handed_in {
-        Ok(accepted) => (sealed, accepted),
-        Err(error) if is_outdated(&error) => {
-            ctx.sync_again(&session, &mut mail).await?;
-            let again = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
-            let accepted = mail.hand_in(ctx, &session, again.id).await?;
-            (again, accepted)
-        }
-        Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, sealed.id)),
-        Err(error) => return Err(error),
-    };
-    report(ctx, (&plan, &args), &sealed, &accepted);
+    let (id, accepted) = mail.hand_in(ctx, &session, sealed.id).await?;
+    let thread = answered.map_or(id, |answered| answered.addressing().thread);
+    report(ctx, (&plan, &args), (id, thread), &accepted);
     for warning in mail.send_due(ctx, &session).await? {
         ctx.out.warn(warning);
     }
@@ -94,7 +84,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
 fn report(
     ctx: &Context,
     (plan, args): (&Plan, &NotifyArgs),
-    sealed: &Sealed,
+    (id, thread): (MessageId, MessageId),
     accepted: &VerifiedAccepted,
 ) {
     let places = accepted.places().iter().map(
@@ -103,13 +93,13 @@ fn report(
     let object = plan.json(
         args,
         json!({
-            "id": sealed.id.to_string(),
-            "thread": sealed.thread.to_string(),
+            "id": id.to_string(),
+            "thread": thread.to_string(),
             "accepted": { "at": accepted.at(), "places": places.collect::<Vec<_>>() },
         }),
     );
     ctx.out.data(&object, || {
-        let mut text = format!("{}\naccepted {}\n", sealed.id, phrases::when(accepted.at()));
+        let mut text = format!("{id}\naccepted {}\n", phrases::when(accepted.at()));
         for place in accepted.places() {
             let (contact, number) = (&place.contact, place.mailbox.count);
             text.push_str(&format!("  {contact}: number {number} in its mailbox\n"));
@@ -117,7 +107,7 @@ fn report(
         text.push_str(&plan.read_out(args));
         text
     });
-    ctx.out.say(format_args!("what became of it: liaison sent {}", sealed.id));
+    ctx.out.say(format_args!("what became of it: liaison sent {id}"));
 }
 
 /// The copy of the directory, up to date if the service can be reached. A dry run stays offline.

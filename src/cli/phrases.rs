@@ -8,6 +8,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 
+use crate::agent::collect::Unproven;
 use crate::client::message::open::NotOpened;
 use crate::client::message::text::visible;
 use crate::client::replica::Frozen;
@@ -155,6 +156,9 @@ pub(super) fn not_opened(why: &NotOpened) -> String {
     format!("{what}: {}", why.code())
 }
 
+/// Behind why a message was not opened.
+pub(super) const ASKED_AGAIN: &str = "the relay is asked for it again";
+
 /// An item of the mailbox whose header is not believed.
 pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
     match why {
@@ -162,6 +166,17 @@ pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
         why => format!("entry {number} of the mailbox was {}: {why}", not_opened(why)),
     }
 }
+
+/// Of a message that has expired. Nobody signs that it was not opened.
+pub(super) const EXPIRED_UNOPENED: &str = "expired; the relay says that nobody opened it";
+
+/// An entry that does not show what the relay says by it.
+pub(super) fn not_proven(number: u64, why: &Unproven) -> String {
+    format!("entry {number} of the mailbox {UNPROVEN}: {why}")
+}
+
+/// What such an entry says.
+pub(super) const UNPROVEN: &str = "says that a message expired unopened, which is unproven";
 
 /// An item of the mailbox whose sender saw a larger directory than there is.
 pub(super) fn still_waits(size: u64) -> String {
@@ -438,6 +453,15 @@ mod tests {
             "delivered, and refused: it opens, and is not what its outside or its thread says"
         );
         assert_eq!(outcome(None), "not said");
+    }
+
+    #[test]
+    fn what_the_relay_says_and_does_not_show_is_unproven() {
+        assert_eq!(
+            not_proven(7, &Unproven::NotExpired),
+            "entry 7 of the mailbox says that a message expired unopened, which is unproven: the \
+             message has not expired"
+        );
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! state. Out of scope: verifying (`agent`, `client::message`). Invariant: a message without an
 //! acknowledgement has "no acknowledgement yet": nothing is called late or failed.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use prost::Message as _;
 use serde::Serialize;
@@ -12,6 +14,7 @@ use serde_json::{Value, json};
 use crate::agent::collect::{self, TakeError};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
+use crate::client::message::open::Opened;
 use crate::client::message::receipt::{self, Comparison, Place, ReceiptError, Told};
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::{Request, SentState, Stage};
@@ -20,6 +23,7 @@ use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
+use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
@@ -31,8 +35,8 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::Context;
 use super::args::SentArgs;
-use super::inbox::{collected, one, say_news};
-use super::mail::{BEFORE_UPDATE, Mail, SYNC_FIRST, answered, asked};
+use super::inbox::{collected, has_ended, one, say_news};
+use super::mail::{Mail, answered, asked};
 use super::phrases::{self, Lines};
 
 /// `liaison sent`.
@@ -40,15 +44,18 @@ use super::phrases::{self, Lines};
 /// # Errors
 /// [`ClientError`]; exit 6 if the relay told two histories of one mailbox.
 pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientError> {
-    let mail = if args.offline {
-        Mail::open(ctx, ctx.replica()?)?
+    let (mail, refused) = if args.offline {
+        (Mail::open(ctx, ctx.replica()?)?, Refused::new())
     } else {
         let (session, mut mail) = Mail::online(ctx).await?;
         say_news(ctx, collected(ctx, &session, &mut mail).await?);
-        ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
-        mail
+        let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
+        (mail, refused)
     };
-    let all = messages(ctx, &mail)?;
+    let all = messages(ctx, &mail, refused)?;
+    for warning in all.iter().filter_map(Sent::unchecked) {
+        ctx.out.warn(warning);
+    }
     let ids: Vec<MessageId> = all.iter().map(|message| message.header.addressing().id).collect();
     match args.id {
         Some(prefix) => {
@@ -58,7 +65,7 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
             let found = all.into_iter().filter(matches).collect();
             let message = one(found, &prefix, "liaison sent --offline")?;
             ctx.out.data(&message.json(), || message.text());
-            message.disputed()
+            message.holds()
         }
         None => {
             let rows: Vec<Value> = all.iter().map(Sent::json).collect();
@@ -69,77 +76,57 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
                 let header = ["ID", "TO", "WHEN", "STATE", "TITLE"];
                 phrases::table(&header, all.iter().map(|message| message.cells(&ids)))
             });
-            all.iter().try_for_each(Sent::disputed)
+            all.iter().try_for_each(Sent::holds)
         }
     }
 }
+
+/// Why what the relay said of a message does not hold, one by one.
+type Refused = BTreeMap<MessageId, Vec<ReceiptError>>;
 
 /// Asks the service about each message of which something may still come.
 async fn ask(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
     prefix: Option<&str>,
-) -> Result<(), ClientError> {
-    let now = ctx.ambient().now();
+) -> Result<Refused, ClientError> {
+    let (now, mut refused) = (ctx.ambient().now(), Refused::new());
     for id in mail.outbox.ids()? {
         let state = mail.outbox.state(id)?;
         let Some(header) = header_of(ctx, mail, id)? else { continue };
         let wanted = prefix.is_none_or(|prefix| id.to_string().starts_with(prefix));
-        // The words alone do not say at which level.
-        let mut signed = Vec::new();
-        for seat in &state.acknowledged {
-            if mail.outbox.acknowledgement(id, seat)?.is_some() {
-                signed.push(seat.contact());
-            }
-        }
+        let signed: Vec<ContactId> = state.acknowledged.iter().map(SeatId::contact).collect();
         let mut contacts = header.addressing().recipients.iter().map(|to| &to.contact);
         let open = contacts.any(|to| !signed.contains(to));
         let forgotten = header.addressing().expires + limits::ID_REMEMBERED_SECONDS < now;
         if wanted && open && !forgotten && state.accepted.is_some() {
-            ask_about(ctx, (session, mail), id).await?;
+            refused.insert(id, ask_about(ctx, (session, mail), id).await?);
         }
     }
-    Ok(())
+    Ok(refused)
 }
 
 async fn ask_about(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
     id: MessageId,
-) -> Result<(), ClientError> {
+) -> Result<Vec<ReceiptError>, ClientError> {
     let mut relay = RelayServiceClient::new(session.connection().channel());
     let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
     let status = match answered("GetStatus", relay.get_status(asked(request))).await {
         // The relay forgets after a while; what came before stays here.
-        Err(error) if error.exit == Exit::NotFound => return Ok(()),
+        Err(error) if error.exit == Exit::NotFound => return Ok(Vec::new()),
         status => status?,
     };
-    for last in [false, true] {
-        let taken =
-            mail.at_desk(ctx, |desk| collect::take_status(desk, &mail.outbox, (id, &status)))?;
-        match taken.map_err(ClientError::from) {
-            Err(error) if error.reason == SYNC_FIRST && !last => {
-                mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
-            }
-            taken => {
-                if let Some(warning) = unchecked(id, taken.map(drop))? {
-                    ctx.out.warn(warning);
-                }
-                return Ok(());
-            }
-        }
+    let take = |mail: &Mail| {
+        mail.at_desk(ctx, |desk| collect::take_status(desk, &mail.outbox, (id, &status)))
+    };
+    let refused = take(mail)??;
+    if !refused.iter().any(|why| matches!(why, ReceiptError::SyncFirst(_))) {
+        return Ok(refused);
     }
-    Ok(())
-}
-
-/// What the relay signed with a key that is not known yet is no failure.
-fn unchecked(id: MessageId, taken: Result<(), ClientError>) -> Result<Option<String>, ClientError> {
-    match taken {
-        Err(error) if error.reason == BEFORE_UPDATE => {
-            Ok(Some(format!("what the relay says of {id} {}", phrases::UNCHECKED)))
-        }
-        taken => taken.map(|()| None),
-    }
+    mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
+    Ok(take(mail)??)
 }
 
 /// Which header an open acknowledgement is about.
@@ -158,8 +145,12 @@ struct Sent {
     accepted: Option<Accepted>,
     /// Why the relay's receipts do not hold.
     unverified: Option<ReceiptError>,
+    /// What came now or stands here, and does not hold.
+    not_held: Vec<ReceiptError>,
     delivered: Vec<Delivered>,
     acknowledged: Vec<Acknowledged>,
+    /// Words that came without an acknowledgement.
+    words: Vec<Acknowledged>,
     answers: Vec<Answer>,
 }
 
@@ -210,7 +201,7 @@ struct Acknowledged {
     level: Option<String>,
     /// Its record does not have this level.
     level_lacking: bool,
-    /// The seat's key has ended since.
+    /// A key that signed it, or the words, has ended since.
     key_ended: bool,
     at: Option<u64>,
     person: Option<String>,
@@ -225,6 +216,8 @@ struct Answer {
     id: String,
     from: String,
     title: Option<String>,
+    /// A key that signed has ended since.
+    key_ended: bool,
 }
 
 /// The header of a message to people; nothing for receipts and acknowledgements.
@@ -239,18 +232,26 @@ fn header_of(
     Ok(header.filter(|header| header.addressing().class != Class::Receipt))
 }
 
-fn messages(ctx: &Context, mail: &Mail) -> Result<Vec<Sent>, ClientError> {
+fn messages(ctx: &Context, mail: &Mail, mut refused: Refused) -> Result<Vec<Sent>, ClientError> {
     let answers = answers(ctx, mail)?;
     let mut all = Vec::new();
     for id in mail.outbox.ids()? {
         let Some(header) = header_of(ctx, mail, id)? else { continue };
-        all.push(message(ctx, mail, (id, header), &answers)?);
+        let not_held = refused.remove(&id).unwrap_or_default();
+        all.push(message(ctx, mail, (id, header, not_held), &answers)?);
     }
     Ok(all)
 }
 
-/// What stands in the inbox about messages that were sent: who, about which, what.
-type Came = (SeatId, MessageId, Digest, Inside);
+/// What stands in the inbox about messages that were sent.
+struct Came {
+    from: SeatId,
+    id: MessageId,
+    about: Digest,
+    inside: Inside,
+    /// A key that signed has ended since.
+    key_ended: bool,
+}
 
 fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
     let mut found = Vec::new();
@@ -260,21 +261,33 @@ fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
             continue;
         }
         let Ok(opened) = mail.opened(ctx, &kept)? else { continue };
-        let of = &opened.header.addressing();
-        if let (Some(about), true) = (of.in_reply_to, of.class != Class::Receipt) {
-            found.push((of.sender.clone(), of.id, about, opened.inside));
-        }
+        found.extend(Came::of(mail.replica.directory()?, opened));
     }
     Ok(found)
+}
+
+impl Came {
+    /// What an opened message says of the one that it answers; a receipt stands in the outbox.
+    fn of(directory: &Directory, opened: Opened) -> Option<Self> {
+        let of = opened.header.addressing();
+        let about = of.in_reply_to.filter(|_| of.class != Class::Receipt)?;
+        Some(Self {
+            from: of.sender.clone(),
+            id: of.id,
+            about,
+            key_ended: has_ended(directory, &opened.header),
+            inside: opened.inside,
+        })
+    }
 }
 
 fn message(
     ctx: &Context,
     mail: &Mail,
-    (id, header): (MessageId, VerifiedHeader),
+    (id, header, mut not_held): (MessageId, VerifiedHeader, Vec<ReceiptError>),
     answers: &[Came],
 ) -> Result<Sent, ClientError> {
-    let (state, directory) = (mail.outbox.state(id)?, mail.replica.directory()?);
+    let (mut state, directory) = (mail.outbox.state(id)?, mail.replica.directory()?);
     let request = mail.outbox.request(id)?;
     let opened = match request.envelope() {
         Some(envelope) => mail.opened_own(ctx, envelope)?.ok(),
@@ -295,34 +308,49 @@ fn message(
         header.addressing().recipients.iter().map(|to| &to.contact).collect();
     let mine: Vec<&Came> = answers
         .iter()
-        .filter(|(seat, _, about, _)| {
-            *about == header.digest() && recipients.contains(&&seat.contact())
-        })
+        .filter(|came| came.about == header.digest() && recipients.contains(&&came.from.contact()))
         .collect();
-    let acknowledged = state.acknowledged.iter().map(|seat| {
-        let open = mail.outbox.acknowledgement(id, seat)?;
-        acknowledged(ctx, mail, &header, (seat, open), &mine)
-    });
-    let acknowledged = acknowledged.collect::<Result<Vec<_>, ClientError>>()?;
-    let replies = mine.iter().filter_map(|(seat, id, _, inside)| match inside {
-        Inside::Content(content) => Some(Answer {
-            id: id.to_string(),
-            from: seat.to_string(),
-            title: Some(content.title.clone()),
-        }),
-        Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
-    });
+    let mut open = Vec::new();
+    for seat in &state.acknowledged {
+        match acknowledgement(ctx, mail, (id, &header), seat)? {
+            Some(Ok(verified)) => open.push(verified),
+            Some(Err(why)) => not_held.push(why),
+            None => {}
+        }
+    }
+    state.acknowledged = open.iter().map(|open| open.seat().clone()).collect();
+    let acknowledged =
+        open.iter().map(|open| acknowledged(directory, (open.seat(), Some(open)), &mine));
+    let acknowledged = acknowledged.collect();
+    let alone = state.words.iter().filter(|seat| !state.acknowledged.contains(seat));
+    let words = alone.map(|seat| self::acknowledged(directory, (seat, None), &mine));
+    let words = words.collect();
     Ok(Sent {
         title,
         refused: mail.refused(id)?,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
         unverified,
+        not_held,
         delivered,
         acknowledged,
-        answers: replies.collect(),
+        words,
+        answers: replies(&mine),
         state,
         header,
     })
+}
+
+fn replies(came: &[&Came]) -> Vec<Answer> {
+    let replies = came.iter().filter_map(|came| match &came.inside {
+        Inside::Content(content) => Some(Answer {
+            id: came.id.to_string(),
+            from: came.from.to_string(),
+            title: Some(content.title.clone()),
+            key_ended: came.key_ended,
+        }),
+        Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
+    });
+    replies.collect()
 }
 
 /// The relay's receipts, verified again.
@@ -383,49 +411,50 @@ fn ended(mail: &Mail, signed: &Envelope) -> Result<bool, ClientError> {
     Ok(signed.signatures().iter().any(|of| belief::has_ended(directory, of.key_id)))
 }
 
-fn acknowledged(
+/// The open acknowledgement of a seat, verified again.
+fn acknowledgement(
     ctx: &Context,
     mail: &Mail,
-    header: &VerifiedHeader,
-    (seat, open): (&SeatId, Option<Bytes>),
+    (id, header): (MessageId, &VerifiedHeader),
+    seat: &SeatId,
+) -> Result<Option<Result<VerifiedAcknowledgement, ReceiptError>>, ClientError> {
+    let Some(bytes) = mail.outbox.acknowledgement(id, seat)? else { return Ok(None) };
+    let verified = mail.at_desk(ctx, |desk| {
+        let known = (desk.reader.directory, desk.reader.root_at);
+        receipt::verify_acknowledgement(known, header, &bytes)
+    })?;
+    Ok(Some(verified))
+}
+
+/// What a seat acknowledged, openly and in words.
+fn acknowledged(
+    directory: &Directory,
+    (seat, open): (&SeatId, Option<&VerifiedAcknowledgement>),
     came: &[&Came],
-) -> Result<Acknowledged, ClientError> {
-    let open = match open {
-        Some(bytes) => mail.at_desk(ctx, |desk| {
-            let known = (desk.reader.directory, desk.reader.root_at);
-            receipt::verify_acknowledgement(known, header, &bytes).ok()
-        })?,
-        None => None,
-    };
-    let words = came.iter().find_map(|(from, _, _, inside)| match inside {
-        Inside::Words(words) if from == seat => Some(words),
+) -> Acknowledged {
+    let words = came.iter().find_map(|came| match &came.inside {
+        Inside::Words(words) if came.from == *seat => Some((words, came.key_ended)),
         Inside::Words(_) | Inside::Content(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
+    let words_ended = words.is_some_and(|(_, ended)| ended);
+    let words = words.map(|(words, _)| words);
     let said = |of: fn(&proto::Words) -> &String| {
         words.map(|words| of(words).clone()).filter(|text| !text.is_empty())
     };
-    Ok(Acknowledged {
+    Acknowledged {
         seat: seat.to_string(),
-        level: open.as_ref().map(|open| phrases::level(open.level())),
-        key_ended: match &open {
-            Some(open) => ended(mail, open.envelope())?,
-            None => false,
-        },
-        level_lacking: match &open {
-            Some(open) => {
-                let (contact, level) = (seat.contact(), open.level());
-                let directory = mail.replica.directory()?;
-                level::is_lacking(directory, &contact, level, open.view().0)
-            }
-            None => false,
-        },
+        level: open.map(|open| phrases::level(open.level())),
+        key_ended: open.is_some_and(|open| belief::has_ended(directory, open.key())) || words_ended,
+        level_lacking: open.is_some_and(|open| {
+            level::is_lacking(directory, &seat.contact(), open.level(), open.view().0)
+        }),
         at: open.map(|open| open.at()),
         person: said(|words| &words.person),
         office: said(|words| &words.office),
         reference: said(|words| &words.own_reference),
         statement: said(|words| &words.statement),
         text: words.and_then(|words| words.text.as_ref()).map(|text| text.text.clone()),
-    })
+    }
 }
 
 impl Sent {
@@ -443,7 +472,7 @@ impl Sent {
             }
             (Stage::Delivered, _) => "delivered; no acknowledgement yet".to_owned(),
             (Stage::Accepted, _) if self.state.expired => {
-                "accepted; expired before it was collected".to_owned()
+                format!("accepted; {}", phrases::EXPIRED_UNOPENED)
             }
             (Stage::Accepted, _) => "accepted; no acknowledgement yet".to_owned(),
         }
@@ -499,6 +528,9 @@ impl Sent {
         } else if let Some(why) = &self.unverified {
             lines.line("accepted", format!("yes; {why}"));
         }
+        for why in &self.not_held {
+            lines.line("unverified", why.to_string());
+        }
         for delivered in &self.delivered {
             let agrees = match delivered.agrees {
                 Some(true) => "; both were told the same",
@@ -517,9 +549,17 @@ impl Sent {
                 lines.line("  words", visible_block(text));
             }
         }
+        for words in &self.words {
+            lines.line("words", format!("{}, {WITHOUT}", words.line()));
+            if let Some(text) = &words.text {
+                lines.line("  words", visible_block(text));
+            }
+        }
         for answer in &self.answers {
             let title = visible(answer.title.as_deref().unwrap_or_default());
-            lines.line("answered", format!("{}: {title} ({})", answer.from, answer.id));
+            let ended =
+                if answer.key_ended { format!("; {}", phrases::ENDED) } else { String::new() };
+            lines.line("answered", format!("{}: {title} ({}){ended}", answer.from, answer.id));
         }
         lines.text()
     }
@@ -544,11 +584,28 @@ impl Sent {
             "stage": stage,
             "refused": self.refused,
             "accepted": self.accepted,
+            "unverified": self.not_held.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "delivered": self.delivered,
             "acknowledged": self.acknowledged,
+            "words_alone": self.words,
             "answered": self.answers,
             "disputed": self.delivered.iter().any(|one| one.agrees == Some(false)),
         })
+    }
+
+    /// What the relay signed with a key that is not known yet is no failure.
+    fn unchecked(&self) -> Option<String> {
+        let id = self.header.addressing().id;
+        let waits = self.not_held.iter().any(|why| matches!(why, ReceiptError::BeforeUpdate(_)));
+        waits.then(|| format!("what the relay says of {id} {}", phrases::UNCHECKED))
+    }
+
+    /// What was shown, and does not hold.
+    fn holds(&self) -> Result<(), ClientError> {
+        self.disputed()?;
+        let mut not_held = self.not_held.iter();
+        let failed = not_held.find(|why| !matches!(why, ReceiptError::BeforeUpdate(_)));
+        failed.map_or(Ok(()), |why| Err(why.clone().into()))
     }
 
     /// The relay told two histories: both signatures are in the outbox.
@@ -577,52 +634,128 @@ impl Acknowledged {
     }
 }
 
+/// Behind words that alone acknowledge nothing.
+const WITHOUT: &str = "without an acknowledgement";
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::Net;
+    use crate::client::message::compose::Outside;
+    use crate::client::message::testing::{self, AT, FR, Net, seat};
+    use crate::client::message::words;
     use crate::domain::relay::envelope::verify_header;
 
-    #[test]
-    fn a_receipt_that_does_not_hold_is_shown_with_why() {
-        let net = Net::new();
+    /// A message that the relay has.
+    fn message_of(net: &Net) -> Sent {
         let header = verify_header(&net.directory, &net.notification().envelope.header).unwrap();
-        let sent = |why: Option<ReceiptError>| Sent {
-            header: header.clone(),
+        Sent {
             title: None,
             state: SentState {
                 id: header.addressing().id,
                 accepted: Some(Bytes::new()),
                 delivered: Vec::new(),
                 acknowledged: Vec::new(),
+                words: Vec::new(),
                 answered: Vec::new(),
                 expired: false,
             },
             refused: None,
             accepted: None,
-            unverified: why,
+            unverified: None,
+            not_held: Vec::new(),
             delivered: Vec::new(),
             acknowledged: Vec::new(),
+            words: Vec::new(),
             answers: Vec::new(),
+            header,
+        }
+    }
+
+    #[test]
+    fn words_without_an_acknowledgement_are_shown_so() {
+        let mut sent = message_of(&Net::new());
+        sent.words = vec![Acknowledged {
+            seat: "fr/cert-fr/duty-1".to_owned(),
+            level: None,
+            level_lacking: false,
+            key_ended: false,
+            at: None,
+            person: Some("A. Martin".to_owned()),
+            office: None,
+            reference: None,
+            text: None,
+            statement: None,
+        }];
+        let (text, json) = (sent.text(), sent.json());
+        assert!(text.contains("accepted; no acknowledgement yet"), "{text}");
+        let said = "fr/cert-fr/duty-1, by A. Martin, without an acknowledgement";
+        assert!(text.contains(said), "{text}");
+        assert_eq!((&json["acknowledged"], &json["stage"]), (&json!([]), &json!("accepted")));
+        assert_eq!(json["words_alone"][0]["person"], "A. Martin");
+    }
+
+    #[test]
+    fn words_and_replies_of_a_key_that_has_ended_are_shown_so() {
+        let mut net = Net::new();
+        let mut sent = message_of(&net);
+        let about = (sent.header.digest(), sent.header.addressing());
+        let open = |net: &Net, class, inside: &Inside| {
+            let outside = Outside::answering(&net.directory, seat(FR), about, class, net.view());
+            let sealed = net.seal(outside, inside);
+            net.open(AT, &testing::item(&sealed.envelope, AT)).unwrap()
         };
+        let said = Inside::Words(Box::new(words::words()));
+        let both = [(Class::Acknowledgement, said), (Class::Reply, testing::notification(0))];
+        let opened = both.map(|(class, inside)| open(&net, class, &inside));
+        net.revoke_sign_key(FR);
+        let [came, reply] = opened.map(|opened| Came::of(&net.directory, opened).unwrap());
+        assert!(came.key_ended && reply.key_ended);
+        sent.words = vec![acknowledged(&net.directory, (&seat(FR), None), &[&came])];
+        assert!(sent.words[0].key_ended);
+        sent.words.clear();
+        sent.answers = replies(&[&came, &reply]);
+        let said = format!(" ({}); signed by a key that has since ended", reply.id);
+        assert!(sent.text().contains(&said), "{}", sent.text());
+        assert_eq!(sent.json()["answered"][0]["key_ended"], true);
+    }
+
+    #[test]
+    fn a_receipt_that_does_not_hold_is_shown_with_why() {
+        let net = Net::new();
         for why in [
             ReceiptError::BeforeUpdate("accepted receipt"),
             ReceiptError::NotTheRelay("accepted receipt"),
         ] {
-            let (said, text) = (format!("yes; {why}"), sent(Some(why)).text());
+            let said = format!("yes; {why}");
+            let text = Sent { unverified: Some(why), ..message_of(&net) }.text();
             assert!(text.contains(&said), "{text}");
         }
     }
 
     #[test]
     fn what_the_relay_says_and_cannot_be_checked_yet_ends_nothing() {
-        let id = MessageId::new(1, [1; 10]);
-        let said = |why: ReceiptError| unchecked(id, Err(why.into())).map_err(|why| why.reason);
-        let warning = format!("what the relay says of {id} cannot be checked before the update");
-        assert_eq!(said(ReceiptError::BeforeUpdate("accepted receipt")), Ok(Some(warning)));
-        let failed = Err("RECEIPT_NOT_VERIFIED".to_owned());
-        assert_eq!(said(ReceiptError::NotTheRelay("accepted receipt")), failed);
-        assert_eq!(unchecked(id, Ok(())).unwrap(), None);
+        let net = Net::new();
+        let says = |not_held: &[ReceiptError]| {
+            let sent = Sent { not_held: not_held.to_vec(), ..message_of(&net) };
+            let id = sent.header.addressing().id;
+            let warning =
+                format!("what the relay says of {id} cannot be checked before the update");
+            let (text, json) = (sent.text(), sent.json());
+            for (at, why) in not_held.iter().enumerate() {
+                let said = why.to_string();
+                assert!(text.contains(&said), "{text}");
+                assert_eq!(json["unverified"][at], said);
+            }
+            let warned = sent.unchecked().map(|said| said == warning);
+            (warned, sent.holds().map_err(|why| why.reason))
+        };
+        let unknown = ReceiptError::BeforeUpdate("accepted receipt");
+        let failed = ReceiptError::NotTheRelay("accepted receipt");
+        let reason = "RECEIPT_NOT_VERIFIED".to_owned();
+        assert_eq!(says(std::slice::from_ref(&unknown)), (Some(true), Ok(())));
+        assert_eq!(says(std::slice::from_ref(&failed)), (None, Err(reason.clone())));
+        assert_eq!(says(&[unknown, failed]), (Some(true), Err(reason)));
+        assert_eq!(says(&[]), (None, Ok(())));
     }
 
     #[test]

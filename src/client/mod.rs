@@ -23,4 +23,4 @@ pub mod replica;
 pub mod session;
 
 #[cfg(test)]
-mod testlog;
+pub(crate) mod testlog;

@@ -45,6 +45,17 @@ impl Request {
         }
     }
 
+    /// The same with another envelope.
+    #[must_use]
+    pub fn with(self, envelope: v1::Envelope) -> Self {
+        match self {
+            Self::Submit(_) => Self::submit(envelope),
+            Self::Acknowledge(request) => {
+                Self::Acknowledge(v1::AcknowledgeRequest { words: Some(envelope), ..request })
+            }
+        }
+    }
+
     const fn name(&self) -> &'static str {
         match self {
             Self::Submit(_) => SUBMIT,
@@ -101,8 +112,10 @@ pub struct SentState {
     pub accepted: Option<Bytes>,
     /// The seats whose machines told how it went, with their opened receipts.
     pub delivered: Vec<(SeatId, OrLater<Outcome>)>,
-    /// The seats that acknowledged: openly, with words, or both.
+    /// The seats that acknowledged, openly.
     pub acknowledged: Vec<SeatId>,
+    /// The seats whose words came, which alone acknowledge nothing.
+    pub words: Vec<SeatId>,
     /// The header digests of answers.
     pub answered: Vec<Digest>,
     /// The relay says that it expired before anybody opened it.
@@ -347,17 +360,14 @@ impl Outbox {
             let outcome = outcome_of(&bytes).ok_or_else(|| damaged(&path))?;
             delivered.push((seat, outcome));
         }
-        let mut acknowledged = seats(&dir.join(ACKNOWLEDGED))?;
-        acknowledged.extend(seats(&dir.join(WORDS))?);
-        acknowledged.sort();
-        acknowledged.dedup();
         let answers = durable::names(&dir.join(ANSWERED))?;
         let answers = answers.iter().filter_map(|name| hex::decode(name).ok());
         Ok(SentState {
             id,
             accepted: self.accepted_receipt(id)?,
             delivered,
-            acknowledged,
+            acknowledged: seats(&dir.join(ACKNOWLEDGED))?,
+            words: seats(&dir.join(WORDS))?,
             answered: answers.filter_map(|bytes| Digest::try_from(&bytes[..]).ok()).collect(),
             expired: dir.join(EXPIRED).exists(),
         })

@@ -35,7 +35,7 @@ impl Clock for At {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test")]
-pub(super) fn ambient_at(now: u64) -> Ambient {
+pub(crate) fn ambient_at(now: u64) -> Ambient {
     Ambient::new(Arc::new(At(now)), Arc::new(SystemRandom::new()))
 }
 

@@ -299,8 +299,8 @@ const ROWS: &[Row] = &[
                 p.addressing.recipients.insert(0, more);
             })
         },
-        NOT_OURS,
-        "NOT_THE_SENDER",
+        BAD,
+        "WRONG_THREAD",
     ),
     ("words with a letter missing", |w| said(w, |p| drop(p.letters.pop())), BAD, "WRONG_LETTERS"),
     ("words with another body", |w| said(w, |p| p.body.fill(0)), BAD, "NOT_SEALED"),

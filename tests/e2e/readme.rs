@@ -80,7 +80,11 @@ fn every_command_of_the_readme_runs() {
     // What a reader tries next: another duty, its end by a colleague, an office that connects
     // later, a signature that is there already.
     let next = [
+        "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --title Kept --text x 2>&1 | grep 'waits in the outbox'; set -o pipefail",
         "liaison --home at seat add at/cert-at/duty-2",
+        // What was sealed before that is sealed again.
+        "liaison --home pt sent 2>&1 | grep 'sealing again'",
+        "liaison --home at --as at/cert-at/duty-1 inbox list | grep Kept",
         "liaison --home at --as at/cert-at/duty-1 seat list | grep duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat revoke at/cert-at/duty-2 --yes at/cert-at/duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat list | grep ended",

@@ -64,6 +64,18 @@ fn changed(mut parts: Parts, change: fn(&mut proto::Addressing)) -> Parts {
     parts
 }
 
+/// What goes to the sender alone, to somebody else, too.
+fn to_two(world: &World, class: Class) -> Parts {
+    let mut parts = world.answer(&world.jp, &world.fr, Class::Reply);
+    parts.addressing.class = class.into();
+    let more = proto::Recipient {
+        contact: "zz/cert".to_owned(),
+        ..parts.addressing.recipients[0].clone()
+    };
+    parts.addressing.recipients.push(more);
+    parts
+}
+
 const BAD: &[Row] = &[
     (
         "without the mark of the drill",
@@ -76,6 +88,17 @@ const BAD: &[Row] = &[
         THREAD,
     ),
     ("by one who did not get it", |w| w.answer(&w.at, &w.fr, Class::Reply), THREAD),
+    ("a receipt to another besides", |w| to_two(w, Class::Receipt), THREAD),
+    ("words to another besides", |w| to_two(w, Class::Acknowledgement), THREAD),
+    (
+        "a receipt by a step of the ladder",
+        |w| {
+            changed(w.answer(&w.jp, &w.fr, Class::Reply), |a| {
+                (a.class, a.recipients[0].step) = (Class::Receipt.into(), 1);
+            })
+        },
+        THREAD,
+    ),
     ("a withdrawal of another's", |w| w.answer(&w.jp, &w.fr, Class::Withdrawal), THREAD),
     ("a correction of another's", |w| w.answer(&w.jp, &w.fr, Class::Correction), THREAD),
     ("an all-clear in another's thread", |w| w.answer(&w.jp, &w.fr, Class::AllClear), THREAD),

@@ -16,7 +16,7 @@ use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::{Mismatch, Refusal};
+use crate::domain::refusal::{Mismatch, Refusal, Unserved};
 use crate::domain::relay::addressing::{self, Addressing, Recipient};
 use crate::domain::relay::{level, thread};
 use crate::signed::dsse::{Envelope, Kind};
@@ -99,6 +99,38 @@ impl Outside {
             thread: Some(answered.thread),
             ..Self::new(sender, vec![recipient], class, view)
         }
+    }
+
+    /// What was sealed before, on a newer view. What answers by its nature goes at a level that the
+    /// contact has now.
+    ///
+    /// # Errors
+    /// It has what only a later version sends.
+    pub fn again(
+        directory: &Directory,
+        of: &Addressing,
+        view: (u64, Digest),
+    ) -> Result<Self, ComposeError> {
+        let later = Refusal::NotYetSupported;
+        let class = of.class.known().ok_or(later(Unserved::Class))?;
+        let mut recipients = of.recipients.clone();
+        if class == Class::Receipt || class == Class::Acknowledgement {
+            for to in &mut recipients {
+                to.level = level::to_answer_at(directory, &to.contact, to.level);
+            }
+        }
+        let flags = of.flags.iter().map(|flag| flag.known().ok_or(later(Unserved::Flag)));
+        let flags = flags.collect::<Result<_, _>>()?;
+        Ok(Self {
+            urgency: of.urgency.known().ok_or(later(Unserved::Urgency))?,
+            drill: of.drill.clone(),
+            in_reply_to: of.in_reply_to,
+            thread: (of.thread != of.id).then_some(of.thread),
+            expires: Some(of.expires),
+            acknowledge_within: of.acknowledge_within,
+            flags,
+            ..Self::new(of.sender.clone(), recipients, class, view)
+        })
     }
 }
 

@@ -22,7 +22,8 @@ use crate::domain::relay::envelope::{self, Letter, VerifiedHeader};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome};
-use crate::tlog::{merkle, proof};
+use crate::tlog::merkle::{self, Tree};
+use crate::tlog::proof;
 use crate::wire::v1;
 
 use super::body::{self, InvalidLetterText, InvalidPadding};
@@ -276,6 +277,18 @@ impl NotOpened {
         })
     }
 
+    /// Whether the relay gave another body than the header's, or another letter than the reader's
+    /// own: asked for again, it may be right.
+    #[must_use]
+    pub const fn is_spoilt(&self) -> bool {
+        matches!(
+            self,
+            Self::Body(Refusal::BodySize { .. } | Refusal::BodyDigest)
+                | Self::LetterNotInHeader(_)
+                | Self::LetterForAnother(_)
+        )
+    }
+
     /// Whether it is refused: nobody's key or copy would make it right.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
@@ -290,6 +303,34 @@ impl NotOpened {
 pub fn open(reader: &Reader<'_>, received: &Received<'_>) -> Result<Opened, NotOpened> {
     let header = verify_header(reader, (received.header, received.floor))?;
     open_verified(reader, header, received)
+}
+
+/// Opens a message of the reader's own contact, as it was handed in: the reader's letter is among
+/// the others.
+///
+/// # Errors
+/// [`NotOpened`].
+pub fn open_own(reader: &Reader<'_>, envelope: &v1::Envelope) -> Result<Opened, NotOpened> {
+    let mut tree = Tree::default();
+    envelope.letters.iter().for_each(|letter| tree.append(merkle::leaf_hash(letter)));
+    let is_own = |bytes: &Bytes| {
+        envelope::read_letter(bytes).is_ok_and(|letter| letter.seat == *reader.seat)
+    };
+    let index = envelope.letters.iter().position(is_own);
+    let path = index.and_then(|index| tree.inclusion_proof(index as u64, tree.size()));
+    let path = path.unwrap_or_default();
+    let path: Vec<Bytes> =
+        path.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect();
+    let empty = Bytes::new();
+    let received = Received {
+        header: &envelope.header,
+        body: &envelope.body,
+        letter: index.and_then(|index| envelope.letters.get(index)).unwrap_or(&empty),
+        letter_index: index.and_then(|index| u32::try_from(index).ok()).unwrap_or_default(),
+        letter_path: &path,
+        floor: 0,
+    };
+    open(reader, &received)
 }
 
 /// The first half of [`open`]: who wrote, and whether the keys that signed stood in its view, and

@@ -119,6 +119,9 @@ pub enum Wrong {
     /// The view of an empty log.
     #[error("expected one of a log with entries")]
     NoEntries,
+    /// The kind of a mailbox's entry.
+    #[error("expected an entry that is released if its header says a step, and only then")]
+    OtherStep,
     /// A message that ends before it begins, or is kept too long.
     #[error("expected at most 30 days after it was created")]
     KeptTooLong,

@@ -183,6 +183,9 @@ pub enum Amiss {
     /// Its id is not its thread's, or its class answers by its nature.
     #[error("it answers no message, and must")]
     AnswersNothing,
+    /// A receipt or an acknowledgement to another than the sender of the message answered, alone.
+    #[error("it is a receipt or an acknowledgement, which goes to the message's sender alone")]
+    NotToItsSender,
     /// The message answered has another thread.
     #[error("it answers a message of another thread")]
     OtherThread,
@@ -211,6 +214,7 @@ impl Amiss {
             Self::EarlierView => "VIEW_BEFORE",
             Self::BeginsAndAnswers
             | Self::AnswersNothing
+            | Self::NotToItsSender
             | Self::OtherThread
             | Self::OtherDrill
             | Self::NotAParty

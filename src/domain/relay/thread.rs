@@ -20,6 +20,9 @@ pub fn alone(addressing: &Addressing) -> Option<Amiss> {
         (true, true) => Some(Amiss::BeginsAndAnswers),
         (false, false) => Some(Amiss::AnswersNothing),
         (true, false) if answers_by_nature(addressing.class) => Some(Amiss::AnswersNothing),
+        (false, true) if is_about_one(addressing.class) && to_one(addressing).is_none() => {
+            Some(Amiss::NotToItsSender)
+        }
         (true, false) | (false, true) => None,
     }
 }
@@ -35,6 +38,8 @@ pub fn beside_answered(addressing: &Addressing, answered: &VerifiedHeader) -> Op
         Some(Amiss::OtherDrill)
     } else if !of.readers().contains(&contact) {
         Some(Amiss::NotAParty)
+    } else if is_about_one(addressing.class) && to_one(addressing) != Some(of.sender.contact()) {
+        Some(Amiss::NotToItsSender)
     } else if takes_back(addressing.class) && of.sender.contact() != contact {
         Some(Amiss::NotItsOwn)
     } else if addressing.view.0 < of.view.0 {
@@ -70,12 +75,10 @@ pub fn beside(
     answered: Option<&VerifiedHeader>,
     firsts: &[VerifiedHeader],
 ) -> Option<Amiss> {
-    let about_one =
-        addressing.class == Class::Receipt || addressing.class == Class::Acknowledgement;
     let found = alone(addressing)
         .or_else(|| answered.and_then(|answered| beside_answered(addressing, answered)));
     match found {
-        None if about_one && answered.is_some() => None,
+        None if is_about_one(addressing.class) && answered.is_some() => None,
         None => among(addressing, firsts),
         found => found,
     }
@@ -122,6 +125,19 @@ fn takes_back(class: OrLater<Class>) -> bool {
     class == Class::Withdrawal || class == Class::Correction
 }
 
+/// A receipt, or the words of an acknowledgement.
+fn is_about_one(class: OrLater<Class>) -> bool {
+    class == Class::Receipt || class == Class::Acknowledgement
+}
+
+/// The only contact that is addressed, and that itself.
+fn to_one(addressing: &Addressing) -> Option<ContactId> {
+    match &addressing.recipients[..] {
+        [to] if to.step == 0 => Some(to.contact.clone()),
+        _ => None,
+    }
+}
+
 fn answers_by_nature(class: OrLater<Class>) -> bool {
-    takes_back(class) || class == Class::Receipt || class == Class::Acknowledgement
+    takes_back(class) || is_about_one(class)
 }
