@@ -2,7 +2,7 @@
 
 use crate::signed::proto::{Class, Drill, DrillKind};
 
-use super::signing::{AT, AT_2, Draft, FR, Outer, SOC, header, id, to};
+use super::signing::{self, AT, AT_2, Draft, FR, Outer, SOC, header, id, to};
 use super::{Case, named};
 
 const WRONG: &str = "WRONG_THREAD";
@@ -82,7 +82,29 @@ fn answered() -> Vec<Beside> {
     let elsewhere = plain.with(|it| it.says.addressing.thread = id(2));
     let narrow = question.with(|it| it.says.addressing.recipients.truncate(1));
     let to = |draft: &Draft<Outer>| vec![draft.clone()];
+    let about = |class: Class, contacts: &[&str], step: u32| {
+        plain.with(|it| {
+            it.says.addressing.class = class.into();
+            it.says.addressing.recipients =
+                contacts.iter().map(|contact| signing::to(contact)).collect();
+            it.says.addressing.recipients.iter_mut().for_each(|to| to.step = step);
+        })
+    };
+    let (receipt, both) =
+        (|contacts, step| about(Class::Receipt, contacts, step), ["at/cert", "fr/soc"]);
+    let words = |contacts, step| about(Class::Acknowledgement, contacts, step);
     vec![
+        ("a receipt to the sender alone", receipt(&["at/cert"], 0), to(&question), ""),
+        ("a receipt to another besides", receipt(&both, 0), to(&question), WRONG),
+        ("a receipt to another", receipt(&["fr/soc"], 0), to(&question), WRONG),
+        ("a receipt to another of what is not here", receipt(&["fr/soc"], 0), vec![], ""),
+        ("a receipt to two of what is not here", receipt(&both, 0), vec![], WRONG),
+        ("a receipt at a step", receipt(&["at/cert"], 1), to(&question), WRONG),
+        ("words to the sender alone", words(&["at/cert"], 0), to(&question), ""),
+        ("words to another besides", words(&both, 0), to(&question), WRONG),
+        ("words to another", words(&["fr/soc"], 0), to(&question), WRONG),
+        ("words at a step", words(&["at/cert"], 1), to(&question), WRONG),
+        ("a reply to another besides", about(Class::Reply, &both, 0), to(&question), ""),
         ("a reply", plain.clone(), to(&question), ""),
         ("a reply in another thread", elsewhere, to(&question), WRONG),
         ("a reply in the exercise", drilled.clone(), to(&exercise), ""),
@@ -152,7 +174,8 @@ fn answered() -> Vec<Beside> {
 
 /// Answers the known one as it was made at last.
 fn again(draft: Draft<Outer>, known: &[Draft<Outer>]) -> Draft<Outer> {
-    draft.with(|it| it.says.addressing.in_reply_to = known[0].digest().as_bytes().to_vec().into())
+    let Some(answered) = known.first() else { return draft };
+    draft.with(|it| it.says.addressing.in_reply_to = answered.digest().as_bytes().to_vec().into())
 }
 
 fn first() -> Vec<Beside> {
