@@ -15,8 +15,6 @@ pub mod text;
 pub mod words;
 
 #[cfg(test)]
-mod judged;
-#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

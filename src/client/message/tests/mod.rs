@@ -1,5 +1,7 @@
 //! Every layer of a message, held and broken.
 
+mod judged;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message as _;

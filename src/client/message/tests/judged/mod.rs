@@ -28,9 +28,9 @@ use crate::domain::relay::thread as threads;
 use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::wire::v1;
 
-use super::open::{NotOpened, Received, open, verify_header};
-use super::receipt::{self, About, ReceiptError};
-use super::testing::{Net, contact};
+use crate::client::message::open::{NotOpened, Received, open, verify_header};
+use crate::client::message::receipt::{self, About, ReceiptError};
+use crate::client::message::testing::{Net, contact};
 
 const NOW: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;
@@ -113,7 +113,7 @@ fn judge(judge: &str, entries: usize, words: &[String]) -> Result<(), String> {
         }
         ("mailbox-head", [of, dsse]) => {
             let root_at = |size| net.tree.root_at(size);
-            let known = (&net.directory, &root_at as super::open::RootAt<'_>);
+            let known = (&net.directory, &root_at as crate::client::message::open::RootAt<'_>);
             receipt::verify_head(known, &contact(of), &bytes(dsse)).map(drop).map_err(told)
         }
         ("submit", words) => judge_submit(net, words).map_err(|why| why.reason()),
@@ -254,7 +254,7 @@ fn golden_sealed() {
 /// Of those on the page, all that bytes alone can show.
 #[test]
 fn every_reason_of_the_relay_has_a_case() {
-    const PAGE: &str = include_str!("../../../../docs/protocol.md");
+    const PAGE: &str = include_str!("../../../../../docs/protocol.md");
     const KEPT: [&str; 2] = ["UNKNOWN_MESSAGE", "QUOTA_EXCEEDED"];
     let section = |from: &str, to: &str| {
         let rest = PAGE.split_once(from).unwrap().1;
