@@ -17,7 +17,7 @@ use crate::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose};
 use crate::domain::directory::{Directory, RULES, Statement};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
-use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 
 /// The log behind the charter whose rules this program does not know.
@@ -140,9 +140,6 @@ struct TypeAlone {
 
 fn revocation(statement: &[u8]) -> Option<(Envelope, proto::Revocation)> {
     let envelope = Envelope::parse(statement, limits::STATEMENT_BYTES).ok()?;
-    if envelope.kind() != Kind::Revocation {
-        return None;
-    }
     match Statement::read(envelope.kind(), envelope.payload(), RULES).ok()? {
         Statement::Revocation(revocation) => Some((envelope, revocation)),
         _ => None,
