@@ -63,6 +63,26 @@ async fn a_charter_of_64_persons_in_each_role_fits_one_commit() {
     }
 }
 
+/// A page is full with 256 KiB: each of these has some 60.
+#[tokio::test]
+async fn large_charters_fill_a_page_by_their_bytes() {
+    let net = TestNet::memory().await;
+    for tag in ["a", "b", "c", "d", "e", "f", "g"] {
+        net.say(many(&net.replica(), tag)).await;
+    }
+    let (mut after, mut pages) = (0, Vec::new());
+    while after < 8 {
+        let page = asked(&net, after).await;
+        proven(&page);
+        let sizes = page.charters.iter().map(|charter| charter.entry.len());
+        assert!(sizes.clone().sum::<usize>() < 256 * 1024 + 65_536);
+        after += sizes.len() as u64;
+        pages.push(sizes.len());
+    }
+    assert!(pages.len() > 1 && pages[0] > 3, "{pages:?}");
+    assert_eq!(after, 8);
+}
+
 #[tokio::test]
 async fn charters_come_page_by_page_from_where_they_stand_with_their_proofs() {
     let net = TestNet::memory().await;
