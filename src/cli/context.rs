@@ -72,11 +72,16 @@ impl Context {
                 path.display()
             )),
             Some(Aside::Inadmissible(path)) => self.out.warn(format_args!(
-                "the log that this copy holds has an entry that its rules do not admit: entries \
-                 and checkpoint are kept as evidence, {}, and liaison sync asks for them again",
+                "entries and checkpoint of the log are kept as evidence: {}",
                 path.display()
             )),
             None => {}
+        }
+        if let Some(leaf) = replica.halted() {
+            self.out.warn(format_args!(
+                "the log has signed entry {leaf}, which its rules do not admit: what stands before \
+                 it is shown, and nothing newer is believed; ask the registrars"
+            ));
         }
         Ok(replica)
     }

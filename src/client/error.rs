@@ -531,18 +531,20 @@ impl From<NotOpened> for ClientError {
 
 impl From<ReceiptError> for ClientError {
     fn from(error: ReceiptError) -> Self {
-        let failed = Exit::VerificationFailed;
+        let (failed, code) = (Exit::VerificationFailed, error.code());
         match &error {
             ReceiptError::SyncFirst(_) => {
-                Self::new(Side::Ours, Exit::Stale, "SYNC_FIRST", error).mended_by("liaison sync")
+                Self::new(Side::Ours, Exit::Stale, code, error).mended_by("liaison sync")
             }
             ReceiptError::BeforeUpdate(_) => {
-                Self::new(Side::Ours, Exit::UpdateMe, "BEFORE_UPDATE", error).mended_by(UPDATE)
+                Self::new(Side::Ours, Exit::UpdateMe, code, error).mended_by(UPDATE)
             }
-            ReceiptError::ForeignView { .. } => {
-                Self::new(Side::Theirs, failed, "FOREIGN_VIEW", error)
+            ReceiptError::ForeignView { .. } => Self::new(Side::Theirs, failed, code, error),
+            _ => {
+                let mut found = Self::new(Side::Theirs, failed, "RECEIPT_NOT_VERIFIED", error);
+                found.details.insert("why".to_owned(), code.to_owned());
+                found
             }
-            _ => Self::new(Side::Theirs, failed, "RECEIPT_NOT_VERIFIED", error),
         }
     }
 }

@@ -146,6 +146,22 @@ pub enum ReceiptError {
     NotTheRecipient(&'static str),
 }
 
+impl ReceiptError {
+    /// The stable reason code, as `docs/protocol.md` 14 names it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { why, .. } => why.code(),
+            Self::SyncFirst(_) => "SYNC_FIRST",
+            Self::BeforeUpdate(_) => "BEFORE_UPDATE",
+            Self::ForeignView { .. } => "FOREIGN_VIEW",
+            Self::EarlierView { .. } => "VIEW_BEFORE",
+            Self::Backdated { .. } => "BACKDATED",
+            _ => "RECEIPT_NOT_VERIFIED",
+        }
+    }
+}
+
 /// An accepted receipt whose signature is the relay's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedAccepted {
@@ -253,7 +269,9 @@ pub fn verify_accepted(
 ) -> Result<VerifiedAccepted, ReceiptError> {
     let what = "accepted receipt";
     let refused = |why| ReceiptError::Refused { what, why };
-    sync_first(root_at, bytes, |payload| proto::Accepted::decode(payload).ok()?.view)?;
+    sync_first((directory, root_at), (bytes, what), |payload| {
+        proto::Accepted::decode(payload).ok()?.view
+    })?;
     let envelope = signed_by_relay(directory, bytes, Kind::Accepted, what)?;
     let read: proto::Accepted =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
@@ -287,7 +305,9 @@ pub fn verify_head(
 ) -> Result<VerifiedHead, ReceiptError> {
     let what = "mailbox head";
     let refused = |why| ReceiptError::Refused { what, why };
-    sync_first(root_at, bytes, |payload| proto::MailboxHead::decode(payload).ok()?.view)?;
+    sync_first((directory, root_at), (bytes, what), |payload| {
+        proto::MailboxHead::decode(payload).ok()?.view
+    })?;
     let envelope = signed_by_relay(directory, bytes, Kind::MailboxHead, what)?;
     let read: proto::MailboxHead =
         canonical::decode(envelope.payload()).map_err(|_| refused(Refusal::NotCanonical(what)))?;
@@ -312,7 +332,9 @@ pub fn verify_acknowledgement(
 ) -> Result<VerifiedAcknowledgement, ReceiptError> {
     let what = "acknowledgement";
     let refused = |why| ReceiptError::Refused { what, why };
-    sync_first(root_at, bytes, |payload| proto::Acknowledgement::decode(payload).ok()?.view)?;
+    sync_first((directory, root_at), (bytes, what), |payload| {
+        proto::Acknowledgement::decode(payload).ok()?.view
+    })?;
     let verified = acknowledge::verify(directory, bytes).map_err(|why| match why {
         Refusal::UnknownKey(_) if stands_still(directory) => ReceiptError::BeforeUpdate(what),
         why => refused(why),
@@ -355,16 +377,27 @@ pub fn not_backdated(
     }
 }
 
-/// Looked at before anything is believed: the key that signed may be newer than this replica.
+/// A view larger than this replica comes before all else, for the key that signed may be newer, too:
+/// sync, and if the directory stands still here, update. Not of what a known key has not signed.
 fn sync_first(
-    root_at: RootAt<'_>,
-    bytes: &[u8],
+    (directory, root_at): (&Directory, RootAt<'_>),
+    (bytes, what): (&[u8], &'static str),
     view: impl FnOnce(Bytes) -> Option<proto::View>,
 ) -> Result<(), ReceiptError> {
-    let envelope = Envelope::parse(bytes, limits::HEADER_BYTES).ok();
-    match envelope.and_then(|envelope| view(envelope.payload().clone())) {
-        Some(view) if view.size > 0 && root_at(view.size).is_none() => {
-            Err(ReceiptError::SyncFirst(view.size))
+    let Ok(envelope) = Envelope::parse(bytes, limits::HEADER_BYTES) else { return Ok(()) };
+    let may_hold = envelope.signatures().iter().all(|signature| {
+        match directory.key(&signature.key_id).map(|known| &known.key) {
+            Some(PublicKey::Verifying(key)) => envelope.verify(key).is_ok(),
+            Some(PublicKey::Sealing(_)) | None => true,
+        }
+    });
+    match view(envelope.payload().clone()) {
+        Some(view) if may_hold && view.size > 0 && root_at(view.size).is_none() => {
+            Err(if stands_still(directory) {
+                ReceiptError::BeforeUpdate(what)
+            } else {
+                ReceiptError::SyncFirst(view.size)
+            })
         }
         Some(_) | None => Ok(()),
     }

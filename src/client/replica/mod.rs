@@ -11,6 +11,7 @@
 //! checkpoint    the highest one verified
 //! facets        salts and bytes
 //! synced        when the copy was last found complete, Unix seconds
+//! halted        the entry that no rules admit, and in front of which the fold has stopped
 //! altered-*     what stood here, and was not what a checkpoint covers
 //! evidence-*    what cannot be of one honest log and its registrars
 //! ```
@@ -165,6 +166,7 @@ pub struct Replica {
     synced_at: Option<u64>,
     refuted: Option<PathBuf>,
     aside: Option<Aside>,
+    halted: Option<u64>,
 }
 
 /// What stood in the copy and is kept beside it.
@@ -250,10 +252,12 @@ impl Replica {
             synced_at,
             refuted: None,
             aside: None,
+            halted: None,
             folder: folder.to_owned(),
             trust: trust.clone(),
         };
         let damage = replica.fold_stored(entries, note.as_deref())?;
+        replica.halt()?;
         replica.take_ends();
         Ok((replica, damage))
     }
@@ -300,6 +304,20 @@ impl Replica {
         }
     }
 
+    /// What was folded in front of an entry that no rules admit is shown, and goes no further.
+    fn halt(&mut self) -> Result<(), ReplicaError> {
+        let marked = place::read_if_there(&self.folder.join(HALTED), 64)?;
+        let marked = marked.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
+        if let Some(head) = &mut self.head
+            && head.checkpoint.size() > self.fold.size()
+            && marked == Some(self.fold.size())
+        {
+            head.directory = self.fold.directory.clone();
+            self.halted = marked;
+        }
+        Ok(())
+    }
+
     /// Whether a log key that is known has signed the root of these entries.
     fn covers(&self, note: Option<&[u8]>, entries: &[Bytes]) -> Result<bool, ReplicaError> {
         let (origin, keys) = (self.trust.origin()?, self.log_keys());
@@ -334,10 +352,13 @@ impl Replica {
         let name = || self.trust.name().clone();
         let head = self.head.as_ref().ok_or_else(|| ReplicaError::NeverSynced(name()))?;
         let (expected, found) = (head.checkpoint.size(), self.fold.size());
-        if found < expected {
-            return Err(ReplicaError::Incomplete { expected, found });
-        }
-        head.directory.as_ref().ok_or_else(|| ReplicaError::BehindInvitation(name()))
+        head.directory.as_ref().ok_or_else(|| {
+            if found < expected {
+                ReplicaError::Incomplete { expected, found }
+            } else {
+                ReplicaError::BehindInvitation(name())
+            }
+        })
     }
 
     /// The directory as this copy sees it: what messages carry.
@@ -372,6 +393,12 @@ impl Replica {
         self.aside.as_ref()
     }
 
+    /// The entry of the log that its rules do not admit, if this copy ends in front of one.
+    #[must_use]
+    pub const fn halted(&self) -> Option<u64> {
+        self.halted
+    }
+
     /// How many entries are here that no checkpoint covers.
     #[must_use]
     pub fn on_trial(&self) -> u64 {
@@ -380,7 +407,7 @@ impl Replica {
 
     fn proven_size(&self) -> u64 {
         let whole = self.head.as_ref().filter(|head| head.directory.is_some());
-        whole.map_or(0, |head| head.checkpoint.size())
+        whole.map_or(0, |head| head.checkpoint.size().min(self.fold.size()))
     }
 
     /// The tree over the entries, for roots of earlier sizes and proofs.
@@ -408,6 +435,7 @@ impl Replica {
         let within = self.directory().map_or(0, |found| found.charter().policy.stale_after);
         let ahead = now.saturating_add(limits::CLOCK_AHEAD_SECONDS);
         self.frozen().is_some()
+            || self.halted.is_some()
             || self.synced_at.is_none_or(|at| at > ahead || now.saturating_sub(at) > within)
     }
 
@@ -552,6 +580,7 @@ impl Replica {
         }
         self.settle_charters(size, now)?;
         self.head = Some(head);
+        self.take_ends();
         self.synced_at = Some(now);
         Ok(())
     }
@@ -821,9 +850,11 @@ impl Replica {
 
 /// Keeps a copy that is not what it should be out of the way, and what may stay in its place.
 fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<Aside, ReplicaError> {
+    // On the disk before anything is cut.
     let keep = |name: &str, stem: &str| {
         let (path, aside) = (folder.join(name), free(folder, &format!("{stem}-{name}")));
-        std::fs::copy(&path, &aside).map_err(FileError::io("copy", &path))?;
+        let bytes = std::fs::read(&path).map_err(FileError::io("read", &path))?;
+        place::replace(&aside, &bytes)?;
         Ok::<_, ReplicaError>(aside)
     };
     let cut = |kept: u64| {
@@ -840,6 +871,7 @@ fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<Aside, Re
         Damage::Inadmissible(kept) => {
             keep(CHECKPOINT, "evidence")?;
             let aside = keep(ENTRIES, "evidence")?;
+            place::replace(&folder.join(HALTED), format!("{kept}\n").as_bytes())?;
             cut(*kept)?;
             Ok(Aside::Inadmissible(aside))
         }
@@ -882,6 +914,7 @@ const ENTRIES: &str = "entries";
 const CHECKPOINT: &str = "checkpoint";
 const FACETS: &str = "facets";
 const SYNCED: &str = "synced";
+const HALTED: &str = "halted";
 const NOTE_BYTES: u64 = 64 * 1024;
 
 #[cfg(test)]

@@ -237,7 +237,8 @@ impl Session {
         let mut frozen = None;
         let checked = match synced {
             Ok(()) => {
-                if replica.on_trial() > 0 {
+                // Behind newer rules it may end keys, and the next checkpoint may cover it.
+                if replica.on_trial() > 0 && replica.frozen().is_none() {
                     replica.forget_trial()?;
                 }
                 true

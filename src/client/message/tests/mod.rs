@@ -881,6 +881,23 @@ fn an_accepted_receipt_is_the_relays_for_this_message() {
     let size = net.directory.size();
     let ahead = |accepted: &mut proto::Accepted| accepted.view.as_mut().unwrap().size += 1;
     assert_eq!(again(&ahead, "relay"), Err(ReceiptError::SyncFirst(size + 1)));
+    let accepted_ahead = {
+        let mut says = proto::Accepted::decode(accepted.envelope().payload().clone()).unwrap();
+        ahead(&mut says);
+        let payload = says.encode_to_vec();
+        Envelope::sign(Kind::Accepted, payload, &[&sign_key("relay")], net.ambient.random())
+            .unwrap()
+    };
+    // Whom it names did not sign it: no sync mends that.
+    let mut signatures = accepted_ahead.signatures().to_vec();
+    signatures[0].sig = vec![0; 64].into();
+    let spoilt = Envelope::assemble(Kind::Accepted, accepted_ahead.payload().clone(), signatures);
+    let refused = receipt::verify_accepted(known, message, spoilt.bytes()).unwrap_err();
+    assert!(matches!(refused, ReceiptError::Refused { why: Refusal::BadSignature(_), .. }));
+    // Nor does one if the directory stands still here.
+    let frozen = Net::new().newer_rules();
+    let refused = receipt::verify_accepted((&frozen, known.1), message, accepted_ahead.bytes());
+    assert_eq!(refused.unwrap_err(), ReceiptError::BeforeUpdate("accepted receipt"));
     let foreign = |accepted: &mut proto::Accepted| accepted.view.as_mut().unwrap().size -= 1;
     assert!(matches!(again(&foreign, "relay"), Err(ReceiptError::ForeignView { .. })));
     type Change = fn(&mut proto::Accepted);

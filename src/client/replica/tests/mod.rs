@@ -609,9 +609,13 @@ fn a_frozen_reader_takes_the_end_of_keys_without_a_checkpoint() {
     assert!(replica.directory().unwrap().in_force(&duty).is_ok(), "nobody has asked yet");
     let refused = replica.confirm(&log.checkpoint(), NOW).unwrap_err();
     assert!(matches!(refused, ReplicaError::NotCheckable(_)), "{refused}");
-    for replica in [replica, knowing(&home, 1)] {
+    for mut replica in [replica, knowing(&home, 1)] {
         assert!(replica.directory().unwrap().in_force(&duty).is_err());
         assert_eq!(replica.view().unwrap(), before, "and nothing else is taken");
+        // An old checkpoint shown again gives the key back to nobody.
+        log.log_key = 10;
+        replica.confirm(&log.checkpoint_at(6), NOW).unwrap();
+        assert!(replica.directory().unwrap().in_force(&duty).is_err());
     }
 }
 
@@ -649,9 +653,23 @@ fn what_was_kept_behind_and_is_not_admissible_is_evidence_after_the_update() {
     assert_eq!(stored("evidence-entries"), entries);
     assert_eq!(stored("evidence-checkpoint"), checkpoint);
     assert_eq!((replica.entries(), knowing(&home, 2).aside()), (6, None), "said once");
-    assert!(matches!(replica.directory(), Err(ReplicaError::Incomplete { .. })));
-    let refused = replica.append(&log.entries[6..]).unwrap_err();
-    assert!(matches!(refused, ReplicaError::Fold { origin: Origin::Service, .. }), "{refused}");
+    // What stands before it is shown, and stays.
+    for _ in 0..2 {
+        let refused = replica.append(&log.entries[6..]).unwrap_err();
+        assert!(matches!(refused, ReplicaError::Fold { origin: Origin::Service, .. }), "{refused}");
+        replica.forget_trial().unwrap();
+        assert_eq!((replica.halted(), replica.directory().unwrap().size()), (Some(6), 6));
+        assert_eq!(replica.view().unwrap().0, 7);
+        assert!(replica.is_stale(NOW));
+        replica = knowing(&home, 2);
+    }
+    // Fewer entries than that are not the same.
+    let path = folder.join(ENTRIES);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let torn = knowing(&home, 2);
+    assert_eq!(torn.halted(), None);
+    assert!(matches!(torn.directory(), Err(ReplicaError::Incomplete { .. })));
     // The same with another entry than the checkpoint covers is an alteration.
     log.log_key = 10;
     let (_folder, home) = self::home(&log);

@@ -16,7 +16,6 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 
-use crate::client::error::ClientError;
 use crate::client::testlog::ambient_at;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
@@ -190,13 +189,11 @@ fn said(why: &NotOpened) -> String {
     }
 }
 
-/// The reason why something about a message is not believed: that of the page, or the client's.
+/// The reason why something about a message is not believed, with its field if it has one.
 fn told(why: ReceiptError) -> String {
     match why {
         ReceiptError::Refused { why, .. } => why.reason(),
-        ReceiptError::EarlierView { .. } => "VIEW_BEFORE".to_owned(),
-        ReceiptError::Backdated { .. } => "BACKDATED".to_owned(),
-        other => ClientError::from(other).reason,
+        other => other.code().to_owned(),
     }
 }
 
