@@ -1463,7 +1463,7 @@ def golden(top):
     report("log/behind.txt", lambda: cases_behind(top / "log/behind.txt", states[-1]))
     report("messages/chains.txt", lambda: cases_of_chains(top / "messages/chains.txt"))
     report("messages/judged/base.txt", judged_base)
-    for name in ("admissions", "refusals"):
+    for name in ("admissions", "refusals", "second/admissions", "second/refusals"):
         path = top / f"messages/judged/{name}.txt"
         report(f"messages/judged/{name}.txt", lambda: cases_judged(path, messages, "refusals" in name))
     for folder, kinds in (("statements", STATEMENTS), ("messages", MESSAGES)):
