@@ -251,7 +251,7 @@ mod tests {
         ("PUBLICATIONS", "1 to # statements, each with its facets", PUBLICATIONS as u64),
         ("FACET_BYTES", "a facet above # bytes", FACET_BYTES as u64),
         ("SERVED_BODY_BYTES", "a body above # MiB", SERVED_BODY_BYTES >> 20),
-        ("ID_REMEMBERED_SECONDS", "until `expires` + # s", ID_REMEMBERED_SECONDS),
+        ("ID_REMEMBERED_SECONDS", "at least until `expires` + # s", ID_REMEMBERED_SECONDS),
         ("CONNECTION_AGE", "asked to leave after # hour", CONNECTION_AGE.as_secs() / 3_600),
         ("KEEPALIVE_INTERVAL", "Pings go every # s", KEEPALIVE_INTERVAL.as_secs()),
         ("KEEPALIVE_TIMEOUT", "are answered within # s", KEEPALIVE_TIMEOUT.as_secs()),

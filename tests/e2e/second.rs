@@ -39,8 +39,16 @@ fn the_second_implementation_is_of_our_opinion() {
     let golden = repository().join("tests/golden");
     let (agrees, said) = run([OsStr::new("--golden"), golden.as_os_str()]);
     assert!(agrees, "{said}");
-    for file in ["log/refusals.txt", "log/admissions.txt", "log/behind.txt", "messages/chains.txt"]
-    {
+    for file in [
+        "log/refusals.txt",
+        "log/admissions.txt",
+        "log/behind.txt",
+        "messages/chains.txt",
+        "messages/judged/refusals.txt",
+        "messages/judged/admissions.txt",
+        "messages/judged/second/refusals.txt",
+        "messages/judged/second/admissions.txt",
+    ] {
         assert!(said.contains(file), "{file} was not judged: {said}");
     }
 }

@@ -5,8 +5,9 @@
     verify.py --golden DIR      exit 0: this program agrees with every file of DIR (section 17)
 
 It folds whole logs (sections 1 to 9), computes roots, verifies checkpoints (11), and computes the
-chains of mailboxes (13) and audits (5.6). Of messages it judges form, signatures and the fields
-that need no directory. Numbers in parentheses are sections of the page.
+chains of mailboxes (13) and audits (5.6). It judges headers, threads, acknowledgements, receipts and
+heads as a reader does, and envelopes as the relay does (10, 12 to 14, 16), in a directory that is not
+behind newer rules. It opens nothing that is sealed. Numbers in parentheses are sections of the page.
 """
 import base64
 import copy
@@ -341,6 +342,11 @@ def holds(key, signature, signed):
         return False
 
 
+def check_order(ids):
+    need(ids == sorted(ids), "SIGNATURES_UNSORTED")
+    need(len(ids) == len(set(ids)), "DUPLICATE_SIGNATURE")
+
+
 def pae(kind_type, payload):
     return b"DSSEv1 %d %s %d %s" % (
         len(kind_type.encode()), kind_type.encode(), len(payload), payload)
@@ -393,6 +399,7 @@ class Member(NamedTuple):
 class Contact(NamedTuple):
     record_version: int = 0
     record: str | None = None  # its kind
+    levels: list = []
     keeper: bytes | None = None
     roster_version: int = 0
     roster: dict = {}  # seat -> use -> key id
@@ -510,8 +517,7 @@ class Directory:
 
     def check_signatures(self, kind, s, dsse):
         ids = [signature["key_id"] for signature in dsse["signatures"]]
-        need(ids == sorted(ids), "SIGNATURES_UNSORTED")
-        need(len(ids) == len(set(ids)), "DUPLICATE_SIGNATURE")
+        check_order(ids)
         candidates = self.candidates(s["registrars"][:64]) if kind == "charter" else {}
         for id in ids:
             need(id in candidates or id in self.keys, "UNKNOWN_KEY")
@@ -673,7 +679,7 @@ class Directory:
         self.check_record("attested-record", s, at)
         need(not self.members[member_of(s["contact"])].signed, "ATTESTED_AFTER_SIGNED")
         self.contacts[s["contact"]] = self.contact(s["contact"])._replace(
-            record="attested-record", record_version=s["version"])
+            record="attested-record", record_version=s["version"], levels=s["levels"])
 
     def record(self, s, at):
         id, keeper = s["contact"], s["keeper"]
@@ -690,7 +696,8 @@ class Directory:
         old = self.contact(id)
         self.list_keys(listed, {old.keeper} - {None})
         self.contacts[id] = old._replace(
-            record="record", record_version=s["version"], keeper=key_id(keeper) if keeper else None)
+            record="record", record_version=s["version"], levels=s["levels"],
+            keeper=key_id(keeper) if keeper else None)
         self.members[member_of(id)] = self.members[member_of(id)]._replace(signed=True)
 
     def roster(self, s, at):
@@ -925,11 +932,20 @@ def audit_next(chain, number, record):
     return sha256(chain, number.to_bytes(8), sha256(record))
 
 
-# --- Messages (12 to 14), as far as they can be judged without a directory -----------------------
+# --- Messages (12 to 14): what needs no directory ------------------------------------------------
 
-COMCHECK = 1
+CORRECTION, WITHDRAWAL, ALL_CLEAR, RECEIPT, ACKNOWLEDGEMENT = 3, 5, 6, 8, 9
+QUESTION, EXERCISE = 2, 3
 BODY_SIZES = [4**n for n in range(6, 13)]
-MOST_BYTES = {"acknowledgement": 1024, "message": BODY_SIZES[-1]}  # as DSSE; all others 16,384
+MOST_BYTES = dict.fromkeys(STATEMENTS, 65_000) | {"acknowledgement": 1024, "message": BODY_SIZES[-1]}
+
+
+def opened(kind, data):
+    """Size, form and kind: the DSSE and what it carries."""
+    need(len(data) <= MOST_BYTES.get(kind, 16_384), "TOO_LARGE")
+    dsse = form("Dsse", data)
+    need(dsse["payload_type"] == payload_type(kind), "UNKNOWN_KIND")
+    return dsse, form(kind, dsse["payload"])
 
 
 def is_digest(*digests):
@@ -945,28 +961,32 @@ def check_view(view):
 
 
 def check_drill(drill):
-    field(not drill or drill["kind"] and (
-        is_text(drill["name"]) or drill["kind"] == COMCHECK and not drill["name"]), "drill")
+    field(not drill or drill["kind"] and (is_text(drill["name"]) if drill["name"] else
+                                          drill["kind"] not in (QUESTION, EXERCISE)), "drill")
 
 
-def check_place(place, least):
-    field(place and is_id(place["contact"], CONTACT) and place["epoch"] and place["number"] >= least
-          and is_digest(place["chain"]), "place")
+def check_place(place, name):
+    field(place and is_id(place["contact"], CONTACT) and place["epoch"] and is_digest(place["chain"]), name)
+
+
+def check_recipient(recipient):
+    ladder, substituted = recipient["step"], recipient["stands_in_for"]
+    field(is_id(recipient["contact"], CONTACT) and known("level", recipient["level"]) and ladder <= 8
+          and (not substituted or ladder and is_id(substituted, CONTACT)), "recipients")
 
 
 def check_addressing(a):
     check_directory(a["directory"])
     for name in ("id", "thread"):
         field(len(a[name]) == 16 and a[name][6] >> 4 == 7 and a[name][8] >> 6 == 2, name)
-    field(len(a["in_reply_to"]) == (0 if a["id"] == a["thread"] else 32), "in_reply_to")
+    field(len(a["in_reply_to"]) in (0, 32), "in_reply_to")
     field(is_id(a["sender"], SEAT), "sender")
     recipients = a["recipients"]
     contacts = [recipient["contact"] for recipient in recipients]
     field(1 <= len(recipients) <= 32 and len(set(contacts)) == len(contacts)
-          and ascending([(recipient["step"], recipient["contact"]) for recipient in recipients])
-          and all(is_id(r["contact"], CONTACT) and known("level", r["level"]) and r["step"] <= 8
-                  and (r["step"] or not r["stands_in_for"] and not r["after"]) for r in recipients),
-          "recipients")
+          and ascending([(recipient["step"], recipient["contact"]) for recipient in recipients]), "recipients")
+    for recipient in recipients:
+        check_recipient(recipient)
     field(a["class"], "class")
     field(a["urgency"], "urgency")
     check_drill(a["drill"])
@@ -977,53 +997,289 @@ def check_addressing(a):
     field(ascending(names) and all(map(is_name, names)), "extras")
 
 
-def check_message(kind, s, signers):
-    """signers: key id -> holder."""
+def check_signers(kind, s, signers):
+    """signers: key id -> holder; each of them signed."""
     if kind in ("header", "message"):
-        addressing = form("Addressing", s["addressing"])
-        check_addressing(addressing)
-        need(signers.get(addressing["sender_key"]) == addressing["sender"], "NOT_THE_SENDER")
-        need(len(signers) <= (4 if kind == "header" else 1) and {contact_of(x) for x in signers.values()} ==
-             {contact_of(addressing["sender"])}, "NOT_THE_SENDER")
-        if kind == "message":
-            return
+        a = s["addressing"]
+        need(signers.get(a["sender_key"]) == a["sender"], "NOT_THE_SENDER")
+        need(set(map(contact_of, signers.values())) == {contact_of(a["sender"])}, "SUPERFLUOUS_SIGNATURE")
+    elif kind == "acknowledgement":
+        need(list(signers.values()) == [s["seat"]], "NOT_THE_SENDER")
+    elif kind == "possession":
+        need(list(signers) == [s["key_id"]], "not signed by the key that it names, alone")
+    elif kind == "approval":
+        need({member_of(holder) for holder in signers.values()} <= {"operator", "registrar"},
+             "not signed by operators or registrars")
+    else:
+        need(list(signers.values()) == [f"relay/{s['directory']['name']}"], "RECEIPT_NOT_VERIFIED")
+
+
+def check_fields(kind, s):
+    if kind == "possession":
+        return field(s["holder"] and known("use", s["use"]), "use")
+    if kind in ("header", "message"):
+        check_addressing(s["addressing"])
+    else:
+        check_directory(s["directory"])
+    if "view" in s:
+        check_view(s["view"])
+    if "header_digest" in s:
+        field(is_digest(s["header_digest"]), "header_digest")
+    if kind == "header":
         field(is_digest(s["body_digest"]), "body_digest")
-        field(s["body_size"] in BODY_SIZES, "body_size")
-        field(1 <= s["letters"] <= 128, "letters")
+        need(s["body_size"] in BODY_SIZES, "BODY_SIZE")
+        need(1 <= s["letters"] <= 128, "WRONG_LETTERS")
         field(is_digest(s["letters_root"]), "letters_root")
         field(ascending([blob["digest"] for blob in s["blobs"]]) and all(
             is_digest(blob["digest"]) and blob["size"] in BODY_SIZES for blob in s["blobs"]), "blobs")
-        return
-    if kind == "possession":
-        field(s["holder"] and known("use", s["use"]), "use")
-        need(list(signers) == [s["key_id"]], "not signed by the key that it names, alone")
-        return
-    check_directory(s["directory"])
-    if kind == "approval":
-        field(is_digest(s["nonce"]), "nonce")
-        field(s["base"] and s["expires"], "base")
-        field(is_name(s["action"]), "action")
-        need(signers and all(holder.split("/")[0] in ("operator", "registrar")
-                             for holder in signers.values()), "not signed by operators or registrars")
-        return
-    check_view(s["view"])
-    signer = s["seat"] if kind == "acknowledgement" else f"relay/{s['directory']['name']}"
-    need(list(signers.values()) == [signer], f"not signed by {signer}, alone")
-    if kind == "accepted":
-        places = s["places"]
-        field(is_digest(s["header_digest"]), "header_digest")
-        field(places and ascending([place["contact"] for place in places]), "places")
-        for place in places:
-            check_place(place, 1)
+    elif kind == "accepted":
+        for place in s["places"]:
+            check_place(place, "places")
     elif kind == "mailbox-head":
-        check_place(s["place"], 0)
+        check_place(s["place"], "place")
     elif kind == "acknowledgement":
-        field(is_digest(s["header_digest"]), "header_digest")
-        field(is_id(s["seat"], SEAT), "seat")
         field(known("level", s["level"]), "level")
         check_drill(s["drill"])
     elif kind == "audit-head":
         field(is_digest(s["chain"]), "chain")
+    elif kind == "approval":
+        field(is_digest(s["nonce"]), "nonce")
+        field(s["base"] and s["expires"], "base")
+        field(is_name(s["action"]), "action")
+
+
+def is_age(data):
+    """As far as that is seen without a key (12.5). All sizes here make whole chunks, once there is one."""
+    match = re.match(rb"age-encryption\.org/v1\n-> mlkem768x25519 ([A-Za-z0-9+/]{1494})\n"
+                     rb"([A-Za-z0-9+/]{43})\n--- ([A-Za-z0-9+/]{43})\n", data)
+    if not match or len(data) < 1627 + 16 + 16:
+        return False
+    values = [base64.b64decode(text + b"=" * (-len(text) % 4)) for text in match.groups()]
+    return match.groups() == tuple(base64.b64encode(value).rstrip(b"=") for value in values)
+
+
+# --- Messages: readers and the relay (10, 12.6, 12.7, 14, 16) ------------------------------------
+
+class Message(NamedTuple):
+    digest: bytes
+    header: dict
+    addressing: dict
+    signers: dict
+
+    def contact(self):
+        return contact_of(self.addressing["sender"])
+
+    def recipients(self):
+        return {recipient["contact"] for recipient in self.addressing["recipients"]}
+
+    def readers(self):
+        return self.recipients() | {self.contact()}
+
+    def is_supported(self):
+        """By the relay of today (7.3)."""
+        a = self.addressing
+        return all(recipient["step"] == recipient["after"] == 0 for recipient in a["recipients"]) \
+            and a["class"] <= 9 and a["urgency"] <= 4 and all(flag <= 2 for flag in a["flags"]) \
+            and (not a["drill"] or a["drill"]["kind"] <= 3) and not self.header["blobs"] \
+            and len(self.signers) == 1 and self.header["body_size"] <= 2**20
+
+
+class Judge:
+    """Knows the first entries of a log, and the directory that they make."""
+
+    def __init__(self, entries, directory):
+        self.entries, self.directory, self.kept = entries, directory, {}
+
+    def check_here(self, directory):
+        need(directory and directory["name"] == self.directory.name, "OTHER_DIRECTORY")
+        need(directory["genesis"] == self.directory.genesis, "OTHER_GENESIS")
+
+    def is_ahead(self, view):
+        return view and view["size"] > len(self.entries)
+
+    def check_root(self, view):
+        need(root_of(self.entries[:view["size"]]) == view["root"], "FOREIGN_VIEW")
+
+    def signers(self, dsse, role, most=1):
+        """key id -> Key of those that signed (6.5), each of this role."""
+        ids = [signature["key_id"] for signature in dsse["signatures"]]
+        keys = {id: self.directory.keys[id] for id in ids if id in self.directory.keys}
+        roles = [keys[id].role() if id in keys else None for id in ids]
+        need(role != "relay" or roles == ["relay"], "RECEIPT_NOT_VERIFIED")
+        check_order(ids)
+        need(None not in roles, "UNKNOWN_KEY")
+        need(set(roles) <= {role}, "WRONG_PURPOSE")
+        need(Directory.signers(dsse, {id: key.key for id, key in keys.items()}) == set(ids), "BAD_SIGNATURE")
+        need(ids, "BELOW_THRESHOLD")
+        need(len(ids) <= most, "SUPERFLUOUS_SIGNATURE")
+        return keys
+
+    # A reader
+
+    def header(self, held, data, by_relay=False):
+        """Point 9 of section 16, to the body. The relay asks the same, but of keys that stand now."""
+        dsse, s = opened("header", data)
+        a = s["addressing"] = form("Addressing", s["addressing"])
+        need(by_relay or not self.is_ahead(a["view"]), "SYNC_FIRST")
+        self.check_here(a["directory"])
+        signers = self.signers(dsse, "seat", most=4)
+        check_fields("header", s)
+        check_signers("header", s, {id: key.holder for id, key in signers.items()})
+        need(all(key.until is None if by_relay else key.stood_at(a["view"]["size"])
+                 for key in signers.values()), "KEY_NOT_IN_FORCE")
+        if not by_relay:
+            self.check_backdated(held, signers)
+            self.check_root(a["view"])
+        return Message(sha256(dsse["payload"]), s, a, signers)
+
+    @staticmethod
+    def check_backdated(held, signers):
+        need(all(key.until is None or held <= key.until for key in signers.values()), "BACKDATED")
+
+    def answer(self, kind, role, data):
+        """Section 14: an acknowledgement, accepted receipt or mailbox head, by itself."""
+        dsse, s = opened(kind, data)
+        need(not self.is_ahead(s["view"]), "SYNC_FIRST")
+        self.check_here(s["directory"])
+        signers = self.signers(dsse, role)
+        check_signers(kind, s, {id: key.holder for id, key in signers.items()})
+        check_fields(kind, s)
+        self.check_root(s["view"])
+        need(all(key.stood_at(s["view"]["size"]) for key in signers.values()), "KEY_NOT_IN_FORCE")
+        return s, signers
+
+    @staticmethod
+    def check_beside(s, message):
+        need(s["view"]["size"] >= message.addressing["view"]["size"], "VIEW_BEFORE")
+        need(s["header_digest"] == message.digest, "RECEIPT_NOT_VERIFIED")
+
+    def acknowledgement(self, held, header, acknowledgement):
+        message = self.header(0, header)
+        s, signers = self.answer("acknowledgement", "seat", acknowledgement)
+        self.check_beside(s, message)
+        self.check_backdated(held, signers)
+        need(contact_of(s["seat"]) in message.recipients()
+             and s["drill"] == message.addressing["drill"], "RECEIPT_NOT_VERIFIED")
+
+    def accepted(self, header, receipt):
+        message = self.header(0, header)
+        s, _ = self.answer("accepted", "relay", receipt)
+        self.check_beside(s, message)
+        contacts = [place["contact"] for place in s["places"]]
+        need(contacts and ascending(contacts) and set(contacts) <= message.recipients()
+             and all(place["number"] for place in s["places"]), "RECEIPT_NOT_VERIFIED")
+
+    def mailbox_head(self, contact, head):
+        s, _ = self.answer("mailbox-head", "relay", head)
+        need(s["place"]["contact"] == contact, "RECEIPT_NOT_VERIFIED")
+
+    def thread(self, header, *others):
+        message = self.header(0, header)
+        others = [self.header(0, other) for other in others]
+        a = message.addressing
+        check_alone(message)
+        answered = [other for other in others if other.digest == a["in_reply_to"]]
+        for other in answered:
+            check_answer(message, other)
+        if a["id"] != a["thread"] and not (answered and a["class"] in (RECEIPT, ACKNOWLEDGEMENT)):
+            check_first(message, [other for other in others if other.addressing["id"] ==
+                                  other.addressing["thread"] == a["thread"]])
+
+    # The relay (12.6)
+
+    def submit(self, time, caller, header, body, *letters):
+        message = self.header(0, header, by_relay=True)
+        s, a = message.header, message.addressing
+        need(message.is_supported(), "NOT_YET_SUPPORTED")
+        need(len(body) == s["body_size"], "BODY_SIZE")
+        need(sha256(body) == s["body_digest"], "BODY_DIGEST")
+        need(is_age(body), "NOT_SEALED")
+        need(len(letters) == s["letters"], "WRONG_LETTERS")
+        need(all(len(letter) <= 2500 for letter in letters), "TOO_LARGE")
+        sealed = [form("Letter", letter) for letter in letters]
+        field(all(is_id(letter["seat"], SEAT) for letter in sealed), "letter")
+        need(root_of(letters) == s["letters_root"], "WRONG_LETTERS")
+        need(all(is_age(letter["age"]) for letter in sealed), "NOT_SEALED")
+        need(caller == message.contact(), "NOT_THE_SENDER")
+        before = self.kept.get((caller, a["id"]))
+        if before and time <= before.addressing["expires"] + DAY:
+            return need(before.digest == message.digest, "ID_USED_TWICE")
+        need(a["created"] <= time + 300, "ISSUED_IN_FUTURE")
+        field(a["expires"] > time, "expires")
+        need(not self.is_ahead(a["view"]), "VIEW_AHEAD")
+        self.check_root(a["view"])
+        changed = map(subject_of, self.entries[a["view"]["size"]:])
+        need(not any(subject in (contact, member_of(contact)) for subject in changed
+                     for contact in message.readers()), "STALE_DIRECTORY")
+        for recipient in a["recipients"]:
+            self.check_can_read(recipient)
+        wanted = sorted(pair for contact in message.readers() for pair in self.seals(contact))
+        need(wanted == [(letter["seat"], letter["seal_key"]) for letter in sealed], "WRONG_LETTERS")
+        check_alone(message)
+        check_first(message, [self.kept[contact, a["thread"]] for contact in message.readers()
+                              if (contact, a["thread"]) in self.kept and a["id"] != a["thread"]])
+        self.kept[caller, a["id"]] = message
+
+    def seals(self, contact):
+        """The seats of a contact whose seal key stands, with its id."""
+        for name, keys in self.directory.contact(contact).roster.items():
+            if self.directory.seals[contact, keys["seal"]].until is None:
+                yield f"{contact}/{name}", keys["seal"]
+
+    def check_can_read(self, recipient):
+        contact = self.directory.contact(recipient["contact"])
+        need(contact.record, "UNKNOWN_CONTACT")
+        need(contact.record == "record", "RECIPIENT_LISTED")
+        need(recipient["level"] in contact.levels, "NOT_A_LEVEL")
+        need(any(self.seals(recipient["contact"])), "RECIPIENT_WITHOUT_SEATS")
+
+
+def subject_of(entry):
+    """The contact, or for an admission the member, that an entry is about; None for a charter."""
+    dsse = parse("Dsse", parse("Entry", entry)["statement"])
+    kind = next(kind for kind in STATEMENTS if payload_type(kind) == dsse["payload_type"])
+    if kind != "charter":
+        subject = parse(kind, dsse["payload"])[SUBJECTS[kind][0]]
+        return contact_of(subject) if kind == "revocation" else subject
+
+
+# Threads (12.7)
+
+def check_thread(condition):
+    need(condition, "WRONG_THREAD")
+
+
+def check_alone(message):
+    a = message.addressing
+    check_thread((a["id"] == a["thread"]) == (not a["in_reply_to"]))
+    check_thread(a["in_reply_to"] or a["class"] not in (CORRECTION, WITHDRAWAL, RECEIPT, ACKNOWLEDGEMENT))
+    check_thread(a["class"] not in (RECEIPT, ACKNOWLEDGEMENT)
+                 or [recipient["step"] for recipient in a["recipients"]] == [0])
+
+
+def check_answer(message, other):
+    """Beside the message that it answers."""
+    a, b = message.addressing, other.addressing
+    check_thread(a["thread"] == b["thread"] and a["drill"] == b["drill"])
+    check_thread(message.contact() in other.readers())
+    check_thread(a["class"] not in (RECEIPT, ACKNOWLEDGEMENT) or message.recipients() == {other.contact()})
+    check_thread(a["class"] not in (CORRECTION, WITHDRAWAL) or message.contact() == other.contact())
+    need(a["view"]["size"] >= b["view"]["size"], "VIEW_BEFORE")
+
+
+def check_first(message, firsts):
+    """Beside those that may have begun its thread: one that fits is enough."""
+    a, reasons = message.addressing, []
+    for first in firsts:
+        try:
+            if a["in_reply_to"] == first.digest:
+                check_answer(message, first)
+            check_thread(a["drill"] == first.addressing["drill"])
+            return check_thread(a["class"] != ALL_CLEAR or message.contact() == first.contact())
+        except Refused as why:
+            reasons.append(why)
+    if reasons:
+        raise reasons[0]
 
 
 # --- Golden files (17) ---------------------------------------------------------------------------
@@ -1096,6 +1352,35 @@ def cases_behind(path, state):
         yield name, None if found == expected else f"the file says {' '.join(expected)}, here it is {' '.join(found)}"
 
 
+def judge_of(log, sealed, judge, n, *arguments):
+    """Runs one judge of section 17 on the arguments of a case."""
+    entries, states = log
+    here, hexed = Judge(entries[:int(n)], states[int(n)]), bytes.fromhex
+    if judge == "submit":
+        envelopes = " ".join(arguments).split(" then ")
+        for index, envelope in enumerate(envelopes):
+            time, caller, header, *names = envelope.split(" ")
+            try:
+                here.submit(int(time), caller, hexed(header), *(sealed[name] for name in names))
+            except Refused as why:
+                raise why if index == len(envelopes) - 1 else Refused(f"{why}, of envelope {index}") from None
+        return
+    first = {"header": int, "acknowledgement": int, "mailbox-head": str}.get(judge, hexed)
+    getattr(here, judge.replace("-", "_"))(first(arguments[0]), *map(hexed, arguments[1:]))
+
+
+def cases_judged(path, log, refused):
+    sealed = {name: bytes.fromhex(value) for name, value in (
+        row for folder in path.parents[:2] for file in folder.glob("sealed.txt") for row in rows(file))}
+    for name, judge, *case in rows(path):
+        expected, found = case.pop(0) if refused else "none", "none"
+        try:
+            judge_of(log, sealed, judge, *case)
+        except Refused as why:
+            found = str(why)
+        yield name, None if found == expected else f"the file says {expected}, here it is {found}"
+
+
 def cases_of_chains(path):
     chain = number = None
     for word, *values in rows(path):
@@ -1120,28 +1405,26 @@ def cases_of_kind(path, kind, keys):
     for name, value in rows(path):
         values[name] = bytes.fromhex(value)
     try:
-        payload, dsse = parse(kind, values["payload"]), parse("Dsse", values["dsse"])
+        dsse, payload = opened(kind, values["dsse"])
         need(dsse["payload"] == values["payload"], "dsse holds another payload")
-        need(dsse["payload_type"] == payload_type(kind), "UNKNOWN_KIND")
-        if kind in STATEMENTS:
-            need(len(values["dsse"]) <= 65_000, "TOO_LARGE")
-        else:
-            need(len(values["dsse"]) <= MOST_BYTES.get(kind, 16_384), "TOO_LARGE")
         ids = [signature["key_id"] for signature in dsse["signatures"]]
-        need(ids and ascending(ids), "SIGNATURES_UNSORTED")
-        need(set(ids) <= set(keys), "UNKNOWN_KEY")
+        need(ids and set(ids) <= set(keys), "UNKNOWN_KEY")
+        check_order(ids)
         need(Directory.signers(dsse, {id: keys[id].key for id in ids}) == set(ids), "BAD_SIGNATURE")
         if kind in STATEMENTS:
             need(all(keys[id].role() in SIGNERS[kind] for id in ids), "WRONG_PURPOSE")
         else:
-            check_message(kind, payload, {id: keys[id].holder for id in ids})
+            if "addressing" in payload:
+                payload["addressing"] = form("Addressing", payload["addressing"])
+            check_signers(kind, payload, {id: keys[id].holder for id in ids})
+            check_fields(kind, payload)
         yield kind, None
     except (Malformed, Refused, KeyError) as why:
         yield kind, f"{type(why).__name__}: {why}"
 
 
 def golden(top):
-    disagreements, states, keys = 0, [], {}
+    disagreements, states, keys, messages = 0, [], {}, []
 
     def report(name, cases):
         nonlocal disagreements
@@ -1149,7 +1432,7 @@ def golden(top):
         try:
             for case in cases():
                 found.append(case)
-        except (OSError, ValueError, IndexError, TypeError, Refused) as why:
+        except (OSError, ValueError, LookupError, TypeError, Refused) as why:
             found.append(("the file", f"{type(why).__name__}: {why}"))
         wrong = [(case, why) for case, why in found if why]
         disagreements += len(wrong)
@@ -1168,12 +1451,20 @@ def golden(top):
         keys.update(states[-1].keys)
         yield from ((f"entry {index}", None) for index in range(states[-1].size))
 
+    def judged_base():
+        messages.extend(fold_rows("un.example", rows(top / "messages/judged/base.txt")))
+        yield from ((f"entry {index}", None) for index in range(len(messages[0])))
+
     report("log/rules-1.txt, log/rules-1.checkpoint", rules_1)
     report("log/base.txt", base)
     report("log/admissions.txt", lambda: cases_admitted(top / "log/admissions.txt", states))
     report("log/refusals.txt", lambda: cases_refused(top / "log/refusals.txt", states))
     report("log/behind.txt", lambda: cases_behind(top / "log/behind.txt", states[-1]))
     report("messages/chains.txt", lambda: cases_of_chains(top / "messages/chains.txt"))
+    report("messages/judged/base.txt", judged_base)
+    for name in ("admissions", "refusals", "second/admissions", "second/refusals"):
+        path = top / f"messages/judged/{name}.txt"
+        report(f"messages/judged/{name}.txt", lambda: cases_judged(path, messages, "refusals" in name))
     for folder, kinds in (("statements", STATEMENTS), ("messages", MESSAGES)):
         there = {path.stem for path in (top / folder).glob("*.txt")} - {"chains"}
         for kind in sorted(there | set(kinds)):

@@ -3,8 +3,6 @@
 //! Invariant: a [`VerifiedEnvelope`] exists only by these checks; what they depend on cannot
 //! change any more. What can change is decided on the head (`submit`).
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
@@ -206,8 +204,8 @@ fn verify_header_of(
     })
 }
 
-/// One of the signers is the sender named, by the key named; the others are seats of its contact,
-/// each once.
+/// One of the signers is the sender named, by the key named; the others are seats of its contact. No
+/// seat is there twice: of its keys one stands in any view.
 fn cleared(
     addressing: &Addressing,
     signers: Vec<(&SeatId, KeyId)>,
@@ -218,15 +216,12 @@ fn cleared(
         return Err(Refusal::NotTheSender(Mismatch::Seat { signed, named }));
     }
     let contact = addressing.sender.contact();
-    let mut seats = BTreeSet::from([sender.0]);
-    let mut others = Vec::new();
-    for (seat, key) in signers.into_iter().filter(|signer| *signer != sender) {
-        if seat.contact() != contact || !seats.insert(seat) {
-            return Err(Refusal::SuperfluousSignature(key));
-        }
-        others.push((seat.clone(), key));
-    }
-    Ok(others)
+    let others = signers.into_iter().filter(|signer| *signer != sender);
+    let others = others.map(|(seat, key)| {
+        let of_it = seat.contact() == contact;
+        of_it.then(|| (seat.clone(), key)).ok_or(Refusal::SuperfluousSignature(key))
+    });
+    others.collect()
 }
 
 /// A sealed body has one of the padded sizes.
