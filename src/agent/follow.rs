@@ -2,12 +2,14 @@
 //!
 //! In scope: asking for it, its deadlines, what arrives in which order. Out of scope: what becomes
 //! of an entry (`collect`), connecting and trying again (`client`). Invariant: a stream that is not
-//! followed ends with the relay's head, or it was broken off.
+//! followed ends with the relay's head, or it was broken off; only of one that asks for an entry
+//! again the rest is dropped.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::Streaming;
 use tonic::transport::Channel;
 
@@ -78,6 +80,20 @@ pub async fn follow<E: Send>(
     run(channel, v1::CollectRequest { follow: true, ..request }, on_event).await.map(|_| ())
 }
 
+/// Asks for entries again, one request after the other: of each answer its first event is taken, and
+/// the rest dropped.
+pub fn again<E>(
+    channel: Channel,
+    requests: Vec<v1::CollectRequest>,
+) -> impl Stream<Item = Result<Event, FollowError<E>>> {
+    tokio_stream::iter(requests).then(move |request| first(channel.clone(), request))
+}
+
+async fn first<E>(channel: Channel, request: v1::CollectRequest) -> Result<Event, FollowError<E>> {
+    let mut stream = start(channel, request).await?;
+    next(&mut stream).await?.ok_or(FollowError::NoHead)
+}
+
 enum Last {
     Nothing,
     Item,
@@ -89,28 +105,40 @@ async fn run<E: Send>(
     request: v1::CollectRequest,
     mut on_event: impl FnMut(Event) -> Result<(), E> + Send,
 ) -> Result<Last, FollowError<E>> {
-    let status = |status| FollowError::Status(Box::new(status));
-    let mut relay = RelayServiceClient::new(channel).max_decoding_message_size(limits::ITEM_BYTES);
-    let started = timeout(limits::REQUEST_DEADLINE, relay.collect(request)).await;
-    let started = started.map_err(|_| FollowError::Silent(limits::REQUEST_DEADLINE))?;
-    let mut stream: Streaming<CollectResponse> = started.map_err(status)?.into_inner();
+    let mut stream = start(channel, request).await?;
     let mut last = Last::Nothing;
-    loop {
-        let next = timeout(SILENCE, stream.message()).await;
-        let next = next.map_err(|_| FollowError::Silent(SILENCE))?.map_err(status)?;
-        let Some(response) = next else { return Ok(last) };
-        let event = match response.item.ok_or(FollowError::Unknown)? {
-            collect_response::Item::Message(item) => {
-                last = Last::Item;
-                Event::Item(Box::new(item))
-            }
-            collect_response::Item::Head(head) => {
-                last = Last::Head;
-                Event::Head(head)
-            }
+    while let Some(event) = next(&mut stream).await? {
+        last = match event {
+            Event::Item(_) => Last::Item,
+            Event::Head(_) => Last::Head,
         };
         on_event(event).map_err(FollowError::Stopped)?;
     }
+    Ok(last)
+}
+
+async fn start<E>(
+    channel: Channel,
+    request: v1::CollectRequest,
+) -> Result<Streaming<CollectResponse>, FollowError<E>> {
+    let mut relay = RelayServiceClient::new(channel).max_decoding_message_size(limits::ITEM_BYTES);
+    let started = timeout(limits::REQUEST_DEADLINE, relay.collect(request)).await;
+    let started = started.map_err(|_| FollowError::Silent(limits::REQUEST_DEADLINE))?;
+    Ok(started.map_err(broken)?.into_inner())
+}
+
+async fn next<E>(stream: &mut Streaming<CollectResponse>) -> Result<Option<Event>, FollowError<E>> {
+    let next = timeout(SILENCE, stream.message()).await;
+    let next = next.map_err(|_| FollowError::Silent(SILENCE))?.map_err(broken)?;
+    let Some(response) = next else { return Ok(None) };
+    Ok(Some(match response.item.ok_or(FollowError::Unknown)? {
+        collect_response::Item::Message(item) => Event::Item(Box::new(item)),
+        collect_response::Item::Head(head) => Event::Head(head),
+    }))
+}
+
+fn broken<E>(status: tonic::Status) -> FollowError<E> {
+    FollowError::Status(Box::new(status))
 }
 
 #[cfg(test)]
@@ -230,6 +258,24 @@ mod tests {
         assert_eq!(events.len(), 1);
         let (_, result) = collect(vec![Ok(CollectResponse { item: None })], 0).await;
         assert!(matches!(result, Err(FollowError::Unknown)), "{result:?}");
+    }
+
+    /// Whatever stands behind it.
+    #[tokio::test]
+    async fn what_is_asked_for_again_is_the_first_event_of_each_answer() {
+        let ask = async |script, times| {
+            let request = v1::CollectRequest { after: 7, epoch: 1, follow: false };
+            let again = again::<std::fmt::Error>(relay(script), vec![request; times]);
+            again.collect::<Vec<_>>().await
+        };
+        let broken = vec![Ok(item(8)), Ok(item(9)), Err(Status::unavailable("restarting"))];
+        let number = |event| match event {
+            Ok(Event::Item(item)) => item.number,
+            other => panic!("{other:?}"),
+        };
+        assert!(ask(broken, 2).await.into_iter().map(number).eq([8, 8]));
+        assert!(matches!(ask(vec![], 1).await[..], [Err(FollowError::NoHead)]));
+        assert!(ask(vec![], 0).await.is_empty());
     }
 
     #[tokio::test]

@@ -156,17 +156,44 @@ impl Inbox {
     pub fn request(&self, follow: bool) -> Result<v1::CollectRequest, InboxError> {
         let cursor = self.cursor()?;
         let epoch = if self.head()?.is_some() { cursor.epoch } else { 0 };
-        let again = self.asked_again()?;
-        let after = again.first().map_or(cursor.count, |number| number - 1);
-        Ok(v1::CollectRequest { after, epoch, follow })
+        Ok(v1::CollectRequest { after: cursor.count, epoch, follow })
+    }
+
+    /// What to ask the relay for again, each entry by itself: few at a time, first those that came
+    /// least often, and of these the oldest.
+    ///
+    /// # Errors
+    /// As [`Inbox::cursor`].
+    pub fn requests_again(&self) -> Result<Vec<v1::CollectRequest>, InboxError> {
+        let request = self.request(false)?;
+        let mut again = Vec::new();
+        for number in self.asked_again()? {
+            again.push((self.copies(number)?, number));
+        }
+        again.sort_unstable();
+        let again = again.into_iter().take(AGAIN);
+        Ok(again.map(|(_, number)| v1::CollectRequest { after: number - 1, ..request }).collect())
     }
 
     /// Notes that an item came spoilt: it is asked for again until it is dealt with.
     ///
     /// # Errors
-    /// The disk.
+    /// A damaged file, or the disk.
     pub fn ask_again(&self, number: u64) -> Result<(), InboxError> {
-        Ok(durable::write(&self.dir.join(SPOILT).join(file_of(number)), b"")?)
+        if self.copies(number)? == 0 { self.write_copies(number, 1) } else { Ok(()) }
+    }
+
+    /// How many copies of an item came since it first came spoilt.
+    fn copies(&self, number: u64) -> Result<u64, InboxError> {
+        Ok(number_in(&self.spoilt(number))?.unwrap_or(0))
+    }
+
+    fn write_copies(&self, number: u64, copies: u64) -> Result<(), InboxError> {
+        Ok(durable::write(&self.spoilt(number), copies.to_string().as_bytes())?)
+    }
+
+    fn spoilt(&self, number: u64) -> PathBuf {
+        self.dir.join(SPOILT).join(file_of(number))
     }
 
     /// The numbers of items that came spoilt and are not dealt with, in order.
@@ -198,6 +225,7 @@ impl Inbox {
                 // The chain covers what was signed, and not who signed it: the header stays.
                 let item = v1::Item { header: kept.item.header, ..item.clone() };
                 self.write(&kept.place, &item, kept.floor)?;
+                self.write_copies(link.number, self.copies(link.number)? + 1)?;
             }
             return Ok(Put::Again(kept.place));
         }
@@ -470,8 +498,10 @@ const LOCK: &str = "lock";
 const ITEMS: &str = "items";
 const DONE: &str = "done";
 const LATER: &str = "later";
-const SPOILT: &str = "spoilt";
+const SPOILT: &str = "again";
 const RECEIPTS: &str = "receipts";
 const HEADERS: &str = "headers";
 const FIRSTS: &str = "firsts";
 const DISPUTED: &str = "disputed";
+/// Entries that are asked for again at a time.
+const AGAIN: usize = 8;

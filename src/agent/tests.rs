@@ -83,6 +83,17 @@ impl Machine {
         taken
     }
 
+    /// Asks for what came spoilt: of each answer the relay's first entry, as `change` leaves it.
+    fn ask_again(&self, net: &Net, change: impl Fn(&mut v1::Item)) -> Vec<(u64, Taken)> {
+        let requests = self.inbox.requests_again().unwrap().into_iter();
+        let taken = requests.map(|request| {
+            let mut item = net.collect(self.seat.as_str(), request.after).0.remove(0);
+            change(&mut item);
+            (item.number, self.take(net, &item).unwrap())
+        });
+        taken.collect()
+    }
+
     /// Hands in everything that waits.
     fn hand_in(&self, net: &mut Net) {
         for id in self.outbox.pending().unwrap() {
@@ -332,18 +343,22 @@ fn what_came_spoilt_is_asked_for_again() {
     assert_eq!([&taken[1], &taken[2], &taken[3]].map(code), codes);
     let receipts = || paris.outbox.ids().unwrap().len();
     assert_eq!((receipts(), paris.inbox.asked_again().unwrap()), (1, vec![2, 3, 4]));
-    let asked = || paris.inbox.request(false).unwrap().after;
-    assert_eq!(asked(), 1);
+    let asked = || {
+        let again = paris.inbox.requests_again().unwrap();
+        again.iter().map(|request| request.after + 1).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(), [2, 3, 4]);
     // Again, with a header that somebody else signed: the one that holds stays.
     let payload = Envelope::parse(&body.header, 1 << 14).unwrap().payload().to_vec();
     let key = sign_key(&format!("{PT} sign"));
     let signed = Envelope::sign(Kind::Header, payload, &[&key], net.ambient.random());
     let again = v1::Item { header: signed.unwrap().bytes().clone(), ..body };
     assert_eq!(code(&paris.take(&net, &again).unwrap()), "BODY_DIGEST");
-    assert_eq!((asked(), receipts()), (1, 1));
+    // It came twice: next time the others come first.
+    assert_eq!((asked(), receipts()), (vec![3, 4, 2], 1));
     // Then as it was sealed.
     assert!(matches!(paris.take(&net, &items[1]).unwrap(), Taken::Message { .. }));
-    assert_eq!((asked(), receipts()), (2, 2));
+    assert_eq!((asked(), receipts()), (vec![3, 4], 2));
     assert_eq!(paris.inbox.how(2).unwrap().as_deref(), Some("OPENED"));
     assert_eq!(paris.inbox.item(2).unwrap().item, items[1]);
     // What is asked for again changes nothing of what is done.
@@ -354,8 +369,40 @@ fn what_came_spoilt_is_asked_for_again() {
     for taken in paris.take_head(&net, &head).unwrap() {
         assert!(matches!(&taken, Taken::NotOpened { answer: Answer::Queued(_), .. }), "{taken:?}");
     }
-    assert_eq!((asked(), receipts()), (4, 4));
+    assert_eq!((asked(), receipts()), (vec![], 4));
     assert_eq!(paris.inbox.asked_again().unwrap(), [0; 0]);
+}
+
+/// However many entries stay spoilt: what is new is asked for first, and each of them comes again by
+/// itself, a few at a time and in turn.
+#[test]
+fn what_stays_spoilt_holds_nothing_up() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    for _ in 0..10 {
+        at.notify(&mut net);
+    }
+    let spoil = |item: &mut v1::Item| drop(item.body.split_off(7));
+    let (items, head) = net.collect(FR, 0);
+    for mut item in items {
+        spoil(&mut item);
+        paris.take(&net, &item).unwrap();
+    }
+    paris.take_head(&net, &head).unwrap();
+    let request = paris.inbox.request(false).unwrap();
+    assert_eq!(request, v1::CollectRequest { after: 10, epoch: 1, follow: false });
+    at.notify(&mut net);
+    let taken = paris.collect(&net);
+    assert!(matches!(&taken[0], Taken::Message { place, .. } if place.mailbox.count == 11));
+    let asks = |taken: Vec<(u64, Taken)>| taken.into_iter().map(|(number, _)| number);
+    assert!(asks(paris.ask_again(&net, spoil)).eq(1..=8));
+    assert!(asks(paris.ask_again(&net, spoil)).eq([9, 10, 1, 2, 3, 4, 5, 6]));
+    assert_eq!(paris.inbox.request(true).unwrap().after, 11);
+    let taken = paris.ask_again(&net, |_| ());
+    assert!(taken.iter().all(|(_, taken)| matches!(taken, Taken::Message { .. })), "{taken:?}");
+    assert!(asks(taken).eq([7, 8, 9, 10, 1, 2, 3, 4]));
+    assert!(asks(paris.ask_again(&net, |_| ())).eq([5, 6]));
+    assert!(paris.inbox.pending().unwrap().is_empty());
 }
 
 #[test]

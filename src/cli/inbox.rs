@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::sleep;
+use tokio_stream::StreamExt as _;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::agent::collect::{self, SealError, Unproven};
 use crate::agent::follow::{self, Event, FollowError};
-use crate::agent::inbox::Kept;
+use crate::agent::inbox::{InboxError, Kept};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
@@ -60,14 +61,17 @@ pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientEr
 }
 
 async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
-    let mail = if offline {
-        Mail::open(ctx, ctx.replica()?)?
-    } else {
-        let (session, mut mail) = Mail::online(ctx).await?;
-        say_news(ctx, collected(ctx, &session, &mut mail).await?);
-        mail
-    };
-    let (rows, unverified) = rows(ctx, &mail)?;
+    if offline {
+        return show(ctx, &Mail::open(ctx, ctx.replica()?)?);
+    }
+    let (session, mut mail) = Mail::online(ctx).await?;
+    say_news(ctx, collected(ctx, &session, &mut mail).await?);
+    show(ctx, &mail)?;
+    ask_again(ctx, &session, &mut mail).await
+}
+
+fn show(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
+    let (rows, unverified) = rows(ctx, mail)?;
     let later = mail.inbox.later()?;
     let unknown = later
         .iter()
@@ -113,6 +117,47 @@ pub(super) async fn collected(
     }
 }
 
+/// Asks for what came spoilt again, when everything else is here and was shown.
+pub(super) async fn ask_again(
+    ctx: &Context,
+    session: &Session,
+    mail: &mut Mail,
+) -> Result<(), ClientError> {
+    let _lock = match mail.inbox.lock() {
+        // It asks again, too.
+        Err(InboxError::Busy) => return Ok(()),
+        lock => lock?,
+    };
+    let requests = mail.inbox.requests_again()?;
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let before = mail.inbox.asked_again()?.len();
+    ctx.out.say(format_args!("entries that came spoilt: {before}; asking again"));
+    let mut news = News::default();
+    let mut again =
+        Box::pin(follow::again::<ClientError>(session.connection().channel(), requests));
+    while let Some(came) = again.next().await {
+        match came {
+            Ok(event) => mail.take(ctx, event, &mut news)?,
+            Err(error) => {
+                ctx.out.say(ClientError::from(error));
+                break;
+            }
+        }
+    }
+    if Mail::is_behind(&news) {
+        mail.catch_up(ctx, session, &mut news).await?;
+    }
+    news.warnings.extend(mail.send_due(ctx, session).await?);
+    say_news(ctx, news);
+    let done = before.saturating_sub(mail.inbox.asked_again()?.len());
+    if done > 0 {
+        ctx.out.say(format_args!("{done} dealt with: liaison inbox list --offline"));
+    }
+    Ok(())
+}
+
 /// Warns of what collecting brought besides messages.
 pub(super) fn say_news(ctx: &Context, news: News) {
     news.warnings.iter().for_each(|warning| ctx.out.warn(warning));
@@ -120,9 +165,9 @@ pub(super) fn say_news(ctx: &Context, news: News) {
 
 /// Stays, and prints what comes. A connection that ends is made again, later and later.
 async fn stay(ctx: &Context) -> Result<(), ClientError> {
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, mut asked) = (FIRST_PAUSE, None);
     loop {
-        let came = stay_once(ctx).await;
+        let came = stay_once(ctx, &mut asked).await;
         match came {
             Ok(()) => pause = FIRST_PAUSE,
             Err(error) if error.exit == Exit::NotReachable || error.reason == "BUSY" => {
@@ -135,8 +180,9 @@ async fn stay(ctx: &Context) -> Result<(), ClientError> {
     }
 }
 
-/// One connection, until it ends.
-async fn stay_once(ctx: &Context) -> Result<(), ClientError> {
+/// One connection, until it ends. What came spoilt is asked for again beside it; `asked` is when it
+/// was last.
+async fn stay_once(ctx: &Context, asked: &mut Option<u64>) -> Result<(), ClientError> {
     let (session, mut mail) = Mail::online(ctx).await?;
     let _lock = mail.inbox.lock()?;
     let request = mail.inbox.request(true)?;
@@ -151,7 +197,9 @@ async fn stay_once(ctx: &Context) -> Result<(), ClientError> {
         }
     };
     ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
-    let stream = follow::follow(channel, request, hand_over);
+    let again = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
+    let mut spoilt = again(Vec::new());
+    let stream = follow::follow(channel.clone(), request, hand_over);
     tokio::pin!(stream);
     let mut ended: Option<Result<(), FollowError<ClientError>>> = None;
     let mut said = BTreeSet::new();
@@ -163,15 +211,37 @@ async fn stay_once(ctx: &Context) -> Result<(), ClientError> {
                 ended = Some(end);
                 continue;
             }
+            Some(came) = spoilt.next() => match came {
+                Ok(event) => Some(event),
+                Err(error) => {
+                    ctx.out.say(ClientError::from(error));
+                    spoilt = again(Vec::new());
+                    continue;
+                }
+            }
         };
         // The sender lives in the stream's future: it is gone when that is done.
         let Some(event) = event else { break };
+        let is_head = matches!(event, Event::Head(_));
         deal_with(ctx, (&session, &mut mail), event, &mut said).await?;
+        let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
+        if !requests.is_empty() && is_time(asked, ctx.ambient().counted()) {
+            spoilt = again(requests);
+        }
     }
     match ended {
         Some(ended) => Ok(ended?),
         None => Ok(()),
     }
+}
+
+/// Whether it is time to ask for what came spoilt; then the next time is later.
+fn is_time(asked: &mut Option<u64>, now: u64) -> bool {
+    let is_time = asked.is_none_or(|last| last + AGAIN_AFTER <= now);
+    if is_time {
+        *asked = Some(now);
+    }
+    is_time
 }
 
 async fn deal_with(
@@ -851,6 +921,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// Events that wait to be dealt with: 70 MiB if each were the largest that the relay takes.
 const EVENTS: usize = 64;
+/// Seconds after which who follows asks again for what came spoilt.
+const AGAIN_AFTER: u64 = 3600;
 const COPIES: u32 = 100;
 const YOU: &str = "you";
 
@@ -863,6 +935,14 @@ mod tests {
     use crate::client::message::testing::{self, AT, FR, Net, seat};
     use crate::crypto::sign::KeyId;
     use crate::wire::v1;
+
+    #[test]
+    fn who_follows_asks_for_what_came_spoilt_once_an_hour() {
+        let mut asked = None;
+        let at = [7, 8, 3606, 3607, 3608, 7206, 7207];
+        let asks = at.map(|now| is_time(&mut asked, now));
+        assert_eq!(asks, [true, false, false, true, false, false, true]);
+    }
 
     #[test]
     fn an_attachment_cannot_choose_where_it_goes() {

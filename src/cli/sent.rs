@@ -35,7 +35,7 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::Context;
 use super::args::SentArgs;
-use super::inbox::{collected, has_ended, one, say_news};
+use super::inbox::{ask_again, collected, has_ended, one, say_news};
 use super::mail::{Mail, answered, asked};
 use super::phrases::{self, Lines};
 
@@ -44,20 +44,28 @@ use super::phrases::{self, Lines};
 /// # Errors
 /// [`ClientError`]; exit 6 if the relay told two histories of one mailbox.
 pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientError> {
-    let (mail, refused) = if args.offline {
-        (Mail::open(ctx, ctx.replica()?)?, Refused::new())
-    } else {
-        let (session, mut mail) = Mail::online(ctx).await?;
-        say_news(ctx, collected(ctx, &session, &mut mail).await?);
-        let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
-        (mail, refused)
-    };
-    let all = messages(ctx, &mail, refused)?;
+    if args.offline {
+        return show(ctx, &Mail::open(ctx, ctx.replica()?)?, Refused::new(), args.id);
+    }
+    let (session, mut mail) = Mail::online(ctx).await?;
+    say_news(ctx, collected(ctx, &session, &mut mail).await?);
+    let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
+    show(ctx, &mail, refused, args.id)?;
+    ask_again(ctx, &session, &mut mail).await
+}
+
+fn show(
+    ctx: &Context,
+    mail: &Mail,
+    refused: Refused,
+    id: Option<String>,
+) -> Result<(), ClientError> {
+    let all = messages(ctx, mail, refused)?;
     for warning in all.iter().filter_map(Sent::unchecked) {
         ctx.out.warn(warning);
     }
     let ids: Vec<MessageId> = all.iter().map(|message| message.header.addressing().id).collect();
-    match args.id {
+    match id {
         Some(prefix) => {
             let prefix = prefix.trim().to_lowercase();
             let matches =
