@@ -373,6 +373,44 @@ fn what_came_spoilt_is_asked_for_again() {
     assert_eq!(paris.inbox.asked_again().unwrap(), [0; 0]);
 }
 
+/// A seat whose seal key stood in the sender's view has a letter; a newer one has none, and says so.
+#[test]
+fn a_letter_that_must_be_there_is_asked_for_again() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let newer = Machine::new(&net, "fr/cert-fr/duty-9");
+    at.notify(&mut net);
+    net.roster("fr/cert-fr", 2, &["duty-1", "duty-9"]);
+    at.notify(&mut net);
+    let (items, head) = net.collect(FR, 0);
+    let take = |net: &Net, by: &Machine| {
+        for item in &items {
+            by.take(net, &v1::Item { letter: Bytes::new(), ..item.clone() }).unwrap();
+        }
+        let taken = by.take_head(net, &head).unwrap().into_iter().map(|taken| match taken {
+            Taken::NotOpened { why, answer, .. } => {
+                let outcome = why.outcome().map(|(outcome, _)| outcome);
+                assert_eq!((why.code(), outcome), ("NO_LETTER", Some(Outcome::NoKey)));
+                answer == Answer::AskedAgain
+            }
+            taken => panic!("{taken:?}"),
+        });
+        taken.collect::<Vec<_>>()
+    };
+    assert_eq!(take(&net, &newer), [false, true]);
+    assert_eq!(newer.inbox.asked_again().unwrap(), [2]);
+    assert_eq!(take(&net, &paris), [true, true]);
+    let taken = paris.ask_again(&net, |_| ());
+    assert!(matches!(&taken[0], (1, Taken::Message { .. })), "{taken:?}");
+    net.ambient = testlog::ambient_at(net.ambient.now() + limits::MESSAGE_SECONDS);
+    let taken = newer.take_head(&net, &head).unwrap();
+    assert!(
+        matches!(&taken[..], [Taken::NotOpened { answer: Answer::Queued(_), .. }]),
+        "{taken:?}"
+    );
+    assert!(newer.inbox.pending().unwrap().is_empty());
+}
+
 /// However many entries stay spoilt: what is new is asked for first, and each of them comes again by
 /// itself, a few at a time and in turn.
 #[test]

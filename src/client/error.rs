@@ -519,7 +519,7 @@ impl From<NotOpened> for ClientError {
         let (exit, side) = match &error {
             NotOpened::SyncFirst(_) => (Exit::Stale, Side::Ours),
             NotOpened::BeforeUpdate(_) => (Exit::UpdateMe, Side::Ours),
-            NotOpened::NoLetter(_) | NotOpened::KeyNotHeld { .. } => {
+            NotOpened::NoLetter { .. } | NotOpened::KeyNotHeld { .. } => {
                 (Exit::IdentityOrKey, Side::Ours)
             }
             _ => (Exit::VerificationFailed, Side::Theirs),

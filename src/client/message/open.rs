@@ -159,9 +159,17 @@ pub enum NotOpened {
         /// The reader's contact.
         reader: ContactId,
     },
-    /// No letter for this seat: it is newer than the message.
-    #[error("there is no key letter for {0}: a colleague can pass one on")]
-    NoLetter(SeatId),
+    /// No letter for this seat: it is newer than the message, or the relay left it out.
+    #[error(
+        "there is no key letter for {seat}: {}",
+        if *owed { "the relay left it out" } else { "a colleague can pass one on" }
+    )]
+    NoLetter {
+        /// The seat.
+        seat: SeatId,
+        /// Whether its seal key stood in the sender's view: then there is one.
+        owed: bool,
+    },
     /// The letter is none of those that the header counts.
     #[error("the key letter is not one of the header's: {0}")]
     LetterNotInHeader(String),
@@ -225,7 +233,7 @@ impl NotOpened {
             Self::Backdated { .. } => "BACKDATED",
             Self::ForeignView(_) => "FOREIGN_VIEW",
             Self::Forwarded { .. } => "FORWARDED",
-            Self::NoLetter(_) => "NO_LETTER",
+            Self::NoLetter { .. } => "NO_LETTER",
             Self::LetterNotInHeader(_) => "LETTER_NOT_IN_HEADER",
             Self::Letter(_) => "LETTER_MALFORMED",
             Self::LetterForAnother(_) => "LETTER_FOR_ANOTHER",
@@ -254,7 +262,7 @@ impl NotOpened {
             | Self::BeforeUpdate(_)
             | Self::Header(_)
             | Self::Backdated { .. } => return None,
-            Self::NoLetter(_) => (Outcome::NoKey, None),
+            Self::NoLetter { .. } => (Outcome::NoKey, None),
             Self::KeyNotHeld { needed, retired, .. } => {
                 let outcome = if *retired { Outcome::RetiredKey } else { Outcome::NoKey };
                 (outcome, Some(*needed.as_bytes()))
@@ -278,12 +286,13 @@ impl NotOpened {
     }
 
     /// Whether the relay gave another body than the header's, or another letter than the reader's
-    /// own: asked for again, it may be right.
+    /// own, or left that out: asked for again, it may be right.
     #[must_use]
     pub const fn is_spoilt(&self) -> bool {
         matches!(
             self,
             Self::Body(Refusal::BodySize { .. } | Refusal::BodyDigest)
+                | Self::NoLetter { owed: true, .. }
                 | Self::LetterNotInHeader(_)
                 | Self::LetterForAnother(_)
         )
@@ -422,7 +431,9 @@ fn own_letter(
     received: &Received<'_>,
 ) -> Result<Letter, NotOpened> {
     if received.letter.is_empty() {
-        return Err(NotOpened::NoLetter(reader.seat.clone()));
+        let (seat, size) = (reader.seat.clone(), header.addressing().view.0);
+        let owed = belief::could_open(reader.directory, &seat, size);
+        return Err(NotOpened::NoLetter { seat, owed });
     }
     let not_in_header = |why: String| NotOpened::LetterNotInHeader(why);
     let path = received.letter_path.iter().map(|hash| Digest::try_from(&hash[..]));

@@ -1,11 +1,13 @@
 //! Keys in time: what a key signed is believed if it stood in the view that it signed with.
 //!
-//! In scope: one key at one size. Out of scope: whose key it is, and whether its signature verifies.
+//! In scope: keys at one size. Out of scope: whose key it is, and whether its signature verifies.
 //! Invariant: the signer chooses his view, so a view alone never makes a signature late: a reader
 //! holds it against the heads that came before ([`ended_before`]).
 
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
+use crate::domain::directory::key::{Holder, Purpose};
+use crate::domain::ids::SeatId;
 use crate::domain::refusal::Refusal;
 
 /// Refuses what a key signed in a view of this size in which it did not stand.
@@ -15,6 +17,17 @@ use crate::domain::refusal::Refusal;
 pub fn stood(directory: &Directory, key: KeyId, size: u64) -> Result<(), Refusal> {
     let believed = directory.key(&key).is_some_and(|known| known.believed_at(size));
     if believed { Ok(()) } else { Err(Refusal::KeyNotInForce(key)) }
+}
+
+/// Whether a seat had a seal key that stood in a view of this size: whoever wrote to its contact with
+/// that view made a letter for it.
+#[must_use]
+pub fn could_open(directory: &Directory, seat: &SeatId, size: u64) -> bool {
+    directory.keys().any(|known| {
+        known.purpose == Purpose::SeatSeal
+            && known.holder == Holder::Seat(seat.clone())
+            && known.believed_at(size)
+    })
 }
 
 /// Where a key had ended, if that was before a view of this size.

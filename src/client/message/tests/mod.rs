@@ -292,7 +292,7 @@ fn a_changed_header_body_or_letter_is_not_opened() {
         assert_eq!(letter.outcome(), Some((Outcome::NotOpened, None)));
     }
     let none = open(&|item| item.letter = Bytes::new());
-    assert_eq!(none, NotOpened::NoLetter(seat(FR)));
+    assert_eq!(none, NotOpened::NoLetter { seat: seat(FR), owed: true });
     assert_eq!(none.outcome(), Some((Outcome::NoKey, None)));
 }
 
