@@ -25,7 +25,7 @@ use crate::domain::state::{EntryKind, LaterKind};
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
-use super::inbox::{Inbox, InboxError, Kept, Made, Put};
+use super::inbox::{Inbox, InboxError, Kept, Made, Put, Spoilt};
 
 /// A seat at work: what it knows, its keys, its clock.
 #[derive(Clone, Copy)]
@@ -167,6 +167,20 @@ pub enum Taken {
     },
 }
 
+impl Taken {
+    /// Whether signatures alone are at fault: asked for again, they may be right.
+    const fn is_unsigned(&self) -> bool {
+        match self {
+            Self::NotOpened { why: NotOpened::Header(why), .. }
+            | Self::NotAcknowledged(ReceiptError::Refused { why, .. })
+            | Self::NotProven { why: Unproven::Header(NotOpened::Header(why)), .. } => {
+                why.is_of_signatures()
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Keeps an entry and deals with it.
 ///
 /// # Errors
@@ -252,18 +266,20 @@ fn deal_with(
             return Ok(Taken::Later { place: kept.place, kind });
         }
     };
+    let unsigned = taken.is_unsigned() && inbox.ask_again(Spoilt::Signatures, number)?;
     // After the update of this program it is dealt with as if it came then.
-    let waits = matches!(
-        taken,
-        Taken::SyncFirst(_)
-            | Taken::NotOpened { why: NotOpened::BeforeUpdate(_), .. }
-            | Taken::NotOpened { answer: Answer::AskedAgain, .. }
-            | Taken::NotAcknowledged(ReceiptError::BeforeUpdate(_))
-            | Taken::NotProven {
-                why: Unproven::NotExpired | Unproven::Header(NotOpened::BeforeUpdate(_)),
-                ..
-            }
-    );
+    let waits = unsigned
+        || matches!(
+            taken,
+            Taken::SyncFirst(_)
+                | Taken::NotOpened { why: NotOpened::BeforeUpdate(_), .. }
+                | Taken::NotOpened { answer: Answer::AskedAgain, .. }
+                | Taken::NotAcknowledged(ReceiptError::BeforeUpdate(_))
+                | Taken::NotProven {
+                    why: Unproven::NotExpired | Unproven::Header(NotOpened::BeforeUpdate(_)),
+                    ..
+                }
+        );
     if !waits {
         inbox.done(number, how)?;
     }
@@ -313,7 +329,7 @@ fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Tak
         Err(why) => {
             let answer = match why.outcome() {
                 Some(_) if why.is_spoilt() && desk.ambient.now() < header.addressing().expires => {
-                    boxes.0.ask_again(place.mailbox.count)?;
+                    boxes.0.ask_again(Spoilt::Sealed, place.mailbox.count)?;
                     Answer::AskedAgain
                 }
                 Some(outcome) => answer(desk, boxes, &header, (&place, outcome))?,

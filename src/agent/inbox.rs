@@ -86,6 +86,24 @@ impl Kept {
     }
 }
 
+/// What of an item came spoilt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoilt {
+    /// Signatures, which the chain does not cover.
+    Signatures,
+    /// The body or the letter, under a header that holds.
+    Sealed,
+}
+
+impl Spoilt {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Signatures => UNSIGNED,
+            Self::Sealed => SPOILT,
+        }
+    }
+}
+
 /// A delivered receipt that was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Made {
@@ -168,32 +186,36 @@ impl Inbox {
         let request = self.request(false)?;
         let mut again = Vec::new();
         for number in self.asked_again()? {
-            again.push((self.copies(number)?, number));
+            let [unsigned, sealed] = [Spoilt::Signatures, Spoilt::Sealed];
+            again.push((self.copies(unsigned, number)? + self.copies(sealed, number)?, number));
         }
         again.sort_unstable();
         let again = again.into_iter().take(AGAIN);
         Ok(again.map(|(_, number)| v1::CollectRequest { after: number - 1, ..request }).collect())
     }
 
-    /// Notes that an item came spoilt: it is asked for again until it is dealt with.
+    /// Notes that an item came spoilt: it is asked for again until it is dealt with. Whether it is to
+    /// be: for signatures, of which nobody can say until when, a few times.
     ///
     /// # Errors
     /// A damaged file, or the disk.
-    pub fn ask_again(&self, number: u64) -> Result<(), InboxError> {
-        if self.copies(number)? == 0 { self.write_copies(number, 1) } else { Ok(()) }
+    pub fn ask_again(&self, what: Spoilt, number: u64) -> Result<bool, InboxError> {
+        let copies = self.copies(what, number)?;
+        if copies == 0 {
+            self.write_copies(what, (number, 1))?;
+        }
+        Ok(what == Spoilt::Sealed || copies <= TRIES)
     }
 
-    /// How many copies of an item came since it first came spoilt.
-    fn copies(&self, number: u64) -> Result<u64, InboxError> {
-        Ok(number_in(&self.spoilt(number))?.unwrap_or(0))
+    /// How many copies of an item came since it first came spoilt so.
+    fn copies(&self, what: Spoilt, number: u64) -> Result<u64, InboxError> {
+        let path = self.dir.join(what.folder()).join(file_of(number));
+        Ok(number_in(&path)?.unwrap_or(0))
     }
 
-    fn write_copies(&self, number: u64, copies: u64) -> Result<(), InboxError> {
-        Ok(durable::write(&self.spoilt(number), copies.to_string().as_bytes())?)
-    }
-
-    fn spoilt(&self, number: u64) -> PathBuf {
-        self.dir.join(SPOILT).join(file_of(number))
+    fn write_copies(&self, what: Spoilt, (number, copies): (u64, u64)) -> Result<(), InboxError> {
+        let path = self.dir.join(what.folder()).join(file_of(number));
+        Ok(durable::write(&path, copies.to_string().as_bytes())?)
     }
 
     /// The numbers of items that came spoilt and are not dealt with, in order.
@@ -201,7 +223,10 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn asked_again(&self) -> Result<Vec<u64>, InboxError> {
-        let spoilt = durable::names(&self.dir.join(SPOILT))?;
+        let mut spoilt = durable::names(&self.dir.join(SPOILT))?;
+        spoilt.extend(durable::names(&self.dir.join(UNSIGNED))?);
+        spoilt.sort();
+        spoilt.dedup();
         let done = durable::names(&self.dir.join(DONE))?;
         let open = spoilt.iter().filter(|name| done.binary_search(name).is_err());
         Ok(open.filter_map(|name| name.parse().ok()).collect())
@@ -222,10 +247,15 @@ impl Inbox {
                 return Err(ChainError::Rewritten { number, kept, found }.into());
             }
             if self.asked_again()?.contains(&link.number) {
-                // The chain covers what was signed, and not who signed it: the header stays.
-                let item = v1::Item { header: kept.item.header, ..item.clone() };
+                // The chain covers what was signed, and not who signed it: a header that held stays.
+                let (what, header) = match self.copies(Spoilt::Sealed, link.number)? {
+                    0 => (Spoilt::Signatures, item.header.clone()),
+                    _ => (Spoilt::Sealed, kept.item.header),
+                };
+                let item = v1::Item { header, ..item.clone() };
                 self.write(&kept.place, &item, kept.floor)?;
-                self.write_copies(link.number, self.copies(link.number)? + 1)?;
+                let copies = self.copies(what, link.number)? + 1;
+                self.write_copies(what, (link.number, copies))?;
             }
             return Ok(Put::Again(kept.place));
         }
@@ -499,9 +529,12 @@ const ITEMS: &str = "items";
 const DONE: &str = "done";
 const LATER: &str = "later";
 const SPOILT: &str = "again";
+const UNSIGNED: &str = "unsigned";
 const RECEIPTS: &str = "receipts";
 const HEADERS: &str = "headers";
 const FIRSTS: &str = "firsts";
 const DISPUTED: &str = "disputed";
 /// Entries that are asked for again at a time.
 const AGAIN: usize = 8;
+/// Copies that are asked for before signatures that do not hold are believed to be what was handed in.
+const TRIES: u64 = 5;

@@ -411,6 +411,77 @@ fn a_letter_that_must_be_there_is_asked_for_again() {
     assert!(newer.inbox.pending().unwrap().is_empty());
 }
 
+/// The chain covers payloads only: signatures that do not hold may be the relay's fault, too. A few
+/// times the entry is asked for again, of whatever kind it is.
+#[test]
+fn signatures_that_do_not_hold_are_asked_for_again() {
+    let mut net = Net::new();
+    let paris = Machine::new(&net, FR);
+    let (own, lazy) = (contact("fr/cert-fr"), Machine::new(&net, FR));
+    net.submit(&net.notification().envelope).unwrap();
+    net.put_as(EntryKind::Released, &own, &released(&net, 1));
+    net.put_acknowledgement(&own, 1, &acknowledged_by(&net, FR_2));
+    let sent = net.seal(net.outside(FR, &["at/cert-at"]), &notification(0));
+    net.put_as(EntryKind::NotDelivered, &own, &sent.envelope);
+    net.ambient = testlog::ambient_at(net.ambient.now() + limits::MESSAGE_SECONDS);
+    let spoil = |item: &mut v1::Item| {
+        let signed = if item.kind == 3 { &mut item.acknowledgement } else { &mut item.header };
+        let mut dsse = proto::Dsse::decode(signed.clone()).unwrap();
+        match item.number {
+            1 => dsse.signatures.clear(),
+            2 => dsse.signatures.push(dsse.signatures[0].clone()),
+            _ => dsse.signatures[0].sig = vec![7; 64].into(),
+        }
+        *signed = dsse.encode_to_vec().into();
+    };
+    let code = |taken: &Taken| match taken {
+        Taken::NotOpened { why, answer: Answer::NotDue, .. }
+        | Taken::NotProven { why: Unproven::Header(why), .. } => why.code(),
+        Taken::NotAcknowledged(ReceiptError::Refused { why, .. }) => why.code(),
+        _ => panic!("{taken:?}"),
+    };
+    let codes = ["BELOW_THRESHOLD", "DUPLICATE_SIGNATURE", "BAD_SIGNATURE", "BAD_SIGNATURE"];
+    let (items, head) = net.collect(FR, 0);
+    for machine in [&paris, &lazy] {
+        for mut item in items.clone() {
+            spoil(&mut item);
+            machine.take(&net, &item).unwrap();
+        }
+        // With each head it is looked at again, and only a copy counts.
+        for _ in 0..9 {
+            assert!(machine.take_head(&net, &head).unwrap().iter().map(code).eq(codes));
+        }
+        assert_eq!(machine.inbox.asked_again().unwrap(), [1, 2, 3, 4]);
+    }
+    // The right one comes at last.
+    for _ in 0..4 {
+        assert!(paris.ask_again(&net, spoil).iter().map(|(_, taken)| code(taken)).eq(codes));
+    }
+    let taken = paris.ask_again(&net, |item| {
+        if item.number == 1 {
+            item.body.clear()
+        }
+    });
+    let [
+        (1, Taken::NotOpened { why: NotOpened::Body(_), .. }),
+        (2, Taken::Message { .. }),
+        (3, Taken::Colleague(_)),
+        (4, Taken::NotDelivered(_)),
+    ] = &taken[..]
+    else {
+        panic!("{taken:?}")
+    };
+    // None does.
+    for _ in 0..5 {
+        assert!(lazy.ask_again(&net, spoil).iter().map(|(_, taken)| code(taken)).eq(codes));
+    }
+    assert!(lazy.ask_again(&net, spoil).is_empty());
+    let how = [1, 2, 3, 4].map(|number| lazy.inbox.how(number).unwrap().unwrap());
+    let [of_1, of_2, ..] = codes;
+    assert_eq!(how, [of_1, of_2, "NOT_ACKNOWLEDGED", "NOT_PROVEN"]);
+    assert!(lazy.outbox.ids().unwrap().is_empty());
+}
+
 /// However many entries stay spoilt: what is new is asked for first, and each of them comes again by
 /// itself, a few at a time and in turn.
 #[test]

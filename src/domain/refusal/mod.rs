@@ -320,6 +320,19 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the signatures alone are at fault: others may stand under the same payload.
+    #[must_use]
+    pub const fn is_of_signatures(&self) -> bool {
+        matches!(
+            self,
+            Self::SignaturesUnsorted
+                | Self::DuplicateSignature(_)
+                | Self::BadSignature(_)
+                | Self::BelowThreshold { .. }
+                | Self::SuperfluousSignature(_)
+        )
+    }
+
     /// The stable reason code: scripts rely on it.
     #[must_use]
     pub const fn code(&self) -> &'static str {
