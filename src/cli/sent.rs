@@ -2,7 +2,8 @@
 //!
 //! In scope: handing in what waits, asking the service, comparing receipts, one wording for each
 //! state. Out of scope: verifying (`agent`, `client::message`). Invariant: a message without an
-//! acknowledgement has "no acknowledgement yet": nothing is called late or failed.
+//! acknowledgement has "no acknowledgement yet", or words of which it "has not come": nothing is
+//! called late or failed.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
+use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
@@ -92,7 +94,7 @@ fn show(
 /// Why what the relay said of a message does not hold, one by one.
 type Refused = BTreeMap<MessageId, Vec<ReceiptError>>;
 
-/// Asks the service about each message of which something may still come.
+/// Asks the service about each message of which something may still come, or has come in part.
 async fn ask(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
@@ -103,15 +105,22 @@ async fn ask(
         let state = mail.outbox.state(id)?;
         let Some(header) = header_of(ctx, mail, id)? else { continue };
         let wanted = prefix.is_none_or(|prefix| id.to_string().starts_with(prefix));
-        let signed: Vec<ContactId> = state.acknowledged.iter().map(SeatId::contact).collect();
-        let mut contacts = header.addressing().recipients.iter().map(|to| &to.contact);
-        let open = contacts.any(|to| !signed.contains(to));
-        let forgotten = header.addressing().expires + limits::ID_REMEMBERED_SECONDS < now;
-        if wanted && open && !forgotten && state.accepted.is_some() {
+        if wanted && is_open(&state, header.addressing(), now) {
             refused.insert(id, ask_about(ctx, (session, mail), id).await?);
         }
     }
     Ok(refused)
+}
+
+/// Whether words stand alone, or a recipient has not acknowledged and still can.
+fn is_open(state: &SentState, of: &Addressing, now: u64) -> bool {
+    let mut words = state.words.iter();
+    let alone = words.any(|seat| !state.acknowledged.contains(seat));
+    let signed: Vec<ContactId> = state.acknowledged.iter().map(SeatId::contact).collect();
+    let mut contacts = of.recipients.iter().map(|to| &to.contact);
+    let open = contacts.any(|to| !signed.contains(to));
+    let forgotten = of.expires + limits::ID_REMEMBERED_SECONDS < now;
+    alone || (open && !forgotten && state.accepted.is_some())
 }
 
 async fn ask_about(
@@ -157,7 +166,7 @@ struct Sent {
     not_held: Vec<ReceiptError>,
     delivered: Vec<Delivered>,
     acknowledged: Vec<Acknowledged>,
-    /// Words that came without an acknowledgement.
+    /// Words whose acknowledgement has not come.
     words: Vec<Acknowledged>,
     answers: Vec<Answer>,
 }
@@ -468,9 +477,11 @@ fn acknowledged(
 impl Sent {
     /// One word, which never blames.
     fn word(&self) -> String {
+        let yet = if self.words.is_empty() { "no acknowledgement yet" } else { NOT_COME };
         match (self.state.stage(), &self.refused) {
             (Stage::Sent, Some(reason)) => format!("not accepted: {reason}"),
-            (Stage::Sent, None) => "waits to be handed in".to_owned(),
+            (Stage::Sent, None) if self.words.is_empty() => "waits to be handed in".to_owned(),
+            (Stage::Sent, None) => format!("handed in; {yet}"),
             (Stage::Answered, _) => "answered".to_owned(),
             (Stage::Acknowledged, _) => {
                 match self.acknowledged.iter().find_map(|a| a.level.as_ref()) {
@@ -478,11 +489,11 @@ impl Sent {
                     None => "acknowledged".to_owned(),
                 }
             }
-            (Stage::Delivered, _) => "delivered; no acknowledgement yet".to_owned(),
-            (Stage::Accepted, _) if self.state.expired => {
+            (Stage::Delivered, _) => format!("delivered; {yet}"),
+            (Stage::Accepted, _) if self.state.expired && self.words.is_empty() => {
                 format!("accepted; {}", phrases::EXPIRED_UNOPENED)
             }
-            (Stage::Accepted, _) => "accepted; no acknowledgement yet".to_owned(),
+            (Stage::Accepted, _) => format!("accepted; {yet}"),
         }
     }
 
@@ -558,7 +569,7 @@ impl Sent {
             }
         }
         for words in &self.words {
-            lines.line("words", format!("{}, {WITHOUT}", words.line()));
+            lines.line("words", format!("{}; {NOT_COME}", words.line()));
             if let Some(text) = &words.text {
                 lines.line("  words", visible_block(text));
             }
@@ -642,8 +653,8 @@ impl Acknowledged {
     }
 }
 
-/// Behind words that alone acknowledge nothing.
-const WITHOUT: &str = "without an acknowledgement";
+/// Behind words that alone acknowledge nothing: what is open comes by another way.
+const NOT_COME: &str = "its acknowledgement has not come";
 
 #[cfg(test)]
 mod tests {
@@ -680,7 +691,7 @@ mod tests {
     }
 
     #[test]
-    fn words_without_an_acknowledgement_are_shown_so() {
+    fn words_whose_acknowledgement_has_not_come_are_shown_so() {
         let mut sent = message_of(&Net::new());
         sent.words = vec![Acknowledged {
             seat: "fr/cert-fr/duty-1".to_owned(),
@@ -695,11 +706,47 @@ mod tests {
             statement: None,
         }];
         let (text, json) = (sent.text(), sent.json());
-        assert!(text.contains("accepted; no acknowledgement yet"), "{text}");
-        let said = "fr/cert-fr/duty-1, by A. Martin, without an acknowledgement";
+        let said = "fr/cert-fr/duty-1, by A. Martin; its acknowledgement has not come";
         assert!(text.contains(said), "{text}");
         assert_eq!((&json["acknowledged"], &json["stage"]), (&json!([]), &json!("accepted")));
         assert_eq!(json["words_alone"][0]["person"], "A. Martin");
+        // Whatever the relay said or not: somebody has read it.
+        assert_eq!(sent.word(), "accepted; its acknowledgement has not come");
+        sent.state.expired = true;
+        assert_eq!(sent.word(), "accepted; its acknowledgement has not come");
+        sent.state.accepted = None;
+        assert_eq!(sent.word(), "handed in; its acknowledgement has not come");
+        sent.words.clear();
+        assert_eq!(sent.word(), "waits to be handed in");
+        sent.state.accepted = Some(Bytes::new());
+        assert_eq!(sent.word(), "accepted; expired; the relay says that nobody opened it");
+        sent.state.expired = false;
+        assert_eq!(sent.word(), "accepted; no acknowledgement yet");
+    }
+
+    /// Who has acknowledged openly is known by asking only.
+    #[test]
+    fn the_relay_is_asked_while_something_may_come_or_words_stand_alone() {
+        let sent = message_of(&Net::new());
+        let of = sent.header.addressing();
+        let (early, late) = (of.created, of.expires + limits::ID_REMEMBERED_SECONDS + 1);
+        let asked = |change: &dyn Fn(&mut SentState)| {
+            let mut state = sent.state.clone();
+            change(&mut state);
+            [early, late].map(|now| is_open(&state, of, now))
+        };
+        let [fr, colleague, pt] = [FR, testing::FR_2, testing::PT].map(seat);
+        assert_eq!(asked(&|_| ()), [true, false]);
+        assert_eq!(asked(&|state| state.accepted = None), [false, false]);
+        let words = |state: &mut SentState| state.words = vec![fr.clone()];
+        assert_eq!(asked(&words), [true, true]);
+        assert_eq!(asked(&|state| (words(state), state.accepted = None).1), [true, true]);
+        let all = vec![colleague.clone(), pt.clone()];
+        assert_eq!(asked(&|state| state.acknowledged.clone_from(&all)), [false, false]);
+        let both = |state: &mut SentState| (words(state), state.acknowledged.clone_from(&all)).1;
+        assert_eq!(asked(&both), [true, true]);
+        let same = |state: &mut SentState| (words(state), state.acknowledged = vec![fr.clone()]).1;
+        assert_eq!(asked(&same), [true, false]);
     }
 
     #[test]
