@@ -114,6 +114,19 @@ pub enum Unproven {
     NotExpired,
 }
 
+impl Unproven {
+    /// The stable reason code: scripts rely on it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Header(why @ (NotOpened::SyncFirst(_) | NotOpened::BeforeUpdate(_))) => {
+                why.code()
+            }
+            Self::Header(_) | Self::AnotherSender(_) | Self::NotExpired => NOT_PROVEN,
+        }
+    }
+}
+
 /// What became of an entry of the mailbox.
 #[derive(Debug)]
 pub enum Taken {
@@ -148,7 +161,12 @@ pub enum Taken {
     /// A colleague acknowledged a message.
     Colleague(Box<VerifiedAcknowledgement>),
     /// The relay passed on an acknowledgement that does not hold.
-    NotAcknowledged(ReceiptError),
+    NotAcknowledged {
+        /// Where it stands.
+        place: Place,
+        /// Why not.
+        why: ReceiptError,
+    },
     /// A message of this contact's has expired, and the relay says that nobody opened it.
     NotDelivered(Digest),
     /// The relay says so, and what it shows does not.
@@ -172,7 +190,7 @@ impl Taken {
     const fn is_unsigned(&self) -> bool {
         match self {
             Self::NotOpened { why: NotOpened::Header(why), .. }
-            | Self::NotAcknowledged(ReceiptError::Refused { why, .. })
+            | Self::NotAcknowledged { why: ReceiptError::Refused { why, .. }, .. }
             | Self::NotProven { why: Unproven::Header(NotOpened::Header(why)), .. } => {
                 why.is_of_signatures()
             }
@@ -247,7 +265,7 @@ fn deal_with(
         EntryKind::Acknowledged => match acknowledged(desk, &kept) {
             Ok(by) => (Taken::Colleague(Box::new(by)), ACKNOWLEDGED),
             Err(ReceiptError::SyncFirst(size)) => (Taken::SyncFirst(size), NOT_ACKNOWLEDGED),
-            Err(why) => (Taken::NotAcknowledged(why), NOT_ACKNOWLEDGED),
+            Err(why) => (Taken::NotAcknowledged { place: kept.place, why }, NOT_ACKNOWLEDGED),
         },
         EntryKind::NotDelivered => match expired(desk, &kept) {
             Ok(()) => {
@@ -259,7 +277,10 @@ fn deal_with(
             Err(Unproven::Header(NotOpened::SyncFirst(size))) => {
                 (Taken::SyncFirst(size), NOT_PROVEN)
             }
-            Err(why) => (Taken::NotProven { place: kept.place, why }, NOT_PROVEN),
+            Err(why) => {
+                let how = why.code();
+                (Taken::NotProven { place: kept.place, why }, how)
+            }
         },
         EntryKind::Later(kind) => {
             inbox.said_later(number)?;
@@ -274,7 +295,7 @@ fn deal_with(
             Taken::SyncFirst(_)
                 | Taken::NotOpened { why: NotOpened::BeforeUpdate(_), .. }
                 | Taken::NotOpened { answer: Answer::AskedAgain, .. }
-                | Taken::NotAcknowledged(ReceiptError::BeforeUpdate(_))
+                | Taken::NotAcknowledged { why: ReceiptError::BeforeUpdate(_), .. }
                 | Taken::NotProven {
                     why: Unproven::NotExpired | Unproven::Header(NotOpened::BeforeUpdate(_)),
                     ..
@@ -523,7 +544,10 @@ pub fn expired(desk: &Desk<'_>, kept: &Kept) -> Result<(), Unproven> {
 
 /// The acknowledgement of a colleague, and of nobody else. The floor is that of the entry, which it
 /// signed; the message is older.
-fn acknowledged(desk: &Desk<'_>, kept: &Kept) -> Result<VerifiedAcknowledgement, ReceiptError> {
+///
+/// # Errors
+/// [`ReceiptError`].
+pub fn acknowledged(desk: &Desk<'_>, kept: &Kept) -> Result<VerifiedAcknowledgement, ReceiptError> {
     let (directory, header) = (desk.reader.directory, &kept.item.header);
     let header = open::verify_header(&desk.reader, (header, 0)).map_err(|why| match why {
         NotOpened::SyncFirst(size) => ReceiptError::SyncFirst(size),

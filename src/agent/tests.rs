@@ -437,7 +437,7 @@ fn signatures_that_do_not_hold_are_asked_for_again() {
     let code = |taken: &Taken| match taken {
         Taken::NotOpened { why, answer: Answer::NotDue, .. }
         | Taken::NotProven { why: Unproven::Header(why), .. } => why.code(),
-        Taken::NotAcknowledged(ReceiptError::Refused { why, .. }) => why.code(),
+        Taken::NotAcknowledged { why: ReceiptError::Refused { why, .. }, .. } => why.code(),
         _ => panic!("{taken:?}"),
     };
     let codes = ["BELOW_THRESHOLD", "DUPLICATE_SIGNATURE", "BAD_SIGNATURE", "BAD_SIGNATURE"];
@@ -459,7 +459,7 @@ fn signatures_that_do_not_hold_are_asked_for_again() {
     }
     let taken = paris.ask_again(&net, |item| {
         if item.number == 1 {
-            item.body.clear()
+            item.body.clear();
         }
     });
     let [
@@ -770,7 +770,7 @@ fn a_backdated_acknowledgement_of_a_colleague_is_refused() {
     assert!(matches!(&taken[..], [Taken::Message { .. }, Taken::Colleague(_)]), "{taken:?}");
     net.put_acknowledgement(&id, 1, &open);
     let taken = paris.collect(&net);
-    let [Taken::NotAcknowledged(ReceiptError::Backdated { .. })] = &taken[..] else {
+    let [Taken::NotAcknowledged { why: ReceiptError::Backdated { .. }, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
     let how = [2, 3].map(|number| paris.inbox.how(number).unwrap().unwrap());
@@ -804,7 +804,10 @@ fn only_a_colleague_acknowledges_in_a_mailbox() {
     }
     let taken = paris.collect(&net);
     let [Taken::Message { .. }, refused @ ..] = &taken[..] else { panic!("{taken:?}") };
-    assert!(matches!(refused, [Taken::NotAcknowledged(_), Taken::NotAcknowledged(_)]), "{taken:?}");
+    assert!(
+        matches!(refused, [Taken::NotAcknowledged { .. }, Taken::NotAcknowledged { .. }]),
+        "{taken:?}"
+    );
     let how = [2, 3].map(|number| paris.inbox.how(number).unwrap().unwrap());
     assert_eq!(how, ["NOT_ACKNOWLEDGED"; 2]);
 }

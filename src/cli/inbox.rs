@@ -18,12 +18,13 @@ use tokio::time::sleep;
 use tokio_stream::StreamExt as _;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::agent::collect::{self, SealError, Unproven};
+use crate::agent::collect::{self, Desk, SealError, Unproven};
 use crate::agent::follow::{self, Event, FollowError};
-use crate::agent::inbox::{InboxError, Kept};
+use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
+use crate::client::message::receipt::ReceiptError;
 use crate::client::message::text::{visible, visible_block};
 use crate::client::message::words;
 use crate::client::session::Session;
@@ -355,29 +356,43 @@ impl Row {
 struct Unverified {
     number: u64,
     why: &'static str,
+    asked_again: bool,
     #[serde(skip)]
     said: String,
 }
 
 impl Unverified {
+    /// A message whose header is not believed.
+    fn message(number: u64, why: &NotOpened) -> Self {
+        Self { number, why: why.code(), asked_again: false, said: phrases::not_opened(why) }
+    }
+
     /// An entry that does not show what the relay says by it.
-    fn of(number: u64, why: &Unproven) -> Self {
-        let said = format!("{}: {why}", phrases::UNPROVEN);
-        Self { number, why: "NOT_PROVEN", said }
+    fn expired(number: u64, why: &Unproven) -> Self {
+        Self { number, why: why.code(), asked_again: false, said: phrases::unproven(why) }
+    }
+
+    /// An acknowledgement that is none of a colleague's.
+    fn acknowledged(number: u64, why: &ReceiptError) -> Self {
+        Self { number, why: why.code(), asked_again: false, said: phrases::unacknowledged(why) }
     }
 
     fn cells(&self) -> Vec<String> {
         let (number, nothing) = (format!("entry {}", self.number), String::new);
-        vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), self.said.clone()]
+        let said = phrases::again(self.said.clone(), self.asked_again);
+        vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), said]
     }
 }
 
 /// The messages of the inbox that people read: no receipts, no words of acknowledgements.
 fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), ClientError> {
-    let Found { messages: found, unverified } = messages(ctx, mail)?;
+    let Found { messages: found, mut unverified } = messages(ctx, mail)?;
     let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
     let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
     let asked_again = mail.inbox.asked_again()?;
+    for row in &mut unverified {
+        row.asked_again = asked_again.contains(&row.number);
+    }
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
         let (opened, again) = (mail.opened(ctx, kept)?, asked_again.contains(&number));
@@ -404,10 +419,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             drill: of.drill.as_ref().map(phrases::drill),
             title: content.map(|content| content.title.clone()),
             not_opened: opened.as_ref().err().map(NotOpened::code),
-            why: opened.as_ref().err().map(|why| {
-                let why = phrases::not_opened(why);
-                if again { format!("{why}; {}", phrases::ASKED_AGAIN) } else { why }
-            }),
+            why: opened.as_ref().err().map(|why| phrases::again(phrases::not_opened(why), again)),
             asked_again: again,
             state,
             key_ended: has_ended(directory, header),
@@ -440,6 +452,29 @@ struct Found {
 }
 
 impl Found {
+    fn of(desk: &Desk<'_>, inbox: &Inbox) -> Result<Self, InboxError> {
+        let mut found = Self::default();
+        for number in inbox.numbers()? {
+            let kept = inbox.item(number)?;
+            let not_held = match kept.kind {
+                EntryKind::Addressed | EntryKind::Released => {
+                    let header = collect::header(&desk.reader, &kept);
+                    found.add(kept, header);
+                    None
+                }
+                EntryKind::NotDelivered => {
+                    collect::expired(desk, &kept).err().map(|why| Unverified::expired(number, &why))
+                }
+                EntryKind::Acknowledged => collect::acknowledged(desk, &kept)
+                    .err()
+                    .map(|why| Unverified::acknowledged(number, &why)),
+                EntryKind::Later(_) => None,
+            };
+            found.unverified.extend(not_held);
+        }
+        Ok(found)
+    }
+
     fn add(&mut self, kept: Kept, header: Result<VerifiedHeader, NotOpened>) {
         match header {
             Ok(header) => {
@@ -449,32 +484,16 @@ impl Found {
                     self.messages.push((kept, header));
                 }
             }
-            Err(why) => self.unverified.push(Unverified {
-                number: kept.place.mailbox.count,
-                why: why.code(),
-                said: phrases::not_opened(&why),
-            }),
+            Err(why) => {
+                let number = kept.place.mailbox.count;
+                self.unverified.push(Unverified::message(number, &why));
+            }
         }
     }
 }
 
 fn messages(ctx: &Context, mail: &Mail) -> Result<Found, ClientError> {
-    let mut found = Found::default();
-    for number in mail.inbox.numbers()? {
-        let kept = mail.inbox.item(number)?;
-        match kept.kind {
-            EntryKind::Addressed | EntryKind::Released => {
-                let header = mail.header(ctx, &kept)?;
-                found.add(kept, header);
-            }
-            EntryKind::NotDelivered => {
-                let unproven = mail.expired(ctx, &kept)?.err();
-                found.unverified.extend(unproven.map(|why| Unverified::of(number, &why)));
-            }
-            EntryKind::Acknowledged | EntryKind::Later(_) => {}
-        }
-    }
-    Ok(found)
+    Ok(mail.at_desk(ctx, |desk| Found::of(desk, &mail.inbox))??)
 }
 
 /// Receipts and the words of acknowledgements belong to what was sent.
@@ -929,11 +948,12 @@ const YOU: &str = "you";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::inbox::Inbox;
+    use crate::client::message::acknowledge;
     use crate::client::message::compose::Outside;
     use crate::client::message::open::{self, Reader};
-    use crate::client::message::testing::{self, AT, FR, Net, seat};
+    use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
     use crate::crypto::sign::KeyId;
+    use crate::domain::refusal::Refusal;
     use crate::wire::v1;
 
     #[test]
@@ -1057,7 +1077,14 @@ mod tests {
         add(1, testing::PT, false);
         add(2, "at/cert-at/duty-9", false);
         add(3, AT, true);
-        found.unverified.push(Unverified::of(4, &Unproven::NotExpired));
+        found.unverified.push(Unverified::expired(4, &Unproven::NotExpired));
+        let unknown = NotOpened::BeforeUpdate(KeyId::of(b"key"));
+        found.unverified.push(Unverified::expired(5, &Unproven::Header(unknown)));
+        let (what, why) = ("acknowledgement", Refusal::BadSignature(KeyId::of(b"key")));
+        let bad = ReceiptError::Refused { what, why: why.clone() };
+        let bad = Unverified::acknowledged(6, &bad);
+        found.unverified.push(Unverified { asked_again: true, ..bad });
+        found.unverified.push(Unverified::acknowledged(7, &ReceiptError::BeforeUpdate(what)));
         assert_eq!(found.messages.len(), 1);
         let rows: Vec<_> = found.unverified.iter().map(|row| row.cells().join(" ")).collect();
         assert_eq!(
@@ -1067,16 +1094,58 @@ mod tests {
                 "entry 3 unverified    not opened: BACKDATED",
                 "entry 4 unverified    says that a message expired unopened, which is unproven: the \
                  message has not expired",
+                "entry 5 unverified    cannot be checked before the update",
+                &format!(
+                    "entry 6 unverified    says that a colleague acknowledged, which does not hold: \
+                     the acknowledgement: {why}; the relay is asked for it again"
+                ),
+                "entry 7 unverified    cannot be checked before the update",
             ]
         );
         assert_eq!(
             json!(found.unverified),
             json!([
-                { "number": 2, "why": "BEFORE_UPDATE" },
-                { "number": 3, "why": "BACKDATED" },
-                { "number": 4, "why": "NOT_PROVEN" },
+                { "number": 2, "why": "BEFORE_UPDATE", "asked_again": false },
+                { "number": 3, "why": "BACKDATED", "asked_again": false },
+                { "number": 4, "why": "NOT_PROVEN", "asked_again": false },
+                { "number": 5, "why": "BEFORE_UPDATE", "asked_again": false },
+                { "number": 6, "why": "BAD_SIGNATURE", "asked_again": true },
+                { "number": 7, "why": "BEFORE_UPDATE", "asked_again": false },
             ])
         );
+    }
+
+    #[test]
+    fn what_the_relay_passes_on_and_does_not_hold_has_a_row() {
+        let mut net = Net::new();
+        net.submit(&net.notification().envelope).unwrap();
+        let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
+        let inbox = Inbox::open(dir.path(), net.directory.genesis(), own.contact()).unwrap();
+        let sent = net.seal(net.outside(FR, &["at/cert-at"]), &testing::notification(0));
+        net.put_as(EntryKind::NotDelivered, &own.contact(), &sent.envelope);
+        let item = net.collect(FR, 0).0.remove(0);
+        let header = net.read(FR, &[], |reader| open::verify_header(reader, (&item.header, 0)));
+        let (of, said) = ((&own, &sign_key(&format!("{FR} sign"))), (words::words(), None));
+        let (directory, message) = (net.directory.clone(), (&header.unwrap(), 1));
+        let done =
+            acknowledge::acknowledge(&directory, of, message, said, net.view(), &net.ambient);
+        let open = done.unwrap().open;
+        for _ in 0..2 {
+            net.put_acknowledgement(&own.contact(), 1, &open);
+        }
+        for mut item in net.collect(FR, 0).0 {
+            if item.number == 4 {
+                item.header = sent.envelope.header.clone();
+            }
+            inbox.put(&item).unwrap();
+        }
+        let root_at = |size| net.tree.root_at(size);
+        let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &[] };
+        let (sign, view, ambient) = (of.1, net.view(), &net.ambient);
+        let found = Found::of(&Desk { reader, sign, view, ambient }, &inbox).unwrap();
+        let rows = found.unverified.iter().map(|row| (row.number, row.why));
+        assert!(rows.eq([(2, "NOT_PROVEN"), (4, "RECEIPT_NOT_VERIFIED")]));
+        assert_eq!(found.messages.len(), 1);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use tonic::{Request as Asked, Response, Status};
 
-use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken, Unproven};
+use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
 use crate::agent::follow::{self, Event};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::client::durable;
@@ -186,18 +186,6 @@ impl Mail {
         kept: &Kept,
     ) -> Result<Result<VerifiedHeader, NotOpened>, ClientError> {
         self.at_desk(ctx, |desk| collect::header(&desk.reader, kept))
-    }
-
-    /// Whether an entry shows that a message of this contact's has expired.
-    ///
-    /// # Errors
-    /// As [`Mail::opened`].
-    pub(super) fn expired(
-        &self,
-        ctx: &Context,
-        kept: &Kept,
-    ) -> Result<Result<(), Unproven>, ClientError> {
-        self.at_desk(ctx, |desk| collect::expired(desk, kept))
     }
 
     /// The header of a message that was sent from here, if it holds.
@@ -512,14 +500,15 @@ impl News {
                 self.answer(&answer);
             }
             Taken::SyncFirst(_) => self.behind = true,
-            Taken::NotAcknowledged(why) => {
-                self.warnings
-                    .push(format!("an acknowledgement of a colleague does not hold: {why}"));
+            Taken::NotAcknowledged { place, why } => {
+                self.messages.push(place.mailbox.count);
+                self.warn(phrases::not_acknowledged(place.mailbox.count, &why));
             }
             Taken::NotDelivered(_) => self
                 .warnings
                 .push(format!("a message that was sent has {}", phrases::EXPIRED_UNOPENED)),
             Taken::NotProven { place, why } => {
+                self.messages.push(place.mailbox.count);
                 self.warn(phrases::not_proven(place.mailbox.count, &why));
             }
             Taken::Later { place, kind } => {

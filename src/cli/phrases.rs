@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::agent::collect::Unproven;
 use crate::client::message::open::NotOpened;
+use crate::client::message::receipt::ReceiptError;
 use crate::client::message::text::visible;
 use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
@@ -156,8 +157,10 @@ pub(super) fn not_opened(why: &NotOpened) -> String {
     format!("{what}: {}", why.code())
 }
 
-/// Behind why a message was not opened.
-pub(super) const ASKED_AGAIN: &str = "the relay is asked for it again";
+/// Why an entry is not believed or opened, and whether the relay is asked for it again.
+pub(super) fn again(why: String, asked: bool) -> String {
+    if asked { format!("{why}; the relay is asked for it again") } else { why }
+}
 
 /// An item of the mailbox whose header is not believed.
 pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
@@ -172,11 +175,29 @@ pub(super) const EXPIRED_UNOPENED: &str = "expired; the relay says that nobody o
 
 /// An entry that does not show what the relay says by it.
 pub(super) fn not_proven(number: u64, why: &Unproven) -> String {
-    format!("entry {number} of the mailbox {UNPROVEN}: {why}")
+    format!("entry {number} of the mailbox {}", unproven(why))
 }
 
 /// What such an entry says.
-pub(super) const UNPROVEN: &str = "says that a message expired unopened, which is unproven";
+pub(super) fn unproven(why: &Unproven) -> String {
+    match why {
+        Unproven::Header(NotOpened::BeforeUpdate(_)) => UNCHECKED.to_owned(),
+        why => format!("says that a message expired unopened, which is unproven: {why}"),
+    }
+}
+
+/// An entry with an acknowledgement that does not hold.
+pub(super) fn not_acknowledged(number: u64, why: &ReceiptError) -> String {
+    format!("entry {number} of the mailbox {}", unacknowledged(why))
+}
+
+/// What such an entry says.
+pub(super) fn unacknowledged(why: &ReceiptError) -> String {
+    match why {
+        ReceiptError::BeforeUpdate(_) => UNCHECKED.to_owned(),
+        why => format!("says that a colleague acknowledged, which does not hold: {why}"),
+    }
+}
 
 /// An item of the mailbox whose sender saw a larger directory than there is.
 pub(super) fn still_waits(size: u64) -> String {
