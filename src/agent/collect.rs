@@ -656,7 +656,11 @@ pub enum SealError {
     Compose(#[from] ComposeError),
 }
 
-fn sent_header(
+/// The header of a message of the outbox.
+///
+/// # Errors
+/// [`TakeError`]: there is none, or it does not hold.
+pub(super) fn sent_header(
     desk: &Desk<'_>,
     outbox: &Outbox,
     id: MessageId,

@@ -754,7 +754,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
     let (kept, header) = find(ctx, &mail, id)?;
     let by = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
-    let waits = waiting(&mail, header.digest())?;
+    let waits = waiting(ctx, &mail, header.digest())?;
     if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
         let sentence = format!("{} is acknowledged already, by you", header.addressing().id);
         let object = json!({ "id": header.addressing().id.to_string(), "already": true });
@@ -795,9 +795,9 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
 }
 
 /// An acknowledgement of this message that was made and has not been handed in.
-fn waiting(mail: &Mail, header: Digest) -> Result<Option<MessageId>, ClientError> {
+fn waiting(ctx: &Context, mail: &Mail, header: Digest) -> Result<Option<MessageId>, ClientError> {
     use crate::client::outbox::Request;
-    for id in mail.due()? {
+    for id in mail.due(ctx)? {
         if let Request::Acknowledge(request) = mail.outbox.request(id)?
             && super::sent::about(&request.acknowledgement) == Some(header)
         {

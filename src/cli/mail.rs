@@ -1,23 +1,20 @@
 //! The mailbox of one seat: what was collected, what was sent, what waits.
 //!
-//! In scope: where it stands in the home, collecting and handing in with patience, what is due.
-//! Out of scope: each rule about a message (`agent`, `client::message`), how it is shown. Invariants:
-//! a request is in the outbox before its first attempt, and every attempt sends the same bytes; what
-//! the service refused for good is not tried again.
+//! In scope: where it stands in the home, collecting, handing in what is due. Out of scope: each rule
+//! about a message (`agent`, `client::message`), how it is shown. Invariant: a request is in the
+//! outbox before its first attempt.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
-use tonic::{Request as Asked, Response, Status};
 
 use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken, Unproven};
 use crate::agent::follow::{self, Event};
+use crate::agent::hand_in;
 use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::client::durable;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Exit};
 use crate::client::keys::Owner;
 use crate::client::message::open::{self, NotOpened, Opened, Reader};
 use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted};
@@ -38,7 +35,6 @@ use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1;
-use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::{Context, phrases};
 
@@ -299,14 +295,12 @@ impl Mail {
     /// What waits to be handed in.
     ///
     /// # Errors
-    /// Files.
-    pub(super) fn due(&self) -> Result<Vec<MessageId>, ClientError> {
-        let mut due = self.outbox.pending()?;
-        due.retain(|id| !self.refused_path(*id).exists());
-        Ok(due)
+    /// The copy of the directory, or files.
+    pub(super) fn due(&self, ctx: &Context) -> Result<Vec<MessageId>, ClientError> {
+        Ok(self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??)
     }
 
-    /// Hands in what waits. Gives a sentence for each that was refused for good.
+    /// Hands in what waits. Gives a sentence for each that was not accepted.
     ///
     /// # Errors
     /// The network; what was not handed in waits.
@@ -316,7 +310,7 @@ impl Mail {
         session: &Session,
     ) -> Result<Vec<String>, ClientError> {
         let mut refused = Vec::new();
-        for id in self.due()? {
+        for id in self.due(ctx)? {
             match self.hand_in(ctx, session, id).await {
                 Ok(_) => {}
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
@@ -338,7 +332,9 @@ impl Mail {
         session: &Session,
         mut id: MessageId,
     ) -> Result<(MessageId, VerifiedAccepted), ClientError> {
-        let mut accepted = patiently(session, &self.outbox.request(id)?).await;
+        let channel = session.connection().channel();
+        let request = self.outbox.request(id)?;
+        let mut accepted = hand_in::offer(&channel, &self.outbox, (id, &request)).await;
         if let Err(error) = &accepted
             && is_outdated(error)
         {
@@ -347,19 +343,15 @@ impl Mail {
             synced.map_err(|error| kept_back(error, id))?;
             let again = self.at_desk(ctx, |desk| collect::seal_again(desk, &self.outbox, id))?;
             // Only now: else it would be lost, if this program ended here.
-            self.refuse(id, &error.reason)?;
+            self.outbox.refuse(id, &error.reason)?;
             id = again?;
-            accepted = patiently(session, &self.outbox.request(id)?).await;
+            let request = self.outbox.request(id)?;
+            accepted = hand_in::offer(&channel, &self.outbox, (id, &request)).await;
         }
         let accepted = match accepted {
             Ok(accepted) => accepted,
-            Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, id)),
-            Err(error) => {
-                if error.exit != Exit::IdentityOrKey && !is_passing(&error) {
-                    self.refuse(id, &error.reason)?;
-                }
-                return Err(error);
-            }
+            Err(error) if self.outbox.refused(id)?.is_some() => return Err(error),
+            Err(error) => return Err(kept_back(error, id)),
         };
         let mut synced = false;
         loop {
@@ -378,24 +370,6 @@ impl Mail {
                 }
             }
         }
-    }
-
-    /// Why a request was refused for good.
-    ///
-    /// # Errors
-    /// Files.
-    pub(super) fn refused(&self, id: MessageId) -> Result<Option<String>, ClientError> {
-        let reason = durable::read(&self.refused_path(id)).map_err(InboxError::Io)?;
-        Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
-    }
-
-    fn refuse(&self, id: MessageId, reason: &str) -> Result<(), ClientError> {
-        let path = self.refused_path(id);
-        Ok(durable::write(&path, reason.as_bytes()).map_err(InboxError::Io)?)
-    }
-
-    fn refused_path(&self, id: MessageId) -> PathBuf {
-        self.folder.join("refused").join(id.to_string())
     }
 
     /// Whether somebody has read an item here.
@@ -423,7 +397,7 @@ impl Mail {
         let (mut all, directory) = (Vec::new(), self.replica.directory()?);
         for id in self.outbox.ids()? {
             if let Request::Acknowledge(request) = self.outbox.request(id)?
-                && self.refused(id)?.is_none()
+                && self.outbox.refused(id)?.is_none()
             {
                 all.extend(Acknowledged::read(directory, &request.acknowledgement));
             }
@@ -577,73 +551,18 @@ fn not_accepted(id: MessageId, error: &ClientError) -> String {
     format!("{id} was not accepted: {error}")
 }
 
-/// It is sealed and kept; the network is not there.
+/// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.
 pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
     let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
-    let mut error = ClientError { sentence, ..error }.mended_by("liaison sent");
+    let mend = error.mend.unwrap_or_else(|| "liaison sent".to_owned());
+    let mut error = ClientError { sentence, mend: Some(mend), ..error };
     error.details.insert("waiting".to_owned(), id.to_string());
     error
-}
-
-/// Hands in the same bytes, until there is an answer.
-async fn patiently(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
-    let mut pauses = PAUSES.iter();
-    loop {
-        match submit(session, request).await {
-            Err(error) if is_passing(&error) => match pauses.next() {
-                Some(pause) => tokio::time::sleep(*pause).await,
-                None => return Err(error),
-            },
-            answered => return answered,
-        }
-    }
-}
-
-async fn submit(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
-    let mut relay = RelayServiceClient::new(session.connection().channel());
-    match request {
-        Request::Submit(submit) => {
-            let call = relay.submit(asked(submit.clone()));
-            Ok(answered("Submit", call).await?.accepted)
-        }
-        Request::Acknowledge(acknowledge) => {
-            let call = relay.acknowledge(asked(acknowledge.clone()));
-            Ok(answered("Acknowledge", call).await?.accepted)
-        }
-    }
-}
-
-/// A request with its deadline.
-pub(super) fn asked<M>(message: M) -> Asked<M> {
-    let mut request = Asked::new(message);
-    request.set_timeout(limits::REQUEST_DEADLINE);
-    request
-}
-
-/// The answer to a call, in time.
-///
-/// # Errors
-/// The call's.
-pub(super) async fn answered<T>(
-    what: &str,
-    call: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, ClientError> {
-    let seconds = limits::REQUEST_DEADLINE.as_secs();
-    let answer = timeout(limits::REQUEST_DEADLINE + MARGIN, call).await.map_err(|_| {
-        let sentence = format!("the service did not answer {what} within {seconds} s");
-        ClientError::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
-    })?;
-    Ok(answer?.into_inner())
 }
 
 /// Whether the reader or the relay is behind the other.
 fn asks_again(error: &ClientError) -> bool {
     error.reason == SYNC_FIRST || error.reason == HEAD_BEHIND
-}
-
-/// Whether the same may succeed a little later.
-fn is_passing(error: &ClientError) -> bool {
-    error.exit == Exit::NotReachable || error.reason == "BUSY"
 }
 
 /// Whether a request must be sealed again, on a newer copy of the directory.
@@ -661,13 +580,11 @@ pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const ROUNDS: usize = 3;
-const PAUSES: [Duration; 3] =
-    [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
-const MARGIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::error::Side;
     use crate::client::message::receipt::Place;
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
     use crate::signed::dsse::Kind as DsseKind;

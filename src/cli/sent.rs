@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::agent::collect::{self, TakeError};
+use crate::agent::hand_in::{answered, asked};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
@@ -36,7 +37,7 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 use super::Context;
 use super::args::SentArgs;
 use super::inbox::{collected, has_ended, one, say_news};
-use super::mail::{Mail, answered, asked};
+use super::mail::Mail;
 use super::phrases::{self, Lines};
 
 /// `liaison sent`.
@@ -141,6 +142,8 @@ struct Sent {
     header: VerifiedHeader,
     title: Option<String>,
     state: SentState,
+    /// It is to be handed in yet.
+    waits: bool,
     refused: Option<String>,
     accepted: Option<Accepted>,
     /// Why the relay's receipts do not hold.
@@ -327,7 +330,8 @@ fn message(
     let words = words.collect();
     Ok(Sent {
         title,
-        refused: mail.refused(id)?,
+        waits: mail.due(ctx)?.contains(&id),
+        refused: mail.outbox.refused(id)?,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
         unverified,
         not_held,
@@ -462,7 +466,8 @@ impl Sent {
     fn word(&self) -> String {
         match (self.state.stage(), &self.refused) {
             (Stage::Sent, Some(reason)) => format!("not accepted: {reason}"),
-            (Stage::Sent, None) => "waits to be handed in".to_owned(),
+            (Stage::Sent, None) if self.waits => "waits to be handed in".to_owned(),
+            (Stage::Sent, None) => "expired before it was handed in".to_owned(),
             (Stage::Answered, _) => "answered".to_owned(),
             (Stage::Acknowledged, _) => {
                 match self.acknowledged.iter().find_map(|a| a.level.as_ref()) {
@@ -582,6 +587,7 @@ impl Sent {
             "drill": of.drill.as_ref().map(phrases::drill),
             "title": self.title,
             "stage": stage,
+            "waits": self.waits,
             "refused": self.refused,
             "accepted": self.accepted,
             "unverified": self.not_held.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -659,6 +665,7 @@ mod tests {
                 answered: Vec::new(),
                 expired: false,
             },
+            waits: false,
             refused: None,
             accepted: None,
             unverified: None,
@@ -669,6 +676,18 @@ mod tests {
             answers: Vec::new(),
             header,
         }
+    }
+
+    #[test]
+    fn what_was_not_handed_in_waits_was_refused_or_has_expired() {
+        let mut sent = message_of(&Net::new());
+        sent.state.accepted = None;
+        assert_eq!(sent.word(), "expired before it was handed in");
+        sent.waits = true;
+        assert_eq!(sent.word(), "waits to be handed in");
+        assert_eq!((&sent.json()["stage"], &sent.json()["waits"]), (&json!("sent"), &json!(true)));
+        sent.refused = Some("WRONG_LETTERS".to_owned());
+        assert_eq!(sent.word(), "not accepted: WRONG_LETTERS");
     }
 
     #[test]

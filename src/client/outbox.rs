@@ -200,14 +200,35 @@ impl Outbox {
         Ok(ids)
     }
 
-    /// Messages that the relay has not accepted, by time: to be handed in, again if need be.
+    /// Messages that the relay has neither accepted nor refused for good, by time: to be handed in,
+    /// again if need be.
     ///
     /// # Errors
     /// The disk.
     pub fn pending(&self) -> Result<Vec<MessageId>, OutboxError> {
         let mut ids = self.ids()?;
-        ids.retain(|id| !self.message(*id).join(ACCEPTED).exists());
+        ids.retain(|id| {
+            let dir = self.message(*id);
+            !dir.join(ACCEPTED).exists() && !dir.join(REFUSED).exists()
+        });
         Ok(ids)
+    }
+
+    /// Notes that the relay refuses it for good, and why.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn refuse(&self, id: MessageId, reason: &str) -> Result<(), OutboxError> {
+        self.keep(id, Path::new(REFUSED), reason.as_bytes())
+    }
+
+    /// Why the relay refused it for good.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn refused(&self, id: MessageId) -> Result<Option<String>, OutboxError> {
+        let reason = durable::read(&self.message(id).join(REFUSED))?;
+        Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
     }
 
     /// The message of a header digest.
@@ -423,6 +444,7 @@ fn damaged(path: &Path) -> OutboxError {
 const SUBMIT: &str = "submit";
 const ACKNOWLEDGE: &str = "acknowledge";
 const ACCEPTED: &str = "accepted";
+const REFUSED: &str = "refused";
 const LATER: &str = "accepted-later";
 const DISPUTED: &str = "disputed";
 const DELIVERED: &str = "delivered";
