@@ -16,7 +16,7 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::domain::ids::MessageId;
 use crate::domain::limits;
-use crate::wire::v1::relay_service_client::RelayServiceClient;
+use crate::wire::v1::{self, relay_service_client::RelayServiceClient};
 
 use super::collect::{Desk, sent_header};
 
@@ -35,22 +35,44 @@ pub fn due(desk: &Desk<'_>, outbox: &Outbox) -> Result<Vec<MessageId>, OutboxErr
 }
 
 /// Hands in a request, the same bytes until there is an answer: the relay's receipt. What is refused
-/// for good is marked, and waits no longer.
+/// for good is marked, and waits no longer; if it was sealed again meanwhile, that one is handed in.
 ///
 /// # Errors
 /// [`ClientError`]; unless it is marked, it waits.
 pub async fn offer(
     channel: &Channel,
     outbox: &Outbox,
-    (id, request): (MessageId, &Request),
+    id: MessageId,
 ) -> Result<Bytes, ClientError> {
-    let offered = patiently(channel, request).await;
-    if let Err(error) = &offered
-        && is_definite(error)
-    {
-        outbox.refuse(id, &error.reason)?;
+    loop {
+        let request = outbox.request(id)?;
+        match patiently(channel, &request).await {
+            Err(error)
+                if is_definite(&error) && !outbox.refuse((id, &request), &error.reason)? => {}
+            offered => return offered,
+        }
     }
-    offered
+}
+
+/// The relay's receipt for a message, if it has it: the answer to an earlier attempt may have been
+/// lost.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn held(channel: &Channel, id: MessageId) -> Result<Option<Bytes>, ClientError> {
+    let mut relay = RelayServiceClient::new(channel.clone());
+    let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
+    match answered("GetStatus", relay.get_status(asked(request))).await {
+        Ok(status) => Ok(Some(status.accepted)),
+        Err(error) if error.reason == "UNKNOWN_MESSAGE" => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the relay says that a request must be sealed again.
+#[must_use]
+pub fn is_outdated(error: &ClientError) -> bool {
+    matches!(&error.reason[..], "STALE_DIRECTORY" | "VIEW_AHEAD")
 }
 
 async fn patiently(channel: &Channel, request: &Request) -> Result<Bytes, ClientError> {
@@ -171,10 +193,12 @@ mod tests {
 
     type Answered<T> = Result<Response<T>, Status>;
 
-    /// A relay that refuses Submit, one status a call, and drops the connection when it has none left.
+    /// A relay that refuses what it is asked, one status a call. When it has none left, it has a receipt,
+    /// or drops the connection.
     #[derive(Clone, Default)]
     struct Relay {
         says: Arc<Mutex<Vec<Status>>>,
+        has: Option<Bytes>,
         drops: Arc<Notify>,
     }
 
@@ -187,12 +211,8 @@ mod tests {
         }
 
         async fn submit(&self, _: Asked<v1::SubmitRequest>) -> Answered<v1::SubmitResponse> {
-            let says = self.says.lock().unwrap().pop();
-            if let Some(says) = says {
-                return Err(says);
-            }
-            self.drops.notify_one();
-            std::future::pending().await
+            let accepted = self.answer().await?;
+            Ok(Response::new(v1::SubmitResponse { accepted }))
         }
 
         async fn acknowledge(
@@ -206,11 +226,24 @@ mod tests {
             &self,
             _: Asked<v1::GetStatusRequest>,
         ) -> Answered<v1::GetStatusResponse> {
-            Err(Status::unimplemented(""))
+            let accepted = self.answer().await?;
+            Ok(Response::new(v1::GetStatusResponse { accepted, ..Default::default() }))
         }
     }
 
     impl Relay {
+        async fn answer(&self) -> Result<Bytes, Status> {
+            let says = self.says.lock().unwrap().pop();
+            match (says, &self.has) {
+                (Some(says), _) => Err(says),
+                (None, Some(receipt)) => Ok(receipt.clone()),
+                (None, None) => {
+                    self.drops.notify_one();
+                    std::future::pending().await
+                }
+            }
+        }
+
         fn saying(says: &[Status]) -> Self {
             Self { says: Arc::new(Mutex::new(says.to_vec())), ..Self::default() }
         }
@@ -245,7 +278,7 @@ mod tests {
         net: Net,
         outbox: Outbox,
         id: MessageId,
-        _dir: TempDir,
+        dir: TempDir,
     }
 
     impl Waits {
@@ -255,7 +288,7 @@ mod tests {
             let sealed = net.notification();
             let request = Request::submit(sealed.envelope);
             outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
-            Self { net, outbox, id: sealed.id, _dir: dir }
+            Self { net, outbox, id: sealed.id, dir }
         }
 
         fn due(&self) -> Vec<MessageId> {
@@ -268,8 +301,7 @@ mod tests {
         }
 
         async fn offer(&self, relay: &Relay) -> ClientError {
-            let request = self.outbox.request(self.id).unwrap();
-            offer(&relay.channel(), &self.outbox, (self.id, &request)).await.unwrap_err()
+            offer(&relay.channel(), &self.outbox, self.id).await.unwrap_err()
         }
     }
 
@@ -305,6 +337,42 @@ mod tests {
         waits.offer(&Relay::saying(&[field("recipients")])).await;
         let refused = waits.outbox.refused(waits.id).unwrap();
         assert_eq!((waits.due(), refused), (vec![], Some("INVALID_FIELD".to_owned())));
+    }
+
+    #[test]
+    fn what_was_sealed_again_meanwhile_is_not_refused() {
+        let waits = Waits::new();
+        let before = waits.outbox.request(waits.id).unwrap();
+        let again = waits.net.notification();
+        let digest = again.header_digest;
+        let again = Request::submit(again.envelope);
+        let replaced = waits.outbox.replace((waits.id, &before), || {
+            let lock = std::fs::File::open(waits.dir.path().join("lock")).unwrap();
+            assert!(lock.try_lock().is_err(), "another program would seal it, too");
+            Ok::<_, OutboxError>((digest, again.clone()))
+        });
+        replaced.unwrap();
+        assert!(!waits.outbox.refuse((waits.id, &before), "WRONG_LETTERS").unwrap());
+        assert_eq!(waits.due(), [waits.id]);
+        assert!(waits.outbox.refuse((waits.id, &again), "WRONG_LETTERS").unwrap());
+        assert_eq!(waits.due(), []);
+        // And it is not sealed any more.
+        let replaced = waits
+            .outbox
+            .replace((waits.id, &again), || Ok::<_, OutboxError>((digest, before.clone())));
+        assert_eq!((replaced.unwrap(), waits.outbox.request(waits.id).unwrap()), ((), again));
+    }
+
+    #[tokio::test]
+    async fn before_it_is_sealed_again_the_relay_is_asked_whether_it_has_it() {
+        let id = MessageId::new(1, [1; 10]);
+        let receipt = Bytes::from_static(b"receipt");
+        let has = Relay { has: Some(receipt.clone()), ..Relay::default() };
+        assert_eq!(held(&has.channel(), id).await.unwrap(), Some(receipt));
+        let unknown = Relay::saying(&[status::of(&Refusal::UnknownMessage(id.into()))]);
+        assert_eq!(held(&unknown.channel(), id).await.unwrap(), None);
+        let fault = Relay::saying(&[status::of(&Refusal::Internal("a fault"))]);
+        assert_eq!(held(&fault.channel(), id).await.unwrap_err().reason, "INTERNAL");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! In scope: the mailbox followed, the inbox, delivered receipts, the outbox handed in. Out of scope: acknowledging, which
 //! is a human's. Invariant: a message is kept, sealed as it came, before anything else is done.
 
+pub mod again;
 pub mod collect;
 pub mod follow;
 pub mod hand_in;

@@ -774,7 +774,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
         None => compose(ctx, &mail, number, (words, given.level))?,
     };
     let session = session.map_err(|error| kept_back(error, own))?;
-    let (_, accepted) = mail.hand_in(ctx, &session, own).await?;
+    let accepted = mail.hand_in(ctx, &session, own).await?;
     let (sender, about) = (&header.addressing().sender, header.addressing().id);
     let object = json!({
         "id": about.to_string(),

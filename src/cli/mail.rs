@@ -9,12 +9,13 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken, Unproven};
+use crate::agent::again;
+use crate::agent::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken, Unproven};
 use crate::agent::follow::{self, Event};
 use crate::agent::hand_in;
 use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::client::durable;
-use crate::client::error::{ClientError, Exit};
+use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
 use crate::client::message::open::{self, NotOpened, Opened, Reader};
 use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted};
@@ -320,9 +321,7 @@ impl Mail {
         Ok(refused)
     }
 
-    /// Hands in one request of the outbox, with patience: the same bytes each time. If the directory
-    /// has changed since it was sealed, it is sealed again, once; gives the id under which it was
-    /// taken. What is refused for good is marked, and waits no longer.
+    /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -330,25 +329,9 @@ impl Mail {
         &mut self,
         ctx: &Context,
         session: &Session,
-        mut id: MessageId,
-    ) -> Result<(MessageId, VerifiedAccepted), ClientError> {
-        let channel = session.connection().channel();
-        let request = self.outbox.request(id)?;
-        let mut accepted = hand_in::offer(&channel, &self.outbox, (id, &request)).await;
-        if let Err(error) = &accepted
-            && is_outdated(error)
-        {
-            ctx.out.say("the directory has changed meanwhile: sealing again");
-            let synced = session.sync(&mut self.replica, &mut |_: Progress| {}).await;
-            synced.map_err(|error| kept_back(error, id))?;
-            let again = self.at_desk(ctx, |desk| collect::seal_again(desk, &self.outbox, id))?;
-            // Only now: else it would be lost, if this program ended here.
-            self.outbox.refuse(id, &error.reason)?;
-            id = again?;
-            let request = self.outbox.request(id)?;
-            accepted = hand_in::offer(&channel, &self.outbox, (id, &request)).await;
-        }
-        let accepted = match accepted {
+        id: MessageId,
+    ) -> Result<VerifiedAccepted, ClientError> {
+        let accepted = match self.offer(ctx, session, id).await {
             Ok(accepted) => accepted,
             Err(error) if self.outbox.refused(id)?.is_some() => return Err(error),
             Err(error) => return Err(kept_back(error, id)),
@@ -365,11 +348,80 @@ impl Mail {
                     synced = true;
                 }
                 taken => {
-                    let taken = taken.map_err(|error| without_receipt(id, error))?;
-                    return Ok((id, taken));
+                    return taken.map_err(|error| without_receipt(id, error));
                 }
             }
         }
+    }
+
+    /// The relay's receipt for a request. If the directory has changed since it was sealed, it is
+    /// sealed again, once.
+    async fn offer(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        id: MessageId,
+    ) -> Result<Bytes, ClientError> {
+        self.send_answered(ctx, session, id).await?;
+        let channel = session.connection().channel();
+        let before = self.outbox.request(id)?;
+        match hand_in::offer(&channel, &self.outbox, id).await {
+            Err(error) if hand_in::is_outdated(&error) => {
+                if let Some(accepted) = hand_in::held(&channel, id).await? {
+                    return Ok(accepted);
+                }
+                ctx.out.say("the directory has changed meanwhile: sealing again");
+                session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+                match self.seal_again(ctx, (id, &before))? {
+                    Err(SealError::NotOutdated) => return Err(self.not_shown(error)),
+                    sealed => sealed?,
+                }
+                hand_in::offer(&channel, &self.outbox, id).await
+            }
+            offered => offered,
+        }
+    }
+
+    /// Hands in the message of this outbox that one answers, if it waits, so that the relay has the
+    /// header that is named. Who wrote an answer to what was refused wants it sent all the same.
+    async fn send_answered(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        id: MessageId,
+    ) -> Result<(), ClientError> {
+        let answered = self.at_desk(ctx, |desk| again::answered(desk, &self.outbox, id))??;
+        let Some(answered) = answered else { return Ok(()) };
+        if self.due(ctx)?.contains(&answered)
+            && let Err(error) = Box::pin(self.hand_in(ctx, session, answered)).await
+            && self.due(ctx)?.contains(&answered)
+        {
+            return Err(error);
+        }
+        if self.at_desk(ctx, |desk| again::names_what_was(desk, &self.outbox, id))?? {
+            let before = self.outbox.request(id)?;
+            self.seal_again(ctx, (id, &before))??;
+        }
+        Ok(())
+    }
+
+    fn seal_again(
+        &self,
+        ctx: &Context,
+        before: (MessageId, &Request),
+    ) -> Result<Result<(), SealError>, ClientError> {
+        let stale = self.replica.is_stale(ctx.ambient().now());
+        self.at_desk(ctx, |desk| again::seal_again(desk, &self.outbox, before, stale))
+    }
+
+    /// The relay says of a request what the copy of the directory does not show.
+    fn not_shown(&self, error: ClientError) -> ClientError {
+        if let Some(frozen) = self.replica.frozen() {
+            return ClientError::update_me(frozen);
+        }
+        let sentence =
+            format!("the relay says what the directory does not show: {}", error.sentence);
+        ClientError { side: Side::Theirs, sentence, ..error }
     }
 
     /// Whether somebody has read an item here.
@@ -565,11 +617,6 @@ fn asks_again(error: &ClientError) -> bool {
     error.reason == SYNC_FIRST || error.reason == HEAD_BEHIND
 }
 
-/// Whether a request must be sealed again, on a newer copy of the directory.
-fn is_outdated(error: &ClientError) -> bool {
-    matches!(error.reason.as_str(), "STALE_DIRECTORY" | "VIEW_AHEAD")
-}
-
 /// What [`ClientError`] calls a head whose view is older than what was seen before.
 pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
 
@@ -584,7 +631,6 @@ const ROUNDS: usize = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::error::Side;
     use crate::client::message::receipt::Place;
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
     use crate::signed::dsse::Kind as DsseKind;

@@ -80,11 +80,16 @@ fn every_command_of_the_readme_runs() {
     // What a reader tries next: another duty, its end by a colleague, an office that connects
     // later, a signature that is there already.
     let next = [
-        "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --title Kept --text x 2>&1 | grep 'waits in the outbox'; set -o pipefail",
+        "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --title Kept --text x 2>&1 | tee kept.txt | grep 'waits in the outbox'; set -o pipefail",
+        "KEPT=$(grep -o '[0-9a-f-]\\{36\\}' kept.txt)",
+        "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --reply-to $KEPT --title More --text x 2>&1 | grep 'waits in the outbox'; set -o pipefail",
         "liaison --home at seat add at/cert-at/duty-2",
-        // What was sealed before that is sealed again.
+        // What was sealed before that is sealed again: once, under its name, and its answer names it.
         "liaison --home pt sent 2>&1 | grep 'sealing again'",
-        "liaison --home at --as at/cert-at/duty-1 inbox list | grep Kept",
+        "liaison --home pt sent $KEPT | grep -E 'accepted +20'",
+        "liaison --home at --as at/cert-at/duty-1 inbox list > list.txt",
+        "[ $(grep -c Kept list.txt) = 1 ] && [ $(grep -c More list.txt) = 1 ]",
+        "liaison --home at --as at/cert-at/duty-1 inbox read $(grep More list.txt | cut -d' ' -f1) | grep -E \"answers +$KEPT from\"",
         "liaison --home at --as at/cert-at/duty-1 seat list | grep duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat revoke at/cert-at/duty-2 --yes at/cert-at/duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat list | grep ended",
