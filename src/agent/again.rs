@@ -89,12 +89,9 @@ fn answered_now(outbox: &Outbox, of: &Addressing) -> Result<Option<Digest>, Take
     Ok(outbox.was(answered)?.map(|id| outbox.header_digest(id)).transpose()?.flatten())
 }
 
-/// What the relay looks at, by this copy: the key, the view, the readers.
+/// What the relay looks at, by this copy. The end of the sender's key is a change of a reader, too.
 fn is_outdated(desk: &Desk<'_>, of: &Addressing) -> bool {
-    let directory = desk.reader.directory;
-    directory.in_force(&of.sender_key).is_err()
-        || of.view.0 > desk.view.0
-        || submit::unchanged(directory, of).is_err()
+    of.view.0 > desk.view.0 || submit::unchanged(desk.reader.directory, of).is_err()
 }
 
 /// What this seat sealed itself. It saw that view then, also if the copy is shorter now.

@@ -72,7 +72,7 @@ pub async fn held(channel: &Channel, id: MessageId) -> Result<Option<Bytes>, Cli
 /// Whether the relay says that a request must be sealed again.
 #[must_use]
 pub fn is_outdated(error: &ClientError) -> bool {
-    matches!(&error.reason[..], "STALE_DIRECTORY" | "VIEW_AHEAD")
+    matches!(&error.reason[..], "STALE_DIRECTORY" | "VIEW_AHEAD" | "KEY_NOT_IN_FORCE")
 }
 
 async fn patiently(channel: &Channel, request: &Request) -> Result<Bytes, ClientError> {
@@ -373,6 +373,18 @@ mod tests {
         assert_eq!(held(&unknown.channel(), id).await.unwrap(), None);
         let fault = Relay::saying(&[status::of(&Refusal::Internal("a fault"))]);
         assert_eq!(held(&fault.channel(), id).await.unwrap_err().reason, "INTERNAL");
+    }
+
+    #[test]
+    fn what_ends_with_the_directory_is_sealed_again() {
+        let key = sign_key(AT).public().id();
+        let contact = || seat(AT).contact();
+        let outdated = |why: Refusal| is_outdated(&ClientError::from(why));
+        assert!(outdated(Refusal::StaleDirectory(contact())));
+        assert!(outdated(Refusal::ViewAhead { size: 1, found: 2 }));
+        assert!(outdated(Refusal::KeyNotInForce(key)));
+        assert!(!outdated(Refusal::UnknownKey(key)));
+        assert!(!outdated(Refusal::RecipientWithoutSeats(contact())));
     }
 
     #[test]

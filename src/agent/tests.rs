@@ -36,6 +36,8 @@ use super::inbox::{Inbox, InboxError, Put};
 /// One seat's machine.
 struct Machine {
     seat: SeatId,
+    /// The name of its sign key.
+    sign: &'static str,
     dir: TempDir,
     inbox: Inbox,
     outbox: Outbox,
@@ -45,7 +47,7 @@ impl Machine {
     fn new(net: &Net, of: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (inbox, outbox) = open(net, of, dir.path());
-        Self { seat: seat(of), dir, inbox, outbox }
+        Self { seat: seat(of), sign: "sign", dir, inbox, outbox }
     }
 
     fn boxes(&self) -> (&Inbox, &Outbox) {
@@ -55,7 +57,7 @@ impl Machine {
     fn at_desk<T>(&self, net: &Net, with: impl FnOnce(&Desk<'_>) -> T) -> T {
         let root_at = |size| net.tree.root_at(size);
         let keys = opening_keys(self.seat.as_str(), 1);
-        let sign = sign_key(&format!("{} sign", self.seat));
+        let sign = sign_key(&format!("{} {}", self.seat, self.sign));
         let reader =
             Reader { directory: &net.directory, root_at: &root_at, seat: &self.seat, keys: &keys };
         with(&Desk { reader, sign: &sign, view: net.view(), ambient: &net.ambient })
@@ -876,6 +878,50 @@ fn an_answer_names_its_message_as_it_was_sealed_again() {
     at.hand_in(&mut net);
     let opened = paris.collect(&net);
     assert!(opened.iter().all(|taken| matches!(taken, Taken::Message { .. })), "{opened:?}");
+}
+
+/// What a key signed that has ended since is sealed again with the one that stands.
+#[test]
+fn what_waits_is_signed_with_the_new_key() {
+    let mut net = Net::new();
+    let (at, mut paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let about = at.notify(&mut net);
+    paris.collect(&net);
+    paris.hand_in(&mut net);
+    let words = (words::words(), None);
+    let acknowledged =
+        paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 1, words)).unwrap();
+    let message = waiting(&paris, &net, net.outside(FR, &["at/cert-at"]));
+    net.roster_signing("fr/cert-fr", 2, &["duty-1", "duty-2"], "new sign");
+    let waits = [acknowledged, message];
+    for (sign, reason) in [("sign", "KEY_NOT_IN_FORCE"), ("newer sign", "UNKNOWN_KEY")] {
+        paris.sign = sign;
+        for id in waits {
+            let why = paris.seal_again(&net, id).unwrap_err();
+            assert!(
+                matches!(&why, SealError::Compose(ComposeError::Refused(why)) if why.code() == reason)
+            );
+        }
+        assert_eq!(paris.outbox.pending().unwrap(), waits);
+    }
+    paris.sign = "new sign";
+    for id in waits {
+        let mut relay = net.clone();
+        let refused = match paris.outbox.request(id).unwrap() {
+            Request::Submit(request) => relay.submit(&request.envelope.unwrap()),
+            Request::Acknowledge(of) => relay.acknowledge(&contact("fr/cert-fr"), &of),
+        };
+        assert_eq!(refused.unwrap_err().code(), "KEY_NOT_IN_FORCE");
+        paris.seal_again(&net, id).unwrap();
+    }
+    paris.hand_in(&mut net);
+    let status = net.status(about, &contact("at/cert-at"));
+    let taken = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (about, &status)));
+    assert_eq!(taken.unwrap(), []);
+    assert_eq!(at.outbox.state(about).unwrap().acknowledged, [seat(FR)]);
+    let opened = at.collect(&net);
+    assert!(opened.iter().all(|taken| matches!(taken, Taken::Message { .. })), "{opened:?}");
+    assert_eq!(opened.len(), 3, "the receipt, the words, the message");
 }
 
 /// Nobody has the header that a message had before: what names it says nothing of the message.

@@ -236,6 +236,8 @@ struct Row {
     state: &'static str,
     key_ended: bool,
     acknowledged_by: Vec<By>,
+    /// The own acknowledgement is to be handed in yet.
+    acknowledgement_waits: bool,
 }
 
 /// Who acknowledged a message.
@@ -267,6 +269,9 @@ impl Row {
         let ended = if self.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
         let state = match &self.acknowledged_by[..] {
             [] => self.state.to_owned(),
+            by if self.acknowledgement_waits => {
+                format!("acknowledged {}; your {WAITS}", By::line(by))
+            }
             by => format!("acknowledged {}", By::line(by)),
         };
         vec![
@@ -307,6 +312,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
     let Found { messages: found, unverified } = messages(ctx, mail)?;
     let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
     let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
+    let acknowledging = mail.acknowledging(ctx)?;
     let asked_again = mail.inbox.asked_again()?;
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
@@ -316,10 +322,12 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             Ok(_) | Err(_) => None,
         };
         let by = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
-        let state = match (by.is_empty(), mail.is_read(number)) {
-            (false, _) => "acknowledged",
-            (true, true) => "read",
-            (true, false) => "new",
+        let waits = acknowledging.iter().any(|(of, _)| *of == header.digest());
+        let state = match (by.is_empty(), waits, mail.is_read(number)) {
+            (false, _, _) => "acknowledged",
+            (true, true, _) => WAITS,
+            (true, false, true) => "read",
+            (true, false, false) => "new",
         };
         let of = header.addressing();
         Ok(Row {
@@ -342,6 +350,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             state,
             key_ended: has_ended(directory, header),
             acknowledged_by: by,
+            acknowledgement_waits: waits,
         })
     });
     Ok((rows.collect::<Result<_, ClientError>>()?, unverified))
@@ -754,7 +763,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
     let (kept, header) = find(ctx, &mail, id)?;
     let by = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
-    let waits = waiting(ctx, &mail, header.digest())?;
+    let waits = mail.acknowledging(ctx)?.into_iter().find(|(of, _)| *of == header.digest());
     if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
         let sentence = format!("{} is acknowledged already, by you", header.addressing().id);
         let object = json!({ "id": header.addressing().id.to_string(), "already": true });
@@ -770,7 +779,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
         session => session,
     };
     let own = match waits {
-        Some(own) => own,
+        Some((_, own)) => own,
         None => compose(ctx, &mail, number, (words, given.level))?,
     };
     let session = session.map_err(|error| kept_back(error, own))?;
@@ -792,19 +801,6 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
         ctx.out.warn(warning);
     }
     Ok(())
-}
-
-/// An acknowledgement of this message that was made and has not been handed in.
-fn waiting(ctx: &Context, mail: &Mail, header: Digest) -> Result<Option<MessageId>, ClientError> {
-    use crate::client::outbox::Request;
-    for id in mail.due(ctx)? {
-        if let Request::Acknowledge(request) = mail.outbox.request(id)?
-            && super::sent::about(&request.acknowledgement) == Some(header)
-        {
-            return Ok(Some(id));
-        }
-    }
-    Ok(None)
 }
 
 fn compose(
@@ -853,6 +849,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 const EVENTS: usize = 64;
 const COPIES: u32 = 100;
 const YOU: &str = "you";
+const WAITS: &str = "acknowledgement waits";
 
 #[cfg(test)]
 mod tests {
@@ -933,6 +930,7 @@ mod tests {
             state: "new",
             key_ended: false,
             acknowledged_by: Vec::new(),
+            acknowledgement_waits: false,
         }
     }
 
@@ -952,6 +950,17 @@ mod tests {
         assert_eq!(cells(Row { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
         let unknown = Row { title: None, acknowledged_by: vec![by("you", false)], ..row() };
         assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
+    }
+
+    #[test]
+    fn an_acknowledgement_that_waits_is_none_yet() {
+        let waits = Row { state: WAITS, acknowledgement_waits: true, ..row() };
+        assert_eq!(waits.cells()[4], "acknowledgement waits");
+        let colleague = Row { acknowledged_by: vec![by(AT, false)], ..waits };
+        assert_eq!(
+            colleague.cells()[4],
+            "acknowledged by at/cert-at/duty-1; your acknowledgement waits"
+        );
     }
 
     #[test]

@@ -441,7 +441,8 @@ impl Mail {
         self.folder.join("read").join(number.to_string())
     }
 
-    /// Who of this contact has acknowledged what: from the outbox and from what colleagues did.
+    /// Who of this contact has acknowledged what: from the outbox, as far as the relay has it, and
+    /// from what colleagues did.
     ///
     /// # Errors
     /// Files.
@@ -449,7 +450,7 @@ impl Mail {
         let (mut all, directory) = (Vec::new(), self.replica.directory()?);
         for id in self.outbox.ids()? {
             if let Request::Acknowledge(request) = self.outbox.request(id)?
-                && self.outbox.refused(id)?.is_none()
+                && self.outbox.accepted_receipt(id)?.is_some()
             {
                 all.extend(Acknowledged::read(directory, &request.acknowledgement));
             }
@@ -466,6 +467,30 @@ impl Mail {
         all.dedup();
         Ok(all)
     }
+
+    /// The acknowledgements that wait to be handed in, each with the header that it is about.
+    ///
+    /// # Errors
+    /// As [`Mail::due`].
+    pub(super) fn acknowledging(
+        &self,
+        ctx: &Context,
+    ) -> Result<Vec<(Digest, MessageId)>, ClientError> {
+        let mut waits = Vec::new();
+        for id in self.due(ctx)? {
+            if let Request::Acknowledge(request) = self.outbox.request(id)? {
+                waits.extend(about(&request.acknowledgement).map(|header| (header, id)));
+            }
+        }
+        Ok(waits)
+    }
+}
+
+/// Which header an open acknowledgement is about.
+fn about(acknowledgement: &Bytes) -> Option<Digest> {
+    let envelope = Envelope::parse(acknowledgement, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
+    let read: proto::Acknowledgement = prost::Message::decode(envelope.payload().clone()).ok()?;
+    Digest::try_from(&read.header_digest[..]).ok()
 }
 
 /// An open acknowledgement by a seat of this contact.

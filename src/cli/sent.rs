@@ -130,13 +130,6 @@ async fn ask_about(
     Ok(take(mail)??)
 }
 
-/// Which header an open acknowledgement is about.
-pub(super) fn about(acknowledgement: &Bytes) -> Option<Digest> {
-    let envelope = Envelope::parse(acknowledgement, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
-    let read = proto::Acknowledgement::decode(envelope.payload().clone()).ok()?;
-    Digest::try_from(&read.header_digest[..]).ok()
-}
-
 /// A message that was sent, and everything that came back.
 struct Sent {
     header: VerifiedHeader,

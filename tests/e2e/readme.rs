@@ -90,6 +90,11 @@ fn every_command_of_the_readme_runs() {
         "liaison --home at --as at/cert-at/duty-1 inbox list > list.txt",
         "[ $(grep -c Kept list.txt) = 1 ] && [ $(grep -c More list.txt) = 1 ]",
         "liaison --home at --as at/cert-at/duty-1 inbox read $(grep More list.txt | cut -d' ' -f1) | grep -E \"answers +$KEPT from\"",
+        // An acknowledgement is one when the relay has it.
+        "HTTPS_PROXY=http://127.0.0.1:1 liaison --home at --as at/cert-at/duty-1 inbox ack $KEPT --person Anna && exit 1 || [ $? = 3 ]",
+        "liaison --home at --as at/cert-at/duty-1 inbox list --offline | grep Kept | grep 'acknowledgement waits' | grep -v 'acknowledged by'",
+        "liaison --home at --as at/cert-at/duty-1 inbox list > list.txt",
+        "liaison --home at --as at/cert-at/duty-1 inbox list --offline | grep Kept | grep 'acknowledged by you'",
         "liaison --home at --as at/cert-at/duty-1 seat list | grep duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat revoke at/cert-at/duty-2 --yes at/cert-at/duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat list | grep ended",
