@@ -463,9 +463,7 @@ impl Mail {
                 all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));
             }
         }
-        all.sort();
-        all.dedup();
-        Ok(all)
+        Ok(Acknowledged::once(all))
     }
 
     /// The acknowledgements that wait to be handed in, each with the header that it is about.
@@ -505,6 +503,13 @@ pub(super) struct Acknowledged {
 }
 
 impl Acknowledged {
+    /// Each seat once for a message: rather with a key that stands.
+    fn once(mut all: Vec<Self>) -> Vec<Self> {
+        all.sort();
+        all.dedup_by(|next, kept| (next.header, &next.seat) == (kept.header, &kept.seat));
+        all
+    }
+
     /// Of what was verified when it came.
     fn read(directory: &Directory, bytes: &Bytes) -> Option<Self> {
         let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
@@ -700,6 +705,17 @@ mod tests {
         assert_eq!(read(&net), Some(found.clone()));
         net.revoke_sign_key(FR);
         assert_eq!(read(&net), Some(Acknowledged { key_ended: true, ..found }));
+    }
+
+    #[test]
+    fn a_seat_that_acknowledged_with_two_keys_is_listed_once() {
+        let header = Digest::of(b"a message");
+        let by = |of, key_ended| Acknowledged { header, seat: seat(of), key_ended };
+        let other = Acknowledged { header: Digest::of(b"another"), ..by(FR, true) };
+        let all = vec![by(FR, true), by(AT, true), by(FR, false), other.clone(), by(AT, true)];
+        let mut found = Acknowledged::once(all);
+        found.retain(|one| *one != other);
+        assert_eq!(found, [by(AT, true), by(FR, false)]);
     }
 
     #[test]
