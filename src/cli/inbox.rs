@@ -289,21 +289,19 @@ impl Row {
 #[derive(Serialize)]
 struct Unverified {
     number: u64,
-    why: &'static str,
-    #[serde(skip)]
-    said: String,
+    why: String,
+    reason: &'static str,
 }
 
 impl Unverified {
     /// An entry that does not show what the relay says by it.
     fn of(number: u64, why: &Unproven) -> Self {
-        let said = format!("{}: {why}", phrases::UNPROVEN);
-        Self { number, why: "NOT_PROVEN", said }
+        Self { number, why: format!("{}: {why}", phrases::UNPROVEN), reason: "NOT_PROVEN" }
     }
 
     fn cells(&self) -> Vec<String> {
         let (number, nothing) = (format!("entry {}", self.number), String::new);
-        vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), self.said.clone()]
+        vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), self.why.clone()]
     }
 }
 
@@ -390,8 +388,8 @@ impl Found {
             }
             Err(why) => self.unverified.push(Unverified {
                 number: kept.place.mailbox.count,
-                why: why.code(),
-                said: phrases::not_opened(&why),
+                why: phrases::not_opened(&why),
+                reason: why.code(),
             }),
         }
     }
@@ -1001,9 +999,18 @@ mod tests {
         assert_eq!(
             json!(found.unverified),
             json!([
-                { "number": 2, "why": "BEFORE_UPDATE" },
-                { "number": 3, "why": "BACKDATED" },
-                { "number": 4, "why": "NOT_PROVEN" },
+                {
+                    "number": 2,
+                    "why": "cannot be checked before the update",
+                    "reason": "BEFORE_UPDATE",
+                },
+                { "number": 3, "why": "not opened: BACKDATED", "reason": "BACKDATED" },
+                {
+                    "number": 4,
+                    "why": "says that a message expired unopened, which is unproven: the message \
+                            has not expired",
+                    "reason": "NOT_PROVEN",
+                },
             ])
         );
     }

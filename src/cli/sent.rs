@@ -139,9 +139,9 @@ struct Sent {
     waits: bool,
     refused: Option<String>,
     accepted: Option<Accepted>,
-    /// Why the relay's receipts do not hold.
-    unverified: Option<ReceiptError>,
-    /// What came now or stands here, and does not hold.
+    /// Why the relay's receipts that stand here do not hold.
+    not_accepted: Option<ReceiptError>,
+    /// What else came now or stands here, and does not hold.
     not_held: Vec<ReceiptError>,
     delivered: Vec<Delivered>,
     acknowledged: Vec<Acknowledged>,
@@ -293,10 +293,12 @@ fn message(
         Inside::Content(content) => Some(content.title),
         Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
-    let (told, unverified) = match told(ctx, mail, (id, &header))? {
+    let (told, not_accepted) = match told(ctx, mail, (id, &header))? {
         Ok(told) => (told, None),
         Err(why) => (None, Some(why)),
     };
+    // Asked again, the relay's receipt is looked at beside it.
+    not_held.retain(|why| Some(why) != not_accepted.as_ref());
     let delivered =
         state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, told.as_ref()));
     let delivered = delivered.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
@@ -326,7 +328,7 @@ fn message(
         waits: mail.due(ctx)?.contains(&id),
         refused: mail.outbox.refused(id)?,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
-        unverified,
+        not_accepted,
         not_held,
         delivered,
         acknowledged,
@@ -523,7 +525,7 @@ impl Sent {
                     format!("the service was restored: {contact} has a new one, epoch {epoch}"),
                 );
             }
-        } else if let Some(why) = &self.unverified {
+        } else if let Some(why) = &self.not_accepted {
             lines.line("accepted", format!("yes; {why}"));
         }
         for why in &self.not_held {
@@ -572,6 +574,9 @@ impl Sent {
             Stage::Acknowledged => "acknowledged",
             Stage::Answered => "answered",
         };
+        let unverified = self.unverified().map(|why| {
+            json!({ "why": why.to_string(), "reason": ClientError::from(why.clone()).reason })
+        });
         json!({
             "id": of.id.to_string(),
             "thread": of.thread.to_string(),
@@ -583,7 +588,7 @@ impl Sent {
             "waits": self.waits,
             "refused": self.refused,
             "accepted": self.accepted,
-            "unverified": self.not_held.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "unverified": unverified.collect::<Vec<_>>(),
             "delivered": self.delivered,
             "acknowledged": self.acknowledged,
             "words_alone": self.words,
@@ -592,18 +597,22 @@ impl Sent {
         })
     }
 
+    /// What the relay says, and does not hold.
+    fn unverified(&self) -> impl Iterator<Item = &ReceiptError> {
+        self.not_accepted.iter().chain(&self.not_held)
+    }
+
     /// What the relay signed with a key that is not known yet is no failure.
     fn unchecked(&self) -> Option<String> {
         let id = self.header.addressing().id;
-        let waits = self.not_held.iter().any(|why| matches!(why, ReceiptError::BeforeUpdate(_)));
+        let waits = self.unverified().any(|why| matches!(why, ReceiptError::BeforeUpdate(_)));
         waits.then(|| format!("what the relay says of {id} {}", phrases::UNCHECKED))
     }
 
     /// What was shown, and does not hold.
     fn holds(&self) -> Result<(), ClientError> {
         self.disputed()?;
-        let mut not_held = self.not_held.iter();
-        let failed = not_held.find(|why| !matches!(why, ReceiptError::BeforeUpdate(_)));
+        let failed = self.unverified().find(|why| !matches!(why, ReceiptError::BeforeUpdate(_)));
         failed.map_or(Ok(()), |why| Err(why.clone().into()))
     }
 
@@ -661,7 +670,7 @@ mod tests {
             waits: false,
             refused: None,
             accepted: None,
-            unverified: None,
+            not_accepted: None,
             not_held: Vec::new(),
             delivered: Vec::new(),
             acknowledged: Vec::new(),
@@ -739,7 +748,13 @@ mod tests {
             ReceiptError::NotTheRelay("accepted receipt"),
         ] {
             let said = format!("yes; {why}");
-            let text = Sent { unverified: Some(why), ..message_of(&net) }.text();
+            let kept = Sent { not_accepted: Some(why.clone()), ..message_of(&net) };
+            let (json, error) = (kept.json(), ClientError::from(why.clone()));
+            let unverified = json!([{ "why": error.sentence, "reason": error.reason }]);
+            assert_eq!((&json["accepted"], &json["unverified"]), (&Value::Null, &unverified));
+            assert_eq!(kept.unchecked().is_some(), error.reason == "BEFORE_UPDATE");
+            assert_eq!(kept.holds().is_err(), error.reason == "RECEIPT_NOT_VERIFIED");
+            let text = Sent { not_accepted: Some(why), ..message_of(&net) }.text();
             assert!(text.contains(&said), "{text}");
         }
     }
@@ -756,7 +771,7 @@ mod tests {
             for (at, why) in not_held.iter().enumerate() {
                 let said = why.to_string();
                 assert!(text.contains(&said), "{text}");
-                assert_eq!(json["unverified"][at], said);
+                assert_eq!(json["unverified"][at]["why"], said);
             }
             let warned = sent.unchecked().map(|said| said == warning);
             (warned, sent.holds().map_err(|why| why.reason))
