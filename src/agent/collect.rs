@@ -661,25 +661,8 @@ pub fn acknowledge(
     )?;
     let (id, digest) = (made.words.id, made.words.header_digest);
     let request = Request::Acknowledge(made.request);
-    outbox.put((id, digest), &request).map_err(TakeError::from)?;
+    outbox.put((id, digest), &request)?;
     Ok(id)
-}
-
-/// Seals a request of the outbox again, on the view as it is now: the same content to the same
-/// contacts, under a new id. An acknowledgement keeps its open part.
-///
-/// # Errors
-/// [`SealError`].
-pub fn seal_again(desk: &Desk<'_>, outbox: &Outbox, id: MessageId) -> Result<MessageId, SealError> {
-    let directory = desk.reader.directory;
-    let request = outbox.request(id).map_err(TakeError::from)?;
-    let envelope = request.envelope().cloned().unwrap_or_default();
-    let opened = open::open_own(&desk.reader, &envelope)?;
-    let outside = Outside::again(directory, opened.header.addressing(), desk.view)?;
-    let sealed = compose(directory, outside, &opened.inside, desk.sign, desk.ambient)?;
-    let again = request.with(sealed.envelope);
-    outbox.put((sealed.id, sealed.header_digest), &again).map_err(TakeError::from)?;
-    Ok(sealed.id)
 }
 
 /// Why nothing was sealed.
@@ -694,9 +677,22 @@ pub enum SealError {
     /// The words cannot be sealed.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// What is said to be outdated is not, by this copy of the directory.
+    #[error("the copy of the directory does not show that it must be sealed again")]
+    NotOutdated,
 }
 
-fn sent_header(
+impl From<OutboxError> for SealError {
+    fn from(error: OutboxError) -> Self {
+        TakeError::from(error).into()
+    }
+}
+
+/// The header of a message of the outbox.
+///
+/// # Errors
+/// [`TakeError`]: there is none, or it does not hold.
+pub(super) fn sent_header(
     desk: &Desk<'_>,
     outbox: &Outbox,
     id: MessageId,

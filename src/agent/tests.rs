@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use tempfile::TempDir;
 
-use crate::client::message::compose::{Outside, Sealed};
+use crate::client::message::compose::{ComposeError, Outside, Sealed};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::{self, NotOpened, Reader};
 use crate::client::message::receipt::{self, ChainError, Comparison, ReceiptError};
@@ -16,24 +16,28 @@ use crate::client::message::testing::{
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
 use crate::client::testlog;
+use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{Addressing, OrLater};
-use crate::domain::relay::{envelope, thread};
+use crate::domain::relay::{acknowledge, envelope, thread};
 use crate::domain::state::{EntryKind, Value};
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Level, Outcome, Urgency};
+use crate::signed::proto::{self, Class, Flag, Level, Outcome, Urgency};
 use crate::wire::v1;
 
+use super::again;
 use super::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken, Unproven};
 use super::inbox::{Inbox, InboxError, Put};
 
 /// One seat's machine.
 struct Machine {
     seat: SeatId,
+    /// The name of its sign key.
+    sign: &'static str,
     dir: TempDir,
     inbox: Inbox,
     outbox: Outbox,
@@ -43,7 +47,7 @@ impl Machine {
     fn new(net: &Net, of: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (inbox, outbox) = open(net, of, dir.path());
-        Self { seat: seat(of), dir, inbox, outbox }
+        Self { seat: seat(of), sign: "sign", dir, inbox, outbox }
     }
 
     fn boxes(&self) -> (&Inbox, &Outbox) {
@@ -53,7 +57,7 @@ impl Machine {
     fn at_desk<T>(&self, net: &Net, with: impl FnOnce(&Desk<'_>) -> T) -> T {
         let root_at = |size| net.tree.root_at(size);
         let keys = opening_keys(self.seat.as_str(), 1);
-        let sign = sign_key(&format!("{} sign", self.seat));
+        let sign = sign_key(&format!("{} {}", self.seat, self.sign));
         let reader =
             Reader { directory: &net.directory, root_at: &root_at, seat: &self.seat, keys: &keys };
         with(&Desk { reader, sign: &sign, view: net.view(), ambient: &net.ambient })
@@ -127,6 +131,18 @@ impl Machine {
         let kept = self.inbox.item(number).unwrap();
         let again = self.at_desk(net, |desk| collect::open_again(desk, self.boxes(), &kept));
         again.unwrap().map(|_| ())
+    }
+
+    /// Seals a request of the outbox again, on a copy that is not old.
+    fn seal_again(&self, net: &Net, id: MessageId) -> Result<(), SealError> {
+        let before = self.outbox.request(id).unwrap();
+        let before = (id, &before);
+        self.at_desk(net, |desk| again::seal_again(desk, &self.outbox, before, false))
+    }
+
+    /// The header digest of a request.
+    fn digest(&self, id: MessageId) -> Digest {
+        self.outbox.header_digest(id).unwrap().unwrap()
     }
 
     fn stage(&self, id: MessageId) -> Stage {
@@ -860,8 +876,8 @@ fn a_head_of_an_older_view_is_not_taken_and_the_reader_asks_again() {
     assert_eq!(paris.inbox.head().unwrap(), Some(new));
 }
 
-/// The sender's record changed since: what the relay refuses for that is sealed again, with the same
-/// content, at a level that the sender has now.
+/// The sender's record changed since: what the relay refuses for that is sealed again, under its id
+/// and with the same content, at a level that the sender has now.
 #[test]
 fn what_was_sealed_on_an_old_directory_is_sealed_again() {
     let mut net = Net::new();
@@ -882,25 +898,38 @@ fn what_was_sealed_on_an_old_directory_is_sealed_again() {
     let of = |id| addressing_of(&directory, &paris.outbox, id);
     let sealed = paris.outbox.ids().unwrap();
     assert_eq!(sealed.len(), 3);
-    for old in sealed {
+    for old in sealed.clone() {
         let before = of(old);
         let mut relay = net.clone();
         let hand_in = |relay: &mut Net, request| match request {
             Request::Submit(request) => relay.submit(&request.envelope.unwrap()),
             Request::Acknowledge(request) => relay.acknowledge(&contact("fr/cert-fr"), &request),
         };
-        let refused = hand_in(&mut relay, paris.outbox.request(old).unwrap()).unwrap_err();
+        let (request, header) = (paris.outbox.request(old).unwrap(), paris.digest(old));
+        let refused = hand_in(&mut relay, request.clone()).unwrap_err();
         assert_eq!(refused.code(), "STALE_DIRECTORY");
-        let again = paris.at_desk(&net, |desk| collect::seal_again(desk, &paris.outbox, old));
-        let again = again.unwrap();
-        assert_ne!(again, old);
-        let after = of(again);
-        assert!(after.view == net.view() && after.thread == before.thread);
+        paris.seal_again(&net, old).unwrap();
+        let after = of(old);
+        assert!(after.view == net.view() && (after.id, after.thread) == (old, before.thread));
+        assert_eq!(paris.outbox.find(paris.digest(old)).unwrap(), Some(old));
+        let found = (paris.outbox.find(header).unwrap(), paris.outbox.was(header).unwrap());
+        assert_eq!(found, (None, Some(old)));
+        // Its maker keeps it once more, after a crash; another program seals it no second time.
+        paris.outbox.put((old, header), &request).unwrap();
+        let (again, before_it) = (paris.outbox.request(old).unwrap(), (old, &request));
+        let sealed =
+            paris.at_desk(&net, |desk| again::seal_again(desk, &paris.outbox, before_it, false));
+        assert_eq!((sealed.unwrap(), paris.outbox.request(old).unwrap()), ((), again.clone()));
         let same = |of: &Addressing| (of.in_reply_to, of.class, of.expires, of.recipients.clone());
         assert_eq!(same(&after), same(&before));
-        assert!(hand_in(&mut relay, paris.outbox.request(again).unwrap()).is_ok());
-        std::fs::remove_dir_all(paris.dir.path().join("out").join(old.to_string())).unwrap();
+        if let (Request::Acknowledge(was), Request::Acknowledge(is)) = (request, again.clone()) {
+            let open = |bytes| acknowledge::verify(&net.directory, bytes).unwrap();
+            let (was, is) = (open(&was.acknowledgement), open(&is.acknowledgement));
+            assert_eq!((was.at(), was.level(), is.view()), (is.at(), is.level(), net.view()));
+        }
+        assert!(hand_in(&mut relay, again).is_ok());
     }
+    assert_eq!(paris.outbox.pending().unwrap(), sealed);
     paris.hand_in(&mut net);
     let taken = at.collect(&net);
     let opened = taken.iter().map(|taken| match taken {
@@ -923,6 +952,159 @@ fn what_was_sealed_on_an_old_directory_is_sealed_again() {
         let level = if of.class == Class::Reply { Level::Technical } else { Level::Legal };
         assert_eq!(again.recipients[0].level, level, "{:?}", of.class);
     }
+}
+
+/// What waits in the outbox of a seat, and is not handed in.
+fn waiting(at: &Machine, net: &Net, outside: Outside) -> MessageId {
+    let sealed = net.seal(outside, &notification(0));
+    let request = Request::submit(sealed.envelope);
+    at.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
+    sealed.id
+}
+
+#[test]
+fn what_the_copy_does_not_show_is_not_sealed_again() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let id = waiting(&at, &net, net.outside(AT, &fr()));
+    let request = at.outbox.request(id).unwrap();
+    // It is no reader's change.
+    net.record("pt/cert-pt", 2, &[Level::Legal]);
+    let why = at.seal_again(&net, id).unwrap_err();
+    assert!(matches!(why, SealError::NotOutdated), "{why}");
+    // A recipient who is not there any more is the reason, and nothing else is.
+    net.withdraw("fr/cert-fr", 2);
+    let why = at.seal_again(&net, id).unwrap_err();
+    assert!(matches!(why, SealError::Compose(ComposeError::Refused(_))), "{why}");
+    assert_eq!((at.outbox.request(id).unwrap(), at.outbox.pending().unwrap()), (request, vec![id]));
+}
+
+#[test]
+fn a_view_that_the_copy_does_not_reach_is_outdated() {
+    let mut net = Net::new();
+    let (at, before) = (Machine::new(&net, AT), net.clone());
+    net.record("pt/cert-pt", 2, &[Level::Legal]);
+    let id = waiting(&at, &net, net.outside(AT, &fr()));
+    at.seal_again(&before, id).unwrap();
+    assert_eq!(addressing_of(&net.directory, &at.outbox, id).view, before.view());
+}
+
+#[test]
+fn whether_the_directory_is_old_is_said_of_the_view_that_stands() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let old = Outside { flags: vec![Flag::StaleDirectory], ..net.outside(AT, &fr()) };
+    let id = waiting(&at, &net, old);
+    for (version, stale) in [(2, false), (3, true), (4, false)] {
+        net.record("fr/cert-fr", version, &[Level::Technical]);
+        let before = at.outbox.request(id).unwrap();
+        let before = (id, &before);
+        at.at_desk(&net, |desk| again::seal_again(desk, &at.outbox, before, stale)).unwrap();
+        let flags = addressing_of(&net.directory, &at.outbox, id).flags;
+        let said: &[_] = if stale { &[OrLater::Known(Flag::StaleDirectory)] } else { &[] };
+        assert_eq!(flags, said);
+    }
+}
+
+/// What answers a message that was sealed again names the header that it has now.
+#[test]
+fn an_answer_names_its_message_as_it_was_sealed_again() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let first = waiting(&at, &net, net.outside(AT, &fr()));
+    let update = Outside {
+        class: Class::Update,
+        thread: Some(first),
+        in_reply_to: Some(at.digest(first)),
+        ..net.outside(AT, &fr())
+    };
+    let update = waiting(&at, &net, update);
+    let answered =
+        |net: &Net| at.at_desk(net, |desk| again::answered(desk, &at.outbox, update)).unwrap();
+    assert_eq!(answered(&net), Some(first));
+    let names = |net: &Net| {
+        at.at_desk(net, |desk| again::names_what_was(desk, &at.outbox, update)).unwrap()
+    };
+    assert!(!names(&net));
+    net.record("fr/cert-fr", 2, &[Level::Technical]);
+    at.seal_again(&net, first).unwrap();
+    assert!(names(&net));
+    assert_eq!(answered(&net), Some(first));
+    at.seal_again(&net, update).unwrap();
+    assert!(!names(&net));
+    let of = addressing_of(&net.directory, &at.outbox, update);
+    assert_eq!((of.in_reply_to, of.thread), (Some(at.digest(first)), first));
+    at.hand_in(&mut net);
+    let opened = paris.collect(&net);
+    assert!(opened.iter().all(|taken| matches!(taken, Taken::Message { .. })), "{opened:?}");
+}
+
+/// What a key signed that has ended since is sealed again with the one that stands.
+#[test]
+fn what_waits_is_signed_with_the_new_key() {
+    let mut net = Net::new();
+    let (at, mut paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let about = at.notify(&mut net);
+    paris.collect(&net);
+    paris.hand_in(&mut net);
+    let words = (words::words(), None);
+    let acknowledged =
+        paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 1, words)).unwrap();
+    let message = waiting(&paris, &net, net.outside(FR, &["at/cert-at"]));
+    net.roster_signing("fr/cert-fr", 2, &["duty-1", "duty-2"], "new sign");
+    let waits = [acknowledged, message];
+    for (sign, reason) in [("sign", "KEY_NOT_IN_FORCE"), ("newer sign", "UNKNOWN_KEY")] {
+        paris.sign = sign;
+        for id in waits {
+            let why = paris.seal_again(&net, id).unwrap_err();
+            assert!(
+                matches!(&why, SealError::Compose(ComposeError::Refused(why)) if why.code() == reason)
+            );
+        }
+        assert_eq!(paris.outbox.pending().unwrap(), waits);
+    }
+    paris.sign = "new sign";
+    for id in waits {
+        let mut relay = net.clone();
+        let refused = match paris.outbox.request(id).unwrap() {
+            Request::Submit(request) => relay.submit(&request.envelope.unwrap()),
+            Request::Acknowledge(of) => relay.acknowledge(&contact("fr/cert-fr"), &of),
+        };
+        assert_eq!(refused.unwrap_err().code(), "KEY_NOT_IN_FORCE");
+        paris.seal_again(&net, id).unwrap();
+    }
+    paris.hand_in(&mut net);
+    let status = net.status(about, &contact("at/cert-at"));
+    let taken = at.at_desk(&net, |desk| collect::take_status(desk, &at.outbox, (about, &status)));
+    assert_eq!(taken.unwrap(), []);
+    assert_eq!(at.outbox.state(about).unwrap().acknowledged, [seat(FR)]);
+    let opened = at.collect(&net);
+    assert!(opened.iter().all(|taken| matches!(taken, Taken::Message { .. })), "{opened:?}");
+    assert_eq!(opened.len(), 3, "the receipt, the words, the message");
+}
+
+/// Nobody has the header that a message had before: what names it says nothing of the message.
+#[test]
+fn what_answers_a_former_header_answers_nothing_of_ours() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let id = waiting(&at, &net, net.outside(AT, &fr()));
+    let Request::Submit(former) = at.outbox.request(id).unwrap() else { panic!("a message") };
+    let header = at.digest(id);
+    // A relay that says stale, and has it all the same.
+    net.put(&contact("fr/cert-fr"), &former.envelope.unwrap());
+    paris.collect(&net);
+    net.record("fr/cert-fr", 2, &[Level::Technical]);
+    at.seal_again(&net, id).unwrap();
+    let Request::Submit(receipt) = paris.outbox.request(paris.outbox.ids().unwrap()[0]).unwrap()
+    else {
+        panic!("a receipt")
+    };
+    net.put(&contact("at/cert-at"), &receipt.envelope.unwrap());
+    let taken = at.collect(&net);
+    let [Taken::Message { matched, .. }] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!(*matched, Matched::NotOurs(header));
+    assert_eq!(at.stage(id), Stage::Sent);
 }
 
 /// How an envelope of the outbox is addressed.

@@ -416,7 +416,7 @@ async fn mailbox(ctx: &Context, checks: &mut Checks, session: &Session, replica:
             None
         }
     };
-    if let Ok(due) = mail.due() {
+    if let Ok(due) = mail.due(ctx) {
         match due.len() {
             0 => checks.ok("outbox", "nothing waits"),
             count => {

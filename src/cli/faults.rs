@@ -50,6 +50,9 @@ impl From<SealError> for ClientError {
             SealError::Take(error) => error.into(),
             SealError::Header(error) => error.into(),
             SealError::Compose(error) => error.into(),
+            SealError::NotOutdated => {
+                Self::new(Side::Ours, Exit::Unexpected, "NOT_OUTDATED", error)
+            }
         }
     }
 }

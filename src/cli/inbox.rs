@@ -307,6 +307,8 @@ struct Row {
     state: &'static str,
     key_ended: bool,
     acknowledged_by: Vec<By>,
+    /// The own acknowledgement is to be handed in yet.
+    acknowledgement_waits: bool,
 }
 
 /// Who acknowledged a message.
@@ -338,6 +340,9 @@ impl Row {
         let ended = if self.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
         let state = match &self.acknowledged_by[..] {
             [] => self.state.to_owned(),
+            by if self.acknowledgement_waits => {
+                format!("acknowledged {}; your {WAITS}", By::line(by))
+            }
             by => format!("acknowledged {}", By::line(by)),
         };
         vec![
@@ -355,31 +360,30 @@ impl Row {
 #[derive(Serialize)]
 struct Unverified {
     number: u64,
-    why: &'static str,
+    why: String,
+    reason: &'static str,
     asked_again: bool,
-    #[serde(skip)]
-    said: String,
 }
 
 impl Unverified {
     /// A message whose header is not believed.
     fn message(number: u64, why: &NotOpened) -> Self {
-        Self { number, why: why.code(), asked_again: false, said: phrases::not_opened(why) }
+        Self { number, why: phrases::not_opened(why), reason: why.code(), asked_again: false }
     }
 
     /// An entry that does not show what the relay says by it.
     fn expired(number: u64, why: &Unproven) -> Self {
-        Self { number, why: why.code(), asked_again: false, said: phrases::unproven(why) }
+        Self { number, why: phrases::unproven(why), reason: why.code(), asked_again: false }
     }
 
     /// An acknowledgement that is none of a colleague's.
     fn acknowledged(number: u64, why: &ReceiptError) -> Self {
-        Self { number, why: why.code(), asked_again: false, said: phrases::unacknowledged(why) }
+        Self { number, why: phrases::unacknowledged(why), reason: why.code(), asked_again: false }
     }
 
     fn cells(&self) -> Vec<String> {
         let (number, nothing) = (format!("entry {}", self.number), String::new);
-        let said = phrases::again(self.said.clone(), self.asked_again);
+        let said = phrases::again(self.why.clone(), self.asked_again);
         vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), said]
     }
 }
@@ -389,6 +393,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
     let Found { messages: found, mut unverified } = messages(ctx, mail)?;
     let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
     let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
+    let acknowledging = mail.acknowledging(ctx)?;
     let asked_again = mail.inbox.asked_again()?;
     for row in &mut unverified {
         row.asked_again = asked_again.contains(&row.number);
@@ -401,10 +406,12 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             Ok(_) | Err(_) => None,
         };
         let by = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
-        let state = match (by.is_empty(), mail.is_read(number)) {
-            (false, _) => "acknowledged",
-            (true, true) => "read",
-            (true, false) => "new",
+        let waits = acknowledging.iter().any(|(of, _)| *of == header.digest());
+        let state = match (by.is_empty(), waits, mail.is_read(number)) {
+            (false, _, _) => "acknowledged",
+            (true, true, _) => WAITS,
+            (true, false, true) => "read",
+            (true, false, false) => "new",
         };
         let of = header.addressing();
         Ok(Row {
@@ -424,6 +431,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             state,
             key_ended: has_ended(directory, header),
             acknowledged_by: by,
+            acknowledgement_waits: waits,
         })
     });
     Ok((rows.collect::<Result<_, ClientError>>()?, unverified))
@@ -843,7 +851,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
     let (kept, header) = find(ctx, &mail, id)?;
     let by = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
-    let waits = waiting(&mail, header.digest())?;
+    let waits = mail.acknowledging(ctx)?.into_iter().find(|(of, _)| *of == header.digest());
     if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
         let sentence = format!("{} is acknowledged already, by you", header.addressing().id);
         let object = json!({ "id": header.addressing().id.to_string(), "already": true });
@@ -859,11 +867,11 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
         session => session,
     };
     let own = match waits {
-        Some(own) => own,
+        Some((_, own)) => own,
         None => compose(ctx, &mail, number, (words, given.level))?,
     };
     let session = session.map_err(|error| kept_back(error, own))?;
-    let (_, accepted) = mail.hand_in(ctx, &session, own).await?;
+    let accepted = mail.hand_in(ctx, &session, own).await?;
     let (sender, about) = (&header.addressing().sender, header.addressing().id);
     let object = json!({
         "id": about.to_string(),
@@ -881,19 +889,6 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
         ctx.out.warn(warning);
     }
     Ok(())
-}
-
-/// An acknowledgement of this message that was made and has not been handed in.
-fn waiting(mail: &Mail, header: Digest) -> Result<Option<MessageId>, ClientError> {
-    use crate::client::outbox::Request;
-    for id in mail.due()? {
-        if let Request::Acknowledge(request) = mail.outbox.request(id)?
-            && super::sent::about(&request.acknowledgement) == Some(header)
-        {
-            return Ok(Some(id));
-        }
-    }
-    Ok(None)
 }
 
 fn compose(
@@ -944,6 +939,7 @@ const EVENTS: usize = 64;
 const AGAIN_AFTER: u64 = 3600;
 const COPIES: u32 = 100;
 const YOU: &str = "you";
+const WAITS: &str = "acknowledgement waits";
 
 #[cfg(test)]
 mod tests {
@@ -1033,6 +1029,7 @@ mod tests {
             state: "new",
             key_ended: false,
             acknowledged_by: Vec::new(),
+            acknowledgement_waits: false,
         }
     }
 
@@ -1052,6 +1049,17 @@ mod tests {
         assert_eq!(cells(Row { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
         let unknown = Row { title: None, acknowledged_by: vec![by("you", false)], ..row() };
         assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
+    }
+
+    #[test]
+    fn an_acknowledgement_that_waits_is_none_yet() {
+        let waits = Row { state: WAITS, acknowledgement_waits: true, ..row() };
+        assert_eq!(waits.cells()[4], "acknowledgement waits");
+        let colleague = Row { acknowledged_by: vec![by(AT, false)], ..waits };
+        assert_eq!(
+            colleague.cells()[4],
+            "acknowledged by at/cert-at/duty-1; your acknowledgement waits"
+        );
     }
 
     #[test]
@@ -1102,16 +1110,20 @@ mod tests {
                 "entry 7 unverified    cannot be checked before the update",
             ]
         );
+        let reasons = found.unverified.iter().map(|row| (row.number, row.reason, row.asked_again));
+        let expected = [
+            (2, "BEFORE_UPDATE", false),
+            (3, "BACKDATED", false),
+            (4, "NOT_PROVEN", false),
+            (5, "BEFORE_UPDATE", false),
+            (6, "BAD_SIGNATURE", true),
+            (7, "BEFORE_UPDATE", false),
+        ];
+        assert!(reasons.eq(expected));
+        let why = "cannot be checked before the update";
         assert_eq!(
-            json!(found.unverified),
-            json!([
-                { "number": 2, "why": "BEFORE_UPDATE", "asked_again": false },
-                { "number": 3, "why": "BACKDATED", "asked_again": false },
-                { "number": 4, "why": "NOT_PROVEN", "asked_again": false },
-                { "number": 5, "why": "BEFORE_UPDATE", "asked_again": false },
-                { "number": 6, "why": "BAD_SIGNATURE", "asked_again": true },
-                { "number": 7, "why": "BEFORE_UPDATE", "asked_again": false },
-            ])
+            json!(found.unverified[0]),
+            json!({ "number": 2, "why": why, "reason": "BEFORE_UPDATE", "asked_again": false })
         );
     }
 
@@ -1143,7 +1155,7 @@ mod tests {
         let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &[] };
         let (sign, view, ambient) = (of.1, net.view(), &net.ambient);
         let found = Found::of(&Desk { reader, sign, view, ambient }, &inbox).unwrap();
-        let rows = found.unverified.iter().map(|row| (row.number, row.why));
+        let rows = found.unverified.iter().map(|row| (row.number, row.reason));
         assert!(rows.eq([(2, "NOT_PROVEN"), (4, "RECEIPT_NOT_VERIFIED")]));
         assert_eq!(found.messages.len(), 1);
     }

@@ -1,20 +1,18 @@
 //! The mailbox of one seat: what was collected, what was sent, what waits.
 //!
-//! In scope: where it stands in the home, collecting and handing in with patience, what is due.
-//! Out of scope: each rule about a message (`agent`, `client::message`), how it is shown. Invariants:
-//! a request is in the outbox before its first attempt, and every attempt sends the same bytes; what
-//! the service refused for good is not tried again.
+//! In scope: where it stands in the home, collecting, handing in what is due. Out of scope: each rule
+//! about a message (`agent`, `client::message`), how it is shown. Invariant: a request is in the
+//! outbox before its first attempt.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
-use tonic::{Request as Asked, Response, Status};
 
-use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
+use crate::agent::again;
+use crate::agent::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken};
 use crate::agent::follow::{self, Event};
+use crate::agent::hand_in;
 use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
@@ -38,7 +36,6 @@ use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1;
-use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::{Context, phrases};
 
@@ -287,14 +284,12 @@ impl Mail {
     /// What waits to be handed in.
     ///
     /// # Errors
-    /// Files.
-    pub(super) fn due(&self) -> Result<Vec<MessageId>, ClientError> {
-        let mut due = self.outbox.pending()?;
-        due.retain(|id| !self.refused_path(*id).exists());
-        Ok(due)
+    /// The copy of the directory, or files.
+    pub(super) fn due(&self, ctx: &Context) -> Result<Vec<MessageId>, ClientError> {
+        Ok(self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??)
     }
 
-    /// Hands in what waits. Gives a sentence for each that was refused for good.
+    /// Hands in what waits. Gives a sentence for each that was not accepted.
     ///
     /// # Errors
     /// The network; what was not handed in waits.
@@ -304,7 +299,7 @@ impl Mail {
         session: &Session,
     ) -> Result<Vec<String>, ClientError> {
         let mut refused = Vec::new();
-        for id in self.due()? {
+        for id in self.due(ctx)? {
             match self.hand_in(ctx, session, id).await {
                 Ok(_) => {}
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
@@ -314,9 +309,7 @@ impl Mail {
         Ok(refused)
     }
 
-    /// Hands in one request of the outbox, with patience: the same bytes each time. If the directory
-    /// has changed since it was sealed, it is sealed again, once; gives the id under which it was
-    /// taken. What is refused for good is marked, and waits no longer.
+    /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -324,30 +317,12 @@ impl Mail {
         &mut self,
         ctx: &Context,
         session: &Session,
-        mut id: MessageId,
-    ) -> Result<(MessageId, VerifiedAccepted), ClientError> {
-        let mut accepted = patiently(session, &self.outbox.request(id)?).await;
-        if let Err(error) = &accepted
-            && is_outdated(error)
-        {
-            ctx.out.say("the directory has changed meanwhile: sealing again");
-            let synced = session.sync(&mut self.replica, &mut |_: Progress| {}).await;
-            synced.map_err(|error| kept_back(error, id))?;
-            let again = self.at_desk(ctx, |desk| collect::seal_again(desk, &self.outbox, id))?;
-            // Only now: else it would be lost, if this program ended here.
-            self.refuse(id, &error.reason)?;
-            id = again?;
-            accepted = patiently(session, &self.outbox.request(id)?).await;
-        }
-        let accepted = match accepted {
+        id: MessageId,
+    ) -> Result<VerifiedAccepted, ClientError> {
+        let accepted = match self.offer(ctx, session, id).await {
             Ok(accepted) => accepted,
-            Err(error) if error.exit == Exit::NotReachable => return Err(kept_back(error, id)),
-            Err(error) => {
-                if error.exit != Exit::IdentityOrKey && !is_passing(&error) {
-                    self.refuse(id, &error.reason)?;
-                }
-                return Err(error);
-            }
+            Err(error) if self.outbox.refused(id)?.is_some() => return Err(error),
+            Err(error) => return Err(kept_back(error, id)),
         };
         let mut synced = false;
         loop {
@@ -361,29 +336,80 @@ impl Mail {
                     synced = true;
                 }
                 taken => {
-                    let taken = taken.map_err(|error| without_receipt(id, error))?;
-                    return Ok((id, taken));
+                    return taken.map_err(|error| without_receipt(id, error));
                 }
             }
         }
     }
 
-    /// Why a request was refused for good.
-    ///
-    /// # Errors
-    /// Files.
-    pub(super) fn refused(&self, id: MessageId) -> Result<Option<String>, ClientError> {
-        let reason = durable::read(&self.refused_path(id)).map_err(InboxError::Io)?;
-        Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
+    /// The relay's receipt for a request. If the directory has changed since it was sealed, it is
+    /// sealed again, once.
+    async fn offer(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        id: MessageId,
+    ) -> Result<Bytes, ClientError> {
+        self.send_answered(ctx, session, id).await?;
+        let channel = session.connection().channel();
+        let before = self.outbox.request(id)?;
+        match hand_in::offer(&channel, &self.outbox, id).await {
+            Err(error) if hand_in::is_outdated(&error) => {
+                if let Some(accepted) = hand_in::held(&channel, id).await? {
+                    return Ok(accepted);
+                }
+                ctx.out.say("the directory has changed meanwhile: sealing again");
+                session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+                match self.seal_again(ctx, (id, &before))? {
+                    Err(SealError::NotOutdated) => return Err(self.not_shown(error)),
+                    sealed => sealed?,
+                }
+                hand_in::offer(&channel, &self.outbox, id).await
+            }
+            offered => offered,
+        }
     }
 
-    fn refuse(&self, id: MessageId, reason: &str) -> Result<(), ClientError> {
-        let path = self.refused_path(id);
-        Ok(durable::write(&path, reason.as_bytes()).map_err(InboxError::Io)?)
+    /// Hands in the message of this outbox that one answers, if it waits, so that the relay has the
+    /// header that is named. Who wrote an answer to what was refused wants it sent all the same.
+    async fn send_answered(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        id: MessageId,
+    ) -> Result<(), ClientError> {
+        let answered = self.at_desk(ctx, |desk| again::answered(desk, &self.outbox, id))??;
+        let Some(answered) = answered else { return Ok(()) };
+        if self.due(ctx)?.contains(&answered)
+            && let Err(error) = Box::pin(self.hand_in(ctx, session, answered)).await
+            && self.due(ctx)?.contains(&answered)
+        {
+            return Err(error);
+        }
+        if self.at_desk(ctx, |desk| again::names_what_was(desk, &self.outbox, id))?? {
+            let before = self.outbox.request(id)?;
+            self.seal_again(ctx, (id, &before))??;
+        }
+        Ok(())
     }
 
-    fn refused_path(&self, id: MessageId) -> PathBuf {
-        self.folder.join("refused").join(id.to_string())
+    fn seal_again(
+        &self,
+        ctx: &Context,
+        before: (MessageId, &Request),
+    ) -> Result<Result<(), SealError>, ClientError> {
+        let stale = self.replica.is_stale(ctx.ambient().now());
+        self.at_desk(ctx, |desk| again::seal_again(desk, &self.outbox, before, stale))
+    }
+
+    /// The relay says of a request what the copy of the directory does not show.
+    fn not_shown(&self, error: ClientError) -> ClientError {
+        if let Some(frozen) = self.replica.frozen() {
+            return ClientError::update_me(frozen);
+        }
+        let sentence =
+            format!("the relay says what the directory does not show: {}", error.sentence);
+        ClientError { side: Side::Theirs, sentence, ..error }
     }
 
     /// Whether somebody has read an item here.
@@ -403,7 +429,8 @@ impl Mail {
         self.folder.join("read").join(number.to_string())
     }
 
-    /// Who of this contact has acknowledged what: from the outbox and from what colleagues did.
+    /// Who of this contact has acknowledged what: from the outbox, as far as the relay has it, and
+    /// from what colleagues did.
     ///
     /// # Errors
     /// Files.
@@ -411,7 +438,7 @@ impl Mail {
         let (mut all, directory) = (Vec::new(), self.replica.directory()?);
         for id in self.outbox.ids()? {
             if let Request::Acknowledge(request) = self.outbox.request(id)?
-                && self.refused(id)?.is_none()
+                && self.outbox.accepted_receipt(id)?.is_some()
             {
                 all.extend(Acknowledged::read(directory, &request.acknowledgement));
             }
@@ -424,10 +451,32 @@ impl Mail {
                 all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));
             }
         }
-        all.sort();
-        all.dedup();
-        Ok(all)
+        Ok(Acknowledged::once(all))
     }
+
+    /// The acknowledgements that wait to be handed in, each with the header that it is about.
+    ///
+    /// # Errors
+    /// As [`Mail::due`].
+    pub(super) fn acknowledging(
+        &self,
+        ctx: &Context,
+    ) -> Result<Vec<(Digest, MessageId)>, ClientError> {
+        let mut waits = Vec::new();
+        for id in self.due(ctx)? {
+            if let Request::Acknowledge(request) = self.outbox.request(id)? {
+                waits.extend(about(&request.acknowledgement).map(|header| (header, id)));
+            }
+        }
+        Ok(waits)
+    }
+}
+
+/// Which header an open acknowledgement is about.
+fn about(acknowledgement: &Bytes) -> Option<Digest> {
+    let envelope = Envelope::parse(acknowledgement, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
+    let read: proto::Acknowledgement = prost::Message::decode(envelope.payload().clone()).ok()?;
+    Digest::try_from(&read.header_digest[..]).ok()
 }
 
 /// An open acknowledgement by a seat of this contact.
@@ -442,6 +491,13 @@ pub(super) struct Acknowledged {
 }
 
 impl Acknowledged {
+    /// Each seat once for a message: rather with a key that stands.
+    fn once(mut all: Vec<Self>) -> Vec<Self> {
+        all.sort();
+        all.dedup_by(|next, kept| (next.header, &next.seat) == (kept.header, &kept.seat));
+        all
+    }
+
     /// Of what was verified when it came.
     fn read(directory: &Directory, bytes: &Bytes) -> Option<Self> {
         let envelope = Envelope::parse(bytes, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
@@ -566,78 +622,18 @@ fn not_accepted(id: MessageId, error: &ClientError) -> String {
     format!("{id} was not accepted: {error}")
 }
 
-/// It is sealed and kept; the network is not there.
+/// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.
 pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
     let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
-    let mut error = ClientError { sentence, ..error }.mended_by("liaison sent");
+    let mend = error.mend.unwrap_or_else(|| "liaison sent".to_owned());
+    let mut error = ClientError { sentence, mend: Some(mend), ..error };
     error.details.insert("waiting".to_owned(), id.to_string());
     error
-}
-
-/// Hands in the same bytes, until there is an answer.
-async fn patiently(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
-    let mut pauses = PAUSES.iter();
-    loop {
-        match submit(session, request).await {
-            Err(error) if is_passing(&error) => match pauses.next() {
-                Some(pause) => tokio::time::sleep(*pause).await,
-                None => return Err(error),
-            },
-            answered => return answered,
-        }
-    }
-}
-
-async fn submit(session: &Session, request: &Request) -> Result<Bytes, ClientError> {
-    let mut relay = RelayServiceClient::new(session.connection().channel());
-    match request {
-        Request::Submit(submit) => {
-            let call = relay.submit(asked(submit.clone()));
-            Ok(answered("Submit", call).await?.accepted)
-        }
-        Request::Acknowledge(acknowledge) => {
-            let call = relay.acknowledge(asked(acknowledge.clone()));
-            Ok(answered("Acknowledge", call).await?.accepted)
-        }
-    }
-}
-
-/// A request with its deadline.
-pub(super) fn asked<M>(message: M) -> Asked<M> {
-    let mut request = Asked::new(message);
-    request.set_timeout(limits::REQUEST_DEADLINE);
-    request
-}
-
-/// The answer to a call, in time.
-///
-/// # Errors
-/// The call's.
-pub(super) async fn answered<T>(
-    what: &str,
-    call: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, ClientError> {
-    let seconds = limits::REQUEST_DEADLINE.as_secs();
-    let answer = timeout(limits::REQUEST_DEADLINE + MARGIN, call).await.map_err(|_| {
-        let sentence = format!("the service did not answer {what} within {seconds} s");
-        ClientError::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
-    })?;
-    Ok(answer?.into_inner())
 }
 
 /// Whether the reader or the relay is behind the other.
 fn asks_again(error: &ClientError) -> bool {
     error.reason == SYNC_FIRST || error.reason == HEAD_BEHIND
-}
-
-/// Whether the same may succeed a little later.
-fn is_passing(error: &ClientError) -> bool {
-    error.exit == Exit::NotReachable || error.reason == "BUSY"
-}
-
-/// Whether a request must be sealed again, on a newer copy of the directory.
-fn is_outdated(error: &ClientError) -> bool {
-    matches!(error.reason.as_str(), "STALE_DIRECTORY" | "VIEW_AHEAD")
 }
 
 /// What [`ClientError`] calls a head whose view is older than what was seen before.
@@ -650,9 +646,6 @@ pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const ROUNDS: usize = 3;
-const PAUSES: [Duration; 3] =
-    [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
-const MARGIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -701,6 +694,17 @@ mod tests {
         assert_eq!(read(&net), Some(found.clone()));
         net.revoke_sign_key(FR);
         assert_eq!(read(&net), Some(Acknowledged { key_ended: true, ..found }));
+    }
+
+    #[test]
+    fn a_seat_that_acknowledged_with_two_keys_is_listed_once() {
+        let header = Digest::of(b"a message");
+        let by = |of, key_ended| Acknowledged { header, seat: seat(of), key_ended };
+        let other = Acknowledged { header: Digest::of(b"another"), ..by(FR, true) };
+        let all = vec![by(FR, true), by(AT, true), by(FR, false), other.clone(), by(AT, true)];
+        let mut found = Acknowledged::once(all);
+        found.retain(|one| *one != other);
+        assert_eq!(found, [by(AT, true), by(FR, false)]);
     }
 
     #[test]

@@ -72,9 +72,8 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     }
     let sealed = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
     let session = session.map_err(|error| kept_back(error, sealed.id))?;
-    let (id, accepted) = mail.hand_in(ctx, &session, sealed.id).await?;
-    let thread = answered.map_or(id, |answered| answered.addressing().thread);
-    report(ctx, (&plan, &args), (id, thread), &accepted);
+    let accepted = mail.hand_in(ctx, &session, sealed.id).await?;
+    report(ctx, (&plan, &args), (sealed.id, sealed.thread), &accepted);
     for warning in mail.send_due(ctx, &session).await? {
         ctx.out.warn(warning);
     }

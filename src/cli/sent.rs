@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::agent::collect::{self, TakeError};
+use crate::agent::hand_in::{answered, asked};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
@@ -38,7 +39,7 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 use super::Context;
 use super::args::SentArgs;
 use super::inbox::{ask_again, collected, has_ended, one, say_news};
-use super::mail::{Mail, answered, asked};
+use super::mail::Mail;
 use super::phrases::{self, Lines};
 
 /// `liaison sent`.
@@ -146,23 +147,18 @@ async fn ask_about(
     Ok(take(mail)??)
 }
 
-/// Which header an open acknowledgement is about.
-pub(super) fn about(acknowledgement: &Bytes) -> Option<Digest> {
-    let envelope = Envelope::parse(acknowledgement, limits::ACKNOWLEDGEMENT_BYTES).ok()?;
-    let read = proto::Acknowledgement::decode(envelope.payload().clone()).ok()?;
-    Digest::try_from(&read.header_digest[..]).ok()
-}
-
 /// A message that was sent, and everything that came back.
 struct Sent {
     header: VerifiedHeader,
     title: Option<String>,
     state: SentState,
+    /// It is to be handed in yet.
+    waits: bool,
     refused: Option<String>,
     accepted: Option<Accepted>,
-    /// Why the relay's receipts do not hold.
-    unverified: Option<ReceiptError>,
-    /// What came now or stands here, and does not hold.
+    /// Why the relay's receipts that stand here do not hold.
+    not_accepted: Option<ReceiptError>,
+    /// What else came now or stands here, and does not hold.
     not_held: Vec<ReceiptError>,
     delivered: Vec<Delivered>,
     acknowledged: Vec<Acknowledged>,
@@ -314,10 +310,12 @@ fn message(
         Inside::Content(content) => Some(content.title),
         Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
-    let (told, unverified) = match told(ctx, mail, (id, &header))? {
+    let (told, not_accepted) = match told(ctx, mail, (id, &header))? {
         Ok(told) => (told, None),
         Err(why) => (None, Some(why)),
     };
+    // Asked again, the relay's receipt is looked at beside it.
+    not_held.retain(|why| Some(why) != not_accepted.as_ref());
     let delivered =
         state.delivered.iter().map(|(seat, _)| delivered(mail, id, seat, told.as_ref()));
     let delivered = delivered.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
@@ -344,9 +342,10 @@ fn message(
     let words = words.collect();
     Ok(Sent {
         title,
-        refused: mail.refused(id)?,
+        waits: mail.due(ctx)?.contains(&id),
+        refused: mail.outbox.refused(id)?,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
-        unverified,
+        not_accepted,
         not_held,
         delivered,
         acknowledged,
@@ -480,8 +479,9 @@ impl Sent {
         let yet = if self.words.is_empty() { "no acknowledgement yet" } else { NOT_COME };
         match (self.state.stage(), &self.refused) {
             (Stage::Sent, Some(reason)) => format!("not accepted: {reason}"),
-            (Stage::Sent, None) if self.words.is_empty() => "waits to be handed in".to_owned(),
-            (Stage::Sent, None) => format!("handed in; {yet}"),
+            (Stage::Sent, None) if !self.words.is_empty() => format!("handed in; {yet}"),
+            (Stage::Sent, None) if self.waits => "waits to be handed in".to_owned(),
+            (Stage::Sent, None) => "expired before it was handed in".to_owned(),
             (Stage::Answered, _) => "answered".to_owned(),
             (Stage::Acknowledged, _) => {
                 match self.acknowledged.iter().find_map(|a| a.level.as_ref()) {
@@ -544,7 +544,7 @@ impl Sent {
                     format!("the service was restored: {contact} has a new one, epoch {epoch}"),
                 );
             }
-        } else if let Some(why) = &self.unverified {
+        } else if let Some(why) = &self.not_accepted {
             lines.line("accepted", format!("yes; {why}"));
         }
         for why in &self.not_held {
@@ -593,6 +593,9 @@ impl Sent {
             Stage::Acknowledged => "acknowledged",
             Stage::Answered => "answered",
         };
+        let unverified = self.unverified().map(|why| {
+            json!({ "why": why.to_string(), "reason": ClientError::from(why.clone()).reason })
+        });
         json!({
             "id": of.id.to_string(),
             "thread": of.thread.to_string(),
@@ -601,9 +604,10 @@ impl Sent {
             "drill": of.drill.as_ref().map(phrases::drill),
             "title": self.title,
             "stage": stage,
+            "waits": self.waits,
             "refused": self.refused,
             "accepted": self.accepted,
-            "unverified": self.not_held.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "unverified": unverified.collect::<Vec<_>>(),
             "delivered": self.delivered,
             "acknowledged": self.acknowledged,
             "words_alone": self.words,
@@ -612,18 +616,22 @@ impl Sent {
         })
     }
 
+    /// What the relay says, and does not hold.
+    fn unverified(&self) -> impl Iterator<Item = &ReceiptError> {
+        self.not_accepted.iter().chain(&self.not_held)
+    }
+
     /// What the relay signed with a key that is not known yet is no failure.
     fn unchecked(&self) -> Option<String> {
         let id = self.header.addressing().id;
-        let waits = self.not_held.iter().any(|why| matches!(why, ReceiptError::BeforeUpdate(_)));
+        let waits = self.unverified().any(|why| matches!(why, ReceiptError::BeforeUpdate(_)));
         waits.then(|| format!("what the relay says of {id} {}", phrases::UNCHECKED))
     }
 
     /// What was shown, and does not hold.
     fn holds(&self) -> Result<(), ClientError> {
         self.disputed()?;
-        let mut not_held = self.not_held.iter();
-        let failed = not_held.find(|why| !matches!(why, ReceiptError::BeforeUpdate(_)));
+        let failed = self.unverified().find(|why| !matches!(why, ReceiptError::BeforeUpdate(_)));
         failed.map_or(Ok(()), |why| Err(why.clone().into()))
     }
 
@@ -678,9 +686,10 @@ mod tests {
                 answered: Vec::new(),
                 expired: false,
             },
+            waits: false,
             refused: None,
             accepted: None,
-            unverified: None,
+            not_accepted: None,
             not_held: Vec::new(),
             delivered: Vec::new(),
             acknowledged: Vec::new(),
@@ -688,6 +697,18 @@ mod tests {
             answers: Vec::new(),
             header,
         }
+    }
+
+    #[test]
+    fn what_was_not_handed_in_waits_was_refused_or_has_expired() {
+        let mut sent = message_of(&Net::new());
+        sent.state.accepted = None;
+        assert_eq!(sent.word(), "expired before it was handed in");
+        sent.waits = true;
+        assert_eq!(sent.word(), "waits to be handed in");
+        assert_eq!((&sent.json()["stage"], &sent.json()["waits"]), (&json!("sent"), &json!(true)));
+        sent.refused = Some("WRONG_LETTERS".to_owned());
+        assert_eq!(sent.word(), "not accepted: WRONG_LETTERS");
     }
 
     #[test]
@@ -717,6 +738,7 @@ mod tests {
         sent.state.accepted = None;
         assert_eq!(sent.word(), "handed in; its acknowledgement has not come");
         sent.words.clear();
+        sent.waits = true;
         assert_eq!(sent.word(), "waits to be handed in");
         sent.state.accepted = Some(Bytes::new());
         assert_eq!(sent.word(), "accepted; expired; the relay says that nobody opened it");
@@ -782,7 +804,13 @@ mod tests {
             ReceiptError::NotTheRelay("accepted receipt"),
         ] {
             let said = format!("yes; {why}");
-            let text = Sent { unverified: Some(why), ..message_of(&net) }.text();
+            let kept = Sent { not_accepted: Some(why.clone()), ..message_of(&net) };
+            let (json, error) = (kept.json(), ClientError::from(why.clone()));
+            let unverified = json!([{ "why": error.sentence, "reason": error.reason }]);
+            assert_eq!((&json["accepted"], &json["unverified"]), (&Value::Null, &unverified));
+            assert_eq!(kept.unchecked().is_some(), error.reason == "BEFORE_UPDATE");
+            assert_eq!(kept.holds().is_err(), error.reason == "RECEIPT_NOT_VERIFIED");
+            let text = Sent { not_accepted: Some(why), ..message_of(&net) }.text();
             assert!(text.contains(&said), "{text}");
         }
     }
@@ -799,7 +827,7 @@ mod tests {
             for (at, why) in not_held.iter().enumerate() {
                 let said = why.to_string();
                 assert!(text.contains(&said), "{text}");
-                assert_eq!(json["unverified"][at], said);
+                assert_eq!(json["unverified"][at]["why"], said);
             }
             let warned = sent.unchecked().map(|said| said == warning);
             (warned, sent.holds().map_err(|why| why.reason))

@@ -163,7 +163,7 @@ fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, 
             unread += 1;
         }
     }
-    let (collected, waiting) = (mail.inbox.cursor()?.count, mail.due()?.len());
+    let (collected, waiting) = (mail.inbox.cursor()?.count, mail.due(ctx)?.len());
     let head = mail.inbox.head()?.is_some();
     let said = if head { format!("{collected} entries") } else { "never collected".to_owned() };
     lines.line("mailbox", format!("{said}, {unread} unread"));

@@ -137,7 +137,9 @@ impl ClientError {
         let mend = match self.reason.as_str() {
             "STALE_DIRECTORY" | "VIEW_AHEAD" | "WRONG_VERSION" => "liaison sync",
             "BELOW_THRESHOLD" => "liaison sign FILE",
-            "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" => "liaison key list",
+            "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" | "UNKNOWN_KEY" => {
+                "liaison key list"
+            }
             _ => return self,
         };
         if self.mend.is_some() { self } else { self.mended_by(mend) }

@@ -2,9 +2,11 @@
 //!
 //! In scope: requests flushed before the first attempt, what came back for them, states computed
 //! from both. Out of scope: sending, and verifying what comes back (`message::receipt`). Invariants:
-//! a request is never written over, so every attempt sends the same bytes; nothing readable of a
-//! message is kept, only its sealed form; file names are made of ids, which hold no path.
+//! every attempt sends the same bytes, until a request is sealed again: then it is replaced at once,
+//! under its id, by one program at a time; nothing readable of a message is kept, only its sealed
+//! form; file names are made of ids, which hold no path.
 
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -45,15 +47,9 @@ impl Request {
         }
     }
 
-    /// The same with another envelope.
-    #[must_use]
-    pub fn with(self, envelope: v1::Envelope) -> Self {
-        match self {
-            Self::Submit(_) => Self::submit(envelope),
-            Self::Acknowledge(request) => {
-                Self::Acknowledge(v1::AcknowledgeRequest { words: Some(envelope), ..request })
-            }
-        }
+    fn header_digest(&self) -> Option<Digest> {
+        let header = &self.envelope()?.header;
+        Some(Envelope::parse(header, header.len()).ok()?.digest())
     }
 
     const fn name(&self) -> &'static str {
@@ -157,7 +153,8 @@ impl Outbox {
         Ok(Self { dir: dir.to_owned() })
     }
 
-    /// Keeps a request, before it is handed in for the first time. The same again changes nothing.
+    /// Keeps a request, before it is handed in for the first time. The same again changes nothing,
+    /// also if it was sealed again since.
     ///
     /// # Errors
     /// Another request under this id, or the disk.
@@ -167,14 +164,46 @@ impl Outbox {
         request: &Request,
     ) -> Result<(), OutboxError> {
         match self.find_request(id)? {
-            Some(kept) if kept == *request => return Ok(()),
-            Some(_) => return Err(OutboxError::IdUsed(id)),
-            None => {}
+            Some(kept) if kept == *request => Ok(()),
+            Some(_) if self.was(header_digest)? == Some(id) => Ok(()),
+            Some(_) => Err(OutboxError::IdUsed(id)),
+            None => self.write((id, header_digest), request),
         }
-        // The index first: it may name a message that is not there, and never misses one that is.
-        let index = self.dir.join(HEADERS).join(header_digest.to_string());
-        durable::write(&index, id.to_string().as_bytes())?;
-        Ok(durable::write(&self.message(id).join(request.name()), &request.encode())?)
+    }
+
+    /// Puts a request that was sealed again in the place of `before`, unless another program did so
+    /// already: one at a time seals. Its former header is remembered.
+    ///
+    /// # Errors
+    /// Why it was not sealed, or the disk: it is then as it was.
+    pub fn replace<E: From<OutboxError>>(
+        &self,
+        (id, before): (MessageId, &Request),
+        seal: impl FnOnce() -> Result<(Digest, Request), E>,
+    ) -> Result<(), E> {
+        let _lock = self.lock()?;
+        if self.waits(id) && self.is_as(id, before)? {
+            let (header_digest, request) = seal()?;
+            self.write((id, header_digest), &request)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the relay refuses a request for good, and why; tells whether it still was that one.
+    ///
+    /// # Errors
+    /// No such message, or the disk.
+    pub fn refuse(
+        &self,
+        (id, request): (MessageId, &Request),
+        reason: &str,
+    ) -> Result<bool, OutboxError> {
+        let _lock = self.lock()?;
+        let same = self.is_as(id, request)?;
+        if same {
+            self.keep(id, Path::new(REFUSED), reason.as_bytes())?;
+        }
+        Ok(same)
     }
 
     /// The request of a message, byte for byte as it was kept.
@@ -200,14 +229,24 @@ impl Outbox {
         Ok(ids)
     }
 
-    /// Messages that the relay has not accepted, by time: to be handed in, again if need be.
+    /// Messages that the relay has neither accepted nor refused for good, by time: to be handed in,
+    /// again if need be.
     ///
     /// # Errors
     /// The disk.
     pub fn pending(&self) -> Result<Vec<MessageId>, OutboxError> {
         let mut ids = self.ids()?;
-        ids.retain(|id| !self.message(*id).join(ACCEPTED).exists());
+        ids.retain(|id| self.waits(*id));
         Ok(ids)
+    }
+
+    /// Why the relay refused it for good.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn refused(&self, id: MessageId) -> Result<Option<String>, OutboxError> {
+        let reason = durable::read(&self.message(id).join(REFUSED))?;
+        Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
     }
 
     /// The message of a header digest.
@@ -215,11 +254,25 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn find(&self, header_digest: Digest) -> Result<Option<MessageId>, OutboxError> {
-        let index = self.dir.join(HEADERS).join(header_digest.to_string());
-        let Some(bytes) = durable::read(&index)? else { return Ok(None) };
-        let id = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
-        let id = id.ok_or_else(|| damaged(&index))?;
-        Ok(self.find_request(id)?.map(|_| id))
+        let found = self.indexed(header_digest)?;
+        Ok(found.filter(|(_, now)| *now == Some(header_digest)).map(|(id, _)| id))
+    }
+
+    /// The message that had this header before it was sealed again.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn was(&self, header_digest: Digest) -> Result<Option<MessageId>, OutboxError> {
+        let found = self.indexed(header_digest)?;
+        Ok(found.filter(|(_, now)| *now != Some(header_digest)).map(|(id, _)| id))
+    }
+
+    /// The header digest of a message.
+    ///
+    /// # Errors
+    /// There is none, or the disk.
+    pub fn header_digest(&self, id: MessageId) -> Result<Option<Digest>, OutboxError> {
+        Ok(self.request(id)?.header_digest())
     }
 
     /// Keeps a verified accepted receipt.
@@ -373,6 +426,43 @@ impl Outbox {
         })
     }
 
+    /// The message that has or had a header, and the digest of the one that it has now.
+    fn indexed(&self, had: Digest) -> Result<Option<(MessageId, Option<Digest>)>, OutboxError> {
+        let index = self.dir.join(HEADERS).join(had.to_string());
+        let Some(bytes) = durable::read(&index)? else { return Ok(None) };
+        let id = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+        let id = id.ok_or_else(|| damaged(&index))?;
+        Ok(self.find_request(id)?.map(|request| (id, request.header_digest())))
+    }
+
+    fn write(
+        &self,
+        (id, header): (MessageId, Digest),
+        request: &Request,
+    ) -> Result<(), OutboxError> {
+        // The index first: it may name a message that is not there, and never misses one that is.
+        let index = self.dir.join(HEADERS).join(header.to_string());
+        durable::write(&index, id.to_string().as_bytes())?;
+        Ok(durable::write(&self.message(id).join(request.name()), &request.encode())?)
+    }
+
+    fn waits(&self, id: MessageId) -> bool {
+        let dir = self.message(id);
+        !dir.join(ACCEPTED).exists() && !dir.join(REFUSED).exists()
+    }
+
+    /// Whether a request is still this one.
+    fn is_as(&self, id: MessageId, request: &Request) -> Result<bool, OutboxError> {
+        Ok(self.find_request(id)?.as_ref() == Some(request))
+    }
+
+    /// Held by whoever looks at a request and then changes it. Nobody holds it for long.
+    fn lock(&self) -> Result<File, OutboxError> {
+        let file = OpenOptions::new().create(true).append(true).open(self.dir.join(LOCK))?;
+        file.lock()?;
+        Ok(file)
+    }
+
     fn find_request(&self, id: MessageId) -> Result<Option<Request>, OutboxError> {
         let submit = self.message(id).join(SUBMIT);
         if let Some(bytes) = durable::read(&submit)? {
@@ -420,9 +510,11 @@ fn damaged(path: &Path) -> OutboxError {
     OutboxError::Damaged(path.display().to_string())
 }
 
+const LOCK: &str = "lock";
 const SUBMIT: &str = "submit";
 const ACKNOWLEDGE: &str = "acknowledge";
 const ACCEPTED: &str = "accepted";
+const REFUSED: &str = "refused";
 const LATER: &str = "accepted-later";
 const DISPUTED: &str = "disputed";
 const DELIVERED: &str = "delivered";

@@ -80,11 +80,21 @@ fn every_command_of_the_readme_runs() {
     // What a reader tries next: another duty, its end by a colleague, an office that connects
     // later, a signature that is there already.
     let next = [
-        "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --title Kept --text x 2>&1 | grep 'waits in the outbox'; set -o pipefail",
+        "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --title Kept --text x 2>&1 | tee kept.txt | grep 'waits in the outbox'; set -o pipefail",
+        "KEPT=$(grep -o '[0-9a-f-]\\{36\\}' kept.txt)",
+        "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --reply-to $KEPT --title More --text x 2>&1 | grep 'waits in the outbox'; set -o pipefail",
         "liaison --home at seat add at/cert-at/duty-2",
-        // What was sealed before that is sealed again.
-        "liaison --home pt sent 2>&1 | grep 'sealing again'",
-        "liaison --home at --as at/cert-at/duty-1 inbox list | grep Kept",
+        // What was sealed before that is sealed again: once, under its name, before its answers, which name it.
+        "liaison --home pt notify at/cert-at --reply-to $KEPT --title Last --text x 2>&1 | grep 'sealing again'",
+        "liaison --home pt sent $KEPT | grep -E 'accepted +20'",
+        "liaison --home at --as at/cert-at/duty-1 inbox list > list.txt",
+        "[ $(grep -c Kept list.txt) = 1 ]",
+        "for answer in More Last; do liaison --home at --as at/cert-at/duty-1 inbox read $(grep $answer list.txt | cut -d' ' -f1) | grep -E \"answers +$KEPT from\"; done",
+        // An acknowledgement is one when the relay has it.
+        "HTTPS_PROXY=http://127.0.0.1:1 liaison --home at --as at/cert-at/duty-1 inbox ack $KEPT --person Anna && exit 1 || [ $? = 3 ]",
+        "liaison --home at --as at/cert-at/duty-1 inbox list --offline | grep Kept | grep 'acknowledgement waits' | grep -v 'acknowledged by'",
+        "liaison --home at --as at/cert-at/duty-1 inbox list > list.txt",
+        "liaison --home at --as at/cert-at/duty-1 inbox list --offline | grep Kept | grep 'acknowledged by you'",
         "liaison --home at --as at/cert-at/duty-1 seat list | grep duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat revoke at/cert-at/duty-2 --yes at/cert-at/duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat list | grep ended",

@@ -1,6 +1,6 @@
 //! Acknowledging: the open signature that stops a contact's deadline, and the words to the sender.
 //!
-//! In scope: composing both, as one request. Out of scope: deciding to: a human names himself, our
+//! In scope: composing both, as one request, and the open part again. Out of scope: deciding to: a human names himself, our
 //! agent does not acknowledge. Invariant: the words bear the sentence that receipt does not indicate
 //! concurrence.
 
@@ -13,9 +13,9 @@ use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
 use crate::domain::ids::SeatId;
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::addressing;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
+use crate::domain::relay::{acknowledge, addressing};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Urgency};
 use crate::wire::v1;
@@ -69,12 +69,37 @@ pub fn acknowledge(
         drill: message.addressing().drill.clone(),
         at: ambient.now(),
     };
-    let open =
-        Envelope::sign(Kind::Acknowledgement, open.encode_to_vec(), &[key], ambient.random())?;
+    let open = sign(&open, key, ambient)?;
     let request = v1::AcknowledgeRequest {
         acknowledgement: open.bytes().clone(),
         words: Some(words.envelope.clone()),
         number,
     };
     Ok(Acknowledged { open, words, request })
+}
+
+/// The same open part, signed anew on a newer view: what the human said, and when, stays.
+///
+/// # Errors
+/// It cannot be read, or the signature cannot be made.
+pub fn again(
+    directory: &Directory,
+    open: &[u8],
+    key: &SigningKey,
+    view: (u64, Digest),
+    ambient: &Ambient,
+) -> Result<Envelope, ComposeError> {
+    let before = acknowledge::verify(directory, open)?;
+    let before = proto::Acknowledgement::decode(before.envelope().payload().clone());
+    let before = before.map_err(|_| Refusal::NotCanonical("acknowledgement"))?;
+    let open = proto::Acknowledgement { view: Some(addressing::view_of(view)), ..before };
+    Ok(sign(&open, key, ambient)?)
+}
+
+fn sign(
+    open: &proto::Acknowledgement,
+    key: &SigningKey,
+    ambient: &Ambient,
+) -> Result<Envelope, ring::error::Unspecified> {
+    Envelope::sign(Kind::Acknowledgement, open.encode_to_vec(), &[key], ambient.random())
 }

@@ -31,6 +31,8 @@ use super::open::{level_of, stands_still};
 /// What stands outside: who writes to whom, how urgently, in which thread.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outside {
+    /// Its id; none: a new one.
+    pub id: Option<MessageId>,
     /// The seat that signs.
     pub sender: SeatId,
     /// To whom; sorted here.
@@ -65,6 +67,7 @@ impl Outside {
         view: (u64, Digest),
     ) -> Self {
         Self {
+            id: None,
             sender,
             recipients,
             class,
@@ -101,8 +104,8 @@ impl Outside {
         }
     }
 
-    /// What was sealed before, on a newer view. What answers by its nature goes at a level that the
-    /// contact has now.
+    /// What was sealed before and never taken, under its id, on a newer view. What answers by its
+    /// nature goes at a level that the contact has now. What a flag said of the older view is left out.
     ///
     /// # Errors
     /// It has what only a later version sends.
@@ -120,8 +123,10 @@ impl Outside {
             }
         }
         let flags = of.flags.iter().map(|flag| flag.known().ok_or(later(Unserved::Flag)));
-        let flags = flags.collect::<Result<_, _>>()?;
+        let mut flags = flags.collect::<Result<Vec<_>, _>>()?;
+        flags.retain(|flag| *flag != Flag::StaleDirectory);
         Ok(Self {
+            id: Some(of.id),
             urgency: of.urgency.known().ok_or(later(Unserved::Urgency))?,
             drill: of.drill.clone(),
             in_reply_to: of.in_reply_to,
@@ -251,7 +256,8 @@ fn address(
     if found == 0 || found > limits::RECIPIENTS {
         return Err(ComposeError::Recipients { found });
     }
-    let id = MessageId::new(ambient.now_ms(), ambient.bytes());
+    let new = || MessageId::new(ambient.now_ms(), ambient.bytes());
+    let id = outside.id.unwrap_or_else(new);
     let created = ambient.now();
     let mut recipients = outside.recipients;
     recipients.sort_by(|a, b| (a.step, &a.contact).cmp(&(b.step, &b.contact)));

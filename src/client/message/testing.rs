@@ -210,11 +210,16 @@ impl Net {
 
     /// A roster: the seal keys are those of the version, the others stay.
     pub(crate) fn roster(&mut self, id: &str, version: u64, seats: &[&str]) {
+        self.roster_signing(id, version, seats, "sign");
+    }
+
+    /// The same, with the sign keys of this name.
+    pub(crate) fn roster_signing(&mut self, id: &str, version: u64, seats: &[&str], sign: &str) {
         let seats = seats.iter().map(|name| {
             let tag = format!("{id}/{name}");
             proto::Seat {
                 name: (*name).to_owned(),
-                sign: Some(listed(&format!("{tag} sign"), &tag, Use::Sign)),
+                sign: Some(listed(&format!("{tag} {sign}"), &tag, Use::Sign)),
                 seal: Some(listed_sealing(
                     seal_key(&format!("{tag} seal {version}")).public().as_bytes(),
                 )),

@@ -77,9 +77,7 @@ impl Command for Submit {
         }
         fits_the_log(world, addressing.view)?;
         self.fits_the_thread(world)?;
-        for contact in addressing.readers() {
-            unchanged_since(world.directory, &contact, addressing.view.0)?;
-        }
+        unchanged(world.directory, addressing)?;
         for recipient in &addressing.recipients {
             can_be_reached(world.directory, recipient)?;
         }
@@ -233,11 +231,17 @@ pub(super) fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Re
     Ok(())
 }
 
-fn unchanged_since(directory: &Directory, contact: &ContactId, size: u64) -> Result<(), Refusal> {
-    let changed = directory.last_change(contact);
-    let admitted = directory.member(&contact.member()).map(|member| member.newest.leaf);
-    if changed.max(admitted).is_some_and(|leaf| leaf >= size) {
-        return Err(Refusal::StaleDirectory(contact.clone()));
+/// Nothing about a reader has changed since the sender's view.
+///
+/// # Errors
+/// [`Refusal::StaleDirectory`], with the first such reader.
+pub fn unchanged(directory: &Directory, addressing: &Addressing) -> Result<(), Refusal> {
+    for contact in addressing.readers() {
+        let changed = directory.last_change(&contact);
+        let admitted = directory.member(&contact.member()).map(|member| member.newest.leaf);
+        if changed.max(admitted).is_some_and(|leaf| leaf >= addressing.view.0) {
+            return Err(Refusal::StaleDirectory(contact));
+        }
     }
     Ok(())
 }

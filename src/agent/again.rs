@@ -1,0 +1,106 @@
+//! Sealing again what waits in the outbox, after the directory has changed.
+//!
+//! In scope: whether a request is outdated, by the own copy and not by the relay's word; the request
+//! that takes its place. Out of scope: asking, syncing (`cli::mail`). Invariants: id, thread and
+//! content stay, so that a message is sent once and keeps the name that people were told; what the
+//! relay may have is not sealed again.
+
+use crate::client::message::acknowledge;
+use crate::client::message::compose::{Outside, compose};
+use crate::client::message::open::{self, Opened, Reader};
+use crate::client::outbox::{Outbox, Request};
+use crate::crypto::hash::Digest;
+use crate::domain::ids::MessageId;
+use crate::domain::relay::addressing::Addressing;
+use crate::domain::relay::submit;
+use crate::signed::proto::Flag;
+use crate::wire::v1;
+
+use super::collect::{Desk, SealError, TakeError, sent_header};
+
+/// Seals a request again under its id, on the view and with the key as they are now: the same content
+/// to the same contacts. `stale` tells whether the copy is. If another program did so already, or the
+/// request waits no longer, nothing is done.
+///
+/// # Errors
+/// [`SealError`]; the request is as it was.
+pub fn seal_again(
+    desk: &Desk<'_>,
+    outbox: &Outbox,
+    (id, before): (MessageId, &Request),
+    stale: bool,
+) -> Result<(), SealError> {
+    outbox.replace((id, before), || {
+        let sent = sent_header(desk, outbox, id)?;
+        let addressing = sent.addressing();
+        let answered = answered_now(outbox, addressing)?;
+        if answered.is_none() && !is_outdated(desk, addressing) {
+            return Err(SealError::NotOutdated);
+        }
+        let opened = opened(desk, before, addressing.view)?;
+        let directory = desk.reader.directory;
+        let mut outside = Outside::again(directory, addressing, desk.view)?;
+        outside.in_reply_to = answered.or(outside.in_reply_to);
+        outside.flags.extend(stale.then_some(Flag::StaleDirectory));
+        let sealed = compose(directory, outside, &opened.inside, desk.sign, desk.ambient)?;
+        let request = match before {
+            Request::Submit(_) => Request::submit(sealed.envelope),
+            Request::Acknowledge(of) => {
+                let (open, sign) = (&of.acknowledgement, desk.sign);
+                let open = acknowledge::again(directory, open, sign, desk.view, desk.ambient)?;
+                Request::Acknowledge(v1::AcknowledgeRequest {
+                    acknowledgement: open.bytes().clone(),
+                    words: Some(sealed.envelope),
+                    number: of.number,
+                })
+            }
+        };
+        Ok((sealed.header_digest, request))
+    })
+}
+
+/// The message of this outbox that one answers: it goes first, and this one names it as it went.
+///
+/// # Errors
+/// The outbox.
+pub fn answered(
+    desk: &Desk<'_>,
+    outbox: &Outbox,
+    id: MessageId,
+) -> Result<Option<MessageId>, TakeError> {
+    let Some(digest) = sent_header(desk, outbox, id)?.addressing().in_reply_to else {
+        return Ok(None);
+    };
+    let answered = outbox.find(digest)?;
+    Ok(if answered.is_some() { answered } else { outbox.was(digest)? })
+}
+
+/// Whether a message answers one that was sealed again since: nobody has that header.
+///
+/// # Errors
+/// The outbox.
+pub fn names_what_was(desk: &Desk<'_>, outbox: &Outbox, id: MessageId) -> Result<bool, TakeError> {
+    Ok(answered_now(outbox, sent_header(desk, outbox, id)?.addressing())?.is_some())
+}
+
+/// The header that the answered message has now, if it was sealed again since.
+fn answered_now(outbox: &Outbox, of: &Addressing) -> Result<Option<Digest>, TakeError> {
+    let Some(answered) = of.in_reply_to else { return Ok(None) };
+    Ok(outbox.was(answered)?.map(|id| outbox.header_digest(id)).transpose()?.flatten())
+}
+
+/// What the relay looks at, by this copy. The end of the sender's key is a change of a reader, too.
+fn is_outdated(desk: &Desk<'_>, of: &Addressing) -> bool {
+    of.view.0 > desk.view.0 || submit::unchanged(desk.reader.directory, of).is_err()
+}
+
+/// What this seat sealed itself. It saw that view then, also if the copy is shorter now.
+fn opened(
+    desk: &Desk<'_>,
+    request: &Request,
+    (size, root): (u64, Digest),
+) -> Result<Opened, SealError> {
+    let root_at = |at| (desk.reader.root_at)(at).or((at == size).then_some(root));
+    let envelope = request.envelope().cloned().unwrap_or_default();
+    Ok(open::open_own(&Reader { root_at: &root_at, ..desk.reader }, &envelope)?)
+}

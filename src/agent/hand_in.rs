@@ -1,0 +1,437 @@
+//! Handing in what waits in the outbox: with patience, until the relay has it or says no for good.
+//!
+//! In scope: what is due, one request offered, which answers end it. Out of scope: sealing, what is
+//! said to people. Invariants: every attempt sends the same bytes; a request leaves the outbox by an
+//! accepted receipt, by its expiry, or by a refusal that names what the same again cannot cure, and
+//! by nothing else.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use tonic::transport::Channel;
+use tonic::{Request as Asked, Response, Status};
+
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::outbox::{Outbox, OutboxError, Request};
+use crate::domain::ids::MessageId;
+use crate::domain::limits;
+use crate::wire::v1::{self, relay_service_client::RelayServiceClient};
+
+use super::collect::{Desk, sent_header};
+
+/// What waits to be handed in, by time: neither accepted nor refused for good, and not expired.
+///
+/// # Errors
+/// The outbox.
+pub fn due(desk: &Desk<'_>, outbox: &Outbox) -> Result<Vec<MessageId>, OutboxError> {
+    let now = desk.ambient.now();
+    let mut due = outbox.pending()?;
+    // What cannot be read is handed in, so that somebody says why.
+    due.retain(|id| {
+        sent_header(desk, outbox, *id).map_or(true, |sent| now < sent.addressing().expires)
+    });
+    Ok(due)
+}
+
+/// Hands in a request, the same bytes until there is an answer: the relay's receipt. What is refused
+/// for good is marked, and waits no longer; if it was sealed again meanwhile, that one is handed in.
+///
+/// # Errors
+/// [`ClientError`]; unless it is marked, it waits.
+pub async fn offer(
+    channel: &Channel,
+    outbox: &Outbox,
+    id: MessageId,
+) -> Result<Bytes, ClientError> {
+    loop {
+        let request = outbox.request(id)?;
+        match patiently(channel, &request).await {
+            Err(error)
+                if is_definite(&error) && !outbox.refuse((id, &request), &error.reason)? => {}
+            offered => return offered,
+        }
+    }
+}
+
+/// The relay's receipt for a message, if it has it: the answer to an earlier attempt may have been
+/// lost.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn held(channel: &Channel, id: MessageId) -> Result<Option<Bytes>, ClientError> {
+    let mut relay = RelayServiceClient::new(channel.clone());
+    let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
+    match answered("GetStatus", relay.get_status(asked(request))).await {
+        Ok(status) => Ok(Some(status.accepted)),
+        Err(error) if error.reason == "UNKNOWN_MESSAGE" => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the relay says that a request must be sealed again.
+#[must_use]
+pub fn is_outdated(error: &ClientError) -> bool {
+    matches!(&error.reason[..], "STALE_DIRECTORY" | "VIEW_AHEAD" | "KEY_NOT_IN_FORCE")
+}
+
+async fn patiently(channel: &Channel, request: &Request) -> Result<Bytes, ClientError> {
+    let mut pauses = PAUSES.iter();
+    loop {
+        match submit(channel, request).await {
+            Err(error) if is_passing(&error) => match pauses.next() {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None => return Err(error),
+            },
+            answered => return answered,
+        }
+    }
+}
+
+async fn submit(channel: &Channel, request: &Request) -> Result<Bytes, ClientError> {
+    let mut relay = RelayServiceClient::new(channel.clone());
+    match request {
+        Request::Submit(submit) => {
+            let call = relay.submit(asked(submit.clone()));
+            Ok(answered("Submit", call).await?.accepted)
+        }
+        Request::Acknowledge(acknowledge) => {
+            let call = relay.acknowledge(asked(acknowledge.clone()));
+            Ok(answered("Acknowledge", call).await?.accepted)
+        }
+    }
+}
+
+/// A request with its deadline.
+pub fn asked<M>(message: M) -> Asked<M> {
+    let mut request = Asked::new(message);
+    request.set_timeout(limits::REQUEST_DEADLINE);
+    request
+}
+
+/// The answer to a call, in time.
+///
+/// # Errors
+/// The call's.
+pub async fn answered<T>(
+    what: &str,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, ClientError> {
+    let seconds = limits::REQUEST_DEADLINE.as_secs();
+    let answer = timeout(limits::REQUEST_DEADLINE + MARGIN, call).await.map_err(|_| {
+        let sentence = format!("the service did not answer {what} within {seconds} s");
+        ClientError::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
+    })?;
+    Ok(answer?.into_inner())
+}
+
+/// Whether the same may succeed a little later.
+fn is_passing(error: &ClientError) -> bool {
+    error.exit == Exit::NotReachable || error.reason == "BUSY"
+}
+
+/// Whether the relay gave a reason that the same request cannot outlive. What is not known here is
+/// none, and what did not come from a service of ours has other reasons.
+fn is_definite(error: &ClientError) -> bool {
+    // By our own clock it expires, not by the relay's.
+    let expires = error.details.get("field").is_some_and(|field| field == "expires");
+    DEFINITE.contains(&&error.reason[..]) && !expires
+}
+
+/// Those reasons of the relay that say something of the bytes, or of a directory that the sender saw.
+const DEFINITE: [&str; 27] = [
+    "TOO_LARGE",
+    "NOT_CANONICAL",
+    "UNKNOWN_KIND",
+    "OTHER_DIRECTORY",
+    "OTHER_GENESIS",
+    "SIGNATURES_UNSORTED",
+    "DUPLICATE_SIGNATURE",
+    "WRONG_PURPOSE",
+    "BAD_SIGNATURE",
+    "BELOW_THRESHOLD",
+    "SUPERFLUOUS_SIGNATURE",
+    "NOT_THE_SENDER",
+    "INVALID_FIELD",
+    "WRONG_THREAD",
+    "VIEW_BEFORE",
+    "NOT_A_LEVEL",
+    "FOREIGN_VIEW",
+    "UNKNOWN_CONTACT",
+    "RECIPIENT_LISTED",
+    "RECIPIENT_WITHOUT_SEATS",
+    "BODY_SIZE",
+    "BODY_DIGEST",
+    "NOT_SEALED",
+    "WRONG_LETTERS",
+    "ID_USED_TWICE",
+    "UNKNOWN_MESSAGE",
+    "NOT_YET_SUPPORTED",
+];
+const PAUSES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
+const MARGIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use hyper_util::rt::TokioIo;
+    use tempfile::TempDir;
+    use tokio::sync::Notify;
+    use tokio_stream::Iter;
+    use tonic::transport::{Endpoint, Server};
+
+    use crate::client::message::open::Reader;
+    use crate::client::message::testing::{AT, Net, seat, sign_key};
+    use crate::client::testlog::ambient_at;
+    use crate::domain::refusal::{Refusal, Wrong};
+    use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
+    use crate::wire::{status, v1};
+
+    use super::*;
+
+    type Answered<T> = Result<Response<T>, Status>;
+
+    /// A relay that refuses what it is asked, one status a call. When it has none left, it has a receipt,
+    /// or drops the connection.
+    #[derive(Clone, Default)]
+    struct Relay {
+        says: Arc<Mutex<Vec<Status>>>,
+        has: Option<Bytes>,
+        drops: Arc<Notify>,
+    }
+
+    #[tonic::async_trait]
+    impl RelayService for Relay {
+        type CollectStream = Iter<std::vec::IntoIter<Result<v1::CollectResponse, Status>>>;
+
+        async fn collect(&self, _: Asked<v1::CollectRequest>) -> Answered<Self::CollectStream> {
+            Err(Status::unimplemented(""))
+        }
+
+        async fn submit(&self, _: Asked<v1::SubmitRequest>) -> Answered<v1::SubmitResponse> {
+            let accepted = self.answer().await?;
+            Ok(Response::new(v1::SubmitResponse { accepted }))
+        }
+
+        async fn acknowledge(
+            &self,
+            _: Asked<v1::AcknowledgeRequest>,
+        ) -> Answered<v1::AcknowledgeResponse> {
+            Err(Status::unimplemented(""))
+        }
+
+        async fn get_status(
+            &self,
+            _: Asked<v1::GetStatusRequest>,
+        ) -> Answered<v1::GetStatusResponse> {
+            let accepted = self.answer().await?;
+            Ok(Response::new(v1::GetStatusResponse { accepted, ..Default::default() }))
+        }
+    }
+
+    impl Relay {
+        async fn answer(&self) -> Result<Bytes, Status> {
+            let says = self.says.lock().unwrap().pop();
+            match (says, &self.has) {
+                (Some(says), _) => Err(says),
+                (None, Some(receipt)) => Ok(receipt.clone()),
+                (None, None) => {
+                    self.drops.notify_one();
+                    std::future::pending().await
+                }
+            }
+        }
+
+        fn saying(says: &[Status]) -> Self {
+            Self { says: Arc::new(Mutex::new(says.to_vec())), ..Self::default() }
+        }
+
+        /// One connection to it.
+        fn channel(&self) -> Channel {
+            let ((near, mut left), (mut right, far)) =
+                (tokio::io::duplex(1 << 16), tokio::io::duplex(1 << 16));
+            let incoming = tokio_stream::once(Ok::<_, std::io::Error>(far));
+            let service = RelayServiceServer::new(self.clone());
+            drop(tokio::spawn(
+                Server::builder().add_service(service).serve_with_incoming(incoming),
+            ));
+            let drops = self.drops.clone();
+            drop(tokio::spawn(async move {
+                tokio::select! {
+                    () = drops.notified() => {}
+                    _ = tokio::io::copy_bidirectional(&mut left, &mut right) => {}
+                }
+            }));
+            let mut near = Some(near);
+            let connector = tower::service_fn(move |_: http::Uri| {
+                let near = near.take().map(TokioIo::new);
+                async move { near.ok_or_else(|| std::io::Error::other("one connection")) }
+            });
+            Endpoint::from_static("http://relay").connect_with_connector_lazy(connector)
+        }
+    }
+
+    /// The outbox of a seat in which one notification waits.
+    struct Waits {
+        net: Net,
+        outbox: Outbox,
+        id: MessageId,
+        dir: TempDir,
+    }
+
+    impl Waits {
+        fn new() -> Self {
+            let (net, dir) = (Net::new(), tempfile::tempdir().unwrap());
+            let outbox = Outbox::open(dir.path()).unwrap();
+            let sealed = net.notification();
+            let request = Request::submit(sealed.envelope);
+            outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
+            Self { net, outbox, id: sealed.id, dir }
+        }
+
+        fn due(&self) -> Vec<MessageId> {
+            let (own, keys, sign) = (seat(AT), Vec::new(), sign_key(AT));
+            let root_at = |size| self.net.tree.root_at(size);
+            let (directory, view) = (&self.net.directory, self.net.view());
+            let reader = Reader { directory, root_at: &root_at, seat: &own, keys: &keys };
+            let desk = Desk { reader, sign: &sign, view, ambient: &self.net.ambient };
+            due(&desk, &self.outbox).unwrap()
+        }
+
+        async fn offer(&self, relay: &Relay) -> ClientError {
+            offer(&relay.channel(), &self.outbox, self.id).await.unwrap_err()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_whose_answer_is_lost_stays_due() {
+        let waits = Waits::new();
+        let error = waits.offer(&Relay::default()).await;
+        assert_eq!((waits.due(), waits.outbox.refused(waits.id).unwrap()), (vec![waits.id], None));
+        assert_ne!(error.side, Side::Ours, "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_definite_refusal_leaves_a_request_due() {
+        let busy = || status::busy("later", Duration::from_secs(1));
+        let field = |field| status::of(&Refusal::field(field, Wrong::Expired));
+        for says in [
+            vec![status::of(&Refusal::Internal("a fault"))],
+            vec![busy(), busy(), busy(), busy()],
+            vec![status::of(&Refusal::ClockInDoubt)],
+            vec![status::of(&Refusal::IssuedInFuture)],
+            vec![status::of(&Refusal::QuotaExceeded { kept: 1, limit: 1 })],
+            vec![field("expires")],
+            vec![Status::unknown("a proxy's")],
+            vec![Status::internal("a library's")],
+            vec![Status::invalid_argument("a later service's")],
+            vec![Status::permission_denied("a proxy's")],
+        ] {
+            let waits = Waits::new();
+            let error = waits.offer(&Relay::saying(&says)).await;
+            assert_eq!(waits.due(), [waits.id], "{error}");
+        }
+        let waits = Waits::new();
+        waits.offer(&Relay::saying(&[field("recipients")])).await;
+        let refused = waits.outbox.refused(waits.id).unwrap();
+        assert_eq!((waits.due(), refused), (vec![], Some("INVALID_FIELD".to_owned())));
+    }
+
+    #[test]
+    fn what_was_sealed_again_meanwhile_is_not_refused() {
+        let waits = Waits::new();
+        let before = waits.outbox.request(waits.id).unwrap();
+        let again = waits.net.notification();
+        let digest = again.header_digest;
+        let again = Request::submit(again.envelope);
+        let replaced = waits.outbox.replace((waits.id, &before), || {
+            let lock = std::fs::File::open(waits.dir.path().join("lock")).unwrap();
+            assert!(lock.try_lock().is_err(), "another program would seal it, too");
+            Ok::<_, OutboxError>((digest, again.clone()))
+        });
+        replaced.unwrap();
+        assert!(!waits.outbox.refuse((waits.id, &before), "WRONG_LETTERS").unwrap());
+        assert_eq!(waits.due(), [waits.id]);
+        assert!(waits.outbox.refuse((waits.id, &again), "WRONG_LETTERS").unwrap());
+        assert_eq!(waits.due(), []);
+        // And it is not sealed any more.
+        let replaced = waits
+            .outbox
+            .replace((waits.id, &again), || Ok::<_, OutboxError>((digest, before.clone())));
+        assert_eq!((replaced.unwrap(), waits.outbox.request(waits.id).unwrap()), ((), again));
+    }
+
+    #[tokio::test]
+    async fn before_it_is_sealed_again_the_relay_is_asked_whether_it_has_it() {
+        let id = MessageId::new(1, [1; 10]);
+        let receipt = Bytes::from_static(b"receipt");
+        let has = Relay { has: Some(receipt.clone()), ..Relay::default() };
+        assert_eq!(held(&has.channel(), id).await.unwrap(), Some(receipt));
+        let unknown = Relay::saying(&[status::of(&Refusal::UnknownMessage(id.into()))]);
+        assert_eq!(held(&unknown.channel(), id).await.unwrap(), None);
+        let fault = Relay::saying(&[status::of(&Refusal::Internal("a fault"))]);
+        assert_eq!(held(&fault.channel(), id).await.unwrap_err().reason, "INTERNAL");
+    }
+
+    #[test]
+    fn what_ends_with_the_directory_is_sealed_again() {
+        let key = sign_key(AT).public().id();
+        let contact = || seat(AT).contact();
+        let outdated = |why: Refusal| is_outdated(&ClientError::from(why));
+        assert!(outdated(Refusal::StaleDirectory(contact())));
+        assert!(outdated(Refusal::ViewAhead { size: 1, found: 2 }));
+        assert!(outdated(Refusal::KeyNotInForce(key)));
+        assert!(!outdated(Refusal::UnknownKey(key)));
+        assert!(!outdated(Refusal::RecipientWithoutSeats(contact())));
+    }
+
+    #[test]
+    fn a_request_that_expired_is_not_due() {
+        let mut waits = Waits::new();
+        let expires = waits.net.ambient.now() + limits::MESSAGE_SECONDS;
+        waits.net.ambient = ambient_at(expires - 60);
+        assert_eq!(waits.due(), [waits.id]);
+        waits.net.ambient = ambient_at(expires + 60);
+        assert_eq!(waits.due(), []);
+    }
+
+    /// A reason that is new on the page is put on one side or the other, by hand.
+    #[test]
+    fn every_reason_of_the_relay_is_definite_or_leaves_it_due() {
+        const PAGE: &str = include_str!("../../docs/protocol.md");
+        let (_, section) = PAGE.split_once("\n### 7.3 ").unwrap();
+        let (section, _) = section.split_once("\n## 8. ").unwrap();
+        let words = section.split('`').skip(1).step_by(2).filter_map(|word| word.split(':').next());
+        let is_code = |word: &&str| {
+            let mut bytes = word.bytes();
+            !word.is_empty() && bytes.all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        };
+        let page: Vec<&str> = words.filter(is_code).collect();
+        for reason in &page {
+            let sides = [DEFINITE.contains(reason), LEFT_DUE.contains(reason)];
+            assert_eq!(sides.iter().filter(|side| **side).count(), 1, "{reason}");
+        }
+        // "SIGNATURES_UNSORTED ... SUPERFLUOUS_SIGNATURE" on the page.
+        let between = ["DUPLICATE_SIGNATURE", "UNKNOWN_KEY", "WRONG_PURPOSE", "BAD_SIGNATURE"];
+        for reason in DEFINITE.iter().chain(&LEFT_DUE) {
+            let between = between.contains(reason)
+                || ["KEY_NOT_IN_FORCE", "BELOW_THRESHOLD"].contains(reason);
+            assert!(page.contains(reason) || between, "{reason}");
+        }
+    }
+
+    const LEFT_DUE: [&str; 10] = [
+        "UNKNOWN_KEY",
+        "KEY_NOT_IN_FORCE",
+        "ISSUED_IN_FUTURE",
+        "VIEW_AHEAD",
+        "STALE_DIRECTORY",
+        "QUOTA_EXCEEDED",
+        "NOT_PERMITTED",
+        "CERTIFICATE",
+        "BUSY",
+        "INTERNAL",
+    ];
+}
