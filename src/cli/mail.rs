@@ -220,22 +220,44 @@ impl Mail {
     ) -> Result<News, ClientError> {
         let _lock = self.inbox.lock()?;
         let mut news = News::default();
+        let collected = self.collect_rounds(ctx, session, &mut news).await;
+        match collected {
+            // A mailbox that does not hold keeps nothing back that goes to others.
+            Err(error) if error.exit != Exit::NotReachable => {
+                for warning in self.send_due(ctx, session).await? {
+                    ctx.out.warn(format_args!("{warning}"));
+                }
+                Err(error)
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                news.warnings.extend(self.send_due(ctx, session).await?);
+                Ok(news)
+            }
+        }
+    }
+
+    async fn collect_rounds(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
         for round in 0..ROUNDS {
             self.synced = self.replica.view()?.0;
             let request = self.inbox.request(false)?;
             let channel = session.connection().channel();
-            let taken =
-                follow::collect_once(channel, request, |event| self.take(ctx, event, &mut news));
+            let taken = follow::collect_once(channel, request, |event| self.take(ctx, event, news));
             match taken.await.map_err(ClientError::from) {
                 Ok(()) if !news.behind => break,
                 Ok(()) => {}
                 Err(error) if asks_again(&error) && round + 1 < ROUNDS => {}
+                Err(error) if error.reason == SYNC_FIRST => return Err(beyond_the_log()),
                 Err(error) => return Err(error),
             }
-            self.catch_up(ctx, session, &mut news).await?;
+            self.catch_up(ctx, session, news).await?;
         }
-        news.warnings.extend(self.send_due(ctx, session).await?);
-        Ok(news)
+        Ok(())
     }
 
     /// Syncs, and deals with what waited for it.
@@ -643,6 +665,13 @@ pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
 pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
 
 /// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
+/// A sync did not cure it, so it is not this copy that is behind.
+fn beyond_the_log() -> ClientError {
+    let sentence = "the relay signs on more entries than the service shows, also after a sync";
+    let (side, exit) = (Side::Theirs, Exit::VerificationFailed);
+    ClientError::new(side, exit, "RECEIPT_NOT_VERIFIED", sentence)
+}
+
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const ROUNDS: usize = 3;
