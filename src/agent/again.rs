@@ -34,12 +34,13 @@ pub fn seal_again(
         let sent = sent_header(desk, outbox, id)?;
         let addressing = sent.addressing();
         let answered = answered_now(outbox, addressing)?;
-        if answered.is_none() && !is_outdated(desk, addressing) {
+        let now = desk.ambient.now();
+        if answered.is_none() && !is_outdated(desk, addressing, now) {
             return Err(SealError::NotOutdated);
         }
         let opened = opened(desk, before, addressing.view)?;
         let directory = desk.reader.directory;
-        let mut outside = Outside::again(directory, addressing, desk.view)?;
+        let mut outside = Outside::again(directory, addressing, desk.view, now)?;
         outside.in_reply_to = answered.or(outside.in_reply_to);
         outside.flags.extend(stale.then_some(Flag::StaleDirectory));
         let sealed = compose(directory, outside, &opened.inside, desk.sign, desk.ambient)?;
@@ -89,9 +90,12 @@ fn answered_now(outbox: &Outbox, of: &Addressing) -> Result<Option<Digest>, Take
     Ok(outbox.was(answered)?.map(|id| outbox.header_digest(id)).transpose()?.flatten())
 }
 
-/// What the relay looks at, by this copy. The end of the sender's key is a change of a reader, too.
-fn is_outdated(desk: &Desk<'_>, of: &Addressing) -> bool {
-    of.view.0 > desk.view.0 || submit::unchanged(desk.reader.directory, of).is_err()
+/// What the relay looks at, by this copy and this clock. The end of the sender's key is a change of a
+/// reader, too.
+fn is_outdated(desk: &Desk<'_>, of: &Addressing, now: u64) -> bool {
+    of.view.0 > desk.view.0
+        || of.created > now
+        || submit::unchanged(desk.reader.directory, of).is_err()
 }
 
 /// What this seat sealed itself. It saw that view then, also if the copy is shorter now.

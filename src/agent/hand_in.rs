@@ -72,8 +72,11 @@ pub async fn held(channel: &Channel, id: MessageId) -> Result<Option<Bytes>, Cli
 /// Whether the relay says that a request must be sealed again.
 #[must_use]
 pub fn is_outdated(error: &ClientError) -> bool {
-    matches!(&error.reason[..], "STALE_DIRECTORY" | "VIEW_AHEAD" | "KEY_NOT_IN_FORCE")
+    matches!(&error.reason[..], "STALE_DIRECTORY" | "VIEW_AHEAD" | "KEY_NOT_IN_FORCE" | IN_FUTURE)
 }
+
+/// It was written by a clock that was fast.
+pub const IN_FUTURE: &str = "ISSUED_IN_FUTURE";
 
 async fn patiently(channel: &Channel, request: &Request) -> Result<Bytes, ClientError> {
     let mut pauses = PAUSES.iter();

@@ -948,7 +948,7 @@ fn what_was_sealed_on_an_old_directory_is_sealed_again() {
     net.record("at/cert-at", 3, &[Level::Legal]);
     for id in paris.outbox.ids().unwrap() {
         let of = of(id);
-        let again = Outside::again(&net.directory, &of, net.view()).unwrap();
+        let again = Outside::again(&net.directory, &of, net.view(), net.ambient.now()).unwrap();
         let level = if of.class == Class::Reply { Level::Technical } else { Level::Legal };
         assert_eq!(again.recipients[0].level, level, "{:?}", of.class);
     }
@@ -960,6 +960,28 @@ fn waiting(at: &Machine, net: &Net, outside: Outside) -> MessageId {
     let request = Request::submit(sealed.envelope);
     at.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
     sealed.id
+}
+
+/// It keeps its age, but for what no relay takes: a date that has not come.
+#[test]
+fn what_was_written_by_a_fast_clock_is_dated_anew_and_nothing_else_is() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let now = net.ambient.now();
+    let written = |created| Outside { created: Some(created), ..net.outside(AT, &fr()) };
+    let (early, fast) = (written(now - 100), written(now + 3 * 86_400));
+    let (early, fast) = (waiting(&at, &net, early), waiting(&at, &net, fast));
+    let dated = |net: &Net, id| {
+        let of = at.at_desk(net, |desk| collect::sent_header(desk, &at.outbox, id)).unwrap();
+        (of.addressing().id, of.addressing().created, of.addressing().expires)
+    };
+    let why = at.seal_again(&net, early).unwrap_err();
+    assert!(matches!(why, SealError::NotOutdated), "{why}");
+    at.seal_again(&net, fast).unwrap();
+    assert_eq!(dated(&net, fast), (fast, now, now + limits::MESSAGE_SECONDS));
+    net.roster("fr/cert-fr", 2, &["duty-1", "duty-2", "duty-9"]);
+    at.seal_again(&net, early).unwrap();
+    assert_eq!(dated(&net, early), (early, now - 100, now - 100 + limits::MESSAGE_SECONDS));
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn every_command_of_the_readme_runs() {
         "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --reply-to $KEPT --title More --text x 2>&1 | grep 'waits in the outbox'; set -o pipefail",
         "liaison --home at seat add at/cert-at/duty-2",
         // What was sealed before that is sealed again: once, under its name, before its answers, which name it.
-        "liaison --home pt notify at/cert-at --reply-to $KEPT --title Last --text x 2>&1 | grep 'sealing again'",
+        "liaison --home pt notify at/cert-at --reply-to $KEPT --title Last --text x 2>&1 | grep 'is sealed again'",
         "liaison --home pt sent $KEPT | grep -E 'accepted +20'",
         "liaison --home at --as at/cert-at/duty-1 inbox list > list.txt",
         "[ $(grep -c Kept list.txt) = 1 ]",

@@ -47,6 +47,8 @@ pub struct Outside {
     pub in_reply_to: Option<Digest>,
     /// The thread; none: this message begins one.
     pub thread: Option<MessageId>,
+    /// When it was written, Unix seconds; none: now.
+    pub created: Option<u64>,
     /// Until when the relay keeps it; none: 30 days.
     pub expires: Option<u64>,
     /// How soon an acknowledgement is hoped for, in seconds; 0: not asked for.
@@ -75,6 +77,7 @@ impl Outside {
             drill: None,
             in_reply_to: None,
             thread: None,
+            created: None,
             expires: None,
             acknowledge_within: 0,
             view,
@@ -105,7 +108,8 @@ impl Outside {
     }
 
     /// What was sealed before and never taken, under its id, on a newer view. What answers by its
-    /// nature goes at a level that the contact has now. What a flag said of the older view is left out.
+    /// nature goes at a level that the contact has now. What a flag said of the older view is left out. It
+    /// is as old as it was, but was not written after `now`, Unix seconds.
     ///
     /// # Errors
     /// It has what only a later version sends.
@@ -113,7 +117,9 @@ impl Outside {
         directory: &Directory,
         of: &Addressing,
         view: (u64, Digest),
+        now: u64,
     ) -> Result<Self, ComposeError> {
+        let created = of.created.min(now);
         let later = Refusal::NotYetSupported;
         let class = of.class.known().ok_or(later(Unserved::Class))?;
         let mut recipients = of.recipients.clone();
@@ -131,7 +137,8 @@ impl Outside {
             drill: of.drill.clone(),
             in_reply_to: of.in_reply_to,
             thread: (of.thread != of.id).then_some(of.thread),
-            expires: Some(of.expires),
+            created: Some(created),
+            expires: Some(of.expires.min(created.saturating_add(limits::MESSAGE_SECONDS))),
             acknowledge_within: of.acknowledge_within,
             flags,
             ..Self::new(of.sender.clone(), recipients, class, view)
@@ -258,7 +265,7 @@ fn address(
     }
     let new = || MessageId::new(ambient.now_ms(), ambient.bytes());
     let id = outside.id.unwrap_or_else(new);
-    let created = ambient.now();
+    let created = outside.created.unwrap_or_else(|| ambient.now());
     let mut recipients = outside.recipients;
     recipients.sort_by(|a, b| (a.step, &a.contact).cmp(&(b.step, &b.contact)));
     let mut flags: Vec<i32> = outside.flags.into_iter().map(i32::from).collect();
