@@ -21,9 +21,10 @@ mod steps;
 pub(crate) mod tests;
 mod text;
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
+
+use rpds::RedBlackTreeMapSync as PersistentMap;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
@@ -63,9 +64,9 @@ pub struct Directory {
     size: u64,
     clock: u64,
     charter: Arc<Charter>,
-    members: BTreeMap<MemberId, Arc<Member>>,
-    contacts: BTreeMap<ContactId, Arc<Contact>>,
-    keys: BTreeMap<KeyName, Arc<KnownKey>>,
+    members: PersistentMap<MemberId, Arc<Member>>,
+    contacts: PersistentMap<ContactId, Arc<Contact>>,
+    keys: PersistentMap<KeyName, Arc<KnownKey>>,
 }
 
 impl Directory {
@@ -246,13 +247,13 @@ impl Directory {
             self.charter = Arc::clone(charter);
         }
         if let Some(member) = &parts.member {
-            self.members.insert(member.id.clone(), Arc::clone(member));
+            self.members.insert_mut(member.id.clone(), Arc::clone(member));
         }
         if let Some(contact) = &parts.contact {
-            self.contacts.insert(contact.id.clone(), Arc::clone(contact));
+            self.contacts.insert_mut(contact.id.clone(), Arc::clone(contact));
         }
         for key in &parts.keys {
-            self.keys.insert(key.name(), Arc::clone(key));
+            self.keys.insert_mut(key.name(), Arc::clone(key));
         }
     }
 }

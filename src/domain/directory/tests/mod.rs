@@ -21,6 +21,7 @@ mod text;
 mod time;
 mod withdrawal;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use prost::Message;
