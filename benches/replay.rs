@@ -1,15 +1,18 @@
 //! How fast a replica verifies and folds the log.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use liaison::ambient::Ambient;
-use liaison::crypto::sign::SigningKey;
+use liaison::crypto::hash::Digest;
+use liaison::crypto::sign::{SigningKey, VerifyingKey};
+use liaison::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose};
 use liaison::domain::directory::possession::prove;
 use liaison::domain::directory::{
-    Admitted, Directory, Statement, apply, found, verify, verify_founding,
+    Admitted, Directory, Member, Parts, Statement, apply, found, verify, verify_founding,
 };
-use liaison::domain::ids::DirectoryName;
+use liaison::domain::ids::{DirectoryName, MemberId};
 use liaison::signed::dsse::Envelope;
 use liaison::signed::proto::{self, MemberKind, Target, Text, Use};
 
@@ -93,5 +96,56 @@ fn replay(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, replay);
+/// A directory of so many members more, each with two keys.
+fn grown(mut directory: Directory, count: u64) -> Directory {
+    let one = signed(&Statement::Admission(admission(&directory, 0)));
+    let verified = verify(&directory, &one).expect("signed");
+    let parts = apply(&directory, &verified, Admitted { leaf: 1, at: AT }).expect("admissible");
+    let member = parts.member.expect("an admission is of a member");
+    for number in 0..count {
+        let id: MemberId = format!("n{number}").parse().expect("an id");
+        let keys = [0_u8, 1].map(|which| {
+            let raw = *Digest::of(&[&number.to_be_bytes()[..], &[which]].concat()).as_bytes();
+            let key = PublicKey::Verifying(VerifyingKey::from_ed25519(&raw));
+            let holder = Holder::Member(id.clone());
+            Arc::new(KnownKey::listed(key, Purpose::Authority, holder, number))
+        });
+        let member = Some(Arc::new(Member { id, ..(*member).clone() }));
+        let admitted = Admitted { leaf: directory.size(), at: AT };
+        directory.advance(&Parts { member, keys: keys.to_vec(), ..Parts::none(admitted, AT) });
+    }
+    directory
+}
+
+/// What a round that logs does with the directory, whatever its size.
+fn growth(c: &mut Criterion) {
+    let name: DirectoryName = NAME.parse().expect("a directory name");
+    let charter = signed(&Statement::Charter(charter()));
+    let founding = verify_founding(&name, &charter).expect("a charter");
+    let (founded, _) = found(&name, &founding, AT).expect("a charter");
+    let statement = signed(&Statement::Admission(admission(&founded, 0)));
+    let mut group = c.benchmark_group("one entry more");
+    for size in [1_000, 10_000, 100_000, 1_000_000] {
+        let directory = grown(founded.clone(), size);
+        let admitted = Admitted { leaf: directory.size(), at: AT };
+        let verified = verify(&directory, &statement).expect("signed");
+        let parts = apply(&directory, &verified, admitted).expect("admissible");
+        group.bench_function(format!("copied and advanced at {size}"), |b| {
+            b.iter(|| {
+                let mut next = black_box(&directory).clone();
+                next.advance(&parts);
+                next
+            });
+        });
+        group.bench_function(format!("verified and applied at {size}"), |b| {
+            b.iter(|| {
+                let verified = verify(&directory, black_box(&statement)).expect("signed");
+                apply(&directory, &verified, admitted).expect("admissible")
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, replay, growth);
 criterion_main!(benches);
