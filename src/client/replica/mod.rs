@@ -504,7 +504,8 @@ impl Replica {
         Ok(missing.map(|(contact, facet)| (contact, facet.clone())).collect())
     }
 
-    /// Takes entries behind those that are here. Each is verified before any is written.
+    /// Takes entries behind those that are here, each verified before it is written: what stands
+    /// before a fault is kept.
     ///
     /// # Errors
     /// An entry that cannot be there; files.
@@ -515,16 +516,24 @@ impl Replica {
             self.read_again()?;
             return Ok(Appended::ReadAgain);
         }
-        let mut fold = self.fold.clone();
-        for entry in entries {
-            fold.push(entry.clone()).map_err(|fault| {
+        let before = self.fold.entries.len();
+        let pushed = entries.iter().try_for_each(|entry| {
+            self.fold.push(entry.clone()).map_err(|fault| {
                 let (origin, entry) = (Origin::Service, entry.clone());
                 ReplicaError::Fold { origin, fault, entry }
-            })?;
+            })
+        });
+        let path = self.folder.join(ENTRIES);
+        match tape::append(&path, self.length, &self.fold.entries[before..]) {
+            Ok(length) => self.length = length,
+            Err(error) => {
+                drop(lock);
+                // What was folded and is not on the disk is not here.
+                self.read_again()?;
+                return Err(error.into());
+            }
         }
-        self.length = tape::append(&self.folder.join(ENTRIES), self.length, entries)?;
-        self.fold = fold;
-        Ok(Appended::Yes)
+        pushed.map(|()| Appended::Yes)
     }
 
     /// What a checkpoint says about itself, to know how many entries it needs.

@@ -748,7 +748,10 @@ fn an_entry_that_the_rules_do_not_admit_is_refused() {
         let refused = replica.append(&entries).unwrap_err();
         let found = matches!(refused, ReplicaError::Fold { origin: Origin::Service, .. });
         assert!(found, "{refused}");
-        assert_eq!(replica.entries(), 0);
+        // What stands before it was verified, and is kept on trial.
+        for replica in [replica, Replica::open(&home, &name()).unwrap()] {
+            assert_eq!((replica.entries(), replica.on_trial()), (at as u64, at as u64));
+        }
     }
 }
 
@@ -777,7 +780,7 @@ fn the_log_must_pass_through_the_charters_believed() {
         "{refused}"
     );
     // A log that ends before it.
-    replica.append(&believed.entries[..4]).unwrap();
+    assert_eq!(replica.entries(), 4, "what both logs have");
     let refused = replica.confirm(&believed.checkpoint_at(4), NOW).unwrap_err();
     assert!(matches!(refused, ReplicaError::LacksCharter(2)), "{refused}");
     replica.append(&believed.entries[4..]).unwrap();
