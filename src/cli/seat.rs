@@ -7,7 +7,6 @@ use crate::client::draft::{Bundle, Composer, FacetContent};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{Owner, read_public};
 use crate::client::replica::Replica;
-use crate::crypto::sign::KeyId;
 use crate::domain::directory::key::KeyName;
 use crate::domain::directory::{Roster, Seat};
 use crate::domain::ids::{ContactId, SeatId};
@@ -122,17 +121,17 @@ fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
     let rows: Vec<_> = seats
         .iter()
         .map(|seat| {
-            let seal = seat.seal.as_ref().map(|raw| KeyId::of(raw));
+            let seal = seat.seal.id();
             let sign = seat.sign.as_ref().map(|key| key.id());
             let signs = sign.map(|key| standing(KeyName::Proven(key)));
-            let opens = seal.map(|key| standing(KeyName::Seal(id.clone(), key)));
+            let opens = standing(KeyName::Seal(id.clone(), seal));
             (format!("{id}/{}", seat.name), signs, opens, seal)
         })
         .collect();
     let object: Vec<_> = rows
         .iter()
         .map(|(seat, sign, seal, key)| {
-            let key = key.map(|key| hex::encode(key.as_bytes()));
+            let key = hex::encode(key.as_bytes());
             json!({ "seat": seat, "sign": sign, "seal": seal, "seal_key": key })
         })
         .collect();
@@ -140,7 +139,7 @@ fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
         let mut table = super::table(&["seat", "signs and connects", "opens"]);
         for (seat, sign, seal, _) in &rows {
             let sign = sign.unwrap_or("no: a safe seat");
-            table.add_row([seat.as_str(), sign, seal.unwrap_or("no")]);
+            table.add_row([seat.as_str(), sign, seal]);
         }
         table.to_string()
     });

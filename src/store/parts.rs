@@ -10,7 +10,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::crypto::sign::VerifyingKey;
-use crate::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose};
+use crate::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose, SealKey};
 use crate::domain::directory::{
     Admitted, Charter, Contact, Directory, Member, Newest, Parts, RULES, Record, Roster,
 };
@@ -243,7 +243,7 @@ const PURPOSES: [Purpose; 9] = [
 fn encode_key(known: &KnownKey) -> Bytes {
     let key = match &known.key {
         PublicKey::Verifying(key) => Bytes::copy_from_slice(key.spki()),
-        PublicKey::Sealing(raw) => raw.clone(),
+        PublicKey::Sealing(key) => key.raw().clone(),
     };
     let place = PURPOSES.iter().position(|purpose| *purpose == known.purpose);
     let (holder, holder_id) = match &known.holder {
@@ -269,7 +269,7 @@ fn decode_key(bytes: &[u8]) -> Result<Arc<KnownKey>, StoreError> {
     let purpose = (stored.purpose as usize).checked_sub(1).and_then(|place| PURPOSES.get(place));
     let purpose = *purpose.ok_or_else(bad)?;
     let key = if purpose == Purpose::SeatSeal {
-        PublicKey::Sealing(stored.key)
+        PublicKey::Sealing(SealKey::of(stored.key))
     } else {
         PublicKey::Verifying(VerifyingKey::from_spki(&stored.key).map_err(|_| bad())?)
     };

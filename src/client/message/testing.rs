@@ -334,8 +334,8 @@ impl Net {
             let letter = envelope::read_letter(letter).unwrap();
             let known = self.directory.seal_key(&letter.seat.contact(), &letter.seal_key);
             let known = known.map(|known| known.key.clone());
-            let Some(PublicKey::Sealing(raw)) = known else { panic!("a seal key") };
-            let to = SealingKey::parse(&raw).unwrap();
+            let Some(PublicKey::Sealing(key)) = known else { panic!("a seal key") };
+            let to = SealingKey::parse(key.raw()).unwrap();
             let reading = Reading { seat: letter.seat, key: letter.seal_key, to };
             compose::letter(&reading, text.as_bytes(), &self.ambient)
         });

@@ -114,8 +114,35 @@ impl fmt::Display for Holder {
 pub enum PublicKey {
     /// Verifies.
     Verifying(VerifyingKey),
-    /// Seals: 1,216 bytes, checked.
-    Sealing(Bytes),
+    /// Seals.
+    Sealing(SealKey),
+}
+
+/// An X-Wing key, 1,216 bytes, checked; with its id, for each letter asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealKey {
+    id: KeyId,
+    raw: Bytes,
+}
+
+impl SealKey {
+    /// Of bytes that were checked.
+    #[must_use]
+    pub fn of(raw: Bytes) -> Self {
+        Self { id: KeyId::of(&raw), raw }
+    }
+
+    /// The key id.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn raw(&self) -> &Bytes {
+        &self.raw
+    }
 }
 
 impl PublicKey {
@@ -160,12 +187,12 @@ impl PublicKey {
         field: &'static str,
         key: &proto::PublicKey,
         rules: u32,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<SealKey, Refusal> {
         if known::<Algorithm>(field, key.algorithm, rules)? != Algorithm::XWing {
             return Err(Refusal::field(field, Wrong::NotXWing));
         }
         SealingKey::parse(&key.key).map_err(|why| Refusal::field(field, why))?;
-        Ok(key.key.clone())
+        Ok(SealKey::of(key.key.clone()))
     }
 
     /// The key id.
@@ -173,7 +200,7 @@ impl PublicKey {
     pub fn id(&self) -> KeyId {
         match self {
             Self::Verifying(key) => key.id(),
-            Self::Sealing(raw) => KeyId::of(raw),
+            Self::Sealing(key) => key.id(),
         }
     }
 }

@@ -192,11 +192,11 @@ impl Directory {
     ) -> impl Iterator<Item = (SeatId, KeyId, &'a [u8])> + 'a {
         let roster = self.contact(contact).and_then(|contact| contact.roster.as_ref());
         roster.into_iter().flat_map(|roster| &roster.seats).filter_map(move |seat| {
-            let raw = seat.seal.as_deref()?;
-            let id = KeyId::of(raw);
+            let key = &seat.seal;
             let seat = SeatId::new(contact, &seat.name).ok()?;
-            let stands = self.seal_key(contact, &id).is_some_and(|known| self.standing(known));
-            stands.then_some((seat, id, raw))
+            let known = self.seal_key(contact, &key.id());
+            let stands = known.is_some_and(|known| self.standing(known));
+            stands.then_some((seat, key.id(), &key.raw()[..]))
         })
     }
 

@@ -9,7 +9,7 @@ use crate::domain::refusal::{Refusal, Wrong};
 use crate::signed::proto;
 
 use super::facet::{self, HeldBy};
-use super::key::{KeyName, PublicKey};
+use super::key::{KeyName, PublicKey, SealKey};
 use super::text::sorted_set;
 
 /// One duty or machine at a contact. It has a seal key alone (a safe seat), or all three.
@@ -19,8 +19,8 @@ pub struct Seat {
     pub name: String,
     /// The key it signs with: Ed25519.
     pub sign: Option<VerifyingKey>,
-    /// The key it opens with: X-Wing, 1,216 bytes.
-    pub seal: Option<Bytes>,
+    /// The key it opens with.
+    pub seal: SealKey,
     /// The key it connects with.
     pub tls: Option<VerifyingKey>,
 }
@@ -70,9 +70,9 @@ impl Seat {
             return Err(Refusal::field("seats.name", Wrong::NoWord(seat.name.clone())));
         }
         let (sign, seal, tls) = (&seat.sign, &seat.seal, &seat.tls);
-        if seal.is_none() || sign.is_some() != tls.is_some() {
+        let Some(seal) = seal.as_ref().filter(|_| sign.is_some() == tls.is_some()) else {
             return Err(Refusal::field("seats", Wrong::HalfASeat));
-        }
+        };
         let verifying = |field, key: &Option<proto::PublicKey>| {
             key.as_ref().map(|key| PublicKey::verifying(field, Some(key), rules)).transpose()
         };
@@ -80,10 +80,7 @@ impl Seat {
         Ok(Self {
             name: seat.name.clone(),
             sign: sign.as_ref().map(ed25519).transpose()?,
-            seal: seal
-                .as_ref()
-                .map(|key| PublicKey::sealing("seats.seal", key, rules))
-                .transpose()?,
+            seal: PublicKey::sealing("seats.seal", seal, rules)?,
             tls: verifying("seats.tls", tls)?,
         })
     }
@@ -92,15 +89,16 @@ impl Seat {
     pub fn key_names(&self, contact: &ContactId) -> impl Iterator<Item = KeyName> {
         let proven = [&self.sign, &self.tls].into_iter().flatten();
         let proven = proven.map(|key| KeyName::Proven(key.id()));
-        let seal = self.seal.iter().map(|raw| KeyName::Seal(contact.clone(), KeyId::of(raw)));
-        proven.chain(seal)
+        proven.chain([KeyName::Seal(contact.clone(), self.seal.id())])
     }
 
     /// The ids of the keys that the seat lists.
     #[must_use]
     pub fn key_ids(&self) -> Vec<KeyId> {
         let sign = self.sign.as_ref().map(VerifyingKey::id);
-        let seal = self.seal.as_ref().map(|raw| KeyId::of(raw));
-        [sign, seal, self.tls.as_ref().map(VerifyingKey::id)].into_iter().flatten().collect()
+        [sign, Some(self.seal.id()), self.tls.as_ref().map(VerifyingKey::id)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
