@@ -407,7 +407,7 @@ impl Replica {
 
     fn proven_size(&self) -> u64 {
         let whole = self.head.as_ref().filter(|head| head.directory.is_some());
-        whole.map_or(0, |head| head.checkpoint.size().min(self.fold.size()))
+        whole.map_or(0, |head| head.checkpoint.size())
     }
 
     /// The tree over the entries, for roots of earlier sizes and proofs.
