@@ -222,10 +222,13 @@ impl Mail {
         let mut news = News::default();
         let collected = self.collect_rounds(ctx, session, &mut news).await;
         match collected {
-            // A mailbox that does not hold keeps nothing back that goes to others.
+            // A mailbox that does not hold keeps nothing back that goes to others, and is what is told.
             Err(error) if error.exit != Exit::NotReachable => {
-                for warning in self.send_due(ctx, session).await? {
-                    ctx.out.warn(format_args!("{warning}"));
+                match self.send_due(ctx, session).await {
+                    Ok(warnings) => warnings.iter().for_each(|warning| ctx.out.warn(warning)),
+                    Err(other) => {
+                        ctx.out.warn(format_args!("what is due was not handed in: {other}"));
+                    }
                 }
                 Err(error)
             }

@@ -147,12 +147,6 @@ impl Chain {
         self.links.get(1..).unwrap_or_default()
     }
 
-    /// The charter of a version.
-    #[must_use]
-    pub fn get(&self, version: u64) -> Option<&Link> {
-        self.links.iter().find(|link| link.version == version)
-    }
-
     /// Goes on to the next charter; one that is known already changes nothing.
     ///
     /// # Errors
@@ -263,8 +257,8 @@ impl Link {
     }
 
     /// The keys of its registrars that stand.
-    #[must_use]
-    pub fn registrars(&self) -> &[VerifyingKey] {
+    #[cfg(test)]
+    pub(super) fn registrars(&self) -> &[VerifyingKey] {
         &self.registrars
     }
 
