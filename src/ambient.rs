@@ -45,6 +45,12 @@ impl Ambient {
         Self { clock, random }
     }
 
+    /// The same randomness under another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
     /// Unix seconds.
     #[must_use]
     pub fn now(&self) -> u64 {

@@ -724,6 +724,12 @@ pub struct BenchArgs {
     /// For how long each measurement runs
     #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
     pub seconds: f64,
+    /// Entries of the log on which it is measured, at least [default: as few as it takes]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "NUMBER")]
+    pub entries: u64,
+    /// What a log of so many entries is made from: the same seed, the same history
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub seed: u64,
     /// Only these measurements, by their names
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,

@@ -6,6 +6,8 @@
 
 pub mod bench;
 mod directory;
+mod founding;
+mod grown;
 mod members;
 mod net;
 pub mod program;

@@ -33,6 +33,8 @@ async fn bench(args: &BenchArgs, json: bool) -> anyhow::Result<()> {
         engine: args.engine.parse().context("--engine")?,
         dir: args.dir.clone(),
         seconds: args.seconds,
+        entries: args.entries,
+        seed: args.seed,
         json,
         only: (!args.only.is_empty()).then(|| args.only.clone()),
     };

@@ -1,20 +1,23 @@
 //! Reading the directory: by the service with proofs, in a replica's memory, and by replaying the
 //! whole log.
 
+use std::fs;
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use prost::Message as _;
+use bytes::Bytes;
 use tonic::transport::Channel;
 
+use crate::client::home::Home;
+use crate::client::invitation::Invitation;
+use crate::client::replica::{Appended, Replica};
 use crate::crypto::hash::Digest;
-use crate::demo::net::{NAME, Net};
-use crate::domain::access::{self, Method};
-use crate::domain::directory::{self, Admitted, Directory, apply, verify, verify_founding};
+use crate::demo::net::NAME;
+use crate::domain::directory::Directory;
 use crate::domain::ids::ContactId;
 use crate::service::State;
-use crate::signed::proto::{self, entry::Leaf};
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
@@ -24,6 +27,9 @@ use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::{LookUpRequest, ProvenEntry};
 
 use super::drive::{Work, repeat};
+
+/// Entries that a sync takes at a time.
+const PAGE: usize = 1_000;
 
 /// Looks up one contact after the other, and verifies checkpoint and proofs of each.
 pub(super) struct LookingUp {
@@ -79,38 +85,28 @@ pub(super) fn in_memory(
     Ok(rounds * contacts.len() as f64)
 }
 
-/// The log of a service, entry by entry.
-pub(super) async fn entries(net: &Net) -> anyhow::Result<Vec<(bytes::Bytes, u64)>> {
-    let peer = net.registrar();
-    let mut entries = Vec::new();
-    loop {
-        let page = (entries.len() as u64, 1_000);
-        let permit = access::permit(peer.clone(), Method::GetEntries, page)?;
-        let (page, _) = net.service.entries(&permit).await?;
-        if page.is_empty() {
-            return Ok(entries);
-        }
-        for entry in page {
-            let entry = proto::Entry::decode(entry)?;
-            let Some(Leaf::Statement(statement)) = entry.leaf else { continue };
-            entries.push((statement, entry.admitted_at));
-        }
-    }
+/// A client's copy that is made anew from the log, page by page as a sync does.
+pub(super) struct Copy {
+    pub(super) invitation: Invitation,
+    pub(super) entries: Vec<Bytes>,
+    pub(super) checkpoint: Bytes,
+    pub(super) home: PathBuf,
+    pub(super) now: u64,
 }
 
-/// How many entries a second one thread verifies and folds.
-pub(super) fn replay(entries: &[(bytes::Bytes, u64)], seconds: f64) -> anyhow::Result<f64> {
-    let ((first, at), rest) = entries.split_first().context("expected an entry 0")?;
-    let name = NAME.parse()?;
-    let rounds = repeat(seconds, || {
-        let (mut directory, _) = directory::found(&name, &verify_founding(&name, first)?, *at)?;
-        for (leaf, (statement, at)) in (1..).zip(rest) {
-            let verified = verify(&directory, statement)?;
-            let parts = apply(&directory, &verified, Admitted { leaf, at: *at })?;
-            directory.advance(&parts);
-        }
-        black_box(directory);
-        Ok(())
-    })?;
-    Ok(rounds * entries.len() as f64)
+impl Copy {
+    /// How many entries a second one replica verifies, folds and keeps.
+    pub(super) fn replay(&self, seconds: f64) -> anyhow::Result<f64> {
+        let rounds = repeat(seconds, || {
+            let home = Home::at(self.home.clone());
+            let mut replica = Replica::open(&home, &home.join(&self.invitation)?)?;
+            for page in self.entries.chunks(PAGE) {
+                let appended = replica.append(page)?;
+                anyhow::ensure!(appended == Appended::Yes, "expected nobody else in the copy");
+            }
+            replica.confirm(&self.checkpoint, self.now)?;
+            Ok(fs::remove_dir_all(&self.home)?)
+        })?;
+        Ok(rounds * self.entries.len() as f64)
+    }
 }

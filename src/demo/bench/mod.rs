@@ -44,6 +44,10 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// How long each measurement takes.
     pub seconds: f64,
+    /// Entries of the log, at least; 0: only those of the members that are measured.
+    pub entries: u64,
+    /// What a grown log is made from.
+    pub seed: u64,
     /// One JSON object instead of a table.
     pub json: bool,
     /// Only the measurements of these groups: some of [`GROUPS`].
@@ -132,8 +136,15 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn everything_is_measured_and_nothing_fails() {
-        let options =
-            Options { engine: Engine::Memory, dir: None, seconds: 0.1, json: false, only: None };
+        let options = Options {
+            engine: Engine::Memory,
+            dir: None,
+            seconds: 0.1,
+            json: false,
+            only: None,
+            entries: 0,
+            seed: 1,
+        };
         let (mut out, mut progress) = (Vec::new(), Vec::new());
         let measured = run(options, &mut out, &mut progress).await.unwrap();
         let table = String::from_utf8(out).unwrap();
@@ -145,7 +156,7 @@ mod tests {
     async fn an_unknown_group_is_refused() {
         let only = Some(vec!["speed".to_owned()]);
         let (engine, json) = (Engine::Memory, false);
-        let options = Options { engine, dir: None, seconds: 0.1, json, only };
+        let options = Options { engine, dir: None, seconds: 0.1, json, only, entries: 0, seed: 1 };
         let ran = run(options, &mut Vec::new(), &mut Vec::new()).await;
         assert!(ran.unwrap_err().to_string().contains("accept, push, lookup, replay, limits"));
     }

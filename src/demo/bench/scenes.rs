@@ -11,6 +11,8 @@ use tonic::transport::Channel;
 use crate::ambient::Ambient;
 use crate::client::connect::Address;
 use crate::crypto::sign::SigningKey;
+use crate::demo::founding::Seed;
+use crate::demo::grown::Growth;
 use crate::demo::net::{Net, Party};
 use crate::domain::ids::ContactId;
 use crate::wire::v1::collect_response::Item;
@@ -20,7 +22,7 @@ use crate::wire::v1::{CollectRequest, CollectResponse};
 
 use super::counted::Counted;
 use super::drive::{Driven, drive, repeat};
-use super::lookups::{self, LookingUp};
+use super::lookups::{self, Copy, LookingUp};
 use super::machine::{size_of, synced_appends};
 use super::messages::{Expect, Ready, Sealed, Submitting};
 use super::{Measurement, Options, bare};
@@ -43,7 +45,8 @@ pub(super) async fn measure(
     progress: &mut dyn Write,
 ) -> anyhow::Result<Vec<Measurement>> {
     writeln!(progress, "founding a directory of {} members on {}", 2 * PAIRS, options.engine)?;
-    let net = Net::start(options.engine, dir, PAIRS).await?;
+    let growth = Growth { entries: options.entries, seed: Seed(options.seed) };
+    let net = Net::start((options.engine, dir), PAIRS, growth, Ambient::system(), progress).await?;
     let mut bench = Bench { net, options, dir, progress, checks: 0.0, measured: Vec::new() };
     bench.signatures()?;
     if options.wants("accept") {
@@ -207,7 +210,7 @@ impl Bench<'_> {
             let recipient = if to == To::OneMailbox { 0 } else { number };
             let (from, to_whom) = pair(&self.net, number, recipient)?;
             let state = self.net.service.state();
-            let sealed = Sealed::new(&state, from, to_whom, &self.net.ambient)?;
+            let sealed = Sealed::new(&state, from, to_whom, &self.net.founding.ambient)?;
             let ready = (0..each).map(|_| sealed.ready()).collect::<Result<Vec<_>, _>>()?;
             let channel = self.net.connect(from, address, Arc::new(dial.clone())).await?;
             let expect = Expect { state, to: to_whom.clone() };
@@ -226,7 +229,7 @@ impl Bench<'_> {
         let (from, _) = pair(&self.net, SENDERS, SENDERS)?;
         let to = self.net.recipients.get(SENDERS).context("a recipient")?;
         let state = self.net.service.state();
-        let sealed = Sealed::new(&state, from, &to.contact, &self.net.ambient)?;
+        let sealed = Sealed::new(&state, from, &to.contact, &self.net.founding.ambient)?;
         let channel = self.tcp(from).await?;
         let expect = Some(Expect { state, to: to.contact.clone() });
         let client = RelayServiceClient::new(channel);
@@ -301,15 +304,21 @@ impl Bench<'_> {
 
     async fn replay(&mut self) -> anyhow::Result<()> {
         self.say("replay")?;
-        let entries = lookups::entries(&self.net).await?;
-        let rate = lookups::replay(&entries, self.options.seconds)?;
+        let copy = Copy {
+            invitation: self.net.invitation().await?,
+            entries: self.net.entries().await?,
+            checkpoint: self.net.service.state().checkpoint.clone(),
+            home: self.dir.join("copy"),
+            now: self.net.founding.ambient.now(),
+        };
+        let rate = copy.replay(self.options.seconds)?;
         self.measured.push(Measurement {
             name: "entries replayed, one core".to_owned(),
             rate: Some(rate),
             limit: Some(self.checks),
             ratio: Some(rate / self.checks),
             bound: "CPU: one signature check each".to_owned(),
-            note: format!("{} entries: verified and applied", entries.len()),
+            note: format!("{} entries: verified, folded, kept on disk", copy.entries.len()),
             ..Measurement::default()
         });
         Ok(())
@@ -393,7 +402,7 @@ impl Bench<'_> {
     fn message_bytes(&self) -> anyhow::Result<f64> {
         let (from, to) = pair(&self.net, 0, 0)?;
         let state = self.net.service.state();
-        let ready: Ready = Sealed::new(&state, from, to, &self.net.ambient)?.ready()?;
+        let ready: Ready = Sealed::new(&state, from, to, &self.net.founding.ambient)?.ready()?;
         Ok(ready.size() as f64)
     }
 }
