@@ -727,6 +727,9 @@ pub struct BenchArgs {
     /// Entries of the log on which it is measured, at least [default: as few as it takes]
     #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "NUMBER")]
     pub entries: u64,
+    /// Messages that wait in a mailbox before it is written to or followed
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "NUMBER")]
+    pub waiting: u64,
     /// What a log of so many entries is made from: the same seed, the same history
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub seed: u64,

@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use bytes::Bytes;
 
 use crate::ambient::Ambient;
-use crate::client::keys::prove;
+use crate::client::armour;
+use crate::client::keys::{self, Owner, prove, read_public};
 use crate::crypto::cert::ServiceName;
 use crate::crypto::hash::Digest;
 use crate::crypto::issue::{self, Authority, Validity};
@@ -22,7 +23,16 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Custody, Level, MemberKind, Target, Text, Use};
 use crate::tls::Identity;
 
-use super::net::{NAME, Party};
+/// The directory of the demonstration.
+pub(super) const NAME: &str = "demo.example";
+
+/// One contact with the keys of its first seat.
+pub(super) struct Party {
+    pub(super) contact: ContactId,
+    pub(super) seat: SeatId,
+    pub(super) sign: SigningKey,
+    pub(super) identity: Identity,
+}
 
 /// A day, in seconds.
 pub(super) const DAY: u64 = 86_400;
@@ -183,18 +193,13 @@ impl Founding {
         }))
     }
 
-    /// A roster of these seats.
-    pub(super) fn roster(
+    /// Seats as a roster lists them.
+    pub(super) fn seats(
         &self,
-        targets: Vec<Target>,
-        issued_at: u64,
         contact: &ContactId,
         seats: &[SeatKeys],
-    ) -> anyhow::Result<Statement> {
-        let seats = (1..).zip(seats).map(|(number, keys)| self.seat(contact, number, keys));
-        let (contact, seats) = (contact.to_string(), seats.collect::<anyhow::Result<_>>()?);
-        let facets = Vec::new();
-        Ok(Statement::Roster(proto::Roster { targets, issued_at, contact, seats, facets }))
+    ) -> anyhow::Result<Vec<proto::Seat>> {
+        (1..).zip(seats).map(|(number, keys)| self.seat(contact, number, keys)).collect()
     }
 
     fn seat(
@@ -256,16 +261,49 @@ impl Founding {
                 seal: OpeningKey::from_seed(&self.ambient.bytes()),
             })
             .collect();
-        let statements = [
-            self.registered(&self.admission(targets.clone(), now, &member, &authority)?)?,
-            self.signed(&self.record(targets.clone(), now, &contact, None)?, &authority)?,
-            self.signed(&self.roster(targets, now, &contact, &seats)?, &authority)?,
-        ];
+        let listed = self.seats(&contact, &seats)?;
+        let statements = self.member_of(targets, now, (&contact, &authority), listed)?;
         let SeatKeys { sign, tls, .. } = seats.into_iter().next().context("a seat")?;
         let certificate = issue::self_signed_client(&tls, self.validity, self.ambient.random())?;
         let identity = Identity::new(&[certificate], &tls)?;
         let seat = seat_of(&contact, 1)?;
         Ok(Draft { party: Party { contact, seat, sign, identity }, statements })
+    }
+
+    /// What admits a member with one contact and one seat, whose keys are made in a home.
+    pub(super) fn newcomer(
+        &self,
+        genesis: Digest,
+        (contact, authority): (&ContactId, &SigningKey),
+        (keys, seat): (&keys::Keys, &Owner),
+    ) -> anyhow::Result<[Envelope; STEPS]> {
+        let (now, targets) = (self.ambient.now(), Self::target(genesis, 1));
+        keys.create(seat, &self.ambient)?;
+        let public = read_public(armour::Kind::Seat, &keys.public(seat, &self.ambient)?)?;
+        let seat = proto::Seat {
+            name: seat_of(contact, 1)?.name().to_owned(),
+            sign: public.sign.first().cloned(),
+            seal: public.seal,
+            tls: public.tls,
+        };
+        self.member_of(targets, now, (contact, authority), vec![seat])
+    }
+
+    /// Admission, record without a keeper, roster.
+    fn member_of(
+        &self,
+        targets: Vec<Target>,
+        now: u64,
+        (contact, authority): (&ContactId, &SigningKey),
+        seats: Vec<proto::Seat>,
+    ) -> anyhow::Result<[Envelope; STEPS]> {
+        let admission = self.admission(targets.clone(), now, &contact.member(), authority)?;
+        let record = self.record(targets.clone(), now, contact, None)?;
+        Ok([
+            self.registered(&admission)?,
+            self.signed(&record, authority)?,
+            self.signed(&roster(targets, now, contact, seats), authority)?,
+        ])
     }
 
     /// The certificate of a node on loopback.
@@ -286,6 +324,17 @@ impl Founding {
 /// The seat of this number, from 1.
 pub(super) fn seat_of(contact: &ContactId, number: u32) -> anyhow::Result<SeatId> {
     Ok(SeatId::new(contact, &format!("duty-{number}"))?)
+}
+
+/// A roster of these seats.
+pub(super) fn roster(
+    targets: Vec<Target>,
+    issued_at: u64,
+    contact: &ContactId,
+    seats: Vec<proto::Seat>,
+) -> Statement {
+    let (contact, facets) = (contact.to_string(), Vec::new());
+    Statement::Roster(proto::Roster { targets, issued_at, contact, seats, facets })
 }
 
 fn english(text: String) -> Text {

@@ -4,6 +4,7 @@
 //! admissible: the service judges every statement as it judges any. Invariants: the same seed, end and
 //! size give the same log, byte for byte; nothing said on a day depends on anything else of that day.
 
+use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +25,7 @@ use crate::service::{Publication, Service};
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Reason, Target};
 
-use super::founding::{DAY, Founding, SeatKeys, Seed, seat_of};
+use super::founding::{DAY, Founding, SeatKeys, Seed, roster, seat_of};
 
 /// Members at the end, in a log that is long enough.
 const MEMBERS: u64 = 200;
@@ -43,6 +44,12 @@ pub(super) struct Growth {
     /// Entries, entry 0 included.
     pub(super) entries: u64,
     pub(super) seed: Seed,
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "its log of at least {} entries (seed {})", self.entries, self.seed.0)
+    }
 }
 
 impl Growth {
@@ -126,7 +133,6 @@ pub(super) async fn publish_in_order(
 }
 
 /// A contact, as far as it has come.
-#[derive(Clone)]
 struct Contact {
     id: ContactId,
     record: u64,
@@ -301,7 +307,8 @@ impl Says<'_> {
             .zip(contact.seats)
             .map(|(number, times)| self.seat(contact, number, times))
             .collect();
-        let roster = founding.roster(targets, self.at, &contact.id, &seats)?;
+        let seats = founding.seats(&contact.id, &seats)?;
+        let roster = roster(targets, self.at, &contact.id, seats);
         founding.signed(&roster, &self.keeper(contact))
     }
 
@@ -363,7 +370,8 @@ impl Chance {
 mod tests {
     use super::*;
     use crate::ambient::Ambient;
-    use crate::demo::net::{NAME, Net};
+    use crate::demo::founding::NAME;
+    use crate::demo::net::Net;
     use crate::domain::directory::entry::Entry;
     use crate::domain::directory::{
         self, Admitted, Directory, RULES, apply, verify, verify_founding,

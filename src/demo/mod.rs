@@ -8,6 +8,7 @@ pub mod bench;
 mod directory;
 mod founding;
 mod grown;
+mod machine;
 mod members;
 mod net;
 pub mod program;

@@ -1,7 +1,7 @@
 //! A directory with two sorts of members, those who send and those who receive, and its service on
 //! a loopback port.
 //!
-//! In scope: keys, founding, publishing, serving, connecting. Out of scope: what is then done with
+//! In scope: founding, growing, starting, serving, connecting. Out of scope: what is then done with
 //! it. Invariants: everything goes through the doors that a real deployment uses; keys live in
 //! memory and die with the process.
 
@@ -9,11 +9,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -21,11 +23,9 @@ use tonic::transport::Channel;
 use crate::ambient::Ambient;
 use crate::client::connect::{Address, Dial, Proxies, Route, connect};
 use crate::client::invitation::Invitation;
-use crate::crypto::sign::SigningKey;
 use crate::domain::access::{self, Method};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{RULES, Statement};
-use crate::domain::ids::{ContactId, SeatId};
 use crate::grpc::EnrolmentRate;
 use crate::server::listen::{self, Limits};
 use crate::server::{self, Serving};
@@ -37,19 +37,9 @@ use crate::tls::client::ClientTls;
 use crate::tls::{self, Identity};
 use crate::wire::v1;
 
-use super::founding::{DAY, Draft, Founding, STEPS};
+use super::founding::{DAY, Draft, Founding, NAME, Party, STEPS};
 use super::grown::{Calendar, Growth, grow, publish_in_order};
-
-/// The directory of the demonstration.
-pub(super) const NAME: &str = "demo.example";
-
-/// One contact with the keys of its first seat.
-pub(super) struct Party {
-    pub(super) contact: ContactId,
-    pub(super) seat: SeatId,
-    pub(super) sign: SigningKey,
-    pub(super) identity: Identity,
-}
+use super::machine::memory;
 
 /// A service that runs, and everybody who may call it.
 pub(super) struct Net {
@@ -58,8 +48,10 @@ pub(super) struct Net {
     pub(super) senders: Vec<Party>,
     pub(super) recipients: Vec<Party>,
     pub(super) syncs: Arc<Syncs>,
+    pub(super) started: Started,
     pub(super) address: Address,
     node: Identity,
+    threads: Threads,
     stop: watch::Sender<bool>,
     served: JoinHandle<anyhow::Result<()>>,
 }
@@ -78,7 +70,8 @@ impl Net {
         let disk: Arc<dyn Disk> = Arc::<Syncs>::clone(&syncs);
         let place = Place::on(engine, dir.join("store"), Arc::clone(&disk));
         let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::open(&dir.join("blobs"), disk)?);
-        let store = place.create(NAME, 1).await?;
+        let (threads, empty) = (Threads::start()?, place.clone());
+        let store = threads.spawn(async move { empty.create(NAME, 1).await }).await??;
         let grown = growth.entries.saturating_sub((2 * pairs * STEPS) as u64).max(1);
         let growth = Growth { entries: grown, ..growth };
         let began = ambient.now().saturating_sub(growth.days() * DAY);
@@ -93,32 +86,50 @@ impl Net {
         let keys = founding.keys()?;
         service::found(store.as_ref(), charter.bytes(), &keys, &settings(past.clone())?).await?;
         let service = service::start(Arc::clone(&store), Arc::clone(&blobs), keys, settings(past)?);
-        grow(service.await?, &founding, growth, &calendar, progress).await?;
+        grow(threads.spawn(service).await??, &founding, growth, &calendar, progress).await?;
+        let (before, began) = (memory(), Instant::now());
         // What is on a disk is opened again; what is in memory would be gone.
         let store = match engine {
             Engine::Memory => store,
             Engine::Sled | Engine::Redb => {
                 drop(store);
-                place.open(NAME).await?
+                threads.spawn(async move { place.open(NAME).await }).await??
             }
         };
-        let service = service::start(store, blobs, founding.keys()?, settings(ambient)?).await?;
+        let service = service::start(store, blobs, founding.keys()?, settings(ambient)?);
+        let service = threads.spawn(service).await??;
+        let started = Started {
+            entries: service.state().head.0,
+            seconds: began.elapsed().as_secs_f64(),
+            memory: memory().zip(before).map(|(now, before)| now - before),
+        };
         let (senders, recipients) = admit(&service, &founding, pairs).await?;
-        let (stop, stopped) = watch::channel(false);
-        let node = founding.node()?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = Address::parse(&listener.local_addr()?.to_string())?;
+        let (stop, node) = (watch::Sender::new(false), founding.node()?);
         let serving = Serving {
             service: service.clone(),
             tls: Arc::new(ArcSwap::from_pointee(tls::server::config(node.clone())?)),
             limits: limits(),
             enrolment: EnrolmentRate::default(),
         };
-        let served = tokio::spawn(async move {
+        let (listener, address) = threads.listener().await?;
+        let stopped = stop.subscribe();
+        let served = threads.spawn(async move {
             server::run(serving, listen::tcp(listener), stopped).await?;
             Ok(())
         });
-        Ok(Self { service, founding, senders, recipients, syncs, address, node, stop, served })
+        Ok(Self {
+            service,
+            founding,
+            senders,
+            recipients,
+            syncs,
+            started,
+            address,
+            node,
+            threads,
+            stop,
+            served,
+        })
     }
 
     /// A connection of its own for this party, by `dial`.
@@ -144,11 +155,10 @@ impl Net {
         &self,
         routes: tonic::service::Routes,
     ) -> anyhow::Result<(Address, JoinHandle<()>)> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = Address::parse(&listener.local_addr()?.to_string())?;
+        let (listener, address) = self.threads.listener().await?;
         let tls = Arc::new(ArcSwap::from_pointee(tls::server::config(self.node.clone())?));
         let stop = self.stop.subscribe();
-        let served = tokio::spawn(async move {
+        let served = self.threads.spawn(async move {
             let accepted = listen::tcp(listener);
             let _ = listen::serve(routes.prepare(), accepted, tls, limits(), stop).await;
         });
@@ -187,6 +197,51 @@ impl Net {
     pub(super) async fn close(self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
         self.served.await?
+    }
+}
+
+/// How the service started from its store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Started {
+    /// Entries of its log.
+    pub(super) entries: u64,
+    pub(super) seconds: f64,
+    /// By how many bytes the memory of this process grew, where the system tells.
+    pub(super) memory: Option<f64>,
+}
+
+/// The service's own threads, by whose name one can tell what it took from what its callers took.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start() -> std::io::Result<Self> {
+        let mut threads = Builder::new_multi_thread();
+        // What a thread has used is known as long as it lives.
+        threads.thread_name("service").thread_keep_alive(Duration::from_secs(DAY)).enable_all();
+        Ok(Self(Some(threads.build()?)))
+    }
+
+    fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        self.0.as_ref().expect("they end with this value").spawn(work)
+    }
+
+    /// A free port on loopback.
+    async fn listener(&self) -> anyhow::Result<(TcpListener, Address)> {
+        let listener = self.spawn(TcpListener::bind("127.0.0.1:0")).await??;
+        let address = Address::parse(&listener.local_addr()?.to_string())?;
+        Ok((listener, address))
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // A runtime that is dropped waits, and among tasks nobody may.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -35,6 +35,7 @@ async fn bench(args: &BenchArgs, json: bool) -> anyhow::Result<()> {
         seconds: args.seconds,
         entries: args.entries,
         seed: args.seed,
+        waiting: args.waiting,
         json,
         only: (!args.only.is_empty()).then(|| args.only.clone()),
     };

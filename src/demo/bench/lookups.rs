@@ -14,7 +14,7 @@ use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::replica::{Appended, Replica};
 use crate::crypto::hash::Digest;
-use crate::demo::net::NAME;
+use crate::demo::founding::NAME;
 use crate::domain::directory::Directory;
 use crate::domain::ids::ContactId;
 use crate::service::State;
@@ -26,7 +26,8 @@ use crate::wire::convert;
 use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::{LookUpRequest, ProvenEntry};
 
-use super::drive::{Work, repeat};
+use super::drive::Work;
+use crate::demo::machine::{Rate, repeat};
 
 /// Entries that a sync takes at a time.
 const PAGE: usize = 1_000;
@@ -74,7 +75,7 @@ pub(super) fn in_memory(
     directory: &Directory,
     contacts: &[ContactId],
     seconds: f64,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Rate> {
     let rounds = repeat(seconds, || {
         for contact in contacts {
             black_box(directory.record(contact)?);
@@ -82,7 +83,7 @@ pub(super) fn in_memory(
         }
         Ok(())
     })?;
-    Ok(rounds * contacts.len() as f64)
+    Ok(rounds.of(contacts.len()))
 }
 
 /// A client's copy that is made anew from the log, page by page as a sync does.
@@ -96,7 +97,7 @@ pub(super) struct Copy {
 
 impl Copy {
     /// How many entries a second one replica verifies, folds and keeps.
-    pub(super) fn replay(&self, seconds: f64) -> anyhow::Result<f64> {
+    pub(super) fn replay(&self, seconds: f64) -> anyhow::Result<Rate> {
         let rounds = repeat(seconds, || {
             let home = Home::at(self.home.clone());
             let mut replica = Replica::open(&home, &home.join(&self.invitation)?)?;
@@ -107,6 +108,6 @@ impl Copy {
             replica.confirm(&self.checkpoint, self.now)?;
             Ok(fs::remove_dir_all(&self.home)?)
         })?;
-        Ok(rounds * self.entries.len() as f64)
+        Ok(rounds.of(self.entries.len()))
     }
 }

@@ -16,7 +16,7 @@ use crate::client::message::compose::{Outside, compose};
 use crate::client::message::content::{Inside, Writing};
 use crate::client::message::receipt::{About, verify_accepted};
 use crate::crypto::hash::Digest;
-use crate::demo::net::Party;
+use crate::demo::founding::Party;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
 use crate::domain::relay::addressing::{self, Recipient};
@@ -41,6 +41,7 @@ pub(super) struct Sealed<'a> {
 }
 
 /// One envelope, and the digest that its receipt must name.
+#[derive(Clone)]
 pub(super) struct Ready {
     digest: Digest,
     request: SubmitRequest,
@@ -73,6 +74,12 @@ impl<'a> Sealed<'a> {
         Ok(Self { from, ambient, addressing, header, envelope: sealed.envelope })
     }
 
+    /// So many of these.
+    pub(super) fn prepared(&self, count: usize) -> anyhow::Result<std::vec::IntoIter<Ready>> {
+        let ready = (0..count).map(|_| self.ready());
+        Ok(ready.collect::<anyhow::Result<Vec<_>>>()?.into_iter())
+    }
+
     /// The same body and letters under a header with a fresh id.
     pub(super) fn ready(&self) -> anyhow::Result<Ready> {
         let id = MessageId::new(self.ambient.now_ms(), self.ambient.bytes());
@@ -100,7 +107,7 @@ pub(super) struct Expect {
 /// A sender with its envelopes.
 pub(super) struct Submitting {
     pub(super) client: RelayServiceClient<Channel>,
-    pub(super) ready: std::vec::IntoIter<Ready>,
+    pub(super) ready: Box<dyn Iterator<Item = Ready> + Send>,
     pub(super) expect: Option<Expect>,
 }
 

@@ -14,12 +14,18 @@
 //! - A latency runs from the call until the client has verified the answer: the relay's signature
 //!   on the receipt and its content, or checkpoint and inclusion proofs.
 //! - Each sender has one connection and one request in flight.
+//! - The bare transport keeps nothing, so its senders repeat one envelope. Where what was prepared
+//!   runs out, the clock stops with it, and the note says so.
+//! - Processor time is that of the service's threads, and of all others in this process, while the
+//!   clock runs; where the system does not say (`/proc`), it is not known.
+//! - A log that is to be large is made first, by the service, which judges every statement; then the
+//!   service starts again from its store.
 
 mod bare;
 mod counted;
 mod drive;
+mod growth;
 mod lookups;
-mod machine;
 mod messages;
 mod scenes;
 mod table;
@@ -30,9 +36,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::ambient::Ambient;
+use crate::demo::machine::{Each, Rate};
 use crate::store::Engine;
 
 pub use table::print;
+
+use scenes::Bench;
 
 /// What is measured, and where.
 #[derive(Clone, Debug)]
@@ -48,6 +57,8 @@ pub struct Options {
     pub entries: u64,
     /// What a grown log is made from.
     pub seed: u64,
+    /// How many messages wait in a mailbox before it is written to or followed.
+    pub waiting: u64,
     /// One JSON object instead of a table.
     pub json: bool,
     /// Only the measurements of these groups: some of [`GROUPS`].
@@ -55,7 +66,7 @@ pub struct Options {
 }
 
 /// The groups of measurements.
-pub const GROUPS: [&str; 5] = ["accept", "push", "lookup", "replay", "limits"];
+pub const GROUPS: [&str; 6] = ["accept", "push", "lookup", "replay", "growth", "limits"];
 
 /// One line of the outcome.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -74,10 +85,26 @@ pub struct Measurement {
     pub limit: Option<f64>,
     /// Measurement by limit.
     pub ratio: Option<f64>,
+    /// Microseconds of processor time that the service's threads took for each; none where the
+    /// system does not say.
+    pub service_us: Option<f64>,
+    /// The same of all other threads of this process: the client's.
+    pub client_us: Option<f64>,
     /// What bounds it.
     pub bound: String,
     /// What else is to be known.
     pub note: String,
+}
+
+impl Measurement {
+    fn of_rate(rate: Rate) -> Self {
+        Self { rate: Some(rate.a_second), ..Self::taking(rate.each) }
+    }
+
+    fn taking(each: Option<Each>) -> Self {
+        let (service_us, client_us) = (each.map(|each| each.service), each.map(|each| each.client));
+        Self { service_us, client_us, ..Self::default() }
+    }
 }
 
 /// Measures, and prints the outcome to `out` and how far it is to `progress`.
@@ -95,7 +122,7 @@ pub async fn run(
         anyhow::bail!("expected some of {}, found {unknown:?}", GROUPS.join(", "));
     }
     let place = Scratch::new(options.dir.as_deref())?;
-    let measured = scenes::measure(&options, &place.0, progress).await?;
+    let measured = measure(&options, &place.0, progress).await?;
     if options.json {
         serde_json::to_writer(&mut *out, &serde_json::json!({ "measurements": measured }))?;
         writeln!(out)?;
@@ -103,6 +130,33 @@ pub async fn run(
         print(&measured, out)?;
     }
     Ok(measured)
+}
+
+/// Everything that was asked for; what grows the log comes last.
+async fn measure(
+    options: &Options,
+    dir: &Path,
+    progress: &mut dyn Write,
+) -> anyhow::Result<Vec<Measurement>> {
+    let mut bench = Bench::begin(options, dir, progress).await?;
+    bench.signatures()?;
+    if options.wants("accept") {
+        bench.accepts().await?;
+    }
+    if options.wants("push") {
+        bench.pushes().await?;
+    }
+    if options.wants("lookup") {
+        bench.lookups().await?;
+    }
+    if options.wants("replay") {
+        bench.replay().await?;
+    }
+    if options.wants("growth") {
+        bench.growth().await?;
+    }
+    bench.net.close().await?;
+    Ok(bench.measured)
 }
 
 impl Options {
@@ -134,30 +188,46 @@ impl Drop for Scratch {
 mod tests {
     use super::*;
 
+    const OPTIONS: Options = Options {
+        engine: Engine::Memory,
+        dir: None,
+        seconds: 0.1,
+        entries: 500,
+        waiting: 20,
+        seed: 1,
+        json: false,
+        only: None,
+    };
+
     #[tokio::test(flavor = "multi_thread")]
     async fn everything_is_measured_and_nothing_fails() {
-        let options = Options {
-            engine: Engine::Memory,
-            dir: None,
-            seconds: 0.1,
-            json: false,
-            only: None,
-            entries: 0,
-            seed: 1,
-        };
         let (mut out, mut progress) = (Vec::new(), Vec::new());
-        let measured = run(options, &mut out, &mut progress).await.unwrap();
+        let measured = run(OPTIONS, &mut out, &mut progress).await.unwrap();
         let table = String::from_utf8(out).unwrap();
         assert!(!table.contains("FAILED"), "{table}");
-        assert!(measured.iter().any(|one| one.name.starts_with("durable accepts: 64")), "{table}");
+        let named = |name: &str| {
+            let found = measured.iter().find(|one| one.name.starts_with(name));
+            found.unwrap_or_else(|| panic!("expected {name} in {table}"))
+        };
+        for name in ["durable accepts: 64", "publish", "durable accept, ", "look-up with"] {
+            named(name);
+        }
+        assert!(named("entries replayed").note.starts_with("500 entries"), "{table}");
+        for name in ["start of", "opening"] {
+            assert!(named(name).p50_ms.is_some_and(|p50| p50 > 0.0), "{name}: {table}");
+        }
+        if cfg!(target_os = "linux") {
+            let synced = named("first sync");
+            let taken = [synced.service_us, synced.client_us];
+            assert!(taken.iter().all(|us| us.is_some_and(|us| us > 0.0)), "{taken:?}");
+            assert!(named("memory of").bytes.is_some(), "{table}");
+        }
     }
 
     #[tokio::test]
     async fn an_unknown_group_is_refused() {
-        let only = Some(vec!["speed".to_owned()]);
-        let (engine, json) = (Engine::Memory, false);
-        let options = Options { engine, dir: None, seconds: 0.1, json, only, entries: 0, seed: 1 };
-        let ran = run(options, &mut Vec::new(), &mut Vec::new()).await;
-        assert!(ran.unwrap_err().to_string().contains("accept, push, lookup, replay, limits"));
+        let options = Options { only: Some(vec!["speed".to_owned()]), ..OPTIONS };
+        let ran = run(options, &mut Vec::new(), &mut Vec::new()).await.unwrap_err().to_string();
+        assert!(ran.contains("accept, push, lookup, replay, growth, limits"), "{ran}");
     }
 }

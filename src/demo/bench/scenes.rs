@@ -11,9 +11,9 @@ use tonic::transport::Channel;
 use crate::ambient::Ambient;
 use crate::client::connect::Address;
 use crate::crypto::sign::SigningKey;
-use crate::demo::founding::Seed;
+use crate::demo::founding::{Party, Seed};
 use crate::demo::grown::Growth;
-use crate::demo::net::{Net, Party};
+use crate::demo::net::Net;
 use crate::domain::ids::ContactId;
 use crate::wire::v1::collect_response::Item;
 use crate::wire::v1::directory_service_client::DirectoryServiceClient;
@@ -21,70 +21,67 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 use crate::wire::v1::{CollectRequest, CollectResponse};
 
 use super::counted::Counted;
-use super::drive::{Driven, drive, repeat};
+use super::drive::{Driven, drive};
 use super::lookups::{self, Copy, LookingUp};
-use super::machine::{size_of, synced_appends};
 use super::messages::{Expect, Ready, Sealed, Submitting};
 use super::{Measurement, Options, bare};
+use crate::demo::machine::{Rate, Spent, repeat, size_of, synced_appends};
 
 /// Senders at most, each with a mailbox to write to.
 const SENDERS: usize = 64;
-/// One pair more, whose mailbox holds nothing but what is pushed.
+/// One pair more, whose mailbox holds nothing but what waits and what is pushed.
 const PAIRS: usize = SENDERS + 1;
 /// Envelopes prepared for a second, whoever sends them.
 const PREPARED: f64 = 9_000.0;
 /// Of those, a single sender's.
-const PREPARED_ALONE: f64 = 4_000.0;
+pub(super) const PREPARED_ALONE: f64 = 4_000.0;
+/// What a note says where the clock was stopped before its time.
+pub(super) const RAN_OUT: &str = "RAN OUT of what was prepared: clock stopped";
 /// Before each message that is pushed, so that each is a wake-up of its own.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Everything that was asked for.
-pub(super) async fn measure(
-    options: &Options,
-    dir: &Path,
-    progress: &mut dyn Write,
-) -> anyhow::Result<Vec<Measurement>> {
-    writeln!(progress, "founding a directory of {} members on {}", 2 * PAIRS, options.engine)?;
-    let growth = Growth { entries: options.entries, seed: Seed(options.seed) };
-    let net = Net::start((options.engine, dir), PAIRS, growth, Ambient::system(), progress).await?;
-    let mut bench = Bench { net, options, dir, progress, checks: 0.0, measured: Vec::new() };
-    bench.signatures()?;
-    if options.wants("accept") {
-        bench.accepts().await?;
-    }
-    if options.wants("push") {
-        bench.pushes().await?;
-    }
-    if options.wants("lookup") {
-        bench.lookups().await?;
-    }
-    if options.wants("replay") {
-        bench.replay().await?;
-    }
-    bench.net.close().await?;
-    Ok(bench.measured)
-}
-
-struct Bench<'a> {
-    net: Net,
-    options: &'a Options,
-    dir: &'a Path,
-    progress: &'a mut dyn Write,
+pub(super) struct Bench<'a> {
+    pub(super) net: Net,
+    pub(super) options: &'a Options,
+    pub(super) dir: &'a Path,
+    pub(super) progress: &'a mut dyn Write,
+    /// Bytes of the store before anything was sent.
+    pub(super) stored: f64,
     /// Ed25519 verifications a second, on one core.
     checks: f64,
-    measured: Vec<Measurement>,
+    pub(super) measured: Vec<Measurement>,
 }
 
 /// To whom the senders write.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum To {
+pub(super) enum To {
     OwnMailbox,
     OneMailbox,
     Nothing,
 }
 
+impl<'a> Bench<'a> {
+    /// Founds the directory, has it grow, and lets messages wait in it.
+    pub(super) async fn begin(
+        options: &'a Options,
+        dir: &'a Path,
+        progress: &'a mut dyn Write,
+    ) -> anyhow::Result<Self> {
+        let growth = Growth { entries: options.entries, seed: Seed(options.seed) };
+        let (members, engine) = (2 * PAIRS, options.engine);
+        writeln!(progress, "founding a directory of {members} members on {engine}, {growth}")?;
+        let ambient = Ambient::system();
+        let net = Net::start((engine, dir), PAIRS, growth, ambient, progress).await?;
+        let stored = size_of(&dir.join("store"))? as f64;
+        let (checks, measured) = (0.0, Vec::new());
+        let mut bench = Self { net, options, dir, progress, stored, checks, measured };
+        bench.fill().await?;
+        Ok(bench)
+    }
+}
+
 impl Bench<'_> {
-    fn say(&mut self, what: &str) -> anyhow::Result<()> {
+    pub(super) fn say(&mut self, what: &str) -> anyhow::Result<()> {
         writeln!(self.progress, "{what}")?;
         Ok(self.progress.flush()?)
     }
@@ -94,7 +91,25 @@ impl Bench<'_> {
         self.options.seconds.min(1.0)
     }
 
-    fn signatures(&mut self) -> anyhow::Result<()> {
+    /// Messages that wait: for the recipient of a single sender and of all senders at once, and for
+    /// the one that follows.
+    async fn fill(&mut self) -> anyhow::Result<()> {
+        let waiting = self.options.waiting;
+        for number in [0, SENDERS].into_iter().filter(|_| waiting > 0) {
+            self.say(&format!("{waiting} messages for mailbox {number}"))?;
+            let (from, to) = pair(&self.net, number, number)?;
+            let state = self.net.service.state();
+            let sealed = Sealed::new(&state, from, to, &self.net.founding.ambient)?;
+            let (client, expect) = (RelayServiceClient::new(self.tcp(from).await?), None);
+            let mut sender = Submitting { client, ready: Box::new(std::iter::empty()), expect };
+            for _ in 0..waiting {
+                sender.submit(sealed.ready()?).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn signatures(&mut self) -> anyhow::Result<()> {
         self.say("signatures")?;
         let ambient = Ambient::system();
         let (key, message) = (SigningKey::from_seed(&ambient.bytes()), [7; 256]);
@@ -103,21 +118,21 @@ impl Bench<'_> {
         let signs = repeat(self.moment(), || {
             key.sign(&message, ambient.random()).map(drop).map_err(|_| random())
         })?;
-        self.checks = repeat(self.moment(), || Ok(key.public().verify(&message, &signature)?))?;
+        let checks = repeat(self.moment(), || Ok(key.public().verify(&message, &signature)?))?;
+        self.checks = checks.a_second;
         if self.options.wants("limits") {
             self.limit("Ed25519 signatures made, one core", signs, "CPU");
-            self.limit("Ed25519 signatures checked, one core", self.checks, "CPU");
+            self.limit("Ed25519 signatures checked, one core", checks, "CPU");
         }
         Ok(())
     }
 
-    fn limit(&mut self, name: &str, rate: f64, bound: &str) {
+    fn limit(&mut self, name: &str, rate: Rate, bound: &str) {
         let (name, bound) = (name.to_owned(), bound.to_owned());
-        let limit = Measurement { name, rate: Some(rate), bound, ..Measurement::default() };
-        self.measured.push(limit);
+        self.measured.push(Measurement { name, bound, ..Measurement::of_rate(rate) });
     }
 
-    async fn accepts(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn accepts(&mut self) -> anyhow::Result<()> {
         let (bare, _served) = self.net.beside(bare::routes()).await?;
         let relay = self.net.address.clone();
         for (senders, to) in [
@@ -164,7 +179,7 @@ impl Bench<'_> {
         self.measured.push(Measurement {
             limit: Some(limit),
             ratio: Some(accepted.rate() / limit),
-            bound: bound(accepted, synced, appends),
+            bound: bound(accepted, synced, appends.a_second),
             note,
             ..of(&format!("durable accepts: {named}"), accepted)
         });
@@ -193,8 +208,8 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Connected senders with enough envelopes each.
-    async fn senders(
+    /// Connected senders with enough envelopes each; what nobody takes is sent again and again.
+    pub(super) async fn senders(
         &mut self,
         address: &Address,
         count: usize,
@@ -204,27 +219,27 @@ impl Bench<'_> {
         let alone = PREPARED_ALONE * count as f64;
         let all = self.options.seconds * 1.3 * PREPARED.min(alone);
         let each = (all / count as f64).ceil() as usize;
-        self.say(&format!("preparing {count} x {each} envelopes"))?;
+        self.say(&format!("preparing envelopes for {count} senders"))?;
         let mut workers = Vec::with_capacity(count);
         for number in 0..count {
             let recipient = if to == To::OneMailbox { 0 } else { number };
             let (from, to_whom) = pair(&self.net, number, recipient)?;
             let state = self.net.service.state();
             let sealed = Sealed::new(&state, from, to_whom, &self.net.founding.ambient)?;
-            let ready = (0..each).map(|_| sealed.ready()).collect::<Result<Vec<_>, _>>()?;
+            let ready: Box<dyn Iterator<Item = Ready> + Send> = match to {
+                To::Nothing => Box::new(std::iter::repeat(sealed.ready()?)),
+                To::OwnMailbox | To::OneMailbox => Box::new(sealed.prepared(each)?),
+            };
             let channel = self.net.connect(from, address, Arc::new(dial.clone())).await?;
             let expect = Expect { state, to: to_whom.clone() };
-            workers.push(Submitting {
-                client: RelayServiceClient::new(channel),
-                ready: ready.into_iter(),
-                expect: (to != To::Nothing).then_some(expect),
-            });
+            let expect = (to != To::Nothing).then_some(expect);
+            workers.push(Submitting { client: RelayServiceClient::new(channel), ready, expect });
         }
         Ok(workers)
     }
 
     /// From one submit to the other side's stream, one message at a time.
-    async fn pushes(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn pushes(&mut self) -> anyhow::Result<()> {
         self.say("push")?;
         let (from, _) = pair(&self.net, SENDERS, SENDERS)?;
         let to = self.net.recipients.get(SENDERS).context("a recipient")?;
@@ -233,17 +248,23 @@ impl Bench<'_> {
         let channel = self.tcp(from).await?;
         let expect = Some(Expect { state, to: to.contact.clone() });
         let client = RelayServiceClient::new(channel);
-        let mut sender = Submitting { client, ready: Vec::new().into_iter(), expect };
+        let pauses = (self.options.seconds / PAUSE.as_secs_f64()).ceil() as usize;
+        let ready: Box<_> = Box::new(sealed.prepared(pauses)?);
+        let mut sender = Submitting { client, ready, expect };
         let mut follower = RelayServiceClient::new(self.tcp(to).await?);
         let request = CollectRequest { follow: true, ..CollectRequest::default() };
         let mut stream = follower.collect(request).await?.into_inner();
+        for _ in 0..self.options.waiting {
+            let waiting = stream.message().await?;
+            anyhow::ensure!(is_message(&waiting), "expected all that wait");
+        }
         let head = stream.message().await?;
-        anyhow::ensure!(!is_message(&head), "expected an empty mailbox");
+        anyhow::ensure!(!is_message(&head), "expected nothing but what waits");
         let end = Instant::now() + Duration::from_secs_f64(self.options.seconds);
-        let mut latencies = Vec::new();
+        let (mut latencies, before) = (Vec::new(), Spent::now());
         while Instant::now() < end {
             tokio::time::sleep(PAUSE).await;
-            let ready = sealed.ready()?;
+            let ready = sender.ready.next().context("too few were prepared")?;
             let began = Instant::now();
             let arrived = async {
                 while !is_message(&stream.message().await?) {}
@@ -253,38 +274,47 @@ impl Bench<'_> {
             submitted?;
             latencies.push(arrived?);
         }
+        let each = before.and_then(|before| Spent::now()?.since(&before, latencies.len()));
         latencies.sort_unstable();
-        let (seconds, all) = (self.options.seconds, latencies.len() as u64);
-        let driven = Driven { latencies, seconds, all, failed: 0, first: None, busy: None };
+        let driven = Driven { latencies, each, ..Driven::default() };
         let appends = synced_appends(self.dir, 4_096, self.moment())?;
         self.measured.push(Measurement {
             rate: None,
             limit: None,
-            bound: format!("one commit; fdatasync alone {:.2} ms", 1_000.0 / appends),
+            bound: format!("one commit; fdatasync alone {:.2} ms", 1_000.0 / appends.a_second),
             note: "from submit to the other side's stream, idle service".to_owned(),
             ..of("push", &driven)
         });
         Ok(())
     }
 
-    async fn tcp(&self, party: &Party) -> anyhow::Result<Channel> {
+    pub(super) async fn tcp(&self, party: &Party) -> anyhow::Result<Channel> {
         let (address, dial) = (&self.net.address, Arc::new(Counted::default()));
         self.net.connect(party, address, dial).await
     }
 
-    async fn lookups(&mut self) -> anyhow::Result<()> {
-        let contacts: Arc<[ContactId]> =
-            self.net.recipients.iter().map(|party| party.contact.clone()).collect();
-        let (bare, _served) = self.net.beside(bare::routes()).await?;
-        let mut workers = Vec::with_capacity(SENDERS);
-        for (number, party) in self.net.senders.iter().take(SENDERS).enumerate() {
+    fn contacts(&self) -> Arc<[ContactId]> {
+        self.net.recipients.iter().map(|party| party.contact.clone()).collect()
+    }
+
+    /// Connected readers, each of which looks up all recipients.
+    pub(super) async fn readers(&self, count: usize) -> anyhow::Result<Vec<LookingUp>> {
+        let contacts = self.contacts();
+        let mut workers = Vec::with_capacity(count);
+        for (next, party) in self.net.senders.iter().take(count).enumerate() {
             workers.push(LookingUp {
                 client: DirectoryServiceClient::new(self.tcp(party).await?),
                 state: self.net.service.state(),
                 contacts: Arc::clone(&contacts),
-                next: number,
+                next,
             });
         }
+        Ok(workers)
+    }
+
+    pub(super) async fn lookups(&mut self) -> anyhow::Result<()> {
+        let (bare, _served) = self.net.beside(bare::routes()).await?;
+        let workers = self.readers(SENDERS).await?;
         let echoes = self.senders(&bare, SENDERS, To::Nothing, &Counted::default()).await?;
         self.say("look-ups with proof")?;
         let echo = drive(echoes, self.options.seconds).await?;
@@ -297,12 +327,12 @@ impl Bench<'_> {
             ..of("look-ups with proof: 64 clients", &looked_up)
         });
         let state = self.net.service.state();
-        let rate = lookups::in_memory(&state.directory, &contacts, self.moment())?;
+        let rate = lookups::in_memory(&state.directory, &self.contacts(), self.moment())?;
         self.limit("look-ups in a replica, one core", rate, "memory");
         Ok(())
     }
 
-    async fn replay(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn replay(&mut self) -> anyhow::Result<()> {
         self.say("replay")?;
         let copy = Copy {
             invitation: self.net.invitation().await?,
@@ -314,18 +344,17 @@ impl Bench<'_> {
         let rate = copy.replay(self.options.seconds)?;
         self.measured.push(Measurement {
             name: "entries replayed, one core".to_owned(),
-            rate: Some(rate),
             limit: Some(self.checks),
-            ratio: Some(rate / self.checks),
+            ratio: Some(rate.a_second / self.checks),
             bound: "CPU: one signature check each".to_owned(),
             note: format!("{} entries: verified, folded, kept on disk", copy.entries.len()),
-            ..Measurement::default()
+            ..Measurement::of_rate(rate)
         });
         Ok(())
     }
 }
 
-fn pair(net: &Net, from: usize, to: usize) -> anyhow::Result<(&Party, &ContactId)> {
+pub(super) fn pair(net: &Net, from: usize, to: usize) -> anyhow::Result<(&Party, &ContactId)> {
     let from = net.senders.get(from).context("expected a sender")?;
     Ok((from, &net.recipients.get(to).context("expected a recipient")?.contact))
 }
@@ -335,13 +364,14 @@ fn is_message(answer: &Option<CollectResponse>) -> bool {
     item.is_some_and(|item| matches!(item, Item::Message(_)))
 }
 
-fn of(name: &str, driven: &Driven) -> Measurement {
+pub(super) fn of(name: &str, driven: &Driven) -> Measurement {
     Measurement {
         name: name.to_owned(),
         rate: Some(driven.rate()),
         p50_ms: driven.quantile_ms(0.50),
         p99_ms: driven.quantile_ms(0.99),
-        ..Measurement::default()
+        note: note(driven, String::new()),
+        ..Measurement::taking(driven.each)
     }
 }
 
@@ -354,15 +384,16 @@ fn bound(accepted: &Driven, synced: f64, appends: f64) -> String {
     }
 }
 
-fn note(driven: &Driven, what: String) -> String {
-    let mut note = what;
-    if let Some(busy) = driven.busy {
-        note += &format!("; {:.2} cores, others {:.2}", busy.own, busy.others);
-    }
-    if let Some(first) = &driven.first {
-        note += &format!("; {} FAILED: {first}", driven.failed);
-    }
-    note
+/// What else is to be known: first what would make the figure another one.
+pub(super) fn note(driven: &Driven, what: String) -> String {
+    let failed = driven.first.as_ref();
+    let notes = [
+        driven.ran_out.then(|| format!("{RAN_OUT} after {:.1} s", driven.seconds)),
+        failed.map(|first| format!("{} FAILED: {first}", driven.failed)),
+        Some(what).filter(|what| !what.is_empty()),
+        driven.busy.map(|busy| format!("{:.2} cores, others {:.2}", busy.own, busy.others)),
+    ];
+    notes.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// What a run used, in all and then for each message.
@@ -404,5 +435,27 @@ impl Bench<'_> {
         let state = self.net.service.state();
         let ready: Ready = Sealed::new(&state, from, to, &self.net.founding.ambient)?.ready()?;
         Ok(ready.size() as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_is_not_what_it_seems_says_so_first() {
+        let driven = Driven {
+            ran_out: true,
+            seconds: 1.25,
+            failed: 2,
+            first: Some("refused".to_owned()),
+            ..Driven::default()
+        };
+        let expected = format!("{RAN_OUT} after 1.2 s; 2 FAILED: refused; 3.0 a commit");
+        assert_eq!(note(&driven, "3.0 a commit".to_owned()), expected);
+        assert_eq!(
+            of("accepts", &driven).note,
+            format!("{RAN_OUT} after 1.2 s; 2 FAILED: refused")
+        );
     }
 }

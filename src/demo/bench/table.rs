@@ -15,7 +15,18 @@ pub fn print(measured: &[Measurement], out: &mut dyn Write) -> io::Result<()> {
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["", "a second", "p50 ms", "p99 ms", "limit", "ratio", "bound by", "note"]);
+        .set_header([
+            "",
+            "a second",
+            "p50 ms",
+            "p99 ms",
+            "service us",
+            "client us",
+            "limit",
+            "ratio",
+            "bound by",
+            "note",
+        ]);
     for one in measured {
         let value = one.rate.map(rounded).or(one.bytes.map(|bytes| format!("{bytes:.0} B")));
         let ratio = one.ratio.map(|ratio| format!("{ratio:.2}"));
@@ -24,6 +35,8 @@ pub fn print(measured: &[Measurement], out: &mut dyn Write) -> io::Result<()> {
             value,
             one.p50_ms.map(milliseconds),
             one.p99_ms.map(milliseconds),
+            one.service_us.map(rounded),
+            one.client_us.map(rounded),
             one.limit.map(rounded),
             ratio,
             Some(one.bound.clone()),
@@ -31,7 +44,7 @@ pub fn print(measured: &[Measurement], out: &mut dyn Write) -> io::Result<()> {
         ];
         table.add_row(cells.map(Option::unwrap_or_default));
     }
-    for column in table.column_iter_mut().skip(1).take(5) {
+    for column in table.column_iter_mut().skip(1).take(7) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     writeln!(out, "{table}")
