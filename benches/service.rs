@@ -21,6 +21,15 @@ struct Arguments {
     /// How long each measurement takes.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
+    /// Entries of the log, at least.
+    #[arg(long, default_value_t = 0)]
+    entries: u64,
+    /// Messages that wait in a mailbox.
+    #[arg(long, default_value_t = 0)]
+    waiting: u64,
+    /// What the log is made from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -34,8 +43,9 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Arguments { engine, dir, seconds, json, only, bench: _ } = Arguments::parse();
-    let options = Options { engine, dir, seconds, json, only };
+    let Arguments { engine, dir, seconds, entries, waiting, seed, json, only, bench: _ } =
+        Arguments::parse();
+    let options = Options { engine, dir, seconds, entries, waiting, seed, json, only };
     bench::run(options, &mut stdout(), &mut stderr()).await?;
     Ok(())
 }
