@@ -91,6 +91,16 @@ pub enum Command {
         /// The folder
         folder: PathBuf,
     },
+    /// The service that is measured, started in a process of its own
+    #[command(hide = true)]
+    BenchStart {
+        /// Its engine
+        engine: String,
+        /// What its keys are made from
+        seed: u64,
+        /// Where its data is
+        dir: PathBuf,
+    },
     /// The service of a demo, in a process of its own
     #[command(hide = true)]
     DemoService {

@@ -7,6 +7,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -37,7 +38,7 @@ use crate::tls::client::ClientTls;
 use crate::tls::{self, Identity};
 use crate::wire::v1;
 
-use super::founding::{DAY, Draft, Founding, NAME, Party, STEPS};
+use super::founding::{DAY, Draft, Founding, NAME, Party, STEPS, Seed};
 use super::grown::{Calendar, Growth, grow, publish_in_order};
 use super::machine::memory;
 
@@ -78,30 +79,30 @@ impl Net {
         let calendar = Arc::new(Calendar::at(began));
         let past = ambient.clone().with_clock(Arc::<Calendar>::clone(&calendar));
         let founding = Arc::new(Founding::new(growth.seed, began, ambient.clone())?);
-        let settings = |ambient| -> anyhow::Result<Settings> {
-            let high_water = dir.join("high-water");
-            Ok(Settings { name: NAME.parse()?, high_water, ambient, clock_is_right: true })
-        };
         let charter = founding.registered(&Statement::Charter(founding.charter(began)?))?;
         let keys = founding.keys()?;
-        service::found(store.as_ref(), charter.bytes(), &keys, &settings(past.clone())?).await?;
-        let service = service::start(Arc::clone(&store), Arc::clone(&blobs), keys, settings(past)?);
+        service::found(store.as_ref(), charter.bytes(), &keys, &settings(dir, past.clone())?)
+            .await?;
+        let service =
+            service::start(Arc::clone(&store), Arc::clone(&blobs), keys, settings(dir, past)?);
         grow(threads.spawn(service).await??, &founding, growth, &calendar, progress).await?;
-        let (before, began) = (memory(), Instant::now());
+        let (mut memory, mut began) = (None, Instant::now());
         // What is on a disk is opened again; what is in memory would be gone.
         let store = match engine {
             Engine::Memory => store,
             Engine::Sled | Engine::Redb => {
                 drop(store);
+                memory = memory_elsewhere(engine, growth.seed, dir);
+                began = Instant::now();
                 threads.spawn(async move { place.open(NAME).await }).await??
             }
         };
-        let service = service::start(store, blobs, founding.keys()?, settings(ambient)?);
+        let service = service::start(store, blobs, founding.keys()?, settings(dir, ambient)?);
         let service = threads.spawn(service).await??;
         let started = Started {
             entries: service.state().head.0,
             seconds: began.elapsed().as_secs_f64(),
-            memory: memory().zip(before).map(|(now, before)| now - before),
+            memory,
         };
         let (senders, recipients) = admit(&service, &founding, pairs).await?;
         let (stop, node) = (watch::Sender::new(false), founding.node()?);
@@ -206,8 +207,40 @@ pub(super) struct Started {
     /// Entries of its log.
     pub(super) entries: u64,
     pub(super) seconds: f64,
-    /// By how many bytes the memory of this process grew, where the system tells.
+    /// By how many bytes the memory of a process grows with it; none where that is not known.
     pub(super) memory: Option<f64>,
+}
+
+/// Has another process of this program start the service from its store: what this one has held and
+/// let go of before would hide what it takes.
+fn memory_elsewhere(engine: Engine, seed: Seed, dir: &Path) -> Option<f64> {
+    let program = std::env::current_exe().ok()?;
+    let mut child = Command::new(program);
+    child.args(["bench-start", engine.name(), &seed.0.to_string()]).arg(dir);
+    let output = child.stderr(Stdio::null()).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
+/// The other process: starts the service from the store in `dir`, and says by how many bytes its
+/// memory grew.
+pub(super) async fn memory_of_start(
+    engine: Engine,
+    seed: Seed,
+    dir: &Path,
+) -> anyhow::Result<Option<f64>> {
+    let ambient = Ambient::system();
+    let keys = Founding::new(seed, ambient.now(), ambient.clone())?.keys()?;
+    let blobs = Arc::new(FileBlobs::open(&dir.join("blobs"), Arc::new(Fdatasync))?);
+    let before = memory();
+    let store = Place::new(engine, dir.join("store")).open(NAME).await?;
+    let _service = service::start(store, blobs, keys, settings(dir, ambient)?).await?;
+    Ok(memory().zip(before).map(|(now, before)| now - before))
+}
+
+/// The history ends some days ago, which is no reason to doubt the clock.
+fn settings(dir: &Path, ambient: Ambient) -> anyhow::Result<Settings> {
+    let high_water = dir.join("high-water");
+    Ok(Settings { name: NAME.parse()?, high_water, ambient, clock_is_right: true })
 }
 
 /// The service's own threads, by whose name one can tell what it took from what its callers took.

@@ -1,6 +1,7 @@
 //! The commands of `liaison` that need both sides; all others go to `cli`.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -9,6 +10,7 @@ use crate::cli::args::{BenchArgs, Cli, Command};
 use crate::{cli, demo};
 
 use super::bench::Options;
+use super::founding::Seed;
 
 /// Runs one command of `liaison`.
 pub async fn run(cli: Cli) -> ExitCode {
@@ -16,6 +18,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let done = match &cli.command {
         Command::Demo(args) => demo::show::run(args, json).await,
         Command::Bench(args) => bench(args, json).await,
+        Command::BenchStart { engine, seed, dir } => bench_start(engine, *seed, dir).await,
         Command::DemoService { service_home } => return demo::service::serve(service_home).await,
         _ => return cli::run(cli).await,
     };
@@ -41,5 +44,13 @@ async fn bench(args: &BenchArgs, json: bool) -> anyhow::Result<()> {
     };
     let (mut out, mut progress) = (io::stdout(), io::stderr());
     demo::bench::run(options, &mut out, &mut progress).await?;
+    Ok(())
+}
+
+async fn bench_start(engine: &str, seed: u64, dir: &Path) -> anyhow::Result<()> {
+    let engine = engine.parse().context("the engine")?;
+    if let Some(bytes) = demo::net::memory_of_start(engine, Seed(seed), dir).await? {
+        writeln!(io::stdout(), "{bytes}")?;
+    }
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod access;
 mod acknowledgements;
 mod age;
+mod bench;
 mod ceremony;
 mod certificate;
 mod charters;

@@ -59,7 +59,7 @@ impl Bench<'_> {
                 "memory of the service for an entry",
                 started.memory,
                 "tree, directory, keys that have ended",
-                "resident size of this process behind the start, less that before it",
+                "resident size of a process that starts it, less that before",
             ),
             (
                 "store of the service for an entry",
