@@ -7,7 +7,8 @@
 //! What was read in sled 0.34.7 and is made good here:
 //! - `flush` calls `sync_file_range`, which commits neither the file's length nor a device's
 //!   cache: an own descriptor of the file `db` is synced after it.
-//! - A batch is visible before it is flushed: reads take the lock that the writer holds meanwhile.
+//! - A batch is visible before it is flushed: until it is durable, what it replaces stands beside it
+//!   in memory, and is what reads see. They do not wait for the disk.
 //! - An item above a quarter of a segment becomes a file in `blobs/` that is never synced: values
 //!   are cut into entries of 4 KiB, so that a leaf (at most some 20 entries) stays far below.
 //! - A segment is reused in place once what replaces it is two segments further down the log,
@@ -20,14 +21,15 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::iter;
+use std::ops::Bound;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::{Arc, RwLock, RwLockReadGuard, TryLockError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use sled::IVec;
-use tokio::task;
 
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
@@ -53,39 +55,17 @@ impl Sled {
         let writer = Writer::start("sled", committer, fault, Arc::clone(&hub))?;
         Ok(Self { writer, shared, hub })
     }
-
-    /// Looks at what is durable, on a thread that may wait if a commit is being synced.
-    async fn look<T: Send + 'static>(
-        &self,
-        look: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        if let Some(durable) = self.shared.try_durable()? {
-            let seen = look(&self.shared);
-            drop(durable);
-            return seen;
-        }
-        let shared = Arc::clone(&self.shared);
-        let waited = task::spawn_blocking(move || {
-            let _durable = shared.durable()?;
-            look(&shared)
-        });
-        waited.await.unwrap_or_else(|error| Err(self.shared.fault.stop(error)))
-    }
 }
 
 #[async_trait]
 impl Store for Sled {
     async fn read(&self, keys: &[Vec<u8>]) -> Result<Snapshot, StoreError> {
-        let keys = keys.to_vec();
-        self.look(|shared| {
-            let find = |key: Vec<u8>| shared.find(&key).map(|found| (key, found));
-            keys.into_iter().map(find).collect()
-        })
-        .await
+        let durable = self.shared.durable()?;
+        keys.iter().map(|key| Ok((key.clone(), durable.find(key)?))).collect()
     }
 
     async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError> {
-        self.look(move |shared| shared.scan(&range, limit)).await
+        self.shared.durable()?.scan(&range, limit)
     }
 
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
@@ -103,8 +83,8 @@ impl Store for Sled {
 
 struct Shared {
     db: sled::Db,
-    /// Held for writing from apply to `fdatasync`: who holds it for reading sees what is durable.
-    visible: RwLock<()>,
+    /// What the batch that is not durable yet replaces.
+    before: RwLock<Before>,
     fault: Arc<Fault>,
     // Held until the database is closed.
     _lock: File,
@@ -125,65 +105,30 @@ impl Shared {
         for path in [dir.join("conf"), dir.join("blobs"), dir.to_path_buf()] {
             disk::sync_path(disk, &path).map_err(io)?;
         }
-        let shared = Self { db, visible: RwLock::default(), fault: Arc::default(), _lock: lock };
+        let shared = Self { db, before: RwLock::default(), fault: Arc::default(), _lock: lock };
         Ok((shared, file))
     }
 
-    /// Waits until all that can be seen is durable, and keeps it so.
-    fn durable(&self) -> Result<RwLockReadGuard<'_, ()>, StoreError> {
-        let guard = self.visible.read().map_err(|_| self.panicked())?;
-        // Looked at under the lock: the writer records its failure before it lets go.
+    /// All that is durable, of one instant: the writer replaces nothing while somebody looks.
+    fn durable(&self) -> Result<Durable<'_>, StoreError> {
+        let before = self.before.read().unwrap_or_else(PoisonError::into_inner);
+        // After a failure what it could not make durable stays beside the rest.
         self.fault.check()?;
-        Ok(guard)
+        Ok(Durable { shared: self, before })
     }
 
-    /// As [`Shared::durable`]; nothing if that would have to wait.
-    fn try_durable(&self) -> Result<Option<RwLockReadGuard<'_, ()>>, StoreError> {
-        match self.visible.try_read() {
-            Ok(guard) => self.fault.check().map(|()| Some(guard)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Poisoned(_)) => Err(self.panicked()),
-        }
-    }
-
-    fn panicked(&self) -> StoreError {
-        self.fault.stop("the engine panicked")
+    fn replacing(&self, before: Before) {
+        *self.before.write().unwrap_or_else(PoisonError::into_inner) = before;
     }
 
     fn failed(&self, error: sled::Error) -> StoreError {
         self.fault.stop(error)
     }
 
+    /// What sled has, durable or not.
     fn find(&self, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
-        let entry = self.first_entry(key)?;
+        let entry = self.db.get(head_key(key)).map_err(|error| self.failed(error))?;
         entry.map(|entry| self.whole(key, &entry)).transpose()
-    }
-
-    fn scan(&self, range: &KeyRange, limit: u32) -> Result<Page, StoreError> {
-        let mut page = PageBuilder::new(limit);
-        if range.is_empty() {
-            return Ok(page.finish());
-        }
-        let end = range.end.as_deref().map_or_else(|| vec![HEADS + 1], head_key);
-        for entry in self.db.range(head_key(&range.start)..end) {
-            let (key, head) = entry.map_err(|error| self.failed(error))?;
-            if !page.has_room() {
-                break;
-            }
-            let key = key.get(1..).unwrap_or_default().to_vec();
-            let found = self.whole(&key, &head)?;
-            page.push(key, found);
-        }
-        Ok(page.finish())
-    }
-
-    fn first_entry(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        self.db.get(head_key(key)).map_err(|error| self.failed(error))
-    }
-
-    fn head(&self, key: &[u8]) -> Result<Option<Head>, StoreError> {
-        let entry = self.first_entry(key)?;
-        entry.map(|entry| Head::decode(&entry).map(|(head, _)| head)).transpose()
     }
 
     /// The value that begins in its first entry, with its chunks.
@@ -191,7 +136,7 @@ impl Shared {
         let (head, first) = Head::decode(entry)?;
         let mut value = Vec::with_capacity((head.total as usize).min(super::limits::BYTES));
         value.extend_from_slice(first);
-        for number in 0..head.chunks() {
+        for number in 0..chunks(head.total as usize) {
             let chunk = self.db.get(chunk_key(key, number)).map_err(|error| self.failed(error))?;
             value.extend_from_slice(&chunk.ok_or_else(|| corrupt("a chunk is missing"))?);
         }
@@ -201,6 +146,69 @@ impl Shared {
         Ok((head.revision, Bytes::from(value)))
     }
 }
+
+/// The values and revisions under the keys that a batch writes, as they were before it.
+type Before = BTreeMap<Vec<u8>, Option<Versioned>>;
+
+/// What no power cut can take back.
+struct Durable<'a> {
+    shared: &'a Shared,
+    before: RwLockReadGuard<'a, Before>,
+}
+
+impl Durable<'_> {
+    fn find(&self, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
+        match self.before.get(key) {
+            Some(before) => Ok(before.clone()),
+            None => self.shared.find(key),
+        }
+    }
+
+    fn scan(&self, range: &KeyRange, limit: u32) -> Result<Page, StoreError> {
+        let mut page = PageBuilder::new(limit);
+        if range.is_empty() {
+            return Ok(page.finish());
+        }
+        let (mut stored, mut replaced) =
+            (self.stored(range).peekable(), self.replaced(range).peekable());
+        let in_order = iter::from_fn(|| match (stored.peek(), replaced.peek()) {
+            (Some(Ok((key, _))), Some(Ok((earlier, _)))) if earlier < key => replaced.next(),
+            (None, _) => replaced.next(),
+            _ => stored.next(),
+        });
+        for entry in in_order {
+            let (key, found) = entry?;
+            if !page.has_room() {
+                break;
+            }
+            page.push(key, found);
+        }
+        Ok(page.finish())
+    }
+
+    /// What sled has in a range, but for what is being written.
+    fn stored(&self, range: &KeyRange) -> impl Iterator<Item = Found> {
+        let end = range.end.as_deref().map_or_else(|| vec![HEADS + 1], head_key);
+        self.shared.db.range(head_key(&range.start)..end).filter_map(|entry| {
+            let (key, entry) = match entry {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(self.shared.failed(error))),
+            };
+            let key = key.get(1..).unwrap_or_default();
+            let durable = !self.before.contains_key(key);
+            durable.then(|| Ok((key.to_vec(), self.shared.whole(key, &entry)?)))
+        })
+    }
+
+    /// What is being replaced in a range.
+    fn replaced(&self, range: &KeyRange) -> impl Iterator<Item = Found> {
+        let end = range.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let before = self.before.range::<[u8], _>((Bound::Included(&range.start[..]), end));
+        before.filter_map(|(key, before)| Some(Ok((key.clone(), before.clone()?))))
+    }
+}
+
+type Found = Result<(Vec<u8>, Versioned), StoreError>;
 
 impl Drop for Shared {
     fn drop(&mut self) {
@@ -280,58 +288,52 @@ impl Committer {
 impl Apply for Committer {
     fn apply(&mut self, batch: &Batch) -> Result<Revision, StoreError> {
         // Nobody else writes: what is read here still holds when the batch is applied.
-        let mut heads = BTreeMap::new();
+        let mut before = Before::new();
         batch.check(|key| {
-            let head = self.shared.head(key)?;
-            heads.insert(key.to_vec(), head);
-            Ok(head.map_or(Revision::ABSENT, |head| head.revision))
+            let found = self.shared.find(key)?;
+            let revision = found.as_ref().map_or(Revision::ABSENT, |(revision, _)| *revision);
+            before.insert(key.to_vec(), found);
+            Ok(revision)
         })?;
         if batch.is_empty() {
             return Ok(self.last);
         }
         let revision = self.last.next();
-        let entries = self.entries(batch, revision, &heads)?;
-        let visible = self.shared.visible.write().map_err(|_| self.shared.panicked())?;
+        for (key, _) in batch.changes() {
+            if !before.contains_key(key) {
+                before.insert(key.to_vec(), self.shared.find(key)?);
+            }
+        }
+        let entries = entries(batch, revision, &before)?;
+        self.shared.replacing(before);
         let applied = self.shared.db.apply_batch(entries);
         applied.and_then(|()| self.shared.db.flush()).map_err(|error| self.shared.failed(error))?;
-        // The failure is recorded before the lock is dropped, so that no reader slips in between.
         self.disk.sync(&self.file).map_err(|error| self.shared.fault.stop(error))?;
-        drop(visible);
+        self.shared.replacing(Before::new());
         self.last = revision;
         Ok(revision)
     }
 }
 
-impl Committer {
-    /// The batch in sled's terms: chunks written, and those of old values removed. `seen` holds
-    /// the heads that were already read for this batch.
-    fn entries(
-        &self,
-        batch: &Batch,
-        revision: Revision,
-        seen: &BTreeMap<Vec<u8>, Option<Head>>,
-    ) -> Result<sled::Batch, StoreError> {
-        let mut entries = sled::Batch::default();
-        entries.insert(&LAST_REVISION, &revision.get().to_be_bytes());
-        for (key, change) in batch.changes() {
-            let old = match seen.get(key) {
-                Some(head) => *head,
-                None => self.shared.head(key)?,
-            };
-            let old = old.map_or(0, Head::chunks);
-            let new = match change {
-                Some(value) => put(&mut entries, key, revision, value)?,
-                None => {
-                    entries.remove(head_key(key));
-                    0
-                }
-            };
-            for number in new..old {
-                entries.remove(chunk_key(key, number));
+/// The batch in sled's terms: chunks written, and those of the values `before` it removed.
+fn entries(batch: &Batch, revision: Revision, before: &Before) -> Result<sled::Batch, StoreError> {
+    let mut entries = sled::Batch::default();
+    entries.insert(&LAST_REVISION, &revision.get().to_be_bytes());
+    for (key, change) in batch.changes() {
+        let old = before.get(key).and_then(Option::as_ref);
+        let old = old.map_or(0, |(_, value)| chunks(value.len()));
+        let new = match change {
+            Some(value) => put(&mut entries, key, revision, value)?,
+            None => {
+                entries.remove(head_key(key));
+                0
             }
+        };
+        for number in new..old {
+            entries.remove(chunk_key(key, number));
         }
-        Ok(entries)
     }
+    Ok(entries)
 }
 
 /// Adds the entries of one value, and says how many chunks follow its head.
@@ -348,18 +350,17 @@ fn put(
     for (number, chunk) in (0..).zip(rest.chunks(ENTRY_BYTES)) {
         entries.insert(chunk_key(key, number), chunk);
     }
-    Ok(head.chunks())
+    Ok(chunks(value.len()))
 }
 
 /// What stands before the value in its first entry.
-#[derive(Clone, Copy)]
 struct Head {
     revision: Revision,
     total: u32,
 }
 
 impl Head {
-    fn encode(self, first: &[u8]) -> Vec<u8> {
+    fn encode(&self, first: &[u8]) -> Vec<u8> {
         [&self.revision.get().to_be_bytes()[..], &self.total.to_be_bytes(), first].concat()
     }
 
@@ -371,11 +372,11 @@ impl Head {
         let revision = Revision::new(u64::from_be_bytes(*revision));
         Ok((Self { revision, total: u32::from_be_bytes(*total) }, first))
     }
+}
 
-    /// How many entries follow.
-    fn chunks(self) -> u32 {
-        self.total.saturating_sub(FIRST_BYTES as u32).div_ceil(ENTRY_BYTES as u32)
-    }
+/// How many entries of a value follow its first.
+fn chunks(total: usize) -> u32 {
+    total.saturating_sub(FIRST_BYTES).div_ceil(ENTRY_BYTES) as u32
 }
 
 fn head_key(key: &[u8]) -> Vec<u8> {

@@ -12,6 +12,7 @@ mod clocks;
 mod crash;
 mod envelopes;
 mod openssl;
+mod readers;
 mod readme;
 mod repeated;
 mod restart;
