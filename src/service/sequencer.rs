@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task;
 use tokio::time::timeout;
 
 use crate::ambient::Ambient;
@@ -137,7 +139,7 @@ pub(super) enum Fatal {
     #[error("the log is not what it was when its head was signed: {0}")]
     Log(&'static str),
     #[error("the high-water file could not be written: {0}")]
-    HighWater(std::io::Error),
+    HighWater(io::Error),
 }
 
 impl Sequencer {
@@ -210,7 +212,7 @@ impl Sequencer {
             self.store.commit(round.batch).await?;
         }
         if let Some((head, state)) = after {
-            self.high_water.raise(&head.checkpoint).map_err(Fatal::HighWater)?;
+            self.raise_high_water(&head.checkpoint).await.map_err(Fatal::HighWater)?;
             self.head = head;
             let size = state.head.0;
             self.state.store(Arc::new(state));
@@ -218,6 +220,12 @@ impl Sequencer {
         }
         decided.into_iter().for_each(Queued::tell);
         Ok(())
+    }
+
+    /// On a thread of its own: requests are answered meanwhile.
+    async fn raise_high_water(&self, checkpoint: &Bytes) -> io::Result<()> {
+        let (high_water, checkpoint) = (self.high_water.clone(), checkpoint.clone());
+        task::spawn_blocking(move || high_water.raise(&checkpoint)).await?
     }
 
     /// Reads all that the waiting commands name, at one instant.

@@ -60,6 +60,49 @@ async fn everything(client: &mut Client, contact: &str) -> [String; 6] {
     ]
 }
 
+/// A file that lets nobody write until it is dropped.
+#[cfg(unix)]
+struct Pipe(std::path::PathBuf);
+
+#[cfg(unix)]
+impl Pipe {
+    fn at(path: std::path::PathBuf) -> Self {
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        Self(path)
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        drop(File::options().read(true).write(true).open(&self.0));
+    }
+}
+
+/// Between its commit and its high-water mark, too.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_the_high_water_file_does_not_hold_is_not_seen_and_nobody_waits_for_it() {
+    let net = TestNet::on(Engine::Sled).await;
+    let [fr, jp]: [Party; 2] = net.parties(["fr", "jp"]).await;
+    let mut reader = net.client(&jp.tls()).await;
+    let before = everything(&mut reader, fr.contact.as_str()).await;
+    let pipe = Pipe::at(net.open.high_water().with_extension("new"));
+    let mut committed = net.store.wake(vec![b"log/".to_vec()]);
+    let mut writer = net.client(&fr.tls()).await;
+    let record = says::record(&net.replica(), fr.contact.as_str()).said();
+    let writing = tokio::spawn(async move { writer.enrol(record).await });
+    soon("the commit", committed.next()).await;
+    let during = soon("what was shown", everything(&mut reader, fr.contact.as_str())).await;
+    assert_eq!(during, before);
+    assert!(!writing.is_finished());
+    // A pipe cannot be synced: that was the last that this service did.
+    drop(pipe);
+    soon("the end of the service", net.service.stopped()).await;
+    soon("an answer", writing).await.unwrap().unwrap_err();
+}
+
 async fn what_is_in_the_air_is_not_seen(engine: Engine) {
     let door = Arc::new(Door::default());
     let mut open = home(engine);
