@@ -22,6 +22,7 @@
 //!   service starts again from its store.
 
 mod bare;
+mod beside;
 mod counted;
 mod drive;
 mod growth;
@@ -66,7 +67,7 @@ pub struct Options {
 }
 
 /// The groups of measurements.
-pub const GROUPS: [&str; 6] = ["accept", "push", "lookup", "replay", "growth", "limits"];
+pub const GROUPS: [&str; 7] = ["accept", "push", "lookup", "beside", "replay", "growth", "limits"];
 
 /// One line of the outcome.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -149,6 +150,9 @@ async fn measure(
     if options.wants("lookup") {
         bench.lookups().await?;
     }
+    if options.wants("beside") {
+        bench.beside().await?;
+    }
     if options.wants("replay") {
         bench.replay().await?;
     }
@@ -228,6 +232,6 @@ mod tests {
     async fn an_unknown_group_is_refused() {
         let options = Options { only: Some(vec!["speed".to_owned()]), ..OPTIONS };
         let ran = run(options, &mut Vec::new(), &mut Vec::new()).await.unwrap_err().to_string();
-        assert!(ran.contains("accept, push, lookup, replay, growth, limits"), "{ran}");
+        assert!(ran.contains("accept, push, lookup, beside, replay, growth, limits"), "{ran}");
     }
 }
