@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use prost::{Message, Name};
-use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::Type;
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 /// The largest number: what a double holds exactly.
 pub const LARGEST: u64 = (1 << 53) - 1;
@@ -23,63 +23,80 @@ pub struct NotCanonical;
 /// [`NotCanonical`] for anything else, unknown fields and numbers that are too large included.
 pub fn decode<M: Message + Name + Default>(bytes: &[u8]) -> Result<M, NotCanonical> {
     let message = M::decode(bytes).map_err(|_| NotCanonical)?;
-    let fits = || numbers_fit(&format!(".{}", M::full_name()), bytes).is_some();
-    if message.encode_to_vec() == bytes && fits() { Ok(message) } else { Err(NotCanonical) }
+    let fits = || MESSAGES.numbers_fit(*MESSAGES.places.get(&M::full_name())?, bytes);
+    let canonical = message.encode_to_vec() == bytes && fits().is_some();
+    canonical.then_some(message).ok_or(NotCanonical)
 }
 
 /// What the numbers of a field may be.
 enum Field {
     Number,
     Enum,
-    Message(String),
+    /// Where it stands; nowhere, if it is never signed.
+    Message(Option<usize>),
     Other,
 }
 
-/// The fields of every message that is signed, by the message's name and the field's number.
-static FIELDS: LazyLock<HashMap<String, HashMap<u64, Field>>> = LazyLock::new(|| {
+/// The fields of every message that is signed. This is walked for each that comes: no name is looked
+/// up but the first.
+struct Messages {
+    places: HashMap<String, usize>,
+    /// By the message's place and the field's number.
+    fields: Vec<Vec<Field>>,
+}
+
+static MESSAGES: LazyLock<Messages> = LazyLock::new(|| {
     let bytes = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
     let files = FileDescriptorSet::decode(&bytes[..]).expect("written by our own build");
-    let messages = files.file.iter().flat_map(|file| {
-        file.message_type.iter().map(move |message| {
-            let fields = message.field.iter().map(|field| {
-                let rule = match field.r#type() {
-                    Type::Uint64 => Field::Number,
-                    Type::Enum => Field::Enum,
-                    Type::Message => Field::Message(field.type_name().to_owned()),
-                    _ => Field::Other,
-                };
-                (u64::from(field.number().unsigned_abs()), rule)
-            });
-            (format!(".{}.{}", file.package(), message.name()), fields.collect())
+    let messages = || {
+        files.file.iter().flat_map(|file| {
+            let name = |message: &DescriptorProto| format!("{}.{}", file.package(), message.name());
+            file.message_type.iter().map(move |message| (name(message), message))
         })
+    };
+    let places: HashMap<String, usize> =
+        messages().zip(0..).map(|((name, _), place)| (name, place)).collect();
+    let place = |name: &str| places.get(name.trim_start_matches('.')).copied();
+    let rule = |field: &FieldDescriptorProto| match field.r#type() {
+        Type::Uint64 => Field::Number,
+        Type::Enum => Field::Enum,
+        Type::Message => Field::Message(place(field.type_name())),
+        _ => Field::Other,
+    };
+    let fields = messages().map(|(_, message)| {
+        let last = message.field.iter().map(FieldDescriptorProto::number).max().unwrap_or(0);
+        let of = |number| message.field.iter().find(|field| field.number() == number);
+        (0..=last).map(|number| of(number).map_or(Field::Other, rule)).collect()
     });
-    messages.collect()
+    Messages { fields: fields.collect(), places }
 });
 
-/// Walks what was found to be well-formed; `None` where a number is too large.
-fn numbers_fit(message: &str, mut bytes: &[u8]) -> Option<()> {
-    let fields = FIELDS.get(message)?;
-    while !bytes.is_empty() {
-        let tag = varint(&mut bytes)?;
-        let value = varint(&mut bytes)?;
-        let field = fields.get(&(tag >> 3))?;
-        if tag & 7 == 0 {
-            fits(field, value)?;
-            continue;
-        }
-        let (mut inner, rest) = bytes.split_at_checked(usize::try_from(value).ok()?)?;
-        bytes = rest;
-        match field {
-            Field::Message(name) => numbers_fit(name, inner)?,
-            Field::Number | Field::Enum => {
-                while !inner.is_empty() {
-                    fits(field, varint(&mut inner)?)?;
-                }
+impl Messages {
+    /// Walks what was found to be well-formed; `None` where a number is too large.
+    fn numbers_fit(&self, message: usize, mut bytes: &[u8]) -> Option<()> {
+        let fields = self.fields.get(message)?;
+        while !bytes.is_empty() {
+            let tag = varint(&mut bytes)?;
+            let value = varint(&mut bytes)?;
+            let field = fields.get(usize::try_from(tag >> 3).ok()?)?;
+            if tag & 7 == 0 {
+                fits(field, value)?;
+                continue;
             }
-            Field::Other => {}
+            let (mut inner, rest) = bytes.split_at_checked(usize::try_from(value).ok()?)?;
+            bytes = rest;
+            match field {
+                Field::Message(message) => self.numbers_fit((*message)?, inner)?,
+                Field::Number | Field::Enum => {
+                    while !inner.is_empty() {
+                        fits(field, varint(&mut inner)?)?;
+                    }
+                }
+                Field::Other => {}
+            }
         }
+        Some(())
     }
-    Some(())
 }
 
 fn fits(field: &Field, value: u64) -> Option<()> {
