@@ -10,6 +10,7 @@ use std::sync::{Arc, RwLock};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task;
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
@@ -22,7 +23,7 @@ use crate::domain::refusal::Refusal;
 use crate::signed::dsse::Envelope;
 use crate::store::blobs::Blobs;
 use crate::store::codec::Head;
-use crate::store::{KeyRange, Revision, Store, StoreError, Write, keys, parts};
+use crate::store::{KeyRange, Page, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::tlog::head::Frontier;
 use crate::tlog::merkle::{self, Tree};
@@ -258,17 +259,24 @@ async fn read_head(store: &dyn Store, name: &DirectoryName) -> Result<(Head, Byt
     Ok((head, checkpoint))
 }
 
-/// Hashes every stored entry, and compares with the head.
+/// Hashes every stored entry, each page while the store is asked for the next, and compares with the
+/// head.
 async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
-    let mut log = Tree::default();
-    let (mut misplaced, mut clock) = (false, Some(0));
-    each(store, keys::LOG_ENTRY, |key, entry| {
-        misplaced |= key != keys::log_entry(log.size());
-        log.append(merkle::leaf_hash(entry));
-        clock = clock.and_then(|clock| directory::clock_behind(clock, entry).ok());
-        Ok(())
-    })
-    .await?;
+    let found = store.read(&[keys::CHARTER.to_vec()]).await?;
+    let charter = found.value(keys::CHARTER).map(|charter| parts::charter(charter)).transpose()?;
+    let charter = charter.map_or(0, |charter| charter.newest.leaf);
+    let (mut log, mut misplaced, mut clock) = (Tree::default(), false, Some(0));
+    let mut pages = Pages::of(store, keys::LOG_ENTRY);
+    let mut next = pages.next().await?;
+    while let Some(page) = next {
+        let first = log.size();
+        let hashing = task::spawn_blocking(move || hash(&page, first, charter));
+        next = pages.next().await?;
+        let hashed = hashing.await.map_err(|why| CannotStart::Broken(why.to_string()))?;
+        hashed.leaves.into_iter().for_each(|leaf| log.append(leaf));
+        misplaced |= hashed.misplaced;
+        clock = clock.zip(hashed.clock).map(|(clock, behind)| clock.max(behind));
+    }
     let (size, root) = (head.frontier.size(), head.frontier.root());
     if misplaced || log.size() != size || log.root_at(size) != Some(root) {
         let why = format!("{} entries are stored, and the head has {size}", log.size());
@@ -280,6 +288,27 @@ async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
         return Err(CannotStart::Broken(why.to_owned()));
     }
     Ok(log)
+}
+
+/// A page of entries.
+struct Hashed {
+    leaves: Vec<Digest>,
+    misplaced: bool,
+    /// The newest charter's, raised by what stands behind it.
+    clock: Option<u64>,
+}
+
+fn hash(page: &Page, first: u64, charter: u64) -> Hashed {
+    let mut hashed = Hashed { leaves: Vec::new(), misplaced: false, clock: Some(0) };
+    for (leaf, (key, _, entry)) in (first..).zip(&page.entries) {
+        hashed.misplaced |= *key != keys::log_entry(leaf);
+        hashed.leaves.push(merkle::leaf_hash(entry));
+        if leaf >= charter {
+            let behind = |clock| directory::clock_behind(clock, entry).ok();
+            hashed.clock = hashed.clock.and_then(behind);
+        }
+    }
+    hashed
 }
 
 /// Puts the directory together from its stored parts.
@@ -296,7 +325,12 @@ async fn read_directory(
     let head = (head.frontier.size(), head.clock);
     let mut directory = Directory::at(name.clone(), genesis, head, parts::charter(charter)?);
     for prefix in parts::PREFIXES {
-        each(store, prefix, |key, value| parts::take(&mut directory, key, value)).await?;
+        let mut pages = Pages::of(store, prefix);
+        while let Some(page) = pages.next().await? {
+            for (key, _, value) in &page.entries {
+                parts::take(&mut directory, key, value)?;
+            }
+        }
     }
     Ok(directory)
 }
@@ -306,24 +340,28 @@ fn genesis(entry: &[u8]) -> Option<Digest> {
     Some(Envelope::parse(&entry.statement, limits::STATEMENT_BYTES).ok()?.digest())
 }
 
-/// Calls `take` for every key under `prefix`, in order.
-async fn each(
-    store: &dyn Store,
-    prefix: &[u8],
-    mut take: impl FnMut(&[u8], &Bytes) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut range = KeyRange::prefix(prefix);
-    loop {
-        let page = store.scan(range.clone(), 1_000).await?;
-        for (key, _, value) in &page.entries {
-            take(key, value)?;
-        }
-        match page.entries.last() {
-            Some((last, _, _)) if page.more => range = range.after(last),
-            _ => return Ok(()),
-        }
+/// All that stands under a prefix, page by page, in order.
+struct Pages<'a> {
+    store: &'a dyn Store,
+    rest: Option<KeyRange>,
+}
+
+impl<'a> Pages<'a> {
+    fn of(store: &'a dyn Store, prefix: &[u8]) -> Self {
+        Self { store, rest: Some(KeyRange::prefix(prefix)) }
+    }
+
+    async fn next(&mut self) -> Result<Option<Page>, StoreError> {
+        let Some(range) = self.rest.take() else { return Ok(None) };
+        let page = self.store.scan(range.clone(), PAGE).await?;
+        let last = page.entries.last().filter(|_| page.more);
+        self.rest = last.map(|(last, _, _)| range.after(last));
+        Ok(Some(page))
     }
 }
+
+/// Entries or parts of one page.
+const PAGE: u32 = 64;
 
 fn not_behind(
     high_water: &HighWater,

@@ -1,12 +1,14 @@
 //! Commands that do what none of ours does yet: delete, and look at what they did not name.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message as _;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::access::{self, Method};
 use crate::domain::command::Decision;
 use crate::domain::directory::possession::prove;
 use crate::domain::ids::MemberId;
@@ -122,4 +124,39 @@ async fn a_key_that_was_not_named_is_a_fault_of_ours_and_the_service_goes_on() {
     assert_eq!(fault.code(), "INTERNAL");
     assert!(matches!(service.rehearse(&unnamed()).await, Err(Failure::Refused(_))));
     assert_eq!(service.execute(look("fr", "fr")).await, Ok(None), "nothing was stored");
+}
+
+/// Says that it decides, and does so once somebody who reads has had an answer.
+struct Patient(mpsc::SyncSender<()>, Mutex<mpsc::Receiver<()>>);
+
+impl Command for Patient {
+    type Reply = bool;
+
+    fn keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn decide(&self, _: &World<'_>) -> Result<Decision<bool>, Refusal> {
+        self.0.send(()).unwrap();
+        let answered = self.1.lock().unwrap().recv_timeout(Duration::from_secs(10)).is_ok();
+        Ok(Decision { puts: vec![], deletes: vec![], log: None, reply: answered })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_does_not_wait_for_a_decision() {
+    let home = tempfile::tempdir().unwrap();
+    let service = service(&home).await;
+    let peer = service.peer(Some(&key("alice tls").public().id()));
+    let (answered, patience) = mpsc::channel();
+    let (begun, begins) = mpsc::sync_channel(1);
+    let deciding = tokio::spawn({
+        let service = service.clone();
+        async move { service.execute(Patient(begun, Mutex::new(patience))).await }
+    });
+    begins.recv_timeout(Duration::from_secs(10)).unwrap();
+    let permit = access::permit(peer, Method::GetProof, 0).unwrap();
+    assert_eq!(service.proof(&permit).await.unwrap().unwrap().leaf, 0);
+    answered.send(()).unwrap();
+    assert_eq!(deciding.await.unwrap(), Ok(true));
 }

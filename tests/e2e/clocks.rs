@@ -96,4 +96,10 @@ async fn a_clock_that_ran_ahead_is_put_right_by_the_next_charter() {
     net.say(says::charter(&net.replica())).await;
     assert_eq!(net.service.state().directory.clock(), NOW);
     stranger.enrol(record).await.unwrap().unwrap();
+    // After a start, too, what stands before that charter says nothing of the clock.
+    net.open.clock.set(NOW + 5);
+    net.say(says::admission(&net.replica(), "at")).await;
+    net.say(says::revocation(&net.replica(), "jp/cert/duty-1")).await;
+    let net = again(net, true).await;
+    assert_eq!(net.service.state().directory.clock(), NOW + 5);
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use liaison::domain::state::Key;
 use liaison::service::{self, CannotStart, Keys, Settings};
+use liaison::store::codec::Head;
 use liaison::store::format::FormatError;
 use liaison::store::{Engine, Store, StoreError, Write, keys};
 
 use crate::support::says::{self, Said};
-use crate::support::{Open, Replica, TestNet, Trust, dates, key};
+use crate::support::{NOW, Open, Replica, TestNet, Trust, dates, key};
 
 /// What it is, and how it is said on what the one before left.
 type Step = (&'static str, fn(&Replica) -> Said);
@@ -217,6 +218,23 @@ async fn a_flipped_bit_of_an_entry_or_of_the_head_stops_the_start() {
             matches!(found, Some(CannotStart::Broken(_) | CannotStart::Store(_))),
             "{what}: {found:?}"
         );
+    }
+}
+
+/// It is not signed, and decides on time.
+#[tokio::test]
+async fn a_head_with_another_clock_than_its_entries_stops_the_start() {
+    for clock in [NOW - 1, NOW + 1] {
+        let open = stopped().await;
+        let store = open.place().open("un.example").await.unwrap();
+        overwrite(store.as_ref(), keys::LOG_HEAD.to_vec(), |value| {
+            let head = Head::decode(value).unwrap();
+            *value = Head { clock, ..head }.encode().to_vec();
+        })
+        .await;
+        let found = open.start(store).await.err();
+        let Some(CannotStart::Broken(why)) = found else { panic!("{found:?}") };
+        assert!(why.contains("another clock"), "{why}");
     }
 }
 
