@@ -12,6 +12,7 @@ pub(crate) mod golden;
 pub(crate) mod judged;
 mod keys;
 mod order;
+mod proofs;
 mod random;
 mod record;
 mod revocation;
