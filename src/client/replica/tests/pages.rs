@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::golden::{BASE, unfolded};
+use super::home;
+use crate::client::testlog::{TestLog, name};
 use crate::crypto::sign::CHECKED;
 use crate::domain::directory::tests::{older, random};
 use crate::tests::golden;
@@ -123,4 +125,20 @@ fn signatures_of_a_page_are_for_other_threads() {
     assert_eq!(CHECKED.get(), before, "a roster and a record, their signers known");
     fold.push_on(1, &BASE[10..]).unwrap();
     assert_ne!(CHECKED.get(), before, "one core, one thread");
+}
+
+/// What is kept as evidence is the entry that cannot be there, wherever it stands in its page.
+#[test]
+fn the_fault_of_a_page_shows_its_entry() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let mut replica = Replica::open(&home, &name()).unwrap();
+    let mut page = log.entries.clone();
+    page.swap(2, 3);
+    let refused = replica.append(&page).unwrap_err();
+    let ReplicaError::Fold { fault: FoldFault::Inadmissible { leaf: 2, .. }, entry, .. } = refused
+    else {
+        panic!("a roster before its record: {refused}");
+    };
+    assert_eq!((&entry, replica.entries()), (&page[2], 2));
 }
