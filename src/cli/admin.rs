@@ -10,7 +10,6 @@ use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::read_public;
 use crate::client::replica::Replica;
-use crate::client::session::Progress;
 use crate::crypto::sign::KeyId;
 use crate::domain::ids::MemberId;
 use crate::signed::proto::{self, MemberKind};
@@ -21,6 +20,7 @@ use super::args::{AdminCommand, AdmitArgs, AttestArgs, MemberCommand, MemberKind
 use super::fields::{Said, note, said, texts, usage};
 use super::record::{told, withdraw};
 use super::statement::{Finished, finish};
+use super::sync::with_progress;
 
 pub(super) async fn run(ctx: &Context, command: &AdminCommand) -> Result<(), ClientError> {
     match command {
@@ -57,7 +57,7 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
                 return Ok(());
             }
         }
-        session.sync(&mut replica, &mut |_: Progress| {}).await?;
+        with_progress(ctx, &session, &mut replica).await?;
     }
     let default = || PathBuf::from(format!("{}.admission", args.member));
     let path = args.admission.clone().unwrap_or_else(default);

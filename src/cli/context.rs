@@ -9,11 +9,12 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::home::Home;
 use crate::client::keys::Owner;
 use crate::client::replica::{Aside, Replica};
-use crate::client::session::{Net, Progress, Session};
+use crate::client::session::{Net, Session};
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 
 use super::args::Global;
 use super::output::Output;
+use super::sync::with_progress;
 
 /// The context of one command.
 pub struct Context {
@@ -173,7 +174,7 @@ impl Context {
     pub async fn synced(&self) -> Result<(Session, Replica), ClientError> {
         let session = self.connect(Some(&self.reader()?)).await?;
         let mut replica = self.replica()?;
-        session.sync(&mut replica, &mut |_: Progress| {}).await?;
+        with_progress(self, &session, &mut replica).await?;
         Ok((session, replica))
     }
 

@@ -14,7 +14,7 @@ use crate::client::keys::{KeyError, Listed, Owner};
 use crate::client::message::receipt;
 use crate::client::place;
 use crate::client::replica::Replica;
-use crate::client::session::{Progress, Session};
+use crate::client::session::Session;
 use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
 use crate::domain::ids::SeatId;
@@ -22,6 +22,7 @@ use crate::domain::ids::SeatId;
 use super::directory::Seen;
 use super::mail::Mail;
 use super::status::record_life;
+use super::sync::with_progress;
 use super::{Context, phrases};
 
 /// `liaison doctor`.
@@ -262,7 +263,7 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
         }
     };
     if let Some(session) = session {
-        match session.sync(&mut replica, &mut |_: Progress| {}).await {
+        match with_progress(ctx, session, &mut replica).await {
             Ok(synced) if synced.withheld.is_empty() => {
                 checks.ok("sync", format!("{} entries, all verified", synced.size));
             }

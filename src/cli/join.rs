@@ -12,7 +12,7 @@ use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::invitation::{AdmissionFile, Invitation};
 use crate::client::keys::Owner;
-use crate::client::session::{Answer, Progress};
+use crate::client::session::Answer;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 use crate::signed::proto::{self, Custody};
@@ -23,6 +23,7 @@ use super::fields::{Said, said, usage};
 use super::key::file_of;
 use super::seat::{entry, make};
 use super::statement::agreed;
+use super::sync::with_progress;
 
 pub(super) async fn run(ctx: &Context, args: &JoinArgs) -> Result<(), ClientError> {
     let Some(path) = &args.file else { return resume(ctx).await };
@@ -250,7 +251,7 @@ async fn enrol(ctx: &Context, name: &DirectoryName, bundle: &Bundle) -> Result<(
 async fn connect(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
     let session = ctx.connect(Some(&Owner::Seat(seat.clone()))).await?;
     let mut replica = ctx.replica()?;
-    let synced = session.sync(&mut replica, &mut |_: Progress| {}).await?;
+    let synced = with_progress(ctx, &session, &mut replica).await?;
     let group = session.connection().group();
     let object = json!({
         "directory": session.name().as_str(),

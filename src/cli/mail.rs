@@ -22,7 +22,7 @@ use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
 use crate::client::replica::Replica;
-use crate::client::session::{Progress, Session};
+use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
@@ -37,6 +37,7 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1;
 
+use super::sync::with_progress;
 use super::{Context, phrases};
 
 /// One seat, its copy of the directory, its keys, its inbox and outbox.
@@ -101,7 +102,7 @@ impl Mail {
     pub(super) async fn online(ctx: &Context) -> Result<(Session, Self), ClientError> {
         let session = ctx.connect(Some(&Owner::Seat(ctx.seat()?))).await?;
         let mut replica = ctx.replica()?;
-        let synced = session.sync(&mut replica, &mut |_: Progress| {}).await?;
+        let synced = with_progress(ctx, &session, &mut replica).await?;
         super::sync::say_what_lacks(ctx, &synced);
         Ok((session, Self::open(ctx, replica)?))
     }
@@ -112,7 +113,7 @@ impl Mail {
     /// As [`Context::connect`]; what came does not verify.
     pub(super) async fn connect(&mut self, ctx: &Context) -> Result<Session, ClientError> {
         let session = ctx.connect(Some(&Owner::Seat(self.seat.clone()))).await?;
-        let synced = session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+        let synced = with_progress(ctx, &session, &mut self.replica).await?;
         super::sync::say_what_lacks(ctx, &synced);
         Ok(session)
     }
@@ -273,7 +274,7 @@ impl Mail {
         session: &Session,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+        with_progress(ctx, session, &mut self.replica).await?;
         let boxes = (&self.inbox, &self.outbox);
         let taken = self.at_desk(ctx, |desk| collect::deal_with_pending(desk, boxes))??;
         news.after_sync(taken);
@@ -357,7 +358,7 @@ impl Mail {
             match taken.map_err(ClientError::from) {
                 // The service has committed entries since.
                 Err(error) if error.reason == SYNC_FIRST && !synced => {
-                    session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+                    with_progress(ctx, session, &mut self.replica).await?;
                     synced = true;
                 }
                 taken => {
@@ -383,7 +384,7 @@ impl Mail {
                 if let Some(accepted) = hand_in::held(&channel, id).await? {
                     return Ok(accepted);
                 }
-                session.sync(&mut self.replica, &mut |_: Progress| {}).await?;
+                with_progress(ctx, session, &mut self.replica).await?;
                 match self.seal_again(ctx, (id, &before))? {
                     Err(SealError::NotOutdated) => return Err(self.not_shown(error)),
                     sealed => sealed?,

@@ -19,7 +19,7 @@ use crate::client::message::content::{Inside, InvalidContent, Writing};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::message::text::visible;
 use crate::client::outbox::Request;
-use crate::client::session::{Progress, Session};
+use crate::client::session::Session;
 use crate::domain::directory::{Contact, Policy};
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Amiss;
@@ -34,6 +34,7 @@ use super::directory::{Seen, expired, parts_of};
 use super::fields::drafted;
 use super::inbox;
 use super::mail::{Mail, kept_back};
+use super::sync::with_progress;
 use super::{Context, phrases, unusable};
 
 /// `liaison notify`.
@@ -122,7 +123,7 @@ async fn start(
         ctx.connect(Some(&Owner::Seat(ctx.seat()?))).await
     };
     let session = match session {
-        Ok(session) => match session.sync(&mut replica, &mut |_: Progress| {}).await {
+        Ok(session) => match with_progress(ctx, &session, &mut replica).await {
             Ok(synced) => {
                 super::sync::say_what_lacks(ctx, &synced);
                 Ok(session)

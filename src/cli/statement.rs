@@ -11,7 +11,7 @@ use crate::client::draft::{Bundle, Missing, Publication, Quorum, in_words};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::text::visible;
 use crate::client::replica::Replica;
-use crate::client::session::{Answer, Progress};
+use crate::client::session::Answer;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::directory::{Directory, Newest, Policy, RULES, Statement};
@@ -21,6 +21,7 @@ use crate::signed::proto;
 
 use super::Context;
 use super::args::{DraftArgs, PublishArgs, SignArgs};
+use super::sync::with_progress;
 
 /// `liaison sign FILE`
 pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
@@ -266,7 +267,7 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
     };
     let leaves = logged(answers)?;
     let mut replica = ctx.replica()?;
-    match session.sync(&mut replica, &mut |_: Progress| {}).await {
+    match with_progress(ctx, &session, &mut replica).await {
         Ok(_) => {}
         Err(why) if why.reason == "NOT_PERMITTED" => {
             ctx.out.warn("the service says so; this key may no longer look it up in the log");

@@ -63,32 +63,43 @@ pub(super) fn current(frozen: Option<&Frozen>) -> Result<(), ClientError> {
     frozen.map_or(Ok(()), |frozen| Err(ClientError::update_me(frozen).after_its_object()))
 }
 
-/// Syncs, and shows on a terminal how far it is.
+/// Syncs, and shows on a terminal how far it is if that takes a while.
 pub(super) async fn with_progress(
     ctx: &Context,
     session: &Session,
     replica: &mut Replica,
 ) -> Result<Synced, ClientError> {
-    let bar = ProgressBar::new(0);
-    let shown = io::stderr().is_terminal() && !ctx.out.is_json();
-    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    bar.set_draw_target(target);
-    if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {pos}/{len}") {
+    let terminal = io::stderr().is_terminal() && !ctx.out.is_json();
+    let mut shown: Option<(&str, ProgressBar)> = None;
+    let mut show = |progress: Progress| {
+        let (what, have, of) = match progress {
+            Progress::Entries { have, of } => ("entries", have, of),
+            Progress::Facets { have, of } => ("details", have as u64, of as u64),
+        };
+        match &shown {
+            Some((before, bar)) if *before == what => bar.set_position(have),
+            _ if terminal && of.saturating_sub(have) > AT_ONCE => {
+                shown = Some((what, bar(what, have, of)));
+            }
+            _ => shown = None,
+        }
+    };
+    session.sync(replica, &mut show).await
+}
+
+/// With the rate and the time that is left; when it is dropped, it leaves no trace.
+fn bar(what: &'static str, have: u64, of: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::hidden());
+    let bar = bar.with_message(what).with_position(have);
+    let template = "{msg} {wide_bar} {pos}/{len}, {per_sec:1}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    let synced = session
-        .sync(replica, &mut |progress: Progress| {
-            let (what, have, of) = match progress {
-                Progress::Entries { have, of } => ("entries", have, of),
-                Progress::Facets { have, of } => ("details", have as u64, of as u64),
-            };
-            bar.set_message(what);
-            bar.set_length(of);
-            bar.set_position(have);
-        })
-        .await;
-    bar.finish_and_clear();
-    synced
+    // What was there before this sync took none of its time, and is counted unseen.
+    bar.tick();
+    bar.reset_eta();
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    bar
 }
 
 /// Warns of what the service kept back, and of a directory that stands still.
@@ -118,3 +129,6 @@ pub(super) fn say_what_lacks(ctx: &Context, synced: &Synced) {
         }
     }
 }
+
+/// So many are fetched before anybody asks how long it takes.
+const AT_ONCE: u64 = 1_000;

@@ -273,18 +273,23 @@ impl Replica {
             Some(Err(_)) => return Ok(Some(Damage::Checkpoint)),
             None => 0,
         };
-        for entry in entries.records.iter().cloned() {
-            let length = 4 + entry.len() as u64;
+        let records = &entries.records;
+        let under = usize::try_from(covered).unwrap_or(usize::MAX).min(records.len());
+        for part in [&records[..under], &records[under..]] {
             if self.fold.size() == covered
                 && let (Some(note), None) = (note, &self.head)
                 && let Some(damage) = self.take_stored_head(note)?
             {
                 return Ok(Some(damage));
             }
-            match self.fold.push(entry) {
-                Ok(()) => self.length += length,
+            let before = self.fold.entries.len();
+            let pushed = self.fold.push_all(part);
+            let taken = self.fold.entries[before..].iter();
+            self.length += taken.map(|entry| 4 + entry.len() as u64).sum::<u64>();
+            match pushed {
+                Ok(()) => {}
                 Err(_) if self.fold.size() >= covered => break,
-                Err(_) if self.covers(note, &entries.records)? => {
+                Err(_) if self.covers(note, records)? => {
                     return Ok(Some(Damage::Inadmissible(self.fold.size())));
                 }
                 Err(_) => return Ok(Some(Damage::Entries(self.fold.size()))),
@@ -517,11 +522,9 @@ impl Replica {
             return Ok(Appended::ReadAgain);
         }
         let before = self.fold.entries.len();
-        let pushed = entries.iter().try_for_each(|entry| {
-            self.fold.push(entry.clone()).map_err(|fault| {
-                let (origin, entry) = (Origin::Service, entry.clone());
-                ReplicaError::Fold { origin, fault, entry }
-            })
+        let pushed = self.fold.push_all(entries).map_err(|fault| {
+            let (origin, taken) = (Origin::Service, self.fold.entries.len() - before);
+            ReplicaError::Fold { origin, fault, entry: entries[taken].clone() }
         });
         let path = self.folder.join(ENTRIES);
         match tape::append(&path, self.length, &self.fold.entries[before..]) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::try_join;
 use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
@@ -36,7 +37,7 @@ use super::error::{ClientError, Exit, Side};
 use super::home::Home;
 use super::invitation::Trust;
 use super::keys::Owner;
-use super::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
+use super::replica::{Frozen, Origin, Replica, ReplicaError};
 
 /// The way out of this machine, as values.
 #[derive(Clone)]
@@ -280,16 +281,28 @@ impl Session {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(), Stopped> {
         let size = replica.size_of(checkpoint)?;
+        let mut ahead = None;
         while replica.entries() < size {
-            progress(Progress::Entries { have: replica.entries(), of: size });
-            self.sync_page(replica, size).await?;
+            let start = replica.entries();
+            progress(Progress::Entries { have: start, of: size });
+            let entries = match ahead.take() {
+                Some((from, page)) if from == start => page,
+                _ => self.page(start, size).await,
+            }?;
+            // The next page is on its way while this one is verified.
+            let next = start + entries.len() as u64;
+            let fetch = async {
+                let page = if next < size { Some(self.page(next, size).await) } else { None };
+                Ok(page.map(|page| (next, page)))
+            };
+            let append = async { replica.append(&entries).map_err(Stopped::from) };
+            (ahead, _) = try_join(fetch, append).await?;
         }
         progress(Progress::Entries { have: size, of: size });
         Ok(replica.confirm(checkpoint, self.ambient.now())?)
     }
 
-    async fn sync_page(&self, replica: &mut Replica, size: u64) -> Result<(), Stopped> {
-        let start = replica.entries();
+    async fn page(&self, start: u64, size: u64) -> Result<Vec<Bytes>, Stopped> {
         let limit = u32::try_from(size - start).unwrap_or(u32::MAX).min(PAGE);
         let request = v1::GetEntriesRequest { start, limit };
         let mut client = self.directory();
@@ -303,9 +316,7 @@ impl Session {
             let withheld = ClientError::new(Side::Theirs, failed, "ENTRIES_WITHHELD", sentence);
             return Err(withheld.into());
         }
-        match replica.append(&entries)? {
-            Appended::Yes | Appended::ReadAgain => Ok(()),
-        }
+        Ok(entries)
     }
 
     /// What the service showed of its log and cannot be, kept.

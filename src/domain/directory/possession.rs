@@ -14,6 +14,28 @@ use crate::signed::proto::{self, Possession, Use};
 
 use super::key;
 
+/// What a statement says of a key that it lists: whose it is, what it is for, and the proof.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Claim {
+    pub(super) key: VerifyingKey,
+    pub(super) holder: String,
+    pub(super) usage: Use,
+    pub(super) proof: Bytes,
+}
+
+impl Claim {
+    /// Of a key as it is listed; none of one that cannot be read.
+    pub(super) fn read(listed: &proto::PublicKey, holder: &str, usage: Use) -> Option<Self> {
+        let key = VerifyingKey::from_spki(&listed.key).ok()?;
+        Some(Self { key, holder: holder.to_owned(), usage, proof: listed.proof.clone() })
+    }
+
+    /// Whether the proof is one. No directory and no time has a say in it.
+    pub(super) fn holds(&self) -> bool {
+        verify(&self.key, &self.holder, self.usage, &self.proof).is_ok()
+    }
+}
+
 /// A key as a statement lists it, with its proof. `holder` is `registrar/alice`, `operator/...`,
 /// `auditor/...`; `log/un.example`, `relay/un.example`; a member's, contact's or seat's id.
 ///

@@ -18,7 +18,7 @@ use super::charter::Charter;
 use super::contact::Contact;
 use super::key::{Holder, KeyName, KnownKey, PublicKey, Purpose};
 use super::member::Member;
-use super::possession;
+use super::possession::Claim;
 use super::{Directory, Newest};
 
 /// Where and when the log takes a statement.
@@ -65,6 +65,8 @@ pub(super) struct Step<'a> {
     pub(super) newest: Newest,
     /// Its payload.
     pub(super) payload: &'a Bytes,
+    /// What it says of its keys and is known to hold.
+    pub(super) proven: &'a BTreeSet<Claim>,
     /// What it makes new, so far nothing.
     pub(super) parts: Parts,
 }
@@ -73,6 +75,15 @@ impl Step<'_> {
     /// The rules in force before it.
     pub(super) fn rules(&self) -> u32 {
         self.directory.rules()
+    }
+
+    /// What becomes of the keys that the older statement listed, and of those that this one does.
+    pub(super) fn relist(
+        &self,
+        before: &[KeyName],
+        listed: Vec<Listed>,
+    ) -> Result<Vec<Arc<KnownKey>>, Refusal> {
+        relist(Some(self.directory), self.proven, before, listed, self.admitted.leaf)
     }
 }
 
@@ -177,10 +188,12 @@ pub(super) struct Listed {
 
 impl Listed {
     /// The holder shows that it is his. A key that seals has no proof, and one there is refused.
-    fn prove(&self) -> Result<(), Refusal> {
+    fn prove(&self, proven: &BTreeSet<Claim>) -> Result<(), Refusal> {
         let proven = match (&self.key, self.purpose.usage()) {
             (PublicKey::Verifying(key), Some(usage)) => {
-                possession::verify(key, &self.holder.to_string(), usage, &self.proof).is_ok()
+                let (key, holder) = (key.clone(), self.holder.to_string());
+                let claim = Claim { key, holder, usage, proof: self.proof.clone() };
+                proven.contains(&claim) || claim.holds()
             }
             (PublicKey::Sealing(_) | PublicKey::Verifying(_), _) => self.proof.is_empty(),
         };
@@ -196,6 +209,7 @@ impl Listed {
 /// one listed `before`: every key that is new, has ended or moved.
 pub(super) fn relist(
     directory: Option<&Directory>,
+    proven: &BTreeSet<Claim>,
     before: &[KeyName],
     listed: Vec<Listed>,
     leaf: u64,
@@ -203,7 +217,7 @@ pub(super) fn relist(
     let known = |name: &KeyName| directory.and_then(|directory| directory.known(name));
     let mut now = BTreeMap::new();
     for listed in listed {
-        listed.prove()?;
+        listed.prove(proven)?;
         let Listed { key, purpose, holder, proof: _ } = listed;
         let new = KnownKey::listed(key, purpose, holder, leaf);
         let name = new.name();

@@ -156,15 +156,20 @@ impl Log {
 }
 
 /// What `log/base.txt` holds.
-static BASE: std::sync::LazyLock<Vec<Bytes>> = std::sync::LazyLock::new(|| {
+pub(super) static BASE: std::sync::LazyLock<Vec<Bytes>> = std::sync::LazyLock::new(|| {
     let text = golden("log/base.txt");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| hex::decode(line.split(' ').nth(1).unwrap()).unwrap().into()).collect()
 });
 
-fn folded(entries: &[Bytes]) -> Fold {
+/// Nothing yet, of the log of the base.
+pub(super) fn unfolded(known: u32) -> Fold {
     let (founding, _) = logged(&BASE[0]).unwrap();
-    let mut fold = Fold::new(&Trust::begin(&founding).unwrap().0, 1);
+    Fold::new(&Trust::begin(&founding).unwrap().0, known)
+}
+
+fn folded(entries: &[Bytes]) -> Fold {
+    let mut fold = unfolded(1);
     BASE.iter().chain(entries).for_each(|entry| fold.push(entry.clone()).unwrap());
     fold
 }

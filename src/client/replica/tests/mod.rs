@@ -1,6 +1,7 @@
 //! What a service could do to a replica, and what the replica makes of it.
 
 mod golden;
+mod pages;
 
 use super::*;
 use crate::client::draft::Composer;

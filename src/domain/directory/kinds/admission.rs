@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::domain::directory::key::{Holder, PublicKey, Purpose};
 use crate::domain::directory::member::Member;
-use crate::domain::directory::steps::{Dated, Listed, Parts, Signed, Step, relist};
+use crate::domain::directory::possession::Claim;
+use crate::domain::directory::steps::{Dated, Listed, Parts, Signed, Step};
 use crate::domain::directory::{Directory, Newest};
 use crate::domain::ids::MemberId;
 use crate::domain::refusal::Refusal;
-use crate::signed::proto::{self, Target};
+use crate::signed::proto::{self, Target, Use};
 
 use super::{Rule, Says, Signer};
 
@@ -30,6 +31,11 @@ impl Says for proto::Admission {
 
     fn issued_at(&self) -> u64 {
         self.issued_at
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        let authority = self.authority.iter();
+        authority.filter_map(|key| Claim::read(key, &self.member, Use::Authority)).collect()
     }
 
     fn subject(&self, _: &Directory) -> Result<(), Refusal> {
@@ -63,7 +69,7 @@ impl Says for proto::Admission {
             holder: Holder::Member(member.id.clone()),
             proof: said.proof.clone(),
         });
-        let keys = relist(Some(step.directory), &[], listed.collect(), step.admitted.leaf)?;
+        let keys = step.relist(&[], listed.collect())?;
         Ok(Parts { member: Some(Arc::new(member)), keys, ..step.parts })
     }
 }

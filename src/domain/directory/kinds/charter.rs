@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::crypto::sign::{KeyId, VerifyingKey};
 use crate::domain::directory::charter::Charter;
 use crate::domain::directory::key::{Holder, KeyName, PublicKey, Purpose};
+use crate::domain::directory::possession::Claim;
 use crate::domain::directory::steps::{
     Admitted, Dated, Listed, Parts, Signed, Step, clock, next, relist,
 };
@@ -14,7 +15,7 @@ use crate::domain::directory::{Directory, FIRST_RULES, Newest};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::domain::refusal::{Deciders, Refusal};
-use crate::signed::proto::{self, Target};
+use crate::signed::proto::{self, Target, Use};
 
 use super::{Rule, Says, Signer, Verified};
 
@@ -46,6 +47,22 @@ impl Says for proto::Charter {
         keys.map(|key| (key.id(), key)).collect()
     }
 
+    fn claims(&self) -> Vec<Claim> {
+        let people = (self.registrars.iter().map(|person| ("registrar", person)))
+            .chain(self.operators.iter().map(|person| ("operator", person)))
+            .chain(self.auditors.iter().map(|person| ("auditor", person)));
+        let people = people.flat_map(|(role, person)| {
+            let holder = format!("{role}/{}", person.id);
+            let keys = [(&person.sign, Use::Sign), (&person.tls, Use::Tls)];
+            keys.map(|(key, usage)| Claim::read(key.as_ref()?, &holder, usage))
+        });
+        let name = self.targets.first().map_or("", |target| target.name.as_str());
+        let (log, relay) = (format!("log/{name}"), format!("relay/{name}"));
+        let service = (self.log.iter().map(|key| Claim::read(key, &log, Use::Log)))
+            .chain(self.relay.iter().map(|key| Claim::read(key, &relay, Use::Relay)));
+        people.chain(service).flatten().collect()
+    }
+
     fn subject(&self, _: &Directory) -> Result<(), Refusal> {
         Ok(())
     }
@@ -73,7 +90,7 @@ impl Says for proto::Charter {
         }
         let charter = Charter::read(self, step.payload.clone(), step.newest, step.rules())?;
         let listed = listed(directory.name(), &charter, self);
-        let keys = relist(Some(directory), &names(before), listed, step.admitted.leaf)?;
+        let keys = step.relist(&names(before), listed)?;
         Ok(Parts { charter: Some(Arc::new(charter)), keys, ..step.parts })
     }
 }
@@ -99,7 +116,8 @@ pub(super) fn found(
     }
     let payload = verified.envelope().payload().clone();
     let charter = Charter::read(statement, payload, newest, FIRST_RULES)?;
-    let keys = relist(None, &[], listed(name, &charter, statement), admitted.leaf)?;
+    let listed = listed(name, &charter, statement);
+    let keys = relist(None, &verified.proven, &[], listed, admitted.leaf)?;
     Ok(Parts { charter: Some(Arc::new(charter)), keys, ..Parts::none(admitted, clock) })
 }
 

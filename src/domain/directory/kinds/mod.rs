@@ -15,7 +15,7 @@ mod roster;
 pub(super) mod trial;
 mod withdrawal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use prost::{Message, Name};
@@ -31,6 +31,7 @@ use crate::signed::proto::{self, Target};
 
 use super::entry::Entry;
 use super::key::{Holder, KnownKey, PublicKey, Purpose};
+use super::possession::Claim;
 use super::rules::FIRST_RULES;
 use super::steps::{Admitted, Dated, Parts, Signed, Step, clock, next};
 use super::text::sorted_set;
@@ -168,6 +169,10 @@ trait Says {
     fn own_signers(&self, _rules: u32) -> BTreeMap<KeyId, VerifyingKey> {
         BTreeMap::new()
     }
+    /// The keys that it lists with a proof.
+    fn claims(&self) -> Vec<Claim> {
+        Vec::new()
+    }
     /// Those whom it is about can be read and are there.
     fn subject(&self, directory: &Directory) -> Result<(), Refusal>;
     /// Enough of those who decide have signed, and nobody else.
@@ -266,6 +271,8 @@ pub struct Verified {
     statement: Statement,
     version: u64,
     signers: Vec<KeyId>,
+    /// Proofs of possession that hold, never to be verified again. What is missing says nothing.
+    proven: BTreeSet<Claim>,
 }
 
 impl Verified {
@@ -346,7 +353,12 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<Verified, Refusal> 
             (_, None) => Err(Refusal::UnknownKey(*id)),
         }
     })?;
-    Ok(Verified { version: target.version, envelope, statement, signers })
+    let says = statement.says();
+    // Beside the signatures for those who may decide: a check costs. None refuses, `apply` does.
+    let decides = says.signed(directory, &Signed(&signers)).is_ok();
+    let claims = if decides { says.claims() } else { Vec::new() };
+    let proven = claims.into_iter().filter(Claim::holds).collect();
+    Ok(Verified { version: target.version, envelope, statement, signers, proven })
 }
 
 /// Decides a verified statement on the directory at the head before it: the second half. What may
@@ -360,7 +372,7 @@ pub fn apply(
     verified: &Verified,
     admitted: Admitted,
 ) -> Result<Box<Parts>, Refusal> {
-    let Verified { envelope, statement, version, signers } = verified;
+    let Verified { envelope, statement, version, signers, proven } = verified;
     if admitted.leaf != directory.size() {
         return Err(Refusal::Internal("an entry that is not the next one was applied"));
     }
@@ -386,7 +398,7 @@ pub fn apply(
     let clock = clock(rule.dated, directory.clock(), says.issued_at(), admitted.at)?;
     let parts = Parts::none(admitted, clock);
     let payload = envelope.payload();
-    says.change(Step { directory, admitted, newest, payload, parts }).map(Box::new)
+    says.change(Step { directory, admitted, newest, payload, proven, parts }).map(Box::new)
 }
 
 /// Verifies the charter version 1 of the directory of that name: entry 0. Its genesis is its own
@@ -402,7 +414,8 @@ pub fn verify_founding(name: &DirectoryName, bytes: &[u8]) -> Result<Verified, R
         Some(key) => Ok((key.clone(), Role::of(None))),
         None => Err(Refusal::UnknownKey(*id)),
     })?;
-    Ok(Verified { version: target.version, envelope, statement, signers })
+    let proven = statement.says().claims().into_iter().filter(Claim::holds).collect();
+    Ok(Verified { version: target.version, envelope, statement, signers, proven })
 }
 
 /// A directory begins: charter version 1, entry 0, founds.

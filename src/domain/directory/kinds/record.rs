@@ -5,13 +5,13 @@ use std::sync::Arc;
 use crate::domain::directory::contact::{Contact, Record};
 use crate::domain::directory::key::{Holder, PublicKey, Purpose};
 use crate::domain::directory::member::Member;
+use crate::domain::directory::possession::Claim;
 use crate::domain::directory::steps::{
-    Dated, Listed, Parts, Signed, Step, contact_of, keeper_of, member_there, relist, room_for,
-    validity,
+    Dated, Listed, Parts, Signed, Step, contact_of, keeper_of, member_there, room_for, validity,
 };
 use crate::domain::directory::{Directory, Newest};
 use crate::domain::refusal::Refusal;
-use crate::signed::proto::{self, Target};
+use crate::signed::proto::{self, Target, Use};
 
 use super::{Rule, Says, Signer};
 
@@ -36,6 +36,11 @@ impl Says for proto::Record {
 
     fn facets(&self) -> (&str, &[proto::Facet]) {
         (&self.contact, &self.facets)
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        let keeper = self.keeper.iter();
+        keeper.filter_map(|key| Claim::read(key, &self.contact, Use::Keeper)).collect()
     }
 
     fn subject(&self, directory: &Directory) -> Result<(), Refusal> {
@@ -64,7 +69,7 @@ impl Says for proto::Record {
             proof: said.proof.clone(),
         });
         let old: Vec<_> = keeper_of(before).into_iter().collect();
-        let keys = relist(Some(step.directory), &old, listed.collect(), step.admitted.leaf)?;
+        let keys = step.relist(&old, listed.collect())?;
         let member = member_there(step.directory, &id)?;
         let member = (!member.signs).then(|| Arc::new(Member { signs: true, ..member.clone() }));
         let contact = Some(Arc::new(Contact::with_record(before, id, step.newest, record)));

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use crate::domain::directory::contact::Contact;
 use crate::domain::directory::key::{Holder, PublicKey, Purpose};
+use crate::domain::directory::possession::Claim;
 use crate::domain::directory::roster::Roster;
 use crate::domain::directory::steps::{
-    Dated, Listed, Parts, Signed, Step, contact_of, relist, standing_contact,
+    Dated, Listed, Parts, Signed, Step, contact_of, standing_contact,
 };
 use crate::domain::directory::{Directory, Newest};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::refusal::{Deciders, Refusal};
-use crate::signed::proto::{self, Target};
+use crate::signed::proto::{self, Target, Use};
 
 use super::{Rule, Says, Signer};
 
@@ -37,6 +38,15 @@ impl Says for proto::Roster {
 
     fn facets(&self) -> (&str, &[proto::Facet]) {
         (&self.contact, &self.facets)
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        let seats = self.seats.iter().flat_map(|seat| {
+            let holder = format!("{}/{}", self.contact, seat.name);
+            let keys = [(&seat.sign, Use::Sign), (&seat.tls, Use::Tls)];
+            keys.map(|(key, usage)| Claim::read(key.as_ref()?, &holder, usage))
+        });
+        seats.flatten().collect()
     }
 
     fn subject(&self, directory: &Directory) -> Result<(), Refusal> {
@@ -69,7 +79,7 @@ impl Says for proto::Roster {
         let old = before.roster.iter().flat_map(|roster| roster.key_names(&id));
         let old: Vec<_> = old.collect();
         let listed = listed(&id, &roster, self)?;
-        let keys = relist(Some(step.directory), &old, listed, step.admitted.leaf)?;
+        let keys = step.relist(&old, listed)?;
         let contact = Contact {
             roster_newest: Some(step.newest),
             roster: Some(roster),

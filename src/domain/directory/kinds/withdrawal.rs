@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::contact::Contact;
 use crate::domain::directory::steps::{
-    Dated, Parts, Signed, Step, contact_of, keys_of, member_there, relist, standing_contact,
+    Dated, Parts, Signed, Step, contact_of, keys_of, member_there, standing_contact,
 };
 use crate::domain::directory::{Directory, Newest};
 use crate::domain::refusal::{Deciders, Refusal};
@@ -59,7 +59,7 @@ impl Says for proto::Withdrawal {
     fn change(&self, step: Step<'_>) -> Result<Parts, Refusal> {
         let before = standing_contact(step.directory, &contact_of(&self.contact)?)?;
         let leaf = step.admitted.leaf;
-        let keys = relist(Some(step.directory), &keys_of(before), Vec::new(), leaf)?;
+        let keys = step.relist(&keys_of(before), Vec::new())?;
         let contact = Contact {
             record_newest: step.newest,
             record: None,

@@ -107,11 +107,12 @@ const EVERY_OTHER_KIND: [Table; 5] = [
 ];
 
 /// For refusals and admissions both.
-const LATER: [Table; 8] = [
+const LATER: [Table; 9] = [
     ("quorums", charter::the_old_quorum_and_the_new_both_sign),
     ("proof in a charter", charter::proofs_refuse),
     ("proof in an admission", admission::proofs_refuse),
     ("proof in a record", record::proofs_refuse),
+    ("proof beside its twin", proofs::twins_refuse),
     ("later", later),
     ("back", back),
     ("bounds", bounds),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// One attempt: what is tried, about whom, and how it is spoilt. Most are refused.
-type Attempt = (u8, u8, u8, u8);
+pub(crate) type Attempt = (u8, u8, u8, u8);
 
 const MEMBERS: [&str; 4] = ["at", "fr", "zz", "de"];
 const CONTACTS: [&str; 5] = ["at/cert", "fr/cert", "fr/soc", "zz/mfa", "de/new"];
@@ -81,6 +81,22 @@ fn spoilt<S: Says>(
     draft.bytes()
 }
 
+/// The entries of a history, and what was tried last, whether it is one of them or not.
+pub(crate) fn entries(attempts: &[Attempt]) -> Vec<Vec<u8>> {
+    let mut world = World::new();
+    let mut last = None;
+    for (tried, at) in attempts.iter().zip(NOW..) {
+        let bytes = attempt(&world, *tried);
+        last = None;
+        if world.decide_bytes(&bytes, at).is_ok() {
+            world.take_bytes(bytes, at);
+        } else {
+            last = Some((bytes, at));
+        }
+    }
+    world.entries.iter().chain(&last).map(older::encoded).collect()
+}
+
 /// A replica: it folds the entries and trusts nothing else.
 fn replayed(entries: &[(Vec<u8>, u64)]) -> Directory {
     let name = NAME.parse().unwrap();
@@ -142,14 +158,21 @@ proptest! {
     fn a_replay_and_a_start_are_the_same_directory(attempts: Vec<Attempt>) {
         let mut world = World::new();
         let mut at = NOW;
+        let mut before = vec![world.directory.clone()];
         for try_this in attempts {
             let bytes = attempt(&world, try_this);
             let decided = world.decide_bytes(&bytes, at);
             prop_assert_eq!(&world.decide_bytes(&bytes, at), &decided, "decided the same again");
+            let older = &before[usize::from(try_this.2) % before.len()];
+            if let Ok(verified) = verify(older, &bytes) {
+                let admitted = Admitted { leaf: world.directory.size(), at };
+                let applied = apply(&world.directory, &verified, admitted);
+                prop_assert_eq!(applied.ok(), decided.as_ref().ok().cloned(), "verified before");
+            }
             if decided.is_ok() {
-                let before = world.directory.clone();
                 world.take_bytes(bytes, at);
-                one_holder_for_ever(&before, &world.directory);
+                one_holder_for_ever(&before[before.len() - 1], &world.directory);
+                before.push(world.directory.clone());
                 at += 1;
             }
         }

@@ -4,7 +4,7 @@ use super::kinds::trial::Trial;
 use super::*;
 use crate::signed::dsse::Kind;
 
-fn trial(world: &World) -> Vec<u8> {
+pub(super) fn trial(world: &World) -> Vec<u8> {
     let says = Trial(world.withdrawal("fr/cert").says.with_version_0());
     let payload = Statement::Trial(says).encode();
     let keys = [key("fr-1"), key("fr-2")];
