@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use liaison::client::connect::ConnectError;
 use liaison::server::Ended;
-use liaison::server::listen::Drained;
+use liaison::server::listen::{Drained, Limits};
 use liaison::store::Engine;
 use liaison::store::disk::Fdatasync;
 use liaison::wire::v1::collect_response::Item as Answer;
@@ -13,7 +14,9 @@ use liaison::wire::v1::{CollectResponse, GetCheckpointRequest, WatchRequest};
 use tonic::{Code, Status, Streaming};
 
 use crate::support::says::{self, Said};
-use crate::support::{NAME, Open, Party, Replica, TestNet, Trust, dates, home, refusal, soon};
+use crate::support::{
+    Client, NAME, Open, Party, Replica, TestNet, Trust, dates, home, identity, refusal, soon,
+};
 
 /// Guarantee G8, and what it takes here: news and the end come by a hint, not by looking.
 const PROMISED: Duration = Duration::from_secs(5);
@@ -150,6 +153,38 @@ async fn a_new_head_makes_no_mailbox_look() {
     net.say(says::admission(&net.replica(), "at")).await;
     colleague.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
     assert_eq!(store.looks(), before);
+}
+
+/// One connection too many is closed before it is looked at, and the others go on.
+#[tokio::test]
+async fn who_follows_keeps_a_connection_and_the_one_too_many_is_refused() {
+    let open = home(Engine::Memory);
+    let store = open.found().await;
+    let limits = Limits { connections: 3, ..Limits::default() };
+    let net = TestNet::within(limits, open, store, Trust::new(dates())).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut sender = soon("a place", place(&net, &jp.tls())).await;
+    let mut followed = soon("a place", place(&net, &fr.tls())).await;
+    let mut followed = followed.collect(0, true).await.unwrap();
+    let third = soon("a place", place(&net, &fr.tls())).await;
+    let refused = net.connect(Some(identity(&fr.tls(), dates()))).await;
+    assert!(matches!(refused, Err(ConnectError::Tls { .. })), "{refused:?}");
+    soon("the head", followed.message()).await.unwrap().unwrap();
+    let sealed = jp.compose(&[&fr], &net.replica(), &net.open.ambient);
+    sender.submit(sealed.envelope).await.unwrap();
+    let next = soon("the message", followed.message()).await.unwrap().unwrap();
+    assert!(matches!(next.item, Some(Answer::Message(_))));
+    drop(third);
+    soon("a place", place(&net, &fr.tls())).await;
+}
+
+/// A client, as soon as the service has seen that another is gone.
+async fn place(net: &TestNet, name: &str) -> Client {
+    loop {
+        if let Ok(connection) = net.connect(Some(identity(name, dates()))).await {
+            return Client::over(&connection);
+        }
+    }
 }
 
 mod looks {
