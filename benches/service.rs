@@ -35,7 +35,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let Arguments { engine, dir, seconds, json, only, bench: _ } = Arguments::parse();
-    let options = Options { engine, dir, seconds, json, only };
+    let options = Options { engine, dir, seconds, followers: 0, json, only };
     bench::run(options, &mut stdout(), &mut stderr()).await?;
     Ok(())
 }

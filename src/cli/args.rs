@@ -91,6 +91,9 @@ pub enum Command {
         /// The folder
         folder: PathBuf,
     },
+    /// The followers of a bench, in a process of their own
+    #[command(hide = true)]
+    BenchFollowers,
     /// The service of a demo, in a process of its own
     #[command(hide = true)]
     DemoService {
@@ -724,6 +727,9 @@ pub struct BenchArgs {
     /// For how long each measurement runs
     #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
     pub seconds: f64,
+    /// How many streams are opened to see what one costs
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    pub followers: usize,
     /// Only these measurements, by their names
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,

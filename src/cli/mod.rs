@@ -86,7 +86,10 @@ async fn dispatch(cli: Cli) -> Result<(), ClientError> {
             Ok(())
         }
         Command::Man { folder } => man(ctx, &folder),
-        Command::Demo(_) | Command::Bench(_) | Command::DemoService { .. } => {
+        Command::Demo(_)
+        | Command::Bench(_)
+        | Command::BenchFollowers
+        | Command::DemoService { .. } => {
             let sentence = "this command belongs to the program, not to the library";
             Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_HERE", sentence))
         }

@@ -49,7 +49,8 @@ pub(super) struct Party {
     pub(super) contact: ContactId,
     pub(super) seat: SeatId,
     pub(super) sign: SigningKey,
-    identity: Identity,
+    pub(super) tls: SigningKey,
+    pub(super) certificate: Vec<u8>,
 }
 
 /// A service that runs, and everybody who may call it.
@@ -60,7 +61,7 @@ pub(super) struct Net {
     pub(super) recipients: Vec<Party>,
     pub(super) syncs: Arc<Syncs>,
     pub(super) address: Address,
-    authority: Vec<u8>,
+    pub(super) authority: Vec<u8>,
     registrar: KeyId,
     node: Identity,
     stop: watch::Sender<bool>,
@@ -124,11 +125,8 @@ impl Net {
         address: &Address,
         dial: Arc<dyn Dial>,
     ) -> anyhow::Result<Channel> {
-        let (identity, clock) = (Some(party.identity.clone()), self.ambient.tls_clock());
-        let tls =
-            ClientTls::for_directory(NAME, std::slice::from_ref(&self.authority), identity, clock)?;
-        let route = Route { dial, address: address.clone(), proxies: Proxies::default(), tls };
-        Ok(connect(route).await?.channel())
+        let identity = Identity::new(std::slice::from_ref(&party.certificate), &party.tls)?;
+        connect_as(identity, &self.authority, address, dial).await
     }
 
     /// Other routes behind the same listener, settings and certificates, and where they are.
@@ -159,9 +157,23 @@ impl Net {
     }
 }
 
+/// A connection to the service that this authority speaks for.
+pub(super) async fn connect_as(
+    identity: Identity,
+    authority: &[u8],
+    address: &Address,
+    dial: Arc<dyn Dial>,
+) -> anyhow::Result<Channel> {
+    let clock = Ambient::system().tls_clock();
+    let tls = ClientTls::for_directory(NAME, &[authority.to_vec()], Some(identity), clock)?;
+    let route = Route { dial, address: address.clone(), proxies: Proxies::default(), tls };
+    Ok(connect(route).await?.channel())
+}
+
 /// Everybody here has one address.
 fn limits() -> Limits {
-    Limits { connections_per_address: 1_024, ..Limits::default() }
+    let limits = Limits::default();
+    Limits { connections_per_address: limits.connections, ..limits }
 }
 
 /// How often the store had something made durable.
@@ -336,8 +348,7 @@ impl Founding {
         ];
         let validity = self.validity;
         let certificate = issue::self_signed_client(&tls, validity, self.ambient.random())?;
-        let identity = Identity::new(&[certificate], &tls)?;
-        Ok(Draft { party: Party { contact, seat, sign, identity }, statements })
+        Ok(Draft { party: Party { contact, seat, sign, tls, certificate }, statements })
     }
 
     fn seat(

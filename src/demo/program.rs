@@ -16,6 +16,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let done = match &cli.command {
         Command::Demo(args) => demo::show::run(args, json).await,
         Command::Bench(args) => bench(args, json).await,
+        Command::BenchFollowers => demo::bench::follow().await,
         Command::DemoService { service_home } => return demo::service::serve(service_home).await,
         _ => return cli::run(cli).await,
     };
@@ -33,6 +34,7 @@ async fn bench(args: &BenchArgs, json: bool) -> anyhow::Result<()> {
         engine: args.engine.parse().context("--engine")?,
         dir: args.dir.clone(),
         seconds: args.seconds,
+        followers: args.followers,
         json,
         only: (!args.only.is_empty()).then(|| args.only.clone()),
     };

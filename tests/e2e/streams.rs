@@ -1,6 +1,7 @@
 //! Streams that stay open: what they cost while nothing happens, that they end when their seat does,
 //! and when the service drains.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,6 +154,22 @@ async fn a_new_head_makes_no_mailbox_look() {
     net.say(says::admission(&net.replica(), "at")).await;
     colleague.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
     assert_eq!(store.looks(), before);
+}
+
+/// Under a soft limit of descriptors that is too low, which the program raises.
+#[test]
+fn the_bench_says_what_an_idle_stream_costs() {
+    let bench = "ulimit -Sn 64; exec \"$0\" bench --json --only followers --followers 200";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{bench} --seconds 0.1"), env!("CARGO_BIN_EXE_liaison")]);
+    let ran = shell.output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let said: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let one = &said["measurements"][0];
+    assert_eq!(one["name"], "memory of an open stream: 200 followers");
+    assert_eq!(one["limit"], 40.0 * 1024.0);
+    let bytes = one["bytes"].as_f64().unwrap();
+    assert!(8.0 * 1024.0 < bytes && bytes <= 40.0 * 1024.0, "{one}");
 }
 
 /// One connection too many is closed before it is looked at, and the others go on.

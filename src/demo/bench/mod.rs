@@ -18,6 +18,7 @@
 mod bare;
 mod counted;
 mod drive;
+mod followers;
 mod lookups;
 mod machine;
 mod messages;
@@ -30,8 +31,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::ambient::Ambient;
+use crate::server::process;
 use crate::store::Engine;
 
+pub(in crate::demo) use followers::run as follow;
 pub use table::print;
 
 /// What is measured, and where.
@@ -44,6 +47,8 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// How long each measurement takes.
     pub seconds: f64,
+    /// How many streams are opened to see what one costs; none: this is not measured.
+    pub followers: usize,
     /// One JSON object instead of a table.
     pub json: bool,
     /// Only the measurements of these groups: some of [`GROUPS`].
@@ -51,7 +56,7 @@ pub struct Options {
 }
 
 /// The groups of measurements.
-pub const GROUPS: [&str; 5] = ["accept", "push", "lookup", "replay", "limits"];
+pub const GROUPS: [&str; 6] = ["accept", "push", "lookup", "replay", "limits", "followers"];
 
 /// One line of the outcome.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -90,6 +95,7 @@ pub async fn run(
     if let Some(unknown) = only.into_iter().find(|group| !GROUPS.contains(&group.as_str())) {
         anyhow::bail!("expected some of {}, found {unknown:?}", GROUPS.join(", "));
     }
+    process::prepare();
     let place = Scratch::new(options.dir.as_deref())?;
     let measured = scenes::measure(&options, &place.0, progress).await?;
     if options.json {
@@ -132,8 +138,14 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn everything_is_measured_and_nothing_fails() {
-        let options =
-            Options { engine: Engine::Memory, dir: None, seconds: 0.1, json: false, only: None };
+        let options = Options {
+            engine: Engine::Memory,
+            dir: None,
+            seconds: 0.1,
+            followers: 0,
+            json: false,
+            only: None,
+        };
         let (mut out, mut progress) = (Vec::new(), Vec::new());
         let measured = run(options, &mut out, &mut progress).await.unwrap();
         let table = String::from_utf8(out).unwrap();
@@ -144,8 +156,8 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_group_is_refused() {
         let only = Some(vec!["speed".to_owned()]);
-        let (engine, json) = (Engine::Memory, false);
-        let options = Options { engine, dir: None, seconds: 0.1, json, only };
+        let (engine, followers, json) = (Engine::Memory, 0, false);
+        let options = Options { engine, dir: None, seconds: 0.1, followers, json, only };
         let ran = run(options, &mut Vec::new(), &mut Vec::new()).await;
         assert!(ran.unwrap_err().to_string().contains("accept, push, lookup, replay, limits"));
     }

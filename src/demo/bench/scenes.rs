@@ -13,6 +13,7 @@ use crate::client::connect::Address;
 use crate::crypto::sign::SigningKey;
 use crate::demo::net::{Net, Party};
 use crate::domain::ids::ContactId;
+use crate::domain::limits;
 use crate::wire::v1::collect_response::Item;
 use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
@@ -23,7 +24,7 @@ use super::drive::{Driven, drive, repeat};
 use super::lookups::{self, LookingUp};
 use super::machine::{size_of, synced_appends};
 use super::messages::{Expect, Ready, Sealed, Submitting};
-use super::{Measurement, Options, bare};
+use super::{Measurement, Options, bare, followers};
 
 /// Senders at most, each with a mailbox to write to.
 const SENDERS: usize = 64;
@@ -43,7 +44,8 @@ pub(super) async fn measure(
     progress: &mut dyn Write,
 ) -> anyhow::Result<Vec<Measurement>> {
     writeln!(progress, "founding a directory of {} members on {}", 2 * PAIRS, options.engine)?;
-    let net = Net::start(options.engine, dir, PAIRS).await?;
+    let pairs = PAIRS.max(options.followers.div_ceil(2 * limits::STREAMS_OF_A_SEAT));
+    let net = Net::start(options.engine, dir, pairs).await?;
     let mut bench = Bench { net, options, dir, progress, checks: 0.0, measured: Vec::new() };
     bench.signatures()?;
     if options.wants("accept") {
@@ -57,6 +59,11 @@ pub(super) async fn measure(
     }
     if options.wants("replay") {
         bench.replay().await?;
+    }
+    if options.wants("followers") && options.followers > 0 {
+        bench.say("followers")?;
+        let measured = followers::measure(&bench.net, options.followers, options.seconds).await?;
+        bench.measured.push(measured);
     }
     bench.net.close().await?;
     Ok(bench.measured)
