@@ -56,3 +56,16 @@ fn raised_to(needed: u64) -> u64 {
 const fn raised_to(needed: u64) -> u64 {
     needed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_raised_as_far_as_the_system_lets_and_never_lowered() {
+        let far = raised_to(u64::MAX);
+        assert!(far < u64::MAX);
+        assert_eq!(raised_to(64), far);
+        assert_eq!(raised_to(u64::MAX), far);
+    }
+}
