@@ -45,7 +45,8 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let Arguments { engine, dir, seconds, entries, waiting, seed, json, only, bench: _ } =
         Arguments::parse();
-    let options = Options { engine, dir, seconds, entries, waiting, seed, json, only };
+    let followers = 0;
+    let options = Options { engine, dir, seconds, entries, waiting, seed, followers, json, only };
     bench::run(options, &mut stdout(), &mut stderr()).await?;
     Ok(())
 }

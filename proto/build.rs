@@ -18,6 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = tonic_prost_build::Config::new();
     // The canonical form looks a message's fields up by its name.
     config.enable_type_names();
-    tonic_prost_build::configure().bytes(".").compile_fds_with_config(descriptors, config)?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .codec_path("crate::wire::codec::Exact")
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

@@ -101,6 +101,9 @@ pub enum Command {
         /// Where its data is
         dir: PathBuf,
     },
+    /// The followers of a bench, in a process of their own
+    #[command(hide = true)]
+    BenchFollowers,
     /// The service of a demo, in a process of its own
     #[command(hide = true)]
     DemoService {
@@ -743,6 +746,9 @@ pub struct BenchArgs {
     /// What a log of so many entries is made from: the same seed, the same history
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub seed: u64,
+    /// How many streams are opened to see what one costs
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    pub followers: usize,
     /// Only these measurements, by their names
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,

@@ -89,6 +89,7 @@ async fn dispatch(cli: Cli) -> Result<(), ClientError> {
         Command::Demo(_)
         | Command::Bench(_)
         | Command::BenchStart { .. }
+        | Command::BenchFollowers
         | Command::DemoService { .. } => {
             let sentence = "this command belongs to the program, not to the library";
             Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_HERE", sentence))

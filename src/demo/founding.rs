@@ -31,7 +31,8 @@ pub(super) struct Party {
     pub(super) contact: ContactId,
     pub(super) seat: SeatId,
     pub(super) sign: SigningKey,
-    pub(super) identity: Identity,
+    pub(super) tls: SigningKey,
+    pub(super) certificate: Vec<u8>,
 }
 
 /// A day, in seconds.
@@ -265,9 +266,8 @@ impl Founding {
         let statements = self.member_of(targets, now, (&contact, &authority), listed)?;
         let SeatKeys { sign, tls, .. } = seats.into_iter().next().context("a seat")?;
         let certificate = issue::self_signed_client(&tls, self.validity, self.ambient.random())?;
-        let identity = Identity::new(&[certificate], &tls)?;
         let seat = seat_of(&contact, 1)?;
-        Ok(Draft { party: Party { contact, seat, sign, identity }, statements })
+        Ok(Draft { party: Party { contact, seat, sign, tls, certificate }, statements })
     }
 
     /// What admits a member with one contact and one seat, whose keys are made in a home.

@@ -98,8 +98,11 @@ impl Each {
 /// of this process are the client's.
 const SERVICE: [&str; 3] = ["service", "sled", "redb"];
 
-/// The processor time that each thread of this process has used.
-pub(super) struct Spent(Vec<Thread>);
+/// The processor time that this process has used, and each of its threads.
+pub(super) struct Spent {
+    microseconds: f64,
+    threads: Vec<Thread>,
+}
 
 struct Thread {
     id: OsString,
@@ -113,17 +116,20 @@ impl Spent {
         let tasks = fs::read_dir("/proc/self/task").ok()?;
         // A thread may end while it is looked at.
         let threads: Vec<Thread> = tasks.filter_map(|task| Thread::read(&task.ok()?)).collect();
-        (!threads.is_empty()).then_some(Self(threads))
+        let microseconds = ticks()?.0 * (1_000_000.0 / TICKS);
+        (!threads.is_empty()).then_some(Self { microseconds, threads })
     }
 
-    /// What each of so many operations has used since then. A thread that has ended is not counted.
+    /// What each of so many operations has used since then. A thread that has ended was the client's:
+    /// those of the service do not end.
     pub(super) fn since(&self, before: &Self, operations: usize) -> Option<Each> {
         let (mut service, mut client) = (0.0, 0.0);
-        for thread in &self.0 {
-            let before = before.0.iter().find(|before| before.id == thread.id);
+        for thread in &self.threads {
+            let before = before.threads.iter().find(|before| before.id == thread.id);
             let used = thread.nanoseconds - before.map_or(0.0, |before| before.nanoseconds);
             *(if thread.of_service { &mut service } else { &mut client }) += used / 1_000.0;
         }
+        let client = client.max(self.microseconds - before.microseconds - service);
         (operations > 0).then(|| Each { service, client }.of(operations as f64))
     }
 }
@@ -204,15 +210,19 @@ mod tests {
 
     use super::*;
 
+    /// Returns when this thread has worked for so long.
+    fn work(nanoseconds: u64) {
+        let me = fs::read_link("/proc/thread-self").unwrap();
+        let used = || fs::read_to_string(Path::new("/proc").join(&me).join("schedstat")).unwrap();
+        while used().split(' ').next().unwrap().parse::<u64>().unwrap() < nanoseconds {}
+    }
+
     /// What a thread of that name, which has worked for 20 ms, is said to have used.
     fn used_by(name: &str) -> Option<Each> {
         let ((say, worked), (end, ended)) = (mpsc::channel(), mpsc::channel::<()>());
         let before = Spent::now()?;
         let working = Builder::new().name(name.to_owned()).spawn(move || {
-            let me = fs::read_link("/proc/thread-self").unwrap();
-            let used =
-                || fs::read_to_string(Path::new("/proc").join(&me).join("schedstat")).unwrap();
-            while used().split(' ').next().unwrap().parse::<u64>().unwrap() < 20_000_000 {}
+            work(20_000_000);
             say.send(()).unwrap();
             // It ends when nobody can send any more.
             let _ = ended.recv();
@@ -233,6 +243,17 @@ mod tests {
             assert!(client.client >= 2_000.0, "{client:?}");
         } else {
             assert_eq!(Spent::now().map(|_| ()), None, "not known is not zero");
+        }
+    }
+
+    #[test]
+    fn what_a_thread_used_that_has_ended_is_the_client_s() {
+        if cfg!(target_os = "linux") {
+            let before = Spent::now().unwrap();
+            std::thread::spawn(|| work(60_000_000)).join().unwrap();
+            let each = Spent::now().unwrap().since(&before, 10).unwrap();
+            // Of a whole process the system counts hundredths of a second.
+            assert!(each.client >= 4_000.0, "60 ms for ten: {each:?}");
         }
     }
 

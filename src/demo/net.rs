@@ -140,15 +140,8 @@ impl Net {
         address: &Address,
         dial: Arc<dyn Dial>,
     ) -> anyhow::Result<Channel> {
-        let (identity, clock) = (Some(party.identity.clone()), self.founding.ambient.tls_clock());
-        let tls = ClientTls::for_directory(
-            NAME,
-            std::slice::from_ref(&self.founding.certificate),
-            identity,
-            clock,
-        )?;
-        let route = Route { dial, address: address.clone(), proxies: Proxies::default(), tls };
-        Ok(connect(route).await?.channel())
+        let identity = Identity::new(std::slice::from_ref(&party.certificate), &party.tls)?;
+        connect_as(identity, &self.founding.certificate, address, dial).await
     }
 
     /// Other routes behind the same listener, settings and certificates, and where they are.
@@ -278,9 +271,23 @@ impl Drop for Threads {
     }
 }
 
+/// A connection to the service that this authority speaks for.
+pub(super) async fn connect_as(
+    identity: Identity,
+    authority: &[u8],
+    address: &Address,
+    dial: Arc<dyn Dial>,
+) -> anyhow::Result<Channel> {
+    let clock = Ambient::system().tls_clock();
+    let tls = ClientTls::for_directory(NAME, &[authority.to_vec()], Some(identity), clock)?;
+    let route = Route { dial, address: address.clone(), proxies: Proxies::default(), tls };
+    Ok(connect(route).await?.channel())
+}
+
 /// Everybody here has one address.
 fn limits() -> Limits {
-    Limits { connections_per_address: 1_024, ..Limits::default() }
+    let limits = Limits::default();
+    Limits { connections_per_address: limits.connections, ..limits }
 }
 
 /// How often the store had something made durable.

@@ -19,6 +19,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::show::run(args, json).await,
         Command::Bench(args) => bench(args, json).await,
         Command::BenchStart { engine, seed, dir } => bench_start(engine, *seed, dir).await,
+        Command::BenchFollowers => demo::bench::follow().await,
         Command::DemoService { service_home } => return demo::service::serve(service_home).await,
         _ => return cli::run(cli).await,
     };
@@ -39,6 +40,7 @@ async fn bench(args: &BenchArgs, json: bool) -> anyhow::Result<()> {
         entries: args.entries,
         seed: args.seed,
         waiting: args.waiting,
+        followers: args.followers,
         json,
         only: (!args.only.is_empty()).then(|| args.only.clone()),
     };

@@ -96,13 +96,19 @@ pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(30);
 /// processor time: 64 are 45 ms on one core.
 pub const HANDSHAKES: usize = 64;
 
-/// Connections open on a node, handshakes included. 193 States with 4 contacts of 4 seats are
-/// 3,088. Each holds at most [`CONNECTION_WINDOW_BYTES`] unread: 8 GiB if every peer were hostile, 100 KiB
-/// (400 MiB) each in practice.
-pub const CONNECTIONS: usize = 4096;
+/// Connections open on a node, handshakes included: 193 States with 4 contacts of 4 seats are 3,088
+/// followers, and 10,000 followers leave some for requests. At [`FOLLOWER_BYTES`] each they are 400
+/// MiB. What a peer sends and nobody reads comes on top, at most [`CONNECTION_WINDOW_BYTES`] each:
+/// 20 GiB if every peer were hostile.
+pub const CONNECTIONS: usize = 10_240;
+const _: () = assert!(CONNECTIONS * FOLLOWER_BYTES == 400 << 20);
+
+/// What an idle stream costs at most in the service's memory, on a connection of its own.
+/// `liaison bench --only followers` measures it.
+pub const FOLLOWER_BYTES: usize = 40 * 1024;
 
 /// Connections from one IPv4 address or one IPv6 network of 64 bits. A ministry behind one address
-/// has 16 seats with 2 connections each; to fill [`CONNECTIONS`] takes 64 addresses.
+/// has 16 seats with 2 connections each; to fill [`CONNECTIONS`] takes 160 addresses.
 pub const CONNECTIONS_PER_ADDRESS: usize = 64;
 
 /// A connection is asked to go after this, so that new keys and new nodes are taken into use.
@@ -225,6 +231,7 @@ mod tests {
         "HANDSHAKES",
         "CONNECTIONS",
         "CONNECTIONS_PER_ADDRESS",
+        "FOLLOWER_BYTES",
         "CONNECTION_AGE_GRACE",
         "DRAIN_LIMIT",
         "STREAMS",

@@ -1,6 +1,6 @@
 //! Streams that follow the log or a mailbox: each reads by its own cursor, at once, at every hint,
-//! and at least every second. Before every message the permit is asked for again, so that the
-//! stream of a revoked seat ends.
+//! and each minute without one. At every new head and before every message the permit is asked for
+//! again, so that the stream of a revoked seat ends.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use crate::domain::access::{Method, Permit};
@@ -24,10 +24,8 @@ use crate::wire::{self, convert};
 use super::peer::Caller;
 use super::{Api, status};
 
-/// A cursor is looked at this often, whatever the hints say.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// A mailbox without news is vouched for this often.
-const HEAD_AGAIN: Duration = Duration::from_secs(60);
+/// Without news, a cursor is looked at this often, and a mailbox vouched for.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// How many streams each seat has open.
 #[derive(Clone, Default)]
@@ -88,28 +86,31 @@ impl Follower {
         self.caller.permit(&self.api.service, method, command)
     }
 
-    /// Until there may be news.
+    /// Until there may be news, or it is time to look.
     ///
     /// # Errors
     /// The service drains, or has stopped.
-    async fn wait(&mut self) -> Result<(), Status> {
+    async fn wait(&mut self, look: Instant) -> Result<Woken, Status> {
         let mailbox = async {
             match &mut self.mailbox {
                 Some(hints) => hints.next().await,
                 None => std::future::pending().await,
             }
         };
-        let stopping = tokio::select! {
-            () = mailbox => false,
-            head = self.heads.changed() => head.is_err(),
-            () = sleep(LOOK_AGAIN) => false,
-            _ = self.stop.wait_for(|stop| *stop) => true,
+        let woken = tokio::select! {
+            () = mailbox => Some(Woken::Hint),
+            head = self.heads.changed() => head.ok().map(|()| Woken::Head),
+            () = sleep_until(look) => Some(Woken::Clock),
+            _ = self.stop.wait_for(|stop| *stop) => None,
         };
-        match stopping {
-            false => Ok(()),
-            true => Err(Status::unavailable("the service is stopping: connect again")),
-        }
+        woken.ok_or_else(|| Status::unavailable("the service is stopping: connect again"))
     }
+}
+
+enum Woken {
+    Hint,
+    Head,
+    Clock,
 }
 
 /// Checkpoints beyond a tree size, as they come.
@@ -137,7 +138,7 @@ async fn next_head(follower: &mut Follower, size: u64) -> Result<(Bytes, u64), S
         if state.head.0 > size {
             return Ok((state.checkpoint.clone(), state.head.0));
         }
-        follower.wait().await?;
+        follower.wait(Instant::now() + LOOK_AGAIN).await?;
     }
 }
 
@@ -148,7 +149,8 @@ struct Mailbox {
     follow: bool,
     ready: VecDeque<CollectResponse>,
     last: bool,
-    vouched: Option<Instant>,
+    /// Its head is sent although there is nothing new: at first, and after a minute.
+    due: bool,
 }
 
 /// The entries of a mailbox after a number; its head whenever all of them were sent.
@@ -167,7 +169,7 @@ pub(super) fn mailbox(
         follow,
         ready: VecDeque::new(),
         last: false,
-        vouched: None,
+        due: true,
     };
     stream::unfold(Some(mailbox), |mailbox| async {
         let mut mailbox = mailbox?;
@@ -199,18 +201,29 @@ impl Mailbox {
             self.epoch = epoch;
             self.after = page.items.last().map_or(self.after, |item| item.number);
             let nothing = page.items.is_empty();
-            let due = self.vouched.is_none_or(|at| at.elapsed() >= HEAD_AGAIN);
             // A head is where the mailbox stands, so it comes when the reader stands there, too.
-            let head = if self.after >= page.mailbox.count && (due || !nothing) {
+            let head = if self.after >= page.mailbox.count && (self.due || !nothing) {
                 Some(self.follower.api.service.vouch(&page).map_err(status)?)
             } else {
                 None
             };
             if nothing && head.is_none() {
-                self.follower.wait().await?;
+                self.due = self.wait().await?;
                 continue;
             }
             self.take(page, head);
+        }
+    }
+
+    /// Until there may be something new, or a minute without is over, which it says.
+    async fn wait(&mut self) -> Result<bool, Status> {
+        let look = Instant::now() + LOOK_AGAIN;
+        loop {
+            match self.follower.wait(look).await? {
+                Woken::Hint => return Ok(false),
+                Woken::Clock => return Ok(true),
+                Woken::Head => drop(self.follower.permit(Method::Collect, ())?),
+            }
         }
     }
 
@@ -219,7 +232,7 @@ impl Mailbox {
             .extend(page.items.into_iter().map(|item| answer(Answer::Message(item_message(item)))));
         if let Some(head) = head {
             self.ready.push_back(answer(Answer::Head(head)));
-            self.vouched = Some(Instant::now());
+            self.due = false;
             self.last = !self.follow;
         }
     }

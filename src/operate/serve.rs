@@ -11,7 +11,7 @@ use crate::ambient::Ambient;
 use crate::config::{Config, ServiceHome};
 use crate::grpc::EnrolmentRate;
 use crate::server::listen::{Drained, Limits, tcp};
-use crate::server::{self, Serving, health};
+use crate::server::{self, Serving, health, process};
 use crate::service::{self, Service};
 use crate::store::Place;
 use crate::store::blobs::{Blobs, FileBlobs};
@@ -45,6 +45,7 @@ pub async fn serve(
     stop: watch::Receiver<bool>,
     ready: impl FnOnce(&Bound),
 ) -> Result<Drained, OperateError> {
+    process::prepare();
     let config = home.config()?;
     let service = start(home, &config, &ambient, clock_is_right).await?;
     let node = keys::node(home, &ambient)?;

@@ -5,6 +5,7 @@
 
 pub mod health;
 pub mod listen;
+pub mod process;
 
 use std::io;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! In scope: generated code, refusals to gRPC statuses and back. Out of scope: rules and state.
 //! Invariant: one function maps refusals to codes, and one reads them again.
 
+pub mod codec;
 pub mod convert;
 pub mod status;
 

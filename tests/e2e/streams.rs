@@ -1,19 +1,25 @@
-//! Streams that stay open: they end when their seat does, and when the service drains.
+//! Streams that stay open: what they cost while nothing happens, that they end when their seat does,
+//! and when the service drains.
 
+use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use liaison::client::connect::ConnectError;
 use liaison::server::Ended;
-use liaison::server::listen::Drained;
+use liaison::server::listen::{Drained, Limits};
 use liaison::store::Engine;
 use liaison::store::disk::Fdatasync;
 use liaison::wire::v1::collect_response::Item as Answer;
-use liaison::wire::v1::{CollectResponse, WatchRequest};
+use liaison::wire::v1::{CollectResponse, GetCheckpointRequest, WatchRequest};
 use tonic::{Code, Status, Streaming};
 
 use crate::support::says::{self, Said};
-use crate::support::{NAME, Open, Party, Replica, TestNet, Trust, dates, home, refusal, soon};
+use crate::support::{
+    Client, NAME, Open, Party, Replica, TestNet, Trust, dates, home, identity, refusal, soon,
+};
 
-/// Guarantee G8, and what it takes here: the end comes by a hint, not by looking every second.
+/// Guarantee G8, and what it takes here: news and the end come by a hint, not by looking.
 const PROMISED: Duration = Duration::from_secs(5);
 const BY_EVENT: Duration = Duration::from_millis(900);
 
@@ -103,6 +109,146 @@ async fn a_stop_ends_open_streams_and_the_drain_is_in_time() {
     drop((followed, watched));
     let (_, drained) = net.stop().await;
     assert_eq!(drained, Drained::InTime);
+}
+
+/// So much time goes by for timers, and none for the network.
+async fn goes_by(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn an_idle_stream_looks_once_a_minute_and_what_comes_is_pushed_at_once() {
+    let open = home(Engine::Memory);
+    let store = Arc::new(looks::Counted::new(open.found().await));
+    let net = TestNet::serve(open, Arc::<looks::Counted>::clone(&store), Trust::new(dates())).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut sender = net.client(&jp.tls()).await;
+    let mut followed = following(&net, fr.seat().as_str()).await;
+    let before = store.looks();
+    goes_by(Duration::from_secs(59)).await;
+    // Whoever woke has looked when another is answered.
+    sender.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    assert_eq!(store.looks(), before, "nobody looked");
+    goes_by(Duration::from_secs(1)).await;
+    let head = soon("a head", followed.message()).await.unwrap().unwrap();
+    assert!(matches!(head.item, Some(Answer::Head(_))));
+    let sealed = jp.compose(&[&fr], &net.replica(), &net.open.ambient);
+    sender.submit(sealed.envelope).await.unwrap();
+    let committed = Instant::now();
+    let next = soon("the message", followed.message()).await.unwrap().unwrap();
+    assert!(matches!(next.item, Some(Answer::Message(_))));
+    assert!(committed.elapsed() < BY_EVENT, "{:?}", committed.elapsed());
+}
+
+#[tokio::test]
+async fn a_new_head_makes_no_mailbox_look() {
+    let open = home(Engine::Memory);
+    let store = Arc::new(looks::Counted::new(open.found().await));
+    let net = TestNet::serve(open, Arc::<looks::Counted>::clone(&store), Trust::new(dates())).await;
+    let [fr] = net.parties(["fr"]).await;
+    let _followed = following(&net, fr.seat().as_str()).await;
+    let mut colleague = net.client(&fr.tls()).await;
+    let before = store.looks();
+    net.say(says::admission(&net.replica(), "at")).await;
+    colleague.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    assert_eq!(store.looks(), before);
+}
+
+/// Under a soft limit of descriptors that is too low, which the program raises.
+#[test]
+fn the_bench_says_what_an_idle_stream_costs() {
+    let bench = "ulimit -Sn 64; exec \"$0\" bench --json --only followers --followers 200";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{bench} --seconds 0.1"), env!("CARGO_BIN_EXE_liaison")]);
+    let ran = shell.output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let said: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let one = &said["measurements"][0];
+    assert_eq!(one["name"], "memory of an open stream: 200 followers");
+    assert_eq!(one["limit"], 40.0 * 1024.0);
+    let bytes = one["bytes"].as_f64().unwrap();
+    assert!(8.0 * 1024.0 < bytes && bytes <= 40.0 * 1024.0, "{one}");
+}
+
+/// One connection too many is closed before it is looked at, and the others go on.
+#[tokio::test]
+async fn who_follows_keeps_a_connection_and_the_one_too_many_is_refused() {
+    let open = home(Engine::Memory);
+    let store = open.found().await;
+    let limits = Limits { connections: 3, ..Limits::default() };
+    let net = TestNet::within(limits, open, store, Trust::new(dates())).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut sender = soon("a place", place(&net, &jp.tls())).await;
+    let mut followed = soon("a place", place(&net, &fr.tls())).await;
+    let mut followed = followed.collect(0, true).await.unwrap();
+    let third = soon("a place", place(&net, &fr.tls())).await;
+    let refused = net.connect(Some(identity(&fr.tls(), dates()))).await;
+    assert!(matches!(refused, Err(ConnectError::Tls { .. })), "{refused:?}");
+    soon("the head", followed.message()).await.unwrap().unwrap();
+    let sealed = jp.compose(&[&fr], &net.replica(), &net.open.ambient);
+    sender.submit(sealed.envelope).await.unwrap();
+    let next = soon("the message", followed.message()).await.unwrap().unwrap();
+    assert!(matches!(next.item, Some(Answer::Message(_))));
+    drop(third);
+    soon("a place", place(&net, &fr.tls())).await;
+}
+
+/// A client, as soon as the service has seen that another is gone.
+async fn place(net: &TestNet, name: &str) -> Client {
+    loop {
+        if let Ok(connection) = net.connect(Some(identity(name, dates()))).await {
+            return Client::over(&connection);
+        }
+    }
+}
+
+mod looks {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use liaison::store::{Batch, Hints, KeyRange, Page, Revision, Snapshot, Store, StoreError};
+
+    /// A store that counts how often somebody looks through a range.
+    pub(super) struct Counted {
+        store: Arc<dyn Store>,
+        looks: AtomicU64,
+    }
+
+    impl Counted {
+        pub(super) fn new(store: Arc<dyn Store>) -> Self {
+            Self { store, looks: AtomicU64::new(0) }
+        }
+
+        pub(super) fn looks(&self) -> u64 {
+            self.looks.load(Ordering::SeqCst)
+        }
+    }
+
+    #[tonic::async_trait]
+    impl Store for Counted {
+        async fn read(&self, keys: &[Vec<u8>]) -> Result<Snapshot, StoreError> {
+            self.store.read(keys).await
+        }
+
+        async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError> {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+            self.store.scan(range, limit).await
+        }
+
+        async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
+            self.store.commit(batch).await
+        }
+
+        fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints {
+            self.store.wake(prefixes)
+        }
+
+        fn engine(&self) -> &'static str {
+            self.store.engine()
+        }
+    }
 }
 
 mod failing {

@@ -25,6 +25,7 @@ mod bare;
 mod beside;
 mod counted;
 mod drive;
+mod followers;
 mod growth;
 mod lookups;
 mod messages;
@@ -38,8 +39,10 @@ use anyhow::Context as _;
 
 use crate::ambient::Ambient;
 use crate::demo::machine::{Each, Rate};
+use crate::server::process;
 use crate::store::Engine;
 
+pub(in crate::demo) use followers::run as follow;
 pub use table::print;
 
 use scenes::Bench;
@@ -60,6 +63,8 @@ pub struct Options {
     pub seed: u64,
     /// How many messages wait in a mailbox before it is written to or followed.
     pub waiting: u64,
+    /// How many streams are opened to see what one costs; none: this is not measured.
+    pub followers: usize,
     /// One JSON object instead of a table.
     pub json: bool,
     /// Only the measurements of these groups: some of [`GROUPS`].
@@ -67,7 +72,8 @@ pub struct Options {
 }
 
 /// The groups of measurements.
-pub const GROUPS: [&str; 7] = ["accept", "push", "lookup", "beside", "replay", "growth", "limits"];
+pub const GROUPS: [&str; 8] =
+    ["accept", "push", "lookup", "beside", "replay", "growth", "followers", "limits"];
 
 /// One line of the outcome.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -122,6 +128,7 @@ pub async fn run(
     if let Some(unknown) = only.into_iter().find(|group| !GROUPS.contains(&group.as_str())) {
         anyhow::bail!("expected some of {}, found {unknown:?}", GROUPS.join(", "));
     }
+    process::prepare();
     let place = Scratch::new(options.dir.as_deref())?;
     let measured = measure(&options, &place.0, progress).await?;
     if options.json {
@@ -158,6 +165,11 @@ async fn measure(
     }
     if options.wants("growth") {
         bench.growth().await?;
+    }
+    if options.wants("followers") && options.followers > 0 {
+        bench.say("followers")?;
+        let measured = followers::measure(&bench.net, options.followers, options.seconds).await?;
+        bench.measured.push(measured);
     }
     bench.net.close().await?;
     Ok(bench.measured)
@@ -199,6 +211,7 @@ mod tests {
         entries: 500,
         waiting: 20,
         seed: 1,
+        followers: 0,
         json: false,
         only: None,
     };
@@ -232,6 +245,9 @@ mod tests {
     async fn an_unknown_group_is_refused() {
         let options = Options { only: Some(vec!["speed".to_owned()]), ..OPTIONS };
         let ran = run(options, &mut Vec::new(), &mut Vec::new()).await.unwrap_err().to_string();
-        assert!(ran.contains("accept, push, lookup, beside, replay, growth, limits"), "{ran}");
+        assert!(
+            ran.contains("accept, push, lookup, beside, replay, growth, followers, limits"),
+            "{ran}"
+        );
     }
 }

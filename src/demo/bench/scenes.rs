@@ -15,6 +15,7 @@ use crate::demo::founding::{Party, Seed};
 use crate::demo::grown::Growth;
 use crate::demo::net::Net;
 use crate::domain::ids::ContactId;
+use crate::domain::limits;
 use crate::wire::v1::collect_response::Item;
 use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
@@ -68,10 +69,13 @@ impl<'a> Bench<'a> {
         progress: &'a mut dyn Write,
     ) -> anyhow::Result<Self> {
         let growth = Growth { entries: options.entries, seed: Seed(options.seed) };
-        let (members, engine) = (2 * PAIRS, options.engine);
+        // A seat has so many streams at once.
+        let followed = if options.wants("followers") { options.followers } else { 0 };
+        let pairs = PAIRS.max(followed.div_ceil(2 * limits::STREAMS_OF_A_SEAT));
+        let (members, engine) = (2 * pairs, options.engine);
         writeln!(progress, "founding a directory of {members} members on {engine}, {growth}")?;
         let ambient = Ambient::system();
-        let net = Net::start((engine, dir), PAIRS, growth, ambient, progress).await?;
+        let net = Net::start((engine, dir), pairs, growth, ambient, progress).await?;
         let stored = size_of(&dir.join("store"))? as f64;
         let (checks, measured) = (0.0, Vec::new());
         let mut bench = Self { net, options, dir, progress, stored, checks, measured };

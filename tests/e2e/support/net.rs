@@ -180,6 +180,17 @@ impl TestNet {
 
     /// Serves a store that was founded.
     pub(crate) async fn serve(open: Open, store: Arc<dyn Store>, trust: Trust) -> Self {
+        let limits = Limits { connections_per_address: 1024, ..Limits::default() };
+        Self::within(limits, open, store, trust).await
+    }
+
+    /// The same within other limits.
+    pub(crate) async fn within(
+        limits: Limits,
+        open: Open,
+        store: Arc<dyn Store>,
+        trust: Trust,
+    ) -> Self {
         let service = open.start(Arc::clone(&store)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
@@ -187,7 +198,7 @@ impl TestNet {
         let serving = Serving {
             service: service.clone(),
             tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.node).unwrap())),
-            limits: Limits { connections_per_address: 1024, ..Limits::default() },
+            limits,
             enrolment: EnrolmentRate { per_second: many, burst: many },
         };
         let (stop, stopped) = watch::channel(false);
