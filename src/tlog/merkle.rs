@@ -4,6 +4,8 @@
 //! scope: checking proofs (`proof`), a head that fits into one stored value (`head`). Invariants: a
 //! complete subtree is hashed once, when its last leaf arrives; every answer takes O(log n) hashes.
 
+use bytes::Bytes;
+
 use crate::crypto::hash::Digest;
 
 use super::head::Frontier;
@@ -34,27 +36,75 @@ pub fn root_of(leaves: &[Digest]) -> Digest {
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     /// Level 0 holds the leaf hashes; level k the roots of the complete subtrees of 2^k leaves.
-    levels: Vec<Vec<Digest>>,
+    levels: Vec<Level>,
 }
+
+/// Hashes that were kept as bytes, 32 each, and those behind them.
+#[derive(Clone, Debug, Default)]
+struct Level {
+    kept: Bytes,
+    new: Vec<Digest>,
+}
+
+impl Level {
+    fn len(&self) -> usize {
+        self.kept.len() / HASH + self.new.len()
+    }
+
+    fn get(&self, index: usize) -> Option<Digest> {
+        match index.checked_sub(self.kept.len() / HASH) {
+            Some(behind) => self.new.get(behind).copied(),
+            None => Digest::try_from(self.kept.get(index * HASH..(index + 1) * HASH)?).ok(),
+        }
+    }
+}
+
+const HASH: usize = 32;
 
 impl Tree {
     /// Appends a leaf hash at index [`Tree::size`].
     pub fn append(&mut self, leaf_hash: Digest) {
         let mut complete = leaf_hash;
         for level in &mut self.levels {
-            level.push(complete);
-            match level.as_slice() {
-                [.., left, right] if level.len() % 2 == 0 => complete = node_hash(left, right),
+            let left = level.len().checked_sub(1).and_then(|last| level.get(last));
+            level.new.push(complete);
+            match left {
+                Some(left) if level.len() % 2 == 0 => complete = node_hash(&left, &complete),
                 _ => return,
             }
         }
-        self.levels.push(vec![complete]);
+        self.levels.push(Level { kept: Bytes::new(), new: vec![complete] });
     }
 
     /// The number of leaves.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.levels.first().map_or(0, |leaves| leaves.len() as u64)
+    }
+
+    /// Every hash, the leaves first, then level by level: 32 bytes each, below 64 a leaf.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for level in &self.levels {
+            bytes.extend_from_slice(&level.kept);
+            level.new.iter().for_each(|hash| bytes.extend_from_slice(hash.as_bytes()));
+        }
+        bytes
+    }
+
+    /// The tree of `size` leaves, of the bytes that [`Tree::to_bytes`] made. They are taken as they
+    /// are: whoever kept them says that they are the same.
+    #[must_use]
+    pub fn from_bytes(size: u64, mut bytes: Bytes) -> Option<Self> {
+        let mut levels = Vec::new();
+        let mut count = usize::try_from(size).ok()?;
+        while count > 0 {
+            let length = count.checked_mul(HASH).filter(|length| *length <= bytes.len())?;
+            levels.push(Level { kept: bytes.split_to(length), new: Vec::new() });
+            count /= 2;
+        }
+        bytes.is_empty().then_some(Self { levels })
     }
 
     /// The leaf hash at `index`.
@@ -114,7 +164,7 @@ impl Tree {
     }
 
     fn complete(&self, level: u32, index: u64) -> Option<Digest> {
-        self.levels.get(level as usize)?.get(usize::try_from(index).ok()?).copied()
+        self.levels.get(level as usize)?.get(usize::try_from(index).ok()?)
     }
 }
 
@@ -178,6 +228,26 @@ mod tests {
             assert_eq!(tree.root_at(size).unwrap().to_string(), root, "size {size}");
         }
         assert_eq!(tree.root_at(9), None);
+    }
+
+    #[test]
+    fn a_tree_that_was_kept_at_any_size_grows_into_the_same() {
+        let whole = tree_of(70);
+        for kept in 0..=70 {
+            let bytes = Bytes::from(tree_of(kept).to_bytes());
+            assert_eq!(Tree::from_bytes(kept + 1, bytes.clone()).map(|_| ()), None, "{kept}");
+            if let Some(cut) = bytes.len().checked_sub(1) {
+                assert!(Tree::from_bytes(kept, bytes.slice(..cut)).is_none(), "{kept}");
+            }
+            let mut tree = Tree::from_bytes(kept, bytes).unwrap();
+            (kept..70).for_each(|index| tree.append(leaf_hash(&entry(index))));
+            assert_eq!(tree.to_bytes(), whole.to_bytes(), "{kept}");
+            for size in 0..=70 {
+                assert_eq!(tree.root_at(size), whole.root_at(size), "{kept}");
+                let path = tree.inclusion_proof(size / 2, size);
+                assert_eq!(path, whole.inclusion_proof(size / 2, size), "{kept}");
+            }
+        }
     }
 
     #[test]
