@@ -243,7 +243,7 @@ fn verify_checkpoint(
 /// Before anything else is read: what newer rules allow looks broken to this program.
 async fn known_rules(store: &dyn Store) -> Result<(), CannotStart> {
     let found = store.read(&[keys::CHARTER.to_vec()]).await?;
-    match found.value(keys::CHARTER).map(|charter| parts::rules(charter)).transpose()? {
+    match found.value(keys::CHARTER).map(parts::rules).transpose()? {
         Some(rules) if rules > RULES => Err(CannotStart::NewerRules(rules)),
         _ => Ok(()),
     }
@@ -263,7 +263,7 @@ async fn read_head(store: &dyn Store, name: &DirectoryName) -> Result<(Head, Byt
 /// head.
 async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
     let found = store.read(&[keys::CHARTER.to_vec()]).await?;
-    let charter = found.value(keys::CHARTER).map(|charter| parts::charter(charter)).transpose()?;
+    let charter = found.value(keys::CHARTER).map(parts::charter).transpose()?;
     let charter = charter.map_or(0, |charter| charter.newest.leaf);
     let (mut log, mut misplaced, mut clock) = (Tree::default(), false, Some(0));
     let mut pages = Pages::of(store, keys::LOG_ENTRY);
@@ -324,15 +324,22 @@ async fn read_directory(
     let genesis = genesis(first).ok_or_else(|| missing("a charter in entry 0"))?;
     let head = (head.frontier.size(), head.clock);
     let mut directory = Directory::at(name.clone(), genesis, head, parts::charter(charter)?);
+    // Most of it nobody asks for again: keys that have ended. So it is packed as it comes.
+    let (mut packed, mut taken) = (0, 0);
     for prefix in parts::PREFIXES {
         let mut pages = Pages::of(store, prefix);
         while let Some(page) = pages.next().await? {
             for (key, _, value) in &page.entries {
                 parts::take(&mut directory, key, value)?;
             }
+            taken += page.entries.len();
+            if taken - packed > LOOSE.max(packed / 4) {
+                directory = directory.packed().map_err(StoreError::from)?;
+                packed = taken;
+            }
         }
     }
-    Ok(directory)
+    Ok(directory.packed().map_err(StoreError::from)?)
 }
 
 fn genesis(entry: &[u8]) -> Option<Digest> {
@@ -360,6 +367,8 @@ impl<'a> Pages<'a> {
     }
 }
 
+/// Parts that may be loose.
+const LOOSE: usize = 10_000;
 /// Entries or parts of one page.
 const PAGE: u32 = 64;
 

@@ -11,20 +11,19 @@ pub mod entry;
 pub mod facet;
 pub mod key;
 mod kinds;
+mod map;
 mod member;
 pub mod possession;
 pub mod publish;
 mod roster;
 mod rules;
 mod steps;
+mod stored;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;
 
-use std::ops::Bound;
 use std::sync::Arc;
-
-use rpds::RedBlackTreeMapSync as PersistentMap;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
@@ -41,9 +40,11 @@ pub use member::Member;
 pub use roster::{Roster, Seat};
 pub use rules::{FIRST_RULES, RULES};
 pub use steps::{Admitted, Parts};
+pub use stored::{Part, Unreadable};
 pub(crate) use text::{digest, is_forbidden, text, within, word};
 
 use key::{Holder, KeyName, KnownKey, Purpose};
+use map::Map;
 
 /// The newest statement of a counter. Versions count from 1, by 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +65,9 @@ pub struct Directory {
     size: u64,
     clock: u64,
     charter: Arc<Charter>,
-    members: PersistentMap<MemberId, Arc<Member>>,
-    contacts: PersistentMap<ContactId, Arc<Contact>>,
-    keys: PersistentMap<KeyName, Arc<KnownKey>>,
+    members: Map<Member>,
+    contacts: Map<Contact>,
+    keys: Map<KnownKey>,
 }
 
 impl Directory {
@@ -121,32 +122,30 @@ impl Directory {
     /// A member.
     #[must_use]
     pub fn member(&self, id: &MemberId) -> Option<&Member> {
-        self.members.get(id).map(AsRef::as_ref)
+        self.members.get(id)
     }
 
     /// All members, by id.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values().map(AsRef::as_ref)
+        self.members.values()
     }
 
     /// A contact, also one that was withdrawn.
     #[must_use]
     pub fn contact(&self, id: &ContactId) -> Option<&Contact> {
-        self.contacts.get(id).map(AsRef::as_ref)
+        self.contacts.get(id)
     }
 
     /// All contacts that were ever listed, by id.
     pub fn contacts(&self) -> impl Iterator<Item = &Contact> {
-        self.contacts.values().map(AsRef::as_ref)
+        self.contacts.values()
     }
 
     /// All contacts of a member that were ever listed, by id.
     pub fn contacts_of(&self, member: &MemberId) -> impl Iterator<Item = &Contact> {
         let first = ContactId::new(member, "0").ok();
-        let from = first.map_or(Bound::Unbounded, Bound::Included);
-        let contacts = self.contacts.range((from, Bound::Unbounded));
-        let of_member = |contact: &&Contact| contact.id.member() == *member;
-        contacts.map(|(_, contact)| contact.as_ref()).take_while(of_member)
+        let contacts = first.into_iter().flat_map(|first| self.contacts.from(first));
+        contacts.take_while(|contact| contact.id.member() == *member)
     }
 
     /// A contact's record in force.
@@ -177,12 +176,22 @@ impl Directory {
     }
 
     fn known(&self, name: &KeyName) -> Option<&KnownKey> {
-        self.keys.get(name).map(AsRef::as_ref)
+        self.keys.get(name)
     }
 
     /// Every key that was ever listed.
     pub fn keys(&self) -> impl Iterator<Item = &KnownKey> {
-        self.keys.values().map(AsRef::as_ref)
+        self.keys.values()
+    }
+
+    /// Every seal key that this contact ever listed.
+    pub fn seal_keys(&self, contact: &ContactId) -> impl Iterator<Item = &KnownKey> {
+        let first = KeyName::Seal(contact.clone(), KeyId::from_digest(Digest::from_bytes([0; 32])));
+        let of_contact = |known: &&KnownKey| match &known.holder {
+            Holder::Seat(seat) => seat.contact() == *contact,
+            _ => false,
+        };
+        self.keys.from(first).take_while(of_contact)
     }
 
     /// The seats of a contact that can open messages now: each with its seal key, by name.
@@ -247,13 +256,13 @@ impl Directory {
             self.charter = Arc::clone(charter);
         }
         if let Some(member) = &parts.member {
-            self.members.insert_mut(member.id.clone(), Arc::clone(member));
+            self.members.insert(member);
         }
         if let Some(contact) = &parts.contact {
-            self.contacts.insert_mut(contact.id.clone(), Arc::clone(contact));
+            self.contacts.insert(contact);
         }
         for key in &parts.keys {
-            self.keys.insert_mut(key.name(), Arc::clone(key));
+            self.keys.insert(key);
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::{Holder, Purpose};
+use crate::domain::directory::key::Holder;
 use crate::domain::ids::SeatId;
 use crate::domain::refusal::Refusal;
 
@@ -23,11 +23,9 @@ pub fn stood(directory: &Directory, key: KeyId, size: u64) -> Result<(), Refusal
 /// that view made a letter for it.
 #[must_use]
 pub fn could_open(directory: &Directory, seat: &SeatId, size: u64) -> bool {
-    directory.keys().any(|known| {
-        known.purpose == Purpose::SeatSeal
-            && known.holder == Holder::Seat(seat.clone())
-            && known.believed_at(size)
-    })
+    let (contact, holder) = (seat.contact(), Holder::Seat(seat.clone()));
+    let mut keys = directory.seal_keys(&contact);
+    keys.any(|known| known.holder == holder && known.believed_at(size))
 }
 
 /// Where a key had ended, if that was before a view of this size.

@@ -1,5 +1,5 @@
 //! Random histories: whatever comes in whatever order, a replay from entry 0 is the same directory,
-//! and so is one put together from the parts that were stored.
+//! and so is one put together from the parts that were stored, and one that was kept as a whole.
 
 use proptest::prelude::*;
 
@@ -128,16 +128,26 @@ fn started(world: &World) -> Directory {
     let directory = &world.directory;
     let (name, genesis) = (directory.name().clone(), directory.genesis());
     let head = (last.leaf + 1, clock);
-    let mut directory = Directory::at(name, genesis, head, charter.unwrap());
+    let charter = Charter::decode(&charter.unwrap().encode()).unwrap();
+    let mut directory = Directory::at(name, genesis, head, Arc::new(charter));
     let none = || Parts::none(last, clock);
-    directory.advance(&Parts { keys: keys.into_values().collect(), ..none() });
-    for contact in contacts.into_values() {
+    directory.advance(&Parts { keys: keys.values().map(stored).collect(), ..none() });
+    for contact in contacts.values().map(stored) {
         directory.advance(&Parts { contact: Some(contact), ..none() });
     }
-    for member in members.into_values() {
+    for member in members.values().map(stored) {
         directory.advance(&Parts { member: Some(member), ..none() });
     }
     directory
+}
+
+fn stored<P: Part>(part: &Arc<P>) -> Arc<P> {
+    Arc::new(P::decode(&part.encode()).unwrap())
+}
+
+/// A command's start: the whole of it, kept as bytes.
+fn kept(directory: &Directory) -> Directory {
+    directory.packed().unwrap()
 }
 
 /// A key has one holder and one purpose for ever, and comes into force once.
@@ -178,6 +188,55 @@ proptest! {
         }
         prop_assert_eq!(&replayed(&world.entries), &world.directory);
         prop_assert_eq!(&started(&world), &world.directory);
+        prop_assert_eq!(&kept(&world.directory), &world.directory);
+    }
+}
+
+/// At every entry of a long one, also of a directory that was kept at the entry before, and at all
+/// before that.
+#[test]
+fn at_every_entry_of_two_thousand_all_are_the_same_directory() {
+    let mut world = World::new();
+    let mut going_on = kept(&world.directory);
+    let mut tried = 0_u64;
+    while world.entries.len() < 2_000 {
+        let random = Digest::of(&tried.to_be_bytes());
+        let [kind, about, spoil, signers, ..] = random.as_bytes();
+        // By those who may, and nothing forged: what is refused is another test's.
+        let bytes = attempt(&world, (*kind, *about, spoil % 128, signers % 128));
+        let at = NOW + tried;
+        tried += 1;
+        if world.decide_bytes(&bytes, at).is_err() {
+            continue;
+        }
+        world.take_bytes(bytes, at);
+        going_on.advance(world.parts.last().unwrap());
+        assert!(going_on == world.directory, "went on, at {tried}");
+        let again = kept(&going_on);
+        assert!(again == world.directory, "kept, at {tried}");
+        assert_eq!(again.encode(), world.directory.encode(), "one directory, one form, at {tried}");
+        looked_up(&again, &world.directory);
+        assert!(started(&world) == world.directory, "started, at {tried}");
+        going_on = again;
+    }
+    assert!(replayed(&world.entries) == world.directory);
+}
+
+/// What is found by its id is what is found by going through all.
+fn looked_up(kept: &Directory, whole: &Directory) {
+    for contact in whole.contacts() {
+        let member = contact.id.member();
+        assert_eq!(kept.contact(&contact.id), Some(contact));
+        assert_eq!(kept.member(&member), whole.member(&member));
+        let of = |directory: &Directory| {
+            let contacts = directory.contacts_of(&member).cloned();
+            let keys = directory.seal_keys(&contact.id).cloned();
+            (contacts.collect::<Vec<_>>(), keys.collect::<Vec<_>>())
+        };
+        assert_eq!(of(kept), of(whole));
+    }
+    for known in whole.keys() {
+        assert_eq!(kept.known(&known.name()), Some(known));
     }
 }
 
@@ -188,6 +247,7 @@ fn after_every_kind_a_replay_and_a_start_are_the_same() {
     let same = |world: &World| {
         assert_eq!(replayed(&world.entries), world.directory);
         assert_eq!(started(world), world.directory);
+        assert_eq!(kept(&world.directory), world.directory);
     };
     same(&world);
     world.take(&world.charter());
@@ -204,4 +264,26 @@ fn after_every_kind_a_replay_and_a_start_are_the_same() {
     same(&world);
     world.take(&world.withdrawal("fr/soc"));
     same(&world);
+}
+
+/// Whoever reads such bytes has seen that they are those that were kept. If they are not, nothing of them
+/// is there, or something else; and that is all.
+#[test]
+fn a_kept_directory_that_was_altered_anywhere_is_read_without_harm() {
+    let mut world = World::new();
+    world.take(&world.record("fr/soc"));
+    let whole = world.directory.encode().unwrap();
+    let read_all = |bytes: Vec<u8>| {
+        let Ok(directory) = Directory::decode(&bytes.into()) else { return };
+        let _ = (directory.members().count(), directory.contacts().count(), directory.encode());
+        for known in world.directory.keys() {
+            let _ = directory.known(&known.name());
+        }
+    };
+    for place in (0..whole.len()).step_by(3) {
+        let mut altered = whole.clone();
+        altered[place] ^= [0x01, 0x80, 0xff][place % 7 % 3];
+        read_all(altered);
+        read_all(whole[..place].to_vec());
+    }
 }

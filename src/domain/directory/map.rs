@@ -1,0 +1,210 @@
+//! Parts of the directory by id: those that were kept as bytes, and those that are new.
+//!
+//! In scope: a persistent value, of which a copy costs nothing; sections of kept parts, both ways.
+//! Out of scope: what the parts say (`stored`); whether bytes are those that were kept: who reads
+//! them has seen that. Invariants: a part is read when it is asked for, and only then; whatever is
+//! new hides what was kept.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::iter::Peekable;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use rpds::RedBlackTreeMapSync as PersistentMap;
+
+use super::stored::{Part, Unreadable};
+
+/// Parts by id.
+pub(super) struct Map<P: Part> {
+    kept: Option<Arc<Kept<P>>>,
+    new: PersistentMap<P::Id, Arc<P>>,
+}
+
+impl<P: Part> Map<P> {
+    pub(super) fn get(&self, id: &P::Id) -> Option<&P> {
+        if let Some(new) = self.new.get(id) {
+            return Some(new);
+        }
+        let kept = self.kept.as_ref()?;
+        kept.part(kept.find(&P::key(id)).ok()?)
+    }
+
+    pub(super) fn insert(&mut self, part: &Arc<P>) {
+        self.new.insert_mut(part.id(), Arc::clone(part));
+    }
+
+    /// All, by id.
+    pub(super) fn values(&self) -> impl Iterator<Item = &P> {
+        self.raw(0, self.new.iter()).filter_map(Raw::part)
+    }
+
+    /// Those from an id on, by id.
+    pub(super) fn from(&self, id: P::Id) -> impl Iterator<Item = &P> {
+        let first = self.kept.as_ref().map(|kept| kept.find(&P::key(&id)));
+        let first = first.map_or(0, |found| found.unwrap_or_else(|place| place));
+        self.raw(first, self.new.range(id..)).filter_map(Raw::part)
+    }
+
+    fn raw<'a, I>(&'a self, first: usize, new: I) -> Merged<'a, P, I>
+    where
+        I: Iterator<Item = (&'a P::Id, &'a Arc<P>)>,
+    {
+        Merged { kept: self.kept.as_deref(), place: first, new: new.peekable() }
+    }
+
+    /// A section: how many, where each begins, then key and value of each, by id.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Unreadable> {
+        let (mut starts, mut records) = (Vec::new(), Vec::new());
+        let too_large = || Unreadable("a section: it is too large");
+        for raw in self.raw(0, self.new.iter()) {
+            starts.push(u32::try_from(records.len()).map_err(|_| too_large())?);
+            match raw {
+                Raw::Kept(kept, place) => {
+                    records.extend_from_slice(kept.record(place).ok_or_else(too_large)?);
+                }
+                Raw::New(part) => {
+                    let (key, value) = (P::key(&part.id()), part.encode());
+                    let length = u16::try_from(key.len()).map_err(|_| too_large())?;
+                    records.extend_from_slice(&length.to_be_bytes());
+                    records.extend_from_slice(&key);
+                    records.extend_from_slice(&value);
+                }
+            }
+        }
+        let count = u32::try_from(starts.len()).map_err(|_| too_large())?;
+        starts.push(u32::try_from(records.len()).map_err(|_| too_large())?);
+        let starts = starts.iter().flat_map(|start| start.to_be_bytes());
+        Ok(count.to_be_bytes().into_iter().chain(starts).chain(records).collect())
+    }
+
+    /// Of a section that [`Map::to_bytes`] made.
+    pub(super) fn from_bytes(bytes: &Bytes) -> Result<Self, Unreadable> {
+        let kept = Kept::read(bytes.clone()).ok_or(Unreadable("a section"))?;
+        Ok(Self { kept: Some(Arc::new(kept)), new: PersistentMap::default() })
+    }
+}
+
+impl<P: Part> Default for Map<P> {
+    fn default() -> Self {
+        Self { kept: None, new: PersistentMap::default() }
+    }
+}
+
+impl<P: Part> Clone for Map<P> {
+    fn clone(&self) -> Self {
+        Self { kept: self.kept.clone(), new: self.new.clone() }
+    }
+}
+
+impl<P: Part + PartialEq> PartialEq for Map<P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.values().eq(other.values())
+    }
+}
+
+impl<P: Part + Eq> Eq for Map<P> {}
+
+impl<P: Part + fmt::Debug> fmt::Debug for Map<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.values()).finish()
+    }
+}
+
+/// One part, as it is held.
+enum Raw<'a, P: Part> {
+    Kept(&'a Kept<P>, usize),
+    New(&'a P),
+}
+
+impl<'a, P: Part> Raw<'a, P> {
+    fn part(self) -> Option<&'a P> {
+        match self {
+            Self::Kept(kept, place) => kept.part(place),
+            Self::New(part) => Some(part),
+        }
+    }
+}
+
+/// Both, by id.
+struct Merged<'a, P: Part, I: Iterator> {
+    kept: Option<&'a Kept<P>>,
+    place: usize,
+    new: Peekable<I>,
+}
+
+impl<'a, P: Part, I: Iterator<Item = (&'a P::Id, &'a Arc<P>)>> Iterator for Merged<'a, P, I> {
+    type Item = Raw<'a, P>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let kept = self.kept.and_then(|kept| Some((kept, kept.key(self.place)?)));
+        let order = match (kept, self.new.peek()) {
+            (Some((_, key)), Some((id, _))) => key.cmp(&P::key(id)),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return None,
+        };
+        if order != Ordering::Greater {
+            self.place += 1;
+        }
+        match (order, kept) {
+            (Ordering::Less, Some((kept, _))) => Some(Raw::Kept(kept, self.place - 1)),
+            _ => self.new.next().map(|(_, part)| Raw::New(part.as_ref())),
+        }
+    }
+}
+
+/// A section of parts, each read at most once.
+struct Kept<P> {
+    starts: Bytes,
+    records: Bytes,
+    read: Vec<OnceLock<Option<Arc<P>>>>,
+}
+
+impl<P: Part> Kept<P> {
+    fn read(mut bytes: Bytes) -> Option<Self> {
+        let count = u32::from_be_bytes(*bytes.first_chunk()?) as usize;
+        let starts = count.checked_add(1)?.checked_mul(4)?.checked_add(4)?;
+        if bytes.len() < starts {
+            return None;
+        }
+        let starts = bytes.split_to(starts).slice(4..);
+        let kept = Self { starts, records: bytes, read: vec![OnceLock::new(); count] };
+        (kept.start(count)? == kept.records.len()).then_some(kept)
+    }
+
+    fn start(&self, place: usize) -> Option<usize> {
+        Some(u32::from_be_bytes(*self.starts.get(place * 4..)?.first_chunk()?) as usize)
+    }
+
+    fn record(&self, place: usize) -> Option<&[u8]> {
+        self.records.get(self.start(place)?..self.start(place + 1)?)
+    }
+
+    fn key(&self, place: usize) -> Option<&[u8]> {
+        let (length, behind) = self.record(place)?.split_first_chunk()?;
+        behind.get(..usize::from(u16::from_be_bytes(*length)))
+    }
+
+    /// Where a key stands, or would.
+    fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.read.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.key(middle).cmp(&Some(key)) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Ok(middle),
+                Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    fn part(&self, place: usize) -> Option<&P> {
+        let read = || {
+            let value = self.start(place)? + 2 + self.key(place)?.len();
+            P::decode(&self.records.slice(value..self.start(place + 1)?)).ok().map(Arc::new)
+        };
+        self.read.get(place)?.get_or_init(read).as_deref()
+    }
+}
