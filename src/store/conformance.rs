@@ -349,7 +349,7 @@ async fn refuses_other_formats(place: &Place) {
     };
     assert_eq!(place.create("test", 1).await.err(), Some(FormatError::Exists.into()));
     assert!(refusal("other").await.contains("\"test\""));
-    for (number, says) in [(3u32, "reads format 3"), (1, "made by liaisond 0.1")] {
+    for (number, says) in [(4u32, "reads format 4"), (1, "made by liaisond 0.1")] {
         let store = place.open("test").await.unwrap();
         let (kept, marker) = get(store.as_ref(), format::KEY).await.unwrap();
         let other = [&number.to_be_bytes(), &marker[4..]].concat();
@@ -362,6 +362,14 @@ async fn refuses_other_formats(place: &Place) {
         put(store.as_ref(), format::KEY, changed, &marker).await.unwrap();
     }
     assert_eq!(refusal("test").await, "nothing");
+    // One of 0.2 is read, and says from then on that older programs may not.
+    let store = place.open("test").await.unwrap();
+    let (kept, marker) = get(store.as_ref(), format::KEY).await.unwrap();
+    let older = [&2u32.to_be_bytes(), &marker[4..]].concat();
+    put(store.as_ref(), format::KEY, kept, &older).await.unwrap();
+    drop(store);
+    let store = place.open("test").await.unwrap();
+    assert_eq!(get(store.as_ref(), format::KEY).await.unwrap().1, marker);
 }
 
 /// While the sync of a commit hangs, everybody reads what stood before it, nobody waits for it, and

@@ -18,8 +18,10 @@ pub struct Format {
     pub epoch: u64,
 }
 
-/// The format this version reads and writes.
-pub const FORMAT: u32 = 2;
+/// The format this version writes.
+pub const FORMAT: u32 = 3;
+/// The oldest one that it reads: 2 holds seal keys whole, where 3 holds their ids.
+pub const OLDEST: u32 = 2;
 
 /// The key of the marker.
 pub const KEY: &[u8] = b"meta/format";
@@ -39,17 +41,25 @@ pub async fn create(store: &dyn Store, directory: &str, epoch: u64) -> Result<Fo
     }
 }
 
-/// Checks that the store is one of `directory`'s, in the format this version reads.
+/// Checks that the store is one of `directory`'s, in a format that this version reads; from then on it
+/// is of the newest, and no older version opens it.
 ///
 /// # Errors
 /// [`StoreError::Format`] says what else it is; [`StoreError::Corrupt`] if that cannot be read.
 pub async fn check(store: &dyn Store, directory: &str) -> Result<Format, StoreError> {
     let found = store.read(&[KEY.to_vec()]).await?;
     let bytes = found.value(KEY).ok_or(FormatError::Missing)?;
-    let format = decode(bytes)?;
+    let mut format = decode(bytes)?;
     if format.directory != directory {
         let (found, expected) = (format.directory, directory.to_owned());
         return Err(FormatError::OtherDirectory { found, expected }.into());
+    }
+    if format.number < FORMAT {
+        format.number = FORMAT;
+        let expected = found.revision(KEY).map(|revision| (KEY.to_vec(), revision));
+        let put = [(KEY.to_vec(), Bytes::from(encode(&format)))];
+        let write = Write::new(expected, put, []).map_err(|_| unreadable())?;
+        store.commit(write.into()).await?;
     }
     Ok(format)
 }
@@ -64,8 +74,8 @@ fn decode(bytes: &[u8]) -> Result<Format, StoreError> {
     let (number, rest) = bytes.split_first_chunk().ok_or_else(unreadable)?;
     let number = match u32::from_be_bytes(*number) {
         found if found > FORMAT => return Err(FormatError::Newer(found).into()),
-        found if found < FORMAT => return Err(FormatError::Older(found).into()),
-        current => current,
+        found if found < OLDEST => return Err(FormatError::Older(found).into()),
+        known => known,
     };
     let (epoch, name) = rest.split_first_chunk().ok_or_else(unreadable)?;
     let directory = std::str::from_utf8(name).map_err(|_| unreadable())?.to_owned();
@@ -87,13 +97,13 @@ pub enum FormatError {
     Exists,
     /// Written by a newer version.
     #[error(
-        "the store has format {0}, this version reads format {FORMAT}: \
+        "the store has format {0}, this version reads {OLDEST} to {FORMAT}: \
          use a version of liaisond that reads format {0}"
     )]
     Newer(u32),
     /// Written by an older version.
     #[error(
-        "the store has format {0}, this version reads format {FORMAT}: it was made by liaisond 0.1, \
+        "the store has format {0}, this version reads {OLDEST} to {FORMAT}: it was made by liaisond 0.1, \
          whose directories were for trial; found it anew with `liaisond init`"
     )]
     Older(u32),
@@ -118,7 +128,7 @@ mod tests {
     fn the_marker_keeps_its_bytes() {
         let format = Format { number: FORMAT, directory: "eu.example".to_owned(), epoch: 7 };
         let bytes = encode(&format);
-        assert_eq!(hex::encode(&bytes), "00000002000000000000000765752e6578616d706c65");
+        assert_eq!(hex::encode(&bytes), "00000003000000000000000765752e6578616d706c65");
         assert_eq!(decode(&bytes), Ok(format));
     }
 }

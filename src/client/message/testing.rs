@@ -10,7 +10,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{OpeningKey, SealingKey};
 use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Command, World};
-use crate::domain::directory::key::{PublicKey, listed_sealing};
+use crate::domain::directory::key::listed_sealing;
 use crate::domain::directory::possession::prove;
 use crate::domain::directory::{
     Admitted, Directory, Statement, apply, found, verify, verify_founding,
@@ -332,10 +332,10 @@ impl Net {
         let text = body::letter_text(id.unwrap(), Digest::of(&body), &body_key);
         let letters = sealed.envelope.letters.iter().map(|letter| {
             let letter = envelope::read_letter(letter).unwrap();
-            let known = self.directory.seal_key(&letter.seat.contact(), &letter.seal_key);
-            let known = known.map(|known| known.key.clone());
-            let Some(PublicKey::Sealing(key)) = known else { panic!("a seal key") };
-            let to = SealingKey::parse(key.raw()).unwrap();
+            let contact = letter.seat.contact();
+            let mut seats = self.directory.sealing_seats(&contact);
+            let (_, _, raw) = seats.find(|(_, id, _)| *id == letter.seal_key).unwrap();
+            let to = SealingKey::parse(raw).unwrap();
             let reading = Reading { seat: letter.seat, key: letter.seal_key, to };
             compose::letter(&reading, text.as_bytes(), &self.ambient)
         });

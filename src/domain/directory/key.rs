@@ -114,8 +114,9 @@ impl fmt::Display for Holder {
 pub enum PublicKey {
     /// Verifies.
     Verifying(VerifyingKey),
-    /// Seals.
-    Sealing(SealKey),
+    /// Seals: its id. The key stands in the roster that lists it, and is of no use to anybody once none
+    /// does.
+    Sealing(KeyId),
 }
 
 /// An X-Wing key, 1,216 bytes, checked; with its id, for each letter asks for it.
@@ -200,7 +201,7 @@ impl PublicKey {
     pub fn id(&self) -> KeyId {
         match self {
             Self::Verifying(key) => key.id(),
-            Self::Sealing(key) => key.id(),
+            Self::Sealing(id) => *id,
         }
     }
 }

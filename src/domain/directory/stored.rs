@@ -10,11 +10,11 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::VerifyingKey;
+use crate::crypto::sign::{KeyId, VerifyingKey};
 use crate::domain::ids::{ContactId, DirectoryName, MemberId};
 use crate::signed::proto;
 
-use super::key::{Holder, KeyName, KnownKey, PublicKey, Purpose, SealKey};
+use super::key::{Holder, KeyName, KnownKey, PublicKey, Purpose};
 use super::map::Map;
 use super::{Charter, Contact, Directory, Member, Newest, RULES, Record, Roster};
 
@@ -274,7 +274,7 @@ impl Part for KnownKey {
     fn encode(&self) -> Bytes {
         let key = match &self.key {
             PublicKey::Verifying(key) => Bytes::copy_from_slice(key.spki()),
-            PublicKey::Sealing(key) => key.raw().clone(),
+            PublicKey::Sealing(id) => Bytes::copy_from_slice(id.as_bytes()),
         };
         let place = PURPOSES.iter().position(|purpose| *purpose == self.purpose);
         let (holder, holder_id) = match &self.holder {
@@ -302,7 +302,9 @@ impl Part for KnownKey {
             (stored.purpose as usize).checked_sub(1).and_then(|place| PURPOSES.get(place));
         let purpose = *purpose.ok_or_else(bad)?;
         let key = if purpose == Purpose::SeatSeal {
-            PublicKey::Sealing(SealKey::of(stored.key))
+            // Format 2 of the store held the whole key.
+            let id = Digest::try_from(&stored.key[..]).map(KeyId::from_digest);
+            PublicKey::Sealing(id.unwrap_or_else(|_| KeyId::of(&stored.key)))
         } else {
             PublicKey::Verifying(VerifyingKey::from_spki(&stored.key).map_err(|_| bad())?)
         };
@@ -389,5 +391,22 @@ impl Directory {
             contacts: Map::from_bytes(&stored.contacts)?,
             keys: Map::from_bytes(&stored.keys)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_key_that_was_stored_whole_is_read_as_its_id() {
+        let (whole, holder) = (Bytes::from(vec![7; 1_216]), "fr/soc/duty-1".parse().unwrap());
+        let (key, holder) = (PublicKey::Sealing(KeyId::of(&whole)), Holder::Seat(holder));
+        let known = KnownKey::listed(key, Purpose::SeatSeal, holder, 3);
+        let now = known.encode();
+        let before = StoredKey { key: whole, ..StoredKey::decode(now.clone()).unwrap() };
+        for stored in [now, before.encode_to_vec().into()] {
+            assert_eq!(KnownKey::decode(&stored), Ok(known.clone()));
+        }
     }
 }

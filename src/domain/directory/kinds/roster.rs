@@ -106,7 +106,7 @@ fn listed(
         if let Some(key) = &seat.sign {
             list(PublicKey::Verifying(key.clone()), Purpose::SeatSign, &said.sign);
         }
-        list(PublicKey::Sealing(seat.seal.clone()), Purpose::SeatSeal, &said.seal);
+        list(PublicKey::Sealing(seat.seal.id()), Purpose::SeatSeal, &said.seal);
         if let Some(key) = &seat.tls {
             list(PublicKey::Verifying(key.clone()), Purpose::SeatTls, &said.tls);
         }
