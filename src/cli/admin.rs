@@ -125,7 +125,10 @@ fn stands(
 /// Everything that the member needs to believe its own admission, and to draft what comes next.
 fn admission_file(ctx: &Context, replica: &Replica, id: &MemberId) -> Result<String, ClientError> {
     let directory = replica.directory()?;
-    let admission = directory.member(id).and_then(|member| replica.proven(member.newest.leaf));
+    let admission = match directory.member(id) {
+        Some(member) => replica.proven(member.newest.leaf)?,
+        None => None,
+    };
     let mut invitation = ctx.home.invitation(&ctx.name()?)?.message().clone();
     if let Some(proven) = &admission {
         invitation.checkpoint = proven.checkpoint.clone();

@@ -113,7 +113,7 @@ fn show(ctx: &Context, file: Option<&Path>) -> Result<(), ClientError> {
 fn in_force(ctx: &Context) -> Result<(Bundle, Option<u64>), ClientError> {
     let replica = ctx.replica()?;
     let leaf = replica.directory()?.charter().newest.leaf;
-    let entry = replica.entry(leaf).map(|entry| logged(entry)).transpose()?;
+    let entry = replica.entry(leaf)?.map(|entry| logged(&entry)).transpose()?;
     let (statement, _) = entry.ok_or_else(|| usage("the charter is not in the copy"))?;
     Ok((Bundle::of_statement(statement)?, Some(leaf)))
 }

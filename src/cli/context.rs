@@ -8,12 +8,12 @@ use crate::client::connect::{Proxies, Tcp};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::home::Home;
 use crate::client::keys::Owner;
-use crate::client::replica::{Aside, Replica};
+use crate::client::replica::{Aside, Replica, ReplicaError};
 use crate::client::session::{Net, Session};
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 
 use super::args::Global;
-use super::output::Output;
+use super::output::{Bar, Output};
 use super::sync::with_progress;
 
 /// The context of one command.
@@ -65,7 +65,38 @@ impl Context {
     /// # Errors
     /// It cannot be read, or does not verify.
     pub fn replica(&self) -> Result<Replica, ClientError> {
-        let replica = Replica::open(&self.home, &self.name()?)?;
+        self.opened(Replica::open_showing)
+    }
+
+    /// The copy of the directory, every entry of it verified again.
+    ///
+    /// # Errors
+    /// As [`Context::replica`].
+    pub fn replica_anew(&self) -> Result<Replica, ClientError> {
+        self.opened(Replica::open_anew)
+    }
+
+    fn opened(
+        &self,
+        open: impl FnOnce(&Home, &DirectoryName, &mut dyn FnMut(u64, u64)) -> Opened,
+    ) -> Result<Replica, ClientError> {
+        let mut bar = Bar::new(self.out);
+        let replica =
+            open(&self.home, &self.name()?, &mut |have, of| bar.show("verified", have, of));
+        drop(bar);
+        let replica = replica?;
+        if let Some(why) = replica.misfit() {
+            self.out.warn(format_args!(
+                "what was kept of the directory beside its entries was not believed ({why}): every \
+                 entry was verified again"
+            ));
+        }
+        if let Some(why) = replica.not_kept() {
+            self.out.warn(format_args!(
+                "{why}: until there is room, each command verifies every entry again, which takes \
+                 longer"
+            ));
+        }
         match replica.aside() {
             Some(Aside::Altered(path)) => self.out.warn(format_args!(
                 "the copy of the directory on this disk was altered: what stood there is kept as \
@@ -194,6 +225,8 @@ impl Context {
         std::fs::write(path, text).map_err(|why| unusable(path, &why))
     }
 }
+
+type Opened = Result<Replica, ReplicaError>;
 
 /// A file that was named cannot be used.
 #[must_use]

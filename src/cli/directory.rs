@@ -144,17 +144,14 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
         error.details.insert("verified".to_owned(), "false".to_owned());
         error
     };
-    // Opening folds every entry again and compares with the checkpoint.
-    let replica = ctx.replica().map_err(unverified)?;
+    // Every entry is folded again and compared with the checkpoint.
+    let replica = ctx.replica_anew().map_err(unverified)?;
     let directory = replica.directory().map_err(|why| unverified(why.into()))?;
     let checkpoint = replica.checkpoint();
     let checkpoint = checkpoint.ok_or_else(|| failed("the copy has no checkpoint"))?;
-    // And once more without what the fold has kept: the leaves alone.
-    let leaves =
-        (0..checkpoint.size()).map(|leaf| replica.entry(leaf).map(|e| merkle::leaf_hash(e)));
-    let leaves: Option<Vec<Digest>> = leaves.collect();
-    let leaves = leaves.ok_or_else(|| unverified(failed("an entry is missing from the copy")))?;
-    let root = merkle::root_of(&leaves);
+    // And once more without what the fold has made of them: the leaves alone.
+    let root = replica.root_on_disk(checkpoint.size())?;
+    let root = root.ok_or_else(|| unverified(failed("an entry is missing from the copy")))?;
     if root != checkpoint.root() {
         let sentence = format!("expected the root {}, found {root}", checkpoint.root());
         return Err(unverified(failed(&sentence)));
@@ -613,7 +610,7 @@ impl Proof {
     fn of(replica: &Replica, what: &'static str, leaf: u64) -> Result<Self, ClientError> {
         let lacks = || failed(&format!("entry {leaf} is not in the copy"));
         let checkpoint = replica.checkpoint().ok_or_else(lacks)?;
-        let proven = replica.proven(leaf).ok_or_else(lacks)?;
+        let proven = replica.proven(leaf)?.ok_or_else(lacks)?;
         let path = proven.inclusion.iter().map(|hash| Digest::try_from(&hash[..]));
         let path: Vec<Digest> = path.collect::<Result<_, _>>().map_err(|_| lacks())?;
         let (hash, size) = (merkle::leaf_hash(&proven.entry), checkpoint.size());

@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::client::error::{ClientError, Exit};
@@ -107,3 +108,46 @@ impl Output {
         if self.colour { format!("\x1b[{code};1m{word}\x1b[0m") } else { word.to_owned() }
     }
 }
+
+/// How far long work is, on a terminal; when it is dropped, it leaves no trace.
+pub(super) struct Bar {
+    terminal: bool,
+    shown: Option<(&'static str, ProgressBar)>,
+}
+
+impl Bar {
+    /// None yet.
+    #[must_use]
+    pub(super) fn new(out: Output) -> Self {
+        Self { terminal: io::stderr().is_terminal() && !out.is_json(), shown: None }
+    }
+
+    /// So much of it is done. What is done at once is not shown.
+    pub(super) fn show(&mut self, what: &'static str, have: u64, of: u64) {
+        match &self.shown {
+            Some((before, bar)) if *before == what => bar.set_position(have),
+            _ if self.terminal && of.saturating_sub(have) > AT_ONCE => {
+                self.shown = Some((what, bar(what, have, of)));
+            }
+            _ => self.shown = None,
+        }
+    }
+}
+
+/// With the rate and the time that is left.
+fn bar(what: &'static str, have: u64, of: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::hidden());
+    let bar = bar.with_message(what).with_position(have);
+    let template = "{msg} {wide_bar} {pos}/{len}, {per_sec:1}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    // What was there before took none of its time, and is counted unseen.
+    bar.tick();
+    bar.reset_eta();
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    bar
+}
+
+/// So many are done before anybody asks how long it takes.
+const AT_ONCE: u64 = 1_000;

@@ -133,9 +133,8 @@ fn passed(replica: Option<&Replica>, bundle: &Bundle) -> Result<Option<Vec<u64>>
         if version > newest.version {
             continue;
         }
-        let mut log = 0..replica.entries();
         let identity = Some(publication.envelope().digest());
-        match log.find(|leaf| replica.entry(*leaf).and_then(|it| statement_of(it)) == identity) {
+        match replica.find(|entry| statement_of(entry) == identity)? {
             Some(leaf) => leaves.push(leaf),
             None => return Err(superseded(version, newest, command)),
         }
@@ -276,7 +275,7 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
         Err(why) => return Err(why),
     }
     for (publication, leaf) in bundle.publications().iter().zip(&leaves) {
-        let statement = replica.entry(*leaf).and_then(|entry| statement_of(entry));
+        let statement = replica.entry(*leaf)?.and_then(|entry| statement_of(&entry));
         if statement != Some(publication.envelope().digest()) {
             let sentence =
                 format!("the service said entry {leaf}, and the log holds another there");

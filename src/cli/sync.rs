@@ -3,15 +3,13 @@
 //! In scope: progress, and what came of it in words. Out of scope: verifying (`client::replica`).
 //! Invariant: what the service did not hand over is named.
 
-use std::io::{self, IsTerminal as _};
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::client::error::ClientError;
 use crate::client::replica::{Frozen, Replica};
 use crate::client::session::{Progress, Session, Synced};
 
+use super::output::Bar;
 use super::{Context, phrases};
 
 /// `liaison sync`.
@@ -69,37 +67,12 @@ pub(super) async fn with_progress(
     session: &Session,
     replica: &mut Replica,
 ) -> Result<Synced, ClientError> {
-    let terminal = io::stderr().is_terminal() && !ctx.out.is_json();
-    let mut shown: Option<(&str, ProgressBar)> = None;
-    let mut show = |progress: Progress| {
-        let (what, have, of) = match progress {
-            Progress::Entries { have, of } => ("entries", have, of),
-            Progress::Facets { have, of } => ("details", have as u64, of as u64),
-        };
-        match &shown {
-            Some((before, bar)) if *before == what => bar.set_position(have),
-            _ if terminal && of.saturating_sub(have) > AT_ONCE => {
-                shown = Some((what, bar(what, have, of)));
-            }
-            _ => shown = None,
-        }
+    let mut bar = Bar::new(ctx.out);
+    let mut show = |progress: Progress| match progress {
+        Progress::Entries { have, of } => bar.show("entries", have, of),
+        Progress::Facets { have, of } => bar.show("details", have as u64, of as u64),
     };
     session.sync(replica, &mut show).await
-}
-
-/// With the rate and the time that is left; when it is dropped, it leaves no trace.
-fn bar(what: &'static str, have: u64, of: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::hidden());
-    let bar = bar.with_message(what).with_position(have);
-    let template = "{msg} {wide_bar} {pos}/{len}, {per_sec:1}, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    // What was there before this sync took none of its time, and is counted unseen.
-    bar.tick();
-    bar.reset_eta();
-    bar.set_draw_target(ProgressDrawTarget::stderr());
-    bar
 }
 
 /// Warns of what the service kept back, and of a directory that stands still.
@@ -129,6 +102,3 @@ pub(super) fn say_what_lacks(ctx: &Context, synced: &Synced) {
         }
     }
 }
-
-/// So many are fetched before anybody asks how long it takes.
-const AT_ONCE: u64 = 1_000;

@@ -433,6 +433,10 @@ impl From<ReplicaError> for ClientError {
             ReplicaError::Incomplete { .. } => Some(
                 Self::new(Side::Ours, Exit::Stale, "INCOMPLETE", &error).mended_by("liaison sync"),
             ),
+            ReplicaError::Altered(_) => Some(
+                Self::new(Side::Ours, Exit::VerificationFailed, "COPY_ALTERED", &error)
+                    .mended_by("liaison sync"),
+            ),
             ReplicaError::NeverSynced(_) => Some(
                 Self::new(Side::Ours, Exit::Stale, "NEVER_SYNCED", &error)
                     .mended_by("liaison sync"),

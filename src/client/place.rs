@@ -98,6 +98,23 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// What the system said; then the old one stands.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    put_with(path, bytes, File::sync_all)?;
+    sync_folder_of(path)
+}
+
+/// As [`replace`], of a file that can be made again: after a power cut it may be anything.
+///
+/// # Errors
+/// What the system said; then the old one stands.
+pub fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    put_with(path, bytes, |_| Ok(()))
+}
+
+fn put_with(
+    path: &Path,
+    bytes: &[u8],
+    settle: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<(), FileError> {
     if let Some(folder) = path.parent() {
         private_folder(folder)?;
     }
@@ -106,10 +123,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let new = path.with_file_name(name);
     let made = private(OpenOptions::new().create(true).truncate(true).write(true)).open(&new);
     let mut file = made.map_err(FileError::io("create", &new))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let written = file.write_all(bytes).and_then(|()| settle(&file));
     written.map_err(FileError::io("write", &new))?;
-    fs::rename(&new, path).map_err(FileError::io("replace", path))?;
-    sync_folder_of(path)
+    fs::rename(&new, path).map_err(FileError::io("replace", path))
 }
 
 /// Reads a file of at most `limit` bytes.
@@ -176,7 +192,8 @@ pub fn command_to_make_private(path: &Path) -> String {
 }
 
 fn read_bounded(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let mut bytes = Vec::new();
+    let expected = file.metadata().map_or(0, |about| about.len().min(limit));
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     file.take(limit + 1).read_to_end(&mut bytes).map_err(FileError::io("read", path))?;
     let found = bytes.len() as u64;
     if found > limit {

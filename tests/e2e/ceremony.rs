@@ -125,6 +125,23 @@ fn a_new_registrar_signs_the_charter_that_names_him() {
     says(&net.good("liaison --home carol charter show"), &["version 2", "carol (Carol)"]);
 }
 
+/// What is kept beside the entries is no proof: it is made anew, and whoever is there hears of it, once.
+#[test]
+fn what_was_kept_of_a_copy_and_does_not_fit_is_said_once() {
+    let net = Ceremony::of(&["alice"]);
+    let show = "liaison --home alice charter show";
+    let before = net.good(show);
+    for (spoilt, command, done) in [
+        ("echo liaison fold 2", show, "version 1"),
+        ("echo liaison fold 1; head -c 99 /dev/zero", show, "version 1"),
+        ("true", "liaison --home alice directory verify", "Verified: all 1 statements"),
+    ] {
+        net.good(&format!("({spoilt}) > alice/directories/un.example/fold"));
+        says(&net.good(command), &["was not believed", "was verified again", done]);
+        assert_eq!(net.good(show), before, "{spoilt}: once");
+    }
+}
+
 /// What others have signed is not lost to a second draft.
 #[test]
 fn a_draft_does_not_replace_another() {

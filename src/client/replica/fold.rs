@@ -1,6 +1,7 @@
 //! The fold over the log, entry by entry, each fully verified.
 //!
-//! In scope: bytes of entries to a [`Directory`] and a tree. Out of scope: files, checkpoints.
+//! In scope: bytes of entries to a [`Directory`] and a tree; the bytes themselves go. Out of scope: files,
+//! checkpoints.
 //! Invariants: nothing is skipped; an entry that the rules do not admit ends the fold, and what this
 //! program cannot read is one; it stops behind a charter whose rules it does not know (`behind`), and
 //! nothing else stops it. Pages are verified on all cores, and come to what entry by entry would.
@@ -24,6 +25,7 @@ use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::client::invitation::Trust;
 
 use super::behind::Behind;
+use super::kept::Misfit;
 
 /// An entry that cannot be in the log of this directory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +89,6 @@ pub(super) struct Fold {
     pins: BTreeMap<u64, Digest>,
     /// The highest number of rules known.
     known: u32,
-    pub(super) entries: Vec<Bytes>,
     pub(super) tree: Tree,
     pub(super) directory: Option<Directory>,
     /// Every charter that it has passed through, by version.
@@ -102,7 +103,6 @@ impl Fold {
             genesis: trust.genesis(),
             pins: trust.pins(),
             known,
-            entries: Vec::new(),
             tree: Tree::default(),
             directory: None,
             charters: BTreeMap::new(),
@@ -117,12 +117,33 @@ impl Fold {
             genesis: self.genesis,
             pins: self.pins.clone(),
             known: self.known,
-            entries: Vec::new(),
             tree: Tree::default(),
             directory: None,
             charters: BTreeMap::new(),
             behind: None,
         }
+    }
+
+    /// One that has read so far, if that is of the same log.
+    pub(super) fn resumed(
+        &self,
+        directory: Directory,
+        tree: Tree,
+        charters: BTreeMap<u64, Newest>,
+    ) -> Result<Self, Misfit> {
+        if (directory.name(), directory.genesis()) != (&self.name, self.genesis) {
+            return Err("it is of another directory");
+        }
+        if directory.rules() > self.known {
+            return Err("it is of newer rules");
+        }
+        let believed = |(version, charter): (&u64, &Newest)| {
+            self.pins.get(version).is_none_or(|pinned| *pinned == charter.statement)
+        };
+        if !charters.iter().all(believed) {
+            return Err("it holds another charter than the one believed");
+        }
+        Ok(Self { directory: Some(directory), tree, charters, ..self.anew() })
     }
 
     /// Takes the next entries up to the first that cannot be there, on all cores.
@@ -185,7 +206,6 @@ impl Fold {
             self.directory = Some(directory);
         }
         self.tree.append(leaf_hash(&entry));
-        self.entries.push(entry);
         Ok(())
     }
 
@@ -194,7 +214,7 @@ impl Fold {
     }
 
     pub(super) fn size(&self) -> u64 {
-        self.entries.len() as u64
+        self.tree.size()
     }
 
     /// Where it stopped judging.
@@ -247,7 +267,7 @@ fn verified(directory: &Directory, entry: &[u8]) -> Result<Verified, Refusal> {
 }
 
 /// So many entries are verified ahead of their turn: as many as a sync fetches at once.
-const PAGE: usize = 256;
+pub(super) const PAGE: usize = 256;
 
 /// Fewer are not worth another thread.
 const SHARE: usize = 8;

@@ -2,12 +2,13 @@
 //!
 //! In scope: entries, facets and the highest checkpoint on disk; what may take their place; what
 //! becomes of a copy that was altered. Out of scope: fetching (`session`). Invariants: what
-//! [`Replica::directory`] gives was folded from entry 0 with every signature verified, passes through
-//! the charters pinned, and has the root of a checkpoint that the log's key in force has signed; the
-//! copy never goes back; nobody has to remove a file of it.
+//! [`Replica::directory`] gives was folded from entry 0 with every signature verified, now or when the
+//! fold was kept, passes through the charters pinned, and has the root of a checkpoint that the log's
+//! key in force has signed; the copy never goes back; nobody has to remove a file of it.
 //!
 //! ```text
 //! entries       every entry, fetched and folded; behind the checkpoint's size: on trial
+//! fold          what they come to, up to some entry: to go on from, see `kept`; may be missing
 //! checkpoint    the highest one verified
 //! facets        salts and bytes
 //! synced        when the copy was last found complete, Unix seconds
@@ -20,10 +21,12 @@ pub mod tape;
 
 mod behind;
 mod fold;
+mod kept;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -36,7 +39,8 @@ use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
 use crate::signed::proto;
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, InvalidCheckpoint, VerifiedCheckpoint};
-use crate::tlog::merkle::{self, Tree, leaf_hash};
+use crate::tlog::head::Frontier;
+use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::tlog::note::{BadNoteSignature, InvalidNote, SignedNote};
 use crate::wire::{convert, v1};
 
@@ -46,7 +50,7 @@ use super::place::{self, FileError};
 
 use fold::Fold;
 pub use fold::{FoldFault, Frozen};
-use tape::Tape;
+use kept::{Kept, Misfit, Starts};
 
 /// The copy cannot be used, or what was offered does not fit it.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +127,9 @@ pub enum ReplicaError {
         /// Those there.
         found: u64,
     },
+    /// An entry is not what it was when it was verified.
+    #[error("the copy on this disk was altered: entry {0} is not what it was")]
+    Altered(u64),
     /// Nothing was ever fetched.
     #[error("there is no copy of {0} yet")]
     NeverSynced(DirectoryName),
@@ -158,8 +165,16 @@ pub struct Replica {
     folder: PathBuf,
     trust: Trust,
     fold: Fold,
+    /// Where each entry that is folded begins in the file.
+    starts: Starts,
     /// Bytes of the entries file that are whole and folded.
     length: u64,
+    /// How many entries the fold on the disk counts.
+    kept: u64,
+    /// A fold of so many entries that is worth keeping, as a file.
+    unkept: Option<(u64, Vec<u8>)>,
+    not_kept: Option<Arc<FileError>>,
+    misfit: Option<Misfit>,
     head: Option<Head>,
     facets: BTreeMap<Digest, OpenFacet>,
     facets_length: u64,
@@ -208,44 +223,114 @@ pub enum Appended {
 }
 
 impl Replica {
-    /// Reads the copy of a directory that was joined, and verifies all of it again.
+    /// Reads the copy of a directory that was joined, and verifies what is behind the fold that was
+    /// kept; without one, all of it again.
     ///
     /// A copy that was altered is set aside, once, and fetched again by the next sync.
     ///
     /// # Errors
     /// [`ReplicaError`]. A copy that lacks entries opens, and [`Replica::directory`] says so.
     pub fn open(home: &Home, name: &DirectoryName) -> Result<Self, ReplicaError> {
-        Self::read(home.folder(name), home.trust(name)?, RULES)
+        Self::open_showing(home, name, &mut |_, _| {})
     }
 
-    fn read(folder: PathBuf, trust: Trust, known: u32) -> Result<Self, ReplicaError> {
-        let (replica, damage) = Self::read_once(&folder, &trust, known)?;
-        if damage.is_none() {
-            return Ok(replica);
+    /// As [`Replica::open`], and shows how many entries are verified, of how many.
+    ///
+    /// # Errors
+    /// As [`Replica::open`].
+    pub fn open_showing(
+        home: &Home,
+        name: &DirectoryName,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, ReplicaError> {
+        Self::read(home.folder(name), home.trust(name)?, RULES, progress)
+    }
+
+    /// As [`Replica::open`], but verifies every entry again, and sees whether the fold that was kept
+    /// is theirs.
+    ///
+    /// # Errors
+    /// As [`Replica::open`].
+    pub fn open_anew(
+        home: &Home,
+        name: &DirectoryName,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, ReplicaError> {
+        let (folder, trust) = (home.folder(name), home.trust(name)?);
+        let before = kept::read(&folder.join(FOLD), &Fold::new(&trust, RULES));
+        // What is read now is kept in its place.
+        remove_fold(&folder)?;
+        let mut replica = Self::read(folder, trust, RULES, progress)?;
+        replica.misfit = match before {
+            Err(why) => Some(why),
+            Ok(Some(before)) if !replica.follows(&before)? => Some("it says what they do not"),
+            Ok(_) => None,
+        };
+        Ok(replica)
+    }
+
+    fn read(
+        folder: PathBuf,
+        trust: Trust,
+        known: u32,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, ReplicaError> {
+        if let Ok(kept) = fold_on_disk(&folder, &trust, known)? {
+            let (mut replica, damage) = Self::read_once(&folder, &trust, known, kept, progress)?;
+            if damage.is_none() {
+                let _lock = replica.unkept.is_some().then(|| home::lock(&folder)).transpose()?;
+                replica.keep();
+                return Ok(replica);
+            }
         }
         // Another program may be in the middle of writing: once more, alone.
         let lock = home::lock(&folder)?;
-        let (replica, damage) = Self::read_once(&folder, &trust, known)?;
-        let Some(damage) = damage else { return Ok(replica) };
+        let (kept, mut misfit) = match fold_on_disk(&folder, &trust, known)? {
+            Ok(kept) => (kept, None),
+            Err(why) => (None, Some(why)),
+        };
+        let resumed = kept.is_some();
+        let (mut replica, mut damage) = Self::read_once(&folder, &trust, known, kept, progress)?;
+        if resumed && damage.is_some() {
+            misfit = Some("it does not lead to the checkpoint");
+            (replica, damage) = Self::read_once(&folder, &trust, known, None, progress)?;
+        }
+        if misfit.is_some() {
+            remove_fold(&folder)?;
+        }
+        let Some(damage) = damage else {
+            replica.keep();
+            return Ok(Self { misfit, ..replica });
+        };
         let aside = set_aside(&folder, &damage, &replica)?;
         drop(lock);
-        Ok(Self { aside: Some(aside), ..Self::read(folder, trust, known)? })
+        Ok(Self { aside: Some(aside), ..Self::read(folder, trust, known, progress)? })
     }
 
     fn read_once(
         folder: &Path,
         trust: &Trust,
         known: u32,
+        kept: Option<Kept>,
+        progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Option<Damage>), ReplicaError> {
         // The checkpoint first: it is written after the entries that it covers.
         let note = place::read_if_there(&folder.join(CHECKPOINT), NOTE_BYTES)?;
-        let entries = tape::read(&folder.join(ENTRIES))?;
         let facets = tape::read(&folder.join(FACETS))?;
         let synced = place::read_if_there(&folder.join(SYNCED), 64)?;
         let synced_at = synced.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
+        let (fold, starts, length) = match kept {
+            Some(Kept { fold, starts, length }) => (fold, starts, length),
+            None => (Fold::new(trust, known), Starts::default(), 0),
+        };
         let mut replica = Self {
-            fold: Fold::new(trust, known),
-            length: 0,
+            kept: fold.size(),
+            fold,
+            starts,
+            length,
+            unkept: None,
+            not_kept: None,
+            misfit: None,
             head: None,
             facets_length: facets.length,
             facets: facets.records.iter().filter_map(read_facet).collect(),
@@ -256,57 +341,108 @@ impl Replica {
             folder: folder.to_owned(),
             trust: trust.clone(),
         };
-        let damage = replica.fold_stored(entries, note.as_deref())?;
+        let covered = match note.as_deref().map(|note| unverified(note, Origin::Disk)) {
+            Some(Ok(checkpoint)) => checkpoint.size,
+            Some(Err(_)) => return Ok((replica, Some(Damage::Checkpoint))),
+            None => 0,
+        };
+        let damage = replica.fold_stored(note.as_deref(), covered, progress)?;
         replica.halt()?;
         replica.take_ends();
         Ok((replica, damage))
     }
 
+    /// Whether a fold that was kept comes to the same.
+    fn follows(&self, before: &Kept) -> Result<bool, ReplicaError> {
+        let mut fold = before.fold.clone();
+        let mut tape = tape::Reader::open(&self.folder.join(ENTRIES), before.length)?;
+        while fold.size() < self.fold.size() {
+            match tape.next_record()?.map(|entry| fold.push(entry)) {
+                Some(Ok(())) => {}
+                Some(Err(_)) | None => return Ok(false),
+            }
+        }
+        let root = |fold: &Fold| fold.tree.root_at(fold.size());
+        Ok(fold.directory == self.fold.directory && root(&fold) == root(&self.fold))
+    }
+
+    /// Makes the file of the fold, if much of it is not kept; every program that opens the copy then
+    /// verifies what is behind it.
+    fn encode_due(&mut self, due: u64) {
+        if self.fold.size().saturating_sub(self.kept) >= due {
+            let file = kept::encode(&self.fold, &self.starts, self.length);
+            self.unkept = file.map(|file| (self.fold.size(), file));
+        }
+    }
+
+    /// Writes that file; the caller has the lock. Without it everything works, and takes longer.
+    fn keep(&mut self) {
+        let Some((size, file)) = self.unkept.take() else { return };
+        match place::put(&self.folder.join(FOLD), &file) {
+            Ok(()) => self.kept = size,
+            Err(why) => self.not_kept = Some(Arc::new(why)),
+        }
+    }
+
+    /// So many entries are verified in a few milliseconds; and the file is not written for each.
+    fn due(&self) -> u64 {
+        (self.fold.size() / 1_024).max(128)
+    }
+
     /// Up to the checkpoint every fault is an alteration; behind it, entries are on trial.
     fn fold_stored(
         &mut self,
-        entries: Tape,
         note: Option<&[u8]>,
+        covered: u64,
+        progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Option<Damage>, ReplicaError> {
-        let covered = match note.map(|note| unverified(note, Origin::Disk)) {
-            Some(Ok(checkpoint)) => checkpoint.size,
-            Some(Err(_)) => return Ok(Some(Damage::Checkpoint)),
-            None => 0,
-        };
-        let records = &entries.records;
-        let under = usize::try_from(covered).unwrap_or(usize::MAX).min(records.len());
-        for part in [&records[..under], &records[under..]] {
-            if self.fold.size() == covered
+        let mut tape = tape::Reader::open(&self.folder.join(ENTRIES), self.length)?;
+        loop {
+            let size = self.fold.size();
+            if size == covered
                 && let (Some(note), None) = (note, &self.head)
-                && let Some(damage) = self.take_stored_head(note)?
             {
-                return Ok(Some(damage));
+                if let Some(damage) = self.take_stored_head(note)? {
+                    return Ok(Some(damage));
+                }
+                self.encode_due(self.due());
             }
-            let before = self.fold.entries.len();
-            let pushed = self.fold.push_all(part);
-            let taken = self.fold.entries[before..].iter();
-            self.length += taken.map(|entry| 4 + entry.len() as u64).sum::<u64>();
+            let room = covered.checked_sub(size).filter(|room| *room > 0).unwrap_or(u64::MAX);
+            let page = tape.next_page(room.min(fold::PAGE as u64))?;
+            if page.is_empty() {
+                break;
+            }
+            progress(size, covered);
+            let pushed = self.fold.push_all(&page);
+            self.took(&page, size);
+            progress(self.fold.size(), covered);
             match pushed {
                 Ok(()) => {}
                 Err(_) if self.fold.size() >= covered => break,
-                Err(_) if self.covers(note, records)? => {
+                Err(_) if self.covers(note)? => {
                     return Ok(Some(Damage::Inadmissible(self.fold.size())));
                 }
                 Err(_) => return Ok(Some(Damage::Entries(self.fold.size()))),
             }
         }
-        match (note, &self.head) {
-            (Some(note), None) if self.fold.size() == covered => self.take_stored_head(note),
-            (Some(note), None) => match self.behind(note) {
-                Ok(head) => {
-                    self.head = Some(head);
-                    Ok(None)
-                }
-                Err(ReplicaError::Checkpoint { .. }) => Ok(Some(Damage::Checkpoint)),
-                Err(error) => Err(error),
-            },
-            (Some(_), Some(_)) | (None, _) => Ok(None),
+        if let (Some(note), None) = (note, &self.head) {
+            match self.behind(note) {
+                Ok(head) => self.head = Some(head),
+                Err(ReplicaError::Checkpoint { .. }) => return Ok(Some(Damage::Checkpoint)),
+                Err(error) => return Err(error),
+            }
         }
+        Ok(None)
+    }
+
+    /// Those of a page that were folded stand on the tape, one behind the other. How many.
+    fn took(&mut self, page: &[Bytes], before: u64) -> usize {
+        let taken = usize::try_from(self.fold.size() - before).unwrap_or(usize::MAX);
+        for entry in page.iter().take(taken) {
+            self.starts.push(self.length);
+            self.length += 4 + entry.len() as u64;
+        }
+        taken
     }
 
     /// What was folded in front of an entry that no rules admit is shown, and goes no further.
@@ -324,15 +460,27 @@ impl Replica {
     }
 
     /// Whether a log key that is known has signed the root of these entries.
-    fn covers(&self, note: Option<&[u8]>, entries: &[Bytes]) -> Result<bool, ReplicaError> {
+    fn covers(&self, note: Option<&[u8]>) -> Result<bool, ReplicaError> {
         let (origin, keys) = (self.trust.origin()?, self.log_keys());
         let Some(Ok(signed)) = note.map(|note| VerifiedCheckpoint::verify(note, &origin, &keys))
         else {
             return Ok(false);
         };
-        let size = usize::try_from(signed.size()).unwrap_or(usize::MAX);
-        let leaves: Vec<Digest> = entries.iter().take(size).map(|entry| leaf_hash(entry)).collect();
-        Ok(leaves.len() == size && merkle::root_of(&leaves) == signed.root())
+        Ok(self.root_on_disk(signed.size())? == Some(signed.root()))
+    }
+
+    /// The root of the first `size` entries as they stand on the disk, if there are so many.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn root_on_disk(&self, size: u64) -> Result<Option<Digest>, ReplicaError> {
+        let mut tape = tape::Reader::open(&self.folder.join(ENTRIES), 0)?;
+        let mut frontier = Frontier::default();
+        while frontier.size() < size {
+            let Some(entry) = tape.next_record()? else { return Ok(None) };
+            frontier.append(leaf_hash(&entry));
+        }
+        Ok(Some(frontier.root()))
     }
 
     fn take_stored_head(&mut self, note: &[u8]) -> Result<Option<Damage>, ReplicaError> {
@@ -398,6 +546,18 @@ impl Replica {
         self.aside.as_ref()
     }
 
+    /// Why the fold that stood on the disk was not believed, and was made anew from the entries.
+    #[must_use]
+    pub const fn misfit(&self) -> Option<&'static str> {
+        self.misfit
+    }
+
+    /// Why the fold could not be kept: the next program has to verify all entries again.
+    #[must_use]
+    pub fn not_kept(&self) -> Option<&FileError> {
+        self.not_kept.as_deref()
+    }
+
     /// The entry of the log that its rules do not admit, if this copy ends in front of one.
     #[must_use]
     pub const fn halted(&self) -> Option<u64> {
@@ -451,24 +611,62 @@ impl Replica {
     }
 
     /// The bytes of an entry that the checkpoint covers.
-    #[must_use]
-    pub fn entry(&self, leaf: u64) -> Option<&Bytes> {
-        let covered = self.head.as_ref().is_some_and(|head| leaf < head.checkpoint.size());
-        let entry = self.fold.entries.get(usize::try_from(leaf).ok()?);
-        entry.filter(|_| covered)
+    ///
+    /// # Errors
+    /// They were altered since they were verified; files.
+    pub fn entry(&self, leaf: u64) -> Result<Option<Bytes>, ReplicaError> {
+        let covered = self.checkpoint().is_some_and(|checkpoint| leaf < checkpoint.size());
+        if !covered || leaf >= self.fold.size() {
+            return Ok(None);
+        }
+        self.stored(leaf).map(Some)
+    }
+
+    /// The first entry here that is the one wanted.
+    ///
+    /// # Errors
+    /// As [`Replica::entry`].
+    pub fn find(&self, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<u64>, ReplicaError> {
+        let mut tape = tape::Reader::open(&self.folder.join(ENTRIES), 0)?;
+        for leaf in 0..self.fold.size() {
+            let Some(entry) = tape.next_record()? else { break };
+            if wanted(&entry) {
+                return self.stored(leaf).map(|_| Some(leaf));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The bytes of an entry that was folded. If they were altered, the next program that opens the
+    /// copy verifies all of it.
+    fn stored(&self, leaf: u64) -> Result<Bytes, ReplicaError> {
+        let (start, end) = (self.starts.get(leaf), self.starts.get(leaf + 1));
+        let (start, end) = (start.unwrap_or(self.length), end.unwrap_or(self.length));
+        let mut tape = tape::Reader::open(&self.folder.join(ENTRIES), start)?;
+        let entry = tape.next_record()?.filter(|_| tape.at() == end);
+        match entry.filter(|entry| Some(leaf_hash(entry)) == self.fold.tree.leaf(leaf)) {
+            Some(entry) => Ok(entry),
+            None => {
+                remove_fold(&self.folder)?;
+                Err(ReplicaError::Altered(leaf))
+            }
+        }
     }
 
     /// An entry with its proof against the highest checkpoint.
-    #[must_use]
-    pub fn proven(&self, leaf: u64) -> Option<v1::ProvenEntry> {
-        let checkpoint = self.checkpoint()?;
-        let path = self.fold.tree.inclusion_proof(leaf, checkpoint.size())?;
-        Some(v1::ProvenEntry {
-            entry: self.entry(leaf)?.clone(),
+    ///
+    /// # Errors
+    /// As [`Replica::entry`].
+    pub fn proven(&self, leaf: u64) -> Result<Option<v1::ProvenEntry>, ReplicaError> {
+        let Some(checkpoint) = self.checkpoint() else { return Ok(None) };
+        let path = self.fold.tree.inclusion_proof(leaf, checkpoint.size());
+        let (Some(path), Some(entry)) = (path, self.entry(leaf)?) else { return Ok(None) };
+        Ok(Some(v1::ProvenEntry {
+            entry,
             leaf_index: leaf,
             inclusion: path.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect(),
             checkpoint: checkpoint.note().to_string().into_bytes().into(),
-        })
+        }))
     }
 
     /// What is believed without the log: the invitation's charter and those followed.
@@ -521,20 +719,24 @@ impl Replica {
             self.read_again()?;
             return Ok(Appended::ReadAgain);
         }
-        let before = self.fold.entries.len();
-        let pushed = self.fold.push_all(entries).map_err(|fault| {
-            let (origin, taken) = (Origin::Service, self.fold.entries.len() - before);
-            ReplicaError::Fold { origin, fault, entry: entries[taken].clone() }
+        let before = self.fold.size();
+        let pushed = self.fold.push_all(entries);
+        let taken = self.took(entries, before);
+        let pushed = pushed.map_err(|fault| {
+            let (origin, entry) = (Origin::Service, entries[taken].clone());
+            ReplicaError::Fold { origin, fault, entry }
         });
-        let path = self.folder.join(ENTRIES);
-        match tape::append(&path, self.length, &self.fold.entries[before..]) {
-            Ok(length) => self.length = length,
-            Err(error) => {
-                drop(lock);
-                // What was folded and is not on the disk is not here.
-                self.read_again()?;
-                return Err(error.into());
-            }
+        let length = self.starts.get(before).unwrap_or(self.length);
+        if let Err(error) = tape::append(&self.folder.join(ENTRIES), length, &entries[..taken]) {
+            drop(lock);
+            // What was folded and is not on the disk is not here.
+            self.read_again()?;
+            return Err(error.into());
+        }
+        // A first sync that breaks off goes on from here.
+        if self.head.is_none() {
+            self.encode_due((self.kept / 4).max(FIRST_KEPT));
+            self.keep();
         }
         pushed.map(|()| Appended::Yes)
     }
@@ -591,6 +793,10 @@ impl Replica {
             place::replace(&self.folder.join(SYNCED), format!("{now}\n").as_bytes())?;
         }
         self.settle_charters(size, now)?;
+        if self.fold.size() == size {
+            self.encode_due(self.due());
+            self.keep();
+        }
         self.head = Some(head);
         self.take_ends();
         self.synced_at = Some(now);
@@ -620,8 +826,7 @@ impl Replica {
         let invited = self.trust.charter().newest.version;
         let passed = self.fold.charters.range(invited + 1..).map(|(_, charter)| charter.leaf);
         let passed = passed.take_while(|leaf| *leaf < size);
-        let passed = passed.filter_map(|leaf| self.fold.entries.get(usize::try_from(leaf).ok()?));
-        let passed: Vec<Bytes> = passed.cloned().collect();
+        let passed: Vec<Bytes> = passed.map(|leaf| self.stored(leaf)).collect::<Result<_, _>>()?;
         let path = self.folder.join(home::PINNED);
         if tape::read(&path)?.records != passed {
             tape::write(&path, &passed)?;
@@ -644,12 +849,9 @@ impl Replica {
     /// The charters that were in use, and behind them those of the log from the same version on.
     fn keep_charters_as_evidence(&self, used: &[Bytes], now: u64) -> Result<PathBuf, ReplicaError> {
         let path = free(&self.folder, &format!("evidence-{now}-charters"));
-        let logged = self
-            .fold
-            .charters
-            .values()
-            .filter_map(|charter| self.fold.entries.get(usize::try_from(charter.leaf).ok()?));
-        let both: Vec<Bytes> = used.iter().chain(logged).cloned().collect();
+        let logged = self.fold.charters.values().map(|charter| self.stored(charter.leaf));
+        let both = used.iter().cloned().map(Ok).chain(logged);
+        let both: Vec<Bytes> = both.collect::<Result<_, ReplicaError>>()?;
         tape::write(&path, &both)?;
         Ok(path)
     }
@@ -695,13 +897,17 @@ impl Replica {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
             Err(error) => return Err(FileError::io("read", &path)(error).into()),
         };
+        if on_disk <= self.length {
+            return Ok(on_disk < self.length);
+        }
         // Longer by a torn tail only: ours to cut.
-        Ok(on_disk != self.length && tape::read(&path)?.length != self.length)
+        Ok(tape::Reader::open(&path, self.length)?.next_record()?.is_some())
     }
 
     fn read_again(&mut self) -> Result<(), ReplicaError> {
         let (aside, refuted) = (self.aside.take(), self.refuted.take());
-        let read = Self::read(self.folder.clone(), self.trust.clone(), self.fold.known())?;
+        let (folder, trust, known) = (self.folder.clone(), self.trust.clone(), self.fold.known());
+        let read = Self::read(folder, trust, known, &mut |_, _| {})?;
         *self = Self { aside: read.aside.clone().or(aside), refuted, ..read };
         Ok(())
     }
@@ -786,12 +992,16 @@ impl Replica {
             return Ok(Cow::Borrowed(&self.fold));
         }
         let mut fold = self.fold.anew();
-        for entry in self.fold.entries.iter().take(usize::try_from(size).unwrap_or(usize::MAX)) {
-            let entry = entry.clone();
-            fold.push(entry.clone()).map_err(|fault| ReplicaError::Fold {
-                origin,
-                fault,
-                entry,
+        let mut tape = tape::Reader::open(&self.folder.join(ENTRIES), 0)?;
+        loop {
+            let before = fold.size();
+            let page = tape.next_page((size - before).min(fold::PAGE as u64))?;
+            if page.is_empty() {
+                break;
+            }
+            fold.push_all(&page).map_err(|fault| {
+                let entry = page[(fold.size() - before) as usize].clone();
+                ReplicaError::Fold { origin, fault, entry }
             })?;
         }
         Ok(Cow::Owned(fold))
@@ -821,8 +1031,7 @@ impl Replica {
     fn cut_trial(&mut self, size: u64) -> Result<(), ReplicaError> {
         let lock = home::lock(&self.folder)?;
         if !self.is_outdated()? {
-            let kept = self.fold.entries.iter().take(usize::try_from(size).unwrap_or(usize::MAX));
-            let length = kept.map(|entry| 4 + entry.len() as u64).sum();
+            let length = self.starts.get(size).unwrap_or(self.length);
             tape::append(&self.folder.join(ENTRIES), length, &[])?;
         }
         drop(lock);
@@ -870,8 +1079,7 @@ fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<Aside, Re
         Ok::<_, ReplicaError>(aside)
     };
     let cut = |kept: u64| {
-        let kept = read.fold.entries.iter().take(usize::try_from(kept).unwrap_or(usize::MAX));
-        let length = kept.map(|entry| 4 + entry.len() as u64).sum();
+        let length = read.starts.get(kept).unwrap_or(read.length);
         tape::append(&folder.join(ENTRIES), length, &[])
     };
     match damage {
@@ -892,6 +1100,46 @@ fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<Aside, Re
             std::fs::remove_file(&path).map_err(FileError::io("remove", &path))?;
             Ok(Aside::Altered(aside))
         }
+    }
+}
+
+/// The fold to go on from: none beside the tape, or one that fits it.
+fn fold_on_disk(
+    folder: &Path,
+    trust: &Trust,
+    known: u32,
+) -> Result<Result<Option<Kept>, Misfit>, ReplicaError> {
+    let kept = match kept::read(&folder.join(FOLD), &Fold::new(trust, known)) {
+        Ok(Some(kept)) => kept,
+        Ok(None) => return Ok(Ok(None)),
+        Err(misfit) => return Ok(Err(misfit)),
+    };
+    let note = place::read_if_there(&folder.join(CHECKPOINT), NOTE_BYTES)?;
+    let size = kept.fold.size();
+    if let Some(Ok(checkpoint)) = note.map(|note| unverified(&note, Origin::Disk))
+        && checkpoint.size < size
+    {
+        return Ok(Err("it is ahead of the checkpoint"));
+    }
+    // Its last entry tells one tape from another.
+    let last = size.saturating_sub(1);
+    let start = kept.starts.get(last).unwrap_or(kept.length);
+    let mut tape = tape::Reader::open(&folder.join(ENTRIES), start)?;
+    let hash = tape.next_record()?.map(|entry| leaf_hash(&entry));
+    if hash != kept.fold.tree.leaf(last) || tape.at() != kept.length {
+        return Ok(Err("it is not of these entries"));
+    }
+    Ok(Ok(Some(kept)))
+}
+
+/// It can be made again from the entries.
+fn remove_fold(folder: &Path) -> Result<(), FileError> {
+    let path = folder.join(FOLD);
+    match std::fs::remove_file(&path) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
+            Err(FileError::io("remove", &path)(why))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -923,11 +1171,14 @@ fn read_facet(record: &Bytes) -> Option<(Digest, OpenFacet)> {
 }
 
 const ENTRIES: &str = "entries";
+const FOLD: &str = "fold";
 const CHECKPOINT: &str = "checkpoint";
 const FACETS: &str = "facets";
 const SYNCED: &str = "synced";
 const HALTED: &str = "halted";
 const NOTE_BYTES: u64 = 64 * 1024;
+/// Entries of a first sync before its fold is first kept.
+const FIRST_KEPT: u64 = 4_096;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,9 @@
 //! Invariants: a record that was cut short is not there; what was appended is on the disk when
 //! [`append`] returns; appending first cuts what no reader would see.
 
-use std::io::{Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
@@ -25,19 +26,94 @@ pub struct Tape {
 /// # Errors
 /// What the system said.
 pub fn read(path: &Path) -> Result<Tape, FileError> {
-    let bytes = Bytes::from(place::read_if_there(path, MAX_BYTES)?.unwrap_or_default());
-    let mut tape = Tape::default();
-    let mut rest = bytes.clone();
-    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        if behind.len() < length || length > MAX_RECORD {
-            break;
-        }
-        tape.records.push(rest.slice(4..4 + length));
-        tape.length += 4 + length as u64;
-        rest = rest.slice(4 + length..);
+    let (mut tape, mut reader) = (Tape::default(), Reader::open(path, 0)?);
+    while let Some(record) = reader.next_record()? {
+        tape.records.push(record);
     }
+    tape.length = reader.at();
     Ok(tape)
+}
+
+/// A file, read record by record.
+#[derive(Debug)]
+pub struct Reader {
+    file: Option<BufReader<File>>,
+    path: PathBuf,
+    at: u64,
+}
+
+impl Reader {
+    /// Reads on from a place where a record begins; no file is an empty one.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn open(path: &Path, at: u64) -> Result<Self, FileError> {
+        let opened = File::open(path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(at))?;
+            Ok(BufReader::with_capacity(1 << 16, file))
+        });
+        let file = match opened {
+            Ok(file) => Some(file),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => None,
+            Err(why) => return Err(FileError::io("read", path)(why)),
+        };
+        Ok(Self { file, path: path.to_owned(), at })
+    }
+
+    /// The next whole record. Behind the last one nothing is read any more.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn next_record(&mut self) -> Result<Option<Bytes>, FileError> {
+        let Some(file) = &mut self.file else { return Ok(None) };
+        match read_record(file) {
+            Ok(record) => {
+                self.at += 4 + record.len() as u64;
+                Ok(Some(record))
+            }
+            Err(why) if is_torn(&why) => {
+                self.file = None;
+                Ok(None)
+            }
+            Err(why) => Err(FileError::io("read", &self.path)(why)),
+        }
+    }
+
+    /// The next whole records, at most so many.
+    ///
+    /// # Errors
+    /// As [`Reader::next_record`].
+    pub fn next_page(&mut self, limit: u64) -> Result<Vec<Bytes>, FileError> {
+        let mut page = Vec::new();
+        while (page.len() as u64) < limit
+            && let Some(record) = self.next_record()?
+        {
+            page.push(record);
+        }
+        Ok(page)
+    }
+
+    /// Up to where whole records were read.
+    #[must_use]
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+}
+
+fn read_record(file: &mut impl io::Read) -> io::Result<Bytes> {
+    let mut length = [0; 4];
+    file.read_exact(&mut length)?;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > MAX_RECORD {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut record = vec![0; length];
+    file.read_exact(&mut record)?;
+    Ok(record.into())
+}
+
+fn is_torn(why: &io::Error) -> bool {
+    matches!(why.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
 }
 
 /// Puts a file of these records in the place of another.
@@ -74,8 +150,6 @@ fn encode(records: &[Bytes]) -> Vec<u8> {
     bytes
 }
 
-/// A log of a million entries of 4 KiB.
-const MAX_BYTES: u64 = 4 << 30;
 /// An entry has at most 64 KiB, a facet 16 KiB.
 const MAX_RECORD: usize = 128 * 1024;
 

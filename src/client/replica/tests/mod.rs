@@ -1,5 +1,6 @@
 //! What a service could do to a replica, and what the replica makes of it.
 
+mod beside;
 mod golden;
 mod pages;
 
@@ -59,8 +60,8 @@ fn a_copy_is_the_directory_of_its_log_also_after_it_is_opened_again() {
         assert_eq!(replica.withheld().unwrap(), []);
         let facets = replica.facets_of(&"fr/cert-fr".parse().unwrap()).unwrap();
         assert!(matches!(&facets[..], [(name, Some(_))] if name == "telephone"));
-        assert_eq!(replica.entry(2), Some(&log.entries[2]));
-        let proven = replica.proven(1).unwrap();
+        assert_eq!(replica.entry(2).unwrap().as_ref(), Some(&log.entries[2]));
+        let proven = replica.proven(1).unwrap().unwrap();
         let path: Vec<Digest> =
             proven.inclusion.iter().map(|hash| hash[..].try_into().unwrap()).collect();
         let leaf = crate::tlog::merkle::leaf_hash(&proven.entry);
@@ -304,7 +305,8 @@ fn varint(mut number: u64) -> Vec<u8> {
 
 /// The same home, read by a program that knows the rules up to this number.
 fn knowing(home: &Home, known: u32) -> Replica {
-    Replica::read(home.folder(&name()), home.trust(&name()).unwrap(), known).unwrap()
+    let trust = home.trust(&name()).unwrap();
+    Replica::read(home.folder(&name()), trust, known, &mut |_, _| {}).unwrap()
 }
 
 fn synced_knowing(log: &TestLog, home: &Home, known: u32) -> Result<Replica, ReplicaError> {
@@ -387,7 +389,7 @@ fn the_frozen_reader() {
         let directory = replica.directory().unwrap();
         assert_eq!((directory.size(), directory.charter().newest.version), (5, 2));
         assert_eq!(directory.contacts().count(), before.directory.contacts().count());
-        assert_eq!(replica.entry(5), Some(&log.entries[5]));
+        assert_eq!(replica.entry(5).unwrap().as_ref(), Some(&log.entries[5]));
         assert_eq!(replica.view().unwrap(), (6, log.tree().root_at(6).unwrap()));
         assert!(replica.is_stale(NOW), "what it sends says so");
         let error = crate::client::error::ClientError::update_me(frozen);
@@ -475,7 +477,7 @@ fn a_frozen_reader_judges_nothing_and_accuses_nobody() {
         for replica in [synced_knowing(&log, &home, 1).unwrap(), knowing(&home, 1)] {
             assert_eq!(replica.frozen().unwrap().closed, None);
             assert_eq!(replica.view().unwrap().0, 8);
-            assert_eq!(replica.entry(7), Some(&log.entries[7]));
+            assert_eq!(replica.entry(7).unwrap().as_ref(), Some(&log.entries[7]));
         }
         let evidence = std::fs::read_dir(home.folder(&name())).unwrap();
         let mut names = evidence.map(|entry| entry.unwrap().file_name().into_string().unwrap());
