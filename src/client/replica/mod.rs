@@ -24,7 +24,7 @@ mod fold;
 mod kept;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -177,7 +177,6 @@ pub struct Replica {
     misfit: Option<Misfit>,
     head: Option<Head>,
     facets: BTreeMap<Digest, OpenFacet>,
-    facets_length: u64,
     synced_at: Option<u64>,
     refuted: Option<PathBuf>,
     aside: Option<Aside>,
@@ -332,7 +331,6 @@ impl Replica {
             not_kept: None,
             misfit: None,
             head: None,
-            facets_length: facets.length,
             facets: facets.records.iter().filter_map(read_facet).collect(),
             synced_at,
             refuted: None,
@@ -862,28 +860,37 @@ impl Replica {
         self.refuted.as_deref()
     }
 
-    /// Keeps facets that the service handed over. What fits no hash that is missing is let go.
+    /// Keeps facets that the service handed over. What fits no hash that is missing is let go; so are,
+    /// when they are the most, those that nothing in force names any more.
     ///
     /// # Errors
     /// Files.
     pub fn keep_facets(&mut self, facets: Vec<OpenFacet>) -> Result<usize, ReplicaError> {
-        let missing: Vec<Digest> = self
-            .withheld()?
-            .iter()
-            .filter_map(|(_, facet)| Digest::try_from(&facet.hash[..]).ok())
-            .collect();
+        let named = facets_named(self.directory()?);
+        let named = named.filter_map(|(_, facet)| Digest::try_from(&facet.hash[..]).ok());
+        let named: BTreeSet<Digest> = named.collect();
         let wanted = facets.into_iter().map(|facet| (facet.hash(), facet));
-        let wanted: BTreeMap<Digest, OpenFacet> =
-            wanted.filter(|(hash, _)| missing.contains(hash)).collect();
-        let records: Vec<Bytes> = wanted
-            .values()
-            .map(|facet| convert::open_facet(facet.clone()).encode_to_vec().into())
+        let wanted: BTreeMap<Digest, OpenFacet> = wanted
+            .filter(|(hash, _)| named.contains(hash) && !self.facets.contains_key(hash))
             .collect();
+        let new = wanted
+            .values()
+            .map(|facet| Bytes::from(convert::open_facet(facet.clone()).encode_to_vec()));
+        let new: Vec<Bytes> = new.collect();
         let _lock = home::lock(&self.folder)?;
         let path = self.folder.join(FACETS);
         // Another program's facets are as good as ours: behind them, not over them.
-        let length = tape::read(&path)?.length;
-        self.facets_length = tape::append(&path, length, &records)?;
+        let mut there = tape::read(&path)?;
+        if there.records.len() > 2 * named.len() + FEW_FACETS {
+            let in_force =
+                |record: &Bytes| read_facet(record).is_some_and(|(hash, _)| named.contains(&hash));
+            there.records.retain(in_force);
+            there.records.extend(new);
+            tape::write(&path, &there.records)?;
+            self.facets.retain(|hash, _| named.contains(hash));
+        } else {
+            tape::append(&path, there.length, &new)?;
+        }
         let kept = wanted.len();
         self.facets.extend(wanted);
         Ok(kept)
@@ -1177,6 +1184,8 @@ const FACETS: &str = "facets";
 const SYNCED: &str = "synced";
 const HALTED: &str = "halted";
 const NOTE_BYTES: u64 = 64 * 1024;
+/// Facets that may be there beside twice those that are named.
+const FEW_FACETS: usize = 64;
 /// Entries of a first sync before its fold is first kept.
 const FIRST_KEPT: u64 = 4_096;
 

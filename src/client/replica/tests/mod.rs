@@ -9,6 +9,7 @@ use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
 use crate::client::testlog::{
     AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, entry, key, name, record,
+    telephone,
 };
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::KeyId;
@@ -217,6 +218,28 @@ fn an_altered_facet_is_not_there() {
     *altered.last_mut().unwrap() ^= 1;
     std::fs::write(&path, altered).unwrap();
     assert_eq!(Replica::open(&home, &name()).unwrap().withheld().unwrap().len(), 1);
+}
+
+/// A copy of ten years does not hold every telephone number that ever was.
+#[test]
+fn facets_that_nothing_names_any_more_are_let_go() {
+    let (mut log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    synced(&log, &home).keep_facets(open_facets(&facets)).unwrap();
+    let ambient = ambient();
+    let mut most = 0;
+    for _ in 0..150 {
+        let directory = log.directory.clone();
+        let next = Composer::on(&directory, &ambient).record(record(), &[telephone()]).unwrap();
+        let facets = log.sign_and_add(vec![next], &[AUTHORITY]).unwrap();
+        let mut replica = synced(&log, &home);
+        assert_eq!(replica.keep_facets(open_facets(&facets)).unwrap(), 1);
+        most = most.max(tape::read(&replica.folder().join(FACETS)).unwrap().records.len());
+        for replica in [replica, Replica::open(&home, &name()).unwrap()] {
+            assert_eq!(replica.withheld().unwrap(), []);
+        }
+    }
+    assert_eq!(most, 3 + FEW_FACETS, "one in force");
 }
 
 #[test]
