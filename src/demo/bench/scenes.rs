@@ -347,7 +347,7 @@ impl Bench<'_> {
         };
         let rate = copy.replay(self.options.seconds)?;
         self.measured.push(Measurement {
-            name: "entries replayed, one core".to_owned(),
+            name: "entries replayed".to_owned(),
             limit: Some(self.checks),
             ratio: Some(rate.a_second / self.checks),
             bound: "CPU: one signature check each".to_owned(),
