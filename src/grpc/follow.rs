@@ -149,8 +149,9 @@ struct Mailbox {
     follow: bool,
     ready: VecDeque<CollectResponse>,
     last: bool,
-    /// Its head is sent although there is nothing new: at first, and after a minute.
+    /// Its head is sent although there is nothing new: at first, and a minute after the last one.
     due: bool,
+    look: Instant,
 }
 
 /// The entries of a mailbox after a number; its head whenever all of them were sent.
@@ -170,6 +171,7 @@ pub(super) fn mailbox(
         ready: VecDeque::new(),
         last: false,
         due: true,
+        look: Instant::now(),
     };
     stream::unfold(Some(mailbox), |mailbox| async {
         let mut mailbox = mailbox?;
@@ -217,10 +219,10 @@ impl Mailbox {
 
     /// Until there may be something new, or a minute without is over, which it says.
     async fn wait(&mut self) -> Result<bool, Status> {
-        let look = Instant::now() + LOOK_AGAIN;
         loop {
-            match self.follower.wait(look).await? {
-                Woken::Hint => return Ok(false),
+            match self.follower.wait(self.look).await? {
+                // It may be of another mailbox, whose name begins like this one's.
+                Woken::Hint => return Ok(Instant::now() >= self.look),
                 Woken::Clock => return Ok(true),
                 Woken::Head => drop(self.follower.permit(Method::Collect, ())?),
             }
@@ -232,7 +234,7 @@ impl Mailbox {
             .extend(page.items.into_iter().map(|item| answer(Answer::Message(item_message(item)))));
         if let Some(head) = head {
             self.ready.push_back(answer(Answer::Head(head)));
-            self.due = false;
+            (self.due, self.look) = (false, Instant::now() + LOOK_AGAIN);
             self.last = !self.follow;
         }
     }

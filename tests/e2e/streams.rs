@@ -5,11 +5,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use liaison::client::connect::ConnectError;
 use liaison::server::Ended;
 use liaison::server::listen::{Drained, Limits};
-use liaison::store::Engine;
 use liaison::store::disk::Fdatasync;
+use liaison::store::{Engine, Store as _, Write};
 use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{CollectResponse, GetCheckpointRequest, WatchRequest};
 use tonic::{Code, Status, Streaming};
@@ -140,6 +141,26 @@ async fn an_idle_stream_looks_once_a_minute_and_what_comes_is_pushed_at_once() {
     let next = soon("the message", followed.message()).await.unwrap().unwrap();
     assert!(matches!(next.item, Some(Answer::Message(_))));
     assert!(committed.elapsed() < BY_EVENT, "{:?}", committed.elapsed());
+}
+
+/// A hint is a name that begins like the mailbox's: it may be of another one.
+#[tokio::test]
+async fn what_wakes_a_stream_for_nothing_does_not_put_off_its_head() {
+    let open = home(Engine::Memory);
+    let store = Arc::new(looks::Counted::new(open.found().await));
+    let net = TestNet::serve(open, Arc::<looks::Counted>::clone(&store), Trust::new(dates())).await;
+    let [fr] = net.parties(["fr"]).await;
+    let mut colleague = net.client(&fr.tls()).await;
+    let mut followed = following(&net, fr.seat().as_str()).await;
+    goes_by(Duration::from_secs(59)).await;
+    let (before, other) = (store.looks(), format!("mailbox/{}-more", fr.seat().contact()));
+    let write = Write::new([], [(other.into_bytes(), Bytes::new())], []).unwrap();
+    store.commit(write.into()).await.unwrap();
+    colleague.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    assert!(store.looks() > before, "it looked");
+    goes_by(Duration::from_secs(1)).await;
+    let head = soon("a head", followed.message()).await.unwrap().unwrap();
+    assert!(matches!(head.item, Some(Answer::Head(_))));
 }
 
 #[tokio::test]
