@@ -124,8 +124,12 @@ fn put_with(
     let made = private(OpenOptions::new().create(true).truncate(true).write(true)).open(&new);
     let mut file = made.map_err(FileError::io("create", &new))?;
     let written = file.write_all(bytes).and_then(|()| settle(&file));
-    written.map_err(FileError::io("write", &new))?;
-    fs::rename(&new, path).map_err(FileError::io("replace", path))
+    let put = match written {
+        Ok(()) => fs::rename(&new, path).map_err(FileError::io("replace", path)),
+        Err(why) => Err(FileError::io("write", &new)(why)),
+    };
+    // A full disk is not filled with what nobody reads.
+    put.inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
 /// Reads a file of at most `limit` bytes.
@@ -254,3 +258,19 @@ fn mode_for_others(_: &fs::Metadata) -> Option<u32> {
 
 /// An identity file with many comments.
 const PRIVATE_BYTES: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_put_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        // A folder is not replaced by a file.
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        assert!(put(&path, b"bytes").is_err());
+        assert!(replace(&path, b"bytes").is_err());
+        assert!(!path.with_extension("new").exists());
+    }
+}
