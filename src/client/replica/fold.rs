@@ -177,7 +177,8 @@ impl Fold {
         {
             thread::scope(|scope| {
                 for (entries, ahead) in page.chunks(share).zip(ahead.chunks_mut(share)) {
-                    scope.spawn(move || {
+                    // Where the system gives no thread, they are verified in their turn.
+                    let _ = thread::Builder::new().spawn_scoped(scope, move || {
                         for (entry, ahead) in entries.iter().zip(ahead) {
                             *ahead = verified(directory, entry).ok();
                         }

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::thread::Builder;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -100,7 +101,8 @@ pub(super) fn encode(fold: &Fold, starts: &Starts, length: u64) -> Option<Vec<u8
         starts: starts.to_bytes(),
         length,
     };
-    let stored = stored.encode_to_vec();
+    let stored =
+        Some(stored.encode_to_vec()).filter(|stored| (stored.len() as u64) < MAX_BYTES / 2)?;
     Some([FORM, digest(&stored).as_bytes(), &stored[..]].concat())
 }
 
@@ -145,8 +147,16 @@ fn digest(bytes: &[u8]) -> Digest {
         let digested = |share: &[&[u8]]| -> Vec<u8> {
             share.iter().flat_map(|part| *Digest::of(part).as_bytes()).collect()
         };
-        let working: Vec<_> = shares.map(|share| scope.spawn(move || digested(share))).collect();
-        working.into_iter().flat_map(|share| share.join().unwrap_or_default()).collect()
+        let working: Vec<_> = shares
+            .map(|share| {
+                let working = Builder::new().spawn_scoped(scope, move || digested(share));
+                // Where the system gives no thread, this one does it.
+                move || {
+                    working.ok().and_then(|it| it.join().ok()).unwrap_or_else(|| digested(share))
+                }
+            })
+            .collect();
+        working.into_iter().flat_map(|share| share()).collect()
     });
     Digest::of(&digests)
 }

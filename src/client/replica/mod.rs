@@ -201,6 +201,15 @@ struct Head {
     frozen: Option<Frozen>,
 }
 
+/// Where verifying begins.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// Behind the fold that was kept.
+    Kept,
+    /// At entry 0.
+    Anew,
+}
+
 /// What a copy on the disk is not.
 enum Damage {
     /// Not the entries that the checkpoint covers; so many of them may stay until that is known.
@@ -242,7 +251,7 @@ impl Replica {
         name: &DirectoryName,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, ReplicaError> {
-        Self::read(home.folder(name), home.trust(name)?, RULES, progress)
+        Self::read((home.folder(name), home.trust(name)?), RULES, Start::Kept, progress)
     }
 
     /// As [`Replica::open`], but verifies every entry again, and sees whether the fold that was kept
@@ -257,34 +266,39 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         let (folder, trust) = (home.folder(name), home.trust(name)?);
         let before = kept::read(&folder.join(FOLD), &Fold::new(&trust, RULES));
-        // What is read now is kept in its place.
-        remove_fold(&folder)?;
-        let mut replica = Self::read(folder, trust, RULES, progress)?;
+        let mut replica = Self::read((folder, trust), RULES, Start::Anew, progress)?;
         replica.misfit = match before {
             Err(why) => Some(why),
             Ok(Some(before)) if !replica.follows(&before)? => Some("it says what they do not"),
             Ok(_) => None,
         };
+        if replica.misfit.is_some() && replica.kept == 0 {
+            let _ = remove_fold(&replica.folder);
+        }
         Ok(replica)
     }
 
     fn read(
-        folder: PathBuf,
-        trust: Trust,
+        (folder, trust): (PathBuf, Trust),
         known: u32,
+        start: Start,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, ReplicaError> {
-        if let Ok(kept) = fold_on_disk(&folder, &trust, known)? {
+        let on_disk = || match start {
+            Start::Kept => fold_on_disk(&folder, &trust, known),
+            Start::Anew => Ok(Ok(None)),
+        };
+        if let Ok(kept) = on_disk()? {
             let (mut replica, damage) = Self::read_once(&folder, &trust, known, kept, progress)?;
             if damage.is_none() {
-                let _lock = replica.unkept.is_some().then(|| home::lock(&folder)).transpose()?;
-                replica.keep();
+                let lock = replica.unkept.is_some().then(|| home::lock(&folder)).transpose();
+                replica.keep_under(lock.map(|_| ()));
                 return Ok(replica);
             }
         }
         // Another program may be in the middle of writing: once more, alone.
-        let lock = home::lock(&folder)?;
-        let (kept, mut misfit) = match fold_on_disk(&folder, &trust, known)? {
+        let lock = home::lock(&folder);
+        let (kept, mut misfit) = match on_disk()? {
             Ok(kept) => (kept, None),
             Err(why) => (None, Some(why)),
         };
@@ -295,15 +309,17 @@ impl Replica {
             (replica, damage) = Self::read_once(&folder, &trust, known, None, progress)?;
         }
         if misfit.is_some() {
-            remove_fold(&folder)?;
+            // One that cannot be removed is not believed the next time, either.
+            let _ = remove_fold(&folder);
         }
         let Some(damage) = damage else {
-            replica.keep();
+            replica.keep_under(lock.map(|_| ()));
             return Ok(Self { misfit, ..replica });
         };
+        let lock = lock?;
         let aside = set_aside(&folder, &damage, &replica)?;
         drop(lock);
-        Ok(Self { aside: Some(aside), ..Self::read(folder, trust, known, progress)? })
+        Ok(Self { aside: Some(aside), ..Self::read((folder, trust), known, start, progress)? })
     }
 
     fn read_once(
@@ -370,6 +386,14 @@ impl Replica {
         if self.fold.size().saturating_sub(self.kept) >= due {
             let file = kept::encode(&self.fold, &self.starts, self.length);
             self.unkept = file.map(|file| (self.fold.size(), file));
+        }
+    }
+
+    /// A copy that nobody may write to is read all the same.
+    fn keep_under(&mut self, lock: Result<(), FileError>) {
+        match lock {
+            Ok(()) => self.keep(),
+            Err(why) => self.not_kept = Some(Arc::new(why)),
         }
     }
 
@@ -626,29 +650,31 @@ impl Replica {
     /// As [`Replica::entry`].
     pub fn find(&self, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<u64>, ReplicaError> {
         let mut tape = tape::Reader::open(&self.folder.join(ENTRIES), 0)?;
-        for leaf in 0..self.fold.size() {
-            let Some(entry) = tape.next_record()? else { break };
-            if wanted(&entry) {
-                return self.stored(leaf).map(|_| Some(leaf));
+        let covered = self.checkpoint().map_or(0, VerifiedCheckpoint::size);
+        for leaf in 0..covered.min(self.fold.size()) {
+            let entry = tape.next_record()?;
+            let entry = entry.filter(|entry| self.fold.tree.leaf(leaf) == Some(leaf_hash(entry)));
+            if wanted(&entry.ok_or_else(|| self.altered(leaf))?) {
+                return Ok(Some(leaf));
             }
         }
         Ok(None)
     }
 
-    /// The bytes of an entry that was folded. If they were altered, the next program that opens the
-    /// copy verifies all of it.
+    /// The bytes of an entry that was folded.
     fn stored(&self, leaf: u64) -> Result<Bytes, ReplicaError> {
         let (start, end) = (self.starts.get(leaf), self.starts.get(leaf + 1));
         let (start, end) = (start.unwrap_or(self.length), end.unwrap_or(self.length));
         let mut tape = tape::Reader::open(&self.folder.join(ENTRIES), start)?;
         let entry = tape.next_record()?.filter(|_| tape.at() == end);
-        match entry.filter(|entry| Some(leaf_hash(entry)) == self.fold.tree.leaf(leaf)) {
-            Some(entry) => Ok(entry),
-            None => {
-                remove_fold(&self.folder)?;
-                Err(ReplicaError::Altered(leaf))
-            }
-        }
+        let entry = entry.filter(|entry| Some(leaf_hash(entry)) == self.fold.tree.leaf(leaf));
+        entry.ok_or_else(|| self.altered(leaf))
+    }
+
+    /// An entry on the disk is not what was folded: whoever opens the copy next verifies all of it.
+    fn altered(&self, leaf: u64) -> ReplicaError {
+        let _ = remove_fold(&self.folder);
+        ReplicaError::Altered(leaf)
     }
 
     /// An entry with its proof against the highest checkpoint.
@@ -783,14 +809,19 @@ impl Replica {
             let (size, evidence) = (before.size, self.keep_evidence(note, None, now)?);
             return Err(ReplicaError::SplitView { size, evidence });
         }
-        let _lock = home::lock(&self.folder)?;
+        let lock = home::lock(&self.folder)?;
         let stored = place::read_if_there(&self.folder.join(CHECKPOINT), NOTE_BYTES)?;
         let stored = stored.and_then(|note| unverified(&note, Origin::Disk).ok());
         if stored.is_none_or(|stored| stored.size <= size) {
             place::replace(&self.folder.join(CHECKPOINT), note)?;
             place::replace(&self.folder.join(SYNCED), format!("{now}\n").as_bytes())?;
         }
-        self.settle_charters(size, now)?;
+        if let Err(error) = self.settle_charters(size, now) {
+            drop(lock);
+            // What was altered is set aside, so that the next sync of this program, too, mends it.
+            self.read_again()?;
+            return Err(error);
+        }
         if self.fold.size() == size {
             self.encode_due(self.due());
             self.keep();
@@ -881,7 +912,7 @@ impl Replica {
         let path = self.folder.join(FACETS);
         // Another program's facets are as good as ours: behind them, not over them.
         let mut there = tape::read(&path)?;
-        if there.records.len() > 2 * named.len() + FEW_FACETS {
+        if there.records.len() > 2 * named.len() + FEW_FACETS && self.is_newest()? {
             let in_force =
                 |record: &Bytes| read_facet(record).is_some_and(|(hash, _)| named.contains(&hash));
             there.records.retain(in_force);
@@ -894,6 +925,13 @@ impl Replica {
         let kept = wanted.len();
         self.facets.extend(wanted);
         Ok(kept)
+    }
+
+    /// Whether no other program has confirmed another checkpoint since.
+    fn is_newest(&self) -> Result<bool, ReplicaError> {
+        let stored = place::read_if_there(&self.folder.join(CHECKPOINT), NOTE_BYTES)?;
+        let ours = self.checkpoint().map(|ours| ours.note().to_string().into_bytes());
+        Ok(stored == ours)
     }
 
     /// Whether another program wrote entries since this copy was read.
@@ -914,7 +952,7 @@ impl Replica {
     fn read_again(&mut self) -> Result<(), ReplicaError> {
         let (aside, refuted) = (self.aside.take(), self.refuted.take());
         let (folder, trust, known) = (self.folder.clone(), self.trust.clone(), self.fold.known());
-        let read = Self::read(folder, trust, known, &mut |_, _| {})?;
+        let read = Self::read((folder, trust), known, Start::Kept, &mut |_, _| {})?;
         *self = Self { aside: read.aside.clone().or(aside), refuted, ..read };
         Ok(())
     }
@@ -922,7 +960,7 @@ impl Replica {
     /// The head that a note gives, if its key, its root and its charters are right.
     fn verified(&self, note: &[u8], origin: Origin) -> Result<Head, ReplicaError> {
         let size = unverified(note, origin)?.size;
-        let fold = self.fold_at(size, origin)?;
+        let fold = self.fold_at(size)?;
         let frozen = fold.frozen();
         let charter = fold.directory.as_ref().map(Directory::charter);
         let keys = match (&fold.behind, charter) {
@@ -994,7 +1032,7 @@ impl Replica {
     }
 
     /// The fold of the first `size` entries.
-    fn fold_at(&self, size: u64, origin: Origin) -> Result<Cow<'_, Fold>, ReplicaError> {
+    fn fold_at(&self, size: u64) -> Result<Cow<'_, Fold>, ReplicaError> {
         if self.fold.size() == size {
             return Ok(Cow::Borrowed(&self.fold));
         }
@@ -1006,10 +1044,14 @@ impl Replica {
             if page.is_empty() {
                 break;
             }
-            fold.push_all(&page).map_err(|fault| {
-                let entry = page[(fold.size() - before) as usize].clone();
-                ReplicaError::Fold { origin, fault, entry }
-            })?;
+            if fold.push_all(&page).is_err() {
+                break;
+            }
+        }
+        // They were folded before: what is not the same now was altered on the disk.
+        if fold.tree.root_at(size) != self.fold.tree.root_at(size) {
+            let same = |leaf: &u64| fold.tree.leaf(*leaf) == self.fold.tree.leaf(*leaf);
+            return Err(self.altered((0..size).find(|leaf| !same(leaf)).unwrap_or(size)));
         }
         Ok(Cow::Owned(fold))
     }

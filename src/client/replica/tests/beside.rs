@@ -325,6 +325,121 @@ fn without_room_for_the_fold_everything_works_and_takes_longer() {
     assert_eq!(opened(&home).1, 0..0);
 }
 
+/// Its last entry is the tape's, and what it holds of those before is not.
+#[test]
+fn a_fold_that_does_not_come_to_the_checkpoint_is_not_believed() {
+    let log = grown();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    let empty = Fold::new(&home.trust(&name()).unwrap(), RULES);
+    let mut other = kept::read(&fold(&home), &empty).unwrap().unwrap();
+    let mut tree = Tree::default();
+    for leaf in 0..140 {
+        let of = if leaf == 70 { 71 } else { leaf };
+        tree.append(other.fold.tree.leaf(of).unwrap());
+    }
+    other.fold.tree = tree;
+    let file = kept::encode(&other.fold, &other.starts, other.length).unwrap();
+    not_believed(&home, &log, &file, "another tree");
+}
+
+#[test]
+fn a_fold_that_did_not_pass_through_the_charter_believed_is_not_believed() {
+    let log = grown();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    let empty = Fold::new(&home.trust(&name()).unwrap(), RULES);
+    let mut other = kept::read(&fold(&home), &empty).unwrap().unwrap();
+    other.fold.charters.get_mut(&1).unwrap().statement = Digest::of(b"another");
+    let file = kept::encode(&other.fold, &other.starts, other.length).unwrap();
+    not_believed(&home, &log, &file, "another charter");
+}
+
+/// On a disk that is read only, or another user's.
+#[test]
+fn a_copy_that_nobody_may_write_to_is_read() {
+    let log = grown();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    let lock = home.folder(&name()).join("lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    for fold_now in [None, Some("spoilt")] {
+        let _ = std::fs::remove_file(fold(&home));
+        fold_now.iter().for_each(|bytes| std::fs::write(fold(&home), bytes).unwrap());
+        let replica = Replica::open(&home, &name()).unwrap();
+        assert_eq!(replica.misfit().is_some(), fold_now.is_some());
+        assert!(replica.not_kept().is_some());
+        whole(&replica, &log);
+        let replica = Replica::open_anew(&home, &name(), &mut |_, _| {}).unwrap();
+        assert!(replica.not_kept().is_some());
+        whole(&replica, &log);
+    }
+}
+
+#[test]
+fn whoever_folds_anew_goes_on_from_nothing_that_was_kept() {
+    let log = grown();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    let mut verified = Vec::new();
+    Replica::open_anew(&home, &name(), &mut |size, _| verified.push(size)).unwrap();
+    assert_eq!((verified.first(), verified.last()), (Some(&0), Some(&140)));
+    assert_eq!(opened(&home).1, 0..0, "and it is still there");
+}
+
+/// A head in front of entries on trial is folded from the disk again.
+#[test]
+fn what_was_altered_on_the_disk_is_not_folded_into_a_smaller_head() {
+    let mut log = grown();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    grow(&mut log, 150);
+    let path = home.folder(&name()).join(ENTRIES);
+    let on_trial = || {
+        let mut replica = Replica::open(&home, &name()).unwrap();
+        let have = replica.entries() as usize;
+        replica.append(&log.entries[have..]).unwrap();
+        replica
+    };
+    let start: usize = log.entries[..70].iter().map(|entry| 4 + entry.len()).sum();
+    let mut replica = on_trial();
+    let right = std::fs::read(&path).unwrap();
+    for place in start + 4..start + 4 + log.entries[70].len() {
+        if place % 37 != 0 && place + 1 != start + 4 + log.entries[70].len() {
+            continue;
+        }
+        let mut turned = right.clone();
+        turned[place] ^= 1;
+        std::fs::write(&path, &turned).unwrap();
+        let refused = replica.confirm(&log.checkpoint_at(145), NOW).unwrap_err();
+        assert!(matches!(refused, ReplicaError::Altered(70)), "{place}: {refused}");
+    }
+    std::fs::write(&path, &right).unwrap();
+    replica.confirm(&log.checkpoint_at(145), NOW).unwrap();
+    assert_eq!(replica.view().unwrap().0, 145);
+}
+
+#[test]
+fn an_entry_that_is_looked_for_is_covered_and_is_not_passed_over_if_it_was_altered() {
+    let mut log = grown();
+    let (_folder, home) = home(&log);
+    synced(&log, &home);
+    let entry = log.entries[70].clone();
+    let find = |replica: &Replica, entry: &Bytes| replica.find(|it| it == entry);
+    assert_eq!(find(&Replica::open(&home, &name()).unwrap(), &entry).unwrap(), Some(70));
+    grow(&mut log, 142);
+    let mut replica = Replica::open(&home, &name()).unwrap();
+    replica.append(&log.entries[140..]).unwrap();
+    assert_eq!(find(&replica, &log.entries[141]).unwrap(), None, "on trial");
+    let path = home.folder(&name()).join(ENTRIES);
+    let mut turned = std::fs::read(&path).unwrap();
+    let start: usize = log.entries[..70].iter().map(|entry| 4 + entry.len()).sum();
+    turned[start + 100] ^= 1;
+    std::fs::write(&path, &turned).unwrap();
+    assert!(matches!(find(&replica, &entry), Err(ReplicaError::Altered(70))));
+}
+
 /// A later charter may change its mind about rules: what was judged by older ones stays judged.
 #[test]
 fn a_program_does_not_go_on_from_a_fold_of_rules_that_it_does_not_know() {
