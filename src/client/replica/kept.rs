@@ -68,42 +68,27 @@ struct StoredFold {
     directory: Bytes,
     #[prost(bytes = "bytes", tag = "2")]
     tree: Bytes,
-    #[prost(message, repeated, tag = "3")]
-    charters: Vec<StoredCharter>,
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    charters: Vec<Bytes>,
     #[prost(bytes = "bytes", tag = "4")]
     starts: Bytes,
     #[prost(uint64, tag = "5")]
     length: u64,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
-struct StoredCharter {
-    #[prost(uint64, tag = "1")]
-    version: u64,
-    #[prost(uint64, tag = "2")]
-    leaf: u64,
-    #[prost(bytes = "bytes", tag = "3")]
-    statement: Bytes,
-}
-
 /// The file of a fold; none of one that is too large, or stands before newer rules.
 pub(super) fn encode(fold: &Fold, starts: &Starts, length: u64) -> Option<Vec<u8>> {
     let directory = fold.directory.as_ref().filter(|_| fold.behind.is_none())?;
-    let charters = fold.charters.values().map(|charter| StoredCharter {
-        version: charter.version,
-        leaf: charter.leaf,
-        statement: Bytes::copy_from_slice(charter.statement.as_bytes()),
-    });
     let stored = StoredFold {
         directory: directory.encode().ok()?.into(),
         tree: fold.tree.to_bytes().into(),
-        charters: charters.collect(),
+        charters: fold.charters.values().map(Newest::encode).collect(),
         starts: starts.to_bytes(),
         length,
     };
-    let stored =
-        Some(stored.encode_to_vec()).filter(|stored| (stored.len() as u64) < MAX_BYTES / 2)?;
-    Some([FORM, digest(&stored).as_bytes(), &stored[..]].concat())
+    let stored = stored.encode_to_vec();
+    let file = [FORM, digest(&stored).as_bytes(), &stored[..]].concat();
+    Some(file).filter(|file| file.len() as u64 <= MAX_BYTES)
 }
 
 /// The fold that a file holds, if it is one of the log that `empty` reads.
@@ -128,10 +113,9 @@ fn decode(bytes: Bytes, empty: &Fold) -> Result<Kept, Misfit> {
         StoredFold::decode(stored).map_err(|_| altered)?;
     let directory = Directory::decode(&directory).map_err(|_| altered)?;
     let tree = Tree::from_bytes(directory.size(), tree).ok_or(altered)?;
-    let charters = charters.into_iter().map(|charter| {
-        let StoredCharter { version, leaf, statement } = charter;
-        let statement = Digest::try_from(&statement[..]).map_err(|_| altered)?;
-        Ok((version, Newest { version, leaf, statement }))
+    let charters = charters.iter().map(|charter| {
+        let charter = Newest::decode(charter).map_err(|_| altered)?;
+        Ok((charter.version, charter))
     });
     let charters: BTreeMap<u64, Newest> = charters.collect::<Result<_, Misfit>>()?;
     let fold = empty.resumed(directory, tree, charters)?;

@@ -74,6 +74,22 @@ impl StoredNewest {
     }
 }
 
+impl Newest {
+    /// As bytes.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        StoredNewest::of(self).encode_to_vec().into()
+    }
+
+    /// From bytes.
+    ///
+    /// # Errors
+    /// They are no counter.
+    pub fn decode(bytes: &Bytes) -> Result<Self, Unreadable> {
+        StoredNewest::read(Some(read("counter", bytes)?))
+    }
+}
+
 #[derive(Clone, PartialEq, prost::Message)]
 struct StoredCharter {
     #[prost(message, optional, tag = "1")]
