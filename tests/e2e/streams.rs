@@ -159,8 +159,10 @@ async fn what_wakes_a_stream_for_nothing_does_not_put_off_its_head() {
     colleague.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
     assert!(store.looks() > before, "it looked");
     goes_by(Duration::from_secs(1)).await;
+    let over = Instant::now();
     let head = soon("a head", followed.message()).await.unwrap().unwrap();
     assert!(matches!(head.item, Some(Answer::Head(_))));
+    assert!(over.elapsed() < BY_EVENT, "{:?}", over.elapsed());
 }
 
 #[tokio::test]
