@@ -13,6 +13,9 @@
 //!   are cut into entries of 4 KiB, so that a leaf (at most some 20 entries) stays far below.
 //! - A segment is reused in place once what replaces it is two segments further down the log,
 //!   synced or not: segments are larger than a batch may be.
+//! - A leaf counts towards the cache after 64 looks at any of a 256th of all leaves, and a scan looks
+//!   once at each: 16,384 leaves of some 20 KiB would stay beside the cache. A scan looks again for
+//!   every KiB it reads; beside the cache there are 16 MiB then.
 //! - `conf` and the directory are not synced after they are made, nor the directory after
 //!   `snap.*` is renamed: open does both before the first commit.
 //! - A half-written `snap.*.generating` is taken for a snapshot at the next start, which then
@@ -189,11 +192,19 @@ impl Durable<'_> {
     /// What sled has in a range, but for what is being written.
     fn stored(&self, range: &KeyRange) -> impl Iterator<Item = Found> {
         let end = range.end.as_deref().map_or_else(|| vec![HEADS + 1], head_key);
-        self.shared.db.range(head_key(&range.start)..end).filter_map(|entry| {
+        let mut unseen = 0;
+        self.shared.db.range(head_key(&range.start)..end).filter_map(move |entry| {
             let (key, entry) = match entry {
                 Ok(entry) => entry,
                 Err(error) => return Some(Err(self.shared.failed(error))),
             };
+            unseen += entry.len();
+            for _ in 0..unseen / LOOK_BYTES {
+                if let Err(error) = self.shared.db.contains_key(&key) {
+                    return Some(Err(self.shared.failed(error)));
+                }
+            }
+            unseen %= LOOK_BYTES;
             let key = key.get(1..).unwrap_or_default();
             let durable = !self.before.contains_key(key);
             durable.then(|| Ok((key.to_vec(), self.shared.whole(key, &entry)?)))
@@ -405,6 +416,8 @@ const ENTRY_BYTES: usize = 4096;
 const FIRST_BYTES: usize = ENTRY_BYTES - 12;
 /// Fixed for the life of a store: sled keeps it in `conf` and refuses another one.
 const SEGMENT_BYTES: usize = 8 << 20;
+/// A look for so much of a leaf; see the module's text.
+const LOOK_BYTES: usize = 1 << 10;
 /// What sled keeps in memory, as far as it keeps to it.
 const CACHE_BYTES: u64 = 64 << 20;
 
