@@ -16,7 +16,7 @@ use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::domain::directory::entry::Entry;
-use crate::domain::directory::{self, Directory, RULES};
+use crate::domain::directory::{self, Directory, Packing, RULES};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
@@ -323,23 +323,17 @@ async fn read_directory(
     let first = found.value(&keys::log_entry(0)).ok_or_else(|| missing("entry 0"))?;
     let genesis = genesis(first).ok_or_else(|| missing("a charter in entry 0"))?;
     let head = (head.frontier.size(), head.clock);
-    let mut directory = Directory::at(name.clone(), genesis, head, parts::charter(charter)?);
-    // Most of it nobody asks for again: keys that have ended. So it is packed as it comes.
-    let (mut packed, mut taken) = (0, 0);
+    let empty = Directory::at(name.clone(), genesis, head, parts::charter(charter)?);
+    let mut packing = Packing::of(empty);
     for prefix in parts::PREFIXES {
         let mut pages = Pages::of(store, prefix);
         while let Some(page) = pages.next().await? {
             for (key, _, value) in &page.entries {
-                parts::take(&mut directory, key, value)?;
-            }
-            taken += page.entries.len();
-            if taken - packed > LOOSE.max(packed / 4) {
-                directory = directory.packed().unwrap_or(directory);
-                packed = taken;
+                parts::take(&mut packing, key, value)?;
             }
         }
     }
-    Ok(directory.packed().unwrap_or(directory))
+    Ok(packing.finish().map_err(StoreError::from)?)
 }
 
 fn genesis(entry: &[u8]) -> Option<Digest> {
@@ -367,8 +361,6 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// Parts that may be loose.
-const LOOSE: usize = 10_000;
 /// Entries or parts of one page.
 const PAGE: u32 = 64;
 

@@ -96,6 +96,21 @@ mod tests {
     use crate::crypto::sign::KeyId;
     use crate::domain::ids::MessageId;
 
+    /// A start takes the parts as they stand.
+    #[test]
+    fn keys_stand_in_the_order_of_their_names() {
+        let digest = |byte| KeyId::from_digest(Digest::from_bytes([byte; 32]));
+        let contacts = ["fr/cert", "fr/cert-fr", "fr/cert1", "fr2/a", "fr-x/a"];
+        let contacts = contacts.map(|id| id.parse::<ContactId>().unwrap());
+        let seal = contacts
+            .iter()
+            .flat_map(|of| [0, b'/', 255].map(|byte| KeyName::Seal(of.clone(), digest(byte))));
+        let mut names: Vec<KeyName> =
+            seal.chain([255, 0].map(digest).map(KeyName::Proven)).collect();
+        names.sort();
+        assert!(names.is_sorted_by_key(super::key));
+    }
+
     #[test]
     fn keys_keep_their_bytes() {
         let contact: ContactId = "fr/cert-fr".parse().unwrap();

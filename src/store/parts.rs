@@ -8,10 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::domain::directory::key::KnownKey;
-use crate::domain::directory::{
-    Admitted, Charter, Contact, Directory, Member, Part, Parts, Unreadable,
-};
+use crate::domain::directory::{Charter, Packing, Part, Parts, Unreadable};
 
 use super::{StoreError, keys};
 
@@ -47,22 +44,19 @@ pub fn charter(value: &Bytes) -> Result<Arc<Charter>, StoreError> {
     Ok(Arc::new(Charter::decode(value)?))
 }
 
-/// Takes a stored part into a directory that is put together.
+/// Takes what stands under a key into a directory that is put together.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`].
-pub fn take(directory: &mut Directory, key: &[u8], value: &Bytes) -> Result<(), StoreError> {
-    let admitted = Admitted { leaf: directory.size().saturating_sub(1), at: directory.clock() };
-    let mut parts = Parts::none(admitted, directory.clock());
-    if key.starts_with(keys::MEMBER) {
-        parts.member = Some(Arc::new(Member::decode(value)?));
+pub fn take(packing: &mut Packing, key: &[u8], value: &Bytes) -> Result<(), StoreError> {
+    let taken = if key.starts_with(keys::MEMBER) {
+        packing.member(value)
     } else if key.starts_with(keys::CONTACT) {
-        parts.contact = Some(Arc::new(Contact::decode(value)?));
+        packing.contact(value)
     } else {
-        parts.keys = vec![Arc::new(KnownKey::decode(value)?)];
-    }
-    directory.advance(&parts);
-    Ok(())
+        packing.key(value)
+    };
+    Ok(taken?)
 }
 
 impl From<Unreadable> for StoreError {

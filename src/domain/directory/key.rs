@@ -5,6 +5,7 @@
 //! ended it never returns; a seal key does not return within its contact. Witnesses' keys are none
 //! of these: nobody proves them, so nobody may block them.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use bytes::Bytes;
@@ -235,12 +236,35 @@ const fn algorithm_of(key: &VerifyingKey) -> Algorithm {
 }
 
 /// Under what a key is known: by its id alone, or, if it seals, within its contact.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyName {
     /// A key with a proof: one in the whole directory.
     Proven(KeyId),
     /// A seal key: one in its contact.
     Seal(ContactId, KeyId),
+}
+
+/// As they stand in a store: there a contact ends with a slash.
+impl Ord for KeyName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn ended(contact: &ContactId) -> impl Iterator<Item = u8> {
+            contact.as_str().bytes().chain([b'/'])
+        }
+        match (self, other) {
+            (Self::Proven(one), Self::Proven(two)) => one.cmp(two),
+            (Self::Proven(_), Self::Seal(..)) => Ordering::Less,
+            (Self::Seal(..), Self::Proven(_)) => Ordering::Greater,
+            (Self::Seal(of, one), Self::Seal(other, two)) => {
+                ended(of).cmp(ended(other)).then_with(|| one.cmp(two))
+            }
+        }
+    }
+}
+
+impl PartialOrd for KeyName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A key that the directory has ever listed.

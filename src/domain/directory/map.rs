@@ -8,6 +8,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::iter::Peekable;
+use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -55,33 +56,19 @@ impl<P: Part> Map<P> {
 
     /// A section: how many, where each begins, then key and value of each, by id.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Unreadable> {
-        let (mut starts, mut records) = (Vec::new(), Vec::new());
-        let too_large = || Unreadable("a section: it is too large");
+        let mut section = Section::default();
         for raw in self.raw(0, self.new.iter()) {
-            starts.push(u32::try_from(records.len()).map_err(|_| too_large())?);
             match raw {
-                Raw::Kept(kept, place) => {
-                    records.extend_from_slice(kept.record(place).ok_or_else(too_large)?);
-                }
-                Raw::New(part) => {
-                    let (key, value) = (P::key(&part.id()), part.encode());
-                    let length = u16::try_from(key.len()).map_err(|_| too_large())?;
-                    records.extend_from_slice(&length.to_be_bytes());
-                    records.extend_from_slice(&key);
-                    records.extend_from_slice(&value);
-                }
+                Raw::Kept(kept, place) => section.copy(kept, place)?,
+                Raw::New(part) => section.push(part)?,
             }
         }
-        let count = u32::try_from(starts.len()).map_err(|_| too_large())?;
-        starts.push(u32::try_from(records.len()).map_err(|_| too_large())?);
-        let starts = starts.iter().flat_map(|start| start.to_be_bytes());
-        Ok(count.to_be_bytes().into_iter().chain(starts).chain(records).collect())
+        section.into_bytes()
     }
 
     /// Of a section that [`Map::to_bytes`] made.
     pub(super) fn from_bytes(bytes: &Bytes) -> Result<Self, Unreadable> {
-        let kept = Kept::read(bytes.clone()).ok_or(Unreadable("a section"))?;
-        Ok(Self { kept: Some(Arc::new(kept)), new: PersistentMap::default() })
+        Ok(Kept::read(bytes.clone()).ok_or(Unreadable("section"))?.into())
     }
 }
 
@@ -110,6 +97,72 @@ impl<P: Part + fmt::Debug> fmt::Debug for Map<P> {
         f.debug_list().entries(self.values()).finish()
     }
 }
+
+impl<P: Part> From<Kept<P>> for Map<P> {
+    fn from(kept: Kept<P>) -> Self {
+        Self { kept: Some(Arc::new(kept)), new: PersistentMap::default() }
+    }
+}
+
+/// A section in the making.
+pub(super) struct Section<P> {
+    starts: Vec<u8>,
+    records: Vec<u8>,
+    last: Vec<u8>,
+    of: PhantomData<P>,
+}
+
+impl<P: Part> Section<P> {
+    /// The next part, by id.
+    pub(super) fn push(&mut self, part: &P) -> Result<(), Unreadable> {
+        let (key, value) = (P::key(&part.id()), part.encode());
+        if !self.starts.is_empty() && key <= self.last {
+            return Err(Unreadable("part in its place"));
+        }
+        let length = u16::try_from(key.len()).map_err(|_| TOO_LARGE)?;
+        self.start()?;
+        for bytes in [&length.to_be_bytes(), &key[..], &value] {
+            self.records.extend_from_slice(bytes);
+        }
+        self.last = key;
+        Ok(())
+    }
+
+    /// The next, as it was kept.
+    fn copy(&mut self, kept: &Kept<P>, place: usize) -> Result<(), Unreadable> {
+        self.start()?;
+        self.records.extend_from_slice(kept.record(place).ok_or(TOO_LARGE)?);
+        Ok(())
+    }
+
+    /// Here a record begins, or the last one has ended.
+    fn start(&mut self) -> Result<(), Unreadable> {
+        let start = u32::try_from(self.records.len()).map_err(|_| TOO_LARGE)?;
+        self.starts.extend_from_slice(&start.to_be_bytes());
+        Ok(())
+    }
+
+    fn into_bytes(mut self) -> Result<Vec<u8>, Unreadable> {
+        let count = (self.starts.len() / 4) as u32;
+        self.start()?;
+        Ok([&count.to_be_bytes()[..], &self.starts, &self.records].concat())
+    }
+
+    pub(super) fn into_map(mut self) -> Result<Map<P>, Unreadable> {
+        let count = self.starts.len() / 4;
+        self.start()?;
+        Ok(Kept::of(count, self.starts.into(), self.records.into()).into())
+    }
+}
+
+impl<P> Default for Section<P> {
+    fn default() -> Self {
+        let (starts, records, last) = Default::default();
+        Self { starts, records, last, of: PhantomData }
+    }
+}
+
+const TOO_LARGE: Unreadable = Unreadable("section of more than 4 GiB");
 
 /// One part, as it is held.
 enum Raw<'a, P: Part> {
@@ -169,8 +222,12 @@ impl<P: Part> Kept<P> {
             return None;
         }
         let starts = bytes.split_to(starts).slice(4..);
-        let kept = Self { starts, records: bytes, read: vec![OnceLock::new(); count] };
+        let kept = Self::of(count, starts, bytes);
         (kept.start(count)? == kept.records.len()).then_some(kept)
+    }
+
+    fn of(count: usize, starts: Bytes, records: Bytes) -> Self {
+        Self { starts, records, read: vec![OnceLock::new(); count] }
     }
 
     fn start(&self, place: usize) -> Option<usize> {

@@ -40,7 +40,7 @@ pub use member::Member;
 pub use roster::{Roster, Seat};
 pub use rules::{FIRST_RULES, RULES};
 pub use steps::{Admitted, Parts};
-pub use stored::{Part, Unreadable};
+pub use stored::{Packing, Part, Unreadable};
 pub(crate) use text::{digest, is_forbidden, text, within, word};
 
 use key::{Holder, KeyName, KnownKey, Purpose};

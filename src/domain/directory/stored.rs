@@ -15,7 +15,7 @@ use crate::domain::ids::{ContactId, DirectoryName, MemberId};
 use crate::signed::proto;
 
 use super::key::{Holder, KeyName, KnownKey, PublicKey, Purpose};
-use super::map::Map;
+use super::map::{Map, Section};
 use super::{Charter, Contact, Directory, Member, Newest, RULES, Record, Roster};
 
 /// Stored bytes are not this part.
@@ -277,12 +277,12 @@ impl Part for KnownKey {
         self.name()
     }
 
-    /// A 0 and the id, or a 1, contact, 0 and the id.
+    /// A 0 and the id, or a 1, contact, slash and the id.
     fn key(name: &KeyName) -> Vec<u8> {
         match name {
             KeyName::Proven(id) => [&[0], &id.as_bytes()[..]].concat(),
             KeyName::Seal(contact, id) => {
-                [&[1], contact.as_str().as_bytes(), &[0], id.as_bytes()].concat()
+                [&[1], contact.as_str().as_bytes(), b"/", id.as_bytes()].concat()
             }
         }
     }
@@ -363,14 +363,6 @@ struct StoredDirectory {
 }
 
 impl Directory {
-    /// The same, all of it bytes until it is asked for.
-    ///
-    /// # Errors
-    /// As [`Directory::encode`].
-    pub fn packed(&self) -> Result<Self, Unreadable> {
-        Self::decode(&self.encode()?.into())
-    }
-
     /// All of it as bytes.
     ///
     /// # Errors
@@ -410,6 +402,52 @@ impl Directory {
     }
 }
 
+/// A directory that is put together from stored parts, those of each kind in the order of their ids.
+///
+/// Most of a grown one nobody asks for again: keys that have ended. So all of it stays bytes until
+/// it is asked for.
+pub struct Packing {
+    empty: Directory,
+    members: Section<Member>,
+    contacts: Section<Contact>,
+    keys: Section<KnownKey>,
+}
+
+impl Packing {
+    /// Of a directory that has no parts yet.
+    #[must_use]
+    pub fn of(empty: Directory) -> Self {
+        let (members, contacts, keys) = Default::default();
+        Self { empty, members, contacts, keys }
+    }
+
+    /// # Errors
+    /// It is none, or not the next.
+    pub fn member(&mut self, stored: &Bytes) -> Result<(), Unreadable> {
+        self.members.push(&Member::decode(stored)?)
+    }
+
+    /// # Errors
+    /// It is none, or not the next.
+    pub fn contact(&mut self, stored: &Bytes) -> Result<(), Unreadable> {
+        self.contacts.push(&Contact::decode(stored)?)
+    }
+
+    /// # Errors
+    /// It is none, or not the next.
+    pub fn key(&mut self, stored: &Bytes) -> Result<(), Unreadable> {
+        self.keys.push(&KnownKey::decode(stored)?)
+    }
+
+    /// # Errors
+    /// Parts of more than 4 GiB.
+    pub fn finish(self) -> Result<Directory, Unreadable> {
+        let Self { empty, members, contacts, keys } = self;
+        let members = members.into_map()?;
+        Ok(Directory { members, contacts: contacts.into_map()?, keys: keys.into_map()?, ..empty })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -424,5 +462,26 @@ mod tests {
         for stored in [now, before.encode_to_vec().into()] {
             assert_eq!(KnownKey::decode(&stored), Ok(known.clone()));
         }
+    }
+
+    #[test]
+    fn parts_are_packed_in_the_order_of_their_ids() {
+        let known = |contact: &str, key: &[u8]| {
+            let holder = Holder::Seat(format!("{contact}/duty-1").parse().unwrap());
+            KnownKey::listed(PublicKey::Sealing(KeyId::of(key)), Purpose::SeatSeal, holder, 3)
+        };
+        let (first, second) = (known("fr/cert-fr", b"a key"), known("fr/cert", b"a key"));
+        let pushed = |parts: [&KnownKey; 2]| {
+            let mut keys = Section::<KnownKey>::default();
+            parts.into_iter().try_for_each(|part| keys.push(part))?;
+            keys.into_map()
+        };
+        let map = pushed([&first, &second]).unwrap();
+        assert!(map.values().eq([&first, &second]));
+        assert_eq!(map.get(&second.name()), Some(&second));
+        let misplaced = Err(Unreadable("part in its place"));
+        assert_eq!(pushed([&second, &first]), misplaced);
+        let ended = KnownKey { until: Some(4), ..first.clone() };
+        assert_eq!(pushed([&first, &ended]), misplaced, "one id twice");
     }
 }

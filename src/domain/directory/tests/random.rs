@@ -112,7 +112,7 @@ fn replayed(entries: &[(Vec<u8>, u64)]) -> Directory {
     directory
 }
 
-/// A start: the newest of each part by its id, as the service stores them, in any order.
+/// A start: the newest of each part by its id, as the service stores them.
 fn started(world: &World) -> Directory {
     let (last, clock) = world.parts.last().map(|parts| (parts.admitted, parts.clock)).unwrap();
     let mut members = BTreeMap::new();
@@ -129,25 +129,22 @@ fn started(world: &World) -> Directory {
     let (name, genesis) = (directory.name().clone(), directory.genesis());
     let head = (last.leaf + 1, clock);
     let charter = Charter::decode(&charter.unwrap().encode()).unwrap();
-    let mut directory = Directory::at(name, genesis, head, Arc::new(charter));
-    let none = || Parts::none(last, clock);
-    directory.advance(&Parts { keys: keys.values().map(stored).collect(), ..none() });
-    for contact in contacts.values().map(stored) {
-        directory.advance(&Parts { contact: Some(contact), ..none() });
+    let mut packing = Packing::of(Directory::at(name, genesis, head, Arc::new(charter)));
+    for key in keys.values() {
+        packing.key(&key.encode()).unwrap();
     }
-    for member in members.values().map(stored) {
-        directory.advance(&Parts { member: Some(member), ..none() });
+    for contact in contacts.values() {
+        packing.contact(&contact.encode()).unwrap();
     }
-    directory
-}
-
-fn stored<P: Part>(part: &Arc<P>) -> Arc<P> {
-    Arc::new(P::decode(&part.encode()).unwrap())
+    for member in members.values() {
+        packing.member(&member.encode()).unwrap();
+    }
+    packing.finish().unwrap()
 }
 
 /// A command's start: the whole of it, kept as bytes.
 fn kept(directory: &Directory) -> Directory {
-    directory.packed().unwrap()
+    Directory::decode(&directory.encode().unwrap().into()).unwrap()
 }
 
 /// A key has one holder and one purpose for ever, and comes into force once.
