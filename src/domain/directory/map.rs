@@ -211,8 +211,12 @@ impl<'a, P: Part, I: Iterator<Item = (&'a P::Id, &'a Arc<P>)>> Iterator for Merg
 struct Kept<P> {
     starts: Bytes,
     records: Bytes,
-    read: Vec<OnceLock<Option<Arc<P>>>>,
+    count: usize,
+    /// In groups: most of them are never asked for.
+    read: Vec<OnceLock<Group<P>>>,
 }
+
+type Group<P> = Box<[OnceLock<Option<Arc<P>>>]>;
 
 impl<P: Part> Kept<P> {
     fn read(mut bytes: Bytes) -> Option<Self> {
@@ -227,7 +231,8 @@ impl<P: Part> Kept<P> {
     }
 
     fn of(count: usize, starts: Bytes, records: Bytes) -> Self {
-        Self { starts, records, read: vec![OnceLock::new(); count] }
+        let read = (0..count.div_ceil(GROUP)).map(|_| OnceLock::new()).collect();
+        Self { starts, records, count, read }
     }
 
     fn start(&self, place: usize) -> Option<usize> {
@@ -245,7 +250,7 @@ impl<P: Part> Kept<P> {
 
     /// Where a key stands, or would.
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
-        let (mut low, mut high) = (0, self.read.len());
+        let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low.midpoint(high);
             match self.key(middle).cmp(&Some(key)) {
@@ -262,6 +267,11 @@ impl<P: Part> Kept<P> {
             let value = self.start(place)? + 2 + self.key(place)?.len();
             P::decode(&self.records.slice(value..self.start(place + 1)?)).ok().map(Arc::new)
         };
-        self.read.get(place)?.get_or_init(read).as_deref()
+        let group = self.read.get(place / GROUP)?;
+        let group = group.get_or_init(|| (0..GROUP).map(|_| OnceLock::new()).collect());
+        group.get(place % GROUP)?.get_or_init(read).as_deref()
     }
 }
+
+/// Parts whose places are made at once.
+const GROUP: usize = 256;

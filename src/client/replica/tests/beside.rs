@@ -134,7 +134,10 @@ fn a_fold_cut_or_turned_by_a_bit_anywhere_or_of_another_form_is_not_believed() {
     }
     let longer = [&right[..], b"~"].concat();
     not_believed(&home, &log, &longer, "longer");
-    let other = [b"liaison fold 2\n", &right[15..]].concat();
+    let half = right.len() / 2;
+    let zeros = [&right[..half], &vec![0; right.len() - half]].concat();
+    not_believed(&home, &log, &zeros, "half written when the power went");
+    let other = [b"liaison fold 1\n", &right[15..]].concat();
     not_believed(&home, &log, &other, "of another form");
 }
 
