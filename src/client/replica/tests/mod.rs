@@ -6,6 +6,7 @@ mod pages;
 
 use super::*;
 use crate::client::draft::Composer;
+use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::testlog::{
     AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, entry, key, name, record,
@@ -13,6 +14,7 @@ use crate::client::testlog::{
 };
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::KeyId;
+use crate::domain::directory::RULES;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::Use;
