@@ -15,7 +15,7 @@
 //!   synced or not: segments are larger than a batch may be.
 //! - A leaf counts towards the cache after 64 looks at any of a 256th of all leaves, and a scan looks
 //!   once at each: 16,384 leaves of some 20 KiB would stay beside the cache. A scan looks again for
-//!   every KiB it reads; beside the cache there are 16 MiB then.
+//!   every KiB of first entries: a start or a sync leaves 16 MiB beside it, chunks 64 at most.
 //! - `conf` and the directory are not synced after they are made, nor the directory after
 //!   `snap.*` is renamed: open does both before the first commit.
 //! - A half-written `snap.*.generating` is taken for a snapshot at the next start, which then
@@ -68,7 +68,10 @@ impl Store for Sled {
     }
 
     async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError> {
-        self.shared.durable()?.scan(&range, limit)
+        let page = self.shared.durable()?.scan(&range, limit)?;
+        // Nobody waits for this: the lock is given back.
+        self.shared.look_again(&page)?;
+        Ok(page)
     }
 
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
@@ -118,6 +121,14 @@ impl Shared {
         // After a failure what it could not make durable stays beside the rest.
         self.fault.check()?;
         Ok(Durable { shared: self, before })
+    }
+
+    /// Has what was read counted; see the module's text.
+    fn look_again(&self, page: &Page) -> Result<(), StoreError> {
+        for key in looks(page) {
+            self.db.contains_key(head_key(key)).map_err(|error| self.failed(error))?;
+        }
+        Ok(())
     }
 
     fn replacing(&self, before: Before) {
@@ -192,19 +203,11 @@ impl Durable<'_> {
     /// What sled has in a range, but for what is being written.
     fn stored(&self, range: &KeyRange) -> impl Iterator<Item = Found> {
         let end = range.end.as_deref().map_or_else(|| vec![HEADS + 1], head_key);
-        let mut unseen = 0;
-        self.shared.db.range(head_key(&range.start)..end).filter_map(move |entry| {
+        self.shared.db.range(head_key(&range.start)..end).filter_map(|entry| {
             let (key, entry) = match entry {
                 Ok(entry) => entry,
                 Err(error) => return Some(Err(self.shared.failed(error))),
             };
-            unseen += entry.len();
-            for _ in 0..unseen / LOOK_BYTES {
-                if let Err(error) = self.shared.db.contains_key(&key) {
-                    return Some(Err(self.shared.failed(error)));
-                }
-            }
-            unseen %= LOOK_BYTES;
             let key = key.get(1..).unwrap_or_default();
             let durable = !self.before.contains_key(key);
             durable.then(|| Ok((key.to_vec(), self.shared.whole(key, &entry)?)))
@@ -326,6 +329,18 @@ impl Apply for Committer {
     }
 }
 
+/// The keys of a page, each as often as what was read since the last look asks for.
+fn looks(page: &Page) -> impl Iterator<Item = &Vec<u8>> {
+    let mut unseen = 0;
+    page.entries.iter().flat_map(move |(key, _, value)| {
+        // What is behind the first entry was looked at as it was read.
+        unseen += value.len().min(FIRST_BYTES);
+        let looks = unseen / LOOK_BYTES;
+        unseen %= LOOK_BYTES;
+        iter::repeat_n(key, looks)
+    })
+}
+
 /// The batch in sled's terms: chunks written, and those of the values `before` it removed.
 fn entries(batch: &Batch, revision: Revision, before: &Before) -> Result<sled::Batch, StoreError> {
     let mut entries = sled::Batch::default();
@@ -444,6 +459,20 @@ mod tests {
             store.commit(Write::new([], put, delete).unwrap().into()).await.unwrap();
             assert_eq!(store.shared.db.len(), entries);
         }
+    }
+
+    #[test]
+    fn a_look_counts_for_a_kilobyte() {
+        let looks_at = |sizes: &[usize]| {
+            let mut page = PageBuilder::new(100);
+            for (key, size) in (0..).zip(sizes) {
+                page.push(vec![key], (Revision::ABSENT, Bytes::from(vec![0; *size])));
+            }
+            looks(&page.finish()).map(|key| key[0]).collect::<Vec<u8>>()
+        };
+        assert_eq!(looks_at(&[400, 400, 400, 400, 500]), [2, 4]);
+        assert_eq!(looks_at(&[2_300, 0, 800]), [0, 0, 2]);
+        assert_eq!(looks_at(&[60_000]), [0, 0, 0], "and its chunks as they were read");
     }
 
     #[test]
