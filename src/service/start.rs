@@ -333,7 +333,7 @@ async fn read_directory(
             }
         }
     }
-    Ok(packing.finish().map_err(StoreError::from)?)
+    Ok(packing.finish())
 }
 
 fn genesis(entry: &[u8]) -> Option<Digest> {

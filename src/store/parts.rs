@@ -47,16 +47,20 @@ pub fn charter(value: &Bytes) -> Result<Arc<Charter>, StoreError> {
 /// Takes what stands under a key into a directory that is put together.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`].
+/// [`StoreError::Corrupt`]: it cannot be read, or belongs under another key.
 pub fn take(packing: &mut Packing, key: &[u8], value: &Bytes) -> Result<(), StoreError> {
-    let taken = if key.starts_with(keys::MEMBER) {
-        packing.member(value)
+    let right = if key.starts_with(keys::MEMBER) {
+        keys::member(&packing.member(value)?)
     } else if key.starts_with(keys::CONTACT) {
-        packing.contact(value)
+        keys::contact(&packing.contact(value)?)
     } else {
-        packing.key(value)
+        keys::key(&packing.key(value)?)
     };
-    Ok(taken?)
+    if key != right {
+        let (key, right) = (key.escape_ascii(), right.escape_ascii());
+        return Err(StoreError::Corrupt(format!("what belongs under {right} stands under {key}")));
+    }
+    Ok(())
 }
 
 impl From<Unreadable> for StoreError {

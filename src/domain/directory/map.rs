@@ -63,7 +63,7 @@ impl<P: Part> Map<P> {
                 Raw::New(part) => section.push(part)?,
             }
         }
-        section.into_bytes()
+        Ok(section.into_bytes())
     }
 
     /// Of a section that [`Map::to_bytes`] made.
@@ -116,11 +116,12 @@ impl<P: Part> Section<P> {
     /// The next part, by id.
     pub(super) fn push(&mut self, part: &P) -> Result<(), Unreadable> {
         let (key, value) = (P::key(&part.id()), part.encode());
+        let misplaced = Unreadable("part in its place");
         if !self.starts.is_empty() && key <= self.last {
-            return Err(Unreadable("part in its place"));
+            return Err(misplaced);
         }
-        let length = u16::try_from(key.len()).map_err(|_| TOO_LARGE)?;
-        self.start()?;
+        let length = u16::try_from(key.len()).map_err(|_| misplaced)?;
+        self.start();
         for bytes in [&length.to_be_bytes(), &key[..], &value] {
             self.records.extend_from_slice(bytes);
         }
@@ -130,28 +131,26 @@ impl<P: Part> Section<P> {
 
     /// The next, as it was kept.
     fn copy(&mut self, kept: &Kept<P>, place: usize) -> Result<(), Unreadable> {
-        self.start()?;
-        self.records.extend_from_slice(kept.record(place).ok_or(TOO_LARGE)?);
+        self.start();
+        self.records.extend_from_slice(kept.record(place).ok_or(Unreadable("section"))?);
         Ok(())
     }
 
     /// Here a record begins, or the last one has ended.
-    fn start(&mut self) -> Result<(), Unreadable> {
-        let start = u32::try_from(self.records.len()).map_err(|_| TOO_LARGE)?;
-        self.starts.extend_from_slice(&start.to_be_bytes());
-        Ok(())
+    fn start(&mut self) {
+        self.starts.extend_from_slice(&(self.records.len() as u64).to_be_bytes());
     }
 
-    fn into_bytes(mut self) -> Result<Vec<u8>, Unreadable> {
-        let count = (self.starts.len() / 4) as u32;
-        self.start()?;
-        Ok([&count.to_be_bytes()[..], &self.starts, &self.records].concat())
+    fn into_bytes(mut self) -> Vec<u8> {
+        let count = self.starts.len() / START;
+        self.start();
+        [&(count as u64).to_be_bytes()[..], &self.starts, &self.records].concat()
     }
 
-    pub(super) fn into_map(mut self) -> Result<Map<P>, Unreadable> {
-        let count = self.starts.len() / 4;
-        self.start()?;
-        Ok(Kept::of(count, self.starts.into(), self.records.into()).into())
+    pub(super) fn into_map(mut self) -> Map<P> {
+        let count = self.starts.len() / START;
+        self.start();
+        Kept::of(count, self.starts.into(), self.records.into()).into()
     }
 }
 
@@ -162,7 +161,8 @@ impl<P> Default for Section<P> {
     }
 }
 
-const TOO_LARGE: Unreadable = Unreadable("section of more than 4 GiB");
+/// Bytes of the place where a record begins.
+const START: usize = 8;
 
 /// One part, as it is held.
 enum Raw<'a, P: Part> {
@@ -220,12 +220,12 @@ type Group<P> = Box<[OnceLock<Option<Arc<P>>>]>;
 
 impl<P: Part> Kept<P> {
     fn read(mut bytes: Bytes) -> Option<Self> {
-        let count = u32::from_be_bytes(*bytes.first_chunk()?) as usize;
-        let starts = count.checked_add(1)?.checked_mul(4)?.checked_add(4)?;
+        let count = usize::try_from(u64::from_be_bytes(*bytes.first_chunk()?)).ok()?;
+        let starts = count.checked_add(2)?.checked_mul(START)?;
         if bytes.len() < starts {
             return None;
         }
-        let starts = bytes.split_to(starts).slice(4..);
+        let starts = bytes.split_to(starts).slice(START..);
         let kept = Self::of(count, starts, bytes);
         (kept.start(count)? == kept.records.len()).then_some(kept)
     }
@@ -236,7 +236,8 @@ impl<P: Part> Kept<P> {
     }
 
     fn start(&self, place: usize) -> Option<usize> {
-        Some(u32::from_be_bytes(*self.starts.get(place * 4..)?.first_chunk()?) as usize)
+        let start = self.starts.get(place * START..)?.first_chunk()?;
+        usize::try_from(u64::from_be_bytes(*start)).ok()
     }
 
     fn record(&self, place: usize) -> Option<&[u8]> {

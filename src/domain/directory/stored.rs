@@ -421,31 +421,43 @@ impl Packing {
         Self { empty, members, contacts, keys }
     }
 
+    /// Whose it is.
+    ///
     /// # Errors
     /// It is none, or not the next.
-    pub fn member(&mut self, stored: &Bytes) -> Result<(), Unreadable> {
-        self.members.push(&Member::decode(stored)?)
+    pub fn member(&mut self, stored: &Bytes) -> Result<MemberId, Unreadable> {
+        next(&mut self.members, stored)
     }
 
+    /// Whose it is.
+    ///
     /// # Errors
     /// It is none, or not the next.
-    pub fn contact(&mut self, stored: &Bytes) -> Result<(), Unreadable> {
-        self.contacts.push(&Contact::decode(stored)?)
+    pub fn contact(&mut self, stored: &Bytes) -> Result<ContactId, Unreadable> {
+        next(&mut self.contacts, stored)
     }
 
+    /// What it is known under.
+    ///
     /// # Errors
     /// It is none, or not the next.
-    pub fn key(&mut self, stored: &Bytes) -> Result<(), Unreadable> {
-        self.keys.push(&KnownKey::decode(stored)?)
+    pub fn key(&mut self, stored: &Bytes) -> Result<KeyName, Unreadable> {
+        next(&mut self.keys, stored)
     }
 
-    /// # Errors
-    /// Parts of more than 4 GiB.
-    pub fn finish(self) -> Result<Directory, Unreadable> {
+    /// The directory.
+    #[must_use]
+    pub fn finish(self) -> Directory {
         let Self { empty, members, contacts, keys } = self;
-        let members = members.into_map()?;
-        Ok(Directory { members, contacts: contacts.into_map()?, keys: keys.into_map()?, ..empty })
+        let (members, contacts) = (members.into_map(), contacts.into_map());
+        Directory { members, contacts, keys: keys.into_map(), ..empty }
     }
+}
+
+fn next<P: Part>(section: &mut Section<P>, stored: &Bytes) -> Result<P::Id, Unreadable> {
+    let part = P::decode(stored)?;
+    section.push(&part)?;
+    Ok(part.id())
 }
 
 #[cfg(test)]
@@ -474,14 +486,38 @@ mod tests {
         let pushed = |parts: [&KnownKey; 2]| {
             let mut keys = Section::<KnownKey>::default();
             parts.into_iter().try_for_each(|part| keys.push(part))?;
-            keys.into_map()
+            Ok(keys.into_map())
         };
-        let map = pushed([&first, &second]).unwrap();
-        assert!(map.values().eq([&first, &second]));
-        assert_eq!(map.get(&second.name()), Some(&second));
+        assert!(pushed([&first, &second]).unwrap().values().eq([&first, &second]));
         let misplaced = Err(Unreadable("part in its place"));
         assert_eq!(pushed([&second, &first]), misplaced);
         let ended = KnownKey { until: Some(4), ..first.clone() };
         assert_eq!(pushed([&first, &ended]), misplaced, "one id twice");
+        // Whichever of them is new.
+        for (kept, new) in [(&first, &second), (&second, &first)] {
+            let mut keys = Section::<KnownKey>::default();
+            keys.push(kept).unwrap();
+            let mut map = keys.into_map();
+            map.insert(&Arc::new(new.clone()));
+            assert!(map.values().eq([&first, &second]));
+            assert!(map.from(second.name()).eq([&second]));
+            assert_eq!(map.get(&kept.name()).zip(map.get(&new.name())), Some((kept, new)));
+        }
+    }
+
+    #[test]
+    fn each_of_many_parts_is_the_one_that_was_packed() {
+        let holder = Holder::Seat("fr/soc/duty-1".parse().unwrap());
+        let known = (0..1_000_u32).map(|number| {
+            let key = PublicKey::Sealing(KeyId::of(&number.to_be_bytes()));
+            KnownKey::listed(key, Purpose::SeatSeal, holder.clone(), number.into())
+        });
+        let mut known: Vec<KnownKey> = known.collect();
+        known.sort_by_key(KnownKey::name);
+        let mut keys = Section::<KnownKey>::default();
+        known.iter().for_each(|part| keys.push(part).unwrap());
+        let map = keys.into_map();
+        assert!(known.iter().all(|part| map.get(&part.name()) == Some(part)));
+        assert!(map.values().eq(&known), "and read again");
     }
 }

@@ -139,7 +139,7 @@ fn started(world: &World) -> Directory {
     for member in members.values() {
         packing.member(&member.encode()).unwrap();
     }
-    packing.finish().unwrap()
+    packing.finish()
 }
 
 /// A command's start: the whole of it, kept as bytes.
