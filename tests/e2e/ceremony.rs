@@ -132,7 +132,7 @@ fn what_was_kept_of_a_copy_and_does_not_fit_is_said_once() {
     let show = "liaison --home alice charter show";
     let before = net.good(show);
     for (spoilt, command, done) in [
-        ("echo liaison fold 2", show, "version 1"),
+        ("echo liaison fold 1", show, "version 1"),
         ("echo liaison fold 2; head -c 99 /dev/zero", show, "version 1"),
         ("true", "liaison --home alice directory verify", "Verified: all 1 statements"),
     ] {

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! "liaison fold 2\n"   the form
-//! 4 bytes              CRC-32 of what follows: no power cut and no turned bit is believed
+//! 4 bytes              CRC-32 of what follows: a turned bit is seen always, what a power cut
+//!                      left all but once in 2^32
 //! a StoredFold
 //! ```
 

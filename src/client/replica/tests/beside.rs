@@ -126,7 +126,8 @@ fn a_fold_cut_or_turned_by_a_bit_anywhere_or_of_another_form_is_not_believed() {
     synced(&log, &home);
     let right = std::fs::read(fold(&home)).unwrap();
     let step = right.len() / 11;
-    for place in (0..right.len()).step_by(step).chain([right.len() - 1]) {
+    // The form, the checksum, what follows.
+    for place in (0..right.len()).step_by(step).chain(13..21).chain([right.len() - 1]) {
         let mut turned = right.clone();
         turned[place] ^= 1 << (place % 8);
         not_believed(&home, &log, &turned, &format!("turned at {place}"));
@@ -137,6 +138,7 @@ fn a_fold_cut_or_turned_by_a_bit_anywhere_or_of_another_form_is_not_believed() {
     let half = right.len() / 2;
     let zeros = [&right[..half], &vec![0; right.len() - half]].concat();
     not_believed(&home, &log, &zeros, "half written when the power went");
+    not_believed(&home, &log, b"liaison fold 2\n\0\0\0\0", "nothing, and its checksum");
     let other = [b"liaison fold 1\n", &right[15..]].concat();
     not_believed(&home, &log, &other, "of another form");
 }
