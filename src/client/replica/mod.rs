@@ -686,8 +686,9 @@ impl Replica {
         if on_disk <= self.length {
             return Ok(on_disk < self.length);
         }
-        // Longer by a torn tail only: ours to cut.
-        Ok(tape::Reader::open(&path, self.length)?.next_record()?.is_some())
+        // Longer by what was torn, or does not follow: ours to cut.
+        let next = tape::Reader::open(&path, self.length)?.next_record()?;
+        Ok(next.is_some_and(|entry| self.fold.clone().push(entry).is_ok()))
     }
 
     fn read_again(&mut self) -> Result<(), ReplicaError> {

@@ -832,3 +832,24 @@ fn another_program_beside_this_one_is_noticed() {
     slow.confirm(&log.checkpoint_at(2), NOW + 9).unwrap();
     assert_eq!(Replica::open(&home, &name()).unwrap().view().unwrap().0, 4);
 }
+
+/// What stands behind the entries and does not follow from them was written by no program of ours:
+/// to read it again and again would lead nowhere.
+#[test]
+fn what_does_not_follow_behind_the_entries_is_written_over() {
+    let (log, _) = TestLog::populated();
+    let twice = log.entries[2].clone();
+    for junk in [Bytes::from_static(b"no entry"), Bytes::new(), twice] {
+        let (_folder, home) = home(&log);
+        let mut replica = Replica::open(&home, &name()).unwrap();
+        replica.append(&log.entries[..3]).unwrap();
+        replica.confirm(&log.checkpoint_at(3), NOW).unwrap();
+        let path = replica.folder().join(ENTRIES);
+        let right = tape::read(&path).unwrap();
+        tape::append(&path, right.length, &[junk, log.entries[3].clone()]).unwrap();
+        let mut replica = Replica::open(&home, &name()).unwrap();
+        assert_eq!(replica.append(&log.entries[3..]).unwrap(), Appended::Yes);
+        replica.confirm(&log.checkpoint(), NOW).unwrap();
+        assert_eq!(tape::read(&path).unwrap().records, log.entries);
+    }
+}
