@@ -1,30 +1,36 @@
 //! Small files that are there after a power cut, or not at all.
 //!
 //! In scope: write, flush, rename, flush the directory. Out of scope: what is written. Invariant: a
-//! name is never seen with half a content.
+//! name is never seen with half a content, also if several programs write it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes a file, so that it is on the medium when this returns. A file of that name is replaced.
-/// One writer at a time for each name.
 ///
 /// # Errors
 /// Whatever the system says; the file is then as it was before, or written.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let parent = parent(path);
     create_dir(parent)?;
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut unfinished = name.to_owned();
-    unfinished.push(UNFINISHED);
-    let unfinished = parent.join(unfinished);
-    let mut file = File::create(&unfinished)?;
-    file.write_all(bytes)?;
-    // The content first: a name that lists a file without its content must not survive a cut.
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    // Of this write alone: another program may write the same name.
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    name.push(format!(".{}-{number}{UNFINISHED}", process::id()));
+    let unfinished = parent.join(name);
+    let written = finished(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
+    written.inspect_err(|_| drop(fs::remove_file(&unfinished)))?;
     sync_dir(parent)
+}
+
+/// The content first: a name that lists a file without its content must not survive a cut.
+fn finished(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// The content of a file; nothing, if there is none.
@@ -89,9 +95,12 @@ fn sync_dir(path: &Path) -> io::Result<()> {
 }
 
 const UNFINISHED: &str = ".new";
+static WRITES: AtomicU64 = AtomicU64::new(0);
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -103,10 +112,26 @@ mod tests {
         write(&path, b"one").unwrap();
         write(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap().as_deref(), Some(&b"two"[..]));
-        // What a process before this one left unfinished is not seen, and replaced.
+        // What a process before this one left unfinished is not seen.
         fs::write(dir.path().join("a/b/file.new"), b"thr").unwrap();
         assert_eq!(names(&dir.path().join("a/b")).unwrap(), ["file"]);
         write(&path, b"three").unwrap();
         assert_eq!(names(&dir.path().join("a/b")).unwrap(), ["file"]);
+    }
+
+    #[test]
+    fn several_may_write_one_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let write_often = |byte| (0..50).try_for_each(|_| write(&path, &[byte; 9_000]));
+        thread::scope(|scope| {
+            let writing = [1, 2, 3].map(|byte| scope.spawn(move || write_often(byte)));
+            for writer in writing {
+                writer.join().unwrap().unwrap();
+            }
+        });
+        let last = read(&path).unwrap().unwrap();
+        assert_eq!(last, [last[0]; 9_000]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
     }
 }
