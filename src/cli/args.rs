@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId, PersonId, SeatId};
 
@@ -735,21 +735,63 @@ pub struct BenchArgs {
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
     /// For how long each measurement runs
-    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 3.0, value_parser = seconds, value_name = "SECONDS")]
     pub seconds: f64,
     /// Entries of the log on which it is measured, at least [default: as few as it takes]
     #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "NUMBER")]
+    #[arg(value_parser = value_parser!(u64).range(..=10_000_000))]
     pub entries: u64,
     /// Messages that wait in a mailbox before it is written to or followed
     #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "NUMBER")]
+    #[arg(value_parser = value_parser!(u64).range(..=1_000_000))]
     pub waiting: u64,
     /// What a log of so many entries is made from: the same seed, the same history
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub seed: u64,
     /// How many streams are opened to see what one costs
     #[arg(long, default_value_t = 500, value_name = "N")]
-    pub followers: usize,
-    /// Only these measurements, by their names
-    #[arg(long, value_name = "NAME")]
+    #[arg(value_parser = value_parser!(u64).range(1..=10_000))]
+    pub followers: u64,
+    /// Only these measurements
+    #[arg(long, value_name = "NAME", value_parser = MEASUREMENTS)]
     pub only: Vec<String>,
+}
+
+/// The groups of measurements.
+pub const MEASUREMENTS: [&str; 8] =
+    ["accept", "push", "lookup", "beside", "replay", "growth", "followers", "limits"];
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.01..=3_600.0).contains(seconds));
+    seconds.ok_or_else(|| "expected 0.01 to 3600 seconds".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_measured_is_refused() {
+        let refused = [
+            ["--only", "nonsense"],
+            ["--only", ""],
+            ["--seconds", "0"],
+            ["--seconds", "NaN"],
+            ["--seconds", "1e9"],
+            ["--entries", "99999999999"],
+            ["--waiting", "99999999999"],
+            ["--followers", "0"],
+            ["--followers", "99999999"],
+        ];
+        for [option, value] in refused {
+            let parsed = Cli::try_parse_from(["liaison", "bench", option, value]);
+            let why = parsed.expect_err(value).to_string();
+            assert!(why.contains(option), "{why}");
+        }
+        for [option, value] in
+            [["--only", "growth"], ["--seconds", "0.5"], ["--entries", "1000000"]]
+        {
+            assert!(Cli::try_parse_from(["liaison", "bench", option, value]).is_ok(), "{value}");
+        }
+    }
 }

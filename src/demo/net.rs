@@ -73,8 +73,7 @@ impl Net {
         let blobs: Arc<dyn Blobs> = Arc::new(FileBlobs::open(&dir.join("blobs"), disk)?);
         let (threads, empty) = (Threads::start()?, place.clone());
         let store = threads.spawn(async move { empty.create(NAME, 1).await }).await??;
-        let grown = growth.entries.saturating_sub((2 * pairs * STEPS) as u64).max(1);
-        let growth = Growth { entries: grown, ..growth };
+        let growth = Growth { entries: growth.entries.max(1), ..growth };
         let began = ambient.now().saturating_sub(growth.days() * DAY);
         let calendar = Arc::new(Calendar::at(began));
         let past = ambient.clone().with_clock(Arc::<Calendar>::clone(&calendar));

@@ -40,7 +40,7 @@ async fn bench(args: &BenchArgs, json: bool) -> anyhow::Result<()> {
         entries: args.entries,
         seed: args.seed,
         waiting: args.waiting,
-        followers: args.followers,
+        followers: args.followers as usize,
         json,
         only: (!args.only.is_empty()).then(|| args.only.clone()),
     };

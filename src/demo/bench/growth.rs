@@ -56,21 +56,16 @@ impl Bench<'_> {
         });
         for (name, bytes, bound, note) in [
             (
-                "memory of the service for an entry",
+                "memory of the service",
                 started.memory,
                 "tree, directory, keys that have ended",
                 "resident size of a process that starts it, less that before",
             ),
-            (
-                "store of the service for an entry",
-                Some(self.stored),
-                "entry and parts",
-                "files on the disk",
-            ),
+            ("store of the service", Some(self.stored), "entry and parts", "files on the disk"),
         ] {
             self.measured.push(Measurement {
                 name: name.to_owned(),
-                bytes: bytes.map(|bytes| bytes / started.entries as f64),
+                bytes,
                 bound: bound.to_owned(),
                 note: format!("{entries}: {note}"),
                 ..Measurement::default()

@@ -67,13 +67,9 @@ pub struct Options {
     pub followers: usize,
     /// One JSON object instead of a table.
     pub json: bool,
-    /// Only the measurements of these groups: some of [`GROUPS`].
+    /// Only the measurements of these groups: some of [`MEASUREMENTS`](crate::cli::args::MEASUREMENTS).
     pub only: Option<Vec<String>>,
 }
-
-/// The groups of measurements.
-pub const GROUPS: [&str; 8] =
-    ["accept", "push", "lookup", "beside", "replay", "growth", "followers", "limits"];
 
 /// One line of the outcome.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -117,17 +113,13 @@ impl Measurement {
 /// Measures, and prints the outcome to `out` and how far it is to `progress`.
 ///
 /// # Errors
-/// The directory cannot be used, a group is not known, or the service fails. A request that is
+/// The directory cannot be used, or the service fails. A request that is
 /// refused is no error: it is counted, and named in the note.
 pub async fn run(
     options: Options,
     out: &mut dyn Write,
     progress: &mut dyn Write,
 ) -> anyhow::Result<Vec<Measurement>> {
-    let only = options.only.iter().flatten();
-    if let Some(unknown) = only.into_iter().find(|group| !GROUPS.contains(&group.as_str())) {
-        anyhow::bail!("expected some of {}, found {unknown:?}", GROUPS.join(", "));
-    }
     process::prepare();
     let place = Scratch::new(options.dir.as_deref())?;
     let measured = measure(&options, &place.0, progress).await?;
@@ -229,7 +221,8 @@ mod tests {
         for name in ["durable accepts: 64", "publish", "durable accept, ", "look-up with"] {
             named(name);
         }
-        assert!(named("entries replayed").note.starts_with("500 entries"), "{table}");
+        let replayed = named("entries replayed").note.split(' ').next().unwrap();
+        assert!(replayed.parse::<u64>().unwrap() >= 500, "{table}");
         for name in ["start of", "opening"] {
             assert!(named(name).p50_ms.is_some_and(|p50| p50 > 0.0), "{name}: {table}");
         }
@@ -239,15 +232,5 @@ mod tests {
             assert!(taken.iter().all(|us| us.is_some_and(|us| us > 0.0)), "{taken:?}");
         }
         assert_eq!(named("memory of").bytes, None, "what is not known is not zero: {table}");
-    }
-
-    #[tokio::test]
-    async fn an_unknown_group_is_refused() {
-        let options = Options { only: Some(vec!["speed".to_owned()]), ..OPTIONS };
-        let ran = run(options, &mut Vec::new(), &mut Vec::new()).await.unwrap_err().to_string();
-        assert!(
-            ran.contains("accept, push, lookup, beside, replay, growth, followers, limits"),
-            "{ran}"
-        );
     }
 }

@@ -28,7 +28,7 @@ pub fn print(measured: &[Measurement], out: &mut dyn Write) -> io::Result<()> {
             "note",
         ]);
     for one in measured {
-        let value = one.rate.map(rounded).or(one.bytes.map(|bytes| format!("{bytes:.0} B")));
+        let value = one.rate.map(rounded).or(one.bytes.map(sized));
         let ratio = one.ratio.map(|ratio| format!("{ratio:.2}"));
         let cells = [
             Some(one.name.clone()),
@@ -52,6 +52,10 @@ pub fn print(measured: &[Measurement], out: &mut dyn Write) -> io::Result<()> {
 
 fn rounded(rate: f64) -> String {
     if rate >= 10_000.0 { format!("{:.1} k", rate / 1_000.0) } else { format!("{rate:.0}") }
+}
+
+fn sized(bytes: f64) -> String {
+    if bytes >= 1e6 { format!("{:.1} MB", bytes / 1e6) } else { format!("{bytes:.0} B") }
 }
 
 fn milliseconds(value: f64) -> String {
