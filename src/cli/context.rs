@@ -76,6 +76,24 @@ impl Context {
         self.opened(Replica::open_anew)
     }
 
+    /// The copy of the directory, every entry of it read again: what was altered since it was verified
+    /// is set aside.
+    ///
+    /// # Errors
+    /// As [`Context::replica`].
+    pub fn replica_read_through(&self) -> Result<Replica, ClientError> {
+        let replica = self.replica()?;
+        let mut bar = Bar::new(self.out);
+        match replica.read_through(&mut |have, of| bar.show("read", have, of)) {
+            Ok(()) => Ok(replica),
+            Err(ReplicaError::Altered(_)) => {
+                drop(bar);
+                self.replica()
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn opened(
         &self,
         open: impl FnOnce(&Home, &DirectoryName, &mut dyn FnMut(u64, u64)) -> Opened,
@@ -93,7 +111,7 @@ impl Context {
         }
         if let Some(why) = replica.not_kept() {
             self.out.warn(format_args!(
-                "{why}: until there is room, each command verifies every entry again, which takes \
+                "{why}: until that is mended, each command verifies every entry again, which takes \
                  longer"
             ));
         }

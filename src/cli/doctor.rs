@@ -255,7 +255,9 @@ fn certificate(ctx: &Context, checks: &mut Checks, der: &[u8]) {
 
 /// Brings the copy up to date, and says how old it is.
 async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> Option<Replica> {
-    let mut replica = match ctx.replica() {
+    // What was altered is taken out of the copy where it can be fetched again.
+    let opened = if session.is_some() { ctx.replica_read_through() } else { ctx.replica() };
+    let mut replica = match opened {
         Ok(replica) => replica,
         Err(error) => {
             checks.fail("copy", &error);

@@ -18,7 +18,7 @@ use super::{Context, phrases};
 /// The service cannot be reached; what came does not verify.
 pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
     let session = ctx.connect(Some(&ctx.reader()?)).await?;
-    let mut replica = ctx.replica()?;
+    let mut replica = ctx.replica_read_through()?;
     let synced = with_progress(ctx, &session, &mut replica).await?;
     let (size, root) = replica.view()?;
     let withheld: Vec<_> = synced

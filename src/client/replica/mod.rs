@@ -342,7 +342,7 @@ impl Replica {
     ///
     /// # Errors
     /// As [`Replica::entry`].
-    pub fn find(&self, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<u64>, ReplicaError> {
+    pub fn find(&self, mut wanted: impl FnMut(&[u8]) -> bool) -> Result<Option<u64>, ReplicaError> {
         let mut tape = tape::Reader::open(&self.folder.join(ENTRIES), 0)?;
         let covered = self.checkpoint().map_or(0, VerifiedCheckpoint::size);
         for leaf in 0..covered.min(self.fold.size()) {
@@ -353,6 +353,23 @@ impl Replica {
             }
         }
         Ok(None)
+    }
+
+    /// Reads every entry that the checkpoint covers, and sees whether it is what was verified; shows
+    /// how many it has read, of how many.
+    ///
+    /// # Errors
+    /// As [`Replica::entry`].
+    pub fn read_through(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), ReplicaError> {
+        let (mut have, of) = (0, self.proven_size());
+        let read = self.find(|_| {
+            have += 1;
+            if have % SHOWN == 0 {
+                progress(have, of);
+            }
+            false
+        });
+        read.map(drop)
     }
 
     /// The bytes of an entry that was folded.
@@ -901,6 +918,8 @@ const HALTED: &str = "halted";
 const NOTE_BYTES: u64 = 64 * 1024;
 /// Facets that may be there beside twice those that are named.
 const FEW_FACETS: usize = 64;
+/// Entries that are read between two looks at how far it is.
+const SHOWN: u64 = 1_024;
 /// Entries of a first sync before its fold is first kept.
 const FIRST_KEPT: u64 = 4_096;
 
