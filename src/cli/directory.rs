@@ -189,7 +189,7 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
         )
     });
     for (contact, facet) in &withheld {
-        ctx.out.warn(format_args!("withheld by the service: {} of {contact}", facet.name));
+        ctx.out.warn(format_args!("{} of {contact}: {}", facet.name, phrases::NOT_HERE));
     }
     super::sync::current(frozen)
 }
@@ -476,7 +476,7 @@ impl Page {
         for part in &self.parts {
             match &part.lines {
                 Some(said) => said.iter().for_each(|line| lines.line(&part.name, visible(line))),
-                None => lines.line(&part.name, "not handed over by the service"),
+                None => lines.line(&part.name, phrases::NOT_HERE),
             }
         }
         lines.line("takes part", self.takes_part());

@@ -313,7 +313,7 @@ fn reach(mail: &Mail, contact: &ContactId) -> Result<Vec<(String, Vec<String>)>,
     let parts = parts_of(&mail.replica, contact)?.into_iter();
     let wanted = parts.filter(|part| REACH.contains(&part.name.as_str()));
     let told = wanted.map(|part| {
-        let lines = part.lines.unwrap_or_else(|| vec!["not handed over by the service".to_owned()]);
+        let lines = part.lines.unwrap_or_else(|| vec![phrases::NOT_HERE.to_owned()]);
         (part.name, lines)
     });
     Ok(told.collect())
