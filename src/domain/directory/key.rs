@@ -247,18 +247,22 @@ pub enum KeyName {
 /// As they stand in a store: there a contact ends with a slash.
 impl Ord for KeyName {
     fn cmp(&self, other: &Self) -> Ordering {
-        fn ended(contact: &ContactId) -> impl Iterator<Item = u8> {
-            contact.as_str().bytes().chain([b'/'])
-        }
         match (self, other) {
             (Self::Proven(one), Self::Proven(two)) => one.cmp(two),
             (Self::Proven(_), Self::Seal(..)) => Ordering::Less,
             (Self::Seal(..), Self::Proven(_)) => Ordering::Greater,
             (Self::Seal(of, one), Self::Seal(other, two)) => {
-                ended(of).cmp(ended(other)).then_with(|| one.cmp(two))
+                ended_with_slash(of.as_str(), other.as_str()).then_with(|| one.cmp(two))
             }
         }
     }
+}
+
+fn ended_with_slash(one: &str, two: &str) -> Ordering {
+    let (one, two) = (one.as_bytes(), two.as_bytes());
+    let shared = one.len().min(two.len());
+    let behind = |text: &[u8]| text.get(shared).copied().unwrap_or(b'/');
+    one[..shared].cmp(&two[..shared]).then_with(|| behind(one).cmp(&behind(two)))
 }
 
 impl PartialOrd for KeyName {
