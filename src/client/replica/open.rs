@@ -221,6 +221,9 @@ impl Replica {
             }
             let room = covered.checked_sub(size).filter(|room| *room > 0).unwrap_or(u64::MAX);
             let page = tape.next_page(room.min(fold::PAGE as u64))?;
+            if page.is_empty() && tape.is_spoilt() && size < covered {
+                return Ok(Some(Damage::Entries(size)));
+            }
             if page.is_empty() {
                 break;
             }

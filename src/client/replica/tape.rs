@@ -40,6 +40,7 @@ pub struct Reader {
     file: Option<BufReader<File>>,
     path: PathBuf,
     at: u64,
+    spoilt: bool,
 }
 
 impl Reader {
@@ -57,7 +58,7 @@ impl Reader {
             Err(why) if why.kind() == io::ErrorKind::NotFound => None,
             Err(why) => return Err(FileError::io("read", path)(why)),
         };
-        Ok(Self { file, path: path.to_owned(), at })
+        Ok(Self { file, path: path.to_owned(), at, spoilt: false })
     }
 
     /// The next whole record. Behind the last one nothing is read any more.
@@ -72,7 +73,7 @@ impl Reader {
                 Ok(Some(record))
             }
             Err(why) if is_torn(&why) => {
-                self.file = None;
+                (self.file, self.spoilt) = (None, why.kind() == io::ErrorKind::InvalidData);
                 Ok(None)
             }
             Err(why) => Err(FileError::io("read", &self.path)(why)),
@@ -91,6 +92,12 @@ impl Reader {
             page.push(record);
         }
         Ok(page)
+    }
+
+    /// Whether it ended before a length that no record has: nothing was cut short there.
+    #[must_use]
+    pub const fn is_spoilt(&self) -> bool {
+        self.spoilt
     }
 
     /// Up to where whole records were read.
