@@ -133,8 +133,7 @@ fn admission_file(ctx: &Context, replica: &Replica, id: &MemberId) -> Result<Str
     if let Some(proven) = &admission {
         invitation.checkpoint = proven.checkpoint.clone();
     }
-    let contacts = directory.contacts().filter(|contact| contact.id.member() == *id);
-    let next = contacts.map(|contact| v1::NextVersions {
+    let next = directory.contacts_of(id).map(|contact| v1::NextVersions {
         contact: contact.id.to_string(),
         record: contact.record_newest.version + 1,
         roster: contact.roster_newest.map_or(0, |newest| newest.version) + 1,

@@ -205,8 +205,7 @@ fn named<'a>(directory: &'a Directory, who: &str) -> Vec<&'a Contact> {
         return directory.contact(&id).into_iter().collect();
     }
     let Ok(id) = who.parse::<MemberId>() else { return Vec::new() };
-    let of_member = directory.contacts().filter(|contact| contact.id.member() == id);
-    of_member.filter(|contact| contact.record.is_some()).collect()
+    directory.contacts_of(&id).filter(|contact| contact.record.is_some()).collect()
 }
 
 fn nobody(directory: &Directory, who: &str) -> ClientError {

@@ -34,8 +34,8 @@ use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::VerifyingKey;
-use crate::domain::directory::Directory;
 use crate::domain::directory::facet::OpenFacet;
+use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
 use crate::signed::proto;
@@ -439,8 +439,8 @@ impl Replica {
         &self,
         contact: &ContactId,
     ) -> Result<Vec<(String, Option<Bytes>)>, ReplicaError> {
-        let named = facets_named(self.directory()?).filter(|(of, _)| of == contact);
-        let named = named.map(|(_, facet)| {
+        let named = self.directory()?.contact(contact).into_iter().flat_map(named_by);
+        let named = named.map(|facet| {
             (facet.name.clone(), self.facet(&facet.hash).map(|open| open.bytes.clone()))
         });
         Ok(named.collect())
@@ -897,11 +897,13 @@ fn unverified(note: &[u8], origin: Origin) -> Result<Checkpoint, ReplicaError> {
 }
 
 fn facets_named(directory: &Directory) -> impl Iterator<Item = (ContactId, &proto::Facet)> {
-    directory.contacts().flat_map(|contact| {
-        let of_record = contact.record.iter().flat_map(|record| &record.facets);
-        let of_roster = contact.roster.iter().flat_map(|roster| &roster.facets);
-        of_record.chain(of_roster).map(|facet| (contact.id.clone(), facet))
-    })
+    let named = |contact| named_by(contact).map(|facet: &proto::Facet| (contact.id.clone(), facet));
+    directory.contacts().flat_map(named)
+}
+
+fn named_by(contact: &Contact) -> impl Iterator<Item = &proto::Facet> {
+    let of_record = contact.record.iter().flat_map(|record| &record.facets);
+    of_record.chain(contact.roster.iter().flat_map(|roster| &roster.facets))
 }
 
 fn read_facet(record: &Bytes) -> Option<(Digest, OpenFacet)> {
