@@ -116,7 +116,7 @@ impl<P: Part> Section<P> {
     /// The next part, by id.
     pub(super) fn push(&mut self, part: &P) -> Result<(), Unreadable> {
         let (key, value) = (P::key(&part.id()), part.encode());
-        let misplaced = Unreadable("part in its place");
+        let misplaced = Unreadable("part out of its order");
         if !self.starts.is_empty() && key <= self.last {
             return Err(misplaced);
         }

@@ -366,7 +366,7 @@ impl Directory {
     /// All of it as bytes.
     ///
     /// # Errors
-    /// Larger than 4 GiB.
+    /// What it was read from is no directory.
     pub fn encode(&self) -> Result<Vec<u8>, Unreadable> {
         let stored = StoredDirectory {
             name: self.name.to_string(),
@@ -489,7 +489,7 @@ mod tests {
             Ok(keys.into_map())
         };
         assert!(pushed([&first, &second]).unwrap().values().eq([&first, &second]));
-        let misplaced = Err(Unreadable("part in its place"));
+        let misplaced = Err(Unreadable("part out of its order"));
         assert_eq!(pushed([&second, &first]), misplaced);
         let ended = KnownKey { until: Some(4), ..first.clone() };
         assert_eq!(pushed([&first, &ended]), misplaced, "one id twice");
