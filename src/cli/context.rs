@@ -76,22 +76,12 @@ impl Context {
         self.opened(Replica::open_anew)
     }
 
-    /// The copy of the directory, every entry of it read again: what was altered since it was verified
-    /// is set aside.
+    /// The copy of the directory, every entry of it read again.
     ///
     /// # Errors
     /// As [`Context::replica`].
     pub fn replica_read_through(&self) -> Result<Replica, ClientError> {
-        let replica = self.replica()?;
-        let mut bar = Bar::new(self.out);
-        match replica.read_through(&mut |have, of| bar.show("read", have, of)) {
-            Ok(()) => Ok(replica),
-            Err(ReplicaError::Altered(_)) => {
-                drop(bar);
-                self.replica()
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.opened(Replica::open_read_through)
     }
 
     fn opened(

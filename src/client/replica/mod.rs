@@ -355,12 +355,8 @@ impl Replica {
         Ok(None)
     }
 
-    /// Reads every entry that the checkpoint covers, and sees whether it is what was verified; shows
-    /// how many it has read, of how many.
-    ///
-    /// # Errors
-    /// As [`Replica::entry`].
-    pub fn read_through(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), ReplicaError> {
+    /// Reads every entry that the checkpoint covers, and sees whether it is what was verified.
+    fn read_through(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), ReplicaError> {
         let (mut have, of) = (0, self.proven_size());
         let read = self.find(|_| {
             have += 1;

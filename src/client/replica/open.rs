@@ -91,6 +91,23 @@ impl Replica {
         Ok(replica)
     }
 
+    /// As [`Replica::open_showing`], and reads every entry again: what was altered since it was
+    /// verified is set aside.
+    ///
+    /// # Errors
+    /// As [`Replica::open`].
+    pub fn open_read_through(
+        home: &Home,
+        name: &DirectoryName,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, ReplicaError> {
+        let replica = Self::open_showing(home, name, progress)?;
+        match replica.read_through(progress) {
+            Err(ReplicaError::Altered(_)) => Self::open_showing(home, name, progress),
+            read => read.map(|()| replica),
+        }
+    }
+
     pub(super) fn read(
         (folder, trust): (PathBuf, Trust),
         known: u32,
@@ -221,10 +238,10 @@ impl Replica {
             }
             let room = covered.checked_sub(size).filter(|room| *room > 0).unwrap_or(u64::MAX);
             let page = tape.next_page(room.min(fold::PAGE as u64))?;
-            if page.is_empty() && tape.is_spoilt() && size < covered {
-                return Ok(Some(Damage::Entries(size)));
-            }
             if page.is_empty() {
+                if tape.is_spoilt() && size < covered {
+                    return Ok(Some(Damage::Entries(size)));
+                }
                 break;
             }
             progress(size, covered);
