@@ -66,7 +66,13 @@ impl Ambient {
     /// Seconds since some instant, which nobody sets.
     #[must_use]
     pub fn counted(&self) -> u64 {
-        self.clock.counted().as_secs()
+        self.elapsed().as_secs()
+    }
+
+    /// Since that instant.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.clock.counted()
     }
 
     /// The source of randomness, for signatures.

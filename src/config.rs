@@ -41,7 +41,7 @@ pub struct Config {
     /// The newest checkpoint ever shown. Keep it on another disk than `data`: a service whose data
     /// is older than this file does not start.
     pub high_water: PathBuf,
-    /// How often those without a key in force may call.
+    /// How often those without a key in force may hand in statements.
     #[serde(default)]
     pub enrolment: Enrolment,
 }
@@ -57,7 +57,7 @@ const fn unmarked() -> u32 {
     1
 }
 
-/// The enrolment bucket: statements, and requests for charters.
+/// The enrolment bucket of a network: statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Enrolment {
@@ -69,7 +69,10 @@ pub struct Enrolment {
 
 impl Default for Enrolment {
     fn default() -> Self {
-        Self { per_second: limits::ENROLMENT_PER_SECOND, burst: limits::ENROLMENT_BURST }
+        let (burst, seconds) = limits::ENROLMENT_OF_A_NETWORK;
+        let number = |of: u64| u32::try_from(of).ok().and_then(NonZeroU32::new);
+        let number = |of| number(of).unwrap_or(NonZeroU32::MIN);
+        Self { per_second: number(burst / seconds), burst: number(burst) }
     }
 }
 

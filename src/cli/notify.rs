@@ -474,6 +474,8 @@ mod tests {
             priority_within: 3,
             immediate_within: 4,
             flash_within: 5,
+            member_day_bytes: 6,
+            member_day_count: 7,
         };
         let all = [Urgency::Routine, Urgency::Priority, Urgency::Immediate, Urgency::Flash];
         assert_eq!(all.map(|urgency| within(urgency, &policy)), [0, 3, 4, 5]);

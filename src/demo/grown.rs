@@ -26,6 +26,7 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Reason, Target};
 
 use super::founding::{DAY, Founding, SeatKeys, Seed, roster, seat_of};
+use super::net::here;
 
 /// Members at the end, in a log that is long enough.
 const MEMBERS: u64 = 200;
@@ -121,7 +122,7 @@ pub(super) async fn publish_in_order(
     statements: &[Envelope],
 ) -> anyhow::Result<()> {
     let publishing = statements.iter().map(|statement| {
-        let peer = service.peer(Some(&founding.registrar_tls.public().id()));
+        let peer = service.peer(Some(&founding.registrar_tls.public().id()), here());
         let publication = Publication { statement: statement.bytes().clone(), facets: Vec::new() };
         async {
             let permit = access::permit(peer, Method::Publish, vec![publication])?;

@@ -27,10 +27,10 @@ use crate::client::invitation::Invitation;
 use crate::domain::access::{self, Method};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{RULES, Statement};
-use crate::grpc::EnrolmentRate;
-use crate::server::listen::{self, Limits};
+use crate::domain::network::Network;
+use crate::server::listen::{self, Entrance, Limits, Who};
 use crate::server::{self, Serving};
-use crate::service::{self, Service, Settings};
+use crate::service::{self, Service, Settings, door};
 use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::{Disk, Fdatasync};
 use crate::store::{Engine, Place};
@@ -108,8 +108,7 @@ impl Net {
         let serving = Serving {
             service: service.clone(),
             tls: Arc::new(ArcSwap::from_pointee(tls::server::config(node.clone())?)),
-            limits: limits(),
-            enrolment: EnrolmentRate::default(),
+            limits: Limits::default(),
         };
         let (listener, address) = threads.listener().await?;
         let stopped = stop.subscribe();
@@ -150,10 +149,13 @@ impl Net {
     ) -> anyhow::Result<(Address, JoinHandle<()>)> {
         let (listener, address) = self.threads.listener().await?;
         let tls = Arc::new(ArcSwap::from_pointee(tls::server::config(self.node.clone())?));
+        let (asked, door) = (self.service.clone(), Arc::clone(self.service.door()));
+        let who: Who = Arc::new(move |key, network| asked.peer(key, network));
+        let entrance = Entrance { tls, door, who, limits: Limits::default() };
         let stop = self.stop.subscribe();
         let served = self.threads.spawn(async move {
             let accepted = listen::tcp(listener);
-            let _ = listen::serve(routes.prepare(), accepted, tls, limits(), stop).await;
+            listen::serve(routes.prepare(), accepted, entrance, stop).await;
         });
         Ok((address, served))
     }
@@ -181,7 +183,7 @@ impl Net {
     }
 
     async fn entries_from(&self, first: u64) -> anyhow::Result<Vec<Bytes>> {
-        let registrar = self.service.peer(Some(&self.founding.registrar_tls.public().id()));
+        let registrar = self.service.peer(Some(&self.founding.registrar_tls.public().id()), here());
         let permit = access::permit(registrar, Method::GetEntries, (first, 1_000))?;
         Ok(self.service.entries(&permit).await?.0)
     }
@@ -232,7 +234,8 @@ pub(super) async fn memory_of_start(
 /// The history ends some days ago, which is no reason to doubt the clock.
 fn settings(dir: &Path, ambient: Ambient) -> anyhow::Result<Settings> {
     let high_water = dir.join("high-water");
-    Ok(Settings { name: NAME.parse()?, high_water, ambient, clock_is_right: true })
+    let limits = door::Limits::without_rates();
+    Ok(Settings { name: NAME.parse()?, high_water, ambient, clock_is_right: true, limits })
 }
 
 /// The service's own threads, by whose name one can tell what it took from what its callers took.
@@ -283,10 +286,9 @@ pub(super) async fn connect_as(
     Ok(connect(route).await?.channel())
 }
 
-/// Everybody here has one address.
-fn limits() -> Limits {
-    let limits = Limits::default();
-    Limits { connections_per_address: limits.connections, ..limits }
+/// Where everybody here is.
+pub(super) fn here() -> Network {
+    Network::of(std::net::Ipv4Addr::LOCALHOST.into())
 }
 
 /// How often the store had something made durable.

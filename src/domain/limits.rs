@@ -1,7 +1,6 @@
 //! Every limit, with its arithmetic. Those of the protocol stand in `docs/protocol.md` too (6.14,
 //! 12.3, 12.10), and a test below holds the two together; all others are this service's own.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// A statement: what C2SP tiles can hold as an entry (65,535) less what an entry adds to it.
@@ -89,27 +88,58 @@ pub const ACKNOWLEDGEMENTS: usize = RECIPIENTS * SEATS;
 /// two of them after a loss: 20 s.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// From the end of the handshake to the first byte of HTTP/2: one round trip, repeated.
-pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(30);
+/// From the end of the handshake to the first request, whole: preface, SETTINGS and headers are one
+/// round trip of the slowest member, repeated. A byte a second does not do.
+pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection of somebody whom nobody knows, with no request in hand, goes after this.
+pub const VISITOR_IDLE: Duration = Duration::from_secs(60);
+/// To hear why there is no place, or that a connection ends.
+pub const GOODBYE: Duration = Duration::from_secs(2);
+/// Who hears it, at a time: others are closed without a word. 4 KiB each.
+pub const GOODBYES: usize = 64;
+/// "Try again in", where it is only known to be short.
+pub const SOON: Duration = Duration::from_secs(5);
 
-/// Handshakes computed at a time; others wait within their timeout. One takes 0.7 ms of
-/// processor time: 64 are 45 ms on one core.
-pub const HANDSHAKES: usize = 64;
-
-/// Connections open on a node, handshakes included: 193 States with 4 contacts of 4 seats are 3,088
-/// followers, and 10,000 followers leave some for requests. At [`FOLLOWER_BYTES`] each they are 400
-/// MiB. What a peer sends and nobody reads comes on top, at most [`CONNECTION_WINDOW_BYTES`] each:
-/// 20 GiB if every peer were hostile.
-pub const CONNECTIONS: usize = 10_240;
+/// Connections open on a node: 193 States with 4 contacts of 4 seats are 3,088 followers, and 10,000
+/// leave some for requests. At [`FOLLOWER_BYTES`] each they are 400 MiB.
+pub const CONNECTIONS: usize = VISITORS + ARRIVING + INSIDE;
 const _: () = assert!(CONNECTIONS * FOLLOWER_BYTES == 400 << 20);
 
 /// What an idle stream costs at most in the service's memory, on a connection of its own.
 /// `liaison bench --only followers` measures it.
 pub const FOLLOWER_BYTES: usize = 40 * 1024;
 
-/// Connections from one IPv4 address or one IPv6 network of 64 bits. A ministry behind one address
-/// has 16 seats with 2 connections each; to fill [`CONNECTIONS`] takes 160 addresses.
-pub const CONNECTIONS_PER_ADDRESS: usize = 64;
+/// Connections of those whom nobody knows (yet): a handshake takes a second or, of the slowest member,
+/// 20, and enrolment a minute. 64 networks that take all they can leave half.
+pub const VISITORS: usize = 2_048;
+/// And of one network (IPv4 /24, IPv6 /48).
+pub const VISITORS_OF_A_NETWORK: usize = 16;
+const _: () = assert!(64 * VISITORS_OF_A_NETWORK * 2 == VISITORS);
+/// A visitor that has been silent this long makes room when its network's places, or all, are taken:
+/// a round trip of the slowest member, and a loss.
+pub const VISITOR_PATIENCE: Duration = Duration::from_secs(5);
+/// Connections whose handshake is not done, from networks whence a known key came: all of 3,088
+/// followers at once after a restart, a third at a time.
+pub const ARRIVING: usize = 1_024;
+/// And of one such network: a ministry behind one address has 16 seats with 2 connections each, a
+/// balancer those of two.
+pub const ARRIVING_OF_A_NETWORK: usize = 64;
+/// A known key came from there so lately. An office that was closed for three weeks is known.
+pub const NETWORK_KNOWN: Duration = Duration::from_secs(30 * 86_400);
+/// Connections whose key the directory knows.
+pub const INSIDE: usize = 7_168;
+/// Of one key: a follower, a console, and 30 scripts at a time.
+pub const CONNECTIONS_OF_A_KEY: usize = 32;
+/// Of all seats of a member: 64 contacts of 4 seats with 4 each. Seven members can fill [`INSIDE`].
+pub const CONNECTIONS_OF_A_PARTY: usize = 1_024;
+
+/// Handshakes of a network that nobody knows: so many at once, and as many again in so many seconds.
+/// 64 networks at 4 a second are 256, at 0.7 ms a fifth of a core.
+pub const HANDSHAKES_OF_A_NETWORK: (u64, u64) = (32, 8);
+/// Of a network whence a known key came: 64 a second, a twentieth of a core.
+pub const HANDSHAKES_OF_A_KNOWN_NETWORK: (u64, u64) = (256, 4);
+/// Of one key: a script that alerts by 300 commands, and goes on with 5 a second.
+pub const HANDSHAKES_OF_A_KEY: (u64, u64) = (300, 60);
 
 /// A connection is asked to go after this, so that new keys and new nodes are taken into use.
 pub const CONNECTION_AGE: Duration = Duration::from_secs(3600);
@@ -148,6 +178,16 @@ pub const PENDING_ACCEPT_RESETS: usize = 20;
 /// connection goes. `h2` allows 1,024; an honest peer makes none.
 pub const LOCAL_ERROR_RESETS: usize = 128;
 
+/// Frames of a connection that carry neither request nor data: so many at once. A download of 1 MiB
+/// has 64 WINDOW_UPDATEs, and a stock client measures the way by a PING a round trip.
+pub const FRAMES: u64 = 2_048;
+/// And so many more a second: a thousandth of a core.
+pub const FRAMES_A_SECOND: u64 = 32;
+/// And with a request: HEADERS, RST_STREAM, two WINDOW_UPDATEs, and four times as many.
+pub const FRAMES_OF_A_REQUEST: u64 = 16;
+/// And one for so much that is sent: a window of 2 KiB is refilled twice, of stream and connection.
+pub const FRAME_EARNED_BY_BYTES: usize = 1_024;
+
 /// Headers of a request or an answer, decompressed: 20 short lines and a status of 4 KiB.
 pub const HEADER_LIST_BYTES: u32 = 16 * 1024;
 
@@ -157,11 +197,29 @@ pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Bytes in flight on one connection: two full streams.
 pub const CONNECTION_WINDOW_BYTES: u32 = 2 * STREAM_WINDOW_BYTES;
 
+/// Bytes of one stream between an answer and the socket. They are not counted in the memory of whom
+/// they are for: 2 MiB for a connection whose 128 streams are not read.
+pub const SEND_BUFFER_BYTES: usize = 16 * 1024;
+
 // Requests.
 
-/// From the headers of a unary request to its answer, its body included: [`SUBMIT_MESSAGE_BYTES`] at
-/// 64 kbit/s takes 197 s. A member slower than that sends large bodies in chunks.
-pub const REQUEST_DEADLINE: Duration = Duration::from_secs(240);
+/// From the last byte of a unary request to its answer: a queue that is full is worked off in a
+/// second, and a body of 1 MiB is on the disk in less.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A body that comes, and an answer that is taken, may pause this long: two losses in a row of the
+/// slowest member.
+pub const PAUSE: Duration = Duration::from_secs(60);
+/// And has to make so much of a second in the mean: a quarter of what the slowest member's link does,
+/// for it may have four at once. The largest Submit takes 88 minutes at most.
+pub const PROGRESS_BYTES: usize = 300;
+
+/// Until when, from its beginning, a transfer of which so many bytes have passed may take.
+#[must_use]
+pub const fn patience(bytes: usize) -> Duration {
+    let seconds = PAUSE.as_secs() + (bytes / PROGRESS_BYTES) as u64;
+    Duration::from_secs(seconds)
+}
 
 /// A message of a method without statements or bodies: a statement of 64 KiB with its facets.
 pub const CONTROL_MESSAGE_BYTES: usize = 128 * 1024;
@@ -178,6 +236,10 @@ pub const PUBLISH_MESSAGE_BYTES: usize = 3 * 512 * 1024;
 const _: () =
     assert!(PUBLICATIONS * (STATEMENT_BYTES + FACET_BYTES) + 64 * 1024 <= PUBLISH_MESSAGE_BYTES);
 
+/// Lines of telemetry of one kind in one second; what is beyond is counted. 17 kinds of 200 bytes, day
+/// and night, are 1.5 GB a day: the disk of a log that is rotated.
+pub const LINES_A_SECOND: u64 = 5;
+
 // The client's own patience.
 
 /// Name look-up and TCP, over all addresses of the name.
@@ -193,14 +255,50 @@ pub const PROXY_TIMEOUT: Duration = Duration::from_secs(40);
 pub const PROXY_ANSWER_BYTES: usize = 16 * 1024;
 /// Commands that may wait for the sequencer: 16 rounds of 256, at 4,000 a second about a second.
 pub const QUEUE: usize = 4_096;
-/// Statements a second that those without a key may hand in, in the long run: a flood of them costs
-/// 20 signature checks a second, 0.1 % of a core.
-pub const ENROLMENT_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
-/// And at once: 193 States with a few contacts each can enrol on one day.
-pub const ENROLMENT_BURST: NonZeroU32 = NonZeroU32::new(500).unwrap();
-/// Requests of those whom nobody knows that are in hand at a time, on all connections: 16 bodies of
-/// [`PUBLISH_MESSAGE_BYTES`] are 24 MiB.
+// Rates, each as so many at once, and as many again in so many seconds.
+
+/// Requests for charters, of a network that is not known.
+pub const CHARTERS_OF_A_NETWORK: (u64, u64) = (60, 60);
+/// Statements that those without a key in force hand in, of a network: a State of 20 contacts enrols
+/// at once. 64 networks at 2 a second cost 256 signature checks, 1.3 % of a core.
+pub const ENROLMENT_OF_A_NETWORK: (u64, u64) = (64, 32);
+/// Revocations of keys that stand, of a network, whoever hands them in: two offices of 16 seats.
+pub const REVOCATIONS_OF_A_NETWORK: (u64, u64) = (32, 32);
+/// Statements that a member hands in, good or not: at 2 a second, four signature checks.
+pub const STATEMENTS_OF_A_PARTY: (u64, u64) = (128, 64);
+/// Statements that a registrar hands in: 20 a second admit 193 States in ten seconds.
+pub const STATEMENTS_OF_A_REGISTRAR: (u64, u64) = (4_096, 204);
+/// Requests that read, of a member: 100 a second, 1 % of what one core answers. A first sync of a
+/// million entries, in pages of 768 KiB, takes 2,900 of them.
+pub const READS_OF_A_PARTY: (u64, u64) = (1_000, 10);
+/// Messages, receipts and acknowledgements that a member hands in: 20 a second, 72,000 an hour.
+pub const MESSAGES_OF_A_PARTY: (u64, u64) = (1_000, 50);
+/// Bytes of statements and facets of one member that the log takes in a day, unless the charter says
+/// more: 30 rosters of 16 seats, 27 KB each, and their records. They stay in every replica for ever:
+/// 193 States that use it every day make 193 MB a day, where a quiet directory makes 30 kB.
+pub const MEMBER_DAY_BYTES: u64 = 1_000_000;
+/// And how many statements those may be: 64 contacts, four times over.
+pub const MEMBER_DAY_COUNT: u64 = 256;
+/// The same of the registrars: 193 admissions of 64 keys on one day.
+pub const REGISTRAR_DAY_BYTES: u64 = 16_000_000;
+/// And how many.
+pub const REGISTRAR_DAY_COUNT: u64 = 4_096;
+
+// At once.
+
+/// Requests of strangers that are computed at a time, once all of them is there: with a signature
+/// check or two each, 2 ms of one core.
 pub const STRANGERS: usize = 16;
+/// Requests in hand of the strangers of a network: each holds 8 KiB while nothing of it has come.
+pub const REQUESTS_OF_A_NETWORK: usize = 16;
+/// And of a member's seats: four connections that have all they may.
+pub const REQUESTS_OF_A_PARTY: usize = 4 * REQUESTS;
+/// Bytes in hand of all strangers, and of those of a network: one Enrol as large as it may be.
+pub const STRANGERS_BYTES: (usize, usize) = (16 << 20, 2 << 20);
+/// Bytes in hand of all members, and of one: ten Submits as large as they may be. With
+/// [`STRANGERS_BYTES`], the 64 MiB of the store's cache and connections that are inside by half, the
+/// service stays below 512 MiB.
+pub const MEMBERS_BYTES: (usize, usize) = (112 << 20, 16 << 20);
 /// Streams of one seat, on all its connections: each may hold a page of 1.6 MiB for a slow reader.
 pub const STREAMS_OF_A_SEAT: usize = 16;
 /// Facets of one GetFacets: of 16 contacts, or 16 MiB if each were as large as it may be.
@@ -227,10 +325,30 @@ mod tests {
         "KEPT_BYTES",
         "ACKNOWLEDGEMENTS",
         "HANDSHAKE_TIMEOUT",
-        "FIRST_BYTE_TIMEOUT",
-        "HANDSHAKES",
+        "FIRST_REQUEST_TIMEOUT",
+        "VISITOR_IDLE",
+        "GOODBYE",
+        "GOODBYES",
+        "SOON",
+        "FRAMES",
+        "FRAMES_A_SECOND",
+        "FRAMES_OF_A_REQUEST",
+        "FRAME_EARNED_BY_BYTES",
+        "SEND_BUFFER_BYTES",
+        "LINES_A_SECOND",
         "CONNECTIONS",
-        "CONNECTIONS_PER_ADDRESS",
+        "VISITORS",
+        "VISITORS_OF_A_NETWORK",
+        "VISITOR_PATIENCE",
+        "ARRIVING",
+        "ARRIVING_OF_A_NETWORK",
+        "NETWORK_KNOWN",
+        "INSIDE",
+        "CONNECTIONS_OF_A_KEY",
+        "CONNECTIONS_OF_A_PARTY",
+        "HANDSHAKES_OF_A_NETWORK",
+        "HANDSHAKES_OF_A_KNOWN_NETWORK",
+        "HANDSHAKES_OF_A_KEY",
         "FOLLOWER_BYTES",
         "CONNECTION_AGE_GRACE",
         "DRAIN_LIMIT",
@@ -242,14 +360,29 @@ mod tests {
         "STREAM_WINDOW_BYTES",
         "CONNECTION_WINDOW_BYTES",
         "REQUEST_DEADLINE",
+        "PAUSE",
+        "PROGRESS_BYTES",
         "CONTROL_MESSAGE_BYTES",
         "DIAL_TIMEOUT",
         "DIAL_ADDRESS_TIMEOUT",
         "PROXY_TIMEOUT",
         "PROXY_ANSWER_BYTES",
         "QUEUE",
-        "ENROLMENT_PER_SECOND",
-        "ENROLMENT_BURST",
+        "CHARTERS_OF_A_NETWORK",
+        "ENROLMENT_OF_A_NETWORK",
+        "REVOCATIONS_OF_A_NETWORK",
+        "STATEMENTS_OF_A_PARTY",
+        "STATEMENTS_OF_A_REGISTRAR",
+        "READS_OF_A_PARTY",
+        "MESSAGES_OF_A_PARTY",
+        "MEMBER_DAY_BYTES",
+        "MEMBER_DAY_COUNT",
+        "REGISTRAR_DAY_BYTES",
+        "REGISTRAR_DAY_COUNT",
+        "REQUESTS_OF_A_NETWORK",
+        "REQUESTS_OF_A_PARTY",
+        "STRANGERS_BYTES",
+        "MEMBERS_BYTES",
         "STRANGERS",
     ];
 
@@ -349,6 +482,7 @@ mod tests {
         known.extend(["ENTRY_BYTES", "BODY_BYTES"]);
         let here =
             SOURCE.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
+        let here = here.filter(|name| !name.starts_with("fn "));
         for name in here {
             assert!(known.contains(&name), "{name} is neither published nor said to be our own");
         }

@@ -9,6 +9,7 @@ pub mod command;
 pub mod directory;
 pub mod ids;
 pub mod limits;
+pub mod network;
 pub mod peer;
 pub mod refusal;
 pub mod relay;

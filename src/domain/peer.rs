@@ -6,10 +6,11 @@ use crate::crypto::sign::KeyId;
 
 use super::directory::Directory;
 use super::directory::key::{Holder, Purpose};
-use super::ids::{ContactId, PersonId, SeatId};
+use super::ids::{ContactId, MemberId, PersonId, SeatId};
+use super::network::Network;
 
 /// What the key of a connection is in the directory now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// No key, or one that the directory does not know.
     Unknown,
@@ -30,12 +31,37 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticPeer {
     role: Role,
+    network: Network,
+}
+
+/// For whom places, rates and budgets are counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Party {
+    /// Those whom nobody knows, by where they come from.
+    Network(Network),
+    /// A member, with all its seats.
+    Member(MemberId),
+    /// A registrar.
+    Registrar(PersonId),
+    /// An operator or an auditor.
+    Person(PersonId),
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => write!(f, "the network {network}"),
+            Self::Member(member) => write!(f, "the member {member}"),
+            Self::Registrar(person) => write!(f, "the registrar {person}"),
+            Self::Person(person) => write!(f, "{person}"),
+        }
+    }
 }
 
 impl AuthenticPeer {
     /// Whose the key of a connection is now. The handshake has proven that the peer holds it.
     #[must_use]
-    pub fn look_up(directory: &Directory, key: Option<&KeyId>) -> Self {
+    pub fn look_up(directory: &Directory, key: Option<&KeyId>, network: Network) -> Self {
         let known = key.and_then(|id| Some((id, directory.key(id)?)));
         let tls = known
             .filter(|(_, known)| matches!(known.purpose, Purpose::PersonTls | Purpose::SeatTls));
@@ -52,7 +78,36 @@ impl AuthenticPeer {
                 }
             },
         };
-        Self { role }
+        Self { role, network }
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub const fn network(&self) -> Network {
+        self.network
+    }
+
+    /// For whom it is counted.
+    #[must_use]
+    pub fn party(&self) -> Party {
+        match &self.role {
+            Role::Unknown | Role::Former(_) => Party::Network(self.network),
+            Role::Seat(seat) => Party::Member(seat.member()),
+            Role::Registrar(id) => Party::Registrar(id.clone()),
+            Role::Operator(id) | Role::Auditor(id) => Party::Person(id.clone()),
+        }
+    }
+
+    /// In a test of what is counted for whom.
+    #[cfg(test)]
+    pub(crate) const fn of(role: Role, network: Network) -> Self {
+        Self { role, network }
+    }
+
+    /// Somebody whom the directory does not know.
+    #[must_use]
+    pub const fn stranger(network: Network) -> Self {
+        Self { role: Role::Unknown, network }
     }
 
     /// What it is.

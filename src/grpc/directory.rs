@@ -101,7 +101,7 @@ impl DirectoryService for Api {
     ) -> Result<Response<Self::WatchStream>, Status> {
         let caller = Caller::of(&request);
         let permit = caller.permit(&self.service, Method::Watch, ())?;
-        let stay = self.streams.enter(permit.peer())?;
+        let stay = self.stay(permit.peer())?;
         let size = request.get_ref().size;
         Ok(Response::new(Box::pin(follow::log(self.clone(), (caller, stay), size))))
     }

@@ -1,17 +1,13 @@
-//! EnrolmentService: for those who have no key in force. Rate-limited before any signature is
-//! checked.
-
-use std::num::NonZeroU32;
-use std::time::Duration;
+//! EnrolmentService: for those who have no key in force.
 
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::domain::access::Method;
+use crate::wire::convert;
 use crate::wire::v1::enrolment_service_server::EnrolmentService;
 use crate::wire::v1::{
     EnrolRequest, EnrolResponse, GetChartersRequest, GetChartersResponse, LoggedCharter,
 };
-use crate::wire::{self, convert};
 
 use super::directory::publications;
 use super::{Api, status};
@@ -22,7 +18,6 @@ impl EnrolmentService for Api {
         &self,
         request: Request<EnrolRequest>,
     ) -> Result<Response<EnrolResponse>, Status> {
-        self.take_from_bucket(request.get_ref().publications.len())?;
         let permit = self.permit(&request, Method::Enrol, ())?;
         let publications = publications(request.into_inner().publications)?;
         let answers = self.service.publish(permit.with(publications)).await.map_err(status)?;
@@ -34,7 +29,6 @@ impl EnrolmentService for Api {
         &self,
         request: Request<GetChartersRequest>,
     ) -> Result<Response<GetChartersResponse>, Status> {
-        self.take_from_bucket(1)?;
         let after = request.get_ref().after_version;
         let permit = self.permit(&request, Method::GetCharters, after)?;
         let page = self.service.charters(&permit).await.map_err(status)?;
@@ -45,19 +39,5 @@ impl EnrolmentService for Api {
         });
         let (charters, checkpoint, newest) = (charters.collect(), page.checkpoint, page.newest);
         Ok(Response::new(GetChartersResponse { charters, checkpoint, newest }))
-    }
-}
-
-impl Api {
-    fn take_from_bucket(&self, statements: usize) -> Result<(), Status> {
-        let cells = u32::try_from(statements).ok().and_then(NonZeroU32::new);
-        let taken = self.enrolment.check_n(cells.unwrap_or(NonZeroU32::MIN));
-        match taken {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => {
-                let why = "too many enrolments at this time: try again in a while";
-                Err(wire::status::busy(why, Duration::from_secs(5)))
-            }
-        }
     }
 }

@@ -2,8 +2,7 @@
 //! and each minute without one. At every new head and before every message the permit is asked for
 //! again, so that the stream of a revoked seat ends.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,58 +13,17 @@ use tonic::Status;
 
 use crate::domain::access::{Method, Permit};
 use crate::domain::ids::ContactId;
-use crate::domain::limits;
-use crate::domain::peer::AuthenticPeer;
+use crate::service::door::Stay;
 use crate::service::{Hints, Item, MailboxPage};
+use crate::wire::convert;
 use crate::wire::v1::collect_response::Item as Answer;
 use crate::wire::v1::{self, CollectRequest, CollectResponse, WatchResponse};
-use crate::wire::{self, convert};
 
 use super::peer::Caller;
 use super::{Api, status};
 
 /// Without news, a cursor is looked at this often, and a mailbox vouched for.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
-
-/// How many streams each seat has open.
-#[derive(Clone, Default)]
-pub(super) struct Streams(Arc<Mutex<BTreeMap<String, usize>>>);
-
-/// One open stream of a peer: its place is given back when it ends.
-pub(super) struct Stay {
-    streams: Streams,
-    peer: String,
-}
-
-impl Streams {
-    /// A place for one more stream.
-    ///
-    /// # Errors
-    /// The peer has as many as it may.
-    pub(super) fn enter(&self, peer: &AuthenticPeer) -> Result<Stay, Status> {
-        let peer = peer.to_string();
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(peer.clone()).or_default();
-        if *count >= limits::STREAMS_OF_A_SEAT {
-            let why = format!("{peer} has {count} streams open: close one first");
-            return Err(wire::status::busy(&why, Duration::from_secs(5)));
-        }
-        *count += 1;
-        Ok(Stay { streams: self.clone(), peer })
-    }
-}
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.peer);
-            }
-        }
-    }
-}
 
 struct Follower {
     api: Api,

@@ -1,37 +1,37 @@
-//! Before a body is read: who may not call is refused by the headers alone, and those whom nobody
-//! knows share a few places, so that bodies held back cannot fill the memory.
+//! Before a handler: who may not call is refused by the headers alone, who calls too often is told
+//! when to come again, and a body is taken as it arrives, within what its sender may hold.
 
-use std::sync::Arc;
+use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use http::{Request, Response};
-use tokio::sync::Semaphore;
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, poll_fn};
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as _, Frame};
+use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service as TowerService;
 
 use crate::domain::access::Method;
 use crate::domain::limits;
-use crate::domain::peer::Role;
+use crate::domain::peer::AuthenticPeer;
 use crate::service::Service;
-use crate::wire::status;
+use crate::service::door;
 
 use super::peer::Caller;
+use super::status;
 
 /// A service behind the guard.
 #[derive(Clone)]
 pub struct Guarded<S> {
     inner: S,
     service: Service,
-    strangers: Arc<Semaphore>,
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(inner: S, service: Service) -> Self {
-        let strangers = Arc::new(Semaphore::new(limits::STRANGERS));
-        Self { inner, service, strangers }
+    pub(super) const fn new(inner: S, service: Service) -> Self {
+        Self { inner, service }
     }
 }
 
@@ -50,43 +50,82 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let judged = judge(&self.service, &request);
         // The one that was polled ready answers; its clone waits for the next call.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
-        let strangers = Arc::clone(&self.strangers);
+        let service = self.service.clone();
         Box::pin(async move {
-            let _place = match judged {
+            let peer = match judge(&service, &request) {
+                Ok(peer) => peer,
                 Err(refused) => return Ok(refused.into_http()),
-                Ok(Known::Yes) => None,
-                Ok(Known::No) => match strangers.try_acquire_owned() {
-                    Ok(place) => Some(place),
-                    Err(_) => return Ok(busy().into_http()),
-                },
             };
-            inner.call(request).await
+            let (head, body) = request.into_parts();
+            let budget = head.extensions.get::<door::Bytes>().cloned();
+            let body = match arrive(body, budget).await {
+                Ok(body) => body,
+                Err(refused) => return Ok(refused.into_http()),
+            };
+            let _computing = match peer {
+                Some(peer) => service.door().computes(&peer).await,
+                None => None,
+            };
+            inner.call(Request::from_parts(head, body)).await
         })
     }
 }
 
-enum Known {
-    Yes,
-    No,
-}
-
-/// What the handler will ask again, once it has the body.
-fn judge(service: &Service, request: &Request<Body>) -> Result<Known, Status> {
+/// What the handler will ask again, once it has the body. A path that is none is answered by the
+/// routes.
+fn judge(service: &Service, request: &Request<Body>) -> Result<Option<AuthenticPeer>, Status> {
     let path = request.uri().path().trim_start_matches('/');
-    let method = Method::all().find(|(_, name)| *name == path).map(|(method, _)| method);
-    // A path that is none is answered by the routes.
-    let Some(method) = method else { return Ok(Known::No) };
+    let Some((method, _)) = Method::all().find(|(_, name)| *name == path) else { return Ok(None) };
     let permit = Caller::of_extensions(request.extensions()).permit(service, method, ())?;
-    Ok(match permit.peer().role() {
-        Role::Unknown | Role::Former(_) => Known::No,
-        Role::Seat(_) | Role::Registrar(_) | Role::Operator(_) | Role::Auditor(_) => Known::Yes,
-    })
+    let (peer, ()) = permit.into_parts();
+    service.door().asks(&peer, method).map_err(|busy| status(busy.into()))?;
+    Ok(Some(peer))
 }
 
-fn busy() -> Status {
-    status::busy("too many enrol at this time: try again in a while", Duration::from_secs(5))
+/// The whole body, held as it comes: what a length in it says reserves nothing.
+async fn arrive(mut body: Body, budget: Option<door::Bytes>) -> Result<Body, Status> {
+    let (began, mut came) = (Instant::now(), 0);
+    let mut whole = Whole::default();
+    loop {
+        let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let frame = match timeout_at(began + limits::patience(came), next).await {
+            Err(_) => return Err(Status::deadline_exceeded("the request came too slowly")),
+            Ok(None) => return Ok(Body::new(whole)),
+            Ok(Some(frame)) => frame?,
+        };
+        match frame.into_data() {
+            Ok(chunk) => {
+                came += chunk.len();
+                if let Some(budget) = &budget {
+                    budget.hold(chunk.len()).map_err(|busy| status(busy.into()))?;
+                }
+                whole.chunks.push_back(chunk);
+            }
+            Err(frame) => whole.trailers = frame.into_trailers().ok(),
+        }
+    }
+}
+
+/// A body that is here.
+#[derive(Default)]
+struct Whole {
+    chunks: std::collections::VecDeque<Bytes>,
+    trailers: Option<HeaderMap>,
+}
+
+impl http_body::Body for Whole {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let next = self.chunks.pop_front().map(Frame::data);
+        let next = next.or_else(|| self.trailers.take().map(Frame::trailers));
+        Poll::Ready(next.map(Ok))
+    }
 }

@@ -11,11 +11,6 @@ mod guard;
 mod peer;
 mod relay;
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::time::Duration;
-
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::service::{Routes, RoutesBuilder};
@@ -29,39 +24,16 @@ use crate::wire::v1::relay_service_server::RelayServiceServer;
 
 pub use guard::Guarded;
 
-/// How often those without a key in force may call: statements and requests for charters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnrolmentRate {
-    /// In the long run.
-    pub per_second: NonZeroU32,
-    /// At once.
-    pub burst: NonZeroU32,
-}
-
-impl Default for EnrolmentRate {
-    fn default() -> Self {
-        Self { per_second: limits::ENROLMENT_PER_SECOND, burst: limits::ENROLMENT_BURST }
-    }
-}
-
 /// What every handler needs.
 #[derive(Clone)]
 pub(crate) struct Api {
     service: Service,
     stop: watch::Receiver<bool>,
-    enrolment: Arc<DefaultDirectRateLimiter>,
-    streams: follow::Streams,
 }
 
 /// The member and enrolment services, for one port, behind their guard.
-pub fn routes(
-    service: Service,
-    rate: EnrolmentRate,
-    stop: watch::Receiver<bool>,
-) -> Guarded<Routes> {
-    let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
-    let enrolment = Arc::new(RateLimiter::direct(quota));
-    let api = Api { service: service.clone(), stop, enrolment, streams: Default::default() };
+pub fn routes(service: Service, stop: watch::Receiver<bool>) -> Guarded<Routes> {
+    let api = Api { service: service.clone(), stop };
     let mut routes = RoutesBuilder::default();
     routes
         .add_service(
@@ -83,7 +55,7 @@ pub fn routes(
 pub(crate) fn status(failure: Failure) -> Status {
     match failure {
         Failure::Refused(refusal) => status::of(&refusal),
-        Failure::Busy => status::busy(&failure.to_string(), Duration::from_millis(200)),
+        Failure::Busy(busy) => status::busy(&busy.to_string(), busy.again_in),
         Failure::Stopped => Status::unavailable(failure.to_string()),
     }
 }

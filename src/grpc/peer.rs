@@ -1,12 +1,16 @@
 //! From a connection to an authentic peer: the certificate is judged, and its key looked up, at
 //! every request.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use tonic::{Request, Status};
 
 use crate::domain::access::{Method, Permit, permit};
+use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
 use crate::service::Service;
+use crate::service::door::Stay;
 use crate::tls::PeerInfo;
 use crate::wire::status;
 
@@ -31,9 +35,16 @@ impl Caller {
     /// certificate are judged here, so that the refusal carries a code.
     fn authenticate(&self, service: &Service) -> Result<AuthenticPeer, Refusal> {
         let certificate = self.info.as_ref().and_then(|info| info.certificate.as_ref());
-        let Some(certificate) = certificate else { return Ok(service.peer(None)) };
+        let network = self.network();
+        let Some(certificate) = certificate else { return Ok(service.peer(None, network)) };
         let key = certificate.judge(service.now()).map_err(Refusal::Certificate)?;
-        Ok(service.peer(Some(&key)))
+        Ok(service.peer(Some(&key), network))
+    }
+
+    /// Without a connection, in a test, it is nowhere.
+    fn network(&self) -> Network {
+        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Network::of(self.info.as_ref().map_or(nowhere, |info| info.remote.ip()))
     }
 
     pub(super) fn permit<C>(
@@ -56,5 +67,10 @@ impl Api {
         command: C,
     ) -> Result<Permit<C>, Status> {
         Caller::of(request).permit(&self.service, method, command)
+    }
+
+    /// A place for one more stream.
+    pub(super) fn stay(&self, peer: &AuthenticPeer) -> Result<Stay, Status> {
+        self.service.door().follows(peer).map_err(|busy| super::status(busy.into()))
     }
 }

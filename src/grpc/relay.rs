@@ -40,7 +40,7 @@ impl RelayService for Api {
         let caller = Caller::of(&request);
         let permit = caller.permit(&self.service, Method::Collect, ())?;
         let contact = permit.peer().contact().ok_or_else(|| Status::internal("a seat"))?;
-        let stay = self.streams.enter(permit.peer())?;
+        let stay = self.stay(permit.peer())?;
         let items = follow::mailbox(self.clone(), (caller, stay), contact, request.into_inner());
         Ok(Response::new(Box::pin(items)))
     }

@@ -165,6 +165,7 @@ pub async fn complete(
         high_water: home.high_water(&config),
         ambient: ambient.clone(),
         clock_is_right: false,
+        limits: Default::default(),
     };
     let own = keys::signing(home, ambient)?;
     // Decided before the store is made, so that a refused charter leaves nothing behind.

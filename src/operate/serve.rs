@@ -9,9 +9,9 @@ use tokio::sync::watch;
 
 use crate::ambient::Ambient;
 use crate::config::{Config, ServiceHome};
-use crate::grpc::EnrolmentRate;
 use crate::server::listen::{Drained, Limits, tcp};
 use crate::server::{self, Serving, health, process};
+use crate::service::door::{self, Quota};
 use crate::service::{self, Service};
 use crate::store::Place;
 use crate::store::blobs::{Blobs, FileBlobs};
@@ -66,15 +66,8 @@ pub async fn serve(
     });
     let reporting =
         health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
-    let serving = Serving {
-        service,
-        tls: Arc::new(ArcSwap::from_pointee(tls)),
-        limits: Limits::default(),
-        enrolment: EnrolmentRate {
-            per_second: config.enrolment.per_second,
-            burst: config.enrolment.burst,
-        },
-    };
+    let serving =
+        Serving { service, tls: Arc::new(ArcSwap::from_pointee(tls)), limits: Limits::default() };
     let ended = server::run(serving, tcp(members), stop).await;
     if let Some(reporting) = reporting {
         reporting.abort();
@@ -95,11 +88,16 @@ async fn start(
         OperateError::Plan(format!("{} cannot be used: {why}", home.blobs().display()))
     })?;
     let blobs: Arc<dyn Blobs> = Arc::new(blobs);
+    let enrolment = config.enrolment;
     let settings = service::Settings {
         name: config.name.parse()?,
         high_water: home.high_water(config),
         ambient: ambient.clone(),
         clock_is_right,
+        limits: door::Limits {
+            enrolment: Quota::per_second(enrolment.burst.get(), enrolment.per_second.get()),
+            ..door::Limits::default()
+        },
     };
     Ok(service::start(store, blobs, keys::signing(home, ambient)?, settings).await?)
 }

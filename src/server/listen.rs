@@ -1,37 +1,38 @@
-//! From accepted sockets to served connections, within limits, until the stop.
+//! From accepted sockets to served connections, until the stop.
 //!
-//! In scope: handshakes, what is known of the peer, the settings of HTTP/2, deadlines, draining.
-//! Out of scope: who may do what. Invariants: whatever one peer does, the loop goes on; a peer
+//! In scope: places, handshakes, what is known of the peer, draining. Out of scope: what a connection
+//! carries (`http2`), who may do what. Invariants: whatever one peer does, the loop goes on; a peer
 //! that does nothing is cut; after the stop, everything is closed within the drain limit.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::{Stream, StreamExt as _};
+use http::{Request, Response};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use tonic::Status;
 use tonic::body::Body;
-use tonic::transport::Server;
-use tonic::transport::server::Connected;
 use tower::Service;
-use tracing::{debug, warn};
 
 use crate::crypto::cert::PeerCertificate;
+use crate::crypto::sign::KeyId;
 use crate::domain::limits;
+use crate::domain::network::Network;
+use crate::domain::peer::AuthenticPeer;
+use crate::service::door::{Busy, Door, Full, Place};
+use crate::service::telemetry::Event;
 use crate::tls::{self, Link, PeerInfo};
+
+use super::http2;
 
 /// A connection as the listener hands it over, before a byte was read.
 #[derive(Debug)]
@@ -42,33 +43,25 @@ pub struct Accepted<S> {
     pub remote: SocketAddr,
 }
 
-/// The limits of one listener, by default those of [`limits`].
+/// What one connection may take, by default what [`limits`] says.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// [`limits::HANDSHAKE_TIMEOUT`].
     pub handshake_timeout: Duration,
-    /// [`limits::FIRST_BYTE_TIMEOUT`].
-    pub first_byte_timeout: Duration,
-    /// [`limits::HANDSHAKES`].
-    pub handshakes: usize,
-    /// [`limits::CONNECTIONS`].
-    pub connections: usize,
-    /// [`limits::CONNECTIONS_PER_ADDRESS`].
-    pub connections_per_address: usize,
+    /// [`limits::FIRST_REQUEST_TIMEOUT`].
+    pub first_request: Duration,
     /// [`limits::CONNECTION_AGE`].
     pub connection_age: Duration,
     /// [`limits::CONNECTION_AGE_GRACE`].
     pub connection_age_grace: Duration,
-    /// [`limits::STREAMS`].
-    pub streams: u32,
     /// [`limits::REQUESTS`].
     pub requests: usize,
     /// [`limits::DRAIN_LIMIT`].
     pub drain: Duration,
-    /// How long a request may take from its headers to the headers of its answer, by its path
-    /// (`/package.Service/Method`). A unary method ends with them, so this bounds it whole; a
-    /// server stream only opens within it and is never cut by it. `None` for methods that read a
-    /// stream of the client before they answer.
+    /// How long a request may take from its last byte to the headers of its answer, by its path
+    /// (`/package.Service/Method`). A unary method ends with them; a server stream only opens within
+    /// it and is never cut by it. `None` for methods that read a stream of the client before they
+    /// answer.
     pub deadline: fn(path: &str) -> Option<Duration>,
 }
 
@@ -76,13 +69,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
-            first_byte_timeout: limits::FIRST_BYTE_TIMEOUT,
-            handshakes: limits::HANDSHAKES,
-            connections: limits::CONNECTIONS,
-            connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
+            first_request: limits::FIRST_REQUEST_TIMEOUT,
             connection_age: limits::CONNECTION_AGE,
             connection_age_grace: limits::CONNECTION_AGE_GRACE,
-            streams: limits::STREAMS,
             requests: limits::REQUESTS,
             drain: limits::DRAIN_LIMIT,
             deadline: |_path| Some(limits::REQUEST_DEADLINE),
@@ -97,6 +86,22 @@ pub enum Drained {
     InTime,
     /// The rest was cut at the limit.
     Cut,
+}
+
+/// Whose a key is that comes from there.
+pub type Who = Arc<dyn Fn(Option<&KeyId>, Network) -> AuthenticPeer + Send + Sync>;
+
+/// Where connections come in.
+#[derive(Clone)]
+pub struct Entrance {
+    /// The node's TLS: replaced whole, for new connections.
+    pub tls: Arc<ArcSwap<ServerConfig>>,
+    /// Who is let in.
+    pub door: Arc<Door>,
+    /// Whom the directory knows.
+    pub who: Who,
+    /// What one connection may take.
+    pub limits: Limits,
 }
 
 /// The connections of a TCP listener. `TCP_NODELAY` is set on each; when the system is out of
@@ -117,182 +122,160 @@ pub fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<Accepted<TcpS
 /// Serves `service` on `accepted` until `stop` turns true (or its sender is gone), then drains:
 /// no new connection, GOAWAY on the old ones, a cut at the limit. A stream handler must watch a
 /// clone of `stop` itself and end its stream, or it is cut.
-///
-/// # Errors
-/// What tonic reports; no fault of a single connection does.
 pub async fn serve<V, S, I>(
     service: V,
     accepted: I,
-    tls: Arc<ArcSwap<ServerConfig>>,
-    limits: Limits,
+    entrance: Entrance,
     stop: watch::Receiver<bool>,
-) -> Result<Drained, tonic::transport::Error>
+) -> Drained
 where
-    V: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
+    V: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     V::Future: Send,
     V::Error: Into<tower::BoxError> + Send,
     S: Link,
-    I: Stream<Item = io::Result<Accepted<S>>> + Send + 'static,
+    I: Stream<Item = io::Result<Accepted<S>>> + Send,
 {
-    let (cut, being_cut) = watch::channel(false);
-    let incoming = handshakes(accepted, tls, limits, being_cut);
-    let service = Deadlines { inner: service, deadline: limits.deadline };
-    let server = Server::builder()
-        .max_concurrent_streams(limits.streams)
-        .concurrency_limit_per_connection(limits.requests)
-        .load_shed(true)
-        .max_connection_age(limits.connection_age)
-        .max_connection_age_grace(limits.connection_age_grace)
-        .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
-        .http2_adaptive_window(Some(false))
-        .http2_max_header_list_size(limits::HEADER_LIST_BYTES)
-        .http2_max_pending_accept_reset_streams(Some(limits::PENDING_ACCEPT_RESETS))
-        .http2_max_local_error_reset_streams(Some(limits::LOCAL_ERROR_RESETS))
-        .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
-        .accept_http1(false)
-        .serve_with_incoming_shutdown(service, incoming, turned(stop.clone()));
-    let mut server = std::pin::pin!(server);
-    let limit = async {
-        turned(stop).await;
-        sleep(limits.drain).await;
-    };
-    tokio::select! {
-        ended = &mut server => return ended.map(|()| Drained::InTime),
-        () = limit => {}
-    }
-    warn!("connections are still open at the drain limit, cutting them");
-    cut.send_replace(true);
-    server.await.map(|()| Drained::Cut)
-}
-
-/// Does the handshakes of `accepted` and yields the connections that are ready. Ends with
-/// `accepted`. All of it stops when the stream is dropped; the connections it has yielded are cut
-/// when `cut` turns true.
-pub fn handshakes<S, I>(
-    accepted: I,
-    tls: Arc<ArcSwap<ServerConfig>>,
-    limits: Limits,
-    cut: watch::Receiver<bool>,
-) -> Incoming<S>
-where
-    S: Link,
-    I: Stream<Item = io::Result<Accepted<S>>> + Send + 'static,
-{
-    let (send, ready) = mpsc::channel(limits.handshakes.max(1));
-    let door = Door {
-        tls,
-        limits,
-        cut,
-        ready: send,
-        computing: Arc::new(Semaphore::new(limits.handshakes)),
-        connections: Arc::new(Semaphore::new(limits.connections)),
-        addresses: Arc::default(),
-    };
-    Incoming { ready, task: tokio::spawn(door.keep(accepted)) }
-}
-
-/// The connections whose handshake is done.
-#[derive(Debug)]
-pub struct Incoming<S> {
-    ready: mpsc::Receiver<Conn<S>>,
-    task: JoinHandle<()>,
-}
-
-impl<S> Drop for Incoming<S> {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl<S> Stream for Incoming<S> {
-    type Item = io::Result<Conn<S>>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.ready.poll_recv(cx).map(|next| next.map(Ok))
-    }
-}
-
-struct Door<S> {
-    tls: Arc<ArcSwap<ServerConfig>>,
-    limits: Limits,
-    cut: watch::Receiver<bool>,
-    ready: mpsc::Sender<Conn<S>>,
-    computing: Arc<Semaphore>,
-    connections: Arc<Semaphore>,
-    addresses: Addresses,
-}
-
-impl<S: Link> Door<S> {
-    /// Each handshake is a task of its own, so that its panic is its own.
-    async fn keep(self, accepted: impl Stream<Item = io::Result<Accepted<S>>> + Send) {
+    let mut connections = JoinSet::new();
+    let goodbyes = Arc::new(Semaphore::new(limits::GOODBYES));
+    {
         let mut accepted = std::pin::pin!(accepted);
-        let mut handshakes = JoinSet::new();
+        let stopping = turned(stop.clone());
+        tokio::pin!(stopping);
         loop {
             tokio::select! {
-                Some(ended) = handshakes.join_next() => if let Err(error) = ended {
-                    warn!(%error, "a handshake panicked");
-                },
+                () = &mut stopping => break,
+                Some(ended) = connections.join_next() => entrance.ended(ended),
                 next = accepted.next() => match next {
                     None => break,
-                    Some(Err(error)) => warn!(%error, "cannot accept a connection"),
-                    Some(Ok(next)) => if let Some(slot) = self.slot(next.remote) {
-                        handshakes.spawn(self.handshake(next, slot));
+                    Some(Err(error)) => entrance.door.say(&Event::CannotAccept(&error)),
+                    Some(Ok(next)) => match entrance.arrives(next.remote) {
+                        Ok(place) => {
+                            let connection = entrance.clone().connection(next, place);
+                            connections.spawn(connection.serve(service.clone(), stop.clone()));
+                        }
+                        Err(_) => if let Ok(place) = Arc::clone(&goodbyes).try_acquire_owned() {
+                            connections.spawn(async move {
+                                say_full(next.stream).await;
+                                drop(place);
+                            });
+                        },
                     },
                 },
             }
         }
-        while handshakes.join_next().await.is_some() {}
+    }
+    let limit = async {
+        turned(stop).await;
+        sleep(entrance.limits.drain).await;
+    };
+    tokio::pin!(limit);
+    loop {
+        tokio::select! {
+            ended = connections.join_next() => match ended {
+                Some(ended) => entrance.ended(ended),
+                None => return Drained::InTime,
+            },
+            () = &mut limit => break,
+        }
+    }
+    entrance.door.say(&Event::Cut);
+    connections.shutdown().await;
+    Drained::Cut
+}
+
+/// An alert before the handshake: internal_error, for TLS has no word for "full" (RFC 8446 6.2).
+const FULL: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+
+/// Says so, and waits a moment until it may have been read: a socket that is closed with bytes unread
+/// takes back what it said.
+async fn say_full(mut stream: impl Link) {
+    let said = async {
+        stream.write_all(&FULL).await?;
+        stream.shutdown().await?;
+        let mut unread = [0; 2_048];
+        while stream.read(&mut unread).await? > 0 {}
+        io::Result::Ok(())
+    };
+    let _ = timeout(limits::GOODBYE, said).await;
+}
+
+impl Entrance {
+    fn arrives(&self, remote: SocketAddr) -> Result<Place, Full> {
+        let place = self.door.arrive(Network::of(remote.ip()));
+        place.inspect_err(|full| self.door.say(&Event::Refused(*full, remote)))
     }
 
-    fn slot(&self, remote: SocketAddr) -> Option<Slot> {
-        let Ok(total) = Arc::clone(&self.connections).try_acquire_owned() else {
-            debug!(%remote, "connection refused: all connections are taken");
-            return None;
-        };
-        let Some(address) = Address::take(&self.addresses, remote.ip(), &self.limits) else {
-            debug!(%remote, "connection refused: too many from this address");
-            return None;
-        };
-        Some(Slot { _total: total, _address: address })
+    fn ended(&self, ended: Result<(), tokio::task::JoinError>) {
+        if ended.is_err_and(|why| why.is_panic()) {
+            self.door.say(&Event::Panicked("a connection"));
+        }
     }
 
-    fn handshake(&self, accepted: Accepted<S>, slot: Slot) -> impl Future<Output = ()> + use<S> {
-        let (tls, computing) = (Arc::clone(&self.tls), Arc::clone(&self.computing));
-        let (limits, cut, ready) = (self.limits, self.cut.clone(), self.ready.clone());
-        async move {
-            let remote = accepted.remote;
-            let deadline = Instant::now() + limits.handshake_timeout;
-            let handshake = handshake(accepted, &tls, &computing);
-            let (stream, info) = match timeout_at(deadline, handshake).await {
-                Ok(Ok(done)) => done,
-                Ok(Err(error)) => return debug!(%remote, %error, "handshake failed"),
-                Err(_) => return debug!(%remote, "handshake timed out"),
-            };
-            let conn = Conn {
-                stream,
-                info,
-                cut: Box::pin(turned(cut)),
-                first_byte: Some(Box::pin(sleep_until(Instant::now() + limits.first_byte_timeout))),
-                _slot: slot,
-            };
-            // The receiver is gone only when the listener stops.
-            let _ = ready.send(conn).await;
+    const fn connection<S>(self, accepted: Accepted<S>, place: Place) -> Arriving<S> {
+        Arriving { entrance: self, accepted, place }
+    }
+}
+
+/// A connection that has its place, and no handshake yet.
+struct Arriving<S> {
+    entrance: Entrance,
+    accepted: Accepted<S>,
+    place: Place,
+}
+
+impl<S: Link> Arriving<S> {
+    async fn serve<V>(self, service: V, stop: watch::Receiver<bool>)
+    where
+        V: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+        V::Future: Send,
+        V::Error: Into<tower::BoxError> + Send,
+    {
+        let (leave, door) = (self.place.leave(), Arc::clone(&self.entrance.door));
+        let remote = self.accepted.remote;
+        tokio::select! {
+            () = leave.notified() => door.say(&Event::MadeRoom(remote)),
+            () = self.serve_here(service, stop) => {}
+        }
+    }
+
+    async fn serve_here<V>(self, service: V, stop: watch::Receiver<bool>)
+    where
+        V: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+        V::Future: Send,
+        V::Error: Into<tower::BoxError> + Send,
+    {
+        let Self { entrance: Entrance { tls, door, who, limits }, accepted, mut place } = self;
+        let remote = accepted.remote;
+        let shaken = Box::pin(handshake(accepted, &tls));
+        let shaken = timeout(limits.handshake_timeout, shaken).await;
+        let (stream, info) = match shaken {
+            Ok(Ok(done)) => done,
+            Ok(Err(error)) => return door.say(&Event::HandshakeFailed(&error, remote)),
+            Err(_) => return door.say(&Event::HandshakeTooSlow(remote)),
+        };
+        let key = info.certificate.as_ref().map(|certificate| certificate.key_id());
+        let peer = who(key.as_ref(), Network::of(remote.ip()));
+        match place.identify(key, &peer) {
+            Ok(()) => Box::pin(http2::serve(stream, info, place, (service, limits), stop)).await,
+            Err(full) => {
+                door.say(&Event::Refused(full, remote));
+                let busy = Busy::of("too many connections", &peer, limits::SOON);
+                Box::pin(http2::refuse(stream, busy)).await;
+            }
         }
     }
 }
 
-/// Only a peer that has sent its whole hello takes one of the places in which keys are computed.
-async fn handshake<S: Link>(
+/// Does the handshake, and reads the certificate, if there is one.
+///
+/// # Errors
+/// What the peer did not do.
+pub async fn handshake<S: Link>(
     accepted: Accepted<S>,
     tls: &ArcSwap<ServerConfig>,
-    computing: &Semaphore,
-) -> io::Result<(TlsStream<S>, PeerInfo)> {
+) -> io::Result<(Box<TlsStream<S>>, PeerInfo)> {
     let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), accepted.stream);
-    let hello = hello.await?;
-    let _place = computing.acquire().await.map_err(io::Error::other)?;
-    let stream = hello.into_stream(tls.load_full()).await?;
+    let stream = Box::new(hello.await?.into_stream(tls.load_full()).await?);
     let (_, connection) = stream.get_ref();
     let certificate = match connection.peer_certificates().and_then(<[_]>::first) {
         None => None,
@@ -302,175 +285,7 @@ async fn handshake<S: Link>(
     Ok((stream, info))
 }
 
-/// A connection after its handshake, as tonic serves it.
-pub struct Conn<S> {
-    stream: TlsStream<S>,
-    info: PeerInfo,
-    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
-    first_byte: Option<Pin<Box<Sleep>>>,
-    _slot: Slot,
-}
-
-impl<S> Conn<S> {
-    /// Who is at the other end.
-    #[must_use]
-    pub const fn peer(&self) -> &PeerInfo {
-        &self.info
-    }
-}
-
-impl<S> std::fmt::Debug for Conn<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Conn({:?})", self.info)
-    }
-}
-
-impl<S> Connected for Conn<S> {
-    type ConnectInfo = PeerInfo;
-
-    fn connect_info(&self) -> PeerInfo {
-        self.info.clone()
-    }
-}
-
-/// HTTP/2 always reads, so a cut that reading reports ends the connection.
-impl<S: Link> AsyncRead for Conn<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            // A finished future must not be polled again, and there may be another read.
-            self.cut = Box::pin(std::future::ready(()));
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.first_byte = None;
-        }
-        if let (Poll::Pending, Some(silence)) = (&read, &mut self.first_byte) {
-            ready!(silence.as_mut().poll(cx));
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        read
-    }
-}
-
-impl<S: Link> AsyncWrite for Conn<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-/// A connection's place among all and among those of its address; given back by its drop.
-struct Slot {
-    _total: OwnedSemaphorePermit,
-    _address: Address,
-}
-
-type Addresses = Arc<Mutex<HashMap<IpAddr, usize>>>;
-
-struct Address {
-    all: Addresses,
-    key: IpAddr,
-}
-
-impl Address {
-    fn take(all: &Addresses, address: IpAddr, limits: &Limits) -> Option<Self> {
-        let key = network(address);
-        let mut counts = all.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(key).or_default();
-        if *count >= limits.connections_per_address {
-            return None;
-        }
-        *count += 1;
-        Some(Self { all: Arc::clone(all), key })
-    }
-}
-
-impl Drop for Address {
-    fn drop(&mut self) {
-        let mut counts = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.key);
-            }
-        }
-    }
-}
-
-/// One customer holds 64 bits of IPv6 addresses, so the upper half counts.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 /// Resolves when the value is true, or when nobody can make it true any more.
-async fn turned(mut switch: watch::Receiver<bool>) {
+pub(super) async fn turned(mut switch: watch::Receiver<bool>) {
     let _ = switch.wait_for(|on| *on).await;
-}
-
-/// Answers `DEADLINE_EXCEEDED` when a request takes longer than its path may. tonic's own timeout
-/// is one for all methods, and would cut uploads.
-#[derive(Clone)]
-struct Deadlines<V> {
-    inner: V,
-    deadline: fn(&str) -> Option<Duration>,
-}
-
-impl<V> Service<http::Request<Body>> for Deadlines<V>
-where
-    V: Service<http::Request<Body>, Response = http::Response<Body>>,
-    V::Future: Send + 'static,
-{
-    type Response = http::Response<Body>;
-    type Error = V::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, V::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), V::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let deadline = (self.deadline)(request.uri().path());
-        let answer = self.inner.call(request);
-        let Some(deadline) = deadline else {
-            return Box::pin(answer);
-        };
-        Box::pin(async move {
-            timeout(deadline, answer).await.unwrap_or_else(|_| {
-                let waited = format!("the request took longer than {} s", deadline.as_secs());
-                Ok(Status::deadline_exceeded(waited).into_http())
-            })
-        })
-    }
 }

@@ -3,7 +3,9 @@
 //! In scope: connections, and the one function that serves them. Out of scope: decisions and
 //! formats. Invariant: a service that stopped by itself takes the process with it.
 
+mod frames;
 pub mod health;
+mod http2;
 pub mod listen;
 pub mod process;
 
@@ -15,11 +17,11 @@ use futures_util::Stream;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
-use crate::grpc::{self, EnrolmentRate};
+use crate::grpc;
 use crate::service::Service;
 use crate::tls::Link;
 
-use listen::{Accepted, Drained, Limits};
+use listen::{Accepted, Drained, Entrance, Limits, Who};
 
 /// What is served, and how.
 pub struct Serving {
@@ -29,8 +31,6 @@ pub struct Serving {
     pub tls: Arc<ArcSwap<ServerConfig>>,
     /// Limits of the listener.
     pub limits: Limits,
-    /// How often those without a key may call.
-    pub enrolment: EnrolmentRate,
 }
 
 /// Why serving ended otherwise than by its stop signal.
@@ -40,9 +40,6 @@ pub enum Ended {
     /// finds out.
     #[error("the service stopped: {0}")]
     Service(String),
-    /// The listener.
-    #[error("the listener failed: {0}")]
-    Listener(#[from] tonic::transport::Error),
 }
 
 /// Serves members and enrolment on `accepted` until `stop` turns true, then drains.
@@ -58,10 +55,13 @@ where
     S: Link,
     I: Stream<Item = io::Result<Accepted<S>>> + Send + 'static,
 {
-    let Serving { service, tls, limits, enrolment } = serving;
-    let routes = grpc::routes(service.clone(), enrolment, stop.clone());
+    let Serving { service, tls, limits } = serving;
+    let (door, asked) = (Arc::clone(service.door()), service.clone());
+    let who: Who = Arc::new(move |key, network| asked.peer(key, network));
+    let entrance = Entrance { tls, door, who, limits };
+    let routes = grpc::routes(service.clone(), stop.clone());
     tokio::select! {
-        drained = listen::serve(routes, accepted, tls, limits, stop) => Ok(drained?),
+        drained = listen::serve(routes, accepted, entrance, stop) => Ok(drained),
         why = service.stopped() => Err(Ended::Service(why)),
     }
 }

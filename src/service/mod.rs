@@ -6,10 +6,12 @@
 //! from memory, at the newest committed head.
 
 mod clock;
+pub mod door;
 mod high_water;
 mod queries;
 mod sequencer;
 mod start;
+pub mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,7 @@ use crate::domain::directory::publish::Publish;
 use crate::domain::directory::{self, Directory, Statement};
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
+use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::{Refusal, Unserved, Which};
 use crate::domain::relay::acknowledge::{self, Acknowledge};
@@ -46,7 +49,9 @@ pub use crate::store::Hints;
 pub use queries::{Item, MailboxPage, Proven, Status};
 pub use start::{CannotStart, Founded, Keys, Settings, found, start};
 
+use door::{Busy, Door};
 use sequencer::{Job, Queued};
+use telemetry::{Event, Telemetry};
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,9 +59,9 @@ pub enum Failure {
     /// The rules said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The queue is full: again in a while.
-    #[error("the service has more to do than it can take: try again")]
-    Busy,
+    /// Too often, or too much at once: again in a while.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// The service stops. What became of the request is not known.
     #[error("the service is stopping, and what became of this request is not known: try again")]
     Stopped,
@@ -90,6 +95,8 @@ struct Shared {
     /// The log's key: a charter that no longer names it last would leave this service without one.
     log_key: VerifyingKey,
     large: Mutex<()>,
+    door: Arc<Door>,
+    telemetry: Arc<Telemetry>,
     ambient: Ambient,
     stopped: watch::Receiver<Option<String>>,
     /// Whether the service's clock is in doubt; owned by the sequencer.
@@ -134,10 +141,22 @@ impl Service {
         self.shared.state.load_full()
     }
 
-    /// Whose a key is now.
+    /// Whose a key is now that comes from there.
     #[must_use]
-    pub fn peer(&self, key: Option<&KeyId>) -> AuthenticPeer {
-        AuthenticPeer::look_up(&self.state().directory, key)
+    pub fn peer(&self, key: Option<&KeyId>, network: Network) -> AuthenticPeer {
+        AuthenticPeer::look_up(&self.state().directory, key, network)
+    }
+
+    /// How often each kind of thing happened.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.shared.telemetry
+    }
+
+    /// Who is let in.
+    #[must_use]
+    pub fn door(&self) -> &Arc<Door> {
+        &self.shared.door
     }
 
     /// Unix seconds.
@@ -177,11 +196,16 @@ impl Service {
         &self,
         permit: Permit<Vec<Publication>>,
     ) -> Result<Vec<Result<u64, Refusal>>, Failure> {
-        let (_, publications) = permit.into_parts();
+        let (peer, publications) = permit.into_parts();
         let (limit, found) = (limits::PUBLICATIONS as u64, publications.len() as u64);
         if found > limit {
             return Err(Refusal::TooLarge { what: "statements", limit, found }.into());
         }
+        let directory = &self.state().directory;
+        let revokes =
+            |handed_in: &&Publication| directory::revokes(directory, &handed_in.statement);
+        let revocations = publications.iter().filter(revokes).count();
+        self.door().hands_in(&peer, (publications.len(), revocations))?;
         let mut answers = Vec::with_capacity(publications.len());
         for publication in publications {
             match self.publish_one(publication).await {
@@ -202,7 +226,21 @@ impl Service {
         if let Statement::Charter(charter) = verified.statement() {
             self.keeps_our_keys(charter)?;
         }
-        self.execute(Publish::new(verified, publication.facets)).await
+        let facets = publication.facets.iter().map(|facet| facet.bytes.len());
+        let bytes = publication.statement.len() + facets.sum::<usize>();
+        let logged = match verified.statement() {
+            // It ends what others may go on to pay for.
+            Statement::Revocation(_) => None,
+            other => {
+                let policy = state.directory.charter().policy;
+                Some(self.door().logs(other.member(), bytes, &policy)?)
+            }
+        };
+        let leaf = self.execute(Publish::new(verified, publication.facets)).await?;
+        if let Some(logged) = logged {
+            logged.stands();
+        }
+        Ok(leaf)
     }
 
     /// The keys at hand go on signing under this charter. Others come with rotation, which proves
@@ -272,7 +310,7 @@ impl Service {
         let _alone = self.shared.large.lock().await;
         self.rehearse(&command).await?;
         self.shared.blobs.put(digest, body).await.map_err(|why| {
-            tracing::error!(%why, "a sealed body could not be kept");
+            self.shared.telemetry.say(&Event::Body(why.to_string()));
             Failure::Stopped
         })?;
         self.execute(command).await
@@ -292,7 +330,7 @@ impl Service {
             let seen = seen.named(&named);
             command.decide(&World { directory, log, seen, head, now, in_doubt }).map(|_| ())
         });
-        Ok(decided.inspect_err(sequencer::say_faults)?)
+        Ok(decided.inspect_err(|refusal| sequencer::say_faults(&self.shared.telemetry, refusal))?)
     }
 
     /// Signs with the relay key what the service itself has put together: never bytes of a peer's.
@@ -307,7 +345,7 @@ impl Service {
         let (reply, answer) = oneshot::channel();
         let job: Box<dyn Queued> = Box::new(Job::new(command, reply));
         self.shared.queue.try_send(job).map_err(|why| match why {
-            mpsc::error::TrySendError::Full(_) => Failure::Busy,
+            mpsc::error::TrySendError::Full(_) => Busy::of_the_queue().into(),
             mpsc::error::TrySendError::Closed(_) => Failure::Stopped,
         })?;
         answer.await.map_err(|_| Failure::Stopped)?.map_err(Failure::Refused)

@@ -17,6 +17,7 @@ use crate::signed::proto;
 use crate::store::{Hints, KeyRange, StoreError, codec, keys};
 use crate::tlog::merkle::{self, Tree};
 
+use super::telemetry::Event;
 use super::{Failure, Service, contact_of};
 
 /// An entry with its inclusion proof against the newest checkpoint.
@@ -166,7 +167,7 @@ impl Service {
         let Some(entry) = found.value(&key).cloned() else { return Ok(None) };
         // A bit that flipped on the disk is not served under a good proof.
         if self.log(|log| log.leaf(leaf)) != Some(merkle::leaf_hash(&entry)) {
-            tracing::error!(leaf, "a stored entry is not the one that was logged");
+            self.shared.telemetry.say(&Event::EntryAltered(leaf));
             return Err(Failure::Stopped);
         }
         Ok(Some(Proven { entry, leaf, inclusion, checkpoint: checkpoint.clone() }))
@@ -180,6 +181,8 @@ impl Service {
         &self,
         permit: &Permit<Vec<(String, Digest)>>,
     ) -> Result<Vec<OpenFacet>, Failure> {
+        // The first was counted with the request.
+        self.door().reads(permit.peer(), permit.command().len().saturating_sub(1))?;
         let mut facets = Vec::new();
         for (subject, hash) in permit.command() {
             let key = Key::Facet(subject.clone(), *hash);
@@ -297,11 +300,11 @@ impl Service {
             Body::Blob(digest, _) => match self.shared.blobs.get(*digest).await {
                 Ok(Some(body)) => Ok(body),
                 Ok(None) => {
-                    tracing::error!(%digest, "a sealed body is missing");
+                    self.shared.telemetry.say(&Event::Body(format!("{digest} is missing")));
                     Err(Failure::Stopped)
                 }
                 Err(why) => {
-                    tracing::error!(%digest, %why, "a sealed body cannot be read");
+                    self.shared.telemetry.say(&Event::Body(format!("{digest}: {why}")));
                     Err(Failure::Stopped)
                 }
             },
@@ -366,7 +369,7 @@ impl Service {
     }
 
     fn broken(&self, why: &StoreError) -> Failure {
-        tracing::error!(%why, "the store cannot be read");
+        self.shared.telemetry.say(&Event::Store(why));
         Failure::Stopped
     }
 }

@@ -36,6 +36,7 @@ use crate::tlog::note::KeyName;
 use super::State;
 use super::clock::{Now, Watch};
 use super::high_water::HighWater;
+use super::telemetry::{Event, Telemetry};
 
 /// Commands of one round; one place of a batch is the head's.
 const ROUND: usize = store::limits::WRITES - 1;
@@ -49,7 +50,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 pub(super) trait Queued: Send {
     fn keys(&self) -> Vec<Key>;
     /// Decides; a refusal or a reply is kept until it may be told.
-    fn decide(&mut self, world: &World<'_>) -> Option<Effects>;
+    fn decide(&mut self, world: &World<'_>, telemetry: &Telemetry) -> Option<Effects>;
     /// Keeps another refusal instead.
     fn refuse(&mut self, refusal: Refusal);
     /// Tells the caller what was kept.
@@ -84,14 +85,14 @@ impl<C: Command> Queued for Job<C> {
         self.command.keys()
     }
 
-    fn decide(&mut self, world: &World<'_>) -> Option<Effects> {
+    fn decide(&mut self, world: &World<'_>, telemetry: &Telemetry) -> Option<Effects> {
         match self.command.decide(world) {
             Ok(Decision { puts, deletes, log, reply }) => {
                 self.kept = Some(Ok(reply));
                 Some(Effects { puts, deletes, log })
             }
             Err(refusal) => {
-                say_faults(&refusal);
+                say_faults(telemetry, &refusal);
                 self.kept = Some(Err(refusal));
                 None
             }
@@ -111,9 +112,9 @@ impl<C: Command> Queued for Job<C> {
 }
 
 /// A refusal that is our own fault is one for the log, too.
-pub(super) fn say_faults(refusal: &Refusal) {
+pub(super) fn say_faults(telemetry: &Telemetry, refusal: &Refusal) {
     if let Refusal::Internal(fault) = refusal {
-        tracing::error!(fault, "a decision could not be made");
+        telemetry.say(&Event::Undecided(fault));
     }
 }
 
@@ -126,6 +127,7 @@ pub(super) struct Sequencer {
     pub(super) key: SigningKey,
     pub(super) high_water: HighWater,
     pub(super) ambient: Ambient,
+    pub(super) telemetry: Arc<Telemetry>,
     pub(super) heads: watch::Sender<u64>,
     pub(super) clock: Watch,
     pub(super) in_doubt: Arc<AtomicBool>,
@@ -175,11 +177,7 @@ impl Sequencer {
         self.in_doubt.store(self.clock.in_doubt(), Ordering::Relaxed);
         let stored = self.clock.take_due();
         if let Some(why) = self.clock.take_doubt() {
-            tracing::error!(
-                %why,
-                "the clock is in doubt: no dated statement is admitted until it is right and the \
-                 service is started with --clock-is-right"
-            );
+            self.telemetry.say(&Event::ClockInDoubt(why.to_string()));
         }
         let Some((key, value)) = stored else { return Ok(()) };
         let found = self.store.read(std::slice::from_ref(&key)).await?;
@@ -200,7 +198,7 @@ impl Sequencer {
             let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
             let (now, in_doubt) = (self.ambient.now(), self.clock.in_doubt());
             while let Some(mut job) = waiting.pop_front() {
-                if !round.take(&mut job, (before.head, now, in_doubt), &log) {
+                if !round.take(&mut job, (before.head, now, in_doubt), (&log, &self.telemetry)) {
                     waiting.push_front(job);
                     break;
                 }
@@ -314,12 +312,14 @@ impl Round<'_> {
         &mut self,
         job: &mut Box<dyn Queued>,
         (head, now, in_doubt): ((u64, Digest), u64, bool),
-        log: &Tree,
+        (log, telemetry): (&Tree, &Telemetry),
     ) -> bool {
         let (named, directory) = (job.keys(), &*self.directory);
         let seen = self.seen.named(&named);
         let world = World { directory, log, seen, head, now, in_doubt };
-        let Some(Effects { puts, deletes, log }) = job.decide(&world) else { return true };
+        let Some(Effects { puts, deletes, log }) = job.decide(&world, telemetry) else {
+            return true;
+        };
         if puts.is_empty() && deletes.is_empty() && log.is_none() {
             return true;
         }
@@ -338,7 +338,7 @@ impl Round<'_> {
         let write = match Write::new(expected, encoded, deleted) {
             Ok(write) => write,
             Err(why) => {
-                tracing::error!(%why, "a decision is larger than the store takes");
+                telemetry.say(&Event::TooLarge(&why));
                 let limit = store::limits::BYTES as u64;
                 job.refuse(Refusal::TooLarge { what: "changes", limit, found: size as u64 });
                 return true;

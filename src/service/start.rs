@@ -30,8 +30,10 @@ use crate::tlog::merkle::{self, Tree};
 use crate::tlog::note::KeyName;
 
 use super::clock::{Now, Watch};
+use super::door::{self, Door};
 use super::high_water::HighWater;
 use super::sequencer::Sequencer;
+use super::telemetry::Telemetry;
 use super::{Service, Shared, State};
 
 /// The keys that the service itself holds.
@@ -52,6 +54,8 @@ pub struct Settings {
     pub ambient: Ambient,
     /// The operator says that the clock is right, whatever it looks like.
     pub clock_is_right: bool,
+    /// How many come in, how often, with how much.
+    pub limits: door::Limits,
 }
 
 /// Why a service does not start. Each says what mends it.
@@ -173,6 +177,7 @@ pub async fn start(
     let log = Arc::new(RwLock::new(log));
     let (new_head, heads) = watch::channel(verified.size());
     let log_key = keys.log.public().clone();
+    let telemetry = Arc::new(Telemetry::new(settings.ambient.clone()));
     let mut sequencer = Sequencer {
         store: Arc::clone(&store),
         state: Arc::clone(&state),
@@ -181,6 +186,7 @@ pub async fn start(
         key: keys.log,
         high_water,
         ambient: settings.ambient.clone(),
+        telemetry: Arc::clone(&telemetry),
         heads: new_head,
         clock,
         in_doubt: Arc::clone(&in_doubt),
@@ -208,6 +214,8 @@ pub async fn start(
         relay,
         log_key,
         large: Mutex::new(()),
+        door: Door::new(settings.limits, ambient.clone(), Arc::clone(&telemetry)),
+        telemetry,
         ambient,
         stopped,
         in_doubt,

@@ -53,6 +53,7 @@ async fn service(home: &TempDir) -> Service {
         name: "un.example".parse().unwrap(),
         high_water: home.path().join("high-water"),
         ambient: ambient.clone(),
+        limits: door::Limits::without_rates(),
     };
     let keys = || Keys { log: key("log"), relay: key("relay") };
     let disk = Arc::new(Fdatasync);
@@ -147,7 +148,8 @@ impl Command for Patient {
 async fn who_reads_does_not_wait_for_a_decision() {
     let home = tempfile::tempdir().unwrap();
     let service = service(&home).await;
-    let peer = service.peer(Some(&key("alice tls").public().id()));
+    let peer =
+        service.peer(Some(&key("alice tls").public().id()), Network::of([127, 0, 0, 1].into()));
     let (answered, patience) = mpsc::channel();
     let (begun, begins) = mpsc::sync_channel(1);
     let deciding = tokio::spawn({

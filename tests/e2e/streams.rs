@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use liaison::client::connect::ConnectError;
 use liaison::server::Ended;
-use liaison::server::listen::{Drained, Limits};
+use liaison::server::listen::Drained;
 use liaison::store::disk::Fdatasync;
 use liaison::store::{Engine, Store as _, Write};
 use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{CollectResponse, GetCheckpointRequest, WatchRequest};
 use tonic::{Code, Status, Streaming};
+use tonic_types::StatusExt as _;
 
 use crate::support::says::{self, Said};
 use crate::support::{
-    Client, NAME, Open, Party, Replica, TestNet, Trust, dates, home, identity, refusal, soon,
+    Client, NAME, Open, Party, Replica, TestNet, Trust, dates, home, refusal, soon,
 };
 
 /// Guarantee G8, and what it takes here: news and the end come by a hint, not by looking.
@@ -126,6 +126,7 @@ async fn an_idle_stream_looks_once_a_minute_and_what_comes_is_pushed_at_once() {
     let net = TestNet::serve(open, Arc::<looks::Counted>::clone(&store), Trust::new(dates())).await;
     let [fr, jp] = net.parties(["fr", "jp"]).await;
     let mut sender = net.client(&jp.tls()).await;
+    sender.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
     let mut followed = following(&net, fr.seat().as_str()).await;
     let before = store.looks();
     goes_by(Duration::from_secs(59)).await;
@@ -151,6 +152,7 @@ async fn what_wakes_a_stream_for_nothing_does_not_put_off_its_head() {
     let net = TestNet::serve(open, Arc::<looks::Counted>::clone(&store), Trust::new(dates())).await;
     let [fr] = net.parties(["fr"]).await;
     let mut colleague = net.client(&fr.tls()).await;
+    colleague.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
     let mut followed = following(&net, fr.seat().as_str()).await;
     goes_by(Duration::from_secs(59)).await;
     let (before, other) = (store.looks(), format!("mailbox/{}-more", fr.seat().contact()));
@@ -195,34 +197,37 @@ fn the_bench_says_what_an_idle_stream_costs() {
     assert!(8.0 * 1024.0 < bytes && bytes <= 40.0 * 1024.0, "{one}");
 }
 
-/// One connection too many is closed before it is looked at, and the others go on.
+/// One connection of a key too many is told so, and the others go on.
 #[tokio::test]
 async fn who_follows_keeps_a_connection_and_the_one_too_many_is_refused() {
-    let open = home(Engine::Memory);
+    let mut open = home(Engine::Memory);
+    open.limits.connections_of_a_key = 2;
     let store = open.found().await;
-    let limits = Limits { connections: 3, ..Limits::default() };
-    let net = TestNet::within(limits, open, store, Trust::new(dates())).await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
     let [fr, jp] = net.parties(["fr", "jp"]).await;
-    let mut sender = soon("a place", place(&net, &jp.tls())).await;
-    let mut followed = soon("a place", place(&net, &fr.tls())).await;
-    let mut followed = followed.collect(0, true).await.unwrap();
-    let third = soon("a place", place(&net, &fr.tls())).await;
-    let refused = net.connect(Some(identity(&fr.tls(), dates()))).await;
-    assert!(matches!(refused, Err(ConnectError::Tls { .. })), "{refused:?}");
+    let mut sender = net.client(&jp.tls()).await;
+    let mut followed = net.client(&fr.tls()).await.collect(0, true).await.unwrap();
+    let mut second = net.client(&fr.tls()).await;
+    second.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    let mut third = net.client(&fr.tls()).await;
+    let refused = third.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap_err();
+    assert_eq!(refusal(&refused), (Code::ResourceExhausted, "BUSY".to_owned()));
+    assert!(refused.get_error_details().retry_info().is_some());
     soon("the head", followed.message()).await.unwrap().unwrap();
     let sealed = jp.compose(&[&fr], &net.replica(), &net.open.ambient);
     sender.submit(sealed.envelope).await.unwrap();
     let next = soon("the message", followed.message()).await.unwrap().unwrap();
     assert!(matches!(next.item, Some(Answer::Message(_))));
-    drop(third);
+    drop((second, third));
     soon("a place", place(&net, &fr.tls())).await;
 }
 
 /// A client, as soon as the service has seen that another is gone.
 async fn place(net: &TestNet, name: &str) -> Client {
     loop {
-        if let Ok(connection) = net.connect(Some(identity(name, dates()))).await {
-            return Client::over(&connection);
+        let mut client = net.client(name).await;
+        if client.directory.get_checkpoint(GetCheckpointRequest {}).await.is_ok() {
+            return client;
         }
     }
 }

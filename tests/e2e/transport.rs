@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::{Stream, StreamExt as _};
-use liaison::ambient::Ambient;
+use liaison::ambient::{Ambient, Clock};
 use liaison::client::connect::{
     Address, ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
@@ -18,7 +18,10 @@ use liaison::crypto::cert::{CertificateFault, ServiceName};
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
 use liaison::domain::limits;
-use liaison::server::listen::{self, Accepted, Drained, Limits};
+use liaison::domain::peer::AuthenticPeer;
+use liaison::server::listen::{self, Accepted, Drained, Entrance, Limits};
+use liaison::service::door::{self, Door};
+use liaison::service::telemetry::Telemetry;
 use liaison::tls::PeerInfo;
 use liaison::tls::client::{ClientTls, ServerFault};
 use liaison::tls::{self, Identity, Link};
@@ -47,6 +50,15 @@ const NOW: u64 = 1_800_000_000;
 const VALID: Validity =
     Validity { not_before: NOW - 86_400, not_after: NOW + 86_400, serial: [1; 16] };
 const DIRECTORY: &str = "un.example";
+
+/// A clock that goes as timers do.
+struct Virtual(Instant);
+
+impl Clock for Virtual {
+    fn now(&self) -> Duration {
+        Duration::from_secs(NOW) + self.0.elapsed()
+    }
+}
 
 /// A clock that stands.
 #[derive(Debug)]
@@ -103,12 +115,17 @@ struct TestServer {
     reporter: HealthReporter,
     seen: Seen,
     stop: watch::Sender<bool>,
-    served: JoinHandle<Result<Drained, tonic::transport::Error>>,
+    door: Arc<Door>,
+    served: JoinHandle<Drained>,
 }
 
 impl TestServer {
     /// Serves health, and notes of every request who asked.
-    fn start<S, I>(accepted: I, identity: Identity, limits: Limits) -> Self
+    fn start<S, I>(
+        accepted: I,
+        identity: Identity,
+        (limits, places): (Limits, door::Limits),
+    ) -> Self
     where
         S: Link,
         I: Stream<Item = io::Result<Accepted<S>>> + Send + 'static,
@@ -132,17 +149,22 @@ impl TestServer {
         });
         let tls = Arc::new(ArcSwap::from_pointee(tls::server::config(identity).unwrap()));
         let (stop, stopped) = watch::channel(false);
-        let served = tokio::spawn(listen::serve(service, accepted, tls, limits, stopped));
-        Self { reporter, seen, stop, served }
+        let ambient = Ambient::system().with_clock(Arc::new(Virtual(Instant::now())));
+        let telemetry = Arc::new(Telemetry::new(ambient.clone()));
+        let door = Door::new(places, ambient, telemetry);
+        let who = Arc::new(|_: Option<&_>, network| AuthenticPeer::stranger(network));
+        let entrance = Entrance { tls, door: Arc::clone(&door), who, limits };
+        let served = tokio::spawn(listen::serve(service, accepted, entrance, stopped));
+        Self { reporter, seen, stop, door, served }
     }
 
     async fn on_tcp(identity: Identity) -> (Self, Address) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
-        (Self::start(listen::tcp(listener), identity, Limits::default()), address)
+        (Self::start(listen::tcp(listener), identity, Default::default()), address)
     }
 
-    fn in_memory(identity: Identity, limits: Limits) -> (Self, Memory) {
+    fn in_memory(identity: Identity, limits: (Limits, door::Limits)) -> (Self, Memory) {
         let (send, accepted) = mpsc::channel(8);
         let server = Self::start(ReceiverStream::new(accepted), identity, limits);
         (server, Memory(send))
@@ -285,8 +307,8 @@ async fn whoever_does_not_hold_the_certificates_key_is_refused_at_either_end() {
 
 #[tokio::test]
 async fn a_fault_that_appears_later_is_found_in_the_status_of_a_call() {
-    let (server, memory) = TestServer::in_memory(good_node(), Limits::default());
-    let other = TestServer::in_memory(node(2, DIRECTORY, VALID), Limits::default());
+    let (server, memory) = TestServer::in_memory(good_node(), Default::default());
+    let other = TestServer::in_memory(node(2, DIRECTORY, VALID), Default::default());
     let switch = Arc::new(ArcSwap::from_pointee(memory));
     struct Switch(Arc<ArcSwap<Memory>>);
     impl Dial for Switch {
@@ -300,7 +322,7 @@ async fn a_fault_that_appears_later_is_found_in_the_status_of_a_call() {
     assert_eq!(check(&connection).await.unwrap(), 1);
     switch.store(Arc::new(other.1));
     server.stop.send(true).unwrap();
-    server.served.await.unwrap().unwrap();
+    server.served.await.unwrap();
     let status = check(&connection).await.unwrap_err();
     let found = ConnectError::find(&status);
     assert!(
@@ -477,24 +499,23 @@ async fn closed_after(mut stream: impl AsyncRead + Unpin) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_sends_nothing_is_cut_at_the_handshake_timeout() {
-    let (_server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
     let silent = memory.open().await;
     assert_eq!(closed_after(silent).await, limits::HANDSHAKE_TIMEOUT.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_silent_after_its_handshake_is_cut() {
-    let (_server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
     let connector = TlsConnector::from(believing(None).config());
     let name = ServerName::try_from("localhost").unwrap();
     let silent = connector.connect(name, memory.open().await).await.unwrap();
-    assert_eq!(closed_after(silent).await, limits::FIRST_BYTE_TIMEOUT.as_secs());
+    assert_eq!(closed_after(silent).await, limits::FIRST_REQUEST_TIMEOUT.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
 async fn slow_peers_do_not_keep_others_from_their_handshake() {
-    let limits = Limits { handshakes: 1, ..Limits::default() };
-    let (_server, memory) = TestServer::in_memory(good_node(), limits);
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
     let _silent = (memory.open().await, memory.open().await);
     let start = Instant::now();
     let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
@@ -502,19 +523,45 @@ async fn slow_peers_do_not_keep_others_from_their_handshake() {
     assert_eq!(start.elapsed().as_secs(), 0);
 }
 
+/// What a stock client is told that finds no place: the alert, then the end.
+async fn refused(memory: &Memory) -> u64 {
+    let start = Instant::now();
+    let mut said = Vec::new();
+    memory.open().await.read_to_end(&mut said).await.unwrap();
+    assert_eq!(said, [21, 3, 3, 0, 2, 2, 80], "internal_error");
+    start.elapsed().as_secs()
+}
+
+fn count_of(server: &TestServer, kind: &str) -> u64 {
+    let counts = server.door.telemetry().counts();
+    counts.into_iter().find(|(name, _)| *name == kind).unwrap().1
+}
+
 #[tokio::test(start_paused = true)]
-async fn connections_beyond_a_limit_are_closed_at_once_and_places_are_given_back() {
-    for limits in [
-        Limits { connections_per_address: 2, ..Limits::default() },
-        Limits { connections: 2, ..Limits::default() },
+async fn connections_beyond_a_limit_hear_so_and_whoever_is_silent_makes_room() {
+    for places in [
+        door::Limits { visitors_of_a_network: 2, ..Default::default() },
+        door::Limits { visitors: 2, ..Default::default() },
     ] {
-        let (_server, memory) = TestServer::in_memory(good_node(), limits);
+        let own_network_is_full = places.visitors_of_a_network == 2;
+        let (server, memory) = TestServer::in_memory(good_node(), (Limits::default(), places));
         let (first, second) = (memory.open().await, memory.open().await);
-        assert_eq!(closed_after(memory.open().await).await, 0, "the third is refused");
-        assert_eq!(closed_after(first).await, limits.handshake_timeout.as_secs());
-        assert_eq!(closed_after(second).await, 0, "cut at the same moment");
+        assert_eq!(refused(&memory).await, 0, "the third is refused");
+        assert_eq!(count_of(&server, "refused"), 1);
+        tokio::time::advance(limits::VISITOR_PATIENCE).await;
+        if own_network_is_full {
+            let third = memory.open().await;
+            assert_eq!(closed_after(first).await, 0, "the oldest makes room");
+            assert_eq!(count_of(&server, "made_room"), 1);
+            drop(third);
+        } else {
+            assert_eq!(refused(&memory).await, 0, "nobody has more places than this network");
+            drop(first);
+        }
+        drop(second);
+        tokio::time::advance(limits::GOODBYE).await;
         let again = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
-        assert_eq!(check(&again).await.unwrap(), 1);
+        assert_eq!(check(&again).await.unwrap(), 1, "places are given back");
     }
 }
 
@@ -554,7 +601,7 @@ impl AsyncWrite for Bomb {
 async fn garbage_an_error_and_a_panic_in_handshakes_do_not_end_the_loop() {
     let (send, accepted) = mpsc::channel(8);
     let accepted = ReceiverStream::new(accepted);
-    let _server = TestServer::start(accepted, good_node(), Limits::default());
+    let _server = TestServer::start(accepted, good_node(), Default::default());
     send.send(Err(io::ErrorKind::ConnectionReset.into())).await.unwrap();
     let open = async |bomb: bool| {
         let (near, far) = tokio::io::duplex(64 * 1024);
@@ -579,26 +626,26 @@ async fn watch_health(connection: &Connection) -> tonic::Streaming<impl Sized + 
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_at_its_limit_although_a_stream_stays_open() {
-    let (server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let (server, memory) = TestServer::in_memory(good_node(), Default::default());
     let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
     let mut stream = watch_health(&connection).await;
     assert!(stream.message().await.unwrap().is_some());
     let start = Instant::now();
     server.stop.send(true).unwrap();
-    assert_eq!(server.served.await.unwrap().unwrap(), Drained::Cut);
+    assert_eq!(server.served.await.unwrap(), Drained::Cut);
     assert_eq!(start.elapsed().as_secs(), limits::DRAIN_LIMIT.as_secs());
     assert!(stream.message().await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_at_once_when_nothing_is_open() {
-    let (server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let (server, memory) = TestServer::in_memory(good_node(), Default::default());
     let connection =
         by(memory.clone(), &somewhere(), believing(None), Proxies::default()).await.unwrap();
     assert_eq!(check(&connection).await.unwrap(), 1);
     let start = Instant::now();
     server.stop.send(true).unwrap();
-    assert_eq!(server.served.await.unwrap().unwrap(), Drained::InTime);
+    assert_eq!(server.served.await.unwrap(), Drained::InTime);
     assert_eq!(start.elapsed().as_secs(), 0);
     assert!(memory.0.is_closed(), "nothing is accepted any more");
 }
@@ -607,7 +654,7 @@ async fn a_drain_ends_at_once_when_nothing_is_open() {
 async fn a_deadline_cuts_a_slow_request_and_no_stream() {
     let second = Duration::from_secs(1);
     let limits = Limits { deadline: |_| Some(Duration::from_secs(1)), ..Limits::default() };
-    let (server, memory) = TestServer::in_memory(good_node(), limits);
+    let (server, memory) = TestServer::in_memory(good_node(), (limits, Default::default()));
     let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
     let mut stream = watch_health(&connection).await;
     assert!(stream.message().await.unwrap().is_some());
@@ -625,7 +672,7 @@ async fn a_deadline_cuts_a_slow_request_and_no_stream() {
 #[tokio::test(start_paused = true)]
 async fn requests_beyond_the_limit_of_a_connection_are_shed() {
     let limits = Limits { requests: 1, ..Limits::default() };
-    let (_server, memory) = TestServer::in_memory(good_node(), limits);
+    let (_server, memory) = TestServer::in_memory(good_node(), (limits, Default::default()));
     let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
     let mut request = tonic::Request::new(HealthCheckRequest { service: String::new() });
     request.metadata_mut().insert("x-slow", "1".parse().unwrap());
@@ -639,7 +686,7 @@ async fn requests_beyond_the_limit_of_a_connection_are_shed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_is_asked_to_go_at_its_age_and_the_client_comes_again() {
-    let (server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let (server, memory) = TestServer::in_memory(good_node(), Default::default());
     let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
     let mut stream = watch_health(&connection).await;
     assert!(stream.message().await.unwrap().is_some());
@@ -653,7 +700,7 @@ async fn a_connection_is_asked_to_go_at_its_age_and_the_client_comes_again() {
 
 #[tokio::test]
 async fn the_settings_frame_says_the_limits() {
-    let (_server, memory) = TestServer::in_memory(good_node(), Limits::default());
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
     let connector = TlsConnector::from(believing(None).config());
     let name = ServerName::try_from("localhost").unwrap();
     let mut stream = connector.connect(name, memory.open().await).await.unwrap();
@@ -679,9 +726,12 @@ async fn a_new_configuration_is_used_by_the_next_connection() {
     let memory = Memory(send);
     let config = |identity| tls::server::config(identity).unwrap();
     let tls: Arc<ArcSwap<ServerConfig>> = Arc::new(ArcSwap::from_pointee(config(good_node())));
-    let (_cut, being_cut) = watch::channel(false);
-    let accepted = ReceiverStream::new(accepted);
-    let _incoming = listen::handshakes(accepted, Arc::clone(&tls), Limits::default(), being_cut);
+    let (mut accepted, shaking) = (ReceiverStream::new(accepted), Arc::clone(&tls));
+    let _shaking = tokio::spawn(async move {
+        while let Some(Ok(next)) = accepted.next().await {
+            let _ = listen::handshake(next, &shaking).await;
+        }
+    });
     let connector = TlsConnector::from(believing(None).config());
     let name = ServerName::try_from("localhost").unwrap();
     assert!(connector.connect(name.clone(), memory.open().await).await.is_ok());
@@ -728,11 +778,12 @@ async fn openssl_agrees_on_the_hybrid_group_in_both_directions() {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = tcp.local_addr().unwrap().port();
     let tls = Arc::new(ArcSwap::from_pointee(tls::server::config(good_node()).unwrap()));
-    let (_cut, being_cut) = watch::channel(false);
-    let mut incoming = listen::handshakes(listen::tcp(tcp), tls, Limits::default(), being_cut);
     let client = peer(&["client", &port.to_string()]);
-    let connection = incoming.next().await.unwrap().unwrap();
-    assert_eq!(connection.peer().group, "X25519MLKEM768");
+    let mut incoming = std::pin::pin!(listen::tcp(tcp));
+    let accepted = incoming.next().await.unwrap().unwrap();
+    let (connection, info) = listen::handshake(accepted, &tls).await.unwrap();
+    assert_eq!(info.group, "X25519MLKEM768");
+    drop(connection);
     let said = tokio::task::spawn_blocking(|| client.wait_with_output().unwrap()).await.unwrap();
     assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), "X25519MLKEM768");
 

@@ -49,12 +49,23 @@ pub struct Policy {
     pub immediate_within: u64,
     /// Acknowledgement of flash messages.
     pub flash_within: u64,
+    /// Bytes of one member's statements that the log takes in a day.
+    pub member_day_bytes: u64,
+    /// How many statements those may be.
+    pub member_day_count: u64,
 }
 
 impl Policy {
     /// The settings that this version knows.
-    pub const NAMES: [&str; 5] =
-        ["flash-within", "immediate-within", "metadata-kept", "priority-within", "stale-after"];
+    pub const NAMES: [&str; 7] = [
+        "flash-within",
+        "immediate-within",
+        "member-day-bytes",
+        "member-day-count",
+        "metadata-kept",
+        "priority-within",
+        "stale-after",
+    ];
 
     /// What the settings come to. Unknown names mean nothing.
     #[must_use]
@@ -69,6 +80,8 @@ impl Policy {
             priority_within: value("priority-within", 14_400),
             immediate_within: value("immediate-within", 1_800),
             flash_within: value("flash-within", 600),
+            member_day_bytes: value("member-day-bytes", limits::MEMBER_DAY_BYTES),
+            member_day_count: value("member-day-count", limits::MEMBER_DAY_COUNT),
         }
     }
 }

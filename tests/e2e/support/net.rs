@@ -13,10 +13,9 @@ use liaison::client::connect::{Address, ConnectError, Connection, Proxies, Route
 use liaison::crypto::cert::ServiceName;
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
-use liaison::grpc::EnrolmentRate;
 use liaison::server::listen::{self, Drained, Limits};
 use liaison::server::{Ended, Serving, run};
-use liaison::service::{self, CannotStart, Keys, Service, Settings};
+use liaison::service::{self, CannotStart, Keys, Service, Settings, door};
 use liaison::store::blobs::FileBlobs;
 use liaison::store::disk::{Disk, Fdatasync};
 use liaison::store::{Engine, KeyRange, Place, Store};
@@ -80,13 +79,15 @@ pub(crate) struct Open {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) ambient: Ambient,
     pub(crate) clock_is_right: bool,
+    pub(crate) limits: door::Limits,
 }
 
 pub(crate) fn home(engine: Engine) -> Open {
     let (clock, ambient) = clock();
     let home = Arc::new(tempfile::tempdir().unwrap());
     let disk = Arc::new(Fdatasync);
-    Open { home, engine, disk, clock, ambient, clock_is_right: false }
+    let limits = door::Limits::without_rates();
+    Open { home, engine, disk, clock, ambient, clock_is_right: false, limits }
 }
 
 impl Open {
@@ -105,6 +106,7 @@ impl Open {
             high_water: self.high_water(),
             ambient: self.ambient.clone(),
             clock_is_right: self.clock_is_right,
+            limits: self.limits,
         }
     }
 
@@ -121,6 +123,7 @@ impl Open {
             clock: Arc::clone(&self.clock),
             ambient: self.ambient.clone(),
             clock_is_right: self.clock_is_right,
+            limits: self.limits,
         }
     }
 
@@ -180,8 +183,7 @@ impl TestNet {
 
     /// Serves a store that was founded.
     pub(crate) async fn serve(open: Open, store: Arc<dyn Store>, trust: Trust) -> Self {
-        let limits = Limits { connections_per_address: 1024, ..Limits::default() };
-        Self::within(limits, open, store, trust).await
+        Self::within(Limits::default(), open, store, trust).await
     }
 
     /// The same within other limits.
@@ -194,12 +196,10 @@ impl TestNet {
         let service = open.start(Arc::clone(&store)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
-        let many = std::num::NonZeroU32::new(100_000).unwrap();
         let serving = Serving {
             service: service.clone(),
             tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.node).unwrap())),
             limits,
-            enrolment: EnrolmentRate { per_second: many, burst: many },
         };
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(run(serving, listen::tcp(listener), stopped));

@@ -22,7 +22,7 @@ use prost::{Message, Name};
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
-use crate::domain::ids::DirectoryName;
+use crate::domain::ids::{DirectoryName, MemberId};
 use crate::domain::limits;
 use crate::domain::refusal::{Refusal, Targets};
 use crate::signed::canonical;
@@ -132,6 +132,12 @@ impl Statement {
         self.rule().dated
     }
 
+    /// The member who says it; none if the registrars do, or it cannot be read.
+    #[must_use]
+    pub fn member(&self) -> Option<MemberId> {
+        self.says().member()
+    }
+
     /// The facets that it names, and whose they are.
     #[must_use]
     pub fn facets(&self) -> (&str, &[proto::Facet]) {
@@ -172,6 +178,10 @@ trait Says {
     /// The keys that it lists with a proof.
     fn claims(&self) -> Vec<Claim> {
         Vec::new()
+    }
+    /// The member who says it; none if the registrars do.
+    fn member(&self) -> Option<MemberId> {
+        None
     }
     /// Those whom it is about can be read and are there.
     fn subject(&self, directory: &Directory) -> Result<(), Refusal>;
@@ -316,6 +326,16 @@ pub fn logged(directory: &Directory, bytes: &[u8]) -> Result<Option<u64>, Refusa
     let (envelope, statement) = read(bytes, directory.rules())?;
     target_of(&statement, directory.name(), Some(directory.genesis()))?;
     Ok(repeats(directory, &statement, envelope.digest()))
+}
+
+/// Whether these are the bytes of a revocation that names a key that stands. Nothing is said of its
+/// signatures.
+#[must_use]
+pub fn revokes(directory: &Directory, bytes: &[u8]) -> bool {
+    match read(bytes, directory.rules()) {
+        Ok((_, Statement::Revocation(revocation))) => revocation.finds(directory),
+        _ => false,
+    }
 }
 
 fn repeats(directory: &Directory, statement: &Statement, digest: Digest) -> Option<u64> {

@@ -10,6 +10,7 @@ use crate::domain::directory::steps::{
     Dated, Listed, Parts, Signed, Step, contact_of, keeper_of, member_there, room_for, validity,
 };
 use crate::domain::directory::{Directory, Newest};
+use crate::domain::ids::{ContactId, MemberId};
 use crate::domain::refusal::Refusal;
 use crate::signed::proto::{self, Target, Use};
 
@@ -41,6 +42,10 @@ impl Says for proto::Record {
     fn claims(&self) -> Vec<Claim> {
         let keeper = self.keeper.iter();
         keeper.filter_map(|key| Claim::read(key, &self.contact, Use::Keeper)).collect()
+    }
+
+    fn member(&self) -> Option<MemberId> {
+        self.contact.parse().ok().map(|contact: ContactId| contact.member())
     }
 
     fn subject(&self, directory: &Directory) -> Result<(), Refusal> {

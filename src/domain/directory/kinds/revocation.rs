@@ -14,7 +14,7 @@ use crate::domain::directory::rules::known;
 use crate::domain::directory::steps::{Dated, Parts, Signed, Step, member_there, standing_contact};
 use crate::domain::directory::text::{digest, sorted_set};
 use crate::domain::directory::{Directory, Newest};
-use crate::domain::ids::{ContactId, SeatId};
+use crate::domain::ids::{ContactId, MemberId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::{Deciders, Refusal, Wrong};
 use crate::signed::proto::{self, Reason, Target};
@@ -29,6 +29,22 @@ impl proto::Revocation {
         counted: false,
         dated: Dated::No,
     };
+
+    /// Whether a key that it names stands.
+    pub(super) fn finds(&self, directory: &Directory) -> bool {
+        self.of().is_ok_and(|seat| self.standing(directory, seat).next().is_some())
+    }
+
+    /// The keys that it names which stand for that seat.
+    fn standing<'a>(
+        &'a self,
+        directory: &'a Directory,
+        seat: SeatId,
+    ) -> impl Iterator<Item = &'a KnownKey> {
+        let (contact, holder) = (seat.contact(), Holder::Seat(seat));
+        let named = self.key_ids.iter().flat_map(move |id| named(directory, &contact, id));
+        named.filter(move |known| known.holder == holder && !known.has_ended())
+    }
 
     fn of(&self) -> Result<SeatId, Refusal> {
         self.seat.parse().map_err(|why| Refusal::field("seat", why))
@@ -47,6 +63,10 @@ impl Says for proto::Revocation {
     fn form(&self) -> Result<(), Refusal> {
         let of_length = self.key_ids.iter().all(|id| id.len() == 32);
         if of_length { Ok(()) } else { Err(Refusal::NotCanonical("statement")) }
+    }
+
+    fn member(&self) -> Option<MemberId> {
+        self.of().ok().map(|seat| seat.member())
     }
 
     fn subject(&self, directory: &Directory) -> Result<(), Refusal> {
@@ -90,10 +110,9 @@ impl Says for proto::Revocation {
         if self.key_ids.is_empty() {
             return Err(Refusal::field("key_ids", Wrong::Empty));
         }
-        let holder = Holder::Seat(seat);
-        let named = self.key_ids.iter().flat_map(|id| named(directory, &contact.id, id));
-        let standing = named.filter(|known| known.holder == holder && !known.has_ended());
-        let ended = standing.map(|known| Arc::new(known.ended(leaf, Some(step.newest.statement))));
+        let ended = self
+            .standing(directory, seat)
+            .map(|known| Arc::new(known.ended(leaf, Some(step.newest.statement))));
         let keys: Vec<Arc<KnownKey>> = ended.collect();
         if keys.is_empty() {
             return Err(Refusal::NothingToRevoke);
@@ -108,7 +127,7 @@ fn named<'a>(
     directory: &'a Directory,
     contact: &ContactId,
     id: &Bytes,
-) -> impl Iterator<Item = &'a KnownKey> {
+) -> impl Iterator<Item = &'a KnownKey> + use<'a> {
     let id = digest("key_ids", id).map(KeyId::from_digest).ok();
     let proven = id.and_then(|id| directory.key(&id));
     let seal = id.and_then(|id| directory.seal_key(contact, &id));

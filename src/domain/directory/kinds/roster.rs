@@ -11,7 +11,7 @@ use crate::domain::directory::steps::{
     Dated, Listed, Parts, Signed, Step, contact_of, standing_contact,
 };
 use crate::domain::directory::{Directory, Newest};
-use crate::domain::ids::{ContactId, SeatId};
+use crate::domain::ids::{ContactId, MemberId, SeatId};
 use crate::domain::refusal::{Deciders, Refusal};
 use crate::signed::proto::{self, Target, Use};
 
@@ -47,6 +47,10 @@ impl Says for proto::Roster {
             keys.map(|(key, usage)| Claim::read(key.as_ref()?, &holder, usage))
         });
         seats.flatten().collect()
+    }
+
+    fn member(&self) -> Option<MemberId> {
+        self.contact.parse().ok().map(|contact: ContactId| contact.member())
     }
 
     fn subject(&self, directory: &Directory) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ use crate::domain::directory::steps::{
     Dated, Parts, Signed, Step, contact_of, keys_of, member_there, standing_contact,
 };
 use crate::domain::directory::{Directory, Newest};
+use crate::domain::ids::{ContactId, MemberId};
 use crate::domain::refusal::{Deciders, Refusal};
 use crate::signed::proto::{self, Target};
 
@@ -31,6 +32,10 @@ impl Says for proto::Withdrawal {
 
     fn issued_at(&self) -> u64 {
         self.issued_at
+    }
+
+    fn member(&self) -> Option<MemberId> {
+        self.contact.parse().ok().map(|contact: ContactId| contact.member())
     }
 
     fn subject(&self, directory: &Directory) -> Result<(), Refusal> {

@@ -389,6 +389,8 @@ fn settings_have_their_defaults() {
         priority_within: 14_400,
         immediate_within: 1_800,
         flash_within: 600,
+        member_day_bytes: 1_000_000,
+        member_day_count: 256,
     };
     assert_eq!(Policy::of(&[setting("a-setting-of-another-time", 1)]), defaults);
     for (name, default) in [
@@ -397,6 +399,8 @@ fn settings_have_their_defaults() {
         ("priority-within", defaults.priority_within),
         ("immediate-within", defaults.immediate_within),
         ("flash-within", defaults.flash_within),
+        ("member-day-bytes", defaults.member_day_bytes),
+        ("member-day-count", defaults.member_day_count),
     ] {
         page_says(&format!("| `{name}` | {} |", grouped(default)));
     }
@@ -405,9 +409,11 @@ fn settings_have_their_defaults() {
     let all = Policy {
         flash_within: 1,
         immediate_within: 2,
-        metadata_kept: 3,
-        priority_within: 4,
-        stale_after: 5,
+        member_day_bytes: 3,
+        member_day_count: 4,
+        metadata_kept: 5,
+        priority_within: 6,
+        stale_after: 7,
     };
     assert_eq!(Policy::of(&set), all);
 }

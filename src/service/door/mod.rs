@@ -1,0 +1,628 @@
+//! The door: who may come in, how often, and how many at once.
+//!
+//! In scope: places for connections, streams and requests, rates, budgets of bytes. Out of scope: the
+//! table of who may what (`domain::access`), sockets (`server`), statuses (`grpc`). Invariants: what
+//! strangers take is taken from their own, by network; what a key takes, from its party's; whoever
+//! names a key that stands can always revoke it.
+
+mod bucket;
+mod memory;
+mod places;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::ambient::Ambient;
+use crate::crypto::sign::KeyId;
+use crate::domain::access::Method;
+use crate::domain::directory::Policy;
+use crate::domain::ids::MemberId;
+use crate::domain::limits;
+use crate::domain::network::Network;
+use crate::domain::peer::{AuthenticPeer, Party, Role};
+
+use super::telemetry::{Event, Telemetry};
+
+use bucket::Buckets;
+use memory::Memory;
+use places::{At, Places, Taken};
+
+pub use bucket::Quota;
+pub use memory::Holding;
+
+/// How many, how often, how much: by default what [`limits`] says, with the arithmetic.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// [`limits::VISITORS`].
+    pub visitors: usize,
+    /// [`limits::VISITORS_OF_A_NETWORK`].
+    pub visitors_of_a_network: usize,
+    /// [`limits::ARRIVING`].
+    pub arriving: usize,
+    /// [`limits::ARRIVING_OF_A_NETWORK`].
+    pub arriving_of_a_network: usize,
+    /// [`limits::INSIDE`].
+    pub inside: usize,
+    /// [`limits::CONNECTIONS_OF_A_KEY`].
+    pub connections_of_a_key: usize,
+    /// [`limits::CONNECTIONS_OF_A_PARTY`].
+    pub connections_of_a_party: usize,
+    /// [`limits::STREAMS_OF_A_SEAT`].
+    pub streams_of_a_seat: usize,
+    /// [`limits::REQUESTS_OF_A_NETWORK`].
+    pub requests_of_a_network: usize,
+    /// [`limits::REQUESTS_OF_A_PARTY`].
+    pub requests_of_a_party: usize,
+    /// [`limits::STRANGERS`].
+    pub strangers: usize,
+    /// [`limits::STRANGERS_BYTES`], of all and of one network.
+    pub strangers_bytes: (usize, usize),
+    /// [`limits::MEMBERS_BYTES`], of all and of one party.
+    pub members_bytes: (usize, usize),
+    /// Handshakes of a network, of one that is known, of a key.
+    pub handshakes: [Quota; 3],
+    /// Requests for charters, of a network.
+    pub charters: Quota,
+    /// Statements that a network's strangers hand in.
+    pub enrolment: Quota,
+    /// Those of them that revoke a key that stands.
+    pub revocations: Quota,
+    /// Statements that a party hands in, that a registrar does.
+    pub statements: [Quota; 2],
+    /// What a party reads, in requests.
+    pub reads: Quota,
+    /// Messages and acknowledgements that a party hands in.
+    pub messages: Quota,
+    /// Statements of one member in the log, a day, and their bytes: the charter may say more.
+    pub member_day: (u64, u64),
+    /// The same of the registrars.
+    pub registrar_day: (u64, u64),
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            visitors: limits::VISITORS,
+            visitors_of_a_network: limits::VISITORS_OF_A_NETWORK,
+            arriving: limits::ARRIVING,
+            arriving_of_a_network: limits::ARRIVING_OF_A_NETWORK,
+            inside: limits::INSIDE,
+            connections_of_a_key: limits::CONNECTIONS_OF_A_KEY,
+            connections_of_a_party: limits::CONNECTIONS_OF_A_PARTY,
+            streams_of_a_seat: limits::STREAMS_OF_A_SEAT,
+            requests_of_a_network: limits::REQUESTS_OF_A_NETWORK,
+            requests_of_a_party: limits::REQUESTS_OF_A_PARTY,
+            strangers: limits::STRANGERS,
+            strangers_bytes: limits::STRANGERS_BYTES,
+            members_bytes: limits::MEMBERS_BYTES,
+            handshakes: [
+                quota(limits::HANDSHAKES_OF_A_NETWORK),
+                quota(limits::HANDSHAKES_OF_A_KNOWN_NETWORK),
+                quota(limits::HANDSHAKES_OF_A_KEY),
+            ],
+            charters: quota(limits::CHARTERS_OF_A_NETWORK),
+            enrolment: quota(limits::ENROLMENT_OF_A_NETWORK),
+            revocations: quota(limits::REVOCATIONS_OF_A_NETWORK),
+            statements: [
+                quota(limits::STATEMENTS_OF_A_PARTY),
+                quota(limits::STATEMENTS_OF_A_REGISTRAR),
+            ],
+            reads: quota(limits::READS_OF_A_PARTY),
+            messages: quota(limits::MESSAGES_OF_A_PARTY),
+            member_day: (limits::MEMBER_DAY_COUNT, limits::MEMBER_DAY_BYTES),
+            registrar_day: (limits::REGISTRAR_DAY_COUNT, limits::REGISTRAR_DAY_BYTES),
+        }
+    }
+}
+
+const fn quota((burst, seconds): (u64, u64)) -> Quota {
+    Quota::new(burst, seconds)
+}
+
+impl Limits {
+    /// No rate binds: for measurements, and for tests of something else.
+    #[must_use]
+    pub fn without_rates() -> Self {
+        let free = Quota::new(1 << 32, 1);
+        Self {
+            visitors_of_a_network: limits::VISITORS,
+            arriving_of_a_network: limits::ARRIVING,
+            connections_of_a_key: limits::INSIDE,
+            connections_of_a_party: limits::INSIDE,
+            handshakes: [free; 3],
+            charters: free,
+            enrolment: free,
+            revocations: free,
+            statements: [free; 2],
+            reads: free,
+            messages: free,
+            member_day: (free.burst, free.burst),
+            registrar_day: (free.burst, free.burst),
+            ..Self::default()
+        }
+    }
+}
+
+/// Too often, or too much at once: later it is taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at this time, of {whose}: try again in {} s", .again_in.as_secs().max(1))]
+pub struct Busy {
+    /// Of what: "too many requests".
+    pub what: &'static str,
+    /// For whom it is counted.
+    pub whose: String,
+    /// When there is room again, if nobody else comes.
+    pub again_in: Duration,
+}
+
+impl Busy {
+    /// The service has more to do than it can take.
+    pub(super) fn of_the_queue() -> Self {
+        Self::of("more requests wait than the service can take", "all", Duration::from_millis(200))
+    }
+
+    /// So much of somebody's.
+    pub fn of(what: &'static str, whose: impl fmt::Display, again_in: Duration) -> Self {
+        Self { what, whose: whose.to_string(), again_in }
+    }
+}
+
+/// There is no place for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// All of its kind are taken.
+    #[error("all places are taken")]
+    Everybody,
+    /// Those of the network.
+    #[error("all places of the network {0} are taken")]
+    Network(Network),
+    /// It comes too often.
+    #[error("too many connections in a short time from the network {0}")]
+    Often(Network),
+    /// Those of the key, or of its party.
+    #[error("this key, or its member, has as many connections as it may")]
+    Own,
+}
+
+/// Who is let in.
+#[derive(Debug)]
+pub struct Door {
+    limits: Limits,
+    ambient: Ambient,
+    telemetry: Arc<Telemetry>,
+    books: Mutex<Books>,
+    strangers: Arc<Semaphore>,
+    memory: [Arc<Memory>; 2],
+}
+
+#[derive(Debug)]
+struct Books {
+    places: Places,
+    streams: HashMap<Role, usize>,
+    requests: HashMap<Party, usize>,
+    rates: Buckets<(Counted, Party)>,
+    days: Buckets<(Of, Option<MemberId>)>,
+    handshakes: Buckets<Shaking>,
+}
+
+/// What is counted at a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Counted {
+    Charters,
+    Enrolment,
+    Revocations,
+    Statements,
+    Reads,
+    Messages,
+}
+
+/// What is counted by the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Of {
+    Count,
+    Bytes,
+}
+
+impl Of {
+    const fn too_many(self) -> &'static str {
+        match self {
+            Self::Count => "too many statements of a day",
+            Self::Bytes => "too many bytes of statements of a day",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Shaking {
+    Network(Network),
+    Key(KeyId),
+}
+
+impl Door {
+    /// A door at which nobody has come yet.
+    #[must_use]
+    pub fn new(limits: Limits, ambient: Ambient, telemetry: Arc<Telemetry>) -> Arc<Self> {
+        let memory = |(all, of_one)| Memory::new(all, of_one);
+        Arc::new(Self {
+            telemetry,
+            ambient,
+            books: Mutex::new(Books {
+                places: Places::new(&limits),
+                streams: HashMap::new(),
+                requests: HashMap::new(),
+                rates: Buckets::default(),
+                days: Buckets::default(),
+                handshakes: Buckets::default(),
+            }),
+            strangers: Arc::new(Semaphore::new(limits.strangers)),
+            memory: [limits.strangers_bytes, limits.members_bytes].map(memory),
+            limits,
+        })
+    }
+
+    /// What happened at it.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Says what happened at it.
+    pub fn say(&self, event: &Event<'_>) {
+        self.telemetry.say(event);
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a connection, before a byte of it was read.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn arrive(self: &Arc<Self>, network: Network) -> Result<Place, Full> {
+        let now = self.ambient.elapsed();
+        let mut books = self.books();
+        let [stranger, known, _] = self.limits.handshakes;
+        let quota = if books.places.knows(network, now) { known } else { stranger };
+        let often = books.handshakes.take(Shaking::Network(network), quota, 1, now);
+        often.map_err(|_| Full::Often(network))?;
+        let taken = books.places.arrive(network, now)?;
+        drop(books);
+        Ok(Place { door: Arc::clone(self), taken })
+    }
+
+    /// Whether a peer may ask this now. Statements are counted when they are known.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn asks(&self, peer: &AuthenticPeer, method: Method) -> Result<(), Busy> {
+        let (party, limits) = (peer.party(), &self.limits);
+        let (what, counted, quota) = match (method, &party) {
+            (Method::Enrol | Method::Publish, _) => return Ok(()),
+            (Method::GetCharters, Party::Network(_)) => {
+                ("too many requests for charters", Counted::Charters, limits.charters)
+            }
+            (Method::Submit | Method::Acknowledge, _) => {
+                ("too many messages", Counted::Messages, limits.messages)
+            }
+            (
+                Method::GetCharters
+                | Method::GetCheckpoint
+                | Method::GetEntries
+                | Method::GetProof
+                | Method::GetFacets
+                | Method::LookUp
+                | Method::Watch
+                | Method::Collect
+                | Method::GetStatus,
+                _,
+            ) => (TOO_MANY, Counted::Reads, limits.reads),
+        };
+        self.take(what, (counted, party), quota, 1)
+    }
+
+    /// Such a request reads as much as so many.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn reads(&self, peer: &AuthenticPeer, requests: usize) -> Result<(), Busy> {
+        let whose = (Counted::Reads, peer.party());
+        self.take(TOO_MANY, whose, self.limits.reads, requests as u64)
+    }
+
+    /// Statements that somebody hands in, before their signatures are looked at; so many of them
+    /// revoke a key that stands.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn hands_in(
+        &self,
+        peer: &AuthenticPeer,
+        (statements, revocations): (usize, usize),
+    ) -> Result<(), Busy> {
+        let (party, limits) = (peer.party(), &self.limits);
+        let network = Party::Network(peer.network());
+        let (what, counted) = ("too many statements", Counted::Statements);
+        let (counted, quota) = match party {
+            Party::Network(_) => (Counted::Enrolment, limits.enrolment),
+            Party::Registrar(_) => (counted, limits.statements[1]),
+            Party::Member(_) | Party::Person(_) => (counted, limits.statements[0]),
+        };
+        let others = (statements - revocations) as u64;
+        self.take(what, (counted, party), quota, others)?;
+        let revocations = revocations as u64;
+        self.take(
+            "too many revocations",
+            (Counted::Revocations, network),
+            limits.revocations,
+            revocations,
+        )
+    }
+
+    /// A statement of so many bytes, facets included, that goes into the log for ever: of a member, or
+    /// of the registrars.
+    ///
+    /// # Errors
+    /// [`Busy`]: the day's are used up.
+    pub fn logs(
+        self: &Arc<Self>,
+        member: Option<MemberId>,
+        bytes: usize,
+        policy: &Policy,
+    ) -> Result<Logged, Busy> {
+        let (count, most) = match member {
+            None => self.limits.registrar_day,
+            Some(_) => {
+                let (count, bytes) = self.limits.member_day;
+                (count.max(policy.member_day_count), bytes.max(policy.member_day_bytes))
+            }
+        };
+        let now = self.ambient.elapsed();
+        let mut logged = Logged { door: Arc::clone(self), member, taken: Vec::new() };
+        for (of, most, cost) in [(Of::Count, count, 1), (Of::Bytes, most, bytes as u64)] {
+            let quota = Quota::new(most, DAY);
+            let whose = (of, logged.member.clone());
+            let taken = self.books().days.take(whose, quota, cost, now);
+            taken.map_err(|again_in| match &logged.member {
+                Some(member) => {
+                    Busy::of(of.too_many(), format_args!("the member {member}"), again_in)
+                }
+                None => Busy::of(of.too_many(), "the registrars", again_in),
+            })?;
+            logged.taken.push((of, quota, cost));
+        }
+        Ok(logged)
+    }
+
+    /// A place for one more stream of a seat, or of a registrar.
+    ///
+    /// # Errors
+    /// [`Busy`]: it has as many as it may.
+    pub fn follows(self: &Arc<Self>, peer: &AuthenticPeer) -> Result<Stay, Busy> {
+        let mut books = self.books();
+        let open = books.streams.entry(peer.role().clone()).or_default();
+        if *open >= self.limits.streams_of_a_seat {
+            return Err(Busy::of("too many open streams", peer, limits::SOON));
+        }
+        *open += 1;
+        Ok(Stay { door: Arc::clone(self), role: peer.role().clone() })
+    }
+
+    /// Waits until a stranger's request may be computed; nobody waits for a peer that is known. It is
+    /// asked for once all of the request is there.
+    pub async fn computes(&self, peer: &AuthenticPeer) -> Option<OwnedSemaphorePermit> {
+        match peer.party() {
+            Party::Network(_) => Arc::clone(&self.strangers).acquire_owned().await.ok(),
+            Party::Member(_) | Party::Registrar(_) | Party::Person(_) => None,
+        }
+    }
+
+    fn take(
+        &self,
+        what: &'static str,
+        whose: (Counted, Party),
+        quota: Quota,
+        cost: u64,
+    ) -> Result<(), Busy> {
+        if cost == 0 {
+            return Ok(());
+        }
+        let now = self.ambient.elapsed();
+        let taken = self.books().rates.take(whose.clone(), quota, cost, now);
+        taken.map_err(|again_in| Busy::of(what, whose.1, again_in))
+    }
+}
+
+const TOO_MANY: &str = "too many requests";
+const DAY: u64 = 86_400;
+
+/// What a statement took of its day; given back by its drop, unless it was logged.
+#[derive(Debug)]
+#[must_use]
+pub struct Logged {
+    door: Arc<Door>,
+    member: Option<MemberId>,
+    taken: Vec<(Of, Quota, u64)>,
+}
+
+impl Logged {
+    /// It stands in the log.
+    pub fn stands(mut self) {
+        self.taken.clear();
+    }
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        for (of, quota, cost) in self.taken.drain(..) {
+            let whose = (of, self.member.clone());
+            self.door.books().days.give_back(&whose, quota, cost);
+        }
+    }
+}
+
+/// One open stream; its place is given back by its drop.
+#[derive(Debug)]
+pub struct Stay {
+    door: Arc<Door>,
+    role: Role,
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        let mut books = self.door.books();
+        if let Some(open) = books.streams.get_mut(&self.role) {
+            *open -= 1;
+            if *open == 0 {
+                books.streams.remove(&self.role);
+            }
+        }
+    }
+}
+
+/// A connection's place; given back by its drop.
+#[derive(Debug)]
+pub struct Place {
+    door: Arc<Door>,
+    taken: Taken,
+}
+
+impl Place {
+    /// The door that it is a place of.
+    #[must_use]
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Resolves when it has to make room for another.
+    pub fn leave(&self) -> Arc<Notify> {
+        Arc::clone(&self.taken.leave)
+    }
+
+    /// The handshake is done: the peer has proven this key, if any. Whom the directory knows is
+    /// counted by key from here on.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn identify(&mut self, key: Option<KeyId>, peer: &AuthenticPeer) -> Result<(), Full> {
+        let (party, Some(key)) = (peer.party(), key) else { return Ok(()) };
+        if matches!(party, Party::Network(_)) {
+            return Ok(());
+        }
+        let (door, now) = (&self.door, self.door.ambient.elapsed());
+        let mut books = door.books();
+        let [_, _, quota] = door.limits.handshakes;
+        let often = books.handshakes.take(Shaking::Key(key), quota, 1, now);
+        often.map_err(|_| Full::Own)?;
+        books.places.come_in(&mut self.taken, (key, party), &door.limits, now)
+    }
+
+    /// For whom it is counted.
+    #[must_use]
+    pub fn party(&self) -> Party {
+        match &self.taken.at {
+            At::Inside(_, party) => party.clone(),
+            At::Visiting | At::Arriving => Party::Network(self.taken.network),
+        }
+    }
+
+    /// Whether the directory knew its key when it came.
+    #[must_use]
+    pub const fn is_inside(&self) -> bool {
+        matches!(self.taken.at, At::Inside(..))
+    }
+
+    /// One request more is in hand.
+    ///
+    /// # Errors
+    /// [`Busy`]: its party has as many as it may.
+    pub fn begin(self: &Arc<Self>) -> Result<InHand, Busy> {
+        let (door, party) = (&self.door, self.party());
+        let limits = &door.limits;
+        let (limit, memory) = match party {
+            Party::Network(_) => (limits.requests_of_a_network, &door.memory[0]),
+            _ => (limits.requests_of_a_party, &door.memory[1]),
+        };
+        let mut books = door.books();
+        let open = books.requests.entry(party.clone()).or_default();
+        if *open >= limit {
+            return Err(Busy::of("too many requests at once", party, limits::SOON));
+        }
+        *open += 1;
+        books.places.asks(&self.taken, true);
+        let holding = Holding::new(Arc::clone(memory), party);
+        Ok(InHand { place: Arc::clone(self), holding: Arc::new(Mutex::new(holding)), open: true })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.door.books().places.leave(&self.taken);
+    }
+}
+
+/// A request in hand, and what it holds of the memory.
+#[derive(Debug)]
+pub struct InHand {
+    place: Arc<Place>,
+    holding: Arc<Mutex<Holding>>,
+    open: bool,
+}
+
+impl InHand {
+    /// What it holds, both ways.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        Bytes(Arc::clone(&self.holding))
+    }
+
+    /// It is answered: what is left to do is to hand the answer over.
+    pub fn answered(&mut self) {
+        if std::mem::take(&mut self.open) {
+            let mut books = self.place.door.books();
+            let party = self.place.party();
+            if let Some(open) = books.requests.get_mut(&party) {
+                *open -= 1;
+                if *open == 0 {
+                    books.requests.remove(&party);
+                }
+            }
+            books.places.asks(&self.place.taken, false);
+        }
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.answered();
+    }
+}
+
+/// The bytes of a request in hand: an extension of it.
+#[derive(Clone, Debug)]
+pub struct Bytes(Arc<Mutex<Holding>>);
+
+impl Bytes {
+    /// So many bytes more.
+    ///
+    /// # Errors
+    /// [`Busy`]: there is no room for them.
+    pub fn hold(&self, bytes: usize) -> Result<(), Busy> {
+        let mut holding = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if holding.grow(bytes) {
+            return Ok(());
+        }
+        Err(Busy::of("too many bytes in hand", holding.party(), limits::SOON))
+    }
+
+    /// So many are gone.
+    pub fn let_go(&self, bytes: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).shrink(bytes);
+    }
+}

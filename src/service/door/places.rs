@@ -1,0 +1,214 @@
+//! Places for connections, by whom they are for. Pure but for the signal that tells one to leave.
+//!
+//! Whom nobody knows yet is a visitor, with a share of the visitors' places for each network; from a
+//! network whence a known key came of late it arrives on places of that network's own. Whose key the
+//! directory knows is inside: counted by its key and its party, beside neither.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::crypto::sign::KeyId;
+use crate::domain::limits;
+use crate::domain::network::Network;
+use crate::domain::peer::Party;
+
+use super::{Full, Limits};
+
+/// All places.
+#[derive(Debug)]
+pub(super) struct Places {
+    next: u64,
+    visitors: Pool,
+    arriving: Pool,
+    inside: usize,
+    keys: HashMap<KeyId, usize>,
+    parties: HashMap<Party, usize>,
+    known: HashMap<Network, Duration>,
+}
+
+/// Where a connection has its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    Visiting,
+    Arriving,
+    Inside(KeyId, Party),
+}
+
+/// One place.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) id: u64,
+    pub(super) network: Network,
+    pub(super) at: At,
+    /// It makes room for another.
+    pub(super) leave: Arc<Notify>,
+}
+
+impl Places {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            next: 0,
+            visitors: Pool::new(limits.visitors, limits.visitors_of_a_network),
+            arriving: Pool::new(limits.arriving, limits.arriving_of_a_network),
+            inside: 0,
+            keys: HashMap::new(),
+            parties: HashMap::new(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// Whether a known key came from there of late.
+    pub(super) fn knows(&self, network: Network, now: Duration) -> bool {
+        self.known.get(&network).is_some_and(|until| *until > now)
+    }
+
+    /// A place for a connection of which nothing is known but where it comes from.
+    pub(super) fn arrive(&mut self, network: Network, now: Duration) -> Result<Taken, Full> {
+        let (id, leave) = (self.next, Arc::new(Notify::new()));
+        self.next += 1;
+        let guest = || Guest { since: now, asks: 0, leave: Arc::clone(&leave) };
+        let at = if self.knows(network, now) && self.arriving.enter(network, id, guest()).is_ok() {
+            At::Arriving
+        } else {
+            self.visitors.enter(network, id, guest())?;
+            At::Visiting
+        };
+        Ok(Taken { id, network, at, leave })
+    }
+
+    /// The connection has shown a key that the directory knows.
+    pub(super) fn come_in(
+        &mut self,
+        taken: &mut Taken,
+        (key, party): (KeyId, Party),
+        limits: &Limits,
+        now: Duration,
+    ) -> Result<(), Full> {
+        let of_key = self.keys.get(&key).copied().unwrap_or_default();
+        let of_party = self.parties.get(&party).copied().unwrap_or_default();
+        if of_key >= limits.connections_of_a_key || of_party >= limits.connections_of_a_party {
+            return Err(Full::Own);
+        }
+        if self.inside >= limits.inside {
+            return Err(Full::Everybody);
+        }
+        self.leave(taken);
+        self.inside += 1;
+        self.keys.insert(key, of_key + 1);
+        self.parties.insert(party.clone(), of_party + 1);
+        self.known.retain(|_, until| *until > now);
+        self.known.insert(taken.network, now + limits::NETWORK_KNOWN);
+        taken.at = At::Inside(key, party);
+        Ok(())
+    }
+
+    /// Gives the place back.
+    pub(super) fn leave(&mut self, taken: &Taken) {
+        match &taken.at {
+            At::Visiting => self.visitors.leave(taken.network, taken.id),
+            At::Arriving => self.arriving.leave(taken.network, taken.id),
+            At::Inside(key, party) => {
+                self.inside -= 1;
+                one_less(&mut self.keys, key);
+                one_less(&mut self.parties, party);
+            }
+        }
+    }
+
+    /// One request more, or one less, is in hand on it: who asks is not sent away for others.
+    pub(super) fn asks(&mut self, taken: &Taken, one_more: bool) {
+        let pool = match taken.at {
+            At::Visiting => &mut self.visitors,
+            At::Arriving => &mut self.arriving,
+            At::Inside(..) => return,
+        };
+        if let Some(guest) = pool.guest(taken.network, taken.id) {
+            guest.asks = if one_more { guest.asks + 1 } else { guest.asks.saturating_sub(1) };
+        }
+    }
+}
+
+fn one_less<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+/// Places with a share for each network.
+#[derive(Debug)]
+struct Pool {
+    of_all: usize,
+    of_a_network: usize,
+    count: usize,
+    networks: HashMap<Network, BTreeMap<u64, Guest>>,
+}
+
+#[derive(Debug)]
+struct Guest {
+    since: Duration,
+    asks: usize,
+    leave: Arc<Notify>,
+}
+
+impl Pool {
+    fn new(of_all: usize, of_a_network: usize) -> Self {
+        Self { of_all, of_a_network, count: 0, networks: HashMap::new() }
+    }
+
+    /// When its network's places are taken, the one that has been silent there longest makes room;
+    /// when all are, one of the network that has most of them.
+    fn enter(&mut self, network: Network, id: u64, guest: Guest) -> Result<(), Full> {
+        let now = guest.since;
+        let own = self.networks.get(&network).map_or(0, BTreeMap::len);
+        if own >= self.of_a_network && !self.makes_room(network, now) {
+            return Err(Full::Network(network));
+        }
+        if self.count >= self.of_all {
+            let more = self.networks.iter().filter(|(_, guests)| guests.len() > own);
+            let silent = more.filter(|(_, guests)| silent(guests, now).is_some());
+            let most = silent.max_by_key(|(_, guests)| guests.len()).map(|(network, _)| *network);
+            if !most.is_some_and(|most| self.makes_room(most, now)) {
+                return Err(Full::Everybody);
+            }
+        }
+        self.count += 1;
+        self.networks.entry(network).or_default().insert(id, guest);
+        Ok(())
+    }
+
+    fn makes_room(&mut self, network: Network, now: Duration) -> bool {
+        let silent = self.networks.get(&network).and_then(|guests| silent(guests, now));
+        let Some(id) = silent else { return false };
+        if let Some(guest) = self.guest(network, id) {
+            guest.leave.notify_one();
+        }
+        self.leave(network, id);
+        true
+    }
+
+    fn guest(&mut self, network: Network, id: u64) -> Option<&mut Guest> {
+        self.networks.get_mut(&network)?.get_mut(&id)
+    }
+
+    fn leave(&mut self, network: Network, id: u64) {
+        let Some(guests) = self.networks.get_mut(&network) else { return };
+        if guests.remove(&id).is_some() {
+            self.count -= 1;
+        }
+        if guests.is_empty() {
+            self.networks.remove(&network);
+        }
+    }
+}
+
+/// The oldest that has been here a while and asks for nothing.
+fn silent(guests: &BTreeMap<u64, Guest>, now: Duration) -> Option<u64> {
+    let mut silent = guests.iter().filter(|(_, guest)| guest.asks == 0);
+    silent.find(|(_, guest)| guest.since + limits::VISITOR_PATIENCE <= now).map(|(id, _)| *id)
+}

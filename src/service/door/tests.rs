@@ -1,0 +1,291 @@
+//! Shares, rates and budgets: each is hit, and nobody else is.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::FutureExt as _;
+
+use super::*;
+use crate::ambient::Clock;
+
+#[derive(Default)]
+struct Hand(AtomicU64);
+
+impl Clock for Hand {
+    fn now(&self) -> Duration {
+        Duration::from_secs(1_000_000 + self.0.load(Ordering::Relaxed))
+    }
+}
+
+struct World {
+    door: Arc<Door>,
+    clock: Arc<Hand>,
+}
+
+impl World {
+    fn new(limits: Limits) -> Self {
+        let clock = Arc::new(Hand::default());
+        let ambient = Ambient::system().with_clock(Arc::<Hand>::clone(&clock));
+        let telemetry = Arc::new(Telemetry::new(ambient.clone()));
+        Self { door: Door::new(limits, ambient, telemetry), clock }
+    }
+
+    fn goes_by(&self, seconds: u64) {
+        self.clock.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    fn come_in(&self, from: u8, seat: &str) -> Result<Place, Full> {
+        let mut place = self.door.arrive(network(from))?;
+        place.identify(Some(KeyId::of(seat.as_bytes())), &self::seat(from, seat))?;
+        Ok(place)
+    }
+}
+
+fn network(at: u8) -> Network {
+    Network::of(Ipv4Addr::new(192, 0, at, 1).into())
+}
+
+fn seat(from: u8, id: &str) -> AuthenticPeer {
+    AuthenticPeer::of(Role::Seat(id.parse().unwrap()), network(from))
+}
+
+fn registrar(from: u8) -> AuthenticPeer {
+    AuthenticPeer::of(Role::Registrar("alice".parse().unwrap()), network(from))
+}
+
+fn stranger(from: u8) -> AuthenticPeer {
+    AuthenticPeer::stranger(network(from))
+}
+
+const FEW: Limits = Limits {
+    visitors: 5,
+    visitors_of_a_network: 2,
+    arriving: 3,
+    arriving_of_a_network: 2,
+    inside: 5,
+    connections_of_a_key: 2,
+    connections_of_a_party: 3,
+    streams_of_a_seat: 2,
+    requests_of_a_network: 2,
+    requests_of_a_party: 3,
+    strangers: 1,
+    strangers_bytes: (1_000, 100),
+    members_bytes: (10_000, 1_000),
+    handshakes: [Quota::new(20, 20), Quota::new(40, 40), Quota::new(9, 9)],
+    charters: Quota::new(3, 30),
+    enrolment: Quota::new(3, 30),
+    revocations: Quota::new(2, 20),
+    statements: [Quota::new(4, 40), Quota::new(8, 80)],
+    reads: Quota::new(5, 50),
+    messages: Quota::new(2, 20),
+    member_day: (3, 1_000),
+    registrar_day: (5, 5_000),
+};
+
+fn policy(count: u64, bytes: u64) -> Policy {
+    Policy { member_day_count: count, member_day_bytes: bytes, ..Policy::of(&[]) }
+}
+
+#[test]
+fn the_default_limits_belong_together() {
+    let limits = Limits::default();
+    assert_eq!(limits.visitors + limits.arriving + limits.inside, limits::CONNECTIONS);
+    let bytes = limits.strangers_bytes.0 + limits.members_bytes.0;
+    assert_eq!(bytes, 128 << 20);
+    // The largest request of each fits while nothing else is in hand.
+    for ((all, of_one), largest) in [
+        (limits.strangers_bytes, limits::PUBLISH_MESSAGE_BYTES),
+        (limits.members_bytes, limits::SUBMIT_MESSAGE_BYTES),
+    ] {
+        assert!(largest <= of_one && largest <= (all - largest) / 4);
+    }
+}
+
+#[test]
+fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
+    let world = World::new(FEW);
+    let first = world.door.arrive(network(1)).unwrap();
+    let second = Arc::new(world.door.arrive(network(1)).unwrap());
+    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Network(network(1)));
+    let others = [world.door.arrive(network(2)).unwrap(), world.door.arrive(network(2)).unwrap()];
+    let fifth = world.door.arrive(network(3)).unwrap();
+    assert_eq!(world.door.arrive(network(4)).unwrap_err(), Full::Everybody);
+    // The oldest makes room, unless it has a request in hand.
+    world.goes_by(limits::VISITOR_PATIENCE.as_secs());
+    let asking = second.begin().unwrap();
+    let third = world.door.arrive(network(1)).unwrap();
+    assert!(first.leave().notified().now_or_never().is_some(), "told to leave");
+    drop(first);
+    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Network(network(1)));
+    assert!(second.leave().notified().now_or_never().is_none());
+    // For a new network, one of those that have most.
+    let newcomer = world.door.arrive(network(4)).unwrap();
+    assert_eq!(newcomer.party(), Party::Network(network(4)));
+    let told = others.iter().filter(|other| other.leave().notified().now_or_never().is_some());
+    assert_eq!(told.count(), 1);
+    drop((asking, second, third, fifth, newcomer, others));
+    let again = [1, 2, 3, 4, 5].map(|at| world.door.arrive(network(at)).unwrap());
+    assert_eq!(again.len(), FEW.visitors, "places are given back");
+}
+
+#[test]
+fn whom_the_directory_knows_has_places_beside_those_of_strangers() {
+    let world = World::new(FEW);
+    let own = world.come_in(1, "fr/cert/duty-1").unwrap();
+    assert!(own.is_inside());
+    let visitors = [1, 1, 2, 2, 3].map(|at| world.door.arrive(network(at)).unwrap());
+    // From its network one arrives beside the strangers there, as many as may.
+    let again = world.come_in(1, "fr/cert/duty-1").unwrap();
+    let arriving = [world.door.arrive(network(1)).unwrap(), world.door.arrive(network(1)).unwrap()];
+    assert!(world.door.arrive(network(1)).is_err());
+    drop(arriving);
+    // Three weeks later, too; after a month it is a network like any other.
+    world.goes_by(21 * 86_400);
+    let third = world.come_in(1, "fr/cert/duty-2").unwrap();
+    drop(third);
+    world.goes_by(limits::NETWORK_KNOWN.as_secs());
+    drop(visitors);
+    let _strangers =
+        [world.door.arrive(network(1)).unwrap(), world.door.arrive(network(1)).unwrap()];
+    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Network(network(1)));
+    drop((own, again));
+}
+
+#[test]
+fn a_key_a_member_and_all_have_so_many_connections() {
+    let world = World::new(FEW);
+    let mut own =
+        vec![world.come_in(1, "fr/cert/a").unwrap(), world.come_in(1, "fr/cert/a").unwrap()];
+    assert_eq!(world.come_in(1, "fr/cert/a").unwrap_err(), Full::Own, "of the key");
+    own.push(world.come_in(2, "fr/cert/b").unwrap());
+    assert_eq!(world.come_in(3, "fr/other/c").unwrap_err(), Full::Own, "of the member");
+    let others = [world.come_in(2, "at/cert/a").unwrap(), world.come_in(2, "jp/cert/a").unwrap()];
+    assert_eq!(world.come_in(2, "de/cert/a").unwrap_err(), Full::Everybody);
+    drop(others);
+    assert!(world.come_in(2, "de/cert/a").is_ok());
+    own.clear();
+    assert!(world.come_in(1, "fr/cert/a").is_ok());
+}
+
+#[test]
+fn handshakes_have_a_rate_of_a_network_of_a_known_one_and_of_a_key() {
+    let world = World::new(FEW);
+    for _ in 0..20 {
+        drop(world.door.arrive(network(1)).unwrap());
+    }
+    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Often(network(1)));
+    assert!(world.door.arrive(network(2)).is_ok(), "another network");
+    world.goes_by(1);
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    assert!(world.door.arrive(network(1)).is_ok(), "it is known, and has more");
+    for _ in 1..9 {
+        drop(world.come_in(3, "fr/cert/a").unwrap());
+    }
+    assert_eq!(world.come_in(3, "fr/cert/a").unwrap_err(), Full::Own, "of the key");
+    assert!(world.come_in(3, "fr/cert/b").is_ok());
+}
+
+#[test]
+fn charters_do_not_drain_enrolment_and_nothing_drains_revocations() {
+    let (world, own) = (World::new(FEW), stranger(1));
+    for _ in 0..3 {
+        world.door.asks(&own, Method::GetCharters).unwrap();
+    }
+    let busy = world.door.asks(&own, Method::GetCharters).unwrap_err();
+    assert_eq!(busy.again_in, Duration::from_secs(10));
+    world.door.hands_in(&own, (3, 0)).unwrap();
+    assert!(world.door.hands_in(&own, (1, 0)).is_err());
+    world.door.hands_in(&own, (1, 1)).unwrap();
+    // Whoever has a key draws revocations from the same bucket, and it is that of his network.
+    world.door.hands_in(&seat(1, "fr/cert/a"), (1, 1)).unwrap();
+    assert!(world.door.hands_in(&own, (1, 1)).is_err());
+    world.door.hands_in(&stranger(2), (2, 2)).unwrap();
+    world.door.hands_in(&stranger(2), (3, 0)).unwrap();
+    world.door.asks(&stranger(2), Method::GetCharters).unwrap();
+}
+
+#[test]
+fn a_member_has_rates_of_its_own_whatever_seat_it_uses() {
+    let world = World::new(FEW);
+    let (one, two, other) = (seat(1, "fr/cert/a"), seat(2, "fr/soc/b"), seat(1, "at/cert/a"));
+    for _ in 0..4 {
+        world.door.asks(&one, Method::LookUp).unwrap();
+    }
+    world.door.asks(&two, Method::GetCharters).unwrap();
+    assert!(world.door.asks(&two, Method::GetEntries).is_err());
+    world.door.reads(&other, 4).unwrap();
+    world.door.asks(&other, Method::GetFacets).unwrap();
+    assert!(world.door.asks(&other, Method::GetFacets).is_err());
+    world.door.asks(&one, Method::Submit).unwrap();
+    world.door.asks(&two, Method::Acknowledge).unwrap();
+    assert!(world.door.asks(&one, Method::Submit).is_err());
+    world.door.hands_in(&one, (4, 0)).unwrap();
+    assert!(world.door.hands_in(&two, (1, 0)).is_err());
+    world.door.hands_in(&registrar(1), (8, 0)).unwrap();
+    world.goes_by(10);
+    world.door.asks(&one, Method::LookUp).unwrap();
+    world.door.hands_in(&two, (1, 0)).unwrap();
+}
+
+#[test]
+fn a_day_of_statements_is_a_members_a_registrars_and_what_the_charter_says() {
+    let world = World::new(FEW);
+    let fr = || Some("fr".parse().unwrap());
+    let door = &world.door;
+    door.logs(fr(), 400, &policy(0, 0)).unwrap().stands();
+    drop(door.logs(fr(), 600, &policy(0, 0)).unwrap());
+    door.logs(fr(), 600, &policy(0, 0)).unwrap().stands();
+    let busy = door.logs(fr(), 1, &policy(0, 0)).unwrap_err();
+    assert!(busy.to_string().contains("bytes of statements of a day"), "{busy}");
+    assert!(busy.to_string().contains("the member fr"), "{busy}");
+    door.logs(Some("at".parse().unwrap()), 1_000, &policy(0, 0)).unwrap().stands();
+    door.logs(None, 5_000, &policy(0, 0)).unwrap().stands();
+    assert!(door.logs(None, 1, &policy(0, 0)).is_err());
+    // The charter raises it, and cannot take it away; what was refused took nothing.
+    door.logs(fr(), 1_000, &policy(9, 4_000)).unwrap().stands();
+    world.goes_by(2 * 86_400);
+    for _ in 0..3 {
+        door.logs(fr(), 1, &policy(1, 1)).unwrap().stands();
+    }
+    let busy = door.logs(fr(), 1, &policy(1, 1)).unwrap_err();
+    assert!(busy.to_string().contains("too many statements of a day"), "{busy}");
+}
+
+#[test]
+fn streams_and_requests_in_hand_are_so_many_at_once() {
+    let world = World::new(FEW);
+    let own = seat(1, "fr/cert/a");
+    let streams = [world.door.follows(&own).unwrap(), world.door.follows(&own).unwrap()];
+    assert!(world.door.follows(&own).is_err());
+    let colleague = world.door.follows(&seat(1, "fr/cert/b")).unwrap();
+    drop((streams, colleague));
+    drop(world.door.follows(&own).unwrap());
+
+    let visitors = [1, 1, 2].map(|at| Arc::new(world.door.arrive(network(at)).unwrap()));
+    let mut first = visitors[0].begin().unwrap();
+    let second = visitors[1].begin().unwrap();
+    assert!(visitors[0].begin().is_err(), "of the network, on any connection");
+    let other = visitors[2].begin().unwrap();
+    let member = Arc::new(world.come_in(3, "fr/cert/a").unwrap());
+    let many: Vec<InHand> = (0..3).map(|_| member.begin().unwrap()).collect();
+    assert!(member.begin().is_err());
+    // Once it is answered it is not counted any more, and what it holds is.
+    first.bytes().hold(30).unwrap();
+    first.answered();
+    let third = visitors[0].begin().unwrap();
+    assert!(third.bytes().hold(71).is_err());
+    third.bytes().hold(70).unwrap();
+    drop(first);
+    third.bytes().hold(30).unwrap();
+    drop((second, other, third, many));
+}
+
+#[tokio::test]
+async fn strangers_wait_for_one_another_and_nobody_else_does() {
+    let world = World::new(FEW);
+    let first = world.door.computes(&stranger(1)).await;
+    assert!(world.door.computes(&stranger(2)).now_or_never().is_none());
+    assert!(world.door.computes(&seat(1, "fr/cert/a")).now_or_never().is_some());
+    drop(first);
+    assert!(world.door.computes(&stranger(2)).now_or_never().is_some());
+}

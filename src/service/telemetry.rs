@@ -1,0 +1,215 @@
+//! What happened: one list, from which the line and the counter come.
+//!
+//! Invariants: telemetry is a disk that strangers write to, so of each kind only so many lines are
+//! written a second, and all are counted; nothing of a message, a key or a person is in them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::ambient::Ambient;
+use crate::domain::limits;
+use crate::domain::peer::Party;
+
+use super::door::{Busy, Full};
+
+/// What happened.
+#[derive(Debug, thiserror::Error)]
+pub enum Event<'a> {
+    /// The system gave no connection.
+    #[error("cannot accept a connection: {0}")]
+    CannotAccept(&'a io::Error),
+    /// There was no place for it.
+    #[error("connection refused, {1}: {0}")]
+    Refused(Full, SocketAddr),
+    /// It made room for another.
+    #[error("connection cut, {0}: silent, and its place is wanted")]
+    MadeRoom(SocketAddr),
+    /// The handshake was not one.
+    #[error("handshake failed, {1}: {0}")]
+    HandshakeFailed(&'a io::Error, SocketAddr),
+    /// The handshake took too long.
+    #[error("handshake timed out, {0}")]
+    HandshakeTooSlow(SocketAddr),
+    /// No request came.
+    #[error("connection cut, {0}: no request came")]
+    NoRequest(SocketAddr),
+    /// Too many frames that carry no request.
+    #[error("connection cut, of {0}: too many frames that carry no request")]
+    TooManyFrames(&'a Party),
+    /// Nobody took an answer.
+    #[error("answer given up, of {0}: it was not taken in time")]
+    NotTaken(&'a Party),
+    /// Somebody has to wait.
+    #[error("told to wait: {0}")]
+    Busy(&'a Busy),
+    /// A task of ours failed.
+    #[error("{0} panicked")]
+    Panicked(&'static str),
+    /// What was still open was cut.
+    #[error("connections are still open at the drain limit, cutting them")]
+    Cut,
+    /// Our own fault in a decision.
+    #[error("a decision could not be made: {0}")]
+    Undecided(&'static str),
+    /// A decision that the store does not take.
+    #[error("a decision is larger than the store takes: {0}")]
+    TooLarge(&'a dyn std::error::Error),
+    /// A stored entry is another.
+    #[error("the stored entry {0} is not the one that was logged")]
+    EntryAltered(u64),
+    /// A body is not there, or cannot be read or kept.
+    #[error("a sealed body cannot be used: {0}")]
+    Body(String),
+    /// The store cannot be read.
+    #[error("the store cannot be read: {0}")]
+    Store(&'a dyn std::error::Error),
+    /// The clock leapt.
+    #[error(
+        "the clock is in doubt ({0}): no dated statement is admitted until it is right and the \
+         service is started with --clock-is-right"
+    )]
+    ClockInDoubt(String),
+}
+
+impl Event<'_> {
+    /// The names of the kinds, for counters.
+    pub const KINDS: [&'static str; 17] = [
+        "cannot_accept",
+        "refused",
+        "made_room",
+        "handshake_failed",
+        "handshake_too_slow",
+        "no_request",
+        "too_many_frames",
+        "not_taken",
+        "busy",
+        "panicked",
+        "cut",
+        "undecided",
+        "too_large",
+        "entry_altered",
+        "body",
+        "store",
+        "clock_in_doubt",
+    ];
+
+    const fn kind(&self) -> (usize, Level) {
+        match self {
+            Self::CannotAccept(_) => (0, Level::WARN),
+            Self::Refused(..) => (1, Level::WARN),
+            Self::MadeRoom(_) => (2, Level::INFO),
+            Self::HandshakeFailed(..) => (3, Level::DEBUG),
+            Self::HandshakeTooSlow(_) => (4, Level::DEBUG),
+            Self::NoRequest(_) => (5, Level::DEBUG),
+            Self::TooManyFrames(_) => (6, Level::WARN),
+            Self::NotTaken(_) => (7, Level::INFO),
+            Self::Busy(_) => (8, Level::WARN),
+            Self::Panicked(_) => (9, Level::ERROR),
+            Self::Cut => (10, Level::WARN),
+            Self::Undecided(_) => (11, Level::ERROR),
+            Self::TooLarge(_) => (12, Level::ERROR),
+            Self::EntryAltered(_) => (13, Level::ERROR),
+            Self::Body(_) => (14, Level::ERROR),
+            Self::Store(_) => (15, Level::ERROR),
+            Self::ClockInDoubt(_) => (16, Level::ERROR),
+        }
+    }
+}
+
+/// Where it is said.
+#[derive(Debug)]
+pub struct Telemetry {
+    ambient: Ambient,
+    kinds: [Mutex<Kind>; Event::KINDS.len()],
+}
+
+/// One kind: how often it happened; what was written of it in this second, and what was not since.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kind {
+    count: u64,
+    second: u64,
+    written: u64,
+    unwritten: u64,
+}
+
+impl Kind {
+    /// Whether a line is written, and how many were not before it.
+    fn happens(&mut self, now: Duration) -> Option<u64> {
+        self.count += 1;
+        if now.as_secs() != self.second {
+            (self.second, self.written) = (now.as_secs(), 0);
+        }
+        if self.written < limits::LINES_A_SECOND {
+            self.written += 1;
+            return Some(std::mem::take(&mut self.unwritten));
+        }
+        self.unwritten += 1;
+        None
+    }
+}
+
+impl Telemetry {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(ambient: Ambient) -> Self {
+        Self { ambient, kinds: Default::default() }
+    }
+
+    /// Counts it, and writes a line if not too many of its kind were written in this second.
+    pub fn say(&self, event: &Event<'_>) {
+        let (kind, level) = event.kind();
+        let line = self.kind(kind).happens(self.ambient.elapsed());
+        let Some(more) = line else { return };
+        let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+        if level == Level::ERROR {
+            tracing::error!("{event}{more}");
+        } else if level == Level::WARN {
+            tracing::warn!("{event}{more}");
+        } else if level == Level::INFO {
+            tracing::info!("{event}{more}");
+        } else {
+            tracing::debug!("{event}{more}");
+        }
+    }
+
+    /// How often each kind happened.
+    #[must_use]
+    pub fn counts(&self) -> [(&'static str, u64); Event::KINDS.len()] {
+        std::array::from_fn(|at| (Event::KINDS[at], self.kind(at).count))
+    }
+
+    fn kind(&self, at: usize) -> std::sync::MutexGuard<'_, Kind> {
+        self.kinds[at].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_one_kind_writes_a_few_lines_a_second_and_all_are_counted() {
+        let mut kind = Kind::default();
+        let written = |kind: &mut Kind, at: u64| {
+            (0..1_000).filter_map(|_| kind.happens(Duration::from_secs(at))).collect::<Vec<_>>()
+        };
+        assert_eq!(written(&mut kind, 7), [0; limits::LINES_A_SECOND as usize]);
+        let next = written(&mut kind, 8);
+        assert_eq!(next[0], 1_000 - limits::LINES_A_SECOND, "what was not written is said");
+        assert_eq!(next[1..], [0; limits::LINES_A_SECOND as usize - 1]);
+        assert_eq!(kind.count, 2_000);
+    }
+
+    #[test]
+    fn every_kind_has_a_counter_of_its_own() {
+        let telemetry = Telemetry::new(Ambient::system());
+        telemetry.say(&Event::Cut);
+        telemetry.say(&Event::Undecided("x"));
+        let counted = telemetry.counts().into_iter().filter(|(_, count)| *count == 1);
+        assert_eq!(counted.map(|(kind, _)| kind).collect::<Vec<_>>(), ["cut", "undecided"]);
+    }
+}
