@@ -6,10 +6,11 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::DirectoryName;
@@ -41,6 +42,10 @@ pub struct Config {
     /// The newest checkpoint ever shown. Keep it on another disk than `data`: a service whose data
     /// is older than this file does not start.
     pub high_water: PathBuf,
+    /// Balancers in front of the service, by address or network: they send PROXY protocol v2, which
+    /// says whom a connection is from, and are believed. Nobody else is.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
     /// How often those without a key in force may hand in statements.
     #[serde(default)]
     pub enrolment: Enrolment,
@@ -195,11 +200,27 @@ impl ServiceHome {
         let config: Config = toml::from_str(&text).map_err(|why| wrong(why.to_string()))?;
         config.name.parse::<DirectoryName>().map_err(|why| wrong(why.to_string()))?;
         config.engine().map_err(wrong)?;
+        config.trusted_proxies().map_err(wrong)?;
         Ok(config)
     }
 }
 
 impl Config {
+    /// The trusted balancers.
+    ///
+    /// # Errors
+    /// One that is neither an address nor a network.
+    pub fn trusted_proxies(&self) -> Result<Vec<IpNet>, String> {
+        let read = |text: &String| {
+            let address = text.parse::<IpAddr>().map(IpNet::from);
+            address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
+                let expected = "an address like 192.0.2.1 or a network like 192.0.2.0/24";
+                format!("trusted_proxies: expected {expected}, found {text:?}")
+            })
+        };
+        self.trusted_proxies.iter().map(read).collect()
+    }
+
     /// The engine. Memory is none for a service.
     ///
     /// # Errors

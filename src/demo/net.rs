@@ -109,6 +109,7 @@ impl Net {
             service: service.clone(),
             tls: Arc::new(ArcSwap::from_pointee(tls::server::config(node.clone())?)),
             limits: Limits::default(),
+            trusted_proxies: Vec::new(),
         };
         let (listener, address) = threads.listener().await?;
         let stopped = stop.subscribe();
@@ -151,7 +152,8 @@ impl Net {
         let tls = Arc::new(ArcSwap::from_pointee(tls::server::config(self.node.clone())?));
         let (asked, door) = (self.service.clone(), Arc::clone(self.service.door()));
         let who: Who = Arc::new(move |key, network| asked.peer(key, network));
-        let entrance = Entrance { tls, door, who, limits: Limits::default() };
+        let (limits, trusted_proxies) = (Limits::default(), Arc::from([]));
+        let entrance = Entrance { tls, door, who, limits, trusted_proxies };
         let stop = self.stop.subscribe();
         let served = self.threads.spawn(async move {
             let accepted = listen::tcp(listener);

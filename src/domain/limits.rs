@@ -93,6 +93,8 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection of somebody whom nobody knows, with no request in hand, goes after this.
 pub const VISITOR_IDLE: Duration = Duration::from_secs(60);
+/// A trusted balancer's word on whom a connection is from: it comes with the first segment.
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// To hear why there is no place, or that a connection ends.
 pub const GOODBYE: Duration = Duration::from_secs(2);
 /// Who hears it, at a time: others are closed without a word. 4 KiB each.
@@ -236,7 +238,7 @@ pub const PUBLISH_MESSAGE_BYTES: usize = 3 * 512 * 1024;
 const _: () =
     assert!(PUBLICATIONS * (STATEMENT_BYTES + FACET_BYTES) + 64 * 1024 <= PUBLISH_MESSAGE_BYTES);
 
-/// Lines of telemetry of one kind in one second; what is beyond is counted. 17 kinds of 200 bytes, day
+/// Lines of telemetry of one kind in one second; what is beyond is counted. 18 kinds of 200 bytes, day
 /// and night, are 1.5 GB a day: the disk of a log that is rotated.
 pub const LINES_A_SECOND: u64 = 5;
 
@@ -327,6 +329,7 @@ mod tests {
         "HANDSHAKE_TIMEOUT",
         "FIRST_REQUEST_TIMEOUT",
         "VISITOR_IDLE",
+        "PROXY_HEADER_TIMEOUT",
         "GOODBYE",
         "GOODBYES",
         "SOON",

@@ -110,6 +110,7 @@ pub fn prepare(
         addresses: plan.addresses.clone(),
         engine: plan.engine.clone(),
         high_water: "high-water".into(),
+        trusted_proxies: Vec::new(),
         enrolment: Enrolment::default(),
     };
     config.engine().map_err(OperateError::Plan)?;

@@ -66,8 +66,13 @@ pub async fn serve(
     });
     let reporting =
         health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
-    let serving =
-        Serving { service, tls: Arc::new(ArcSwap::from_pointee(tls)), limits: Limits::default() };
+    let trusted_proxies = config.trusted_proxies().map_err(OperateError::Plan)?;
+    let serving = Serving {
+        service,
+        tls: Arc::new(ArcSwap::from_pointee(tls)),
+        limits: Limits::default(),
+        trusted_proxies,
+    };
     let ended = server::run(serving, tcp(members), stop).await;
     if let Some(reporting) = reporting {
         reporting.abort();

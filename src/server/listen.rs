@@ -12,6 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::{Stream, StreamExt as _};
 use http::{Request, Response};
+use ipnet::IpNet;
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,11 +29,11 @@ use crate::crypto::sign::KeyId;
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
-use crate::service::door::{Busy, Door, Full, Place};
+use crate::service::door::{Busy, Door, Place};
 use crate::service::telemetry::Event;
 use crate::tls::{self, Link, PeerInfo};
 
-use super::http2;
+use super::{http2, proxied};
 
 /// A connection as the listener hands it over, before a byte was read.
 #[derive(Debug)]
@@ -102,6 +103,8 @@ pub struct Entrance {
     pub who: Who,
     /// What one connection may take.
     pub limits: Limits,
+    /// Balancers that say whom a connection is from.
+    pub trusted_proxies: Arc<[IpNet]>,
 }
 
 /// The connections of a TCP listener. `TCP_NODELAY` is set on each; when the system is out of
@@ -148,18 +151,11 @@ where
                 next = accepted.next() => match next {
                     None => break,
                     Some(Err(error)) => entrance.door.say(&Event::CannotAccept(&error)),
-                    Some(Ok(next)) => match entrance.arrives(next.remote) {
-                        Ok(place) => {
-                            let connection = entrance.clone().connection(next, place);
-                            connections.spawn(connection.serve(service.clone(), stop.clone()));
-                        }
-                        Err(_) => if let Ok(place) = Arc::clone(&goodbyes).try_acquire_owned() {
-                            connections.spawn(async move {
-                                say_full(next.stream).await;
-                                drop(place);
-                            });
-                        },
-                    },
+                    Some(Ok(next)) => {
+                        let (entrance, goodbyes) = (entrance.clone(), Arc::clone(&goodbyes));
+                        let serving = (service.clone(), stop.clone());
+                        connections.spawn(entrance.welcome(next, serving, goodbyes));
+                    }
                 },
             }
         }
@@ -200,19 +196,42 @@ async fn say_full(mut stream: impl Link) {
 }
 
 impl Entrance {
-    fn arrives(&self, remote: SocketAddr) -> Result<Place, Full> {
-        let place = self.door.arrive(Network::of(remote.ip()));
-        place.inspect_err(|full| self.door.say(&Event::Refused(*full, remote)))
+    /// Finds out whom a connection is from, and a place for it.
+    async fn welcome<V, S>(
+        self,
+        mut accepted: Accepted<S>,
+        (service, stop): (V, watch::Receiver<bool>),
+        goodbyes: Arc<Semaphore>,
+    ) where
+        V: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+        V::Future: Send,
+        V::Error: Into<tower::BoxError> + Send,
+        S: Link,
+    {
+        let remote = accepted.remote;
+        if proxied::is_trusted(&self.trusted_proxies, remote.ip()) {
+            let said = proxied::remote(&mut accepted.stream, remote);
+            let said = timeout(limits::PROXY_HEADER_TIMEOUT, said).await;
+            match said.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(remote) => accepted.remote = remote,
+                Err(why) => return self.door.say(&Event::NoProxyHeader(&why, remote)),
+            }
+        }
+        match self.door.arrive(Network::of(accepted.remote.ip())) {
+            Ok(place) => Arriving { entrance: self, accepted, place }.serve(service, stop).await,
+            Err(full) => {
+                self.door.say(&Event::Refused(full, accepted.remote));
+                if let Ok(_place) = goodbyes.try_acquire() {
+                    say_full(accepted.stream).await;
+                }
+            }
+        }
     }
 
     fn ended(&self, ended: Result<(), tokio::task::JoinError>) {
         if ended.is_err_and(|why| why.is_panic()) {
             self.door.say(&Event::Panicked("a connection"));
         }
-    }
-
-    const fn connection<S>(self, accepted: Accepted<S>, place: Place) -> Arriving<S> {
-        Arriving { entrance: self, accepted, place }
     }
 }
 
@@ -244,7 +263,7 @@ impl<S: Link> Arriving<S> {
         V::Future: Send,
         V::Error: Into<tower::BoxError> + Send,
     {
-        let Self { entrance: Entrance { tls, door, who, limits }, accepted, mut place } = self;
+        let Self { entrance: Entrance { tls, door, who, limits, .. }, accepted, mut place } = self;
         let remote = accepted.remote;
         let shaken = Box::pin(handshake(accepted, &tls));
         let shaken = timeout(limits.handshake_timeout, shaken).await;

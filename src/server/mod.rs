@@ -8,12 +8,14 @@ pub mod health;
 mod http2;
 pub mod listen;
 pub mod process;
+mod proxied;
 
 use std::io;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use futures_util::Stream;
+use ipnet::IpNet;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
@@ -31,6 +33,8 @@ pub struct Serving {
     pub tls: Arc<ArcSwap<ServerConfig>>,
     /// Limits of the listener.
     pub limits: Limits,
+    /// Balancers that say whom a connection is from.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Why serving ended otherwise than by its stop signal.
@@ -55,10 +59,10 @@ where
     S: Link,
     I: Stream<Item = io::Result<Accepted<S>>> + Send + 'static,
 {
-    let Serving { service, tls, limits } = serving;
+    let Serving { service, tls, limits, trusted_proxies } = serving;
     let (door, asked) = (Arc::clone(service.door()), service.clone());
     let who: Who = Arc::new(move |key, network| asked.peer(key, network));
-    let entrance = Entrance { tls, door, who, limits };
+    let entrance = Entrance { tls, door, who, limits, trusted_proxies: trusted_proxies.into() };
     let routes = grpc::routes(service.clone(), stop.clone());
     tokio::select! {
         drained = listen::serve(routes, accepted, entrance, stop) => Ok(drained),

@@ -25,6 +25,9 @@ pub enum Event<'a> {
     /// There was no place for it.
     #[error("connection refused, {1}: {0}")]
     Refused(Full, SocketAddr),
+    /// A balancer did not say whom a connection is from.
+    #[error("connection refused: the trusted proxy {1} sends no PROXY protocol v2 header ({0})")]
+    NoProxyHeader(&'a io::Error, SocketAddr),
     /// It made room for another.
     #[error("connection cut, {0}: silent, and its place is wanted")]
     MadeRoom(SocketAddr),
@@ -77,9 +80,10 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of the kinds, for counters.
-    pub const KINDS: [&'static str; 17] = [
+    pub const KINDS: [&'static str; 18] = [
         "cannot_accept",
         "refused",
+        "no_proxy_header",
         "made_room",
         "handshake_failed",
         "handshake_too_slow",
@@ -101,21 +105,22 @@ impl Event<'_> {
         match self {
             Self::CannotAccept(_) => (0, Level::WARN),
             Self::Refused(..) => (1, Level::WARN),
-            Self::MadeRoom(_) => (2, Level::INFO),
-            Self::HandshakeFailed(..) => (3, Level::DEBUG),
-            Self::HandshakeTooSlow(_) => (4, Level::DEBUG),
-            Self::NoRequest(_) => (5, Level::DEBUG),
-            Self::TooManyFrames(_) => (6, Level::WARN),
-            Self::NotTaken(_) => (7, Level::INFO),
-            Self::Busy(_) => (8, Level::WARN),
-            Self::Panicked(_) => (9, Level::ERROR),
-            Self::Cut => (10, Level::WARN),
-            Self::Undecided(_) => (11, Level::ERROR),
-            Self::TooLarge(_) => (12, Level::ERROR),
-            Self::EntryAltered(_) => (13, Level::ERROR),
-            Self::Body(_) => (14, Level::ERROR),
-            Self::Store(_) => (15, Level::ERROR),
-            Self::ClockInDoubt(_) => (16, Level::ERROR),
+            Self::NoProxyHeader(..) => (2, Level::WARN),
+            Self::MadeRoom(_) => (3, Level::INFO),
+            Self::HandshakeFailed(..) => (4, Level::DEBUG),
+            Self::HandshakeTooSlow(_) => (5, Level::DEBUG),
+            Self::NoRequest(_) => (6, Level::DEBUG),
+            Self::TooManyFrames(_) => (7, Level::WARN),
+            Self::NotTaken(_) => (8, Level::INFO),
+            Self::Busy(_) => (9, Level::WARN),
+            Self::Panicked(_) => (10, Level::ERROR),
+            Self::Cut => (11, Level::WARN),
+            Self::Undecided(_) => (12, Level::ERROR),
+            Self::TooLarge(_) => (13, Level::ERROR),
+            Self::EntryAltered(_) => (14, Level::ERROR),
+            Self::Body(_) => (15, Level::ERROR),
+            Self::Store(_) => (16, Level::ERROR),
+            Self::ClockInDoubt(_) => (17, Level::ERROR),
         }
     }
 }

@@ -42,6 +42,11 @@ impl Memory {
         true
     }
 
+    /// Bytes in hand.
+    pub(super) fn held(&self) -> usize {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
     fn let_go(&self, party: &Party, bytes: usize) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.all -= bytes;

@@ -277,6 +277,12 @@ impl Door {
         self.telemetry.say(event);
     }
 
+    /// Bytes in hand of strangers, and of members.
+    #[must_use]
+    pub fn held(&self) -> [usize; 2] {
+        [self.memory[0].held(), self.memory[1].held()]
+    }
+
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,7 +9,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use liaison::ambient::Ambient;
-use liaison::client::connect::{Address, ConnectError, Connection, Proxies, Route, Tcp, connect};
+use liaison::client::connect::{
+    Address, ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
+};
 use liaison::crypto::cert::ServiceName;
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
@@ -20,11 +22,14 @@ use liaison::store::blobs::FileBlobs;
 use liaison::store::disk::{Disk, Fdatasync};
 use liaison::store::{Engine, KeyRange, Place, Store};
 use liaison::tls::client::ClientTls;
-use liaison::tls::{self, Identity};
+use liaison::tls::{self, Identity, Link};
+use rustls::pki_types::ServerName;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::party::{Client, Party, identity};
 use super::says::{self, Said};
@@ -158,6 +163,27 @@ impl Open {
     }
 }
 
+/// TCP from 127.0.N.1.
+pub(crate) struct From(pub(crate) u8);
+
+impl From {
+    pub(crate) async fn stream(&self, to: &Address) -> std::io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(([127, 0, self.0, 1], 0).into())?;
+        socket.connect(([127, 0, 0, 1], to.port()).into()).await
+    }
+}
+
+impl Dial for From {
+    fn dial<'a>(&'a self, address: &'a Address) -> Dialing<'a> {
+        Box::pin(async {
+            let source =
+                |source| ConnectError::Tcp { address: address.clone(), source: Arc::new(source) };
+            Ok(Box::new(self.stream(address).await.map_err(source)?) as Box<dyn Link>)
+        })
+    }
+}
+
 /// A service that is served.
 pub(crate) struct TestNet {
     pub(crate) open: Open,
@@ -200,6 +226,7 @@ impl TestNet {
             service: service.clone(),
             tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.node).unwrap())),
             limits,
+            trusted_proxies: Vec::new(),
         };
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(run(serving, listen::tcp(listener), stopped));
@@ -230,11 +257,38 @@ impl TestNet {
         &self,
         client: Option<Identity>,
     ) -> Result<Connection, ConnectError> {
+        self.connect_by(Tcp, client).await
+    }
+
+    /// From another address of this machine: 127.0.N.1 stands for the network N.
+    pub(crate) async fn connect_from(
+        &self,
+        network: u8,
+        client: Option<Identity>,
+    ) -> Result<Connection, ConnectError> {
+        self.connect_by(From(network), client).await
+    }
+
+    async fn connect_by(
+        &self,
+        dial: impl Dial,
+        client: Option<Identity>,
+    ) -> Result<Connection, ConnectError> {
+        let (tls, address) = (self.tls(client), self.address.clone());
+        connect(Route { dial: Arc::new(dial), address, proxies: Proxies::default(), tls }).await
+    }
+
+    fn tls(&self, client: Option<Identity>) -> ClientTls {
         let clock = self.open.ambient.tls_clock();
         let authorities = std::slice::from_ref(&self.ca);
-        let tls = ClientTls::for_directory(NAME, authorities, client, clock).unwrap();
-        let address = self.address.clone();
-        connect(Route { dial: Arc::new(Tcp), address, proxies: Proxies::default(), tls }).await
+        ClientTls::for_directory(NAME, authorities, client, clock).unwrap()
+    }
+
+    /// A connection on which nothing was said yet but TLS.
+    pub(crate) async fn raw(&self, network: u8, client: Option<Identity>) -> TlsStream<TcpStream> {
+        let stream = From(network).stream(&self.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(self.tls(client).config()).connect(name, stream).await.unwrap()
     }
 
     /// A client that shows the certificate of the key `name`.
