@@ -10,6 +10,7 @@ mod certificate;
 mod charters;
 mod clocks;
 mod crash;
+mod doors;
 mod envelopes;
 mod openssl;
 mod readers;

@@ -46,6 +46,8 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::server::HealthReporter;
 use tower::Service as _;
 
+use crate::support::raw::{self, Frame, Raw};
+
 const NOW: u64 = 1_800_000_000;
 const VALID: Validity =
     Validity { not_before: NOW - 86_400, not_after: NOW + 86_400, serial: [1; 16] };
@@ -153,7 +155,8 @@ impl TestServer {
         let telemetry = Arc::new(Telemetry::new(ambient.clone()));
         let door = Door::new(places, ambient, telemetry);
         let who = Arc::new(|_: Option<&_>, network| AuthenticPeer::stranger(network));
-        let entrance = Entrance { tls, door: Arc::clone(&door), who, limits };
+        let trusted_proxies = Arc::from(["10.0.0.0/8".parse().unwrap()]);
+        let entrance = Entrance { tls, door: Arc::clone(&door), who, limits, trusted_proxies };
         let served = tokio::spawn(listen::serve(service, accepted, entrance, stopped));
         Self { reporter, seen, stop, door, served }
     }
@@ -184,8 +187,12 @@ const REMOTE: SocketAddr =
 
 impl Memory {
     async fn open(&self) -> DuplexStream {
+        self.open_from(REMOTE).await
+    }
+
+    async fn open_from(&self, remote: SocketAddr) -> DuplexStream {
         let (near, stream) = tokio::io::duplex(64 * 1024);
-        self.0.send(Ok(Accepted { stream, remote: REMOTE })).await.unwrap();
+        self.0.send(Ok(Accepted { stream, remote })).await.unwrap();
         near
     }
 }
@@ -511,6 +518,145 @@ async fn a_connection_that_is_silent_after_its_handshake_is_cut() {
     let name = ServerName::try_from("localhost").unwrap();
     let silent = connector.connect(name, memory.open().await).await.unwrap();
     assert_eq!(closed_after(silent).await, limits::FIRST_REQUEST_TIMEOUT.as_secs());
+}
+
+/// A TLS connection on which nothing was said yet.
+async fn shaken(stream: DuplexStream) -> impl Link {
+    let connector = TlsConnector::from(believing(None).config());
+    let name = ServerName::try_from("localhost").unwrap();
+    connector.connect(name, stream).await.unwrap()
+}
+
+/// A byte every ten seconds, then nothing; a preface and SETTINGS, and no request.
+#[tokio::test(start_paused = true)]
+async fn less_than_a_request_is_no_beginning() {
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
+    let start = Instant::now();
+    let mut slow = shaken(memory.open().await).await;
+    for byte in raw::PREFACE {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        if slow.write_all(&[*byte]).await.is_err() || slow.flush().await.is_err() {
+            break;
+        }
+    }
+    let took = start.elapsed().as_secs();
+    assert!(took <= limits::FIRST_REQUEST_TIMEOUT.as_secs() + 20, "{took} s");
+    let mut greeted = Raw::greet(shaken(memory.open().await).await, &[]).await;
+    let start = Instant::now();
+    let end = greeted.next(raw::GOAWAY).await.unwrap();
+    assert_eq!((end.error(), start.elapsed()), (0, limits::FIRST_REQUEST_TIMEOUT));
+    assert!(greeted.next(raw::PING).await.is_none());
+}
+
+const CHECK: &str = "/grpc.health.v1.Health/Check";
+
+/// A stranger with a request in hand, and then none.
+#[tokio::test(start_paused = true)]
+async fn a_visitor_that_asks_no_more_goes() {
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
+    let mut raw = Raw::greet(shaken(memory.open().await).await, &[]).await;
+    raw.say(raw::request(1, CHECK, 0)).await;
+    raw.say(Frame::new(raw::DATA, raw::END_STREAM, 1, &raw::message(0, &[]))).await;
+    raw.next(raw::DATA).await.unwrap();
+    let start = Instant::now();
+    raw.next(raw::GOAWAY).await.unwrap();
+    assert_eq!(start.elapsed(), limits::VISITOR_IDLE);
+}
+
+/// The slowest member makes some way in any minute; who makes none is given up.
+#[tokio::test(start_paused = true)]
+async fn a_body_has_to_make_progress_and_may_be_slow() {
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
+    let mut raw = Raw::greet(shaken(memory.open().await).await, &[]).await;
+    // 60 kB in 160 s, in pieces that the slowest member sends in one.
+    let field = [&[10, 0xe0, 0xd4, 3][..], &[b'x'; 60_000]].concat();
+    let body = raw::message(60_004, &field);
+    let pieces: Vec<&[u8]> = body.chunks(15_003).collect();
+    raw.say(raw::request(1, CHECK, 0)).await;
+    for (at, piece) in pieces.iter().enumerate() {
+        raw.idles(Duration::from_secs(40)).await;
+        let last = if at + 1 == pieces.len() { raw::END_STREAM } else { 0 };
+        raw.say(Frame::new(raw::DATA, last, 1, piece)).await;
+    }
+    let start = Instant::now();
+    assert_eq!(raw.next(raw::HEADERS).await.unwrap().stream, 1);
+    assert_eq!(start.elapsed().as_secs(), 0);
+    // A byte every 20 s is none.
+    let start = Instant::now();
+    raw.say(raw::request(3, CHECK, 0)).await;
+    let mut bytes = body.iter();
+    let answer = loop {
+        raw.say(Frame::new(raw::DATA, 0, 3, &[*bytes.next().unwrap()])).await;
+        let twenty = Duration::from_secs(20);
+        if let Ok(answer) = tokio::time::timeout(twenty, raw.next(raw::HEADERS)).await {
+            break answer.unwrap();
+        }
+    };
+    assert_eq!((answer.stream, start.elapsed()), (3, limits::patience(0)));
+    // After all that came, silence.
+    let start = Instant::now();
+    raw.say(raw::request(5, CHECK, 0)).await;
+    raw.say(Frame::new(raw::DATA, 0, 5, pieces[0])).await;
+    assert_eq!(raw.next(raw::HEADERS).await.unwrap().stream, 5);
+    assert_eq!(start.elapsed(), limits::REQUEST_DEADLINE);
+}
+
+/// Nobody takes the answer: its stream ends after a minute, and the connection goes on.
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_which_nothing_is_taken_resets_its_stream() {
+    let (server, memory) = TestServer::in_memory(good_node(), Default::default());
+    let mut raw = Raw::greet(shaken(memory.open().await).await, &[(4, 0)]).await;
+    raw.say(raw::request(1, CHECK, 0)).await;
+    raw.say(Frame::new(raw::DATA, raw::END_STREAM, 1, &raw::message(0, &[]))).await;
+    raw.next(raw::HEADERS).await.unwrap();
+    let start = Instant::now();
+    let reset = raw.next(raw::RST_STREAM).await.unwrap();
+    assert_eq!((reset.stream, reset.error()), (1, 11));
+    assert_eq!(start.elapsed(), limits::PAUSE);
+    assert_eq!(count_of(&server, "not_taken"), 1);
+    raw.say(raw::request(3, CHECK, 0)).await;
+    raw.say(Frame::new(raw::DATA, raw::END_STREAM, 3, &raw::message(0, &[]))).await;
+    assert_eq!(raw.next(raw::HEADERS).await.unwrap().stream, 3);
+}
+
+/// PROXY protocol v2, of IPv4 over TCP.
+fn proxied(source: [u8; 4]) -> Vec<u8> {
+    let head = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
+    [&head[..], &source, &[10, 0, 0, 9, 0x30, 0x39, 1, 187]].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_balancer_everybody_has_places_of_his_own() {
+    let balancer: SocketAddr = "10.0.0.1:4000".parse().unwrap();
+    let places = door::Limits { visitors_of_a_network: 1, ..Default::default() };
+    let (server, memory) = TestServer::in_memory(good_node(), (Limits::default(), places));
+    let mut idle = Vec::new();
+    for network in 0..70 {
+        let mut stream = memory.open_from(balancer).await;
+        stream.write_all(&proxied([192, 0, network, 7])).await.unwrap();
+        idle.push(stream);
+    }
+    let mut own = memory.open_from(balancer).await;
+    own.write_all(&proxied([198, 51, 100, 7])).await.unwrap();
+    let mut raw = Raw::greet(shaken(own).await, &[]).await;
+    raw.say(raw::request(1, CHECK, 0)).await;
+    raw.say(Frame::new(raw::DATA, raw::END_STREAM, 1, &raw::message(0, &[]))).await;
+    raw.next(raw::DATA).await.unwrap();
+    assert_eq!(server.last_peer().remote.to_string(), "198.51.100.7:12345");
+    // Another of one network is one too many, and one that says nothing is refused.
+    let mut second = memory.open_from(balancer).await;
+    second.write_all(&proxied([192, 0, 1, 8])).await.unwrap();
+    let mut said = Vec::new();
+    second.read_to_end(&mut said).await.unwrap();
+    assert_eq!(said[0], 21, "an alert");
+    let silent = memory.open_from(balancer).await;
+    assert_eq!(closed_after(silent).await, limits::PROXY_HEADER_TIMEOUT.as_secs());
+    assert_eq!((count_of(&server, "refused"), count_of(&server, "no_proxy_header")), (1, 1));
+    // From anybody else it is a hello that is none.
+    let mut liar = memory.open().await;
+    liar.write_all(&proxied([198, 51, 100, 7])).await.unwrap();
+    closed_after(liar).await;
+    assert_eq!(count_of(&server, "handshake_failed"), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,10 +7,11 @@
 pub(crate) mod craft;
 mod net;
 mod party;
+pub(crate) mod raw;
 mod replica;
 pub(crate) mod says;
 
-pub(crate) use net::{NAME, Open, TestNet, Trust, dates, home};
+pub(crate) use net::{From, NAME, Open, TestNet, Trust, dates, home};
 pub(crate) use party::{Client, Party, alert, identity};
 pub(crate) use replica::Replica;
 

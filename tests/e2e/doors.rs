@@ -1,0 +1,314 @@
+//! Those who mean harm, by the numbers of `docs/limits.md`: each takes what it may, and an honest
+//! member is served meanwhile. 127.0.N.1 stands for the network N.
+
+use std::time::{Duration, Instant};
+
+use liaison::domain::limits;
+use liaison::service::door::Limits;
+use liaison::store::Engine;
+use liaison::wire::v1::{GetChartersRequest, GetCheckpointRequest};
+use tokio::io::AsyncWriteExt as _;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::support::raw::{self, Frame, Raw};
+use crate::support::says::{self, Said};
+use crate::support::{Client, Party, TestNet, Trust, dates, home, identity, refusal, soon};
+
+const ENROL: &str = "/liaison.v1.EnrolmentService/Enrol";
+const SUBMIT: &str = "/liaison.v1.RelayService/Submit";
+const GET_ENTRIES: &str = "/liaison.v1.DirectoryService/GetEntries";
+
+/// A service within the limits that it has by default.
+async fn guarded(engine: Engine) -> TestNet {
+    let mut open = home(engine);
+    open.limits = Limits::default();
+    let store = open.found().await;
+    TestNet::serve(open, store, Trust::new(dates())).await
+}
+
+async fn stranger(net: &TestNet, network: u8) -> Client {
+    Client::over(&net.connect_from(network, None).await.unwrap())
+}
+
+fn told_to_wait(status: &Status) {
+    assert_eq!(refusal(status), (Code::ResourceExhausted, "BUSY".to_owned()), "{status:?}");
+    let details = status.get_error_details();
+    assert!(details.retry_info().is_some_and(|retry| retry.retry_delay.is_some()), "{status:?}");
+}
+
+/// A member asks on a new connection, and is answered.
+async fn served(net: &TestNet, party: &Party) {
+    let mut client = net.client(&party.tls()).await;
+    let asked = client.directory.get_checkpoint(GetCheckpointRequest {});
+    soon("an answer", asked).await.unwrap();
+}
+
+fn counted(net: &TestNet, kind: &str) -> u64 {
+    let counts = net.service.telemetry().counts();
+    counts.into_iter().find(|(name, _)| *name == kind).unwrap().1
+}
+
+/// What does not belong to anything.
+fn junk(net: &TestNet) -> Said {
+    says::record(&net.replica(), "fr/cert").said().with(|dsse| {
+        dsse.signatures[0].sig = vec![7; 64].into();
+    })
+}
+
+#[tokio::test]
+async fn a_thief_who_uses_up_his_buckets_keeps_nobody_from_revoking() {
+    let net = guarded(Engine::Memory).await;
+    let [fr, at] = net.parties(["fr", "at"]).await;
+    let slip = says::revocation(&net.replica(), fr.seat().as_str()).said();
+    let mut thief = stranger(&net, 0).await;
+    let refused = loop {
+        if let Err(status) = thief.enrol(junk(&net)).await {
+            break status;
+        }
+    };
+    told_to_wait(&refused);
+    // Of charters, too: from the same network, the victim's slip is taken.
+    while thief.enrolment.get_charters(GetChartersRequest { after_version: 0 }).await.is_ok() {}
+    thief.enrol(slip.clone()).await.unwrap().unwrap();
+    // What names no key that stands draws from the bucket of all the others.
+    told_to_wait(&thief.enrol(slip).await.unwrap_err());
+    // And another network has its own of everything.
+    let mut other = stranger(&net, 1).await;
+    assert!(other.enrol(junk(&net)).await.unwrap().is_err());
+    other.enrolment.get_charters(GetChartersRequest { after_version: 0 }).await.unwrap();
+    served(&net, &at).await;
+}
+
+#[tokio::test]
+async fn requests_for_charters_do_not_keep_anybody_from_enrolling() {
+    let net = guarded(Engine::Memory).await;
+    let mut one = stranger(&net, 1).await;
+    let request = || GetChartersRequest { after_version: 0 };
+    for _ in 0..limits::CHARTERS_OF_A_NETWORK.0 {
+        one.enrolment.get_charters(request()).await.unwrap();
+    }
+    told_to_wait(&one.enrolment.get_charters(request()).await.unwrap_err());
+    one.enrol(says::admission(&net.replica(), "fr").said()).await.unwrap().unwrap();
+}
+
+/// The log stays in every replica for ever.
+#[tokio::test]
+async fn one_seat_that_publishes_as_fast_as_it_can_adds_less_than_a_mebibyte() {
+    let net = guarded(Engine::Memory).await;
+    let [fr, at] = net.parties(["fr", "at"]).await;
+    let before = net.service.state().head.0;
+    let mut seat = net.client(&fr.tls()).await;
+    let mut bytes = 0;
+    let refused = loop {
+        let roster = says::roster(&net.replica(), "fr/cert", 16).said();
+        let size = roster.statement.len() + 32;
+        match seat.publish(roster).await {
+            Ok(answer) => drop(answer.unwrap()),
+            Err(status) => break status,
+        }
+        bytes += size;
+    };
+    told_to_wait(&refused);
+    assert!(refused.message().contains("bytes of statements of a day"), "{refused:?}");
+    let logged = net.service.state().head.0 - before;
+    assert!(logged > 20 && bytes < 1 << 20, "{logged} entries, {bytes} bytes");
+    // By whichever hands: what the member's keeper signed is the member's.
+    let roster = says::roster(&net.replica(), "fr/cert", 16).said();
+    told_to_wait(&stranger(&net, 1).await.enrol(roster.clone()).await.unwrap_err());
+    let mut registrar = net.client("alice tls").await;
+    told_to_wait(&registrar.publish(roster).await.unwrap_err());
+    // A member is not kept from ending keys, and others publish, registrars, too.
+    let slip = says::revocation(&net.replica(), fr.seats[1].as_str()).said();
+    seat.publish(slip).await.unwrap().unwrap();
+    let roster = says::roster(&net.replica(), "at/cert", 3).said();
+    net.client(&at.tls()).await.publish(roster).await.unwrap().unwrap();
+    registrar.publish(says::admission(&net.replica(), "jp").said()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_refused_is_not_taken_from_a_members_day() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let mut seat = net.client(&fr.tls()).await;
+    let roster = says::roster(&net.replica(), "fr/cert", 16);
+    let early = roster.clone().with(|roster| roster.targets[0].version += 1).said();
+    let size = early.statement.len() as u64;
+    for _ in 0..limits::MEMBER_DAY_BYTES / size + 1 {
+        assert_eq!(seat.publish(early.clone()).await.unwrap(), Err("WRONG_VERSION".to_owned()));
+    }
+    seat.publish(roster.said()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn reads_messages_and_statements_of_a_member_have_rates() {
+    let mut open = home(Engine::Memory);
+    let few = |of: u64| liaison::service::door::Quota::new(of, of);
+    open.limits.reads = few(5);
+    open.limits.messages = few(1);
+    open.limits.statements[0] = few(3);
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut seat = net.client(&fr.tls()).await;
+    let mut colleague = net.client(&format!("{} tls", fr.seats[1])).await;
+    for _ in 0..5 {
+        seat.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    }
+    let asked = colleague.directory.get_checkpoint(GetCheckpointRequest {}).await;
+    told_to_wait(&asked.unwrap_err());
+    let sealed = || fr.compose(&[&jp], &net.replica(), &net.open.ambient).envelope;
+    seat.submit(sealed()).await.unwrap();
+    told_to_wait(&colleague.submit(sealed()).await.unwrap_err());
+    for _ in 0..3 {
+        assert_eq!(seat.publish(junk(&net)).await.unwrap(), Err("BAD_SIGNATURE".to_owned()));
+    }
+    told_to_wait(&colleague.publish(junk(&net)).await.unwrap_err());
+    served(&net, &jp).await;
+}
+
+#[tokio::test]
+async fn idle_connections_and_half_a_hello_take_their_networks_places() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    served(&net, &fr).await;
+    let mut idle = Vec::new();
+    for network in [1, 1, 1, 1, 2, 2, 2, 2] {
+        for _ in 0..limits::VISITORS_OF_A_NETWORK {
+            let mut stream = crate::support::From(network).stream(&net.address).await.unwrap();
+            // The first record of a hello, not whole.
+            stream.write_all(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03").await.unwrap();
+            idle.push(stream);
+        }
+    }
+    // From a network without places an honest one is told so; from any other he is served.
+    let refused = net.connect_from(1, Some(identity(&fr.tls(), dates()))).await;
+    assert!(refused.is_err(), "its network's places are taken");
+    let mut elsewhere =
+        Client::over(&net.connect_from(3, Some(identity(&fr.tls(), dates()))).await.unwrap());
+    elsewhere.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    served(&net, &fr).await;
+    let beyond = 6 * limits::VISITORS_OF_A_NETWORK as u64;
+    assert_eq!(counted(&net, "refused"), beyond + 1);
+}
+
+/// 16 HEADERS, and never a body.
+#[tokio::test]
+async fn bodies_held_back_take_the_places_of_their_network_alone() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let mut thief = Raw::greet(net.raw(1, None).await, &[]).await;
+    for at in 0..=limits::REQUESTS_OF_A_NETWORK as u32 {
+        thief.say(raw::request(2 * at + 1, ENROL, 0)).await;
+    }
+    // The one too many is answered: the others are taken.
+    let answer = soon("an answer", thief.next(raw::HEADERS)).await.unwrap();
+    assert_eq!(answer.stream, 2 * limits::REQUESTS_OF_A_NETWORK as u32 + 1);
+    let statement = says::admission(&net.replica(), "at").said();
+    told_to_wait(&stranger(&net, 1).await.enrol(statement.clone()).await.unwrap_err());
+    stranger(&net, 2).await.enrol(statement).await.unwrap().unwrap();
+    served(&net, &fr).await;
+}
+
+/// Each says 1.5 MiB, and sends a byte.
+#[tokio::test]
+async fn a_length_is_no_promise() {
+    let net = guarded(Engine::Memory).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let before = virtual_bytes();
+    let mut liars = Vec::new();
+    for _ in 0..4 {
+        let own = Some(identity(&fr.tls(), dates()));
+        let mut liar = Raw::greet(net.raw(1, own).await, &[]).await;
+        for at in 0..limits::REQUESTS as u32 {
+            let says = raw::message(limits::SUBMIT_MESSAGE_BYTES as u32, &[10]);
+            liar.say(raw::request(2 * at + 1, SUBMIT, 0)).await;
+            liar.say(Frame::new(raw::DATA, 0, 2 * at + 1, &says)).await;
+        }
+        // All of it was read when a ping behind it is answered.
+        liar.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
+        soon("a pong", liar.next(raw::PING)).await.unwrap();
+        liars.push(liar);
+    }
+    served(&net, &jp).await;
+    let [_, members] = net.service.door().held();
+    assert!(members <= 4 * limits::REQUESTS * 6, "{members} bytes are held");
+    let grown = virtual_bytes().saturating_sub(before);
+    assert!(grown < 256 << 20, "{grown} bytes were set aside for 384 MiB of lies");
+}
+
+/// Of this process.
+fn virtual_bytes() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').next().unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Of a window of nothing, 64 large answers; nobody takes them.
+#[tokio::test]
+async fn answers_that_nobody_takes_are_held_within_a_share_and_given_up() {
+    let net = guarded(Engine::Memory).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut registrar = net.client("alice tls").await;
+    for at in 0..16 {
+        let member = format!("m{at}");
+        registrar.publish(says::admission(&net.replica(), &member).said()).await.unwrap().unwrap();
+        let record = says::record(&net.replica(), &format!("{member}/cert")).said();
+        registrar.publish(record).await.unwrap().unwrap();
+        let roster = says::roster(&net.replica(), &format!("{member}/cert"), 16).said();
+        registrar.publish(roster).await.unwrap().unwrap();
+    }
+    // Field 2 is the limit: 1,000.
+    let asks = raw::message(3, &[16, 232, 7]);
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut reader = Raw::greet(net.raw(1, own).await, &[(4, 0)]).await;
+    let streams = limits::REQUESTS as u32;
+    for at in 0..streams {
+        reader.say(raw::request(2 * at + 1, GET_ENTRIES, 0)).await;
+        reader.say(Frame::new(raw::DATA, raw::END_STREAM, 2 * at + 1, &asks)).await;
+    }
+    let mut answered = 0;
+    while answered < streams {
+        soon("headers", reader.next(raw::HEADERS)).await.unwrap();
+        answered += 1;
+    }
+    let [_, held] = net.service.door().held();
+    assert!(held > 4 << 20 && held <= limits::MEMBERS_BYTES.1, "{held} bytes are held");
+    assert!(counted(&net, "busy") > 0, "others were told to wait");
+    served(&net, &jp).await;
+    tokio::time::pause();
+    tokio::time::advance(limits::PAUSE + Duration::from_secs(1)).await;
+    tokio::time::resume();
+    let reset = soon("a reset", reader.next(raw::RST_STREAM)).await.unwrap();
+    assert_eq!(reset.error(), 11, "ENHANCE_YOUR_CALM");
+    let until = Instant::now() + Duration::from_secs(30);
+    while net.service.door().held()[1] > 0 && Instant::now() < until {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(net.service.door().held()[1], 0, "nothing is held any more");
+    assert!(counted(&net, "not_taken") > 0);
+}
+
+#[tokio::test]
+async fn frames_that_carry_nothing_end_their_connection() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let flood = limits::FRAMES as usize + 512;
+    for (name, frame) in [
+        ("pongs never asked for", Frame::new(raw::PING, raw::ACK, 0, &[7; 8])),
+        ("pings", Frame::new(raw::PING, 0, 0, &[7; 8])),
+        ("windows", Frame::new(raw::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
+        ("priorities", Frame::new(raw::PRIORITY, 0, 1, &[0, 0, 0, 0, 16])),
+        ("unknown", Frame::new(0xfa, 0, 0, b"what is this")),
+        ("settings", Frame::new(raw::SETTINGS, 0, 0, &[])),
+    ] {
+        let before = counted(&net, "too_many_frames");
+        for own in [None, Some(identity(&fr.tls(), dates()))] {
+            let mut attacker = Raw::greet(net.raw(1, own).await, &[]).await;
+            attacker.write(&frame.bytes().repeat(flood)).await;
+            let end = soon("the end", attacker.next(raw::GOAWAY)).await;
+            assert!(end.is_none_or(|end| end.error() == 11), "{name}: ENHANCE_YOUR_CALM");
+        }
+        assert_eq!(counted(&net, "too_many_frames"), before + 2, "{name}");
+        served(&net, &fr).await;
+    }
+}
