@@ -45,7 +45,7 @@ impl Allowed {
         match self {
             Self::Seats => matches!(role, Role::Seat(_)),
             Self::SeatsAndRegistrars => matches!(role, Role::Seat(_) | Role::Registrar(_)),
-            Self::EveryRole => !matches!(role, Role::Unknown | Role::Former(_)),
+            Self::EveryRole => !matches!(role, Role::Nobody | Role::Unknown | Role::Former(_)),
             Self::Anybody => true,
         }
     }

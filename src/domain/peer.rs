@@ -12,7 +12,9 @@ use super::network::Network;
 /// What the key of a connection is in the directory now.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// No key, or one that the directory does not know.
+    /// No certificate was shown, so there is no key.
+    Nobody,
+    /// A key that the directory does not know.
     Unknown,
     /// A seat in force.
     Seat(SeatId),
@@ -66,6 +68,7 @@ impl AuthenticPeer {
         let tls = known
             .filter(|(_, known)| matches!(known.purpose, Purpose::PersonTls | Purpose::SeatTls));
         let role = match tls {
+            None if key.is_none() => Role::Nobody,
             None => Role::Unknown,
             Some((id, _)) if directory.in_force(id).is_err() => Role::Former(*id),
             Some((_, known)) => match &known.holder {
@@ -91,7 +94,7 @@ impl AuthenticPeer {
     #[must_use]
     pub fn party(&self) -> Party {
         match &self.role {
-            Role::Unknown | Role::Former(_) => Party::Network(self.network),
+            Role::Nobody | Role::Unknown | Role::Former(_) => Party::Network(self.network),
             Role::Seat(seat) => Party::Member(seat.member()),
             Role::Registrar(id) => Party::Registrar(id.clone()),
             Role::Operator(id) | Role::Auditor(id) => Party::Person(id.clone()),
@@ -107,7 +110,7 @@ impl AuthenticPeer {
     /// Somebody whom the directory does not know.
     #[must_use]
     pub const fn stranger(network: Network) -> Self {
-        Self { role: Role::Unknown, network }
+        Self { role: Role::Nobody, network }
     }
 
     /// What it is.
@@ -121,7 +124,8 @@ impl AuthenticPeer {
     pub const fn seat(&self) -> Option<&SeatId> {
         match &self.role {
             Role::Seat(seat) => Some(seat),
-            Role::Unknown
+            Role::Nobody
+            | Role::Unknown
             | Role::Registrar(_)
             | Role::Operator(_)
             | Role::Auditor(_)
@@ -139,6 +143,7 @@ impl AuthenticPeer {
 impl fmt::Display for AuthenticPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.role {
+            Role::Nobody => f.write_str("a connection on which no certificate was shown"),
             Role::Unknown => f.write_str("a key that the directory does not know"),
             Role::Seat(id) => write!(f, "the seat {id}"),
             Role::Registrar(id) => write!(f, "the registrar {id}"),

@@ -6,14 +6,15 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, poll_fn};
-use http::{HeaderMap, Request, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as _, Frame};
 use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service as TowerService;
 
-use crate::domain::access::Method;
+use crate::domain::access::Method as Asked;
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::service::Service;
@@ -55,6 +56,11 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         let service = self.service.clone();
         Box::pin(async move {
+            if !is_grpc(&request) {
+                let mut answer = Response::new(Body::empty());
+                *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+                return Ok(answer);
+            }
             let peer = match judge(&service, &request) {
                 Ok(peer) => peer,
                 Err(refused) => return Ok(refused.into_http()),
@@ -74,11 +80,19 @@ where
     }
 }
 
+/// "application/grpc" and its encodings, and no other word that begins so.
+fn is_grpc(request: &Request<Body>) -> bool {
+    let said = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let rest = said.and_then(|said| said.strip_prefix(b"application/grpc"));
+    request.method() == Method::POST
+        && rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
+}
+
 /// What the handler will ask again, once it has the body. A path that is none is answered by the
 /// routes.
 fn judge(service: &Service, request: &Request<Body>) -> Result<Option<AuthenticPeer>, Status> {
     let path = request.uri().path().trim_start_matches('/');
-    let Some((method, _)) = Method::all().find(|(_, name)| *name == path) else { return Ok(None) };
+    let Some((method, _)) = Asked::all().find(|(_, name)| *name == path) else { return Ok(None) };
     let permit = Caller::of_extensions(request.extensions()).permit(service, method, ())?;
     let (peer, ()) = permit.into_parts();
     service.door().asks(&peer, method).map_err(|busy| status(busy.into()))?;

@@ -288,6 +288,39 @@ async fn answers_that_nobody_takes_are_held_within_a_share_and_given_up() {
     assert!(counted(&net, "not_taken") > 0);
 }
 
+/// A web page's form, a browser, another protocol of the same name.
+#[tokio::test]
+async fn what_is_not_grpc_is_told_so() {
+    let net = guarded(Engine::Memory).await;
+    let mut raw = Raw::greet(net.raw(1, None).await, &[]).await;
+    let path = "/liaison.v1.EnrolmentService/GetCharters";
+    let said = |method, kind| {
+        vec![
+            (":method", method),
+            (":scheme", "https"),
+            (":authority", "localhost"),
+            (":path", path),
+            ("content-type", kind),
+        ]
+    };
+    for (stream, (method, kind, status)) in (1..).step_by(2).zip([
+        ("POST", "text/html", "415"),
+        ("POST", "application/grpc-web", "415"),
+        ("GET", "application/grpc", "415"),
+        ("POST", "application/grpc+proto", "200"),
+        ("POST", "application/grpc;charset=utf-8", "200"),
+    ]) {
+        raw.say(raw::request_of(stream, 0, &said(method, kind))).await;
+        raw.say(Frame::new(raw::DATA, raw::END_STREAM, stream, &raw::message(0, &[]))).await;
+        let mut answer = soon("headers", raw.next(raw::HEADERS)).await.unwrap();
+        while answer.stream != stream {
+            answer = soon("headers", raw.next(raw::HEADERS)).await.unwrap();
+        }
+        // 200 is in the table of RFC 7541 A, 415 a literal in its Huffman code or not.
+        assert_eq!(answer.payload[0] == 0x88, status == "200", "{method} {kind}");
+    }
+}
+
 #[tokio::test]
 async fn frames_that_carry_nothing_end_their_connection() {
     let net = guarded(Engine::Memory).await;
