@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -24,7 +25,7 @@ use tonic::transport::{Channel, Endpoint};
 use zeroize::Zeroizing;
 
 use crate::domain::limits;
-use crate::tls::client::{ClientTls, ServerFault};
+use crate::tls::client::{Broken, ClientTls, ServerFault};
 use crate::tls::{self, Link};
 
 /// The future of [`Dial::dial`].
@@ -75,11 +76,8 @@ pub enum ConnectError {
         /// What broke, if the system said.
         source: Option<Arc<io::Error>>,
     },
-    /// Through a proxy, a certificate of another issuer: the proxy opened the TLS connection.
-    #[error(
-        "the proxy {proxy} opens TLS connections (its certificate is from {issuer}); its operator \
-         must exempt {address}"
-    )]
+    /// Through a proxy, a certificate of another issuer.
+    #[error("something opens TLS on the way to {address}: issuer {issuer}; asked through {proxy}")]
     Intercepted {
         /// The proxy.
         proxy: Address,
@@ -96,12 +94,20 @@ pub enum ConnectError {
         /// Why.
         source: ServerFault,
     },
-    /// The TLS handshake failed for another reason.
+    /// The TLS handshake was ended before a certificate was judged.
+    #[error("no TLS connection to {address}")]
+    Handshake {
+        /// The server.
+        address: Address,
+        /// How.
+        source: Broken,
+    },
+    /// The connection broke during the TLS handshake.
     #[error("no TLS connection to {address}")]
     Tls {
         /// The server.
         address: Address,
-        /// What was said.
+        /// What the system said.
         source: Arc<io::Error>,
     },
     /// The server speaks TLS, but not the protocol above it.
@@ -465,8 +471,23 @@ fn endpoint(address: &Address) -> Result<Endpoint, ConnectError> {
 /// One connection, leg by leg.
 async fn open(route: &Route) -> Result<TlsStream<Box<dyn Link>>, ConnectError> {
     let address = &route.address;
-    let proxy = route.proxies.to(address);
-    let stream = match proxy {
+    let stream = match handshake(route, route.tls.config()).await? {
+        Ok(stream) => stream,
+        Err(error) => return Err(not_ours(route, error).await),
+    };
+    if stream.get_ref().1.alpn_protocol() != Some(tls::ALPN) {
+        return Err(ConnectError::NotHttp2 { address: address.clone() });
+    }
+    Ok(stream)
+}
+
+/// To the end of the TLS handshake. The inner error is its own.
+async fn handshake(
+    route: &Route,
+    config: Arc<ClientConfig>,
+) -> Result<io::Result<TlsStream<Box<dyn Link>>>, ConnectError> {
+    let address = &route.address;
+    let stream = match route.proxies.to(address) {
         None => route.dial.dial(address).await?,
         Some(proxy) => {
             let stream = route.dial.dial(&proxy.address).await?;
@@ -475,28 +496,33 @@ async fn open(route: &Route) -> Result<TlsStream<Box<dyn Link>>, ConnectError> {
     };
     let name = ServerName::try_from(address.host.clone())
         .map_err(|_| ConnectError::BadAddress(address.to_string()))?;
-    let handshake = TlsConnector::from(route.tls.config()).connect(name, stream);
-    let stream = timeout(limits::HANDSHAKE_TIMEOUT, handshake)
-        .await
-        .map_err(|_| {
-            let seconds = limits::HANDSHAKE_TIMEOUT.as_secs();
-            ConnectError::TimedOut { leg: Leg::Tls, address: address.clone(), seconds }
-        })?
-        .map_err(|error| tls_error(error, proxy, address))?;
-    if stream.get_ref().1.alpn_protocol() != Some(tls::ALPN) {
-        return Err(ConnectError::NotHttp2 { address: address.clone() });
-    }
-    Ok(stream)
+    let handshake = TlsConnector::from(config).connect(name, stream);
+    timeout(limits::HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| {
+        let seconds = limits::HANDSHAKE_TIMEOUT.as_secs();
+        ConnectError::TimedOut { leg: Leg::Tls, address: address.clone(), seconds }
+    })
 }
 
-fn tls_error(error: io::Error, proxy: Option<&Proxy>, address: &Address) -> ConnectError {
-    let address = address.clone();
-    match (ServerFault::find(&error).cloned(), proxy) {
-        (Some(ServerFault::UnknownIssuer { issuer }), Some(proxy)) => {
+/// Why a handshake failed. Who ended it before a certificate was judged is asked once more for the
+/// certificate alone, so that a gateway is named.
+async fn not_ours(route: &Route, error: io::Error) -> ConnectError {
+    let address = route.address.clone();
+    let mut fault = ServerFault::find(&error).cloned();
+    let broken = Broken::find(&error);
+    if fault.is_none()
+        && broken.is_some_and(|broken| broken != Broken::NoPlace)
+        && let Some(asking) = route.tls.asking()
+        && let Ok(Err(shown)) = handshake(route, asking).await
+    {
+        fault = ServerFault::find(&shown).cloned();
+    }
+    match (fault, route.proxies.to(&address), broken) {
+        (Some(ServerFault::UnknownIssuer { issuer }), Some(proxy), _) => {
             ConnectError::Intercepted { proxy: proxy.address.clone(), address, issuer }
         }
-        (Some(source), _) => ConnectError::Server { address, source },
-        (None, _) => ConnectError::Tls { address, source: Arc::new(error) },
+        (Some(source), _, _) => ConnectError::Server { address, source },
+        (None, _, Some(source)) => ConnectError::Handshake { address, source },
+        (None, _, None) => ConnectError::Tls { address, source: Arc::new(error) },
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use tonic::{Code, Status};
 
 use crate::domain::refusal::Refusal;
-use crate::tls::client::{InvalidTrust, ServerFault};
+use crate::tls::client::{Broken, InvalidTrust, ServerFault};
 use crate::wire::{status, v1};
 
 use super::armour::InvalidArmour;
@@ -237,9 +237,15 @@ impl From<ConnectError> for ClientError {
             ConnectError::ProxyGarbled { .. } => {
                 (Side::Network, Exit::NotReachable, "PROXY_GARBLED")
             }
-            ConnectError::Intercepted { .. } => {
-                (Side::Network, Exit::VerificationFailed, "TLS_INTERCEPTED")
+            ConnectError::Intercepted { address, .. } => {
+                let (failed, reason) = (Exit::VerificationFailed, "TLS_INTERCEPTED");
+                let mend = format!("ask who runs the proxy to let {address} through unopened");
+                return Self::new(Side::Network, failed, reason, &error).mended_by(mend);
             }
+            ConnectError::Handshake { source: Broken::NoPlace, .. } => {
+                (Side::Network, Exit::NotReachable, "NO_PLACE")
+            }
+            ConnectError::Handshake { .. } => (Side::Network, Exit::NotReachable, "TLS"),
             ConnectError::Server { source, .. } => return of_server(&error, source),
             ConnectError::Tls { .. } => (Side::Network, Exit::NotReachable, "TLS"),
             ConnectError::NotHttp2 { .. } => (Side::Theirs, Exit::NotReachable, "NOT_HTTP2"),
@@ -251,7 +257,7 @@ impl From<ConnectError> for ClientError {
 
 fn of_server(error: &ConnectError, fault: &ServerFault) -> ClientError {
     let (side, reason) = match fault {
-        ServerFault::UnknownIssuer { .. } => (Side::Theirs, "SERVER_UNKNOWN_ISSUER"),
+        ServerFault::UnknownIssuer { .. } => (Side::Network, "SERVER_UNKNOWN_ISSUER"),
         ServerFault::WrongDirectory { .. } => (Side::Theirs, "SERVER_OTHER_DIRECTORY"),
         ServerFault::NoServiceName { .. } => (Side::Theirs, "SERVER_WITHOUT_NAME"),
         ServerFault::Expired => (Side::Theirs, "SERVER_EXPIRED"),

@@ -213,14 +213,40 @@ impl fmt::Display for ServiceName {
     }
 }
 
-/// Who a certificate says has issued it: for a sentence to a person, never for a decision. Hostile
-/// text, so it is escaped and cut.
+/// Who a certificate, whatever else is wrong with it, says has issued it: for a sentence to a
+/// person, never for a decision. Hostile text, so it is escaped and cut.
 #[must_use]
 pub fn issuer_for_display(der: &[u8]) -> String {
-    let issuer = parse(der).map(|certificate| certificate.issuer().to_string());
+    let issuer = read(der).map(|(_, certificate)| certificate.issuer().to_string());
     let printable = |c: char| if c.is_control() { '?' } else { c };
-    issuer.unwrap_or_default().chars().map(printable).take(ISSUER_SHOWN).collect()
+    let issuer = issuer.unwrap_or_default();
+    let issuer: String = issuer.chars().map(printable).take(ISSUER_SHOWN).collect();
+    if issuer.is_empty() { "an issuer without a name".to_owned() } else { issuer }
 }
+
+/// Whether the key of one of `authorities` has signed a certificate, or one of `chain` that has
+/// signed it, and so on. Nothing else of any of them is judged.
+#[must_use]
+pub fn is_issued_by(authorities: &[&[u8]], leaf: &[u8], chain: &[&[u8]]) -> bool {
+    let mut issued = leaf;
+    for _ in 0..=chain.len().min(CHAIN_MAX) {
+        if authorities.iter().any(|authority| signed(authority, issued)) {
+            return true;
+        }
+        let Some(next) = chain.iter().find(|between| signed(between, issued)) else { return false };
+        issued = next;
+    }
+    false
+}
+
+fn signed(issuer: &[u8], issued: &[u8]) -> bool {
+    let (Ok((_, issuer)), Ok((_, issued))) = (read(issuer), read(issued)) else { return false };
+    issuer.subject() == issued.issuer()
+        && issued.verify_signature(Some(issuer.public_key())).is_ok()
+}
+
+/// Certificates between a service's own and its authority.
+const CHAIN_MAX: usize = 6;
 
 const ISSUER_SHOWN: usize = 128;
 
@@ -229,13 +255,9 @@ fn is_label(text: &str) -> bool {
     inner && (1..=63).contains(&text.len()) && !text.starts_with('-') && !text.ends_with('-')
 }
 
-/// The certificate with its extensions left closed: what nobody asks for is not parsed.
+/// A certificate that this system listens to.
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>, InvalidCertificate> {
-    if der.len() > CERTIFICATE_MAX {
-        return Err(InvalidCertificate::TooLarge(der.len()));
-    }
-    let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
-    let (rest, certificate) = parser.parse(der).map_err(|_| InvalidCertificate::Malformed)?;
+    let (rest, certificate) = read(der)?;
     if certificate.version() != X509Version::V3 {
         return Err(InvalidCertificate::NotVersion3);
     }
@@ -244,6 +266,16 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, InvalidCertificate> {
         return Err(InvalidCertificate::Malformed);
     }
     Ok(certificate)
+}
+
+/// Any certificate, and what stands behind it. Its extensions are left closed: what nobody asks for
+/// is not parsed.
+fn read(der: &[u8]) -> Result<(&[u8], X509Certificate<'_>), InvalidCertificate> {
+    if der.len() > CERTIFICATE_MAX {
+        return Err(InvalidCertificate::TooLarge(der.len()));
+    }
+    let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
+    parser.parse(der).map_err(|_| InvalidCertificate::Malformed)
 }
 
 fn extension<'a>(

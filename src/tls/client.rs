@@ -1,9 +1,10 @@
 //! The client's configuration: the charter says which server is believed.
 //!
 //! In scope: chain to the charter's service authorities, dates, usage, service name; the fault as
-//! a type. Out of scope: DNS names (a service keeps its name wherever it runs), revocation (the
-//! charter replaces authorities). Invariant: only [`ClientTls::untrusted_for_charters`] believes a
-//! server without proof, and what is heard there proves itself.
+//! a type, and first of all whose the certificate is. Out of scope: DNS names (a service keeps its
+//! name wherever it runs), revocation (the charter replaces authorities). Invariant: only
+//! [`ClientTls::untrusted_for_charters`] believes a server without proof, and what is heard there
+//! proves itself.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -15,18 +16,21 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::time_provider::TimeProvider;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, PeerIncompatible,
-    RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError,
+    PeerIncompatible, PeerMisbehaved, RootCertStore, SignatureScheme,
 };
 
 use super::{ALPN, Identity, provider};
-use crate::crypto::cert::{ServiceName, issuer_for_display};
+use crate::crypto::cert::{ServiceName, is_issued_by, issuer_for_display};
 
-/// Why a server is not believed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+/// Why a server is not believed. The first comes before all others.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerFault {
     /// No authority of the charter has issued the certificate.
-    #[error("the server's certificate is from an issuer that the charter does not name: {issuer}")]
+    #[error(
+        "its certificate is from {issuer}, whom the charter does not name: a gateway on the way, \
+         or not our service"
+    )]
     UnknownIssuer {
         /// Who the certificate says has issued it. Unproven text, for people.
         issuer: String,
@@ -57,9 +61,53 @@ pub enum ServerFault {
     /// The server did not prove that it holds the certificate's key.
     #[error("the server's signature of the handshake does not verify")]
     BadSignature,
-    /// Any other fault of the certificate.
+    /// Any other fault of the certificate, in words.
     #[error("the server's certificate cannot be used: {0}")]
-    Unusable(CertificateError),
+    Unusable(&'static str),
+}
+
+/// What ended a handshake before a certificate was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// Alert `internal_error`: what a service says that has no place.
+    #[error(
+        "the service, or something on the way, has no place for another connection or failed: try \
+         again in a while"
+    )]
+    NoPlace,
+    /// TLS 1.2 or older.
+    #[error("it does not speak TLS 1.3: a gateway on the way, or not our service")]
+    OlderTls,
+    /// Another protocol above TLS.
+    #[error("it does not speak HTTP/2: a gateway on the way, or not our service")]
+    NotHttp2,
+    /// Another alert, by its number.
+    #[error("it ended the handshake with TLS alert {0}: a gateway on the way, or not our service")]
+    Alert(u8),
+    /// Not TLS, or not as its pages say.
+    #[error("it does not speak TLS as it should: a gateway on the way, or not our service")]
+    Garbled,
+}
+
+impl Broken {
+    /// Of an error of rustls; none if the connection broke for a reason of its own.
+    #[must_use]
+    pub fn find(error: &std::io::Error) -> Option<Self> {
+        Some(match error.get_ref()?.downcast_ref()? {
+            Error::AlertReceived(AlertDescription::InternalError) => Self::NoPlace,
+            Error::AlertReceived(AlertDescription::ProtocolVersion)
+            | Error::PeerIncompatible(
+                PeerIncompatible::ServerDoesNotSupportTls12Or13
+                | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+            ) => Self::OlderTls,
+            Error::AlertReceived(AlertDescription::NoApplicationProtocol)
+            | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
+                Self::NotHttp2
+            }
+            Error::AlertReceived(alert) => Self::Alert((*alert).into()),
+            _ => Self::Garbled,
+        })
+    }
 }
 
 impl ServerFault {
@@ -93,6 +141,7 @@ impl ServerFault {
 #[derive(Clone, Debug)]
 pub struct ClientTls {
     config: Arc<ClientConfig>,
+    asking: Option<Arc<ClientConfig>>,
 }
 
 /// The charter's authorities cannot be used.
@@ -125,9 +174,15 @@ impl ClientTls {
         if roots.is_empty() {
             return Err(InvalidTrust::NoAuthority);
         }
-        let verifier =
-            OfDirectory { directory: directory.to_owned(), roots, algorithms: algorithms() };
-        Ok(Self::new(Arc::new(verifier), client, clock)?)
+        let verifier = Arc::new(OfDirectory {
+            directory: directory.to_owned(),
+            authorities: authorities.to_vec(),
+            roots,
+            algorithms: algorithms(),
+        });
+        let asking = asking(Arc::clone(&verifier), Arc::clone(&clock))?;
+        let tls = Self::new(verifier, client, clock)?;
+        Ok(Self { asking: Some(Arc::new(asking)), ..tls })
     }
 
     /// Believes any server. For `GetCharters` alone, whose answer proves itself: nothing else may
@@ -154,7 +209,7 @@ impl ClientTls {
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.resumption = Resumption::disabled();
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), asking: None })
     }
 
     /// The configuration, for a connector.
@@ -162,6 +217,22 @@ impl ClientTls {
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }
+
+    /// For a handshake that only asks whose certificate is shown, in any TLS, and always fails: with
+    /// [`ServerFault::UnknownIssuer`] if it is not the service's.
+    #[must_use]
+    pub fn asking(&self) -> Option<Arc<ClientConfig>> {
+        self.asking.clone()
+    }
+}
+
+fn asking(of: Arc<OfDirectory>, clock: Arc<dyn TimeProvider>) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_details(provider, clock)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Asking(of)))
+        .with_no_client_auth())
 }
 
 fn algorithms() -> WebPkiSupportedAlgorithms {
@@ -171,6 +242,7 @@ fn algorithms() -> WebPkiSupportedAlgorithms {
 #[derive(Debug)]
 struct OfDirectory {
     directory: String,
+    authorities: Vec<Vec<u8>>,
     roots: RootCertStore,
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -182,7 +254,7 @@ impl OfDirectory {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), ServerFault> {
-        let fault = |error| fault(error, leaf);
+        self.issued(leaf, intermediates)?;
         let parsed = ParsedCertificate::try_from(leaf).map_err(fault)?;
         verify_server_cert_signed_by_trust_anchor(
             &parsed,
@@ -200,6 +272,19 @@ impl OfDirectory {
             return Err(ServerFault::WrongDirectory { expected: expected(), found });
         }
         Ok(())
+    }
+
+    fn issued(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Result<(), ServerFault> {
+        let authorities: Vec<&[u8]> = self.authorities.iter().map(Vec::as_slice).collect();
+        let chain: Vec<&[u8]> = intermediates.iter().map(AsRef::as_ref).collect();
+        if is_issued_by(&authorities, leaf, &chain) {
+            return Ok(());
+        }
+        Err(ServerFault::UnknownIssuer { issuer: issuer_for_display(leaf) })
     }
 }
 
@@ -237,6 +322,46 @@ impl ServerCertVerifier for OfDirectory {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+/// Sees who shows a certificate, and goes no further.
+#[derive(Debug)]
+struct Asking(Arc<OfDirectory>);
+
+impl ServerCertVerifier for Asking {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.0.issued(end_entity, intermediates).map_err(carry)?;
+        Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(PeerIncompatible::Tls12NotOffered.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }
 
@@ -286,19 +411,20 @@ fn carry(fault: ServerFault) -> Error {
     CertificateError::Other(OtherError(Arc::new(fault))).into()
 }
 
-/// Why a chain does not hold. An issuer of the right name with another key is another issuer.
-fn fault(error: Error, leaf: &CertificateDer<'_>) -> ServerFault {
+/// Why a chain does not hold that begins at one of the charter's authorities.
+fn fault(error: Error) -> ServerFault {
     use CertificateError as E;
     let Error::InvalidCertificate(error) = error else {
-        return ServerFault::Unusable(E::ApplicationVerificationFailure);
+        return ServerFault::Unusable("it cannot be judged");
     };
     match error {
-        E::UnknownIssuer | E::BadSignature => {
-            ServerFault::UnknownIssuer { issuer: issuer_for_display(leaf) }
-        }
         E::Expired | E::ExpiredContext { .. } => ServerFault::Expired,
         E::NotValidYet | E::NotValidYetContext { .. } => ServerFault::NotYetValid,
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => ServerFault::NotAServer,
-        other => ServerFault::Unusable(other),
+        E::BadEncoding => ServerFault::Unusable("it cannot be read"),
+        E::UnhandledCriticalExtension => {
+            ServerFault::Unusable("it has a critical extension that is not known here")
+        }
+        _ => ServerFault::Unusable("it is not made as a server's must be"),
     }
 }

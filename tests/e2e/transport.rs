@@ -14,6 +14,7 @@ use liaison::ambient::{Ambient, Clock};
 use liaison::client::connect::{
     Address, ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
+use liaison::client::error::{ClientError, Exit, Side};
 use liaison::crypto::cert::{CertificateFault, ServiceName};
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
@@ -23,7 +24,7 @@ use liaison::server::listen::{self, Accepted, Drained, Entrance, Limits};
 use liaison::service::door::{self, Door};
 use liaison::service::telemetry::Telemetry;
 use liaison::tls::PeerInfo;
-use liaison::tls::client::{ClientTls, ServerFault};
+use liaison::tls::client::{Broken, ClientTls, ServerFault};
 use liaison::tls::{self, Identity, Link};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
@@ -109,6 +110,22 @@ fn seat(validity: Validity) -> Identity {
 
 fn believing(client: Option<Identity>) -> ClientTls {
     ClientTls::for_directory(DIRECTORY, &[ca(1)], client, Arc::new(At(NOW))).unwrap()
+}
+
+/// A certificate for clients alone, by the authority of the charter.
+fn client_of_the_authority() -> Identity {
+    let der = PrivatePkcs8KeyDer::from(key(1).pkcs8().to_vec());
+    let authority = rcgen::KeyPair::try_from(&der).unwrap();
+    let authority = rcgen::Issuer::from_ca_cert_der(&ca(1).into(), authority).unwrap();
+    let der = PrivatePkcs8KeyDer::from(key(9).pkcs8().to_vec());
+    let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let leaf = params.signed_by(&rcgen::KeyPair::try_from(&der).unwrap(), &authority).unwrap();
+    Identity::new(&[leaf.der().to_vec()], &key(9)).unwrap()
+}
+
+fn authority_as_node() -> Identity {
+    Identity::new(&[ca(1)], &key(1)).unwrap()
 }
 
 type Seen = Arc<Mutex<Vec<PeerInfo>>>;
@@ -273,7 +290,9 @@ async fn every_fault_of_a_server_has_its_type() {
         ),
         (node(1, DIRECTORY, expired), ServerFault::Expired),
         (node(1, DIRECTORY, early), ServerFault::NotYetValid),
-        (seat(VALID), ServerFault::NotAServer),
+        (client_of_the_authority(), ServerFault::NotAServer),
+        (seat(VALID), ServerFault::UnknownIssuer { issuer: "CN=liaison client".to_owned() }),
+        (authority_as_node(), ServerFault::Unusable("it is not made as a server's must be")),
     ] {
         let (_server, address) = TestServer::on_tcp(identity).await;
         match direct(&address, believing(None)).await {
@@ -476,6 +495,44 @@ async fn a_proxy_that_opens_tls_is_named_as_such() {
     };
     assert_eq!(address, somewhere());
     assert_eq!(issuer, "CN=un.example service authority");
+}
+
+/// Reads a hello, and answers with these bytes.
+#[derive(Clone)]
+struct Answers(&'static [u8]);
+
+impl Dial for Answers {
+    fn dial<'a>(&'a self, _: &'a Address) -> Dialing<'a> {
+        let (near, mut far) = tokio::io::duplex(64 * 1024);
+        let answer = self.0;
+        tokio::spawn(async move {
+            far.read(&mut [0; 4096]).await.unwrap();
+            far.write_all(answer).await.unwrap();
+        });
+        Box::pin(async { Ok(Box::new(near) as Box<dyn Link>) })
+    }
+}
+
+#[tokio::test]
+async fn who_ends_a_handshake_before_it_began_is_understood() {
+    for (answer, expected) in [
+        (&b"\x15\x03\x03\0\x02\x02\x50"[..], Broken::NoPlace),
+        (b"\x15\x03\x03\0\x02\x02\x46", Broken::OlderTls),
+        (b"\x15\x03\x03\0\x02\x02\x78", Broken::NotHttp2),
+        (b"\x15\x03\x03\0\x02\x02\x28", Broken::Alert(40)),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", Broken::Garbled),
+    ] {
+        let refused = by(Answers(answer), &somewhere(), believing(None), Proxies::default()).await;
+        let Err(ConnectError::Handshake { source, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(source, expected);
+    }
+    let error = ClientError::from(ConnectError::Handshake {
+        address: somewhere(),
+        source: Broken::NoPlace,
+    });
+    let (side, exit) = (Side::Network, Exit::NotReachable);
+    assert_eq!((error.side, error.exit, error.reason.as_str()), (side, exit, "NO_PLACE"));
+    assert!(error.sentence.ends_with("try again in a while"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
