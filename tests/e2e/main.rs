@@ -12,6 +12,7 @@ mod clocks;
 mod crash;
 mod doors;
 mod envelopes;
+mod gateways;
 mod openssl;
 mod readers;
 mod readme;

@@ -24,7 +24,7 @@ use crate::tlog::checkpoint::VerifiedCheckpoint;
 use crate::tlog::merkle::leaf_hash;
 use crate::tlog::proof::verify_inclusion;
 use crate::tls::Identity;
-use crate::tls::client::{ClientTls, ServerFault};
+use crate::tls::client::{ClientTls, InvalidTrust, ServerFault};
 use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 use crate::wire::{convert, v1};
@@ -425,36 +425,44 @@ async fn reach(
         let tls = trusting(trust.name(), charter, identity, net)?;
         match connect(route(tls, address, net)).await {
             Ok(connection) => return Ok(connection),
-            Err(error) if is_unknown_issuer(&error) => unknown = Some(error),
+            Err(error) if is_unknown_issuer(&error) => unknown = unknown.or(Some(error)),
             Err(error) => return Err(error.into()),
         }
     }
-    let untrusted =
-        ClientTls::untrusted_for_charters(net.ambient.tls_clock()).map_err(|error| {
-            ConnectError::Tls {
-                address: address.clone(),
-                source: Arc::new(std::io::Error::other(error)),
-            }
-        })?;
-    let connection = connect(route(untrusted, address, net)).await?;
-    let (chain, entries) = charters(connection.channel(), trust).await?;
-    if let (true, Some(unknown)) = (entries.is_empty(), unknown) {
-        return Err(unknown.into());
-    }
+    let (chain, entries) = match (newer_charters(trust, address, net).await, unknown) {
+        // Who shows no charter may be anybody: what is known is the certificate.
+        (Err(error), Some(unknown)) if !is_of_a_service(&error) => return Err(unknown.into()),
+        (Ok((_, entries)), Some(unknown)) if entries.is_empty() => return Err(unknown.into()),
+        (shown, _) => shown?,
+    };
     home.use_charters(trust.name(), &entries)?;
     let tls = trusting(trust.name(), chain.newest(), identity, net)?;
     Ok(connect(route(tls, address, net)).await?)
 }
 
+/// On a connection that is not believed: what is heard there proves itself.
+async fn newer_charters(
+    trust: &Trust,
+    address: &Address,
+    net: &Net,
+) -> Result<(Chain, Vec<Bytes>), ClientError> {
+    let tls = ClientTls::untrusted_for_charters(net.ambient.tls_clock())
+        .map_err(InvalidTrust::Unusable)?;
+    let connection = connect(route(tls, address, net)).await?;
+    charters(connection.channel(), trust).await
+}
+
+/// Only a service of ours shows charters, or has too much to do to show them.
+fn is_of_a_service(error: &ClientError) -> bool {
+    matches!(&error.reason[..], DOES_NOT_FOLLOW | "BUSY")
+}
+
 fn is_unknown_issuer(error: &ConnectError) -> bool {
-    match error {
-        ConnectError::Intercepted { .. } => true,
-        ConnectError::Server { source, .. } => matches!(
-            source,
-            ServerFault::UnknownIssuer { .. } | ServerFault::BadSignature | ServerFault::Expired
-        ),
-        _ => false,
-    }
+    matches!(
+        error,
+        ConnectError::Intercepted { .. }
+            | ConnectError::Server { source: ServerFault::UnknownIssuer { .. }, .. }
+    )
 }
 
 fn trusting(
@@ -485,7 +493,9 @@ async fn charters(channel: Channel, trust: &Trust) -> Result<(Chain, Vec<Bytes>)
     loop {
         let after_version = chain.newest().version;
         let call = client.get_charters(request_of(v1::GetChartersRequest { after_version }));
-        let page = answered("GetCharters", call).await?;
+        let slow = |_| ClientError::too_slow("GetCharters", limits::CHARTERS_TIMEOUT.as_secs());
+        let page = timeout(limits::CHARTERS_TIMEOUT, answered("GetCharters", call));
+        let page = page.await.map_err(slow)??;
         for charter in &page.charters {
             chain.follow_logged(&charter.entry).map_err(|why| not_following(&why))?;
         }
@@ -526,7 +536,7 @@ fn in_the_log(
 fn not_following(why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("the service shows a charter that does not follow: {why}");
     let failed = Exit::VerificationFailed;
-    ClientError::new(Side::Theirs, failed, "CHARTER_DOES_NOT_FOLLOW", sentence)
+    ClientError::new(Side::Theirs, failed, DOES_NOT_FOLLOW, sentence)
 }
 
 fn request_of<M>(message: M) -> Request<M> {
@@ -568,6 +578,7 @@ fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answe
 const PAGE: u32 = 256;
 /// Facets asked for at a time: 256 KiB of the largest.
 const FACETS_AT_A_TIME: usize = 16;
+const DOES_NOT_FOLLOW: &str = "CHARTER_DOES_NOT_FOLLOW";
 const MARGIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
