@@ -9,12 +9,13 @@ use serde_json::json;
 
 use crate::agent::follow::{self, Event, FollowError};
 use crate::client::clocks::{Clocks, Wrong};
+use crate::client::connect::Leg;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
 use crate::client::message::receipt;
 use crate::client::place;
 use crate::client::replica::Replica;
-use crate::client::session::Session;
+use crate::client::session::{self, Session};
 use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
 use crate::domain::ids::SeatId;
@@ -218,6 +219,7 @@ async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
     match ctx.connect(who.as_ref()).await {
         Err(error) => {
             checks.fail("connection", &error);
+            first_segment(ctx, checks, &error).await;
             None
         }
         Ok(session) => {
@@ -233,6 +235,24 @@ async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
             certificate(ctx, checks, &session.connection().certificate());
             who.map(|_| session)
         }
+    }
+}
+
+/// A handshake that was reset or hangs may meet a box that takes the first segment of a connection
+/// for all of it.
+async fn first_segment(ctx: &Context, checks: &mut Checks, error: &ClientError) {
+    let hangs = error.details.get("leg").is_some_and(|leg| leg == Leg::Tls.name());
+    let Ok(name) = ctx.name() else { return };
+    if (error.reason == "TLS" || hangs)
+        && session::opens_for_a_small_hello(&ctx.home, &name, &ctx.net).await
+    {
+        let sentence = "with a small first message, which nothing else here uses, TLS works: a box \
+                        on the way judges a connection by its first segment, and a handshake safe \
+                        against later computers fills more than one";
+        let (exit, reason) = (Exit::NotReachable, "FIRST_SEGMENT");
+        let error = ClientError::new(Side::Network, exit, reason, sentence);
+        let mend = "ask who runs the network to let TLS handshakes of several segments through";
+        checks.fail("first segment", &error.mended_by(mend));
     }
 }
 

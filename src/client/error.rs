@@ -245,11 +245,16 @@ impl From<ConnectError> for ClientError {
             ConnectError::Handshake { source: Broken::NoPlace, .. } => {
                 (Side::Network, Exit::NotReachable, "NO_PLACE")
             }
-            ConnectError::Handshake { .. } => (Side::Network, Exit::NotReachable, "TLS"),
+            ConnectError::Handshake { .. } => (Side::Network, Exit::NotReachable, "TLS_REFUSED"),
             ConnectError::Server { source, .. } => return of_server(&error, source),
             ConnectError::Tls { .. } => (Side::Network, Exit::NotReachable, "TLS"),
             ConnectError::NotHttp2 { .. } => (Side::Theirs, Exit::NotReachable, "NOT_HTTP2"),
-            ConnectError::TimedOut { .. } => (Side::Network, Exit::NotReachable, "TIMED_OUT"),
+            ConnectError::TimedOut { leg, .. } => {
+                let (exit, reason) = (Exit::NotReachable, "TIMED_OUT");
+                let mut found = Self::new(Side::Network, exit, reason, &error);
+                found.details.insert("leg".to_owned(), leg.name().to_owned());
+                return found;
+            }
         };
         Self::new(side, exit, reason, with_sources(&error))
     }

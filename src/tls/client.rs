@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::time_provider::TimeProvider;
@@ -20,7 +20,7 @@ use rustls::{
     PeerIncompatible, PeerMisbehaved, RootCertStore, SignatureScheme,
 };
 
-use super::{ALPN, Identity, provider};
+use super::{ALPN, Identity, provider, small_provider};
 use crate::crypto::cert::{ServiceName, is_issued_by, issuer_for_display};
 
 /// Why a server is not believed. The first comes before all others.
@@ -167,22 +167,24 @@ impl ClientTls {
         client: Option<Identity>,
         clock: Arc<dyn TimeProvider>,
     ) -> Result<Self, InvalidTrust> {
-        let mut roots = RootCertStore::empty();
-        for authority in authorities {
-            roots.add(CertificateDer::from(authority.as_slice()))?;
-        }
-        if roots.is_empty() {
-            return Err(InvalidTrust::NoAuthority);
-        }
-        let verifier = Arc::new(OfDirectory {
-            directory: directory.to_owned(),
-            authorities: authorities.to_vec(),
-            roots,
-            algorithms: algorithms(),
-        });
+        let verifier = Arc::new(OfDirectory::new(directory, authorities)?);
         let asking = asking(Arc::clone(&verifier), Arc::clone(&clock))?;
-        let tls = Self::new(verifier, client, clock)?;
+        let tls = Self::new(verifier, client, provider(), clock)?;
         Ok(Self { asking: Some(Arc::new(asking)), ..tls })
+    }
+
+    /// The same with a small first message, without the group that is safe against later computers.
+    /// For `liaison doctor` alone, to see what stands in the way: nothing may be said on it.
+    ///
+    /// # Errors
+    /// [`InvalidTrust`].
+    pub fn small(
+        directory: &str,
+        authorities: &[Vec<u8>],
+        clock: Arc<dyn TimeProvider>,
+    ) -> Result<Self, InvalidTrust> {
+        let verifier = Arc::new(OfDirectory::new(directory, authorities)?);
+        Ok(Self::new(verifier, None, small_provider(), clock)?)
     }
 
     /// Believes any server. For `GetCharters` alone, whose answer proves itself: nothing else may
@@ -191,15 +193,16 @@ impl ClientTls {
     /// # Errors
     /// Only if the provider spoke no TLS 1.3.
     pub fn untrusted_for_charters(clock: Arc<dyn TimeProvider>) -> Result<Self, Error> {
-        Self::new(Arc::new(AnyServer { algorithms: algorithms() }), None, clock)
+        Self::new(Arc::new(AnyServer { algorithms: algorithms() }), None, provider(), clock)
     }
 
     fn new(
         verifier: Arc<dyn ServerCertVerifier>,
         client: Option<Identity>,
+        provider: Arc<CryptoProvider>,
         clock: Arc<dyn TimeProvider>,
     ) -> Result<Self, Error> {
-        let builder = ClientConfig::builder_with_details(provider(), clock)
+        let builder = ClientConfig::builder_with_details(provider, clock)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
@@ -248,6 +251,18 @@ struct OfDirectory {
 }
 
 impl OfDirectory {
+    fn new(directory: &str, authorities: &[Vec<u8>]) -> Result<Self, InvalidTrust> {
+        let mut roots = RootCertStore::empty();
+        for authority in authorities {
+            roots.add(CertificateDer::from(authority.as_slice()))?;
+        }
+        if roots.is_empty() {
+            return Err(InvalidTrust::NoAuthority);
+        }
+        let (directory, authorities) = (directory.to_owned(), authorities.to_vec());
+        Ok(Self { directory, authorities, roots, algorithms: algorithms() })
+    }
+
     fn judge(
         &self,
         leaf: &CertificateDer<'_>,

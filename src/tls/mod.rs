@@ -42,6 +42,12 @@ pub fn provider() -> Arc<CryptoProvider> {
     })
 }
 
+/// The same with plain X25519 alone: a first message that fits one segment.
+fn small_provider() -> Arc<CryptoProvider> {
+    let kx_groups = vec![rustls::crypto::ring::kx_group::X25519];
+    Arc::new(CryptoProvider { kx_groups, ..Arc::unwrap_or_clone(provider()) })
+}
+
 /// What is known of the other end of a connection: an extension of each of its requests.
 #[derive(Clone, Debug)]
 pub struct PeerInfo {

@@ -169,14 +169,18 @@ impl Drop for Old {
     }
 }
 
-/// Whoever has joined the directory whose service is at `address`, and connects.
-async fn connects(address: &Address, proxies: Proxies) -> ClientError {
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::at(folder.path().to_owned());
+fn join(home: &Home, address: &Address) {
     let charter = says::founding(&Trust::new(dates()).ca).bytes();
     let (addresses, checkpoint) = (vec![address.to_string()], Default::default());
     let invitation = v1::Invitation { charter, addresses, checkpoint };
     home.join(&Invitation::check(invitation).unwrap()).unwrap();
+}
+
+/// Whoever has joined the directory whose service is at `address`, and connects.
+async fn connects(address: &Address, proxies: Proxies) -> ClientError {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().to_owned());
+    join(&home, address);
     let ambient = crate::support::clock().1;
     let net = Net { dial: Arc::new(Tcp), proxies, ambient };
     Session::open(&home, &NAME.parse().unwrap(), None, &net).await.unwrap_err()
@@ -231,4 +235,46 @@ async fn a_gateway_that_speaks_tls_1_2_alone_is_named_with_its_issuer() {
     let folder = tempfile::tempdir().unwrap();
     let old = Old::start(&folder);
     is_named(old.1.clone(), "TLS 1.2").await;
+}
+
+/// Forwards connections whose first segment is small, and closes all others.
+async fn first_segment(service: Address) -> Address {
+    let (listener, address) = listening().await;
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut first = vec![0; 1_000];
+            let read = client.peek(&mut first).await.unwrap();
+            if read == first.len() {
+                continue;
+            }
+            let mut server = TcpStream::connect((service.host(), service.port())).await.unwrap();
+            tokio::spawn(
+                async move { copy_bidirectional(&mut client, &mut server).await.map(drop) },
+            );
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn doctor_finds_a_box_that_judges_the_first_segment() {
+    let net = TestNet::memory().await;
+    let folder = tempfile::tempdir().unwrap();
+    for (address, found) in
+        [(first_segment(net.address.clone()).await, true), (net.address.clone(), false)]
+    {
+        let home = Home::at(folder.path().join(address.port().to_string()));
+        join(&home, &address);
+        let (program, home) = (env!("CARGO_BIN_EXE_liaison"), home.root().to_owned());
+        let doctor = tokio::task::spawn_blocking(move || {
+            let mut doctor = Command::new(program);
+            doctor.env_remove("HTTPS_PROXY").arg("--home").arg(home).args(["--json", "doctor"]);
+            doctor.output().unwrap()
+        });
+        let doctor = doctor.await.unwrap();
+        let said = String::from_utf8_lossy(&[doctor.stdout, doctor.stderr].concat()).into_owned();
+        assert_eq!(said.contains("judges a connection by its first segment"), found, "{said}");
+        assert_eq!(said.contains("X25519MLKEM768"), !found, "{said}");
+    }
 }

@@ -411,6 +411,21 @@ impl Session {
     }
 }
 
+/// Whether a handshake that broke gets to its end with a first message that fits one segment: then a
+/// box on the way judges connections by their first segment. Nothing is said on that connection.
+pub async fn opens_for_a_small_hello(home: &Home, name: &DirectoryName, net: &Net) -> bool {
+    let (Ok(trust), Ok(addresses)) = (home.trust(name), home.addresses(name)) else { return false };
+    let authorities = authorities(trust.newest());
+    for address in addresses.iter().filter_map(|address| Address::parse(address).ok()) {
+        let tls = ClientTls::small(name.as_str(), &authorities, net.ambient.tls_clock());
+        let Ok(tls) = tls else { return false };
+        if connect(route(tls, &address, net)).await.is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
 /// Connects under the newest charter in use, else under the newest that is pinned; if the server's
 /// authority is one of neither, once more under the charters that the service shows.
 async fn reach(
@@ -471,9 +486,12 @@ fn trusting(
     identity: Option<&Identity>,
     net: &Net,
 ) -> Result<ClientTls, ClientError> {
-    let authorities: Vec<Vec<u8>> = charter.service_ca.iter().map(|der| der.to_vec()).collect();
-    let clock = net.ambient.tls_clock();
+    let (authorities, clock) = (authorities(charter), net.ambient.tls_clock());
     Ok(ClientTls::for_directory(name.as_str(), &authorities, identity.cloned(), clock)?)
+}
+
+fn authorities(charter: &Link) -> Vec<Vec<u8>> {
+    charter.service_ca.iter().map(|der| der.to_vec()).collect()
 }
 
 fn route(tls: ClientTls, address: &Address, net: &Net) -> Route {

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use futures_util::{StreamExt as _, stream};
 use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 use tonic::transport::Server;
 
@@ -215,6 +216,28 @@ impl Dial for Memory {
                 .await;
         });
         Box::pin(async move { Ok(Box::new(ours) as Box<dyn tls::Link>) })
+    }
+}
+
+/// A box on the way that looks at the first segment, and lets nothing larger through.
+struct FirstSegment(Memory);
+
+impl Dial for FirstSegment {
+    fn dial<'a>(&'a self, address: &'a Address) -> Dialing<'a> {
+        Box::pin(async move {
+            let (ours, mut outside) = tokio::io::duplex(1 << 16);
+            let mut inside = self.0.dial(address).await?;
+            tokio::spawn(async move {
+                let mut first = vec![0; 4096];
+                let read = outside.read(&mut first).await.unwrap();
+                if read > 1_000 {
+                    std::future::pending::<()>().await;
+                }
+                inside.write_all(&first[..read]).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
+            });
+            Ok(Box::new(ours) as Box<dyn tls::Link>)
+        })
     }
 }
 
@@ -456,6 +479,21 @@ async fn a_new_service_authority_is_believed_by_the_charter_that_names_it() {
     // Kept: the next time nothing is asked.
     fake.state().charters.clear();
     open().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_box_that_judges_the_first_segment_is_found_by_a_small_one() {
+    let (log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let fake = Fake::new(log, facets);
+    let dial = Arc::new(FirstSegment(Memory::new(&fake, CA)));
+    let small = Net { dial, ..net(&fake, CA) };
+    let error = Session::open(&home, &name(), None, &small).await.unwrap_err();
+    assert_eq!((error.reason.as_str(), error.details["leg"].as_str()), ("TIMED_OUT", "tls"));
+    assert!(opens_for_a_small_hello(&home, &name(), &small).await);
+    // Whom the charter does not name is not believed with a small one, either.
+    let dial = Arc::new(FirstSegment(Memory::new(&fake, 70)));
+    assert!(!opens_for_a_small_hello(&home, &name(), &Net { dial, ..net(&fake, CA) }).await);
 }
 
 #[tokio::test]
