@@ -1,7 +1,7 @@
 //! What every command starts from: the home, the directory, the identity, the connection.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use crate::ambient::Ambient;
 use crate::client::connect::{Proxies, Tcp};
@@ -203,7 +203,15 @@ impl Context {
     /// # Errors
     /// The service cannot be reached or believed.
     pub async fn connect(&self, who: Option<&Owner>) -> Result<Session, ClientError> {
-        Session::open(&self.home, &self.name()?, who, &self.net).await
+        let name = self.name()?;
+        let bad = self.home.addresses(&name)?.bad;
+        static SAID: Once = Once::new();
+        SAID.call_once(|| {
+            for (path, why) in bad {
+                self.out.warn(format_args!("{}: {why}: it is skipped", path.display()));
+            }
+        });
+        Session::open(&self.home, &name, who, &self.net).await
     }
 
     /// Connects as whoever may read, and brings the copy of the directory up to date.

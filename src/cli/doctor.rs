@@ -208,7 +208,12 @@ fn key(checks: &mut Checks, listed: Listed) {
 async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
     let addresses = ctx.name().and_then(|name| Ok(ctx.home.addresses(&name)?));
     if let Ok(addresses) = &addresses {
-        checks.ok("addresses", addresses.join(", "));
+        let good: Vec<String> = addresses.good.iter().map(ToString::to_string).collect();
+        checks.ok("addresses", good.join(", "));
+        for (path, why) in &addresses.bad {
+            let mend = format!("correct {}", path.display());
+            checks.warn("addresses", format!("{}: {why}", path.display()), Some(mend));
+        }
     }
     let who = ctx.reader();
     if let Err(error) = &who {

@@ -28,6 +28,8 @@ use crate::domain::limits;
 use crate::tls::client::{Broken, ClientTls, ServerFault};
 use crate::tls::{self, Link};
 
+use super::address::{Address, InvalidAddress};
+
 /// The future of [`Dial::dial`].
 pub type Dialing<'a> =
     Pin<Box<dyn Future<Output = Result<Box<dyn Link>, ConnectError>> + Send + 'a>>;
@@ -42,8 +44,8 @@ pub trait Dial: Send + Sync + 'static {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConnectError {
     /// Not an address at all.
-    #[error("expected host or host:port, found {0:?}")]
-    BadAddress(String),
+    #[error(transparent)]
+    BadAddress(#[from] InvalidAddress),
     /// Name look-up.
     #[error("the name {host} cannot be looked up")]
     Lookup {
@@ -177,61 +179,6 @@ impl ConnectError {
     }
 }
 
-/// Host and port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Address {
-    host: String,
-    port: u16,
-}
-
-impl Address {
-    /// Reads `host`, `host:port`, `[v6]:port`, with or without `https://` before it. The port is
-    /// 443 unless given.
-    ///
-    /// # Errors
-    /// [`ConnectError::BadAddress`].
-    pub fn parse(text: &str) -> Result<Self, ConnectError> {
-        let rest = text.strip_prefix("https://").unwrap_or(text);
-        Self::from_authority(rest.strip_suffix('/').unwrap_or(rest), 443)
-            .ok_or_else(|| ConnectError::BadAddress(text.to_owned()))
-    }
-
-    fn from_authority(text: &str, default_port: u16) -> Option<Self> {
-        let authority: http::uri::Authority = text.parse().ok()?;
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().ok()?,
-            // `Authority` takes "host:" and "host:99999" for a host without a port.
-            None if authority.as_str().len() == authority.host().len() => default_port,
-            None => return None,
-        };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        ServerName::try_from(host).ok()?;
-        Some(Self { host: host.to_owned(), port })
-    }
-
-    /// A DNS name, or an address without brackets.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The port.
-    #[must_use]
-    pub const fn port(&self) -> u16 {
-        self.port
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
-
 /// TCP by the system's resolver: the addresses of a name in their order, `TCP_NODELAY` set.
 #[derive(Debug, Clone, Copy)]
 pub struct Tcp;
@@ -250,10 +197,10 @@ impl Dial for Tcp {
 
 async fn tcp(address: &Address) -> Result<TcpStream, ConnectError> {
     let no_name = |source: io::Error| ConnectError::Lookup {
-        host: address.host.clone(),
+        host: address.host().to_owned(),
         source: Arc::new(source),
     };
-    let found = tokio::net::lookup_host((address.host.as_str(), address.port));
+    let found = tokio::net::lookup_host((address.host(), address.port()));
     let mut last = None;
     for socket in found.await.map_err(no_name)? {
         let attempt = timeout(limits::DIAL_ADDRESS_TIMEOUT, TcpStream::connect(socket)).await;
@@ -295,7 +242,7 @@ impl Proxy {
             Some((userinfo, authority)) => (Some(userinfo), authority),
             None => (None, rest),
         };
-        let address = Address::from_authority(authority, 80).ok_or(InvalidProxy)?;
+        let address = Address::or_port(authority, 80).map_err(|_| InvalidProxy)?;
         let authorization = match userinfo {
             None => None,
             Some(userinfo) => {
@@ -353,7 +300,7 @@ impl Proxies {
     /// names below it (with or without a leading dot), an address, or a network as `net/bits`.
     #[must_use]
     pub fn to(&self, address: &Address) -> Option<&Proxy> {
-        let host = address.host.to_ascii_lowercase();
+        let host = address.host().to_ascii_lowercase();
         let direct = self.direct.iter().any(|rule| is_direct(rule, &host));
         self.proxy.as_ref().filter(|_| !direct)
     }
@@ -457,13 +404,13 @@ pub async fn connect(route: Route) -> Result<Connection, ConnectError> {
         }
     });
     let channel = endpoint.connect_with_connector(connector).await.map_err(|error| {
-        ConnectError::find(&error).cloned().unwrap_or_else(|| ConnectError::NotHttp2 { address })
+        ConnectError::find(&error).cloned().unwrap_or(ConnectError::NotHttp2 { address })
     })?;
     Ok(Connection { channel, handshake })
 }
 
 fn endpoint(address: &Address) -> Result<Endpoint, ConnectError> {
-    let bad = || ConnectError::BadAddress(address.to_string());
+    let bad = || InvalidAddress::name(address);
     let origin = format!("https://{address}").parse().map_err(|_| bad())?;
     // TLS is ours, so tonic must not think of its own: hence http here, and https in the requests.
     Ok(Endpoint::from_shared(format!("http://{address}"))
@@ -506,8 +453,8 @@ async fn handshake(
             through(stream, proxy, address).await?
         }
     };
-    let name = ServerName::try_from(address.host.clone())
-        .map_err(|_| ConnectError::BadAddress(address.to_string()))?;
+    let name = ServerName::try_from(address.host().to_owned());
+    let name = name.map_err(|_| InvalidAddress::name(address))?;
     let handshake = TlsConnector::from(config).connect(name, stream);
     timeout(limits::HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| {
         let seconds = limits::HANDSHAKE_TIMEOUT.as_secs();
@@ -593,22 +540,6 @@ fn status(head: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_have_one_reading() {
-        for (text, host, port) in [
-            ("relay.un.example", "relay.un.example", 443),
-            ("https://relay.un.example:8443/", "relay.un.example", 8443),
-            ("127.0.0.1:1", "127.0.0.1", 1),
-            ("[::1]:9", "::1", 9),
-        ] {
-            let address = Address::parse(text).unwrap();
-            assert_eq!((address.host(), address.port()), (host, port), "{text}");
-        }
-        for text in ["", ":1", "a:", "a:99999", "u@a", "http://a", "a/b", "a b", "https://"] {
-            assert!(matches!(Address::parse(text), Err(ConnectError::BadAddress(_))), "{text}");
-        }
-    }
 
     #[test]
     fn no_proxy_names_hosts_domains_addresses_and_networks() {

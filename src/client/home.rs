@@ -9,6 +9,7 @@
 //! config.toml                      directories and their addresses
 //! keys/...                         see `keys`
 //! directories/<name>/invitation    the file, as it came
+//! directories/<name>/addresses     where its service was found last, then where else it may be
 //! directories/<name>/charters      those behind it through which a fold of the log has passed
 //! directories/<name>/charters-used those behind them that a chain of quorums has signed
 //! directories/<name>/...           see `replica`
@@ -22,7 +23,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::DirectoryName;
+use crate::wire::v1;
 
+use super::address::{Address, InvalidAddress};
 use super::armour;
 use super::charters;
 use super::format::{self, WrongFormat};
@@ -55,6 +58,31 @@ pub struct DirectoryConfig {
     /// The invitation, if it does not stand in its usual place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invitation: Option<PathBuf>,
+}
+
+/// Where a directory's service may be found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// In the order in which they are tried.
+    pub good: Vec<Address>,
+    /// What cannot be used, and the file in which it stands.
+    pub bad: Vec<(PathBuf, InvalidAddress)>,
+}
+
+impl Addresses {
+    fn add(&mut self, address: Address) {
+        if !self.good.contains(&address) {
+            self.good.push(address);
+        }
+    }
+
+    fn read(&mut self, path: &Path, text: &str) {
+        match Address::parse(text) {
+            Ok(address) => self.add(address),
+            Err(why) if self.bad.iter().any(|(_, before)| *before == why) => {}
+            Err(why) => self.bad.push((path.to_owned(), why)),
+        }
+    }
 }
 
 /// The home cannot be used.
@@ -202,14 +230,73 @@ impl Home {
         Ok(name)
     }
 
-    /// The addresses of a directory, in order.
+    /// Where a directory's service may be found: first what people have written and was not known
+    /// when it was found last, then where it was found last, then all others.
     ///
     /// # Errors
     /// It was not joined.
-    pub fn addresses(&self, name: &DirectoryName) -> Result<Vec<String>, HomeError> {
-        let mut config = self.config()?;
-        let found = config.directories.remove(name.as_str());
-        found.map(|found| found.addresses).ok_or_else(|| HomeError::NotJoined(name.to_string()))
+    pub fn addresses(&self, name: &DirectoryName) -> Result<Addresses, HomeError> {
+        let (written, known) = (self.written_addresses(name)?, self.known_addresses(name)?);
+        let mut all = Addresses { good: written.good, bad: written.bad };
+        all.good.retain(|address| !known.contains(address));
+        known.into_iter().for_each(|address| all.add(address));
+        Ok(all)
+    }
+
+    /// Keeps where a directory's service was found, and where it says that it can be found; if it
+    /// says nothing, what it said before stands. What people have written is never forgotten.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn found_at(
+        &self,
+        name: &DirectoryName,
+        found: &Address,
+        said: &[Address],
+    ) -> Result<(), HomeError> {
+        let before = self.known_addresses(name)?;
+        let mut all = Addresses { good: vec![found.clone()], bad: Vec::new() };
+        let said = if said.is_empty() { &before } else { said };
+        let written = self.written_addresses(name)?.good;
+        written.iter().chain(said).for_each(|address| all.add(address.clone()));
+        if all.good == before {
+            return Ok(());
+        }
+        let lines = all.good.iter().map(|address| format!("{address}\n"));
+        let _lock = self.lock(name)?;
+        Ok(place::replace(&self.folder(name).join(FOUND), lines.collect::<String>().as_bytes())?)
+    }
+
+    /// Those of the configuration and of the invitation.
+    fn written_addresses(&self, name: &DirectoryName) -> Result<Addresses, HomeError> {
+        let joined = self.joined(name)?;
+        let mut written = Addresses::default();
+        joined.addresses.iter().for_each(|text| written.read(&self.config_path(), text));
+        let path = self.invitation_file(name, &joined);
+        let text = place::read_if_there(&path, armour::FILE_BYTES as u64)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        // What is wrong with the file is said where it is believed.
+        let invited = armour::read::<v1::Invitation>(armour::Kind::Invitation, &text);
+        let invited = invited.unwrap_or_default().addresses;
+        invited.iter().for_each(|text| written.read(&path, text));
+        Ok(written)
+    }
+
+    fn joined(&self, name: &DirectoryName) -> Result<DirectoryConfig, HomeError> {
+        let found = self.config()?.directories.remove(name.as_str());
+        found.ok_or_else(|| HomeError::NotJoined(name.to_string()))
+    }
+
+    fn invitation_file(&self, name: &DirectoryName, joined: &DirectoryConfig) -> PathBuf {
+        let usual = || self.folder(name).join("invitation");
+        joined.invitation.as_ref().map_or_else(usual, |path| self.root.join(path))
+    }
+
+    fn known_addresses(&self, name: &DirectoryName) -> Result<Vec<Address>, HomeError> {
+        let text = place::read_if_there(&self.folder(name).join(FOUND), CONFIG_BYTES)?;
+        let text = text.unwrap_or_default();
+        let lines = String::from_utf8_lossy(&text);
+        Ok(lines.lines().filter_map(|line| Address::parse(line).ok()).collect())
     }
 
     /// The invitation to a directory, verified again.
@@ -217,11 +304,7 @@ impl Home {
     /// # Errors
     /// It was not joined, or the file was altered.
     pub fn invitation(&self, name: &DirectoryName) -> Result<Invitation, HomeError> {
-        let mut config = self.config()?;
-        let found = config.directories.remove(name.as_str());
-        let found = found.ok_or_else(|| HomeError::NotJoined(name.to_string()))?;
-        let usual = || self.folder(name).join("invitation");
-        let path = found.invitation.map_or_else(usual, |path| self.root.join(path));
+        let path = self.invitation_file(name, &self.joined(name)?);
         let text = place::read(&path, armour::FILE_BYTES as u64)?;
         let invitation = Invitation::read(&String::from_utf8_lossy(&text))?;
         if invitation.trust().name() != name {
@@ -290,6 +373,7 @@ fn version_of(entry: &[u8]) -> Option<u64> {
     charter.targets.first().map(|target| target.version)
 }
 
+const FOUND: &str = "addresses";
 pub(super) const PINNED: &str = "charters";
 pub(super) const USED: &str = "charters-used";
 /// Addresses of a thousand directories.

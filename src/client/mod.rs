@@ -5,6 +5,7 @@
 //! unasked (`agent`). Invariant: nothing that the service says is believed before it was verified
 //! here.
 
+pub mod address;
 pub mod armour;
 pub mod charters;
 pub mod clocks;

@@ -22,7 +22,8 @@ use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
 use crate::ambient::Ambient;
-use crate::client::connect::{Address, Dial, Proxies, Route, connect};
+use crate::client::address::Address;
+use crate::client::connect::{Dial, Proxies, Route, connect};
 use crate::client::invitation::Invitation;
 use crate::domain::access::{self, Method};
 use crate::domain::directory::entry::Entry;
@@ -236,8 +237,8 @@ pub(super) async fn memory_of_start(
 /// The history ends some days ago, which is no reason to doubt the clock.
 fn settings(dir: &Path, ambient: Ambient) -> anyhow::Result<Settings> {
     let high_water = dir.join("high-water");
-    let limits = door::Limits::without_rates();
-    Ok(Settings { name: NAME.parse()?, high_water, ambient, clock_is_right: true, limits })
+    let (limits, name, addresses) = (door::Limits::without_rates(), NAME.parse()?, Vec::new());
+    Ok(Settings { name, high_water, ambient, clock_is_right: true, limits, addresses })
 }
 
 /// The service's own threads, by whose name one can tell what it took from what its callers took.

@@ -37,7 +37,8 @@ impl EnrolmentService for Api {
             leaf_index: proven.leaf,
             inclusion: convert::hashes(&proven.inclusion),
         });
-        let (charters, checkpoint, newest) = (charters.collect(), page.checkpoint, page.newest);
-        Ok(Response::new(GetChartersResponse { charters, checkpoint, newest }))
+        let charters = charters.collect();
+        let (checkpoint, newest, addresses) = (page.checkpoint, page.newest, page.addresses);
+        Ok(Response::new(GetChartersResponse { charters, checkpoint, newest, addresses }))
     }
 }

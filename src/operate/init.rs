@@ -167,6 +167,7 @@ pub async fn complete(
         ambient: ambient.clone(),
         clock_is_right: false,
         limits: Default::default(),
+        addresses: Vec::new(),
     };
     let own = keys::signing(home, ambient)?;
     // Decided before the store is made, so that a refused charter leaves nothing behind.

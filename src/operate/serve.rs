@@ -103,6 +103,7 @@ async fn start(
             enrolment: Quota::per_second(enrolment.burst.get(), enrolment.per_second.get()),
             ..door::Limits::default()
         },
+        addresses: config.addresses.clone(),
     };
     Ok(service::start(store, blobs, keys::signing(home, ambient)?, settings).await?)
 }

@@ -97,6 +97,7 @@ struct Shared {
     large: Mutex<()>,
     door: Arc<Door>,
     telemetry: Arc<Telemetry>,
+    addresses: Vec<String>,
     ambient: Ambient,
     stopped: watch::Receiver<Option<String>>,
     /// Whether the service's clock is in doubt; owned by the sequencer.

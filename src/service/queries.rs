@@ -42,6 +42,8 @@ pub struct Charters {
     pub checkpoint: Bytes,
     /// The version in force.
     pub newest: u64,
+    /// How members find the service, host:port.
+    pub addresses: Vec<String>,
 }
 
 /// One entry of a mailbox, as one seat gets it.
@@ -219,7 +221,8 @@ impl Service {
                 break;
             }
         }
-        Ok(Charters { charters, checkpoint, newest })
+        let addresses = self.shared.addresses.clone();
+        Ok(Charters { charters, checkpoint, newest, addresses })
     }
 
     /// Changes with every new head, once requests are answered from it: a hint of the store comes

@@ -56,6 +56,8 @@ pub struct Settings {
     pub clock_is_right: bool,
     /// How many come in, how often, with how much.
     pub limits: door::Limits,
+    /// How members find the service, host:port: told to whoever asks.
+    pub addresses: Vec<String>,
 }
 
 /// Why a service does not start. Each says what mends it.
@@ -203,7 +205,7 @@ pub async fn start(
         };
         say.send_replace(Some(why));
     });
-    let (relay, ambient) = (keys.relay, settings.ambient);
+    let (relay, ambient, addresses) = (keys.relay, settings.ambient, settings.addresses);
     let shared = Shared {
         store,
         blobs,
@@ -216,6 +218,7 @@ pub async fn start(
         large: Mutex::new(()),
         door: Door::new(settings.limits, ambient.clone(), Arc::clone(&telemetry)),
         telemetry,
+        addresses,
         ambient,
         stopped,
         in_doubt,

@@ -54,6 +54,7 @@ async fn service(home: &TempDir) -> Service {
         high_water: home.path().join("high-water"),
         ambient: ambient.clone(),
         limits: door::Limits::without_rates(),
+        addresses: Vec::new(),
     };
     let keys = || Keys { log: key("log"), relay: key("relay") };
     let disk = Arc::new(Fdatasync);

@@ -5,7 +5,8 @@ use std::io::BufRead as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use liaison::client::connect::{Address, Proxies, Tcp};
+use liaison::client::address::Address;
+use liaison::client::connect::{Proxies, Tcp};
 use liaison::client::error::ClientError;
 use liaison::client::home::Home;
 use liaison::client::invitation::Invitation;

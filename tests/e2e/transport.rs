@@ -11,8 +11,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::{Stream, StreamExt as _};
 use liaison::ambient::{Ambient, Clock};
+use liaison::client::address::Address;
 use liaison::client::connect::{
-    Address, ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
+    ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
 use liaison::client::error::{ClientError, Exit, Side};
 use liaison::crypto::cert::{CertificateFault, ServiceName};
@@ -506,7 +507,7 @@ impl Dial for Answers {
         let (near, mut far) = tokio::io::duplex(64 * 1024);
         let answer = self.0;
         tokio::spawn(async move {
-            far.read(&mut [0; 4096]).await.unwrap();
+            assert!(far.read(&mut [0; 4096]).await.unwrap() > 0);
             far.write_all(answer).await.unwrap();
         });
         Box::pin(async { Ok(Box::new(near) as Box<dyn Link>) })

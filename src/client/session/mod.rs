@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::try_join;
+use futures_util::future::{join, try_join};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
@@ -29,9 +29,10 @@ use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 use crate::wire::{convert, v1};
 
+use super::address::{Address, InvalidAddress};
 use super::charters::{Chain, Link};
 use super::clocks::Clocks;
-use super::connect::{Address, ConnectError, Connection, Dial, Proxies, Route, connect};
+use super::connect::{ConnectError, Connection, Dial, Proxies, Route, connect};
 use super::draft::Bundle;
 use super::error::{ClientError, Exit, Side};
 use super::home::Home;
@@ -54,6 +55,7 @@ pub struct Net {
 #[derive(Clone, Debug)]
 pub struct Session {
     connection: Connection,
+    home: Home,
     name: DirectoryName,
     address: Address,
     ambient: Ambient,
@@ -163,7 +165,7 @@ impl Session {
     /// fetched, verified one by one, kept, and the connection is made again.
     ///
     /// # Errors
-    /// The last address's, if none answers.
+    /// If none answers, the first that could be reached and not be believed; else the first.
     pub async fn open(
         home: &Home,
         name: &DirectoryName,
@@ -172,22 +174,31 @@ impl Session {
     ) -> Result<Self, ClientError> {
         let trust = home.trust(name)?;
         let identity = who.map(|who| home.keys().tls(who, &net.ambient)).transpose()?;
-        let mut last = None;
-        for address in home.addresses(name)? {
-            let address = Address::parse(&address)?;
+        let addresses = home.addresses(name)?;
+        let mut failed: Option<ClientError> = None;
+        for address in addresses.good {
             match reach(home, &trust, &address, identity.as_ref(), net).await {
                 Ok(connection) => {
-                    let (name, ambient) = (name.clone(), net.ambient.clone());
-                    return Ok(Self { connection, name, address, ambient });
+                    let (home, name, ambient) = (home.clone(), name.clone(), net.ambient.clone());
+                    return Ok(Self { connection, home, name, address, ambient });
                 }
-                Err(error) => last = Some(error),
+                Err(error) => {
+                    let silent = |error: &ClientError| error.exit == Exit::NotReachable;
+                    if failed.as_ref().is_none_or(|failed| silent(failed) && !silent(&error)) {
+                        failed = Some(error);
+                    }
+                }
             }
         }
-        Err(last.unwrap_or_else(|| {
-            let sentence = format!("the invitation to {name} names no address");
-            ClientError::new(Side::Ours, Exit::NotReachable, "NO_ADDRESS", sentence)
-                .mended_by("liaison join INVITATION")
-        }))
+        Err(match (failed, addresses.bad.first()) {
+            (Some(failed), _) => perhaps_moved(failed),
+            (None, Some((path, why))) => bad_address(path, why),
+            (None, None) => {
+                let sentence = format!("the invitation to {name} names no address");
+                ClientError::new(Side::Ours, Exit::NotReachable, "NO_ADDRESS", sentence)
+                    .mended_by("liaison join INVITATION")
+            }
+        })
     }
 
     /// The directory.
@@ -227,7 +238,8 @@ impl Session {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Synced, ClientError> {
         let before = replica.directory().map_or(0, |_| replica.entries() - replica.on_trial());
-        let checkpoint = self.checkpoint().await?;
+        let (checkpoint, ()) = join(self.checkpoint(), self.ask_for_addresses()).await;
+        let checkpoint = checkpoint?;
         let on_trial = replica.on_trial() > 0;
         let mut synced = self.sync_entries(replica, &checkpoint, progress).await;
         let doubtful = |stopped: &Stopped| stopped.may_be_of_the_trial(replica.frozen().is_some());
@@ -380,6 +392,21 @@ impl Session {
         Ok(answered("GetCheckpoint", call).await?.checkpoint)
     }
 
+    /// Keeps where the service was found, and where it says that it can be found. This connection
+    /// is believed; on any other what is said of addresses is not heard. What cannot be asked now
+    /// is asked the next time.
+    async fn ask_for_addresses(&self) {
+        let request = v1::GetChartersRequest { after_version: u64::MAX };
+        let mut client = self.enrolment();
+        let asked = timeout(ADDRESSES_TIMEOUT, client.get_charters(request_of(request))).await;
+        let said = asked.ok().and_then(Result::ok);
+        let said = said.map(|answer| answer.into_inner().addresses).unwrap_or_default();
+        let said = said.iter().filter_map(|text| Address::parse(text).ok()).take(ADDRESSES);
+        let said: Vec<Address> = said.collect();
+        // On a disk that cannot be written to, what was known stands.
+        let _ = self.home.found_at(&self.name, &self.address, &said);
+    }
+
     /// Hands in statements, as a registrar.
     ///
     /// # Errors
@@ -411,12 +438,32 @@ impl Session {
     }
 }
 
+/// What nobody answers any more may stand elsewhere.
+fn perhaps_moved(error: ClientError) -> ClientError {
+    match &error.reason[..] {
+        "NAME_LOOKUP" | "NO_CONNECTION" | "TIMED_OUT" => error.mended_by(
+            "if the service has moved: ask its operator for a new invitation (liaisond \
+             invitation), then liaison join INVITATION",
+        ),
+        _ => error,
+    }
+}
+
+/// No address can be used.
+fn bad_address(path: &Path, why: &InvalidAddress) -> ClientError {
+    let sentence = format!("{}: {why}, and no other address is known", path.display());
+    ClientError::new(Side::Ours, Exit::Usage, "BAD_ADDRESS", sentence).mended_by(format!(
+        "write host:port in addresses of {}, or liaison join INVITATION with a new one",
+        path.display()
+    ))
+}
+
 /// Whether a handshake that broke gets to its end with a first message that fits one segment: then a
 /// box on the way judges connections by their first segment. Nothing is said on that connection.
 pub async fn opens_for_a_small_hello(home: &Home, name: &DirectoryName, net: &Net) -> bool {
     let (Ok(trust), Ok(addresses)) = (home.trust(name), home.addresses(name)) else { return false };
     let authorities = authorities(trust.newest());
-    for address in addresses.iter().filter_map(|address| Address::parse(address).ok()) {
+    for address in addresses.good {
         let tls = ClientTls::small(name.as_str(), &authorities, net.ambient.tls_clock());
         let Ok(tls) = tls else { return false };
         if connect(route(tls, &address, net)).await.is_ok() {
@@ -596,6 +643,10 @@ fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answe
 const PAGE: u32 = 256;
 /// Facets asked for at a time: 256 KiB of the largest.
 const FACETS_AT_A_TIME: usize = 16;
+/// Addresses of one service that are kept.
+const ADDRESSES: usize = 16;
+/// They are asked for beside a checkpoint, which waits no longer for them.
+const ADDRESSES_TIMEOUT: Duration = Duration::from_secs(10);
 const DOES_NOT_FOLLOW: &str = "CHARTER_DOES_NOT_FOLLOW";
 const MARGIN: Duration = Duration::from_secs(5);
 

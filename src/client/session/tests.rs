@@ -33,6 +33,7 @@ struct State {
     charters_a_page: usize,
     checkpoint: Bytes,
     pages: u32,
+    addresses: Vec<String>,
 }
 
 impl Fake {
@@ -40,7 +41,8 @@ impl Fake {
         let checkpoint = log.checkpoint();
         let charters = Vec::new();
         let (pages, charters_a_page) = (0, 16);
-        let state = State { log, facets, charters, charters_a_page, checkpoint, pages };
+        let addresses = Vec::new();
+        let state = State { log, facets, charters, charters_a_page, checkpoint, pages, addresses };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -135,12 +137,14 @@ impl EnrolmentService for Fake {
     ) -> Answered<v1::GetChartersResponse> {
         let after = request.get_ref().after_version as usize;
         let mut state = self.state();
-        state.pages += 1;
+        // Behind the last of all charters stand addresses alone.
+        state.pages += u32::from(after < usize::MAX);
         // Version 1 is in the invitation.
         let newest = state.charters.len() as u64 + 1;
         let charters = state.charters.iter().skip(after - 1).take(state.charters_a_page).cloned();
         let (charters, checkpoint) = (charters.collect(), state.checkpoint.clone());
-        Ok(Response::new(v1::GetChartersResponse { charters, checkpoint, newest }))
+        let addresses = state.addresses.clone();
+        Ok(Response::new(v1::GetChartersResponse { charters, checkpoint, newest, addresses }))
     }
 }
 
@@ -598,4 +602,89 @@ async fn each_statement_handed_in_has_its_own_answer() {
         );
         assert_eq!(refused.details["needed"], "2");
     }
+}
+
+#[tokio::test]
+async fn addresses_are_learnt_where_the_service_is_believed_and_nowhere_else() {
+    let (log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let invited = Address::parse("liaison.un.example").unwrap();
+    let known = || home.addresses(&name()).unwrap().good;
+    let fake = Fake::new(log.clone(), facets);
+    fake.state().addresses = vec!["planted.example:1".to_owned()];
+    // Somebody on the way, who shows no charters, and then those of the log.
+    let refused = Session::open(&home, &name(), None, &net(&fake, 70)).await.unwrap_err();
+    assert_eq!(refused.reason, "SERVER_UNKNOWN_ISSUER");
+    fake.state().charters = charters_of(&with_authority(&log, 71));
+    fake.state().checkpoint = with_authority(&log, 71).checkpoint();
+    Session::open(&home, &name(), None, &net(&fake, 70)).await.unwrap_err();
+    assert_eq!(known(), std::slice::from_ref(&invited));
+    // The service itself: a bad one is passed over, and no more are kept than can be tried.
+    fake.state().checkpoint = log.checkpoint();
+    fake.state().addresses = (0..20).map(|port| format!("new.example:{port}")).collect();
+    let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+    sync(&session, &home).await.unwrap();
+    let new = |port: u16| Address::parse(&format!("new.example:{port}")).unwrap();
+    let learnt: Vec<Address> = (1..=16).map(new).collect();
+    assert_eq!(known(), [&[invited.clone()][..], &learnt].concat());
+    // One that says nothing takes nothing away, and one that says another does.
+    fake.state().addresses = Vec::new();
+    sync(&session, &home).await.unwrap();
+    assert_eq!(known().len(), 17);
+    fake.state().addresses = vec!["other.example:1".to_owned()];
+    sync(&session, &home).await.unwrap();
+    assert_eq!(known(), [invited, Address::parse("other.example:1").unwrap()]);
+}
+
+/// Answers at one address alone.
+struct Only(Memory, Address);
+
+impl Dial for Only {
+    fn dial<'a>(&'a self, address: &'a Address) -> Dialing<'a> {
+        if *address == self.1 {
+            return self.0.dial(address);
+        }
+        let source = Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        let refused = ConnectError::Tcp { address: address.clone(), source };
+        Box::pin(async { Err(refused) })
+    }
+}
+
+#[tokio::test]
+async fn where_the_service_was_found_last_is_tried_first_unless_another_is_written() {
+    let (log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let fake = Fake::new(log, facets);
+    let at = |text: &str| {
+        let dial = Arc::new(Only(Memory::new(&fake, CA), Address::parse(text).unwrap()));
+        Net { dial, ..net(&fake, CA) }
+    };
+    let first = || home.addresses(&name()).unwrap().good[0].to_string();
+    fake.state().addresses = vec!["new.example".to_owned()];
+    let session = Session::open(&home, &name(), None, &at("liaison.un.example")).await.unwrap();
+    sync(&session, &home).await.unwrap();
+    assert_eq!(first(), "liaison.un.example:443");
+    let session = Session::open(&home, &name(), None, &at("new.example")).await.unwrap();
+    sync(&session, &home).await.unwrap();
+    assert_eq!(first(), "new.example:443");
+    let mut config = home.config().unwrap();
+    let written = &mut config.directories.get_mut("un.example").unwrap().addresses;
+    *written = vec!["0.0.0.0".to_owned(), "written.example".to_owned()];
+    home.set_config(&config).unwrap();
+    assert_eq!(first(), "written.example:443");
+    assert_eq!(home.addresses(&name()).unwrap().bad.len(), 1);
+    let lost = Session::open(&home, &name(), None, &at("nowhere.example")).await.unwrap_err();
+    assert_eq!(lost.reason, "NO_CONNECTION");
+    assert!(lost.mend.unwrap().contains("liaison join"));
+    // None that is one at all.
+    config.directories.get_mut("un.example").unwrap().addresses = vec!["::1".to_owned()];
+    home.set_config(&config).unwrap();
+    let folder = home.folder(&name());
+    std::fs::remove_file(folder.join("addresses")).unwrap();
+    let bad = v1::Invitation { addresses: Vec::new(), ..fake.state().log.invitation() };
+    let bad = crate::client::armour::write(crate::client::armour::Kind::Invitation, &bad);
+    std::fs::write(folder.join("invitation"), bad).unwrap();
+    let none = Session::open(&home, &name(), None, &at("new.example")).await.unwrap_err();
+    assert_eq!((none.reason.as_str(), none.exit), ("BAD_ADDRESS", Exit::Usage));
+    assert!(none.sentence.contains("config.toml: \"::1\""), "{none}");
 }

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::client::connect::{Address, Dial, Dialing, Tcp};
+use crate::client::address::Address;
+use crate::client::connect::{Dial, Dialing, Tcp};
 use crate::tls::Link;
 
 /// Bytes written and read by everyone who dials with it.

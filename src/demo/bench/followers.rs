@@ -14,7 +14,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tonic::Streaming;
 
 use crate::ambient::Ambient;
-use crate::client::connect::{Address, Tcp};
+use crate::client::address::Address;
+use crate::client::connect::Tcp;
 use crate::crypto::sign::SigningKey;
 use crate::demo::net::{Net, connect_as};
 use crate::domain::limits;

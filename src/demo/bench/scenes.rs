@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tonic::transport::Channel;
 
 use crate::ambient::Ambient;
-use crate::client::connect::Address;
+use crate::client::address::Address;
 use crate::crypto::sign::SigningKey;
 use crate::demo::founding::{Party, Seed};
 use crate::demo::grown::Growth;

@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use liaison::ambient::Ambient;
+use liaison::client::address::Address;
 use liaison::client::connect::{
-    Address, ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
+    ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
 use liaison::crypto::cert::ServiceName;
 use liaison::crypto::issue::{self, Authority, Validity};
@@ -112,6 +113,7 @@ impl Open {
             ambient: self.ambient.clone(),
             clock_is_right: self.clock_is_right,
             limits: self.limits,
+            addresses: vec!["service.un.example:443".to_owned()],
         }
     }
 
