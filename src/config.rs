@@ -35,7 +35,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// gRPC health, without TLS: keep it on loopback.
     pub health: Option<SocketAddr>,
-    /// How members find the service, host:port; they stand in the invitation.
+    /// How members find the service, host:port, and where they soon will: they stand in the
+    /// invitation, and members who connect learn them.
     pub addresses: Vec<String>,
     /// sled or redb. To change it, move the data (`liaisond store migrate`, later).
     pub engine: String,
@@ -169,6 +170,12 @@ impl ServiceHome {
     #[must_use]
     pub fn blobs(&self) -> PathBuf {
         self.path.join("data").join("blobs")
+    }
+
+    /// The charter in force, as a running service keeps it for `liaisond invitation`.
+    #[must_use]
+    pub fn charter(&self) -> PathBuf {
+        self.path.join("data").join("charter")
     }
 
     /// The high-water file of a configuration.

@@ -160,7 +160,7 @@ fn plan(args: &DemoArgs) -> anyhow::Result<Plan> {
         operators: Vec::new(),
         listen,
         health: None,
-        addresses: operate::plan_addresses(listen),
+        addresses: operate::plan_addresses(listen)?,
         engine: args.engine.clone(),
     })
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::ambient::Ambient;
+use crate::client::address::Address;
 use crate::client::draft::{self, Bundle};
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
@@ -19,13 +20,12 @@ use crate::domain::ids::{DirectoryName, PersonId};
 use crate::service;
 use crate::signed::proto::{self, Use};
 use crate::store::Place;
-use crate::wire::v1;
 
+use super::invitation::{invitation, invitation_file};
 use super::{OperateError, keys};
 
-/// The files of the ceremony, in the service's home.
+/// The draft of the ceremony, in the service's home.
 const DRAFT: &str = "charter.draft";
-const INVITATION: &str = "invitation.liaison";
 
 /// What a directory is to be.
 #[derive(Clone, Debug)]
@@ -44,8 +44,8 @@ pub struct Plan {
     pub listen: SocketAddr,
     /// Health, on loopback.
     pub health: Option<SocketAddr>,
-    /// How members find the service, host:port.
-    pub addresses: Vec<String>,
+    /// How members find the service.
+    pub addresses: Vec<Address>,
     /// sled or redb.
     pub engine: String,
 }
@@ -57,6 +57,8 @@ pub struct Founded {
     pub fingerprint: Digest,
     /// The invitation file.
     pub invitation: PathBuf,
+    /// How members find the service.
+    pub addresses: Vec<String>,
 }
 
 impl Founded {
@@ -67,16 +69,25 @@ impl Founded {
     }
 }
 
-/// By which names the service is found, if nothing else was said.
-#[must_use]
-pub fn plan_addresses(listen: SocketAddr) -> Vec<String> {
-    vec![format!("localhost:{}", listen.port())]
-}
-
-/// The invitation file of a home.
-#[must_use]
-pub fn invitation_file(home: &ServiceHome) -> PathBuf {
-    home.path().join(INVITATION)
+/// How the service is found, if nothing else was said.
+///
+/// # Errors
+/// It listens everywhere, which is no address to connect to.
+pub fn plan_addresses(listen: SocketAddr) -> Result<Vec<Address>, OperateError> {
+    let text = match listen.ip() {
+        ip if ip.is_unspecified() => {
+            let port = listen.port();
+            return Err(OperateError::Plan(format!(
+                "--listen {listen} does not say how members find the service: give the command \
+                 again with --address HOST:{port}, HOST being the name or the IP address that \
+                 members use"
+            )));
+        }
+        ip if ip.is_loopback() => format!("localhost:{}", listen.port()),
+        _ => listen.to_string(),
+    };
+    let address = Address::parse(&text).map_err(|why| OperateError::Plan(why.to_string()))?;
+    Ok(vec![address])
 }
 
 /// Step one: keys, configuration, and the draft of the charter, whose path is returned.
@@ -107,14 +118,14 @@ pub fn prepare(
         name: plan.name.to_string(),
         listen: plan.listen,
         health: plan.health,
-        addresses: plan.addresses.clone(),
+        addresses: plan.addresses.iter().map(ToString::to_string).collect(),
         engine: plan.engine.clone(),
         high_water: "high-water".into(),
         trusted_proxies: Vec::new(),
         enrolment: Enrolment::default(),
     };
     config.engine().map_err(OperateError::Plan)?;
-    let hosts: Vec<&str> = plan.addresses.iter().map(|address| host(address)).collect();
+    let hosts: Vec<&str> = plan.addresses.iter().map(Address::host).collect();
     let made = keys::make(home, &plan.name, &hosts, ambient)?;
     let charter = proto::Charter {
         rules: RULES,
@@ -177,16 +188,12 @@ pub async fn complete(
         return Err(OperateError::OtherCharter(why));
     }
     let store = store.create(name.as_str(), 1).await?;
-    let founded = service::found(store.as_ref(), &statement, &own, &settings).await?;
-    let invitation = v1::Invitation {
-        charter: statement,
-        addresses: config.addresses.clone(),
-        checkpoint: founded.checkpoint,
-    };
-    let path = invitation_file(home);
-    let text = armour::write(armour::Kind::Invitation, &invitation);
-    place::replace(&path, text.as_bytes())?;
-    Ok(Founded { fingerprint: verified.digest(), invitation: path })
+    service::found(store.as_ref(), &statement, &own, &settings).await?;
+    place::replace(&home.charter(), &statement)?;
+    let (path, invited) = (invitation_file(home), invitation(home)?);
+    place::replace(&path, invited.text.as_bytes())?;
+    let (fingerprint, addresses) = (invited.fingerprint, invited.addresses);
+    Ok(Founded { fingerprint, invitation: path, addresses })
 }
 
 /// Both steps with one local registrar and operator, whose keys go into `client`: for trials.
@@ -246,10 +253,4 @@ fn people(role: Role, files: &[String]) -> Result<Vec<proto::Person>, OperateErr
         people.push(person);
     }
     Ok(people)
-}
-
-/// The name or address without its port.
-fn host(address: &str) -> &str {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    host.trim_start_matches('[').trim_end_matches(']')
 }

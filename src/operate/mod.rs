@@ -5,11 +5,13 @@
 //! this machine never.
 
 mod init;
+mod invitation;
 mod keys;
 pub mod program;
 mod serve;
 
-pub use init::{Founded, Plan, complete, invitation_file, plan_addresses, prepare, single};
+pub use init::{Founded, Plan, complete, plan_addresses, prepare, single};
+pub use invitation::{Invited, invitation, invitation_file};
 pub use serve::{Bound, serve};
 
 use std::io;

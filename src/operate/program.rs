@@ -10,13 +10,18 @@ use clap::{Args, Parser, Subcommand};
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
+use crate::client::address::Address;
 use crate::client::home::Home;
+use crate::client::place;
 use crate::config::ServiceHome;
+use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::DirectoryName;
 use crate::server::listen::Drained;
 use crate::{stop, telemetry};
 
-use super::{Founded, OperateError, Plan, complete, plan_addresses, prepare, serve, single};
+use super::{
+    Founded, OperateError, Plan, complete, invitation, plan_addresses, prepare, serve, single,
+};
 
 /// The directory and relay of a Liaison.
 #[derive(Debug, Parser)]
@@ -46,6 +51,17 @@ pub enum Command {
     Init(Box<InitArgs>),
     /// Serve
     Serve(ServeArgs),
+    /// Write an invitation of today: the charter in force, the addresses of liaisond.toml, the
+    /// newest checkpoint
+    Invitation(InvitationArgs),
+}
+
+/// Where to write an invitation.
+#[derive(Debug, Args)]
+pub struct InvitationArgs {
+    /// A file [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// How to serve.
@@ -89,9 +105,9 @@ pub struct InitArgs {
     /// gRPC health, on loopback
     #[arg(long)]
     pub health: Option<SocketAddr>,
-    /// How members find the service, host:port; may be repeated [default: localhost and the port]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Vec<String>,
+    /// How members find the service, host:port; may be repeated [default: where it listens]
+    #[arg(long, value_name = "HOST:PORT", value_parser = Address::parse)]
+    pub address: Vec<Address>,
     /// The engine
     #[arg(long, default_value = "sled", value_parser = ["sled", "redb"])]
     pub engine: String,
@@ -105,6 +121,7 @@ pub async fn run() -> ExitCode {
     let done = match program.command {
         Command::Init(args) => init(&home, *args).await,
         Command::Serve(args) => serve_until_stopped(&home, args.clock_is_right).await,
+        Command::Invitation(args) => invite(&home, &args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -148,17 +165,39 @@ async fn init(home: &ServiceHome, args: InitArgs) -> Result<(), OperateError> {
         let founded = single(home, &client, plan, &ambient).await?;
         return told(home, &founded, true);
     }
-    let (name, threshold) = (plan.name.clone(), plan.threshold);
+    let (name, threshold, found_at) = (plan.name.clone(), plan.threshold, list(&plan.addresses));
     let draft = prepare(home, &plan, &ambient)?;
     let draft = draft.display();
     say(&format!(
-        "The charter of {name} is drafted: {draft}\n\n\
+        "The charter of {name} is drafted: {draft}\n\
+         Members will find its service at {found_at}.\n\n\
          Next: {threshold} of the registrars sign it, each with\n    \
          liaison sign {draft}\n\
          then\n    liaisond --home {} init --charter {draft}",
         home.path().display()
     ));
     Ok(())
+}
+
+/// The invitation goes where it was asked to; what people should know of it, to standard error.
+fn invite(home: &ServiceHome, args: &InvitationArgs) -> Result<(), OperateError> {
+    let invited = invitation(home)?;
+    match &args.out {
+        None => say(invited.text.trim_end()),
+        Some(path) => place::replace(path, invited.text.as_bytes())?,
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "It names {}. Its fingerprint, to be read over the telephone to whoever joins:\n    {}\n    {}",
+        list(&invited.addresses),
+        telephone(&invited.fingerprint),
+        eye(&invited.fingerprint),
+    );
+    Ok(())
+}
+
+fn list(all: &[impl ToString]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
@@ -178,7 +217,7 @@ fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
         ));
     }
     let addresses = match &args.address[..] {
-        [] => plan_addresses(args.listen),
+        [] => plan_addresses(args.listen)?,
         given => given.to_vec(),
     };
     Ok(Plan {
@@ -207,7 +246,9 @@ fn told(home: &ServiceHome, founded: &Founded, single: bool) -> Result<(), Opera
          Its fingerprint, to be read over the telephone to whoever joins:\n    {telephone}\n    \
          {eye}\n\n\
          The invitation for members: {invitation}\n\
+         They will find the service at {}.\n\
          Next: liaisond --home {} serve",
+        list(&founded.addresses),
         home.path().display()
     ));
     Ok(())

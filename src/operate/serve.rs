@@ -18,7 +18,7 @@ use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
 use crate::tls;
 
-use super::{OperateError, keys};
+use super::{OperateError, invitation, keys};
 
 /// Where a service listens, told once it does.
 #[derive(Clone, Debug)]
@@ -47,7 +47,11 @@ pub async fn serve(
 ) -> Result<Drained, OperateError> {
     process::prepare();
     let config = home.config()?;
-    let service = start(home, &config, &ambient, clock_is_right).await?;
+    let addresses = invitation::addresses(home, &config);
+    if let Err(why) = invitation::renew_addresses(home, &addresses) {
+        tracing::warn!(%why, "the invitation keeps its addresses");
+    }
+    let service = start(home, &config, &ambient, clock_is_right, addresses).await?;
     let node = keys::node(home, &ambient)?;
     let tls = tls::server::config(node).map_err(|why| OperateError::Tls(why.to_string()))?;
     let members = bind(config.listen).await?;
@@ -64,6 +68,7 @@ pub async fn serve(
         engine: service.engine(),
         entries: service.state().head.0,
     });
+    let keeping = tokio::spawn(invitation::keep_charter(home.clone(), service.clone()));
     let reporting =
         health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
     let trusted_proxies = config.trusted_proxies().map_err(OperateError::Plan)?;
@@ -74,6 +79,7 @@ pub async fn serve(
         trusted_proxies,
     };
     let ended = server::run(serving, tcp(members), stop).await;
+    keeping.abort();
     if let Some(reporting) = reporting {
         reporting.abort();
     }
@@ -85,6 +91,7 @@ async fn start(
     config: &Config,
     ambient: &Ambient,
     clock_is_right: bool,
+    addresses: Vec<String>,
 ) -> Result<Service, OperateError> {
     let engine = config.engine().map_err(OperateError::Plan)?;
     let store = Place::new(engine, home.store()).open(&config.name).await?;
@@ -103,7 +110,7 @@ async fn start(
             enrolment: Quota::per_second(enrolment.burst.get(), enrolment.per_second.get()),
             ..door::Limits::default()
         },
-        addresses: config.addresses.clone(),
+        addresses,
     };
     Ok(service::start(store, blobs, keys::signing(home, ambient)?, settings).await?)
 }

@@ -225,6 +225,22 @@ impl Service {
         Ok(Charters { charters, checkpoint, newest, addresses })
     }
 
+    /// The charter in force, the bytes of a Dsse: for the operator's own files.
+    ///
+    /// # Errors
+    /// The service stops.
+    pub async fn charter(&self) -> Result<Bytes, Failure> {
+        let leaf = self.state().directory.charter().newest.leaf;
+        let key = keys::log_entry(leaf);
+        let found = self.shared.store.read(std::slice::from_ref(&key)).await;
+        let found = found.map_err(|why| self.broken(&why))?;
+        let entry = found.value(&key).and_then(|entry| proto::Entry::decode(&entry[..]).ok());
+        match entry.and_then(|entry| entry.leaf) {
+            Some(proto::entry::Leaf::Statement(charter)) => Ok(charter),
+            _ => Err(self.broken(&StoreError::Corrupt("the charter in force".to_owned()))),
+        }
+    }
+
     /// Changes with every new head, once requests are answered from it: a hint of the store comes
     /// before that. Ends when the service has stopped.
     #[must_use]

@@ -13,6 +13,7 @@ mod crash;
 mod doors;
 mod envelopes;
 mod gateways;
+mod moves;
 mod openssl;
 mod readers;
 mod readme;
