@@ -271,7 +271,14 @@ fn of_server(error: &ConnectError, fault: &ServerFault) -> ClientError {
         ServerFault::BadSignature => (Side::Theirs, "SERVER_BAD_SIGNATURE"),
         ServerFault::Unusable(_) => (Side::Theirs, "SERVER_UNUSABLE"),
     };
-    ClientError::new(side, Exit::VerificationFailed, reason, with_sources(error))
+    let found = ClientError::new(side, Exit::VerificationFailed, reason, with_sources(error));
+    match fault {
+        ServerFault::UnknownIssuer { .. } => found.mended_by(
+            "ask who runs the network whether a gateway opens TLS, and to let this address through \
+             unopened; if none does, tell the operator of the service",
+        ),
+        _ => found,
+    }
 }
 
 /// The sentence, and what lies behind it.

@@ -3,7 +3,7 @@
 //! In scope: whom to believe, the charter's own renewal, bringing a replica up to date, handing in
 //! statements. Out of scope: the relay's calls (`agent`), the environment. Invariants: each call
 //! has a deadline; on a connection to a server that is not believed nothing but `GetCharters` is
-//! called.
+//! called, and of its answer nothing but charters is heard.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -643,8 +643,8 @@ fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answe
 const PAGE: u32 = 256;
 /// Facets asked for at a time: 256 KiB of the largest.
 const FACETS_AT_A_TIME: usize = 16;
-/// Addresses of one service that are kept.
-const ADDRESSES: usize = 16;
+/// Addresses that a service says and that are kept: each that is silent takes 10 s.
+const ADDRESSES: usize = 8;
 /// They are asked for beside a checkpoint, which waits no longer for them.
 const ADDRESSES_TIMEOUT: Duration = Duration::from_secs(10);
 const DOES_NOT_FOLLOW: &str = "CHARTER_DOES_NOT_FOLLOW";

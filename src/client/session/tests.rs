@@ -625,15 +625,42 @@ async fn addresses_are_learnt_where_the_service_is_believed_and_nowhere_else() {
     let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
     sync(&session, &home).await.unwrap();
     let new = |port: u16| Address::parse(&format!("new.example:{port}")).unwrap();
-    let learnt: Vec<Address> = (1..=16).map(new).collect();
+    let learnt: Vec<Address> = (1..=8).map(new).collect();
     assert_eq!(known(), [&[invited.clone()][..], &learnt].concat());
     // One that says nothing takes nothing away, and one that says another does.
     fake.state().addresses = Vec::new();
     sync(&session, &home).await.unwrap();
-    assert_eq!(known().len(), 17);
+    assert_eq!(known().len(), 9);
     fake.state().addresses = vec!["other.example:1".to_owned()];
     sync(&session, &home).await.unwrap();
     assert_eq!(known(), [invited, Address::parse("other.example:1").unwrap()]);
+}
+
+/// Opens TLS with a certificate of its own, and says nothing above it.
+struct Silent(Memory);
+
+impl Dial for Silent {
+    fn dial<'a>(&'a self, _: &'a Address) -> Dialing<'a> {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.0.tls));
+        tokio::spawn(async move {
+            let Ok(mut heard) = acceptor.accept(theirs).await else { return };
+            let _ = tokio::io::copy(&mut heard, &mut tokio::io::sink()).await;
+        });
+        Box::pin(async move { Ok(Box::new(ours) as Box<dyn tls::Link>) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_falls_silent_is_named_before_a_request_would_be_given_up() {
+    let (log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let fake = Fake::new(log, facets);
+    let dial = Arc::new(Silent(Memory::new(&fake, 70)));
+    let start = tokio::time::Instant::now();
+    let silent = Session::open(&home, &name(), None, &Net { dial, ..net(&fake, CA) }).await;
+    assert_eq!(silent.unwrap_err().reason, "SERVER_UNKNOWN_ISSUER");
+    assert!(start.elapsed() <= limits::CHARTERS_TIMEOUT);
 }
 
 /// Answers at one address alone.
