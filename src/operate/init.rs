@@ -21,7 +21,7 @@ use crate::service;
 use crate::signed::proto::{self, Use};
 use crate::store::Place;
 
-use super::invitation::{invitation, invitation_file};
+use super::invitation::{invitation, invitation_file, some_addresses};
 use super::{OperateError, keys};
 
 /// The draft of the ceremony, in the service's home.
@@ -157,6 +157,7 @@ pub async fn complete(
 ) -> Result<Founded, OperateError> {
     let config = home.config()?;
     let name: DirectoryName = config.name.parse()?;
+    some_addresses(home, &config)?;
     let text = place::read(charter, armour::FILE_BYTES as u64)?;
     let bundle = Bundle::read(&String::from_utf8_lossy(&text))?;
     let [publication] = bundle.publications() else {

@@ -39,15 +39,7 @@ pub struct Invited {
 /// A file is missing or cannot be used; no address is one.
 pub fn invitation(home: &ServiceHome) -> Result<Invited, OperateError> {
     let config = home.config()?;
-    let addresses = addresses(home, &config);
-    if addresses.is_empty() {
-        let path = home.config_file();
-        return Err(OperateError::Plan(format!(
-            "{} names no address by which members find the service: write addresses = \
-             [\"host:port\"] there",
-            path.display()
-        )));
-    }
+    let addresses = some_addresses(home, &config)?;
     let charter = place::read_if_there(&home.charter(), armour::FILE_BYTES as u64)?;
     let charter = charter.ok_or_else(|| {
         OperateError::Plan(format!(
@@ -78,6 +70,22 @@ pub(super) fn addresses(home: &ServiceHome, config: &Config) -> Vec<String> {
             .ok()
     });
     read.map(|address| address.to_string()).collect()
+}
+
+/// The same, if there is one.
+pub(super) fn some_addresses(
+    home: &ServiceHome,
+    config: &Config,
+) -> Result<Vec<String>, OperateError> {
+    let addresses = addresses(home, config);
+    if addresses.is_empty() {
+        return Err(OperateError::Plan(format!(
+            "{} names no address by which members find the service: write addresses = \
+             [\"host:port\"] there",
+            home.config_file().display()
+        )));
+    }
+    Ok(addresses)
 }
 
 /// Puts the addresses of the configuration into the invitation that lies in the home, if they are
