@@ -214,3 +214,18 @@ fn a_bad_address_in_a_home_is_skipped_and_said() {
     moving.good(&write("\"::1\""));
     says(&moving.good("liaison --home one doctor"), &["brackets", "correct one/config.toml"]);
 }
+
+#[test]
+fn a_home_whose_addresses_were_spoilt_is_not_founded() {
+    let folder = tempfile::tempdir().unwrap();
+    let drafted = "set -e; liaison --home one key new --registrar alice --name Alice\n\
+        liaisond --home service init --registrar alice.registrar\n\
+        liaison --home one sign service/charter.draft --yes\n\
+        sed -i 's/^addresses = .*/addresses = [\"::1\"]/' service/liaisond.toml";
+    let (text, code) = run(drafted, &folder);
+    assert_eq!(code, 0, "{text}");
+    let (text, code) = run("liaisond --home service init --charter service/charter.draft", &folder);
+    assert_ne!(code, 0, "{text}");
+    says(&text, &["liaisond.toml names no address", "addresses ="]);
+    assert!(!folder.path().join("service/data").exists(), "{text}");
+}

@@ -660,7 +660,7 @@ async fn a_gateway_that_falls_silent_is_named_before_a_request_would_be_given_up
     let start = tokio::time::Instant::now();
     let silent = Session::open(&home, &name(), None, &Net { dial, ..net(&fake, CA) }).await;
     assert_eq!(silent.unwrap_err().reason, "SERVER_UNKNOWN_ISSUER");
-    assert!(start.elapsed() < limits::REQUEST_DEADLINE / 2);
+    assert_eq!(start.elapsed().as_secs(), limits::CHARTERS_TIMEOUT.as_secs());
 }
 
 /// Answers at one address alone.
@@ -674,6 +674,23 @@ impl Dial for Only {
         let source = Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
         let refused = ConnectError::Tcp { address: address.clone(), source };
         Box::pin(async { Err(refused) })
+    }
+}
+
+#[tokio::test]
+async fn of_several_addresses_the_one_that_answered_wrongly_is_told_of() {
+    let (log, facets) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let mut config = home.config().unwrap();
+    let written = &mut config.directories.get_mut("un.example").unwrap().addresses;
+    written.push("silent.example".to_owned());
+    written.push("liaison.un.example".to_owned());
+    home.set_config(&config).unwrap();
+    let fake = Fake::new(log, facets);
+    for address in ["liaison.un.example", "silent.example"] {
+        let dial = Arc::new(Only(Memory::new(&fake, 70), Address::parse(address).unwrap()));
+        let refused = Session::open(&home, &name(), None, &Net { dial, ..net(&fake, CA) }).await;
+        assert_eq!(refused.unwrap_err().reason, "SERVER_UNKNOWN_ISSUER", "{address}");
     }
 }
 
