@@ -175,6 +175,7 @@ impl Session {
         let trust = home.trust(name)?;
         let identity = who.map(|who| home.keys().tls(who, &net.ambient)).transpose()?;
         let addresses = home.addresses(name)?;
+        let tried = addresses.good.len();
         let mut failed: Option<ClientError> = None;
         for address in addresses.good {
             match reach(home, &trust, &address, identity.as_ref(), net).await {
@@ -191,7 +192,13 @@ impl Session {
             }
         }
         Err(match (failed, addresses.bad.first()) {
-            (Some(failed), _) => perhaps_moved(failed),
+            (Some(mut failed), _) => {
+                if tried > 1 {
+                    let sentence = &failed.sentence;
+                    failed.sentence = format!("{sentence}; {tried} addresses were tried");
+                }
+                perhaps_moved(failed)
+            }
             (None, Some((path, why))) => bad_address(path, why),
             (None, None) => {
                 let sentence = format!("the invitation to {name} names no address");
@@ -442,8 +449,8 @@ impl Session {
 fn perhaps_moved(error: ClientError) -> ClientError {
     match &error.reason[..] {
         "NAME_LOOKUP" | "NO_CONNECTION" | "TIMED_OUT" => error.mended_by(
-            "if the service has moved: ask its operator for a new invitation (liaisond \
-             invitation), then liaison join INVITATION",
+            "ask the service's operator whether it has moved, and for a new invitation (liaisond \
+             invitation); then liaison join INVITATION",
         ),
         _ => error,
     }
