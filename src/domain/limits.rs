@@ -317,6 +317,7 @@ mod tests {
 
     const SOURCE: &str = include_str!("limits.rs");
     const PAGE: &str = include_str!("../../docs/protocol.md");
+    const LIMITS: &str = include_str!("../../docs/limits.md");
 
     /// A number of the page: its row, the constant of this file, its value.
     macro_rules! published {
@@ -415,6 +416,51 @@ mod tests {
         ),
         ("FACETS", "up to # hashes", FACETS as u64),
     ];
+
+    #[test]
+    fn the_page_of_the_limits_has_their_numbers() {
+        for (_, name, value) in published! {
+            "" = CONNECTIONS,
+            "" = VISITORS,
+            "" = VISITORS_OF_A_NETWORK,
+            "" = ARRIVING,
+            "" = ARRIVING_OF_A_NETWORK,
+            "" = INSIDE,
+            "" = CONNECTIONS_OF_A_KEY,
+            "" = CONNECTIONS_OF_A_PARTY,
+            "" = REQUESTS,
+            "" = REQUESTS_OF_A_PARTY,
+            "" = REQUESTS_OF_A_NETWORK,
+            "" = STRANGERS,
+            "" = STREAMS_OF_A_SEAT,
+            "" = FRAMES,
+        } {
+            let row = format!("| `{name}` | {} |", grouped(value));
+            assert!(LIMITS.contains(&row), "expected {row}");
+        }
+        let rows = [
+            ("| requests for charters, of a network's strangers", CHARTERS_OF_A_NETWORK),
+            ("| statements, of a network's strangers", ENROLMENT_OF_A_NETWORK),
+            (
+                "| revocations of keys that stand, of a network, whoever hands them in",
+                REVOCATIONS_OF_A_NETWORK,
+            ),
+            ("| statements that a member hands in, good or not", STATEMENTS_OF_A_PARTY),
+            ("| that a registrar hands in", STATEMENTS_OF_A_REGISTRAR),
+            ("| requests that read, of a member; GetFacets counts by hashes", READS_OF_A_PARTY),
+            ("| messages, receipts, acknowledgements of a member", MESSAGES_OF_A_PARTY),
+        ];
+        for (what, (burst, seconds)) in rows {
+            let row = format!("{what} | {} | {seconds} s |", grouped(burst));
+            assert!(LIMITS.contains(&row), "expected {row}");
+        }
+        for (count, bytes) in
+            [(MEMBER_DAY_COUNT, MEMBER_DAY_BYTES), (REGISTRAR_DAY_COUNT, REGISTRAR_DAY_BYTES)]
+        {
+            let said = format!("{} and {} bytes", grouped(count), grouped(bytes));
+            assert!(LIMITS.contains(&said), "expected {said}");
+        }
+    }
 
     /// The rows of a section's tables, by their first cell, each with the last number of its second.
     fn rows(section: &str) -> Vec<(String, u64)> {
