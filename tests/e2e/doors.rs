@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use liaison::domain::limits;
 use liaison::service::door::Limits;
 use liaison::store::Engine;
-use liaison::wire::v1::{GetChartersRequest, GetCheckpointRequest};
+use liaison::wire::v1::{GetChartersRequest, GetCheckpointRequest, PublishRequest};
+use prost::Message as _;
 use tokio::io::AsyncWriteExt as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -286,6 +287,42 @@ async fn answers_that_nobody_takes_are_held_within_a_share_and_given_up() {
     }
     assert_eq!(net.service.door().held()[1], 0, "nothing is held any more");
     assert!(counted(&net, "not_taken") > 0);
+}
+
+const PUBLISH: &str = "/liaison.v1.DirectoryService/Publish";
+
+/// The guard's part of the permit: not a byte of a body is waited for.
+#[tokio::test]
+async fn who_may_not_call_is_refused_by_headers_alone() {
+    let net = guarded(Engine::Memory).await;
+    let mut raw = Raw::greet(net.raw(1, None).await, &[]).await;
+    for (stream, path) in [(1, SUBMIT), (3, PUBLISH), (5, GET_ENTRIES)] {
+        raw.say(raw::request(stream, path, 0)).await;
+        let answer = soon("a refusal", raw.next(raw::HEADERS)).await.unwrap();
+        assert_eq!((answer.stream, answer.flags & raw::END_STREAM), (stream, raw::END_STREAM));
+    }
+}
+
+/// The handler's part: what was permitted when the headers came is asked again when the body is there.
+#[tokio::test]
+async fn who_is_revoked_while_the_body_comes_is_refused() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let publication = says::admission(&net.replica(), "jp").said().into_publication();
+    let request = PublishRequest { publications: vec![publication] }.encode_to_vec();
+    let body = raw::message(u32::try_from(request.len()).unwrap(), &request);
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut raw = Raw::greet(net.raw(1, own).await, &[]).await;
+    raw.say(raw::request(1, PUBLISH, 0)).await;
+    raw.say(Frame::new(raw::DATA, 0, 1, &body[..40])).await;
+    raw.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
+    soon("a pong", raw.next(raw::PING)).await.unwrap();
+    net.say(says::revocation(&net.replica(), fr.seat().as_str())).await;
+    let before = net.service.state().head.0;
+    raw.say(Frame::new(raw::DATA, raw::END_STREAM, 1, &body[40..])).await;
+    let answer = soon("a refusal", raw.next(raw::HEADERS)).await.unwrap();
+    assert_eq!(answer.flags & raw::END_STREAM, raw::END_STREAM);
+    assert_eq!(net.service.state().head.0, before, "nothing was logged");
 }
 
 /// A web page's form, a browser, another protocol of the same name.
