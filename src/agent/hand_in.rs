@@ -142,7 +142,7 @@ fn is_definite(error: &ClientError) -> bool {
 }
 
 /// Those reasons of the relay that say something of the bytes, or of a directory that the sender saw.
-const DEFINITE: [&str; 27] = [
+const DEFINITE: [&str; 28] = [
     "TOO_LARGE",
     "NOT_CANONICAL",
     "UNKNOWN_KIND",
@@ -169,6 +169,7 @@ const DEFINITE: [&str; 27] = [
     "WRONG_LETTERS",
     "ID_USED_TWICE",
     "UNKNOWN_MESSAGE",
+    "RECEIPT_NOT_DUE",
     "NOT_YET_SUPPORTED",
 ];
 const PAUSES: [Duration; 3] =
@@ -320,12 +321,15 @@ mod tests {
     async fn what_is_no_definite_refusal_leaves_a_request_due() {
         let busy = || status::busy("later", Duration::from_secs(1));
         let field = |field| status::of(&Refusal::field(field, Wrong::Expired));
+        let full = |retry| Refusal::MailboxShare { contacts: vec![seat(AT).contact()], retry };
         for says in [
             vec![status::of(&Refusal::Internal("a fault"))],
             vec![busy(), busy(), busy(), busy()],
             vec![status::of(&Refusal::ClockInDoubt)],
             vec![status::of(&Refusal::IssuedInFuture)],
             vec![status::of(&Refusal::QuotaExceeded { kept: 1, limit: 1 })],
+            vec![status::of(&full(None))],
+            vec![status::of(&full(Some(30)))],
             vec![field("expires")],
             vec![Status::unknown("a proxy's")],
             vec![Status::internal("a library's")],
@@ -425,12 +429,13 @@ mod tests {
         }
     }
 
-    const LEFT_DUE: [&str; 10] = [
+    const LEFT_DUE: [&str; 11] = [
         "UNKNOWN_KEY",
         "KEY_NOT_IN_FORCE",
         "ISSUED_IN_FUTURE",
         "VIEW_AHEAD",
         "STALE_DIRECTORY",
+        "MAILBOX_SHARE",
         "QUOTA_EXCEEDED",
         "NOT_PERMITTED",
         "CERTIFICATE",

@@ -586,5 +586,7 @@ impl From<OutboxError> for ClientError {
 }
 
 /// The details that `wire::status` gives.
-const DETAILS: [&str; 10] =
-    ["expected", "found", "size", "contact", "member", "key", "needed", "field", "facet", "levels"];
+const DETAILS: [&str; 13] = [
+    "expected", "found", "size", "contact", "contacts", "member", "key", "needed", "field",
+    "facet", "levels", "retry", "why",
+];

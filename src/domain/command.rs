@@ -10,6 +10,7 @@ use crate::tlog::merkle::Tree;
 
 use super::directory::{Directory, Parts};
 use super::refusal::Refusal;
+use super::relay::share::Grants;
 use super::state::{Key, Seen, Value};
 
 /// What a decision may look at: the directory, the log, and the keys it named.
@@ -22,11 +23,21 @@ pub struct World<'a> {
     pub seen: Seen<'a>,
     /// The newest head that was committed: tree size and root hash.
     pub head: (u64, Digest),
+    /// What the relay grants to each member.
+    pub grants: Grants,
     /// Now, Unix seconds.
     pub now: u64,
     /// Whether that may be wrong: then nothing that is dated is admitted, and no message refused for
     /// its time.
     pub in_doubt: bool,
+}
+
+impl World<'_> {
+    /// Now, Unix seconds, for what ends with time: a clock in doubt ends nothing.
+    #[must_use]
+    pub fn certain(&self) -> Option<u64> {
+        (!self.in_doubt).then_some(self.now)
+    }
 }
 
 /// A statement that the log is to take.

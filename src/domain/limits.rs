@@ -73,9 +73,29 @@ pub const ID_REMEMBERED_SECONDS: u64 = 86_400;
 pub const ACKNOWLEDGEMENT_BYTES: usize = 1_024;
 /// A sealed body above this is a file of its own; up to it, it stands in the message's value.
 pub const INLINE_BODY_BYTES: u64 = 64 << 10;
-/// What the relay keeps of one member's messages until they expire: 30 days of 3,000 alerts of
-/// 11 KiB a day. As much again of its receipts, so that nobody can use up its alerts by writing to it.
-pub const KEPT_BYTES: u64 = 1 << 30;
+/// What the relay keeps on account of one member, for [`KEPT_SECONDS`]: its messages, and room for
+/// their answers. An alert between contacts of four seats has 20 KB and reserves 545 KB: 245 a day. One
+/// from a contact of three seats to 32 of three has 0.2 MB and reserves 8.9 MB: 15 a day.
+pub const KEPT_BYTES: u64 = 4 << 30;
+/// So long it counts, whatever it says of itself: the longest that a message lives and is
+/// remembered. Nothing is deleted yet, so that one which expires in a minute makes no room either.
+pub const KEPT_SECONDS: u64 = MESSAGE_SECONDS + ID_REMEMBERED_SECONDS;
+/// Of a member's account and of its share of a mailbox, one part in so many is kept for immediate and
+/// flash: a flood of its own does not stop its alert.
+pub const KEPT_FOR_ALERTS: u64 = 4;
+/// Messages of one member that wait in one mailbox: 192 members leave at most 49,152 there. A
+/// machine that is off for three days is sent 64 a day by each.
+pub const SHARE_MESSAGES: u64 = 256;
+/// Their bytes: 64 of the largest, and 12 GiB in one mailbox by 192 members.
+pub const SHARE_BYTES: u64 = 64 << 20;
+/// Between two messages of one member to one mailbox in the long run, received or not: 2,880 a
+/// day. At once, as many as may wait.
+pub const SHARE_SECONDS: u64 = 30;
+/// A receipt, or the words of an acknowledgement, that the message answered pays: a body of 4,096 bytes
+/// and a header of 1.2 KiB, with a drill's name of [`TEXT_BYTES`].
+pub const ANSWER_BYTES: u64 = 6 * 1024;
+/// Each letter of it: an age file of 1,839 bytes, seat and key id.
+pub const ANSWER_LETTER_BYTES: u64 = 2 * 1024;
 /// Acknowledgements of one message: one for every seat of every recipient. 512 of 1 KiB fit the
 /// value that holds them.
 pub const ACKNOWLEDGEMENTS: usize = RECIPIENTS * SEATS;
@@ -329,6 +349,11 @@ mod tests {
         "ITEM_BYTES",
         "INLINE_BODY_BYTES",
         "KEPT_BYTES",
+        "KEPT_SECONDS",
+        "KEPT_FOR_ALERTS",
+        "SHARE_MESSAGES",
+        "SHARE_BYTES",
+        "SHARE_SECONDS",
         "ACKNOWLEDGEMENTS",
         "HANDSHAKE_TIMEOUT",
         "FIRST_REQUEST_TIMEOUT",
@@ -400,6 +425,8 @@ mod tests {
         ("FACET_BYTES", "a facet above # bytes", FACET_BYTES as u64),
         ("SERVED_BODY_BYTES", "a body above # MiB", SERVED_BODY_BYTES >> 20),
         ("ID_REMEMBERED_SECONDS", "at least until `expires` + # s", ID_REMEMBERED_SECONDS),
+        ("ANSWER_BYTES", "at most # bytes and", ANSWER_BYTES),
+        ("ANSWER_LETTER_BYTES", "bytes and # for each letter", ANSWER_LETTER_BYTES),
         ("CONNECTION_AGE", "asked to leave after # hour", CONNECTION_AGE.as_secs() / 3_600),
         ("KEEPALIVE_INTERVAL", "Pings go every # s", KEEPALIVE_INTERVAL.as_secs()),
         ("KEEPALIVE_TIMEOUT", "are answered within # s", KEEPALIVE_TIMEOUT.as_secs()),

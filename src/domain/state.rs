@@ -13,6 +13,8 @@ use crate::crypto::hash::Digest;
 use super::directory::facet::OpenFacet;
 use super::ids::{ContactId, MemberId, MessageId};
 use super::refusal::Refusal;
+use super::relay::answers::Answers;
+use super::relay::share::Share;
 
 /// The name of one stored value. Those of messages begin with the time-ordered id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,10 +27,14 @@ pub enum Key {
     Message(MessageId, ContactId),
     /// What became of it.
     Outcome(MessageId, ContactId),
-    /// How much of a member's is kept.
-    Usage(MemberId, Allowance),
+    /// How much is kept on a member's account.
+    Usage(MemberId),
     /// Salt and bytes of a facet, by whose it is and its hash.
     Facet(String, Digest),
+    /// How much of a contact's mailbox is a member's.
+    Share(ContactId, MemberId),
+    /// The answers that are due to a message, by its header digest: what answers it names no more.
+    Answers(Digest),
 }
 
 /// A stored value.
@@ -46,6 +52,10 @@ pub enum Value {
     Usage(Usage),
     /// Of [`Key::Facet`].
     Facet(OpenFacet),
+    /// Of [`Key::Share`].
+    Share(Share),
+    /// Of [`Key::Answers`].
+    Answers(Answers),
 }
 
 /// Where a mailbox stands: its numbers have no gaps, and each chain value covers all before it.
@@ -205,17 +215,8 @@ pub struct Outcome {
     pub acknowledgements: Vec<Bytes>,
 }
 
-/// What a message counts as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Allowance {
-    /// What people write.
-    Messages,
-    /// What machines answer by themselves: others cause it.
-    Receipts,
-}
-
-/// How much of a member's the relay keeps, by the day on which it expires: bytes of headers,
-/// letters and bodies. What has expired no longer counts.
+/// How much the relay keeps on a member's account, by the day after which it no longer counts: bytes
+/// of headers, letters and bodies, and room for answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage(BTreeMap<u64, u64>);
 
@@ -226,7 +227,7 @@ impl Usage {
         Self(days)
     }
 
-    /// Bytes by the Unix day of expiry.
+    /// Bytes by the Unix day after which they no longer count.
     #[must_use]
     pub const fn days(&self) -> &BTreeMap<u64, u64> {
         &self.0
@@ -244,16 +245,17 @@ impl Usage {
         Self(self.0.range(now / DAY..).map(|(day, bytes)| (*day, *bytes)).collect())
     }
 
-    /// The usage with so many bytes more that expire then.
+    /// The usage with so many bytes more that count until then.
     #[must_use]
-    pub fn with(mut self, bytes: u64, expires: u64) -> Self {
-        let day = self.0.entry(expires / DAY).or_default();
+    pub fn with(mut self, bytes: u64, until: u64) -> Self {
+        let day = self.0.entry(until / DAY).or_default();
         *day = day.saturating_add(bytes);
         self
     }
 }
 
-const DAY: u64 = 86_400;
+/// Seconds.
+pub(super) const DAY: u64 = 86_400;
 
 /// Values as they stood at one instant, then as the decisions of this round left them.
 #[derive(Clone, Debug, Default)]
@@ -313,6 +315,8 @@ impl<'a> Seen<'a> {
     read!(outcome, Outcome, Outcome);
     read!(usage, Usage, Usage);
     read!(facet, Facet, OpenFacet);
+    read!(share, Share, Share);
+    read!(answers, Answers, Answers);
 }
 
 #[cfg(test)]
@@ -331,9 +335,7 @@ mod tests {
 
     #[test]
     fn what_was_not_named_or_is_of_another_kind_is_a_fault_and_not_absent() {
-        let member: MemberId = "fr".parse().unwrap();
-        let own = Key::Usage(member.clone(), Allowance::Messages);
-        let colleagues = Key::Usage(member, Allowance::Receipts);
+        let [own, colleagues] = ["fr", "jp"].map(|member| Key::Usage(member.parse().unwrap()));
         let mut snapshot = Snapshot::default();
         snapshot.insert(own.clone(), None);
         snapshot.insert(colleagues.clone(), Some(Value::Usage(Usage::default())));

@@ -17,6 +17,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::directory::{self, RULES, Statement};
 use crate::domain::ids::{DirectoryName, PersonId};
+use crate::domain::relay::share::Grants;
 use crate::service;
 use crate::signed::proto::{self, Use};
 use crate::store::Place;
@@ -180,6 +181,7 @@ pub async fn complete(
         clock_is_right: false,
         limits: Default::default(),
         addresses: Vec::new(),
+        grants: Grants::default(),
     };
     let own = keys::signing(home, ambient)?;
     // Decided before the store is made, so that a refused charter leaves nothing behind.

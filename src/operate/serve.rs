@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::ambient::Ambient;
 use crate::config::{Config, ServiceHome};
+use crate::domain::relay::share::Grants;
 use crate::server::listen::{Drained, Limits, tcp};
 use crate::server::{self, Serving, health, process};
 use crate::service::door::{self, Quota};
@@ -111,6 +112,7 @@ async fn start(
             ..door::Limits::default()
         },
         addresses,
+        grants: Grants::default(),
     };
     Ok(service::start(store, blobs, keys::signing(home, ambient)?, settings).await?)
 }

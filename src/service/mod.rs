@@ -37,6 +37,7 @@ use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::{Refusal, Unserved, Which};
 use crate::domain::relay::acknowledge::{self, Acknowledge};
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
+use crate::domain::relay::share::Grants;
 use crate::domain::relay::submit::Submit;
 use crate::domain::state::Snapshot;
 use crate::signed::dsse::{Envelope, Kind};
@@ -102,6 +103,7 @@ struct Shared {
     stopped: watch::Receiver<Option<String>>,
     /// Whether the service's clock is in doubt; owned by the sequencer.
     in_doubt: Arc<AtomicBool>,
+    grants: Grants,
 }
 
 /// One statement as it is handed in.
@@ -327,9 +329,10 @@ impl Service {
         }
         let (now, in_doubt) = (self.now(), self.is_clock_in_doubt());
         let decided = self.log(|log| {
-            let (directory, head) = (&state.directory, state.head);
+            let (directory, head, grants) = (&state.directory, state.head, self.shared.grants);
             let seen = seen.named(&named);
-            command.decide(&World { directory, log, seen, head, now, in_doubt }).map(|_| ())
+            let world = World { directory, log, seen, head, grants, now, in_doubt };
+            command.decide(&world).map(|_| ())
         });
         Ok(decided.inspect_err(|refusal| sequencer::say_faults(&self.shared.telemetry, refusal))?)
     }

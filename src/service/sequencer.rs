@@ -26,6 +26,7 @@ use crate::domain::command::{Admission, Command, Decision, World};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{Directory, Parts};
 use crate::domain::refusal::Refusal;
+use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Snapshot, Value};
 use crate::store::codec::{self, Head};
 use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys, parts};
@@ -131,6 +132,7 @@ pub(super) struct Sequencer {
     pub(super) heads: watch::Sender<u64>,
     pub(super) clock: Watch,
     pub(super) in_doubt: Arc<AtomicBool>,
+    pub(super) grants: Grants,
 }
 
 /// Why the sequencer ended: the process must, too.
@@ -248,6 +250,7 @@ impl Sequencer {
             batch: Batch::new(),
             bytes: 0,
             logged: Vec::new(),
+            grants: self.grants,
         })
     }
 
@@ -300,6 +303,7 @@ struct Round<'a> {
     batch: Batch,
     bytes: usize,
     logged: Vec<Digest>,
+    grants: Grants,
 }
 
 impl Round<'_> {
@@ -314,9 +318,9 @@ impl Round<'_> {
         (head, now, in_doubt): ((u64, Digest), u64, bool),
         (log, telemetry): (&Tree, &Telemetry),
     ) -> bool {
-        let (named, directory) = (job.keys(), &*self.directory);
+        let (named, directory, grants) = (job.keys(), &*self.directory, self.grants);
         let seen = self.seen.named(&named);
-        let world = World { directory, log, seen, head, now, in_doubt };
+        let world = World { directory, log, seen, head, grants, now, in_doubt };
         let Some(Effects { puts, deletes, log }) = job.decide(&world, telemetry) else {
             return true;
         };

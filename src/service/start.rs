@@ -20,6 +20,7 @@ use crate::domain::directory::{self, Directory, Packing, RULES};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
+use crate::domain::relay::share::Grants;
 use crate::signed::dsse::Envelope;
 use crate::store::blobs::Blobs;
 use crate::store::codec::Head;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub limits: door::Limits,
     /// How members find the service, host:port: told to whoever asks.
     pub addresses: Vec<String>,
+    /// What the relay grants to each member.
+    pub grants: Grants,
 }
 
 /// Why a service does not start. Each says what mends it.
@@ -192,6 +195,7 @@ pub async fn start(
         heads: new_head,
         clock,
         in_doubt: Arc::clone(&in_doubt),
+        grants: settings.grants,
     };
     // What is thought of the clock is durable before anything is served on it.
     let looked = sequencer.look_at_the_clock().await;
@@ -222,6 +226,7 @@ pub async fn start(
         ambient,
         stopped,
         in_doubt,
+        grants: settings.grants,
     };
     Ok(Service { shared: Arc::new(shared) })
 }

@@ -11,8 +11,8 @@ use super::*;
 use crate::domain::access::{self, Method};
 use crate::domain::command::Decision;
 use crate::domain::directory::possession::prove;
-use crate::domain::ids::MemberId;
-use crate::domain::state::{Allowance, Key, Usage, Value};
+use crate::domain::relay::share::Grants;
+use crate::domain::state::{Key, Usage, Value};
 use crate::signed::proto::{Person, Target, Use};
 use crate::store::blobs::FileBlobs;
 use crate::store::disk::Fdatasync;
@@ -50,6 +50,7 @@ async fn service(home: &TempDir) -> Service {
         Envelope::sign(Kind::Charter, charter.encode_to_vec(), &signers, ambient.random()).unwrap();
     let settings = || Settings {
         clock_is_right: false,
+        grants: Grants::default(),
         name: "un.example".parse().unwrap(),
         high_water: home.path().join("high-water"),
         ambient: ambient.clone(),
@@ -88,8 +89,7 @@ impl Command for Script {
 }
 
 fn of(member: &str) -> Key {
-    let member: MemberId = member.parse().unwrap();
-    Key::Usage(member, Allowance::Messages)
+    Key::Usage(member.parse().unwrap())
 }
 
 fn look(named: &str, looked_at: &str) -> Script {

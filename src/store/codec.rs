@@ -4,13 +4,16 @@
 //! directory (`parts`); what is signed (kept as the bytes received). Invariant: what was written is
 //! read back equal; anything else is [`StoreError::Corrupt`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::domain::directory::facet::OpenFacet;
+use crate::domain::ids::SeatId;
+use crate::domain::relay::answers::Answers;
+use crate::domain::relay::share::{Share, Waiting};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Outcome, Usage, Value};
 use crate::tlog::head::Frontier;
 
@@ -137,6 +140,40 @@ struct StoredFacet {
     name: String,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+struct StoredShare {
+    #[prost(message, repeated, tag = "1")]
+    waiting: Vec<StoredWaiting>,
+    #[prost(uint64, tag = "2")]
+    paced: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct StoredWaiting {
+    #[prost(uint64, tag = "1")]
+    day: u64,
+    #[prost(uint64, tag = "2")]
+    messages: u64,
+    #[prost(uint64, tag = "3")]
+    bytes: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct StoredAnswers {
+    #[prost(string, tag = "1")]
+    sender: String,
+    #[prost(uint64, tag = "2")]
+    until: u64,
+    #[prost(uint64, tag = "3")]
+    waiting: u64,
+    #[prost(string, repeated, tag = "4")]
+    seats: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    receipts: Vec<String>,
+    #[prost(string, repeated, tag = "6")]
+    words: Vec<String>,
+}
+
 /// A value as bytes.
 #[must_use]
 pub fn encode(value: &Value) -> Bytes {
@@ -162,6 +199,25 @@ pub fn encode(value: &Value) -> Bytes {
             let salt = Bytes::copy_from_slice(&facet.salt);
             let (subject, name) = (facet.subject.clone(), facet.name.clone());
             StoredFacet { salt, bytes: facet.bytes.clone(), subject, name }.encode_to_vec()
+        }
+        Value::Share(share) => {
+            let waiting = share.waiting.iter().map(|(day, waiting)| {
+                let Waiting { messages, bytes } = *waiting;
+                StoredWaiting { day: *day, messages, bytes }
+            });
+            StoredShare { waiting: waiting.collect(), paced: share.paced }.encode_to_vec()
+        }
+        Value::Answers(answers) => {
+            let seats = |seats: &BTreeSet<SeatId>| seats.iter().map(ToString::to_string).collect();
+            StoredAnswers {
+                sender: answers.sender.to_string(),
+                until: answers.until,
+                waiting: answers.waiting,
+                seats: seats(&answers.seats),
+                receipts: seats(&answers.receipts),
+                words: seats(&answers.words),
+            }
+            .encode_to_vec()
         }
     }
     .into()
@@ -209,6 +265,31 @@ pub fn decode(key: &Key, bytes: &Bytes) -> Result<Value, StoreError> {
             let StoredFacet { subject, name, bytes, salt: _ } = stored;
             Value::Facet(OpenFacet { subject, name, salt, bytes })
         }
+        Key::Share(..) => {
+            let stored: StoredShare = read("share", bytes)?;
+            let waiting = stored.waiting.into_iter().map(|waiting| {
+                let StoredWaiting { day, messages, bytes } = waiting;
+                (day, Waiting { messages, bytes })
+            });
+            Value::Share(Share { waiting: waiting.collect(), paced: stored.paced })
+        }
+        Key::Answers(_) => Value::Answers(answers(bytes)?),
+    })
+}
+
+fn answers(bytes: &Bytes) -> Result<Answers, StoreError> {
+    let stored: StoredAnswers = read("answers", bytes)?;
+    let bad = || corrupt("answers");
+    let seats = |seats: Vec<String>| {
+        seats.iter().map(|seat| seat.parse().map_err(|_| bad())).collect::<Result<_, _>>()
+    };
+    Ok(Answers {
+        sender: stored.sender.parse().map_err(|_| bad())?,
+        until: stored.until,
+        waiting: stored.waiting,
+        seats: seats(stored.seats)?,
+        receipts: seats(stored.receipts)?,
+        words: seats(stored.words)?,
     })
 }
 

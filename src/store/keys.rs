@@ -5,7 +5,7 @@
 
 use crate::domain::directory::key::KeyName;
 use crate::domain::ids::{ContactId, MemberId};
-use crate::domain::state::{Allowance, Key};
+use crate::domain::state::Key;
 
 /// The newest head: frontier, checkpoint, time.
 pub const LOG_HEAD: &[u8] = b"log/head";
@@ -77,15 +77,15 @@ pub fn of(key: &Key) -> Vec<u8> {
         Key::Outcome(id, sender) => {
             [b"outcome/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
         }
-        Key::Usage(member, Allowance::Messages) => {
-            [b"usage/messages/", member.as_str().as_bytes()].concat()
-        }
-        Key::Usage(member, Allowance::Receipts) => {
-            [b"usage/receipts/", member.as_str().as_bytes()].concat()
-        }
+        // Version 0.2 wrote `usage/receipts/`, too, which nobody reads.
+        Key::Usage(member) => [b"usage/messages/", member.as_str().as_bytes()].concat(),
         Key::Facet(subject, hash) => {
             [b"facet/", subject.as_bytes(), b"/", hash.as_bytes()].concat()
         }
+        Key::Share(contact, member) => {
+            [b"share/", contact.as_str().as_bytes(), b"/", member.as_str().as_bytes()].concat()
+        }
+        Key::Answers(digest) => [&b"answers/"[..], digest.as_bytes()].concat(),
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
         let contact: ContactId = "fr/cert-fr".parse().unwrap();
         let id = MessageId::new(1_700_000_000_000, [1; 10]);
         let key_id = KeyId::from_digest(Digest::from_bytes([7; 32]));
-        let golden: [(Vec<u8>, &str); 13] = [
+        let golden: [(Vec<u8>, &str); 14] = [
             (
                 super::key(&KeyName::Proven(key_id)),
                 "706172742f6b65792f70726f76656e2f\
@@ -146,17 +146,19 @@ mod tests {
                 "6f7574636f6d652f018bcfe5680071018101010101010101\
                  2f66722f636572742d6672",
             ),
-            (
-                of(&Key::Usage(contact.member(), Allowance::Messages)),
-                "75736167652f6d657373616765732f6672",
-            ),
-            (
-                of(&Key::Usage(contact.member(), Allowance::Receipts)),
-                "75736167652f72656365697074732f6672",
-            ),
+            (of(&Key::Usage(contact.member())), "75736167652f6d657373616765732f6672"),
             (
                 of(&Key::Facet("fr/cert-fr".to_owned(), Digest::from_bytes([7; 32]))),
                 "66616365742f66722f636572742d66722f\
+                 0707070707070707070707070707070707070707070707070707070707070707",
+            ),
+            (
+                of(&Key::Share(contact, "at".parse().unwrap())),
+                "73686172652f66722f636572742d66722f6174",
+            ),
+            (
+                of(&Key::Answers(Digest::from_bytes([7; 32]))),
+                "616e73776572732f\
                  0707070707070707070707070707070707070707070707070707070707070707",
             ),
         ];

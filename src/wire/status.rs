@@ -6,6 +6,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::domain::limits;
 use crate::domain::refusal::{self, Refusal};
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
@@ -14,7 +15,10 @@ pub const DOMAIN: &str = "liaison";
 /// A refusal as a status.
 #[must_use]
 pub fn of(refusal: &Refusal) -> Status {
-    let info = ErrorDetails::with_error_info(refusal.code(), DOMAIN, details(refusal));
+    let mut info = ErrorDetails::with_error_info(refusal.code(), DOMAIN, details(refusal));
+    if let Refusal::MailboxShare { retry: Some(seconds), .. } = refusal {
+        info.set_retry_info(Some(Duration::from_secs(*seconds)));
+    }
     let sentence = at_most(SENTENCE_BYTES, refusal.to_string());
     Status::with_error_details(code(refusal), sentence, info)
 }
@@ -23,6 +27,8 @@ pub fn of(refusal: &Refusal) -> Status {
 /// `limits::HEADER_LIST_BYTES`, or the peer learns nothing.
 const SENTENCE_BYTES: usize = 2_000;
 const DETAIL_BYTES: usize = 200;
+/// An id of a contact has two parts of up to 32 bytes.
+const CONTACTS_BYTES: usize = limits::RECIPIENTS * (2 * 32 + ", /".len());
 
 fn at_most(bytes: usize, mut text: String) -> String {
     text.truncate(text.floor_char_boundary(bytes));
@@ -98,6 +104,11 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
             ("limit", limit.to_string()),
             ("found", found.to_string()),
         ],
+        Refusal::ReceiptNotDue(why) => vec![("why", why.word().to_owned())],
+        Refusal::MailboxShare { contacts, retry } => {
+            let retry = retry.map(|seconds| ("retry", seconds.to_string()));
+            [("contacts", refusal::list(contacts))].into_iter().chain(retry).collect()
+        }
         Refusal::QuotaExceeded { kept, limit } => {
             vec![("kept", kept.to_string()), ("limit", limit.to_string())]
         }
@@ -141,7 +152,11 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::UnknownMessage(_)
         | Refusal::Internal(_) => Vec::new(),
     };
-    let short = |(name, value): (&str, _)| (name.to_owned(), at_most(DETAIL_BYTES, value));
+    let short = |(name, value): (&str, _)| {
+        // A client asks whether to send to all others: it needs each of these.
+        let bytes = if name == "contacts" { CONTACTS_BYTES } else { DETAIL_BYTES };
+        (name.to_owned(), at_most(bytes, value))
+    };
     pairs.into_iter().map(short).collect()
 }
 
@@ -164,12 +179,13 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::WrongPrevious
         | Refusal::Attested(_)
         | Refusal::TooManyContacts { .. }
+        | Refusal::ReceiptNotDue(_)
         | Refusal::NothingToRevoke => Code::FailedPrecondition,
         Refusal::UnknownMember(_) | Refusal::UnknownContact(_) | Refusal::UnknownMessage(_) => {
             Code::NotFound
         }
         Refusal::IdUsedTwice(_) => Code::AlreadyExists,
-        Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
+        Refusal::MailboxShare { .. } | Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
         Refusal::ClockInDoubt => Code::Unavailable,
         Refusal::Internal(_) => Code::Internal,
         Refusal::NotYetSupported(_) | Refusal::NewerRules { .. } => Code::Unimplemented,

@@ -19,7 +19,7 @@ use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::acknowledge::{self, Acknowledge};
 use crate::domain::relay::addressing::{self, Recipient, name_of};
-use crate::domain::relay::{envelope, submit::Submit};
+use crate::domain::relay::{envelope, share::Grants, submit::Submit};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Snapshot, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text, Use};
@@ -76,6 +76,7 @@ pub(crate) struct Net {
     pub(crate) store: BTreeMap<Key, Value>,
     /// The relay's clock.
     pub(crate) in_doubt: bool,
+    pub(crate) grants: Grants,
 }
 
 impl Net {
@@ -109,7 +110,8 @@ impl Net {
         let (directory, _) = found(&name, &verified, 1000).unwrap();
         let mut tree = Tree::default();
         tree.append(leaf_hash(bytes.bytes()));
-        let mut net = Self { directory, tree, ambient, store: BTreeMap::new(), in_doubt: false };
+        let (store, grants) = (BTreeMap::new(), Grants::default());
+        let mut net = Self { directory, tree, ambient, store, in_doubt: false, grants };
         for member in ["at", "es", "fr", "ie", "pt"] {
             net.admit(member);
         }
@@ -361,7 +363,8 @@ impl Net {
         let size = self.tree.size();
         let head = (size, self.tree.root_at(size).unwrap());
         let (directory, log, seen) = (&self.directory, &self.tree, seen.named(&named));
-        let world = World { directory, log, seen, head, now, in_doubt: self.in_doubt };
+        let (grants, in_doubt) = (self.grants, self.in_doubt);
+        let world = World { directory, log, seen, head, grants, now, in_doubt };
         let decision = command.decide(&world)?;
         self.store.extend(decision.puts);
         decision.deletes.iter().for_each(|key| drop(self.store.remove(key)));

@@ -21,7 +21,9 @@ use super::ids::{ContactId, DirectoryName, InvalidId, MemberId, MessageId};
 use super::peer::AuthenticPeer;
 
 pub use field::Wrong;
-pub use values::{Amiss, Deciders, Letters, Mismatch, Owner, Reused, Targets, Unserved, Which};
+pub use values::{
+    Amiss, Deciders, Letters, Mismatch, Owner, Reused, Targets, Undue, Unserved, Which,
+};
 
 /// The rules said no. The variants stand as the page lists them, each where it is first judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -293,8 +295,21 @@ pub enum Refusal {
     /// There is no such message for the caller.
     #[error("there is no message {0} of or to your contact")]
     UnknownMessage(Which),
+    /// A delivered receipt that the message answered does not pay.
+    #[error(transparent)]
+    ReceiptNotDue(Undue),
+    /// The sender's share of these mailboxes is used up.
+    #[error("no more of your messages go to {} {}", list(contacts), until(*retry))]
+    MailboxShare {
+        /// All of them.
+        contacts: Vec<ContactId>,
+        /// After how many seconds there is room, if that is known.
+        retry: Option<u64>,
+    },
     /// Too much of one sender's is stored.
-    #[error("the relay keeps {kept} bytes of yours until they expire, and its limit is {limit}")]
+    #[error(
+        "the relay keeps {kept} bytes for your messages and their answers, and takes up to {limit}"
+    )]
     QuotaExceeded {
         /// Bytes kept.
         kept: u64,
@@ -390,6 +405,8 @@ impl Refusal {
             Self::WrongLetters(_) => "WRONG_LETTERS",
             Self::IdUsedTwice(_) => "ID_USED_TWICE",
             Self::UnknownMessage(_) => "UNKNOWN_MESSAGE",
+            Self::ReceiptNotDue(_) => "RECEIPT_NOT_DUE",
+            Self::MailboxShare { .. } => "MAILBOX_SHARE",
             Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
             Self::NotPermitted { .. } => "NOT_PERMITTED",
             Self::Certificate(_) => "CERTIFICATE",
@@ -424,6 +441,13 @@ impl Refusal {
             InvalidDsse::NotCanonical(_) => Self::NotCanonical(what),
             InvalidDsse::UnknownKind(found) => Self::UnknownKind { expected, found },
         }
+    }
+}
+
+fn until(retry: Option<u64>) -> String {
+    match retry {
+        None => "until some that wait there are received".to_owned(),
+        Some(seconds) => format!("for {seconds} s: too many came at once"),
     }
 }
 

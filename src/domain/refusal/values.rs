@@ -223,3 +223,33 @@ impl Amiss {
         }
     }
 }
+
+/// Why no delivered receipt is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undue {
+    /// The relay never had the message, or has forgotten it.
+    #[error("the message that the receipt answers is not here, or is no longer remembered")]
+    Unknown,
+    /// No letter of it went to the seat, or not as to a recipient.
+    #[error("the message that the receipt answers was not addressed to its seat")]
+    NotAddressed,
+    /// It takes more room than the message pays.
+    #[error("a receipt has a body of the smallest size, and is small itself; this one is larger")]
+    TooLarge,
+    /// There is one of this seat.
+    #[error("the seat has given its receipt for this message")]
+    Taken,
+}
+
+impl Undue {
+    /// In one word, for programs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NotAddressed => "not-addressed",
+            Self::TooLarge => "too-large",
+            Self::Taken => "taken",
+        }
+    }
+}

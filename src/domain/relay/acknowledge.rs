@@ -145,6 +145,21 @@ impl Acknowledge {
         Key::Message(self.message.0, self.message.1.clone())
     }
 
+    fn answers_key(&self) -> Key {
+        Key::Answers(self.acknowledgement.header_digest)
+    }
+
+    /// The message acknowledged pays for the first words of a seat, unless they are large; for all
+    /// others pays who writes them.
+    fn paid(&self, world: &World<'_>) -> Result<Vec<(Key, Value)>, Refusal> {
+        let key = self.answers_key();
+        let answers = world.seen.answers(&key)?.cloned();
+        match answers.and_then(|answers| self.words.paid_by(answers, world)) {
+            Some(answers) => Ok(vec![(key, Value::Answers(answers)), self.words.due(0)]),
+            None => self.words.charged(world),
+        }
+    }
+
     /// Whether an acknowledgement that was taken before is of this seat.
     fn gave(&self, given: &Bytes) -> bool {
         let envelope = Envelope::parse(given, limits::ACKNOWLEDGEMENT_BYTES);
@@ -180,7 +195,7 @@ impl Command for Acknowledge {
     fn keys(&self) -> Vec<Key> {
         let own = Key::Mailbox(self.acknowledgement.seat.contact());
         let mut keys = self.words.keys();
-        keys.extend([self.message_key(), self.outcome_key(), own]);
+        keys.extend([self.message_key(), self.outcome_key(), own, self.answers_key()]);
         keys
     }
 
@@ -202,7 +217,7 @@ impl Command for Acknowledge {
         }
         world.directory.in_force(&self.acknowledgement.key)?;
         self.view_fits(world, &header)?;
-        let mut decision = self.words.decide(world)?;
+        let mut decision = self.words.decide_paid(world, || self.paid(world))?;
         if decision.puts.is_empty() {
             // The same again: answered as then, whatever the record says since.
             return Ok(decision);

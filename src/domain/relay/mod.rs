@@ -5,9 +5,11 @@
 
 pub mod acknowledge;
 pub mod addressing;
+pub mod answers;
 pub mod belief;
 pub mod envelope;
 pub mod level;
+pub mod share;
 pub mod submit;
 #[cfg(test)]
 mod tests;

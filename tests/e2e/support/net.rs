@@ -16,6 +16,7 @@ use liaison::client::connect::{
 use liaison::crypto::cert::ServiceName;
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
+use liaison::domain::relay::share::Grants;
 use liaison::server::listen::{self, Drained, Limits};
 use liaison::server::{Ended, Serving, run};
 use liaison::service::{self, CannotStart, Keys, Service, Settings, door};
@@ -86,6 +87,7 @@ pub(crate) struct Open {
     pub(crate) ambient: Ambient,
     pub(crate) clock_is_right: bool,
     pub(crate) limits: door::Limits,
+    pub(crate) grants: Grants,
 }
 
 pub(crate) fn home(engine: Engine) -> Open {
@@ -93,7 +95,8 @@ pub(crate) fn home(engine: Engine) -> Open {
     let home = Arc::new(tempfile::tempdir().unwrap());
     let disk = Arc::new(Fdatasync);
     let limits = door::Limits::without_rates();
-    Open { home, engine, disk, clock, ambient, clock_is_right: false, limits }
+    let grants = Grants::default();
+    Open { home, engine, disk, clock, ambient, clock_is_right: false, limits, grants }
 }
 
 impl Open {
@@ -114,6 +117,7 @@ impl Open {
             clock_is_right: self.clock_is_right,
             limits: self.limits,
             addresses: vec!["service.un.example:443".to_owned()],
+            grants: self.grants,
         }
     }
 
@@ -131,6 +135,7 @@ impl Open {
             ambient: self.ambient.clone(),
             clock_is_right: self.clock_is_right,
             limits: self.limits,
+            grants: self.grants,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{self, OrLater, Recipient};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope;
-use crate::domain::state::{Allowance, EntryKind, Key, Mailbox, Usage, Value};
+use crate::domain::state::{EntryKind, Key, Mailbox, Usage, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Flag, Level, Outcome};
 use crate::wire::v1;
@@ -1407,7 +1407,7 @@ fn an_acknowledgement_by_a_key_that_its_view_does_not_hold_is_refused_by_the_rel
 /// A clock that leapt ahead would say that nothing is kept any more.
 #[test]
 fn a_clock_in_doubt_empties_no_account() {
-    let key = Key::Usage("at".parse().unwrap(), Allowance::Messages);
+    let key = Key::Usage("at".parse().unwrap());
     for (in_doubt, days) in [(false, 1), (true, 2)] {
         let mut net = Net { in_doubt, ..Net::new() };
         net.store.insert(key.clone(), Value::Usage(Usage::default().with(7, 1)));

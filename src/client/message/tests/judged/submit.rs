@@ -33,6 +33,7 @@ pub(super) static SEALED: LazyLock<Vec<(&'static str, Bytes)>> = LazyLock::new(|
     let short = Letter { seal_key: bare.seal_key.slice(..31), ..bare.clone() }.encode_to_vec();
     let unread = Letter { seat: "fr/cert".to_owned(), ..bare }.encode_to_vec();
     let sealed: Vec<(&'static str, Vec<u8>)> = vec![
+        ("body-of-16,384", sealed_as_large_as(16_384)),
         ("body-of-another-stanza", not_one(&body)),
         ("body-of-zeros", vec![0; 4_096]),
         ("body", body),
@@ -131,8 +132,17 @@ impl HandedIn {
 type Handed = (&'static str, Vec<HandedIn>, &'static str);
 
 pub(super) fn cases() -> Vec<Case> {
-    let tables =
-        [headers(), bodies(), letters(), views(), recipients(), unserved(), threads(), again()];
+    let tables = [
+        headers(),
+        bodies(),
+        letters(),
+        views(),
+        recipients(),
+        unserved(),
+        threads(),
+        again(),
+        due(),
+    ];
     let cases = tables.into_iter().flatten().map(|(row, handed, reason)| {
         let entries = handed.last().unwrap().header.entries;
         let words: Vec<Vec<String>> = handed.iter().map(HandedIn::words).collect();
@@ -420,5 +430,69 @@ fn again() -> Vec<Handed> {
         ("the same again when it has expired", vec![good(), late], ""),
         ("another of its id", vec![good(), other], "ID_USED_TWICE"),
         ("another contact's of its id", vec![good(), of_fr], ""),
+    ]
+}
+
+/// `at/cert` asks `fr/cert`, whose one seat answers; or `fr/cert` asks `at/cert`, which has two.
+fn due() -> Vec<Handed> {
+    const NOT_DUE: &str = "RECEIPT_NOT_DUE";
+    const FORGOTTEN: u64 = NOW + 3_600 + DAY;
+    let asked = good();
+    let receipt = answer_of(&asked, Class::Receipt).remove(1);
+    let of_fr = sent(FR, "fr/cert/duty-1 sign 2", "at/cert", &BOTH);
+    let by = |from: &'static str, key: &'static str, asked: &HandedIn, letters: &[&'static str]| {
+        let (of, to) = (asked.header.clone(), asked.caller);
+        sent(from, key, to, letters).with(|it| {
+            let answer = &mut it.header.says.addressing;
+            (answer.id, answer.class) = (id(from.as_bytes()[13]), Class::Receipt.into());
+            answer.in_reply_to = of.digest().as_bytes().to_vec().into();
+        })
+    };
+    let of_both = [(AT, "at/cert/duty-1 sign"), (AT_2, "at/cert/duty-2 sign")]
+        .map(|(seat, key)| by(seat, key, &of_fr, &BOTH));
+    let own = by(AT_2, "at/cert/duty-2 sign", &asked, &AT_LETTERS);
+    let given = |change: fn(&mut HandedIn)| vec![asked.clone(), receipt.with(change)];
+    let another = |it: &mut HandedIn| it.header.says.addressing.id = id(8);
+    let at = |now: u64| {
+        let late = receipt.with(|it| {
+            let of = &mut it.header.says.addressing;
+            (it.now, of.created, of.expires) = (now, now, now + 3_600);
+        });
+        vec![asked.clone(), late]
+    };
+    vec![
+        ("a receipt", given(|_| ()), ""),
+        ("a receipt of each seat", [vec![of_fr], of_both.to_vec()].concat(), ""),
+        ("a receipt of a seat that only reads", vec![asked.clone(), own], NOT_DUE),
+        ("the same receipt again", [given(|_| ()), vec![receipt.clone()]].concat(), ""),
+        (
+            "another receipt of the seat",
+            [given(|_| ()), vec![receipt.with(another)]].concat(),
+            NOT_DUE,
+        ),
+        ("a receipt of what is not here", vec![receipt.clone()], NOT_DUE),
+        (
+            "a receipt of another header",
+            given(|it| it.header.says.addressing.in_reply_to = vec![4; 32].into()),
+            NOT_DUE,
+        ),
+        (
+            "a receipt with a larger body",
+            given(|it| {
+                (it.body, it.header.says.header.body_size) = ("body-of-16,384", 16_384);
+                *it = it.counted();
+            }),
+            NOT_DUE,
+        ),
+        (
+            "a receipt with letters of 2,500 bytes",
+            given(|it| {
+                it.letters[2] = "letter-fr-of-2,500";
+                *it = it.counted();
+            }),
+            "",
+        ),
+        ("a receipt while it is remembered", at(FORGOTTEN - 1), ""),
+        ("a receipt when it is forgotten", at(FORGOTTEN), NOT_DUE),
     ]
 }
