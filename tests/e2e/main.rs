@@ -20,6 +20,7 @@ mod readme;
 mod repeated;
 mod restart;
 mod second;
+mod shares;
 mod statements;
 mod strangers;
 mod streams;
