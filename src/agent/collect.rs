@@ -19,6 +19,7 @@ use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::{Amiss, Refusal, Wrong};
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
 use crate::domain::relay::addressing::OrLater;
+use crate::domain::relay::answers;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::relay::thread;
 use crate::domain::state::{EntryKind, LaterKind};
@@ -63,7 +64,8 @@ pub enum TakeError {
 /// What became of the delivered receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// None is due: the message is itself a receipt, or it is not known who sent it.
+    /// None is due: the message is itself a receipt or forgotten by the relay, or it is not known who
+    /// sent it.
     NotDue,
     /// One is in the outbox.
     Queued(MessageId),
@@ -451,7 +453,8 @@ fn answer(
 ) -> Result<Answer, TakeError> {
     let own = desk.contact();
     let addressed = level_of(header.addressing(), &own).is_some();
-    if !addressed || header.addressing().class == Class::Receipt {
+    let forgotten = answers::until(header.addressing()) <= desk.ambient.now();
+    if !addressed || forgotten || header.addressing().class == Class::Receipt {
         return Ok(Answer::NotDue);
     }
     if let Some(made) = inbox.receipt(header.digest())? {

@@ -1343,6 +1343,29 @@ fn threads_of_one_id_are_each_right() {
     assert!(matches!(&taken[4], Taken::NotOpened { why: NotOpened::Thread(_), .. }), "{taken:?}");
 }
 
+/// As long as the relay remembers the message, and by no clock but that.
+#[test]
+fn a_message_that_the_relay_has_forgotten_gets_no_receipt() {
+    let net = {
+        let mut net = Net::new();
+        let outside = net.outside(AT, &["fr/cert-fr"]);
+        let sealed = net.seal(outside, &notification(0));
+        net.submit(&sealed.envelope).unwrap();
+        net
+    };
+    let began = net.ambient.now();
+    let forgotten = began + limits::MESSAGE_SECONDS + limits::ID_REMEMBERED_SECONDS;
+    for (now, due) in [(forgotten - 60, true), (forgotten + 60, false)] {
+        let mut net = Net { ambient: testlog::ambient_at(now), ..net.clone() };
+        let paris = Machine::new(&net, FR);
+        let taken = paris.collect(&net);
+        let [Taken::Message { answer, .. }] = &taken[..] else { panic!("{taken:?}") };
+        assert_eq!(*answer == Answer::NotDue, !due);
+        assert_eq!(paris.outbox.ids().unwrap().len(), usize::from(due));
+        paris.hand_in(&mut net);
+    }
+}
+
 /// A receipt gets an accepted receipt like every submission, and never a delivered one: who sends
 /// one all the same is not listened to.
 #[test]

@@ -329,6 +329,8 @@ impl Mail {
             match self.hand_in(ctx, session, id).await {
                 Ok(_) => {}
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
+                // A machine's answer, of which the relay says that nobody waits for it.
+                Err(error) if error.reason == "RECEIPT_NOT_DUE" => {}
                 Err(error) => refused.push(not_accepted(id, &error)),
             }
         }
