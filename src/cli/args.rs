@@ -454,6 +454,9 @@ pub struct NotifyArgs {
     /// Send although the copy of the directory is stale; the message says so
     #[arg(long)]
     pub stale_directory: bool,
+    /// Send to the others, if some of the contacts take no more of your messages now
+    #[arg(long)]
+    pub skip_full: bool,
     /// Show what would be sent, to whom, and do not send it
     #[arg(long)]
     pub dry_run: bool,

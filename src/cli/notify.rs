@@ -5,6 +5,7 @@
 //! attempt; an expired record warns and stops nothing; nothing leaves on a stale copy unless that
 //! was asked for, and the message says so.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -34,6 +35,7 @@ use super::directory::{Seen, expired, parts_of};
 use super::fields::drafted;
 use super::inbox;
 use super::mail::{Mail, kept_back};
+use super::statement::agreed;
 use super::sync::with_progress;
 use super::{Context, phrases, unusable};
 
@@ -50,7 +52,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         ctx.out.warn("no text was given: the message says its title and nothing more (--text)");
     }
     let (session, mut mail) = start(ctx, &args).await?;
-    let plan = Plan::of(ctx, &mail, &args)?;
+    let mut plan = Plan::of(ctx, &mail, &args)?;
     plan.say(ctx, &mail, &args)?;
     if args.dry_run {
         let size = inside.encode().len();
@@ -71,14 +73,43 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         let refusal = Refusal::WrongThread(Amiss::NotItsBeginner);
         return Err(ClientError::from(refusal).mended_by("leave out --reply-to, or --kind"));
     }
-    let sealed = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
+    let content = (&inside, answered.as_ref());
+    let sealed = seal(ctx, &mail, &args, (&plan, content))?;
     let session = session.map_err(|error| kept_back(error, sealed.id))?;
-    let accepted = mail.hand_in(ctx, &session, sealed.id).await?;
+    let (sealed, accepted) =
+        hand_in(ctx, (&session, &mut mail), &args, (sealed, &mut plan, content)).await?;
     report(ctx, (&plan, &args), (sealed.id, sealed.thread), &accepted);
     for warning in mail.send_due(ctx, &session).await? {
         ctx.out.warn(warning);
     }
     if plan.by_telephone.is_empty() { Ok(()) } else { Err(plan.partial()) }
+}
+
+/// Hands it in. Where some of the contacts take no more and that is wanted, it goes to the others.
+async fn hand_in(
+    ctx: &Context,
+    (session, mail): (&Session, &mut Mail),
+    args: &NotifyArgs,
+    (mut sealed, plan, content): (Sealed, &mut Plan, (&Inside, Option<&VerifiedHeader>)),
+) -> Result<(Sealed, VerifiedAccepted), ClientError> {
+    loop {
+        let error = match mail.hand_in(ctx, session, sealed.id).await {
+            Ok(accepted) => return Ok((sealed, accepted)),
+            Err(error) if error.reason == MAILBOX_SHARE => error,
+            Err(error) => return Err(error),
+        };
+        let full = plan.full(&error.details);
+        if !plan.goes_to_others(&full, || others_asked(ctx, args, &error)) {
+            return Err(error.mended_by(WITHOUT_FULL));
+        }
+        plan.leave_out(&full, |contact| reach(mail, contact))?;
+        let left_out = plan.by_telephone.iter().filter(|call| full.contains(&call.contact));
+        left_out.for_each(|call| call.warn(ctx));
+        // It went to nobody, and this one takes its place.
+        let request = mail.outbox.request(sealed.id)?;
+        mail.outbox.refuse((sealed.id, &request), MAILBOX_SHARE)?;
+        sealed = seal(ctx, mail, args, (plan, content))?;
+    }
 }
 
 fn report(
@@ -169,6 +200,13 @@ struct ToCall {
     reach: Vec<(String, Vec<String>)>,
 }
 
+impl ToCall {
+    fn warn(&self, ctx: &Context) {
+        let (contact, name, why) = (&self.contact, &self.name, self.why);
+        ctx.out.warn(format_args!("nothing is sent to {contact} ({name}): it {why}; call it"));
+    }
+}
+
 impl Plan {
     fn of(ctx: &Context, mail: &Mail, args: &NotifyArgs) -> Result<Self, ClientError> {
         let (directory, now) = (mail.replica.directory()?, ctx.ambient().now());
@@ -217,16 +255,40 @@ impl Plan {
             let seats = if to.seats == 1 { "1 seat" } else { &format!("{} seats", to.seats) };
             ctx.out.say(format_args!("sealed to {} ({}): {seats}", to.contact, to.name));
         }
-        for call in &self.by_telephone {
-            let (contact, name, why) = (&call.contact, &call.name, call.why);
-            ctx.out.warn(format_args!("nothing is sent to {contact} ({name}): it {why}; call it"));
-        }
+        self.by_telephone.iter().for_each(|call| call.warn(ctx));
         if within > 0 && !self.to.is_empty() {
             let (urgency, within) =
                 (phrases::urgency(OrLater::Known(urgency)), phrases::span(u64::from(within)));
             ctx.out.say(format_args!(
                 "{urgency}: an acknowledgement is hoped for within {within} (indicative)"
             ));
+        }
+        Ok(())
+    }
+
+    /// To whom of these the relay takes no more.
+    fn full(&self, details: &BTreeMap<String, String>) -> Vec<ContactId> {
+        let named = details.get("contacts").map_or("", String::as_str);
+        let full = named.split(", ").filter_map(|contact| contact.parse().ok());
+        full.filter(|full| self.to.iter().any(|to| to.contact == *full)).collect()
+    }
+
+    /// Whether it goes without these: there are others, and that is wanted.
+    fn goes_to_others(&self, full: &[ContactId], wanted: impl FnOnce() -> bool) -> bool {
+        (1..self.to.len()).contains(&full.len()) && wanted()
+    }
+
+    /// Leaves these out: they are called.
+    fn leave_out(
+        &mut self,
+        full: &[ContactId],
+        reach: impl Fn(&ContactId) -> Result<Vec<(String, Vec<String>)>, ClientError>,
+    ) -> Result<(), ClientError> {
+        for left_out in self.to.extract_if(.., |to| full.contains(&to.contact)) {
+            let To { contact, name, .. } = left_out;
+            let reach = reach(&contact)?;
+            let why = "takes no more of your messages now";
+            self.by_telephone.push(ToCall { contact, name, why, reach });
         }
         Ok(())
     }
@@ -298,6 +360,16 @@ impl Plan {
         let sentence = format!("nothing was sent to {contacts}: call");
         ClientError::new(Side::Ours, Exit::Partial, "BY_TELEPHONE", sentence)
     }
+}
+
+/// Whether it goes to the others, where some contacts take no more: as was asked for, or as whoever
+/// is there says.
+fn others_asked(ctx: &Context, args: &NotifyArgs, error: &ClientError) -> bool {
+    if args.skip_full || !ctx.out.asks() {
+        return args.skip_full;
+    }
+    ctx.out.say(&error.sentence);
+    agreed(ctx, "send it to the others now, and to these not? [y/N]")
 }
 
 fn named(contact: &Contact, member: Option<&[crate::signed::proto::Text]>) -> String {
@@ -373,7 +445,7 @@ fn seal(
     ctx: &Context,
     mail: &Mail,
     args: &NotifyArgs,
-    (plan, inside, answered): (&Plan, &Inside, Option<&VerifiedHeader>),
+    (plan, (inside, answered)): (&Plan, (&Inside, Option<&VerifiedHeader>)),
 ) -> Result<Sealed, ClientError> {
     let outside = outside(mail, args, plan, answered)?;
     let sealed: Result<Sealed, ComposeError> = mail.at_desk(ctx, |desk| {
@@ -447,6 +519,10 @@ fn seconds(seconds: u64) -> u32 {
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
+/// The relay's reason, which leaves a message due.
+const MAILBOX_SHARE: &str = "MAILBOX_SHARE";
+const WITHOUT_FULL: &str = "call them; liaison sent hands it in again, and liaison notify ... --skip-full \
+                            sends to the others now";
 const REACH: [&str; 4] = ["telephone", "email", "messaging", "address"];
 
 #[cfg(test)]
@@ -464,6 +540,36 @@ mod tests {
         assert_eq!(error.exit, Exit::Usage);
         assert!(error.sentence.contains("10 bytes"), "{error}");
         assert!(error.sentence.contains("5 bytes are left"), "{error}");
+    }
+
+    #[test]
+    fn it_goes_to_the_others_if_some_take_no_more_and_those_are_called() {
+        let to = ["at/cert", "fr/soc", "jp/cert"].map(|contact| To {
+            contact: contact.parse().unwrap(),
+            name: contact.to_owned(),
+            seats: 1,
+        });
+        let plan = Plan { to: to.into(), by_telephone: vec![], own: String::new(), stale: false };
+        let full = |contacts: &str| {
+            plan.full(&BTreeMap::from([("contacts".to_owned(), contacts.to_owned())]))
+        };
+        let full_of_two = full("at/cert, jp/cert");
+        let goes = |contacts, wanted| plan.goes_to_others(&full(contacts), || wanted);
+        assert!(goes("at/cert, jp/cert", true));
+        assert!(!goes("at/cert, jp/cert", false));
+        // To nobody, or to all as before: that is not asked.
+        assert!(!goes("at/cert, fr/soc, jp/cert", true));
+        assert!(!goes("de/cert", true));
+        assert!(plan.full(&BTreeMap::new()).is_empty());
+        let mut plan = plan;
+        let reach =
+            |contact: &ContactId| Ok(vec![("telephone".to_owned(), vec![contact.to_string()])]);
+        plan.leave_out(&full_of_two, reach).unwrap();
+        let to: Vec<&str> = plan.to.iter().map(|to| to.contact.as_str()).collect();
+        let called: Vec<&str> =
+            plan.by_telephone.iter().map(|call| call.contact.as_str()).collect();
+        assert_eq!((to, called), (vec!["fr/soc"], vec!["at/cert", "jp/cert"]));
+        assert_eq!(plan.by_telephone[1].reach[0].1, ["jp/cert"]);
     }
 
     #[test]
