@@ -324,3 +324,48 @@ fn message(bytes: &Bytes) -> Result<Message, StoreError> {
     let (header, letters, accepted) = (stored.header, stored.letters, stored.accepted);
     Ok(Message { header, body, letters, accepted })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seats<const N: usize>(names: [&str; N]) -> BTreeSet<SeatId> {
+        names.map(|name| name.parse().unwrap()).into()
+    }
+
+    #[test]
+    fn what_a_share_and_answers_are_stored_as_is_read_back_and_keeps_its_bytes() {
+        let waiting =
+            [(20_834, Waiting { messages: 2, bytes: 9_000 }), (20_900, Waiting::default())];
+        let share = Share { waiting: waiting.into(), paced: 1_800_000_030 };
+        let answers = Answers {
+            sender: "fr/cert-fr".parse().unwrap(),
+            until: 1_802_678_400,
+            waiting: 4_500,
+            seats: seats(["at/cert/duty-1", "at/cert/duty-2"]),
+            receipts: seats(["at/cert/duty-2"]),
+            words: seats([]),
+        };
+        let share_of = Key::Share("at/cert".parse().unwrap(), "fr".parse().unwrap());
+        let answers_to = Key::Answers(Digest::from_bytes([7; 32]));
+        for (key, value, bytes) in [
+            (&share_of, Value::Share(share), "0a0908e2a201100218a8460a0408a4a301109ea4a7da06"),
+            (&share_of, Value::Share(Share::default()), ""),
+            (
+                &answers_to,
+                Value::Answers(answers),
+                "0a0a66722f636572742d66721080e1cadb06189423220e61742f636572742f64\
+                 7574792d31220e61742f636572742f647574792d322a0e61742f636572742f64\
+                 7574792d32",
+            ),
+        ] {
+            let stored = encode(&value);
+            assert_eq!(hex::encode(&stored), bytes);
+            assert_eq!(decode(key, &stored), Ok(value));
+        }
+        for bad in [&b"\x0a\x02fr"[..], b"\x0a\x05fr/at\x22\x05at/fr", b"\xff"] {
+            let found = decode(&answers_to, &Bytes::copy_from_slice(bad));
+            assert!(matches!(found, Err(StoreError::Corrupt(_))), "{found:?}");
+        }
+    }
+}

@@ -230,6 +230,23 @@ mod tests {
     use crate::domain::refusal::{Owner, Wrong};
     use crate::signed::dsse::Kind;
 
+    /// A client asks whether to send to all others, and when to try again.
+    #[test]
+    fn all_whose_share_is_used_up_are_named() {
+        let contact = |number| format!("{}/{}", "m".repeat(32), format!("c{number}").repeat(10));
+        let contacts: Vec<String> = (10..10 + limits::RECIPIENTS).map(contact).collect();
+        for retry in [None, Some(30)] {
+            let full = contacts.iter().map(|contact| contact.parse().unwrap()).collect();
+            let status = of(&Refusal::MailboxShare { contacts: full, retry });
+            assert_eq!(detail(&status, "contacts"), Some(contacts.join(", ")));
+            assert_eq!(detail(&status, "retry"), retry.map(|seconds: u64| seconds.to_string()));
+            let info = status.get_error_details().retry_info().cloned();
+            assert_eq!(info.and_then(|info| info.retry_delay), retry.map(Duration::from_secs));
+            let headers = status.message().len() + status.details().len() * 4 / 3;
+            assert!(headers < limits::HEADER_LIST_BYTES as usize / 2, "{headers}");
+        }
+    }
+
     /// Scripts read these words: they are the values, and none of the sentence.
     #[test]
     fn details_are_values() {

@@ -298,25 +298,62 @@ async fn nobody_uses_up_the_answers_of_another() {
         let header = verify_header(&world.replica.directory, &message.header).unwrap();
         let sign = key(&format!("{} sign", jp.seat()));
         let by = (jp.seat(), &sign);
-        let again = || {
-            let said = (words::words(), None);
+        let acknowledges = |text: &str| {
+            let mut said = words::words();
+            said.text = Some(proto::Text { language: "en".to_owned(), text: text.to_owned() });
+            let said = (said, None);
             let (of, view) = (&world.replica.directory, world.replica.view());
             let made = acknowledge(of, by, (&header, number), said, view, &net.open.ambient);
             made.unwrap().request
         };
-        victim.relay.acknowledge(again()).await.unwrap();
-        // Further words are an ordinary message of who writes them.
-        let why = victim.relay.acknowledge(again()).await.unwrap_err();
-        assert_eq!(refusal(&why).1, "QUOTA_EXCEEDED");
+        // Large words, and all further ones, are an ordinary message of who writes them.
+        let large = victim.relay.acknowledge(acknowledges(&"x".repeat(4_000))).await.unwrap_err();
+        victim.relay.acknowledge(acknowledges("We take it.")).await.unwrap();
+        let further = victim.relay.acknowledge(acknowledges("We took it.")).await.unwrap_err();
+        assert_eq!([large, further].map(|why| refusal(&why).1), ["QUOTA_EXCEEDED"; 2]);
     }
     assert!(sent.len() > 3, "{}", sent.len());
+    // What lived a minute counts as long as anything may be kept: nothing is deleted yet.
+    net.open.clock.set(NOW + 31 * DAY);
+    let why = flooder.submit(world.routine(fr, &[jp])).await.unwrap_err();
+    assert_eq!(refusal(&why).1, "QUOTA_EXCEEDED");
+    net.open.clock.set(NOW + 32 * DAY);
+    flooder.submit(world.routine(fr, &[jp])).await.unwrap();
+}
+
+/// 32 contacts of three seats, in a thread that any of them may have begun: all of it is one commit.
+#[tokio::test]
+async fn the_largest_message_has_a_share_of_each_mailbox() {
+    let mut world = World::new(FEW).await;
+    let mut to = Vec::new();
+    for number in 0..limits::RECIPIENTS {
+        to.push(world.net.party(&format!("m{number:02}"), 3).await);
+    }
+    world.replica = world.net.replica();
+    let World { net, fr, .. } = &world;
+    let to: Vec<&Party> = to.iter().collect();
+    let outside = Outside {
+        class: Class::Reply,
+        thread: Some(world.sealed(fr, &to, Urgency::Routine).thread),
+        in_reply_to: Some(liaison::crypto::hash::Digest::of(b"a header")),
+        ..fr.outside(&to, &world.replica)
+    };
+    let sealed = fr.seal(outside, &alert(&"x".repeat(40_000)), &world.replica, &net.open.ambient);
+    assert_eq!(sealed.envelope.letters.len(), 98);
+    let mut sender = world.client(fr).await;
+    sender.submit(sealed.envelope).await.unwrap();
+    let shares = net.everything().await.into_keys().filter(|key| key.contains("share/"));
+    assert_eq!(shares.count(), limits::RECIPIENTS);
 }
 
 /// A receipt has the smallest size whatever it answers: the longest names, and a drill's.
 #[tokio::test]
 async fn every_receipt_is_small_enough() {
-    let world = World::new(FEW).await;
-    let World { net, fr, jp, .. } = &world;
+    let mut world = World::new(FEW).await;
+    let [fr, jp] = [&"a".repeat(32), &"b".repeat(32)];
+    let (fr, jp) = (&world.net.party(fr, 4).await, &world.net.party(jp, 4).await);
+    world.replica = world.net.replica();
+    let World { net, .. } = &world;
     let (mut sender, mut reader) = (world.client(fr).await, world.client(jp).await);
     let drill = proto::Drill { kind: 3, name: "ü".repeat(limits::TEXT_BYTES / 2) };
     let outside = Outside { drill: Some(drill), ..fr.outside(&[jp], &world.replica) };

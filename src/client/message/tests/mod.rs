@@ -9,7 +9,7 @@ use prost::Message as _;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpenError, OpeningKey, SealingKey};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Undue};
 use crate::domain::relay::addressing::{self, OrLater, Recipient};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope;
@@ -1402,6 +1402,40 @@ fn an_acknowledgement_by_a_key_that_its_view_does_not_hold_is_refused_by_the_rel
     let why = Refusal::KeyNotInForce(key.public().id());
     assert_eq!(net.acknowledge(&by.contact(), &early), Err(why));
     assert!(net.acknowledge(&by.contact(), &good).is_ok());
+}
+
+/// Version 0.2 stored nothing of the answers to a message: it is found if it began its thread.
+#[test]
+fn what_an_earlier_version_accepted_gets_its_receipts() {
+    let mut net = Net::new();
+    let sealed = net.seal(net.outside(AT, &["fr/cert-fr"]), &notification(0));
+    net.submit(&sealed.envelope).unwrap();
+    let update = Outside {
+        class: Class::Update,
+        thread: Some(sealed.thread),
+        in_reply_to: Some(sealed.header_digest),
+        ..net.outside(AT, &["fr/cert-fr"])
+    };
+    let update = net.seal(update, &notification(0));
+    net.submit(&update.envelope).unwrap();
+    net.store.retain(|key, _| !matches!(key, Key::Answers(_) | Key::Share(..)));
+    let receipt = |net: &Net, by: &str, of: &Sealed| {
+        let (answered, place) = (
+            (of.header_digest, &of.addressing),
+            Place { contact: contact("fr/cert-fr"), mailbox: net.mailbox(&contact("fr/cert-fr")) },
+        );
+        let outside =
+            Outside::answering(&net.directory, seat(by), answered, Class::Receipt, net.view());
+        let outcome = (proto::Outcome::Opened, None);
+        net.seal(outside, &content::delivered(answered.0, outcome, place.to_proto(), 1)).envelope
+    };
+    for by in [FR, FR_2] {
+        let (first, again) = (receipt(&net, by, &sealed), receipt(&net, by, &sealed));
+        assert!(net.submit(&first).is_ok());
+        assert_eq!(net.submit(&again), Err(Refusal::ReceiptNotDue(Undue::Taken)));
+    }
+    let later = receipt(&net, FR, &update);
+    assert_eq!(net.submit(&later), Err(Refusal::ReceiptNotDue(Undue::Unknown)));
 }
 
 /// A clock that leapt ahead would say that nothing is kept any more.
