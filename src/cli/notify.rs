@@ -100,7 +100,8 @@ async fn hand_in(
         };
         let full = plan.full(&error.details);
         if !plan.goes_to_others(&full, || others_asked(ctx, args, &error)) {
-            return Err(error.mended_by(WITHOUT_FULL));
+            let others = full.len() < plan.to.len();
+            return Err(error.mended_by(if others { TO_THE_OTHERS } else { LATER }));
         }
         plan.leave_out(&full, |contact| reach(mail, contact))?;
         let left_out = plan.by_telephone.iter().filter(|call| full.contains(&call.contact));
@@ -521,7 +522,8 @@ fn seconds(seconds: u64) -> u32 {
 
 /// The relay's reason, which leaves a message due.
 const MAILBOX_SHARE: &str = "MAILBOX_SHARE";
-const WITHOUT_FULL: &str = "call them; liaison sent hands it in again, and liaison notify ... --skip-full \
+const LATER: &str = "call them; liaison sent hands it in again";
+const TO_THE_OTHERS: &str = "call them; liaison sent hands it in again, and liaison notify ... --skip-full \
                             sends to the others now";
 const REACH: [&str; 4] = ["telephone", "email", "messaging", "address"];
 

@@ -132,6 +132,18 @@ fn every_command_of_the_readme_runs() {
         r"liaison --home pt notify at/cert-at --title x --text x --drill $'\xe2\x80\x8e' && exit 1 || [ $? = 2 ]",
         r"liaison --home pt notify at/cert-at --title x --text x --drill $'CYBER\xe2\x80\x8e' --dry-run 2>&1 | grep 'EXERCISE: CYBER)'",
         "liaison --home at inbox ack 01 --person ' ' && exit 1 || [ $? = 2 ]",
+        // Whose share of a mailbox is used up is told so, sends to the others, and still has an alert.
+        "head -c 1000000 /dev/zero > large",
+        "for n in $(seq 49); do liaison --home pt notify at/cert-at --title Large --text x --attach large > full.txt 2>&1 || break; done",
+        "[ $n -lt 49 ] && grep 'no more of your messages of this urgency go to at/cert-at until' full.txt",
+        "liaison --home pt --json notify at/cert-at se/cert-se --title x --text x --attach large > full.json && exit 1 || [ $? = 4 ]",
+        "grep '\"contacts\":\"at/cert-at\"' full.json && grep -- --skip-full full.json",
+        "liaison --home pt --json notify at/cert-at se/cert-se --title x --text x --attach large --skip-full > rest.json && exit 1 || [ $? = 9 ]",
+        "grep '\"to\":\\[\"se/cert-se\"\\]' rest.json && grep '\"contact\":\"at/cert-at\"' rest.json",
+        "liaison --home pt --json notify at/cert-at --title x --text x --attach large --skip-full > none.json && exit 1 || [ $? = 4 ]",
+        "grep MAILBOX_SHARE none.json",
+        "grep -- --skip-full none.json && exit 1 || true",
+        "liaison --home pt notify at/cert-at --title Alert --text x --attach large --urgency flash",
         // What release 0.1 wrote.
         "mkdir old && printf '' > old/config.toml",
         "liaison --home old status && exit 1 || [ $? = 2 ]",

@@ -299,7 +299,7 @@ pub enum Refusal {
     #[error(transparent)]
     ReceiptNotDue(Undue),
     /// The sender's share of these mailboxes is used up.
-    #[error("no more of your messages go to {} {}", list(contacts), until(*retry))]
+    #[error("no more of your messages of this urgency go to {} {}", list(contacts), until(*retry))]
     MailboxShare {
         /// All of them.
         contacts: Vec<ContactId>,
