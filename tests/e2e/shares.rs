@@ -117,7 +117,11 @@ async fn a_flood_stops_neither_the_alert_of_another_nor_its_own() {
     let before = net.everything().await;
     let why = flooder.submit(world.routine(fr, &[at, jp, de])).await.unwrap_err();
     assert_eq!(full(&why), share_of("jp/cert"));
-    assert_eq!(net.everything().await, before);
+    let outside = fr.outside(&[jp], &world.replica);
+    let large = fr.seal(outside, &alert(&"x".repeat(150_000)), &world.replica, &net.open.ambient);
+    let why = flooder.submit(large.envelope).await.unwrap_err();
+    assert_eq!(full(&why), share_of("jp/cert"));
+    assert_eq!(net.everything().await, before, "a file of the body is something, too");
     flooder.submit(world.routine(fr, &[at, de])).await.unwrap();
     for _ in 0..5 {
         flooder.submit(world.routine(fr, &[at])).await.unwrap();

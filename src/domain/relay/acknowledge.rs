@@ -19,7 +19,7 @@ use super::addressing::{self, drill, names_this, read_view};
 use super::envelope::{self, VerifiedEnvelope, VerifiedHeader};
 use super::submit::{self, Submit};
 use super::thread;
-use super::{belief, level};
+use super::{accounts, belief, level};
 
 /// An open acknowledgement whose signature is the named seat's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,21 +145,6 @@ impl Acknowledge {
         Key::Message(self.message.0, self.message.1.clone())
     }
 
-    fn answers_key(&self) -> Key {
-        Key::Answers(self.acknowledgement.header_digest)
-    }
-
-    /// The message acknowledged pays for the first words of a seat, unless they are large; for all
-    /// others pays who writes them.
-    fn paid(&self, world: &World<'_>) -> Result<Vec<(Key, Value)>, Refusal> {
-        let key = self.answers_key();
-        let answers = world.seen.answers(&key)?.cloned();
-        match answers.and_then(|answers| self.words.paid_by(answers, world)) {
-            Some(answers) => Ok(vec![(key, Value::Answers(answers)), self.words.due(0)]),
-            None => self.words.charged(world),
-        }
-    }
-
     /// Whether an acknowledgement that was taken before is of this seat.
     fn gave(&self, given: &Bytes) -> bool {
         let envelope = Envelope::parse(given, limits::ACKNOWLEDGEMENT_BYTES);
@@ -195,7 +180,8 @@ impl Command for Acknowledge {
     fn keys(&self) -> Vec<Key> {
         let own = Key::Mailbox(self.acknowledgement.seat.contact());
         let mut keys = self.words.keys();
-        keys.extend([self.message_key(), self.outcome_key(), own, self.answers_key()]);
+        let answers = Key::Answers(self.acknowledgement.header_digest);
+        keys.extend([self.message_key(), self.outcome_key(), own, answers]);
         keys
     }
 
@@ -217,7 +203,9 @@ impl Command for Acknowledge {
         }
         world.directory.in_force(&self.acknowledgement.key)?;
         self.view_fits(world, &header)?;
-        let mut decision = self.words.decide_paid(world, || self.paid(world))?;
+        let mut decision = self.words.decide_paid(world, |words, world| {
+            accounts::acknowledged(words, header.digest(), world)
+        })?;
         if decision.puts.is_empty() {
             // The same again: answered as then, whatever the record says since.
             return Ok(decision);

@@ -3,6 +3,7 @@
 //! In scope: addressing, header, letters, the decisions of Submit and Acknowledge. Out of scope:
 //! what is inside a sealed body (`client`). Invariant: nothing here can open anything.
 
+pub mod accounts;
 pub mod acknowledge;
 pub mod addressing;
 pub mod answers;

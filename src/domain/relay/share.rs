@@ -1,7 +1,7 @@
 //! The share that one member has of one mailbox, whatever contact of its writes.
 //!
 //! In scope: what waits there, how fast more may come, what is kept for what is urgent. Out of scope:
-//! when something is received (`answers`). Invariant: a share follows from what was stored and the
+//! when something is received (`accounts`). Invariant: a share follows from what was stored and the
 //! time; nothing runs beside it.
 
 use std::collections::BTreeMap;

@@ -8,15 +8,13 @@ use crate::domain::command::{Command, Decision, World};
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::{Letters, Mismatch, Refusal, Undue, Wrong};
+use crate::domain::refusal::{Letters, Mismatch, Refusal, Wrong};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Value};
-use crate::signed::proto::{self, Class};
+use crate::signed::proto;
 
 use super::addressing::{Addressing, Recipient, name_of};
-use super::answers::{self, Answers};
 use super::envelope::{self, VerifiedEnvelope};
-use super::share::{self, Asking, Full};
-use super::{level, thread};
+use super::{accounts, level, thread};
 
 /// Hands in one envelope. The reply is the payload of the accepted receipt.
 #[derive(Debug)]
@@ -59,21 +57,12 @@ impl Command for Submit {
         let mailboxes = mailboxes.map(|recipient| Key::Mailbox(recipient.contact.clone()));
         let beginners = thread::beginners(addressing).into_iter();
         let firsts = beginners.map(|contact| Key::Message(addressing.thread, contact));
-        let mut keys: Vec<Key> = mailboxes.chain([self.message_key()]).chain(firsts).collect();
-        match self.answered() {
-            Some((answered, to)) => {
-                keys.extend([Key::Answers(answered), self.share_of(&to)]);
-            }
-            None => keys.extend(self.shares().chain([self.usage_key()])),
-        }
-        keys
+        let keys = mailboxes.chain([self.message_key()]).chain(firsts);
+        keys.chain(accounts::keys(&self.envelope)).collect()
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
-        self.decide_paid(world, || match self.answered() {
-            Some((answered, to)) => self.receipted(world, answered, &to),
-            None => self.charged(world),
-        })
+        self.decide_paid(world, accounts::handed_in)
     }
 }
 
@@ -82,7 +71,7 @@ impl Submit {
     pub(super) fn decide_paid(
         &self,
         world: &World<'_>,
-        pays: impl FnOnce() -> Result<Vec<(Key, Value)>, Refusal>,
+        pays: impl FnOnce(&VerifiedEnvelope, &World<'_>) -> Result<Vec<(Key, Value)>, Refusal>,
     ) -> Result<Decision<Bytes>, Refusal> {
         let addressing = self.addressing();
         if self.handed_in_by != addressing.sender.contact() {
@@ -103,33 +92,8 @@ impl Submit {
             can_be_reached(world.directory, recipient)?;
         }
         exactly_the_letters(world.directory, &self.envelope)?;
-        let accounts = pays()?;
+        let accounts = pays(&self.envelope, world)?;
         self.accept(world, accounts)
-    }
-
-    /// What a delivered receipt answers, and to whom it goes.
-    fn answered(&self) -> Option<(Digest, ContactId)> {
-        let addressing = self.addressing();
-        let [to] = &addressing.recipients[..] else { return None };
-        let answered = addressing.in_reply_to.filter(|_| addressing.class == Class::Receipt)?;
-        Some((answered, to.contact.clone()))
-    }
-
-    /// Whatever contact of the member writes.
-    fn shares(&self) -> impl Iterator<Item = Key> {
-        let addressing = self.addressing();
-        let member = addressing.sender.member();
-        let to = addressing.recipients.iter().map(|to| to.contact.clone());
-        to.map(move |contact| Key::Share(contact, member.clone()))
-    }
-
-    /// The share of the own mailbox in which what this contact wrote has waited.
-    fn share_of(&self, contact: &ContactId) -> Key {
-        Key::Share(self.addressing().sender.contact(), contact.member())
-    }
-
-    fn usage_key(&self) -> Key {
-        Key::Usage(self.addressing().sender.member())
     }
 
     /// Beside the thread's first message, if one of those whom this one names sent it.
@@ -143,103 +107,6 @@ impl Submit {
             }
         }
         thread::fits(addressing, &firsts)
-    }
-
-    /// What its sender pays: a place in each mailbox, its own room, and that of the answers to it.
-    pub(super) fn charged(&self, world: &World<'_>) -> Result<Vec<(Key, Value)>, Refusal> {
-        let mut accounts = self.waits(world)?;
-        let usage = world.seen.usage(&self.usage_key())?.cloned().unwrap_or_default();
-        let usage = world.certain().map_or(usage.clone(), |now| usage.at(now));
-        let limit = share::part(world.grants.kept, self.addressing().urgency);
-        let (kept, more) = (usage.bytes(), self.envelope.size() + answers::room(&self.envelope));
-        if kept.saturating_add(more) > limit {
-            return Err(Refusal::QuotaExceeded { kept, limit });
-        }
-        let usage = usage.with(more, world.now.saturating_add(limits::KEPT_SECONDS));
-        accounts.extend([(self.usage_key(), Value::Usage(usage)), self.due(self.envelope.size())]);
-        Ok(accounts)
-    }
-
-    /// A place in its member's share of each mailbox.
-    fn waits(&self, world: &World<'_>) -> Result<Vec<(Key, Value)>, Refusal> {
-        let addressing = self.addressing();
-        let (urgency, bytes) = (addressing.urgency, self.envelope.size());
-        let (until, now) = (answers::until(addressing), world.certain());
-        let asking = Asking { urgency, bytes, until, now };
-        let (mut puts, mut full, mut retry) = (Vec::new(), Vec::new(), Some(0));
-        for (key, to) in self.shares().zip(&addressing.recipients) {
-            let share = world.seen.share(&key)?.cloned().unwrap_or_default();
-            match share.with(&world.grants, asking) {
-                Ok(share) => puts.push((key, Value::Share(share))),
-                Err(why) => {
-                    full.push(to.contact.clone());
-                    retry = match why {
-                        Full::Waiting => None,
-                        Full::TooFast(seconds) => retry.map(|before| before.max(seconds)),
-                    };
-                }
-            }
-        }
-        if full.is_empty() {
-            Ok(puts)
-        } else {
-            Err(Refusal::MailboxShare { contacts: full, retry })
-        }
-    }
-
-    /// The answers to it that are due; `waiting` bytes of it are in the shares of its recipients.
-    pub(super) fn due(&self, waiting: u64) -> (Key, Value) {
-        let header = self.envelope.header();
-        let letters = self.envelope.letters().iter().map(|letter| letter.seat.clone());
-        let answers = Answers::due(header.addressing(), letters, waiting);
-        (Key::Answers(header.digest()), Value::Answers(answers))
-    }
-
-    /// What the message answered pays, which waits no longer in the mailbox of this contact.
-    fn receipted(
-        &self,
-        world: &World<'_>,
-        answered: Digest,
-        to: &ContactId,
-    ) -> Result<Vec<(Key, Value)>, Refusal> {
-        let before = self.answers(world, answered, to)?;
-        let own = self.addressing().sender.contact();
-        let (waiting, until) = (before.waiting, before.until);
-        let waits = waiting > 0 && !before.is_received_by(&own);
-        let after = before.receipted(&self.envelope, world.certain())?;
-        let mut accounts = vec![(Key::Answers(answered), Value::Answers(after))];
-        let key = self.share_of(to);
-        if let Some(share) = world.seen.share(&key)?.filter(|_| waits) {
-            accounts.push((key, Value::Share(share.clone().without(waiting, until))));
-        }
-        Ok(accounts)
-    }
-
-    /// The answers of a message with these words, if it pays for them.
-    pub(super) fn paid_by(&self, answers: Answers, world: &World<'_>) -> Option<Answers> {
-        answers.with_words(&self.envelope, world.certain())
-    }
-
-    /// The answers that are due to a message.
-    fn answers(
-        &self,
-        world: &World<'_>,
-        answered: Digest,
-        to: &ContactId,
-    ) -> Result<Answers, Refusal> {
-        if let Some(answers) = world.seen.answers(&Key::Answers(answered))? {
-            return Ok(answers.clone());
-        }
-        // One that version 0.2 accepted has none stored: it is found if it began its thread.
-        let first = Key::Message(self.addressing().thread, to.clone());
-        let unknown = Refusal::ReceiptNotDue(Undue::Unknown);
-        let first = world.seen.message(&first)?.ok_or(unknown.clone())?;
-        let header = envelope::verify_header(world.directory, &first.header)?;
-        if header.digest() != answered {
-            return Err(unknown);
-        }
-        let letters = first.letters.iter().filter_map(|letter| envelope::read_letter(letter).ok());
-        Ok(Answers::due(header.addressing(), letters.map(|letter| letter.seat), 0))
     }
 
     fn accept(

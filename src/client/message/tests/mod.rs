@@ -1404,6 +1404,22 @@ fn an_acknowledgement_by_a_key_that_its_view_does_not_hold_is_refused_by_the_rel
     assert!(net.acknowledge(&by.contact(), &good).is_ok());
 }
 
+/// From two seats to two contacts of two: each of the four answers twice, and both of the sender's its
+/// words.
+#[test]
+fn a_message_reserves_room_for_its_answers() {
+    let mut net = Net::new();
+    let sealed = net.notification();
+    net.submit(&sealed.envelope).unwrap();
+    let v1::Envelope { header, body, letters } = &sealed.envelope;
+    let own = header.len() + body.len() + letters.iter().map(Bytes::len).sum::<usize>();
+    let answer = 6 * 1024 + 4 * 2 * 1024;
+    let answers = 4 * ((1 + 1 + 2) * answer + 1_024);
+    let account = net.store.get(&Key::Usage("at".parse().unwrap()));
+    let Some(Value::Usage(usage)) = account else { panic!("{account:?}") };
+    assert_eq!(usage.bytes(), (own + answers) as u64);
+}
+
 /// Version 0.2 stored nothing of the answers to a message: it is found if it began its thread.
 #[test]
 fn what_an_earlier_version_accepted_gets_its_receipts() {
