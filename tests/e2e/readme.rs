@@ -140,6 +140,8 @@ fn every_command_of_the_readme_runs() {
         "grep '\"contacts\":\"at/cert-at\"' full.json && grep -- --skip-full full.json",
         "liaison --home pt --json notify at/cert-at se/cert-se --title x --text x --attach large --skip-full > rest.json && exit 1 || [ $? = 9 ]",
         "grep '\"to\":\\[\"se/cert-se\"\\]' rest.json && grep '\"contact\":\"at/cert-at\"' rest.json",
+        // What went to nobody is not handed in beside it.
+        "liaison --home pt --json sent --offline | grep -o '\"refused\":\"MAILBOX_SHARE\"' | wc -l | grep -x 1",
         "liaison --home pt --json notify at/cert-at --title x --text x --attach large --skip-full > none.json && exit 1 || [ $? = 4 ]",
         "grep MAILBOX_SHARE none.json",
         "grep -- --skip-full none.json && exit 1 || true",
