@@ -133,6 +133,17 @@ impl ClientError {
             .with_usual_mend()
     }
 
+    /// Whether the same may succeed later, and nobody here has to do anything for it: the network is
+    /// at fault, or whoever answers in the service's place, or the service says that it will pass.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.side == Side::Network
+            || self.exit == Exit::NotReachable
+            || self.reason.starts_with(SERVER)
+            || PASSING.contains(&&*self.reason)
+            || self.details.contains_key(RETRY_IN)
+    }
+
     fn with_usual_mend(self) -> Self {
         let mend = match self.reason.as_str() {
             "STALE_DIRECTORY" | "VIEW_AHEAD" | "WRONG_VERSION" => "liaison sync",
@@ -185,7 +196,9 @@ impl From<Status> for ClientError {
             let details = DETAILS
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), status::detail(&status, name)?)));
-            let details = details.collect();
+            let retry_in = status::retry_in(&status);
+            let retry_in = retry_in.map(|wait| (RETRY_IN.to_owned(), wait.as_secs().to_string()));
+            let details = details.chain(retry_in).collect();
             let error = Self::new(side, exit, &reason, status.message());
             return Self { details, ..error }.with_usual_mend();
         }
@@ -193,36 +206,25 @@ impl From<Status> for ClientError {
     }
 }
 
-/// A status without a reason of ours: from a proxy, from the library, or from a service in trouble.
+/// A status without a reason of ours, whatever its code: the network's. A proxy made it, or the
+/// library when the connection broke, or when nobody answered in time.
 fn of_other_status(status: &Status) -> ClientError {
     let message = status.message();
-    let new = ClientError::new;
-    match status.code() {
-        Code::DeadlineExceeded | Code::Cancelled => {
-            let sentence = "the service did not answer in time";
-            new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
+    let (reason, sentence) = match status.code() {
+        Code::DeadlineExceeded => ("DEADLINE", "the service did not answer in time".to_owned()),
+        Code::Unimplemented => (
+            "UNIMPLEMENTED",
+            format!(
+                "what answered does not know this call: something on the way, or a service that is \
+                 older than this program: {message}"
+            ),
+        ),
+        Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled => {
+            ("UNAVAILABLE", format!("the connection was lost: {message}"))
         }
-        Code::Unavailable => {
-            let sentence = format!("the connection was lost: {message}");
-            new(Side::Network, Exit::NotReachable, "UNAVAILABLE", &sentence)
-        }
-        Code::ResourceExhausted => {
-            let sentence = format!("the service has too much to do: {message}");
-            new(Side::Theirs, Exit::Refused, "BUSY", &sentence)
-        }
-        Code::Unimplemented => {
-            let sentence = "the service does not know this call: it is older than this program";
-            new(Side::Theirs, Exit::Refused, "UNIMPLEMENTED", sentence)
-        }
-        Code::Unauthenticated | Code::PermissionDenied => {
-            let error = new(Side::Ours, Exit::IdentityOrKey, "NOT_PERMITTED", message);
-            error.with_usual_mend()
-        }
-        code => {
-            let sentence = format!("the service failed ({code:?}): {message}");
-            new(Side::Theirs, Exit::Unexpected, "SERVICE_FAILED", &sentence)
-        }
-    }
+        _ => ("UNAVAILABLE", format!("something on the way answered for the service: {message}")),
+    };
+    ClientError::new(Side::Network, Exit::NotReachable, reason, sentence)
 }
 
 impl From<ConnectError> for ClientError {
@@ -585,8 +587,72 @@ impl From<OutboxError> for ClientError {
     }
 }
 
+/// What the service refuses for now, and not for good.
+const PASSING: [&str; 3] = ["BUSY", "CLOCK_IN_DOUBT", "INTERNAL"];
+/// How the reasons begin for which a server is not believed.
+const SERVER: &str = "SERVER_";
+/// After so many seconds the service may be asked again.
+const RETRY_IN: &str = "retry_in";
+
 /// The details that `wire::status` gives.
 const DETAILS: [&str; 13] = [
     "expected", "found", "size", "contact", "contacts", "member", "key", "needed", "field",
     "facet", "levels", "retry", "why",
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    use super::*;
+
+    /// Whatever broke the connection, or answered in the service's place.
+    #[test]
+    fn a_status_without_a_reason_of_ours_is_the_networks_whatever_its_code() {
+        let codes = (1..=16).map(Code::from_i32);
+        for code in codes {
+            let error = ClientError::from(Status::new(code, "h2 protocol error"));
+            assert_eq!((error.side, error.exit), (Side::Network, Exit::NotReachable), "{code:?}");
+            assert!(error.passes(), "{code:?}");
+            assert!(!error.sentence.contains("the service failed"), "{error}");
+        }
+        // Somebody else's reason is none of ours.
+        let mut details = ErrorDetails::new();
+        details.set_error_info("NOT_PERMITTED", "proxy.example", []);
+        let theirs = Status::with_error_details(Code::Unknown, "no", details);
+        assert_eq!(ClientError::from(theirs).side, Side::Network);
+    }
+
+    #[test]
+    fn what_the_service_refuses_passes_only_if_it_says_so() {
+        let contact = "at/cert-at".parse().unwrap();
+        for (status, passes) in [
+            (status::busy("later", Duration::from_secs(1)), true),
+            (status::of(&Refusal::ClockInDoubt), true),
+            (status::of(&Refusal::Internal("a fault")), true),
+            (status::of(&Refusal::UnknownContact(contact)), false),
+            (status::of(&Refusal::OtherGenesis), false),
+            (status::of(&Refusal::IssuedInFuture), false),
+            (status::of(&Refusal::QuotaExceeded { kept: 1, limit: 1 }), false),
+        ] {
+            assert_eq!(ClientError::from(status.clone()).passes(), passes, "{status:?}");
+        }
+        // A reason that is newer than this program, with the time after which to ask again.
+        let mut later = ErrorDetails::with_retry_info(Some(Duration::from_secs(7)));
+        later.set_error_info("TOO_FAST", status::DOMAIN, []);
+        let later = Status::with_error_details(Code::ResourceExhausted, "slower", later);
+        let error = ClientError::from(later);
+        assert_eq!((error.passes(), &error.details[RETRY_IN][..]), (true, "7"));
+    }
+
+    #[test]
+    fn a_server_that_is_not_believed_may_be_another_tomorrow() {
+        let address = crate::client::address::Address::parse("relay.un.example").unwrap();
+        for source in [ServerFault::Expired, ServerFault::NotYetValid, ServerFault::BadSignature] {
+            let error = ConnectError::Server { address: address.clone(), source };
+            assert!(ClientError::from(error).passes());
+        }
+    }
+}

@@ -56,6 +56,12 @@ pub fn detail(status: &Status, name: &str) -> Option<String> {
     status.get_error_details().error_info()?.metadata.get(name).cloned()
 }
 
+/// After which time the service may be asked again, if it says.
+#[must_use]
+pub fn retry_in(status: &Status) -> Option<Duration> {
+    status.get_error_details().retry_info()?.retry_delay
+}
+
 /// What a script may want to read of a refusal besides its sentence.
 #[must_use]
 pub fn details(refusal: &Refusal) -> HashMap<String, String> {
