@@ -5,17 +5,13 @@
 //! accepted receipt, by its expiry, or by a refusal that names what the same again cannot cure, and
 //! by nothing else.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use tokio::time::timeout;
 use tonic::transport::Channel;
-use tonic::{Request as Asked, Response, Status};
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::call::{answered, patiently, request_of};
+use crate::client::error::ClientError;
 use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::domain::ids::MessageId;
-use crate::domain::limits;
 use crate::wire::v1::{self, relay_service_client::RelayServiceClient};
 
 use super::collect::{Desk, sent_header};
@@ -46,7 +42,7 @@ pub async fn offer(
 ) -> Result<Bytes, ClientError> {
     loop {
         let request = outbox.request(id)?;
-        match patiently(channel, &request).await {
+        match patiently(|| submit(channel, &request)).await {
             Err(error)
                 if is_definite(&error) && !outbox.refuse((id, &request), &error.reason)? => {}
             offered => return offered,
@@ -60,9 +56,7 @@ pub async fn offer(
 /// # Errors
 /// [`ClientError`].
 pub async fn held(channel: &Channel, id: MessageId) -> Result<Option<Bytes>, ClientError> {
-    let mut relay = RelayServiceClient::new(channel.clone());
-    let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
-    match answered("GetStatus", relay.get_status(asked(request))).await {
+    match status(channel, id).await {
         Ok(status) => Ok(Some(status.accepted)),
         Err(error) if error.reason == "UNKNOWN_MESSAGE" => Ok(None),
         Err(error) => Err(error),
@@ -78,59 +72,35 @@ pub fn is_outdated(error: &ClientError) -> bool {
 /// It was written by a clock that was fast.
 pub const IN_FUTURE: &str = "ISSUED_IN_FUTURE";
 
-async fn patiently(channel: &Channel, request: &Request) -> Result<Bytes, ClientError> {
-    let mut pauses = PAUSES.iter();
-    loop {
-        match submit(channel, request).await {
-            Err(error) if is_passing(&error) => match pauses.next() {
-                Some(pause) => tokio::time::sleep(*pause).await,
-                None => return Err(error),
-            },
-            answered => return answered,
-        }
-    }
-}
-
 async fn submit(channel: &Channel, request: &Request) -> Result<Bytes, ClientError> {
     let mut relay = RelayServiceClient::new(channel.clone());
     match request {
         Request::Submit(submit) => {
-            let call = relay.submit(asked(submit.clone()));
+            let call = relay.submit(request_of(submit.clone()));
             Ok(answered("Submit", call).await?.accepted)
         }
         Request::Acknowledge(acknowledge) => {
-            let call = relay.acknowledge(asked(acknowledge.clone()));
+            let call = relay.acknowledge(request_of(acknowledge.clone()));
             Ok(answered("Acknowledge", call).await?.accepted)
         }
     }
 }
 
-/// A request with its deadline.
-pub fn asked<M>(message: M) -> Asked<M> {
-    let mut request = Asked::new(message);
-    request.set_timeout(limits::REQUEST_DEADLINE);
-    request
-}
-
-/// The answer to a call, in time.
+/// What the relay knows of a message that this contact sent.
 ///
 /// # Errors
-/// The call's.
-pub async fn answered<T>(
-    what: &str,
-    call: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, ClientError> {
-    let seconds = limits::REQUEST_DEADLINE.as_secs();
-    let answer = timeout(limits::REQUEST_DEADLINE + MARGIN, call).await.map_err(|_| {
-        let sentence = format!("the service did not answer {what} within {seconds} s");
-        ClientError::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
-    })?;
-    Ok(answer?.into_inner())
-}
-
-/// Whether the same may succeed a little later.
-fn is_passing(error: &ClientError) -> bool {
-    error.exit == Exit::NotReachable || error.reason == "BUSY"
+/// [`ClientError`].
+pub async fn status(
+    channel: &Channel,
+    id: MessageId,
+) -> Result<v1::GetStatusResponse, ClientError> {
+    let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
+    let status = patiently(|| {
+        let mut relay = RelayServiceClient::new(channel.clone());
+        let request = request_of(request.clone());
+        async move { answered("GetStatus", relay.get_status(request)).await }
+    });
+    status.await
 }
 
 /// Whether the relay gave a reason that the same request cannot outlive. What is not known here is
@@ -172,23 +142,24 @@ const DEFINITE: [&str; 28] = [
     "RECEIPT_NOT_DUE",
     "NOT_YET_SUPPORTED",
 ];
-const PAUSES: [Duration; 3] =
-    [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
-const MARGIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
     use hyper_util::rt::TokioIo;
     use tempfile::TempDir;
     use tokio::sync::Notify;
     use tokio_stream::Iter;
     use tonic::transport::{Endpoint, Server};
+    use tonic::{Request as Asked, Response, Status};
 
+    use crate::client::error::Side;
     use crate::client::message::open::Reader;
     use crate::client::message::testing::{AT, Net, seat, sign_key};
     use crate::client::testlog::ambient_at;
+    use crate::domain::limits;
     use crate::domain::refusal::{Refusal, Wrong};
     use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
     use crate::wire::{status, v1};
@@ -370,7 +341,7 @@ mod tests {
         assert_eq!((replaced.unwrap(), waits.outbox.request(waits.id).unwrap()), ((), again));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn before_it_is_sealed_again_the_relay_is_asked_whether_it_has_it() {
         let id = MessageId::new(1, [1; 10]);
         let receipt = Bytes::from_static(b"receipt");
@@ -378,7 +349,8 @@ mod tests {
         assert_eq!(held(&has.channel(), id).await.unwrap(), Some(receipt));
         let unknown = Relay::saying(&[status::of(&Refusal::UnknownMessage(id.into()))]);
         assert_eq!(held(&unknown.channel(), id).await.unwrap(), None);
-        let fault = Relay::saying(&[status::of(&Refusal::Internal("a fault"))]);
+        let fault = status::of(&Refusal::Internal("a fault"));
+        let fault = Relay::saying(&vec![fault; 9]);
         assert_eq!(held(&fault.channel(), id).await.unwrap_err().reason, "INTERNAL");
     }
 

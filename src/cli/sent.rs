@@ -7,13 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use prost::Message as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::agent::collect::{self, TakeError};
-use crate::agent::hand_in::{answered, asked};
+use crate::agent::hand_in;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
@@ -33,8 +32,6 @@ use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
-use crate::wire::v1;
-use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::Context;
 use super::args::SentArgs;
@@ -129,9 +126,7 @@ async fn ask_about(
     (session, mail): (&Session, &mut Mail),
     id: MessageId,
 ) -> Result<Vec<ReceiptError>, ClientError> {
-    let mut relay = RelayServiceClient::new(session.connection().channel());
-    let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
-    let status = match answered("GetStatus", relay.get_status(asked(request))).await {
+    let status = match hand_in::status(&session.connection().channel(), id).await {
         // The relay forgets after a while; what came before stays here.
         Err(error) if error.exit == Exit::NotFound => return Ok(Vec::new()),
         status => status?,
@@ -666,6 +661,8 @@ const NOT_COME: &str = "its acknowledgement has not come";
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::client::message::compose::Outside;
     use crate::client::message::testing::{self, AT, FR, Net, seat};

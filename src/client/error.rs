@@ -118,12 +118,6 @@ impl ClientError {
         found.mended_by(UPDATE)
     }
 
-    /// A call took longer than its deadline.
-    pub(super) fn too_slow(what: &str, seconds: u64) -> Self {
-        let sentence = format!("the service did not answer {what} within {seconds} s");
-        Self::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
-    }
-
     /// What the service answered about one statement.
     #[must_use]
     pub fn refused(refused: v1::RefusedStatement) -> Self {

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod armour;
+pub mod call;
 pub mod charters;
 pub mod clocks;
 pub mod connect;

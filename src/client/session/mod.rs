@@ -13,13 +13,11 @@ use bytes::Bytes;
 use futures_util::future::{join, try_join};
 use tokio::time::timeout;
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::VerifyingKey;
 use crate::domain::ids::{ContactId, DirectoryName};
-use crate::domain::limits;
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 use crate::tlog::merkle::leaf_hash;
 use crate::tlog::proof::verify_inclusion;
@@ -30,6 +28,7 @@ use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 use crate::wire::{convert, v1};
 
 use super::address::{Address, InvalidAddress};
+use super::call::{answered, patiently, request_of};
 use super::charters::{Chain, Link};
 use super::clocks::Clocks;
 use super::connect::{ConnectError, Connection, Dial, Proxies, Route, connect};
@@ -324,9 +323,11 @@ impl Session {
     async fn page(&self, start: u64, size: u64) -> Result<Vec<Bytes>, Stopped> {
         let limit = u32::try_from(size - start).unwrap_or(u32::MAX).min(PAGE);
         let request = v1::GetEntriesRequest { start, limit };
-        let mut client = self.directory();
-        let call = client.get_entries(request_of(request));
-        let mut entries = answered("GetEntries", call).await?.entries;
+        let entries = patiently(|| {
+            let mut client = self.directory();
+            async move { answered("GetEntries", client.get_entries(request_of(request))).await }
+        });
+        let mut entries = entries.await?.entries;
         entries.truncate(limit as usize);
         if entries.is_empty() {
             let sentence =
@@ -372,9 +373,11 @@ impl Session {
         for named in named.chunks(FACETS_AT_A_TIME) {
             progress(Progress::Facets { have, of: missing.len() });
             let request = v1::GetFacetsRequest { facets: named.to_vec() };
-            let mut client = self.directory();
-            let call = client.get_facets(request_of(request));
-            let facets = match answered("GetFacets", call).await {
+            let facets = patiently(|| {
+                let (mut client, request) = (self.directory(), request_of(request.clone()));
+                async move { answered("GetFacets", client.get_facets(request)).await }
+            });
+            let facets = match facets.await {
                 // Operators and auditors read the log, and no details: all stays withheld.
                 Err(why) if why.reason == "NOT_PERMITTED" => break,
                 answered => answered?.facets,
@@ -394,9 +397,11 @@ impl Session {
     /// # Errors
     /// [`ClientError`].
     pub async fn checkpoint(&self) -> Result<Bytes, ClientError> {
-        let mut client = self.directory();
-        let call = client.get_checkpoint(request_of(v1::GetCheckpointRequest {}));
-        Ok(answered("GetCheckpoint", call).await?.checkpoint)
+        let newest = patiently(|| {
+            let (mut client, request) = (self.directory(), request_of(v1::GetCheckpointRequest {}));
+            async move { answered("GetCheckpoint", client.get_checkpoint(request)).await }
+        });
+        Ok(newest.await?.checkpoint)
     }
 
     /// Keeps where the service was found, and where it says that it can be found. This connection
@@ -420,9 +425,11 @@ impl Session {
     /// The call's; what was said about each statement is in its answer.
     pub async fn publish(&self, bundle: &Bundle) -> Result<Vec<Answer>, ClientError> {
         let request = v1::PublishRequest { publications: bundle.to_wire().publications };
-        let mut client = self.directory();
-        let call = client.publish(request_of(request));
-        answers(bundle, answered("Publish", call).await?.answers)
+        let said = patiently(|| {
+            let (mut client, request) = (self.directory(), request_of(request.clone()));
+            async move { answered("Publish", client.publish(request)).await }
+        });
+        answers(bundle, said.await?.answers)
     }
 
     /// Hands in statements, on any connection: the signature is the credential.
@@ -431,9 +438,11 @@ impl Session {
     /// As [`Session::publish`].
     pub async fn enrol(&self, bundle: &Bundle) -> Result<Vec<Answer>, ClientError> {
         let request = v1::EnrolRequest { publications: bundle.to_wire().publications };
-        let mut client = self.enrolment();
-        let call = client.enrol(request_of(request));
-        answers(bundle, answered("Enrol", call).await?.answers)
+        let said = patiently(|| {
+            let (mut client, request) = (self.enrolment(), request_of(request.clone()));
+            async move { answered("Enrol", client.enrol(request)).await }
+        });
+        answers(bundle, said.await?.answers)
     }
 
     fn directory(&self) -> DirectoryServiceClient<Channel> {
@@ -611,22 +620,6 @@ fn not_following(why: &dyn std::fmt::Display) -> ClientError {
     ClientError::new(Side::Theirs, failed, DOES_NOT_FOLLOW, sentence)
 }
 
-fn request_of<M>(message: M) -> Request<M> {
-    let mut request = Request::new(message);
-    request.set_timeout(limits::REQUEST_DEADLINE);
-    request
-}
-
-async fn answered<T>(
-    what: &str,
-    call: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, ClientError> {
-    let slow = || ClientError::too_slow(what, limits::REQUEST_DEADLINE.as_secs());
-    // A little longer than the service's own, which says more.
-    let answer = timeout(limits::REQUEST_DEADLINE + MARGIN, call).await.map_err(|_| slow())?;
-    Ok(answer?.into_inner())
-}
-
 fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answer>, ClientError> {
     let read = answers.into_iter().filter_map(|answer| {
         Some(match answer.answer? {
@@ -655,7 +648,6 @@ const ADDRESSES: usize = 8;
 /// They are asked for beside a checkpoint, which waits no longer for them.
 const ADDRESSES_TIMEOUT: Duration = Duration::from_secs(10);
 const DOES_NOT_FOLLOW: &str = "CHARTER_DOES_NOT_FOLLOW";
-const MARGIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

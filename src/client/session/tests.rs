@@ -7,6 +7,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 use tonic::transport::Server;
+use tonic::{Request, Response, Status};
 
 use super::*;
 use crate::client::connect::Dialing;

@@ -1,0 +1,101 @@
+//! One call: its deadline, and what becomes of it if the network fails.
+//!
+//! In scope: how long an answer may take, how often the same is asked again, after which pauses. Out
+//! of scope: which call, connecting (`connect`; a channel does it anew by itself). Invariant: what is
+//! repeated is the same to the byte, and the service answers it as it did before.
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use tonic::{Request, Response, Status};
+
+use crate::domain::limits;
+
+use super::error::{ClientError, Exit, Side};
+
+/// A request with its deadline.
+pub fn request_of<M>(message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.set_timeout(limits::REQUEST_DEADLINE);
+    request
+}
+
+/// The answer to a call, in time.
+///
+/// # Errors
+/// The call's; or there was none in time, which is the network's.
+pub async fn answered<T>(
+    what: &str,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, ClientError> {
+    let slow = |_| {
+        let seconds = limits::REQUEST_DEADLINE.as_secs();
+        let sentence = format!("the service did not answer {what} within {seconds} s");
+        ClientError::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
+    };
+    // A little longer than the service's own, which says more.
+    let answer = timeout(limits::REQUEST_DEADLINE + MARGIN, call).await.map_err(slow)?;
+    Ok(answer?.into_inner())
+}
+
+/// Tries again after a while, some times, as long as it fails for what may pass.
+///
+/// # Errors
+/// The last attempt's.
+pub async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ClientError>
+where
+    F: Future<Output = Result<T, ClientError>>,
+{
+    for pause in PAUSES {
+        match attempt().await {
+            Err(error) if error.passes() => sleep(pause).await,
+            done => return done,
+        }
+    }
+    attempt().await
+}
+
+const PAUSES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
+const MARGIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use crate::domain::refusal::Refusal;
+    use crate::wire::status;
+
+    use super::*;
+
+    /// What comes of attempts that end so, one after the other; how many were made, and in which time.
+    async fn tried(ends: &[Status]) -> (Option<String>, usize, u64) {
+        let (mut made, begun) = (0, Instant::now());
+        let last = patiently(|| {
+            made += 1;
+            std::future::ready(ends.get(made - 1).map_or(Ok(()), |end| Err(end.clone().into())))
+        });
+        let last = last.await.err().map(|error| error.reason);
+        (last, made, begun.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_is_asked_again_while_it_may_pass() {
+        let busy = || status::busy("later", Duration::from_secs(1));
+        let cut = || Status::unknown("h2 protocol error");
+        let refused = || status::of(&Refusal::OtherGenesis);
+        assert_eq!(tried(&[]).await, (None, 1, 0));
+        assert_eq!(tried(&[cut(), busy()]).await, (None, 3, 4));
+        assert_eq!(tried(&[cut(), refused()]).await, (Some("OTHER_GENESIS".to_owned()), 2, 1));
+        let ends = [cut(), cut(), cut(), cut(), cut()];
+        assert_eq!(tried(&ends).await, (Some("UNAVAILABLE".to_owned()), 4, 13));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_never_comes_is_the_networks_fault() {
+        let call = std::future::pending::<Result<Response<()>, Status>>();
+        let error = answered("Submit", call).await.unwrap_err();
+        assert_eq!((error.side, &*error.reason), (Side::Network, "DEADLINE"));
+        assert!(error.passes());
+    }
+}
