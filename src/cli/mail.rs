@@ -14,6 +14,7 @@ use crate::agent::collect::{self, Answer, Desk, Matched, SealError, TakeError, T
 use crate::agent::follow::{self, Event};
 use crate::agent::hand_in;
 use crate::agent::inbox::{Inbox, InboxError, Kept};
+use crate::client::call::Patience;
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
@@ -224,7 +225,7 @@ impl Mail {
         let collected = self.collect_rounds(ctx, session, &mut news).await;
         match collected {
             // A mailbox that does not hold keeps nothing back that goes to others, and is what is told.
-            Err(error) if error.exit != Exit::NotReachable => {
+            Err(error) if !error.passes() => {
                 match self.send_due(ctx, session).await {
                     Ok(warnings) => warnings.iter().for_each(|warning| ctx.out.warn(warning)),
                     Err(other) => {
@@ -249,10 +250,7 @@ impl Mail {
     ) -> Result<(), ClientError> {
         for round in 0..ROUNDS {
             self.synced = self.replica.view()?.0;
-            let request = self.inbox.request(false)?;
-            let channel = session.connection().channel();
-            let taken = follow::collect_once(channel, request, |event| self.take(ctx, event, news));
-            match taken.await.map_err(ClientError::from) {
+            match self.collect_what_there_is(ctx, session, news).await {
                 Ok(()) if !news.behind => break,
                 Ok(()) => {}
                 Err(error) if asks_again(&error) && round + 1 < ROUNDS => {}
@@ -262,6 +260,25 @@ impl Mail {
             self.catch_up(ctx, session, news).await?;
         }
         Ok(())
+    }
+
+    /// Collects until the relay's head. If the stream breaks, the next goes on from where it was.
+    async fn collect_what_there_is(
+        &self,
+        ctx: &Context,
+        session: &Session,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let mut patience = Patience::default();
+        loop {
+            let request = self.inbox.request(false)?;
+            let channel = session.connection().channel();
+            let taken = follow::collect_once(channel, request, |event| self.take(ctx, event, news));
+            match taken.await.map_err(ClientError::from) {
+                Err(error) if !asks_again(&error) && patience.bears(&error).await => {}
+                taken => return taken,
+            }
+        }
     }
 
     /// Syncs, and deals with what waited for it.
@@ -315,26 +332,30 @@ impl Mail {
         Ok(self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??)
     }
 
-    /// Hands in what waits. Gives a sentence for each that was not accepted.
+    /// Hands in what waits. Gives a sentence for each that was not accepted. One for which the network
+    /// fails keeps no other back; with a second one the rest is left for later.
     ///
     /// # Errors
-    /// The network; what was not handed in waits.
+    /// The copy of the directory, or files.
     pub(super) async fn send_due(
         &mut self,
         ctx: &Context,
         session: &Session,
     ) -> Result<Vec<String>, ClientError> {
-        let mut refused = Vec::new();
+        let (mut sentences, mut passing) = (Vec::new(), 0);
         for id in self.due(ctx)? {
-            match self.hand_in(ctx, session, id).await {
-                Ok(_) => {}
-                Err(error) if error.exit == Exit::NotReachable => return Err(error),
-                // A machine's answer, of which the relay says that nobody waits for it.
-                Err(error) if error.reason == "RECEIPT_NOT_DUE" => {}
-                Err(error) => refused.push(not_accepted(id, &error)),
+            let Err(error) = self.hand_in(ctx, session, id).await else { continue };
+            // A machine's answer, of which the relay says that nobody waits for it.
+            if error.reason == "RECEIPT_NOT_DUE" {
+                continue;
+            }
+            sentences.push(not_accepted(id, &error));
+            passing += u32::from(error.passes());
+            if passing == 2 {
+                break;
             }
         }
-        Ok(refused)
+        Ok(sentences)
     }
 
     /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.

@@ -160,10 +160,10 @@ async fn start(
                 super::sync::say_what_lacks(ctx, &synced);
                 Ok(session)
             }
-            Err(error) if error.exit == Exit::NotReachable => Err(error),
+            Err(error) if error.passes() => Err(error),
             Err(error) => return Err(error),
         },
-        Err(error) if error.exit == Exit::NotReachable => Err(error),
+        Err(error) if error.passes() => Err(error),
         Err(error) => return Err(error),
     };
     let stale = replica.is_stale(ctx.ambient().now());

@@ -46,13 +46,34 @@ pub async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Client
 where
     F: Future<Output = Result<T, ClientError>>,
 {
-    for pause in PAUSES {
+    let mut patience = Patience::default();
+    loop {
         match attempt().await {
-            Err(error) if error.passes() => sleep(pause).await,
+            Err(error) if patience.bears(&error).await => {}
             done => return done,
         }
     }
-    attempt().await
+}
+
+/// How much of it is left.
+#[derive(Debug)]
+pub struct Patience(std::slice::Iter<'static, Duration>);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(PAUSES.iter())
+    }
+}
+
+impl Patience {
+    /// Waits a while, if it may pass and there is patience left; tells whether to try again.
+    pub async fn bears(&mut self, error: &ClientError) -> bool {
+        let pause = if error.passes() { self.0.next() } else { None };
+        if let Some(pause) = pause {
+            sleep(*pause).await;
+        }
+        pause.is_some()
+    }
 }
 
 const PAUSES: [Duration; 3] =
