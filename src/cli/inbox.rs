@@ -6,9 +6,9 @@
 //! over.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::agent::collect::{self, Desk, SealError, Unproven};
 use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
+use crate::agent::stay::Way;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
@@ -164,76 +165,114 @@ pub(super) fn say_news(ctx: &Context, news: News) {
     news.warnings.iter().for_each(|warning| ctx.out.warn(warning));
 }
 
-/// Stays, and prints what comes. A connection that ends is made again, later and later.
+/// Stays, and prints what comes. A connection that ends is made again, for ever; the end is what the
+/// service refuses, or what is wrong on this side.
 async fn stay(ctx: &Context) -> Result<(), ClientError> {
-    let (mut pause, mut asked) = (FIRST_PAUSE, None);
+    let mut stay = Stay::default();
     loop {
-        let came = stay_once(ctx, &mut asked).await;
-        match came {
-            Ok(()) => pause = FIRST_PAUSE,
-            Err(error) if error.exit == Exit::NotReachable || error.reason == "BUSY" => {
-                ctx.out.say(format_args!("{error}; again in {} s", pause.as_secs()));
-                pause = (pause * 2).min(LAST_PAUSE);
-            }
+        let ended = match stay.once(ctx).await {
+            Ok(()) => None,
+            Err(error) if error.passes() => Some(error),
             Err(error) => return Err(error),
+        };
+        let since = stay.way.ended(ended.as_ref(), ctx.ambient().now());
+        if let (Some(since), Some(why)) = (since, ended) {
+            say_lost(ctx, since, &why);
         }
-        sleep(pause).await;
+        let [random] = ctx.ambient().bytes();
+        sleep(stay.way.pause(random)).await;
     }
 }
 
-/// One connection, until it ends. What came spoilt is asked for again beside it; `asked` is when it
-/// was last.
-async fn stay_once(ctx: &Context, asked: &mut Option<u64>) -> Result<(), ClientError> {
-    let (session, mut mail) = Mail::online(ctx).await?;
-    let _lock = mail.inbox.lock()?;
-    let request = mail.inbox.request(true)?;
-    let (sender, mut events) = mpsc::channel(EVENTS);
-    let channel = session.connection().channel();
-    // The stream goes on from its cursor: what does not fit here comes again.
-    let hand_over = move |event: Event| match sender.try_send(event) {
-        Ok(()) => Ok(()),
-        Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
-            let sentence = "messages came faster than they were dealt with";
-            Err(ClientError::new(Side::Ours, Exit::NotReachable, "BEHIND", sentence))
+/// What who stays keeps from one connection to the next.
+#[derive(Default)]
+struct Stay {
+    way: Way,
+    /// Nobody else collects meanwhile.
+    lock: Option<File>,
+    /// When what came spoilt was last asked for.
+    asked: Option<u64>,
+    /// What was printed.
+    said: BTreeSet<String>,
+}
+
+impl Stay {
+    /// One connection, until it ends. What came spoilt is asked for again beside it.
+    async fn once(&mut self, ctx: &Context) -> Result<(), ClientError> {
+        let (session, mut mail) = Mail::online(ctx).await?;
+        if self.lock.is_none() {
+            self.lock = Some(mail.inbox.lock()?);
+            ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
         }
-    };
-    ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
-    let again = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
-    let mut spoilt = again(Vec::new());
-    let stream = follow::follow(channel.clone(), request, hand_over);
-    tokio::pin!(stream);
-    let mut ended: Option<Result<(), FollowError<ClientError>>> = None;
-    let mut said = BTreeSet::new();
-    loop {
-        let event = tokio::select! {
-            biased;
-            event = events.recv() => event,
-            end = &mut stream, if ended.is_none() => {
-                ended = Some(end);
-                continue;
-            }
-            Some(came) = spoilt.next() => match came {
-                Ok(event) => Some(event),
-                Err(error) => {
-                    ctx.out.say(ClientError::from(error));
-                    spoilt = again(Vec::new());
-                    continue;
-                }
+        let request = mail.inbox.request(true)?;
+        let (sender, mut events) = mpsc::channel(EVENTS);
+        let channel = session.connection().channel();
+        // The stream goes on from its cursor: what does not fit here comes again.
+        let hand_over = move |event: Event| match sender.try_send(event) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+                let sentence = "messages came faster than they were dealt with";
+                Err(ClientError::new(Side::Ours, Exit::NotReachable, "BEHIND", sentence))
             }
         };
-        // The sender lives in the stream's future: it is gone when that is done.
-        let Some(event) = event else { break };
-        let is_head = matches!(event, Event::Head(_));
-        deal_with(ctx, (&session, &mut mail), event, &mut said).await?;
-        let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
-        if !requests.is_empty() && is_time(asked, ctx.ambient().counted()) {
-            spoilt = again(requests);
+        let again = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
+        let mut spoilt = again(Vec::new());
+        let stream = follow::follow(channel.clone(), request, hand_over);
+        tokio::pin!(stream);
+        let mut ended: Option<Result<(), FollowError<ClientError>>> = None;
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = events.recv() => event,
+                end = &mut stream, if ended.is_none() => {
+                    ended = Some(end);
+                    continue;
+                }
+                Some(came) = spoilt.next() => match came {
+                    Ok(event) => Some(event),
+                    Err(error) => {
+                        ctx.out.say(ClientError::from(error));
+                        spoilt = again(Vec::new());
+                        continue;
+                    }
+                }
+            };
+            // The sender lives in the stream's future: it is gone when that is done.
+            let Some(event) = event else { break };
+            if let Some(since) = self.way.came() {
+                say_back(ctx, since);
+            }
+            let is_head = matches!(event, Event::Head(_));
+            deal_with(ctx, (&session, &mut mail), event, &mut self.said).await?;
+            let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
+            if !requests.is_empty() && is_time(&mut self.asked, ctx.ambient().counted()) {
+                spoilt = again(requests);
+            }
+        }
+        match ended {
+            Some(ended) => Ok(ended?),
+            None => Ok(()),
         }
     }
-    match ended {
-        Some(ended) => Ok(ended?),
-        None => Ok(()),
-    }
+}
+
+fn say_lost(ctx: &Context, since: u64, why: &ClientError) {
+    let object = json!({
+        "event": "not_connected",
+        "since": since,
+        "side": why.side.to_string(),
+        "reason": why.reason,
+        "sentence": why.sentence,
+    });
+    let (at, side) = (phrases::when(since), why.side);
+    ctx.out.event(&object, format_args!("no connection since {at}: {why} [{side}]; trying again"));
+}
+
+fn say_back(ctx: &Context, since: u64) {
+    let now = ctx.ambient().now();
+    let object = json!({ "event": "connected", "at": now, "not_connected_since": since });
+    let (from, to) = (phrases::when(since), phrases::when(now));
+    ctx.out.event(&object, format_args!("connected again: no connection from {from} to {to}"));
 }
 
 /// Whether it is time to ask for what came spoilt; then the next time is later.
@@ -863,7 +902,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     let person = words.person.clone();
     let number = kept.place.mailbox.count;
     let session = match mail.connect(ctx).await {
-        Err(error) if error.exit != Exit::NotReachable => return Err(error),
+        Err(error) if !error.passes() => return Err(error),
         session => session,
     };
     let own = match waits {
@@ -931,8 +970,6 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     })
 }
 
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// Events that wait to be dealt with: 70 MiB if each were the largest that the relay takes.
 const EVENTS: usize = 64;
 /// Seconds after which who follows asks again for what came spoilt.

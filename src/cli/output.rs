@@ -53,6 +53,14 @@ impl Output {
         let _ = writeln!(out, "{}", text.trim_end());
     }
 
+    /// Something that happens while a command stays: an object for programs, a line for people.
+    pub fn event(&self, object: &impl Serialize, line: impl Display) {
+        if self.json {
+            self.data(object, String::new);
+        }
+        self.say(line);
+    }
+
     /// A line for people about what happens.
     pub fn say(&self, line: impl Display) {
         self.put("", line);

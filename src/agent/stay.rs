@@ -1,0 +1,98 @@
+//! Staying connected: how long to wait before the next attempt, and what people are told of it.
+//!
+//! In scope: since when there is no connection, when that is said and when again. Out of scope: which
+//! end of a connection is one that passes (`client::error`), connecting, the words. Invariant: it
+//! never gives up.
+
+use std::time::Duration;
+
+use crate::client::error::ClientError;
+
+/// The way to the service, for who stays.
+#[derive(Debug)]
+pub struct Way {
+    /// Something came on the last connection.
+    works: bool,
+    /// Since when there is none.
+    lost: Option<u64>,
+    /// The reason that was told last.
+    told: Option<String>,
+    pause: Duration,
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Self { works: false, lost: None, told: None, pause: FIRST_PAUSE }
+    }
+}
+
+impl Way {
+    /// The connection ended, or none could be made. Since when there is none, if that is to be told:
+    /// not before the first attempt to connect again has failed, and then for each new reason.
+    pub fn ended(&mut self, why: Option<&ClientError>, now: u64) -> Option<u64> {
+        let since = *self.lost.get_or_insert(now);
+        let worked = std::mem::take(&mut self.works);
+        let why = why.filter(|why| !worked && self.told.as_ref() != Some(&why.reason))?;
+        self.told = Some(why.reason.clone());
+        Some(since)
+    }
+
+    /// Something came. Since when there was no connection, if people were told that there is none.
+    pub fn came(&mut self) -> Option<u64> {
+        let before = std::mem::replace(self, Self { works: true, ..Self::default() });
+        before.told.and(before.lost)
+    }
+
+    /// How long to wait before the next attempt: twice as long each time, and not all at once who
+    /// lost their connections together.
+    pub fn pause(&mut self, random: u8) -> Duration {
+        let longest = self.pause;
+        self.pause = (longest * 2).min(LAST_PAUSE);
+        (longest + longest * u32::from(random) / u32::from(u8::MAX)) / 2
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use crate::client::error::{Exit, Side};
+
+    use super::*;
+
+    fn error(reason: &str) -> ClientError {
+        ClientError::new(Side::Network, Exit::NotReachable, reason, "a sentence")
+    }
+
+    #[test]
+    fn that_there_is_no_connection_is_told_once_and_for_each_new_reason() {
+        let mut way = Way::default();
+        let (lost, none) = (error("UNAVAILABLE"), error("NO_CONNECTION"));
+        assert_eq!(way.ended(Some(&none), 5), Some(5), "there was never one");
+        assert_eq!(way.ended(Some(&none), 6), None);
+        assert_eq!(way.came(), Some(5));
+        assert_eq!(way.came(), None);
+        // One that is made again at once is nothing to tell.
+        assert_eq!(way.ended(Some(&lost), 10), None);
+        assert_eq!(way.came(), None);
+        assert_eq!(way.ended(None, 20), None);
+        let told = [(&none, 21), (&none, 22), (&lost, 23), (&lost, 24), (&none, 25)]
+            .map(|(why, now)| way.ended(Some(why), now));
+        assert_eq!(told, [Some(20), None, Some(20), None, Some(20)]);
+        assert_eq!(way.came(), Some(20));
+    }
+
+    #[test]
+    fn pauses_grow_to_a_minute_and_begin_anew_with_what_comes() {
+        let mut way = Way::default();
+        let seconds = |way: &mut Way| way.pause(u8::MAX).as_secs();
+        let all: Vec<u64> = (0..9).map(|_| seconds(&mut way)).collect();
+        assert_eq!(all, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(way.pause(0), Duration::from_secs(30));
+        way.ended(None, 0);
+        assert_eq!(seconds(&mut way), 60, "a connection on which nothing came is none");
+        way.came();
+        assert_eq!(seconds(&mut way), 1);
+    }
+}
