@@ -42,7 +42,11 @@ use args::{Cli, Command, DirectoryCommand};
 /// Runs one command, and says how it ended.
 pub async fn run(cli: Cli) -> ExitCode {
     let out = Output::new(cli.global.json, cli.global.no_input);
-    match dispatch(cli).await {
+    let done = match Context::new(cli.global) {
+        Ok(ctx) => run_in(&ctx, cli.command).await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             out.error(&error);
@@ -51,9 +55,11 @@ pub async fn run(cli: Cli) -> ExitCode {
     }
 }
 
-async fn dispatch(cli: Cli) -> Result<(), ClientError> {
-    let Cli { global, command } = cli;
-    let ctx = &Context::new(global)?;
+/// Runs one command where it is told to.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> {
     match command {
         Command::Key(command) => key::run(ctx, &command),
         Command::Join(args) => join::run(ctx, &args).await,

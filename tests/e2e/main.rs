@@ -10,6 +10,7 @@ mod certificate;
 mod charters;
 mod clocks;
 mod crash;
+mod cuts;
 mod doors;
 mod envelopes;
 mod gateways;

@@ -6,12 +6,15 @@
 
 pub(crate) mod craft;
 mod net;
+mod office;
 mod party;
 pub(crate) mod raw;
 mod replica;
 pub(crate) mod says;
+pub(crate) mod way;
 
-pub(crate) use net::{From, NAME, Open, TestNet, Trust, dates, home};
+pub(crate) use net::{From, NAME, Open, TestNet, Trust, copy, dates, home};
+pub(crate) use office::Office;
 pub(crate) use party::{Client, Party, alert, identity};
 pub(crate) use replica::Replica;
 

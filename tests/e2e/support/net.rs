@@ -199,7 +199,7 @@ pub(crate) struct TestNet {
     pub(crate) address: Address,
     pub(crate) served: JoinHandle<Result<Drained, Ended>>,
     stop: watch::Sender<bool>,
-    ca: Vec<u8>,
+    pub(crate) ca: Vec<u8>,
 }
 
 impl TestNet {
@@ -365,7 +365,7 @@ pub(crate) async fn everything_in(store: &dyn Store) -> BTreeMap<String, Bytes> 
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());

@@ -1,0 +1,238 @@
+//! The network fails at every stage of a call, of a stream, of a sync: what was asked for comes about,
+//! once, and nothing is given up for it.
+
+use std::time::Duration;
+
+use liaison::client::draft::Bundle;
+use liaison::client::error::{ClientError, Exit, Side};
+use liaison::domain::ids::MessageId;
+use liaison::domain::limits;
+use liaison::wire::v1::collect_response::Item as Answer;
+use liaison::wire::v1::{CollectResponse, GetStatusRequest};
+use tokio::time::Instant;
+use tonic::Streaming;
+
+use crate::support::says;
+use crate::support::way::Break;
+use crate::support::{Client, Office, Party, Replica, TestNet};
+
+/// Breaks spread over all that goes by: so many up, so many down, and half as many that are forgotten.
+fn breaks(count: usize, (_, up, down): (usize, usize, usize)) -> Vec<Break> {
+    let spread =
+        |count: usize, all: usize| (0..count).map(move |nth| (all * (2 * nth + 1)) / (2 * count));
+    let cut = spread(count, up).map(Break::CutUp).chain(spread(count, down).map(Break::CutDown));
+    cut.chain(spread(count / 2, down).map(Break::Forget)).collect()
+}
+
+/// It was done, or it was the network's fault.
+#[track_caller]
+fn passed(done: Result<(), ClientError>, broken: Break) {
+    if let Err(error) = done {
+        let found = (error.side, error.exit);
+        assert_eq!(found, (Side::Network, Exit::NotReachable), "{broken:?}: {error}");
+    }
+}
+
+/// What an office sent: all of it is with the relay, and was never refused.
+fn all_sent(office: &Office) -> Vec<MessageId> {
+    let outbox = office.outbox();
+    let ids = outbox.ids().unwrap();
+    for id in &ids {
+        assert_eq!(outbox.refused(*id).unwrap(), None, "{id}");
+        assert!(outbox.accepted_receipt(*id).unwrap().is_some(), "{id}");
+    }
+    ids
+}
+
+/// How many entries a mailbox has, each of them verified.
+async fn entries(net: &TestNet, of: &Party) -> usize {
+    let mut reader = net.client(&of.tls()).await;
+    let replica = Replica::fold(&mut reader).await;
+    replica.collect(&mut reader, &of.contact).await.items.len()
+}
+
+/// Somebody whose way is good tells an office something.
+async fn tells(net: &TestNet, from: &Party, to: &Office) -> MessageId {
+    let sealed = from.compose(&[&to.party], &net.replica(), &net.open.ambient);
+    net.client(&from.tls()).await.submit(sealed.envelope).await.unwrap();
+    sealed.id
+}
+
+#[tokio::test(start_paused = true)]
+async fn alerts_arrive_once() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (Office::new(&net, "fr").await, net.party("jp", 1).await);
+    let notify = ["notify", "jp/cert", "--title", "Ransomware", "--text", "x"];
+    fr.way.went_by();
+    fr.run(&notify).await.unwrap();
+    let breaks = breaks(8, fr.way.went_by());
+    for broken in &breaks {
+        fr.way.breaks([*broken]);
+        passed(fr.run(&notify).await, *broken);
+    }
+    fr.run(&["sent"]).await.unwrap();
+    assert_eq!(all_sent(&fr).len(), breaks.len() + 1);
+    assert_eq!(entries(&net, &jp).await, breaks.len() + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn acknowledgements_arrive_once() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    let mut ids = Vec::new();
+    for _ in 0..13 {
+        ids.push(tells(&net, &fr, &jp).await.to_string());
+    }
+    jp.run(&["inbox", "list"]).await.unwrap();
+    let acknowledge = async |id: &str| jp.run(&["inbox", "ack", id, "--person", "Anna"]).await;
+    jp.way.went_by();
+    acknowledge(&ids[0]).await.unwrap();
+    let breaks = breaks(5, jp.way.went_by());
+    assert_eq!(breaks.len() + 1, ids.len());
+    for (broken, id) in breaks.iter().zip(&ids[1..]) {
+        jp.way.breaks([*broken]);
+        passed(acknowledge(id).await, *broken);
+    }
+    jp.run(&["inbox", "list"]).await.unwrap();
+    all_sent(&jp);
+    let mut sender = net.client(&fr.tls()).await;
+    for id in &ids {
+        let id: MessageId = id.parse().unwrap();
+        let request = GetStatusRequest { id: id.as_bytes().to_vec().into() };
+        let status = sender.relay.get_status(request).await.unwrap().into_inner();
+        assert_eq!(status.acknowledgements.len(), 1, "{id}");
+    }
+    // For each a delivered receipt, and the words.
+    assert_eq!(entries(&net, &fr).await, 2 * ids.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_collected_is_receipted_once() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    tells(&net, &fr, &jp).await;
+    jp.run(&["sync"]).await.unwrap();
+    jp.way.went_by();
+    jp.run(&["inbox", "list"]).await.unwrap();
+    let breaks = breaks(8, jp.way.went_by());
+    for broken in &breaks {
+        tells(&net, &fr, &jp).await;
+        jp.way.breaks([*broken]);
+        passed(jp.run(&["inbox", "list"]).await, *broken);
+    }
+    jp.run(&["inbox", "list"]).await.unwrap();
+    assert_eq!(all_sent(&jp).len(), breaks.len() + 1);
+    assert_eq!(entries(&net, &fr).await, breaks.len() + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn statements_are_logged_once() {
+    let net = TestNet::memory().await;
+    let fr = Office::new(&net, "fr").await;
+    let file = fr.path().join("statement");
+    let publish = ["publish", file.to_str().unwrap()];
+    let draft = |nth: usize| {
+        let said = says::admission(&net.replica(), &format!("m{nth}")).bytes();
+        std::fs::write(&file, Bundle::of_statement(said).unwrap().write()).unwrap();
+    };
+    fr.run(&["sync"]).await.unwrap();
+    let before = net.replica().view().0;
+    draft(0);
+    fr.way.went_by();
+    fr.run(&publish).await.unwrap();
+    let breaks = breaks(8, fr.way.went_by());
+    for (nth, broken) in breaks.iter().enumerate() {
+        draft(nth + 1);
+        fr.way.breaks([*broken]);
+        passed(fr.run(&publish).await, *broken);
+        // Handed in again, it is the same.
+        fr.run(&publish).await.unwrap();
+    }
+    assert_eq!(net.replica().view().0, before + breaks.len() as u64 + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_is_synced_whole() {
+    let net = TestNet::memory().await;
+    let fr = Office::new(&net, "fr").await;
+    net.parties(["at", "jp", "pt"]).await;
+    fr.way.went_by();
+    fr.run(&["sync"]).await.unwrap();
+    for broken in breaks(8, fr.way.went_by()) {
+        let anew = fr.elsewhere(&net);
+        anew.way.breaks([broken]);
+        passed(anew.run(&["sync"]).await, broken);
+        anew.run(&["sync"]).await.unwrap();
+        anew.run(&["directory", "verify"]).await.unwrap();
+    }
+}
+
+/// The number of an entry of a mailbox that is followed; heads are passed over.
+async fn next(stream: &mut Streaming<CollectResponse>) -> u64 {
+    loop {
+        if let Answer::Message(item) = stream.message().await.unwrap().unwrap().item.unwrap() {
+            return item.number;
+        }
+    }
+}
+
+/// The mailbox of a sender, in which receipts arrive.
+async fn receipts(net: &TestNet, of: &Party) -> (Client, Streaming<CollectResponse>) {
+    let mut client = net.client(&of.tls()).await;
+    let stream = client.collect(0, true).await.unwrap();
+    (client, stream)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_connects_again_and_receipts_once() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    let (_client, mut receipts) = receipts(&net, &fr).await;
+    let follow = ["inbox", "list", "--follow"];
+    jp.run(&["sync"]).await.unwrap();
+    jp.way.went_by();
+    let follows = jp.start(&follow);
+    tells(&net, &fr, &jp).await;
+    next(&mut receipts).await;
+    follows.abort();
+    assert!(follows.await.unwrap_err().is_cancelled());
+    let breaks = breaks(8, jp.way.went_by());
+    jp.way.breaks(breaks.iter().copied());
+    let follows = jp.start(&follow);
+    for nth in 0..breaks.len() {
+        tells(&net, &fr, &jp).await;
+        assert_eq!(next(&mut receipts).await, nth as u64 + 2);
+    }
+    // Pings and heads are bytes, too: in the end there was every break.
+    let mut connections = jp.way.went_by().0;
+    while connections <= breaks.len() {
+        receipts.message().await.unwrap().unwrap();
+        connections += jp.way.went_by().0;
+    }
+    tells(&net, &fr, &jp).await;
+    next(&mut receipts).await;
+    assert!(!follows.is_finished());
+    assert_eq!(all_sent(&jp).len(), breaks.len() + 2);
+    assert_eq!(entries(&net, &fr).await, breaks.len() + 2);
+}
+
+/// No byte comes through, and nobody says so.
+#[tokio::test(start_paused = true)]
+async fn who_follows_notices_that_the_connection_was_forgotten() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    let (_client, mut receipts) = receipts(&net, &fr).await;
+    let follows = jp.start(&["inbox", "list", "--follow"]);
+    tells(&net, &fr, &jp).await;
+    next(&mut receipts).await;
+    for _ in 0..3 {
+        jp.way.forgets();
+        let begun = Instant::now();
+        tells(&net, &fr, &jp).await;
+        next(&mut receipts).await;
+        let noticed = limits::KEEPALIVE_INTERVAL + limits::KEEPALIVE_TIMEOUT;
+        assert!(begun.elapsed() < noticed + Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    assert!(!follows.is_finished());
+    assert_eq!(all_sent(&jp).len(), 4);
+}

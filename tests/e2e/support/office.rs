@@ -1,0 +1,107 @@
+//! A contact at work with the program itself: its commands, in its own home, on a way that may break.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use liaison::cli::args::{Cli, Command};
+use liaison::cli::{Context, Output};
+use liaison::client::armour;
+use liaison::client::connect::Proxies;
+use liaison::client::error::ClientError;
+use liaison::client::home::Home;
+use liaison::client::invitation::Invitation;
+use liaison::client::keys::{Owner, read_public};
+use liaison::client::outbox::Outbox;
+use liaison::client::session::Net;
+use liaison::signed::proto;
+use liaison::wire::v1;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::way::Way;
+use super::{NAME, Party, TestNet, copy, says};
+
+/// The first seat of a member's contact `<member>/cert`, with the keys of its home.
+pub(crate) struct Office {
+    pub(crate) party: Party,
+    pub(crate) way: Way,
+    home: TempDir,
+    net: Net,
+}
+
+impl Office {
+    /// A member that is admitted, whose one seat has keys in a new home.
+    pub(crate) async fn new(net: &TestNet, member: &str) -> Self {
+        let party = net.party(member, 1).await;
+        let office = Self::knowing(net, party);
+        let (ambient, keys) = (&office.net.ambient, Home::at(office.path()).keys());
+        let owner = Owner::Seat(office.party.seat().clone());
+        keys.create(&owner, ambient).unwrap();
+        let public = keys.public(&owner, ambient).unwrap();
+        let public = read_public(armour::Kind::Seat, &public).unwrap();
+        let seat = proto::Seat {
+            name: "duty-1".to_owned(),
+            sign: public.sign.first().cloned(),
+            seal: public.seal,
+            tls: public.tls,
+        };
+        let contact = office.party.contact.as_str();
+        let roster = says::roster(&net.replica(), contact, 1);
+        net.say(roster.with(|roster| roster.seats[0] = seat)).await;
+        office
+    }
+
+    /// The same seat in another home, which knows nothing yet.
+    pub(crate) fn elsewhere(&self, net: &TestNet) -> Self {
+        let other = Self::knowing(net, Party::new(self.party.contact.as_str(), 1));
+        let [from, to] = [self, &other].map(|office| office.path().join("keys"));
+        std::fs::create_dir(&to).unwrap();
+        copy(&from, &to);
+        other
+    }
+
+    fn knowing(net: &TestNet, party: Party) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let invitation = v1::Invitation {
+            charter: says::founding(&net.ca).bytes(),
+            addresses: vec![net.address.to_string()],
+            checkpoint: net.service.state().checkpoint.clone(),
+        };
+        let invitation = Invitation::check(invitation).unwrap();
+        Home::at(home.path().to_owned()).join(&invitation).unwrap();
+        let way = Way::new(net.address.clone());
+        let dial = Arc::new(way.clone());
+        let ambient = net.open.ambient.clone();
+        Self { party, way, home, net: Net { dial, proxies: Proxies::default(), ambient } }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.home.path().to_owned()
+    }
+
+    /// What the seat sent.
+    pub(crate) fn outbox(&self) -> Outbox {
+        let mail = self.path().join("directories").join(NAME).join("mail");
+        Outbox::open(&mail.join(self.party.seat().as_str()).join("outbox")).unwrap()
+    }
+
+    /// Runs a command, as it is typed.
+    pub(crate) async fn run(&self, typed: &[&str]) -> Result<(), ClientError> {
+        let (ctx, command) = self.command(typed);
+        liaison::cli::run_in(&ctx, command).await
+    }
+
+    /// The same beside everything else, until it is aborted.
+    pub(crate) fn start(&self, typed: &[&str]) -> JoinHandle<Result<(), ClientError>> {
+        let (ctx, command) = self.command(typed);
+        tokio::spawn(async move { liaison::cli::run_in(&ctx, command).await })
+    }
+
+    fn command(&self, typed: &[&str]) -> (Context, Command) {
+        let typed = ["liaison", "--no-input", "--json"].iter().chain(typed);
+        let Cli { global, command } = Cli::try_parse_from(typed).unwrap();
+        let (out, home) = (Output::new(true, true), Home::at(self.path()));
+        (Context { global, out, home, net: self.net.clone() }, command)
+    }
+}
