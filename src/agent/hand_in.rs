@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use tonic::transport::Channel;
 
-use crate::client::call::{answered, patiently, request_of};
+use crate::client::call::{Patience, answered, patiently, request_of};
 use crate::client::error::ClientError;
 use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::domain::ids::MessageId;
@@ -36,13 +36,13 @@ pub fn due(desk: &Desk<'_>, outbox: &Outbox) -> Result<Vec<MessageId>, OutboxErr
 /// # Errors
 /// [`ClientError`]; unless it is marked, it waits.
 pub async fn offer(
-    channel: &Channel,
+    (channel, patience): (&Channel, Patience),
     outbox: &Outbox,
     id: MessageId,
 ) -> Result<Bytes, ClientError> {
     loop {
         let request = outbox.request(id)?;
-        match patiently(|| submit(channel, &request)).await {
+        match patiently(patience, || submit(channel, &request)).await {
             Err(error)
                 if is_definite(&error) && !outbox.refuse((id, &request), &error.reason)? => {}
             offered => return offered,
@@ -55,8 +55,11 @@ pub async fn offer(
 ///
 /// # Errors
 /// [`ClientError`].
-pub async fn held(channel: &Channel, id: MessageId) -> Result<Option<Bytes>, ClientError> {
-    match status(channel, id).await {
+pub async fn held(
+    relay: (&Channel, Patience),
+    id: MessageId,
+) -> Result<Option<Bytes>, ClientError> {
+    match status(relay, id).await {
         Ok(status) => Ok(Some(status.accepted)),
         Err(error) if error.reason == "UNKNOWN_MESSAGE" => Ok(None),
         Err(error) => Err(error),
@@ -91,11 +94,11 @@ async fn submit(channel: &Channel, request: &Request) -> Result<Bytes, ClientErr
 /// # Errors
 /// [`ClientError`].
 pub async fn status(
-    channel: &Channel,
+    (channel, patience): (&Channel, Patience),
     id: MessageId,
 ) -> Result<v1::GetStatusResponse, ClientError> {
     let request = v1::GetStatusRequest { id: Bytes::copy_from_slice(id.as_bytes()) };
-    let status = patiently(|| {
+    let status = patiently(patience, || {
         let mut relay = RelayServiceClient::new(channel.clone());
         let request = request_of(request.clone());
         async move { answered("GetStatus", relay.get_status(request)).await }
@@ -276,7 +279,7 @@ mod tests {
         }
 
         async fn offer(&self, relay: &Relay) -> ClientError {
-            offer(&relay.channel(), &self.outbox, self.id).await.unwrap_err()
+            offer((&relay.channel(), Patience::SOME), &self.outbox, self.id).await.unwrap_err()
         }
     }
 
@@ -346,12 +349,15 @@ mod tests {
         let id = MessageId::new(1, [1; 10]);
         let receipt = Bytes::from_static(b"receipt");
         let has = Relay { has: Some(receipt.clone()), ..Relay::default() };
-        assert_eq!(held(&has.channel(), id).await.unwrap(), Some(receipt));
+        assert_eq!(held((&has.channel(), Patience::SOME), id).await.unwrap(), Some(receipt));
         let unknown = Relay::saying(&[status::of(&Refusal::UnknownMessage(id.into()))]);
-        assert_eq!(held(&unknown.channel(), id).await.unwrap(), None);
+        assert_eq!(held((&unknown.channel(), Patience::SOME), id).await.unwrap(), None);
         let fault = status::of(&Refusal::Internal("a fault"));
         let fault = Relay::saying(&vec![fault; 9]);
-        assert_eq!(held(&fault.channel(), id).await.unwrap_err().reason, "INTERNAL");
+        assert_eq!(
+            held((&fault.channel(), Patience::SOME), id).await.unwrap_err().reason,
+            "INTERNAL"
+        );
     }
 
     #[test]

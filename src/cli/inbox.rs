@@ -200,6 +200,7 @@ impl Stay {
     /// One connection, until it ends. What came spoilt is asked for again beside it.
     async fn once(&mut self, ctx: &Context) -> Result<(), ClientError> {
         let (session, mut mail) = Mail::online(ctx).await?;
+        let session = session.impatient();
         if self.lock.is_none() {
             self.lock = Some(mail.inbox.lock()?);
             ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));

@@ -14,7 +14,6 @@ use crate::agent::collect::{self, Answer, Desk, Matched, SealError, TakeError, T
 use crate::agent::follow::{self, Event};
 use crate::agent::hand_in;
 use crate::agent::inbox::{Inbox, InboxError, Kept};
-use crate::client::call::Patience;
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
@@ -269,7 +268,7 @@ impl Mail {
         session: &Session,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        let mut patience = Patience::default();
+        let mut patience = session.patience();
         loop {
             let request = self.inbox.request(false)?;
             let channel = session.connection().channel();
@@ -401,10 +400,11 @@ impl Mail {
     ) -> Result<Bytes, ClientError> {
         self.send_answered(ctx, session, id).await?;
         let channel = session.connection().channel();
+        let relay = (&channel, session.patience());
         let before = self.outbox.request(id)?;
-        match hand_in::offer(&channel, &self.outbox, id).await {
+        match hand_in::offer(relay, &self.outbox, id).await {
             Err(error) if hand_in::is_outdated(&error) => {
-                if let Some(accepted) = hand_in::held(&channel, id).await? {
+                if let Some(accepted) = hand_in::held(relay, id).await? {
                     return Ok(accepted);
                 }
                 with_progress(ctx, session, &mut self.replica).await?;
@@ -413,7 +413,7 @@ impl Mail {
                     sealed => sealed?,
                 }
                 ctx.out.say(format_args!("{id} is sealed again, as things are now"));
-                hand_in::offer(&channel, &self.outbox, id).await
+                hand_in::offer(relay, &self.outbox, id).await
             }
             offered => offered,
         }

@@ -126,7 +126,8 @@ async fn ask_about(
     (session, mail): (&Session, &mut Mail),
     id: MessageId,
 ) -> Result<Vec<ReceiptError>, ClientError> {
-    let status = match hand_in::status(&session.connection().channel(), id).await {
+    let channel = session.connection().channel();
+    let status = match hand_in::status((&channel, session.patience()), id).await {
         // The relay forgets after a while; what came before stays here.
         Err(error) if error.exit == Exit::NotFound => return Ok(Vec::new()),
         status => status?,

@@ -38,15 +38,17 @@ pub async fn answered<T>(
     Ok(answer?.into_inner())
 }
 
-/// Tries again after a while, some times, as long as it fails for what may pass.
+/// Tries again after a while, as long as it fails for what may pass and there is patience left.
 ///
 /// # Errors
 /// The last attempt's.
-pub async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ClientError>
+pub async fn patiently<T, F>(
+    mut patience: Patience,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, ClientError>
 where
     F: Future<Output = Result<T, ClientError>>,
 {
-    let mut patience = Patience::default();
     loop {
         match attempt().await {
             Err(error) if patience.bears(&error).await => {}
@@ -55,24 +57,25 @@ where
     }
 }
 
-/// How much of it is left.
-#[derive(Debug)]
-pub struct Patience(std::slice::Iter<'static, Duration>);
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self(PAUSES.iter())
-    }
-}
+/// The pauses after which the same is tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience(&'static [Duration]);
 
 impl Patience {
+    /// For who asks once: some seconds.
+    pub const SOME: Self = Self(&PAUSES);
+    /// For who stays, and tries again anyway.
+    pub const NONE: Self = Self(&[]);
+
     /// Waits a while, if it may pass and there is patience left; tells whether to try again.
     pub async fn bears(&mut self, error: &ClientError) -> bool {
-        let pause = if error.passes() { self.0.next() } else { None };
-        if let Some(pause) = pause {
-            sleep(*pause).await;
+        let Some((pause, rest)) = self.0.split_first() else { return false };
+        if !error.passes() {
+            return false;
         }
-        pause.is_some()
+        self.0 = rest;
+        sleep(*pause).await;
+        true
     }
 }
 
@@ -92,7 +95,7 @@ mod tests {
     /// What comes of attempts that end so, one after the other; how many were made, and in which time.
     async fn tried(ends: &[Status]) -> (Option<String>, usize, u64) {
         let (mut made, begun) = (0, Instant::now());
-        let last = patiently(|| {
+        let last = patiently(Patience::SOME, || {
             made += 1;
             std::future::ready(ends.get(made - 1).map_or(Ok(()), |end| Err(end.clone().into())))
         });

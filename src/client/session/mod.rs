@@ -28,7 +28,7 @@ use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 use crate::wire::{convert, v1};
 
 use super::address::{Address, InvalidAddress};
-use super::call::{answered, patiently, request_of};
+use super::call::{Patience, answered, patiently, request_of};
 use super::charters::{Chain, Link};
 use super::clocks::Clocks;
 use super::connect::{ConnectError, Connection, Dial, Proxies, Route, connect};
@@ -58,6 +58,7 @@ pub struct Session {
     name: DirectoryName,
     address: Address,
     ambient: Ambient,
+    patience: Patience,
 }
 
 /// How far a sync is.
@@ -180,7 +181,8 @@ impl Session {
             match reach(home, &trust, &address, identity.as_ref(), net).await {
                 Ok(connection) => {
                     let (home, name, ambient) = (home.clone(), name.clone(), net.ambient.clone());
-                    return Ok(Self { connection, home, name, address, ambient });
+                    let patience = Patience::SOME;
+                    return Ok(Self { connection, home, name, address, ambient, patience });
                 }
                 Err(error) => {
                     let silent = |error: &ClientError| error.exit == Exit::NotReachable;
@@ -205,6 +207,19 @@ impl Session {
                     .mended_by("liaison join INVITATION")
             }
         })
+    }
+
+    /// The same for who stays: each call is tried once.
+    #[must_use]
+    pub const fn impatient(mut self) -> Self {
+        self.patience = Patience::NONE;
+        self
+    }
+
+    /// How patient its calls are.
+    #[must_use]
+    pub const fn patience(&self) -> Patience {
+        self.patience
     }
 
     /// The directory.
@@ -323,7 +338,7 @@ impl Session {
     async fn page(&self, start: u64, size: u64) -> Result<Vec<Bytes>, Stopped> {
         let limit = u32::try_from(size - start).unwrap_or(u32::MAX).min(PAGE);
         let request = v1::GetEntriesRequest { start, limit };
-        let entries = patiently(|| {
+        let entries = patiently(self.patience, || {
             let mut client = self.directory();
             async move { answered("GetEntries", client.get_entries(request_of(request))).await }
         });
@@ -373,7 +388,7 @@ impl Session {
         for named in named.chunks(FACETS_AT_A_TIME) {
             progress(Progress::Facets { have, of: missing.len() });
             let request = v1::GetFacetsRequest { facets: named.to_vec() };
-            let facets = patiently(|| {
+            let facets = patiently(self.patience, || {
                 let (mut client, request) = (self.directory(), request_of(request.clone()));
                 async move { answered("GetFacets", client.get_facets(request)).await }
             });
@@ -397,7 +412,7 @@ impl Session {
     /// # Errors
     /// [`ClientError`].
     pub async fn checkpoint(&self) -> Result<Bytes, ClientError> {
-        let newest = patiently(|| {
+        let newest = patiently(self.patience, || {
             let (mut client, request) = (self.directory(), request_of(v1::GetCheckpointRequest {}));
             async move { answered("GetCheckpoint", client.get_checkpoint(request)).await }
         });
@@ -425,7 +440,7 @@ impl Session {
     /// The call's; what was said about each statement is in its answer.
     pub async fn publish(&self, bundle: &Bundle) -> Result<Vec<Answer>, ClientError> {
         let request = v1::PublishRequest { publications: bundle.to_wire().publications };
-        let said = patiently(|| {
+        let said = patiently(self.patience, || {
             let (mut client, request) = (self.directory(), request_of(request.clone()));
             async move { answered("Publish", client.publish(request)).await }
         });
@@ -438,7 +453,7 @@ impl Session {
     /// As [`Session::publish`].
     pub async fn enrol(&self, bundle: &Bundle) -> Result<Vec<Answer>, ClientError> {
         let request = v1::EnrolRequest { publications: bundle.to_wire().publications };
-        let said = patiently(|| {
+        let said = patiently(self.patience, || {
             let (mut client, request) = (self.enrolment(), request_of(request.clone()));
             async move { answered("Enrol", client.enrol(request)).await }
         });
