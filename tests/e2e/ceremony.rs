@@ -1,9 +1,11 @@
 //! What registrars do together, each on a machine of his own, with the programs as they are typed.
 
 use std::net::TcpListener;
-use std::process::{Child, Command, Output};
+use std::process::{Child, Output};
 
 use tempfile::TempDir;
+
+use crate::support::bash;
 
 /// A directory that these registrars founded, each with a copy of it, and its service.
 struct Ceremony {
@@ -16,17 +18,6 @@ impl Drop for Ceremony {
         let _ = self.service.kill();
         let _ = self.service.wait();
     }
-}
-
-fn bash(script: &str, folder: &TempDir) -> Command {
-    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_liaison")).parent().unwrap();
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    let mut bash = Command::new("bash");
-    bash.args(["-c", script]).current_dir(folder.path()).env("PATH", path);
-    for name in ["LIAISON_HOME", "LIAISON_AS", "HTTPS_PROXY", "https_proxy"] {
-        bash.env_remove(name);
-    }
-    bash
 }
 
 /// What a command printed, on both ways, and how it ended.

@@ -14,6 +14,7 @@ mod cuts;
 mod doors;
 mod envelopes;
 mod gateways;
+mod killed;
 mod moves;
 mod openssl;
 mod readers;

@@ -18,6 +18,8 @@ pub(crate) use office::Office;
 pub(crate) use party::{Client, Party, alert, identity};
 pub(crate) use replica::Replica;
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,6 +29,7 @@ use liaison::crypto::hash::Digest;
 use liaison::crypto::seal::OpeningKey;
 use liaison::crypto::sign::{KeyId, SigningKey};
 use liaison::wire::status;
+use tempfile::TempDir;
 use tonic::{Code, Status};
 
 /// When everything begins.
@@ -91,6 +94,18 @@ pub(crate) fn opening(name: &str) -> OpeningKey {
 pub(crate) fn refusal(status: &Status) -> (Code, String) {
     let why = || format!("none: {}", status.message());
     (status.code(), status::reason(status).unwrap_or_else(why))
+}
+
+/// The programs as they are typed, in a folder and apart from the homes of whoever runs this.
+pub(crate) fn bash(script: &str, folder: &TempDir) -> Command {
+    let programs = Path::new(env!("CARGO_BIN_EXE_liaison")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    bash.args(["-c", script]).current_dir(folder.path()).env("PATH", path);
+    for name in ["LIAISON_HOME", "LIAISON_AS", "HTTPS_PROXY", "https_proxy"] {
+        bash.env_remove(name);
+    }
+    bash
 }
 
 /// Waits for something that must come.
