@@ -337,6 +337,9 @@ mod tests {
         assert_eq!(waits.due(), [waits.id]);
         assert!(waits.outbox.refuse((waits.id, &again), "WRONG_LETTERS").unwrap());
         assert_eq!(waits.due(), []);
+        waits.outbox.retry(waits.id).unwrap();
+        assert_eq!(waits.due(), [waits.id]);
+        assert!(waits.outbox.refuse((waits.id, &again), "WRONG_LETTERS").unwrap());
         // And it is not sealed any more.
         let replaced = waits
             .outbox

@@ -551,12 +551,33 @@ pub enum InboxCommand {
 
 /// What was sent.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct SentArgs {
+    /// What to do with it; by default it is shown
+    #[command(subcommand)]
+    pub command: Option<SentCommand>,
     /// One message, by its id or the first digits of it; by default all
     pub id: Option<String>,
     /// Do not connect
     #[arg(long)]
     pub offline: bool,
+}
+
+/// What was sent.
+#[derive(Debug, Subcommand)]
+pub enum SentCommand {
+    /// Hand in again what the service refused, when you know that it is no longer right to
+    Retry(RetryArgs),
+}
+
+/// What was refused.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// One message, by its id or the first digits of it; by default all that was refused
+    pub id: Option<String>,
+    /// Show what would be handed in again, and do not
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// The charter.

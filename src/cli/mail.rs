@@ -369,7 +369,7 @@ impl Mail {
     ) -> Result<VerifiedAccepted, ClientError> {
         let accepted = match self.offer(ctx, session, id).await {
             Ok(accepted) => accepted,
-            Err(error) if self.outbox.refused(id)?.is_some() => return Err(error),
+            Err(error) if self.outbox.refused(id)?.is_some() => return Err(given_up(error, id)),
             Err(error) => return Err(kept_back(error, id)),
         };
         let mut synced = false;
@@ -681,6 +681,16 @@ pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
     let mend = error.mend.unwrap_or_else(|| "liaison sent".to_owned());
     let mut error = ClientError { sentence, mend: Some(mend), ..error };
     error.details.insert("waiting".to_owned(), id.to_string());
+    error
+}
+
+/// It was refused for good, and waits no longer.
+fn given_up(error: ClientError, id: MessageId) -> ClientError {
+    let sentence = format!("{}; it is not handed in again by itself", error.sentence);
+    let mend =
+        error.mend.unwrap_or_else(|| format!("liaison sent retry {id}, if that has changed"));
+    let mut error = ClientError { sentence, mend: Some(mend), ..error };
+    error.details.insert("refused".to_owned(), id.to_string());
     error
 }
 

@@ -20,6 +20,7 @@ mod notify;
 mod output;
 mod phrases;
 mod record;
+mod retry;
 mod seat;
 mod sent;
 mod statement;

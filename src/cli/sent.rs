@@ -34,16 +34,20 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
 
 use super::Context;
-use super::args::SentArgs;
+use super::args::{SentArgs, SentCommand};
 use super::inbox::{ask_again, collected, has_ended, one, say_news};
 use super::mail::Mail;
 use super::phrases::{self, Lines};
+use super::retry::retry;
 
 /// `liaison sent`.
 ///
 /// # Errors
 /// [`ClientError`]; exit 6 if the relay told two histories of one mailbox.
 pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientError> {
+    if let Some(SentCommand::Retry(args)) = args.command {
+        return retry(ctx, &args).await;
+    }
     if args.offline {
         return show(ctx, &Mail::open(ctx, ctx.replica()?)?, Refused::new(), args.id);
     }
@@ -84,6 +88,9 @@ fn show(
                 let header = ["ID", "TO", "WHEN", "STATE", "TITLE"];
                 phrases::table(&header, all.iter().map(|message| message.cells(&ids)))
             });
+            if all.iter().any(|message| message.refused.is_some()) {
+                ctx.out.say("to hand in again what was not accepted: liaison sent retry");
+            }
             all.iter().try_for_each(Sent::holds)
         }
     }

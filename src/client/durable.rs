@@ -33,6 +33,17 @@ fn finished(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Removes a file, so that it stays away when this returns. One that is not there is none.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| sync_dir(parent(path))),
+    }
+}
+
 /// The content of a file; nothing, if there is none.
 ///
 /// # Errors

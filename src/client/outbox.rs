@@ -206,6 +206,15 @@ impl Outbox {
         Ok(same)
     }
 
+    /// Lets a request wait again that the relay refused for good: somebody knows better now.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn retry(&self, id: MessageId) -> Result<(), OutboxError> {
+        let _lock = self.lock()?;
+        Ok(durable::remove(&self.message(id).join(REFUSED))?)
+    }
+
     /// The request of a message, byte for byte as it was kept.
     ///
     /// # Errors

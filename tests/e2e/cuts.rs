@@ -7,6 +7,7 @@ use liaison::client::draft::Bundle;
 use liaison::client::error::{ClientError, Exit, Side};
 use liaison::domain::ids::MessageId;
 use liaison::domain::limits;
+use liaison::store::Engine;
 use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{CollectResponse, GetStatusRequest};
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use tonic::Streaming;
 
 use crate::support::says;
 use crate::support::way::Break;
-use crate::support::{Client, Office, Party, Replica, TestNet};
+use crate::support::{Client, NOW, Office, Party, Replica, TestNet, Trust, home};
 
 /// Breaks spread over all that goes by: so many up, so many down, and half as many that are forgotten.
 fn breaks(count: usize, (_, up, down): (usize, usize, usize)) -> Vec<Break> {
@@ -235,4 +236,111 @@ async fn who_follows_notices_that_the_connection_was_forgotten() {
     }
     assert!(!follows.is_finished());
     assert_eq!(all_sent(&jp).len(), 4);
+}
+
+/// Whoever stands in the way for a while is not believed, and does not end it.
+#[tokio::test(start_paused = true)]
+async fn who_follows_outlives_a_server_that_is_not_believed() {
+    let (net, open) = (TestNet::memory().await, home(Engine::Memory));
+    let store = open.found().await;
+    let gateway = TestNet::serve(open, store, Trust::of_p256()).await;
+    let (fr, jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    let (_client, mut receipts) = receipts(&net, &fr).await;
+    let follows = jp.start(&["inbox", "list", "--follow"]);
+    tells(&net, &fr, &jp).await;
+    next(&mut receipts).await;
+    jp.way.went_by();
+    jp.way.leads_to(&gateway.address);
+    jp.way.forgets();
+    let mut connections = 0;
+    while connections < 6 {
+        receipts.message().await.unwrap().unwrap();
+        connections += jp.way.went_by().0;
+    }
+    assert!(!follows.is_finished());
+    jp.way.leads_to(&net.address);
+    tells(&net, &fr, &jp).await;
+    assert_eq!(next(&mut receipts).await, 2);
+}
+
+/// What the service refuses with a reason is for a human.
+#[tokio::test(start_paused = true)]
+async fn who_follows_ends_when_the_service_refuses() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    let (_client, mut receipts) = receipts(&net, &fr).await;
+    let follows = jp.start(&["inbox", "list", "--follow"]);
+    tells(&net, &fr, &jp).await;
+    next(&mut receipts).await;
+    net.say(says::withdrawal(&net.replica(), "jp/cert")).await;
+    let error = follows.await.unwrap().unwrap_err();
+    assert_eq!((&*error.reason, error.exit), ("NOT_PERMITTED", Exit::IdentityOrKey));
+}
+
+/// A way on which large requests are lost, and small ones are not.
+#[tokio::test(start_paused = true)]
+async fn what_does_not_come_through_keeps_nothing_else_back() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (Office::new(&net, "fr").await, net.party("jp", 1).await);
+    let file = fr.path().join("large");
+    std::fs::write(&file, vec![7; 300_000]).unwrap();
+    fr.run(&["sync"]).await.unwrap();
+    let notify = ["notify", "jp/cert", "--title", "Ransomware", "--text", "x"];
+    let large = [&notify[..], &["--attach", file.to_str().unwrap()]].concat();
+    for typed in [&large[..], &notify[..]] {
+        fr.way.breaks([Break::Refuse]);
+        passed(fr.run(typed).await, Break::Refuse);
+    }
+    let ids = fr.outbox().pending().unwrap();
+    fr.way.breaks_for_ever([], Break::CutUp(200_000));
+    fr.run(&["sent"]).await.unwrap();
+    assert_eq!(fr.outbox().pending().unwrap(), ids[..1]);
+    fr.way.breaks([]);
+    fr.run(&["sent"]).await.unwrap();
+    assert_eq!(all_sent(&fr), ids);
+    assert_eq!(entries(&net, &jp).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (Office::new(&net, "fr").await, net.party("jp", 1).await);
+    fr.run(&["sync"]).await.unwrap();
+    let notify = ["notify", "jp/cert", "--title", "Ransomware", "--text", "x"];
+    let nothing = async |typed: &[&str], why: &str| {
+        let error = fr.run(typed).await.unwrap_err();
+        assert_eq!((&*error.reason, error.exit), ("NOTHING_TO_RETRY", Exit::NotFound));
+        assert!(error.sentence.contains(why), "{error}");
+    };
+    nothing(&["sent", "retry"], "nothing that was sent from here is refused").await;
+    fr.way.breaks([Break::Refuse]);
+    passed(fr.run(&notify).await, Break::Refuse);
+    let outbox = fr.outbox();
+    let id = outbox.pending().unwrap()[0];
+    let named = id.to_string();
+    nothing(&["sent", "retry", &named], "waits").await;
+    let refuse = || outbox.refuse((id, &outbox.request(id).unwrap()), "WRONG_LETTERS").unwrap();
+    assert!(refuse());
+    fr.run(&["sent", "retry", "--dry-run"]).await.unwrap();
+    fr.run(&["sent"]).await.unwrap();
+    assert!(outbox.refused(id).unwrap().is_some());
+    // Without a connection it waits again.
+    fr.way.breaks([Break::Refuse]);
+    passed(fr.run(&["sent", "retry", &named]).await, Break::Refuse);
+    assert_eq!(outbox.pending().unwrap(), [id]);
+    assert!(refuse());
+    fr.run(&["sent", "retry"]).await.unwrap();
+    assert_eq!(all_sent(&fr), [id]);
+    assert_eq!(entries(&net, &jp).await, 1);
+    nothing(&["sent", "retry", &named], "was accepted").await;
+    // Refused anew it stays so, and once it has expired there is nothing to hand in.
+    fr.way.breaks([Break::Refuse]);
+    passed(fr.run(&notify).await, Break::Refuse);
+    let id = outbox.pending().unwrap()[0];
+    assert!(outbox.refuse((id, &outbox.request(id).unwrap()), "WRONG_LETTERS").unwrap());
+    net.say(says::withdrawal(&net.replica(), "jp/cert")).await;
+    let error = fr.run(&["sent", "retry", &id.to_string()]).await.unwrap_err();
+    assert_eq!(error.side, Side::Ours, "{error}");
+    net.open.clock.set(NOW + limits::MESSAGE_SECONDS + 1);
+    nothing(&["sent", "retry", &id.to_string()], "has expired").await;
 }

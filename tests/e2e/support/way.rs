@@ -29,16 +29,15 @@ pub(crate) enum Break {
 /// A way over TCP to one address, whatever a client asks for.
 #[derive(Clone)]
 pub(crate) struct Way {
-    to: Address,
     state: Arc<Mutex<State>>,
     forgotten: Arc<Notify>,
 }
 
-#[derive(Default)]
 struct State {
+    to: Address,
     next: VecDeque<Break>,
     /// What the connections behind those do.
-    then: Option<Break>,
+    then: Break,
     dialled: usize,
     up: usize,
     down: usize,
@@ -46,7 +45,14 @@ struct State {
 
 impl Way {
     pub(crate) fn new(to: Address) -> Self {
-        Self { to, state: Arc::default(), forgotten: Arc::default() }
+        let (next, then) = (VecDeque::new(), Break::Never);
+        let state = State { to, next, then, dialled: 0, up: 0, down: 0 };
+        Self { state: Arc::new(Mutex::new(state)), forgotten: Arc::default() }
+    }
+
+    /// From the next connection on it leads to another address.
+    pub(crate) fn leads_to(&self, to: &Address) {
+        self.state.lock().unwrap().to = to.clone();
     }
 
     /// The next connections break so, one each, and those after them do not.
@@ -58,7 +64,7 @@ impl Way {
     pub(crate) fn breaks_for_ever(&self, next: impl IntoIterator<Item = Break>, then: Break) {
         let mut state = self.state.lock().unwrap();
         state.next = next.into_iter().collect();
-        state.then = Some(then);
+        state.then = then;
     }
 
     /// Both ends of all connections stay open, and nothing comes through any more.
@@ -74,11 +80,11 @@ impl Way {
         went_by
     }
 
-    fn next(&self) -> Break {
+    fn next(&self) -> (Address, Break) {
         let mut state = self.state.lock().unwrap();
         state.dialled += 1;
-        let then = state.then.unwrap_or(Break::Never);
-        state.next.pop_front().unwrap_or(then)
+        let then = state.then;
+        (state.to.clone(), state.next.pop_front().unwrap_or(then))
     }
 
     fn count(&self, upwards: bool, bytes: usize) {
@@ -111,12 +117,12 @@ impl Way {
 impl Dial for Way {
     fn dial<'a>(&'a self, address: &'a Address) -> Dialing<'a> {
         Box::pin(async move {
-            let broken = self.next();
+            let (to, broken) = self.next();
             if let Break::Refuse = broken {
                 let source = Arc::new(std::io::ErrorKind::ConnectionRefused.into());
                 return Err(ConnectError::Tcp { address: address.clone(), source });
             }
-            let far = Tcp.dial(&self.to).await?;
+            let far = Tcp.dial(&to).await?;
             let (near, inside) = tokio::io::duplex(1 << 16);
             drop(tokio::spawn(between(self.clone(), inside, far, broken)));
             Ok(Box::new(near) as Box<dyn Link>)
