@@ -93,9 +93,9 @@ mod tests {
     use super::*;
 
     /// What comes of attempts that end so, one after the other; how many were made, and in which time.
-    async fn tried(ends: &[Status]) -> (Option<String>, usize, u64) {
+    async fn tried(patience: Patience, ends: &[Status]) -> (Option<String>, usize, u64) {
         let (mut made, begun) = (0, Instant::now());
-        let last = patiently(Patience::SOME, || {
+        let last = patiently(patience, || {
             made += 1;
             std::future::ready(ends.get(made - 1).map_or(Ok(()), |end| Err(end.clone().into())))
         });
@@ -108,11 +108,14 @@ mod tests {
         let busy = || status::busy("later", Duration::from_secs(1));
         let cut = || Status::unknown("h2 protocol error");
         let refused = || status::of(&Refusal::OtherGenesis);
-        assert_eq!(tried(&[]).await, (None, 1, 0));
-        assert_eq!(tried(&[cut(), busy()]).await, (None, 3, 4));
-        assert_eq!(tried(&[cut(), refused()]).await, (Some("OTHER_GENESIS".to_owned()), 2, 1));
+        assert_eq!(tried(Patience::SOME, &[]).await, (None, 1, 0));
+        assert_eq!(tried(Patience::SOME, &[cut(), busy()]).await, (None, 3, 4));
+        let ended = (Some("OTHER_GENESIS".to_owned()), 2, 1);
+        assert_eq!(tried(Patience::SOME, &[cut(), refused()]).await, ended);
         let ends = [cut(), cut(), cut(), cut(), cut()];
-        assert_eq!(tried(&ends).await, (Some("UNAVAILABLE".to_owned()), 4, 13));
+        let lost = || Some("UNAVAILABLE".to_owned());
+        assert_eq!(tried(Patience::SOME, &ends).await, (lost(), 4, 13));
+        assert_eq!(tried(Patience::NONE, &ends).await, (lost(), 1, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -648,5 +648,8 @@ mod tests {
             let error = ConnectError::Server { address: address.clone(), source };
             assert!(ClientError::from(error).passes());
         }
+        let (proxy, issuer) = (address.clone(), "CN=A gateway".to_owned());
+        assert!(ClientError::from(ConnectError::Intercepted { proxy, address, issuer }).passes());
+        assert!(!ClientError::from(ConnectError::BadAddress(String::new())).passes());
     }
 }

@@ -25,12 +25,14 @@ fn breaks(count: usize, (_, up, down): (usize, usize, usize)) -> Vec<Break> {
     cut.chain(spread(count / 2, down).map(Break::Forget)).collect()
 }
 
-/// It was done, or it was the network's fault.
+/// It was done, or there was no connection: what breaks after that is mended by the command itself.
 #[track_caller]
 fn passed(done: Result<(), ClientError>, broken: Break) {
     if let Err(error) = done {
         let found = (error.side, error.exit);
         assert_eq!(found, (Side::Network, Exit::NotReachable), "{broken:?}: {error}");
+        let not_connected = ["NO_CONNECTION", "TLS", "TIMED_OUT"].contains(&&*error.reason);
+        assert!(not_connected, "{broken:?}: {error}");
     }
 }
 
@@ -258,9 +260,30 @@ async fn who_follows_outlives_a_server_that_is_not_believed() {
         connections += jp.way.went_by().0;
     }
     assert!(!follows.is_finished());
+    let lock = std::fs::File::open(jp.mail().join("inbox/lock")).unwrap();
+    assert!(lock.try_lock().is_err(), "another could collect meanwhile");
     jp.way.leads_to(&net.address);
     tells(&net, &fr, &jp).await;
     assert_eq!(next(&mut receipts).await, 2);
+}
+
+/// The sender is told whom the server is not, and the alert goes when that has passed.
+#[tokio::test(start_paused = true)]
+async fn an_alert_is_kept_while_the_server_is_not_believed() {
+    let (net, open) = (TestNet::memory().await, home(Engine::Memory));
+    let store = open.found().await;
+    let gateway = TestNet::serve(open, store, Trust::of_p256()).await;
+    let (fr, jp) = (Office::new(&net, "fr").await, net.party("jp", 1).await);
+    fr.run(&["sync"]).await.unwrap();
+    fr.way.leads_to(&gateway.address);
+    let notify = ["notify", "jp/cert", "--title", "Ransomware", "--text", "x"];
+    let error = fr.run(&notify).await.unwrap_err();
+    assert_eq!(error.exit, Exit::VerificationFailed, "{error}");
+    assert!(error.sentence.contains("waits in the outbox"), "{error}");
+    fr.way.leads_to(&net.address);
+    fr.run(&["sent"]).await.unwrap();
+    assert_eq!(all_sent(&fr).len(), 1);
+    assert_eq!(entries(&net, &jp).await, 1);
 }
 
 /// What the service refuses with a reason is for a human.

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Lines};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -76,10 +77,13 @@ fn who_follows_goes_on_when_the_service_is_back() {
     does(&notify("Before"), &folder);
     assert_eq!(next(&mut lines)["title"], "Before");
 
+    // Also while a receipt was on its way.
     service.kill();
+    let killed = Instant::now();
     let lost = next(&mut lines);
     let said = (&lost["event"], &lost["side"], &lost["reason"]);
     assert_eq!(said, (&"not_connected".into(), &"the network".into(), &"NO_CONNECTION".into()));
+    assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     let waits = format!("{} && exit 1 || [ $? = 3 ]", notify("Meanwhile"));
     assert!(does(&waits, &folder).contains("waits in the outbox"));
 

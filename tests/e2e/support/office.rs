@@ -80,10 +80,15 @@ impl Office {
         self.home.path().to_owned()
     }
 
+    /// Where the mailbox of the seat stands.
+    pub(crate) fn mail(&self) -> PathBuf {
+        let directory = self.path().join("directories").join(NAME);
+        directory.join("mail").join(self.party.seat().as_str())
+    }
+
     /// What the seat sent.
     pub(crate) fn outbox(&self) -> Outbox {
-        let mail = self.path().join("directories").join(NAME).join("mail");
-        Outbox::open(&mail.join(self.party.seat().as_str()).join("outbox")).unwrap()
+        Outbox::open(&self.mail().join("outbox")).unwrap()
     }
 
     /// Runs a command, as it is typed.
