@@ -1,8 +1,8 @@
 //! The stream of a mailbox.
 //!
 //! In scope: asking for it, its deadlines, what arrives in which order. Out of scope: what becomes
-//! of an entry (`collect`), connecting and trying again (`client`). Invariant: a stream that is not
-//! followed ends with the relay's head, or it was broken off; only of one that asks for an entry
+//! of an entry (`collect`), connecting (`client`), trying again (`stay`). Invariant: a stream that is
+//! not followed ends with the relay's head, or it was broken off; only of one that asks for an entry
 //! again the rest is dropped.
 
 use std::time::Duration;

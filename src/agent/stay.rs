@@ -29,10 +29,12 @@ impl Default for Way {
 impl Way {
     /// The connection ended, or none could be made. Since when there is none, if that is to be told:
     /// not before the first attempt to connect again has failed, and then for each new reason.
-    pub fn ended(&mut self, why: Option<&ClientError>, now: u64) -> Option<u64> {
+    pub fn ended(&mut self, why: &ClientError, now: u64) -> Option<u64> {
         let since = *self.lost.get_or_insert(now);
         let worked = std::mem::take(&mut self.works);
-        let why = why.filter(|why| !worked && self.told.as_ref() != Some(&why.reason))?;
+        if worked || self.told.as_ref() == Some(&why.reason) {
+            return None;
+        }
         self.told = Some(why.reason.clone());
         Some(since)
     }
@@ -69,16 +71,16 @@ mod tests {
     fn that_there_is_no_connection_is_told_once_and_for_each_new_reason() {
         let mut way = Way::default();
         let (lost, none) = (error("UNAVAILABLE"), error("NO_CONNECTION"));
-        assert_eq!(way.ended(Some(&none), 5), Some(5), "there was never one");
-        assert_eq!(way.ended(Some(&none), 6), None);
+        assert_eq!(way.ended(&none, 5), Some(5), "there was never one");
+        assert_eq!(way.ended(&none, 6), None);
         assert_eq!(way.came(), Some(5));
         assert_eq!(way.came(), None);
         // One that is made again at once is nothing to tell.
-        assert_eq!(way.ended(Some(&lost), 10), None);
+        assert_eq!(way.ended(&lost, 10), None);
         assert_eq!(way.came(), None);
-        assert_eq!(way.ended(None, 20), None);
+        assert_eq!(way.ended(&none, 20), None);
         let told = [(&none, 21), (&none, 22), (&lost, 23), (&lost, 24), (&none, 25)]
-            .map(|(why, now)| way.ended(Some(why), now));
+            .map(|(why, now)| way.ended(why, now));
         assert_eq!(told, [Some(20), None, Some(20), None, Some(20)]);
         assert_eq!(way.came(), Some(20));
     }
@@ -90,7 +92,7 @@ mod tests {
         let all: Vec<u64> = (0..9).map(|_| seconds(&mut way)).collect();
         assert_eq!(all, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
         assert_eq!(way.pause(0), Duration::from_secs(30));
-        way.ended(None, 0);
+        way.ended(&error("UNAVAILABLE"), 0);
         assert_eq!(seconds(&mut way), 60, "a connection on which nothing came is none");
         way.came();
         assert_eq!(seconds(&mut way), 1);

@@ -6,6 +6,7 @@
 //! over.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -170,13 +171,11 @@ pub(super) fn say_news(ctx: &Context, news: News) {
 async fn stay(ctx: &Context) -> Result<(), ClientError> {
     let mut stay = Stay::default();
     loop {
-        let ended = match stay.once(ctx).await {
-            Ok(()) => None,
-            Err(error) if error.passes() => Some(error),
-            Err(error) => return Err(error),
-        };
-        let since = stay.way.ended(ended.as_ref(), ctx.ambient().now());
-        if let (Some(since), Some(why)) = (since, ended) {
+        let Err(why) = stay.once(ctx).await;
+        if !why.passes() {
+            return Err(why);
+        }
+        if let Some(since) = stay.way.ended(&why, ctx.ambient().now()) {
             say_lost(ctx, since, &why);
         }
         let [random] = ctx.ambient().bytes();
@@ -198,7 +197,7 @@ struct Stay {
 
 impl Stay {
     /// One connection, until it ends. What came spoilt is asked for again beside it.
-    async fn once(&mut self, ctx: &Context) -> Result<(), ClientError> {
+    async fn once(&mut self, ctx: &Context) -> Result<Infallible, ClientError> {
         let (session, mut mail) = Mail::online(ctx).await?;
         let session = session.impatient();
         if self.lock.is_none() {
@@ -250,10 +249,8 @@ impl Stay {
                 spoilt = again(requests);
             }
         }
-        match ended {
-            Some(ended) => Ok(ended?),
-            None => Ok(()),
-        }
+        ended.unwrap_or(Ok(()))?;
+        Err(FollowError::<ClientError>::NoHead.into())
     }
 }
 
