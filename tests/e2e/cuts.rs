@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use liaison::client::draft::Bundle;
 use liaison::client::error::{ClientError, Exit, Side};
+use liaison::client::outbox::Stage;
 use liaison::domain::ids::MessageId;
 use liaison::domain::limits;
 use liaison::store::Engine;
@@ -170,6 +171,24 @@ async fn a_directory_is_synced_whole() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_became_of_an_alert_is_learnt() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (Office::new(&net, "fr").await, Office::new(&net, "jp").await);
+    fr.run(&["notify", "jp/cert", "--title", "Ransomware", "--text", "x"]).await.unwrap();
+    let [id] = all_sent(&fr)[..] else { panic!("one alert") };
+    fr.way.went_by();
+    fr.run(&["sent"]).await.unwrap();
+    for broken in breaks(8, fr.way.went_by()) {
+        fr.way.breaks([broken]);
+        passed(fr.run(&["sent"]).await, broken);
+    }
+    jp.run(&["inbox", "list"]).await.unwrap();
+    jp.run(&["inbox", "ack", &id.to_string(), "--person", "Anna"]).await.unwrap();
+    fr.run(&["sent"]).await.unwrap();
+    assert_eq!(fr.outbox().state(id).unwrap().stage(), Stage::Acknowledged);
+}
+
 /// The number of an entry of a mailbox that is followed; heads are passed over.
 async fn next(stream: &mut Streaming<CollectResponse>) -> u64 {
     loop {
@@ -240,6 +259,24 @@ async fn who_follows_notices_that_the_connection_was_forgotten() {
     assert_eq!(all_sent(&jp).len(), 4);
 }
 
+/// As every hour.
+#[tokio::test(start_paused = true)]
+async fn who_follows_goes_on_when_the_connection_is_asked_to_leave() {
+    let net = TestNet::memory().await;
+    let (fr, jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    let follows = jp.start(&["inbox", "list", "--follow"]);
+    for nth in 1..4 {
+        tells(&net, &fr, &jp).await;
+        let (_client, mut receipts) = receipts(&net, &fr).await;
+        while next(&mut receipts).await < nth {}
+        // So is this one.
+        while let Ok(Some(_)) = receipts.message().await {}
+    }
+    assert!(!follows.is_finished());
+    assert!(jp.way.went_by().0 >= 3);
+    assert_eq!(all_sent(&jp).len(), 3);
+}
+
 /// Whoever stands in the way for a while is not believed, and does not end it.
 #[tokio::test(start_paused = true)]
 async fn who_follows_outlives_a_server_that_is_not_believed() {
@@ -296,7 +333,8 @@ async fn who_follows_ends_when_the_service_refuses() {
     tells(&net, &fr, &jp).await;
     next(&mut receipts).await;
     net.say(says::withdrawal(&net.replica(), "jp/cert")).await;
-    let error = follows.await.unwrap().unwrap_err();
+    let ended = tokio::time::timeout(limits::CONNECTION_AGE, follows).await.expect("it ends");
+    let error = ended.unwrap().unwrap_err();
     assert_eq!((&*error.reason, error.exit), ("NOT_PERMITTED", Exit::IdentityOrKey));
 }
 
@@ -310,7 +348,8 @@ async fn what_does_not_come_through_keeps_nothing_else_back() {
     fr.run(&["sync"]).await.unwrap();
     let notify = ["notify", "jp/cert", "--title", "Ransomware", "--text", "x"];
     let large = [&notify[..], &["--attach", file.to_str().unwrap()]].concat();
-    for typed in [&large[..], &notify[..]] {
+    for (nth, typed) in [&large[..], &notify[..]].into_iter().enumerate() {
+        net.open.clock.set(NOW + nth as u64);
         fr.way.breaks([Break::Refuse]);
         passed(fr.run(typed).await, Break::Refuse);
     }
