@@ -395,7 +395,7 @@ async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
     assert_eq!(all_sent(&fr), [id]);
     assert_eq!(entries(&net, &jp).await, 1);
     nothing(&["sent", "retry", &named], "was accepted").await;
-    // Refused anew it stays so, and once it has expired there is nothing to hand in.
+    // The next one's recipient is gone, and in the end it has expired.
     fr.way.breaks([Break::Refuse]);
     passed(fr.run(&notify).await, Break::Refuse);
     let id = outbox.pending().unwrap()[0];
@@ -403,6 +403,7 @@ async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
     net.say(says::withdrawal(&net.replica(), "jp/cert")).await;
     let error = fr.run(&["sent", "retry", &id.to_string()]).await.unwrap_err();
     assert_eq!(error.side, Side::Ours, "{error}");
+    outbox.refuse((id, &outbox.request(id).unwrap()), "WRONG_LETTERS").unwrap();
     net.open.clock.set(NOW + limits::MESSAGE_SECONDS + 1);
     nothing(&["sent", "retry", &id.to_string()], "has expired").await;
 }

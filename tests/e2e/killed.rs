@@ -1,14 +1,16 @@
 //! The service is killed under who follows, with the programs as they are typed.
 
-use std::io::{BufRead as _, BufReader, Lines};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::bash;
+use crate::support::{PATIENCE, bash};
 
 /// A program that is killed, at the latest with the test.
 struct Killed(Child);
@@ -43,10 +45,20 @@ fn serve(folder: &TempDir, port: u16) -> Killed {
     service
 }
 
-/// What is printed next, an object a line.
-fn next(lines: &mut Lines<BufReader<ChildStdout>>) -> Value {
-    let line = lines.next().expect("it goes on").unwrap();
-    serde_json::from_str(&line).unwrap()
+/// What a program prints, an object a line.
+struct Printed(mpsc::Receiver<String>);
+
+impl Printed {
+    fn by(program: &mut Killed) -> Self {
+        let lines = BufReader::new(program.0.stdout.take().unwrap()).lines();
+        let (sender, printed) = mpsc::channel();
+        drop(thread::spawn(move || lines.map_while(Result::ok).try_for_each(|l| sender.send(l))));
+        Self(printed)
+    }
+
+    fn next(&self) -> Value {
+        serde_json::from_str(&self.0.recv_timeout(PATIENCE).expect("it goes on")).unwrap()
+    }
 }
 
 #[test]
@@ -72,15 +84,15 @@ fn who_follows_goes_on_when_the_service_is_back() {
     let follow = "exec liaison --home at --json inbox list --follow 2>follow.txt";
     let follows = bash(follow, &folder).stdout(Stdio::piped()).spawn();
     let mut follows = Killed(follows.unwrap());
-    let mut lines = BufReader::new(follows.0.stdout.take().unwrap()).lines();
+    let printed = Printed::by(&mut follows);
     let notify = |title| format!("liaison --home pt notify at/cert-at --title {title} --text x");
     does(&notify("Before"), &folder);
-    assert_eq!(next(&mut lines)["title"], "Before");
+    assert_eq!(printed.next()["title"], "Before");
 
     // Also while a receipt was on its way.
     service.kill();
     let killed = Instant::now();
-    let lost = next(&mut lines);
+    let lost = printed.next();
     let said = (&lost["event"], &lost["side"], &lost["reason"]);
     assert_eq!(said, (&"not_connected".into(), &"the network".into(), &"NO_CONNECTION".into()));
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
@@ -88,11 +100,11 @@ fn who_follows_goes_on_when_the_service_is_back() {
     assert!(does(&waits, &folder).contains("waits in the outbox"));
 
     let _service = serve(&folder, port);
-    let back = next(&mut lines);
+    let back = printed.next();
     assert_eq!(back["event"], "connected");
     assert_eq!(back["not_connected_since"], lost["since"]);
     does("liaison --home pt sent", &folder);
-    assert_eq!(next(&mut lines)["title"], "Meanwhile");
+    assert_eq!(printed.next()["title"], "Meanwhile");
     assert!(follows.0.try_wait().unwrap().is_none());
     let told = std::fs::read_to_string(folder.path().join("follow.txt")).unwrap();
     for (line, times) in [("waiting for messages", 1), ("no connection since 2", 1)] {
