@@ -122,8 +122,8 @@ async fn start<E>(
     request: v1::CollectRequest,
 ) -> Result<Streaming<CollectResponse>, FollowError<E>> {
     let mut relay = RelayServiceClient::new(channel).max_decoding_message_size(limits::ITEM_BYTES);
-    let started = timeout(limits::REQUEST_DEADLINE, relay.collect(request)).await;
-    let started = started.map_err(|_| FollowError::Silent(limits::REQUEST_DEADLINE))?;
+    let started = timeout(limits::CALL_DEADLINE, relay.collect(request)).await;
+    let started = started.map_err(|_| FollowError::Silent(limits::CALL_DEADLINE))?;
     Ok(started.map_err(broken)?.into_inner())
 }
 

@@ -13,10 +13,16 @@ use crate::domain::limits;
 
 use super::error::{ClientError, Exit, Side};
 
-/// A request with its deadline.
-pub fn request_of<M>(message: M) -> Request<M> {
+/// A request with its deadline, which its size puts off.
+pub fn request_of<M: prost::Message>(message: M) -> Request<M> {
+    request_for(message, 0)
+}
+
+/// The same, if so many bytes of answer may come.
+pub fn request_for<M: prost::Message>(message: M, answer: usize) -> Request<M> {
+    let bytes = message.encoded_len() + answer;
     let mut request = Request::new(message);
-    request.set_timeout(limits::REQUEST_DEADLINE);
+    request.set_timeout(limits::call_deadline(bytes));
     request
 }
 
@@ -28,14 +34,25 @@ pub async fn answered<T>(
     what: &str,
     call: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<T, ClientError> {
+    // The request's own comes first.
+    within(what, limits::call_deadline(limits::SUBMIT_MESSAGE_BYTES), call).await
+}
+
+/// The same within another time.
+///
+/// # Errors
+/// As [`answered`].
+pub async fn within<T>(
+    what: &str,
+    deadline: Duration,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, ClientError> {
     let slow = |_| {
-        let seconds = limits::REQUEST_DEADLINE.as_secs();
+        let seconds = deadline.as_secs();
         let sentence = format!("the service did not answer {what} within {seconds} s");
         ClientError::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
     };
-    // A little longer than the service's own, which says more.
-    let answer = timeout(limits::REQUEST_DEADLINE + MARGIN, call).await.map_err(slow)?;
-    Ok(answer?.into_inner())
+    Ok(timeout(deadline, call).await.map_err(slow)??.into_inner())
 }
 
 /// Tries again after a while, as long as it fails for what may pass and there is patience left.
@@ -81,7 +98,6 @@ impl Patience {
 
 const PAUSES: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
-const MARGIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -648,8 +648,9 @@ mod tests {
             let error = ConnectError::Server { address: address.clone(), source };
             assert!(ClientError::from(error).passes());
         }
+        let bad = crate::client::address::Address::parse("").unwrap_err();
         let (proxy, issuer) = (address.clone(), "CN=A gateway".to_owned());
         assert!(ClientError::from(ConnectError::Intercepted { proxy, address, issuer }).passes());
-        assert!(!ClientError::from(ConnectError::BadAddress(String::new())).passes());
+        assert!(!ClientError::from(ConnectError::BadAddress(bad)).passes());
     }
 }

@@ -243,6 +243,9 @@ pub const fn patience(bytes: usize) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// Entries of one answer: it ends with the one that reaches this.
+pub const ENTRIES_PAGE_BYTES: usize = 768 * 1024;
+
 /// A message of a method without statements or bodies: a statement of 64 KiB with its facets.
 pub const CONTROL_MESSAGE_BYTES: usize = 128 * 1024;
 
@@ -269,6 +272,15 @@ pub const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// TCP to one of several addresses, before the next is tried.
 pub const DIAL_ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// From the headers of a small request to the end of its answer.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(240);
+
+/// And of one that has, or gets, so many bytes: as slowly as the service bears.
+#[must_use]
+pub const fn call_deadline(bytes: usize) -> Duration {
+    Duration::from_secs(CALL_DEADLINE.as_secs() + (bytes / PROGRESS_BYTES) as u64)
+}
 
 /// A page of charters from a server that is not believed: 256 KiB at 64 kbit/s take 33 s.
 pub const CHARTERS_TIMEOUT: Duration = Duration::from_secs(60);
@@ -395,6 +407,8 @@ mod tests {
         "PAUSE",
         "PROGRESS_BYTES",
         "CONTROL_MESSAGE_BYTES",
+        "CALL_DEADLINE",
+        "ENTRIES_PAGE_BYTES",
         "DIAL_TIMEOUT",
         "DIAL_ADDRESS_TIMEOUT",
         "CHARTERS_TIMEOUT",

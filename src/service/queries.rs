@@ -8,6 +8,7 @@ use crate::crypto::hash::Digest;
 use crate::domain::access::Permit;
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
+use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::name_of;
 use crate::domain::relay::envelope::read_letter;
@@ -113,7 +114,7 @@ impl Service {
         }
         let page = self.shared.store.scan(range, limit.clamp(1, 1_000)).await;
         let page = page.map_err(|why| self.broken(&why))?;
-        let mut room = 768 * 1024_usize;
+        let mut room = limits::ENTRIES_PAGE_BYTES;
         let fits = |entry: &Bytes| {
             let fits = room > 0;
             room = room.saturating_sub(entry.len());

@@ -18,6 +18,7 @@ use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::VerifyingKey;
 use crate::domain::ids::{ContactId, DirectoryName};
+use crate::domain::limits;
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 use crate::tlog::merkle::leaf_hash;
 use crate::tlog::proof::verify_inclusion;
@@ -28,7 +29,7 @@ use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 use crate::wire::{convert, v1};
 
 use super::address::{Address, InvalidAddress};
-use super::call::{Patience, answered, patiently, request_of};
+use super::call::{Patience, answered, patiently, request_for, request_of, within};
 use super::charters::{Chain, Link};
 use super::clocks::Clocks;
 use super::connect::{ConnectError, Connection, Dial, Proxies, Route, connect};
@@ -340,7 +341,8 @@ impl Session {
         let request = v1::GetEntriesRequest { start, limit };
         let entries = patiently(self.patience, || {
             let mut client = self.directory();
-            async move { answered("GetEntries", client.get_entries(request_of(request))).await }
+            let request = request_for(request, limits::ENTRIES_PAGE_BYTES);
+            async move { answered("GetEntries", client.get_entries(request)).await }
         });
         let mut entries = entries.await?.entries;
         entries.truncate(limit as usize);
@@ -589,9 +591,7 @@ async fn charters(channel: Channel, trust: &Trust) -> Result<(Chain, Vec<Bytes>)
     loop {
         let after_version = chain.newest().version;
         let call = client.get_charters(request_of(v1::GetChartersRequest { after_version }));
-        let slow = |_| ClientError::too_slow("GetCharters", limits::CHARTERS_TIMEOUT.as_secs());
-        let page = timeout(limits::CHARTERS_TIMEOUT, answered("GetCharters", call));
-        let page = page.await.map_err(slow)??;
+        let page = within("GetCharters", limits::CHARTERS_TIMEOUT, call).await?;
         for charter in &page.charters {
             chain.follow_logged(&charter.entry).map_err(|why| not_following(&why))?;
         }

@@ -661,7 +661,7 @@ async fn a_gateway_that_falls_silent_is_named_before_a_request_would_be_given_up
     let start = tokio::time::Instant::now();
     let silent = Session::open(&home, &name(), None, &Net { dial, ..net(&fake, CA) }).await;
     assert_eq!(silent.unwrap_err().reason, "SERVER_UNKNOWN_ISSUER");
-    assert_eq!(start.elapsed().as_secs(), limits::CHARTERS_TIMEOUT.as_secs());
+    assert_eq!(start.elapsed().as_secs(), crate::domain::limits::CHARTERS_TIMEOUT.as_secs());
 }
 
 /// Answers at one address alone.
