@@ -338,6 +338,9 @@ async fn who_follows_ends_when_the_service_refuses() {
     assert_eq!((&*error.reason, error.exit), ("NOT_PERMITTED", Exit::IdentityOrKey));
 }
 
+/// The invitation's, and the one that the service tells.
+const AT_EVERY_ADDRESS: [Break; 2] = [Break::Refuse; 2];
+
 /// A way on which large requests are lost, and small ones are not.
 #[tokio::test(start_paused = true)]
 async fn what_does_not_come_through_keeps_nothing_else_back() {
@@ -350,7 +353,7 @@ async fn what_does_not_come_through_keeps_nothing_else_back() {
     let large = [&notify[..], &["--attach", file.to_str().unwrap()]].concat();
     for (nth, typed) in [&large[..], &notify[..]].into_iter().enumerate() {
         net.open.clock.set(NOW + nth as u64);
-        fr.way.breaks([Break::Refuse]);
+        fr.way.breaks(AT_EVERY_ADDRESS);
         passed(fr.run(typed).await, Break::Refuse);
     }
     let ids = fr.outbox().pending().unwrap();
@@ -375,7 +378,7 @@ async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
         assert!(error.sentence.contains(why), "{error}");
     };
     nothing(&["sent", "retry"], "nothing that was sent from here is refused").await;
-    fr.way.breaks([Break::Refuse]);
+    fr.way.breaks(AT_EVERY_ADDRESS);
     passed(fr.run(&notify).await, Break::Refuse);
     let outbox = fr.outbox();
     let id = outbox.pending().unwrap()[0];
@@ -387,7 +390,7 @@ async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
     fr.run(&["sent"]).await.unwrap();
     assert!(outbox.refused(id).unwrap().is_some());
     // Without a connection it waits again.
-    fr.way.breaks([Break::Refuse]);
+    fr.way.breaks(AT_EVERY_ADDRESS);
     passed(fr.run(&["sent", "retry", &named]).await, Break::Refuse);
     assert_eq!(outbox.pending().unwrap(), [id]);
     assert!(refuse());
@@ -396,7 +399,7 @@ async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
     assert_eq!(entries(&net, &jp).await, 1);
     nothing(&["sent", "retry", &named], "was accepted").await;
     // The next one's recipient is gone, and in the end it has expired.
-    fr.way.breaks([Break::Refuse]);
+    fr.way.breaks(AT_EVERY_ADDRESS);
     passed(fr.run(&notify).await, Break::Refuse);
     let id = outbox.pending().unwrap()[0];
     assert!(outbox.refuse((id, &outbox.request(id).unwrap()), "WRONG_LETTERS").unwrap());
