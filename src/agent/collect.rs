@@ -18,7 +18,7 @@ use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::{Amiss, Refusal, Wrong};
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
-use crate::domain::relay::addressing::OrLater;
+use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::relay::thread;
 use crate::domain::state::{EntryKind, LaterKind};
@@ -371,9 +371,9 @@ pub fn amiss(
     header: &VerifiedHeader,
 ) -> Result<Option<Amiss>, TakeError> {
     let of = header.addressing();
-    let answered = answered(desk, boxes, header)?;
+    let answered = answered(desk, boxes, of)?;
     // Two contacts may begin threads of one id: each is right.
-    let firsts = if of.id == of.thread { Vec::new() } else { firsts(desk, boxes, of.thread)? };
+    let firsts = if of.id == of.thread { Vec::new() } else { firsts(desk, boxes, of)? };
     Ok(thread::beside(of, answered.as_ref(), &firsts))
 }
 
@@ -383,10 +383,18 @@ pub fn amiss(
 /// [`TakeError`].
 pub fn answered(
     desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
-    header: &VerifiedHeader,
+    boxes: (&Inbox, &Outbox),
+    of: &Addressing,
 ) -> Result<Option<VerifiedHeader>, TakeError> {
-    let Some(digest) = header.addressing().in_reply_to else { return Ok(None) };
+    of.in_reply_to.map_or(Ok(None), |digest| here(desk, boxes, digest))
+}
+
+/// The message with this header, if it is here.
+fn here(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    digest: Digest,
+) -> Result<Option<VerifiedHeader>, TakeError> {
     if let Some(id) = outbox.find(digest)? {
         return sent_header(desk, outbox, id).map(Some);
     }
@@ -396,21 +404,34 @@ pub fn answered(
     }
 }
 
-/// The messages that could have begun a thread, as far as they are here.
+/// The message with which a message's thread began, if what is here leads to it.
+///
+/// # Errors
+/// [`TakeError`].
+pub fn first(
+    desk: &Desk<'_>,
+    boxes: (&Inbox, &Outbox),
+    of: &Addressing,
+) -> Result<Option<VerifiedHeader>, TakeError> {
+    thread::led_to(of, |digest| here(desk, boxes, digest))
+}
+
+/// The messages that could have begun a message's thread, as far as they are here.
 fn firsts(
     desk: &Desk<'_>,
     (inbox, outbox): (&Inbox, &Outbox),
-    thread: MessageId,
+    of: &Addressing,
 ) -> Result<Vec<VerifiedHeader>, TakeError> {
     let mut firsts = Vec::new();
-    for number in inbox.firsts(thread)? {
+    for number in inbox.firsts(of.thread)? {
         firsts.extend(came(desk, inbox, number)?);
     }
-    match sent_header(desk, outbox, thread) {
-        Ok(sent) if sent.addressing().thread == thread => firsts.push(sent),
-        Ok(_) | Err(TakeError::Outbox(OutboxError::Unknown(_))) => {}
+    match sent_header(desk, outbox, of.thread) {
+        Ok(sent) => firsts.push(sent),
+        Err(TakeError::Outbox(OutboxError::Unknown(_))) => {}
         Err(why) => return Err(why),
     }
+    firsts.retain(|first| thread::may_begin(first, of));
     Ok(firsts)
 }
 

@@ -1343,6 +1343,56 @@ fn threads_of_one_id_are_each_right() {
     assert!(matches!(&taken[4], Taken::NotOpened { why: NotOpened::Thread(_), .. }), "{taken:?}");
 }
 
+/// Of whom a message's sender has nothing, what he sends under the thread's id is another thread's;
+/// and where a thread began, digests say.
+#[test]
+fn what_bears_the_id_of_another_thread_keeps_none_of_its_messages_back() {
+    let mut net = Net::new();
+    let paris = Machine::new(&net, FR);
+    let all = ["fr/cert-fr", "pt/cert-pt"];
+    let first = net.seal(net.outside(AT, &all), &notification(0));
+    let unseen = net.seal(net.outside(AT, &all[1..]), &notification(0));
+    let under = |id: MessageId, drill: Option<proto::Drill>| {
+        let id = Bytes::copy_from_slice(id.as_bytes());
+        net.forge(net.outside(PT, &all[..1]), &notification(0), |addressing| {
+            (addressing.id, addressing.thread, addressing.drill) = (id.clone(), id, drill);
+        })
+    };
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    let (begins, marks) = (under(first.id, None), under(unseen.id, drill));
+    let of = |by: &str, class, answered: &Sealed, thread| {
+        let outside = net.outside(by, if by == AT { &all } else { &all[..1] });
+        let in_reply_to = Some(answered.header_digest);
+        let outside = Outside { class, thread: Some(thread), in_reply_to, ..outside };
+        net.seal(outside, &notification(0))
+    };
+    let update = of(AT, Class::Update, &first, first.id);
+    let cleared = of(PT, Class::AllClear, &update, first.id);
+    let joined = of(AT, Class::Update, &unseen, unseen.id);
+    let cleared_by_at = of(AT, Class::AllClear, &unseen, unseen.id);
+    for envelope in [
+        &begins,
+        &marks,
+        &first.envelope,
+        &update.envelope,
+        &cleared.envelope,
+        &joined.envelope,
+        &cleared_by_at.envelope,
+    ] {
+        net.put(&contact("fr/cert-fr"), envelope);
+    }
+    let taken = paris.collect(&net);
+    assert!(taken.iter().all(|taken| matches!(taken, Taken::Message { .. })), "{taken:?}");
+    // One that fits is enough, and people see what digests lead to.
+    let header = envelope::verify_header(&net.directory, &cleared.envelope.header).unwrap();
+    let began =
+        paris.at_desk(&net, |desk| collect::first(desk, paris.boxes(), header.addressing()));
+    let began = began.unwrap().unwrap();
+    assert_eq!(began.digest(), first.header_digest);
+    let amiss = thread::beside_first(header.addressing(), &began);
+    assert_eq!(amiss, Some(Amiss::NotItsBeginner));
+}
+
 /// A receipt gets an accepted receipt like every submission, and never a delivered one: who sends
 /// one all the same is not listened to.
 #[test]

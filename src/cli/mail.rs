@@ -30,8 +30,10 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Amiss;
+use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::thread;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
@@ -148,7 +150,8 @@ impl Mail {
         Ok(self.at_desk(ctx, |desk| collect::open_again(desk, boxes, kept))??)
     }
 
-    /// What is amiss with a message's place in its thread, as far as the thread is here.
+    /// What is amiss with a message's place in its thread, as far as the thread is here: also what is no
+    /// reason to refuse it, because a thread of the same id may be meant.
     ///
     /// # Errors
     /// The copy of the directory, or files.
@@ -157,8 +160,10 @@ impl Mail {
         ctx: &Context,
         header: &VerifiedHeader,
     ) -> Result<Option<Amiss>, ClientError> {
-        let boxes = (&self.inbox, &self.outbox);
-        Ok(self.at_desk(ctx, |desk| collect::amiss(desk, boxes, header))??)
+        let (boxes, of) = ((&self.inbox, &self.outbox), header.addressing());
+        let amiss = self.at_desk(ctx, |desk| collect::amiss(desk, boxes, header))??;
+        let first = self.first(ctx, of)?;
+        Ok(amiss.or_else(|| first.and_then(|first| thread::beside_first(of, &first))))
     }
 
     /// The message that a message answers, if it is here.
@@ -171,7 +176,20 @@ impl Mail {
         header: &VerifiedHeader,
     ) -> Result<Option<VerifiedHeader>, ClientError> {
         let boxes = (&self.inbox, &self.outbox);
-        Ok(self.at_desk(ctx, |desk| collect::answered(desk, boxes, header))??)
+        Ok(self.at_desk(ctx, |desk| collect::answered(desk, boxes, header.addressing()))??)
+    }
+
+    /// The message with which the thread of a message began, if what is here leads to it.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub(super) fn first(
+        &self,
+        ctx: &Context,
+        of: &Addressing,
+    ) -> Result<Option<VerifiedHeader>, ClientError> {
+        let boxes = (&self.inbox, &self.outbox);
+        Ok(self.at_desk(ctx, |desk| collect::first(desk, boxes, of))??)
     }
 
     /// The header of an item, if it holds.
