@@ -32,13 +32,14 @@ use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::refusal::Amiss;
+use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
 use crate::signed::proto::{self, Class, Level};
 
-use super::args::{InboxArgs, InboxCommand};
+use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
 use super::mail::{Acknowledged, Mail, News, kept_back};
 use super::phrases::{self, Lines};
@@ -52,11 +53,11 @@ pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientEr
     match args.command.unwrap_or(InboxCommand::List { offline: false, follow: false }) {
         InboxCommand::List { follow: true, .. } => stay(ctx).await,
         InboxCommand::List { offline, .. } => list(ctx, offline).await,
-        InboxCommand::Read { id, save } => read(ctx, &id, save.as_deref()).await,
-        InboxCommand::Ack { id, person, reference, text, language, level } => {
+        InboxCommand::Read { message, save } => read(ctx, &message, save.as_deref()).await,
+        InboxCommand::Ack { message, person, reference, text, language, level } => {
             let level = level.map(phrases::level_of);
             let words = Words { person, reference, text, language, level };
-            acknowledge(ctx, &id, words).await
+            acknowledge(ctx, &message, words).await
         }
     }
 }
@@ -88,7 +89,7 @@ fn show(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
         if rows.is_empty() && unverified.is_empty() {
             return format!("no messages in the mailbox of {}", mail.seat.contact());
         }
-        let header = ["ID", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
+        let header = ["NUMBER", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
         let cells = rows.iter().map(Row::cells);
         phrases::table(&header, cells.chain(unverified.iter().map(Unverified::cells)))
     });
@@ -96,9 +97,9 @@ fn show(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
         ctx.out.say(phrases::later(number, kind));
     }
     if let [only] = &rows[..] {
-        ctx.out.say(format_args!("read it: liaison inbox read {}", only.short));
+        ctx.out.say(format_args!("read it: liaison inbox read {}", only.number));
     } else if let Some(new) = rows.iter().find(|row| row.state == "new") {
-        ctx.out.say(format_args!("read one: liaison inbox read {}", new.short));
+        ctx.out.say(format_args!("read one: liaison inbox read {}", new.number));
     }
     Ok(())
 }
@@ -288,11 +289,9 @@ async fn deal_with(
 /// A message in the list.
 #[derive(Serialize)]
 struct Row {
-    #[serde(skip)]
     number: u64,
     id: String,
-    #[serde(skip)]
-    short: String,
+    digest: String,
     from: String,
     at: u64,
     class: String,
@@ -346,7 +345,7 @@ impl Row {
             by => format!("acknowledged {}", By::line(by)),
         };
         vec![
-            self.short.clone(),
+            self.number.to_string(),
             self.from.clone(),
             phrases::when(self.at),
             self.urgency.clone(),
@@ -391,7 +390,6 @@ impl Unverified {
 /// The messages of the inbox that people read: no receipts, no words of acknowledgements.
 fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), ClientError> {
     let Found { messages: found, mut unverified } = messages(ctx, mail)?;
-    let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
     let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
     let acknowledging = mail.acknowledging(ctx)?;
     let asked_again = mail.inbox.asked_again()?;
@@ -417,7 +415,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
         Ok(Row {
             number,
             id: of.id.to_string(),
-            short: phrases::short(of.id, &ids),
+            digest: header.digest().to_string(),
             from: of.sender.to_string(),
             at: of.created,
             class: phrases::class(of.class),
@@ -450,11 +448,14 @@ pub(super) fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool 
     header.signers().any(|key| belief::has_ended(directory, key))
 }
 
+/// A message that came, with its verified header.
+type Came = (Kept, VerifiedHeader);
+
 /// What is in the inbox for people.
 #[derive(Default)]
 struct Found {
-    /// Messages to people, with their verified headers.
-    messages: Vec<(Kept, VerifiedHeader)>,
+    /// Messages to people.
+    messages: Vec<Came>,
     /// What may be such a message, or not.
     unverified: Vec<Unverified>,
 }
@@ -510,70 +511,71 @@ pub(super) fn is_for_people(header: &VerifiedHeader) -> bool {
     class != Class::Receipt && class != Class::Acknowledgement
 }
 
-/// The one message whose id begins so.
-fn find(ctx: &Context, mail: &Mail, prefix: &str) -> Result<(Kept, VerifiedHeader), ClientError> {
-    let prefix = prefix.trim().to_lowercase();
-    let all = messages(ctx, mail)?.messages;
-    let matches = |header: &VerifiedHeader| header.addressing().id.to_string().starts_with(&prefix);
-    let found = all.into_iter().filter(|(_, header)| matches(header));
-    one(found.collect(), &prefix, "liaison inbox list")
-}
-
-/// The only one found.
-pub(super) fn one<T>(mut found: Vec<T>, prefix: &str, mend: &str) -> Result<T, ClientError> {
-    let (count, prefix) = (found.len(), visible(prefix));
-    match found.pop() {
-        Some(only) if count == 1 => Ok(only),
-        Some(_) => {
-            let sentence = format!("{count} messages have ids that begin with {prefix}");
-            let error = ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_MESSAGES", sentence);
-            Err(error.mended_by(mend))
-        }
-        None => {
-            let sentence = format!("no message here has an id that begins with {prefix}");
-            let error = ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_MESSAGE", sentence);
-            Err(error.mended_by(mend))
-        }
-    }
+/// The one message that came and is pointed at.
+fn find(ctx: &Context, mail: &Mail, at: &Pointer) -> Result<Came, ClientError> {
+    at.one(came_at(messages(ctx, mail)?.messages, at), "liaison inbox list", named)
 }
 
 /// The message that a new one answers: it came, or it was sent from here.
 pub(super) fn answered(
     ctx: &Context,
     mail: &Mail,
-    id: MessageId,
+    at: &Pointer,
 ) -> Result<VerifiedHeader, ClientError> {
-    let sent = here(ctx, mail)?.into_iter().find(|header| {
-        let of = header.addressing();
-        of.id == id && of.sender.contact() == mail.seat.contact() && is_for_people(header)
-    });
-    match sent {
-        Some(sent) => Ok(sent),
-        None => find(ctx, mail, &id.to_string()).map(|(_, header)| header),
-    }
+    among(sent(ctx, mail)?, messages(ctx, mail)?.messages, at)
 }
 
-/// Whether another contact began the thread of a message, as far as its first message is here.
+fn among(
+    sent: Vec<VerifiedHeader>,
+    came: Vec<Came>,
+    at: &Pointer,
+) -> Result<VerifiedHeader, ClientError> {
+    let mut found: Vec<(String, VerifiedHeader)> = Vec::new();
+    for header in sent {
+        if is_for_people(&header) && at.is_at(None, &header) {
+            found.push((format!("{} sent from here", header.digest()), header));
+        }
+    }
+    for message in came_at(came, at) {
+        // What a contact sends to itself is here twice.
+        if found.iter().all(|(_, sent)| sent.digest() != message.1.digest()) {
+            found.push((named(&message), message.1));
+        }
+    }
+    let mend = "name the number of one that came, or the digest of one that was sent";
+    at.one(found, mend, |(name, _)| name.clone()).map(|(_, header)| header)
+}
+
+fn came_at(mut came: Vec<Came>, at: &Pointer) -> Vec<Came> {
+    came.retain(|(kept, header)| at.is_at(Some(kept.place.mailbox.count), header));
+    came
+}
+
+/// What points at a message that came, and at no other.
+fn named((kept, header): &Came) -> String {
+    format!("{} from {}", kept.place.mailbox.count, header.addressing().sender)
+}
+
+/// Whether another contact began the thread of a message, as far as what is here leads to its first.
 pub(super) fn began_elsewhere(
     ctx: &Context,
     mail: &Mail,
     of: &VerifiedHeader,
 ) -> Result<bool, ClientError> {
-    let (thread, own) = (of.addressing().thread, mail.seat.contact());
-    let mut firsts = here(ctx, mail)?;
-    firsts.retain(|header| header.addressing().id == thread);
-    let ours = |header: &VerifiedHeader| header.addressing().sender.contact() == own;
-    Ok(!firsts.is_empty() && !firsts.iter().any(ours))
+    let answer = Addressing { in_reply_to: Some(of.digest()), ..of.addressing().clone() };
+    let first = mail.first(ctx, &answer)?;
+    Ok(first.is_some_and(|first| first.addressing().sender.contact() != mail.seat.contact()))
 }
 
-async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), ClientError> {
+async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), ClientError> {
     let mail = Mail::open(ctx, ctx.replica()?)?;
-    let (kept, header) = find(ctx, &mail, id)?;
+    let (kept, header) = find(ctx, &mail, at)?;
+    let number = kept.place.mailbox.count;
     let opened = mail.opened(ctx, &kept)?.map_err(|why| {
         let refused = why.is_refusal();
         let error = ClientError::from(why);
         let what = if refused { "refused" } else { "not opened" };
-        let sentence = format!("{} was {what}: {}", header.addressing().id, error.sentence);
+        let sentence = format!("message {number} was {what}: {}", error.sentence);
         ClientError { sentence, ..error }
     })?;
     let directory = mail.replica.directory()?;
@@ -596,27 +598,22 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
     };
     let acknowledged = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
     let (amiss, answered) = (mail.amiss(ctx, &header)?, mail.answered(ctx, &header)?);
-    let own = &mail.seat;
-    let message = Shown { directory, opened: &opened, content, acknowledged, amiss, answered, own };
-    let number = kept.place.mailbox.count;
+    let (own, opened) = (&mail.seat, &opened);
+    let message = Shown { number, directory, opened, content, acknowledged, amiss, answered, own };
     ctx.out.data(&message.json(&saved), || message.text());
     mail.mark_read(number)?;
     for path in &saved {
         ctx.out.say(format_args!("saved {}", path.display()));
     }
     if message.acknowledged.is_empty() && opened.level_of(&mail.seat.contact()).is_some() {
-        ctx.out.say(format_args!(
-            "to acknowledge it: liaison inbox ack {} --person NAME",
-            header.addressing().id
-        ));
+        ctx.out.say(format_args!("to acknowledge it: liaison inbox ack {number} --person NAME"));
     }
     Ok(())
 }
 
-/// The headers of everything that came or was sent, if they hold.
-fn here(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> {
-    let mut all: Vec<VerifiedHeader> =
-        messages(ctx, mail)?.messages.into_iter().map(|(_, header)| header).collect();
+/// The headers of everything that was sent from here, if they hold.
+fn sent(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> {
+    let mut all = Vec::new();
     for id in mail.outbox.ids()? {
         let request = mail.outbox.request(id)?;
         let Some(envelope) = request.envelope() else { continue };
@@ -627,6 +624,7 @@ fn here(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> 
 
 /// A message on the screen.
 pub(super) struct Shown<'a> {
+    number: u64,
     directory: &'a Directory,
     opened: &'a Opened,
     content: &'a proto::Content,
@@ -681,6 +679,7 @@ impl Shown<'_> {
         for note in self.notes() {
             lines.line("note", note);
         }
+        lines.line("number", self.number.to_string());
         lines.line("id", of.id.to_string());
         lines.line("signed", format!("by the seat's key {}; every layer verified", of.sender_key));
         text.push_str(&lines.text());
@@ -753,7 +752,9 @@ impl Shown<'_> {
         });
         let level = self.opened.level_of(&self.own.contact()).map(phrases::level);
         json!({
+            "number": self.number,
             "id": of.id.to_string(),
+            "digest": self.opened.header.digest().to_string(),
             "thread": of.thread.to_string(),
             "in_reply_to": of.in_reply_to.map(|digest| hex::encode(digest.as_bytes())),
             "answers": self.answered.as_ref().map(|header| header.addressing().id.to_string()),
@@ -847,21 +848,20 @@ struct Words {
     level: Option<Level>,
 }
 
-async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), ClientError> {
+async fn acknowledge(ctx: &Context, at: &Pointer, given: Words) -> Result<(), ClientError> {
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
-    let (kept, header) = find(ctx, &mail, id)?;
+    let (kept, header) = find(ctx, &mail, at)?;
+    let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
     let by = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
     let waits = mail.acknowledging(ctx)?.into_iter().find(|(of, _)| *of == header.digest());
     if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
-        let sentence = format!("{} is acknowledged already, by you", header.addressing().id);
-        let object = json!({ "id": header.addressing().id.to_string(), "already": true });
-        ctx.out.data(&object, || sentence);
+        let object = json!({ "number": number, "id": id, "already": true });
+        ctx.out.data(&object, || format!("{number} is acknowledged already, by you"));
         return Ok(());
     }
     ctx.out.say(format_args!("What is signed: {}", words::sentence(&given.language)));
     let words = written(ctx, &mail, &given)?;
     let person = words.person.clone();
-    let number = kept.place.mailbox.count;
     let session = match mail.connect(ctx).await {
         Err(error) if error.exit != Exit::NotReachable => return Err(error),
         session => session,
@@ -872,9 +872,10 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     };
     let session = session.map_err(|error| kept_back(error, own))?;
     let accepted = mail.hand_in(ctx, &session, own).await?;
-    let (sender, about) = (&header.addressing().sender, header.addressing().id);
+    let sender = &header.addressing().sender;
     let object = json!({
-        "id": about.to_string(),
+        "number": number,
+        "id": id,
         "acknowledged": true,
         "person": person,
         "to": sender.to_string(),
@@ -883,7 +884,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     });
     ctx.out.data(&object, || {
         let at = phrases::when(accepted.at());
-        format!("acknowledged by {}: {about}, to {sender}; accepted {at}", visible(&person))
+        format!("acknowledged by {}: {number}, to {sender}; accepted {at}", visible(&person))
     });
     for warning in mail.send_due(ctx, &session).await? {
         ctx.out.warn(warning);
@@ -903,7 +904,7 @@ fn compose(
     made.map_err(|error| {
         let error = ClientError::from(error);
         if error.reason == "NOT_A_LEVEL" {
-            return error.mended_by("liaison inbox ack ID --level LEVEL");
+            return error.mended_by("liaison inbox ack NUMBER --level LEVEL");
         }
         error
     })
@@ -914,7 +915,7 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     let named = named.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
         let sentence = "an acknowledgement is a human's: it bears a name";
         ClientError::new(Side::Ours, Exit::Usage, "NO_PERSON", sentence)
-            .mended_by("liaison inbox ack ID --person NAME")
+            .mended_by("liaison inbox ack NUMBER --person NAME")
     })?;
     let person = drafted(ctx, "the name of who acknowledges", &named)?;
     let office = mail.replica.directory()?.contact(&mail.seat.contact());
@@ -943,11 +944,14 @@ const WAITS: &str = "acknowledgement waits";
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::client::message::acknowledge;
     use crate::client::message::compose::Outside;
     use crate::client::message::open::{self, Reader};
     use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
+    use crate::client::outbox::{Outbox, Request};
     use crate::crypto::sign::KeyId;
     use crate::domain::refusal::Refusal;
     use crate::wire::v1;
@@ -1015,7 +1019,7 @@ mod tests {
         Row {
             number: 1,
             id: "id".to_owned(),
-            short: "short".to_owned(),
+            digest: "digest".to_owned(),
             from: AT.to_owned(),
             at: 0,
             class: "notification".to_owned(),
@@ -1160,6 +1164,83 @@ mod tests {
         assert_eq!(found.messages.len(), 1);
     }
 
+    /// A co-recipient knows the id of an alert, and may use it: it is another message then.
+    #[test]
+    fn messages_of_one_id_are_each_read_acknowledged_and_answered() {
+        let mut net = Net::new();
+        let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
+        let inbox = Inbox::open(&dir.path().join("in"), net.directory.genesis(), own.contact());
+        let (inbox, outbox) = (inbox.unwrap(), Outbox::open(&dir.path().join("out")).unwrap());
+        let to_fr = ["fr/cert-fr"];
+        let alert = net.notification();
+        let sent = net.seal(net.outside(FR, &["pt/cert-pt"]), &testing::notification(0));
+        let request = Request::submit(sent.envelope.clone());
+        outbox.put((sent.id, sent.header_digest), &request).unwrap();
+        let under = |id: MessageId| {
+            let id = Bytes::copy_from_slice(id.as_bytes());
+            net.forge(net.outside(testing::PT, &to_fr), &testing::notification(0), |addressing| {
+                (addressing.id, addressing.thread) = (id.clone(), id);
+            })
+        };
+        // Before the alert or behind it, and under the id of what was sent from here.
+        let other = net.seal(net.outside(AT, &to_fr), &testing::notification(0));
+        let all = [
+            under(alert.id),
+            alert.envelope.clone(),
+            other.envelope.clone(),
+            under(other.id),
+            under(sent.id),
+        ];
+        for envelope in &all {
+            net.submit(envelope).unwrap();
+        }
+        let (items, head) = net.collect(FR, 0);
+        let (sign, keys) = (sign_key(&format!("{FR} sign")), testing::opening_keys(FR, 1));
+        let (directory, tree, view) = (net.directory.clone(), net.tree.clone(), net.view());
+        let (ambient, root_at) = (net.ambient.clone(), |size| tree.root_at(size));
+        let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &keys };
+        let desk = Desk { reader, sign: &sign, view, ambient: &ambient };
+        let boxes = (&inbox, &outbox);
+        for item in &items {
+            collect::take(&desk, boxes, item).unwrap();
+        }
+        collect::take_head(&desk, boxes, (&head, 0)).unwrap();
+        let came = || Found::of(&desk, &inbox).unwrap().messages;
+        let sent_here = || {
+            let header = open::verify_header(&reader, (&sent.envelope.header, 0)).unwrap();
+            vec![header]
+        };
+        let find = |at: &str| {
+            let at: Pointer = at.parse().unwrap();
+            at.one(came_at(came(), &at), "", named)
+        };
+        let answer = |at: &str| among(sent_here(), came(), &at.parse().unwrap());
+        for (number, envelope) in (1..).zip(&all) {
+            let (kept, header) = find(&number.to_string()).unwrap();
+            assert_eq!((kept.place.mailbox.count, &kept.item.header), (number, &envelope.header));
+            assert_eq!(find(&header.digest().to_string()).unwrap().1.digest(), header.digest());
+            assert!(collect::open_again(&desk, boxes, &kept).unwrap().is_ok());
+            let said = (words::words(), None);
+            let words = collect::acknowledge(&desk, boxes, number, said).unwrap();
+            let Request::Acknowledge(request) = outbox.request(words).unwrap() else { panic!() };
+            net.acknowledge(&own.contact(), &request).unwrap();
+            assert_eq!(answer(&number.to_string()).unwrap().digest(), header.digest());
+        }
+        // An id of several names their numbers, and that of one is as good as its number.
+        for (id, numbers) in [(alert.id, [1, 2]), (other.id, [4, 3])] {
+            let error = find(&id.to_string()).unwrap_err();
+            for (number, from) in numbers.into_iter().zip([testing::PT, AT]) {
+                assert!(error.sentence.contains(&format!("{number} from {from}")), "{error}");
+            }
+        }
+        assert_eq!(find(&sent.id.to_string()).unwrap().0.place.mailbox.count, 5);
+        let error = answer(&sent.id.to_string()).unwrap_err();
+        let ours = format!("{} sent from here", sent.header_digest);
+        assert!(error.sentence.contains(&ours) && error.sentence.contains("5 from"), "{error}");
+        let ours = answer(&sent.header_digest.to_string()).unwrap();
+        assert_eq!(ours.digest(), sent.header_digest);
+    }
+
     #[test]
     fn a_message_is_shown_with_what_is_amiss_and_whose_key_has_ended() {
         let mut net = Net::new();
@@ -1170,7 +1251,9 @@ mod tests {
         let notes = |net: &Net, amiss| {
             let directory = &net.directory;
             let (acknowledged, answered, opened, own) = (Vec::new(), None, &opened, &own);
-            let shown = Shown { directory, opened, content, acknowledged, amiss, answered, own };
+            let number = 7;
+            let shown =
+                Shown { number, directory, opened, content, acknowledged, amiss, answered, own };
             let text = shown.text();
             assert!(shown.notes().iter().all(|note| text.contains(note)), "{text}");
             shown.notes()
@@ -1202,7 +1285,9 @@ mod tests {
         let shown = |answered| {
             let (directory, acknowledged) = (&net.directory, Vec::new());
             let (opened, own, amiss) = (&opened, &own, None);
-            let shown = Shown { directory, opened, content, acknowledged, amiss, answered, own };
+            let number = 7;
+            let shown =
+                Shown { number, directory, opened, content, acknowledged, amiss, answered, own };
             (shown.text(), shown.json(&[]))
         };
         let id = of.id.to_string();
@@ -1215,12 +1300,5 @@ mod tests {
             (&json["answers"], &json["in_reply_to"]),
             (&Value::Null, &json!(hex::encode(digest.as_bytes())))
         );
-    }
-
-    #[test]
-    fn a_prefix_finds_one_message() {
-        assert_eq!(one(vec![1], "0", "").unwrap(), 1);
-        assert_eq!(one(vec![1, 2], "0", "").unwrap_err().exit, Exit::Usage);
-        assert_eq!(one(Vec::<u8>::new(), "0", "").unwrap_err().exit, Exit::NotFound);
     }
 }

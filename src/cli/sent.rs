@@ -37,8 +37,8 @@ use crate::wire::v1;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::Context;
-use super::args::SentArgs;
-use super::inbox::{ask_again, collected, has_ended, one, say_news};
+use super::args::{Pointer, SentArgs};
+use super::inbox::{ask_again, collected, has_ended, say_news};
 use super::mail::Mail;
 use super::phrases::{self, Lines};
 
@@ -74,7 +74,8 @@ fn show(
             let matches =
                 |message: &Sent| message.header.addressing().id.to_string().starts_with(&prefix);
             let found = all.into_iter().filter(matches).collect();
-            let message = one(found, &prefix, "liaison sent --offline")?;
+            let name = |message: &Sent| message.header.addressing().id.to_string();
+            let message = Pointer::Id(prefix).one(found, "liaison sent --offline", name)?;
             ctx.out.data(&message.json(), || message.text());
             message.holds()
         }
@@ -226,6 +227,8 @@ struct Acknowledged {
 
 #[derive(Serialize)]
 struct Answer {
+    /// Its number in the mailbox.
+    number: u64,
     id: String,
     from: String,
     title: Option<String>,
@@ -258,6 +261,7 @@ fn messages(ctx: &Context, mail: &Mail, mut refused: Refused) -> Result<Vec<Sent
 
 /// What stands in the inbox about messages that were sent.
 struct Came {
+    number: u64,
     from: SeatId,
     id: MessageId,
     about: Digest,
@@ -274,17 +278,18 @@ fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
             continue;
         }
         let Ok(opened) = mail.opened(ctx, &kept)? else { continue };
-        found.extend(Came::of(mail.replica.directory()?, opened));
+        found.extend(Came::of(mail.replica.directory()?, number, opened));
     }
     Ok(found)
 }
 
 impl Came {
     /// What an opened message says of the one that it answers; a receipt stands in the outbox.
-    fn of(directory: &Directory, opened: Opened) -> Option<Self> {
+    fn of(directory: &Directory, number: u64, opened: Opened) -> Option<Self> {
         let of = opened.header.addressing();
         let about = of.in_reply_to.filter(|_| of.class != Class::Receipt)?;
         Some(Self {
+            number,
             from: of.sender.clone(),
             id: of.id,
             about,
@@ -359,6 +364,7 @@ fn message(
 fn replies(came: &[&Came]) -> Vec<Answer> {
     let replies = came.iter().filter_map(|came| match &came.inside {
         Inside::Content(content) => Some(Answer {
+            number: came.number,
             id: came.id.to_string(),
             from: came.from.to_string(),
             title: Some(content.title.clone()),
@@ -523,6 +529,7 @@ impl Sent {
         }
         lines.line("title", visible(self.title.as_deref().unwrap_or("not opened here")));
         lines.line("id", of.id.to_string());
+        lines.line("digest", self.header.digest().to_string());
         lines.line("to", self.to());
         lines.line("written", phrases::when(of.created));
         lines.line("state", self.word());
@@ -578,7 +585,8 @@ impl Sent {
             let title = visible(answer.title.as_deref().unwrap_or_default());
             let ended =
                 if answer.key_ended { format!("; {}", phrases::ENDED) } else { String::new() };
-            lines.line("answered", format!("{}: {title} ({}){ended}", answer.from, answer.id));
+            let (from, number) = (&answer.from, answer.number);
+            lines.line("answered", format!("{from}: {title} (number {number}){ended}"));
         }
         lines.text()
     }
@@ -598,6 +606,7 @@ impl Sent {
         });
         json!({
             "id": of.id.to_string(),
+            "digest": self.header.digest().to_string(),
             "thread": of.thread.to_string(),
             "to": to.collect::<Vec<_>>(),
             "created": of.created,
@@ -785,14 +794,14 @@ mod tests {
         let both = [(Class::Acknowledgement, said), (Class::Reply, testing::notification(0))];
         let opened = both.map(|(class, inside)| open(&net, class, &inside));
         net.revoke_sign_key(FR);
-        let [came, reply] = opened.map(|opened| Came::of(&net.directory, opened).unwrap());
+        let [came, reply] = opened.map(|opened| Came::of(&net.directory, 7, opened).unwrap());
         assert!(came.key_ended && reply.key_ended);
         sent.words = vec![acknowledged(&net.directory, (&seat(FR), None), &[&came])];
         assert!(sent.words[0].key_ended);
         sent.words.clear();
         sent.answers = replies(&[&came, &reply]);
-        let said = format!(" ({}); signed by a key that has since ended", reply.id);
-        assert!(sent.text().contains(&said), "{}", sent.text());
+        let said = " (number 7); signed by a key that has since ended";
+        assert!(sent.text().contains(said), "{}", sent.text());
         assert_eq!(sent.json()["answered"][0]["key_ended"], true);
     }
 
