@@ -8,6 +8,7 @@ pub mod collect;
 pub mod follow;
 pub mod hand_in;
 pub mod inbox;
+pub mod muted;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use crate::agent::muted::Sender;
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
 
 pub use super::pointer::Pointer;
@@ -517,6 +518,9 @@ pub enum InboxCommand {
         /// Stay, and print what comes as it comes
         #[arg(long, conflicts_with = "offline")]
         follow: bool,
+        /// Show what is muted, too
+        #[arg(long)]
+        muted: bool,
     },
     /// Open one message
     Read {
@@ -548,6 +552,18 @@ pub enum InboxCommand {
         #[arg(long, value_enum)]
         level: Option<LevelArg>,
     },
+    /// Hide what a contact or member sends with urgency routine or priority. Only this home knows
+    Mute {
+        /// The contact, or a member with all of its contacts: se/cert-se, se
+        who: Sender,
+    },
+    /// Show it again
+    Unmute {
+        /// The contact or member
+        who: Sender,
+    },
+    /// Who is muted
+    Muted,
 }
 
 /// What was sent.

@@ -21,6 +21,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::agent::collect::{self, Desk, SealError, Unproven};
 use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
+use crate::agent::muted::{Muted, Sender};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
@@ -31,7 +32,7 @@ use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
-use crate::domain::refusal::Amiss;
+use crate::domain::refusal::{Amiss, Refusal};
 use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
@@ -50,30 +51,61 @@ use super::{Context, unusable};
 /// # Errors
 /// [`ClientError`].
 pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientError> {
-    match args.command.unwrap_or(InboxCommand::List { offline: false, follow: false }) {
-        InboxCommand::List { follow: true, .. } => stay(ctx).await,
-        InboxCommand::List { offline, .. } => list(ctx, offline).await,
+    let list = InboxCommand::List { offline: false, follow: false, muted: false };
+    match args.command.unwrap_or(list) {
+        InboxCommand::List { follow: true, muted, .. } => stay(ctx, muted).await,
+        InboxCommand::List { offline, muted, .. } => self::list(ctx, offline, muted).await,
         InboxCommand::Read { message, save } => read(ctx, &message, save.as_deref()).await,
         InboxCommand::Ack { message, person, reference, text, language, level } => {
             let level = level.map(phrases::level_of);
             let words = Words { person, reference, text, language, level };
             acknowledge(ctx, &message, words).await
         }
+        InboxCommand::Mute { who } => mute(ctx, who, true),
+        InboxCommand::Unmute { who } => mute(ctx, who, false),
+        InboxCommand::Muted => say_muted(ctx, &Mail::open(ctx, ctx.replica()?)?.muted),
     }
 }
 
-async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
+fn mute(ctx: &Context, who: Sender, muted: bool) -> Result<(), ClientError> {
+    let mut mail = Mail::open(ctx, ctx.replica()?)?;
+    let directory = mail.replica.directory()?;
+    if muted {
+        let found = match &who {
+            Sender::Contact(contact) => directory.record(contact).map(drop),
+            Sender::Member(member) => match directory.member(member) {
+                Some(_) => Ok(()),
+                None => Err(Refusal::UnknownMember(member.clone())),
+            },
+        };
+        found.map_err(|why| ClientError::from(why).mended_by("liaison directory list"))?;
+    }
+    mail.muted.set(who, muted)?;
+    say_muted(ctx, &mail.muted)
+}
+
+fn say_muted(ctx: &Context, muted: &Muted) -> Result<(), ClientError> {
+    let who: Vec<String> = muted.who().map(ToString::to_string).collect();
+    ctx.out.data(&json!({ "muted": who }), || match &who[..] {
+        [] => "nobody is muted".to_owned(),
+        who => format!("muted, unless immediate or flash: {}", who.join(", ")),
+    });
+    Ok(())
+}
+
+async fn list(ctx: &Context, offline: bool, muted: bool) -> Result<(), ClientError> {
     if offline {
-        return show(ctx, &Mail::open(ctx, ctx.replica()?)?);
+        return show(ctx, &Mail::open(ctx, ctx.replica()?)?, muted);
     }
     let (session, mut mail) = Mail::online(ctx).await?;
     say_news(ctx, collected(ctx, &session, &mut mail).await?);
-    show(ctx, &mail)?;
+    show(ctx, &mail, muted)?;
     ask_again(ctx, &session, &mut mail).await
 }
 
-fn show(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
-    let (rows, unverified) = rows(ctx, mail)?;
+fn show(ctx: &Context, mail: &Mail, muted: bool) -> Result<(), ClientError> {
+    let (mut rows, unverified) = rows(ctx, mail)?;
+    let hidden = hide(&mut rows, muted);
     let later = mail.inbox.later()?;
     let unknown = later
         .iter()
@@ -84,14 +116,13 @@ fn show(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
         "messages": rows,
         "unverified": unverified,
         "unknown_entries": unknown,
+        "muted": hidden,
     });
-    ctx.out.data(&object, || {
-        if rows.is_empty() && unverified.is_empty() {
-            return format!("no messages in the mailbox of {}", mail.seat.contact());
+    ctx.out.data(&object, || match table(&rows, &unverified, hidden) {
+        nothing if nothing.is_empty() => {
+            format!("no messages in the mailbox of {}", mail.seat.contact())
         }
-        let header = ["NUMBER", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
-        let cells = rows.iter().map(Row::cells);
-        phrases::table(&header, cells.chain(unverified.iter().map(Unverified::cells)))
+        table => table,
     });
     for (number, kind) in later {
         ctx.out.say(phrases::later(number, kind));
@@ -102,6 +133,22 @@ fn show(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
         ctx.out.say(format_args!("read one: liaison inbox read {}", new.number));
     }
     Ok(())
+}
+
+/// Leaves out what is muted, unless it is asked for, and says how many that were.
+fn hide(rows: &mut Vec<Row>, muted: bool) -> usize {
+    let all = rows.len();
+    rows.retain(|row| muted || !row.muted);
+    all - rows.len()
+}
+
+fn table(rows: &[Row], unverified: &[Unverified], hidden: usize) -> String {
+    let header = ["NUMBER", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
+    let cells = rows.iter().map(Row::cells).chain(unverified.iter().map(Unverified::cells));
+    let cells: Vec<_> = cells.collect();
+    let table = if cells.is_empty() { None } else { Some(phrases::table(&header, cells)) };
+    let hidden = (hidden > 0).then(|| format!("{hidden} muted: --muted shows them"));
+    table.into_iter().chain(hidden).collect::<Vec<_>>().join("\n")
 }
 
 /// Collects; if another program does so already, what it collected is enough.
@@ -166,10 +213,10 @@ pub(super) fn say_news(ctx: &Context, news: News) {
 }
 
 /// Stays, and prints what comes. A connection that ends is made again, later and later.
-async fn stay(ctx: &Context) -> Result<(), ClientError> {
+async fn stay(ctx: &Context, muted: bool) -> Result<(), ClientError> {
     let (mut pause, mut asked) = (FIRST_PAUSE, None);
     loop {
-        let came = stay_once(ctx, &mut asked).await;
+        let came = stay_once(ctx, muted, &mut asked).await;
         match came {
             Ok(()) => pause = FIRST_PAUSE,
             Err(error) if error.exit == Exit::NotReachable || error.reason == "BUSY" => {
@@ -184,7 +231,7 @@ async fn stay(ctx: &Context) -> Result<(), ClientError> {
 
 /// One connection, until it ends. What came spoilt is asked for again beside it; `asked` is when it
 /// was last.
-async fn stay_once(ctx: &Context, asked: &mut Option<u64>) -> Result<(), ClientError> {
+async fn stay_once(ctx: &Context, muted: bool, asked: &mut Option<u64>) -> Result<(), ClientError> {
     let (session, mut mail) = Mail::online(ctx).await?;
     let _lock = mail.inbox.lock()?;
     let request = mail.inbox.request(true)?;
@@ -225,7 +272,7 @@ async fn stay_once(ctx: &Context, asked: &mut Option<u64>) -> Result<(), ClientE
         // The sender lives in the stream's future: it is gone when that is done.
         let Some(event) = event else { break };
         let is_head = matches!(event, Event::Head(_));
-        deal_with(ctx, (&session, &mut mail), event, &mut said).await?;
+        deal_with(ctx, (&session, &mut mail), (event, muted), &mut said).await?;
         let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
         if !requests.is_empty() && is_time(asked, ctx.ambient().counted()) {
             spoilt = again(requests);
@@ -249,7 +296,7 @@ fn is_time(asked: &mut Option<u64>, now: u64) -> bool {
 async fn deal_with(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
-    event: Event,
+    (event, muted): (Event, bool),
     said: &mut BTreeSet<String>,
 ) -> Result<(), ClientError> {
     let mut news = News::default();
@@ -267,7 +314,8 @@ async fn deal_with(
     let numbers = std::mem::take(&mut news.messages);
     if !numbers.is_empty() {
         let (rows, unverified) = rows(ctx, mail)?;
-        for row in rows.iter().filter(|row| numbers.contains(&row.number)) {
+        let shown = |row: &&Row| numbers.contains(&row.number) && (muted || !row.muted);
+        for row in rows.iter().filter(shown) {
             let line = row.cells().join("  ");
             if said.insert(line.clone()) {
                 ctx.out.data(row, || line);
@@ -308,6 +356,8 @@ struct Row {
     acknowledged_by: Vec<By>,
     /// The own acknowledgement is to be handed in yet.
     acknowledgement_waits: bool,
+    /// It is shown only to who asks for it.
+    muted: bool,
 }
 
 /// Who acknowledged a message.
@@ -349,7 +399,7 @@ impl Row {
             self.from.clone(),
             phrases::when(self.at),
             self.urgency.clone(),
-            state,
+            if self.muted { format!("{state}; muted") } else { state },
             format!("{drill}{title}{ended}"),
         ]
     }
@@ -430,6 +480,7 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             key_ended: has_ended(directory, header),
             acknowledged_by: by,
             acknowledgement_waits: waits,
+            muted: mail.muted.hides(of),
         })
     });
     Ok((rows.collect::<Result<_, ClientError>>()?, unverified))
@@ -953,7 +1004,6 @@ mod tests {
     use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
     use crate::client::outbox::{Outbox, Request};
     use crate::crypto::sign::KeyId;
-    use crate::domain::refusal::Refusal;
     use crate::wire::v1;
 
     #[test]
@@ -1034,6 +1084,7 @@ mod tests {
             key_ended: false,
             acknowledged_by: Vec::new(),
             acknowledgement_waits: false,
+            muted: false,
         }
     }
 
@@ -1053,6 +1104,18 @@ mod tests {
         assert_eq!(cells(Row { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
         let unknown = Row { title: None, acknowledged_by: vec![by("you", false)], ..row() };
         assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
+    }
+
+    #[test]
+    fn what_is_muted_is_counted_and_shown_to_who_asks() {
+        let all = || vec![row(), Row { number: 2, muted: true, ..row() }];
+        let (mut some, mut every) = (all(), all());
+        assert_eq!((hide(&mut some, false), hide(&mut every, true)), (1, 0));
+        let said = table(&some, &[], 1);
+        assert!(said.ends_with("\n1 muted: --muted shows them"), "{said}");
+        assert_eq!((some.len(), every.len()), (1, 2));
+        assert!(table(&every, &[], 0).contains("new; muted"));
+        assert_eq!(table(&[], &[], 3), "3 muted: --muted shows them");
     }
 
     #[test]

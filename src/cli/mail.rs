@@ -14,6 +14,7 @@ use crate::agent::collect::{self, Answer, Desk, Matched, SealError, TakeError, T
 use crate::agent::follow::{self, Event};
 use crate::agent::hand_in;
 use crate::agent::inbox::{Inbox, InboxError, Kept};
+use crate::agent::muted::Muted;
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
@@ -52,6 +53,8 @@ pub(super) struct Mail {
     pub(super) inbox: Inbox,
     /// What was sent.
     pub(super) outbox: Outbox,
+    /// Whose messages are not shown.
+    pub(super) muted: Muted,
     /// The size of the directory when collecting began.
     synced: u64,
     keys: Vec<OpeningKey>,
@@ -85,7 +88,12 @@ impl Mail {
             folder.push(place::file_name(part));
         }
         let genesis = replica.directory()?.genesis();
+        let muted = Muted::open(&folder).unwrap_or_else(|why| {
+            ctx.out.warn(format_args!("{why}: nobody is muted until somebody is muted anew"));
+            Muted::nobody(&folder)
+        });
         Ok(Self {
+            muted,
             inbox: Inbox::open(&folder.join("inbox"), genesis, seat.contact())?,
             outbox: Outbox::open(&folder.join("outbox"))?,
             keys: keys.opening(&seat)?,
@@ -295,7 +303,7 @@ impl Mail {
         with_progress(ctx, session, &mut self.replica).await?;
         let boxes = (&self.inbox, &self.outbox);
         let taken = self.at_desk(ctx, |desk| collect::deal_with_pending(desk, boxes))??;
-        news.after_sync(taken);
+        news.after_sync(taken, &self.muted);
         Ok(())
     }
 
@@ -316,7 +324,7 @@ impl Mail {
                 Event::Head(head) => take_head(desk, boxes, (&head, self.synced), news),
             }
         })??;
-        taken.into_iter().for_each(|taken| news.add(taken));
+        taken.into_iter().for_each(|taken| news.add(taken, &self.muted));
         Ok(())
     }
 
@@ -567,17 +575,17 @@ impl News {
     }
 
     /// What was dealt with after a sync.
-    fn after_sync(&mut self, taken: Vec<Taken>) {
+    fn after_sync(&mut self, taken: Vec<Taken>, muted: &Muted) {
         self.behind = false;
         for taken in taken {
             if let Taken::SyncFirst(size) = taken {
                 self.warn(phrases::still_waits(size));
             }
-            self.add(taken);
+            self.add(taken, muted);
         }
     }
 
-    fn add(&mut self, taken: Taken) {
+    fn add(&mut self, taken: Taken, muted: &Muted) {
         match taken {
             Taken::Message { place, matched, answer, .. } => {
                 self.messages.push(place.mailbox.count);
@@ -595,6 +603,7 @@ impl News {
             Taken::NotOpened { place, answer, header, why } => {
                 self.messages.push(place.mailbox.count);
                 match (&why, &header) {
+                    (NotOpened::Thread(_), Some(header)) if muted.hides(header.addressing()) => {}
                     (NotOpened::Thread(amiss), Some(header)) => {
                         self.warnings.push(phrases::refused(header, *amiss));
                     }
@@ -709,6 +718,10 @@ mod tests {
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
     use crate::signed::dsse::Kind as DsseKind;
 
+    fn nobody() -> Muted {
+        Muted::nobody(std::path::Path::new("nowhere"))
+    }
+
     #[test]
     fn a_message_whose_header_is_not_believed_is_warned_of() {
         let net = Net::new();
@@ -719,7 +732,7 @@ mod tests {
             for why in [why, NotOpened::BeforeUpdate(key)] {
                 let place = Place { contact: seat(AT).contact(), mailbox };
                 let answer = Answer::NotDue;
-                news.add(Taken::NotOpened { place, header: None, why, answer });
+                news.add(Taken::NotOpened { place, header: None, why, answer }, &nobody());
             }
             news.warnings
         };
@@ -765,13 +778,13 @@ mod tests {
     #[test]
     fn what_waits_after_a_sync_is_warned_of() {
         let mut news = News::default();
-        news.add(Taken::SyncFirst(9));
+        news.add(Taken::SyncFirst(9), &nobody());
         assert!(news.behind && news.warnings.is_empty());
-        news.after_sync(vec![Taken::SyncFirst(9), Taken::Already]);
+        news.after_sync(vec![Taken::SyncFirst(9), Taken::Already], &nobody());
         let said =
             "an entry of the mailbox waits for a directory of size 9: the service shows less";
         assert_eq!((news.behind, &news.warnings[..]), (true, &[said.to_owned()][..]));
-        news.after_sync(Vec::new());
+        news.after_sync(Vec::new(), &nobody());
         assert!(!news.behind);
     }
 
@@ -780,7 +793,7 @@ mod tests {
         let mut said = BTreeSet::new();
         let mut warnings = |size| {
             let mut news = News::default();
-            news.after_sync(vec![Taken::SyncFirst(9), Taken::SyncFirst(size)]);
+            news.after_sync(vec![Taken::SyncFirst(9), Taken::SyncFirst(size)], &nobody());
             news.only_new(&mut said);
             news.warnings
         };

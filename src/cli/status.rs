@@ -158,7 +158,9 @@ fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, 
         let kept = mail.inbox.item(number)?;
         let message = matches!(kept.kind, EntryKind::Addressed | EntryKind::Released);
         let header = mail.header(ctx, &kept)?;
-        let for_people = header.is_ok_and(|header| super::inbox::is_for_people(&header));
+        let for_people = header.is_ok_and(|header| {
+            super::inbox::is_for_people(&header) && !mail.muted.hides(header.addressing())
+        });
         if message && for_people && !mail.is_read(number) {
             unread += 1;
         }
