@@ -181,6 +181,13 @@ mod tests {
             Err(Status::unimplemented(""))
         }
 
+        async fn get_body(
+            &self,
+            _: Request<v1::GetBodyRequest>,
+        ) -> Result<Response<v1::GetBodyResponse>, Status> {
+            Err(Status::unimplemented(""))
+        }
+
         async fn get_status(
             &self,
             _: Request<v1::GetStatusRequest>,
@@ -217,7 +224,7 @@ mod tests {
         stop_at: usize,
     ) -> (Vec<Event>, Result<(), FollowError<std::fmt::Error>>) {
         let mut events = Vec::new();
-        let request = v1::CollectRequest { after: 7, epoch: 1, follow: false };
+        let request = v1::CollectRequest { after: 7, epoch: 1, ..Default::default() };
         let on_event = |event| {
             events.push(event);
             if events.len() == stop_at { Err(std::fmt::Error) } else { Ok(()) }
@@ -264,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_asked_for_again_is_the_first_event_of_each_answer() {
         let ask = async |script, times| {
-            let request = v1::CollectRequest { after: 7, epoch: 1, follow: false };
+            let request = v1::CollectRequest { after: 7, epoch: 1, ..Default::default() };
             let again = again::<std::fmt::Error>(relay(script), vec![request; times]);
             again.collect::<Vec<_>>().await
         };

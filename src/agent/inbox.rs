@@ -174,7 +174,7 @@ impl Inbox {
     pub fn request(&self, follow: bool) -> Result<v1::CollectRequest, InboxError> {
         let cursor = self.cursor()?;
         let epoch = if self.head()?.is_some() { cursor.epoch } else { 0 };
-        Ok(v1::CollectRequest { after: cursor.count, epoch, follow })
+        Ok(v1::CollectRequest { after: cursor.count, epoch, follow, headers: false })
     }
 
     /// What to ask the relay for again, each entry by itself: few at a time, first those that came

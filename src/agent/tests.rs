@@ -515,7 +515,7 @@ fn what_stays_spoilt_holds_nothing_up() {
     }
     paris.take_head(&net, &head).unwrap();
     let request = paris.inbox.request(false).unwrap();
-    assert_eq!(request, v1::CollectRequest { after: 10, epoch: 1, follow: false });
+    assert_eq!(request, v1::CollectRequest { after: 10, epoch: 1, ..Default::default() });
     at.notify(&mut net);
     let taken = paris.collect(&net);
     assert!(matches!(&taken[0], Taken::Message { place, .. } if place.mailbox.count == 11));
@@ -1574,7 +1574,7 @@ fn a_head_is_the_relays_of_this_mailbox_and_epoch() {
     assert_eq!(place.mailbox.epoch, 4);
     assert_eq!(
         paris.inbox.request(true).unwrap(),
-        v1::CollectRequest { after: 1, epoch: 4, follow: true }
+        v1::CollectRequest { after: 1, epoch: 4, follow: true, ..Default::default() }
     );
     // Another later is a restore.
     let why = paris.take_head(&net, &head).unwrap_err();

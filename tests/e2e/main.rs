@@ -11,6 +11,7 @@ mod charters;
 mod clocks;
 mod crash;
 mod envelopes;
+mod headers;
 mod openssl;
 mod readers;
 mod readme;
