@@ -216,6 +216,45 @@ pub fn take(
     }
 }
 
+/// Keeps what came together, and deals with what is whole.
+///
+/// # Errors
+/// [`TakeError`]; what stands before the fault is kept.
+pub fn take_all(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    items: &[v1::Item],
+) -> Result<Vec<Taken>, TakeError> {
+    inbox.put_all(items)?;
+    if inbox.head()?.is_none() {
+        return Ok(Vec::new());
+    }
+    let numbers = items.iter().map(|item| item.number).filter(|number| inbox.is_whole(*number));
+    let mut taken = Vec::new();
+    for number in numbers {
+        if inbox.how(number)?.is_none() {
+            taken.push(deal_with(desk, (inbox, outbox), number)?);
+        }
+    }
+    Ok(taken)
+}
+
+/// Keeps the whole of an entry whose header is here, and deals with it.
+///
+/// # Errors
+/// [`TakeError`]; it is another entry.
+pub fn take_whole(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    item: &v1::Item,
+) -> Result<Taken, TakeError> {
+    if inbox.how(item.number)?.is_some() {
+        return Ok(Taken::Already);
+    }
+    inbox.put_whole(item)?;
+    deal_with(desk, (inbox, outbox), item.number)
+}
+
 /// Takes the relay's head, and deals with everything that is pending. `synced` is the size of the
 /// directory when the reader began to collect.
 ///
@@ -733,8 +772,11 @@ fn verify_accepted(
     Ok(receipt::verify_accepted(known, &About::from(sent), bytes)?)
 }
 
-const OPENED: &str = "OPENED";
-const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
+/// How a message was dealt with that holds.
+pub const OPENED: &str = "OPENED";
+/// How a colleague's acknowledgement was that holds.
+pub const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
 const NOT_ACKNOWLEDGED: &str = "NOT_ACKNOWLEDGED";
-const NOT_DELIVERED: &str = "NOT_DELIVERED";
+/// How an entry was that says that a message expired, and holds.
+pub const NOT_DELIVERED: &str = "NOT_DELIVERED";
 const NOT_PROVEN: &str = "NOT_PROVEN";

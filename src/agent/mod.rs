@@ -5,9 +5,11 @@
 
 pub mod again;
 pub mod collect;
+pub mod fetch;
 pub mod follow;
 pub mod hand_in;
 pub mod inbox;
+pub mod index;
 pub mod muted;
 
 #[cfg(test)]

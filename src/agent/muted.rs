@@ -115,10 +115,15 @@ impl Muted {
     /// Whether a message is hidden. What a later version calls urgent may be.
     #[must_use]
     pub fn hides(&self, of: &Addressing) -> bool {
-        let contact = of.sender.contact();
         let waits = of.urgency == Urgency::Routine || of.urgency == Urgency::Priority;
+        waits && self.holds(&of.sender.contact())
+    }
+
+    /// Whether a contact is on it, or its member.
+    #[must_use]
+    pub fn holds(&self, contact: &ContactId) -> bool {
         let member = Sender::Member(contact.member());
-        waits && (self.who.contains(&member) || self.who.contains(&Sender::Contact(contact)))
+        self.who.contains(&member) || self.who.contains(&Sender::Contact(contact.clone()))
     }
 }
 

@@ -521,6 +521,9 @@ pub enum InboxCommand {
         /// Show what is muted, too
         #[arg(long)]
         muted: bool,
+        /// Show everything, and not only the most urgent and newest
+        #[arg(long)]
+        all: bool,
     },
     /// Open one message
     Read {

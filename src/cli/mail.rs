@@ -6,14 +6,18 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use bytes::Bytes;
+use tokio_stream::StreamExt as _;
 
 use crate::agent::again;
 use crate::agent::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken};
+use crate::agent::fetch;
 use crate::agent::follow::{self, Event};
 use crate::agent::hand_in;
 use crate::agent::inbox::{Inbox, InboxError, Kept};
+use crate::agent::index::{self, Index, Row};
 use crate::agent::muted::Muted;
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
@@ -35,11 +39,11 @@ use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::thread;
-use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1;
 
+use super::output::Bar;
 use super::sync::with_progress;
 use super::{Context, phrases};
 
@@ -51,6 +55,8 @@ pub(super) struct Mail {
     pub(super) replica: Replica,
     /// What was collected.
     pub(super) inbox: Inbox,
+    /// What a list needs of all of it.
+    pub(super) index: Index,
     /// What was sent.
     pub(super) outbox: Outbox,
     /// Whose messages are not shown.
@@ -67,6 +73,8 @@ pub(super) struct Mail {
 pub(super) struct News {
     /// Numbers of new messages.
     pub(super) messages: Vec<u64>,
+    /// Receipts that were made.
+    queued: Vec<MessageId>,
     /// Sent messages of whose mailbox the relay told two histories.
     pub(super) disputed: Vec<MessageId>,
     /// What people should know besides.
@@ -92,9 +100,11 @@ impl Mail {
             ctx.out.warn(format_args!("{why}: nobody is muted until somebody is muted anew"));
             Muted::nobody(&folder)
         });
+        let inbox = Inbox::open(&folder.join("inbox"), genesis, seat.contact())?;
         Ok(Self {
             muted,
-            inbox: Inbox::open(&folder.join("inbox"), genesis, seat.contact())?,
+            index: Index::open(&folder, &inbox)?,
+            inbox,
             outbox: Outbox::open(&folder.join("outbox"))?,
             keys: keys.opening(&seat)?,
             synced: replica.view()?.0,
@@ -200,18 +210,6 @@ impl Mail {
         Ok(self.at_desk(ctx, |desk| collect::first(desk, boxes, of))??)
     }
 
-    /// The header of an item, if it holds.
-    ///
-    /// # Errors
-    /// As [`Mail::opened`].
-    pub(super) fn header(
-        &self,
-        ctx: &Context,
-        kept: &Kept,
-    ) -> Result<Result<VerifiedHeader, NotOpened>, ClientError> {
-        self.at_desk(ctx, |desk| collect::header(&desk.reader, kept))
-    }
-
     /// The header of a message that was sent from here, if it holds.
     ///
     /// # Errors
@@ -236,7 +234,8 @@ impl Mail {
         self.at_desk(ctx, |desk| open::open_own(&desk.reader, envelope))
     }
 
-    /// Collects what there is, hands in what is due, and says what people should know.
+    /// Collects what there is, by its headers, and fetches the bodies that are wanted first: the most
+    /// urgent of these, at most so many.
     ///
     /// # Errors
     /// [`ClientError`]; what came before is kept.
@@ -244,10 +243,11 @@ impl Mail {
         &mut self,
         ctx: &Context,
         session: &Session,
+        (most, first): (usize, impl Fn(&Self, &Row) -> bool),
     ) -> Result<News, ClientError> {
         let _lock = self.inbox.lock()?;
         let mut news = News::default();
-        let collected = self.collect_rounds(ctx, session, &mut news).await;
+        let collected = self.collect_headers(ctx, session, &mut news).await;
         match collected {
             // A mailbox that does not hold keeps nothing back that goes to others, and is what is told.
             Err(error) if error.exit != Exit::NotReachable => {
@@ -261,13 +261,137 @@ impl Mail {
             }
             Err(error) => Err(error),
             Ok(()) => {
-                news.warnings.extend(self.send_due(ctx, session).await?);
+                let mut numbers = self.unfetched()?;
+                let wanted =
+                    |number: &u64| self.index.row(*number).is_some_and(|row| first(self, row));
+                numbers.retain(wanted);
+                numbers.truncate(most);
+                self.fetch(ctx, session, numbers, &mut news).await?;
                 Ok(news)
             }
         }
     }
 
-    async fn collect_rounds(
+    /// What is left when people see what they asked for: the other bodies, most urgent first, and what is
+    /// due, messages before receipts. It ends after a while, and says what remains.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is lost.
+    pub(super) async fn finish(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+    ) -> Result<News, ClientError> {
+        let _lock = match self.inbox.lock() {
+            // It does all this, too.
+            Err(InboxError::Busy) => return Ok(News::default()),
+            lock => lock?,
+        };
+        let (mut news, mut bar) = (News::default(), Bar::new(ctx.out));
+        let until = ctx.ambient().counted() + AT_THE_END;
+        let (receipts, others) = self.due_by_kind(ctx)?;
+        self.send(ctx, session, others, &mut news).await?;
+        self.send_until(ctx, session, (receipts, until), &mut news).await?;
+        let numbers = self.unfetched()?;
+        let all = numbers.len() as u64;
+        for (done, some) in numbers.chunks(SOME).enumerate() {
+            if ctx.ambient().counted() >= until {
+                break;
+            }
+            bar.show("messages", (done * SOME) as u64, all);
+            self.fetch(ctx, session, some.to_vec(), &mut news).await?;
+            let queued = news.queued();
+            self.send(ctx, session, queued, &mut news).await?;
+        }
+        drop(bar);
+        self.update(ctx)?;
+        Ok(news)
+    }
+
+    /// Takes into the index what came and was dealt with.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn update(&mut self, ctx: &Context) -> Result<(), ClientError> {
+        self.index.update(&self.inbox)?;
+        self.index.keep().unwrap_or_else(|why| ctx.out.warn(why));
+        Ok(())
+    }
+
+    /// The messages of which only the headers are here, most urgent first.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn unfetched(&self) -> Result<Vec<u64>, ClientError> {
+        Ok(self.index.ordered(&self.inbox.alone()?))
+    }
+
+    /// Fetches bodies, in this order, and deals with each.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what came is kept.
+    pub(super) async fn fetch(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        numbers: Vec<u64>,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let mut bodies = pin!(fetch::bodies(session.connection().channel(), numbers));
+        while let Some(came) = bodies.next().await {
+            self.take_body(ctx, came, news)?;
+        }
+        if news.behind {
+            self.catch_up(ctx, session, news).await?;
+        }
+        Ok(self.index.update(&self.inbox)?)
+    }
+
+    /// Fetches a body beside another program that collects, which deals with it.
+    ///
+    /// # Errors
+    /// It does not come, or is another's.
+    pub(super) async fn fetch_beside(
+        &self,
+        session: &Session,
+        number: u64,
+    ) -> Result<(), ClientError> {
+        let mut bodies = pin!(fetch::bodies(session.connection().channel(), vec![number]));
+        while let Some(came) = bodies.next().await {
+            self.inbox.put_whole(&came?)?;
+        }
+        Ok(())
+    }
+
+    /// Deals with a body that was asked for. One that does not come is asked for again some time.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is lost.
+    pub(super) fn take_body(
+        &self,
+        ctx: &Context,
+        came: Result<v1::Item, ClientError>,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let item = match came {
+            Err(error) if error.exit == Exit::NotReachable => return Err(error),
+            Err(error) => {
+                news.warn(format!("a message was not fetched: {error}"));
+                return Ok(());
+            }
+            Ok(item) => item,
+        };
+        let boxes = (&self.inbox, &self.outbox);
+        let taken = self.at_desk(ctx, |desk| collect::take_whole(desk, boxes, &item))??;
+        news.add(taken, &self.muted);
+        Ok(())
+    }
+
+    /// Collects headers until the relay's head.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what came before is kept.
+    pub(super) async fn collect_headers(
         &mut self,
         ctx: &Context,
         session: &Session,
@@ -277,8 +401,15 @@ impl Mail {
             self.synced = self.replica.view()?.0;
             let request = self.inbox.request(false)?;
             let channel = session.connection().channel();
-            let taken = follow::collect_once(channel, request, |event| self.take(ctx, event, news));
-            match taken.await.map_err(ClientError::from) {
+            let mut held = Vec::new();
+            let taken = follow::collect_once(channel, request, |event| {
+                self.take(ctx, event, &mut held, news)
+            });
+            let taken = taken.await.map_err(ClientError::from);
+            // A stream that broke leaves what it brought.
+            let kept = self.keep(ctx, &mut held, news);
+            self.index.update(&self.inbox)?;
+            match taken.and(kept) {
                 Ok(()) if !news.behind => break,
                 Ok(()) => {}
                 Err(error) if asks_again(&error) && round + 1 < ROUNDS => {}
@@ -287,6 +418,7 @@ impl Mail {
             }
             self.catch_up(ctx, session, news).await?;
         }
+        self.index.keep().unwrap_or_else(|why| ctx.out.warn(why));
         Ok(())
     }
 
@@ -307,7 +439,8 @@ impl Mail {
         Ok(())
     }
 
-    /// Deals with one event of the stream.
+    /// Deals with one event of the stream. What comes before a head is held until there is enough of it,
+    /// and then kept at once.
     ///
     /// # Errors
     /// [`ClientError`]; nothing is lost.
@@ -315,15 +448,39 @@ impl Mail {
         &self,
         ctx: &Context,
         event: Event,
+        held: &mut Vec<v1::Item>,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        let boxes = (&self.inbox, &self.outbox);
-        let taken = self.at_desk(ctx, |desk| -> Result<Vec<Taken>, TakeError> {
-            match event {
-                Event::Item(item) => Ok(vec![collect::take(desk, boxes, &item)?]),
-                Event::Head(head) => take_head(desk, boxes, (&head, self.synced), news),
+        match event {
+            Event::Item(item) => {
+                // What is whole may be large.
+                let enough = held.len() + 1 >= HELD || !item.body.is_empty();
+                held.push(*item);
+                if enough { self.keep(ctx, held, news) } else { Ok(()) }
             }
-        })??;
+            Event::Head(head) => {
+                self.keep(ctx, held, news)?;
+                let boxes = (&self.inbox, &self.outbox);
+                let head = (&head, self.synced);
+                let taken = self.at_desk(ctx, |desk| take_head(desk, boxes, head, news))??;
+                taken.into_iter().for_each(|taken| news.add(taken, &self.muted));
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps what is held, and deals with what is whole of it.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is lost.
+    pub(super) fn keep(
+        &self,
+        ctx: &Context,
+        held: &mut Vec<v1::Item>,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let (items, boxes) = (std::mem::take(held), (&self.inbox, &self.outbox));
+        let taken = self.at_desk(ctx, |desk| collect::take_all(desk, boxes, &items))??;
         taken.into_iter().for_each(|taken| news.add(taken, &self.muted));
         Ok(())
     }
@@ -341,6 +498,20 @@ impl Mail {
         Ok(self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??)
     }
 
+    /// What waits to be handed in: receipts, and everything else.
+    ///
+    /// # Errors
+    /// As [`Mail::due`].
+    fn due_by_kind(&self, ctx: &Context) -> Result<(Vec<MessageId>, Vec<MessageId>), ClientError> {
+        let due = self.due(ctx)?.into_iter();
+        let is_receipt = |id: &MessageId| {
+            let request = self.outbox.request(*id).ok();
+            let envelope = request.as_ref().and_then(Request::envelope);
+            envelope.is_some_and(|envelope| index::is_receipt(&envelope.header))
+        };
+        Ok(due.partition(is_receipt))
+    }
+
     /// Hands in what waits. Gives a sentence for each that was not accepted.
     ///
     /// # Errors
@@ -350,15 +521,59 @@ impl Mail {
         ctx: &Context,
         session: &Session,
     ) -> Result<Vec<String>, ClientError> {
-        let mut refused = Vec::new();
-        for id in self.due(ctx)? {
+        let (receipts, mut due) = self.due_by_kind(ctx)?;
+        due.extend(receipts);
+        let mut news = News::default();
+        self.send(ctx, session, due, &mut news).await?;
+        Ok(news.warnings)
+    }
+
+    /// Hands in what waits and is no receipt: nobody waits for those.
+    ///
+    /// # Errors
+    /// The network; what was not handed in waits.
+    pub(super) async fn send_own(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let own = self.due_by_kind(ctx)?.1;
+        self.send(ctx, session, own, news).await
+    }
+
+    /// Hands these in, and notes a sentence for each that was not accepted.
+    ///
+    /// # Errors
+    /// The network; what was not handed in waits.
+    pub(super) async fn send(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        ids: Vec<MessageId>,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        self.send_until(ctx, session, (ids, u64::MAX), news).await
+    }
+
+    async fn send_until(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        (ids, until): (Vec<MessageId>, u64),
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        for id in ids {
+            if ctx.ambient().counted() >= until {
+                break;
+            }
             match self.hand_in(ctx, session, id).await {
                 Ok(_) => {}
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
-                Err(error) => refused.push(not_accepted(id, &error)),
+                Err(error) => news.warnings.push(not_accepted(id, &error)),
             }
         }
-        Ok(refused)
+        Ok(())
     }
 
     /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.
@@ -485,28 +700,30 @@ impl Mail {
         self.folder.join("read").join(number.to_string())
     }
 
-    /// Who of this contact has acknowledged what: from the outbox, as far as the relay has it, and
-    /// from what colleagues did.
+    /// Who of this contact has acknowledged which of these messages: from the outbox, as far as the relay
+    /// has it, and from what colleagues did.
     ///
     /// # Errors
     /// Files.
-    pub(super) fn acknowledged(&self) -> Result<Vec<Acknowledged>, ClientError> {
+    pub(super) fn acknowledged(
+        &self,
+        of: &BTreeSet<Digest>,
+    ) -> Result<Vec<Acknowledged>, ClientError> {
         let (mut all, directory) = (Vec::new(), self.replica.directory()?);
-        for id in self.outbox.ids()? {
+        for id in self.outbox.acknowledgements()? {
             if let Request::Acknowledge(request) = self.outbox.request(id)?
                 && self.outbox.accepted_receipt(id)?.is_some()
             {
                 all.extend(Acknowledged::read(directory, &request.acknowledgement));
             }
         }
-        for number in self.inbox.numbers()? {
-            let kept = self.inbox.item(number)?;
-            // Its signature was verified when it was taken.
-            let held = self.inbox.how(number)?.is_some_and(|how| how == "ACKNOWLEDGED");
-            if kept.kind == EntryKind::Acknowledged && held {
-                all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));
-            }
+        // Their signatures were verified when they were taken.
+        let held = self.index.rows().iter().filter(|row| row.how() == Some(collect::ACKNOWLEDGED));
+        for row in held.filter(|row| row.about().is_some_and(|about| of.contains(&about))) {
+            let kept = self.inbox.item(row.number)?;
+            all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));
         }
+        all.retain(|one| of.contains(&one.header));
         Ok(Acknowledged::once(all))
     }
 
@@ -569,6 +786,11 @@ impl Acknowledged {
 }
 
 impl News {
+    /// The receipts that were made, once.
+    pub(super) fn queued(&mut self) -> Vec<MessageId> {
+        std::mem::take(&mut self.queued)
+    }
+
     /// Leaves out what was said before: with each head of the relay, what waits is dealt with again.
     pub(super) fn only_new(&mut self, said: &mut BTreeSet<String>) {
         self.warnings.retain(|warning| said.insert(warning.clone()));
@@ -639,8 +861,12 @@ impl News {
     }
 
     fn answer(&mut self, answer: &Answer) {
-        if let Answer::Impossible(why) = answer {
-            self.warnings.push(format!("the sender cannot be told that it arrived: {why}"));
+        match answer {
+            Answer::Queued(id) | Answer::Already(id) => self.queued.push(*id),
+            Answer::Impossible(why) => {
+                self.warnings.push(format!("the sender cannot be told that it arrived: {why}"));
+            }
+            Answer::NotDue | Answer::AskedAgain => {}
         }
     }
 }
@@ -710,6 +936,12 @@ fn beyond_the_log() -> ClientError {
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const ROUNDS: usize = 3;
+/// Headers that are kept at once.
+const HELD: usize = 256;
+/// Bodies whose receipts are handed in together.
+const SOME: usize = 64;
+/// Seconds after which a command ends that has nothing else to do.
+const AT_THE_END: u64 = 60;
 
 #[cfg(test)]
 mod tests {

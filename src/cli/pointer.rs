@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::agent::index::Row;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::text::visible;
 use crate::crypto::hash::Digest;
@@ -40,10 +41,19 @@ impl FromStr for Pointer {
 }
 
 impl Pointer {
-    /// Whether it points at a message, which has a number if it came.
-    pub(super) fn is_at(&self, number: Option<u64>, header: &VerifiedHeader) -> bool {
+    /// Whether it points at what came.
+    pub(super) fn is_at(&self, row: &Row) -> bool {
         match self {
-            Self::Number(of) => number == Some(*of),
+            Self::Number(number) => row.number == *number,
+            Self::Digest(digest) => row.digest() == Some(*digest),
+            Self::Id(id) => row.id().is_some_and(|of| of.starts_with(id)),
+        }
+    }
+
+    /// Whether it points at what was sent, which has no number here.
+    pub(super) fn is_at_sent(&self, header: &VerifiedHeader) -> bool {
+        match self {
+            Self::Number(_) => false,
             Self::Digest(digest) => header.digest() == *digest,
             Self::Id(id) => header.addressing().id.to_string().starts_with(id),
         }

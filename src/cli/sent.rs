@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::agent::collect::{self, TakeError};
 use crate::agent::hand_in::{answered, asked};
+use crate::agent::index::Row;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
@@ -38,7 +39,7 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::Context;
 use super::args::{Pointer, SentArgs};
-use super::inbox::{ask_again, collected, has_ended, say_news};
+use super::inbox::{collected, finish, has_ended, say_news};
 use super::mail::Mail;
 use super::phrases::{self, Lines};
 
@@ -51,10 +52,13 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         return show(ctx, &Mail::open(ctx, ctx.replica()?)?, Refused::new(), args.id);
     }
     let (session, mut mail) = Mail::online(ctx).await?;
-    say_news(ctx, collected(ctx, &session, &mut mail).await?);
+    let mut news = collected(ctx, &session, &mut mail, (ANSWERS, answers_ours)).await?;
+    mail.send_own(ctx, &session, &mut news).await?;
+    say_news(ctx, news);
     let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
-    show(ctx, &mail, refused, args.id)?;
-    ask_again(ctx, &session, &mut mail).await
+    let shown = show(ctx, &mail, refused, args.id);
+    let finished = finish(ctx, &session, &mut mail).await;
+    shown.and(finished)
 }
 
 fn show(
@@ -272,15 +276,21 @@ struct Came {
 
 fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
     let mut found = Vec::new();
-    for number in mail.inbox.numbers()? {
-        let kept = mail.inbox.item(number)?;
-        if kept.kind != EntryKind::Addressed {
+    for row in mail.index.rows().iter().filter(|row| answers_ours(mail, row)) {
+        let kept = mail.inbox.item(row.number)?;
+        if kept.kind != EntryKind::Addressed || row.is_receipt() {
             continue;
         }
         let Ok(opened) = mail.opened(ctx, &kept)? else { continue };
-        found.extend(Came::of(mail.replica.directory()?, number, opened));
+        found.extend(Came::of(mail.replica.directory()?, row.number, opened));
     }
     Ok(found)
+}
+
+/// Whether what came says that it answers what was sent from here.
+fn answers_ours(mail: &Mail, row: &Row) -> bool {
+    let sent = |about| mail.outbox.find(about).is_ok_and(|id| id.is_some());
+    row.is_message() && row.about().is_some_and(sent)
 }
 
 impl Came {
@@ -669,6 +679,9 @@ impl Acknowledged {
         format!("{}{}", self.seat, rest.collect::<String>())
     }
 }
+
+/// Answers and receipts that are waited for: each of 32 contacts with 16 seats has told.
+const ANSWERS: usize = 512;
 
 /// Behind words that alone acknowledge nothing: what is open comes by another way.
 const NOT_COME: &str = "its acknowledgement has not come";

@@ -24,4 +24,5 @@ mod streams;
 mod support;
 mod threads;
 mod transport;
+mod waiting;
 mod whole_way;
