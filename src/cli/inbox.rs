@@ -304,7 +304,7 @@ async fn stay_once(ctx: &Context, muted: bool, asked: &mut Option<u64>) -> Resul
         }
     };
     ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
-    announce(ctx, (&session, &mut mail), (news, muted), &mut said).await?;
+    announce(ctx, (&session, &mut mail), (&mut news, muted), &mut said).await?;
     let again = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
     let fetch = |numbers| Box::pin(fetch::bodies(channel.clone(), numbers));
     let (mut spoilt, mut bodies) = (again(Vec::new()), fetch(mail.unfetched()?));
@@ -322,11 +322,13 @@ async fn stay_once(ctx: &Context, muted: bool, asked: &mut Option<u64>) -> Resul
                 let is_head = matches!(event, Event::Head(_));
                 let before = mail.inbox.cursor()?.count;
                 deal_with(ctx, (&session, &mut mail), (event, &mut held), &mut news).await?;
-                if is_head {
-                    mail.update(ctx)?;
-                }
                 if mail.inbox.cursor()?.count > before {
+                    mail.update(ctx)?;
                     bodies = fetch(mail.unfetched()?);
+                }
+                // What was not accepted is offered again.
+                if is_head && due.is_empty() {
+                    due.extend(mail.due(ctx)?);
                 }
                 let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
                 if !requests.is_empty() && is_time(asked, ctx.ambient().counted()) {
@@ -350,8 +352,8 @@ async fn stay_once(ctx: &Context, muted: bool, asked: &mut Option<u64>) -> Resul
                 }
             }
         }
+        announce(ctx, (&session, &mut mail), (&mut news, muted), &mut said).await?;
         due.extend(news.queued());
-        announce(ctx, (&session, &mut mail), (news, muted), &mut said).await?;
     }
     match ended {
         Some(ended) => Ok(ended?),
@@ -388,11 +390,11 @@ async fn deal_with(
 async fn announce(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
-    (mut news, muted): (News, bool),
+    (news, muted): (&mut News, bool),
     said: &mut BTreeSet<String>,
 ) -> Result<(), ClientError> {
-    if Mail::is_behind(&news) {
-        mail.catch_up(ctx, session, &mut news).await?;
+    if Mail::is_behind(news) {
+        mail.catch_up(ctx, session, news).await?;
     }
     let numbers = std::mem::take(&mut news.messages);
     if !numbers.is_empty() {
@@ -411,7 +413,7 @@ async fn announce(
         }
     }
     news.only_new(said);
-    say_news(ctx, news);
+    std::mem::take(&mut news.warnings).iter().for_each(|warning| ctx.out.warn(warning));
     Ok(())
 }
 

@@ -862,11 +862,11 @@ impl News {
 
     fn answer(&mut self, answer: &Answer) {
         match answer {
-            Answer::Queued(id) | Answer::Already(id) => self.queued.push(*id),
+            Answer::Queued(id) => self.queued.push(*id),
             Answer::Impossible(why) => {
                 self.warnings.push(format!("the sender cannot be told that it arrived: {why}"));
             }
-            Answer::NotDue | Answer::AskedAgain => {}
+            Answer::NotDue | Answer::Already(_) | Answer::AskedAgain => {}
         }
     }
 }

@@ -139,6 +139,62 @@ fn what_was_not_fetched_is_fetched_when_it_is_read() {
     assert!(!list["messages"].as_array().unwrap().iter().any(missing), "{list}");
 }
 
+/// Who follows is shown what waited, most urgent first, and then what comes; both are receipted.
+#[test]
+fn who_follows_is_shown_what_waited_and_what_comes() {
+    let mut urgencies = vec![Urgency::Routine; 20];
+    urgencies.push(Urgency::Flash);
+    urgencies.extend(vec![Urgency::Routine; 20]);
+    let world = World::new(urgencies);
+    let mut child = Command::new(readme::programs().join("liaison"))
+        .args(["--home", "at", "--json", "inbox", "list", "--follow"])
+        .current_dir(world.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    let first: Vec<Value> = (0..41).map(|_| next()).collect();
+    assert_eq!((&first[0]["number"], &first[0]["title"]), (&21.into(), &"URGENCY_FLASH".into()));
+    let rest: Vec<u64> = first[1..].iter().map(|row| row["number"].as_u64().unwrap()).collect();
+    let expected: Vec<u64> = (1..=41).rev().filter(|number| *number != 21).collect();
+    assert_eq!(rest, expected);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(send(world.path().to_owned(), vec![Urgency::Priority]));
+    let came = next();
+    assert_eq!((&came["number"], &came["title"]), (&42.into(), &"URGENCY_PRIORITY".into()));
+    // What another program is collecting is read all the same.
+    assert_eq!(world.at("inbox read 42")["number"], 42);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // A receipt that was made goes out, now or with the next command.
+    assert_eq!(world.at("inbox list")["messages"][0]["number"], 21);
+    assert_eq!(world.at("status")["mailbox"]["outbox_waiting"], 0);
+}
+
+/// A colleague of the sender, or a co-recipient, floods a mailbox, and is muted in this home.
+#[test]
+fn who_is_muted_is_counted_and_read_by_number() {
+    let world = World::new(vec![Urgency::Routine, Urgency::Routine, Urgency::Immediate]);
+    world.at("sync");
+    assert_eq!(world.at("inbox mute pt")["muted"], serde_json::json!(["pt"]));
+    let list = world.at("inbox list");
+    assert_eq!((of(&list, "number"), &list["muted"]), (vec![3.into()], &2.into()));
+    assert_eq!(of(&world.at("inbox list --muted"), "number").len(), 3);
+    assert_eq!(world.at("inbox read 1")["number"], 1);
+    assert_eq!(world.at("status")["mailbox"]["unread"], 1);
+    // Each was receipted.
+    let run = |command: &str| readme::run(command, world.path());
+    assert!(!run("liaison --home at inbox mute xx/nobody").status.success());
+    world.at("inbox unmute pt");
+    assert_eq!(world.at("inbox list --offline")["muted"], 0);
+    let mail = world.path().join("at/directories/un.example/mail/at/cert-at/duty-1/outbox");
+    let receipts = std::fs::read_dir(mail)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().join("accepted").exists());
+    assert_eq!(receipts.count(), 3);
+}
+
 /// What a list costs, with `LIAISON_WAITING=15000` and the programs of a release in `LIAISON_PROGRAMS`.
 #[test]
 #[ignore = "measures; run by hand"]
