@@ -25,7 +25,7 @@ use crate::domain::state::{EntryKind, LaterKind};
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
-use super::inbox::{Inbox, InboxError, Kept, Made, Put, Spoilt};
+use super::inbox::{Inbox, InboxError, Kept, Made, Spoilt};
 
 /// A seat at work: what it knows, its keys, its clock.
 #[derive(Clone, Copy)]
@@ -132,7 +132,7 @@ impl Unproven {
 pub enum Taken {
     /// It was dealt with before.
     Already,
-    /// It is kept, and waits for the relay's first head.
+    /// It is kept, and waits for its body or for the relay's first head.
     Waiting,
     /// It is kept, and waits for a replica of this size.
     SyncFirst(u64),
@@ -199,23 +199,6 @@ impl Taken {
     }
 }
 
-/// Keeps an entry and deals with it.
-///
-/// # Errors
-/// [`TakeError`].
-pub fn take(
-    desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
-    item: &v1::Item,
-) -> Result<Taken, TakeError> {
-    match inbox.put(item)? {
-        Put::New(_) | Put::Again(_) if inbox.how(item.number)?.is_some() => Ok(Taken::Already),
-        Put::New(_) | Put::Again(_) if inbox.head()?.is_none() => Ok(Taken::Waiting),
-        Put::Again(_) if !inbox.pending()?.contains(&item.number) => Ok(Taken::Already),
-        Put::New(_) | Put::Again(_) => deal_with(desk, (inbox, outbox), item.number),
-    }
-}
-
 /// Keeps what came together, and deals with what is whole.
 ///
 /// # Errors
@@ -226,17 +209,16 @@ pub fn take_all(
     items: &[v1::Item],
 ) -> Result<Vec<Taken>, TakeError> {
     inbox.put_all(items)?;
-    if inbox.head()?.is_none() {
-        return Ok(Vec::new());
-    }
-    let numbers = items.iter().map(|item| item.number).filter(|number| inbox.is_whole(*number));
-    let mut taken = Vec::new();
-    for number in numbers {
-        if inbox.how(number)?.is_none() {
-            taken.push(deal_with(desk, (inbox, outbox), number)?);
+    let (has_head, pending) = (inbox.head()?.is_some(), inbox.pending()?);
+    let taken = items.iter().map(|item| {
+        let (number, is_whole) = (item.number, inbox.is_whole(item.number));
+        match (has_head && is_whole, pending.binary_search(&number)) {
+            (true, Ok(_)) => deal_with(desk, (inbox, outbox), number),
+            (true, Err(_)) => Ok(Taken::Already),
+            (false, _) => Ok(Taken::Waiting),
         }
-    }
-    Ok(taken)
+    });
+    taken.collect()
 }
 
 /// Keeps the whole of an entry whose header is here, and deals with it.

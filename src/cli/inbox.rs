@@ -1419,9 +1419,7 @@ mod tests {
         let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &keys };
         let desk = Desk { reader, sign: &sign, view, ambient: &ambient };
         let boxes = (&inbox, &outbox);
-        for item in &items {
-            collect::take(&desk, boxes, item).unwrap();
-        }
+        collect::take_all(&desk, boxes, &items).unwrap();
         collect::take_head(&desk, boxes, (&head, 0)).unwrap();
         let index = Index::open(dir.path(), &inbox).unwrap();
         let came = |number| Found::of(&desk, &inbox, &[number]).unwrap().messages.remove(0);
