@@ -671,7 +671,10 @@ async fn find(
     let number = at.one(came_at(&mail.index, at), "liaison inbox list", named)?.number;
     let mut session = None;
     if !mail.inbox.is_whole(number) {
-        let connected = mail.connect(ctx).await?;
+        let connected = mail.connect(ctx).await.map_err(|error| {
+            let sentence = format!("only the header of {number} is here: {error}");
+            ClientError { sentence, ..error }
+        })?;
         match mail.inbox.lock() {
             Err(InboxError::Busy) => mail.fetch_beside(&connected, number).await?,
             lock => {

@@ -69,23 +69,21 @@ impl Pointer {
         mend: &str,
         name: impl Fn(&T) -> String,
     ) -> Result<T, ClientError> {
-        match (found.pop(), found.len()) {
-            (Some(only), 0) => Ok(only),
-            (Some(last), others) => {
-                found.push(last);
-                let names = found.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", ");
-                let rest = (others + 1).saturating_sub(NAMED);
-                let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-                let sentence = format!("{} messages here have {self}: {names}{rest}", others + 1);
-                let error = ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_MESSAGES", sentence);
-                Err(error.mended_by(mend))
-            }
-            (None, _) => {
-                let sentence = format!("no message here has {self}");
-                let reason = "UNKNOWN_MESSAGE";
-                Err(ClientError::new(Side::Ours, Exit::NotFound, reason, sentence).mended_by(mend))
-            }
+        let count = found.len();
+        if count > 1 {
+            let names = found.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", ");
+            let rest = count.saturating_sub(NAMED);
+            let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+            let (reason, side) = ("SEVERAL_MESSAGES", Side::Ours);
+            let sentence = format!("{count} messages here have {self}: {names}{rest}");
+            let mut error = ClientError::new(side, Exit::Usage, reason, sentence);
+            error.details.insert("messages".to_owned(), names);
+            return Err(error.mended_by(mend));
         }
+        found.pop().ok_or_else(|| {
+            let (reason, sentence) = ("UNKNOWN_MESSAGE", format!("no message here has {self}"));
+            ClientError::new(Side::Ours, Exit::NotFound, reason, sentence).mended_by(mend)
+        })
     }
 }
 
