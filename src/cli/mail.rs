@@ -288,10 +288,7 @@ impl Mail {
             lock => lock?,
         };
         let (mut news, mut bar) = (News::default(), Bar::new(ctx.out));
-        let until = ctx.ambient().counted() + AT_THE_END;
-        let (receipts, others) = self.due_by_kind(ctx)?;
-        self.send(ctx, session, others, &mut news).await?;
-        self.send_until(ctx, session, (receipts, until), &mut news).await?;
+        let until = self.send_all(ctx, session, &mut news).await?;
         let numbers = self.unfetched()?;
         let all = numbers.len() as u64;
         for (done, some) in numbers.chunks(SOME).enumerate() {
@@ -512,7 +509,8 @@ impl Mail {
         Ok(due.partition(is_receipt))
     }
 
-    /// Hands in what waits. Gives a sentence for each that was not accepted.
+    /// Hands in what waits, receipts last and only for a while. Gives a sentence for each that was not
+    /// accepted.
     ///
     /// # Errors
     /// The network; what was not handed in waits.
@@ -521,11 +519,23 @@ impl Mail {
         ctx: &Context,
         session: &Session,
     ) -> Result<Vec<String>, ClientError> {
-        let (receipts, mut due) = self.due_by_kind(ctx)?;
-        due.extend(receipts);
         let mut news = News::default();
-        self.send(ctx, session, due, &mut news).await?;
+        self.send_all(ctx, session, &mut news).await?;
         Ok(news.warnings)
+    }
+
+    /// Tells until when receipts are handed in.
+    async fn send_all(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        news: &mut News,
+    ) -> Result<u64, ClientError> {
+        let until = ctx.ambient().counted() + AT_THE_END;
+        let (receipts, others) = self.due_by_kind(ctx)?;
+        self.send(ctx, session, others, news).await?;
+        self.send_until(ctx, session, (receipts, until), news).await?;
+        Ok(until)
     }
 
     /// Hands in what waits and is no receipt: nobody waits for those.
