@@ -359,8 +359,9 @@ impl Inbox {
         }
         let batch = self.batches()?.into_iter().find(|batch| batch.holds(number));
         let batch = batch.ok_or(InboxError::Unknown(number))?;
-        let mut kept = self.read_batch(batch)?.into_iter();
-        kept.find(|kept| kept.item.number == number).ok_or(InboxError::Unknown(number))
+        let path = self.dir.join(ALONE).join(batch.name());
+        let bytes = durable::read(&path)?.unwrap_or_default();
+        find_record(bytes.into(), number).ok_or_else(|| damaged(&path))
     }
 
     /// Whether an item is here with all that it has.
@@ -720,6 +721,20 @@ fn read_record(bytes: &mut Bytes) -> Option<Kept> {
     bytes.advance(8);
     let Link { kind, digest, .. } = Link::of(&item).ok()?;
     Some(Kept { place, kind, item, digest, floor })
+}
+
+/// The item of a number in a file. Those before it are skipped.
+fn find_record(mut bytes: Bytes, number: u64) -> Option<Kept> {
+    while !bytes.is_empty() {
+        let mut rest = bytes.clone();
+        let place = proto::Place::decode_length_delimited(&mut rest).ok()?;
+        if place.number == number {
+            return read_record(&mut bytes);
+        }
+        let length = prost::decode_length_delimiter(&mut rest).ok()?;
+        bytes = rest.get(length.checked_add(8)?..).map(|behind| rest.slice_ref(behind))?;
+    }
+    None
 }
 
 fn number_in(path: &Path) -> Result<Option<u64>, InboxError> {
