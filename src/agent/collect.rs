@@ -18,7 +18,7 @@ use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::{Amiss, Refusal, Wrong};
 use crate::domain::relay::acknowledge::VerifiedAcknowledgement;
-use crate::domain::relay::addressing::OrLater;
+use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::answers;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::relay::thread;
@@ -26,7 +26,7 @@ use crate::domain::state::{EntryKind, LaterKind};
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
-use super::inbox::{Inbox, InboxError, Kept, Made, Put, Spoilt};
+use super::inbox::{Inbox, InboxError, Kept, Made, Spoilt};
 
 /// A seat at work: what it knows, its keys, its clock.
 #[derive(Clone, Copy)]
@@ -134,7 +134,7 @@ impl Unproven {
 pub enum Taken {
     /// It was dealt with before.
     Already,
-    /// It is kept, and waits for the relay's first head.
+    /// It is kept, and waits for its body or for the relay's first head.
     Waiting,
     /// It is kept, and waits for a replica of this size.
     SyncFirst(u64),
@@ -201,21 +201,42 @@ impl Taken {
     }
 }
 
-/// Keeps an entry and deals with it.
+/// Keeps what came together, and deals with what is whole.
 ///
 /// # Errors
-/// [`TakeError`].
-pub fn take(
+/// [`TakeError`]; what stands before the fault is kept.
+pub fn take_all(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    items: &[v1::Item],
+) -> Result<Vec<Taken>, TakeError> {
+    inbox.put_all(items)?;
+    let (has_head, pending) = (inbox.head()?.is_some(), inbox.pending()?);
+    let taken = items.iter().map(|item| {
+        let (number, is_whole) = (item.number, inbox.is_whole(item.number));
+        match (has_head && is_whole, pending.binary_search(&number)) {
+            (true, Ok(_)) => deal_with(desk, (inbox, outbox), number),
+            (true, Err(_)) => Ok(Taken::Already),
+            (false, _) => Ok(Taken::Waiting),
+        }
+    });
+    taken.collect()
+}
+
+/// Keeps the whole of an entry whose header is here, and deals with it.
+///
+/// # Errors
+/// [`TakeError`]; it is another entry.
+pub fn take_whole(
     desk: &Desk<'_>,
     (inbox, outbox): (&Inbox, &Outbox),
     item: &v1::Item,
 ) -> Result<Taken, TakeError> {
-    match inbox.put(item)? {
-        Put::New(_) | Put::Again(_) if inbox.how(item.number)?.is_some() => Ok(Taken::Already),
-        Put::New(_) | Put::Again(_) if inbox.head()?.is_none() => Ok(Taken::Waiting),
-        Put::Again(_) if !inbox.pending()?.contains(&item.number) => Ok(Taken::Already),
-        Put::New(_) | Put::Again(_) => deal_with(desk, (inbox, outbox), item.number),
+    if inbox.how(item.number)?.is_some() {
+        return Ok(Taken::Already);
     }
+    inbox.put_whole(item)?;
+    deal_with(desk, (inbox, outbox), item.number)
 }
 
 /// Takes the relay's head, and deals with everything that is pending. `synced` is the size of the
@@ -373,9 +394,9 @@ pub fn amiss(
     header: &VerifiedHeader,
 ) -> Result<Option<Amiss>, TakeError> {
     let of = header.addressing();
-    let answered = answered(desk, boxes, header)?;
+    let answered = answered(desk, boxes, of)?;
     // Two contacts may begin threads of one id: each is right.
-    let firsts = if of.id == of.thread { Vec::new() } else { firsts(desk, boxes, of.thread)? };
+    let firsts = if of.id == of.thread { Vec::new() } else { firsts(desk, boxes, of)? };
     Ok(thread::beside(of, answered.as_ref(), &firsts))
 }
 
@@ -385,10 +406,18 @@ pub fn amiss(
 /// [`TakeError`].
 pub fn answered(
     desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
-    header: &VerifiedHeader,
+    boxes: (&Inbox, &Outbox),
+    of: &Addressing,
 ) -> Result<Option<VerifiedHeader>, TakeError> {
-    let Some(digest) = header.addressing().in_reply_to else { return Ok(None) };
+    of.in_reply_to.map_or(Ok(None), |digest| here(desk, boxes, digest))
+}
+
+/// The message with this header, if it is here.
+fn here(
+    desk: &Desk<'_>,
+    (inbox, outbox): (&Inbox, &Outbox),
+    digest: Digest,
+) -> Result<Option<VerifiedHeader>, TakeError> {
     if let Some(id) = outbox.find(digest)? {
         return sent_header(desk, outbox, id).map(Some);
     }
@@ -398,21 +427,34 @@ pub fn answered(
     }
 }
 
-/// The messages that could have begun a thread, as far as they are here.
+/// The message with which a message's thread began, if what is here leads to it.
+///
+/// # Errors
+/// [`TakeError`].
+pub fn first(
+    desk: &Desk<'_>,
+    boxes: (&Inbox, &Outbox),
+    of: &Addressing,
+) -> Result<Option<VerifiedHeader>, TakeError> {
+    thread::led_to(of, |digest| here(desk, boxes, digest))
+}
+
+/// The messages that could have begun a message's thread, as far as they are here.
 fn firsts(
     desk: &Desk<'_>,
     (inbox, outbox): (&Inbox, &Outbox),
-    thread: MessageId,
+    of: &Addressing,
 ) -> Result<Vec<VerifiedHeader>, TakeError> {
     let mut firsts = Vec::new();
-    for number in inbox.firsts(thread)? {
+    for number in inbox.firsts(of.thread)? {
         firsts.extend(came(desk, inbox, number)?);
     }
-    match sent_header(desk, outbox, thread) {
-        Ok(sent) if sent.addressing().thread == thread => firsts.push(sent),
-        Ok(_) | Err(TakeError::Outbox(OutboxError::Unknown(_))) => {}
+    match sent_header(desk, outbox, of.thread) {
+        Ok(sent) => firsts.push(sent),
+        Err(TakeError::Outbox(OutboxError::Unknown(_))) => {}
         Err(why) => return Err(why),
     }
+    firsts.retain(|first| thread::may_begin(first, of));
     Ok(firsts)
 }
 
@@ -715,8 +757,11 @@ fn verify_accepted(
     Ok(receipt::verify_accepted(known, &About::from(sent), bytes)?)
 }
 
-const OPENED: &str = "OPENED";
-const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
+/// How a message was dealt with that holds.
+pub const OPENED: &str = "OPENED";
+/// How a colleague's acknowledgement was that holds.
+pub const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
 const NOT_ACKNOWLEDGED: &str = "NOT_ACKNOWLEDGED";
-const NOT_DELIVERED: &str = "NOT_DELIVERED";
+/// How an entry was that says that a message expired, and holds.
+pub const NOT_DELIVERED: &str = "NOT_DELIVERED";
 const NOT_PROVEN: &str = "NOT_PROVEN";

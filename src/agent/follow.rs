@@ -148,6 +148,8 @@ mod tests {
     use tonic::transport::{Endpoint, Server};
     use tonic::{Request, Response, Status};
 
+    use crate::agent::fetch;
+    use crate::client::call::Patience;
     use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
 
     use super::*;
@@ -179,6 +181,20 @@ mod tests {
             _: Request<v1::AcknowledgeRequest>,
         ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
             Err(Status::unimplemented(""))
+        }
+
+        /// Of 2 it has nothing, and for 3 it gives another.
+        async fn get_body(
+            &self,
+            request: Request<v1::GetBodyRequest>,
+        ) -> Result<Response<v1::GetBodyResponse>, Status> {
+            let number = match request.get_ref().number {
+                2 => return Err(Status::not_found("")),
+                3 => 4,
+                number => number,
+            };
+            let item = Some(v1::Item { number, ..Default::default() });
+            Ok(Response::new(v1::GetBodyResponse { item }))
         }
 
         async fn get_status(
@@ -217,7 +233,7 @@ mod tests {
         stop_at: usize,
     ) -> (Vec<Event>, Result<(), FollowError<std::fmt::Error>>) {
         let mut events = Vec::new();
-        let request = v1::CollectRequest { after: 7, epoch: 1, follow: false };
+        let request = v1::CollectRequest { after: 7, epoch: 1, ..Default::default() };
         let on_event = |event| {
             events.push(event);
             if events.len() == stop_at { Err(std::fmt::Error) } else { Ok(()) }
@@ -264,7 +280,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_asked_for_again_is_the_first_event_of_each_answer() {
         let ask = async |script, times| {
-            let request = v1::CollectRequest { after: 7, epoch: 1, follow: false };
+            let request = v1::CollectRequest { after: 7, epoch: 1, ..Default::default() };
             let again = again::<std::fmt::Error>(relay(script), vec![request; times]);
             again.collect::<Vec<_>>().await
         };
@@ -276,6 +292,16 @@ mod tests {
         assert!(ask(broken, 2).await.into_iter().map(number).eq([8, 8]));
         assert!(matches!(ask(vec![], 1).await[..], [Err(FollowError::NoHead)]));
         assert!(ask(vec![], 0).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn bodies_come_in_the_order_asked_for_and_one_that_fails_keeps_none_back() {
+        let bodies = fetch::bodies((relay(vec![]), Patience::NONE), vec![5, 2, 9, 3, 1]);
+        let came: Vec<_> = bodies.collect().await;
+        let came = came.into_iter().map(|came| came.map(|item| item.number));
+        let came: Vec<_> = came.map(|came| came.map_err(|why| why.reason)).collect();
+        let (unknown, another) = ("UNAVAILABLE".to_owned(), "UNKNOWN_ITEM".to_owned());
+        assert_eq!(came, [Ok(5), Err(unknown), Ok(9), Err(another), Ok(1)]);
     }
 
     #[tokio::test]

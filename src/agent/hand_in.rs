@@ -188,6 +188,10 @@ mod tests {
             Err(Status::unimplemented(""))
         }
 
+        async fn get_body(&self, _: Asked<v1::GetBodyRequest>) -> Answered<v1::GetBodyResponse> {
+            Err(Status::unimplemented(""))
+        }
+
         async fn submit(&self, _: Asked<v1::SubmitRequest>) -> Answered<v1::SubmitResponse> {
             let accepted = self.answer().await?;
             Ok(Response::new(v1::SubmitResponse { accepted }))

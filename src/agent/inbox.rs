@@ -1,15 +1,17 @@
 //! What this seat collected, sealed as it came.
 //!
-//! In scope: items under their numbers, the cursor, the chain recomputed, which items were dealt
-//! with or are asked for again, where the messages of a thread are, receipts that were made. Out of scope: opening (`client::message`). Invariants: the cursor
-//! never passes an item that is not on the medium; an item collected twice is kept once; a mailbox
-//! that does not go on where it ended is an error with evidence, and changes nothing.
+//! In scope: items under their numbers, headers whose bodies did not come yet, the cursor, the chain
+//! recomputed, which items were dealt with or are asked for again, where the messages of a thread are,
+//! receipts that were made. Out of scope: opening (`client::message`), what a list shows of all of them
+//! (`index`). Invariants: the cursor never passes an item that is not on the medium; an item collected
+//! twice is kept once; a mailbox that does not go on where it ended is an error with evidence, and
+//! changes nothing; what comes for a header is the entry that the chain has.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use prost::Message as _;
 
 use crate::client::durable;
@@ -147,10 +149,26 @@ impl Inbox {
         let path = self.dir.join(LOCK);
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => self.clear_beyond().map(|()| file),
             Err(TryLockError::WouldBlock) => Err(InboxError::Busy),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
+    }
+
+    /// Takes away what was being written beyond the cursor when the power went: it comes again, and
+    /// maybe in another form.
+    fn clear_beyond(&self) -> Result<(), InboxError> {
+        let last = self.cursor()?.count;
+        for (folder, is_beyond) in [
+            (ITEMS, (|name, last| name.parse().is_ok_and(|number: u64| number > last)) as Beyond),
+            (ALONE, |name, last| Batch::of(name).is_some_and(|batch| batch.last > last)),
+        ] {
+            let folder = self.dir.join(folder);
+            for name in durable::names(&folder)?.iter().filter(|name| is_beyond(name, last)) {
+                std::fs::remove_file(folder.join(name))?;
+            }
+        }
+        Ok(())
     }
 
     /// Where to go on.
@@ -174,7 +192,7 @@ impl Inbox {
     pub fn request(&self, follow: bool) -> Result<v1::CollectRequest, InboxError> {
         let cursor = self.cursor()?;
         let epoch = if self.head()?.is_some() { cursor.epoch } else { 0 };
-        Ok(v1::CollectRequest { after: cursor.count, epoch, follow })
+        Ok(v1::CollectRequest { after: cursor.count, epoch, follow, headers: true })
     }
 
     /// What to ask the relay for again, each entry by itself: few at a time, first those that came
@@ -183,7 +201,7 @@ impl Inbox {
     /// # Errors
     /// As [`Inbox::cursor`].
     pub fn requests_again(&self) -> Result<Vec<v1::CollectRequest>, InboxError> {
-        let request = self.request(false)?;
+        let request = v1::CollectRequest { headers: false, ..self.request(false)? };
         let mut again = Vec::new();
         for number in self.asked_again()? {
             let [unsigned, sealed] = [Spoilt::Signatures, Spoilt::Sealed];
@@ -261,14 +279,71 @@ impl Inbox {
         }
         let mailbox = receipt::extend(&cursor, &link)?;
         let place = Place { contact: self.contact.clone(), mailbox };
-        let floor = match link.kind {
-            // Every head that is here has a smaller number, and the newest the largest view.
-            EntryKind::Addressed | EntryKind::Acknowledged => self.head_view()?.unwrap_or(0),
-            EntryKind::Released | EntryKind::NotDelivered | EntryKind::Later(_) => 0,
-        };
-        self.write(&place, item, floor)?;
+        self.write(&place, item, floor(link.kind, self.head_view()?))?;
         self.write_cursor(&place)?;
         Ok(Put::New(place))
+    }
+
+    /// Keeps what came together; of headers in a row the disk is asked once.
+    ///
+    /// # Errors
+    /// As [`Inbox::put`]; what stands before the fault is kept.
+    pub fn put_all(&self, items: &[v1::Item]) -> Result<(), InboxError> {
+        let mut rest = items;
+        while let Some(first) = rest.first() {
+            let is_new = first.number > self.cursor()?.count;
+            let headers = rest.iter().take_while(|item| is_new && is_header_alone(item)).count();
+            let (now, then) = rest.split_at(headers.max(1));
+            if headers > 0 {
+                self.put_headers(now)?;
+            } else {
+                self.put(first)?;
+            }
+            rest = then;
+        }
+        Ok(())
+    }
+
+    fn put_headers(&self, items: &[v1::Item]) -> Result<(), InboxError> {
+        let mut mailbox = self.cursor()?;
+        let (before, seen) = (mailbox.count, self.head_view()?);
+        let (mut bytes, mut fault) = (Vec::new(), Ok(()));
+        for item in items {
+            let next =
+                Link::of(item).and_then(|link| Ok((link.kind, receipt::extend(&mailbox, &link)?)));
+            let (kind, next) = match next {
+                Ok(next) => next,
+                Err(why) => {
+                    fault = Err(why.into());
+                    break;
+                }
+            };
+            mailbox = next;
+            let place = Place { contact: self.contact.clone(), mailbox };
+            bytes.extend(record(&place, item, floor(kind, seen)));
+        }
+        if mailbox.count > before {
+            let place = Place { contact: self.contact.clone(), mailbox };
+            let name = Batch { first: before + 1, last: mailbox.count }.name();
+            durable::write(&self.dir.join(ALONE).join(name), &bytes)?;
+            self.write_cursor(&place)?;
+        }
+        fault
+    }
+
+    /// Keeps the whole of an entry of which the header is here.
+    ///
+    /// # Errors
+    /// It is another entry, there is none of this number, or the disk.
+    pub fn put_whole(&self, item: &v1::Item) -> Result<(), InboxError> {
+        let (link, kept) = (Link::of(item)?, self.item(item.number)?);
+        if (kept.digest, kept.kind) != (link.digest, link.kind) {
+            let (number, kept, found) = (link.number, kept.digest, link.digest);
+            return Err(ChainError::Rewritten { number, kept, found }.into());
+        }
+        // The chain covers what was signed, and not who signed it: the header that came first stays.
+        let item = v1::Item { header: kept.item.header, ..item.clone() };
+        self.write(&kept.place, &item, kept.floor)
     }
 
     /// An item.
@@ -277,17 +352,66 @@ impl Inbox {
     /// There is none, a damaged file, or the disk.
     pub fn item(&self, number: u64) -> Result<Kept, InboxError> {
         let path = self.path_of(number);
-        let bytes = durable::read(&path)?.ok_or(InboxError::Unknown(number))?;
-        let mut rest = Bytes::from(bytes);
-        let place = proto::Place::decode_length_delimited(&mut rest).ok();
-        let place = place.and_then(|place| Place::read(Some(&place)).ok());
-        let item = v1::Item::decode_length_delimited(&mut rest).ok();
-        let floor = rest[..].try_into().ok().map(u64::from_be_bytes);
-        let (Some(place), Some(item), Some(floor)) = (place, item, floor) else {
-            return Err(damaged(&path));
-        };
-        let Link { kind, digest, .. } = Link::of(&item).map_err(|_| damaged(&path))?;
-        Ok(Kept { place, kind, item, digest, floor })
+        if let Some(bytes) = durable::read(&path)? {
+            let mut bytes = Bytes::from(bytes);
+            let kept = read_record(&mut bytes).filter(|_| bytes.is_empty());
+            return kept.ok_or_else(|| damaged(&path));
+        }
+        let batch = self.batches()?.into_iter().find(|batch| batch.holds(number));
+        let batch = batch.ok_or(InboxError::Unknown(number))?;
+        let path = self.dir.join(ALONE).join(batch.name());
+        let bytes = durable::read(&path)?.unwrap_or_default();
+        find_record(bytes.into(), number).ok_or_else(|| damaged(&path))
+    }
+
+    /// Whether an item is here with all that it has.
+    #[must_use]
+    pub fn is_whole(&self, number: u64) -> bool {
+        self.path_of(number).exists()
+    }
+
+    /// Looks at every item after a number, in order, each with its header at least.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn each_after(&self, after: u64, mut look: impl FnMut(&Kept)) -> Result<(), InboxError> {
+        let (batches, last) = (self.batches()?, self.cursor()?.count);
+        let mut number = after + 1;
+        while number <= last {
+            // A header that came alone is read without its body.
+            if let Some(batch) = batches.iter().find(|batch| batch.holds(number)) {
+                let kept = self.read_batch(*batch)?;
+                kept.iter().filter(|kept| kept.item.number >= number).for_each(&mut look);
+                number = batch.last + 1;
+            } else {
+                match self.item(number) {
+                    Ok(kept) => look(&kept),
+                    Err(InboxError::Unknown(_)) => {}
+                    Err(why) => return Err(why),
+                }
+                number += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of headers that came alone, in order.
+    fn batches(&self) -> Result<Vec<Batch>, InboxError> {
+        let names = durable::names(&self.dir.join(ALONE))?;
+        let last = self.cursor()?.count;
+        let batches = names.iter().filter_map(|name| Batch::of(name));
+        // Beyond the cursor as in `whole`.
+        Ok(batches.filter(|batch| batch.last <= last).collect())
+    }
+
+    fn read_batch(&self, batch: Batch) -> Result<Vec<Kept>, InboxError> {
+        let path = self.dir.join(ALONE).join(batch.name());
+        let mut bytes = Bytes::from(durable::read(&path)?.unwrap_or_default());
+        let mut all = Vec::new();
+        while !bytes.is_empty() {
+            all.push(read_record(&mut bytes).ok_or_else(|| damaged(&path))?);
+        }
+        Ok(all)
     }
 
     /// Compares the relay's signed head with what was collected, and keeps it. `synced` is the size
@@ -334,14 +458,14 @@ impl Inbox {
         Ok(Some(view.size))
     }
 
-    /// The numbers of items that were not dealt with yet, in order.
+    /// The numbers of items that are here whole and were not dealt with yet, in order.
     ///
     /// # Errors
     /// The disk.
     pub fn pending(&self) -> Result<Vec<u64>, InboxError> {
         let done = durable::names(&self.dir.join(DONE))?;
         let later = durable::names(&self.dir.join(LATER))?;
-        let mut numbers = self.numbers()?;
+        let mut numbers = self.whole()?;
         numbers.retain(|number| done.binary_search(&file_of(*number)).is_err());
         let mut pending = Vec::new();
         for number in numbers {
@@ -377,11 +501,36 @@ impl Inbox {
         Ok(found)
     }
 
+    /// The numbers of messages of which only the header is here, in order.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn alone(&self) -> Result<Vec<u64>, InboxError> {
+        let whole = self.whole()?;
+        let alone = self.batches()?.into_iter().flat_map(|batch| batch.first..=batch.last);
+        Ok(alone.filter(|number| whole.binary_search(number).is_err()).collect())
+    }
+
     /// The numbers of all items, in order.
     ///
     /// # Errors
     /// The disk.
     pub fn numbers(&self) -> Result<Vec<u64>, InboxError> {
+        let mut numbers = [self.whole()?, self.alone()?].concat();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The numbers of items that were dealt with, in order.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn dealt_with(&self) -> Result<Vec<u64>, InboxError> {
+        let names = durable::names(&self.dir.join(DONE))?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    fn whole(&self) -> Result<Vec<u64>, InboxError> {
         let names = durable::names(&self.dir.join(ITEMS))?;
         let last = self.cursor()?.count;
         let numbers = names.iter().filter_map(|name| name.parse().ok());
@@ -480,22 +629,30 @@ impl Inbox {
     /// Computes the chain of everything collected again, from the start of another epoch.
     fn begin(&self, epoch: u64) -> Result<Mailbox, InboxError> {
         let mut mailbox = Mailbox::of_epoch(self.genesis, &self.contact, epoch);
+        let (batches, mut bytes) = (self.batches()?, Vec::new());
         for number in self.numbers()? {
             let kept = self.item(number)?;
             mailbox =
                 receipt::extend(&mailbox, &Link { number, kind: kept.kind, digest: kept.digest })?;
             let place = Place { contact: self.contact.clone(), mailbox };
-            self.write(&place, &kept.item, kept.floor)?;
+            // Nothing is fetched before the first head: what came alone is.
+            let Some(batch) = batches.iter().find(|batch| batch.holds(number)) else {
+                self.write(&place, &kept.item, kept.floor)?;
+                continue;
+            };
+            bytes.extend(record(&place, &kept.item, kept.floor));
+            if batch.last == number {
+                durable::write(&self.dir.join(ALONE).join(batch.name()), &bytes)?;
+                bytes.clear();
+            }
         }
         self.write_cursor(&Place { contact: self.contact.clone(), mailbox })?;
         Ok(mailbox)
     }
 
     fn write(&self, place: &Place, item: &v1::Item, floor: u64) -> Result<(), InboxError> {
-        let mut bytes = place.to_proto().encode_length_delimited_to_vec();
-        bytes.extend(item.encode_length_delimited_to_vec());
-        bytes.extend(floor.to_be_bytes());
-        Ok(durable::write(&self.path_of(place.mailbox.count), &bytes)?)
+        let path = self.path_of(place.mailbox.count);
+        Ok(durable::write(&path, &record(place, item, floor))?)
     }
 
     fn write_cursor(&self, place: &Place) -> Result<(), InboxError> {
@@ -505,6 +662,79 @@ impl Inbox {
     fn path_of(&self, number: u64) -> PathBuf {
         self.dir.join(ITEMS).join(file_of(number))
     }
+}
+
+/// Whether a file of this name holds what is beyond a number.
+type Beyond = fn(&str, u64) -> bool;
+
+/// Headers in a row that came alone and stand in one file.
+#[derive(Clone, Copy)]
+struct Batch {
+    first: u64,
+    last: u64,
+}
+
+impl Batch {
+    fn of(name: &str) -> Option<Self> {
+        let (first, last) = name.split_once('-')?;
+        Some(Self { first: first.parse().ok()?, last: last.parse().ok()? })
+    }
+
+    fn name(self) -> String {
+        format!("{}-{}", file_of(self.first), file_of(self.last))
+    }
+
+    const fn holds(self, number: u64) -> bool {
+        self.first <= number && number <= self.last
+    }
+}
+
+/// Whether an item is a message without its body, which is never empty.
+fn is_header_alone(item: &v1::Item) -> bool {
+    let kind = u8::try_from(item.kind).ok().and_then(EntryKind::of_byte);
+    item.body.is_empty() && matches!(kind, Some(EntryKind::Addressed | EntryKind::Released))
+}
+
+/// The floor of an entry that comes when a head with this view was the newest.
+fn floor(kind: EntryKind, seen: Option<u64>) -> u64 {
+    match kind {
+        // Every head that is here has a smaller number, and the newest the largest view.
+        EntryKind::Addressed | EntryKind::Acknowledged => seen.unwrap_or(0),
+        EntryKind::Released | EntryKind::NotDelivered | EntryKind::Later(_) => 0,
+    }
+}
+
+/// An item as it stands in a file.
+fn record(place: &Place, item: &v1::Item, floor: u64) -> Vec<u8> {
+    let mut bytes = place.to_proto().encode_length_delimited_to_vec();
+    bytes.extend(item.encode_length_delimited_to_vec());
+    bytes.extend(floor.to_be_bytes());
+    bytes
+}
+
+/// The next item of a file.
+fn read_record(bytes: &mut Bytes) -> Option<Kept> {
+    let place = proto::Place::decode_length_delimited(&mut *bytes).ok()?;
+    let place = Place::read(Some(&place)).ok()?;
+    let item = v1::Item::decode_length_delimited(&mut *bytes).ok()?;
+    let floor = bytes.get(..8)?.try_into().ok().map(u64::from_be_bytes)?;
+    bytes.advance(8);
+    let Link { kind, digest, .. } = Link::of(&item).ok()?;
+    Some(Kept { place, kind, item, digest, floor })
+}
+
+/// The item of a number in a file. Those before it are skipped.
+fn find_record(mut bytes: Bytes, number: u64) -> Option<Kept> {
+    while !bytes.is_empty() {
+        let mut rest = bytes.clone();
+        let place = proto::Place::decode_length_delimited(&mut rest).ok()?;
+        if place.number == number {
+            return read_record(&mut bytes);
+        }
+        let length = prost::decode_length_delimiter(&mut rest).ok()?;
+        bytes = rest.get(length.checked_add(8)?..).map(|behind| rest.slice_ref(behind))?;
+    }
+    None
 }
 
 fn number_in(path: &Path) -> Result<Option<u64>, InboxError> {
@@ -526,6 +756,7 @@ const CURSOR: &str = "cursor";
 const HEAD: &str = "head";
 const LOCK: &str = "lock";
 const ITEMS: &str = "items";
+const ALONE: &str = "alone";
 const DONE: &str = "done";
 const LATER: &str = "later";
 const SPOILT: &str = "again";

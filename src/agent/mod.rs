@@ -5,9 +5,12 @@
 
 pub mod again;
 pub mod collect;
+pub mod fetch;
 pub mod follow;
 pub mod hand_in;
 pub mod inbox;
+pub mod index;
+pub mod muted;
 pub mod stay;
 
 #[cfg(test)]

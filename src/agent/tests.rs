@@ -24,7 +24,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::refusal::{Amiss, Undue};
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::{acknowledge, envelope, thread};
-use crate::domain::state::{EntryKind, Value};
+use crate::domain::state::{EntryKind, Key, Mailbox, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Flag, Level, Outcome, Urgency};
 use crate::wire::v1;
@@ -32,6 +32,7 @@ use crate::wire::v1;
 use super::again;
 use super::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken, Unproven};
 use super::inbox::{Inbox, InboxError, Put};
+use super::index::Index;
 
 /// One seat's machine.
 struct Machine {
@@ -64,7 +65,9 @@ impl Machine {
     }
 
     fn take(&self, net: &Net, item: &v1::Item) -> Result<Taken, TakeError> {
-        self.at_desk(net, |desk| collect::take(desk, self.boxes(), item))
+        let items = std::slice::from_ref(item);
+        let taken = self.at_desk(net, |desk| collect::take_all(desk, self.boxes(), items));
+        taken.map(|mut taken| taken.remove(0))
     }
 
     fn take_head(&self, net: &Net, head: &Bytes) -> Result<Vec<Taken>, TakeError> {
@@ -515,7 +518,7 @@ fn what_stays_spoilt_holds_nothing_up() {
     }
     paris.take_head(&net, &head).unwrap();
     let request = paris.inbox.request(false).unwrap();
-    assert_eq!(request, v1::CollectRequest { after: 10, epoch: 1, follow: false });
+    assert_eq!(request, v1::CollectRequest { after: 10, epoch: 1, follow: false, headers: true });
     at.notify(&mut net);
     let taken = paris.collect(&net);
     assert!(matches!(&taken[0], Taken::Message { place, .. } if place.mailbox.count == 11));
@@ -1366,6 +1369,56 @@ fn a_message_that_the_relay_has_forgotten_gets_no_receipt() {
     }
 }
 
+/// Of whom a message's sender has nothing, what he sends under the thread's id is another thread's;
+/// and where a thread began, digests say.
+#[test]
+fn what_bears_the_id_of_another_thread_keeps_none_of_its_messages_back() {
+    let mut net = Net::new();
+    let paris = Machine::new(&net, FR);
+    let all = ["fr/cert-fr", "pt/cert-pt"];
+    let first = net.seal(net.outside(AT, &all), &notification(0));
+    let unseen = net.seal(net.outside(AT, &all[1..]), &notification(0));
+    let under = |id: MessageId, drill: Option<proto::Drill>| {
+        let id = Bytes::copy_from_slice(id.as_bytes());
+        net.forge(net.outside(PT, &all[..1]), &notification(0), |addressing| {
+            (addressing.id, addressing.thread, addressing.drill) = (id.clone(), id, drill);
+        })
+    };
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    let (begins, marks) = (under(first.id, None), under(unseen.id, drill));
+    let of = |by: &str, class, answered: &Sealed, thread| {
+        let outside = net.outside(by, if by == AT { &all } else { &all[..1] });
+        let in_reply_to = Some(answered.header_digest);
+        let outside = Outside { class, thread: Some(thread), in_reply_to, ..outside };
+        net.seal(outside, &notification(0))
+    };
+    let update = of(AT, Class::Update, &first, first.id);
+    let cleared = of(PT, Class::AllClear, &update, first.id);
+    let joined = of(AT, Class::Update, &unseen, unseen.id);
+    let cleared_by_at = of(AT, Class::AllClear, &unseen, unseen.id);
+    for envelope in [
+        &begins,
+        &marks,
+        &first.envelope,
+        &update.envelope,
+        &cleared.envelope,
+        &joined.envelope,
+        &cleared_by_at.envelope,
+    ] {
+        net.put(&contact("fr/cert-fr"), envelope);
+    }
+    let taken = paris.collect(&net);
+    assert!(taken.iter().all(|taken| matches!(taken, Taken::Message { .. })), "{taken:?}");
+    // One that fits is enough, and people see what digests lead to.
+    let header = envelope::verify_header(&net.directory, &cleared.envelope.header).unwrap();
+    let began =
+        paris.at_desk(&net, |desk| collect::first(desk, paris.boxes(), header.addressing()));
+    let began = began.unwrap().unwrap();
+    assert_eq!(began.digest(), first.header_digest);
+    let amiss = thread::beside_first(header.addressing(), &began);
+    assert_eq!(amiss, Some(Amiss::NotItsBeginner));
+}
+
 /// A receipt gets an accepted receipt like every submission, and never a delivered one: who sends
 /// one all the same is not listened to.
 #[test]
@@ -1550,7 +1603,7 @@ fn a_head_is_the_relays_of_this_mailbox_and_epoch() {
     assert_eq!(place.mailbox.epoch, 4);
     assert_eq!(
         paris.inbox.request(true).unwrap(),
-        v1::CollectRequest { after: 1, epoch: 4, follow: true }
+        v1::CollectRequest { after: 1, epoch: 4, follow: true, headers: true }
     );
     // Another later is a restore.
     let why = paris.take_head(&net, &head).unwrap_err();
@@ -1670,4 +1723,174 @@ fn only_a_recipient_acknowledges_and_under_the_same_drill_mark() {
     let missing = paris
         .at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), 7, (words::words(), None)));
     assert!(matches!(missing, Err(SealError::Take(_))));
+}
+
+/// An item as a relay gives it to who asks for headers.
+fn alone(item: &v1::Item) -> v1::Item {
+    let v1::Item { number, kind, header, .. } = item.clone();
+    v1::Item { number, kind, header, ..Default::default() }
+}
+
+/// The chain is that of the headers, the order is the reader's, and what was not looked at is not
+/// receipted.
+#[test]
+fn headers_are_chained_and_a_receipt_is_made_when_its_body_came() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    for _ in 0..3 {
+        at.notify(&mut net);
+    }
+    let (items, head) = net.collect(FR, 0);
+    let headers: Vec<v1::Item> = items.iter().map(alone).collect();
+    let taken = paris.at_desk(&net, |desk| collect::take_all(desk, paris.boxes(), &headers));
+    assert!(taken.unwrap().iter().all(|taken| matches!(taken, Taken::Waiting)));
+    assert!(paris.take_head(&net, &head).unwrap().is_empty());
+    assert_eq!(paris.inbox.cursor().unwrap(), net.mailbox(&contact("fr/cert-fr")));
+    assert_eq!(
+        (paris.inbox.alone().unwrap(), paris.inbox.pending().unwrap()),
+        (vec![1, 2, 3], vec![])
+    );
+    assert!(paris.outbox.ids().unwrap().is_empty(), "nobody has looked at it");
+    // Three headers are one file, and are what they were.
+    let files = std::fs::read_dir(paris.dir.path().join("in/alone")).unwrap().count();
+    assert_eq!((files, paris.inbox.item(2).unwrap().item), (1, headers[1].clone()));
+    let take = |item: &v1::Item| {
+        paris.at_desk(&net, |desk| collect::take_whole(desk, paris.boxes(), item))
+    };
+    assert!(matches!(take(&items[2]).unwrap(), Taken::Message { answer: Answer::Queued(_), .. }));
+    assert_eq!((paris.inbox.alone().unwrap(), paris.outbox.ids().unwrap().len()), (vec![1, 2], 1));
+    assert!(matches!(take(&items[2]).unwrap(), Taken::Already));
+    // Another entry than the chain has under this number.
+    let other = v1::Item { number: 1, ..items[1].clone() };
+    let why = take(&other).unwrap_err();
+    let rewritten = |why: &TakeError| {
+        matches!(why, TakeError::Inbox(InboxError::Chain(ChainError::Rewritten { number: 1, .. })))
+    };
+    assert!(rewritten(&why), "{why}");
+    let again =
+        paris.at_desk(&net, |desk| collect::take_all(desk, paris.boxes(), &[alone(&other)]));
+    assert!(rewritten(&again.unwrap_err()));
+    // A gap: what stands before it is kept.
+    for _ in 0..3 {
+        at.notify(&mut net);
+    }
+    let more: Vec<v1::Item> = net.collect(FR, 3).0.iter().map(alone).collect();
+    let gap = [more[0].clone(), more[2].clone()];
+    let gap = paris.at_desk(&net, |desk| collect::take_all(desk, paris.boxes(), &gap));
+    assert!(matches!(gap, Err(TakeError::Inbox(InboxError::Chain(ChainError::Gap { .. })))));
+    assert_eq!(
+        (paris.inbox.cursor().unwrap().count, paris.inbox.alone().unwrap()),
+        (4, vec![1, 2, 4])
+    );
+}
+
+/// Where a power cut left headers beyond the cursor, they come again.
+#[test]
+fn headers_beyond_the_cursor_are_none_yet() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    for _ in 0..3 {
+        at.notify(&mut net);
+    }
+    let headers: Vec<v1::Item> = net.collect(FR, 0).0.iter().map(alone).collect();
+    paris.inbox.put_all(&headers[..1]).unwrap();
+    let cursor = paris.dir.path().join("in/cursor");
+    let before = std::fs::read(&cursor).unwrap();
+    paris.inbox.put_all(&headers[1..]).unwrap();
+    std::fs::write(&cursor, before).unwrap();
+    assert_eq!(paris.inbox.numbers().unwrap(), [1]);
+    drop(paris.inbox.lock().unwrap());
+    paris.inbox.put_all(&headers[1..2]).unwrap();
+    assert_eq!(paris.inbox.numbers().unwrap(), [1, 2]);
+    paris.inbox.put_all(&headers[2..]).unwrap();
+    assert_eq!(paris.inbox.numbers().unwrap(), [1, 2, 3]);
+    for header in &headers {
+        assert_eq!(paris.inbox.item(header.number).unwrap().item, *header);
+    }
+}
+
+/// A restored relay's mailbox is another, also before a body was fetched.
+#[test]
+fn headers_before_the_first_head_are_chained_in_its_epoch() {
+    let mut net = Net::new();
+    let own = contact("fr/cert-fr");
+    let mailbox = Mailbox::of_epoch(net.directory.genesis(), &own, 4);
+    net.store.insert(Key::Mailbox(own.clone()), Value::Mailbox(mailbox));
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    for _ in 0..3 {
+        at.notify(&mut net);
+    }
+    let (items, head) = net.collect(FR, 0);
+    let headers: Vec<v1::Item> = items.iter().map(alone).collect();
+    paris.inbox.put_all(&headers[..2]).unwrap();
+    paris.inbox.put_all(&headers[2..]).unwrap();
+    paris.take_head(&net, &head).unwrap();
+    assert_eq!(paris.inbox.cursor().unwrap(), net.mailbox(&own));
+    assert_eq!(paris.inbox.item(3).unwrap().place.mailbox, net.mailbox(&own));
+    assert_eq!(paris.inbox.item(2).unwrap().place.mailbox.epoch, 4);
+}
+
+/// Most urgent first, newest first within; what one answers right before it.
+#[test]
+fn an_index_orders_what_waits_and_is_made_again() {
+    let mut net = Net::new();
+    let (paris, own) = (Machine::new(&net, FR), contact("fr/cert-fr"));
+    let of = |net: &Net, urgency, answered: Option<&Sealed>| {
+        let outside = Outside { urgency, ..net.outside(AT, &fr()) };
+        let outside = match answered {
+            Some(answered) => Outside {
+                class: Class::Update,
+                thread: Some(answered.id),
+                in_reply_to: Some(answered.header_digest),
+                ..outside
+            },
+            None => outside,
+        };
+        net.seal(outside, &notification(0))
+    };
+    let first = of(&net, Urgency::Routine, None);
+    let urgencies = [Urgency::Routine, Urgency::Flash, Urgency::Priority, Urgency::Flash];
+    let mut all = vec![first.envelope.clone()];
+    all.extend(urgencies.map(|urgency| of(&net, urgency, None).envelope));
+    all.push(of(&net, Urgency::Immediate, Some(&first)).envelope);
+    for envelope in &all {
+        net.put(&own, envelope);
+    }
+    let headers: Vec<v1::Item> = net.collect(FR, 0).0.iter().map(alone).collect();
+    paris.inbox.put_all(&headers).unwrap();
+    let open = || Index::open(paris.dir.path(), &paris.inbox).unwrap();
+    let mut index = open();
+    let waits = paris.inbox.alone().unwrap();
+    let ordered = [5, 3, 1, 6, 4, 2];
+    assert_eq!(index.ordered(&waits), ordered);
+    assert_eq!(index.ordered(&[2, 6]), [6, 2]);
+    index.keep().unwrap();
+    let file = paris.dir.path().join("index");
+    let kept = std::fs::read(&file).unwrap();
+    let read_again = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        open().ordered(&waits)
+    };
+    for at in 0..kept.len() {
+        let mut turned = kept.clone();
+        turned[at] ^= 1;
+        assert_eq!(read_again(&turned), ordered, "byte {at}");
+        assert_eq!(read_again(&kept[..at]), ordered, "cut at {at}");
+    }
+    // Of another inbox.
+    let row = |index: &Index| index.row(1).unwrap().digest();
+    let other = Machine::new(&net, FR_2);
+    net.put(&own, &of(&net, Urgency::Routine, None).envelope);
+    let stranger = Machine::new(&net, AT);
+    let sealed = net.seal(net.outside(FR, &["at/cert-at"]), &notification(0));
+    net.put(&contact("at/cert-at"), &sealed.envelope);
+    stranger.inbox.put_all(&net.collect(AT, 0).0).unwrap();
+    std::fs::write(other.dir.path().join("index"), &kept).unwrap();
+    let theirs = Index::open(other.dir.path(), &stranger.inbox).unwrap();
+    assert_eq!(row(&theirs), Some(sealed.header_digest));
+    // What came and was dealt with since is taken in.
+    std::fs::write(&file, &kept).unwrap();
+    paris.collect(&net);
+    let index = open();
+    assert_eq!((index.rows().len(), index.row(7).unwrap().how()), (7, Some(collect::OPENED)));
 }

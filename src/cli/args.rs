@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
-use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId, PersonId, SeatId};
+use crate::agent::muted::Sender;
+use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
+
+pub use super::pointer::Pointer;
 
 /// Who to call in the other country, is it really them, and how to tell them in confidence.
 #[derive(Debug, Parser)]
@@ -445,9 +448,9 @@ pub struct NotifyArgs {
     /// A file to send along: CSAF, STIX, MISP, PDF, anything
     #[arg(long, value_name = "FILE")]
     pub attach: Vec<PathBuf>,
-    /// The message that this one answers, by its id
-    #[arg(long, value_name = "ID")]
-    pub reply_to: Option<MessageId>,
+    /// The message that this one answers: the number of one that came, the id of one that was sent
+    #[arg(long, value_name = "MESSAGE")]
+    pub reply_to: Option<Pointer>,
     /// Mark it as a drill of that name: the mark shows on every screen
     #[arg(long, value_name = "NAME")]
     pub drill: Option<String>,
@@ -518,19 +521,27 @@ pub enum InboxCommand {
         /// Stay, and print what comes as it comes
         #[arg(long, conflicts_with = "offline")]
         follow: bool,
+        /// Show what is muted, too
+        #[arg(long)]
+        muted: bool,
+        /// Show everything, and not only the most urgent and newest
+        #[arg(long)]
+        all: bool,
     },
     /// Open one message
     Read {
-        /// Its id, or the first digits of it
-        id: String,
+        /// Its number in the list. The first digits of its id do, too, if no other has them
+        #[arg(value_name = "NUMBER")]
+        message: Pointer,
         /// Write its attachments into this folder
         #[arg(long, value_name = "DIR")]
         save: Option<PathBuf>,
     },
     /// Acknowledge one message: officially, by a human. It does not indicate concurrence
     Ack {
-        /// Its id, or the first digits of it
-        id: String,
+        /// Its number in the list. The first digits of its id do, too, if no other has them
+        #[arg(value_name = "NUMBER")]
+        message: Pointer,
         /// Who acknowledges
         #[arg(long)]
         person: Option<String>,
@@ -547,6 +558,18 @@ pub enum InboxCommand {
         #[arg(long, value_enum)]
         level: Option<LevelArg>,
     },
+    /// Hide what a contact or member sends with urgency routine or priority. Only this home knows
+    Mute {
+        /// The contact, or a member with all of its contacts: se/cert-se, se
+        who: Sender,
+    },
+    /// Show it again
+    Unmute {
+        /// The contact or member
+        who: Sender,
+    },
+    /// Who is muted
+    Muted,
 }
 
 /// What was sent.

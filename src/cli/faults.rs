@@ -1,11 +1,12 @@
 //! What goes wrong in the agent's steps, in the one form of [`ClientError`].
 //!
-//! In scope: the inbox, collecting, acknowledging, the stream. Out of scope: everything below, which
+//! In scope: the inbox, who is muted, collecting, acknowledging, the stream. Out of scope: everything below, which
 //! `client::error` converts. Invariant: nowhere else.
 
 use crate::agent::collect::{SealError, TakeError};
 use crate::agent::follow::FollowError;
 use crate::agent::inbox::InboxError;
+use crate::agent::muted::MutedError;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::receipt::ChainError;
 
@@ -30,6 +31,15 @@ impl From<InboxError> for ClientError {
             }
             InboxError::Unknown(_) => ours(Exit::NotFound, "UNKNOWN_MESSAGE"),
             InboxError::Damaged(_) => ours(Exit::Unexpected, "INBOX"),
+        }
+    }
+}
+
+impl From<MutedError> for ClientError {
+    fn from(error: MutedError) -> Self {
+        match error {
+            MutedError::File(file) => file.into(),
+            MutedError::Form(_) => Self::new(Side::Ours, Exit::Unexpected, "MUTED", error),
         }
     }
 }

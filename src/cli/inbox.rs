@@ -5,7 +5,7 @@
 //! mark stand before everything else; nothing is acknowledged without a name; no file is written
 //! over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::Write as _;
@@ -20,8 +20,11 @@ use tokio_stream::StreamExt as _;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::agent::collect::{self, Desk, SealError, Unproven};
+use crate::agent::fetch;
 use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
+use crate::agent::index::{Index, Row};
+use crate::agent::muted::{Muted, Sender};
 use crate::agent::stay::Way;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::Inside;
@@ -33,14 +36,16 @@ use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
-use crate::domain::refusal::Amiss;
+use crate::domain::refusal::{Amiss, Refusal};
+use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
 use crate::signed::proto::{self, Class, Level};
+use crate::wire::v1;
 
-use super::args::{InboxArgs, InboxCommand};
+use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
 use super::mail::{Acknowledged, Mail, News, kept_back};
 use super::phrases::{self, Lines};
@@ -51,30 +56,100 @@ use super::{Context, unusable};
 /// # Errors
 /// [`ClientError`].
 pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientError> {
-    match args.command.unwrap_or(InboxCommand::List { offline: false, follow: false }) {
-        InboxCommand::List { follow: true, .. } => stay(ctx).await,
-        InboxCommand::List { offline, .. } => list(ctx, offline).await,
-        InboxCommand::Read { id, save } => read(ctx, &id, save.as_deref()).await,
-        InboxCommand::Ack { id, person, reference, text, language, level } => {
+    let list = InboxCommand::List { offline: false, follow: false, muted: false, all: false };
+    match args.command.unwrap_or(list) {
+        InboxCommand::List { follow: true, muted, .. } => stay(ctx, muted).await,
+        InboxCommand::List { offline, muted, all, .. } => {
+            let wanted = Wanted { muted, most: if all { usize::MAX } else { PAGE } };
+            self::list(ctx, offline, wanted).await
+        }
+        InboxCommand::Read { message, save } => read(ctx, &message, save.as_deref()).await,
+        InboxCommand::Ack { message, person, reference, text, language, level } => {
             let level = level.map(phrases::level_of);
             let words = Words { person, reference, text, language, level };
-            acknowledge(ctx, &id, words).await
+            acknowledge(ctx, &message, words).await
         }
+        InboxCommand::Mute { who } => mute(ctx, who, true),
+        InboxCommand::Unmute { who } => mute(ctx, who, false),
+        InboxCommand::Muted => say_muted(ctx, &Mail::open(ctx, ctx.replica()?)?.muted),
     }
 }
 
-async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
+fn mute(ctx: &Context, who: Sender, muted: bool) -> Result<(), ClientError> {
+    let mut mail = Mail::open(ctx, ctx.replica()?)?;
+    let directory = mail.replica.directory()?;
+    if muted {
+        let found = match &who {
+            Sender::Contact(contact) => directory.record(contact).map(drop),
+            Sender::Member(member) => match directory.member(member) {
+                Some(_) => Ok(()),
+                None => Err(Refusal::UnknownMember(member.clone())),
+            },
+        };
+        found.map_err(|why| ClientError::from(why).mended_by("liaison directory list"))?;
+    }
+    mail.muted.set(who, muted)?;
+    say_muted(ctx, &mail.muted)
+}
+
+fn say_muted(ctx: &Context, muted: &Muted) -> Result<(), ClientError> {
+    let who: Vec<String> = muted.who().map(ToString::to_string).collect();
+    ctx.out.data(&json!({ "muted": who }), || match &who[..] {
+        [] => "nobody is muted".to_owned(),
+        who => format!("muted, unless immediate or flash: {}", who.join(", ")),
+    });
+    Ok(())
+}
+
+/// What of the inbox a list is to show.
+#[derive(Clone, Copy)]
+struct Wanted {
+    muted: bool,
+    most: usize,
+}
+
+async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), ClientError> {
     if offline {
-        return show(ctx, &Mail::open(ctx, ctx.replica()?)?);
+        return show(ctx, &Mail::open(ctx, ctx.replica()?)?, wanted);
     }
     let (session, mut mail) = Mail::online(ctx).await?;
-    say_news(ctx, collected(ctx, &session, &mut mail).await?);
-    show(ctx, &mail)?;
-    ask_again(ctx, &session, &mut mail).await
+    let first = |mail: &Mail, row: &Row| is_shown(mail, row, wanted.muted);
+    say_news(ctx, collected(ctx, &session, &mut mail, (FIRST, first)).await?);
+    show(ctx, &mail, wanted)?;
+    finish(ctx, &session, &mut mail).await
 }
 
-fn show(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
-    let (rows, unverified) = rows(ctx, mail)?;
+/// The numbers of what people look for, most urgent first, and how many others are muted; behind them
+/// what may not hold.
+pub(super) fn listed(mail: &Mail, muted: bool) -> (Vec<u64>, usize) {
+    let rows = mail.index.for_people();
+    let shown: Vec<u64> =
+        rows.iter().filter(|row| is_shown(mail, row, muted)).map(|row| row.number).collect();
+    let hidden = rows.len() - shown.len();
+    (shown, hidden)
+}
+
+/// Whether a message is shown that says this of itself.
+fn is_shown(mail: &Mail, row: &Row, muted: bool) -> bool {
+    let contact = || row.sender.parse::<SeatId>().ok().map(|seat| seat.contact());
+    let quiet = !muted && !row.is_urgent() && contact().is_some_and(|of| mail.muted.holds(&of));
+    row.is_for_people() && !quiet
+}
+
+/// The numbers of what is no message to people, and may not hold.
+fn doubted(mail: &Mail) -> Vec<u64> {
+    let held = [collect::OPENED, collect::ACKNOWLEDGED, collect::NOT_DELIVERED];
+    let rows = mail.index.rows().iter().filter(|row| !row.is_for_people());
+    let doubted = rows.filter(|row| row.how().is_none_or(|how| !held.contains(&how)));
+    doubted.map(|row| row.number).collect()
+}
+
+fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
+    let (mut numbers, hidden) = listed(mail, wanted.muted);
+    let more = numbers.len().saturating_sub(wanted.most);
+    numbers.truncate(wanted.most);
+    numbers.extend(doubted(mail).into_iter().take(wanted.most));
+    let (rows, unverified) = rows(ctx, mail, &numbers)?;
     let later = mail.inbox.later()?;
     let unknown = later
         .iter()
@@ -85,24 +160,34 @@ fn show(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
         "messages": rows,
         "unverified": unverified,
         "unknown_entries": unknown,
+        "more": more,
+        "muted": hidden,
     });
-    ctx.out.data(&object, || {
-        if rows.is_empty() && unverified.is_empty() {
-            return format!("no messages in the mailbox of {}", mail.seat.contact());
+    ctx.out.data(&object, || match table(&rows, &unverified, (more, hidden)) {
+        nothing if nothing.is_empty() => {
+            format!("no messages in the mailbox of {}", mail.seat.contact())
         }
-        let header = ["ID", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
-        let cells = rows.iter().map(Row::cells);
-        phrases::table(&header, cells.chain(unverified.iter().map(Unverified::cells)))
+        table => table,
     });
     for (number, kind) in later {
         ctx.out.say(phrases::later(number, kind));
     }
     if let [only] = &rows[..] {
-        ctx.out.say(format_args!("read it: liaison inbox read {}", only.short));
+        ctx.out.say(format_args!("read it: liaison inbox read {}", only.number));
     } else if let Some(new) = rows.iter().find(|row| row.state == "new") {
-        ctx.out.say(format_args!("read one: liaison inbox read {}", new.short));
+        ctx.out.say(format_args!("read one: liaison inbox read {}", new.number));
     }
     Ok(())
+}
+
+fn table(rows: &[Listed], unverified: &[Unverified], (more, hidden): (usize, usize)) -> String {
+    let header = ["NUMBER", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
+    let cells = rows.iter().map(Listed::cells).chain(unverified.iter().map(Unverified::cells));
+    let cells: Vec<_> = cells.collect();
+    let table = if cells.is_empty() { None } else { Some(phrases::table(&header, cells)) };
+    let more = (more > 0).then(|| format!("{more} more: --all shows them"));
+    let hidden = (hidden > 0).then(|| format!("{hidden} muted: --muted shows them"));
+    table.into_iter().chain(more).chain(hidden).collect::<Vec<_>>().join("\n")
 }
 
 /// Collects; if another program does so already, what it collected is enough.
@@ -110,8 +195,9 @@ pub(super) async fn collected(
     ctx: &Context,
     session: &Session,
     mail: &mut Mail,
+    first: (usize, impl Fn(&Mail, &Row) -> bool),
 ) -> Result<News, ClientError> {
-    match mail.collect(ctx, session).await {
+    match mail.collect(ctx, session, first).await {
         Err(error) if error.reason == "INBOX_BUSY" => {
             ctx.out.say("another program is collecting into this inbox; this is what it has");
             Ok(News::default())
@@ -120,12 +206,28 @@ pub(super) async fn collected(
     }
 }
 
-/// Asks for what came spoilt again, when everything else is here and was shown.
-pub(super) async fn ask_again(
+/// Does what nobody waits for: fetches the other bodies, hands in what is due, asks for what came spoilt
+/// again; and says what remains.
+pub(super) async fn finish(
     ctx: &Context,
     session: &Session,
     mail: &mut Mail,
 ) -> Result<(), ClientError> {
+    say_news(ctx, mail.finish(ctx, session).await?);
+    let (bodies, due) = (mail.unfetched()?.len(), mail.due(ctx)?.len());
+    if bodies > 0 {
+        ctx.out.say(format_args!(
+            "{bodies} messages are not fetched yet: liaison inbox goes on, and inbox list --follow"
+        ));
+    }
+    if due > 0 {
+        ctx.out.say(format_args!("{due} wait to be handed in: liaison inbox goes on"));
+    }
+    ask_again(ctx, session, mail).await
+}
+
+/// Asks for what came spoilt again, when everything else is here and was shown.
+async fn ask_again(ctx: &Context, session: &Session, mail: &mut Mail) -> Result<(), ClientError> {
     let _lock = match mail.inbox.lock() {
         // It asks again, too.
         Err(InboxError::Busy) => return Ok(()),
@@ -137,18 +239,19 @@ pub(super) async fn ask_again(
     }
     let before = mail.inbox.asked_again()?.len();
     ctx.out.say(format_args!("entries that came spoilt: {before}; asking again"));
-    let mut news = News::default();
+    let (mut news, mut held) = (News::default(), Vec::new());
     let mut again =
         Box::pin(follow::again::<ClientError>(session.connection().channel(), requests));
     while let Some(came) = again.next().await {
         match came {
-            Ok(event) => mail.take(ctx, event, &mut news)?,
+            Ok(event) => mail.take(ctx, event, &mut held, &mut news)?,
             Err(error) => {
                 ctx.out.say(ClientError::from(error));
                 break;
             }
         }
     }
+    mail.keep(ctx, &mut held, &mut news)?;
     if Mail::is_behind(&news) {
         mail.catch_up(ctx, session, &mut news).await?;
     }
@@ -168,8 +271,8 @@ pub(super) fn say_news(ctx: &Context, news: News) {
 
 /// Stays, and prints what comes. A connection that ends is made again, for ever; the end is what the
 /// service refuses, or what is wrong on this side.
-async fn stay(ctx: &Context) -> Result<(), ClientError> {
-    let mut stay = Stay::default();
+async fn stay(ctx: &Context, muted: bool) -> Result<(), ClientError> {
+    let mut stay = Stay { muted, ..Stay::default() };
     loop {
         let Err(why) = stay.once(ctx).await;
         if !why.passes() {
@@ -186,6 +289,8 @@ async fn stay(ctx: &Context) -> Result<(), ClientError> {
 /// What who stays keeps from one connection to the next.
 #[derive(Default)]
 struct Stay {
+    /// Whether also those are shown who are muted.
+    muted: bool,
     way: Way,
     /// Nobody else collects meanwhile.
     lock: Option<File>,
@@ -196,7 +301,8 @@ struct Stay {
 }
 
 impl Stay {
-    /// One connection, until it ends. What came spoilt is asked for again beside it.
+    /// One connection, until it ends. What waited is fetched beside the stream, most urgent first, and
+    /// what is due is handed in when nothing else is to be done; what came spoilt is asked for again.
     async fn once(&mut self, ctx: &Context) -> Result<Infallible, ClientError> {
         let (session, mut mail) = Mail::online(ctx).await?;
         let session = session.impatient();
@@ -204,6 +310,9 @@ impl Stay {
             self.lock = Some(mail.inbox.lock()?);
             ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
         }
+        let mut news = News::default();
+        mail.collect_headers(ctx, &session, &mut news).await?;
+        self.comes(ctx);
         let request = mail.inbox.request(true)?;
         let (sender, mut events) = mpsc::channel(EVENTS);
         let channel = session.connection().channel();
@@ -215,42 +324,99 @@ impl Stay {
                 Err(ClientError::new(Side::Ours, Exit::NotReachable, "BEHIND", sentence))
             }
         };
+        self.announce(ctx, (&session, &mut mail), &mut news).await?;
         let again = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
-        let mut spoilt = again(Vec::new());
+        let fetch =
+            |numbers| Box::pin(fetch::bodies((channel.clone(), session.patience()), numbers));
+        let (mut spoilt, mut bodies) = (again(Vec::new()), fetch(mail.unfetched()?));
         let stream = follow::follow(channel.clone(), request, hand_over);
         tokio::pin!(stream);
         let mut ended: Option<Result<(), FollowError<ClientError>>> = None;
+        let (mut held, mut due) = (Vec::new(), VecDeque::from(mail.due(ctx)?));
         loop {
-            let event = tokio::select! {
+            let mut news = News::default();
+            tokio::select! {
                 biased;
-                event = events.recv() => event,
-                end = &mut stream, if ended.is_none() => {
-                    ended = Some(end);
-                    continue;
+                event = events.recv() => {
+                    // The sender lives in the stream's future: it is gone when that is done.
+                    let Some(event) = event else { break };
+                    self.comes(ctx);
+                    let is_head = matches!(event, Event::Head(_));
+                    let before = mail.inbox.cursor()?.count;
+                    deal_with(ctx, (&session, &mut mail), (event, &mut held), &mut news).await?;
+                    if mail.inbox.cursor()?.count > before {
+                        mail.update(ctx)?;
+                        bodies = fetch(mail.unfetched()?);
+                    }
+                    // What was not accepted is offered again.
+                    if is_head && due.is_empty() {
+                        due.extend(mail.due(ctx)?);
+                    }
+                    let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
+                    if !requests.is_empty() && is_time(&mut self.asked, ctx.ambient().counted()) {
+                        spoilt = again(requests);
+                    }
                 }
+                end = &mut stream, if ended.is_none() => ended = Some(end),
                 Some(came) = spoilt.next() => match came {
-                    Ok(event) => Some(event),
+                    Ok(event) => {
+                        deal_with(ctx, (&session, &mut mail), (event, &mut held), &mut news).await?;
+                    }
                     Err(error) => {
                         ctx.out.say(ClientError::from(error));
                         spoilt = again(Vec::new());
-                        continue;
+                    }
+                },
+                Some(came) = bodies.next() => mail.take_body(ctx, came, &mut news)?,
+                () = std::future::ready(()), if !due.is_empty() => {
+                    if let Some(id) = due.pop_front() {
+                        mail.send(ctx, &session, vec![id], &mut news).await?;
                     }
                 }
-            };
-            // The sender lives in the stream's future: it is gone when that is done.
-            let Some(event) = event else { break };
-            if let Some(since) = self.way.came() {
-                say_back(ctx, since);
             }
-            let is_head = matches!(event, Event::Head(_));
-            deal_with(ctx, (&session, &mut mail), event, &mut self.said).await?;
-            let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
-            if !requests.is_empty() && is_time(&mut self.asked, ctx.ambient().counted()) {
-                spoilt = again(requests);
-            }
+            self.announce(ctx, (&session, &mut mail), &mut news).await?;
+            due.extend(news.queued());
         }
         ended.unwrap_or(Ok(()))?;
         Err(FollowError::<ClientError>::NoHead.into())
+    }
+
+    /// Says what came of an event.
+    async fn announce(
+        &mut self,
+        ctx: &Context,
+        (session, mail): (&Session, &mut Mail),
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        if Mail::is_behind(news) {
+            mail.catch_up(ctx, session, news).await?;
+        }
+        let numbers = std::mem::take(&mut news.messages);
+        if !numbers.is_empty() {
+            let (rows, unverified) = rows(ctx, mail, &numbers)?;
+            for row in rows.iter().filter(|row| self.muted || !row.muted) {
+                let line = row.cells().join("  ");
+                if self.said.insert(line.clone()) {
+                    ctx.out.data(row, || line);
+                }
+            }
+            for row in unverified {
+                let line = row.cells().join("  ");
+                if self.said.insert(line.clone()) {
+                    ctx.out.data(&row, || line);
+                }
+            }
+        }
+        news.only_new(&mut self.said);
+        std::mem::take(&mut news.warnings).iter().for_each(|warning| ctx.out.warn(warning));
+        Ok(())
+    }
+
+    /// Something came: there is a connection.
+    fn comes(&mut self, ctx: &Context) {
+        if let Some(since) = self.way.came() {
+            say_back(ctx, since);
+        }
     }
 }
 
@@ -285,51 +451,25 @@ fn is_time(asked: &mut Option<u64>, now: u64) -> bool {
 async fn deal_with(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
-    event: Event,
-    said: &mut BTreeSet<String>,
+    (event, held): (Event, &mut Vec<v1::Item>),
+    news: &mut News,
 ) -> Result<(), ClientError> {
-    let mut news = News::default();
     let again = event.clone();
-    match mail.take(ctx, event, &mut news) {
+    match mail.take(ctx, event, held, news) {
         Err(error) if error.reason == super::mail::SYNC_FIRST => {
-            mail.catch_up(ctx, session, &mut news).await?;
-            mail.take(ctx, again, &mut news)?;
+            mail.catch_up(ctx, session, news).await?;
+            mail.take(ctx, again, held, news)
         }
-        taken => taken?,
+        taken => taken,
     }
-    if Mail::is_behind(&news) {
-        mail.catch_up(ctx, session, &mut news).await?;
-    }
-    let numbers = std::mem::take(&mut news.messages);
-    if !numbers.is_empty() {
-        let (rows, unverified) = rows(ctx, mail)?;
-        for row in rows.iter().filter(|row| numbers.contains(&row.number)) {
-            let line = row.cells().join("  ");
-            if said.insert(line.clone()) {
-                ctx.out.data(row, || line);
-            }
-        }
-        for row in unverified.iter().filter(|row| numbers.contains(&row.number)) {
-            let line = row.cells().join("  ");
-            if said.insert(line.clone()) {
-                ctx.out.data(row, || line);
-            }
-        }
-    }
-    news.warnings.extend(mail.send_due(ctx, session).await?);
-    news.only_new(said);
-    say_news(ctx, news);
-    Ok(())
 }
 
 /// A message in the list.
 #[derive(Serialize)]
-struct Row {
-    #[serde(skip)]
+struct Listed {
     number: u64,
     id: String,
-    #[serde(skip)]
-    short: String,
+    digest: String,
     from: String,
     at: u64,
     class: String,
@@ -346,6 +486,8 @@ struct Row {
     acknowledged_by: Vec<By>,
     /// The own acknowledgement is to be handed in yet.
     acknowledgement_waits: bool,
+    /// It is shown only to who asks for it.
+    muted: bool,
 }
 
 /// Who acknowledged a message.
@@ -366,7 +508,7 @@ impl By {
     }
 }
 
-impl Row {
+impl Listed {
     fn cells(&self) -> Vec<String> {
         let title = match (&self.title, &self.why) {
             (Some(title), _) => visible(title),
@@ -383,11 +525,11 @@ impl Row {
             by => format!("acknowledged {}", By::line(by)),
         };
         vec![
-            self.short.clone(),
+            self.number.to_string(),
             self.from.clone(),
             phrases::when(self.at),
             self.urgency.clone(),
-            state,
+            if self.muted { format!("{state}; muted") } else { state },
             format!("{drill}{title}{ended}"),
         ]
     }
@@ -425,11 +567,16 @@ impl Unverified {
     }
 }
 
-/// The messages of the inbox that people read: no receipts, no words of acknowledgements.
-fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), ClientError> {
-    let Found { messages: found, mut unverified } = messages(ctx, mail)?;
-    let ids: Vec<MessageId> = found.iter().map(|(_, header)| header.addressing().id).collect();
-    let (acknowledged, directory) = (mail.acknowledged()?, mail.replica.directory()?);
+/// The rows of these entries: of messages that people read, and of what does not hold. No receipts, no
+/// words of acknowledgements.
+fn rows(
+    ctx: &Context,
+    mail: &Mail,
+    numbers: &[u64],
+) -> Result<(Vec<Listed>, Vec<Unverified>), ClientError> {
+    let Found { messages: found, mut unverified } = messages(ctx, mail, numbers)?;
+    let digests = found.iter().map(|(_, header)| header.digest()).collect();
+    let (acknowledged, directory) = (mail.acknowledged(&digests)?, mail.replica.directory()?);
     let acknowledging = mail.acknowledging(ctx)?;
     let asked_again = mail.inbox.asked_again()?;
     for row in &mut unverified {
@@ -437,10 +584,18 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
     }
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
-        let (opened, again) = (mail.opened(ctx, kept)?, asked_again.contains(&number));
+        let again = asked_again.contains(&number);
+        let opened = if mail.inbox.is_whole(number) { Some(mail.opened(ctx, kept)?) } else { None };
         let content = match &opened {
-            Ok(Opened { inside: Inside::Content(content), .. }) => Some(content),
-            Ok(_) | Err(_) => None,
+            Some(Ok(Opened { inside: Inside::Content(content), .. })) => Some(content),
+            Some(Ok(_) | Err(_)) | None => None,
+        };
+        let why = match &opened {
+            Some(opened) => opened
+                .as_ref()
+                .err()
+                .map(|why| (why.code(), phrases::again(phrases::not_opened(why), again))),
+            None => Some((NOT_FETCHED, format!("not fetched yet: liaison inbox read {number}"))),
         };
         let by = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
         let waits = acknowledging.iter().any(|(of, _)| *of == header.digest());
@@ -451,10 +606,10 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             (true, false, false) => "new",
         };
         let of = header.addressing();
-        Ok(Row {
+        Ok(Listed {
             number,
             id: of.id.to_string(),
-            short: phrases::short(of.id, &ids),
+            digest: header.digest().to_string(),
             from: of.sender.to_string(),
             at: of.created,
             class: phrases::class(of.class),
@@ -462,13 +617,14 @@ fn rows(ctx: &Context, mail: &Mail) -> Result<(Vec<Row>, Vec<Unverified>), Clien
             tlp: content.map(|content| phrases::tlp(content.tlp())),
             drill: of.drill.as_ref().map(phrases::drill),
             title: content.map(|content| content.title.clone()),
-            not_opened: opened.as_ref().err().map(NotOpened::code),
-            why: opened.as_ref().err().map(|why| phrases::again(phrases::not_opened(why), again)),
+            not_opened: why.as_ref().map(|(code, _)| *code),
+            why: why.map(|(_, said)| said),
             asked_again: again,
             state,
             key_ended: has_ended(directory, header),
             acknowledged_by: by,
             acknowledgement_waits: waits,
+            muted: mail.muted.hides(of),
         })
     });
     Ok((rows.collect::<Result<_, ClientError>>()?, unverified))
@@ -487,20 +643,26 @@ pub(super) fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool 
     header.signers().any(|key| belief::has_ended(directory, key))
 }
 
+/// A message that came, with its verified header.
+type Came = (Kept, VerifiedHeader);
+
 /// What is in the inbox for people.
 #[derive(Default)]
 struct Found {
-    /// Messages to people, with their verified headers.
-    messages: Vec<(Kept, VerifiedHeader)>,
+    /// Messages to people.
+    messages: Vec<Came>,
     /// What may be such a message, or not.
     unverified: Vec<Unverified>,
 }
 
 impl Found {
-    fn of(desk: &Desk<'_>, inbox: &Inbox) -> Result<Self, InboxError> {
+    fn of(desk: &Desk<'_>, inbox: &Inbox, numbers: &[u64]) -> Result<Self, InboxError> {
         let mut found = Self::default();
-        for number in inbox.numbers()? {
-            let kept = inbox.item(number)?;
+        for number in numbers.iter().copied() {
+            let kept = match inbox.item(number) {
+                Err(InboxError::Unknown(_)) => continue,
+                kept => kept?,
+            };
             let not_held = match kept.kind {
                 EntryKind::Addressed | EntryKind::Released => {
                     let header = collect::header(&desk.reader, &kept);
@@ -537,8 +699,8 @@ impl Found {
     }
 }
 
-fn messages(ctx: &Context, mail: &Mail) -> Result<Found, ClientError> {
-    Ok(mail.at_desk(ctx, |desk| Found::of(desk, &mail.inbox))??)
+fn messages(ctx: &Context, mail: &Mail, numbers: &[u64]) -> Result<Found, ClientError> {
+    Ok(mail.at_desk(ctx, |desk| Found::of(desk, &mail.inbox, numbers))??)
 }
 
 /// Receipts and the words of acknowledgements belong to what was sent.
@@ -547,70 +709,114 @@ pub(super) fn is_for_people(header: &VerifiedHeader) -> bool {
     class != Class::Receipt && class != Class::Acknowledgement
 }
 
-/// The one message whose id begins so.
-fn find(ctx: &Context, mail: &Mail, prefix: &str) -> Result<(Kept, VerifiedHeader), ClientError> {
-    let prefix = prefix.trim().to_lowercase();
-    let all = messages(ctx, mail)?.messages;
-    let matches = |header: &VerifiedHeader| header.addressing().id.to_string().starts_with(&prefix);
-    let found = all.into_iter().filter(|(_, header)| matches(header));
-    one(found.collect(), &prefix, "liaison inbox list")
+/// The one message that came and is pointed at. If only its header is here, it is fetched at once.
+async fn find(
+    ctx: &Context,
+    mail: &mut Mail,
+    at: &Pointer,
+) -> Result<(Came, Option<Session>), ClientError> {
+    let number = at.one(came_at(&mail.index, at), "liaison inbox list", named)?.number;
+    let mut session = None;
+    if !mail.inbox.is_whole(number) {
+        let connected = mail.connect(ctx).await.map_err(|error| {
+            let sentence = format!("only the header of {number} is here: {error}");
+            ClientError { sentence, ..error }
+        })?;
+        match mail.inbox.lock() {
+            Err(InboxError::Busy) => mail.fetch_beside(&connected, number).await?,
+            lock => {
+                let (_lock, mut news) = (lock?, News::default());
+                mail.fetch(ctx, &connected, vec![number], &mut news).await?;
+                say_news(ctx, news);
+            }
+        }
+        session = Some(connected);
+    }
+    Ok((verified(ctx, mail, number)?, session))
 }
 
-/// The only one found.
-pub(super) fn one<T>(mut found: Vec<T>, prefix: &str, mend: &str) -> Result<T, ClientError> {
-    let (count, prefix) = (found.len(), visible(prefix));
-    match found.pop() {
-        Some(only) if count == 1 => Ok(only),
-        Some(_) => {
-            let sentence = format!("{count} messages have ids that begin with {prefix}");
-            let error = ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_MESSAGES", sentence);
-            Err(error.mended_by(mend))
-        }
-        None => {
-            let sentence = format!("no message here has an id that begins with {prefix}");
-            let error = ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_MESSAGE", sentence);
-            Err(error.mended_by(mend))
-        }
-    }
+/// The message of a number, whose header holds.
+fn verified(ctx: &Context, mail: &Mail, number: u64) -> Result<Came, ClientError> {
+    let Found { mut messages, unverified } = messages(ctx, mail, &[number])?;
+    let why = unverified.first().map_or("no message to people", |why| &why.why);
+    messages.pop().ok_or_else(|| {
+        let sentence = format!("entry {number} of the mailbox: {why}");
+        ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_MESSAGE", sentence)
+            .mended_by("liaison inbox list")
+    })
 }
 
 /// The message that a new one answers: it came, or it was sent from here.
 pub(super) fn answered(
     ctx: &Context,
     mail: &Mail,
-    id: MessageId,
+    at: &Pointer,
 ) -> Result<VerifiedHeader, ClientError> {
-    let sent = here(ctx, mail)?.into_iter().find(|header| {
-        let of = header.addressing();
-        of.id == id && of.sender.contact() == mail.seat.contact() && is_for_people(header)
-    });
-    match sent {
-        Some(sent) => Ok(sent),
-        None => find(ctx, mail, &id.to_string()).map(|(_, header)| header),
+    match among(sent(ctx, mail)?, &mail.index, at)? {
+        Answered::Sent(header) => Ok(*header),
+        Answered::Came(number) => Ok(verified(ctx, mail, number)?.1),
     }
 }
 
-/// Whether another contact began the thread of a message, as far as its first message is here.
+/// What a new message answers.
+enum Answered {
+    Sent(Box<VerifiedHeader>),
+    Came(u64),
+}
+
+fn among(sent: Vec<VerifiedHeader>, index: &Index, at: &Pointer) -> Result<Answered, ClientError> {
+    let mut found: Vec<(String, Answered)> = Vec::new();
+    let mut digests = BTreeSet::new();
+    for header in sent {
+        if is_for_people(&header) && at.is_at_sent(&header) {
+            digests.insert(header.digest());
+            let name = format!("{} sent from here", header.digest());
+            found.push((name, Answered::Sent(Box::new(header))));
+        }
+    }
+    for row in came_at(index, at) {
+        // What a contact sends to itself is here twice.
+        if row.digest().is_none_or(|digest| !digests.contains(&digest)) {
+            found.push((named(&row), Answered::Came(row.number)));
+        }
+    }
+    let mend = "name the number of one that came, or the digest of one that was sent";
+    at.one(found, mend, |(name, _)| name.clone()).map(|(_, answered)| answered)
+}
+
+/// The messages to people that came and are pointed at: by its number also one that came before.
+fn came_at<'a>(index: &'a Index, at: &Pointer) -> Vec<&'a Row> {
+    if let Pointer::Number(number) = at {
+        return index.row(*number).into_iter().collect();
+    }
+    index.for_people().into_iter().filter(|row| at.is_at(row)).collect()
+}
+
+/// What points at a message that came, and at no other.
+fn named(row: &&Row) -> String {
+    format!("{} from {}", row.number, visible(&row.sender))
+}
+
+/// Whether another contact began the thread of a message, as far as what is here leads to its first.
 pub(super) fn began_elsewhere(
     ctx: &Context,
     mail: &Mail,
     of: &VerifiedHeader,
 ) -> Result<bool, ClientError> {
-    let (thread, own) = (of.addressing().thread, mail.seat.contact());
-    let mut firsts = here(ctx, mail)?;
-    firsts.retain(|header| header.addressing().id == thread);
-    let ours = |header: &VerifiedHeader| header.addressing().sender.contact() == own;
-    Ok(!firsts.is_empty() && !firsts.iter().any(ours))
+    let answer = Addressing { in_reply_to: Some(of.digest()), ..of.addressing().clone() };
+    let first = mail.first(ctx, &answer)?;
+    Ok(first.is_some_and(|first| first.addressing().sender.contact() != mail.seat.contact()))
 }
 
-async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), ClientError> {
-    let mail = Mail::open(ctx, ctx.replica()?)?;
-    let (kept, header) = find(ctx, &mail, id)?;
+async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), ClientError> {
+    let mut mail = Mail::open(ctx, ctx.replica()?)?;
+    let ((kept, header), session) = find(ctx, &mut mail, at).await?;
+    let number = kept.place.mailbox.count;
     let opened = mail.opened(ctx, &kept)?.map_err(|why| {
         let refused = why.is_refusal();
         let error = ClientError::from(why);
         let what = if refused { "refused" } else { "not opened" };
-        let sentence = format!("{} was {what}: {}", header.addressing().id, error.sentence);
+        let sentence = format!("message {number} was {what}: {}", error.sentence);
         ClientError { sentence, ..error }
     })?;
     let directory = mail.replica.directory()?;
@@ -631,29 +837,33 @@ async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), Client
         Some(folder) => save_all(folder, &content.attachments)?,
         None => Vec::new(),
     };
-    let acknowledged = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
+    let acknowledged = mail.acknowledged(&BTreeSet::from([header.digest()]))?;
+    let acknowledged = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
     let (amiss, answered) = (mail.amiss(ctx, &header)?, mail.answered(ctx, &header)?);
-    let own = &mail.seat;
-    let message = Shown { directory, opened: &opened, content, acknowledged, amiss, answered, own };
-    let number = kept.place.mailbox.count;
+    let (own, opened) = (&mail.seat, &opened);
+    let message = Shown { number, directory, opened, content, acknowledged, amiss, answered, own };
     ctx.out.data(&message.json(&saved), || message.text());
     mail.mark_read(number)?;
     for path in &saved {
         ctx.out.say(format_args!("saved {}", path.display()));
     }
     if message.acknowledged.is_empty() && opened.level_of(&mail.seat.contact()).is_some() {
-        ctx.out.say(format_args!(
-            "to acknowledge it: liaison inbox ack {} --person NAME",
-            header.addressing().id
-        ));
+        ctx.out.say(format_args!("to acknowledge it: liaison inbox ack {number} --person NAME"));
     }
-    Ok(())
+    // That it was opened is told when it was shown.
+    match session {
+        Some(session) => {
+            let warnings = mail.send_due(ctx, &session).await?;
+            warnings.iter().for_each(|warning| ctx.out.warn(warning));
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
-/// The headers of everything that came or was sent, if they hold.
-fn here(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> {
-    let mut all: Vec<VerifiedHeader> =
-        messages(ctx, mail)?.messages.into_iter().map(|(_, header)| header).collect();
+/// The headers of everything that was sent from here, if they hold.
+fn sent(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> {
+    let mut all = Vec::new();
     for id in mail.outbox.ids()? {
         let request = mail.outbox.request(id)?;
         let Some(envelope) = request.envelope() else { continue };
@@ -664,6 +874,7 @@ fn here(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> 
 
 /// A message on the screen.
 pub(super) struct Shown<'a> {
+    number: u64,
     directory: &'a Directory,
     opened: &'a Opened,
     content: &'a proto::Content,
@@ -718,6 +929,7 @@ impl Shown<'_> {
         for note in self.notes() {
             lines.line("note", note);
         }
+        lines.line("number", self.number.to_string());
         lines.line("id", of.id.to_string());
         lines.line("signed", format!("by the seat's key {}; every layer verified", of.sender_key));
         text.push_str(&lines.text());
@@ -790,7 +1002,9 @@ impl Shown<'_> {
         });
         let level = self.opened.level_of(&self.own.contact()).map(phrases::level);
         json!({
+            "number": self.number,
             "id": of.id.to_string(),
+            "digest": self.opened.header.digest().to_string(),
             "thread": of.thread.to_string(),
             "in_reply_to": of.in_reply_to.map(|digest| hex::encode(digest.as_bytes())),
             "answers": self.answered.as_ref().map(|header| header.addressing().id.to_string()),
@@ -884,21 +1098,21 @@ struct Words {
     level: Option<Level>,
 }
 
-async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), ClientError> {
+async fn acknowledge(ctx: &Context, at: &Pointer, given: Words) -> Result<(), ClientError> {
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
-    let (kept, header) = find(ctx, &mail, id)?;
-    let by = acknowledged_by(&mail.acknowledged()?, header.digest(), &mail.seat);
+    let ((kept, header), _) = find(ctx, &mut mail, at).await?;
+    let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
+    let by = mail.acknowledged(&BTreeSet::from([header.digest()]))?;
+    let by = acknowledged_by(&by, header.digest(), &mail.seat);
     let waits = mail.acknowledging(ctx)?.into_iter().find(|(of, _)| *of == header.digest());
     if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
-        let sentence = format!("{} is acknowledged already, by you", header.addressing().id);
-        let object = json!({ "id": header.addressing().id.to_string(), "already": true });
-        ctx.out.data(&object, || sentence);
+        let object = json!({ "number": number, "id": id, "already": true });
+        ctx.out.data(&object, || format!("{number} is acknowledged already, by you"));
         return Ok(());
     }
     ctx.out.say(format_args!("What is signed: {}", words::sentence(&given.language)));
     let words = written(ctx, &mail, &given)?;
     let person = words.person.clone();
-    let number = kept.place.mailbox.count;
     let session = match mail.connect(ctx).await {
         Err(error) if !error.passes() => return Err(error),
         session => session,
@@ -909,9 +1123,10 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     };
     let session = session.map_err(|error| kept_back(error, own))?;
     let accepted = mail.hand_in(ctx, &session, own).await?;
-    let (sender, about) = (&header.addressing().sender, header.addressing().id);
+    let sender = &header.addressing().sender;
     let object = json!({
-        "id": about.to_string(),
+        "number": number,
+        "id": id,
         "acknowledged": true,
         "person": person,
         "to": sender.to_string(),
@@ -920,7 +1135,7 @@ async fn acknowledge(ctx: &Context, id: &str, given: Words) -> Result<(), Client
     });
     ctx.out.data(&object, || {
         let at = phrases::when(accepted.at());
-        format!("acknowledged by {}: {about}, to {sender}; accepted {at}", visible(&person))
+        format!("acknowledged by {}: {number}, to {sender}; accepted {at}", visible(&person))
     });
     for warning in mail.send_due(ctx, &session).await? {
         ctx.out.warn(warning);
@@ -940,7 +1155,7 @@ fn compose(
     made.map_err(|error| {
         let error = ClientError::from(error);
         if error.reason == "NOT_A_LEVEL" {
-            return error.mended_by("liaison inbox ack ID --level LEVEL");
+            return error.mended_by("liaison inbox ack NUMBER --level LEVEL");
         }
         error
     })
@@ -951,7 +1166,7 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     let named = named.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
         let sentence = "an acknowledgement is a human's: it bears a name";
         ClientError::new(Side::Ours, Exit::Usage, "NO_PERSON", sentence)
-            .mended_by("liaison inbox ack ID --person NAME")
+            .mended_by("liaison inbox ack NUMBER --person NAME")
     })?;
     let person = drafted(ctx, "the name of who acknowledges", &named)?;
     let office = mail.replica.directory()?.contact(&mail.seat.contact());
@@ -975,16 +1190,23 @@ const AGAIN_AFTER: u64 = 3600;
 const COPIES: u32 = 100;
 const YOU: &str = "you";
 const WAITS: &str = "acknowledgement waits";
+const NOT_FETCHED: &str = "NOT_FETCHED";
+/// Messages of a list, unless all are asked for.
+const PAGE: usize = 50;
+/// Bodies that a list waits for: 100 KiB, if they are alerts.
+const FIRST: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::client::message::acknowledge;
     use crate::client::message::compose::Outside;
     use crate::client::message::open::{self, Reader};
     use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
+    use crate::client::outbox::{Outbox, Request};
     use crate::crypto::sign::KeyId;
-    use crate::domain::refusal::Refusal;
     use crate::wire::v1;
 
     #[test]
@@ -1040,17 +1262,17 @@ mod tests {
         let other = Acknowledged { header: Digest::of(b"another"), ..one(AT, true) };
         let found = acknowledged_by(&[one(FR, true), other, one(AT, false)], header, &seat(FR));
         assert_eq!(found, [by("you", true), by(AT, false)]);
-        let row = Row { acknowledged_by: found, ..row() };
+        let row = Listed { acknowledged_by: found, ..row() };
         let said = "acknowledged by you (signed by a key that has since ended), at/cert-at/duty-1";
         assert_eq!(row.cells()[4], said);
         assert_eq!(json!(row)["acknowledged_by"][0], json!({ "seat": "you", "key_ended": true }));
     }
 
-    fn row() -> Row {
-        Row {
+    fn row() -> Listed {
+        Listed {
             number: 1,
             id: "id".to_owned(),
-            short: "short".to_owned(),
+            digest: "digest".to_owned(),
             from: AT.to_owned(),
             at: 0,
             class: "notification".to_owned(),
@@ -1065,32 +1287,44 @@ mod tests {
             key_ended: false,
             acknowledged_by: Vec::new(),
             acknowledgement_waits: false,
+            muted: false,
         }
     }
 
     #[test]
     fn the_list_says_what_was_refused_and_whose_key_has_ended() {
-        let cells = |row: Row| {
+        let cells = |row: Listed| {
             let cells = row.cells();
             format!("{} | {}", cells[4], cells[5])
         };
         assert_eq!(cells(row()), r"new | Ransom\u{1b}ware");
-        let ended = Row { key_ended: true, drill: Some("DRILL (EXERCISE)".to_owned()), ..row() };
+        let ended = Listed { key_ended: true, drill: Some("DRILL (EXERCISE)".to_owned()), ..row() };
         assert_eq!(
             cells(ended),
             r"new | DRILL (EXERCISE) Ransom\u{1b}ware (signed by a key that has since ended)"
         );
         let why = Some(phrases::not_opened(&NotOpened::Thread(Amiss::NotItsOwn)));
-        assert_eq!(cells(Row { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
-        let unknown = Row { title: None, acknowledged_by: vec![by("you", false)], ..row() };
+        assert_eq!(cells(Listed { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
+        let unknown = Listed { title: None, acknowledged_by: vec![by("you", false)], ..row() };
         assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
     }
 
     #[test]
+    fn what_is_muted_is_counted_and_shown_to_who_asks() {
+        let said = table(&[row()], &[], (4, 1));
+        assert!(
+            said.ends_with("\n4 more: --all shows them\n1 muted: --muted shows them"),
+            "{said}"
+        );
+        assert!(table(&[Listed { muted: true, ..row() }], &[], (0, 0)).contains("new; muted"));
+        assert_eq!(table(&[], &[], (0, 3)), "3 muted: --muted shows them");
+    }
+
+    #[test]
     fn an_acknowledgement_that_waits_is_none_yet() {
-        let waits = Row { state: WAITS, acknowledgement_waits: true, ..row() };
+        let waits = Listed { state: WAITS, acknowledgement_waits: true, ..row() };
         assert_eq!(waits.cells()[4], "acknowledgement waits");
-        let colleague = Row { acknowledged_by: vec![by(AT, false)], ..waits };
+        let colleague = Listed { acknowledged_by: vec![by(AT, false)], ..waits };
         assert_eq!(
             colleague.cells()[4],
             "acknowledged by at/cert-at/duty-1; your acknowledgement waits"
@@ -1189,10 +1423,93 @@ mod tests {
         let root_at = |size| net.tree.root_at(size);
         let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &[] };
         let (sign, view, ambient) = (of.1, net.view(), &net.ambient);
-        let found = Found::of(&Desk { reader, sign, view, ambient }, &inbox).unwrap();
+        let numbers = inbox.numbers().unwrap();
+        let found = Found::of(&Desk { reader, sign, view, ambient }, &inbox, &numbers).unwrap();
         let rows = found.unverified.iter().map(|row| (row.number, row.reason));
         assert!(rows.eq([(2, "NOT_PROVEN"), (4, "RECEIPT_NOT_VERIFIED")]));
         assert_eq!(found.messages.len(), 1);
+    }
+
+    /// A co-recipient knows the id of an alert, and may use it: it is another message then.
+    #[test]
+    fn messages_of_one_id_are_each_read_acknowledged_and_answered() {
+        let mut net = Net::new();
+        let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
+        let inbox = Inbox::open(&dir.path().join("in"), net.directory.genesis(), own.contact());
+        let (inbox, outbox) = (inbox.unwrap(), Outbox::open(&dir.path().join("out")).unwrap());
+        let to_fr = ["fr/cert-fr"];
+        let alert = net.notification();
+        let sent = net.seal(net.outside(FR, &["pt/cert-pt"]), &testing::notification(0));
+        let request = Request::submit(sent.envelope.clone());
+        outbox.put((sent.id, sent.header_digest), &request).unwrap();
+        let under = |id: MessageId| {
+            let id = Bytes::copy_from_slice(id.as_bytes());
+            net.forge(net.outside(testing::PT, &to_fr), &testing::notification(0), |addressing| {
+                (addressing.id, addressing.thread) = (id.clone(), id);
+            })
+        };
+        // Before the alert or behind it, and under the id of what was sent from here.
+        let other = net.seal(net.outside(AT, &to_fr), &testing::notification(0));
+        let all = [
+            under(alert.id),
+            alert.envelope.clone(),
+            other.envelope.clone(),
+            under(other.id),
+            under(sent.id),
+        ];
+        for envelope in &all {
+            net.submit(envelope).unwrap();
+        }
+        let (items, head) = net.collect(FR, 0);
+        let (sign, keys) = (sign_key(&format!("{FR} sign")), testing::opening_keys(FR, 1));
+        let (directory, tree, view) = (net.directory.clone(), net.tree.clone(), net.view());
+        let (ambient, root_at) = (net.ambient.clone(), |size| tree.root_at(size));
+        let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &keys };
+        let desk = Desk { reader, sign: &sign, view, ambient: &ambient };
+        let boxes = (&inbox, &outbox);
+        collect::take_all(&desk, boxes, &items).unwrap();
+        collect::take_head(&desk, boxes, (&head, 0)).unwrap();
+        let index = Index::open(dir.path(), &inbox).unwrap();
+        let came = |number| Found::of(&desk, &inbox, &[number]).unwrap().messages.remove(0);
+        let sent_here = || {
+            let header = open::verify_header(&reader, (&sent.envelope.header, 0)).unwrap();
+            vec![header]
+        };
+        let find = |at: &str| {
+            let at: Pointer = at.parse().unwrap();
+            at.one(came_at(&index, &at), "", named).map(|row| came(row.number))
+        };
+        let answer = |at: &str| {
+            let answered = among(sent_here(), &index, &at.parse().unwrap())?;
+            Ok::<_, ClientError>(match answered {
+                Answered::Sent(header) => header.digest(),
+                Answered::Came(number) => came(number).1.digest(),
+            })
+        };
+        for (number, envelope) in (1..).zip(&all) {
+            let (kept, header) = find(&number.to_string()).unwrap();
+            assert_eq!((kept.place.mailbox.count, &kept.item.header), (number, &envelope.header));
+            assert_eq!(find(&header.digest().to_string()).unwrap().1.digest(), header.digest());
+            assert!(collect::open_again(&desk, boxes, &kept).unwrap().is_ok());
+            let said = (words::words(), None);
+            let words = collect::acknowledge(&desk, boxes, number, said).unwrap();
+            let Request::Acknowledge(request) = outbox.request(words).unwrap() else { panic!() };
+            net.acknowledge(&own.contact(), &request).unwrap();
+            assert_eq!(answer(&number.to_string()).unwrap(), header.digest());
+        }
+        // An id of several names their numbers, and that of one is as good as its number.
+        for (id, numbers) in [(alert.id, [1, 2]), (other.id, [4, 3])] {
+            let error = find(&id.to_string()).unwrap_err();
+            for (number, from) in numbers.into_iter().zip([testing::PT, AT]) {
+                assert!(error.sentence.contains(&format!("{number} from {from}")), "{error}");
+            }
+        }
+        assert_eq!(find(&sent.id.to_string()).unwrap().0.place.mailbox.count, 5);
+        let error = answer(&sent.id.to_string()).unwrap_err();
+        let ours = format!("{} sent from here", sent.header_digest);
+        assert!(error.sentence.contains(&ours) && error.sentence.contains("5 from"), "{error}");
+        let ours = answer(&sent.header_digest.to_string()).unwrap();
+        assert_eq!(ours, sent.header_digest);
     }
 
     #[test]
@@ -1205,7 +1522,9 @@ mod tests {
         let notes = |net: &Net, amiss| {
             let directory = &net.directory;
             let (acknowledged, answered, opened, own) = (Vec::new(), None, &opened, &own);
-            let shown = Shown { directory, opened, content, acknowledged, amiss, answered, own };
+            let number = 7;
+            let shown =
+                Shown { number, directory, opened, content, acknowledged, amiss, answered, own };
             let text = shown.text();
             assert!(shown.notes().iter().all(|note| text.contains(note)), "{text}");
             shown.notes()
@@ -1237,7 +1556,9 @@ mod tests {
         let shown = |answered| {
             let (directory, acknowledged) = (&net.directory, Vec::new());
             let (opened, own, amiss) = (&opened, &own, None);
-            let shown = Shown { directory, opened, content, acknowledged, amiss, answered, own };
+            let number = 7;
+            let shown =
+                Shown { number, directory, opened, content, acknowledged, amiss, answered, own };
             (shown.text(), shown.json(&[]))
         };
         let id = of.id.to_string();
@@ -1250,12 +1571,5 @@ mod tests {
             (&json["answers"], &json["in_reply_to"]),
             (&Value::Null, &json!(hex::encode(digest.as_bytes())))
         );
-    }
-
-    #[test]
-    fn a_prefix_finds_one_message() {
-        assert_eq!(one(vec![1], "0", "").unwrap(), 1);
-        assert_eq!(one(vec![1, 2], "0", "").unwrap_err().exit, Exit::Usage);
-        assert_eq!(one(Vec::<u8>::new(), "0", "").unwrap_err().exit, Exit::NotFound);
     }
 }

@@ -6,14 +6,19 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use bytes::Bytes;
+use tokio_stream::StreamExt as _;
 
 use crate::agent::again;
 use crate::agent::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken};
+use crate::agent::fetch;
 use crate::agent::follow::{self, Event};
 use crate::agent::hand_in;
 use crate::agent::inbox::{Inbox, InboxError, Kept};
+use crate::agent::index::{self, Index, Row};
+use crate::agent::muted::Muted;
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
@@ -30,13 +35,15 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::Amiss;
+use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
-use crate::domain::state::EntryKind;
+use crate::domain::relay::thread;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1;
 
+use super::output::Bar;
 use super::sync::with_progress;
 use super::{Context, phrases};
 
@@ -48,8 +55,12 @@ pub(super) struct Mail {
     pub(super) replica: Replica,
     /// What was collected.
     pub(super) inbox: Inbox,
+    /// What a list needs of all of it.
+    pub(super) index: Index,
     /// What was sent.
     pub(super) outbox: Outbox,
+    /// Whose messages are not shown.
+    pub(super) muted: Muted,
     /// The size of the directory when collecting began.
     synced: u64,
     keys: Vec<OpeningKey>,
@@ -62,6 +73,8 @@ pub(super) struct Mail {
 pub(super) struct News {
     /// Numbers of new messages.
     pub(super) messages: Vec<u64>,
+    /// Receipts that were made.
+    queued: Vec<MessageId>,
     /// Sent messages of whose mailbox the relay told two histories.
     pub(super) disputed: Vec<MessageId>,
     /// What people should know besides.
@@ -83,8 +96,15 @@ impl Mail {
             folder.push(place::file_name(part));
         }
         let genesis = replica.directory()?.genesis();
+        let muted = Muted::open(&folder).unwrap_or_else(|why| {
+            ctx.out.warn(format_args!("{why}: nobody is muted until somebody is muted anew"));
+            Muted::nobody(&folder)
+        });
+        let inbox = Inbox::open(&folder.join("inbox"), genesis, seat.contact())?;
         Ok(Self {
-            inbox: Inbox::open(&folder.join("inbox"), genesis, seat.contact())?,
+            muted,
+            index: Index::open(&folder, &inbox)?,
+            inbox,
             outbox: Outbox::open(&folder.join("outbox"))?,
             keys: keys.opening(&seat)?,
             synced: replica.view()?.0,
@@ -148,7 +168,8 @@ impl Mail {
         Ok(self.at_desk(ctx, |desk| collect::open_again(desk, boxes, kept))??)
     }
 
-    /// What is amiss with a message's place in its thread, as far as the thread is here.
+    /// What is amiss with a message's place in its thread, as far as the thread is here: also what is no
+    /// reason to refuse it, because a thread of the same id may be meant.
     ///
     /// # Errors
     /// The copy of the directory, or files.
@@ -157,8 +178,10 @@ impl Mail {
         ctx: &Context,
         header: &VerifiedHeader,
     ) -> Result<Option<Amiss>, ClientError> {
-        let boxes = (&self.inbox, &self.outbox);
-        Ok(self.at_desk(ctx, |desk| collect::amiss(desk, boxes, header))??)
+        let (boxes, of) = ((&self.inbox, &self.outbox), header.addressing());
+        let amiss = self.at_desk(ctx, |desk| collect::amiss(desk, boxes, header))??;
+        let first = self.first(ctx, of)?;
+        Ok(amiss.or_else(|| first.and_then(|first| thread::beside_first(of, &first))))
     }
 
     /// The message that a message answers, if it is here.
@@ -171,19 +194,20 @@ impl Mail {
         header: &VerifiedHeader,
     ) -> Result<Option<VerifiedHeader>, ClientError> {
         let boxes = (&self.inbox, &self.outbox);
-        Ok(self.at_desk(ctx, |desk| collect::answered(desk, boxes, header))??)
+        Ok(self.at_desk(ctx, |desk| collect::answered(desk, boxes, header.addressing()))??)
     }
 
-    /// The header of an item, if it holds.
+    /// The message with which the thread of a message began, if what is here leads to it.
     ///
     /// # Errors
-    /// As [`Mail::opened`].
-    pub(super) fn header(
+    /// The copy of the directory, or files.
+    pub(super) fn first(
         &self,
         ctx: &Context,
-        kept: &Kept,
-    ) -> Result<Result<VerifiedHeader, NotOpened>, ClientError> {
-        self.at_desk(ctx, |desk| collect::header(&desk.reader, kept))
+        of: &Addressing,
+    ) -> Result<Option<VerifiedHeader>, ClientError> {
+        let boxes = (&self.inbox, &self.outbox);
+        Ok(self.at_desk(ctx, |desk| collect::first(desk, boxes, of))??)
     }
 
     /// The header of a message that was sent from here, if it holds.
@@ -210,7 +234,8 @@ impl Mail {
         self.at_desk(ctx, |desk| open::open_own(&desk.reader, envelope))
     }
 
-    /// Collects what there is, hands in what is due, and says what people should know.
+    /// Collects what there is, by its headers, and fetches the bodies that are wanted first: the most
+    /// urgent of these, at most so many.
     ///
     /// # Errors
     /// [`ClientError`]; what came before is kept.
@@ -218,10 +243,11 @@ impl Mail {
         &mut self,
         ctx: &Context,
         session: &Session,
+        (most, first): (usize, impl Fn(&Self, &Row) -> bool),
     ) -> Result<News, ClientError> {
         let _lock = self.inbox.lock()?;
         let mut news = News::default();
-        let collected = self.collect_rounds(ctx, session, &mut news).await;
+        let collected = self.collect_headers(ctx, session, &mut news).await;
         match collected {
             // A mailbox that does not hold keeps nothing back that goes to others, and is what is told.
             Err(error) if !error.passes() => {
@@ -235,13 +261,136 @@ impl Mail {
             }
             Err(error) => Err(error),
             Ok(()) => {
-                news.warnings.extend(self.send_due(ctx, session).await?);
+                let mut numbers = self.unfetched()?;
+                let wanted =
+                    |number: &u64| self.index.row(*number).is_some_and(|row| first(self, row));
+                numbers.retain(wanted);
+                numbers.truncate(most);
+                self.fetch(ctx, session, numbers, &mut news).await?;
                 Ok(news)
             }
         }
     }
 
-    async fn collect_rounds(
+    /// What is left when people see what they asked for: the other bodies, most urgent first, and what is
+    /// due, messages before receipts. It ends after a while, and says what remains.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is lost.
+    pub(super) async fn finish(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+    ) -> Result<News, ClientError> {
+        let _lock = match self.inbox.lock() {
+            // It does all this, too.
+            Err(InboxError::Busy) => return Ok(News::default()),
+            lock => lock?,
+        };
+        let (mut news, mut bar) = (News::default(), Bar::new(ctx.out));
+        let until = self.send_all(ctx, session, &mut news).await?;
+        let numbers = self.unfetched()?;
+        let all = numbers.len() as u64;
+        for (done, some) in numbers.chunks(SOME).enumerate() {
+            if ctx.ambient().counted() >= until {
+                break;
+            }
+            bar.show("messages", (done * SOME) as u64, all);
+            self.fetch(ctx, session, some.to_vec(), &mut news).await?;
+            let queued = news.queued();
+            self.send(ctx, session, queued, &mut news).await?;
+        }
+        drop(bar);
+        self.update(ctx)?;
+        Ok(news)
+    }
+
+    /// Takes into the index what came and was dealt with.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn update(&mut self, ctx: &Context) -> Result<(), ClientError> {
+        self.index.update(&self.inbox)?;
+        self.index.keep().unwrap_or_else(|why| ctx.out.warn(why));
+        Ok(())
+    }
+
+    /// The messages of which only the headers are here, most urgent first.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn unfetched(&self) -> Result<Vec<u64>, ClientError> {
+        Ok(self.index.ordered(&self.inbox.alone()?))
+    }
+
+    /// Fetches bodies, in this order, and deals with each.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what came is kept.
+    pub(super) async fn fetch(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        numbers: Vec<u64>,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let mut bodies =
+            pin!(fetch::bodies((session.connection().channel(), session.patience()), numbers));
+        while let Some(came) = bodies.next().await {
+            self.take_body(ctx, came, news)?;
+        }
+        if news.behind {
+            self.catch_up(ctx, session, news).await?;
+        }
+        Ok(self.index.update(&self.inbox)?)
+    }
+
+    /// Fetches a body beside another program that collects, which deals with it.
+    ///
+    /// # Errors
+    /// It does not come, or is another's.
+    pub(super) async fn fetch_beside(
+        &self,
+        session: &Session,
+        number: u64,
+    ) -> Result<(), ClientError> {
+        let mut bodies =
+            pin!(fetch::bodies((session.connection().channel(), session.patience()), vec![number]));
+        while let Some(came) = bodies.next().await {
+            self.inbox.put_whole(&came?)?;
+        }
+        Ok(())
+    }
+
+    /// Deals with a body that was asked for. One that does not come is asked for again some time.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is lost.
+    pub(super) fn take_body(
+        &self,
+        ctx: &Context,
+        came: Result<v1::Item, ClientError>,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let item = match came {
+            Err(error) if error.exit == Exit::NotReachable => return Err(error),
+            Err(error) => {
+                news.warn(format!("a message was not fetched: {error}"));
+                return Ok(());
+            }
+            Ok(item) => item,
+        };
+        let boxes = (&self.inbox, &self.outbox);
+        let taken = self.at_desk(ctx, |desk| collect::take_whole(desk, boxes, &item))??;
+        news.add(taken, &self.muted);
+        Ok(())
+    }
+
+    /// Collects headers until the relay's head.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what came before is kept.
+    pub(super) async fn collect_headers(
         &mut self,
         ctx: &Context,
         session: &Session,
@@ -258,12 +407,13 @@ impl Mail {
             }
             self.catch_up(ctx, session, news).await?;
         }
+        self.index.keep().unwrap_or_else(|why| ctx.out.warn(why));
         Ok(())
     }
 
     /// Collects until the relay's head. If the stream breaks, the next goes on from where it was.
     async fn collect_what_there_is(
-        &self,
+        &mut self,
         ctx: &Context,
         session: &Session,
         news: &mut News,
@@ -272,8 +422,15 @@ impl Mail {
         loop {
             let request = self.inbox.request(false)?;
             let channel = session.connection().channel();
-            let taken = follow::collect_once(channel, request, |event| self.take(ctx, event, news));
-            match taken.await.map_err(ClientError::from) {
+            let mut held = Vec::new();
+            let taken = follow::collect_once(channel, request, |event| {
+                self.take(ctx, event, &mut held, news)
+            });
+            let taken = taken.await.map_err(ClientError::from);
+            // A stream that broke leaves what it brought.
+            let kept = self.keep(ctx, &mut held, news);
+            self.index.update(&self.inbox)?;
+            match taken.and(kept) {
                 Err(error) if !asks_again(&error) && patience.bears(&error).await => {}
                 taken => return taken,
             }
@@ -293,11 +450,12 @@ impl Mail {
         with_progress(ctx, session, &mut self.replica).await?;
         let boxes = (&self.inbox, &self.outbox);
         let taken = self.at_desk(ctx, |desk| collect::deal_with_pending(desk, boxes))??;
-        news.after_sync(taken);
+        news.after_sync(taken, &self.muted);
         Ok(())
     }
 
-    /// Deals with one event of the stream.
+    /// Deals with one event of the stream. What comes before a head is held until there is enough of it,
+    /// and then kept at once.
     ///
     /// # Errors
     /// [`ClientError`]; nothing is lost.
@@ -305,16 +463,40 @@ impl Mail {
         &self,
         ctx: &Context,
         event: Event,
+        held: &mut Vec<v1::Item>,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        let boxes = (&self.inbox, &self.outbox);
-        let taken = self.at_desk(ctx, |desk| -> Result<Vec<Taken>, TakeError> {
-            match event {
-                Event::Item(item) => Ok(vec![collect::take(desk, boxes, &item)?]),
-                Event::Head(head) => take_head(desk, boxes, (&head, self.synced), news),
+        match event {
+            Event::Item(item) => {
+                // What is whole may be large.
+                let enough = held.len() + 1 >= HELD || !item.body.is_empty();
+                held.push(*item);
+                if enough { self.keep(ctx, held, news) } else { Ok(()) }
             }
-        })??;
-        taken.into_iter().for_each(|taken| news.add(taken));
+            Event::Head(head) => {
+                self.keep(ctx, held, news)?;
+                let boxes = (&self.inbox, &self.outbox);
+                let head = (&head, self.synced);
+                let taken = self.at_desk(ctx, |desk| take_head(desk, boxes, head, news))??;
+                taken.into_iter().for_each(|taken| news.add(taken, &self.muted));
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps what is held, and deals with what is whole of it.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is lost.
+    pub(super) fn keep(
+        &self,
+        ctx: &Context,
+        held: &mut Vec<v1::Item>,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let (items, boxes) = (std::mem::take(held), (&self.inbox, &self.outbox));
+        let taken = self.at_desk(ctx, |desk| collect::take_all(desk, boxes, &items))??;
+        taken.into_iter().for_each(|taken| news.add(taken, &self.muted));
         Ok(())
     }
 
@@ -331,8 +513,23 @@ impl Mail {
         Ok(self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??)
     }
 
-    /// Hands in what waits. Gives a sentence for each that was not accepted. One for which the network
-    /// fails keeps no other back; with a second one the rest is left for later.
+    /// What waits to be handed in: receipts, and everything else.
+    ///
+    /// # Errors
+    /// As [`Mail::due`].
+    fn due_by_kind(&self, ctx: &Context) -> Result<(Vec<MessageId>, Vec<MessageId>), ClientError> {
+        let due = self.due(ctx)?.into_iter();
+        let is_receipt = |id: &MessageId| {
+            let request = self.outbox.request(*id).ok();
+            let envelope = request.as_ref().and_then(Request::envelope);
+            envelope.is_some_and(|envelope| index::is_receipt(&envelope.header))
+        };
+        Ok(due.partition(is_receipt))
+    }
+
+    /// Hands in what waits, receipts last and only for a while. Gives a sentence for each that was not
+    /// accepted. One for which the network fails keeps no other back; with a second one the rest is
+    /// left for later.
     ///
     /// # Errors
     /// The copy of the directory, or files.
@@ -341,20 +538,77 @@ impl Mail {
         ctx: &Context,
         session: &Session,
     ) -> Result<Vec<String>, ClientError> {
-        let (mut sentences, mut passing) = (Vec::new(), 0);
-        for id in self.due(ctx)? {
+        let mut news = News::default();
+        self.send_all(ctx, session, &mut news).await?;
+        Ok(news.warnings)
+    }
+
+    /// Tells until when receipts are handed in.
+    async fn send_all(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        news: &mut News,
+    ) -> Result<u64, ClientError> {
+        let until = ctx.ambient().counted() + AT_THE_END;
+        let (receipts, others) = self.due_by_kind(ctx)?;
+        self.send(ctx, session, others, news).await?;
+        self.send_until(ctx, session, (receipts, until), news).await?;
+        Ok(until)
+    }
+
+    /// Hands in what waits and is no receipt: nobody waits for those.
+    ///
+    /// # Errors
+    /// The network; what was not handed in waits.
+    pub(super) async fn send_own(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let own = self.due_by_kind(ctx)?.1;
+        self.send(ctx, session, own, news).await
+    }
+
+    /// Hands these in, and notes a sentence for each that was not accepted.
+    ///
+    /// # Errors
+    /// The network; what was not handed in waits.
+    pub(super) async fn send(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        ids: Vec<MessageId>,
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        self.send_until(ctx, session, (ids, u64::MAX), news).await
+    }
+
+    async fn send_until(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        (ids, until): (Vec<MessageId>, u64),
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        let mut passing = 0;
+        for id in ids {
+            if ctx.ambient().counted() >= until {
+                break;
+            }
             let Err(error) = self.hand_in(ctx, session, id).await else { continue };
             // A machine's answer, of which the relay says that nobody waits for it.
             if error.reason == "RECEIPT_NOT_DUE" {
                 continue;
             }
-            sentences.push(not_accepted(id, &error));
+            news.warnings.push(not_accepted(id, &error));
             passing += u32::from(error.passes());
             if passing == 2 {
                 break;
             }
         }
-        Ok(sentences)
+        Ok(())
     }
 
     /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.
@@ -482,28 +736,30 @@ impl Mail {
         self.folder.join("read").join(number.to_string())
     }
 
-    /// Who of this contact has acknowledged what: from the outbox, as far as the relay has it, and
-    /// from what colleagues did.
+    /// Who of this contact has acknowledged which of these messages: from the outbox, as far as the relay
+    /// has it, and from what colleagues did.
     ///
     /// # Errors
     /// Files.
-    pub(super) fn acknowledged(&self) -> Result<Vec<Acknowledged>, ClientError> {
+    pub(super) fn acknowledged(
+        &self,
+        of: &BTreeSet<Digest>,
+    ) -> Result<Vec<Acknowledged>, ClientError> {
         let (mut all, directory) = (Vec::new(), self.replica.directory()?);
-        for id in self.outbox.ids()? {
+        for id in self.outbox.acknowledgements()? {
             if let Request::Acknowledge(request) = self.outbox.request(id)?
                 && self.outbox.accepted_receipt(id)?.is_some()
             {
                 all.extend(Acknowledged::read(directory, &request.acknowledgement));
             }
         }
-        for number in self.inbox.numbers()? {
-            let kept = self.inbox.item(number)?;
-            // Its signature was verified when it was taken.
-            let held = self.inbox.how(number)?.is_some_and(|how| how == "ACKNOWLEDGED");
-            if kept.kind == EntryKind::Acknowledged && held {
-                all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));
-            }
+        // Their signatures were verified when they were taken.
+        let held = self.index.rows().iter().filter(|row| row.how() == Some(collect::ACKNOWLEDGED));
+        for row in held.filter(|row| row.about().is_some_and(|about| of.contains(&about))) {
+            let kept = self.inbox.item(row.number)?;
+            all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));
         }
+        all.retain(|one| of.contains(&one.header));
         Ok(Acknowledged::once(all))
     }
 
@@ -566,23 +822,28 @@ impl Acknowledged {
 }
 
 impl News {
+    /// The receipts that were made, once.
+    pub(super) fn queued(&mut self) -> Vec<MessageId> {
+        std::mem::take(&mut self.queued)
+    }
+
     /// Leaves out what was said before: with each head of the relay, what waits is dealt with again.
     pub(super) fn only_new(&mut self, said: &mut BTreeSet<String>) {
         self.warnings.retain(|warning| said.insert(warning.clone()));
     }
 
     /// What was dealt with after a sync.
-    fn after_sync(&mut self, taken: Vec<Taken>) {
+    fn after_sync(&mut self, taken: Vec<Taken>, muted: &Muted) {
         self.behind = false;
         for taken in taken {
             if let Taken::SyncFirst(size) = taken {
                 self.warn(phrases::still_waits(size));
             }
-            self.add(taken);
+            self.add(taken, muted);
         }
     }
 
-    fn add(&mut self, taken: Taken) {
+    fn add(&mut self, taken: Taken, muted: &Muted) {
         match taken {
             Taken::Message { place, matched, answer, .. } => {
                 self.messages.push(place.mailbox.count);
@@ -600,6 +861,7 @@ impl News {
             Taken::NotOpened { place, answer, header, why } => {
                 self.messages.push(place.mailbox.count);
                 match (&why, &header) {
+                    (NotOpened::Thread(_), Some(header)) if muted.hides(header.addressing()) => {}
                     (NotOpened::Thread(amiss), Some(header)) => {
                         self.warnings.push(phrases::refused(header, *amiss));
                     }
@@ -635,8 +897,12 @@ impl News {
     }
 
     fn answer(&mut self, answer: &Answer) {
-        if let Answer::Impossible(why) = answer {
-            self.warnings.push(format!("the sender cannot be told that it arrived: {why}"));
+        match answer {
+            Answer::Queued(id) => self.queued.push(*id),
+            Answer::Impossible(why) => {
+                self.warnings.push(format!("the sender cannot be told that it arrived: {why}"));
+            }
+            Answer::NotDue | Answer::Already(_) | Answer::AskedAgain => {}
         }
     }
 }
@@ -716,6 +982,12 @@ fn beyond_the_log() -> ClientError {
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const ROUNDS: usize = 3;
+/// Headers that are kept at once.
+const HELD: usize = 256;
+/// Bodies whose receipts are handed in together.
+const SOME: usize = 64;
+/// Seconds after which a command ends that has nothing else to do.
+const AT_THE_END: u64 = 60;
 
 #[cfg(test)]
 mod tests {
@@ -723,6 +995,10 @@ mod tests {
     use crate::client::message::receipt::Place;
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
     use crate::signed::dsse::Kind as DsseKind;
+
+    fn nobody() -> Muted {
+        Muted::nobody(std::path::Path::new("nowhere"))
+    }
 
     #[test]
     fn a_message_whose_header_is_not_believed_is_warned_of() {
@@ -734,7 +1010,7 @@ mod tests {
             for why in [why, NotOpened::BeforeUpdate(key)] {
                 let place = Place { contact: seat(AT).contact(), mailbox };
                 let answer = Answer::NotDue;
-                news.add(Taken::NotOpened { place, header: None, why, answer });
+                news.add(Taken::NotOpened { place, header: None, why, answer }, &nobody());
             }
             news.warnings
         };
@@ -780,13 +1056,13 @@ mod tests {
     #[test]
     fn what_waits_after_a_sync_is_warned_of() {
         let mut news = News::default();
-        news.add(Taken::SyncFirst(9));
+        news.add(Taken::SyncFirst(9), &nobody());
         assert!(news.behind && news.warnings.is_empty());
-        news.after_sync(vec![Taken::SyncFirst(9), Taken::Already]);
+        news.after_sync(vec![Taken::SyncFirst(9), Taken::Already], &nobody());
         let said =
             "an entry of the mailbox waits for a directory of size 9: the service shows less";
         assert_eq!((news.behind, &news.warnings[..]), (true, &[said.to_owned()][..]));
-        news.after_sync(Vec::new());
+        news.after_sync(Vec::new(), &nobody());
         assert!(!news.behind);
     }
 
@@ -795,7 +1071,7 @@ mod tests {
         let mut said = BTreeSet::new();
         let mut warnings = |size| {
             let mut news = News::default();
-            news.after_sync(vec![Taken::SyncFirst(9), Taken::SyncFirst(size)]);
+            news.after_sync(vec![Taken::SyncFirst(9), Taken::SyncFirst(size)], &nobody());
             news.only_new(&mut said);
             news.warnings
         };

@@ -19,6 +19,7 @@ mod mail;
 mod notify;
 mod output;
 mod phrases;
+mod pointer;
 mod record;
 mod retry;
 mod seat;

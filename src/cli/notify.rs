@@ -66,7 +66,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         ctx.out.data(&plan.json(&args, json!({})), || plan.read_out(&args));
         return Err(plan.partial());
     }
-    let answered = args.reply_to.map(|id| inbox::answered(ctx, &mail, id)).transpose()?;
+    let answered = args.reply_to.as_ref().map(|at| inbox::answered(ctx, &mail, at)).transpose()?;
     if let (KindArg::AllClear, Some(answered)) = (args.kind, &answered)
         && inbox::began_elsewhere(ctx, &mail, answered)?
     {

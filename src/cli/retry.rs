@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::receipt::VerifiedAccepted;
+use crate::client::message::text::visible;
 use crate::domain::ids::MessageId;
 
 use super::args::RetryArgs;
-use super::inbox::one;
 use super::mail::{Mail, kept_back};
 use super::{Context, phrases};
 
@@ -56,8 +56,23 @@ fn named(mail: &Mail, prefix: &str) -> Result<MessageId, ClientError> {
     let prefix = prefix.trim().to_lowercase();
     let mut ids = mail.outbox.ids()?;
     ids.retain(|id| id.to_string().starts_with(&prefix));
-    one(ids, &prefix, "liaison sent retry --dry-run")
+    let (count, prefix) = (ids.len(), visible(&prefix));
+    match ids.pop() {
+        Some(only) if count == 1 => Ok(only),
+        Some(_) => {
+            let sentence = format!("{count} messages have ids that begin with {prefix}");
+            let error = ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_MESSAGES", sentence);
+            Err(error.mended_by(MEND))
+        }
+        None => {
+            let sentence = format!("no message here has an id that begins with {prefix}");
+            let error = ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_MESSAGE", sentence);
+            Err(error.mended_by(MEND))
+        }
+    }
 }
+
+const MEND: &str = "liaison sent retry --dry-run";
 
 /// Why there is nothing to hand in again.
 fn nothing(

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::agent::collect::{self, TakeError};
 use crate::agent::hand_in;
+use crate::agent::index::Row;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
@@ -34,8 +35,8 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
 
 use super::Context;
-use super::args::{SentArgs, SentCommand};
-use super::inbox::{ask_again, collected, has_ended, one, say_news};
+use super::args::{Pointer, SentArgs, SentCommand};
+use super::inbox::{collected, finish, has_ended, say_news};
 use super::mail::Mail;
 use super::phrases::{self, Lines};
 use super::retry::retry;
@@ -52,10 +53,13 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         return show(ctx, &Mail::open(ctx, ctx.replica()?)?, Refused::new(), args.id);
     }
     let (session, mut mail) = Mail::online(ctx).await?;
-    say_news(ctx, collected(ctx, &session, &mut mail).await?);
+    let mut news = collected(ctx, &session, &mut mail, (ANSWERS, answers_ours)).await?;
+    mail.send_own(ctx, &session, &mut news).await?;
+    say_news(ctx, news);
     let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
-    show(ctx, &mail, refused, args.id)?;
-    ask_again(ctx, &session, &mut mail).await
+    let shown = show(ctx, &mail, refused, args.id);
+    let finished = finish(ctx, &session, &mut mail).await;
+    shown.and(finished)
 }
 
 fn show(
@@ -75,7 +79,8 @@ fn show(
             let matches =
                 |message: &Sent| message.header.addressing().id.to_string().starts_with(&prefix);
             let found = all.into_iter().filter(matches).collect();
-            let message = one(found, &prefix, "liaison sent --offline")?;
+            let name = |message: &Sent| message.header.addressing().id.to_string();
+            let message = Pointer::Id(prefix).one(found, "liaison sent --offline", name)?;
             ctx.out.data(&message.json(), || message.text());
             message.holds()
         }
@@ -229,6 +234,8 @@ struct Acknowledged {
 
 #[derive(Serialize)]
 struct Answer {
+    /// Its number in the mailbox.
+    number: u64,
     id: String,
     from: String,
     title: Option<String>,
@@ -261,6 +268,7 @@ fn messages(ctx: &Context, mail: &Mail, mut refused: Refused) -> Result<Vec<Sent
 
 /// What stands in the inbox about messages that were sent.
 struct Came {
+    number: u64,
     from: SeatId,
     id: MessageId,
     about: Digest,
@@ -271,23 +279,30 @@ struct Came {
 
 fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
     let mut found = Vec::new();
-    for number in mail.inbox.numbers()? {
-        let kept = mail.inbox.item(number)?;
-        if kept.kind != EntryKind::Addressed {
+    for row in mail.index.rows().iter().filter(|row| answers_ours(mail, row)) {
+        let kept = mail.inbox.item(row.number)?;
+        if kept.kind != EntryKind::Addressed || row.is_receipt() {
             continue;
         }
         let Ok(opened) = mail.opened(ctx, &kept)? else { continue };
-        found.extend(Came::of(mail.replica.directory()?, opened));
+        found.extend(Came::of(mail.replica.directory()?, row.number, opened));
     }
     Ok(found)
 }
 
+/// Whether what came says that it answers what was sent from here.
+fn answers_ours(mail: &Mail, row: &Row) -> bool {
+    let sent = |about| mail.outbox.find(about).is_ok_and(|id| id.is_some());
+    row.is_message() && row.about().is_some_and(sent)
+}
+
 impl Came {
     /// What an opened message says of the one that it answers; a receipt stands in the outbox.
-    fn of(directory: &Directory, opened: Opened) -> Option<Self> {
+    fn of(directory: &Directory, number: u64, opened: Opened) -> Option<Self> {
         let of = opened.header.addressing();
         let about = of.in_reply_to.filter(|_| of.class != Class::Receipt)?;
         Some(Self {
+            number,
             from: of.sender.clone(),
             id: of.id,
             about,
@@ -362,6 +377,7 @@ fn message(
 fn replies(came: &[&Came]) -> Vec<Answer> {
     let replies = came.iter().filter_map(|came| match &came.inside {
         Inside::Content(content) => Some(Answer {
+            number: came.number,
             id: came.id.to_string(),
             from: came.from.to_string(),
             title: Some(content.title.clone()),
@@ -526,6 +542,7 @@ impl Sent {
         }
         lines.line("title", visible(self.title.as_deref().unwrap_or("not opened here")));
         lines.line("id", of.id.to_string());
+        lines.line("digest", self.header.digest().to_string());
         lines.line("to", self.to());
         lines.line("written", phrases::when(of.created));
         lines.line("state", self.word());
@@ -581,7 +598,8 @@ impl Sent {
             let title = visible(answer.title.as_deref().unwrap_or_default());
             let ended =
                 if answer.key_ended { format!("; {}", phrases::ENDED) } else { String::new() };
-            lines.line("answered", format!("{}: {title} ({}){ended}", answer.from, answer.id));
+            let (from, number) = (&answer.from, answer.number);
+            lines.line("answered", format!("{from}: {title} (number {number}){ended}"));
         }
         lines.text()
     }
@@ -601,6 +619,7 @@ impl Sent {
         });
         json!({
             "id": of.id.to_string(),
+            "digest": self.header.digest().to_string(),
             "thread": of.thread.to_string(),
             "to": to.collect::<Vec<_>>(),
             "created": of.created,
@@ -663,6 +682,9 @@ impl Acknowledged {
         format!("{}{}", self.seat, rest.collect::<String>())
     }
 }
+
+/// Answers and receipts that are waited for: each of 32 contacts with 16 seats has told.
+const ANSWERS: usize = 512;
 
 /// Behind words that alone acknowledge nothing: what is open comes by another way.
 const NOT_COME: &str = "its acknowledgement has not come";
@@ -790,14 +812,14 @@ mod tests {
         let both = [(Class::Acknowledgement, said), (Class::Reply, testing::notification(0))];
         let opened = both.map(|(class, inside)| open(&net, class, &inside));
         net.revoke_sign_key(FR);
-        let [came, reply] = opened.map(|opened| Came::of(&net.directory, opened).unwrap());
+        let [came, reply] = opened.map(|opened| Came::of(&net.directory, 7, opened).unwrap());
         assert!(came.key_ended && reply.key_ended);
         sent.words = vec![acknowledged(&net.directory, (&seat(FR), None), &[&came])];
         assert!(sent.words[0].key_ended);
         sent.words.clear();
         sent.answers = replies(&[&came, &reply]);
-        let said = format!(" ({}); signed by a key that has since ended", reply.id);
-        assert!(sent.text().contains(&said), "{}", sent.text());
+        let said = " (number 7); signed by a key that has since ended";
+        assert!(sent.text().contains(said), "{}", sent.text());
         assert_eq!(sent.json()["answered"][0]["key_ended"], true);
     }
 

@@ -13,7 +13,6 @@ use crate::client::replica::Replica;
 use crate::crypto::cert::PeerCertificate;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::SeatId;
-use crate::domain::state::EntryKind;
 
 use super::Context;
 use super::directory::Seen;
@@ -153,16 +152,8 @@ fn is_known(ctx: &Context, directory: &Directory, seat: &SeatId) -> bool {
 
 fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, ClientError> {
     let mail = Mail::open(ctx, replica)?;
-    let mut unread = 0_u32;
-    for number in mail.inbox.numbers()? {
-        let kept = mail.inbox.item(number)?;
-        let message = matches!(kept.kind, EntryKind::Addressed | EntryKind::Released);
-        let header = mail.header(ctx, &kept)?;
-        let for_people = header.is_ok_and(|header| super::inbox::is_for_people(&header));
-        if message && for_people && !mail.is_read(number) {
-            unread += 1;
-        }
-    }
+    let shown = super::inbox::listed(&mail, false).0;
+    let unread = shown.into_iter().filter(|number| !mail.is_read(*number)).count();
     let (collected, waiting) = (mail.inbox.cursor()?.count, mail.due(ctx)?.len());
     let head = mail.inbox.head()?.is_some();
     let said = if head { format!("{collected} entries") } else { "never collected".to_owned() };

@@ -229,13 +229,22 @@ impl Outbox {
     /// The disk.
     pub fn ids(&self) -> Result<Vec<MessageId>, OutboxError> {
         let names = durable::names(&self.dir)?;
-        let mut ids = Vec::new();
-        for id in names.iter().filter_map(|name| name.parse().ok()) {
-            if self.find_request(id)?.is_some() {
-                ids.push(id);
-            }
-        }
-        Ok(ids)
+        let ids = names.iter().filter_map(|name| name.parse().ok());
+        let is_there = |id: &MessageId| {
+            let dir = self.message(*id);
+            dir.join(SUBMIT).exists() || dir.join(ACKNOWLEDGE).exists()
+        };
+        Ok(ids.filter(is_there).collect())
+    }
+
+    /// Every acknowledgement, by time.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn acknowledgements(&self) -> Result<Vec<MessageId>, OutboxError> {
+        let names = durable::names(&self.dir)?;
+        let ids = names.iter().filter_map(|name| name.parse().ok());
+        Ok(ids.filter(|id| self.message(*id).join(ACKNOWLEDGE).exists()).collect())
     }
 
     /// Messages that the relay has neither accepted nor refused for good, by time: to be handed in,

@@ -21,6 +21,7 @@ pub enum Method {
     Watch,
     Submit,
     Collect,
+    GetBody,
     Acknowledge,
     GetStatus,
     Enrol,
@@ -64,7 +65,7 @@ impl fmt::Display for Allowed {
 
 impl Method {
     /// Every method, with its full gRPC name and its row.
-    const TABLE: [(Self, &'static str, Allowed); 13] = [
+    const TABLE: [(Self, &'static str, Allowed); 14] = [
         (Self::GetCheckpoint, "liaison.v1.DirectoryService/GetCheckpoint", Allowed::EveryRole),
         (Self::GetEntries, "liaison.v1.DirectoryService/GetEntries", Allowed::EveryRole),
         (Self::GetProof, "liaison.v1.DirectoryService/GetProof", Allowed::EveryRole),
@@ -74,6 +75,7 @@ impl Method {
         (Self::Watch, "liaison.v1.DirectoryService/Watch", Allowed::SeatsAndRegistrars),
         (Self::Submit, "liaison.v1.RelayService/Submit", Allowed::Seats),
         (Self::Collect, "liaison.v1.RelayService/Collect", Allowed::Seats),
+        (Self::GetBody, "liaison.v1.RelayService/GetBody", Allowed::Seats),
         (Self::Acknowledge, "liaison.v1.RelayService/Acknowledge", Allowed::Seats),
         (Self::GetStatus, "liaison.v1.RelayService/GetStatus", Allowed::Seats),
         (Self::Enrol, "liaison.v1.EnrolmentService/Enrol", Allowed::Anybody),

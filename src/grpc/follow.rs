@@ -14,7 +14,7 @@ use tonic::Status;
 use crate::domain::access::{Method, Permit};
 use crate::domain::ids::ContactId;
 use crate::service::door::Stay;
-use crate::service::{Hints, Item, MailboxPage};
+use crate::service::{Hints, Item, MailboxPage, Parts};
 use crate::wire::convert;
 use crate::wire::v1::collect_response::Item as Answer;
 use crate::wire::v1::{self, CollectRequest, CollectResponse, WatchResponse};
@@ -105,6 +105,7 @@ struct Mailbox {
     after: u64,
     epoch: u64,
     follow: bool,
+    parts: Parts,
     ready: VecDeque<CollectResponse>,
     last: bool,
     /// Its head is sent although there is nothing new: at first, and a minute after the last one.
@@ -120,12 +121,14 @@ pub(super) fn mailbox(
     request: CollectRequest,
 ) -> impl Stream<Item = Result<CollectResponse, Status>> + Send {
     let hints = api.service.follow_mailbox(&contact);
-    let CollectRequest { after, epoch, follow } = request;
+    let CollectRequest { after, epoch, follow, headers } = request;
+    let parts = if headers { Parts::Headers } else { Parts::Whole };
     let mailbox = Mailbox {
         follower: Follower::new(api, caller, Some(hints), stay),
         after,
         epoch,
         follow,
+        parts,
         ready: VecDeque::new(),
         last: false,
         due: true,
@@ -144,7 +147,7 @@ pub(super) fn mailbox(
 impl Mailbox {
     async fn next(&mut self) -> Result<Option<CollectResponse>, Status> {
         loop {
-            let permit = self.follower.permit(Method::Collect, self.after)?;
+            let permit = self.follower.permit(Method::Collect, (self.after, self.parts))?;
             if let Some(answer) = self.ready.pop_front() {
                 return Ok(Some(answer));
             }
@@ -202,7 +205,8 @@ const fn answer(item: Answer) -> CollectResponse {
     CollectResponse { item: Some(item) }
 }
 
-fn item_message(item: Item) -> v1::Item {
+/// An entry as it is handed out.
+pub(super) fn item_message(item: Item) -> v1::Item {
     let (letter, letter_index, letter_path) = match item.letter {
         Some((letter, index, path)) => (letter, index, convert::hashes(&path)),
         None => Default::default(),

@@ -13,7 +13,8 @@ use crate::wire;
 use crate::wire::v1::relay_service_server::RelayService;
 use crate::wire::v1::{
     AcknowledgeRequest, AcknowledgeResponse, CollectRequest, CollectResponse, Envelope,
-    GetStatusRequest, GetStatusResponse, SubmitRequest, SubmitResponse,
+    GetBodyRequest, GetBodyResponse, GetStatusRequest, GetStatusResponse, SubmitRequest,
+    SubmitResponse,
 };
 
 use super::peer::Caller;
@@ -43,6 +44,16 @@ impl RelayService for Api {
         let stay = self.stay(permit.peer())?;
         let items = follow::mailbox(self.clone(), (caller, stay), contact, request.into_inner());
         Ok(Response::new(Box::pin(items)))
+    }
+
+    async fn get_body(
+        &self,
+        request: Request<GetBodyRequest>,
+    ) -> Result<Response<GetBodyResponse>, Status> {
+        let permit = self.permit(&request, Method::GetBody, ())?;
+        let item = self.service.entry(&permit.with(request.get_ref().number)).await;
+        let item = item.map(follow::item_message).map_err(status)?;
+        Ok(Response::new(GetBodyResponse { item: Some(item) }))
     }
 
     async fn acknowledge(

@@ -47,7 +47,7 @@ use crate::store::blobs::Blobs;
 use crate::tlog::merkle::Tree;
 
 pub use crate::store::Hints;
-pub use queries::{Item, MailboxPage, Proven, Status};
+pub use queries::{Item, MailboxPage, Parts, Proven, Status};
 pub use start::{CannotStart, Founded, Keys, Settings, found, start};
 
 use door::{Busy, Door};

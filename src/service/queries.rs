@@ -9,7 +9,7 @@ use crate::domain::access::Permit;
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Which};
 use crate::domain::relay::addressing::name_of;
 use crate::domain::relay::envelope::read_letter;
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Value};
@@ -47,6 +47,15 @@ pub struct Charters {
     pub addresses: Vec<String>,
 }
 
+/// What a reader wants of the entries of its mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// Everything.
+    Whole,
+    /// What the chain needs: neither bodies nor letters.
+    Headers,
+}
+
 /// One entry of a mailbox, as one seat gets it.
 #[derive(Debug, Clone)]
 pub struct Item {
@@ -56,7 +65,7 @@ pub struct Item {
     pub kind: EntryKind,
     /// The signed header.
     pub header: Bytes,
-    /// The sealed body; none with an acknowledgement.
+    /// The sealed body; none with an acknowledgement, or if headers alone were asked for.
     pub body: Bytes,
     /// The seat's own letter, its index and its path to the header's root.
     pub letter: Option<(Bytes, u32, Vec<Digest>)>,
@@ -259,10 +268,10 @@ impl Service {
     ///
     /// # Errors
     /// The peer is no seat; the service stops.
-    pub async fn collect(&self, permit: &Permit<u64>) -> Result<MailboxPage, Failure> {
+    pub async fn collect(&self, permit: &Permit<(u64, Parts)>) -> Result<MailboxPage, Failure> {
         let contact = contact_of(permit.peer())?;
         let seat = permit.peer().seat().cloned();
-        let after = *permit.command();
+        let (after, parts) = *permit.command();
         let prefix = keys::entries(&contact);
         let mut range = KeyRange::prefix(&prefix);
         if after > 0 {
@@ -274,7 +283,7 @@ impl Service {
             let number = key.get(prefix.len()..).and_then(|number| number.try_into().ok());
             let number = number.map(u64::from_be_bytes).unwrap_or_default();
             let entry = codec::entry(value).map_err(|why| self.broken(&why))?;
-            let item = self.item(number, entry, seat.as_ref()).await?;
+            let item = self.item((number, entry), seat.as_ref(), parts).await?;
             room = room.saturating_sub(item.header.len() + item.body.len());
             items.push(item);
             if room == 0 {
@@ -288,11 +297,22 @@ impl Service {
         Ok(MailboxPage { items, contact, mailbox })
     }
 
+    /// One entry of the seat's mailbox, whole.
+    ///
+    /// # Errors
+    /// The peer is no seat, there is no such entry; the service stops.
+    pub async fn entry(&self, permit: &Permit<u64>) -> Result<Item, Failure> {
+        let (number, contact) = (*permit.command(), contact_of(permit.peer())?);
+        let unknown = || Refusal::UnknownMessage(Which::Number(number));
+        let entry = self.mailbox_entry(&contact, number).await?.ok_or_else(unknown)?;
+        self.item((number, entry), permit.peer().seat(), Parts::Whole).await
+    }
+
     async fn item(
         &self,
-        number: u64,
-        entry: Entry,
+        (number, entry): (u64, Entry),
         seat: Option<&SeatId>,
+        parts: Parts,
     ) -> Result<Item, Failure> {
         let key = Key::Message(entry.id, entry.sender);
         let Some(Value::Message(message)) = self.value(&key).await? else {
@@ -307,7 +327,8 @@ impl Service {
             letter: None,
             acknowledgement: entry.acknowledgement,
         };
-        if matches!(entry.kind, EntryKind::Addressed | EntryKind::Released) {
+        let is_message = matches!(entry.kind, EntryKind::Addressed | EntryKind::Released);
+        if is_message && parts == Parts::Whole {
             item.letter = seat.and_then(|seat| own_letter(&message, seat));
             item.body = self.body(&message).await?;
         }

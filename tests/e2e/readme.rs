@@ -6,8 +6,11 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Both programs lie side by side.
-fn programs() -> PathBuf {
+/// Both programs lie side by side: these, or those of another build.
+pub(crate) fn programs() -> PathBuf {
+    if let Some(programs) = std::env::var_os("LIAISON_PROGRAMS") {
+        return programs.into();
+    }
     Path::new(env!("CARGO_BIN_EXE_liaison")).parent().unwrap().to_owned()
 }
 
@@ -31,7 +34,7 @@ fn commands(text: &str) -> Vec<String> {
     commands
 }
 
-fn run(script: &str, folder: &Path) -> Output {
+pub(crate) fn run(script: &str, folder: &Path) -> Output {
     let path = std::env::var("PATH").unwrap();
     Command::new("bash")
         .args(["-c", script])
@@ -64,6 +67,28 @@ fn script(commands: &[String], port: u16) -> String {
         script.push_str(&format!("echo '$ '{}\n{line}\n", quoted(command)));
     }
     script
+}
+
+/// A service that commands began, until it is dropped.
+pub(crate) struct Service(u32);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.0.to_string()).status();
+    }
+}
+
+/// Runs commands like those of the README, and leaves the service up that they begin.
+pub(crate) fn served(commands: &[&str], folder: &Path) -> Service {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
+    commands.push("echo $(jobs -p) > service.pid; trap - EXIT".to_owned());
+    // Nobody waits for what the service says.
+    let script = script(&commands, port).replace("serve &", "serve > served.txt 2>&1 &");
+    let output = run(&script, folder);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let pid = std::fs::read_to_string(folder.join("service.pid")).unwrap();
+    Service(pid.trim().parse().unwrap())
 }
 
 fn quoted(command: &str) -> String {

@@ -1187,8 +1187,8 @@ class Judge:
         for other in answered:
             check_answer(message, other)
         if a["id"] != a["thread"] and not (answered and a["class"] in (RECEIPT, ACKNOWLEDGEMENT)):
-            check_first(message, [other for other in others if other.addressing["id"] ==
-                                  other.addressing["thread"] == a["thread"]])
+            check_first(message, [other for other in others if message.contact() in other.readers() and
+                                  other.addressing["id"] == other.addressing["thread"] == a["thread"]])
 
     # The relay (12.6)
 

@@ -9,8 +9,8 @@ use tonic::{Request, Response, Status, async_trait};
 use crate::domain::limits;
 use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
 use crate::wire::v1::{
-    AcknowledgeRequest, AcknowledgeResponse, CollectRequest, CollectResponse, GetStatusRequest,
-    GetStatusResponse, SubmitRequest, SubmitResponse,
+    AcknowledgeRequest, AcknowledgeResponse, CollectRequest, CollectResponse, GetBodyRequest,
+    GetBodyResponse, GetStatusRequest, GetStatusResponse, SubmitRequest, SubmitResponse,
 };
 
 /// What it answers has the size of a receipt.
@@ -46,6 +46,13 @@ impl RelayService for Bare {
         &self,
         _: Request<AcknowledgeRequest>,
     ) -> Result<Response<AcknowledgeResponse>, Status> {
+        Err(Status::unimplemented("nothing is kept"))
+    }
+
+    async fn get_body(
+        &self,
+        _: Request<GetBodyRequest>,
+    ) -> Result<Response<GetBodyResponse>, Status> {
         Err(Status::unimplemented("nothing is kept"))
     }
 

@@ -1,9 +1,11 @@
 //! Threads: what a message may say of the one that it answers.
 //!
 //! In scope: what is amiss in one message, beside the one that it answers and the first of its
-//! thread. Out of scope: finding those. Invariant: the relay and a reader refuse what they can see
-//! of it, each beside the messages that it has; what is not there is not asked for.
+//! thread; which that is. Out of scope: where messages stand. Invariants: the relay and a reader refuse
+//! what they can see of it, each beside the messages that it has; what is not there is not asked for; what
+//! a contact sends under another's id says nothing of messages whose sender has nothing of it.
 
+use crate::crypto::hash::Digest;
 use crate::domain::ids::ContactId;
 use crate::domain::refusal::{Amiss, Refusal};
 use crate::signed::proto::Class;
@@ -84,6 +86,37 @@ pub fn beside(
     }
 }
 
+/// The message with which a message's thread began, if those that are here lead to it, each by the
+/// digest of what it answers. `find` looks up a message that is here.
+///
+/// # Errors
+/// Those of `find`.
+pub fn led_to<E>(
+    addressing: &Addressing,
+    find: impl Fn(Digest) -> Result<Option<VerifiedHeader>, E>,
+) -> Result<Option<VerifiedHeader>, E> {
+    let mut answered = addressing.in_reply_to;
+    for _ in 0..ANSWERS {
+        let Some(digest) = answered else { break };
+        let Some(message) = find(digest)? else { break };
+        let of = message.addressing();
+        if of.id == addressing.thread && of.id == of.thread {
+            return Ok(Some(message));
+        }
+        answered = of.in_reply_to.filter(|_| of.thread == addressing.thread);
+    }
+    Ok(None)
+}
+
+/// Whether a message may be the thread's first, for who sees no more than its id: every contact
+/// chooses ids for itself, and continues no thread of which it has nothing.
+#[must_use]
+pub fn may_begin(first: &VerifiedHeader, addressing: &Addressing) -> bool {
+    let of = first.addressing();
+    let is_first = of.id == addressing.thread && of.id == of.thread;
+    is_first && of.readers().contains(&addressing.sender.contact())
+}
+
 /// Refuses what the relay sees in the message alone.
 ///
 /// # Errors
@@ -120,6 +153,9 @@ fn among<'a>(
 pub fn beginners(addressing: &Addressing) -> Vec<ContactId> {
     if addressing.id == addressing.thread { Vec::new() } else { addressing.readers() }
 }
+
+/// So many answers are followed back to the first message.
+const ANSWERS: usize = 64;
 
 fn takes_back(class: OrLater<Class>) -> bool {
     class == Class::Withdrawal || class == Class::Correction

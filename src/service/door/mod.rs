@@ -326,6 +326,7 @@ impl Door {
                 | Method::LookUp
                 | Method::Watch
                 | Method::Collect
+                | Method::GetBody
                 | Method::GetStatus,
                 _,
             ) => (TOO_MANY, Counted::Reads, limits.reads),

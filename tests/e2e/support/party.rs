@@ -116,7 +116,7 @@ impl Client {
         after: u64,
         follow: bool,
     ) -> Result<Streaming<CollectResponse>, Status> {
-        let request = CollectRequest { after, epoch: 0, follow };
+        let request = CollectRequest { after, follow, ..CollectRequest::default() };
         Ok(self.relay.collect(request).await?.into_inner())
     }
 

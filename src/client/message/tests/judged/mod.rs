@@ -146,10 +146,7 @@ fn judge_thread(header: &VerifiedHeader, known: Vec<VerifiedHeader>) -> Result<(
     let of = header.addressing();
     let answered = known.iter().find(|it| Some(it.digest()) == of.in_reply_to).cloned();
     let begins = threads::beginners(of).is_empty();
-    let is_first = |it: &VerifiedHeader| {
-        let (id, thread) = (it.addressing().id, it.addressing().thread);
-        !begins && id == of.thread && thread == of.thread
-    };
+    let is_first = |it: &VerifiedHeader| !begins && threads::may_begin(it, of);
     let firsts: Vec<VerifiedHeader> = known.into_iter().filter(is_first).collect();
     let amiss = threads::beside(of, answered.as_ref(), &firsts);
     amiss.map_or(Ok(()), |amiss| Err(amiss.code().to_owned()))

@@ -6,6 +6,7 @@ use super::signing::{self, AT, AT_2, Draft, FR, Outer, SOC, header, id, to};
 use super::{Case, named};
 
 const WRONG: &str = "WRONG_THREAD";
+const FR_SIGN: &str = "fr/cert/duty-1 sign 2";
 
 /// The header judged, those known, and the reason.
 type Beside = (&'static str, Draft<Outer>, Vec<Draft<Outer>>, &'static str);
@@ -29,7 +30,7 @@ pub(super) fn question() -> Draft<Outer> {
 
 /// What `fr/cert` answers to that.
 pub(super) fn reply(to: &Draft<Outer>) -> Draft<Outer> {
-    let reply = header(FR, "fr/cert/duty-1 sign 2", &["at/cert"]);
+    let reply = header(FR, FR_SIGN, &["at/cert"]);
     reply.with(|it| answering(it, Class::Reply, to))
 }
 
@@ -185,7 +186,7 @@ fn first() -> Vec<Beside> {
         |draft: Draft<Outer>| draft.with(|it| it.says.addressing.in_reply_to = vec![4; 32].into());
     let all_clear = |from: &'static str| unseen(of_seat(from, Class::AllClear, &question));
     // Another contact's thread of the same id.
-    let other = header(FR, "fr/cert/duty-1 sign 2", &["at/cert"]);
+    let other = header(FR, FR_SIGN, &["at/cert"]);
     let other_exercise = marked(&other, DrillKind::Exercise, "CYBER SOUTH");
     // An update to the question that should not have its mark.
     let update = marked(&of_seat(AT, Class::Update, &question), DrillKind::Comcheck, "");
@@ -197,6 +198,9 @@ fn first() -> Vec<Beside> {
         })
     };
     let both = vec![update.clone(), question.clone()];
+    let exercise_of_fr =
+        marked(&header(FR, FR_SIGN, &["at/cert"]), DrillKind::Exercise, "CYBER SOUTH");
+    let unmarked = header(FR, FR_SIGN, &["at/cert"]);
     vec![
         ("a first that it does not answer", unseen(reply(&question)), vec![question.clone()], ""),
         ("a first with a mark", unseen(reply(&question)), vec![exercise.clone()], WRONG),
@@ -223,5 +227,11 @@ fn first() -> Vec<Beside> {
             "",
         ),
         ("a reply beside both", about(Class::Reply), both, WRONG),
+        (
+            "a first with a mark of which its sender has nothing",
+            unseen(of_seat(SOC, Class::Reply, &unmarked)),
+            vec![exercise_of_fr],
+            "",
+        ),
     ]
 }

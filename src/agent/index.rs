@@ -1,0 +1,287 @@
+//! What a list needs of every entry of the inbox, beside the inbox.
+//!
+//! In scope: what each entry says of itself, how it was dealt with, in which order entries are fetched
+//! and listed. Out of scope: verifying and showing (`collect`, `cli`). Invariants: nothing here is
+//! believed: it decides an order, and what is shown is verified first; nothing sealed is readable here;
+//! a file that is missing, damaged, or of another form is made again from the inbox.
+//!
+//! ```text
+//! "liaison inbox index 1\n"   the form
+//! 4 bytes                     CRC-32 of what follows
+//! an Index
+//! ```
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use crc32fast::hash as crc32;
+use prost::Message as _;
+
+use crate::client::place::{self, FileError};
+use crate::crypto::hash::Digest;
+use crate::domain::state::EntryKind;
+use crate::signed::dsse::Envelope;
+use crate::signed::proto::{self, Class, Urgency};
+
+use super::inbox::{Inbox, InboxError, Kept};
+
+/// What an entry says of itself.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Row {
+    /// Its number.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// Its kind.
+    #[prost(uint32, tag = "2")]
+    kind: u32,
+    /// What stands in the chain for it: the digest of a message's header.
+    #[prost(bytes = "bytes", tag = "3")]
+    digest: Bytes,
+    /// The id of the message.
+    #[prost(bytes = "bytes", tag = "4")]
+    id: Bytes,
+    /// The seat that wrote it.
+    #[prost(string, tag = "5")]
+    pub sender: String,
+    #[prost(int32, tag = "6")]
+    class: i32,
+    #[prost(int32, tag = "7")]
+    urgency: i32,
+    /// The header that it answers, or acknowledges.
+    #[prost(bytes = "bytes", tag = "8")]
+    about: Bytes,
+    /// How it was dealt with; empty while it was not.
+    #[prost(string, tag = "9")]
+    how: String,
+}
+
+/// Every row, by number.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Stored {
+    #[prost(message, repeated, tag = "1")]
+    rows: Vec<Row>,
+}
+
+/// What every entry of an inbox says of itself.
+#[derive(Clone, Debug)]
+pub struct Index {
+    path: PathBuf,
+    rows: Vec<Row>,
+    changed: bool,
+}
+
+impl Row {
+    fn of(kept: &Kept) -> Self {
+        let header = read::<proto::Header>(&kept.item.header).unwrap_or_default();
+        let of = proto::Addressing::decode(header.addressing).unwrap_or_default();
+        let about = match kept.kind {
+            EntryKind::Acknowledged => read::<proto::Acknowledgement>(&kept.item.acknowledgement)
+                .map(|acknowledgement| acknowledgement.header_digest)
+                .unwrap_or_default(),
+            EntryKind::Addressed
+            | EntryKind::Released
+            | EntryKind::NotDelivered
+            | EntryKind::Later(_) => of.in_reply_to,
+        };
+        Self {
+            number: kept.item.number,
+            kind: kept.item.kind,
+            digest: Bytes::copy_from_slice(kept.digest.as_bytes()),
+            id: of.id,
+            sender: of.sender,
+            class: of.class,
+            urgency: of.urgency,
+            about,
+            how: String::new(),
+        }
+    }
+
+    /// Whether it is a message of the mailbox's contact.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        matches!(self.kind(), Some(EntryKind::Addressed | EntryKind::Released))
+    }
+
+    /// Whether it is a message to people, and neither a receipt nor the words of an acknowledgement.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        let class = self.class;
+        let machines = [Class::Receipt, Class::Acknowledgement];
+        self.is_message() && machines.iter().all(|of| i32::from(*of) != class)
+    }
+
+    /// Whether a receipt is its class.
+    #[must_use]
+    pub fn is_receipt(&self) -> bool {
+        self.class == i32::from(Class::Receipt)
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Option<EntryKind> {
+        u8::try_from(self.kind).ok().and_then(EntryKind::of_byte)
+    }
+
+    /// What stands in the chain for it.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        Digest::try_from(&self.digest[..]).ok()
+    }
+
+    /// The header that it answers, or acknowledges.
+    #[must_use]
+    pub fn about(&self) -> Option<Digest> {
+        Digest::try_from(&self.about[..]).ok()
+    }
+
+    /// The id of the message, in its usual form.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        crate::domain::ids::MessageId::try_from(&self.id[..]).ok().map(|id| id.to_string())
+    }
+
+    /// How it was dealt with, if it was.
+    #[must_use]
+    pub fn how(&self) -> Option<&str> {
+        Some(&self.how[..]).filter(|how| !how.is_empty())
+    }
+
+    /// Whether it may be muted.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        let waits = [Urgency::Routine, Urgency::Priority];
+        waits.iter().all(|of| i32::from(*of) != self.urgency)
+    }
+
+    /// Most urgent first, newest first within. What a later version calls urgent comes first.
+    fn order(&self) -> (Reverse<i32>, Reverse<u64>) {
+        (Reverse(self.urgency), Reverse(self.number))
+    }
+}
+
+/// Whether a header says that its message is a receipt.
+#[must_use]
+pub fn is_receipt(header: &Bytes) -> bool {
+    let header = read::<proto::Header>(header).unwrap_or_default();
+    let of = proto::Addressing::decode(header.addressing).unwrap_or_default();
+    of.class == i32::from(Class::Receipt)
+}
+
+fn read<M: prost::Message + Default>(signed: &Bytes) -> Option<M> {
+    let envelope = Envelope::parse(signed, signed.len()).ok()?;
+    M::decode(envelope.payload().clone()).ok()
+}
+
+impl Index {
+    /// The index of an inbox, brought up to date.
+    ///
+    /// # Errors
+    /// The inbox.
+    pub fn open(folder: &Path, inbox: &Inbox) -> Result<Self, InboxError> {
+        let path = folder.join(INDEX);
+        let stored = place::read_if_there(&path, MAX_BYTES).ok().flatten();
+        let rows = stored.and_then(|bytes| decode(&bytes)).unwrap_or_default();
+        let mut index = Self { path, rows, changed: false };
+        if !index.fits(inbox)? {
+            index.rows.clear();
+        }
+        index.update(inbox)?;
+        Ok(index)
+    }
+
+    /// Whether the last row is the entry that it was made of.
+    fn fits(&self, inbox: &Inbox) -> Result<bool, InboxError> {
+        let Some(last) = self.rows.last() else { return Ok(true) };
+        match inbox.item(last.number) {
+            Ok(kept) => Ok(last.digest() == Some(kept.digest)),
+            Err(InboxError::Unknown(_)) => Ok(false),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Takes in what came and what was dealt with since.
+    ///
+    /// # Errors
+    /// The inbox.
+    pub fn update(&mut self, inbox: &Inbox) -> Result<(), InboxError> {
+        let (before, after) = (self.rows.len(), self.rows.last().map_or(0, |row| row.number));
+        inbox.each_after(after, |kept| self.rows.push(Row::of(kept)))?;
+        self.changed |= self.rows.len() > before;
+        let done: BTreeSet<u64> = inbox.dealt_with()?.into_iter().collect();
+        for row in &mut self.rows {
+            if row.how.is_empty() && done.contains(&row.number) {
+                row.how = inbox.how(row.number)?.unwrap_or_default();
+                self.changed = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps it for the next command.
+    ///
+    /// # Errors
+    /// The disk; then the next command makes it again.
+    pub fn keep(&mut self) -> Result<(), FileError> {
+        if self.changed {
+            let stored = Stored { rows: self.rows.clone() }.encode_to_vec();
+            place::put(&self.path, &[FORM, &crc32(&stored).to_be_bytes(), &stored].concat())?;
+            self.changed = false;
+        }
+        Ok(())
+    }
+
+    /// Every row, by number.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The row of a number.
+    #[must_use]
+    pub fn row(&self, number: u64) -> Option<&Row> {
+        let at = self.rows.binary_search_by_key(&number, |row| row.number).ok()?;
+        self.rows.get(at)
+    }
+
+    /// These numbers, most urgent first, newest first within. A message that one answers, and that is
+    /// among them, comes right before it: so it is read beside it.
+    #[must_use]
+    pub fn ordered(&self, numbers: &[u64]) -> Vec<u64> {
+        let mut rows: Vec<&Row> = numbers.iter().filter_map(|number| self.row(*number)).collect();
+        let digests = rows.iter().map(|row| (row.digest.clone(), *row));
+        let by_digest: std::collections::BTreeMap<Bytes, &Row> = digests.collect();
+        rows.sort_by_key(|row| row.order());
+        let (mut ordered, mut placed) = (Vec::new(), BTreeSet::new());
+        for row in rows {
+            for row in by_digest.get(&row.about).copied().into_iter().chain([row]) {
+                if placed.insert(row.number) {
+                    ordered.push(row.number);
+                }
+            }
+        }
+        ordered
+    }
+
+    /// The rows that people look for, most urgent first, newest first within; each message once.
+    #[must_use]
+    pub fn for_people(&self) -> Vec<&Row> {
+        let mut seen = BTreeSet::new();
+        let mut rows: Vec<&Row> = self.rows.iter().filter(|row| row.is_for_people()).collect();
+        rows.retain(|row| seen.insert(row.digest.clone()));
+        rows.sort_by_key(|row| row.order());
+        rows
+    }
+}
+
+fn decode(bytes: &[u8]) -> Option<Vec<Row>> {
+    let (sum, stored) = bytes.strip_prefix(FORM)?.split_first_chunk()?;
+    let stored = (u32::from_be_bytes(*sum) == crc32(stored)).then_some(stored)?;
+    Some(Stored::decode(stored).ok()?.rows)
+}
+
+const INDEX: &str = "index";
+const FORM: &[u8] = b"liaison inbox index 1\n";
+/// A million entries.
+const MAX_BYTES: u64 = 512 << 20;
