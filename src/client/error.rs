@@ -137,6 +137,10 @@ impl ClientError {
         let mend = match self.reason.as_str() {
             "STALE_DIRECTORY" | "VIEW_AHEAD" | "WRONG_VERSION" => "liaison sync",
             "BELOW_THRESHOLD" => "liaison sign FILE",
+            "NOT_ENTITLED" => {
+                "liaison sign FILE with a key that decides for it; if that is done, ask the \
+                 registrars whether it is admitted"
+            }
             "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" | "UNKNOWN_KEY" => {
                 "liaison key list"
             }
@@ -166,7 +170,7 @@ fn judged(reason: &str) -> (Exit, Side) {
         "CERTIFICATE" | "NOT_PERMITTED" | "KEY_NOT_IN_FORCE" => Exit::IdentityOrKey,
         "UNKNOWN_MEMBER" | "UNKNOWN_CONTACT" | "UNKNOWN_MESSAGE" => Exit::NotFound,
         "STALE_DIRECTORY" => Exit::Stale,
-        "BELOW_THRESHOLD" => Exit::NeedsApproval,
+        "BELOW_THRESHOLD" | "NOT_ENTITLED" => Exit::NeedsApproval,
         "INTERNAL" => Exit::Unexpected,
         _ => Exit::Refused,
     };

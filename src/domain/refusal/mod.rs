@@ -207,6 +207,10 @@ pub enum Refusal {
     NothingToRevoke,
 
     // Of the service, at Publish.
+    /// Whoever is not known must not learn whom the directory lists: the one answer where it does
+    /// not list them, and where nobody who decides for them has signed.
+    #[error("there is no such member or contact, or no key that signed decides for it")]
+    NotEntitled,
     /// Salt and bytes of a facet are missing.
     #[error("the facet {0} was not handed in with the statement")]
     FacetMissing(String),
@@ -371,6 +375,7 @@ impl Refusal {
             Self::AlreadyExpired => "ALREADY_EXPIRED",
             Self::HoldsTooLong => "HOLDS_TOO_LONG",
             Self::NothingToRevoke => "NOTHING_TO_REVOKE",
+            Self::NotEntitled => "NOT_ENTITLED",
             Self::FacetMissing(_) => "FACET_MISSING",
             Self::FacetSuperfluous => "FACET_SUPERFLUOUS",
             Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
