@@ -592,3 +592,37 @@ impl From<OutboxError> for ClientError {
 /// The details that `wire::status` gives.
 const DETAILS: [&str; 10] =
     ["expected", "found", "size", "contact", "member", "key", "needed", "field", "facet", "levels"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::refusal::tests::samples;
+    use crate::tests::reads_well;
+
+    #[test]
+    fn whoever_passes_a_refusal_on_says_its_subject_once() {
+        let whats =
+            ["header", "sent header", "accepted receipt", "mailbox head", "acknowledgement"];
+        for why in samples() {
+            let opening = [NotOpened::Header, NotOpened::Body, NotOpened::Letter, NotOpened::Inner];
+            let opening = opening.map(|layer| ClientError::from(layer(why.clone())));
+            let refused = |what| ReceiptError::Refused { what, why: why.clone() };
+            let receipts = whats.map(|what| ClientError::from(refused(what)));
+            let own = [ClientError::from(&why), DraftError::Refused(why.clone()).into()];
+            for error in opening.into_iter().chain(receipts).chain(own) {
+                reads_well(&error.sentence);
+            }
+        }
+    }
+
+    #[test]
+    fn an_enrolee_is_told_what_may_be_wrong() {
+        let error = ClientError::from(Refusal::NotEntitled);
+        assert_eq!((error.side, error.exit), (Side::Ours, Exit::NeedsApproval));
+        let mend = error.mend.unwrap();
+        assert!(
+            mend.contains("liaison sign FILE") && mend.contains("ask the registrars"),
+            "{mend}"
+        );
+    }
+}

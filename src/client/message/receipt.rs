@@ -67,7 +67,7 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
     /// Its form, its directory, its signature, its fields.
-    #[error("the {what}: {why}")]
+    #[error("{}", why.of(what))]
     Refused {
         /// What it is.
         what: &'static str,
