@@ -27,14 +27,15 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
-use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::Amiss;
+use crate::domain::refusal::{self, Amiss};
+use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
-use crate::signed::proto;
+use crate::signed::proto::{self, Class};
 use crate::wire::v1;
 
 use super::sync::with_progress;
@@ -329,10 +330,21 @@ impl Mail {
             match self.hand_in(ctx, session, id).await {
                 Ok(_) => {}
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
-                Err(error) => refused.push(not_accepted(id, &error)),
+                Err(error) => {
+                    let of = self.addressing(ctx, id)?;
+                    refused.push(not_accepted(id, of.as_ref(), &error));
+                }
             }
         }
         Ok(refused)
+    }
+
+    /// How a request of the outbox is addressed, if its header holds.
+    fn addressing(&self, ctx: &Context, id: MessageId) -> Result<Option<Addressing>, ClientError> {
+        let request = self.outbox.request(id)?;
+        let Some(envelope) = request.envelope() else { return Ok(None) };
+        let header = self.own_header(ctx, &envelope.header)?;
+        Ok(header.ok().map(|header| header.addressing().clone()))
     }
 
     /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.
@@ -645,11 +657,25 @@ fn without_receipt(id: MessageId, error: ClientError) -> ClientError {
 }
 
 /// What is said of a request that was not handed in, or whose receipt was not kept.
-fn not_accepted(id: MessageId, error: &ClientError) -> String {
+fn not_accepted(id: MessageId, of: Option<&Addressing>, error: &ClientError) -> String {
     if error.reason == BEFORE_UPDATE {
         return error.sentence.clone();
     }
-    format!("{id} was not accepted: {error}")
+    let mut said = match of.map(|of| of.class) {
+        Some(OrLater::Known(Class::Receipt)) => "the delivered receipt",
+        Some(OrLater::Known(Class::Acknowledgement)) => "the acknowledgement",
+        Some(OrLater::Known(_) | OrLater::Later(_)) | None => "the message",
+    }
+    .to_owned();
+    // What waits is named where it is said to.
+    if !error.details.contains_key(WAITING) {
+        said = format!("{said} {id}");
+    }
+    if let Some(of) = of {
+        let to: Vec<&ContactId> = of.recipients.iter().map(|to| &to.contact).collect();
+        said = format!("{said} to {}", refusal::list(&to));
+    }
+    format!("{said} was not accepted: {}: {error}", error.reason)
 }
 
 /// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.
@@ -657,9 +683,11 @@ pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
     let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
     let mend = error.mend.unwrap_or_else(|| "liaison sent".to_owned());
     let mut error = ClientError { sentence, mend: Some(mend), ..error };
-    error.details.insert("waiting".to_owned(), id.to_string());
+    error.details.insert(WAITING.to_owned(), id.to_string());
     error
 }
+
+const WAITING: &str = "waiting";
 
 /// Whether the reader or the relay is behind the other.
 fn asks_again(error: &ClientError) -> bool {
@@ -689,6 +717,8 @@ mod tests {
     use super::*;
     use crate::client::message::receipt::Place;
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
+    use crate::domain::refusal::Refusal;
+    use crate::domain::relay::envelope;
     use crate::signed::dsse::Kind as DsseKind;
 
     #[test]
@@ -798,14 +828,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_accepted_says_what_it_is_to_whom_and_why() {
+        let net = Net::new();
+        let id = MessageId::new(1, [1; 10]);
+        let header = &net.notification().envelope.header;
+        let header = envelope::verify_header(&net.directory, header).unwrap();
+        let of = |class| Addressing { class: OrLater::Known(class), ..header.addressing().clone() };
+        let quota = ClientError::from(Refusal::QuotaExceeded { kept: 9, limit: 8 });
+        let why = "QUOTA_EXCEEDED: the relay keeps 9 bytes of yours until they expire, and its \
+                   limit is 8";
+        for (class, what) in [
+            (Class::Receipt, "delivered receipt"),
+            (Class::Acknowledgement, "acknowledgement"),
+            (Class::Notification, "message"),
+        ] {
+            let said = format!("the {what} {id} to fr/cert-fr, pt/cert-pt was not accepted: {why}");
+            assert_eq!(not_accepted(id, Some(&of(class)), &quota), said);
+        }
+        let said = not_accepted(id, Some(&of(Class::Receipt)), &kept_back(quota, id));
+        assert_eq!(said.matches(&id.to_string()).count(), 1, "{said}");
+    }
+
+    #[test]
     fn a_request_whose_receipt_cannot_be_checked_yet_was_handed_in() {
         let id = MessageId::new(1, [1; 10]);
         let error = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
         let error = without_receipt(id, error);
         let said = format!("{id} was handed in; its receipt cannot be checked before the update");
-        assert_eq!((error.exit, not_accepted(id, &error)), (Exit::UpdateMe, said));
+        assert_eq!((error.exit, not_accepted(id, None, &error)), (Exit::UpdateMe, said));
         let busy = ClientError::new(Side::Theirs, Exit::Refused, "CLOSED", "closed");
         let error = without_receipt(id, busy);
-        assert!(not_accepted(id, &error).starts_with(&format!("{id} was not accepted: ")));
+        let said = format!("the message {id} was not accepted: CLOSED: closed");
+        assert_eq!(not_accepted(id, None, &error), said);
     }
 }
