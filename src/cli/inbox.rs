@@ -40,7 +40,7 @@ use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand};
 use super::fields::drafted;
-use super::mail::{Acknowledged, Mail, News, kept_back};
+use super::mail::{Acknowledged, Mail, News, after_a_sync, kept_back};
 use super::phrases::{self, Lines};
 use super::{Context, unusable};
 
@@ -256,7 +256,7 @@ async fn deal_with(
     match mail.take(ctx, event, &mut news) {
         Err(error) if error.reason == super::mail::SYNC_FIRST => {
             mail.catch_up(ctx, session, &mut news).await?;
-            mail.take(ctx, again, &mut news)?;
+            mail.take(ctx, again, &mut news).map_err(after_a_sync)?;
         }
         taken => taken?,
     }

@@ -257,7 +257,7 @@ impl Mail {
                 Ok(()) if !news.behind => break,
                 Ok(()) => {}
                 Err(error) if asks_again(&error) && round + 1 < ROUNDS => {}
-                Err(error) if error.reason == SYNC_FIRST => return Err(beyond_the_log()),
+                Err(error) if error.reason == SYNC_FIRST => return Err(after_a_sync(error)),
                 Err(error) => return Err(error),
             }
             self.catch_up(ctx, session, news).await?;
@@ -374,7 +374,7 @@ impl Mail {
                     synced = true;
                 }
                 taken => {
-                    return taken.map_err(|error| without_receipt(id, error));
+                    return taken.map_err(|error| without_receipt(id, after_a_sync(error)));
                 }
             }
         }
@@ -700,14 +700,17 @@ pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
 /// What [`ClientError`] calls what a key signed that this program cannot know.
 pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
 
-/// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
-/// A sync did not cure it, so it is not this copy that is behind.
-fn beyond_the_log() -> ClientError {
+/// A view that a sync did not reach is none of the log: it is not this copy that is behind.
+pub(super) fn after_a_sync(error: ClientError) -> ClientError {
+    if error.reason != SYNC_FIRST {
+        return error;
+    }
     let sentence = "the relay signs on more entries than the service shows, also after a sync";
     let (side, exit) = (Side::Theirs, Exit::VerificationFailed);
     ClientError::new(side, exit, "RECEIPT_NOT_VERIFIED", sentence)
 }
 
+/// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const ROUNDS: usize = 3;

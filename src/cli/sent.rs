@@ -144,7 +144,8 @@ async fn ask_about(
         return Ok(refused);
     }
     mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
-    Ok(take(mail)??)
+    let size = mail.replica.view()?.0;
+    Ok(take(mail)??.into_iter().map(|why| why.beyond("receipt", size)).collect())
 }
 
 /// A message that was sent, and everything that came back.

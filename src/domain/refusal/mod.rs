@@ -255,7 +255,7 @@ pub enum Refusal {
         has: Vec<Level>,
     },
     /// The view is larger than the log.
-    #[error("the sender's view has size {found}, this log {size}")]
+    #[error("its view has size {found}, and this log {size}")]
     ViewAhead {
         /// The log's size.
         size: u64,
