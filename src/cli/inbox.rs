@@ -63,12 +63,22 @@ pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientEr
 
 async fn list(ctx: &Context, offline: bool) -> Result<(), ClientError> {
     if offline {
-        return show(ctx, &Mail::open(ctx, ctx.replica()?)?);
+        return show(ctx, &Mail::here(ctx)?);
     }
+    match fresh(ctx).await {
+        Ok((session, mut mail)) => {
+            show(ctx, &mail)?;
+            ask_again(ctx, &session, &mut mail).await
+        }
+        Err(error) => Mail::without_service(ctx, error, |mail| show(ctx, mail)),
+    }
+}
+
+/// The mailbox with what there is now.
+pub(super) async fn fresh(ctx: &Context) -> Result<(Session, Mail), ClientError> {
     let (session, mut mail) = Mail::online(ctx).await?;
     say_news(ctx, collected(ctx, &session, &mut mail).await?);
-    show(ctx, &mail)?;
-    ask_again(ctx, &session, &mut mail).await
+    Ok((session, mail))
 }
 
 fn show(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
@@ -567,7 +577,7 @@ pub(super) fn began_elsewhere(
 }
 
 async fn read(ctx: &Context, id: &str, save: Option<&Path>) -> Result<(), ClientError> {
-    let mail = Mail::open(ctx, ctx.replica()?)?;
+    let mail = Mail::here(ctx)?;
     let (kept, header) = find(ctx, &mail, id)?;
     let opened = mail.opened(ctx, &kept)?.map_err(|why| {
         let refused = why.is_refusal();

@@ -38,6 +38,7 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
 use crate::wire::v1;
 
+use super::directory::Seen;
 use super::sync::with_progress;
 use super::{Context, phrases};
 
@@ -94,6 +95,34 @@ impl Mail {
             replica,
             folder,
         })
+    }
+
+    /// The mailbox as it is here. An old copy of the directory, or one that stands still, is said to be.
+    ///
+    /// # Errors
+    /// As [`Mail::open`].
+    pub(super) fn here(ctx: &Context) -> Result<Self, ClientError> {
+        let replica = ctx.replica()?;
+        Seen::of(ctx, &replica)?.warn(ctx);
+        Self::open(ctx, replica)
+    }
+
+    /// Shows the mailbox as it is here, if the network keeps the service away: so the command ends
+    /// then.
+    ///
+    /// # Errors
+    /// The one given.
+    pub(super) fn without_service(
+        ctx: &Context,
+        error: ClientError,
+        show: impl FnOnce(&Self) -> Result<(), ClientError>,
+    ) -> Result<(), ClientError> {
+        if error.exit != Exit::NotReachable {
+            return Err(error);
+        }
+        let Ok(mail) = Self::here(ctx) else { return Err(error) };
+        show(&mail)?;
+        Err(error.after_its_object())
     }
 
     /// Connects as the seat, brings the copy up to date, and opens the mailbox.

@@ -38,7 +38,7 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 
 use super::Context;
 use super::args::SentArgs;
-use super::inbox::{ask_again, collected, has_ended, one, say_news};
+use super::inbox::{ask_again, fresh, has_ended, one};
 use super::mail::Mail;
 use super::phrases::{self, Lines};
 
@@ -48,13 +48,22 @@ use super::phrases::{self, Lines};
 /// [`ClientError`]; exit 6 if the relay told two histories of one mailbox.
 pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientError> {
     if args.offline {
-        return show(ctx, &Mail::open(ctx, ctx.replica()?)?, Refused::new(), args.id);
+        return show(ctx, &Mail::here(ctx)?, Refused::new(), args.id);
     }
-    let (session, mut mail) = Mail::online(ctx).await?;
-    say_news(ctx, collected(ctx, &session, &mut mail).await?);
-    let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
-    show(ctx, &mail, refused, args.id)?;
-    ask_again(ctx, &session, &mut mail).await
+    let asked = async {
+        let (session, mut mail) = fresh(ctx).await?;
+        let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
+        Ok((session, mail, refused))
+    };
+    match asked.await {
+        Ok((session, mut mail, refused)) => {
+            show(ctx, &mail, refused, args.id)?;
+            ask_again(ctx, &session, &mut mail).await
+        }
+        Err(error) => {
+            Mail::without_service(ctx, error, |mail| show(ctx, mail, Refused::new(), args.id))
+        }
+    }
 }
 
 fn show(
