@@ -825,12 +825,32 @@ fn a_backdated_acknowledgement_of_a_colleague_is_refused() {
 
 /// An open acknowledgement of the message at the front of fr's mailbox, by this seat.
 fn acknowledged_by(net: &Net, by: &str) -> Envelope {
+    acknowledged_in(net, by, net.view())
+}
+
+fn acknowledged_in(net: &Net, by: &str, view: (u64, Digest)) -> Envelope {
     let (items, _) = net.collect(FR, 0);
     let header = envelope::verify_header(&net.directory, &items[0].header).unwrap();
     let (seat, key) = (seat(by), sign_key(&format!("{by} sign")));
     let (of, words) = ((&seat, &key), (words::words(), None));
     let acknowledge = crate::client::message::acknowledge::acknowledge;
-    acknowledge(&net.directory, of, (&header, 1), words, net.view(), &net.ambient).unwrap().open
+    acknowledge(&net.directory, of, (&header, 1), words, view, &net.ambient).unwrap().open
+}
+
+#[test]
+fn an_acknowledgement_of_a_view_that_cannot_be_is_refused() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    paris.collect(&net);
+    let ((size, root), found) = (net.view(), 1 << 40);
+    let far = acknowledged_in(&net, FR_2, (found, root));
+    net.put_acknowledgement(&contact("fr/cert-fr"), 1, &far);
+    let taken = paris.collect(&net);
+    let Some(Taken::NotAcknowledged { why, .. }) = taken.last() else { panic!("{taken:?}") };
+    let ahead = Refusal::ViewAhead { size, found };
+    assert_eq!(*why, ReceiptError::Refused { what: "acknowledgement", why: ahead });
+    assert!(paris.inbox.pending().unwrap().is_empty());
 }
 
 /// Of another recipient's, and with a signature that is none: the relay may put what it likes.

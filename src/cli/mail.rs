@@ -860,6 +860,15 @@ mod tests {
     }
 
     #[test]
+    fn what_a_sync_did_not_reach_is_no_fault_of_this_copy() {
+        let found = after_a_sync(ReceiptError::SyncFirst(9).into());
+        assert_eq!((found.side, found.exit), (Side::Theirs, Exit::VerificationFailed));
+        assert_eq!(found.reason, "RECEIPT_NOT_VERIFIED");
+        let other = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
+        assert_eq!(after_a_sync(other.clone()), other);
+    }
+
+    #[test]
     fn what_is_not_accepted_says_what_it_is_to_whom_and_why() {
         let net = Net::new();
         let id = MessageId::new(1, [1; 10]);
