@@ -22,6 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use clap::Parser;
 use liaison::ambient::Ambient;
 use liaison::client::address::Address;
@@ -94,7 +96,9 @@ async fn serve() {
     let store = open.found().await;
     let net = TestNet::serve(open, store, Trust::new(dates())).await;
     net.parties(MEMBERS).await;
-    println!("{} {}", net.address, hex::encode(net.ca()));
+    let pem = net.ca_pem();
+    let ca: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    println!("{} {ca}", net.address);
     std::io::stdout().flush().unwrap();
     tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await.unwrap();
 }
@@ -181,7 +185,7 @@ impl Victim {
 
 impl Target {
     fn new(address: &str, ca: &str) -> Self {
-        let (address, ca) = (Address::parse(address).unwrap(), hex::decode(ca).unwrap());
+        let (address, ca) = (Address::parse(address).unwrap(), BASE64_STANDARD.decode(ca).unwrap());
         let ambient = Ambient::system().with_clock(Arc::new(Shifted::to(support::NOW)));
         Self { address, ca, ambient }
     }

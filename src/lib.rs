@@ -2,6 +2,7 @@
 //!
 //! The map, each line using only what stands above it (`tests/tidy.rs` knows exactly what):
 //!
+//! - [`moment`]: a moment as people read it
 //! - [`crypto`]: digests, signature keys, sealing, certificates
 //! - [`tlog`]: the transparency log's trees, proofs and checkpoints
 //! - [`signed`]: what is signed, to the byte
@@ -34,6 +35,7 @@ pub mod crypto;
 pub mod demo;
 pub mod domain;
 pub mod grpc;
+pub mod moment;
 pub mod operate;
 pub mod server;
 pub mod service;

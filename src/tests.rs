@@ -37,3 +37,19 @@ pub(crate) fn grouped(number: u64) -> String {
     let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
     groups.collect::<Vec<_>>().join(",")
 }
+
+/// A sentence whose times are dates, and in which no group of words stands twice in a row.
+pub(crate) fn reads_well(sentence: &str) {
+    let words = sentence.split_whitespace().map(|word| {
+        let word = word.trim_matches(|of: char| !of.is_alphanumeric());
+        word.strip_suffix("'s").unwrap_or(word).to_lowercase()
+    });
+    let words: Vec<String> = words.collect();
+    let is_time = |word: &String| word.len() > 8 && word.bytes().all(|of| of.is_ascii_digit());
+    let said = words.iter().find(|word| *word == "unix" || is_time(word));
+    assert!(said.is_none(), "{said:?} is no date: {sentence}");
+    for many in 1..=words.len() / 2 {
+        let twice = words.windows(2 * many).find(|two| two[..many] == two[many..]);
+        assert!(twice.is_none(), "{twice:?}: {sentence}");
+    }
+}

@@ -337,7 +337,8 @@ fn deal_with(
 /// # Errors
 /// [`NotOpened`].
 pub fn header(reader: &Reader<'_>, kept: &Kept) -> Result<VerifiedHeader, NotOpened> {
-    let header = open::verify_header(reader, (&kept.item.header, kept.floor))?;
+    let header = open::verify_header(reader, (&kept.item.header, kept.floor));
+    let header = header.map_err(|why| kept.not_opened(why))?;
     let own = reader.seat.contact();
     let mut steps = header.addressing().recipients.iter().filter(|to| to.step > 0);
     if steps.any(|to| to.contact == own) == (kept.kind == EntryKind::Released) {
@@ -576,7 +577,8 @@ fn compared(
 /// # Errors
 /// [`Unproven`].
 pub fn expired(desk: &Desk<'_>, kept: &Kept) -> Result<(), Unproven> {
-    let header = open::verify_header(&desk.reader, (&kept.item.header, kept.floor))?;
+    let header = open::verify_header(&desk.reader, (&kept.item.header, kept.floor));
+    let header = header.map_err(|why| kept.not_opened(why))?;
     let of = header.addressing();
     if of.sender.contact() != desk.contact() {
         return Err(Unproven::AnotherSender(of.sender.clone()));
@@ -594,14 +596,16 @@ pub fn expired(desk: &Desk<'_>, kept: &Kept) -> Result<(), Unproven> {
 /// [`ReceiptError`].
 pub fn acknowledged(desk: &Desk<'_>, kept: &Kept) -> Result<VerifiedAcknowledgement, ReceiptError> {
     let (directory, header) = (desk.reader.directory, &kept.item.header);
-    let header = open::verify_header(&desk.reader, (header, 0)).map_err(|why| match why {
+    let header = open::verify_header(&desk.reader, (header, 0));
+    let header = header.map_err(|why| match kept.not_opened(why) {
         NotOpened::SyncFirst(size) => ReceiptError::SyncFirst(size),
         NotOpened::BeforeUpdate(_) => ReceiptError::BeforeUpdate("header"),
         NotOpened::Header(why) => ReceiptError::Refused { what: "header", why },
         _ => ReceiptError::OtherMessage("header"),
     })?;
     let known = (directory, desk.reader.root_at);
-    let verified = receipt::verify_acknowledgement(known, &header, &kept.item.acknowledgement)?;
+    let verified = receipt::verify_acknowledgement(known, &header, &kept.item.acknowledgement);
+    let verified = verified.map_err(|why| why.beyond("acknowledgement", kept.ceiling))?;
     if verified.seat().contact() != kept.place.contact {
         return Err(ReceiptError::NotTheRecipient("is of a seat of another contact"));
     }

@@ -15,10 +15,11 @@ use bytes::{Buf as _, Bytes};
 use prost::Message as _;
 
 use crate::client::durable;
-use crate::client::message::open::Received;
+use crate::client::message::open::{NotOpened, Received};
 use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHead};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::refusal::Refusal;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::{EntryKind, LaterKind, Mailbox};
 use crate::signed::dsse::Envelope;
@@ -78,9 +79,23 @@ pub struct Kept {
     /// ended then. 0, if there was none, and for a step of the ladder or a message that expired: such
     /// an entry comes late, and was signed in time.
     pub floor: u64,
+    /// The view of the newest head that tells of it: the relay took it, so no view that it names is
+    /// larger. The largest number, if there is no such head.
+    pub ceiling: u64,
 }
 
 impl Kept {
+    /// Why its header does not hold: a view that cannot be is nothing to sync for.
+    #[must_use]
+    pub fn not_opened(&self, why: NotOpened) -> NotOpened {
+        match why {
+            NotOpened::SyncFirst(found) if found > self.ceiling => {
+                NotOpened::Header(Refusal::ViewAhead { size: self.ceiling, found })
+            }
+            why => why,
+        }
+    }
+
     /// What can be opened.
     #[must_use]
     pub fn received(&self) -> Received<'_> {
@@ -351,6 +366,16 @@ impl Inbox {
     /// # Errors
     /// There is none, a damaged file, or the disk.
     pub fn item(&self, number: u64) -> Result<Kept, InboxError> {
+        let kept = self.kept(number)?;
+        let head = self.newest_head()?.filter(|head| {
+            let told = head.place.as_ref().map(|of| (of.epoch, of.number));
+            told.is_some_and(|(epoch, count)| epoch == kept.place.mailbox.epoch && number <= count)
+        });
+        let ceiling = head.and_then(|head| head.view).map_or(u64::MAX, |view| view.size);
+        Ok(Kept { ceiling, ..kept })
+    }
+
+    fn kept(&self, number: u64) -> Result<Kept, InboxError> {
         let path = self.path_of(number);
         if let Some(bytes) = durable::read(&path)? {
             let mut bytes = Bytes::from(bytes);
@@ -384,7 +409,7 @@ impl Inbox {
                 kept.iter().filter(|kept| kept.item.number >= number).for_each(&mut look);
                 number = batch.last + 1;
             } else {
-                match self.item(number) {
+                match self.kept(number) {
                     Ok(kept) => look(&kept),
                     Err(InboxError::Unknown(_)) => {}
                     Err(why) => return Err(why),
@@ -450,12 +475,16 @@ impl Inbox {
 
     /// The size of the view of the newest head.
     fn head_view(&self) -> Result<Option<u64>, InboxError> {
-        let path = self.dir.join(HEAD);
+        let Some(head) = self.newest_head()? else { return Ok(None) };
+        let view = head.view.ok_or_else(|| damaged(&self.dir.join(HEAD)))?;
+        Ok(Some(view.size))
+    }
+
+    fn newest_head(&self) -> Result<Option<proto::MailboxHead>, InboxError> {
         let Some(bytes) = self.head()? else { return Ok(None) };
         let head = Envelope::parse(&bytes, bytes.len()).ok();
         let head = head.and_then(|head| proto::MailboxHead::decode(head.payload().clone()).ok());
-        let view = head.and_then(|head| head.view).ok_or_else(|| damaged(&path))?;
-        Ok(Some(view.size))
+        head.map(Some).ok_or_else(|| damaged(&self.dir.join(HEAD)))
     }
 
     /// The numbers of items that are here whole and were not dealt with yet, in order.
@@ -720,7 +749,7 @@ fn read_record(bytes: &mut Bytes) -> Option<Kept> {
     let floor = bytes.get(..8)?.try_into().ok().map(u64::from_be_bytes)?;
     bytes.advance(8);
     let Link { kind, digest, .. } = Link::of(&item).ok()?;
-    Some(Kept { place, kind, item, digest, floor })
+    Some(Kept { place, kind, item, digest, floor, ceiling: u64::MAX })
 }
 
 /// The item of a number in a file. Those before it are skipped.

@@ -537,20 +537,50 @@ fn what_stays_spoilt_holds_nothing_up() {
 fn a_message_from_ahead_waits_for_the_replica() {
     let mut net = Net::new();
     let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
-    let mut behind = net.clone();
+    paris.collect(&net);
+    let behind = net.clone();
     net.roster("pt/cert-pt", 2, &["duty-1"]);
     at.notify(&mut net);
     let (items, _) = net.collect(FR, 0);
-    behind.store = net.store.clone();
-    let head = behind.head(&contact("fr/cert-fr"), behind.mailbox(&contact("fr/cert-fr")));
-    paris.take(&behind, &items[0]).unwrap();
-    let taken = paris.take_head(&behind, &head).unwrap();
+    let taken = paris.take(&behind, &items[0]).unwrap();
     let size = net.directory.size();
-    assert!(matches!(taken[..], [Taken::SyncFirst(found)] if found == size), "{taken:?}");
+    assert!(matches!(taken, Taken::SyncFirst(found) if found == size), "{taken:?}");
     assert_eq!(paris.inbox.pending().unwrap(), [1]);
     let taken = paris.at_desk(&net, |desk| collect::deal_with_pending(desk, paris.boxes()));
     assert!(matches!(taken.unwrap()[..], [Taken::Message { .. }]));
     assert!(paris.inbox.pending().unwrap().is_empty());
+}
+
+/// The relay of an accomplice takes it; its next head says how large the log was by then.
+#[test]
+fn a_view_that_cannot_be_is_refused_and_waits_for_nothing() {
+    let mut net = Net::new();
+    let paris = Machine::new(&net, FR);
+    paris.collect(&net);
+    let far = |size: u64| move |of: &mut proto::Addressing| of.view.as_mut().unwrap().size = size;
+    let (id, size, huge) = (contact("fr/cert-fr"), net.view().0, 1 << 40);
+    for found in [huge, size + 1] {
+        net.put(&id, &net.forge(net.outside(AT, &fr()), &notification(0), far(found)));
+    }
+    for item in &net.collect(FR, 0).0 {
+        // No head tells of it yet: the log may have grown.
+        let taken = paris.take(&net, item).unwrap();
+        assert!(matches!(taken, Taken::SyncFirst(_)), "{taken:?}");
+    }
+    let beyond = |taken: Vec<Taken>| {
+        let found = taken.into_iter().map(|taken| match taken {
+            Taken::NotOpened { why, answer: Answer::NotDue, header: None, .. } => why,
+            other => panic!("{other:?}"),
+        });
+        found.collect::<Vec<_>>()
+    };
+    let ahead = |found| NotOpened::Header(Refusal::ViewAhead { size, found });
+    let head = net.head(&id, net.mailbox(&id));
+    assert_eq!(beyond(paris.take_head(&net, &head).unwrap()), [ahead(huge), ahead(size + 1)]);
+    assert!(paris.inbox.pending().unwrap().is_empty());
+    assert_eq!(paris.inbox.how(1).unwrap().as_deref(), Some("VIEW_AHEAD"));
+    assert_eq!(paris.again(&net, 1), Err(ahead(huge)), "and is shown so ever after");
+    assert!(paris.outbox.ids().unwrap().is_empty(), "nothing is receipted");
 }
 
 #[test]
@@ -798,12 +828,32 @@ fn a_backdated_acknowledgement_of_a_colleague_is_refused() {
 
 /// An open acknowledgement of the message at the front of fr's mailbox, by this seat.
 fn acknowledged_by(net: &Net, by: &str) -> Envelope {
+    acknowledged_in(net, by, net.view())
+}
+
+fn acknowledged_in(net: &Net, by: &str, view: (u64, Digest)) -> Envelope {
     let (items, _) = net.collect(FR, 0);
     let header = envelope::verify_header(&net.directory, &items[0].header).unwrap();
     let (seat, key) = (seat(by), sign_key(&format!("{by} sign")));
     let (of, words) = ((&seat, &key), (words::words(), None));
     let acknowledge = crate::client::message::acknowledge::acknowledge;
-    acknowledge(&net.directory, of, (&header, 1), words, net.view(), &net.ambient).unwrap().open
+    acknowledge(&net.directory, of, (&header, 1), words, view, &net.ambient).unwrap().open
+}
+
+#[test]
+fn an_acknowledgement_of_a_view_that_cannot_be_is_refused() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    at.notify(&mut net);
+    paris.collect(&net);
+    let ((size, root), found) = (net.view(), 1 << 40);
+    let far = acknowledged_in(&net, FR_2, (found, root));
+    net.put_acknowledgement(&contact("fr/cert-fr"), 1, &far);
+    let taken = paris.collect(&net);
+    let Some(Taken::NotAcknowledged { why, .. }) = taken.last() else { panic!("{taken:?}") };
+    let ahead = Refusal::ViewAhead { size, found };
+    assert_eq!(*why, ReceiptError::Refused { what: "acknowledgement", why: ahead });
+    assert!(paris.inbox.pending().unwrap().is_empty());
 }
 
 /// Of another recipient's, and with a signature that is none: the relay may put what it likes.

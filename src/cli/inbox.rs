@@ -47,7 +47,7 @@ use crate::wire::v1;
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
-use super::mail::{Acknowledged, Mail, News, kept_back};
+use super::mail::{Acknowledged, Mail, News, after_a_sync, kept_back};
 use super::phrases::{self, Lines};
 use super::{Context, unusable};
 
@@ -110,13 +110,23 @@ struct Wanted {
 
 async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), ClientError> {
     if offline {
-        return show(ctx, &Mail::open(ctx, ctx.replica()?)?, wanted);
+        return show(ctx, &Mail::here(ctx)?, wanted);
     }
+    match fresh(ctx, wanted).await {
+        Ok((session, mut mail)) => {
+            show(ctx, &mail, wanted)?;
+            finish(ctx, &session, &mut mail).await
+        }
+        Err(error) => Mail::without_service(ctx, error, |mail| show(ctx, mail, wanted)),
+    }
+}
+
+/// The mailbox with what there is now.
+async fn fresh(ctx: &Context, wanted: Wanted) -> Result<(Session, Mail), ClientError> {
     let (session, mut mail) = Mail::online(ctx).await?;
     let first = |mail: &Mail, row: &Row| is_shown(mail, row, wanted.muted);
     say_news(ctx, collected(ctx, &session, &mut mail, (FIRST, first)).await?);
-    show(ctx, &mail, wanted)?;
-    finish(ctx, &session, &mut mail).await
+    Ok((session, mail))
 }
 
 /// The numbers of what people look for, most urgent first, and how many others are muted; behind them
@@ -458,7 +468,7 @@ async fn deal_with(
     match mail.take(ctx, event, held, news) {
         Err(error) if error.reason == super::mail::SYNC_FIRST => {
             mail.catch_up(ctx, session, news).await?;
-            mail.take(ctx, again, held, news)
+            mail.take(ctx, again, held, news).map_err(after_a_sync)
         }
         taken => taken,
     }
@@ -809,7 +819,7 @@ pub(super) fn began_elsewhere(
 }
 
 async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), ClientError> {
-    let mut mail = Mail::open(ctx, ctx.replica()?)?;
+    let mut mail = Mail::here(ctx)?;
     let ((kept, header), session) = find(ctx, &mut mail, at).await?;
     let number = kept.place.mailbox.count;
     let opened = mail.opened(ctx, &kept)?.map_err(|why| {

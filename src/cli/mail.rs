@@ -32,17 +32,18 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
-use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::Amiss;
-use crate::domain::relay::addressing::Addressing;
+use crate::domain::refusal::{self, Amiss};
+use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::thread;
 use crate::signed::dsse::Envelope;
-use crate::signed::proto;
+use crate::signed::proto::{self, Class};
 use crate::wire::v1;
 
+use super::directory::Seen;
 use super::output::Bar;
 use super::sync::with_progress;
 use super::{Context, phrases};
@@ -113,6 +114,34 @@ impl Mail {
             replica,
             folder,
         })
+    }
+
+    /// The mailbox as it is here. An old copy of the directory, or one that stands still, is said to be.
+    ///
+    /// # Errors
+    /// As [`Mail::open`].
+    pub(super) fn here(ctx: &Context) -> Result<Self, ClientError> {
+        let replica = ctx.replica()?;
+        Seen::of(ctx, &replica)?.warn(ctx);
+        Self::open(ctx, replica)
+    }
+
+    /// Shows the mailbox as it is here, if the network keeps the service away: so the command ends
+    /// then.
+    ///
+    /// # Errors
+    /// The one given.
+    pub(super) fn without_service(
+        ctx: &Context,
+        error: ClientError,
+        show: impl FnOnce(&Self) -> Result<(), ClientError>,
+    ) -> Result<(), ClientError> {
+        if error.exit != Exit::NotReachable {
+            return Err(error);
+        }
+        let Ok(mail) = Self::here(ctx) else { return Err(error) };
+        show(&mail)?;
+        Err(error.after_its_object())
     }
 
     /// Connects as the seat, brings the copy up to date, and opens the mailbox.
@@ -402,7 +431,7 @@ impl Mail {
                 Ok(()) if !news.behind => break,
                 Ok(()) => {}
                 Err(error) if asks_again(&error) && round + 1 < ROUNDS => {}
-                Err(error) if error.reason == SYNC_FIRST => return Err(beyond_the_log()),
+                Err(error) if error.reason == SYNC_FIRST => return Err(after_a_sync(error)),
                 Err(error) => return Err(error),
             }
             self.catch_up(ctx, session, news).await?;
@@ -602,13 +631,22 @@ impl Mail {
             if error.reason == "RECEIPT_NOT_DUE" {
                 continue;
             }
-            news.warnings.push(not_accepted(id, &error));
+            let of = self.addressing(ctx, id)?;
+            news.warnings.push(not_accepted(id, of.as_ref(), &error));
             passing += u32::from(error.passes());
             if passing == 2 {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// How a request of the outbox is addressed, if its header holds.
+    fn addressing(&self, ctx: &Context, id: MessageId) -> Result<Option<Addressing>, ClientError> {
+        let request = self.outbox.request(id)?;
+        let Some(envelope) = request.envelope() else { return Ok(None) };
+        let header = self.own_header(ctx, &envelope.header)?;
+        Ok(header.ok().map(|header| header.addressing().clone()))
     }
 
     /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.
@@ -638,7 +676,7 @@ impl Mail {
                     synced = true;
                 }
                 taken => {
-                    return taken.map_err(|error| without_receipt(id, error));
+                    return taken.map_err(|error| without_receipt(id, after_a_sync(error)));
                 }
             }
         }
@@ -934,11 +972,25 @@ fn without_receipt(id: MessageId, error: ClientError) -> ClientError {
 }
 
 /// What is said of a request that was not handed in, or whose receipt was not kept.
-fn not_accepted(id: MessageId, error: &ClientError) -> String {
+fn not_accepted(id: MessageId, of: Option<&Addressing>, error: &ClientError) -> String {
     if error.reason == BEFORE_UPDATE {
         return error.sentence.clone();
     }
-    format!("{id} was not accepted: {error}")
+    let mut said = match of.map(|of| of.class) {
+        Some(OrLater::Known(Class::Receipt)) => "the delivered receipt",
+        Some(OrLater::Known(Class::Acknowledgement)) => "the acknowledgement",
+        Some(OrLater::Known(_) | OrLater::Later(_)) | None => "the message",
+    }
+    .to_owned();
+    // What waits is named where it is said to.
+    if !error.details.contains_key(WAITING) {
+        said = format!("{said} {id}");
+    }
+    if let Some(of) = of {
+        let to: Vec<&ContactId> = of.recipients.iter().map(|to| &to.contact).collect();
+        said = format!("{said} to {}", refusal::list(&to));
+    }
+    format!("{said} was not accepted: {}: {error}", error.reason)
 }
 
 /// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.
@@ -946,7 +998,7 @@ pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
     let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
     let mend = error.mend.unwrap_or_else(|| "liaison sent".to_owned());
     let mut error = ClientError { sentence, mend: Some(mend), ..error };
-    error.details.insert("waiting".to_owned(), id.to_string());
+    error.details.insert(WAITING.to_owned(), id.to_string());
     error
 }
 
@@ -960,6 +1012,8 @@ fn given_up(error: ClientError, id: MessageId) -> ClientError {
     error
 }
 
+const WAITING: &str = "waiting";
+
 /// Whether the reader or the relay is behind the other.
 fn asks_again(error: &ClientError) -> bool {
     error.reason == SYNC_FIRST || error.reason == HEAD_BEHIND
@@ -971,14 +1025,17 @@ pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
 /// What [`ClientError`] calls what a key signed that this program cannot know.
 pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
 
-/// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
-/// A sync did not cure it, so it is not this copy that is behind.
-fn beyond_the_log() -> ClientError {
+/// A view that a sync did not reach is none of the log: it is not this copy that is behind.
+pub(super) fn after_a_sync(error: ClientError) -> ClientError {
+    if error.reason != SYNC_FIRST {
+        return error;
+    }
     let sentence = "the relay signs on more entries than the service shows, also after a sync";
     let (side, exit) = (Side::Theirs, Exit::VerificationFailed);
     ClientError::new(side, exit, "RECEIPT_NOT_VERIFIED", sentence)
 }
 
+/// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const ROUNDS: usize = 3;
@@ -994,6 +1051,8 @@ mod tests {
     use super::*;
     use crate::client::message::receipt::Place;
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
+    use crate::domain::refusal::Refusal;
+    use crate::domain::relay::envelope;
     use crate::signed::dsse::Kind as DsseKind;
 
     fn nobody() -> Muted {
@@ -1107,14 +1166,46 @@ mod tests {
     }
 
     #[test]
+    fn what_a_sync_did_not_reach_is_no_fault_of_this_copy() {
+        let found = after_a_sync(ReceiptError::SyncFirst(9).into());
+        assert_eq!((found.side, found.exit), (Side::Theirs, Exit::VerificationFailed));
+        assert_eq!(found.reason, "RECEIPT_NOT_VERIFIED");
+        let other = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
+        assert_eq!(after_a_sync(other.clone()), other);
+    }
+
+    #[test]
+    fn what_is_not_accepted_says_what_it_is_to_whom_and_why() {
+        let net = Net::new();
+        let id = MessageId::new(1, [1; 10]);
+        let header = &net.notification().envelope.header;
+        let header = envelope::verify_header(&net.directory, header).unwrap();
+        let of = |class| Addressing { class: OrLater::Known(class), ..header.addressing().clone() };
+        let quota = ClientError::from(Refusal::QuotaExceeded { kept: 9, limit: 8 });
+        let why = "QUOTA_EXCEEDED: the relay keeps 9 bytes for your messages and their answers, \
+                   and takes up to 8";
+        for (class, what) in [
+            (Class::Receipt, "delivered receipt"),
+            (Class::Acknowledgement, "acknowledgement"),
+            (Class::Notification, "message"),
+        ] {
+            let said = format!("the {what} {id} to fr/cert-fr, pt/cert-pt was not accepted: {why}");
+            assert_eq!(not_accepted(id, Some(&of(class)), &quota), said);
+        }
+        let said = not_accepted(id, Some(&of(Class::Receipt)), &kept_back(quota, id));
+        assert_eq!(said.matches(&id.to_string()).count(), 1, "{said}");
+    }
+
+    #[test]
     fn a_request_whose_receipt_cannot_be_checked_yet_was_handed_in() {
         let id = MessageId::new(1, [1; 10]);
         let error = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
         let error = without_receipt(id, error);
         let said = format!("{id} was handed in; its receipt cannot be checked before the update");
-        assert_eq!((error.exit, not_accepted(id, &error)), (Exit::UpdateMe, said));
+        assert_eq!((error.exit, not_accepted(id, None, &error)), (Exit::UpdateMe, said));
         let busy = ClientError::new(Side::Theirs, Exit::Refused, "CLOSED", "closed");
         let error = without_receipt(id, busy);
-        assert!(not_accepted(id, &error).starts_with(&format!("{id} was not accepted: ")));
+        let said = format!("the message {id} was not accepted: CLOSED: closed");
+        assert_eq!(not_accepted(id, None, &error), said);
     }
 }

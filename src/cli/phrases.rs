@@ -6,7 +6,6 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
-use jiff::Timestamp;
 
 use crate::agent::collect::Unproven;
 use crate::client::message::open::NotOpened;
@@ -21,6 +20,7 @@ use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::LaterKind;
+pub(super) use crate::moment::when;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
 use super::args::{KindArg, LevelArg, TlpArg, UrgencyArg};
@@ -259,13 +259,6 @@ const fn known_outcome(outcome: Outcome) -> &'static str {
             "delivered, and refused: it opens, and is not what its outside or its thread says"
         }
     }
-}
-
-/// A moment, to the minute.
-pub(super) fn when(unix: u64) -> String {
-    let stamp = i64::try_from(unix).ok().and_then(|unix| Timestamp::from_second(unix).ok());
-    let shown = stamp.map(|stamp| stamp.strftime("%Y-%m-%d %H:%M UTC").to_string());
-    shown.unwrap_or_else(|| format!("second {unix}"))
 }
 
 /// A day.

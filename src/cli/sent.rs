@@ -50,16 +50,26 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         return retry(ctx, &args).await;
     }
     if args.offline {
-        return show(ctx, &Mail::open(ctx, ctx.replica()?)?, Refused::new(), args.id);
+        return show(ctx, &Mail::here(ctx)?, Refused::new(), args.id);
     }
-    let (session, mut mail) = Mail::online(ctx).await?;
-    let mut news = collected(ctx, &session, &mut mail, (ANSWERS, answers_ours)).await?;
-    mail.send_own(ctx, &session, &mut news).await?;
-    say_news(ctx, news);
-    let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
-    let shown = show(ctx, &mail, refused, args.id);
-    let finished = finish(ctx, &session, &mut mail).await;
-    shown.and(finished)
+    let asked = async {
+        let (session, mut mail) = Mail::online(ctx).await?;
+        let mut news = collected(ctx, &session, &mut mail, (ANSWERS, answers_ours)).await?;
+        mail.send_own(ctx, &session, &mut news).await?;
+        say_news(ctx, news);
+        let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
+        Ok((session, mail, refused))
+    };
+    match asked.await {
+        Ok((session, mut mail, refused)) => {
+            let shown = show(ctx, &mail, refused, args.id);
+            let finished = finish(ctx, &session, &mut mail).await;
+            shown.and(finished)
+        }
+        Err(error) => {
+            Mail::without_service(ctx, error, |mail| show(ctx, mail, Refused::new(), args.id))
+        }
+    }
 }
 
 fn show(
@@ -152,7 +162,8 @@ async fn ask_about(
         return Ok(refused);
     }
     mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
-    Ok(take(mail)??)
+    let size = mail.replica.view()?.0;
+    Ok(take(mail)??.into_iter().map(|why| why.beyond("receipt", size)).collect())
 }
 
 /// A message that was sent, and everything that came back.

@@ -142,6 +142,10 @@ impl ClientError {
         let mend = match self.reason.as_str() {
             "STALE_DIRECTORY" | "VIEW_AHEAD" | "WRONG_VERSION" => "liaison sync",
             "BELOW_THRESHOLD" => "liaison sign FILE",
+            "NOT_ENTITLED" => {
+                "liaison sign FILE with a key that decides for it; if that is done, ask the \
+                 registrars whether it is admitted"
+            }
             "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" | "UNKNOWN_KEY" => {
                 "liaison key list"
             }
@@ -171,7 +175,7 @@ fn judged(reason: &str) -> (Exit, Side) {
         "CERTIFICATE" | "NOT_PERMITTED" | "KEY_NOT_IN_FORCE" => Exit::IdentityOrKey,
         "UNKNOWN_MEMBER" | "UNKNOWN_CONTACT" | "UNKNOWN_MESSAGE" => Exit::NotFound,
         "STALE_DIRECTORY" => Exit::Stale,
-        "BELOW_THRESHOLD" => Exit::NeedsApproval,
+        "BELOW_THRESHOLD" | "NOT_ENTITLED" => Exit::NeedsApproval,
         "INTERNAL" => Exit::Unexpected,
         _ => Exit::Refused,
     };
@@ -601,6 +605,8 @@ mod tests {
     use tonic_types::{ErrorDetails, StatusExt as _};
 
     use super::*;
+    use crate::domain::refusal::tests::samples;
+    use crate::tests::reads_well;
 
     /// Whatever broke the connection, or answered in the service's place.
     #[test]
@@ -652,5 +658,32 @@ mod tests {
         let (proxy, issuer) = (address.clone(), "CN=A gateway".to_owned());
         assert!(ClientError::from(ConnectError::Intercepted { proxy, address, issuer }).passes());
         assert!(!ClientError::from(ConnectError::BadAddress(bad)).passes());
+    }
+
+    #[test]
+    fn whoever_passes_a_refusal_on_says_its_subject_once() {
+        let whats =
+            ["header", "sent header", "accepted receipt", "mailbox head", "acknowledgement"];
+        for why in samples() {
+            let opening = [NotOpened::Header, NotOpened::Body, NotOpened::Letter, NotOpened::Inner];
+            let opening = opening.map(|layer| ClientError::from(layer(why.clone())));
+            let refused = |what| ReceiptError::Refused { what, why: why.clone() };
+            let receipts = whats.map(|what| ClientError::from(refused(what)));
+            let own = [ClientError::from(&why), DraftError::Refused(why.clone()).into()];
+            for error in opening.into_iter().chain(receipts).chain(own) {
+                reads_well(&error.sentence);
+            }
+        }
+    }
+
+    #[test]
+    fn an_enrolee_is_told_what_may_be_wrong() {
+        let error = ClientError::from(Refusal::NotEntitled);
+        assert_eq!((error.side, error.exit), (Side::Ours, Exit::NeedsApproval));
+        let mend = error.mend.unwrap();
+        assert!(
+            mend.contains("liaison sign FILE") && mend.contains("ask the registrars"),
+            "{mend}"
+        );
     }
 }

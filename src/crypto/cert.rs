@@ -14,6 +14,8 @@ use x509_parser::oid_registry::{OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_SU
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::X509Version;
 
+use crate::moment;
+
 use super::sign::{InvalidPublicKey, KeyId, VerifyingKey};
 
 /// No certificate read here is larger: a token's certificate with long policies has 4 KiB.
@@ -50,13 +52,13 @@ pub enum InvalidCertificate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateFault {
     /// Its first second is still to come.
-    #[error("the client certificate is not valid before {not_before} (unix seconds)")]
+    #[error("the client certificate is not valid before {}", moment::exactly(*.not_before))]
     NotYetValid {
         /// Its first second.
         not_before: u64,
     },
     /// Its last second has passed.
-    #[error("the client certificate expired at {not_after} (unix seconds)")]
+    #[error("the client certificate expired at {}", moment::exactly(*.not_after))]
     Expired {
         /// Its last second.
         not_after: u64,

@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 
+use crate::moment::exactly as at;
 use crate::store::{StoreError, keys};
 
 /// A leap of more than this, against the clock that counts suspended time, is no adjustment.
@@ -57,11 +58,11 @@ impl Watch {
         } else if stored.is_some_and(|stored| stored.in_doubt) {
             Some("it was in doubt when the service stopped".to_owned())
         } else if now.unix < directory {
-            Some(format!("it shows {}, and the directory's clock {directory}", now.unix))
+            Some(format!("it shows {}, and the directory's clock {}", at(now.unix), at(directory)))
         } else if now.unix < last {
-            Some(format!("it shows {}, and {last} was shown before", now.unix))
+            Some(format!("it shows {}, and {} was shown before", at(now.unix), at(last)))
         } else if now.unix > last + AWAY_SECONDS {
-            Some(format!("it shows {}, more than 30 days after {last}", now.unix))
+            Some(format!("it shows {}, more than 30 days after {}", at(now.unix), at(last)))
         } else {
             None
         };
@@ -75,7 +76,7 @@ impl Watch {
         let back = now.unix < self.seen.unix;
         let apart = if back { unix + counted } else { unix.abs_diff(counted) };
         if apart > LEAP_SECONDS && self.why.is_none() {
-            let (from, to) = (self.seen.unix, now.unix);
+            let (from, to) = (at(self.seen.unix), at(now.unix));
             self.why = Some(format!("it leapt from {from} to {to} while {counted} s went by"));
             self.unsaid = true;
         }

@@ -33,7 +33,7 @@ use crate::domain::directory::{self, Directory, Statement};
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::network::Network;
-use crate::domain::peer::AuthenticPeer;
+use crate::domain::peer::{AuthenticPeer, Party};
 use crate::domain::refusal::{Refusal, Unserved, Which};
 use crate::domain::relay::acknowledge::{self, Acknowledge};
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
@@ -211,7 +211,7 @@ impl Service {
         self.door().hands_in(&peer, (publications.len(), revocations))?;
         let mut answers = Vec::with_capacity(publications.len());
         for publication in publications {
-            match self.publish_one(publication).await {
+            match self.publish_one(&peer, publication).await {
                 Ok(leaf) => answers.push(Ok(leaf)),
                 Err(Failure::Refused(refusal)) => answers.push(Err(refusal)),
                 Err(failure) => return Err(failure),
@@ -220,12 +220,23 @@ impl Service {
         Ok(answers)
     }
 
-    async fn publish_one(&self, publication: Publication) -> Result<u64, Failure> {
+    async fn publish_one(
+        &self,
+        peer: &AuthenticPeer,
+        publication: Publication,
+    ) -> Result<u64, Failure> {
         let state = self.state();
         if let Some(leaf) = directory::logged(&state.directory, &publication.statement)? {
             return Ok(leaf);
         }
-        let verified = directory::verify(&state.directory, &publication.statement)?;
+        let verified = match peer.party() {
+            Party::Network(_) => {
+                directory::verify_of_stranger(&state.directory, &publication.statement)?
+            }
+            Party::Member(_) | Party::Registrar(_) | Party::Person(_) => {
+                directory::verify(&state.directory, &publication.statement)?
+            }
+        };
         if let Statement::Charter(charter) = verified.statement() {
             self.keeps_our_keys(charter)?;
         }

@@ -137,6 +137,7 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         Refusal::NotCanonical(what) => vec![("what", (*what).to_owned())],
         Refusal::NotSealed { what, .. } => vec![("what", (*what).to_owned())],
         Refusal::NotPermitted { .. }
+        | Refusal::NotEntitled
         | Refusal::Certificate(_)
         | Refusal::UnknownLeaf
         | Refusal::InvalidTargets(_)
@@ -168,9 +169,10 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
 
 const fn code(refusal: &Refusal) -> Code {
     match refusal {
-        Refusal::NotPermitted { .. } | Refusal::NotTheSender(_) | Refusal::KeyNotInForce(_) => {
-            Code::PermissionDenied
-        }
+        Refusal::NotPermitted { .. }
+        | Refusal::NotEntitled
+        | Refusal::NotTheSender(_)
+        | Refusal::KeyNotInForce(_) => Code::PermissionDenied,
         Refusal::Certificate(_) => Code::Unauthenticated,
         Refusal::WrongVersion { .. }
         | Refusal::ViewAhead { .. }

@@ -279,3 +279,35 @@ fn whoever_revokes_the_last_seat_is_told_so_and_the_way_back() {
          liaison --home at --as at/cert/c sync",
     );
 }
+
+/// What was collected is there without the service, and so is that it is not all there may be.
+#[test]
+fn what_is_here_is_shown_when_the_service_is_away() {
+    let mut net = Ceremony::of(&["alice"]);
+    net.good(
+        "DIGITS=$(grep -E '^ +([0-9]{5} ){11}[0-9]{5}$' founded.txt)\n\
+         set -e\n\
+         liaison --home at join service/invitation.liaison --as at/cert/a --fingerprint \"$DIGITS\"\n\
+         liaison --home alice admin member admit at --name en=Austria --authority at.authority\n\
+         liaison --home at join at.admission --as at/cert/a --name en=CERT\n\
+         liaison --home at inbox list",
+    );
+    net.service.kill().unwrap();
+    net.service.wait().unwrap();
+    for (command, shown) in [
+        ("inbox list", "no messages in the mailbox of at/cert"),
+        ("sent", "nothing was sent from here"),
+    ] {
+        let text = net.ends(&format!("liaison --home at {command}"), 3);
+        says(&text, &[shown, "connection"]);
+        assert_eq!(text.matches("refused").count(), 1, "it is said once:\n{text}");
+        let json = net.ends(&format!("liaison --home at --json {command} 2>err.txt"), 3);
+        assert_eq!(json.lines().count(), 1, "one object:\n{json}");
+        says(&json, &["\"messages\":[]"]);
+    }
+    net.good("echo 1 > at/directories/un.example/synced");
+    for command in ["inbox list --offline", "sent --offline", "directory list", "status"] {
+        let text = net.good(&format!("liaison --home at {command}"));
+        assert_eq!(text.matches("stale").count(), 1, "it is said once:\n{text}");
+    }
+}

@@ -407,7 +407,18 @@ fn seventeen_targets(record: &mut proto::Record) {
     record.targets = more.chain([target.clone()]).collect();
 }
 
-/// The refusal through both doors; a description of what is wrong with it.
+/// What a stranger is told where a member is told `reason`. Of these two, registrars signed, who know:
+/// a quorum enters the one, too few say the other.
+fn told_a_stranger<'a>(name: &str, reason: &'a str) -> &'a str {
+    match reason {
+        "UNKNOWN_MEMBER" if name == "an unknown member" => reason,
+        "BELOW_THRESHOLD" if name == "a charter without quorum" => reason,
+        "UNKNOWN_MEMBER" | "UNKNOWN_CONTACT" | "BELOW_THRESHOLD" => "NOT_ENTITLED",
+        reason => reason,
+    }
+}
+
+/// The refusal through every door; a description of what is wrong with it.
 async fn wrong(
     net: &TestNet,
     clients: &mut [Client; 2],
@@ -415,14 +426,17 @@ async fn wrong(
 ) -> Option<String> {
     let before = net.everything().await;
     let [seat, stranger] = clients;
-    let found =
-        [seat.publish(statement.clone()).await.unwrap(), stranger.enrol(statement).await.unwrap()];
+    let found = [
+        seat.publish(statement.clone()).await.unwrap(),
+        seat.enrol(statement.clone()).await.unwrap(),
+        stranger.enrol(statement).await.unwrap(),
+    ];
     if net.everything().await != before {
         return Some(format!("{name}: something was stored"));
     }
-    let expected = Err(expected.to_owned());
-    (found != [expected.clone(), expected.clone()])
-        .then(|| format!("{name}: expected {expected:?}, found {found:?}"))
+    let told = told_a_stranger(name, expected);
+    let expected = [expected, expected, told].map(|reason| Err(reason.to_owned()));
+    (found != expected).then(|| format!("{name}: expected {expected:?}, found {found:?}"))
 }
 
 #[tokio::test]
@@ -439,6 +453,40 @@ async fn a_bad_statement_is_refused_with_its_code_and_stores_nothing() {
     assert!(all.is_empty(), "\n{}", all.join("\n"));
     let size = net.replica().view().0;
     assert_eq!(clients[0].publish(good(&net.replica())).await.unwrap(), Ok(size));
+}
+
+/// Whatever signs it: the whole answer is the same for a member that is there and one that is not.
+#[tokio::test]
+async fn a_stranger_does_not_learn_who_is_a_member() {
+    let (net, _) = world().await;
+    let replica = net.replica();
+    let mut stranger = net.stranger().await;
+    let signers: [&[&str]; 6] = [
+        &[],
+        &["nobody"],
+        &["jp authority"],
+        &["jp/cert keeper"],
+        &["jp/cert/duty-1 sign"],
+        &["fr/cert/duty-2 sign"],
+    ];
+    let about = |contact: &str, signers: &[&str]| {
+        let seat = format!("{contact}/duty-1");
+        [
+            says::record(&replica, contact).signed_by(signers).said(),
+            says::roster(&replica, contact, 1).signed_by(signers).said(),
+            says::withdrawal(&replica, contact).signed_by(signers).said(),
+            says::revocation(&replica, &seat).signed_by(signers).said(),
+        ]
+    };
+    for signers in signers {
+        let mut told = Vec::new();
+        for contact in ["fr/cert", "fr/xx", "xx/cert"] {
+            let publications = about(contact, signers).map(Said::into_publication).to_vec();
+            let answer = stranger.enrolment.enrol(EnrolRequest { publications }).await.unwrap();
+            told.push(answer.into_inner().answers);
+        }
+        assert_eq!((&told[0], &told[0]), (&told[1], &told[2]), "{signers:?}");
+    }
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ pub enum NotOpened {
     #[error("by the key {0}, which cannot be checked before this program is updated")]
     BeforeUpdate(KeyId),
     /// The header is not one of this directory, or not the named seat's.
-    #[error("the header: {0}")]
+    #[error("{}", .0.of("header"))]
     Header(Refusal),
     /// A key that signed had ended before the relay's newest head, and the entry came after it: the
     /// view is an old one that the signer chose.
@@ -151,7 +151,7 @@ pub enum NotOpened {
     #[error("the sender's view is not one of this log: its root at size {0} is another")]
     ForeignView(u64),
     /// The sealed body is not the header's.
-    #[error("the body: {0}")]
+    #[error("{}", .0.of("body"))]
     Body(Refusal),
     /// The reader's contact is none of those to whom the sender wrote.
     #[error("this was written to others, not to {reader}: somebody passed it on")]
@@ -174,7 +174,7 @@ pub enum NotOpened {
     #[error("the key letter is not one of the header's: {0}")]
     LetterNotInHeader(String),
     /// The letter has not the form of one.
-    #[error("the key letter: {0}")]
+    #[error("{}", .0.of("letter"))]
     Letter(Refusal),
     /// The letter is another seat's.
     #[error("the key letter is for {0}")]
@@ -206,7 +206,7 @@ pub enum NotOpened {
     #[error(transparent)]
     Padding(InvalidPadding),
     /// The inner message is not signed canonical bytes of its kind.
-    #[error("the inner message: {0}")]
+    #[error("{}", .0.of("message"))]
     Inner(Refusal),
     /// What was sealed is addressed otherwise than the header.
     #[error("the sealed message is addressed otherwise than its header")]

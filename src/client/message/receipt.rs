@@ -67,7 +67,7 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
     /// Its form, its directory, its signature, its fields.
-    #[error("the {what}: {why}")]
+    #[error("{}", why.of(what))]
     Refused {
         /// What it is.
         what: &'static str,
@@ -147,6 +147,18 @@ pub enum ReceiptError {
 }
 
 impl ReceiptError {
+    /// The same of what was signed when the log had this size at most: a larger view cannot be, and is
+    /// nothing to sync for.
+    #[must_use]
+    pub fn beyond(self, what: &'static str, size: u64) -> Self {
+        match self {
+            Self::SyncFirst(found) if found > size => {
+                Self::Refused { what, why: Refusal::ViewAhead { size, found } }
+            }
+            why => why,
+        }
+    }
+
     /// The stable reason code, as `docs/protocol.md` 14 names it.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -35,7 +35,7 @@ pub use charter::{Charter, Person, Policy, Witness};
 pub use contact::{Contact, Record};
 pub use kinds::{
     Signer, Statement, Verified, apply, clock_behind, found, logged, revokes, verify,
-    verify_founding,
+    verify_founding, verify_of_stranger,
 };
 pub use member::Member;
 pub use roster::{Roster, Seat};

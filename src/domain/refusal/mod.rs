@@ -11,6 +11,7 @@ use std::fmt;
 use crate::crypto::cert::CertificateFault;
 use crate::crypto::seal::OpenError;
 use crate::crypto::sign::KeyId;
+use crate::moment;
 use crate::signed::dsse::{InvalidDsse, Kind};
 use crate::signed::proto::Level;
 
@@ -139,7 +140,11 @@ pub enum Refusal {
         found: u64,
     },
     /// Admitted before the directory's clock.
-    #[error("it was admitted at {found}, before the directory's clock, which stands at {clock}")]
+    #[error(
+        "it was admitted at {}, before the directory's clock, which stands at {}",
+        moment::exactly(*.found),
+        moment::exactly(*.clock)
+    )]
     BeforeClock {
         /// The directory's clock.
         clock: u64,
@@ -209,6 +214,10 @@ pub enum Refusal {
     NothingToRevoke,
 
     // Of the service, at Publish.
+    /// Whoever is not known must not learn whom the directory lists: the one answer where it does
+    /// not list them, and where nobody who decides for them has signed.
+    #[error("there is no such member or contact, or no key that signed decides for it")]
+    NotEntitled,
     /// Salt and bytes of a facet are missing.
     #[error("the facet {0} was not handed in with the statement")]
     FacetMissing(String),
@@ -248,7 +257,7 @@ pub enum Refusal {
         has: Vec<Level>,
     },
     /// The view is larger than the log.
-    #[error("the sender's view has size {found}, this log {size}")]
+    #[error("its view has size {found}, and this log {size}")]
     ViewAhead {
         /// The log's size.
         size: u64,
@@ -386,6 +395,7 @@ impl Refusal {
             Self::AlreadyExpired => "ALREADY_EXPIRED",
             Self::HoldsTooLong => "HOLDS_TOO_LONG",
             Self::NothingToRevoke => "NOTHING_TO_REVOKE",
+            Self::NotEntitled => "NOT_ENTITLED",
             Self::FacetMissing(_) => "FACET_MISSING",
             Self::FacetSuperfluous => "FACET_SUPERFLUOUS",
             Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
@@ -425,6 +435,13 @@ impl Refusal {
             }
             other => other.code().to_owned(),
         }
+    }
+
+    /// The sentence of something that is refused, which is named once.
+    #[must_use]
+    pub fn of(&self, what: &str) -> String {
+        let (subject, sentence) = (format!("the {what}"), self.to_string());
+        if sentence.starts_with(&subject) { sentence } else { format!("{subject}: {sentence}") }
     }
 
     /// A field that holds what it cannot hold.
@@ -485,9 +502,13 @@ pub fn levels(levels: &[Level]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::domain::directory::key::Holder;
     use crate::domain::ids::SeatId;
+    use crate::domain::network::Network;
+    use crate::domain::peer::Role;
+    use crate::tests::reads_well;
 
     const SOURCE: &str = include_str!("mod.rs");
     const PAGE: &str = include_str!("../../../docs/protocol.md");
@@ -597,11 +618,156 @@ mod tests {
             ),
             (
                 Refusal::Certificate(CertificateFault::Expired { not_after: 7 }),
-                "the client certificate expired at 7 (unix seconds)",
+                "the client certificate expired at 1970-01-01 00:00:07 UTC",
             ),
         ] {
             assert_eq!(refusal.to_string(), sentence);
         }
+    }
+
+    /// One of each variant at least, with what its sentence is made of.
+    pub(crate) fn samples() -> Vec<Refusal> {
+        let member: MemberId = "fr".parse().unwrap();
+        let (contact, other): (ContactId, ContactId) =
+            ("fr/cert".parse().unwrap(), "at/cert".parse().unwrap());
+        let seat: SeatId = "fr/cert/duty-1".parse().unwrap();
+        let key = KeyId::of(b"key");
+        let id = MessageId::new(1, [1; 10]);
+        let (registrar, word) = (Holder::Registrar("alice".parse().unwrap()), || "word".to_owned());
+        let whats = ["statement", "header", "body", "letter", "message", "acknowledgement"];
+        let named = whats.into_iter().flat_map(|what| {
+            [
+                Refusal::TooLarge { what, limit: 8, found: 9 },
+                Refusal::NotCanonical(what),
+                Refusal::NotSealed { what, why: OpenError::NotOneStanza },
+                Refusal::UnknownKind { expected: what, found: word() },
+            ]
+        });
+        let times = (1_800_000_000, 1_799_999_999);
+        let certificates = [
+            CertificateFault::NotYetValid { not_before: times.0 },
+            CertificateFault::Expired { not_after: times.1 },
+            CertificateFault::ServerOnly,
+        ];
+        let deciders = [
+            Deciders::Registrars,
+            Deciders::NewRegistrars,
+            Deciders::OwnRegistrars,
+            Deciders::Authority(member.clone()),
+            Deciders::Keeper(contact.clone()),
+            Deciders::RegistrarsOrAuthority(member.clone()),
+            Deciders::ContactOrAuthority(contact.clone()),
+            Deciders::Seat,
+        ];
+        let targets = [Targets::NotASet, Targets::IllFormed, Targets::Version, Targets::Several];
+        let letters = [
+            Letters::OutOfRange(200),
+            Letters::OtherNumber { named: 2, found: 3 },
+            Letters::NotASet,
+            Letters::OtherRoot,
+            Letters::OtherSeats(vec![seat.clone()]),
+        ];
+        let belongs = Reused::Belongs { holder: registrar.clone(), purpose: Purpose::PersonSign };
+        let reused = [Reused::Twice, Reused::Ended, belongs];
+        let wrongs = [
+            Wrong::Missing,
+            Wrong::OutOfRange { least: 1, most: 8, found: 9 },
+            Wrong::Not32Bytes(7),
+            Wrong::NoValueOfRules { value: 9, rules: 1 },
+            Wrong::NoWord(word()),
+            Wrong::NoText('\u{7}'),
+            Wrong::NotASet,
+            Wrong::NoEntries,
+            Wrong::OtherStep,
+            Wrong::Expired,
+        ];
+        let fields = wrongs.map(|why| Refusal::field("expires", why));
+        let peers = [Role::Nobody, Role::Unknown, Role::Seat(seat.clone()), Role::Former(key)];
+        let network = Network::of("192.0.2.1".parse().unwrap());
+        let peers = peers.map(|role| Refusal::NotPermitted {
+            found: AuthenticPeer::of(role, network),
+            needed: Allowed::SeatsAndRegistrars,
+        });
+        let rest = [
+            Refusal::UnknownLeaf,
+            Refusal::NotACharter(Kind::Roster),
+            Refusal::OtherDirectory {
+                expected: "un.example".parse().unwrap(),
+                found: vec![word()],
+            },
+            Refusal::OtherGenesis,
+            Refusal::UnknownMember(member.clone()),
+            Refusal::UnknownContact(contact.clone()),
+            Refusal::SignaturesUnsorted,
+            Refusal::DuplicateSignature(key),
+            Refusal::UnknownKey(key),
+            Refusal::KeyNotInForce(key),
+            Refusal::WrongPurpose { key, found: Purpose::Log, needed: &[Signer::Seat] },
+            Refusal::BadSignature(key),
+            Refusal::SuperfluousSignature(key),
+            Refusal::WrongVersion { expected: 2, found: 3 },
+            Refusal::BeforeClock { clock: times.0, found: times.1 },
+            Refusal::IssuedInFuture,
+            Refusal::IssuedTooEarly,
+            Refusal::WrongRules { before: 1, found: 3 },
+            Refusal::WrongPrevious,
+            Refusal::NoPossession { key, holder: Owner::Holder(registrar) },
+            Refusal::AuthorityStands(member.clone()),
+            Refusal::AttestedAfterSigned(member.clone()),
+            Refusal::Attested(contact.clone()),
+            Refusal::TooManyContacts { member, limit: 64 },
+            Refusal::AlreadyExpired,
+            Refusal::HoldsTooLong,
+            Refusal::NothingToRevoke,
+            Refusal::NotEntitled,
+            Refusal::FacetMissing(word()),
+            Refusal::FacetSuperfluous,
+            Refusal::NotYetSupported(Unserved::Step),
+            Refusal::NewerRules { found: 2, known: 1 },
+            Refusal::ClockInDoubt,
+            Refusal::NotTheSender(Mismatch::Seat { signed: seat.clone(), named: word() }),
+            Refusal::NotTheSender(Mismatch::HandedIn { by: other, signed: seat }),
+            Refusal::NotTheSender(Mismatch::Words),
+            Refusal::WrongThread(Amiss::OtherThread),
+            Refusal::WrongThread(Amiss::EarlierView),
+            Refusal::NotALevel {
+                contact: contact.clone(),
+                level: Level::Policy,
+                has: vec![Level::Technical, Level::Legal],
+            },
+            Refusal::ViewAhead { size: 7, found: 9 },
+            Refusal::ForeignView(7),
+            Refusal::StaleDirectory(contact.clone()),
+            Refusal::RecipientListed(contact.clone()),
+            Refusal::RecipientWithoutSeats(contact.clone()),
+            Refusal::MailboxShare { contacts: vec![contact.clone()], retry: Some(90) },
+            Refusal::MailboxShare { contacts: vec![contact], retry: None },
+            Refusal::BodySize { expected: vec![1, 2], found: 3 },
+            Refusal::BodyDigest,
+            Refusal::IdUsedTwice(id),
+            Refusal::UnknownMessage(Which::Id(id)),
+            Refusal::UnknownMessage(Which::Number(7)),
+            Refusal::QuotaExceeded { kept: 9, limit: 8 },
+            Refusal::Internal("the fault"),
+        ];
+        let thresholds = deciders.map(|of| Refusal::BelowThreshold { of, needed: 2, found: 1 });
+        let samples = named.chain(rest).chain(fields).chain(peers).chain(thresholds);
+        let samples = samples.chain(certificates.map(Refusal::Certificate));
+        let samples = samples.chain(targets.map(Refusal::InvalidTargets));
+        let samples = samples.chain(letters.map(Refusal::WrongLetters));
+        let undue = [Undue::Unknown, Undue::NotAddressed, Undue::TooLarge, Undue::Taken];
+        let samples = samples.chain(undue.map(Refusal::ReceiptNotDue));
+        samples.chain(reused.map(|why| Refusal::KeyReused { key, why })).collect()
+    }
+
+    #[test]
+    fn a_refusal_says_dates_and_nothing_twice() {
+        let samples = samples();
+        for (variant, _) in arms() {
+            let is_of = |of: &Refusal| format!("{of:?}").split([' ', '(']).next() == Some(variant);
+            assert!(samples.iter().any(is_of), "{variant}");
+        }
+        samples.iter().for_each(|refusal| reads_well(&refusal.to_string()));
     }
 
     /// Each variant with its code, as [`Refusal::code`] has them; none where it asks further.

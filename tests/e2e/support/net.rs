@@ -240,11 +240,6 @@ impl TestNet {
         Self { open, store, service, address, served, stop, ca: trust.ca }
     }
 
-    /// The authority's certificate.
-    pub(crate) fn ca(&self) -> &[u8] {
-        &self.ca
-    }
-
     /// The authority's certificate, as stock clients take it.
     pub(crate) fn ca_pem(&self) -> String {
         let lines = BASE64_STANDARD.encode(&self.ca);

@@ -323,8 +323,7 @@ impl Verified {
 /// # Errors
 /// Size, form, kind, directory.
 pub fn logged(directory: &Directory, bytes: &[u8]) -> Result<Option<u64>, Refusal> {
-    let (envelope, statement) = read(bytes, directory.rules())?;
-    target_of(&statement, directory.name(), Some(directory.genesis()))?;
+    let (envelope, statement, _) = read_here(directory, bytes)?;
     Ok(repeats(directory, &statement, envelope.digest()))
 }
 
@@ -358,9 +357,47 @@ impl Verified {
 /// The first of: size, form, kind, directory and genesis, whom it is about, signatures up to their
 /// validity.
 pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<Verified, Refusal> {
+    let (envelope, statement, target) = read_here(directory, bytes)?;
+    statement.says().subject(directory)?;
+    verified(directory, envelope, statement, &target)
+}
+
+/// As [`verify`], for whoever is not known: signatures come first, and that nobody is there whom it
+/// is about looks like a signature of nobody who decides for them.
+///
+/// # Errors
+/// As [`verify`], and [`Refusal::NotEntitled`].
+pub fn verify_of_stranger(directory: &Directory, bytes: &[u8]) -> Result<Verified, Refusal> {
+    let (envelope, statement, target) = read_here(directory, bytes)?;
+    let verified = verified(directory, envelope, statement, &target)?;
+    let says = verified.statement.says();
+    match says.signed(directory, &Signed(&verified.signers)) {
+        Err(
+            Refusal::UnknownMember(_)
+            | Refusal::UnknownContact(_)
+            | Refusal::BelowThreshold { found: 0, .. },
+        ) => return Err(Refusal::NotEntitled),
+        Err(_) | Ok(()) => says.subject(directory)?,
+    }
+    Ok(verified)
+}
+
+/// The statement, and its target here.
+fn read_here(
+    directory: &Directory,
+    bytes: &[u8],
+) -> Result<(Envelope, Statement, Target), Refusal> {
     let (envelope, statement) = read(bytes, directory.rules())?;
     let target = target_of(&statement, directory.name(), Some(directory.genesis()))?;
-    statement.says().subject(directory)?;
+    Ok((envelope, statement, target))
+}
+
+fn verified(
+    directory: &Directory,
+    envelope: Envelope,
+    statement: Statement,
+    target: &Target,
+) -> Result<Verified, Refusal> {
     let listed = statement.says().own_signers(directory.rules());
     let signers = verify_signatures(&envelope, &statement, |id| {
         let known = directory.key(id);
