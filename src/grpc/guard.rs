@@ -1,5 +1,5 @@
 //! Before a handler: who may not call is refused by the headers alone, who calls too often is told
-//! when to come again, and a body is taken as it arrives, within what its sender may hold.
+//! when to come again, and nothing is decoded before all of it is there.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,16 +9,13 @@ use futures_util::future::{BoxFuture, poll_fn};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as _, Frame};
-use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service as TowerService;
 
 use crate::domain::access::Method as Asked;
-use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::service::Service;
-use crate::service::door;
 
 use super::peer::Caller;
 use super::status;
@@ -66,8 +63,7 @@ where
                 Err(refused) => return Ok(refused.into_http()),
             };
             let (head, body) = request.into_parts();
-            let budget = head.extensions.get::<door::Bytes>().cloned();
-            let body = match arrive(body, budget).await {
+            let body = match arrive(body).await {
                 Ok(body) => body,
                 Err(refused) => return Ok(refused.into_http()),
             };
@@ -99,28 +95,17 @@ fn judge(service: &Service, request: &Request<Body>) -> Result<Option<AuthenticP
     Ok(Some(peer))
 }
 
-/// The whole body, held as it comes: what a length in it says reserves nothing.
-async fn arrive(mut body: Body, budget: Option<door::Bytes>) -> Result<Body, Status> {
-    let (began, mut came) = (Instant::now(), 0);
+/// The whole body: it is held as it comes where it comes from, and what a length in it says sets
+/// nothing aside.
+async fn arrive(mut body: Body) -> Result<Body, Status> {
     let mut whole = Whole::default();
-    loop {
-        let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-        let frame = match timeout_at(began + limits::patience(came), next).await {
-            Err(_) => return Err(Status::deadline_exceeded("the request came too slowly")),
-            Ok(None) => return Ok(Body::new(whole)),
-            Ok(Some(frame)) => frame?,
-        };
-        match frame.into_data() {
-            Ok(chunk) => {
-                came += chunk.len();
-                if let Some(budget) = &budget {
-                    budget.hold(chunk.len()).map_err(|busy| status(busy.into()))?;
-                }
-                whole.chunks.push_back(chunk);
-            }
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        match frame?.into_data() {
+            Ok(chunk) => whole.chunks.push_back(chunk),
             Err(frame) => whole.trailers = frame.into_trailers().ok(),
         }
     }
+    Ok(Body::new(whole))
 }
 
 /// A body that is here.

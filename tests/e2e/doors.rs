@@ -3,10 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use liaison::domain::limits;
 use liaison::service::door::Limits;
 use liaison::store::Engine;
-use liaison::wire::v1::{GetChartersRequest, GetCheckpointRequest, PublishRequest};
+use liaison::wire::v1::{
+    EnrolRequest, GetChartersRequest, GetCheckpointRequest, OpenFacet, Publication, PublishRequest,
+};
 use prost::Message as _;
 use tokio::io::AsyncWriteExt as _;
 use tonic::{Code, Status};
@@ -209,6 +212,26 @@ async fn bodies_held_back_take_the_places_of_their_network_alone() {
     told_to_wait(&stranger(&net, 1).await.enrol(statement.clone()).await.unwrap_err());
     stranger(&net, 2).await.enrol(statement).await.unwrap().unwrap();
     served(&net, &fr).await;
+}
+
+/// As large as may be, from strangers, one after another and by two networks at once.
+#[tokio::test]
+async fn the_largest_request_finds_room() {
+    let net = guarded(Engine::Memory).await;
+    let statement = Bytes::from(vec![7; limits::STATEMENT_BYTES]);
+    let facet = OpenFacet { bytes: vec![7; limits::FACET_BYTES].into(), ..OpenFacet::default() };
+    let facet = OpenFacet { salt: vec![7; 32].into(), ..facet };
+    let one = Publication { statement, facets: vec![facet] };
+    let publications = vec![one; limits::PUBLICATIONS];
+    let ask = async |network| {
+        let mut client = stranger(&net, network).await;
+        let request = EnrolRequest { publications: publications.clone() };
+        client.enrolment.enrol(request).await.unwrap().into_inner().answers.len()
+    };
+    for _ in 0..2 {
+        assert_eq!(futures_util::future::join(ask(1), ask(2)).await, (16, 16));
+    }
+    assert_eq!(net.service.door().held(), [0, 0]);
 }
 
 /// Each says 1.5 MiB, and sends a byte.
