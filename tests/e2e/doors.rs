@@ -8,7 +8,8 @@ use liaison::domain::limits;
 use liaison::service::door::Limits;
 use liaison::store::Engine;
 use liaison::wire::v1::{
-    EnrolRequest, GetChartersRequest, GetCheckpointRequest, OpenFacet, Publication, PublishRequest,
+    EnrolRequest, GetChartersRequest, GetCheckpointRequest, GetFacetsRequest, NamedFacet,
+    OpenFacet, Publication, PublishRequest,
 };
 use prost::Message as _;
 use tokio::io::AsyncWriteExt as _;
@@ -160,6 +161,10 @@ async fn reads_messages_and_statements_of_a_member_have_rates() {
         seat.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
     }
     let asked = colleague.directory.get_checkpoint(GetCheckpointRequest {}).await;
+    told_to_wait(&asked.unwrap_err());
+    // Of facets it counts how many are asked for.
+    let facets = vec![NamedFacet { contact: "jp/cert".to_owned(), hash: vec![7; 32].into() }; 6];
+    let asked = net.client(&jp.tls()).await.directory.get_facets(GetFacetsRequest { facets }).await;
     told_to_wait(&asked.unwrap_err());
     let sealed = || fr.compose(&[&jp], &net.replica(), &net.open.ambient).envelope;
     seat.submit(sealed()).await.unwrap();

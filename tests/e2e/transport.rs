@@ -621,6 +621,22 @@ async fn a_visitor_that_asks_no_more_goes() {
     assert_eq!(start.elapsed(), limits::VISITOR_IDLE);
 }
 
+/// A stream keeps a connection, and whoever answers no ping has none.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_answers_no_ping_is_cut() {
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
+    for alive in [true, false] {
+        let mut raw = Raw::greet(shaken(memory.open().await).await, &[]).await;
+        raw.alive = alive;
+        raw.say(raw::request(1, "/grpc.health.v1.Health/Watch", 0)).await;
+        raw.say(Frame::new(raw::DATA, raw::END_STREAM, 1, &raw::message(0, &[]))).await;
+        let start = Instant::now();
+        raw.next(raw::GOAWAY).await;
+        let pinged = limits::KEEPALIVE_INTERVAL + limits::KEEPALIVE_TIMEOUT;
+        assert_eq!(start.elapsed(), if alive { limits::CONNECTION_AGE } else { pinged });
+    }
+}
+
 /// The slowest member makes some way in any minute; who makes none is given up.
 #[tokio::test(start_paused = true)]
 async fn a_body_has_to_make_progress_and_may_be_slow() {

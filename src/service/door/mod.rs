@@ -611,7 +611,7 @@ impl Drop for InHand {
     }
 }
 
-/// The bytes of a request in hand: an extension of it.
+/// The bytes of a request in hand.
 #[derive(Clone, Debug)]
 pub struct Bytes(Arc<Mutex<Holding>>);
 

@@ -86,11 +86,13 @@ pub(crate) fn message(says: u32, bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct Raw<S> {
     stream: S,
     seen: VecDeque<u8>,
+    /// Whether pings are answered.
+    pub(crate) alive: bool,
 }
 
 impl<S: Link> Raw<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, seen: VecDeque::new() }
+        Self { stream, seen: VecDeque::new(), alive: true }
     }
 
     /// With the preface, and these SETTINGS.
@@ -123,7 +125,7 @@ impl<S: Link> Raw<S> {
             self.seen.drain(..whole.len());
             let stream = u32::from_be_bytes(whole[5..9].try_into().unwrap()) & 0x7fff_ffff;
             let frame = Frame::new(whole[3], whole[4], stream, &whole[HEAD_BYTES..]);
-            if frame.kind == PING && frame.flags & ACK == 0 {
+            if self.alive && frame.kind == PING && frame.flags & ACK == 0 {
                 self.say(Frame { flags: ACK, ..frame.clone() }).await;
             }
             if frame.kind == kind {
