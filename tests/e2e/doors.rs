@@ -261,7 +261,7 @@ async fn a_length_is_no_promise() {
     }
     served(&net, &jp).await;
     let [_, members] = net.service.door().held();
-    assert!(members <= 4 * limits::REQUESTS * 6, "{members} bytes are held");
+    assert_eq!(members, 4 * limits::REQUESTS * 6, "what came is held, and nothing else");
     let grown = virtual_bytes().saturating_sub(before);
     assert!(grown < 256 << 20, "{grown} bytes were set aside for 384 MiB of lies");
 }
