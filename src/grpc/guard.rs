@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::{BoxFuture, poll_fn};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -14,6 +14,7 @@ use tonic::body::Body;
 use tower::Service as TowerService;
 
 use crate::domain::access::Method as Asked;
+use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::service::Service;
 
@@ -101,17 +102,25 @@ async fn arrive(mut body: Body) -> Result<Body, Status> {
     let mut whole = Whole::default();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         match frame?.into_data() {
-            Ok(chunk) => whole.chunks.push_back(chunk),
+            // Copied, for a piece of a byte would keep the buffer that it came in.
+            Ok(chunk) if whole.bytes.len() + chunk.len() <= MOST_BYTES => {
+                whole.bytes.extend_from_slice(&chunk);
+            }
+            Ok(_) => return Err(Status::out_of_range("the request is larger than any may be")),
             Err(frame) => whole.trailers = frame.into_trailers().ok(),
         }
     }
     Ok(Body::new(whole))
 }
 
+/// The largest message, and what gRPC puts before it.
+const MOST_BYTES: usize = limits::PUBLISH_MESSAGE_BYTES + 5;
+const _: () = assert!(limits::SUBMIT_MESSAGE_BYTES <= limits::PUBLISH_MESSAGE_BYTES);
+
 /// A body that is here.
 #[derive(Default)]
 struct Whole {
-    chunks: std::collections::VecDeque<Bytes>,
+    bytes: BytesMut,
     trailers: Option<HeaderMap>,
 }
 
@@ -123,7 +132,8 @@ impl http_body::Body for Whole {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let next = self.chunks.pop_front().map(Frame::data);
+        let bytes = self.bytes.split().freeze();
+        let next = (!bytes.is_empty()).then(|| Frame::data(bytes));
         let next = next.or_else(|| self.trailers.take().map(Frame::trailers));
         Poll::Ready(next.map(Ok))
     }
