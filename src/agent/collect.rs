@@ -236,6 +236,9 @@ pub fn take_whole(
         return Ok(Taken::Already);
     }
     inbox.put_whole(item)?;
+    if inbox.head()?.is_none() {
+        return Ok(Taken::Waiting);
+    }
     deal_with(desk, (inbox, outbox), item.number)
 }
 

@@ -5,7 +5,7 @@
 //! mark stand before everything else; nothing is acknowledged without a name; no file is written
 //! over.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::Write as _;
@@ -129,14 +129,22 @@ async fn fresh(ctx: &Context, wanted: Wanted) -> Result<(Session, Mail), ClientE
     Ok((session, mail))
 }
 
-/// The numbers of what people look for, most urgent first, and how many others are muted; behind them
-/// what may not hold.
+/// The numbers of what people look for, and how many others are muted: what nobody read first, most
+/// urgent first, and of one member only so many before those of all others.
 pub(super) fn listed(mail: &Mail, muted: bool) -> (Vec<u64>, usize) {
     let rows = mail.index.for_people();
-    let shown: Vec<u64> =
-        rows.iter().filter(|row| is_shown(mail, row, muted)).map(|row| row.number).collect();
+    let (mut shown, mut of_members) = (Vec::new(), BTreeMap::<&str, usize>::new());
+    for row in rows.iter().filter(|row| is_shown(mail, row, muted)) {
+        let is_read = mail.is_read(row.number);
+        let member = row.sender.split('/').next().unwrap_or_default();
+        let before = of_members.entry(member).or_default();
+        let is_many = !is_read && *before >= OF_A_MEMBER;
+        *before += usize::from(!is_read);
+        shown.push((is_read, is_many, row.number));
+    }
+    shown.sort_by_key(|(is_read, is_many, _)| (*is_read, *is_many));
     let hidden = rows.len() - shown.len();
-    (shown, hidden)
+    (shown.into_iter().map(|(_, _, number)| number).collect(), hidden)
 }
 
 /// Whether a message is shown that says this of itself.
@@ -158,7 +166,7 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
     let (mut numbers, hidden) = listed(mail, wanted.muted);
     let more = numbers.len().saturating_sub(wanted.most);
     numbers.truncate(wanted.most);
-    numbers.extend(doubted(mail).into_iter().take(wanted.most));
+    numbers.extend(doubted(mail).into_iter().rev().take(wanted.most));
     let (rows, unverified) = rows(ctx, mail, &numbers)?;
     let later = mail.inbox.later()?;
     let unknown = later
@@ -338,7 +346,9 @@ impl Stay {
         let again = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
         let fetch =
             |numbers| Box::pin(fetch::bodies((channel.clone(), session.patience()), numbers));
-        let (mut spoilt, mut bodies) = (again(Vec::new()), fetch(mail.unfetched()?));
+        let (mut spoilt, mut bodies) = (again(Vec::new()), fetch(mail.next_bodies()?));
+        // What is on the way is not given up for what comes; what fails is asked for at the next head.
+        let (mut fetching, mut failed) = (true, false);
         let stream = follow::follow(channel.clone(), request, hand_over);
         tokio::pin!(stream);
         let mut ended: Option<Result<(), FollowError<ClientError>>> = None;
@@ -356,7 +366,11 @@ impl Stay {
                     deal_with(ctx, (&session, &mut mail), (event, &mut held), &mut news).await?;
                     if mail.inbox.cursor()?.count > before {
                         mail.update(ctx)?;
-                        bodies = fetch(mail.unfetched()?);
+                    }
+                    failed &= !is_head;
+                    if !fetching && !failed {
+                        bodies = fetch(mail.next_bodies()?);
+                        fetching = true;
                     }
                     // What was not accepted is offered again.
                     if is_head && due.is_empty() {
@@ -377,7 +391,17 @@ impl Stay {
                         spoilt = again(Vec::new());
                     }
                 },
-                Some(came) = bodies.next() => mail.take_body(ctx, came, &mut news)?,
+                came = bodies.next(), if fetching => match came {
+                    Some(came) => {
+                        failed |= came.is_err();
+                        mail.take_body(ctx, came, &mut news)?;
+                    }
+                    None => {
+                        let next = if failed { Vec::new() } else { mail.next_bodies()? };
+                        fetching = !next.is_empty();
+                        bodies = fetch(next);
+                    }
+                },
                 () = std::future::ready(()), if !due.is_empty() => {
                     if let Some(id) = due.pop_front() {
                         mail.send(ctx, &session, vec![id], &mut news).await?;
@@ -1202,6 +1226,8 @@ const YOU: &str = "you";
 const WAITS: &str = "acknowledgement waits";
 const NOT_FETCHED: &str = "NOT_FETCHED";
 /// Messages of a list, unless all are asked for.
+/// Unread messages of one member that stand before those of others, so that nobody hides them.
+const OF_A_MEMBER: usize = 8;
 const PAGE: usize = 50;
 /// Bodies that a list waits for: 100 KiB, if they are alerts.
 const FIRST: usize = 16;

@@ -7,8 +7,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 
 use crate::agent::again;
@@ -295,10 +297,21 @@ impl Mail {
                     |number: &u64| self.index.row(*number).is_some_and(|row| first(self, row));
                 numbers.retain(wanted);
                 numbers.truncate(most);
-                self.fetch(ctx, session, numbers, &mut news).await?;
+                // Headers alone are shown if these take long.
+                let fetched =
+                    timeout(SHOWN_AFTER, self.fetch(ctx, session, numbers, &mut news)).await;
+                fetched.unwrap_or(Ok(()))?;
+                self.index.update(&self.inbox)?;
                 Ok(news)
             }
         }
+    }
+
+    /// The bodies to ask for next, most urgent first: few, so that what comes meanwhile has its turn.
+    pub(super) fn next_bodies(&self) -> Result<Vec<u64>, ClientError> {
+        let mut numbers = self.unfetched()?;
+        numbers.truncate(AT_A_TIME);
+        Ok(numbers)
     }
 
     /// What is left when people see what they asked for: the other bodies, most urgent first, and what is
@@ -621,7 +634,7 @@ impl Mail {
         (ids, until): (Vec<MessageId>, u64),
         news: &mut News,
     ) -> Result<(), ClientError> {
-        let mut passing = 0;
+        let mut failing = 0;
         for id in ids {
             if ctx.ambient().counted() >= until {
                 break;
@@ -633,8 +646,9 @@ impl Mail {
             }
             let of = self.addressing(ctx, id)?;
             news.warnings.push(not_accepted(id, of.as_ref(), &error));
-            passing += u32::from(error.passes());
-            if passing == 2 {
+            // A full mailbox is no network that fails.
+            failing += u32::from(error.side == Side::Network || error.reason == "BUSY");
+            if failing == 2 {
                 break;
             }
         }
@@ -1043,6 +1057,10 @@ const ROUNDS: usize = 3;
 const HELD: usize = 256;
 /// Bodies whose receipts are handed in together.
 const SOME: usize = 64;
+/// A list waits so long for the bodies of its first rows.
+const SHOWN_AFTER: Duration = Duration::from_secs(3);
+/// Bodies that who follows asks for at a time.
+const AT_A_TIME: usize = 4;
 /// Seconds after which a command ends that has nothing else to do.
 const AT_THE_END: u64 = 60;
 

@@ -105,7 +105,12 @@ struct GivenUp {
 
 impl GivenUp {
     fn of(ctx: &Context, mail: &Mail, id: MessageId) -> Result<Option<Self>, ClientError> {
-        let Some(reason) = mail.outbox.refused(id)? else { return Ok(None) };
+        let refused = mail.outbox.refused(id)?;
+        // Another message went to the others, or nobody waits for it.
+        let done = ["MAILBOX_SHARE", "RECEIPT_NOT_DUE"];
+        let Some(reason) = refused.filter(|reason| !done.contains(&&**reason)) else {
+            return Ok(None);
+        };
         let request = mail.outbox.request(id)?;
         let header = request.envelope().map(|envelope| &envelope.header[..]).unwrap_or_default();
         let Ok(header) = mail.own_header(ctx, header)? else { return Ok(None) };

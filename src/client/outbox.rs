@@ -199,7 +199,8 @@ impl Outbox {
         reason: &str,
     ) -> Result<bool, OutboxError> {
         let _lock = self.lock()?;
-        let same = self.is_as(id, request)?;
+        // What the relay has taken meanwhile is not refused.
+        let same = self.is_as(id, request)? && self.accepted_receipt(id)?.is_none();
         if same {
             self.keep(id, Path::new(REFUSED), reason.as_bytes())?;
         }
