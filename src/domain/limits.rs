@@ -138,8 +138,8 @@ pub const VISITORS: usize = 2_048;
 pub const VISITORS_OF_A_NETWORK: usize = 16;
 const _: () = assert!(64 * VISITORS_OF_A_NETWORK * 2 == VISITORS);
 /// A visitor that has been silent this long makes room when its network's places, or all, are taken:
-/// a round trip of the slowest member, and a loss.
-pub const VISITOR_PATIENCE: Duration = Duration::from_secs(5);
+/// the slowest member's handshake, which nobody may cut.
+pub const VISITOR_PATIENCE: Duration = Duration::from_secs(20);
 /// Connections whose handshake is not done, from networks whence a known key came: all of 3,088
 /// followers at once after a restart, a third at a time.
 pub const ARRIVING: usize = 1_024;

@@ -25,6 +25,7 @@ use tonic::body::Body;
 use tower::Service;
 
 use crate::domain::limits;
+use crate::domain::peer::Party;
 use crate::service::door::{self, Busy, InHand, Place};
 use crate::service::telemetry::Event;
 use crate::tls::{Link, PeerInfo};
@@ -37,7 +38,7 @@ use super::listen::{Limits, turned};
 pub(super) async fn serve<S, V>(
     stream: S,
     info: PeerInfo,
-    place: Place,
+    (place, party): (Place, Box<dyn Fn() -> Party + Send>),
     (service, limits): (V, Limits),
     stop: watch::Receiver<bool>,
 ) where
@@ -61,6 +62,7 @@ pub(super) async fn serve<S, V>(
         meter,
         info,
         place: Arc::new(place),
+        party,
         service,
         decided: Arc::new(Semaphore::new(limits.requests)),
         limits,
@@ -93,6 +95,8 @@ struct Serving<S, V> {
     meter: Arc<Meter>,
     info: PeerInfo,
     place: Arc<Place>,
+    /// For whom its key is counted now.
+    party: Box<dyn Fn() -> Party + Send>,
     service: V,
     decided: Arc<Semaphore>,
     limits: Limits,
@@ -169,7 +173,7 @@ where
         let deciding = Arc::clone(&self.decided)
             .try_acquire_owned()
             .map_err(|_| Busy::of("too many requests at once", "this connection", limits::SOON));
-        let begun = deciding.and_then(|deciding| Ok((deciding, self.place.begin()?)));
+        let begun = deciding.and_then(|deciding| Ok((deciding, self.place.begin((self.party)())?)));
         let asked = Asked { respond, place: Arc::clone(&self.place) };
         match begun {
             Err(busy) => drop(self.answers.spawn(asked.wait(busy))),

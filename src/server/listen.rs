@@ -273,9 +273,14 @@ impl<S: Link> Arriving<S> {
             Err(_) => return door.say(&Event::HandshakeTooSlow(remote)),
         };
         let key = info.certificate.as_ref().map(|certificate| certificate.key_id());
-        let peer = who(key.as_ref(), Network::of(remote.ip()));
+        let network = Network::of(remote.ip());
+        let peer = who(key.as_ref(), network);
         match place.identify(key, &peer) {
-            Ok(()) => Box::pin(http2::serve(stream, info, place, (service, limits), stop)).await,
+            Ok(()) => {
+                let party = Box::new(move || who(key.as_ref(), network).party());
+                let serving = http2::serve(stream, info, (place, party), (service, limits), stop);
+                Box::pin(serving).await;
+            }
             Err(full) => {
                 door.say(&Event::Refused(full, remote));
                 let busy = Busy::of("too many connections", &peer, limits::SOON);

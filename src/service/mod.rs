@@ -250,11 +250,11 @@ impl Service {
                 Some(self.door().logs(other.member(), bytes, &policy)?)
             }
         };
-        let leaf = self.execute(Publish::new(verified, publication.facets)).await?;
-        if let Some(logged) = logged {
-            logged.stands();
+        let done = self.execute(Publish::new(verified, publication.facets)).await;
+        if let (Err(Failure::Refused(_) | Failure::Busy(_)), Some(logged)) = (&done, logged) {
+            logged.give_back();
         }
-        Ok(leaf)
+        done
     }
 
     /// The keys at hand go on signing under this charter. Others come with rotation, which proves
@@ -312,7 +312,7 @@ impl Service {
     /// Executes a command that carries a body. A large one is put among the blobs before the
     /// commit that names it, and only if the command would be taken now: a file that nothing names
     /// is never found again, and a member could fill the disk with them. Large ones go one after
-    /// another, so that what was rehearsed still holds.
+    /// another, so that what was rehearsed still holds; and to their end, also if who asked is gone.
     async fn execute_with<C: Command>(
         &self,
         command: C,
@@ -321,6 +321,17 @@ impl Service {
         if size <= limits::INLINE_BODY_BYTES {
             return self.execute(command).await;
         }
+        let service = self.clone();
+        let kept =
+            tokio::spawn(async move { service.keep_and_execute(command, (digest, body)).await });
+        kept.await.map_err(|_| Failure::Stopped)?
+    }
+
+    async fn keep_and_execute<C: Command>(
+        &self,
+        command: C,
+        (digest, body): (Digest, Bytes),
+    ) -> Result<C::Reply, Failure> {
         let _alone = self.shared.large.lock().await;
         self.rehearse(&command).await?;
         self.shared.blobs.put(digest, body).await.map_err(|why| {

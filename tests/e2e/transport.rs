@@ -727,7 +727,7 @@ async fn behind_a_balancer_everybody_has_places_of_his_own() {
     assert_eq!(closed_after(silent).await, limits::PROXY_HEADER_TIMEOUT.as_secs());
     assert_eq!((count_of(&server, "refused"), count_of(&server, "no_proxy_header")), (1, 1));
     // From anybody else it is a hello that is none.
-    let mut liar = memory.open().await;
+    let mut liar = memory.open_from("203.0.113.1:1".parse().unwrap()).await;
     liar.write_all(&proxied([198, 51, 100, 7])).await.unwrap();
     closed_after(liar).await;
     assert_eq!(count_of(&server, "handshake_failed"), 1);

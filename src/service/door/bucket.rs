@@ -28,13 +28,13 @@ impl Quota {
 
     /// How long it takes to fill up by so many parts.
     fn time_of(self, parts: u64) -> Duration {
-        let nanos = self.full_in.as_nanos() * u128::from(parts) / self.parts();
+        let nanos = self.full_in.as_nanos().saturating_mul(u128::from(parts)) / self.parts();
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// By how many parts it fills up in a time.
     fn parts_in(self, time: Duration) -> u64 {
-        let parts = time.as_nanos() * self.parts() / self.full_in.as_nanos().max(1);
+        let parts = time.as_nanos().saturating_mul(self.parts()) / self.full_in.as_nanos().max(1);
         u64::try_from(parts).unwrap_or(u64::MAX)
     }
 
@@ -65,7 +65,7 @@ impl Bucket {
     /// There is not so much left; it is in this time.
     pub(super) fn take(&mut self, quota: Quota, cost: u64, now: Duration) -> Result<(), Duration> {
         let filled = quota.parts_in(now.saturating_sub(self.at)).min(self.used);
-        self.used -= filled;
+        self.used = (self.used - filled).min(parts(quota.burst));
         // Not more time than has filled it: the rest counts when it is asked again.
         self.at = if self.used == 0 { now } else { self.at + quota.time_of(filled) };
         let after = self.used.saturating_add(parts(cost.min(quota.burst)));

@@ -2,8 +2,8 @@
 //!
 //! In scope: places for connections, streams and requests, rates, budgets of bytes. Out of scope: the
 //! table of who may what (`domain::access`), sockets (`server`), statuses (`grpc`). Invariants: what
-//! strangers take is taken from their own, by network; what a key takes, from its party's; whoever
-//! names a key that stands can always revoke it.
+//! strangers take is taken from their own, by network; what a key takes, from its party's; revocations
+//! of keys that stand have buckets of their own.
 
 mod bucket;
 mod memory;
@@ -354,7 +354,6 @@ impl Door {
         (statements, revocations): (usize, usize),
     ) -> Result<(), Busy> {
         let (party, limits) = (peer.party(), &self.limits);
-        let network = Party::Network(peer.network());
         let (what, counted) = ("too many statements", Counted::Statements);
         let (counted, quota) = match party {
             Party::Network(_) => (Counted::Enrolment, limits.enrolment),
@@ -362,14 +361,9 @@ impl Door {
             Party::Member(_) | Party::Person(_) => (counted, limits.statements[0]),
         };
         let others = (statements - revocations) as u64;
-        self.take(what, (counted, party), quota, others)?;
-        let revocations = revocations as u64;
-        self.take(
-            "too many revocations",
-            (Counted::Revocations, network),
-            limits.revocations,
-            revocations,
-        )
+        self.take(what, (counted, party.clone()), quota, others)?;
+        let (what, counted) = ("too many revocations", Counted::Revocations);
+        self.take(what, (counted, party), limits.revocations, revocations as u64)
     }
 
     /// A statement of so many bytes, facets included, that goes into the log for ever: of a member, or
@@ -396,12 +390,12 @@ impl Door {
             let quota = Quota::new(most, DAY);
             let whose = (of, logged.member.clone());
             let taken = self.books().days.take(whose, quota, cost, now);
-            taken.map_err(|again_in| match &logged.member {
-                Some(member) => {
-                    Busy::of(of.too_many(), format_args!("the member {member}"), again_in)
-                }
-                None => Busy::of(of.too_many(), "the registrars", again_in),
-            })?;
+            if let Err(again_in) = taken {
+                let whose = logged.member.as_ref().map(|member| format!("the member {member}"));
+                let whose = whose.unwrap_or_else(|| "the registrars".to_owned());
+                logged.give_back();
+                return Err(Busy::of(of.too_many(), whose, again_in));
+            }
             logged.taken.push((of, quota, cost));
         }
         Ok(logged)
@@ -449,9 +443,9 @@ impl Door {
 const TOO_MANY: &str = "too many requests";
 const DAY: u64 = 86_400;
 
-/// What a statement took of its day; given back by its drop, unless it was logged.
+/// What a statement took of its day. It stays taken, whatever becomes of who waits for the answer; what
+/// was refused gives it back.
 #[derive(Debug)]
-#[must_use]
 pub struct Logged {
     door: Arc<Door>,
     member: Option<MemberId>,
@@ -459,15 +453,9 @@ pub struct Logged {
 }
 
 impl Logged {
-    /// It stands in the log.
-    pub fn stands(mut self) {
-        self.taken.clear();
-    }
-}
-
-impl Drop for Logged {
-    fn drop(&mut self) {
-        for (of, quota, cost) in self.taken.drain(..) {
+    /// It does not stand in the log.
+    pub fn give_back(self) {
+        for (of, quota, cost) in self.taken {
             let whose = (of, self.member.clone());
             self.door.books().days.give_back(&whose, quota, cost);
         }
@@ -545,12 +533,12 @@ impl Place {
         matches!(self.taken.at, At::Inside(..))
     }
 
-    /// One request more is in hand.
+    /// One request more is in hand, of whom the directory says it is now.
     ///
     /// # Errors
     /// [`Busy`]: its party has as many as it may.
-    pub fn begin(self: &Arc<Self>) -> Result<InHand, Busy> {
-        let (door, party) = (&self.door, self.party());
+    pub fn begin(self: &Arc<Self>, party: Party) -> Result<InHand, Busy> {
+        let door = &self.door;
         let limits = &door.limits;
         let (limit, memory) = match party {
             Party::Network(_) => (limits.requests_of_a_network, &door.memory[0]),
@@ -563,8 +551,8 @@ impl Place {
         }
         *open += 1;
         books.places.asks(&self.taken, true);
-        let holding = Holding::new(Arc::clone(memory), party);
-        Ok(InHand { place: Arc::clone(self), holding: Arc::new(Mutex::new(holding)), open: true })
+        let holding = Arc::new(Mutex::new(Holding::new(Arc::clone(memory), party.clone())));
+        Ok(InHand { place: Arc::clone(self), party, holding, open: true })
     }
 }
 
@@ -578,6 +566,7 @@ impl Drop for Place {
 #[derive(Debug)]
 pub struct InHand {
     place: Arc<Place>,
+    party: Party,
     holding: Arc<Mutex<Holding>>,
     open: bool,
 }
@@ -593,14 +582,13 @@ impl InHand {
     pub fn answered(&mut self) {
         if std::mem::take(&mut self.open) {
             let mut books = self.place.door.books();
-            let party = self.place.party();
+            let party = self.party.clone();
             if let Some(open) = books.requests.get_mut(&party) {
                 *open -= 1;
                 if *open == 0 {
                     books.requests.remove(&party);
                 }
             }
-            books.places.asks(&self.place.taken, false);
         }
     }
 }
@@ -608,6 +596,7 @@ impl InHand {
 impl Drop for InHand {
     fn drop(&mut self) {
         self.answered();
+        self.place.door.books().places.asks(&self.place.taken, false);
     }
 }
 

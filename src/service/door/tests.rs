@@ -112,7 +112,7 @@ fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
     assert_eq!(world.door.arrive(network(4)).unwrap_err(), Full::Everybody);
     // The oldest makes room, unless it has a request in hand.
     world.goes_by(limits::VISITOR_PATIENCE.as_secs());
-    let asking = second.begin().unwrap();
+    let asking = second.begin(second.party()).unwrap();
     let third = world.door.arrive(network(1)).unwrap();
     assert!(first.leave().notified().now_or_never().is_some(), "told to leave");
     drop(first);
@@ -196,9 +196,11 @@ fn charters_do_not_drain_enrolment_and_nothing_drains_revocations() {
     world.door.hands_in(&own, (3, 0)).unwrap();
     assert!(world.door.hands_in(&own, (1, 0)).is_err());
     world.door.hands_in(&own, (1, 1)).unwrap();
-    // Whoever has a key draws revocations from the same bucket, and it is that of his network.
-    world.door.hands_in(&seat(1, "fr/cert/a"), (1, 1)).unwrap();
+    world.door.hands_in(&own, (1, 1)).unwrap();
     assert!(world.door.hands_in(&own, (1, 1)).is_err());
+    // Whoever has a key has a bucket of his own, also there.
+    world.door.hands_in(&seat(1, "fr/cert/a"), (2, 2)).unwrap();
+    assert!(world.door.hands_in(&seat(1, "fr/cert/a"), (1, 1)).is_err());
     world.door.hands_in(&stranger(2), (2, 2)).unwrap();
     world.door.hands_in(&stranger(2), (3, 0)).unwrap();
     world.door.asks(&stranger(2), Method::GetCharters).unwrap();
@@ -232,20 +234,20 @@ fn a_day_of_statements_is_a_members_a_registrars_and_what_the_charter_says() {
     let world = World::new(FEW);
     let fr = || Some("fr".parse().unwrap());
     let door = &world.door;
-    door.logs(fr(), 400, &policy(0, 0)).unwrap().stands();
-    drop(door.logs(fr(), 600, &policy(0, 0)).unwrap());
-    door.logs(fr(), 600, &policy(0, 0)).unwrap().stands();
+    door.logs(fr(), 400, &policy(0, 0)).unwrap();
+    door.logs(fr(), 600, &policy(0, 0)).unwrap().give_back();
+    door.logs(fr(), 600, &policy(0, 0)).unwrap();
     let busy = door.logs(fr(), 1, &policy(0, 0)).unwrap_err();
     assert!(busy.to_string().contains("bytes of statements of a day"), "{busy}");
     assert!(busy.to_string().contains("the member fr"), "{busy}");
-    door.logs(Some("at".parse().unwrap()), 1_000, &policy(0, 0)).unwrap().stands();
-    door.logs(None, 5_000, &policy(0, 0)).unwrap().stands();
+    door.logs(Some("at".parse().unwrap()), 1_000, &policy(0, 0)).unwrap();
+    door.logs(None, 5_000, &policy(0, 0)).unwrap();
     assert!(door.logs(None, 1, &policy(0, 0)).is_err());
     // The charter raises it, and cannot take it away; what was refused took nothing.
-    door.logs(fr(), 1_000, &policy(9, 4_000)).unwrap().stands();
+    door.logs(fr(), 1_000, &policy(9, 4_000)).unwrap();
     world.goes_by(2 * 86_400);
     for _ in 0..3 {
-        door.logs(fr(), 1, &policy(1, 1)).unwrap().stands();
+        door.logs(fr(), 1, &policy(1, 1)).unwrap();
     }
     let busy = door.logs(fr(), 1, &policy(1, 1)).unwrap_err();
     assert!(busy.to_string().contains("too many statements of a day"), "{busy}");
@@ -262,17 +264,17 @@ fn streams_and_requests_in_hand_are_so_many_at_once() {
     drop(world.door.follows(&own).unwrap());
 
     let visitors = [1, 1, 2].map(|at| Arc::new(world.door.arrive(network(at)).unwrap()));
-    let mut first = visitors[0].begin().unwrap();
-    let second = visitors[1].begin().unwrap();
-    assert!(visitors[0].begin().is_err(), "of the network, on any connection");
-    let other = visitors[2].begin().unwrap();
+    let mut first = visitors[0].begin(visitors[0].party()).unwrap();
+    let second = visitors[1].begin(visitors[1].party()).unwrap();
+    assert!(visitors[0].begin(visitors[0].party()).is_err(), "of the network, on any connection");
+    let other = visitors[2].begin(visitors[2].party()).unwrap();
     let member = Arc::new(world.come_in(3, "fr/cert/a").unwrap());
-    let many: Vec<InHand> = (0..3).map(|_| member.begin().unwrap()).collect();
-    assert!(member.begin().is_err());
+    let many: Vec<InHand> = (0..3).map(|_| member.begin(member.party()).unwrap()).collect();
+    assert!(member.begin(member.party()).is_err());
     // Once it is answered it is not counted any more, and what it holds is.
     first.bytes().hold(30).unwrap();
     first.answered();
-    let third = visitors[0].begin().unwrap();
+    let third = visitors[0].begin(visitors[0].party()).unwrap();
     assert!(third.bytes().hold(71).is_err());
     third.bytes().hold(70).unwrap();
     drop(first);
