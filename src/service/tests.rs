@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use prost::Message as _;
 use tempfile::TempDir;
 
@@ -27,6 +28,10 @@ fn listed(tag: &str, holder: &str, usage: Use) -> proto::PublicKey {
 }
 
 async fn service(home: &TempDir) -> Service {
+    within(home, door::Limits::without_rates()).await
+}
+
+async fn within(home: &TempDir, limits: door::Limits) -> Service {
     let charter = proto::Charter {
         targets: vec![Target { name: "un.example".to_owned(), version: 1, ..Target::default() }],
         issued_at: 1000,
@@ -54,7 +59,7 @@ async fn service(home: &TempDir) -> Service {
         name: "un.example".parse().unwrap(),
         high_water: home.path().join("high-water"),
         ambient: ambient.clone(),
-        limits: door::Limits::without_rates(),
+        limits,
         addresses: Vec::new(),
     };
     let keys = || Keys { log: key("log"), relay: key("relay") };
@@ -126,6 +131,40 @@ async fn a_key_that_was_not_named_is_a_fault_of_ours_and_the_service_goes_on() {
     assert_eq!(fault.code(), "INTERNAL");
     assert!(matches!(service.rehearse(&unnamed()).await, Err(Failure::Refused(_))));
     assert_eq!(service.execute(look("fr", "fr")).await, Ok(None), "nothing was stored");
+}
+
+/// A request that is cut while its statement is logged.
+#[tokio::test]
+async fn who_does_not_wait_for_the_answer_has_used_his_day() {
+    let home = tempfile::tempdir().unwrap();
+    let limits = door::Limits { registrar_day: (1, 1 << 20), ..door::Limits::without_rates() };
+    let service = within(&home, limits).await;
+    let publish = |member: &str| {
+        let (directory, ambient) = (&service.state().directory, Ambient::system());
+        let (name, genesis) = ("un.example".to_owned(), directory.genesis().as_bytes().to_vec());
+        let admission = proto::Admission {
+            targets: vec![Target { name, genesis: genesis.into(), version: 1 }],
+            issued_at: ambient.now(),
+            member: member.to_owned(),
+            kind: 1,
+            names: vec![proto::Text { language: "en".to_owned(), text: member.to_owned() }],
+            ..Default::default()
+        };
+        let (payload, signers) = (admission.encode_to_vec(), [&key("alice")]);
+        let signed = Envelope::sign(Kind::Admission, payload, &signers, ambient.random()).unwrap();
+        let statement = signed.bytes().clone();
+        let alice = key("alice tls").public().id();
+        let peer = service.peer(Some(&alice), Network::of([127, 0, 0, 1].into()));
+        let publications = vec![Publication { statement, facets: Vec::new() }];
+        let permit = access::permit(peer, Method::Publish, publications).unwrap();
+        let service = service.clone();
+        async move { service.publish(permit).await }
+    };
+    let mut heads = service.heads();
+    assert!(publish("fr").now_or_never().is_none(), "it waits for the commit");
+    heads.changed().await.unwrap();
+    assert!(matches!(publish("jp").await, Err(Failure::Busy(_))));
+    assert_eq!(service.state().head.0, 2);
 }
 
 /// Says that it decides, and does so once somebody who reads has had an answer.

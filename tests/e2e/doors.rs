@@ -353,6 +353,23 @@ async fn who_is_revoked_while_the_body_comes_is_refused() {
     assert_eq!(net.service.state().head.0, before, "nothing was logged");
 }
 
+/// A thief's connection is the member's no longer.
+#[tokio::test]
+async fn who_is_revoked_takes_the_places_of_a_stranger() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut thief = Raw::greet(net.raw(1, own).await, &[]).await;
+    net.say(says::revocation(&net.replica(), fr.seat().as_str())).await;
+    for at in 0..=limits::REQUESTS_OF_A_NETWORK as u32 {
+        thief.say(raw::request(2 * at + 1, ENROL, 0)).await;
+    }
+    let answer = soon("an answer", thief.next(raw::HEADERS)).await.unwrap();
+    assert_eq!(answer.stream, 2 * limits::REQUESTS_OF_A_NETWORK as u32 + 1);
+    let mut colleague = net.client(&format!("{} tls", fr.seats[1])).await;
+    colleague.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+}
+
 /// A web page's form, a browser, another protocol of the same name.
 #[tokio::test]
 async fn what_is_not_grpc_is_told_so() {
