@@ -12,7 +12,7 @@
 //! ```
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -251,8 +251,9 @@ impl Index {
     pub fn ordered(&self, numbers: &[u64]) -> Vec<u64> {
         let mut rows: Vec<&Row> = numbers.iter().filter_map(|number| self.row(*number)).collect();
         let digests = rows.iter().map(|row| (row.digest.clone(), *row));
-        let by_digest: std::collections::BTreeMap<Bytes, &Row> = digests.collect();
+        let by_digest: BTreeMap<Bytes, &Row> = digests.collect();
         rows.sort_by_key(|row| row.order());
+        let rows = fair(rows);
         let (mut ordered, mut placed) = (Vec::new(), BTreeSet::new());
         for row in rows {
             for row in by_digest.get(&row.about).copied().into_iter().chain([row]) {
@@ -275,6 +276,24 @@ impl Index {
     }
 }
 
+/// The same, but of one member only so many before those of all others: so nobody hides them.
+#[must_use]
+pub fn fair(rows: Vec<&Row>) -> Vec<&Row> {
+    let mut of_members = BTreeMap::<&str, usize>::new();
+    let (mut first, mut others) = (Vec::new(), Vec::new());
+    for row in rows {
+        let member = row.sender.split('/').next().unwrap_or_default();
+        let before = of_members.entry(member).or_default();
+        *before += 1;
+        if *before <= OF_A_MEMBER { first.push(row) } else { others.push(row) }
+    }
+    first.extend(others);
+    first
+}
+
+/// Of a page of 50, so that six floods leave room.
+const OF_A_MEMBER: usize = 8;
+
 fn decode(bytes: &[u8]) -> Option<Vec<Row>> {
     let (sum, stored) = bytes.strip_prefix(FORM)?.split_first_chunk()?;
     let stored = (u32::from_be_bytes(*sum) == crc32(stored)).then_some(stored)?;
@@ -285,3 +304,26 @@ const INDEX: &str = "index";
 const FORM: &[u8] = b"liaison inbox index 1\n";
 /// A million entries.
 const MAX_BYTES: u64 = 512 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_member_hides_what_others_wrote() {
+        let row = |number, sender: &str, urgency: Urgency| Row {
+            number,
+            sender: sender.to_owned(),
+            urgency: urgency.into(),
+            ..Row::default()
+        };
+        let mut rows = vec![row(1, "pt/cncs/duty-1", Urgency::Routine)];
+        // From two contacts of one member.
+        rows.extend((2..40).map(|at| row(at, &format!("se/c{}/a", at % 2), Urgency::Flash)));
+        let numbers: Vec<u64> = rows.iter().map(|row| row.number).collect();
+        let index = Index { path: PathBuf::new(), rows, changed: false };
+        let ordered = index.ordered(&numbers);
+        assert_eq!(ordered[..10], [39, 38, 37, 36, 35, 34, 33, 32, 1, 31]);
+        assert_eq!(ordered.len(), 39, "and nothing is left out");
+    }
+}

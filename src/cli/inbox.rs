@@ -5,7 +5,7 @@
 //! mark stand before everything else; nothing is acknowledged without a name; no file is written
 //! over.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::Write as _;
@@ -23,7 +23,7 @@ use crate::agent::collect::{self, Desk, SealError, Unproven};
 use crate::agent::fetch;
 use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
-use crate::agent::index::{Index, Row};
+use crate::agent::index::{self, Index, Row};
 use crate::agent::muted::{Muted, Sender};
 use crate::agent::stay::Way;
 use crate::client::error::{ClientError, Exit, Side};
@@ -130,21 +130,17 @@ async fn fresh(ctx: &Context, wanted: Wanted) -> Result<(Session, Mail), ClientE
 }
 
 /// The numbers of what people look for, and how many others are muted: what nobody read first, most
-/// urgent first, and of one member only so many before those of all others.
+/// urgent first.
 pub(super) fn listed(mail: &Mail, muted: bool) -> (Vec<u64>, usize) {
-    let rows = mail.index.for_people();
-    let (mut shown, mut of_members) = (Vec::new(), BTreeMap::<&str, usize>::new());
-    for row in rows.iter().filter(|row| is_shown(mail, row, muted)) {
-        let is_read = mail.is_read(row.number);
-        let member = row.sender.split('/').next().unwrap_or_default();
-        let before = of_members.entry(member).or_default();
-        let is_many = !is_read && *before >= OF_A_MEMBER;
-        *before += usize::from(!is_read);
-        shown.push((is_read, is_many, row.number));
-    }
-    shown.sort_by_key(|(is_read, is_many, _)| (*is_read, *is_many));
-    let hidden = rows.len() - shown.len();
-    (shown.into_iter().map(|(_, _, number)| number).collect(), hidden)
+    let mut rows = mail.index.for_people();
+    let all = rows.len();
+    rows.retain(|row| is_shown(mail, row, muted));
+    let (read, unread): (Vec<&Row>, Vec<&Row>) =
+        rows.into_iter().partition(|row| mail.is_read(row.number));
+    let shown: Vec<u64> =
+        index::fair(unread).into_iter().chain(read).map(|row| row.number).collect();
+    let hidden = all - shown.len();
+    (shown, hidden)
 }
 
 /// Whether a message is shown that says this of itself.
@@ -1226,8 +1222,6 @@ const YOU: &str = "you";
 const WAITS: &str = "acknowledgement waits";
 const NOT_FETCHED: &str = "NOT_FETCHED";
 /// Messages of a list, unless all are asked for.
-/// Unread messages of one member that stand before those of others, so that nobody hides them.
-const OF_A_MEMBER: usize = 8;
 const PAGE: usize = 50;
 /// Bodies that a list waits for: 100 KiB, if they are alerts.
 const FIRST: usize = 16;
