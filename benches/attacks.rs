@@ -5,7 +5,7 @@
 //! schedule: before an attack, during it, and after. A control burns as much processor time as the attack did, service
 //! and attacker together, and does nothing else: what is beyond it is the attack's own.
 //!
-//! 127.0.N.1 to 127.0.N.4 are addresses of the network N.
+//! 127.0.N.1 stands for the network N: that it has more addresses changes nothing.
 
 #![expect(clippy::unwrap_used, reason = "as in tests")]
 #![expect(clippy::print_stdout, reason = "its output is a table")]
@@ -268,7 +268,7 @@ type Attack = fn(Arc<Target>) -> Vec<Running>;
 
 /// Name, what it does, and the tasks that do it until they are aborted.
 const ATTACKS: [(&str, &str, Attack); 18] = [
-    ("idle-tcp", "4,096 connections of 256 addresses in 64 networks, no byte sent", idle_tcp),
+    ("idle-tcp", "64 connections each of 64 networks, no byte sent", idle_tcp),
     ("idle-h2", "the same with TLS and SETTINGS", idle_h2),
     ("half-open", "half a hello, of 64 networks", half_open),
     ("hello-flood", "hellos as fast as it goes, of one network", hello_flood),

@@ -140,8 +140,8 @@ const _: () = assert!(64 * VISITORS_OF_A_NETWORK * 2 == VISITORS);
 /// A visitor that has been silent this long makes room when its network's places, or all, are taken:
 /// the slowest member's handshake, which nobody may cut.
 pub const VISITOR_PATIENCE: Duration = Duration::from_secs(20);
-/// Connections whose handshake is not done, from networks whence a known key came: all of 3,088
-/// followers at once after a restart, a third at a time.
+/// Connections whose handshake is not done, from networks whence a known key came since the service
+/// started: a third of 3,088 followers at a time.
 pub const ARRIVING: usize = 1_024;
 /// And of one such network: a ministry behind one address has 16 seats with 2 connections each, a
 /// balancer those of two.
@@ -299,7 +299,7 @@ pub const CHARTERS_OF_A_NETWORK: (u64, u64) = (60, 60);
 /// Statements that those without a key in force hand in, of a network: a State of 20 contacts enrols
 /// at once. 64 networks at 2 a second cost 256 signature checks, 1.3 % of a core.
 pub const ENROLMENT_OF_A_NETWORK: (u64, u64) = (64, 32);
-/// Revocations of keys that stand, of a network, whoever hands them in: two offices of 16 seats.
+/// Revocations of keys that stand, of a network's strangers, and of a member: two offices of 16 seats.
 pub const REVOCATIONS_OF_A_NETWORK: (u64, u64) = (32, 32);
 /// Statements that a member hands in, good or not: at 2 a second, four signature checks.
 pub const STATEMENTS_OF_A_PARTY: (u64, u64) = (128, 64);
@@ -333,8 +333,7 @@ pub const REQUESTS_OF_A_PARTY: usize = 4 * REQUESTS;
 /// Bytes in hand of all strangers, and of those of a network: one Enrol as large as it may be.
 pub const STRANGERS_BYTES: (usize, usize) = (16 << 20, 2 << 20);
 /// Bytes in hand of all members, and of one: ten Submits as large as they may be. With
-/// [`STRANGERS_BYTES`], the 64 MiB of the store's cache and connections that are inside by half, the
-/// service stays below 512 MiB.
+/// [`STRANGERS_BYTES`] 128 MiB, a copy while they are decoded not counted.
 pub const MEMBERS_BYTES: (usize, usize) = (112 << 20, 16 << 20);
 /// Streams of one seat, on all its connections: each may hold a page of 1.6 MiB for a slow reader.
 pub const STREAMS_OF_A_SEAT: usize = 16;
@@ -483,7 +482,7 @@ mod tests {
             ("| requests for charters, of a network's strangers", CHARTERS_OF_A_NETWORK),
             ("| statements, of a network's strangers", ENROLMENT_OF_A_NETWORK),
             (
-                "| revocations of keys that stand, of a network, whoever hands them in",
+                "| revocations of keys that stand, of a network's strangers, and of a member",
                 REVOCATIONS_OF_A_NETWORK,
             ),
             ("| statements that a member hands in, good or not", STATEMENTS_OF_A_PARTY),

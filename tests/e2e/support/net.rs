@@ -177,7 +177,9 @@ impl From {
     pub(crate) async fn stream(&self, to: &Address) -> std::io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
         socket.bind(([127, 0, self.0, 1], 0).into())?;
-        socket.connect(([127, 0, 0, 1], to.port()).into()).await
+        let stream = socket.connect(([127, 0, 0, 1], to.port()).into()).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 }
 
