@@ -760,6 +760,13 @@ async fn find(
                 say_news(ctx, news);
             }
         }
+        // What was not read is not acknowledged.
+        if !mail.inbox.is_whole(number) {
+            let sentence =
+                format!("message {number} could not be fetched, only its header is here");
+            let error = ClientError::new(Side::Theirs, Exit::NotReachable, NOT_FETCHED, sentence);
+            return Err(error.mended_by(format!("liaison inbox read {number}")));
+        }
         session = Some(connected);
     }
     Ok((verified(ctx, mail, number)?, session))
