@@ -156,7 +156,8 @@ pub const CONNECTIONS_OF_A_KEY: usize = 32;
 pub const CONNECTIONS_OF_A_PARTY: usize = 1_024;
 
 /// Handshakes of a network that nobody knows: so many at once, and as many again in so many seconds.
-/// 64 networks at 4 a second are 256, at 0.7 ms a fifth of a core.
+/// 64 networks at 4 a second are 256, at 0.7 ms a fifth of a core; and one of them is computed at a
+/// time, so that whoever is known waits for one at most.
 pub const HANDSHAKES_OF_A_NETWORK: (u64, u64) = (32, 8);
 /// Of a network whence a known key came: 64 a second, a twentieth of a core.
 pub const HANDSHAKES_OF_A_KNOWN_NETWORK: (u64, u64) = (256, 4);

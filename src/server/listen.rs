@@ -4,9 +4,12 @@
 //! carries (`http2`), who may do what. Invariants: whatever one peer does, the loop goes on; a peer
 //! that does nothing is cut; after the stop, everything is closed within the drain limit.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -265,7 +268,7 @@ impl<S: Link> Arriving<S> {
     {
         let Self { entrance: Entrance { tls, door, who, limits, .. }, accepted, mut place } = self;
         let remote = accepted.remote;
-        let shaken = Box::pin(handshake(accepted, &tls));
+        let shaken = Box::pin(handshake(accepted, &tls, place.turn()));
         let shaken = timeout(limits.handshake_timeout, shaken).await;
         let (stream, info) = match shaken {
             Ok(Ok(done)) => done,
@@ -290,16 +293,27 @@ impl<S: Link> Arriving<S> {
     }
 }
 
-/// Does the handshake, and reads the certificate, if there is one.
+/// Does the handshake, and reads the certificate, if there is one. What it takes to compute is computed
+/// when it is its `turn`.
 ///
 /// # Errors
 /// What the peer did not do.
-pub async fn handshake<S: Link>(
+pub async fn handshake<S: Link, T>(
     accepted: Accepted<S>,
     tls: &ArcSwap<ServerConfig>,
+    turn: impl Future<Output = T>,
 ) -> io::Result<(Box<TlsStream<S>>, PeerInfo)> {
     let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), accepted.stream);
-    let stream = Box::new(hello.await?.into_stream(tls.load_full()).await?);
+    let mut shaking = hello.await?.into_stream(tls.load_full());
+    // The answer to a hello is what costs. It is there after one poll; then the peer is waited for.
+    let computed = {
+        let _turn = turn.await;
+        poll_fn(|context| Poll::Ready(Pin::new(&mut shaking).poll(context))).await
+    };
+    let stream = Box::new(match computed {
+        Poll::Ready(done) => done?,
+        Poll::Pending => shaking.await?,
+    });
     let (_, connection) = stream.get_ref();
     let certificate = match connection.peer_certificates().and_then(<[_]>::first) {
         None => None,

@@ -744,6 +744,36 @@ async fn slow_peers_do_not_keep_others_from_their_handshake() {
     assert_eq!(start.elapsed().as_secs(), 0);
 }
 
+/// What a client says first.
+fn hello() -> Vec<u8> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut client = rustls::ClientConnection::new(believing(None).config(), name).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    hello
+}
+
+/// One that says hello and no more is answered, and keeps nobody from his turn.
+#[tokio::test(start_paused = true)]
+async fn a_handshake_is_computed_in_its_turn_and_holds_it_no_longer() {
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
+    let mut silent = memory.open().await;
+    silent.write_all(&hello()).await.unwrap();
+    assert_eq!(silent.read_u8().await.unwrap(), 22, "a handshake record");
+    let start = Instant::now();
+    let connection = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
+    assert_eq!(check(&connection).await.unwrap(), 1);
+    assert_eq!(start.elapsed().as_secs(), 0);
+    // Whose turn does not come is not answered.
+    let (mut near, stream) = tokio::io::duplex(64 * 1024);
+    near.write_all(&hello()).await.unwrap();
+    let tls = ArcSwap::from_pointee(tls::server::config(good_node()).unwrap());
+    let accepted = Accepted { stream, remote: REMOTE };
+    let shaking = listen::handshake(accepted, &tls, std::future::pending::<()>());
+    assert!(tokio::time::timeout(Duration::from_secs(1), shaking).await.is_err());
+    assert_eq!(near.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
 /// What a stock client is told that finds no place: the alert, then the end.
 async fn refused(memory: &Memory) -> u64 {
     let start = Instant::now();
@@ -950,7 +980,7 @@ async fn a_new_configuration_is_used_by_the_next_connection() {
     let (mut accepted, shaking) = (ReceiverStream::new(accepted), Arc::clone(&tls));
     let _shaking = tokio::spawn(async move {
         while let Some(Ok(next)) = accepted.next().await {
-            let _ = listen::handshake(next, &shaking).await;
+            let _ = listen::handshake(next, &shaking, std::future::ready(())).await;
         }
     });
     let connector = TlsConnector::from(believing(None).config());
@@ -1002,7 +1032,8 @@ async fn openssl_agrees_on_the_hybrid_group_in_both_directions() {
     let client = peer(&["client", &port.to_string()]);
     let mut incoming = std::pin::pin!(listen::tcp(tcp));
     let accepted = incoming.next().await.unwrap().unwrap();
-    let (connection, info) = listen::handshake(accepted, &tls).await.unwrap();
+    let (connection, info) =
+        listen::handshake(accepted, &tls, std::future::ready(())).await.unwrap();
     assert_eq!(info.group, "X25519MLKEM768");
     drop(connection);
     let said = tokio::task::spawn_blocking(|| client.wait_with_output().unwrap()).await.unwrap();

@@ -198,6 +198,7 @@ pub struct Door {
     telemetry: Arc<Telemetry>,
     books: Mutex<Books>,
     strangers: Arc<Semaphore>,
+    shaking: Arc<Semaphore>,
     memory: [Arc<Memory>; 2],
 }
 
@@ -261,6 +262,7 @@ impl Door {
                 handshakes: Buckets::default(),
             }),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
+            shaking: Arc::new(Semaphore::new(1)),
             memory: [limits.strangers_bytes, limits.members_bytes].map(memory),
             limits,
         })
@@ -498,6 +500,13 @@ impl Place {
     /// Resolves when it has to make room for another.
     pub fn leave(&self) -> Arc<Notify> {
         Arc::clone(&self.taken.leave)
+    }
+
+    /// Waits until its handshake may be computed: those from where nobody is known, one at a time.
+    pub fn turn(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
+        let visits = matches!(self.taken.at, At::Visiting);
+        let shaking = visits.then(|| Arc::clone(&self.door.shaking));
+        async { shaking?.acquire_owned().await.ok() }
     }
 
     /// The handshake is done: the peer has proven this key, if any. Whom the directory knows is

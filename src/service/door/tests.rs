@@ -102,6 +102,19 @@ fn the_default_limits_belong_together() {
 }
 
 #[test]
+fn strangers_handshakes_are_computed_one_at_a_time_and_whoever_is_known_waits_for_none() {
+    let world = World::new(FEW);
+    let _known = world.come_in(2, "fr/cert/duty-1").unwrap();
+    let [first, second] = [1, 3].map(|network| world.door.arrive(self::network(network)).unwrap());
+    let computing = first.turn().now_or_never().unwrap();
+    let mut waiting = Box::pin(second.turn());
+    assert!((&mut waiting).now_or_never().is_none());
+    assert!(world.door.arrive(network(2)).unwrap().turn().now_or_never().is_some());
+    drop(computing);
+    assert!(waiting.now_or_never().is_some());
+}
+
+#[test]
 fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
     let world = World::new(FEW);
     let first = world.door.arrive(network(1)).unwrap();
