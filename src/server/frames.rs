@@ -1,4 +1,5 @@
-//! The frames of a connection, counted as they come: those that carry no request have a budget.
+//! The frames of a connection, counted as they come: those that carry no request have a budget, and
+//! so have requests that are told to come later.
 //!
 //! In scope: where frames begin (RFC 9113 4.1), and what they cost. Out of scope: what they mean,
 //! which is h2's. Pure but for the stream that it wraps.
@@ -88,6 +89,13 @@ impl Meter {
         self.counted().earn(limits::FRAMES_OF_A_REQUEST);
     }
 
+    /// It was told to ask later, of a peer that is known or not.
+    pub(super) fn refused(&self, is_known: bool) {
+        if !self.counted().spend(limits::FRAMES_OF_A_REFUSAL[usize::from(is_known)]) {
+            self.over.notify_one();
+        }
+    }
+
     /// Whether the peer may go on.
     fn read(&self, bytes: &[u8]) -> bool {
         let mut counted = self.counted();
@@ -97,14 +105,11 @@ impl Meter {
             counted.refilled = now;
             counted.earn(seconds.saturating_mul(limits::FRAMES_A_SECOND));
         }
-        match counted.left.checked_sub(cost) {
-            Some(left) => counted.left = left,
-            None => counted.over = true,
-        }
-        if counted.over {
+        let goes_on = counted.spend(cost);
+        if !goes_on {
             self.over.notify_one();
         }
-        !counted.over
+        goes_on
     }
 
     /// Whoever takes answers makes room for more.
@@ -118,6 +123,15 @@ impl Meter {
 }
 
 impl Counted {
+    /// Whether there was so much; once over is over.
+    fn spend(&mut self, frames: u64) -> bool {
+        match self.left.checked_sub(frames) {
+            Some(left) => self.left = left,
+            None => self.over = true,
+        }
+        !self.over
+    }
+
     fn earn(&mut self, frames: u64) {
         self.left = self.left.saturating_add(frames).min(limits::FRAMES);
     }
@@ -244,5 +258,20 @@ mod tests {
         tokio::time::advance(std::time::Duration::from_secs(60)).await;
         assert!(!meter.read(&[]), "once over is over");
         meter.over().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_told_to_wait_and_asks_on_is_sent_away() {
+        for (is_known, at_once) in [(false, 7), (true, 254)] {
+            let (_, meter) = Metered::new(tokio::io::empty());
+            let mut told = 0;
+            while meter.read(&[]) {
+                meter.asked();
+                meter.refused(is_known);
+                told += 1;
+            }
+            assert_eq!(told, at_once + 1);
+            meter.over().await;
+        }
     }
 }

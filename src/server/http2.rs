@@ -20,8 +20,8 @@ use http_body::{Body as _, Frame};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::Service;
 
 use crate::domain::limits;
@@ -174,7 +174,8 @@ where
             .try_acquire_owned()
             .map_err(|_| Busy::of("too many requests at once", "this connection", limits::SOON));
         let begun = deciding.and_then(|deciding| Ok((deciding, self.place.begin((self.party)())?)));
-        let asked = Asked { respond, place: Arc::clone(&self.place) };
+        let (place, meter) = (Arc::clone(&self.place), Arc::clone(&self.meter));
+        let asked = Asked { respond, place, meter };
         match begun {
             Err(busy) => drop(self.answers.spawn(asked.wait(busy))),
             Ok(begun) => {
@@ -220,11 +221,13 @@ impl Pings {
 struct Asked {
     respond: SendResponse<Bytes>,
     place: Arc<Place>,
+    meter: Arc<Meter>,
 }
 
 impl Asked {
     async fn wait(mut self, busy: Busy) {
         self.place.door().say(&Event::Busy(&busy));
+        self.meter.refused(self.place.is_inside());
         let answer = status::busy(&busy.to_string(), busy.again_in).into_http::<Body>();
         let _ = self.respond.send_response(Response::from_parts(answer.into_parts().0, ()), true);
     }
@@ -267,6 +270,11 @@ impl Asked {
     /// Hands an answer over, and holds what of it is not taken yet.
     async fn hand_over(mut self, answer: Response<Body>, held: &door::Bytes) {
         let (head, mut body) = answer.into_parts();
+        let code =
+            head.headers.get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_ref()));
+        if code == Some(Code::ResourceExhausted) {
+            self.meter.refused(self.place.is_inside());
+        }
         // What is there already has to be held before anything is promised.
         let mut next = frame(&mut body).now_or_never();
         if let Some(Some(Ok(first))) = &next

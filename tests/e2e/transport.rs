@@ -774,6 +774,21 @@ async fn a_handshake_is_computed_in_its_turn_and_holds_it_no_longer() {
     assert_eq!(near.read(&mut [0; 1]).await.unwrap(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_is_told_to_wait_and_asks_on_is_sent_away() {
+    let limits = Limits { requests: 0, ..Limits::default() };
+    let (server, memory) = TestServer::in_memory(good_node(), (limits, Default::default()));
+    let mut raw = Raw::greet(shaken(memory.open().await).await, &[]).await;
+    let mut told = 0;
+    for at in 0..32 {
+        raw.say(raw::request(2 * at + 1, CHECK, 0)).await;
+        told += u32::from(raw.next(raw::HEADERS).await.is_some());
+    }
+    // The answer that is one too many may be heard before the end.
+    assert!(matches!(told, 7 | 8), "{told}");
+    assert_eq!(count_of(&server, "too_many_frames"), 1);
+}
+
 /// What a stock client is told that finds no place: the alert, then the end.
 async fn refused(memory: &Memory) -> u64 {
     let start = Instant::now();
