@@ -185,7 +185,7 @@ async fn idle_connections_and_half_a_hello_take_their_networks_places() {
     let mut idle = Vec::new();
     for network in [1, 1, 1, 1, 2, 2, 2, 2] {
         for _ in 0..limits::VISITORS_OF_A_NETWORK {
-            let mut stream = crate::support::From(network).stream(&net.address).await.unwrap();
+            let mut stream = crate::support::From(network, 1).stream(&net.address).await.unwrap();
             // The first record of a hello, not whole.
             stream.write_all(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03").await.unwrap();
             idle.push(stream);

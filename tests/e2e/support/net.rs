@@ -171,12 +171,12 @@ impl Open {
 }
 
 /// TCP from 127.0.N.1.
-pub(crate) struct From(pub(crate) u8);
+pub(crate) struct From(pub(crate) u8, pub(crate) u8);
 
 impl From {
     pub(crate) async fn stream(&self, to: &Address) -> std::io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
-        socket.bind(([127, 0, self.0, 1], 0).into())?;
+        socket.bind(([127, 0, self.0, self.1], 0).into())?;
         let stream = socket.connect(([127, 0, 0, 1], to.port()).into()).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
@@ -275,7 +275,7 @@ impl TestNet {
         network: u8,
         client: Option<Identity>,
     ) -> Result<Connection, ConnectError> {
-        self.connect_by(From(network), client).await
+        self.connect_by(From(network, 1), client).await
     }
 
     async fn connect_by(
@@ -295,7 +295,7 @@ impl TestNet {
 
     /// A connection on which nothing was said yet but TLS.
     pub(crate) async fn raw(&self, network: u8, client: Option<Identity>) -> TlsStream<TcpStream> {
-        let stream = From(network).stream(&self.address).await.unwrap();
+        let stream = From(network, 1).stream(&self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(self.tls(client).config()).connect(name, stream).await.unwrap()
     }
