@@ -16,8 +16,10 @@
 #[expect(dead_code, unused_imports, reason = "the tests' own, and more than is needed here")]
 mod support;
 
+use std::ffi::OsStr;
 use std::future::Future;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -61,6 +63,10 @@ struct Arguments {
     /// Only attacks whose name has this in it.
     #[arg(long, default_value = "")]
     only: String,
+    /// A cgroup that the service is put into: `memory.limit_in_bytes` or `memory.max` is set by whoever
+    /// made it.
+    #[arg(long)]
+    cgroup: Option<PathBuf>,
     /// Be the service: what the program starts itself with.
     #[arg(long, hide = true)]
     serve: bool,
@@ -100,10 +106,16 @@ async fn serve() {
     let mut open = home(Engine::Sled);
     // Statements of the founding come before anybody means harm.
     open.ambient = Ambient::system().with_clock(Arc::new(Shifted::to(support::NOW)));
-    open.limits = Limits::default();
+    open.limits = Limits { member_day: (1 << 10, 1 << 30), ..Limits::default() };
     let store = open.found().await;
     let net = TestNet::serve(open, store, Trust::new(dates())).await;
     net.parties(MEMBERS).await;
+    // A past: the pages of the log are full.
+    let mut seat = net.client("jp/cert/duty-1 tls").await;
+    for _ in 0..60 {
+        let roster = says::roster(&net.replica(), "jp/cert", 16);
+        seat.publish(roster.said()).await.unwrap().unwrap();
+    }
     let pem = net.ca_pem();
     let ca: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     println!("{} {ca}", net.address);
@@ -150,9 +162,13 @@ struct Helper(Child);
 
 impl Helper {
     fn start<'a>(elsewhere: bool, arguments: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut command = Command::new("nice");
-        command.args(["-n", if elsewhere { "19" } else { "0" }]);
-        command.arg(std::env::current_exe().unwrap());
+        let own = std::env::current_exe().unwrap();
+        let mut command =
+            Command::new(if elsewhere { OsStr::new("chrt") } else { own.as_os_str() });
+        if elsewhere {
+            // sched(7), SCHED_IDLE: it runs when nobody else does.
+            command.args(["--idle", "0"]).arg(own);
+        }
         let command = command.args(arguments).stdin(Stdio::piped()).stderr(Stdio::null());
         Self(command.spawn().unwrap())
     }
@@ -173,7 +189,7 @@ struct Target {
 }
 
 impl Victim {
-    fn start() -> Self {
+    fn start(cgroup: Option<&Path>) -> Self {
         let telemetry = tempfile::NamedTempFile::new().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .arg("--serve")
@@ -182,6 +198,9 @@ impl Victim {
             .stderr(telemetry.reopen().unwrap())
             .spawn()
             .unwrap();
+        if let Some(cgroup) = cgroup {
+            std::fs::write(cgroup.join("cgroup.procs"), child.id().to_string()).unwrap();
+        }
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let says = line.trim().to_owned();
@@ -339,7 +358,7 @@ async fn measure(arguments: Arguments) {
         if !name.contains(&arguments.only) {
             continue;
         }
-        let victim = Victim::start();
+        let victim = Victim::start(arguments.cgroup.as_deref());
         let target = &victim.target;
         honest(target, 0.5).await;
         let before = honest(target, arguments.seconds).await;
