@@ -481,6 +481,9 @@ async fn not_ours(route: &Route, error: io::Error) -> ConnectError {
         }
         (Some(source), _, _) => ConnectError::Server { address, source },
         (None, _, Some(source)) => ConnectError::Handshake { address, source },
+        (None, _, None) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            ConnectError::Handshake { address, source: Broken::Closed }
+        }
         (None, _, None) => ConnectError::Tls { address, source: Arc::new(error) },
     }
 }

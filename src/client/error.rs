@@ -245,9 +245,11 @@ impl From<ConnectError> for ClientError {
             ConnectError::Handshake { source: Broken::NoPlace, .. } => {
                 (Side::Network, Exit::NotReachable, "NO_PLACE")
             }
-            ConnectError::Handshake { .. } => (Side::Network, Exit::NotReachable, "TLS_REFUSED"),
             ConnectError::Server { source, .. } => return of_server(&error, source),
-            ConnectError::Tls { .. } => (Side::Network, Exit::NotReachable, "TLS"),
+            ConnectError::Tls { .. } | ConnectError::Handshake { source: Broken::Closed, .. } => {
+                (Side::Network, Exit::NotReachable, "TLS")
+            }
+            ConnectError::Handshake { .. } => (Side::Network, Exit::NotReachable, "TLS_REFUSED"),
             ConnectError::NotHttp2 { .. } => (Side::Theirs, Exit::NotReachable, "NOT_HTTP2"),
             ConnectError::TimedOut { leg, .. } => {
                 let (exit, reason) = (Exit::NotReachable, "TIMED_OUT");

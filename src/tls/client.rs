@@ -87,6 +87,12 @@ pub enum Broken {
     /// Not TLS, or not as its pages say.
     #[error("it does not speak TLS as it should: a gateway on the way, or not our service")]
     Garbled,
+    /// Closed without a word.
+    #[error(
+        "the connection was closed as soon as it began: a gateway on the way, or a balancer that \
+         does not get through to the service"
+    )]
+    Closed,
 }
 
 impl Broken {

@@ -522,6 +522,7 @@ async fn who_ends_a_handshake_before_it_began_is_understood() {
         (b"\x15\x03\x03\0\x02\x02\x78", Broken::NotHttp2),
         (b"\x15\x03\x03\0\x02\x02\x28", Broken::Alert(40)),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", Broken::Garbled),
+        (b"", Broken::Closed),
     ] {
         let refused = by(Answers(answer), &somewhere(), believing(None), Proxies::default()).await;
         let Err(ConnectError::Handshake { source, .. }) = refused else { panic!("{refused:?}") };
