@@ -27,12 +27,15 @@ use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
 use super::inbox::{Inbox, InboxError, Kept, Made, Spoilt};
+use super::index::Index;
 
 /// A seat at work: what it knows, its keys, its clock.
 #[derive(Clone, Copy)]
 pub struct Desk<'a> {
     /// The replica, the seat, the keys it opens with.
     pub reader: Reader<'a>,
+    /// Where the headers of its mailbox stand.
+    pub index: &'a Index,
     /// The key it signs with.
     pub sign: &'a SigningKey,
     /// The replica's tree size and root.
@@ -360,14 +363,12 @@ fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Tak
         }
     };
     let opened = open::open_verified(&desk.reader, header.clone(), &received);
-    let opened = match amiss(desk, boxes, &header)? {
+    // What stands before it has come, if by its header alone: so no order of fetching decides.
+    let beside = Beside { before: place.mailbox.count, ..Beside::all(desk, boxes) };
+    let opened = match beside.amiss(&header)? {
         Some(amiss) => opened.and(Err(NotOpened::Thread(amiss))),
         None => opened,
     };
-    // What is refused belongs to no thread: nothing is read beside it.
-    if !opened.as_ref().is_err_and(NotOpened::is_refusal) {
-        boxes.0.note(place.mailbox.count, &header)?;
-    }
     match opened {
         Ok(opened) => {
             let answer = answer(desk, boxes, &header, (&place, (Outcome::Opened, None)))?;
@@ -388,7 +389,7 @@ fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Tak
     }
 }
 
-/// What is amiss with a message's place in its thread, beside those messages that are here.
+/// What is amiss with a message's place in its thread, beside all messages that are here.
 ///
 /// # Errors
 /// [`TakeError`].
@@ -397,11 +398,7 @@ pub fn amiss(
     boxes: (&Inbox, &Outbox),
     header: &VerifiedHeader,
 ) -> Result<Option<Amiss>, TakeError> {
-    let of = header.addressing();
-    let answered = answered(desk, boxes, of)?;
-    // Two contacts may begin threads of one id: each is right.
-    let firsts = if of.id == of.thread { Vec::new() } else { firsts(desk, boxes, of)? };
-    Ok(thread::beside(of, answered.as_ref(), &firsts))
+    Beside::all(desk, boxes).amiss(header)
 }
 
 /// The message that a message answers, if it is here.
@@ -413,22 +410,7 @@ pub fn answered(
     boxes: (&Inbox, &Outbox),
     of: &Addressing,
 ) -> Result<Option<VerifiedHeader>, TakeError> {
-    of.in_reply_to.map_or(Ok(None), |digest| here(desk, boxes, digest))
-}
-
-/// The message with this header, if it is here.
-fn here(
-    desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
-    digest: Digest,
-) -> Result<Option<VerifiedHeader>, TakeError> {
-    if let Some(id) = outbox.find(digest)? {
-        return sent_header(desk, outbox, id).map(Some);
-    }
-    match inbox.noted(digest)? {
-        Some(number) => came(desk, inbox, number),
-        None => Ok(None),
-    }
+    Beside::all(desk, boxes).answered(of)
 }
 
 /// The message with which a message's thread began, if what is here leads to it.
@@ -440,31 +422,80 @@ pub fn first(
     boxes: (&Inbox, &Outbox),
     of: &Addressing,
 ) -> Result<Option<VerifiedHeader>, TakeError> {
-    thread::led_to(of, |digest| here(desk, boxes, digest))
+    let beside = Beside::all(desk, boxes);
+    thread::led_to(of, |digest| beside.message(digest))
 }
 
-/// The messages that could have begun a message's thread, as far as they are here.
-fn firsts(
-    desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
-    of: &Addressing,
-) -> Result<Vec<VerifiedHeader>, TakeError> {
-    let mut firsts = Vec::new();
-    for number in inbox.firsts(of.thread)? {
-        firsts.extend(came(desk, inbox, number)?);
-    }
-    match sent_header(desk, outbox, of.thread) {
-        Ok(sent) => firsts.push(sent),
-        Err(TakeError::Outbox(OutboxError::Unknown(_))) => {}
-        Err(why) => return Err(why),
-    }
-    firsts.retain(|first| thread::may_begin(first, of));
-    Ok(firsts)
+/// The messages that one is read beside: those sent from here, and those of the mailbox, by their
+/// headers, whether their bodies came or not. What is refused belongs to no thread, and is none of
+/// them, as far as headers show it.
+#[derive(Clone, Copy)]
+struct Beside<'a> {
+    desk: &'a Desk<'a>,
+    boxes: (&'a Inbox, &'a Outbox),
+    /// Of the mailbox, those before this number.
+    before: u64,
+    /// So many answers are followed.
+    answers: usize,
 }
 
-/// The header of a noted item, if it still holds.
-fn came(desk: &Desk<'_>, inbox: &Inbox, number: u64) -> Result<Option<VerifiedHeader>, TakeError> {
-    Ok(header(&desk.reader, &inbox.item(number)?).ok())
+impl<'a> Beside<'a> {
+    const fn all(desk: &'a Desk<'a>, boxes: (&'a Inbox, &'a Outbox)) -> Self {
+        Self { desk, boxes, before: u64::MAX, answers: thread::ANSWERS }
+    }
+
+    /// What is amiss with a message's place in its thread.
+    fn amiss(&self, header: &VerifiedHeader) -> Result<Option<Amiss>, TakeError> {
+        let of = header.addressing();
+        let answered = self.answered(of)?;
+        // Two contacts may begin threads of one id: each is right.
+        let firsts = if of.id == of.thread { Vec::new() } else { self.firsts(of)? };
+        Ok(thread::beside(of, answered.as_ref(), &firsts))
+    }
+
+    fn answered(&self, of: &Addressing) -> Result<Option<VerifiedHeader>, TakeError> {
+        of.in_reply_to.map_or(Ok(None), |digest| self.message(digest))
+    }
+
+    /// The message with this header.
+    fn message(&self, digest: Digest) -> Result<Option<VerifiedHeader>, TakeError> {
+        let (inbox, outbox) = self.boxes;
+        if let Some(id) = outbox.find(digest)? {
+            return sent_header(self.desk, outbox, id).map(Some);
+        }
+        let found = self.came(self.desk.index.with_header(inbox, digest)?)?.into_iter().next();
+        let Some((number, header)) = found else { return Ok(None) };
+        let Some(answers) = self.answers.checked_sub(1) else { return Ok(Some(header)) };
+        let amiss = Self { before: number, answers, ..*self }.amiss(&header)?;
+        Ok(Some(header).filter(|_| amiss.is_none()))
+    }
+
+    /// The messages that could have begun a message's thread.
+    fn firsts(&self, of: &Addressing) -> Result<Vec<VerifiedHeader>, TakeError> {
+        let (inbox, outbox) = self.boxes;
+        let came = self.came(self.desk.index.beginning(inbox, of.thread)?)?;
+        let mut firsts: Vec<_> = came.into_iter().map(|(_, header)| header).collect();
+        match sent_header(self.desk, outbox, of.thread) {
+            Ok(sent) => firsts.push(sent),
+            Err(TakeError::Outbox(OutboxError::Unknown(_))) => {}
+            Err(why) => return Err(why),
+        }
+        firsts.retain(|first| thread::may_begin(first, of));
+        Ok(firsts)
+    }
+
+    /// The headers of these entries that hold, and in which nothing is seen to be refused.
+    fn came(&self, numbers: Vec<u64>) -> Result<Vec<(u64, VerifiedHeader)>, TakeError> {
+        let (reader, mut came) = (&self.desk.reader, Vec::new());
+        for number in numbers.into_iter().filter(|number| *number < self.before) {
+            let header = header(reader, &self.boxes.0.item(number)?).ok();
+            let header = header.filter(|header| {
+                !open::is_refused(reader, header) && thread::alone(header.addressing()).is_none()
+            });
+            came.extend(header.map(|header| (number, header)));
+        }
+        Ok(came)
+    }
 }
 
 /// Opens an item again, as it was dealt with: what was opened then stays so, even if something that

@@ -158,6 +158,7 @@ mod tests {
     use tonic::transport::{Endpoint, Server};
     use tonic::{Request as Asked, Response, Status};
 
+    use crate::agent::index::Index;
     use crate::client::error::Side;
     use crate::client::message::open::Reader;
     use crate::client::message::testing::{AT, Net, seat, sign_key};
@@ -278,7 +279,8 @@ mod tests {
             let root_at = |size| self.net.tree.root_at(size);
             let (directory, view) = (&self.net.directory, self.net.view());
             let reader = Reader { directory, root_at: &root_at, seat: &own, keys: &keys };
-            let desk = Desk { reader, sign: &sign, view, ambient: &self.net.ambient };
+            let index = &Index::default();
+            let desk = Desk { reader, index, sign: &sign, view, ambient: &self.net.ambient };
             due(&desk, &self.outbox).unwrap()
         }
 

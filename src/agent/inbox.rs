@@ -1,9 +1,8 @@
 //! What this seat collected, sealed as it came.
 //!
 //! In scope: items under their numbers, headers whose bodies did not come yet, the cursor, the chain
-//! recomputed, which items were dealt with or are asked for again, where the messages of a thread are,
-//! receipts that were made. Out of scope: opening (`client::message`), what a list shows of all of them
-//! (`index`). Invariants: the cursor never passes an item that is not on the medium; an item collected
+//! recomputed, which items were dealt with or are asked for again, receipts that were made. Out of
+//! scope: opening (`client::message`), what each says of itself (`index`). Invariants: the cursor never passes an item that is not on the medium; an item collected
 //! twice is kept once; a mailbox that does not go on where it ended is an error with evidence, and
 //! changes nothing; what comes for a header is the entry that the chain has.
 
@@ -20,7 +19,6 @@ use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHea
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::state::{EntryKind, LaterKind, Mailbox};
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
@@ -400,8 +398,11 @@ impl Inbox {
     /// # Errors
     /// A damaged file, or the disk.
     pub fn each_after(&self, after: u64, mut look: impl FnMut(&Kept)) -> Result<(), InboxError> {
-        let (batches, last) = (self.batches()?, self.cursor()?.count);
-        let mut number = after + 1;
+        let (mut number, last) = (after + 1, self.cursor()?.count);
+        if number > last {
+            return Ok(());
+        }
+        let batches = self.batches()?;
         while number <= last {
             // A header that came alone is read without its body.
             if let Some(batch) = batches.iter().find(|batch| batch.holds(number)) {
@@ -618,43 +619,6 @@ impl Inbox {
         read().map(Some).ok_or_else(|| damaged(&path))
     }
 
-    /// Notes a message under its header digest and, if it begins a thread, under that: what comes
-    /// after it is read beside it.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn note(&self, number: u64, header: &VerifiedHeader) -> Result<(), InboxError> {
-        let (of, digest) = (header.addressing(), header.digest().to_string());
-        durable::write(&self.dir.join(HEADERS).join(&digest), number.to_string().as_bytes())?;
-        if of.id == of.thread {
-            let firsts = self.dir.join(FIRSTS).join(of.id.to_string());
-            durable::write(&firsts.join(digest), number.to_string().as_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// The number under which a message was noted.
-    ///
-    /// # Errors
-    /// A damaged file, or the disk.
-    pub fn noted(&self, header: Digest) -> Result<Option<u64>, InboxError> {
-        number_in(&self.dir.join(HEADERS).join(header.to_string()))
-    }
-
-    /// The numbers of those noted that could have begun a thread: one for each contact that used
-    /// its id.
-    ///
-    /// # Errors
-    /// A damaged file, or the disk.
-    pub fn firsts(&self, thread: MessageId) -> Result<Vec<u64>, InboxError> {
-        let folder = self.dir.join(FIRSTS).join(thread.to_string());
-        let mut firsts = Vec::new();
-        for name in durable::names(&folder)? {
-            firsts.extend(number_in(&folder.join(name))?);
-        }
-        Ok(firsts)
-    }
-
     /// Computes the chain of everything collected again, from the start of another epoch.
     fn begin(&self, epoch: u64) -> Result<Mailbox, InboxError> {
         let mut mailbox = Mailbox::of_epoch(self.genesis, &self.contact, epoch);
@@ -791,8 +755,6 @@ const LATER: &str = "later";
 const SPOILT: &str = "again";
 const UNSIGNED: &str = "unsigned";
 const RECEIPTS: &str = "receipts";
-const HEADERS: &str = "headers";
-const FIRSTS: &str = "firsts";
 const DISPUTED: &str = "disputed";
 /// Entries that are asked for again at a time.
 const AGAIN: usize = 8;

@@ -1,8 +1,9 @@
 //! What a list needs of every entry of the inbox, beside the inbox.
 //!
 //! In scope: what each entry says of itself, how it was dealt with, in which order entries are fetched
-//! and listed. Out of scope: verifying and showing (`collect`, `cli`). Invariants: nothing here is
-//! believed: it decides an order, and what is shown is verified first; nothing sealed is readable here;
+//! and listed, where the headers stand that others name. Out of scope: verifying and showing (`collect`,
+//! `cli`). Invariants: nothing here is believed: what is shown or read beside others is verified first;
+//! the inbox is asked for what came since; nothing sealed is readable here;
 //! a file that is missing, damaged, or of another form is made again from the inbox.
 //!
 //! ```text
@@ -21,6 +22,7 @@ use prost::Message as _;
 
 use crate::client::place::{self, FileError};
 use crate::crypto::hash::Digest;
+use crate::domain::ids::MessageId;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class, Urgency};
@@ -65,7 +67,7 @@ struct Stored {
 }
 
 /// What every entry of an inbox says of itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Index {
     path: PathBuf,
     rows: Vec<Row>,
@@ -139,7 +141,7 @@ impl Row {
     /// The id of the message, in its usual form.
     #[must_use]
     pub fn id(&self) -> Option<String> {
-        crate::domain::ids::MessageId::try_from(&self.id[..]).ok().map(|id| id.to_string())
+        MessageId::try_from(&self.id[..]).ok().map(|id| id.to_string())
     }
 
     /// How it was dealt with, if it was.
@@ -206,8 +208,8 @@ impl Index {
     /// # Errors
     /// The inbox.
     pub fn update(&mut self, inbox: &Inbox) -> Result<(), InboxError> {
-        let (before, after) = (self.rows.len(), self.rows.last().map_or(0, |row| row.number));
-        inbox.each_after(after, |kept| self.rows.push(Row::of(kept)))?;
+        let before = self.rows.len();
+        inbox.each_after(self.last(), |kept| self.rows.push(Row::of(kept)))?;
         self.changed |= self.rows.len() > before;
         let done: BTreeSet<u64> = inbox.dealt_with()?.into_iter().collect();
         for row in &mut self.rows {
@@ -245,24 +247,43 @@ impl Index {
         self.rows.get(at)
     }
 
-    /// These numbers, most urgent first, newest first within. A message that one answers, and that is
-    /// among them, comes right before it: so it is read beside it.
+    fn last(&self) -> u64 {
+        self.rows.last().map_or(0, |row| row.number)
+    }
+
+    /// The numbers of messages with this header, in order.
+    ///
+    /// # Errors
+    /// The inbox.
+    pub fn with_header(&self, inbox: &Inbox, header: Digest) -> Result<Vec<u64>, InboxError> {
+        self.messages(inbox, |row| row.digest == header.as_bytes()[..])
+    }
+
+    /// The numbers of messages that say that they begin this thread, in order: one for each contact
+    /// that used its id.
+    ///
+    /// # Errors
+    /// The inbox.
+    pub fn beginning(&self, inbox: &Inbox, thread: MessageId) -> Result<Vec<u64>, InboxError> {
+        self.messages(inbox, |row| row.id == thread.as_bytes()[..] && row.about.is_empty())
+    }
+
+    fn messages(&self, inbox: &Inbox, is: impl Fn(&Row) -> bool) -> Result<Vec<u64>, InboxError> {
+        let is = |row: &Row| row.is_message() && is(row);
+        let rows = self.rows.iter().filter(|row| is(row));
+        let mut numbers: Vec<u64> = rows.map(|row| row.number).collect();
+        inbox.each_after(self.last(), |kept| {
+            numbers.extend(Some(kept.item.number).filter(|_| is(&Row::of(kept))));
+        })?;
+        Ok(numbers)
+    }
+
+    /// These numbers, most urgent first, newest first within.
     #[must_use]
     pub fn ordered(&self, numbers: &[u64]) -> Vec<u64> {
         let mut rows: Vec<&Row> = numbers.iter().filter_map(|number| self.row(*number)).collect();
-        let digests = rows.iter().map(|row| (row.digest.clone(), *row));
-        let by_digest: BTreeMap<Bytes, &Row> = digests.collect();
         rows.sort_by_key(|row| row.order());
-        let rows = fair(rows);
-        let (mut ordered, mut placed) = (Vec::new(), BTreeSet::new());
-        for row in rows {
-            for row in by_digest.get(&row.about).copied().into_iter().chain([row]) {
-                if placed.insert(row.number) {
-                    ordered.push(row.number);
-                }
-            }
-        }
-        ordered
+        fair(rows).into_iter().map(|row| row.number).collect()
     }
 
     /// The rows that people look for, most urgent first, newest first within; each message once.
@@ -308,6 +329,25 @@ const MAX_BYTES: u64 = 512 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An entry that only tells of a message is none.
+    #[test]
+    fn what_others_name_is_found_among_messages() {
+        let (header, id) = (Digest::from_bytes([1; 32]), MessageId::new(1, [2; 10]));
+        let row = |number, kind: EntryKind| Row {
+            number,
+            kind: kind.byte().into(),
+            digest: Bytes::copy_from_slice(header.as_bytes()),
+            id: Bytes::copy_from_slice(id.as_bytes()),
+            ..Row::default()
+        };
+        let kinds = [EntryKind::NotDelivered, EntryKind::Addressed, EntryKind::Released];
+        let rows = (1..).zip(kinds).map(|(number, kind)| row(number, kind)).collect();
+        let (index, folder) = (Index { rows, ..Index::default() }, tempfile::tempdir().unwrap());
+        let inbox = Inbox::open(folder.path(), header, "fr/cert-fr".parse().unwrap()).unwrap();
+        assert_eq!(index.with_header(&inbox, header).unwrap(), [2, 3]);
+        assert_eq!(index.beginning(&inbox, id).unwrap(), [2, 3]);
+    }
 
     #[test]
     fn no_member_hides_what_others_wrote() {

@@ -41,6 +41,8 @@ struct Machine {
     sign: &'static str,
     dir: TempDir,
     inbox: Inbox,
+    /// As it was when it was brought up to date last.
+    index: Index,
     outbox: Outbox,
 }
 
@@ -48,7 +50,8 @@ impl Machine {
     fn new(net: &Net, of: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (inbox, outbox) = open(net, of, dir.path());
-        Self { seat: seat(of), sign: "sign", dir, inbox, outbox }
+        let index = Index::open(dir.path(), &inbox).unwrap();
+        Self { seat: seat(of), sign: "sign", dir, inbox, index, outbox }
     }
 
     fn boxes(&self) -> (&Inbox, &Outbox) {
@@ -61,13 +64,18 @@ impl Machine {
         let sign = sign_key(&format!("{} {}", self.seat, self.sign));
         let reader =
             Reader { directory: &net.directory, root_at: &root_at, seat: &self.seat, keys: &keys };
-        with(&Desk { reader, sign: &sign, view: net.view(), ambient: &net.ambient })
+        let (index, view) = (&self.index, net.view());
+        with(&Desk { reader, index, sign: &sign, view, ambient: &net.ambient })
     }
 
     fn take(&self, net: &Net, item: &v1::Item) -> Result<Taken, TakeError> {
         let items = std::slice::from_ref(item);
         let taken = self.at_desk(net, |desk| collect::take_all(desk, self.boxes(), items));
         taken.map(|mut taken| taken.remove(0))
+    }
+
+    fn take_whole(&self, net: &Net, item: &v1::Item) -> Taken {
+        self.at_desk(net, |desk| collect::take_whole(desk, self.boxes(), item)).unwrap()
     }
 
     fn take_head(&self, net: &Net, head: &Bytes) -> Result<Vec<Taken>, TakeError> {
@@ -1235,11 +1243,12 @@ fn what_does_not_fit_its_thread_is_refused_after_opening() {
         assert_eq!(matches!(answer, Answer::Queued(_)), due, "{amiss}");
         assert_eq!(at.outbox.ids().unwrap().len() - before, usize::from(due), "{amiss}");
         assert_eq!(at.inbox.how(number).unwrap().as_deref(), Some(amiss.code()));
-        assert_eq!(
-            at.inbox.noted(sealed.header_digest).unwrap(),
-            None,
-            "nothing is read beside it"
-        );
+        let of = Addressing {
+            in_reply_to: Some(sealed.header_digest),
+            ..addressing_of(&net.directory, &at.outbox, id)
+        };
+        let answered = at.at_desk(&net, |desk| collect::answered(desk, at.boxes(), &of));
+        assert_eq!(answered.unwrap(), None, "nothing is read beside it");
         assert_eq!(at.stage(id), Stage::Accepted, "{amiss}");
         // Whenever it is read, too.
         assert_eq!(at.again(&net, number), Err(why.clone()));
@@ -1467,6 +1476,259 @@ fn what_bears_the_id_of_another_thread_keeps_none_of_its_messages_back() {
     assert_eq!(began.digest(), first.header_digest);
     let amiss = thread::beside_first(header.addressing(), &began);
     assert_eq!(amiss, Some(Amiss::NotItsBeginner));
+}
+
+/// A co-recipient knows the id of an alert's thread, and sends something more urgent under it: that is
+/// fetched first, and beside the alert's own header it keeps no update of the alert back.
+#[test]
+fn what_is_fetched_first_keeps_nothing_back() {
+    let mut net = Net::new();
+    let (at, mut paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let all = ["fr/cert-fr", "pt/cert-pt"];
+    let outside = net.outside(AT, &all);
+    let alert = at.send(&mut net, outside, &notification(0));
+    let id = Bytes::copy_from_slice(alert.as_bytes());
+    let drill = Some(proto::Drill { kind: 1, name: String::new() });
+    let flash = Outside { urgency: Urgency::Flash, ..net.outside(PT, &["at/cert-at", all[0]]) };
+    let junk = net.forge(flash, &notification(0), |addressing| {
+        (addressing.id, addressing.thread, addressing.drill) = (id.clone(), id, drill);
+    });
+    net.submit(&junk).unwrap();
+    let update = |net: &Net, answered, urgency| Outside {
+        class: Class::Update,
+        thread: Some(alert),
+        in_reply_to: Some(at.digest(answered)),
+        urgency,
+        ..net.outside(AT, &all)
+    };
+    let outside = update(&net, alert, Urgency::Routine);
+    let first = at.send(&mut net, outside, &notification(0));
+    let outside = update(&net, first, Urgency::Immediate);
+    at.send(&mut net, outside, &notification(0));
+    let (items, head) = net.collect(FR, 0);
+    let headers: Vec<v1::Item> = items.iter().map(alone).collect();
+    paris.at_desk(&net, |desk| collect::take_all(desk, paris.boxes(), &headers)).unwrap();
+    paris.take_head(&net, &head).unwrap();
+    paris.index.update(&paris.inbox).unwrap();
+    let order = paris.index.ordered(&paris.inbox.alone().unwrap());
+    assert_eq!((order[0], order[3]), (2, 1));
+    for number in order {
+        let taken = paris.take_whole(&net, &items[number as usize - 1]);
+        assert!(matches!(taken, Taken::Message { .. }), "{number}: {taken:?}");
+    }
+}
+
+/// What comes to fr, each with how it is judged: threads that are right, what others send under their
+/// ids, and what does not fit. One thread began with what was sent from there.
+fn threads(net: &Net, sent: &Sealed) -> Vec<(v1::Envelope, &'static str)> {
+    let drill = || Some(proto::Drill { kind: 1, name: String::new() });
+    let outside = |by, drill| {
+        let to = if by == AT { ["fr/cert-fr", "pt/cert-pt"] } else { ["at/cert-at", "fr/cert-fr"] };
+        Outside { drill, ..net.outside(by, &to) }
+    };
+    let begins = |by, drill| net.seal(outside(by, drill), &notification(0));
+    let forged = |by, first: &Sealed, drill, change: fn(&mut proto::Addressing)| {
+        let id = Bytes::copy_from_slice(first.id.as_bytes());
+        net.forge(outside(by, drill), &notification(0), |addressing| {
+            (addressing.id, addressing.thread) = (id.clone(), id);
+            change(addressing);
+        })
+    };
+    let under = |by, first: &Sealed, drill| forged(by, first, drill, |_| ());
+    let answers = |by, class, drill, first: &Sealed, in_reply_to| {
+        let (thread, in_reply_to) = (Some(first.id), Some(in_reply_to));
+        let outside = Outside { class, thread, in_reply_to, ..outside(by, drill) };
+        net.seal(outside, &notification(0))
+    };
+    let of = |sealed: &Sealed| sealed.header_digest;
+    let nowhere = Digest::from_bytes([9; 32]);
+    let [alert, late, beside, behind] = [(); 4].map(|()| begins(AT, None));
+    let unseen = [(); 3].map(|()| begins(AT, None));
+    let exercise = begins(PT, drill());
+    let update = answers(AT, Class::Update, None, &alert, of(&alert));
+    let second = answers(AT, Class::Update, None, &alert, of(&update));
+    let marked = answers(PT, Class::Reply, drill(), &alert, of(&alert));
+    let taken_back = answers(AT, Class::Correction, None, &alert, of(&marked));
+    let unmarked = answers(AT, Class::Reply, None, &exercise, of(&exercise));
+    let ahead = answers(PT, Class::Reply, drill(), &behind, of(&behind));
+    let to_ahead = answers(AT, Class::Reply, None, &behind, of(&ahead));
+    let clear = |by, drill, of| answers(by, Class::AllClear, drill, &alert, of).envelope;
+    // Its header holds, and what is sealed under it is none of its class.
+    let words = Outside {
+        class: Class::Acknowledgement,
+        thread: Some(beside.id),
+        in_reply_to: Some(nowhere),
+        ..net.outside(PT, &fr())
+    };
+    let hollow = net.forge(words, &Inside::Words(Box::new(words::words())), |addressing| {
+        let to = addressing.recipients[0].clone();
+        addressing
+            .recipients
+            .insert(0, proto::Recipient { contact: "at/cert-at".to_owned(), ..to });
+        addressing.class = Class::Notification.into();
+        (addressing.id, addressing.in_reply_to) = (addressing.thread.clone(), Bytes::new());
+        addressing.drill = drill();
+    });
+    let (opened, wrong) = (collect::OPENED, "WRONG_THREAD");
+    let mut all = vec![
+        (under(PT, &late, drill()), opened),
+        (hollow, "CONTENT"),
+        (alert.envelope.clone(), opened),
+        (exercise.envelope.clone(), opened),
+        (under(PT, &alert, drill()), opened),
+        (under(AT, &exercise, None), opened),
+        (under(PT, sent, drill()), opened),
+        (answers(AT, Class::Reply, None, sent, of(sent)).envelope, opened),
+        (update.envelope.clone(), opened),
+        (second.envelope.clone(), opened),
+        (late.envelope.clone(), opened),
+        (answers(AT, Class::Update, None, &late, of(&late)).envelope, opened),
+        (beside.envelope.clone(), opened),
+        (answers(AT, Class::Update, None, &beside, of(&beside)).envelope, opened),
+        (marked.envelope.clone(), wrong),
+        // Nothing is read beside what is refused, and nothing is asked for that stands behind.
+        (taken_back.envelope.clone(), opened),
+        (unmarked.envelope.clone(), wrong),
+        (ahead.envelope.clone(), opened),
+        (to_ahead.envelope.clone(), wrong),
+        (behind.envelope.clone(), opened),
+        (clear(PT, None, nowhere), wrong),
+        (clear(PT, drill(), nowhere), opened),
+        (clear(AT, None, of(&second)), opened),
+    ];
+    // Beside what a header alone shows to be refused nothing is read, either.
+    let refused: [(fn(&mut proto::Addressing), _); 3] = [
+        (|of| of.view.as_mut().unwrap().root = Bytes::from_static(&[9; 32]), "FOREIGN_VIEW"),
+        (|of| drop(of.recipients.remove(1)), "FORWARDED"),
+        (|of| of.class = Class::Withdrawal.into(), wrong),
+    ];
+    for (first, (change, how)) in unseen.iter().zip(refused) {
+        all.push((forged(PT, first, drill(), change), how));
+        all.push((answers(AT, Class::Update, None, first, of(first)).envelope, opened));
+    }
+    all
+}
+
+/// Whatever came whole, in whatever order other bodies are fetched, and however far the index is: each
+/// message is judged as if all had come whole, one after the other.
+#[test]
+fn no_order_of_fetching_decides_what_is_refused() {
+    let (mut net, own) = (Net::new(), contact("fr/cert-fr"));
+    let sent = net.seal(net.outside(FR, &["at/cert-at"]), &notification(0));
+    let (envelopes, expected): (Vec<_>, Vec<_>) = threads(&net, &sent).into_iter().unzip();
+    let heads = envelopes.iter().map(|envelope| {
+        net.put(&own, envelope);
+        net.collect(FR, 0).1
+    });
+    let heads: Vec<Bytes> = heads.collect();
+    let items = net.collect(FR, 0).0;
+    let machine = || {
+        let paris = Machine::new(&net, FR);
+        let request = Request::submit(sent.envelope.clone());
+        paris.outbox.put((sent.id, sent.header_digest), &request).unwrap();
+        paris
+    };
+    let judged = |paris: &Machine| {
+        let numbers = 1..=items.len() as u64;
+        numbers.map(|number| paris.inbox.how(number).unwrap().unwrap()).collect::<Vec<_>>()
+    };
+    let paris = machine();
+    for (item, head) in items.iter().zip(&heads) {
+        paris.take(&net, item).unwrap();
+        paris.take_head(&net, head).unwrap();
+    }
+    assert_eq!(judged(&paris), expected);
+    for seed in 1..=8_u64 {
+        let mut state = seed;
+        let mut below = move |most: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % most
+        };
+        let (mut paris, mut came) = (machine(), 0);
+        while came < items.len() {
+            let next = came + 1 + below(items.len() - came);
+            let some = items[came..next].iter().map(|item| match below(3) {
+                0 => item.clone(),
+                _ => alone(item),
+            });
+            let some: Vec<v1::Item> = some.collect();
+            paris.at_desk(&net, |desk| collect::take_all(desk, paris.boxes(), &some)).unwrap();
+            paris.take_head(&net, &heads[next - 1]).unwrap();
+            came = next;
+            if below(2) == 0 {
+                paris.index.update(&paris.inbox).unwrap();
+            }
+            let mut waits = paris.inbox.alone().unwrap();
+            let some = if came < items.len() { below(waits.len() + 1) } else { waits.len() };
+            for _ in 0..some {
+                let number = waits.swap_remove(below(waits.len()));
+                paris.take_whole(&net, &items[number as usize - 1]);
+            }
+        }
+        assert_eq!(judged(&paris), expected, "seed {seed}");
+    }
+}
+
+/// What is refused beside all that is here is read when what shows it to be right has come.
+#[test]
+fn what_comes_later_shows_a_refused_message_to_be_right() {
+    let mut net = Net::new();
+    let (paris, own) = (Machine::new(&net, FR), contact("fr/cert-fr"));
+    let alert = net.seal(net.outside(AT, &fr()), &notification(0));
+    let id = Bytes::copy_from_slice(alert.id.as_bytes());
+    let junk = net.outside(PT, &["at/cert-at", fr()[0]]);
+    let junk = net.forge(junk, &notification(0), |addressing| {
+        addressing.drill = Some(proto::Drill { kind: 1, name: String::new() });
+        (addressing.id, addressing.thread) = (id.clone(), id);
+    });
+    let update = Outside {
+        class: Class::Update,
+        thread: Some(alert.id),
+        in_reply_to: Some(alert.header_digest),
+        ..net.outside(AT, &fr())
+    };
+    let update = net.seal(update, &notification(0));
+    let refused = Err(NotOpened::Thread(Amiss::OtherDrill));
+    for (envelope, again) in
+        [(&junk, None), (&update.envelope, Some(refused)), (&alert.envelope, Some(Ok(())))]
+    {
+        net.put(&own, envelope);
+        paris.collect(&net);
+        let found = again.is_some().then(|| paris.again(&net, 2));
+        assert_eq!(found, again);
+    }
+    assert_eq!(paris.inbox.how(2).unwrap().as_deref(), Some("WRONG_THREAD"), "it was, and told so");
+}
+
+/// Whether what a message answers is itself refused is followed back so far, and no further.
+#[test]
+fn answers_are_followed_back_so_far() {
+    let (mut net, own) = (Net::new(), contact("fr/cert-fr"));
+    let paris = Machine::new(&net, FR);
+    let mut before = Digest::from_bytes([9; 32]);
+    let unseen = net.seal(net.outside(AT, &fr()), &notification(0));
+    // Each has another mark than the one before, and is right only if that one is not.
+    for at in 0..thread::ANSWERS + 3 {
+        let outside = Outside {
+            class: Class::Reply,
+            thread: Some(unseen.id),
+            in_reply_to: Some(before),
+            drill: (at % 2 == 1).then(|| proto::Drill { kind: 1, name: String::new() }),
+            ..net.outside(AT, &fr())
+        };
+        let sealed = net.seal(outside, &notification(0));
+        net.put(&own, &sealed.envelope);
+        before = sealed.header_digest;
+    }
+    let headers: Vec<v1::Item> = net.collect(FR, 0).0.iter().map(alone).collect();
+    paris.inbox.put_all(&headers).unwrap();
+    let is_right = |at: usize| {
+        let header = envelope::verify_header(&net.directory, &headers[at].header).unwrap();
+        let amiss = paris.at_desk(&net, |desk| collect::amiss(desk, paris.boxes(), &header));
+        amiss.unwrap().is_none()
+    };
+    let right = [0, 1, 2, thread::ANSWERS, thread::ANSWERS + 1, thread::ANSWERS + 2].map(is_right);
+    assert_eq!(right, [true, false, true, true, false, false]);
 }
 
 /// A receipt gets an accepted receipt like every submission, and never a delivered one: who sends
@@ -1880,7 +2142,7 @@ fn headers_before_the_first_head_are_chained_in_its_epoch() {
     assert_eq!(paris.inbox.item(2).unwrap().place.mailbox.epoch, 4);
 }
 
-/// Most urgent first, newest first within; what one answers right before it.
+/// Most urgent first, newest first within.
 #[test]
 fn an_index_orders_what_waits_and_is_made_again() {
     let mut net = Net::new();
@@ -1911,7 +2173,7 @@ fn an_index_orders_what_waits_and_is_made_again() {
     let open = || Index::open(paris.dir.path(), &paris.inbox).unwrap();
     let mut index = open();
     let waits = paris.inbox.alone().unwrap();
-    let ordered = [5, 3, 1, 6, 4, 2];
+    let ordered = [5, 3, 6, 4, 2, 1];
     assert_eq!(index.ordered(&waits), ordered);
     assert_eq!(index.ordered(&[2, 6]), [6, 2]);
     index.keep().unwrap();

@@ -1459,9 +1459,11 @@ mod tests {
         }
         let root_at = |size| net.tree.root_at(size);
         let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &[] };
+        let index = &Index::default();
         let (sign, view, ambient) = (of.1, net.view(), &net.ambient);
         let numbers = inbox.numbers().unwrap();
-        let found = Found::of(&Desk { reader, sign, view, ambient }, &inbox, &numbers).unwrap();
+        let found =
+            Found::of(&Desk { reader, index, sign, view, ambient }, &inbox, &numbers).unwrap();
         let rows = found.unverified.iter().map(|row| (row.number, row.reason));
         assert!(rows.eq([(2, "NOT_PROVEN"), (4, "RECEIPT_NOT_VERIFIED")]));
         assert_eq!(found.messages.len(), 1);
@@ -1502,7 +1504,8 @@ mod tests {
         let (directory, tree, view) = (net.directory.clone(), net.tree.clone(), net.view());
         let (ambient, root_at) = (net.ambient.clone(), |size| tree.root_at(size));
         let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &keys };
-        let desk = Desk { reader, sign: &sign, view, ambient: &ambient };
+        let index = &Index::default();
+        let desk = Desk { reader, index, sign: &sign, view, ambient: &ambient };
         let boxes = (&inbox, &outbox);
         collect::take_all(&desk, boxes, &items).unwrap();
         collect::take_head(&desk, boxes, (&head, 0)).unwrap();

@@ -183,7 +183,8 @@ impl Mail {
         let root_at = |size: u64| if size <= view.0 { tree.root_at(size) } else { None };
         let directory = self.replica.directory()?;
         let reader = Reader { directory, root_at: &root_at, seat: &self.seat, keys: &self.keys };
-        Ok(work(&Desk { reader, sign: &self.sign, view, ambient: ctx.ambient() }))
+        let (index, sign, ambient) = (&self.index, &self.sign, ctx.ambient());
+        Ok(work(&Desk { reader, index, sign, view, ambient }))
     }
 
     /// Opens an item of the inbox again, every layer verified.
@@ -1167,7 +1168,8 @@ mod tests {
         let root_at = |size| net.tree.root_at(size);
         let (keys, sign) = (Vec::new(), sign_key(FR));
         let reader = Reader { directory: &frozen, root_at: &root_at, seat: &own, keys: &keys };
-        let desk = Desk { reader, sign: &sign, view: net.view(), ambient: &net.ambient };
+        let (index, view) = (&Index::default(), net.view());
+        let desk = Desk { reader, index, sign: &sign, view, ambient: &net.ambient };
         let head = |tag: &str| {
             let (key, random) = (sign_key(tag), net.ambient.random());
             Envelope::sign(DsseKind::MailboxHead, Vec::new(), &[&key], random).unwrap()

@@ -388,10 +388,7 @@ pub fn open_verified(
     header: VerifiedHeader,
     received: &Received<'_>,
 ) -> Result<Opened, NotOpened> {
-    let (size, root) = header.addressing().view;
-    if size == 0 || (reader.root_at)(size) != Some(root) {
-        return Err(NotOpened::ForeignView(size));
-    }
+    is_of_the_log(reader, header.addressing())?;
     envelope::verify_body(&header, received.body).map_err(NotOpened::Body)?;
     is_addressed(reader, header.addressing())?;
     let letter = own_letter(reader, &header, received)?;
@@ -414,6 +411,21 @@ fn view_size(bytes: &[u8]) -> Option<u64> {
     let envelope = Envelope::parse(bytes, limits::HEADER_BYTES).ok()?;
     let header = proto::Header::decode(envelope.payload().clone()).ok()?;
     Some(proto::Addressing::decode(header.addressing).ok()?.view?.size)
+}
+
+/// Whether a header that holds shows alone that its message is refused, whatever is sealed with it.
+#[must_use]
+pub fn is_refused(reader: &Reader<'_>, header: &VerifiedHeader) -> bool {
+    let of = header.addressing();
+    is_of_the_log(reader, of).and_then(|()| is_addressed(reader, of)).is_err()
+}
+
+fn is_of_the_log(reader: &Reader<'_>, addressing: &Addressing) -> Result<(), NotOpened> {
+    let (size, root) = addressing.view;
+    if size == 0 || (reader.root_at)(size) != Some(root) {
+        return Err(NotOpened::ForeignView(size));
+    }
+    Ok(())
 }
 
 fn is_addressed(reader: &Reader<'_>, addressing: &Addressing) -> Result<(), NotOpened> {

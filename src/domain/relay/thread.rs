@@ -155,7 +155,7 @@ pub fn beginners(addressing: &Addressing) -> Vec<ContactId> {
 }
 
 /// So many answers are followed back to the first message.
-const ANSWERS: usize = 64;
+pub const ANSWERS: usize = 64;
 
 fn takes_back(class: OrLater<Class>) -> bool {
     class == Class::Withdrawal || class == Class::Correction
