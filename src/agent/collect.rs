@@ -363,9 +363,7 @@ fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Tak
         }
     };
     let opened = open::open_verified(&desk.reader, header.clone(), &received);
-    // What stands before it has come, if by its header alone: so no order of fetching decides.
-    let beside = Beside { before: place.mailbox.count, ..Beside::all(desk, boxes) };
-    let opened = match beside.amiss(&header)? {
+    let opened = match Beside::before(desk, boxes, kept).amiss(&header)? {
         Some(amiss) => opened.and(Err(NotOpened::Thread(amiss))),
         None => opened,
     };
@@ -444,6 +442,11 @@ impl<'a> Beside<'a> {
         Self { desk, boxes, before: u64::MAX, answers: thread::ANSWERS }
     }
 
+    /// What stands before an item has come, if by its header alone: so no order of fetching decides.
+    const fn before(desk: &'a Desk<'a>, boxes: (&'a Inbox, &'a Outbox), kept: &Kept) -> Self {
+        Self { before: kept.place.mailbox.count, ..Self::all(desk, boxes) }
+    }
+
     /// What is amiss with a message's place in its thread.
     fn amiss(&self, header: &VerifiedHeader) -> Result<Option<Amiss>, TakeError> {
         let of = header.addressing();
@@ -498,8 +501,8 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// Opens an item again, as it was dealt with: what was opened then stays so, even if something that
-/// it answers came since.
+/// Opens an item again: what was opened, or was right when it came, stays so, and what was not is opened
+/// if what came since shows it to be right.
 ///
 /// # Errors
 /// [`TakeError`]; the message's own fault is in the answer.
@@ -514,7 +517,9 @@ pub fn open_again(
         Ok(opened) => opened,
         Err(why) => return Ok(Err(why)),
     };
-    if boxes.0.how(kept.place.mailbox.count)?.as_deref() == Some(OPENED) {
+    if boxes.0.how(kept.place.mailbox.count)?.as_deref() == Some(OPENED)
+        || Beside::before(desk, boxes, kept).amiss(&opened.header)?.is_none()
+    {
         return Ok(Ok(opened));
     }
     let amiss = amiss(desk, boxes, &opened.header)?;

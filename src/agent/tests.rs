@@ -1700,6 +1700,32 @@ fn what_comes_later_shows_a_refused_message_to_be_right() {
     assert_eq!(paris.inbox.how(2).unwrap().as_deref(), Some("WRONG_THREAD"), "it was, and told so");
 }
 
+/// Also before it was dealt with: another program fetched it beside the one that collects.
+#[test]
+fn what_was_right_when_it_came_is_read_whatever_came_since() {
+    let (mut net, own) = (Net::new(), contact("fr/cert-fr"));
+    let paris = Machine::new(&net, FR);
+    let alert = net.seal(net.outside(AT, &["fr/cert-fr", "pt/cert-pt"]), &notification(0));
+    let clear = Outside {
+        class: Class::AllClear,
+        thread: Some(alert.id),
+        in_reply_to: Some(alert.header_digest),
+        ..net.outside(PT, &fr())
+    };
+    let clear = net.seal(clear, &notification(0));
+    for sealed in [&clear, &alert] {
+        net.put(&own, &sealed.envelope);
+    }
+    let items = net.collect(FR, 0).0;
+    let headers: Vec<v1::Item> = items.iter().map(alone).collect();
+    paris.inbox.put_all(&headers).unwrap();
+    paris.inbox.put_whole(&items[0]).unwrap();
+    assert_eq!(paris.again(&net, 1), Ok(()));
+    let header = envelope::verify_header(&net.directory, &headers[0].header).unwrap();
+    let amiss = paris.at_desk(&net, |desk| collect::amiss(desk, paris.boxes(), &header));
+    assert_eq!(amiss.unwrap(), Some(Amiss::NotItsBeginner), "people are told");
+}
+
 /// Whether what a message answers is itself refused is followed back so far, and no further.
 #[test]
 fn answers_are_followed_back_so_far() {
