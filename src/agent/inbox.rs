@@ -628,11 +628,10 @@ impl Inbox {
             mailbox =
                 receipt::extend(&mailbox, &Link { number, kind: kept.kind, digest: kept.digest })?;
             let place = Place { contact: self.contact.clone(), mailbox };
-            // Nothing is fetched before the first head: what came alone is.
-            let Some(batch) = batches.iter().find(|batch| batch.holds(number)) else {
+            if self.is_whole(number) {
                 self.write(&place, &kept.item, kept.floor)?;
-                continue;
-            };
+            }
+            let Some(batch) = batches.iter().find(|batch| batch.holds(number)) else { continue };
             bytes.extend(record(&place, &kept.item, kept.floor));
             if batch.last == number {
                 durable::write(&self.dir.join(ALONE).join(batch.name()), &bytes)?;
