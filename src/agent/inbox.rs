@@ -344,7 +344,7 @@ impl Inbox {
         fault
     }
 
-    /// Keeps the whole of an entry of which the header is here.
+    /// Keeps the whole of an entry of which the header is here. What was dealt with stays as it was.
     ///
     /// # Errors
     /// It is another entry, there is none of this number, or the disk.
@@ -353,6 +353,9 @@ impl Inbox {
         if (kept.digest, kept.kind) != (link.digest, link.kind) {
             let (number, kept, found) = (link.number, kept.digest, link.digest);
             return Err(ChainError::Rewritten { number, kept, found }.into());
+        }
+        if self.how(item.number)?.is_some() {
+            return Ok(());
         }
         // The chain covers what was signed, and not who signed it: the header that came first stays.
         let item = v1::Item { header: kept.item.header, ..item.clone() };

@@ -2098,6 +2098,10 @@ fn headers_are_chained_and_a_receipt_is_made_when_its_body_came() {
     assert!(matches!(take(&items[2]).unwrap(), Taken::Message { answer: Answer::Queued(_), .. }));
     assert_eq!((paris.inbox.alone().unwrap(), paris.outbox.ids().unwrap().len()), (vec![1, 2], 1));
     assert!(matches!(take(&items[2]).unwrap(), Taken::Already));
+    // Nor does another program that fetched it beside change what was looked at.
+    let spoilt = v1::Item { body: Bytes::from_static(b"spoilt"), ..items[2].clone() };
+    paris.inbox.put_whole(&spoilt).unwrap();
+    assert_eq!(paris.inbox.item(3).unwrap().item, items[2]);
     // Another entry than the chain has under this number.
     let other = v1::Item { number: 1, ..items[1].clone() };
     let why = take(&other).unwrap_err();
