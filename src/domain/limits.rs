@@ -314,8 +314,15 @@ pub const STATEMENTS_OF_A_REGISTRAR: (u64, u64) = (4_096, 204);
 /// Requests that read, of a member: 100 a second, 1 % of what one core answers. A first sync of a
 /// million entries, in pages of 768 KiB, takes 2,900 of them.
 pub const READS_OF_A_PARTY: (u64, u64) = (1_000, 10);
-/// Messages, receipts and acknowledgements that a member hands in: 20 a second, 72,000 an hour.
+/// Messages that a member hands in: 20 a second, 72,000 an hour. One part in [`KEPT_FOR_ALERTS`] of
+/// those at once is kept for immediate and flash.
 pub const MESSAGES_OF_A_PARTY: (u64, u64) = (1_000, 50);
+/// Receipts and acknowledgements that a member hands in: 192 members that send a contact of 16 seats
+/// all they may in the long run, one in [`SHARE_SECONDS`] each, are answered 102.4 times a second. As
+/// large a part of those at once is kept for acknowledgements.
+pub const ANSWERS_OF_A_PARTY: (u64, u64) = (1_024, 10);
+const _: () =
+    assert!(192 * SEATS as u64 * ANSWERS_OF_A_PARTY.1 == ANSWERS_OF_A_PARTY.0 * SHARE_SECONDS);
 /// Bytes of statements and facets of one member that the log takes in a day, unless the charter says
 /// more: 30 rosters of 16 seats, 27 KB each, and their records. They stay in every replica for ever:
 /// 193 States that use it every day make 193 MB a day, where a quiet directory makes 30 kB.
@@ -428,6 +435,7 @@ mod tests {
         "STATEMENTS_OF_A_REGISTRAR",
         "READS_OF_A_PARTY",
         "MESSAGES_OF_A_PARTY",
+        "ANSWERS_OF_A_PARTY",
         "MEMBER_DAY_BYTES",
         "MEMBER_DAY_COUNT",
         "REGISTRAR_DAY_BYTES",
@@ -499,12 +507,14 @@ mod tests {
             ("| statements that a member hands in, good or not", STATEMENTS_OF_A_PARTY),
             ("| that a registrar hands in", STATEMENTS_OF_A_REGISTRAR),
             ("| requests that read, of a member; GetFacets counts by hashes", READS_OF_A_PARTY),
-            ("| messages, receipts, acknowledgements of a member", MESSAGES_OF_A_PARTY),
+            ("| messages of a member", MESSAGES_OF_A_PARTY),
+            ("| receipts and acknowledgements of a member", ANSWERS_OF_A_PARTY),
         ];
         for (what, (burst, seconds)) in rows {
             let row = format!("{what} | {} | {seconds} s |", grouped(burst));
             assert!(LIMITS.contains(&row), "expected {row}");
         }
+        assert_eq!(KEPT_FOR_ALERTS, 4, "a quarter is kept, says the page");
         for (count, bytes) in
             [(MEMBER_DAY_COUNT, MEMBER_DAY_BYTES), (REGISTRAR_DAY_COUNT, REGISTRAR_DAY_BYTES)]
         {

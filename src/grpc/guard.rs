@@ -17,6 +17,7 @@ use crate::domain::access::Method as Asked;
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::service::Service;
+use crate::service::door::Ask;
 
 use super::peer::Caller;
 use super::status;
@@ -92,7 +93,7 @@ fn judge(service: &Service, request: &Request<Body>) -> Result<Option<AuthenticP
     let Some((method, _)) = Asked::all().find(|(_, name)| *name == path) else { return Ok(None) };
     let permit = Caller::of_extensions(request.extensions()).permit(service, method, ())?;
     let (peer, ()) = permit.into_parts();
-    service.door().asks(&peer, method).map_err(|busy| status(busy.into()))?;
+    service.door().asks(&peer, Ask::Call(method)).map_err(|busy| status(busy.into()))?;
     Ok(Some(peer))
 }
 

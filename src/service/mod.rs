@@ -36,12 +36,13 @@ use crate::domain::network::Network;
 use crate::domain::peer::{AuthenticPeer, Party};
 use crate::domain::refusal::{Refusal, Unserved, Which};
 use crate::domain::relay::acknowledge::{self, Acknowledge};
+use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::share::Grants;
 use crate::domain::relay::submit::Submit;
 use crate::domain::state::Snapshot;
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto;
+use crate::signed::proto::{self, Class, Urgency};
 use crate::store::Store;
 use crate::store::blobs::Blobs;
 use crate::tlog::merkle::Tree;
@@ -50,7 +51,7 @@ pub use crate::store::Hints;
 pub use queries::{Item, MailboxPage, Parts, Proven, Status};
 pub use start::{CannotStart, Founded, Keys, Settings, found, start};
 
-use door::{Busy, Door};
+use door::{Ask, Busy, Door};
 use sequencer::{Job, Queued};
 use telemetry::{Event, Telemetry};
 
@@ -208,7 +209,9 @@ impl Service {
         let revokes =
             |handed_in: &&Publication| directory::revokes(directory, &handed_in.statement);
         let revocations = publications.iter().filter(revokes).count();
-        self.door().hands_in(&peer, (publications.len(), revocations))?;
+        let others = publications.len() - revocations;
+        self.door().asks(&peer, Ask::Statements(others))?;
+        self.door().asks(&peer, Ask::Revocations(revocations))?;
         let mut answers = Vec::with_capacity(publications.len());
         for publication in publications {
             match self.publish_one(&peer, publication).await {
@@ -276,6 +279,7 @@ impl Service {
     /// What the rules refuse; busy; stopped.
     pub async fn submit(&self, permit: Permit<HandedIn>) -> Result<Bytes, Failure> {
         let (peer, handed_in) = permit.into_parts();
+        self.door().asks(&peer, handing_in(&handed_in.header))?;
         let contact = contact_of(&peer)?;
         let envelope = self.verify(handed_in)?;
         let body = body_of(&envelope);
@@ -385,6 +389,16 @@ impl Service {
 fn body_of(envelope: &VerifiedEnvelope) -> (u64, Digest, Bytes) {
     let header = envelope.header();
     (header.body_size(), header.body_digest(), envelope.body().clone())
+}
+
+/// As what an envelope is counted. What its header says is signed: whoever lies is refused, and has
+/// used his own.
+fn handing_in(header: &[u8]) -> Ask {
+    match envelope::says(header) {
+        Some((class, _)) if class == Class::Receipt => Ask::Receipt,
+        Some((_, urgency)) => Ask::Message(urgency),
+        None => Ask::Message(OrLater::Known(Urgency::Routine)),
+    }
 }
 
 fn contact_of(peer: &AuthenticPeer) -> Result<ContactId, Refusal> {

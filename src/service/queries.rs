@@ -18,6 +18,7 @@ use crate::signed::proto;
 use crate::store::{Hints, KeyRange, StoreError, codec, keys};
 use crate::tlog::merkle::{self, Tree};
 
+use super::door::Ask;
 use super::telemetry::Event;
 use super::{Failure, Service, contact_of};
 
@@ -194,7 +195,8 @@ impl Service {
         permit: &Permit<Vec<(String, Digest)>>,
     ) -> Result<Vec<OpenFacet>, Failure> {
         // The first was counted with the request.
-        self.door().reads(permit.peer(), permit.command().len().saturating_sub(1))?;
+        let more = permit.command().len().saturating_sub(1);
+        self.door().asks(permit.peer(), Ask::Reads(more))?;
         let mut facets = Vec::new();
         for (subject, hash) in permit.command() {
             let key = Key::Facet(subject.clone(), *hash);

@@ -10,10 +10,11 @@ use liaison::client::message::words;
 use liaison::domain::limits;
 use liaison::domain::relay::envelope::verify_header;
 use liaison::domain::relay::share::Grants;
+use liaison::service::door;
 use liaison::signed::proto::{self, Class, Outcome, Urgency};
 use liaison::store::Engine;
 use liaison::wire::status;
-use liaison::wire::v1::Envelope;
+use liaison::wire::v1::{AcknowledgeRequest, Envelope};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -37,8 +38,12 @@ struct World {
 
 impl World {
     async fn new(grants: Grants) -> Self {
+        Self::within(grants, door::Limits::without_rates()).await
+    }
+
+    async fn within(grants: Grants, limits: door::Limits) -> Self {
         let mut open = home(Engine::Memory);
-        open.grants = grants;
+        (open.grants, open.limits) = (grants, limits);
         let store = open.found().await;
         let net = TestNet::serve(open, store, Trust::new(dates())).await;
         let [fr, jp, at, de] = net.parties(["fr", "jp", "at", "de"]).await;
@@ -62,6 +67,18 @@ impl World {
 
     fn routine(&self, from: &Party, to: &[&Party]) -> Envelope {
         self.sealed(from, to, Urgency::Routine).envelope
+    }
+
+    /// A seat's acknowledgement of a message in this place, with these words.
+    fn acknowledgement(&self, of: (&Envelope, u64), text: &str) -> AcknowledgeRequest {
+        let header = verify_header(&self.replica.directory, &of.0.header).unwrap();
+        let sign = key(&format!("{} sign", self.jp.seat()));
+        let mut said = words::words();
+        said.text = Some(proto::Text { language: "en".to_owned(), text: text.to_owned() });
+        let (directory, view) = (&self.replica.directory, self.replica.view());
+        let (by, message, said) = ((self.jp.seat(), &sign), (&header, of.1), (said, None));
+        let ambient = &self.net.open.ambient;
+        acknowledge(directory, by, message, said, view, ambient).unwrap().request
     }
 
     /// As many as are taken, and the refusal.
@@ -90,6 +107,44 @@ impl World {
         let inside = delivered(header.digest(), (Outcome::Opened, None), place, NOW);
         by.seal(outside, &inside, &self.replica, &self.net.open.ambient)
     }
+}
+
+fn is_busy(status: &Status) {
+    assert_eq!(refusal(status), (Code::ResourceExhausted, "BUSY".to_owned()), "{status:?}");
+    assert!(status::retry_in(status).is_some(), "{status:?}");
+}
+
+/// The receipts that another's flood asks for, and the own routine, are no reason that a flash waits.
+#[tokio::test]
+async fn a_flash_waits_neither_for_receipts_nor_for_routine() {
+    let four = door::Quota::new(4, 4_000);
+    let limits = door::Limits { messages: four, answers: four, ..door::Limits::without_rates() };
+    let world = World::within(FEW, limits).await;
+    let World { jp, at, .. } = &world;
+    let mut flooder = world.client(&world.fr).await;
+    let mut sent = Vec::new();
+    for _ in 0..4 {
+        sent.push(world.sealed(&world.fr, &[jp], Urgency::Flash).envelope);
+        flooder.submit(sent.last().unwrap().clone()).await.unwrap();
+    }
+    let mut victim = world.client(jp).await;
+    for message in &sent[..3] {
+        victim.submit(world.receipt(jp, 0, message).envelope).await.unwrap();
+    }
+    is_busy(&victim.submit(world.receipt(jp, 0, &sent[3]).envelope).await.unwrap_err());
+    // A part is kept for who took an alert in hand.
+    victim.relay.acknowledge(world.acknowledgement((&sent[0], 1), "We take it.")).await.unwrap();
+    let again = world.acknowledgement((&sent[1], 2), "We take it.");
+    is_busy(&victim.relay.acknowledge(again).await.unwrap_err());
+    for _ in 0..2 {
+        victim.submit(world.routine(jp, &[at])).await.unwrap();
+    }
+    let junk = Envelope { header: vec![7; 40].into(), ..world.routine(jp, &[at]) };
+    assert_eq!(refusal(&victim.submit(junk).await.unwrap_err()).0, Code::InvalidArgument);
+    is_busy(&victim.submit(world.routine(jp, &[at])).await.unwrap_err());
+    let flash = || world.sealed(jp, &[at], Urgency::Flash).envelope;
+    victim.submit(flash()).await.unwrap();
+    is_busy(&victim.submit(flash()).await.unwrap_err());
 }
 
 fn full(status: &Status) -> (Code, String, Option<String>, Option<Duration>) {
@@ -300,17 +355,7 @@ async fn nobody_uses_up_the_answers_of_another() {
     while victim.submit(world.routine(jp, &[at])).await.is_ok() {}
     for (number, message) in (1..).zip(&sent) {
         victim.submit(world.receipt(jp, 0, message).envelope).await.unwrap();
-        let header = verify_header(&world.replica.directory, &message.header).unwrap();
-        let sign = key(&format!("{} sign", jp.seat()));
-        let by = (jp.seat(), &sign);
-        let acknowledges = |text: &str| {
-            let mut said = words::words();
-            said.text = Some(proto::Text { language: "en".to_owned(), text: text.to_owned() });
-            let said = (said, None);
-            let (of, view) = (&world.replica.directory, world.replica.view());
-            let made = acknowledge(of, by, (&header, number), said, view, &net.open.ambient);
-            made.unwrap().request
-        };
+        let acknowledges = |text: &str| world.acknowledgement((message, number), text);
         // Large words, and all further ones, are an ordinary message of who writes them.
         let large = victim.relay.acknowledge(acknowledges(&"x".repeat(4_000))).await.unwrap_err();
         victim.relay.acknowledge(acknowledges("We take it.")).await.unwrap();

@@ -2,7 +2,7 @@
 //!
 //! In scope: shares of mailboxes, members' accounts, the answers that a message pays for. Out of
 //! scope: whatever else is asked of it (`submit`, `acknowledge`). Invariant: what another's message
-//! makes a seat answer takes no room from its own member's (of its rate it does: `service::door`).
+//! makes a seat answer takes no room from its own member's, nor of its rate (`service::door`).
 
 use crate::crypto::hash::Digest;
 use crate::domain::command::World;

@@ -4,6 +4,7 @@
 //! change any more. What can change is decided on the head (`submit`).
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::seal;
@@ -14,10 +15,10 @@ use crate::domain::limits;
 use crate::domain::refusal::{Deciders, Letters, Mismatch, Refusal, Unserved, Wrong};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto;
+use crate::signed::proto::{self, Class, Urgency};
 use crate::tlog::merkle;
 
-use super::addressing::Addressing;
+use super::addressing::{Addressing, OrLater};
 use super::thread;
 
 /// A header whose signature is the named seat's.
@@ -155,6 +156,15 @@ impl VerifiedEnvelope {
         let letters: usize = self.letters.iter().map(|letter| letter.bytes.len()).sum();
         (self.header.envelope.bytes().len() + self.body.len() + letters) as u64
     }
+}
+
+/// The class and urgency that a header says it has: nothing is verified.
+#[must_use]
+pub fn says(header: &[u8]) -> Option<(OrLater<Class>, OrLater<Urgency>)> {
+    let envelope = parse(header, limits::HEADER_BYTES, Kind::Header).ok()?;
+    let header = proto::Header::decode(&envelope.payload()[..]).ok()?;
+    let says = proto::Addressing::decode(header.addressing).ok()?;
+    Some((OrLater::of(says.class)?, OrLater::of(says.urgency)?))
 }
 
 /// Verifies the header of a message that was accepted: its key may since have been dropped or

@@ -11,19 +11,28 @@ pub struct Quota {
     pub burst: u64,
     /// From empty to full.
     pub full_in: Duration,
+    /// Of what there is at once, so much is not for whoever asks.
+    kept: u64,
 }
 
 impl Quota {
     /// `burst` at once, and as much again in `seconds`.
     #[must_use]
     pub const fn new(burst: u64, seconds: u64) -> Self {
-        Self { burst, full_in: Duration::from_secs(seconds) }
+        Self { burst, full_in: Duration::from_secs(seconds), kept: 0 }
     }
 
     /// `burst` at once, and so many a second in the long run.
     #[must_use]
     pub fn per_second(burst: u32, rate: u32) -> Self {
-        Self { burst: burst.into(), full_in: Duration::from_secs(burst.into()) / rate.max(1) }
+        let full_in = Duration::from_secs(burst.into()) / rate.max(1);
+        Self { burst: burst.into(), full_in, kept: 0 }
+    }
+
+    /// The same, of which `kept` are left for others who ask of it.
+    #[must_use]
+    pub const fn keeping(self, kept: u64) -> Self {
+        Self { kept, ..self }
     }
 
     /// How long it takes to fill up by so many parts.
@@ -68,8 +77,9 @@ impl Bucket {
         self.used = (self.used - filled).min(parts(quota.burst));
         // Not more time than has filled it: the rest counts when it is asked again.
         self.at = if self.used == 0 { now } else { self.at + quota.time_of(filled) };
-        let after = self.used.saturating_add(parts(cost.min(quota.burst)));
-        match after.checked_sub(parts(quota.burst)) {
+        let most = quota.burst.saturating_sub(quota.kept);
+        let after = self.used.saturating_add(parts(cost.min(most)));
+        match after.checked_sub(parts(most)) {
             None | Some(0) => {
                 self.used = after;
                 self.full_at = self.at + quota.time_of(after);
@@ -154,6 +164,19 @@ mod tests {
         // However long nobody asked, it is no more than full; and what is more than all is all.
         assert_eq!(bucket.take(quota, 99, now + 9_999 * SECOND), Ok(()));
         assert_eq!(bucket.take(quota, 1, now + 9_999 * SECOND), Err(2 * SECOND));
+    }
+
+    #[test]
+    fn what_is_kept_is_for_those_who_may_have_all() {
+        let (all, mut bucket, now) = (Quota::new(4, 8), Bucket::default(), SECOND);
+        let some = all.keeping(1);
+        assert_eq!(bucket.take(some, 3, now), Ok(()));
+        assert_eq!(bucket.take(some, 1, now), Err(2 * SECOND));
+        assert_eq!(bucket.take(all, 1, now), Ok(()));
+        assert_eq!(bucket.take(all, 1, now), Err(2 * SECOND));
+        assert_eq!(bucket.take(some, 1, now), Err(4 * SECOND), "what is kept fills up first");
+        assert_eq!(bucket.take(some, 1, now + 4 * SECOND), Ok(()));
+        assert_eq!(bucket.take(some, 9, now + 99 * SECOND), Ok(()), "all of it is all but that");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod bucket;
 mod memory;
 mod places;
+mod rates;
 #[cfg(test)]
 mod tests;
 
@@ -20,8 +21,6 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::ambient::Ambient;
 use crate::crypto::sign::KeyId;
-use crate::domain::access::Method;
-use crate::domain::directory::Policy;
 use crate::domain::ids::MemberId;
 use crate::domain::limits;
 use crate::domain::network::Network;
@@ -32,9 +31,11 @@ use super::telemetry::{Event, Telemetry};
 use bucket::Buckets;
 use memory::Memory;
 use places::{At, Places, Taken};
+use rates::{Counted, Of};
 
 pub use bucket::Quota;
 pub use memory::Holding;
+pub use rates::{Ask, Logged};
 
 /// How many, how often, how much: by default what [`limits`] says, with the arithmetic.
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +78,10 @@ pub struct Limits {
     pub statements: [Quota; 2],
     /// What a party reads, in requests.
     pub reads: Quota,
-    /// Messages and acknowledgements that a party hands in.
+    /// Messages that a party hands in.
     pub messages: Quota,
+    /// Receipts and acknowledgements that it does.
+    pub answers: Quota,
     /// Statements of one member in the log, a day, and their bytes: the charter may say more.
     pub member_day: (u64, u64),
     /// The same of the registrars.
@@ -115,6 +118,7 @@ impl Default for Limits {
             ],
             reads: quota(limits::READS_OF_A_PARTY),
             messages: quota(limits::MESSAGES_OF_A_PARTY),
+            answers: quota(limits::ANSWERS_OF_A_PARTY),
             member_day: (limits::MEMBER_DAY_COUNT, limits::MEMBER_DAY_BYTES),
             registrar_day: (limits::REGISTRAR_DAY_COUNT, limits::REGISTRAR_DAY_BYTES),
         }
@@ -142,6 +146,7 @@ impl Limits {
             statements: [free; 2],
             reads: free,
             messages: free,
+            answers: free,
             member_day: (free.burst, free.burst),
             registrar_day: (free.burst, free.burst),
             ..Self::default()
@@ -212,33 +217,6 @@ struct Books {
     handshakes: Buckets<Shaking>,
 }
 
-/// What is counted at a rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Counted {
-    Charters,
-    Enrolment,
-    Revocations,
-    Statements,
-    Reads,
-    Messages,
-}
-
-/// What is counted by the day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Of {
-    Count,
-    Bytes,
-}
-
-impl Of {
-    const fn too_many(self) -> &'static str {
-        match self {
-            Self::Count => "too many statements of a day",
-            Self::Bytes => "too many bytes of statements of a day",
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Shaking {
     Network(Network),
@@ -305,104 +283,6 @@ impl Door {
         Ok(Place { door: Arc::clone(self), taken })
     }
 
-    /// Whether a peer may ask this now. Statements are counted when they are known.
-    ///
-    /// # Errors
-    /// [`Busy`].
-    pub fn asks(&self, peer: &AuthenticPeer, method: Method) -> Result<(), Busy> {
-        let (party, limits) = (peer.party(), &self.limits);
-        let (what, counted, quota) = match (method, &party) {
-            (Method::Enrol | Method::Publish, _) => return Ok(()),
-            (Method::GetCharters, Party::Network(_)) => {
-                ("too many requests for charters", Counted::Charters, limits.charters)
-            }
-            (Method::Submit | Method::Acknowledge, _) => {
-                ("too many messages", Counted::Messages, limits.messages)
-            }
-            (
-                Method::GetCharters
-                | Method::GetCheckpoint
-                | Method::GetEntries
-                | Method::GetProof
-                | Method::GetFacets
-                | Method::LookUp
-                | Method::Watch
-                | Method::Collect
-                | Method::GetBody
-                | Method::GetStatus,
-                _,
-            ) => (TOO_MANY, Counted::Reads, limits.reads),
-        };
-        self.take(what, (counted, party), quota, 1)
-    }
-
-    /// Such a request reads as much as so many.
-    ///
-    /// # Errors
-    /// [`Busy`].
-    pub fn reads(&self, peer: &AuthenticPeer, requests: usize) -> Result<(), Busy> {
-        let whose = (Counted::Reads, peer.party());
-        self.take(TOO_MANY, whose, self.limits.reads, requests as u64)
-    }
-
-    /// Statements that somebody hands in, before their signatures are looked at; so many of them
-    /// revoke a key that stands.
-    ///
-    /// # Errors
-    /// [`Busy`].
-    pub fn hands_in(
-        &self,
-        peer: &AuthenticPeer,
-        (statements, revocations): (usize, usize),
-    ) -> Result<(), Busy> {
-        let (party, limits) = (peer.party(), &self.limits);
-        let (what, counted) = ("too many statements", Counted::Statements);
-        let (counted, quota) = match party {
-            Party::Network(_) => (Counted::Enrolment, limits.enrolment),
-            Party::Registrar(_) => (counted, limits.statements[1]),
-            Party::Member(_) | Party::Person(_) => (counted, limits.statements[0]),
-        };
-        let others = (statements - revocations) as u64;
-        self.take(what, (counted, party.clone()), quota, others)?;
-        let (what, counted) = ("too many revocations", Counted::Revocations);
-        self.take(what, (counted, party), limits.revocations, revocations as u64)
-    }
-
-    /// A statement of so many bytes, facets included, that goes into the log for ever: of a member, or
-    /// of the registrars.
-    ///
-    /// # Errors
-    /// [`Busy`]: the day's are used up.
-    pub fn logs(
-        self: &Arc<Self>,
-        member: Option<MemberId>,
-        bytes: usize,
-        policy: &Policy,
-    ) -> Result<Logged, Busy> {
-        let (count, most) = match member {
-            None => self.limits.registrar_day,
-            Some(_) => {
-                let (count, bytes) = self.limits.member_day;
-                (count.max(policy.member_day_count), bytes.max(policy.member_day_bytes))
-            }
-        };
-        let now = self.ambient.elapsed();
-        let mut logged = Logged { door: Arc::clone(self), member, taken: Vec::new() };
-        for (of, most, cost) in [(Of::Count, count, 1), (Of::Bytes, most, bytes as u64)] {
-            let quota = Quota::new(most, DAY);
-            let whose = (of, logged.member.clone());
-            let taken = self.books().days.take(whose, quota, cost, now);
-            if let Err(again_in) = taken {
-                let whose = logged.member.as_ref().map(|member| format!("the member {member}"));
-                let whose = whose.unwrap_or_else(|| "the registrars".to_owned());
-                logged.give_back();
-                return Err(Busy::of(of.too_many(), whose, again_in));
-            }
-            logged.taken.push((of, quota, cost));
-        }
-        Ok(logged)
-    }
-
     /// A place for one more stream of a seat, or of a registrar.
     ///
     /// # Errors
@@ -423,43 +303,6 @@ impl Door {
         match peer.party() {
             Party::Network(_) => Arc::clone(&self.strangers).acquire_owned().await.ok(),
             Party::Member(_) | Party::Registrar(_) | Party::Person(_) => None,
-        }
-    }
-
-    fn take(
-        &self,
-        what: &'static str,
-        whose: (Counted, Party),
-        quota: Quota,
-        cost: u64,
-    ) -> Result<(), Busy> {
-        if cost == 0 {
-            return Ok(());
-        }
-        let now = self.ambient.elapsed();
-        let taken = self.books().rates.take(whose.clone(), quota, cost, now);
-        taken.map_err(|again_in| Busy::of(what, whose.1, again_in))
-    }
-}
-
-const TOO_MANY: &str = "too many requests";
-const DAY: u64 = 86_400;
-
-/// What a statement took of its day. It stays taken, whatever becomes of who waits for the answer; what
-/// was refused gives it back.
-#[derive(Debug)]
-pub struct Logged {
-    door: Arc<Door>,
-    member: Option<MemberId>,
-    taken: Vec<(Of, Quota, u64)>,
-}
-
-impl Logged {
-    /// It does not stand in the log.
-    pub fn give_back(self) {
-        for (of, quota, cost) in self.taken {
-            let whose = (of, self.member.clone());
-            self.door.books().days.give_back(&whose, quota, cost);
         }
     }
 }

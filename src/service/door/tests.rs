@@ -7,6 +7,10 @@ use futures_util::FutureExt as _;
 
 use super::*;
 use crate::ambient::Clock;
+use crate::domain::access::Method;
+use crate::domain::directory::Policy;
+use crate::domain::relay::addressing::OrLater;
+use crate::signed::proto::Urgency;
 
 #[derive(Default)]
 struct Hand(AtomicU64);
@@ -77,7 +81,8 @@ const FEW: Limits = Limits {
     revocations: Quota::new(2, 20),
     statements: [Quota::new(4, 40), Quota::new(8, 80)],
     reads: Quota::new(5, 50),
-    messages: Quota::new(2, 20),
+    messages: Quota::new(4, 40),
+    answers: Quota::new(4, 40),
     member_day: (3, 1_000),
     registrar_day: (5, 5_000),
 };
@@ -201,45 +206,77 @@ fn handshakes_have_a_rate_of_a_network_of_a_known_one_and_of_a_key() {
 #[test]
 fn charters_do_not_drain_enrolment_and_nothing_drains_revocations() {
     let (world, own) = (World::new(FEW), stranger(1));
+    let asks = |peer: &AuthenticPeer, ask| world.door.asks(peer, ask);
     for _ in 0..3 {
-        world.door.asks(&own, Method::GetCharters).unwrap();
+        asks(&own, Ask::Call(Method::GetCharters)).unwrap();
     }
-    let busy = world.door.asks(&own, Method::GetCharters).unwrap_err();
+    let busy = asks(&own, Ask::Call(Method::GetCharters)).unwrap_err();
     assert_eq!(busy.again_in, Duration::from_secs(10));
-    world.door.hands_in(&own, (3, 0)).unwrap();
-    assert!(world.door.hands_in(&own, (1, 0)).is_err());
-    world.door.hands_in(&own, (1, 1)).unwrap();
-    world.door.hands_in(&own, (1, 1)).unwrap();
-    assert!(world.door.hands_in(&own, (1, 1)).is_err());
+    asks(&own, Ask::Call(Method::Enrol)).unwrap();
+    asks(&own, Ask::Statements(3)).unwrap();
+    assert!(asks(&own, Ask::Statements(1)).is_err());
+    asks(&own, Ask::Revocations(1)).unwrap();
+    asks(&own, Ask::Revocations(1)).unwrap();
+    assert!(asks(&own, Ask::Revocations(1)).is_err());
     // Whoever has a key has a bucket of his own, also there.
-    world.door.hands_in(&seat(1, "fr/cert/a"), (2, 2)).unwrap();
-    assert!(world.door.hands_in(&seat(1, "fr/cert/a"), (1, 1)).is_err());
-    world.door.hands_in(&stranger(2), (2, 2)).unwrap();
-    world.door.hands_in(&stranger(2), (3, 0)).unwrap();
-    world.door.asks(&stranger(2), Method::GetCharters).unwrap();
+    let member = seat(1, "fr/cert/a");
+    asks(&member, Ask::Revocations(2)).unwrap();
+    assert!(asks(&member, Ask::Revocations(1)).is_err());
+    for ask in [Ask::Revocations(2), Ask::Statements(3), Ask::Call(Method::GetCharters)] {
+        asks(&stranger(2), ask).unwrap();
+    }
 }
 
 #[test]
 fn a_member_has_rates_of_its_own_whatever_seat_it_uses() {
     let world = World::new(FEW);
     let (one, two, other) = (seat(1, "fr/cert/a"), seat(2, "fr/soc/b"), seat(1, "at/cert/a"));
+    let asks = |peer: &AuthenticPeer, ask| world.door.asks(peer, ask);
     for _ in 0..4 {
-        world.door.asks(&one, Method::LookUp).unwrap();
+        asks(&one, Ask::Call(Method::LookUp)).unwrap();
     }
-    world.door.asks(&two, Method::GetCharters).unwrap();
-    assert!(world.door.asks(&two, Method::GetEntries).is_err());
-    world.door.reads(&other, 4).unwrap();
-    world.door.asks(&other, Method::GetFacets).unwrap();
-    assert!(world.door.asks(&other, Method::GetFacets).is_err());
-    world.door.asks(&one, Method::Submit).unwrap();
-    world.door.asks(&two, Method::Acknowledge).unwrap();
-    assert!(world.door.asks(&one, Method::Submit).is_err());
-    world.door.hands_in(&one, (4, 0)).unwrap();
-    assert!(world.door.hands_in(&two, (1, 0)).is_err());
-    world.door.hands_in(&registrar(1), (8, 0)).unwrap();
+    asks(&two, Ask::Call(Method::GetCharters)).unwrap();
+    assert!(asks(&two, Ask::Call(Method::GetEntries)).is_err());
+    asks(&other, Ask::Reads(4)).unwrap();
+    asks(&other, Ask::Call(Method::GetFacets)).unwrap();
+    assert!(asks(&other, Ask::Call(Method::GetFacets)).is_err());
+    for seat in [&one, &two, &one, &two] {
+        asks(seat, Ask::Message(FLASH)).unwrap();
+    }
+    assert!(asks(&one, Ask::Message(FLASH)).is_err());
+    asks(&other, Ask::Message(FLASH)).unwrap();
+    asks(&one, Ask::Statements(4)).unwrap();
+    assert!(asks(&two, Ask::Statements(1)).is_err());
+    asks(&registrar(1), Ask::Statements(8)).unwrap();
     world.goes_by(10);
-    world.door.asks(&one, Method::LookUp).unwrap();
-    world.door.hands_in(&two, (1, 0)).unwrap();
+    asks(&one, Ask::Call(Method::LookUp)).unwrap();
+    asks(&two, Ask::Statements(1)).unwrap();
+}
+
+const ROUTINE: OrLater<Urgency> = OrLater::Known(Urgency::Routine);
+const FLASH: OrLater<Urgency> = OrLater::Known(Urgency::Flash);
+
+#[test]
+fn a_flash_waits_for_no_receipt_and_for_no_routine() {
+    let (world, own) = (World::new(FEW), seat(1, "fr/cert/a"));
+    let asks = |ask| world.door.asks(&own, ask);
+    for _ in 0..3 {
+        asks(Ask::Receipt).unwrap();
+    }
+    assert!(asks(Ask::Receipt).is_err());
+    // Nor does an acknowledgement wait for the receipts.
+    asks(Ask::Call(Method::Acknowledge)).unwrap();
+    assert!(asks(Ask::Call(Method::Acknowledge)).is_err());
+    for _ in 0..3 {
+        asks(Ask::Message(ROUTINE)).unwrap();
+    }
+    assert!(asks(Ask::Message(ROUTINE)).is_err());
+    assert!(asks(Ask::Message(OrLater::Later(9))).is_err());
+    asks(Ask::Call(Method::Submit)).unwrap();
+    asks(Ask::Message(FLASH)).unwrap();
+    assert!(asks(Ask::Message(OrLater::Known(Urgency::Immediate))).is_err());
+    world.goes_by(10);
+    asks(Ask::Message(OrLater::Known(Urgency::Immediate))).unwrap();
 }
 
 #[test]
