@@ -300,6 +300,8 @@ pub const PROXY_ANSWER_BYTES: usize = 16 * 1024;
 pub const QUEUE: usize = 4_096;
 // Rates, each as so many at once, and as many again in so many seconds.
 
+/// Requests of a network's strangers that are refused: 16 seats whose keys ended ask four times each.
+pub const REFUSALS_OF_A_NETWORK: (u64, u64) = (64, 64);
 /// Requests for charters, of a network that is not known.
 pub const CHARTERS_OF_A_NETWORK: (u64, u64) = (60, 60);
 /// Statements that those without a key in force hand in, of a network: a State of 20 contacts enrols
@@ -428,6 +430,7 @@ mod tests {
         "PROXY_TIMEOUT",
         "PROXY_ANSWER_BYTES",
         "QUEUE",
+        "REFUSALS_OF_A_NETWORK",
         "CHARTERS_OF_A_NETWORK",
         "ENROLMENT_OF_A_NETWORK",
         "REVOCATIONS_OF_A_NETWORK",
@@ -498,6 +501,7 @@ mod tests {
         let row = format!("| told to wait, and asks on | {} and {} |", told[0], told[1]);
         assert!(LIMITS.contains(&row), "expected {row}");
         let rows = [
+            ("| requests that are refused, of a network's strangers", REFUSALS_OF_A_NETWORK),
             ("| requests for charters, of a network's strangers", CHARTERS_OF_A_NETWORK),
             ("| statements, of a network's strangers", ENROLMENT_OF_A_NETWORK),
             (

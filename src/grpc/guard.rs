@@ -9,15 +9,17 @@ use futures_util::future::{BoxFuture, poll_fn};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as _, Frame};
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::Service as TowerService;
 
-use crate::domain::access::Method as Asked;
+use crate::domain::access::{Method as Asked, permit};
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
+use crate::domain::refusal::Refusal;
 use crate::service::Service;
 use crate::service::door::Ask;
+use crate::wire;
 
 use super::peer::Caller;
 use super::status;
@@ -55,27 +57,36 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         let service = self.service.clone();
         Box::pin(async move {
-            if !is_grpc(&request) {
-                let mut answer = Response::new(Body::empty());
-                *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-                return Ok(answer);
-            }
-            let peer = match judge(&service, &request) {
-                Ok(peer) => peer,
-                Err(refused) => return Ok(refused.into_http()),
+            let caller = Caller::of_extensions(request.extensions());
+            let authentic = caller.authenticate(&service);
+            let peer = authentic.clone().unwrap_or_else(|_| caller.nobody());
+            let answer = match admit(&service, authentic, request).await {
+                Ok(request) => {
+                    let _computing = service.door().computes(&peer).await;
+                    inner.call(request).await?
+                }
+                Err(refused) => refused,
             };
-            let (head, body) = request.into_parts();
-            let body = match arrive(body).await {
-                Ok(body) => body,
-                Err(refused) => return Ok(refused.into_http()),
-            };
-            let _computing = match peer {
-                Some(peer) => service.door().computes(&peer).await,
-                None => None,
-            };
-            inner.call(Request::from_parts(head, body)).await
+            Ok(counted(&service, &peer, answer))
         })
     }
+}
+
+/// The request with all of its body, if it is one that this peer may make now.
+async fn admit(
+    service: &Service,
+    peer: Result<AuthenticPeer, Refusal>,
+    request: Request<Body>,
+) -> Result<Request<Body>, Response<Body>> {
+    if !is_grpc(&request) {
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(answer);
+    }
+    judge(service, peer, request.uri().path()).map_err(Status::into_http)?;
+    let (head, body) = request.into_parts();
+    let body = arrive(body).await.map_err(Status::into_http)?;
+    Ok(Request::from_parts(head, Body::new(body)))
 }
 
 /// "application/grpc" and its encodings, and no other word that begins so.
@@ -86,20 +97,38 @@ fn is_grpc(request: &Request<Body>) -> bool {
         && rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
 }
 
-/// What the handler will ask again, once it has the body. A path that is none is answered by the
-/// routes.
-fn judge(service: &Service, request: &Request<Body>) -> Result<Option<AuthenticPeer>, Status> {
-    let path = request.uri().path().trim_start_matches('/');
-    let Some((method, _)) = Asked::all().find(|(_, name)| *name == path) else { return Ok(None) };
-    let permit = Caller::of_extensions(request.extensions()).permit(service, method, ())?;
-    let (peer, ()) = permit.into_parts();
-    service.door().asks(&peer, Ask::Call(method)).map_err(|busy| status(busy.into()))?;
-    Ok(Some(peer))
+/// What the handler will ask again, once it has the body.
+fn judge(
+    service: &Service,
+    peer: Result<AuthenticPeer, Refusal>,
+    path: &str,
+) -> Result<(), Status> {
+    let refused = |refusal| wire::status::of(&refusal);
+    let path = path.trim_start_matches('/');
+    let method = Asked::all().find(|(_, name)| *name == path);
+    let (method, _) = method.ok_or_else(|| Status::unimplemented("there is no such method"))?;
+    let permit = permit(peer.map_err(refused)?, method, ()).map_err(refused)?;
+    let asked = service.door().asks(permit.peer(), Ask::Call(method));
+    asked.map_err(|busy| status(busy.into()))
+}
+
+/// What a stranger is told no to is counted; when it is too much, that is what it is told.
+fn counted(service: &Service, peer: &AuthenticPeer, answer: Response<Body>) -> Response<Body> {
+    let said = Status::from_header_map(answer.headers()).map(|said| said.code());
+    let waits = said == Some(Code::ResourceExhausted);
+    let refused = answer.status() != StatusCode::OK || said.is_some_and(|said| said != Code::Ok);
+    if waits || !refused {
+        return answer;
+    }
+    match service.door().asks(peer, Ask::Refusal) {
+        Ok(()) => answer,
+        Err(busy) => status(busy.into()).into_http(),
+    }
 }
 
 /// The whole body: it is held as it comes where it comes from, and what a length in it says sets
 /// nothing aside.
-async fn arrive(mut body: Body) -> Result<Body, Status> {
+async fn arrive(mut body: Body) -> Result<Whole, Status> {
     let mut whole = Whole::default();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         match frame?.into_data() {
@@ -111,7 +140,7 @@ async fn arrive(mut body: Body) -> Result<Body, Status> {
             Err(frame) => whole.trailers = frame.into_trailers().ok(),
         }
     }
-    Ok(Body::new(whole))
+    Ok(whole)
 }
 
 /// The largest message, and what gRPC puts before it.

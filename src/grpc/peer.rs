@@ -33,12 +33,17 @@ impl Caller {
 
     /// Who it is now. The handshake has proven the key; the dates and the usage of the
     /// certificate are judged here, so that the refusal carries a code.
-    fn authenticate(&self, service: &Service) -> Result<AuthenticPeer, Refusal> {
+    pub(super) fn authenticate(&self, service: &Service) -> Result<AuthenticPeer, Refusal> {
         let certificate = self.info.as_ref().and_then(|info| info.certificate.as_ref());
         let network = self.network();
         let Some(certificate) = certificate else { return Ok(service.peer(None, network)) };
         let key = certificate.judge(service.now()).map_err(Refusal::Certificate)?;
         Ok(service.peer(Some(&key), network))
+    }
+
+    /// Whom nobody knows, from there.
+    pub(super) fn nobody(&self) -> AuthenticPeer {
+        AuthenticPeer::stranger(self.network())
     }
 
     /// Without a connection, in a test, it is nowhere.

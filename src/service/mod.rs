@@ -209,7 +209,8 @@ impl Service {
         let revokes =
             |handed_in: &&Publication| directory::revokes(directory, &handed_in.statement);
         let revocations = publications.iter().filter(revokes).count();
-        let others = publications.len() - revocations;
+        // One without statements is a request, too.
+        let others = publications.len().max(1) - revocations;
         self.door().asks(&peer, Ask::Statements(others))?;
         self.door().asks(&peer, Ask::Revocations(revocations))?;
         let mut answers = Vec::with_capacity(publications.len());

@@ -97,6 +97,44 @@ async fn requests_for_charters_do_not_keep_anybody_from_enrolling() {
     one.enrol(says::admission(&net.replica(), "fr").said()).await.unwrap().unwrap();
 }
 
+/// What the table refuses, what is no method, what cannot be read, what is no statement.
+#[tokio::test]
+async fn a_network_that_is_told_no_too_often_is_told_to_wait() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let slip = says::revocation(&net.replica(), fr.seats[1].as_str()).said();
+    let mut thief = Raw::greet(net.raw(1, None).await, &[]).await;
+    let asks = [(SUBMIT, ""), ("/no.such/Thing", ""), (ENROL, "\x0a\x0f")];
+    let mut told = Vec::new();
+    for at in 0..=limits::REFUSALS_OF_A_NETWORK.0 as u32 {
+        let (path, body) = asks[at as usize % asks.len()];
+        let body = raw::message(u32::try_from(body.len()).unwrap(), body.as_bytes());
+        thief.say(raw::request(2 * at + 1, path, 0)).await;
+        thief.say(Frame::new(raw::DATA, raw::END_STREAM, 2 * at + 1, &body)).await;
+        told.push(soon("an answer", thief.next(raw::HEADERS)).await.unwrap().payload);
+    }
+    let [most @ .., last] = &told[..] else { unreachable!() };
+    assert!(most.iter().all(|said| *said != *last));
+    let mut same = stranger(&net, 1).await;
+    let asked = same.directory.get_checkpoint(GetCheckpointRequest {}).await;
+    told_to_wait(&asked.unwrap_err());
+    // Who is not told no is served, there too; another network is told why; and a member is none.
+    same.enrol(slip).await.unwrap().unwrap();
+    same.enrolment.get_charters(GetChartersRequest { after_version: 0 }).await.unwrap();
+    let asked = stranger(&net, 2).await.directory.get_checkpoint(GetCheckpointRequest {}).await;
+    assert_eq!(refusal(&asked.unwrap_err()).1, "NOT_PERMITTED");
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut member = Client::over(&net.connect_from(1, own).await.unwrap());
+    member.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    // One without statements counts as one.
+    let mut empty = stranger(&net, 3).await;
+    for _ in 0..limits::ENROLMENT_OF_A_NETWORK.0 {
+        empty.enrolment.enrol(EnrolRequest { publications: Vec::new() }).await.unwrap();
+    }
+    let asked = empty.enrolment.enrol(EnrolRequest { publications: Vec::new() }).await;
+    told_to_wait(&asked.unwrap_err());
+}
+
 /// The log stays in every replica for ever.
 #[tokio::test]
 async fn one_seat_that_publishes_as_fast_as_it_can_adds_less_than_a_mebibyte() {
@@ -325,7 +363,7 @@ const PUBLISH: &str = "/liaison.v1.DirectoryService/Publish";
 async fn who_may_not_call_is_refused_by_headers_alone() {
     let net = guarded(Engine::Memory).await;
     let mut raw = Raw::greet(net.raw(1, None).await, &[]).await;
-    for (stream, path) in [(1, SUBMIT), (3, PUBLISH), (5, GET_ENTRIES)] {
+    for (stream, path) in [(1, SUBMIT), (3, PUBLISH), (5, GET_ENTRIES), (7, "/no.such/Thing")] {
         raw.say(raw::request(stream, path, 0)).await;
         let answer = soon("a refusal", raw.next(raw::HEADERS)).await.unwrap();
         assert_eq!((answer.stream, answer.flags & raw::END_STREAM), (stream, raw::END_STREAM));

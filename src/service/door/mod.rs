@@ -68,6 +68,8 @@ pub struct Limits {
     pub members_bytes: (usize, usize),
     /// Handshakes of a network, of one that is known, of a key.
     pub handshakes: [Quota; 3],
+    /// Requests that are refused, of a network.
+    pub refusals: Quota,
     /// Requests for charters, of a network.
     pub charters: Quota,
     /// Statements that a network's strangers hand in.
@@ -109,6 +111,7 @@ impl Default for Limits {
                 quota(limits::HANDSHAKES_OF_A_KNOWN_NETWORK),
                 quota(limits::HANDSHAKES_OF_A_KEY),
             ],
+            refusals: quota(limits::REFUSALS_OF_A_NETWORK),
             charters: quota(limits::CHARTERS_OF_A_NETWORK),
             enrolment: quota(limits::ENROLMENT_OF_A_NETWORK),
             revocations: quota(limits::REVOCATIONS_OF_A_NETWORK),
@@ -140,6 +143,7 @@ impl Limits {
             connections_of_a_key: limits::INSIDE,
             connections_of_a_party: limits::INSIDE,
             handshakes: [free; 3],
+            refusals: free,
             charters: free,
             enrolment: free,
             revocations: free,

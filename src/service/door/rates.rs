@@ -21,6 +21,8 @@ use super::{Busy, Door, Quota};
 pub enum Ask {
     /// To call a method, by the headers alone. What is handed in is asked for once it is there.
     Call(Method),
+    /// To be told no: what is asked of whom nobody knows.
+    Refusal,
     /// To read as much as so many requests do.
     Reads(usize),
     /// To hand in so many statements, before their signatures are looked at.
@@ -36,6 +38,7 @@ pub enum Ask {
 /// What is counted at a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Counted {
+    Refusals,
     Charters,
     Enrolment,
     Revocations,
@@ -48,6 +51,7 @@ pub(super) enum Counted {
 impl Counted {
     const fn too_many(self) -> &'static str {
         match self {
+            Self::Refusals => "too many requests that are refused",
             Self::Charters => "too many requests for charters",
             Self::Enrolment | Self::Statements => "too many statements",
             Self::Revocations => "too many revocations",
@@ -99,6 +103,9 @@ impl Door {
             Ask::Call(Method::GetCharters) if is_stranger => {
                 (Counted::Charters, limits.charters, 1)
             }
+            Ask::Refusal if is_stranger => (Counted::Refusals, limits.refusals, 1),
+            // Whom the directory knows is counted by what it asks for.
+            Ask::Refusal => return None,
             Ask::Call(
                 Method::GetCharters
                 | Method::GetCheckpoint

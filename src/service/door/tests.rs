@@ -76,6 +76,7 @@ const FEW: Limits = Limits {
     strangers_bytes: (1_000, 100),
     members_bytes: (10_000, 1_000),
     handshakes: [Quota::new(20, 20), Quota::new(40, 40), Quota::new(9, 9)],
+    refusals: Quota::new(2, 20),
     charters: Quota::new(3, 30),
     enrolment: Quota::new(3, 30),
     revocations: Quota::new(2, 20),
@@ -204,7 +205,7 @@ fn handshakes_have_a_rate_of_a_network_of_a_known_one_and_of_a_key() {
 }
 
 #[test]
-fn charters_do_not_drain_enrolment_and_nothing_drains_revocations() {
+fn charters_and_refusals_do_not_drain_enrolment_and_nothing_drains_revocations() {
     let (world, own) = (World::new(FEW), stranger(1));
     let asks = |peer: &AuthenticPeer, ask| world.door.asks(peer, ask);
     for _ in 0..3 {
@@ -212,6 +213,12 @@ fn charters_do_not_drain_enrolment_and_nothing_drains_revocations() {
     }
     let busy = asks(&own, Ask::Call(Method::GetCharters)).unwrap_err();
     assert_eq!(busy.again_in, Duration::from_secs(10));
+    for _ in 0..2 {
+        asks(&own, Ask::Refusal).unwrap();
+    }
+    let busy = asks(&own, Ask::Refusal).unwrap_err();
+    assert_eq!(busy.again_in, Duration::from_secs(10));
+    assert!(busy.to_string().contains("of the network 192.0.1.0/24"), "{busy}");
     asks(&own, Ask::Call(Method::Enrol)).unwrap();
     asks(&own, Ask::Statements(3)).unwrap();
     assert!(asks(&own, Ask::Statements(1)).is_err());
@@ -222,7 +229,12 @@ fn charters_do_not_drain_enrolment_and_nothing_drains_revocations() {
     let member = seat(1, "fr/cert/a");
     asks(&member, Ask::Revocations(2)).unwrap();
     assert!(asks(&member, Ask::Revocations(1)).is_err());
-    for ask in [Ask::Revocations(2), Ask::Statements(3), Ask::Call(Method::GetCharters)] {
+    for _ in 0..9 {
+        asks(&member, Ask::Refusal).unwrap();
+    }
+    for ask in
+        [Ask::Revocations(2), Ask::Statements(3), Ask::Call(Method::GetCharters), Ask::Refusal]
+    {
         asks(&stranger(2), ask).unwrap();
     }
 }
