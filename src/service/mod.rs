@@ -255,10 +255,15 @@ impl Service {
             }
         };
         let done = self.execute(Publish::new(verified, publication.facets)).await;
-        if let (Err(Failure::Refused(_) | Failure::Busy(_)), Some(logged)) = (&done, logged) {
+        let adds_nothing = match &done {
+            Ok(stands) => stands.already,
+            Err(Failure::Refused(_) | Failure::Busy(_)) => true,
+            Err(Failure::Stopped) => false,
+        };
+        if let Some(logged) = logged.filter(|_| adds_nothing) {
             logged.give_back();
         }
-        done
+        done.map(|stands| stands.leaf)
     }
 
     /// The keys at hand go on signing under this charter. Others come with rotation, which proves

@@ -133,31 +133,35 @@ async fn a_key_that_was_not_named_is_a_fault_of_ours_and_the_service_goes_on() {
     assert_eq!(service.execute(look("fr", "fr")).await, Ok(None), "nothing was stored");
 }
 
+/// An admission that the registrar hands in.
+fn admits(service: &Service, member: &str) -> Permit<Vec<Publication>> {
+    let (directory, ambient) = (&service.state().directory, Ambient::system());
+    let (name, genesis) = ("un.example".to_owned(), directory.genesis().as_bytes().to_vec());
+    let admission = proto::Admission {
+        targets: vec![Target { name, genesis: genesis.into(), version: 1 }],
+        issued_at: ambient.now(),
+        member: member.to_owned(),
+        kind: 1,
+        names: vec![proto::Text { language: "en".to_owned(), text: member.to_owned() }],
+        ..Default::default()
+    };
+    let (payload, signers) = (admission.encode_to_vec(), [&key("alice")]);
+    let signed = Envelope::sign(Kind::Admission, payload, &signers, ambient.random()).unwrap();
+    let statement = signed.bytes().clone();
+    let alice = key("alice tls").public().id();
+    let peer = service.peer(Some(&alice), Network::of([127, 0, 0, 1].into()));
+    access::permit(peer, Method::Publish, vec![Publication { statement, facets: Vec::new() }])
+        .unwrap()
+}
+
 /// A request that is cut while its statement is logged.
 #[tokio::test]
 async fn who_does_not_wait_for_the_answer_has_used_his_day() {
     let home = tempfile::tempdir().unwrap();
     let limits = door::Limits { registrar_day: (1, 1 << 20), ..door::Limits::without_rates() };
     let service = within(&home, limits).await;
-    let publish = |member: &str| {
-        let (directory, ambient) = (&service.state().directory, Ambient::system());
-        let (name, genesis) = ("un.example".to_owned(), directory.genesis().as_bytes().to_vec());
-        let admission = proto::Admission {
-            targets: vec![Target { name, genesis: genesis.into(), version: 1 }],
-            issued_at: ambient.now(),
-            member: member.to_owned(),
-            kind: 1,
-            names: vec![proto::Text { language: "en".to_owned(), text: member.to_owned() }],
-            ..Default::default()
-        };
-        let (payload, signers) = (admission.encode_to_vec(), [&key("alice")]);
-        let signed = Envelope::sign(Kind::Admission, payload, &signers, ambient.random()).unwrap();
-        let statement = signed.bytes().clone();
-        let alice = key("alice tls").public().id();
-        let peer = service.peer(Some(&alice), Network::of([127, 0, 0, 1].into()));
-        let publications = vec![Publication { statement, facets: Vec::new() }];
-        let permit = access::permit(peer, Method::Publish, publications).unwrap();
-        let service = service.clone();
+    let publish = |member| {
+        let (service, permit) = (service.clone(), admits(&service, member));
         async move { service.publish(permit).await }
     };
     let mut heads = service.heads();
@@ -165,6 +169,23 @@ async fn who_does_not_wait_for_the_answer_has_used_his_day() {
     heads.changed().await.unwrap();
     assert!(matches!(publish("jp").await, Err(Failure::Busy(_))));
     assert_eq!(service.state().head.0, 2);
+}
+
+/// Two scripts that say the same.
+#[tokio::test]
+async fn the_same_statement_twice_at_once_uses_the_day_once() {
+    let home = tempfile::tempdir().unwrap();
+    let limits = door::Limits { registrar_day: (2, 1 << 20), ..door::Limits::without_rates() };
+    let service = within(&home, limits).await;
+    let (peer, publications) = admits(&service, "fr").into_parts();
+    let publish = |publications: &Vec<Publication>| {
+        service
+            .publish(access::permit(peer.clone(), Method::Publish, publications.clone()).unwrap())
+    };
+    let at_once = tokio::join!(publish(&publications), publish(&publications));
+    assert_eq!(at_once, (Ok(vec![Ok(1)]), Ok(vec![Ok(1)])));
+    assert_eq!(service.publish(admits(&service, "jp")).await, Ok(vec![Ok(2)]));
+    assert!(matches!(service.publish(admits(&service, "at")).await, Err(Failure::Busy(_))));
 }
 
 /// Says that it decides, and does so once somebody who reads has had an answer.

@@ -53,17 +53,26 @@ impl Publish {
     }
 }
 
+/// Where a statement stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stands {
+    /// Its leaf index.
+    pub leaf: u64,
+    /// Whether it stood there before.
+    pub already: bool,
+}
+
 impl Command for Publish {
-    /// The leaf index.
-    type Reply = u64;
+    type Reply = Stands;
 
     fn keys(&self) -> Vec<Key> {
         Vec::new()
     }
 
-    fn decide(&self, world: &World<'_>) -> Result<Decision<u64>, Refusal> {
+    fn decide(&self, world: &World<'_>) -> Result<Decision<Stands>, Refusal> {
         if let Some(leaf) = self.verified.logged(world.directory) {
-            return Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply: leaf });
+            let reply = Stands { leaf, already: true };
+            return Ok(Decision { puts: Vec::new(), deletes: Vec::new(), log: None, reply });
         }
         let (leaf, at) = (world.directory.size(), self.admitted_at(world)?);
         let parts = apply(world.directory, &self.verified, Admitted { leaf, at })?;
@@ -73,6 +82,7 @@ impl Command for Publish {
             .map(|(hash, facet)| (Key::Facet(facet.subject.clone(), hash), Value::Facet(facet)));
         let statement = self.verified.envelope().bytes().clone();
         let log = Some(Admission { statement, parts });
-        Ok(Decision { puts: puts.collect(), deletes: Vec::new(), log, reply: leaf })
+        let reply = Stands { leaf, already: false };
+        Ok(Decision { puts: puts.collect(), deletes: Vec::new(), log, reply })
     }
 }
