@@ -168,3 +168,55 @@ impl http_body::Body for Whole {
         Poll::Ready(next.map(Ok))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Arc;
+
+    use super::*;
+
+    struct Pieces(VecDeque<Bytes>);
+
+    impl http_body::Body for Pieces {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        }
+    }
+
+    /// What a read of 16 KiB left.
+    struct Buffer(Arc<Vec<u8>>);
+
+    impl AsRef<[u8]> for Buffer {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_in_pieces_of_a_byte_costs_not_much_more_than_its_bytes() {
+        let read = Arc::new(vec![7; 16 << 10]);
+        let buffer = Bytes::from_owner(Buffer(Arc::clone(&read)));
+        let pieces = (0..buffer.len()).map(|at| buffer.slice(at..=at)).collect();
+        drop(buffer);
+        let whole = arrive(Body::new(Pieces(pieces))).await.unwrap();
+        assert_eq!(whole.bytes, read[..]);
+        assert!(whole.bytes.capacity() <= 2 * read.len(), "{}", whole.bytes.capacity());
+        assert_eq!(Arc::strong_count(&read), 1, "the buffer is not held for its pieces");
+    }
+
+    #[tokio::test]
+    async fn a_body_is_no_larger_than_any_may_be() {
+        let of = |bytes: usize| VecDeque::from([Bytes::from(vec![7; bytes]), Bytes::from(vec![7])]);
+        let whole = arrive(Body::new(Pieces(of(MOST_BYTES - 1)))).await.unwrap();
+        assert_eq!(whole.bytes.len(), MOST_BYTES);
+        let refused = arrive(Body::new(Pieces(of(MOST_BYTES)))).await.err().unwrap();
+        assert_eq!(refused.code(), Code::OutOfRange);
+    }
+}

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use prost::Message as _;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use super::*;
 use crate::domain::access::{self, Method};
@@ -15,7 +16,7 @@ use crate::domain::directory::possession::prove;
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Usage, Value};
 use crate::signed::proto::{Person, Target, Use};
-use crate::store::blobs::FileBlobs;
+use crate::store::blobs::{BlobError, FileBlobs};
 use crate::store::disk::Fdatasync;
 use crate::store::{Engine, Place};
 
@@ -32,6 +33,11 @@ async fn service(home: &TempDir) -> Service {
 }
 
 async fn within(home: &TempDir, limits: door::Limits) -> Service {
+    let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
+    keeping(home, limits, Arc::new(blobs)).await
+}
+
+async fn keeping(home: &TempDir, limits: door::Limits, blobs: Arc<dyn Blobs>) -> Service {
     let charter = proto::Charter {
         targets: vec![Target { name: "un.example".to_owned(), version: 1, ..Target::default() }],
         issued_at: 1000,
@@ -64,10 +70,9 @@ async fn within(home: &TempDir, limits: door::Limits) -> Service {
     };
     let keys = || Keys { log: key("log"), relay: key("relay") };
     let disk = Arc::new(Fdatasync);
-    let place = Place::on(Engine::Memory, home.path().join("store"), disk.clone());
+    let place = Place::on(Engine::Memory, home.path().join("store"), disk);
     let store = place.create("un.example", 1).await.unwrap();
     found(store.as_ref(), signed.bytes(), &keys(), &settings()).await.unwrap();
-    let blobs = Arc::new(FileBlobs::open(&home.path().join("blobs"), disk).unwrap());
     start(store, blobs, keys(), settings()).await.unwrap()
 }
 
@@ -186,6 +191,54 @@ async fn the_same_statement_twice_at_once_uses_the_day_once() {
     assert_eq!(at_once, (Ok(vec![Ok(1)]), Ok(vec![Ok(1)])));
     assert_eq!(service.publish(admits(&service, "jp")).await, Ok(vec![Ok(2)]));
     assert!(matches!(service.publish(admits(&service, "at")).await, Err(Failure::Busy(_))));
+}
+
+/// Keeps a body as a disk does: to its end, whoever waits. Says so before that is reached.
+#[derive(Default)]
+struct Slow {
+    kept: Mutex<Vec<Digest>>,
+    begun: Notify,
+    goes_on: Notify,
+}
+
+#[tonic::async_trait]
+impl Blobs for Slow {
+    async fn put(&self, digest: Digest, _: Bytes) -> Result<(), BlobError> {
+        self.kept.lock().unwrap().push(digest);
+        self.begun.notify_one();
+        self.goes_on.notified().await;
+        Ok(())
+    }
+
+    async fn get(&self, _: Digest) -> Result<Option<Bytes>, BlobError> {
+        Ok(None)
+    }
+
+    async fn remove(&self, _: Digest) -> Result<(), BlobError> {
+        Ok(())
+    }
+}
+
+/// A Submit that is cut while its body is written.
+#[tokio::test]
+async fn a_body_that_is_kept_is_named_also_if_nobody_waits() {
+    let home = tempfile::tempdir().unwrap();
+    let blobs = Arc::new(Slow::default());
+    let service = keeping(&home, door::Limits::without_rates(), blobs.clone()).await;
+    let usage = Usage::default().with(7, 1);
+    let names = Script { puts: vec![(of("fr"), Value::Usage(usage.clone()))], ..look("fr", "fr") };
+    let digest = Digest::of(b"body");
+    let body = (limits::INLINE_BODY_BYTES + 1, digest, Bytes::from_static(b"body"));
+    tokio::select! {
+        biased;
+        () = blobs.begun.notified() => {}
+        done = service.execute_with(names, body) => panic!("it waits for the disk: {done:?}"),
+    }
+    blobs.goes_on.notify_one();
+    // One goes after another: what was cut is at its end.
+    drop(service.shared.large.lock().await);
+    assert_eq!(*blobs.kept.lock().unwrap(), [digest]);
+    assert_eq!(service.execute(look("fr", "fr")).await, Ok(Some(usage)));
 }
 
 /// Says that it decides, and does so once somebody who reads has had an answer.

@@ -274,8 +274,43 @@ async fn the_largest_request_finds_room() {
     };
     for _ in 0..2 {
         assert_eq!(futures_util::future::join(ask(1), ask(2)).await, (16, 16));
+        is_given_back(&net).await;
     }
-    assert_eq!(net.service.door().held(), [0, 0]);
+}
+
+/// In frames of a byte each, which a reader may keep by the buffer.
+#[tokio::test]
+async fn a_body_in_small_pieces_is_held_by_its_bytes_and_given_back_however_it_ends() {
+    const BYTES: usize = 1_024;
+    let net = guarded(Engine::Memory).await;
+    let body = raw::message(BYTES as u32 - 5, &[7; BYTES - 5]);
+    let mut sender = Raw::greet(net.raw(1, None).await, &[]).await;
+    let reset = |stream| Frame::new(raw::RST_STREAM, 0, stream, &[0, 0, 0, 8]);
+    let answered = |stream| Frame::new(raw::DATA, raw::END_STREAM, stream, &[]);
+    for (stream, end) in [(1, Some(answered(1))), (3, Some(reset(3))), (5, None)] {
+        sender.say(raw::request(stream, ENROL, 0)).await;
+        for byte in &body {
+            sender.say(Frame::new(raw::DATA, 0, stream, &[*byte])).await;
+        }
+        // All of it was read when a ping behind it is answered.
+        sender.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
+        soon("a pong", sender.next(raw::PING)).await.unwrap();
+        assert_eq!(net.service.door().held(), [BYTES, 0]);
+        if let Some(end) = end {
+            sender.say(end).await;
+            is_given_back(&net).await;
+        }
+    }
+    drop(sender);
+    is_given_back(&net).await;
+}
+
+async fn is_given_back(net: &TestNet) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while net.service.door().held() != [0, 0] && Instant::now() < until {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(net.service.door().held(), [0, 0], "nothing is held any more");
 }
 
 /// Each says 1.5 MiB, and sends a byte.
@@ -348,11 +383,7 @@ async fn answers_that_nobody_takes_are_held_within_a_share_and_given_up() {
     tokio::time::resume();
     let reset = soon("a reset", reader.next(raw::RST_STREAM)).await.unwrap();
     assert_eq!(reset.error(), 11, "ENHANCE_YOUR_CALM");
-    let until = Instant::now() + Duration::from_secs(30);
-    while net.service.door().held()[1] > 0 && Instant::now() < until {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(net.service.door().held()[1], 0, "nothing is held any more");
+    is_given_back(&net).await;
     assert!(counted(&net, "not_taken") > 0);
 }
 
