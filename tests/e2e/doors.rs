@@ -135,6 +135,28 @@ async fn a_network_that_is_told_no_too_often_is_told_to_wait() {
     told_to_wait(&asked.unwrap_err());
 }
 
+/// So the buckets of revocations, and of all else, tell no more: `docs/limits.md` 5.
+#[tokio::test]
+async fn a_stranger_is_told_of_a_key_that_he_names_whether_it_stands() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let slip = says::revocation(&net.replica(), fr.seat().as_str()).said();
+    net.say(says::revocation(&net.replica(), fr.seats[1].as_str())).await;
+    let mut nobody = stranger(&net, 1).await;
+    for (key, told) in [
+        ("fr/cert/duty-1 sign", "BAD_SIGNATURE"),
+        ("fr/cert/duty-2 sign", "KEY_NOT_IN_FORCE"),
+        ("fr/cert/duty-9 sign", "UNKNOWN_KEY"),
+    ] {
+        let said = slip.clone().with(|dsse| {
+            let id = crate::support::key(key).public().id();
+            dsse.signatures[0].key_id = id.as_bytes().to_vec().into();
+            dsse.signatures[0].sig = vec![7; 64].into();
+        });
+        assert_eq!(nobody.enrol(said).await.unwrap(), Err(told.to_owned()), "{key}");
+    }
+}
+
 /// The log stays in every replica for ever.
 #[tokio::test]
 async fn one_seat_that_publishes_as_fast_as_it_can_adds_less_than_a_mebibyte() {
