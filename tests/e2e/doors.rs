@@ -97,20 +97,28 @@ async fn requests_for_charters_do_not_keep_anybody_from_enrolling() {
     one.enrol(says::admission(&net.replica(), "fr").said()).await.unwrap().unwrap();
 }
 
-/// What the table refuses, what is no method, what cannot be read, what is no statement.
+/// What the table refuses, what is no method, cannot be read, is too much, and is no gRPC.
 #[tokio::test]
 async fn a_network_that_is_told_no_too_often_is_told_to_wait() {
     let net = guarded(Engine::Memory).await;
     let [fr] = net.parties(["fr"]).await;
     let slip = says::revocation(&net.replica(), fr.seats[1].as_str()).said();
     let mut thief = Raw::greet(net.raw(1, None).await, &[]).await;
-    let asks = [(SUBMIT, ""), ("/no.such/Thing", ""), (ENROL, "\x0a\x0f")];
+    let many = EnrolRequest { publications: vec![Publication::default(); 17] }.encode_to_vec();
+    let asks = [
+        (SUBMIT, "application/grpc", &[][..]),
+        ("/no.such/Thing", "application/grpc", &[]),
+        (ENROL, "application/grpc", b"\x0a\x0f"),
+        (ENROL, "application/grpc", &many),
+        (ENROL, "text/html", &[]),
+    ];
     let mut told = Vec::new();
     for at in 0..=limits::REFUSALS_OF_A_NETWORK.0 as u32 {
-        let (path, body) = asks[at as usize % asks.len()];
-        let body = raw::message(u32::try_from(body.len()).unwrap(), body.as_bytes());
-        thief.say(raw::request(2 * at + 1, path, 0)).await;
-        thief.say(Frame::new(raw::DATA, raw::END_STREAM, 2 * at + 1, &body)).await;
+        let (path, kind, body) = asks[at as usize % asks.len()];
+        let body = raw::message(u32::try_from(body.len()).unwrap(), body);
+        let stream = 2 * at + 1;
+        thief.say(raw::request_as(stream, 0, path, kind)).await;
+        thief.say(Frame::new(raw::DATA, raw::END_STREAM, stream, &body)).await;
         told.push(soon("an answer", thief.next(raw::HEADERS)).await.unwrap().payload);
     }
     let [most @ .., last] = &told[..] else { unreachable!() };

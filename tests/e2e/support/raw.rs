@@ -51,6 +51,11 @@ impl Frame {
 
 /// The headers of a gRPC request, every one a literal (RFC 7541 6.2.2).
 pub(crate) fn request(stream: u32, path: &str, flags: u8) -> Frame {
+    request_as(stream, flags, path, "application/grpc")
+}
+
+/// Those of one that says that it is of this content type.
+pub(crate) fn request_as(stream: u32, flags: u8, path: &str, content_type: &str) -> Frame {
     request_of(
         stream,
         flags,
@@ -59,7 +64,7 @@ pub(crate) fn request(stream: u32, path: &str, flags: u8) -> Frame {
             (":scheme", "https"),
             (":authority", "localhost"),
             (":path", path),
-            ("content-type", "application/grpc"),
+            ("content-type", content_type),
             ("te", "trailers"),
         ],
     )
