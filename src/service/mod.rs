@@ -29,7 +29,7 @@ use crate::domain::access::{Allowed, Permit};
 use crate::domain::command::{Command, World};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::publish::Publish;
-use crate::domain::directory::{self, Directory, Statement};
+use crate::domain::directory::{Directory, Statement, Unverified};
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::network::Network;
@@ -206,8 +206,10 @@ impl Service {
             return Err(Refusal::TooLarge { what: "statements", limit, found }.into());
         }
         let directory = &self.state().directory;
-        let revokes =
-            |handed_in: &&Publication| directory::revokes(directory, &handed_in.statement);
+        let revokes = |handed_in: &&Publication| {
+            let read = Unverified::read(directory, &handed_in.statement);
+            read.is_ok_and(|statement| statement.revokes(directory))
+        };
         let revocations = publications.iter().filter(revokes).count();
         // One without statements is a request, too.
         let others = publications.len().max(1) - revocations;
@@ -230,15 +232,14 @@ impl Service {
         publication: Publication,
     ) -> Result<u64, Failure> {
         let state = self.state();
-        if let Some(leaf) = directory::logged(&state.directory, &publication.statement)? {
+        let read = Unverified::read(&state.directory, &publication.statement)?;
+        if let Some(leaf) = read.logged(&state.directory) {
             return Ok(leaf);
         }
         let verified = match peer.party() {
-            Party::Network(_) => {
-                directory::verify_of_stranger(&state.directory, &publication.statement)?
-            }
+            Party::Network(_) => read.verify_of_stranger(&state.directory)?,
             Party::Member(_) | Party::Registrar(_) | Party::Person(_) => {
-                directory::verify(&state.directory, &publication.statement)?
+                read.verify(&state.directory)?
             }
         };
         if let Statement::Charter(charter) = verified.statement() {

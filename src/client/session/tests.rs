@@ -55,8 +55,9 @@ impl Fake {
         let mut state = self.state();
         let answers = publications.into_iter().map(|publication| {
             let statement = &publication.statement;
-            let logged = crate::domain::directory::logged(&state.log.directory, statement);
-            let answer = match logged {
+            let directory = &state.log.directory;
+            let read = crate::domain::directory::Unverified::read(directory, statement);
+            let answer = match read.map(|read| read.logged(directory)) {
                 Ok(Some(leaf)) => Ok(leaf),
                 Ok(None) => state.log.add(statement),
                 Err(refusal) => Err(refusal),

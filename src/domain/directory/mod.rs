@@ -34,8 +34,7 @@ use super::refusal::Refusal;
 pub use charter::{Charter, Person, Policy, Witness};
 pub use contact::{Contact, Record};
 pub use kinds::{
-    Signer, Statement, Verified, apply, clock_behind, found, logged, revokes, verify,
-    verify_founding, verify_of_stranger,
+    Signer, Statement, Unverified, Verified, apply, clock_behind, found, verify, verify_founding,
 };
 pub use member::Member;
 pub use roster::{Roster, Seat};

@@ -317,23 +317,64 @@ impl Verified {
     }
 }
 
-/// The leaf of a statement that is the newest of its counter already, or an undated one that has
-/// taken effect: it is answered with that, and not logged again.
-///
-/// # Errors
-/// Size, form, kind, directory.
-pub fn logged(directory: &Directory, bytes: &[u8]) -> Result<Option<u64>, Refusal> {
-    let (envelope, statement, _) = read_here(directory, bytes)?;
-    Ok(repeats(directory, &statement, envelope.digest()))
+/// A statement for this directory. Nothing is said of its signatures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unverified {
+    envelope: Envelope,
+    statement: Statement,
+    target: Target,
 }
 
-/// Whether these are the bytes of a revocation that names a key that stands. Nothing is said of its
-/// signatures.
-#[must_use]
-pub fn revokes(directory: &Directory, bytes: &[u8]) -> bool {
-    match read(bytes, directory.rules()) {
-        Ok((_, Statement::Revocation(revocation))) => revocation.finds(directory),
-        _ => false,
+impl Unverified {
+    /// Reads the bytes of a Dsse.
+    ///
+    /// # Errors
+    /// Size, form, kind, directory and genesis.
+    pub fn read(directory: &Directory, bytes: &[u8]) -> Result<Self, Refusal> {
+        let (envelope, statement) = read(bytes, directory.rules())?;
+        let target = target_of(&statement, directory.name(), Some(directory.genesis()))?;
+        Ok(Self { envelope, statement, target })
+    }
+
+    /// Its leaf, if it is the newest of its counter already, or an undated one that has taken effect:
+    /// it is answered with that, and not logged again.
+    #[must_use]
+    pub fn logged(&self, directory: &Directory) -> Option<u64> {
+        repeats(directory, &self.statement, self.envelope.digest())
+    }
+
+    /// Whether it revokes a key that stands.
+    #[must_use]
+    pub fn revokes(&self, directory: &Directory) -> bool {
+        matches!(&self.statement, Statement::Revocation(says) if says.finds(directory))
+    }
+
+    /// The rest of the first half of the order of checks.
+    ///
+    /// # Errors
+    /// Whom it is about, signatures up to their validity.
+    pub fn verify(self, directory: &Directory) -> Result<Verified, Refusal> {
+        self.statement.says().subject(directory)?;
+        verified(directory, self)
+    }
+
+    /// As [`Self::verify`], for whoever is not known: signatures come first, and that nobody is there
+    /// whom it is about looks like a signature of nobody who decides for them.
+    ///
+    /// # Errors
+    /// As [`Self::verify`], and [`Refusal::NotEntitled`].
+    pub fn verify_of_stranger(self, directory: &Directory) -> Result<Verified, Refusal> {
+        let verified = verified(directory, self)?;
+        let says = verified.statement.says();
+        match says.signed(directory, &Signed(&verified.signers)) {
+            Err(
+                Refusal::UnknownMember(_)
+                | Refusal::UnknownContact(_)
+                | Refusal::BelowThreshold { found: 0, .. },
+            ) => return Err(Refusal::NotEntitled),
+            Err(_) | Ok(()) => says.subject(directory)?,
+        }
+        Ok(verified)
     }
 }
 
@@ -344,7 +385,7 @@ fn repeats(directory: &Directory, statement: &Statement, digest: Digest) -> Opti
 }
 
 impl Verified {
-    /// As [`logged`], of a statement that is verified.
+    /// As [`Unverified::logged`].
     #[must_use]
     pub fn logged(&self, directory: &Directory) -> Option<u64> {
         repeats(directory, &self.statement, self.digest())
@@ -357,47 +398,11 @@ impl Verified {
 /// The first of: size, form, kind, directory and genesis, whom it is about, signatures up to their
 /// validity.
 pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<Verified, Refusal> {
-    let (envelope, statement, target) = read_here(directory, bytes)?;
-    statement.says().subject(directory)?;
-    verified(directory, envelope, statement, &target)
+    Unverified::read(directory, bytes)?.verify(directory)
 }
 
-/// As [`verify`], for whoever is not known: signatures come first, and that nobody is there whom it
-/// is about looks like a signature of nobody who decides for them.
-///
-/// # Errors
-/// As [`verify`], and [`Refusal::NotEntitled`].
-pub fn verify_of_stranger(directory: &Directory, bytes: &[u8]) -> Result<Verified, Refusal> {
-    let (envelope, statement, target) = read_here(directory, bytes)?;
-    let verified = verified(directory, envelope, statement, &target)?;
-    let says = verified.statement.says();
-    match says.signed(directory, &Signed(&verified.signers)) {
-        Err(
-            Refusal::UnknownMember(_)
-            | Refusal::UnknownContact(_)
-            | Refusal::BelowThreshold { found: 0, .. },
-        ) => return Err(Refusal::NotEntitled),
-        Err(_) | Ok(()) => says.subject(directory)?,
-    }
-    Ok(verified)
-}
-
-/// The statement, and its target here.
-fn read_here(
-    directory: &Directory,
-    bytes: &[u8],
-) -> Result<(Envelope, Statement, Target), Refusal> {
-    let (envelope, statement) = read(bytes, directory.rules())?;
-    let target = target_of(&statement, directory.name(), Some(directory.genesis()))?;
-    Ok((envelope, statement, target))
-}
-
-fn verified(
-    directory: &Directory,
-    envelope: Envelope,
-    statement: Statement,
-    target: &Target,
-) -> Result<Verified, Refusal> {
+fn verified(directory: &Directory, unverified: Unverified) -> Result<Verified, Refusal> {
+    let Unverified { envelope, statement, target } = unverified;
     let listed = statement.says().own_signers(directory.rules());
     let signers = verify_signatures(&envelope, &statement, |id| {
         let known = directory.key(id);

@@ -399,7 +399,7 @@ impl World {
 
     /// The leaf where this very statement already is.
     fn logged<S: Says>(&self, draft: &Draft<S>) -> Option<u64> {
-        logged(&self.directory, &draft.bytes()).unwrap()
+        Unverified::read(&self.directory, &draft.bytes()).unwrap().logged(&self.directory)
     }
 
     /// The code and sentence of the refusal.
