@@ -124,7 +124,7 @@ pub const SOON: Duration = Duration::from_secs(5);
 
 /// Connections open on a node: 193 States with 4 contacts of 4 seats are 3,088 followers, and 10,000
 /// leave some for requests. At [`FOLLOWER_BYTES`] each they are 400 MiB.
-pub const CONNECTIONS: usize = VISITORS + ARRIVING + INSIDE;
+pub const CONNECTIONS: usize = VISITORS + ARRIVING + RETURNING + INSIDE;
 const _: () = assert!(CONNECTIONS * FOLLOWER_BYTES == 400 << 20);
 
 /// What an idle stream costs at most in the service's memory, on a connection of its own.
@@ -140,12 +140,17 @@ const _: () = assert!(64 * VISITORS_OF_A_NETWORK * 2 == VISITORS);
 /// A visitor that has been silent this long makes room when its network's places, or all, are taken:
 /// the slowest member's handshake, which nobody may cut.
 pub const VISITOR_PATIENCE: Duration = Duration::from_secs(20);
-/// Connections whose handshake is not done, from networks whence a known key came since the service
-/// started: a third of 3,088 followers at a time.
-pub const ARRIVING: usize = 1_024;
+/// Connections whose handshake is not done, from networks whence a known key came: a sixth of 3,088
+/// followers at a time, beside [`RETURNING`] and what visitors leave.
+pub const ARRIVING: usize = 512;
 /// And of one such network: a ministry behind one address has 16 seats with 2 connections each, a
 /// balancer those of two.
 pub const ARRIVING_OF_A_NETWORK: usize = 64;
+/// The same from addresses (IPv4, 64 bits of IPv6) whence a known key came, which no neighbour in the
+/// network takes: another sixth.
+pub const RETURNING: usize = 512;
+/// And of one such address: 16 seats with 2 connections each.
+pub const RETURNING_OF_AN_ADDRESS: usize = 32;
 /// A known key came from there so lately. An office that was closed for three weeks is known.
 pub const NETWORK_KNOWN: Duration = Duration::from_secs(30 * 86_400);
 /// Connections whose key the directory knows.
@@ -160,6 +165,8 @@ pub const CONNECTIONS_OF_A_PARTY: usize = 1_024;
 pub const HANDSHAKES_OF_A_NETWORK: (u64, u64) = (32, 8);
 /// Of a network whence a known key came: 64 a second, a twentieth of a core.
 pub const HANDSHAKES_OF_A_KNOWN_NETWORK: (u64, u64) = (256, 4);
+/// Of an address whence a known key came: half of its network's.
+pub const HANDSHAKES_OF_A_KNOWN_ADDRESS: (u64, u64) = (128, 4);
 /// Of one key: a script that alerts by 300 commands, and goes on with 5 a second.
 pub const HANDSHAKES_OF_A_KEY: (u64, u64) = (300, 60);
 
@@ -385,12 +392,15 @@ mod tests {
         "VISITOR_PATIENCE",
         "ARRIVING",
         "ARRIVING_OF_A_NETWORK",
+        "RETURNING",
+        "RETURNING_OF_AN_ADDRESS",
         "NETWORK_KNOWN",
         "INSIDE",
         "CONNECTIONS_OF_A_KEY",
         "CONNECTIONS_OF_A_PARTY",
         "HANDSHAKES_OF_A_NETWORK",
         "HANDSHAKES_OF_A_KNOWN_NETWORK",
+        "HANDSHAKES_OF_A_KNOWN_ADDRESS",
         "HANDSHAKES_OF_A_KEY",
         "FOLLOWER_BYTES",
         "CONNECTION_AGE_GRACE",
@@ -465,6 +475,8 @@ mod tests {
             "" = VISITORS_OF_A_NETWORK,
             "" = ARRIVING,
             "" = ARRIVING_OF_A_NETWORK,
+            "" = RETURNING,
+            "" = RETURNING_OF_AN_ADDRESS,
             "" = INSIDE,
             "" = CONNECTIONS_OF_A_KEY,
             "" = CONNECTIONS_OF_A_PARTY,
@@ -493,6 +505,16 @@ mod tests {
         for (what, (burst, seconds)) in rows {
             let row = format!("{what} | {} | {seconds} s |", grouped(burst));
             assert!(LIMITS.contains(&row), "expected {row}");
+        }
+        for ((burst, seconds), whose) in [
+            (HANDSHAKES_OF_A_NETWORK, "a network"),
+            (HANDSHAKES_OF_A_KNOWN_NETWORK, "one whence a known key came"),
+            (HANDSHAKES_OF_A_KNOWN_ADDRESS, "an address whence one came"),
+            (HANDSHAKES_OF_A_KEY, "a key"),
+        ] {
+            let said = format!("{burst} in {seconds} s of {whose}");
+            let page = LIMITS.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(page.contains(&said), "expected {said}");
         }
         for (count, bytes) in
             [(MEMBER_DAY_COUNT, MEMBER_DAY_BYTES), (REGISTRAR_DAY_COUNT, REGISTRAR_DAY_BYTES)]

@@ -12,7 +12,8 @@ use liaison::wire::v1::{
     OpenFacet, Publication, PublishRequest,
 };
 use prost::Message as _;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -200,6 +201,48 @@ async fn idle_connections_and_half_a_hello_take_their_networks_places() {
     served(&net, &fr).await;
     let beyond = 6 * limits::VISITORS_OF_A_NETWORK as u64;
     assert_eq!(counted(&net, "refused"), beyond + 1);
+}
+
+/// A connection of somebody in the network that members come from, and from another address there.
+async fn neighbour(net: &TestNet) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 99], 0).into()).unwrap();
+    socket.connect(([127, 0, 0, 1], net.address.port()).into()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_neighbour_in_its_own_network_does_not_keep_a_member_out() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    served(&net, &fr).await;
+    let mut idle = Vec::new();
+    for _ in 0..limits::ARRIVING_OF_A_NETWORK + limits::VISITORS_OF_A_NETWORK {
+        idle.push(neighbour(&net).await);
+    }
+    let mut refused = neighbour(&net).await;
+    let mut said = Vec::new();
+    soon("an alert", refused.read_to_end(&mut said)).await.unwrap();
+    assert_eq!(counted(&net, "refused"), 1, "the network's places are taken");
+    served(&net, &fr).await;
+}
+
+#[tokio::test]
+async fn a_neighbour_that_comes_as_often_as_it_may_does_not_keep_a_member_out() {
+    let mut open = home(Engine::Memory);
+    let few = liaison::service::door::Quota::new(4, 3_600);
+    let [strangers, of_a_network, ..] = &mut open.limits.handshakes;
+    (*strangers, *of_a_network) = (Limits::default().handshakes[0], few);
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr] = net.parties(["fr"]).await;
+    served(&net, &fr).await;
+    for _ in 0..4 {
+        drop(neighbour(&net).await);
+    }
+    let mut refused = neighbour(&net).await;
+    soon("an alert", refused.read_to_end(&mut Vec::new())).await.unwrap();
+    assert!(counted(&net, "refused") > 0);
+    served(&net, &fr).await;
 }
 
 /// 16 HEADERS, and never a body.

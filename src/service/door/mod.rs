@@ -13,6 +13,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,10 @@ pub struct Limits {
     pub visitors: usize,
     /// [`limits::VISITORS_OF_A_NETWORK`].
     pub visitors_of_a_network: usize,
+    /// [`limits::RETURNING`].
+    pub returning: usize,
+    /// [`limits::RETURNING_OF_AN_ADDRESS`].
+    pub returning_of_an_address: usize,
     /// [`limits::ARRIVING`].
     pub arriving: usize,
     /// [`limits::ARRIVING_OF_A_NETWORK`].
@@ -65,8 +70,8 @@ pub struct Limits {
     pub strangers_bytes: (usize, usize),
     /// [`limits::MEMBERS_BYTES`], of all and of one party.
     pub members_bytes: (usize, usize),
-    /// Handshakes of a network, of one that is known, of a key.
-    pub handshakes: [Quota; 3],
+    /// Handshakes of a network, of one that is known, of a known address, of a key.
+    pub handshakes: [Quota; 4],
     /// Requests for charters, of a network.
     pub charters: Quota,
     /// Statements that a network's strangers hand in.
@@ -90,6 +95,8 @@ impl Default for Limits {
         Self {
             visitors: limits::VISITORS,
             visitors_of_a_network: limits::VISITORS_OF_A_NETWORK,
+            returning: limits::RETURNING,
+            returning_of_an_address: limits::RETURNING_OF_AN_ADDRESS,
             arriving: limits::ARRIVING,
             arriving_of_a_network: limits::ARRIVING_OF_A_NETWORK,
             inside: limits::INSIDE,
@@ -104,6 +111,7 @@ impl Default for Limits {
             handshakes: [
                 quota(limits::HANDSHAKES_OF_A_NETWORK),
                 quota(limits::HANDSHAKES_OF_A_KNOWN_NETWORK),
+                quota(limits::HANDSHAKES_OF_A_KNOWN_ADDRESS),
                 quota(limits::HANDSHAKES_OF_A_KEY),
             ],
             charters: quota(limits::CHARTERS_OF_A_NETWORK),
@@ -132,10 +140,11 @@ impl Limits {
         let free = Quota::new(1 << 32, 1);
         Self {
             visitors_of_a_network: limits::VISITORS,
+            returning_of_an_address: limits::RETURNING,
             arriving_of_a_network: limits::ARRIVING,
             connections_of_a_key: limits::INSIDE,
             connections_of_a_party: limits::INSIDE,
-            handshakes: [free; 3],
+            handshakes: [free; 4],
             charters: free,
             enrolment: free,
             revocations: free,
@@ -240,7 +249,7 @@ impl Of {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Shaking {
-    Network(Network),
+    Whence(Network),
     Key(KeyId),
 }
 
@@ -291,14 +300,19 @@ impl Door {
     ///
     /// # Errors
     /// [`Full`].
-    pub fn arrive(self: &Arc<Self>, network: Network) -> Result<Place, Full> {
+    pub fn arrive(self: &Arc<Self>, from: IpAddr) -> Result<Place, Full> {
         let now = self.ambient.elapsed();
         let mut books = self.books();
-        let [stranger, known, _] = self.limits.handshakes;
-        let quota = if books.places.knows(network, now) { known } else { stranger };
-        let often = books.handshakes.take(Shaking::Network(network), quota, 1, now);
-        often.map_err(|_| Full::Often(network))?;
-        let taken = books.places.arrive(network, now)?;
+        let Books { places, handshakes, .. } = &mut *books;
+        let (one, network) = (Network::of_one(from), Network::of(from));
+        let [stranger, known, own, _] = self.limits.handshakes;
+        let quota = if places.knows(network, now) { known } else { stranger };
+        let mut may =
+            |whence, quota| handshakes.take(Shaking::Whence(whence), quota, 1, now).is_ok();
+        if !(places.knows(one, now) && may(one, own) || may(network, quota)) {
+            return Err(Full::Often(network));
+        }
+        let taken = places.arrive(from, now)?;
         drop(books);
         Ok(Place { door: Arc::clone(self), taken })
     }
@@ -512,7 +526,7 @@ impl Place {
         }
         let (door, now) = (&self.door, self.door.ambient.elapsed());
         let mut books = door.books();
-        let [_, _, quota] = door.limits.handshakes;
+        let [.., quota] = door.limits.handshakes;
         let often = books.handshakes.take(Shaking::Key(key), quota, 1, now);
         often.map_err(|_| Full::Own)?;
         books.places.come_in(&mut self.taken, (key, party), &door.limits, now)
@@ -523,7 +537,7 @@ impl Place {
     pub fn party(&self) -> Party {
         match &self.taken.at {
             At::Inside(_, party) => party.clone(),
-            At::Visiting | At::Arriving => Party::Network(self.taken.network),
+            At::Outside(..) => Party::Network(Network::of(self.taken.from)),
         }
     }
 

@@ -35,14 +35,23 @@ impl World {
     }
 
     fn come_in(&self, from: u8, seat: &str) -> Result<Place, Full> {
-        let mut place = self.door.arrive(network(from))?;
+        let mut place = self.door.arrive(address(from))?;
         place.identify(Some(KeyId::of(seat.as_bytes())), &self::seat(from, seat))?;
         Ok(place)
     }
 }
 
+fn address(network: u8) -> IpAddr {
+    Ipv4Addr::new(192, 0, network, 1).into()
+}
+
+/// Another in the same network.
+fn neighbour(network: u8) -> IpAddr {
+    Ipv4Addr::new(192, 0, network, 99).into()
+}
+
 fn network(at: u8) -> Network {
-    Network::of(Ipv4Addr::new(192, 0, at, 1).into())
+    Network::of(address(at))
 }
 
 fn seat(from: u8, id: &str) -> AuthenticPeer {
@@ -60,6 +69,8 @@ fn stranger(from: u8) -> AuthenticPeer {
 const FEW: Limits = Limits {
     visitors: 5,
     visitors_of_a_network: 2,
+    returning: 3,
+    returning_of_an_address: 1,
     arriving: 3,
     arriving_of_a_network: 2,
     inside: 5,
@@ -71,7 +82,7 @@ const FEW: Limits = Limits {
     strangers: 1,
     strangers_bytes: (1_000, 100),
     members_bytes: (10_000, 1_000),
-    handshakes: [Quota::new(20, 20), Quota::new(40, 40), Quota::new(9, 9)],
+    handshakes: [Quota::new(20, 20), Quota::new(40, 40), Quota::new(5, 5), Quota::new(9, 9)],
     charters: Quota::new(3, 30),
     enrolment: Quota::new(3, 30),
     revocations: Quota::new(2, 20),
@@ -89,7 +100,10 @@ fn policy(count: u64, bytes: u64) -> Policy {
 #[test]
 fn the_default_limits_belong_together() {
     let limits = Limits::default();
-    assert_eq!(limits.visitors + limits.arriving + limits.inside, limits::CONNECTIONS);
+    assert_eq!(
+        limits.visitors + limits.arriving + limits.returning + limits.inside,
+        limits::CONNECTIONS
+    );
     let bytes = limits.strangers_bytes.0 + limits.members_bytes.0;
     assert_eq!(bytes, 128 << 20);
     // The largest request of each fits while nothing else is in hand.
@@ -104,27 +118,27 @@ fn the_default_limits_belong_together() {
 #[test]
 fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
     let world = World::new(FEW);
-    let first = world.door.arrive(network(1)).unwrap();
-    let second = Arc::new(world.door.arrive(network(1)).unwrap());
-    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Network(network(1)));
-    let others = [world.door.arrive(network(2)).unwrap(), world.door.arrive(network(2)).unwrap()];
-    let fifth = world.door.arrive(network(3)).unwrap();
-    assert_eq!(world.door.arrive(network(4)).unwrap_err(), Full::Everybody);
+    let first = world.door.arrive(address(1)).unwrap();
+    let second = Arc::new(world.door.arrive(address(1)).unwrap());
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
+    let others = [world.door.arrive(address(2)).unwrap(), world.door.arrive(address(2)).unwrap()];
+    let fifth = world.door.arrive(address(3)).unwrap();
+    assert_eq!(world.door.arrive(address(4)).unwrap_err(), Full::Everybody);
     // The oldest makes room, unless it has a request in hand.
     world.goes_by(limits::VISITOR_PATIENCE.as_secs());
     let asking = second.begin(second.party()).unwrap();
-    let third = world.door.arrive(network(1)).unwrap();
+    let third = world.door.arrive(address(1)).unwrap();
     assert!(first.leave().notified().now_or_never().is_some(), "told to leave");
     drop(first);
-    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Network(network(1)));
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
     assert!(second.leave().notified().now_or_never().is_none());
     // For a new network, one of those that have most.
-    let newcomer = world.door.arrive(network(4)).unwrap();
+    let newcomer = world.door.arrive(address(4)).unwrap();
     assert_eq!(newcomer.party(), Party::Network(network(4)));
     let told = others.iter().filter(|other| other.leave().notified().now_or_never().is_some());
     assert_eq!(told.count(), 1);
     drop((asking, second, third, fifth, newcomer, others));
-    let again = [1, 2, 3, 4, 5].map(|at| world.door.arrive(network(at)).unwrap());
+    let again = [1, 2, 3, 4, 5].map(|at| world.door.arrive(address(at)).unwrap());
     assert_eq!(again.len(), FEW.visitors, "places are given back");
 }
 
@@ -133,11 +147,12 @@ fn whom_the_directory_knows_has_places_beside_those_of_strangers() {
     let world = World::new(FEW);
     let own = world.come_in(1, "fr/cert/duty-1").unwrap();
     assert!(own.is_inside());
-    let visitors = [1, 1, 2, 2, 3].map(|at| world.door.arrive(network(at)).unwrap());
+    let visitors = [1, 1, 2, 2, 3].map(|at| world.door.arrive(neighbour(at)).unwrap());
     // From its network one arrives beside the strangers there, as many as may.
     let again = world.come_in(1, "fr/cert/duty-1").unwrap();
-    let arriving = [world.door.arrive(network(1)).unwrap(), world.door.arrive(network(1)).unwrap()];
-    assert!(world.door.arrive(network(1)).is_err());
+    let arriving =
+        [world.door.arrive(neighbour(1)).unwrap(), world.door.arrive(neighbour(1)).unwrap()];
+    assert!(world.door.arrive(neighbour(1)).is_err());
     drop(arriving);
     // Three weeks later, too; after a month it is a network like any other.
     world.goes_by(21 * 86_400);
@@ -146,9 +161,30 @@ fn whom_the_directory_knows_has_places_beside_those_of_strangers() {
     world.goes_by(limits::NETWORK_KNOWN.as_secs());
     drop(visitors);
     let _strangers =
-        [world.door.arrive(network(1)).unwrap(), world.door.arrive(network(1)).unwrap()];
-    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Network(network(1)));
+        [world.door.arrive(address(1)).unwrap(), world.door.arrive(address(1)).unwrap()];
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
     drop((own, again));
+}
+
+#[test]
+fn neighbours_in_its_own_network_leave_a_member_its_address() {
+    let world = World::new(FEW);
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    // The two of the network on the way in, the two of its strangers, and no more.
+    let neighbours = [0; 4].map(|_| world.door.arrive(neighbour(1)).unwrap());
+    assert_eq!(world.door.arrive(neighbour(1)).unwrap_err(), Full::Network(network(1)));
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    // What the address has is its own, and what its network has comes after.
+    let half_open = world.door.arrive(address(1)).unwrap();
+    assert_eq!(world.come_in(1, "fr/cert/a").unwrap_err(), Full::Network(network(1)));
+    drop(neighbours);
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    drop(half_open);
+    // After a month it is an address like any other.
+    world.goes_by(limits::NETWORK_KNOWN.as_secs());
+    let strangers = [0; 2].map(|_| world.door.arrive(neighbour(1)).unwrap());
+    assert_eq!(world.come_in(1, "fr/cert/a").unwrap_err(), Full::Network(network(1)));
+    drop(strangers);
 }
 
 #[test]
@@ -171,13 +207,19 @@ fn a_key_a_member_and_all_have_so_many_connections() {
 fn handshakes_have_a_rate_of_a_network_of_a_known_one_and_of_a_key() {
     let world = World::new(FEW);
     for _ in 0..20 {
-        drop(world.door.arrive(network(1)).unwrap());
+        drop(world.door.arrive(address(1)).unwrap());
     }
-    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Often(network(1)));
-    assert!(world.door.arrive(network(2)).is_ok(), "another network");
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Often(network(1)));
+    assert!(world.door.arrive(address(2)).is_ok(), "another network");
     world.goes_by(1);
     drop(world.come_in(1, "fr/cert/a").unwrap());
-    assert!(world.door.arrive(network(1)).is_ok(), "it is known, and has more");
+    assert!(world.door.arrive(neighbour(1)).is_ok(), "it is known, and has more");
+    while world.door.arrive(neighbour(1)).is_ok() {}
+    assert_eq!(world.door.arrive(neighbour(1)).unwrap_err(), Full::Often(network(1)));
+    for _ in 0..5 {
+        drop(world.door.arrive(address(1)).expect("the address has its own"));
+    }
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Often(network(1)));
     for _ in 1..9 {
         drop(world.come_in(3, "fr/cert/a").unwrap());
     }
@@ -263,7 +305,7 @@ fn streams_and_requests_in_hand_are_so_many_at_once() {
     drop((streams, colleague));
     drop(world.door.follows(&own).unwrap());
 
-    let visitors = [1, 1, 2].map(|at| Arc::new(world.door.arrive(network(at)).unwrap()));
+    let visitors = [1, 1, 2].map(|at| Arc::new(world.door.arrive(address(at)).unwrap()));
     let mut first = visitors[0].begin(visitors[0].party()).unwrap();
     let second = visitors[1].begin(visitors[1].party()).unwrap();
     assert!(visitors[0].begin(visitors[0].party()).is_err(), "of the network, on any connection");
