@@ -153,6 +153,11 @@ pub const RETURNING: usize = 512;
 pub const RETURNING_OF_AN_ADDRESS: usize = 32;
 /// A known key came from there so lately. An office that was closed for three weeks is known.
 pub const NETWORK_KNOWN: Duration = Duration::from_secs(30 * 86_400);
+/// Networks and addresses whence the keys of one member came: 64 contacts, each with an address and its
+/// network. Its own oldest goes first.
+pub const KNOWN_OF_A_PARTY: usize = 128;
+/// And as many as are kept from one start to the next: of 256 members that have all they may. 4 MB.
+pub const KNOWN: usize = 256 * KNOWN_OF_A_PARTY;
 /// Connections whose key the directory knows.
 pub const INSIDE: usize = 7_168;
 /// Of one key: a follower, a console, and 30 scripts at a time.
@@ -395,6 +400,8 @@ mod tests {
         "RETURNING",
         "RETURNING_OF_AN_ADDRESS",
         "NETWORK_KNOWN",
+        "KNOWN_OF_A_PARTY",
+        "KNOWN",
         "INSIDE",
         "CONNECTIONS_OF_A_KEY",
         "CONNECTIONS_OF_A_PARTY",

@@ -6,6 +6,7 @@
 //! of keys that stand have buckets of their own.
 
 mod bucket;
+mod known;
 mod memory;
 mod places;
 #[cfg(test)]
@@ -306,10 +307,10 @@ impl Door {
         let Books { places, handshakes, .. } = &mut *books;
         let (one, network) = (Network::of_one(from), Network::of(from));
         let [stranger, known, own, _] = self.limits.handshakes;
-        let quota = if places.knows(network, now) { known } else { stranger };
+        let quota = if places.known.knows(network, now) { known } else { stranger };
         let mut may =
             |whence, quota| handshakes.take(Shaking::Whence(whence), quota, 1, now).is_ok();
-        if !(places.knows(one, now) && may(one, own) || may(network, quota)) {
+        if !(places.known.knows(one, now) && may(one, own) || may(network, quota)) {
             return Err(Full::Often(network));
         }
         let taken = places.arrive(from, now)?;

@@ -16,6 +16,7 @@ use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::Party;
 
+use super::known::Known;
 use super::{Full, Limits};
 
 /// All places.
@@ -26,7 +27,7 @@ pub(super) struct Places {
     inside: usize,
     keys: HashMap<KeyId, usize>,
     parties: HashMap<Party, usize>,
-    known: HashMap<Network, Duration>,
+    pub(super) known: Known,
 }
 
 /// What is known of where a connection comes from, best first.
@@ -73,13 +74,8 @@ impl Places {
             inside: 0,
             keys: HashMap::new(),
             parties: HashMap::new(),
-            known: HashMap::new(),
+            known: Known::default(),
         }
-    }
-
-    /// Whether a known key came from there of late.
-    pub(super) fn knows(&self, network: Network, now: Duration) -> bool {
-        self.known.get(&network).is_some_and(|until| *until > now)
     }
 
     /// A place for a connection of which nothing is known but where it comes from: the best that is
@@ -93,7 +89,7 @@ impl Places {
                 Way::Returning => Network::of_one(from),
                 Way::Arriving | Way::Visiting => Network::of(from),
             };
-            if way != Way::Visiting && !self.knows(whence, now) {
+            if way != Way::Visiting && !self.known.knows(whence, now) {
                 continue;
             }
             let guest = Guest { since: now, asks: 0, leave: Arc::clone(&leave) };
@@ -134,9 +130,8 @@ impl Places {
         self.inside += 1;
         self.keys.insert(key, of_key + 1);
         self.parties.insert(party.clone(), of_party + 1);
-        self.known.retain(|_, until| *until > now);
         for whence in [Network::of_one(taken.from), Network::of(taken.from)] {
-            self.known.insert(whence, now + limits::NETWORK_KNOWN);
+            self.known.came(&party, whence, now);
         }
         taken.at = At::Inside(key, party);
         Ok(())
