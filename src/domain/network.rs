@@ -24,6 +24,13 @@ impl Network {
         Self::cut(address, 32, 64)
     }
 
+    /// One of these as it is written, if it is one.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let address = text.split_once('/')?.0.parse().ok()?;
+        [Self::of(address), Self::of_one(address)].into_iter().find(|one| one.to_string() == text)
+    }
+
     const fn cut(address: IpAddr, v4_bits: u8, v6_bits: u8) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => {
@@ -70,6 +77,19 @@ mod tests {
         ];
         for (address, one) in rows {
             assert_eq!(Network::of_one(address.parse().unwrap()).to_string(), one);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_else() {
+        for address in ["192.0.2.77", "2001:db8:a:b:c::1", "::1"] {
+            let address = address.parse().unwrap();
+            for network in [Network::of(address), Network::of_one(address)] {
+                assert_eq!(Network::read(&network.to_string()), Some(network));
+            }
+        }
+        for other in ["", "192.0.2.0", "192.0.2.7/24", "192.0.2.0/25", "::/32", "::1/64", "x/24"] {
+            assert_eq!(Network::read(other), None, "{other}");
         }
     }
 }
