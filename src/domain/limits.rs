@@ -513,6 +513,9 @@ mod tests {
             let row = format!("{what} | {} | {seconds} s |", grouped(burst));
             assert!(LIMITS.contains(&row), "expected {row}");
         }
+        let page = LIMITS.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = format!("known of each member {KNOWN_OF_A_PARTY} times");
+        assert!(page.contains(&said), "expected {said}");
         for ((burst, seconds), whose) in [
             (HANDSHAKES_OF_A_NETWORK, "a network"),
             (HANDSHAKES_OF_A_KNOWN_NETWORK, "one whence a known key came"),
@@ -520,7 +523,6 @@ mod tests {
             (HANDSHAKES_OF_A_KEY, "a key"),
         ] {
             let said = format!("{burst} in {seconds} s of {whose}");
-            let page = LIMITS.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(page.contains(&said), "expected {said}");
         }
         for (count, bytes) in

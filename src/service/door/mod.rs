@@ -293,6 +293,26 @@ impl Door {
         [self.memory[0].held(), self.memory[1].held()]
     }
 
+    /// Whence known keys came in [`limits::NETWORK_KNOWN`], and when last in Unix seconds, the latest
+    /// first.
+    #[must_use]
+    pub fn known(&self) -> Vec<(Network, u64)> {
+        let (now, unix) = (self.ambient.elapsed(), self.ambient.now());
+        let known = self.books().places.known.all(now);
+        let came = |until: Duration| {
+            (unix + (until - now).as_secs()).saturating_sub(limits::NETWORK_KNOWN.as_secs())
+        };
+        known.into_iter().map(|(whence, until)| (whence, came(until))).collect()
+    }
+
+    /// A known key came from there at that time, before the start.
+    pub fn remember(&self, whence: Network, came: u64) {
+        let ago = Duration::from_secs(self.ambient.now().saturating_sub(came));
+        if let Some(left) = limits::NETWORK_KNOWN.checked_sub(ago) {
+            self.books().places.known.remember(whence, self.ambient.elapsed() + left);
+        }
+    }
+
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }

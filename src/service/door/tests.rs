@@ -188,6 +188,38 @@ fn neighbours_in_its_own_network_leave_a_member_its_address() {
 }
 
 #[test]
+fn whence_members_came_is_known_at_the_next_start() {
+    let (day, world) = (86_400, World::new(FEW));
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    world.goes_by(20 * day);
+    drop(world.come_in(2, "at/cert/a").unwrap());
+    let known = world.door.known();
+    let whence: Vec<_> = known.iter().map(|(whence, _)| whence.to_string()).collect();
+    assert_eq!(whence, ["192.0.2.0/24", "192.0.2.1/32", "192.0.1.0/24", "192.0.1.1/32"]);
+    // The machine was off for five days; its own count of time began anew.
+    let again = World::new(FEW);
+    again.goes_by(25 * day);
+    for (whence, came) in known {
+        again.door.remember(whence, came);
+    }
+    let comes = |at| {
+        let neighbours = [0; 4].map(|_| again.door.arrive(neighbour(at)));
+        neighbours.iter().filter(|place| place.is_ok()).count() == 4
+            && again.come_in(at, "fr/cert/a").is_ok()
+    };
+    assert!(comes(1) && comes(2) && !comes(3));
+    // A clock that was ahead.
+    again.door.remember(network(4), u64::MAX);
+    assert!(again.door.known().iter().any(|(whence, _)| *whence == network(4)));
+    let later = World::new(FEW);
+    later.goes_by(31 * day);
+    for (whence, came) in world.door.known() {
+        later.door.remember(whence, came);
+    }
+    assert_eq!(later.door.known().len(), 2, "the others have had their month");
+}
+
+#[test]
 fn a_key_a_member_and_all_have_so_many_connections() {
     let world = World::new(FEW);
     let mut own =
