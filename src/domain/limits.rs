@@ -138,7 +138,8 @@ pub const VISITORS: usize = 2_048;
 pub const VISITORS_OF_A_NETWORK: usize = 16;
 const _: () = assert!(64 * VISITORS_OF_A_NETWORK * 2 == VISITORS);
 /// A visitor that has been silent this long makes room when its network's places, or all, are taken:
-/// the slowest member's handshake, which nobody may cut.
+/// the slowest member's handshake, which nobody may cut. A request that comes at [`PROGRESS_BYTES`] a
+/// second is not silent.
 pub const VISITOR_PATIENCE: Duration = Duration::from_secs(20);
 /// Connections whose handshake is not done, from networks whence a known key came: a sixth of 3,088
 /// followers at a time, beside [`RETURNING`] and what visitors leave.

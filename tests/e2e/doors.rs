@@ -19,7 +19,7 @@ use tonic_types::StatusExt as _;
 
 use crate::support::raw::{self, Frame, Raw};
 use crate::support::says::{self, Said};
-use crate::support::{Client, Party, TestNet, Trust, dates, home, identity, refusal, soon};
+use crate::support::{Client, NOW, Party, TestNet, Trust, dates, home, identity, refusal, soon};
 
 const ENROL: &str = "/liaison.v1.EnrolmentService/Enrol";
 const SUBMIT: &str = "/liaison.v1.RelayService/Submit";
@@ -261,6 +261,28 @@ async fn bodies_held_back_take_the_places_of_their_network_alone() {
     told_to_wait(&stranger(&net, 1).await.enrol(statement.clone()).await.unwrap_err());
     stranger(&net, 2).await.enrol(statement).await.unwrap().unwrap();
     served(&net, &fr).await;
+}
+
+/// On each of its network's places a request that has begun, and goes on by a byte.
+#[tokio::test]
+async fn requests_that_do_not_come_keep_no_places() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let mut thieves = Vec::new();
+    for _ in 0..limits::VISITORS_OF_A_NETWORK {
+        let mut thief = Raw::greet(net.raw(1, None).await, &[]).await;
+        thief.say(raw::request(1, ENROL, 0)).await;
+        thief.say(Frame::new(raw::DATA, 0, 1, &[0])).await;
+        thief.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
+        soon("a pong", thief.next(raw::PING)).await.unwrap();
+        thieves.push(thief);
+    }
+    let own = || Some(identity(&fr.tls(), dates()));
+    assert!(net.connect_from(1, own()).await.is_err(), "its network's places are taken");
+    net.open.clock.set(NOW + 1 + limits::VISITOR_PATIENCE.as_secs());
+    let mut member = Client::over(&net.connect_from(1, own()).await.unwrap());
+    member.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    assert_eq!(counted(&net, "made_room"), 1);
 }
 
 /// As large as may be, from strangers, one after another and by two networks at once.

@@ -15,6 +15,7 @@ mod tests;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -585,9 +586,9 @@ impl Place {
             return Err(Busy::of("too many requests at once", party, limits::SOON));
         }
         *open += 1;
-        books.places.asks(&self.taken, true);
-        let holding = Arc::new(Mutex::new(Holding::new(Arc::clone(memory), party.clone())));
-        Ok(InHand { place: Arc::clone(self), party, holding, open: true })
+        let held = Mutex::new(Holding::new(Arc::clone(memory), party.clone()));
+        let request = Request { place: Arc::clone(self), held, is_here: AtomicBool::new(false) };
+        Ok(InHand { bytes: Bytes(Arc::new(request)), party, open: true })
     }
 }
 
@@ -600,9 +601,8 @@ impl Drop for Place {
 /// A request in hand, and what it holds of the memory.
 #[derive(Debug)]
 pub struct InHand {
-    place: Arc<Place>,
+    bytes: Bytes,
     party: Party,
-    holding: Arc<Mutex<Holding>>,
     open: bool,
 }
 
@@ -610,13 +610,13 @@ impl InHand {
     /// What it holds, both ways.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
-        Bytes(Arc::clone(&self.holding))
+        self.bytes.clone()
     }
 
     /// It is answered: what is left to do is to hand the answer over.
     pub fn answered(&mut self) {
         if std::mem::take(&mut self.open) {
-            let mut books = self.place.door.books();
+            let mut books = self.bytes.0.place.door.books();
             let party = self.party.clone();
             if let Some(open) = books.requests.get_mut(&party) {
                 *open -= 1;
@@ -631,29 +631,68 @@ impl InHand {
 impl Drop for InHand {
     fn drop(&mut self) {
         self.answered();
-        self.place.door.books().places.asks(&self.place.taken, false);
     }
 }
 
 /// The bytes of a request in hand.
 #[derive(Clone, Debug)]
-pub struct Bytes(Arc<Mutex<Holding>>);
+pub struct Bytes(Arc<Request>);
+
+#[derive(Debug)]
+struct Request {
+    place: Arc<Place>,
+    held: Mutex<Holding>,
+    is_here: AtomicBool,
+}
 
 impl Bytes {
+    /// So many bytes more of the request have come.
+    ///
+    /// # Errors
+    /// [`Busy`]: there is no room for them.
+    pub fn come(&self, bytes: usize) -> Result<(), Busy> {
+        self.hold(bytes)?;
+        let place = &self.0.place;
+        if !place.is_inside() {
+            let now = place.door.ambient.elapsed();
+            place.door.books().places.comes(&place.taken, bytes, now);
+        }
+        Ok(())
+    }
+
+    /// All of the request is here.
+    pub fn are_here(&self) {
+        if !self.0.is_here.swap(true, Ordering::Relaxed) {
+            self.0.place.door.books().places.asks(&self.0.place.taken, true);
+        }
+    }
+
     /// So many bytes more.
     ///
     /// # Errors
     /// [`Busy`]: there is no room for them.
     pub fn hold(&self, bytes: usize) -> Result<(), Busy> {
-        let mut holding = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if holding.grow(bytes) {
+        let mut held = self.held();
+        if held.grow(bytes) {
             return Ok(());
         }
-        Err(Busy::of("too many bytes in hand", holding.party(), limits::SOON))
+        Err(Busy::of("too many bytes in hand", held.party(), limits::SOON))
     }
 
     /// So many are gone.
     pub fn let_go(&self, bytes: usize) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).shrink(bytes);
+        self.held().shrink(bytes);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Holding> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if *self.is_here.get_mut() {
+            self.place.door.books().places.asks(&self.place.taken, false);
+        }
     }
 }

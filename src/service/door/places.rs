@@ -92,8 +92,9 @@ impl Places {
             if way != Way::Visiting && !self.known.knows(whence, now) {
                 continue;
             }
-            let guest = Guest { since: now, asks: 0, leave: Arc::clone(&leave) };
-            match self.pool(way).enter(whence, id, guest) {
+            let guest =
+                Guest { until: now + limits::VISITOR_PATIENCE, asks: 0, leave: Arc::clone(&leave) };
+            match self.pool(way).enter(whence, id, guest, now) {
                 Ok(()) => return Ok(Taken { id, from, at: At::Outside(way, whence), leave }),
                 Err(why) => full = why,
             }
@@ -149,7 +150,17 @@ impl Places {
         }
     }
 
-    /// One request more, or one less, is in hand on it: who asks is not sent away for others.
+    /// So much of a request came on it: at the pace that is asked of everybody, it stays.
+    pub(super) fn comes(&mut self, taken: &Taken, bytes: usize, now: Duration) {
+        let At::Outside(way, whence) = taken.at else { return };
+        if let Some(guest) = self.pool(way).guest(whence, taken.id) {
+            let earned = Duration::from_secs(bytes as u64) / limits::PROGRESS_BYTES as u32;
+            guest.until = (guest.until.max(now) + earned).min(now + limits::VISITOR_PATIENCE);
+        }
+    }
+
+    /// One request more, or one less, is all there: who waits for an answer is not sent away for
+    /// others.
     pub(super) fn asks(&mut self, taken: &Taken, one_more: bool) {
         let At::Outside(way, whence) = taken.at else { return };
         if let Some(guest) = self.pool(way).guest(whence, taken.id) {
@@ -178,7 +189,9 @@ struct Pool {
 
 #[derive(Debug)]
 struct Guest {
-    since: Duration,
+    /// It speaks, or may be silent, until then.
+    until: Duration,
+    /// Requests that are all there.
     asks: usize,
     leave: Arc<Notify>,
 }
@@ -190,8 +203,13 @@ impl Pool {
 
     /// When its network's places are taken, the one that has been silent there longest makes room;
     /// when all are, one of the network that has most of them.
-    fn enter(&mut self, network: Network, id: u64, guest: Guest) -> Result<(), Full> {
-        let now = guest.since;
+    fn enter(
+        &mut self,
+        network: Network,
+        id: u64,
+        guest: Guest,
+        now: Duration,
+    ) -> Result<(), Full> {
         let own = self.networks.get(&network).map_or(0, BTreeMap::len);
         if own >= self.of_a_network && !self.makes_room(network, now) {
             return Err(Full::Network(network));
@@ -234,8 +252,8 @@ impl Pool {
     }
 }
 
-/// The oldest that has been here a while and asks for nothing.
+/// The one that has said nothing for longest, and for a while.
 fn silent(guests: &BTreeMap<u64, Guest>, now: Duration) -> Option<u64> {
-    let mut silent = guests.iter().filter(|(_, guest)| guest.asks == 0);
-    silent.find(|(_, guest)| guest.since + limits::VISITOR_PATIENCE <= now).map(|(id, _)| *id)
+    let silent = guests.iter().filter(|(_, guest)| guest.asks == 0 && guest.until <= now);
+    silent.min_by_key(|(_, guest)| guest.until).map(|(id, _)| *id)
 }

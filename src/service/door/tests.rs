@@ -127,6 +127,7 @@ fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
     // The oldest makes room, unless it has a request in hand.
     world.goes_by(limits::VISITOR_PATIENCE.as_secs());
     let asking = second.begin(second.party()).unwrap();
+    asking.bytes().are_here();
     let third = world.door.arrive(address(1)).unwrap();
     assert!(first.leave().notified().now_or_never().is_some(), "told to leave");
     drop(first);
@@ -140,6 +141,35 @@ fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
     drop((asking, second, third, fifth, newcomer, others));
     let again = [1, 2, 3, 4, 5].map(|at| world.door.arrive(address(at)).unwrap());
     assert_eq!(again.len(), FEW.visitors, "places are given back");
+}
+
+#[test]
+fn a_request_that_does_not_come_keeps_no_place() {
+    let (requests_of_a_network, strangers_bytes) = (9, limits::STRANGERS_BYTES);
+    let world = World::new(Limits { requests_of_a_network, strangers_bytes, ..FEW });
+    let arrive = || Arc::new(world.door.arrive(address(1)).unwrap());
+    let (headers, body) = (arrive(), arrive());
+    let asks = |place: &Arc<Place>| place.begin(place.party()).unwrap();
+    let (_nothing_comes, comes) = (asks(&headers), asks(&body));
+    // As much in a second as is asked of everybody.
+    for _ in 0..limits::VISITOR_PATIENCE.as_secs() {
+        world.goes_by(1);
+        comes.bytes().come(limits::PROGRESS_BYTES).unwrap();
+    }
+    let third = arrive();
+    assert!(headers.leave().notified().now_or_never().is_some(), "told to leave");
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
+    assert!(body.leave().notified().now_or_never().is_none());
+    // What came at once speaks for no longer than it would be waited for without.
+    third.begin(third.party()).unwrap().bytes().come(1 << 20).unwrap();
+    world.goes_by(limits::VISITOR_PATIENCE.as_secs());
+    // Too slowly: it is the last that may be silent.
+    comes.bytes().come(limits::PROGRESS_BYTES / 2).unwrap();
+    world.goes_by(1);
+    drop((arrive(), arrive()));
+    for place in [third, body] {
+        assert!(place.leave().notified().now_or_never().is_some());
+    }
 }
 
 #[test]
