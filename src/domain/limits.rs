@@ -343,9 +343,12 @@ pub const STRANGERS: usize = 16;
 pub const REQUESTS_OF_A_NETWORK: usize = 16;
 /// And of a member's seats: four connections that have all they may.
 pub const REQUESTS_OF_A_PARTY: usize = 4 * REQUESTS;
+/// And of one key: half, so that one seat leaves its colleagues the other.
+pub const REQUESTS_OF_A_KEY: usize = REQUESTS_OF_A_PARTY / 2;
 /// Bytes in hand of all strangers, and of those of a network: one Enrol as large as it may be.
 pub const STRANGERS_BYTES: (usize, usize) = (16 << 20, 2 << 20);
-/// Bytes in hand of all members, and of one: ten Submits as large as they may be. With
+/// Bytes in hand of all members, and of one: ten Submits as large as they may be, half of them by one
+/// key. With
 /// [`STRANGERS_BYTES`] 128 MiB, a copy while they are decoded not counted.
 pub const MEMBERS_BYTES: (usize, usize) = (112 << 20, 16 << 20);
 /// Streams of one seat, on all its connections: each may hold a page of 1.6 MiB for a slow reader.
@@ -445,6 +448,7 @@ mod tests {
         "REGISTRAR_DAY_COUNT",
         "REQUESTS_OF_A_NETWORK",
         "REQUESTS_OF_A_PARTY",
+        "REQUESTS_OF_A_KEY",
         "STRANGERS_BYTES",
         "MEMBERS_BYTES",
         "STRANGERS",
@@ -490,6 +494,7 @@ mod tests {
             "" = CONNECTIONS_OF_A_PARTY,
             "" = REQUESTS,
             "" = REQUESTS_OF_A_PARTY,
+            "" = REQUESTS_OF_A_KEY,
             "" = REQUESTS_OF_A_NETWORK,
             "" = STRANGERS,
             "" = STREAMS_OF_A_SEAT,

@@ -312,8 +312,8 @@ async fn a_length_is_no_promise() {
     let [fr, jp] = net.parties(["fr", "jp"]).await;
     let before = virtual_bytes();
     let mut liars = Vec::new();
-    for _ in 0..4 {
-        let own = Some(identity(&fr.tls(), dates()));
+    for at in 0..4 {
+        let own = Some(identity(&format!("{} tls", fr.seats[at % 2]), dates()));
         let mut liar = Raw::greet(net.raw(1, own).await, &[]).await;
         for at in 0..limits::REQUESTS as u32 {
             let says = raw::message(limits::SUBMIT_MESSAGE_BYTES as u32, &[10]);
@@ -336,6 +336,34 @@ async fn a_length_is_no_promise() {
 fn virtual_bytes() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     pages.split(' ').next().unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Requests without a body, on as many connections as they need.
+#[tokio::test]
+async fn a_seat_that_holds_all_it_may_keeps_no_colleague_out() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let mut hoards = Vec::new();
+    for _ in 0..=limits::REQUESTS_OF_A_KEY / limits::REQUESTS {
+        let own = Some(identity(&fr.tls(), dates()));
+        let mut hoard = Raw::greet(net.raw(1, own).await, &[]).await;
+        for at in 0..limits::REQUESTS as u32 {
+            hoard.say(raw::request(2 * at + 1, SUBMIT, 0)).await;
+        }
+        hoard.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
+        soon("a pong", hoard.next(raw::PING)).await.unwrap();
+        hoards.push(hoard);
+    }
+    // Those of the last are too many.
+    let last = hoards.last_mut().unwrap();
+    for _ in 0..limits::REQUESTS {
+        soon("an answer", last.next(raw::HEADERS)).await.unwrap();
+    }
+    let mut seat = net.client(&fr.tls()).await;
+    let asked = seat.directory.get_checkpoint(GetCheckpointRequest {}).await;
+    told_to_wait(&asked.unwrap_err());
+    let mut colleague = net.client(&format!("{} tls", fr.seats[1])).await;
+    colleague.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
 }
 
 /// Of a window of nothing, 64 large answers; nobody takes them.

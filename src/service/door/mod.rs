@@ -33,7 +33,7 @@ use crate::domain::peer::{AuthenticPeer, Party, Role};
 use super::telemetry::{Event, Telemetry};
 
 use bucket::Buckets;
-use memory::Memory;
+use memory::{Memory, Whose, less};
 use places::{At, Places, Taken};
 
 pub use bucket::Quota;
@@ -66,6 +66,8 @@ pub struct Limits {
     pub requests_of_a_network: usize,
     /// [`limits::REQUESTS_OF_A_PARTY`].
     pub requests_of_a_party: usize,
+    /// [`limits::REQUESTS_OF_A_KEY`].
+    pub requests_of_a_key: usize,
     /// [`limits::STRANGERS`].
     pub strangers: usize,
     /// [`limits::STRANGERS_BYTES`], of all and of one network.
@@ -107,6 +109,7 @@ impl Default for Limits {
             streams_of_a_seat: limits::STREAMS_OF_A_SEAT,
             requests_of_a_network: limits::REQUESTS_OF_A_NETWORK,
             requests_of_a_party: limits::REQUESTS_OF_A_PARTY,
+            requests_of_a_key: limits::REQUESTS_OF_A_KEY,
             strangers: limits::STRANGERS,
             strangers_bytes: limits::STRANGERS_BYTES,
             members_bytes: limits::MEMBERS_BYTES,
@@ -146,6 +149,7 @@ impl Limits {
             arriving_of_a_network: limits::ARRIVING,
             connections_of_a_key: limits::INSIDE,
             connections_of_a_party: limits::INSIDE,
+            requests_of_a_key: limits::REQUESTS_OF_A_PARTY,
             handshakes: [free; 4],
             charters: free,
             enrolment: free,
@@ -217,6 +221,7 @@ struct Books {
     places: Places,
     streams: HashMap<Role, usize>,
     requests: HashMap<Party, usize>,
+    requests_of_keys: HashMap<KeyId, usize>,
     rates: Buckets<(Counted, Party)>,
     days: Buckets<(Of, Option<MemberId>)>,
     handshakes: Buckets<Shaking>,
@@ -267,6 +272,7 @@ impl Door {
                 places: Places::new(&limits),
                 streams: HashMap::new(),
                 requests: HashMap::new(),
+                requests_of_keys: HashMap::new(),
                 rates: Buckets::default(),
                 days: Buckets::default(),
                 handshakes: Buckets::default(),
@@ -507,13 +513,7 @@ pub struct Stay {
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        let mut books = self.door.books();
-        if let Some(open) = books.streams.get_mut(&self.role) {
-            *open -= 1;
-            if *open == 0 {
-                books.streams.remove(&self.role);
-            }
-        }
+        less(&mut self.door.books().streams, &self.role, 1);
     }
 }
 
@@ -572,23 +572,36 @@ impl Place {
     /// One request more is in hand, of whom the directory says it is now.
     ///
     /// # Errors
-    /// [`Busy`]: its party has as many as it may.
+    /// [`Busy`]: its key, or its party, has as many as it may.
     pub fn begin(self: &Arc<Self>, party: Party) -> Result<InHand, Busy> {
         let door = &self.door;
         let limits = &door.limits;
-        let (limit, memory) = match party {
-            Party::Network(_) => (limits.requests_of_a_network, &door.memory[0]),
-            _ => (limits.requests_of_a_party, &door.memory[1]),
+        let (limit, memory, key) = match (&party, &self.taken.at) {
+            (Party::Network(_), _) => (limits.requests_of_a_network, &door.memory[0], None),
+            (_, At::Outside(..)) => (limits.requests_of_a_party, &door.memory[1], None),
+            (_, At::Inside(key, _)) => (limits.requests_of_a_party, &door.memory[1], Some(*key)),
         };
         let mut books = door.books();
-        let open = books.requests.entry(party.clone()).or_default();
-        if *open >= limit {
-            return Err(Busy::of("too many requests at once", party, limits::SOON));
+        let Books { requests, requests_of_keys, .. } = &mut *books;
+        let busy = |whose: &dyn fmt::Display| {
+            Err(Busy::of("too many requests at once", whose, limits::SOON))
+        };
+        let open = requests.get(&party).copied().unwrap_or_default();
+        if open >= limit {
+            return busy(&party);
         }
-        *open += 1;
-        let held = Mutex::new(Holding::new(Arc::clone(memory), party.clone()));
+        if let Some(key) = key {
+            let open = requests_of_keys.entry(key).or_default();
+            if *open >= limits.requests_of_a_key {
+                return busy(&"this key");
+            }
+            *open += 1;
+        }
+        requests.insert(party.clone(), open + 1);
+        let whose = (party, key);
+        let held = Mutex::new(Holding::new(Arc::clone(memory), whose.clone()));
         let request = Request { place: Arc::clone(self), held, is_here: AtomicBool::new(false) };
-        Ok(InHand { bytes: Bytes(Arc::new(request)), party, open: true })
+        Ok(InHand { bytes: Bytes(Arc::new(request)), whose, open: true })
     }
 }
 
@@ -602,7 +615,7 @@ impl Drop for Place {
 #[derive(Debug)]
 pub struct InHand {
     bytes: Bytes,
-    party: Party,
+    whose: Whose,
     open: bool,
 }
 
@@ -617,12 +630,10 @@ impl InHand {
     pub fn answered(&mut self) {
         if std::mem::take(&mut self.open) {
             let mut books = self.bytes.0.place.door.books();
-            let party = self.party.clone();
-            if let Some(open) = books.requests.get_mut(&party) {
-                *open -= 1;
-                if *open == 0 {
-                    books.requests.remove(&party);
-                }
+            let (party, key) = &self.whose;
+            less(&mut books.requests, party, 1);
+            if let Some(key) = key {
+                less(&mut books.requests_of_keys, key, 1);
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::domain::network::Network;
 use crate::domain::peer::Party;
 
 use super::known::Known;
+use super::memory::less;
 use super::{Full, Limits};
 
 /// All places.
@@ -144,8 +145,8 @@ impl Places {
             At::Outside(way, whence) => self.pool(*way).leave(*whence, taken.id),
             At::Inside(key, party) => {
                 self.inside -= 1;
-                one_less(&mut self.keys, key);
-                one_less(&mut self.parties, party);
+                less(&mut self.keys, key, 1);
+                less(&mut self.parties, party, 1);
             }
         }
     }
@@ -165,15 +166,6 @@ impl Places {
         let At::Outside(way, whence) = taken.at else { return };
         if let Some(guest) = self.pool(way).guest(whence, taken.id) {
             guest.asks = if one_more { guest.asks + 1 } else { guest.asks.saturating_sub(1) };
-        }
-    }
-}
-
-fn one_less<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
         }
     }
 }

@@ -79,6 +79,7 @@ const FEW: Limits = Limits {
     streams_of_a_seat: 2,
     requests_of_a_network: 2,
     requests_of_a_party: 3,
+    requests_of_a_key: 3,
     strangers: 1,
     strangers_bytes: (1_000, 100),
     members_bytes: (10_000, 1_000),
@@ -112,6 +113,17 @@ fn the_default_limits_belong_together() {
         (limits.members_bytes, limits::SUBMIT_MESSAGE_BYTES),
     ] {
         assert!(largest <= of_one && largest <= (all - largest) / 4);
+    }
+    // Of a member by one key, too.
+    let (all, of_one) = limits.members_bytes;
+    assert!(
+        limits::SUBMIT_MESSAGE_BYTES <= of_one.min((all - limits::SUBMIT_MESSAGE_BYTES) / 4) / 2
+    );
+    for (of_key, of_party) in [
+        (limits.requests_of_a_key, limits.requests_of_a_party),
+        (limits.connections_of_a_key, limits.connections_of_a_party),
+    ] {
+        assert!(2 * of_key <= of_party, "colleagues have as much");
     }
 }
 
@@ -384,6 +396,27 @@ fn streams_and_requests_in_hand_are_so_many_at_once() {
     drop(first);
     third.bytes().hold(30).unwrap();
     drop((second, other, third, many));
+}
+
+#[test]
+fn one_seat_leaves_its_colleagues_requests_and_bytes() {
+    let world = World::new(Limits { requests_of_a_party: 4, requests_of_a_key: 2, ..FEW });
+    let comes = |seat| Arc::new(world.come_in(1, seat).unwrap());
+    let (own, again, colleague) = (comes("fr/cert/a"), comes("fr/cert/a"), comes("fr/cert/b"));
+    let first = own.begin(own.party()).unwrap();
+    let second = again.begin(again.party()).unwrap();
+    let busy = own.begin(own.party()).unwrap_err();
+    assert!(busy.to_string().contains("of this key"), "{busy}");
+    first.bytes().hold(500).unwrap();
+    assert!(second.bytes().hold(1).is_err());
+    let others = [0; 2].map(|_| colleague.begin(colleague.party()).unwrap());
+    others[0].bytes().hold(500).unwrap();
+    assert!(colleague.begin(colleague.party()).unwrap_err().to_string().contains("member fr"));
+    // What was refused took nothing, and what is answered is given back.
+    drop((first, second, others));
+    let all = [&own, &own, &colleague, &colleague].map(|place| place.begin(place.party()).unwrap());
+    drop(all);
+    assert_eq!(world.door.held(), [0, 0]);
 }
 
 #[tokio::test]
