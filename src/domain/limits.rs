@@ -353,6 +353,9 @@ pub const STRANGERS_BYTES: (usize, usize) = (16 << 20, 2 << 20);
 pub const MEMBERS_BYTES: (usize, usize) = (112 << 20, 16 << 20);
 /// Streams of one seat, on all its connections: each may hold a page of 1.6 MiB for a slow reader.
 pub const STREAMS_OF_A_SEAT: usize = 16;
+/// And of a member's seats: 64 contacts of 4 seats that follow, and as many that collect meanwhile. 8 KiB
+/// each: 4 MiB. All seats of 193 States with 4 contacts are 3,088 followers, 16 of each.
+pub const STREAMS_OF_A_PARTY: usize = 512;
 /// Facets of one GetFacets: of 16 contacts, or 16 MiB if each were as large as it may be.
 pub const FACETS: usize = 64;
 
@@ -466,6 +469,7 @@ mod tests {
         ("KEEPALIVE_INTERVAL", "Pings go every # s", KEEPALIVE_INTERVAL.as_secs()),
         ("KEEPALIVE_TIMEOUT", "are answered within # s", KEEPALIVE_TIMEOUT.as_secs()),
         ("STREAMS_OF_A_SEAT", "At most # streams of a seat", STREAMS_OF_A_SEAT as u64),
+        ("STREAMS_OF_A_PARTY", "are open, and # of a member", STREAMS_OF_A_PARTY as u64),
         (
             "PUBLISH_MESSAGE_BYTES",
             "Publish, Enrol or Submit has at most # bytes",
@@ -498,6 +502,7 @@ mod tests {
             "" = REQUESTS_OF_A_NETWORK,
             "" = STRANGERS,
             "" = STREAMS_OF_A_SEAT,
+            "" = STREAMS_OF_A_PARTY,
             "" = FRAMES,
         } {
             let row = format!("| `{name}` | {} |", grouped(value));

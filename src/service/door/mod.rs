@@ -62,6 +62,8 @@ pub struct Limits {
     pub connections_of_a_party: usize,
     /// [`limits::STREAMS_OF_A_SEAT`].
     pub streams_of_a_seat: usize,
+    /// [`limits::STREAMS_OF_A_PARTY`].
+    pub streams_of_a_party: usize,
     /// [`limits::REQUESTS_OF_A_NETWORK`].
     pub requests_of_a_network: usize,
     /// [`limits::REQUESTS_OF_A_PARTY`].
@@ -107,6 +109,7 @@ impl Default for Limits {
             connections_of_a_key: limits::CONNECTIONS_OF_A_KEY,
             connections_of_a_party: limits::CONNECTIONS_OF_A_PARTY,
             streams_of_a_seat: limits::STREAMS_OF_A_SEAT,
+            streams_of_a_party: limits::STREAMS_OF_A_PARTY,
             requests_of_a_network: limits::REQUESTS_OF_A_NETWORK,
             requests_of_a_party: limits::REQUESTS_OF_A_PARTY,
             requests_of_a_key: limits::REQUESTS_OF_A_KEY,
@@ -149,6 +152,7 @@ impl Limits {
             arriving_of_a_network: limits::ARRIVING,
             connections_of_a_key: limits::INSIDE,
             connections_of_a_party: limits::INSIDE,
+            streams_of_a_party: limits::INSIDE,
             requests_of_a_key: limits::REQUESTS_OF_A_PARTY,
             handshakes: [free; 4],
             charters: free,
@@ -220,6 +224,7 @@ pub struct Door {
 struct Books {
     places: Places,
     streams: HashMap<Role, usize>,
+    streams_of_parties: HashMap<Party, usize>,
     requests: HashMap<Party, usize>,
     requests_of_keys: HashMap<KeyId, usize>,
     rates: Buckets<(Counted, Party)>,
@@ -271,6 +276,7 @@ impl Door {
             books: Mutex::new(Books {
                 places: Places::new(&limits),
                 streams: HashMap::new(),
+                streams_of_parties: HashMap::new(),
                 requests: HashMap::new(),
                 requests_of_keys: HashMap::new(),
                 rates: Buckets::default(),
@@ -446,15 +452,24 @@ impl Door {
     /// A place for one more stream of a seat, or of a registrar.
     ///
     /// # Errors
-    /// [`Busy`]: it has as many as it may.
+    /// [`Busy`]: it, or its member, has as many as it may.
     pub fn follows(self: &Arc<Self>, peer: &AuthenticPeer) -> Result<Stay, Busy> {
+        let (role, party) = (peer.role().clone(), peer.party());
+        let busy =
+            |whose: &dyn fmt::Display| Err(Busy::of("too many open streams", whose, limits::SOON));
         let mut books = self.books();
-        let open = books.streams.entry(peer.role().clone()).or_default();
+        let Books { streams, streams_of_parties, .. } = &mut *books;
+        let of_party = streams_of_parties.get(&party).copied().unwrap_or_default();
+        if of_party >= self.limits.streams_of_a_party {
+            return busy(&party);
+        }
+        let open = streams.entry(role.clone()).or_default();
         if *open >= self.limits.streams_of_a_seat {
-            return Err(Busy::of("too many open streams", peer, limits::SOON));
+            return busy(peer);
         }
         *open += 1;
-        Ok(Stay { door: Arc::clone(self), role: peer.role().clone() })
+        streams_of_parties.insert(party.clone(), of_party + 1);
+        Ok(Stay { door: Arc::clone(self), role, party })
     }
 
     /// Waits until a stranger's request may be computed; nobody waits for a peer that is known. It is
@@ -509,11 +524,14 @@ impl Logged {
 pub struct Stay {
     door: Arc<Door>,
     role: Role,
+    party: Party,
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        less(&mut self.door.books().streams, &self.role, 1);
+        let mut books = self.door.books();
+        less(&mut books.streams, &self.role, 1);
+        less(&mut books.streams_of_parties, &self.party, 1);
     }
 }
 

@@ -77,6 +77,7 @@ const FEW: Limits = Limits {
     connections_of_a_key: 2,
     connections_of_a_party: 3,
     streams_of_a_seat: 2,
+    streams_of_a_party: 3,
     requests_of_a_network: 2,
     requests_of_a_party: 3,
     requests_of_a_key: 3,
@@ -376,7 +377,10 @@ fn streams_and_requests_in_hand_are_so_many_at_once() {
     let streams = [world.door.follows(&own).unwrap(), world.door.follows(&own).unwrap()];
     assert!(world.door.follows(&own).is_err());
     let colleague = world.door.follows(&seat(1, "fr/cert/b")).unwrap();
-    drop((streams, colleague));
+    let busy = world.door.follows(&seat(1, "fr/soc/c")).unwrap_err();
+    assert!(busy.to_string().contains("of the member fr"), "{busy}");
+    let other = world.door.follows(&seat(1, "at/cert/a")).unwrap();
+    drop((streams, colleague, other));
     drop(world.door.follows(&own).unwrap());
 
     let visitors = [1, 1, 2].map(|at| Arc::new(world.door.arrive(address(at)).unwrap()));
