@@ -351,7 +351,8 @@ pub const STRANGERS_BYTES: (usize, usize) = (16 << 20, 2 << 20);
 /// key. With
 /// [`STRANGERS_BYTES`] 128 MiB, a copy while they are decoded not counted.
 pub const MEMBERS_BYTES: (usize, usize) = (112 << 20, 16 << 20);
-/// Streams of one seat, on all its connections: each may hold a page of 1.6 MiB for a slow reader.
+/// Streams of one seat, on all its connections: each may hold a page of a mailbox for a slow reader,
+/// within its member's bytes in hand.
 pub const STREAMS_OF_A_SEAT: usize = 16;
 /// And of a member's seats: 64 contacts of 4 seats that follow, and as many that collect meanwhile. 8 KiB
 /// each: 4 MiB. All seats of 193 States with 4 contacts are 3,088 followers, 16 of each.

@@ -242,6 +242,7 @@ impl Asked {
         let (comes, came) = watch::channel(Instant::now());
         let (mut head, stream) = request.into_parts();
         head.extensions.insert(info);
+        head.extensions.insert(held.clone());
         let body = Body::new(Upload::new(stream, held.clone(), comes));
         let late = async {
             while let Some(at) = deadline.map(|deadline| *came.borrow() + deadline)

@@ -14,6 +14,7 @@ use liaison::wire::v1::{
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::client::TlsStream;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -354,11 +355,12 @@ async fn a_seat_that_holds_all_it_may_keeps_no_colleague_out() {
         soon("a pong", hoard.next(raw::PING)).await.unwrap();
         hoards.push(hoard);
     }
-    // Those of the last are too many.
-    let last = hoards.last_mut().unwrap();
-    for _ in 0..limits::REQUESTS {
-        soon("an answer", last.next(raw::HEADERS)).await.unwrap();
-    }
+    let too_many = async {
+        while counted(&net, "busy") < limits::REQUESTS as u64 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("as many as one connection has are too many", too_many).await;
     let mut seat = net.client(&fr.tls()).await;
     let asked = seat.directory.get_checkpoint(GetCheckpointRequest {}).await;
     told_to_wait(&asked.unwrap_err());
@@ -409,6 +411,84 @@ async fn answers_that_nobody_takes_are_held_within_a_share_and_given_up() {
     }
     assert_eq!(net.service.door().held()[1], 0, "nothing is held any more");
     assert!(counted(&net, "not_taken") > 0);
+}
+
+/// A service whose members may hold so much, and a seat with more than one page in its mailbox.
+async fn with_a_full_mailbox(members_bytes: (usize, usize)) -> (TestNet, Party, Party) {
+    let mut open = home(Engine::Memory);
+    open.limits.members_bytes = members_bytes;
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut sender = net.client(&jp.tls()).await;
+    for _ in 0..100 {
+        sender
+            .submit(jp.compose(&[&fr], &net.replica(), &net.open.ambient).envelope)
+            .await
+            .unwrap();
+    }
+    (net, fr, jp)
+}
+
+const COLLECT: &str = "/liaison.v1.RelayService/Collect";
+
+/// Collects, and gives no room for an answer.
+async fn collects(reader: &mut Raw<TlsStream<TcpStream>>, stream: u32) {
+    reader.say(raw::request(stream, COLLECT, 0)).await;
+    reader.say(Frame::new(raw::DATA, raw::END_STREAM, stream, &raw::message(0, &[]))).await;
+    let answer = soon("headers", reader.next(raw::HEADERS)).await.unwrap();
+    assert_eq!((answer.stream, answer.flags & raw::END_STREAM), (stream, 0));
+}
+
+/// Waits until members hold so much.
+async fn held(net: &TestNet, is: impl Fn(usize) -> bool) -> usize {
+    let settled = async {
+        while !is(net.service.door().held()[1]) {
+            tokio::task::yield_now().await;
+        }
+        net.service.door().held()[1]
+    };
+    soon("so much is held", settled).await
+}
+
+#[tokio::test]
+async fn a_mailbox_that_nobody_takes_holds_one_page_a_stream_in_its_members_bytes() {
+    let (net, fr, jp) = with_a_full_mailbox(limits::MEMBERS_BYTES).await;
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut reader = Raw::greet(net.raw(1, own).await, &[(4, 0)]).await;
+    collects(&mut reader, 1).await;
+    let page = held(&net, |bytes| bytes > 200 << 10).await;
+    assert!(page < 512 << 10, "{page} bytes");
+    for stream in 1..8 {
+        collects(&mut reader, 2 * stream + 1).await;
+    }
+    held(&net, |bytes| bytes == 8 * page).await;
+    served(&net, &jp).await;
+    held(&net, |bytes| bytes == 8 * page).await;
+    drop(reader);
+    held(&net, |bytes| bytes == 0).await;
+}
+
+#[tokio::test]
+async fn a_mailbox_for_which_there_is_no_room_waits_until_there_is() {
+    // Of one key a page and a half.
+    let (net, fr, _) = with_a_full_mailbox((112 << 20, 800 << 10)).await;
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut reader = Raw::greet(net.raw(1, own).await, &[(4, 0)]).await;
+    collects(&mut reader, 1).await;
+    let page = held(&net, |bytes| bytes > 200 << 10).await;
+    collects(&mut reader, 3).await;
+    served(&net, &fr).await;
+    // Of the other its request alone.
+    held(&net, |bytes| bytes == page + raw::message(0, &[]).len()).await;
+    // The first is given up; the other gets its page, and all that comes after.
+    reader.say(Frame::new(raw::RST_STREAM, 0, 1, &[0, 0, 0, 8])).await;
+    for stream in [0, 3] {
+        reader.say(Frame::new(raw::WINDOW_UPDATE, 0, stream, &(1_u32 << 24).to_be_bytes())).await;
+    }
+    let trailers = soon("the end", reader.next(raw::HEADERS)).await.unwrap();
+    assert_eq!((trailers.stream, trailers.flags & raw::END_STREAM), (3, raw::END_STREAM));
+    held(&net, |bytes| bytes == 0).await;
 }
 
 const PUBLISH: &str = "/liaison.v1.DirectoryService/Publish";

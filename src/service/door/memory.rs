@@ -73,15 +73,42 @@ pub struct Holding {
     memory: Arc<Memory>,
     whose: Whose,
     bytes: usize,
+    /// Of these, what was read of an answer and not handed over.
+    ahead: usize,
 }
 
 impl Holding {
     pub(super) const fn new(memory: Arc<Memory>, whose: Whose) -> Self {
-        Self { memory, whose, bytes: 0 }
+        Self { memory, whose, bytes: 0, ahead: 0 }
     }
 
     pub(super) const fn party(&self) -> &Party {
         &self.whose.0
+    }
+
+    /// Holds so many bytes more, unless they were held when they were read; false if there is no room.
+    #[must_use]
+    pub fn hand_over(&mut self, bytes: usize) -> bool {
+        let ahead = bytes.min(self.ahead);
+        let held = ahead == bytes || self.grow(bytes - ahead);
+        self.ahead -= if held { ahead } else { 0 };
+        held
+    }
+
+    /// Holds what was read and will be handed over; false if there is no room for it.
+    #[must_use]
+    pub fn read_ahead(&mut self, bytes: usize) -> bool {
+        let held = self.grow(bytes);
+        self.ahead += if held { bytes } else { 0 };
+        held
+    }
+
+    /// Whether there is room for so many more.
+    #[must_use]
+    pub fn has_room(&mut self, bytes: usize) -> bool {
+        let has_room = self.grow(bytes);
+        self.shrink(if has_room { bytes } else { 0 });
+        has_room
     }
 
     /// Holds so many bytes more; false if there is no room for them.
@@ -163,6 +190,24 @@ mod tests {
         drop((one, others));
         let held = memory.held.lock().unwrap();
         assert_eq!((held.all, held.by.len(), held.keys.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_was_read_is_held_once() {
+        let memory = Memory::new(1_000, 100);
+        let mut own = Holding::new(Arc::clone(&memory), party("fr"));
+        assert!(own.has_room(100) && !own.has_room(101));
+        assert!(own.read_ahead(60) && !own.read_ahead(60));
+        // However little others have left meanwhile.
+        memory.held.lock().unwrap().all += 900;
+        assert!(own.hand_over(50) && !own.has_room(1));
+        memory.held.lock().unwrap().all -= 900;
+        assert_eq!(memory.held(), 60);
+        own.shrink(50);
+        // What is handed over beyond it is held anew.
+        assert!(!own.hand_over(101) && own.hand_over(30) && memory.held() == 30);
+        drop(own);
+        assert_eq!(memory.held(), 0);
     }
 
     #[test]

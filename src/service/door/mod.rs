@@ -696,13 +696,26 @@ impl Bytes {
         }
     }
 
-    /// So many bytes more.
+    /// So many bytes of an answer were read, and wait to be handed over; false if there is no room for
+    /// them.
+    #[must_use]
+    pub fn read_ahead(&self, bytes: usize) -> bool {
+        self.held().read_ahead(bytes)
+    }
+
+    /// Whether there is room for so many more.
+    #[must_use]
+    pub fn have_room(&self, bytes: usize) -> bool {
+        self.held().has_room(bytes)
+    }
+
+    /// So many bytes more, of which those that were read ahead are held already.
     ///
     /// # Errors
     /// [`Busy`]: there is no room for them.
     pub fn hold(&self, bytes: usize) -> Result<(), Busy> {
         let mut held = self.held();
-        if held.grow(bytes) {
+        if held.hand_over(bytes) {
             return Ok(());
         }
         Err(Busy::of("too many bytes in hand", held.party(), limits::SOON))
