@@ -178,6 +178,12 @@ impl ServiceHome {
         self.path.join("data").join("charter")
     }
 
+    /// Whence known keys came, as a running service keeps it for its next start.
+    #[must_use]
+    pub fn known_networks(&self) -> PathBuf {
+        self.path.join("data").join("known-networks")
+    }
+
     /// The high-water file of a configuration.
     #[must_use]
     pub fn high_water(&self, config: &Config) -> PathBuf {

@@ -124,7 +124,7 @@ pub const SOON: Duration = Duration::from_secs(5);
 
 /// Connections open on a node: 193 States with 4 contacts of 4 seats are 3,088 followers, and 10,000
 /// leave some for requests. At [`FOLLOWER_BYTES`] each they are 400 MiB.
-pub const CONNECTIONS: usize = VISITORS + ARRIVING + INSIDE;
+pub const CONNECTIONS: usize = VISITORS + ARRIVING + RETURNING + INSIDE;
 const _: () = assert!(CONNECTIONS * FOLLOWER_BYTES == 400 << 20);
 
 /// What an idle stream costs at most in the service's memory, on a connection of its own.
@@ -138,16 +138,27 @@ pub const VISITORS: usize = 2_048;
 pub const VISITORS_OF_A_NETWORK: usize = 16;
 const _: () = assert!(64 * VISITORS_OF_A_NETWORK * 2 == VISITORS);
 /// A visitor that has been silent this long makes room when its network's places, or all, are taken:
-/// the slowest member's handshake, which nobody may cut.
+/// the slowest member's handshake, which nobody may cut. A request that comes at [`PROGRESS_BYTES`] a
+/// second is not silent.
 pub const VISITOR_PATIENCE: Duration = Duration::from_secs(20);
-/// Connections whose handshake is not done, from networks whence a known key came since the service
-/// started: a third of 3,088 followers at a time.
-pub const ARRIVING: usize = 1_024;
+/// Connections whose handshake is not done, from networks whence a known key came: a sixth of 3,088
+/// followers at a time, beside [`RETURNING`] and what visitors leave.
+pub const ARRIVING: usize = 512;
 /// And of one such network: a ministry behind one address has 16 seats with 2 connections each, a
 /// balancer those of two.
 pub const ARRIVING_OF_A_NETWORK: usize = 64;
+/// The same from addresses (IPv4, 64 bits of IPv6) whence a known key came, which no neighbour in the
+/// network takes: another sixth.
+pub const RETURNING: usize = 512;
+/// And of one such address: 16 seats with 2 connections each.
+pub const RETURNING_OF_AN_ADDRESS: usize = 32;
 /// A known key came from there so lately. An office that was closed for three weeks is known.
 pub const NETWORK_KNOWN: Duration = Duration::from_secs(30 * 86_400);
+/// Networks and addresses whence the keys of one member came: 64 contacts, each with an address and its
+/// network. Its own oldest goes first.
+pub const KNOWN_OF_A_PARTY: usize = 128;
+/// And as many as are kept from one start to the next: of 256 members that have all they may. 4 MB.
+pub const KNOWN: usize = 256 * KNOWN_OF_A_PARTY;
 /// Connections whose key the directory knows.
 pub const INSIDE: usize = 7_168;
 /// Of one key: a follower, a console, and 30 scripts at a time.
@@ -161,6 +172,8 @@ pub const CONNECTIONS_OF_A_PARTY: usize = 1_024;
 pub const HANDSHAKES_OF_A_NETWORK: (u64, u64) = (32, 8);
 /// Of a network whence a known key came: 64 a second, a twentieth of a core.
 pub const HANDSHAKES_OF_A_KNOWN_NETWORK: (u64, u64) = (256, 4);
+/// Of an address whence a known key came: half of its network's.
+pub const HANDSHAKES_OF_A_KNOWN_ADDRESS: (u64, u64) = (128, 4);
 /// Of one key: a script that alerts by 300 commands, and goes on with 5 a second.
 pub const HANDSHAKES_OF_A_KEY: (u64, u64) = (300, 60);
 
@@ -345,13 +358,20 @@ pub const STRANGERS: usize = 16;
 pub const REQUESTS_OF_A_NETWORK: usize = 16;
 /// And of a member's seats: four connections that have all they may.
 pub const REQUESTS_OF_A_PARTY: usize = 4 * REQUESTS;
+/// And of one key: half, so that one seat leaves its colleagues the other.
+pub const REQUESTS_OF_A_KEY: usize = REQUESTS_OF_A_PARTY / 2;
 /// Bytes in hand of all strangers, and of those of a network: one Enrol as large as it may be.
 pub const STRANGERS_BYTES: (usize, usize) = (16 << 20, 2 << 20);
-/// Bytes in hand of all members, and of one: ten Submits as large as they may be. With
+/// Bytes in hand of all members, and of one: ten Submits as large as they may be, half of them by one
+/// key. With
 /// [`STRANGERS_BYTES`] 128 MiB, a copy while they are decoded not counted.
 pub const MEMBERS_BYTES: (usize, usize) = (112 << 20, 16 << 20);
-/// Streams of one seat, on all its connections: each may hold a page of 1.6 MiB for a slow reader.
+/// Streams of one seat, on all its connections: each may hold a page of a mailbox for a slow reader,
+/// within its member's bytes in hand.
 pub const STREAMS_OF_A_SEAT: usize = 16;
+/// And of a member's seats: 64 contacts of 4 seats that follow, and as many that collect meanwhile. 8 KiB
+/// each: 4 MiB. All seats of 193 States with 4 contacts are 3,088 followers, 16 of each.
+pub const STREAMS_OF_A_PARTY: usize = 512;
 /// Facets of one GetFacets: of 16 contacts, or 16 MiB if each were as large as it may be.
 pub const FACETS: usize = 64;
 
@@ -401,12 +421,17 @@ mod tests {
         "VISITOR_PATIENCE",
         "ARRIVING",
         "ARRIVING_OF_A_NETWORK",
+        "RETURNING",
+        "RETURNING_OF_AN_ADDRESS",
         "NETWORK_KNOWN",
+        "KNOWN_OF_A_PARTY",
+        "KNOWN",
         "INSIDE",
         "CONNECTIONS_OF_A_KEY",
         "CONNECTIONS_OF_A_PARTY",
         "HANDSHAKES_OF_A_NETWORK",
         "HANDSHAKES_OF_A_KNOWN_NETWORK",
+        "HANDSHAKES_OF_A_KNOWN_ADDRESS",
         "HANDSHAKES_OF_A_KEY",
         "FOLLOWER_BYTES",
         "CONNECTION_AGE_GRACE",
@@ -445,6 +470,7 @@ mod tests {
         "REGISTRAR_DAY_COUNT",
         "REQUESTS_OF_A_NETWORK",
         "REQUESTS_OF_A_PARTY",
+        "REQUESTS_OF_A_KEY",
         "STRANGERS_BYTES",
         "MEMBERS_BYTES",
         "STRANGERS",
@@ -462,6 +488,7 @@ mod tests {
         ("KEEPALIVE_INTERVAL", "Pings go every # s", KEEPALIVE_INTERVAL.as_secs()),
         ("KEEPALIVE_TIMEOUT", "are answered within # s", KEEPALIVE_TIMEOUT.as_secs()),
         ("STREAMS_OF_A_SEAT", "At most # streams of a seat", STREAMS_OF_A_SEAT as u64),
+        ("STREAMS_OF_A_PARTY", "are open, and # of a member", STREAMS_OF_A_PARTY as u64),
         (
             "PUBLISH_MESSAGE_BYTES",
             "Publish, Enrol or Submit has at most # bytes",
@@ -483,14 +510,18 @@ mod tests {
             "" = VISITORS_OF_A_NETWORK,
             "" = ARRIVING,
             "" = ARRIVING_OF_A_NETWORK,
+            "" = RETURNING,
+            "" = RETURNING_OF_AN_ADDRESS,
             "" = INSIDE,
             "" = CONNECTIONS_OF_A_KEY,
             "" = CONNECTIONS_OF_A_PARTY,
             "" = REQUESTS,
             "" = REQUESTS_OF_A_PARTY,
+            "" = REQUESTS_OF_A_KEY,
             "" = REQUESTS_OF_A_NETWORK,
             "" = STRANGERS,
             "" = STREAMS_OF_A_SEAT,
+            "" = STREAMS_OF_A_PARTY,
             "" = FRAMES,
         } {
             let row = format!("| `{name}` | {} |", grouped(value));
@@ -519,6 +550,18 @@ mod tests {
             assert!(LIMITS.contains(&row), "expected {row}");
         }
         assert_eq!(KEPT_FOR_ALERTS, 4, "a quarter is kept, says the page");
+        let page = LIMITS.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = format!("known of each member {KNOWN_OF_A_PARTY} times");
+        assert!(page.contains(&said), "expected {said}");
+        for ((burst, seconds), whose) in [
+            (HANDSHAKES_OF_A_NETWORK, "a network"),
+            (HANDSHAKES_OF_A_KNOWN_NETWORK, "one whence a known key came"),
+            (HANDSHAKES_OF_A_KNOWN_ADDRESS, "an address whence one came"),
+            (HANDSHAKES_OF_A_KEY, "a key"),
+        ] {
+            let said = format!("{burst} in {seconds} s of {whose}");
+            assert!(page.contains(&said), "expected {said}");
+        }
         for (count, bytes) in
             [(MEMBER_DAY_COUNT, MEMBER_DAY_BYTES), (REGISTRAR_DAY_COUNT, REGISTRAR_DAY_BYTES)]
         {

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use prost::Message as _;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use crate::domain::access::{Method, Permit};
 use crate::domain::ids::ContactId;
-use crate::service::door::Stay;
+use crate::service::door::{self, Stay};
 use crate::service::{Hints, Item, MailboxPage, Parts};
 use crate::wire::convert;
 use crate::wire::v1::collect_response::Item as Answer;
@@ -21,6 +22,12 @@ use crate::wire::v1::{self, CollectRequest, CollectResponse, WatchResponse};
 
 use super::peer::Caller;
 use super::{Api, status};
+
+/// A page for which there was no room is read this much later, if there is some then.
+const ROOM_AGAIN: Duration = Duration::from_secs(1);
+
+/// What gRPC puts before a message.
+const PREFIX_BYTES: usize = 5;
 
 /// Without news, a cursor is looked at this often, and a mailbox vouched for.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -106,6 +113,10 @@ struct Mailbox {
     epoch: u64,
     follow: bool,
     parts: Parts,
+    /// Where what was read and not taken is held; nowhere without a connection, in a test.
+    bytes: Option<door::Bytes>,
+    /// A page was so large that there was no room for it.
+    wants: usize,
     ready: VecDeque<CollectResponse>,
     last: bool,
     /// Its head is sent although there is nothing new: at first, and a minute after the last one.
@@ -117,6 +128,7 @@ struct Mailbox {
 pub(super) fn mailbox(
     api: Api,
     (caller, stay): (Caller, Stay),
+    bytes: Option<door::Bytes>,
     contact: ContactId,
     request: CollectRequest,
 ) -> impl Stream<Item = Result<CollectResponse, Status>> + Send {
@@ -129,6 +141,8 @@ pub(super) fn mailbox(
         epoch,
         follow,
         parts,
+        bytes,
+        wants: 0,
         ready: VecDeque::new(),
         last: false,
         due: true,
@@ -154,6 +168,11 @@ impl Mailbox {
             if self.last {
                 return Ok(None);
             }
+            if self.wants > 0 && self.bytes.as_ref().is_some_and(|held| !held.have_room(self.wants))
+            {
+                self.follower.wait(Instant::now() + ROOM_AGAIN).await?;
+                continue;
+            }
             let page = self.follower.api.service.collect(&permit).await.map_err(status)?;
             let epoch = page.mailbox.epoch;
             if self.epoch != 0 && self.epoch != epoch {
@@ -162,10 +181,10 @@ impl Mailbox {
                 continue;
             }
             self.epoch = epoch;
-            self.after = page.items.last().map_or(self.after, |item| item.number);
+            let after = page.items.last().map_or(self.after, |item| item.number);
             let nothing = page.items.is_empty();
             // A head is where the mailbox stands, so it comes when the reader stands there, too.
-            let head = if self.after >= page.mailbox.count && (self.due || !nothing) {
+            let head = if after >= page.mailbox.count && (self.due || !nothing) {
                 Some(self.follower.api.service.vouch(&page).map_err(status)?)
             } else {
                 None
@@ -174,7 +193,9 @@ impl Mailbox {
                 self.due = self.wait().await?;
                 continue;
             }
-            self.take(page, head);
+            if self.take(page, head) {
+                self.after = after;
+            }
         }
     }
 
@@ -190,14 +211,22 @@ impl Mailbox {
         }
     }
 
-    fn take(&mut self, page: MailboxPage, head: Option<Bytes>) {
-        self.ready
-            .extend(page.items.into_iter().map(|item| answer(Answer::Message(item_message(item)))));
-        if let Some(head) = head {
-            self.ready.push_back(answer(Answer::Head(head)));
+    /// Takes what was read to hand it over; false if there is no room for it.
+    fn take(&mut self, page: MailboxPage, head: Option<Bytes>) -> bool {
+        let is_whole = head.is_some();
+        let items = page.items.into_iter().map(|item| Answer::Message(item_message(item)));
+        let ready: VecDeque<_> = items.chain(head.map(Answer::Head)).map(answer).collect();
+        let bytes = ready.iter().map(|answer| answer.encoded_len() + PREFIX_BYTES).sum();
+        if self.bytes.as_ref().is_some_and(|held| !held.read_ahead(bytes)) {
+            self.wants = bytes;
+            return false;
+        }
+        (self.ready, self.wants) = (ready, 0);
+        if is_whole {
             (self.due, self.look) = (false, Instant::now() + LOOK_AGAIN);
             self.last = !self.follow;
         }
+        true
     }
 }
 

@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status, async_trait};
 use crate::domain::access::Method;
 use crate::domain::ids::MessageId;
 use crate::domain::refusal::{Refusal, Wrong};
+use crate::service::door::Bytes;
 use crate::service::{Acknowledged, HandedIn};
 use crate::wire;
 use crate::wire::v1::relay_service_server::RelayService;
@@ -42,7 +43,9 @@ impl RelayService for Api {
         let permit = caller.permit(&self.service, Method::Collect, ())?;
         let contact = permit.peer().contact().ok_or_else(|| Status::internal("a seat"))?;
         let stay = self.stay(permit.peer())?;
-        let items = follow::mailbox(self.clone(), (caller, stay), contact, request.into_inner());
+        let bytes = request.extensions().get::<Bytes>().cloned();
+        let request = request.into_inner();
+        let items = follow::mailbox(self.clone(), (caller, stay), bytes, contact, request);
         Ok(Response::new(Box::pin(items)))
     }
 

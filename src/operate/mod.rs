@@ -7,6 +7,7 @@
 mod init;
 mod invitation;
 mod keys;
+mod known;
 pub mod program;
 mod serve;
 

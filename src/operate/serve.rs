@@ -19,7 +19,7 @@ use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
 use crate::tls;
 
-use super::{OperateError, invitation, keys};
+use super::{OperateError, invitation, keys, known};
 
 /// Where a service listens, told once it does.
 #[derive(Clone, Debug)]
@@ -69,6 +69,9 @@ pub async fn serve(
         engine: service.engine(),
         entries: service.state().head.0,
     });
+    let door = Arc::clone(service.door());
+    known::read(home, &door);
+    let remembering = tokio::spawn(known::keep(home.clone(), Arc::clone(&door)));
     let keeping = tokio::spawn(invitation::keep_charter(home.clone(), service.clone()));
     let reporting =
         health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
@@ -81,6 +84,8 @@ pub async fn serve(
     };
     let ended = server::run(serving, tcp(members), stop).await;
     keeping.abort();
+    remembering.abort();
+    known::write(home, &door);
     if let Some(reporting) = reporting {
         reporting.abort();
     }

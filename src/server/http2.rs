@@ -245,6 +245,7 @@ impl Asked {
         let (comes, came) = watch::channel(Instant::now());
         let (mut head, stream) = request.into_parts();
         head.extensions.insert(info);
+        head.extensions.insert(held.clone());
         let body = Body::new(Upload::new(stream, held.clone(), comes));
         let late = async {
             while let Some(at) = deadline.map(|deadline| *came.borrow() + deadline)
@@ -366,7 +367,7 @@ impl Upload {
     fn took(&mut self, chunk: Bytes) -> Result<Frame<Bytes>, Status> {
         let bytes = chunk.len();
         let wait = |busy: Busy| status::busy(&busy.to_string(), busy.again_in);
-        self.held.hold(bytes).map_err(wait)?;
+        self.held.come(bytes).map_err(wait)?;
         // The peer may send as much again. A stream that is gone says so by itself.
         let _ = self.stream.flow_control().release_capacity(bytes);
         self.came += bytes;
@@ -390,7 +391,10 @@ impl http_body::Body for Upload {
                 Some(chunk.map_err(gone).and_then(|chunk| self.took(chunk)))
             }
             Poll::Ready(None) => match ready!(self.stream.poll_trailers(context)) {
-                Ok(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
+                Ok(trailers) => {
+                    self.held.are_here();
+                    trailers.map(|trailers| Ok(Frame::trailers(trailers)))
+                }
                 Err(why) => Some(Err(gone(why))),
             },
             Poll::Pending => {

@@ -220,7 +220,7 @@ impl Entrance {
                 Err(why) => return self.door.say(&Event::NoProxyHeader(&why, remote)),
             }
         }
-        match self.door.arrive(Network::of(accepted.remote.ip())) {
+        match self.door.arrive(accepted.remote.ip()) {
             Ok(place) => Arriving { entrance: self, accepted, place }.serve(service, stop).await,
             Err(full) => {
                 self.door.say(&Event::Refused(full, accepted.remote));

@@ -12,13 +12,15 @@ use liaison::wire::v1::{
     OpenFacet, Publication, PublishRequest,
 };
 use prost::Message as _;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::client::TlsStream;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::support::raw::{self, Frame, Raw};
 use crate::support::says::{self, Said};
-use crate::support::{Client, Party, TestNet, Trust, dates, home, identity, refusal, soon};
+use crate::support::{Client, NOW, Party, TestNet, Trust, dates, home, identity, refusal, soon};
 
 const ENROL: &str = "/liaison.v1.EnrolmentService/Enrol";
 const SUBMIT: &str = "/liaison.v1.RelayService/Submit";
@@ -270,6 +272,48 @@ async fn idle_connections_and_half_a_hello_take_their_networks_places() {
     assert_eq!(counted(&net, "refused"), beyond + 1);
 }
 
+/// A connection of somebody in the network that members come from, and from another address there.
+async fn neighbour(net: &TestNet) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 99], 0).into()).unwrap();
+    socket.connect(([127, 0, 0, 1], net.address.port()).into()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_neighbour_in_its_own_network_does_not_keep_a_member_out() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    served(&net, &fr).await;
+    let mut idle = Vec::new();
+    for _ in 0..limits::ARRIVING_OF_A_NETWORK + limits::VISITORS_OF_A_NETWORK {
+        idle.push(neighbour(&net).await);
+    }
+    let mut refused = neighbour(&net).await;
+    let mut said = Vec::new();
+    soon("an alert", refused.read_to_end(&mut said)).await.unwrap();
+    assert_eq!(counted(&net, "refused"), 1, "the network's places are taken");
+    served(&net, &fr).await;
+}
+
+#[tokio::test]
+async fn a_neighbour_that_comes_as_often_as_it_may_does_not_keep_a_member_out() {
+    let mut open = home(Engine::Memory);
+    let few = liaison::service::door::Quota::new(4, 3_600);
+    let [strangers, of_a_network, ..] = &mut open.limits.handshakes;
+    (*strangers, *of_a_network) = (Limits::default().handshakes[0], few);
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr] = net.parties(["fr"]).await;
+    served(&net, &fr).await;
+    for _ in 0..4 {
+        drop(neighbour(&net).await);
+    }
+    let mut refused = neighbour(&net).await;
+    soon("an alert", refused.read_to_end(&mut Vec::new())).await.unwrap();
+    assert!(counted(&net, "refused") > 0);
+    served(&net, &fr).await;
+}
+
 /// 16 HEADERS, and never a body.
 #[tokio::test]
 async fn bodies_held_back_take_the_places_of_their_network_alone() {
@@ -286,6 +330,28 @@ async fn bodies_held_back_take_the_places_of_their_network_alone() {
     told_to_wait(&stranger(&net, 1).await.enrol(statement.clone()).await.unwrap_err());
     stranger(&net, 2).await.enrol(statement).await.unwrap().unwrap();
     served(&net, &fr).await;
+}
+
+/// On each of its network's places a request that has begun, and goes on by a byte.
+#[tokio::test]
+async fn requests_that_do_not_come_keep_no_places() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let mut thieves = Vec::new();
+    for _ in 0..limits::VISITORS_OF_A_NETWORK {
+        let mut thief = Raw::greet(net.raw(1, None).await, &[]).await;
+        thief.say(raw::request(1, ENROL, 0)).await;
+        thief.say(Frame::new(raw::DATA, 0, 1, &[0])).await;
+        thief.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
+        soon("a pong", thief.next(raw::PING)).await.unwrap();
+        thieves.push(thief);
+    }
+    let own = || Some(identity(&fr.tls(), dates()));
+    assert!(net.connect_from(1, own()).await.is_err(), "its network's places are taken");
+    net.open.clock.set(NOW + 1 + limits::VISITOR_PATIENCE.as_secs());
+    let mut member = Client::over(&net.connect_from(1, own()).await.unwrap());
+    member.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    assert_eq!(counted(&net, "made_room"), 1);
 }
 
 /// As large as may be, from strangers, one after another and by two networks at once.
@@ -350,8 +416,8 @@ async fn a_length_is_no_promise() {
     let [fr, jp] = net.parties(["fr", "jp"]).await;
     let before = virtual_bytes();
     let mut liars = Vec::new();
-    for _ in 0..4 {
-        let own = Some(identity(&fr.tls(), dates()));
+    for at in 0..4 {
+        let own = Some(identity(&format!("{} tls", fr.seats[at % 2]), dates()));
         let mut liar = Raw::greet(net.raw(1, own).await, &[]).await;
         for at in 0..limits::REQUESTS as u32 {
             let says = raw::message(limits::SUBMIT_MESSAGE_BYTES as u32, &[10]);
@@ -374,6 +440,35 @@ async fn a_length_is_no_promise() {
 fn virtual_bytes() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     pages.split(' ').next().unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Requests without a body, on as many connections as they need.
+#[tokio::test]
+async fn a_seat_that_holds_all_it_may_keeps_no_colleague_out() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let mut hoards = Vec::new();
+    for _ in 0..=limits::REQUESTS_OF_A_KEY / limits::REQUESTS {
+        let own = Some(identity(&fr.tls(), dates()));
+        let mut hoard = Raw::greet(net.raw(1, own).await, &[]).await;
+        for at in 0..limits::REQUESTS as u32 {
+            hoard.say(raw::request(2 * at + 1, SUBMIT, 0)).await;
+        }
+        hoard.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
+        soon("a pong", hoard.next(raw::PING)).await.unwrap();
+        hoards.push(hoard);
+    }
+    let too_many = async {
+        while counted(&net, "busy") < limits::REQUESTS as u64 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("as many as one connection has are too many", too_many).await;
+    let mut seat = net.client(&fr.tls()).await;
+    let asked = seat.directory.get_checkpoint(GetCheckpointRequest {}).await;
+    told_to_wait(&asked.unwrap_err());
+    let mut colleague = net.client(&format!("{} tls", fr.seats[1])).await;
+    colleague.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
 }
 
 /// Of a window of nothing, 64 large answers; nobody takes them.
@@ -415,6 +510,84 @@ async fn answers_that_nobody_takes_are_held_within_a_share_and_given_up() {
     assert_eq!(reset.error(), 11, "ENHANCE_YOUR_CALM");
     is_given_back(&net).await;
     assert!(counted(&net, "not_taken") > 0);
+}
+
+/// A service whose members may hold so much, and a seat with more than one page in its mailbox.
+async fn with_a_full_mailbox(members_bytes: (usize, usize)) -> (TestNet, Party, Party) {
+    let mut open = home(Engine::Memory);
+    open.limits.members_bytes = members_bytes;
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut sender = net.client(&jp.tls()).await;
+    for _ in 0..100 {
+        sender
+            .submit(jp.compose(&[&fr], &net.replica(), &net.open.ambient).envelope)
+            .await
+            .unwrap();
+    }
+    (net, fr, jp)
+}
+
+const COLLECT: &str = "/liaison.v1.RelayService/Collect";
+
+/// Collects, and gives no room for an answer.
+async fn collects(reader: &mut Raw<TlsStream<TcpStream>>, stream: u32) {
+    reader.say(raw::request(stream, COLLECT, 0)).await;
+    reader.say(Frame::new(raw::DATA, raw::END_STREAM, stream, &raw::message(0, &[]))).await;
+    let answer = soon("headers", reader.next(raw::HEADERS)).await.unwrap();
+    assert_eq!((answer.stream, answer.flags & raw::END_STREAM), (stream, 0));
+}
+
+/// Waits until members hold so much.
+async fn held(net: &TestNet, is: impl Fn(usize) -> bool) -> usize {
+    let settled = async {
+        while !is(net.service.door().held()[1]) {
+            tokio::task::yield_now().await;
+        }
+        net.service.door().held()[1]
+    };
+    soon("so much is held", settled).await
+}
+
+#[tokio::test]
+async fn a_mailbox_that_nobody_takes_holds_one_page_a_stream_in_its_members_bytes() {
+    let (net, fr, jp) = with_a_full_mailbox(limits::MEMBERS_BYTES).await;
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut reader = Raw::greet(net.raw(1, own).await, &[(4, 0)]).await;
+    collects(&mut reader, 1).await;
+    let page = held(&net, |bytes| bytes > 200 << 10).await;
+    assert!(page < 512 << 10, "{page} bytes");
+    for stream in 1..8 {
+        collects(&mut reader, 2 * stream + 1).await;
+    }
+    held(&net, |bytes| bytes == 8 * page).await;
+    served(&net, &jp).await;
+    held(&net, |bytes| bytes == 8 * page).await;
+    drop(reader);
+    held(&net, |bytes| bytes == 0).await;
+}
+
+#[tokio::test]
+async fn a_mailbox_for_which_there_is_no_room_waits_until_there_is() {
+    // Of one key a page and a half.
+    let (net, fr, _) = with_a_full_mailbox((112 << 20, 800 << 10)).await;
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut reader = Raw::greet(net.raw(1, own).await, &[(4, 0)]).await;
+    collects(&mut reader, 1).await;
+    let page = held(&net, |bytes| bytes > 200 << 10).await;
+    collects(&mut reader, 3).await;
+    served(&net, &fr).await;
+    // Of the other its request alone.
+    held(&net, |bytes| bytes == page + raw::message(0, &[]).len()).await;
+    // The first is given up; the other gets its page, and all that comes after.
+    reader.say(Frame::new(raw::RST_STREAM, 0, 1, &[0, 0, 0, 8])).await;
+    for stream in [0, 3] {
+        reader.say(Frame::new(raw::WINDOW_UPDATE, 0, stream, &(1_u32 << 24).to_be_bytes())).await;
+    }
+    let trailers = soon("the end", reader.next(raw::HEADERS)).await.unwrap();
+    assert_eq!((trailers.stream, trailers.flags & raw::END_STREAM), (3, raw::END_STREAM));
+    held(&net, |bytes| bytes == 0).await;
 }
 
 const PUBLISH: &str = "/liaison.v1.DirectoryService/Publish";

@@ -4,7 +4,9 @@
 use std::net::TcpListener;
 use std::process::{Child, Command};
 
+use liaison::domain::limits;
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 /// A directory that one registrar founded, and its service when it serves.
 struct Moving {
@@ -127,6 +129,31 @@ fn a_service_that_moves_twice_is_followed_and_no_file_is_edited() {
     // Whoever heard nothing of it is told what helps.
     moving.stop();
     says(&moving.ends(&sync("one"), 3), &["NO_CONNECTION", "liaisond invitation", "liaison join"]);
+}
+
+#[tokio::test]
+async fn a_service_that_starts_again_knows_whence_its_members_came() {
+    let port = free_port();
+    let mut moving = Moving::founded(port);
+    let addresses = format!("\"localhost:{port}\"");
+    moving.serves(port, &addresses);
+    moving.good("liaison --home one sync");
+    moving.stop();
+    let known = "service/data/known-networks";
+    let networks = moving.good(&format!("cut -d' ' -f1 {known} | sort"));
+    assert_eq!(networks, "127.0.0.0/24\n127.0.0.1/32\n");
+    moving.good(&format!("printf '127.0.0.7/24 1\\nwhat is this\\n\\xff' >> {known}"));
+    moving.serves(port, &addresses);
+    // A neighbour takes all that its network has.
+    let mut neighbours = Vec::new();
+    for _ in 0..limits::ARRIVING_OF_A_NETWORK + limits::VISITORS_OF_A_NETWORK {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 99], 0).into()).unwrap();
+        neighbours.push(socket.connect(([127, 0, 0, 1], port).into()).await.unwrap());
+    }
+    moving.good("liaison --home one sync");
+    let told = moving.good("cat service.txt");
+    assert_eq!(told.matches("skipped=3").count(), 1, "{told}");
 }
 
 #[test]

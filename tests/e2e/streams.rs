@@ -51,6 +51,29 @@ async fn end<T>(stream: &mut Streaming<T>) -> Option<Status> {
     }
 }
 
+#[tokio::test]
+async fn a_member_with_many_seats_has_so_many_streams_and_others_theirs() {
+    let mut open = home(Engine::Memory);
+    open.limits.streams_of_a_party = 2;
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let (fr, jp) = (net.party("fr", 3).await, net.party("jp", 1).await);
+    let open =
+        (following(&net, fr.seats[0].as_str()).await, watching(&net, fr.seats[1].as_str()).await);
+    let mut third = net.client(&format!("{} tls", fr.seats[2])).await;
+    let busy = third.collect(0, true).await.unwrap_err();
+    assert_eq!(refusal(&busy), (Code::ResourceExhausted, "BUSY".to_owned()));
+    assert!(busy.message().contains("the member fr"), "{busy:?}");
+    let _other = following(&net, jp.seat().as_str()).await;
+    drop(open);
+    let again = async {
+        while third.collect(0, true).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("a place", again).await;
+}
+
 async fn ends_both_streams(make: impl FnOnce(&TestNet) -> Said) {
     let net = TestNet::memory().await;
     let [fr, jp] = net.parties(["fr", "jp"]).await;

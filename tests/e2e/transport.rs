@@ -9,7 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::future::poll_fn;
 use futures_util::{Stream, StreamExt as _};
+use http_body::Body as _;
 use liaison::ambient::{Ambient, Clock};
 use liaison::client::address::Address;
 use liaison::client::connect::{
@@ -156,12 +158,17 @@ impl TestServer {
         let routes = Routes::new(health).prepare();
         let seen = Seen::default();
         let notes = Arc::clone(&seen);
-        let service = tower::service_fn(move |request: http::Request<Body>| {
+        let service = tower::service_fn(move |mut request: http::Request<Body>| {
             notes.lock().unwrap().push(request.extensions().get::<PeerInfo>().unwrap().clone());
             let slow = request.headers().contains_key("x-slow");
             let mut routes = routes.clone();
             async move {
                 if slow {
+                    let body = request.body_mut();
+                    while poll_fn(|context| Pin::new(&mut *body).poll_frame(context))
+                        .await
+                        .is_some()
+                    {}
                     tokio::time::sleep(Duration::from_secs(3600)).await;
                 }
                 routes.call(request).await
@@ -830,6 +837,25 @@ async fn connections_beyond_a_limit_hear_so_and_whoever_is_silent_makes_room() {
         let again = by(memory, &somewhere(), believing(None), Proxies::default()).await.unwrap();
         assert_eq!(check(&again).await.unwrap(), 1, "places are given back");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_all_here_keeps_its_place_until_it_is_answered() {
+    let places = door::Limits { visitors_of_a_network: 1, ..Default::default() };
+    let (server, memory) = TestServer::in_memory(good_node(), (Limits::default(), places));
+    let dial = memory.clone();
+    let connection = by(dial, &somewhere(), believing(None), Proxies::default()).await.unwrap();
+    let mut request = tonic::Request::new(HealthCheckRequest { service: String::new() });
+    request.metadata_mut().insert("x-slow", "1".parse().unwrap());
+    let mut slow = HealthClient::new(connection.channel());
+    let slow = tokio::spawn(async move { slow.check(request).await.map(|_| ()) });
+    tokio::time::sleep(limits::VISITOR_PATIENCE + Duration::from_secs(1)).await;
+    assert_eq!(refused(&memory).await, 0);
+    assert_eq!(slow.await.unwrap().unwrap_err().code(), Code::DeadlineExceeded, "ours");
+    let newcomer = memory.open().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(count_of(&server, "made_room"), 1);
+    drop(newcomer);
 }
 
 /// A connection whose first read is our own bug.

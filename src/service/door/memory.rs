@@ -1,12 +1,14 @@
-//! Bytes in hand: requests as they arrive, answers until they are taken. One budget for each party,
-//! and one for all.
+//! Bytes in hand: requests as they arrive, answers until they are taken. One budget for each key, one
+//! for each party, and one for all.
 //!
 //! Invariants: nothing is reserved by a length that somebody says; whoever holds the most cannot keep
 //! others from a share.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::crypto::sign::KeyId;
 use crate::domain::peer::Party;
 
 /// A budget.
@@ -21,7 +23,11 @@ pub(super) struct Memory {
 struct Held {
     all: usize,
     by: HashMap<Party, usize>,
+    keys: HashMap<KeyId, usize>,
 }
+
+/// For whom it is counted: a party, and the key by which it came in.
+pub(super) type Whose = (Party, Option<KeyId>);
 
 impl Memory {
     pub(super) fn new(all: usize, of_one: usize) -> Arc<Self> {
@@ -29,15 +35,19 @@ impl Memory {
     }
 
     /// Holds so many bytes more. A party may hold a quarter of what is free, and no more than its
-    /// own most: so each that comes and takes all it can leaves four fifths of what was free.
-    fn hold(&self, party: &Party, bytes: usize) -> bool {
+    /// own most: so each that comes and takes all it can leaves four fifths of what was free. One of its
+    /// keys may hold half of that: so it leaves its colleagues some.
+    fn hold(&self, (party, key): &Whose, bytes: usize) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let own = held.by.get(party).copied().unwrap_or_default() + bytes;
         let free = self.all.saturating_sub(held.all + bytes);
-        if own > self.of_one.min(free / 4) {
+        let share = self.of_one.min(free / 4);
+        let of_key = key.map(|key| (key, held.keys.get(&key).copied().unwrap_or_default() + bytes));
+        if own > share || of_key.is_some_and(|(_, own)| own > share / 2) {
             return false;
         }
         held.all += bytes;
+        held.keys.extend(of_key);
         held.by.insert(party.clone(), own);
         true
     }
@@ -47,14 +57,12 @@ impl Memory {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).all
     }
 
-    fn let_go(&self, party: &Party, bytes: usize) {
+    fn let_go(&self, (party, key): &Whose, bytes: usize) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.all -= bytes;
-        if let Some(own) = held.by.get_mut(party) {
-            *own -= bytes;
-            if *own == 0 {
-                held.by.remove(party);
-            }
+        less(&mut held.by, party, bytes);
+        if let Some(key) = key {
+            less(&mut held.keys, key, bytes);
         }
     }
 }
@@ -63,23 +71,50 @@ impl Memory {
 #[derive(Debug)]
 pub struct Holding {
     memory: Arc<Memory>,
-    party: Party,
+    whose: Whose,
     bytes: usize,
+    /// Of these, what was read of an answer and not handed over.
+    ahead: usize,
 }
 
 impl Holding {
-    pub(super) const fn new(memory: Arc<Memory>, party: Party) -> Self {
-        Self { memory, party, bytes: 0 }
+    pub(super) const fn new(memory: Arc<Memory>, whose: Whose) -> Self {
+        Self { memory, whose, bytes: 0, ahead: 0 }
     }
 
     pub(super) const fn party(&self) -> &Party {
-        &self.party
+        &self.whose.0
+    }
+
+    /// Holds so many bytes more, unless they were held when they were read; false if there is no room.
+    #[must_use]
+    pub fn hand_over(&mut self, bytes: usize) -> bool {
+        let ahead = bytes.min(self.ahead);
+        let held = ahead == bytes || self.grow(bytes - ahead);
+        self.ahead -= if held { ahead } else { 0 };
+        held
+    }
+
+    /// Holds what was read and will be handed over; false if there is no room for it.
+    #[must_use]
+    pub fn read_ahead(&mut self, bytes: usize) -> bool {
+        let held = self.grow(bytes);
+        self.ahead += if held { bytes } else { 0 };
+        held
+    }
+
+    /// Whether there is room for so many more.
+    #[must_use]
+    pub fn has_room(&mut self, bytes: usize) -> bool {
+        let has_room = self.grow(bytes);
+        self.shrink(if has_room { bytes } else { 0 });
+        has_room
     }
 
     /// Holds so many bytes more; false if there is no room for them.
     #[must_use]
     pub fn grow(&mut self, bytes: usize) -> bool {
-        let grown = self.memory.hold(&self.party, bytes);
+        let grown = self.memory.hold(&self.whose, bytes);
         self.bytes += if grown { bytes } else { 0 };
         grown
     }
@@ -87,7 +122,7 @@ impl Holding {
     /// So many bytes are gone.
     pub fn shrink(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);
-        self.memory.let_go(&self.party, bytes);
+        self.memory.let_go(&self.whose, bytes);
         self.bytes -= bytes;
     }
 }
@@ -98,12 +133,22 @@ impl Drop for Holding {
     }
 }
 
+/// So many less of one; who has none is forgotten.
+pub(super) fn less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, whose: &K, by: usize) {
+    if let Some(count) = counts.get_mut(whose) {
+        *count -= by;
+        if *count == 0 {
+            counts.remove(whose);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn party(name: &str) -> Party {
-        Party::Member(name.parse().unwrap())
+    fn party(name: &str) -> Whose {
+        (Party::Member(name.parse().unwrap()), None)
     }
 
     #[test]
@@ -122,6 +167,47 @@ mod tests {
         drop((again, other));
         let held = memory.held.lock().unwrap();
         assert_eq!((held.all, held.by.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_key_holds_half_of_what_its_party_may_and_its_colleagues_the_rest() {
+        let memory = Memory::new(1_000, 100);
+        let of = |key: &str| {
+            let whose = (party("fr").0, Some(KeyId::of(key.as_bytes())));
+            Holding::new(Arc::clone(&memory), whose)
+        };
+        let (mut one, mut again, mut colleague) = (of("a"), of("a"), of("b"));
+        assert!(one.grow(50) && !one.grow(1) && !again.grow(1));
+        assert!(colleague.grow(50), "whatever the other holds");
+        one.shrink(50);
+        assert!(again.grow(50));
+        drop((again, colleague));
+        // And half of the quarter, where little is free.
+        let mut others = of("c");
+        others.memory.held.lock().unwrap().all = 800;
+        assert!(!others.grow(30) && others.grow(20) && !others.grow(5));
+        others.memory.held.lock().unwrap().all -= 800;
+        drop((one, others));
+        let held = memory.held.lock().unwrap();
+        assert_eq!((held.all, held.by.len(), held.keys.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_was_read_is_held_once() {
+        let memory = Memory::new(1_000, 100);
+        let mut own = Holding::new(Arc::clone(&memory), party("fr"));
+        assert!(own.has_room(100) && !own.has_room(101));
+        assert!(own.read_ahead(60) && !own.read_ahead(60));
+        // However little others have left meanwhile.
+        memory.held.lock().unwrap().all += 900;
+        assert!(own.hand_over(50) && !own.has_room(1));
+        memory.held.lock().unwrap().all -= 900;
+        assert_eq!(memory.held(), 60);
+        own.shrink(50);
+        // What is handed over beyond it is held anew.
+        assert!(!own.hand_over(101) && own.hand_over(30) && memory.held() == 30);
+        drop(own);
+        assert_eq!(memory.held(), 0);
     }
 
     #[test]

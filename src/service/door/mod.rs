@@ -6,6 +6,7 @@
 //! of keys that stand have buckets of their own.
 
 mod bucket;
+mod known;
 mod memory;
 mod places;
 mod rates;
@@ -14,6 +15,8 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,8 +32,8 @@ use crate::domain::peer::{AuthenticPeer, Party, Role};
 use super::telemetry::{Event, Telemetry};
 
 use bucket::Buckets;
-use memory::Memory;
-use places::{At, Places, Taken};
+use memory::{Memory, Whose, less};
+use places::{At, Places, Taken, Way};
 use rates::{Counted, Of};
 
 pub use bucket::Quota;
@@ -44,6 +47,10 @@ pub struct Limits {
     pub visitors: usize,
     /// [`limits::VISITORS_OF_A_NETWORK`].
     pub visitors_of_a_network: usize,
+    /// [`limits::RETURNING`].
+    pub returning: usize,
+    /// [`limits::RETURNING_OF_AN_ADDRESS`].
+    pub returning_of_an_address: usize,
     /// [`limits::ARRIVING`].
     pub arriving: usize,
     /// [`limits::ARRIVING_OF_A_NETWORK`].
@@ -56,18 +63,22 @@ pub struct Limits {
     pub connections_of_a_party: usize,
     /// [`limits::STREAMS_OF_A_SEAT`].
     pub streams_of_a_seat: usize,
+    /// [`limits::STREAMS_OF_A_PARTY`].
+    pub streams_of_a_party: usize,
     /// [`limits::REQUESTS_OF_A_NETWORK`].
     pub requests_of_a_network: usize,
     /// [`limits::REQUESTS_OF_A_PARTY`].
     pub requests_of_a_party: usize,
+    /// [`limits::REQUESTS_OF_A_KEY`].
+    pub requests_of_a_key: usize,
     /// [`limits::STRANGERS`].
     pub strangers: usize,
     /// [`limits::STRANGERS_BYTES`], of all and of one network.
     pub strangers_bytes: (usize, usize),
     /// [`limits::MEMBERS_BYTES`], of all and of one party.
     pub members_bytes: (usize, usize),
-    /// Handshakes of a network, of one that is known, of a key.
-    pub handshakes: [Quota; 3],
+    /// Handshakes of a network, of one that is known, of a known address, of a key.
+    pub handshakes: [Quota; 4],
     /// Requests that are refused, of a network.
     pub refusals: Quota,
     /// Requests for charters, of a network.
@@ -95,20 +106,25 @@ impl Default for Limits {
         Self {
             visitors: limits::VISITORS,
             visitors_of_a_network: limits::VISITORS_OF_A_NETWORK,
+            returning: limits::RETURNING,
+            returning_of_an_address: limits::RETURNING_OF_AN_ADDRESS,
             arriving: limits::ARRIVING,
             arriving_of_a_network: limits::ARRIVING_OF_A_NETWORK,
             inside: limits::INSIDE,
             connections_of_a_key: limits::CONNECTIONS_OF_A_KEY,
             connections_of_a_party: limits::CONNECTIONS_OF_A_PARTY,
             streams_of_a_seat: limits::STREAMS_OF_A_SEAT,
+            streams_of_a_party: limits::STREAMS_OF_A_PARTY,
             requests_of_a_network: limits::REQUESTS_OF_A_NETWORK,
             requests_of_a_party: limits::REQUESTS_OF_A_PARTY,
+            requests_of_a_key: limits::REQUESTS_OF_A_KEY,
             strangers: limits::STRANGERS,
             strangers_bytes: limits::STRANGERS_BYTES,
             members_bytes: limits::MEMBERS_BYTES,
             handshakes: [
                 quota(limits::HANDSHAKES_OF_A_NETWORK),
                 quota(limits::HANDSHAKES_OF_A_KNOWN_NETWORK),
+                quota(limits::HANDSHAKES_OF_A_KNOWN_ADDRESS),
                 quota(limits::HANDSHAKES_OF_A_KEY),
             ],
             refusals: quota(limits::REFUSALS_OF_A_NETWORK),
@@ -139,10 +155,13 @@ impl Limits {
         let free = Quota::new(1 << 32, 1);
         Self {
             visitors_of_a_network: limits::VISITORS,
+            returning_of_an_address: limits::RETURNING,
             arriving_of_a_network: limits::ARRIVING,
             connections_of_a_key: limits::INSIDE,
             connections_of_a_party: limits::INSIDE,
-            handshakes: [free; 3],
+            streams_of_a_party: limits::INSIDE,
+            requests_of_a_key: limits::REQUESTS_OF_A_PARTY,
+            handshakes: [free; 4],
             refusals: free,
             charters: free,
             enrolment: free,
@@ -215,7 +234,9 @@ pub struct Door {
 struct Books {
     places: Places,
     streams: HashMap<Role, usize>,
+    streams_of_parties: HashMap<Party, usize>,
     requests: HashMap<Party, usize>,
+    requests_of_keys: HashMap<KeyId, usize>,
     rates: Buckets<(Counted, Party)>,
     days: Buckets<(Of, Option<MemberId>)>,
     handshakes: Buckets<Shaking>,
@@ -223,7 +244,7 @@ struct Books {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Shaking {
-    Network(Network),
+    Whence(Network),
     Key(KeyId),
 }
 
@@ -238,7 +259,9 @@ impl Door {
             books: Mutex::new(Books {
                 places: Places::new(&limits),
                 streams: HashMap::new(),
+                streams_of_parties: HashMap::new(),
                 requests: HashMap::new(),
+                requests_of_keys: HashMap::new(),
                 rates: Buckets::default(),
                 days: Buckets::default(),
                 handshakes: Buckets::default(),
@@ -267,6 +290,26 @@ impl Door {
         [self.memory[0].held(), self.memory[1].held()]
     }
 
+    /// Whence known keys came in [`limits::NETWORK_KNOWN`], and when last in Unix seconds, the latest
+    /// first.
+    #[must_use]
+    pub fn known(&self) -> Vec<(Network, u64)> {
+        let (now, unix) = (self.ambient.elapsed(), self.ambient.now());
+        let known = self.books().places.known.all(now);
+        let came = |until: Duration| {
+            (unix + (until - now).as_secs()).saturating_sub(limits::NETWORK_KNOWN.as_secs())
+        };
+        known.into_iter().map(|(whence, until)| (whence, came(until))).collect()
+    }
+
+    /// A known key came from there at that time, before the start.
+    pub fn remember(&self, whence: Network, came: u64) {
+        let ago = Duration::from_secs(self.ambient.now().saturating_sub(came));
+        if let Some(left) = limits::NETWORK_KNOWN.checked_sub(ago) {
+            self.books().places.known.remember(whence, self.ambient.elapsed() + left);
+        }
+    }
+
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -275,14 +318,19 @@ impl Door {
     ///
     /// # Errors
     /// [`Full`].
-    pub fn arrive(self: &Arc<Self>, network: Network) -> Result<Place, Full> {
+    pub fn arrive(self: &Arc<Self>, from: IpAddr) -> Result<Place, Full> {
         let now = self.ambient.elapsed();
         let mut books = self.books();
-        let [stranger, known, _] = self.limits.handshakes;
-        let quota = if books.places.knows(network, now) { known } else { stranger };
-        let often = books.handshakes.take(Shaking::Network(network), quota, 1, now);
-        often.map_err(|_| Full::Often(network))?;
-        let taken = books.places.arrive(network, now)?;
+        let Books { places, handshakes, .. } = &mut *books;
+        let (one, network) = (Network::of_one(from), Network::of(from));
+        let [stranger, known, own, _] = self.limits.handshakes;
+        let quota = if places.known.knows(network, now) { known } else { stranger };
+        let mut may =
+            |whence, quota| handshakes.take(Shaking::Whence(whence), quota, 1, now).is_ok();
+        if !(places.known.knows(one, now) && may(one, own) || may(network, quota)) {
+            return Err(Full::Often(network));
+        }
+        let taken = places.arrive(from, now)?;
         drop(books);
         Ok(Place { door: Arc::clone(self), taken })
     }
@@ -290,15 +338,24 @@ impl Door {
     /// A place for one more stream of a seat, or of a registrar.
     ///
     /// # Errors
-    /// [`Busy`]: it has as many as it may.
+    /// [`Busy`]: it, or its member, has as many as it may.
     pub fn follows(self: &Arc<Self>, peer: &AuthenticPeer) -> Result<Stay, Busy> {
+        let (role, party) = (peer.role().clone(), peer.party());
+        let busy =
+            |whose: &dyn fmt::Display| Err(Busy::of("too many open streams", whose, limits::SOON));
         let mut books = self.books();
-        let open = books.streams.entry(peer.role().clone()).or_default();
+        let Books { streams, streams_of_parties, .. } = &mut *books;
+        let of_party = streams_of_parties.get(&party).copied().unwrap_or_default();
+        if of_party >= self.limits.streams_of_a_party {
+            return busy(&party);
+        }
+        let open = streams.entry(role.clone()).or_default();
         if *open >= self.limits.streams_of_a_seat {
-            return Err(Busy::of("too many open streams", peer, limits::SOON));
+            return busy(peer);
         }
         *open += 1;
-        Ok(Stay { door: Arc::clone(self), role: peer.role().clone() })
+        streams_of_parties.insert(party.clone(), of_party + 1);
+        Ok(Stay { door: Arc::clone(self), role, party })
     }
 
     /// Waits until a stranger's request may be computed; nobody waits for a peer that is known. It is
@@ -316,17 +373,14 @@ impl Door {
 pub struct Stay {
     door: Arc<Door>,
     role: Role,
+    party: Party,
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
         let mut books = self.door.books();
-        if let Some(open) = books.streams.get_mut(&self.role) {
-            *open -= 1;
-            if *open == 0 {
-                books.streams.remove(&self.role);
-            }
-        }
+        less(&mut books.streams, &self.role, 1);
+        less(&mut books.streams_of_parties, &self.party, 1);
     }
 }
 
@@ -351,7 +405,7 @@ impl Place {
 
     /// Waits until its handshake may be computed: those from where nobody is known, one at a time.
     pub fn turn(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
-        let visits = matches!(self.taken.at, At::Visiting);
+        let visits = matches!(self.taken.at, At::Outside(Way::Visiting, _));
         let shaking = visits.then(|| Arc::clone(&self.door.shaking));
         async { shaking?.acquire_owned().await.ok() }
     }
@@ -368,7 +422,7 @@ impl Place {
         }
         let (door, now) = (&self.door, self.door.ambient.elapsed());
         let mut books = door.books();
-        let [_, _, quota] = door.limits.handshakes;
+        let [.., quota] = door.limits.handshakes;
         let often = books.handshakes.take(Shaking::Key(key), quota, 1, now);
         often.map_err(|_| Full::Own)?;
         books.places.come_in(&mut self.taken, (key, party), &door.limits, now)
@@ -379,7 +433,7 @@ impl Place {
     pub fn party(&self) -> Party {
         match &self.taken.at {
             At::Inside(_, party) => party.clone(),
-            At::Visiting | At::Arriving => Party::Network(self.taken.network),
+            At::Outside(..) => Party::Network(Network::of(self.taken.from)),
         }
     }
 
@@ -392,23 +446,36 @@ impl Place {
     /// One request more is in hand, of whom the directory says it is now.
     ///
     /// # Errors
-    /// [`Busy`]: its party has as many as it may.
+    /// [`Busy`]: its key, or its party, has as many as it may.
     pub fn begin(self: &Arc<Self>, party: Party) -> Result<InHand, Busy> {
         let door = &self.door;
         let limits = &door.limits;
-        let (limit, memory) = match party {
-            Party::Network(_) => (limits.requests_of_a_network, &door.memory[0]),
-            _ => (limits.requests_of_a_party, &door.memory[1]),
+        let (limit, memory, key) = match (&party, &self.taken.at) {
+            (Party::Network(_), _) => (limits.requests_of_a_network, &door.memory[0], None),
+            (_, At::Outside(..)) => (limits.requests_of_a_party, &door.memory[1], None),
+            (_, At::Inside(key, _)) => (limits.requests_of_a_party, &door.memory[1], Some(*key)),
         };
         let mut books = door.books();
-        let open = books.requests.entry(party.clone()).or_default();
-        if *open >= limit {
-            return Err(Busy::of("too many requests at once", party, limits::SOON));
+        let Books { requests, requests_of_keys, .. } = &mut *books;
+        let busy = |whose: &dyn fmt::Display| {
+            Err(Busy::of("too many requests at once", whose, limits::SOON))
+        };
+        let open = requests.get(&party).copied().unwrap_or_default();
+        if open >= limit {
+            return busy(&party);
         }
-        *open += 1;
-        books.places.asks(&self.taken, true);
-        let holding = Arc::new(Mutex::new(Holding::new(Arc::clone(memory), party.clone())));
-        Ok(InHand { place: Arc::clone(self), party, holding, open: true })
+        if let Some(key) = key {
+            let open = requests_of_keys.entry(key).or_default();
+            if *open >= limits.requests_of_a_key {
+                return busy(&"this key");
+            }
+            *open += 1;
+        }
+        requests.insert(party.clone(), open + 1);
+        let whose = (party, key);
+        let held = Mutex::new(Holding::new(Arc::clone(memory), whose.clone()));
+        let request = Request { place: Arc::clone(self), held, is_here: AtomicBool::new(false) };
+        Ok(InHand { bytes: Bytes(Arc::new(request)), whose, open: true })
     }
 }
 
@@ -421,9 +488,8 @@ impl Drop for Place {
 /// A request in hand, and what it holds of the memory.
 #[derive(Debug)]
 pub struct InHand {
-    place: Arc<Place>,
-    party: Party,
-    holding: Arc<Mutex<Holding>>,
+    bytes: Bytes,
+    whose: Whose,
     open: bool,
 }
 
@@ -431,19 +497,17 @@ impl InHand {
     /// What it holds, both ways.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
-        Bytes(Arc::clone(&self.holding))
+        self.bytes.clone()
     }
 
     /// It is answered: what is left to do is to hand the answer over.
     pub fn answered(&mut self) {
         if std::mem::take(&mut self.open) {
-            let mut books = self.place.door.books();
-            let party = self.party.clone();
-            if let Some(open) = books.requests.get_mut(&party) {
-                *open -= 1;
-                if *open == 0 {
-                    books.requests.remove(&party);
-                }
+            let mut books = self.bytes.0.place.door.books();
+            let (party, key) = &self.whose;
+            less(&mut books.requests, party, 1);
+            if let Some(key) = key {
+                less(&mut books.requests_of_keys, key, 1);
             }
         }
     }
@@ -452,29 +516,81 @@ impl InHand {
 impl Drop for InHand {
     fn drop(&mut self) {
         self.answered();
-        self.place.door.books().places.asks(&self.place.taken, false);
     }
 }
 
 /// The bytes of a request in hand.
 #[derive(Clone, Debug)]
-pub struct Bytes(Arc<Mutex<Holding>>);
+pub struct Bytes(Arc<Request>);
+
+#[derive(Debug)]
+struct Request {
+    place: Arc<Place>,
+    held: Mutex<Holding>,
+    is_here: AtomicBool,
+}
 
 impl Bytes {
-    /// So many bytes more.
+    /// So many bytes more of the request have come.
+    ///
+    /// # Errors
+    /// [`Busy`]: there is no room for them.
+    pub fn come(&self, bytes: usize) -> Result<(), Busy> {
+        self.hold(bytes)?;
+        let place = &self.0.place;
+        if !place.is_inside() {
+            let now = place.door.ambient.elapsed();
+            place.door.books().places.comes(&place.taken, bytes, now);
+        }
+        Ok(())
+    }
+
+    /// All of the request is here.
+    pub fn are_here(&self) {
+        if !self.0.is_here.swap(true, Ordering::Relaxed) {
+            self.0.place.door.books().places.asks(&self.0.place.taken, true);
+        }
+    }
+
+    /// So many bytes of an answer were read, and wait to be handed over; false if there is no room for
+    /// them.
+    #[must_use]
+    pub fn read_ahead(&self, bytes: usize) -> bool {
+        self.held().read_ahead(bytes)
+    }
+
+    /// Whether there is room for so many more.
+    #[must_use]
+    pub fn have_room(&self, bytes: usize) -> bool {
+        self.held().has_room(bytes)
+    }
+
+    /// So many bytes more, of which those that were read ahead are held already.
     ///
     /// # Errors
     /// [`Busy`]: there is no room for them.
     pub fn hold(&self, bytes: usize) -> Result<(), Busy> {
-        let mut holding = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if holding.grow(bytes) {
+        let mut held = self.held();
+        if held.hand_over(bytes) {
             return Ok(());
         }
-        Err(Busy::of("too many bytes in hand", holding.party(), limits::SOON))
+        Err(Busy::of("too many bytes in hand", held.party(), limits::SOON))
     }
 
     /// So many are gone.
     pub fn let_go(&self, bytes: usize) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).shrink(bytes);
+        self.held().shrink(bytes);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Holding> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if *self.is_here.get_mut() {
+            self.place.door.books().places.asks(&self.place.taken, false);
+        }
     }
 }

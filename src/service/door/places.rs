@@ -1,10 +1,11 @@
 //! Places for connections, by whom they are for. Pure but for the signal that tells one to leave.
 //!
-//! Whom nobody knows yet is a visitor, with a share of the visitors' places for each network; from a
-//! network whence a known key came of late it arrives on places of that network's own. Whose key the
-//! directory knows is inside: counted by its key and its party, beside neither.
+//! Whom nobody knows yet is a visitor, with a share of the visitors' places for each network. From an
+//! address, or else a network, whence a known key came of late it comes on places of that one's own.
+//! Whose key the directory knows is inside: counted by its key and its party, beside neither.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,25 +16,40 @@ use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::Party;
 
+use super::known::Known;
+use super::memory::less;
 use super::{Full, Limits};
 
 /// All places.
 #[derive(Debug)]
 pub(super) struct Places {
     next: u64,
-    visitors: Pool,
-    arriving: Pool,
+    outside: [Pool; Way::ALL.len()],
     inside: usize,
     keys: HashMap<KeyId, usize>,
     parties: HashMap<Party, usize>,
-    known: HashMap<Network, Duration>,
+    pub(super) known: Known,
+}
+
+/// What is known of where a connection comes from, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A known key came from its address.
+    Returning,
+    /// One came from its network.
+    Arriving,
+    /// Nothing.
+    Visiting,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Returning, Self::Arriving, Self::Visiting];
 }
 
 /// Where a connection has its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum At {
-    Visiting,
-    Arriving,
+    Outside(Way, Network),
     Inside(KeyId, Party),
 }
 
@@ -41,7 +57,7 @@ pub(super) enum At {
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) id: u64,
-    pub(super) network: Network,
+    pub(super) from: IpAddr,
     pub(super) at: At,
     /// It makes room for another.
     pub(super) leave: Arc<Notify>,
@@ -51,32 +67,49 @@ impl Places {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             next: 0,
-            visitors: Pool::new(limits.visitors, limits.visitors_of_a_network),
-            arriving: Pool::new(limits.arriving, limits.arriving_of_a_network),
+            outside: [
+                Pool::new(limits.returning, limits.returning_of_an_address),
+                Pool::new(limits.arriving, limits.arriving_of_a_network),
+                Pool::new(limits.visitors, limits.visitors_of_a_network),
+            ],
             inside: 0,
             keys: HashMap::new(),
             parties: HashMap::new(),
-            known: HashMap::new(),
+            known: Known::default(),
         }
     }
 
-    /// Whether a known key came from there of late.
-    pub(super) fn knows(&self, network: Network, now: Duration) -> bool {
-        self.known.get(&network).is_some_and(|until| *until > now)
-    }
-
-    /// A place for a connection of which nothing is known but where it comes from.
-    pub(super) fn arrive(&mut self, network: Network, now: Duration) -> Result<Taken, Full> {
+    /// A place for a connection of which nothing is known but where it comes from: the best that is
+    /// free.
+    pub(super) fn arrive(&mut self, from: IpAddr, now: Duration) -> Result<Taken, Full> {
         let (id, leave) = (self.next, Arc::new(Notify::new()));
         self.next += 1;
-        let guest = || Guest { since: now, asks: 0, leave: Arc::clone(&leave) };
-        let at = if self.knows(network, now) && self.arriving.enter(network, id, guest()).is_ok() {
-            At::Arriving
-        } else {
-            self.visitors.enter(network, id, guest())?;
-            At::Visiting
-        };
-        Ok(Taken { id, network, at, leave })
+        let mut full = Full::Everybody;
+        for way in Way::ALL {
+            let whence = match way {
+                Way::Returning => Network::of_one(from),
+                Way::Arriving | Way::Visiting => Network::of(from),
+            };
+            if way != Way::Visiting && !self.known.knows(whence, now) {
+                continue;
+            }
+            let guest =
+                Guest { until: now + limits::VISITOR_PATIENCE, asks: 0, leave: Arc::clone(&leave) };
+            match self.pool(way).enter(whence, id, guest, now) {
+                Ok(()) => return Ok(Taken { id, from, at: At::Outside(way, whence), leave }),
+                Err(why) => full = why,
+            }
+        }
+        Err(full)
+    }
+
+    const fn pool(&mut self, way: Way) -> &mut Pool {
+        let [returning, arriving, visiting] = &mut self.outside;
+        match way {
+            Way::Returning => returning,
+            Way::Arriving => arriving,
+            Way::Visiting => visiting,
+        }
     }
 
     /// The connection has shown a key that the directory knows.
@@ -99,8 +132,9 @@ impl Places {
         self.inside += 1;
         self.keys.insert(key, of_key + 1);
         self.parties.insert(party.clone(), of_party + 1);
-        self.known.retain(|_, until| *until > now);
-        self.known.insert(taken.network, now + limits::NETWORK_KNOWN);
+        for whence in [Network::of_one(taken.from), Network::of(taken.from)] {
+            self.known.came(&party, whence, now);
+        }
         taken.at = At::Inside(key, party);
         Ok(())
     }
@@ -108,39 +142,35 @@ impl Places {
     /// Gives the place back.
     pub(super) fn leave(&mut self, taken: &Taken) {
         match &taken.at {
-            At::Visiting => self.visitors.leave(taken.network, taken.id),
-            At::Arriving => self.arriving.leave(taken.network, taken.id),
+            At::Outside(way, whence) => self.pool(*way).leave(*whence, taken.id),
             At::Inside(key, party) => {
                 self.inside -= 1;
-                one_less(&mut self.keys, key);
-                one_less(&mut self.parties, party);
+                less(&mut self.keys, key, 1);
+                less(&mut self.parties, party, 1);
             }
         }
     }
 
-    /// One request more, or one less, is in hand on it: who asks is not sent away for others.
+    /// So much of a request came on it: at the pace that is asked of everybody, it stays.
+    pub(super) fn comes(&mut self, taken: &Taken, bytes: usize, now: Duration) {
+        let At::Outside(way, whence) = taken.at else { return };
+        if let Some(guest) = self.pool(way).guest(whence, taken.id) {
+            let earned = Duration::from_secs(bytes as u64) / limits::PROGRESS_BYTES as u32;
+            guest.until = (guest.until.max(now) + earned).min(now + limits::VISITOR_PATIENCE);
+        }
+    }
+
+    /// One request more, or one less, is all there: who waits for an answer is not sent away for
+    /// others.
     pub(super) fn asks(&mut self, taken: &Taken, one_more: bool) {
-        let pool = match taken.at {
-            At::Visiting => &mut self.visitors,
-            At::Arriving => &mut self.arriving,
-            At::Inside(..) => return,
-        };
-        if let Some(guest) = pool.guest(taken.network, taken.id) {
+        let At::Outside(way, whence) = taken.at else { return };
+        if let Some(guest) = self.pool(way).guest(whence, taken.id) {
             guest.asks = if one_more { guest.asks + 1 } else { guest.asks.saturating_sub(1) };
         }
     }
 }
 
-fn one_less<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
-    }
-}
-
-/// Places with a share for each network.
+/// Places with a share for each network, or each address.
 #[derive(Debug)]
 struct Pool {
     of_all: usize,
@@ -151,7 +181,9 @@ struct Pool {
 
 #[derive(Debug)]
 struct Guest {
-    since: Duration,
+    /// It speaks, or may be silent, until then.
+    until: Duration,
+    /// Requests that are all there.
     asks: usize,
     leave: Arc<Notify>,
 }
@@ -163,8 +195,13 @@ impl Pool {
 
     /// When its network's places are taken, the one that has been silent there longest makes room;
     /// when all are, one of the network that has most of them.
-    fn enter(&mut self, network: Network, id: u64, guest: Guest) -> Result<(), Full> {
-        let now = guest.since;
+    fn enter(
+        &mut self,
+        network: Network,
+        id: u64,
+        guest: Guest,
+        now: Duration,
+    ) -> Result<(), Full> {
         let own = self.networks.get(&network).map_or(0, BTreeMap::len);
         if own >= self.of_a_network && !self.makes_room(network, now) {
             return Err(Full::Network(network));
@@ -207,8 +244,8 @@ impl Pool {
     }
 }
 
-/// The oldest that has been here a while and asks for nothing.
+/// The one that has said nothing for longest, and for a while.
 fn silent(guests: &BTreeMap<u64, Guest>, now: Duration) -> Option<u64> {
-    let mut silent = guests.iter().filter(|(_, guest)| guest.asks == 0);
-    silent.find(|(_, guest)| guest.since + limits::VISITOR_PATIENCE <= now).map(|(id, _)| *id)
+    let silent = guests.iter().filter(|(_, guest)| guest.asks == 0 && guest.until <= now);
+    silent.min_by_key(|(_, guest)| guest.until).map(|(id, _)| *id)
 }

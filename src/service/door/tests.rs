@@ -39,14 +39,23 @@ impl World {
     }
 
     fn come_in(&self, from: u8, seat: &str) -> Result<Place, Full> {
-        let mut place = self.door.arrive(network(from))?;
+        let mut place = self.door.arrive(address(from))?;
         place.identify(Some(KeyId::of(seat.as_bytes())), &self::seat(from, seat))?;
         Ok(place)
     }
 }
 
+fn address(network: u8) -> IpAddr {
+    Ipv4Addr::new(192, 0, network, 1).into()
+}
+
+/// Another in the same network.
+fn neighbour(network: u8) -> IpAddr {
+    Ipv4Addr::new(192, 0, network, 99).into()
+}
+
 fn network(at: u8) -> Network {
-    Network::of(Ipv4Addr::new(192, 0, at, 1).into())
+    Network::of(address(at))
 }
 
 fn seat(from: u8, id: &str) -> AuthenticPeer {
@@ -64,18 +73,22 @@ fn stranger(from: u8) -> AuthenticPeer {
 const FEW: Limits = Limits {
     visitors: 5,
     visitors_of_a_network: 2,
+    returning: 3,
+    returning_of_an_address: 1,
     arriving: 3,
     arriving_of_a_network: 2,
     inside: 5,
     connections_of_a_key: 2,
     connections_of_a_party: 3,
     streams_of_a_seat: 2,
+    streams_of_a_party: 3,
     requests_of_a_network: 2,
     requests_of_a_party: 3,
+    requests_of_a_key: 3,
     strangers: 1,
     strangers_bytes: (1_000, 100),
     members_bytes: (10_000, 1_000),
-    handshakes: [Quota::new(20, 20), Quota::new(40, 40), Quota::new(9, 9)],
+    handshakes: [Quota::new(20, 20), Quota::new(40, 40), Quota::new(5, 5), Quota::new(9, 9)],
     refusals: Quota::new(2, 20),
     charters: Quota::new(3, 30),
     enrolment: Quota::new(3, 30),
@@ -95,7 +108,10 @@ fn policy(count: u64, bytes: u64) -> Policy {
 #[test]
 fn the_default_limits_belong_together() {
     let limits = Limits::default();
-    assert_eq!(limits.visitors + limits.arriving + limits.inside, limits::CONNECTIONS);
+    assert_eq!(
+        limits.visitors + limits.arriving + limits.returning + limits.inside,
+        limits::CONNECTIONS
+    );
     let bytes = limits.strangers_bytes.0 + limits.members_bytes.0;
     assert_eq!(bytes, 128 << 20);
     // The largest request of each fits while nothing else is in hand.
@@ -105,17 +121,28 @@ fn the_default_limits_belong_together() {
     ] {
         assert!(largest <= of_one && largest <= (all - largest) / 4);
     }
+    // Of a member by one key, too.
+    let (all, of_one) = limits.members_bytes;
+    assert!(
+        limits::SUBMIT_MESSAGE_BYTES <= of_one.min((all - limits::SUBMIT_MESSAGE_BYTES) / 4) / 2
+    );
+    for (of_key, of_party) in [
+        (limits.requests_of_a_key, limits.requests_of_a_party),
+        (limits.connections_of_a_key, limits.connections_of_a_party),
+    ] {
+        assert!(2 * of_key <= of_party, "colleagues have as much");
+    }
 }
 
 #[test]
 fn strangers_handshakes_are_computed_one_at_a_time_and_whoever_is_known_waits_for_none() {
     let world = World::new(FEW);
     let _known = world.come_in(2, "fr/cert/duty-1").unwrap();
-    let [first, second] = [1, 3].map(|network| world.door.arrive(self::network(network)).unwrap());
+    let [first, second] = [1, 3].map(|network| world.door.arrive(address(network)).unwrap());
     let computing = first.turn().now_or_never().unwrap();
     let mut waiting = Box::pin(second.turn());
     assert!((&mut waiting).now_or_never().is_none());
-    assert!(world.door.arrive(network(2)).unwrap().turn().now_or_never().is_some());
+    assert!(world.door.arrive(address(2)).unwrap().turn().now_or_never().is_some());
     drop(computing);
     assert!(waiting.now_or_never().is_some());
 }
@@ -123,28 +150,58 @@ fn strangers_handshakes_are_computed_one_at_a_time_and_whoever_is_known_waits_fo
 #[test]
 fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
     let world = World::new(FEW);
-    let first = world.door.arrive(network(1)).unwrap();
-    let second = Arc::new(world.door.arrive(network(1)).unwrap());
-    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Network(network(1)));
-    let others = [world.door.arrive(network(2)).unwrap(), world.door.arrive(network(2)).unwrap()];
-    let fifth = world.door.arrive(network(3)).unwrap();
-    assert_eq!(world.door.arrive(network(4)).unwrap_err(), Full::Everybody);
+    let first = world.door.arrive(address(1)).unwrap();
+    let second = Arc::new(world.door.arrive(address(1)).unwrap());
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
+    let others = [world.door.arrive(address(2)).unwrap(), world.door.arrive(address(2)).unwrap()];
+    let fifth = world.door.arrive(address(3)).unwrap();
+    assert_eq!(world.door.arrive(address(4)).unwrap_err(), Full::Everybody);
     // The oldest makes room, unless it has a request in hand.
     world.goes_by(limits::VISITOR_PATIENCE.as_secs());
     let asking = second.begin(second.party()).unwrap();
-    let third = world.door.arrive(network(1)).unwrap();
+    asking.bytes().are_here();
+    let third = world.door.arrive(address(1)).unwrap();
     assert!(first.leave().notified().now_or_never().is_some(), "told to leave");
     drop(first);
-    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Network(network(1)));
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
     assert!(second.leave().notified().now_or_never().is_none());
     // For a new network, one of those that have most.
-    let newcomer = world.door.arrive(network(4)).unwrap();
+    let newcomer = world.door.arrive(address(4)).unwrap();
     assert_eq!(newcomer.party(), Party::Network(network(4)));
     let told = others.iter().filter(|other| other.leave().notified().now_or_never().is_some());
     assert_eq!(told.count(), 1);
     drop((asking, second, third, fifth, newcomer, others));
-    let again = [1, 2, 3, 4, 5].map(|at| world.door.arrive(network(at)).unwrap());
+    let again = [1, 2, 3, 4, 5].map(|at| world.door.arrive(address(at)).unwrap());
     assert_eq!(again.len(), FEW.visitors, "places are given back");
+}
+
+#[test]
+fn a_request_that_does_not_come_keeps_no_place() {
+    let (requests_of_a_network, strangers_bytes) = (9, limits::STRANGERS_BYTES);
+    let world = World::new(Limits { requests_of_a_network, strangers_bytes, ..FEW });
+    let arrive = || Arc::new(world.door.arrive(address(1)).unwrap());
+    let (headers, body) = (arrive(), arrive());
+    let asks = |place: &Arc<Place>| place.begin(place.party()).unwrap();
+    let (_nothing_comes, comes) = (asks(&headers), asks(&body));
+    // As much in a second as is asked of everybody.
+    for _ in 0..limits::VISITOR_PATIENCE.as_secs() {
+        world.goes_by(1);
+        comes.bytes().come(limits::PROGRESS_BYTES).unwrap();
+    }
+    let third = arrive();
+    assert!(headers.leave().notified().now_or_never().is_some(), "told to leave");
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
+    assert!(body.leave().notified().now_or_never().is_none());
+    // What came at once speaks for no longer than it would be waited for without.
+    third.begin(third.party()).unwrap().bytes().come(1 << 20).unwrap();
+    world.goes_by(limits::VISITOR_PATIENCE.as_secs());
+    // Too slowly: it is the last that may be silent.
+    comes.bytes().come(limits::PROGRESS_BYTES / 2).unwrap();
+    world.goes_by(1);
+    drop((arrive(), arrive()));
+    for place in [third, body] {
+        assert!(place.leave().notified().now_or_never().is_some());
+    }
 }
 
 #[test]
@@ -152,11 +209,12 @@ fn whom_the_directory_knows_has_places_beside_those_of_strangers() {
     let world = World::new(FEW);
     let own = world.come_in(1, "fr/cert/duty-1").unwrap();
     assert!(own.is_inside());
-    let visitors = [1, 1, 2, 2, 3].map(|at| world.door.arrive(network(at)).unwrap());
+    let visitors = [1, 1, 2, 2, 3].map(|at| world.door.arrive(neighbour(at)).unwrap());
     // From its network one arrives beside the strangers there, as many as may.
     let again = world.come_in(1, "fr/cert/duty-1").unwrap();
-    let arriving = [world.door.arrive(network(1)).unwrap(), world.door.arrive(network(1)).unwrap()];
-    assert!(world.door.arrive(network(1)).is_err());
+    let arriving =
+        [world.door.arrive(neighbour(1)).unwrap(), world.door.arrive(neighbour(1)).unwrap()];
+    assert!(world.door.arrive(neighbour(1)).is_err());
     drop(arriving);
     // Three weeks later, too; after a month it is a network like any other.
     world.goes_by(21 * 86_400);
@@ -165,9 +223,62 @@ fn whom_the_directory_knows_has_places_beside_those_of_strangers() {
     world.goes_by(limits::NETWORK_KNOWN.as_secs());
     drop(visitors);
     let _strangers =
-        [world.door.arrive(network(1)).unwrap(), world.door.arrive(network(1)).unwrap()];
-    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Network(network(1)));
+        [world.door.arrive(address(1)).unwrap(), world.door.arrive(address(1)).unwrap()];
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
     drop((own, again));
+}
+
+#[test]
+fn neighbours_in_its_own_network_leave_a_member_its_address() {
+    let world = World::new(FEW);
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    // The two of the network on the way in, the two of its strangers, and no more.
+    let neighbours = [0; 4].map(|_| world.door.arrive(neighbour(1)).unwrap());
+    assert_eq!(world.door.arrive(neighbour(1)).unwrap_err(), Full::Network(network(1)));
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    // What the address has is its own, and what its network has comes after.
+    let half_open = world.door.arrive(address(1)).unwrap();
+    assert_eq!(world.come_in(1, "fr/cert/a").unwrap_err(), Full::Network(network(1)));
+    drop(neighbours);
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    drop(half_open);
+    // After a month it is an address like any other.
+    world.goes_by(limits::NETWORK_KNOWN.as_secs());
+    let strangers = [0; 2].map(|_| world.door.arrive(neighbour(1)).unwrap());
+    assert_eq!(world.come_in(1, "fr/cert/a").unwrap_err(), Full::Network(network(1)));
+    drop(strangers);
+}
+
+#[test]
+fn whence_members_came_is_known_at_the_next_start() {
+    let (day, world) = (86_400, World::new(FEW));
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    world.goes_by(20 * day);
+    drop(world.come_in(2, "at/cert/a").unwrap());
+    let known = world.door.known();
+    let whence: Vec<_> = known.iter().map(|(whence, _)| whence.to_string()).collect();
+    assert_eq!(whence, ["192.0.2.0/24", "192.0.2.1/32", "192.0.1.0/24", "192.0.1.1/32"]);
+    // The machine was off for five days; its own count of time began anew.
+    let again = World::new(FEW);
+    again.goes_by(25 * day);
+    for (whence, came) in known {
+        again.door.remember(whence, came);
+    }
+    let comes = |at| {
+        let neighbours = [0; 4].map(|_| again.door.arrive(neighbour(at)));
+        neighbours.iter().filter(|place| place.is_ok()).count() == 4
+            && again.come_in(at, "fr/cert/a").is_ok()
+    };
+    assert!(comes(1) && comes(2) && !comes(3));
+    // A clock that was ahead.
+    again.door.remember(network(4), u64::MAX);
+    assert!(again.door.known().iter().any(|(whence, _)| *whence == network(4)));
+    let later = World::new(FEW);
+    later.goes_by(31 * day);
+    for (whence, came) in world.door.known() {
+        later.door.remember(whence, came);
+    }
+    assert_eq!(later.door.known().len(), 2, "the others have had their month");
 }
 
 #[test]
@@ -190,13 +301,19 @@ fn a_key_a_member_and_all_have_so_many_connections() {
 fn handshakes_have_a_rate_of_a_network_of_a_known_one_and_of_a_key() {
     let world = World::new(FEW);
     for _ in 0..20 {
-        drop(world.door.arrive(network(1)).unwrap());
+        drop(world.door.arrive(address(1)).unwrap());
     }
-    assert_eq!(world.door.arrive(network(1)).unwrap_err(), Full::Often(network(1)));
-    assert!(world.door.arrive(network(2)).is_ok(), "another network");
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Often(network(1)));
+    assert!(world.door.arrive(address(2)).is_ok(), "another network");
     world.goes_by(1);
     drop(world.come_in(1, "fr/cert/a").unwrap());
-    assert!(world.door.arrive(network(1)).is_ok(), "it is known, and has more");
+    assert!(world.door.arrive(neighbour(1)).is_ok(), "it is known, and has more");
+    while world.door.arrive(neighbour(1)).is_ok() {}
+    assert_eq!(world.door.arrive(neighbour(1)).unwrap_err(), Full::Often(network(1)));
+    for _ in 0..5 {
+        drop(world.door.arrive(address(1)).expect("the address has its own"));
+    }
+    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Often(network(1)));
     for _ in 1..9 {
         drop(world.come_in(3, "fr/cert/a").unwrap());
     }
@@ -322,10 +439,13 @@ fn streams_and_requests_in_hand_are_so_many_at_once() {
     let streams = [world.door.follows(&own).unwrap(), world.door.follows(&own).unwrap()];
     assert!(world.door.follows(&own).is_err());
     let colleague = world.door.follows(&seat(1, "fr/cert/b")).unwrap();
-    drop((streams, colleague));
+    let busy = world.door.follows(&seat(1, "fr/soc/c")).unwrap_err();
+    assert!(busy.to_string().contains("of the member fr"), "{busy}");
+    let other = world.door.follows(&seat(1, "at/cert/a")).unwrap();
+    drop((streams, colleague, other));
     drop(world.door.follows(&own).unwrap());
 
-    let visitors = [1, 1, 2].map(|at| Arc::new(world.door.arrive(network(at)).unwrap()));
+    let visitors = [1, 1, 2].map(|at| Arc::new(world.door.arrive(address(at)).unwrap()));
     let mut first = visitors[0].begin(visitors[0].party()).unwrap();
     let second = visitors[1].begin(visitors[1].party()).unwrap();
     assert!(visitors[0].begin(visitors[0].party()).is_err(), "of the network, on any connection");
@@ -342,6 +462,27 @@ fn streams_and_requests_in_hand_are_so_many_at_once() {
     drop(first);
     third.bytes().hold(30).unwrap();
     drop((second, other, third, many));
+}
+
+#[test]
+fn one_seat_leaves_its_colleagues_requests_and_bytes() {
+    let world = World::new(Limits { requests_of_a_party: 4, requests_of_a_key: 2, ..FEW });
+    let comes = |seat| Arc::new(world.come_in(1, seat).unwrap());
+    let (own, again, colleague) = (comes("fr/cert/a"), comes("fr/cert/a"), comes("fr/cert/b"));
+    let first = own.begin(own.party()).unwrap();
+    let second = again.begin(again.party()).unwrap();
+    let busy = own.begin(own.party()).unwrap_err();
+    assert!(busy.to_string().contains("of this key"), "{busy}");
+    first.bytes().hold(500).unwrap();
+    assert!(second.bytes().hold(1).is_err());
+    let others = [0; 2].map(|_| colleague.begin(colleague.party()).unwrap());
+    others[0].bytes().hold(500).unwrap();
+    assert!(colleague.begin(colleague.party()).unwrap_err().to_string().contains("member fr"));
+    // What was refused took nothing, and what is answered is given back.
+    drop((first, second, others));
+    let all = [&own, &own, &colleague, &colleague].map(|place| place.begin(place.party()).unwrap());
+    drop(all);
+    assert_eq!(world.door.held(), [0, 0]);
 }
 
 #[tokio::test]

@@ -1,0 +1,69 @@
+//! Whence known keys came, kept from one start to the next, so that members do not wait behind strangers
+//! because the service was started again.
+//!
+//! In scope: the file. Out of scope: what is done with it (`service::door`). Invariants: it has networks
+//! and times, and not whose they are; it is never a reason not to start.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::client::place;
+use crate::config::ServiceHome;
+use crate::domain::limits;
+use crate::domain::network::Network;
+use crate::service::door::Door;
+
+/// Tells the door what the last start knew. What cannot be read is not known.
+pub(super) fn read(home: &ServiceHome, door: &Door) {
+    let path = home.known_networks();
+    let text = match place::read_if_there(&path, LINE_BYTES * limits::KNOWN as u64) {
+        Ok(text) => text.unwrap_or_default(),
+        Err(why) => return tracing::warn!(%why, "whence members came is not known"),
+    };
+    let text = String::from_utf8_lossy(&text);
+    let mut skipped = 0;
+    for line in text.lines() {
+        match read_line(line) {
+            Some((whence, came)) => door.remember(whence, came),
+            None => skipped += 1,
+        }
+    }
+    if skipped > 0 {
+        tracing::warn!(path = %path.display(), skipped, "lines that are no network and time");
+    }
+}
+
+/// A network or an address, and the Unix time at which a known key last came from there.
+fn read_line(line: &str) -> Option<(Network, u64)> {
+    let (whence, came) = line.split_once(' ')?;
+    Some((Network::read(whence)?, came.parse().ok()?))
+}
+
+/// Writes the file every ten minutes: who kills the service loses no more.
+pub(super) async fn keep(home: ServiceHome, door: Arc<Door>) {
+    loop {
+        sleep_until(Instant::now() + KEEP_EVERY).await;
+        let (home, door) = (home.clone(), Arc::clone(&door));
+        // One that panicked has said so.
+        let _ = tokio::task::spawn_blocking(move || write(&home, &door)).await;
+    }
+}
+
+/// Writes the file, as it is now.
+pub(super) fn write(home: &ServiceHome, door: &Door) {
+    let mut text = String::new();
+    for (whence, came) in door.known() {
+        writeln!(text, "{whence} {came}").expect("a string takes all");
+    }
+    if let Err(why) = place::put(&home.known_networks(), text.as_bytes()) {
+        tracing::warn!(%why, "whence members came is not kept");
+    }
+}
+
+const KEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// "ffff:ffff:ffff:ffff::/64 18446744073709551615" and the line's end.
+const LINE_BYTES: u64 = 46;
