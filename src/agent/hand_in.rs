@@ -5,6 +5,8 @@
 //! accepted receipt, by its expiry, or by a refusal that names what the same again cannot cure, and
 //! by nothing else.
 
+use std::cmp::Reverse;
+
 use bytes::Bytes;
 use tonic::transport::Channel;
 
@@ -12,22 +14,32 @@ use crate::client::call::{Patience, answered, patiently, request_of};
 use crate::client::error::ClientError;
 use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::domain::ids::MessageId;
+use crate::domain::relay::envelope::VerifiedHeader;
+use crate::signed::proto::Class;
 use crate::wire::v1::{self, relay_service_client::RelayServiceClient};
 
 use super::collect::{Desk, sent_header};
 
-/// What waits to be handed in, by time: neither accepted nor refused for good, and not expired.
+/// What waits to be handed in: neither accepted nor refused for good, and not expired. Messages come
+/// before receipts, the most urgent first, and of these the oldest.
 ///
 /// # Errors
 /// The outbox.
 pub fn due(desk: &Desk<'_>, outbox: &Outbox) -> Result<Vec<MessageId>, OutboxError> {
     let now = desk.ambient.now();
-    let mut due = outbox.pending()?;
-    // What cannot be read is handed in, so that somebody says why.
-    due.retain(|id| {
-        sent_header(desk, outbox, *id).map_or(true, |sent| now < sent.addressing().expires)
-    });
-    Ok(due)
+    let mut due = Vec::new();
+    for id in outbox.pending()? {
+        // What cannot be read is handed in, so that somebody says why.
+        let sent = sent_header(desk, outbox, id).ok();
+        let of = sent.as_ref().map(VerifiedHeader::addressing);
+        if of.is_none_or(|of| now < of.expires) {
+            let is_receipt = of.is_some_and(|of| of.class == Class::Receipt);
+            let urgency = of.and_then(|of| of.urgency.known()).map_or(0, i32::from);
+            due.push((is_receipt, Reverse(urgency), id));
+        }
+    }
+    due.sort();
+    Ok(due.into_iter().map(|(.., id)| id).collect())
 }
 
 /// Hands in a request, the same bytes until there is an answer: the relay's receipt. What is refused
@@ -160,11 +172,16 @@ mod tests {
 
     use crate::agent::index::Index;
     use crate::client::error::Side;
+    use crate::client::message::compose::Outside;
+    use crate::client::message::content;
     use crate::client::message::open::Reader;
-    use crate::client::message::testing::{AT, Net, seat, sign_key};
+    use crate::client::message::receipt::Place;
+    use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
     use crate::client::testlog::ambient_at;
     use crate::domain::limits;
     use crate::domain::refusal::{Refusal, Wrong};
+    use crate::domain::relay::envelope;
+    use crate::signed::proto::{Outcome, Urgency};
     use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
     use crate::wire::{status, v1};
 
@@ -287,6 +304,34 @@ mod tests {
         async fn offer(&self, relay: &Relay) -> ClientError {
             offer((&relay.channel(), Patience::SOME), &self.outbox, self.id).await.unwrap_err()
         }
+    }
+
+    #[test]
+    fn messages_go_before_receipts_and_the_most_urgent_first() {
+        let waits = Waits::new();
+        let net = &waits.net;
+        let put = |outside, inside| {
+            let sealed = net.seal(outside, &inside);
+            let request = Request::submit(sealed.envelope);
+            waits.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
+            sealed.id
+        };
+        let came = net.seal(net.outside(FR, &["at/cert-at"]), &testing::notification(0));
+        let came = envelope::verify_header(&net.directory, &came.envelope.header).unwrap();
+        let about = (came.digest(), came.addressing());
+        let outside =
+            Outside::answering(&net.directory, seat(AT), about, Class::Receipt, net.view());
+        let (contact, mailbox) = (seat(AT).contact(), net.mailbox(&seat(AT).contact()));
+        let place = Place { contact, mailbox }.to_proto();
+        let inside = content::delivered(came.digest(), (Outcome::Opened, None), place, 0);
+        let receipt = put(Outside { urgency: Urgency::Flash, ..outside }, inside);
+        let [second, flash] = [Urgency::Routine, Urgency::Flash].map(|urgency| {
+            let outside = Outside { urgency, ..net.outside(AT, &["fr/cert-fr"]) };
+            put(outside, testing::notification(0))
+        });
+        let mut routine = [waits.id, second];
+        routine.sort();
+        assert_eq!(waits.due(), [flash, routine[0], routine[1], receipt]);
     }
 
     #[tokio::test(start_paused = true)]
