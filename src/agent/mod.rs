@@ -10,6 +10,7 @@ pub mod follow;
 pub mod hand_in;
 pub mod inbox;
 pub mod index;
+pub mod later;
 pub mod muted;
 pub mod stay;
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use tonic::{Code, Status};
 
@@ -136,6 +137,12 @@ impl ClientError {
             || self.reason.starts_with(SERVER)
             || PASSING.contains(&&*self.reason)
             || self.details.contains_key(RETRY_IN)
+    }
+
+    /// After which time the service may be asked again, if it says.
+    #[must_use]
+    pub fn retry_in(&self) -> Option<Duration> {
+        self.details.get(RETRY_IN)?.parse().ok().map(Duration::from_secs)
     }
 
     fn with_usual_mend(self) -> Self {
