@@ -13,12 +13,16 @@ use crate::domain::limits;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
 use crate::wire::v1::{self, GetBodyRequest};
 
-/// Asks for entries, whole, in this order.
+/// Asks for entries, whole, in this order, and says of each what came. What fails is of this entry: a
+/// connection that breaks ends its stream, too.
 pub fn bodies(
     (channel, patience): (Channel, Patience),
     numbers: Vec<u64>,
-) -> impl Stream<Item = Result<v1::Item, ClientError>> {
-    let body = move |number| body((channel.clone(), patience), number);
+) -> impl Stream<Item = (u64, Result<v1::Item, ClientError>)> {
+    let body = move |number| {
+        let asked = body((channel.clone(), patience), number);
+        async move { (number, asked.await) }
+    };
     stream::iter(numbers).map(body).buffered(AT_ONCE)
 }
 

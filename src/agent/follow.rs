@@ -5,9 +5,11 @@
 //! not followed ends with the relay's head, or it was broken off; only of one that asks for an entry
 //! again the rest is dropped.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream;
 use tokio::time::timeout;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::Streaming;
@@ -58,26 +60,25 @@ pub enum FollowError<E> {
 pub async fn collect_once<E: Send>(
     channel: Channel,
     request: v1::CollectRequest,
-    on_event: impl FnMut(Event) -> Result<(), E> + Send,
+    mut on_event: impl FnMut(Event) -> Result<(), E> + Send,
 ) -> Result<(), FollowError<E>> {
-    let request = v1::CollectRequest { follow: false, ..request };
-    match run(channel, request, on_event).await? {
-        Last::Head => Ok(()),
-        Last::Item | Last::Nothing => Err(FollowError::NoHead),
+    let mut events = pin!(events(channel, v1::CollectRequest { follow: false, ..request }));
+    let mut ends_with_head = false;
+    while let Some(event) = events.next().await {
+        let event = event?;
+        ends_with_head = matches!(event, Event::Head(_));
+        on_event(event).map_err(FollowError::Stopped)?;
     }
+    if ends_with_head { Ok(()) } else { Err(FollowError::NoHead) }
 }
 
-/// Collects what there is and what comes, until the stream ends: the relay asks connections to go
-/// after a while, so the caller connects again.
-///
-/// # Errors
-/// [`FollowError`].
-pub async fn follow<E: Send>(
+/// What there is and what comes, until the stream ends: the relay asks connections to go after a
+/// while, so the caller connects again. What is not asked for waits at the relay.
+pub fn follow<E>(
     channel: Channel,
     request: v1::CollectRequest,
-    on_event: impl FnMut(Event) -> Result<(), E> + Send,
-) -> Result<(), FollowError<E>> {
-    run(channel, v1::CollectRequest { follow: true, ..request }, on_event).await.map(|_| ())
+) -> impl Stream<Item = Result<Event, FollowError<E>>> {
+    events(channel, v1::CollectRequest { follow: true, ..request })
 }
 
 /// Asks for entries again, one request after the other: of each answer its first event is taken, and
@@ -90,31 +91,24 @@ pub fn again<E>(
 }
 
 async fn first<E>(channel: Channel, request: v1::CollectRequest) -> Result<Event, FollowError<E>> {
-    let mut stream = start(channel, request).await?;
-    next(&mut stream).await?.ok_or(FollowError::NoHead)
+    pin!(events(channel, request)).next().await.unwrap_or(Err(FollowError::NoHead))
 }
 
-enum Last {
-    Nothing,
-    Item,
-    Head,
-}
-
-async fn run<E: Send>(
+/// Every event of one stream, and why it broke.
+fn events<E>(
     channel: Channel,
     request: v1::CollectRequest,
-    mut on_event: impl FnMut(Event) -> Result<(), E> + Send,
-) -> Result<Last, FollowError<E>> {
-    let mut stream = start(channel, request).await?;
-    let mut last = Last::Nothing;
-    while let Some(event) = next(&mut stream).await? {
-        last = match event {
-            Event::Item(_) => Last::Item,
-            Event::Head(_) => Last::Head,
-        };
-        on_event(event).map_err(FollowError::Stopped)?;
-    }
-    Ok(last)
+) -> impl Stream<Item = Result<Event, FollowError<E>>> {
+    stream::try_unfold(None, move |begun| {
+        let channel = channel.clone();
+        async move {
+            let mut stream = match begun {
+                Some(stream) => stream,
+                None => start(channel, request).await?,
+            };
+            Ok(next(&mut stream).await?.map(|event| (event, Some(stream))))
+        }
+    })
 }
 
 async fn start<E>(
@@ -298,10 +292,12 @@ mod tests {
     async fn bodies_come_in_the_order_asked_for_and_one_that_fails_keeps_none_back() {
         let bodies = fetch::bodies((relay(vec![]), Patience::NONE), vec![5, 2, 9, 3, 1]);
         let came: Vec<_> = bodies.collect().await;
-        let came = came.into_iter().map(|came| came.map(|item| item.number));
-        let came: Vec<_> = came.map(|came| came.map_err(|why| why.reason)).collect();
+        let came = came.into_iter().map(|(asked, came)| (asked, came.map(|item| item.number)));
+        let came: Vec<_> =
+            came.map(|(asked, came)| (asked, came.map_err(|why| why.reason))).collect();
         let (unknown, another) = ("UNAVAILABLE".to_owned(), "UNKNOWN_ITEM".to_owned());
-        assert_eq!(came, [Ok(5), Err(unknown), Ok(9), Err(another), Ok(1)]);
+        let expected = [(5, Ok(5)), (2, Err(unknown)), (9, Ok(9)), (3, Err(another)), (1, Ok(1))];
+        assert_eq!(came, expected);
     }
 
     #[tokio::test]

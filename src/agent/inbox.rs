@@ -263,6 +263,13 @@ impl Inbox {
         Ok(open.filter_map(|name| name.parse().ok()).collect())
     }
 
+    /// Whether an item came spoilt and is not dealt with.
+    #[must_use]
+    pub fn is_asked_again(&self, number: u64) -> bool {
+        let is_in = |folder| self.dir.join(folder).join(file_of(number)).exists();
+        (is_in(SPOILT) || is_in(UNSIGNED)) && !is_in(DONE)
+    }
+
     /// Keeps an item as it came; one that was asked for again takes the place of what came spoilt.
     ///
     /// # Errors
@@ -277,7 +284,7 @@ impl Inbox {
                 let (number, kept, found) = (link.number, kept.digest, link.digest);
                 return Err(ChainError::Rewritten { number, kept, found }.into());
             }
-            if self.asked_again()?.contains(&link.number) {
+            if self.is_asked_again(link.number) {
                 // The chain covers what was signed, and not who signed it: a header that held stays.
                 let (what, header) = match self.copies(Spoilt::Sealed, link.number)? {
                     0 => (Spoilt::Signatures, item.header.clone()),

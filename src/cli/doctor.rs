@@ -4,6 +4,8 @@
 //! scope: mending. Invariants: every check that can run does, whatever failed before; a failure
 //! names the command that mends it; nothing is changed but the copy of the directory.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -453,7 +455,7 @@ async fn mailbox(ctx: &Context, checks: &mut Checks, session: &Session, replica:
             }
         }
     }
-    Asked { replica: Some(mail.replica), at }
+    Asked { replica: Some(Arc::unwrap_or_clone(mail.replica)), at }
 }
 
 /// What comes first from the mailbox. It is looked at and not kept.

@@ -7,14 +7,14 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 
-use crate::agent::again;
-use crate::agent::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken};
+use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
 use crate::agent::fetch;
 use crate::agent::follow::{self, Event};
 use crate::agent::hand_in;
@@ -24,7 +24,7 @@ use crate::agent::muted::Muted;
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
-use crate::client::message::open::{self, NotOpened, Opened, Reader};
+use crate::client::message::open::{self, NotOpened, Opened};
 use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted};
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
@@ -45,6 +45,7 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
 use crate::wire::v1;
 
+use super::courier::{self, Courier};
 use super::directory::Seen;
 use super::output::Bar;
 use super::sync::with_progress;
@@ -55,7 +56,7 @@ pub(super) struct Mail {
     /// The seat.
     pub(super) seat: SeatId,
     /// The copy of the directory.
-    pub(super) replica: Replica,
+    pub(super) replica: Arc<Replica>,
     /// What was collected.
     pub(super) inbox: Inbox,
     /// What a list needs of all of it.
@@ -66,8 +67,8 @@ pub(super) struct Mail {
     pub(super) muted: Muted,
     /// The size of the directory when collecting began.
     synced: u64,
-    keys: Vec<OpeningKey>,
-    sign: SigningKey,
+    keys: Arc<[OpeningKey]>,
+    sign: Arc<SigningKey>,
     folder: PathBuf,
 }
 
@@ -109,11 +110,11 @@ impl Mail {
             index: Index::open(&folder, &inbox)?,
             inbox,
             outbox: Outbox::open(&folder.join("outbox"))?,
-            keys: keys.opening(&seat)?,
+            keys: keys.opening(&seat)?.into(),
             synced: replica.view()?.0,
-            sign,
+            sign: Arc::new(sign),
             seat,
-            replica,
+            replica: Arc::new(replica),
             folder,
         })
     }
@@ -164,7 +165,7 @@ impl Mail {
     /// As [`Context::connect`]; what came does not verify.
     pub(super) async fn connect(&mut self, ctx: &Context) -> Result<Session, ClientError> {
         let session = ctx.connect(Some(&Owner::Seat(self.seat.clone()))).await?;
-        let synced = with_progress(ctx, &session, &mut self.replica).await?;
+        let synced = with_progress(ctx, &session, Arc::make_mut(&mut self.replica)).await?;
         super::sync::say_what_lacks(ctx, &synced);
         Ok(session)
     }
@@ -178,13 +179,42 @@ impl Mail {
         ctx: &Context,
         work: impl FnOnce(&Desk<'_>) -> T,
     ) -> Result<T, ClientError> {
-        let view = self.replica.view()?;
-        let tree = self.replica.tree();
-        let root_at = |size: u64| if size <= view.0 { tree.root_at(size) } else { None };
-        let directory = self.replica.directory()?;
-        let reader = Reader { directory, root_at: &root_at, seat: &self.seat, keys: &self.keys };
-        let (index, sign, ambient) = (&self.index, &self.sign, ctx.ambient());
-        Ok(work(&Desk { reader, index, sign, view, ambient }))
+        let keys = (&self.keys[..], &*self.sign);
+        courier::at_desk(ctx, (&self.replica, &self.seat, keys), &self.index, work)
+    }
+
+    /// Who hands in for this seat, beside whatever else is done here.
+    pub(super) fn courier(&self) -> Courier {
+        let (seat, outbox) = (self.seat.clone(), self.outbox.clone());
+        let (keys, sign) = (Arc::clone(&self.keys), Arc::clone(&self.sign));
+        Courier { seat, outbox, keys, sign, replica: Arc::clone(&self.replica) }
+    }
+
+    /// Takes another copy of the same directory, if it shows more.
+    ///
+    /// # Errors
+    /// A copy lacks entries.
+    pub(super) fn takes(&mut self, replica: Arc<Replica>) -> Result<(), ClientError> {
+        if replica.view()?.0 > self.replica.view()?.0 {
+            self.replica = replica;
+        }
+        Ok(())
+    }
+
+    /// Hands in one request of the outbox. See [`Courier::hand_in`].
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(super) async fn hand_in(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        id: MessageId,
+    ) -> Result<VerifiedAccepted, ClientError> {
+        let mut courier = self.courier();
+        let handed_in = courier.hand_in(ctx, session, id).await;
+        self.takes(courier.replica)?;
+        handed_in
     }
 
     /// Opens an item of the inbox again, every layer verified.
@@ -308,13 +338,6 @@ impl Mail {
         }
     }
 
-    /// The bodies to ask for next, most urgent first: few, so that what comes meanwhile has its turn.
-    pub(super) fn next_bodies(&self) -> Result<Vec<u64>, ClientError> {
-        let mut numbers = self.unfetched()?;
-        numbers.truncate(AT_A_TIME);
-        Ok(numbers)
-    }
-
     /// What is left when people see what they asked for: the other bodies, most urgent first, and what is
     /// due, messages before receipts. It ends after a while, and says what remains.
     ///
@@ -379,8 +402,12 @@ impl Mail {
     ) -> Result<(), ClientError> {
         let mut bodies =
             pin!(fetch::bodies((session.connection().channel(), session.patience()), numbers));
-        while let Some(came) = bodies.next().await {
-            self.take_body(ctx, came, news)?;
+        while let Some((number, came)) = bodies.next().await {
+            match came {
+                Ok(item) => self.take_body(ctx, &item, news)?,
+                Err(error) if error.exit == Exit::NotReachable => return Err(error),
+                Err(error) => news.not_fetched(number, &error),
+            }
         }
         if news.behind {
             self.catch_up(ctx, session, news).await?;
@@ -399,32 +426,24 @@ impl Mail {
     ) -> Result<(), ClientError> {
         let mut bodies =
             pin!(fetch::bodies((session.connection().channel(), session.patience()), vec![number]));
-        while let Some(came) = bodies.next().await {
+        while let Some((_, came)) = bodies.next().await {
             self.inbox.put_whole(&came?)?;
         }
         Ok(())
     }
 
-    /// Deals with a body that was asked for. One that does not come is asked for again some time.
+    /// Deals with a body that was asked for.
     ///
     /// # Errors
     /// [`ClientError`]; nothing is lost.
     pub(super) fn take_body(
         &self,
         ctx: &Context,
-        came: Result<v1::Item, ClientError>,
+        item: &v1::Item,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        let item = match came {
-            Err(error) if error.exit == Exit::NotReachable => return Err(error),
-            Err(error) => {
-                news.warn(format!("a message was not fetched: {error}"));
-                return Ok(());
-            }
-            Ok(item) => item,
-        };
         let boxes = (&self.inbox, &self.outbox);
-        let taken = self.at_desk(ctx, |desk| collect::take_whole(desk, boxes, &item))??;
+        let taken = self.at_desk(ctx, |desk| collect::take_whole(desk, boxes, item))??;
         news.add(taken, &self.muted);
         Ok(())
     }
@@ -490,7 +509,15 @@ impl Mail {
         session: &Session,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        with_progress(ctx, session, &mut self.replica).await?;
+        with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
+        self.caught_up(ctx, news)
+    }
+
+    /// Deals with what waited for a newer copy of the directory.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(super) fn caught_up(&self, ctx: &Context, news: &mut News) -> Result<(), ClientError> {
         let boxes = (&self.inbox, &self.outbox);
         let taken = self.at_desk(ctx, |desk| collect::deal_with_pending(desk, boxes))??;
         news.after_sync(taken, &self.muted);
@@ -548,7 +575,7 @@ impl Mail {
         news.behind
     }
 
-    /// What waits to be handed in.
+    /// What waits to be handed in, in this order. See [`hand_in::due`].
     ///
     /// # Errors
     /// The copy of the directory, or files.
@@ -641,17 +668,30 @@ impl Mail {
                 break;
             }
             let Err(error) = self.hand_in(ctx, session, id).await else { continue };
-            // A machine's answer, of which the relay says that nobody waits for it.
-            if error.reason == "RECEIPT_NOT_DUE" {
-                continue;
-            }
-            let of = self.addressing(ctx, id)?;
-            news.warnings.push(not_accepted(id, of.as_ref(), &error));
+            self.not_accepted(ctx, (id, &error), news)?;
             // A full mailbox is no network that fails.
             failing += u32::from(error.side == Side::Network || error.reason == "BUSY");
             if failing == 2 {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Notes why a request was not accepted. Of a machine's answer the relay may say that nobody waits
+    /// for it: that is nothing to say.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub(super) fn not_accepted(
+        &self,
+        ctx: &Context,
+        (id, error): (MessageId, &ClientError),
+        news: &mut News,
+    ) -> Result<(), ClientError> {
+        if error.reason != "RECEIPT_NOT_DUE" {
+            let of = self.addressing(ctx, id)?;
+            news.warn(not_accepted(id, of.as_ref(), error));
         }
         Ok(())
     }
@@ -662,114 +702,6 @@ impl Mail {
         let Some(envelope) = request.envelope() else { return Ok(None) };
         let header = self.own_header(ctx, &envelope.header)?;
         Ok(header.ok().map(|header| header.addressing().clone()))
-    }
-
-    /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub(super) async fn hand_in(
-        &mut self,
-        ctx: &Context,
-        session: &Session,
-        id: MessageId,
-    ) -> Result<VerifiedAccepted, ClientError> {
-        let accepted = match self.offer(ctx, session, id).await {
-            Ok(accepted) => accepted,
-            Err(error) if self.outbox.refused(id)?.is_some() => return Err(given_up(error, id)),
-            Err(error) => return Err(kept_back(error, id)),
-        };
-        let mut synced = false;
-        loop {
-            let taken = (id, &accepted);
-            let taken =
-                self.at_desk(ctx, |desk| collect::take_accepted(desk, &self.outbox, taken))?;
-            match taken.map_err(ClientError::from) {
-                // The service has committed entries since.
-                Err(error) if error.reason == SYNC_FIRST && !synced => {
-                    with_progress(ctx, session, &mut self.replica).await?;
-                    synced = true;
-                }
-                taken => {
-                    return taken.map_err(|error| without_receipt(id, after_a_sync(error)));
-                }
-            }
-        }
-    }
-
-    /// The relay's receipt for a request. If the directory has changed since it was sealed, it is
-    /// sealed again, once.
-    async fn offer(
-        &mut self,
-        ctx: &Context,
-        session: &Session,
-        id: MessageId,
-    ) -> Result<Bytes, ClientError> {
-        self.send_answered(ctx, session, id).await?;
-        let channel = session.connection().channel();
-        let relay = (&channel, session.patience());
-        let before = self.outbox.request(id)?;
-        match hand_in::offer(relay, &self.outbox, id).await {
-            Err(error) if hand_in::is_outdated(&error) => {
-                if let Some(accepted) = hand_in::held(relay, id).await? {
-                    return Ok(accepted);
-                }
-                with_progress(ctx, session, &mut self.replica).await?;
-                match self.seal_again(ctx, (id, &before))? {
-                    Err(SealError::NotOutdated) => return Err(self.not_shown(error)),
-                    sealed => sealed?,
-                }
-                ctx.out.say(format_args!("{id} is sealed again, as things are now"));
-                hand_in::offer(relay, &self.outbox, id).await
-            }
-            offered => offered,
-        }
-    }
-
-    /// Hands in the message of this outbox that one answers, if it waits, so that the relay has the
-    /// header that is named. Who wrote an answer to what was refused wants it sent all the same.
-    async fn send_answered(
-        &mut self,
-        ctx: &Context,
-        session: &Session,
-        id: MessageId,
-    ) -> Result<(), ClientError> {
-        let answered = self.at_desk(ctx, |desk| again::answered(desk, &self.outbox, id))??;
-        let Some(answered) = answered else { return Ok(()) };
-        if self.due(ctx)?.contains(&answered)
-            && let Err(error) = Box::pin(self.hand_in(ctx, session, answered)).await
-            && self.due(ctx)?.contains(&answered)
-        {
-            return Err(error);
-        }
-        if self.at_desk(ctx, |desk| again::names_what_was(desk, &self.outbox, id))?? {
-            let before = self.outbox.request(id)?;
-            self.seal_again(ctx, (id, &before))??;
-        }
-        Ok(())
-    }
-
-    fn seal_again(
-        &self,
-        ctx: &Context,
-        before: (MessageId, &Request),
-    ) -> Result<Result<(), SealError>, ClientError> {
-        let stale = self.replica.is_stale(ctx.ambient().now());
-        self.at_desk(ctx, |desk| again::seal_again(desk, &self.outbox, before, stale))
-    }
-
-    /// The relay says of a request what the copy of the directory does not show.
-    fn not_shown(&self, error: ClientError) -> ClientError {
-        if error.reason == hand_in::IN_FUTURE {
-            // By the clock here it is not: one of the two is wrong, and the error says so.
-            return error;
-        }
-        if let Some(frozen) = self.replica.frozen() {
-            return ClientError::update_me(frozen);
-        }
-        let sentence =
-            format!("the relay says what the directory does not show: {}", error.sentence);
-        ClientError { side: Side::Theirs, sentence, ..error }
     }
 
     /// Whether somebody has read an item here.
@@ -789,23 +721,35 @@ impl Mail {
         self.folder.join("read").join(number.to_string())
     }
 
-    /// Who of this contact has acknowledged which of these messages: from the outbox, as far as the relay
-    /// has it, and from what colleagues did.
+    /// What this seat has acknowledged, beside what waits to be handed in.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn acks(&self, due: &[MessageId]) -> Result<Acks, ClientError> {
+        let (mut acks, directory) = (Acks::default(), self.replica.directory()?);
+        for id in self.outbox.acknowledgements()? {
+            let Request::Acknowledge(request) = self.outbox.request(id)? else { continue };
+            if self.outbox.accepted_receipt(id)?.is_some() {
+                acks.accepted.extend(Acknowledged::read(directory, &request.acknowledgement));
+            } else if due.contains(&id) {
+                acks.wait.extend(about(&request.acknowledgement).map(|header| (header, id)));
+            }
+        }
+        Ok(acks)
+    }
+
+    /// Who of this contact has acknowledged which of these messages: this seat, as far as the relay has
+    /// it, and colleagues.
     ///
     /// # Errors
     /// Files.
     pub(super) fn acknowledged(
         &self,
+        acks: &Acks,
         of: &BTreeSet<Digest>,
     ) -> Result<Vec<Acknowledged>, ClientError> {
-        let (mut all, directory) = (Vec::new(), self.replica.directory()?);
-        for id in self.outbox.acknowledgements()? {
-            if let Request::Acknowledge(request) = self.outbox.request(id)?
-                && self.outbox.accepted_receipt(id)?.is_some()
-            {
-                all.extend(Acknowledged::read(directory, &request.acknowledgement));
-            }
-        }
+        let own = acks.accepted.iter().filter(|own| of.contains(&own.header));
+        let (mut all, directory): (Vec<_>, _) = (own.cloned().collect(), self.replica.directory()?);
         // Their signatures were verified when they were taken.
         let held = self.index.rows().iter().filter(|row| row.how() == Some(collect::ACKNOWLEDGED));
         for row in held.filter(|row| row.about().is_some_and(|about| of.contains(&about))) {
@@ -815,22 +759,21 @@ impl Mail {
         all.retain(|one| of.contains(&one.header));
         Ok(Acknowledged::once(all))
     }
+}
 
-    /// The acknowledgements that wait to be handed in, each with the header that it is about.
-    ///
-    /// # Errors
-    /// As [`Mail::due`].
-    pub(super) fn acknowledging(
-        &self,
-        ctx: &Context,
-    ) -> Result<Vec<(Digest, MessageId)>, ClientError> {
-        let mut waits = Vec::new();
-        for id in self.due(ctx)? {
-            if let Request::Acknowledge(request) = self.outbox.request(id)? {
-                waits.extend(about(&request.acknowledgement).map(|header| (header, id)));
-            }
-        }
-        Ok(waits)
+/// What a seat has acknowledged.
+#[derive(Default)]
+pub(super) struct Acks {
+    /// The relay has it.
+    accepted: Vec<Acknowledged>,
+    /// It waits to be handed in: the header that it is about, and its id.
+    wait: Vec<(Digest, MessageId)>,
+}
+
+impl Acks {
+    /// The acknowledgement of a header that waits.
+    pub(super) fn waits(&self, header: Digest) -> Option<MessageId> {
+        self.wait.iter().find(|(of, _)| *of == header).map(|(_, id)| *id)
     }
 }
 
@@ -942,6 +885,11 @@ impl News {
         }
     }
 
+    /// Says that a message is not fetched yet, and why.
+    pub(super) fn not_fetched(&mut self, number: u64, why: &ClientError) {
+        self.warn(format!("message {number} is not fetched yet: {why}"));
+    }
+
     /// Warns once: what waits is dealt with again and again.
     fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {
@@ -978,7 +926,7 @@ fn take_head(
 }
 
 /// A request that the relay has, and why its receipt was not kept.
-fn without_receipt(id: MessageId, error: ClientError) -> ClientError {
+pub(super) fn without_receipt(id: MessageId, error: ClientError) -> ClientError {
     if error.reason != BEFORE_UPDATE {
         return error;
     }
@@ -1018,7 +966,7 @@ pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
 }
 
 /// It was refused for good, and waits no longer.
-fn given_up(error: ClientError, id: MessageId) -> ClientError {
+pub(super) fn given_up(error: ClientError, id: MessageId) -> ClientError {
     let sentence = format!("{}; it is not handed in again by itself", error.sentence);
     let mend =
         error.mend.unwrap_or_else(|| format!("liaison sent retry {id}, if that has changed"));
@@ -1060,14 +1008,13 @@ const HELD: usize = 256;
 const SOME: usize = 64;
 /// A list waits so long for the bodies of its first rows.
 const SHOWN_AFTER: Duration = Duration::from_secs(3);
-/// Bodies that who follows asks for at a time.
-const AT_A_TIME: usize = 4;
 /// Seconds after which a command ends that has nothing else to do.
 const AT_THE_END: u64 = 60;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::message::open::Reader;
     use crate::client::message::receipt::Place;
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
     use crate::domain::refusal::Refusal;

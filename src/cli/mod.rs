@@ -8,6 +8,7 @@ mod admin;
 pub mod args;
 mod charter;
 mod context;
+mod courier;
 mod directory;
 mod doctor;
 mod faults;

@@ -465,7 +465,9 @@ impl Outbox {
         Ok(durable::write(&self.message(id).join(request.name()), &request.encode())?)
     }
 
-    fn waits(&self, id: MessageId) -> bool {
+    /// Whether the relay has neither accepted nor refused it for good.
+    #[must_use]
+    pub fn waits(&self, id: MessageId) -> bool {
         let dir = self.message(id);
         !dir.join(ACCEPTED).exists() && !dir.join(REFUSED).exists()
     }

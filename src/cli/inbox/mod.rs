@@ -5,27 +5,22 @@
 //! mark stand before everything else; nothing is acknowledged without a name; no file is written
 //! over.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::convert::Infallible;
-use std::fs::File;
+mod follow;
+
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::time::sleep;
 use tokio_stream::StreamExt as _;
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::agent;
 use crate::agent::collect::{self, Desk, SealError, Unproven};
-use crate::agent::fetch;
-use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::agent::index::{self, Index, Row};
 use crate::agent::muted::{Muted, Sender};
-use crate::agent::stay::Way;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
@@ -43,11 +38,10 @@ use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
 use crate::signed::proto::{self, Class, Level};
-use crate::wire::v1;
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
-use super::mail::{Acknowledged, Mail, News, after_a_sync, kept_back};
+use super::mail::{Acknowledged, Acks, Mail, News, kept_back};
 use super::phrases::{self, Lines};
 use super::{Context, unusable};
 
@@ -58,7 +52,7 @@ use super::{Context, unusable};
 pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientError> {
     let list = InboxCommand::List { offline: false, follow: false, muted: false, all: false };
     match args.command.unwrap_or(list) {
-        InboxCommand::List { follow: true, muted, .. } => stay(ctx, muted).await,
+        InboxCommand::List { follow: true, muted, .. } => self::follow::stay(ctx, muted).await,
         InboxCommand::List { offline, muted, all, .. } => {
             let wanted = Wanted { muted, most: if all { usize::MAX } else { PAGE } };
             self::list(ctx, offline, wanted).await
@@ -163,7 +157,8 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
     let more = numbers.len().saturating_sub(wanted.most);
     numbers.truncate(wanted.most);
     numbers.extend(doubted(mail).into_iter().rev().take(wanted.most));
-    let (rows, unverified) = rows(ctx, mail, &numbers)?;
+    let acks = mail.acks(&mail.due(ctx)?)?;
+    let (rows, unverified) = rows(ctx, mail, &acks, &numbers)?;
     let later = mail.inbox.later()?;
     let unknown = later
         .iter()
@@ -255,7 +250,7 @@ async fn ask_again(ctx: &Context, session: &Session, mail: &mut Mail) -> Result<
     ctx.out.say(format_args!("entries that came spoilt: {before}; asking again"));
     let (mut news, mut held) = (News::default(), Vec::new());
     let mut again =
-        Box::pin(follow::again::<ClientError>(session.connection().channel(), requests));
+        Box::pin(agent::follow::again::<ClientError>(session.connection().channel(), requests));
     while let Some(came) = again.next().await {
         match came {
             Ok(event) => mail.take(ctx, event, &mut held, &mut news)?,
@@ -281,217 +276,6 @@ async fn ask_again(ctx: &Context, session: &Session, mail: &mut Mail) -> Result<
 /// Warns of what collecting brought besides messages.
 pub(super) fn say_news(ctx: &Context, news: News) {
     news.warnings.iter().for_each(|warning| ctx.out.warn(warning));
-}
-
-/// Stays, and prints what comes. A connection that ends is made again, for ever; the end is what the
-/// service refuses, or what is wrong on this side.
-async fn stay(ctx: &Context, muted: bool) -> Result<(), ClientError> {
-    let mut stay = Stay { muted, ..Stay::default() };
-    loop {
-        let Err(why) = stay.once(ctx).await;
-        if !why.passes() {
-            return Err(why);
-        }
-        if let Some(since) = stay.way.ended(&why, ctx.ambient().now()) {
-            say_lost(ctx, since, &why);
-        }
-        let [random] = ctx.ambient().bytes();
-        sleep(stay.way.pause(random)).await;
-    }
-}
-
-/// What who stays keeps from one connection to the next.
-#[derive(Default)]
-struct Stay {
-    /// Whether also those are shown who are muted.
-    muted: bool,
-    way: Way,
-    /// Nobody else collects meanwhile.
-    lock: Option<File>,
-    /// When what came spoilt was last asked for.
-    asked: Option<u64>,
-    /// What was printed.
-    said: BTreeSet<String>,
-}
-
-impl Stay {
-    /// One connection, until it ends. What waited is fetched beside the stream, most urgent first, and
-    /// what is due is handed in when nothing else is to be done; what came spoilt is asked for again.
-    async fn once(&mut self, ctx: &Context) -> Result<Infallible, ClientError> {
-        let (session, mut mail) = Mail::online(ctx).await?;
-        let session = session.impatient();
-        if self.lock.is_none() {
-            self.lock = Some(mail.inbox.lock()?);
-            ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
-        }
-        let mut news = News::default();
-        mail.collect_headers(ctx, &session, &mut news).await?;
-        self.comes(ctx);
-        let request = mail.inbox.request(true)?;
-        let (sender, mut events) = mpsc::channel(EVENTS);
-        let channel = session.connection().channel();
-        // The stream goes on from its cursor: what does not fit here comes again.
-        let hand_over = move |event: Event| match sender.try_send(event) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
-                let sentence = "messages came faster than they were dealt with";
-                Err(ClientError::new(Side::Ours, Exit::NotReachable, "BEHIND", sentence))
-            }
-        };
-        self.announce(ctx, (&session, &mut mail), &mut news).await?;
-        let again = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
-        let fetch =
-            |numbers| Box::pin(fetch::bodies((channel.clone(), session.patience()), numbers));
-        let (mut spoilt, mut bodies) = (again(Vec::new()), fetch(mail.next_bodies()?));
-        // What is on the way is not given up for what comes; what fails is asked for at the next head.
-        let (mut fetching, mut failed) = (true, false);
-        let stream = follow::follow(channel.clone(), request, hand_over);
-        tokio::pin!(stream);
-        let mut ended: Option<Result<(), FollowError<ClientError>>> = None;
-        let (mut held, mut due) = (Vec::new(), VecDeque::from(mail.due(ctx)?));
-        loop {
-            let mut news = News::default();
-            tokio::select! {
-                biased;
-                event = events.recv() => {
-                    // The sender lives in the stream's future: it is gone when that is done.
-                    let Some(event) = event else { break };
-                    self.comes(ctx);
-                    let is_head = matches!(event, Event::Head(_));
-                    let before = mail.inbox.cursor()?.count;
-                    deal_with(ctx, (&session, &mut mail), (event, &mut held), &mut news).await?;
-                    if mail.inbox.cursor()?.count > before {
-                        mail.update(ctx)?;
-                    }
-                    failed &= !is_head;
-                    if !fetching && !failed {
-                        bodies = fetch(mail.next_bodies()?);
-                        fetching = true;
-                    }
-                    // What was not accepted is offered again.
-                    if is_head && due.is_empty() {
-                        due.extend(mail.due(ctx)?);
-                    }
-                    let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
-                    if !requests.is_empty() && is_time(&mut self.asked, ctx.ambient().counted()) {
-                        spoilt = again(requests);
-                    }
-                }
-                end = &mut stream, if ended.is_none() => ended = Some(end),
-                Some(came) = spoilt.next() => match came {
-                    Ok(event) => {
-                        deal_with(ctx, (&session, &mut mail), (event, &mut held), &mut news).await?;
-                    }
-                    Err(error) => {
-                        ctx.out.say(ClientError::from(error));
-                        spoilt = again(Vec::new());
-                    }
-                },
-                came = bodies.next(), if fetching => match came {
-                    Some(came) => {
-                        failed |= came.is_err();
-                        mail.take_body(ctx, came, &mut news)?;
-                    }
-                    None => {
-                        let next = if failed { Vec::new() } else { mail.next_bodies()? };
-                        fetching = !next.is_empty();
-                        bodies = fetch(next);
-                    }
-                },
-                () = std::future::ready(()), if !due.is_empty() => {
-                    if let Some(id) = due.pop_front() {
-                        mail.send(ctx, &session, vec![id], &mut news).await?;
-                    }
-                }
-            }
-            self.announce(ctx, (&session, &mut mail), &mut news).await?;
-            due.extend(news.queued());
-        }
-        ended.unwrap_or(Ok(()))?;
-        Err(FollowError::<ClientError>::NoHead.into())
-    }
-
-    /// Says what came of an event.
-    async fn announce(
-        &mut self,
-        ctx: &Context,
-        (session, mail): (&Session, &mut Mail),
-        news: &mut News,
-    ) -> Result<(), ClientError> {
-        if Mail::is_behind(news) {
-            mail.catch_up(ctx, session, news).await?;
-        }
-        let numbers = std::mem::take(&mut news.messages);
-        if !numbers.is_empty() {
-            let (rows, unverified) = rows(ctx, mail, &numbers)?;
-            for row in rows.iter().filter(|row| self.muted || !row.muted) {
-                let line = row.cells().join("  ");
-                if self.said.insert(line.clone()) {
-                    ctx.out.data(row, || line);
-                }
-            }
-            for row in unverified {
-                let line = row.cells().join("  ");
-                if self.said.insert(line.clone()) {
-                    ctx.out.data(&row, || line);
-                }
-            }
-        }
-        news.only_new(&mut self.said);
-        std::mem::take(&mut news.warnings).iter().for_each(|warning| ctx.out.warn(warning));
-        Ok(())
-    }
-
-    /// Something came: there is a connection.
-    fn comes(&mut self, ctx: &Context) {
-        if let Some(since) = self.way.came() {
-            say_back(ctx, since);
-        }
-    }
-}
-
-fn say_lost(ctx: &Context, since: u64, why: &ClientError) {
-    let object = json!({
-        "event": "not_connected",
-        "since": since,
-        "side": why.side.to_string(),
-        "reason": why.reason,
-        "sentence": why.sentence,
-    });
-    let (at, side) = (phrases::when(since), why.side);
-    ctx.out.event(&object, format_args!("no connection since {at}: {why} [{side}]; trying again"));
-}
-
-fn say_back(ctx: &Context, since: u64) {
-    let now = ctx.ambient().now();
-    let object = json!({ "event": "connected", "at": now, "not_connected_since": since });
-    let (from, to) = (phrases::when(since), phrases::when(now));
-    ctx.out.event(&object, format_args!("connected again: no connection from {from} to {to}"));
-}
-
-/// Whether it is time to ask for what came spoilt; then the next time is later.
-fn is_time(asked: &mut Option<u64>, now: u64) -> bool {
-    let is_time = asked.is_none_or(|last| last + AGAIN_AFTER <= now);
-    if is_time {
-        *asked = Some(now);
-    }
-    is_time
-}
-
-async fn deal_with(
-    ctx: &Context,
-    (session, mail): (&Session, &mut Mail),
-    (event, held): (Event, &mut Vec<v1::Item>),
-    news: &mut News,
-) -> Result<(), ClientError> {
-    let again = event.clone();
-    match mail.take(ctx, event, held, news) {
-        Err(error) if error.reason == super::mail::SYNC_FIRST => {
-            mail.catch_up(ctx, session, news).await?;
-            mail.take(ctx, again, held, news).map_err(after_a_sync)
-        }
-        taken => taken,
-    }
 }
 
 /// A message in the list.
@@ -602,19 +386,19 @@ impl Unverified {
 fn rows(
     ctx: &Context,
     mail: &Mail,
+    acks: &Acks,
     numbers: &[u64],
 ) -> Result<(Vec<Listed>, Vec<Unverified>), ClientError> {
     let Found { messages: found, mut unverified } = messages(ctx, mail, numbers)?;
     let digests = found.iter().map(|(_, header)| header.digest()).collect();
-    let (acknowledged, directory) = (mail.acknowledged(&digests)?, mail.replica.directory()?);
-    let acknowledging = mail.acknowledging(ctx)?;
-    let asked_again = mail.inbox.asked_again()?;
+    let acknowledged = mail.acknowledged(acks, &digests)?;
+    let directory = mail.replica.directory()?;
     for row in &mut unverified {
-        row.asked_again = asked_again.contains(&row.number);
+        row.asked_again = mail.inbox.is_asked_again(row.number);
     }
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
-        let again = asked_again.contains(&number);
+        let again = mail.inbox.is_asked_again(number);
         let opened = if mail.inbox.is_whole(number) { Some(mail.opened(ctx, kept)?) } else { None };
         let content = match &opened {
             Some(Ok(Opened { inside: Inside::Content(content), .. })) => Some(content),
@@ -628,7 +412,7 @@ fn rows(
             None => Some((NOT_FETCHED, format!("not fetched yet: liaison inbox read {number}"))),
         };
         let by = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
-        let waits = acknowledging.iter().any(|(of, _)| *of == header.digest());
+        let waits = acks.waits(header.digest()).is_some();
         let state = match (by.is_empty(), waits, mail.is_read(number)) {
             (false, _, _) => "acknowledged",
             (true, true, _) => WAITS,
@@ -874,7 +658,8 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
         Some(folder) => save_all(folder, &content.attachments)?,
         None => Vec::new(),
     };
-    let acknowledged = mail.acknowledged(&BTreeSet::from([header.digest()]))?;
+    let acks = mail.acks(&mail.due(ctx)?)?;
+    let acknowledged = mail.acknowledged(&acks, &BTreeSet::from([header.digest()]))?;
     let acknowledged = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
     let (amiss, answered) = (mail.amiss(ctx, &header)?, mail.answered(ctx, &header)?);
     let (own, opened) = (&mail.seat, &opened);
@@ -1139,9 +924,10 @@ async fn acknowledge(ctx: &Context, at: &Pointer, given: Words) -> Result<(), Cl
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
     let ((kept, header), _) = find(ctx, &mut mail, at).await?;
     let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
-    let by = mail.acknowledged(&BTreeSet::from([header.digest()]))?;
+    let acks = mail.acks(&mail.due(ctx)?)?;
+    let by = mail.acknowledged(&acks, &BTreeSet::from([header.digest()]))?;
     let by = acknowledged_by(&by, header.digest(), &mail.seat);
-    let waits = mail.acknowledging(ctx)?.into_iter().find(|(of, _)| *of == header.digest());
+    let waits = acks.waits(header.digest());
     if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
         let object = json!({ "number": number, "id": id, "already": true });
         ctx.out.data(&object, || format!("{number} is acknowledged already, by you"));
@@ -1155,7 +941,7 @@ async fn acknowledge(ctx: &Context, at: &Pointer, given: Words) -> Result<(), Cl
         session => session,
     };
     let own = match waits {
-        Some((_, own)) => own,
+        Some(own) => own,
         None => compose(ctx, &mail, number, (words, given.level))?,
     };
     let session = session.map_err(|error| kept_back(error, own))?;
@@ -1220,10 +1006,6 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     })
 }
 
-/// Events that wait to be dealt with: 70 MiB if each were the largest that the relay takes.
-const EVENTS: usize = 64;
-/// Seconds after which who follows asks again for what came spoilt.
-const AGAIN_AFTER: u64 = 3600;
 const COPIES: u32 = 100;
 const YOU: &str = "you";
 const WAITS: &str = "acknowledgement waits";
@@ -1245,14 +1027,6 @@ mod tests {
     use crate::client::outbox::{Outbox, Request};
     use crate::crypto::sign::KeyId;
     use crate::wire::v1;
-
-    #[test]
-    fn who_follows_asks_for_what_came_spoilt_once_an_hour() {
-        let mut asked = None;
-        let at = [7, 8, 3606, 3607, 3608, 7206, 7207];
-        let asks = at.map(|now| is_time(&mut asked, now));
-        assert_eq!(asks, [true, false, false, true, false, false, true]);
-    }
 
     #[test]
     fn an_attachment_cannot_choose_where_it_goes() {

@@ -1,0 +1,182 @@
+//! Handing in what waits in the outbox, and what that asks for: a sync, a message sealed again, the message
+//! that one answers.
+//!
+//! In scope: one request, until the relay has it or says no. Out of scope: which one and when (`mail`,
+//! `inbox::follow`), each rule about it (`agent::hand_in`, `agent::again`). Invariant: it needs nothing of the
+//! inbox, so that it goes on beside whatever else is done.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::agent::again;
+use crate::agent::collect::{self, Desk, SealError};
+use crate::agent::hand_in;
+use crate::agent::index::Index;
+use crate::client::error::{ClientError, Side};
+use crate::client::message::open::Reader;
+use crate::client::message::receipt::VerifiedAccepted;
+use crate::client::outbox::{Outbox, Request};
+use crate::client::replica::Replica;
+use crate::client::session::Session;
+use crate::crypto::seal::OpeningKey;
+use crate::crypto::sign::SigningKey;
+use crate::domain::ids::{MessageId, SeatId};
+
+use super::Context;
+use super::mail::{SYNC_FIRST, after_a_sync, given_up, kept_back, without_receipt};
+use super::sync::with_progress;
+
+/// A seat, its outbox, and a copy of the directory.
+pub(super) struct Courier {
+    /// The seat.
+    pub(super) seat: SeatId,
+    /// The copy, which may be newer in the end.
+    pub(super) replica: Arc<Replica>,
+    /// What was sent.
+    pub(super) outbox: Outbox,
+    /// To open what was sealed here.
+    pub(super) keys: Arc<[OpeningKey]>,
+    /// To seal again.
+    pub(super) sign: Arc<SigningKey>,
+}
+
+/// A seat at work, for as long as `work` takes.
+///
+/// # Errors
+/// The copy of the directory lacks entries.
+pub(super) fn at_desk<T>(
+    ctx: &Context,
+    (replica, seat, (keys, sign)): (&Replica, &SeatId, (&[OpeningKey], &SigningKey)),
+    index: &Index,
+    work: impl FnOnce(&Desk<'_>) -> T,
+) -> Result<T, ClientError> {
+    let view = replica.view()?;
+    let tree = replica.tree();
+    let root_at = |size: u64| if size <= view.0 { tree.root_at(size) } else { None };
+    let reader = Reader { directory: replica.directory()?, root_at: &root_at, seat, keys };
+    Ok(work(&Desk { reader, index, sign, view, ambient: ctx.ambient() }))
+}
+
+impl Courier {
+    fn at_desk<T>(
+        &self,
+        ctx: &Context,
+        work: impl FnOnce(&Desk<'_>) -> T,
+    ) -> Result<T, ClientError> {
+        let keys = (&self.keys[..], &*self.sign);
+        at_desk(ctx, (&self.replica, &self.seat, keys), &Index::default(), work)
+    }
+
+    fn is_due(&self, ctx: &Context, id: MessageId) -> Result<bool, ClientError> {
+        Ok(self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??.contains(&id))
+    }
+
+    /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(super) async fn hand_in(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        id: MessageId,
+    ) -> Result<VerifiedAccepted, ClientError> {
+        let accepted = match self.offer(ctx, session, id).await {
+            Ok(accepted) => accepted,
+            Err(error) if self.outbox.refused(id)?.is_some() => return Err(given_up(error, id)),
+            Err(error) => return Err(kept_back(error, id)),
+        };
+        let mut synced = false;
+        loop {
+            let taken = (id, &accepted);
+            let taken =
+                self.at_desk(ctx, |desk| collect::take_accepted(desk, &self.outbox, taken))?;
+            match taken.map_err(ClientError::from) {
+                // The service has committed entries since.
+                Err(error) if error.reason == SYNC_FIRST && !synced => {
+                    with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
+                    synced = true;
+                }
+                taken => {
+                    return taken.map_err(|error| without_receipt(id, after_a_sync(error)));
+                }
+            }
+        }
+    }
+
+    /// The relay's receipt for a request. If the directory has changed since it was sealed, it is
+    /// sealed again, once.
+    async fn offer(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        id: MessageId,
+    ) -> Result<Bytes, ClientError> {
+        self.send_answered(ctx, session, id).await?;
+        let channel = session.connection().channel();
+        let relay = (&channel, session.patience());
+        let before = self.outbox.request(id)?;
+        match hand_in::offer(relay, &self.outbox, id).await {
+            Err(error) if hand_in::is_outdated(&error) => {
+                if let Some(accepted) = hand_in::held(relay, id).await? {
+                    return Ok(accepted);
+                }
+                with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
+                match self.seal_again(ctx, (id, &before))? {
+                    Err(SealError::NotOutdated) => return Err(self.not_shown(error)),
+                    sealed => sealed?,
+                }
+                ctx.out.say(format_args!("{id} is sealed again, as things are now"));
+                hand_in::offer(relay, &self.outbox, id).await
+            }
+            offered => offered,
+        }
+    }
+
+    /// Hands in the message of this outbox that one answers, if it waits, so that the relay has the
+    /// header that is named. Who wrote an answer to what was refused wants it sent all the same.
+    async fn send_answered(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        id: MessageId,
+    ) -> Result<(), ClientError> {
+        let answered = self.at_desk(ctx, |desk| again::answered(desk, &self.outbox, id))??;
+        let Some(answered) = answered else { return Ok(()) };
+        if self.is_due(ctx, answered)?
+            && let Err(error) = Box::pin(self.hand_in(ctx, session, answered)).await
+            && self.is_due(ctx, answered)?
+        {
+            return Err(error);
+        }
+        if self.at_desk(ctx, |desk| again::names_what_was(desk, &self.outbox, id))?? {
+            let before = self.outbox.request(id)?;
+            self.seal_again(ctx, (id, &before))??;
+        }
+        Ok(())
+    }
+
+    fn seal_again(
+        &self,
+        ctx: &Context,
+        before: (MessageId, &Request),
+    ) -> Result<Result<(), SealError>, ClientError> {
+        let stale = self.replica.is_stale(ctx.ambient().now());
+        self.at_desk(ctx, |desk| again::seal_again(desk, &self.outbox, before, stale))
+    }
+
+    /// The relay says of a request what the copy of the directory does not show.
+    fn not_shown(&self, error: ClientError) -> ClientError {
+        if error.reason == hand_in::IN_FUTURE {
+            // By the clock here it is not: one of the two is wrong, and the error says so.
+            return error;
+        }
+        if let Some(frozen) = self.replica.frozen() {
+            return ClientError::update_me(frozen);
+        }
+        let sentence =
+            format!("the relay says what the directory does not show: {}", error.sentence);
+        ClientError { side: Side::Theirs, sentence, ..error }
+    }
+}

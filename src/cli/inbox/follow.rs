@@ -1,0 +1,475 @@
+//! `liaison inbox list --follow`: stays, and prints what comes.
+//!
+//! In scope: one connection after the other; on each the stream, and beside it bodies, what is handed in,
+//! and syncs; what is announced. Out of scope: what becomes of an entry (`mail`, `agent`), when to try
+//! again (`agent::stay`, `agent::later`). Invariants: nothing that the network is waited for keeps anything
+//! else back; what was dealt with is announced before a connection is given up; it never gives up for the
+//! network.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::convert::Infallible;
+use std::fs::File;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::stream::FuturesUnordered;
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_stream::StreamExt as _;
+
+use crate::agent::fetch;
+use crate::agent::follow::{self, Event, FollowError};
+use crate::agent::later::Later;
+use crate::agent::stay::Way;
+use crate::client::error::ClientError;
+use crate::client::message::receipt::VerifiedAccepted;
+use crate::client::replica::Replica;
+use crate::client::session::Session;
+use crate::domain::ids::MessageId;
+use crate::wire::v1;
+
+use super::super::courier::Courier;
+use super::super::mail::{Acks, Mail, News, SYNC_FIRST, after_a_sync};
+use super::super::sync::with_progress;
+use super::super::{Context, phrases};
+use super::rows;
+
+/// Stays, and prints what comes. A connection that ends is made again, for ever; the end is what the
+/// service refuses, or what is wrong on this side.
+pub(super) async fn stay(ctx: &Context, muted: bool) -> Result<(), ClientError> {
+    let mut stay = Stay { muted, ..Stay::default() };
+    loop {
+        let Err(why) = stay.once(ctx).await;
+        if !why.passes() {
+            return Err(why);
+        }
+        if let Some(since) = stay.way.ended(&why, ctx.ambient().now()) {
+            say_lost(ctx, since, &why);
+        }
+        let [random] = ctx.ambient().bytes();
+        sleep(stay.way.pause(random)).await;
+    }
+}
+
+/// What who stays keeps from one connection to the next.
+#[derive(Default)]
+struct Stay {
+    /// Whether also those are shown who are muted.
+    muted: bool,
+    way: Way,
+    /// Nobody else collects meanwhile.
+    lock: Option<File>,
+    /// When what came spoilt was last asked for.
+    asked: Option<u64>,
+    /// What is to be announced.
+    news: News,
+    /// What was acknowledged here, when this was looked at last.
+    acks: Acks,
+    /// What was printed.
+    said: BTreeSet<String>,
+}
+
+impl Stay {
+    /// One connection, until it ends.
+    async fn once(&mut self, ctx: &Context) -> Result<Infallible, ClientError> {
+        let (session, mut mail) = Mail::online(ctx).await?;
+        let session = session.impatient();
+        if self.lock.is_none() {
+            self.lock = Some(mail.inbox.lock()?);
+            ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
+        }
+        let Err(ended) = self.follow(ctx, &session, &mut mail).await;
+        self.announce(ctx, &mail)?;
+        Err(ended)
+    }
+
+    /// Follows the mailbox. Beside its stream what waited is fetched, most urgent first, and what is due is
+    /// handed in, one after the other; what needs a newer copy of the directory waits for a sync.
+    async fn follow(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        mail: &mut Mail,
+    ) -> Result<Infallible, ClientError> {
+        mail.collect_headers(ctx, session, &mut self.news).await?;
+        self.comes(ctx);
+        let channel = session.connection().channel();
+        let ask = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
+        let fetch =
+            |numbers| Box::pin(fetch::bodies((channel.clone(), session.patience()), numbers));
+        let request = mail.inbox.request(true)?;
+        let mut events = pin!(follow::follow::<ClientError>(channel.clone(), request));
+        let (mut spoilt, mut bodies) = (ask(Vec::new()), fetch(Vec::new()));
+        let (mut handing_in, mut syncing) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let mut work = Work { wanted: mail.unfetched()?.into(), ..Work::default() };
+        self.look_for_due(ctx, mail, &mut work)?;
+        loop {
+            self.announce(ctx, mail)?;
+            work.due.extend(self.news.queued());
+            let now = Instant::now();
+            if syncing.is_empty() && (work.unchecked.is_some() || Mail::is_behind(&self.news)) {
+                syncing.push(sync(ctx, session, Arc::clone(&mail.replica)));
+            }
+            if handing_in.is_empty()
+                && let Some(id) = work.next_due(|id| mail.outbox.waits(*id), now)
+            {
+                handing_in.push(hand_in(ctx, session, mail.courier(), id));
+            }
+            if let Some(numbers) = work.next_bodies(now) {
+                bodies = fetch(numbers);
+            }
+            if !work.spoilt.is_empty() {
+                spoilt = ask(std::mem::take(&mut work.spoilt));
+            }
+            tokio::select! {
+                biased;
+                Some((courier, id, done)) = handing_in.next() => {
+                    mail.takes(courier.replica)?;
+                    self.handed_in(ctx, mail, &mut work, (id, done))?;
+                }
+                Some(synced) = syncing.next() => {
+                    mail.takes(synced?)?;
+                    mail.caught_up(ctx, &mut self.news)?;
+                    if let Some(event) = work.unchecked.take() {
+                        self.take(ctx, mail, &mut work, event).map_err(after_a_sync)?;
+                    }
+                }
+                Some((number, came)) = bodies.next() => {
+                    self.take_body(ctx, mail, &mut work, (number, came))?;
+                }
+                // An event that must wait for a sync keeps its place.
+                Some(came) = spoilt.next(), if work.unchecked.is_none() => match came {
+                    Ok(event) => self.take_or_sync(ctx, mail, &mut work, event)?,
+                    Err(error) => {
+                        ctx.out.say(ClientError::from(error));
+                        spoilt = ask(Vec::new());
+                    }
+                },
+                event = events.next(), if work.unchecked.is_none() => {
+                    let event = event.unwrap_or(Err(FollowError::NoHead))?;
+                    self.comes(ctx);
+                    self.take_or_sync(ctx, mail, &mut work, event)?;
+                }
+                () = until(work.next(now)) => {}
+            }
+        }
+    }
+
+    /// Looks for what is to be handed in, and for what was acknowledged here.
+    fn look_for_due(
+        &mut self,
+        ctx: &Context,
+        mail: &Mail,
+        work: &mut Work,
+    ) -> Result<(), ClientError> {
+        let due = mail.due(ctx)?;
+        self.acks = mail.acks(&due)?;
+        work.due = due.into();
+        work.looked = Some(ctx.ambient().counted());
+        Ok(())
+    }
+
+    /// What was not accepted stays due, and is offered again.
+    fn handed_in(
+        &mut self,
+        ctx: &Context,
+        mail: &Mail,
+        work: &mut Work,
+        (id, done): (MessageId, Result<VerifiedAccepted, ClientError>),
+    ) -> Result<(), ClientError> {
+        let Err(error) = done else {
+            work.later_due.done(&id);
+            return Ok(());
+        };
+        if mail.outbox.waits(id) {
+            work.later_due.failed(id, &error, Instant::now());
+            work.due.push_front(id);
+        }
+        mail.not_accepted(ctx, (id, &error), &mut self.news)
+    }
+
+    /// What did not come is asked for again.
+    fn take_body(
+        &mut self,
+        ctx: &Context,
+        mail: &Mail,
+        work: &mut Work,
+        (number, came): (u64, Result<v1::Item, ClientError>),
+    ) -> Result<(), ClientError> {
+        work.fetching.remove(&number);
+        match came {
+            Ok(item) => {
+                work.later_wanted.done(&number);
+                mail.take_body(ctx, &item, &mut self.news)
+            }
+            Err(error) => {
+                work.later_wanted.failed(number, &error, Instant::now());
+                work.wanted.push_front(number);
+                // What will come by itself is nothing to say.
+                if !error.passes() {
+                    self.news.not_fetched(number, &error);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes an event, now or after a sync.
+    fn take_or_sync(
+        &mut self,
+        ctx: &Context,
+        mail: &mut Mail,
+        work: &mut Work,
+        event: Event,
+    ) -> Result<(), ClientError> {
+        match self.take(ctx, mail, work, event.clone()) {
+            Err(error) if error.reason == SYNC_FIRST => work.unchecked = Some(event),
+            taken => taken?,
+        }
+        Ok(())
+    }
+
+    /// Deals with an event, and sees what there is to do since.
+    fn take(
+        &mut self,
+        ctx: &Context,
+        mail: &mut Mail,
+        work: &mut Work,
+        event: Event,
+    ) -> Result<(), ClientError> {
+        let (before, is_head) = (mail.inbox.cursor()?.count, matches!(event, Event::Head(_)));
+        mail.take(ctx, event, &mut work.held, &mut self.news)?;
+        if mail.inbox.cursor()?.count > before {
+            mail.update(ctx)?;
+            work.want(mail.unfetched()?);
+        }
+        let now = ctx.ambient().counted();
+        if is_head && (work.due.is_empty() || is_time(&mut work.looked, LOOK_AFTER, now)) {
+            self.look_for_due(ctx, mail, work)?;
+        }
+        let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
+        if !requests.is_empty() && is_time(&mut self.asked, AGAIN_AFTER, now) {
+            work.spoilt = requests;
+        }
+        Ok(())
+    }
+
+    /// Says what came. What cannot be looked at keeps nothing else back, and is said another time.
+    fn announce(&mut self, ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
+        let mut done = Ok(());
+        for number in std::mem::take(&mut self.news.messages) {
+            match rows(ctx, mail, &self.acks, &[number]) {
+                Ok((rows, unverified)) => {
+                    let muted = self.muted;
+                    for row in rows.iter().filter(|row| muted || !row.muted) {
+                        self.say(ctx, row, row.cells());
+                    }
+                    for row in &unverified {
+                        self.say(ctx, row, row.cells());
+                    }
+                }
+                Err(why) => {
+                    self.news.messages.push(number);
+                    done = done.and(Err(why));
+                }
+            }
+        }
+        self.news.only_new(&mut self.said);
+        std::mem::take(&mut self.news.warnings).iter().for_each(|warning| ctx.out.warn(warning));
+        done
+    }
+
+    /// Says a row, once.
+    fn say(&mut self, ctx: &Context, row: &impl Serialize, cells: Vec<String>) {
+        let line = cells.join("  ");
+        if self.said.insert(line.clone()) {
+            ctx.out.data(row, || line);
+        }
+    }
+
+    /// Something came: there is a connection.
+    fn comes(&mut self, ctx: &Context) {
+        if let Some(since) = self.way.came() {
+            say_back(ctx, since);
+        }
+    }
+}
+
+/// What is to be done on one connection, beside its stream.
+#[derive(Default)]
+struct Work {
+    /// What came of the stream before its next head.
+    held: Vec<v1::Item>,
+    /// An event that only a newer copy of the directory can check.
+    unchecked: Option<Event>,
+    /// What came spoilt, to be asked for again.
+    spoilt: Vec<v1::CollectRequest>,
+    /// Bodies, most urgent first.
+    wanted: VecDeque<u64>,
+    /// Those on the way: they are not given up for what comes.
+    fetching: BTreeSet<u64>,
+    later_wanted: Later<u64>,
+    /// What is to be handed in, in this order.
+    due: VecDeque<MessageId>,
+    later_due: Later<MessageId>,
+    /// When it was looked for.
+    looked: Option<u64>,
+}
+
+impl Work {
+    /// These bodies are not here.
+    fn want(&mut self, numbers: Vec<u64>) {
+        self.wanted = numbers.into();
+        self.wanted.retain(|number| !self.fetching.contains(number));
+    }
+
+    /// The bodies to ask for now, if none is on the way: few, so that what comes meanwhile has its turn.
+    fn next_bodies(&mut self, now: Instant) -> Option<Vec<u64>> {
+        let may = |number: &u64| self.later_wanted.may(number, now);
+        if !self.fetching.is_empty() || !self.wanted.iter().any(may) {
+            return None;
+        }
+        let next: Vec<u64> = self.wanted.iter().copied().filter(may).take(AT_A_TIME).collect();
+        self.fetching.extend(&next);
+        self.wanted.retain(|number| !self.fetching.contains(number));
+        Some(next)
+    }
+
+    /// What to hand in now, if it still waits.
+    fn next_due(&mut self, waits: impl Fn(&MessageId) -> bool, now: Instant) -> Option<MessageId> {
+        while let Some(at) = self.due.iter().position(|id| self.later_due.may(id, now)) {
+            // Another program may have handed it in.
+            if let Some(id) = self.due.remove(at).filter(&waits) {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// When there is something to do that must wait now.
+    fn next(&self, now: Instant) -> Option<Instant> {
+        self.later_wanted.next(now).into_iter().chain(self.later_due.next(now)).min()
+    }
+}
+
+async fn sync(
+    ctx: &Context,
+    session: &Session,
+    mut replica: Arc<Replica>,
+) -> Result<Arc<Replica>, ClientError> {
+    with_progress(ctx, session, Arc::make_mut(&mut replica)).await?;
+    Ok(replica)
+}
+
+async fn hand_in(
+    ctx: &Context,
+    session: &Session,
+    mut courier: Courier,
+    id: MessageId,
+) -> (Courier, MessageId, Result<VerifiedAccepted, ClientError>) {
+    let done = courier.hand_in(ctx, session, id).await;
+    (courier, id, done)
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn say_lost(ctx: &Context, since: u64, why: &ClientError) {
+    let object = json!({
+        "event": "not_connected",
+        "since": since,
+        "side": why.side.to_string(),
+        "reason": why.reason,
+        "sentence": why.sentence,
+    });
+    let (at, side) = (phrases::when(since), why.side);
+    ctx.out.event(&object, format_args!("no connection since {at}: {why} [{side}]; trying again"));
+}
+
+fn say_back(ctx: &Context, since: u64) {
+    let now = ctx.ambient().now();
+    let object = json!({ "event": "connected", "at": now, "not_connected_since": since });
+    let (from, to) = (phrases::when(since), phrases::when(now));
+    ctx.out.event(&object, format_args!("connected again: no connection from {from} to {to}"));
+}
+
+/// Whether it is time to do something again; then the next time is later.
+fn is_time(done: &mut Option<u64>, after: u64, now: u64) -> bool {
+    let is_time = done.is_none_or(|last| last + after <= now);
+    if is_time {
+        *done = Some(now);
+    }
+    is_time
+}
+
+/// Bodies that are asked for at a time.
+const AT_A_TIME: usize = 4;
+/// Seconds after which what is due is looked for again, though some of it is not handed in yet.
+const LOOK_AFTER: u64 = 60;
+/// Seconds after which what came spoilt is asked for again.
+const AGAIN_AFTER: u64 = 3600;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::client::error::{Exit, Side};
+    use crate::wire::status;
+
+    use super::*;
+
+    fn lost() -> ClientError {
+        ClientError::new(Side::Network, Exit::NotReachable, "UNAVAILABLE", "a stream was reset")
+    }
+
+    #[test]
+    fn who_follows_asks_for_what_came_spoilt_once_an_hour() {
+        let mut asked = None;
+        let at = [7, 8, 3606, 3607, 3608, 7206, 7207];
+        let asks = at.map(|now| is_time(&mut asked, AGAIN_AFTER, now));
+        assert_eq!(asks, [true, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn few_bodies_are_on_the_way_and_one_that_failed_keeps_no_other_back() {
+        let (mut work, now) = (Work::default(), Instant::now());
+        work.want(vec![9, 8, 7, 6, 5]);
+        assert_eq!(work.next_bodies(now), Some(vec![9, 8, 7, 6]));
+        assert_eq!(work.next_bodies(now), None, "those are on the way");
+        // What is more urgent has its turn, and what is on the way is not asked for twice.
+        work.want(vec![10, 9, 8, 7, 6, 5]);
+        assert_eq!(work.wanted, [10, 5]);
+        work.fetching.clear();
+        work.later_wanted.failed(9, &lost(), now);
+        work.wanted.push_front(9);
+        assert_eq!(work.next_bodies(now), Some(vec![10, 5]));
+        work.fetching.clear();
+        assert_eq!((work.next_bodies(now), work.wanted.len()), (None, 1));
+        let later = work.next(now).unwrap();
+        assert_eq!(later, now + Duration::from_secs(1));
+        assert_eq!(work.next_bodies(later), Some(vec![9]));
+    }
+
+    #[test]
+    fn what_is_due_waits_as_long_as_the_service_says_and_nothing_is_dropped() {
+        let (mut work, now) = (Work::default(), Instant::now());
+        let ids = [1, 2, 3].map(|nth| MessageId::new(nth, [0; 10]));
+        work.due = ids.into();
+        let next = |work: &mut Work, now| work.next_due(|id| *id != ids[1], now);
+        assert_eq!(next(&mut work, now), Some(ids[0]));
+        let busy = status::busy("later", Duration::from_secs(20));
+        work.later_due.failed(ids[0], &busy.into(), now);
+        work.due.push_front(ids[0]);
+        assert_eq!((next(&mut work, now), work.due.len()), (None, 3));
+        let later = now + Duration::from_secs(20);
+        assert_eq!(work.next(now), Some(later));
+        assert_eq!(next(&mut work, later), Some(ids[0]));
+        // The second went by another way meanwhile.
+        assert_eq!((next(&mut work, later), next(&mut work, later)), (Some(ids[2]), None));
+    }
+}
