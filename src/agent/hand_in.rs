@@ -178,6 +178,7 @@ mod tests {
     use crate::client::message::receipt::Place;
     use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
     use crate::client::testlog::ambient_at;
+    use crate::crypto::hash::Digest;
     use crate::domain::limits;
     use crate::domain::refusal::{Refusal, Wrong};
     use crate::domain::relay::envelope;
@@ -308,7 +309,10 @@ mod tests {
 
     #[test]
     fn messages_go_before_receipts_and_the_most_urgent_first() {
-        let waits = Waits::new();
+        let mut waits = Waits::new();
+        let came = waits.net.outside(FR, &["at/cert-at"]);
+        let came = waits.net.seal(came, &testing::notification(0));
+        waits.net.submit(&came.envelope).unwrap();
         let net = &waits.net;
         let put = |outside, inside| {
             let sealed = net.seal(outside, &inside);
@@ -316,7 +320,6 @@ mod tests {
             waits.outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
             sealed.id
         };
-        let came = net.seal(net.outside(FR, &["at/cert-at"]), &testing::notification(0));
         let came = envelope::verify_header(&net.directory, &came.envelope.header).unwrap();
         let about = (came.digest(), came.addressing());
         let outside =
@@ -396,6 +399,44 @@ mod tests {
             .outbox
             .replace((waits.id, &again), || Ok::<_, OutboxError>((digest, before.clone())));
         assert_eq!((replaced.unwrap(), waits.outbox.request(waits.id).unwrap()), ((), again));
+    }
+
+    /// After a crash at any moment one of the two is handed in, and never both.
+    #[test]
+    fn what_goes_to_the_others_takes_the_place_of_what_waits_at_once() {
+        let waits = Waits::new();
+        let (outbox, before) = (&waits.outbox, waits.outbox.request(waits.id).unwrap());
+        let others = waits.net.notification();
+        let request = Request::submit(others.envelope);
+        let instead = || {
+            let of = (others.id, others.header_digest);
+            outbox.put_instead(of, &request, (waits.id, &before)).unwrap()
+        };
+        // It crashed when the mark was written.
+        let mark = waits.dir.path().join(waits.id.to_string()).join("went-as");
+        std::fs::write(&mark, others.id.to_string()).unwrap();
+        assert_eq!((waits.due(), outbox.went_as(waits.id).unwrap()), (vec![waits.id], None));
+        assert!(instead());
+        assert_eq!(waits.due(), [others.id]);
+        assert_eq!(outbox.went_as(waits.id).unwrap(), Some(others.id));
+        assert_eq!((outbox.refused(waits.id).unwrap(), outbox.waits(waits.id)), (None, false));
+        // It waits no more, and is not sealed again; nor does another take its place.
+        assert!(!instead());
+        let sealed = outbox.replace((waits.id, &before), || {
+            Err::<(Digest, Request), _>(OutboxError::Unknown(waits.id))
+        });
+        assert!(sealed.is_ok());
+    }
+
+    #[test]
+    fn nothing_takes_the_place_of_what_was_accepted_meanwhile() {
+        let waits = Waits::new();
+        let before = waits.outbox.request(waits.id).unwrap();
+        waits.outbox.accepted(waits.id, &Bytes::from_static(b"receipt")).unwrap();
+        let others = waits.net.notification();
+        let (of, request) = ((others.id, others.header_digest), Request::submit(others.envelope));
+        assert!(!waits.outbox.put_instead(of, &request, (waits.id, &before)).unwrap());
+        assert_eq!((waits.due(), waits.outbox.ids().unwrap()), (vec![], vec![waits.id]));
     }
 
     #[tokio::test(start_paused = true)]

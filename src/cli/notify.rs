@@ -74,7 +74,8 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         return Err(ClientError::from(refusal).mended_by("leave out --reply-to, or --kind"));
     }
     let content = (&inside, answered.as_ref());
-    let sealed = seal(ctx, &mail, &args, (&plan, content))?;
+    let (sealed, request) = seal(ctx, &mail, &args, (&plan, content))?;
+    mail.outbox.put((sealed.id, sealed.header_digest), &request)?;
     let session = session.map_err(|error| kept_back(error, sealed.id))?;
     let (sealed, accepted) =
         hand_in(ctx, (&session, &mut mail), &args, (sealed, &mut plan, content)).await?;
@@ -104,12 +105,18 @@ async fn hand_in(
             return Err(error.mended_by(if others { TO_THE_OTHERS } else { LATER }));
         }
         plan.leave_out(&full, |contact| reach(mail, contact))?;
+        // It went to nobody, and this one takes its place.
+        let before = mail.outbox.request(sealed.id)?;
+        let (instead, request) = seal(ctx, mail, args, (plan, content))?;
+        let of = (instead.id, instead.header_digest);
+        if !mail.outbox.put_instead(of, &request, (sealed.id, &before))? {
+            let sentence = format!("another program has dealt with {} meanwhile", sealed.id);
+            let error = ClientError::new(Side::Ours, Exit::Unexpected, "DEALT_WITH", sentence);
+            return Err(error.mended_by("liaison sent"));
+        }
         let left_out = plan.by_telephone.iter().filter(|call| full.contains(&call.contact));
         left_out.for_each(|call| call.warn(ctx));
-        // It went to nobody, and this one takes its place.
-        let request = mail.outbox.request(sealed.id)?;
-        mail.outbox.refuse((sealed.id, &request), MAILBOX_SHARE)?;
-        sealed = seal(ctx, mail, args, (plan, content))?;
+        sealed = instead;
     }
 }
 
@@ -441,21 +448,20 @@ fn attachment(path: &Path, left: &mut u64) -> Result<Bytes, ClientError> {
     std::fs::read(path).map(Bytes::from).map_err(|why| unusable(path, &why))
 }
 
-/// Seals it on the copy as it is now, and keeps it in the outbox.
+/// Seals it on the copy as it is now.
 fn seal(
     ctx: &Context,
     mail: &Mail,
     args: &NotifyArgs,
     (plan, (inside, answered)): (&Plan, (&Inside, Option<&VerifiedHeader>)),
-) -> Result<Sealed, ClientError> {
+) -> Result<(Sealed, Request), ClientError> {
     let outside = outside(mail, args, plan, answered)?;
     let sealed: Result<Sealed, ComposeError> = mail.at_desk(ctx, |desk| {
         compose(desk.reader.directory, outside, inside, desk.sign, desk.ambient)
     })?;
     let sealed = sealed?;
     let request = Request::submit(sealed.envelope.clone());
-    mail.outbox.put((sealed.id, sealed.header_digest), &request)?;
-    Ok(sealed)
+    Ok((sealed, request))
 }
 
 fn outside(

@@ -83,10 +83,15 @@ fn nothing(
     let sentence = match named {
         None => "nothing that was sent from here is refused".to_owned(),
         Some(id) if mail.outbox.accepted_receipt(id)?.is_some() => format!("{id} was accepted"),
-        Some(id) if mail.due(ctx)?.contains(&id) => {
-            format!("{id} waits, and is handed in by the next command that connects")
-        }
-        Some(id) => format!("{id} has expired: send it anew"),
+        Some(id) => match mail.outbox.went_as(id)? {
+            Some(other) => format!(
+                "{id} went to the others as {other}; who was left out is called, or notified anew"
+            ),
+            None if mail.due(ctx)?.contains(&id) => {
+                format!("{id} waits, and is handed in by the next command that connects")
+            }
+            None => format!("{id} has expired: send it anew"),
+        },
     };
     let error = ClientError::new(Side::Ours, Exit::NotFound, "NOTHING_TO_RETRY", sentence);
     Ok(error.mended_by("liaison sent"))
@@ -105,12 +110,9 @@ struct GivenUp {
 
 impl GivenUp {
     fn of(ctx: &Context, mail: &Mail, id: MessageId) -> Result<Option<Self>, ClientError> {
-        let refused = mail.outbox.refused(id)?;
-        // Another message went to the others, or nobody waits for it.
-        let done = ["MAILBOX_SHARE", "RECEIPT_NOT_DUE"];
-        let Some(reason) = refused.filter(|reason| !done.contains(&&**reason)) else {
-            return Ok(None);
-        };
+        // For a receipt that is not due nobody waits.
+        let refused = mail.outbox.refused(id)?.filter(|reason| reason != "RECEIPT_NOT_DUE");
+        let Some(reason) = refused else { return Ok(None) };
         let request = mail.outbox.request(id)?;
         let header = request.envelope().map(|envelope| &envelope.header[..]).unwrap_or_default();
         let Ok(header) = mail.own_header(ctx, header)? else { return Ok(None) };

@@ -174,6 +174,8 @@ struct Sent {
     /// It is to be handed in yet.
     waits: bool,
     refused: Option<String>,
+    /// The message that went to the others in its place.
+    went_as: Option<MessageId>,
     accepted: Option<Accepted>,
     /// Why the relay's receipts that stand here do not hold.
     not_accepted: Option<ReceiptError>,
@@ -373,6 +375,7 @@ fn message(
         title,
         waits: mail.due(ctx)?.contains(&id),
         refused: mail.outbox.refused(id)?,
+        went_as: mail.outbox.went_as(id)?,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
         not_accepted,
         not_held,
@@ -507,6 +510,9 @@ impl Sent {
     /// One word, which never blames.
     fn word(&self) -> String {
         let yet = if self.words.is_empty() { "no acknowledgement yet" } else { NOT_COME };
+        if let (Stage::Sent, Some(went_as)) = (self.state.stage(), self.went_as) {
+            return format!("went to the others as {went_as}");
+        }
         match (self.state.stage(), &self.refused) {
             (Stage::Sent, Some(reason)) => format!("not accepted: {reason}"),
             (Stage::Sent, None) if !self.words.is_empty() => format!("handed in; {yet}"),
@@ -639,6 +645,7 @@ impl Sent {
             "stage": stage,
             "waits": self.waits,
             "refused": self.refused,
+            "went_as": self.went_as.map(|id| id.to_string()),
             "accepted": self.accepted,
             "unverified": unverified.collect::<Vec<_>>(),
             "delivered": self.delivered,
@@ -726,6 +733,7 @@ mod tests {
             },
             waits: false,
             refused: None,
+            went_as: None,
             accepted: None,
             not_accepted: None,
             not_held: Vec::new(),
@@ -747,6 +755,11 @@ mod tests {
         assert_eq!((&sent.json()["stage"], &sent.json()["waits"]), (&json!("sent"), &json!(true)));
         sent.refused = Some("WRONG_LETTERS".to_owned());
         assert_eq!(sent.word(), "not accepted: WRONG_LETTERS");
+        let other = MessageId::new(1, [1; 10]);
+        sent.went_as = Some(other);
+        let said = format!("went to the others as {other}");
+        assert_eq!((sent.word(), sent.text().contains(&said)), (said, true));
+        assert_eq!(sent.json()["went_as"], other.to_string());
     }
 
     #[test]

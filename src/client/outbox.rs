@@ -171,6 +171,27 @@ impl Outbox {
         }
     }
 
+    /// Keeps a request that goes to the others in the place of one that waits: both the request and the
+    /// mark of the other are there, or neither. Tells whether the other still waited as it was.
+    ///
+    /// # Errors
+    /// As [`Outbox::put`].
+    pub fn put_instead(
+        &self,
+        (id, header_digest): (MessageId, Digest),
+        request: &Request,
+        (other, before): (MessageId, &Request),
+    ) -> Result<bool, OutboxError> {
+        let _lock = self.lock()?;
+        let waits = self.waits(other) && self.is_as(other, before)?;
+        if waits {
+            // It marks nothing before that message is there.
+            durable::write(&self.message(other).join(WENT_AS), id.to_string().as_bytes())?;
+            self.put((id, header_digest), request)?;
+        }
+        Ok(waits)
+    }
+
     /// Puts a request that was sealed again in the place of `before`, unless another program did so
     /// already: one at a time seals. Its former header is remembered.
     ///
@@ -231,11 +252,12 @@ impl Outbox {
     pub fn ids(&self) -> Result<Vec<MessageId>, OutboxError> {
         let names = durable::names(&self.dir)?;
         let ids = names.iter().filter_map(|name| name.parse().ok());
-        let is_there = |id: &MessageId| {
-            let dir = self.message(*id);
-            dir.join(SUBMIT).exists() || dir.join(ACKNOWLEDGE).exists()
-        };
-        Ok(ids.filter(is_there).collect())
+        Ok(ids.filter(|id| self.is_there(*id)).collect())
+    }
+
+    fn is_there(&self, id: MessageId) -> bool {
+        let dir = self.message(id);
+        dir.join(SUBMIT).exists() || dir.join(ACKNOWLEDGE).exists()
     }
 
     /// Every acknowledgement, by time.
@@ -248,8 +270,7 @@ impl Outbox {
         Ok(ids.filter(|id| self.message(*id).join(ACKNOWLEDGE).exists()).collect())
     }
 
-    /// Messages that the relay has neither accepted nor refused for good, by time: to be handed in,
-    /// again if need be.
+    /// Messages that wait, by time: to be handed in, again if need be.
     ///
     /// # Errors
     /// The disk.
@@ -266,6 +287,18 @@ impl Outbox {
     pub fn refused(&self, id: MessageId) -> Result<Option<String>, OutboxError> {
         let reason = durable::read(&self.message(id).join(REFUSED))?;
         Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
+    }
+
+    /// The message that went to the others, of one that went to nobody.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn went_as(&self, id: MessageId) -> Result<Option<MessageId>, OutboxError> {
+        let path = self.message(id).join(WENT_AS);
+        let Some(bytes) = durable::read(&path)? else { return Ok(None) };
+        let went_as = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+        let went_as = went_as.ok_or_else(|| damaged(&path))?;
+        Ok(Some(went_as).filter(|went_as| self.is_there(*went_as)))
     }
 
     /// The message of a header digest.
@@ -465,11 +498,13 @@ impl Outbox {
         Ok(durable::write(&self.message(id).join(request.name()), &request.encode())?)
     }
 
-    /// Whether the relay has neither accepted nor refused it for good.
+    /// Whether the relay has neither accepted nor refused it for good, and no other went in its place.
     #[must_use]
     pub fn waits(&self, id: MessageId) -> bool {
         let dir = self.message(id);
-        !dir.join(ACCEPTED).exists() && !dir.join(REFUSED).exists()
+        let went = [ACCEPTED, REFUSED].iter().any(|mark| dir.join(mark).exists());
+        // What cannot be read is not sent twice.
+        !went && self.went_as(id).is_ok_and(|went_as| went_as.is_none())
     }
 
     /// Whether a request is still this one.
@@ -536,6 +571,7 @@ const SUBMIT: &str = "submit";
 const ACKNOWLEDGE: &str = "acknowledge";
 const ACCEPTED: &str = "accepted";
 const REFUSED: &str = "refused";
+const WENT_AS: &str = "went-as";
 const LATER: &str = "accepted-later";
 const DISPUTED: &str = "disputed";
 const DELIVERED: &str = "delivered";

@@ -165,8 +165,8 @@ fn every_command_of_the_readme_runs() {
         "grep '\"contacts\":\"at/cert-at\"' full.json && grep -- --skip-full full.json",
         "liaison --home pt --json notify at/cert-at se/cert-se --title x --text x --attach large --skip-full > rest.json && exit 1 || [ $? = 9 ]",
         "grep '\"to\":\\[\"se/cert-se\"\\]' rest.json && grep '\"contact\":\"at/cert-at\"' rest.json",
-        // What went to nobody is not handed in beside it.
-        "liaison --home pt --json sent --offline | grep -o '\"refused\":\"MAILBOX_SHARE\"' | wc -l | grep -x 1",
+        // What went to nobody is not handed in beside it, nor when somebody says so; and what went is named.
+        "went=$(liaison --home pt --json sent --offline | grep -o '\"went_as\":\"[^\"]*' | cut -d '\"' -f 4); grep \"\\\"id\\\":\\\"$went\\\"\" rest.json; liaison --home pt sent --offline | grep \"went to the others as $went\"; one=$(liaison --home pt sent --offline | grep \"as $went\" | awk '{print $1}'); liaison --home pt sent retry $one 2> went.txt && exit 1 || [ $? = 8 ]; grep \"as $went\" went.txt",
         "liaison --home pt --json notify at/cert-at --title x --text x --attach large --skip-full > none.json && exit 1 || [ $? = 4 ]",
         "grep MAILBOX_SHARE none.json",
         "grep -- --skip-full none.json && exit 1 || true",
