@@ -88,7 +88,7 @@ impl Context {
         &self,
         open: impl FnOnce(&Home, &DirectoryName, &mut dyn FnMut(u64, u64)) -> Opened,
     ) -> Result<Replica, ClientError> {
-        let mut bar = Bar::new(self.out);
+        let mut bar = Bar::new(&self.out);
         let replica =
             open(&self.home, &self.name()?, &mut |have, of| bar.show("verified", have, of));
         drop(bar);

@@ -190,13 +190,13 @@ impl Mail {
         Courier { seat, outbox, keys, sign, replica: Arc::clone(&self.replica) }
     }
 
-    /// Takes another copy of the same directory, if it shows more.
+    /// Takes the copy of the directory of who was on the way meanwhile, if it shows more.
     ///
     /// # Errors
     /// A copy lacks entries.
-    pub(super) fn takes(&mut self, replica: Arc<Replica>) -> Result<(), ClientError> {
-        if replica.view()?.0 > self.replica.view()?.0 {
-            self.replica = replica;
+    pub(super) fn takes_over(&mut self, courier: Courier) -> Result<(), ClientError> {
+        if courier.replica.view()?.0 > self.replica.view()?.0 {
+            self.replica = courier.replica;
         }
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Mail {
     ) -> Result<VerifiedAccepted, ClientError> {
         let mut courier = self.courier();
         let handed_in = courier.hand_in(ctx, session, id).await;
-        self.takes(courier.replica)?;
+        self.replica = courier.replica;
         handed_in
     }
 
@@ -353,7 +353,7 @@ impl Mail {
             Err(InboxError::Busy) => return Ok(News::default()),
             lock => lock?,
         };
-        let (mut news, mut bar) = (News::default(), Bar::new(ctx.out));
+        let (mut news, mut bar) = (News::default(), Bar::new(&ctx.out));
         let until = self.send_all(ctx, session, &mut news).await?;
         let numbers = self.unfetched()?;
         let all = numbers.len() as u64;
@@ -823,6 +823,32 @@ impl News {
         std::mem::take(&mut self.queued)
     }
 
+    /// Whether something waits for a newer copy of the directory, since this was asked last.
+    pub(super) fn was_behind(&mut self) -> bool {
+        std::mem::take(&mut self.behind)
+    }
+
+    /// Announces each new message. One of which that fails keeps no other back, and is new still.
+    ///
+    /// # Errors
+    /// The first that failed.
+    pub(super) fn announce<E>(
+        &mut self,
+        mut announce: impl FnMut(u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut first = Ok(());
+        self.messages.retain(|number| match announce(*number) {
+            Ok(()) => false,
+            Err(why) => {
+                if first.is_ok() {
+                    first = Err(why);
+                }
+                true
+            }
+        });
+        first
+    }
+
     /// Leaves out what was said before: with each head of the relay, what waits is dealt with again.
     pub(super) fn only_new(&mut self, said: &mut BTreeSet<String>) {
         self.warnings.retain(|warning| said.insert(warning.clone()));
@@ -1089,6 +1115,27 @@ mod tests {
         assert_eq!((news.behind, &news.warnings[..]), (true, &[said.to_owned()][..]));
         news.after_sync(Vec::new(), &nobody());
         assert!(!news.behind);
+    }
+
+    #[test]
+    fn what_cannot_be_announced_keeps_no_other_back_and_is_announced_later() {
+        let (mut news, mut said) = (News::default(), Vec::new());
+        news.messages = vec![1, 2, 3, 4];
+        let mut announce = |news: &mut News, fails: &[u64]| {
+            news.announce(|number| {
+                if fails.contains(&number) {
+                    return Err(number);
+                }
+                said.push(number);
+                Ok(())
+            })
+        };
+        assert_eq!(announce(&mut news, &[2, 3]), Err(2));
+        assert_eq!(news.messages, [2, 3]);
+        news.messages.push(5);
+        assert_eq!(announce(&mut news, &[]), Ok(()));
+        assert_eq!(said, [1, 4, 2, 3, 5]);
+        assert!(news.messages.is_empty());
     }
 
     #[test]

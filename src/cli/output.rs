@@ -8,16 +8,18 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::client::error::{ClientError, Exit};
 use crate::client::message::text::visible_block;
 
 /// How to print.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Output {
     json: bool,
     colour: bool,
     asks: bool,
+    listener: Option<UnboundedSender<String>>,
 }
 
 impl Output {
@@ -26,7 +28,13 @@ impl Output {
     pub fn new(json: bool, no_input: bool) -> Self {
         let colour = std::env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
         let asks = !no_input && !json && io::stdin().is_terminal();
-        Self { json, colour, asks }
+        Self { json, colour, asks, listener: None }
+    }
+
+    /// The same, with data for a listener, a text each, and not for stdout.
+    #[must_use]
+    pub fn told_to(self, listener: UnboundedSender<String>) -> Self {
+        Self { listener: Some(listener), ..self }
     }
 
     /// Whether stdout is for a program.
@@ -48,9 +56,15 @@ impl Output {
         } else {
             text()
         };
-        let mut out = io::stdout().lock();
-        // A reader that has gone away (`| head`) is no error.
-        let _ = writeln!(out, "{}", text.trim_end());
+        self.print(text.trim_end());
+    }
+
+    /// A reader that has gone away (`| head`) is no error.
+    fn print(&self, text: &str) {
+        let _ = match &self.listener {
+            Some(listener) => listener.send(text.to_owned()).map_err(io::Error::other),
+            None => writeln!(io::stdout().lock(), "{text}"),
+        };
     }
 
     /// Something that happens while a command stays: an object for programs, a line for people.
@@ -88,7 +102,7 @@ impl Output {
                 "details": error.details,
                 "exit": error.exit as u8,
             }});
-            let _ = writeln!(io::stdout().lock(), "{object}");
+            self.print(&object.to_string());
         }
         self.put(&self.mark("31", "error: "), &error.sentence);
         self.say(format_args!("  {} ({})", error.side, error.reason));
@@ -126,7 +140,7 @@ pub(super) struct Bar {
 impl Bar {
     /// None yet.
     #[must_use]
-    pub(super) fn new(out: Output) -> Self {
+    pub(super) fn new(out: &Output) -> Self {
         Self { terminal: io::stderr().is_terminal() && !out.is_json(), shown: None }
     }
 

@@ -67,7 +67,7 @@ pub(super) async fn with_progress(
     session: &Session,
     replica: &mut Replica,
 ) -> Result<Synced, ClientError> {
-    let mut bar = Bar::new(ctx.out);
+    let mut bar = Bar::new(&ctx.out);
     let mut show = |progress: Progress| match progress {
         Progress::Entries { have, of } => bar.show("entries", have, of),
         Progress::Facets { have, of } => bar.show("details", have as u64, of as u64),

@@ -208,7 +208,7 @@ async fn receipts(net: &TestNet, of: &Party) -> (Client, Streaming<CollectRespon
 #[tokio::test(start_paused = true)]
 async fn who_follows_connects_again_and_receipts_once() {
     let net = TestNet::memory().await;
-    let (fr, jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    let (fr, mut jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
     let (_client, mut receipts) = receipts(&net, &fr).await;
     let follow = ["inbox", "list", "--follow"];
     jp.run(&["sync"]).await.unwrap();
@@ -236,6 +236,10 @@ async fn who_follows_connects_again_and_receipts_once() {
     assert!(!follows.is_finished());
     assert_eq!(all_sent(&jp).len(), breaks.len() + 2);
     assert_eq!(entries(&net, &fr).await, breaks.len() + 2);
+    // Each was announced, whatever broke right behind it.
+    let mut said: Vec<u64> = jp.printed().iter().filter_map(|row| row["number"].as_u64()).collect();
+    said.sort_unstable();
+    assert!(said.iter().copied().eq(1..=breaks.len() as u64 + 2), "{said:?}");
 }
 
 /// No byte comes through, and nobody says so.

@@ -13,6 +13,7 @@ mod crash;
 mod cuts;
 mod doors;
 mod envelopes;
+mod follows;
 mod gateways;
 mod headers;
 mod killed;

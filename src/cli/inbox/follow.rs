@@ -108,7 +108,9 @@ impl Stay {
             self.announce(ctx, mail)?;
             work.due.extend(self.news.queued());
             let now = Instant::now();
-            if syncing.is_empty() && (work.unchecked.is_some() || Mail::is_behind(&self.news)) {
+            work.behind |= self.news.was_behind();
+            if syncing.is_empty() && (work.unchecked.is_some() || work.behind) {
+                work.behind = false;
                 syncing.push(sync(ctx, session, Arc::clone(&mail.replica)));
             }
             if handing_in.is_empty()
@@ -125,12 +127,14 @@ impl Stay {
             tokio::select! {
                 biased;
                 Some((courier, id, done)) = handing_in.next() => {
-                    mail.takes(courier.replica)?;
+                    mail.takes_over(courier)?;
                     self.handed_in(ctx, mail, &mut work, (id, done))?;
                 }
                 Some(synced) = syncing.next() => {
-                    mail.takes(synced?)?;
+                    mail.replica = synced?;
                     mail.caught_up(ctx, &mut self.news)?;
+                    // What this sync did not reach is looked at again with the next head.
+                    work.behind &= self.news.was_behind();
                     if let Some(event) = work.unchecked.take() {
                         self.take(ctx, mail, &mut work, event).map_err(after_a_sync)?;
                     }
@@ -138,7 +142,7 @@ impl Stay {
                 Some((number, came)) = bodies.next() => {
                     self.take_body(ctx, mail, &mut work, (number, came))?;
                 }
-                // An event that must wait for a sync keeps its place.
+                // Behind what must wait for a sync the stream waits, too.
                 Some(came) = spoilt.next(), if work.unchecked.is_none() => match came {
                     Ok(event) => self.take_or_sync(ctx, mail, &mut work, event)?,
                     Err(error) => {
@@ -239,11 +243,13 @@ impl Stay {
         event: Event,
     ) -> Result<(), ClientError> {
         let (before, is_head) = (mail.inbox.cursor()?.count, matches!(event, Event::Head(_)));
-        mail.take(ctx, event, &mut work.held, &mut self.news)?;
+        let taken = mail.take(ctx, event, &mut work.held, &mut self.news);
+        // Also before a head that must wait.
         if mail.inbox.cursor()?.count > before {
             mail.update(ctx)?;
             work.want(mail.unfetched()?);
         }
+        taken?;
         let now = ctx.ambient().counted();
         if is_head && (work.due.is_empty() || is_time(&mut work.looked, LOOK_AFTER, now)) {
             self.look_for_due(ctx, mail, work)?;
@@ -255,37 +261,19 @@ impl Stay {
         Ok(())
     }
 
-    /// Says what came. What cannot be looked at keeps nothing else back, and is said another time.
+    /// Says what came.
     fn announce(&mut self, ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
-        let mut done = Ok(());
-        for number in std::mem::take(&mut self.news.messages) {
-            match rows(ctx, mail, &self.acks, &[number]) {
-                Ok((rows, unverified)) => {
-                    let muted = self.muted;
-                    for row in rows.iter().filter(|row| muted || !row.muted) {
-                        self.say(ctx, row, row.cells());
-                    }
-                    for row in &unverified {
-                        self.say(ctx, row, row.cells());
-                    }
-                }
-                Err(why) => {
-                    self.news.messages.push(number);
-                    done = done.and(Err(why));
-                }
-            }
-        }
-        self.news.only_new(&mut self.said);
-        std::mem::take(&mut self.news.warnings).iter().for_each(|warning| ctx.out.warn(warning));
-        done
-    }
-
-    /// Says a row, once.
-    fn say(&mut self, ctx: &Context, row: &impl Serialize, cells: Vec<String>) {
-        let line = cells.join("  ");
-        if self.said.insert(line.clone()) {
-            ctx.out.data(row, || line);
-        }
+        let Self { muted, acks, news, said, .. } = self;
+        let announced = news.announce(|number| {
+            let (rows, unverified) = rows(ctx, mail, acks, &[number])?;
+            let shown = rows.iter().filter(|row| *muted || !row.muted);
+            shown.for_each(|row| say(ctx, said, (row, row.cells())));
+            unverified.iter().for_each(|row| say(ctx, said, (row, row.cells())));
+            Ok(())
+        });
+        news.only_new(said);
+        std::mem::take(&mut news.warnings).iter().for_each(|warning| ctx.out.warn(warning));
+        announced
     }
 
     /// Something came: there is a connection.
@@ -296,6 +284,14 @@ impl Stay {
     }
 }
 
+/// Says a row, once.
+fn say(ctx: &Context, said: &mut BTreeSet<String>, (row, cells): (&impl Serialize, Vec<String>)) {
+    let line = cells.join("  ");
+    if said.insert(line.clone()) {
+        ctx.out.data(row, || line);
+    }
+}
+
 /// What is to be done on one connection, beside its stream.
 #[derive(Default)]
 struct Work {
@@ -303,6 +299,8 @@ struct Work {
     held: Vec<v1::Item>,
     /// An event that only a newer copy of the directory can check.
     unchecked: Option<Event>,
+    /// Something waits for a newer copy of the directory than is being fetched.
+    behind: bool,
     /// What came spoilt, to be asked for again.
     spoilt: Vec<v1::CollectRequest>,
     /// Bodies, most urgent first.

@@ -536,24 +536,38 @@ async fn find(
             let sentence = format!("only the header of {number} is here: {error}");
             ClientError { sentence, ..error }
         })?;
-        match mail.inbox.lock() {
-            Err(InboxError::Busy) => mail.fetch_beside(&connected, number).await?,
+        let fetched = match mail.inbox.lock() {
+            Err(InboxError::Busy) => mail.fetch_beside(&connected, number).await,
             lock => {
                 let (_lock, mut news) = (lock?, News::default());
-                mail.fetch(ctx, &connected, vec![number], &mut news).await?;
+                let fetched = mail.fetch(ctx, &connected, vec![number], &mut news).await;
                 say_news(ctx, news);
+                fetched
             }
-        }
+        };
         // What was not read is not acknowledged.
         if !mail.inbox.is_whole(number) {
-            let sentence =
-                format!("message {number} could not be fetched, only its header is here");
-            let error = ClientError::new(Side::Theirs, Exit::NotReachable, NOT_FETCHED, sentence);
-            return Err(error.mended_by(format!("liaison inbox read {number}")));
+            return Err(not_fetched(number, fetched.err()));
         }
+        fetched?;
         session = Some(connected);
     }
     Ok((verified(ctx, mail, number)?, session))
+}
+
+/// Only the header of a message is here, and nobody here has to do anything for the rest to come.
+fn not_fetched(number: u64, why: Option<ClientError>) -> ClientError {
+    let mut sentence = format!("message {number} could not be fetched, only its header is here");
+    let side = match why {
+        Some(why) if !why.passes() => return why,
+        Some(why) => {
+            sentence.push_str(&format!(": {why}"));
+            why.side
+        }
+        None => Side::Theirs,
+    };
+    ClientError::new(side, Exit::NotReachable, NOT_FETCHED, sentence)
+        .mended_by(format!("liaison inbox read {number}"))
 }
 
 /// The message of a number, whose header holds.

@@ -5,6 +5,7 @@
 //! store as a value. Out of scope: what is asserted. Invariant: nothing here waits for time to pass.
 
 pub(crate) mod craft;
+pub(crate) mod gate;
 mod net;
 mod office;
 mod party;

@@ -17,7 +17,8 @@ use liaison::crypto::cert::ServiceName;
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
 use liaison::domain::relay::share::Grants;
-use liaison::server::listen::{self, Drained, Limits};
+use liaison::grpc;
+use liaison::server::listen::{self, Drained, Entrance, Limits};
 use liaison::server::{Ended, Serving, run};
 use liaison::service::{self, CannotStart, Keys, Service, Settings, door};
 use liaison::store::blobs::FileBlobs;
@@ -33,6 +34,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::gate::Gate;
 use super::party::{Client, Party, identity};
 use super::says::{self, Said};
 use super::{DAY, NOW, Replica, TestClock, clock, key, soon};
@@ -239,6 +241,30 @@ impl TestNet {
         };
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(run(serving, listen::tcp(listener), stopped));
+        Self { open, store, service, address, served, stop, ca: trust.ca }
+    }
+
+    /// Serves in memory, behind a gate.
+    pub(crate) async fn gated(gate: &Gate) -> Self {
+        let open = home(Engine::Memory);
+        let store = open.found().await;
+        let trust = Trust::new(dates());
+        let service = open.start(Arc::clone(&store)).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        let asked = service.clone();
+        let entrance = Entrance {
+            tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.node).unwrap())),
+            door: Arc::clone(service.door()),
+            who: Arc::new(move |key, network| asked.peer(key, network)),
+            limits: Limits::default(),
+            trusted_proxies: Arc::new([]),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let routes = gate.before(grpc::routes(service.clone(), stopped.clone()));
+        let served = tokio::spawn(async move {
+            Ok(listen::serve(routes, listen::tcp(listener), entrance, stopped).await)
+        });
         Self { open, store, service, address, served, stop, ca: trust.ca }
     }
 

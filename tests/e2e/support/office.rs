@@ -16,7 +16,10 @@ use liaison::client::outbox::Outbox;
 use liaison::client::session::Net;
 use liaison::signed::proto;
 use liaison::wire::v1;
+use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::way::Way;
@@ -28,6 +31,8 @@ pub(crate) struct Office {
     pub(crate) way: Way,
     home: TempDir,
     net: Net,
+    out: Output,
+    printed: Mutex<UnboundedReceiver<String>>,
 }
 
 impl Office {
@@ -73,7 +78,10 @@ impl Office {
         let way = Way::new(net.address.clone());
         let dial = Arc::new(way.clone());
         let ambient = net.open.ambient.clone();
-        Self { party, way, home, net: Net { dial, proxies: Proxies::default(), ambient } }
+        let net = Net { dial, proxies: Proxies::default(), ambient };
+        let (listener, printed) = unbounded_channel();
+        let (out, printed) = (Output::new(true, true).told_to(listener), Mutex::new(printed));
+        Self { party, way, home, net, out, printed }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -103,10 +111,22 @@ impl Office {
         tokio::spawn(async move { liaison::cli::run_in(&ctx, command).await })
     }
 
+    /// The next object that its commands print.
+    pub(crate) async fn prints(&self) -> Value {
+        let printed = self.printed.lock().await.recv().await;
+        serde_json::from_str(&printed.unwrap()).unwrap()
+    }
+
+    /// What its commands have printed, one object each.
+    pub(crate) fn printed(&mut self) -> Vec<Value> {
+        let printed = std::iter::from_fn(|| self.printed.get_mut().try_recv().ok());
+        printed.map(|text| serde_json::from_str(&text).unwrap()).collect()
+    }
+
     fn command(&self, typed: &[&str]) -> (Context, Command) {
         let typed = ["liaison", "--no-input", "--json"].iter().chain(typed);
         let Cli { global, command } = Cli::try_parse_from(typed).unwrap();
-        let (out, home) = (Output::new(true, true), Home::at(self.path()));
+        let (out, home) = (self.out.clone(), Home::at(self.path()));
         (Context { global, out, home, net: self.net.clone() }, command)
     }
 }

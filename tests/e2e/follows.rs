@@ -1,0 +1,184 @@
+//! What is asked of the service comes late, or not at once: what was announced, handed in and shown
+//! meanwhile.
+
+use std::time::Duration;
+
+use liaison::client::error::{Exit, Side};
+use liaison::wire::status;
+use liaison::wire::v1::collect_response::Item as Answer;
+use serde_json::Value;
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::support::gate::{Gate, Instead};
+use crate::support::{Office, Party, TestNet, key_id};
+
+const FOLLOW: [&str; 3] = ["inbox", "list", "--follow"];
+const LIST: [&str; 2] = ["inbox", "list"];
+
+fn busy(seconds: u64) -> Instead {
+    Instead::Says(status::busy("later", Duration::from_secs(seconds)))
+}
+
+/// As the library says it when a stream is reset.
+fn reset() -> Instead {
+    Instead::Says(Status::internal("h2 protocol error: stream error received: unexpected internal"))
+}
+
+/// `fr`, whom the gate lets through, and the office of `jp`, which is up to date.
+async fn two(gate: &Gate) -> (TestNet, Party, Office) {
+    let net = TestNet::gated(gate).await;
+    let (fr, mut jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    gate.lets_through(key_id(&fr.tls()));
+    jp.run(&["sync"]).await.unwrap();
+    jp.way.went_by();
+    jp.printed();
+    (net, fr, jp)
+}
+
+async fn tells(net: &TestNet, from: &Party, to: &Office, count: usize) {
+    let (mut client, replica) = (net.client(&from.tls()).await, net.replica());
+    for _ in 0..count {
+        let sealed = from.compose(&[&to.party], &replica, &net.open.ambient);
+        client.submit(sealed.envelope).await.unwrap();
+    }
+}
+
+/// So many entries have come to a mailbox.
+async fn came_to(net: &TestNet, of: &Party, count: u64) {
+    let mut client = net.client(&of.tls()).await;
+    let mut stream = client.collect(0, true).await.unwrap();
+    loop {
+        let came = stream.message().await.unwrap().unwrap();
+        if let Answer::Message(item) = came.item.unwrap()
+            && item.number == count
+        {
+            return;
+        }
+    }
+}
+
+fn of(list: &Value, field: &str) -> Vec<Value> {
+    list["messages"].as_array().unwrap().iter().map(|row| row[field].clone()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_asked_for_again_and_announced() {
+    for (says, waits) in [(busy(20), 20), (reset(), 1)] {
+        let gate = Gate::default();
+        let (net, fr, jp) = two(&gate).await;
+        gate.next("GetBody", [says]);
+        let (follows, begun) = (jp.start(&FOLLOW), Instant::now());
+        tells(&net, &fr, &jp, 1).await;
+        let row = jp.prints().await;
+        assert_eq!((&row["number"], &row["title"]), (&1.into(), &"Ransomware at a port".into()));
+        let elapsed = begun.elapsed().as_secs();
+        assert!((waits..waits + 9).contains(&elapsed), "{elapsed}");
+        assert_eq!((gate.asked("GetBody"), jp.way.went_by().0), (2, 1), "one connection");
+        assert!(!follows.is_finished());
+        follows.abort();
+    }
+}
+
+/// More than wait anywhere.
+#[tokio::test(start_paused = true)]
+async fn a_hand_in_that_hangs_keeps_no_message_back() {
+    let gate = Gate::default();
+    let (net, fr, jp) = two(&gate).await;
+    gate.all("Submit", Instead::Waits);
+    let follows = jp.start(&FOLLOW);
+    tells(&net, &fr, &jp, 1).await;
+    assert_eq!(jp.prints().await["number"], 1);
+    gate.was_asked("Submit", 1).await;
+    tells(&net, &fr, &jp, 99).await;
+    let mut numbers = Vec::new();
+    for _ in 1..100 {
+        let row = jp.prints().await;
+        assert!(row["not_opened"].is_null(), "{row}");
+        numbers.extend(row["number"].as_u64());
+    }
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(2..=100));
+    assert_eq!((gate.asked("Submit"), jp.way.went_by().0), (1, 1), "one, on one connection");
+    gate.opens();
+    came_to(&net, &fr, 100).await;
+    assert!(!follows.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_handed_in_waits_as_long_as_the_service_says() {
+    for (says, waits) in [(busy(20), 20), (reset(), 1)] {
+        let gate = Gate::default();
+        let (net, fr, jp) = two(&gate).await;
+        gate.next("Submit", [says]);
+        let (follows, begun) = (jp.start(&FOLLOW), Instant::now());
+        tells(&net, &fr, &jp, 1).await;
+        came_to(&net, &fr, 1).await;
+        let elapsed = begun.elapsed().as_secs();
+        assert!((waits..waits + 9).contains(&elapsed), "{elapsed}");
+        assert_eq!((gate.asked("Submit"), jp.way.went_by().0), (2, 1), "one connection");
+        assert!(!follows.is_finished());
+        follows.abort();
+    }
+}
+
+/// Of all of one message, while the service is busy or its answers are lost.
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_fetched_is_neither_read_nor_acknowledged() {
+    for (says, side) in [(busy(1), Side::Theirs), (reset(), Side::Network)] {
+        let gate = Gate::default();
+        let (net, fr, jp) = two(&gate).await;
+        gate.all("GetBody", says);
+        tells(&net, &fr, &jp, 1).await;
+        let _ = jp.run(&LIST).await;
+        let list = jp.prints().await;
+        assert_eq!(
+            (of(&list, "not_opened"), of(&list, "state")),
+            (vec!["NOT_FETCHED".into()], vec!["new".into()])
+        );
+        let acknowledge = ["inbox", "ack", "1", "--person", "Anna"];
+        for typed in [&acknowledge[..], &["inbox", "read", "1"]] {
+            let error = jp.run(typed).await.unwrap_err();
+            let found = (&*error.reason, error.exit, error.side);
+            assert_eq!(found, ("NOT_FETCHED", Exit::NotReachable, side), "{error}");
+            assert!(error.sentence.contains("only its header is here"), "{error}");
+        }
+        assert!(jp.outbox().ids().unwrap().is_empty(), "nothing was sealed");
+        gate.opens();
+        jp.run(&acknowledge).await.unwrap();
+        assert_eq!(jp.prints().await["acknowledged"], true);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_waits_three_seconds_for_bodies_and_shows_what_is_here() {
+    let gate = Gate::default();
+    let (net, fr, jp) = two(&gate).await;
+    gate.all("GetBody", Instead::Waits);
+    tells(&net, &fr, &jp, 2).await;
+    let (lists, begun) = (jp.start(&LIST), Instant::now());
+    let list = jp.prints().await;
+    assert_eq!(of(&list, "not_opened"), ["NOT_FETCHED"; 2]);
+    assert_eq!(begun.elapsed().as_secs(), 3);
+    assert!(!lists.is_finished(), "it goes on");
+    gate.opens();
+    lists.await.unwrap().unwrap();
+    jp.run(&["inbox", "list", "--offline"]).await.unwrap();
+    assert_eq!(of(&jp.prints().await, "title"), ["Ransomware at a port"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_read_comes_before_what_was_read() {
+    let (net, fr, jp) = two(&Gate::default()).await;
+    tells(&net, &fr, &jp, 4).await;
+    let list = async |typed: &[&str]| {
+        jp.run(typed).await.unwrap();
+        of(&jp.prints().await, "number")
+    };
+    assert_eq!(list(&LIST).await, [4, 3, 2, 1]);
+    for number in ["3", "4"] {
+        jp.run(&["inbox", "read", number]).await.unwrap();
+        assert_eq!(jp.prints().await["number"].to_string(), number);
+    }
+    assert_eq!(list(&["inbox", "list", "--offline"]).await, [2, 1, 4, 3]);
+}
