@@ -7,11 +7,11 @@ use liaison::client::error::{Exit, Side};
 use liaison::wire::status;
 use liaison::wire::v1::collect_response::Item as Answer;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tonic::Status;
 
 use crate::support::gate::{Gate, Instead};
-use crate::support::{Office, Party, TestNet, key_id};
+use crate::support::{Office, Party, TestNet, key_id, says};
 
 const FOLLOW: [&str; 3] = ["inbox", "list", "--follow"];
 const LIST: [&str; 2] = ["inbox", "list"];
@@ -181,4 +181,29 @@ async fn what_nobody_read_comes_before_what_was_read() {
         assert_eq!(jp.prints().await["number"].to_string(), number);
     }
     assert_eq!(list(&["inbox", "list", "--offline"]).await, [2, 1, 4, 3]);
+}
+
+/// A command was killed before it had dealt with a message. Who follows does so after a sync, and then the
+/// connection ends.
+#[tokio::test(start_paused = true)]
+async fn what_was_dealt_with_is_announced_though_the_connection_ends() {
+    let gate = Gate::default();
+    let (net, fr, mut jp) = two(&gate).await;
+    tells(&net, &fr, &jp, 1).await;
+    jp.run(&LIST).await.unwrap();
+    jp.printed();
+    std::fs::remove_file(jp.mail().join("inbox/done").join(format!("{:020}", 1))).unwrap();
+    std::fs::remove_file(jp.mail().join("index")).unwrap();
+    gate.next("Collect", [Instead::Waits]);
+    let (follows, before) = (jp.start(&FOLLOW), gate.asked("Collect"));
+    gate.was_asked("Collect", before + 1).await;
+    // The relay's next head is newer than the copy.
+    net.say(says::admission(&net.replica(), "at")).await;
+    jp.way.went_by();
+    gate.next("Collect", [reset()]);
+    let row = timeout(Duration::from_secs(600), jp.prints()).await.expect("it is announced");
+    assert_eq!(row["number"], 1);
+    gate.was_asked("Collect", before + 3).await;
+    assert_eq!(jp.way.went_by().0, 1, "it has connected again");
+    assert!(!follows.is_finished());
 }

@@ -20,7 +20,7 @@ use tower::Service;
 pub(crate) enum Instead {
     /// It is answered so.
     Says(Status),
-    /// It waits until it is let through.
+    /// It waits until the gate is set anew.
     Waits,
 }
 
@@ -30,10 +30,14 @@ pub(crate) struct Gate {
     state: watch::Sender<State>,
 }
 
+type Methods = HashMap<&'static str, (Vec<Instead>, Option<Instead>)>;
+
 #[derive(Default)]
 struct State {
     /// What becomes of the next calls of a method, and of all after them.
-    methods: HashMap<&'static str, (Vec<Instead>, Option<Instead>)>,
+    methods: Methods,
+    /// How often that was set.
+    turns: usize,
     asked: HashMap<String, usize>,
     through: Option<KeyId>,
 }
@@ -47,17 +51,24 @@ impl Gate {
     /// The next calls of a method, one each.
     pub(crate) fn next(&self, method: &'static str, next: impl IntoIterator<Item = Instead>) {
         let next = next.into_iter().collect();
-        self.state.send_modify(|state| drop(state.methods.insert(method, (next, None))));
+        self.turns(|methods| drop(methods.insert(method, (next, None))));
     }
 
     /// Every call of a method.
     pub(crate) fn all(&self, method: &'static str, then: Instead) {
-        self.state.send_modify(|state| drop(state.methods.insert(method, (vec![], Some(then)))));
+        self.turns(|methods| drop(methods.insert(method, (vec![], Some(then)))));
     }
 
-    /// From now on the service answers, also what waits.
+    /// From now on the service answers.
     pub(crate) fn opens(&self) {
-        self.state.send_modify(|state| state.methods.clear());
+        self.turns(Methods::clear);
+    }
+
+    fn turns(&self, set: impl FnOnce(&mut Methods)) {
+        self.state.send_modify(|state| {
+            set(&mut state.methods);
+            state.turns += 1;
+        });
     }
 
     /// How many calls of a method came to it.
@@ -89,9 +100,9 @@ impl Gate {
         instead
     }
 
-    async fn opened(&self, method: &str) {
-        let open = |state: &State| !state.methods.contains_key(method);
-        self.state.subscribe().wait_for(open).await.unwrap();
+    async fn turned(&self) {
+        let before = self.state.borrow().turns;
+        self.state.subscribe().wait_for(|state| state.turns != before).await.unwrap();
     }
 }
 
@@ -126,7 +137,7 @@ where
             let key = peer.and_then(|peer| peer.certificate.as_ref());
             match gate.comes(&method, key.map(|certificate| certificate.key_id())) {
                 Some(Instead::Says(status)) => return Ok(status.into_http()),
-                Some(Instead::Waits) => gate.opened(&method).await,
+                Some(Instead::Waits) => gate.turned().await,
                 None => {}
             }
             inner.call(request).await
