@@ -1,6 +1,8 @@
 //! Before a handler: who may not call is refused by the headers alone, who calls too often is told
 //! when to come again, and nothing is decoded before all of it is there.
 
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,6 +11,7 @@ use futures_util::future::{BoxFuture, poll_fn};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as _, Frame};
+use tokio::task::JoinError;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service as TowerService;
@@ -18,7 +21,7 @@ use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
 use crate::service::Service;
-use crate::service::door::Ask;
+use crate::service::door::{self, Ask};
 use crate::wire;
 
 use super::peer::Caller;
@@ -40,8 +43,8 @@ impl<S> Guarded<S> {
 impl<S> TowerService<Request<Body>> for Guarded<S>
 where
     S: TowerService<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Send,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -62,13 +65,31 @@ where
             let peer = authentic.clone().unwrap_or_else(|_| caller.nobody());
             let answer = match admit(&service, authentic, request).await {
                 Ok(request) => {
-                    let _computing = service.door().computes(&peer).await;
-                    inner.call(request).await?
+                    let held = request.extensions().get::<door::Bytes>().cloned();
+                    let writes = writes(request.uri().path());
+                    let computing = service.door().computes(&peer).await;
+                    let called = async move {
+                        let answer = inner.call(request).await;
+                        drop((computing, held));
+                        answer
+                    };
+                    if writes { to_its_end(called).await? } else { called.await? }
                 }
                 Err(refused) => refused,
             };
             Ok(counted(&service, &peer, answer))
         })
+    }
+}
+
+/// Goes on though nobody waits for it any more: what was kept is named, and what was charged in vain is
+/// given back.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The process ends.
+        Err(Err(_)) => pending().await,
     }
 }
 
@@ -97,6 +118,16 @@ fn is_grpc(request: &Request<Body>) -> bool {
         && rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
 }
 
+fn method(path: &str) -> Option<Asked> {
+    let path = path.trim_start_matches('/');
+    Asked::all().find(|(_, name)| *name == path).map(|(method, _)| method)
+}
+
+fn writes(path: &str) -> bool {
+    use Asked::{Acknowledge, Enrol, Publish, Submit};
+    matches!(method(path), Some(Enrol | Publish | Submit | Acknowledge))
+}
+
 /// What the handler will ask again, once it has the body.
 fn judge(
     service: &Service,
@@ -104,9 +135,7 @@ fn judge(
     path: &str,
 ) -> Result<(), Status> {
     let refused = |refusal| wire::status::of(&refusal);
-    let path = path.trim_start_matches('/');
-    let method = Asked::all().find(|(_, name)| *name == path);
-    let (method, _) = method.ok_or_else(|| Status::unimplemented("there is no such method"))?;
+    let method = method(path).ok_or_else(|| Status::unimplemented("there is no such method"))?;
     let permit = permit(peer.map_err(refused)?, method, ()).map_err(refused)?;
     let asked = service.door().asks(permit.peer(), Ask::Call(method));
     asked.map_err(|busy| status(busy.into()))
@@ -174,6 +203,9 @@ mod tests {
     use std::collections::VecDeque;
     use std::sync::Arc;
 
+    use futures_util::FutureExt as _;
+    use tokio::sync::Notify;
+
     use super::*;
 
     struct Pieces(VecDeque<Bytes>);
@@ -209,6 +241,24 @@ mod tests {
         assert_eq!(whole.bytes, read[..]);
         assert!(whole.bytes.capacity() <= 2 * read.len(), "{}", whole.bytes.capacity());
         assert_eq!(Arc::strong_count(&read), 1, "the buffer is not held for its pieces");
+    }
+
+    #[tokio::test]
+    async fn what_began_goes_to_its_end_though_nobody_waits() {
+        let (goes_on, went_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begun, done) = (Arc::clone(&goes_on), Arc::clone(&went_on));
+        let held = Arc::new(());
+        let holds = Arc::clone(&held);
+        let work = to_its_end(async move {
+            begun.notified().await;
+            drop(holds);
+            done.notify_one();
+        });
+        assert!(work.now_or_never().is_none());
+        assert_eq!(Arc::strong_count(&held), 2, "it is held as long as it is needed");
+        goes_on.notify_one();
+        went_on.notified().await;
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 
     #[tokio::test]

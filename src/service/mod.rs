@@ -247,15 +247,17 @@ impl Service {
         }
         let facets = publication.facets.iter().map(|facet| facet.bytes.len());
         let bytes = publication.statement.len() + facets.sum::<usize>();
-        let logged = match verified.statement() {
+        let whose = match verified.statement() {
             // It ends what others may go on to pay for.
             Statement::Revocation(_) => None,
-            other => {
-                let policy = state.directory.charter().policy;
-                Some(self.door().logs(other.member(), bytes, &policy)?)
-            }
+            other => Some(other.member()),
         };
-        let done = self.execute(Publish::new(verified, publication.facets)).await;
+        let publish = Publish::new(verified, publication.facets);
+        // Nothing is taken of a member's day for what others say of it in vain.
+        self.rehearse(&publish).await?;
+        let policy = state.directory.charter().policy;
+        let logged = whose.map(|whose| self.door().logs(whose, bytes, &policy)).transpose()?;
+        let done = self.execute(publish).await;
         let adds_nothing = match &done {
             Ok(stands) => stands.already,
             Err(Failure::Refused(_) | Failure::Busy(_)) => true,
@@ -323,7 +325,7 @@ impl Service {
     /// Executes a command that carries a body. A large one is put among the blobs before the
     /// commit that names it, and only if the command would be taken now: a file that nothing names
     /// is never found again, and a member could fill the disk with them. Large ones go one after
-    /// another, so that what was rehearsed still holds; and to their end, also if who asked is gone.
+    /// another, so that what was rehearsed still holds. It is not dropped before its end.
     async fn execute_with<C: Command>(
         &self,
         command: C,
@@ -332,17 +334,6 @@ impl Service {
         if size <= limits::INLINE_BODY_BYTES {
             return self.execute(command).await;
         }
-        let service = self.clone();
-        let kept =
-            tokio::spawn(async move { service.keep_and_execute(command, (digest, body)).await });
-        kept.await.map_err(|_| Failure::Stopped)?
-    }
-
-    async fn keep_and_execute<C: Command>(
-        &self,
-        command: C,
-        (digest, body): (Digest, Bytes),
-    ) -> Result<C::Reply, Failure> {
         let _alone = self.shared.large.lock().await;
         self.rehearse(&command).await?;
         self.shared.blobs.put(digest, body).await.map_err(|why| {

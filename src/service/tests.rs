@@ -4,10 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use prost::Message as _;
 use tempfile::TempDir;
-use tokio::sync::Notify;
 
 use super::*;
 use crate::domain::access::{self, Method};
@@ -16,7 +14,7 @@ use crate::domain::directory::possession::prove;
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Usage, Value};
 use crate::signed::proto::{Person, Target, Use};
-use crate::store::blobs::{BlobError, FileBlobs};
+use crate::store::blobs::FileBlobs;
 use crate::store::disk::Fdatasync;
 use crate::store::{Engine, Place};
 
@@ -170,10 +168,38 @@ async fn who_does_not_wait_for_the_answer_has_used_his_day() {
         async move { service.publish(permit).await }
     };
     let mut heads = service.heads();
-    assert!(publish("fr").now_or_never().is_none(), "it waits for the commit");
+    let _nobody = tokio::spawn(publish("fr"));
     heads.changed().await.unwrap();
     assert!(matches!(publish("jp").await, Err(Failure::Busy(_))));
     assert_eq!(service.state().head.0, 2);
+}
+
+/// Bytes that nobody named, beside a statement about somebody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_rules_refuse_takes_nothing_of_a_day_while_it_is_decided() {
+    let home = tempfile::tempdir().unwrap();
+    let limits = door::Limits { registrar_day: (2, 1 << 20), ..door::Limits::without_rates() };
+    let service = within(&home, limits).await;
+    let (peer, mut publications) = admits(&service, "fr").into_parts();
+    let (subject, name) = ("fr".to_owned(), "junk".to_owned());
+    let bytes = Bytes::from(vec![7; 1 << 20]);
+    publications[0].facets.push(OpenFacet { subject, name, salt: [7; 32], bytes });
+    let (answered, patience) = mpsc::channel();
+    let (begun, begins) = mpsc::sync_channel(1);
+    let deciding = tokio::spawn({
+        let service = service.clone();
+        async move { service.execute(Patient(begun, Mutex::new(patience))).await }
+    });
+    begins.recv_timeout(Duration::from_secs(10)).unwrap();
+    // Nothing of it waits where it could be cut.
+    let permit = access::permit(peer, Method::Publish, publications).unwrap();
+    let refused = service.publish(permit).await.unwrap();
+    assert!(matches!(refused[..], [Err(_)]), "{refused:?}");
+    answered.send(()).unwrap();
+    assert_eq!(deciding.await.unwrap(), Ok(true), "it was refused before its turn");
+    for (member, leaf) in [("fr", 1), ("jp", 2)] {
+        assert_eq!(service.publish(admits(&service, member)).await, Ok(vec![Ok(leaf)]));
+    }
 }
 
 /// Two scripts that say the same.
@@ -191,54 +217,6 @@ async fn the_same_statement_twice_at_once_uses_the_day_once() {
     assert_eq!(at_once, (Ok(vec![Ok(1)]), Ok(vec![Ok(1)])));
     assert_eq!(service.publish(admits(&service, "jp")).await, Ok(vec![Ok(2)]));
     assert!(matches!(service.publish(admits(&service, "at")).await, Err(Failure::Busy(_))));
-}
-
-/// Keeps a body as a disk does: to its end, whoever waits. Says so before that is reached.
-#[derive(Default)]
-struct Slow {
-    kept: Mutex<Vec<Digest>>,
-    begun: Notify,
-    goes_on: Notify,
-}
-
-#[tonic::async_trait]
-impl Blobs for Slow {
-    async fn put(&self, digest: Digest, _: Bytes) -> Result<(), BlobError> {
-        self.kept.lock().unwrap().push(digest);
-        self.begun.notify_one();
-        self.goes_on.notified().await;
-        Ok(())
-    }
-
-    async fn get(&self, _: Digest) -> Result<Option<Bytes>, BlobError> {
-        Ok(None)
-    }
-
-    async fn remove(&self, _: Digest) -> Result<(), BlobError> {
-        Ok(())
-    }
-}
-
-/// A Submit that is cut while its body is written.
-#[tokio::test]
-async fn a_body_that_is_kept_is_named_also_if_nobody_waits() {
-    let home = tempfile::tempdir().unwrap();
-    let blobs = Arc::new(Slow::default());
-    let service = keeping(&home, door::Limits::without_rates(), blobs.clone()).await;
-    let usage = Usage::default().with(7, 1);
-    let names = Script { puts: vec![(of("fr"), Value::Usage(usage.clone()))], ..look("fr", "fr") };
-    let digest = Digest::of(b"body");
-    let body = (limits::INLINE_BODY_BYTES + 1, digest, Bytes::from_static(b"body"));
-    tokio::select! {
-        biased;
-        () = blobs.begun.notified() => {}
-        done = service.execute_with(names, body) => panic!("it waits for the disk: {done:?}"),
-    }
-    blobs.goes_on.notify_one();
-    // One goes after another: what was cut is at its end.
-    drop(service.shared.large.lock().await);
-    assert_eq!(*blobs.kept.lock().unwrap(), [digest]);
-    assert_eq!(service.execute(look("fr", "fr")).await, Ok(Some(usage)));
 }
 
 /// Says that it decides, and does so once somebody who reads has had an answer.

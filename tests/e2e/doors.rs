@@ -1,15 +1,17 @@
 //! Those who mean harm, by the numbers of `docs/limits.md`: each takes what it may, and an honest
 //! member is served meanwhile. 127.0.N.1 stands for the network N.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use liaison::domain::limits;
 use liaison::service::door::Limits;
 use liaison::store::Engine;
+use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{
     EnrolRequest, GetChartersRequest, GetCheckpointRequest, GetFacetsRequest, NamedFacet,
-    OpenFacet, Publication, PublishRequest,
+    OpenFacet, Publication, PublishRequest, SubmitRequest,
 };
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,9 +20,12 @@ use tokio_rustls::client::TlsStream;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::readers::Gate;
 use crate::support::raw::{self, Frame, Raw};
 use crate::support::says::{self, Said};
-use crate::support::{Client, NOW, Party, TestNet, Trust, dates, home, identity, refusal, soon};
+use crate::support::{
+    Client, NOW, Party, TestNet, Trust, alert, dates, home, identity, refusal, soon,
+};
 
 const ENROL: &str = "/liaison.v1.EnrolmentService/Enrol";
 const SUBMIT: &str = "/liaison.v1.RelayService/Submit";
@@ -399,6 +404,43 @@ async fn a_body_in_small_pieces_is_held_by_its_bytes_and_given_back_however_it_e
     }
     drop(sender);
     is_given_back(&net).await;
+}
+
+/// Its body is on the way to the disk when who handed it in resets the request, and goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_handed_in_goes_to_its_end_and_is_held_until_then() {
+    let mut open = home(Engine::Memory);
+    let disk = Arc::new(Gate::default());
+    open.disk = Arc::<Gate>::clone(&disk);
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let (replica, ambient) = (net.replica(), net.open.ambient.clone());
+    let large = alert(&"x".repeat(100_000));
+    let sealed = fr.seal(fr.outside(&[&jp], &replica), &large, &replica, &ambient);
+    let request = SubmitRequest { envelope: Some(sealed.envelope) }.encode_to_vec();
+    let shut = disk.shut.lock().await;
+    let own = identity(&format!("{} tls", fr.seats[0]), dates());
+    let mut sender = Raw::greet(net.raw(1, Some(own)).await, &[]).await;
+    soon("room", sender.next(raw::WINDOW_UPDATE)).await.unwrap();
+    sender.say(raw::request(1, SUBMIT, 0)).await;
+    let body = raw::message(request.len() as u32, &request);
+    let mut parts = body.chunks(16_000).peekable();
+    while let Some(part) = parts.next() {
+        let end = if parts.peek().is_none() { raw::END_STREAM } else { 0 };
+        sender.say(Frame::new(raw::DATA, end, 1, part)).await;
+    }
+    soon("the disk", disk.knocked.notified()).await;
+    sender.say(Frame::new(raw::RST_STREAM, 0, 1, &[0, 0, 0, 8])).await;
+    sender.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
+    soon("a pong", sender.next(raw::PING)).await.unwrap();
+    drop(sender);
+    assert_eq!(net.service.door().held()[1], body.len());
+    drop(shut);
+    is_given_back(&net).await;
+    let mut mailbox = net.client(&jp.tls()).await.collect(0, false).await.unwrap();
+    let answer = mailbox.message().await.unwrap().unwrap();
+    assert!(matches!(answer.item, Some(Answer::Message(_))), "{answer:?}");
 }
 
 async fn is_given_back(net: &TestNet) {

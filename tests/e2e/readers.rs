@@ -16,14 +16,14 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::support::{Client, Party, TestNet, Trust, dates, home, says, soon};
 
-/// A disk that makes nothing durable while somebody holds its door.
+/// A disk that makes nothing durable while somebody holds it shut.
 #[derive(Debug, Default)]
-struct Door {
-    shut: Mutex<()>,
-    knocked: Notify,
+pub(crate) struct Gate {
+    pub(crate) shut: Mutex<()>,
+    pub(crate) knocked: Notify,
 }
 
-impl Disk for Door {
+impl Disk for Gate {
     fn sync(&self, file: &File) -> io::Result<()> {
         if self.shut.try_lock().is_err() {
             self.knocked.notify_one();
@@ -105,9 +105,9 @@ async fn what_the_high_water_file_does_not_hold_is_not_seen_and_nobody_waits_for
 }
 
 async fn what_is_in_the_air_is_not_seen(engine: Engine) {
-    let door = Arc::new(Door::default());
+    let door = Arc::new(Gate::default());
     let mut open = home(engine);
-    open.disk = Arc::<Door>::clone(&door);
+    open.disk = Arc::<Gate>::clone(&door);
     let store = open.found().await;
     let net = TestNet::serve(open, store, Trust::new(dates())).await;
     let [fr, jp]: [Party; 2] = net.parties(["fr", "jp"]).await;
