@@ -268,7 +268,7 @@ impl<S: Link> Arriving<S> {
     {
         let Self { entrance: Entrance { tls, door, who, limits, .. }, accepted, mut place } = self;
         let remote = accepted.remote;
-        let shaken = Box::pin(handshake(accepted, &tls, place.turn()));
+        let shaken = Box::pin(handshake(accepted, &tls, || place.turn()));
         let shaken = timeout(limits.handshake_timeout, shaken).await;
         let (stream, info) = match shaken {
             Ok(Ok(done)) => done,
@@ -293,27 +293,29 @@ impl<S: Link> Arriving<S> {
     }
 }
 
-/// Does the handshake, and reads the certificate, if there is one. What it takes to compute is computed
-/// when it is its `turn`.
+/// Does the handshake, and reads the certificate, if there is one. Each step is computed in a `turn` of
+/// its own, which is not held while the peer is waited for.
 ///
 /// # Errors
 /// What the peer did not do.
-pub async fn handshake<S: Link, T>(
+pub async fn handshake<S: Link, T, F: Future<Output = T>>(
     accepted: Accepted<S>,
     tls: &ArcSwap<ServerConfig>,
-    turn: impl Future<Output = T>,
+    turn: impl Fn() -> F,
 ) -> io::Result<(Box<TlsStream<S>>, PeerInfo)> {
     let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), accepted.stream);
-    let mut shaking = hello.await?.into_stream(tls.load_full());
-    // The answer to a hello is what costs. It is there after one poll; then the peer is waited for.
-    let computed = {
-        let _turn = turn.await;
-        poll_fn(|context| Poll::Ready(Pin::new(&mut shaking).poll(context))).await
+    let hello = hello.await?;
+    let mut in_turn = turn().await;
+    let mut shaking = hello.into_stream(tls.load_full());
+    let stream = loop {
+        let computed = poll_fn(|context| Poll::Ready(Pin::new(&mut shaking).poll(context))).await;
+        drop(in_turn);
+        if let Poll::Ready(done) = computed {
+            break Box::new(done?);
+        }
+        woken().await;
+        in_turn = turn().await;
     };
-    let stream = Box::new(match computed {
-        Poll::Ready(done) => done?,
-        Poll::Pending => shaking.await?,
-    });
     let (_, connection) = stream.get_ref();
     let certificate = match connection.peer_certificates().and_then(<[_]>::first) {
         None => None,
@@ -321,6 +323,15 @@ pub async fn handshake<S: Link, T>(
     };
     let info = PeerInfo { certificate, group: tls::group(connection), remote: accepted.remote };
     Ok((stream, info))
+}
+
+/// Resolves when the task is woken next.
+async fn woken() {
+    let mut is_waiting = false;
+    poll_fn(
+        |_| if std::mem::replace(&mut is_waiting, true) { Poll::Ready(()) } else { Poll::Pending },
+    )
+    .await;
 }
 
 /// Resolves when the value is true, or when nobody can make it true any more.

@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -31,6 +32,7 @@ use liaison::tls::client::{Broken, ClientTls, ServerFault};
 use liaison::tls::{self, Identity, Link};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
@@ -761,6 +763,17 @@ fn hello() -> Vec<u8> {
     hello
 }
 
+/// Counts how often a certificate is asked for, which is where a handshake begins to cost.
+#[derive(Debug)]
+struct Signs(Arc<dyn ResolvesServerCert>, AtomicUsize);
+
+impl ResolvesServerCert for Signs {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.resolve(hello)
+    }
+}
+
 /// One that says hello and no more is answered, and keeps nobody from his turn.
 #[tokio::test(start_paused = true)]
 async fn a_handshake_is_computed_in_its_turn_and_holds_it_no_longer() {
@@ -775,11 +788,15 @@ async fn a_handshake_is_computed_in_its_turn_and_holds_it_no_longer() {
     // Whose turn does not come is not answered.
     let (mut near, stream) = tokio::io::duplex(64 * 1024);
     near.write_all(&hello()).await.unwrap();
-    let tls = ArcSwap::from_pointee(tls::server::config(good_node()).unwrap());
+    let mut config = tls::server::config(good_node()).unwrap();
+    let signs = Arc::new(Signs(Arc::clone(&config.cert_resolver), AtomicUsize::new(0)));
+    config.cert_resolver = Arc::<Signs>::clone(&signs);
+    let tls = ArcSwap::from_pointee(config);
     let accepted = Accepted { stream, remote: REMOTE };
-    let shaking = listen::handshake(accepted, &tls, std::future::pending::<()>());
+    let shaking = listen::handshake(accepted, &tls, std::future::pending::<()>);
     assert!(tokio::time::timeout(Duration::from_secs(1), shaking).await.is_err());
     assert_eq!(near.read(&mut [0; 1]).await.unwrap(), 0);
+    assert_eq!(signs.1.load(Ordering::Relaxed), 0, "nothing was computed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -1022,7 +1039,7 @@ async fn a_new_configuration_is_used_by_the_next_connection() {
     let (mut accepted, shaking) = (ReceiverStream::new(accepted), Arc::clone(&tls));
     let _shaking = tokio::spawn(async move {
         while let Some(Ok(next)) = accepted.next().await {
-            let _ = listen::handshake(next, &shaking, std::future::ready(())).await;
+            let _ = listen::handshake(next, &shaking, || std::future::ready(())).await;
         }
     });
     let connector = TlsConnector::from(believing(None).config());
@@ -1075,7 +1092,7 @@ async fn openssl_agrees_on_the_hybrid_group_in_both_directions() {
     let mut incoming = std::pin::pin!(listen::tcp(tcp));
     let accepted = incoming.next().await.unwrap().unwrap();
     let (connection, info) =
-        listen::handshake(accepted, &tls, std::future::ready(())).await.unwrap();
+        listen::handshake(accepted, &tls, || std::future::ready(())).await.unwrap();
     assert_eq!(info.group, "X25519MLKEM768");
     drop(connection);
     let said = tokio::task::spawn_blocking(|| client.wait_with_output().unwrap()).await.unwrap();
