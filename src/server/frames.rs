@@ -102,7 +102,7 @@ impl Meter {
         let (now, cost) = (Instant::now(), counted.frames.read(bytes));
         let seconds = now.duration_since(counted.refilled).as_secs();
         if seconds > 0 {
-            counted.refilled = now;
+            counted.refilled += std::time::Duration::from_secs(seconds);
             counted.earn(seconds.saturating_mul(limits::FRAMES_A_SECOND));
         }
         let goes_on = counted.spend(cost);
@@ -252,8 +252,11 @@ mod tests {
         meter.wrote(limits::FRAME_EARNED_BY_BYTES - 1);
         meter.wrote(limits::FRAME_EARNED_BY_BYTES + 1);
         assert!(meter.read(&pings(2)));
-        tokio::time::advance(std::time::Duration::from_secs(2)).await;
-        assert!(meter.read(&pings(2 * limits::FRAMES_A_SECOND)));
+        for _ in 0..2 {
+            tokio::time::advance(std::time::Duration::from_millis(1_900)).await;
+            assert!(meter.read(&[]));
+        }
+        assert!(meter.read(&pings(3 * limits::FRAMES_A_SECOND)));
         assert!(!meter.read(&pings(1)));
         tokio::time::advance(std::time::Duration::from_secs(60)).await;
         assert!(!meter.read(&[]), "once over is over");
