@@ -20,8 +20,8 @@ use http_body::{Body as _, Frame};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Code, Status};
 use tower::Service;
 
 use crate::domain::limits;
@@ -271,9 +271,8 @@ impl Asked {
     /// Hands an answer over, and holds what of it is not taken yet.
     async fn hand_over(mut self, answer: Response<Body>, held: &door::Bytes) {
         let (head, mut body) = answer.into_parts();
-        let code =
-            head.headers.get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_ref()));
-        if code == Some(Code::ResourceExhausted) {
+        let said = Status::from_header_map(&head.headers);
+        if said.is_some_and(|said| status::reason(&said).as_deref() == Some(status::BUSY)) {
             self.meter.refused(self.place.is_inside());
         }
         // What is there already has to be held before anything is promised.

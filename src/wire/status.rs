@@ -12,6 +12,9 @@ use crate::domain::refusal::{self, Refusal};
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "liaison";
 
+/// The reason of what is too often, or too much at once.
+pub const BUSY: &str = "BUSY";
+
 /// A refusal as a status.
 #[must_use]
 pub fn of(refusal: &Refusal) -> Status {
@@ -39,7 +42,7 @@ fn at_most(bytes: usize, mut text: String) -> String {
 #[must_use]
 pub fn busy(what: &str, again_in: Duration) -> Status {
     let mut details = ErrorDetails::with_retry_info(Some(again_in));
-    details.set_error_info("BUSY", DOMAIN, HashMap::new());
+    details.set_error_info(BUSY, DOMAIN, HashMap::new());
     Status::with_error_details(Code::ResourceExhausted, what, details)
 }
 
