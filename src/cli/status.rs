@@ -152,7 +152,7 @@ fn is_known(ctx: &Context, directory: &Directory, seat: &SeatId) -> bool {
 
 fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, ClientError> {
     let mail = Mail::open(ctx, replica)?;
-    let shown = super::inbox::listed(&mail, false).0;
+    let shown = super::inbox::listed(&mail, &mail.acks(&mail.due(ctx)?)?, false)?.0;
     let unread = shown.into_iter().filter(|number| !mail.is_read(*number)).count();
     let (collected, waiting) = (mail.inbox.cursor()?.count, mail.due(ctx)?.len());
     let head = mail.inbox.head()?.is_some();

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use liaison::client::error::{Exit, Side};
+use liaison::client::message::compose::Outside;
+use liaison::signed::proto::Urgency;
 use liaison::wire::status;
 use liaison::wire::v1::collect_response::Item as Answer;
 use serde_json::Value;
@@ -11,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tonic::Status;
 
 use crate::support::gate::{Gate, Instead};
-use crate::support::{Office, Party, TestNet, key_id, says};
+use crate::support::{Office, Party, TestNet, alert, key_id, says};
 
 const FOLLOW: [&str; 3] = ["inbox", "list", "--follow"];
 const LIST: [&str; 2] = ["inbox", "list"];
@@ -181,6 +183,20 @@ async fn what_nobody_read_comes_before_what_was_read() {
         assert_eq!(jp.prints().await["number"].to_string(), number);
     }
     assert_eq!(list(&["inbox", "list", "--offline"]).await, [2, 1, 4, 3]);
+    // What may not be muted stays in front until it is acknowledged.
+    let (mut client, replica) = (net.client(&fr.tls()).await, net.replica());
+    let outside = fr.outside(&[&jp.party], &replica);
+    let flash = Outside { urgency: Urgency::Flash, ..outside };
+    let flash = fr.seal(flash, &alert(""), &replica, &net.open.ambient);
+    client.submit(flash.envelope).await.unwrap();
+    let first = async || list(&["inbox", "list"]).await[0].clone();
+    assert_eq!(first().await, 5);
+    jp.run(&["inbox", "read", "5"]).await.unwrap();
+    jp.prints().await;
+    assert_eq!(first().await, 5);
+    jp.run(&["inbox", "ack", "5", "--person", "Aiko"]).await.unwrap();
+    jp.prints().await;
+    assert_eq!(first().await, 2);
 }
 
 /// A command was killed before it had dealt with a message. Who follows does so after a sync, and then the

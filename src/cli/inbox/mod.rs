@@ -123,18 +123,29 @@ async fn fresh(ctx: &Context, wanted: Wanted) -> Result<(Session, Mail), ClientE
     Ok((session, mail))
 }
 
-/// The numbers of what people look for, and how many others are muted: what nobody read first, most
-/// urgent first.
-pub(super) fn listed(mail: &Mail, muted: bool) -> (Vec<u64>, usize) {
+/// The numbers of what people look for, and how many others are muted: what nobody dealt with first,
+/// most urgent first. A message that may not be muted is dealt with when it is acknowledged, any other
+/// when it is read.
+pub(super) fn listed(
+    mail: &Mail,
+    acks: &Acks,
+    muted: bool,
+) -> Result<(Vec<u64>, usize), ClientError> {
     let mut rows = mail.index.for_people();
     let all = rows.len();
     rows.retain(|row| is_shown(mail, row, muted));
-    let (read, unread): (Vec<&Row>, Vec<&Row>) =
-        rows.into_iter().partition(|row| mail.is_read(row.number));
-    let shown: Vec<u64> =
-        index::fair(unread).into_iter().chain(read).map(|row| row.number).collect();
+    let urgent = rows.iter().filter(|row| row.is_urgent()).filter_map(|row| row.digest()).collect();
+    let acknowledged = mail.acknowledged(acks, &urgent)?;
+    let is_done = |row: &Row| match row.digest() {
+        Some(header) if row.is_urgent() => {
+            acks.waits(header).is_some() || acknowledged.iter().any(|by| by.header == header)
+        }
+        _ => mail.is_read(row.number),
+    };
+    let (done, open): (Vec<&Row>, Vec<&Row>) = rows.into_iter().partition(|row| is_done(row));
+    let shown: Vec<u64> = index::fair(open).into_iter().chain(done).map(|row| row.number).collect();
     let hidden = all - shown.len();
-    (shown, hidden)
+    Ok((shown, hidden))
 }
 
 /// Whether a message is shown that says this of itself.
@@ -153,11 +164,11 @@ fn doubted(mail: &Mail) -> Vec<u64> {
 }
 
 fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
-    let (mut numbers, hidden) = listed(mail, wanted.muted);
+    let acks = mail.acks(&mail.due(ctx)?)?;
+    let (mut numbers, hidden) = listed(mail, &acks, wanted.muted)?;
     let more = numbers.len().saturating_sub(wanted.most);
     numbers.truncate(wanted.most);
     numbers.extend(doubted(mail).into_iter().rev().take(wanted.most));
-    let acks = mail.acks(&mail.due(ctx)?)?;
     let (rows, unverified) = rows(ctx, mail, &acks, &numbers)?;
     let later = mail.inbox.later()?;
     let unknown = later
