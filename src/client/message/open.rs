@@ -430,7 +430,7 @@ fn is_of_the_log(reader: &Reader<'_>, addressing: &Addressing) -> Result<(), Not
 
 fn is_addressed(reader: &Reader<'_>, addressing: &Addressing) -> Result<(), NotOpened> {
     let contact = reader.seat.contact();
-    if addressing.readers().contains(&contact) {
+    if addressing.reaches(&contact) {
         Ok(())
     } else {
         Err(NotOpened::Forwarded { reader: contact })

@@ -228,6 +228,13 @@ impl Addressing {
         readers.dedup();
         readers
     }
+
+    /// Whether a contact is one of the readers.
+    #[must_use]
+    pub fn reaches(&self, contact: &ContactId) -> bool {
+        let mut recipients = self.recipients.iter();
+        self.sender.contact() == *contact || recipients.any(|to| to.contact == *contact)
+    }
 }
 
 /// The encoding of an addressing that a client puts together.

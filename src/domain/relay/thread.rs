@@ -38,7 +38,7 @@ pub fn beside_answered(addressing: &Addressing, answered: &VerifiedHeader) -> Op
         Some(Amiss::OtherThread)
     } else if of.drill != addressing.drill {
         Some(Amiss::OtherDrill)
-    } else if !of.readers().contains(&contact) {
+    } else if !of.reaches(&contact) {
         Some(Amiss::NotAParty)
     } else if is_about_one(addressing.class) && to_one(addressing) != Some(of.sender.contact()) {
         Some(Amiss::NotToItsSender)
@@ -72,10 +72,10 @@ pub fn beside_first(addressing: &Addressing, first: &VerifiedHeader) -> Option<A
 /// What a reader sees beside the messages that it has: the one answered, and those that could be
 /// the thread's first. What is about one message has that one's place in the thread, right or wrong.
 #[must_use]
-pub fn beside(
+pub fn beside<'a>(
     addressing: &Addressing,
     answered: Option<&VerifiedHeader>,
-    firsts: &[VerifiedHeader],
+    firsts: impl IntoIterator<Item = &'a VerifiedHeader>,
 ) -> Option<Amiss> {
     let found = alone(addressing)
         .or_else(|| answered.and_then(|answered| beside_answered(addressing, answered)));
@@ -93,7 +93,7 @@ pub fn beside(
 /// Those of `find`.
 pub fn led_to<E>(
     addressing: &Addressing,
-    find: impl Fn(Digest) -> Result<Option<VerifiedHeader>, E>,
+    mut find: impl FnMut(Digest) -> Result<Option<VerifiedHeader>, E>,
 ) -> Result<Option<VerifiedHeader>, E> {
     let mut answered = addressing.in_reply_to;
     for _ in 0..ANSWERS {
@@ -114,7 +114,7 @@ pub fn led_to<E>(
 pub fn may_begin(first: &VerifiedHeader, addressing: &Addressing) -> bool {
     let of = first.addressing();
     let is_first = of.id == addressing.thread && of.id == of.thread;
-    is_first && of.readers().contains(&addressing.sender.contact())
+    is_first && of.reaches(&addressing.sender.contact())
 }
 
 /// Refuses what the relay sees in the message alone.
