@@ -18,6 +18,7 @@ use crate::client::message::open::{NotOpened, Received};
 use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHead};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::state::{EntryKind, LaterKind, Mailbox};
 use crate::signed::dsse::Envelope;
@@ -384,17 +385,29 @@ impl Inbox {
     }
 
     fn kept(&self, number: u64) -> Result<Kept, InboxError> {
-        let path = self.path_of(number);
-        if let Some(bytes) = durable::read(&path)? {
-            let mut bytes = Bytes::from(bytes);
-            let kept = read_record(&mut bytes).filter(|_| bytes.is_empty());
-            return kept.ok_or_else(|| damaged(&path));
+        match self.kept_whole(number)? {
+            Some(kept) => Ok(kept),
+            None => Headers::of(self).alone(number),
         }
-        let batch = self.batches()?.into_iter().find(|batch| batch.holds(number));
-        let batch = batch.ok_or(InboxError::Unknown(number))?;
-        let path = self.dir.join(ALONE).join(batch.name());
-        let bytes = durable::read(&path)?.unwrap_or_default();
-        find_record(bytes.into(), number).ok_or_else(|| damaged(&path))
+    }
+
+    fn kept_whole(&self, number: u64) -> Result<Option<Kept>, InboxError> {
+        let path = self.path_of(number);
+        let Some(bytes) = durable::read(&path)? else { return Ok(None) };
+        let mut bytes = Bytes::from(bytes);
+        let kept = read_record(&mut bytes).filter(|_| bytes.is_empty());
+        kept.map(Some).ok_or_else(|| damaged(&path))
+    }
+
+    /// An item that is here with all that it has, of a message no more than its header.
+    fn start_of(&self, number: u64) -> Result<Option<Kept>, InboxError> {
+        match durable::read_ends(&self.path_of(number), START, 8)? {
+            Some((start, end)) => match read_start(start.into(), &end) {
+                Some(kept) => Ok(Some(kept)),
+                None => self.kept_whole(number),
+            },
+            None => Ok(None),
+        }
     }
 
     /// Whether an item is here with all that it has.
@@ -420,11 +433,7 @@ impl Inbox {
                 kept.iter().filter(|kept| kept.item.number >= number).for_each(&mut look);
                 number = batch.last + 1;
             } else {
-                match self.kept(number) {
-                    Ok(kept) => look(&kept),
-                    Err(InboxError::Unknown(_)) => {}
-                    Err(why) => return Err(why),
-                }
+                self.start_of(number)?.iter().for_each(&mut look);
                 number += 1;
             }
         }
@@ -666,11 +675,57 @@ impl Inbox {
     }
 }
 
+/// The headers of an inbox to which nothing comes meanwhile, read one after the other: none with its
+/// body, and those of one file at once.
+#[derive(Debug)]
+pub struct Headers<'a> {
+    inbox: &'a Inbox,
+    batches: Option<Vec<Batch>>,
+    /// The file that was read last.
+    last: Option<(Batch, Bytes)>,
+}
+
+impl<'a> Headers<'a> {
+    /// Those of an inbox.
+    #[must_use]
+    pub const fn of(inbox: &'a Inbox) -> Self {
+        Self { inbox, batches: None, last: None }
+    }
+
+    /// An item, of a message maybe no more than its header. What heads say of it is not looked up.
+    ///
+    /// # Errors
+    /// As [`Inbox::item`].
+    pub fn read(&mut self, number: u64) -> Result<Kept, InboxError> {
+        match self.inbox.start_of(number)? {
+            Some(kept) => Ok(kept),
+            None => self.alone(number),
+        }
+    }
+
+    /// The header that came alone.
+    fn alone(&mut self, number: u64) -> Result<Kept, InboxError> {
+        let batches = match self.batches.take() {
+            Some(batches) => batches,
+            None => self.inbox.batches()?,
+        };
+        let batch = self.batches.insert(batches).iter().find(|batch| batch.holds(number));
+        let batch = *batch.ok_or(InboxError::Unknown(number))?;
+        let path = self.inbox.dir.join(ALONE).join(batch.name());
+        let bytes = match self.last.take() {
+            Some((last, bytes)) if last == batch => bytes,
+            _ => durable::read(&path)?.unwrap_or_default().into(),
+        };
+        let (_, bytes) = self.last.insert((batch, bytes));
+        find_record(bytes.clone(), number).ok_or_else(|| damaged(&path))
+    }
+}
+
 /// Whether a file of this name holds what is beyond a number.
 type Beyond = fn(&str, u64) -> bool;
 
 /// Headers in a row that came alone and stand in one file.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Batch {
     first: u64,
     last: u64,
@@ -725,6 +780,26 @@ fn read_record(bytes: &mut Bytes) -> Option<Kept> {
     Some(Kept { place, kind, item, digest, floor, ceiling: u64::MAX })
 }
 
+/// An item by its file's start, and the floor at its end: no more than the header, if that is enough.
+fn read_start(mut bytes: Bytes, floor: &[u8]) -> Option<Kept> {
+    let place = proto::Place::decode_length_delimited(&mut bytes).ok()?;
+    let place = Place::read(Some(&place)).ok()?;
+    let length = prost::decode_length_delimiter(&mut bytes).ok()?;
+    bytes.truncate(length);
+    let mut item = v1::Item::default();
+    // The header stands before what is cut off, and is taken whole or not at all.
+    drop(item.merge(bytes));
+    let item = v1::Item {
+        number: item.number,
+        kind: item.kind,
+        header: item.header,
+        ..Default::default()
+    };
+    let Link { kind, digest, .. } = Link::of(&item).ok()?;
+    let floor = u64::from_be_bytes(floor.try_into().ok()?);
+    Some(Kept { place, kind, item, digest, floor, ceiling: u64::MAX })
+}
+
 /// The item of a number in a file. Those before it are skipped.
 fn find_record(mut bytes: Bytes, number: u64) -> Option<Kept> {
     while !bytes.is_empty() {
@@ -765,6 +840,8 @@ const SPOILT: &str = "again";
 const UNSIGNED: &str = "unsigned";
 const RECEIPTS: &str = "receipts";
 const DISPUTED: &str = "disputed";
+/// A place and a header are no longer.
+const START: u64 = limits::HEADER_BYTES as u64 + 1024;
 /// Entries that are asked for again at a time.
 const AGAIN: usize = 8;
 /// Copies that are asked for before signatures that do not hold are believed to be what was handed in.

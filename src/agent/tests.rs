@@ -31,7 +31,7 @@ use crate::wire::v1;
 
 use super::again;
 use super::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken, Unproven};
-use super::inbox::{Inbox, InboxError, Put};
+use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
 /// One seat's machine.
@@ -2124,6 +2124,37 @@ fn headers_are_chained_and_a_receipt_is_made_when_its_body_came() {
         (paris.inbox.cursor().unwrap().count, paris.inbox.alone().unwrap()),
         (4, vec![1, 2, 4])
     );
+}
+
+/// What others are judged by is read without the bodies.
+#[test]
+fn a_header_is_read_without_what_is_sealed_under_it() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let outside = net.outside(AT, &fr());
+    at.send(&mut net, outside, &notification(0));
+    let (items, head) = net.collect(FR, 0);
+    paris.take(&net, &alone(&items[0])).unwrap();
+    paris.take_head(&net, &head).unwrap();
+    let outside = net.outside(AT, &fr());
+    at.send(&mut net, outside, &notification(40_000));
+    paris.take(&net, &net.collect(FR, 1).0[0]).unwrap();
+    let mut headers = Headers::of(&paris.inbox);
+    let without = |kept: Kept| Kept { item: alone(&kept.item), ceiling: 0, ..kept };
+    let [_, second] = [1, 2].map(|number| {
+        let kept = without(paris.inbox.item(number).unwrap());
+        assert_eq!(without(headers.read(number).unwrap()), kept);
+        kept
+    });
+    assert!(second.floor > 0);
+    assert!(matches!(headers.read(3), Err(InboxError::Unknown(3))));
+    // What is cut out is not looked at.
+    let path = paris.dir.path().join("in/items").join(format!("{:020}", 2));
+    let bytes = std::fs::read(&path).unwrap();
+    let ends = [&bytes[..20_000], &bytes[bytes.len() - 8..]].concat();
+    std::fs::write(&path, ends).unwrap();
+    assert!(matches!(paris.inbox.item(2), Err(InboxError::Damaged(_))));
+    assert_eq!(without(headers.read(2).unwrap()), second);
 }
 
 /// Where a power cut left headers beyond the cursor, they come again.

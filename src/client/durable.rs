@@ -4,7 +4,7 @@
 //! name is never seen with half a content, also if several programs write it.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,6 +53,22 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other.map(Some),
     }
+}
+
+/// So many bytes at the start and at the end of a file, or as many as it has; nothing, if there is none.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn read_ends(path: &Path, first: u64, last: u64) -> io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let (mut start, mut end) = (Vec::new(), Vec::new());
+    (&file).take(first).read_to_end(&mut start)?;
+    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(last)))?;
+    file.take(last).read_to_end(&mut end)?;
+    Ok(Some((start, end)))
 }
 
 /// The names of the finished files and directories in a directory, sorted; none if there is no such
