@@ -5,6 +5,9 @@
 //! (`follow`), telling people. Invariants: an item is kept before it is looked at; a receipt never answers a receipt, and none is made twice for one
 //! message; none is made before the relay signed the mailbox that it names.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use bytes::Bytes;
 
 use crate::ambient::Ambient;
@@ -26,8 +29,8 @@ use crate::domain::state::{EntryKind, LaterKind};
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
-use super::inbox::{Inbox, InboxError, Kept, Made, Spoilt};
-use super::index::Index;
+use super::inbox::{Headers, Inbox, InboxError, Kept, Made, Spoilt};
+use super::index::{Index, Row};
 
 /// A seat at work: what it knows, its keys, its clock.
 #[derive(Clone, Copy)]
@@ -215,10 +218,11 @@ pub fn take_all(
 ) -> Result<Vec<Taken>, TakeError> {
     inbox.put_all(items)?;
     let (has_head, pending) = (inbox.head()?.is_some(), inbox.pending()?);
+    let mut beside = Beside::new(desk, (inbox, outbox));
     let taken = items.iter().map(|item| {
         let (number, is_whole) = (item.number, inbox.is_whole(item.number));
         match (has_head && is_whole, pending.binary_search(&number)) {
-            (true, Ok(_)) => deal_with(desk, (inbox, outbox), number),
+            (true, Ok(_)) => deal_with(&mut beside, number),
             (true, Err(_)) => Ok(Taken::Already),
             (false, _) => Ok(Taken::Waiting),
         }
@@ -242,7 +246,7 @@ pub fn take_whole(
     if inbox.head()?.is_none() {
         return Ok(Taken::Waiting);
     }
-    deal_with(desk, (inbox, outbox), item.number)
+    deal_with(&mut Beside::new(desk, (inbox, outbox)), item.number)
 }
 
 /// Takes the relay's head, and deals with everything that is pending. `synced` is the size of the
@@ -272,19 +276,16 @@ pub fn deal_with_pending(
     if inbox.head()?.is_none() {
         return Ok(Vec::new());
     }
-    let pending = inbox.pending()?.into_iter();
-    pending.map(|number| deal_with(desk, (inbox, outbox), number)).collect()
+    let (pending, mut beside) = (inbox.pending()?.into_iter(), Beside::new(desk, (inbox, outbox)));
+    pending.map(|number| deal_with(&mut beside, number)).collect()
 }
 
-fn deal_with(
-    desk: &Desk<'_>,
-    (inbox, outbox): (&Inbox, &Outbox),
-    number: u64,
-) -> Result<Taken, TakeError> {
+fn deal_with(beside: &mut Beside<'_>, number: u64) -> Result<Taken, TakeError> {
+    let (desk, (inbox, outbox)) = (beside.desk, beside.boxes);
     let kept = inbox.item(number)?;
     let (taken, how) = match kept.kind {
         EntryKind::Addressed | EntryKind::Released => {
-            let taken = message(desk, (inbox, outbox), &kept)?;
+            let taken = message(beside, &kept)?;
             let how = match &taken {
                 Taken::NotOpened { why, .. } => why.code(),
                 _ => OPENED,
@@ -353,7 +354,8 @@ pub fn header(reader: &Reader<'_>, kept: &Kept) -> Result<VerifiedHeader, NotOpe
     Err(NotOpened::Header(Refusal::field("kind", Wrong::OtherStep)))
 }
 
-fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Taken, TakeError> {
+fn message(beside: &mut Beside<'_>, kept: &Kept) -> Result<Taken, TakeError> {
+    let (desk, boxes) = (beside.desk, beside.boxes);
     let (place, received) = (kept.place.clone(), kept.received());
     let header = match header(&desk.reader, kept) {
         Ok(header) => header,
@@ -363,7 +365,7 @@ fn message(desk: &Desk<'_>, boxes: (&Inbox, &Outbox), kept: &Kept) -> Result<Tak
         }
     };
     let opened = open::open_verified(&desk.reader, header.clone(), &received);
-    let opened = match Beside::before(desk, boxes, kept).amiss(&header)? {
+    let opened = match beside.amiss(&header, Until::it_came(kept))? {
         Some(amiss) => opened.and(Err(NotOpened::Thread(amiss))),
         None => opened,
     };
@@ -396,7 +398,7 @@ pub fn amiss(
     boxes: (&Inbox, &Outbox),
     header: &VerifiedHeader,
 ) -> Result<Option<Amiss>, TakeError> {
-    Beside::all(desk, boxes).amiss(header)
+    Beside::new(desk, boxes).amiss(header, Until::NOW)
 }
 
 /// The message that a message answers, if it is here.
@@ -408,7 +410,8 @@ pub fn answered(
     boxes: (&Inbox, &Outbox),
     of: &Addressing,
 ) -> Result<Option<VerifiedHeader>, TakeError> {
-    Beside::all(desk, boxes).answered(of)
+    let answered = Beside::new(desk, boxes).answered(of, Until::NOW)?;
+    Ok(answered.map(Rc::unwrap_or_clone))
 }
 
 /// The message with which a message's thread began, if what is here leads to it.
@@ -420,84 +423,173 @@ pub fn first(
     boxes: (&Inbox, &Outbox),
     of: &Addressing,
 ) -> Result<Option<VerifiedHeader>, TakeError> {
-    let beside = Beside::all(desk, boxes);
-    thread::led_to(of, |digest| beside.message(digest))
+    let mut beside = Beside::new(desk, boxes);
+    thread::led_to(of, |digest| Ok(beside.message(digest, Until::NOW)?.map(Rc::unwrap_or_clone)))
 }
 
 /// The messages that one is read beside: those sent from here, and those of the mailbox, by their
 /// headers, whether their bodies came or not. What is refused belongs to no thread, and is none of
 /// them, as far as headers show it.
-#[derive(Clone, Copy)]
+///
+/// What was looked up and verified is remembered, so that no header is verified twice for all messages
+/// that are dealt with at once: meanwhile nothing comes, and the directory stays as it is.
 struct Beside<'a> {
     desk: &'a Desk<'a>,
     boxes: (&'a Inbox, &'a Outbox),
-    /// Of the mailbox, those before this number.
+    headers: Headers<'a>,
+    /// What the index has not yet.
+    since: Option<Vec<Row>>,
+    answered: BTreeMap<Digest, Found>,
+    firsts: BTreeMap<MessageId, Found>,
+    /// Of the mailbox, by number: nothing, if it is none of them.
+    verified: BTreeMap<u64, Option<Rc<VerifiedHeader>>>,
+}
+
+/// What was looked up: a message that was sent from here, and numbers of the mailbox.
+#[derive(Clone)]
+struct Found {
+    sent: Option<Rc<VerifiedHeader>>,
+    came: Vec<u64>,
+}
+
+/// How much of what is here counts.
+#[derive(Clone, Copy)]
+struct Until {
+    /// Of the mailbox, what stands before this number.
     before: u64,
     /// So many answers are followed.
     answers: usize,
 }
 
-impl<'a> Beside<'a> {
-    const fn all(desk: &'a Desk<'a>, boxes: (&'a Inbox, &'a Outbox)) -> Self {
-        Self { desk, boxes, before: u64::MAX, answers: thread::ANSWERS }
-    }
+impl Until {
+    const NOW: Self = Self { before: u64::MAX, answers: thread::ANSWERS };
 
     /// What stands before an item has come, if by its header alone: so no order of fetching decides.
-    const fn before(desk: &'a Desk<'a>, boxes: (&'a Inbox, &'a Outbox), kept: &Kept) -> Self {
-        Self { before: kept.place.mailbox.count, ..Self::all(desk, boxes) }
+    const fn it_came(kept: &Kept) -> Self {
+        Self { before: kept.place.mailbox.count, ..Self::NOW }
+    }
+}
+
+impl<'a> Beside<'a> {
+    const fn new(desk: &'a Desk<'a>, boxes: (&'a Inbox, &'a Outbox)) -> Self {
+        Self {
+            desk,
+            boxes,
+            headers: Headers::of(boxes.0),
+            since: None,
+            answered: BTreeMap::new(),
+            firsts: BTreeMap::new(),
+            verified: BTreeMap::new(),
+        }
     }
 
     /// What is amiss with a message's place in its thread.
-    fn amiss(&self, header: &VerifiedHeader) -> Result<Option<Amiss>, TakeError> {
+    fn amiss(&mut self, header: &VerifiedHeader, until: Until) -> Result<Option<Amiss>, TakeError> {
         let of = header.addressing();
-        let answered = self.answered(of)?;
+        let answered = self.answered(of, until)?;
         // Two contacts may begin threads of one id: each is right.
-        let firsts = if of.id == of.thread { Vec::new() } else { self.firsts(of)? };
-        Ok(thread::beside(of, answered.as_ref(), &firsts))
+        let firsts = if of.id == of.thread { Vec::new() } else { self.firsts(of, until.before)? };
+        Ok(thread::beside(of, answered.as_deref(), firsts.iter().map(AsRef::as_ref)))
     }
 
-    fn answered(&self, of: &Addressing) -> Result<Option<VerifiedHeader>, TakeError> {
-        of.in_reply_to.map_or(Ok(None), |digest| self.message(digest))
+    fn answered(
+        &mut self,
+        of: &Addressing,
+        until: Until,
+    ) -> Result<Option<Rc<VerifiedHeader>>, TakeError> {
+        of.in_reply_to.map_or(Ok(None), |digest| self.message(digest, until))
     }
 
     /// The message with this header.
-    fn message(&self, digest: Digest) -> Result<Option<VerifiedHeader>, TakeError> {
-        let (inbox, outbox) = self.boxes;
-        if let Some(id) = outbox.find(digest)? {
-            return sent_header(self.desk, outbox, id).map(Some);
+    fn message(
+        &mut self,
+        digest: Digest,
+        until: Until,
+    ) -> Result<Option<Rc<VerifiedHeader>>, TakeError> {
+        let found = self.with_header(digest)?;
+        if found.sent.is_some() {
+            return Ok(found.sent);
         }
-        let found = self.came(self.desk.index.with_header(inbox, digest)?)?.into_iter().next();
-        let Some((number, header)) = found else { return Ok(None) };
-        let Some(answers) = self.answers.checked_sub(1) else { return Ok(Some(header)) };
-        let amiss = Self { before: number, answers, ..*self }.amiss(&header)?;
+        let Some((number, header)) = self.came(found.came, until.before)?.into_iter().next() else {
+            return Ok(None);
+        };
+        let Some(answers) = until.answers.checked_sub(1) else { return Ok(Some(header)) };
+        let amiss = self.amiss(&header, Until { before: number, answers })?;
         Ok(Some(header).filter(|_| amiss.is_none()))
     }
 
     /// The messages that could have begun a message's thread.
-    fn firsts(&self, of: &Addressing) -> Result<Vec<VerifiedHeader>, TakeError> {
-        let (inbox, outbox) = self.boxes;
-        let came = self.came(self.desk.index.beginning(inbox, of.thread)?)?;
-        let mut firsts: Vec<_> = came.into_iter().map(|(_, header)| header).collect();
-        match sent_header(self.desk, outbox, of.thread) {
-            Ok(sent) => firsts.push(sent),
-            Err(TakeError::Outbox(OutboxError::Unknown(_))) => {}
-            Err(why) => return Err(why),
+    fn firsts(
+        &mut self,
+        of: &Addressing,
+        before: u64,
+    ) -> Result<Vec<Rc<VerifiedHeader>>, TakeError> {
+        let found = self.beginning(of.thread)?;
+        let came = self.came(found.came, before)?.into_iter().map(|(_, header)| header);
+        let firsts = came.chain(found.sent);
+        Ok(firsts.filter(|first| thread::may_begin(first, of)).collect())
+    }
+
+    fn with_header(&mut self, digest: Digest) -> Result<Found, TakeError> {
+        if let Some(found) = self.answered.get(&digest) {
+            return Ok(found.clone());
         }
-        firsts.retain(|first| thread::may_begin(first, of));
-        Ok(firsts)
+        let (desk, (_, outbox)) = (self.desk, self.boxes);
+        let found = match outbox.find(digest)? {
+            Some(id) => Found { sent: Some(sent_header(desk, outbox, id)?.into()), came: vec![] },
+            None => Found { sent: None, came: desk.index.with_header(self.since()?, digest) },
+        };
+        self.answered.insert(digest, found.clone());
+        Ok(found)
+    }
+
+    fn beginning(&mut self, thread: MessageId) -> Result<Found, TakeError> {
+        if let Some(found) = self.firsts.get(&thread) {
+            return Ok(found.clone());
+        }
+        let (desk, (_, outbox)) = (self.desk, self.boxes);
+        let sent = match sent_header(desk, outbox, thread) {
+            Ok(sent) => Some(sent.into()),
+            Err(TakeError::Outbox(OutboxError::Unknown(_))) => None,
+            Err(why) => return Err(why),
+        };
+        let found = Found { sent, came: desk.index.beginning(self.since()?, thread) };
+        self.firsts.insert(thread, found.clone());
+        Ok(found)
+    }
+
+    fn since(&mut self) -> Result<&[Row], TakeError> {
+        let since = match self.since.take() {
+            Some(since) => since,
+            None => self.desk.index.since(self.boxes.0)?,
+        };
+        Ok(self.since.insert(since))
     }
 
     /// The headers of these entries that hold, and in which nothing is seen to be refused.
-    fn came(&self, numbers: Vec<u64>) -> Result<Vec<(u64, VerifiedHeader)>, TakeError> {
-        let (reader, mut came) = (&self.desk.reader, Vec::new());
-        for number in numbers.into_iter().filter(|number| *number < self.before) {
-            let header = header(reader, &self.boxes.0.item(number)?).ok();
-            let header = header.filter(|header| {
-                !open::is_refused(reader, header) && thread::alone(header.addressing()).is_none()
-            });
-            came.extend(header.map(|header| (number, header)));
+    fn came(
+        &mut self,
+        numbers: Vec<u64>,
+        before: u64,
+    ) -> Result<Vec<(u64, Rc<VerifiedHeader>)>, TakeError> {
+        let mut came = Vec::new();
+        for number in numbers.into_iter().filter(|number| *number < before) {
+            came.extend(self.verified(number)?.map(|header| (number, header)));
         }
         Ok(came)
+    }
+
+    fn verified(&mut self, number: u64) -> Result<Option<Rc<VerifiedHeader>>, TakeError> {
+        if let Some(header) = self.verified.get(&number) {
+            return Ok(header.clone());
+        }
+        let reader = &self.desk.reader;
+        let header = header(reader, &self.headers.read(number)?).ok().filter(|header| {
+            !open::is_refused(reader, header) && thread::alone(header.addressing()).is_none()
+        });
+        let header = header.map(Rc::new);
+        self.verified.insert(number, header.clone());
+        Ok(header)
     }
 }
 
@@ -517,12 +609,13 @@ pub fn open_again(
         Ok(opened) => opened,
         Err(why) => return Ok(Err(why)),
     };
+    let mut beside = Beside::new(desk, boxes);
     if boxes.0.how(kept.place.mailbox.count)?.as_deref() == Some(OPENED)
-        || Beside::before(desk, boxes, kept).amiss(&opened.header)?.is_none()
+        || beside.amiss(&opened.header, Until::it_came(kept))?.is_none()
     {
         return Ok(Ok(opened));
     }
-    let amiss = amiss(desk, boxes, &opened.header)?;
+    let amiss = beside.amiss(&opened.header, Until::NOW)?;
     Ok(amiss.map_or(Ok(opened), |amiss| Err(NotOpened::Thread(amiss))))
 }
 

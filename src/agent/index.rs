@@ -208,9 +208,9 @@ impl Index {
     /// # Errors
     /// The inbox.
     pub fn update(&mut self, inbox: &Inbox) -> Result<(), InboxError> {
-        let before = self.rows.len();
-        inbox.each_after(self.last(), |kept| self.rows.push(Row::of(kept)))?;
-        self.changed |= self.rows.len() > before;
+        let since = self.since(inbox)?;
+        self.changed |= !since.is_empty();
+        self.rows.extend(since);
         let done: BTreeSet<u64> = inbox.dealt_with()?.into_iter().collect();
         for row in &mut self.rows {
             if row.how.is_empty() && done.contains(&row.number) {
@@ -251,31 +251,32 @@ impl Index {
         self.rows.last().map_or(0, |row| row.number)
     }
 
-    /// The numbers of messages with this header, in order.
+    /// What came since, by number.
     ///
     /// # Errors
     /// The inbox.
-    pub fn with_header(&self, inbox: &Inbox, header: Digest) -> Result<Vec<u64>, InboxError> {
-        self.messages(inbox, |row| row.digest == header.as_bytes()[..])
+    pub fn since(&self, inbox: &Inbox) -> Result<Vec<Row>, InboxError> {
+        let mut since = Vec::new();
+        inbox.each_after(self.last(), |kept| since.push(Row::of(kept)))?;
+        Ok(since)
     }
 
-    /// The numbers of messages that say that they begin this thread, in order: one for each contact
-    /// that used its id.
-    ///
-    /// # Errors
-    /// The inbox.
-    pub fn beginning(&self, inbox: &Inbox, thread: MessageId) -> Result<Vec<u64>, InboxError> {
-        self.messages(inbox, |row| row.id == thread.as_bytes()[..] && row.about.is_empty())
+    /// The numbers of messages with this header, in order, those that came since among them.
+    #[must_use]
+    pub fn with_header(&self, since: &[Row], header: Digest) -> Vec<u64> {
+        self.messages(since, |row| row.digest == header.as_bytes()[..])
     }
 
-    fn messages(&self, inbox: &Inbox, is: impl Fn(&Row) -> bool) -> Result<Vec<u64>, InboxError> {
-        let is = |row: &Row| row.is_message() && is(row);
-        let rows = self.rows.iter().filter(|row| is(row));
-        let mut numbers: Vec<u64> = rows.map(|row| row.number).collect();
-        inbox.each_after(self.last(), |kept| {
-            numbers.extend(Some(kept.item.number).filter(|_| is(&Row::of(kept))));
-        })?;
-        Ok(numbers)
+    /// The numbers of messages that say that they begin this thread, in order, those that came since
+    /// among them: one for each contact that used its id.
+    #[must_use]
+    pub fn beginning(&self, since: &[Row], thread: MessageId) -> Vec<u64> {
+        self.messages(since, |row| row.id == thread.as_bytes()[..] && row.about.is_empty())
+    }
+
+    fn messages(&self, since: &[Row], is: impl Fn(&Row) -> bool) -> Vec<u64> {
+        let rows = self.rows.iter().chain(since);
+        rows.filter(|row| row.is_message() && is(row)).map(|row| row.number).collect()
     }
 
     /// These numbers, most urgent first, newest first within.
@@ -343,10 +344,11 @@ mod tests {
         };
         let kinds = [EntryKind::NotDelivered, EntryKind::Addressed, EntryKind::Released];
         let rows = (1..).zip(kinds).map(|(number, kind)| row(number, kind)).collect();
-        let (index, folder) = (Index { rows, ..Index::default() }, tempfile::tempdir().unwrap());
-        let inbox = Inbox::open(folder.path(), header, "fr/cert-fr".parse().unwrap()).unwrap();
-        assert_eq!(index.with_header(&inbox, header).unwrap(), [2, 3]);
-        assert_eq!(index.beginning(&inbox, id).unwrap(), [2, 3]);
+        let index = Index { rows, ..Index::default() };
+        for (index, since) in [(&index, &[][..]), (&Index::default(), index.rows())] {
+            assert_eq!(index.with_header(since, header), [2, 3]);
+            assert_eq!(index.beginning(since, id), [2, 3]);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Two members and a relay, from the first byte to the last receipt.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::client::message::compose::{ComposeError, Outside, Sealed};
 use crate::client::message::content::{self, Inside};
-use crate::client::message::open::{self, NotOpened, Reader};
+use crate::client::message::open::{self, NotOpened, Reader, RootAt};
 use crate::client::message::receipt::{self, ChainError, Comparison, ReceiptError};
 use crate::client::message::testing::{
     self, AT, FR, FR_2, Net, PT, contact, notification, opening_keys, seat, sign_key,
@@ -59,13 +60,34 @@ impl Machine {
     }
 
     fn at_desk<T>(&self, net: &Net, with: impl FnOnce(&Desk<'_>) -> T) -> T {
-        let root_at = |size| net.tree.root_at(size);
+        self.at_desk_of(net, &|size| net.tree.root_at(size), with)
+    }
+
+    fn at_desk_of<T>(
+        &self,
+        net: &Net,
+        root_at: RootAt<'_>,
+        with: impl FnOnce(&Desk<'_>) -> T,
+    ) -> T {
         let keys = opening_keys(self.seat.as_str(), 1);
         let sign = sign_key(&format!("{} {}", self.seat, self.sign));
-        let reader =
-            Reader { directory: &net.directory, root_at: &root_at, seat: &self.seat, keys: &keys };
+        let reader = Reader { directory: &net.directory, root_at, seat: &self.seat, keys: &keys };
         let (index, view) = (&self.index, net.view());
         with(&Desk { reader, index, sign: &sign, view, ambient: &net.ambient })
+    }
+
+    /// How many headers are verified in this: of each the log is asked whether its view is there, and
+    /// whether it is of this log.
+    fn verified<T>(&self, net: &Net, with: impl FnOnce(&Desk<'_>) -> T) -> (T, usize) {
+        let asked = AtomicUsize::new(0);
+        let root_at = |size| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            net.tree.root_at(size)
+        };
+        let done = self.at_desk_of(net, &root_at, with);
+        let asked = asked.into_inner();
+        assert_eq!(asked % 2, 0);
+        (done, asked / 2)
     }
 
     fn take(&self, net: &Net, item: &v1::Item) -> Result<Taken, TakeError> {
@@ -1755,6 +1777,75 @@ fn answers_are_followed_back_so_far() {
     };
     let right = [0, 1, 2, thread::ANSWERS, thread::ANSWERS + 1, thread::ANSWERS + 2].map(is_right);
     assert_eq!(right, [true, false, true, true, false, false]);
+}
+
+/// Many begin threads of one id, and one of them sends a long chain of answers in it: to judge a message
+/// at its end costs each of the headers once, and to judge several together no more.
+#[test]
+fn no_header_of_a_thread_is_verified_twice_in_one_judging() {
+    const BEGIN: usize = 64;
+    const CHAIN: usize = thread::ANSWERS + 4;
+    const END: usize = 5;
+    let (mut net, mut items) = (Net::new(), Vec::new());
+    let mut paris = Machine::new(&net, FR);
+    let mut come = |net: &mut Net, sealed: &v1::Envelope| {
+        net.put(&contact("fr/cert-fr"), sealed);
+        items.extend(net.collect(FR, items.len() as u64).0);
+    };
+    let thread = net.seal(net.outside(AT, &fr()), &notification(0));
+    let id = Bytes::copy_from_slice(thread.id.as_bytes());
+    // They are sent by one contact here: for who reads, that is the same.
+    for _ in 0..BEGIN {
+        let outside = net.outside(PT, &["at/cert-at", fr()[0]]);
+        let begins = net.forge(outside, &notification(0), |addressing| {
+            (addressing.id, addressing.thread) = (id.clone(), id.clone());
+        });
+        come(&mut net, &begins);
+    }
+    let answer = |net: &Net, to| Outside {
+        class: Class::Reply,
+        thread: Some(thread.id),
+        in_reply_to: Some(to),
+        ..net.outside(AT, &fr())
+    };
+    let mut before = Digest::from_bytes([9; 32]);
+    for _ in 0..CHAIN {
+        let sealed = net.seal(answer(&net, before), &notification(0));
+        come(&mut net, &sealed.envelope);
+        before = sealed.header_digest;
+    }
+    for _ in 0..END {
+        let sealed = net.seal(answer(&net, before), &notification(0));
+        come(&mut net, &sealed.envelope);
+    }
+    let head = net.collect(FR, items.len() as u64).1;
+    let headers: Vec<v1::Item> = items.iter().map(alone).collect();
+    paris.at_desk(&net, |desk| collect::take_all(desk, paris.boxes(), &headers)).unwrap();
+    paris.take_head(&net, &head).unwrap();
+    // The last answer that is followed is read, and not judged.
+    let beside = BEGIN + thread::ANSWERS + 1;
+    let end = &items[BEGIN + CHAIN..];
+    let is_message = |taken: &Taken| matches!(taken, Taken::Message { .. });
+    let boxes = paris.boxes();
+    let (taken, verified) =
+        paris.verified(&net, |desk| collect::take_whole(desk, boxes, &end[0]).unwrap());
+    assert_eq!((is_message(&taken), verified), (true, 1 + beside));
+    for item in &end[1..4] {
+        paris.inbox.put_whole(item).unwrap();
+    }
+    let (taken, verified) =
+        paris.verified(&net, |desk| collect::deal_with_pending(desk, boxes).unwrap());
+    assert_eq!((taken.iter().all(is_message), taken.len(), verified), (true, 3, 3 + beside));
+    // What a thread began with is looked for along all of its answers.
+    let header = envelope::verify_header(&net.directory, &end[4].header).unwrap();
+    let of = header.addressing();
+    let (first, verified) = paris.verified(&net, |desk| collect::first(desk, boxes, of).unwrap());
+    assert_eq!((first, verified), (None, BEGIN + CHAIN), "each once, however far it is followed");
+    paris.index.update(&paris.inbox).unwrap();
+    let boxes = paris.boxes();
+    let (_, verified) =
+        paris.verified(&net, |desk| collect::take_whole(desk, boxes, &end[4]).unwrap());
+    assert_eq!(verified, 1 + beside, "however far the index is");
 }
 
 /// A receipt gets an accepted receipt like every submission, and never a delivered one: who sends
