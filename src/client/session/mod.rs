@@ -38,7 +38,7 @@ use super::error::{ClientError, Exit, Side};
 use super::home::Home;
 use super::invitation::Trust;
 use super::keys::Owner;
-use super::replica::{Frozen, Origin, Replica, ReplicaError};
+use super::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
 
 /// The way out of this machine, as values.
 #[derive(Clone)]
@@ -261,13 +261,14 @@ impl Session {
     ) -> Result<Synced, ClientError> {
         let before = replica.directory().map_or(0, |_| replica.entries() - replica.on_trial());
         let (checkpoint, ()) = join(self.checkpoint(), self.ask_for_addresses()).await;
-        let checkpoint = checkpoint?;
+        let mut checkpoint = checkpoint?;
         let on_trial = replica.on_trial() > 0;
-        let mut synced = self.sync_entries(replica, &checkpoint, progress).await;
+        let mut synced = self.sync_entries(replica, &mut checkpoint, progress).await;
         let doubtful = |stopped: &Stopped| stopped.may_be_of_the_trial(replica.frozen().is_some());
         if on_trial && synced.as_ref().is_err_and(doubtful) {
             replica.forget_trial()?;
-            synced = self.sync_entries(replica, &checkpoint, progress).await;
+            checkpoint = self.checkpoint().await?;
+            synced = self.sync_entries(replica, &mut checkpoint, progress).await;
         }
         let mut frozen = None;
         let checked = match synced {
@@ -311,10 +312,10 @@ impl Session {
     async fn sync_entries(
         &self,
         replica: &mut Replica,
-        checkpoint: &[u8],
+        checkpoint: &mut Bytes,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(), Stopped> {
-        let size = replica.size_of(checkpoint)?;
+        let mut size = replica.size_of(checkpoint)?;
         let mut ahead = None;
         while replica.entries() < size {
             let start = replica.entries();
@@ -330,7 +331,13 @@ impl Session {
                 Ok(page.map(|page| (next, page)))
             };
             let append = async { replica.append(&entries).map_err(Stopped::from) };
-            (ahead, _) = try_join(fetch, append).await?;
+            let appended;
+            (ahead, appended) = try_join(fetch, append).await?;
+            // What another program was shown since may be newer, and this one goes not back behind it.
+            if appended == Appended::ReadAgain {
+                *checkpoint = self.checkpoint().await?;
+                size = replica.size_of(checkpoint)?;
+            }
         }
         progress(Progress::Entries { have: size, of: size });
         Ok(replica.confirm(checkpoint, self.ambient.now())?)

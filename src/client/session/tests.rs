@@ -329,6 +329,43 @@ async fn what_a_service_withholds_shortens_or_forges_is_named() {
     assert_eq!(fake.state().pages, 1);
 }
 
+/// Another program, or this one beside, takes a newer checkpoint while a sync is on its way.
+#[tokio::test]
+async fn a_checkpoint_older_than_what_was_read_meanwhile_is_no_proof_of_going_back() {
+    let (log, _) = TestLog::populated();
+    let mut grown = log.clone();
+    let (directory, ambient) = (log.directory.clone(), ambient());
+    let next = Composer::on(&directory, &ambient).withdrawal(&"fr/cert-fr".parse().unwrap());
+    grown.sign_and_add(vec![next], &[20]).unwrap();
+    let mut poisoned = log.entries.clone();
+    poisoned[3] = later(&poisoned[3], 1);
+    // The service has grown, too; or it shows what it showed before, and to the other one more.
+    for (shows, expected) in [(&grown, Ok(5)), (&log, Err("ROLLBACK"))] {
+        for on_trial in [&[], &poisoned[..]] {
+            let (_folder, home) = self::home(&log);
+            let fake = Fake::new(log.clone(), Vec::new());
+            let session = Session::open(&home, &name(), None, &net(&fake, CA)).await.unwrap();
+            let mut replica = Replica::open(&home, &name()).unwrap();
+            replica.append(on_trial).unwrap();
+            let mut beside = |_| {
+                let mut other = Replica::open(&home, &name()).unwrap();
+                if other.checkpoint().is_none() {
+                    other.forget_trial().unwrap();
+                    other.append(&grown.entries).unwrap();
+                    other.confirm(&grown.checkpoint(), NOW).unwrap();
+                    fake.state().log = shows.clone();
+                    fake.state().checkpoint = shows.checkpoint();
+                }
+            };
+            let synced = session.sync(&mut replica, &mut beside).await;
+            let found = synced.as_ref().map(|synced| synced.size).map_err(|error| &*error.reason);
+            assert_eq!(found, expected, "{} on trial", on_trial.len());
+            let evidence = synced.err().map(|error| error.details["evidence"].clone());
+            assert!(evidence.is_none_or(|path| Path::new(&path).exists()));
+        }
+    }
+}
+
 /// The statement of an entry as if it had been admitted so many seconds later.
 fn later(entry: &Bytes, seconds: u64) -> Bytes {
     let (statement, at) = crate::client::charters::logged(entry).unwrap();
