@@ -1,9 +1,10 @@
 //! Sealing again what waits in the outbox, after the directory has changed.
 //!
 //! In scope: whether a request is outdated, by the own copy and not by the relay's word; the request
-//! that takes its place. Out of scope: asking, syncing (`cli::mail`). Invariants: id, thread and
-//! content stay, so that a message is sent once and keeps the name that people were told; what the
-//! relay may have is not sealed again.
+//! that takes its place. Out of scope: asking, syncing (`cli::courier`). Invariants: id and content
+//! stay, so that a message is sent once and keeps the name that people were told, and so does the
+//! thread, unless what it answers went to the others in another; what the relay may have is not
+//! sealed again.
 
 use crate::client::message::acknowledge;
 use crate::client::message::compose::{Outside, compose};
@@ -12,6 +13,7 @@ use crate::client::outbox::{Outbox, Request};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MessageId;
 use crate::domain::relay::addressing::Addressing;
+use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::submit;
 use crate::signed::proto::Flag;
 use crate::wire::v1;
@@ -33,7 +35,7 @@ pub fn seal_again(
     outbox.replace((id, before), || {
         let sent = sent_header(desk, outbox, id)?;
         let addressing = sent.addressing();
-        let answered = answered_now(outbox, addressing)?;
+        let answered = answered_now(desk, outbox, addressing)?;
         let now = desk.ambient.now();
         if answered.is_none() && !is_outdated(desk, addressing, now) {
             return Err(SealError::NotOutdated);
@@ -41,7 +43,10 @@ pub fn seal_again(
         let opened = opened(desk, before, addressing.view)?;
         let directory = desk.reader.directory;
         let mut outside = Outside::again(directory, addressing, desk.view, now)?;
-        outside.in_reply_to = answered.or(outside.in_reply_to);
+        if let Some(answered) = answered {
+            outside.in_reply_to = Some(answered.digest());
+            outside.thread = Some(answered.addressing().thread);
+        }
         outside.flags.extend(stale.then_some(Flag::StaleDirectory));
         let sealed = compose(directory, outside, &opened.inside, desk.sign, desk.ambient)?;
         let request = match before {
@@ -72,22 +77,28 @@ pub fn answered(
     let Some(digest) = sent_header(desk, outbox, id)?.addressing().in_reply_to else {
         return Ok(None);
     };
-    let answered = outbox.find(digest)?;
-    Ok(if answered.is_some() { answered } else { outbox.was(digest)? })
+    Ok(outbox.stands_for(digest)?)
 }
 
-/// Whether a message answers one that was sealed again since: nobody has that header.
+/// Whether a message answers one that was sealed again since, or went to the others as another: nobody
+/// has that header.
 ///
 /// # Errors
 /// The outbox.
 pub fn names_what_was(desk: &Desk<'_>, outbox: &Outbox, id: MessageId) -> Result<bool, TakeError> {
-    Ok(answered_now(outbox, sent_header(desk, outbox, id)?.addressing())?.is_some())
+    let of = sent_header(desk, outbox, id)?;
+    Ok(answered_now(desk, outbox, of.addressing())?.is_some())
 }
 
-/// The header that the answered message has now, if it was sealed again since.
-fn answered_now(outbox: &Outbox, of: &Addressing) -> Result<Option<Digest>, TakeError> {
+/// What stands now for the answered message, if that is another header.
+fn answered_now(
+    desk: &Desk<'_>,
+    outbox: &Outbox,
+    of: &Addressing,
+) -> Result<Option<VerifiedHeader>, TakeError> {
     let Some(answered) = of.in_reply_to else { return Ok(None) };
-    Ok(outbox.was(answered)?.map(|id| outbox.header_digest(id)).transpose()?.flatten())
+    let now = outbox.stands_for(answered)?.map(|id| sent_header(desk, outbox, id)).transpose()?;
+    Ok(now.filter(|now| now.digest() != answered))
 }
 
 /// What the relay looks at, by this copy and this clock. The end of the sender's key is a change of a

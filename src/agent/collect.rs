@@ -873,7 +873,7 @@ impl From<OutboxError> for SealError {
 ///
 /// # Errors
 /// [`TakeError`]: there is none, or it does not hold.
-pub(super) fn sent_header(
+pub fn sent_header(
     desk: &Desk<'_>,
     outbox: &Outbox,
     id: MessageId,

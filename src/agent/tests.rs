@@ -1144,6 +1144,40 @@ fn an_answer_names_its_message_as_it_was_sealed_again() {
     assert!(opened.iter().all(|taken| matches!(taken, Taken::Message { .. })), "{opened:?}");
 }
 
+/// What answers a message that went to the others as another names that one, in its thread.
+#[test]
+fn an_answer_names_what_went_to_the_others() {
+    let mut net = Net::new();
+    let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
+    let first = waiting(&at, &net, net.outside(AT, &["fr/cert-fr", "pt/cert-pt"]));
+    let update = |of: MessageId| Outside {
+        class: Class::Update,
+        thread: Some(first),
+        in_reply_to: Some(at.digest(of)),
+        ..net.outside(AT, &fr())
+    };
+    let update_1 = waiting(&at, &net, update(first));
+    let update_2 = waiting(&at, &net, update(update_1));
+    let (before, others) = (at.outbox.request(first).unwrap(), net.notification());
+    let (of, request) = ((others.id, others.header_digest), Request::submit(others.envelope));
+    assert!(at.outbox.put_instead(of, &request, (first, &before)).unwrap());
+    let answered =
+        |id| at.at_desk(&net, |desk| again::answered(desk, &at.outbox, id)).unwrap().unwrap();
+    assert_eq!((answered(update_1), answered(update_2)), (others.id, update_1));
+    for (id, names) in [(update_1, others.id), (update_2, update_1)] {
+        let was = |id| at.at_desk(&net, |desk| again::names_what_was(desk, &at.outbox, id));
+        assert!(was(id).unwrap());
+        at.seal_again(&net, id).unwrap();
+        assert!(!was(id).unwrap());
+        let of = addressing_of(&net.directory, &at.outbox, id);
+        assert_eq!((of.in_reply_to, of.thread), (Some(at.digest(names)), others.id));
+    }
+    at.hand_in(&mut net);
+    let opened = paris.collect(&net);
+    assert_eq!(opened.len(), 3);
+    assert!(opened.iter().all(|taken| matches!(taken, Taken::Message { .. })), "{opened:?}");
+}
+
 /// What a key signed that has ended since is sealed again with the one that stands.
 #[test]
 fn what_waits_is_signed_with_the_new_key() {

@@ -319,6 +319,19 @@ impl Outbox {
         Ok(found.filter(|(_, now)| *now != Some(header_digest)).map(|(id, _)| id))
     }
 
+    /// The message that stands now for one that has or had a header: the same, sealed again or not; or
+    /// the one that went to the others in its place.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn stands_for(&self, header_digest: Digest) -> Result<Option<MessageId>, OutboxError> {
+        let mut found = self.indexed(header_digest)?.map(|(id, _)| id);
+        while let Some(other) = found.map(|id| self.went_as(id)).transpose()?.flatten() {
+            found = Some(other);
+        }
+        Ok(found)
+    }
+
     /// The header digest of a message.
     ///
     /// # Errors

@@ -592,14 +592,19 @@ fn verified(ctx: &Context, mail: &Mail, number: u64) -> Result<Came, ClientError
     })
 }
 
-/// The message that a new one answers: it came, or it was sent from here.
+/// The message that a new one answers: it came, or it was sent from here, as what it went in the end.
 pub(super) fn answered(
     ctx: &Context,
     mail: &Mail,
     at: &Pointer,
 ) -> Result<VerifiedHeader, ClientError> {
     match among(sent(ctx, mail)?, &mail.index, at)? {
-        Answered::Sent(header) => Ok(*header),
+        Answered::Sent(header) => match mail.outbox.stands_for(header.digest())? {
+            Some(id) => {
+                Ok(mail.at_desk(ctx, |desk| collect::sent_header(desk, &mail.outbox, id))??)
+            }
+            None => Ok(*header),
+        },
         Answered::Came(number) => Ok(verified(ctx, mail, number)?.1),
     }
 }
