@@ -681,6 +681,16 @@ impl Replica {
         Ok(kept)
     }
 
+    /// Whether this copy, of the same folder, shows more than another, or was found complete later.
+    ///
+    /// # Errors
+    /// As [`Replica::view`].
+    pub fn shows_more_than(&self, other: &Self) -> Result<bool, ReplicaError> {
+        // Behind unknown rules also entries end keys that no checkpoint covers.
+        let shows = |of: &Self| Ok::<_, ReplicaError>((of.view()?.0, of.entries(), of.synced_at));
+        Ok(shows(self)? > shows(other)?)
+    }
+
     /// Whether no other program has confirmed another checkpoint since.
     fn is_newest(&self) -> Result<bool, ReplicaError> {
         let stored = place::read_if_there(&self.folder.join(CHECKPOINT), NOTE_BYTES)?;

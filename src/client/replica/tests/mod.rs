@@ -627,7 +627,8 @@ fn a_frozen_reader_follows_charters_until_one_does_not_follow() {
 fn a_frozen_reader_takes_the_end_of_keys_without_a_checkpoint() {
     let mut log = of_two_rules();
     let (_folder, home) = home(&log);
-    let before = synced_knowing(&log, &home, 1).unwrap().view().unwrap();
+    let older = synced_knowing(&log, &home, 1).unwrap();
+    let before = older.view().unwrap();
     let duty = key(SEAT).public().id();
     log.entries.push(entry(charter_of(&log, 2, &[15], &[1]), NOW));
     log.entries.push(entry(revocation(&log, "fr/cert-fr/duty-1", &[duty], &[KEEPER]), 0));
@@ -640,6 +641,8 @@ fn a_frozen_reader_takes_the_end_of_keys_without_a_checkpoint() {
     for mut replica in [replica, knowing(&home, 1)] {
         assert!(replica.directory().unwrap().in_force(&duty).is_err());
         assert_eq!(replica.view().unwrap(), before, "and nothing else is taken");
+        assert!(replica.shows_more_than(&older).unwrap());
+        assert!(!older.shows_more_than(&replica).unwrap());
         // An old checkpoint shown again gives the key back to nobody.
         log.log_key = 10;
         replica.confirm(&log.checkpoint_at(6), NOW).unwrap();
@@ -831,6 +834,22 @@ fn another_program_beside_this_one_is_noticed() {
     synced(&log, &home);
     slow.confirm(&log.checkpoint_at(2), NOW + 9).unwrap();
     assert_eq!(Replica::open(&home, &name()).unwrap().view().unwrap().0, 4);
+}
+
+#[test]
+fn of_two_copies_the_one_that_shows_more_is_taken() {
+    let (log, _) = TestLog::populated();
+    let (_folder, home) = home(&log);
+    let mut older = Replica::open(&home, &name()).unwrap();
+    older.append(&log.entries[..3]).unwrap();
+    older.confirm(&log.checkpoint_at(3), NOW).unwrap();
+    let newer = synced(&log, &home);
+    let mut later = newer.clone();
+    later.confirm(&log.checkpoint(), NOW + 9).unwrap();
+    for (more, less) in [(&newer, &older), (&later, &newer), (&later, &older)] {
+        assert!(more.shows_more_than(less).unwrap() && !less.shows_more_than(more).unwrap());
+    }
+    assert!(!newer.shows_more_than(&newer).unwrap());
 }
 
 /// What stands behind the entries and does not follow from them was written by no program of ours:
