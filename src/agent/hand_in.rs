@@ -13,33 +13,77 @@ use tonic::transport::Channel;
 use crate::client::call::{Patience, answered, patiently, request_of};
 use crate::client::error::ClientError;
 use crate::client::outbox::{Outbox, OutboxError, Request};
-use crate::domain::ids::MessageId;
+use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::share;
 use crate::signed::proto::Class;
 use crate::wire::v1::{self, relay_service_client::RelayServiceClient};
 
 use super::collect::{Desk, sent_header};
 
-/// What waits to be handed in: neither accepted nor refused for good, and not expired. Messages come
-/// before receipts, the most urgent first, and of these the oldest.
+/// What waits to be handed in. Alerts come first, then acknowledgements, other messages and receipts; of
+/// these the most urgent first, and then the oldest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// As what the service counts it.
+    pub counted: Counted,
+    /// How urgent.
+    pub urgency: Reverse<i32>,
+    /// Its id.
+    pub id: MessageId,
+    /// To whom it goes.
+    pub to: Vec<ContactId>,
+}
+
+/// What the service counts apart: that there are too many of one says nothing of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counted {
+    /// A message for which a part is kept.
+    Alert,
+    /// For which a part is kept, too.
+    Acknowledgement,
+    /// Another message.
+    Message,
+    /// A receipt.
+    Receipt,
+}
+
+impl Due {
+    fn of(id: MessageId, sent: Option<&Addressing>) -> Self {
+        let counted = match sent {
+            Some(of) if of.class == Class::Receipt => Counted::Receipt,
+            Some(of) if of.class == Class::Acknowledgement => Counted::Acknowledgement,
+            Some(of) if share::is_alert(of.urgency) => Counted::Alert,
+            Some(_) | None => Counted::Message,
+        };
+        let urgency = sent.and_then(|of| of.urgency.known()).map_or(0, i32::from);
+        let to = sent.map_or(&[][..], |of| &of.recipients[..]).iter();
+        let to = to.map(|to| to.contact.clone()).collect();
+        Self { counted, urgency: Reverse(urgency), id, to }
+    }
+}
+
+/// What waits to be handed in: neither accepted nor refused for good, and not expired. See [`Due`].
 ///
 /// # Errors
 /// The outbox.
-pub fn due(desk: &Desk<'_>, outbox: &Outbox) -> Result<Vec<MessageId>, OutboxError> {
+pub fn due(desk: &Desk<'_>, outbox: &Outbox) -> Result<Vec<Due>, OutboxError> {
+    let mut due = those_due(desk, outbox, outbox.pending()?);
+    due.sort();
+    Ok(due)
+}
+
+/// Those of these that have not expired.
+pub fn those_due(desk: &Desk<'_>, outbox: &Outbox, ids: Vec<MessageId>) -> Vec<Due> {
     let now = desk.ambient.now();
-    let mut due = Vec::new();
-    for id in outbox.pending()? {
+    let due = ids.into_iter().filter_map(|id| {
         // What cannot be read is handed in, so that somebody says why.
         let sent = sent_header(desk, outbox, id).ok();
         let of = sent.as_ref().map(VerifiedHeader::addressing);
-        if of.is_none_or(|of| now < of.expires) {
-            let is_receipt = of.is_some_and(|of| of.class == Class::Receipt);
-            let urgency = of.and_then(|of| of.urgency.known()).map_or(0, i32::from);
-            due.push((is_receipt, Reverse(urgency), id));
-        }
-    }
-    due.sort();
-    Ok(due.into_iter().map(|(.., id)| id).collect())
+        of.is_none_or(|of| now < of.expires).then(|| Due::of(id, of))
+    });
+    due.collect()
 }
 
 /// Hands in a request, the same bytes until there is an answer: the relay's receipt. What is refused
@@ -293,6 +337,10 @@ mod tests {
         }
 
         fn due(&self) -> Vec<MessageId> {
+            self.all_due().into_iter().map(|due| due.id).collect()
+        }
+
+        fn all_due(&self) -> Vec<Due> {
             let (own, keys, sign) = (seat(AT), Vec::new(), sign_key(AT));
             let root_at = |size| self.net.tree.root_at(size);
             let (directory, view) = (&self.net.directory, self.net.view());
@@ -335,6 +383,11 @@ mod tests {
         let mut routine = [waits.id, second];
         routine.sort();
         assert_eq!(waits.due(), [flash, routine[0], routine[1], receipt]);
+        let counted = waits.all_due().into_iter().map(|due| due.counted);
+        let (alert, message) = (Counted::Alert, Counted::Message);
+        assert!(counted.eq([alert, message, message, Counted::Receipt]));
+        let to: Vec<_> = waits.net.outside(AT, &["fr/cert-fr"]).recipients;
+        assert_eq!(waits.all_due()[0].to, [to[0].contact.clone()]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -163,14 +163,6 @@ impl Row {
     }
 }
 
-/// Whether a header says that its message is a receipt.
-#[must_use]
-pub fn is_receipt(header: &Bytes) -> bool {
-    let header = read::<proto::Header>(header).unwrap_or_default();
-    let of = proto::Addressing::decode(header.addressing).unwrap_or_default();
-    of.class == i32::from(Class::Receipt)
-}
-
 fn read<M: prost::Message + Default>(signed: &Bytes) -> Option<M> {
     let envelope = Envelope::parse(signed, signed.len()).ok()?;
     M::decode(envelope.payload().clone()).ok()

@@ -2,7 +2,7 @@
 //!
 //! In scope: how long each waits, and all together. Out of scope: trying, and in which order (`index`,
 //! `hand_in`). Invariants: nothing is given up; what waits keeps nothing else back, unless the service
-//! has too much to do.
+//! has too much of its kind to do, or its recipient no room for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::error::ClientError;
+use crate::domain::ids::{ContactId, MessageId};
+
+use super::hand_in::{Counted, Due};
 
 /// When those are tried again that failed.
 #[derive(Debug)]
@@ -65,13 +68,66 @@ impl<K: Ord> Later<K> {
     }
 }
 
+/// When what is due is offered again that was not accepted.
+#[derive(Debug, Default)]
+pub struct LaterDue {
+    each: BTreeMap<Counted, Later<MessageId>>,
+    /// For what is counted so there is no room at a contact, or anywhere.
+    full: Later<(Counted, Option<ContactId>)>,
+}
+
+impl LaterDue {
+    /// It was not accepted. Where there is no room for it, nothing else of its kind is offered.
+    pub fn failed(&mut self, due: &Due, why: &ClientError, now: Instant) {
+        let full: Vec<_> = match &why.reason[..] {
+            "MAILBOX_SHARE" => why.contacts().filter(|of| due.to.contains(of)).map(Some).collect(),
+            "QUOTA_EXCEEDED" => vec![None],
+            _ => Vec::new(),
+        };
+        if full.is_empty() {
+            self.each.entry(due.counted).or_default().failed(due.id, why, now);
+        }
+        for of in full {
+            self.full.failed((due.counted, of), why, now);
+        }
+    }
+
+    /// It is done.
+    pub fn done(&mut self, due: &Due) {
+        self.each.entry(due.counted).or_default().done(&due.id);
+        rooms(due).for_each(|room| self.full.done(&room));
+    }
+
+    /// Whether it may be offered.
+    #[must_use]
+    pub fn may(&self, due: &Due, now: Instant) -> bool {
+        self.each.get(&due.counted).is_none_or(|each| each.may(&due.id, now))
+            && rooms(due).all(|room| self.full.may(&room, now))
+    }
+
+    /// When something may be offered that may not now.
+    #[must_use]
+    pub fn next(&self, now: Instant) -> Option<Instant> {
+        let each = self.each.values().filter_map(|each| each.next(now));
+        each.chain(self.full.next(now)).min()
+    }
+}
+
+/// Where it needs room.
+fn rooms(due: &Due) -> impl Iterator<Item = (Counted, Option<ContactId>)> {
+    let to = due.to.iter().cloned().map(Some);
+    to.chain([None]).map(|of| (due.counted, of))
+}
+
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
-/// Whatever the service says: a connection lasts no longer, and the next begins anew.
+/// Whatever the service says, it is asked again then.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
+
     use crate::client::error::{Exit, Side};
     use crate::domain::refusal::Refusal;
     use crate::wire::status;
@@ -128,5 +184,58 @@ mod tests {
         later.failed(1, &status::of(&full).into(), now);
         assert_eq!((later.may(&1, now), later.may(&2, now)), (false, true));
         assert_eq!(later.next(now), Some(now + seconds(30)));
+    }
+
+    fn due(counted: Counted, nth: u64, to: &[&str]) -> Due {
+        let to = to.iter().map(|to| to.parse().unwrap()).collect();
+        Due { counted, urgency: Reverse(1), id: MessageId::new(nth, [0; 10]), to }
+    }
+
+    const ALL: [Counted; 4] =
+        [Counted::Alert, Counted::Acknowledgement, Counted::Message, Counted::Receipt];
+
+    /// The service counts each by itself, and keeps a part of its door for what is urgent.
+    #[test]
+    fn too_many_of_one_kind_keep_no_other_back() {
+        let now = Instant::now();
+        for busy in ALL {
+            let mut later = LaterDue::default();
+            let says = status::busy("later", seconds(20)).into();
+            later.failed(&due(busy, 1, &["fr/cert-fr"]), &says, now);
+            let waits = |of: &Counted| !later.may(&due(*of, 2, &["fr/cert-fr"]), now);
+            assert!(ALL.iter().copied().filter(waits).eq([busy]));
+            assert_eq!(later.next(now), Some(now + seconds(20)));
+            assert!(ALL.iter().all(|of| later.may(&due(*of, 1, &[]), now + seconds(20))));
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_at_a_contact_waits_for_that_contact() {
+        let (mut later, now) = (LaterDue::default(), Instant::now());
+        let message = |nth, to| due(Counted::Message, nth, to);
+        let both = message(1, &["fr/cert-fr", "pt/cert-pt"]);
+        let full = Refusal::MailboxShare { contacts: vec![both.to[0].clone()], retry: Some(30) };
+        later.failed(&both, &status::of(&full).into(), now);
+        let waits = [&both, &message(2, &["fr/cert-fr"]), &message(3, &["pt/cert-pt"])];
+        assert_eq!(waits.map(|of| later.may(of, now)), [false, false, true]);
+        assert!(later.may(&due(Counted::Alert, 4, &["fr/cert-fr"]), now), "a part is kept for it");
+        assert_eq!(later.next(now), Some(now + seconds(30)));
+        assert!(later.may(&both, now + seconds(30)));
+        later.done(&both);
+        assert!(later.may(&both, now));
+        // What it is not addressed to is one message's matter.
+        let other = message(5, &["pt/cert-pt"]);
+        later.failed(&other, &status::of(&full).into(), now);
+        assert_eq!([&other, &both].map(|of| later.may(of, now)), [false, true]);
+    }
+
+    #[test]
+    fn what_has_no_room_at_all_keeps_its_kind_back() {
+        let (mut later, now) = (LaterDue::default(), Instant::now());
+        let full = ClientError::from(Refusal::QuotaExceeded { kept: 9, limit: 8 });
+        later.failed(&due(Counted::Message, 1, &["fr/cert-fr"]), &full, now);
+        let may = ALL.map(|of| later.may(&due(of, 2, &["pt/cert-pt"]), now));
+        assert_eq!(may, [true, true, false, true]);
+        assert_eq!(later.next(now), Some(now + seconds(1)));
     }
 }

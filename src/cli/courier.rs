@@ -69,7 +69,8 @@ impl Courier {
     }
 
     fn is_due(&self, ctx: &Context, id: MessageId) -> Result<bool, ClientError> {
-        Ok(self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??.contains(&id))
+        let due = self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??;
+        Ok(due.iter().any(|due| due.id == id))
     }
 
     /// Hands in one request of the outbox, with patience. What is refused for good waits no longer.

@@ -17,9 +17,9 @@ use tokio_stream::StreamExt as _;
 use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
 use crate::agent::fetch;
 use crate::agent::follow::{self, Event};
-use crate::agent::hand_in;
+use crate::agent::hand_in::{self, Counted, Due};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
-use crate::agent::index::{self, Index, Row};
+use crate::agent::index::{Index, Row};
 use crate::agent::muted::Muted;
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
@@ -194,9 +194,9 @@ impl Mail {
     ///
     /// # Errors
     /// A copy lacks entries.
-    pub(super) fn takes_over(&mut self, courier: Courier) -> Result<(), ClientError> {
-        if courier.replica.view()?.0 > self.replica.view()?.0 {
-            self.replica = courier.replica;
+    pub(super) fn takes_over(&mut self, replica: Arc<Replica>) -> Result<(), ClientError> {
+        if replica.shows_more_than(&self.replica)? {
+            self.replica = replica;
         }
         Ok(())
     }
@@ -579,8 +579,20 @@ impl Mail {
     ///
     /// # Errors
     /// The copy of the directory, or files.
-    pub(super) fn due(&self, ctx: &Context) -> Result<Vec<MessageId>, ClientError> {
+    pub(super) fn due(&self, ctx: &Context) -> Result<Vec<Due>, ClientError> {
         Ok(self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??)
+    }
+
+    /// Those of these that have not expired.
+    ///
+    /// # Errors
+    /// The copy of the directory.
+    pub(super) fn those_due(
+        &self,
+        ctx: &Context,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Due>, ClientError> {
+        self.at_desk(ctx, |desk| hand_in::those_due(desk, &self.outbox, ids))
     }
 
     /// What waits to be handed in: receipts, and everything else.
@@ -589,12 +601,10 @@ impl Mail {
     /// As [`Mail::due`].
     fn due_by_kind(&self, ctx: &Context) -> Result<(Vec<MessageId>, Vec<MessageId>), ClientError> {
         let due = self.due(ctx)?.into_iter();
-        let is_receipt = |id: &MessageId| {
-            let request = self.outbox.request(*id).ok();
-            let envelope = request.as_ref().and_then(Request::envelope);
-            envelope.is_some_and(|envelope| index::is_receipt(&envelope.header))
-        };
-        Ok(due.partition(is_receipt))
+        let (receipts, others): (Vec<Due>, _) =
+            due.partition(|due| due.counted == Counted::Receipt);
+        let ids = |due: Vec<Due>| due.into_iter().map(|due| due.id).collect();
+        Ok((ids(receipts), ids(others)))
     }
 
     /// Hands in what waits, receipts last and only for a while. Gives a sentence for each that was not
@@ -725,13 +735,13 @@ impl Mail {
     ///
     /// # Errors
     /// Files.
-    pub(super) fn acks(&self, due: &[MessageId]) -> Result<Acks, ClientError> {
+    pub(super) fn acks(&self, due: &[Due]) -> Result<Acks, ClientError> {
         let (mut acks, directory) = (Acks::default(), self.replica.directory()?);
         for id in self.outbox.acknowledgements()? {
             let Request::Acknowledge(request) = self.outbox.request(id)? else { continue };
             if self.outbox.accepted_receipt(id)?.is_some() {
                 acks.accepted.extend(Acknowledged::read(directory, &request.acknowledgement));
-            } else if due.contains(&id) {
+            } else if due.iter().any(|due| due.id == id) {
                 acks.wait.extend(about(&request.acknowledgement).map(|header| (header, id)));
             }
         }
@@ -850,8 +860,8 @@ impl News {
     }
 
     /// Leaves out what was said before: with each head of the relay, what waits is dealt with again.
-    pub(super) fn only_new(&mut self, said: &mut BTreeSet<String>) {
-        self.warnings.retain(|warning| said.insert(warning.clone()));
+    pub(super) fn only_new(&mut self, mut is_new: impl FnMut(&str) -> bool) {
+        self.warnings.retain(|warning| is_new(warning));
     }
 
     /// What was dealt with after a sync.
@@ -914,6 +924,11 @@ impl News {
     /// Says that a message is not fetched yet, and why.
     pub(super) fn not_fetched(&mut self, number: u64, why: &ClientError) {
         self.warn(format!("message {number} is not fetched yet: {why}"));
+    }
+
+    /// Says that the copy of the directory is not up to date yet, and why.
+    pub(super) fn not_synced(&mut self, why: &ClientError) {
+        self.warn(format!("the copy of the directory is not up to date yet: {why}; trying again"));
     }
 
     /// Warns once: what waits is dealt with again and again.
@@ -1144,7 +1159,7 @@ mod tests {
         let mut warnings = |size| {
             let mut news = News::default();
             news.after_sync(vec![Taken::SyncFirst(9), Taken::SyncFirst(size)], &nobody());
-            news.only_new(&mut said);
+            news.only_new(|warning| said.insert(warning.to_owned()));
             news.warnings
         };
         assert_eq!(warnings(9), [phrases::still_waits(9)]);

@@ -5,7 +5,6 @@
 //! attempt; an expired record warns and stops nothing; nothing leaves on a stale copy unless that
 //! was asked for, and the message says so.
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -99,7 +98,7 @@ async fn hand_in(
             Err(error) if error.reason == MAILBOX_SHARE => error,
             Err(error) => return Err(error),
         };
-        let full = plan.full(&error.details);
+        let full = plan.full(&error);
         if !plan.goes_to_others(&full, || others_asked(ctx, args, &error)) {
             let others = full.len() < plan.to.len();
             return Err(error.mended_by(if others { TO_THE_OTHERS } else { LATER }));
@@ -275,10 +274,8 @@ impl Plan {
     }
 
     /// To whom of these the relay takes no more.
-    fn full(&self, details: &BTreeMap<String, String>) -> Vec<ContactId> {
-        let named = details.get("contacts").map_or("", String::as_str);
-        let full = named.split(", ").filter_map(|contact| contact.parse().ok());
-        full.filter(|full| self.to.iter().any(|to| to.contact == *full)).collect()
+    fn full(&self, error: &ClientError) -> Vec<ContactId> {
+        error.contacts().filter(|full| self.to.iter().any(|to| to.contact == *full)).collect()
     }
 
     /// Whether it goes without these: there are others, and that is wanted.
@@ -558,8 +555,11 @@ mod tests {
             seats: 1,
         });
         let plan = Plan { to: to.into(), by_telephone: vec![], own: String::new(), stale: false };
+        let nobody = ClientError::new(Side::Theirs, Exit::Refused, MAILBOX_SHARE, "no room");
         let full = |contacts: &str| {
-            plan.full(&BTreeMap::from([("contacts".to_owned(), contacts.to_owned())]))
+            let mut error = nobody.clone();
+            error.details.insert("contacts".to_owned(), contacts.to_owned());
+            plan.full(&error)
         };
         let full_of_two = full("at/cert, jp/cert");
         let goes = |contacts, wanted| plan.goes_to_others(&full(contacts), || wanted);
@@ -568,7 +568,7 @@ mod tests {
         // To nobody, or to all as before: that is not asked.
         assert!(!goes("at/cert, fr/soc, jp/cert", true));
         assert!(!goes("de/cert", true));
-        assert!(plan.full(&BTreeMap::new()).is_empty());
+        assert!(plan.full(&nobody).is_empty());
         let mut plan = plan;
         let reach =
             |contact: &ContactId| Ok(vec![("telephone".to_owned(), vec![contact.to_string()])]);

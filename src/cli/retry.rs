@@ -87,7 +87,7 @@ fn nothing(
             Some(other) => format!(
                 "{id} went to the others as {other}; who was left out is called, or notified anew"
             ),
-            None if mail.due(ctx)?.contains(&id) => {
+            None if mail.due(ctx)?.iter().any(|due| due.id == id) => {
                 format!("{id} waits, and is handed in by the next command that connects")
             }
             None => format!("{id} has expired: send it anew"),

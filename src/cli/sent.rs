@@ -373,7 +373,7 @@ fn message(
     let words = words.collect();
     Ok(Sent {
         title,
-        waits: mail.due(ctx)?.contains(&id),
+        waits: mail.due(ctx)?.iter().any(|due| due.id == id),
         refused: mail.outbox.refused(id)?,
         went_as: mail.outbox.went_as(id)?,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),

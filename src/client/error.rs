@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 
+use crate::domain::ids::ContactId;
 use crate::domain::refusal::Refusal;
 use crate::tls::client::{Broken, InvalidTrust, ServerFault};
 use crate::wire::{status, v1};
@@ -143,6 +144,12 @@ impl ClientError {
     #[must_use]
     pub fn retry_in(&self) -> Option<Duration> {
         self.details.get(RETRY_IN)?.parse().ok().map(Duration::from_secs)
+    }
+
+    /// The contacts that the service names: those that take no more.
+    pub fn contacts(&self) -> impl Iterator<Item = ContactId> {
+        let named = self.details.get("contacts").map_or("", String::as_str);
+        named.split(", ").filter_map(|contact| contact.parse().ok())
     }
 
     fn with_usual_mend(self) -> Self {

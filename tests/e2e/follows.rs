@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use liaison::client::error::{Exit, Side};
 use liaison::client::message::compose::Outside;
+use liaison::domain::refusal::Refusal;
+use liaison::domain::relay::envelope;
 use liaison::signed::proto::Urgency;
 use liaison::wire::status;
 use liaison::wire::v1::collect_response::Item as Answer;
@@ -122,6 +124,87 @@ async fn what_is_handed_in_waits_as_long_as_the_service_says() {
         assert!(!follows.is_finished());
         follows.abort();
     }
+}
+
+/// The relay has nothing against the directory being asked for later: what waits for it waits.
+#[tokio::test(start_paused = true)]
+async fn a_sync_that_fails_is_tried_again_and_ends_no_connection() {
+    for (says, waits) in [(busy(20), 20), (reset(), 1)] {
+        let gate = Gate::default();
+        let (net, fr, jp) = two(&gate).await;
+        let follows = jp.start(&FOLLOW);
+        tells(&net, &fr, &jp, 1).await;
+        assert_eq!(jp.prints().await["number"], 1);
+        came_to(&net, &fr, 1).await;
+        let before = gate.asked("GetCheckpoint");
+        gate.next("GetCheckpoint", [says]);
+        net.say(says::admission(&net.replica(), "at")).await;
+        let begun = Instant::now();
+        tells(&net, &fr, &jp, 1).await;
+        assert_eq!(jp.prints().await["number"], 2);
+        let elapsed = begun.elapsed().as_secs();
+        assert!((waits..waits + 9).contains(&elapsed), "{elapsed}");
+        assert_eq!((gate.asked("GetCheckpoint") - before, jp.way.went_by().0), (2, 1));
+        assert!(!follows.is_finished());
+        follows.abort();
+    }
+}
+
+/// A receipt is told to wait for long, and a message finds no room. Another command leaves an alert behind.
+#[tokio::test(start_paused = true)]
+async fn an_alert_waits_neither_for_receipts_nor_for_what_has_no_room() {
+    let gate = Gate::default();
+    let (net, fr, jp) = two(&gate).await;
+    let to = fr.contact.clone();
+    let full = Refusal::MailboxShare { contacts: vec![to.clone()], retry: Some(3000) };
+    let full = || Instead::Says(status::of(&full));
+    let notify = async |urgency: &str| {
+        let typed = ["notify", to.as_str(), "--urgency", urgency, "--title", "x"];
+        jp.run(&typed).await.unwrap_err();
+    };
+    gate.all("Submit", full());
+    notify("routine").await;
+    notify("routine").await;
+    gate.next("Submit", [full(), busy(3000)]);
+    let (before, begun) = (gate.asked("Submit"), Instant::now());
+    let follows = jp.start(&FOLLOW);
+    tells(&net, &fr, &jp, 1).await;
+    gate.was_asked("Submit", before + 2).await;
+    gate.all("Submit", full());
+    notify("flash").await;
+    gate.opens();
+    let before = gate.asked("Submit");
+    came_to(&net, &fr, 1).await;
+    assert!(begun.elapsed().as_secs() < 150, "with the next head: {:?}", begun.elapsed());
+    assert_eq!(gate.asked("Submit") - before, 1, "what must wait was not offered");
+    assert!(!follows.is_finished());
+    let waits = jp.outbox().pending().unwrap();
+    assert_eq!(waits.len(), 3, "two messages and a receipt");
+}
+
+/// People point at what they wrote; what went is another message.
+#[tokio::test(start_paused = true)]
+async fn what_answers_a_message_that_went_to_the_others_names_the_one_that_went() {
+    let gate = Gate::default();
+    let (net, fr, jp) = two(&gate).await;
+    let at = net.party("at", 1).await;
+    let [fr, at] = [&fr, &at].map(|of| of.contact.to_string());
+    let full = Refusal::MailboxShare { contacts: vec![fr.parse().unwrap()], retry: None };
+    gate.next("Submit", [Instead::Says(status::of(&full))]);
+    jp.run(&["notify", &fr, &at, "--title", "x", "--skip-full"]).await.unwrap_err();
+    let outbox = jp.outbox();
+    let both = outbox.ids().unwrap().into_iter();
+    let mut both = both.filter_map(|id| Some((id, outbox.went_as(id).unwrap()?)));
+    let (first, went) = both.next().unwrap();
+    jp.run(&["notify", &at, "--title", "y", "--reply-to", &first.to_string()]).await.unwrap();
+    let ids = outbox.ids().unwrap();
+    let answer = ids.iter().find(|id| ![first, went].contains(id)).unwrap();
+    let answer = outbox.request(*answer).unwrap();
+    let header = &answer.envelope().unwrap().header;
+    let replica = net.replica();
+    let answer = envelope::verify_header(&replica.directory, header).unwrap();
+    let names = (answer.addressing().in_reply_to, answer.addressing().thread);
+    assert_eq!(names, (outbox.header_digest(went).unwrap(), went));
 }
 
 /// Of all of one message, while the service is busy or its answers are lost.

@@ -20,7 +20,8 @@ use tokio_stream::StreamExt as _;
 
 use crate::agent::fetch;
 use crate::agent::follow::{self, Event, FollowError};
-use crate::agent::later::Later;
+use crate::agent::hand_in::Due;
+use crate::agent::later::{Later, LaterDue};
 use crate::agent::stay::Way;
 use crate::client::error::ClientError;
 use crate::client::message::receipt::VerifiedAccepted;
@@ -66,6 +67,8 @@ struct Stay {
     news: News,
     /// What was acknowledged here, when this was looked at last.
     acks: Acks,
+    /// When what is due is offered again.
+    later_due: LaterDue,
     /// What was printed.
     said: BTreeSet<String>,
 }
@@ -106,17 +109,18 @@ impl Stay {
         self.look_for_due(ctx, mail, &mut work)?;
         loop {
             self.announce(ctx, mail)?;
-            work.due.extend(self.news.queued());
+            work.due.extend(mail.those_due(ctx, self.news.queued())?);
             let now = Instant::now();
             work.behind |= self.news.was_behind();
-            if syncing.is_empty() && (work.unchecked.is_some() || work.behind) {
+            let is_behind = work.unchecked.is_some() || work.behind;
+            if syncing.is_empty() && is_behind && work.later_sync.may(&(), now) {
                 work.behind = false;
                 syncing.push(sync(ctx, session, Arc::clone(&mail.replica)));
             }
             if handing_in.is_empty()
-                && let Some(id) = work.next_due(|id| mail.outbox.waits(*id), now)
+                && let Some(due) = self.next_due(&mut work, |id| mail.outbox.waits(id), now)
             {
-                handing_in.push(hand_in(ctx, session, mail.courier(), id));
+                handing_in.push(hand_in(ctx, session, mail.courier(), due));
             }
             if let Some(numbers) = work.next_bodies(now) {
                 bodies = fetch(numbers);
@@ -126,12 +130,20 @@ impl Stay {
             }
             tokio::select! {
                 biased;
-                Some((courier, id, done)) = handing_in.next() => {
-                    mail.takes_over(courier)?;
-                    self.handed_in(ctx, mail, &mut work, (id, done))?;
+                Some((courier, due, done)) = handing_in.next() => {
+                    mail.takes_over(courier.replica)?;
+                    self.handed_in(ctx, mail, &mut work, (due, done))?;
                 }
                 Some(synced) = syncing.next() => {
-                    mail.replica = synced?;
+                    let synced = match synced {
+                        Err(error) if error.passes() => {
+                            self.not_synced(&mut work, &error);
+                            continue;
+                        }
+                        synced => synced?,
+                    };
+                    work.later_sync.done(&());
+                    mail.takes_over(synced)?;
                     mail.caught_up(ctx, &mut self.news)?;
                     // What this sync did not reach is looked at again with the next head.
                     work.behind &= self.news.was_behind();
@@ -155,7 +167,7 @@ impl Stay {
                     self.comes(ctx);
                     self.take_or_sync(ctx, mail, &mut work, event)?;
                 }
-                () = until(work.next(now)) => {}
+                () = until(self.next(&work, now)) => {}
             }
         }
     }
@@ -169,9 +181,26 @@ impl Stay {
     ) -> Result<(), ClientError> {
         let due = mail.due(ctx)?;
         self.acks = mail.acks(&due)?;
-        work.due = due.into();
-        work.looked = Some(ctx.ambient().counted());
+        work.due = due.into_iter().collect();
         Ok(())
+    }
+
+    /// What to hand in now, if it still waits.
+    fn next_due(
+        &self,
+        work: &mut Work,
+        waits: impl Fn(MessageId) -> bool,
+        now: Instant,
+    ) -> Option<Due> {
+        // Another program may have handed it in.
+        let mut may = work.due.extract_if(.., |due| self.later_due.may(due, now));
+        may.find(|due| waits(due.id))
+    }
+
+    /// When there is something to do that must wait now.
+    fn next(&self, work: &Work, now: Instant) -> Option<Instant> {
+        let due = self.later_due.next(now).filter(|_| !work.due.is_empty());
+        [work.later_wanted.next(now), work.later_sync.next(now), due].into_iter().flatten().min()
     }
 
     /// What was not accepted stays due, and is offered again.
@@ -180,17 +209,25 @@ impl Stay {
         ctx: &Context,
         mail: &Mail,
         work: &mut Work,
-        (id, done): (MessageId, Result<VerifiedAccepted, ClientError>),
+        (due, done): (Due, Result<VerifiedAccepted, ClientError>),
     ) -> Result<(), ClientError> {
         let Err(error) = done else {
-            work.later_due.done(&id);
+            self.later_due.done(&due);
             return Ok(());
         };
+        let id = due.id;
         if mail.outbox.waits(id) {
-            work.later_due.failed(id, &error, Instant::now());
-            work.due.push_front(id);
+            self.later_due.failed(&due, &error, Instant::now());
+            work.due.insert(due);
         }
         mail.not_accepted(ctx, (id, &error), &mut self.news)
+    }
+
+    /// The sync is tried again. Until then all may wait for it, so that it is said.
+    fn not_synced(&mut self, work: &mut Work, error: &ClientError) {
+        work.later_sync.failed((), error, Instant::now());
+        work.behind = true;
+        self.news.not_synced(error);
     }
 
     /// What did not come is asked for again.
@@ -251,7 +288,7 @@ impl Stay {
         }
         taken?;
         let now = ctx.ambient().counted();
-        if is_head && (work.due.is_empty() || is_time(&mut work.looked, LOOK_AFTER, now)) {
+        if is_head {
             self.look_for_due(ctx, mail, work)?;
         }
         let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
@@ -271,7 +308,7 @@ impl Stay {
             unverified.iter().for_each(|row| say(ctx, said, (row, row.cells())));
             Ok(())
         });
-        news.only_new(said);
+        news.only_new(|warning| said.insert(warning.to_owned()));
         std::mem::take(&mut news.warnings).iter().for_each(|warning| ctx.out.warn(warning));
         announced
     }
@@ -308,11 +345,9 @@ struct Work {
     /// Those on the way: they are not given up for what comes.
     fetching: BTreeSet<u64>,
     later_wanted: Later<u64>,
-    /// What is to be handed in, in this order.
-    due: VecDeque<MessageId>,
-    later_due: Later<MessageId>,
-    /// When it was looked for.
-    looked: Option<u64>,
+    /// What is to be handed in.
+    due: BTreeSet<Due>,
+    later_sync: Later<()>,
 }
 
 impl Work {
@@ -333,22 +368,6 @@ impl Work {
         self.wanted.retain(|number| !self.fetching.contains(number));
         Some(next)
     }
-
-    /// What to hand in now, if it still waits.
-    fn next_due(&mut self, waits: impl Fn(&MessageId) -> bool, now: Instant) -> Option<MessageId> {
-        while let Some(at) = self.due.iter().position(|id| self.later_due.may(id, now)) {
-            // Another program may have handed it in.
-            if let Some(id) = self.due.remove(at).filter(&waits) {
-                return Some(id);
-            }
-        }
-        None
-    }
-
-    /// When there is something to do that must wait now.
-    fn next(&self, now: Instant) -> Option<Instant> {
-        self.later_wanted.next(now).into_iter().chain(self.later_due.next(now)).min()
-    }
 }
 
 async fn sync(
@@ -364,10 +383,10 @@ async fn hand_in(
     ctx: &Context,
     session: &Session,
     mut courier: Courier,
-    id: MessageId,
-) -> (Courier, MessageId, Result<VerifiedAccepted, ClientError>) {
-    let done = courier.hand_in(ctx, session, id).await;
-    (courier, id, done)
+    due: Due,
+) -> (Courier, Due, Result<VerifiedAccepted, ClientError>) {
+    let done = courier.hand_in(ctx, session, due.id).await;
+    (courier, due, done)
 }
 
 async fn until(at: Option<Instant>) {
@@ -407,16 +426,18 @@ fn is_time(done: &mut Option<u64>, after: u64, now: u64) -> bool {
 
 /// Bodies that are asked for at a time.
 const AT_A_TIME: usize = 4;
-/// Seconds after which what is due is looked for again, though some of it is not handed in yet.
-const LOOK_AFTER: u64 = 60;
 /// Seconds after which what came spoilt is asked for again.
 const AGAIN_AFTER: u64 = 3600;
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
     use std::time::Duration;
 
+    use crate::agent::hand_in::Counted;
     use crate::client::error::{Exit, Side};
+    use crate::domain::ids::ContactId;
+    use crate::domain::refusal::Refusal;
     use crate::wire::status;
 
     use super::*;
@@ -448,26 +469,66 @@ mod tests {
         assert_eq!(work.next_bodies(now), Some(vec![10, 5]));
         work.fetching.clear();
         assert_eq!((work.next_bodies(now), work.wanted.len()), (None, 1));
-        let later = work.next(now).unwrap();
+        let later = Stay::default().next(&work, now).unwrap();
         assert_eq!(later, now + Duration::from_secs(1));
         assert_eq!(work.next_bodies(later), Some(vec![9]));
     }
 
+    fn id(contact: &str) -> ContactId {
+        contact.parse().unwrap()
+    }
+
+    fn due(counted: Counted, nth: u64, to: &str) -> Due {
+        let (id, to) = (MessageId::new(nth, [0; 10]), vec![id(to)]);
+        Due { counted, urgency: Reverse(1), id, to }
+    }
+
     #[test]
     fn what_is_due_waits_as_long_as_the_service_says_and_nothing_is_dropped() {
-        let (mut work, now) = (Work::default(), Instant::now());
-        let ids = [1, 2, 3].map(|nth| MessageId::new(nth, [0; 10]));
-        work.due = ids.into();
-        let next = |work: &mut Work, now| work.next_due(|id| *id != ids[1], now);
-        assert_eq!(next(&mut work, now), Some(ids[0]));
+        let (mut stay, mut work, now) = (Stay::default(), Work::default(), Instant::now());
+        let dues = [1, 2, 3].map(|nth| due(Counted::Receipt, nth, "fr/cert-fr"));
+        work.due = dues.clone().into();
+        let next = |stay: &Stay, work: &mut Work, now| {
+            stay.next_due(work, |id| id != dues[1].id, now).map(|due| due.id)
+        };
+        assert_eq!(next(&stay, &mut work, now), Some(dues[0].id));
         let busy = status::busy("later", Duration::from_secs(20));
-        work.later_due.failed(ids[0], &busy.into(), now);
-        work.due.push_front(ids[0]);
-        assert_eq!((next(&mut work, now), work.due.len()), (None, 3));
+        stay.later_due.failed(&dues[0], &busy.into(), now);
+        work.due.insert(dues[0].clone());
+        assert_eq!((next(&stay, &mut work, now), work.due.len()), (None, 3));
         let later = now + Duration::from_secs(20);
-        assert_eq!(work.next(now), Some(later));
-        assert_eq!(next(&mut work, later), Some(ids[0]));
+        assert_eq!(stay.next(&work, now), Some(later));
+        assert_eq!(next(&stay, &mut work, later), Some(dues[0].id));
         // The second went by another way meanwhile.
-        assert_eq!((next(&mut work, later), next(&mut work, later)), (Some(ids[2]), None));
+        let rest = [(); 2].map(|()| next(&stay, &mut work, later));
+        assert_eq!(rest, [Some(dues[2].id), None]);
+    }
+
+    /// More of them than the service says no to before it sends somebody away.
+    #[test]
+    fn what_waits_for_a_full_mailbox_is_offered_once_and_receipts_go_on() {
+        let (mut stay, mut work, now) = (Stay::default(), Work::default(), Instant::now());
+        let messages = (0..300).map(|nth| due(Counted::Message, nth, "fr/cert-fr"));
+        let receipts = (300..302).map(|nth| due(Counted::Receipt, nth, "fr/cert-fr"));
+        work.due = messages.chain(receipts).collect();
+        let full = Refusal::MailboxShare { contacts: vec![id("fr/cert-fr")], retry: None };
+        let (mut refused, mut accepted, full) = (0, 0, status::of(&full).into());
+        while let Some(due) = stay.next_due(&mut work, |_| true, now) {
+            if due.counted == Counted::Message {
+                refused += 1;
+                assert_eq!(refused, 1);
+                stay.later_due.failed(&due, &full, now);
+                work.due.insert(due);
+            } else {
+                accepted += 1;
+                stay.later_due.done(&due);
+            }
+        }
+        assert_eq!((accepted, work.due.len()), (2, 300));
+        // Also on the next connection.
+        let mut work = Work { due: work.due, ..Work::default() };
+        assert!(stay.next_due(&mut work, |_| true, now).is_none());
+        let later = stay.next(&work, now).unwrap();
+        assert!(stay.next_due(&mut work, |_| true, later).is_some());
     }
 }

@@ -39,8 +39,13 @@ impl Default for Grants {
 /// How much of a grant a message of this urgency may use: a quarter is kept for an alert.
 #[must_use]
 pub fn part(of: u64, urgency: OrLater<Urgency>) -> u64 {
-    let is_alert = urgency == Urgency::Immediate || urgency == Urgency::Flash;
-    if is_alert { of } else { of - of / limits::KEPT_FOR_ALERTS }
+    if is_alert(urgency) { of } else { of - of / limits::KEPT_FOR_ALERTS }
+}
+
+/// Whether a part is kept for what is so urgent.
+#[must_use]
+pub fn is_alert(urgency: OrLater<Urgency>) -> bool {
+    urgency == Urgency::Immediate || urgency == Urgency::Flash
 }
 
 /// What waits in a mailbox and is forgotten on one day.
