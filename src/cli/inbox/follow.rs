@@ -70,7 +70,7 @@ struct Stay {
     /// When what is due is offered again.
     later_due: LaterDue,
     /// What was printed.
-    said: BTreeSet<String>,
+    said: Said,
 }
 
 impl Stay {
@@ -308,7 +308,7 @@ impl Stay {
             unverified.iter().for_each(|row| say(ctx, said, (row, row.cells())));
             Ok(())
         });
-        news.only_new(|warning| said.insert(warning.to_owned()));
+        news.only_new(|warning| said.is_new(warning));
         std::mem::take(&mut news.warnings).iter().for_each(|warning| ctx.out.warn(warning));
         announced
     }
@@ -322,12 +322,37 @@ impl Stay {
 }
 
 /// Says a row, once.
-fn say(ctx: &Context, said: &mut BTreeSet<String>, (row, cells): (&impl Serialize, Vec<String>)) {
+fn say(ctx: &Context, said: &mut Said, (row, cells): (&impl Serialize, Vec<String>)) {
     let line = cells.join("  ");
-    if said.insert(line.clone()) {
+    if said.is_new(&line) {
         ctx.out.data(row, || line);
     }
 }
+
+/// What was said, so that it is not said again: of the last few thousand lines, for who stays for years.
+#[derive(Default)]
+struct Said {
+    lately: BTreeSet<String>,
+    before: BTreeSet<String>,
+}
+
+impl Said {
+    /// Notes a line; tells whether it was not said before. What is said again and again stays.
+    fn is_new(&mut self, line: &str) -> bool {
+        if self.lately.contains(line) {
+            return false;
+        }
+        let is_new = !self.before.contains(line);
+        if self.lately.len() == LINES {
+            self.before = std::mem::take(&mut self.lately);
+        }
+        self.lately.insert(line.to_owned());
+        is_new
+    }
+}
+
+/// Lines that are remembered at least.
+const LINES: usize = 4_096;
 
 /// What is to be done on one connection, beside its stream.
 #[derive(Default)]
@@ -530,5 +555,16 @@ mod tests {
         assert!(stay.next_due(&mut work, |_| true, now).is_none());
         let later = stay.next(&work, now).unwrap();
         assert!(stay.next_due(&mut work, |_| true, later).is_some());
+    }
+
+    #[test]
+    fn what_was_said_is_forgotten_after_thousands_and_not_what_is_said_again_and_again() {
+        let mut said = Said::default();
+        for line in 0..10 * LINES {
+            assert!(said.is_new(&line.to_string()));
+            assert_eq!(said.is_new("it waits"), line == 0);
+            assert!(!said.is_new(&line.saturating_sub(LINES / 4).to_string()));
+        }
+        assert!(said.lately.len() + said.before.len() <= 2 * LINES);
     }
 }
