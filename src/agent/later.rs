@@ -92,6 +92,12 @@ impl LaterDue {
         }
     }
 
+    /// There is another connection: what one alone failed for is tried again, and what the service said of
+    /// all of a kind stands.
+    pub fn connected(&mut self) {
+        self.each.values_mut().for_each(|each| each.waits.clear());
+    }
+
     /// It is done.
     pub fn done(&mut self, due: &Due) {
         self.each.entry(due.counted).or_default().done(&due.id);
@@ -237,5 +243,22 @@ mod tests {
         let may = ALL.map(|of| later.may(&due(of, 2, &["pt/cert-pt"]), now));
         assert_eq!(may, [true, true, false, true]);
         assert_eq!(later.next(now), Some(now + seconds(1)));
+    }
+
+    #[test]
+    fn another_connection_ends_what_one_waits_for_and_not_what_the_service_said() {
+        let (mut later, now) = (LaterDue::default(), Instant::now());
+        let [alert, acknowledgement, message, receipt] =
+            ALL.map(|counted| due(counted, 1, &["fr/cert-fr"]));
+        later.failed(&alert, &lost(), now);
+        let full = Refusal::QuotaExceeded { kept: 9, limit: 8 };
+        later.failed(&message, &full.into(), now);
+        later.failed(&receipt, &status::busy("later", seconds(20)).into(), now);
+        let may = |later: &LaterDue| {
+            [&alert, &acknowledgement, &message, &receipt].map(|due| later.may(due, now))
+        };
+        assert_eq!(may(&later), [false, true, false, false]);
+        later.connected();
+        assert_eq!(may(&later), [true, true, false, false]);
     }
 }

@@ -78,6 +78,7 @@ impl Stay {
     async fn once(&mut self, ctx: &Context) -> Result<Infallible, ClientError> {
         let (session, mut mail) = Mail::online(ctx).await?;
         let session = session.impatient();
+        self.later_due.connected();
         if self.lock.is_none() {
             self.lock = Some(mail.inbox.lock()?);
             ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
