@@ -47,25 +47,16 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
         (_, replica) => Asked { replica, at: None },
     };
     clock(ctx, &mut checks, &asked);
-    let failed = checks.failed.clone();
     let frozen = asked.replica.as_ref().and_then(Replica::frozen);
     let state = phrases::state(frozen);
-    let object = json!({ "ok": failed.is_none(), "state": state, "checks": checks.rows });
-    if ctx.out.is_json() && failed.is_some() {
-        let mut error = checks.error(failed);
-        error.details.insert("state".to_owned(), state.to_owned());
-        return Err(error);
-    }
+    let object = json!({ "ok": checks.failed.is_none(), "state": state, "checks": checks.rows });
     ctx.out.data(&object, || {
         let header = ["RESULT", "CHECK", "MESSAGE"];
         let rows = checks.rows.iter();
         let rows = rows.map(|row| vec![row.result.to_owned(), row.check.clone(), row.said()]);
         phrases::table(&header, rows)
     });
-    match failed {
-        None => Ok(()),
-        failed => Err(checks.error(failed)),
-    }
+    checks.end()
 }
 
 #[derive(Default)]
@@ -74,27 +65,34 @@ struct Checks {
     failed: Option<ClientError>,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Default, Serialize)]
 struct Row {
     result: &'static str,
     check: String,
     message: String,
+    /// Of what failed, as in every error.
+    side: Option<String>,
+    reason: Option<String>,
     mend: Option<String>,
 }
 
 impl Row {
     fn said(&self) -> String {
-        match &self.mend {
-            Some(mend) => format!("{}\n  to mend it: {mend}", self.message),
-            None => self.message.clone(),
+        let mut said = self.message.clone();
+        if let (Some(side), Some(reason)) = (&self.side, &self.reason) {
+            said.push_str(&format!(" [{side}: {reason}]"));
         }
+        if let Some(mend) = &self.mend {
+            said.push_str(&format!("\n  to mend it: {mend}"));
+        }
+        said
     }
 }
 
 impl Checks {
     fn row(&mut self, result: &'static str, check: &str, message: impl Into<String>) {
         let (check, message) = (check.to_owned(), message.into());
-        self.rows.push(Row { result, check, message, mend: None });
+        self.rows.push(Row { result, check, message, ..Row::default() });
     }
 
     fn ok(&mut self, check: &str, message: impl Into<String>) {
@@ -113,24 +111,21 @@ impl Checks {
     }
 
     fn fail(&mut self, check: &str, error: &ClientError) {
-        let message = format!("{} [{}: {}]", error.sentence, error.side, error.reason);
-        self.row("failed", check, message);
+        self.row("failed", check, &*error.sentence);
         if let Some(row) = self.rows.last_mut() {
+            row.side = Some(error.side.to_string());
+            row.reason = Some(error.reason.clone());
             row.mend.clone_from(&error.mend);
         }
         self.failed.get_or_insert_with(|| error.clone());
     }
 
-    /// What a script gets: the first failure, and every check by name.
-    fn error(&self, failed: Option<ClientError>) -> ClientError {
+    /// The first failure says how the command ends; its object says the others.
+    fn end(self) -> Result<(), ClientError> {
         let count = self.rows.iter().filter(|row| row.result == "failed").count();
-        let nothing = || ClientError::new(Side::Ours, Exit::Unexpected, "CHECKS", "a check failed");
-        let mut error = failed.unwrap_or_else(nothing);
+        let Some(mut error) = self.failed else { return Ok(()) };
         error.sentence = format!("{count} of {} checks failed: {error}", self.rows.len());
-        for row in &self.rows {
-            error.details.insert(row.check.clone(), format!("{}: {}", row.result, row.message));
-        }
-        error
+        Err(error.after_its_object())
     }
 }
 
@@ -546,10 +541,20 @@ mod tests {
         let failure = |exit| ClientError::new(Side::Network, exit, "X", "broken");
         checks.fail("b", &failure(Exit::NotReachable).mended_by("do this"));
         checks.fail("c", &failure(Exit::Stale));
-        let error = checks.error(checks.failed.clone());
-        assert_eq!(error.exit, Exit::NotReachable);
-        assert_eq!(error.sentence, "2 of 3 checks failed: broken");
-        assert_eq!(error.details["a"], "ok: fine");
+        // One check may be there several times, as that of a key.
+        checks.ok("b", "fine");
         assert_eq!(checks.rows[1].said(), "broken [the network: X]\n  to mend it: do this");
+        let rows = serde_json::to_value(&checks.rows).unwrap();
+        let told = |row: usize| {
+            ["check", "result", "reason", "message", "mend"]
+                .map(|name| rows[row][name].as_str().unwrap_or("-"))
+        };
+        assert_eq!(told(0), ["a", "ok", "-", "fine", "-"]);
+        assert_eq!(told(1), ["b", "failed", "X", "broken", "do this"]);
+        assert_eq!(told(3), ["b", "ok", "-", "fine", "-"]);
+        let error = checks.end().unwrap_err();
+        assert_eq!(error.exit, Exit::NotReachable);
+        assert_eq!(error.sentence, "2 of 4 checks failed: broken");
+        assert!(error.printed);
     }
 }
