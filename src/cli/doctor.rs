@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use prost::Message as _;
 use serde::Serialize;
 use serde_json::json;
 
@@ -21,6 +22,7 @@ use crate::client::session::{self, Session};
 use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
 use crate::domain::ids::SeatId;
+use crate::signed::proto;
 
 use super::directory::Seen;
 use super::mail::Mail;
@@ -63,6 +65,8 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
 struct Checks {
     rows: Vec<Row>,
     failed: Option<ClientError>,
+    /// Whether the service knows the key of this connection no longer, or not yet.
+    refused: bool,
 }
 
 #[derive(Default, Serialize)]
@@ -296,7 +300,10 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
                 let sentence = format!("the service did not hand over {count} details of contacts");
                 checks.warn("sync", sentence, None);
             }
-            Err(error) => checks.fail("sync", &explained(ctx, &replica, error)),
+            Err(error) => {
+                checks.refused = error.reason == NOT_PERMITTED;
+                checks.fail("sync", &explained(ctx, &replica, error));
+            }
         }
     }
     match Seen::of(ctx, &replica) {
@@ -319,24 +326,23 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
 
 /// The service does not say why a key may not call; the copy does, or it is too old.
 fn explained(ctx: &Context, replica: &Replica, error: ClientError) -> ClientError {
-    let (Exit::IdentityOrKey, Ok(directory), Ok(seat)) =
-        (error.exit, replica.directory(), ctx.seat())
-    else {
-        return error;
-    };
-    match seat_keys(ctx, directory, &seat) {
+    let (Exit::IdentityOrKey, Ok(seat)) = (error.exit, ctx.seat()) else { return error };
+    match seat_keys(ctx, replica, &seat) {
         Err(why) => ClientError { details: error.details, ..why },
+        Ok(_) if error.reason == NOT_PERMITTED => ended_since(replica, &seat),
         Ok(_) => error,
     }
 }
 
 /// Whether the directory knows the keys of the own seat, and why not.
 fn standing(ctx: &Context, checks: &mut Checks, replica: &Replica) {
-    let (Ok(directory), Ok(seat)) = (replica.directory(), ctx.seat()) else {
-        checks.skip("own seat", "no seat's keys are in this home");
-        return;
+    let seat = match ctx.seat() {
+        Ok(seat) => seat,
+        Err(error) if error.reason == NO_SEAT => return checks.skip("own seat", error.sentence),
+        Err(error) => return checks.fail("own seat", &error),
     };
-    match seat_keys(ctx, directory, &seat) {
+    match seat_keys(ctx, replica, &seat) {
+        Ok(_) if checks.refused => checks.fail("own seat", &ended_since(replica, &seat)),
         Ok(count) => {
             checks.ok("own seat", format!("{seat}: its {count} keys are in force in this copy"));
         }
@@ -344,7 +350,16 @@ fn standing(ctx: &Context, checks: &mut Checks, replica: &Replica) {
     }
 }
 
-fn seat_keys(ctx: &Context, directory: &Directory, seat: &SeatId) -> Result<usize, ClientError> {
+/// How many keys of a seat are in force in this copy, if all of them are.
+///
+/// # Errors
+/// Why one is not.
+pub(super) fn seat_keys(
+    ctx: &Context,
+    replica: &Replica,
+    seat: &SeatId,
+) -> Result<usize, ClientError> {
+    let directory = replica.directory()?;
     let all = ctx.home.keys().list(ctx.ambient())?;
     let own = all
         .into_iter()
@@ -352,24 +367,25 @@ fn seat_keys(ctx: &Context, directory: &Directory, seat: &SeatId) -> Result<usiz
     let mut count = 0;
     for listed in own {
         let (id, purpose) = (listed.id?, listed.purpose.name());
-        let fault = |reason, why: String, mend: &str| {
+        let fault = |reason, why: String, mend: String| {
             let sentence = format!("{seat}: the key of {purpose} {why} ({id})");
             Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, sentence).mended_by(mend))
         };
         let sealing = directory.seal_key(&seat.contact(), &id);
         let Some(known) = directory.key(&id).or(sealing) else {
             let why = "is not known to the directory: nobody has entered it yet".to_owned();
-            return fault("KEY_UNKNOWN", why, &format!("the keeper: liaison seat add {seat}"));
+            let mend = format!("liaison seat add {seat}; in the keeper's home with --keys FILE");
+            return fault("KEY_UNKNOWN", why, mend);
         };
-        let renew = format!("liaison key new --seat {seat}, then liaison seat add");
         match (known.until, known.revoked_by) {
             (None, _) => count += 1,
-            (Some(_), None) => {
-                let why = "was dropped: a newer roster no longer lists it".to_owned();
-                return fault("KEY_DROPPED", why, &renew);
+            (Some(leaf), None) => {
+                let why = format!("was dropped from the roster by {}", entry(replica, leaf)?);
+                return fault("KEY_DROPPED", why, anew(seat));
             }
             (Some(leaf), Some(_)) => {
-                return fault("KEY_REVOKED", format!("was revoked by entry {leaf}"), &renew);
+                let why = format!("was revoked by {}", entry(replica, leaf)?);
+                return fault("KEY_REVOKED", why, anew(seat));
             }
         }
     }
@@ -381,6 +397,34 @@ fn seat_keys(ctx: &Context, directory: &Directory, seat: &SeatId) -> Result<usiz
         return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, why));
     }
     Ok(count)
+}
+
+/// The service knows better than the copy: keys never return.
+fn ended_since(replica: &Replica, seat: &SeatId) -> ClientError {
+    let at = replica.synced_at().map_or_else(|| "unknown age".to_owned(), phrases::when);
+    let sentence = format!(
+        "{seat}: its keys were dropped or revoked after the copy of the directory here was made \
+         ({at})"
+    );
+    ClientError::new(Side::Ours, Exit::IdentityOrKey, "KEY_ENDED", sentence).mended_by(anew(seat))
+}
+
+/// An entry of the log, and when it was admitted.
+fn entry(replica: &Replica, leaf: u64) -> Result<String, ClientError> {
+    let entry = replica.entry(leaf)?.and_then(|entry| proto::Entry::decode(&*entry).ok());
+    let at = entry.map(|entry| format!(" of {}", phrases::when(entry.admitted_at)));
+    Ok(format!("entry {leaf}{}", at.unwrap_or_default()))
+}
+
+/// The way back of a seat whose keys have ended: they never return, nor does a home have two sets of
+/// one seat.
+fn anew(seat: &SeatId) -> String {
+    let contact = seat.contact();
+    format!(
+        "liaison key new --seat {contact}/NEW_NAME; who keeps the roster of {contact} enters its \
+         file with liaison seat add {contact}/NEW_NAME --keys FILE, or, if no seat of {contact} \
+         connects any more, a registrar does, with --out DRAFT, and the keeper signs that"
+    )
 }
 
 fn record(ctx: &Context, checks: &mut Checks, replica: &Replica) {
@@ -402,9 +446,12 @@ struct Asked {
 }
 
 async fn mailbox(ctx: &Context, checks: &mut Checks, session: &Session, replica: Replica) -> Asked {
-    let Ok(seat) = ctx.seat() else {
-        checks.skip("mailbox", "no seat's keys are in this home");
-        return Asked { replica: Some(replica), at: None };
+    let seat = match ctx.seat() {
+        Ok(seat) => seat,
+        Err(error) => {
+            checks.skip("mailbox", error.sentence);
+            return Asked { replica: Some(replica), at: None };
+        }
     };
     let mail = match Mail::open(ctx, replica) {
         Ok(mail) => mail,
@@ -437,7 +484,7 @@ async fn mailbox(ctx: &Context, checks: &mut Checks, session: &Session, replica:
             }
         }
         Err(error) => {
-            checks.fail("mailbox", &error);
+            checks.fail("mailbox", &explained(ctx, &mail.replica, error));
             None
         }
     };
@@ -523,6 +570,8 @@ fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
     ClientError::new(side, Exit::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
 }
 
+const NOT_PERMITTED: &str = "NOT_PERMITTED";
+const NO_SEAT: &str = "NO_SEAT";
 const NTP: &str = "timedatectl set-ntp true";
 const TELL: &str = "tell the operator of the service";
 const ENOUGH: &str = "ENOUGH";

@@ -11,11 +11,12 @@ use crate::client::keys::Owner;
 use crate::client::message::text::visible;
 use crate::client::replica::Replica;
 use crate::crypto::cert::PeerCertificate;
-use crate::domain::directory::{Contact, Directory};
+use crate::domain::directory::Contact;
 use crate::domain::ids::SeatId;
 
 use super::Context;
 use super::directory::Seen;
+use super::doctor::seat_keys;
 use super::mail::Mail;
 use super::phrases::{self, Lines};
 
@@ -116,9 +117,15 @@ fn seat_of(
     warnings: &mut Vec<String>,
 ) -> Result<Value, ClientError> {
     let (directory, now) = (replica.directory()?, ctx.ambient().now());
-    let known = is_known(ctx, directory, seat);
-    let said = if known { "known to the directory" } else { "not known to the directory yet" };
-    lines.line("seat", format!("{seat}: {said}"));
+    let keys = seat_keys(ctx, replica, seat);
+    let known = keys.is_ok();
+    match keys {
+        Ok(_) => lines.line("seat", format!("{seat}: known to the directory")),
+        Err(error) => {
+            lines.line("seat", &*error.sentence);
+            warnings.extend(error.mend.map(|mend| format!("{seat} cannot be used: {mend}")));
+        }
+    }
     let contact = directory.contact(&seat.contact());
     let part = contact.map(|contact| phrases::part(directory, contact));
     let life = contact.and_then(|contact| record_life(contact, now));
@@ -141,13 +148,6 @@ fn seat_of(
         "record_until": life.map(|life| life.until),
         "certificate_until": certificate.map(|certificate| certificate.not_after()),
     }))
-}
-
-/// Whether the key that the seat signs with is in force for it.
-fn is_known(ctx: &Context, directory: &Directory, seat: &SeatId) -> bool {
-    let key = ctx.home.keys().signing(&Owner::Seat(seat.clone()), ctx.ambient());
-    let id = key.map(|key| key.public().id());
-    id.is_ok_and(|id| directory.in_force(&id).is_ok())
 }
 
 fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, ClientError> {

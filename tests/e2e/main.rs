@@ -33,3 +33,4 @@ mod threads;
 mod transport;
 mod waiting;
 mod whole_way;
+mod words;

@@ -1,0 +1,95 @@
+//! What people and scripts are told when something is wrong with what they have or ask: `liaison`
+//! beside one service, as in the README.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::readme::{run, served};
+
+/// Austria connects with a seat, and lets another in; both have a home.
+const BEGIN: [&str; 8] = [
+    "liaisond --home service init --single --client-home registrar",
+    "liaisond --home service serve &",
+    "liaison --home at join service/invitation.liaison --as at/cert-at/duty-1 --fingerprint \"DIGITS\"",
+    "liaison --home registrar admin member admit at --name en=Austria --authority at.authority",
+    "liaison --home at join at.admission --as at/cert-at/duty-1 --name en=CERT.at",
+    "liaison --home two key new --seat at/cert-at/duty-2",
+    "liaison --home at seat add at/cert-at/duty-2 --keys at-cert-at-duty-2.seat",
+    "liaison --home two join service/invitation.liaison --fingerprint \"DIGITS\" && liaison --home two sync",
+];
+
+fn object(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|why| panic!("{why}: {text}"))
+}
+
+/// What a doctor says, and how it ends.
+fn doctor(home: &str, folder: &Path) -> (Option<i32>, Vec<Value>) {
+    let output = run(&format!("liaison --json --home {home} doctor"), folder);
+    let Value::Array(checks) = object(&output)["checks"].clone() else { panic!("no checks") };
+    (output.status.code(), checks)
+}
+
+fn of<'a>(checks: &'a [Value], name: &str) -> &'a Value {
+    checks.iter().find(|row| row["check"] == name).unwrap_or_else(|| panic!("{name}: {checks:#?}"))
+}
+
+#[test]
+fn a_doctor_says_all_and_of_a_seat_that_ended_why_since_when_and_the_way_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _service = served(&BEGIN, folder);
+    let (code, checks) = doctor("two", folder);
+    assert_eq!((code, &of(&checks, "own seat")["result"]), (Some(0), &"ok".into()));
+
+    // Who has two seats says which.
+    let add = "liaison --home at seat add at/cert-at/duty-3";
+    assert!(run(add, folder).status.success());
+    let (code, checks) = doctor("at", folder);
+    let own = of(&checks, "own seat");
+    assert_eq!((code, &own["reason"]), (Some(2), &"SEVERAL_SEATS".into()));
+    assert!(own["message"].as_str().unwrap().contains("at/cert-at/duty-3"), "{own}");
+    assert_eq!(own["mend"], "name one with --as");
+    assert_eq!(doctor("at --as at/cert-at/duty-3", folder).0, Some(0));
+
+    // Revoked, and the copy does not know it yet.
+    let revoke = "liaison --home at --as at/cert-at/duty-1 seat revoke at/cert-at/duty-2 \
+                  --yes at/cert-at/duty-2";
+    assert!(run(revoke, folder).status.success());
+    let (code, checks) = doctor("two", folder);
+    assert_eq!(code, Some(5), "{checks:#?}");
+    let keys = checks.iter().filter(|row| row["check"] == "key of the seat at/cert-at/duty-2");
+    assert_eq!(keys.count(), 3, "{checks:#?}");
+    for name in ["sync", "own seat", "mailbox"] {
+        let row = of(&checks, name);
+        assert_eq!((&row["result"], &row["reason"]), (&"failed".into(), &"KEY_ENDED".into()));
+        let mend = row["mend"].as_str().unwrap();
+        assert!(mend.starts_with("liaison key new --seat at/cert-at/NEW_NAME; "), "{mend}");
+    }
+    // A copy that knows it says since when.
+    let learns = "cp -r at/directories two2 && rm -r two/directories && mv two2 two/directories";
+    assert!(run(&format!("liaison --home at sync && {learns}"), folder).status.success());
+    let (_, checks) = doctor("two", folder);
+    let own = of(&checks, "own seat");
+    assert_eq!(own["reason"], "KEY_REVOKED", "{own}");
+    let year = phrase_of_today(folder);
+    let said = own["message"].as_str().unwrap();
+    assert!(said.contains("was revoked by entry ") && said.contains(&year), "{said}");
+    let status = run("liaison --home two status", folder);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("was revoked by entry ") && !status.contains("yet"), "{status}");
+
+    // The way that is named leads back.
+    let back = "liaison --home two key new --seat at/cert-at/duty-4 && \
+                liaison --home at seat add at/cert-at/duty-4 --keys at-cert-at-duty-4.seat && \
+                liaison --home two --as at/cert-at/duty-4 sync";
+    let came = run(back, folder);
+    assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
+    assert_eq!(doctor("two --as at/cert-at/duty-4", folder).0, Some(0));
+}
+
+fn phrase_of_today(folder: &Path) -> String {
+    String::from_utf8(run("date -u +%Y-%m", folder).stdout).unwrap().trim().to_owned()
+}
