@@ -89,9 +89,9 @@ fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
     if registrars == 1 {
         ctx.out.warn("one registrar decides everything here: a directory for trials");
     }
-    let bare = |text: &str| text.replace([' ', '-'], "").to_lowercase();
     if let Some(given) = &args.fingerprint {
-        if [bare(&eye), bare(&telephone)].contains(&bare(given)) {
+        let given = whole(given)?;
+        if [bare(&eye), bare(&telephone)].contains(&given) {
             return Ok(());
         }
         let sentence = "the fingerprint is another than the one read to you: do not use this file";
@@ -109,6 +109,32 @@ fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
     let sentence = "the fingerprint was not compared, and nothing was believed";
     Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_COMPARED", sentence)
         .mended_by("call the registrars, and add --fingerprint \"DIGITS\""))
+}
+
+/// Without the spaces and hyphens that people see it with.
+fn bare(fingerprint: &str) -> String {
+    let shown = |shown: char| shown.is_whitespace() || shown == '-';
+    fingerprint.replace(shown, "").to_lowercase()
+}
+
+/// What was given, bare. A slip of the hand is none of whoever made the invitation.
+fn whole(given: &str) -> Result<String, ClientError> {
+    let bare = bare(given);
+    let digits = bare.chars().filter(char::is_ascii_digit).count();
+    let others = bare.chars().count() - digits;
+    if (digits, others) == (60, 0)
+        || (digits + others == 64 && bare.chars().all(|digit| digit.is_ascii_hexdigit()))
+    {
+        return Ok(bare);
+    }
+    let others =
+        if others == 0 { String::new() } else { format!(" and {others} other characters") };
+    let sentence = format!(
+        "--fingerprint has {digits} digits{others}: a fingerprint has 60 digits, or 64 of 0 to 9 \
+         and a to f; nothing was compared or believed"
+    );
+    Err(ClientError::new(Side::Ours, Exit::Usage, "FINGERPRINT_FORM", sentence)
+        .mended_by("give one of its two lines, whole, in quotes: --fingerprint \"DIGITS\""))
 }
 
 /// Step two: sign record and roster, enrol, connect.
@@ -301,4 +327,33 @@ fn named_seat(ctx: &Context) -> Result<SeatId, ClientError> {
 fn kept_draft(ctx: &Context, name: &DirectoryName, contact: &ContactId) -> PathBuf {
     let file = format!("joining-{}", contact.as_str().replace('/', "-"));
     Path::new(&ctx.home.folder(name)).join(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_a_fingerprint_is_no_other_fingerprint() {
+        let digits = ["01234"; 12].join(" ");
+        let eye = ["09af"; 16].join(" ");
+        for given in [&digits, &eye, &digits.replace(' ', "-\n"), &eye.to_uppercase()] {
+            assert_eq!(whole(given).unwrap(), bare(given), "{given}");
+        }
+        for (given, found) in [
+            ("", "has 0 digits:"),
+            (" \n", "has 0 digits:"),
+            (&digits[1..], "has 59 digits:"),
+            (&format!("{digits} 1"), "has 61 digits:"),
+            (&eye[1..], "has 31 digits and 32 other characters:"),
+            (&format!("{digits}\n{eye}"), "has 92 digits and 32 other characters:"),
+            (&format!("{digits},"), "has 60 digits and 1 other characters:"),
+            (&eye.replacen('f', "g", 1), "has 32 digits and 32 other characters:"),
+            ("DIGITS", "has 0 digits and 6 other characters:"),
+        ] {
+            let error = whole(given).unwrap_err();
+            assert_eq!((error.reason.as_str(), error.exit), ("FINGERPRINT_FORM", Exit::Usage));
+            assert!(error.sentence.contains(found), "{error}");
+        }
+    }
 }
