@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use liaison::cli::args::Cli;
-use liaison::demo;
+use liaison::{cli, demo};
 
 /// Messages are many small allocations: measured with `liaison bench`.
 #[global_allocator]
@@ -12,5 +10,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    demo::program::run(Cli::parse()).await
+    match cli::parse(std::env::args_os()) {
+        Ok(typed) => demo::program::run(typed).await,
+        Err(ended) => ended,
+    }
 }

@@ -29,10 +29,12 @@ mod statement;
 mod status;
 mod sync;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::client::error::{ClientError, Exit, Side};
@@ -41,6 +43,37 @@ pub use context::{Context, unusable};
 pub use output::Output;
 
 use args::{Cli, Command, DirectoryCommand};
+
+/// Reads what was typed.
+///
+/// # Errors
+/// How the process ends: help was asked for, or it is no command of ours, which `--json` says on
+/// stdout as every error.
+pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    let typed: Vec<OsString> = typed.into_iter().collect();
+    Cli::try_parse_from(&typed).map_err(|why| {
+        let json = typed.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+        if json && why.use_stderr() {
+            Output::new(true, true).error(&misused(&why));
+        } else {
+            let _ = why.print();
+        }
+        ExitCode::from(if why.use_stderr() { Exit::Usage as u8 } else { 0 })
+    })
+}
+
+/// What is wrong, without the page of usage behind it.
+fn misused(why: &clap::Error) -> ClientError {
+    let text = why.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words = first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>();
+    let sentence = match why.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".to_owned(),
+        _ => words.join(" "),
+    };
+    ClientError::new(Side::Ours, Exit::Usage, "USAGE", sentence)
+        .mended_by("add --help to see what it takes")
+}
 
 /// Runs one command, and says how it ended.
 pub async fn run(cli: Cli) -> ExitCode {
@@ -120,4 +153,31 @@ fn table(head: &[&str]) -> Table {
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(head);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_command_is_said_in_one_sentence() {
+        for (typed, expected) in [
+            ("liaison", "a command is missing"),
+            ("liaison key", "a command is missing"),
+            ("liaison nothing", "unrecognized subcommand 'nothing'"),
+            (
+                "liaison notify",
+                "the following required arguments were not provided: --title <TITLE> <CONTACTS>...",
+            ),
+            (
+                "liaison directory list --level high",
+                "invalid value 'high' for '--level <LEVEL>' [possible values: technical, policy, \
+                 diplomatic, legal, law-enforcement]",
+            ),
+        ] {
+            let error = misused(&Cli::try_parse_from(typed.split(' ')).unwrap_err());
+            assert_eq!((&*error.reason, &*error.sentence), ("USAGE", expected));
+            assert_eq!(error.exit, Exit::Usage);
+        }
+    }
 }

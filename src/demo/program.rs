@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use crate::cli::Output;
 use crate::cli::args::{BenchArgs, Cli, Command};
+use crate::client::error::{ClientError, Exit, Side};
 use crate::{cli, demo};
 
 use super::bench::Options;
@@ -26,8 +28,9 @@ pub async fn run(cli: Cli) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            let _ = writeln!(io::stderr(), "error: {why:#}");
-            ExitCode::FAILURE
+            let error = ClientError::new(Side::Ours, Exit::Unexpected, "DEMO", format!("{why:#}"));
+            Output::new(json, true).error(&error);
+            ExitCode::from(error.exit as u8)
         }
     }
 }

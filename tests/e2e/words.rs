@@ -93,3 +93,38 @@ fn a_doctor_says_all_and_of_a_seat_that_ended_why_since_when_and_the_way_back() 
 fn phrase_of_today(folder: &Path) -> String {
     String::from_utf8(run("date -u +%Y-%m", folder).stdout).unwrap().trim().to_owned()
 }
+
+/// How it ended, and the reason on stdout.
+fn refused(typed: &str, folder: &Path) -> (Option<i32>, String) {
+    let output = run(&format!("liaison --json {typed} </dev/null"), folder);
+    (output.status.code(), object(&output)["error"]["reason"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_slip_is_told_from_a_forgery_and_from_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let init = "liaisond --home service init --single --client-home registrar | tee founded.txt";
+    assert!(run(init, folder).status.success());
+    let founded = std::fs::read_to_string(folder.join("founded.txt")).unwrap();
+    let digits = founded.lines().map(str::trim).find(|line| line.split(' ').count() == 12).unwrap();
+    let join =
+        |given: &str| format!("--home at join service/invitation.liaison --fingerprint '{given}'");
+    let form = (Some(2), "FINGERPRINT_FORM".to_owned());
+    assert_eq!(refused(&join(""), folder), form);
+    assert_eq!(refused(&join(&digits[..64]), folder), form);
+    assert_eq!(refused(&join(&format!("{digits}\n{digits}")), folder), form);
+    let other = digits.chars().map(|digit| if digit == '7' { '8' } else { digit });
+    let other = refused(&join(&other.collect::<String>().replace("00", "11")), folder);
+    assert_eq!(other, (Some(6), "OTHER_FINGERPRINT".to_owned()));
+    assert!(
+        run(&format!("liaison {}", join(&digits.replace(' ', " \n "))), folder).status.success()
+    );
+
+    let usage = (Some(2), "USAGE".to_owned());
+    for typed in ["", "nothing", "notify", "directory list --level high", "inbox read x --bogus"] {
+        assert_eq!(refused(typed, folder), usage, "{typed}");
+    }
+    let help = run("liaison --json notify --help", folder);
+    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Usage:"));
+}
