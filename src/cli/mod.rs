@@ -121,7 +121,7 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
         Command::Admin(command) => admin::run(ctx, &command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "liaison", &mut script);
+            clap_complete::generate(shell, &mut for_people(), "liaison", &mut script);
             ctx.out.data(&String::from_utf8_lossy(&script), || {
                 String::from_utf8_lossy(&script).into_owned()
             });
@@ -139,10 +139,23 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
     }
 }
 
+/// The commands without those that the program gives itself.
+fn for_people() -> clap::Command {
+    let all = Cli::command();
+    let shown = all.get_subcommands().filter(|command| !command.is_hide_set());
+    let people = clap::Command::new("liaison")
+        .version(env!("CARGO_PKG_VERSION"))
+        .propagate_version(true)
+        .subcommand_required(true)
+        .args(all.get_arguments())
+        .subcommands(shown);
+    people.about(all.get_about().cloned().unwrap_or_default())
+}
+
 /// One man page a command, from the same definitions as the help.
 fn man(ctx: &Context, folder: &Path) -> Result<(), ClientError> {
     std::fs::create_dir_all(folder).map_err(|why| unusable(folder, &why))?;
-    clap_mangen::generate_to(Cli::command(), folder).map_err(|why| unusable(folder, &why))?;
+    clap_mangen::generate_to(for_people(), folder).map_err(|why| unusable(folder, &why))?;
     ctx.out.data(&folder, || folder.display().to_string());
     Ok(())
 }
@@ -157,6 +170,8 @@ fn table(head: &[&str]) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     #[test]
@@ -179,5 +194,24 @@ mod tests {
             assert_eq!((&*error.reason, &*error.sentence), ("USAGE", expected));
             assert_eq!(error.exit, Exit::Usage);
         }
+    }
+
+    #[test]
+    fn a_shell_completes_what_people_type_and_nothing_else() {
+        for shell in clap_complete::Shell::value_variants() {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut for_people(), "liaison", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            for hidden in ["bench-start", "bench-followers", "demo-service"] {
+                assert!(!script.contains(hidden), "{shell}: {hidden}");
+            }
+            for shown in ["doctor", "stale-directory", "completions", "bench"] {
+                assert!(script.contains(shown), "{shell}: {shown}");
+            }
+        }
+        assert_eq!(
+            for_people().render_help().to_string(),
+            Cli::command().render_help().to_string()
+        );
     }
 }
