@@ -239,7 +239,8 @@ pub enum PurposeArg {
 /// The record.
 #[derive(Debug, Subcommand)]
 pub enum RecordCommand {
-    /// Draft the next version; signed and published at once where the authority's key is at hand
+    /// Draft the next version; where the authority's key is at hand, it is shown, asked about and
+    /// published
     Draft(Box<RecordDraftArgs>),
     /// Withdraw the contact; its seats' keys end with it
     Withdraw(WithdrawArgs),
@@ -253,6 +254,9 @@ pub struct RecordDraftArgs {
     /// What it is to say
     #[command(flatten)]
     pub fields: RecordFields,
+    /// Do not ask before it is published
+    #[arg(long)]
+    pub yes: bool,
     /// How to hand it on
     #[command(flatten)]
     pub draft: DraftArgs,

@@ -11,7 +11,7 @@ use crate::signed::proto::{self, Custody};
 use super::Context;
 use super::args::{RecordCommand, RecordDraftArgs, WithdrawArgs};
 use super::fields::{Said, said};
-use super::statement::{Finished, confirmed, entries, finish};
+use super::statement::{Finished, confirmed, entries, finish, finish_if_agreed};
 
 pub(super) async fn run(ctx: &Context, command: &RecordCommand) -> Result<(), ClientError> {
     match command {
@@ -48,7 +48,8 @@ async fn draft(ctx: &Context, args: &RecordDraftArgs) -> Result<(), ClientError>
     };
     let publication = Composer::on(directory, ctx.ambient()).record(record, &facets)?;
     let name = format!("{}.record", contact.as_str().replace('/', "-"));
-    let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
+    let bundle = Bundle::of(vec![publication]);
+    let done = finish_if_agreed(ctx, bundle, &args.draft, &replica, &name, args.yes).await?;
     told(ctx, &done);
     Ok(())
 }

@@ -101,6 +101,22 @@ fn refused(typed: &str, folder: &Path) -> (Option<i32>, String) {
 }
 
 #[test]
+fn a_record_is_asked_about_before_it_is_published_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _service = served(&BEGIN[..5], folder);
+    let size = || object(&run("liaison --json --home at sync", folder))["size"].clone();
+    let (before, draft) = (size(), "--home at record draft --telephone '+43 1 000001'");
+    assert_eq!(refused(draft, folder), (Some(10), "NOT_PUBLISHED".to_owned()));
+    let shown = run(&format!("liaison {draft} --dry-run"), folder);
+    assert!(shown.status.success() && size() == before);
+    let text = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(text.contains("+43 1 000001") || text.contains("+431000001"), "{text}");
+    let done = run(&format!("liaison {draft} --yes"), folder);
+    assert!(done.status.success() && size() != before);
+}
+
+#[test]
 fn a_slip_is_told_from_a_forgery_and_from_a_command() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
