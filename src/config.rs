@@ -11,7 +11,8 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
@@ -32,8 +33,10 @@ pub struct Config {
     /// The directory: the origin of its log. It can never change.
     pub name: String,
     /// Where members and those who enrol connect: 443 in practice.
+    #[serde(deserialize_with = "read_socket")]
     pub listen: SocketAddr,
     /// gRPC health, without TLS: keep it on loopback.
+    #[serde(default, deserialize_with = "read_some_socket")]
     pub health: Option<SocketAddr>,
     /// How members find the service, host:port, and where they soon will: they stand in the
     /// invitation, and members who connect learn them.
@@ -50,6 +53,27 @@ pub struct Config {
     /// How often those without a key in force may hand in statements.
     #[serde(default)]
     pub enrolment: Enrolment,
+}
+
+/// Where to listen. A name is none: which of its addresses it means is not said.
+///
+/// # Errors
+/// What it should look like.
+pub fn socket(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "expected an IP address and a port, like \"127.0.0.1:7443\" for this machine alone or \
+             \"[::]:443\" for everybody, found {text:?}"
+        )
+    })
+}
+
+fn read_socket<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    socket(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+fn read_some_socket<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    read_socket(from).map(Some)
 }
 
 /// The number alone: the rest is read once it is known.
@@ -240,9 +264,10 @@ impl Config {
     /// Another word than sled or redb.
     pub fn engine(&self) -> Result<Engine, String> {
         match self.engine.parse::<Engine>() {
-            Ok(Engine::Memory) => Err("engine: expected sled or redb, found memory".to_owned()),
             Ok(engine @ (Engine::Sled | Engine::Redb)) => Ok(engine),
-            Err(why) => Err(format!("engine: {why}")),
+            Ok(Engine::Memory) | Err(_) => {
+                Err(format!("engine: expected sled or redb, found {}", self.engine))
+            }
         }
     }
 }
@@ -269,5 +294,33 @@ mod tests {
         assert!(matches!(refused, InvalidConfig::Newer { found: 3, .. }), "{refused}");
         fs::write(home.config_file(), format!("format = 2\n{of_0_1}")).unwrap();
         assert_eq!(home.config().unwrap().format, FORMAT);
+    }
+
+    #[test]
+    fn what_is_no_place_to_listen_or_no_engine_is_answered_with_what_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = ServiceHome::at(folder.path());
+        let good = format!("format = 2\n{}", include_str!("../tests/golden/files-1/liaisond.toml"));
+        let refused = |text: String| {
+            fs::write(home.config_file(), text).unwrap();
+            home.config().unwrap_err().to_string()
+        };
+        let line =
+            |name: &str| good.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        let with =
+            |name: &str, other: &str| good.replace(&line(name), &format!("{name} = \"{other}\""));
+        for text in [
+            with("listen", "localhost:7443"),
+            format!("health = \"localhost:8080\"\n{}", good.replace(&line("listen"), "")),
+        ] {
+            let refused = refused(text);
+            assert!(refused.contains("like \"127.0.0.1:7443\""), "{refused}");
+            assert!(refused.contains("found \"localhost:"), "{refused}");
+        }
+        for found in ["Sled", "memory"] {
+            let refused = refused(with("engine", found));
+            let expected = format!("engine: expected sled or redb, found {found}");
+            assert!(refused.ends_with(&expected), "{refused}");
+        }
     }
 }

@@ -79,13 +79,18 @@ pub(super) fn some_addresses(
 ) -> Result<Vec<String>, OperateError> {
     let addresses = addresses(home, config);
     if addresses.is_empty() {
-        return Err(OperateError::Plan(format!(
-            "{} names no address by which members find the service: write addresses = \
-             [\"host:port\"] there",
-            home.config_file().display()
-        )));
+        return Err(OperateError::Plan(no_address(home)));
     }
     Ok(addresses)
+}
+
+/// What it means that there is none.
+pub(super) fn no_address(home: &ServiceHome) -> String {
+    format!(
+        "{} names no address by which members find the service, so there is no invitation to it: \
+         write addresses = [\"host:port\"] there",
+        home.config_file().display()
+    )
 }
 
 /// Puts the addresses of the configuration into the invitation that lies in the home, if they are

@@ -13,7 +13,7 @@ use crate::ambient::Ambient;
 use crate::client::address::Address;
 use crate::client::home::Home;
 use crate::client::place;
-use crate::config::ServiceHome;
+use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::DirectoryName;
 use crate::server::listen::Drained;
@@ -100,10 +100,10 @@ pub struct InitArgs {
     #[arg(long, env = "LIAISON_HOME", value_name = "DIR")]
     pub client_home: Option<PathBuf>,
     /// Where to listen for members: 443 in practice
-    #[arg(long, default_value = "127.0.0.1:7443")]
+    #[arg(long, default_value = "127.0.0.1:7443", value_parser = config::socket)]
     pub listen: SocketAddr,
     /// gRPC health, on loopback
-    #[arg(long)]
+    #[arg(long, value_parser = config::socket)]
     pub health: Option<SocketAddr>,
     /// How members find the service, host:port; may be repeated [default: where it listens]
     #[arg(long, value_name = "HOST:PORT", value_parser = Address::parse)]

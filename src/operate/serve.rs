@@ -49,6 +49,9 @@ pub async fn serve(
     process::prepare();
     let config = home.config()?;
     let addresses = invitation::addresses(home, &config);
+    if addresses.is_empty() {
+        tracing::warn!("{}", invitation::no_address(home));
+    }
     if let Err(why) = invitation::renew_addresses(home, &addresses) {
         tracing::warn!(%why, "the invitation keeps its addresses");
     }

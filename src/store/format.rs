@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{Revision, Store, StoreError, Write};
+use super::{Engine, Revision, Store, StoreError, Write};
 
 /// What a store says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,17 @@ pub enum FormatError {
     /// There is no marker: the store was never created.
     #[error("the store is empty: expected one made by `liaisond init`")]
     Missing,
+    /// The files there are those of another engine.
+    #[error(
+        "the store was made with the engine {found}, and liaisond.toml says {expected}: write \
+         engine = \"{found}\" there; a store is not moved to another engine yet"
+    )]
+    OtherEngine {
+        /// Whose files are there.
+        found: Engine,
+        /// The engine asked for.
+        expected: Engine,
+    },
     /// There is a marker already.
     #[error("the store exists already")]
     Exists,

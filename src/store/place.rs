@@ -31,6 +31,8 @@ pub enum Engine {
 }
 
 impl Engine {
+    const ALL: [Self; 3] = [Self::Sled, Self::Redb, Self::Memory];
+
     /// The name in configuration and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -61,7 +63,7 @@ impl FromStr for Engine {
     type Err = UnknownEngine;
 
     fn from_str(name: &str) -> Result<Self, UnknownEngine> {
-        [Self::Sled, Self::Redb, Self::Memory]
+        Self::ALL
             .into_iter()
             .find(|engine| engine.name() == name)
             .ok_or_else(|| UnknownEngine(name.to_owned()))
@@ -110,16 +112,19 @@ impl Place {
     /// [`StoreError::Format`] if it is another one's or in another format; [`StoreError::Open`];
     /// or as [`Store::read`].
     pub async fn open(&self, directory: &str) -> Result<Arc<dyn Store>, StoreError> {
-        if !self.holds_a_store() {
-            return Err(FormatError::Missing.into());
+        if !self.holds_a_store_of(self.engine) {
+            let found = Engine::ALL.into_iter().find(|engine| self.holds_a_store_of(*engine));
+            let expected = self.engine;
+            let other = |found| FormatError::OtherEngine { found, expected };
+            return Err(found.map_or(FormatError::Missing, other).into());
         }
         let store = self.start().await?;
         format::check(store.as_ref(), directory).await?;
         Ok(store)
     }
 
-    fn holds_a_store(&self) -> bool {
-        self.engine.file().is_some_and(|file| self.path.join(file).is_file())
+    fn holds_a_store_of(&self, engine: Engine) -> bool {
+        engine.file().is_some_and(|file| self.path.join(file).is_file())
     }
 
     /// Starts the engine without a look at the marker, on a thread that may wait for a process that is being torn down.
@@ -137,4 +142,22 @@ fn start(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Result<Arc<dyn St
         Engine::Redb => Arc::new(Redb::open(path, disk)?),
         Engine::Memory => Arc::new(Memory::default()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_of_another_engine_is_told_from_none() {
+        for (made, asked) in [(Engine::Sled, Engine::Redb), (Engine::Redb, Engine::Sled)] {
+            let folder = tempfile::tempdir().unwrap();
+            let open = |engine| Place::new(engine, folder.path());
+            assert_eq!(open(asked).open("test").await.err(), Some(FormatError::Missing.into()));
+            drop(open(made).create("test", 1).await.unwrap());
+            let expected = FormatError::OtherEngine { found: made, expected: asked };
+            assert!(expected.to_string().contains(&format!("write engine = \"{made}\"")));
+            assert_eq!(open(asked).open("test").await.err(), Some(expected.into()));
+        }
+    }
 }

@@ -144,3 +144,33 @@ fn a_slip_is_told_from_a_forgery_and_from_a_command() {
     let help = run("liaison --json notify --help", folder);
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Usage:"));
 }
+
+#[test]
+fn a_service_says_what_its_configuration_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let founded = "liaisond --home service init --single --client-home registrar \
+                   --listen 127.0.0.1:0 --address localhost:7443";
+    assert!(run(founded, folder).status.success());
+    let serve = "liaisond --home service serve > served.txt 2>&1 & \
+                 until grep -q serving served.txt; do kill -0 $! || exit 1; done; kill $!; wait $!";
+    let written =
+        format!("{serve}; liaisond --home service invitation --out new.liaison && cat new.liaison");
+    let written = run(&written, folder);
+    assert!(written.status.success());
+    assert!(String::from_utf8_lossy(&written.stdout).starts_with("-----BEGIN LIAISON INVITATION"));
+
+    let with = |name: &str, value: &str| {
+        let line = format!("sed -i 's/^{name} = .*/{name} = {value}/' service/liaisond.toml");
+        assert!(run(&line, folder).status.success());
+    };
+    with("addresses", "[]");
+    assert!(run(serve, folder).status.code().is_some());
+    let said = std::fs::read_to_string(folder.join("served.txt")).unwrap();
+    assert!(said.contains("there is no invitation to it: write addresses ="), "{said}");
+    with("engine", "\"redb\"");
+    let said = run("liaisond --home service serve", folder);
+    assert_eq!(said.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains("write engine = \"sled\" there"), "{said}");
+}
