@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -16,7 +18,7 @@ use crate::tls::client::{Broken, InvalidTrust, ServerFault};
 use crate::wire::{status, v1};
 
 use super::armour::InvalidArmour;
-use super::connect::{ConnectError, InvalidProxy};
+use super::connect::{ConnectError, InvalidProxy, Leg};
 use super::draft::DraftError;
 use super::format::WrongFormat;
 use super::home::HomeError;
@@ -160,9 +162,8 @@ impl ClientError {
                 "liaison sign FILE with a key that decides for it; if that is done, ask the \
                  registrars whether it is admitted"
             }
-            "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" | "UNKNOWN_KEY" => {
-                "liaison key list"
-            }
+            "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" => "liaison doctor",
+            "UNKNOWN_KEY" => "liaison key list",
             _ => return self,
         };
         if self.mend.is_some() { self } else { self.mended_by(mend) }
@@ -237,6 +238,7 @@ fn of_other_status(status: &Status) -> ClientError {
         _ => ("UNAVAILABLE", format!("something on the way answered for the service: {message}")),
     };
     ClientError::new(Side::Network, Exit::NotReachable, reason, sentence)
+        .mended_by("give the command again; if it stays so, liaison doctor")
 }
 
 impl From<ConnectError> for ClientError {
@@ -269,10 +271,50 @@ impl From<ConnectError> for ClientError {
                 let (exit, reason) = (Exit::NotReachable, "TIMED_OUT");
                 let mut found = Self::new(Side::Network, exit, reason, &error);
                 found.details.insert("leg".to_owned(), leg.name().to_owned());
-                return found;
+                return found.mended_by(mend_of_the_way(&error));
             }
         };
-        Self::new(side, exit, reason, with_sources(&error))
+        let found = Self::new(side, exit, reason, with_sources(&error));
+        found.mended_by(mend_of_the_way(&error))
+    }
+}
+
+/// Whom to ask about the leg that failed.
+fn mend_of_the_way(error: &ConnectError) -> String {
+    let network = |address| {
+        format!(
+            "try again in a while, and from another network: if it works there, ask who runs this \
+             one to let TLS to {address} through unopened; if not, tell the operator of the service"
+        )
+    };
+    match error {
+        ConnectError::BadAddress(_) => {
+            "correct it in config.toml, or join again with a newer invitation".to_owned()
+        }
+        ConnectError::Lookup { .. } => {
+            "see whether this machine can look up other names; if it can, ask the operator of the \
+             service for an invitation with its address of today"
+                .to_owned()
+        }
+        ConnectError::ProxyRefused { proxy, status: 407 } => {
+            format!("HTTPS_PROXY=http://USER:PASSWORD@{proxy}")
+        }
+        ConnectError::ProxyRefused { proxy, .. }
+        | ConnectError::ProxyGarbled { proxy, .. }
+        | ConnectError::TimedOut { leg: Leg::Proxy, address: proxy, .. } => format!(
+            "see whether HTTPS_PROXY names the proxy of this network; if it does, ask who runs \
+             {proxy} to let the service through"
+        ),
+        ConnectError::Handshake { source: Broken::NoPlace, .. } => {
+            "give the command again in a while".to_owned()
+        }
+        ConnectError::Tcp { address, .. }
+        | ConnectError::Intercepted { address, .. }
+        | ConnectError::Server { address, .. }
+        | ConnectError::Handshake { address, .. }
+        | ConnectError::Tls { address, .. }
+        | ConnectError::NotHttp2 { address }
+        | ConnectError::TimedOut { address, .. } => network(address),
     }
 }
 
@@ -303,10 +345,34 @@ fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
     let mut next = error.source();
     while let Some(source) = next {
         sentence.push_str(": ");
-        sentence.push_str(&source.to_string());
+        match source.downcast_ref::<Arc<io::Error>>() {
+            Some(source) => sentence.push_str(&in_words(source)),
+            None => sentence.push_str(&source.to_string()),
+        }
         next = source.source();
     }
     sentence
+}
+
+/// What the system said of a connection; its own words and number for the rest.
+fn in_words(error: &io::Error) -> String {
+    let said = match error.kind() {
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => {
+            "it was ended as soon as it began, by something on the way or by what answered there"
+        }
+        io::ErrorKind::ConnectionRefused => {
+            "it was refused: nothing listens there, or something on the way forbids it"
+        }
+        io::ErrorKind::TimedOut => "nothing answered in time",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            "no way leads there from this machine"
+        }
+        _ => return error.to_string(),
+    };
+    said.to_owned()
 }
 
 impl From<FileError> for ClientError {
@@ -689,6 +755,37 @@ mod tests {
             for error in opening.into_iter().chain(receipts).chain(own) {
                 reads_well(&error.sentence);
             }
+        }
+    }
+
+    #[test]
+    fn of_a_connection_that_breaks_the_screen_has_words_and_what_to_do() {
+        let address = crate::client::address::Address::parse("relay.un.example").unwrap();
+        let source = |kind: io::ErrorKind| Arc::new(io::Error::from(kind));
+        for kind in [
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::ConnectionRefused,
+            io::ErrorKind::ConnectionAborted,
+            io::ErrorKind::BrokenPipe,
+            io::ErrorKind::UnexpectedEof,
+            io::ErrorKind::TimedOut,
+            io::ErrorKind::NetworkUnreachable,
+        ] {
+            let (address, proxy) = (address.clone(), address.clone());
+            let garbled = Some(source(kind));
+            for error in [
+                ConnectError::Tcp { address: address.clone(), source: source(kind) },
+                ConnectError::Tls { address, source: source(kind) },
+                ConnectError::ProxyGarbled { proxy, source: garbled },
+            ] {
+                let error = ClientError::from(error);
+                let raw = io::Error::from(kind).to_string();
+                assert!(!error.sentence.contains(&raw), "{error}");
+                assert!(error.mend.is_some(), "{error}");
+            }
+        }
+        for code in (1..=16).map(Code::from_i32) {
+            assert!(ClientError::from(Status::new(code, "broken")).mend.is_some(), "{code:?}");
         }
     }
 
