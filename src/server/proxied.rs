@@ -29,23 +29,42 @@ pub(super) fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
 /// There is no such header.
 pub(super) async fn remote(stream: &mut impl Link, balancer: SocketAddr) -> io::Result<SocketAddr> {
     let mut header = vec![0; HEAD_BYTES];
-    stream.read_exact(&mut header).await?;
+    stream.read_exact(&mut header).await.map_err(broken_off)?;
+    // Not before it is known to be one: what stands elsewhere is no length, and whoever speaks
+    // otherwise would be waited for.
+    if let Some(what) = other_than_a_header(&header) {
+        return Err(io::Error::other(what));
+    }
     let length = usize::from(u16::from_be_bytes([header[14], header[15]]));
     if length > MOST_BYTES {
-        return Err(io::Error::other("the PROXY header is too long"));
+        let what = format!("one of {length} bytes came, and none has more than {MOST_BYTES}");
+        return Err(io::Error::other(what));
     }
     header.resize(HEAD_BYTES + length, 0);
-    // Not before it is known to be one: whoever speaks otherwise would be waited for.
-    if header[..12] != *ppp::v2::PROTOCOL_PREFIX {
-        return Err(io::Error::other("no PROXY protocol v2 header came first"));
-    }
-    stream.read_exact(&mut header[HEAD_BYTES..]).await?;
+    stream.read_exact(&mut header[HEAD_BYTES..]).await.map_err(broken_off)?;
     let header = Header::try_from(&header[..]).map_err(io::Error::other)?;
     Ok(match (header.command, header.addresses) {
         (Command::Proxy, Addresses::IPv4(of)) => (of.source_address, of.source_port).into(),
         (Command::Proxy, Addresses::IPv6(of)) => (of.source_address, of.source_port).into(),
         (Command::Local, _) | (_, Addresses::Unspecified | Addresses::Unix(_)) => balancer,
     })
+}
+
+/// What came first, if it is no such header.
+fn other_than_a_header(first: &[u8]) -> Option<&'static str> {
+    match first {
+        _ if first.starts_with(ppp::v2::PROTOCOL_PREFIX) => None,
+        [b'P', b'R', b'O', b'X', b'Y', b' ', ..] => Some("one of version 1 came: switch it to v2"),
+        [0x16, 3, ..] => Some(
+            "TLS came first: switch the header on there, or take the address out of \
+             trusted_proxies",
+        ),
+        _ => Some("something else came first"),
+    }
+}
+
+fn broken_off(why: io::Error) -> io::Error {
+    io::Error::new(why.kind(), format!("the connection ended before one was there: {why}"))
 }
 
 #[cfg(test)]
@@ -97,10 +116,18 @@ mod tests {
         let cut = &header(1, 0x11, &[0; 12])[..20];
         let long = [&header(1, 0x11, &[])[..14], &[255, 255]].concat();
         let v1 = b"PROXY TCP4 192.0.2.7 10.0.0.9 12345 443\r\n";
-        for bytes in
-            [&short[..], cut, &long, v1, b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03tls and more"]
-        {
-            assert!(read(bytes).await.is_err(), "{bytes:?}");
+        let tls = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03tls and more";
+        for (bytes, said) in [
+            (&short[..], ""),
+            (cut, "the connection ended before one was there"),
+            (b"", "the connection ended before one was there"),
+            (&long, "one of 65535 bytes came"),
+            (v1, "one of version 1 came"),
+            (tls, "TLS came first"),
+            (b"GET / HTTP/1.1\r\nHost: x\r\n", "something else came first"),
+        ] {
+            let why = read(bytes).await.unwrap_err().to_string();
+            assert!(why.contains(said), "{why}");
         }
     }
 
