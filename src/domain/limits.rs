@@ -523,6 +523,11 @@ mod tests {
             "" = STREAMS_OF_A_SEAT,
             "" = STREAMS_OF_A_PARTY,
             "" = FRAMES,
+            "" = SHARE_MESSAGES,
+            "" = SHARE_BYTES,
+            "" = SHARE_SECONDS,
+            "" = KEPT_FOR_ALERTS,
+            "" = KEPT_BYTES,
         } {
             let row = format!("| `{name}` | {} |", grouped(value));
             assert!(LIMITS.contains(&row), "expected {row}");
@@ -550,6 +555,16 @@ mod tests {
             assert!(LIMITS.contains(&row), "expected {row}");
         }
         assert_eq!(KEPT_FOR_ALERTS, 4, "a quarter is kept, says the page");
+        let others = |of: u64| of - of / KEPT_FOR_ALERTS;
+        for row in [
+            format!("192 members leave at most {}", grouped(192 * SHARE_MESSAGES)),
+            format!("192 members leave at most {} GiB", (192 * SHARE_BYTES) >> 30),
+            format!("received or not: {} a day", grouped(86_400 / SHARE_SECONDS)),
+            format!("has {} messages, {} MiB", others(SHARE_MESSAGES), others(SHARE_BYTES) >> 20),
+            format!("for the answers, for {} days", KEPT_SECONDS / 86_400),
+        ] {
+            assert!(LIMITS.contains(&row), "expected {row}");
+        }
         let page = LIMITS.split_whitespace().collect::<Vec<_>>().join(" ");
         let said = format!("known of each member {KNOWN_OF_A_PARTY} times");
         assert!(page.contains(&said), "expected {said}");
