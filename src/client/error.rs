@@ -291,9 +291,13 @@ fn mend_of_the_way(error: &ConnectError) -> String {
         ConnectError::BadAddress(_) => {
             "correct it in config.toml, or join again with a newer invitation".to_owned()
         }
-        ConnectError::Lookup { .. } => {
-            "see whether this machine can look up other names; if it can, ask the operator of the \
-             service for an invitation with its address of today"
+        // What nobody answers any more may stand elsewhere.
+        ConnectError::Lookup { .. }
+        | ConnectError::Tcp { .. }
+        | ConnectError::TimedOut { leg: Leg::Tcp, .. } => {
+            "see whether anything else can be reached from here, through HTTPS_PROXY if it is set; \
+             if so, ask the service's operator whether it has moved, and for a new invitation \
+             (liaisond invitation); then liaison join INVITATION"
                 .to_owned()
         }
         ConnectError::ProxyRefused { proxy, status: 407 } => {
@@ -308,13 +312,12 @@ fn mend_of_the_way(error: &ConnectError) -> String {
         ConnectError::Handshake { source: Broken::NoPlace, .. } => {
             "give the command again in a while".to_owned()
         }
-        ConnectError::Tcp { address, .. }
-        | ConnectError::Intercepted { address, .. }
+        ConnectError::Intercepted { address, .. }
         | ConnectError::Server { address, .. }
         | ConnectError::Handshake { address, .. }
         | ConnectError::Tls { address, .. }
         | ConnectError::NotHttp2 { address }
-        | ConnectError::TimedOut { address, .. } => network(address),
+        | ConnectError::TimedOut { leg: Leg::Tls, address, .. } => network(address),
     }
 }
 
@@ -335,7 +338,10 @@ fn of_server(error: &ConnectError, fault: &ServerFault) -> ClientError {
             "ask who runs the network whether a gateway opens TLS, and to let this address through \
              unopened; if none does, tell the operator of the service",
         ),
-        _ => found,
+        ServerFault::Expired | ServerFault::NotYetValid => found.mended_by(
+            "look at this machine's clock; if it is right, tell the operator of the service",
+        ),
+        _ => found.mended_by("tell the operator of the service"),
     }
 }
 
@@ -419,6 +425,9 @@ impl From<KeyError> for ClientError {
         let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);
         match &error {
             KeyError::Missing { .. } => found.mended_by("liaison key list"),
+            KeyError::Exists { .. } => {
+                found.mended_by("liaison key list shows them; others need another name, or --home")
+            }
             KeyError::Certificate { path } => found.mended_by(format!("rm {}", path.display())),
             _ => found,
         }

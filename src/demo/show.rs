@@ -77,7 +77,8 @@ impl Folder {
         if path.join("service").exists() {
             bail!("{} holds a demo already: choose another --dir, or remove it", path.display());
         }
-        std::fs::create_dir_all(&path)?;
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("{} cannot be used", path.display()))?;
         Ok(Self { path, temporary })
     }
 }

@@ -199,7 +199,7 @@ impl Session {
                     let sentence = &failed.sentence;
                     failed.sentence = format!("{sentence}; {tried} addresses were tried");
                 }
-                perhaps_moved(failed)
+                failed
             }
             (None, Some((path, why))) => bad_address(path, why),
             (None, None) => {
@@ -475,17 +475,6 @@ impl Session {
 
     fn enrolment(&self) -> EnrolmentServiceClient<Channel> {
         EnrolmentServiceClient::new(self.connection.channel())
-    }
-}
-
-/// What nobody answers any more may stand elsewhere.
-fn perhaps_moved(error: ClientError) -> ClientError {
-    match &error.reason[..] {
-        "NAME_LOOKUP" | "NO_CONNECTION" | "TIMED_OUT" => error.mended_by(
-            "ask the service's operator whether it has moved, and for a new invitation (liaisond \
-             invitation); then liaison join INVITATION",
-        ),
-        _ => error,
     }
 }
 
