@@ -1,5 +1,6 @@
 //! The command line of `liaison`, whole: completions and man pages come from here.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -200,10 +201,10 @@ pub struct RecordFields {
     #[arg(long = "emergency", value_name = "NUMBER")]
     pub emergencies: Vec<String>,
     /// A website
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = website)]
     pub web: Option<String>,
     /// A working language, BCP 47, in order of preference
-    #[arg(long = "language", value_name = "TAG")]
+    #[arg(long = "language", value_name = "TAG", value_parser = language)]
     pub languages: Vec<String>,
     /// For how many months the record holds, at most 24 [default: 12]
     #[arg(long, value_name = "MONTHS")]
@@ -399,6 +400,7 @@ pub enum DirectoryCommand {
     /// One contact: whom to call, why to believe it
     Show {
         /// The contact, or a member
+        #[arg(value_parser = word)]
         who: String,
         /// With entries, hashes and key ids
         #[arg(long)]
@@ -407,6 +409,7 @@ pub enum DirectoryCommand {
     /// Find a contact by any part of its name, member or address
     Who {
         /// A word
+        #[arg(value_parser = word)]
         word: String,
     },
     /// Fold the whole log again, from entry 0, and compare
@@ -429,7 +432,7 @@ pub struct NotifyArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     pub text_file: Option<PathBuf>,
     /// The language of title and text, BCP 47
-    #[arg(long, default_value = "en")]
+    #[arg(long, default_value = "en", value_parser = language)]
     pub language: String,
     /// What kind of message it is
     #[arg(long, value_enum, default_value_t = KindArg::Incident)]
@@ -453,7 +456,7 @@ pub struct NotifyArgs {
     #[arg(long, value_name = "FILE")]
     pub attach: Vec<PathBuf>,
     /// The message that this one answers: the number of one that came, the id of one that was sent
-    #[arg(long, value_name = "MESSAGE")]
+    #[arg(long, value_name = "MESSAGE", value_parser = pointer)]
     pub reply_to: Option<Pointer>,
     /// Mark it as a drill of that name: the mark shows on every screen
     #[arg(long, value_name = "NAME")]
@@ -535,7 +538,7 @@ pub enum InboxCommand {
     /// Open one message
     Read {
         /// Its number in the list. The first digits of its id do, too, if no other has them
-        #[arg(value_name = "NUMBER")]
+        #[arg(value_name = "NUMBER", value_parser = pointer)]
         message: Pointer,
         /// Write its attachments into this folder
         #[arg(long, value_name = "DIR")]
@@ -544,7 +547,7 @@ pub enum InboxCommand {
     /// Acknowledge one message: officially, by a human. It does not indicate concurrence
     Ack {
         /// Its number in the list. The first digits of its id do, too, if no other has them
-        #[arg(value_name = "NUMBER")]
+        #[arg(value_name = "NUMBER", value_parser = pointer)]
         message: Pointer,
         /// Who acknowledges
         #[arg(long)]
@@ -556,7 +559,7 @@ pub enum InboxCommand {
         #[arg(long)]
         text: Option<String>,
         /// The language of these words, BCP 47
-        #[arg(long, default_value = "en")]
+        #[arg(long, default_value = "en", value_parser = language)]
         language: String,
         /// At which level; by default the one at which your contact is addressed
         #[arg(long, value_enum)]
@@ -584,6 +587,7 @@ pub struct SentArgs {
     #[command(subcommand)]
     pub command: Option<SentCommand>,
     /// One message, by its id or the first digits of it; by default all
+    #[arg(value_parser = word)]
     pub id: Option<String>,
     /// Do not connect
     #[arg(long)]
@@ -601,6 +605,7 @@ pub enum SentCommand {
 #[derive(Debug, Args)]
 pub struct RetryArgs {
     /// One message, by its id or the first digits of it; by default all that was refused
+    #[arg(value_parser = word)]
     pub id: Option<String>,
     /// Show what would be handed in again, and do not
     #[arg(long)]
@@ -812,6 +817,43 @@ pub struct BenchArgs {
 pub const MEASUREMENTS: [&str; 8] =
     ["accept", "push", "lookup", "beside", "replay", "growth", "followers", "limits"];
 
+/// Of nothing at all, every id and name has a part: an empty variable of a script means none of them.
+fn word(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty".to_owned()),
+        word => Ok(word.to_owned()),
+    }
+}
+
+fn pointer(text: &str) -> Result<Pointer, String> {
+    word(text)?.parse().map_err(|never: Infallible| match never {})
+}
+
+/// A slip is refused before it is published for ever.
+fn website(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let good = host.is_some_and(|host| host.starts_with(char::is_alphanumeric))
+        && !text.contains(char::is_whitespace);
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("expected one like https://cert.example".to_owned())
+    }
+}
+
+/// A tag of BCP 47 by its shape: the language, of two or three letters, and what says more of it.
+pub(super) fn language(text: &str) -> Result<String, String> {
+    let mut parts = text.split('-');
+    let first = parts.next().unwrap_or_default();
+    let good = matches!(first.len(), 2 | 3)
+        && first.bytes().all(|letter| letter.is_ascii_alphabetic())
+        && parts.all(|part| {
+            (1..=8).contains(&part.len())
+                && part.bytes().all(|letter| letter.is_ascii_alphanumeric())
+        });
+    if good { Ok(text.to_owned()) } else { Err("expected one like en or pt-BR".to_owned()) }
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.01..=3_600.0).contains(seconds));
     seconds.ok_or_else(|| "expected 0.01 to 3600 seconds".to_owned())
@@ -820,6 +862,45 @@ fn seconds(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_empty_points_at_nothing_and_what_is_for_ever_has_its_shape() {
+        let draft = "liaison record draft --";
+        let good = [
+            ("liaison sent ", &["01", "a"][..]),
+            ("liaison sent retry ", &["01"]),
+            ("liaison directory show ", &["at"]),
+            ("liaison directory who ", &["a"]),
+            ("liaison inbox read ", &["1", "01"]),
+            ("liaison inbox ack ", &["1"]),
+            (&format!("{draft}web "), &["https://cert.example", "http://192.0.2.1/x?y"]),
+            (&format!("{draft}language "), &["en", "pt-BR", "zh-Hant-TW", "gsw"]),
+        ];
+        let parsed = |command: &str, value: &str| {
+            Cli::try_parse_from(command.split(' ').filter(|word| !word.is_empty()).chain([value]))
+        };
+        for (command, values) in good {
+            for value in values {
+                assert!(parsed(command, value).is_ok(), "{command}{value}");
+            }
+            for value in ["", " "] {
+                assert!(parsed(command, value).is_err(), "{command}{value:?}");
+            }
+        }
+        for (option, value) in [
+            ("web", "javascript:alert(1)"),
+            ("web", "cert.example"),
+            ("web", "https://"),
+            ("web", "https://cert example"),
+            ("language", "english"),
+            ("language", "e"),
+            ("language", "en_GB"),
+            ("language", "en-"),
+        ] {
+            let why = parsed(&format!("{draft}{option} "), value).expect_err(value).to_string();
+            assert!(why.contains("expected one like"), "{why}");
+        }
+    }
 
     #[test]
     fn what_cannot_be_measured_is_refused() {

@@ -180,6 +180,8 @@ pub(super) fn texts(ctx: &Context, given: &[String]) -> Result<Vec<proto::Text>,
         let (language, text) = given.split_once('=').ok_or_else(|| {
             usage(&format!("a name is given by language, like en=\"National CERT\", not {given:?}"))
         })?;
+        super::args::language(language)
+            .map_err(|why| usage(&format!("the language of the name {given:?}: {why}")))?;
         let text = drafted(ctx, &format!("the name in {}", visible(language)), text)?;
         Ok(proto::Text { language: language.to_owned(), text })
     });
