@@ -18,6 +18,7 @@ use crate::crypto::sign::KeyId;
 use crate::domain::directory::{Contact, Directory, Record};
 use crate::domain::ids::{ContactId, MemberId};
 use crate::domain::limits;
+use crate::domain::refusal::Refusal;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, entry::Leaf};
 use crate::tlog::{merkle, proof};
@@ -37,6 +38,10 @@ pub(crate) async fn list(
 ) -> Result<(), ClientError> {
     let replica = ctx.replica()?;
     let directory = replica.directory()?;
+    if let Some(unknown) = member.as_ref().filter(|id| directory.member(id).is_none()) {
+        return Err(ClientError::from(Refusal::UnknownMember(unknown.clone()))
+            .mended_by("liaison directory list"));
+    }
     let level = level.map(phrases::level_of);
     let listed = directory.contacts().filter(|contact| {
         let of_member = member.as_ref().is_none_or(|member| contact.id.member() == *member);

@@ -70,6 +70,11 @@ async fn revoke(ctx: &Context, args: &SeatRevokeArgs) -> Result<(), ClientError>
         Err(why) => return Err(why),
     };
     let directory = replica.directory()?;
+    let contact = directory.contact(&args.seat.contact());
+    let roster = contact.and_then(|contact| contact.roster.as_ref());
+    if !roster.is_some_and(|of| of.seats.iter().any(|seat| seat.name == args.seat.name())) {
+        return Err(no_such_seat(&args.seat));
+    }
     if is_last(&replica, &args.seat) {
         ctx.out.warn(last_seat(&args.seat));
     }

@@ -384,6 +384,11 @@ fn missing(bundle: &Bundle, directory: Option<&Directory>) -> Vec<String> {
     let missing = bundle.missing(directory).into_iter();
     missing
         .map(|Missing { found, quorum: Quorum { of, keys, needed, signed }, .. }| {
+            if keys.is_empty() {
+                return format!(
+                    "signatures of {of}: 0 of {needed}; the directory knows no key that could sign"
+                );
+            }
             let left = needed - found;
             let line = format!("signatures of {of}: {found} of {needed}; still needed: {left}");
             let unsigned = keys.keys().filter(|key| !signed.contains(key));
