@@ -326,11 +326,17 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
 
 /// The service does not say why a key may not call; the copy does, or it is too old.
 fn explained(ctx: &Context, replica: &Replica, error: ClientError) -> ClientError {
-    let (Exit::IdentityOrKey, Ok(seat)) = (error.exit, ctx.seat()) else { return error };
+    if error.exit != Exit::IdentityOrKey {
+        return error;
+    }
+    let Ok(seat) = ctx.seat() else {
+        return error.mended_by("liaison key list; ask the registrars which of these keys count");
+    };
     match seat_keys(ctx, replica, &seat) {
         Err(why) => ClientError { details: error.details, ..why },
         Ok(_) if error.reason == NOT_PERMITTED => ended_since(replica, &seat),
-        Ok(_) => error,
+        // What usually mends it is this very command.
+        Ok(_) => ClientError { mend: None, ..error },
     }
 }
 

@@ -88,6 +88,26 @@ fn a_doctor_says_all_and_of_a_seat_that_ended_why_since_when_and_the_way_back() 
     let came = run(back, folder);
     assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
     assert_eq!(doctor("two --as at/cert-at/duty-4", folder).0, Some(0));
+
+    // Nor is whoever has no seat sent in a circle.
+    let digits = digits(folder);
+    let auditor = format!(
+        "liaison --home erin key new --auditor erin --name Erin && \
+         liaison --home erin join service/invitation.liaison --fingerprint '{digits}'"
+    );
+    let joined = run(&auditor, folder);
+    assert!(joined.status.success(), "{}", String::from_utf8_lossy(&joined.stderr));
+    let (code, checks) = doctor("erin", folder);
+    let sync = of(&checks, "sync");
+    assert_eq!((code, &sync["reason"]), (Some(5), &"NOT_PERMITTED".into()));
+    assert!(sync["mend"].as_str().unwrap().contains("ask the registrars"), "{sync}");
+}
+
+/// As init has printed them.
+fn digits(folder: &Path) -> String {
+    let founded = std::fs::read_to_string(folder.join("founded.txt")).unwrap();
+    let digits = founded.lines().map(str::trim).find(|line| line.split(' ').count() == 12);
+    digits.unwrap().to_owned()
 }
 
 fn phrase_of_today(folder: &Path) -> String {
@@ -142,8 +162,7 @@ fn a_slip_is_told_from_a_forgery_and_from_a_command() {
     let folder = folder.path();
     let init = "liaisond --home service init --single --client-home registrar | tee founded.txt";
     assert!(run(init, folder).status.success());
-    let founded = std::fs::read_to_string(folder.join("founded.txt")).unwrap();
-    let digits = founded.lines().map(str::trim).find(|line| line.split(' ').count() == 12).unwrap();
+    let digits = digits(folder);
     let join =
         |given: &str| format!("--home at join service/invitation.liaison --fingerprint '{given}'");
     let form = (Some(2), "FINGERPRINT_FORM".to_owned());
@@ -161,6 +180,8 @@ fn a_slip_is_told_from_a_forgery_and_from_a_command() {
     for typed in ["", "nothing", "notify", "directory list --level high", "inbox read x --bogus"] {
         assert_eq!(refused(typed, folder), usage, "{typed}");
     }
+    let demo = refused("demo --once --dir service/liaisond.toml/demo", folder);
+    assert_eq!(demo, (Some(1), "DEMO".to_owned()));
     let help = run("liaison --json notify --help", folder);
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Usage:"));
 }
