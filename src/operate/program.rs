@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use crate::ambient::Ambient;
 use crate::client::address::Address;
 use crate::client::home::Home;
-use crate::client::place;
 use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::DirectoryName;
@@ -184,7 +183,9 @@ fn invite(home: &ServiceHome, args: &InvitationArgs) -> Result<(), OperateError>
     let invited = invitation(home)?;
     match &args.out {
         None => say(invited.text.trim_end()),
-        Some(path) => place::replace(path, invited.text.as_bytes())?,
+        Some(path) => fs::write(path, &invited.text).map_err(|why| {
+            OperateError::Plan(format!("{} cannot be used: {why}", path.display()))
+        })?,
     }
     let _ = writeln!(
         std::io::stderr(),

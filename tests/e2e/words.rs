@@ -195,8 +195,11 @@ fn a_service_says_what_its_configuration_lacks() {
     assert!(run(founded, folder).status.success());
     let serve = "rm -f served.txt; liaisond --home service serve > served.txt 2>&1 & \
                  until grep -qs serving served.txt; do kill -0 $! || exit 1; done; kill $!; wait $!";
-    let written =
-        format!("{serve}; liaisond --home service invitation --out new.liaison && cat new.liaison");
+    // It writes to what stands there, and puts nothing else in its place.
+    let written = format!(
+        "{serve}; ln -s real.liaison new.liaison; \
+         liaisond --home service invitation --out new.liaison && cat real.liaison"
+    );
     let written = run(&written, folder);
     assert!(written.status.success());
     assert!(String::from_utf8_lossy(&written.stdout).starts_with("-----BEGIN LIAISON INVITATION"));
