@@ -386,7 +386,7 @@ pub(super) fn seat_keys(
         match (known.until, known.revoked_by) {
             (None, _) => count += 1,
             (Some(leaf), None) => {
-                let why = format!("was dropped from the roster by {}", entry(replica, leaf)?);
+                let why = format!("was dropped by {}", entry(replica, leaf)?);
                 return fault("KEY_DROPPED", why, anew(seat));
             }
             (Some(leaf), Some(_)) => {
