@@ -152,12 +152,16 @@ pub const ARRIVING_OF_A_NETWORK: usize = 64;
 pub const RETURNING: usize = 512;
 /// And of one such address: 16 seats with 2 connections each.
 pub const RETURNING_OF_AN_ADDRESS: usize = 32;
+/// And of either, from wherever the keys of one member came: two networks that have all they may, four
+/// addresses. Four members can fill all.
+pub const COMING_OF_A_PARTY: usize = 128;
+const _: () = assert!(2 * ARRIVING_OF_A_NETWORK == COMING_OF_A_PARTY);
 /// A known key came from there so lately. An office that was closed for three weeks is known.
 pub const NETWORK_KNOWN: Duration = Duration::from_secs(30 * 86_400);
-/// Networks and addresses whence the keys of one member came: 64 contacts, each with an address and its
-/// network. Its own oldest goes first.
-pub const KNOWN_OF_A_PARTY: usize = 128;
-/// And as many as are kept from one start to the next: of 256 members that have all they may. 4 MB.
+/// Networks and addresses whence the keys of one member came: 64 contacts of 4 seats, each with an address
+/// and its network. The oldest of the key that has most goes first.
+pub const KNOWN_OF_A_PARTY: usize = 512;
+/// And as many as are kept from one start to the next: of 256 members that have all they may. 15 MB.
 pub const KNOWN: usize = 256 * KNOWN_OF_A_PARTY;
 /// Connections whose key the directory knows.
 pub const INSIDE: usize = 7_168;
@@ -174,6 +178,10 @@ pub const HANDSHAKES_OF_A_NETWORK: (u64, u64) = (32, 8);
 pub const HANDSHAKES_OF_A_KNOWN_NETWORK: (u64, u64) = (256, 4);
 /// Of an address whence a known key came: half of its network's.
 pub const HANDSHAKES_OF_A_KNOWN_ADDRESS: (u64, u64) = (128, 4);
+/// Of either, from wherever the keys of one member came: two networks that come as often as they may,
+/// 128 a second, a tenth of a core.
+pub const HANDSHAKES_OF_A_PARTY: (u64, u64) = (512, 4);
+const _: () = assert!(2 * HANDSHAKES_OF_A_KNOWN_NETWORK.0 == HANDSHAKES_OF_A_PARTY.0);
 /// Of one key: a script that alerts by 300 commands, and goes on with 5 a second.
 pub const HANDSHAKES_OF_A_KEY: (u64, u64) = (300, 60);
 
@@ -423,6 +431,7 @@ mod tests {
         "ARRIVING_OF_A_NETWORK",
         "RETURNING",
         "RETURNING_OF_AN_ADDRESS",
+        "COMING_OF_A_PARTY",
         "NETWORK_KNOWN",
         "KNOWN_OF_A_PARTY",
         "KNOWN",
@@ -432,6 +441,7 @@ mod tests {
         "HANDSHAKES_OF_A_NETWORK",
         "HANDSHAKES_OF_A_KNOWN_NETWORK",
         "HANDSHAKES_OF_A_KNOWN_ADDRESS",
+        "HANDSHAKES_OF_A_PARTY",
         "HANDSHAKES_OF_A_KEY",
         "FOLLOWER_BYTES",
         "CONNECTION_AGE_GRACE",
@@ -512,6 +522,7 @@ mod tests {
             "" = ARRIVING_OF_A_NETWORK,
             "" = RETURNING,
             "" = RETURNING_OF_AN_ADDRESS,
+            "" = COMING_OF_A_PARTY,
             "" = INSIDE,
             "" = CONNECTIONS_OF_A_KEY,
             "" = CONNECTIONS_OF_A_PARTY,
@@ -572,6 +583,7 @@ mod tests {
             (HANDSHAKES_OF_A_NETWORK, "a network"),
             (HANDSHAKES_OF_A_KNOWN_NETWORK, "one whence a known key came"),
             (HANDSHAKES_OF_A_KNOWN_ADDRESS, "an address whence one came"),
+            (HANDSHAKES_OF_A_PARTY, "all that are known of a member"),
             (HANDSHAKES_OF_A_KEY, "a key"),
         ] {
             let said = format!("{burst} in {seconds} s of {whose}");

@@ -73,7 +73,7 @@ pub async fn serve(
         entries: service.state().head.0,
     });
     let door = Arc::clone(service.door());
-    known::read(home, &door);
+    known::read(home, &service);
     let remembering = tokio::spawn(known::keep(home.clone(), Arc::clone(&door)));
     let keeping = tokio::spawn(invitation::keep_charter(home.clone(), service.clone()));
     let reporting =

@@ -220,7 +220,9 @@ impl Entrance {
                 Err(why) => return self.door.say(&Event::NoProxyHeader(&why, remote)),
             }
         }
-        match self.door.arrive(accepted.remote.ip()) {
+        let network = Network::of(accepted.remote.ip());
+        let whose = |key: &KeyId| (self.who)(Some(key), network).party();
+        match self.door.arrive(accepted.remote.ip(), whose) {
             Ok(place) => Arriving { entrance: self, accepted, place }.serve(service, stop).await,
             Err(full) => {
                 self.door.say(&Event::Refused(full, accepted.remote));

@@ -310,13 +310,29 @@ async fn a_neighbour_that_comes_as_often_as_it_may_does_not_keep_a_member_out() 
     let net = TestNet::serve(open, store, Trust::new(dates())).await;
     let [fr] = net.parties(["fr"]).await;
     served(&net, &fr).await;
-    for _ in 0..4 {
+    // All that its network has, and all that the strangers there have.
+    while counted(&net, "refused") == 0 {
         drop(neighbour(&net).await);
     }
-    let mut refused = neighbour(&net).await;
-    soon("an alert", refused.read_to_end(&mut Vec::new())).await.unwrap();
-    assert!(counted(&net, "refused") > 0);
     served(&net, &fr).await;
+}
+
+/// Of a key that has ended, the addresses are anybody's.
+#[tokio::test]
+async fn whence_a_key_came_is_known_no_longer_than_it_stands() {
+    let net = guarded(Engine::Memory).await;
+    let [fr] = net.parties(["fr"]).await;
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut seat = Client::over(&net.connect_from(1, own).await.unwrap());
+    seat.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    net.say(says::revocation(&net.replica(), fr.seat().as_str())).await;
+    let arrive = async || crate::support::From(1, 1).stream(&net.address).await.unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..limits::VISITORS_OF_A_NETWORK {
+        idle.push(arrive().await);
+    }
+    soon("an alert", arrive().await.read_to_end(&mut Vec::new())).await.unwrap();
+    assert_eq!(counted(&net, "refused"), 1, "there are the strangers' places alone");
 }
 
 /// 16 HEADERS, and never a body.

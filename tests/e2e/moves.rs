@@ -142,7 +142,10 @@ async fn a_service_that_starts_again_knows_whence_its_members_came() {
     let known = "service/data/known-networks";
     let networks = moving.good(&format!("cut -d' ' -f1 {known} | sort"));
     assert_eq!(networks, "127.0.0.0/24\n127.0.0.1/32\n");
-    moving.good(&format!("printf '127.0.0.7/24 1\\nwhat is this\\n\\xff' >> {known}"));
+    moving.good(&format!("printf '127.0.0.7/24 1\\nwhat is this\\n\\xff\\n' >> {known}"));
+    // A key that the directory does not know.
+    let none = "07".repeat(32);
+    moving.good(&format!("echo 127.0.7.0/24 $(date +%s) {none} >> {known}"));
     moving.serves(port, &addresses);
     // A neighbour takes all that its network has.
     let mut neighbours = Vec::new();
@@ -154,6 +157,8 @@ async fn a_service_that_starts_again_knows_whence_its_members_came() {
     moving.good("liaison --home one sync");
     let told = moving.good("cat service.txt");
     assert_eq!(told.matches("skipped=3").count(), 1, "{told}");
+    moving.stop();
+    assert_eq!(moving.good(&format!("cut -d' ' -f1 {known} | sort")), networks);
 }
 
 #[test]

@@ -55,6 +55,8 @@ pub struct Limits {
     pub arriving: usize,
     /// [`limits::ARRIVING_OF_A_NETWORK`].
     pub arriving_of_a_network: usize,
+    /// [`limits::COMING_OF_A_PARTY`].
+    pub coming_of_a_party: usize,
     /// [`limits::INSIDE`].
     pub inside: usize,
     /// [`limits::CONNECTIONS_OF_A_KEY`].
@@ -77,8 +79,9 @@ pub struct Limits {
     pub strangers_bytes: (usize, usize),
     /// [`limits::MEMBERS_BYTES`], of all and of one party.
     pub members_bytes: (usize, usize),
-    /// Handshakes of a network, of one that is known, of a known address, of a key.
-    pub handshakes: [Quota; 4],
+    /// Handshakes of a network, of one that is known, of a known address, of all of either whence a
+    /// party came, of a key.
+    pub handshakes: [Quota; 5],
     /// Requests that are refused, of a network.
     pub refusals: Quota,
     /// Requests for charters, of a network.
@@ -110,6 +113,7 @@ impl Default for Limits {
             returning_of_an_address: limits::RETURNING_OF_AN_ADDRESS,
             arriving: limits::ARRIVING,
             arriving_of_a_network: limits::ARRIVING_OF_A_NETWORK,
+            coming_of_a_party: limits::COMING_OF_A_PARTY,
             inside: limits::INSIDE,
             connections_of_a_key: limits::CONNECTIONS_OF_A_KEY,
             connections_of_a_party: limits::CONNECTIONS_OF_A_PARTY,
@@ -125,6 +129,7 @@ impl Default for Limits {
                 quota(limits::HANDSHAKES_OF_A_NETWORK),
                 quota(limits::HANDSHAKES_OF_A_KNOWN_NETWORK),
                 quota(limits::HANDSHAKES_OF_A_KNOWN_ADDRESS),
+                quota(limits::HANDSHAKES_OF_A_PARTY),
                 quota(limits::HANDSHAKES_OF_A_KEY),
             ],
             refusals: quota(limits::REFUSALS_OF_A_NETWORK),
@@ -157,11 +162,12 @@ impl Limits {
             visitors_of_a_network: limits::VISITORS,
             returning_of_an_address: limits::RETURNING,
             arriving_of_a_network: limits::ARRIVING,
+            coming_of_a_party: limits::ARRIVING,
             connections_of_a_key: limits::INSIDE,
             connections_of_a_party: limits::INSIDE,
             streams_of_a_party: limits::INSIDE,
             requests_of_a_key: limits::REQUESTS_OF_A_PARTY,
-            handshakes: [free; 4],
+            handshakes: [free; 5],
             refusals: free,
             charters: free,
             enrolment: free,
@@ -239,13 +245,7 @@ struct Books {
     requests_of_keys: HashMap<KeyId, usize>,
     rates: Buckets<(Counted, Party)>,
     days: Buckets<(Of, Option<MemberId>)>,
-    handshakes: Buckets<Shaking>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Shaking {
-    Whence(Network),
-    Key(KeyId),
+    handshakes: Buckets<KeyId>,
 }
 
 impl Door {
@@ -293,20 +293,21 @@ impl Door {
     /// Whence known keys came in [`limits::NETWORK_KNOWN`], and when last in Unix seconds, the latest
     /// first.
     #[must_use]
-    pub fn known(&self) -> Vec<(Network, u64)> {
+    pub fn known(&self) -> Vec<(Network, KeyId, u64)> {
         let (now, unix) = (self.ambient.elapsed(), self.ambient.now());
         let known = self.books().places.known.all(now);
         let came = |until: Duration| {
             (unix + (until - now).as_secs()).saturating_sub(limits::NETWORK_KNOWN.as_secs())
         };
-        known.into_iter().map(|(whence, until)| (whence, came(until))).collect()
+        known.into_iter().map(|(whence, key, until)| (whence, key, came(until))).collect()
     }
 
-    /// A known key came from there at that time, before the start.
-    pub fn remember(&self, whence: Network, came: u64) {
+    /// A key that is counted for this party came from there at that time, before the start.
+    pub fn remember(&self, whence: Network, (key, party): (KeyId, &Party), came: u64) {
         let ago = Duration::from_secs(self.ambient.now().saturating_sub(came));
         if let Some(left) = limits::NETWORK_KNOWN.checked_sub(ago) {
-            self.books().places.known.remember(whence, self.ambient.elapsed() + left);
+            let until = self.ambient.elapsed() + left;
+            self.books().places.known.came((key, party), whence, until);
         }
     }
 
@@ -314,24 +315,17 @@ impl Door {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection, before a byte of it was read.
+    /// A place for a connection, before a byte of it was read. `whose` says for whom a key is counted
+    /// now.
     ///
     /// # Errors
     /// [`Full`].
-    pub fn arrive(self: &Arc<Self>, from: IpAddr) -> Result<Place, Full> {
-        let now = self.ambient.elapsed();
-        let mut books = self.books();
-        let Books { places, handshakes, .. } = &mut *books;
-        let (one, network) = (Network::of_one(from), Network::of(from));
-        let [stranger, known, own, _] = self.limits.handshakes;
-        let quota = if places.known.knows(network, now) { known } else { stranger };
-        let mut may =
-            |whence, quota| handshakes.take(Shaking::Whence(whence), quota, 1, now).is_ok();
-        if !(places.known.knows(one, now) && may(one, own) || may(network, quota)) {
-            return Err(Full::Often(network));
-        }
-        let taken = places.arrive(from, now)?;
-        drop(books);
+    pub fn arrive(
+        self: &Arc<Self>,
+        from: IpAddr,
+        whose: impl Fn(&KeyId) -> Party,
+    ) -> Result<Place, Full> {
+        let taken = self.books().places.arrive(from, &whose, self.ambient.elapsed())?;
         Ok(Place { door: Arc::clone(self), taken })
     }
 
@@ -405,7 +399,7 @@ impl Place {
 
     /// Waits until its handshake may be computed: those from where nobody is known, one at a time.
     pub fn turn(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + use<> {
-        let visits = matches!(self.taken.at, At::Outside(Way::Visiting, _));
+        let visits = matches!(self.taken.at, At::Outside(Way::Visiting));
         let shaking = visits.then(|| Arc::clone(&self.door.shaking));
         async { shaking?.acquire_owned().await.ok() }
     }
@@ -423,7 +417,7 @@ impl Place {
         let (door, now) = (&self.door, self.door.ambient.elapsed());
         let mut books = door.books();
         let [.., quota] = door.limits.handshakes;
-        let often = books.handshakes.take(Shaking::Key(key), quota, 1, now);
+        let often = books.handshakes.take(key, quota, 1, now);
         often.map_err(|_| Full::Own)?;
         books.places.come_in(&mut self.taken, (key, party), &door.limits, now)
     }

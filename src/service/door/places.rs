@@ -1,10 +1,13 @@
 //! Places for connections, by whom they are for. Pure but for the signal that tells one to leave.
 //!
 //! Whom nobody knows yet is a visitor, with a share of the visitors' places for each network. From an
-//! address, or else a network, whence a known key came of late it comes on places of that one's own.
+//! address, or else a network, whence a known key came of late it comes on places of that one's own, with
+//! a share for each party: what one member's keys do keeps no other's out.
 //! Whose key the directory knows is inside: counted by its key and its party, beside neither.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +19,10 @@ use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::Party;
 
+use super::bucket::Buckets;
 use super::known::Known;
 use super::memory::less;
-use super::{Full, Limits};
+use super::{Full, Limits, Quota};
 
 /// All places.
 #[derive(Debug)]
@@ -49,7 +53,7 @@ impl Way {
 /// Where a connection has its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum At {
-    Outside(Way, Network),
+    Outside(Way),
     Inside(KeyId, Party),
 }
 
@@ -65,12 +69,19 @@ pub(super) struct Taken {
 
 impl Places {
     pub(super) fn new(limits: &Limits) -> Self {
+        let [stranger, known, own, party, _] = limits.handshakes;
+        let party = (limits.coming_of_a_party, party);
         Self {
             next: 0,
             outside: [
-                Pool::new(limits.returning, limits.returning_of_an_address),
-                Pool::new(limits.arriving, limits.arriving_of_a_network),
-                Pool::new(limits.visitors, limits.visitors_of_a_network),
+                Pool::new(limits.returning, (limits.returning_of_an_address, own), party),
+                Pool::new(limits.arriving, (limits.arriving_of_a_network, known), party),
+                // There each network is its own party.
+                Pool::new(
+                    limits.visitors,
+                    (limits.visitors_of_a_network, stranger),
+                    (limits.visitors_of_a_network, stranger),
+                ),
             ],
             inside: 0,
             keys: HashMap::new(),
@@ -80,23 +91,31 @@ impl Places {
     }
 
     /// A place for a connection of which nothing is known but where it comes from: the best that is
-    /// free.
-    pub(super) fn arrive(&mut self, from: IpAddr, now: Duration) -> Result<Taken, Full> {
-        let (id, leave) = (self.next, Arc::new(Notify::new()));
-        self.next += 1;
-        let mut full = Full::Everybody;
-        for way in Way::ALL {
+    /// free. `whose` says whose a key is now.
+    pub(super) fn arrive(
+        &mut self,
+        from: IpAddr,
+        whose: &dyn Fn(&KeyId) -> Party,
+        now: Duration,
+    ) -> Result<Taken, Full> {
+        let Self { next, known, outside, .. } = self;
+        let (id, mut full) = (*next, Full::Everybody);
+        *next += 1;
+        for (way, pool) in Way::ALL.into_iter().zip(outside) {
             let whence = match way {
                 Way::Returning => Network::of_one(from),
                 Way::Arriving | Way::Visiting => Network::of(from),
             };
-            if way != Way::Visiting && !self.known.knows(whence, now) {
+            let (visits, mut seen) = (way == Way::Visiting, HashSet::new());
+            let came = known.keys(whence, now).map(whose).filter(|party| {
+                !visits && !matches!(party, Party::Network(_)) && seen.insert(party.clone())
+            });
+            let mut parties = came.chain(visits.then_some(Party::Network(whence))).peekable();
+            if parties.peek().is_none() {
                 continue;
             }
-            let guest =
-                Guest { until: now + limits::VISITOR_PATIENCE, asks: 0, leave: Arc::clone(&leave) };
-            match self.pool(way).enter(whence, id, guest, now) {
-                Ok(()) => return Ok(Taken { id, from, at: At::Outside(way, whence), leave }),
+            match pool.enter(id, whence, parties, now) {
+                Ok(leave) => return Ok(Taken { id, from, at: At::Outside(way), leave }),
                 Err(why) => full = why,
             }
         }
@@ -133,7 +152,7 @@ impl Places {
         self.keys.insert(key, of_key + 1);
         self.parties.insert(party.clone(), of_party + 1);
         for whence in [Network::of_one(taken.from), Network::of(taken.from)] {
-            self.known.came(&party, whence, now);
+            self.known.came((key, &party), whence, now + limits::NETWORK_KNOWN);
         }
         taken.at = At::Inside(key, party);
         Ok(())
@@ -142,7 +161,7 @@ impl Places {
     /// Gives the place back.
     pub(super) fn leave(&mut self, taken: &Taken) {
         match &taken.at {
-            At::Outside(way, whence) => self.pool(*way).leave(*whence, taken.id),
+            At::Outside(way) => drop(self.pool(*way).leave(taken.id)),
             At::Inside(key, party) => {
                 self.inside -= 1;
                 less(&mut self.keys, key, 1);
@@ -153,8 +172,8 @@ impl Places {
 
     /// So much of a request came on it: at the pace that is asked of everybody, it stays.
     pub(super) fn comes(&mut self, taken: &Taken, bytes: usize, now: Duration) {
-        let At::Outside(way, whence) = taken.at else { return };
-        if let Some(guest) = self.pool(way).guest(whence, taken.id) {
+        let At::Outside(way) = taken.at else { return };
+        if let Some(guest) = self.pool(way).guests.get_mut(&taken.id) {
             let earned = Duration::from_secs(bytes as u64) / limits::PROGRESS_BYTES as u32;
             guest.until = (guest.until.max(now) + earned).min(now + limits::VISITOR_PATIENCE);
         }
@@ -163,24 +182,26 @@ impl Places {
     /// One request more, or one less, is all there: who waits for an answer is not sent away for
     /// others.
     pub(super) fn asks(&mut self, taken: &Taken, one_more: bool) {
-        let At::Outside(way, whence) = taken.at else { return };
-        if let Some(guest) = self.pool(way).guest(whence, taken.id) {
+        let At::Outside(way) = taken.at else { return };
+        if let Some(guest) = self.pool(way).guests.get_mut(&taken.id) {
             guest.asks = if one_more { guest.asks + 1 } else { guest.asks.saturating_sub(1) };
         }
     }
 }
 
-/// Places with a share for each network, or each address.
+/// Places with a share for each network, or address, and for each party.
 #[derive(Debug)]
 struct Pool {
     of_all: usize,
-    of_a_network: usize,
-    count: usize,
-    networks: HashMap<Network, BTreeMap<u64, Guest>>,
+    networks: Shares<Network>,
+    parties: Shares<Party>,
+    guests: BTreeMap<u64, Guest>,
 }
 
 #[derive(Debug)]
 struct Guest {
+    whence: Network,
+    party: Party,
     /// It speaks, or may be silent, until then.
     until: Duration,
     /// Requests that are all there.
@@ -189,63 +210,100 @@ struct Guest {
 }
 
 impl Pool {
-    fn new(of_all: usize, of_a_network: usize) -> Self {
-        Self { of_all, of_a_network, count: 0, networks: HashMap::new() }
+    fn new(of_all: usize, of_a_network: (usize, Quota), of_a_party: (usize, Quota)) -> Self {
+        let (networks, parties) = (Shares::new(of_a_network), Shares::new(of_a_party));
+        Self { of_all, networks, parties, guests: BTreeMap::new() }
     }
 
-    /// When its network's places are taken, the one that has been silent there longest makes room;
-    /// when all are, one of the network that has most of them.
+    /// A place for one of these parties: the first that has room. When its network's places are taken,
+    /// the one that has been silent there longest makes room; when a party's are, one of that; when all
+    /// are, one of the party that has most of them.
     fn enter(
         &mut self,
-        network: Network,
         id: u64,
-        guest: Guest,
+        whence: Network,
+        mut parties: impl Iterator<Item = Party>,
         now: Duration,
-    ) -> Result<(), Full> {
-        let own = self.networks.get(&network).map_or(0, BTreeMap::len);
-        if own >= self.of_a_network && !self.makes_room(network, now) {
-            return Err(Full::Network(network));
+    ) -> Result<Arc<Notify>, Full> {
+        if !self.networks.shake(&whence, now) {
+            return Err(Full::Often(whence));
         }
-        if self.count >= self.of_all {
-            let more = self.networks.iter().filter(|(_, guests)| guests.len() > own);
-            let silent = more.filter(|(_, guests)| silent(guests, now).is_some());
-            let most = silent.max_by_key(|(_, guests)| guests.len()).map(|(network, _)| *network);
-            if !most.is_some_and(|most| self.makes_room(most, now)) {
-                return Err(Full::Everybody);
-            }
+        if !self.networks.have_room(&whence)
+            && !self.makes_room(|_, guest| guest.whence == whence, now)
+        {
+            return Err(Full::Network(whence));
         }
-        self.count += 1;
-        self.networks.entry(network).or_default().insert(id, guest);
-        Ok(())
+        let may = parties.find(|party| {
+            let has_room = self.parties.have_room(party)
+                || self.makes_room(|_, guest| guest.party == *party, now);
+            has_room && self.parties.shake(party, now)
+        });
+        let party = may.ok_or(Full::Network(whence))?;
+        let own = self.parties.of(&party);
+        if self.guests.len() >= self.of_all
+            && !self.makes_room(|parties, guest| parties.of(&guest.party) > own, now)
+        {
+            return Err(Full::Everybody);
+        }
+        self.networks.take(whence);
+        self.parties.take(party.clone());
+        let leave = Arc::new(Notify::new());
+        let until = now + limits::VISITOR_PATIENCE;
+        let guest = Guest { whence, party, until, asks: 0, leave: Arc::clone(&leave) };
+        self.guests.insert(id, guest);
+        Ok(leave)
     }
 
-    fn makes_room(&mut self, network: Network, now: Duration) -> bool {
-        let silent = self.networks.get(&network).and_then(|guests| silent(guests, now));
-        let Some(id) = silent else { return false };
-        if let Some(guest) = self.guest(network, id) {
-            guest.leave.notify_one();
-        }
-        self.leave(network, id);
-        true
+    /// Of these, the one that has said nothing for longest, and for a while, of the party that has most.
+    fn makes_room(&mut self, of: impl Fn(&Shares<Party>, &Guest) -> bool, now: Duration) -> bool {
+        let silent = self.guests.iter().filter(|(_, guest)| guest.asks == 0 && guest.until <= now);
+        let gone = silent
+            .filter(|(_, guest)| of(&self.parties, guest))
+            .min_by_key(|(_, guest)| (Reverse(self.parties.of(&guest.party)), guest.until))
+            .map(|(id, _)| *id);
+        let gone = gone.and_then(|id| self.leave(id));
+        gone.inspect(|guest| guest.leave.notify_one()).is_some()
     }
 
-    fn guest(&mut self, network: Network, id: u64) -> Option<&mut Guest> {
-        self.networks.get_mut(&network)?.get_mut(&id)
-    }
-
-    fn leave(&mut self, network: Network, id: u64) {
-        let Some(guests) = self.networks.get_mut(&network) else { return };
-        if guests.remove(&id).is_some() {
-            self.count -= 1;
-        }
-        if guests.is_empty() {
-            self.networks.remove(&network);
-        }
+    fn leave(&mut self, id: u64) -> Option<Guest> {
+        let guest = self.guests.remove(&id)?;
+        self.networks.give_back(&guest.whence);
+        self.parties.give_back(&guest.party);
+        Some(guest)
     }
 }
 
-/// The one that has said nothing for longest, and for a while.
-fn silent(guests: &BTreeMap<u64, Guest>, now: Duration) -> Option<u64> {
-    let silent = guests.iter().filter(|(_, guest)| guest.asks == 0 && guest.until <= now);
-    silent.min_by_key(|(_, guest)| guest.until).map(|(id, _)| *id)
+/// What each may have of a pool: places, and handshakes.
+#[derive(Debug)]
+struct Shares<K> {
+    most: usize,
+    quota: Quota,
+    taken: HashMap<K, usize>,
+    handshakes: Buckets<K>,
+}
+
+impl<K: Clone + Eq + Hash> Shares<K> {
+    fn new((most, quota): (usize, Quota)) -> Self {
+        Self { most, quota, taken: HashMap::new(), handshakes: Buckets::default() }
+    }
+
+    fn of(&self, whose: &K) -> usize {
+        self.taken.get(whose).copied().unwrap_or_default()
+    }
+
+    fn have_room(&self, whose: &K) -> bool {
+        self.of(whose) < self.most
+    }
+
+    fn shake(&mut self, whose: &K, now: Duration) -> bool {
+        self.handshakes.take(whose.clone(), self.quota, 1, now).is_ok()
+    }
+
+    fn take(&mut self, whose: K) {
+        *self.taken.entry(whose).or_default() += 1;
+    }
+
+    fn give_back(&mut self, whose: &K) {
+        less(&mut self.taken, whose, 1);
+    }
 }

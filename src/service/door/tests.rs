@@ -24,6 +24,8 @@ impl Clock for Hand {
 struct World {
     door: Arc<Door>,
     clock: Arc<Hand>,
+    /// Keys that stand.
+    directory: Mutex<HashMap<KeyId, Party>>,
 }
 
 impl World {
@@ -31,17 +33,34 @@ impl World {
         let clock = Arc::new(Hand::default());
         let ambient = Ambient::system().with_clock(Arc::<Hand>::clone(&clock));
         let telemetry = Arc::new(Telemetry::new(ambient.clone()));
-        Self { door: Door::new(limits, ambient, telemetry), clock }
+        let directory = Mutex::default();
+        Self { door: Door::new(limits, ambient, telemetry), clock, directory }
     }
 
     fn goes_by(&self, seconds: u64) {
         self.clock.0.fetch_add(seconds, Ordering::Relaxed);
     }
 
+    fn arrive(&self, from: IpAddr) -> Result<Place, Full> {
+        let directory = self.directory.lock().unwrap();
+        let nobody = Party::Network(Network::of(from));
+        self.door.arrive(from, |key| directory.get(key).unwrap_or(&nobody).clone())
+    }
+
     fn come_in(&self, from: u8, seat: &str) -> Result<Place, Full> {
-        let mut place = self.door.arrive(address(from))?;
-        place.identify(Some(KeyId::of(seat.as_bytes())), &self::seat(from, seat))?;
+        self.identify(address(from), &self::seat(from, seat))
+    }
+
+    fn identify(&self, from: IpAddr, peer: &AuthenticPeer) -> Result<Place, Full> {
+        let key = KeyId::of(peer.to_string().as_bytes());
+        let mut place = self.arrive(from)?;
+        self.directory.lock().unwrap().insert(key, peer.party());
+        place.identify(Some(key), peer)?;
         Ok(place)
+    }
+
+    fn ends(&self, peer: &AuthenticPeer) {
+        self.directory.lock().unwrap().remove(&KeyId::of(peer.to_string().as_bytes()));
     }
 }
 
@@ -77,6 +96,7 @@ const FEW: Limits = Limits {
     returning_of_an_address: 1,
     arriving: 3,
     arriving_of_a_network: 2,
+    coming_of_a_party: 3,
     inside: 5,
     connections_of_a_key: 2,
     connections_of_a_party: 3,
@@ -88,7 +108,13 @@ const FEW: Limits = Limits {
     strangers: 1,
     strangers_bytes: (1_000, 100),
     members_bytes: (10_000, 1_000),
-    handshakes: [Quota::new(20, 20), Quota::new(40, 40), Quota::new(5, 5), Quota::new(9, 9)],
+    handshakes: [
+        Quota::new(20, 20),
+        Quota::new(40, 40),
+        Quota::new(5, 5),
+        Quota::new(90, 90),
+        Quota::new(9, 9),
+    ],
     refusals: Quota::new(2, 20),
     charters: Quota::new(3, 30),
     enrolment: Quota::new(3, 30),
@@ -138,11 +164,11 @@ fn the_default_limits_belong_together() {
 fn strangers_handshakes_are_computed_one_at_a_time_and_whoever_is_known_waits_for_none() {
     let world = World::new(FEW);
     let _known = world.come_in(2, "fr/cert/duty-1").unwrap();
-    let [first, second] = [1, 3].map(|network| world.door.arrive(address(network)).unwrap());
+    let [first, second] = [1, 3].map(|network| world.arrive(address(network)).unwrap());
     let computing = first.turn().now_or_never().unwrap();
     let mut waiting = Box::pin(second.turn());
     assert!((&mut waiting).now_or_never().is_none());
-    assert!(world.door.arrive(address(2)).unwrap().turn().now_or_never().is_some());
+    assert!(world.arrive(address(2)).unwrap().turn().now_or_never().is_some());
     drop(computing);
     assert!(waiting.now_or_never().is_some());
 }
@@ -150,28 +176,28 @@ fn strangers_handshakes_are_computed_one_at_a_time_and_whoever_is_known_waits_fo
 #[test]
 fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
     let world = World::new(FEW);
-    let first = world.door.arrive(address(1)).unwrap();
-    let second = Arc::new(world.door.arrive(address(1)).unwrap());
-    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
-    let others = [world.door.arrive(address(2)).unwrap(), world.door.arrive(address(2)).unwrap()];
-    let fifth = world.door.arrive(address(3)).unwrap();
-    assert_eq!(world.door.arrive(address(4)).unwrap_err(), Full::Everybody);
+    let first = world.arrive(address(1)).unwrap();
+    let second = Arc::new(world.arrive(address(1)).unwrap());
+    assert_eq!(world.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
+    let others = [world.arrive(address(2)).unwrap(), world.arrive(address(2)).unwrap()];
+    let fifth = world.arrive(address(3)).unwrap();
+    assert_eq!(world.arrive(address(4)).unwrap_err(), Full::Everybody);
     // The oldest makes room, unless it has a request in hand.
     world.goes_by(limits::VISITOR_PATIENCE.as_secs());
     let asking = second.begin(second.party()).unwrap();
     asking.bytes().are_here();
-    let third = world.door.arrive(address(1)).unwrap();
+    let third = world.arrive(address(1)).unwrap();
     assert!(first.leave().notified().now_or_never().is_some(), "told to leave");
     drop(first);
-    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
+    assert_eq!(world.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
     assert!(second.leave().notified().now_or_never().is_none());
     // For a new network, one of those that have most.
-    let newcomer = world.door.arrive(address(4)).unwrap();
+    let newcomer = world.arrive(address(4)).unwrap();
     assert_eq!(newcomer.party(), Party::Network(network(4)));
     let told = others.iter().filter(|other| other.leave().notified().now_or_never().is_some());
     assert_eq!(told.count(), 1);
     drop((asking, second, third, fifth, newcomer, others));
-    let again = [1, 2, 3, 4, 5].map(|at| world.door.arrive(address(at)).unwrap());
+    let again = [1, 2, 3, 4, 5].map(|at| world.arrive(address(at)).unwrap());
     assert_eq!(again.len(), FEW.visitors, "places are given back");
 }
 
@@ -179,7 +205,7 @@ fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
 fn a_request_that_does_not_come_keeps_no_place() {
     let (requests_of_a_network, strangers_bytes) = (9, limits::STRANGERS_BYTES);
     let world = World::new(Limits { requests_of_a_network, strangers_bytes, ..FEW });
-    let arrive = || Arc::new(world.door.arrive(address(1)).unwrap());
+    let arrive = || Arc::new(world.arrive(address(1)).unwrap());
     let (headers, body) = (arrive(), arrive());
     let asks = |place: &Arc<Place>| place.begin(place.party()).unwrap();
     let (_nothing_comes, comes) = (asks(&headers), asks(&body));
@@ -190,7 +216,7 @@ fn a_request_that_does_not_come_keeps_no_place() {
     }
     let third = arrive();
     assert!(headers.leave().notified().now_or_never().is_some(), "told to leave");
-    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
+    assert_eq!(world.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
     assert!(body.leave().notified().now_or_never().is_none());
     // What came at once speaks for no longer than it would be waited for without.
     third.begin(third.party()).unwrap().bytes().come(1 << 20).unwrap();
@@ -209,12 +235,11 @@ fn whom_the_directory_knows_has_places_beside_those_of_strangers() {
     let world = World::new(FEW);
     let own = world.come_in(1, "fr/cert/duty-1").unwrap();
     assert!(own.is_inside());
-    let visitors = [1, 1, 2, 2, 3].map(|at| world.door.arrive(neighbour(at)).unwrap());
+    let visitors = [1, 1, 2, 2, 3].map(|at| world.arrive(neighbour(at)).unwrap());
     // From its network one arrives beside the strangers there, as many as may.
     let again = world.come_in(1, "fr/cert/duty-1").unwrap();
-    let arriving =
-        [world.door.arrive(neighbour(1)).unwrap(), world.door.arrive(neighbour(1)).unwrap()];
-    assert!(world.door.arrive(neighbour(1)).is_err());
+    let arriving = [world.arrive(neighbour(1)).unwrap(), world.arrive(neighbour(1)).unwrap()];
+    assert!(world.arrive(neighbour(1)).is_err());
     drop(arriving);
     // Three weeks later, too; after a month it is a network like any other.
     world.goes_by(21 * 86_400);
@@ -222,9 +247,8 @@ fn whom_the_directory_knows_has_places_beside_those_of_strangers() {
     drop(third);
     world.goes_by(limits::NETWORK_KNOWN.as_secs());
     drop(visitors);
-    let _strangers =
-        [world.door.arrive(address(1)).unwrap(), world.door.arrive(address(1)).unwrap()];
-    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
+    let _strangers = [world.arrive(address(1)).unwrap(), world.arrive(address(1)).unwrap()];
+    assert_eq!(world.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
     drop((own, again));
 }
 
@@ -233,20 +257,129 @@ fn neighbours_in_its_own_network_leave_a_member_its_address() {
     let world = World::new(FEW);
     drop(world.come_in(1, "fr/cert/a").unwrap());
     // The two of the network on the way in, the two of its strangers, and no more.
-    let neighbours = [0; 4].map(|_| world.door.arrive(neighbour(1)).unwrap());
-    assert_eq!(world.door.arrive(neighbour(1)).unwrap_err(), Full::Network(network(1)));
+    let neighbours = [0; 4].map(|_| world.arrive(neighbour(1)).unwrap());
+    assert_eq!(world.arrive(neighbour(1)).unwrap_err(), Full::Network(network(1)));
     drop(world.come_in(1, "fr/cert/a").unwrap());
     // What the address has is its own, and what its network has comes after.
-    let half_open = world.door.arrive(address(1)).unwrap();
+    let half_open = world.arrive(address(1)).unwrap();
     assert_eq!(world.come_in(1, "fr/cert/a").unwrap_err(), Full::Network(network(1)));
     drop(neighbours);
     drop(world.come_in(1, "fr/cert/a").unwrap());
     drop(half_open);
     // After a month it is an address like any other.
     world.goes_by(limits::NETWORK_KNOWN.as_secs());
-    let strangers = [0; 2].map(|_| world.door.arrive(neighbour(1)).unwrap());
+    let strangers = [0; 2].map(|_| world.arrive(neighbour(1)).unwrap());
     assert_eq!(world.come_in(1, "fr/cert/a").unwrap_err(), Full::Network(network(1)));
     drop(strangers);
+}
+
+/// Few places on the way in, and no rate.
+const FEW_COMING: Limits = Limits {
+    visitors: 2,
+    returning: 6,
+    returning_of_an_address: 2,
+    arriving: 6,
+    coming_of_a_party: 3,
+    handshakes: [Quota::new(1 << 32, 1); 5],
+    ..FEW
+};
+
+fn way(place: &Place) -> &At {
+    &place.taken.at
+}
+
+const RETURNING: At = At::Outside(Way::Returning);
+const ARRIVING: At = At::Outside(Way::Arriving);
+const VISITING: At = At::Outside(Way::Visiting);
+
+#[test]
+fn what_one_member_does_on_the_way_in_keeps_no_other_out() {
+    let world = World::new(FEW_COMING);
+    for at in 1..=9 {
+        drop(world.come_in(at, "fr/cert/stolen").unwrap());
+    }
+    drop(world.come_in(20, "at/cert/a").unwrap());
+    drop(world.identify(address(21), &registrar(21)).unwrap());
+    // From everywhere it takes its member's places, and then those of strangers.
+    let thieves: Vec<_> =
+        (1..=9).flat_map(|at| [at; 2]).map(|at| world.arrive(address(at))).collect();
+    for (way, count) in [(RETURNING, 3), (ARRIVING, 3), (VISITING, 2)] {
+        let taken = thieves.iter().flatten().filter(|place| *self::way(place) == way);
+        assert_eq!(taken.count(), count, "{way:?}");
+    }
+    assert_eq!(world.arrive(address(30)).unwrap_err(), Full::Everybody, "visitors have none left");
+    for _ in 0..2 {
+        drop(world.come_in(20, "at/cert/a").unwrap());
+        drop(world.identify(address(21), &registrar(21)).unwrap());
+    }
+    // Of its member, whoever has been silent makes room.
+    assert!(world.come_in(9, "fr/cert/b").is_err());
+    world.goes_by(limits::VISITOR_PATIENCE.as_secs());
+    assert_eq!(*way(&world.arrive(address(9)).unwrap()), RETURNING);
+    let told =
+        thieves.iter().flatten().filter(|place| place.leave().notified().now_or_never().is_some());
+    assert_eq!(told.count(), 1);
+}
+
+#[test]
+fn when_all_are_taken_the_member_that_has_most_makes_room() {
+    let world = World::new(Limits { returning: 4, returning_of_an_address: 3, ..FEW_COMING });
+    for (at, seat) in [(1, "fr/cert/a"), (2, "at/cert/a"), (3, "jp/cert/a")] {
+        drop(world.come_in(at, seat).unwrap());
+    }
+    let places = [2, 1, 1, 1].map(|at| world.arrive(address(at)).unwrap());
+    assert!(places.iter().all(|place| *way(place) == RETURNING));
+    assert_eq!(*way(&world.arrive(address(3)).unwrap()), ARRIVING);
+    world.goes_by(limits::VISITOR_PATIENCE.as_secs());
+    assert_eq!(*way(&world.arrive(address(3)).unwrap()), RETURNING);
+    let told = places.map(|place| place.leave().notified().now_or_never().is_some());
+    assert_eq!((told[0], told.iter().filter(|told| **told).count()), (false, 1));
+}
+
+#[test]
+fn an_address_that_two_members_share_counts_for_the_one_that_has_room() {
+    let world = World::new(FEW_COMING);
+    for (at, seat) in [(1, "fr/cert/a"), (2, "fr/cert/a"), (5, "fr/cert/a"), (5, "at/cert/a")] {
+        drop(world.come_in(at, seat).unwrap());
+    }
+    let fr = [1, 1, 2].map(|at| world.arrive(address(at)).unwrap());
+    assert_eq!(*way(&world.arrive(address(2)).unwrap()), ARRIVING, "fr has all it may");
+    let shared = [5; 2].map(|at| world.arrive(address(at)).unwrap());
+    assert!(fr.iter().chain(&shared).all(|place| *way(place) == RETURNING));
+    assert_eq!(*way(&world.arrive(address(5)).unwrap()), ARRIVING, "of an address");
+}
+
+#[test]
+fn handshakes_from_wherever_one_member_came_have_a_rate() {
+    let [free, .., key] = FEW_COMING.handshakes;
+    let handshakes = [free, free, free, Quota::new(3, 30), key];
+    let world = World::new(Limits { handshakes, ..FEW_COMING });
+    for at in 1..=3 {
+        drop(world.come_in(at, "fr/cert/a").unwrap());
+    }
+    drop(world.come_in(9, "at/cert/a").unwrap());
+    let comes = |at| world.arrive(address(at)).unwrap().taken.at.clone();
+    let ways = [1, 1, 2, 2, 3, 3, 1].map(comes);
+    let [returning, arriving] = [[RETURNING; 3], [ARRIVING; 3]];
+    assert_eq!(ways[..], [&returning[..], &arriving, &[VISITING]].concat());
+    assert_eq!(comes(9), RETURNING, "others have their own");
+    world.goes_by(10);
+    assert_eq!([comes(3), comes(3), comes(3)], [RETURNING, ARRIVING, VISITING]);
+}
+
+#[test]
+fn whence_a_key_came_is_known_while_it_stands() {
+    let world = World::new(FEW_COMING);
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    drop(world.come_in(2, "fr/cert/a").unwrap());
+    drop(world.come_in(2, "fr/cert/b").unwrap());
+    world.ends(&seat(1, "fr/cert/a"));
+    assert_eq!(*way(&world.arrive(address(1)).unwrap()), VISITING);
+    assert_eq!(*way(&world.arrive(neighbour(1)).unwrap()), VISITING);
+    assert_eq!(*way(&world.arrive(address(2)).unwrap()), RETURNING, "its colleague stands");
+    assert_eq!(*way(&world.arrive(neighbour(2)).unwrap()), ARRIVING);
+    world.ends(&seat(2, "fr/cert/b"));
+    assert_eq!(*way(&world.arrive(address(2)).unwrap()), VISITING);
 }
 
 #[test]
@@ -256,27 +389,30 @@ fn whence_members_came_is_known_at_the_next_start() {
     world.goes_by(20 * day);
     drop(world.come_in(2, "at/cert/a").unwrap());
     let known = world.door.known();
-    let whence: Vec<_> = known.iter().map(|(whence, _)| whence.to_string()).collect();
+    let whence: Vec<_> = known.iter().map(|(whence, ..)| whence.to_string()).collect();
     assert_eq!(whence, ["192.0.2.0/24", "192.0.2.1/32", "192.0.1.0/24", "192.0.1.1/32"]);
     // The machine was off for five days; its own count of time began anew.
     let again = World::new(FEW);
     again.goes_by(25 * day);
-    for (whence, came) in known {
-        again.door.remember(whence, came);
+    for (whence, key, came) in known {
+        let party = world.directory.lock().unwrap()[&key].clone();
+        again.directory.lock().unwrap().insert(key, party.clone());
+        again.door.remember(whence, (key, &party), came);
     }
     let comes = |at| {
-        let neighbours = [0; 4].map(|_| again.door.arrive(neighbour(at)));
+        let neighbours = [0; 4].map(|_| again.arrive(neighbour(at)));
         neighbours.iter().filter(|place| place.is_ok()).count() == 4
             && again.come_in(at, "fr/cert/a").is_ok()
     };
     assert!(comes(1) && comes(2) && !comes(3));
     // A clock that was ahead.
-    again.door.remember(network(4), u64::MAX);
-    assert!(again.door.known().iter().any(|(whence, _)| *whence == network(4)));
+    let own = (KeyId::of(b"ahead"), &seat(4, "fr/cert/b").party());
+    again.door.remember(network(4), own, u64::MAX);
+    assert!(again.door.known().iter().any(|(whence, ..)| *whence == network(4)));
     let later = World::new(FEW);
     later.goes_by(31 * day);
-    for (whence, came) in world.door.known() {
-        later.door.remember(whence, came);
+    for (whence, key, came) in world.door.known() {
+        later.door.remember(whence, (key, &seat(1, "fr/cert/a").party()), came);
     }
     assert_eq!(later.door.known().len(), 2, "the others have had their month");
 }
@@ -301,19 +437,19 @@ fn a_key_a_member_and_all_have_so_many_connections() {
 fn handshakes_have_a_rate_of_a_network_of_a_known_one_and_of_a_key() {
     let world = World::new(FEW);
     for _ in 0..20 {
-        drop(world.door.arrive(address(1)).unwrap());
+        drop(world.arrive(address(1)).unwrap());
     }
-    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Often(network(1)));
-    assert!(world.door.arrive(address(2)).is_ok(), "another network");
+    assert_eq!(world.arrive(address(1)).unwrap_err(), Full::Often(network(1)));
+    assert!(world.arrive(address(2)).is_ok(), "another network");
     world.goes_by(1);
     drop(world.come_in(1, "fr/cert/a").unwrap());
-    assert!(world.door.arrive(neighbour(1)).is_ok(), "it is known, and has more");
-    while world.door.arrive(neighbour(1)).is_ok() {}
-    assert_eq!(world.door.arrive(neighbour(1)).unwrap_err(), Full::Often(network(1)));
+    assert!(world.arrive(neighbour(1)).is_ok(), "it is known, and has more");
+    while world.arrive(neighbour(1)).is_ok() {}
+    assert_eq!(world.arrive(neighbour(1)).unwrap_err(), Full::Often(network(1)));
     for _ in 0..5 {
-        drop(world.door.arrive(address(1)).expect("the address has its own"));
+        drop(world.arrive(address(1)).expect("the address has its own"));
     }
-    assert_eq!(world.door.arrive(address(1)).unwrap_err(), Full::Often(network(1)));
+    assert_eq!(world.arrive(address(1)).unwrap_err(), Full::Often(network(1)));
     for _ in 1..9 {
         drop(world.come_in(3, "fr/cert/a").unwrap());
     }
@@ -445,7 +581,7 @@ fn streams_and_requests_in_hand_are_so_many_at_once() {
     drop((streams, colleague, other));
     drop(world.door.follows(&own).unwrap());
 
-    let visitors = [1, 1, 2].map(|at| Arc::new(world.door.arrive(address(at)).unwrap()));
+    let visitors = [1, 1, 2].map(|at| Arc::new(world.arrive(address(at)).unwrap()));
     let mut first = visitors[0].begin(visitors[0].party()).unwrap();
     let second = visitors[1].begin(visitors[1].party()).unwrap();
     assert!(visitors[0].begin(visitors[0].party()).is_err(), "of the network, on any connection");
