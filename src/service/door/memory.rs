@@ -22,8 +22,7 @@ pub(super) struct Memory {
 #[derive(Debug, Default)]
 struct Held {
     all: usize,
-    by: HashMap<Party, usize>,
-    keys: HashMap<KeyId, usize>,
+    by: HashMap<Party, HashMap<Option<KeyId>, usize>>,
 }
 
 /// For whom it is counted: a party, and the key by which it came in.
@@ -36,19 +35,21 @@ impl Memory {
 
     /// Holds so many bytes more. A party may hold a quarter of what is free, and no more than its
     /// own most: so each that comes and takes all it can leaves four fifths of what was free. One of its
-    /// keys may hold half of that: so it leaves its colleagues some.
+    /// keys may hold half of that, and counts for no more to its colleagues: so it leaves them the other
+    /// half, however much it has held since more was free.
     fn hold(&self, (party, key): &Whose, bytes: usize) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = held.by.get(party).copied().unwrap_or_default() + bytes;
         let free = self.all.saturating_sub(held.all + bytes);
         let share = self.of_one.min(free / 4);
-        let of_key = key.map(|key| (key, held.keys.get(&key).copied().unwrap_or_default() + bytes));
-        if own > share || of_key.is_some_and(|(_, own)| own > share / 2) {
+        let keys = held.by.entry(party.clone()).or_default();
+        let own = keys.get(key).copied().unwrap_or_default() + bytes;
+        let others = keys.iter().filter(|(other, _)| *other != key);
+        let others: usize = others.map(|(_, held)| (*held).min(share / 2)).sum();
+        if own + others > share || key.is_some() && own > share / 2 {
             return false;
         }
+        keys.insert(*key, own);
         held.all += bytes;
-        held.keys.extend(of_key);
-        held.by.insert(party.clone(), own);
         true
     }
 
@@ -60,9 +61,11 @@ impl Memory {
     fn let_go(&self, (party, key): &Whose, bytes: usize) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.all -= bytes;
-        less(&mut held.by, party, bytes);
-        if let Some(key) = key {
-            less(&mut held.keys, key, bytes);
+        if let Some(keys) = held.by.get_mut(party) {
+            less(keys, key, bytes);
+            if keys.is_empty() {
+                held.by.remove(party);
+            }
         }
     }
 }
@@ -189,7 +192,28 @@ mod tests {
         others.memory.held.lock().unwrap().all -= 800;
         drop((one, others));
         let held = memory.held.lock().unwrap();
-        assert_eq!((held.all, held.by.len(), held.keys.len()), (0, 0, 0));
+        assert_eq!((held.all, held.by.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_a_key_held_before_little_was_free_leaves_its_colleagues_their_half() {
+        let memory = Memory::new(1_000, 100);
+        let of = |key: &str| {
+            let whose = (party("fr").0, Some(KeyId::of(key.as_bytes())));
+            Holding::new(Arc::clone(&memory), whose)
+        };
+        let (mut one, mut colleague, mut third) = (of("a"), of("b"), of("c"));
+        assert!(one.grow(50));
+        // 150 are free: a quarter is 37, and half of that 18; and with each byte a little less.
+        memory.held.lock().unwrap().all += 800;
+        assert!(!one.grow(1) && !colleague.grow(18) && colleague.grow(15));
+        assert!(!third.grow(3) && third.grow(1), "two have all but the rest of it");
+        memory.held.lock().unwrap().all -= 800;
+        // Nor does a member ever hold more than it may.
+        assert!(third.grow(34) && !third.grow(1) && !colleague.grow(1));
+        drop((one, colleague, third));
+        let held = memory.held.lock().unwrap();
+        assert_eq!((held.all, held.by.len()), (0, 0));
     }
 
     #[test]
