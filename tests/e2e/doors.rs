@@ -438,9 +438,11 @@ async fn what_is_handed_in_goes_to_its_end_and_is_held_until_then() {
     let shut = disk.shut.lock().await;
     let own = identity(&format!("{} tls", fr.seats[0]), dates());
     let mut sender = Raw::greet(net.raw(1, Some(own)).await, &[]).await;
-    // The room that the settings say is there once they are acknowledged (RFC 9113 6.5.3).
+    // The room that the settings say is there once they are acknowledged (RFC 9113 6.5.3), and that of the
+    // connection once it is said (6.9.2).
     soon("settings", sender.next(raw::SETTINGS)).await.unwrap();
     sender.say(Frame::new(raw::SETTINGS, raw::ACK, 0, &[])).await;
+    soon("a window", sender.next(raw::WINDOW_UPDATE)).await.unwrap();
     sender.say(raw::request(1, SUBMIT, 0)).await;
     let body = raw::message(request.len() as u32, &request);
     let mut parts = body.chunks(16_000).peekable();
