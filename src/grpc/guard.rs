@@ -141,7 +141,7 @@ fn judge(
     asked.map_err(|busy| status(busy.into()))
 }
 
-/// What a stranger is told no to is counted; when it is too much, that is what it is told.
+/// What somebody is told no to is counted; when it is too much, that is what he is told.
 fn counted(service: &Service, peer: &AuthenticPeer, answer: Response<Body>) -> Response<Body> {
     let said = Status::from_header_map(answer.headers()).map(|said| said.code());
     let waits = said == Some(Code::ResourceExhausted);

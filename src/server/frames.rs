@@ -89,11 +89,17 @@ impl Meter {
         self.counted().earn(limits::FRAMES_OF_A_REQUEST);
     }
 
-    /// It was told to ask later, of a peer that is known or not.
-    pub(super) fn refused(&self, is_known: bool) {
-        if !self.counted().spend(limits::FRAMES_OF_A_REFUSAL[usize::from(is_known)]) {
+    /// It was told to ask later, of a peer whom nobody knows.
+    pub(super) fn refused(&self) {
+        if !self.counted().spend(limits::FRAMES_OF_A_REFUSAL) {
             self.over.notify_one();
         }
+    }
+
+    /// The peer has asked on too often.
+    pub(super) fn end(&self) {
+        self.counted().over = true;
+        self.over.notify_one();
     }
 
     /// Whether the peer may go on.
@@ -265,16 +271,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_is_told_to_wait_and_asks_on_is_sent_away() {
-        for (is_known, at_once) in [(false, 7), (true, 254)] {
-            let (_, meter) = Metered::new(tokio::io::empty());
-            let mut told = 0;
-            while meter.read(&[]) {
-                meter.asked();
-                meter.refused(is_known);
-                told += 1;
-            }
-            assert_eq!(told, at_once + 1);
-            meter.over().await;
+        let (_, meter) = Metered::new(tokio::io::empty());
+        let mut told = 0;
+        while meter.read(&[]) {
+            meter.asked();
+            meter.refused();
+            told += 1;
         }
+        assert_eq!(told, 7 + 1);
+        meter.over().await;
+        let (_, meter) = Metered::new(tokio::io::empty());
+        meter.end();
+        assert!(!meter.read(&[]));
+        meter.over().await;
     }
 }

@@ -225,9 +225,18 @@ struct Asked {
 }
 
 impl Asked {
+    /// Whoever asks on is sent away: a stranger as for its frames, a key by all its connections.
+    fn told_to_wait(&self) {
+        match self.place.may_ask_on() {
+            None => self.meter.refused(),
+            Some(true) => {}
+            Some(false) => self.meter.end(),
+        }
+    }
+
     async fn wait(mut self, busy: Busy) {
         self.place.door().say(&Event::Busy(&busy));
-        self.meter.refused(self.place.is_inside());
+        self.told_to_wait();
         let answer = status::busy(&busy.to_string(), busy.again_in).into_http::<Body>();
         let _ = self.respond.send_response(Response::from_parts(answer.into_parts().0, ()), true);
     }
@@ -273,7 +282,7 @@ impl Asked {
         let (head, mut body) = answer.into_parts();
         let said = Status::from_header_map(&head.headers);
         if said.is_some_and(|said| status::reason(&said).as_deref() == Some(status::BUSY)) {
-            self.meter.refused(self.place.is_inside());
+            self.told_to_wait();
         }
         // What is there already has to be held before anything is promised.
         let mut next = frame(&mut body).now_or_never();

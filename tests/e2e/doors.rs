@@ -252,6 +252,66 @@ async fn reads_messages_and_statements_of_a_member_have_rates() {
     served(&net, &jp).await;
 }
 
+/// On whichever connection: who comes again is told once more, and sent away.
+#[tokio::test]
+async fn a_key_that_is_told_to_wait_and_asks_on_is_sent_away() {
+    let mut open = home(Engine::Memory);
+    let few = |of: u64| liaison::service::door::Quota::new(of, of);
+    (open.limits.reads, open.limits.told_to_wait) = (few(1), few(3));
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr] = net.parties(["fr"]).await;
+    let comes =
+        async |key: &str| Raw::greet(net.raw(1, Some(identity(key, dates()))).await, &[]).await;
+    let mut thief = comes(&fr.tls()).await;
+    // The first of them is one that may be, and waits for its body.
+    for at in 0..=4 {
+        thief.say(raw::request(2 * at + 1, GET_ENTRIES, 0)).await;
+    }
+    let end = soon("the end", thief.next(raw::GOAWAY)).await;
+    assert!(end.is_none_or(|end| end.error() == 11), "ENHANCE_YOUR_CALM");
+    assert_eq!(counted(&net, "too_many_frames"), 1);
+    let mut again = comes(&fr.tls()).await;
+    again.say(raw::request(1, GET_ENTRIES, 0)).await;
+    soon("the end", again.next(raw::GOAWAY)).await;
+    assert_eq!(counted(&net, "too_many_frames"), 2);
+    let mut colleague = comes(&format!("{} tls", fr.seats[1])).await;
+    for at in 0..3 {
+        colleague.say(raw::request(2 * at + 1, GET_ENTRIES, 0)).await;
+        soon("an answer", colleague.next(raw::HEADERS)).await.unwrap();
+    }
+    colleague.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
+    soon("a pong", colleague.next(raw::PING)).await.unwrap();
+}
+
+/// What cannot be read; what is answered, and by which reason, costs nothing of it.
+#[tokio::test]
+async fn a_member_that_is_told_no_too_often_is_told_to_wait() {
+    let mut open = home(Engine::Memory);
+    open.limits.refusals[1] = liaison::service::door::Quota::new(3, 3);
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr, at] = net.parties(["fr", "at"]).await;
+    let mut seat = net.client(&fr.tls()).await;
+    for _ in 0..3 {
+        assert_eq!(seat.publish(junk(&net)).await.unwrap(), Err("BAD_SIGNATURE".to_owned()));
+        seat.directory.get_facets(GetFacetsRequest { facets: Vec::new() }).await.unwrap();
+    }
+    let wrong = || NamedFacet { contact: "fr/cert".to_owned(), hash: vec![7].into() };
+    let asks = async |seat: &mut Client| {
+        let asked = seat.directory.get_facets(GetFacetsRequest { facets: vec![wrong()] }).await;
+        asked.unwrap_err()
+    };
+    for _ in 0..3 {
+        assert_ne!(asks(&mut seat).await.code(), Code::ResourceExhausted);
+    }
+    let mut colleague = net.client(&format!("{} tls", fr.seats[1])).await;
+    told_to_wait(&asks(&mut colleague).await);
+    assert_ne!(asks(&mut net.client(&at.tls()).await).await.code(), Code::ResourceExhausted);
+    // Who is not told no is served.
+    served(&net, &fr).await;
+}
+
 #[tokio::test]
 async fn idle_connections_and_half_a_hello_take_their_networks_places() {
     let net = guarded(Engine::Memory).await;

@@ -82,8 +82,10 @@ pub struct Limits {
     /// Handshakes of a network, of one that is known, of a known address, of all of either whence a
     /// party came, of a key.
     pub handshakes: [Quota; 5],
-    /// Requests that are refused, of a network.
-    pub refusals: Quota,
+    /// Requests that are refused, of a network's strangers, of a party.
+    pub refusals: [Quota; 2],
+    /// Requests of a key that are told to wait.
+    pub told_to_wait: Quota,
     /// Requests for charters, of a network.
     pub charters: Quota,
     /// Statements that a network's strangers hand in.
@@ -132,7 +134,8 @@ impl Default for Limits {
                 quota(limits::HANDSHAKES_OF_A_PARTY),
                 quota(limits::HANDSHAKES_OF_A_KEY),
             ],
-            refusals: quota(limits::REFUSALS_OF_A_NETWORK),
+            refusals: [quota(limits::REFUSALS_OF_A_NETWORK), quota(limits::REFUSALS_OF_A_PARTY)],
+            told_to_wait: quota(limits::TOLD_TO_WAIT_OF_A_KEY),
             charters: quota(limits::CHARTERS_OF_A_NETWORK),
             enrolment: quota(limits::ENROLMENT_OF_A_NETWORK),
             revocations: quota(limits::REVOCATIONS_OF_A_NETWORK),
@@ -168,7 +171,8 @@ impl Limits {
             streams_of_a_party: limits::INSIDE,
             requests_of_a_key: limits::REQUESTS_OF_A_PARTY,
             handshakes: [free; 5],
-            refusals: free,
+            refusals: [free; 2],
+            told_to_wait: free,
             charters: free,
             enrolment: free,
             revocations: free,
@@ -246,6 +250,7 @@ struct Books {
     rates: Buckets<(Counted, Party)>,
     days: Buckets<(Of, Option<MemberId>)>,
     handshakes: Buckets<KeyId>,
+    told_to_wait: Buckets<KeyId>,
 }
 
 impl Door {
@@ -265,6 +270,7 @@ impl Door {
                 rates: Buckets::default(),
                 days: Buckets::default(),
                 handshakes: Buckets::default(),
+                told_to_wait: Buckets::default(),
             }),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
             shaking: Arc::new(Semaphore::new(1)),
@@ -435,6 +441,15 @@ impl Place {
     #[must_use]
     pub const fn is_inside(&self) -> bool {
         matches!(self.taken.at, At::Inside(..))
+    }
+
+    /// A request on it is told to wait: whether its key may ask on, on any of its connections. Nothing
+    /// is counted of whom nobody knew when it came.
+    #[must_use]
+    pub fn may_ask_on(&self) -> Option<bool> {
+        let At::Inside(key, _) = &self.taken.at else { return None };
+        let (door, now) = (&self.door, self.door.ambient.elapsed());
+        Some(door.books().told_to_wait.take(*key, door.limits.told_to_wait, 1, now).is_ok())
     }
 
     /// One request more is in hand, of whom the directory says it is now.

@@ -21,7 +21,7 @@ use super::{Busy, Door, Quota};
 pub enum Ask {
     /// To call a method, by the headers alone. What is handed in is asked for once it is there.
     Call(Method),
-    /// To be told no: what is asked of whom nobody knows.
+    /// To be told no.
     Refusal,
     /// To read as much as so many requests do.
     Reads(usize),
@@ -103,9 +103,7 @@ impl Door {
             Ask::Call(Method::GetCharters) if is_stranger => {
                 (Counted::Charters, limits.charters, 1)
             }
-            Ask::Refusal if is_stranger => (Counted::Refusals, limits.refusals, 1),
-            // Whom the directory knows is counted by what it asks for.
-            Ask::Refusal => return None,
+            Ask::Refusal => (Counted::Refusals, limits.refusals[usize::from(!is_stranger)], 1),
             Ask::Call(
                 Method::GetCharters
                 | Method::GetCheckpoint

@@ -115,7 +115,8 @@ const FEW: Limits = Limits {
         Quota::new(90, 90),
         Quota::new(9, 9),
     ],
-    refusals: Quota::new(2, 20),
+    refusals: [Quota::new(2, 20), Quota::new(9, 90)],
+    told_to_wait: Quota::new(3, 30),
     charters: Quota::new(3, 30),
     enrolment: Quota::new(3, 30),
     revocations: Quota::new(2, 20),
@@ -485,6 +486,9 @@ fn charters_and_refusals_do_not_drain_enrolment_and_nothing_drains_revocations()
     for _ in 0..9 {
         asks(&member, Ask::Refusal).unwrap();
     }
+    assert!(asks(&seat(2, "fr/cert/b"), Ask::Refusal).is_err(), "of its member");
+    asks(&seat(1, "at/cert/a"), Ask::Refusal).unwrap();
+    asks(&member, Ask::Call(Method::GetCheckpoint)).unwrap();
     for ask in
         [Ask::Revocations(2), Ask::Statements(3), Ask::Call(Method::GetCharters), Ask::Refusal]
     {
@@ -619,6 +623,24 @@ fn one_seat_leaves_its_colleagues_requests_and_bytes() {
     let all = [&own, &own, &colleague, &colleague].map(|place| place.begin(place.party()).unwrap());
     drop(all);
     assert_eq!(world.door.held(), [0, 0]);
+}
+
+#[test]
+fn a_key_is_told_to_wait_so_often_on_all_its_connections() {
+    let world = World::new(FEW);
+    let [one, again] = [0; 2].map(|_| world.come_in(1, "fr/cert/a").unwrap());
+    let told = [&one, &again, &one, &again, &one].map(Place::may_ask_on);
+    assert_eq!(told, [true, true, true, false, false].map(Some));
+    drop((one, again));
+    assert_eq!(
+        world.come_in(1, "fr/cert/a").unwrap().may_ask_on(),
+        Some(false),
+        "and it comes again"
+    );
+    assert_eq!(world.come_in(1, "fr/cert/b").unwrap().may_ask_on(), Some(true));
+    assert_eq!(world.arrive(address(1)).unwrap().may_ask_on(), None);
+    world.goes_by(10);
+    assert_eq!(world.come_in(1, "fr/cert/a").unwrap().may_ask_on(), Some(true));
 }
 
 #[tokio::test]
