@@ -156,4 +156,16 @@ mod tests {
         assert_eq!(known.all(Duration::ZERO), [latest, next, (one(7), fr.0, HOUR)]);
         assert_eq!(known.all(2 * HOUR), [latest], "others have had their time");
     }
+
+    #[test]
+    fn so_many_are_kept_and_the_latest_of_them() {
+        let mut known = Known::default();
+        let until = |from: usize| HOUR * u32::try_from(from).unwrap();
+        for from in 1..=limits::KNOWN + 1 {
+            known.whence.insert(one(from), BTreeMap::from([(key("a"), until(from))]));
+        }
+        let all = known.all(Duration::ZERO);
+        assert_eq!(all.len(), limits::KNOWN);
+        assert_eq!(all.last(), Some(&(one(2), key("a"), until(2))), "the oldest is left out");
+    }
 }

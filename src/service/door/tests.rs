@@ -570,6 +570,10 @@ fn a_day_of_statements_is_a_members_a_registrars_and_what_the_charter_says() {
     }
     let busy = door.logs(fr(), 1, &policy(1, 1)).unwrap_err();
     assert!(busy.to_string().contains("too many statements of a day"), "{busy}");
+    assert_eq!(busy.again_in, Duration::from_secs(86_400 / 3), "a day has three of them");
+    world.goes_by(86_400 / 3);
+    door.logs(fr(), 1, &policy(1, 1)).unwrap();
+    assert!(door.logs(fr(), 1, &policy(1, 1)).is_err());
 }
 
 #[test]
@@ -615,6 +619,12 @@ fn one_seat_leaves_its_colleagues_requests_and_bytes() {
     assert!(busy.to_string().contains("of this key"), "{busy}");
     first.bytes().hold(500).unwrap();
     assert!(second.bytes().hold(1).is_err());
+    assert!(!second.bytes().have_room(1) && !second.bytes().read_ahead(1));
+    first.bytes().let_go(1);
+    assert!(second.bytes().have_room(1) && second.bytes().read_ahead(1));
+    assert!(!first.bytes().have_room(1), "what was read ahead is held");
+    second.bytes().let_go(1);
+    first.bytes().hold(1).unwrap();
     let others = [0; 2].map(|_| colleague.begin(colleague.party()).unwrap());
     others[0].bytes().hold(500).unwrap();
     assert!(colleague.begin(colleague.party()).unwrap_err().to_string().contains("member fr"));
