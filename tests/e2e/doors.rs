@@ -252,6 +252,28 @@ async fn reads_messages_and_statements_of_a_member_have_rates() {
     served(&net, &jp).await;
 }
 
+#[tokio::test]
+async fn a_key_that_has_too_many_connections_is_told_so_and_has_a_moment_to_hear_it() {
+    let mut open = home(Engine::Memory);
+    open.limits.connections_of_a_key = 1;
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr] = net.parties(["fr"]).await;
+    let mut first = net.client(&fr.tls()).await;
+    first.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+    let mut second = net.client(&fr.tls()).await;
+    told_to_wait(&second.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap_err());
+    let own = Some(identity(&fr.tls(), dates()));
+    let mut third = Raw::greet(net.raw(1, own).await, &[]).await;
+    soon("settings", third.next(raw::SETTINGS)).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(limits::GOODBYE + Duration::from_secs(1)).await;
+    tokio::time::resume();
+    let end = tokio::time::timeout(Duration::from_secs(5), third.next(raw::PING)).await;
+    assert!(matches!(end, Ok(None)), "who asks nothing is cut");
+    first.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+}
+
 /// On whichever connection: who comes again is told once more, and sent away.
 #[tokio::test]
 async fn a_key_that_is_told_to_wait_and_asks_on_is_sent_away() {

@@ -704,6 +704,34 @@ async fn an_answer_of_which_nothing_is_taken_resets_its_stream() {
     assert_eq!(raw.next(raw::HEADERS).await.unwrap().stream, 3);
 }
 
+/// A byte of it in a minute is too little, though it is something.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_taken_too_slowly_resets_its_stream() {
+    let (_server, memory) = TestServer::in_memory(good_node(), Default::default());
+    let mut raw = Raw::greet(shaken(memory.open().await).await, &[(4, 0)]).await;
+    raw.say(raw::request(1, CHECK, 0)).await;
+    raw.say(Frame::new(raw::DATA, raw::END_STREAM, 1, &raw::message(0, &[]))).await;
+    raw.next(raw::HEADERS).await.unwrap();
+    let start = Instant::now();
+    raw.idles(Duration::from_secs(40)).await;
+    raw.say(Frame::new(raw::WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1])).await;
+    assert_eq!(raw.next(raw::DATA).await.unwrap().payload.len(), 1);
+    let reset = raw.next(raw::RST_STREAM).await.unwrap();
+    assert_eq!((reset.error(), start.elapsed()), (11, limits::patience(7)));
+}
+
+/// Also where an answer has no deadline.
+#[tokio::test(start_paused = true)]
+async fn a_body_of_which_nothing_comes_is_given_up() {
+    let limits = Limits { deadline: |_| None, ..Limits::default() };
+    let (_server, memory) = TestServer::in_memory(good_node(), (limits, Default::default()));
+    let mut raw = Raw::greet(shaken(memory.open().await).await, &[]).await;
+    raw.say(raw::request(1, CHECK, 0)).await;
+    let start = Instant::now();
+    assert_eq!(raw.next(raw::HEADERS).await.unwrap().stream, 1);
+    assert_eq!(start.elapsed(), limits::patience(0));
+}
+
 /// PROXY protocol v2, of IPv4 over TCP.
 fn proxied(source: [u8; 4]) -> Vec<u8> {
     let head = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
@@ -812,6 +840,46 @@ async fn whoever_is_told_to_wait_and_asks_on_is_sent_away() {
     // The answer that is one too many may be heard before the end.
     assert!(matches!(told, 7 | 8), "{told}");
     assert_eq!(count_of(&server, "too_many_frames"), 1);
+}
+
+/// Who finds no place, reads why, and stays; so many at a time.
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_place_has_a_moment_to_hear_it_and_so_many_have() {
+    let places = door::Limits { visitors: 0, ..Default::default() };
+    let (server, memory) = TestServer::in_memory(good_node(), (Limits::default(), places));
+    let start = Instant::now();
+    let mut told = Vec::new();
+    for _ in 0..limits::GOODBYES {
+        let mut stream = memory.open().await;
+        let mut said = [0; 7];
+        stream.read_exact(&mut said).await.unwrap();
+        told.push(stream);
+    }
+    let mut said = Vec::new();
+    memory.open().await.read_to_end(&mut said).await.unwrap();
+    assert_eq!(said, [0; 0], "one more is closed without a word");
+    assert_eq!(start.elapsed().as_secs(), 0);
+    // Until then it may say on what it said before it read.
+    tokio::time::sleep(limits::GOODBYE - Duration::from_millis(10)).await;
+    told[0].write_all(b"hello").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(told[0].write_all(b"hello").await.is_err(), "it is cut");
+    assert_eq!(refused(&memory).await, 0, "others hear it again");
+    assert_eq!(count_of(&server, "refused"), limits::GOODBYES as u64 + 2);
+}
+
+/// What a system out of descriptors does: no socket of this kind accepts.
+#[tokio::test(start_paused = true)]
+async fn who_cannot_accept_tries_again_after_a_moment() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket.send_to(b"readable", socket.local_addr().unwrap()).unwrap();
+    let listener = std::net::TcpListener::from(std::os::fd::OwnedFd::from(socket));
+    let accepted = listen::tcp(tokio::net::TcpListener::from_std(listener).unwrap());
+    let start = Instant::now();
+    let attempts: Vec<_> = accepted.take(3).collect().await;
+    assert!(attempts.iter().all(Result::is_err));
+    assert_eq!(start.elapsed(), Duration::from_millis(300));
 }
 
 /// What a stock client is told that finds no place: the alert, then the end.
