@@ -142,6 +142,7 @@ async fn a_service_that_starts_again_knows_whence_its_members_came() {
     let known = "service/data/known-networks";
     let networks = moving.good(&format!("cut -d' ' -f1 {known} | sort"));
     assert_eq!(networks, "127.0.0.0/24\n127.0.0.1/32\n");
+    assert_eq!(moving.good(&format!("stat -c %a {known}")), "600\n", "it says whose they are");
     moving.good(&format!("printf '127.0.0.7/24 1\\nwhat is this\\n\\xff\\n' >> {known}"));
     // A key that the directory does not know.
     let none = "07".repeat(32);
