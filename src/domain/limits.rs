@@ -605,6 +605,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_page_of_the_limits_has_their_times_and_bytes() {
+        let page = LIMITS.split_whitespace().collect::<Vec<_>>().join(" ");
+        let seconds = |of: Duration| of.as_secs();
+        let mib = |of: usize| of >> 20;
+        for said in [
+            format!("| a trusted balancer's header | {} s |", seconds(PROXY_HEADER_TIMEOUT)),
+            format!("| TCP to the end of the handshake | {} s |", seconds(HANDSHAKE_TIMEOUT)),
+            format!("HEADERS | {} s; a byte", seconds(FIRST_REQUEST_TIMEOUT)),
+            format!("| a stranger without a request in hand | {} s |", seconds(VISITOR_IDLE)),
+            format!("| a body: silence | {} s |", seconds(PAUSE)),
+            format!("| {} s, and a second for each {PROGRESS_BYTES} bytes;", seconds(patience(0))),
+            format!("| an answer of which nothing is taken | {} s;", seconds(PAUSE)),
+            format!("of a request to its answer | {} s |", seconds(REQUEST_DEADLINE)),
+            format!(
+                "| a connection | {} h, and {} min",
+                seconds(CONNECTION_AGE) / 3_600,
+                seconds(CONNECTION_AGE_GRACE) / 60
+            ),
+            format!("said nothing for {} s makes room", seconds(VISITOR_PATIENCE)),
+            format!("in the last {} days", seconds(NETWORK_KNOWN) / 86_400),
+            format!("{FRAMES_A_SECOND} a second, {FRAMES_OF_A_REQUEST} a request"),
+            format!("{} MiB of all members", mib(MEMBERS_BYTES.0)),
+            format!("members and {} MiB of one", mib(MEMBERS_BYTES.1)),
+            format!("{} MiB of all strangers", mib(STRANGERS_BYTES.0)),
+            format!("strangers and {} MiB of a network", mib(STRANGERS_BYTES.1)),
+        ] {
+            assert!(page.contains(&said), "expected {said}");
+        }
+        // For each KiB that is sent, a frame.
+        assert_eq!(FRAME_EARNED_BY_BYTES, 1_024);
+    }
+
     /// The rows of a section's tables, by their first cell, each with the last number of its second.
     fn rows(section: &str) -> Vec<(String, u64)> {
         let from = PAGE.find(section).unwrap();
