@@ -1051,6 +1051,7 @@ fn what_was_written_by_a_fast_clock_is_dated_anew_and_nothing_else_is() {
     let mut net = Net::new();
     let at = Machine::new(&net, AT);
     let now = net.ambient.now();
+    net.ambient = testlog::ambient_at(now);
     let written = |created| Outside { created: Some(created), ..net.outside(AT, &fr()) };
     let (early, fast) = (written(now - 100), written(now + 3 * 86_400));
     let (early, fast) = (waiting(&at, &net, early), waiting(&at, &net, fast));
