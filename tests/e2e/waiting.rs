@@ -15,7 +15,9 @@ use liaison::client::message::content::Writing;
 use liaison::client::replica::Replica;
 use liaison::client::session::{Net, Session};
 use liaison::domain::ids::SeatId;
-use liaison::domain::relay::addressing::Recipient;
+use liaison::domain::limits::SHARE_MESSAGES;
+use liaison::domain::relay::addressing::{OrLater, Recipient};
+use liaison::domain::relay::share;
 use liaison::signed::proto::{Class, Kind, Level, Urgency};
 use liaison::wire::v1::SubmitRequest;
 use liaison::wire::v1::relay_service_client::RelayServiceClient;
@@ -23,7 +25,7 @@ use serde_json::Value;
 
 use crate::readme;
 
-const FROM: &str = "pt/cncs/duty-1";
+const FROM: (&str, &str) = ("pt", "pt/cncs/duty-1");
 const TO: &str = "at/cert-at";
 
 /// A service with two members, at and pt, in a folder of its own.
@@ -38,10 +40,10 @@ const FOUNDED: &[&str] = &[
     "liaison --home pt join pt.admission --as pt/cncs/duty-1 --name en=CNCS",
 ];
 
-/// Messages of these urgencies from pt to at, in this order.
-async fn send(folder: PathBuf, urgencies: Vec<Urgency>) {
-    let (home, ambient) = (Home::at(folder.join("pt")), Ambient::system());
-    let (seat, name): (SeatId, _) = (FROM.parse().unwrap(), home.directory(None).unwrap());
+/// Messages of these urgencies from the seat of a home to at, in this order.
+async fn send(folder: PathBuf, (home, seat): (&str, &str), urgencies: Vec<Urgency>) {
+    let (home, ambient) = (Home::at(folder.join(home)), Ambient::system());
+    let (seat, name): (SeatId, _) = (seat.parse().unwrap(), home.directory(None).unwrap());
     let owner = Owner::Seat(seat.clone());
     let proxies = Proxies::new(None, None).unwrap();
     let net = Net { dial: std::sync::Arc::new(Tcp), proxies, ambient: ambient.clone() };
@@ -72,9 +74,14 @@ impl World {
     fn new(urgencies: Vec<Urgency>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let service = readme::served(FOUNDED, folder.path());
+        let world = Self { folder, _service: service };
+        world.send(FROM, urgencies);
+        world
+    }
+
+    fn send(&self, from: (&str, &str), urgencies: Vec<Urgency>) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(send(folder.path().to_owned(), urgencies));
-        Self { folder, _service: service }
+        runtime.block_on(send(self.path().to_owned(), from, urgencies));
     }
 
     /// One object of `liaison --home at --json`.
@@ -159,8 +166,7 @@ fn who_follows_is_shown_what_waited_and_what_comes() {
     let rest: Vec<u64> = first[1..].iter().map(|row| row["number"].as_u64().unwrap()).collect();
     let expected: Vec<u64> = (1..=41).rev().filter(|number| *number != 21).collect();
     assert_eq!(rest, expected);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(send(world.path().to_owned(), vec![Urgency::Priority]));
+    world.send(FROM, vec![Urgency::Priority]);
     let came = next();
     assert_eq!((&came["number"], &came["title"]), (&42.into(), &"URGENCY_PRIORITY".into()));
     // What another program is collecting is read all the same.
@@ -199,10 +205,26 @@ fn who_is_muted_is_counted_and_read_by_number() {
 #[test]
 #[ignore = "measures; run by hand"]
 fn what_a_list_of_many_takes() {
-    let count = std::env::var("LIAISON_WAITING").unwrap().parse().unwrap();
+    let count: usize = std::env::var("LIAISON_WAITING").unwrap().parse().unwrap();
     let say = |line: String| writeln!(std::io::stderr(), "{line}").unwrap();
     let begun = Instant::now();
-    let world = World::new(vec![Urgency::Routine; count]);
+    let world = World::new(Vec::new());
+    // What waits of one member has a bound, so that many send.
+    let all = vec![Urgency::Routine; count];
+    let of_one = share::part(SHARE_MESSAGES, OrLater::Known(Urgency::Routine));
+    for (number, urgencies) in all.chunks(of_one.try_into().unwrap()).enumerate() {
+        let member = format!("m{number:03}");
+        let seat = format!("{member}/cert/duty-1");
+        let joined = format!(
+            "set -e; DIGITS=$(grep -E '^ +([0-9]{{5}} ){{11}}[0-9]{{5}}$' founded.txt)
+            liaison --home {member} join service/invitation.liaison --as {seat} --fingerprint \"$DIGITS\"
+            liaison --home registrar admin member admit {member} --name en=M --authority {member}.authority
+            liaison --home {member} join {member}.admission --as {seat} --name en=M"
+        );
+        let joined = readme::run(&joined, world.path());
+        assert!(joined.status.success(), "{}", String::from_utf8_lossy(&joined.stderr));
+        world.send((&member, &seat), urgencies.to_vec());
+    }
     say(format!("sent in {:?}", begun.elapsed()));
     for command in ["inbox list", "inbox list --offline", "inbox list", "inbox list --offline"] {
         let begun = Instant::now();
