@@ -379,6 +379,10 @@ pub const STRANGERS_BYTES: (usize, usize) = (16 << 20, 2 << 20);
 /// key. With
 /// [`STRANGERS_BYTES`] 128 MiB, a copy while they are decoded not counted.
 pub const MEMBERS_BYTES: (usize, usize) = (112 << 20, 16 << 20);
+/// Bytes that a network of strangers, or one key, may hold whatever others do: a revocation, a receipt, a
+/// question. Of all connections that there can be, 80 MiB.
+pub const LEAST_BYTES: usize = 8 << 10;
+const _: () = assert!(CONNECTIONS * LEAST_BYTES == 80 << 20);
 /// Streams of one seat, on all its connections: each may hold a page of a mailbox for a slow reader,
 /// within its member's bytes in hand.
 pub const STREAMS_OF_A_SEAT: usize = 16;
@@ -490,6 +494,7 @@ mod tests {
         "REQUESTS_OF_A_KEY",
         "STRANGERS_BYTES",
         "MEMBERS_BYTES",
+        "LEAST_BYTES",
         "STRANGERS",
     ];
 

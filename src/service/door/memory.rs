@@ -1,8 +1,8 @@
 //! Bytes in hand: requests as they arrive, answers until they are taken. One budget for each key, one
 //! for each party, and one for all.
 //!
-//! Invariants: nothing is reserved by a length that somebody says; whoever holds the most cannot keep
-//! others from a share.
+//! Invariants: nothing is reserved by a length that somebody says; however much others hold, there is
+//! room for a small request of everybody's.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,6 +16,7 @@ use crate::domain::peer::Party;
 pub(super) struct Memory {
     all: usize,
     of_one: usize,
+    least: usize,
     held: Mutex<Held>,
 }
 
@@ -29,26 +30,29 @@ struct Held {
 pub(super) type Whose = (Party, Option<KeyId>);
 
 impl Memory {
-    pub(super) fn new(all: usize, of_one: usize) -> Arc<Self> {
-        Arc::new(Self { all, of_one, held: Mutex::default() })
+    pub(super) fn new(all: usize, of_one: usize, least: usize) -> Arc<Self> {
+        Arc::new(Self { all, of_one, least, held: Mutex::default() })
     }
 
     /// Holds so many bytes more. A party may hold a quarter of what is free, and no more than its
     /// own most: so each that comes and takes all it can leaves four fifths of what was free. One of its
     /// keys may hold half of that, and counts for no more to its colleagues: so it leaves them the other
-    /// half, however much it has held since more was free.
+    /// half, however much it has held since more was free. And a key, or who has none, may always hold
+    /// the least.
     fn hold(&self, (party, key): &Whose, bytes: usize) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let free = self.all.saturating_sub(held.all + bytes);
         let share = self.of_one.min(free / 4);
-        let keys = held.by.entry(party.clone()).or_default();
-        let own = keys.get(key).copied().unwrap_or_default() + bytes;
-        let others = keys.iter().filter(|(other, _)| *other != key);
-        let others: usize = others.map(|(_, held)| (*held).min(share / 2)).sum();
-        if own + others > share || key.is_some() && own > share / 2 {
+        let of_key = |(of, held): (&Option<KeyId>, &usize)| {
+            if of == key { 0 } else { (*held).min(share / 2) }
+        };
+        let keys = held.by.get(party);
+        let own = keys.and_then(|keys| keys.get(key)).copied().unwrap_or_default() + bytes;
+        let others: usize = keys.into_iter().flatten().map(of_key).sum();
+        if own > self.least && (own + others > share || key.is_some() && own > share / 2) {
             return false;
         }
-        keys.insert(*key, own);
+        held.by.entry(party.clone()).or_default().insert(*key, own);
         held.all += bytes;
         true
     }
@@ -149,6 +153,7 @@ pub(super) fn less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, whose: &K, by: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::limits;
 
     fn party(name: &str) -> Whose {
         (Party::Member(name.parse().unwrap()), None)
@@ -156,7 +161,7 @@ mod tests {
 
     #[test]
     fn nobody_holds_more_than_his_share_and_what_is_gone_is_free() {
-        let memory = Memory::new(1_000, 100);
+        let memory = Memory::new(1_000, 100, 0);
         let mut own = Holding::new(Arc::clone(&memory), party("fr"));
         assert!(own.grow(60) && own.grow(40) && !own.grow(1));
         let mut again = Holding::new(Arc::clone(&memory), party("fr"));
@@ -174,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_key_holds_half_of_what_its_party_may_and_its_colleagues_the_rest() {
-        let memory = Memory::new(1_000, 100);
+        let memory = Memory::new(1_000, 100, 0);
         let of = |key: &str| {
             let whose = (party("fr").0, Some(KeyId::of(key.as_bytes())));
             Holding::new(Arc::clone(&memory), whose)
@@ -197,7 +202,7 @@ mod tests {
 
     #[test]
     fn what_a_key_held_before_little_was_free_leaves_its_colleagues_their_half() {
-        let memory = Memory::new(1_000, 100);
+        let memory = Memory::new(1_000, 100, 0);
         let of = |key: &str| {
             let whose = (party("fr").0, Some(KeyId::of(key.as_bytes())));
             Holding::new(Arc::clone(&memory), whose)
@@ -216,9 +221,35 @@ mod tests {
         assert_eq!((held.all, held.by.len()), (0, 0));
     }
 
+    /// Each takes all it can, and none of them lets go.
+    #[test]
+    fn however_many_hoard_there_is_room_for_a_small_request() {
+        let ((all, of_one), least) = (limits::STRANGERS_BYTES, limits::LEAST_BYTES);
+        let memory = Memory::new(all, of_one, least);
+        let of = |name: &str, key: Option<&str>| {
+            let key = key.map(|key| KeyId::of(key.as_bytes()));
+            Holding::new(Arc::clone(&memory), (party(name).0, key))
+        };
+        let hoards: Vec<Holding> = (0..200)
+            .map(|number| {
+                let mut hoard = of(&format!("h{number}"), None);
+                while hoard.grow(64 << 10) {}
+                while hoard.grow(1 << 10) {}
+                hoard
+            })
+            .collect();
+        let (mut own, mut again) = (of("fr", None), of("fr", None));
+        assert!(own.grow(least - 1_000) && again.grow(1_000) && !again.grow(1));
+        // The colleagues of a key that has taken the party's, too.
+        let (mut colleague, mut other) = (of("fr", Some("a")), of("fr", Some("b")));
+        assert!(colleague.grow(least) && !colleague.grow(1) && other.grow(least) && !other.grow(1));
+        drop((hoards, own, again, colleague, other));
+        assert_eq!(memory.held(), 0);
+    }
+
     #[test]
     fn what_was_read_is_held_once() {
-        let memory = Memory::new(1_000, 100);
+        let memory = Memory::new(1_000, 100, 0);
         let mut own = Holding::new(Arc::clone(&memory), party("fr"));
         assert!(own.has_room(100) && !own.has_room(101));
         assert!(own.read_ahead(60) && !own.read_ahead(60));
@@ -236,7 +267,7 @@ mod tests {
 
     #[test]
     fn those_who_take_all_they_can_leave_a_share_to_the_next() {
-        let memory = Memory::new(100_000, 100_000);
+        let memory = Memory::new(100_000, 100_000, 0);
         let hoard = |at: usize| {
             let mut one = Holding::new(Arc::clone(&memory), party(&format!("m{at}")));
             while one.grow(10) {}

@@ -79,6 +79,8 @@ pub struct Limits {
     pub strangers_bytes: (usize, usize),
     /// [`limits::MEMBERS_BYTES`], of all and of one party.
     pub members_bytes: (usize, usize),
+    /// [`limits::LEAST_BYTES`].
+    pub least_bytes: usize,
     /// Handshakes of a network, of one that is known, of a known address, of all of either whence a
     /// party came, of a key.
     pub handshakes: [Quota; 5],
@@ -127,6 +129,7 @@ impl Default for Limits {
             strangers: limits::STRANGERS,
             strangers_bytes: limits::STRANGERS_BYTES,
             members_bytes: limits::MEMBERS_BYTES,
+            least_bytes: limits::LEAST_BYTES,
             handshakes: [
                 quota(limits::HANDSHAKES_OF_A_NETWORK),
                 quota(limits::HANDSHAKES_OF_A_KNOWN_NETWORK),
@@ -257,7 +260,7 @@ impl Door {
     /// A door at which nobody has come yet.
     #[must_use]
     pub fn new(limits: Limits, ambient: Ambient, telemetry: Arc<Telemetry>) -> Arc<Self> {
-        let memory = |(all, of_one)| Memory::new(all, of_one);
+        let memory = |(all, of_one)| Memory::new(all, of_one, limits.least_bytes);
         Arc::new(Self {
             telemetry,
             ambient,

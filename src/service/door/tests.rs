@@ -108,6 +108,7 @@ const FEW: Limits = Limits {
     strangers: 1,
     strangers_bytes: (1_000, 100),
     members_bytes: (10_000, 1_000),
+    least_bytes: 0,
     handshakes: [
         Quota::new(20, 20),
         Quota::new(40, 40),
