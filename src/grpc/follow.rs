@@ -114,7 +114,7 @@ struct Mailbox {
     follow: bool,
     parts: Parts,
     /// Where what was read and not taken is held; nowhere without a connection, in a test.
-    bytes: Option<door::Bytes>,
+    bytes: Option<door::InHand>,
     /// A page was so large that there was no room for it.
     wants: usize,
     ready: VecDeque<CollectResponse>,
@@ -128,7 +128,7 @@ struct Mailbox {
 pub(super) fn mailbox(
     api: Api,
     (caller, stay): (Caller, Stay),
-    bytes: Option<door::Bytes>,
+    bytes: Option<door::InHand>,
     contact: ContactId,
     request: CollectRequest,
 ) -> impl Stream<Item = Result<CollectResponse, Status>> + Send {

@@ -65,7 +65,7 @@ where
             let peer = authentic.clone().unwrap_or_else(|_| caller.nobody());
             let answer = match admit(&service, authentic, request).await {
                 Ok(request) => {
-                    let held = request.extensions().get::<door::Bytes>().cloned();
+                    let held = request.extensions().get::<door::InHand>().cloned();
                     let writes = writes(request.uri().path());
                     let computing = service.door().computes(&peer).await;
                     let called = async move {

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, async_trait};
 use crate::domain::access::Method;
 use crate::domain::ids::MessageId;
 use crate::domain::refusal::{Refusal, Wrong};
-use crate::service::door::Bytes;
+use crate::service::door::InHand;
 use crate::service::{Acknowledged, HandedIn};
 use crate::wire;
 use crate::wire::v1::relay_service_server::RelayService;
@@ -43,7 +43,7 @@ impl RelayService for Api {
         let permit = caller.permit(&self.service, Method::Collect, ())?;
         let contact = permit.peer().contact().ok_or_else(|| Status::internal("a seat"))?;
         let stay = self.stay(permit.peer())?;
-        let bytes = request.extensions().get::<Bytes>().cloned();
+        let bytes = request.extensions().get::<InHand>().cloned();
         let request = request.into_inner();
         let items = follow::mailbox(self.clone(), (caller, stay), bytes, contact, request);
         Ok(Response::new(Box::pin(items)))

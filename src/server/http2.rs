@@ -26,7 +26,7 @@ use tower::Service;
 
 use crate::domain::limits;
 use crate::domain::peer::Party;
-use crate::service::door::{self, Busy, InHand, Place};
+use crate::service::door::{Busy, InHand, Place};
 use crate::service::telemetry::Event;
 use crate::tls::{Link, PeerInfo};
 use crate::wire::status;
@@ -245,12 +245,11 @@ impl Asked {
         mut self,
         mut service: V,
         (request, info): (Request<RecvStream>, PeerInfo),
-        (deciding, mut in_hand): (OwnedSemaphorePermit, InHand),
+        (deciding, held): (OwnedSemaphorePermit, InHand),
         deadline: Option<Duration>,
     ) where
         V: Service<Request<Body>, Response = Response<Body>>,
     {
-        let held = in_hand.bytes();
         let (comes, came) = watch::channel(Instant::now());
         let (mut head, stream) = request.into_parts();
         head.extensions.insert(info);
@@ -272,13 +271,13 @@ impl Asked {
             () = late => Status::deadline_exceeded("the request took too long").into_http(),
             _ = poll_fn(|context| self.respond.poll_reset(context)) => return,
         };
-        in_hand.answered();
+        held.answered();
         drop(deciding);
         self.hand_over(answer, &held).await;
     }
 
     /// Hands an answer over, and holds what of it is not taken yet.
-    async fn hand_over(mut self, answer: Response<Body>, held: &door::Bytes) {
+    async fn hand_over(mut self, answer: Response<Body>, held: &InHand) {
         let (head, mut body) = answer.into_parts();
         let said = Status::from_header_map(&head.headers);
         if said.is_some_and(|said| status::reason(&said).as_deref() == Some(status::BUSY)) {
@@ -333,7 +332,7 @@ async fn frame(body: &mut Body) -> Option<Result<Frame<Bytes>, Status>> {
 }
 
 /// Sends as the peer takes it; false if it does not, or is gone.
-async fn send(stream: &mut SendStream<Bytes>, mut part: Bytes, held: &door::Bytes) -> bool {
+async fn send(stream: &mut SendStream<Bytes>, mut part: Bytes, held: &InHand) -> bool {
     let until = Instant::now() + limits::patience(part.len());
     while !part.is_empty() {
         stream.reserve_capacity(part.len());
@@ -350,7 +349,7 @@ async fn send(stream: &mut SendStream<Bytes>, mut part: Bytes, held: &door::Byte
         if stream.send_data(now, false).is_err() {
             return false;
         }
-        held.let_go(bytes);
+        held.taken(bytes);
     }
     true
 }
@@ -358,7 +357,7 @@ async fn send(stream: &mut SendStream<Bytes>, mut part: Bytes, held: &door::Byte
 /// The body of a request: held as it comes, and given up when it comes too slowly.
 struct Upload {
     stream: RecvStream,
-    held: door::Bytes,
+    held: InHand,
     /// When its last bytes came.
     comes: watch::Sender<Instant>,
     began: Instant,
@@ -367,7 +366,7 @@ struct Upload {
 }
 
 impl Upload {
-    fn new(stream: RecvStream, held: door::Bytes, comes: watch::Sender<Instant>) -> Self {
+    fn new(stream: RecvStream, held: InHand, comes: watch::Sender<Instant>) -> Self {
         let patience = Box::pin(sleep(limits::patience(0)));
         Self { stream, held, comes, began: Instant::now(), came: 0, patience }
     }
@@ -400,7 +399,7 @@ impl http_body::Body for Upload {
             }
             Poll::Ready(None) => match ready!(self.stream.poll_trailers(context)) {
                 Ok(trailers) => {
-                    self.held.are_here();
+                    self.held.came_whole();
                     trailers.map(|trailers| Ok(Frame::trailers(trailers)))
                 }
                 Err(why) => Some(Err(gone(why))),

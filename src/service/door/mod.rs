@@ -335,7 +335,7 @@ impl Door {
         whose: impl Fn(&KeyId) -> Party,
     ) -> Result<Place, Full> {
         let taken = self.books().places.arrive(from, &whose, self.ambient.elapsed())?;
-        Ok(Place { door: Arc::clone(self), taken })
+        Ok(Place { door: Arc::clone(self), taken, key: None })
     }
 
     /// A place for one more stream of a seat, or of a registrar.
@@ -392,6 +392,8 @@ impl Drop for Stay {
 pub struct Place {
     door: Arc<Door>,
     taken: Taken,
+    /// What its peer has proven, listed or not.
+    key: Option<KeyId>,
 }
 
 impl Place {
@@ -419,6 +421,7 @@ impl Place {
     /// # Errors
     /// [`Full`].
     pub fn identify(&mut self, key: Option<KeyId>, peer: &AuthenticPeer) -> Result<(), Full> {
+        self.key = key;
         let (party, Some(key)) = (peer.party(), key) else { return Ok(()) };
         if matches!(party, Party::Network(_)) {
             return Ok(());
@@ -462,10 +465,9 @@ impl Place {
     pub fn begin(self: &Arc<Self>, party: Party) -> Result<InHand, Busy> {
         let door = &self.door;
         let limits = &door.limits;
-        let (limit, memory, key) = match (&party, &self.taken.at) {
-            (Party::Network(_), _) => (limits.requests_of_a_network, &door.memory[0], None),
-            (_, At::Outside(..)) => (limits.requests_of_a_party, &door.memory[1], None),
-            (_, At::Inside(key, _)) => (limits.requests_of_a_party, &door.memory[1], Some(*key)),
+        let (limit, memory, key) = match &party {
+            Party::Network(_) => (limits.requests_of_a_network, &door.memory[0], None),
+            _ => (limits.requests_of_a_party, &door.memory[1], self.key),
         };
         let mut books = door.books();
         let Books { requests, requests_of_keys, .. } = &mut *books;
@@ -486,8 +488,14 @@ impl Place {
         requests.insert(party.clone(), open + 1);
         let whose = (party, key);
         let held = Mutex::new(Holding::new(Arc::clone(memory), whose.clone()));
-        let request = Request { place: Arc::clone(self), held, is_here: AtomicBool::new(false) };
-        Ok(InHand { bytes: Bytes(Arc::new(request)), whose, open: true })
+        let [is_whole, is_answered] = [const { AtomicBool::new(false) }; 2];
+        Ok(InHand(Arc::new(Request {
+            place: Arc::clone(self),
+            whose,
+            held,
+            is_whole,
+            is_answered,
+        })))
     }
 }
 
@@ -497,71 +505,38 @@ impl Drop for Place {
     }
 }
 
-/// A request in hand, and what it holds of the memory.
-#[derive(Debug)]
-pub struct InHand {
-    bytes: Bytes,
-    whose: Whose,
-    open: bool,
-}
-
-impl InHand {
-    /// What it holds, both ways.
-    #[must_use]
-    pub fn bytes(&self) -> Bytes {
-        self.bytes.clone()
-    }
-
-    /// It is answered: what is left to do is to hand the answer over.
-    pub fn answered(&mut self) {
-        if std::mem::take(&mut self.open) {
-            let mut books = self.bytes.0.place.door.books();
-            let (party, key) = &self.whose;
-            less(&mut books.requests, party, 1);
-            if let Some(key) = key {
-                less(&mut books.requests_of_keys, key, 1);
-            }
-        }
-    }
-}
-
-impl Drop for InHand {
-    fn drop(&mut self) {
-        self.answered();
-    }
-}
-
-/// The bytes of a request in hand.
+/// A request in hand, and what it holds of the memory: as long as somebody has to do with it.
 #[derive(Clone, Debug)]
-pub struct Bytes(Arc<Request>);
+pub struct InHand(Arc<Request>);
 
 #[derive(Debug)]
 struct Request {
     place: Arc<Place>,
+    whose: Whose,
     held: Mutex<Holding>,
-    is_here: AtomicBool,
+    is_whole: AtomicBool,
+    is_answered: AtomicBool,
 }
 
-impl Bytes {
+impl InHand {
+    /// It is answered: what is left to do is to hand the answer over.
+    pub fn answered(&self) {
+        self.0.answered();
+    }
+
     /// So many bytes more of the request have come.
     ///
     /// # Errors
     /// [`Busy`]: there is no room for them.
     pub fn come(&self, bytes: usize) -> Result<(), Busy> {
         self.hold(bytes)?;
-        let place = &self.0.place;
-        if !place.is_inside() {
-            let now = place.door.ambient.elapsed();
-            place.door.books().places.comes(&place.taken, bytes, now);
-        }
+        self.0.moves(bytes);
         Ok(())
     }
 
     /// All of the request is here.
-    pub fn are_here(&self) {
-        if !self.0.is_here.swap(true, Ordering::Relaxed) {
-            self.0.place.door.books().places.asks(&self.0.place.taken, true);
-        }
+    pub fn came_whole(&self) {
+        self.0.came_whole();
     }
 
     /// So many bytes of an answer were read, and wait to be handed over; false if there is no room for
@@ -589,9 +564,10 @@ impl Bytes {
         Err(Busy::of("too many bytes in hand", held.party(), limits::SOON))
     }
 
-    /// So many are gone.
-    pub fn let_go(&self, bytes: usize) {
+    /// So many bytes of its answer were taken.
+    pub fn taken(&self, bytes: usize) {
         self.held().shrink(bytes);
+        self.0.moves(bytes);
     }
 
     fn held(&self) -> MutexGuard<'_, Holding> {
@@ -599,10 +575,39 @@ impl Bytes {
     }
 }
 
+impl Request {
+    fn moves(&self, bytes: usize) {
+        if !self.place.is_inside() {
+            let now = self.place.door.ambient.elapsed();
+            self.place.door.books().places.moves(&self.place.taken, bytes, now);
+        }
+    }
+
+    fn came_whole(&self) {
+        let mut books = self.place.door.books();
+        let is_answered = self.is_answered.load(Ordering::Relaxed);
+        if !is_answered && !self.is_whole.swap(true, Ordering::Relaxed) {
+            books.places.asks(&self.place.taken, true);
+        }
+    }
+
+    fn answered(&self) {
+        let mut books = self.place.door.books();
+        if !self.is_answered.swap(true, Ordering::Relaxed) {
+            let (party, key) = &self.whose;
+            less(&mut books.requests, party, 1);
+            if let Some(key) = key {
+                less(&mut books.requests_of_keys, key, 1);
+            }
+        }
+        if self.is_whole.swap(false, Ordering::Relaxed) {
+            books.places.asks(&self.place.taken, false);
+        }
+    }
+}
+
 impl Drop for Request {
     fn drop(&mut self) {
-        if *self.is_here.get_mut() {
-            self.place.door.books().places.asks(&self.place.taken, false);
-        }
+        self.answered();
     }
 }

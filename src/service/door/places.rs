@@ -170,8 +170,9 @@ impl Places {
         }
     }
 
-    /// So much of a request came on it: at the pace that is asked of everybody, it stays.
-    pub(super) fn comes(&mut self, taken: &Taken, bytes: usize, now: Duration) {
+    /// So much of a request came on it, or of an answer went: at the pace that is asked of everybody, it
+    /// stays.
+    pub(super) fn moves(&mut self, taken: &Taken, bytes: usize, now: Duration) {
         let At::Outside(way) = taken.at else { return };
         if let Some(guest) = self.pool(way).guests.get_mut(&taken.id) {
             let earned = Duration::from_secs(bytes as u64) / limits::PROGRESS_BYTES as u32;

@@ -187,7 +187,7 @@ fn a_network_fills_its_own_places_and_whoever_is_silent_makes_room() {
     // The oldest makes room, unless it has a request in hand.
     world.goes_by(limits::VISITOR_PATIENCE.as_secs());
     let asking = second.begin(second.party()).unwrap();
-    asking.bytes().are_here();
+    asking.came_whole();
     let third = world.arrive(address(1)).unwrap();
     assert!(first.leave().notified().now_or_never().is_some(), "told to leave");
     drop(first);
@@ -214,22 +214,73 @@ fn a_request_that_does_not_come_keeps_no_place() {
     // As much in a second as is asked of everybody.
     for _ in 0..limits::VISITOR_PATIENCE.as_secs() {
         world.goes_by(1);
-        comes.bytes().come(limits::PROGRESS_BYTES).unwrap();
+        comes.come(limits::PROGRESS_BYTES).unwrap();
     }
     let third = arrive();
     assert!(headers.leave().notified().now_or_never().is_some(), "told to leave");
     assert_eq!(world.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
     assert!(body.leave().notified().now_or_never().is_none());
     // What came at once speaks for no longer than it would be waited for without.
-    third.begin(third.party()).unwrap().bytes().come(1 << 20).unwrap();
+    third.begin(third.party()).unwrap().come(1 << 20).unwrap();
     world.goes_by(limits::VISITOR_PATIENCE.as_secs());
     // Too slowly: it is the last that may be silent.
-    comes.bytes().come(limits::PROGRESS_BYTES / 2).unwrap();
+    comes.come(limits::PROGRESS_BYTES / 2).unwrap();
     world.goes_by(1);
     drop((arrive(), arrive()));
     for place in [third, body] {
         assert!(place.leave().notified().now_or_never().is_some());
     }
+}
+
+/// Who asks and does not take the answer, or takes it too slowly.
+#[test]
+fn an_answer_that_is_not_taken_keeps_no_place() {
+    let world = World::new(FEW);
+    let arrive = || Arc::new(world.arrive(address(1)).unwrap());
+    let (idle, takes) = (arrive(), arrive());
+    let [mut idles, mut taking] = [&idle, &takes].map(|place| place.begin(place.party()).unwrap());
+    for asked in [&mut idles, &mut taking] {
+        asked.came_whole();
+        asked.answered();
+        // What comes after is no question.
+        asked.came_whole();
+    }
+    for _ in 0..limits::VISITOR_PATIENCE.as_secs() {
+        world.goes_by(1);
+        taking.taken(limits::PROGRESS_BYTES);
+    }
+    let _third = arrive();
+    assert!(idle.leave().notified().now_or_never().is_some(), "told to leave");
+    assert_eq!(world.arrive(address(1)).unwrap_err(), Full::Network(network(1)));
+    assert!(takes.leave().notified().now_or_never().is_none());
+}
+
+/// What is handed in and goes on though nobody waits for it is in hand until it ends.
+#[test]
+fn a_request_is_in_hand_as_long_as_somebody_has_to_do_with_it() {
+    let world = World::new(Limits { requests_of_a_network: 1, ..FEW });
+    let place = Arc::new(world.arrive(address(1)).unwrap());
+    let asked = place.begin(place.party()).unwrap();
+    let goes_on = asked.clone();
+    drop(asked);
+    assert!(place.begin(place.party()).is_err());
+    drop(goes_on);
+    place.begin(place.party()).unwrap();
+}
+
+/// A seat that was listed after it connected.
+#[test]
+fn who_was_listed_since_it_came_is_counted_by_its_key() {
+    let world = World::new(Limits { requests_of_a_key: 2, ..FEW });
+    let mut place = world.arrive(address(1)).unwrap();
+    place.identify(Some(KeyId::of(b"fr/cert/a")), &stranger(1)).unwrap();
+    assert!(!place.is_inside());
+    let (place, listed) = (Arc::new(place), seat(1, "fr/cert/a").party());
+    let asked = [0; 2].map(|_| place.begin(listed.clone()).unwrap());
+    let busy = place.begin(listed.clone()).unwrap_err();
+    assert!(busy.to_string().contains("of this key"), "{busy}");
+    asked[0].hold(500).unwrap();
+    assert!(asked[1].hold(1).is_err(), "half of what its member may");
 }
 
 #[test]
@@ -591,7 +642,7 @@ fn streams_and_requests_in_hand_are_so_many_at_once() {
     drop(world.door.follows(&own).unwrap());
 
     let visitors = [1, 1, 2].map(|at| Arc::new(world.arrive(address(at)).unwrap()));
-    let mut first = visitors[0].begin(visitors[0].party()).unwrap();
+    let first = visitors[0].begin(visitors[0].party()).unwrap();
     let second = visitors[1].begin(visitors[1].party()).unwrap();
     assert!(visitors[0].begin(visitors[0].party()).is_err(), "of the network, on any connection");
     let other = visitors[2].begin(visitors[2].party()).unwrap();
@@ -599,13 +650,13 @@ fn streams_and_requests_in_hand_are_so_many_at_once() {
     let many: Vec<InHand> = (0..3).map(|_| member.begin(member.party()).unwrap()).collect();
     assert!(member.begin(member.party()).is_err());
     // Once it is answered it is not counted any more, and what it holds is.
-    first.bytes().hold(30).unwrap();
+    first.hold(30).unwrap();
     first.answered();
     let third = visitors[0].begin(visitors[0].party()).unwrap();
-    assert!(third.bytes().hold(71).is_err());
-    third.bytes().hold(70).unwrap();
+    assert!(third.hold(71).is_err());
+    third.hold(70).unwrap();
     drop(first);
-    third.bytes().hold(30).unwrap();
+    third.hold(30).unwrap();
     drop((second, other, third, many));
 }
 
@@ -618,16 +669,16 @@ fn one_seat_leaves_its_colleagues_requests_and_bytes() {
     let second = again.begin(again.party()).unwrap();
     let busy = own.begin(own.party()).unwrap_err();
     assert!(busy.to_string().contains("of this key"), "{busy}");
-    first.bytes().hold(500).unwrap();
-    assert!(second.bytes().hold(1).is_err());
-    assert!(!second.bytes().have_room(1) && !second.bytes().read_ahead(1));
-    first.bytes().let_go(1);
-    assert!(second.bytes().have_room(1) && second.bytes().read_ahead(1));
-    assert!(!first.bytes().have_room(1), "what was read ahead is held");
-    second.bytes().let_go(1);
-    first.bytes().hold(1).unwrap();
+    first.hold(500).unwrap();
+    assert!(second.hold(1).is_err());
+    assert!(!second.have_room(1) && !second.read_ahead(1));
+    first.taken(1);
+    assert!(second.have_room(1) && second.read_ahead(1));
+    assert!(!first.have_room(1), "what was read ahead is held");
+    second.taken(1);
+    first.hold(1).unwrap();
     let others = [0; 2].map(|_| colleague.begin(colleague.party()).unwrap());
-    others[0].bytes().hold(500).unwrap();
+    others[0].hold(500).unwrap();
     assert!(colleague.begin(colleague.party()).unwrap_err().to_string().contains("member fr"));
     // What was refused took nothing, and what is answered is given back.
     drop((first, second, others));
