@@ -100,7 +100,9 @@ impl Courier {
                     synced = true;
                 }
                 taken => {
-                    return taken.map_err(|error| without_receipt(id, after_a_sync(error)));
+                    let reached = self.replica.view()?.0;
+                    return taken
+                        .map_err(|error| without_receipt(id, after_a_sync(error, reached)));
                 }
             }
         }

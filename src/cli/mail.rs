@@ -458,16 +458,24 @@ impl Mail {
         session: &Session,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        for round in 0..ROUNDS {
+        for round in 1..=ROUNDS {
             self.synced = self.replica.view()?.0;
-            match self.collect_what_there_is(ctx, session, news).await {
+            let behind = match self.collect_what_there_is(ctx, session, news).await {
                 Ok(()) if !news.behind => break,
-                Ok(()) => {}
-                Err(error) if asks_again(&error) && round + 1 < ROUNDS => {}
-                Err(error) if error.reason == SYNC_FIRST => return Err(after_a_sync(error)),
+                Ok(()) => None,
+                Err(error) if asks_again(&error) => Some(error),
                 Err(error) => return Err(error),
-            }
+            };
             self.catch_up(ctx, session, news).await?;
+            if let Some(behind) = behind {
+                let behind = after_a_sync(behind, self.replica.view()?.0);
+                match &*behind.reason {
+                    SYNC_FIRST if round == ROUNDS => ctx.out.warn(DIRECTORY_GROWS),
+                    HEAD_BEHIND if round < ROUNDS => {}
+                    SYNC_FIRST => {}
+                    _ => return Err(behind),
+                }
+            }
         }
         self.index.keep().unwrap_or_else(|why| ctx.out.warn(why));
         Ok(())
@@ -1029,9 +1037,11 @@ pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
 /// What [`ClientError`] calls what a key signed that this program cannot know.
 pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
 
-/// A view that a sync did not reach is none of the log: it is not this copy that is behind.
-pub(super) fn after_a_sync(error: ClientError) -> ClientError {
-    if error.reason != SYNC_FIRST {
+/// A view that a sync did not reach, which ended at so many entries, is none of the log: it is not this
+/// copy that is behind.
+pub(super) fn after_a_sync(error: ClientError, reached: u64) -> ClientError {
+    let named = error.details.get("size").and_then(|size| size.parse().ok());
+    if error.reason != SYNC_FIRST || named.is_some_and(|size: u64| size <= reached) {
         return error;
     }
     let sentence = "the relay signs on more entries than the service shows, also after a sync";
@@ -1043,6 +1053,8 @@ pub(super) fn after_a_sync(error: ClientError) -> ClientError {
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const ROUNDS: usize = 3;
+const DIRECTORY_GROWS: &str = "the directory grows while the mailbox is read: what came is shown, and that nothing \
+     is missing is checked the next time";
 /// Headers that are kept at once.
 const HELD: usize = 256;
 /// Bodies whose receipts are handed in together.
@@ -1196,11 +1208,13 @@ mod tests {
 
     #[test]
     fn what_a_sync_did_not_reach_is_no_fault_of_this_copy() {
-        let found = after_a_sync(ReceiptError::SyncFirst(9).into());
+        let behind = ClientError::from(ReceiptError::SyncFirst(9));
+        assert_eq!(after_a_sync(behind.clone(), 9), behind, "it was, until then");
+        let found = after_a_sync(behind, 8);
         assert_eq!((found.side, found.exit), (Side::Theirs, Exit::VerificationFailed));
         assert_eq!(found.reason, "RECEIPT_NOT_VERIFIED");
         let other = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
-        assert_eq!(after_a_sync(other.clone()), other);
+        assert_eq!(after_a_sync(other.clone(), 8), other);
     }
 
     #[test]

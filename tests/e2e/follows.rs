@@ -1,6 +1,7 @@
 //! What is asked of the service comes late, or not at once: what was announced, handed in and shown
 //! meanwhile.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use liaison::client::error::{Exit, Side};
@@ -15,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use tonic::Status;
 
 use crate::support::gate::{Gate, Instead};
+use crate::support::way::Break;
 use crate::support::{Office, Party, TestNet, alert, key_id, says};
 
 const FOLLOW: [&str; 3] = ["inbox", "list", "--follow"];
@@ -282,10 +284,9 @@ async fn what_nobody_read_comes_before_what_was_read() {
     assert_eq!(first().await, 2);
 }
 
-/// A command was killed before it had dealt with a message. Who follows does so after a sync, and then the
-/// connection ends.
+/// A command was killed before it had dealt with a message. Who follows does so after a sync.
 #[tokio::test(start_paused = true)]
-async fn what_was_dealt_with_is_announced_though_the_connection_ends() {
+async fn what_was_dealt_with_after_a_sync_is_announced() {
     let gate = Gate::default();
     let (net, fr, mut jp) = two(&gate).await;
     tells(&net, &fr, &jp, 1).await;
@@ -298,11 +299,73 @@ async fn what_was_dealt_with_is_announced_though_the_connection_ends() {
     gate.was_asked("Collect", before + 1).await;
     // The relay's next head is newer than the copy.
     net.say(says::admission(&net.replica(), "at")).await;
-    jp.way.went_by();
-    gate.next("Collect", [reset()]);
+    gate.opens();
     let row = timeout(Duration::from_secs(600), jp.prints()).await.expect("it is announced");
     assert_eq!(row["number"], 1);
-    gate.was_asked("Collect", before + 3).await;
-    assert_eq!(jp.way.went_by().0, 1, "it has connected again");
+    assert!(!follows.is_finished());
+}
+
+/// Each time a mailbox is asked for, an entry was logged since the copy of the directory was made.
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_grows_meanwhile_is_no_fault_of_the_relay() {
+    for typed in [&LIST[..], &FOLLOW] {
+        let gate = Gate::default();
+        let (net, fr, jp) = two(&gate).await;
+        tells(&net, &fr, &jp, 1).await;
+        gate.next("Collect", [Instead::Waits]);
+        let (runs, before) = (jp.start(typed), gate.asked("Collect"));
+        // A list asks three times; who follows, once.
+        for (asked, member) in ["at", "be", "cz"].into_iter().enumerate() {
+            if asked == 0 || typed == LIST {
+                let again = gate.was_asked("Collect", before + asked + 1);
+                timeout(Duration::from_secs(600), again).await.expect("it asks again");
+            }
+            net.say(says::admission(&net.replica(), member)).await;
+            gate.next("Collect", [Instead::Waits]);
+        }
+        let shown = timeout(Duration::from_secs(600), jp.prints()).await.expect("it is shown");
+        if typed == LIST {
+            assert_eq!(of(&shown, "number"), [1]);
+            runs.await.unwrap().unwrap();
+        } else {
+            assert_eq!(shown["number"], 1);
+            assert!(!runs.is_finished());
+        }
+    }
+}
+
+/// However long a mailbox takes to come.
+#[tokio::test(start_paused = true)]
+async fn what_is_due_is_handed_in_while_the_mailbox_comes() {
+    let gate = Gate::default();
+    let (net, fr, jp) = two(&gate).await;
+    gate.all("Submit", busy(3000));
+    let notify = ["notify", fr.contact.as_str(), "--urgency", "flash", "--title", "x"];
+    jp.run(&notify).await.unwrap_err();
+    gate.opens();
+    gate.all("Collect", Instead::Waits);
+    let follows = jp.start(&FOLLOW);
+    let came = timeout(Duration::from_secs(60), came_to(&net, &fr, 1)).await;
+    came.expect("nothing waits for the mailbox");
+    assert!(!follows.is_finished());
+}
+
+/// The network lets so much through on a connection, which is never all of what waits.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_breaks_leaves_what_it_brought() {
+    let (net, fr, mut jp) = two(&Gate::default()).await;
+    let count = 80;
+    jp.run(&LIST).await.unwrap();
+    jp.printed();
+    let (_, _, nothing) = jp.way.went_by();
+    tells(&net, &fr, &jp, count).await;
+    jp.way.breaks_for_ever([], Break::CutDown(nothing + (36 << 10)));
+    let follows = jp.start(&FOLLOW);
+    let mut numbers = BTreeSet::new();
+    while numbers.len() < count {
+        let row = timeout(Duration::from_secs(600), jp.prints()).await.expect("all come");
+        numbers.extend(row["number"].as_u64());
+    }
+    assert!(jp.way.went_by().0 > 3, "on many connections");
     assert!(!follows.is_finished());
 }

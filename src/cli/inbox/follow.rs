@@ -96,8 +96,6 @@ impl Stay {
         session: &Session,
         mail: &mut Mail,
     ) -> Result<Infallible, ClientError> {
-        mail.collect_headers(ctx, session, &mut self.news).await?;
-        self.comes(ctx);
         let channel = session.connection().channel();
         let ask = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
         let fetch =
@@ -149,7 +147,9 @@ impl Stay {
                     // What this sync did not reach is looked at again with the next head.
                     work.behind &= self.news.was_behind();
                     if let Some(event) = work.unchecked.take() {
-                        self.take(ctx, mail, &mut work, event).map_err(after_a_sync)?;
+                        let reached = mail.replica.view()?.0;
+                        let taken = self.take(ctx, mail, &mut work, event);
+                        taken.map_err(|error| after_a_sync(error, reached))?;
                     }
                 }
                 Some((number, came)) = bodies.next() => {
@@ -164,7 +164,14 @@ impl Stay {
                     }
                 },
                 event = events.next(), if work.unchecked.is_none() => {
-                    let event = event.unwrap_or(Err(FollowError::NoHead))?;
+                    let event = match event.unwrap_or(Err(FollowError::NoHead)) {
+                        Ok(event) => event,
+                        Err(ended) => {
+                            // A stream that broke leaves what it brought.
+                            mail.keep(ctx, &mut work.held, &mut self.news)?;
+                            return Err(ended.into());
+                        }
+                    };
                     self.comes(ctx);
                     self.take_or_sync(ctx, mail, &mut work, event)?;
                 }
