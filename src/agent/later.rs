@@ -4,7 +4,7 @@
 //! `hand_in`). Invariants: nothing is given up; what waits keeps nothing else back, unless the service
 //! has too much of its kind to do, or its recipient no room for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -74,10 +74,12 @@ pub struct LaterDue {
     each: BTreeMap<Counted, Later<MessageId>>,
     /// For what is counted so there is no room at a contact, or anywhere.
     full: Later<(Counted, Option<ContactId>)>,
+    /// How often there was no room for one: a smaller one may find some.
+    told: BTreeMap<MessageId, usize>,
 }
 
 impl LaterDue {
-    /// It was not accepted. Where there is no room for it, nothing else of its kind is offered.
+    /// It was not accepted. Where there is no room for it, nothing else of its kind is offered for a while.
     pub fn failed(&mut self, due: &Due, why: &ClientError, now: Instant) {
         let full: Vec<_> = match &why.reason[..] {
             "MAILBOX_SHARE" => why.contacts().filter(|of| due.to.contains(of)).map(Some).collect(),
@@ -86,6 +88,8 @@ impl LaterDue {
         };
         if full.is_empty() {
             self.each.entry(due.counted).or_default().failed(due.id, why, now);
+        } else {
+            *self.told.entry(due.id).or_default() += 1;
         }
         for of in full {
             self.full.failed((due.counted, of), why, now);
@@ -101,6 +105,7 @@ impl LaterDue {
     /// It is done.
     pub fn done(&mut self, due: &Due) {
         self.each.entry(due.counted).or_default().done(&due.id);
+        self.told.remove(&due.id);
         rooms(due).for_each(|room| self.full.done(&room));
     }
 
@@ -109,6 +114,23 @@ impl LaterDue {
     pub fn may(&self, due: &Due, now: Instant) -> bool {
         self.each.get(&due.counted).is_none_or(|each| each.may(&due.id, now))
             && rooms(due).all(|room| self.full.may(&room, now))
+    }
+
+    /// Takes what to offer now: of the first kind of which something may be, those first that were told
+    /// least often that there is no room for them.
+    pub fn take(&self, due: &mut BTreeSet<Due>, now: Instant) -> Option<Due> {
+        let told = |due: &Due| self.told.get(&due.id).copied().unwrap_or_default();
+        let mut next: Option<&Due> = None;
+        for due in due.iter().filter(|due| self.may(due, now)) {
+            if next.is_some_and(|next| next.counted != due.counted || told(next) == 0) {
+                break;
+            }
+            if next.is_none_or(|next| told(due) < told(next)) {
+                next = Some(due);
+            }
+        }
+        let next = next.cloned()?;
+        due.take(&next)
     }
 
     /// When something may be offered that may not now.
@@ -243,6 +265,34 @@ mod tests {
         let may = ALL.map(|of| later.may(&due(of, 2, &["pt/cert-pt"]), now));
         assert_eq!(may, [true, true, false, true]);
         assert_eq!(later.next(now), Some(now + seconds(1)));
+    }
+
+    /// One that is too large for the room that there is keeps nobody back who fits.
+    #[test]
+    fn what_finds_no_room_goes_behind_those_of_its_kind_that_were_not_offered() {
+        let (mut later, mut now) = (LaterDue::default(), Instant::now());
+        let of = |nth, to: &[&str]| due(Counted::Message, nth, to);
+        let (large, small) = (of(1, &["fr/cert-fr", "pt/cert-pt"]), of(2, &["fr/cert-fr"]));
+        let receipt = due(Counted::Receipt, 3, &["fr/cert-fr"]);
+        let mut waits = BTreeSet::from([&receipt, &small, &large].map(Clone::clone));
+        let full = ClientError::from(Refusal::QuotaExceeded { kept: 9, limit: 8 });
+        let mut offer = |later: &LaterDue, now| later.take(&mut waits, now);
+        assert_eq!(offer(&later, now), Some(large.clone()));
+        later.failed(&large, &full, now);
+        waits.insert(large.clone());
+        let mut offer = |later: &LaterDue, now| later.take(&mut waits, now);
+        assert_eq!(offer(&later, now), Some(receipt), "of another kind, meanwhile");
+        now += seconds(1);
+        assert_eq!(offer(&later, now), Some(small.clone()));
+        later.done(&small);
+        assert_eq!(offer(&later, now), Some(large.clone()), "at once, since there is room again");
+        assert_eq!(offer(&later, now), None);
+        // Told as often, in their order.
+        later.failed(&large, &full, now);
+        later.failed(&small, &full, now);
+        later.failed(&small, &full, now);
+        let mut waits = BTreeSet::from([small, large.clone()]);
+        assert_eq!(later.take(&mut waits, now + seconds(60)), Some(large));
     }
 
     #[test]

@@ -200,9 +200,9 @@ impl Stay {
         waits: impl Fn(MessageId) -> bool,
         now: Instant,
     ) -> Option<Due> {
+        let mut next = std::iter::from_fn(|| self.later_due.take(&mut work.due, now));
         // Another program may have handed it in.
-        let mut may = work.due.extract_if(.., |due| self.later_due.may(due, now));
-        may.find(|due| waits(due.id))
+        next.find(|due| waits(due.id))
     }
 
     /// When there is something to do that must wait now.
