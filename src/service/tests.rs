@@ -138,6 +138,11 @@ async fn a_key_that_was_not_named_is_a_fault_of_ours_and_the_service_goes_on() {
 
 /// An admission that the registrar hands in.
 fn admits(service: &Service, member: &str) -> Permit<Vec<Publication>> {
+    admits_as(service, member, member)
+}
+
+/// One in these words.
+fn admits_as(service: &Service, member: &str, called: &str) -> Permit<Vec<Publication>> {
     let (directory, ambient) = (&service.state().directory, Ambient::system());
     let (name, genesis) = ("un.example".to_owned(), directory.genesis().as_bytes().to_vec());
     let admission = proto::Admission {
@@ -145,7 +150,7 @@ fn admits(service: &Service, member: &str) -> Permit<Vec<Publication>> {
         issued_at: ambient.now(),
         member: member.to_owned(),
         kind: 1,
-        names: vec![proto::Text { language: "en".to_owned(), text: member.to_owned() }],
+        names: vec![proto::Text { language: "en".to_owned(), text: called.to_owned() }],
         ..Default::default()
     };
     let (payload, signers) = (admission.encode_to_vec(), [&key("alice")]);
@@ -217,6 +222,22 @@ async fn the_same_statement_twice_at_once_uses_the_day_once() {
     assert_eq!(at_once, (Ok(vec![Ok(1)]), Ok(vec![Ok(1)])));
     assert_eq!(service.publish(admits(&service, "jp")).await, Ok(vec![Ok(2)]));
     assert!(matches!(service.publish(admits(&service, "at")).await, Err(Failure::Busy(_))));
+}
+
+/// Two registrars admit the same State in different words.
+#[tokio::test]
+async fn who_comes_second_with_another_statement_uses_nothing_of_the_day() {
+    let home = tempfile::tempdir().unwrap();
+    let limits = door::Limits { registrar_day: (2, 1 << 20), ..door::Limits::without_rates() };
+    let service = within(&home, limits).await;
+    let publish = |name| service.publish(admits_as(&service, "fr", name));
+    let (first, second) = tokio::join!(publish("France"), publish("Frankreich"));
+    let refused = |done: &Result<Vec<Result<u64, Refusal>>, Failure>| match done {
+        Ok(done) => done[0].is_err(),
+        Err(_) => false,
+    };
+    assert_eq!([refused(&first), refused(&second)], [false, true], "{first:?} {second:?}");
+    assert_eq!(service.publish(admits(&service, "jp")).await, Ok(vec![Ok(2)]));
 }
 
 /// Says that it decides, and does so once somebody who reads has had an answer.
