@@ -1,17 +1,18 @@
 //! Sealing again what waits in the outbox, after the directory has changed.
 //!
 //! In scope: whether a request is outdated, by the own copy and not by the relay's word; the request
-//! that takes its place. Out of scope: asking, syncing (`cli::courier`). Invariants: id and content
+//! that takes its place, also one to others. Out of scope: asking, syncing (`cli::courier`). Invariants: id and content
 //! stay, so that a message is sent once and keeps the name that people were told, and so does the
 //! thread, unless what it answers went to the others in another; what the relay may have is not
 //! sealed again.
 
+use crate::client::error::ClientError;
 use crate::client::message::acknowledge;
-use crate::client::message::compose::{Outside, compose};
+use crate::client::message::compose::{ComposeError, Outside, compose};
 use crate::client::message::open::{self, Opened, Reader};
 use crate::client::outbox::{Outbox, Request};
 use crate::crypto::hash::Digest;
-use crate::domain::ids::MessageId;
+use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::submit;
@@ -19,10 +20,12 @@ use crate::signed::proto::Flag;
 use crate::wire::v1;
 
 use super::collect::{Desk, SealError, TakeError, sent_header};
+use super::hand_in;
 
 /// Seals a request again under its id, on the view and with the key as they are now: the same content
 /// to the same contacts. `stale` tells whether the copy is. If another program did so already, or the
-/// request waits no longer, nothing is done.
+/// request waits no longer, nothing is done. What this copy refuses for good is marked, as the relay would
+/// refuse it.
 ///
 /// # Errors
 /// [`SealError`]; the request is as it was.
@@ -32,22 +35,16 @@ pub fn seal_again(
     (id, before): (MessageId, &Request),
     stale: bool,
 ) -> Result<(), SealError> {
-    outbox.replace((id, before), || {
+    let sealed = outbox.replace((id, before), || {
         let sent = sent_header(desk, outbox, id)?;
         let addressing = sent.addressing();
         let answered = answered_now(desk, outbox, addressing)?;
-        let now = desk.ambient.now();
-        if answered.is_none() && !is_outdated(desk, addressing, now) {
+        if answered.is_none() && !is_outdated(desk, addressing, desk.ambient.now()) {
             return Err(SealError::NotOutdated);
         }
+        let outside = outside(desk, (addressing, answered), stale)?;
         let opened = opened(desk, before, addressing.view)?;
         let directory = desk.reader.directory;
-        let mut outside = Outside::again(directory, addressing, desk.view, now)?;
-        if let Some(answered) = answered {
-            outside.in_reply_to = Some(answered.digest());
-            outside.thread = Some(answered.addressing().thread);
-        }
-        outside.flags.extend(stale.then_some(Flag::StaleDirectory));
         let sealed = compose(directory, outside, &opened.inside, desk.sign, desk.ambient)?;
         let request = match before {
             Request::Submit(_) => Request::submit(sealed.envelope),
@@ -62,7 +59,52 @@ pub fn seal_again(
             }
         };
         Ok((sealed.header_digest, request))
-    })
+    });
+    if let Err(SealError::Compose(why)) = &sealed {
+        let why = ClientError::from(why.clone());
+        if hand_in::is_definite(&why) {
+            outbox.refuse((id, before), &why.reason)?;
+        }
+    }
+    sealed
+}
+
+/// Seals what went to nobody to the others: the same content, as another message in its place. None, if
+/// another program has dealt with it.
+///
+/// # Errors
+/// [`SealError`]; nothing has changed.
+pub fn seal_to_others(
+    desk: &Desk<'_>,
+    outbox: &Outbox,
+    (id, left_out): (MessageId, &[&ContactId]),
+    stale: bool,
+) -> Result<Option<MessageId>, SealError> {
+    let (before, sent) = (outbox.request(id)?, sent_header(desk, outbox, id)?);
+    let addressing = sent.addressing();
+    let answered = answered_now(desk, outbox, addressing)?;
+    let mut outside = Outside { id: None, ..outside(desk, (addressing, answered), stale)? };
+    outside.recipients.retain(|to| !left_out.contains(&&to.contact));
+    let opened = opened(desk, &before, addressing.view)?;
+    let sealed = compose(desk.reader.directory, outside, &opened.inside, desk.sign, desk.ambient)?;
+    let (of, request) = ((sealed.id, sealed.header_digest), Request::submit(sealed.envelope));
+    Ok(outbox.put_instead(of, &request, (id, &before))?.then_some(sealed.id))
+}
+
+/// What stood outside, as it stands now.
+fn outside(
+    desk: &Desk<'_>,
+    (of, answered): (&Addressing, Option<VerifiedHeader>),
+    stale: bool,
+) -> Result<Outside, ComposeError> {
+    let (directory, now) = (desk.reader.directory, desk.ambient.now());
+    let mut outside = Outside::again(directory, of, desk.view, now)?;
+    if let Some(answered) = answered {
+        outside.in_reply_to = Some(answered.digest());
+        outside.thread = Some(answered.addressing().thread);
+    }
+    outside.flags.extend(stale.then_some(Flag::StaleDirectory));
+    Ok(outside)
 }
 
 /// The message of this outbox that one answers: it goes first, and this one names it as it went.

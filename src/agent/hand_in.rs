@@ -164,7 +164,7 @@ pub async fn status(
 
 /// Whether the relay gave a reason that the same request cannot outlive. What is not known here is
 /// none, and what did not come from a service of ours has other reasons.
-fn is_definite(error: &ClientError) -> bool {
+pub(super) fn is_definite(error: &ClientError) -> bool {
     // By our own clock it expires, not by the relay's.
     let expires = error.details.get("field").is_some_and(|field| field == "expires");
     DEFINITE.contains(&&error.reason[..]) && !expires

@@ -1082,7 +1082,9 @@ fn what_the_copy_does_not_show_is_not_sealed_again() {
     net.withdraw("fr/cert-fr", 2);
     let why = at.seal_again(&net, id).unwrap_err();
     assert!(matches!(why, SealError::Compose(ComposeError::Refused(_))), "{why}");
-    assert_eq!((at.outbox.request(id).unwrap(), at.outbox.pending().unwrap()), (request, vec![id]));
+    // Nobody can read it there, and the relay would say so, too: it waits no longer.
+    assert_eq!((at.outbox.request(id).unwrap(), at.outbox.pending().unwrap()), (request, vec![]));
+    assert_eq!(at.outbox.refused(id).unwrap().as_deref(), Some("UNKNOWN_CONTACT"));
 }
 
 #[test]

@@ -607,6 +607,10 @@ pub struct RetryArgs {
     /// One message, by its id or the first digits of it; by default all that was refused
     #[arg(value_parser = word)]
     pub id: Option<String>,
+    /// Send it to the others, if some of its contacts take no more of your messages now, or have no
+    /// seat left. This is for one message, also for one that waits
+    #[arg(long, requires = "id")]
+    pub skip_full: bool,
     /// Show what would be handed in again, and do not
     #[arg(long)]
     pub dry_run: bool,

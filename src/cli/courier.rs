@@ -23,9 +23,9 @@ use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{MessageId, SeatId};
 
-use super::Context;
 use super::mail::{SYNC_FIRST, after_a_sync, given_up, kept_back, without_receipt};
 use super::sync::with_progress;
+use super::{Context, call};
 
 /// A seat, its outbox, and a copy of the directory.
 pub(super) struct Courier {
@@ -85,8 +85,11 @@ impl Courier {
     ) -> Result<VerifiedAccepted, ClientError> {
         let accepted = match self.offer(ctx, session, id).await {
             Ok(accepted) => accepted,
-            Err(error) if self.outbox.refused(id)?.is_some() => return Err(given_up(error, id)),
-            Err(error) => return Err(kept_back(error, id)),
+            Err(error) => {
+                let error = self.to_be_called(ctx, (id, error))?;
+                let refused = self.outbox.refused(id)?.is_some();
+                return Err(if refused { given_up(error, id) } else { kept_back(error, id) });
+            }
         };
         let mut synced = false;
         loop {
@@ -105,6 +108,23 @@ impl Courier {
                         .map_err(|error| without_receipt(id, after_a_sync(error, reached)));
                 }
             }
+        }
+    }
+
+    /// Why it was not accepted, and whom to call if that is because of its recipients.
+    fn to_be_called(
+        &self,
+        ctx: &Context,
+        (id, error): (MessageId, ClientError),
+    ) -> Result<ClientError, ClientError> {
+        let header = self.at_desk(ctx, |desk| collect::sent_header(desk, &self.outbox, id))?;
+        let Ok(header) = header else { return Ok(error) };
+        let of = &header.addressing().recipients;
+        let to = of.iter().map(|to| &to.contact);
+        let cannot = call::who_cannot(self.replica.directory()?, to, &error);
+        match call::mend(id, &cannot, of.len()) {
+            Some(mend) => Ok(error.mended_by(mend)),
+            None => Ok(error),
         }
     }
 

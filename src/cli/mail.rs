@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 
+use crate::agent::again;
 use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
 use crate::agent::fetch;
 use crate::agent::follow::{self, Event};
@@ -83,6 +84,8 @@ pub(super) struct News {
     pub(super) disputed: Vec<MessageId>,
     /// What people should know besides.
     pub(super) warnings: Vec<String>,
+    /// What waited and was refused for good: the first of it.
+    given_up: Option<ClientError>,
     behind: bool,
 }
 
@@ -215,6 +218,25 @@ impl Mail {
         let handed_in = courier.hand_in(ctx, session, id).await;
         self.replica = courier.replica;
         handed_in
+    }
+
+    /// Seals what went to nobody to the others, in its place. See [`again::seal_to_others`].
+    ///
+    /// # Errors
+    /// [`ClientError`]; another program has dealt with it.
+    pub(super) fn seal_to_others(
+        &self,
+        ctx: &Context,
+        of: (MessageId, &[&ContactId]),
+    ) -> Result<MessageId, ClientError> {
+        let stale = self.replica.is_stale(ctx.ambient().now());
+        let sealed =
+            self.at_desk(ctx, |desk| again::seal_to_others(desk, &self.outbox, of, stale))??;
+        sealed.ok_or_else(|| {
+            let sentence = format!("another program has dealt with {} meanwhile", of.0);
+            ClientError::new(Side::Ours, Exit::Unexpected, "DEALT_WITH", sentence)
+                .mended_by("liaison sent")
+        })
     }
 
     /// Opens an item of the inbox again, every layer verified.
@@ -631,8 +653,11 @@ impl Mail {
         Ok(news.warnings)
     }
 
-    /// Tells until when receipts are handed in.
-    async fn send_all(
+    /// Hands in what waits, as [`Mail::send_due`] does. Tells until when receipts are handed in.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub(super) async fn send_all(
         &mut self,
         ctx: &Context,
         session: &Session,
@@ -710,12 +735,25 @@ impl Mail {
         if error.reason != "RECEIPT_NOT_DUE" {
             let of = self.addressing(ctx, id)?;
             news.warn(not_accepted(id, of.as_ref(), error));
+            // Nobody waits for a receipt.
+            let is_receipt = of.is_some_and(|of| of.class == Class::Receipt);
+            if error.details.contains_key(REFUSED) && !is_receipt && news.given_up.is_none() {
+                let sentence = format!("{id} waited, and was refused for good");
+                news.given_up = Some(ClientError { sentence, ..error.clone() });
+            }
         }
         Ok(())
     }
 
     /// How a request of the outbox is addressed, if its header holds.
-    fn addressing(&self, ctx: &Context, id: MessageId) -> Result<Option<Addressing>, ClientError> {
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub(super) fn addressing(
+        &self,
+        ctx: &Context,
+        id: MessageId,
+    ) -> Result<Option<Addressing>, ClientError> {
         let request = self.outbox.request(id)?;
         let Some(envelope) = request.envelope() else { return Ok(None) };
         let header = self.own_header(ctx, &envelope.header)?;
@@ -836,6 +874,14 @@ impl Acknowledged {
 }
 
 impl News {
+    /// How a command ends that handed in what waited, when it has shown what it was asked for.
+    ///
+    /// # Errors
+    /// Some of it was refused for good.
+    pub(super) fn ends(self) -> Result<(), ClientError> {
+        self.given_up.map_or(Ok(()), |error| Err(error.after_its_object()))
+    }
+
     /// The receipts that were made, once.
     pub(super) fn queued(&mut self) -> Vec<MessageId> {
         std::mem::take(&mut self.queued)
@@ -1020,11 +1066,12 @@ pub(super) fn given_up(error: ClientError, id: MessageId) -> ClientError {
     let mend =
         error.mend.unwrap_or_else(|| format!("liaison sent retry {id}, if that has changed"));
     let mut error = ClientError { sentence, mend: Some(mend), ..error };
-    error.details.insert("refused".to_owned(), id.to_string());
+    error.details.insert(REFUSED.to_owned(), id.to_string());
     error
 }
 
 const WAITING: &str = "waiting";
+const REFUSED: &str = "refused";
 
 /// Whether the reader or the relay is behind the other.
 fn asks_again(error: &ClientError) -> bool {

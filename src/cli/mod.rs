@@ -6,6 +6,7 @@
 
 mod admin;
 pub mod args;
+mod call;
 mod charter;
 mod context;
 mod courier;

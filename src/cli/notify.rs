@@ -20,7 +20,7 @@ use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::message::text::visible;
 use crate::client::outbox::Request;
 use crate::client::session::Session;
-use crate::domain::directory::{Contact, Policy};
+use crate::domain::directory::Policy;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Amiss;
 use crate::domain::refusal::Refusal;
@@ -29,12 +29,12 @@ use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
 
-use super::args::{KindArg, NotifyArgs, TlpArg};
-use super::directory::{Seen, expired, parts_of};
+use super::args::{KindArg, NotifyArgs};
+use super::call::{self, ToCall};
+use super::directory::{Seen, expired};
 use super::fields::drafted;
 use super::inbox;
 use super::mail::{Mail, kept_back};
-use super::statement::agreed;
 use super::sync::with_progress;
 use super::{Context, phrases, unusable};
 
@@ -51,19 +51,19 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         ctx.out.warn("no text was given: the message says its title and nothing more (--text)");
     }
     let (session, mut mail) = start(ctx, &args).await?;
-    let mut plan = Plan::of(ctx, &mail, &args)?;
+    let mut plan = Plan::of(ctx, &mail, &args, &inside)?;
     plan.say(ctx, &mail, &args)?;
     if args.dry_run {
         let size = inside.encode().len();
-        let object = plan.json(&args, json!({ "dry_run": true, "content_bytes": size }));
+        let object = plan.json(json!({ "dry_run": true, "content_bytes": size }));
         ctx.out.data(&object, || {
-            format!("Nothing was sent: this was a dry run.\n{}", plan.read_out(&args))
+            format!("Nothing was sent: this was a dry run.\n{}", plan.read_out())
         });
         return Ok(());
     }
     if plan.to.is_empty() {
-        ctx.out.data(&plan.json(&args, json!({})), || plan.read_out(&args));
-        return Err(plan.partial());
+        ctx.out.data(&plan.json(json!({})), || plan.read_out());
+        return Err(call::partial(&plan.by_telephone));
     }
     let answered = args.reply_to.as_ref().map(|at| inbox::answered(ctx, &mail, at)).transpose()?;
     if let (KindArg::AllClear, Some(answered)) = (args.kind, &answered)
@@ -72,77 +72,40 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         let refusal = Refusal::WrongThread(Amiss::NotItsBeginner);
         return Err(ClientError::from(refusal).mended_by("leave out --reply-to, or --kind"));
     }
-    let content = (&inside, answered.as_ref());
-    let (sealed, request) = seal(ctx, &mail, &args, (&plan, content))?;
+    let (sealed, request) = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
     mail.outbox.put((sealed.id, sealed.header_digest), &request)?;
     let session = session.map_err(|error| kept_back(error, sealed.id))?;
-    let (sealed, accepted) =
-        hand_in(ctx, (&session, &mut mail), &args, (sealed, &mut plan, content)).await?;
-    report(ctx, (&plan, &args), (sealed.id, sealed.thread), &accepted);
+    let went = call::hand_in(ctx, (&session, &mut mail), sealed.id, args.skip_full).await?;
+    let thread = mail.addressing(ctx, went.id)?.map_or(sealed.thread, |of| of.thread);
+    plan.leave_out(went.left_out);
+    report(ctx, &plan, (went.id, thread), &went.accepted);
     for warning in mail.send_due(ctx, &session).await? {
         ctx.out.warn(warning);
     }
-    if plan.by_telephone.is_empty() { Ok(()) } else { Err(plan.partial()) }
-}
-
-/// Hands it in. Where some of the contacts take no more and that is wanted, it goes to the others.
-async fn hand_in(
-    ctx: &Context,
-    (session, mail): (&Session, &mut Mail),
-    args: &NotifyArgs,
-    (mut sealed, plan, content): (Sealed, &mut Plan, (&Inside, Option<&VerifiedHeader>)),
-) -> Result<(Sealed, VerifiedAccepted), ClientError> {
-    loop {
-        let error = match mail.hand_in(ctx, session, sealed.id).await {
-            Ok(accepted) => return Ok((sealed, accepted)),
-            Err(error) if error.reason == MAILBOX_SHARE => error,
-            Err(error) => return Err(error),
-        };
-        let full = plan.full(&error);
-        if !plan.goes_to_others(&full, || others_asked(ctx, args, &error)) {
-            let others = full.len() < plan.to.len();
-            return Err(error.mended_by(if others { TO_THE_OTHERS } else { LATER }));
-        }
-        plan.leave_out(&full, |contact| reach(mail, contact))?;
-        // It went to nobody, and this one takes its place.
-        let before = mail.outbox.request(sealed.id)?;
-        let (instead, request) = seal(ctx, mail, args, (plan, content))?;
-        let of = (instead.id, instead.header_digest);
-        if !mail.outbox.put_instead(of, &request, (sealed.id, &before))? {
-            let sentence = format!("another program has dealt with {} meanwhile", sealed.id);
-            let error = ClientError::new(Side::Ours, Exit::Unexpected, "DEALT_WITH", sentence);
-            return Err(error.mended_by("liaison sent"));
-        }
-        let left_out = plan.by_telephone.iter().filter(|call| full.contains(&call.contact));
-        left_out.for_each(|call| call.warn(ctx));
-        sealed = instead;
-    }
+    if plan.by_telephone.is_empty() { Ok(()) } else { Err(call::partial(&plan.by_telephone)) }
 }
 
 fn report(
     ctx: &Context,
-    (plan, args): (&Plan, &NotifyArgs),
+    plan: &Plan,
     (id, thread): (MessageId, MessageId),
     accepted: &VerifiedAccepted,
 ) {
     let places = accepted.places().iter().map(
         |place| json!({ "contact": place.contact.to_string(), "number": place.mailbox.count }),
     );
-    let object = plan.json(
-        args,
-        json!({
-            "id": id.to_string(),
-            "thread": thread.to_string(),
-            "accepted": { "at": accepted.at(), "places": places.collect::<Vec<_>>() },
-        }),
-    );
+    let object = plan.json(json!({
+        "id": id.to_string(),
+        "thread": thread.to_string(),
+        "accepted": { "at": accepted.at(), "places": places.collect::<Vec<_>>() },
+    }));
     ctx.out.data(&object, || {
         let mut text = format!("{id}\naccepted {}\n", phrases::when(accepted.at()));
         for place in accepted.places() {
             let (contact, number) = (&place.contact, place.mailbox.count);
             text.push_str(&format!("  {contact}: number {number} in its mailbox\n"));
         }
-        text.push_str(&plan.read_out(args));
+        text.push_str(&plan.read_out());
         text
     });
     ctx.out.say(format_args!("what became of it: liaison sent {id}"));
@@ -190,7 +153,8 @@ async fn start(
 struct Plan {
     to: Vec<To>,
     by_telephone: Vec<ToCall>,
-    own: String,
+    /// What to say to these.
+    script: String,
     stale: bool,
 }
 
@@ -200,29 +164,20 @@ struct To {
     seats: usize,
 }
 
-struct ToCall {
-    contact: ContactId,
-    name: String,
-    why: &'static str,
-    reach: Vec<(String, Vec<String>)>,
-}
-
-impl ToCall {
-    fn warn(&self, ctx: &Context) {
-        let (contact, name, why) = (&self.contact, &self.name, self.why);
-        ctx.out.warn(format_args!("nothing is sent to {contact} ({name}): it {why}; call it"));
-    }
-}
-
 impl Plan {
-    fn of(ctx: &Context, mail: &Mail, args: &NotifyArgs) -> Result<Self, ClientError> {
+    fn of(
+        ctx: &Context,
+        mail: &Mail,
+        args: &NotifyArgs,
+        inside: &Inside,
+    ) -> Result<Self, ClientError> {
         let (directory, now) = (mail.replica.directory()?, ctx.ambient().now());
         let (mut to, mut by_telephone) = (Vec::new(), Vec::new());
         let mut contacts = args.contacts.clone();
         contacts.sort();
         contacts.dedup();
         for id in contacts {
-            let record = directory.record(&id).map_err(|refusal| {
+            directory.record(&id).map_err(|refusal| {
                 let word = id.member();
                 ClientError::from(refusal).mended_by(format!("liaison directory who {word}"))
             })?;
@@ -230,26 +185,24 @@ impl Plan {
             if let Some(warning) = expired(contact, now) {
                 ctx.out.warn(warning);
             }
-            let name = named(contact, directory.member(&id.member()).map(|of| &of.names[..]));
-            let seats = directory.sealing_seats(&id).count();
-            match (record.attested, seats) {
-                (false, 1..) => {
+            match call::without_seats(directory, &id) {
+                None => {
                     level::has(directory, &id, phrases::level_of(args.level)).map_err(|why| {
                         ClientError::from(why).mended_by("liaison notify ... --level LEVEL")
                     })?;
+                    let (name, seats) =
+                        (call::name(directory, &id), directory.sealing_seats(&id).count());
                     to.push(To { contact: id, name, seats });
                 }
-                (attested, _) => {
-                    let why = if attested { "is listed" } else { "has no seat on duty" };
-                    let reach = reach(mail, &id)?;
-                    by_telephone.push(ToCall { contact: id, name, why, reach });
-                }
+                Some(why) => by_telephone.push(ToCall::of(&mail.replica, &id, why)?),
             }
         }
-        let own = mail.seat.contact();
-        let own_names = directory.member(&own.member()).map(|of| &of.names[..]);
-        let own = directory.contact(&own).map_or_else(|| own.to_string(), |c| named(c, own_names));
-        Ok(Self { to, by_telephone, own, stale: mail.replica.is_stale(now) })
+        let own = call::name(directory, &mail.seat.contact());
+        let script = match inside {
+            Inside::Content(content) => call::script(&own, content, args.drill.as_deref()),
+            Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => String::new(),
+        };
+        Ok(Self { to, by_telephone, script, stale: mail.replica.is_stale(now) })
     }
 
     fn say(&self, ctx: &Context, mail: &Mail, args: &NotifyArgs) -> Result<(), ClientError> {
@@ -273,84 +226,20 @@ impl Plan {
         Ok(())
     }
 
-    /// To whom of these the relay takes no more.
-    fn full(&self, error: &ClientError) -> Vec<ContactId> {
-        error.contacts().filter(|full| self.to.iter().any(|to| to.contact == *full)).collect()
-    }
-
-    /// Whether it goes without these: there are others, and that is wanted.
-    fn goes_to_others(&self, full: &[ContactId], wanted: impl FnOnce() -> bool) -> bool {
-        (1..self.to.len()).contains(&full.len()) && wanted()
-    }
-
-    /// Leaves these out: they are called.
-    fn leave_out(
-        &mut self,
-        full: &[ContactId],
-        reach: impl Fn(&ContactId) -> Result<Vec<(String, Vec<String>)>, ClientError>,
-    ) -> Result<(), ClientError> {
-        for left_out in self.to.extract_if(.., |to| full.contains(&to.contact)) {
-            let To { contact, name, .. } = left_out;
-            let reach = reach(&contact)?;
-            let why = "takes no more of your messages now";
-            self.by_telephone.push(ToCall { contact, name, why, reach });
-        }
-        Ok(())
+    /// These do not have it: they are called.
+    fn leave_out(&mut self, calls: Vec<ToCall>) {
+        self.to.retain(|to| calls.iter().all(|call| call.contact != to.contact));
+        self.by_telephone.extend(calls);
     }
 
     /// Whom to call, and what to say.
-    fn read_out(&self, args: &NotifyArgs) -> String {
-        let mut text = String::new();
-        for call in &self.by_telephone {
-            let (contact, name, why) = (&call.contact, &call.name, call.why);
-            text.push_str(&format!("\n{contact} ({name}) {why}; nothing was sent to it. Call:\n"));
-            for (what, lines) in &call.reach {
-                for line in lines {
-                    text.push_str(&format!("  {what}: {}\n", visible(line)));
-                }
-            }
-        }
-        if !self.by_telephone.is_empty() {
-            text.push_str(&format!("\nTo read out:\n  {}\n", self.script(args)));
-        }
-        text
+    fn read_out(&self) -> String {
+        call::read_out(&self.by_telephone, &self.script)
     }
 
-    fn script(&self, args: &NotifyArgs) -> String {
-        let drill = args
-            .drill
-            .as_ref()
-            .map(|name| format!("This is an exercise: {}. Exercise, exercise. ", visible(name)));
-        let number = args.reference.as_ref().map(|of| format!(" Our number is {}.", visible(of)));
-        // A telephone is no channel for what only the addressed may know.
-        let title = match args.tlp {
-            TlpArg::Red => String::new(),
-            TlpArg::AmberStrict | TlpArg::Amber | TlpArg::Green | TlpArg::Clear => {
-                format!(": {}", visible(args.title.trim_end_matches('.')))
-            }
-        };
-        format!(
-            "{}This is {}. We notify you of a matter of ICT security, marked {}{title}.{} Please say \
-             who takes it, and how we may send you the details in confidence. Thank you.",
-            drill.unwrap_or_default(),
-            self.own,
-            phrases::tlp(phrases::tlp_of(args.tlp)),
-            number.unwrap_or_default()
-        )
-    }
-
-    fn json(&self, args: &NotifyArgs, mut object: Value) -> Value {
+    fn json(&self, mut object: Value) -> Value {
         let to = self.to.iter().map(|to| to.contact.to_string());
-        let calls = self.by_telephone.iter().map(|call| {
-            let reach = call.reach.iter().map(|(what, lines)| (what.clone(), json!(lines)));
-            json!({
-                "contact": call.contact.to_string(),
-                "name": call.name,
-                "why": call.why,
-                "reach": reach.collect::<serde_json::Map<_, _>>(),
-                "read_out": self.script(args),
-            })
-        });
+        let calls = self.by_telephone.iter().map(|call| call.json(&self.script));
         if let Some(object) = object.as_object_mut() {
             object.insert("to".to_owned(), json!(to.collect::<Vec<_>>()));
             object.insert("by_telephone".to_owned(), json!(calls.collect::<Vec<_>>()));
@@ -358,42 +247,6 @@ impl Plan {
         }
         object
     }
-
-    fn partial(&self) -> ClientError {
-        let contacts = self.by_telephone.iter().map(|call| call.contact.as_str());
-        let contacts = contacts.collect::<Vec<_>>().join(", ");
-        let sentence = format!("nothing was sent to {contacts}: call");
-        ClientError::new(Side::Ours, Exit::Partial, "BY_TELEPHONE", sentence)
-    }
-}
-
-/// Whether it goes to the others, where some contacts take no more: as was asked for, or as whoever
-/// is there says.
-fn others_asked(ctx: &Context, args: &NotifyArgs, error: &ClientError) -> bool {
-    if args.skip_full || !ctx.out.asks() {
-        return args.skip_full;
-    }
-    ctx.out.say(&error.sentence);
-    agreed(ctx, "send it to the others now, and to these not? [y/N]")
-}
-
-fn named(contact: &Contact, member: Option<&[crate::signed::proto::Text]>) -> String {
-    let own = phrases::name_of(contact);
-    match member.map(phrases::name).filter(|name| !name.is_empty()) {
-        Some(member) => format!("{own}, {member}"),
-        None => own,
-    }
-}
-
-/// Numbers and addresses of a contact.
-fn reach(mail: &Mail, contact: &ContactId) -> Result<Vec<(String, Vec<String>)>, ClientError> {
-    let parts = parts_of(&mail.replica, contact)?.into_iter();
-    let wanted = parts.filter(|part| REACH.contains(&part.name.as_str()));
-    let told = wanted.map(|part| {
-        let lines = part.lines.unwrap_or_else(|| vec![phrases::NOT_HERE.to_owned()]);
-        (part.name, lines)
-    });
-    Ok(told.collect())
 }
 
 /// The content, from the arguments and files.
@@ -450,7 +303,7 @@ fn seal(
     ctx: &Context,
     mail: &Mail,
     args: &NotifyArgs,
-    (plan, (inside, answered)): (&Plan, (&Inside, Option<&VerifiedHeader>)),
+    (plan, inside, answered): (&Plan, &Inside, Option<&VerifiedHeader>),
 ) -> Result<(Sealed, Request), ClientError> {
     let outside = outside(mail, args, plan, answered)?;
     let sealed: Result<Sealed, ComposeError> = mail.at_desk(ctx, |desk| {
@@ -523,13 +376,6 @@ fn seconds(seconds: u64) -> u32 {
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
-/// The relay's reason, which leaves a message due.
-const MAILBOX_SHARE: &str = "MAILBOX_SHARE";
-const LATER: &str = "call them; liaison sent hands it in again";
-const TO_THE_OTHERS: &str = "call them; liaison sent hands it in again, and liaison notify ... --skip-full \
-                            sends to the others now";
-const REACH: [&str; 4] = ["telephone", "email", "messaging", "address"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -545,39 +391,6 @@ mod tests {
         assert_eq!(error.exit, Exit::Usage);
         assert!(error.sentence.contains("10 bytes"), "{error}");
         assert!(error.sentence.contains("5 bytes are left"), "{error}");
-    }
-
-    #[test]
-    fn it_goes_to_the_others_if_some_take_no_more_and_those_are_called() {
-        let to = ["at/cert", "fr/soc", "jp/cert"].map(|contact| To {
-            contact: contact.parse().unwrap(),
-            name: contact.to_owned(),
-            seats: 1,
-        });
-        let plan = Plan { to: to.into(), by_telephone: vec![], own: String::new(), stale: false };
-        let nobody = ClientError::new(Side::Theirs, Exit::Refused, MAILBOX_SHARE, "no room");
-        let full = |contacts: &str| {
-            let mut error = nobody.clone();
-            error.details.insert("contacts".to_owned(), contacts.to_owned());
-            plan.full(&error)
-        };
-        let full_of_two = full("at/cert, jp/cert");
-        let goes = |contacts, wanted| plan.goes_to_others(&full(contacts), || wanted);
-        assert!(goes("at/cert, jp/cert", true));
-        assert!(!goes("at/cert, jp/cert", false));
-        // To nobody, or to all as before: that is not asked.
-        assert!(!goes("at/cert, fr/soc, jp/cert", true));
-        assert!(!goes("de/cert", true));
-        assert!(plan.full(&nobody).is_empty());
-        let mut plan = plan;
-        let reach =
-            |contact: &ContactId| Ok(vec![("telephone".to_owned(), vec![contact.to_string()])]);
-        plan.leave_out(&full_of_two, reach).unwrap();
-        let to: Vec<&str> = plan.to.iter().map(|to| to.contact.as_str()).collect();
-        let called: Vec<&str> =
-            plan.by_telephone.iter().map(|call| call.contact.as_str()).collect();
-        assert_eq!((to, called), (vec!["fr/soc"], vec!["at/cert", "jp/cert"]));
-        assert_eq!(plan.by_telephone[1].reach[0].1, ["jp/cert"]);
     }
 
     #[test]

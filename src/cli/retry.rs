@@ -1,17 +1,19 @@
-//! `liaison sent retry`: what the service refused, handed in again.
+//! `liaison sent retry`: what the service refused, handed in again; or a message to the others alone.
 //!
-//! In scope: what was given up, and what comes of it now. Out of scope: handing in (`mail`). Invariant:
-//! only what was refused is touched; what has expired stays refused.
+//! In scope: what was given up, and what comes of it now. Out of scope: handing in (`mail`, `call`).
+//! Invariant: what was not refused is touched only to send it to the others; what has expired stays as it is.
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::message::receipt::VerifiedAccepted;
+use crate::client::message::content::Inside;
+use crate::client::message::open::Opened;
 use crate::client::message::text::visible;
 use crate::domain::ids::MessageId;
 
 use super::args::RetryArgs;
+use super::call::{self, Went};
 use super::mail::{Mail, kept_back};
 use super::{Context, phrases};
 
@@ -23,7 +25,7 @@ pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientE
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
     let named = args.id.as_deref().map(|prefix| named(&mail, prefix)).transpose()?;
     let ids = named.map_or_else(|| mail.outbox.ids(), |id| Ok(vec![id]))?;
-    let given_up = ids.into_iter().map(|id| GivenUp::of(ctx, &mail, id));
+    let given_up = ids.into_iter().map(|id| GivenUp::of(ctx, &mail, (id, args.skip_full)));
     let given_up: Vec<GivenUp> =
         given_up.filter_map(Result::transpose).collect::<Result<_, ClientError>>()?;
     let Some(first) = given_up.first() else { return Err(nothing(ctx, &mail, named)?) };
@@ -41,14 +43,19 @@ pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientE
     let session = mail.connect(ctx).await.map_err(|error| kept_back(error, first.of))?;
     let (mut retried, mut failed) = (Vec::new(), None);
     for one in given_up {
-        let done = mail.hand_in(ctx, &session, one.of).await;
-        retried.push(Retried::of(one.id, &done.as_ref().map(VerifiedAccepted::at)));
-        failed = failed.or(done.err());
+        let went = call::hand_in(ctx, (&session, &mut mail), one.of, args.skip_full).await;
+        retried.push(Retried::of(ctx, &mail, (one.of, went.as_ref()))?);
+        let failure = match went {
+            Ok(went) if went.left_out.is_empty() => None,
+            Ok(went) => Some(call::partial(&went.left_out)),
+            Err(error) => Some(error.after_its_object()),
+        };
+        failed = failed.or(failure);
     }
     ctx.out.data(&json!({ "retried": retried }), || {
-        retried.iter().map(Retried::line).collect::<Vec<_>>().join("\n")
+        retried.iter().map(Retried::text).collect::<Vec<_>>().join("\n")
     });
-    failed.map_or(Ok(()), |error| Err(error.after_its_object()))
+    failed.map_or(Ok(()), Err)
 }
 
 /// The one request whose id begins so.
@@ -88,7 +95,7 @@ fn nothing(
                 "{id} went to the others as {other}; who was left out is called, or notified anew"
             ),
             None if mail.due(ctx)?.iter().any(|due| due.id == id) => {
-                format!("{id} waits, and is handed in by the next command that connects")
+                format!("{id} waits, and goes with the next liaison inbox, sent or sync")
             }
             None => format!("{id} has expired: send it anew"),
         },
@@ -97,7 +104,7 @@ fn nothing(
     Ok(error.mended_by("liaison sent"))
 }
 
-/// A request that the relay refused, and that has not expired.
+/// A request that the relay refused, or one that waits, and that has not expired.
 #[derive(Serialize)]
 struct GivenUp {
     #[serde(skip)]
@@ -105,14 +112,21 @@ struct GivenUp {
     id: String,
     class: String,
     to: Vec<String>,
-    reason: String,
+    reason: Option<String>,
 }
 
 impl GivenUp {
-    fn of(ctx: &Context, mail: &Mail, id: MessageId) -> Result<Option<Self>, ClientError> {
+    /// What waits is one if `or_waits`.
+    fn of(
+        ctx: &Context,
+        mail: &Mail,
+        (id, or_waits): (MessageId, bool),
+    ) -> Result<Option<Self>, ClientError> {
         // For a receipt that is not due nobody waits.
-        let refused = mail.outbox.refused(id)?.filter(|reason| reason != "RECEIPT_NOT_DUE");
-        let Some(reason) = refused else { return Ok(None) };
+        let reason = mail.outbox.refused(id)?.filter(|reason| reason != "RECEIPT_NOT_DUE");
+        if reason.is_none() && !(or_waits && mail.outbox.waits(id)) {
+            return Ok(None);
+        }
         let request = mail.outbox.request(id)?;
         let header = request.envelope().map(|envelope| &envelope.header[..]).unwrap_or_default();
         let Ok(header) = mail.own_header(ctx, header)? else { return Ok(None) };
@@ -124,7 +138,8 @@ impl GivenUp {
     }
 
     fn cells(&self) -> Vec<String> {
-        vec![self.id.clone(), self.class.clone(), self.to.join(", "), self.reason.clone()]
+        let why = self.reason.clone().unwrap_or_else(|| "waits".to_owned());
+        vec![self.id.clone(), self.class.clone(), self.to.join(", "), why]
     }
 }
 
@@ -133,19 +148,38 @@ impl GivenUp {
 struct Retried {
     id: String,
     accepted_at: Option<u64>,
+    /// The message that went to the others in its place.
+    went_as: Option<String>,
+    by_telephone: Vec<Value>,
     reason: Option<String>,
     sentence: Option<String>,
+    #[serde(skip)]
+    read_out: String,
 }
 
 impl Retried {
-    fn of(id: String, done: &Result<u64, &ClientError>) -> Self {
-        let why = done.as_ref().err();
-        Self {
-            id,
-            accepted_at: done.as_ref().ok().copied(),
+    fn of(
+        ctx: &Context,
+        mail: &Mail,
+        (id, went): (MessageId, Result<&Went, &ClientError>),
+    ) -> Result<Self, ClientError> {
+        let (went, why) = (went.ok(), went.err());
+        let calls = went.map_or(&[][..], |went| &went.left_out);
+        let script = if calls.is_empty() { String::new() } else { script(ctx, mail, id)? };
+        Ok(Self {
+            id: id.to_string(),
+            accepted_at: went.map(|went| went.accepted.at()),
+            went_as: went.filter(|went| went.id != id).map(|went| went.id.to_string()),
+            by_telephone: calls.iter().map(|call| call.json(&script)).collect(),
             reason: why.map(|why| why.reason.clone()),
             sentence: why.map(|why| why.sentence.clone()),
-        }
+            read_out: call::read_out(calls, &script),
+        })
+    }
+
+    fn text(&self) -> String {
+        let went = self.went_as.as_ref().map(|id| format!(", to the others as {id}"));
+        format!("{}{}{}", self.line(), went.unwrap_or_default(), self.read_out)
     }
 
     fn line(&self) -> String {
@@ -153,4 +187,18 @@ impl Retried {
         let at = self.accepted_at.map(|at| format!("accepted {}", phrases::when(at)));
         format!("{} {}", self.id, at.or(why).unwrap_or_default())
     }
+}
+
+/// What to say of a message.
+fn script(ctx: &Context, mail: &Mail, id: MessageId) -> Result<String, ClientError> {
+    let request = mail.outbox.request(id)?;
+    let Some(envelope) = request.envelope() else { return Ok(String::new()) };
+    let Ok(Opened { header, inside: Inside::Content(content), .. }) =
+        mail.opened_own(ctx, envelope)?
+    else {
+        return Ok(String::new());
+    };
+    let own = call::name(mail.replica.directory()?, &mail.seat.contact());
+    let drill = header.addressing().drill.as_ref().map(|drill| &drill.name[..]);
+    Ok(call::script(&own, &content, drill))
 }

@@ -56,15 +56,15 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         let (session, mut mail) = Mail::online(ctx).await?;
         let mut news = collected(ctx, &session, &mut mail, (ANSWERS, answers_ours)).await?;
         mail.send_own(ctx, &session, &mut news).await?;
-        say_news(ctx, news);
+        say_news(ctx, &news);
         let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
-        Ok((session, mail, refused))
+        Ok((session, mail, refused, news))
     };
     match asked.await {
-        Ok((session, mut mail, refused)) => {
+        Ok((session, mut mail, refused, news)) => {
             let shown = show(ctx, &mail, refused, args.id);
             let finished = finish(ctx, &session, &mut mail).await;
-            shown.and(finished)
+            shown.and(news.ends()).and(finished)
         }
         Err(error) => {
             Mail::without_service(ctx, error, |mail| show(ctx, mail, Refused::new(), args.id))

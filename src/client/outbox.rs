@@ -171,8 +171,8 @@ impl Outbox {
         }
     }
 
-    /// Keeps a request that goes to the others in the place of one that waits: both the request and the
-    /// mark of the other are there, or neither. Tells whether the other still waited as it was.
+    /// Keeps a request that goes to the others in the place of one that went to nobody: both the request
+    /// and the mark of the other are there, or neither. Tells whether the other still was as it was.
     ///
     /// # Errors
     /// As [`Outbox::put`].
@@ -183,13 +183,15 @@ impl Outbox {
         (other, before): (MessageId, &Request),
     ) -> Result<bool, OutboxError> {
         let _lock = self.lock()?;
-        let waits = self.waits(other) && self.is_as(other, before)?;
-        if waits {
+        let went = self.accepted_receipt(other)?.is_some() || self.went_as(other)?.is_some();
+        let same = !went && self.is_as(other, before)?;
+        if same {
+            durable::remove(&self.message(other).join(REFUSED))?;
             // It marks nothing before that message is there.
             durable::write(&self.message(other).join(WENT_AS), id.to_string().as_bytes())?;
             self.put((id, header_digest), request)?;
         }
-        Ok(waits)
+        Ok(same)
     }
 
     /// Puts a request that was sealed again in the place of `before`, unless another program did so

@@ -32,5 +32,6 @@ mod support;
 mod threads;
 mod transport;
 mod waiting;
+mod waits;
 mod whole_way;
 mod words;

@@ -119,7 +119,7 @@ async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), Client
 async fn fresh(ctx: &Context, wanted: Wanted) -> Result<(Session, Mail), ClientError> {
     let (session, mut mail) = Mail::online(ctx).await?;
     let first = |mail: &Mail, row: &Row| is_shown(mail, row, wanted.muted);
-    say_news(ctx, collected(ctx, &session, &mut mail, (FIRST, first)).await?);
+    say_news(ctx, &collected(ctx, &session, &mut mail, (FIRST, first)).await?);
     Ok((session, mail))
 }
 
@@ -233,7 +233,8 @@ pub(super) async fn finish(
     session: &Session,
     mail: &mut Mail,
 ) -> Result<(), ClientError> {
-    say_news(ctx, mail.finish(ctx, session).await?);
+    let news = mail.finish(ctx, session).await?;
+    say_news(ctx, &news);
     let (bodies, due) = (mail.unfetched()?.len(), mail.due(ctx)?.len());
     if bodies > 0 {
         ctx.out.say(format_args!(
@@ -243,7 +244,8 @@ pub(super) async fn finish(
     if due > 0 {
         ctx.out.say(format_args!("{due} wait to be handed in: liaison inbox goes on"));
     }
-    ask_again(ctx, session, mail).await
+    ask_again(ctx, session, mail).await?;
+    news.ends()
 }
 
 /// Asks for what came spoilt again, when everything else is here and was shown.
@@ -275,17 +277,17 @@ async fn ask_again(ctx: &Context, session: &Session, mail: &mut Mail) -> Result<
     if Mail::is_behind(&news) {
         mail.catch_up(ctx, session, &mut news).await?;
     }
-    news.warnings.extend(mail.send_due(ctx, session).await?);
-    say_news(ctx, news);
+    mail.send_all(ctx, session, &mut news).await?;
+    say_news(ctx, &news);
     let done = before.saturating_sub(mail.inbox.asked_again()?.len());
     if done > 0 {
         ctx.out.say(format_args!("{done} dealt with: liaison inbox list --offline"));
     }
-    Ok(())
+    news.ends()
 }
 
 /// Warns of what collecting brought besides messages.
-pub(super) fn say_news(ctx: &Context, news: News) {
+pub(super) fn say_news(ctx: &Context, news: &News) {
     news.warnings.iter().for_each(|warning| ctx.out.warn(warning));
 }
 
@@ -552,7 +554,7 @@ async fn find(
             lock => {
                 let (_lock, mut news) = (lock?, News::default());
                 let fetched = mail.fetch(ctx, &connected, vec![number], &mut news).await;
-                say_news(ctx, news);
+                say_news(ctx, &news);
                 fetched
             }
         };

@@ -1,0 +1,299 @@
+//! Whom to call, because a message does not reach him, and what to say.
+//!
+//! In scope: who of the recipients cannot have it, sending it to the others, numbers and a text to read
+//! out. Out of scope: handing in (`courier`), who is on duty (`domain::directory`). Invariants: it goes to
+//! the others if somebody wants that, and only when the relay has it for nobody; each who is left out is
+//! named.
+
+use serde_json::{Value, json};
+
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::receipt::VerifiedAccepted;
+use crate::client::message::text::visible;
+use crate::client::replica::Replica;
+use crate::client::session::Session;
+use crate::domain::directory::{Contact, Directory};
+use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::refusal;
+use crate::signed::proto::{self, Tlp};
+
+use super::directory::parts_of;
+use super::mail::Mail;
+use super::statement::agreed;
+use super::{Context, phrases};
+
+/// A contact to be called.
+pub(super) struct ToCall {
+    /// Who.
+    pub(super) contact: ContactId,
+    name: String,
+    why: &'static str,
+    /// Numbers and addresses.
+    reach: Vec<(String, Vec<String>)>,
+}
+
+impl ToCall {
+    /// As the copy of the directory knows it.
+    ///
+    /// # Errors
+    /// The copy.
+    pub(super) fn of(
+        replica: &Replica,
+        contact: &ContactId,
+        why: &'static str,
+    ) -> Result<Self, ClientError> {
+        let (name, reach) = (name(replica.directory()?, contact), reach(replica, contact)?);
+        Ok(Self { contact: contact.clone(), name, why, reach })
+    }
+
+    /// Says that it gets nothing.
+    pub(super) fn warn(&self, ctx: &Context) {
+        let (contact, name, why) = (&self.contact, &self.name, self.why);
+        ctx.out.warn(format_args!("nothing is sent to {contact} ({name}): it {why}; call it"));
+    }
+
+    /// For programs.
+    pub(super) fn json(&self, script: &str) -> Value {
+        let reach = self.reach.iter().map(|(what, lines)| (what.clone(), json!(lines)));
+        json!({
+            "contact": self.contact.to_string(),
+            "name": self.name,
+            "why": self.why,
+            "reach": reach.collect::<serde_json::Map<_, _>>(),
+            "read_out": script,
+        })
+    }
+}
+
+/// Whom to call, and what to say.
+pub(super) fn read_out(calls: &[ToCall], script: &str) -> String {
+    let mut text = String::new();
+    for call in calls {
+        let (contact, name, why) = (&call.contact, &call.name, call.why);
+        text.push_str(&format!("\n{contact} ({name}) {why}; nothing was sent to it. Call:\n"));
+        for (what, lines) in &call.reach {
+            for line in lines {
+                text.push_str(&format!("  {what}: {}\n", visible(line)));
+            }
+        }
+    }
+    if !calls.is_empty() {
+        text.push_str(&format!("\nTo read out:\n  {script}\n"));
+    }
+    text
+}
+
+/// What to say of a message, in the name of `own`.
+pub(super) fn script(own: &str, content: &proto::Content, drill: Option<&str>) -> String {
+    let drill = drill
+        .map(|name| format!("This is an exercise: {}. Exercise, exercise. ", visible(name)))
+        .unwrap_or_default();
+    let number = match &content.reference[..] {
+        "" => String::new(),
+        of => format!(" Our number is {}.", visible(of)),
+    };
+    // A telephone is no channel for what only the addressed may know.
+    let title = match content.tlp() {
+        Tlp::Red | Tlp::Unspecified => String::new(),
+        Tlp::AmberStrict | Tlp::Amber | Tlp::Green | Tlp::Clear => {
+            format!(": {}", visible(content.title.trim_end_matches('.')))
+        }
+    };
+    format!(
+        "{drill}This is {own}. We notify you of a matter of ICT security, marked {}{title}.{number} \
+         Please say who takes it, and how we may send you the details in confidence. Thank you.",
+        phrases::tlp(content.tlp()),
+    )
+}
+
+/// How a command ends when not all have it.
+pub(super) fn partial(calls: &[ToCall]) -> ClientError {
+    let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.contact).collect();
+    let sentence = format!("nothing was sent to {}: call", refusal::list(&contacts));
+    ClientError::new(Side::Ours, Exit::Partial, "BY_TELEPHONE", sentence)
+}
+
+/// Its own name and that of its member.
+pub(super) fn name(directory: &Directory, contact: &ContactId) -> String {
+    let named = |found: &Contact| {
+        let (own, member) = (phrases::name_of(found), directory.member(&contact.member()));
+        match member.map(|of| phrases::name(&of.names)).filter(|name| !name.is_empty()) {
+            Some(member) => format!("{own}, {member}"),
+            None => own,
+        }
+    };
+    directory.contact(contact).map_or_else(|| contact.to_string(), named)
+}
+
+/// Numbers and addresses of a contact.
+fn reach(
+    replica: &Replica,
+    contact: &ContactId,
+) -> Result<Vec<(String, Vec<String>)>, ClientError> {
+    let parts = parts_of(replica, contact)?.into_iter();
+    let wanted = parts.filter(|part| REACH.contains(&part.name.as_str()));
+    let told = wanted.map(|part| {
+        let lines = part.lines.unwrap_or_else(|| vec![phrases::NOT_HERE.to_owned()]);
+        (part.name, lines)
+    });
+    Ok(told.collect())
+}
+
+const REACH: [&str; 4] = ["telephone", "email", "messaging", "address"];
+
+/// Why a message cannot be sealed to a contact.
+pub(super) fn without_seats(directory: &Directory, contact: &ContactId) -> Option<&'static str> {
+    match directory.record(contact) {
+        Err(_) => Some("is in the directory no more"),
+        Ok(record) if record.attested => Some("is listed"),
+        Ok(_) => {
+            let none = directory.sealing_seats(contact).next().is_none();
+            none.then_some("has no seat on duty")
+        }
+    }
+}
+
+/// Who of these contacts cannot have a message that was not accepted, and why.
+pub(super) fn who_cannot<'a>(
+    directory: &Directory,
+    to: impl Iterator<Item = &'a ContactId>,
+    error: &ClientError,
+) -> Vec<(&'a ContactId, &'static str)> {
+    let full: Vec<ContactId> = match &error.reason[..] {
+        "MAILBOX_SHARE" => error.contacts().collect(),
+        "RECIPIENT_WITHOUT_SEATS" | "RECIPIENT_LISTED" | "UNKNOWN_CONTACT" => Vec::new(),
+        _ => return Vec::new(),
+    };
+    let why = |contact: &ContactId| {
+        let full = full.contains(contact).then_some("takes no more of your messages now");
+        full.or_else(|| without_seats(directory, contact))
+    };
+    to.filter_map(|contact| Some((contact, why(contact)?))).collect()
+}
+
+/// What mends that these cannot have a message of so many recipients.
+pub(super) fn mend(id: MessageId, cannot: &[(&ContactId, &str)], of: usize) -> Option<String> {
+    let contacts: Vec<&ContactId> = cannot.iter().map(|(contact, _)| *contact).collect();
+    let call = || format!("call {}", refusal::list(&contacts));
+    match cannot.len() {
+        0 => None,
+        some if some < of => {
+            Some(format!("{}; liaison sent retry {id} --skip-full sends to the others now", call()))
+        }
+        _ => Some(call()),
+    }
+}
+
+/// What came of a message.
+pub(super) struct Went {
+    /// What went: the message, or another in its place.
+    pub(super) id: MessageId,
+    /// The relay's receipt.
+    pub(super) accepted: VerifiedAccepted,
+    /// Who was left out.
+    pub(super) left_out: Vec<ToCall>,
+}
+
+/// Hands a message in. Where some of its recipients cannot have it and that is wanted, it goes to the
+/// others.
+///
+/// # Errors
+/// [`ClientError`]; it waits, or is refused.
+pub(super) async fn hand_in(
+    ctx: &Context,
+    (session, mail): (&Session, &mut Mail),
+    mut id: MessageId,
+    skip: bool,
+) -> Result<Went, ClientError> {
+    let mut left_out = Vec::new();
+    loop {
+        let error = match mail.hand_in(ctx, session, id).await {
+            Ok(accepted) => return Ok(Went { id, accepted, left_out }),
+            Err(error) => error,
+        };
+        let Some(of) = mail.addressing(ctx, id)? else { return Err(error) };
+        let to = of.recipients.iter().map(|to| &to.contact);
+        let cannot = who_cannot(mail.replica.directory()?, to, &error);
+        if !(1..of.recipients.len()).contains(&cannot.len()) || !others_wanted(ctx, skip, &error) {
+            return Err(error);
+        }
+        let calls = cannot.iter().map(|(contact, why)| ToCall::of(&mail.replica, contact, why));
+        let calls = calls.collect::<Result<Vec<_>, _>>()?;
+        let contacts: Vec<&ContactId> = cannot.iter().map(|(contact, _)| *contact).collect();
+        id = mail.seal_to_others(ctx, (id, &contacts))?;
+        calls.iter().for_each(|call| call.warn(ctx));
+        left_out.extend(calls);
+    }
+}
+
+/// Whether it goes to the others, where some contacts cannot have it: as was asked for, or as whoever is
+/// there says.
+fn others_wanted(ctx: &Context, skip: bool, error: &ClientError) -> bool {
+    if skip || !ctx.out.asks() {
+        return skip;
+    }
+    ctx.out.say(&error.sentence);
+    agreed(ctx, "send it to the others now, and to these not? [y/N]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::message::testing::Net;
+    use crate::domain::refusal::Refusal;
+
+    #[test]
+    fn who_cannot_have_it_is_called_and_the_others_are_enough() {
+        let mut net = Net::new();
+        net.roster("fr/cert-fr", 2, &[]);
+        let [fr, pt, at] =
+            ["fr/cert-fr", "pt/cert-pt", "at/cert-at"].map(|id| id.parse::<ContactId>().unwrap());
+        let all = [fr.clone(), pt.clone(), at.clone()];
+        let who = |why: Refusal| {
+            let found = who_cannot(&net.directory, all.iter(), &why.into());
+            found.into_iter().map(|(contact, why)| (contact.clone(), why)).collect::<Vec<_>>()
+        };
+        let (without, full) = ("has no seat on duty", "takes no more of your messages now");
+        let share = |of: &[&ContactId]| {
+            let contacts = of.iter().map(|of| (*of).clone()).collect();
+            Refusal::MailboxShare { contacts, retry: None }
+        };
+        assert_eq!(who(Refusal::RecipientWithoutSeats(fr.clone())), [(fr.clone(), without)]);
+        // Whoever else cannot have it is known at once.
+        assert_eq!(who(share(&[&pt])), [(fr.clone(), without), (pt.clone(), full)]);
+        let others: ContactId = "de/cert".parse().unwrap();
+        assert_eq!(who(share(&[&others])), [(fr.clone(), without)]);
+        // What says nothing of a recipient leaves nobody out.
+        assert_eq!(who(Refusal::BodyDigest), []);
+
+        let id = MessageId::new(1, [1; 10]);
+        let said =
+            format!("call fr/cert-fr; liaison sent retry {id} --skip-full sends to the others now");
+        assert_eq!(mend(id, &[(&fr, without)], 2), Some(said));
+        // To nobody, or to all as before: that is not offered.
+        assert_eq!(mend(id, &[(&fr, without)], 1).as_deref(), Some("call fr/cert-fr"));
+        assert_eq!(mend(id, &[], 2), None);
+    }
+
+    #[test]
+    fn what_is_read_out_says_no_title_that_is_red() {
+        let said = |tlp: Tlp, drill| {
+            let (title, reference) = ("Ransomware.".to_owned(), "AT-7".to_owned());
+            let tlp = tlp.into();
+            let content = proto::Content { title, reference, tlp, ..proto::Content::default() };
+            script("CERT.at", &content, drill)
+        };
+        assert_eq!(
+            said(Tlp::Amber, None),
+            "This is CERT.at. We notify you of a matter of ICT security, marked TLP:AMBER: \
+             Ransomware. Our number is AT-7. Please say who takes it, and how we may send you the \
+             details in confidence. Thank you."
+        );
+        let red = said(Tlp::Red, Some("CYBER"));
+        assert!(
+            red.starts_with("This is an exercise: CYBER. Exercise, exercise. This is"),
+            "{red}"
+        );
+        assert!(!red.contains("Ransomware"), "{red}");
+    }
+}

@@ -1,0 +1,149 @@
+//! What waits in an outbox: what it is said to wait for, whom it reaches in the end, and that nobody has it
+//! twice.
+
+use liaison::client::error::{ClientError, Exit};
+use liaison::domain::ids::MessageId;
+use liaison::domain::refusal::Refusal;
+use liaison::wire::status;
+use serde_json::Value;
+
+use crate::support::gate::{Gate, Instead};
+use crate::support::way::Break;
+use crate::support::{Office, Party, Replica, TestNet, says};
+
+/// `jp` is at work, and writes to `fr` and `at`.
+struct World {
+    net: TestNet,
+    gate: Gate,
+    jp: Office,
+    fr: Party,
+    at: Party,
+}
+
+impl World {
+    async fn new() -> Self {
+        let gate = Gate::default();
+        let net = TestNet::gated(&gate).await;
+        let (fr, at) = (net.party("fr", 1).await, net.party("at", 1).await);
+        let mut jp = Office::new(&net, "jp").await;
+        jp.run(&["sync"]).await.unwrap();
+        jp.printed();
+        Self { net, gate, jp, fr, at }
+    }
+
+    /// `jp` notifies both, and it does not go.
+    async fn notify(&self, more: &[&str]) -> (MessageId, ClientError) {
+        let to = [self.fr.contact.as_str(), self.at.contact.as_str()];
+        let typed = ["notify", to[0], to[1], "--title", "x", "--text", "y"];
+        let error = self.jp.run(&[&typed, more].concat()).await.unwrap_err();
+        (self.waiting()[0], error)
+    }
+
+    /// The same while the service cannot be reached.
+    async fn notify_in_vain(&self) -> (MessageId, ClientError) {
+        self.jp.way.breaks_for_ever([], Break::Refuse);
+        let waits = self.notify(&[]).await;
+        self.jp.way.breaks([]);
+        waits
+    }
+
+    fn waiting(&self) -> Vec<MessageId> {
+        self.jp.outbox().pending().unwrap()
+    }
+
+    /// Nobody is on duty at `fr` any more.
+    async fn fr_leaves(&self) {
+        self.net.say(says::roster(&self.net.replica(), self.fr.contact.as_str(), 0)).await;
+    }
+
+    /// How many messages stand in a mailbox.
+    async fn has(&self, of: &Party) -> usize {
+        let mut client = self.net.client(&of.tls()).await;
+        let replica = Replica::fold(&mut client).await;
+        replica.collect(&mut client, &of.contact).await.items.len()
+    }
+
+    fn full(&self) -> Instead {
+        let contacts = vec![self.fr.contact.clone()];
+        Instead::Says(status::of(&Refusal::MailboxShare { contacts, retry: None }))
+    }
+
+    fn prints(&mut self) -> Value {
+        self.jp.printed().pop().unwrap()
+    }
+}
+
+const WITHOUT: &str = "RECIPIENT_WITHOUT_SEATS";
+
+/// Of two contacts one loses its last seat while a message to both waits.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_contact_without_seats_is_given_up_and_goes_to_the_others() {
+    let mut world = World::new().await;
+    let (id, _) = world.notify_in_vain().await;
+    world.fr_leaves().await;
+    let error = world.jp.run(&["sent"]).await.unwrap_err();
+    assert_eq!((&*error.reason, error.exit), (WITHOUT, Exit::Refused));
+    let mend = error.mend.unwrap();
+    assert!(mend.contains("call fr/cert"), "{mend}");
+    assert!(mend.contains(&format!("liaison sent retry {id} --skip-full")), "{mend}");
+    assert_eq!(world.jp.outbox().refused(id).unwrap().as_deref(), Some(WITHOUT));
+    assert_eq!((world.waiting(), world.has(&world.at).await), (vec![], 0));
+    // It is given up once.
+    world.jp.run(&["sent"]).await.unwrap();
+    // Said again, it goes to nobody still, unless the others are enough.
+    let error = world.jp.run(&["sent", "retry"]).await.unwrap_err();
+    assert_eq!((&*error.reason, error.exit), (WITHOUT, Exit::Refused));
+    assert_eq!(world.has(&world.at).await, 0);
+    let retry = ["sent", "retry", &id.to_string(), "--skip-full"];
+    let error = world.jp.run(&retry).await.unwrap_err();
+    assert_eq!((&*error.reason, error.exit), ("BY_TELEPHONE", Exit::Partial));
+    let retried = &world.prints()["retried"][0];
+    let went = retried["went_as"].as_str().unwrap();
+    assert_eq!(retried["id"], id.to_string());
+    assert!(retried["accepted_at"].is_u64(), "{retried}");
+    assert_eq!(retried["by_telephone"][0]["contact"], "fr/cert");
+    assert_eq!(world.jp.outbox().went_as(id).unwrap().unwrap().to_string(), went);
+    assert_eq!((world.waiting(), world.has(&world.at).await), (vec![], 1));
+    // Nothing of it is left to be sent.
+    for typed in [&retry[..], &retry[..2]] {
+        let error = world.jp.run(typed).await.unwrap_err();
+        assert_eq!((&*error.reason, error.exit), ("NOTHING_TO_RETRY", Exit::NotFound));
+    }
+    assert_eq!(world.has(&world.at).await, 1);
+}
+
+/// The relay has it, and its receipt was lost.
+#[tokio::test(start_paused = true)]
+async fn what_went_to_all_goes_to_nobody_again() {
+    let world = World::new().await;
+    let (id, _) = world.notify_in_vain().await;
+    world.jp.run(&["sent"]).await.unwrap();
+    assert_eq!((world.has(&world.fr).await, world.has(&world.at).await), (1, 1));
+    let receipt = world.jp.mail().join("outbox").join(id.to_string()).join("accepted");
+    std::fs::remove_file(receipt).unwrap();
+    world.fr_leaves().await;
+    world.jp.run(&["sent", "retry", &id.to_string(), "--skip-full"]).await.unwrap();
+    assert_eq!((world.waiting(), world.has(&world.at).await), (vec![], 1));
+    assert_eq!(world.jp.outbox().ids().unwrap(), [id]);
+}
+
+/// What the error says to do sends the message once.
+#[tokio::test(start_paused = true)]
+async fn what_a_full_mailbox_keeps_waiting_goes_to_the_others_once() {
+    let world = World::new().await;
+    world.gate.all("Submit", world.full());
+    let (id, error) = world.notify(&[]).await;
+    assert_eq!((&*error.reason, error.exit), ("MAILBOX_SHARE", Exit::Refused));
+    let mend = error.mend.unwrap();
+    assert!(mend.contains(&format!("liaison sent retry {id} --skip-full")), "{mend}");
+    assert!(!mend.contains("notify"), "{mend}");
+    world.gate.next("Submit", [world.full()]);
+    let retry = ["sent", "retry", &id.to_string(), "--skip-full"];
+    let error = world.jp.run(&retry).await.unwrap_err();
+    assert_eq!((&*error.reason, error.exit), ("BY_TELEPHONE", Exit::Partial));
+    assert_eq!((world.has(&world.fr).await, world.has(&world.at).await), (0, 1));
+    // There is room again, and nothing waits for it.
+    world.jp.run(&["sent"]).await.unwrap();
+    assert_eq!((world.has(&world.fr).await, world.has(&world.at).await), (0, 1));
+    assert_eq!(world.waiting(), []);
+}
