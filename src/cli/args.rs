@@ -564,6 +564,9 @@ pub enum InboxCommand {
         /// At which level; by default the one at which your contact is addressed
         #[arg(long, value_enum)]
         level: Option<LevelArg>,
+        /// Acknowledge it also if it could not be opened here, so that nobody here has read it
+        #[arg(long)]
+        yes: bool,
     },
     /// Hide what a contact or member sends with urgency routine or priority. Only this home knows
     Mute {

@@ -154,7 +154,15 @@ pub(super) fn not_opened(why: &NotOpened) -> String {
         return UNCHECKED.to_owned();
     }
     let what = if why.is_refusal() { "refused" } else { "not opened" };
-    format!("{what}: {}", why.code())
+    match why {
+        NotOpened::NoLetter { owed: false, .. } => {
+            format!("{what}: it was sealed before this seat had its key; a colleague may read it")
+        }
+        NotOpened::NoLetter { owed: true, .. } => {
+            format!("{what}: the relay left out what opens it for this seat")
+        }
+        why => format!("{what}: {}", why.code()),
+    }
 }
 
 /// Why an entry is not believed or opened, and whether the relay is asked for it again.
@@ -392,6 +400,23 @@ mod tests {
         assert_eq!(drill(&drill_mark), r"DRILL (EXERCISE: x\u{1b})");
         let later = drill(&proto::Drill { kind: 4, name: String::new() });
         assert_eq!(later, "DRILL (of a kind this version does not know (4))");
+    }
+
+    #[test]
+    fn what_has_no_letter_for_this_seat_is_said_in_words() {
+        let seat = || "fr/cert-fr/duty-2".parse().unwrap();
+        for (why, said) in [
+            (
+                NotOpened::NoLetter { seat: seat(), owed: false },
+                "not opened: it was sealed before this seat had its key; a colleague may read it",
+            ),
+            (
+                NotOpened::NoLetter { seat: seat(), owed: true },
+                "not opened: the relay left out what opens it for this seat",
+            ),
+        ] {
+            assert_eq!(not_opened(&why), said);
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! twice.
 
 use liaison::client::error::{ClientError, Exit};
+use liaison::client::home::Home;
+use liaison::client::keys::Owner;
 use liaison::domain::ids::MessageId;
 use liaison::domain::refusal::Refusal;
 use liaison::wire::status;
@@ -146,4 +148,30 @@ async fn what_a_full_mailbox_keeps_waiting_goes_to_the_others_once() {
     world.jp.run(&["sent"]).await.unwrap();
     assert_eq!((world.has(&world.fr).await, world.has(&world.at).await), (0, 1));
     assert_eq!(world.waiting(), []);
+}
+
+/// The home of a seat has another seal key than the directory.
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_opened_is_acknowledged_by_who_says_so() {
+    let mut world = World::new().await;
+    let mut client = world.net.client(&world.fr.tls()).await;
+    let replica = world.net.replica();
+    let sealed = world.fr.compose(&[&world.jp.party], &replica, &world.net.open.ambient);
+    client.submit(sealed.envelope).await.unwrap();
+    let (other, seat) = (tempfile::tempdir().unwrap(), world.jp.party.seat().clone());
+    let keys = Home::at(other.path().to_owned()).keys();
+    keys.create(&Owner::Seat(seat.clone()), &world.net.open.ambient).unwrap();
+    let key = format!("keys/member/{seat}/seal.key");
+    std::fs::copy(other.path().join(&key), world.jp.path().join(&key)).unwrap();
+    world.jp.run(&["inbox", "list"]).await.unwrap();
+    let row = &world.prints()["messages"][0];
+    assert_eq!(row["not_opened"], "KEY_NOT_HELD");
+    let acknowledge = ["inbox", "ack", "1", "--person", "Eve"];
+    let error = world.jp.run(&acknowledge).await.unwrap_err();
+    assert_eq!((&*error.reason, error.exit), ("NOT_READ", Exit::NeedsApproval));
+    assert_eq!(error.details["why"], "KEY_NOT_HELD");
+    assert!(error.sentence.starts_with("nobody here has read message 1"), "{error}");
+    assert!(error.mend.unwrap().contains("--yes"));
+    world.jp.run(&[&acknowledge[..], &["--yes"]].concat()).await.unwrap();
+    assert_eq!(world.prints()["acknowledged"], true);
 }

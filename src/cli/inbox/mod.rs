@@ -43,6 +43,7 @@ use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
 use super::mail::{Acknowledged, Acks, Mail, News, kept_back};
 use super::phrases::{self, Lines};
+use super::statement::agreed;
 use super::{Context, unusable};
 
 /// `liaison inbox`.
@@ -58,10 +59,10 @@ pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientEr
             self::list(ctx, offline, wanted).await
         }
         InboxCommand::Read { message, save } => read(ctx, &message, save.as_deref()).await,
-        InboxCommand::Ack { message, person, reference, text, language, level } => {
+        InboxCommand::Ack { message, person, reference, text, language, level, yes } => {
             let level = level.map(phrases::level_of);
             let words = Words { person, reference, text, language, level };
-            acknowledge(ctx, &message, words).await
+            acknowledge(ctx, &message, words, yes).await
         }
         InboxCommand::Mute { who } => mute(ctx, who, true),
         InboxCommand::Unmute { who } => mute(ctx, who, false),
@@ -952,7 +953,12 @@ struct Words {
     level: Option<Level>,
 }
 
-async fn acknowledge(ctx: &Context, at: &Pointer, given: Words) -> Result<(), ClientError> {
+async fn acknowledge(
+    ctx: &Context,
+    at: &Pointer,
+    given: Words,
+    yes: bool,
+) -> Result<(), ClientError> {
     let mut mail = Mail::open(ctx, ctx.replica()?)?;
     let ((kept, header), _) = find(ctx, &mut mail, at).await?;
     let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
@@ -964,6 +970,11 @@ async fn acknowledge(ctx: &Context, at: &Pointer, given: Words) -> Result<(), Cl
         let object = json!({ "number": number, "id": id, "already": true });
         ctx.out.data(&object, || format!("{number} is acknowledged already, by you"));
         return Ok(());
+    }
+    if waits.is_none()
+        && let Err(why) = mail.opened(ctx, &kept)?
+    {
+        unread(ctx, (number, &why), yes)?;
     }
     ctx.out.say(format_args!("What is signed: {}", words::sentence(&given.language)));
     let words = written(ctx, &mail, &given)?;
@@ -996,6 +1007,22 @@ async fn acknowledge(ctx: &Context, at: &Pointer, given: Words) -> Result<(), Cl
         ctx.out.warn(warning);
     }
     Ok(())
+}
+
+/// What could not be opened is acknowledged by who says so, and knows that it was not.
+fn unread(ctx: &Context, (number, why): (u64, &NotOpened), yes: bool) -> Result<(), ClientError> {
+    let said = format!("nobody here has read message {number} ({})", phrases::not_opened(why));
+    if yes || ctx.out.asks() {
+        ctx.out.warn(&said);
+    }
+    if yes || agreed(ctx, "Acknowledge it all the same? [y/N]") {
+        return Ok(());
+    }
+    let (side, exit) = (Side::Ours, Exit::NeedsApproval);
+    let sentence = format!("{said}; nothing was acknowledged");
+    let mut error = ClientError::new(side, exit, "NOT_READ", sentence);
+    error.details.insert("why".to_owned(), why.code().to_owned());
+    Err(error.mended_by("let a colleague read and acknowledge it, or add --yes"))
 }
 
 fn compose(

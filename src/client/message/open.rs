@@ -162,7 +162,7 @@ pub enum NotOpened {
     /// No letter for this seat: it is newer than the message, or the relay left it out.
     #[error(
         "there is no key letter for {seat}: {}",
-        if *owed { "the relay left it out" } else { "a colleague can pass one on" }
+        if *owed { "the relay left it out" } else { "it is newer; a colleague may read the message" }
     )]
     NoLetter {
         /// The seat.
