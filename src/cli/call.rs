@@ -28,6 +28,8 @@ pub(super) struct ToCall {
     pub(super) contact: ContactId,
     name: String,
     why: &'static str,
+    /// What became of the message.
+    so: &'static str,
     /// Numbers and addresses.
     reach: Vec<(String, Vec<String>)>,
 }
@@ -43,7 +45,17 @@ impl ToCall {
         why: &'static str,
     ) -> Result<Self, ClientError> {
         let (name, reach) = (name(replica.directory()?, contact), reach(replica, contact)?);
-        Ok(Self { contact: contact.clone(), name, why, reach })
+        let so = "nothing was sent to it";
+        Ok(Self { contact: contact.clone(), name, why, so, reach })
+    }
+
+    /// While the message waits.
+    ///
+    /// # Errors
+    /// The copy.
+    pub(super) fn meanwhile(replica: &Replica, contact: &ContactId) -> Result<Self, ClientError> {
+        let call = Self::of(replica, contact, "may not have it yet")?;
+        Ok(Self { so: "it waits here", ..call })
     }
 
     /// Says that it gets nothing.
@@ -69,8 +81,8 @@ impl ToCall {
 pub(super) fn read_out(calls: &[ToCall], script: &str) -> String {
     let mut text = String::new();
     for call in calls {
-        let (contact, name, why) = (&call.contact, &call.name, call.why);
-        text.push_str(&format!("\n{contact} ({name}) {why}; nothing was sent to it. Call:\n"));
+        let (contact, name, why, so) = (&call.contact, &call.name, call.why, call.so);
+        text.push_str(&format!("\n{contact} ({name}) {why}; {so}. Call:\n"));
         for (what, lines) in &call.reach {
             for line in lines {
                 text.push_str(&format!("  {what}: {}\n", visible(line)));

@@ -88,7 +88,11 @@ impl Courier {
             Err(error) => {
                 let error = self.to_be_called(ctx, (id, error))?;
                 let refused = self.outbox.refused(id)?.is_some();
-                return Err(if refused { given_up(error, id) } else { kept_back(error, id) });
+                return Err(if refused {
+                    given_up(error, id)
+                } else {
+                    kept_back(&self.outbox, error, id)
+                });
             }
         };
         let mut synced = false;

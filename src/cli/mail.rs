@@ -1052,9 +1052,20 @@ fn not_accepted(id: MessageId, of: Option<&Addressing>, error: &ClientError) -> 
 }
 
 /// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.
-pub(super) fn kept_back(error: ClientError, id: MessageId) -> ClientError {
-    let sentence = format!("{}; it is sealed and waits in the outbox as {id}", error.sentence);
-    let mend = error.mend.unwrap_or_else(|| "liaison sent".to_owned());
+pub(super) fn kept_back(outbox: &Outbox, error: ClientError, id: MessageId) -> ClientError {
+    // What cannot be noted is said all the same.
+    let _ = outbox.kept_back(id, (&error.reason, &error.sentence));
+    let passes = error.passes();
+    let sentence = format!(
+        "it is sealed and waits in the outbox as {id}, and goes with the next liaison inbox, sent or \
+         sync: do not send it again; {}",
+        error.sentence
+    );
+    let mend = match error.mend {
+        Some(mend) if passes => format!("liaison sent, in a while; if that fails for long, {mend}"),
+        Some(mend) => mend,
+        None => "liaison sent".to_owned(),
+    };
     let mut error = ClientError { sentence, mend: Some(mend), ..error };
     error.details.insert(WAITING.to_owned(), id.to_string());
     error
@@ -1070,7 +1081,8 @@ pub(super) fn given_up(error: ClientError, id: MessageId) -> ClientError {
     error
 }
 
-const WAITING: &str = "waiting";
+/// The detail of an error that names what waits.
+pub(super) const WAITING: &str = "waiting";
 const REFUSED: &str = "refused";
 
 /// Whether the reader or the relay is behind the other.
@@ -1282,7 +1294,9 @@ mod tests {
             let said = format!("the {what} {id} to fr/cert-fr, pt/cert-pt was not accepted: {why}");
             assert_eq!(not_accepted(id, Some(&of(class)), &quota), said);
         }
-        let said = not_accepted(id, Some(&of(Class::Receipt)), &kept_back(quota, id));
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(dir.path()).unwrap();
+        let said = not_accepted(id, Some(&of(Class::Receipt)), &kept_back(&outbox, quota, id));
         assert_eq!(said.matches(&id.to_string()).count(), 1, "{said}");
     }
 

@@ -22,8 +22,7 @@ use crate::client::outbox::Request;
 use crate::client::session::Session;
 use crate::domain::directory::Policy;
 use crate::domain::ids::{ContactId, MessageId};
-use crate::domain::refusal::Amiss;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{self, Amiss, Refusal};
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
@@ -34,7 +33,7 @@ use super::call::{self, ToCall};
 use super::directory::{Seen, expired};
 use super::fields::drafted;
 use super::inbox;
-use super::mail::{Mail, kept_back};
+use super::mail::{Mail, WAITING, kept_back};
 use super::sync::with_progress;
 use super::{Context, phrases, unusable};
 
@@ -74,8 +73,15 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     }
     let (sealed, request) = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
     mail.outbox.put((sealed.id, sealed.header_digest), &request)?;
-    let session = session.map_err(|error| kept_back(error, sealed.id))?;
-    let went = call::hand_in(ctx, (&session, &mut mail), sealed.id, args.skip_full).await?;
+    let went = async {
+        let session = session.map_err(|error| kept_back(&mail.outbox, error, sealed.id))?;
+        let went = call::hand_in(ctx, (&session, &mut mail), sealed.id, args.skip_full).await?;
+        Ok((session, went))
+    };
+    let (session, went) = match went.await {
+        Ok(went) => went,
+        Err(error) => return Err(plan.meanwhile(ctx, &mail, error)?),
+    };
     let thread = mail.addressing(ctx, went.id)?.map_or(sealed.thread, |of| of.thread);
     plan.leave_out(went.left_out);
     report(ctx, &plan, (went.id, thread), &went.accepted);
@@ -230,6 +236,25 @@ impl Plan {
     fn leave_out(&mut self, calls: Vec<ToCall>) {
         self.to.retain(|to| calls.iter().all(|call| call.contact != to.contact));
         self.by_telephone.extend(calls);
+    }
+
+    /// Says whom to call while it waits.
+    fn meanwhile(
+        self,
+        ctx: &Context,
+        mail: &Mail,
+        mut error: ClientError,
+    ) -> Result<ClientError, ClientError> {
+        if !error.details.contains_key(WAITING) {
+            return Ok(error);
+        }
+        let waiting = self.to.iter().map(|to| ToCall::meanwhile(&mail.replica, &to.contact));
+        let waiting = waiting.collect::<Result<Vec<_>, _>>()?;
+        let calls: Vec<ToCall> = waiting.into_iter().chain(self.by_telephone).collect();
+        ctx.out.say(call::read_out(&calls, &self.script));
+        let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.contact).collect();
+        error.details.insert("call".to_owned(), refusal::list(&contacts));
+        Ok(error)
     }
 
     /// Whom to call, and what to say.

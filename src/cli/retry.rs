@@ -40,7 +40,8 @@ pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientE
     for one in &given_up {
         mail.outbox.retry(one.of)?;
     }
-    let session = mail.connect(ctx).await.map_err(|error| kept_back(error, first.of))?;
+    let session = mail.connect(ctx).await;
+    let session = session.map_err(|error| kept_back(&mail.outbox, error, first.of))?;
     let (mut retried, mut failed) = (Vec::new(), None);
     for one in given_up {
         let went = call::hand_in(ctx, (&session, &mut mail), one.of, args.skip_full).await;

@@ -173,6 +173,8 @@ struct Sent {
     state: SentState,
     /// It is to be handed in yet.
     waits: bool,
+    /// What kept it from that, the last time: a reason, and a sentence.
+    kept_back: Option<(String, String)>,
     refused: Option<String>,
     /// The message that went to the others in its place.
     went_as: Option<MessageId>,
@@ -374,6 +376,7 @@ fn message(
     Ok(Sent {
         title,
         waits: mail.due(ctx)?.iter().any(|due| due.id == id),
+        kept_back: mail.outbox.why_kept_back(id)?,
         refused: mail.outbox.refused(id)?,
         went_as: mail.outbox.went_as(id)?,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
@@ -533,6 +536,22 @@ impl Sent {
         }
     }
 
+    /// The same for programs.
+    fn stage(&self) -> &'static str {
+        match self.state.stage() {
+            Stage::Sent if self.went_as.is_some() => "went_to_others",
+            Stage::Sent if self.refused.is_some() => "refused",
+            // The relay has it: words came.
+            Stage::Sent if !self.words.is_empty() => "sent",
+            Stage::Sent if self.waits => WAITS,
+            Stage::Sent => "expired",
+            Stage::Accepted => "accepted",
+            Stage::Delivered => "delivered",
+            Stage::Acknowledged => "acknowledged",
+            Stage::Answered => "answered",
+        }
+    }
+
     fn to(&self) -> String {
         let to = self.header.addressing().recipients.iter().map(|to| to.contact.as_str());
         to.collect::<Vec<_>>().join(", ")
@@ -563,6 +582,11 @@ impl Sent {
         lines.line("to", self.to());
         lines.line("written", phrases::when(of.created));
         lines.line("state", self.word());
+        if self.stage() == WAITS {
+            let why = self.kept_back.as_ref().map(|(_, why)| format!(": {}", visible(why)));
+            let since = phrases::when(of.created);
+            lines.line("waits", format!("since {since}{}", why.unwrap_or_default()));
+        }
         if let Some(accepted) = &self.accepted {
             let at = phrases::when(accepted.at);
             for (contact, number) in &accepted.places {
@@ -624,13 +648,8 @@ impl Sent {
     fn json(&self) -> Value {
         let of = &self.header.addressing();
         let to = of.recipients.iter().map(|to| to.contact.to_string());
-        let stage = match self.state.stage() {
-            Stage::Sent => "sent",
-            Stage::Accepted => "accepted",
-            Stage::Delivered => "delivered",
-            Stage::Acknowledged => "acknowledged",
-            Stage::Answered => "answered",
-        };
+        let waits = self.stage() == WAITS;
+        let kept_back = self.kept_back.as_ref().filter(|_| waits);
         let unverified = self.unverified().map(|why| {
             json!({ "why": why.to_string(), "reason": ClientError::from(why.clone()).reason })
         });
@@ -642,8 +661,10 @@ impl Sent {
             "created": of.created,
             "drill": of.drill.as_ref().map(phrases::drill),
             "title": self.title,
-            "stage": stage,
+            "stage": self.stage(),
             "waits": self.waits,
+            "waits_since": waits.then_some(of.created),
+            "waits_for": kept_back.map(|(reason, why)| json!({ "reason": reason, "sentence": why })),
             "refused": self.refused,
             "went_as": self.went_as.map(|id| id.to_string()),
             "accepted": self.accepted,
@@ -704,6 +725,9 @@ impl Acknowledged {
 /// Answers and receipts that are waited for: each of 32 contacts with 16 seats has told.
 const ANSWERS: usize = 512;
 
+/// It was not handed in yet.
+const WAITS: &str = "waits";
+
 /// Behind words that alone acknowledge nothing: what is open comes by another way.
 const NOT_COME: &str = "its acknowledgement has not come";
 
@@ -732,6 +756,7 @@ mod tests {
                 expired: false,
             },
             waits: false,
+            kept_back: None,
             refused: None,
             went_as: None,
             accepted: None,
@@ -749,17 +774,35 @@ mod tests {
     fn what_was_not_handed_in_waits_was_refused_or_has_expired() {
         let mut sent = message_of(&Net::new());
         sent.state.accepted = None;
-        assert_eq!(sent.word(), "expired before it was handed in");
+        assert_eq!(
+            (sent.word(), sent.stage()),
+            ("expired before it was handed in".to_owned(), "expired")
+        );
         sent.waits = true;
         assert_eq!(sent.word(), "waits to be handed in");
-        assert_eq!((&sent.json()["stage"], &sent.json()["waits"]), (&json!("sent"), &json!(true)));
+        let since = sent.header.addressing().created;
+        let stage = |sent: &Sent| {
+            let json = sent.json();
+            ["stage", "waits", "waits_since", "waits_for"].map(|name| json[name].clone())
+        };
+        assert_eq!(stage(&sent), [json!("waits"), json!(true), json!(since), Value::Null]);
+        let why = ("NO_CONNECTION".to_owned(), "nobody answers".to_owned());
+        sent.kept_back = Some(why);
+        let why = json!({ "reason": "NO_CONNECTION", "sentence": "nobody answers" });
+        assert_eq!(stage(&sent)[3], why);
+        let said = format!("since {}: nobody answers", phrases::when(since));
+        assert!(sent.text().contains(&said), "{}", sent.text());
         sent.refused = Some("WRONG_LETTERS".to_owned());
         assert_eq!(sent.word(), "not accepted: WRONG_LETTERS");
+        // As it was kept back does not matter any more.
+        assert_eq!(stage(&sent)[0], "refused");
+        assert_eq!(stage(&sent)[2..], [Value::Null, Value::Null]);
         let other = MessageId::new(1, [1; 10]);
         sent.went_as = Some(other);
         let said = format!("went to the others as {other}");
         assert_eq!((sent.word(), sent.text().contains(&said)), (said, true));
         assert_eq!(sent.json()["went_as"], other.to_string());
+        assert_eq!(stage(&sent)[0], "went_to_others");
     }
 
     #[test]

@@ -291,6 +291,29 @@ impl Outbox {
         Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
     }
 
+    /// Notes what kept a request from being handed in, the last time: a reason, and a sentence for people.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn kept_back(&self, id: MessageId, (reason, sentence): (&str, &str)) -> io::Result<()> {
+        let (path, said) = (self.message(id).join(KEPT_BACK), format!("{reason}\n{sentence}"));
+        // Who stays tries again and again.
+        if durable::read(&path)?.is_some_and(|before| before == said.as_bytes()) {
+            return Ok(());
+        }
+        durable::write(&path, said.as_bytes())
+    }
+
+    /// What kept a request from being handed in, the last time: a reason, and a sentence for people.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn why_kept_back(&self, id: MessageId) -> Result<Option<(String, String)>, OutboxError> {
+        let Some(said) = durable::read(&self.message(id).join(KEPT_BACK))? else { return Ok(None) };
+        let said = String::from_utf8_lossy(&said);
+        Ok(said.split_once('\n').map(|(reason, why)| (reason.to_owned(), why.to_owned())))
+    }
+
     /// The message that went to the others, of one that went to nobody.
     ///
     /// # Errors
@@ -586,6 +609,7 @@ const SUBMIT: &str = "submit";
 const ACKNOWLEDGE: &str = "acknowledge";
 const ACCEPTED: &str = "accepted";
 const REFUSED: &str = "refused";
+const KEPT_BACK: &str = "kept-back";
 const WENT_AS: &str = "went-as";
 const LATER: &str = "accepted-later";
 const DISPUTED: &str = "disputed";

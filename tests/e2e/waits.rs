@@ -175,3 +175,30 @@ async fn what_could_not_be_opened_is_acknowledged_by_who_says_so() {
     world.jp.run(&[&acknowledge[..], &["--yes"]].concat()).await.unwrap();
     assert_eq!(world.prints()["acknowledged"], true);
 }
+
+/// The network keeps the service away in the middle of the night.
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_said_to_wait_and_to_be_kept_before_anything_else() {
+    let mut world = World::new().await;
+    let (id, error) = world.notify_in_vain().await;
+    assert_eq!((&*error.reason, error.exit), ("NO_CONNECTION", Exit::NotReachable));
+    let said = format!("it is sealed and waits in the outbox as {id}");
+    assert!(error.sentence.starts_with(&said), "{error}");
+    assert!(error.sentence.contains("do not send it again; no TCP connection"), "{error}");
+    assert!(error.mend.unwrap().starts_with("liaison sent, in a while"));
+    assert_eq!(
+        (&*error.details["waiting"], &*error.details["call"]),
+        (&*id.to_string(), "at/cert, fr/cert")
+    );
+    world.jp.run(&["sent", "--offline"]).await.unwrap();
+    let sent = &world.prints()["messages"][0];
+    assert_eq!((&sent["stage"], &sent["waits"]), (&"waits".into(), &true.into()));
+    assert_eq!(
+        (&sent["waits_since"], &sent["waits_for"]["reason"]),
+        (&sent["created"], &"NO_CONNECTION".into())
+    );
+    assert!(
+        sent["waits_for"]["sentence"].as_str().unwrap().starts_with("no TCP connection"),
+        "{sent}"
+    );
+}

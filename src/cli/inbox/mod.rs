@@ -987,7 +987,7 @@ async fn acknowledge(
         Some(own) => own,
         None => compose(ctx, &mail, number, (words, given.level))?,
     };
-    let session = session.map_err(|error| kept_back(error, own))?;
+    let session = session.map_err(|error| kept_back(&mail.outbox, error, own))?;
     let accepted = mail.hand_in(ctx, &session, own).await?;
     let sender = &header.addressing().sender;
     let object = json!({
