@@ -95,13 +95,25 @@ impl Mail {
     /// # Errors
     /// Keys, files, or there is no copy of the directory.
     pub(super) fn open(ctx: &Context, replica: Replica) -> Result<Self, ClientError> {
-        let seat = ctx.seat()?;
-        let keys = ctx.home.keys();
+        Self::of(ctx, replica, ctx.seat()?)
+    }
+
+    /// Whether something waits to be handed in by a seat.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn waits(ctx: &Context, seat: &SeatId) -> Result<bool, ClientError> {
+        let folder = folder(ctx, seat)?.join(OUTBOX);
+        Ok(folder.is_dir() && !Outbox::open(&folder)?.pending()?.is_empty())
+    }
+
+    /// The mailbox of a seat.
+    ///
+    /// # Errors
+    /// As [`Mail::open`].
+    pub(super) fn of(ctx: &Context, replica: Replica, seat: SeatId) -> Result<Self, ClientError> {
+        let (keys, folder) = (ctx.home.keys(), folder(ctx, &seat)?);
         let sign = keys.signing(&Owner::Seat(seat.clone()), ctx.ambient())?;
-        let mut folder = ctx.home.folder(&ctx.name()?).join("mail");
-        for part in seat.as_str().split('/') {
-            folder.push(place::file_name(part));
-        }
         let genesis = replica.directory()?.genesis();
         let muted = Muted::open(&folder).unwrap_or_else(|why| {
             ctx.out.warn(format_args!("{why}: nobody is muted until somebody is muted anew"));
@@ -112,7 +124,7 @@ impl Mail {
             muted,
             index: Index::open(&folder, &inbox)?,
             inbox,
-            outbox: Outbox::open(&folder.join("outbox"))?,
+            outbox: Outbox::open(&folder.join(OUTBOX))?,
             keys: keys.opening(&seat)?.into(),
             synced: replica.view()?.0,
             sign: Arc::new(sign),
@@ -830,6 +842,13 @@ impl Acks {
     /// The acknowledgement of a header that waits.
     pub(super) fn waits(&self, header: Digest) -> Option<MessageId> {
         self.wait.iter().find(|(of, _)| *of == header).map(|(_, id)| *id)
+/// Where the mailbox of a seat stands.
+fn folder(ctx: &Context, seat: &SeatId) -> Result<PathBuf, ClientError> {
+    let mut folder = ctx.home.folder(&ctx.name()?).join("mail");
+    folder.extend(seat.as_str().split('/').map(place::file_name));
+    Ok(folder)
+}
+
     }
 }
 
@@ -1142,6 +1161,7 @@ mod tests {
         let net = Net::new();
         let mailbox = net.mailbox(&seat(AT).contact());
         let key = sign_key("a new key").public().id();
+const OUTBOX: &str = "outbox";
         let warnings = |why| {
             let mut news = News::default();
             for why in [why, NotOpened::BeforeUpdate(key)] {

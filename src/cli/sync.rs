@@ -1,14 +1,18 @@
 //! `liaison sync`: the copy of the directory, brought up to date.
 //!
-//! In scope: progress, and what came of it in words. Out of scope: verifying (`client::replica`).
-//! Invariant: what the service did not hand over is named.
+//! In scope: progress, what came of it in words, handing in what waits. Out of scope: verifying
+//! (`client::replica`). Invariants: what the service did not hand over is named; who reads without a seat's
+//! keys hands nothing in.
 
 use serde_json::json;
 
 use crate::client::error::ClientError;
+use crate::client::keys::Owner;
 use crate::client::replica::{Frozen, Replica};
 use crate::client::session::{Progress, Session, Synced};
 
+use super::inbox::say_news;
+use super::mail::{Mail, News};
 use super::output::Bar;
 use super::{Context, phrases};
 
@@ -17,7 +21,8 @@ use super::{Context, phrases};
 /// # Errors
 /// The service cannot be reached; what came does not verify.
 pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
-    let session = ctx.connect(Some(&ctx.reader()?)).await?;
+    let reader = ctx.reader()?;
+    let session = ctx.connect(Some(&reader)).await?;
     let mut replica = ctx.replica_read_through()?;
     let synced = with_progress(ctx, &session, &mut replica).await?;
     let (size, root) = replica.view()?;
@@ -50,7 +55,25 @@ pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
         _ => format!("{name}: {new} new entries, {size} in all, {verified}.\nroot {root}"),
     });
     say_what_lacks(ctx, &synced);
-    current(synced.frozen.as_ref())
+    let handed_in = hand_in_what_waits(ctx, (&session, replica), reader).await;
+    current(synced.frozen.as_ref()).and(handed_in.map_err(ClientError::after_its_object))
+}
+
+/// Hands in what waits, if a seat reads.
+async fn hand_in_what_waits(
+    ctx: &Context,
+    (session, replica): (&Session, Replica),
+    reader: Owner,
+) -> Result<(), ClientError> {
+    let Owner::Seat(seat) = reader else { return Ok(()) };
+    // Who never sent anything needs no mailbox here, and may have no key to open one.
+    if !Mail::waits(ctx, &seat)? {
+        return Ok(());
+    }
+    let (mut mail, mut news) = (Mail::of(ctx, replica, seat)?, News::default());
+    mail.send_all(ctx, session, &mut news).await?;
+    say_news(ctx, &news);
+    news.ends()
 }
 
 /// How a command ends that has printed what it knows of a directory that may stand still.

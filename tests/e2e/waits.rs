@@ -202,3 +202,33 @@ async fn what_waits_is_said_to_wait_and_to_be_kept_before_anything_else() {
         "{sent}"
     );
 }
+
+/// `sync` is a command that connects.
+#[tokio::test(start_paused = true)]
+async fn a_seat_that_syncs_hands_in_what_waits() {
+    let mut world = World::new().await;
+    let (id, _) = world.notify_in_vain().await;
+    world.jp.run(&["sync"]).await.unwrap();
+    assert_eq!(
+        (world.waiting(), world.has(&world.fr).await, world.has(&world.at).await),
+        (vec![], 1, 1)
+    );
+    let printed = world.jp.printed();
+    assert_eq!((printed.len(), &printed[0]["state"]), (1, &"current".into()), "{printed:?}");
+    // What is given up meanwhile is how it ends.
+    let receipt = world.jp.mail().join("outbox").join(id.to_string()).join("accepted");
+    std::fs::remove_file(receipt).unwrap();
+    world.gate.all("Submit", Instead::Says(status::of(&Refusal::BodyDigest)));
+    let error = world.jp.run(&["sync"]).await.unwrap_err();
+    assert_eq!((&*error.reason, error.exit, error.printed), ("BODY_DIGEST", Exit::Refused, true));
+    assert_eq!(world.jp.printed().len(), 1);
+}
+
+
+/// Who only reads has no mailbox here, and no folder for one.
+#[tokio::test(start_paused = true)]
+async fn who_has_sent_nothing_syncs_without_a_mailbox() {
+    let world = World::new().await;
+    world.jp.run(&["sync"]).await.unwrap();
+    assert!(!world.jp.mail().exists());
+}
