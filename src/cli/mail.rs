@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt as _;
 
 use crate::agent::again;
@@ -21,6 +21,7 @@ use crate::agent::follow::{self, Event};
 use crate::agent::hand_in::{self, Counted, Due};
 use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::agent::index::{Index, Row};
+use crate::agent::later::LaterDue;
 use crate::agent::muted::Muted;
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
@@ -68,6 +69,9 @@ pub(super) struct Mail {
     pub(super) muted: Muted,
     /// The size of the directory when collecting began.
     synced: u64,
+    /// What failed since then is not handed in again by this command, nor what has no room either.
+    opened: Instant,
+    failed: LaterDue,
     keys: Arc<[OpeningKey]>,
     sign: Arc<SigningKey>,
     folder: PathBuf,
@@ -127,6 +131,8 @@ impl Mail {
             outbox: Outbox::open(&folder.join(OUTBOX))?,
             keys: keys.opening(&seat)?.into(),
             synced: replica.view()?.0,
+            opened: Instant::now(),
+            failed: LaterDue::default(),
             sign: Arc::new(sign),
             seat,
             replica: Arc::new(replica),
@@ -397,7 +403,7 @@ impl Mail {
             }
             bar.show("messages", (done * SOME) as u64, all);
             self.fetch(ctx, session, some.to_vec(), &mut news).await?;
-            let queued = news.queued();
+            let queued = self.those_due(ctx, news.queued())?;
             self.send(ctx, session, queued, &mut news).await?;
         }
         drop(bar);
@@ -641,12 +647,9 @@ impl Mail {
     ///
     /// # Errors
     /// As [`Mail::due`].
-    fn due_by_kind(&self, ctx: &Context) -> Result<(Vec<MessageId>, Vec<MessageId>), ClientError> {
+    fn due_by_kind(&self, ctx: &Context) -> Result<(Vec<Due>, Vec<Due>), ClientError> {
         let due = self.due(ctx)?.into_iter();
-        let (receipts, others): (Vec<Due>, _) =
-            due.partition(|due| due.counted == Counted::Receipt);
-        let ids = |due: Vec<Due>| due.into_iter().map(|due| due.id).collect();
-        Ok((ids(receipts), ids(others)))
+        Ok(due.partition(|due| due.counted == Counted::Receipt))
     }
 
     /// Hands in what waits, receipts last and only for a while. Gives a sentence for each that was not
@@ -677,8 +680,12 @@ impl Mail {
     ) -> Result<u64, ClientError> {
         let until = ctx.ambient().counted() + AT_THE_END;
         let (receipts, others) = self.due_by_kind(ctx)?;
-        self.send(ctx, session, others, news).await?;
-        self.send_until(ctx, session, (receipts, until), news).await?;
+        let all = receipts.len() + others.len();
+        let sending = async {
+            self.send(ctx, session, others, news).await?;
+            self.send_until(ctx, session, (receipts, until), news).await
+        };
+        said_if_slow(sending, || say_sending(ctx, all)).await?;
         Ok(until)
     }
 
@@ -693,37 +700,43 @@ impl Mail {
         news: &mut News,
     ) -> Result<(), ClientError> {
         let own = self.due_by_kind(ctx)?.1;
-        self.send(ctx, session, own, news).await
+        let all = own.len();
+        said_if_slow(self.send(ctx, session, own, news), || say_sending(ctx, all)).await
     }
 
     /// Hands these in, and notes a sentence for each that was not accepted.
     ///
     /// # Errors
     /// The network; what was not handed in waits.
-    pub(super) async fn send(
+    async fn send(
         &mut self,
         ctx: &Context,
         session: &Session,
-        ids: Vec<MessageId>,
+        due: Vec<Due>,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        self.send_until(ctx, session, (ids, u64::MAX), news).await
+        self.send_until(ctx, session, (due, u64::MAX), news).await
     }
 
     async fn send_until(
         &mut self,
         ctx: &Context,
         session: &Session,
-        (ids, until): (Vec<MessageId>, u64),
+        (due, until): (Vec<Due>, u64),
         news: &mut News,
     ) -> Result<(), ClientError> {
         let mut failing = 0;
-        for id in ids {
+        for due in due {
             if ctx.ambient().counted() >= until {
                 break;
             }
-            let Err(error) = self.hand_in(ctx, session, id).await else { continue };
-            self.not_accepted(ctx, (id, &error), news)?;
+            // It is said once that there is no room at a contact.
+            if !self.failed.may(&due, self.opened) {
+                continue;
+            }
+            let Err(error) = self.hand_in(ctx, session, due.id).await else { continue };
+            self.failed.failed(&due, &error, self.opened);
+            self.not_accepted(ctx, (due.id, &error), news)?;
             // A full mailbox is no network that fails.
             failing += u32::from(error.side == Side::Network || error.reason == "BUSY");
             if failing == 2 {
@@ -829,6 +842,13 @@ impl Mail {
     }
 }
 
+/// Where the mailbox of a seat stands.
+fn folder(ctx: &Context, seat: &SeatId) -> Result<PathBuf, ClientError> {
+    let mut folder = ctx.home.folder(&ctx.name()?).join("mail");
+    folder.extend(seat.as_str().split('/').map(place::file_name));
+    Ok(folder)
+}
+
 /// What a seat has acknowledged.
 #[derive(Default)]
 pub(super) struct Acks {
@@ -842,13 +862,6 @@ impl Acks {
     /// The acknowledgement of a header that waits.
     pub(super) fn waits(&self, header: Digest) -> Option<MessageId> {
         self.wait.iter().find(|(of, _)| *of == header).map(|(_, id)| *id)
-/// Where the mailbox of a seat stands.
-fn folder(ctx: &Context, seat: &SeatId) -> Result<PathBuf, ClientError> {
-    let mut folder = ctx.home.folder(&ctx.name()?).join("mail");
-    folder.extend(seat.as_str().split('/').map(place::file_name));
-    Ok(folder)
-}
-
     }
 }
 
@@ -1104,6 +1117,22 @@ pub(super) fn given_up(error: ClientError, id: MessageId) -> ClientError {
 pub(super) const WAITING: &str = "waiting";
 const REFUSED: &str = "refused";
 
+fn say_sending(ctx: &Context, all: usize) {
+    ctx.out.say(format_args!("handing in what waits here ({all}), most urgent first"));
+}
+
+/// Says that something goes on, if it takes longer than a moment.
+async fn said_if_slow<T>(work: impl Future<Output = T>, say: impl FnOnce()) -> T {
+    let mut work = pin!(work);
+    match timeout(A_MOMENT, &mut work).await {
+        Ok(done) => done,
+        Err(_) => {
+            say();
+            work.await
+        }
+    }
+}
+
 /// Whether the reader or the relay is behind the other.
 fn asks_again(error: &ClientError) -> bool {
     error.reason == SYNC_FIRST || error.reason == HEAD_BEHIND
@@ -1130,6 +1159,7 @@ pub(super) fn after_a_sync(error: ClientError, reached: u64) -> ClientError {
 /// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
 pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
+const OUTBOX: &str = "outbox";
 const ROUNDS: usize = 3;
 const DIRECTORY_GROWS: &str = "the directory grows while the mailbox is read: what came is shown, and that nothing \
      is missing is checked the next time";
@@ -1139,6 +1169,8 @@ const HELD: usize = 256;
 const SOME: usize = 64;
 /// A list waits so long for the bodies of its first rows.
 const SHOWN_AFTER: Duration = Duration::from_secs(3);
+/// Who waits longer is told for what.
+const A_MOMENT: Duration = Duration::from_secs(2);
 /// Seconds after which a command ends that has nothing else to do.
 const AT_THE_END: u64 = 60;
 
@@ -1161,7 +1193,6 @@ mod tests {
         let net = Net::new();
         let mailbox = net.mailbox(&seat(AT).contact());
         let key = sign_key("a new key").public().id();
-const OUTBOX: &str = "outbox";
         let warnings = |why| {
             let mut news = News::default();
             for why in [why, NotOpened::BeforeUpdate(key)] {
@@ -1294,6 +1325,16 @@ const OUTBOX: &str = "outbox";
         assert_eq!(found.reason, "RECEIPT_NOT_VERIFIED");
         let other = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
         assert_eq!(after_a_sync(other.clone(), 8), other);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_longer_than_a_moment_is_said_once() {
+        for (seconds, times) in [(0, 0), (1, 0), (3, 1), (60, 1)] {
+            let mut said = 0;
+            let work = tokio::time::sleep(Duration::from_secs(seconds));
+            said_if_slow(work, || said += 1).await;
+            assert_eq!(said, times, "{seconds}");
+        }
     }
 
     #[test]

@@ -150,32 +150,6 @@ async fn what_a_full_mailbox_keeps_waiting_goes_to_the_others_once() {
     assert_eq!(world.waiting(), []);
 }
 
-/// The home of a seat has another seal key than the directory.
-#[tokio::test(start_paused = true)]
-async fn what_could_not_be_opened_is_acknowledged_by_who_says_so() {
-    let mut world = World::new().await;
-    let mut client = world.net.client(&world.fr.tls()).await;
-    let replica = world.net.replica();
-    let sealed = world.fr.compose(&[&world.jp.party], &replica, &world.net.open.ambient);
-    client.submit(sealed.envelope).await.unwrap();
-    let (other, seat) = (tempfile::tempdir().unwrap(), world.jp.party.seat().clone());
-    let keys = Home::at(other.path().to_owned()).keys();
-    keys.create(&Owner::Seat(seat.clone()), &world.net.open.ambient).unwrap();
-    let key = format!("keys/member/{seat}/seal.key");
-    std::fs::copy(other.path().join(&key), world.jp.path().join(&key)).unwrap();
-    world.jp.run(&["inbox", "list"]).await.unwrap();
-    let row = &world.prints()["messages"][0];
-    assert_eq!(row["not_opened"], "KEY_NOT_HELD");
-    let acknowledge = ["inbox", "ack", "1", "--person", "Eve"];
-    let error = world.jp.run(&acknowledge).await.unwrap_err();
-    assert_eq!((&*error.reason, error.exit), ("NOT_READ", Exit::NeedsApproval));
-    assert_eq!(error.details["why"], "KEY_NOT_HELD");
-    assert!(error.sentence.starts_with("nobody here has read message 1"), "{error}");
-    assert!(error.mend.unwrap().contains("--yes"));
-    world.jp.run(&[&acknowledge[..], &["--yes"]].concat()).await.unwrap();
-    assert_eq!(world.prints()["acknowledged"], true);
-}
-
 /// The network keeps the service away in the middle of the night.
 #[tokio::test(start_paused = true)]
 async fn what_waits_is_said_to_wait_and_to_be_kept_before_anything_else() {
@@ -224,11 +198,51 @@ async fn a_seat_that_syncs_hands_in_what_waits() {
     assert_eq!(world.jp.printed().len(), 1);
 }
 
-
 /// Who only reads has no mailbox here, and no folder for one.
 #[tokio::test(start_paused = true)]
 async fn who_has_sent_nothing_syncs_without_a_mailbox() {
     let world = World::new().await;
     world.jp.run(&["sync"]).await.unwrap();
     assert!(!world.jp.mail().exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_mailbox_is_asked_and_warned_of_once_in_a_run() {
+    let world = World::new().await;
+    for _ in 0..3 {
+        world.notify_in_vain().await;
+    }
+    world.gate.all("Submit", world.full());
+    let before = world.gate.asked("Submit");
+    world.jp.run(&["sent"]).await.unwrap();
+    assert_eq!((world.gate.asked("Submit") - before, world.waiting().len()), (1, 3));
+    world.gate.opens();
+    world.jp.run(&["sent"]).await.unwrap();
+    assert_eq!(world.waiting(), []);
+}
+
+/// The home of a seat has another seal key than the directory.
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_opened_is_acknowledged_by_who_says_so() {
+    let mut world = World::new().await;
+    let mut client = world.net.client(&world.fr.tls()).await;
+    let replica = world.net.replica();
+    let sealed = world.fr.compose(&[&world.jp.party], &replica, &world.net.open.ambient);
+    client.submit(sealed.envelope).await.unwrap();
+    let (other, seat) = (tempfile::tempdir().unwrap(), world.jp.party.seat().clone());
+    let keys = Home::at(other.path().to_owned()).keys();
+    keys.create(&Owner::Seat(seat.clone()), &world.net.open.ambient).unwrap();
+    let key = format!("keys/member/{seat}/seal.key");
+    std::fs::copy(other.path().join(&key), world.jp.path().join(&key)).unwrap();
+    world.jp.run(&["inbox", "list"]).await.unwrap();
+    let row = &world.prints()["messages"][0];
+    assert_eq!(row["not_opened"], "KEY_NOT_HELD");
+    let acknowledge = ["inbox", "ack", "1", "--person", "Eve"];
+    let error = world.jp.run(&acknowledge).await.unwrap_err();
+    assert_eq!((&*error.reason, error.exit), ("NOT_READ", Exit::NeedsApproval));
+    assert_eq!(error.details["why"], "KEY_NOT_HELD");
+    assert!(error.sentence.starts_with("nobody here has read message 1"), "{error}");
+    assert!(error.mend.unwrap().contains("--yes"));
+    world.jp.run(&[&acknowledge[..], &["--yes"]].concat()).await.unwrap();
+    assert_eq!(world.prints()["acknowledged"], true);
 }
