@@ -18,7 +18,7 @@ use crate::domain::refusal;
 use crate::signed::proto::{self, Tlp};
 
 use super::directory::parts_of;
-use super::mail::Mail;
+use super::mail::{Mail, said_if_slow};
 use super::statement::agreed;
 use super::{Context, phrases};
 
@@ -219,7 +219,10 @@ pub(super) async fn hand_in(
 ) -> Result<Went, ClientError> {
     let mut left_out = Vec::new();
     loop {
-        let error = match mail.hand_in(ctx, session, id).await {
+        let handed_in = said_if_slow(mail.hand_in(ctx, session, id), || {
+            ctx.out.say("handing it in: the service has not taken it yet");
+        });
+        let error = match handed_in.await {
             Ok(accepted) => return Ok(Went { id, accepted, left_out }),
             Err(error) => error,
         };

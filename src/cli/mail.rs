@@ -1122,7 +1122,7 @@ fn say_sending(ctx: &Context, all: usize) {
 }
 
 /// Says that something goes on, if it takes longer than a moment.
-async fn said_if_slow<T>(work: impl Future<Output = T>, say: impl FnOnce()) -> T {
+pub(super) async fn said_if_slow<T>(work: impl Future<Output = T>, say: impl FnOnce()) -> T {
     let mut work = pin!(work);
     match timeout(A_MOMENT, &mut work).await {
         Ok(done) => done,

@@ -87,7 +87,8 @@ impl Patience {
     /// Waits a while, if it may pass and there is patience left; tells whether to try again.
     pub async fn bears(&mut self, error: &ClientError) -> bool {
         let Some((pause, rest)) = self.0.split_first() else { return false };
-        if !error.passes() {
+        // There is room in minutes, if at all, and somebody may wait to be asked.
+        if !error.passes() || error.reason == "MAILBOX_SHARE" {
             return false;
         }
         self.0 = rest;
@@ -132,6 +133,9 @@ mod tests {
         let lost = || Some("UNAVAILABLE".to_owned());
         assert_eq!(tried(Patience::SOME, &ends).await, (lost(), 4, 13));
         assert_eq!(tried(Patience::NONE, &ends).await, (lost(), 1, 0));
+        let full = status::of(&Refusal::MailboxShare { contacts: Vec::new(), retry: Some(1) });
+        let full = tried(Patience::SOME, &[full]).await;
+        assert_eq!(full, (Some("MAILBOX_SHARE".to_owned()), 1, 0));
     }
 
     #[tokio::test(start_paused = true)]

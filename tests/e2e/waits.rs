@@ -67,7 +67,7 @@ impl World {
 
     fn full(&self) -> Instead {
         let contacts = vec![self.fr.contact.clone()];
-        Instead::Says(status::of(&Refusal::MailboxShare { contacts, retry: None }))
+        Instead::Says(status::of(&Refusal::MailboxShare { contacts, retry: Some(3000) }))
     }
 
     fn prints(&mut self) -> Value {
@@ -134,7 +134,9 @@ async fn what_went_to_all_goes_to_nobody_again() {
 async fn what_a_full_mailbox_keeps_waiting_goes_to_the_others_once() {
     let world = World::new().await;
     world.gate.all("Submit", world.full());
+    let before = world.gate.asked("Submit");
     let (id, error) = world.notify(&[]).await;
+    assert_eq!(world.gate.asked("Submit") - before, 1, "whoever is there is asked at once");
     assert_eq!((&*error.reason, error.exit), ("MAILBOX_SHARE", Exit::Refused));
     let mend = error.mend.unwrap();
     assert!(mend.contains(&format!("liaison sent retry {id} --skip-full")), "{mend}");
