@@ -481,6 +481,26 @@ mod tests {
         assert!(sealed.is_ok());
     }
 
+    /// Who stays asks with each head.
+    #[test]
+    fn what_went_is_looked_at_once() {
+        let waits = Waits::new();
+        let accepted = waits.dir.path().join(waits.id.to_string()).join("accepted");
+        assert_eq!(waits.outbox.pending().unwrap(), [waits.id]);
+        // Another program hands it in.
+        std::fs::write(&accepted, "receipt").unwrap();
+        assert_eq!(waits.outbox.pending().unwrap(), []);
+        std::fs::remove_file(&accepted).unwrap();
+        assert_eq!(waits.outbox.clone().pending().unwrap(), [], "it was not looked at");
+        assert_eq!(Outbox::open(waits.dir.path()).unwrap().pending().unwrap(), [waits.id]);
+        // What is refused may be said again.
+        let other = Outbox::open(waits.dir.path()).unwrap();
+        assert!(other.refuse((waits.id, &other.request(waits.id).unwrap()), "CLOSED").unwrap());
+        assert_eq!(other.pending().unwrap(), []);
+        other.retry(waits.id).unwrap();
+        assert_eq!(other.pending().unwrap(), [waits.id]);
+    }
+
     #[test]
     fn nothing_takes_the_place_of_what_was_accepted_meanwhile() {
         let waits = Waits::new();

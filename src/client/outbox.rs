@@ -6,9 +6,11 @@
 //! under its id, by one program at a time; nothing readable of a message is kept, only its sealed
 //! form; file names are made of ids, which hold no path.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -141,6 +143,8 @@ impl SentState {
 #[derive(Clone, Debug)]
 pub struct Outbox {
     dir: PathBuf,
+    /// What went, which stays so: who stays looks at each of it once.
+    went: Arc<Mutex<BTreeSet<MessageId>>>,
 }
 
 impl Outbox {
@@ -150,7 +154,7 @@ impl Outbox {
     /// The disk.
     pub fn open(dir: &Path) -> Result<Self, OutboxError> {
         durable::create_dir(dir)?;
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { dir: dir.to_owned(), went: Arc::default() })
     }
 
     /// Keeps a request, before it is handed in for the first time. The same again changes nothing,
@@ -252,9 +256,12 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn ids(&self) -> Result<Vec<MessageId>, OutboxError> {
+        Ok(self.named()?.filter(|id| self.is_there(*id)).collect())
+    }
+
+    fn named(&self) -> Result<impl Iterator<Item = MessageId>, OutboxError> {
         let names = durable::names(&self.dir)?;
-        let ids = names.iter().filter_map(|name| name.parse().ok());
-        Ok(ids.filter(|id| self.is_there(*id)).collect())
+        Ok(names.into_iter().filter_map(|name| name.parse().ok()))
     }
 
     fn is_there(&self, id: MessageId) -> bool {
@@ -267,9 +274,7 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn acknowledgements(&self) -> Result<Vec<MessageId>, OutboxError> {
-        let names = durable::names(&self.dir)?;
-        let ids = names.iter().filter_map(|name| name.parse().ok());
-        Ok(ids.filter(|id| self.message(*id).join(ACKNOWLEDGE).exists()).collect())
+        Ok(self.named()?.filter(|id| self.message(*id).join(ACKNOWLEDGE).exists()).collect())
     }
 
     /// Messages that wait, by time: to be handed in, again if need be.
@@ -277,9 +282,11 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn pending(&self) -> Result<Vec<MessageId>, OutboxError> {
-        let mut ids = self.ids()?;
-        ids.retain(|id| self.waits(*id));
-        Ok(ids)
+        let mut went = self.went.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = self.named()?.filter(|id| !went.contains(id)).collect::<Vec<_>>();
+        went.extend(left.iter().filter(|id| self.message(**id).join(ACCEPTED).exists()));
+        let waits = |id: &MessageId| !went.contains(id) && self.is_there(*id) && self.waits(*id);
+        Ok(left.into_iter().filter(waits).collect())
     }
 
     /// Why the relay refused it for good.
