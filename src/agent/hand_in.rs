@@ -2,8 +2,8 @@
 //!
 //! In scope: what is due, one request offered, which answers end it. Out of scope: sealing, what is
 //! said to people. Invariants: every attempt sends the same bytes; a request leaves the outbox by an
-//! accepted receipt, by its expiry, or by a refusal that names what the same again cannot cure, and
-//! by nothing else.
+//! accepted receipt, by its expiry, by a refusal that names what the same again cannot cure, or for
+//! another that goes to the others, and by nothing else.
 
 use std::cmp::Reverse;
 

@@ -186,7 +186,10 @@ pub(super) fn who_cannot<'a>(
 /// What mends that these cannot have a message of so many recipients.
 pub(super) fn mend(id: MessageId, cannot: &[(&ContactId, &str)], of: usize) -> Option<String> {
     let contacts: Vec<&ContactId> = cannot.iter().map(|(contact, _)| *contact).collect();
-    let call = || format!("call {}", refusal::list(&contacts));
+    let call = || {
+        let contacts = refusal::list(&contacts);
+        format!("call {contacts} (liaison directory show CONTACT has the numbers)")
+    };
     match cannot.len() {
         0 => None,
         some if some < of => {
@@ -282,11 +285,11 @@ mod tests {
         assert_eq!(who(Refusal::BodyDigest), []);
 
         let id = MessageId::new(1, [1; 10]);
-        let said =
-            format!("call fr/cert-fr; liaison sent retry {id} --skip-full sends to the others now");
+        let call = "call fr/cert-fr (liaison directory show CONTACT has the numbers)";
+        let said = format!("{call}; liaison sent retry {id} --skip-full sends to the others now");
         assert_eq!(mend(id, &[(&fr, without)], 2), Some(said));
         // To nobody, or to all as before: that is not offered.
-        assert_eq!(mend(id, &[(&fr, without)], 1).as_deref(), Some("call fr/cert-fr"));
+        assert_eq!(mend(id, &[(&fr, without)], 1).as_deref(), Some(call));
         assert_eq!(mend(id, &[], 2), None);
     }
 

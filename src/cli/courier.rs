@@ -89,7 +89,7 @@ impl Courier {
                 let error = self.to_be_called(ctx, (id, error))?;
                 let refused = self.outbox.refused(id)?.is_some();
                 return Err(if refused {
-                    given_up(error, id)
+                    given_up(&self.outbox, error, id)
                 } else {
                     kept_back(&self.outbox, error, id)
                 });

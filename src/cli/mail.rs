@@ -1087,14 +1087,16 @@ fn not_accepted(id: MessageId, of: Option<&Addressing>, error: &ClientError) -> 
 pub(super) fn kept_back(outbox: &Outbox, error: ClientError, id: MessageId) -> ClientError {
     // What cannot be noted is said all the same.
     let _ = outbox.kept_back(id, (&error.reason, &error.sentence));
-    let passes = error.passes();
+    let unreachable = error.exit == Exit::NotReachable;
     let sentence = format!(
         "it is sealed and waits in the outbox as {id}, and goes with the next liaison inbox, sent or \
          sync: do not send it again; {}",
         error.sentence
     );
     let mend = match error.mend {
-        Some(mend) if passes => format!("liaison sent, in a while; if that fails for long, {mend}"),
+        Some(mend) if unreachable => {
+            format!("liaison sent, in a while; if that fails for long, {mend}")
+        }
         Some(mend) => mend,
         None => "liaison sent".to_owned(),
     };
@@ -1104,7 +1106,8 @@ pub(super) fn kept_back(outbox: &Outbox, error: ClientError, id: MessageId) -> C
 }
 
 /// It was refused for good, and waits no longer.
-pub(super) fn given_up(error: ClientError, id: MessageId) -> ClientError {
+pub(super) fn given_up(outbox: &Outbox, error: ClientError, id: MessageId) -> ClientError {
+    let _ = outbox.kept_back(id, (&error.reason, &error.sentence));
     let sentence = format!("{}; it is not handed in again by itself", error.sentence);
     let mend =
         error.mend.unwrap_or_else(|| format!("liaison sent retry {id}, if that has changed"));
@@ -1359,6 +1362,31 @@ mod tests {
         let outbox = Outbox::open(dir.path()).unwrap();
         let said = not_accepted(id, Some(&of(Class::Receipt)), &kept_back(&outbox, quota, id));
         assert_eq!(said.matches(&id.to_string()).count(), 1, "{said}");
+    }
+
+    #[test]
+    fn what_is_kept_back_is_said_to_be_kept_and_what_mends_it_goes_first() {
+        let (dir, id) = (tempfile::tempdir().unwrap(), MessageId::new(1, [1; 10]));
+        let outbox = Outbox::open(dir.path()).unwrap();
+        let kept = |error: ClientError| {
+            let (reason, sentence) = (error.reason.clone(), error.sentence.clone());
+            let kept = kept_back(&outbox, error, id);
+            assert!(kept.sentence.starts_with("it is sealed and waits in the outbox"), "{kept}");
+            assert!(
+                kept.sentence.ends_with(&format!("do not send it again; {sentence}")),
+                "{kept}"
+            );
+            assert_eq!(outbox.why_kept_back(id).unwrap(), Some((reason, sentence)));
+            kept.mend.unwrap()
+        };
+        let lost = ClientError::new(Side::Network, Exit::NotReachable, "NO_CONNECTION", "nobody");
+        assert_eq!(kept(lost.clone()), "liaison sent");
+        let asks = "liaison sent, in a while; if that fails for long, ask the operator";
+        assert_eq!(kept(lost.mended_by("ask the operator")), asks);
+        // There may be room later: who cannot wait calls.
+        let contacts = vec![seat(FR).contact()];
+        let full = ClientError::from(Refusal::MailboxShare { contacts, retry: Some(30) });
+        assert_eq!(kept(full.mended_by("call fr/cert-fr")), "call fr/cert-fr");
     }
 
     #[test]

@@ -540,7 +540,7 @@ impl Sent {
     fn stage(&self) -> &'static str {
         match self.state.stage() {
             Stage::Sent if self.went_as.is_some() => "went_to_others",
-            Stage::Sent if self.refused.is_some() => "refused",
+            Stage::Sent if self.refused.is_some() => REFUSED,
             // The relay has it: words came.
             Stage::Sent if !self.words.is_empty() => "sent",
             Stage::Sent if self.waits => WAITS,
@@ -582,10 +582,14 @@ impl Sent {
         lines.line("to", self.to());
         lines.line("written", phrases::when(of.created));
         lines.line("state", self.word());
-        if self.stage() == WAITS {
-            let why = self.kept_back.as_ref().map(|(_, why)| format!(": {}", visible(why)));
-            let since = phrases::when(of.created);
-            lines.line("waits", format!("since {since}{}", why.unwrap_or_default()));
+        let why = self.kept_back.as_ref().map(|(_, why)| visible(why));
+        match (self.stage(), why) {
+            (WAITS, why) => {
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                lines.line("waits", format!("since {}{why}", phrases::when(of.created)));
+            }
+            (REFUSED, Some(why)) => lines.line("refused", why),
+            _ => {}
         }
         if let Some(accepted) = &self.accepted {
             let at = phrases::when(accepted.at);
@@ -727,6 +731,8 @@ const ANSWERS: usize = 512;
 
 /// It was not handed in yet.
 const WAITS: &str = "waits";
+/// It is not handed in again by itself.
+const REFUSED: &str = "refused";
 
 /// Behind words that alone acknowledge nothing: what is open comes by another way.
 const NOT_COME: &str = "its acknowledgement has not come";
@@ -794,7 +800,8 @@ mod tests {
         assert!(sent.text().contains(&said), "{}", sent.text());
         sent.refused = Some("WRONG_LETTERS".to_owned());
         assert_eq!(sent.word(), "not accepted: WRONG_LETTERS");
-        // As it was kept back does not matter any more.
+        assert!(sent.text().contains("nobody answers"), "what the code says in words");
+        // Since when it waited does not matter any more.
         assert_eq!(stage(&sent)[0], "refused");
         assert_eq!(stage(&sent)[2..], [Value::Null, Value::Null]);
         let other = MessageId::new(1, [1; 10]);
