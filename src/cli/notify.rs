@@ -238,7 +238,7 @@ impl Plan {
         self.by_telephone.extend(calls);
     }
 
-    /// Says whom to call while it waits.
+    /// Says that it is kept, and whom to call while it waits.
     fn meanwhile(
         self,
         ctx: &Context,
@@ -251,7 +251,11 @@ impl Plan {
         let waiting = self.to.iter().map(|to| ToCall::meanwhile(&mail.replica, &to.contact));
         let waiting = waiting.collect::<Result<Vec<_>, _>>()?;
         let calls: Vec<ToCall> = waiting.into_iter().chain(self.by_telephone).collect();
-        ctx.out.say(call::read_out(&calls, &self.script));
+        ctx.out.say(format_args!(
+            "\nIt is kept here, and goes with the next liaison inbox, sent or sync: do not send it \
+             again. Meanwhile:\n{}",
+            call::read_out(&calls, &self.script)
+        ));
         let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.contact).collect();
         error.details.insert("call".to_owned(), refusal::list(&contacts));
         Ok(error)

@@ -109,7 +109,9 @@ fn every_command_of_the_readme_runs() {
         "KEPT=$(grep -o '[0-9a-f-]\\{36\\}' kept.txt)",
         // What became of it and whom to call comes before what may be amiss.
         "grep -A1 'at/cert-at (CERT.at, Austria) may not have it yet; it waits here. Call:' kept.txt | grep 'telephone: +43 1 000000'",
-        "[ $(grep -n 'it waits here. Call:' kept.txt | cut -d: -f1) -lt $(grep -n '^error: it is sealed and waits' kept.txt | cut -d: -f1) ]",
+        "place() { grep -n \"$1\" kept.txt | cut -d: -f1; }",
+        "[ $(place '^It is kept here') -lt $(place 'Call:') ]",
+        "[ $(place 'Call:') -lt $(place '^error: it is sealed and waits') ]",
         "grep 'to mend it: liaison sent, in a while' kept.txt",
         "set +o pipefail; HTTPS_PROXY=http://127.0.0.1:1 liaison --home pt notify at/cert-at --reply-to $KEPT --title More --text x 2>&1 | grep 'waits in the outbox'; set -o pipefail",
         "liaison --home at seat add at/cert-at/duty-2",
