@@ -758,7 +758,8 @@ impl Mail {
         news: &mut News,
     ) -> Result<(), ClientError> {
         if error.reason != "RECEIPT_NOT_DUE" {
-            let of = self.addressing(ctx, id)?;
+            // What cannot be read is said, and keeps nothing else back.
+            let of = self.addressing(ctx, id).unwrap_or_default();
             news.warn(not_accepted(id, of.as_ref(), error));
             // Nobody waits for a receipt.
             let is_receipt = of.is_some_and(|of| of.class == Class::Receipt);

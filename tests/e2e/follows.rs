@@ -350,6 +350,26 @@ async fn what_is_due_is_handed_in_while_the_mailbox_comes() {
     assert!(!follows.is_finished());
 }
 
+/// One file of the outbox is damaged: that one is said, and nothing else is kept back.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_of_the_outbox_keeps_nothing_else_back() {
+    let gate = Gate::default();
+    let (net, fr, jp) = two(&gate).await;
+    gate.all("Submit", busy(3000));
+    let notify = ["notify", fr.contact.as_str(), "--title", "x"];
+    jp.run(&notify).await.unwrap_err();
+    gate.opens();
+    let id = jp.outbox().pending().unwrap()[0].to_string();
+    std::fs::write(jp.mail().join("outbox").join(id).join("submit"), b"damaged").unwrap();
+    let follows = jp.start(&FOLLOW);
+    for number in 1..3 {
+        tells(&net, &fr, &jp, 1).await;
+        assert_eq!(jp.prints().await["number"], number);
+        came_to(&net, &fr, number).await;
+    }
+    assert!(!follows.is_finished());
+}
+
 /// The network lets so much through on a connection, which is never all of what waits.
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_breaks_leaves_what_it_brought() {
