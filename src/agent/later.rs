@@ -2,7 +2,7 @@
 //!
 //! In scope: how long each waits, and all together. Out of scope: trying, and in which order (`index`,
 //! `hand_in`). Invariants: nothing is given up; what waits keeps nothing else back, unless the service
-//! has too much of its kind to do, or its recipient no room for it.
+//! has too much of its kind to do, or no room was found for it: and then nothing that was not offered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! How often, and how much a day: from whose bucket what is asked is taken.
 //!
-//! Invariant: what others can make a member do has a bucket of its own, and of what it does itself a
-//! part is kept for what is urgent.
+//! Invariant: what others can make a member hand in has a bucket of its own, and of what it hands in itself
+//! a part is kept for what is urgent.
 
 use std::sync::Arc;
 
