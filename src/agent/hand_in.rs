@@ -100,7 +100,13 @@ pub async fn offer(
         let request = outbox.request(id)?;
         match patiently(patience, || submit(channel, &request)).await {
             Err(error)
-                if is_definite(&error) && !outbox.refuse((id, &request), &error.reason)? => {}
+                if is_definite(&error) && !outbox.refuse((id, &request), &error.reason)? =>
+            {
+                // Another program had it accepted, or sealed it again.
+                if let Some(accepted) = outbox.accepted_receipt(id)? {
+                    return Ok(accepted);
+                }
+            }
             offered => return offered,
         }
     }
@@ -353,6 +359,16 @@ mod tests {
         async fn offer(&self, relay: &Relay) -> ClientError {
             offer((&relay.channel(), Patience::SOME), &self.outbox, self.id).await.unwrap_err()
         }
+    }
+
+    /// Another program had it accepted meanwhile; a relay that was restored knows nothing of it.
+    #[tokio::test(start_paused = true)]
+    async fn what_was_accepted_meanwhile_is_offered_no_more() {
+        let (waits, receipt) = (Waits::new(), Bytes::from_static(b"accepted"));
+        waits.outbox.accepted(waits.id, &receipt).unwrap();
+        let relay = Relay::saying(&[status::of(&Refusal::field("recipients", Wrong::Expired))]);
+        let offered = offer((&relay.channel(), Patience::SOME), &waits.outbox, waits.id).await;
+        assert_eq!((offered, waits.outbox.refused(waits.id).unwrap()), (Ok(receipt), None));
     }
 
     #[test]
