@@ -292,7 +292,13 @@ mod tests {
         later.failed(&small, &full, now);
         later.failed(&small, &full, now);
         let mut waits = BTreeSet::from([small, large.clone()]);
-        assert_eq!(later.take(&mut waits, now + seconds(60)), Some(large));
+        now += seconds(60);
+        assert_eq!(later.take(&mut waits, now), Some(large));
+        // And those of a kind that goes first go first.
+        let alert = due(Counted::Alert, 4, &["fr/cert-fr"]);
+        later.failed(&alert, &full, now);
+        waits.extend([alert.clone(), of(5, &["pt/cert-pt"])]);
+        assert_eq!(later.take(&mut waits, now + seconds(60)), Some(alert));
     }
 
     #[test]
