@@ -152,6 +152,29 @@ async fn a_sync_that_fails_is_tried_again_and_ends_no_connection() {
     }
 }
 
+/// What waits for a sync asks on another connection if this one does not lead to it.
+#[tokio::test(start_paused = true)]
+async fn a_sync_that_the_network_loses_again_and_again_has_another_connection() {
+    let gate = Gate::default();
+    let (net, fr, jp) = two(&gate).await;
+    let follows = jp.start(&FOLLOW);
+    tells(&net, &fr, &jp, 1).await;
+    assert_eq!(jp.prints().await["number"], 1);
+    came_to(&net, &fr, 1).await;
+    jp.way.went_by();
+    let before = gate.asked("GetCheckpoint");
+    gate.all("GetCheckpoint", reset());
+    net.say(says::admission(&net.replica(), "at")).await;
+    tells(&net, &fr, &jp, 1).await;
+    let again = gate.was_asked("GetCheckpoint", before + 4);
+    timeout(Duration::from_secs(600), again).await.expect("it asks again");
+    assert_ne!(jp.way.went_by().0, 0, "on another connection");
+    gate.opens();
+    let row = timeout(Duration::from_secs(600), jp.prints()).await.expect("it is announced");
+    assert_eq!(row["number"], 2);
+    assert!(!follows.is_finished());
+}
+
 /// A receipt is told to wait for long, and a message finds no room. Another command leaves an alert behind.
 #[tokio::test(start_paused = true)]
 async fn an_alert_waits_neither_for_receipts_nor_for_what_has_no_room() {
@@ -361,10 +384,12 @@ async fn what_cannot_be_read_of_the_outbox_keeps_nothing_else_back() {
     gate.opens();
     let id = jp.outbox().pending().unwrap()[0].to_string();
     std::fs::write(jp.mail().join("outbox").join(id).join("submit"), b"damaged").unwrap();
+    assert!(jp.outbox().request(jp.outbox().pending().unwrap()[0]).is_err());
     let follows = jp.start(&FOLLOW);
     for number in 1..3 {
         tells(&net, &fr, &jp, 1).await;
-        assert_eq!(jp.prints().await["number"], number);
+        let row = timeout(Duration::from_secs(600), jp.prints()).await.expect("it goes on");
+        assert_eq!(row["number"], number);
         came_to(&net, &fr, number).await;
     }
     assert!(!follows.is_finished());

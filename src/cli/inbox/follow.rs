@@ -23,7 +23,7 @@ use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::hand_in::Due;
 use crate::agent::later::{Later, LaterDue};
 use crate::agent::stay::Way;
-use crate::client::error::ClientError;
+use crate::client::error::{ClientError, Side};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
@@ -136,11 +136,18 @@ impl Stay {
                 Some(synced) = syncing.next() => {
                     let synced = match synced {
                         Err(error) if error.passes() => {
+                            // One call that is lost says nothing of the connection.
+                            work.lost += usize::from(error.side == Side::Network);
+                            if work.unchecked.is_some() && work.lost >= LOST {
+                                mail.keep(ctx, &mut work.held, &mut self.news)?;
+                                return Err(error);
+                            }
                             self.not_synced(&mut work, &error);
                             continue;
                         }
                         synced => synced?,
                     };
+                    work.lost = 0;
                     work.later_sync.done(&());
                     mail.takes_over(synced)?;
                     mail.caught_up(ctx, &mut self.news)?;
@@ -359,6 +366,9 @@ impl Said {
     }
 }
 
+/// After so many syncs that were lost, what waits for one asks on another connection.
+const LOST: usize = 3;
+
 /// Lines that are remembered at least.
 const LINES: usize = 4_096;
 
@@ -381,6 +391,8 @@ struct Work {
     /// What is to be handed in.
     due: BTreeSet<Due>,
     later_sync: Later<()>,
+    /// Syncs that the network lost, one after the other.
+    lost: usize,
 }
 
 impl Work {
