@@ -229,17 +229,27 @@ impl Pool {
         if !self.networks.shake(&whence, now) {
             return Err(Full::Often(whence));
         }
-        if !self.networks.have_room(&whence)
-            && !self.makes_room(|_, guest| guest.whence == whence, now)
-        {
+        let here = |_: &Shares<Party>, guest: &Guest| guest.whence == whence;
+        let has_room = self.networks.have_room(&whence);
+        if !has_room && self.silent(here, now).is_none() {
             return Err(Full::Network(whence));
         }
+        let mut why = Full::Network(whence);
         let may = parties.find(|party| {
-            let has_room = self.parties.have_room(party)
-                || self.makes_room(|_, guest| guest.party == *party, now);
-            has_room && self.parties.shake(party, now)
+            let room = self.parties.have_room(party)
+                || self.silent(|_, guest| guest.party == *party, now).is_some();
+            let may = room && self.parties.shake(party, now);
+            why = if room && !may { Full::Often(whence) } else { why };
+            may
         });
-        let party = may.ok_or(Full::Network(whence))?;
+        // Nobody makes room for who does not come in.
+        let party = may.ok_or(why)?;
+        if !has_room {
+            self.makes_room(here, now);
+        }
+        if !self.parties.have_room(&party) {
+            self.makes_room(|_, guest| guest.party == party, now);
+        }
         let own = self.parties.of(&party);
         if self.guests.len() >= self.of_all
             && !self.makes_room(|parties, guest| parties.of(&guest.party) > own, now)
@@ -256,13 +266,17 @@ impl Pool {
     }
 
     /// Of these, the one that has said nothing for longest, and for a while, of the party that has most.
-    fn makes_room(&mut self, of: impl Fn(&Shares<Party>, &Guest) -> bool, now: Duration) -> bool {
+    fn silent(&self, of: impl Fn(&Shares<Party>, &Guest) -> bool, now: Duration) -> Option<u64> {
         let silent = self.guests.iter().filter(|(_, guest)| guest.asks == 0 && guest.until <= now);
-        let gone = silent
+        silent
             .filter(|(_, guest)| of(&self.parties, guest))
             .min_by_key(|(_, guest)| (Reverse(self.parties.of(&guest.party)), guest.until))
-            .map(|(id, _)| *id);
-        let gone = gone.and_then(|id| self.leave(id));
+            .map(|(id, _)| *id)
+    }
+
+    /// That one goes.
+    fn makes_room(&mut self, of: impl Fn(&Shares<Party>, &Guest) -> bool, now: Duration) -> bool {
+        let gone = self.silent(of, now).and_then(|id| self.leave(id));
         gone.inspect(|guest| guest.leave.notify_one()).is_some()
     }
 

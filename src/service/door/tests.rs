@@ -421,6 +421,28 @@ fn handshakes_from_wherever_one_member_came_have_a_rate() {
 }
 
 #[test]
+fn nobody_makes_room_for_who_does_not_come_in() {
+    let [free, .., key] = FEW_COMING.handshakes;
+    let handshakes = [free, free, free, Quota::new(2, 3600), key];
+    let returning_of_an_address = 3;
+    let world =
+        World::new(Limits { handshakes, returning: 3, returning_of_an_address, ..FEW_COMING });
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    let own = [0; 2].map(|_| world.arrive(address(1)).unwrap());
+    assert_eq!(own.each_ref().map(way), [&RETURNING; 2]);
+    world.goes_by(limits::VISITOR_PATIENCE.as_secs());
+    // Its member has come so often that it comes elsewhere, and at last nowhere.
+    let mut why = None;
+    let others: Vec<Place> =
+        std::iter::from_fn(|| world.arrive(address(1)).map_err(|full| why = Some(full)).ok())
+            .take(20)
+            .collect();
+    assert!(others.iter().all(|place| *way(place) != RETURNING));
+    let told = own.iter().filter(|place| place.leave().notified().now_or_never().is_some());
+    assert_eq!(told.count(), 0);
+}
+
+#[test]
 fn whence_a_key_came_is_known_while_it_stands() {
     let world = World::new(FEW_COMING);
     drop(world.come_in(1, "fr/cert/a").unwrap());
