@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::poll_fn;
 use h2::server::{Connection, SendResponse};
 use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::{Body as _, Frame};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -264,16 +264,24 @@ impl Asked {
             until(deadline.map(|_| Instant::now())).await;
         };
         let answer = tokio::select! {
-            answer = service.call(Request::from_parts(head, body)) => match answer {
-                Ok(answer) => answer,
-                Err(_) => Status::unavailable("the service is stopping").into_http(),
-            },
+            answer = service.call(Request::from_parts(head, body)) => {
+                held.answered();
+                answer.unwrap_or_else(|_| Status::unavailable("the service is stopping").into_http())
+            }
+            // What writes goes on, and counts until it ends.
             () = late => Status::deadline_exceeded("the request took too long").into_http(),
             _ = poll_fn(|context| self.respond.poll_reset(context)) => return,
         };
-        held.answered();
         drop(deciding);
         self.hand_over(answer, &held).await;
+    }
+
+    /// There is no room for the rest of an answer, whoever takes it.
+    fn breaks_off(&mut self, stream: &mut SendStream<Bytes>, busy: &Busy) {
+        self.place.door().say(&Event::Busy(busy));
+        let mut trailers = HeaderMap::new();
+        let said = status::busy(&busy.to_string(), busy.again_in).add_header(&mut trailers);
+        let _ = said.map(|()| stream.send_trailers(trailers));
     }
 
     /// Hands an answer over, and holds what of it is not taken yet.
@@ -312,8 +320,10 @@ impl Asked {
             };
             match part.into_data() {
                 Ok(part) => {
-                    let taken = is_held || held.hold(part.len()).is_ok();
-                    if !taken || !send(&mut stream, part, held).await {
+                    if !is_held && let Err(busy) = held.hold(part.len()) {
+                        return self.breaks_off(&mut stream, &busy);
+                    }
+                    if !send(&mut stream, part, held).await {
                         self.place.door().say(&Event::NotTaken(&self.place.party()));
                         return stream.send_reset(Reason::ENHANCE_YOUR_CALM);
                     }
