@@ -327,13 +327,13 @@ pub const QUEUE: usize = 4_096;
 /// Requests of a network's strangers that are refused: 16 seats whose keys ended ask four times each.
 pub const REFUSALS_OF_A_NETWORK: (u64, u64) = (64, 64);
 /// And of a member: as many as it may read.
-pub const REFUSALS_OF_A_PARTY: (u64, u64) = (1_000, 10);
+pub const REFUSALS_OF_A_SEAT: (u64, u64) = (1_000, 10);
 /// Requests for charters, of a network that is not known.
 pub const CHARTERS_OF_A_NETWORK: (u64, u64) = (60, 60);
 /// Statements that those without a key in force hand in, of a network: a State of 20 contacts enrols
 /// at once. 64 networks at 2 a second cost 256 signature checks, 1.3 % of a core.
 pub const ENROLMENT_OF_A_NETWORK: (u64, u64) = (64, 32);
-/// Revocations of keys that stand, of a network's strangers, and of a member: two offices of 16 seats.
+/// Revocations of keys that stand, of a network's strangers, and of a seat: two offices of 16 seats.
 pub const REVOCATIONS_OF_A_NETWORK: (u64, u64) = (32, 32);
 /// Statements that a member hands in, good or not: at 2 a second, four signature checks.
 pub const STATEMENTS_OF_A_PARTY: (u64, u64) = (128, 64);
@@ -476,7 +476,7 @@ mod tests {
         "PROXY_ANSWER_BYTES",
         "QUEUE",
         "REFUSALS_OF_A_NETWORK",
-        "REFUSALS_OF_A_PARTY",
+        "REFUSALS_OF_A_SEAT",
         "CHARTERS_OF_A_NETWORK",
         "ENROLMENT_OF_A_NETWORK",
         "REVOCATIONS_OF_A_NETWORK",
@@ -561,11 +561,11 @@ mod tests {
         assert!(LIMITS.contains(&row), "expected {row}");
         let rows = [
             ("| requests that are refused, of a network's strangers", REFUSALS_OF_A_NETWORK),
-            ("| requests that are refused, of a member", REFUSALS_OF_A_PARTY),
+            ("| requests that are refused, of a seat", REFUSALS_OF_A_SEAT),
             ("| requests for charters, of a network's strangers", CHARTERS_OF_A_NETWORK),
             ("| statements, of a network's strangers", ENROLMENT_OF_A_NETWORK),
             (
-                "| revocations of keys that stand, of a network's strangers, and of a member",
+                "| revocations of keys that stand, of a network's strangers, and of a seat",
                 REVOCATIONS_OF_A_NETWORK,
             ),
             ("| statements that a member hands in, good or not", STATEMENTS_OF_A_PARTY),

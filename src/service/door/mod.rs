@@ -24,7 +24,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::ambient::Ambient;
 use crate::crypto::sign::KeyId;
-use crate::domain::ids::MemberId;
+use crate::domain::ids::{MemberId, SeatId};
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::{AuthenticPeer, Party, Role};
@@ -84,7 +84,7 @@ pub struct Limits {
     /// Handshakes of a network, of one that is known, of a known address, of all of either whence a
     /// party came, of a key.
     pub handshakes: [Quota; 5],
-    /// Requests that are refused, of a network's strangers, of a party.
+    /// Requests that are refused, of a network's strangers, of a seat or a person.
     pub refusals: [Quota; 2],
     /// Requests of a key that are told to wait.
     pub told_to_wait: Quota,
@@ -137,7 +137,7 @@ impl Default for Limits {
                 quota(limits::HANDSHAKES_OF_A_PARTY),
                 quota(limits::HANDSHAKES_OF_A_KEY),
             ],
-            refusals: [quota(limits::REFUSALS_OF_A_NETWORK), quota(limits::REFUSALS_OF_A_PARTY)],
+            refusals: [quota(limits::REFUSALS_OF_A_NETWORK), quota(limits::REFUSALS_OF_A_SEAT)],
             told_to_wait: quota(limits::TOLD_TO_WAIT_OF_A_KEY),
             charters: quota(limits::CHARTERS_OF_A_NETWORK),
             enrolment: quota(limits::ENROLMENT_OF_A_NETWORK),
@@ -250,7 +250,7 @@ struct Books {
     streams_of_parties: HashMap<Party, usize>,
     requests: HashMap<Party, usize>,
     requests_of_keys: HashMap<KeyId, usize>,
-    rates: Buckets<(Counted, Party)>,
+    rates: Buckets<(Counted, Party, Option<SeatId>)>,
     days: Buckets<(Of, Option<MemberId>)>,
     handshakes: Buckets<KeyId>,
     told_to_wait: Buckets<KeyId>,

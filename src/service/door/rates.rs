@@ -89,7 +89,10 @@ impl Door {
         else {
             return Ok(());
         };
-        let (whose, now) = ((counted, party.clone()), self.ambient.elapsed());
+        // A seat keeps no colleague from revoking it, nor from hearing what is wrong.
+        let own = matches!(counted, Counted::Refusals | Counted::Revocations);
+        let seat = peer.seat().filter(|_| own).cloned();
+        let (whose, now) = ((counted, party.clone(), seat), self.ambient.elapsed());
         let taken = self.books().rates.take(whose, quota, cost as u64, now);
         taken.map_err(|again_in| Busy::of(counted.too_many(), party, again_in))
     }
