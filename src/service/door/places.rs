@@ -234,16 +234,13 @@ impl Pool {
         if !has_room && self.silent(here, now).is_none() {
             return Err(Full::Network(whence));
         }
-        let mut why = Full::Network(whence);
         let may = parties.find(|party| {
             let room = self.parties.have_room(party)
                 || self.silent(|_, guest| guest.party == *party, now).is_some();
-            let may = room && self.parties.shake(party, now);
-            why = if room && !may { Full::Often(whence) } else { why };
-            may
+            room && self.parties.shake(party, now)
         });
         // Nobody makes room for who does not come in.
-        let party = may.ok_or(why)?;
+        let party = may.ok_or(Full::Network(whence))?;
         if !has_room {
             self.makes_room(here, now);
         }

@@ -424,9 +424,9 @@ fn handshakes_from_wherever_one_member_came_have_a_rate() {
 fn nobody_makes_room_for_who_does_not_come_in() {
     let [free, .., key] = FEW_COMING.handshakes;
     let handshakes = [free, free, free, Quota::new(2, 3600), key];
-    let returning_of_an_address = 3;
+    let (returning_of_an_address, coming_of_a_party) = (3, 2);
     let world =
-        World::new(Limits { handshakes, returning: 3, returning_of_an_address, ..FEW_COMING });
+        World::new(Limits { handshakes, coming_of_a_party, returning_of_an_address, ..FEW_COMING });
     drop(world.come_in(1, "fr/cert/a").unwrap());
     let own = [0; 2].map(|_| world.arrive(address(1)).unwrap());
     assert_eq!(own.each_ref().map(way), [&RETURNING; 2]);
@@ -440,6 +440,20 @@ fn nobody_makes_room_for_who_does_not_come_in() {
     assert!(others.iter().all(|place| *way(place) != RETURNING));
     let told = own.iter().filter(|place| place.leave().notified().now_or_never().is_some());
     assert_eq!(told.count(), 0);
+}
+
+/// Of a network whence somebody is known, whatever else is his.
+#[test]
+fn whoever_is_silent_makes_room_in_its_network() {
+    let limits =
+        Limits { arriving: 5, arriving_of_a_network: 1, coming_of_a_party: 5, ..FEW_COMING };
+    let world = World::new(limits);
+    drop(world.come_in(1, "fr/cert/a").unwrap());
+    let first = world.arrive(neighbour(1)).unwrap();
+    assert_eq!(*way(&first), ARRIVING);
+    world.goes_by(limits::VISITOR_PATIENCE.as_secs());
+    assert_eq!(*way(&world.arrive(neighbour(1)).unwrap()), ARRIVING);
+    assert!(first.leave().notified().now_or_never().is_some(), "told to leave");
 }
 
 #[test]
