@@ -107,9 +107,7 @@ impl Courier {
                     synced = true;
                 }
                 taken => {
-                    let reached = self.replica.view()?.0;
-                    return taken
-                        .map_err(|error| without_receipt(id, after_a_sync(error, reached)));
+                    return taken.map_err(|error| without_receipt(id, after_a_sync(error)));
                 }
             }
         }

@@ -91,6 +91,8 @@ pub(super) struct News {
     /// What waited and was refused for good: the first of it.
     given_up: Option<ClientError>,
     behind: bool,
+    /// The relay's head, which only a newer copy of the directory can check.
+    unchecked: Option<Bytes>,
 }
 
 impl Mail {
@@ -500,21 +502,20 @@ impl Mail {
     ) -> Result<(), ClientError> {
         for round in 1..=ROUNDS {
             self.synced = self.replica.view()?.0;
-            let behind = match self.collect_what_there_is(ctx, session, news).await {
+            match self.collect_what_there_is(ctx, session, news).await {
                 Ok(()) if !news.behind => break,
-                Ok(()) => None,
-                Err(error) if asks_again(&error) => Some(error),
-                Err(error) => return Err(error),
-            };
-            self.catch_up(ctx, session, news).await?;
-            if let Some(behind) = behind {
-                let behind = after_a_sync(behind, self.replica.view()?.0);
-                match &*behind.reason {
-                    SYNC_FIRST if round == ROUNDS => ctx.out.warn(DIRECTORY_GROWS),
-                    HEAD_BEHIND if round < ROUNDS => {}
-                    SYNC_FIRST => {}
-                    _ => return Err(behind),
+                Err(error)
+                    if !asks_again(&error) || round == ROUNDS && error.reason == HEAD_BEHIND =>
+                {
+                    return Err(error);
                 }
+                Ok(()) | Err(_) => self.catch_up(ctx, session, news).await?,
+            }
+            if let Some(head) = news.unchecked.take() {
+                // Meanwhile there may be a newer one, which would need another sync.
+                let taken = self.take(ctx, Event::Head(head), &mut Vec::new(), news);
+                taken.map_err(after_a_sync)?;
+                break;
             }
         }
         self.index.keep().unwrap_or_else(|why| ctx.out.warn(why));
@@ -594,9 +595,12 @@ impl Mail {
             Event::Head(head) => {
                 self.keep(ctx, held, news)?;
                 let boxes = (&self.inbox, &self.outbox);
-                let head = (&head, self.synced);
-                let taken = self.at_desk(ctx, |desk| take_head(desk, boxes, head, news))??;
-                taken.into_iter().for_each(|taken| news.add(taken, &self.muted));
+                let signed = (&head, self.synced);
+                let taken = self.at_desk(ctx, |desk| take_head(desk, boxes, signed, news))?;
+                if let Err(TakeError::Receipt(ReceiptError::SyncFirst(_))) = &taken {
+                    news.unchecked = Some(head);
+                }
+                taken?.into_iter().for_each(|taken| news.add(taken, &self.muted));
                 Ok(())
             }
         }
@@ -1148,11 +1152,10 @@ pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
 /// What [`ClientError`] calls what a key signed that this program cannot know.
 pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
 
-/// A view that a sync did not reach, which ended at so many entries, is none of the log: it is not this
-/// copy that is behind.
-pub(super) fn after_a_sync(error: ClientError, reached: u64) -> ClientError {
-    let named = error.details.get("size").and_then(|size| size.parse().ok());
-    if error.reason != SYNC_FIRST || named.is_some_and(|size: u64| size <= reached) {
+/// A view that a sync did not reach that began since it came is none of the log: it is not this copy
+/// that is behind.
+pub(super) fn after_a_sync(error: ClientError) -> ClientError {
+    if error.reason != SYNC_FIRST {
         return error;
     }
     let sentence = "the relay signs on more entries than the service shows, also after a sync";
@@ -1165,8 +1168,6 @@ pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const OUTBOX: &str = "outbox";
 const ROUNDS: usize = 3;
-const DIRECTORY_GROWS: &str = "the directory grows while the mailbox is read: what came is shown, and that nothing \
-     is missing is checked the next time";
 /// Headers that are kept at once.
 const HELD: usize = 256;
 /// Bodies whose receipts are handed in together.
@@ -1322,13 +1323,11 @@ mod tests {
 
     #[test]
     fn what_a_sync_did_not_reach_is_no_fault_of_this_copy() {
-        let behind = ClientError::from(ReceiptError::SyncFirst(9));
-        assert_eq!(after_a_sync(behind.clone(), 9), behind, "it was, until then");
-        let found = after_a_sync(behind, 8);
+        let found = after_a_sync(ReceiptError::SyncFirst(9).into());
         assert_eq!((found.side, found.exit), (Side::Theirs, Exit::VerificationFailed));
         assert_eq!(found.reason, "RECEIPT_NOT_VERIFIED");
         let other = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
-        assert_eq!(after_a_sync(other.clone(), 8), other);
+        assert_eq!(after_a_sync(other.clone()), other);
     }
 
     #[tokio::test(start_paused = true)]

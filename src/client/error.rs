@@ -648,12 +648,8 @@ impl From<ReceiptError> for ClientError {
     fn from(error: ReceiptError) -> Self {
         let (failed, code) = (Exit::VerificationFailed, error.code());
         match &error {
-            ReceiptError::SyncFirst(size) => {
-                let size = ("size".to_owned(), size.to_string());
-                let mut found =
-                    Self::new(Side::Ours, Exit::Stale, code, error).mended_by("liaison sync");
-                found.details.extend([size]);
-                found
+            ReceiptError::SyncFirst(_) => {
+                Self::new(Side::Ours, Exit::Stale, code, error).mended_by("liaison sync")
             }
             ReceiptError::BeforeUpdate(_) => {
                 Self::new(Side::Ours, Exit::UpdateMe, code, error).mended_by(UPDATE)

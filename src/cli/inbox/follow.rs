@@ -114,6 +114,7 @@ impl Stay {
             let is_behind = work.unchecked.is_some() || work.behind;
             if syncing.is_empty() && is_behind && work.later_sync.may(&(), now) {
                 work.behind = false;
+                work.reaches = work.unchecked.is_some();
                 syncing.push(sync(ctx, session, Arc::clone(&mail.replica)));
             }
             if handing_in.is_empty()
@@ -153,10 +154,12 @@ impl Stay {
                     mail.caught_up(ctx, &mut self.news)?;
                     // What this sync did not reach is looked at again with the next head.
                     work.behind &= self.news.was_behind();
-                    if let Some(event) = work.unchecked.take() {
-                        let reached = mail.replica.view()?.0;
-                        let taken = self.take(ctx, mail, &mut work, event);
-                        taken.map_err(|error| after_a_sync(error, reached))?;
+                    match work.unchecked.take() {
+                        Some(event) if work.reaches => {
+                            self.take(ctx, mail, &mut work, event).map_err(after_a_sync)?;
+                        }
+                        Some(event) => self.take_or_sync(ctx, mail, &mut work, event)?,
+                        None => {}
                     }
                 }
                 Some((number, came)) = bodies.next() => {
@@ -379,6 +382,8 @@ struct Work {
     held: Vec<v1::Item>,
     /// An event that only a newer copy of the directory can check.
     unchecked: Option<Event>,
+    /// The sync on its way began since that came.
+    reaches: bool,
     /// Something waits for a newer copy of the directory than is being fetched.
     behind: bool,
     /// What came spoilt, to be asked for again.
