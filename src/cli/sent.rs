@@ -32,7 +32,7 @@ use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
-use crate::signed::proto::{self, Class};
+use crate::signed::proto::{self, Class, Outcome};
 
 use super::Context;
 use super::args::{Pointer, SentArgs, SentCommand};
@@ -253,6 +253,8 @@ struct Answer {
     number: u64,
     id: String,
     from: String,
+    #[serde(skip)]
+    contact: ContactId,
     title: Option<String>,
     /// A key that signed has ended since.
     key_ended: bool,
@@ -397,6 +399,7 @@ fn replies(came: &[&Came]) -> Vec<Answer> {
             number: came.number,
             id: came.id.to_string(),
             from: came.from.to_string(),
+            contact: came.from.contact(),
             title: Some(content.title.clone()),
             key_ended: came.key_ended,
         }),
@@ -513,14 +516,19 @@ impl Sent {
     /// One word, which never blames.
     fn word(&self) -> String {
         let yet = if self.words.is_empty() { "no acknowledgement yet" } else { NOT_COME };
-        if let (Stage::Sent, Some(went_as)) = (self.state.stage(), self.went_as) {
+        if let (Stage::Sent, Some(went_as)) = (self.furthest(), self.went_as) {
             return format!("went to the others as {went_as}");
         }
-        match (self.state.stage(), &self.refused) {
+        match (self.furthest(), &self.refused) {
             (Stage::Sent, Some(reason)) => format!("not accepted: {reason}"),
             (Stage::Sent, None) if !self.words.is_empty() => format!("handed in; {yet}"),
             (Stage::Sent, None) if self.waits => "waits to be handed in".to_owned(),
             (Stage::Sent, None) => "expired before it was handed in".to_owned(),
+            (stage @ (Stage::Delivered | Stage::Acknowledged | Stage::Answered), _)
+                if self.contacts().count() > 1 =>
+            {
+                self.of_how_many(stage, yet)
+            }
             (Stage::Answered, _) => "answered".to_owned(),
             (Stage::Acknowledged, _) => {
                 match self.acknowledged.iter().find_map(|a| a.level.as_ref()) {
@@ -536,25 +544,74 @@ impl Sent {
         }
     }
 
-    /// The same for programs.
+    /// Who of several acknowledged, in whatever form; an answer is more than that.
+    fn of_how_many(&self, stage: Stage, yet: &str) -> String {
+        let by = |stage| self.contacts().filter(|to| self.reached(to) >= stage).count();
+        let (all, acknowledged) = (self.contacts().count(), by(Stage::Acknowledged));
+        match (stage, by(stage)) {
+            (Stage::Answered, answered) if answered < acknowledged => {
+                format!("answered by {answered}, acknowledged by {acknowledged} of {all} contacts")
+            }
+            (Stage::Answered, answered) => format!("answered by {answered} of {all} contacts"),
+            (Stage::Acknowledged, some) => format!("acknowledged by {some} of {all} contacts"),
+            (_, some) => format!("delivered to {some} of {all} contacts; {yet}"),
+        }
+    }
+
+    /// To whom it went.
+    fn contacts(&self) -> impl Iterator<Item = &ContactId> {
+        self.header.addressing().recipients.iter().map(|to| &to.contact)
+    }
+
+    /// How far it has come with one contact.
+    fn reached(&self, contact: &ContactId) -> Stage {
+        let state = &self.state;
+        let mut opened = state.delivered.iter().filter(|(_, how)| *how == Outcome::Opened);
+        if self.answers.iter().any(|answer| answer.contact == *contact) {
+            Stage::Answered
+        } else if state.acknowledged.iter().any(|seat| seat.contact() == *contact) {
+            Stage::Acknowledged
+        } else if opened.any(|(seat, _)| seat.contact() == *contact) {
+            Stage::Delivered
+        } else if state.accepted.is_some() {
+            Stage::Accepted
+        } else {
+            Stage::Sent
+        }
+    }
+
+    fn furthest(&self) -> Stage {
+        self.contacts().map(|to| self.reached(to)).max().unwrap_or(Stage::Sent)
+    }
+
+    /// The same for programs: it has come as far as with the contact that is furthest behind.
     fn stage(&self) -> &'static str {
-        match self.state.stage() {
+        match self.contacts().map(|to| self.reached(to)).min().unwrap_or(Stage::Sent) {
             Stage::Sent if self.went_as.is_some() => "went_to_others",
             Stage::Sent if self.refused.is_some() => REFUSED,
             // The relay has it: words came.
             Stage::Sent if !self.words.is_empty() => "sent",
             Stage::Sent if self.waits => WAITS,
             Stage::Sent => "expired",
-            Stage::Accepted => "accepted",
-            Stage::Delivered => "delivered",
-            Stage::Acknowledged => "acknowledged",
-            Stage::Answered => "answered",
+            stage => stage_name(stage),
         }
     }
 
+    /// Who of several has not acknowledged: whom to call, if it cannot wait.
+    fn not_yet(&self) -> Vec<String> {
+        if self.contacts().count() < 2 || self.furthest() == Stage::Sent {
+            return Vec::new();
+        }
+        let open = self.contacts().filter(|to| self.reached(to) < Stage::Acknowledged);
+        let said = open.map(|to| {
+            let reached = stage_name(self.reached(to));
+            format!("by {to} ({reached}): its numbers: liaison directory show {to}")
+        });
+        said.collect()
+    }
+
     fn to(&self) -> String {
-        let to = self.header.addressing().recipients.iter().map(|to| to.contact.as_str());
-        to.collect::<Vec<_>>().join(", ")
+        self.contacts().map(ContactId::as_str).collect::<Vec<_>>().join(", ")
     }
 
     fn cells(&self, ids: &[MessageId]) -> Vec<String> {
@@ -582,6 +639,9 @@ impl Sent {
         lines.line("to", self.to());
         lines.line("written", phrases::when(of.created));
         lines.line("state", self.word());
+        for contact in self.not_yet() {
+            lines.line("not yet", contact);
+        }
         let why = self.kept_back.as_ref().map(|(_, why)| visible(why));
         match (self.stage(), why) {
             (WAITS, why) => {
@@ -651,7 +711,10 @@ impl Sent {
 
     fn json(&self) -> Value {
         let of = &self.header.addressing();
-        let to = of.recipients.iter().map(|to| to.contact.to_string());
+        let to = self.contacts().map(ToString::to_string);
+        let contacts = self
+            .contacts()
+            .map(|to| json!({ "contact": to.to_string(), "stage": stage_name(self.reached(to)) }));
         let waits = self.stage() == WAITS;
         let kept_back = self.kept_back.as_ref().filter(|_| waits);
         let unverified = self.unverified().map(|why| {
@@ -666,6 +729,7 @@ impl Sent {
             "drill": of.drill.as_ref().map(phrases::drill),
             "title": self.title,
             "stage": self.stage(),
+            "contacts": contacts.collect::<Vec<_>>(),
             "waits": self.waits,
             "waits_since": waits.then_some(of.created),
             "waits_for": kept_back.map(|(reason, why)| json!({ "reason": reason, "sentence": why })),
@@ -726,6 +790,17 @@ impl Acknowledged {
     }
 }
 
+/// How far a message has come, for programs.
+const fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Sent => "sent",
+        Stage::Accepted => "accepted",
+        Stage::Delivered => "delivered",
+        Stage::Acknowledged => "acknowledged",
+        Stage::Answered => "answered",
+    }
+}
+
 /// Answers and receipts that are waited for: each of 32 contacts with 16 seats has told.
 const ANSWERS: usize = 512;
 
@@ -745,6 +820,7 @@ mod tests {
     use crate::client::message::compose::Outside;
     use crate::client::message::testing::{self, AT, FR, Net, seat};
     use crate::client::message::words;
+    use crate::domain::relay::addressing::OrLater;
     use crate::domain::relay::envelope::verify_header;
 
     /// A message that the relay has.
@@ -810,6 +886,48 @@ mod tests {
         assert_eq!((sent.word(), sent.text().contains(&said)), (said, true));
         assert_eq!(sent.json()["went_as"], other.to_string());
         assert_eq!(stage(&sent)[0], "went_to_others");
+    }
+
+    /// An officer asks whom to call still.
+    #[test]
+    fn what_went_to_several_says_of_how_many_and_by_whom_not_yet() {
+        let mut sent = message_of(&Net::new());
+        let seen = |sent: &Sent| {
+            let json = sent.json();
+            let stages =
+                [0, 1].map(|at| json["contacts"][at]["stage"].as_str().unwrap().to_owned());
+            (sent.word(), json["stage"].as_str().unwrap().to_owned(), stages)
+        };
+        let is = |word: &str, stage: &str, each: [&str; 2]| {
+            (word.to_owned(), stage.to_owned(), each.map(ToOwned::to_owned))
+        };
+        let (fr, pt) = (seat(FR), seat(testing::PT));
+        sent.state.delivered = vec![(fr.clone(), OrLater::Known(Outcome::Opened))];
+        let said = "delivered to 1 of 2 contacts; no acknowledgement yet";
+        assert_eq!(seen(&sent), is(said, "accepted", ["delivered", "accepted"]));
+        sent.state.acknowledged = vec![fr.clone()];
+        let said = "acknowledged by 1 of 2 contacts";
+        assert_eq!(seen(&sent), is(said, "accepted", ["acknowledged", "accepted"]));
+        let silent = "by pt/cert-pt (accepted): its numbers: liaison directory show pt/cert-pt";
+        assert_eq!(sent.not_yet(), [silent]);
+        assert!(sent.text().contains(silent), "{}", sent.text());
+        // Two seats of one contact are one contact.
+        sent.state.acknowledged.push(seat(testing::FR_2));
+        assert_eq!(sent.word(), said);
+        sent.answers = vec![Answer {
+            number: 1,
+            id: String::new(),
+            from: fr.to_string(),
+            contact: fr.contact(),
+            title: None,
+            key_ended: false,
+        }];
+        let said = "answered by 1 of 2 contacts";
+        assert_eq!(seen(&sent), is(said, "accepted", ["answered", "accepted"]));
+        sent.state.acknowledged.push(pt);
+        let said = "answered by 1, acknowledged by 2 of 2 contacts";
+        assert_eq!(seen(&sent), is(said, "acknowledged", ["answered", "acknowledged"]));
+        assert!(sent.not_yet().is_empty());
     }
 
     #[test]
