@@ -26,8 +26,10 @@ use crate::agent::muted::Muted;
 use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
+use crate::client::message::content::Inside;
 use crate::client::message::open::{self, NotOpened, Opened};
 use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted};
+use crate::client::message::text::visible;
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
 use crate::client::replica::Replica;
@@ -669,6 +671,12 @@ impl Mail {
     ) -> Result<Vec<String>, ClientError> {
         let mut news = News::default();
         self.send_all(ctx, session, &mut news).await?;
+        let waiting = self.due_by_kind(ctx)?.1.len();
+        if !news.warnings.is_empty() && waiting > 1 {
+            news.warn(format!(
+                "{waiting} wait to be handed in: liaison sent --offline says what for"
+            ));
+        }
         Ok(news.warnings)
     }
 
@@ -764,7 +772,14 @@ impl Mail {
         if error.reason != "RECEIPT_NOT_DUE" {
             // What cannot be read is said, and keeps nothing else back.
             let of = self.addressing(ctx, id).unwrap_or_default();
-            news.warn(not_accepted(id, of.as_ref(), error));
+            let why = self.outbox.why_kept_back(id).unwrap_or_default();
+            match (error.details.contains_key(WAITING), &of, why) {
+                (true, Some(of), Some((_, why))) => {
+                    let title = self.title(ctx, id).unwrap_or_default();
+                    news.warn(still_waits((id, title.as_deref()), of, &why));
+                }
+                (_, of, _) => news.warn(not_accepted(id, of.as_ref(), error)),
+            }
             // Nobody waits for a receipt.
             let is_receipt = of.is_some_and(|of| of.class == Class::Receipt);
             if error.details.contains_key(REFUSED) && !is_receipt && news.given_up.is_none() {
@@ -788,6 +803,28 @@ impl Mail {
         let Some(envelope) = request.envelope() else { return Ok(None) };
         let header = self.own_header(ctx, &envelope.header)?;
         Ok(header.ok().map(|header| header.addressing().clone()))
+    }
+
+    /// What was sent from here, if it opens.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub(super) fn own_inside(
+        &self,
+        ctx: &Context,
+        id: MessageId,
+    ) -> Result<Option<Inside>, ClientError> {
+        let request = self.outbox.request(id)?;
+        let Some(envelope) = request.envelope() else { return Ok(None) };
+        Ok(self.opened_own(ctx, envelope)?.ok().map(|opened| opened.inside))
+    }
+
+    /// The title of a message that was sent from here.
+    fn title(&self, ctx: &Context, id: MessageId) -> Result<Option<String>, ClientError> {
+        Ok(match self.own_inside(ctx, id)? {
+            Some(Inside::Content(content)) => Some(content.title),
+            Some(Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_)) | None => None,
+        })
     }
 
     /// Whether somebody has read an item here.
@@ -1066,17 +1103,20 @@ pub(super) fn without_receipt(id: MessageId, error: ClientError) -> ClientError 
     ClientError { sentence, ..error }
 }
 
+/// What is said of what was written before, and still waits.
+fn still_waits((id, title): (MessageId, Option<&str>), of: &Addressing, why: &str) -> String {
+    let title = title.map(|title| format!(" ({})", visible(title))).unwrap_or_default();
+    let to: Vec<&ContactId> = of.recipients.iter().map(|to| &to.contact).collect();
+    let (what, to) = (what_it_is(Some(of)), refusal::list(&to));
+    format!("an earlier {what}{title} to {to} still waits, as {id}: {}", visible(why))
+}
+
 /// What is said of a request that was not handed in, or whose receipt was not kept.
 fn not_accepted(id: MessageId, of: Option<&Addressing>, error: &ClientError) -> String {
     if error.reason == BEFORE_UPDATE {
         return error.sentence.clone();
     }
-    let mut said = match of.map(|of| of.class) {
-        Some(OrLater::Known(Class::Receipt)) => "the delivered receipt",
-        Some(OrLater::Known(Class::Acknowledgement)) => "the acknowledgement",
-        Some(OrLater::Known(_) | OrLater::Later(_)) | None => "the message",
-    }
-    .to_owned();
+    let mut said = format!("the {}", what_it_is(of));
     // What waits is named where it is said to.
     if !error.details.contains_key(WAITING) {
         said = format!("{said} {id}");
@@ -1088,22 +1128,37 @@ fn not_accepted(id: MessageId, of: Option<&Addressing>, error: &ClientError) -> 
     format!("{said} was not accepted: {}: {error}", error.reason)
 }
 
+/// A request, in a word or two.
+fn what_it_is(of: Option<&Addressing>) -> &'static str {
+    match of.map(|of| of.class) {
+        Some(OrLater::Known(Class::Receipt)) => "delivered receipt",
+        Some(OrLater::Known(Class::Acknowledgement)) => "acknowledgement",
+        Some(OrLater::Known(_) | OrLater::Later(_)) | None => "message",
+    }
+}
+
 /// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.
 pub(super) fn kept_back(outbox: &Outbox, error: ClientError, id: MessageId) -> ClientError {
     // What cannot be noted is said all the same.
     let _ = outbox.kept_back(id, (&error.reason, &error.sentence));
     let unreachable = error.exit == Exit::NotReachable;
+    let acknowledges = matches!(outbox.request(id), Ok(Request::Acknowledge(_)));
+    let (what, again) = if acknowledges {
+        ("the acknowledgement", "liaison inbox")
+    } else {
+        ("it", "liaison sent")
+    };
     let sentence = format!(
-        "it is sealed and waits in the outbox as {id}, and goes with the next liaison inbox, sent or \
+        "{what} is sealed and waits in the outbox as {id}, and goes with the next liaison inbox, sent or \
          sync: do not send it again; {}",
         error.sentence
     );
     let mend = match error.mend {
         Some(mend) if unreachable => {
-            format!("liaison sent, in a while; if that fails for long, {mend}")
+            format!("{again}, in a while; if that fails for long, {mend}")
         }
         Some(mend) => mend,
-        None => "liaison sent".to_owned(),
+        None => again.to_owned(),
     };
     let mut error = ClientError { sentence, mend: Some(mend), ..error };
     error.details.insert(WAITING.to_owned(), id.to_string());
@@ -1364,6 +1419,19 @@ mod tests {
         assert_eq!(said.matches(&id.to_string()).count(), 1, "{said}");
     }
 
+    /// It is not what was just accepted.
+    #[test]
+    fn what_waits_still_is_said_to_be_an_earlier_one() {
+        let net = Net::new();
+        let id = MessageId::new(1, [1; 10]);
+        let header = &net.notification().envelope.header;
+        let header = envelope::verify_header(&net.directory, header).unwrap();
+        let said = |title| still_waits((id, title), header.addressing(), "no more\u{1b} room");
+        let why = format!(r"to fr/cert-fr, pt/cert-pt still waits, as {id}: no more\u{{1b}} room");
+        assert_eq!(said(None), format!("an earlier message {why}"));
+        assert_eq!(said(Some("Kept")), format!("an earlier message (Kept) {why}"));
+    }
+
     #[test]
     fn what_is_kept_back_is_said_to_be_kept_and_what_mends_it_goes_first() {
         let (dir, id) = (tempfile::tempdir().unwrap(), MessageId::new(1, [1; 10]));
@@ -1383,6 +1451,18 @@ mod tests {
         assert_eq!(kept(lost.clone()), "liaison sent");
         let asks = "liaison sent, in a while; if that fails for long, ask the operator";
         assert_eq!(kept(lost.mended_by("ask the operator")), asks);
+        // What acknowledges goes with the inbox.
+        let acknowledges = Request::Acknowledge(v1::AcknowledgeRequest {
+            words: Some(Net::new().notification().envelope),
+            ..Default::default()
+        });
+        let other = MessageId::new(2, [2; 10]);
+        outbox.put((other, Digest::of(b"a header")), &acknowledges).unwrap();
+        let lost = ClientError::new(Side::Network, Exit::NotReachable, "NO_CONNECTION", "nobody");
+        let said = kept_back(&outbox, lost, other);
+        let waits = format!("the acknowledgement is sealed and waits in the outbox as {other}, ");
+        assert!(said.sentence.starts_with(&waits), "{said}");
+        assert_eq!(said.mend.unwrap(), "liaison inbox");
         // There may be room later: who cannot wait calls.
         let contacts = vec![seat(FR).contact()];
         let full = ClientError::from(Refusal::MailboxShare { contacts, retry: Some(30) });
