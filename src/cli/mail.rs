@@ -827,6 +827,21 @@ impl Mail {
         })
     }
 
+    /// Who acknowledged by this request, as the words say that went with it.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub(super) fn person(
+        &self,
+        ctx: &Context,
+        id: MessageId,
+    ) -> Result<Option<String>, ClientError> {
+        Ok(match self.own_inside(ctx, id)? {
+            Some(Inside::Words(words)) => Some(words.person),
+            Some(Inside::Content(_) | Inside::Delivered(_) | Inside::Later(_)) | None => None,
+        })
+    }
+
     /// Whether somebody has read an item here.
     pub(super) fn is_read(&self, number: u64) -> bool {
         self.read_path(number).exists()
@@ -854,6 +869,7 @@ impl Mail {
             let Request::Acknowledge(request) = self.outbox.request(id)? else { continue };
             if self.outbox.accepted_receipt(id)?.is_some() {
                 acks.accepted.extend(Acknowledged::read(directory, &request.acknowledgement));
+                acks.own.extend(about(&request.acknowledgement).map(|header| (header, id)));
             } else if due.iter().any(|due| due.id == id) {
                 acks.wait.extend(about(&request.acknowledgement).map(|header| (header, id)));
             }
@@ -896,11 +912,18 @@ fn folder(ctx: &Context, seat: &SeatId) -> Result<PathBuf, ClientError> {
 pub(super) struct Acks {
     /// The relay has it.
     accepted: Vec<Acknowledged>,
+    /// The same, by its id.
+    own: Vec<(Digest, MessageId)>,
     /// It waits to be handed in: the header that it is about, and its id.
     wait: Vec<(Digest, MessageId)>,
 }
 
 impl Acks {
+    /// The acknowledgement of a header that the relay has.
+    pub(super) fn own(&self, header: Digest) -> Option<MessageId> {
+        self.own.iter().find(|(of, _)| *of == header).map(|(_, id)| *id)
+    }
+
     /// The acknowledgement of a header that waits.
     pub(super) fn waits(&self, header: Digest) -> Option<MessageId> {
         self.wait.iter().find(|(of, _)| *of == header).map(|(_, id)| *id)

@@ -248,3 +248,39 @@ async fn what_could_not_be_opened_is_acknowledged_by_who_says_so() {
     world.jp.run(&[&acknowledge[..], &["--yes"]].concat()).await.unwrap();
     assert_eq!(world.prints()["acknowledged"], true);
 }
+
+/// The service cannot be reached, and a colleague at the same seat does not know that one has acknowledged.
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_that_waits_is_said_to_be_his_who_made_it() {
+    let mut world = World::new().await;
+    let mut client = world.net.client(&world.fr.tls()).await;
+    let replica = world.net.replica();
+    let sealed = world.fr.compose(&[&world.jp.party], &replica, &world.net.open.ambient);
+    client.submit(sealed.envelope).await.unwrap();
+    world.jp.run(&["inbox", "list"]).await.unwrap();
+    world.jp.way.breaks_for_ever([], Break::Refuse);
+    for person in ["Ana", "Bruno"] {
+        let error = world.jp.run(&["inbox", "ack", "1", "--person", person]).await.unwrap_err();
+        assert_eq!(error.exit, Exit::NotReachable);
+        let said =
+            "1, acknowledged by Ana: the acknowledgement is sealed and waits in the outbox as";
+        assert!(error.sentence.starts_with(said), "{error}");
+        assert!(error.mend.unwrap().starts_with("liaison inbox, in a while"));
+    }
+    world.jp.run(&["inbox", "read", "1"]).await.unwrap();
+    let read = world.prints();
+    assert_eq!(
+        (&read["acknowledgement_waits"], &read["acknowledged_by"]),
+        (&true.into(), &Value::Array(vec![]))
+    );
+    world.jp.way.breaks([]);
+    world.jp.run(&["inbox", "ack", "1", "--person", "Bruno"]).await.unwrap();
+    let acknowledged = world.prints();
+    assert_eq!(
+        (&acknowledged["acknowledged"], &acknowledged["person"]),
+        (&true.into(), &"Ana".into())
+    );
+    world.jp.run(&["inbox", "ack", "1", "--person", "Bruno"]).await.unwrap();
+    let already = world.prints();
+    assert_eq!((&already["already"], &already["person"]), (&true.into(), &"Ana".into()));
+}

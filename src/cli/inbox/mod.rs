@@ -695,14 +695,19 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
     let acknowledged = mail.acknowledged(&acks, &BTreeSet::from([header.digest()]))?;
     let acknowledged = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
     let (amiss, answered) = (mail.amiss(ctx, &header)?, mail.answered(ctx, &header)?);
+    let waits = acks.waits(header.digest()).map(|id| by_whom(ctx, &mail, id)).transpose()?;
     let (own, opened) = (&mail.seat, &opened);
-    let message = Shown { number, directory, opened, content, acknowledged, amiss, answered, own };
+    let message =
+        Shown { number, directory, opened, content, acknowledged, waits, amiss, answered, own };
     ctx.out.data(&message.json(&saved), || message.text());
     mail.mark_read(number)?;
     for path in &saved {
         ctx.out.say(format_args!("saved {}", path.display()));
     }
-    if message.acknowledged.is_empty() && opened.level_of(&mail.seat.contact()).is_some() {
+    if message.waits.is_none()
+        && message.acknowledged.is_empty()
+        && opened.level_of(&mail.seat.contact()).is_some()
+    {
         ctx.out.say(format_args!("to acknowledge it: liaison inbox ack {number} --person NAME"));
     }
     // That it was opened is told when it was shown.
@@ -734,6 +739,8 @@ pub(super) struct Shown<'a> {
     opened: &'a Opened,
     content: &'a proto::Content,
     acknowledged: Vec<By>,
+    /// Who acknowledged it here, if that is to be handed in yet.
+    waits: Option<String>,
     amiss: Option<Amiss>,
     answered: Option<VerifiedHeader>,
     own: &'a SeatId,
@@ -780,6 +787,13 @@ impl Shown<'_> {
         }
         if !self.acknowledged.is_empty() {
             lines.line("acknowledged", By::line(&self.acknowledged));
+        }
+        if let Some(whom) = &self.waits {
+            let next = "goes with the next liaison inbox, sent or sync";
+            lines.line(
+                "acknowledged",
+                format!("by {}; that waits to be handed in, and {next}", visible(whom)),
+            );
         }
         for note in self.notes() {
             lines.line("note", note);
@@ -883,6 +897,7 @@ impl Shown<'_> {
             "attachments": attachments.collect::<Vec<_>>(),
             "saved": saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
             "acknowledged_by": self.acknowledged,
+            "acknowledgement_waits": self.waits.is_some(),
             "key_ended": has_ended(self.directory, &self.opened.header),
             "notes": self.notes(),
             "verified": true,
@@ -967,8 +982,15 @@ async fn acknowledge(
     let by = acknowledged_by(&by, header.digest(), &mail.seat);
     let waits = acks.waits(header.digest());
     if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
-        let object = json!({ "number": number, "id": id, "already": true });
-        ctx.out.data(&object, || format!("{number} is acknowledged already, by you"));
+        let own = acks.own(header.digest());
+        let whom = own.map(|own| by_whom(ctx, &mail, own)).transpose()?;
+        let object = json!({ "number": number, "id": id, "already": true, "person": whom });
+        ctx.out.data(&object, || {
+            format!(
+                "{number} is acknowledged already, by {}",
+                visible(whom.as_deref().unwrap_or(YOU))
+            )
+        });
         return Ok(());
     }
     if waits.is_none()
@@ -976,19 +998,38 @@ async fn acknowledge(
     {
         unread(ctx, (number, &why), yes)?;
     }
-    ctx.out.say(format_args!("What is signed: {}", words::sentence(&given.language)));
-    let words = written(ctx, &mail, &given)?;
-    let person = words.person.clone();
+    let made = match waits {
+        Some(own) => {
+            let whom = by_whom(ctx, &mail, own)?;
+            ctx.out.say(format_args!(
+                "{number} is acknowledged by {} already, and that waits: it is handed in now, and \
+                 nobody else's",
+                visible(&whom)
+            ));
+            Ok(own)
+        }
+        None => {
+            ctx.out.say(format_args!("What is signed: {}", words::sentence(&given.language)));
+            Err(written(ctx, &mail, &given)?)
+        }
+    };
     let session = match mail.connect(ctx).await {
         Err(error) if !error.passes() => return Err(error),
         session => session,
     };
-    let own = match waits {
-        Some(own) => own,
-        None => compose(ctx, &mail, number, (words, given.level))?,
+    let own = made.or_else(|words| compose(ctx, &mail, number, (words, given.level)))?;
+    let person = by_whom(ctx, &mail, own)?;
+    let went = async {
+        let session = session.map_err(|error| kept_back(&mail.outbox, error, own))?;
+        let accepted = mail.hand_in(ctx, &session, own).await?;
+        Ok((session, accepted))
     };
-    let session = session.map_err(|error| kept_back(&mail.outbox, error, own))?;
-    let accepted = mail.hand_in(ctx, &session, own).await?;
+    let went: Result<_, ClientError> = went.await;
+    let (session, accepted) = went.map_err(|error| {
+        let sentence =
+            format!("{number}, acknowledged by {}: {}", visible(&person), error.sentence);
+        ClientError { sentence, ..error }
+    })?;
     let sender = &header.addressing().sender;
     let object = json!({
         "number": number,
@@ -1007,6 +1048,12 @@ async fn acknowledge(
         ctx.out.warn(warning);
     }
     Ok(())
+}
+
+/// Who of this seat acknowledged, by a request of its outbox.
+fn by_whom(ctx: &Context, mail: &Mail, own: MessageId) -> Result<String, ClientError> {
+    let person = mail.person(ctx, own)?;
+    Ok(person.unwrap_or_else(|| YOU.to_owned()))
 }
 
 /// What could not be opened is acknowledged by who says so, and knows that it was not.
@@ -1395,11 +1442,21 @@ mod tests {
         let notes = |net: &Net, amiss| {
             let directory = &net.directory;
             let (acknowledged, answered, opened, own) = (Vec::new(), None, &opened, &own);
-            let number = 7;
-            let shown =
-                Shown { number, directory, opened, content, acknowledged, amiss, answered, own };
+            let (number, waits) = (7, Some("Ana".to_owned()));
+            let shown = Shown {
+                number,
+                directory,
+                opened,
+                content,
+                acknowledged,
+                waits,
+                amiss,
+                answered,
+                own,
+            };
             let text = shown.text();
             assert!(shown.notes().iter().all(|note| text.contains(note)), "{text}");
+            assert!(text.contains("by Ana; that waits to be handed in, and goes with"), "{text}");
             shown.notes()
         };
         assert!(notes(&net, None).is_empty());
@@ -1429,9 +1486,18 @@ mod tests {
         let shown = |answered| {
             let (directory, acknowledged) = (&net.directory, Vec::new());
             let (opened, own, amiss) = (&opened, &own, None);
-            let number = 7;
-            let shown =
-                Shown { number, directory, opened, content, acknowledged, amiss, answered, own };
+            let (number, waits) = (7, None);
+            let shown = Shown {
+                number,
+                directory,
+                opened,
+                content,
+                acknowledged,
+                waits,
+                amiss,
+                answered,
+                own,
+            };
             (shown.text(), shown.json(&[]))
         };
         let id = of.id.to_string();
