@@ -165,14 +165,14 @@ pub(super) fn without_seats(directory: &Directory, contact: &ContactId) -> Optio
     }
 }
 
-/// Who of these contacts cannot have a message that was not accepted, and why.
+/// Who of these contacts cannot have a message that was not accepted for this reason, and why.
 pub(super) fn who_cannot<'a>(
     directory: &Directory,
     to: impl Iterator<Item = &'a ContactId>,
-    error: &ClientError,
+    (reason, full): (&str, impl Iterator<Item = ContactId>),
 ) -> Vec<(&'a ContactId, &'static str)> {
-    let full: Vec<ContactId> = match &error.reason[..] {
-        "MAILBOX_SHARE" => error.contacts().collect(),
+    let full: Vec<ContactId> = match reason {
+        "MAILBOX_SHARE" => full.collect(),
         "RECIPIENT_WITHOUT_SEATS" | "RECIPIENT_LISTED" | "UNKNOWN_CONTACT" => Vec::new(),
         _ => return Vec::new(),
     };
@@ -231,7 +231,7 @@ pub(super) async fn hand_in(
         };
         let Some(of) = mail.addressing(ctx, id)? else { return Err(error) };
         let to = of.recipients.iter().map(|to| &to.contact);
-        let cannot = who_cannot(mail.replica.directory()?, to, &error);
+        let cannot = who_cannot(mail.replica.directory()?, to, (&error.reason, error.contacts()));
         if !(1..of.recipients.len()).contains(&cannot.len()) || !others_wanted(ctx, skip, &error) {
             return Err(error);
         }
@@ -268,7 +268,10 @@ mod tests {
             ["fr/cert-fr", "pt/cert-pt", "at/cert-at"].map(|id| id.parse::<ContactId>().unwrap());
         let all = [fr.clone(), pt.clone(), at.clone()];
         let who = |why: Refusal| {
-            let found = who_cannot(&net.directory, all.iter(), &why.into());
+            let why = ClientError::from(why);
+            assert_eq!(why.side == Side::Recipient, why.reason != "BODY_DIGEST");
+            let why = (&why.reason[..], why.contacts());
+            let found = who_cannot(&net.directory, all.iter(), why);
             found.into_iter().map(|(contact, why)| (contact.clone(), why)).collect::<Vec<_>>()
         };
         let (without, full) = ("has no seat on duty", "takes no more of your messages now");

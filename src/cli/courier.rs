@@ -123,7 +123,8 @@ impl Courier {
         let Ok(header) = header else { return Ok(error) };
         let of = &header.addressing().recipients;
         let to = of.iter().map(|to| &to.contact);
-        let cannot = call::who_cannot(self.replica.directory()?, to, &error);
+        let cannot =
+            call::who_cannot(self.replica.directory()?, to, (&error.reason, error.contacts()));
         match call::mend(id, &cannot, of.len()) {
             Some(mend) => Ok(error.mended_by(mend)),
             None => Ok(error),

@@ -34,12 +34,12 @@ use crate::domain::state::EntryKind;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class, Outcome};
 
-use super::Context;
 use super::args::{Pointer, SentArgs, SentCommand};
 use super::inbox::{collected, finish, has_ended, say_news};
 use super::mail::Mail;
 use super::phrases::{self, Lines};
 use super::retry::retry;
+use super::{Context, call};
 
 /// `liaison sent`.
 ///
@@ -103,8 +103,11 @@ fn show(
                 let header = ["ID", "TO", "WHEN", "STATE", "TITLE"];
                 phrases::table(&header, all.iter().map(|message| message.cells(&ids)))
             });
-            if all.iter().any(|message| message.refused.is_some()) {
-                ctx.out.say("to hand in again what was not accepted: liaison sent retry");
+            for message in &all {
+                if let Some(mend) = &message.mend {
+                    let id = phrases::short(message.header.addressing().id, &ids);
+                    ctx.out.say(format_args!("{id} was not accepted: {mend}"));
+                }
             }
             all.iter().try_for_each(Sent::holds)
         }
@@ -176,6 +179,8 @@ struct Sent {
     /// What kept it from that, the last time: a reason, and a sentence.
     kept_back: Option<(String, String)>,
     refused: Option<String>,
+    /// What helps one that was refused.
+    mend: Option<String>,
     /// The message that went to the others in its place.
     went_as: Option<MessageId>,
     accepted: Option<Accepted>,
@@ -372,6 +377,9 @@ fn message(
     let acknowledged =
         open.iter().map(|open| acknowledged(directory, (open.seat(), Some(open)), &mine));
     let acknowledged = acknowledged.collect();
+    let (refused, went_as) = (mail.outbox.refused(id)?, mail.outbox.went_as(id)?);
+    let lives = ctx.ambient().now() < header.addressing().expires && went_as.is_none();
+    let mend = refused.as_ref().filter(|_| lives).map(|reason| mend(directory, &header, reason));
     let alone = state.words.iter().filter(|seat| !state.acknowledged.contains(seat));
     let words = alone.map(|seat| self::acknowledged(directory, (seat, None), &mine));
     let words = words.collect();
@@ -379,8 +387,9 @@ fn message(
         title,
         waits: mail.due(ctx)?.iter().any(|due| due.id == id),
         kept_back: mail.outbox.why_kept_back(id)?,
-        refused: mail.outbox.refused(id)?,
-        went_as: mail.outbox.went_as(id)?,
+        refused,
+        mend,
+        went_as,
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
         not_accepted,
         not_held,
@@ -391,6 +400,15 @@ fn message(
         state,
         header,
     })
+}
+
+/// What helps a message that was refused for this reason: it may go to others.
+fn mend(directory: &Directory, header: &VerifiedHeader, reason: &str) -> String {
+    let of = header.addressing();
+    let to = of.recipients.iter().map(|to| &to.contact);
+    let cannot = call::who_cannot(directory, to, (reason, std::iter::empty()));
+    let mend = call::mend(of.id, &cannot, of.recipients.len());
+    mend.unwrap_or_else(|| format!("liaison sent retry {}, if that has changed", of.id))
 }
 
 fn replies(came: &[&Came]) -> Vec<Answer> {
@@ -651,6 +669,9 @@ impl Sent {
             (REFUSED, Some(why)) => lines.line("refused", why),
             _ => {}
         }
+        if let Some(mend) = &self.mend {
+            lines.line("mend", mend.clone());
+        }
         if let Some(accepted) = &self.accepted {
             let at = phrases::when(accepted.at);
             for (contact, number) in &accepted.places {
@@ -734,6 +755,7 @@ impl Sent {
             "waits_since": waits.then_some(of.created),
             "waits_for": kept_back.map(|(reason, why)| json!({ "reason": reason, "sentence": why })),
             "refused": self.refused,
+            "mend": self.mend,
             "went_as": self.went_as.map(|id| id.to_string()),
             "accepted": self.accepted,
             "unverified": unverified.collect::<Vec<_>>(),
@@ -840,6 +862,7 @@ mod tests {
             waits: false,
             kept_back: None,
             refused: None,
+            mend: None,
             went_as: None,
             accepted: None,
             not_accepted: None,

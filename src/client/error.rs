@@ -41,6 +41,8 @@ pub enum Side {
     Theirs,
     /// What lies between.
     Network,
+    /// Who is to have a message.
+    Recipient,
 }
 
 impl fmt::Display for Side {
@@ -49,6 +51,7 @@ impl fmt::Display for Side {
             Self::Ours => "this side",
             Self::Theirs => "the service",
             Self::Network => "the network",
+            Self::Recipient => "the recipient",
         })
     }
 }
@@ -184,7 +187,8 @@ impl From<Refusal> for ClientError {
     }
 }
 
-/// Refusals are the fault of who asked; keys and things that are not there have their own codes.
+/// Refusals are the fault of who asked, or of who cannot have a message; keys and things that are not there
+/// have their own codes.
 fn judged(reason: &str) -> (Exit, Side) {
     let exit = match reason {
         "CERTIFICATE" | "NOT_PERMITTED" | "KEY_NOT_IN_FORCE" => Exit::IdentityOrKey,
@@ -194,7 +198,11 @@ fn judged(reason: &str) -> (Exit, Side) {
         "INTERNAL" => Exit::Unexpected,
         _ => Exit::Refused,
     };
-    (exit, Side::Ours)
+    let side = match reason {
+        "MAILBOX_SHARE" | "RECIPIENT_WITHOUT_SEATS" | "RECIPIENT_LISTED" => Side::Recipient,
+        _ => Side::Ours,
+    };
+    (exit, side)
 }
 
 impl From<Status> for ClientError {

@@ -1,7 +1,7 @@
 //! What waits in an outbox: what it is said to wait for, whom it reaches in the end, and that nobody has it
 //! twice.
 
-use liaison::client::error::{ClientError, Exit};
+use liaison::client::error::{ClientError, Exit, Side};
 use liaison::client::home::Home;
 use liaison::client::keys::Owner;
 use liaison::domain::ids::MessageId;
@@ -90,8 +90,10 @@ async fn what_waits_for_a_contact_without_seats_is_given_up_and_goes_to_the_othe
     assert!(mend.contains(&format!("liaison sent retry {id} --skip-full")), "{mend}");
     assert_eq!(world.jp.outbox().refused(id).unwrap().as_deref(), Some(WITHOUT));
     assert_eq!((world.waiting(), world.has(&world.at).await), (vec![], 0));
-    // It is given up once.
+    assert_eq!(error.side, Side::Recipient);
+    // It is given up once, and what helps is said each time.
     world.jp.run(&["sent"]).await.unwrap();
+    assert_eq!(world.prints()["messages"][0]["mend"], mend);
     // Said again, it goes to nobody still, unless the others are enough.
     let error = world.jp.run(&["sent", "retry"]).await.unwrap_err();
     assert_eq!((&*error.reason, error.exit), (WITHOUT, Exit::Refused));
@@ -107,6 +109,8 @@ async fn what_waits_for_a_contact_without_seats_is_given_up_and_goes_to_the_othe
     assert_eq!(world.jp.outbox().went_as(id).unwrap().unwrap().to_string(), went);
     assert_eq!((world.waiting(), world.has(&world.at).await), (vec![], 1));
     // Nothing of it is left to be sent.
+    world.jp.run(&["sent", &id.to_string()]).await.unwrap();
+    assert_eq!(world.prints()["mend"], Value::Null);
     for typed in [&retry[..], &retry[..2]] {
         let error = world.jp.run(typed).await.unwrap_err();
         assert_eq!((&*error.reason, error.exit), ("NOTHING_TO_RETRY", Exit::NotFound));
