@@ -28,10 +28,11 @@ pub enum Pointer {
 impl FromStr for Pointer {
     type Err = Infallible;
 
-    /// A number has no leading zero: ids begin with one for centuries, and have hyphens.
+    /// A number has no leading zero, and may be none: ids begin with one for centuries, and have hyphens.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         let text = text.trim().to_lowercase();
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit())
+            && (text == "0" || !text.starts_with('0'));
         if let (true, Ok(number)) = (digits, text.parse()) {
             return Ok(Self::Number(number));
         }
@@ -110,7 +111,8 @@ mod tests {
         let digest = Digest::of(b"a header");
         assert_eq!(read(" 12 "), Pointer::Number(12));
         assert_eq!(read(&digest.to_string().to_uppercase()), Pointer::Digest(digest));
-        for id in ["01", "0190", "0", "", "1a", "12-3", "99999999999999999999"] {
+        assert_eq!(read("0"), Pointer::Number(0));
+        for id in ["01", "0190", "", "1a", "12-3", "99999999999999999999"] {
             assert_eq!(read(id), Pointer::Id(id.to_owned()));
         }
     }

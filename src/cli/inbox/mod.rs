@@ -243,7 +243,9 @@ pub(super) async fn finish(
         ));
     }
     if due > 0 {
-        ctx.out.say(format_args!("{due} wait to be handed in: liaison inbox goes on"));
+        ctx.out.say(format_args!(
+            "{due} wait to be handed in: they go with the next liaison inbox, sent or sync"
+        ));
     }
     ask_again(ctx, session, mail).await?;
     news.ends()
@@ -587,7 +589,12 @@ fn not_fetched(number: u64, why: Option<ClientError>) -> ClientError {
 /// The message of a number, whose header holds.
 fn verified(ctx: &Context, mail: &Mail, number: u64) -> Result<Came, ClientError> {
     let Found { mut messages, unverified } = messages(ctx, mail, &[number])?;
-    let why = unverified.first().map_or("no message to people", |why| &why.why);
+    let why = match (unverified.first(), mail.index.row(number)) {
+        (Some(why), _) => &why.why,
+        (None, Some(row)) if row.is_receipt() => "a receipt: liaison sent shows it",
+        (None, Some(row)) if row.is_message() => "an acknowledgement: liaison sent shows it",
+        (None, _) => "no message to people",
+    };
     messages.pop().ok_or_else(|| {
         let sentence = format!("entry {number} of the mailbox: {why}");
         ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_MESSAGE", sentence)
