@@ -49,7 +49,11 @@ pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientE
         let failure = match went {
             Ok(went) if went.left_out.is_empty() => None,
             Ok(went) => Some(call::partial(&went.left_out)),
-            Err(error) => Some(error.after_its_object()),
+            // Its row says why.
+            Err(error) => {
+                let sentence = format!("{} was not accepted", one.of);
+                Some(ClientError { sentence, ..error }.after_its_object())
+            }
         };
         failed = failed.or(failure);
     }
@@ -80,7 +84,7 @@ fn named(mail: &Mail, prefix: &str) -> Result<MessageId, ClientError> {
     }
 }
 
-const MEND: &str = "liaison sent retry --dry-run";
+const MEND: &str = "liaison sent";
 
 /// Why there is nothing to hand in again.
 fn nothing(
@@ -102,7 +106,8 @@ fn nothing(
         },
     };
     let error = ClientError::new(Side::Ours, Exit::NotFound, "NOTHING_TO_RETRY", sentence);
-    Ok(error.mended_by("liaison sent"))
+    // What was refused says there what helps it: this says that there is none.
+    Ok(if named.is_some() { error.mended_by("liaison sent") } else { error })
 }
 
 /// A request that the relay refused, or one that waits, and that has not expired.
