@@ -52,15 +52,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     let (session, mut mail) = start(ctx, &args).await?;
     let mut plan = Plan::of(ctx, &mail, &args, &inside)?;
     plan.say(ctx, &mail, &args)?;
-    if args.dry_run {
-        let size = inside.encode().len();
-        let object = plan.json(json!({ "dry_run": true, "content_bytes": size }));
-        ctx.out.data(&object, || {
-            format!("Nothing was sent: this was a dry run.\n{}", plan.read_out())
-        });
-        return Ok(());
-    }
-    if plan.to.is_empty() {
+    if plan.to.is_empty() && !args.dry_run {
         ctx.out.data(&plan.json(json!({})), || plan.read_out());
         return Err(call::partial(&plan.by_telephone));
     }
@@ -71,7 +63,16 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         let refusal = Refusal::WrongThread(Amiss::NotItsBeginner);
         return Err(ClientError::from(refusal).mended_by("leave out --reply-to, or --kind"));
     }
-    let (sealed, request) = seal(ctx, &mail, &args, (&plan, &inside, answered.as_ref()))?;
+    let outside = outside(&mail, &args, &plan, answered.as_ref())?;
+    if args.dry_run {
+        let size = inside.encode().len();
+        let object = plan.json(json!({ "dry_run": true, "content_bytes": size }));
+        ctx.out.data(&object, || {
+            format!("Nothing was sent: this was a dry run.\n{}", plan.read_out())
+        });
+        return Ok(());
+    }
+    let (sealed, request) = seal(ctx, &mail, (outside, &inside))?;
     mail.outbox.put((sealed.id, sealed.header_digest), &request)?;
     let went = async {
         let session = session.map_err(|error| kept_back(&mail.outbox, error, sealed.id))?;
@@ -252,8 +253,7 @@ impl Plan {
         let waiting = waiting.collect::<Result<Vec<_>, _>>()?;
         let calls: Vec<ToCall> = waiting.into_iter().chain(self.by_telephone).collect();
         ctx.out.say(format_args!(
-            "\nIt is kept here, and goes with the next liaison inbox, sent or sync: do not send it \
-             again. Meanwhile:\n{}",
+            "\nIt is kept here. Meanwhile:\n{}",
             call::read_out(&calls, &self.script)
         ));
         let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.contact).collect();
@@ -331,10 +331,8 @@ fn attachment(path: &Path, left: &mut u64) -> Result<Bytes, ClientError> {
 fn seal(
     ctx: &Context,
     mail: &Mail,
-    args: &NotifyArgs,
-    (plan, inside, answered): (&Plan, &Inside, Option<&VerifiedHeader>),
+    (outside, inside): (Outside, &Inside),
 ) -> Result<(Sealed, Request), ClientError> {
-    let outside = outside(mail, args, plan, answered)?;
     let sealed: Result<Sealed, ComposeError> = mail.at_desk(ctx, |desk| {
         compose(desk.reader.directory, outside, inside, desk.sign, desk.ambient)
     })?;

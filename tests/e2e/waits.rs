@@ -97,6 +97,10 @@ async fn what_waits_for_a_contact_without_seats_is_given_up_and_goes_to_the_othe
     // Said again, it goes to nobody still, unless the others are enough.
     let error = world.jp.run(&["sent", "retry"]).await.unwrap_err();
     assert_eq!((&*error.reason, error.exit), (WITHOUT, Exit::Refused));
+    // Its row says why.
+    assert_eq!(error.sentence, format!("{id} was not accepted"));
+    let why = world.prints()["retried"][0]["sentence"].as_str().unwrap().to_owned();
+    assert!(why.contains("it is not handed in again by itself"), "{why}");
     assert_eq!(world.has(&world.at).await, 0);
     let retry = ["sent", "retry", &id.to_string(), "--skip-full"];
     let error = world.jp.run(&retry).await.unwrap_err();
@@ -287,4 +291,44 @@ async fn an_acknowledgement_that_waits_is_said_to_be_his_who_made_it() {
     world.jp.run(&["inbox", "ack", "1", "--person", "Bruno"]).await.unwrap();
     let already = world.prints();
     assert_eq!((&already["already"], &already["person"]), (&true.into(), &"Ana".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_to_retry_sends_nobody_in_a_circle() {
+    let world = World::new().await;
+    let error = world.jp.run(&["sent", "retry", "zz"]).await.unwrap_err();
+    assert_eq!((&*error.reason, error.mend.as_deref()), ("UNKNOWN_MESSAGE", Some("liaison sent")));
+    let error = world.jp.run(&["sent", "retry"]).await.unwrap_err();
+    assert_eq!((&*error.reason, error.mend), ("NOTHING_TO_RETRY", None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_refuses_what_does_not_point_at_one_message() {
+    let world = World::new().await;
+    for _ in 0..2 {
+        world.notify_in_vain().await;
+    }
+    let typed = ["notify", "fr/cert", "--title", "x", "--text", "y", "--reply-to", "01"];
+    for more in [&["--dry-run"][..], &[]] {
+        let error = world.jp.run(&[&typed[..], more].concat()).await.unwrap_err();
+        assert_eq!((&*error.reason, error.exit), ("SEVERAL_MESSAGES", Exit::Usage));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_is_no_messages_is_said_to_be_that() {
+    let world = World::new().await;
+    let pt = Office::new(&world.net, "pt").await;
+    world.jp.run(&["notify", "pt/cert", "--title", "x", "--text", "y"]).await.unwrap();
+    for office in [&world.jp, &pt, &world.jp] {
+        office.run(&["sync"]).await.unwrap();
+        office.run(&["inbox"]).await.unwrap();
+    }
+    for (number, said) in [
+        ("1", "entry 1 of the mailbox: a receipt: liaison sent shows it"),
+        ("0", "no message here has the number 0"),
+    ] {
+        let error = world.jp.run(&["inbox", "read", number]).await.unwrap_err();
+        assert_eq!((&*error.sentence, error.exit), (said, Exit::NotFound));
+    }
 }

@@ -218,3 +218,19 @@ fn a_service_says_what_its_configuration_lacks() {
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.contains("write engine = \"sled\" there"), "{said}");
 }
+
+#[test]
+fn that_a_message_is_kept_is_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let service = served(&BEGIN[..5], folder);
+    assert!(run("liaison --home at sync", folder).status.success());
+    drop(service);
+    let notify = "liaison --home at notify at/cert-at --title x --text y </dev/null";
+    let said = run(notify, folder);
+    assert_eq!(said.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    for once in ["goes with the next liaison inbox", "do not send it again", "It is kept here"] {
+        assert_eq!(said.matches(once).count(), 1, "{said}");
+    }
+}
