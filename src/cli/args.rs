@@ -406,7 +406,7 @@ pub enum DirectoryCommand {
         #[arg(long)]
         explain: bool,
     },
-    /// Find a contact by any part of its name, member or address
+    /// Find a contact by two letters of a State, or by the beginning of a word of its name or address
     Who {
         /// A word
         #[arg(value_parser = word)]

@@ -97,11 +97,17 @@ pub(crate) async fn show(ctx: &Context, who: &str, explain: bool) -> Result<(), 
 pub(crate) async fn who(ctx: &Context, word: &str) -> Result<(), ClientError> {
     let replica = ctx.replica()?;
     let directory = replica.directory()?;
-    let needle = Needle::new(word);
+    let (needle, state) = (Needle::new(word), state(word));
     let mut found = Vec::new();
     for contact in directory.contacts().filter(|contact| contact.record.is_some()) {
-        let words = words_of(&replica, directory, contact)?;
-        if words.iter().any(|word| needle.is_in(word)) {
+        let fits = match &state {
+            Some(state) => contact.id.member() == *state,
+            None => {
+                let words = words_of(&replica, directory, contact)?;
+                words.iter().any(|word| needle.is_in(word))
+            }
+        };
+        if fits {
             found.push(contact);
         }
     }
@@ -225,22 +231,31 @@ fn nobody(directory: &Directory, who: &str) -> ClientError {
     ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_CONTACT", sentence).mended_by(mend)
 }
 
-/// What a search compares.
-struct Needle {
-    lower: String,
-    squeezed: String,
+/// A State is named by its two letters, which no other country's name stands for: de is in Sweden.
+fn state(word: &str) -> Option<MemberId> {
+    let word = word.trim().to_lowercase();
+    let two = word.len() == 2 && word.bytes().all(|letter| letter.is_ascii_lowercase());
+    word.parse().ok().filter(|_| two)
 }
+
+/// What a search compares, without what is neither letter nor digit: JPCERT/CC is in jpcert-cc.
+struct Needle(String);
 
 impl Needle {
     fn new(word: &str) -> Self {
-        Self { lower: word.trim().to_lowercase(), squeezed: squeezed(word) }
+        Self(squeezed(word))
     }
 
-    /// Any part, in either case; or without what is neither letter nor digit: JPCERT/CC is in
-    /// jpcert-cc, 0814 in +81 4.
+    /// In either case, where a word begins. Digits, and letters of scripts that do not divide words
+    /// as ours do, anywhere: 814 in +81 4.
     fn is_in(&self, text: &str) -> bool {
-        let found = !self.lower.is_empty() && text.to_lowercase().contains(&self.lower);
-        found || (!self.squeezed.is_empty() && squeezed(text).contains(&self.squeezed))
+        let Some(first) = self.0.chars().next() else { return false };
+        let mut within = false;
+        text.char_indices().any(|(at, char)| {
+            let begins = !(within && first.is_lowercase());
+            within = char.is_alphanumeric();
+            begins && within && squeezed(&text[at..]).starts_with(&self.0)
+        })
     }
 }
 
@@ -669,6 +684,21 @@ mod tests {
         assert!(!Needle::new("").is_in("anything"));
         assert!(!Needle::new("/").is_in("jpcert"));
         assert!(!Needle::new("cert-fr").is_in("jp/jpcert-cc"));
+        for (word, text) in [("swed", "Kingdom of Sweden"), ("3555", "+813555"), ("京", "東京都")]
+        {
+            assert!(Needle::new(word).is_in(text), "{word}");
+        }
+        for (word, text) in [("den", "Sweden"), ("tat", "État-major"), ("fr", "infra.example")] {
+            assert!(!Needle::new(word).is_in(text), "{word}");
+        }
+    }
+
+    #[test]
+    fn two_letters_are_a_state_and_no_part_of_anothers_name() {
+        assert_eq!(state(" DE ").unwrap().as_str(), "de");
+        for word in ["d", "deu", "d1", "+1", "京"] {
+            assert!(state(word).is_none(), "{word}");
+        }
     }
 
     #[test]
