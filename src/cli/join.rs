@@ -12,6 +12,7 @@ use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::invitation::{AdmissionFile, Invitation};
 use crate::client::keys::Owner;
+use crate::client::replica::Replica;
 use crate::client::session::Answer;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
@@ -40,6 +41,9 @@ pub(super) async fn run(ctx: &Context, args: &JoinArgs) -> Result<(), ClientErro
 /// Step one: believe the invitation, and make the authority's key.
 fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<(), ClientError> {
     let name = believe(ctx, args, invitation)?;
+    if has_joined(ctx, &name)? {
+        return found_anew(ctx, &name);
+    }
     let Some(seat) = &ctx.global.seat else {
         ctx.out.data(&json!({ "directory": name.as_str(), "joined": true }), || name.to_string());
         ctx.out.say("Next: a member goes on with liaison join INVITATION --as MEMBER/CONTACT/SEAT; a registrar, operator or auditor with liaison sync");
@@ -58,6 +62,29 @@ fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
          liaison join {}.admission --as {seat}",
         path.display(),
         seat.member(),
+    ));
+    Ok(())
+}
+
+/// Whether this home, and the seat that is named, have been there before.
+fn has_joined(ctx: &Context, name: &DirectoryName) -> Result<bool, ClientError> {
+    let owners = ctx.home.keys().owners()?;
+    let seat = ctx.global.seat.clone().map(Owner::Seat);
+    let copy = Replica::open_showing(&ctx.home, name, &mut |_, _| {});
+    Ok(seat.is_none_or(|seat| owners.contains(&seat))
+        && copy.is_ok_and(|copy| copy.synced_at().is_some()))
+}
+
+/// The service has moved: the invitation told whither.
+fn found_anew(ctx: &Context, name: &DirectoryName) -> Result<(), ClientError> {
+    let addresses = ctx.home.addresses(name)?.good;
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let object = json!({ "directory": name.as_str(), "joined": true, "addresses": addresses });
+    ctx.out.data(&object, || name.to_string());
+    ctx.out.say(format_args!(
+        "The addresses of the service are now {}. This home has joined already: there is nothing \
+         more to do; liaison sync shows that the service is found.",
+        addresses.join(", ")
     ));
     Ok(())
 }

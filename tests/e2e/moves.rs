@@ -129,6 +129,13 @@ fn a_service_that_moves_twice_is_followed_and_no_file_is_edited() {
     // Whoever heard nothing of it is told what helps.
     moving.stop();
     says(&moving.ends(&sync("one"), 3), &["NO_CONNECTION", "liaisond invitation", "liaison join"]);
+    // Who has joined has nothing else to do than to take the new invitation in.
+    moving.serves(a, &format!("\"localhost:{a}\""));
+    moving.good("liaisond --home service invitation --out new.liaison");
+    let told = moving.good("liaison --home three join new.liaison");
+    says(&told, &["addresses of the service are now", &format!("localhost:{a}"), "joined already"]);
+    assert!(!told.contains("--as"), "{told}");
+    moving.good(&sync("three"));
 }
 
 #[tokio::test]
