@@ -62,6 +62,14 @@ pub enum ConnectError {
         /// What the system said, of the last address tried.
         source: Arc<io::Error>,
     },
+    /// The way to the proxy.
+    #[error("the proxy {proxy} (HTTPS_PROXY) cannot be reached")]
+    NoProxy {
+        /// The proxy.
+        proxy: Address,
+        /// Name look-up or TCP.
+        source: Box<ConnectError>,
+    },
     /// The proxy answered, and not with 2xx.
     #[error("the proxy {proxy} refused the connection with status {status}")]
     ProxyRefused {
@@ -449,7 +457,9 @@ async fn handshake(
     let stream = match route.proxies.to(address) {
         None => route.dial.dial(address).await?,
         Some(proxy) => {
-            let stream = route.dial.dial(&proxy.address).await?;
+            let no_proxy =
+                |why| ConnectError::NoProxy { proxy: proxy.address.clone(), source: Box::new(why) };
+            let stream = route.dial.dial(&proxy.address).await.map_err(no_proxy)?;
             through(stream, proxy, address).await?
         }
     };

@@ -255,6 +255,7 @@ impl From<ConnectError> for ClientError {
             ConnectError::BadAddress(_) => (Side::Ours, Exit::Usage, "BAD_ADDRESS"),
             ConnectError::Lookup { .. } => (Side::Network, Exit::NotReachable, "NAME_LOOKUP"),
             ConnectError::Tcp { .. } => (Side::Network, Exit::NotReachable, "NO_CONNECTION"),
+            ConnectError::NoProxy { .. } => (Side::Network, Exit::NotReachable, "NO_PROXY"),
             ConnectError::ProxyRefused { .. } => {
                 (Side::Network, Exit::NotReachable, "PROXY_REFUSED")
             }
@@ -303,11 +304,14 @@ fn mend_of_the_way(error: &ConnectError) -> String {
         ConnectError::Lookup { .. }
         | ConnectError::Tcp { .. }
         | ConnectError::TimedOut { leg: Leg::Tcp, .. } => {
-            "see whether anything else can be reached from here, through HTTPS_PROXY if it is set; \
-             if so, ask the service's operator whether it has moved, and for a new invitation \
+            "see whether anything else can be reached from here; if so, ask the service's operator whether it has moved, and for a new invitation \
              (liaisond invitation); then liaison join INVITATION"
                 .to_owned()
         }
+        ConnectError::NoProxy { proxy, .. } => format!(
+            "see whether HTTPS_PROXY names the proxy of this network, or unset it if there is none; \
+             if it does, ask who runs {proxy}"
+        ),
         ConnectError::ProxyRefused { proxy, status: 407 } => {
             format!("HTTPS_PROXY=http://USER:PASSWORD@{proxy}")
         }
@@ -790,8 +794,10 @@ mod tests {
         ] {
             let (address, proxy) = (address.clone(), address.clone());
             let garbled = Some(source(kind));
+            let tcp = ConnectError::Tcp { address: address.clone(), source: source(kind) };
             for error in [
-                ConnectError::Tcp { address: address.clone(), source: source(kind) },
+                ConnectError::NoProxy { proxy: proxy.clone(), source: Box::new(tcp.clone()) },
+                tcp,
                 ConnectError::Tls { address, source: source(kind) },
                 ConnectError::ProxyGarbled { proxy, source: garbled },
             ] {
