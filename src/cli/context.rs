@@ -149,9 +149,12 @@ impl Context {
                 Side::Ours,
                 Exit::IdentityOrKey,
                 "NO_SEAT",
-                "no seat's keys are in this home",
+                format!("no seat's keys are in the home {}", self.home.root().display()),
             )
-            .mended_by("liaison join INVITATION --as MEMBER/CONTACT/SEAT")),
+            .mended_by(
+                "name the home that has them with --home or LIAISON_HOME; if there is none, \
+                 liaison join INVITATION --as MEMBER/CONTACT/SEAT",
+            )),
             several => {
                 let names = several.iter().map(SeatId::as_str).collect::<Vec<_>>().join(", ");
                 let sentence = format!("several seats' keys are in this home: {names}");
