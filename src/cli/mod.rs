@@ -69,7 +69,9 @@ fn misused(why: &clap::Error) -> ClientError {
     let first = text.split("\n\n").next().unwrap_or_default();
     let words = first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>();
     let sentence = match why.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".to_owned(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "a command is missing".to_owned()
+        }
         _ => words.join(" "),
     };
     ClientError::new(Side::Ours, Exit::Usage, "USAGE", sentence)
@@ -179,7 +181,9 @@ mod tests {
     fn what_is_no_command_is_said_in_one_sentence() {
         for (typed, expected) in [
             ("liaison", "a command is missing"),
+            ("liaison --json", "a command is missing"),
             ("liaison key", "a command is missing"),
+            ("liaison --json key", "a command is missing"),
             ("liaison nothing", "unrecognized subcommand 'nothing'"),
             (
                 "liaison notify",
