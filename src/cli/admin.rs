@@ -59,6 +59,9 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
         }
         with_progress(ctx, &session, &mut replica).await?;
     }
+    if authority.is_empty() {
+        return listed(ctx, &replica, &args.member);
+    }
     let default = || PathBuf::from(format!("{}.admission", args.member));
     let path = args.admission.clone().unwrap_or_else(default);
     ctx.write_file(&path, &admission_file(ctx, &replica, &args.member)?)?;
@@ -69,6 +72,20 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
         "{} is admitted. Next: send {} back to the member, who gives it to liaison join.",
         args.member,
         path.display()
+    ));
+    Ok(())
+}
+
+/// Without an authority nobody could join: there is no file for that.
+fn listed(ctx: &Context, replica: &Replica, member: &MemberId) -> Result<(), ClientError> {
+    let leaf = replica.directory()?.member(member).map(|member| member.newest.leaf);
+    let object = json!({ "member": member.as_str(), "logged": leaf, "admission": null });
+    ctx.out.data(&object, || member.to_string());
+    ctx.out.say(format_args!(
+        "{member} is listed. It has no authority's key, so there is nothing to send back. Next: \
+         its contact is entered from its State's note with liaison admin member attest \
+         {member}/CONTACT; if it is to take part itself, it sends its AUTHORITY file, and this \
+         command is given again with --authority FILE."
     ));
     Ok(())
 }
