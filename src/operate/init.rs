@@ -1,6 +1,6 @@
 //! `liaisond init`: in two steps, so that the registrars sign in between; or in one, for trials.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -84,7 +84,8 @@ pub fn plan_addresses(listen: SocketAddr) -> Result<Vec<Address>, OperateError> 
                  members use"
             )));
         }
-        ip if ip.is_loopback() => format!("localhost:{}", listen.port()),
+        // Of the loopback addresses localhost is this one everywhere, and no other.
+        IpAddr::V4(Ipv4Addr::LOCALHOST) => format!("localhost:{}", listen.port()),
         _ => listen.to_string(),
     };
     let address = Address::parse(&text).map_err(|why| OperateError::Plan(why.to_string()))?;

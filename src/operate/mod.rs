@@ -65,6 +65,15 @@ pub enum OperateError {
         /// Why not.
         why: String,
     },
+    /// Another service has the store open.
+    #[error(
+        "{home} is served already, by another process: pgrep -a liaisond shows it, and kill PID \
+         stops it"
+    )]
+    Served {
+        /// The home.
+        home: PathBuf,
+    },
     /// A listener.
     #[error("cannot listen on {address}: {why}")]
     Listen {

@@ -187,9 +187,11 @@ fn invite(home: &ServiceHome, args: &InvitationArgs) -> Result<(), OperateError>
             OperateError::Plan(format!("{} cannot be used: {why}", path.display()))
         })?,
     }
+    let written = args.out.as_ref().map(|path| format!("{} is written. ", path.display()));
     let _ = writeln!(
         std::io::stderr(),
-        "It names {}. Its fingerprint, to be read over the telephone to whoever joins:\n    {}\n    {}",
+        "{}It names {}. Its fingerprint, to be read over the telephone to whoever joins:\n    {}\n    {}",
+        written.unwrap_or_default(),
         list(&invited.addresses),
         telephone(&invited.fingerprint),
         eye(&invited.fingerprint),

@@ -14,9 +14,9 @@ use crate::server::listen::{Drained, Limits, tcp};
 use crate::server::{self, Serving, health, process};
 use crate::service::door::{self, Quota};
 use crate::service::{self, Service};
-use crate::store::Place;
 use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
+use crate::store::{Place, StoreError};
 use crate::tls;
 
 use super::{OperateError, invitation, keys, known};
@@ -103,7 +103,11 @@ async fn start(
     addresses: Vec<String>,
 ) -> Result<Service, OperateError> {
     let engine = config.engine().map_err(OperateError::Plan)?;
-    let store = Place::new(engine, home.store()).open(&config.name).await?;
+    let store = Place::new(engine, home.store()).open(&config.name).await;
+    let store = store.map_err(|why| match why {
+        StoreError::Held(_) => OperateError::Served { home: home.path().to_owned() },
+        why => why.into(),
+    })?;
     let blobs = FileBlobs::open(&home.blobs(), Arc::new(Fdatasync));
     let blobs = blobs.map_err(|why| {
         OperateError::Plan(format!("{} cannot be used: {why}", home.blobs().display()))

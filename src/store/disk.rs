@@ -58,7 +58,7 @@ pub(super) fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 /// down to let go of it. The lock is held until the file is dropped.
 ///
 /// # Errors
-/// [`StoreError::Open`] if another process keeps the lock.
+/// [`StoreError::Held`] if another process keeps the lock.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let file = OpenOptions::new().create(true).append(true).open(path);
     let file = file.map_err(|error| cannot_open(path, &error))?;
@@ -67,15 +67,18 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => None,
         Err(TryLockError::Error(error)) => Some(Err(cannot_open(path, &error))),
     })
-    .unwrap_or_else(|| Err(cannot_open(path, &"another process holds it")))?;
+    .unwrap_or_else(|| Err(StoreError::Held(path.to_owned())))?;
     Ok(file)
 }
 
 /// Tries until there is an answer, for about five seconds.
 pub(super) fn retried<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
-    for _ in 0..ATTEMPTS {
+    for before in 0..ATTEMPTS {
         if let Some(answer) = attempt() {
             return Some(answer);
+        }
+        if before == 0 {
+            tracing::info!("another process holds the store: waiting for it to end");
         }
         thread::sleep(PAUSE);
     }

@@ -6,6 +6,7 @@
 //! take back; a commit is applied whole or not at all; revisions only grow, across restarts too.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -232,6 +233,9 @@ pub enum StoreError {
     /// The store could not be opened; nothing was written.
     #[error("cannot open the store: {0}")]
     Open(String),
+    /// Another process has it open; nothing was written.
+    #[error("cannot open the store: {}: another process holds it", .0.display())]
+    Held(PathBuf),
 }
 
 #[cfg(test)]

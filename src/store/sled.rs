@@ -251,7 +251,7 @@ fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
         Some(Ok(Err(sled::Error::Corruption { .. }))) => Err(corrupt("sled cannot recover")),
         Some(Ok(Err(error))) => Err(disk::cannot_open(dir, &error)),
         Some(Err(_)) => Err(corrupt("sled panicked while it recovered")),
-        None => Err(disk::cannot_open(dir, &"another process holds it")),
+        None => Err(StoreError::Held(dir.to_owned())),
     }
 }
 
