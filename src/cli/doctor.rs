@@ -27,7 +27,7 @@ use crate::signed::proto;
 use super::directory::Seen;
 use super::mail::Mail;
 use super::status::record_life;
-use super::sync::with_progress;
+use super::sync::{is_refused, with_progress};
 use super::{Context, phrases};
 
 /// `liaison doctor`.
@@ -40,13 +40,18 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
     keys(ctx, &mut checks);
     let session = connection(ctx, &mut checks).await;
     let replica = copy(ctx, &mut checks, session.as_ref()).await;
-    if let Some(replica) = &replica {
-        standing(ctx, &mut checks, replica);
-        record(ctx, &mut checks, replica);
-    }
-    let asked = match (session, replica) {
-        (Some(session), Some(replica)) => mailbox(ctx, &mut checks, &session, replica).await,
-        (_, replica) => Asked { replica, at: None },
+    let asked = match replica {
+        Some(replica) => {
+            standing(ctx, &mut checks, &replica);
+            record(ctx, &mut checks, &replica);
+            mailbox(ctx, &mut checks, session.as_ref(), replica).await
+        }
+        None => {
+            for check in ["rules", "own seat", "own record", "mailbox", "outbox"] {
+                checks.skip(check, NO_COPY);
+            }
+            Asked { replica: None, at: None }
+        }
     };
     clock(ctx, &mut checks, &asked);
     let frozen = asked.replica.as_ref().and_then(Replica::frozen);
@@ -55,7 +60,7 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
     ctx.out.data(&object, || {
         let header = ["RESULT", "CHECK", "MESSAGE"];
         let rows = checks.rows.iter();
-        let rows = rows.map(|row| vec![row.result.to_owned(), row.check.clone(), row.said()]);
+        let rows = rows.map(|row| vec![row.result.to_owned(), row.check.clone(), checks.said(row)]);
         phrases::table(&header, rows)
     });
     checks.end()
@@ -65,11 +70,9 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
 struct Checks {
     rows: Vec<Row>,
     failed: Option<ClientError>,
-    /// Whether the service knows the key of this connection no longer, or not yet.
-    refused: bool,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 struct Row {
     result: &'static str,
     check: String,
@@ -81,6 +84,10 @@ struct Row {
 }
 
 impl Row {
+    fn is_of(&self, other: &Self) -> bool {
+        (&self.reason, &self.message, &self.mend) == (&other.reason, &other.message, &other.mend)
+    }
+
     fn said(&self) -> String {
         let mut said = self.message.clone();
         if let (Some(side), Some(reason)) = (&self.side, &self.reason) {
@@ -124,11 +131,21 @@ impl Checks {
         self.failed.get_or_insert_with(|| error.clone());
     }
 
-    /// The first failure says how the command ends; its object says the others.
+    /// For people one fault is said once, however many checks find it.
+    fn said(&self, row: &Row) -> String {
+        let same = |other: &&Row| other.mend.is_some() && other.is_of(row);
+        match self.rows.iter().find(same) {
+            Some(first) if first.check != row.check => format!("the same as {}", first.check),
+            _ => row.said(),
+        }
+    }
+
+    /// The first failure says how the command ends; its object says the others, and every mend.
     fn end(self) -> Result<(), ClientError> {
         let count = self.rows.iter().filter(|row| row.result == "failed").count();
         let Some(mut error) = self.failed else { return Ok(()) };
         error.sentence = format!("{count} of {} checks failed: {error}", self.rows.len());
+        error.mend = None;
         Err(error.after_its_object())
     }
 }
@@ -207,13 +224,15 @@ fn key(checks: &mut Checks, listed: Listed) {
 
 /// Name look-up, proxy, TCP, TLS: the leg that fails is named in the error.
 async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
-    let addresses = ctx.name().and_then(|name| Ok(ctx.home.addresses(&name)?));
-    if let Ok(addresses) = &addresses {
-        let good: Vec<String> = addresses.good.iter().map(ToString::to_string).collect();
-        checks.ok("addresses", good.join(", "));
-        for (path, why) in &addresses.bad {
-            let mend = format!("correct {}", path.display());
-            checks.warn("addresses", format!("{}: {why}", path.display()), Some(mend));
+    match ctx.name().and_then(|name| Ok(ctx.home.addresses(&name)?)) {
+        Err(error) => checks.skip("addresses", error.sentence),
+        Ok(addresses) => {
+            let good: Vec<String> = addresses.good.iter().map(ToString::to_string).collect();
+            checks.ok("addresses", good.join(", "));
+            for (path, why) in &addresses.bad {
+                let mend = format!("correct {}", path.display());
+                checks.warn("addresses", format!("{}: {why}", path.display()), Some(mend));
+            }
         }
     }
     let who = ctx.reader();
@@ -226,6 +245,9 @@ async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
         Err(error) => {
             checks.fail("connection", &error);
             first_segment(ctx, checks, &error).await;
+            for check in ["key agreement", "service certificate"] {
+                checks.skip(check, NOT_CONNECTED);
+            }
             None
         }
         Ok(session) => {
@@ -286,12 +308,14 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
     let mut replica = match opened {
         Ok(replica) => replica,
         Err(error) => {
+            checks.skip("sync", NO_COPY);
             checks.fail("copy", &error);
             return None;
         }
     };
-    if let Some(session) = session {
-        match with_progress(ctx, session, &mut replica).await {
+    match session {
+        None => checks.skip("sync", NOT_CONNECTED),
+        Some(session) => match with_progress(ctx, session, &mut replica).await {
             Ok(synced) if synced.withheld.is_empty() => {
                 checks.ok("sync", format!("{} entries, all verified", synced.size));
             }
@@ -300,11 +324,8 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
                 let sentence = format!("the service did not hand over {count} details of contacts");
                 checks.warn("sync", sentence, None);
             }
-            Err(error) => {
-                checks.refused = error.reason == NOT_PERMITTED;
-                checks.fail("sync", &explained(ctx, &replica, error));
-            }
-        }
+            Err(error) => checks.fail("sync", &explained(ctx, &replica, error)),
+        },
     }
     match Seen::of(ctx, &replica) {
         Ok(seen) if replica.is_stale(ctx.ambient().now()) => {
@@ -325,7 +346,7 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
 }
 
 /// The service does not say why a key may not call; the copy does, or it is too old.
-fn explained(ctx: &Context, replica: &Replica, error: ClientError) -> ClientError {
+pub(super) fn explained(ctx: &Context, replica: &Replica, error: ClientError) -> ClientError {
     if error.exit != Exit::IdentityOrKey {
         return error;
     }
@@ -348,7 +369,6 @@ fn standing(ctx: &Context, checks: &mut Checks, replica: &Replica) {
         Err(error) => return checks.fail("own seat", &error),
     };
     match seat_keys(ctx, replica, &seat) {
-        Ok(_) if checks.refused => checks.fail("own seat", &ended_since(replica, &seat)),
         Ok(count) => {
             checks.ok("own seat", format!("{seat}: its {count} keys are in force in this copy"));
         }
@@ -402,6 +422,9 @@ pub(super) fn seat_keys(
         let reason = "CERTIFICATE";
         return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, why));
     }
+    if is_refused(ctx, seat) {
+        return Err(ended_since(replica, seat));
+    }
     Ok(count)
 }
 
@@ -434,7 +457,9 @@ fn anew(seat: &SeatId) -> String {
 }
 
 fn record(ctx: &Context, checks: &mut Checks, replica: &Replica) {
-    let (Ok(directory), Ok(contact)) = (replica.directory(), ctx.contact(None)) else { return };
+    let (Ok(directory), Ok(contact)) = (replica.directory(), ctx.contact(None)) else {
+        return checks.skip("own record", "no contact is this home's");
+    };
     let life = directory.contact(&contact).and_then(|own| record_life(own, ctx.ambient().now()));
     match life {
         None => checks.skip("own record", format!("{contact} publishes nothing")),
@@ -451,35 +476,65 @@ struct Asked {
     at: Option<u64>,
 }
 
-async fn mailbox(ctx: &Context, checks: &mut Checks, session: &Session, replica: Replica) -> Asked {
-    let seat = match ctx.seat() {
-        Ok(seat) => seat,
-        Err(error) => {
-            checks.skip("mailbox", error.sentence);
-            return Asked { replica: Some(replica), at: None };
-        }
-    };
+async fn mailbox(
+    ctx: &Context,
+    checks: &mut Checks,
+    session: Option<&Session>,
+    replica: Replica,
+) -> Asked {
+    if let Err(error) = ctx.seat() {
+        checks.skip("mailbox", &*error.sentence);
+        checks.skip("outbox", error.sentence);
+        return Asked { replica: Some(replica), at: None };
+    }
     let mail = match Mail::open(ctx, replica) {
         Ok(mail) => mail,
         Err(error) => {
             checks.fail("mailbox", &error);
+            checks.skip("outbox", "it needs the mailbox");
             return Asked { replica: None, at: None };
         }
     };
-    let at = match first(&mail, session).await {
+    let at = match session {
+        None => {
+            checks.skip("mailbox", NOT_CONNECTED);
+            None
+        }
+        Some(session) => in_reach(ctx, checks, session, &mail).await,
+    };
+    match mail.due(ctx) {
+        Ok(due) if due.is_empty() => checks.ok("outbox", "nothing waits"),
+        Ok(due) => {
+            let mend = Some("liaison sent".to_owned());
+            checks.warn("outbox", format!("{} wait to be handed in", due.len()), mend);
+        }
+        Err(error) => checks.fail("outbox", &error),
+    }
+    Asked { replica: Some(Arc::unwrap_or_clone(mail.replica)), at }
+}
+
+/// When the relay signed the end of the mailbox, if it came to that.
+async fn in_reach(
+    ctx: &Context,
+    checks: &mut Checks,
+    session: &Session,
+    mail: &Mail,
+) -> Option<u64> {
+    let contact = mail.seat.contact();
+    match first(mail, session).await {
         Ok(First::Item) => {
-            checks.ok("mailbox", format!("{}: messages wait; liaison inbox", seat.contact()));
+            checks.ok("mailbox", format!("{contact}: messages wait; liaison inbox"));
             None
         }
         Ok(First::Head(bytes)) => {
             let verified = mail.at_desk(ctx, |desk| {
                 let known = (desk.reader.directory, desk.reader.root_at);
-                receipt::verify_head(known, &seat.contact(), &bytes)
+                receipt::verify_head(known, &contact, &bytes)
             });
             match verified.and_then(|head| Ok(head?)) {
                 Ok(head) => {
                     let count = head.mailbox().count;
-                    let sentence = format!("{}: {count} entries, all here", seat.contact());
+                    let sentence = format!("{contact}: {count} entries, all here");
                     checks.ok("mailbox", sentence);
                     Some(head.at())
                 }
@@ -493,17 +548,7 @@ async fn mailbox(ctx: &Context, checks: &mut Checks, session: &Session, replica:
             checks.fail("mailbox", &explained(ctx, &mail.replica, error));
             None
         }
-    };
-    if let Ok(due) = mail.due(ctx) {
-        match due.len() {
-            0 => checks.ok("outbox", "nothing waits"),
-            count => {
-                let mend = Some("liaison sent".to_owned());
-                checks.warn("outbox", format!("{count} wait to be handed in"), mend);
-            }
-        }
     }
-    Asked { replica: Some(Arc::unwrap_or_clone(mail.replica)), at }
 }
 
 /// What comes first from the mailbox. It is looked at and not kept.
@@ -576,7 +621,10 @@ fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
     ClientError::new(side, Exit::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
 }
 
-const NOT_PERMITTED: &str = "NOT_PERMITTED";
+pub(super) const NOT_PERMITTED: &str = "NOT_PERMITTED";
+/// Of what is not asked.
+const NOT_CONNECTED: &str = "it needs a connection as somebody";
+const NO_COPY: &str = "it needs the copy of the directory";
 const NO_SEAT: &str = "NO_SEAT";
 const NTP: &str = "timedatectl set-ntp true";
 const TELL: &str = "tell the operator of the service";
@@ -607,7 +655,11 @@ mod tests {
         assert_eq!(told(0), ["a", "ok", "-", "fine", "-"]);
         assert_eq!(told(1), ["b", "failed", "X", "broken", "do this"]);
         assert_eq!(told(3), ["b", "ok", "-", "fine", "-"]);
+        assert_eq!(checks.said(&checks.rows[1]), checks.rows[1].said());
+        let again = Row { check: "d".to_owned(), ..checks.rows[1].clone() };
+        assert_eq!(checks.said(&again), "the same as b");
         let error = checks.end().unwrap_err();
+        assert_eq!(error.mend, None);
         assert_eq!(error.exit, Exit::NotReachable);
         assert_eq!(error.sentence, "2 of 4 checks failed: broken");
         assert!(error.printed);

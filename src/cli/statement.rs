@@ -268,7 +268,7 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
     let mut replica = ctx.replica()?;
     match with_progress(ctx, &session, &mut replica).await {
         Ok(_) => {}
-        Err(why) if why.reason == "NOT_PERMITTED" => {
+        Err(why) if why.exit == Exit::IdentityOrKey => {
             ctx.out.warn("the service says so; this key may no longer look it up in the log");
             return Ok(leaves);
         }

@@ -19,6 +19,7 @@ use super::directory::Seen;
 use super::doctor::seat_keys;
 use super::mail::Mail;
 use super::phrases::{self, Lines};
+use super::sync::is_refused;
 
 /// `liaison status`.
 ///
@@ -130,7 +131,8 @@ fn seat_of(
     let part = contact.map(|contact| phrases::part(directory, contact));
     let life = contact.and_then(|contact| record_life(contact, now));
     if let (Some(contact), Some(life)) = (contact, &life) {
-        lines.line("contact", format!("{}: {}", contact.id, part.unwrap_or_default()));
+        let then = if is_refused(ctx, seat) { ", when this copy was made" } else { "" };
+        lines.line("contact", format!("{}: {}{then}", contact.id, part.unwrap_or_default()));
         lines.line("own record", life.said());
         warnings.extend(life.warning("what your contact publishes", "liaison record draft"));
     }

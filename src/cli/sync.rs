@@ -4,13 +4,18 @@
 //! (`client::replica`). Invariants: what the service did not hand over is named; who reads without a seat's
 //! keys hands nothing in.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use crate::client::error::ClientError;
 use crate::client::keys::Owner;
+use crate::client::place;
 use crate::client::replica::{Frozen, Replica};
 use crate::client::session::{Progress, Session, Synced};
+use crate::domain::ids::SeatId;
 
+use super::doctor::{NOT_PERMITTED, explained};
 use super::inbox::say_news;
 use super::mail::{Mail, News};
 use super::output::Bar;
@@ -95,7 +100,33 @@ pub(super) async fn with_progress(
         Progress::Entries { have, of } => bar.show("entries", have, of),
         Progress::Facets { have, of } => bar.show("details", have as u64, of as u64),
     };
-    session.sync(replica, &mut show).await
+    let synced = session.sync(replica, &mut show).await;
+    drop(bar);
+    match synced {
+        Err(error) if error.reason == NOT_PERMITTED => {
+            if let Ok(seat) = ctx.seat() {
+                // Where it cannot be kept, the copy says what it knows.
+                let _ = place::replace(&refusal(ctx)?, seat.as_str().as_bytes());
+            }
+            Err(explained(ctx, replica, error))
+        }
+        Ok(synced) => {
+            let _ = std::fs::remove_file(refusal(ctx)?);
+            Ok(synced)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the service refused this seat when it was asked last: of what ended its keys the copy
+/// here never hears.
+pub(super) fn is_refused(ctx: &Context, seat: &SeatId) -> bool {
+    let kept = refusal(ctx).ok().and_then(|path| std::fs::read_to_string(path).ok());
+    kept.is_some_and(|kept| kept == seat.as_str())
+}
+
+fn refusal(ctx: &Context) -> Result<PathBuf, ClientError> {
+    Ok(ctx.home.folder(&ctx.name()?).join("refused"))
 }
 
 /// Warns of what the service kept back, and of a directory that stands still.

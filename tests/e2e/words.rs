@@ -68,6 +68,15 @@ fn a_doctor_says_all_and_of_a_seat_that_ended_why_since_when_and_the_way_back() 
         let mend = row["mend"].as_str().unwrap();
         assert!(mend.starts_with("liaison key new --seat at/cert-at/NEW_NAME; "), "{mend}");
     }
+    // For people it is said once, with its mend; and other commands say it, too.
+    let said = run("liaison --home two doctor", folder);
+    let said = String::from_utf8([said.stdout, said.stderr].concat()).unwrap();
+    assert_eq!(said.matches("liaison key new --seat").count(), 1, "{said}");
+    assert_eq!(said.matches("the same as sync").count(), 2, "{said}");
+    for typed in ["sync", "inbox"] {
+        let refused = refused(&format!("--home two {typed}"), folder);
+        assert_eq!(refused, (Some(5), "KEY_ENDED".to_owned()), "{typed}");
+    }
     // A copy that knows it says since when.
     let learns = "cp -r at/directories two2 && rm -r two/directories && mv two2 two/directories";
     assert!(run(&format!("liaison --home at sync && {learns}"), folder).status.success());
@@ -150,8 +159,12 @@ fn what_is_not_there_is_said_and_not_drafted() {
     assert_eq!(refused(list, folder), (Some(8), "UNKNOWN_MEMBER".to_owned()));
     // A member that is only listed has nobody who could sign.
     let admit = "liaison --home registrar admin member admit mt --name en=Malta";
+    let told = run(&format!("{admit} 2>&1"), folder);
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("liaison admin member attest mt/CONTACT"), "{told}");
+    assert!(!told.contains("liaison join") && !folder.join("mt.admission").exists(), "{told}");
     let draft = "liaison --json --home at record draft mt/csirtmalta --name en=CSIRTMalta";
-    let drafted = run(&format!("{admit} > admit.txt && {draft}"), folder);
+    let drafted = run(draft, folder);
     let missing = object(&drafted)["missing"][0].to_string();
     assert!(missing.contains("knows no key that could sign"), "{missing}");
 }
@@ -261,4 +274,65 @@ fn who_took_a_wrong_home_or_proxy_or_state_is_told_which() {
         let who = run(&format!("liaison --home at directory who {word}"), folder);
         assert!(String::from_utf8_lossy(&who.stdout).contains("at/cert-at"), "{word}");
     }
+}
+
+#[test]
+fn who_ends_the_own_last_seat_is_told_so_by_status_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _service = served(&BEGIN[..5], folder);
+    let seat = "at/cert-at/duty-1";
+    let known = || object(&run("liaison --json --home at status", folder))["seat"]["known"].clone();
+    assert_eq!(known(), true);
+    assert!(
+        run(&format!("liaison --home at seat revoke {seat} --yes {seat}"), folder).status.success()
+    );
+    assert_eq!(known(), false);
+    let status = String::from_utf8(run("liaison --home at status", folder).stdout).unwrap();
+    assert!(status.contains("keys were dropped or revoked after the copy"), "{status}");
+    assert!(status.contains("connected, when this copy was made"), "{status}");
+}
+
+#[test]
+fn a_doctor_out_of_reach_lists_what_he_could_not_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _service = served(&BEGIN[..5], folder);
+    let names = |checks: &[Value]| -> Vec<String> {
+        let names = checks.iter().map(|row| row["check"].to_string());
+        names.filter(|name| !name.contains("first segment")).collect()
+    };
+    let (code, all) = doctor("at", folder);
+    assert_eq!(code, Some(0), "{all:#?}");
+    let away = run("HTTPS_PROXY=127.0.0.1:1 liaison --json --home at doctor", folder);
+    let Value::Array(checks) = object(&away)["checks"].clone() else { panic!("no checks") };
+    assert_eq!(names(&checks), names(&all));
+    for name in ["key agreement", "service certificate", "sync", "mailbox"] {
+        assert_eq!(of(&checks, name)["result"], "skipped", "{checks:#?}");
+    }
+    assert_eq!(of(&checks, "outbox")["result"], "ok");
+    // Nor is anything left out where nothing is.
+    let (_, none) = doctor("nowhere", folder);
+    for row in &all {
+        let name = row["check"].as_str().unwrap();
+        assert!(name.starts_with("key of ") || of(&none, name)["result"] != "ok", "{none:#?}");
+    }
+}
+
+#[test]
+fn an_operator_hears_where_it_is_found_who_serves_and_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let six = "liaisond --home six init --single --client-home six-client --listen '[::1]:7770'";
+    let founded = String::from_utf8(run(six, folder).stdout).unwrap();
+    assert!(founded.contains("find the service at [::1]:7770"), "{founded}");
+    let _service = served(&BEGIN[..2], folder);
+    let second = String::from_utf8(run("liaisond --home service serve 2>&1", folder).stdout);
+    let second = second.unwrap();
+    assert!(second.contains("waiting for it to end"), "{second}");
+    assert!(second.contains("service is served already"), "{second}");
+    assert!(second.contains("pgrep -a liaisond"), "{second}");
+    let written = run("liaisond --home service invitation --out new.liaison", folder);
+    let written = String::from_utf8(written.stderr).unwrap();
+    assert!(written.starts_with("new.liaison is written. "), "{written}");
 }
