@@ -82,10 +82,10 @@ fn listed(ctx: &Context, replica: &Replica, member: &MemberId) -> Result<(), Cli
     let object = json!({ "member": member.as_str(), "logged": leaf, "admission": null });
     ctx.out.data(&object, || member.to_string());
     ctx.out.say(format_args!(
-        "{member} is listed. It has no authority's key, so there is nothing to send back. Next: \
-         its contact is entered from its State's note with liaison admin member attest \
-         {member}/CONTACT; if it is to take part itself, it sends its AUTHORITY file, and this \
-         command is given again with --authority FILE."
+        "{member} is admitted, and only listed: it has no authority's key, so there is nothing to \
+         send back. Next: its contact is entered from its State's note with liaison admin member \
+         attest {member}/CONTACT; if it is to take part itself, it sends its AUTHORITY file, and \
+         this command is given again with --authority FILE."
     ));
     Ok(())
 }
