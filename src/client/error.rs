@@ -466,7 +466,11 @@ impl From<HomeError> for ClientError {
             HomeError::Invitation(invitation) => invitation.into(),
             HomeError::NoPlace => new(Exit::Usage, "NO_HOME"),
             HomeError::Config { .. } => new(Exit::Usage, "CONFIG"),
-            HomeError::NoDirectory | HomeError::NotJoined(_) => {
+            HomeError::NoDirectory(_) => new(Exit::NotFound, "NOT_JOINED").mended_by(
+                "name the home that has one with --home or LIAISON_HOME; if there is none, \
+                 liaison join INVITATION",
+            ),
+            HomeError::NotJoined(_) => {
                 new(Exit::NotFound, "NOT_JOINED").mended_by("liaison join INVITATION")
             }
             HomeError::SeveralDirectories(_) => {

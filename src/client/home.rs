@@ -106,8 +106,8 @@ pub enum HomeError {
         why: String,
     },
     /// No directory was joined.
-    #[error("no directory has been joined yet")]
-    NoDirectory,
+    #[error("no directory has been joined in the home {}", .0.display())]
+    NoDirectory(PathBuf),
     /// Several were joined, and none was named.
     #[error("several directories have been joined ({0}), and none was named")]
     SeveralDirectories(String),
@@ -196,7 +196,7 @@ impl Home {
                 let joined = config.directories.contains_key(name.as_str());
                 joined.then_some(name.as_str()).ok_or(HomeError::NotJoined(name.to_string()))?
             }
-            (None, None, _) => return Err(HomeError::NoDirectory),
+            (None, None, _) => return Err(HomeError::NoDirectory(self.root.clone())),
             (None, Some(only), None) => only,
             (None, Some(_), Some(_)) => {
                 let all: Vec<&str> = config.directories.keys().map(String::as_str).collect();

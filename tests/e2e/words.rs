@@ -260,16 +260,20 @@ fn who_took_a_wrong_home_or_proxy_or_state_is_told_which() {
     let holds = |error: &Value, field: &str, part: &str| {
         assert!(error[field].as_str().unwrap().contains(part), "{part} is missing in {error}");
     };
-    let home = error("liaison --json --home registrar inbox");
-    holds(&home, "sentence", "in the home registrar");
-    holds(&home, "mend", "--home or LIAISON_HOME");
+    for (name, typed) in [("registrar", "inbox"), ("nowhere", "directory list")] {
+        let home = error(&format!("liaison --json --home {name} {typed}"));
+        holds(&home, "sentence", &format!("in the home {name}"));
+        holds(&home, "mend", "--home or LIAISON_HOME");
+    }
     let proxy = error("HTTPS_PROXY=127.0.0.1:1 liaison --json --home at sync");
     assert_eq!(proxy["reason"], "NO_PROXY");
     holds(&proxy, "sentence", "the proxy 127.0.0.1:1 (HTTPS_PROXY)");
     holds(&proxy, "mend", "HTTPS_PROXY");
-    // tr is in Austria, and another State.
-    let state = error("liaison --json --home at directory who tr");
-    assert_eq!(state["reason"], "UNKNOWN_CONTACT", "{state}");
+    // tr is in Austria, and ce begins CERT; neither is a State that is here.
+    for two in ["tr", "ce"] {
+        let state = error(&format!("liaison --json --home at directory who {two}"));
+        assert_eq!(state["reason"], "UNKNOWN_CONTACT", "{state}");
+    }
     for word in ["at", "austr", "cert"] {
         let who = run(&format!("liaison --home at directory who {word}"), folder);
         assert!(String::from_utf8_lossy(&who.stdout).contains("at/cert-at"), "{word}");
