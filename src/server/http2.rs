@@ -436,9 +436,85 @@ pub(super) async fn refuse<S: Link>(stream: S, busy: Busy) {
         let mut respond: SendResponse<Bytes> = respond;
         respond.send_response(Response::from_parts(answer.into_parts().0, ()), true).ok()?;
         connection.graceful_shutdown();
-        while connection.accept().await.is_some() {}
+        // What is broken stays broken, and says so at once, each time.
+        while let Some(Ok(_)) = connection.accept().await {}
         Some(())
     };
     // Whether it was heard is the peer's affair.
     let _ = timeout(limits::GOODBYE, said).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::task::{Context, Poll};
+
+    use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+
+    use super::*;
+
+    /// What a peer sent that is gone when it is answered.
+    struct Gone {
+        sent: &'static [u8],
+        /// Writes that are taken yet.
+        takes: usize,
+        failed: usize,
+    }
+
+    impl AsyncRead for Gone {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if self.sent.is_empty() {
+                return Poll::Pending;
+            }
+            let (now, rest) = self.sent.split_at(self.sent.len().min(buffer.remaining()));
+            buffer.put_slice(now);
+            self.sent = rest;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Gone {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            if self.takes > 0 {
+                self.takes -= 1;
+                return Poll::Ready(Ok(bytes.len()));
+            }
+            self.failed += 1;
+            assert!(self.failed < 9, "it is written to again and again");
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// A peer that is told to wait and does not listen costs no more than that.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_gone_when_he_is_refused_is_let_go() {
+        let (near, mut far) = tokio::io::duplex(1 << 16);
+        let (mut asks, connection) = h2::client::handshake(near).await.unwrap();
+        let asked = Request::get("https://un.example/").body(()).unwrap();
+        let _answer = asks.send_request(asked, true).unwrap();
+        let _ = connection.now_or_never();
+        let mut sent = vec![0; 1 << 16];
+        let count = far.read(&mut sent).await.unwrap();
+        sent.truncate(count);
+        for takes in 0..9 {
+            let gone = Gone { sent: sent.clone().leak(), takes, failed: 0 };
+            refuse(gone, Busy::of("too many connections", "this key", limits::SOON)).await;
+        }
+    }
 }
