@@ -152,6 +152,17 @@ fn the_map_in_lib_names_every_module() {
     assert_none(missing.into_iter().map(|name| format!("src/lib.rs: `{name}` is not on its map")));
 }
 
+/// Each guarantee of the architecture page stands beside the tests that try to break it.
+#[test]
+fn the_architecture_names_tests_that_are_there() {
+    let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
+    let code: String =
+        ["src", "tests"].into_iter().flat_map(files_of).map(|path| read(&path)).collect();
+    let page = read("docs/architecture.md");
+    let missing = missing_tests(&page, &code);
+    assert_none(missing.into_iter().map(|name| format!("docs/architecture.md: no test {name}")));
+}
+
 /// Whoever adds a kind of statement adds it to the tests that ask each kind the same.
 #[test]
 fn every_kind_of_statement_stands_in_every_table() {
@@ -184,6 +195,10 @@ fn repository() -> PathBuf {
 
 /// Every Rust file under `src`, as `src/…`, sorted.
 fn rust_files() -> Vec<String> {
+    files_of("src")
+}
+
+fn files_of(folder: &str) -> Vec<String> {
     fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
@@ -196,7 +211,7 @@ fn rust_files() -> Vec<String> {
     }
     let root = repository();
     let mut files = Vec::new();
-    walk(&root.join("src"), &mut files);
+    walk(&root.join(folder), &mut files);
     let relative = files.iter().map(|path| path.strip_prefix(&root).unwrap());
     let mut files: Vec<String> =
         relative.map(|path| path.to_string_lossy().replace('\\', "/")).collect();
@@ -240,6 +255,16 @@ fn kinds_of_statements(text: &str) -> Vec<String> {
 
 fn is_documented(text: &str) -> bool {
     text.starts_with("//! ")
+}
+
+/// What a page calls by a name of four words or more, and is no function.
+fn missing_tests<'a>(page: &'a str, code: &str) -> Vec<&'a str> {
+    let is_name = |name: &&str| {
+        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        name.matches('_').count() >= 3 && name.bytes().all(is_word)
+    };
+    let names = page.split('`').filter(is_name);
+    names.filter(|name| !code.contains(&format!("fn {name}("))).collect()
 }
 
 /// Public modules of `lib.rs` that its own documentation does not link to as "[`name`]".
@@ -675,6 +700,12 @@ mod samples {
         assert_eq!(unguarded("#[cfg(test)] mod tests;"), 0);
         assert!(is_for_tests("src/domain/directory/tests/mod.rs"));
         assert!(!is_for_tests("src/domain/directory/contests.rs"));
+    }
+
+    #[test]
+    fn a_test_that_is_gone_is_seen() {
+        let page = "it holds: `a/b.rs`: `what_is_old_is_gone`, `what_is_new_is_here`, `a_b`";
+        assert_eq!(missing_tests(page, "fn what_is_new_is_here() {}"), ["what_is_old_is_gone"]);
     }
 
     #[test]
