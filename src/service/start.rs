@@ -24,7 +24,7 @@ use crate::domain::relay::share::Grants;
 use crate::signed::dsse::Envelope;
 use crate::store::blobs::Blobs;
 use crate::store::codec::Head;
-use crate::store::{KeyRange, Page, Revision, Store, StoreError, Write, keys, parts};
+use crate::store::{Page, Pages, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::tlog::head::Frontier;
 use crate::tlog::merkle::{self, Tree};
@@ -356,29 +356,6 @@ fn genesis(entry: &[u8]) -> Option<Digest> {
     let entry = Entry::read(entry, RULES).ok()?;
     Some(Envelope::parse(&entry.statement, limits::STATEMENT_BYTES).ok()?.digest())
 }
-
-/// All that stands under a prefix, page by page, in order.
-struct Pages<'a> {
-    store: &'a dyn Store,
-    rest: Option<KeyRange>,
-}
-
-impl<'a> Pages<'a> {
-    fn of(store: &'a dyn Store, prefix: &[u8]) -> Self {
-        Self { store, rest: Some(KeyRange::prefix(prefix)) }
-    }
-
-    async fn next(&mut self) -> Result<Option<Page>, StoreError> {
-        let Some(range) = self.rest.take() else { return Ok(None) };
-        let page = self.store.scan(range.clone(), PAGE).await?;
-        let last = page.entries.last().filter(|_| page.more);
-        self.rest = last.map(|(last, _, _)| range.after(last));
-        Ok(Some(page))
-    }
-}
-
-/// Entries or parts of one page.
-const PAGE: u32 = 64;
 
 fn not_behind(
     high_water: &HighWater,

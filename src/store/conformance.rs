@@ -66,6 +66,7 @@ pub(super) async fn keeps_the_contract(store: &Arc<dyn Store>) {
     limits_the_bytes_of_a_page(store.as_ref()).await;
     wakes_those_concerned(store.as_ref()).await;
     agrees_with_a_model(store).await;
+    says_what_it_holds(store.as_ref()).await;
 }
 
 /// The same, and after that what only an engine with files can do.
@@ -319,6 +320,28 @@ async fn random_commits(store: &dyn Store, mut random: Random) -> Vec<Commit> {
     commits
 }
 
+/// After all of the above.
+async fn says_what_it_holds(store: &dyn Store) {
+    let before = check::whole(store, |_| ()).await.unwrap();
+    assert_eq!(before, store.end());
+    assert!(before.values > 100 && before.commits > OPERATIONS as u64 / 4, "{before:?}");
+    let kept = put(store, b"end", Revision::ABSENT, b"1").await.unwrap();
+    let one = store.end();
+    assert_eq!((one.commits, one.values), (kept.get(), before.values + 1));
+    put(store, b"end", kept, b"1").await.unwrap();
+    let again = store.end();
+    assert_eq!((again.commits, again.values), (kept.get() + 1, before.values + 1));
+    assert_ne!(again.sum, one.sum, "the same bytes at another revision are another value");
+    put(store, b"end", kept, b"2").await.unwrap_err();
+    store.commit(Batch::new()).await.unwrap();
+    assert_eq!(store.end(), again, "nothing was written");
+    delete(store, b"end").await;
+    delete(store, b"end").await;
+    let end = End { commits: kept.get() + 3, ..before };
+    assert_eq!(store.end(), end);
+    assert_eq!(check::whole(store, |_| ()).await, Ok(end));
+}
+
 async fn keeps_all_when_reopened(place: &Place, store: Arc<dyn Store>) {
     let everything = async |store: &dyn Store| {
         let (mut range, mut entries) = (KeyRange::prefix(b""), Vec::new());
@@ -334,8 +357,11 @@ async fn keeps_all_when_reopened(place: &Place, store: Arc<dyn Store>) {
     let before = everything(store.as_ref()).await;
     let last = put(store.as_ref(), b"reopened", Revision::ABSENT, b"").await.unwrap();
     delete(store.as_ref(), b"reopened").await;
+    let end = store.end();
     drop(store);
     let store = place.open("test").await.unwrap();
+    assert_eq!(store.end(), end);
+    assert_eq!(check::whole(store.as_ref(), |_| ()).await, Ok(end));
     assert_eq!(everything(store.as_ref()).await, before);
     let next = put(store.as_ref(), b"reopened", Revision::ABSENT, b"").await.unwrap();
     assert!(next > last, "revisions grow across restarts, also past deleted keys");
@@ -349,7 +375,12 @@ async fn refuses_other_formats(place: &Place) {
     };
     assert_eq!(place.create("test", 1).await.err(), Some(FormatError::Exists.into()));
     assert!(refusal("other").await.contains("\"test\""));
-    for (number, says) in [(4u32, "reads format 4"), (1, "made by liaisond 0.1")] {
+    for (number, says) in [
+        (5u32, "reads format 5"),
+        (3, "run liaisond store migrate"),
+        (2, "run liaisond store migrate"),
+        (1, "made by liaisond 0.1"),
+    ] {
         let store = place.open("test").await.unwrap();
         let (kept, marker) = get(store.as_ref(), format::KEY).await.unwrap();
         let other = [&number.to_be_bytes(), &marker[4..]].concat();
@@ -362,14 +393,6 @@ async fn refuses_other_formats(place: &Place) {
         put(store.as_ref(), format::KEY, changed, &marker).await.unwrap();
     }
     assert_eq!(refusal("test").await, "nothing");
-    // One of 0.2 is read, and says from then on that older programs may not.
-    let store = place.open("test").await.unwrap();
-    let (kept, marker) = get(store.as_ref(), format::KEY).await.unwrap();
-    let older = [&2u32.to_be_bytes(), &marker[4..]].concat();
-    put(store.as_ref(), format::KEY, kept, &older).await.unwrap();
-    drop(store);
-    let store = place.open("test").await.unwrap();
-    assert_eq!(get(store.as_ref(), format::KEY).await.unwrap().1, marker);
 }
 
 /// While the sync of a commit hangs, everybody reads what stood before it, nobody waits for it, and
@@ -381,7 +404,7 @@ async fn shows_only_what_is_durable(engine: Engine) {
     }
     let large = value(7, 20 << 10);
     overwrite(store.as_ref(), b"i", &large).await.unwrap();
-    let before = all(store.as_ref()).await;
+    let (before, end) = (all(store.as_ref()).await, store.end());
     let mut hints = store.wake(vec![b"c".to_vec()]);
     let _opened_at_last = OpenAtLast(Arc::clone(&gate));
     gate.set(Door::Shut);
@@ -393,6 +416,7 @@ async fn shows_only_what_is_durable(engine: Engine) {
     });
     gate.until_someone_waits().await;
     assert_eq!(all(store.as_ref()).await, before, "a read saw what a cut could take back");
+    assert_eq!(store.end(), end);
     assert!(timeout(SHORT, hints.next()).await.is_err(), "a hint came before durability");
     assert!(!commit.is_finished(), "acknowledged before it was synced");
     gate.set(Door::Open);

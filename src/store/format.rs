@@ -1,7 +1,8 @@
 //! The marker that says whose store this is and how it is written.
 //!
 //! In scope: the key `meta/format`, written when a store is created and checked at every open. Out
-//! of scope: migrating. Invariant: nothing else is read from a store whose marker was refused.
+//! of scope: migrating (`migrate`). Invariant: nothing else is read from a store whose marker was
+//! refused, and nothing is written.
 
 use bytes::Bytes;
 
@@ -18,9 +19,9 @@ pub struct Format {
     pub epoch: u64,
 }
 
-/// The format this version writes.
-pub const FORMAT: u32 = 3;
-/// The oldest one that it reads: 2 holds seal keys whole, where 3 holds their ids.
+/// The format that this version reads and writes: each value has its digest.
+pub const FORMAT: u32 = 4;
+/// The oldest one that it migrates: 2 holds seal keys whole, where 3 holds their ids.
 pub const OLDEST: u32 = 2;
 
 /// The key of the marker.
@@ -41,25 +42,24 @@ pub async fn create(store: &dyn Store, directory: &str, epoch: u64) -> Result<Fo
     }
 }
 
-/// Checks that the store is one of `directory`'s, in a format that this version reads; from then on it
-/// is of the newest, and no older version opens it.
+/// Checks that the store is one of `directory`'s, in the format of this version.
 ///
 /// # Errors
 /// [`StoreError::Format`] says what else it is; [`StoreError::Corrupt`] if that cannot be read.
 pub async fn check(store: &dyn Store, directory: &str) -> Result<Format, StoreError> {
+    match read(store, directory).await? {
+        format if format.number < FORMAT => Err(FormatError::Earlier.into()),
+        format => Ok(format),
+    }
+}
+
+/// The same, also in a format that can be migrated.
+pub(super) async fn read(store: &dyn Store, directory: &str) -> Result<Format, StoreError> {
     let found = store.read(&[KEY.to_vec()]).await?;
-    let bytes = found.value(KEY).ok_or(FormatError::Missing)?;
-    let mut format = decode(bytes)?;
+    let format = decode(found.value(KEY).ok_or(FormatError::Missing)?)?;
     if format.directory != directory {
         let (found, expected) = (format.directory, directory.to_owned());
         return Err(FormatError::OtherDirectory { found, expected }.into());
-    }
-    if format.number < FORMAT {
-        format.number = FORMAT;
-        let expected = found.revision(KEY).map(|revision| (KEY.to_vec(), revision));
-        let put = [(KEY.to_vec(), Bytes::from(encode(&format)))];
-        let write = Write::new(expected, put, []).map_err(|_| unreadable())?;
-        store.commit(write.into()).await?;
     }
     Ok(format)
 }
@@ -106,15 +106,27 @@ pub enum FormatError {
     /// There is a marker already.
     #[error("the store exists already")]
     Exists,
+    /// Written by a version before this one, which this one migrates.
+    #[error(
+        "the store is of an earlier version of liaisond: run liaisond store migrate, which writes it \
+         anew in format {FORMAT} and keeps the old one"
+    )]
+    Earlier,
+    /// A migration was cut off before the new store had the old one's name.
+    #[error("the migration of the store was cut off: run liaisond store migrate again")]
+    CutOff,
+    /// There is nothing to migrate.
+    #[error("the store has format {FORMAT} already, which is the newest: nothing is to be done")]
+    Current,
     /// Written by a newer version.
     #[error(
-        "the store has format {0}, this version reads {OLDEST} to {FORMAT}: \
+        "the store has format {0}, this version reads {FORMAT}: \
          use a version of liaisond that reads format {0}"
     )]
     Newer(u32),
     /// Written by an older version.
     #[error(
-        "the store has format {0}, this version reads {OLDEST} to {FORMAT}: it was made by liaisond 0.1, \
+        "the store has format {0}, this version reads {FORMAT}: it was made by liaisond 0.1, \
          whose directories were for trial; found it anew with `liaisond init`"
     )]
     Older(u32),
@@ -139,7 +151,7 @@ mod tests {
     fn the_marker_keeps_its_bytes() {
         let format = Format { number: FORMAT, directory: "eu.example".to_owned(), epoch: 7 };
         let bytes = encode(&format);
-        assert_eq!(hex::encode(&bytes), "00000003000000000000000765752e6578616d706c65");
+        assert_eq!(hex::encode(&bytes), "00000004000000000000000765752e6578616d706c65");
         assert_eq!(decode(&bytes), Ok(format));
     }
 }

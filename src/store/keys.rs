@@ -1,4 +1,4 @@
-//! Where everything stands: the key layout of formats 2 and 3, whole.
+//! Where everything stands: the key layout, whole.
 //!
 //! Invariants: numbers are big-endian, so that order of bytes is order of numbers; no key is a
 //! prefix of another kind's; golden bytes below.

@@ -10,7 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::hints::{Hints, Hub};
-use super::{Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned};
+use super::{
+    Batch, End, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError, Stored,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
@@ -20,8 +22,8 @@ pub(super) struct Memory {
 
 #[derive(Debug, Default)]
 struct State {
-    entries: BTreeMap<Vec<u8>, Versioned>,
-    revision: Revision,
+    entries: BTreeMap<Vec<u8>, Stored>,
+    end: End,
 }
 
 impl Memory {
@@ -34,10 +36,11 @@ impl Memory {
 impl Store for Memory {
     async fn read(&self, keys: &[Vec<u8>]) -> Result<Snapshot, StoreError> {
         let state = self.state();
-        Ok(keys.iter().map(|key| (key.clone(), state.entries.get(key).cloned())).collect())
+        let found = |key| state.entries.get(key).cloned().map(Stored::into_versioned);
+        Ok(keys.iter().map(|key| (key.clone(), found(key))).collect())
     }
 
-    async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError> {
+    async fn examine(&self, range: KeyRange, limit: u32) -> Result<Examined, StoreError> {
         let mut page = PageBuilder::new(limit);
         if range.is_empty() {
             return Ok(page.finish());
@@ -48,7 +51,7 @@ impl Store for Memory {
             if !page.has_room() {
                 break;
             }
-            page.push(key.clone(), found.clone());
+            page.push(key.clone(), Ok(found.clone()));
         }
         Ok(page.finish())
     }
@@ -57,6 +60,10 @@ impl Store for Memory {
         let revision = self.state().apply(&batch)?;
         self.hub.ring(&batch.into_written());
         Ok(revision)
+    }
+
+    fn end(&self) -> End {
+        self.state().end
     }
 
     fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints {
@@ -70,18 +77,23 @@ impl Store for Memory {
 
 impl State {
     fn apply(&mut self, batch: &Batch) -> Result<Revision, StoreError> {
-        let current = |key: &[u8]| self.entries.get(key).map_or(Revision::ABSENT, |found| found.0);
+        let current =
+            |key: &[u8]| self.entries.get(key).map_or(Revision::ABSENT, |found| found.revision);
         batch.check(|key| Ok(current(key)))?;
         if batch.is_empty() {
-            return Ok(self.revision);
+            return Ok(self.end.revision());
         }
-        self.revision = self.revision.next();
+        self.end = self.end.next();
+        let revision = self.end.revision();
         for (key, change) in batch.changes() {
-            match change {
-                Some(value) => self.entries.insert(key.to_vec(), (self.revision, value.clone())),
+            let new = change.map(|bytes| Stored::new(key, revision, bytes.clone()));
+            let digest = new.as_ref().map(|new| new.digest);
+            let old = match new {
+                Some(new) => self.entries.insert(key.to_vec(), new),
                 None => self.entries.remove(key),
             };
+            self.end.replace(old.map(|old| old.digest), digest);
         }
-        Ok(self.revision)
+        Ok(revision)
     }
 }

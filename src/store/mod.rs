@@ -3,7 +3,8 @@
 //! In scope: the port, its engines (memory, redb, sled), the files of large bodies, the format
 //! marker. Out of scope: what the keys and values mean, and every decision made from them.
 //! Invariants: an acknowledged commit survives a power cut; no read returns what a power cut could
-//! take back; a commit is applied whole or not at all; revisions only grow, across restarts too.
+//! take back; a commit is applied whole or not at all; revisions only grow, across restarts too; no
+//! value is handed out but under the key, and with the bytes, that it was written with.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub mod blobs;
+pub mod check;
 pub mod codec;
 #[cfg(test)]
 mod conformance;
@@ -24,11 +26,13 @@ pub mod parts;
 mod place;
 mod redb;
 mod sled;
+mod value;
 mod write;
 mod writer;
 
 pub use hints::Hints;
 pub use place::{Engine, Place, UnknownEngine};
+pub use value::{End, Stored};
 pub use write::{Batch, LimitExceeded, Unmerged, Write, limits};
 
 /// The storage port. Every engine gives the same guarantees; `conformance.rs` holds them to it.
@@ -37,7 +41,8 @@ pub trait Store: Send + Sync {
     /// The values and revisions of `keys`, all of one instant.
     ///
     /// # Errors
-    /// [`StoreError::Unknown`] once the engine has stopped, [`StoreError::Corrupt`].
+    /// [`StoreError::Unknown`] once the engine has stopped; [`StoreError::Corrupt`] if one is not
+    /// what was written there.
     async fn read(&self, keys: &[Vec<u8>]) -> Result<Snapshot, StoreError>;
 
     /// The first entries of `range` in ascending order of keys: at least one if there is any, at
@@ -45,7 +50,17 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As [`Store::read`].
-    async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError>;
+    async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError> {
+        self.examine(range, limit).await?.into_page()
+    }
+
+    /// As [`Store::scan`], but a value that is not what was written there is told as such, and those
+    /// behind it are looked at, too.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] once the engine has stopped; [`StoreError::Corrupt`] if it cannot go
+    /// on.
+    async fn examine(&self, range: KeyRange, limit: u32) -> Result<Examined, StoreError>;
 
     /// Applies `batch` if every key still has the revision it expects, and returns once a power
     /// cut cannot take it back. All keys written get the revision returned. A batch that writes
@@ -55,6 +70,9 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Conflict`] if an expectation failed; nothing was written. Otherwise as
     /// [`Store::read`], and then it is not known whether the batch was written.
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError>;
+
+    /// What the store holds, as of the last durable commit.
+    fn end(&self) -> End;
 
     /// Hints that a key under one of `prefixes` was written, from now on.
     fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints;
@@ -182,16 +200,65 @@ pub struct Page {
     pub more: bool,
 }
 
+/// All that stands under a prefix, page by page, in order.
+pub struct Pages<'a> {
+    store: &'a dyn Store,
+    rest: Option<KeyRange>,
+}
+
+impl<'a> Pages<'a> {
+    /// Those of `prefix`.
+    #[must_use]
+    pub fn of(store: &'a dyn Store, prefix: &[u8]) -> Self {
+        Self { store, rest: Some(KeyRange::prefix(prefix)) }
+    }
+
+    /// The next page, if there is one.
+    ///
+    /// # Errors
+    /// As [`Store::scan`].
+    pub async fn next(&mut self) -> Result<Option<Page>, StoreError> {
+        let Some(range) = self.rest.take() else { return Ok(None) };
+        let page = self.store.scan(range.clone(), PAGE).await?;
+        let last = page.entries.last().filter(|_| page.more);
+        self.rest = last.map(|(last, _, _)| range.after(last));
+        Ok(Some(page))
+    }
+}
+
+/// Entries of one page.
+const PAGE: u32 = 64;
+
+/// As [`Page`], with what is wrong in it.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// Each key with its value, or with what is wrong with that.
+    pub entries: Vec<(Vec<u8>, Result<Stored, StoreError>)>,
+    /// The range holds entries after the last one of these.
+    pub more: bool,
+}
+
+impl Examined {
+    /// The page, if nothing is wrong in it.
+    fn into_page(self) -> Result<Page, StoreError> {
+        let entries = self.entries.into_iter().map(|(key, found)| {
+            let Stored { revision, bytes, .. } = found?;
+            Ok((key, revision, bytes))
+        });
+        Ok(Page { entries: entries.collect::<Result<_, StoreError>>()?, more: self.more })
+    }
+}
+
 /// Collects a page until it is full.
 struct PageBuilder {
-    page: Page,
+    page: Examined,
     room: u32,
     bytes: usize,
 }
 
 impl PageBuilder {
     fn new(limit: u32) -> Self {
-        Self { page: Page::default(), room: limit.max(1), bytes: 0 }
+        Self { page: Examined::default(), room: limit.max(1), bytes: 0 }
     }
 
     /// Says that one more entry exists; true if there is room for it.
@@ -200,13 +267,13 @@ impl PageBuilder {
         !self.page.more
     }
 
-    fn push(&mut self, key: Vec<u8>, (revision, value): Versioned) {
+    fn push(&mut self, key: Vec<u8>, found: Result<Stored, StoreError>) {
         self.room = self.room.saturating_sub(1);
-        self.bytes += key.len() + value.len();
-        self.page.entries.push((key, revision, value));
+        self.bytes += key.len() + found.as_ref().map_or(0, |found| found.bytes.len());
+        self.page.entries.push((key, found));
     }
 
-    fn finish(self) -> Page {
+    fn finish(self) -> Examined {
         self.page
     }
 }
@@ -225,8 +292,11 @@ pub enum StoreError {
     #[error("the store has stopped and the outcome is not known: {0}")]
     Unknown(String),
     /// The engine holds bytes that it did not write.
-    #[error("the store is corrupt: {0}")]
+    #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// The store does not hold what it says that it holds.
+    #[error("the store is damaged: {0}")]
+    Damaged(check::Damage),
     /// The store was written for another directory or in another format.
     #[error(transparent)]
     Format(#[from] format::FormatError),

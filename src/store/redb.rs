@@ -2,13 +2,13 @@
 //!
 //! In scope: one table, written by one thread, read on redb's own snapshots. Out of scope: redb's
 //! tuning. Invariants: every commit is `Durability::Immediate`, so redb publishes it to readers
-//! only after its `fdatasync`; a value is its revision, 8 bytes big-endian, and then its bytes.
+//! only after its `fdatasync`; a value is its stamp and then its bytes.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,16 +20,17 @@ use redb::{
 
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
+use super::value::{End, Layout, Stamp, Stored};
 use super::writer::{Apply, Fault, Writer};
-use super::{Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned};
+use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError};
 
 /// The file in the store's directory.
 pub(super) const FILE: &str = "store.redb";
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("store");
 
-/// Where the revision of the last commit is: no key of the port is empty.
-const LAST_REVISION: &[u8] = b"";
+/// Where the end is: no key of the port is empty.
+const END: &[u8] = b"";
 
 /// What redb keeps in memory at most.
 const CACHE_BYTES: usize = 64 << 20;
@@ -54,33 +55,46 @@ impl Redb {
 #[async_trait]
 impl Store for Redb {
     async fn read(&self, keys: &[Vec<u8>]) -> Result<Snapshot, StoreError> {
-        let table = self.shared.table()?;
-        keys.iter().map(|key| Ok((key.clone(), self.shared.find(&table, key)?))).collect()
+        self.shared.fault.reading(|| {
+            let table = self.shared.table()?;
+            let found = keys.iter().map(|key| {
+                let found = self.shared.find(&table, key)?;
+                Ok((key.clone(), found.map(Stored::into_versioned)))
+            });
+            found.collect()
+        })
     }
 
-    async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError> {
+    async fn examine(&self, range: KeyRange, limit: u32) -> Result<Examined, StoreError> {
         let mut page = PageBuilder::new(limit);
         if range.is_empty() {
             return Ok(page.finish());
         }
         let start = match range.start.as_slice() {
-            LAST_REVISION => Bound::Excluded(LAST_REVISION),
+            END => Bound::Excluded(END),
             start => Bound::Included(start),
         };
         let end = range.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let table = self.shared.table()?;
-        for entry in table.range::<&[u8]>((start, end)).map_err(|e| self.shared.failed(e))? {
-            let (key, found) = entry.map_err(|e| self.shared.failed(e))?;
-            if !page.has_room() {
-                break;
+        self.shared.fault.reading(|| {
+            let table = self.shared.table()?;
+            for entry in table.range::<&[u8]>((start, end)).map_err(|e| self.shared.failed(e))? {
+                let (key, found) = entry.map_err(|e| self.shared.failed(e))?;
+                if !page.has_room() {
+                    break;
+                }
+                let found = self.shared.decode(key.value(), found.value());
+                page.push(key.value().to_vec(), found);
             }
-            page.push(key.value().to_vec(), decode(found.value())?);
-        }
-        Ok(page.finish())
+            Ok(page.finish())
+        })
     }
 
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
         self.writer.commit(batch).await
+    }
+
+    fn end(&self) -> End {
+        self.shared.end()
     }
 
     fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints {
@@ -94,6 +108,8 @@ impl Store for Redb {
 
 struct Shared {
     db: Arc<Database>,
+    layout: Layout,
+    end: Mutex<End>,
     fault: Arc<Fault>,
     // Held until the database is closed.
     _lock: File,
@@ -110,12 +126,22 @@ impl Shared {
         let db = open_redb(&dir.join(FILE), disk)?;
         // The process before may have been cut off after it renamed the file.
         disk::sync_path(disk.as_ref(), dir).map_err(io)?;
-        Ok(Self { db: Arc::new(db), fault: Arc::default(), _lock: lock })
+        let stored = read_end(&db).map_err(|error| cannot_open(dir, error))?;
+        let (end, layout) = End::read(stored.as_deref())?;
+        let (db, end) = (Arc::new(db), Mutex::new(end));
+        Ok(Self { db, layout, end, fault: Arc::default(), _lock: lock })
+    }
+
+    fn end(&self) -> End {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ends_at(&self, end: End) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
     /// The table as of the last durable commit.
     fn table(&self) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
-        self.fault.check()?;
         let view = self.db.begin_read().map_err(|e| self.failed(e))?;
         view.open_table(TABLE).map_err(|e| self.failed(e))
     }
@@ -124,9 +150,14 @@ impl Shared {
         &self,
         table: &impl ReadableTable<&'static [u8], &'static [u8]>,
         key: &[u8],
-    ) -> Result<Option<Versioned>, StoreError> {
+    ) -> Result<Option<Stored>, StoreError> {
         let found = table.get(key).map_err(|e| self.failed(e))?;
-        found.map(|found| decode(found.value())).transpose()
+        found.map(|found| self.decode(key, found.value())).transpose()
+    }
+
+    fn decode(&self, key: &[u8], stored: &[u8]) -> Result<Stored, StoreError> {
+        let (stamp, bytes) = Stamp::read(self.layout, key, stored)?;
+        stamp.check(key, Bytes::copy_from_slice(bytes))
     }
 
     fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
@@ -174,44 +205,47 @@ struct Committer(Arc<Shared>);
 
 impl Apply for Committer {
     fn apply(&mut self, batch: &Batch) -> Result<Revision, StoreError> {
-        let failed = |error: redb::Error| self.0.failed(error);
+        self.0.layout.is_written()?;
+        let failed = |error: redb::Error| self.0.fault.stop(error);
         let mut transaction = self.0.db.begin_write().map_err(|e| failed(e.into()))?;
         transaction.set_durability(Durability::Immediate).map_err(|e| failed(e.into()))?;
-        let revision = {
+        let end = {
             let mut table = transaction.open_table(TABLE).map_err(|e| failed(e.into()))?;
             batch.check(|key| {
-                Ok(self.0.find(&table, key)?.map_or(Revision::ABSENT, |found| found.0))
+                let found = self.0.find(&table, key)?;
+                Ok(found.map_or(Revision::ABSENT, |found| found.revision))
             })?;
-            let last = self.0.find(&table, LAST_REVISION)?;
-            let last = last.map_or(Revision::ABSENT, |found| found.0);
+            let end = self.0.end();
             if batch.is_empty() {
-                return Ok(last);
+                return Ok(end.revision());
             }
-            let revision = last.next();
-            let mut put = |key: &[u8], value: Option<&Bytes>| match value {
-                Some(value) => table.insert(key, encode(revision, value).as_slice()).map(drop),
-                None => table.remove(key).map(drop),
-            };
-            put(LAST_REVISION, Some(&Bytes::new())).map_err(|e| failed(e.into()))?;
+            let mut end = end.next();
             for (key, change) in batch.changes() {
-                put(key, change).map_err(|e| failed(e.into()))?;
+                let new = change.map(|bytes| Stored::new(key, end.revision(), bytes.clone()));
+                let old = match &new {
+                    Some(new) => table.insert(key, encode(new).as_slice()),
+                    None => table.remove(key),
+                };
+                let old = old.map_err(|e| failed(e.into()))?;
+                let old = old.map(|old| Stamp::digest(key, old.value())).transpose()?;
+                end.replace(old, new.map(|new| new.digest));
             }
-            revision
+            table.insert(END, end.encode().as_slice()).map_err(|e| failed(e.into()))?;
+            end
         };
         transaction.commit().map_err(|e| failed(e.into()))?;
-        Ok(revision)
+        self.0.ends_at(end);
+        Ok(end.revision())
     }
 }
 
-fn encode(revision: Revision, value: &[u8]) -> Vec<u8> {
-    [&revision.get().to_be_bytes()[..], value].concat()
+fn encode(stored: &Stored) -> Vec<u8> {
+    [&Stamp::of(stored)[..], &stored.bytes].concat()
 }
 
-fn decode(bytes: &[u8]) -> Result<Versioned, StoreError> {
-    let (revision, value) = bytes
-        .split_first_chunk()
-        .ok_or_else(|| StoreError::Corrupt("a value of redb has no revision".to_owned()))?;
-    Ok((Revision::new(u64::from_be_bytes(*revision)), Bytes::copy_from_slice(value)))
+fn read_end(db: &Database) -> Result<Option<Vec<u8>>, redb::Error> {
+    let table = db.begin_read()?.open_table(TABLE)?;
+    Ok(table.get(END)?.map(|end| end.value().to_vec()))
 }
 
 fn cannot_open(dir: &Path, error: impl Into<redb::Error>) -> StoreError {
@@ -295,7 +329,40 @@ impl StorageBackend for Synced {
 #[cfg(test)]
 mod tests {
     use super::super::disk::Fdatasync;
+    use super::super::{Write, check};
     use super::*;
+
+    /// redb serves what it finds.
+    #[tokio::test]
+    async fn a_value_that_changed_or_was_moved_is_not_served_and_not_silently_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Redb::open(dir.path(), &(Arc::new(Fdatasync) as Arc<dyn Disk>)).unwrap();
+        let [a, b] = [b"a", b"b"].map(|key| (key.to_vec(), Bytes::from_static(b"value")));
+        store.commit(Write::new([], [a, b], []).unwrap().into()).await.unwrap();
+        let transaction = store.shared.db.begin_write().unwrap();
+        {
+            let mut table = transaction.open_table(TABLE).unwrap();
+            let a = table.get(&b"a"[..]).unwrap().unwrap().value().to_vec();
+            table.insert(&b"b"[..], &a[..]).unwrap();
+            let spoilt = [&a[..a.len() - 1], b"E"].concat();
+            table.insert(&b"a"[..], &spoilt[..]).unwrap();
+        }
+        transaction.commit().unwrap();
+        for key in ["a", "b"] {
+            let found = store.read(&[key.as_bytes().to_vec()]).await;
+            let Err(StoreError::Corrupt(why)) = found else { panic!("{found:?}") };
+            assert!(why.starts_with(&format!("the value under {key} ")), "{why}");
+        }
+        assert!(matches!(store.scan(KeyRange::prefix(b""), 9).await, Err(StoreError::Corrupt(_))));
+        let found = check::whole(&store, |_| ()).await;
+        let Err(StoreError::Damaged(damage)) = found else { panic!("{found:?}") };
+        assert_eq!(damage.found().len(), 2, "{damage}");
+        // What is written in its place is whole again, and so is the sum.
+        let put = (b"a".to_vec(), Bytes::from_static(b"again"));
+        store.commit(Write::new([], [put], [b"b".to_vec()]).unwrap().into()).await.unwrap();
+        let found = check::whole(&store, |_| ()).await;
+        assert!(matches!(found, Err(StoreError::Damaged(_))), "b's digest was another: {found:?}");
+    }
 
     #[test]
     fn a_file_that_was_half_made_is_made_again() {

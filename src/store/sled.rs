@@ -36,8 +36,9 @@ use sled::IVec;
 
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
+use super::value::{End, Layout, Stamp, Stored, damaged};
 use super::writer::{Apply, Fault, Writer};
-use super::{Batch, KeyRange, Page, PageBuilder, Revision, Snapshot, Store, StoreError, Versioned};
+use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError};
 
 /// The file in the store's directory that sled keeps its log in.
 pub(super) const FILE: &str = "db";
@@ -54,7 +55,7 @@ impl Sled {
         let (shared, file) = Shared::open(dir, disk.as_ref())?;
         let (shared, hub) = (Arc::new(shared), Arc::new(Hub::default()));
         let fault = Arc::clone(&shared.fault);
-        let committer = Committer::new(Arc::clone(&shared), file, Arc::clone(disk))?;
+        let committer = Committer { shared: Arc::clone(&shared), file, disk: Arc::clone(disk) };
         let writer = Writer::start("sled", committer, fault, Arc::clone(&hub))?;
         Ok(Self { writer, shared, hub })
     }
@@ -63,19 +64,31 @@ impl Sled {
 #[async_trait]
 impl Store for Sled {
     async fn read(&self, keys: &[Vec<u8>]) -> Result<Snapshot, StoreError> {
-        let durable = self.shared.durable()?;
-        keys.iter().map(|key| Ok((key.clone(), durable.find(key)?))).collect()
+        self.shared.fault.reading(|| {
+            let durable = self.shared.durable()?;
+            let found = keys.iter().map(|key| {
+                let found = durable.find(key)?;
+                Ok((key.clone(), found.map(Stored::into_versioned)))
+            });
+            found.collect()
+        })
     }
 
-    async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError> {
-        let page = self.shared.durable()?.scan(&range, limit)?;
-        // Nobody waits for this: the lock is given back.
-        self.shared.look_again(&page)?;
-        Ok(page)
+    async fn examine(&self, range: KeyRange, limit: u32) -> Result<Examined, StoreError> {
+        self.shared.fault.reading(|| {
+            let page = self.shared.durable()?.examine(&range, limit)?;
+            // Nobody waits for this: the lock is given back.
+            self.shared.look_again(&page)?;
+            Ok(page)
+        })
     }
 
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
         self.writer.commit(batch).await
+    }
+
+    fn end(&self) -> End {
+        self.shared.before().end
     }
 
     fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints {
@@ -89,7 +102,8 @@ impl Store for Sled {
 
 struct Shared {
     db: sled::Db,
-    /// What the batch that is not durable yet replaces.
+    layout: Layout,
+    /// What is durable of what the batch in the air replaces.
     before: RwLock<Before>,
     fault: Arc<Fault>,
     // Held until the database is closed.
@@ -111,24 +125,31 @@ impl Shared {
         for path in [dir.join("conf"), dir.join("blobs"), dir.to_path_buf()] {
             disk::sync_path(disk, &path).map_err(io)?;
         }
-        let shared = Self { db, before: RwLock::default(), fault: Arc::default(), _lock: lock };
-        Ok((shared, file))
+        let fault = Arc::<Fault>::default();
+        let stored = fault.reading(|| db.get(END).map_err(|error| failed(&fault, error)))?;
+        let (end, layout) = End::read(stored.as_deref())?;
+        let before = RwLock::new(Before { end, values: BTreeMap::new() });
+        Ok((Self { db, layout, before, fault, _lock: lock }, file))
     }
 
     /// All that is durable, of one instant: the writer replaces nothing while somebody looks.
     fn durable(&self) -> Result<Durable<'_>, StoreError> {
-        let before = self.before.read().unwrap_or_else(PoisonError::into_inner);
+        let before = self.before();
         // After a failure what it could not make durable stays beside the rest.
         self.fault.check()?;
         Ok(Durable { shared: self, before })
     }
 
     /// Has what was read counted; see the module's text.
-    fn look_again(&self, page: &Page) -> Result<(), StoreError> {
+    fn look_again(&self, page: &Examined) -> Result<(), StoreError> {
         for key in looks(page) {
             self.db.contains_key(head_key(key)).map_err(|error| self.failed(error))?;
         }
         Ok(())
+    }
+
+    fn before(&self) -> RwLockReadGuard<'_, Before> {
+        self.before.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn replacing(&self, before: Before) {
@@ -136,33 +157,47 @@ impl Shared {
     }
 
     fn failed(&self, error: sled::Error) -> StoreError {
-        self.fault.stop(error)
+        failed(&self.fault, error)
     }
 
     /// What sled has, durable or not.
-    fn find(&self, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
+    fn find(&self, key: &[u8]) -> Result<Option<Stored>, StoreError> {
         let entry = self.db.get(head_key(key)).map_err(|error| self.failed(error))?;
         entry.map(|entry| self.whole(key, &entry)).transpose()
     }
 
     /// The value that begins in its first entry, with its chunks.
-    fn whole(&self, key: &[u8], entry: &IVec) -> Result<Versioned, StoreError> {
-        let (head, first) = Head::decode(entry)?;
-        let mut value = Vec::with_capacity((head.total as usize).min(super::limits::BYTES));
+    fn whole(&self, key: &[u8], entry: &IVec) -> Result<Stored, StoreError> {
+        let (stamp, rest) = Stamp::read(self.layout, key, entry)?;
+        let (total, first) =
+            rest.split_first_chunk().ok_or_else(|| damaged(key, "is cut short"))?;
+        let total = u32::from_be_bytes(*total) as usize;
+        let mut value = Vec::with_capacity(total.min(super::limits::BYTES));
         value.extend_from_slice(first);
-        for number in 0..chunks(head.total as usize) {
+        for number in 0..chunks(self.layout, total) {
             let chunk = self.db.get(chunk_key(key, number)).map_err(|error| self.failed(error))?;
-            value.extend_from_slice(&chunk.ok_or_else(|| corrupt("a chunk is missing"))?);
+            value.extend_from_slice(&chunk.ok_or_else(|| damaged(key, "misses a part"))?);
         }
-        if value.len() != head.total as usize {
-            return Err(corrupt("a value has another length than its first entry says"));
+        if value.len() != total {
+            return Err(damaged(key, "has another length than was written there"));
         }
-        Ok((head.revision, Bytes::from(value)))
+        stamp.check(key, Bytes::from(value))
     }
 }
 
-/// The values and revisions under the keys that a batch writes, as they were before it.
-type Before = BTreeMap<Vec<u8>, Option<Versioned>>;
+/// sled's word for damage is ours, and after any other failure it is not used again.
+fn failed(fault: &Fault, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Corruption { .. } => corrupt("sled finds what it did not write"),
+        error => fault.stop(error),
+    }
+}
+
+/// The end of what is durable, and the values under the keys that the batch in the air writes.
+struct Before {
+    end: End,
+    values: BTreeMap<Vec<u8>, Option<Stored>>,
+}
 
 /// What no power cut can take back.
 struct Durable<'a> {
@@ -171,14 +206,14 @@ struct Durable<'a> {
 }
 
 impl Durable<'_> {
-    fn find(&self, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
-        match self.before.get(key) {
+    fn find(&self, key: &[u8]) -> Result<Option<Stored>, StoreError> {
+        match self.before.values.get(key) {
             Some(before) => Ok(before.clone()),
             None => self.shared.find(key),
         }
     }
 
-    fn scan(&self, range: &KeyRange, limit: u32) -> Result<Page, StoreError> {
+    fn examine(&self, range: &KeyRange, limit: u32) -> Result<Examined, StoreError> {
         let mut page = PageBuilder::new(limit);
         if range.is_empty() {
             return Ok(page.finish());
@@ -209,20 +244,21 @@ impl Durable<'_> {
                 Err(error) => return Some(Err(self.shared.failed(error))),
             };
             let key = key.get(1..).unwrap_or_default();
-            let durable = !self.before.contains_key(key);
-            durable.then(|| Ok((key.to_vec(), self.shared.whole(key, &entry)?)))
+            let durable = !self.before.values.contains_key(key);
+            durable.then(|| Ok((key.to_vec(), self.shared.whole(key, &entry))))
         })
     }
 
     /// What is being replaced in a range.
     fn replaced(&self, range: &KeyRange) -> impl Iterator<Item = Found> {
         let end = range.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let before = self.before.range::<[u8], _>((Bound::Included(&range.start[..]), end));
-        before.filter_map(|(key, before)| Some(Ok((key.clone(), before.clone()?))))
+        let before = self.before.values.range::<[u8], _>((Bound::Included(&range.start[..]), end));
+        before.filter_map(|(key, before)| Some(Ok((key.clone(), Ok(before.clone()?)))))
     }
 }
 
-type Found = Result<(Vec<u8>, Versioned), StoreError>;
+/// A key with its value or what is wrong with it, unless sled cannot go on.
+type Found = Result<(Vec<u8>, Result<Stored, StoreError>), StoreError>;
 
 impl Drop for Shared {
     fn drop(&mut self) {
@@ -286,70 +322,62 @@ struct Committer {
     shared: Arc<Shared>,
     file: File,
     disk: Arc<dyn Disk>,
-    last: Revision,
-}
-
-impl Committer {
-    fn new(shared: Arc<Shared>, file: File, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let last = shared.db.get(LAST_REVISION).map_err(|error| shared.failed(error))?;
-        let last = last.map(|bytes| bytes.as_ref().try_into().map(u64::from_be_bytes)).transpose();
-        let last = last.map_err(|_| corrupt("the last revision cannot be read"))?;
-        let last = last.map_or(Revision::ABSENT, Revision::new);
-        Ok(Self { shared, file, disk, last })
-    }
 }
 
 impl Apply for Committer {
     fn apply(&mut self, batch: &Batch) -> Result<Revision, StoreError> {
+        self.shared.layout.is_written()?;
         // Nobody else writes: what is read here still holds when the batch is applied.
-        let mut before = Before::new();
+        let mut before = Before { end: self.shared.before().end, values: BTreeMap::new() };
         batch.check(|key| {
             let found = self.shared.find(key)?;
-            let revision = found.as_ref().map_or(Revision::ABSENT, |(revision, _)| *revision);
-            before.insert(key.to_vec(), found);
+            let revision = found.as_ref().map_or(Revision::ABSENT, |found| found.revision);
+            before.values.insert(key.to_vec(), found);
             Ok(revision)
         })?;
         if batch.is_empty() {
-            return Ok(self.last);
+            return Ok(before.end.revision());
         }
-        let revision = self.last.next();
         for (key, _) in batch.changes() {
-            if !before.contains_key(key) {
-                before.insert(key.to_vec(), self.shared.find(key)?);
+            if !before.values.contains_key(key) {
+                before.values.insert(key.to_vec(), self.shared.find(key)?);
             }
         }
-        let entries = entries(batch, revision, &before)?;
+        let (entries, end) = entries(batch, &before)?;
         self.shared.replacing(before);
         let applied = self.shared.db.apply_batch(entries);
-        applied.and_then(|()| self.shared.db.flush()).map_err(|error| self.shared.failed(error))?;
+        let applied = applied.and_then(|()| self.shared.db.flush());
+        applied.map_err(|error| self.shared.fault.stop(error))?;
         self.disk.sync(&self.file).map_err(|error| self.shared.fault.stop(error))?;
-        self.shared.replacing(Before::new());
-        self.last = revision;
-        Ok(revision)
+        self.shared.replacing(Before { end, values: BTreeMap::new() });
+        Ok(end.revision())
     }
 }
 
 /// The keys of a page, each as often as what was read since the last look asks for.
-fn looks(page: &Page) -> impl Iterator<Item = &Vec<u8>> {
+fn looks(page: &Examined) -> impl Iterator<Item = &Vec<u8>> {
     let mut unseen = 0;
-    page.entries.iter().flat_map(move |(key, _, value)| {
+    page.entries.iter().flat_map(move |(key, found)| {
         // What is behind the first entry was looked at as it was read.
-        unseen += value.len().min(FIRST_BYTES);
+        let bytes = found.as_ref().map_or(0, |found| found.bytes.len());
+        unseen += bytes.min(first_bytes(Layout::Digests));
         let looks = unseen / LOOK_BYTES;
         unseen %= LOOK_BYTES;
         iter::repeat_n(key, looks)
     })
 }
 
-/// The batch in sled's terms: chunks written, and those of the values `before` it removed.
-fn entries(batch: &Batch, revision: Revision, before: &Before) -> Result<sled::Batch, StoreError> {
-    let mut entries = sled::Batch::default();
-    entries.insert(&LAST_REVISION, &revision.get().to_be_bytes());
+/// The batch in sled's terms: chunks written, and those of the values `before` it removed. The end
+/// that it leads to is among them.
+fn entries(batch: &Batch, before: &Before) -> Result<(sled::Batch, End), StoreError> {
+    let (mut entries, mut end) = (sled::Batch::default(), before.end.next());
     for (key, change) in batch.changes() {
-        let old = before.get(key).and_then(Option::as_ref);
-        let old = old.map_or(0, |(_, value)| chunks(value.len()));
-        let new = match change {
-            Some(value) => put(&mut entries, key, revision, value)?,
+        let old = before.values.get(key).and_then(Option::as_ref);
+        let new = change.map(|bytes| Stored::new(key, end.revision(), bytes.clone()));
+        end.replace(old.map(|old| old.digest), new.as_ref().map(|new| new.digest));
+        let old = old.map_or(0, |old| chunks(Layout::Digests, old.bytes.len()));
+        let new = match new {
+            Some(new) => put(&mut entries, key, &new)?,
             None => {
                 entries.remove(head_key(key));
                 0
@@ -359,50 +387,31 @@ fn entries(batch: &Batch, revision: Revision, before: &Before) -> Result<sled::B
             entries.remove(chunk_key(key, number));
         }
     }
-    Ok(entries)
+    entries.insert(&END, end.encode());
+    Ok((entries, end))
 }
 
 /// Adds the entries of one value, and says how many chunks follow its head.
-fn put(
-    entries: &mut sled::Batch,
-    key: &[u8],
-    revision: Revision,
-    value: &[u8],
-) -> Result<u32, StoreError> {
+fn put(entries: &mut sled::Batch, key: &[u8], stored: &Stored) -> Result<u32, StoreError> {
+    let value = &stored.bytes;
     let total = u32::try_from(value.len()).map_err(|_| corrupt("a value is above 4 GiB"))?;
-    let (first, rest) = value.split_at(value.len().min(FIRST_BYTES));
-    let head = Head { revision, total };
-    entries.insert(head_key(key), head.encode(first));
+    let (first, rest) = value.split_at(value.len().min(first_bytes(Layout::Digests)));
+    let first = [&Stamp::of(stored)[..], &total.to_be_bytes(), first].concat();
+    entries.insert(head_key(key), first);
     for (number, chunk) in (0..).zip(rest.chunks(ENTRY_BYTES)) {
         entries.insert(chunk_key(key, number), chunk);
     }
-    Ok(chunks(value.len()))
-}
-
-/// What stands before the value in its first entry.
-struct Head {
-    revision: Revision,
-    total: u32,
-}
-
-impl Head {
-    fn encode(&self, first: &[u8]) -> Vec<u8> {
-        [&self.revision.get().to_be_bytes()[..], &self.total.to_be_bytes(), first].concat()
-    }
-
-    /// The head, and how the value begins.
-    fn decode(entry: &IVec) -> Result<(Self, &[u8]), StoreError> {
-        let short = || corrupt("the first entry of a value is too short");
-        let (revision, rest) = entry.split_first_chunk().ok_or_else(short)?;
-        let (total, first) = rest.split_first_chunk().ok_or_else(short)?;
-        let revision = Revision::new(u64::from_be_bytes(*revision));
-        Ok((Self { revision, total: u32::from_be_bytes(*total) }, first))
-    }
+    Ok(chunks(Layout::Digests, value.len()))
 }
 
 /// How many entries of a value follow its first.
-fn chunks(total: usize) -> u32 {
-    total.saturating_sub(FIRST_BYTES).div_ceil(ENTRY_BYTES) as u32
+fn chunks(layout: Layout, total: usize) -> u32 {
+    total.saturating_sub(first_bytes(layout)).div_ceil(ENTRY_BYTES) as u32
+}
+
+/// What is left of a first entry behind the stamp and the value's length.
+const fn first_bytes(layout: Layout) -> usize {
+    ENTRY_BYTES - layout.stamp_bytes() - 4
 }
 
 fn head_key(key: &[u8]) -> Vec<u8> {
@@ -419,16 +428,14 @@ fn corrupt(what: &str) -> StoreError {
     StoreError::Corrupt(what.to_owned())
 }
 
-/// Where the revision of the last commit is.
-const LAST_REVISION: [u8; 1] = [0];
+/// Where the end is.
+const END: [u8; 1] = [0];
 /// The first byte of the keys of first entries, which are in the port's order.
 const HEADS: u8 = 1;
 /// The first byte of the keys of further entries.
 const CHUNKS: u8 = 2;
 /// A value of a sled entry is at most this long; see the module's text.
 const ENTRY_BYTES: usize = 4096;
-/// What of that is left in a first entry, after revision and length.
-const FIRST_BYTES: usize = ENTRY_BYTES - 12;
 /// Fixed for the life of a store: sled keeps it in `conf` and refuses another one.
 const SEGMENT_BYTES: usize = 8 << 20;
 /// A look for so much of a leaf; see the module's text.
@@ -440,8 +447,8 @@ const _: () = assert!(SEGMENT_BYTES > 2 * super::limits::BATCH_BYTES);
 
 #[cfg(test)]
 mod tests {
-    use super::super::Write;
     use super::super::disk::Fdatasync;
+    use super::super::{Write, check};
     use super::*;
 
     fn open(dir: &Path) -> Sled {
@@ -461,12 +468,53 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_value_that_changed_anywhere_or_was_moved_is_not_served() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let large = Bytes::from(vec![7; 10 << 10]);
+        let [a, b] = [b"a", b"b"].map(|key| (key.to_vec(), large.clone()));
+        store.commit(Write::new([], [a, b], []).unwrap().into()).await.unwrap();
+        let db = &store.shared.db;
+        for (entry, says) in [
+            (head_key(b"a"), "is not what"),
+            (chunk_key(b"a", 0), "is not what"),
+            (chunk_key(b"a", 1), "is not what"),
+        ] {
+            let kept = db.get(&entry).unwrap().unwrap();
+            let spoilt = [&kept[..kept.len() - 1], &[8]].concat();
+            db.insert(&entry, spoilt).unwrap();
+            is_damaged(&store, says).await;
+            db.remove(&entry).unwrap();
+            if entry[0] == CHUNKS {
+                is_damaged(&store, "misses a part").await;
+            } else {
+                let found = check::whole(&store, |_| ()).await.unwrap_err().to_string();
+                assert!(found.contains("holds 1 values, and says that it holds 2"), "{found}");
+            }
+            db.insert(&entry, kept).unwrap();
+        }
+        check::whole(&store, |_| ()).await.unwrap();
+        db.insert(head_key(b"a"), db.get(head_key(b"b")).unwrap().unwrap()).unwrap();
+        is_damaged(&store, "is not what").await;
+    }
+
+    async fn is_damaged(store: &Sled, says: &str) {
+        let found = store.read(&[b"a".to_vec()]).await;
+        let Err(StoreError::Corrupt(why)) = found else { panic!("{found:?}") };
+        assert!(why.starts_with(&format!("the value under a {says}")), "{why}");
+        let found = check::whole(store, |_| ()).await;
+        let Err(StoreError::Damaged(damage)) = found else { panic!("{found:?}") };
+        assert_eq!(damage.found(), [why], "{damage}");
+    }
+
     #[test]
     fn a_look_counts_for_a_kilobyte() {
         let looks_at = |sizes: &[usize]| {
             let mut page = PageBuilder::new(100);
             for (key, size) in (0..).zip(sizes) {
-                page.push(vec![key], (Revision::ABSENT, Bytes::from(vec![0; *size])));
+                let value = Bytes::from(vec![0; *size]);
+                page.push(vec![key], Ok(Stored::new(&[key], Revision::ABSENT, value)));
             }
             looks(&page.finish()).map(|key| key[0]).collect::<Vec<u8>>()
         };

@@ -110,6 +110,18 @@ impl Fault {
         }
     }
 
+    /// Reads from the engine. What it panics at while it only reads is damage, and nothing was
+    /// written.
+    pub(super) fn reading<T>(
+        &self,
+        read: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.check()?;
+        let found = panic::catch_unwind(AssertUnwindSafe(read));
+        let panicked = || StoreError::Corrupt("the engine panicked while it read".to_owned());
+        found.unwrap_or_else(|_| Err(panicked()))
+    }
+
     /// Stops the engine for good, and returns what every caller is told from now on.
     pub(super) fn stop(&self, why: impl ToString) -> StoreError {
         StoreError::Unknown(self.0.get_or_init(|| why.to_string()).clone())

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use liaison::domain::directory::key::KeyName;
 use liaison::domain::state::Key;
 use liaison::service::{self, CannotStart, Keys, Settings};
 use liaison::store::codec::Head;
-use liaison::store::format::{self, FormatError};
+use liaison::store::format::FormatError;
 use liaison::store::{Engine, Store, StoreError, Write, keys};
 
 use crate::support::says::{self, Said};
@@ -231,36 +230,6 @@ async fn a_part_that_belongs_under_another_key_stops_the_start() {
     overwrite(store.as_ref(), fr, |value| *value = theirs).await;
     let Some(CannotStart::Store(why)) = open.start(store).await.err() else { panic!("it starts") };
     assert!(why.to_string().contains("part/member/jp stands under part/member/fr"), "{why}");
-}
-
-/// In format 2 a seal key stood whole under its id.
-#[tokio::test]
-async fn a_store_of_format_2_starts_as_it_was_and_is_one_of_format_3() {
-    let net = TestNet::on(Engine::Redb).await;
-    for (_, make) in every_kind() {
-        net.say(make(&net.replica())).await;
-    }
-    let before = net.replica().directory;
-    let open = net.stop().await.0;
-    let store = open.place().open("un.example").await.unwrap();
-    for contact in before.contacts() {
-        for seat in contact.roster.iter().flat_map(|roster| &roster.seats) {
-            let name = KeyName::Seal(contact.id.clone(), seat.seal.id());
-            overwrite(store.as_ref(), keys::key(&name), |value| {
-                // Field 1: 32 bytes are the id, 1,216 the key.
-                let whole = [&[0x0a, 0xc0, 0x09], &seat.seal.raw()[..], &value[34..]].concat();
-                *value = whole;
-            })
-            .await;
-        }
-    }
-    overwrite(store.as_ref(), format::KEY.to_vec(), |value| value[3] = 2).await;
-    drop(store);
-    let store = open.place().open("un.example").await.unwrap();
-    let marker = store.read(&[format::KEY.to_vec()]).await.unwrap();
-    assert_eq!(marker.value(format::KEY).unwrap()[..4], [0, 0, 0, 3]);
-    let service = open.start(store).await.unwrap();
-    assert_eq!(service.state().directory, before);
 }
 
 /// It is not signed, and decides on time.

@@ -259,7 +259,9 @@ mod looks {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use liaison::store::{Batch, Hints, KeyRange, Page, Revision, Snapshot, Store, StoreError};
+    use liaison::store::{
+        Batch, End, Examined, Hints, KeyRange, Revision, Snapshot, Store, StoreError,
+    };
 
     /// A store that counts how often somebody looks through a range.
     pub(super) struct Counted {
@@ -283,9 +285,13 @@ mod looks {
             self.store.read(keys).await
         }
 
-        async fn scan(&self, range: KeyRange, limit: u32) -> Result<Page, StoreError> {
+        async fn examine(&self, range: KeyRange, limit: u32) -> Result<Examined, StoreError> {
             self.looks.fetch_add(1, Ordering::SeqCst);
-            self.store.scan(range, limit).await
+            self.store.examine(range, limit).await
+        }
+
+        fn end(&self) -> End {
+            self.store.end()
         }
 
         async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
