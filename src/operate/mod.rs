@@ -1,6 +1,6 @@
 //! The operator's side on the service's own machine: founding a directory, serving it.
 //!
-//! In scope: `liaisond init` and `liaisond serve`, for the program and for the demo alike. Out of
+//! In scope: `liaisond init`, `liaisond serve` and `liaisond store`, for the program and for the demo alike. Out of
 //! scope: rules, sockets, stores. Invariant: the service's private keys are made here, and leave
 //! this machine never.
 
@@ -10,10 +10,12 @@ mod keys;
 mod known;
 pub mod program;
 mod serve;
+mod store;
 
 pub use init::{Founded, Plan, complete, plan_addresses, prepare, single};
 pub use invitation::{Invited, invitation, invitation_file};
 pub use serve::{Bound, serve};
+pub use store::migrate;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,13 +23,13 @@ use std::path::{Path, PathBuf};
 use crate::client::draft::DraftError;
 use crate::client::keys::KeyError;
 use crate::client::place::FileError;
-use crate::config::InvalidConfig;
+use crate::config::{Config, InvalidConfig, ServiceHome};
 use crate::crypto::issue::CannotIssue;
 use crate::domain::ids::InvalidId;
 use crate::domain::refusal::Refusal;
 use crate::server::Ended;
 use crate::service::CannotStart;
-use crate::store::StoreError;
+use crate::store::{Place, StoreError};
 
 /// Why an operator's command did not do what it should. Each says what mends it.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +117,11 @@ pub enum OperateError {
     /// The service ended by itself.
     #[error(transparent)]
     Ended(#[from] Ended),
+}
+
+/// Where the store of a home is.
+fn place(home: &ServiceHome, config: &Config) -> Result<Place, OperateError> {
+    Ok(Place::new(config.engine().map_err(OperateError::Plan)?, home.store()))
 }
 
 fn missing_or(path: &Path, why: &FileError) -> OperateError {

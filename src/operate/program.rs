@@ -16,10 +16,13 @@ use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::DirectoryName;
 use crate::server::listen::Drained;
+use crate::store::format::FORMAT;
+use crate::store::migrate::Migrated;
 use crate::{stop, telemetry};
 
 use super::{
-    Founded, OperateError, Plan, complete, invitation, plan_addresses, prepare, serve, single,
+    Founded, OperateError, Plan, complete, invitation, migrate, plan_addresses, prepare, serve,
+    single,
 };
 
 /// The directory and relay of a Liaison.
@@ -53,6 +56,24 @@ pub enum Command {
     /// Write an invitation of today: the charter in force, the addresses of liaisond.toml, the
     /// newest checkpoint
     Invitation(InvitationArgs),
+    /// Look after a store that is not served
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+/// What is done to a store that is not served.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Write a store of an earlier version anew in the format of this one, and keep the old one
+    Migrate(MigrateArgs),
+}
+
+/// How to migrate.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Only read the store, and say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Where to write an invitation.
@@ -121,6 +142,7 @@ pub async fn run() -> ExitCode {
         Command::Init(args) => init(&home, *args).await,
         Command::Serve(args) => serve_until_stopped(&home, args.clock_is_right).await,
         Command::Invitation(args) => invite(&home, &args),
+        Command::Store(StoreCommand::Migrate(args)) => migrated(&home, args.dry_run).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -196,6 +218,33 @@ fn invite(home: &ServiceHome, args: &InvitationArgs) -> Result<(), OperateError>
         telephone(&invited.fingerprint),
         eye(&invited.fingerprint),
     );
+    Ok(())
+}
+
+async fn migrated(home: &ServiceHome, dry_run: bool) -> Result<(), OperateError> {
+    let Migrated { from, values, entries, kept } = migrate(home, dry_run).await?;
+    let (kept, number) = (kept.display(), FORMAT);
+    let store = format!("{values} values, and {entries} entries of the log as they were signed");
+    say(&match (from, dry_run) {
+        (Some(from), true) => format!(
+            "The store has format {from}. It would be written anew in format {number}: {store}.\n\
+             The old one would be kept: {kept}"
+        ),
+        (Some(from), false) => format!(
+            "The store had format {from}, and has format {number}: {store}.\n\
+             The old one is kept: {kept}\n\
+             Remove it once the service has run for a while."
+        ),
+        (None, true) => format!(
+            "A migration was cut off at its last step. The new store is whole: {store}.\n\
+             It would take its place. The old one is kept: {kept}"
+        ),
+        (None, false) => format!(
+            "A migration that was cut off is done. The store has format {number}: {store}.\n\
+             The old one is kept: {kept}\n\
+             Remove it once the service has run for a while."
+        ),
+    });
     Ok(())
 }
 

@@ -16,10 +16,10 @@ use crate::service::door::{self, Quota};
 use crate::service::{self, Service};
 use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
-use crate::store::{Place, StoreError};
 use crate::tls;
 
-use super::{OperateError, invitation, keys, known};
+use super::store::held;
+use super::{OperateError, invitation, keys, known, place};
 
 /// Where a service listens, told once it does.
 #[derive(Clone, Debug)]
@@ -102,12 +102,7 @@ async fn start(
     clock_is_right: bool,
     addresses: Vec<String>,
 ) -> Result<Service, OperateError> {
-    let engine = config.engine().map_err(OperateError::Plan)?;
-    let store = Place::new(engine, home.store()).open(&config.name).await;
-    let store = store.map_err(|why| match why {
-        StoreError::Held(_) => OperateError::Served { home: home.path().to_owned() },
-        why => why.into(),
-    })?;
+    let store = place(home, config)?.open(&config.name).await.map_err(|why| held(home, why))?;
     let blobs = FileBlobs::open(&home.blobs(), Arc::new(Fdatasync));
     let blobs = blobs.map_err(|why| {
         OperateError::Plan(format!("{} cannot be used: {why}", home.blobs().display()))

@@ -22,6 +22,7 @@ pub mod format;
 mod hints;
 pub mod keys;
 mod memory;
+pub mod migrate;
 pub mod parts;
 mod place;
 mod redb;

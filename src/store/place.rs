@@ -13,6 +13,7 @@ use tokio::task;
 use super::disk::{Disk, Fdatasync};
 use super::format::{self, FormatError};
 use super::memory::Memory;
+use super::migrate::unfinished;
 use super::redb::{self, Redb};
 use super::sled::{self, Sled};
 use super::{Store, StoreError};
@@ -112,15 +113,38 @@ impl Place {
     /// [`StoreError::Format`] if it is another one's or in another format; [`StoreError::Open`];
     /// or as [`Store::read`].
     pub async fn open(&self, directory: &str) -> Result<Arc<dyn Store>, StoreError> {
-        if !self.holds_a_store_of(self.engine) {
-            let found = Engine::ALL.into_iter().find(|engine| self.holds_a_store_of(*engine));
-            let expected = self.engine;
-            let other = |found| FormatError::OtherEngine { found, expected };
-            return Err(found.map_or(FormatError::Missing, other).into());
-        }
-        let store = self.start().await?;
+        let store = self.start_existing().await?;
         format::check(store.as_ref(), directory).await?;
         Ok(store)
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn disk(&self) -> &dyn Disk {
+        self.disk.as_ref()
+    }
+
+    /// The same in another directory.
+    pub(super) fn in_directory(&self, path: &Path) -> Self {
+        Self { path: path.to_owned(), ..self.clone() }
+    }
+
+    /// Starts the engine on what is there, without a look at the marker.
+    pub(super) async fn start_existing(&self) -> Result<Arc<dyn Store>, StoreError> {
+        if self.holds_a_store_of(self.engine) {
+            return self.start().await;
+        }
+        let found = Engine::ALL.into_iter().find(|engine| self.holds_a_store_of(*engine));
+        Err(match found {
+            Some(found) => FormatError::OtherEngine { found, expected: self.engine },
+            None if !self.path.exists() && unfinished(&self.path).exists() => FormatError::CutOff,
+            None => FormatError::Missing,
+        }
+        .into())
     }
 
     fn holds_a_store_of(&self, engine: Engine) -> bool {

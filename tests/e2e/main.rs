@@ -17,6 +17,7 @@ mod follows;
 mod gateways;
 mod headers;
 mod killed;
+mod migrations;
 mod moves;
 mod openssl;
 mod readers;

@@ -1,0 +1,202 @@
+//! Stores as earlier versions wrote them: refused by the start, and written anew.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bytes::Bytes;
+use liaison::domain::directory::key::KeyName;
+use liaison::store::format::{self, FormatError};
+use liaison::store::migrate::{Migrated, migrate};
+use liaison::store::{Engine, Place, Store, StoreError, check, keys};
+
+use crate::support::{NAME, Open, TestNet, says};
+
+/// A service with two members and a message, stopped; its store is as format `number` had it.
+async fn of_format(number: u8, engine: Engine) -> (Open, BTreeMap<Vec<u8>, Bytes>) {
+    let net = TestNet::on(engine).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    net.say(says::admission(&net.replica(), "at")).await;
+    let sealed = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
+    net.client(&fr.tls()).await.submit(sealed.envelope).await.unwrap();
+    let directory = net.replica().directory;
+    let open = net.stop().await.0;
+    let store = open.place().open(NAME).await.unwrap();
+    let mut values = all(store.as_ref()).await;
+    drop(store);
+    let now = values.clone();
+    values.get_mut(format::KEY).map(|marker| *marker = with_byte(marker, 3, number)).unwrap();
+    if number == 2 {
+        for contact in directory.contacts() {
+            for seat in contact.roster.iter().flat_map(|roster| &roster.seats) {
+                let key = keys::key(&KeyName::Seal(contact.id.clone(), seat.seal.id()));
+                // Field 1: 32 bytes are the id, 1,216 the key.
+                let whole = [&[0x0a, 0xc0, 0x09], &seat.seal.raw()[..], &values[&key][34..]];
+                values.insert(key, whole.concat().into());
+            }
+        }
+        values.insert(b"usage/receipts/fr".to_vec(), Bytes::from_static(b"\x0a\0"));
+    }
+    std::fs::remove_dir_all(open.place().path()).unwrap();
+    write(engine, open.place().path(), &values);
+    (open, now)
+}
+
+fn with_byte(bytes: &[u8], at: usize, byte: u8) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    bytes[at] = byte;
+    bytes.into()
+}
+
+/// What a store holds, but for revisions.
+async fn all(store: &dyn Store) -> BTreeMap<Vec<u8>, Bytes> {
+    let mut pages = liaison::store::Pages::of(store, b"");
+    let mut all = BTreeMap::new();
+    while let Some(page) = pages.next().await.unwrap() {
+        all.extend(page.entries.into_iter().map(|(key, _, value)| (key, value)));
+    }
+    all
+}
+
+/// By the layout of format 3, past the store.
+fn write(engine: Engine, path: &Path, values: &BTreeMap<Vec<u8>, Bytes>) {
+    std::fs::create_dir_all(path).unwrap();
+    let revision = 7u64.to_be_bytes();
+    match engine {
+        Engine::Redb => {
+            let table = redb::TableDefinition::<&[u8], &[u8]>::new("store");
+            let db = redb::Database::create(path.join("store.redb")).unwrap();
+            let transaction = db.begin_write().unwrap();
+            let mut open = transaction.open_table(table).unwrap();
+            open.insert(&b""[..], &revision[..]).unwrap();
+            for (key, value) in values {
+                open.insert(&key[..], &[&revision[..], value].concat()[..]).unwrap();
+            }
+            drop(open);
+            transaction.commit().unwrap();
+        }
+        Engine::Sled => {
+            let config = sled::Config::new().path(path).segment_size(8 << 20);
+            let db = config.open().unwrap();
+            db.insert([0], &revision).unwrap();
+            for (key, value) in values {
+                let (first, rest) = value.split_at(value.len().min(4_084));
+                let total = (value.len() as u32).to_be_bytes();
+                let head = [&revision[..], &total, first].concat();
+                db.insert([&[1], &key[..]].concat(), head).unwrap();
+                for (number, chunk) in (0u32..).zip(rest.chunks(4_096)) {
+                    let length = (key.len() as u16).to_be_bytes();
+                    let at = [&[2], &length[..], key, &number.to_be_bytes()].concat();
+                    db.insert(at, chunk).unwrap();
+                }
+            }
+            db.flush().unwrap();
+        }
+        Engine::Memory => panic!("it has no files"),
+    }
+}
+
+async fn migrated(place: &Place) -> Migrated {
+    migrate(place, NAME, false, |_| ()).await.unwrap()
+}
+
+async fn is_refused_until_migrated(number: u8, engine: Engine) {
+    let (open, values) = of_format(number, engine).await;
+    let place = open.place();
+    let earlier = StoreError::Format(FormatError::Earlier);
+    assert_eq!(place.open(NAME).await.err(), Some(earlier.clone()));
+    let would = migrate(&place, NAME, true, |_| ()).await.unwrap();
+    assert_eq!(place.open(NAME).await.err(), Some(earlier), "a dry run changes nothing");
+    let mut seen = 0;
+    let done = migrate(&place, NAME, false, |values| seen = values).await.unwrap();
+    assert_eq!(done, would);
+    assert_eq!((done.from, done.values), (Some(number.into()), values.len() as u64));
+    assert_eq!(seen, done.values - 1, "all but the marker are copied");
+    let again = migrate(&place, NAME, false, |_| ()).await;
+    assert_eq!(again, Err(FormatError::Current.into()));
+
+    let store = place.open(NAME).await.unwrap();
+    assert_eq!(check::whole(store.as_ref(), |_| ()).await.unwrap().values, done.values);
+    let mut found = all(store.as_ref()).await;
+    if number == 2 {
+        // They stay whole, and are read as their ids.
+        let seal = |key: &Vec<u8>| key.starts_with(b"part/key/seal/");
+        found.extend(values.clone().into_iter().filter(|(key, _)| seal(key)));
+    }
+    assert_eq!(found, values);
+    let service = open.start(store).await.unwrap();
+    assert_eq!(service.state().head.0, done.entries);
+    let kept = Place::new(engine, done.kept);
+    assert_eq!(kept.open(NAME).await.err(), Some(FormatError::Earlier.into()));
+}
+
+#[tokio::test]
+async fn a_store_of_format_2_is_refused_and_migrated_on_redb() {
+    is_refused_until_migrated(2, Engine::Redb).await;
+}
+
+#[tokio::test]
+async fn a_store_of_format_3_is_refused_and_migrated_on_redb() {
+    is_refused_until_migrated(3, Engine::Redb).await;
+}
+
+#[tokio::test]
+async fn a_store_of_format_2_is_refused_and_migrated_on_sled() {
+    is_refused_until_migrated(2, Engine::Sled).await;
+}
+
+#[tokio::test]
+async fn a_store_of_format_3_is_refused_and_migrated_on_sled() {
+    is_refused_until_migrated(3, Engine::Sled).await;
+}
+
+/// Wherever it was killed, the same command goes on from there.
+#[tokio::test]
+async fn a_migration_that_was_cut_off_goes_on() {
+    let (open, values) = of_format(3, Engine::Redb).await;
+    let (place, path) = (open.place(), open.place().path().to_owned());
+    let fresh = path.with_extension("new");
+    // While it copied.
+    std::fs::create_dir_all(&fresh).unwrap();
+    std::fs::write(fresh.join("store.redb"), b"half").unwrap();
+    let done = migrated(&place).await;
+    assert!(!fresh.exists());
+    // Between the names: the old store is kept, the new one not yet in its place.
+    std::fs::rename(&path, &fresh).unwrap();
+    assert_eq!(place.open(NAME).await.err(), Some(FormatError::CutOff.into()));
+    let would = migrate(&place, NAME, true, |_| ()).await.unwrap();
+    let finished = Migrated { from: None, ..done.clone() };
+    assert_eq!((&would, path.exists()), (&finished, false));
+    assert_eq!(migrated(&place).await, finished);
+    assert_eq!(all(place.open(NAME).await.unwrap().as_ref()).await, values);
+    // Before either: a store that is kept is not written over.
+    std::fs::rename(&path, &fresh).unwrap();
+    std::fs::rename(&done.kept, &path).unwrap();
+    std::fs::create_dir(&done.kept).unwrap();
+    let refused = migrate(&place, NAME, false, |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("move it away"), "{refused}");
+    std::fs::remove_dir(&done.kept).unwrap();
+    assert_eq!(migrated(&place).await, done);
+}
+
+#[tokio::test]
+async fn a_log_that_was_not_signed_is_not_migrated() {
+    let (open, _) = of_format(3, Engine::Redb).await;
+    let path = open.place().path().to_owned();
+    let table = redb::TableDefinition::<&[u8], &[u8]>::new("store");
+    let db = redb::Database::create(path.join("store.redb")).unwrap();
+    let transaction = db.begin_write().unwrap();
+    transaction.open_table(table).unwrap().remove(&keys::log_entry(2)[..]).unwrap();
+    transaction.commit().unwrap();
+    drop(db);
+    let refused = migrate(&open.place(), NAME, false, |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("entry 2 is missing"), "{refused}");
+    assert!(!path.with_extension("new").exists());
+}
+
+#[tokio::test]
+async fn a_store_that_is_served_is_not_migrated() {
+    let open = TestNet::on(Engine::Redb).await.stop().await.0;
+    let _held = open.place().open(NAME).await.unwrap();
+    let refused = migrate(&open.place(), NAME, false, |_| ()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Held(_)), "{refused}");
+}
