@@ -23,6 +23,7 @@ mod hints;
 pub mod keys;
 mod memory;
 pub mod migrate;
+mod overlay;
 pub mod parts;
 mod place;
 mod redb;

@@ -16,7 +16,7 @@ use super::memory::Memory;
 use super::migrate::unfinished;
 use super::redb::{self, Redb};
 use super::sled::{self, Sled};
-use super::{Store, StoreError};
+use super::{Store, StoreError, check};
 
 /// What a store is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -118,6 +118,23 @@ impl Place {
         Ok(store)
     }
 
+    /// The store of `directory`, whole: every value was looked at before anything was written, and
+    /// nothing is. `looked_at` is told now and then how many bytes there were so far.
+    ///
+    /// # Errors
+    /// As [`Place::open`]; [`StoreError::Damaged`].
+    pub async fn look(
+        &self,
+        directory: &str,
+        looked_at: impl FnMut(u64),
+    ) -> Result<Arc<dyn Store>, StoreError> {
+        self.is_there()?;
+        let store = self.run(look).await?;
+        format::check(store.as_ref(), directory).await?;
+        check::whole(store.as_ref(), looked_at).await?;
+        Ok(store)
+    }
+
     /// Its directory.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -135,8 +152,13 @@ impl Place {
 
     /// Starts the engine on what is there, without a look at the marker.
     pub(super) async fn start_existing(&self) -> Result<Arc<dyn Store>, StoreError> {
+        self.is_there()?;
+        self.start().await
+    }
+
+    fn is_there(&self) -> Result<(), StoreError> {
         if self.holds_a_store_of(self.engine) {
-            return self.start().await;
+            return Ok(());
         }
         let found = Engine::ALL.into_iter().find(|engine| self.holds_a_store_of(*engine));
         Err(match found {
@@ -153,10 +175,27 @@ impl Place {
 
     /// Starts the engine without a look at the marker, on a thread that may wait for a process that is being torn down.
     pub(super) async fn start(&self) -> Result<Arc<dyn Store>, StoreError> {
+        self.run(start).await
+    }
+
+    async fn run(
+        &self,
+        start: fn(Engine, &Path, &Arc<dyn Disk>) -> Result<Arc<dyn Store>, StoreError>,
+    ) -> Result<Arc<dyn Store>, StoreError> {
         let Self { engine, path, disk } = self.clone();
         task::spawn_blocking(move || start(engine, &path, &disk))
             .await
             .unwrap_or_else(|error| Err(StoreError::Open(error.to_string())))
+    }
+}
+
+/// Opens a store only to look at it.
+fn look(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Result<Arc<dyn Store>, StoreError> {
+    match engine {
+        Engine::Redb => Ok(Arc::new(Redb::look(path)?)),
+        // sled writes as it opens, and takes the first damage for its end: what reads its records
+        // without it belongs here.
+        Engine::Sled | Engine::Memory => start(engine, path, disk),
     }
 }
 

@@ -7,6 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
+use std::panic;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,6 +21,7 @@ use redb::{
 
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
+use super::overlay::Overlay;
 use super::value::{End, Layout, Stamp, Stored};
 use super::writer::{Apply, Fault, Writer};
 use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError};
@@ -44,7 +46,18 @@ pub(super) struct Redb {
 
 impl Redb {
     pub(super) fn open(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared::open(dir, disk)?);
+        Self::of(Shared::open(dir, disk)?)
+    }
+
+    /// The store, on which whatever is done stays in memory. Checked as far as redb can.
+    pub(super) fn look(dir: &Path) -> Result<Self, StoreError> {
+        let looked = panic::catch_unwind(|| Shared::look(dir));
+        let panicked = || StoreError::Corrupt("redb panicked while it opened it".to_owned());
+        Self::of(looked.unwrap_or_else(|_| Err(panicked()))?)
+    }
+
+    fn of(shared: Shared) -> Result<Self, StoreError> {
+        let shared = Arc::new(shared);
         let hub = Arc::new(Hub::default());
         let (fault, apply) = (Arc::clone(&shared.fault), Committer(Arc::clone(&shared)));
         let writer = Writer::start("redb", apply, fault, Arc::clone(&hub))?;
@@ -123,9 +136,23 @@ impl Shared {
         if !dir.join(FILE).exists() {
             make(dir, disk)?;
         }
-        let db = open_redb(&dir.join(FILE), disk)?;
+        let db = open_redb(&dir.join(FILE), Synced::open(&dir.join(FILE), disk)?)?;
         // The process before may have been cut off after it renamed the file.
         disk::sync_path(disk.as_ref(), dir).map_err(io)?;
+        Self::of(dir, db, lock)
+    }
+
+    fn look(dir: &Path) -> Result<Self, StoreError> {
+        let lock = disk::lock(&dir.join("lock"))?;
+        let mut db = open_redb(&dir.join(FILE), Overlay::open(&dir.join(FILE))?)?;
+        // Also what no value shows: a branch that leads astray, free space that is not free.
+        if !db.check_integrity().map_err(|error| cannot_open(dir, error))? {
+            return Err(StoreError::Corrupt("redb finds what it did not write".to_owned()));
+        }
+        Self::of(dir, db, lock)
+    }
+
+    fn of(dir: &Path, db: Database, lock: File) -> Result<Self, StoreError> {
         let stored = read_end(&db).map_err(|error| cannot_open(dir, error))?;
         let (end, layout) = End::read(stored.as_deref())?;
         let (db, end) = (Arc::new(db), Mutex::new(end));
@@ -182,15 +209,14 @@ fn make(dir: &Path, disk: &Arc<dyn Disk>) -> Result<(), StoreError> {
     let io = |error: io::Error| disk::cannot_open(dir, &error);
     let unfinished = dir.join("store.redb.new");
     File::create(&unfinished).map_err(io)?;
-    let db = open_redb(&unfinished, disk)?;
+    let db = open_redb(&unfinished, Synced::open(&unfinished, disk)?)?;
     create_table(&db).map_err(|error| cannot_open(dir, error))?;
     drop(db);
     disk::sync_path(disk.as_ref(), &unfinished).map_err(io)?;
     std::fs::rename(&unfinished, dir.join(FILE)).map_err(io)
 }
 
-fn open_redb(path: &Path, disk: &Arc<dyn Disk>) -> Result<Database, StoreError> {
-    let backend = Synced::open(path, disk)?;
+fn open_redb(path: &Path, backend: impl StorageBackend) -> Result<Database, StoreError> {
     let opened = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend);
     opened.map_err(|error| cannot_open(path, error))
 }
