@@ -10,7 +10,7 @@ use crate::client::invitation::Invitation;
 use crate::client::{armour, place};
 use crate::config::{Config, ServiceHome};
 use crate::crypto::hash::Digest;
-use crate::service::Service;
+use crate::service::{Service, Shown, Unusable};
 use crate::wire::v1;
 
 use super::OperateError;
@@ -48,7 +48,11 @@ pub fn invitation(home: &ServiceHome) -> Result<Invited, OperateError> {
             home.charter().display()
         ))
     })?;
-    let checkpoint = place::read(&home.high_water(&config), CHECKPOINT_BYTES)?.into();
+    let path = home.high_water(&config);
+    let unusable = |why: Unusable| {
+        OperateError::Plan(format!("the high-water file {} cannot be used: {why}", path.display()))
+    };
+    let checkpoint = Shown::read(&path).map_err(unusable)?.checkpoint;
     let message = v1::Invitation { charter: charter.into(), addresses, checkpoint };
     let checked = Invitation::check(message).map_err(|why| OperateError::Plan(why.to_string()))?;
     Ok(Invited {
@@ -136,6 +140,3 @@ pub(super) async fn keep_charter(home: ServiceHome, service: Service) {
         }
     }
 }
-
-/// As much as any checkpoint with its signatures takes.
-const CHECKPOINT_BYTES: u64 = 64 * 1024;

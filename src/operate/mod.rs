@@ -15,7 +15,7 @@ mod store;
 pub use init::{Founded, Plan, complete, plan_addresses, prepare, single};
 pub use invitation::{Invited, invitation, invitation_file};
 pub use serve::{Bound, serve};
-pub use store::migrate;
+pub use store::{mark, migrate};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -16,13 +16,14 @@ use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::DirectoryName;
 use crate::server::listen::Drained;
+use crate::service::{Mark, Shown};
 use crate::store::format::FORMAT;
 use crate::store::migrate::Migrated;
 use crate::{stop, telemetry};
 
 use super::{
-    Founded, OperateError, Plan, complete, invitation, migrate, plan_addresses, prepare, serve,
-    single,
+    Founded, OperateError, Plan, complete, invitation, mark, migrate, plan_addresses, prepare,
+    serve, single,
 };
 
 /// The directory and relay of a Liaison.
@@ -66,6 +67,9 @@ pub enum Command {
 pub enum StoreCommand {
     /// Write a store of an earlier version anew in the format of this one, and keep the old one
     Migrate(MigrateArgs),
+    /// Write the high-water file anew from the store, if it is missing or damaged: you are sure that
+    /// the store is the newest there is
+    Mark,
 }
 
 /// How to migrate.
@@ -143,6 +147,7 @@ pub async fn run() -> ExitCode {
         Command::Serve(args) => serve_until_stopped(&home, args.clock_is_right).await,
         Command::Invitation(args) => invite(&home, &args),
         Command::Store(StoreCommand::Migrate(args)) => migrated(&home, args.dry_run).await,
+        Command::Store(StoreCommand::Mark) => marked(&home).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -245,6 +250,23 @@ async fn migrated(home: &ServiceHome, dry_run: bool) -> Result<(), OperateError>
              Remove it once the service has run for a while."
         ),
     });
+    Ok(())
+}
+
+async fn marked(home: &ServiceHome) -> Result<(), OperateError> {
+    let (path, Shown { mark, .. }) = mark(home, &Ambient::system()).await?;
+    let Mark { end, mailboxes } = mark.unwrap_or_default();
+    say(&format!(
+        "{} is written anew: the store is whole, with {} commits, {} values and {} mailboxes.\n\
+         Whether it is the newest nobody can say any more but you: what members were told after it \
+         is lost.\n\
+         Next: liaisond --home {} serve",
+        path.display(),
+        end.commits,
+        end.values,
+        mailboxes.len(),
+        home.path().display()
+    ));
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
 use crate::tls;
 
-use super::store::held;
+use super::store::{held, not_started};
 use super::{OperateError, invitation, keys, known, place};
 
 /// Where a service listens, told once it does.
@@ -102,14 +102,29 @@ async fn start(
     clock_is_right: bool,
     addresses: Vec<String>,
 ) -> Result<Service, OperateError> {
-    let store = place(home, config)?.open(&config.name).await.map_err(|why| held(home, why))?;
+    let (place, keys) = (place(home, config)?, keys::signing(home, ambient)?);
+    let settings = settings(home, config, ambient, clock_is_right, addresses)?;
+    // Whoever is refused finds every file as it was.
+    service::look(&place, &keys, &settings).await.map_err(|why| not_started(home, why))?;
+    let store = place.open(&config.name).await.map_err(|why| held(home, why))?;
     let blobs = FileBlobs::open(&home.blobs(), Arc::new(Fdatasync));
     let blobs = blobs.map_err(|why| {
         OperateError::Plan(format!("{} cannot be used: {why}", home.blobs().display()))
     })?;
     let blobs: Arc<dyn Blobs> = Arc::new(blobs);
+    Ok(service::start(store, blobs, keys, settings).await?)
+}
+
+/// What a home is served with.
+pub(super) fn settings(
+    home: &ServiceHome,
+    config: &Config,
+    ambient: &Ambient,
+    clock_is_right: bool,
+    addresses: Vec<String>,
+) -> Result<service::Settings, OperateError> {
     let enrolment = config.enrolment;
-    let settings = service::Settings {
+    Ok(service::Settings {
         name: config.name.parse()?,
         high_water: home.high_water(config),
         ambient: ambient.clone(),
@@ -120,8 +135,7 @@ async fn start(
         },
         addresses,
         grants: Grants::default(),
-    };
-    Ok(service::start(store, blobs, keys::signing(home, ambient)?, settings).await?)
+    })
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, OperateError> {

@@ -1,10 +1,15 @@
 //! `liaisond store`: what is done to a store while no service has it open.
 
+use std::path::PathBuf;
+
+use crate::ambient::Ambient;
 use crate::config::ServiceHome;
+use crate::service::{self, CannotStart, Shown};
 use crate::store::StoreError;
 use crate::store::migrate::{self, Migrated};
 
-use super::{OperateError, place};
+use super::serve::settings;
+use super::{OperateError, keys, place};
 
 /// Writes the store of a home anew in the format of today, and keeps the old one; a dry run only
 /// reads it.
@@ -22,6 +27,27 @@ pub async fn migrate(home: &ServiceHome, dry_run: bool) -> Result<Migrated, Oper
     };
     let done = migrate::migrate(&place(home, &config)?, &config.name, dry_run, progress).await;
     done.map_err(|why| held(home, why))
+}
+
+/// Writes the high-water file of a home anew from its store: the operator is sure that this is the
+/// newest there is.
+///
+/// # Errors
+/// The file is there and whole; the home is served; the store is damaged.
+pub async fn mark(home: &ServiceHome, ambient: &Ambient) -> Result<(PathBuf, Shown), OperateError> {
+    let config = home.config()?;
+    let settings = settings(home, &config, ambient, false, Vec::new())?;
+    let keys = keys::signing(home, ambient)?;
+    let done = service::mark_anew(&place(home, &config)?, &keys, &settings).await;
+    Ok((settings.high_water, done.map_err(|why| not_started(home, why))?))
+}
+
+/// The same of a service that does not start.
+pub(super) fn not_started(home: &ServiceHome, why: CannotStart) -> OperateError {
+    match why {
+        CannotStart::Store(why) => held(home, why),
+        why => why.into(),
+    }
 }
 
 /// A store that another process holds is served.

@@ -64,8 +64,10 @@ where
     let who: Who = Arc::new(move |key, network| asked.peer(key, network));
     let entrance = Entrance { tls, door, who, limits, trusted_proxies: trusted_proxies.into() };
     let routes = grpc::routes(service.clone(), stop.clone());
-    tokio::select! {
+    let ended = tokio::select! {
         drained = listen::serve(routes, accepted, entrance, stop) => Ok(drained),
         why = service.stopped() => Err(Ended::Service(why)),
-    }
+    };
+    service.settle().await;
+    ended
 }

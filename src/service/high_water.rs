@@ -1,54 +1,301 @@
-//! The high-water file: the newest checkpoint this service has ever shown, kept outside the data
-//! directory, so that an old copy of the data is noticed.
+//! The high-water file: the newest that this service has ever shown, kept outside the data directory,
+//! so that an old copy of the data is noticed.
+//!
+//! In scope: the file and its form, and when it is written. Out of scope: what is made of it
+//! (`mark`). Invariants: a checkpoint is in the file before anybody sees it; what was committed
+//! besides is there within 50 ms; a file that is damaged or half written is told from one of before,
+//! which has a checkpoint alone.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::crypto::sign::VerifyingKey;
-use crate::tlog::checkpoint::VerifiedCheckpoint;
-use crate::tlog::note::KeyName;
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::task;
+use tokio::time::sleep;
 
-/// The file.
-#[derive(Debug, Clone)]
+use crate::crypto::hash::Digest;
+use crate::domain::ids::ContactId;
+use crate::domain::state::Mailbox;
+use crate::store::End;
+
+use super::telemetry::{Event, Telemetry};
+
+/// Where a service stood: the end of its store, and every mailbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Of the store.
+    pub end: End,
+    /// The mailboxes of all contacts that have one.
+    pub mailboxes: BTreeMap<ContactId, Mailbox>,
+}
+
+/// What a service has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The newest checkpoint, a signed note.
+    pub checkpoint: Bytes,
+    /// Where it stood; nothing in a file of before.
+    pub mark: Option<Mark>,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It is not there.
+    #[error("it is missing: put it back; {ANEW}")]
+    Missing,
+    /// It is not what was written.
+    #[error("it is damaged: put a whole one back; {ANEW}")]
+    Damaged,
+    /// Its checkpoint is not one of this log.
+    #[error("{0}; put the right one back, or move it away; {ANEW}")]
+    Checkpoint(String),
+    /// It cannot be read or written.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// The deliberate way on.
+const ANEW: &str = "if you are sure that the data is the newest there is, liaisond store mark writes \
+                    the file anew from the data";
+
+impl Shown {
+    /// What the file at `path` says.
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub fn read(path: &Path) -> Result<Self, Unusable> {
+        match fs::read(path) {
+            Ok(bytes) => Self::decode(&bytes).ok_or(Unusable::Damaged),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Err(Unusable::Missing),
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// A line with the number of the form, the mark, an empty line, the checkpoint, and a digest of
+    /// all that.
+    fn encode(&self) -> Vec<u8> {
+        let Mark { end, mailboxes } = self.mark.clone().unwrap_or_default();
+        let mut text = format!("{FORM}commits {}\nvalues {}\n", end.commits, end.values);
+        let mut line = |args: std::fmt::Arguments<'_>| text.write_fmt(args).unwrap_or_default();
+        line(format_args!("sum {}\n", end.sum));
+        for (contact, Mailbox { epoch, count, chain }) in &mailboxes {
+            line(format_args!("mailbox {contact} {epoch} {count} {chain}\n"));
+        }
+        let all = [text.as_bytes(), b"\n", &self.checkpoint].concat();
+        let digest = format!("digest {}\n", digest(&all));
+        [all, digest.into_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        if bytes.is_empty() {
+            return None;
+        }
+        let Some(rest) = bytes.strip_prefix(FORM.as_bytes()) else {
+            // Of before: whether it is a checkpoint its signature says.
+            let checkpoint = Bytes::copy_from_slice(bytes);
+            return (!bytes.starts_with(b"liaison ")).then_some(Self { checkpoint, mark: None });
+        };
+        let all = bytes.len().checked_sub(DIGEST_LINE)?;
+        let (all, line) = bytes.split_at_checked(all)?;
+        if line != format!("digest {}\n", digest(all)).as_bytes() {
+            return None;
+        }
+        let body = std::str::from_utf8(rest.get(..rest.len() - DIGEST_LINE)?).ok()?;
+        let (mark, checkpoint) = body.split_once("\n\n")?;
+        let checkpoint = Bytes::copy_from_slice(checkpoint.as_bytes());
+        Some(Self { checkpoint, mark: Some(Mark::decode(mark)?) })
+    }
+}
+
+impl Mark {
+    fn decode(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let mut number = |name: &str| lines.next()?.strip_prefix(name)?.parse().ok();
+        let (commits, values) = (number("commits ")?, number("values ")?);
+        let sum = hash(lines.next()?.strip_prefix("sum ")?)?;
+        let mailboxes = lines.map(|line| {
+            let mut words = line.strip_prefix("mailbox ")?.split(' ');
+            let contact = words.next()?.parse().ok()?;
+            let (epoch, count) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            Some((contact, Mailbox { epoch, count, chain: hash(words.next()?)? }))
+        });
+        let mailboxes = mailboxes.collect::<Option<_>>()?;
+        Some(Self { end: End { commits, values, sum }, mailboxes })
+    }
+}
+
+fn hash(text: &str) -> Option<Digest> {
+    Digest::try_from(&hex::decode(text).ok()?[..]).ok()
+}
+
+fn digest(all: &[u8]) -> Digest {
+    Digest::of_parts(&[b"liaison/high-water/v2\0", all])
+}
+
+/// The first line: a file of before begins with the directory's name.
+const FORM: &str = "liaison high-water 2\n";
+/// How long the last line is.
+const DIGEST_LINE: usize = "digest ".len() + 64 + 1;
+
+/// The file of a service that runs.
+#[derive(Debug)]
 pub(super) struct HighWater {
     path: PathBuf,
+    shown: Mutex<Shown>,
+    /// What was noted is not in the file yet.
+    noted: Notify,
+    /// What the file holds, once this service has written it; held while it does.
+    written: Mutex<Option<Shown>>,
 }
 
 impl HighWater {
-    pub(super) fn at(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+    /// Nothing is written yet.
+    pub(super) fn at(path: &Path, shown: Shown) -> Self {
+        let (shown, noted, written) = (Mutex::new(shown), Notify::new(), Mutex::default());
+        Self { path: path.to_owned(), shown, noted, written }
     }
 
-    /// The checkpoint in the file.
-    ///
-    /// # Errors
-    /// It is missing, or not one of this log.
-    pub(super) fn read(
-        &self,
-        origin: &KeyName,
-        keys: &[VerifyingKey],
-    ) -> io::Result<VerifiedCheckpoint> {
-        let note = fs::read(&self.path)?;
-        VerifiedCheckpoint::verify(&note, origin, keys).map_err(io::Error::other)
+    /// Takes down where the service stands after a commit: `changed` are the mailboxes that it moved.
+    pub(super) fn note(&self, end: End, changed: impl IntoIterator<Item = (ContactId, Mailbox)>) {
+        {
+            let mut shown = self.shown();
+            let mark = shown.mark.get_or_insert_default();
+            mark.end = end;
+            mark.mailboxes.extend(changed);
+        }
+        self.noted.notify_one();
     }
 
-    /// Puts a newer checkpoint there: written, synced, renamed, synced.
+    /// Puts a newer checkpoint there, with all that is noted: written, synced, renamed, synced. On a
+    /// thread of its own: requests are answered meanwhile.
     ///
     /// # Errors
     /// Any of these fails.
-    pub(super) fn raise(&self, checkpoint: &[u8]) -> io::Result<()> {
+    pub(super) async fn raise(self: &Arc<Self>, checkpoint: &Bytes) -> io::Result<()> {
+        self.shown().checkpoint = checkpoint.clone();
+        self.settle().await
+    }
+
+    /// Has all that is noted in the file.
+    ///
+    /// # Errors
+    /// As [`HighWater::raise`].
+    pub(super) async fn settle(self: &Arc<Self>) -> io::Result<()> {
+        let own = Arc::clone(self);
+        task::spawn_blocking(move || own.write()).await?
+    }
+
+    /// Keeps what is noted in the file. What cannot be written is tried again: the service goes on.
+    pub(super) async fn keep(self: Arc<Self>, telemetry: Arc<Telemetry>) {
+        loop {
+            self.noted.notified().await;
+            sleep(GATHER).await;
+            while let Err(why) = self.settle().await {
+                telemetry.say(&Event::HighWater(&why));
+                sleep(AGAIN).await;
+            }
+        }
+    }
+
+    pub(super) fn write(&self) -> io::Result<()> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = self.shown().clone();
+        if written.as_ref() == Some(&shown) {
+            return Ok(());
+        }
         let parent = self.path.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(parent)?;
         let fresh = self.path.with_extension("new");
         let mut file = File::create(&fresh)?;
-        file.write_all(checkpoint)?;
+        file.write_all(&shown.encode())?;
         file.sync_all()?;
         fs::rename(&fresh, &self.path)?;
-        File::open(parent)?.sync_all()
+        File::open(parent)?.sync_all()?;
+        *written = Some(shown);
+        Ok(())
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is noted meanwhile is written with it; 50 ms less the time that writing takes.
+const GATHER: Duration = Duration::from_millis(40);
+/// After a failure.
+const AGAIN: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown() -> Shown {
+        let end = End { commits: 7, values: 3, sum: Digest::of(b"sum") };
+        let mailbox = |epoch, count| Mailbox { epoch, count, chain: Digest::of(b"chain") };
+        let mailboxes = [("at/cert", mailbox(1, 0)), ("fr/cert-fr", mailbox(2, 40))];
+        let mailboxes = mailboxes.map(|(contact, mailbox)| (contact.parse().unwrap(), mailbox));
+        let mark = Some(Mark { end, mailboxes: mailboxes.into() });
+        let checkpoint = "un.example\n1\nroot\n\n\u{2014} un.example signature\n";
+        Shown { checkpoint: Bytes::from_static(checkpoint.as_bytes()), mark }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_nothing_else_is_taken_for_it() {
+        let bytes = shown().encode();
+        assert_eq!(Shown::decode(&bytes), Some(shown()));
+        let before = Shown { mark: None, ..shown() };
+        assert_eq!(Shown::decode(&shown().checkpoint), Some(before));
+        for at in FORM.len()..bytes.len() {
+            assert_eq!(Shown::decode(&bytes[..at]), None, "cut at {at}");
+            let mut spoilt = bytes.clone();
+            spoilt[at] ^= 1;
+            assert_eq!(Shown::decode(&spoilt), None, "byte {at}");
+        }
+        for bad in [&b""[..], FORM.as_bytes(), b"liaison high-water 3\n"] {
+            assert_eq!(Shown::decode(bad), None);
+        }
+    }
+
+    /// What is noted is on file within 50 ms, and what could not be written is written again.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_noted_is_written_soon_and_again_if_it_fails() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("folder").join("high-water");
+        std::fs::write(dir.path().join("folder"), b"a file is in the way").unwrap();
+        let Shown { checkpoint, .. } = shown();
+        let high_water = Arc::new(HighWater::at(&path, Shown { checkpoint, mark: None }));
+        let telemetry = Arc::new(Telemetry::new(crate::ambient::Ambient::system()));
+        let keeping = tokio::spawn(Arc::clone(&high_water).keep(Arc::clone(&telemetry)));
+        let Some(Mark { end, mailboxes }) = shown().mark else { panic!("it has one") };
+        high_water.note(end, mailboxes);
+        let failures = || {
+            let counts = telemetry.counts().into_iter();
+            counts.filter(|(kind, _)| *kind == "high_water").map(|(_, count)| count).sum::<u64>()
+        };
+        while failures() == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        std::fs::remove_file(dir.path().join("folder")).unwrap();
+        let begun = tokio::time::Instant::now();
+        while !matches!(Shown::read(&path), Ok(found) if found == shown()) {
+            assert!(begun.elapsed() < 3 * AGAIN);
+            sleep(Duration::from_millis(1)).await;
+        }
+        let end = End { commits: 8, ..end };
+        high_water.note(end, []);
+        let begun = tokio::time::Instant::now();
+        let read = || Shown::read(&path).ok()?.mark;
+        while read().is_none_or(|mark| mark.end != end) {
+            assert!(begun.elapsed() < Duration::from_millis(50));
+            sleep(Duration::from_millis(1)).await;
+        }
+        keeping.abort();
     }
 }

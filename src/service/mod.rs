@@ -8,6 +8,7 @@
 mod clock;
 pub mod door;
 mod high_water;
+mod mark;
 mod queries;
 mod sequencer;
 mod start;
@@ -48,10 +49,13 @@ use crate::store::blobs::Blobs;
 use crate::tlog::merkle::Tree;
 
 pub use crate::store::Hints;
+pub use high_water::{Mark, Shown, Unusable};
+pub use mark::{Missing, NotAsShown};
 pub use queries::{Item, MailboxPage, Parts, Proven, Status};
-pub use start::{CannotStart, Founded, Keys, Settings, found, start};
+pub use start::{CannotStart, Founded, Keys, Settings, found, look, mark_anew, start};
 
 use door::{Ask, Busy, Door};
+use high_water::HighWater;
 use sequencer::{Job, Queued};
 use telemetry::{Event, Telemetry};
 
@@ -98,6 +102,7 @@ struct Shared {
     log_key: VerifyingKey,
     large: Mutex<()>,
     door: Arc<Door>,
+    high_water: Arc<HighWater>,
     telemetry: Arc<Telemetry>,
     addresses: Vec<String>,
     ambient: Ambient,
@@ -180,6 +185,13 @@ impl Service {
     #[must_use]
     pub fn engine(&self) -> &'static str {
         self.shared.store.engine()
+    }
+
+    /// Has all that was committed so far in the high-water file, before the service ends.
+    pub async fn settle(&self) {
+        if let Err(why) = self.shared.high_water.settle().await {
+            self.shared.telemetry.say(&Event::HighWater(&why));
+        }
     }
 
     /// Returns why the service stopped by itself, once it did: then the process must end.

@@ -16,7 +16,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task;
 use tokio::time::timeout;
 
 use crate::ambient::Ambient;
@@ -25,9 +24,10 @@ use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Admission, Command, Decision, World};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{Directory, Parts};
+use crate::domain::ids::ContactId;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::share::Grants;
-use crate::domain::state::{Key, Snapshot, Value};
+use crate::domain::state::{Key, Mailbox, Snapshot, Value};
 use crate::store::codec::{self, Head};
 use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::Checkpoint;
@@ -126,7 +126,7 @@ pub(super) struct Sequencer {
     pub(super) log: Arc<RwLock<Tree>>,
     pub(super) head: Head,
     pub(super) key: SigningKey,
-    pub(super) high_water: HighWater,
+    pub(super) high_water: Arc<HighWater>,
     pub(super) ambient: Ambient,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) heads: watch::Sender<u64>,
@@ -149,7 +149,7 @@ pub(super) enum Fatal {
 impl Sequencer {
     /// Runs until every sender of the queue is gone.
     pub(super) async fn run(
-        mut self,
+        &mut self,
         mut queue: mpsc::Receiver<Box<dyn Queued>>,
     ) -> Result<(), Fatal> {
         let mut waiting = VecDeque::new();
@@ -187,6 +187,7 @@ impl Sequencer {
         let write = Write::new([(key.clone(), revision)], [(key, value)], []);
         let write = write.map_err(|_| Fatal::Log("the time is too large to store"))?;
         self.store.commit(write.into()).await?;
+        self.high_water.note(self.store.end(), []);
         Ok(())
     }
 
@@ -210,9 +211,10 @@ impl Sequencer {
         let after = self.seal(&before, &mut round)?;
         if !round.batch.is_empty() {
             self.store.commit(round.batch).await?;
+            self.high_water.note(self.store.end(), round.mailboxes);
         }
         if let Some((head, state)) = after {
-            self.raise_high_water(&head.checkpoint).await.map_err(Fatal::HighWater)?;
+            self.high_water.raise(&head.checkpoint).await.map_err(Fatal::HighWater)?;
             self.head = head;
             let size = state.head.0;
             self.state.store(Arc::new(state));
@@ -220,12 +222,6 @@ impl Sequencer {
         }
         decided.into_iter().for_each(Queued::tell);
         Ok(())
-    }
-
-    /// On a thread of its own: requests are answered meanwhile.
-    async fn raise_high_water(&self, checkpoint: &Bytes) -> io::Result<()> {
-        let (high_water, checkpoint) = (self.high_water.clone(), checkpoint.clone());
-        task::spawn_blocking(move || high_water.raise(&checkpoint)).await?
     }
 
     /// Reads all that the waiting commands name, at one instant.
@@ -250,6 +246,7 @@ impl Sequencer {
             batch: Batch::new(),
             bytes: 0,
             logged: Vec::new(),
+            mailboxes: BTreeMap::new(),
             grants: self.grants,
         })
     }
@@ -303,6 +300,8 @@ struct Round<'a> {
     batch: Batch,
     bytes: usize,
     logged: Vec<Digest>,
+    /// Where those stand that it moves.
+    mailboxes: BTreeMap<ContactId, Mailbox>,
     grants: Grants,
 }
 
@@ -352,7 +351,12 @@ impl Round<'_> {
             return false;
         }
         self.bytes += size;
-        puts.into_iter().for_each(|(key, value)| self.seen.insert(key, Some(value)));
+        for (key, value) in puts {
+            if let (Key::Mailbox(contact), Value::Mailbox(mailbox)) = (&key, &value) {
+                self.mailboxes.insert(contact.clone(), *mailbox);
+            }
+            self.seen.insert(key, Some(value));
+        }
         deletes.into_iter().for_each(|key| self.seen.insert(key, None));
         if let (Some(admission), Some(leaf)) = (log, leaf) {
             self.directory.to_mut().advance(&admission.parts);

@@ -3,7 +3,7 @@
 //! Invariants: a start from stored parts is equal to a replay from entry 0 (tested); the stored
 //! entries hash to the head; a store that is behind the high-water file does not start.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
@@ -24,7 +24,7 @@ use crate::domain::relay::share::Grants;
 use crate::signed::dsse::Envelope;
 use crate::store::blobs::Blobs;
 use crate::store::codec::Head;
-use crate::store::{Page, Pages, Revision, Store, StoreError, Write, keys, parts};
+use crate::store::{Page, Pages, Place, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::tlog::head::Frontier;
 use crate::tlog::merkle::{self, Tree};
@@ -32,7 +32,8 @@ use crate::tlog::note::KeyName;
 
 use super::clock::{Now, Watch};
 use super::door::{self, Door};
-use super::high_water::HighWater;
+use super::high_water::{HighWater, Mark, Shown, Unusable};
+use super::mark::{self, NotAsShown, Unfit};
 use super::sequencer::Sequencer;
 use super::telemetry::Telemetry;
 use super::{Service, Shared, State};
@@ -68,7 +69,13 @@ pub struct Settings {
 pub enum CannotStart {
     /// The store.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+    /// The store holds what was not written, or does not hold what was.
+    #[error(
+        "{0}; keep its files as they are, and run liaisond salvage: it writes what can still be read \
+         into a new store"
+    )]
+    Damaged(StoreError),
     /// The charter is not admissible as entry 0.
     #[error("the charter is refused: {0}")]
     Charter(#[from] Refusal),
@@ -89,9 +96,26 @@ pub enum CannotStart {
         /// Where it is.
         path: PathBuf,
         /// What is wrong with it.
-        why: String,
+        why: Unusable,
     },
-    /// The store is behind, or beside, what this service has shown.
+    /// It is not written anew.
+    #[error(
+        "the high-water file {path} is there and whole{}: nothing is to be done",
+        .commits.map_or_else(String::new, |commits| format!(", and ends at commit {commits}"))
+    )]
+    Marked {
+        /// Where it is.
+        path: PathBuf,
+        /// Where it ends.
+        commits: Option<u64>,
+    },
+    /// The store is whole, and ends before what this service has shown, or beside it.
+    #[error(
+        "the store is older than what this service has shown: {0}; put the newer data back: what \
+         members were told is never taken back"
+    )]
+    Older(#[from] NotAsShown),
+    /// The log is behind, or beside, what this service has shown.
     #[error(
         "the store ends at entry {stored}, and this service has shown a checkpoint of {shown}: \
          the log never goes back; restore the newer data, or fetch the entries from a replica"
@@ -143,8 +167,10 @@ pub async fn found(
     let write = Write::new(expected, puts, [])
         .map_err(|why| CannotStart::Broken(format!("the charter is too large: {why}")))?;
     store.commit(write.into()).await?;
-    let high_water = HighWater::at(&settings.high_water);
-    high_water.raise(&checkpoint).map_err(|why| unusable(&high_water, &why))?;
+    let mark = Some(Mark { end: store.end(), ..Mark::default() });
+    let shown = Shown { checkpoint: checkpoint.clone(), mark };
+    let high_water = Arc::new(HighWater::at(&settings.high_water, shown));
+    high_water.settle().await.map_err(|why| unusable(&settings.high_water, why.into()))?;
     Ok(Founded { checkpoint })
 }
 
@@ -158,18 +184,15 @@ pub async fn start(
     keys: Keys,
     settings: Settings,
 ) -> Result<Service, CannotStart> {
-    known_rules(store.as_ref()).await?;
-    let (head, checkpoint) = read_head(store.as_ref(), &settings.name).await?;
-    let log = read_log(store.as_ref(), &head).await?;
-    let directory = read_directory(store.as_ref(), &settings.name, &head).await?;
-    own_keys(&directory, &keys)?;
-    let trusted = &directory.charter().log;
-    let verified = verify_checkpoint(&settings.name, &checkpoint, trusted)?;
-    if (verified.size(), verified.root()) != (head.frontier.size(), head.frontier.root()) {
-        return Err(CannotStart::Broken("the checkpoint is of another head".to_owned()));
-    }
-    let high_water = HighWater::at(&settings.high_water);
-    not_behind(&high_water, &settings.name, trusted, &log, &head)?;
+    let read = read(store.as_ref(), &keys, &settings).await?;
+    let mark = not_behind(store.as_ref(), &settings, &read).await?;
+    let Read { directory, head, log } = read;
+    let (size, root) = (head.frontier.size(), head.frontier.root());
+    let checkpoint = head.checkpoint.clone();
+    let shown = Shown { checkpoint: checkpoint.clone(), mark: Some(mark) };
+    let high_water = Arc::new(HighWater::at(&settings.high_water, shown));
+    // A file of before is completed; what was committed last before a crash is taken in.
+    high_water.settle().await.map_err(|why| unusable(&settings.high_water, why.into()))?;
 
     let stored = store.read(&[keys::CLOCK.to_vec()]).await?;
     let now = Now { unix: settings.ambient.now(), counted: settings.ambient.counted() };
@@ -177,10 +200,10 @@ pub async fn start(
     let clock = Watch::start(now, directory.clock(), stored.map(AsRef::as_ref), right)?;
     let in_doubt = Arc::new(AtomicBool::new(clock.in_doubt()));
 
-    let state = State { directory, head: (verified.size(), verified.root()), checkpoint };
+    let state = State { directory, head: (size, root), checkpoint };
     let state = Arc::new(ArcSwap::from_pointee(state));
     let log = Arc::new(RwLock::new(log));
-    let (new_head, heads) = watch::channel(verified.size());
+    let (new_head, heads) = watch::channel(size);
     let log_key = keys.log.public().clone();
     let telemetry = Arc::new(Telemetry::new(settings.ambient.clone()));
     let mut sequencer = Sequencer {
@@ -189,7 +212,7 @@ pub async fn start(
         log: Arc::clone(&log),
         head,
         key: keys.log,
-        high_water,
+        high_water: Arc::clone(&high_water),
         ambient: settings.ambient.clone(),
         telemetry: Arc::clone(&telemetry),
         heads: new_head,
@@ -202,17 +225,24 @@ pub async fn start(
     looked.map_err(|why| CannotStart::Broken(why.to_string()))?;
     let (queue, waiting) = mpsc::channel(limits::QUEUE);
     let (say, stopped) = watch::channel(None);
+    let keeping = Arc::clone(&high_water).keep(Arc::clone(&telemetry));
+    let (keeping, kept) = (tokio::spawn(keeping), Arc::clone(&high_water));
     tokio::spawn(async move {
         let why = match sequencer.run(waiting).await {
             Ok(()) => "the service was closed".to_owned(),
             Err(fatal) => fatal.to_string(),
         };
+        // The store is held until then: nobody else writes the file meanwhile.
+        keeping.abort();
+        drop(kept.settle().await);
+        drop(sequencer);
         say.send_replace(Some(why));
     });
     let (relay, ambient, addresses) = (keys.relay, settings.ambient, settings.addresses);
     let shared = Shared {
         store,
         blobs,
+        high_water,
         state,
         log,
         heads,
@@ -229,6 +259,73 @@ pub async fn start(
         grants: settings.grants,
     };
     Ok(Service { shared: Arc::new(shared) })
+}
+
+/// Looks at a store before it is opened to be written: every value in it, whether they fit together,
+/// and whether it is as new as what was shown. Nothing is changed.
+///
+/// # Errors
+/// As [`start`].
+pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), CannotStart> {
+    let store = place.look(settings.name.as_str(), progress()).await?;
+    let read = read(store.as_ref(), keys, settings).await?;
+    not_behind(store.as_ref(), settings, &read).await.map(drop)
+}
+
+/// Writes the high-water file anew from a store, if there is none that can be read: the operator says
+/// that the store is the newest.
+///
+/// # Errors
+/// The file is there and whole; otherwise as [`look`].
+pub async fn mark_anew(
+    place: &Place,
+    keys: &Keys,
+    settings: &Settings,
+) -> Result<Shown, CannotStart> {
+    if let Ok(shown) = Shown::read(&settings.high_water) {
+        let path = settings.high_water.clone();
+        return Err(CannotStart::Marked { path, commits: shown.mark.map(|mark| mark.end.commits) });
+    }
+    let store = place.look(settings.name.as_str(), progress()).await?;
+    let Read { head, .. } = read(store.as_ref(), keys, settings).await?;
+    let mark = mark::fits(store.as_ref(), None).await?;
+    let shown = Shown { checkpoint: head.checkpoint, mark: Some(mark) };
+    let high_water = Arc::new(HighWater::at(&settings.high_water, shown.clone()));
+    high_water.settle().await.map_err(|why| unusable(&settings.high_water, why.into()))?;
+    Ok(shown)
+}
+
+/// A line for every so many bytes.
+fn progress() -> impl FnMut(u64) {
+    let mut said = 0;
+    move |bytes| {
+        if bytes / TELL_EVERY > said {
+            said = bytes / TELL_EVERY;
+            tracing::info!(mebibytes = bytes >> 20, "checking the store");
+        }
+    }
+}
+
+const TELL_EVERY: u64 = 256 << 20;
+
+/// What a start reads of a store. It fits together.
+struct Read {
+    directory: Directory,
+    head: Head,
+    log: Tree,
+}
+
+async fn read(store: &dyn Store, keys: &Keys, settings: &Settings) -> Result<Read, CannotStart> {
+    known_rules(store).await?;
+    let head = read_head(store, &settings.name).await?;
+    let log = read_log(store, &head).await?;
+    let directory = read_directory(store, &settings.name, &head).await?;
+    own_keys(&directory, keys)?;
+    let verified = verify_checkpoint(&settings.name, &head.checkpoint, &directory.charter().log)?;
+    if (verified.size(), verified.root()) != (head.frontier.size(), head.frontier.root()) {
+        return Err(CannotStart::Broken("the checkpoint is of another head".to_owned()));
+    }
+    Ok(Read { directory, head, log })
 }
 
 fn origin(name: &DirectoryName) -> Result<KeyName, CannotStart> {
@@ -265,14 +362,12 @@ async fn known_rules(store: &dyn Store) -> Result<(), CannotStart> {
     }
 }
 
-async fn read_head(store: &dyn Store, name: &DirectoryName) -> Result<(Head, Bytes), CannotStart> {
+async fn read_head(store: &dyn Store, name: &DirectoryName) -> Result<Head, CannotStart> {
     let found = store.read(&[keys::LOG_HEAD.to_vec()]).await?;
     let head = found.value(keys::LOG_HEAD).ok_or_else(|| {
         CannotStart::Broken(format!("{name} has no entry 0: run liaisond init --charter"))
     })?;
-    let head = Head::decode(head)?;
-    let checkpoint = head.checkpoint.clone();
-    Ok((head, checkpoint))
+    Ok(Head::decode(head)?)
 }
 
 /// Hashes every stored entry, each page while the store is asked for the next, and compares with the
@@ -357,21 +452,43 @@ fn genesis(entry: &[u8]) -> Option<Digest> {
     Some(Envelope::parse(&entry.statement, limits::STATEMENT_BYTES).ok()?.digest())
 }
 
-fn not_behind(
-    high_water: &HighWater,
-    name: &DirectoryName,
-    trusted: &[VerifyingKey],
-    log: &Tree,
-    head: &Head,
-) -> Result<(), CannotStart> {
-    let shown =
-        high_water.read(&origin(name)?, trusted).map_err(|why| unusable(high_water, &why))?;
-    if log.root_at(shown.size()) == Some(shown.root()) {
-        return Ok(());
+/// Where the service stands: no earlier than what is in the high-water file.
+async fn not_behind(
+    store: &dyn Store,
+    settings: &Settings,
+    Read { directory, head, log }: &Read,
+) -> Result<Mark, CannotStart> {
+    let (path, trusted) = (&settings.high_water, &directory.charter().log);
+    let shown = Shown::read(path).map_err(|why| unusable(path, why))?;
+    let checkpoint =
+        VerifiedCheckpoint::verify(&shown.checkpoint, &origin(&settings.name)?, trusted)
+            .map_err(|why| unusable(path, Unusable::Checkpoint(why.to_string())))?;
+    let mark = mark::fits(store, shown.mark.as_ref()).await;
+    if log.root_at(checkpoint.size()) != Some(checkpoint.root()) {
+        let (stored, shown) = (head.frontier.size(), checkpoint.size());
+        return Err(CannotStart::Behind { stored, shown });
     }
-    Err(CannotStart::Behind { stored: head.frontier.size(), shown: shown.size() })
+    Ok(mark?)
 }
 
-fn unusable(high_water: &HighWater, why: &std::io::Error) -> CannotStart {
-    CannotStart::HighWater { path: high_water.path().to_owned(), why: why.to_string() }
+impl From<StoreError> for CannotStart {
+    fn from(why: StoreError) -> Self {
+        match why {
+            StoreError::Corrupt(_) | StoreError::Damaged(_) => Self::Damaged(why),
+            why => Self::Store(why),
+        }
+    }
+}
+
+impl From<Unfit> for CannotStart {
+    fn from(why: Unfit) -> Self {
+        match why {
+            Unfit::Store(why) => why.into(),
+            Unfit::NotAsShown(why) => Self::Older(why),
+        }
+    }
+}
+
+fn unusable(path: &Path, why: Unusable) -> CannotStart {
+    CannotStart::HighWater { path: path.to_owned(), why }
 }

@@ -76,11 +76,17 @@ pub enum Event<'a> {
          service is started with --clock-is-right"
     )]
     ClockInDoubt(String),
+    /// The high-water file could not be brought up to date.
+    #[error(
+        "the high-water file cannot be written: {0}; it is tried again every second, and until then \
+         an older copy of the data would not be noticed"
+    )]
+    HighWater(&'a io::Error),
 }
 
 impl Event<'_> {
     /// The names of the kinds, for counters.
-    pub const KINDS: [&'static str; 18] = [
+    pub const KINDS: [&'static str; 19] = [
         "cannot_accept",
         "refused",
         "no_proxy_header",
@@ -99,6 +105,7 @@ impl Event<'_> {
         "body",
         "store",
         "clock_in_doubt",
+        "high_water",
     ];
 
     const fn kind(&self) -> (usize, Level) {
@@ -121,6 +128,7 @@ impl Event<'_> {
             Self::Body(_) => (15, Level::ERROR),
             Self::Store(_) => (16, Level::ERROR),
             Self::ClockInDoubt(_) => (17, Level::ERROR),
+            Self::HighWater(_) => (18, Level::ERROR),
         }
     }
 }

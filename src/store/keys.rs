@@ -24,6 +24,9 @@ pub const CONTACT: &[u8] = b"part/contact/";
 /// Every key ever listed: by key id, a seal key also by its contact.
 pub const KEY: &[u8] = b"part/key/";
 
+/// Where mailboxes stand, by contact.
+pub const MAILBOX: &[u8] = b"mailbox/";
+
 /// An entry of the log.
 #[must_use]
 pub fn log_entry(leaf: u64) -> Vec<u8> {
@@ -69,7 +72,7 @@ pub fn entries(contact: &ContactId) -> Vec<u8> {
 #[must_use]
 pub fn of(key: &Key) -> Vec<u8> {
     match key {
-        Key::Mailbox(contact) => [b"mailbox/", contact.as_str().as_bytes()].concat(),
+        Key::Mailbox(contact) => [MAILBOX, contact.as_str().as_bytes()].concat(),
         Key::Entry(contact, number) => [&entries(contact)[..], &number.to_be_bytes()[..]].concat(),
         Key::Message(id, sender) => {
             [b"message/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()

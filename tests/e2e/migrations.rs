@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use liaison::domain::directory::key::KeyName;
+use liaison::service::Shown;
 use liaison::store::format::{self, FormatError};
 use liaison::store::migrate::{Migrated, migrate};
 use liaison::store::{Engine, Place, Store, StoreError, check, keys};
@@ -20,6 +21,8 @@ async fn of_format(number: u8, engine: Engine) -> (Open, BTreeMap<Vec<u8>, Bytes
     net.client(&fr.tls()).await.submit(sealed.envelope).await.unwrap();
     let directory = net.replica().directory;
     let open = net.stop().await.0;
+    let shown = Shown::read(&open.high_water()).unwrap();
+    std::fs::write(open.high_water(), shown.checkpoint).unwrap();
     let store = open.place().open(NAME).await.unwrap();
     let mut values = all(store.as_ref()).await;
     drop(store);

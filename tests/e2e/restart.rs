@@ -215,7 +215,7 @@ async fn a_flipped_bit_of_an_entry_or_of_the_head_stops_the_start() {
         overwrite(store.as_ref(), key, |value| *value.last_mut().unwrap() ^= 1).await;
         let found = open.start(store).await.err();
         assert!(
-            matches!(found, Some(CannotStart::Broken(_) | CannotStart::Store(_))),
+            matches!(found, Some(CannotStart::Broken(_) | CannotStart::Damaged(_))),
             "{what}: {found:?}"
         );
     }
@@ -228,7 +228,9 @@ async fn a_part_that_belongs_under_another_key_stops_the_start() {
     let [fr, jp] = ["fr", "jp"].map(|member| keys::member(&member.parse().unwrap()));
     let theirs = store.read(std::slice::from_ref(&jp)).await.unwrap().value(&jp).unwrap().to_vec();
     overwrite(store.as_ref(), fr, |value| *value = theirs).await;
-    let Some(CannotStart::Store(why)) = open.start(store).await.err() else { panic!("it starts") };
+    let Some(CannotStart::Damaged(why)) = open.start(store).await.err() else {
+        panic!("it starts")
+    };
     assert!(why.to_string().contains("part/member/jp stands under part/member/fr"), "{why}");
 }
 

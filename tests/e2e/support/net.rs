@@ -366,6 +366,7 @@ impl TestNet {
 
     /// Everything that is stored, files and high-water file included.
     pub(crate) async fn everything(&self) -> BTreeMap<String, Bytes> {
+        self.service.settle().await;
         let mut all = everything_in(self.store.as_ref()).await;
         files(self.open.home.path(), &self.open.home.path().join("blobs"), &mut all);
         let high_water = std::fs::read(self.open.high_water()).unwrap();
@@ -399,6 +400,13 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             std::fs::copy(&path, &target).unwrap();
         }
     }
+}
+
+/// Every file under a folder, byte for byte.
+pub(crate) fn contents(folder: &Path) -> BTreeMap<String, Bytes> {
+    let mut all = BTreeMap::new();
+    files(folder, folder, &mut all);
+    all
 }
 
 fn files(home: &Path, folder: &Path, all: &mut BTreeMap<String, Bytes>) {

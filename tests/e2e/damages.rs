@@ -1,0 +1,320 @@
+//! A closed store whose files have changed: nothing of it is silently lost. And a whole store that is
+//! not the one that was shown.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bytes::Bytes;
+use liaison::domain::ids::ContactId;
+use liaison::domain::state::{Key, Mailbox, Value};
+use liaison::service::{self, CannotStart, Missing, NotAsShown, Shown, Unusable};
+use liaison::store::{Engine, Pages, Store, StoreError, Versioned, Write, codec, keys};
+
+use crate::support::{NAME, Open, Party, TestNet, Trust, contents, dates};
+
+/// A service with two members and so many messages from the first to the second, stopped.
+async fn with_messages(engine: Engine, messages: usize) -> (Open, ContactId) {
+    let net = TestNet::on(engine).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    send(&net, &fr, &jp, messages).await;
+    (closed(net).await, jp.contact)
+}
+
+/// Stopped, and nobody writes any more.
+async fn closed(net: TestNet) -> Open {
+    let open = net.stop().await.0;
+    drop(open.place().open(NAME).await.unwrap());
+    open
+}
+
+async fn send(net: &TestNet, from: &Party, to: &Party, messages: usize) {
+    let mut sender = net.client(&from.tls()).await;
+    for _ in 0..messages {
+        let sealed = from.compose(&[to], &net.replica(), &net.open.ambient);
+        sender.submit(sealed.envelope).await.unwrap();
+    }
+}
+
+async fn again(open: Open) -> TestNet {
+    let store = open.place().open(NAME).await.unwrap();
+    TestNet::serve(open, store, Trust::new(dates())).await
+}
+
+async fn look(open: &Open) -> Result<(), CannotStart> {
+    service::look(&open.place(), &Open::keys(), &open.settings()).await
+}
+
+/// As `liaisond serve` does it.
+async fn start(open: &Open) -> Result<service::Service, CannotStart> {
+    look(open).await?;
+    open.start_again().await
+}
+
+/// It does not start, and leaves every file as it was.
+async fn refused(open: &Open) -> CannotStart {
+    let before = contents(open.home.path());
+    let why = start(open).await.err().expect("it does not start");
+    assert!(contents(open.home.path()) == before, "a file is another: {why}");
+    why
+}
+
+#[tokio::test]
+async fn older_data_names_what_is_missing_of_which_mailbox() {
+    let (open, _) = with_messages(Engine::Redb, 3).await;
+    let copy = open.copy();
+    let net = again(open).await;
+    let [fr, jp] = ["fr/cert", "jp/cert"].map(|contact| Party::new(contact, 2));
+    send(&net, &fr, &jp, 4).await;
+    let open = closed(net).await;
+    std::fs::copy(open.high_water(), copy.high_water()).unwrap();
+    let why = refused(&copy).await;
+    let CannotStart::Older(NotAsShown { stored, shown, mailboxes }) = &why else { panic!("{why}") };
+    let (first, last) = (stored.commits + 1, shown.commits);
+    assert!(first + 3 <= last);
+    let missing = Missing { contact: jp.contact, stored: Some(3), shown: 7 };
+    assert_eq!(mailboxes, &[missing]);
+    let text = why.to_string();
+    assert!(text.contains(&format!("commits {first} to {last} are missing")), "{text}");
+    assert!(text.contains("jp/cert 4 to 7; put the newer data back"), "{text}");
+    start(&open).await.expect("the newer data is as it was shown");
+}
+
+/// As many commits, and yet another history; and mailboxes that were changed behind what was shown.
+#[tokio::test]
+async fn another_history_is_not_taken_for_the_one_that_was_shown() {
+    let (open, jp) = with_messages(Engine::Redb, 2).await;
+    let copy = open.copy();
+    let [one, other] = [&open, &copy];
+    for (open, byte) in [(one, 1), (other, 2)] {
+        let store = open.place().open(NAME).await.unwrap();
+        put(store.as_ref(), b"usage/receipts/fr".to_vec(), &[byte]).await;
+    }
+    // What is newer than the mark is taken in.
+    start(one).await.unwrap();
+    std::fs::copy(one.high_water(), other.high_water()).unwrap();
+    let why = refused(other).await.to_string();
+    assert!(why.contains("is not the one that was shown"), "{why}");
+
+    let store = one.place().open(NAME).await.unwrap();
+    let key = keys::of(&Key::Mailbox(jp.clone()));
+    let found = store.read(std::slice::from_ref(&key)).await.unwrap();
+    let value = codec::decode(&Key::Mailbox(jp.clone()), found.value(&key).unwrap()).unwrap();
+    let Value::Mailbox(mailbox) = value else { panic!("{value:?}") };
+    let [behind, beside, ahead, gone] = [
+        Mailbox { count: 1, ..mailbox },
+        Mailbox { chain: liaison::crypto::hash::Digest::of(b"another"), ..mailbox },
+        Mailbox { count: 3, ..mailbox },
+        Mailbox { epoch: 0, ..mailbox },
+    ];
+    drop(store);
+    for (wrong, says) in [
+        (behind, "jp/cert 2"),
+        (beside, "jp/cert, which up to 2 is not"),
+        (ahead, "jp/cert, which up to 2 is not"),
+        (gone, "jp/cert 1 to 2"),
+    ] {
+        let store = one.place().open(NAME).await.unwrap();
+        put(store.as_ref(), key.clone(), &codec::encode(&Value::Mailbox(wrong))).await;
+        drop(store);
+        let why = refused(one).await;
+        assert!(matches!(why, CannotStart::Older(_)), "{why}");
+        assert!(why.to_string().contains(says), "{why}");
+    }
+    let store = one.place().open(NAME).await.unwrap();
+    put(store.as_ref(), key, &codec::encode(&value)).await;
+    drop(store);
+    start(one).await.unwrap();
+}
+
+async fn put(store: &dyn Store, key: Vec<u8>, value: &[u8]) {
+    let put = (key, Bytes::copy_from_slice(value));
+    store.commit(Write::new([], [put], []).unwrap().into()).await.unwrap();
+}
+
+/// What came after the mark, as after a crash, is folded from the entries.
+#[tokio::test]
+async fn what_the_mark_has_not_yet_is_no_reason_to_refuse() {
+    for engine in [Engine::Redb, Engine::Sled] {
+        let (open, _) = with_messages(engine, 1).await;
+        let mark = std::fs::read(open.high_water()).unwrap();
+        let net = again(open).await;
+        let [fr, jp] = ["fr/cert", "jp/cert"].map(|contact| Party::new(contact, 2));
+        send(&net, &fr, &jp, 3).await;
+        let open = closed(net).await;
+        std::fs::write(open.high_water(), mark).unwrap();
+        let service = start(&open).await.unwrap();
+        let shown = Shown::read(&open.high_water()).unwrap().mark.unwrap();
+        assert_eq!(shown.mailboxes[&jp.contact].count, 4, "and it is in the mark from then on");
+        drop(service);
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_service_has_marked_its_last_commit_and_a_file_of_before_is_completed() {
+    let (open, jp) = with_messages(Engine::Redb, 2).await;
+    let end = open.place().open(NAME).await.unwrap().end();
+    let shown = Shown::read(&open.high_water()).unwrap();
+    let mark = shown.mark.unwrap();
+    assert_eq!((mark.end, mark.mailboxes[&jp].count), (end, 2));
+    std::fs::write(open.high_water(), &shown.checkpoint).unwrap();
+    drop(start(&open).await.unwrap());
+    let again = Shown::read(&open.high_water()).unwrap();
+    assert_eq!(again.mark.unwrap().mailboxes, mark.mailboxes);
+}
+
+#[tokio::test]
+async fn a_missing_or_damaged_mark_is_said_and_written_anew_only_if_asked() {
+    let (open, jp) = with_messages(Engine::Redb, 2).await;
+    let anew = async || service::mark_anew(&open.place(), &Open::keys(), &open.settings()).await;
+    let there = anew().await.unwrap_err();
+    assert!(matches!(there, CannotStart::Marked { .. }), "{there}");
+    let whole = std::fs::read(open.high_water()).unwrap();
+    let half = &whole[..whole.len() / 2];
+    for bad in [None, Some(half)] {
+        match bad {
+            None => std::fs::remove_file(open.high_water()).unwrap(),
+            Some(bytes) => std::fs::write(open.high_water(), bytes).unwrap(),
+        }
+        let why = refused(&open).await;
+        let CannotStart::HighWater { why: unusable, .. } = &why else { panic!("{why}") };
+        match bad {
+            None => assert!(matches!(unusable, Unusable::Missing)),
+            Some(_) => assert!(matches!(unusable, Unusable::Damaged)),
+        }
+        assert!(why.to_string().contains("high-water cannot be used: it is "), "{why}");
+        assert!(why.to_string().contains("liaisond store mark"), "{why}");
+        let shown = anew().await.unwrap();
+        assert_eq!(Shown::read(&open.high_water()).unwrap(), shown);
+        assert_eq!(shown.mark.unwrap().mailboxes[&jp].count, 2);
+        look(&open).await.unwrap();
+    }
+}
+
+/// What was done to one file of a store.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    /// A bit, counted from the beginning.
+    Flip(u64),
+    /// 4 KiB of zeros.
+    Zero(u64),
+    /// Nothing is left behind.
+    Cut(u64),
+}
+
+impl Change {
+    fn apply(self, path: &Path) {
+        let mut bytes = std::fs::read(path).unwrap();
+        match self {
+            Self::Flip(bit) => bytes[(bit / 8) as usize] ^= 1 << (bit % 8),
+            Self::Zero(at) => {
+                let (at, end) = (at as usize, bytes.len().min(at as usize + 4_096));
+                bytes[at..end].fill(0);
+            }
+            Self::Cut(at) => bytes.truncate(at as usize),
+        }
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    /// All reads as it was.
+    Harmless,
+    /// It did not start, and every file is as it was.
+    Refused,
+    /// Somebody read of it, and heard so.
+    Named,
+}
+
+/// One change of a copy; what reads otherwise than before and says nothing fails the test.
+async fn tried(open: &Open, all: &Everything, change: Change, file: &str) -> (Fate, String) {
+    let copy = open.copy();
+    change.apply(&copy.place().path().join(file));
+    let before = contents(copy.home.path());
+    if let Err(why) = look(&copy).await {
+        let told = matches!(
+            why,
+            CannotStart::Damaged(_)
+                | CannotStart::Older(_)
+                | CannotStart::Store(StoreError::Open(_) | StoreError::Format(_))
+        );
+        assert!(told, "{change:?}: {why}");
+        assert!(contents(copy.home.path()) == before, "{change:?}: a file is another");
+        return (Fate::Refused, why.to_string());
+    }
+    let store = match copy.place().open(NAME).await {
+        Ok(store) => store,
+        Err(why) => return (Fate::Named, why.to_string()),
+    };
+    let keys: Vec<_> = all.keys().cloned().collect();
+    match (everything_in(store.as_ref()).await, store.read(&keys).await) {
+        (Ok(scanned), Ok(read)) => {
+            assert!(scanned == *all, "{change:?}: silent");
+            let found = |(key, found): (&[u8], Option<&Versioned>)| all.get(key) == found;
+            assert!(read.iter().all(found), "{change:?}: silent");
+        }
+        (Err(why), _) | (_, Err(why)) => return (Fate::Named, why.to_string()),
+    }
+    copy.start(store).await.expect("what reads as it was starts");
+    (Fate::Harmless, String::new())
+}
+
+type Everything = BTreeMap<Vec<u8>, Versioned>;
+
+async fn everything_in(store: &dyn Store) -> Result<Everything, StoreError> {
+    let (mut all, mut pages) = (BTreeMap::new(), Pages::of(store, b""));
+    while let Some(page) = pages.next().await? {
+        all.extend(page.entries.into_iter().map(|(key, revision, value)| (key, (revision, value))));
+    }
+    Ok(all)
+}
+
+/// Changes one file of a closed store so many times in each way, each time from the beginning.
+async fn trials(engine: Engine, file: &str, [flips, zeros, cuts]: [u64; 3]) {
+    let given = std::env::var("LIAISON_SEED").ok();
+    let seed = given.map_or_else(|| u64::from(std::process::id()), |seed| seed.parse().unwrap());
+    println!("LIAISON_SEED={seed}");
+    let (open, _) = with_messages(engine, 30).await;
+    let store = open.place().open(NAME).await.unwrap();
+    let all = everything_in(store.as_ref()).await.unwrap();
+    drop(store);
+    let length = std::fs::metadata(open.place().path().join(file)).unwrap().len();
+    let mut random = seed;
+    let mut below = |end: u64| {
+        // SplitMix64.
+        random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    };
+    let mut changes: Vec<Change> = (0..flips).map(|_| Change::Flip(below(8 * length))).collect();
+    changes.extend((0..zeros).map(|_| Change::Zero(below(length) & !4_095)));
+    changes.extend((0..cuts).map(|_| Change::Cut(below(length))));
+    let mut table: BTreeMap<(&str, Fate), u64> = BTreeMap::new();
+    for change in changes {
+        let (fate, why) = tried(&open, &all, change, file).await;
+        let way = match change {
+            Change::Flip(_) => "flips",
+            Change::Zero(_) => "zeroed pages",
+            Change::Cut(_) => "cuts",
+        };
+        println!("{change:?} {fate:?} {why}");
+        *table.entry((way, fate)).or_default() += 1;
+    }
+    println!("{engine}, {} values, {length} bytes: {table:?}", all.len());
+    let harmed = table.iter().filter(|((_, fate), _)| *fate != Fate::Harmless);
+    assert!(harmed.map(|(_, count)| count).sum::<u64>() > 0, "nothing was tried");
+}
+
+#[tokio::test]
+async fn no_change_of_a_file_of_redb_is_silent() {
+    trials(Engine::Redb, "store.redb", [40, 15, 15]).await;
+}
+
+/// The whole of it.
+#[tokio::test]
+#[ignore = "minutes: every landing runs a part of it"]
+async fn no_change_of_a_file_of_redb_is_silent_in_300_trials() {
+    trials(Engine::Redb, "store.redb", [200, 50, 50]).await;
+}
