@@ -335,7 +335,7 @@ mod tests {
     impl Waits {
         fn new() -> Self {
             let (net, dir) = (Net::new(), tempfile::tempdir().unwrap());
-            let outbox = Outbox::open(dir.path()).unwrap();
+            let outbox = Outbox::of(dir.path());
             let sealed = net.notification();
             let request = Request::submit(sealed.envelope);
             outbox.put((sealed.id, sealed.header_digest), &request).unwrap();
@@ -508,9 +508,9 @@ mod tests {
         assert_eq!(waits.outbox.pending().unwrap(), []);
         std::fs::remove_file(&accepted).unwrap();
         assert_eq!(waits.outbox.clone().pending().unwrap(), [], "it was not looked at");
-        assert_eq!(Outbox::open(waits.dir.path()).unwrap().pending().unwrap(), [waits.id]);
+        assert_eq!(Outbox::of(waits.dir.path()).pending().unwrap(), [waits.id]);
         // What is refused may be said again.
-        let other = Outbox::open(waits.dir.path()).unwrap();
+        let other = Outbox::of(waits.dir.path());
         assert!(other.refuse((waits.id, &other.request(waits.id).unwrap()), "CLOSED").unwrap());
         assert_eq!(other.pending().unwrap(), []);
         other.retry(waits.id).unwrap();

@@ -6,16 +6,15 @@
 //! twice is kept once; a mailbox that does not go on where it ended is an error with evidence, and
 //! changes nothing; what comes for a header is the entry that the chain has.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use prost::Message as _;
 
-use crate::client::durable;
 use crate::client::message::open::{NotOpened, Received};
 use crate::client::message::receipt::{self, ChainError, Link, Place, VerifiedHead};
+use crate::client::place::{self, FileError, Lock};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
@@ -28,9 +27,9 @@ use crate::wire::v1;
 /// The inbox cannot take what came.
 #[derive(Debug, thiserror::Error)]
 pub enum InboxError {
-    /// The disk.
-    #[error("the inbox cannot be read or written")]
-    Io(#[from] io::Error),
+    /// A file cannot be used, or is damaged.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Another process collects into it.
     #[error("another process is collecting into this inbox")]
     Busy,
@@ -48,9 +47,6 @@ pub enum InboxError {
     /// No such item.
     #[error("there is no item {0} in the inbox")]
     Unknown(u64),
-    /// A file that is not what this program wrote.
-    #[error("the inbox file {0} is damaged")]
-    Damaged(String),
 }
 
 /// What became of an item that was handed in.
@@ -140,13 +136,10 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// The inbox in a directory, which is created if need be.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn open(dir: &Path, genesis: Digest, contact: ContactId) -> Result<Self, InboxError> {
-        durable::create_dir(dir)?;
-        Ok(Self { dir: dir.to_owned(), genesis, contact })
+    /// The inbox in a directory, which what is written first makes.
+    #[must_use]
+    pub fn of(dir: &Path, genesis: Digest, contact: ContactId) -> Self {
+        Self { dir: dir.to_owned(), genesis, contact }
     }
 
     /// Whose mailbox it is.
@@ -159,13 +152,11 @@ impl Inbox {
     ///
     /// # Errors
     /// Another process does, or the disk.
-    pub fn lock(&self) -> Result<File, InboxError> {
-        let path = self.dir.join(LOCK);
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        match file.try_lock() {
-            Ok(()) => self.clear_beyond().map(|()| file),
-            Err(TryLockError::WouldBlock) => Err(InboxError::Busy),
-            Err(TryLockError::Error(error)) => Err(error.into()),
+    pub fn lock(&self) -> Result<Lock, InboxError> {
+        match place::lock(&self.dir.join(LOCK), Duration::ZERO) {
+            Ok(lock) => self.clear_beyond().map(|()| lock),
+            Err(FileError::Held { .. }) => Err(InboxError::Busy),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -178,8 +169,8 @@ impl Inbox {
             (ALONE, |name, last| Batch::of(name).is_some_and(|batch| batch.last > last)),
         ] {
             let folder = self.dir.join(folder);
-            for name in durable::names(&folder)?.iter().filter(|name| is_beyond(name, last)) {
-                std::fs::remove_file(folder.join(name))?;
+            for name in place::names(&folder)?.iter().filter(|name| is_beyond(name, last)) {
+                place::remove(&folder.join(name))?;
             }
         }
         Ok(())
@@ -191,7 +182,7 @@ impl Inbox {
     /// A damaged file, or the disk.
     pub fn cursor(&self) -> Result<Mailbox, InboxError> {
         let path = self.dir.join(CURSOR);
-        let Some(bytes) = durable::read(&path)? else {
+        let Some(bytes) = place::content(&path)? else {
             return Ok(Mailbox::empty(self.genesis, &self.contact));
         };
         let place = proto::Place::decode(&bytes[..]).ok();
@@ -247,7 +238,7 @@ impl Inbox {
 
     fn write_copies(&self, what: Spoilt, (number, copies): (u64, u64)) -> Result<(), InboxError> {
         let path = self.dir.join(what.folder()).join(file_of(number));
-        Ok(durable::write(&path, copies.to_string().as_bytes())?)
+        Ok(place::replace(&path, copies.to_string().as_bytes())?)
     }
 
     /// The numbers of items that came spoilt and are not dealt with, in order.
@@ -255,11 +246,11 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn asked_again(&self) -> Result<Vec<u64>, InboxError> {
-        let mut spoilt = durable::names(&self.dir.join(SPOILT))?;
-        spoilt.extend(durable::names(&self.dir.join(UNSIGNED))?);
+        let mut spoilt = place::names(&self.dir.join(SPOILT))?;
+        spoilt.extend(place::names(&self.dir.join(UNSIGNED))?);
         spoilt.sort();
         spoilt.dedup();
-        let done = durable::names(&self.dir.join(DONE))?;
+        let done = place::names(&self.dir.join(DONE))?;
         let open = spoilt.iter().filter(|name| done.binary_search(name).is_err());
         Ok(open.filter_map(|name| name.parse().ok()).collect())
     }
@@ -346,7 +337,7 @@ impl Inbox {
         if mailbox.count > before {
             let place = Place { contact: self.contact.clone(), mailbox };
             let name = Batch { first: before + 1, last: mailbox.count }.name();
-            durable::write(&self.dir.join(ALONE).join(name), &bytes)?;
+            place::replace(&self.dir.join(ALONE).join(name), &bytes)?;
             self.write_cursor(&place)?;
         }
         fault
@@ -393,7 +384,7 @@ impl Inbox {
 
     fn kept_whole(&self, number: u64) -> Result<Option<Kept>, InboxError> {
         let path = self.path_of(number);
-        let Some(bytes) = durable::read(&path)? else { return Ok(None) };
+        let Some(bytes) = place::content(&path)? else { return Ok(None) };
         let mut bytes = Bytes::from(bytes);
         let kept = read_record(&mut bytes).filter(|_| bytes.is_empty());
         kept.map(Some).ok_or_else(|| damaged(&path))
@@ -401,7 +392,7 @@ impl Inbox {
 
     /// An item that is here with all that it has, of a message no more than its header.
     fn start_of(&self, number: u64) -> Result<Option<Kept>, InboxError> {
-        match durable::read_ends(&self.path_of(number), START, 8)? {
+        match place::read_ends(&self.path_of(number), START, 8)? {
             Some((start, end)) => match read_start(start.into(), &end) {
                 Some(kept) => Ok(Some(kept)),
                 None => self.kept_whole(number),
@@ -442,7 +433,7 @@ impl Inbox {
 
     /// The files of headers that came alone, in order.
     fn batches(&self) -> Result<Vec<Batch>, InboxError> {
-        let names = durable::names(&self.dir.join(ALONE))?;
+        let names = place::names(&self.dir.join(ALONE))?;
         let last = self.cursor()?.count;
         let batches = names.iter().filter_map(|name| Batch::of(name));
         // Beyond the cursor as in `whole`.
@@ -451,7 +442,7 @@ impl Inbox {
 
     fn read_batch(&self, batch: Batch) -> Result<Vec<Kept>, InboxError> {
         let path = self.dir.join(ALONE).join(batch.name());
-        let mut bytes = Bytes::from(durable::read(&path)?.unwrap_or_default());
+        let mut bytes = Bytes::from(place::content(&path)?.unwrap_or_default());
         let mut all = Vec::new();
         while !bytes.is_empty() {
             all.push(read_record(&mut bytes).ok_or_else(|| damaged(&path))?);
@@ -476,10 +467,10 @@ impl Inbox {
             own = self.begin(head.mailbox().epoch)?;
         }
         match receipt::agrees(&own, head) {
-            Ok(()) => Ok(durable::write(&self.dir.join(HEAD), head.envelope().bytes())?),
+            Ok(()) => Ok(place::replace(&self.dir.join(HEAD), head.envelope().bytes())?),
             Err(why) => {
                 let name = format!("head-{}", head.envelope().digest());
-                durable::write(&self.dir.join(DISPUTED).join(name), head.envelope().bytes())?;
+                place::replace(&self.dir.join(DISPUTED).join(name), head.envelope().bytes())?;
                 Err(why.into())
             }
         }
@@ -490,7 +481,7 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn head(&self) -> Result<Option<Bytes>, InboxError> {
-        Ok(durable::read(&self.dir.join(HEAD))?.map(Bytes::from))
+        Ok(place::content(&self.dir.join(HEAD))?.map(Bytes::from))
     }
 
     /// The size of the view of the newest head.
@@ -512,8 +503,8 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn pending(&self) -> Result<Vec<u64>, InboxError> {
-        let done = durable::names(&self.dir.join(DONE))?;
-        let later = durable::names(&self.dir.join(LATER))?;
+        let done = place::names(&self.dir.join(DONE))?;
+        let later = place::names(&self.dir.join(LATER))?;
         let mut numbers = self.whole()?;
         numbers.retain(|number| done.binary_search(&file_of(*number)).is_err());
         let mut pending = Vec::new();
@@ -532,7 +523,7 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn said_later(&self, number: u64) -> Result<(), InboxError> {
-        Ok(durable::write(&self.dir.join(LATER).join(file_of(number)), b"")?)
+        Ok(place::replace(&self.dir.join(LATER).join(file_of(number)), b"")?)
     }
 
     /// The entries of kinds that this version does not know, with their kinds, in order.
@@ -540,7 +531,7 @@ impl Inbox {
     /// # Errors
     /// A damaged file, or the disk.
     pub fn later(&self) -> Result<Vec<(u64, LaterKind)>, InboxError> {
-        let names = durable::names(&self.dir.join(LATER))?;
+        let names = place::names(&self.dir.join(LATER))?;
         let mut found = Vec::new();
         for number in names.iter().filter_map(|name| name.parse().ok()) {
             if let EntryKind::Later(kind) = self.item(number)?.kind {
@@ -575,12 +566,12 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn dealt_with(&self) -> Result<Vec<u64>, InboxError> {
-        let names = durable::names(&self.dir.join(DONE))?;
+        let names = place::names(&self.dir.join(DONE))?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
     fn whole(&self) -> Result<Vec<u64>, InboxError> {
-        let names = durable::names(&self.dir.join(ITEMS))?;
+        let names = place::names(&self.dir.join(ITEMS))?;
         let last = self.cursor()?.count;
         let numbers = names.iter().filter_map(|name| name.parse().ok());
         // An item beyond the cursor was being written when the power went; it comes again.
@@ -592,7 +583,7 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn done(&self, number: u64, how: &str) -> Result<(), InboxError> {
-        Ok(durable::write(&self.dir.join(DONE).join(file_of(number)), how.as_bytes())?)
+        Ok(place::replace(&self.dir.join(DONE).join(file_of(number)), how.as_bytes())?)
     }
 
     /// How an item was dealt with.
@@ -600,7 +591,7 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn how(&self, number: u64) -> Result<Option<String>, InboxError> {
-        let bytes = durable::read(&self.dir.join(DONE).join(file_of(number)))?;
+        let bytes = place::content(&self.dir.join(DONE).join(file_of(number)))?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
@@ -616,7 +607,7 @@ impl Inbox {
         }
         let mut bytes = [&made.id.as_bytes()[..], made.header_digest.as_bytes()].concat();
         bytes.extend(made.envelope.encode_to_vec());
-        Ok(durable::write(&path, &bytes)?)
+        Ok(place::replace(&path, &bytes)?)
     }
 
     /// The delivered receipt that was made for a message.
@@ -625,7 +616,7 @@ impl Inbox {
     /// A damaged file, or the disk.
     pub fn receipt(&self, header: Digest) -> Result<Option<Made>, InboxError> {
         let path = self.dir.join(RECEIPTS).join(header.to_string());
-        let Some(bytes) = durable::read(&path)? else { return Ok(None) };
+        let Some(bytes) = place::content(&path)? else { return Ok(None) };
         let read = || {
             let (id, rest) = bytes.split_at_checked(16)?;
             let (digest, envelope) = rest.split_at_checked(32)?;
@@ -653,7 +644,7 @@ impl Inbox {
             let Some(batch) = batches.iter().find(|batch| batch.holds(number)) else { continue };
             bytes.extend(record(&place, &kept.item, kept.floor));
             if batch.last == number {
-                durable::write(&self.dir.join(ALONE).join(batch.name()), &bytes)?;
+                place::replace(&self.dir.join(ALONE).join(batch.name()), &bytes)?;
                 bytes.clear();
             }
         }
@@ -663,11 +654,11 @@ impl Inbox {
 
     fn write(&self, place: &Place, item: &v1::Item, floor: u64) -> Result<(), InboxError> {
         let path = self.path_of(place.mailbox.count);
-        Ok(durable::write(&path, &record(place, item, floor))?)
+        Ok(place::replace(&path, &record(place, item, floor))?)
     }
 
     fn write_cursor(&self, place: &Place) -> Result<(), InboxError> {
-        Ok(durable::write(&self.dir.join(CURSOR), &place.to_proto().encode_to_vec())?)
+        Ok(place::replace(&self.dir.join(CURSOR), &place.to_proto().encode_to_vec())?)
     }
 
     fn path_of(&self, number: u64) -> PathBuf {
@@ -714,7 +705,7 @@ impl<'a> Headers<'a> {
         let path = self.inbox.dir.join(ALONE).join(batch.name());
         let bytes = match self.last.take() {
             Some((last, bytes)) if last == batch => bytes,
-            _ => durable::read(&path)?.unwrap_or_default().into(),
+            _ => place::content(&path)?.unwrap_or_default().into(),
         };
         let (_, bytes) = self.last.insert((batch, bytes));
         find_record(bytes.clone(), number).ok_or_else(|| damaged(&path))
@@ -815,7 +806,7 @@ fn find_record(mut bytes: Bytes, number: u64) -> Option<Kept> {
 }
 
 fn number_in(path: &Path) -> Result<Option<u64>, InboxError> {
-    let Some(bytes) = durable::read(path)? else { return Ok(None) };
+    let Some(bytes) = place::content(path)? else { return Ok(None) };
     let number = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
     number.map(Some).ok_or_else(|| damaged(path))
 }
@@ -826,7 +817,7 @@ fn file_of(number: u64) -> String {
 }
 
 fn damaged(path: &Path) -> InboxError {
-    InboxError::Damaged(path.display().to_string())
+    FileError::Damaged(path.to_owned()).into()
 }
 
 const CURSOR: &str = "cursor";

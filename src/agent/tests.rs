@@ -16,6 +16,7 @@ use crate::client::message::testing::{
 };
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
+use crate::client::place::FileError;
 use crate::client::testlog;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
@@ -184,8 +185,8 @@ impl Machine {
 }
 
 fn open(net: &Net, of: &str, dir: &Path) -> (Inbox, Outbox) {
-    let inbox = Inbox::open(&dir.join("in"), net.directory.genesis(), seat(of).contact());
-    (inbox.unwrap(), Outbox::open(&dir.join("out")).unwrap())
+    let inbox = Inbox::of(&dir.join("in"), net.directory.genesis(), seat(of).contact());
+    (inbox, Outbox::of(&dir.join("out")))
 }
 
 fn fr() -> [&'static str; 1] {
@@ -2119,7 +2120,7 @@ fn the_inbox_keeps_a_message_once_and_sealed() {
     let bytes = std::fs::read(&file).unwrap();
     assert!(!bytes.windows(10).any(|window| window == b"xxxxxxxxxx"));
     std::fs::write(&file, b"half").unwrap();
-    assert!(matches!(paris.inbox.item(1), Err(InboxError::Damaged(_))));
+    assert!(matches!(paris.inbox.item(1), Err(InboxError::File(FileError::Damaged(_)))));
     assert!(matches!(paris.inbox.item(2), Err(InboxError::Unknown(2))));
     let lock = paris.inbox.lock().unwrap();
     assert!(matches!(paris.inbox.lock(), Err(InboxError::Busy)));
@@ -2281,7 +2282,7 @@ fn a_header_is_read_without_what_is_sealed_under_it() {
     let bytes = std::fs::read(&path).unwrap();
     let ends = [&bytes[..20_000], &bytes[bytes.len() - 8..]].concat();
     std::fs::write(&path, ends).unwrap();
-    assert!(matches!(paris.inbox.item(2), Err(InboxError::Damaged(_))));
+    assert!(matches!(paris.inbox.item(2), Err(InboxError::File(FileError::Damaged(_)))));
     assert_eq!(without(headers.read(2).unwrap()), second);
 }
 

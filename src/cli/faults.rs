@@ -17,10 +17,7 @@ impl From<InboxError> for ClientError {
         let failed = Exit::VerificationFailed;
         let ours = |exit, reason| Self::new(Side::Ours, exit, reason, &error);
         match &error {
-            InboxError::Io(why) => {
-                let sentence = format!("{error}: {why}");
-                Self::new(Side::Ours, Exit::Unexpected, "INBOX", sentence)
-            }
+            InboxError::File(file) => file.into(),
             InboxError::Busy => ours(Exit::Refused, "INBOX_BUSY"),
             InboxError::Chain(ChainError::Epoch { .. }) => {
                 Self::new(Side::Theirs, failed, "MAILBOX_RESTORED", error)
@@ -30,7 +27,6 @@ impl From<InboxError> for ClientError {
                 Self::new(Side::Theirs, Exit::NotReachable, HEAD_BEHIND, error)
             }
             InboxError::Unknown(_) => ours(Exit::NotFound, "UNKNOWN_MESSAGE"),
-            InboxError::Damaged(_) => ours(Exit::Unexpected, "INBOX"),
         }
     }
 }

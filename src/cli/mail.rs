@@ -23,7 +23,6 @@ use crate::agent::inbox::{Inbox, InboxError, Kept};
 use crate::agent::index::{Index, Row};
 use crate::agent::later::LaterDue;
 use crate::agent::muted::Muted;
-use crate::client::durable;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
 use crate::client::message::content::Inside;
@@ -112,7 +111,7 @@ impl Mail {
     /// Files.
     pub(super) fn waits(ctx: &Context, seat: &SeatId) -> Result<bool, ClientError> {
         let folder = folder(ctx, seat)?.join(OUTBOX);
-        Ok(folder.is_dir() && !Outbox::open(&folder)?.pending()?.is_empty())
+        Ok(folder.is_dir() && !Outbox::of(&folder).pending()?.is_empty())
     }
 
     /// The mailbox of a seat.
@@ -127,12 +126,12 @@ impl Mail {
             ctx.out.warn(format_args!("{why}: nobody is muted until somebody is muted anew"));
             Muted::nobody(&folder)
         });
-        let inbox = Inbox::open(&folder.join("inbox"), genesis, seat.contact())?;
+        let inbox = Inbox::of(&folder.join("inbox"), genesis, seat.contact());
         Ok(Self {
             muted,
             index: Index::open(&folder, &inbox)?,
             inbox,
-            outbox: Outbox::open(&folder.join(OUTBOX))?,
+            outbox: Outbox::of(&folder.join(OUTBOX)),
             keys: keys.opening(&seat)?.into(),
             synced: replica.view()?.0,
             opened: Instant::now(),
@@ -852,7 +851,7 @@ impl Mail {
     /// # Errors
     /// Files.
     pub(super) fn mark_read(&self, number: u64) -> Result<(), ClientError> {
-        Ok(durable::write(&self.read_path(number), b"").map_err(InboxError::Io)?)
+        Ok(place::replace(&self.read_path(number), b"")?)
     }
 
     fn read_path(&self, number: u64) -> PathBuf {
@@ -1377,8 +1376,8 @@ mod tests {
         let mut net = Net::new();
         let frozen = net.newer_rules();
         let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
-        let inbox = Inbox::open(&dir.path().join("in"), frozen.genesis(), own.contact()).unwrap();
-        let outbox = Outbox::open(&dir.path().join("out")).unwrap();
+        let inbox = Inbox::of(&dir.path().join("in"), frozen.genesis(), own.contact());
+        let outbox = Outbox::of(&dir.path().join("out"));
         let root_at = |size| net.tree.root_at(size);
         let (keys, sign) = (Vec::new(), sign_key(FR));
         let reader = Reader { directory: &frozen, root_at: &root_at, seat: &own, keys: &keys };
@@ -1437,7 +1436,7 @@ mod tests {
             assert_eq!(not_accepted(id, Some(&of(class)), &quota), said);
         }
         let dir = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(dir.path()).unwrap();
+        let outbox = Outbox::of(dir.path());
         let said = not_accepted(id, Some(&of(Class::Receipt)), &kept_back(&outbox, quota, id));
         assert_eq!(said.matches(&id.to_string()).count(), 1, "{said}");
     }
@@ -1458,7 +1457,7 @@ mod tests {
     #[test]
     fn what_is_kept_back_is_said_to_be_kept_and_what_mends_it_goes_first() {
         let (dir, id) = (tempfile::tempdir().unwrap(), MessageId::new(1, [1; 10]));
-        let outbox = Outbox::open(dir.path()).unwrap();
+        let outbox = Outbox::of(dir.path());
         let kept = |error: ClientError| {
             let (reason, sentence) = (error.reason.clone(), error.sentence.clone());
             let kept = kept_back(&outbox, error, id);

@@ -409,6 +409,9 @@ impl From<&FileError> for ClientError {
                     .mended_by(mend)
             }
             FileError::TooLarge { .. } => new(Side::Ours, Exit::Usage, "FILE_TOO_LARGE", error),
+            FileError::Damaged(_) => new(Side::Ours, Exit::Unexpected, "DAMAGED", error),
+            FileError::Held { .. } => new(Side::Ours, Exit::Refused, "HOME_BUSY", error)
+                .mended_by("give the command again when that program has ended"),
             FileError::Io { .. } if error.is_absent() => {
                 new(Side::Ours, Exit::NotFound, "NO_SUCH_FILE", error)
             }
@@ -683,12 +686,11 @@ impl From<ReceiptError> for ClientError {
 impl From<OutboxError> for ClientError {
     fn from(error: OutboxError) -> Self {
         let (exit, reason) = match &error {
+            OutboxError::File(file) => return file.into(),
             OutboxError::Unknown(_) => (Exit::NotFound, "UNKNOWN_MESSAGE"),
-            OutboxError::Io(_) | OutboxError::IdUsed(_) | OutboxError::Damaged(_) => {
-                (Exit::Unexpected, "OUTBOX")
-            }
+            OutboxError::IdUsed(_) => (Exit::Unexpected, "OUTBOX"),
         };
-        Self::new(Side::Ours, exit, reason, with_sources(&error))
+        Self::new(Side::Ours, exit, reason, error)
     }
 }
 

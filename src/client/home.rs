@@ -16,7 +16,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -31,7 +30,7 @@ use super::charters;
 use super::format::{self, WrongFormat};
 use super::invitation::{InvalidInvitation, Invitation, Trust};
 use super::keys::Keys;
-use super::place::{self, FileError};
+use super::place::{self, FileError, Lock, MOMENTS};
 use super::replica::tape;
 
 /// Where one user's client keeps everything.
@@ -351,19 +350,9 @@ impl Home {
     }
 }
 
-/// The right to write the files of one folder, until it is dropped.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
 /// Waits for the right to write in a folder.
 pub(super) fn lock(folder: &Path) -> Result<Lock, FileError> {
-    place::private_folder(folder)?;
-    let path = folder.join("lock");
-    let file = place::open_to_write(&path)?;
-    file.lock().map_err(FileError::io("lock", &path))?;
-    Ok(Lock { _file: file })
+    place::lock(&folder.join("lock"), MOMENTS)
 }
 
 /// The version of a charter as it stands in the log.

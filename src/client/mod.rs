@@ -12,7 +12,6 @@ pub mod charters;
 pub mod clocks;
 pub mod connect;
 pub mod draft;
-pub mod durable;
 pub mod error;
 pub mod format;
 pub mod home;

@@ -7,8 +7,6 @@
 //! form; file names are made of ids, which hold no path.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,7 +20,7 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Outcome};
 use crate::wire::v1;
 
-use super::durable;
+use super::place::{self, FileError, Lock, MOMENTS};
 
 /// What waits to be handed in.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,18 +70,15 @@ impl Request {
 /// The outbox does not hold what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
-    /// The disk.
-    #[error("the outbox cannot be read or written")]
-    Io(#[from] io::Error),
+    /// A file cannot be used, or is damaged.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Another request under the same id.
     #[error("another message {0} is in the outbox already")]
     IdUsed(MessageId),
     /// No such message.
     #[error("there is no message {0} in the outbox")]
     Unknown(MessageId),
-    /// A file that is not what this program wrote.
-    #[error("the outbox file {0} is damaged")]
-    Damaged(String),
 }
 
 /// How far a message has come. A later one includes the earlier.
@@ -148,13 +143,10 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// The outbox in a directory, which is created if need be.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn open(dir: &Path) -> Result<Self, OutboxError> {
-        durable::create_dir(dir)?;
-        Ok(Self { dir: dir.to_owned(), went: Arc::default() })
+    /// The outbox in a directory, which what is written first makes.
+    #[must_use]
+    pub fn of(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), went: Arc::default() }
     }
 
     /// Keeps a request, before it is handed in for the first time. The same again changes nothing,
@@ -190,9 +182,9 @@ impl Outbox {
         let went = self.accepted_receipt(other)?.is_some() || self.went_as(other)?.is_some();
         let same = !went && self.is_as(other, before)?;
         if same {
-            durable::remove(&self.message(other).join(REFUSED))?;
+            place::remove(&self.message(other).join(REFUSED))?;
             // It marks nothing before that message is there.
-            durable::write(&self.message(other).join(WENT_AS), id.to_string().as_bytes())?;
+            place::replace(&self.message(other).join(WENT_AS), id.to_string().as_bytes())?;
             self.put((id, header_digest), request)?;
         }
         Ok(same)
@@ -240,7 +232,7 @@ impl Outbox {
     /// The disk.
     pub fn retry(&self, id: MessageId) -> Result<(), OutboxError> {
         let _lock = self.lock()?;
-        Ok(durable::remove(&self.message(id).join(REFUSED))?)
+        Ok(place::remove(&self.message(id).join(REFUSED))?)
     }
 
     /// The request of a message, byte for byte as it was kept.
@@ -260,7 +252,7 @@ impl Outbox {
     }
 
     fn named(&self) -> Result<impl Iterator<Item = MessageId>, OutboxError> {
-        let names = durable::names(&self.dir)?;
+        let names = place::names(&self.dir)?;
         Ok(names.into_iter().filter_map(|name| name.parse().ok()))
     }
 
@@ -294,7 +286,7 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn refused(&self, id: MessageId) -> Result<Option<String>, OutboxError> {
-        let reason = durable::read(&self.message(id).join(REFUSED))?;
+        let reason = place::content(&self.message(id).join(REFUSED))?;
         Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
     }
 
@@ -302,13 +294,17 @@ impl Outbox {
     ///
     /// # Errors
     /// The disk.
-    pub fn kept_back(&self, id: MessageId, (reason, sentence): (&str, &str)) -> io::Result<()> {
+    pub fn kept_back(
+        &self,
+        id: MessageId,
+        (reason, sentence): (&str, &str),
+    ) -> Result<(), OutboxError> {
         let (path, said) = (self.message(id).join(KEPT_BACK), format!("{reason}\n{sentence}"));
         // Who stays tries again and again.
-        if durable::read(&path)?.is_some_and(|before| before == said.as_bytes()) {
+        if place::content(&path)?.is_some_and(|before| before == said.as_bytes()) {
             return Ok(());
         }
-        durable::write(&path, said.as_bytes())
+        Ok(place::replace(&path, said.as_bytes())?)
     }
 
     /// What kept a request from being handed in, the last time: a reason, and a sentence for people.
@@ -316,7 +312,9 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn why_kept_back(&self, id: MessageId) -> Result<Option<(String, String)>, OutboxError> {
-        let Some(said) = durable::read(&self.message(id).join(KEPT_BACK))? else { return Ok(None) };
+        let Some(said) = place::content(&self.message(id).join(KEPT_BACK))? else {
+            return Ok(None);
+        };
         let said = String::from_utf8_lossy(&said);
         Ok(said.split_once('\n').map(|(reason, why)| (reason.to_owned(), why.to_owned())))
     }
@@ -327,7 +325,7 @@ impl Outbox {
     /// A damaged file, or the disk.
     pub fn went_as(&self, id: MessageId) -> Result<Option<MessageId>, OutboxError> {
         let path = self.message(id).join(WENT_AS);
-        let Some(bytes) = durable::read(&path)? else { return Ok(None) };
+        let Some(bytes) = place::content(&path)? else { return Ok(None) };
         let went_as = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
         let went_as = went_as.ok_or_else(|| damaged(&path))?;
         Ok(Some(went_as).filter(|went_as| self.is_there(*went_as)))
@@ -386,7 +384,7 @@ impl Outbox {
     /// No such message, or the disk.
     pub fn accepted_again(&self, id: MessageId, receipt: &Envelope) -> Result<(), OutboxError> {
         // By number, so that they are read in the order in which they came.
-        let number = durable::names(&self.message(id).join(LATER))?.len();
+        let number = place::names(&self.message(id).join(LATER))?.len();
         self.keep(id, &Path::new(LATER).join(format!("{number:020}")), receipt.bytes())
     }
 
@@ -454,7 +452,7 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn accepted_receipt(&self, id: MessageId) -> Result<Option<Bytes>, OutboxError> {
-        Ok(durable::read(&self.message(id).join(ACCEPTED))?.map(Bytes::from))
+        Ok(place::content(&self.message(id).join(ACCEPTED))?.map(Bytes::from))
     }
 
     /// The accepted receipts of a message, in the order in which they came.
@@ -464,8 +462,8 @@ impl Outbox {
     pub fn accepted_receipts(&self, id: MessageId) -> Result<Vec<Bytes>, OutboxError> {
         let later = self.message(id).join(LATER);
         let mut receipts: Vec<Bytes> = self.accepted_receipt(id)?.into_iter().collect();
-        for name in durable::names(&later)? {
-            receipts.extend(durable::read(&later.join(name))?.map(Bytes::from));
+        for name in place::names(&later)? {
+            receipts.extend(place::content(&later.join(name))?.map(Bytes::from));
         }
         Ok(receipts)
     }
@@ -480,7 +478,7 @@ impl Outbox {
         seat: &SeatId,
     ) -> Result<Option<Bytes>, OutboxError> {
         let path = self.message(id).join(DELIVERED).join(file_of(seat));
-        Ok(durable::read(&path)?.map(Bytes::from))
+        Ok(place::content(&path)?.map(Bytes::from))
     }
 
     /// The open acknowledgement of a seat: evidence.
@@ -493,7 +491,7 @@ impl Outbox {
         seat: &SeatId,
     ) -> Result<Option<Bytes>, OutboxError> {
         let path = self.message(id).join(ACKNOWLEDGED).join(file_of(seat));
-        Ok(durable::read(&path)?.map(Bytes::from))
+        Ok(place::content(&path)?.map(Bytes::from))
     }
 
     /// What is known of a message, computed from what is on disk.
@@ -506,11 +504,11 @@ impl Outbox {
         let mut delivered = Vec::new();
         for seat in seats(&dir.join(DELIVERED))? {
             let path = dir.join(DELIVERED).join(file_of(&seat));
-            let bytes = durable::read(&path)?.unwrap_or_default();
+            let bytes = place::content(&path)?.unwrap_or_default();
             let outcome = outcome_of(&bytes).ok_or_else(|| damaged(&path))?;
             delivered.push((seat, outcome));
         }
-        let answers = durable::names(&dir.join(ANSWERED))?;
+        let answers = place::names(&dir.join(ANSWERED))?;
         let answers = answers.iter().filter_map(|name| hex::decode(name).ok());
         Ok(SentState {
             id,
@@ -526,7 +524,7 @@ impl Outbox {
     /// The message that has or had a header, and the digest of the one that it has now.
     fn indexed(&self, had: Digest) -> Result<Option<(MessageId, Option<Digest>)>, OutboxError> {
         let index = self.dir.join(HEADERS).join(had.to_string());
-        let Some(bytes) = durable::read(&index)? else { return Ok(None) };
+        let Some(bytes) = place::content(&index)? else { return Ok(None) };
         let id = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
         let id = id.ok_or_else(|| damaged(&index))?;
         Ok(self.find_request(id)?.map(|request| (id, request.header_digest())))
@@ -539,8 +537,8 @@ impl Outbox {
     ) -> Result<(), OutboxError> {
         // The index first: it may name a message that is not there, and never misses one that is.
         let index = self.dir.join(HEADERS).join(header.to_string());
-        durable::write(&index, id.to_string().as_bytes())?;
-        Ok(durable::write(&self.message(id).join(request.name()), &request.encode())?)
+        place::replace(&index, id.to_string().as_bytes())?;
+        Ok(place::replace(&self.message(id).join(request.name()), &request.encode())?)
     }
 
     /// Whether the relay has neither accepted nor refused it for good, and no other went in its place.
@@ -558,20 +556,18 @@ impl Outbox {
     }
 
     /// Held by whoever looks at a request and then changes it. Nobody holds it for long.
-    fn lock(&self) -> Result<File, OutboxError> {
-        let file = OpenOptions::new().create(true).append(true).open(self.dir.join(LOCK))?;
-        file.lock()?;
-        Ok(file)
+    fn lock(&self) -> Result<Lock, OutboxError> {
+        Ok(place::lock(&self.dir.join(LOCK), MOMENTS)?)
     }
 
     fn find_request(&self, id: MessageId) -> Result<Option<Request>, OutboxError> {
         let submit = self.message(id).join(SUBMIT);
-        if let Some(bytes) = durable::read(&submit)? {
+        if let Some(bytes) = place::content(&submit)? {
             let request = v1::SubmitRequest::decode(&bytes[..]).map_err(|_| damaged(&submit))?;
             return Ok(Some(Request::Submit(request)));
         }
         let acknowledge = self.message(id).join(ACKNOWLEDGE);
-        let Some(bytes) = durable::read(&acknowledge)? else { return Ok(None) };
+        let Some(bytes) = place::content(&acknowledge)? else { return Ok(None) };
         let request = v1::AcknowledgeRequest::decode(&bytes[..]);
         Ok(Some(Request::Acknowledge(request.map_err(|_| damaged(&acknowledge))?)))
     }
@@ -582,7 +578,7 @@ impl Outbox {
         }
         let path = self.message(id).join(name);
         // What came first stays: it is the evidence on which states rest.
-        if path.exists() { Ok(()) } else { Ok(durable::write(&path, bytes)?) }
+        if path.exists() { Ok(()) } else { Ok(place::replace(&path, bytes)?) }
     }
 
     fn message(&self, id: MessageId) -> PathBuf {
@@ -596,7 +592,7 @@ fn file_of(seat: &SeatId) -> String {
 }
 
 fn seats(dir: &Path) -> Result<Vec<SeatId>, OutboxError> {
-    let names = durable::names(dir)?;
+    let names = place::names(dir)?;
     Ok(names.iter().filter_map(|name| name.replace('.', "/").parse().ok()).collect())
 }
 
@@ -608,7 +604,7 @@ fn outcome_of(receipt: &[u8]) -> Option<OrLater<Outcome>> {
 }
 
 fn damaged(path: &Path) -> OutboxError {
-    OutboxError::Damaged(path.display().to_string())
+    FileError::Damaged(path.to_owned()).into()
 }
 
 const LOCK: &str = "lock";

@@ -1,14 +1,20 @@
 //! Files as this system keeps them: private, whole or not there, under names that every system
-//! takes.
+//! takes. All that the client writes, it writes here.
 //!
-//! In scope: what differs between Linux, Windows and macOS. Out of scope: what stands in the
-//! files. Invariants: a private file never exists for a moment in which others could read it; a
-//! file that is replaced is the old one or the new one, whenever the power goes.
+//! In scope: what differs between Linux, Windows and macOS; whose a file is; who writes where. Out of
+//! scope: what stands in the files (`format`). Invariants: a file never exists for a moment in which
+//! others could read it; a file that is replaced is the old one or the new one, whenever the power
+//! goes, also if several programs write it; what is made in a folder is its owner's, also by root.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+#[cfg(unix)]
+use std::os::unix::fs::{fchown, lchown};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use std::{process, thread};
 
 use zeroize::Zeroizing;
 
@@ -46,6 +52,20 @@ pub enum FileError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Not what this program wrote.
+    #[error("{} is damaged", .0.display())]
+    Damaged(PathBuf),
+    /// Another program writes there.
+    #[error("{} is held by {}", path.display(), by.map_or_else(
+        || "another program".to_owned(),
+        |process| format!("another program (process {process})"),
+    ))]
+    Held {
+        /// The lock.
+        path: PathBuf,
+        /// The process that has it, if it says so.
+        by: Option<u32>,
+    },
 }
 
 impl FileError {
@@ -67,39 +87,54 @@ impl FileError {
     }
 }
 
-/// Makes a folder that only its user can enter, and those above it.
+/// Makes a folder that only its user can enter, and those above it. Their names are on the disk when
+/// this returns.
 ///
 /// # Errors
 /// What the system said.
 pub fn private_folder(path: &Path) -> Result<(), FileError> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let above = folder_of(path);
+    private_folder(above)?;
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     only_for_its_user(&mut builder);
-    builder.create(path).map_err(FileError::io("make the folder", path))
+    let made = tried("make the folder", path, || match builder.create(path) {
+        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        made => made.map(|()| true),
+    });
+    if made? {
+        #[cfg(unix)]
+        give_to_owner_of(above, fs::symlink_metadata(path), |uid, gid| lchown(path, uid, gid));
+    }
+    sync_folder(above)
 }
 
-/// Makes a file that only its user can read. It is on the disk when this returns.
+/// Makes a file that only its user can read. It is on the disk, and whole, when this returns.
 ///
 /// # Errors
 /// There is one already, or what the system said.
 pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    if let Some(folder) = path.parent() {
-        private_folder(folder)?;
-    }
-    let made = private(OpenOptions::new().create_new(true).write(true)).open(path);
-    let mut file = made.map_err(FileError::io("create", path))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.map_err(FileError::io("write", path))?;
-    sync_folder_of(path)
+    let new = unfinished(path, bytes, true)?;
+    let made = tried("create", path, || match fs::hard_link(&new, path) {
+        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => Err(why),
+        // Some file systems know one name a file.
+        Err(_) if !path.exists() => fs::rename(&new, path),
+        linked => linked,
+    });
+    let _ = tried("remove", &new, || fs::remove_file(&new));
+    made?;
+    sync_folder(folder_of(path))
 }
 
-/// Puts a whole new file in the place of an old one, or of none.
+/// Puts a whole new file in the place of an old one, or of none. It is on the disk when this returns.
 ///
 /// # Errors
-/// What the system said; then the old one stands.
+/// What the system said; then the old one stands, or the new one.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    put_with(path, bytes, File::sync_all)?;
-    sync_folder_of(path)
+    rename(&unfinished(path, bytes, true)?, path)?;
+    sync_folder(folder_of(path))
 }
 
 /// As [`replace`], of a file that can be made again: after a power cut it may be anything.
@@ -107,29 +142,138 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// What the system said; then the old one stands.
 pub fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    put_with(path, bytes, |_| Ok(()))
+    rename(&unfinished(path, bytes, false)?, path)
 }
 
-fn put_with(
-    path: &Path,
-    bytes: &[u8],
-    settle: impl FnOnce(&File) -> io::Result<()>,
-) -> Result<(), FileError> {
-    if let Some(folder) = path.parent() {
-        private_folder(folder)?;
-    }
-    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let made = private(OpenOptions::new().create(true).truncate(true).write(true)).open(&new);
-    let mut file = made.map_err(FileError::io("create", &new))?;
-    let written = file.write_all(bytes).and_then(|()| settle(&file));
-    let put = match written {
-        Ok(()) => fs::rename(&new, path).map_err(FileError::io("replace", path)),
-        Err(why) => Err(FileError::io("write", &new)(why)),
+fn rename(new: &Path, path: &Path) -> Result<(), FileError> {
+    let renamed = tried("replace", path, || fs::rename(new, path));
+    renamed.inspect_err(|_| discard(new))
+}
+
+/// A file beside the one that it is to be, of this write alone: another program may write the same name.
+/// The content first: a name that lists a file without its content must not survive a cut.
+fn unfinished(path: &Path, bytes: &[u8], settled: bool) -> Result<PathBuf, FileError> {
+    private_folder(folder_of(path))?;
+    let (new, file) = loop {
+        let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+        let number = WRITES.fetch_add(1, Ordering::Relaxed);
+        name.push(format!(".{}-{number}{UNFINISHED}", process::id()));
+        let new = path.with_file_name(name);
+        match create_new(&new) {
+            // Left there by an earlier process of this number.
+            Err(error) if error.is_present() => {}
+            made => break (new, made?),
+        }
     };
-    // A full disk is not filled with what nobody reads.
-    put.inspect_err(|_| drop(fs::remove_file(&new)))
+    let written = write_to(&file, &new, bytes)
+        .and_then(|()| if settled { tried("write", &new, || file.sync_all()) } else { Ok(()) });
+    written.inspect_err(|_| discard(&new))?;
+    Ok(new)
+}
+
+/// A full disk is not filled with what nobody reads.
+fn discard(unfinished: &Path) {
+    let _ = tried("remove", unfinished, || fs::remove_file(unfinished));
+}
+
+/// Follows no link that somebody else may have put there.
+fn create_new(path: &Path) -> Result<File, FileError> {
+    let mut options = OpenOptions::new();
+    private(options.read(true).write(true).create_new(true));
+    let file = tried("create", path, || options.open(path))?;
+    // A name could be another file's by now.
+    #[cfg(unix)]
+    give_to_owner_of(folder_of(path), file.metadata(), |uid, gid| fchown(&file, uid, gid));
+    Ok(file)
+}
+
+/// Cuts a file to its first `length` bytes, and writes behind them. It is on the disk when this returns.
+///
+/// # Errors
+/// What the system said; then there may be a part of what was to be written.
+pub fn append(path: &Path, length: u64, bytes: &[u8]) -> Result<(), FileError> {
+    private_folder(folder_of(path))?;
+    let mut file = open_to_write(path)?;
+    let cut = || file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0)));
+    tried("write", path, cut)?;
+    write_to(&file, path, bytes)?;
+    tried("write", path, || file.sync_all())
+}
+
+fn write_to(mut file: &File, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    #[cfg(test)]
+    let bytes = &bytes[..if faults::come(path) { bytes.len() / 2 } else { bytes.len() }];
+    let written = file.write_all(bytes).map_err(FileError::io("write", path));
+    written.and_then(|()| tried("write", path, || Ok(())))
+}
+
+/// Removes a file, so that it stays away when this returns. One that is not there is none.
+///
+/// # Errors
+/// What the system said.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    let removed = tried("remove", path, || match fs::remove_file(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(false),
+        removed => removed.map(|()| true),
+    });
+    if removed? { sync_folder(folder_of(path)) } else { Ok(()) }
+}
+
+/// All of a file that this program wrote; none if it is not there.
+///
+/// # Errors
+/// What the system said.
+pub fn content(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match fs::read(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(FileError::io("read", path)),
+    }
+}
+
+/// So many bytes at the start and at the end of a file, or as many as it has; nothing, if there is none.
+///
+/// # Errors
+/// What the system said.
+pub fn read_ends(path: &Path, first: u64, last: u64) -> Result<Option<Ends>, FileError> {
+    let read = || {
+        let mut file = match File::open(path) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let (mut start, mut end) = (Vec::new(), Vec::new());
+        (&file).take(first).read_to_end(&mut start)?;
+        file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(last)))?;
+        file.take(last).read_to_end(&mut end)?;
+        Ok(Some((start, end)))
+    };
+    read().map_err(FileError::io("read", path))
+}
+
+/// The start and the end of a file.
+pub type Ends = (Vec<u8>, Vec<u8>);
+
+/// The names of the finished files and folders in a folder, sorted; none if there is no such folder.
+///
+/// # Errors
+/// What the system said.
+pub fn names(path: &Path) -> Result<Vec<String>, FileError> {
+    let read = || {
+        let entries = match fs::read_dir(path) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            opened => opened?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            // Names that are not text are none of ours.
+            let Ok(name) = entry?.file_name().into_string() else { continue };
+            if !name.ends_with(UNFINISHED) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    };
+    read().map_err(FileError::io("read", path))
 }
 
 /// Reads a file of at most `limit` bytes.
@@ -172,10 +316,47 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
 /// # Errors
 /// What the system said.
 pub fn open_to_write(path: &Path) -> Result<File, FileError> {
-    let mut options = OpenOptions::new();
-    private(options.read(true).write(true).create(true).truncate(false))
-        .open(path)
-        .map_err(FileError::io("open", path))
+    match create_new(path) {
+        Err(error) if error.is_present() => {
+            let mut options = OpenOptions::new();
+            tried("open", path, || options.read(true).write(true).open(path))
+        }
+        made => made,
+    }
+}
+
+/// The right to write in a folder, until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Waits at most so long for the right that a file stands for. Who has it writes its number there.
+///
+/// # Errors
+/// [`FileError::Held`], or what the system said.
+pub fn lock(path: &Path, patience: Duration) -> Result<Lock, FileError> {
+    private_folder(folder_of(path))?;
+    let file = open_to_write(path)?;
+    let mut left = patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => {
+                // What cannot be noted is not said to who waits.
+                let _ = file.set_len(0).and_then(|()| write!(&file, "{}", process::id()));
+                return Ok(Lock { _file: file });
+            }
+            Err(TryLockError::Error(why)) => return Err(FileError::io("lock", path)(why)),
+            Err(TryLockError::WouldBlock) if left.is_zero() => {
+                let by = fs::read_to_string(path).ok().and_then(|number| number.parse().ok());
+                return Err(FileError::Held { path: path.to_owned(), by });
+            }
+            Err(TryLockError::WouldBlock) => {
+                thread::sleep(LOOKS_AGAIN);
+                left = left.saturating_sub(LOOKS_AGAIN);
+            }
+        }
+    }
 }
 
 /// A part of an id as the name of a file. Windows takes a few names for devices.
@@ -206,20 +387,46 @@ fn read_bounded(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileErro
     Ok(bytes)
 }
 
-/// A name is on the disk only when its folder is.
-#[cfg(unix)]
-fn sync_folder_of(path: &Path) -> Result<(), FileError> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(FileError::io("sync", folder))
+/// One thing that is done to the disk.
+fn tried<T>(
+    doing: &'static str,
+    path: &Path,
+    work: impl FnOnce() -> io::Result<T>,
+) -> Result<T, FileError> {
+    #[cfg(test)]
+    faults::next(path).map_err(FileError::io(doing, path))?;
+    work().map_err(FileError::io(doing, path))
 }
 
-/// Windows journals names by itself, and opens no folder as a file.
-#[cfg(not(unix))]
-fn sync_folder_of(_: &Path) -> Result<(), FileError> {
-    Ok(())
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A name is on the disk only when its folder is. Windows journals names by itself, and opens no folder
+/// as a file.
+fn sync_folder(folder: &Path) -> Result<(), FileError> {
+    let sync = || if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) };
+    tried("sync", folder, sync)
+}
+
+/// Root may make a file in somebody's folder (`sudo`), and it is to be that one's all the same. Nobody
+/// else can give a file away, nor needs to.
+#[cfg(unix)]
+fn give_to_owner_of(
+    folder: &Path,
+    made: io::Result<fs::Metadata>,
+    give: impl FnOnce(Option<u32>, Option<u32>) -> io::Result<()>,
+) {
+    use std::os::unix::fs::MetadataExt as _;
+    let of = fs::metadata(folder).and_then(|folder| Ok((folder, made?)));
+    if let Ok((folder, made)) = of
+        && folder.uid() != made.uid()
+    {
+        let _ = give(Some(folder.uid()), Some(folder.gid()));
+    }
 }
 
 #[cfg(unix)]
@@ -258,10 +465,69 @@ fn mode_for_others(_: &fs::Metadata) -> Option<u32> {
 
 /// An identity file with many comments.
 const PRIVATE_BYTES: u64 = 64 * 1024;
+const UNFINISHED: &str = ".new";
+/// Whoever writes is done in moments.
+pub const MOMENTS: Duration = Duration::from_secs(30);
+const LOOKS_AGAIN: Duration = Duration::from_millis(10);
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
+/// A disk that fails, for tests: it is full, or the process is gone.
+#[cfg(test)]
+pub(crate) mod faults {
+    use std::cell::{Cell, RefCell};
+    use std::io;
+    use std::path::Path;
+
+    thread_local! {
+        static LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
+        static NAME: RefCell<Option<String>> = const { RefCell::new(None) };
+    }
+
+    /// What `work` comes to when so many things are done to the disk, and then no more.
+    pub(crate) fn after<T>(some: u64, work: impl FnOnce() -> T) -> T {
+        LEFT.set(some);
+        let done = work();
+        LEFT.set(u64::MAX);
+        done
+    }
+
+    /// What `work` comes to when nothing is done to files whose names begin so.
+    pub(crate) fn at<T>(name: &str, work: impl FnOnce() -> T) -> T {
+        NAME.set(Some(name.to_owned()));
+        let done = work();
+        NAME.set(None);
+        done
+    }
+
+    pub(super) fn come(path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        LEFT.get() == 0 || NAME.with_borrow(|at| at.as_ref().is_some_and(|at| name.starts_with(at)))
+    }
+
+    pub(super) fn next(path: &Path) -> io::Result<()> {
+        if come(path) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let left = LEFT.get();
+        LEFT.set(if left == u64::MAX { left } else { left - 1 });
+        Ok(())
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_holds_a_lock_is_said_to_who_has_waited() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/lock");
+        let held = lock(&path, Duration::ZERO).unwrap();
+        let why = lock(&path, LOOKS_AGAIN).unwrap_err().to_string();
+        assert!(why.ends_with(&format!("another program (process {})", process::id())), "{why}");
+        drop(held);
+        lock(&path, Duration::ZERO).unwrap();
+    }
 
     #[test]
     fn what_could_not_be_put_leaves_nothing_behind() {
@@ -271,6 +537,92 @@ mod tests {
         fs::create_dir(&path).unwrap();
         assert!(put(&path, b"bytes").is_err());
         assert!(replace(&path, b"bytes").is_err());
-        assert!(!path.with_extension("new").exists());
+        assert!(create_private(&path, b"bytes").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_whole_or_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/file");
+        let names = || names(&folder.path().join("a/b")).unwrap();
+        assert_eq!((content(&path).unwrap(), names()), (None, Vec::new()));
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(content(&path).unwrap().as_deref(), Some(&b"two"[..]));
+        // What a process before this one left unfinished is not seen.
+        fs::write(folder.path().join("a/b/file.new"), b"thr").unwrap();
+        assert_eq!(names(), ["file"]);
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert_eq!((content(&path).unwrap(), names()), (None, Vec::new()));
+    }
+
+    type Write = fn(&Path, &[u8]) -> Result<(), FileError>;
+
+    #[test]
+    fn whatever_the_disk_does_last_a_name_is_the_old_file_or_the_new_one() {
+        let content = |path: &Path| content(path).unwrap();
+        for write in [replace as Write, put, create_private] {
+            for some in 0.. {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("new/file");
+                let done = faults::after(some, || write(&path, b"content"));
+                let found = content(&path);
+                assert!(
+                    found.is_none() || found.as_deref() == Some(b"content"),
+                    "{some}: {found:?}"
+                );
+                if done.is_ok() {
+                    assert!(found.is_some() && some > 3, "{some}");
+                    break;
+                }
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("file");
+            replace(&path, b"before").unwrap();
+            for some in 0..20 {
+                let _ = faults::after(some, || write(&path, b"content"));
+                let found = content(&path).unwrap();
+                assert!([&b"before"[..], b"content"].contains(&&found[..]), "{some}: {found:?}");
+            }
+            let first = write as usize == create_private as Write as usize;
+            let expected: &[u8] = if first { b"before" } else { b"content" };
+            assert_eq!(content(&path).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn several_may_write_one_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let write_often = |byte| (0..50).try_for_each(|_| replace(&path, &[byte; 9_000]));
+        thread::scope(|scope| {
+            let writing = [1, 2, 3].map(|byte| scope.spawn(move || write_often(byte)));
+            for writer in writing {
+                writer.join().unwrap().unwrap();
+            }
+        });
+        let last = content(&path).unwrap().unwrap();
+        assert_eq!(last, [last[0]; 9_000]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_made_is_its_users_alone_and_in_a_folder_its_owners() {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let folder = tempfile::tempdir().unwrap();
+        // Only root can give the folder away, and only then there is something to see.
+        let _ = chown(folder.path(), Some(12_345), None);
+        let owner = fs::metadata(folder.path()).unwrap().uid();
+        let path = folder.path().join("a/b");
+        replace(&path.join("file"), b"content").unwrap();
+        create_private(&path.join("key"), b"content").unwrap();
+        append(&path.join("tape"), 0, b"content").unwrap();
+        for (name, mode) in [("", 0o700), ("file", 0o600), ("key", 0o600), ("tape", 0o600)] {
+            let about = fs::metadata(path.join(name)).unwrap();
+            assert_eq!((about.mode() & 0o777, about.uid()), (mode, owner), "{name}");
+        }
     }
 }

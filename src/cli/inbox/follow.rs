@@ -8,7 +8,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
-use std::fs::File;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -25,6 +24,7 @@ use crate::agent::later::{Later, LaterDue};
 use crate::agent::stay::Way;
 use crate::client::error::{ClientError, Side};
 use crate::client::message::receipt::VerifiedAccepted;
+use crate::client::place::Lock;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::domain::ids::MessageId;
@@ -60,7 +60,7 @@ struct Stay {
     muted: bool,
     way: Way,
     /// Nobody else collects meanwhile.
-    lock: Option<File>,
+    lock: Option<Lock>,
     /// When what came spoilt was last asked for.
     asked: Option<u64>,
     /// What is to be announced.

@@ -1261,7 +1261,7 @@ mod tests {
         let frozen = net.newer_rules();
         net.roster("at/cert-at", 2, &["duty-1", "duty-9"]);
         let dir = tempfile::tempdir().unwrap();
-        let inbox = Inbox::open(dir.path(), frozen.genesis(), seat(FR).contact()).unwrap();
+        let inbox = Inbox::of(dir.path(), frozen.genesis(), seat(FR).contact());
         let root_at = |size| net.tree.root_at(size);
         let (own, keys) = (seat(FR), Vec::new());
         let reader = Reader { directory: &frozen, root_at: &root_at, seat: &own, keys: &keys };
@@ -1325,7 +1325,7 @@ mod tests {
         let mut net = Net::new();
         net.submit(&net.notification().envelope).unwrap();
         let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
-        let inbox = Inbox::open(dir.path(), net.directory.genesis(), own.contact()).unwrap();
+        let inbox = Inbox::of(dir.path(), net.directory.genesis(), own.contact());
         let sent = net.seal(net.outside(FR, &["at/cert-at"]), &testing::notification(0));
         net.put_as(EntryKind::NotDelivered, &own.contact(), &sent.envelope);
         let item = net.collect(FR, 0).0.remove(0);
@@ -1361,8 +1361,8 @@ mod tests {
     fn messages_of_one_id_are_each_read_acknowledged_and_answered() {
         let mut net = Net::new();
         let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
-        let inbox = Inbox::open(&dir.path().join("in"), net.directory.genesis(), own.contact());
-        let (inbox, outbox) = (inbox.unwrap(), Outbox::open(&dir.path().join("out")).unwrap());
+        let inbox = Inbox::of(&dir.path().join("in"), net.directory.genesis(), own.contact());
+        let (inbox, outbox) = (inbox, Outbox::of(&dir.path().join("out")));
         let to_fr = ["fr/cert-fr"];
         let alert = net.notification();
         let sent = net.seal(net.outside(FR, &["pt/cert-pt"]), &testing::notification(0));

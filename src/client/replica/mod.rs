@@ -380,7 +380,7 @@ impl Replica {
 
     /// An entry on the disk is not what was folded: whoever opens the copy next verifies all of it.
     fn altered(&self, leaf: u64) -> ReplicaError {
-        let _ = remove_fold(&self.folder);
+        let _ = place::remove(&self.folder.join(FOLD));
         ReplicaError::Altered(leaf)
     }
 
@@ -874,17 +874,6 @@ impl Replica {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-}
-
-/// It can be made again from the entries.
-fn remove_fold(folder: &Path) -> Result<(), FileError> {
-    let path = folder.join(FOLD);
-    match std::fs::remove_file(&path) {
-        Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
-            Err(FileError::io("remove", &path)(why))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -20,7 +20,7 @@ use super::fold::{self, Fold};
 use super::kept::{self, Kept, Misfit, Starts};
 use super::{
     Aside, CHECKPOINT, ENTRIES, FACETS, FOLD, HALTED, Head, NOTE_BYTES, Origin, Replica,
-    ReplicaError, SYNCED, free, read_facet, remove_fold, tape, unverified,
+    ReplicaError, SYNCED, free, read_facet, tape, unverified,
 };
 
 /// Where verifying begins.
@@ -86,7 +86,7 @@ impl Replica {
             Ok(_) => None,
         };
         if replica.misfit.is_some() && replica.kept == 0 {
-            let _ = remove_fold(&replica.folder);
+            let _ = place::remove(&replica.folder.join(FOLD));
         }
         Ok(replica)
     }
@@ -140,7 +140,7 @@ impl Replica {
         }
         if misfit.is_some() {
             // One that cannot be removed is not believed the next time, either.
-            let _ = remove_fold(&folder);
+            let _ = place::remove(&folder.join(FOLD));
         }
         let Some(damage) = damage else {
             replica.keep_under(lock.map(|_| ()));
@@ -369,7 +369,7 @@ fn set_aside(folder: &Path, damage: &Damage, read: &Replica) -> Result<Aside, Re
         }
         Damage::Checkpoint => {
             let (aside, path) = (keep(CHECKPOINT, "altered")?, folder.join(CHECKPOINT));
-            std::fs::remove_file(&path).map_err(FileError::io("remove", &path))?;
+            place::remove(&path)?;
             Ok(Aside::Altered(aside))
         }
     }

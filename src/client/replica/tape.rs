@@ -5,7 +5,7 @@
 //! [`append`] returns; appending first cuts what no reader would see.
 
 use std::fs::File;
-use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -138,13 +138,7 @@ pub fn write(path: &Path, records: &[Bytes]) -> Result<(), FileError> {
 /// What the system said; then the file holds whole records and perhaps a torn tail.
 pub fn append(path: &Path, length: u64, records: &[Bytes]) -> Result<u64, FileError> {
     let bytes = encode(records);
-    let mut file = place::open_to_write(path)?;
-    let written = file
-        .set_len(length)
-        .and_then(|()| file.seek(SeekFrom::End(0)))
-        .and_then(|_| file.write_all(&bytes))
-        .and_then(|()| file.sync_all());
-    written.map_err(FileError::io("write", path))?;
+    place::append(path, length, &bytes)?;
     Ok(length + bytes.len() as u64)
 }
 

@@ -96,7 +96,7 @@ impl Office {
 
     /// What the seat sent.
     pub(crate) fn outbox(&self) -> Outbox {
-        Outbox::open(&self.mail().join("outbox")).unwrap()
+        Outbox::of(&self.mail().join("outbox"))
     }
 
     /// Runs a command, as it is typed.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::domain::directory::{Admitted, Parts};
 
 use super::*;
+use crate::client::place::faults;
 
 /// A directory whose log has a fold worth keeping.
 fn grown() -> TestLog {
@@ -312,20 +313,19 @@ fn programs_that_keep_the_fold_side_by_side_keep_one() {
 fn without_room_for_the_fold_everything_works_and_takes_longer() {
     let mut log = grown();
     let (_folder, home) = home(&log);
-    // Where it would be written first stands a folder.
-    std::fs::create_dir_all(fold(&home).with_extension("new")).unwrap();
-    let replica = synced(&log, &home);
-    assert!(replica.not_kept().is_some());
-    whole(&replica, &log);
-    for _ in 0..2 {
-        let (replica, verified) = opened(&home);
+    faults::at("fold", || {
+        let replica = synced(&log, &home);
         assert!(replica.not_kept().is_some());
-        assert_eq!((verified, replica.misfit()), (0..140, None));
         whole(&replica, &log);
-    }
-    grow(&mut log, 142);
-    whole(&synced(&log, &home), &log);
-    std::fs::remove_dir(fold(&home).with_extension("new")).unwrap();
+        for _ in 0..2 {
+            let (replica, verified) = opened(&home);
+            assert!(replica.not_kept().is_some());
+            assert_eq!((verified, replica.misfit()), (0..140, None));
+            whole(&replica, &log);
+        }
+        grow(&mut log, 142);
+        whole(&synced(&log, &home), &log);
+    });
     assert!(opened(&home).0.not_kept().is_none());
     assert_eq!(opened(&home).1, 0..0);
 }
