@@ -16,7 +16,7 @@ use crate::client::message::testing::{
 };
 use crate::client::message::words;
 use crate::client::outbox::{Outbox, OutboxError, Request, Stage};
-use crate::client::place::FileError;
+use crate::client::place::{FileError, faults};
 use crate::client::testlog;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
@@ -119,6 +119,15 @@ impl Machine {
         taken.extend(self.take_head(net, &head).unwrap());
         taken.retain(|taken| !matches!(taken, Taken::Waiting));
         taken
+    }
+
+    /// As [`Machine::collect`], until the disk fails.
+    fn try_collect(&self, net: &Net) -> Result<(), TakeError> {
+        let _lock = self.inbox.lock()?;
+        let after = self.inbox.request(false)?.after;
+        let (items, head) = net.collect(self.seat.as_str(), after);
+        self.at_desk(net, |desk| collect::take_all(desk, self.boxes(), &items))?;
+        self.take_head(net, &head).map(drop)
     }
 
     /// Asks for what came spoilt: of each answer the relay's first entry, as `change` leaves it.
@@ -2398,4 +2407,60 @@ fn an_index_orders_what_waits_and_is_made_again() {
     paris.collect(&net);
     let index = open();
     assert_eq!((index.rows().len(), index.row(7).unwrap().how()), (7, Some(collect::OPENED)));
+}
+
+/// The power goes after each thing that is done to the disk, and with what was being written half there.
+#[test]
+fn wherever_collecting_ends_the_next_goes_on() {
+    let mut net = Net::new();
+    let at = Machine::new(&net, AT);
+    let sent = [at.notify(&mut net), at.notify(&mut net)];
+    for some in 0.. {
+        let paris = Machine::new(&net, FR);
+        let done = faults::after(some, || paris.try_collect(&net)).is_ok();
+        assert!(paris.inbox.numbers().unwrap().len() as u64 <= paris.inbox.cursor().unwrap().count);
+        paris.try_collect(&net).unwrap();
+        assert_eq!(paris.inbox.numbers().unwrap(), [1, 2], "{some}");
+        assert_eq!(paris.inbox.dealt_with().unwrap(), [1, 2], "{some}");
+        for number in [1, 2] {
+            paris.again(&net, number).unwrap();
+        }
+        // A receipt for each, and no other.
+        assert_eq!(paris.outbox.pending().unwrap().len(), sent.len(), "{some}");
+        assert_eq!(paris.outbox.ids().unwrap().len(), sent.len(), "{some}");
+        if done {
+            assert!(some > 50, "{some}");
+            break;
+        }
+    }
+}
+
+#[test]
+fn wherever_sending_ends_what_is_kept_is_whole_and_goes_once() {
+    let mut net = Net::new();
+    for some in 0.. {
+        let at = Machine::new(&net, AT);
+        let sealed = net.seal(net.outside(AT, &fr()), &notification(1000));
+        let (of, request) = ((sealed.id, sealed.header_digest), Request::submit(sealed.envelope));
+        let done = faults::after(some, || {
+            at.outbox.put(of, &request)?;
+            let accepted = net.submit(request.envelope().unwrap()).unwrap();
+            let taken = (sealed.id, &accepted);
+            at.at_desk(&net, |desk| collect::take_accepted(desk, &at.outbox, taken))
+        });
+        // What was not kept is not there; what was handed in was kept before.
+        let ids = at.outbox.ids().unwrap();
+        assert!(ids.is_empty() || ids == [sealed.id], "{some}: {ids:?}");
+        assert_eq!(at.outbox.find(of.1).unwrap().is_some(), !ids.is_empty(), "{some}");
+        if ids.is_empty() {
+            at.outbox.put(of, &request).unwrap();
+        }
+        assert_eq!(at.outbox.request(sealed.id).unwrap(), request, "{some}");
+        at.hand_in(&mut net);
+        assert_eq!(at.stage(sealed.id), Stage::Accepted, "{some}");
+        if done.is_ok() {
+            assert!(some > 15, "{some}");
+            break;
+        }
+    }
 }

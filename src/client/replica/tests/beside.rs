@@ -5,7 +5,6 @@ use std::ops::Range;
 use crate::domain::directory::{Admitted, Parts};
 
 use super::*;
-use crate::client::place::faults;
 
 /// A directory whose log has a fold worth keeping.
 fn grown() -> TestLog {

@@ -8,6 +8,7 @@ use super::*;
 use crate::client::draft::Composer;
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
+use crate::client::place::faults;
 use crate::client::testlog::{
     AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, entry, key, name, record,
     telephone,
@@ -70,6 +71,58 @@ fn a_copy_is_the_directory_of_its_log_also_after_it_is_opened_again() {
         let leaf = crate::tlog::merkle::leaf_hash(&proven.entry);
         let root = log.tree().root_at(4).unwrap();
         assert_eq!(crate::tlog::proof::verify_inclusion(leaf, 1, 4, &path, root), Ok(()));
+    }
+}
+
+/// The power goes after each thing that is done to the disk, and with what was being written half there.
+#[test]
+fn wherever_a_sync_ends_the_next_goes_on_and_what_is_there_is_read() {
+    let (log, facets) = TestLog::populated();
+    let sync = |home: &Home| {
+        let mut replica = Replica::open(home, &name())?;
+        let have = replica.entries() as usize;
+        replica.append(&log.entries[have..])?;
+        replica.confirm(&log.checkpoint(), NOW)?;
+        replica.keep_facets(open_facets(&facets))
+    };
+    for some in 0.. {
+        let (_folder, home) = home(&log);
+        let done = faults::after(some, || sync(&home)).is_ok();
+        let there = faults::after(0, || Replica::open(&home, &name())).unwrap();
+        assert_eq!(there.aside(), None, "{some}");
+        let here = there.directory();
+        assert!(!done || here.is_ok_and(|of| *of == log.directory), "{some}");
+        sync(&home).unwrap();
+        let replica = Replica::open(&home, &name()).unwrap();
+        assert_eq!(replica.directory().unwrap(), &log.directory, "{some}");
+        assert_eq!((replica.withheld().unwrap(), replica.aside()), (Vec::new(), None), "{some}");
+        if done {
+            assert!(some > 15, "{some}");
+            break;
+        }
+    }
+}
+
+/// As some file systems leave what was not written yet.
+#[test]
+fn a_tail_of_zeros_is_neither_an_entry_nor_a_detail() {
+    let (log, facets) = TestLog::populated();
+    for zeros in [1, 3, 4, 5, 4_096] {
+        let (_folder, home) = home(&log);
+        synced(&log, &home).keep_facets(open_facets(&facets)).unwrap();
+        for tape in [ENTRIES, FACETS] {
+            let path = home.folder(&name()).join(tape);
+            let whole = std::fs::read(&path).unwrap();
+            std::fs::write(&path, [whole, vec![0; zeros]].concat()).unwrap();
+        }
+        let mut replica = Replica::open(&home, &name()).unwrap();
+        assert_eq!(replica.directory().unwrap(), &log.directory, "{zeros}");
+        assert_eq!(replica.append(&[]).unwrap(), Appended::Yes, "{zeros}");
+        replica.confirm(&log.checkpoint(), NOW).unwrap();
+        replica.keep_facets(open_facets(&facets)).unwrap();
+        let replica = Replica::open(&home, &name()).unwrap();
+        assert_eq!((replica.withheld().unwrap(), replica.aside()), (Vec::new(), None), "{zeros}");
+        assert_eq!(replica.entries(), 4, "{zeros}");
     }
 }
 
