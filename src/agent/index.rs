@@ -20,6 +20,7 @@ use bytes::Bytes;
 use crc32fast::hash as crc32;
 use prost::Message as _;
 
+use crate::client::format::INDEX as FORM;
 use crate::client::place::{self, FileError};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::MessageId;
@@ -315,7 +316,6 @@ fn decode(bytes: &[u8]) -> Option<Vec<Row>> {
 }
 
 const INDEX: &str = "index";
-const FORM: &[u8] = b"liaison inbox index 1\n";
 /// A million entries.
 const MAX_BYTES: u64 = 512 << 20;
 

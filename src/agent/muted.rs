@@ -14,6 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::client::format::MUTED as FORM;
 use crate::client::place::{self, FileError};
 use crate::domain::ids::{ContactId, InvalidId, MemberId};
 use crate::domain::relay::addressing::Addressing;
@@ -128,7 +129,6 @@ impl Muted {
 }
 
 const MUTED: &str = "muted";
-const FORM: &str = "liaison muted 1\n";
 /// Ten thousand contacts.
 const MUTED_BYTES: u64 = 1 << 20;
 

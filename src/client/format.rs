@@ -1,10 +1,70 @@
-//! The number of the form in which this program keeps and carries things.
+//! The form in which this program keeps and carries things: its number, and the files of a home.
 //!
-//! In scope: the marker of a home, what an old and a newer number mean. Out of scope: the files
-//! themselves. Invariant: the number is judged before anything behind it is read.
+//! In scope: the marker of a home, what an old and a newer number mean, every kind of file with what
+//! shows that it is whole. Out of scope: what stands in them, how they are written (`place`). Invariant:
+//! the number is judged before anything behind it is read.
 //!
 //! Release 0.1 wrote no numbers: what has none is format 1, of directories for trial, whose
-//! statements no rules admit any more.
+//! statements no rules admit any more. Format 2 is read as it is. A file that can be made again has a
+//! form of its own: of another form it is made again, and so needs no new number of the home.
+//!
+//! Written *whole*, a file is on the disk before its name is, and is the old one or the new one whenever
+//! the power goes. *Once* is the same, and no file is replaced. *Appended*, it may end in half a record,
+//! or in what never was one. *Loose*, it may be anything. `*` is any name, `**` any folders.
+//!
+//! | file | written | known to be whole by |
+//! | --- | --- | --- |
+//! | `format` | whole | a number |
+//! | `config.toml` | whole | TOML of known fields |
+//! | `keys/**/*.pem` | once | the end of its block |
+//! | `keys/**/*.key` | once | the sum in its line |
+//! | `keys/**/tls.crt` | whole | the end of its block |
+//! | `directories/*/invitation` | whole | the end of its block |
+//! | `directories/*/addresses` | whole | lines that are addresses |
+//! | `directories/*/charters` | whole | lengths, signatures |
+//! | `directories/*/charters-used` | whole | lengths, signatures |
+//! | `directories/*/entries` | appended | lengths, and the root that the log has signed |
+//! | `directories/*/facets` | appended | lengths, and the hash that a record names |
+//! | `directories/*/fold` | loose | its form and a CRC-32 |
+//! | `directories/*/checkpoint` | whole | its signature |
+//! | `directories/*/synced` | whole | a number |
+//! | `directories/*/halted` | whole | a number |
+//! | `directories/*/refused` | whole | the name of a seat |
+//! | `directories/*/joining-*` | whole | the end of its block |
+//! | `directories/*/evidence*` | whole | it is kept as it was found |
+//! | `directories/*/altered-*` | whole | it is kept as it was found |
+//! | `directories/*/lock` | loose | nothing depends on what it says |
+//! | `directories/*/mail/*/*/*/index` | loose | its form and a CRC-32 |
+//! | `directories/*/mail/*/*/*/muted` | whole | its form, and lines that are names |
+//! | `directories/*/mail/*/*/*/read/*` | whole | it is empty |
+//! | `directories/*/mail/*/*/*/inbox/cursor` | whole | a place in the chain |
+//! | `directories/*/mail/*/*/*/inbox/head` | whole | its signature |
+//! | `directories/*/mail/*/*/*/inbox/items/*` | whole | lengths, and the digest in the chain |
+//! | `directories/*/mail/*/*/*/inbox/alone/*` | whole | lengths, and the digests in the chain |
+//! | `directories/*/mail/*/*/*/inbox/receipts/*` | whole | signatures |
+//! | `directories/*/mail/*/*/*/inbox/done/*` | whole | a word |
+//! | `directories/*/mail/*/*/*/inbox/later/*` | whole | it is empty |
+//! | `directories/*/mail/*/*/*/inbox/again/*` | whole | a number |
+//! | `directories/*/mail/*/*/*/inbox/unsigned/*` | whole | a number |
+//! | `directories/*/mail/*/*/*/inbox/disputed/*` | whole | it is kept as it came |
+//! | `directories/*/mail/*/*/*/inbox/lock` | loose | nothing depends on what it says |
+//! | `directories/*/mail/*/*/*/outbox/*/submit` | whole | signatures |
+//! | `directories/*/mail/*/*/*/outbox/*/acknowledge` | whole | signatures |
+//! | `directories/*/mail/*/*/*/outbox/*/accepted` | whole | its signature |
+//! | `directories/*/mail/*/*/*/outbox/*/accepted-later/*` | whole | its signature |
+//! | `directories/*/mail/*/*/*/outbox/*/disputed/*` | whole | it is kept as it came |
+//! | `directories/*/mail/*/*/*/outbox/*/delivered/*` | whole | signatures |
+//! | `directories/*/mail/*/*/*/outbox/*/acknowledged/*` | whole | signatures |
+//! | `directories/*/mail/*/*/*/outbox/*/words/*` | whole | a digest |
+//! | `directories/*/mail/*/*/*/outbox/*/answered/*` | whole | it is empty |
+//! | `directories/*/mail/*/*/*/outbox/*/expired` | whole | it is empty |
+//! | `directories/*/mail/*/*/*/outbox/*/refused` | whole | a word |
+//! | `directories/*/mail/*/*/*/outbox/*/kept-back` | whole | a word and a line |
+//! | `directories/*/mail/*/*/*/outbox/*/went-as` | whole | an id |
+//! | `directories/*/mail/*/*/*/outbox/headers/*` | whole | an id |
+//! | `directories/*/mail/*/*/*/outbox/lock` | loose | nothing depends on what it says |
+//!
+//! What ends in `.new` was being written when its program ended, and nobody reads it.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +72,15 @@ use super::place::{self, FileError};
 
 /// What this program writes and reads: homes, and files that people carry.
 pub const FORMAT: u32 = 2;
+
+/// How the fold of a directory begins that is kept beside its entries.
+pub const FOLD: &[u8] = b"liaison fold 2\n";
+
+/// How the index of an inbox begins.
+pub const INDEX: &[u8] = b"liaison inbox index 1\n";
+
+/// How the list begins of those who are muted.
+pub const MUTED: &str = "liaison muted 1\n";
 
 /// A folder is not one of this program's homes.
 #[derive(Debug, thiserror::Error)]
@@ -96,8 +165,10 @@ mod tests {
     use super::*;
     use crate::client::error::{ClientError, Exit};
     use crate::client::home::Home;
+    use crate::client::invitation::Invitation;
     use crate::client::keys::Owner;
-    use crate::client::testlog::ambient;
+    use crate::client::place::faults;
+    use crate::client::testlog::{TestLog, ambient, name};
 
     #[test]
     fn a_home_of_release_0_1_is_refused_before_anything_in_it_is_read() {
@@ -127,6 +198,43 @@ mod tests {
                 assert!(refused.mend.unwrap().contains("--home"));
             }
             assert!(!folder.path().join(MARKER).exists());
+        }
+    }
+
+    /// The power goes after each thing that is done to the disk.
+    #[test]
+    fn wherever_a_home_is_begun_no_further_it_is_begun_again() {
+        let alice = Owner::Registrar("alice".parse().unwrap());
+        let log = TestLog::populated().0;
+        let begin = |home: &Home| {
+            home.keys().create(&alice, &ambient()).map_err(ClientError::from)?;
+            let invitation = Invitation::check(log.invitation()).unwrap();
+            home.join(&invitation).map_err(ClientError::from)
+        };
+        for some in 0.. {
+            let folder = tempfile::tempdir().unwrap();
+            let home = Home::at(folder.path().join("home"));
+            let done = faults::after(some, || begin(&home)).is_ok();
+            let key = |home: &Home| {
+                home.keys().signing(&alice, &ambient()).ok().map(|key| key.public().id())
+            };
+            let (before, found) = (key(&home), Home::find(Some(home.root().to_owned())));
+            assert!(found.is_ok(), "{some}: {found:?}");
+            match begin(&home) {
+                // Keys are made once.
+                Err(error) if error.reason == "KEY_EXISTS" => {
+                    home.join(&Invitation::check(log.invitation()).unwrap()).unwrap();
+                }
+                begun => drop(begun.unwrap()),
+            }
+            let now = key(&home).unwrap();
+            assert!(before.is_none_or(|before| before == now), "{some}");
+            assert_eq!(home.directory(None).unwrap(), name(), "{some}");
+            home.trust(&name()).unwrap();
+            if done {
+                assert!(some > 15, "{some}");
+                break;
+            }
         }
     }
 

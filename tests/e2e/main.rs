@@ -17,6 +17,7 @@ mod envelopes;
 mod follows;
 mod gateways;
 mod headers;
+mod homes;
 mod killed;
 mod migrations;
 mod moves;

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use crc32fast::hash as crc32;
 use prost::Message as _;
 
+use crate::client::format::FOLD as FORM;
 use crate::client::place;
 use crate::domain::directory::{Directory, Newest};
 use crate::tlog::merkle::Tree;
@@ -120,6 +121,5 @@ fn decode(bytes: Bytes, empty: &Fold) -> Result<Kept, Misfit> {
     Ok(Kept { fold, starts: Starts { kept: starts, new: Vec::new() }, length })
 }
 
-const FORM: &[u8] = b"liaison fold 2\n";
 /// A million entries, each with a seal key and a record of its own.
 const MAX_BYTES: u64 = 4 << 30;
