@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::wire::{status, v1};
 use super::armour::InvalidArmour;
 use super::connect::{ConnectError, InvalidProxy, Leg};
 use super::draft::DraftError;
-use super::format::WrongFormat;
+use super::format::{self, WrongFormat};
 use super::home::HomeError;
 use super::invitation::InvalidInvitation;
 use super::keys::KeyError;
@@ -29,7 +30,7 @@ use super::message::content::InvalidContent;
 use super::message::open::NotOpened;
 use super::message::receipt::ReceiptError;
 use super::outbox::OutboxError;
-use super::place::{self, FileError};
+use super::place::{self, FileError, KeptOut};
 use super::replica::{Frozen, Origin, ReplicaError};
 
 /// On whose side the fault is.
@@ -115,6 +116,15 @@ impl ClientError {
         Self { printed: true, ..self }
     }
 
+    /// The system does not give a program what every program needs.
+    #[must_use]
+    pub fn cannot_begin(why: &io::Error) -> Self {
+        let sentence = format!("this program cannot begin: {why}");
+        let reason = if is_too_many(why) { OPEN_FILES } else { "CANNOT_BEGIN" };
+        let found = Self::new(Side::Ours, Exit::Unexpected, reason, sentence);
+        if is_too_many(why) { found.mended_by(MORE_FILES) } else { found }
+    }
+
     /// The directory has newer rules than this program.
     #[must_use]
     pub fn update_me(frozen: &Frozen) -> Self {
@@ -143,6 +153,12 @@ impl ClientError {
             || self.reason.starts_with(SERVER)
             || PASSING.contains(&&*self.reason)
             || self.details.contains_key(RETRY_IN)
+    }
+
+    /// Whether nothing can be written in this home now. What stands there can be read all the same.
+    #[must_use]
+    pub fn is_of_writing(&self) -> bool {
+        [DISK_FULL, READ_ONLY, NOT_YOURS, HOME_BUSY].contains(&&*self.reason)
     }
 
     /// After which time the service may be asked again, if it says.
@@ -253,6 +269,12 @@ impl From<ConnectError> for ClientError {
     fn from(error: ConnectError) -> Self {
         let (side, exit, reason) = match &error {
             ConnectError::BadAddress(_) => (Side::Ours, Exit::Usage, "BAD_ADDRESS"),
+            ConnectError::Tcp { source, .. } | ConnectError::Lookup { source, .. }
+                if is_too_many(source) =>
+            {
+                let (exit, said) = (Exit::Unexpected, with_sources(&error));
+                return Self::new(Side::Ours, exit, OPEN_FILES, said).mended_by(MORE_FILES);
+            }
             ConnectError::Lookup { .. } => (Side::Network, Exit::NotReachable, "NAME_LOOKUP"),
             ConnectError::Tcp { .. } => (Side::Network, Exit::NotReachable, "NO_CONNECTION"),
             ConnectError::NoProxy { .. } => (Side::Network, Exit::NotReachable, "NO_PROXY"),
@@ -410,15 +432,73 @@ impl From<&FileError> for ClientError {
             }
             FileError::TooLarge { .. } => new(Side::Ours, Exit::Usage, "FILE_TOO_LARGE", error),
             FileError::Damaged(_) => new(Side::Ours, Exit::Unexpected, "DAMAGED", error),
-            FileError::Held { .. } => new(Side::Ours, Exit::Refused, "HOME_BUSY", error)
+            FileError::Held { .. } => new(Side::Ours, Exit::Refused, HOME_BUSY, error)
                 .mended_by("give the command again when that program has ended"),
             FileError::Io { .. } if error.is_absent() => {
                 new(Side::Ours, Exit::NotFound, "NO_SUCH_FILE", error)
             }
-            FileError::Io { .. } => new(Side::Ours, Exit::Unexpected, "FILE", error),
+            FileError::Io { path, source, .. } => of_disk(error, path, source),
         }
     }
 }
+
+/// The system let nothing be done to a file.
+fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
+    let home = format::home_of(path);
+    let folder = home.or(path.parent()).unwrap_or(path).display().to_string();
+    let new = |reason, sentence: String| {
+        let mut found = ClientError::new(Side::Ours, Exit::Unexpected, reason, sentence);
+        found.details.insert("folder".to_owned(), folder.clone());
+        found
+    };
+    match why.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            new(DISK_FULL, format!("the disk is full: {error}"))
+                .mended_by(format!("make room on the disk of {folder}, and give the command again"))
+        }
+        io::ErrorKind::ReadOnlyFilesystem => new(
+            READ_ONLY,
+            format!("the disk cannot be written: {error}"),
+        )
+        .mended_by(format!(
+            "make the disk of {folder} writable, or copy the folder to another one and name that \
+                 with --home"
+        )),
+        io::ErrorKind::PermissionDenied => match place::keeps_out(path) {
+            None => new(NOT_YOURS, error.to_string()),
+            Some(KeptOut { at, owner, user, mode }) => {
+                let (at, folder) = (at.display(), &folder);
+                let (sentence, mend) = if owner == user {
+                    let said =
+                        format!("{error}: {at} lets its own user not do that (mode {mode:04o})");
+                    (said, format!("chmod -R u+rwX {folder}"))
+                } else {
+                    let said = format!("{error}: {at} belongs to {owner}, and this is {user}");
+                    (said, format!("sudo chown -R {user} {folder}"))
+                };
+                let found = new(NOT_YOURS, sentence);
+                // Elsewhere it may be right as it is.
+                let mut found = if home.is_some() { found.mended_by(mend) } else { found };
+                found.details.insert("owner".to_owned(), owner);
+                found
+            }
+        },
+        _ if is_too_many(why) => new(OPEN_FILES, error.to_string()).mended_by(MORE_FILES),
+        _ => new("FILE", error.to_string()),
+    }
+}
+
+/// Whether the system gives this process, or all, no more open files. A connection is one.
+fn is_too_many(why: &io::Error) -> bool {
+    cfg!(unix) && matches!(why.raw_os_error(), Some(23 | 24))
+}
+
+const DISK_FULL: &str = "DISK_FULL";
+const READ_ONLY: &str = "READ_ONLY";
+const NOT_YOURS: &str = "NOT_YOURS";
+const HOME_BUSY: &str = "HOME_BUSY";
+const OPEN_FILES: &str = "OPEN_FILES";
+const MORE_FILES: &str = "allow more open files (ulimit -n 256), and give the command again";
 
 impl From<KeyError> for ClientError {
     fn from(error: KeyError) -> Self {
@@ -449,7 +529,7 @@ impl From<KeyError> for ClientError {
     }
 }
 
-fn not_pem(error: &KeyError, path: &std::path::Path, why: &InvalidArmour) -> ClientError {
+fn not_pem(error: &KeyError, path: &Path, why: &InvalidArmour) -> ClientError {
     let found = ClientError::new(Side::Ours, Exit::IdentityOrKey, "KEY_NOT_PKCS8", error);
     match why {
         InvalidArmour::Other { found: other, .. } if other.contains("PRIVATE KEY") => {
@@ -469,6 +549,10 @@ impl From<HomeError> for ClientError {
             HomeError::Invitation(invitation) => invitation.into(),
             HomeError::NoPlace => new(Exit::Usage, "NO_HOME"),
             HomeError::Config { .. } => new(Exit::Usage, "CONFIG"),
+            HomeError::NoFolder(_) => new(Exit::Usage, "NO_HOME").mended_by(
+                "name the home that is there with --home or LIAISON_HOME; if there is none, \
+                 liaison join INVITATION makes it",
+            ),
             HomeError::NoDirectory(_) => new(Exit::NotFound, "NOT_JOINED").mended_by(
                 "name the home that has one with --home or LIAISON_HOME; if there is none, \
                  liaison join INVITATION",

@@ -151,6 +151,12 @@ pub fn claim(home: &Path) -> Result<(), WrongFormat> {
     Ok(())
 }
 
+/// The home in which a file stands, if it stands in one.
+#[must_use]
+pub fn home_of(path: &Path) -> Option<&Path> {
+    path.ancestors().find(|folder| folder.join(MARKER).exists())
+}
+
 fn number(marker: &[u8]) -> Option<u32> {
     std::str::from_utf8(marker).ok()?.trim().parse().ok().filter(|number| *number > 0)
 }

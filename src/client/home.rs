@@ -104,6 +104,9 @@ pub enum HomeError {
         /// Line and reason.
         why: String,
     },
+    /// There is no such folder.
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
     /// No directory was joined.
     #[error("no directory has been joined in the home {}", .0.display())]
     NoDirectory(PathBuf),
@@ -128,6 +131,8 @@ impl Home {
     /// [`HomeError::NoPlace`], [`HomeError::Format`].
     pub fn find(given: Option<PathBuf>) -> Result<Self, HomeError> {
         let system = || dirs::data_dir().map(|data| data.join("liaison"));
+        // A variable that is empty is not set.
+        let given = given.filter(|given| !given.as_os_str().is_empty());
         let root = given.or_else(system).ok_or(HomeError::NoPlace)?;
         format::check(&root)?;
         Ok(Self::at(root))
@@ -137,6 +142,15 @@ impl Home {
     #[must_use]
     pub const fn at(root: PathBuf) -> Self {
         Self { root }
+    }
+
+    /// Sees whether there is such a folder. What is kept first makes it.
+    ///
+    /// # Errors
+    /// [`HomeError::NoFolder`].
+    pub fn is_there(&self) -> Result<(), HomeError> {
+        let there = self.root.is_dir() || !matches!(self.root.try_exists(), Ok(false));
+        there.then_some(()).ok_or_else(|| HomeError::NoFolder(self.root.clone()))
     }
 
     /// The folder.
@@ -195,7 +209,10 @@ impl Home {
                 let joined = config.directories.contains_key(name.as_str());
                 joined.then_some(name.as_str()).ok_or(HomeError::NotJoined(name.to_string()))?
             }
-            (None, None, _) => return Err(HomeError::NoDirectory(self.root.clone())),
+            (None, None, _) => {
+                self.is_there()?;
+                return Err(HomeError::NoDirectory(self.root.clone()));
+            }
             (None, Some(only), None) => only,
             (None, Some(_), Some(_)) => {
                 let all: Vec<&str> = config.directories.keys().map(String::as_str).collect();

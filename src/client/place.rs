@@ -159,7 +159,7 @@ fn unfinished(path: &Path, bytes: &[u8], settled: bool) -> Result<PathBuf, FileE
         let number = WRITES.fetch_add(1, Ordering::Relaxed);
         name.push(format!(".{}-{number}{UNFINISHED}", process::id()));
         let new = path.with_file_name(name);
-        match create_new(&new) {
+        match create_new(&new, path) {
             // Left there by an earlier process of this number.
             Err(error) if error.is_present() => {}
             made => break (new, made?),
@@ -176,15 +176,40 @@ fn discard(unfinished: &Path) {
     let _ = tried("remove", unfinished, || fs::remove_file(unfinished));
 }
 
-/// Follows no link that somebody else may have put there.
-fn create_new(path: &Path) -> Result<File, FileError> {
+/// Makes what is to be a file. Follows no link that somebody else may have put there.
+fn create_new(new: &Path, path: &Path) -> Result<File, FileError> {
     let mut options = OpenOptions::new();
     private(options.read(true).write(true).create_new(true));
-    let file = tried("create", path, || options.open(path))?;
+    let file = tried("create", path, || options.open(new))?;
     // A name could be another file's by now.
     #[cfg(unix)]
     give_to_owner_of(folder_of(path), file.metadata(), |uid, gid| fchown(&file, uid, gid));
     Ok(file)
+}
+
+/// Writes a file that a person named, whole in the place of an old one; into a device or a pipe as it
+/// is.
+///
+/// # Errors
+/// What the system said; then the old file stands.
+pub fn write_out(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    match fs::metadata(path) {
+        Ok(about) if !about.is_file() => {
+            fs::write(path, bytes).map_err(FileError::io("write", path))
+        }
+        // What a link leads to, and with the rights that it had.
+        Ok(about) => {
+            let path = fs::canonicalize(path).map_err(FileError::io("write", path))?;
+            let new = unfinished(&path, bytes, true)?;
+            let _ = fs::set_permissions(&new, about.permissions());
+            rename(&new, &path)
+        }
+        Err(_) => match fs::metadata(folder_of(path)) {
+            // Folders that nobody made are misspelt.
+            Ok(_) => replace(path, bytes),
+            Err(why) => Err(FileError::io("write", path)(why)),
+        },
+    }
 }
 
 /// Cuts a file to its first `length` bytes, and writes behind them. It is on the disk when this returns.
@@ -316,7 +341,7 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
 /// # Errors
 /// What the system said.
 pub fn open_to_write(path: &Path) -> Result<File, FileError> {
-    match create_new(path) {
+    match create_new(path, path) {
         Err(error) if error.is_present() => {
             let mut options = OpenOptions::new();
             tried("open", path, || options.read(true).write(true).open(path))
@@ -357,6 +382,63 @@ pub fn lock(path: &Path, patience: Duration) -> Result<Lock, FileError> {
             }
         }
     }
+}
+
+/// Sees whether something can be written in a folder.
+///
+/// # Errors
+/// What the system said.
+pub fn try_to_write(folder: &Path) -> Result<(), FileError> {
+    match unfinished(&folder.join("tried"), &[0; 4_096], true) {
+        Ok(new) => tried("remove", &new, || fs::remove_file(&new)),
+        Err(FileError::Io { source, .. }) => Err(FileError::io("write in", folder)(source)),
+        Err(error) => Err(error),
+    }
+}
+
+/// What keeps this program from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptOut {
+    /// The file, or a folder above it.
+    pub at: PathBuf,
+    /// The user to whom it belongs.
+    pub owner: String,
+    /// The user as whom this program runs.
+    pub user: String,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// Whose it is that this program may not use: the file, or the nearest folder above it that is another
+/// user's, else the nearest that is there.
+#[cfg(unix)]
+#[must_use]
+pub fn keeps_out(path: &Path) -> Option<KeptOut> {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = rustix::process::geteuid().as_raw();
+    let there = || path.ancestors().filter_map(|at| Some((at, fs::metadata(at).ok()?)));
+    let (at, about) = there().take(DEEP).find(|(_, of)| of.uid() != user).or(there().next())?;
+    let (owner, mode) = (name_of(about.uid()), about.mode() & 0o7777);
+    Some(KeptOut { at: at.to_owned(), owner, user: name_of(user), mode })
+}
+
+/// Other systems keep out in other ways.
+#[cfg(not(unix))]
+#[must_use]
+pub fn keeps_out(_: &Path) -> Option<KeptOut> {
+    None
+}
+
+/// The name of a user, or the number of one that has none.
+#[cfg(unix)]
+fn name_of(user: u32) -> String {
+    let (users, number) = (fs::read_to_string("/etc/passwd").unwrap_or_default(), user.to_string());
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1) == Some(&number)).then(|| name.to_owned())
+    });
+    named.unwrap_or(number)
 }
 
 /// A part of an id as the name of a file. Windows takes a few names for devices.
@@ -468,6 +550,9 @@ const PRIVATE_BYTES: u64 = 64 * 1024;
 const UNFINISHED: &str = ".new";
 /// Whoever writes is done in moments.
 pub const MOMENTS: Duration = Duration::from_secs(30);
+/// Folders above a file of a home that are the home's.
+#[cfg(unix)]
+const DEEP: usize = 10;
 const LOOKS_AGAIN: Duration = Duration::from_millis(10);
 static WRITES: AtomicU64 = AtomicU64::new(0);
 
