@@ -8,10 +8,9 @@ use liaison::{cli, demo};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
-        Ok(typed) => demo::program::run(typed).await,
+        Ok(typed) => demo::program::run(typed),
         Err(ended) => ended,
     }
 }

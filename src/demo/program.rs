@@ -9,13 +9,24 @@ use anyhow::Context as _;
 use crate::cli::Output;
 use crate::cli::args::{BenchArgs, Cli, Command};
 use crate::client::error::{ClientError, Exit, Side};
+use crate::server::process;
 use crate::{cli, demo};
 
 use super::bench::Options;
 use super::founding::Seed;
 
 /// Runs one command of `liaison`.
-pub async fn run(cli: Cli) -> ExitCode {
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let json = cli.global.json;
+    process::run(done(cli)).unwrap_or_else(|why| {
+        let error = ClientError::cannot_begin(&why);
+        Output::new(json, true).error(&error);
+        ExitCode::from(error.exit as u8)
+    })
+}
+
+async fn done(cli: Cli) -> ExitCode {
     let json = cli.global.json;
     let done = match &cli.command {
         Command::Demo(args) => demo::show::run(args, json).await,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use tokio::sync::watch;
 
@@ -16,6 +17,7 @@ use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::DirectoryName;
 use crate::server::listen::Drained;
+use crate::server::process;
 use crate::service::{Mark, Shown};
 use crate::store::format::FORMAT;
 use crate::store::migrate::Migrated;
@@ -121,7 +123,7 @@ pub struct InitArgs {
     #[arg(long, conflicts_with_all = ["registrar", "operator", "auditor", "threshold"])]
     pub single: bool,
     /// With --single: the home of liaison that gets the registrar's keys
-    #[arg(long, env = "LIAISON_HOME", value_name = "DIR")]
+    #[arg(long, env = "LIAISON_HOME", value_name = "DIR", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub client_home: Option<PathBuf>,
     /// Where to listen for members: 443 in practice
     #[arg(long, default_value = "127.0.0.1:7443", value_parser = config::socket)]
@@ -138,8 +140,16 @@ pub struct InitArgs {
 }
 
 /// Runs `liaisond`.
-pub async fn run() -> ExitCode {
+#[must_use]
+pub fn run() -> ExitCode {
     let program = Program::parse();
+    process::run(done(program)).unwrap_or_else(|why| {
+        let _ = writeln!(std::io::stderr(), "error: this program cannot begin: {why}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn done(program: Program) -> ExitCode {
     telemetry::start(std::env::var("RUST_LOG").ok().as_deref(), program.json_logs);
     let home = ServiceHome::at(&program.home);
     let done = match program.command {

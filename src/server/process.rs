@@ -1,12 +1,39 @@
-//! What a service asks of the system for its process: descriptors for all connections, and memory
-//! in small pages.
+//! What a program asks of the system for its process: threads, and files that are its user's alone;
+//! a service, descriptors for all connections, and memory in small pages.
 
+#[cfg(unix)]
+use std::fs::File;
+use std::io;
+use std::process::ExitCode;
+
+use tokio::runtime::Builder;
 use tracing::warn;
 
 use crate::domain::limits;
 
 /// Beside connections: the store's files, listeners, and what the runtime holds.
 const OTHERS: u64 = 512;
+
+/// Files that a program opens before it does anything.
+#[cfg(unix)]
+const AT_FIRST: usize = 8;
+
+/// Runs a program to its end. Nobody else may read what it makes, also where its user lets others in.
+///
+/// # Errors
+/// The system gives it no threads, or no open files.
+pub fn run(program: impl Future<Output = ExitCode>) -> io::Result<ExitCode> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::Mode;
+        let others = Mode::RWXG | Mode::RWXO;
+        rustix::process::umask(others | rustix::process::umask(others));
+        // What the runtime opens first it does not do without.
+        let some = (0..AT_FIRST).map(|_| File::open("/dev/null"));
+        drop(some.collect::<io::Result<Vec<_>>>()?);
+    }
+    Ok(Builder::new_multi_thread().enable_all().build()?.block_on(program))
+}
 
 /// Before the service starts.
 pub fn prepare() {
