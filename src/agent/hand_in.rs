@@ -99,9 +99,11 @@ pub async fn offer(
     loop {
         let request = outbox.request(id)?;
         match patiently(patience, || submit(channel, &request)).await {
-            Err(error)
-                if is_definite(&error) && !outbox.refuse((id, &request), &error.reason)? =>
-            {
+            Err(error) if is_definite(&error) => {
+                // What cannot be noted is asked again.
+                if outbox.refuse((id, &request), &error.reason).unwrap_or(true) {
+                    return Err(error);
+                }
                 // Another program had it accepted, or sealed it again.
                 if let Some(accepted) = outbox.accepted_receipt(id)? {
                     return Ok(accepted);

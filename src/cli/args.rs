@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::agent::muted::Sender;
@@ -26,7 +27,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Where keys, configuration and the copy of the directory are kept
-    #[arg(long, global = true, env = "LIAISON_HOME", value_name = "DIR")]
+    #[arg(long, global = true, env = "LIAISON_HOME", value_name = "DIR", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub home: Option<PathBuf>,
     /// The directory, if this home knows several
     #[arg(long, global = true, env = "LIAISON_DIRECTORY", value_name = "NAME")]

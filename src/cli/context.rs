@@ -4,15 +4,18 @@ use std::path::Path;
 use std::sync::{Arc, Once};
 
 use crate::ambient::Ambient;
+use crate::client::armour;
 use crate::client::connect::{Proxies, Tcp};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::home::Home;
 use crate::client::keys::Owner;
+use crate::client::place::{self, FileError};
 use crate::client::replica::{Aside, Replica, ReplicaError};
 use crate::client::session::{Net, Session};
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 
 use super::args::Global;
+use super::fields::usage;
 use super::output::{Bar, Output};
 use super::sync::with_progress;
 
@@ -35,6 +38,10 @@ impl Context {
     /// No home, or a proxy that cannot be read.
     pub fn new(global: Global) -> Result<Self, ClientError> {
         let out = Output::new(global.json, global.no_input);
+        let unset = std::env::var_os("LIAISON_HOME").is_some_and(|home| home.is_empty());
+        if global.home.as_ref().is_some_and(|home| home.as_os_str().is_empty()) && !unset {
+            return Err(usage("--home names no folder"));
+        }
         let home = Home::find(global.home.clone())?;
         let variable = |name: &str| {
             let lower = std::env::var(name.to_lowercase()).ok();
@@ -100,10 +107,9 @@ impl Context {
             ));
         }
         if let Some(why) = replica.not_kept() {
-            self.out.warn(format_args!(
-                "{why}: until that is mended, each command verifies every entry again, which takes \
-                 longer"
-            ));
+            let what =
+                "until that is mended, each command verifies every entry again, which takes longer";
+            self.out.not_kept(what, &why.into());
         }
         match replica.aside() {
             Some(Aside::Altered(path)) => self.out.warn(format_args!(
@@ -145,6 +151,7 @@ impl Context {
         });
         match &seats.collect::<Vec<_>>()[..] {
             [only] => Ok(only.clone()),
+            [] if let Err(error) = self.home.is_there() => Err(error.into()),
             [] => Err(ClientError::new(
                 Side::Ours,
                 Exit::IdentityOrKey,
@@ -231,25 +238,36 @@ impl Context {
     /// Reads a file that a person carries.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// It cannot be read, is too large, or no text.
     pub fn read_file(&self, path: &Path) -> Result<String, ClientError> {
-        std::fs::read_to_string(path).map_err(|why| unusable(path, &why))
+        let bytes = place::read(path, armour::FILE_BYTES as u64).map_err(cannot_use)?;
+        String::from_utf8(bytes).map_err(|_| unusable(path, &"it is no text (UTF-8)"))
     }
 
-    /// Writes a file that a person carries.
+    /// Writes a file that a person carries: the old one stands until the new one is whole.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn write_file(&self, path: &Path, text: &str) -> Result<(), ClientError> {
-        std::fs::write(path, text).map_err(|why| unusable(path, &why))
+        place::write_out(path, text.as_bytes()).map_err(cannot_use)
     }
 }
 
 type Opened = Result<Replica, ReplicaError>;
 
+/// A file that was named cannot be read or written.
+pub(super) fn cannot_use(why: FileError) -> ClientError {
+    match (ClientError::from(&why), why) {
+        (error, FileError::Io { path, source, .. }) if !error.is_of_writing() => {
+            unusable(&path, &source)
+        }
+        (error, _) => error,
+    }
+}
+
 /// A file that was named cannot be used.
 #[must_use]
-pub fn unusable(path: &Path, why: &std::io::Error) -> ClientError {
+pub fn unusable(path: &Path, why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("{} cannot be used: {why}", path.display());
     ClientError::new(Side::Ours, Exit::Usage, "FILE", sentence)
 }

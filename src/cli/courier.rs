@@ -103,7 +103,8 @@ impl Courier {
             match taken.map_err(ClientError::from) {
                 // The service has committed entries since.
                 Err(error) if error.reason == SYNC_FIRST && !synced => {
-                    with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
+                    let sync = with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await;
+                    sync.map_err(|error| without_receipt(id, error))?;
                     synced = true;
                 }
                 taken => {

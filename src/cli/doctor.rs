@@ -164,7 +164,10 @@ fn home(ctx: &Context, checks: &mut Checks) {
                 let mend = place::command_to_make_private(root).replace("600", "700");
                 checks.warn("home", format!("{shown} lets others in: {mode:o}"), Some(mend));
             }
-            None => checks.ok("home", shown),
+            None => match place::try_to_write(root) {
+                Ok(()) => checks.ok("home", shown),
+                Err(why) => checks.fail("home", &why.into()),
+            },
         },
     }
     let found = ctx.name().and_then(|name| Ok(ctx.home.invitation(&name)?));

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::client::draft::FacetContent;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::text::{self, visible};
+use crate::client::place;
 use crate::client::replica::Replica;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Record;
@@ -214,8 +215,11 @@ fn date_of(text: &str) -> Result<u64, ClientError> {
     u64::try_from(midnight.timestamp().as_second()).map_err(|_| usage("the date is before 1970"))
 }
 
+/// A note that was scanned.
+const PAPER_BYTES: u64 = 64 << 20;
+
 fn read_bytes(path: &Path) -> Result<Vec<u8>, ClientError> {
-    std::fs::read(path).map_err(|why| super::unusable(path, &why))
+    place::read(path, PAPER_BYTES).map_err(super::cannot_use)
 }
 
 /// The command line asks for what cannot be.

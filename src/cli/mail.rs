@@ -153,8 +153,8 @@ impl Mail {
         Self::open(ctx, replica)
     }
 
-    /// Shows the mailbox as it is here, if the network keeps the service away: so the command ends
-    /// then.
+    /// Shows the mailbox as it is here, if the network keeps the service away, or what comes cannot be
+    /// kept: so the command ends then.
     ///
     /// # Errors
     /// The one given.
@@ -163,7 +163,9 @@ impl Mail {
         error: ClientError,
         show: impl FnOnce(&Self) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
-        if error.exit != Exit::NotReachable {
+        if error.is_of_writing() {
+            ctx.out.note_disk(&error);
+        } else if error.exit != Exit::NotReachable {
             return Err(error);
         }
         let Ok(mail) = Self::here(ctx) else { return Err(error) };
@@ -1118,6 +1120,13 @@ fn take_head(
 
 /// A request that the relay has, and why its receipt was not kept.
 pub(super) fn without_receipt(id: MessageId, error: ClientError) -> ClientError {
+    if error.is_of_writing() {
+        let sentence = format!(
+            "{id} was handed in, and its receipt cannot be kept: do not send it again; {}",
+            error.sentence
+        );
+        return ClientError { sentence, ..error };
+    }
     if error.reason != BEFORE_UPDATE {
         return error;
     }
@@ -1157,6 +1166,15 @@ fn what_it_is(of: Option<&Addressing>) -> &'static str {
         Some(OrLater::Known(Class::Acknowledgement)) => "acknowledgement",
         Some(OrLater::Known(_) | OrLater::Later(_)) | None => "message",
     }
+}
+
+/// What was to be sent cannot be kept here, and so was not sealed.
+pub(super) fn not_sealed(what: &str, error: ClientError) -> ClientError {
+    if !error.is_of_writing() {
+        return error;
+    }
+    let sentence = format!("{what} is neither kept nor sent: {}", error.sentence);
+    ClientError { sentence, ..error }
 }
 
 /// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.

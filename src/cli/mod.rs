@@ -39,7 +39,9 @@ use clap::{CommandFactory as _, Parser as _};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::place;
 
+use context::cannot_use;
 pub use context::{Context, unusable};
 pub use output::Output;
 
@@ -157,7 +159,7 @@ fn for_people() -> clap::Command {
 
 /// One man page a command, from the same definitions as the help.
 fn man(ctx: &Context, folder: &Path) -> Result<(), ClientError> {
-    std::fs::create_dir_all(folder).map_err(|why| unusable(folder, &why))?;
+    place::private_folder(folder).map_err(cannot_use)?;
     clap_mangen::generate_to(for_people(), folder).map_err(|why| unusable(folder, &why))?;
     ctx.out.data(&folder, || folder.display().to_string());
     Ok(())

@@ -11,6 +11,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::client::armour;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
 use crate::client::message::body;
@@ -19,6 +20,7 @@ use crate::client::message::content::{Inside, InvalidContent, Writing};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::message::text::visible;
 use crate::client::outbox::Request;
+use crate::client::place::{self, FileError};
 use crate::client::session::Session;
 use crate::domain::directory::Policy;
 use crate::domain::ids::{ContactId, MessageId};
@@ -33,9 +35,9 @@ use super::call::{self, ToCall};
 use super::directory::{Seen, expired};
 use super::fields::drafted;
 use super::inbox;
-use super::mail::{Mail, WAITING, kept_back};
+use super::mail::{Mail, WAITING, kept_back, not_sealed};
 use super::sync::with_progress;
-use super::{Context, phrases, unusable};
+use super::{Context, cannot_use, phrases, unusable};
 
 /// `liaison notify`.
 ///
@@ -49,7 +51,8 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     if args.text.is_none() && args.text_file.is_none() {
         ctx.out.warn("no text was given: the message says its title and nothing more (--text)");
     }
-    let (session, mut mail) = start(ctx, &args).await?;
+    let (session, mut mail) =
+        start(ctx, &args).await.map_err(|error| not_sealed("the message", error))?;
     let mut plan = Plan::of(ctx, &mail, &args, &inside)?;
     plan.say(ctx, &mail, &args)?;
     if plan.to.is_empty() && !args.dry_run {
@@ -73,7 +76,8 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         return Ok(());
     }
     let (sealed, request) = seal(ctx, &mail, (outside, &inside))?;
-    mail.outbox.put((sealed.id, sealed.header_digest), &request)?;
+    let kept = mail.outbox.put((sealed.id, sealed.header_digest), &request);
+    kept.map_err(|error| not_sealed("the message", error.into()))?;
     let went = async {
         let session = session.map_err(|error| kept_back(&mail.outbox, error, sealed.id))?;
         let went = call::hand_in(ctx, (&session, &mut mail), sealed.id, args.skip_full).await?;
@@ -86,8 +90,9 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     let thread = mail.addressing(ctx, went.id)?.map_or(sealed.thread, |of| of.thread);
     plan.leave_out(went.left_out);
     report(ctx, &plan, (went.id, thread), &went.accepted);
-    for warning in mail.send_due(ctx, &session).await? {
-        ctx.out.warn(warning);
+    match mail.send_due(ctx, &session).await {
+        Ok(warnings) => warnings.iter().for_each(|warning| ctx.out.warn(warning)),
+        Err(error) => ctx.out.warn(format_args!("what waited before was not handed in: {error}")),
     }
     if plan.by_telephone.is_empty() { Ok(()) } else { Err(call::partial(&plan.by_telephone)) }
 }
@@ -303,7 +308,7 @@ fn text(ctx: &Context, args: &NotifyArgs) -> Result<Option<String>, ClientError>
     match &args.text_file {
         Some(path) if path.as_os_str() == "-" => {
             let mut text = String::new();
-            let read = std::io::stdin().read_to_string(&mut text);
+            let read = std::io::stdin().take(armour::FILE_BYTES as u64).read_to_string(&mut text);
             read.map(|_| Some(text)).map_err(|why| unusable(path, &why))
         }
         Some(path) => ctx.read_file(path).map(Some),
@@ -313,18 +318,24 @@ fn text(ctx: &Context, args: &NotifyArgs) -> Result<Option<String>, ClientError>
 
 /// The bytes of a file, if they fit into what is left.
 fn attachment(path: &Path, left: &mut u64) -> Result<Bytes, ClientError> {
-    let found = std::fs::metadata(path).map_err(|why| unusable(path, &why))?.len();
-    let fits = *left;
-    if found > fits {
-        let sentence = format!(
-            "{} has {found} bytes; a message is sealed in at most 1 MiB, and {fits} bytes are left",
-            path.display()
-        );
-        let error = ClientError::new(Side::Ours, Exit::Usage, "TOO_LARGE", sentence);
-        return Err(error.mended_by("send less, or several messages with --reply-to"));
-    }
-    *left -= found;
-    std::fs::read(path).map(Bytes::from).map_err(|why| unusable(path, &why))
+    let bytes = match place::read(path, *left) {
+        Ok(bytes) => bytes,
+        Err(FileError::TooLarge { limit, .. }) => {
+            // Of a file it is known; of a device nobody knows.
+            let whole = std::fs::metadata(path).map_or(0, |about| about.len());
+            let found =
+                if whole > limit { whole.to_string() } else { format!("more than {limit}") };
+            let sentence = format!(
+                "{} has {found} bytes; a message is sealed in at most 1 MiB, and {limit} bytes are left",
+                path.display()
+            );
+            let error = ClientError::new(Side::Ours, Exit::Usage, "TOO_LARGE", sentence);
+            return Err(error.mended_by("send less, or several messages with --reply-to"));
+        }
+        Err(why) => return Err(cannot_use(why)),
+    };
+    *left -= bytes.len() as u64;
+    Ok(bytes.into())
 }
 
 /// Seals it on the copy as it is now.

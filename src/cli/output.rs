@@ -5,9 +5,11 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, OnceLock};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::client::error::{ClientError, Exit};
@@ -20,6 +22,8 @@ pub struct Output {
     colour: bool,
     asks: bool,
     listener: Option<UnboundedSender<String>>,
+    /// Why nothing can be written here, once that was found.
+    disk: Arc<OnceLock<Value>>,
 }
 
 impl Output {
@@ -28,7 +32,7 @@ impl Output {
     pub fn new(json: bool, no_input: bool) -> Self {
         let colour = std::env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
         let asks = !no_input && !json && io::stdin().is_terminal();
-        Self { json, colour, asks, listener: None }
+        Self { json, colour, asks, listener: None, disk: Arc::default() }
     }
 
     /// The same, with data for a listener, a text each, and not for stdout.
@@ -52,11 +56,38 @@ impl Output {
     /// The result of a command: an object for programs, or `text` for people.
     pub fn data(&self, object: &impl Serialize, text: impl FnOnce() -> String) {
         let text = if self.json {
-            serde_json::to_string(object).unwrap_or_else(|why| format!("{{\"error\":\"{why}\"}}"))
+            let object = serde_json::to_value(object).map(|object| self.with_disk(object));
+            object
+                .map_or_else(|why| format!("{{\"error\":\"{why}\"}}"), |object| object.to_string())
         } else {
             text()
         };
         self.print(text.trim_end());
+    }
+
+    /// What a command that reads would write, and cannot: said in one line, once, and in its object.
+    pub fn not_kept(&self, what: &str, error: &ClientError) {
+        if self.note_disk(error) {
+            let mend = error.mend.as_ref().map(|mend| format!("; to mend it: {mend}"));
+            let mend = mend.unwrap_or_default();
+            self.warn(format_args!("{what}: {}{mend}", error.sentence));
+        }
+    }
+
+    /// Puts into the object that follows why nothing can be written here. Whether that is new.
+    pub fn note_disk(&self, error: &ClientError) -> bool {
+        let (reason, sentence, mend) = (&error.reason, &error.sentence, &error.mend);
+        let details = &error.details;
+        let disk =
+            json!({ "reason": reason, "sentence": sentence, "mend": mend, "details": details });
+        self.disk.set(disk).is_ok()
+    }
+
+    fn with_disk(&self, mut object: Value) -> Value {
+        if let (Some(fields), Some(disk)) = (object.as_object_mut(), self.disk.get()) {
+            fields.insert("disk".to_owned(), disk.clone());
+        }
+        object
     }
 
     /// A reader that has gone away (`| head`) is no error.

@@ -8,7 +8,6 @@
 mod follow;
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -27,6 +26,7 @@ use crate::client::message::open::{NotOpened, Opened};
 use crate::client::message::receipt::ReceiptError;
 use crate::client::message::text::{visible, visible_block};
 use crate::client::message::words;
+use crate::client::place;
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
@@ -41,10 +41,10 @@ use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
-use super::mail::{Acknowledged, Acks, Mail, News, kept_back};
+use super::mail::{Acknowledged, Acks, Mail, News, kept_back, not_sealed};
 use super::phrases::{self, Lines};
 use super::statement::agreed;
-use super::{Context, unusable};
+use super::{Context, cannot_use};
 
 /// `liaison inbox`.
 ///
@@ -706,8 +706,10 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
     let (own, opened) = (&mail.seat, &opened);
     let message =
         Shown { number, directory, opened, content, acknowledged, waits, amiss, answered, own };
+    if let Err(error) = mail.mark_read(number) {
+        ctx.out.not_kept("that it was read cannot be kept", &error);
+    }
     ctx.out.data(&message.json(&saved), || message.text());
-    mail.mark_read(number)?;
     for path in &saved {
         ctx.out.say(format_args!("saved {}", path.display()));
     }
@@ -914,7 +916,7 @@ impl Shown<'_> {
 
 /// Writes every attachment under a name that cannot leave the folder or hide.
 fn save_all(folder: &Path, attachments: &[proto::Attachment]) -> Result<Vec<PathBuf>, ClientError> {
-    std::fs::create_dir_all(folder).map_err(|why| unusable(folder, &why))?;
+    place::private_folder(folder).map_err(cannot_use)?;
     attachments.iter().map(|attachment| save_one(folder, attachment)).collect()
 }
 
@@ -922,14 +924,10 @@ fn save_one(folder: &Path, attachment: &proto::Attachment) -> Result<PathBuf, Cl
     let name = safe_name(&attachment.name);
     for copy in 0..COPIES {
         let path = folder.join(numbered(&name, copy));
-        let created = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
-        match created {
-            Ok(mut file) => {
-                let written = file.write_all(&attachment.bytes).and_then(|()| file.sync_all());
-                return written.map(|()| path.clone()).map_err(|why| unusable(&path, &why));
-            }
-            Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(why) => return Err(unusable(&path, &why)),
+        match place::create_private(&path, &attachment.bytes) {
+            Ok(()) => return Ok(path),
+            Err(why) if why.is_present() => {}
+            Err(why) => return Err(cannot_use(why)),
         }
     }
     let sentence = format!("{} holds {COPIES} files of this name already", folder.display());
@@ -1021,10 +1019,11 @@ async fn acknowledge(
         }
     };
     let session = match mail.connect(ctx).await {
-        Err(error) if !error.passes() => return Err(error),
+        Err(error) if !error.passes() => return Err(not_sealed("the acknowledgement", error)),
         session => session,
     };
-    let own = made.or_else(|words| compose(ctx, &mail, number, (words, given.level)))?;
+    let own = made.or_else(|words| compose(ctx, &mail, number, (words, given.level)));
+    let own = own.map_err(|error| not_sealed("the acknowledgement", error))?;
     let person = by_whom(ctx, &mail, own)?;
     let went = async {
         let session = session.map_err(|error| kept_back(&mail.outbox, error, own))?;
