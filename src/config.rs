@@ -53,6 +53,9 @@ pub struct Config {
     /// How often those without a key in force may hand in statements.
     #[serde(default)]
     pub enrolment: Enrolment,
+    /// What of the disk is kept.
+    #[serde(default)]
+    pub storage: Storage,
 }
 
 /// Where to listen. A name is none: which of its addresses it means is not said.
@@ -103,6 +106,20 @@ impl Default for Enrolment {
         let number = |of: u64| u32::try_from(of).ok().and_then(NonZeroU32::new);
         let number = |of| number(of).unwrap_or(NonZeroU32::MIN);
         Self { per_second: number(burst / seconds), burst: number(burst) }
+    }
+}
+
+/// The disk of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// MiB that are kept for what cannot wait.
+    pub reserve: u32,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { reserve: (limits::RESERVE_BYTES >> 20) as u32 }
     }
 }
 
@@ -184,28 +201,34 @@ impl ServiceHome {
         self.path.join("keys").join(name)
     }
 
+    /// The data.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
     /// The store.
     #[must_use]
     pub fn store(&self) -> PathBuf {
-        self.path.join("data").join("store")
+        self.data().join("store")
     }
 
     /// The files of large sealed bodies.
     #[must_use]
     pub fn blobs(&self) -> PathBuf {
-        self.path.join("data").join("blobs")
+        self.data().join("blobs")
     }
 
     /// The charter in force, as a running service keeps it for `liaisond invitation`.
     #[must_use]
     pub fn charter(&self) -> PathBuf {
-        self.path.join("data").join("charter")
+        self.data().join("charter")
     }
 
     /// Whence known keys came, as a running service keeps it for its next start.
     #[must_use]
     pub fn known_networks(&self) -> PathBuf {
-        self.path.join("data").join("known-networks")
+        self.data().join("known-networks")
     }
 
     /// The high-water file of a configuration.

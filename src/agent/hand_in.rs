@@ -427,6 +427,8 @@ mod tests {
             vec![status::of(&Refusal::ClockInDoubt)],
             vec![status::of(&Refusal::IssuedInFuture)],
             vec![status::of(&Refusal::QuotaExceeded { kept: 1, limit: 1 })],
+            vec![status::of(&Refusal::StorageFull)],
+            vec![status::of(&Refusal::StorageReadOnly)],
             vec![status::of(&full(None))],
             vec![status::of(&full(Some(30)))],
             vec![field("expires")],
@@ -593,7 +595,9 @@ mod tests {
         }
     }
 
-    const LEFT_DUE: [&str; 11] = [
+    const LEFT_DUE: [&str; 13] = [
+        "STORAGE_FULL",
+        "STORAGE_READ_ONLY",
         "UNKNOWN_KEY",
         "KEY_NOT_IN_FORCE",
         "ISSUED_IN_FUTURE",

@@ -83,7 +83,7 @@ impl LaterDue {
     pub fn failed(&mut self, due: &Due, why: &ClientError, now: Instant) {
         let full: Vec<_> = match &why.reason[..] {
             "MAILBOX_SHARE" => why.contacts().filter(|of| due.to.contains(of)).map(Some).collect(),
-            "QUOTA_EXCEEDED" => vec![None],
+            "QUOTA_EXCEEDED" | "STORAGE_FULL" | "STORAGE_READ_ONLY" => vec![None],
             _ => Vec::new(),
         };
         if full.is_empty() {

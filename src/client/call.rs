@@ -88,7 +88,8 @@ impl Patience {
     pub async fn bears(&mut self, error: &ClientError) -> bool {
         let Some((pause, rest)) = self.0.split_first() else { return false };
         // There is room in minutes, if at all, and somebody may wait to be asked.
-        if !error.passes() || error.reason == "MAILBOX_SHARE" {
+        let room = ["MAILBOX_SHARE", "STORAGE_FULL", "STORAGE_READ_ONLY"];
+        if !error.passes() || room.contains(&&*error.reason) {
             return false;
         }
         self.0 = rest;
@@ -136,6 +137,8 @@ mod tests {
         let full = status::of(&Refusal::MailboxShare { contacts: Vec::new(), retry: Some(1) });
         let full = tried(Patience::SOME, &[full]).await;
         assert_eq!(full, (Some("MAILBOX_SHARE".to_owned()), 1, 0));
+        let full = tried(Patience::SOME, &[status::of(&Refusal::StorageFull)]).await;
+        assert_eq!(full, (Some("STORAGE_FULL".to_owned()), 1, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -216,6 +216,7 @@ fn judged(reason: &str) -> (Exit, Side) {
     };
     let side = match reason {
         "MAILBOX_SHARE" | "RECIPIENT_WITHOUT_SEATS" | "RECIPIENT_LISTED" => Side::Recipient,
+        "BUSY" | "INTERNAL" | "STORAGE_FULL" | "STORAGE_READ_ONLY" => Side::Theirs,
         _ => Side::Ours,
     };
     (exit, side)
@@ -228,8 +229,6 @@ impl From<Status> for ClientError {
         }
         if let Some(reason) = status::reason(&status) {
             let (exit, side) = judged(&reason);
-            let theirs = matches!(&reason[..], "BUSY" | "INTERNAL");
-            let side = if theirs { Side::Theirs } else { side };
             let details = DETAILS
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), status::detail(&status, name)?)));
@@ -779,7 +778,8 @@ impl From<OutboxError> for ClientError {
 }
 
 /// What the service refuses for now, and not for good.
-const PASSING: [&str; 3] = ["BUSY", "CLOCK_IN_DOUBT", "INTERNAL"];
+const PASSING: [&str; 5] =
+    ["BUSY", "CLOCK_IN_DOUBT", "INTERNAL", "STORAGE_FULL", "STORAGE_READ_ONLY"];
 /// How the reasons begin for which a server is not believed.
 const SERVER: &str = "SERVER_";
 /// After so many seconds the service may be asked again.

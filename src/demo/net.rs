@@ -32,7 +32,7 @@ use crate::domain::network::Network;
 use crate::domain::relay::share::Grants;
 use crate::server::listen::{self, Entrance, Limits, Who};
 use crate::server::{self, Serving};
-use crate::service::{self, Service, Settings, door};
+use crate::service::{self, Service, Settings, Storage, door};
 use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::{Disk, Fdatasync};
 use crate::store::{Engine, Place};
@@ -241,7 +241,9 @@ fn settings(dir: &Path, ambient: Ambient) -> anyhow::Result<Settings> {
     let (limits, name, addresses) = (door::Limits::without_rates(), NAME.parse()?, Vec::new());
     // Nobody receives what a bench sends, and it must not wait for that.
     let grants = Grants { kept: u64::MAX, messages: u64::MAX, bytes: u64::MAX, seconds: 0 };
-    Ok(Settings { name, high_water, ambient, clock_is_right: true, limits, addresses, grants })
+    let storage = Storage::default();
+    let clock_is_right = true;
+    Ok(Settings { name, high_water, ambient, clock_is_right, limits, addresses, grants, storage })
 }
 
 /// The service's own threads, by whose name one can tell what it took from what its callers took.

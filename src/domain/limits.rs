@@ -291,8 +291,18 @@ pub const PUBLISH_MESSAGE_BYTES: usize = 3 * 512 * 1024;
 const _: () =
     assert!(PUBLICATIONS * (STATEMENT_BYTES + FACET_BYTES) + 64 * 1024 <= PUBLISH_MESSAGE_BYTES);
 
-/// Lines of telemetry of one kind in one second; what is beyond is counted. 18 kinds of 200 bytes, day
-/// and night, are 1.5 GB a day: the disk of a log that is rotated.
+/// Bytes of the disk that are kept for what cannot wait: revocations, receipts, acknowledgements,
+/// immediate and flash: one of the largest alerts of each of 193 States, 2,000 receipts of 14 KiB, and the last part.
+pub const RESERVE_BYTES: u64 = 256 << 20;
+/// And one part in so many of it for what the service commits itself, as expiry, which makes room: 32 MiB.
+pub const RESERVE_LAST_PART: u64 = 8;
+/// With less than two of sled's segments, nothing is committed: a commit that fails ends the process.
+pub const LEAST_FREE_BYTES: u64 = 16 << 20;
+/// Whoever was told that there is no room comes again after this.
+pub const ROOM_AGAIN: Duration = Duration::from_secs(60);
+
+/// Lines of telemetry of one kind in one second; what is beyond is counted. 21 kinds of 200 bytes, day
+/// and night, are 1.8 GB a day: the disk of a log that is rotated.
 pub const LINES_A_SECOND: u64 = 5;
 
 // The client's own patience.
@@ -432,6 +442,10 @@ mod tests {
         "TOLD_TO_WAIT_OF_A_KEY",
         "FRAME_EARNED_BY_BYTES",
         "SEND_BUFFER_BYTES",
+        "RESERVE_BYTES",
+        "RESERVE_LAST_PART",
+        "LEAST_FREE_BYTES",
+        "ROOM_AGAIN",
         "LINES_A_SECOND",
         "CONNECTIONS",
         "VISITORS",
@@ -551,6 +565,9 @@ mod tests {
             "" = SHARE_SECONDS,
             "" = KEPT_FOR_ALERTS,
             "" = KEPT_BYTES,
+            "" = RESERVE_BYTES,
+            "" = RESERVE_LAST_PART,
+            "" = LEAST_FREE_BYTES,
         } {
             let row = format!("| `{name}` | {} |", grouped(value));
             assert!(LIMITS.contains(&row), "expected {row}");

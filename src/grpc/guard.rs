@@ -20,8 +20,8 @@ use crate::domain::access::{Method as Asked, permit};
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
-use crate::service::Service;
 use crate::service::door::{self, Ask};
+use crate::service::{self, Service};
 use crate::wire;
 
 use super::peer::Caller;
@@ -124,8 +124,7 @@ fn method(path: &str) -> Option<Asked> {
 }
 
 fn writes(path: &str) -> bool {
-    use Asked::{Acknowledge, Enrol, Publish, Submit};
-    matches!(method(path), Some(Enrol | Publish | Submit | Acknowledge))
+    method(path).is_some_and(service::writes)
 }
 
 /// What the handler will ask again, once it has the body.
@@ -138,7 +137,8 @@ fn judge(
     let method = method(path).ok_or_else(|| Status::unimplemented("there is no such method"))?;
     let permit = permit(peer.map_err(refused)?, method, ()).map_err(refused)?;
     let asked = service.door().asks(permit.peer(), Ask::Call(method));
-    asked.map_err(|busy| status(busy.into()))
+    asked.map_err(|busy| status(busy.into()))?;
+    service.has_room(Ask::Call(method)).map_err(refused)
 }
 
 /// What somebody is told no to is counted; when it is too much, that is what he is told.

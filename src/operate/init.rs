@@ -12,7 +12,7 @@ use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Keys, Owner, Role, prove, read_person};
 use crate::client::{armour, place};
-use crate::config::{Config, Enrolment, FORMAT, ServiceHome};
+use crate::config::{Config, Enrolment, FORMAT, ServiceHome, Storage};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::directory::{self, RULES, Statement};
@@ -125,6 +125,7 @@ pub fn prepare(
         high_water: "high-water".into(),
         trusted_proxies: Vec::new(),
         enrolment: Enrolment::default(),
+        storage: Storage::default(),
     };
     config.engine().map_err(OperateError::Plan)?;
     let hosts: Vec<&str> = plan.addresses.iter().map(Address::host).collect();
@@ -183,6 +184,7 @@ pub async fn complete(
         limits: Default::default(),
         addresses: Vec::new(),
         grants: Grants::default(),
+        storage: Default::default(),
     };
     let own = keys::signing(home, ambient)?;
     // Decided before the store is made, so that a refused charter leaves nothing behind.

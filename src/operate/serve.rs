@@ -16,6 +16,7 @@ use crate::service::door::{self, Quota};
 use crate::service::{self, Service};
 use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
+use crate::store::space::FileSystems;
 use crate::tls;
 
 use super::store::{held, not_started};
@@ -124,9 +125,11 @@ pub(super) fn settings(
     addresses: Vec<String>,
 ) -> Result<service::Settings, OperateError> {
     let enrolment = config.enrolment;
+    let high_water = home.high_water(config);
+    let beside = high_water.parent().unwrap_or_else(|| home.path()).to_owned();
     Ok(service::Settings {
         name: config.name.parse()?,
-        high_water: home.high_water(config),
+        high_water,
         ambient: ambient.clone(),
         clock_is_right,
         limits: door::Limits {
@@ -135,6 +138,10 @@ pub(super) fn settings(
         },
         addresses,
         grants: Grants::default(),
+        storage: service::Storage {
+            space: Arc::new(FileSystems { data: home.data(), high_water: beside }),
+            reserve: u64::from(config.storage.reserve) << 20,
+        },
     })
 }
 

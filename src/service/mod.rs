@@ -10,6 +10,7 @@ pub mod door;
 mod high_water;
 mod mark;
 mod queries;
+mod room;
 mod sequencer;
 mod start;
 pub mod telemetry;
@@ -26,7 +27,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
-use crate::domain::access::{Allowed, Permit};
+use crate::domain::access::{Allowed, Method, Permit};
 use crate::domain::command::{Command, World};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::publish::Publish;
@@ -44,18 +45,20 @@ use crate::domain::relay::submit::Submit;
 use crate::domain::state::Snapshot;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Urgency};
-use crate::store::Store;
-use crate::store::blobs::Blobs;
+use crate::store::blobs::{BlobError, Blobs};
+use crate::store::{Store, disk};
 use crate::tlog::merkle::Tree;
 
 pub use crate::store::Hints;
 pub use high_water::{Mark, Shown, Unusable};
 pub use mark::{Missing, NotAsShown};
 pub use queries::{Item, MailboxPage, Parts, Proven, Status};
+pub use room::{Left, Storage, writes};
 pub use start::{CannotStart, Founded, Keys, Settings, found, look, mark_anew, start};
 
 use door::{Ask, Busy, Door};
 use high_water::HighWater;
+use room::Room;
 use sequencer::{Job, Queued};
 use telemetry::{Event, Telemetry};
 
@@ -103,6 +106,7 @@ struct Shared {
     large: Mutex<()>,
     door: Arc<Door>,
     high_water: Arc<HighWater>,
+    room: Arc<Room>,
     telemetry: Arc<Telemetry>,
     addresses: Vec<String>,
     ambient: Ambient,
@@ -181,6 +185,20 @@ impl Service {
         self.shared.in_doubt.load(Ordering::Relaxed)
     }
 
+    /// How much room there is for what is handed in.
+    #[must_use]
+    pub fn left(&self) -> Left {
+        self.shared.room.left()
+    }
+
+    /// Whether there is room for what is asked.
+    ///
+    /// # Errors
+    /// [`Refusal::StorageFull`], [`Refusal::StorageReadOnly`].
+    pub fn has_room(&self, ask: Ask) -> Result<(), Refusal> {
+        self.shared.room.takes(ask)
+    }
+
     /// The name of the engine.
     #[must_use]
     pub fn engine(&self) -> &'static str {
@@ -248,6 +266,8 @@ impl Service {
         if let Some(leaf) = read.logged(&state.directory) {
             return Ok(leaf);
         }
+        let revokes = read.revokes(&state.directory);
+        self.has_room(if revokes { Ask::Revocations(1) } else { Ask::Statements(1) })?;
         let verified = match peer.party() {
             Party::Network(_) => read.verify_of_stranger(&state.directory)?,
             Party::Member(_) | Party::Registrar(_) | Party::Person(_) => {
@@ -300,7 +320,9 @@ impl Service {
     /// What the rules refuse; busy; stopped.
     pub async fn submit(&self, permit: Permit<HandedIn>) -> Result<Bytes, Failure> {
         let (peer, handed_in) = permit.into_parts();
-        self.door().asks(&peer, handing_in(&handed_in.header))?;
+        let ask = handing_in(&handed_in.header);
+        self.door().asks(&peer, ask)?;
+        self.has_room(ask)?;
         let contact = contact_of(&peer)?;
         let envelope = self.verify(handed_in)?;
         let body = body_of(&envelope);
@@ -314,6 +336,7 @@ impl Service {
     /// What the rules refuse; busy; stopped.
     pub async fn acknowledge(&self, permit: Permit<Acknowledged>) -> Result<Bytes, Failure> {
         let (peer, acknowledged) = permit.into_parts();
+        self.has_room(Ask::Call(Method::Acknowledge))?;
         let contact = contact_of(&peer)?;
         let number = acknowledged.number;
         let acknowledgement =
@@ -348,11 +371,22 @@ impl Service {
         }
         let _alone = self.shared.large.lock().await;
         self.rehearse(&command).await?;
-        self.shared.blobs.put(digest, body).await.map_err(|why| {
-            self.shared.telemetry.say(&Event::Body(why.to_string()));
-            Failure::Stopped
-        })?;
+        let put = self.shared.blobs.put(digest, body).await;
+        self.shared.room.shrank();
+        put.map_err(|why| self.not_kept(&why))?;
         self.execute(command).await
+    }
+
+    /// Nothing names the body yet: the message was not accepted.
+    fn not_kept(&self, why: &BlobError) -> Refusal {
+        self.shared.telemetry.say(&Event::Body(why.to_string()));
+        match why {
+            BlobError::Io(why) if disk::is_full(why) => Refusal::StorageFull,
+            BlobError::Io(why) if disk::is_read_only(why) => Refusal::StorageReadOnly,
+            BlobError::Io(_) | BlobError::Mismatch { .. } => {
+                Refusal::Internal("a body could not be kept")
+            }
+        }
     }
 
     /// Decides on what is stored now, and changes nothing.

@@ -37,6 +37,7 @@ use crate::tlog::note::KeyName;
 use super::State;
 use super::clock::{Now, Watch};
 use super::high_water::HighWater;
+use super::room::Room;
 use super::telemetry::{Event, Telemetry};
 
 /// Commands of one round; one place of a batch is the head's.
@@ -46,6 +47,9 @@ const ROUND_BYTES: usize = store::limits::BATCH_BYTES - 16 * 1024;
 
 /// An idle service looks at its clock this often.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// A commit that takes longer is said to be slow.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// A command in the queue.
 pub(super) trait Queued: Send {
@@ -133,6 +137,7 @@ pub(super) struct Sequencer {
     pub(super) clock: Watch,
     pub(super) in_doubt: Arc<AtomicBool>,
     pub(super) grants: Grants,
+    pub(super) room: Arc<Room>,
 }
 
 /// Why the sequencer ended: the process must, too.
@@ -177,6 +182,10 @@ impl Sequencer {
     pub(super) async fn look_at_the_clock(&mut self) -> Result<(), Fatal> {
         self.clock.look(Now { unix: self.ambient.now(), counted: self.ambient.counted() });
         self.in_doubt.store(self.clock.in_doubt(), Ordering::Relaxed);
+        if self.room.for_a_commit().is_err() {
+            // Nothing is admitted by it meanwhile.
+            return Ok(());
+        }
         let stored = self.clock.take_due();
         if let Some(why) = self.clock.take_doubt() {
             self.telemetry.say(&Event::ClockInDoubt(why.to_string()));
@@ -193,6 +202,14 @@ impl Sequencer {
 
     /// Decides as many of `waiting` as one batch takes, commits, and tells their callers.
     async fn round(&mut self, waiting: &mut VecDeque<Box<dyn Queued>>) -> Result<(), Fatal> {
+        if let Err(refusal) = self.room.for_a_commit() {
+            // A commit that fails would end the process, and reading with it.
+            for mut job in waiting.drain(..) {
+                job.refuse(refusal.clone());
+                job.tell();
+            }
+            return Ok(());
+        }
         let before = self.state.load_full();
         let named = waiting.iter().flat_map(|job| job.keys()).collect();
         let mut round = self.read(&before, named).await?;
@@ -210,7 +227,7 @@ impl Sequencer {
         }
         let after = self.seal(&before, &mut round)?;
         if !round.batch.is_empty() {
-            self.store.commit(round.batch).await?;
+            self.commit(round.batch).await?;
             self.high_water.note(self.store.end(), round.mailboxes);
         }
         if let Some((head, state)) = after {
@@ -222,6 +239,19 @@ impl Sequencer {
         }
         decided.into_iter().for_each(Queued::tell);
         Ok(())
+    }
+
+    /// Commits, and says so if the disk is slow; the callers wait, and nobody is told that it failed.
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut commit = self.store.commit(batch);
+        let committed = match timeout(SLOW, &mut commit).await {
+            Ok(committed) => committed,
+            Err(_) => {
+                self.telemetry.say(&Event::Slow(SLOW));
+                commit.await
+            }
+        };
+        committed.map(drop)
     }
 
     /// Reads all that the waiting commands name, at one instant.

@@ -34,8 +34,9 @@ use super::clock::{Now, Watch};
 use super::door::{self, Door};
 use super::high_water::{HighWater, Mark, Shown, Unusable};
 use super::mark::{self, NotAsShown, Unfit};
+use super::room::{Room, Storage};
 use super::sequencer::Sequencer;
-use super::telemetry::Telemetry;
+use super::telemetry::{Event, Telemetry};
 use super::{Service, Shared, State};
 
 /// The keys that the service itself holds.
@@ -62,6 +63,8 @@ pub struct Settings {
     pub addresses: Vec<String>,
     /// What the relay grants to each member.
     pub grants: Grants,
+    /// How much room there is, and what of it is kept.
+    pub storage: Storage,
 }
 
 /// Why a service does not start. Each says what mends it.
@@ -206,6 +209,8 @@ pub async fn start(
     let (new_head, heads) = watch::channel(size);
     let log_key = keys.log.public().clone();
     let telemetry = Arc::new(Telemetry::new(settings.ambient.clone()));
+    let ambient = settings.ambient.clone();
+    let room = Arc::new(Room::new(settings.storage, ambient, Arc::clone(&telemetry)));
     let mut sequencer = Sequencer {
         store: Arc::clone(&store),
         state: Arc::clone(&state),
@@ -219,6 +224,7 @@ pub async fn start(
         clock,
         in_doubt: Arc::clone(&in_doubt),
         grants: settings.grants,
+        room: Arc::clone(&room),
     };
     // What is thought of the clock is durable before anything is served on it.
     let looked = sequencer.look_at_the_clock().await;
@@ -227,10 +233,14 @@ pub async fn start(
     let (say, stopped) = watch::channel(None);
     let keeping = Arc::clone(&high_water).keep(Arc::clone(&telemetry));
     let (keeping, kept) = (tokio::spawn(keeping), Arc::clone(&high_water));
+    let ending = Arc::clone(&telemetry);
     tokio::spawn(async move {
         let why = match sequencer.run(waiting).await {
             Ok(()) => "the service was closed".to_owned(),
-            Err(fatal) => fatal.to_string(),
+            Err(fatal) => {
+                ending.say(&Event::Stopped(&fatal));
+                fatal.to_string()
+            }
         };
         // The store is held until then: nobody else writes the file meanwhile.
         keeping.abort();
@@ -251,6 +261,7 @@ pub async fn start(
         log_key,
         large: Mutex::new(()),
         door: Door::new(settings.limits, ambient.clone(), Arc::clone(&telemetry)),
+        room,
         telemetry,
         addresses,
         ambient,

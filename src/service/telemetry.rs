@@ -14,6 +14,7 @@ use crate::ambient::Ambient;
 use crate::domain::limits;
 use crate::domain::peer::Party;
 
+use super::Left;
 use super::door::{Busy, Full};
 
 /// What happened.
@@ -82,11 +83,20 @@ pub enum Event<'a> {
          an older copy of the data would not be noticed"
     )]
     HighWater(&'a io::Error),
+    /// The room on the disk is another than before.
+    #[error("{0}, {free} MiB are free", free = .1 >> 20)]
+    Room(Left, u64),
+    /// A commit waits for the disk.
+    #[error("the disk is slow: a commit takes more than {} s, and what was handed in waits", .0.as_secs())]
+    Slow(Duration),
+    /// The service has stopped by itself.
+    #[error("the service stops: {0}")]
+    Stopped(&'a dyn std::error::Error),
 }
 
 impl Event<'_> {
     /// The names of the kinds, for counters.
-    pub const KINDS: [&'static str; 19] = [
+    pub const KINDS: [&'static str; 22] = [
         "cannot_accept",
         "refused",
         "no_proxy_header",
@@ -106,6 +116,9 @@ impl Event<'_> {
         "store",
         "clock_in_doubt",
         "high_water",
+        "room",
+        "slow",
+        "stopped",
     ];
 
     const fn kind(&self) -> (usize, Level) {
@@ -129,6 +142,11 @@ impl Event<'_> {
             Self::Store(_) => (16, Level::ERROR),
             Self::ClockInDoubt(_) => (17, Level::ERROR),
             Self::HighWater(_) => (18, Level::ERROR),
+            Self::Room(Left::Ample, _) => (19, Level::INFO),
+            Self::Room(Left::Reserve | Left::Last, _) => (19, Level::WARN),
+            Self::Room(Left::Nothing | Left::ReadOnly, _) => (19, Level::ERROR),
+            Self::Slow(_) => (20, Level::WARN),
+            Self::Stopped(_) => (21, Level::ERROR),
         }
     }
 }

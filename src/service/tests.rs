@@ -60,6 +60,7 @@ async fn keeping(home: &TempDir, limits: door::Limits, blobs: Arc<dyn Blobs>) ->
     let settings = || Settings {
         clock_is_right: false,
         grants: Grants::default(),
+        storage: Storage::default(),
         name: "un.example".parse().unwrap(),
         high_water: home.path().join("high-water"),
         ambient: ambient.clone(),

@@ -85,6 +85,18 @@ pub(super) fn retried<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     attempt()
 }
 
+/// Whether there is no room left for what was to be written.
+#[must_use]
+pub fn is_full(why: &io::Error) -> bool {
+    matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether nothing may be written there.
+#[must_use]
+pub fn is_read_only(why: &io::Error) -> bool {
+    why.kind() == io::ErrorKind::ReadOnlyFilesystem
+}
+
 /// The error of a store that could not be opened because of `path`.
 pub(super) fn cannot_open(path: &Path, why: &dyn std::fmt::Display) -> StoreError {
     StoreError::Open(format!("{}: {why}", path.display()))

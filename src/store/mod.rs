@@ -28,6 +28,7 @@ pub mod parts;
 mod place;
 mod redb;
 mod sled;
+pub mod space;
 mod value;
 mod write;
 mod writer;

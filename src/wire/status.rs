@@ -22,6 +22,9 @@ pub fn of(refusal: &Refusal) -> Status {
     if let Refusal::MailboxShare { retry: Some(seconds), .. } = refusal {
         info.set_retry_info(Some(Duration::from_secs(*seconds)));
     }
+    if matches!(refusal, Refusal::StorageFull | Refusal::StorageReadOnly) {
+        info.set_retry_info(Some(limits::ROOM_AGAIN));
+    }
     let sentence = at_most(SENTENCE_BYTES, refusal.to_string());
     Status::with_error_details(code(refusal), sentence, info)
 }
@@ -160,6 +163,8 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::WrongLetters(_)
         | Refusal::IdUsedTwice(_)
         | Refusal::UnknownMessage(_)
+        | Refusal::StorageFull
+        | Refusal::StorageReadOnly
         | Refusal::Internal(_) => Vec::new(),
     };
     let short = |(name, value): (&str, _)| {
@@ -196,8 +201,10 @@ const fn code(refusal: &Refusal) -> Code {
             Code::NotFound
         }
         Refusal::IdUsedTwice(_) => Code::AlreadyExists,
-        Refusal::MailboxShare { .. } | Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
-        Refusal::ClockInDoubt => Code::Unavailable,
+        Refusal::MailboxShare { .. } | Refusal::QuotaExceeded { .. } | Refusal::StorageFull => {
+            Code::ResourceExhausted
+        }
+        Refusal::ClockInDoubt | Refusal::StorageReadOnly => Code::Unavailable,
         Refusal::Internal(_) => Code::Internal,
         Refusal::NotYetSupported(_) | Refusal::NewerRules { .. } => Code::Unimplemented,
         Refusal::TooLarge { .. }

@@ -15,6 +15,7 @@ mod damages;
 mod doors;
 mod envelopes;
 mod follows;
+mod full;
 mod gateways;
 mod headers;
 mod homes;

@@ -338,6 +338,15 @@ pub enum Refusal {
     /// The client certificate is outside its dates, or not for clients.
     #[error(transparent)]
     Certificate(CertificateFault),
+    /// Room is kept for what cannot wait.
+    #[error(
+        "the service's disk is full, and it keeps what room it has for what cannot wait: it takes \
+         this once there is room"
+    )]
+    StorageFull,
+    /// It cannot write.
+    #[error("the service's disk is read-only: it takes this once it can write again")]
+    StorageReadOnly,
     /// A fault of the service itself: it decides on nothing rather than on what it did not see.
     #[error("the service has found a fault of its own and changed nothing: {0}")]
     Internal(&'static str),
@@ -420,6 +429,8 @@ impl Refusal {
             Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
             Self::NotPermitted { .. } => "NOT_PERMITTED",
             Self::Certificate(_) => "CERTIFICATE",
+            Self::StorageFull => "STORAGE_FULL",
+            Self::StorageReadOnly => "STORAGE_READ_ONLY",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -748,6 +759,8 @@ pub(crate) mod tests {
             Refusal::UnknownMessage(Which::Id(id)),
             Refusal::UnknownMessage(Which::Number(7)),
             Refusal::QuotaExceeded { kept: 9, limit: 8 },
+            Refusal::StorageFull,
+            Refusal::StorageReadOnly,
             Refusal::Internal("the fault"),
         ];
         let thresholds = deciders.map(|of| Refusal::BelowThreshold { of, needed: 2, found: 1 });

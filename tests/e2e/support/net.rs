@@ -20,7 +20,7 @@ use liaison::domain::relay::share::Grants;
 use liaison::grpc;
 use liaison::server::listen::{self, Drained, Entrance, Limits};
 use liaison::server::{Ended, Serving, run};
-use liaison::service::{self, CannotStart, Keys, Service, Settings, door};
+use liaison::service::{self, CannotStart, Keys, Service, Settings, Storage, door};
 use liaison::store::blobs::FileBlobs;
 use liaison::store::disk::{Disk, Fdatasync};
 use liaison::store::{Engine, KeyRange, Place, Store};
@@ -90,6 +90,7 @@ pub(crate) struct Open {
     pub(crate) clock_is_right: bool,
     pub(crate) limits: door::Limits,
     pub(crate) grants: Grants,
+    pub(crate) storage: Storage,
 }
 
 pub(crate) fn home(engine: Engine) -> Open {
@@ -97,8 +98,8 @@ pub(crate) fn home(engine: Engine) -> Open {
     let home = Arc::new(tempfile::tempdir().unwrap());
     let disk = Arc::new(Fdatasync);
     let limits = door::Limits::without_rates();
-    let grants = Grants::default();
-    Open { home, engine, disk, clock, ambient, clock_is_right: false, limits, grants }
+    let (grants, storage) = (Grants::default(), Storage::default());
+    Open { home, engine, disk, clock, ambient, clock_is_right: false, limits, grants, storage }
 }
 
 impl Open {
@@ -120,6 +121,7 @@ impl Open {
             limits: self.limits,
             addresses: vec!["service.un.example:443".to_owned()],
             grants: self.grants,
+            storage: self.storage.clone(),
         }
     }
 
@@ -138,6 +140,7 @@ impl Open {
             clock_is_right: self.clock_is_right,
             limits: self.limits,
             grants: self.grants,
+            storage: self.storage.clone(),
         }
     }
 

@@ -1,0 +1,199 @@
+//! A disk that is full, slow, or read-only: what cannot wait is taken, reading goes on, and all of it goes
+//! on by itself.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use liaison::client::message::acknowledge::acknowledge;
+use liaison::client::message::compose::{Outside, Sealed};
+use liaison::client::message::content::delivered;
+use liaison::client::message::words;
+use liaison::domain::limits::{LEAST_FREE_BYTES, RESERVE_BYTES, RESERVE_LAST_PART, ROOM_AGAIN};
+use liaison::domain::relay::envelope::verify_header;
+use liaison::service::{Left, Storage};
+use liaison::signed::proto::{self, Class, Outcome, Urgency};
+use liaison::store::Engine;
+use liaison::store::space::{Found, Space};
+use liaison::wire::status;
+use liaison::wire::v1::{AcknowledgeRequest, Envelope};
+use tonic::Code;
+
+use crate::support::{
+    Client, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, home, key, refusal, says,
+};
+
+/// Room as it is given.
+#[derive(Debug)]
+struct Given(Mutex<Found>);
+
+impl Space for Given {
+    fn look(&self) -> io::Result<Found> {
+        Ok(*self.0.lock().unwrap())
+    }
+}
+
+/// `fr` writes to `jp`.
+struct World {
+    net: TestNet,
+    given: Arc<Given>,
+    fr: Party,
+    jp: Party,
+    seconds: u64,
+}
+
+impl World {
+    async fn on(engine: Engine) -> Self {
+        let given = Arc::new(Given(Mutex::new(AMPLE)));
+        let space = Arc::<Given>::clone(&given);
+        let open = Open { storage: Storage { space, reserve: RESERVE_BYTES }, ..home(engine) };
+        let store = open.found().await;
+        let net = TestNet::serve(open, store, Trust::new(dates())).await;
+        let [fr, jp] = net.parties(["fr", "jp"]).await;
+        Self { net, given, fr, jp, seconds: 0 }
+    }
+
+    /// So much is left from now on, and it is time to look again.
+    fn gives(&mut self, found: Found) {
+        *self.given.0.lock().unwrap() = found;
+        self.seconds += 1;
+        self.net.open.clock.set(NOW + self.seconds);
+    }
+
+    fn sealed(&self, urgency: Urgency, text: &str) -> Sealed {
+        let replica = self.net.replica();
+        let outside = Outside { urgency, ..self.fr.outside(&[&self.jp], &replica) };
+        self.fr.seal(outside, &alert(text), &replica, &self.net.open.ambient)
+    }
+
+    /// The delivered receipt of a seat for a message.
+    fn receipt(&self, seat: usize, of: &Envelope) -> Envelope {
+        let replica = self.net.replica();
+        let header = verify_header(&replica.directory, &of.header).unwrap();
+        let (by, answered) = (self.jp.seats[seat].clone(), (header.digest(), header.addressing()));
+        let outside =
+            Outside::answering(&replica.directory, by, answered, Class::Receipt, replica.view());
+        let contact = self.jp.contact.to_string();
+        let place = proto::Place { contact, epoch: 1, number: 1, chain: vec![7; 32].into() };
+        let inside = delivered(header.digest(), (Outcome::Opened, None), place, NOW);
+        self.jp.seal(outside, &inside, &replica, &self.net.open.ambient).envelope
+    }
+
+    fn acknowledgement(&self, of: &Envelope) -> AcknowledgeRequest {
+        let replica = self.net.replica();
+        let header = verify_header(&replica.directory, &of.header).unwrap();
+        let sign = key(&format!("{} sign", self.jp.seat()));
+        let (by, said) = ((self.jp.seat(), &sign), (words::words(), None));
+        let (directory, view) = (&replica.directory, replica.view());
+        let ambient = &self.net.open.ambient;
+        acknowledge(directory, by, (&header, 1), said, view, ambient).unwrap().request
+    }
+
+    /// A routine message is not taken for this reason, and nothing of it is kept.
+    async fn refuses(&self, sender: &mut Client, why: (Code, &str)) {
+        for text in [String::new(), "x".repeat(200 << 10)] {
+            let before = self.net.everything().await;
+            let routine = self.sealed(Urgency::Routine, &text).envelope;
+            let refused = sender.submit(routine).await.unwrap_err();
+            assert_eq!(refusal(&refused), (why.0, why.1.to_owned()));
+            assert_eq!(status::retry_in(&refused), Some(ROOM_AGAIN));
+            assert_eq!(self.net.everything().await, before, "{} bytes", text.len());
+        }
+    }
+}
+
+const AMPLE: Found = Found { free: RESERVE_BYTES, read_only: false };
+const RESERVE: Found = Found { free: RESERVE_BYTES - 1, read_only: false };
+const LAST: Found = Found { free: RESERVE_BYTES / RESERVE_LAST_PART - 1, read_only: false };
+const NOTHING: Found = Found { free: LEAST_FREE_BYTES - 1, read_only: false };
+const READ_ONLY: Found = Found { free: RESERVE_BYTES, read_only: true };
+const FULL: (Code, &str) = (Code::ResourceExhausted, "STORAGE_FULL");
+
+#[tokio::test]
+async fn what_cannot_wait_is_taken_from_the_reserve_and_the_rest_when_there_is_room() {
+    let mut world = World::on(Engine::Redb).await;
+    let mut sender = world.net.client(&world.fr.tls()).await;
+    let mut reader = world.net.client(&world.jp.tls()).await;
+    let first = world.sealed(Urgency::Routine, "").envelope;
+    sender.submit(first.clone()).await.unwrap();
+
+    world.gives(RESERVE);
+    world.refuses(&mut sender, FULL).await;
+    let priority = world.sealed(Urgency::Priority, "").envelope;
+    assert_eq!(refusal(&sender.submit(priority).await.unwrap_err()).1, FULL.1);
+    let record = says::record(&world.net.replica(), "fr/cert").said();
+    let enrolled = world.net.stranger().await.enrol(record.clone()).await.unwrap();
+    assert_eq!(enrolled, Err(FULL.1.to_owned()));
+    for urgency in [Urgency::Immediate, Urgency::Flash] {
+        sender.submit(world.sealed(urgency, &"x".repeat(200 << 10)).envelope).await.unwrap();
+    }
+    reader.submit(world.receipt(0, &first)).await.unwrap();
+    reader.relay.acknowledge(world.acknowledgement(&first)).await.unwrap();
+    let revocation = says::revocation(&world.net.replica(), "fr/cert/duty-2").said();
+    assert!(world.net.stranger().await.enrol(revocation).await.unwrap().is_ok());
+
+    for left in [LAST, NOTHING] {
+        world.gives(left);
+        let before = world.net.everything().await;
+        world.refuses(&mut sender, FULL).await;
+        let flash = world.sealed(Urgency::Flash, "").envelope;
+        assert_eq!(refusal(&sender.submit(flash).await.unwrap_err()).1, FULL.1);
+        let receipt = world.receipt(1, &first);
+        assert_eq!(refusal(&reader.submit(receipt).await.unwrap_err()).1, FULL.1);
+        let revocation = says::revocation(&world.net.replica(), "jp/cert/duty-2").said();
+        let refused = world.net.stranger().await.enrol(revocation).await.unwrap_err();
+        assert_eq!(refusal(&refused).1, FULL.1);
+        assert_eq!(world.net.everything().await, before);
+        let replica = Replica::fold(&mut reader).await;
+        let collected = replica.collect(&mut reader, &world.jp.contact).await;
+        assert_eq!(collected.items.len(), 4, "reading goes on");
+    }
+
+    world.gives(AMPLE);
+    reader.submit(world.receipt(1, &first)).await.unwrap();
+    sender.submit(world.sealed(Urgency::Routine, "").envelope).await.unwrap();
+    assert!(world.net.stranger().await.enrol(record).await.unwrap().is_ok());
+    let counts = world.net.service.telemetry().counts();
+    let (_, said) = counts.iter().find(|(kind, _)| *kind == "room").unwrap();
+    assert_eq!(*said, 4, "each change is said once");
+}
+
+#[tokio::test]
+async fn a_disk_that_is_read_only_is_named_and_reading_goes_on() {
+    let mut world = World::on(Engine::Sled).await;
+    let mut sender = world.net.client(&world.fr.tls()).await;
+    sender.submit(world.sealed(Urgency::Routine, "").envelope).await.unwrap();
+    world.gives(READ_ONLY);
+    world.refuses(&mut sender, (Code::Unavailable, "STORAGE_READ_ONLY")).await;
+    let mut reader = world.net.client(&world.jp.tls()).await;
+    let replica = Replica::fold(&mut reader).await;
+    assert_eq!(replica.collect(&mut reader, &world.jp.contact).await.items.len(), 1);
+    assert_eq!(world.net.service.left(), Left::ReadOnly);
+    world.gives(AMPLE);
+    sender.submit(world.sealed(Urgency::Routine, "").envelope).await.unwrap();
+}
+
+/// Its clock is not stored meanwhile: that would be a commit.
+#[tokio::test]
+async fn a_start_on_a_full_disk_commits_nothing_and_serves_who_reads() {
+    for engine in [Engine::Redb, Engine::Sled] {
+        let mut world = World::on(engine).await;
+        let mut sender = world.net.client(&world.fr.tls()).await;
+        sender.submit(world.sealed(Urgency::Routine, "").envelope).await.unwrap();
+        world.gives(NOTHING);
+        let (before, World { net, fr, jp, given, seconds }) = (world.net.everything().await, world);
+        let (store, trust) = (Arc::clone(&net.store), Trust::new(dates()));
+        let (open, _) = net.stop().await;
+        open.clock.set(NOW + 7_200);
+        let net = TestNet::serve(open, store, trust).await;
+        let mut world = World { net, given, fr, jp, seconds: seconds + 7_200 };
+        assert_eq!(world.net.everything().await, before, "{engine:?}");
+        let mut reader = world.net.client(&world.jp.tls()).await;
+        let replica = Replica::fold(&mut reader).await;
+        assert_eq!(replica.collect(&mut reader, &world.jp.contact).await.items.len(), 1);
+        world.refuses(&mut world.net.client(&world.fr.tls()).await, FULL).await;
+        world.gives(AMPLE);
+        let routine = world.sealed(Urgency::Routine, "").envelope;
+        world.net.client(&world.fr.tls()).await.submit(routine).await.unwrap();
+        assert_ne!(world.net.everything().await, before, "{engine:?}: the clock, too");
+    }
+}
