@@ -1,18 +1,26 @@
 //! gRPC health (`grpc.health.v1`) on loopback: for supervisors and probes, without TLS.
 
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::interval;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
-use crate::service::Service;
+use crate::service::{Left, Service};
 
 /// The names that are reported, besides the whole.
 const NAMES: [&str; 4] =
     ["", "liaison.v1.DirectoryService", "liaison.v1.RelayService", "liaison.v1.EnrolmentService"];
+/// Whether everything that is handed in is taken: who reads is served without it.
+const WRITES: &str = "liaison.v1.writes";
+/// It is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Says "serving" until the service stops or `stop` turns true, then "not serving", and ends.
+/// Says "serving" until the service stops or `stop` turns true, then "not serving", and ends. Of writes
+/// it says so while there is room for all of them.
 ///
 /// # Errors
 /// The listener fails.
@@ -26,11 +34,21 @@ pub async fn run(
         reporter.set_service_status(name, ServingStatus::Serving).await;
     }
     let ended = async move {
+        let looking = async {
+            let mut looks = interval(LOOK_EVERY);
+            loop {
+                looks.tick().await;
+                let all = service.left() == Left::Ample;
+                let writes = if all { ServingStatus::Serving } else { ServingStatus::NotServing };
+                reporter.set_service_status(WRITES, writes).await;
+            }
+        };
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
             _ = service.stopped() => {}
+            () = looking => {}
         }
-        for name in NAMES {
+        for name in NAMES.into_iter().chain([WRITES]) {
             reporter.set_service_status(name, ServingStatus::NotServing).await;
         }
     };

@@ -10,16 +10,23 @@ use liaison::client::message::content::delivered;
 use liaison::client::message::words;
 use liaison::domain::limits::{LEAST_FREE_BYTES, RESERVE_BYTES, RESERVE_LAST_PART, ROOM_AGAIN};
 use liaison::domain::relay::envelope::verify_header;
+use liaison::server::health;
 use liaison::service::{Left, Storage};
 use liaison::signed::proto::{self, Class, Outcome, Urgency};
 use liaison::store::Engine;
 use liaison::store::space::{Found, Space};
 use liaison::wire::status;
 use liaison::wire::v1::{AcknowledgeRequest, Envelope};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::{
-    Client, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, home, key, refusal, says,
+    Client, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, home, key, refusal, says, soon,
 };
 
 /// Room as it is given.
@@ -196,4 +203,37 @@ async fn a_start_on_a_full_disk_commits_nothing_and_serves_who_reads() {
         world.net.client(&world.fr.tls()).await.submit(routine).await.unwrap();
         assert_ne!(world.net.everything().await, before, "{engine:?}: the clock, too");
     }
+}
+
+/// A supervisor hears of it under a name of its own: who reads is served.
+#[tokio::test]
+async fn health_says_when_not_everything_is_taken() {
+    let mut world = World::on(Engine::Memory).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (stop, stopped) = watch::channel(false);
+    drop(tokio::spawn(health::run(listener, world.net.service.clone(), stopped)));
+    let channel = Endpoint::from_shared(address).unwrap().connect().await.unwrap();
+    let mut client = HealthClient::new(channel);
+    let mut writes = client.watch(asked("liaison.v1.writes")).await.unwrap().into_inner();
+    let all = async |client: &mut HealthClient<Channel>| {
+        client.check(asked("")).await.unwrap().into_inner().status()
+    };
+    let mut until = async |status| {
+        while writes.message().await.unwrap().unwrap().status() != status {}
+    };
+    soon("all", until(Serving)).await;
+    for left in [RESERVE, LAST, READ_ONLY] {
+        world.gives(left);
+        soon("not all", until(NotServing)).await;
+        assert_eq!(all(&mut client).await, Serving);
+        world.gives(AMPLE);
+        soon("all", until(Serving)).await;
+    }
+    stop.send_replace(true);
+    soon("the end", until(NotServing)).await;
+}
+
+fn asked(name: &str) -> HealthCheckRequest {
+    HealthCheckRequest { service: name.to_owned() }
 }
