@@ -29,6 +29,8 @@ pub const SILENCE: Duration = Duration::from_secs(20 * 60);
 pub enum Event {
     /// An entry of the mailbox.
     Item(Box<v1::Item>),
+    /// Where the mailbox begins now: what stood before it is gone.
+    Beginning(v1::Beginning),
     /// The relay's signed head: everything before it was sent.
     Head(Bytes),
 }
@@ -127,6 +129,7 @@ async fn next<E>(stream: &mut Streaming<CollectResponse>) -> Result<Option<Event
     let Some(response) = next else { return Ok(None) };
     Ok(Some(match response.item.ok_or(FollowError::Unknown)? {
         collect_response::Item::Message(item) => Event::Item(Box::new(item)),
+        collect_response::Item::Beginning(beginning) => Event::Beginning(beginning),
         collect_response::Item::Head(head) => Event::Head(head),
     }))
 }

@@ -179,7 +179,7 @@ pub(super) fn is_definite(error: &ClientError) -> bool {
 }
 
 /// Those reasons of the relay that say something of the bytes, or of a directory that the sender saw.
-const DEFINITE: [&str; 28] = [
+const DEFINITE: [&str; 29] = [
     "TOO_LARGE",
     "NOT_CANONICAL",
     "UNKNOWN_KIND",
@@ -206,6 +206,7 @@ const DEFINITE: [&str; 28] = [
     "WRONG_LETTERS",
     "ID_USED_TWICE",
     "UNKNOWN_MESSAGE",
+    "MESSAGE_EXPIRED",
     "RECEIPT_NOT_DUE",
     "NOT_YET_SUPPORTED",
 ];

@@ -276,7 +276,7 @@ impl Inbox {
                 let (number, kept, found) = (link.number, kept.digest, link.digest);
                 return Err(ChainError::Rewritten { number, kept, found }.into());
             }
-            if self.is_asked_again(link.number) {
+            if item.gone.is_empty() && self.is_asked_again(link.number) {
                 // The chain covers what was signed, and not who signed it: a header that held stays.
                 let (what, header) = match self.copies(Spoilt::Sealed, link.number)? {
                     0 => (Spoilt::Signatures, item.header.clone()),
@@ -291,9 +291,28 @@ impl Inbox {
         }
         let mailbox = receipt::extend(&cursor, &link)?;
         let place = Place { contact: self.contact.clone(), mailbox };
-        self.write(&place, item, floor(link.kind, self.head_view()?))?;
+        // Of what has expired there is nothing to keep.
+        if item.gone.is_empty() {
+            self.write(&place, item, floor(link.kind, self.head_view()?))?;
+        }
         self.write_cursor(&place)?;
         Ok(Put::New(place))
+    }
+
+    /// Goes on where the mailbox begins now, on the relay's word: the head at the end signs for it.
+    ///
+    /// # Errors
+    /// It is no place, or the disk.
+    pub fn go_on_behind(&self, beginning: &v1::Beginning) -> Result<(), InboxError> {
+        let v1::Beginning { number, epoch, ref chain } = *beginning;
+        let contact = self.contact.to_string();
+        let place =
+            Place::read(Some(&proto::Place { contact, epoch, number, chain: chain.clone() }));
+        let place = place.map_err(|_| ChainError::NoBeginning { number })?;
+        if place.mailbox.count > self.cursor()?.count {
+            self.write_cursor(&place)?;
+        }
+        Ok(())
     }
 
     /// Keeps what came together; of headers in a row the disk is asked once.
@@ -740,7 +759,8 @@ impl Batch {
 /// Whether an item is a message without its body, which is never empty.
 fn is_header_alone(item: &v1::Item) -> bool {
     let kind = u8::try_from(item.kind).ok().and_then(EntryKind::of_byte);
-    item.body.is_empty() && matches!(kind, Some(EntryKind::Addressed | EntryKind::Released))
+    let is_alone = item.body.is_empty() && item.gone.is_empty();
+    is_alone && matches!(kind, Some(EntryKind::Addressed | EntryKind::Released))
 }
 
 /// The floor of an entry that comes when a head with this view was the newest.

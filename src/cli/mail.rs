@@ -595,6 +595,10 @@ impl Mail {
                 held.push(*item);
                 if enough { self.keep(ctx, held, news) } else { Ok(()) }
             }
+            Event::Beginning(beginning) => {
+                self.keep(ctx, held, news)?;
+                Ok(self.inbox.go_on_behind(&beginning)?)
+            }
             Event::Head(head) => {
                 self.keep(ctx, held, news)?;
                 let boxes = (&self.inbox, &self.outbox);

@@ -208,7 +208,9 @@ impl From<Refusal> for ClientError {
 fn judged(reason: &str) -> (Exit, Side) {
     let exit = match reason {
         "CERTIFICATE" | "NOT_PERMITTED" | "KEY_NOT_IN_FORCE" => Exit::IdentityOrKey,
-        "UNKNOWN_MEMBER" | "UNKNOWN_CONTACT" | "UNKNOWN_MESSAGE" => Exit::NotFound,
+        "UNKNOWN_MEMBER" | "UNKNOWN_CONTACT" | "UNKNOWN_MESSAGE" | "MESSAGE_EXPIRED" => {
+            Exit::NotFound
+        }
         "STALE_DIRECTORY" => Exit::Stale,
         "BELOW_THRESHOLD" | "NOT_ENTITLED" => Exit::NeedsApproval,
         "INTERNAL" => Exit::Unexpected,

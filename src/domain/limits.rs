@@ -73,13 +73,10 @@ pub const ID_REMEMBERED_SECONDS: u64 = 86_400;
 pub const ACKNOWLEDGEMENT_BYTES: usize = 1_024;
 /// A sealed body above this is a file of its own; up to it, it stands in the message's value.
 pub const INLINE_BODY_BYTES: u64 = 64 << 10;
-/// What the relay keeps on account of one member, for [`KEPT_SECONDS`]: its messages, and room for
-/// their answers. An alert between contacts of four seats has 20 KB and reserves 545 KB: 245 a day. One
+/// What the relay keeps on account of one member until it deletes it: its messages, and room for
+/// their answers, for 31 days at most. An alert between contacts of four seats has 20 KB and reserves 545 KB: 245 a day. One
 /// from a contact of three seats to 32 of three has 0.2 MB and reserves 8.9 MB: 15 a day.
 pub const KEPT_BYTES: u64 = 4 << 30;
-/// So long it counts, whatever it says of itself: the longest that a message lives and is
-/// remembered. Nothing is deleted yet, so that one which expires in a minute makes no room either.
-pub const KEPT_SECONDS: u64 = MESSAGE_SECONDS + ID_REMEMBERED_SECONDS;
 /// Of a member's account and of its share of a mailbox, one part in so many is kept for immediate and
 /// flash: a flood of its own does not stop its alert.
 pub const KEPT_FOR_ALERTS: u64 = 4;
@@ -422,7 +419,6 @@ mod tests {
         "ITEM_BYTES",
         "INLINE_BODY_BYTES",
         "KEPT_BYTES",
-        "KEPT_SECONDS",
         "KEPT_FOR_ALERTS",
         "SHARE_MESSAGES",
         "SHARE_BYTES",
@@ -602,7 +598,7 @@ mod tests {
             format!("192 members leave at most {} GiB", (192 * SHARE_BYTES) >> 30),
             format!("received or not: {} a day", grouped(86_400 / SHARE_SECONDS)),
             format!("has {} messages, {} MiB", others(SHARE_MESSAGES), others(SHARE_BYTES) >> 20),
-            format!("for the answers, for {} days", KEPT_SECONDS / 86_400),
+            format!("up to {} days", (MESSAGE_SECONDS + ID_REMEMBERED_SECONDS) / 86_400),
         ] {
             assert!(LIMITS.contains(&row), "expected {row}");
         }

@@ -14,6 +14,7 @@ use super::directory::facet::OpenFacet;
 use super::ids::{ContactId, MemberId, MessageId};
 use super::refusal::Refusal;
 use super::relay::answers::Answers;
+use super::relay::expire::Step;
 use super::relay::share::Share;
 
 /// The name of one stored value. Those of messages begin with the time-ordered id.
@@ -35,6 +36,12 @@ pub enum Key {
     Share(ContactId, MemberId),
     /// The answers that are due to a message, by its header digest: what answers it names no more.
     Answers(Digest),
+    /// What is done with a message once this time has come, Unix seconds; by its id and sender.
+    Due(u64, MessageId, ContactId),
+    /// How many messages name a body that is a file, by its digest.
+    Blob(Digest),
+    /// Where a mailbox begins whose first entries are gone.
+    Beginning(ContactId),
 }
 
 /// A stored value.
@@ -56,6 +63,12 @@ pub enum Value {
     Share(Share),
     /// Of [`Key::Answers`].
     Answers(Answers),
+    /// Of [`Key::Due`].
+    Due(Step),
+    /// Of [`Key::Blob`].
+    Blob(u64),
+    /// Of [`Key::Beginning`]: the mailbox as it stood there.
+    Beginning(Mailbox),
 }
 
 /// Where a mailbox stands: its numbers have no gaps, and each chain value covers all before it.
@@ -138,7 +151,27 @@ impl EntryKind {
 
 /// One entry of a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub enum Entry {
+    /// What it shows is here.
+    Shown(Shown),
+    /// What it showed has expired.
+    Gone(Gone),
+}
+
+/// What is left of an entry: the chain needs no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Why it was here.
+    pub kind: EntryKind,
+    /// What stands in the chain for it.
+    pub digest: Digest,
+    /// Since when it is gone, Unix seconds.
+    pub at: u64,
+}
+
+/// An entry that shows a message, or something about one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
     /// Why it is here.
     pub kind: EntryKind,
     /// Of the message's header.
@@ -193,6 +226,8 @@ pub enum Body {
     Inline(Bytes),
     /// Among the blobs, under its digest; its size in bytes.
     Blob(Digest, u64),
+    /// Nowhere: the message has expired, and its letters are gone, too.
+    Gone,
 }
 
 /// An accepted message.
@@ -213,44 +248,41 @@ pub struct Message {
 pub struct Outcome {
     /// Signed, as received.
     pub acknowledgements: Vec<Bytes>,
+    /// The entries that show it beside those of its recipients: they go when it does.
+    pub beside: Vec<Beside>,
 }
 
-/// How much the relay keeps on a member's account, by the day after which it no longer counts: bytes
-/// of headers, letters and bodies, and room for answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Usage(BTreeMap<u64, u64>);
+/// An entry that shows a message to others than those whom it addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// In whose mailbox.
+    pub contact: ContactId,
+    /// In which epoch of it.
+    pub epoch: u64,
+    /// Its number.
+    pub number: u64,
+    /// Why it is there.
+    pub kind: EntryKind,
+    /// What stands in the chain for it.
+    pub digest: Digest,
+}
+
+/// How many bytes the relay keeps on a member's account until it deletes them: headers, letters and
+/// bodies, and room for answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage(pub u64);
 
 impl Usage {
-    /// The usage whose days (Unix days) and bytes are already known.
+    /// The usage with so many bytes more.
     #[must_use]
-    pub const fn of(days: BTreeMap<u64, u64>) -> Self {
-        Self(days)
+    pub const fn with(self, bytes: u64) -> Self {
+        Self(self.0.saturating_add(bytes))
     }
 
-    /// Bytes by the Unix day after which they no longer count.
+    /// The usage without bytes that were deleted.
     #[must_use]
-    pub const fn days(&self) -> &BTreeMap<u64, u64> {
-        &self.0
-    }
-
-    /// Bytes kept now.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.0.values().fold(0, |sum, bytes| sum.saturating_add(*bytes))
-    }
-
-    /// What is left of it at `now`, Unix seconds.
-    #[must_use]
-    pub fn at(&self, now: u64) -> Self {
-        Self(self.0.range(now / DAY..).map(|(day, bytes)| (*day, *bytes)).collect())
-    }
-
-    /// The usage with so many bytes more that count until then.
-    #[must_use]
-    pub fn with(mut self, bytes: u64, until: u64) -> Self {
-        let day = self.0.entry(until / DAY).or_default();
-        *day = day.saturating_add(bytes);
-        self
+    pub const fn without(self, bytes: u64) -> Self {
+        Self(self.0.saturating_sub(bytes))
     }
 }
 
@@ -317,21 +349,14 @@ impl<'a> Seen<'a> {
     read!(facet, Facet, OpenFacet);
     read!(share, Share, Share);
     read!(answers, Answers, Answers);
+    read!(due, Due, Step);
+    read!(blob, Blob, u64);
+    read!(beginning, Beginning, Mailbox);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_has_expired_no_longer_counts() {
-        let usage = Usage::default().with(5, 10 * DAY + 1).with(7, 12 * DAY).with(1, 12 * DAY + 9);
-        assert_eq!(usage.bytes(), 13);
-        assert_eq!(usage.at(10 * DAY + 5).bytes(), 13, "until its day is over");
-        assert_eq!(usage.at(11 * DAY).bytes(), 8);
-        assert_eq!(usage.at(13 * DAY), Usage::default());
-        assert_eq!(usage.with(u64::MAX, u64::MAX).with(u64::MAX, u64::MAX).days().len(), 3);
-    }
 
     #[test]
     fn what_was_not_named_or_is_of_another_kind_is_a_fault_and_not_absent() {
@@ -346,9 +371,9 @@ mod tests {
         assert!(matches!(seen.usage(&colleagues), Err(Refusal::Internal(_))));
         assert!(matches!(seen.facet(&named[1]), Err(Refusal::Internal(_))));
         assert_eq!(seen.mailbox(&own), Ok(None));
-        snapshot.insert(own.clone(), Some(Value::Usage(Usage::default().with(1, 1))));
+        snapshot.insert(own.clone(), Some(Value::Usage(Usage(1))));
         let seen = snapshot.named(&named);
         assert!(matches!(seen.mailbox(&own), Err(Refusal::Internal(_))));
-        assert_eq!(seen.usage(&own).unwrap().unwrap().bytes(), 1);
+        assert_eq!(seen.usage(&own), Ok(Some(&Usage(1))));
     }
 }

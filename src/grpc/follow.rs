@@ -181,8 +181,9 @@ impl Mailbox {
                 continue;
             }
             self.epoch = epoch;
-            let after = page.items.last().map_or(self.after, |item| item.number);
-            let nothing = page.items.is_empty();
+            let begins = page.beginning.map_or(self.after, |beginning| beginning.count);
+            let after = page.items.last().map_or(begins, |item| item.number);
+            let nothing = after == self.after;
             // A head is where the mailbox stands, so it comes when the reader stands there, too.
             let head = if after >= page.mailbox.count && (self.due || !nothing) {
                 Some(self.follower.api.service.vouch(&page).map_err(status)?)
@@ -214,8 +215,13 @@ impl Mailbox {
     /// Takes what was read to hand it over; false if there is no room for it.
     fn take(&mut self, page: MailboxPage, head: Option<Bytes>) -> bool {
         let is_whole = head.is_some();
+        let beginning = page.beginning.map(|begins| {
+            let (number, epoch) = (begins.count, begins.epoch);
+            Answer::Beginning(v1::Beginning { number, chain: convert::hash(&begins.chain), epoch })
+        });
         let items = page.items.into_iter().map(|item| Answer::Message(item_message(item)));
-        let ready: VecDeque<_> = items.chain(head.map(Answer::Head)).map(answer).collect();
+        let ready = beginning.into_iter().chain(items).chain(head.map(Answer::Head));
+        let ready: VecDeque<_> = ready.map(answer).collect();
         let bytes = ready.iter().map(|answer| answer.encoded_len() + PREFIX_BYTES).sum();
         if self.bytes.as_ref().is_some_and(|held| !held.read_ahead(bytes)) {
             self.wants = bytes;
@@ -249,5 +255,6 @@ pub(super) fn item_message(item: Item) -> v1::Item {
         letter_index,
         letter_path,
         acknowledgement: item.acknowledgement,
+        gone: item.gone.map(|digest| convert::hash(&digest)).unwrap_or_default(),
     }
 }

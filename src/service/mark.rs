@@ -150,11 +150,13 @@ async fn is_missing(
 }
 
 fn append(mailbox: &Mailbox, entry: &Entry) -> Option<Mailbox> {
-    let digest = if entry.kind.carries() {
-        let limit = limits::ACKNOWLEDGEMENT_BYTES;
-        Envelope::parse(&entry.acknowledgement, limit).ok()?.digest()
-    } else {
-        entry.header_digest
+    let (kind, digest) = match entry {
+        Entry::Gone(gone) => (gone.kind, gone.digest),
+        Entry::Shown(shown) if shown.kind.carries() => {
+            let carried = Envelope::parse(&shown.acknowledgement, limits::ACKNOWLEDGEMENT_BYTES);
+            (shown.kind, carried.ok()?.digest())
+        }
+        Entry::Shown(shown) => (shown.kind, shown.header_digest),
     };
-    Some(mailbox.append(entry.kind, digest))
+    Some(mailbox.append(kind, digest))
 }

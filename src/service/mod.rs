@@ -341,10 +341,11 @@ impl Service {
         let number = acknowledged.number;
         let acknowledgement =
             acknowledge::verify(&self.state().directory, &acknowledged.acknowledgement)?;
-        let entry = self.mailbox_entry(&contact, number).await?;
-        let entry = entry.filter(|entry| entry.header_digest == acknowledgement.header_digest());
-        let unknown = || Refusal::UnknownMessage(Which::Number(number));
-        let message = entry.map(|entry| (entry.id, entry.sender)).ok_or_else(unknown)?;
+        let shown = self.shown(&contact, number).await?;
+        if shown.header_digest != acknowledgement.header_digest() {
+            return Err(Refusal::UnknownMessage(Which::Number(number)).into());
+        }
+        let message = (shown.id, shown.sender);
         let words = self.verify(acknowledged.words)?;
         let body = body_of(&words);
         let command = Acknowledge::new(contact, acknowledgement, message, words);

@@ -12,7 +12,8 @@ use crate::domain::limits;
 use crate::domain::refusal::{Refusal, Which};
 use crate::domain::relay::addressing::name_of;
 use crate::domain::relay::envelope::read_letter;
-use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Value};
+use crate::domain::relay::expire;
+use crate::domain::state::{Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Shown, Value};
 use crate::signed::dsse::Kind;
 use crate::signed::proto;
 use crate::store::{Hints, KeyRange, StoreError, codec, keys};
@@ -72,11 +73,29 @@ pub struct Item {
     pub letter: Option<(Bytes, u32, Vec<Digest>)>,
     /// A colleague's acknowledgement.
     pub acknowledgement: Bytes,
+    /// What stands in the chain, if what the entry showed is gone.
+    pub gone: Option<Digest>,
+}
+
+impl Item {
+    const fn of_gone(number: u64, gone: &Gone) -> Self {
+        Self {
+            number,
+            kind: gone.kind,
+            header: Bytes::new(),
+            body: Bytes::new(),
+            letter: None,
+            acknowledgement: Bytes::new(),
+            gone: Some(gone.digest),
+        }
+    }
 }
 
 /// A part of a mailbox.
 #[derive(Debug, Clone)]
 pub struct MailboxPage {
+    /// Where the mailbox begins, if that is behind the number asked for: the items go on there.
+    pub beginning: Option<Mailbox>,
     /// In order.
     pub items: Vec<Item>,
     /// Whose mailbox.
@@ -285,72 +304,123 @@ impl Service {
             let number = key.get(prefix.len()..).and_then(|number| number.try_into().ok());
             let number = number.map(u64::from_be_bytes).unwrap_or_default();
             let entry = codec::entry(value).map_err(|why| self.broken(&why))?;
-            let item = self.item((number, entry), seat.as_ref(), parts).await?;
+            let item = self.item(&contact, (number, entry), (seat.as_ref(), parts)).await?;
             room = room.saturating_sub(item.header.len() + item.body.len());
             items.push(item);
             if room == 0 {
                 break;
             }
         }
-        let mailbox = match self.value(&Key::Mailbox(contact.clone())).await? {
+        let (mailbox, begins) = self.mailbox(&contact).await?;
+        // It may have shrunk since the items were read.
+        items.retain(|item| item.number > begins.count);
+        let beginning = (after < begins.count).then_some(begins);
+        Ok(MailboxPage { beginning, items, contact, mailbox })
+    }
+
+    /// Where a mailbox stands, and where it begins.
+    pub(super) async fn mailbox(&self, contact: &ContactId) -> Result<(Mailbox, Mailbox), Failure> {
+        let directory = &self.state().directory;
+        let [own, begins] = [Key::Mailbox(contact.clone()), Key::Beginning(contact.clone())];
+        let mailbox = match self.value(&own).await? {
             Some(Value::Mailbox(mailbox)) => mailbox,
-            _ => Mailbox::empty(self.state().directory.genesis(), &contact),
+            _ => Mailbox::empty(directory.genesis(), contact),
         };
-        Ok(MailboxPage { items, contact, mailbox })
+        let begins = match self.value(&begins).await? {
+            Some(Value::Beginning(begins)) => Some(begins),
+            _ => None,
+        };
+        Ok((mailbox, expire::beginning(directory, contact, (&mailbox, begins.as_ref()))))
     }
 
     /// One entry of the seat's mailbox, whole.
     ///
     /// # Errors
-    /// The peer is no seat, there is no such entry; the service stops.
+    /// The peer is no seat, there is no such entry, it has expired; the service stops.
     pub async fn entry(&self, permit: &Permit<u64>) -> Result<Item, Failure> {
         let (number, contact) = (*permit.command(), contact_of(permit.peer())?);
-        let unknown = || Refusal::UnknownMessage(Which::Number(number));
-        let entry = self.mailbox_entry(&contact, number).await?.ok_or_else(unknown)?;
-        self.item((number, entry), permit.peer().seat(), Parts::Whole).await
+        let entry = Entry::Shown(self.shown(&contact, number).await?);
+        let wanted = (permit.peer().seat(), Parts::Whole);
+        let item = self.item(&contact, (number, entry), wanted).await?;
+        match item.gone {
+            None => Ok(item),
+            Some(_) => Err(Refusal::MessageExpired(Which::Number(number)).into()),
+        }
+    }
+
+    /// What the entry of a number shows.
+    ///
+    /// # Errors
+    /// There is no such entry, it has expired; the service stops.
+    pub(super) async fn shown(&self, contact: &ContactId, number: u64) -> Result<Shown, Failure> {
+        let (which, entry) = (Which::Number(number), self.mailbox_entry(contact, number).await?);
+        let is_gone = match entry {
+            Some(Entry::Shown(shown)) => return Ok(shown),
+            Some(Entry::Gone(_)) => true,
+            None => (1..=self.mailbox(contact).await?.1.count).contains(&number),
+        };
+        let refusal =
+            if is_gone { Refusal::MessageExpired(which) } else { Refusal::UnknownMessage(which) };
+        Err(refusal.into())
     }
 
     async fn item(
         &self,
+        contact: &ContactId,
         (number, entry): (u64, Entry),
-        seat: Option<&SeatId>,
-        parts: Parts,
+        wanted: (Option<&SeatId>, Parts),
     ) -> Result<Item, Failure> {
-        let key = Key::Message(entry.id, entry.sender);
-        let Some(Value::Message(message)) = self.value(&key).await? else {
-            let missing = format!("{} stands in a mailbox and is not there", entry.id);
-            return Err(self.broken(&StoreError::Corrupt(missing)));
+        let shown = match entry {
+            Entry::Shown(shown) => shown,
+            Entry::Gone(gone) => return Ok(Item::of_gone(number, &gone)),
         };
+        let id = shown.id;
+        if let Some(item) = self.shows((number, shown), wanted).await? {
+            return Ok(item);
+        }
+        // It may have expired since the entry was read.
+        match self.mailbox_entry(contact, number).await? {
+            Some(Entry::Gone(gone)) => Ok(Item::of_gone(number, &gone)),
+            _ => {
+                let missing = format!("{id} stands in a mailbox and is not there, or its body");
+                Err(self.broken(&StoreError::Corrupt(missing)))
+            }
+        }
+    }
+
+    /// The message that an entry shows, and the rest of it; nothing if they are not there.
+    async fn shows(
+        &self,
+        (number, shown): (u64, Shown),
+        (seat, parts): (Option<&SeatId>, Parts),
+    ) -> Result<Option<Item>, Failure> {
+        let key = Key::Message(shown.id, shown.sender);
+        let Some(Value::Message(message)) = self.value(&key).await? else { return Ok(None) };
         let mut item = Item {
             number,
-            kind: entry.kind,
+            kind: shown.kind,
             header: message.header.clone(),
             body: Bytes::new(),
             letter: None,
-            acknowledgement: entry.acknowledgement,
+            acknowledgement: shown.acknowledgement,
+            gone: None,
         };
-        let is_message = matches!(entry.kind, EntryKind::Addressed | EntryKind::Released);
+        let is_message = matches!(shown.kind, EntryKind::Addressed | EntryKind::Released);
         if is_message && parts == Parts::Whole {
-            item.letter = seat.and_then(|seat| own_letter(&message, seat));
-            item.body = self.body(&message).await?;
+            let Some(body) = self.body(&message).await? else { return Ok(None) };
+            (item.letter, item.body) = (seat.and_then(|seat| own_letter(&message, seat)), body);
         }
-        Ok(item)
+        Ok(Some(item))
     }
 
-    async fn body(&self, message: &Message) -> Result<Bytes, Failure> {
+    async fn body(&self, message: &Message) -> Result<Option<Bytes>, Failure> {
         match &message.body {
-            Body::Inline(body) => Ok(body.clone()),
-            Body::Blob(digest, _) => match self.shared.blobs.get(*digest).await {
-                Ok(Some(body)) => Ok(body),
-                Ok(None) => {
-                    self.shared.telemetry.say(&Event::Body(format!("{digest} is missing")));
-                    Err(Failure::Stopped)
-                }
-                Err(why) => {
-                    self.shared.telemetry.say(&Event::Body(format!("{digest}: {why}")));
-                    Err(Failure::Stopped)
-                }
-            },
+            Body::Inline(body) => Ok(Some(body.clone())),
+            Body::Blob(digest, _) => self.shared.blobs.get(*digest).await.map_err(|why| {
+                self.shared.telemetry.say(&Event::Body(format!("{digest}: {why}")));
+                Failure::Stopped
+            }),
+            Body::Gone => Ok(None),
         }
     }
 
@@ -411,7 +481,7 @@ impl Service {
         value.transpose().map_err(|why| self.broken(&why))
     }
 
-    fn broken(&self, why: &StoreError) -> Failure {
+    pub(super) fn broken(&self, why: &StoreError) -> Failure {
         self.shared.telemetry.say(&Event::Store(why));
         Failure::Stopped
     }

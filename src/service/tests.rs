@@ -91,7 +91,7 @@ impl Command for Script {
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Option<Usage>>, Refusal> {
-        let reply = world.seen.usage(&self.looked_at)?.cloned();
+        let reply = world.seen.usage(&self.looked_at)?.copied();
         let (puts, deletes) = (self.puts.clone(), self.deletes.clone());
         Ok(Decision { puts, deletes, log: None, reply })
     }
@@ -110,15 +110,14 @@ fn look(named: &str, looked_at: &str) -> Script {
 async fn what_a_decision_deletes_is_gone() {
     let home = tempfile::tempdir().unwrap();
     let service = service(&home).await;
-    let usage = Usage::default().with(7, 1);
-    let puts =
-        vec![(of("fr"), Value::Usage(usage.clone())), (of("jp"), Value::Usage(usage.clone()))];
+    let usage = Usage(1);
+    let puts = vec![(of("fr"), Value::Usage(usage)), (of("jp"), Value::Usage(usage))];
     let put = Script { puts, ..look("fr", "fr") };
     assert_eq!(service.execute(put).await, Ok(None));
     let delete = || Script { deletes: vec![of("fr")], ..look("fr", "fr") };
     // In one round too, what the first deleted the second does not see.
     let (first, second) = tokio::join!(service.execute(delete()), service.execute(delete()));
-    assert_eq!((first, second), (Ok(Some(usage.clone())), Ok(None)));
+    assert_eq!((first, second), (Ok(Some(usage)), Ok(None)));
     assert_eq!(service.execute(look("fr", "fr")).await, Ok(None));
     assert_eq!(service.execute(look("jp", "jp")).await, Ok(Some(usage)));
 }
@@ -127,7 +126,7 @@ async fn what_a_decision_deletes_is_gone() {
 async fn a_key_that_was_not_named_is_a_fault_of_ours_and_the_service_goes_on() {
     let home = tempfile::tempdir().unwrap();
     let service = service(&home).await;
-    let usage = Value::Usage(Usage::default().with(7, 1));
+    let usage = Value::Usage(Usage(1));
     let unnamed = || Script { puts: vec![(of("fr"), usage.clone())], ..look("fr", "jp") };
     // Beside a command that names it, in one round.
     let (faulty, _) = tokio::join!(service.execute(unnamed()), service.execute(look("jp", "jp")));

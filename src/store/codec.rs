@@ -4,7 +4,7 @@
 //! directory (`parts`); what is signed (kept as the bytes received). Invariant: what was written is
 //! read back equal; anything else is [`StoreError::Corrupt`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -13,8 +13,11 @@ use crate::crypto::hash::Digest;
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::ids::SeatId;
 use crate::domain::relay::answers::Answers;
+use crate::domain::relay::expire::Step;
 use crate::domain::relay::share::{Share, Waiting};
-use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Outcome, Usage, Value};
+use crate::domain::state::{
+    Beside, Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Outcome, Shown, Usage, Value,
+};
 use crate::tlog::head::Frontier;
 
 use super::StoreError;
@@ -98,6 +101,11 @@ struct StoredEntry {
     sender: String,
     #[prost(bytes = "bytes", tag = "5")]
     acknowledgement: Bytes,
+    /// What stands in the chain, if nothing else is left; and since when.
+    #[prost(bytes = "bytes", tag = "6")]
+    gone: Bytes,
+    #[prost(uint64, tag = "7")]
+    gone_at: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -114,18 +122,44 @@ struct StoredMessage {
     letters: Vec<Bytes>,
     #[prost(bytes = "bytes", tag = "6")]
     accepted: Bytes,
+    #[prost(bool, tag = "7")]
+    gone: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct StoredOutcome {
     #[prost(bytes = "bytes", repeated, tag = "1")]
     acknowledgements: Vec<Bytes>,
+    #[prost(message, repeated, tag = "2")]
+    beside: Vec<StoredBeside>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
+struct StoredBeside {
+    #[prost(string, tag = "1")]
+    contact: String,
+    #[prost(uint64, tag = "2")]
+    epoch: u64,
+    #[prost(uint64, tag = "3")]
+    number: u64,
+    #[prost(uint32, tag = "4")]
+    kind: u32,
+    #[prost(bytes = "bytes", tag = "5")]
+    digest: Bytes,
+}
+
+/// Formats before 4 had bytes by day, as field 1.
+#[derive(Clone, PartialEq, prost::Message)]
 struct StoredUsage {
-    #[prost(btree_map = "uint64, uint64", tag = "1")]
-    days: BTreeMap<u64, u64>,
+    #[prost(uint64, tag = "2")]
+    bytes: u64,
+}
+
+/// A number: of a step, of messages.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct StoredNumber {
+    #[prost(uint64, tag = "1")]
+    number: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -172,29 +206,44 @@ struct StoredAnswers {
     receipts: Vec<String>,
     #[prost(string, repeated, tag = "6")]
     words: Vec<String>,
+    #[prost(uint64, tag = "7")]
+    paid: u64,
 }
 
 /// A value as bytes.
 #[must_use]
 pub fn encode(value: &Value) -> Bytes {
     match value {
-        Value::Mailbox(mailbox) => {
+        Value::Mailbox(mailbox) | Value::Beginning(mailbox) => {
             let Mailbox { epoch, count, chain } = *mailbox;
             StoredMailbox { epoch, count, chain: raw(&chain) }.encode_to_vec()
         }
-        Value::Entry(entry) => StoredEntry {
+        Value::Entry(Entry::Shown(entry)) => StoredEntry {
             kind: entry.kind.byte().into(),
             header_digest: raw(&entry.header_digest),
             id: Bytes::copy_from_slice(entry.id.as_bytes()),
             sender: entry.sender.to_string(),
             acknowledgement: entry.acknowledgement.clone(),
+            ..StoredEntry::default()
         }
         .encode_to_vec(),
+        Value::Entry(Entry::Gone(Gone { kind, digest, at })) => {
+            let (kind, gone) = (kind.byte().into(), raw(digest));
+            StoredEntry { kind, gone, gone_at: *at, ..StoredEntry::default() }.encode_to_vec()
+        }
         Value::Message(message) => stored_message(message).encode_to_vec(),
         Value::Outcome(outcome) => {
-            StoredOutcome { acknowledgements: outcome.acknowledgements.clone() }.encode_to_vec()
+            let beside = outcome.beside.iter().map(|entry| StoredBeside {
+                contact: entry.contact.to_string(),
+                epoch: entry.epoch,
+                number: entry.number,
+                kind: entry.kind.byte().into(),
+                digest: raw(&entry.digest),
+            });
+            let (acknowledgements, beside) = (outcome.acknowledgements.clone(), beside.collect());
+            StoredOutcome { acknowledgements, beside }.encode_to_vec()
         }
-        Value::Usage(usage) => StoredUsage { days: usage.days().clone() }.encode_to_vec(),
+        Value::Usage(Usage(bytes)) => StoredUsage { bytes: *bytes }.encode_to_vec(),
         Value::Facet(facet) => {
             let salt = Bytes::copy_from_slice(&facet.salt);
             let (subject, name) = (facet.subject.clone(), facet.name.clone());
@@ -216,9 +265,12 @@ pub fn encode(value: &Value) -> Bytes {
                 seats: seats(&answers.seats),
                 receipts: seats(&answers.receipts),
                 words: seats(&answers.words),
+                paid: answers.paid,
             }
             .encode_to_vec()
         }
+        Value::Due(step) => StoredNumber { number: step.number() }.encode_to_vec(),
+        Value::Blob(number) => StoredNumber { number: *number }.encode_to_vec(),
     }
     .into()
 }
@@ -227,6 +279,7 @@ fn stored_message(message: &Message) -> StoredMessage {
     let (body, blob, blob_size) = match &message.body {
         Body::Inline(body) => (body.clone(), Bytes::new(), 0),
         Body::Blob(digest, size) => (Bytes::new(), raw(digest), *size),
+        Body::Gone => (Bytes::new(), Bytes::new(), 0),
     };
     StoredMessage {
         header: message.header.clone(),
@@ -235,6 +288,7 @@ fn stored_message(message: &Message) -> StoredMessage {
         blob_size,
         letters: message.letters.clone(),
         accepted: message.accepted.clone(),
+        gone: message.body == Body::Gone,
     }
 }
 
@@ -244,20 +298,14 @@ fn stored_message(message: &Message) -> StoredMessage {
 /// [`StoreError::Corrupt`].
 pub fn decode(key: &Key, bytes: &Bytes) -> Result<Value, StoreError> {
     Ok(match key {
-        Key::Mailbox(_) => {
-            let stored: StoredMailbox = read("mailbox", bytes)?;
-            let (epoch, count) = (stored.epoch, stored.count);
-            Value::Mailbox(Mailbox { epoch, count, chain: digest("mailbox", &stored.chain)? })
-        }
+        Key::Mailbox(_) => Value::Mailbox(mailbox(bytes)?),
+        Key::Beginning(_) => Value::Beginning(mailbox(bytes)?),
         Key::Entry(..) => Value::Entry(entry(bytes)?),
         Key::Message(..) => Value::Message(Box::new(message(bytes)?)),
-        Key::Outcome(..) => {
-            let stored: StoredOutcome = read("outcome", bytes)?;
-            Value::Outcome(Outcome { acknowledgements: stored.acknowledgements })
-        }
+        Key::Outcome(..) => Value::Outcome(outcome(bytes)?),
         Key::Usage(..) => {
-            let StoredUsage { days } = read("usage", bytes)?;
-            Value::Usage(Usage::of(days))
+            let StoredUsage { bytes } = read("usage", bytes)?;
+            Value::Usage(Usage(bytes))
         }
         Key::Facet(..) => {
             let stored: StoredFacet = read("facet", bytes)?;
@@ -274,7 +322,39 @@ pub fn decode(key: &Key, bytes: &Bytes) -> Result<Value, StoreError> {
             Value::Share(Share { waiting: waiting.collect(), paced: stored.paced })
         }
         Key::Answers(_) => Value::Answers(answers(bytes)?),
+        Key::Due(..) => {
+            let StoredNumber { number } = read("step", bytes)?;
+            Value::Due(Step::of_number(number).ok_or_else(|| corrupt("step"))?)
+        }
+        Key::Blob(_) => {
+            let StoredNumber { number } = read("number of messages", bytes)?;
+            Value::Blob(number)
+        }
     })
+}
+
+fn mailbox(bytes: &Bytes) -> Result<Mailbox, StoreError> {
+    let StoredMailbox { epoch, count, chain } = read("mailbox", bytes)?;
+    Ok(Mailbox { epoch, count, chain: digest("mailbox", &chain)? })
+}
+
+fn outcome(bytes: &Bytes) -> Result<Outcome, StoreError> {
+    let stored: StoredOutcome = read("outcome", bytes)?;
+    let beside = stored.beside.into_iter().map(|entry| {
+        let StoredBeside { contact, epoch, number, kind, digest: stands } = entry;
+        let bad = || corrupt("outcome");
+        let contact = contact.parse().map_err(|_| bad())?;
+        let kind = known_kind(kind).ok_or_else(bad)?;
+        Ok(Beside { contact, epoch, number, kind, digest: digest("outcome", &stands)? })
+    });
+    let beside = beside.collect::<Result<_, StoreError>>()?;
+    Ok(Outcome { acknowledgements: stored.acknowledgements, beside })
+}
+
+/// A later version writes others: this one cannot serve them.
+fn known_kind(byte: u32) -> Option<EntryKind> {
+    let kind = u8::try_from(byte).ok().and_then(EntryKind::of_byte);
+    kind.filter(|kind| !matches!(kind, EntryKind::Later(_)))
 }
 
 fn answers(bytes: &Bytes) -> Result<Answers, StoreError> {
@@ -290,6 +370,7 @@ fn answers(bytes: &Bytes) -> Result<Answers, StoreError> {
         seats: seats(stored.seats)?,
         receipts: seats(stored.receipts)?,
         words: seats(stored.words)?,
+        paid: stored.paid,
     })
 }
 
@@ -300,23 +381,25 @@ fn answers(bytes: &Bytes) -> Result<Answers, StoreError> {
 pub fn entry(bytes: &[u8]) -> Result<Entry, StoreError> {
     let stored: StoredEntry = read("entry", bytes)?;
     let bad = || corrupt("entry");
-    let kind = match u8::try_from(stored.kind).ok().and_then(EntryKind::of_byte) {
-        // A later version has written here: this one cannot serve it.
-        None | Some(EntryKind::Later(_)) => return Err(bad()),
-        Some(kind) => kind,
-    };
-    Ok(Entry {
+    let kind = known_kind(stored.kind).ok_or_else(bad)?;
+    if !stored.gone.is_empty() {
+        let (digest, at) = (digest("entry", &stored.gone)?, stored.gone_at);
+        return Ok(Entry::Gone(Gone { kind, digest, at }));
+    }
+    Ok(Entry::Shown(Shown {
         kind,
         header_digest: digest("entry", &stored.header_digest)?,
         id: stored.id[..].try_into().map_err(|_| bad())?,
         sender: stored.sender.parse().map_err(|_| bad())?,
         acknowledgement: stored.acknowledgement,
-    })
+    }))
 }
 
 fn message(bytes: &Bytes) -> Result<Message, StoreError> {
     let stored = StoredMessage::decode(bytes.clone()).map_err(|_| corrupt("message"))?;
-    let body = if stored.blob.is_empty() {
+    let body = if stored.gone {
+        Body::Gone
+    } else if stored.blob.is_empty() {
         Body::Inline(stored.body)
     } else {
         Body::Blob(digest("message", &stored.blob)?, stored.blob_size)
@@ -345,6 +428,7 @@ mod tests {
             seats: seats(["at/cert/duty-1", "at/cert/duty-2"]),
             receipts: seats(["at/cert/duty-2"]),
             words: seats([]),
+            paid: 300_000,
         };
         let share_of = Key::Share("at/cert".parse().unwrap(), "fr".parse().unwrap());
         let answers_to = Key::Answers(Digest::from_bytes([7; 32]));
@@ -356,7 +440,7 @@ mod tests {
                 Value::Answers(answers),
                 "0a0a66722f636572742d66721080e1cadb06189423220e61742f636572742f64\
                  7574792d31220e61742f636572742f647574792d322a0e61742f636572742f64\
-                 7574792d32",
+                 7574792d3238e0a712",
             ),
         ] {
             let stored = encode(&value);

@@ -4,7 +4,7 @@
 //! prefix of another kind's; golden bytes below.
 
 use crate::domain::directory::key::KeyName;
-use crate::domain::ids::{ContactId, MemberId};
+use crate::domain::ids::{ContactId, MemberId, MessageId};
 use crate::domain::state::Key;
 
 /// The newest head: frontier, checkpoint, time.
@@ -26,6 +26,10 @@ pub const KEY: &[u8] = b"part/key/";
 
 /// Where mailboxes stand, by contact.
 pub const MAILBOX: &[u8] = b"mailbox/";
+/// What is due, by time.
+pub const DUE: &[u8] = b"due/";
+/// That what is due and the files of bodies are listed here: no file that is not is named.
+pub const LISTED: &[u8] = b"meta/listed";
 
 /// An entry of the log.
 #[must_use]
@@ -68,6 +72,27 @@ pub fn entries(contact: &ContactId) -> Vec<u8> {
     [b"entry/", contact.as_str().as_bytes(), b"/"].concat()
 }
 
+/// What is due from a time on, Unix seconds: in the order of time.
+#[must_use]
+pub fn due_from(at: u64) -> Vec<u8> {
+    [DUE, &at.to_be_bytes()].concat()
+}
+
+/// The time, the message and its sender of what is due.
+#[must_use]
+pub fn read_due(key: &[u8]) -> Option<Key> {
+    let (at, rest) = key.strip_prefix(DUE)?.split_first_chunk()?;
+    let (id, sender) = rest.strip_prefix(b"/")?.split_first_chunk::<16>()?;
+    let sender = str::from_utf8(sender.strip_prefix(b"/")?).ok()?.parse().ok()?;
+    Some(Key::Due(u64::from_be_bytes(*at), MessageId::try_from(&id[..]).ok()?, sender))
+}
+
+/// The contact of a mailbox.
+#[must_use]
+pub fn read_mailbox(key: &[u8]) -> Option<ContactId> {
+    str::from_utf8(key.strip_prefix(MAILBOX)?).ok()?.parse().ok()
+}
+
 /// A value that commands name.
 #[must_use]
 pub fn of(key: &Key) -> Vec<u8> {
@@ -89,6 +114,12 @@ pub fn of(key: &Key) -> Vec<u8> {
             [b"share/", contact.as_str().as_bytes(), b"/", member.as_str().as_bytes()].concat()
         }
         Key::Answers(digest) => [&b"answers/"[..], digest.as_bytes()].concat(),
+        Key::Due(at, id, sender) => {
+            [&due_from(*at)[..], b"/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()]
+                .concat()
+        }
+        Key::Blob(digest) => [&b"blob/"[..], digest.as_bytes()].concat(),
+        Key::Beginning(contact) => [b"beginning/", contact.as_str().as_bytes()].concat(),
     }
 }
 
@@ -97,7 +128,6 @@ mod tests {
     use super::*;
     use crate::crypto::hash::Digest;
     use crate::crypto::sign::KeyId;
-    use crate::domain::ids::MessageId;
 
     /// A start takes the parts as they stand.
     #[test]
@@ -114,12 +144,26 @@ mod tests {
         assert!(names.is_sorted_by_key(super::key));
     }
 
+    /// The job reads them back.
+    #[test]
+    fn what_is_due_stands_in_the_order_of_its_time_and_is_read_back() {
+        let contact: ContactId = "fr/cert-fr".parse().unwrap();
+        let due = |at, id: u8| Key::Due(at, MessageId::new(1, [id; 10]), contact.clone());
+        let keys = [due(1, 9), due(255, b'/'), due(256, 0), due(u64::MAX, 1)];
+        assert!(keys.is_sorted_by_key(of));
+        for key in keys {
+            assert_eq!(read_due(&of(&key)), Some(key));
+        }
+        assert_eq!([&b"due/"[..], b"due/12345678/"].map(read_due), [None, None]);
+        assert_eq!(read_mailbox(&of(&Key::Mailbox(contact.clone()))), Some(contact));
+    }
+
     #[test]
     fn keys_keep_their_bytes() {
         let contact: ContactId = "fr/cert-fr".parse().unwrap();
         let id = MessageId::new(1_700_000_000_000, [1; 10]);
         let key_id = KeyId::from_digest(Digest::from_bytes([7; 32]));
-        let golden: [(Vec<u8>, &str); 14] = [
+        let golden: [(Vec<u8>, &str); 17] = [
             (
                 super::key(&KeyName::Proven(key_id)),
                 "706172742f6b65792f70726f76656e2f\
@@ -156,7 +200,7 @@ mod tests {
                  0707070707070707070707070707070707070707070707070707070707070707",
             ),
             (
-                of(&Key::Share(contact, "at".parse().unwrap())),
+                of(&Key::Share(contact.clone(), "at".parse().unwrap())),
                 "73686172652f66722f636572742d66722f6174",
             ),
             (
@@ -164,6 +208,17 @@ mod tests {
                 "616e73776572732f\
                  0707070707070707070707070707070707070707070707070707070707070707",
             ),
+            (
+                of(&Key::Due(258, id, contact.clone())),
+                "6475652f00000000000001022f018bcfe5680071018101010101010101\
+                 2f66722f636572742d6672",
+            ),
+            (
+                of(&Key::Blob(Digest::from_bytes([7; 32]))),
+                "626c6f622f\
+                 0707070707070707070707070707070707070707070707070707070707070707",
+            ),
+            (of(&Key::Beginning(contact)), "626567696e6e696e672f66722f636572742d6672"),
         ];
         for (key, bytes) in golden {
             assert_eq!(hex::encode(key), bytes);

@@ -49,10 +49,16 @@ pub fn publish_answer(answer: &Result<u64, Refusal>) -> v1::PublishAnswer {
     v1::PublishAnswer { answer: Some(answer) }
 }
 
+/// A hash as bytes.
+#[must_use]
+pub fn hash(digest: &Digest) -> Bytes {
+    Bytes::copy_from_slice(digest.as_bytes())
+}
+
 /// Hashes as bytes.
 #[must_use]
 pub fn hashes(digests: &[Digest]) -> Vec<Bytes> {
-    digests.iter().map(|digest| Bytes::copy_from_slice(digest.as_bytes())).collect()
+    digests.iter().map(hash).collect()
 }
 
 /// Bytes as hashes.

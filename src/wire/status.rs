@@ -165,6 +165,7 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::UnknownMessage(_)
         | Refusal::StorageFull
         | Refusal::StorageReadOnly
+        | Refusal::MessageExpired(_)
         | Refusal::Internal(_) => Vec::new(),
     };
     let short = |(name, value): (&str, _)| {
@@ -197,9 +198,10 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::TooManyContacts { .. }
         | Refusal::ReceiptNotDue(_)
         | Refusal::NothingToRevoke => Code::FailedPrecondition,
-        Refusal::UnknownMember(_) | Refusal::UnknownContact(_) | Refusal::UnknownMessage(_) => {
-            Code::NotFound
-        }
+        Refusal::UnknownMember(_)
+        | Refusal::UnknownContact(_)
+        | Refusal::UnknownMessage(_)
+        | Refusal::MessageExpired(_) => Code::NotFound,
         Refusal::IdUsedTwice(_) => Code::AlreadyExists,
         Refusal::MailboxShare { .. } | Refusal::QuotaExceeded { .. } | Refusal::StorageFull => {
             Code::ResourceExhausted

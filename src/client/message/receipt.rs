@@ -476,6 +476,14 @@ pub enum ChainError {
         /// What came.
         found: u64,
     },
+    /// A place that none is, as the mailbox's beginning.
+    #[error(
+        "the relay says that the mailbox begins after number {number}, which is no place of it"
+    )]
+    NoBeginning {
+        /// What came.
+        number: u64,
+    },
     /// No kind that an entry could have: 0, or more than a byte.
     #[error("the entry {number} has the kind {kind}, which is none")]
     Kind {
@@ -554,9 +562,18 @@ impl Link {
         let (number, kind) = (item.number, item.kind);
         let known = u8::try_from(kind).ok().and_then(EntryKind::of_byte);
         let known = known.ok_or(ChainError::Kind { number, kind })?;
-        let signed = if known.carries() { &item.acknowledgement } else { &item.header };
-        let digest =
-            payload_digest(signed).map_err(|why| ChainError::NothingSigned { number, why })?;
+        // Of what has expired the digest is left, and the head at the end signs for it.
+        let signed = match (item.gone.is_empty(), known.carries()) {
+            (false, _) => &item.gone,
+            (true, true) => &item.acknowledgement,
+            (true, false) => &item.header,
+        };
+        let digest = match Digest::try_from(&item.gone[..]) {
+            Ok(gone) => gone,
+            Err(_) => {
+                payload_digest(signed).map_err(|why| ChainError::NothingSigned { number, why })?
+            }
+        };
         Ok(Self { number, kind: known, digest })
     }
 }

@@ -20,7 +20,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::acknowledge::{self, Acknowledge};
 use crate::domain::relay::addressing::{self, Recipient, name_of};
 use crate::domain::relay::{envelope, share::Grants, submit::Submit};
-use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Snapshot, Value};
+use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Snapshot, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text, Use};
 use crate::tlog::merkle::{Tree, leaf_hash};
@@ -284,17 +284,32 @@ impl Net {
 
     /// The next charter, with these relay keys.
     pub(crate) fn charter(&mut self, relay: &[&str]) {
+        self.next_charter(|charter| {
+            let listed = |tag: &&str| listed(tag, &format!("relay/{NAME}"), Use::Relay);
+            charter.relay = relay.iter().map(listed).collect();
+        });
+    }
+
+    /// The next charter, with these settings.
+    pub(crate) fn policy(&mut self, settings: &[(&str, u64)]) {
+        self.next_charter(|charter| {
+            let setting = |(name, value): &(&str, u64)| proto::Setting {
+                name: (*name).to_owned(),
+                value: *value,
+            };
+            charter.policy = settings.iter().map(setting).collect();
+        });
+    }
+
+    fn next_charter(&mut self, change: impl FnOnce(&mut proto::Charter)) {
         let before = &self.directory.charter();
         let (version, previous) = (before.newest.version + 1, before.newest.statement);
-        let charter = proto::Charter {
+        let mut charter = proto::Charter {
             targets: self.targets(version),
-            relay: relay
-                .iter()
-                .map(|tag| listed(tag, &format!("relay/{NAME}"), Use::Relay))
-                .collect(),
             previous: Bytes::copy_from_slice(previous.as_bytes()),
             ..proto::Charter::decode(before.payload.clone()).unwrap()
         };
+        change(&mut charter);
         self.publish(&Statement::Charter(charter), &sign_key("registrar"));
     }
 
@@ -353,7 +368,7 @@ impl Net {
 
     // The relay.
 
-    fn decide<C: Command>(&mut self, command: &C) -> Result<C::Reply, Refusal> {
+    pub(crate) fn decide<C: Command>(&mut self, command: &C) -> Result<C::Reply, Refusal> {
         let mut seen = Snapshot::default();
         let named = command.keys();
         for key in &named {
@@ -402,10 +417,7 @@ impl Net {
         let open = acknowledge::verify(&self.directory, &request.acknowledgement)?;
         let words = request.words.clone().unwrap();
         let words = envelope::verify(&self.directory, &words.header, words.body, &words.letters)?;
-        let Some(Value::Entry(entry)) = self.store.get(&Key::Entry(by.clone(), request.number))
-        else {
-            panic!("no such entry")
-        };
+        let entry = self.shown(by, request.number);
         let message = (entry.id, entry.sender.clone());
         let payload = self.decide(&Acknowledge::new(by.clone(), open, message, words))?;
         Ok(self.relay_signs(Kind::Accepted, payload.to_vec()))
@@ -428,10 +440,7 @@ impl Net {
         let own = self::seat(seat);
         let mailbox = self.mailbox(&own.contact());
         let items = (after + 1..=mailbox.count).map(|number| {
-            let Some(Value::Entry(entry)) = self.store.get(&Key::Entry(own.contact(), number))
-            else {
-                panic!("a gap")
-            };
+            let entry = self.shown(&own.contact(), number);
             let key = Key::Message(entry.id, entry.sender.clone());
             let Some(Value::Message(message)) = self.store.get(&key) else { panic!("no message") };
             let Body::Inline(body) = &message.body else { panic!("a blob") };
@@ -467,7 +476,7 @@ impl Net {
         let id = MessageId::try_from(&addressing.id[..]).unwrap();
         let sender = addressing.sender.parse::<SeatId>().unwrap().contact();
         let mailbox = self.mailbox(of).append(kind, header.digest());
-        let entry = Entry {
+        let entry = Shown {
             kind,
             header_digest: header.digest(),
             id,
@@ -480,20 +489,17 @@ impl Net {
             letters: sealed.letters.clone(),
             accepted: Bytes::new(),
         };
-        self.store.insert(Key::Entry(of.clone(), mailbox.count), Value::Entry(entry));
-        self.store.insert(Key::Mailbox(of.clone()), Value::Mailbox(mailbox));
+        self.show(of, mailbox, entry);
         self.store.insert(Key::Message(id, sender), Value::Message(Box::new(message)));
     }
 
     /// A colleague's acknowledgement of the message at a number, without asking the rules.
     pub(crate) fn put_acknowledgement(&mut self, of: &ContactId, number: u64, open: &Envelope) {
-        let about = self.store.get(&Key::Entry(of.clone(), number)).cloned();
-        let Some(Value::Entry(about)) = about else { panic!("no such entry") };
+        let about = self.shown(of, number);
         let kind = EntryKind::Acknowledged;
         let mailbox = self.mailbox(of).append(kind, open.digest());
-        let entry = Entry { kind, acknowledgement: open.bytes().clone(), ..about };
-        self.store.insert(Key::Entry(of.clone(), mailbox.count), Value::Entry(entry));
-        self.store.insert(Key::Mailbox(of.clone()), Value::Mailbox(mailbox));
+        let entry = Shown { kind, acknowledgement: open.bytes().clone(), ..about };
+        self.show(of, mailbox, entry);
     }
 
     /// An entry of a kind that only a later relay writes.
@@ -502,11 +508,22 @@ impl Net {
         let kind = EntryKind::of_byte(kind).unwrap();
         let mailbox = before.append(kind, Digest::of(&dsse.payload));
         // Beside whatever message came last.
-        let last = self.store.get(&Key::Entry(of.clone(), before.count)).cloned();
-        let Some(Value::Entry(last)) = last else { panic!("no message yet") };
+        let last = self.shown(of, before.count);
         let acknowledgement = dsse.encode_to_vec().into();
-        let entry = Entry { kind, acknowledgement, ..last };
-        self.store.insert(Key::Entry(of.clone(), mailbox.count), Value::Entry(entry));
+        let entry = Shown { kind, acknowledgement, ..last };
+        self.show(of, mailbox, entry);
+    }
+
+    fn shown(&self, of: &ContactId, number: u64) -> Shown {
+        match self.store.get(&Key::Entry(of.clone(), number)) {
+            Some(Value::Entry(Entry::Shown(shown))) => shown.clone(),
+            other => panic!("expected an entry that shows something, found {other:?}"),
+        }
+    }
+
+    fn show(&mut self, of: &ContactId, mailbox: Mailbox, entry: Shown) {
+        let entry = Value::Entry(Entry::Shown(entry));
+        self.store.insert(Key::Entry(of.clone(), mailbox.count), entry);
         self.store.insert(Key::Mailbox(of.clone()), Value::Mailbox(mailbox));
     }
 
@@ -578,5 +595,6 @@ pub(crate) fn item(sealed: &v1::Envelope, of: &str) -> v1::Item {
         letter_index: index.unwrap_or_default() as u32,
         letter_path: path.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect(),
         acknowledgement: Bytes::new(),
+        gone: Bytes::new(),
     }
 }

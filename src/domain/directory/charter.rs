@@ -41,7 +41,7 @@ pub struct Witness {
 pub struct Policy {
     /// A directory older than this is stale.
     pub stale_after: u64,
-    /// Routing metadata is erased this long after the last receipt.
+    /// Routing metadata is erased this long after the message expired.
     pub metadata_kept: u64,
     /// Acknowledgement of priority messages.
     pub priority_within: u64,

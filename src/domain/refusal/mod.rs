@@ -304,6 +304,9 @@ pub enum Refusal {
     /// There is no such message for the caller.
     #[error("there is no message {0} of or to your contact")]
     UnknownMessage(Which),
+    /// It was there.
+    #[error("the message {0} has expired, and the relay has deleted it: ask its sender for it")]
+    MessageExpired(Which),
     /// A delivered receipt that the message answered does not pay.
     #[error(transparent)]
     ReceiptNotDue(Undue),
@@ -424,6 +427,7 @@ impl Refusal {
             Self::WrongLetters(_) => "WRONG_LETTERS",
             Self::IdUsedTwice(_) => "ID_USED_TWICE",
             Self::UnknownMessage(_) => "UNKNOWN_MESSAGE",
+            Self::MessageExpired(_) => "MESSAGE_EXPIRED",
             Self::ReceiptNotDue(_) => "RECEIPT_NOT_DUE",
             Self::MailboxShare { .. } => "MAILBOX_SHARE",
             Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
@@ -758,6 +762,7 @@ pub(crate) mod tests {
             Refusal::IdUsedTwice(id),
             Refusal::UnknownMessage(Which::Id(id)),
             Refusal::UnknownMessage(Which::Number(7)),
+            Refusal::MessageExpired(Which::Number(7)),
             Refusal::QuotaExceeded { kept: 9, limit: 8 },
             Refusal::StorageFull,
             Refusal::StorageReadOnly,

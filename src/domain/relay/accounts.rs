@@ -7,9 +7,8 @@
 use crate::crypto::hash::Digest;
 use crate::domain::command::World;
 use crate::domain::ids::ContactId;
-use crate::domain::limits;
 use crate::domain::refusal::{Refusal, Undue};
-use crate::domain::state::{Key, Value};
+use crate::domain::state::{Body, Key, Value};
 use crate::signed::proto::Class;
 
 use super::answers::{self, Answers};
@@ -53,7 +52,7 @@ pub fn acknowledged(
     let key = Key::Answers(message);
     let answers = world.seen.answers(&key)?.cloned();
     match answers.and_then(|answers| answers.with_words(words, world.certain())) {
-        Some(answers) => Ok(vec![(key, Value::Answers(answers)), due(words, 0)]),
+        Some(answers) => Ok(vec![(key, Value::Answers(answers)), due(words, (0, 0))]),
         None => charged(words, world),
     }
 }
@@ -86,15 +85,14 @@ fn account(of: &VerifiedEnvelope) -> Key {
 /// Its sender pays: for a place in each mailbox, its own room, and that of the answers to it.
 fn charged(of: &VerifiedEnvelope, world: &World<'_>) -> Result<Changes, Refusal> {
     let mut changes = waits(of, world)?;
-    let usage = world.seen.usage(&account(of))?.cloned().unwrap_or_default();
-    let usage = world.certain().map_or(usage.clone(), |now| usage.at(now));
+    let usage = world.seen.usage(&account(of))?.copied().unwrap_or_default();
     let limit = share::part(world.grants.kept, of.header().addressing().urgency);
-    let (kept, more) = (usage.bytes(), of.size() + answers::room(of));
+    let (kept, more) = (usage.0, of.size() + answers::room(of));
     if kept.saturating_add(more) > limit {
         return Err(Refusal::QuotaExceeded { kept, limit });
     }
-    let usage = usage.with(more, world.now.saturating_add(limits::KEPT_SECONDS));
-    changes.extend([(account(of), Value::Usage(usage)), due(of, of.size())]);
+    let usage = Value::Usage(usage.with(more));
+    changes.extend([(account(of), usage), due(of, (of.size(), more))]);
     Ok(changes)
 }
 
@@ -121,10 +119,12 @@ fn waits(of: &VerifiedEnvelope, world: &World<'_>) -> Result<Changes, Refusal> {
     if contacts.is_empty() { Ok(changes) } else { Err(Refusal::MailboxShare { contacts, retry }) }
 }
 
-/// The answers to it that are due; `waiting` bytes of it are in the shares of its recipients.
-fn due(of: &VerifiedEnvelope, waiting: u64) -> (Key, Value) {
+/// The answers to it that are due; `waiting` bytes of it are in the shares of its recipients, and
+/// `paid` on the account of its sender's member.
+fn due(of: &VerifiedEnvelope, (waiting, paid): (u64, u64)) -> (Key, Value) {
     let letters = of.letters().iter().map(|letter| letter.seat.clone());
-    let answers = Answers::due(of.header().addressing(), letters, waiting);
+    let answers = Answers::due(of.header().addressing(), letters);
+    let answers = Answers { waiting, paid, ..answers };
     (Key::Answers(of.header().digest()), Value::Answers(answers))
 }
 
@@ -159,11 +159,12 @@ fn answers(
     // One that version 0.2 accepted has none stored: it is found if it began its thread.
     let first = Key::Message(of.header().addressing().thread, to.clone());
     let unknown = Refusal::ReceiptNotDue(Undue::Unknown);
-    let first = world.seen.message(&first)?.ok_or(unknown.clone())?;
+    let first = world.seen.message(&first)?.filter(|first| first.body != Body::Gone);
+    let first = first.ok_or(unknown.clone())?;
     let header = envelope::verify_header(world.directory, &first.header)?;
     if header.digest() != answered {
         return Err(unknown);
     }
     let letters = first.letters.iter().filter_map(|letter| envelope::read_letter(letter).ok());
-    Ok(Answers::due(header.addressing(), letters.map(|letter| letter.seat), 0))
+    Ok(Answers::due(header.addressing(), letters.map(|letter| letter.seat)))
 }

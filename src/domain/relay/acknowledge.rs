@@ -10,7 +10,7 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::{Amiss, Mismatch, Refusal, Wrong};
-use crate::domain::state::{Entry, EntryKind, Key, Outcome, Value};
+use crate::domain::state::{Beside, Body, EntryKind, Key, Shown, Value};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Drill, Level};
@@ -194,6 +194,9 @@ impl Command for Acknowledge {
         if header.digest() != self.acknowledgement.header_digest || !addressed {
             return Err(unknown());
         }
+        if message.body == Body::Gone {
+            return Err(Refusal::MessageExpired(self.message.0.into()));
+        }
         if header.addressing().drill != self.acknowledgement.drill {
             return Err(Refusal::field("drill", Wrong::OtherDrill));
         }
@@ -223,18 +226,21 @@ impl Command for Acknowledge {
             return Err(Refusal::TooLarge { what: "acknowledgements", limit, found });
         }
         outcome.acknowledgements.push(acknowledgement.clone());
-        let entry = Entry {
-            kind: EntryKind::Acknowledged,
+        let (kind, digest) = (EntryKind::Acknowledged, self.acknowledgement.envelope.digest());
+        let entry = Shown {
+            kind,
             header_digest: header.digest(),
             id: self.message.0,
             sender: self.message.1.clone(),
             acknowledgement,
         };
-        let entry = (entry, self.acknowledgement.envelope.digest());
         if contact != self.message.1 {
-            submit::deliver(world, &contact, entry, &mut decision.puts)?;
+            let puts = &mut decision.puts;
+            let place = submit::deliver(world, &contact, (entry, digest), puts)?;
+            let (epoch, number) = (place.epoch, place.number);
+            outcome.beside.push(Beside { contact, epoch, number, kind, digest });
         }
-        decision.puts.push((self.outcome_key(), Value::Outcome(Outcome { ..outcome })));
+        decision.puts.push((self.outcome_key(), Value::Outcome(outcome)));
         Ok(decision)
     }
 }

@@ -28,17 +28,20 @@ pub struct Answers {
     pub receipts: BTreeSet<SeatId>,
     /// Of those, whose words were paid.
     pub words: BTreeSet<SeatId>,
+    /// What the account of its sender's member gets back when they are due no more: bytes.
+    pub paid: u64,
 }
 
 impl Answers {
-    /// Those to a message with letters to these seats; none was given.
+    /// Those to a message with letters to these seats; none was given, and nothing was paid.
     #[must_use]
-    pub fn due(of: &Addressing, letters: impl Iterator<Item = SeatId>, waiting: u64) -> Self {
+    pub fn due(of: &Addressing, letters: impl Iterator<Item = SeatId>) -> Self {
         let to = |seat: &SeatId| of.recipients.iter().any(|to| to.contact == seat.contact());
         Self {
             sender: of.sender.contact(),
             until: until(of),
-            waiting,
+            waiting: 0,
+            paid: 0,
             seats: letters.filter(to).collect(),
             receipts: BTreeSet::new(),
             words: BTreeSet::new(),

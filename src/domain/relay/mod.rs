@@ -1,6 +1,6 @@
 //! The relay's rules: what it takes, where it puts it, what it signs.
 //!
-//! In scope: addressing, header, letters, the decisions of Submit and Acknowledge. Out of scope:
+//! In scope: addressing, header, letters, the decisions of Submit and Acknowledge, expiry. Out of scope:
 //! what is inside a sealed body (`client`). Invariant: nothing here can open anything.
 
 pub mod accounts;
@@ -9,6 +9,7 @@ pub mod addressing;
 pub mod answers;
 pub mod belief;
 pub mod envelope;
+pub mod expire;
 pub mod level;
 pub mod share;
 pub mod submit;

@@ -9,12 +9,12 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::{Letters, Mismatch, Refusal, Wrong};
-use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Value};
+use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Value};
 use crate::signed::proto;
 
 use super::addressing::{Addressing, Recipient, name_of};
 use super::envelope::{self, VerifiedEnvelope};
-use super::{accounts, level, thread};
+use super::{accounts, expire, level, thread};
 
 /// Hands in one envelope. The reply is the payload of the accepted receipt.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Command for Submit {
         let beginners = thread::beginners(addressing).into_iter();
         let firsts = beginners.map(|contact| Key::Message(addressing.thread, contact));
         let keys = mailboxes.chain([self.message_key()]).chain(firsts);
-        keys.chain(accounts::keys(&self.envelope)).collect()
+        keys.chain(accounts::keys(&self.envelope)).chain(expire::blob(&self.body)).collect()
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Bytes>, Refusal> {
@@ -119,7 +119,7 @@ impl Submit {
         let mut puts = accounts;
         let mut places = Vec::new();
         for recipient in &header.addressing().recipients {
-            let entry = Entry {
+            let entry = Shown {
                 kind: EntryKind::Addressed,
                 header_digest: header.digest(),
                 id: header.addressing().id,
@@ -137,6 +137,11 @@ impl Submit {
             accepted: accepted.clone(),
         };
         puts.push((self.message_key(), Value::Message(Box::new(message))));
+        puts.push(expire::first(header.addressing()));
+        if let Some(key) = expire::blob(&self.body) {
+            let others = world.seen.blob(&key)?.copied().unwrap_or_default();
+            puts.push((key, Value::Blob(others + 1)));
+        }
         Ok(Decision { puts, deletes: Vec::new(), log: None, reply: accepted })
     }
 }
@@ -165,14 +170,15 @@ pub(super) fn again(
 pub(super) fn deliver(
     world: &World<'_>,
     contact: &ContactId,
-    (entry, digest): (Entry, Digest),
+    (entry, digest): (Shown, Digest),
     puts: &mut Vec<(Key, Value)>,
 ) -> Result<proto::Place, Refusal> {
     let key = Key::Mailbox(contact.clone());
     let before = world.seen.mailbox(&key)?.copied();
     let before = before.unwrap_or_else(|| Mailbox::empty(world.directory.genesis(), contact));
     let mailbox = before.append(entry.kind, digest);
-    puts.push((Key::Entry(contact.clone(), mailbox.count), Value::Entry(entry)));
+    let shown = Value::Entry(Entry::Shown(entry));
+    puts.push((Key::Entry(contact.clone(), mailbox.count), shown));
     puts.push((key, Value::Mailbox(mailbox)));
     Ok(proto::Place {
         contact: contact.to_string(),

@@ -67,6 +67,11 @@ impl Replica {
         let mut stream = client.collect(0, false).await.unwrap();
         while let Some(answer) = stream.message().await.unwrap() {
             match answer.item.expect("a message or a head") {
+                Answer::Beginning(begins) => {
+                    let (epoch, count) = (begins.epoch, begins.number);
+                    let chain = Digest::try_from(&begins.chain[..]).unwrap();
+                    mailbox = Mailbox { epoch, count, chain };
+                }
                 Answer::Message(item) => {
                     mailbox = receipt::extend(&mailbox, &Link::of(&item).unwrap()).unwrap();
                     items.push(item);

@@ -1,5 +1,6 @@
 //! Every layer of a message, held and broken.
 
+mod expiry;
 mod judged;
 
 use bytes::Bytes;
@@ -1417,7 +1418,7 @@ fn a_message_reserves_room_for_its_answers() {
     let answers = 4 * ((1 + 1 + 2) * answer + 1_024);
     let account = net.store.get(&Key::Usage("at".parse().unwrap()));
     let Some(Value::Usage(usage)) = account else { panic!("{account:?}") };
-    assert_eq!(usage.bytes(), (own + answers) as u64);
+    assert_eq!(*usage, Usage((own + answers) as u64));
 }
 
 /// Version 0.2 stored nothing of the answers to a message: it is found if it began its thread.
@@ -1452,17 +1453,4 @@ fn what_an_earlier_version_accepted_gets_its_receipts() {
     }
     let later = receipt(&net, FR, &update);
     assert_eq!(net.submit(&later), Err(Refusal::ReceiptNotDue(Undue::Unknown)));
-}
-
-/// A clock that leapt ahead would say that nothing is kept any more.
-#[test]
-fn a_clock_in_doubt_empties_no_account() {
-    let key = Key::Usage("at".parse().unwrap());
-    for (in_doubt, days) in [(false, 1), (true, 2)] {
-        let mut net = Net { in_doubt, ..Net::new() };
-        net.store.insert(key.clone(), Value::Usage(Usage::default().with(7, 1)));
-        net.submit(&net.notification().envelope).unwrap();
-        let Some(Value::Usage(usage)) = net.store.get(&key) else { panic!("an account") };
-        assert_eq!(usage.days().len(), days, "{in_doubt}");
-    }
 }
