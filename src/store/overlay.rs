@@ -90,7 +90,7 @@ impl StorageBackend for Overlay {
         let mut over = self.over();
         let end = len.div_ceil(BLOCK);
         over.blocks.split_off(&end);
-        if len % BLOCK != 0
+        if !len.is_multiple_of(BLOCK)
             && let Some(block) = over.blocks.get_mut(&(end - 1))
         {
             block[(len % BLOCK) as usize..].fill(0);

@@ -178,10 +178,7 @@ impl Place {
         self.run(start).await
     }
 
-    async fn run(
-        &self,
-        start: fn(Engine, &Path, &Arc<dyn Disk>) -> Result<Arc<dyn Store>, StoreError>,
-    ) -> Result<Arc<dyn Store>, StoreError> {
+    async fn run(&self, start: fn(Engine, &Path, &Arc<dyn Disk>) -> Started) -> Started {
         let Self { engine, path, disk } = self.clone();
         task::spawn_blocking(move || start(engine, &path, &disk))
             .await
@@ -189,8 +186,10 @@ impl Place {
     }
 }
 
+type Started = Result<Arc<dyn Store>, StoreError>;
+
 /// Opens a store only to look at it.
-fn look(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Result<Arc<dyn Store>, StoreError> {
+fn look(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Started {
     match engine {
         Engine::Redb => Ok(Arc::new(Redb::look(path)?)),
         // sled writes as it opens, and takes the first damage for its end: what reads its records
@@ -199,7 +198,7 @@ fn look(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Result<Arc<dyn Sto
     }
 }
 
-fn start(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Result<Arc<dyn Store>, StoreError> {
+fn start(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Started {
     Ok(match engine {
         Engine::Sled => Arc::new(Sled::open(path, disk)?),
         Engine::Redb => Arc::new(Redb::open(path, disk)?),

@@ -2,6 +2,7 @@
 //! not the one that was shown.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -274,7 +275,8 @@ async fn everything_in(store: &dyn Store) -> Result<Everything, StoreError> {
 async fn trials(engine: Engine, file: &str, [flips, zeros, cuts]: [u64; 3]) {
     let given = std::env::var("LIAISON_SEED").ok();
     let seed = given.map_or_else(|| u64::from(std::process::id()), |seed| seed.parse().unwrap());
-    println!("LIAISON_SEED={seed}");
+    let mut out = std::io::stderr();
+    writeln!(out, "LIAISON_SEED={seed}").unwrap();
     let (open, _) = with_messages(engine, 30).await;
     let store = open.place().open(NAME).await.unwrap();
     let all = everything_in(store.as_ref()).await.unwrap();
@@ -299,10 +301,10 @@ async fn trials(engine: Engine, file: &str, [flips, zeros, cuts]: [u64; 3]) {
             Change::Zero(_) => "zeroed pages",
             Change::Cut(_) => "cuts",
         };
-        println!("{change:?} {fate:?} {why}");
+        writeln!(out, "{change:?} {fate:?} {why}").unwrap();
         *table.entry((way, fate)).or_default() += 1;
     }
-    println!("{engine}, {} values, {length} bytes: {table:?}", all.len());
+    writeln!(out, "{engine}, {} values, {length} bytes: {table:?}", all.len()).unwrap();
     let harmed = table.iter().filter(|((_, fate), _)| *fate != Fate::Harmless);
     assert!(harmed.map(|(_, count)| count).sum::<u64>() > 0, "nothing was tried");
 }
