@@ -1,0 +1,169 @@
+//! The table of pages as it is after a start of sled, and what it would lack
+//! (`pagecache/snapshot.rs`, `pagecache/segment.rs`).
+
+use super::entries::Entries;
+use super::log::Kind;
+use super::node::Node;
+use super::table::{Page, Table};
+use super::walk::Walk;
+use super::{Damage, Files, conf, log, snapshot};
+
+/// What sled would make of its files.
+pub(in crate::store) struct Recovered<'a> {
+    files: &'a Files,
+    table: Table,
+    /// What it would lose for certain, or where it would fail.
+    pub(in crate::store) damage: Vec<Damage>,
+    /// Records behind the end of the log that it would drop. An unfinished commit leaves such; so
+    /// does damage in the last commit, and in the one before it. Only who knows what the last
+    /// commit was can tell.
+    pub(in crate::store) dropped: u64,
+}
+
+impl Files {
+    /// What sled would make of these files if it opened them now.
+    ///
+    /// # Errors
+    /// sled would not begin, or nobody can say how it would go on.
+    pub(in crate::store) fn recover(&self) -> Result<Recovered<'_>, Damage> {
+        conf(&self.dir, self.size)??;
+        let snapshot = snapshot(&self.dir)??;
+        let start = snapshot.end.unwrap_or(0);
+        let mut walk = Walk::from(self, start)?;
+        let mut table = snapshot.table;
+        while let Some(message) = walk.next()? {
+            let is_new = message.place.lsn >= start;
+            if is_new && table.apply(&message, self.most_pages()).is_none() {
+                return Err(Damage::Page { page: message.page });
+            }
+        }
+        let end = walk.at.unwrap_or(start);
+        if self.next_start(end) < start {
+            return Err(Damage::Short(end));
+        }
+        let mut recovered = Recovered { files: self, table, damage: Vec::new(), dropped: 0 };
+        let live = recovered.live(&walk)?;
+        recovered.compare(&walk, start, end, &live)?;
+        Ok(recovered)
+    }
+
+    /// No message is shorter than 8 bytes, and no page without one.
+    fn most_pages(&self) -> u64 {
+        self.length / 8
+    }
+
+    /// Where the log goes on: in the next segment if this one is full.
+    fn next_start(&self, end: u64) -> u64 {
+        let within = end % self.size;
+        if within + log::RED_ZONE as u64 >= self.size { end - within + self.size } else { end }
+    }
+}
+
+impl Recovered<'_> {
+    /// All keys and values of the default tree in order, as sled would serve them.
+    ///
+    /// # Errors
+    /// sled would not begin: what it needs for that cannot be read.
+    pub(in crate::store) fn entries(&self) -> Result<Entries<'_>, Damage> {
+        Entries::new(self)
+    }
+
+    pub(super) fn pages(&self) -> usize {
+        self.table.0.len()
+    }
+
+    /// The body of a page that has no changes.
+    pub(super) fn body(&self, page: u64) -> Result<Option<(Kind, Vec<u8>)>, Damage> {
+        match self.table.page(page) {
+            Page::Unknown if page >= self.pages() as u64 => Ok(None),
+            Page::There(base, _) => self.files.body(page, *base).map(Some),
+            Page::Unknown | Page::Free(_) => Err(Damage::Page { page }),
+        }
+    }
+
+    pub(super) fn node(&self, page: u64) -> Result<Node, Damage> {
+        match self.table.page(page) {
+            Page::There(base, links) => self.files.node(page, *base, links),
+            Page::Unknown | Page::Free(_) => Err(Damage::Page { page }),
+        }
+    }
+
+    /// In which segments of the file something counts. sled would fail if two pages disagreed.
+    fn live(&self, walk: &Walk<'_>) -> Result<Vec<bool>, Damage> {
+        let size = self.files.size;
+        let unknown = self.table.0.iter().position(|page| matches!(page, Page::Unknown));
+        if let Some(page) = unknown {
+            return Err(Damage::Page { page: page as u64 });
+        }
+        let mut numbers = vec![None; self.files.length.div_ceil(size) as usize];
+        for (page, place) in self.table.places() {
+            let number = place.lsn / size;
+            let segment = numbers.get_mut((place.at / size) as usize);
+            // sled writes over the segments it did not get to.
+            let is_dropped = walk.segments.contains_key(&(number * size));
+            match segment {
+                Some(there) if !is_dropped && there.is_none_or(|there| there == number) => {
+                    *there = Some(number);
+                }
+                _ => return Err(Damage::Page { page }),
+            }
+        }
+        Ok(numbers.into_iter().map(|number| number.is_some()).collect())
+    }
+
+    /// Looks for records that sled would not take although nothing replaced them.
+    fn compare(
+        &mut self,
+        walk: &Walk<'_>,
+        start: u64,
+        end: u64,
+        live: &[bool],
+    ) -> Result<(), Damage> {
+        let size = self.files.size;
+        let mut commits = 0;
+        for (index, header) in (0..).zip(&self.files.headers) {
+            let lsn = header.map(|header| header.lsn);
+            let skipped = walk.skipped.iter().find(|at| lsn == Some(*at / size * size));
+            let is_suspect = match lsn {
+                None => true,
+                Some(lsn) => {
+                    skipped.is_some()
+                        || lsn == end / size * size
+                        || walk.segments.contains_key(&lsn)
+                }
+            };
+            if !is_suspect {
+                continue;
+            }
+            let segment = self.files.segment(index * size)?;
+            let mut lost = None;
+            for message in segment.messages(self.files) {
+                let lsn = message.place.lsn;
+                if lsn < start {
+                    continue;
+                }
+                commits += u64::from(message.kind == Kind::Manifest && lsn > end);
+                if self.table.lacks(&message) {
+                    if lsn < end {
+                        let (at, page) = (message.place.at, message.page);
+                        lost.get_or_insert(Damage::Record { at, page });
+                    } else {
+                        self.dropped += 1;
+                    }
+                }
+            }
+            if let Some(bad) = skipped
+                && live.get(index as usize).is_some_and(|live| *live)
+            {
+                lost.get_or_insert(Damage::Gap(segment.offset + bad % size));
+            }
+            self.damage.extend(lost);
+        }
+        // A commit begins once all before it is on the disk, but for what reading rearranges.
+        let is_within = walk.batch.is_some_and(|(first, last)| first <= end && end <= last);
+        if commits > u64::from(!is_within) {
+            self.damage.push(Damage::Behind { at: end, records: self.dropped });
+        }
+        Ok(())
+    }
+}

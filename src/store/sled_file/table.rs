@@ -1,0 +1,135 @@
+//! Where each page stands in the log (`pagecache/snapshot.rs`).
+
+use super::bytes::Reader;
+use super::log::Kind;
+use super::walk::Message;
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) lsn: u64,
+    /// In the file.
+    pub(super) at: u64,
+    pub(super) length: u64,
+}
+
+/// Where a page stands.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Page {
+    #[default]
+    Unknown,
+    Free(Place),
+    /// Whole, and what changed since.
+    There(Place, Vec<Place>),
+}
+
+/// All pages by number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table(pub(super) Vec<Page>);
+
+impl Table {
+    pub(super) fn page(&self, page: u64) -> &Page {
+        let page = usize::try_from(page).ok().and_then(|page| self.0.get(page));
+        page.unwrap_or(&Page::Unknown)
+    }
+
+    /// What sled does with the next message of a page. None if no log of this size has such a page.
+    pub(super) fn apply(&mut self, message: &Message, pages: u64) -> Option<()> {
+        if message.kind == Kind::Link {
+            match usize::try_from(message.page).ok().and_then(|page| self.0.get_mut(page)) {
+                Some(Page::There(base, links)) if newest(*base, links) < message.place.lsn => {
+                    links.push(message.place);
+                }
+                // What it changes was written anew further on.
+                _ => {}
+            }
+            return Some(());
+        }
+        let index = usize::try_from(message.page).ok().filter(|_| message.page < pages)?;
+        if self.0.len() <= index {
+            self.0.resize(index + 1, Page::Unknown);
+        }
+        self.0[index] = match message.kind {
+            Kind::Free => Page::Free(message.place),
+            _ => Page::There(message.place, Vec::new()),
+        };
+        Some(())
+    }
+
+    /// Whether the table lacks what a message says.
+    pub(super) fn lacks(&self, message: &Message) -> bool {
+        let lsn = message.place.lsn;
+        match (self.page(message.page), message.kind) {
+            (_, Kind::Cancelled | Kind::Cap | Kind::Manifest) => false,
+            (Page::Unknown, _) => true,
+            (Page::Free(at), _) => at.lsn < lsn,
+            (Page::There(base, links), Kind::Link) => {
+                base.lsn < lsn && links.iter().all(|link| link.lsn != lsn)
+            }
+            (Page::There(base, _), _) => base.lsn < lsn,
+        }
+    }
+
+    /// Every place that counts, with its page.
+    pub(super) fn places(&self) -> impl Iterator<Item = (u64, Place)> {
+        (0..).zip(&self.0).flat_map(|(page, there)| {
+            let (base, links) = match there {
+                Page::Unknown => (None, &[][..]),
+                Page::Free(at) => (Some(at), &[][..]),
+                Page::There(base, links) => (Some(base), &links[..]),
+            };
+            base.into_iter().chain(links).map(move |place| (page, *place))
+        })
+    }
+}
+
+fn newest(base: Place, links: &[Place]) -> u64 {
+    links.last().map_or(base.lsn, |link| link.lsn)
+}
+
+/// What sled wrote at its last start.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Snapshot {
+    /// Where the log ended then.
+    pub(super) end: Option<u64>,
+    pub(super) table: Table,
+}
+
+impl Snapshot {
+    /// The places, their length, and a sum over the places.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let (pages, tail) = bytes.split_at_checked(bytes.len().checked_sub(12)?)?;
+        let crc = Reader(tail.get(8..)?).u32()?;
+        if pages.is_empty() || crc32fast::hash(pages) != crc {
+            return None;
+        }
+        let mut reader = Reader(pages);
+        // One more than the place; 0 if there is none.
+        let end = reader.lsn()?.checked_sub(1);
+        let _active_segment = reader.number()?;
+        let mut table = Table::default();
+        while !reader.0.is_empty() {
+            let page = match reader.byte()? {
+                0 => Page::Free(pointer(&mut reader, false)?),
+                parts => {
+                    let base = pointer(&mut reader, true)?;
+                    let links = (1..parts).map(|_| pointer(&mut reader, true));
+                    Page::There(base, links.collect::<Option<_>>()?)
+                }
+            };
+            table.0.push(page);
+        }
+        Some(Self { end, table })
+    }
+}
+
+/// A place in the log, one in the file, not in a file of its own, and how long it is.
+fn pointer(reader: &mut Reader<'_>, is_sized: bool) -> Option<Place> {
+    let lsn = reader.lsn()?;
+    if reader.byte()? != 0 {
+        return None;
+    }
+    let at = reader.number()?;
+    let length = if is_sized { reader.number()? } else { 0 };
+    Some(Place { lsn, at, length })
+}

@@ -1,0 +1,164 @@
+//! Files that sled would never write: no number in them ends in a panic, a loop, or memory without
+//! end.
+
+use std::fs;
+use std::path::Path;
+
+use super::super::log::Kind;
+use super::{SMALL, by_us};
+
+const ENDLESS: u64 = 1 << 63;
+
+fn number(number: u64) -> Vec<u8> {
+    [&[255][..], &number.to_le_bytes()].concat()
+}
+
+fn string(text: &[u8]) -> Vec<u8> {
+    [&number(text.len() as u64), text].concat()
+}
+
+fn message(kind: Kind, page: u64, body: &[u8]) -> Vec<u8> {
+    sized(kind, page, body.len() as u64, body)
+}
+
+/// A message of segment 0 that holds, but for its length.
+fn sized(kind: Kind, page: u64, length: u64, body: &[u8]) -> Vec<u8> {
+    let kind = match kind {
+        Kind::Cancelled => 1,
+        Kind::Cap => 2,
+        Kind::Manifest => 3,
+        Kind::Free => 4,
+        Kind::Counter => 5,
+        Kind::Meta => 6,
+        Kind::Node => 8,
+        Kind::Link => 10,
+        Kind::Blob => 9,
+    };
+    let head = [vec![kind], number(length), number(0), number(page)].concat();
+    let crc = !crc32fast::hash(&[body, &head].concat());
+    [&crc.to_le_bytes()[..], &head, body].concat()
+}
+
+/// A leaf, or an index, with what follows where its keys would.
+fn node(next: u64, kind: u8, lo: &[u8], hi: &[u8], rest: &[u8]) -> Vec<u8> {
+    [&number(next), &number(0), &[0, 0][..], &string(lo), &string(hi), &[kind], rest].concat()
+}
+
+fn index(child: u64) -> Vec<u8> {
+    node(0, 1, b"", b"", &[number(1), string(b""), number(child)].concat())
+}
+
+fn header(lsn: i64, stable: i64) -> Vec<u8> {
+    let places = [(lsn ^ i64::MAX).to_le_bytes(), (stable ^ i64::MAX).to_le_bytes()].concat();
+    [&(!crc32fast::hash(&places)).to_le_bytes()[..], &places].concat()
+}
+
+fn segment(header: Vec<u8>, messages: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = [header, messages.concat()].concat();
+    bytes.resize(SMALL as usize, 0);
+    bytes
+}
+
+/// A store whose root is page 2, with pages 2 and further as they are given.
+fn tree(pages: &[Vec<u8>]) -> Vec<u8> {
+    let meta = [string(b"__sled__default"), number(2)].concat();
+    let mut messages = vec![message(Kind::Meta, 0, &meta), message(Kind::Counter, 1, &number(0))];
+    messages.extend((2..).zip(pages).map(|(page, body)| message(Kind::Node, page, body)));
+    segment(header(0, -1), &messages)
+}
+
+fn with(more: Vec<u8>) -> Vec<u8> {
+    let mut bytes = tree(&[index(3), node(0, 0, b"", b"", &number(0))]);
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    // The last node ends in zeros.
+    let end = end + 8;
+    bytes[end..end + more.len()].copy_from_slice(&more);
+    bytes
+}
+
+fn refused(dir: &Path, db: &[u8]) -> bool {
+    fs::write(dir.join("db"), db).unwrap();
+    !matches!(by_us(dir, SMALL), Ok((_, damage, _)) if damage.is_empty())
+}
+
+#[test]
+fn no_number_is_too_large() {
+    let dir = tempfile::tempdir().unwrap();
+    let leaf = |rest: &[u8]| node(0, 0, b"", b"", rest);
+    let whole = leaf(&[number(1), string(b"key"), string(b"value")].concat());
+    assert!(!refused(dir.path(), &tree(&[index(3), whole.clone()])), "a tree that holds");
+    assert!(!refused(dir.path(), &with(Vec::new())), "an empty one");
+    let pages = [
+        ("endless keys", vec![index(3), leaf(&number(ENDLESS))]),
+        ("endless key", vec![index(3), leaf(&[number(1), number(ENDLESS)].concat())]),
+        ("endless children", vec![node(0, 1, b"", b"", &number(ENDLESS))]),
+        ("a page that is its own child", vec![index(2)]),
+        ("a page that is its own next", vec![index(3), node(3, 0, b"", b"b", &number(0))]),
+        (
+            "pages that follow each other",
+            vec![index(3), node(4, 0, b"", b"b", &number(0)), node(3, 0, b"b", b"c", &number(0))],
+        ),
+        ("a page that is not there", vec![index(ENDLESS)]),
+        (
+            "a prefix longer than its key",
+            vec![index(3), {
+                let mut long = whole.clone();
+                long[19] = 200;
+                long
+            }],
+        ),
+        (
+            "keys in no order",
+            vec![
+                index(3),
+                leaf(&[number(2), string(b"b"), string(b"a"), string(b""), string(b"")].concat()),
+            ],
+        ),
+    ];
+    for (what, pages) in pages {
+        assert!(refused(dir.path(), &tree(&pages)), "{what}");
+    }
+    let links = [
+        ("endless value", [&[0][..], &string(b"key"), &number(ENDLESS)].concat()),
+        ("a merge that did not begin", vec![3]),
+        ("no change", vec![77]),
+    ];
+    for (what, link) in links {
+        assert!(refused(dir.path(), &with(message(Kind::Link, 3, &link))), "{what}");
+    }
+    let messages = [
+        ("an endless page", message(Kind::Node, u64::MAX, &whole)),
+        ("a page far away", message(Kind::Free, 1 << 40, b"")),
+        ("a page too many", message(Kind::Node, 9, &whole)),
+        ("no list of trees", message(Kind::Meta, 0, &number(ENDLESS))),
+        ("no counter", message(Kind::Counter, 1, b"")),
+        ("a file of its own", message(Kind::Blob, 3, &[0; 8])),
+    ];
+    for (what, message) in messages {
+        assert!(refused(dir.path(), &with(message)), "{what}");
+    }
+    for length in [ENDLESS, u64::MAX, SMALL, u64::MAX - SMALL] {
+        refused(dir.path(), &with(sized(Kind::Node, 3, length, &whole)));
+    }
+    for last in [0, -1, i64::MAX, i64::MIN] {
+        refused(dir.path(), &with(message(Kind::Manifest, 9, &last.to_le_bytes())));
+    }
+    let empty = |lsn, stable| segment(header(lsn, stable), &[]);
+    for lsn in [i64::MAX, i64::MIN, -1, 1, SMALL as i64, i64::MAX / SMALL as i64 * SMALL as i64] {
+        for stable in [-1, i64::MAX, lsn] {
+            refused(dir.path(), &[with(Vec::new()), empty(lsn, stable)].concat());
+            refused(dir.path(), &[empty(lsn, stable), with(Vec::new())].concat());
+        }
+    }
+    assert!(refused(dir.path(), &[with(Vec::new()), empty(0, -1)].concat()), "twice");
+    fs::write(dir.path().join("snap.0000000000000014"), snapshot(u64::MAX)).unwrap();
+    assert!(refused(dir.path(), &with(Vec::new())), "a snapshot of nowhere");
+}
+
+/// A snapshot that holds, with more pages than the log has, at the end of all files.
+fn snapshot(at: u64) -> Vec<u8> {
+    let place = [&i64::MAX.to_le_bytes()[..], &[0], &number(at), &number(at)].concat();
+    let page = [&[2][..], &place, &place].concat();
+    let pages = [&21_i64.to_le_bytes()[..], &number(0), &page.repeat(9)].concat();
+    [&pages[..], &[0; 8], &crc32fast::hash(&pages).to_le_bytes()].concat()
+}
