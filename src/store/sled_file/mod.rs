@@ -14,7 +14,7 @@
 //!
 //! - [`log`]: segments and messages. - [`walk`]: the log as sled walks it at a start.
 //! - [`table`]: where each page stands. - [`recover`]: the table after a start, and what it lacks.
-//! - [`node`]: what a page says. - [`entries`]: what sled would serve.
+//! - [`node`]: what a page says. - [`entries`]: what sled would serve. - [`salvage`]: what is left.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -27,6 +27,7 @@ mod entries;
 mod log;
 mod node;
 mod recover;
+mod salvage;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Content, Dice, SMALL, by_sled, by_us, commit, copy, open};
+use super::{Content, Dice, SMALL, by_sled, by_us, commit, copy, open, salvaged};
 use crate::store::sled_file::{Damage, Files};
 
 /// A closed store with segments written over, a snapshot, and more than a segment behind it.
@@ -31,6 +31,9 @@ struct Tally {
     /// Of all: sled itself fails, or serves something else.
     sled_fails: u64,
     sled_lies: u64,
+    /// What salvage gave, of all values.
+    saved: usize,
+    of: usize,
 }
 
 impl Tally {
@@ -54,6 +57,9 @@ impl Tally {
             }
             _ => self.records += 1,
         }
+        let saved = salvaged(dir, size);
+        self.saved += saved.iter().filter(|(key, value)| truth.get(*key) == Some(value)).count();
+        self.of += truth.len();
     }
 }
 

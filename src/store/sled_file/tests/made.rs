@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::super::log::Kind;
-use super::{SMALL, by_us};
+use super::{SMALL, by_us, salvaged};
 
 const ENDLESS: u64 = 1 << 63;
 
@@ -78,6 +78,7 @@ fn with(more: Vec<u8>) -> Vec<u8> {
 
 fn refused(dir: &Path, db: &[u8]) -> bool {
     fs::write(dir.join("db"), db).unwrap();
+    salvaged(dir, SMALL);
     !matches!(by_us(dir, SMALL), Ok((_, damage, _)) if damage.is_empty())
 }
 

@@ -11,6 +11,7 @@ use super::{Damage, Files};
 
 mod damage;
 mod made;
+mod salvage;
 mod store;
 
 type Content = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -63,6 +64,14 @@ fn by_us(dir: &Path, size: u64) -> Result<(Content, Vec<Damage>, u64), Damage> {
     let recovered = files.recover()?;
     let content = recovered.entries()?.collect::<Result<Content, _>>()?;
     Ok((content, recovered.damage, recovered.dropped))
+}
+
+fn salvaged(dir: &Path, size: u64) -> Content {
+    let files = Files::open(dir, size).unwrap();
+    let mut content = Content::new();
+    let each = |_, key: &[u8], value: &[u8]| drop(content.insert(key.to_vec(), value.to_vec()));
+    files.salvage(each).unwrap();
+    content
 }
 
 /// One commit, as the store makes it: a batch, and all of it on the disk. Then somebody reads, which
@@ -156,6 +165,7 @@ impl History {
         let (content, damage, dropped) = by_us(self.after.path(), SMALL).unwrap();
         assert!(damage.is_empty() && dropped == 0, "seed {}: {damage:?} {dropped}", self.seed);
         assert!(content == self.model, "seed {}: read", self.seed);
+        assert!(salvaged(self.after.path(), SMALL) == self.model, "seed {}: salvaged", self.seed);
     }
 
     /// After a power cut since `before` there is all that was there `then`, or now, as sled says.

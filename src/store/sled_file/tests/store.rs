@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::bytes::Bytes;
 
-use super::{Content, Dice, by_sled, by_us, copy, cut};
+use super::{Content, Dice, by_sled, by_us, copy, cut, salvaged};
 use crate::store::disk::{Disk, Fdatasync};
 use crate::store::sled::Sled;
 use crate::store::{Store as _, Write};
@@ -45,6 +45,7 @@ async fn the_stores_own_files_are_read_as_sled_serves_them() {
             let (content, damage, dropped) = by_us(dir.path(), SEGMENT).unwrap();
             assert!(damage.is_empty() && dropped == 0, "{damage:?} {dropped}");
             assert!(by_sled(dir.path(), SEGMENT).as_ref() == Ok(&content), "closed in {round}");
+            assert!(salvaged(dir.path(), SEGMENT) == content, "salvaged in {round}");
             store = open();
         }
     }

@@ -1,0 +1,40 @@
+//! What stands behind damage can still be read, and what is gone stays gone.
+
+use std::fs;
+
+use super::{SMALL, open, salvaged};
+
+#[test]
+fn what_was_deleted_stays_gone_whatever_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path(), SMALL).unwrap();
+    for number in 0..200_u32 {
+        db.insert(number.to_be_bytes(), vec![1; 100]).unwrap();
+    }
+    db.flush().unwrap();
+    for number in (0..200_u32).filter(|number| number % 4 != 0) {
+        db.remove(number.to_be_bytes()).unwrap();
+    }
+    db.flush().unwrap();
+    let deleted = fs::metadata(dir.path().join("db")).unwrap().len();
+    // Then so much else that a flipped bit is far behind it.
+    for number in 1000..1400_u32 {
+        db.insert(number.to_be_bytes(), vec![2; 100]).unwrap();
+    }
+    drop(db);
+    let whole = fs::read(dir.path().join("db")).unwrap();
+    let mut fewest = usize::MAX;
+    for at in (deleted as usize..whole.len()).step_by(1531) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        fs::write(dir.path().join("db"), bytes).unwrap();
+        let saved = salvaged(dir.path(), SMALL);
+        let gone = |key: &[u8]| {
+            let number = u32::from_be_bytes(key.try_into().unwrap());
+            number < 200 && number % 4 != 0
+        };
+        assert!(!saved.keys().any(|key| gone(key)), "{at}");
+        fewest = fewest.min(saved.len());
+    }
+    assert!(fewest >= 450 - 20, "{fewest} of 450");
+}
