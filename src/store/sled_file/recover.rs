@@ -88,27 +88,21 @@ impl Recovered<'_> {
         }
     }
 
-    /// In which segments of the file something counts. sled would fail if two pages disagreed.
+    /// In which segments of the file something counts.
     fn live(&self, walk: &Walk<'_>) -> Result<Vec<bool>, Damage> {
         let size = self.files.size;
         let unknown = self.table.0.iter().position(|page| matches!(page, Page::Unknown));
         if let Some(page) = unknown {
             return Err(Damage::Page { page: page as u64 });
         }
-        let mut numbers = vec![None; self.files.length.div_ceil(size) as usize];
+        let mut live = vec![false; self.files.length.div_ceil(size) as usize];
         for (page, place) in self.table.places() {
-            let number = place.lsn / size;
-            let segment = numbers.get_mut((place.at / size) as usize);
             // sled writes over the segments it did not get to.
-            let is_dropped = walk.segments.contains_key(&(number * size));
-            match segment {
-                Some(there) if !is_dropped && there.is_none_or(|there| there == number) => {
-                    *there = Some(number);
-                }
-                _ => return Err(Damage::Page { page }),
-            }
+            let is_dropped = walk.segments.contains_key(&(place.lsn / size * size));
+            let segment = live.get_mut((place.at / size) as usize).filter(|_| !is_dropped);
+            *segment.ok_or(Damage::Page { page })? = true;
         }
-        Ok(numbers.into_iter().map(|number| number.is_some()).collect())
+        Ok(live)
     }
 
     /// Looks for records that sled would not take although nothing replaced them.

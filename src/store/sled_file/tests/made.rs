@@ -6,23 +6,25 @@ use std::path::Path;
 
 use super::super::log::Kind;
 use super::{SMALL, by_us, salvaged};
+use crate::store::sled_file::Damage;
 
 const ENDLESS: u64 = 1 << 63;
 
-fn number(number: u64) -> Vec<u8> {
+pub(super) fn number(number: u64) -> Vec<u8> {
     [&[255][..], &number.to_le_bytes()].concat()
 }
 
-fn string(text: &[u8]) -> Vec<u8> {
+pub(super) fn string(text: &[u8]) -> Vec<u8> {
     [&number(text.len() as u64), text].concat()
 }
 
-fn message(kind: Kind, page: u64, body: &[u8]) -> Vec<u8> {
-    sized(kind, page, body.len() as u64, body)
+/// A message of segment 0.
+pub(super) fn message(kind: Kind, page: u64, body: &[u8]) -> Vec<u8> {
+    sized(kind, 0, page, body.len() as u64, body)
 }
 
-/// A message of segment 0 that holds, but for its length.
-fn sized(kind: Kind, page: u64, length: u64, body: &[u8]) -> Vec<u8> {
+/// A message that holds, but for its length.
+fn sized(kind: Kind, segment: u64, page: u64, length: u64, body: &[u8]) -> Vec<u8> {
     let kind = match kind {
         Kind::Cancelled => 1,
         Kind::Cap => 2,
@@ -34,17 +36,17 @@ fn sized(kind: Kind, page: u64, length: u64, body: &[u8]) -> Vec<u8> {
         Kind::Link => 10,
         Kind::Blob => 9,
     };
-    let head = [vec![kind], number(length), number(0), number(page)].concat();
+    let head = [vec![kind], number(length), number(segment), number(page)].concat();
     let crc = !crc32fast::hash(&[body, &head].concat());
     [&crc.to_le_bytes()[..], &head, body].concat()
 }
 
 /// A leaf, or an index, with what follows where its keys would.
-fn node(next: u64, kind: u8, lo: &[u8], hi: &[u8], rest: &[u8]) -> Vec<u8> {
+pub(super) fn node(next: u64, kind: u8, lo: &[u8], hi: &[u8], rest: &[u8]) -> Vec<u8> {
     [&number(next), &number(0), &[0, 0][..], &string(lo), &string(hi), &[kind], rest].concat()
 }
 
-fn index(child: u64) -> Vec<u8> {
+pub(super) fn index(child: u64) -> Vec<u8> {
     node(0, 1, b"", b"", &[number(1), string(b""), number(child)].concat())
 }
 
@@ -60,14 +62,18 @@ fn segment(header: Vec<u8>, messages: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A store whose root is page 2, with pages 2 and further as they are given.
-fn tree(pages: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn tree(pages: &[Vec<u8>]) -> Vec<u8> {
+    segment(header(0, -1), &messages(pages))
+}
+
+fn messages(pages: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let meta = [string(b"__sled__default"), number(2)].concat();
     let mut messages = vec![message(Kind::Meta, 0, &meta), message(Kind::Counter, 1, &number(0))];
     messages.extend((2..).zip(pages).map(|(page, body)| message(Kind::Node, page, body)));
-    segment(header(0, -1), &messages)
+    messages
 }
 
-fn with(more: Vec<u8>) -> Vec<u8> {
+pub(super) fn with(more: Vec<u8>) -> Vec<u8> {
     let mut bytes = tree(&[index(3), node(0, 0, b"", b"", &number(0))]);
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     // The last node ends in zeros.
@@ -98,6 +104,10 @@ fn no_number_is_too_large() {
         (
             "pages that follow each other",
             vec![index(3), node(4, 0, b"", b"b", &number(0)), node(3, 0, b"b", b"c", &number(0))],
+        ),
+        (
+            "a page that does not begin where the one before it ends",
+            vec![index(3), node(4, 0, b"", b"b", &number(0)), node(0, 0, b"c", b"", &number(0))],
         ),
         ("a page that is not there", vec![index(ENDLESS)]),
         (
@@ -139,7 +149,7 @@ fn no_number_is_too_large() {
         assert!(refused(dir.path(), &with(message)), "{what}");
     }
     for length in [ENDLESS, u64::MAX, SMALL, u64::MAX - SMALL] {
-        refused(dir.path(), &with(sized(Kind::Node, 3, length, &whole)));
+        refused(dir.path(), &with(sized(Kind::Node, 0, 3, length, &whole)));
     }
     for last in [0, -1, i64::MAX, i64::MIN] {
         refused(dir.path(), &with(message(Kind::Manifest, 9, &last.to_le_bytes())));
@@ -152,14 +162,43 @@ fn no_number_is_too_large() {
         }
     }
     assert!(refused(dir.path(), &[with(Vec::new()), empty(0, -1)].concat()), "twice");
-    fs::write(dir.path().join("snap.0000000000000014"), snapshot(u64::MAX)).unwrap();
-    assert!(refused(dir.path(), &with(Vec::new())), "a snapshot of nowhere");
+    let refused_with = |snapshot| {
+        fs::write(dir.path().join("snap.0000000000000014"), snapshot).unwrap();
+        refused(dir.path(), &with(Vec::new()))
+    };
+    assert!(refused_with(snapshot(20, &[u64::MAX; 9])), "a snapshot of nowhere");
+    assert!(refused_with(snapshot(SMALL as i64 / 2, &[])), "a log that ends before its snapshot");
 }
 
-/// A snapshot that holds, with more pages than the log has, at the end of all files.
-fn snapshot(at: u64) -> Vec<u8> {
-    let place = [&i64::MAX.to_le_bytes()[..], &[0], &number(at), &number(at)].concat();
-    let page = [&[2][..], &place, &place].concat();
-    let pages = [&21_i64.to_le_bytes()[..], &number(0), &page.repeat(9)].concat();
-    [&pages[..], &[0; 8], &crc32fast::hash(&pages).to_le_bytes()].concat()
+#[test]
+fn a_page_in_a_segment_without_a_header_is_not_served_as_it_was_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let leaf = |value| node(0, 0, b"", b"", &[number(1), string(b"key"), string(value)].concat());
+    let newer = leaf(b"newer");
+    let newer = sized(Kind::Node, 1, 3, newer.len() as u64, &newer);
+    let cap = |segment| sized(Kind::Cap, segment, u64::MAX, 0, b"");
+    let segments = |header_of_newer| {
+        let mut older = messages(&[index(3), leaf(b"older")]);
+        older.push(cap(0));
+        let last = segment(header(2 * SMALL as i64, 2 * SMALL as i64), &[]);
+        let newer = segment(header_of_newer, &[newer.clone(), cap(1)]);
+        [segment(header(0, -1), &older), newer, last].concat()
+    };
+    fs::write(dir.path().join("db"), segments(header(SMALL as i64, -1))).unwrap();
+    let (content, damage, _) = by_us(dir.path(), SMALL).unwrap();
+    assert!(damage.is_empty() && content[&b"key"[..]] == b"newer", "{damage:?}");
+    fs::write(dir.path().join("db"), segments(vec![0; 20])).unwrap();
+    let (_, damage, _) = by_us(dir.path(), SMALL).unwrap();
+    assert!(matches!(damage[..], [Damage::Record { page: 3, .. }]), "{damage:?}");
+}
+
+/// A snapshot that holds, of a log that ended at `end`, with a page at each place in the file.
+fn snapshot(end: i64, places: &[u64]) -> Vec<u8> {
+    let mut pages = [&(end + 1).to_le_bytes()[..], &number(0)].concat();
+    for at in places {
+        let place = [&i64::MAX.to_le_bytes()[..], &[0], &number(*at), &number(*at)].concat();
+        pages.extend([&[2][..], &place, &place].concat());
+    }
+    let crc = crc32fast::hash(&pages);
+    [&pages[..], &[0; 8], &crc.to_le_bytes()].concat()
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::{SMALL, open, salvaged};
+use super::super::log::Kind;
+use super::made::{index, message, node, number, string, tree};
+use super::{Content, SMALL, open, salvaged};
 
 #[test]
 fn what_was_deleted_stays_gone_whatever_is_damaged() {
@@ -37,4 +39,26 @@ fn what_was_deleted_stays_gone_whatever_is_damaged() {
         fewest = fewest.min(saved.len());
     }
     assert!(fewest >= 450 - 20, "{fewest} of 450");
+}
+
+#[test]
+fn a_page_moved_while_it_was_merged_is_no_newer_than_the_one_it_went_into() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = [number(1), string(b"b"), string(b"old")].concat();
+    let mut moved = node(0, 0, b"b", b"", &one);
+    moved[18] = 1;
+    let mut bytes =
+        tree(&[index(3), node(4, 0, b"", b"b", &number(0)), node(0, 0, b"b", b"", &one)]);
+    let more = [
+        message(Kind::Node, 3, &node(0, 0, b"", b"", &one)),
+        message(Kind::Node, 4, &moved),
+        message(Kind::Link, 3, &[&[0][..], &string(b"b"), &string(b"new")].concat()),
+        message(Kind::Free, 4, b""),
+    ]
+    .concat();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    bytes[end..end + more.len()].copy_from_slice(&more);
+    fs::write(dir.path().join("db"), bytes).unwrap();
+    let newest = Content::from([(b"b".to_vec(), b"new".to_vec())]);
+    assert_eq!(salvaged(dir.path(), SMALL), newest);
 }
