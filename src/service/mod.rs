@@ -8,6 +8,7 @@
 mod clock;
 pub mod door;
 mod high_water;
+mod jobs;
 mod mark;
 mod queries;
 mod room;
@@ -42,7 +43,7 @@ use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::share::Grants;
 use crate::domain::relay::submit::Submit;
-use crate::domain::state::Snapshot;
+use crate::domain::state::{Key, Snapshot};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Urgency};
 use crate::store::blobs::{BlobError, Blobs};
@@ -58,6 +59,7 @@ pub use start::{CannotStart, Founded, Keys, Settings, found, look, mark_anew, st
 
 use door::{Ask, Busy, Door};
 use high_water::HighWater;
+use jobs::Jobs;
 use room::Room;
 use sequencer::{Job, Queued};
 use telemetry::{Event, Telemetry};
@@ -114,6 +116,9 @@ struct Shared {
     /// Whether the service's clock is in doubt; owned by the sequencer.
     in_doubt: Arc<AtomicBool>,
     grants: Grants,
+    jobs: Jobs,
+    /// Whether the store lists the files of bodies: else none is taken for one that nobody names.
+    lists_bodies: bool,
 }
 
 /// One statement as it is handed in.
@@ -219,6 +224,11 @@ impl Service {
             Ok(why) => why.clone().unwrap_or_default(),
             Err(_) => "the sequencer ended".to_owned(),
         }
+    }
+
+    /// Ends what goes on beside requests, after the write in hand.
+    pub async fn close(&self) {
+        self.shared.jobs.stop().await;
     }
 
     /// Publishes statements in order. Each is decided on what the one before left, and has its own
@@ -359,9 +369,9 @@ impl Service {
     }
 
     /// Executes a command that carries a body. A large one is put among the blobs before the
-    /// commit that names it, and only if the command would be taken now: a file that nothing names
-    /// is never found again, and a member could fill the disk with them. Large ones go one after
-    /// another, so that what was rehearsed still holds. It is not dropped before its end.
+    /// commit that names it, and only if the command would be taken now: a member could fill the disk
+    /// with files that nothing names. Large ones go one after another, so that what was rehearsed
+    /// still holds. It is not dropped before its end.
     async fn execute_with<C: Command>(
         &self,
         command: C,
@@ -375,7 +385,30 @@ impl Service {
         let put = self.shared.blobs.put(digest, body).await;
         self.shared.room.shrank();
         put.map_err(|why| self.not_kept(&why))?;
-        self.execute(command).await
+        let done = self.execute(command).await;
+        if let Err(Failure::Refused(_) | Failure::Busy(_)) = done {
+            self.remove_unnamed(digest).await?;
+        }
+        done
+    }
+
+    /// Removes a body that no message names any more.
+    async fn let_go(&self, digest: Digest) -> Result<(), Failure> {
+        let _alone = self.shared.large.lock().await;
+        self.remove_unnamed(digest).await
+    }
+
+    /// While no other is put there.
+    async fn remove_unnamed(&self, digest: Digest) -> Result<(), Failure> {
+        if !self.shared.lists_bodies || self.value(&Key::Blob(digest)).await?.is_some() {
+            return Ok(());
+        }
+        self.shared.blobs.remove(digest).await.map_err(|why| self.unusable(&why))
+    }
+
+    fn unusable(&self, why: &BlobError) -> Failure {
+        self.shared.telemetry.say(&Event::Body(why.to_string()));
+        Failure::Stopped
     }
 
     /// Nothing names the body yet: the message was not accepted.
@@ -423,6 +456,14 @@ impl Service {
             mpsc::error::TrySendError::Full(_) => Busy::of_the_queue().into(),
             mpsc::error::TrySendError::Closed(_) => Failure::Stopped,
         })?;
+        answer.await.map_err(|_| Failure::Stopped)?.map_err(Failure::Refused)
+    }
+
+    /// The same of one for which nobody waits: it waits for its place, and a refusal is our fault.
+    async fn execute_in_turn<C: Command>(&self, command: C) -> Result<C::Reply, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let job: Box<dyn Queued> = Box::new(Job::new(command, reply));
+        self.shared.queue.send(job).await.map_err(|_| Failure::Stopped)?;
         answer.await.map_err(|_| Failure::Stopped)?.map_err(Failure::Refused)
     }
 

@@ -21,8 +21,9 @@ use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::share::Grants;
+use crate::domain::state::Key;
 use crate::signed::dsse::Envelope;
-use crate::store::blobs::Blobs;
+use crate::store::blobs::{BlobError, Blobs};
 use crate::store::codec::Head;
 use crate::store::{Page, Pages, Place, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
@@ -33,6 +34,7 @@ use crate::tlog::note::KeyName;
 use super::clock::{Now, Watch};
 use super::door::{self, Door};
 use super::high_water::{HighWater, Mark, Shown, Unusable};
+use super::jobs::Jobs;
 use super::mark::{self, NotAsShown, Unfit};
 use super::room::{Room, Storage};
 use super::sequencer::Sequencer;
@@ -93,6 +95,9 @@ pub enum CannotStart {
     /// The directory has moved on to rules that this program does not know.
     #[error("the directory has rules {0}, and this liaisond knows up to {RULES}: update it")]
     NewerRules(u32),
+    /// The files of bodies cannot be used.
+    #[error("the files of sealed bodies cannot be used: {0}")]
+    Bodies(String),
     /// The high-water file cannot be used.
     #[error("the high-water file {path} cannot be used: {why}")]
     HighWater {
@@ -166,6 +171,7 @@ pub async fn found(
     let mut puts = parts::encode(&parts);
     puts.push((keys::log_entry(0), entry));
     puts.push((keys::LOG_HEAD.to_vec(), head.encode()));
+    puts.push((keys::LISTED.to_vec(), Bytes::new()));
     let expected = [(keys::LOG_HEAD.to_vec(), Revision::ABSENT)];
     let write = Write::new(expected, puts, [])
         .map_err(|why| CannotStart::Broken(format!("the charter is too large: {why}")))?;
@@ -202,6 +208,11 @@ pub async fn start(
     let (right, stored) = (settings.clock_is_right, stored.value(keys::CLOCK));
     let clock = Watch::start(now, directory.clock(), stored.map(AsRef::as_ref), right)?;
     let in_doubt = Arc::new(AtomicBool::new(clock.in_doubt()));
+
+    let lists_bodies = lists_bodies(store.as_ref()).await?;
+    if lists_bodies {
+        remove_unnamed(store.as_ref(), blobs.as_ref()).await?;
+    }
 
     let state = State { directory, head: (size, root), checkpoint };
     let state = Arc::new(ArcSwap::from_pointee(state));
@@ -268,9 +279,41 @@ pub async fn start(
         stopped,
         in_doubt,
         grants: settings.grants,
+        jobs: Jobs::new(),
+        lists_bodies,
     };
-    Ok(Service { shared: Arc::new(shared) })
+    let service = Service { shared: Arc::new(shared) };
+    service.shared.jobs.run(&service);
+    Ok(service)
 }
+
+async fn lists_bodies(store: &dyn Store) -> Result<bool, StoreError> {
+    Ok(store.read(&[keys::LISTED.to_vec()]).await?.value(keys::LISTED).is_some())
+}
+
+/// Removes the files of bodies that no message names: what a cut left of one that was being put, or
+/// deleted.
+async fn remove_unnamed(store: &dyn Store, blobs: &dyn Blobs) -> Result<(), CannotStart> {
+    let unusable = |why: BlobError| CannotStart::Bodies(why.to_string());
+    let mut removed = 0_u64;
+    for some in blobs.list().await.map_err(unusable)?.chunks(SOME) {
+        let named = some.iter().map(|digest| keys::of(&Key::Blob(*digest))).collect::<Vec<_>>();
+        let found = store.read(&named).await?;
+        for (digest, key) in some.iter().zip(&named) {
+            if found.value(key).is_none() {
+                blobs.remove(*digest).await.map_err(unusable)?;
+                removed += 1;
+            }
+        }
+    }
+    if removed > 0 {
+        tracing::info!(removed, "removed files of bodies that no message names");
+    }
+    Ok(())
+}
+
+/// Bodies that are looked for at once.
+const SOME: usize = 64;
 
 /// Looks at a store before it is opened to be written: every value in it, whether they fit together,
 /// and whether it is as new as what was shown. Nothing is changed.

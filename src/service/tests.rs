@@ -275,3 +275,51 @@ async fn who_reads_does_not_wait_for_a_decision() {
     answered.send(()).unwrap();
     assert_eq!(deciding.await.unwrap(), Ok(true));
 }
+
+/// Taken when it is rehearsed, and refused when it is its turn.
+struct Late(std::sync::atomic::AtomicBool);
+
+impl Command for Late {
+    type Reply = ();
+
+    fn keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn decide(&self, _: &World<'_>) -> Result<Decision<()>, Refusal> {
+        if self.0.swap(true, Ordering::SeqCst) {
+            return Err(Refusal::ClockInDoubt);
+        }
+        Ok(Decision { puts: vec![], deletes: vec![], log: None, reply: () })
+    }
+}
+
+/// Unless another message names the same one.
+#[tokio::test]
+async fn a_body_that_was_put_and_is_refused_in_its_turn_leaves_no_file() {
+    let home = tempfile::tempdir().unwrap();
+    let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
+    let service = keeping(&home, door::Limits::without_rates(), Arc::new(blobs.clone())).await;
+    let body = Bytes::from(vec![7; 100_000]);
+    let digest = Digest::of(&body);
+    let late =
+        || service.execute_with(Late(AtomicBool::new(false)), (100_000, digest, body.clone()));
+    assert!(matches!(late().await, Err(Failure::Refused(_))));
+    assert_eq!(blobs.list().await.unwrap(), []);
+    let puts = vec![(Key::Blob(digest), Value::Blob(1))];
+    service.execute(Script { puts, ..look("fr", "fr") }).await.unwrap();
+    assert!(matches!(late().await, Err(Failure::Refused(_))));
+    assert_eq!(blobs.list().await.unwrap(), [digest]);
+}
+
+/// Nothing of them is left that holds the store.
+#[tokio::test]
+async fn jobs_end_when_they_are_told_and_when_the_service_is_gone() {
+    let home = tempfile::tempdir().unwrap();
+    let service = service(&home).await;
+    let shared = Arc::downgrade(&service.shared);
+    service.close().await;
+    service.close().await;
+    drop(service);
+    assert_eq!(shared.strong_count(), 0);
+}

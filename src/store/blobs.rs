@@ -38,6 +38,12 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// [`BlobError::Io`].
     async fn remove(&self, digest: Digest) -> Result<(), BlobError>;
+
+    /// Everything that is kept.
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    async fn list(&self) -> Result<Vec<Digest>, BlobError>;
 }
 
 /// Why a body was not kept or found.
@@ -100,6 +106,10 @@ impl Blobs for FileBlobs {
             self.run(move |directory| Ok(found(fs::remove_file(directory.path(digest)))?));
         removed.await.map(|_| ())
     }
+
+    async fn list(&self) -> Result<Vec<Digest>, BlobError> {
+        self.run(|directory| Ok(directory.list()?)).await
+    }
 }
 
 #[derive(Debug)]
@@ -130,6 +140,21 @@ impl Directory {
         Ok(Some(Bytes::from(bytes)))
     }
 
+    /// Names of other kinds are not ours.
+    fn list(&self) -> io::Result<Vec<Digest>> {
+        let mut digests = Vec::new();
+        for first in folders(&self.path)? {
+            for second in folders(&first)? {
+                let names = fs::read_dir(second)?.map(|entry| Ok(entry?.file_name()));
+                for name in names.collect::<io::Result<Vec<_>>>()? {
+                    let digest = name.to_str().and_then(|name| hex::decode(name).ok());
+                    digests.extend(digest.and_then(|bytes| Digest::try_from(&bytes[..]).ok()));
+                }
+            }
+        }
+        Ok(digests)
+    }
+
     fn path(&self, digest: Digest) -> PathBuf {
         let [first, second, ..] = digest.as_bytes();
         let (first, second) = (format!("{first:02x}"), format!("{second:02x}"));
@@ -140,6 +165,13 @@ impl Directory {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         self.path.join(UNFINISHED).join(number.to_string())
     }
+}
+
+/// The folders in a folder, but for that of what is being written.
+fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+    let folders = entries.into_iter().filter(|entry| entry.file_name() != UNFINISHED);
+    Ok(folders.map(|entry| entry.path()).filter(|path| path.is_dir()).collect())
 }
 
 fn hashes_to(expected: Digest, bytes: &[u8]) -> Result<(), BlobError> {
@@ -176,8 +208,10 @@ mod tests {
             blobs(dir.path()).put(digest, body.clone()).await.unwrap();
             assert_eq!(blobs(dir.path()).get(digest).await.unwrap().as_ref(), Some(&body));
         }
+        assert_eq!(blobs(dir.path()).list().await.unwrap(), [digest]);
         blobs(dir.path()).remove(digest).await.unwrap();
         blobs(dir.path()).remove(digest).await.unwrap();
+        assert_eq!(blobs(dir.path()).list().await.unwrap(), []);
         assert_eq!(blobs(dir.path()).get(digest).await.unwrap(), None);
     }
 

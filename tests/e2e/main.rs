@@ -14,6 +14,7 @@ mod cuts;
 mod damages;
 mod doors;
 mod envelopes;
+mod expiry;
 mod follows;
 mod full;
 mod gateways;

@@ -20,7 +20,7 @@ use tonic_types::StatusExt as _;
 
 use crate::support::craft::Parts;
 use crate::support::{
-    Client, DAY, NOW, Party, Replica, TestNet, Trust, alert, dates, home, key, refusal, says,
+    Client, DAY, NOW, Party, Replica, TestNet, Trust, alert, dates, home, key, refusal, says, soon,
 };
 
 /// Eight messages wait, two of them alerts; one more in 30 seconds.
@@ -339,7 +339,7 @@ async fn a_receipt_is_taken_once_for_a_message_that_is_there() {
 async fn nobody_uses_up_the_answers_of_another() {
     let grants = Grants { messages: 1_000, bytes: 1 << 30, seconds: 0, kept: 1 << 20 };
     let world = World::new(grants).await;
-    let World { fr, jp, at, .. } = &world;
+    let World { net, fr, jp, at, .. } = &world;
     let (mut flooder, mut victim) = (world.client(fr).await, world.client(jp).await);
     let mut sent = Vec::new();
     let why = loop {
@@ -363,6 +363,17 @@ async fn nobody_uses_up_the_answers_of_another() {
         assert_eq!([large, further].map(|why| refusal(&why).1), ["QUOTA_EXCEEDED"; 2]);
     }
     assert!(sent.len() > 3, "{}", sent.len());
+    // What lived a minute counts until it is deleted: a day after that, and not when its day is over.
+    let deleted = NOW + 60 + DAY;
+    net.open.clock.set(deleted - 1);
+    let mut other = world.client(&world.de).await;
+    other.submit(world.routine(&world.de, &[at])).await.unwrap();
+    let why = flooder.submit(world.routine(fr, &[jp])).await.unwrap_err();
+    assert_eq!(refusal(&why).1, "QUOTA_EXCEEDED");
+    net.open.clock.set(deleted);
+    other.submit(world.routine(&world.de, &[at])).await.unwrap();
+    let there_is_room = async { while flooder.submit(world.routine(fr, &[jp])).await.is_err() {} };
+    soon("what it sent is deleted", there_is_room).await;
 }
 
 /// 32 contacts of three seats, in a thread that any of them may have begun: all of it is one commit.

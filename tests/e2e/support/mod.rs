@@ -14,7 +14,9 @@ mod replica;
 pub(crate) mod says;
 pub(crate) mod way;
 
-pub(crate) use net::{From, NAME, Open, TestNet, Trust, contents, copy, dates, home};
+pub(crate) use net::{
+    From, NAME, Open, TestNet, Trust, contents, copy, dates, everything_in, home,
+};
 pub(crate) use office::Office;
 pub(crate) use party::{Client, Party, alert, identity};
 pub(crate) use replica::Replica;

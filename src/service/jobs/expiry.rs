@@ -1,0 +1,143 @@
+//! What is due of messages, and mailboxes whose beginning is gone.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use tokio::sync::watch;
+
+use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::relay::expire::{Expire, Shrink, Step};
+use crate::domain::state::{Entry, Key, Value};
+use crate::service::{Failure, Service};
+use crate::store::{KeyRange, Page, StoreError, codec, keys};
+
+use super::AT_MOST;
+
+/// Commands at a time: a round has 255 places.
+const AT_ONCE: u32 = 16;
+/// Mailboxes of one page.
+const MAILBOXES: u32 = 256;
+
+/// When it looked at all mailboxes, Unix seconds.
+#[derive(Default)]
+pub(super) struct Expiry {
+    shrunk: u64,
+}
+
+impl Expiry {
+    /// Does what is due, and says when to look again. Nothing is due while the clock is in doubt.
+    pub(super) async fn look(
+        &mut self,
+        service: &Service,
+        stop: &watch::Receiver<bool>,
+    ) -> Duration {
+        if service.is_clock_in_doubt() {
+            return AT_MOST;
+        }
+        // What failed was said, and is tried again.
+        let next = expire_all(service, stop).await.unwrap_or(AT_MOST);
+        let now = service.now();
+        if now.abs_diff(self.shrunk) >= AT_MOST.as_secs() {
+            self.shrunk = now;
+            let _ = shrink_all(service, stop).await;
+        }
+        next
+    }
+}
+
+/// Takes every step that is due; how long there is none.
+async fn expire_all(service: &Service, stop: &watch::Receiver<bool>) -> Result<Duration, Failure> {
+    let now = service.now();
+    let mut range = KeyRange::new(keys::due_from(0), keys::due_from(now.saturating_add(1)));
+    let mut taken = 0;
+    while !*stop.borrow() {
+        let page = scan(service, range.clone(), AT_ONCE).await?;
+        let steps = page.entries.iter().map(|(key, _, value)| step(service, key, value));
+        taken += join_all(steps).await.iter().filter(|step| step.is_ok()).count();
+        match page.entries.last().filter(|_| page.more) {
+            Some((last, _, _)) => range = range.after(last),
+            None => break,
+        }
+    }
+    let next = scan(service, KeyRange::prefix(keys::DUE), 1).await?;
+    let next = next.entries.first().and_then(|(key, _, _)| due(key)).map(|(at, _)| at);
+    Ok(match next.map(|at| at.saturating_sub(now)) {
+        // What cannot be done is not tried each second.
+        Some(0) if taken == 0 => AT_MOST,
+        Some(seconds) => Duration::from_secs(seconds),
+        None => AT_MOST,
+    })
+}
+
+/// One step with one message.
+async fn step(service: &Service, key: &[u8], value: &Bytes) -> Result<(), Failure> {
+    let unreadable = || service.broken(&StoreError::Corrupt("what is due".to_owned()));
+    let (at, (id, sender)) = due(key).ok_or_else(unreadable)?;
+    let key = Key::Due(at, id, sender.clone());
+    let value = codec::decode(&key, value).map_err(|why| service.broken(&why))?;
+    let Value::Due(step) = value else { return Err(unreadable()) };
+    let message = Key::Message(id, sender.clone());
+    let Some(Value::Message(message)) = service.value(&message).await? else {
+        let missing = format!("the message {id} is due and not there");
+        return Err(service.broken(&StoreError::Corrupt(missing)));
+    };
+    let outcome = match step {
+        Step::Forget => service.value(&Key::Outcome(id, sender.clone())).await?,
+        Step::Tell | Step::Empty => None,
+    };
+    let outcome = match &outcome {
+        Some(Value::Outcome(outcome)) => Some(outcome),
+        _ => None,
+    };
+    let command = Expire::new((at, step), (id, sender), (&message, outcome))?;
+    match service.execute_in_turn(command).await? {
+        Some(unnamed) => service.let_go(unnamed).await,
+        None => Ok(()),
+    }
+}
+
+fn due(key: &[u8]) -> Option<(u64, (MessageId, ContactId))> {
+    match keys::read_due(key)? {
+        Key::Due(at, id, sender) => Some((at, (id, sender))),
+        _ => None,
+    }
+}
+
+/// Shrinks every mailbox that begins with what is gone for long enough.
+async fn shrink_all(service: &Service, stop: &watch::Receiver<bool>) -> Result<(), Failure> {
+    let mut range = KeyRange::prefix(keys::MAILBOX);
+    loop {
+        let page = scan(service, range.clone(), MAILBOXES).await?;
+        for (key, _, _) in &page.entries {
+            if *stop.borrow() {
+                return Ok(());
+            }
+            // What fails was said, and keeps no other mailbox back.
+            let _ = shrink(service, key).await;
+        }
+        match page.entries.last().filter(|_| page.more) {
+            Some((last, _, _)) => range = range.after(last),
+            None => return Ok(()),
+        }
+    }
+}
+
+async fn shrink(service: &Service, key: &[u8]) -> Result<(), Failure> {
+    let unreadable = || service.broken(&StoreError::Corrupt("whose a mailbox is".to_owned()));
+    let contact = keys::read_mailbox(key).ok_or_else(unreadable)?;
+    let mut begins = service.mailbox(&contact).await?.1.count;
+    while let Some(Entry::Gone(_)) = service.mailbox_entry(&contact, begins + 1).await? {
+        let moved = service.execute_in_turn(Shrink::new(contact.clone(), begins)).await?;
+        if moved < Shrink::ENTRIES {
+            break;
+        }
+        begins += moved;
+    }
+    Ok(())
+}
+
+async fn scan(service: &Service, range: KeyRange, limit: u32) -> Result<Page, Failure> {
+    let page = service.shared.store.scan(range, limit).await;
+    page.map_err(|why| service.broken(&why))
+}
