@@ -19,6 +19,8 @@ pub mod codec;
 mod conformance;
 pub mod disk;
 pub mod format;
+#[cfg(test)]
+mod given_back;
 mod hints;
 pub mod keys;
 mod memory;

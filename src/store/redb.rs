@@ -37,6 +37,9 @@ const END: &[u8] = b"";
 /// What redb keeps in memory at most.
 const CACHE_BYTES: usize = 64 << 20;
 
+/// A file below this is not worth a look at all its pages.
+const LARGE_BYTES: u64 = 64 << 20;
+
 pub(super) struct Redb {
     // Dropped first: it ends with the last batch handed over.
     writer: Writer,
@@ -136,7 +139,9 @@ impl Shared {
         if !dir.join(FILE).exists() {
             make(dir, disk)?;
         }
-        let db = open_redb(&dir.join(FILE), Synced::open(&dir.join(FILE), disk)?)?;
+        let mut db = open_redb(&dir.join(FILE), Synced::open(&dir.join(FILE), disk)?)?;
+        let bytes = dir.join(FILE).metadata().map_err(io)?.len();
+        give_back(&mut db, bytes).map_err(|error| cannot_open(dir, error))?;
         // The process before may have been cut off after it renamed the file.
         disk::sync_path(disk.as_ref(), dir).map_err(io)?;
         Self::of(dir, db, lock)
@@ -219,6 +224,23 @@ fn make(dir: &Path, disk: &Arc<dyn Disk>) -> Result<(), StoreError> {
 fn open_redb(path: &Path, backend: impl StorageBackend) -> Result<Database, StoreError> {
     let opened = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend);
     opened.map_err(|error| cannot_open(path, error))
+}
+
+/// Gives back what is free of a file of so many bytes, if that is more than half of a large one: redb
+/// itself cuts only what is free at its end. Nobody reads or writes yet.
+fn give_back(db: &mut Database, bytes: u64) -> Result<(), redb::Error> {
+    if bytes < LARGE_BYTES {
+        return Ok(());
+    }
+    let transaction = db.begin_write()?;
+    let stats = transaction.stats()?;
+    let used = stats.allocated_pages().saturating_mul(stats.page_size() as u64);
+    transaction.abort()?;
+    if used < bytes / 2 {
+        tracing::info!(bytes, used, "giving back what is free of the store's file");
+        db.compact()?;
+    }
+    Ok(())
 }
 
 fn create_table(db: &Database) -> Result<(), redb::Error> {
