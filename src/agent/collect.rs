@@ -175,7 +175,7 @@ pub enum Taken {
         /// Why not.
         why: ReceiptError,
     },
-    /// A message of this contact's has expired, and the relay says that nobody opened it.
+    /// A message of this contact's has expired, and the relay says that not every contact received it.
     NotDelivered(Digest),
     /// The relay says so, and what it shows does not.
     NotProven {
@@ -704,7 +704,7 @@ fn compared(
     Ok(told.map(|told| told.compare(seen, &opened.inner)))
 }
 
-/// A message of the reader's contact has expired. That nobody opened it is the relay's word.
+/// A message of the reader's contact has expired. That not every contact received it is the relay's word.
 ///
 /// # Errors
 /// [`Unproven`].

@@ -179,7 +179,8 @@ pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
 }
 
 /// Of a message that has expired. Nobody signs that it was not opened.
-pub(super) const EXPIRED_UNOPENED: &str = "expired; the relay says that nobody opened it";
+pub(super) const EXPIRED_UNOPENED: &str =
+    "expired; the relay says that not every contact received it";
 
 /// An entry that does not show what the relay says by it.
 pub(super) fn not_proven(number: u64, why: &Unproven) -> String {

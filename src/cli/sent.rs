@@ -983,7 +983,10 @@ mod tests {
         sent.waits = true;
         assert_eq!(sent.word(), "waits to be handed in");
         sent.state.accepted = Some(Bytes::new());
-        assert_eq!(sent.word(), "accepted; expired; the relay says that nobody opened it");
+        assert_eq!(
+            sent.word(),
+            "accepted; expired; the relay says that not every contact received it"
+        );
         sent.state.expired = false;
         assert_eq!(sent.word(), "accepted; no acknowledgement yet");
     }

@@ -111,7 +111,7 @@ pub struct SentState {
     pub words: Vec<SeatId>,
     /// The header digests of answers.
     pub answered: Vec<Digest>,
-    /// The relay says that it expired before anybody opened it.
+    /// The relay says that it expired before every contact received it.
     pub expired: bool,
 }
 
@@ -439,7 +439,7 @@ impl Outbox {
         self.keep(id, &Path::new(ANSWERED).join(header.to_string()), b"")
     }
 
-    /// Notes that the relay says it expired before anybody opened it.
+    /// Notes that the relay says it expired before every contact received it.
     ///
     /// # Errors
     /// No such message, or the disk.

@@ -93,7 +93,7 @@ pub enum EntryKind {
     Released,
     /// A colleague acknowledged.
     Acknowledged,
-    /// A message of this contact's expired before anybody opened it.
+    /// A message of this contact's expired before every contact addressed had received it.
     NotDelivered,
     /// Of a kind that this version does not know: a reader chains it and says so. The service
     /// writes none.
