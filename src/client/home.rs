@@ -105,7 +105,7 @@ pub enum HomeError {
         why: String,
     },
     /// There is no such folder.
-    #[error("there is no folder {}", .0.display())]
+    #[error("nothing is in the home {}: there is no such folder", .0.display())]
     NoFolder(PathBuf),
     /// No directory was joined.
     #[error("no directory has been joined in the home {}", .0.display())]

@@ -315,7 +315,7 @@ fn a_home_that_is_not_there_is_said_to_be_none_and_an_empty_variable_names_none(
         let output = bash(&format!("liaison --home misspelt {command}"), &folder).output().unwrap();
         let said = said(&output);
         assert_eq!(output.status.code(), Some(2), "{command}: {said}");
-        assert!(said.contains("there is no folder misspelt\n  this side (NO_HOME)"), "{said}");
+        assert!(said.contains("in the home misspelt: there is no such folder\n  this side (NO_HOME)"), "{said}");
     }
     let unset = |script: &str| {
         bash(script, &folder).env("LIAISON_HOME", "").env("HOME", folder.path()).output().unwrap()
