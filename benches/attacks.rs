@@ -83,7 +83,7 @@ struct Arguments {
 
 fn main() {
     let arguments = Arguments::parse();
-    process::prepare();
+    process::prepare().unwrap();
     if let Some(cores) = arguments.burn {
         return burn(cores);
     }

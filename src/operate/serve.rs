@@ -11,7 +11,8 @@ use crate::ambient::Ambient;
 use crate::config::{Config, ServiceHome};
 use crate::domain::relay::share::Grants;
 use crate::server::listen::{Drained, Limits, tcp};
-use crate::server::{self, Serving, health, process};
+use crate::server::process::{self, Room};
+use crate::server::{self, Serving, health};
 use crate::service::door::{self, Quota};
 use crate::service::{self, Service};
 use crate::store::blobs::{Blobs, FileBlobs};
@@ -47,7 +48,7 @@ pub async fn serve(
     stop: watch::Receiver<bool>,
     ready: impl FnOnce(&Bound),
 ) -> Result<Drained, OperateError> {
-    process::prepare();
+    let room = process::prepare().map_err(|why| OperateError::Plan(why.to_string()))?;
     let config = home.config()?;
     let addresses = invitation::addresses(home, &config);
     if addresses.is_empty() {
@@ -56,7 +57,7 @@ pub async fn serve(
     if let Err(why) = invitation::renew_addresses(home, &addresses) {
         tracing::warn!(%why, "the invitation keeps its addresses");
     }
-    let service = start(home, &config, &ambient, clock_is_right, addresses).await?;
+    let service = start(home, &config, &ambient, clock_is_right, (addresses, room)).await?;
     let node = keys::node(home, &ambient)?;
     let tls = tls::server::config(node).map_err(|why| OperateError::Tls(why.to_string()))?;
     let members = bind(config.listen).await?;
@@ -83,7 +84,7 @@ pub async fn serve(
     let serving = Serving {
         service,
         tls: Arc::new(ArcSwap::from_pointee(tls)),
-        limits: Limits::default(),
+        limits: Limits { goodbyes: room.goodbyes, ..Limits::default() },
         trusted_proxies,
     };
     let ended = server::run(serving, tcp(members), stop).await;
@@ -101,10 +102,12 @@ async fn start(
     config: &Config,
     ambient: &Ambient,
     clock_is_right: bool,
-    addresses: Vec<String>,
+    (addresses, room): (Vec<String>, Room),
 ) -> Result<Service, OperateError> {
     let (place, keys) = (place(home, config)?, keys::signing(home, ambient)?);
     let settings = settings(home, config, ambient, clock_is_right, addresses)?;
+    let settings =
+        service::Settings { limits: settings.limits.within(room.connections), ..settings };
     // Whoever is refused finds every file as it was.
     service::look(&place, &keys, &settings).await.map_err(|why| not_started(home, why))?;
     let store = place.open(&config.name).await.map_err(|why| held(home, why))?;

@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
@@ -60,6 +60,8 @@ pub struct Limits {
     pub connection_age_grace: Duration,
     /// [`limits::REQUESTS`].
     pub requests: usize,
+    /// [`limits::GOODBYES`]; as many have no place yet.
+    pub goodbyes: usize,
     /// [`limits::DRAIN_LIMIT`].
     pub drain: Duration,
     /// How long a request may take from its last byte to the headers of its answer, by its path
@@ -77,6 +79,7 @@ impl Default for Limits {
             connection_age: limits::CONNECTION_AGE,
             connection_age_grace: limits::CONNECTION_AGE_GRACE,
             requests: limits::REQUESTS,
+            goodbyes: limits::GOODBYES,
             drain: limits::DRAIN_LIMIT,
             deadline: |_path| Some(limits::REQUEST_DEADLINE),
         }
@@ -142,7 +145,9 @@ where
     I: Stream<Item = io::Result<Accepted<S>>> + Send,
 {
     let mut connections = JoinSet::new();
-    let goodbyes = Arc::new(Semaphore::new(limits::GOODBYES));
+    let goodbyes = Arc::new(Semaphore::new(entrance.limits.goodbyes));
+    // Who is accepted faster than places are found would take all descriptors.
+    let step = Arc::new(Semaphore::new(entrance.limits.goodbyes));
     {
         let mut accepted = std::pin::pin!(accepted);
         let stopping = turned(stop.clone());
@@ -151,13 +156,16 @@ where
             tokio::select! {
                 () = &mut stopping => break,
                 Some(ended) = connections.join_next() => entrance.ended(ended),
-                next = accepted.next() => match next {
+                (stands, next) = async {
+                    let stands = Arc::clone(&step).acquire_owned().await;
+                    (stands, accepted.next().await)
+                } => match next {
                     None => break,
                     Some(Err(error)) => entrance.door.say(&Event::CannotAccept(&error)),
                     Some(Ok(next)) => {
                         let (entrance, goodbyes) = (entrance.clone(), Arc::clone(&goodbyes));
                         let serving = (service.clone(), stop.clone());
-                        connections.spawn(entrance.welcome(next, serving, goodbyes));
+                        connections.spawn(entrance.welcome(next, serving, (stands, goodbyes)));
                     }
                 },
             }
@@ -204,7 +212,7 @@ impl Entrance {
         self,
         mut accepted: Accepted<S>,
         (service, stop): (V, watch::Receiver<bool>),
-        goodbyes: Arc<Semaphore>,
+        (stands, goodbyes): (Result<OwnedSemaphorePermit, AcquireError>, Arc<Semaphore>),
     ) where
         V: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
         V::Future: Send,
@@ -223,10 +231,14 @@ impl Entrance {
         let network = Network::of(accepted.remote.ip());
         let whose = |key: &KeyId| (self.who)(Some(key), network).party();
         match self.door.arrive(accepted.remote.ip(), whose) {
-            Ok(place) => Arriving { entrance: self, accepted, place }.serve(service, stop).await,
+            Ok(place) => {
+                drop(stands);
+                Arriving { entrance: self, accepted, place }.serve(service, stop).await;
+            }
             Err(full) => {
                 self.door.say(&Event::Refused(full, accepted.remote));
                 if let Ok(_place) = goodbyes.try_acquire() {
+                    drop(stands);
                     say_full(accepted.stream).await;
                 }
             }

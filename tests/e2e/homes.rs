@@ -2,12 +2,15 @@
 //! when the disk is full, cannot be written, or is somebody else's.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpSocket;
 
 use crate::readme;
 use crate::support::bash;
@@ -315,7 +318,10 @@ fn a_home_that_is_not_there_is_said_to_be_none_and_an_empty_variable_names_none(
         let output = bash(&format!("liaison --home misspelt {command}"), &folder).output().unwrap();
         let said = said(&output);
         assert_eq!(output.status.code(), Some(2), "{command}: {said}");
-        assert!(said.contains("in the home misspelt: there is no such folder\n  this side (NO_HOME)"), "{said}");
+        assert!(
+            said.contains("in the home misspelt: there is no such folder\n  this side (NO_HOME)"),
+            "{said}"
+        );
     }
     let unset = |script: &str| {
         bash(script, &folder).env("LIAISON_HOME", "").env("HOME", folder.path()).output().unwrap()
@@ -346,4 +352,46 @@ fn attachments_are_read_with_a_bound_and_saved_for_their_user() {
         let mode = fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, expected, "{path}");
     }
+}
+
+/// As many connections as they like that say nothing, from everywhere, and few files: members are served
+/// all the same.
+#[tokio::test]
+async fn idle_connections_leave_a_service_with_few_files_what_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = [&["ulimit -n 128"][..], LIVED_IN].concat();
+    let _service = readme::served(&commands, folder.path());
+    let pid = fs::read_to_string(folder.path().join("service.pid")).unwrap();
+    let founded = fs::read_to_string(folder.path().join("founded.txt")).unwrap();
+    let port = founded.split("localhost:").nth(1).unwrap();
+    let port = port.split(|at: char| !at.is_ascii_digit()).next().unwrap().parse::<u16>().unwrap();
+    let mut held = Vec::new();
+    for n in 0..400_u16 {
+        let socket = TcpSocket::new_v4().unwrap();
+        let [high, low] = (n / 4).to_be_bytes();
+        socket.bind(SocketAddr::from(([127, 1 + high, low, 1], 0))).unwrap();
+        let mut idle = socket.connect(SocketAddr::from(([127, 0, 0, 1], port))).await.unwrap();
+        // Every other begins a handshake.
+        if n % 2 == 0 {
+            let _ = idle.write_all(&[22, 3, 1, 2, 0]).await;
+        }
+        held.push(idle);
+    }
+    for n in 0..3 {
+        let script = format!(
+            "set -e; head -c 200000 /dev/urandom > large; for to in 1 2 3; do
+             liaison --home pt notify at/cert-at --title Large{n} --text x --attach large; done
+             liaison --home at sync"
+        );
+        let output = bash(&script, &folder).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        let open = fs::read_dir(format!("/proc/{}/fd", pid.trim())).unwrap().count();
+        assert!(open < 110, "{open} open files");
+    }
+    let served = fs::read_to_string(folder.path().join("served.txt")).unwrap();
+    assert!(served.contains("it may open too few files for 10240 connections"), "{served}");
+    for words in ["panicked", "Too many open files"] {
+        assert!(!served.contains(words), "{words}: {served}");
+    }
+    drop(held);
 }

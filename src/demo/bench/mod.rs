@@ -120,7 +120,7 @@ pub async fn run(
     out: &mut dyn Write,
     progress: &mut dyn Write,
 ) -> anyhow::Result<Vec<Measurement>> {
-    process::prepare();
+    process::prepare()?;
     let place = Scratch::new(options.dir.as_deref())?;
     let measured = measure(&options, &place.0, progress).await?;
     if options.json {

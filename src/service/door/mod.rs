@@ -155,11 +155,41 @@ impl Default for Limits {
     }
 }
 
+/// Places of a kind where there are few.
+const FEW: usize = 4;
+
 const fn quota((burst, seconds): (u64, u64)) -> Quota {
     Quota::new(burst, seconds)
 }
 
 impl Limits {
+    /// The same for fewer connections in all: each kind of place keeps its part, and nobody may take all
+    /// of one.
+    #[must_use]
+    pub fn within(self, connections: usize) -> Self {
+        if connections >= limits::CONNECTIONS {
+            return self;
+        }
+        let part = |of: usize| (of * connections / limits::CONNECTIONS).max(FEW);
+        let [visitors, returning, arriving] =
+            [self.visitors, self.returning, self.arriving].map(part);
+        let inside = connections.saturating_sub(visitors + returning + arriving).max(FEW);
+        let half = |own: usize, of: usize| own.min(of / 2);
+        Self {
+            visitors,
+            visitors_of_a_network: half(self.visitors_of_a_network, visitors),
+            returning,
+            returning_of_an_address: half(self.returning_of_an_address, returning),
+            arriving,
+            arriving_of_a_network: half(self.arriving_of_a_network, arriving),
+            coming_of_a_party: half(self.coming_of_a_party, arriving),
+            inside,
+            connections_of_a_key: half(self.connections_of_a_key, inside),
+            connections_of_a_party: half(self.connections_of_a_party, inside),
+            ..self
+        }
+    }
+
     /// No rate binds: for measurements, and for tests of something else.
     #[must_use]
     pub fn without_rates() -> Self {

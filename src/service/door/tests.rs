@@ -754,3 +754,24 @@ async fn strangers_wait_for_one_another_and_nobody_else_does() {
     drop(first);
     assert!(world.door.computes(&stranger(2)).now_or_never().is_some());
 }
+
+#[test]
+fn where_connections_are_few_each_kind_has_places_and_nobody_all_of_them() {
+    for connections in [28, 56, 200, 1_000, limits::CONNECTIONS - 1] {
+        let few = Limits::default().within(connections);
+        let all = few.visitors + few.returning + few.arriving + few.inside;
+        assert!(all <= connections, "{connections}: {all}");
+        for (of_one, of_all) in [
+            (few.visitors_of_a_network, few.visitors),
+            (few.returning_of_an_address, few.returning),
+            (few.arriving_of_a_network, few.arriving),
+            (few.coming_of_a_party, few.arriving),
+            (few.connections_of_a_key, few.inside),
+            (few.connections_of_a_party, few.inside),
+        ] {
+            assert!(0 < of_one && 2 * of_one <= of_all, "{connections}: {of_one} of {of_all}");
+        }
+    }
+    let whole = Limits::default().within(limits::CONNECTIONS);
+    assert_eq!(whole.inside, limits::INSIDE);
+}
