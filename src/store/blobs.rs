@@ -58,7 +58,7 @@ pub enum BlobError {
         found: Digest,
     },
     /// The disk failed.
-    #[error("cannot use the file of a body")]
+    #[error("the file of a body: {}", disk::in_words(.0))]
     Io(#[from] io::Error),
 }
 
@@ -125,13 +125,22 @@ impl Directory {
         let (target, unfinished) = (self.path(digest), self.unfinished());
         let parent = target.parent().unwrap_or(&self.path);
         disk::create_dir(self.disk.as_ref(), parent)?;
-        let mut file = File::create_new(&unfinished)?;
-        file.write_all(bytes)?;
-        // The content first: a name that lists a file without its content must not survive a cut.
-        self.disk.sync(&file)?;
-        fs::rename(&unfinished, &target)?;
+        let written =
+            self.write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, &target));
+        if written.is_err() {
+            // It would take room until the next start, on a disk that may have none.
+            drop(fs::remove_file(&unfinished));
+        }
+        written?;
         disk::sync_path(self.disk.as_ref(), parent)?;
         Ok(())
+    }
+
+    /// The content first: a name that lists a file without its content must not survive a cut.
+    fn write(&self, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = File::create_new(unfinished)?;
+        file.write_all(bytes)?;
+        self.disk.sync(&file)
     }
 
     fn get(&self, digest: Digest) -> Result<Option<Bytes>, BlobError> {
@@ -261,5 +270,7 @@ mod tests {
             Err(BlobError::Io(_))
         ));
         assert_eq!(blobs.get(digest).await.unwrap(), None);
+        let left = fs::read_dir(dir.path().join(UNFINISHED)).unwrap().count();
+        assert_eq!(left, 0, "it takes no room");
     }
 }

@@ -61,11 +61,11 @@ pub(super) fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 /// [`StoreError::Held`] if another process keeps the lock.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let file = OpenOptions::new().create(true).append(true).open(path);
-    let file = file.map_err(|error| cannot_open(path, &error))?;
+    let file = file.map_err(|error| unusable(path, &error))?;
     retried(|| match file.try_lock() {
         Ok(()) => Some(Ok(())),
         Err(TryLockError::WouldBlock) => None,
-        Err(TryLockError::Error(error)) => Some(Err(cannot_open(path, &error))),
+        Err(TryLockError::Error(error)) => Some(Err(unusable(path, &error))),
     })
     .unwrap_or_else(|| Err(StoreError::Held(path.to_owned())))?;
     Ok(file)
@@ -85,6 +85,34 @@ pub(super) fn retried<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     attempt()
 }
 
+/// What the system said, with its name and number: "ENOSPC (28), No space left on device".
+#[must_use]
+pub fn in_words(why: &io::Error) -> String {
+    let text = why.to_string();
+    let Some(number) = why.raw_os_error() else { return text };
+    let said = text.split(" (os error").next().unwrap_or_default();
+    match NAMES.iter().find(|(_, of)| *of == number) {
+        Some((name, _)) => format!("{name} ({number}), {said}"),
+        None => format!("error {number}, {said}"),
+    }
+}
+
+/// What a disk may say, by its numbers on Linux.
+const NAMES: [(&str, i32); 12] = [
+    ("EPERM", 1),
+    ("ENOENT", 2),
+    ("EINTR", 4),
+    ("EIO", 5),
+    ("EACCES", 13),
+    ("ENODEV", 19),
+    ("EMFILE", 24),
+    ("EFBIG", 27),
+    ("ENOSPC", 28),
+    ("EROFS", 30),
+    ("EDQUOT", 122),
+    ("ESTALE", 116),
+];
+
 /// Whether there is no room left for what was to be written.
 #[must_use]
 pub fn is_full(why: &io::Error) -> bool {
@@ -97,6 +125,16 @@ pub fn is_read_only(why: &io::Error) -> bool {
     why.kind() == io::ErrorKind::ReadOnlyFilesystem
 }
 
+/// The error of a store that could not be opened because of what the system says of `path`.
+pub(super) fn unusable(path: &Path, why: &io::Error) -> StoreError {
+    let mend = match why {
+        why if is_full(why) => ": make room there",
+        why if is_read_only(why) => ": mount it for writing",
+        _ => "",
+    };
+    cannot_open(path, &format_args!("{}{mend}", in_words(why)))
+}
+
 /// The error of a store that could not be opened because of `path`.
 pub(super) fn cannot_open(path: &Path, why: &dyn std::fmt::Display) -> StoreError {
     StoreError::Open(format!("{}: {why}", path.display()))
@@ -104,3 +142,17 @@ pub(super) fn cannot_open(path: &Path, why: &dyn std::fmt::Display) -> StoreErro
 
 const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_system_has_its_name_and_number() {
+        let said = |number| in_words(&io::Error::from_raw_os_error(number));
+        assert_eq!(said(28), "ENOSPC (28), No space left on device");
+        assert_eq!(said(30), "EROFS (30), Read-only file system");
+        assert_eq!(said(12), "error 12, Cannot allocate memory");
+        assert_eq!(in_words(&io::Error::other("EIO")), "EIO");
+    }
+}

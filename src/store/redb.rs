@@ -133,7 +133,7 @@ struct Shared {
 
 impl Shared {
     fn open(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let io = |error: io::Error| disk::cannot_open(dir, &error);
+        let io = |error: io::Error| disk::unusable(dir, &error);
         disk::create_dir(disk.as_ref(), dir).map_err(io)?;
         let lock = disk::lock(&dir.join("lock"))?;
         if !dir.join(FILE).exists() {
@@ -195,6 +195,7 @@ impl Shared {
     fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
         match error.into() {
             redb::Error::Corrupted(what) => StoreError::Corrupt(what),
+            redb::Error::Io(why) => self.fault.stop(disk::in_words(&why)),
             error => self.fault.stop(error),
         }
     }
@@ -211,7 +212,7 @@ impl Drop for Shared {
 
 /// Makes the file under another name: redb does not open a file that it had half made.
 fn make(dir: &Path, disk: &Arc<dyn Disk>) -> Result<(), StoreError> {
-    let io = |error: io::Error| disk::cannot_open(dir, &error);
+    let io = |error: io::Error| disk::unusable(dir, &error);
     let unfinished = dir.join("store.redb.new");
     File::create(&unfinished).map_err(io)?;
     let db = open_redb(&unfinished, Synced::open(&unfinished, disk)?)?;
@@ -299,6 +300,7 @@ fn read_end(db: &Database) -> Result<Option<Vec<u8>>, redb::Error> {
 fn cannot_open(dir: &Path, error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Corrupted(what) => StoreError::Corrupt(what),
+        redb::Error::Io(why) => disk::unusable(dir, &why),
         error => disk::cannot_open(dir, &error),
     }
 }
@@ -313,7 +315,7 @@ struct Synced {
 
 impl Synced {
     fn open(path: &Path, disk: &Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let io = |error: io::Error| disk::cannot_open(path, &error);
+        let io = |error: io::Error| disk::unusable(path, &error);
         let own = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let own = own.map_err(io)?;
         let file = FileBackend::new(own.try_clone().map_err(io)?);

@@ -112,7 +112,7 @@ struct Shared {
 
 impl Shared {
     fn open(dir: &Path, disk: &dyn Disk) -> Result<(Self, File), StoreError> {
-        let io = |error: io::Error| disk::cannot_open(dir, &error);
+        let io = |error: io::Error| disk::unusable(dir, &error);
         disk::create_dir(disk, dir).map_err(io)?;
         let lock = disk::lock(&dir.join("lock"))?;
         remove_unfinished_snapshots(dir).map_err(io)?;
@@ -189,6 +189,13 @@ impl Shared {
 fn failed(fault: &Fault, error: sled::Error) -> StoreError {
     match error {
         sled::Error::Corruption { .. } => corrupt("sled finds what it did not write"),
+        error => stopped(fault, error),
+    }
+}
+
+fn stopped(fault: &Fault, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(why) => fault.stop(disk::in_words(&why)),
         error => fault.stop(error),
     }
 }
@@ -285,6 +292,7 @@ fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
     match disk::retried(open) {
         Some(Ok(Ok(db))) => Ok(db),
         Some(Ok(Err(sled::Error::Corruption { .. }))) => Err(corrupt("sled cannot recover")),
+        Some(Ok(Err(sled::Error::Io(why)))) => Err(disk::unusable(dir, &why)),
         Some(Ok(Err(error))) => Err(disk::cannot_open(dir, &error)),
         Some(Err(_)) => Err(corrupt("sled panicked while it recovered")),
         None => Err(StoreError::Held(dir.to_owned())),
@@ -347,8 +355,9 @@ impl Apply for Committer {
         self.shared.replacing(before);
         let applied = self.shared.db.apply_batch(entries);
         let applied = applied.and_then(|()| self.shared.db.flush());
-        applied.map_err(|error| self.shared.fault.stop(error))?;
-        self.disk.sync(&self.file).map_err(|error| self.shared.fault.stop(error))?;
+        applied.map_err(|error| stopped(&self.shared.fault, error))?;
+        let synced = self.disk.sync(&self.file);
+        synced.map_err(|error| self.shared.fault.stop(disk::in_words(&error)))?;
         self.shared.replacing(Before { end, values: BTreeMap::new() });
         Ok(end.revision())
     }
