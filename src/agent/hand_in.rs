@@ -596,7 +596,9 @@ mod tests {
         }
     }
 
-    const LEFT_DUE: [&str; 13] = [
+    const LEFT_DUE: [&str; 15] = [
+        "BODY_DAMAGED",
+        "STORE_DAMAGED",
         "STORAGE_FULL",
         "STORAGE_READ_ONLY",
         "UNKNOWN_KEY",

@@ -91,6 +91,8 @@ pub(super) struct News {
     pub(super) warnings: Vec<String>,
     /// What waited and was refused for good: the first of it.
     given_up: Option<ClientError>,
+    /// Why a body did not come: the last of it.
+    pub(super) not_fetched: Option<ClientError>,
     behind: bool,
     /// The relay's head, which only a newer copy of the directory can check.
     unchecked: Option<Bytes>,
@@ -451,13 +453,25 @@ impl Mail {
             match came {
                 Ok(item) => self.take_body(ctx, &item, news)?,
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
-                Err(error) => news.not_fetched(number, &error),
+                Err(error) => news.not_fetched(number, self.lost(ctx, number, error)),
             }
         }
         if news.behind {
             self.catch_up(ctx, session, news).await?;
         }
         Ok(self.index.update(&self.inbox)?)
+    }
+
+    /// Of a body that the service has lost, who has it.
+    pub(super) fn lost(&self, ctx: &Context, number: u64, error: ClientError) -> ClientError {
+        if error.reason != "BODY_DAMAGED" {
+            return error;
+        }
+        let Ok(kept) = self.inbox.item(number) else { return error };
+        match self.at_desk(ctx, |desk| collect::header(&desk.reader, &kept)) {
+            Ok(Ok(header)) => lost((number, &header), error),
+            Ok(Err(_)) | Err(_) => error,
+        }
     }
 
     /// Fetches a body beside another program that collects, which deals with it.
@@ -1078,8 +1092,12 @@ impl News {
     }
 
     /// Says that a message is not fetched yet, and why.
-    pub(super) fn not_fetched(&mut self, number: u64, why: &ClientError) {
-        self.warn(format!("message {number} is not fetched yet: {why}"));
+    pub(super) fn not_fetched(&mut self, number: u64, why: ClientError) {
+        self.warn(match &why.mend {
+            Some(mend) if why.reason == "BODY_DAMAGED" => format!("{why}: {mend}"),
+            _ => format!("message {number} is not fetched yet: {why}"),
+        });
+        self.not_fetched = Some(why);
     }
 
     /// Says that the copy of the directory is not up to date yet, and why.
@@ -1103,6 +1121,19 @@ impl News {
             Answer::NotDue | Answer::Already(_) | Answer::AskedAgain => {}
         }
     }
+}
+
+/// Who has what the service has lost. Of a receipt nothing is to be done.
+fn lost((number, header): (u64, &VerifiedHeader), error: ClientError) -> ClientError {
+    let of = header.addressing();
+    let (sender, sent) = (&of.sender, phrases::when(of.created));
+    let sentence =
+        format!("the service has lost the body of message {number} from {sender} (sent {sent})");
+    let mend = match of.class == Class::Receipt {
+        true => "it was a receipt, and nobody needs to send it again".to_owned(),
+        false => format!("call {}, and ask to send it again", sender.contact()),
+    };
+    ClientError { sentence, ..error }.mended_by(mend)
 }
 
 /// Takes the relay's head. One that cannot be checked yet may hold: what came is dealt with beside
@@ -1418,6 +1449,27 @@ mod tests {
         assert_eq!(news.warnings, ["the relay's head cannot be checked before the update"]);
         let head = head("registrar");
         assert!(take_head(&desk, (&inbox, &outbox), (head.bytes(), 0), &mut news).is_err());
+    }
+
+    #[test]
+    fn a_body_that_the_service_has_lost_is_named_with_who_has_it() {
+        let net = Net::new();
+        let header = &net.notification().envelope.header;
+        let header = envelope::verify_header(&net.directory, header).unwrap();
+        let error = lost((3, &header), ClientError::from(Refusal::BodyDamaged));
+        let sent = phrases::when(header.addressing().created);
+        let said = format!(
+            "the service has lost the body of message 3 from at/cert-at/duty-1 (sent {sent})"
+        );
+        assert_eq!(
+            (error.side, &*error.reason, &error.sentence),
+            (Side::Theirs, "BODY_DAMAGED", &said)
+        );
+        assert!(!error.passes(), "nothing here brings it back");
+        let mut news = News::default();
+        news.not_fetched(3, error);
+        let call = format!("{said}: call at/cert-at, and ask to send it again");
+        assert_eq!(news.warnings, [call]);
     }
 
     #[test]

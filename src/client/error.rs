@@ -183,6 +183,7 @@ impl ClientError {
             }
             "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" => "liaison doctor",
             "UNKNOWN_KEY" => "liaison key list",
+            "STORE_DAMAGED" => "tell the operator of the service",
             _ => return self,
         };
         if self.mend.is_some() { self } else { self.mended_by(mend) }
@@ -218,7 +219,8 @@ fn judged(reason: &str) -> (Exit, Side) {
     };
     let side = match reason {
         "MAILBOX_SHARE" | "RECIPIENT_WITHOUT_SEATS" | "RECIPIENT_LISTED" => Side::Recipient,
-        "BUSY" | "INTERNAL" | "STORAGE_FULL" | "STORAGE_READ_ONLY" => Side::Theirs,
+        "BUSY" | "INTERNAL" | "STORAGE_FULL" | "STORAGE_READ_ONLY" | "BODY_DAMAGED"
+        | "STORE_DAMAGED" => Side::Theirs,
         _ => Side::Ours,
     };
     (exit, side)

@@ -113,6 +113,14 @@ pub struct Status {
     pub acknowledgements: Vec<Bytes>,
 }
 
+/// What an entry shows and is not there.
+enum Lost {
+    /// The message.
+    Message,
+    /// Its body, and why.
+    Body(Digest, String),
+}
+
 /// Charters of one page: a client that was away for ten years asks a few times.
 const CHARTERS: u32 = 16;
 /// Entries of one page.
@@ -200,7 +208,7 @@ impl Service {
         // A bit that flipped on the disk is not served under a good proof.
         if self.log(|log| log.leaf(leaf)) != Some(merkle::leaf_hash(&entry)) {
             self.shared.telemetry.say(&Event::EntryAltered(leaf));
-            return Err(Failure::Stopped);
+            return Err(Refusal::StoreDamaged.into());
         }
         Ok(Some(Proven { entry, leaf, inclusion, checkpoint: checkpoint.clone() }))
     }
@@ -303,8 +311,17 @@ impl Service {
         for (key, _, value) in &page.entries {
             let number = key.get(prefix.len()..).and_then(|number| number.try_into().ok());
             let number = number.map(u64::from_be_bytes).unwrap_or_default();
-            let entry = codec::entry(value).map_err(|why| self.broken(&why))?;
-            let item = self.item(&contact, (number, entry), (seat.as_ref(), parts)).await?;
+            let item = match codec::entry(value).map_err(|why| self.broken(&why)) {
+                Ok(entry) => {
+                    self.collected(&contact, (number, entry), (seat.as_ref(), parts)).await
+                }
+                Err(damaged) => Err(damaged),
+            };
+            let item = match item {
+                // What stands before it comes first.
+                Err(_) if !items.is_empty() => break,
+                item => item?,
+            };
             room = room.saturating_sub(item.header.len() + item.body.len());
             items.push(item);
             if room == 0 {
@@ -364,6 +381,21 @@ impl Service {
         Err(refusal.into())
     }
 
+    /// An entry of a page: one whose body is lost keeps its header, and the chain goes on.
+    async fn collected(
+        &self,
+        contact: &ContactId,
+        (number, entry): (u64, Entry),
+        (seat, parts): (Option<&SeatId>, Parts),
+    ) -> Result<Item, Failure> {
+        match self.item(contact, (number, entry.clone()), (seat, parts)).await {
+            Err(Failure::Refused(Refusal::BodyDamaged)) => {
+                self.item(contact, (number, entry), (seat, Parts::Headers)).await
+            }
+            item => item,
+        }
+    }
+
     async fn item(
         &self,
         contact: &ContactId,
@@ -375,27 +407,36 @@ impl Service {
             Entry::Gone(gone) => return Ok(Item::of_gone(number, &gone)),
         };
         let id = shown.id;
-        if let Some(item) = self.shows((number, shown), wanted).await? {
-            return Ok(item);
-        }
+        let lost = match self.shows((number, shown), wanted).await? {
+            Ok(item) => return Ok(item),
+            Err(lost) => lost,
+        };
         // It may have expired since the entry was read.
-        match self.mailbox_entry(contact, number).await? {
-            Some(Entry::Gone(gone)) => Ok(Item::of_gone(number, &gone)),
-            _ => {
-                let missing = format!("{id} stands in a mailbox and is not there, or its body");
+        if let Some(Entry::Gone(gone)) = self.mailbox_entry(contact, number).await? {
+            return Ok(Item::of_gone(number, &gone));
+        }
+        match lost {
+            Lost::Message => {
+                let missing = format!("{id} stands in a mailbox and is not there");
                 Err(self.broken(&StoreError::Corrupt(missing)))
+            }
+            Lost::Body(digest, why) => {
+                self.shared.telemetry.say(&Event::BodyDamaged(id, digest, why));
+                Err(Refusal::BodyDamaged.into())
             }
         }
     }
 
-    /// The message that an entry shows, and the rest of it; nothing if they are not there.
+    /// The message that an entry shows, and the rest of it, if they are there.
     async fn shows(
         &self,
         (number, shown): (u64, Shown),
         (seat, parts): (Option<&SeatId>, Parts),
-    ) -> Result<Option<Item>, Failure> {
+    ) -> Result<Result<Item, Lost>, Failure> {
         let key = Key::Message(shown.id, shown.sender);
-        let Some(Value::Message(message)) = self.value(&key).await? else { return Ok(None) };
+        let Some(Value::Message(message)) = self.value(&key).await? else {
+            return Ok(Err(Lost::Message));
+        };
         let mut item = Item {
             number,
             kind: shown.kind,
@@ -407,20 +448,24 @@ impl Service {
         };
         let is_message = matches!(shown.kind, EntryKind::Addressed | EntryKind::Released);
         if is_message && parts == Parts::Whole {
-            let Some(body) = self.body(&message).await? else { return Ok(None) };
+            let body = match self.body(&message).await {
+                Ok(body) => body,
+                Err(lost) => return Ok(Err(lost)),
+            };
             (item.letter, item.body) = (seat.and_then(|seat| own_letter(&message, seat)), body);
         }
-        Ok(Some(item))
+        Ok(Ok(item))
     }
 
-    async fn body(&self, message: &Message) -> Result<Option<Bytes>, Failure> {
+    async fn body(&self, message: &Message) -> Result<Bytes, Lost> {
         match &message.body {
-            Body::Inline(body) => Ok(Some(body.clone())),
-            Body::Blob(digest, _) => self.shared.blobs.get(*digest).await.map_err(|why| {
-                self.shared.telemetry.say(&Event::Body(format!("{digest}: {why}")));
-                Failure::Stopped
-            }),
-            Body::Gone => Ok(None),
+            Body::Inline(body) => Ok(body.clone()),
+            Body::Blob(digest, _) => match self.shared.blobs.get(*digest).await {
+                Ok(Some(body)) => Ok(body),
+                Ok(None) => Err(Lost::Body(*digest, "it is missing".to_owned())),
+                Err(why) => Err(Lost::Body(*digest, why.to_string())),
+            },
+            Body::Gone => Err(Lost::Message),
         }
     }
 
@@ -483,7 +528,14 @@ impl Service {
 
     pub(super) fn broken(&self, why: &StoreError) -> Failure {
         self.shared.telemetry.say(&Event::Store(why));
-        Failure::Stopped
+        match why {
+            StoreError::Corrupt(_) | StoreError::Damaged(_) => Refusal::StoreDamaged.into(),
+            StoreError::Conflict
+            | StoreError::Unknown(_)
+            | StoreError::Format(_)
+            | StoreError::Open(_)
+            | StoreError::Held(_) => Failure::Stopped,
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 //! an outcome that is not known, nothing more is said.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -29,7 +29,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Mailbox, Snapshot, Value};
 use crate::store::codec::{self, Head};
-use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys, parts};
+use crate::store::{self, Batch, Revision, Store, StoreError, Write, disk, keys, parts};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{self, Tree};
 use crate::tlog::note::KeyName;
@@ -147,7 +147,7 @@ pub(super) enum Fatal {
     Store(#[from] StoreError),
     #[error("the log is not what it was when its head was signed: {0}")]
     Log(&'static str),
-    #[error("the high-water file could not be written: {0}")]
+    #[error("the high-water file could not be written: {}", disk::in_words(.0))]
     HighWater(io::Error),
 }
 
@@ -260,11 +260,16 @@ impl Sequencer {
             named.into_iter().map(|key| (keys::of(&key), key)).collect();
         let mut wanted: Vec<Vec<u8>> = unique.keys().cloned().collect();
         wanted.push(keys::LOG_HEAD.to_vec());
-        let found = self.store.read(&wanted).await?;
+        let (found, mut damaged) = self.read_intact(wanted).await?;
         let mut seen = Snapshot::default();
         for (bytes, key) in unique {
-            let value = found.value(&bytes).map(|value| codec::decode(&key, value)).transpose()?;
-            seen.insert(key, value);
+            match found.value(&bytes).map(|value| codec::decode(&key, value)).transpose() {
+                Ok(value) => seen.insert(key, value),
+                Err(why) => {
+                    self.telemetry.say(&Event::Store(&why));
+                    damaged.insert(bytes);
+                }
+            }
         }
         if found.value(keys::LOG_HEAD) != Some(&self.head.encode()) {
             return Err(Fatal::Log("another process has written to the store"));
@@ -272,6 +277,7 @@ impl Sequencer {
         Ok(Round {
             found,
             seen,
+            damaged,
             directory: Cow::Borrowed(&before.directory),
             batch: Batch::new(),
             bytes: 0,
@@ -279,6 +285,30 @@ impl Sequencer {
             mailboxes: BTreeMap::new(),
             grants: self.grants,
         })
+    }
+
+    /// Reads at one instant what can be read, and names what cannot: who asked for that has an answer of
+    /// its own.
+    async fn read_intact(
+        &self,
+        mut wanted: Vec<Vec<u8>>,
+    ) -> Result<(store::Snapshot, BTreeSet<Vec<u8>>), StoreError> {
+        let mut damaged = BTreeSet::new();
+        loop {
+            match self.store.read(&wanted).await {
+                Err(StoreError::Corrupt(_)) if damaged.is_empty() => {
+                    for key in &wanted {
+                        let read = self.store.read(std::slice::from_ref(key)).await;
+                        if let Err(why @ StoreError::Corrupt(_)) = read {
+                            self.telemetry.say(&Event::Store(&why));
+                            damaged.insert(key.clone());
+                        }
+                    }
+                    wanted.retain(|key| !damaged.contains(key));
+                }
+                found => return Ok((found?, damaged)),
+            }
+        }
     }
 
     /// Appends what the round logged, proves the new head, signs it, and adds it to the batch.
@@ -326,6 +356,7 @@ pub(super) fn origin(directory: &Directory) -> Result<KeyName, Fatal> {
 struct Round<'a> {
     found: store::Snapshot,
     seen: Snapshot,
+    damaged: BTreeSet<Vec<u8>>,
     directory: Cow<'a, Directory>,
     batch: Batch,
     bytes: usize,
@@ -348,6 +379,10 @@ impl Round<'_> {
         (log, telemetry): (&Tree, &Telemetry),
     ) -> bool {
         let (named, directory, grants) = (job.keys(), &*self.directory, self.grants);
+        if named.iter().any(|key| self.damaged.contains(&keys::of(key))) {
+            job.refuse(Refusal::StoreDamaged);
+            return true;
+        }
         let seen = self.seen.named(&named);
         let world = World { directory, log, seen, head, grants, now, in_doubt };
         let Some(Effects { puts, deletes, log }) = job.decide(&world, telemetry) else {

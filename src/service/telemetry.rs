@@ -11,6 +11,8 @@ use std::time::Duration;
 use tracing::Level;
 
 use crate::ambient::Ambient;
+use crate::crypto::hash::Digest;
+use crate::domain::ids::MessageId;
 use crate::domain::limits;
 use crate::domain::peer::Party;
 
@@ -65,9 +67,12 @@ pub enum Event<'a> {
     /// A stored entry is another.
     #[error("the stored entry {0} is not the one that was logged")]
     EntryAltered(u64),
-    /// A body is not there, or cannot be read or kept.
-    #[error("a sealed body cannot be used: {0}")]
+    /// A body cannot be kept.
+    #[error("a sealed body cannot be kept: {0}")]
     Body(String),
+    /// The body of a message is lost.
+    #[error("the body {1} of the message {0} is lost: {2}")]
+    BodyDamaged(MessageId, Digest, String),
     /// The store cannot be read.
     #[error("the store cannot be read: {0}")]
     Store(&'a dyn std::error::Error),
@@ -96,7 +101,7 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of the kinds, for counters.
-    pub const KINDS: [&'static str; 22] = [
+    pub const KINDS: [&'static str; 23] = [
         "cannot_accept",
         "refused",
         "no_proxy_header",
@@ -119,6 +124,7 @@ impl Event<'_> {
         "room",
         "slow",
         "stopped",
+        "body_damaged",
     ];
 
     const fn kind(&self) -> (usize, Level) {
@@ -147,6 +153,7 @@ impl Event<'_> {
             Self::Room(Left::Nothing | Left::ReadOnly, _) => (19, Level::ERROR),
             Self::Slow(_) => (20, Level::WARN),
             Self::Stopped(_) => (21, Level::ERROR),
+            Self::BodyDamaged(..) => (22, Level::ERROR),
         }
     }
 }

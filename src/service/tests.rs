@@ -16,7 +16,9 @@ use crate::domain::state::{Key, Usage, Value};
 use crate::signed::proto::{Person, Target, Use};
 use crate::store::blobs::FileBlobs;
 use crate::store::disk::Fdatasync;
-use crate::store::{Engine, Place};
+use crate::store::{
+    self, Batch, End, Engine, Examined, KeyRange, Place, Revision, StoreError, keys,
+};
 
 fn key(tag: &str) -> SigningKey {
     SigningKey::from_seed(Digest::of(tag.as_bytes()).as_bytes())
@@ -36,6 +38,15 @@ async fn within(home: &TempDir, limits: door::Limits) -> Service {
 }
 
 async fn keeping(home: &TempDir, limits: door::Limits, blobs: Arc<dyn Blobs>) -> Service {
+    storing(home, limits, blobs, |store| store).await
+}
+
+async fn storing(
+    home: &TempDir,
+    limits: door::Limits,
+    blobs: Arc<dyn Blobs>,
+    wrapped: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+) -> Service {
     let charter = proto::Charter {
         targets: vec![Target { name: "un.example".to_owned(), version: 1, ..Target::default() }],
         issued_at: 1000,
@@ -70,7 +81,7 @@ async fn keeping(home: &TempDir, limits: door::Limits, blobs: Arc<dyn Blobs>) ->
     let keys = || Keys { log: key("log"), relay: key("relay") };
     let disk = Arc::new(Fdatasync);
     let place = Place::on(Engine::Memory, home.path().join("store"), disk);
-    let store = place.create("un.example", 1).await.unwrap();
+    let store = wrapped(place.create("un.example", 1).await.unwrap());
     found(store.as_ref(), signed.bytes(), &keys(), &settings()).await.unwrap();
     start(store, blobs, keys(), settings()).await.unwrap()
 }
@@ -322,4 +333,64 @@ async fn jobs_end_when_they_are_told_and_when_the_service_is_gone() {
     service.close().await;
     drop(service);
     assert_eq!(shared.strong_count(), 0);
+}
+
+/// A store in which one value cannot be read once it is damaged.
+struct Damaged {
+    store: Arc<dyn Store>,
+    key: Vec<u8>,
+    is_damaged: Arc<AtomicBool>,
+}
+
+#[async_trait::async_trait]
+impl Store for Damaged {
+    async fn read(&self, keys: &[Vec<u8>]) -> Result<store::Snapshot, StoreError> {
+        if self.is_damaged.load(Ordering::SeqCst) && keys.contains(&self.key) {
+            return Err(StoreError::Corrupt("a value is not what was written".to_owned()));
+        }
+        self.store.read(keys).await
+    }
+
+    async fn examine(&self, range: KeyRange, limit: u32) -> Result<Examined, StoreError> {
+        self.store.examine(range, limit).await
+    }
+
+    fn end(&self) -> End {
+        self.store.end()
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
+        self.store.commit(batch).await
+    }
+
+    fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints {
+        self.store.wake(prefixes)
+    }
+
+    fn engine(&self) -> &'static str {
+        self.store.engine()
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_read_ends_the_requests_that_ask_for_it_and_no_other() {
+    let home = tempfile::tempdir().unwrap();
+    let is_damaged = Arc::new(AtomicBool::new(false));
+    let (key, damaged) = (keys::of(&of("fr")), Arc::clone(&is_damaged));
+    let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
+    let wrapped = |store| Arc::new(Damaged { store, key, is_damaged }) as Arc<dyn Store>;
+    let limits = door::Limits::without_rates();
+    let service = storing(&home, limits, Arc::new(blobs), wrapped).await;
+    let usage = Usage::default().with(7);
+    let puts = vec![(of("fr"), Value::Usage(usage.clone())), (of("jp"), Value::Usage(usage))];
+    let put = Script { puts, ..look("fr", "fr") };
+    assert_eq!(service.execute(put).await, Ok(None));
+    damaged.store(true, Ordering::SeqCst);
+    let delete = Script { deletes: vec![of("jp")], ..look("jp", "jp") };
+    let (lost, beside) = tokio::join!(service.execute(look("fr", "fr")), service.execute(delete));
+    assert_eq!(lost, Err(Refusal::StoreDamaged.into()));
+    assert!(matches!(beside, Ok(Some(_))), "it was in the same round");
+    let rehearsed = service.rehearse(&look("fr", "fr")).await;
+    assert_eq!(rehearsed, Err(Refusal::StoreDamaged.into()));
+    assert_eq!(service.execute(look("jp", "jp")).await, Ok(None), "the service goes on");
 }

@@ -166,6 +166,8 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::StorageFull
         | Refusal::StorageReadOnly
         | Refusal::MessageExpired(_)
+        | Refusal::BodyDamaged
+        | Refusal::StoreDamaged
         | Refusal::Internal(_) => Vec::new(),
     };
     let short = |(name, value): (&str, _)| {
@@ -207,6 +209,7 @@ const fn code(refusal: &Refusal) -> Code {
             Code::ResourceExhausted
         }
         Refusal::ClockInDoubt | Refusal::StorageReadOnly => Code::Unavailable,
+        Refusal::BodyDamaged | Refusal::StoreDamaged => Code::DataLoss,
         Refusal::Internal(_) => Code::Internal,
         Refusal::NotYetSupported(_) | Refusal::NewerRules { .. } => Code::Unimplemented,
         Refusal::TooLarge { .. }

@@ -11,6 +11,7 @@ mod charters;
 mod clocks;
 mod crash;
 mod cuts;
+mod damaged;
 mod damages;
 mod doors;
 mod envelopes;

@@ -10,7 +10,7 @@ use liaison::store::format::FormatError;
 use liaison::store::{Engine, Store, StoreError, Write, keys};
 
 use crate::support::says::{self, Said};
-use crate::support::{NOW, Open, Replica, TestNet, Trust, dates, key};
+use crate::support::{NOW, Open, Replica, TestNet, Trust, dates, key, refusal};
 
 /// What it is, and how it is said on what the one before left.
 type Step = (&'static str, fn(&Replica) -> Said);
@@ -264,5 +264,7 @@ async fn a_mailbox_that_cannot_be_read_is_not_served() {
     let mut reader = net.client(&jp.tls()).await;
     let mut stream = reader.collect(0, false).await.unwrap();
     let refused = stream.message().await.unwrap_err();
-    assert_eq!(refused.code(), tonic::Code::Unavailable);
+    assert_eq!(refusal(&refused), (tonic::Code::DataLoss, "STORE_DAMAGED".to_owned()));
+    let other = fr.compose(&[&fr], &net.replica(), &net.open.ambient);
+    net.client(&fr.tls()).await.submit(other.envelope).await.unwrap();
 }

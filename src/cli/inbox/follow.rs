@@ -267,7 +267,7 @@ impl Stay {
                 work.wanted.push_front(number);
                 // What will come by itself is nothing to say.
                 if !error.passes() {
-                    self.news.not_fetched(number, &error);
+                    self.news.not_fetched(number, mail.lost(ctx, number, error));
                 }
                 Ok(())
             }

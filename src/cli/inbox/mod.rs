@@ -557,8 +557,14 @@ async fn find(
             lock => {
                 let (_lock, mut news) = (lock?, News::default());
                 let fetched = mail.fetch(ctx, &connected, vec![number], &mut news).await;
-                say_news(ctx, &news);
-                fetched
+                match news.not_fetched.take() {
+                    // It is how the command ends.
+                    Some(why) => Err(why),
+                    None => {
+                        say_news(ctx, &news);
+                        fetched
+                    }
+                }
             }
         };
         // What was not read is not acknowledged.

@@ -350,6 +350,12 @@ pub enum Refusal {
     /// It cannot write.
     #[error("the service's disk is read-only: it takes this once it can write again")]
     StorageReadOnly,
+    /// The body of one message is gone, or another.
+    #[error("the service has lost the body of this message: its sender has it")]
+    BodyDamaged,
+    /// What is stored for it cannot be read.
+    #[error("what the service has stored for this is damaged, and nothing was changed")]
+    StoreDamaged,
     /// A fault of the service itself: it decides on nothing rather than on what it did not see.
     #[error("the service has found a fault of its own and changed nothing: {0}")]
     Internal(&'static str),
@@ -435,6 +441,8 @@ impl Refusal {
             Self::Certificate(_) => "CERTIFICATE",
             Self::StorageFull => "STORAGE_FULL",
             Self::StorageReadOnly => "STORAGE_READ_ONLY",
+            Self::BodyDamaged => "BODY_DAMAGED",
+            Self::StoreDamaged => "STORE_DAMAGED",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -766,6 +774,8 @@ pub(crate) mod tests {
             Refusal::QuotaExceeded { kept: 9, limit: 8 },
             Refusal::StorageFull,
             Refusal::StorageReadOnly,
+            Refusal::BodyDamaged,
+            Refusal::StoreDamaged,
             Refusal::Internal("the fault"),
         ];
         let thresholds = deciders.map(|of| Refusal::BelowThreshold { of, needed: 2, found: 1 });
