@@ -38,11 +38,12 @@ async fn within(home: &TempDir, limits: door::Limits) -> Service {
 }
 
 async fn keeping(home: &TempDir, limits: door::Limits, blobs: Arc<dyn Blobs>) -> Service {
-    storing(home, limits, blobs, |store| store).await
+    let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
+    storing((home, place), limits, blobs, |store| store).await
 }
 
 async fn storing(
-    home: &TempDir,
+    (home, place): (&TempDir, Place),
     limits: door::Limits,
     blobs: Arc<dyn Blobs>,
     wrapped: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
@@ -79,8 +80,6 @@ async fn storing(
         addresses: Vec::new(),
     };
     let keys = || Keys { log: key("log"), relay: key("relay") };
-    let disk = Arc::new(Fdatasync);
-    let place = Place::on(Engine::Memory, home.path().join("store"), disk);
     let store = wrapped(place.create("un.example", 1).await.unwrap());
     found(store.as_ref(), signed.bytes(), &keys(), &settings()).await.unwrap();
     start(store, blobs, keys(), settings()).await.unwrap()
@@ -380,7 +379,8 @@ async fn a_value_that_cannot_be_read_ends_the_requests_that_ask_for_it_and_no_ot
     let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
     let wrapped = |store| Arc::new(Damaged { store, key, is_damaged }) as Arc<dyn Store>;
     let limits = door::Limits::without_rates();
-    let service = storing(&home, limits, Arc::new(blobs), wrapped).await;
+    let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
+    let service = storing((&home, place), limits, Arc::new(blobs), wrapped).await;
     let usage = Usage::default().with(7);
     let puts = vec![(of("fr"), Value::Usage(usage.clone())), (of("jp"), Value::Usage(usage))];
     let put = Script { puts, ..look("fr", "fr") };
@@ -393,4 +393,53 @@ async fn a_value_that_cannot_be_read_ends_the_requests_that_ask_for_it_and_no_ot
     let rehearsed = service.rehearse(&look("fr", "fr")).await;
     assert_eq!(rehearsed, Err(Refusal::StoreDamaged.into()));
     assert_eq!(service.execute(look("jp", "jp")).await, Ok(None), "the service goes on");
+}
+
+/// A disk whose syncs take as long as somebody holds it.
+#[derive(Debug, Default)]
+struct Slow(tokio::sync::Mutex<()>);
+
+impl disk::Disk for Slow {
+    fn sync(&self, file: &std::fs::File) -> std::io::Result<()> {
+        if self.0.try_lock().is_err() {
+            drop(self.0.blocking_lock());
+        }
+        Fdatasync.sync(file)
+    }
+}
+
+/// A sync of half a minute.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_slow_disk_is_taken_and_it_is_said_once() {
+    let home = tempfile::tempdir().unwrap();
+    let slow = Arc::new(Slow::default());
+    let disk: Arc<dyn disk::Disk> = Arc::<Slow>::clone(&slow);
+    let place = Place::on(Engine::Redb, home.path().join("store"), disk);
+    let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
+    let doors = door::Limits::without_rates();
+    let service = storing((&home, place), doors, Arc::new(blobs), |store| store).await;
+    let execute = |script| {
+        let service = service.clone();
+        tokio::spawn(async move { service.execute(script).await })
+    };
+    let held = slow.0.lock().await;
+    let usage = Usage::default().with(7);
+    let puts = vec![(of("fr"), Value::Usage(usage.clone()))];
+    let first = execute(Script { puts, ..look("fr", "fr") });
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let mut waiting: Vec<_> = (0..limits::QUEUE).map(|_| execute(look("fr", "fr"))).collect();
+    let said = || service.telemetry().counts().into_iter().find(|(kind, _)| *kind == "slow");
+    while said() != Some(("slow", 1)) {
+        tokio::task::yield_now().await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let one_more = service.execute(look("fr", "fr")).await;
+    assert!(matches!(one_more, Err(Failure::Busy(_))), "{one_more:?}");
+    assert!(!first.is_finished());
+    drop(held);
+    assert_eq!(first.await.unwrap(), Ok(None));
+    for waiting in waiting.drain(..) {
+        assert_eq!(waiting.await.unwrap(), Ok(Some(usage.clone())));
+    }
+    assert_eq!(said(), Some(("slow", 1)));
 }

@@ -20,6 +20,14 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// Whatever the system says. After an error nothing is known of what was written before.
     fn sync(&self, file: &File) -> io::Result<()>;
+
+    /// Asked before an engine that lets itself be asked writes. The real disk says no when it writes.
+    ///
+    /// # Errors
+    /// It may not.
+    fn may_write(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The real disk.

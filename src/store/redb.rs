@@ -195,6 +195,12 @@ impl Shared {
     fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
         match error.into() {
             redb::Error::Corrupted(what) => StoreError::Corrupt(what),
+            error => self.stopped(error),
+        }
+    }
+
+    fn stopped(&self, error: redb::Error) -> StoreError {
+        match error {
             redb::Error::Io(why) => self.fault.stop(disk::in_words(&why)),
             error => self.fault.stop(error),
         }
@@ -255,7 +261,7 @@ struct Committer(Arc<Shared>);
 impl Apply for Committer {
     fn apply(&mut self, batch: &Batch) -> Result<Revision, StoreError> {
         self.0.layout.is_written()?;
-        let failed = |error: redb::Error| self.0.fault.stop(error);
+        let failed = |error: redb::Error| self.0.stopped(error);
         let mut transaction = self.0.db.begin_write().map_err(|e| failed(e.into()))?;
         transaction.set_durability(Durability::Immediate).map_err(|e| failed(e.into()))?;
         let end = {
@@ -305,7 +311,7 @@ fn cannot_open(dir: &Path, error: impl Into<redb::Error>) -> StoreError {
     }
 }
 
-/// redb's own file, but for the syncs, which go through the door.
+/// redb's own file, but for syncs and writes, which ask at the door.
 #[derive(Debug)]
 struct Synced {
     file: FileBackend,
@@ -340,10 +346,12 @@ impl StorageBackend for Synced {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.disk.may_write()?;
         self.file.set_len(len)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.disk.may_write()?;
         self.file.write(offset, data)
     }
 
@@ -378,6 +386,8 @@ impl StorageBackend for Synced {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use super::super::disk::Fdatasync;
     use super::super::{Write, check};
     use super::*;
@@ -412,6 +422,58 @@ mod tests {
         store.commit(Write::new([], [put], [b"b".to_vec()]).unwrap().into()).await.unwrap();
         let found = check::whole(&store, |_| ()).await;
         assert!(matches!(found, Err(StoreError::Damaged(_))), "b's digest was another: {found:?}");
+    }
+
+    /// A disk on which so many more writes fit.
+    #[derive(Debug)]
+    struct Fits(AtomicI64);
+
+    impl Disk for Fits {
+        fn sync(&self, file: &File) -> io::Result<()> {
+            Fdatasync.sync(file)
+        }
+
+        fn may_write(&self) -> io::Result<()> {
+            match self.0.fetch_sub(1, Ordering::SeqCst) {
+                1.. => Ok(()),
+                _ => Err(io::Error::from_raw_os_error(28)),
+            }
+        }
+    }
+
+    fn put(key: &[u8], bytes: usize) -> Batch {
+        Write::new([], [(key.to_vec(), Bytes::from(vec![7; bytes]))], []).unwrap().into()
+    }
+
+    /// A full disk ends it at the commit that what was read asked for, a receipt's; a view is no write.
+    #[tokio::test]
+    async fn who_reads_writes_nothing_and_a_commit_without_room_ends_the_engine() {
+        let keys = [b"a".to_vec(), b"b".to_vec()];
+        for fit in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = Arc::new(Fits(AtomicI64::new(i64::MAX)));
+            let store = Redb::open(dir.path(), &(Arc::clone(&disk) as Arc<dyn Disk>)).unwrap();
+            store.commit(put(b"a", 9)).await.unwrap();
+            disk.0.store(0, Ordering::SeqCst);
+            assert!(store.read(&keys).await.unwrap().value(b"a").is_some());
+            assert_eq!(store.scan(KeyRange::prefix(b""), 9).await.unwrap().entries.len(), 1);
+            disk.0.store(fit, Ordering::SeqCst);
+            let committed = store.commit(put(b"b", 1 << 19)).await;
+            if committed.is_ok() {
+                assert!(fit > 1, "it writes the value and then the header");
+                return;
+            }
+            let Err(StoreError::Unknown(why)) = committed else { panic!("{committed:?}") };
+            assert!(why.contains("ENOSPC (28)"), "{why}");
+            assert_eq!(store.read(&keys).await, Err(StoreError::Unknown(why)));
+            // What the next process finds.
+            let copy = tempfile::tempdir().unwrap();
+            std::fs::copy(dir.path().join(FILE), copy.path().join(FILE)).unwrap();
+            let again = Redb::open(copy.path(), &(Arc::new(Fdatasync) as Arc<dyn Disk>)).unwrap();
+            let found = again.read(&keys).await.unwrap();
+            assert!(found.value(b"a").is_some(), "{fit}");
+            assert!(found.value(b"b").is_none_or(|value| value.len() == 1 << 19), "{fit}");
+        }
     }
 
     #[test]
