@@ -152,11 +152,15 @@ async fn what_the_mark_has_not_yet_is_no_reason_to_refuse() {
 
 #[tokio::test]
 async fn a_stopped_service_has_marked_its_last_commit_and_a_file_of_before_is_completed() {
-    let (open, jp) = with_messages(Engine::Redb, 2).await;
-    let end = open.place().open(NAME).await.unwrap().end();
+    let net = TestNet::on(Engine::Redb).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    send(&net, &fr, &jp, 2).await;
+    let end = net.store.end();
+    let open = net.stop().await.0;
     let shown = Shown::read(&open.high_water()).unwrap();
     let mark = shown.mark.unwrap();
-    assert_eq!((mark.end, mark.mailboxes[&jp].count), (end, 2));
+    assert_eq!((mark.end, mark.mailboxes[&jp.contact].count), (end, 2));
+    drop(open.place().open(NAME).await.unwrap());
     std::fs::write(open.high_water(), &shown.checkpoint).unwrap();
     drop(start(&open).await.unwrap());
     let again = Shown::read(&open.high_water()).unwrap();
