@@ -331,6 +331,11 @@ fn a_charter_that_keeps_metadata_for_a_second_forgets_with_the_body() {
     expire(&mut net);
     assert_eq!(stored_of(&net, header_of(&net, &sealed.envelope).addressing().id), 0);
     chains_hold(&net);
+    // And mailboxes begin behind it a day later.
+    for (now, moved) in [(EMPTIED + DAY - 1, 0), (EMPTIED + DAY, 1)] {
+        at(&mut net, now);
+        assert_eq!(net.decide(&Shrink::new(contact("fr/cert-fr"), 0)), Ok(moved));
+    }
 }
 
 #[test]
