@@ -38,7 +38,7 @@ use node::Node;
 use table::{Place, Snapshot};
 use walk::Message;
 
-/// Why sled's files cannot be taken for whole. The places are in the file `db`.
+/// Why sled's files cannot be taken for whole.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Damage {
     #[error("the store's files cannot be read: {0}")]
@@ -47,21 +47,23 @@ pub(super) enum Damage {
     Conf,
     #[error("`{0}` is not what sled wrote")]
     Snapshot(String),
-    #[error("two segments say that they begin at {0} of the log")]
+    #[error("two segments of `db` say that the log goes on in them at {0}")]
     Twice(u64),
     #[error("the log ends at {0}, before what `snap.*` says was written")]
     Short(u64),
-    #[error("the log is damaged at {at}: {records} records behind it would be lost")]
+    #[error("the log breaks off at {at}, and {records} records behind it would be lost")]
     Behind { at: u64, records: u64 },
-    #[error("the log is damaged at {at}: a record of page {page} would be lost")]
+    #[error("a record of page {page} at byte {at} of `db` would be lost")]
     Record { at: u64, page: u64 },
-    #[error("the log is damaged at {0}")]
+    #[error("`db` is damaged at byte {0}")]
     Gap(u64),
     #[error("page {page} cannot be read")]
     Page { page: u64 },
     #[error("page {page} does not fit those beside it")]
     Misplaced { page: u64 },
-    #[error("a record at {0} stands in a file of its own, which is never written here")]
+    #[error(
+        "the record at byte {0} of `db` stands in a file of its own, which is never written here"
+    )]
     Blob(u64),
 }
 
@@ -106,7 +108,8 @@ impl Files {
         Ok(order)
     }
 
-    /// Whether a segment of this number may have stood at `offset`: they never move towards the end.
+    /// Whether a segment of this number may have stood at `offset`: none is written further on in
+    /// the file than in the log.
     fn has_number(&self, number: u64, offset: u64) -> bool {
         let latest = self.headers.iter().flatten().map(|header| header.lsn / self.size).max();
         let latest = latest.map_or(u64::MAX, |latest| latest + self.headers.len() as u64);

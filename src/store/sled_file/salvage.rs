@@ -26,7 +26,7 @@ impl Files {
         while let Some(((rank, lsn), state)) = states.pop_last() {
             let Some(node) = self.what_is_left(&state)? else { continue };
             // Moved while it was being taken into the page before it: no newer than it was.
-            if node.merging && state.links.is_empty() && rank == lsn {
+            if node.merging && state.links.is_empty() && rank == lsn && state.before < lsn {
                 states.insert((state.before, lsn), state);
                 continue;
             }

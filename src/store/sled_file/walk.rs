@@ -31,8 +31,8 @@ pub(super) struct Walk<'a> {
     pub(super) at: Option<u64>,
     /// Nothing from here on is walked.
     limit: Option<u64>,
-    /// What does not hold ends this way, or only the segment.
-    is_first: bool,
+    /// What does not hold is the end, and not only of its segment.
+    to_end: bool,
     /// The places at which segments ended although a message did not hold.
     pub(super) skipped: Vec<u64>,
     /// The last batch met: where it begins and its last place.
@@ -40,10 +40,14 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Finds the end: the first place at which nothing holds.
-    fn to_the_end(files: &'a Files, segments: BTreeMap<u64, u64>, limit: Option<u64>) -> Self {
+    fn new(
+        files: &'a Files,
+        segments: BTreeMap<u64, u64>,
+        limit: Option<u64>,
+        to_end: bool,
+    ) -> Self {
         let (segment, at, skipped, batch) = (None, None, Vec::new(), None);
-        Self { files, segments, segment, at, limit, is_first: true, skipped, batch }
+        Self { files, segments, segment, at, limit, to_end, skipped, batch }
     }
 
     /// The way that sled takes at a start, from the segment of `lsn` on.
@@ -65,11 +69,9 @@ impl<'a> Walk<'a> {
             tail.insert(*lsn, *offset);
             expected = expected.saturating_add(size);
         }
-        let mut end = Walk::to_the_end(files, tail, missing);
+        let mut end = Self::new(files, tail, missing, true);
         while end.next()?.is_some() {}
-        let (limit, batch) = (Some(end.at.unwrap_or(0)), None);
-        let (segment, at, skipped) = (None, None, Vec::new());
-        Ok(Self { files, segments, segment, at, limit, is_first: false, skipped, batch })
+        Ok(Self::new(files, segments, Some(end.at.unwrap_or(0)), false))
     }
 
     /// The next message of a page.
@@ -91,7 +93,7 @@ impl<'a> Walk<'a> {
             let (frame, body) = match segment.message(at, lsn / size) {
                 Found::Message(frame, body) => (frame, body),
                 Found::Cut => return Ok(None),
-                Found::Bad if self.is_first => return Ok(None),
+                Found::Bad if self.to_end => return Ok(None),
                 Found::Bad => {
                     self.skipped.push(lsn);
                     self.segment = None;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Content, Dice, SMALL, by_sled, by_us, commit, copy, open, salvaged};
+use super::{Content, Dice, SMALL, by_sled, by_us, close, commit, copy, open, salvaged};
 use crate::store::sled_file::{Damage, Files};
 
 /// A closed store with segments written over, a snapshot, and more than a segment behind it.
@@ -14,6 +14,7 @@ fn closed(dir: &Path, seed: u64, size: u64, commits: u64) -> Content {
         for _ in 0..commits * part / 4 {
             commit(&db, &mut dice, 800, 2, &mut model);
         }
+        close(db, dir);
     }
     model
 }
@@ -109,6 +110,32 @@ fn no_damage_is_silent() {
     tally(&snapshot, "cuts", 10, cut);
 }
 
+#[test]
+fn whatever_stands_in_the_file_reading_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path(), 13, SMALL, 300);
+    let whole = fs::read(dir.path().join("db")).unwrap();
+    let mut dice = Dice(17);
+    for _ in 0..100 {
+        let mut bytes = whole.clone();
+        let length = bytes.len() as u64;
+        // Whole segments and single pages in other places, and noise.
+        for _ in 0..=dice.roll(6) {
+            let size = [SMALL, 4096, 512, 16][dice.roll(4) as usize];
+            let mut place = || (dice.roll(length / size) * size) as usize;
+            let (from, to, size) = (place(), place(), size as usize);
+            match dice.roll(3) {
+                0 => bytes[to..to + size].fill_with(|| dice.roll(256) as u8),
+                1 => bytes[to..to + size].fill_with(|| dice.roll(12) as u8),
+                _ => bytes.copy_within(from..from + size, to),
+            }
+        }
+        fs::write(dir.path().join("db"), bytes).unwrap();
+        let _ = by_us(dir.path(), SMALL);
+        salvaged(dir.path(), SMALL);
+    }
+}
+
 /// A store of some commits, the file before and after the second, and all it held.
 fn of_six(dir: &Path) -> (Vec<u8>, Vec<u8>, Content) {
     let (mut dice, mut model, mut files) = (Dice(5), Content::new(), Vec::new());
@@ -118,6 +145,7 @@ fn of_six(dir: &Path) -> (Vec<u8>, Vec<u8>, Content) {
         db.flush().unwrap();
         files.push(fs::read(dir.join("db")).unwrap());
     }
+    close(db, dir);
     (files[0].clone(), files[1].clone(), model)
 }
 
@@ -171,7 +199,7 @@ fn a_segment_whose_header_does_not_hold_is_named() {
     for _ in 0..300 {
         commit(&db, &mut dice, 800, 2, &mut truth);
     }
-    drop(db);
+    close(db, dir.path());
     let mut tally = Tally::default();
     let files = Files::open(dir.path(), SMALL).unwrap();
     let begins = |segment: usize| files.headers[segment].map_or(0, |header| header.lsn);

@@ -166,7 +166,10 @@ fn no_number_is_too_large() {
         fs::write(dir.path().join("snap.0000000000000014"), snapshot).unwrap();
         refused(dir.path(), &with(Vec::new()))
     };
-    assert!(refused_with(snapshot(20, &[u64::MAX; 9])), "a snapshot of nowhere");
+    assert!(
+        refused_with(snapshot(20, &[(i64::MAX as u64, u64::MAX, u64::MAX); 9])),
+        "a snapshot of nowhere"
+    );
     assert!(refused_with(snapshot(SMALL as i64 / 2, &[])), "a log that ends before its snapshot");
 }
 
@@ -192,12 +195,29 @@ fn a_page_in_a_segment_without_a_header_is_not_served_as_it_was_before() {
     assert!(matches!(damage[..], [Damage::Record { page: 3, .. }]), "{damage:?}");
 }
 
-/// A snapshot that holds, of a log that ended at `end`, with a page at each place in the file.
-fn snapshot(end: i64, places: &[u64]) -> Vec<u8> {
+#[test]
+fn a_segment_that_sled_would_write_over_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let messages = messages(&[index(3), node(0, 0, b"", b"", &number(0))]);
+    let (mut places, mut at) = (Vec::new(), 20);
+    for message in &messages {
+        places.push((at, at, message.len() as u64));
+        at += message.len() as u64;
+    }
+    fs::write(dir.path().join("snap.1"), snapshot(at as i64, &places)).unwrap();
+    let first = segment(header(0, -1), &messages);
+    assert!(!refused(dir.path(), &first));
+    // The next segment says that all before it is on the disk, and one before it is not there.
+    let next = segment(header(5 * SMALL as i64, 3 * SMALL as i64), &[]);
+    assert!(refused(dir.path(), &[first, next].concat()));
+}
+
+/// A snapshot that holds, of a log that ended at `end`, with the place of each page in the log and
+/// in the file, and its length.
+fn snapshot(end: i64, places: &[(u64, u64, u64)]) -> Vec<u8> {
     let mut pages = [&(end + 1).to_le_bytes()[..], &number(0)].concat();
-    for at in places {
-        let place = [&i64::MAX.to_le_bytes()[..], &[0], &number(*at), &number(*at)].concat();
-        pages.extend([&[2][..], &place, &place].concat());
+    for (lsn, at, length) in places {
+        pages.extend([&[1][..], &lsn.to_le_bytes(), &[0], &number(*at), &number(*length)].concat());
     }
     let crc = crc32fast::hash(&pages);
     [&pages[..], &[0; 8], &crc.to_le_bytes()].concat()

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "what was tried and what came of it is worth a look")]
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -33,6 +33,12 @@ const SMALL: u64 = 32 << 10;
 fn open(dir: &Path, size: u64) -> sled::Result<sled::Db> {
     let config = sled::Config::new().path(dir).segment_size(size as usize);
     config.cache_capacity(1 << 20).flush_every_ms(None).open()
+}
+
+/// Ends a database. Threads of sled may hold its file a little longer.
+fn close<D>(db: D, dir: &Path) {
+    drop(db);
+    File::open(dir.join("db")).unwrap().lock().unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -147,7 +153,7 @@ impl History {
                 self.cut(&then);
             }
             if self.dice.roll(60) == 0 {
-                drop(db);
+                close(db, self.dir.path());
                 self.is_whole();
                 copy(self.dir.path(), self.before.path());
                 db = open(self.dir.path(), SMALL).unwrap();
@@ -155,7 +161,7 @@ impl History {
                 self.cut(&self.model.clone());
             }
         }
-        drop(db);
+        close(db, self.dir.path());
         self.is_whole();
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::bytes::Bytes;
 
-use super::{Content, Dice, by_sled, by_us, copy, cut, salvaged};
+use super::{Content, Dice, by_sled, by_us, close, copy, cut, salvaged};
 use crate::store::disk::{Disk, Fdatasync};
 use crate::store::sled::Sled;
 use crate::store::{Store as _, Write};
@@ -41,7 +41,7 @@ async fn the_stores_own_files_are_read_as_sled_serves_them() {
             assert!(by_sled(after.path(), SEGMENT).as_ref() == Ok(&content), "cut in {round}");
         }
         if round % 50 == 49 {
-            drop(store);
+            close(store, dir.path());
             let (content, damage, dropped) = by_us(dir.path(), SEGMENT).unwrap();
             assert!(damage.is_empty() && dropped == 0, "{damage:?} {dropped}");
             assert!(by_sled(dir.path(), SEGMENT).as_ref() == Ok(&content), "closed in {round}");
@@ -49,7 +49,7 @@ async fn the_stores_own_files_are_read_as_sled_serves_them() {
             store = open();
         }
     }
-    drop(store);
+    close(store, dir.path());
     let segments = fs::metadata(dir.path().join("db")).unwrap().len() / SEGMENT;
     assert!(segments >= 3, "{segments} segments");
 }
