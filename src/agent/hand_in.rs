@@ -426,7 +426,7 @@ mod tests {
             vec![status::of(&Refusal::Internal("a fault"))],
             vec![busy(), busy(), busy(), busy()],
             vec![status::of(&Refusal::ClockInDoubt)],
-            vec![status::of(&Refusal::IssuedInFuture)],
+            vec![status::of(&Refusal::IssuedInFuture { issued: 301, at: 0 })],
             vec![status::of(&Refusal::QuotaExceeded { kept: 1, limit: 1 })],
             vec![status::of(&Refusal::StorageFull)],
             vec![status::of(&Refusal::StorageReadOnly)],

@@ -21,8 +21,10 @@ use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
+use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 
+use super::doctor::of_clocks;
 use super::mail::{SYNC_FIRST, after_a_sync, given_up, kept_back, without_receipt};
 use super::sync::with_progress;
 use super::{Context, call};
@@ -151,7 +153,7 @@ impl Courier {
                 }
                 with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
                 match self.seal_again(ctx, (id, &before))? {
-                    Err(SealError::NotOutdated) => return Err(self.not_shown(error)),
+                    Err(SealError::NotOutdated) => return Err(self.not_shown(ctx, error)),
                     sealed => sealed?,
                 }
                 ctx.out.say(format_args!("{id} is sealed again, as things are now"));
@@ -194,10 +196,11 @@ impl Courier {
     }
 
     /// The relay says of a request what the copy of the directory does not show.
-    fn not_shown(&self, error: ClientError) -> ClientError {
+    fn not_shown(&self, ctx: &Context, error: ClientError) -> ClientError {
         if error.reason == hand_in::IN_FUTURE {
-            // By the clock here it is not: one of the two is wrong, and the error says so.
-            return error;
+            // By the clock here it is not: it waits until they agree.
+            let directory = self.replica.directory().map_or(0, Directory::clock);
+            return of_clocks(error, ctx.ambient().now(), directory);
         }
         if let Some(frozen) = self.replica.frozen() {
             return ClientError::update_me(frozen);

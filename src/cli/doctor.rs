@@ -600,6 +600,21 @@ fn clock(ctx: &Context, checks: &mut Checks, asked: &Asked) {
     }
 }
 
+/// The same of what was refused for a time: the signer is blamed only if the others contradict him.
+pub(super) fn of_clocks(error: ClientError, own: u64, directory: u64) -> ClientError {
+    let at = match &error.reason[..] {
+        "ISSUED_IN_FUTURE" | "ISSUED_TOO_EARLY" => error.details.get("at"),
+        _ => None,
+    };
+    let Some(service) = at.and_then(|at| at.parse().ok()) else { return error };
+    let clocks = Clocks { own, service: Some(service), directory };
+    let Some(wrong) = clocks.wrong() else { return error };
+    let said = wrong_clock(&clocks, wrong);
+    let apart = phrases::span(own.abs_diff(service));
+    let sentence = format!("{}; {}; they differ by {apart}", error.sentence, said.sentence);
+    ClientError { side: said.side, mend: said.mend, sentence, ..error }
+}
+
 fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
     let (own, directory) = (phrases::when(clocks.own), phrases::when(clocks.directory));
     let service = clocks.service.map_or_else(|| "nothing".to_owned(), phrases::when);
@@ -637,7 +652,38 @@ const HYBRID: &str = "X25519MLKEM768";
 
 #[cfg(test)]
 mod tests {
+    use crate::domain::refusal::Refusal;
+    use crate::tests::reads_well;
+
     use super::*;
+
+    /// A signer whose clock agrees with the directory's is not at fault.
+    #[test]
+    fn what_was_refused_for_a_time_names_the_clock_that_the_others_contradict() {
+        const AT: u64 = 1_800_000_000;
+        let refused = |issued, at| ClientError::from(Refusal::IssuedInFuture { issued, at });
+        for (own, service, directory, side, whose) in [
+            (AT, AT - 7_200, AT - 60, Side::Theirs, "the service's clock is wrong: "),
+            (
+                AT,
+                AT - 7_200,
+                AT - 86_400,
+                Side::Ours,
+                "this machine's clock or the service's is wrong: ",
+            ),
+            // It was signed elsewhere, by a clock that is fast.
+            (AT, AT, AT - 60, Side::Ours, ""),
+        ] {
+            let error = of_clocks(refused(AT + 400, service), own, directory);
+            assert_eq!(error.side, side, "{error}");
+            assert!(error.sentence.contains(whose), "{error}");
+            assert_eq!(error.sentence.ends_with("they differ by 2 h"), own != service, "{error}");
+            assert_eq!(error.mend.is_some(), own != service);
+            reads_well(&error.sentence);
+        }
+        let other = ClientError::from(Refusal::ClockInDoubt);
+        assert_eq!(of_clocks(other.clone(), AT, AT), other);
+    }
 
     #[test]
     fn the_first_failure_gives_the_exit_code() {

@@ -21,6 +21,7 @@ use crate::signed::proto;
 
 use super::Context;
 use super::args::{DraftArgs, PublishArgs, SignArgs};
+use super::doctor::of_clocks;
 use super::sync::with_progress;
 
 /// `liaison sign FILE`
@@ -264,7 +265,10 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
         Err(why) if why.reason == "NOT_PERMITTED" => session.enrol(bundle).await?,
         answered => answered?,
     };
-    let leaves = logged(answers)?;
+    let leaves = logged(answers).map_err(|why| {
+        let clock = ctx.replica().ok().and_then(|copy| copy.directory().ok().map(Directory::clock));
+        of_clocks(why, ctx.ambient().now(), clock.unwrap_or(0))
+    })?;
     let mut replica = ctx.replica()?;
     match with_progress(ctx, &session, &mut replica).await {
         Ok(_) => {}

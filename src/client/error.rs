@@ -790,9 +790,9 @@ const SERVER: &str = "SERVER_";
 const RETRY_IN: &str = "retry_in";
 
 /// The details that `wire::status` gives.
-const DETAILS: [&str; 13] = [
+const DETAILS: [&str; 15] = [
     "expected", "found", "size", "contact", "contacts", "member", "key", "needed", "field",
-    "facet", "levels", "retry", "why",
+    "facet", "levels", "retry", "why", "issued", "at",
 ];
 
 #[cfg(test)]
@@ -831,7 +831,7 @@ mod tests {
             (status::of(&Refusal::Internal("a fault")), true),
             (status::of(&Refusal::UnknownContact(contact)), false),
             (status::of(&Refusal::OtherGenesis), false),
-            (status::of(&Refusal::IssuedInFuture), false),
+            (status::of(&Refusal::IssuedInFuture { issued: 301, at: 0 }), false),
             (status::of(&Refusal::QuotaExceeded { kept: 1, limit: 1 }), false),
         ] {
             assert_eq!(ClientError::from(status.clone()).passes(), passes, "{status:?}");

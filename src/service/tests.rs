@@ -137,7 +137,7 @@ async fn a_key_that_was_not_named_is_a_fault_of_ours_and_the_service_goes_on() {
     let home = tempfile::tempdir().unwrap();
     let service = service(&home).await;
     let usage = Value::Usage(Usage(1));
-    let unnamed = || Script { puts: vec![(of("fr"), usage.clone())], ..look("fr", "jp") };
+    let unnamed = || Script { puts: vec![(of("fr"), usage)], ..look("fr", "jp") };
     // Beside a command that names it, in one round.
     let (faulty, _) = tokio::join!(service.execute(unnamed()), service.execute(look("jp", "jp")));
     let Err(Failure::Refused(fault)) = faulty else { panic!("{faulty:?}") };
@@ -382,7 +382,7 @@ async fn a_value_that_cannot_be_read_ends_the_requests_that_ask_for_it_and_no_ot
     let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
     let service = storing((&home, place), limits, Arc::new(blobs), wrapped).await;
     let usage = Usage::default().with(7);
-    let puts = vec![(of("fr"), Value::Usage(usage.clone())), (of("jp"), Value::Usage(usage))];
+    let puts = vec![(of("fr"), Value::Usage(usage)), (of("jp"), Value::Usage(usage))];
     let put = Script { puts, ..look("fr", "fr") };
     assert_eq!(service.execute(put).await, Ok(None));
     damaged.store(true, Ordering::SeqCst);
@@ -424,7 +424,7 @@ async fn what_waits_for_a_slow_disk_is_taken_and_it_is_said_once() {
     };
     let held = slow.0.lock().await;
     let usage = Usage::default().with(7);
-    let puts = vec![(of("fr"), Value::Usage(usage.clone()))];
+    let puts = vec![(of("fr"), Value::Usage(usage))];
     let first = execute(Script { puts, ..look("fr", "fr") });
     tokio::time::advance(Duration::from_secs(30)).await;
     let mut waiting: Vec<_> = (0..limits::QUEUE).map(|_| execute(look("fr", "fr"))).collect();
@@ -439,7 +439,7 @@ async fn what_waits_for_a_slow_disk_is_taken_and_it_is_said_once() {
     drop(held);
     assert_eq!(first.await.unwrap(), Ok(None));
     for waiting in waiting.drain(..) {
-        assert_eq!(waiting.await.unwrap(), Ok(Some(usage.clone())));
+        assert_eq!(waiting.await.unwrap(), Ok(Some(usage)));
     }
     assert_eq!(said(), Some(("slow", 1)));
 }

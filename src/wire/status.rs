@@ -133,6 +133,9 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         Refusal::BeforeClock { clock, found } => {
             vec![("clock", clock.to_string()), ("found", found.to_string())]
         }
+        Refusal::IssuedInFuture { issued, at } | Refusal::IssuedTooEarly { issued, at } => {
+            vec![("issued", issued.to_string()), ("at", at.to_string())]
+        }
         Refusal::NewerRules { found, known } => {
             vec![("found", found.to_string()), ("known", known.to_string())]
         }
@@ -149,8 +152,6 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::InvalidTargets(_)
         | Refusal::OtherGenesis
         | Refusal::SignaturesUnsorted
-        | Refusal::IssuedTooEarly
-        | Refusal::IssuedInFuture
         | Refusal::WrongPrevious
         | Refusal::AlreadyExpired
         | Refusal::HoldsTooLong
@@ -225,8 +226,8 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::BadSignature(_)
         | Refusal::BelowThreshold { .. }
         | Refusal::SuperfluousSignature(_)
-        | Refusal::IssuedTooEarly
-        | Refusal::IssuedInFuture
+        | Refusal::IssuedTooEarly { .. }
+        | Refusal::IssuedInFuture { .. }
         | Refusal::InvalidField { .. }
         | Refusal::UnknownLeaf
         | Refusal::NotACharter(_)

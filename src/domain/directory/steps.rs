@@ -170,10 +170,10 @@ pub(super) fn clock(
         Dated::Yes | Dated::SetsClock => {}
     }
     if issued_at > admitted_at.saturating_add(limits::CLOCK_AHEAD_SECONDS) {
-        return Err(Refusal::IssuedInFuture);
+        return Err(Refusal::IssuedInFuture { issued: issued_at, at: admitted_at });
     }
     if admitted_at > issued_at.saturating_add(limits::ISSUED_BEFORE_SECONDS) {
-        return Err(Refusal::IssuedTooEarly);
+        return Err(Refusal::IssuedTooEarly { issued: issued_at, at: admitted_at });
     }
     Ok(admitted_at)
 }

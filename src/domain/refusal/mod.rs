@@ -151,12 +151,30 @@ pub enum Refusal {
         /// The claim of the entry.
         found: u64,
     },
-    /// Signed in the future.
-    #[error("it was signed in the future: the signer's clock is more than 5 minutes fast")]
-    IssuedInFuture,
-    /// Signed too long ago.
-    #[error("it was signed more than 30 days before it was handed in")]
-    IssuedTooEarly,
+    /// Signed in the future, by the clock that judges it.
+    #[error(
+        "it was signed at {}, more than 5 minutes after the time at which it is judged, {}",
+        moment::exactly(*.issued),
+        moment::exactly(*.at)
+    )]
+    IssuedInFuture {
+        /// What it says.
+        issued: u64,
+        /// What the clock says that judges it.
+        at: u64,
+    },
+    /// Signed too long ago, by that clock.
+    #[error(
+        "it was signed at {}, more than 30 days before the time at which it is judged, {}",
+        moment::exactly(*.issued),
+        moment::exactly(*.at)
+    )]
+    IssuedTooEarly {
+        /// What it says.
+        issued: u64,
+        /// What the clock says that judges it.
+        at: u64,
+    },
 
     // Content.
     /// The charter's rules are neither those in force nor the next.
@@ -400,8 +418,8 @@ impl Refusal {
             Self::SuperfluousSignature(_) => "SUPERFLUOUS_SIGNATURE",
             Self::WrongVersion { .. } => "WRONG_VERSION",
             Self::BeforeClock { .. } => "BEFORE_CLOCK",
-            Self::IssuedInFuture => "ISSUED_IN_FUTURE",
-            Self::IssuedTooEarly => "ISSUED_TOO_EARLY",
+            Self::IssuedInFuture { .. } => "ISSUED_IN_FUTURE",
+            Self::IssuedTooEarly { .. } => "ISSUED_TOO_EARLY",
             Self::WrongRules { .. } => "WRONG_RULES",
             Self::WrongPrevious => "WRONG_PREVIOUS",
             Self::NoPossession { .. } => "NO_POSSESSION",
@@ -730,8 +748,8 @@ pub(crate) mod tests {
             Refusal::SuperfluousSignature(key),
             Refusal::WrongVersion { expected: 2, found: 3 },
             Refusal::BeforeClock { clock: times.0, found: times.1 },
-            Refusal::IssuedInFuture,
-            Refusal::IssuedTooEarly,
+            Refusal::IssuedInFuture { issued: 1_800_000_301, at: 1_800_000_000 },
+            Refusal::IssuedTooEarly { issued: 1_800_000_000, at: 1_803_000_000 },
             Refusal::WrongRules { before: 1, found: 3 },
             Refusal::WrongPrevious,
             Refusal::NoPossession { key, holder: Owner::Holder(registrar) },

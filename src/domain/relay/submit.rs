@@ -207,7 +207,7 @@ pub(super) fn accepted(
 
 fn timely(created: u64, expires: u64, now: u64) -> Result<(), Refusal> {
     if created > now.saturating_add(limits::CLOCK_AHEAD_SECONDS) {
-        return Err(Refusal::IssuedInFuture);
+        return Err(Refusal::IssuedInFuture { issued: created, at: now });
     }
     if expires <= now {
         return Err(Refusal::field("expires", Wrong::Expired));
