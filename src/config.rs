@@ -320,6 +320,18 @@ mod tests {
     }
 
     #[test]
+    fn the_reserve_is_that_of_the_file_and_else_the_published_one() {
+        let good = format!("format = 2\n{}", include_str!("../tests/golden/files-1/liaisond.toml"));
+        let reserve = |more: &str| {
+            let config: Result<Config, _> = toml::from_str(&format!("{good}{more}"));
+            config.map(|config| u64::from(config.storage.reserve) << 20)
+        };
+        assert_eq!(reserve(""), Ok(limits::RESERVE_BYTES));
+        assert_eq!(reserve("\n[storage]\nreserve = 512\n"), Ok(512 << 20));
+        assert!(reserve("\n[storage]\nkept = 512\n").is_err());
+    }
+
+    #[test]
     fn what_is_no_place_to_listen_or_no_engine_is_answered_with_what_is() {
         let folder = tempfile::tempdir().unwrap();
         let home = ServiceHome::at(folder.path());

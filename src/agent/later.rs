@@ -265,6 +265,12 @@ mod tests {
         let may = ALL.map(|of| later.may(&due(of, 2, &["pt/cert-pt"]), now));
         assert_eq!(may, [true, true, false, true]);
         assert_eq!(later.next(now), Some(now + seconds(1)));
+        for full in [Refusal::StorageFull, Refusal::StorageReadOnly] {
+            let mut later = LaterDue::default();
+            later.failed(&due(Counted::Message, 1, &["fr/cert-fr"]), &full.into(), now);
+            let may = ALL.map(|of| later.may(&due(of, 2, &["pt/cert-pt"]), now));
+            assert_eq!(may, [true, true, false, true], "an alert is offered all the same");
+        }
     }
 
     /// One that is too large for the room that there is keeps nobody back who fits.

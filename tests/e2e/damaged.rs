@@ -5,12 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use liaison::client::error::Side;
+use liaison::crypto::hash::Digest;
 use liaison::domain::limits;
 use liaison::store::Engine;
 use liaison::wire::v1::{GetBodyRequest, Item};
 use tonic::{Code, Status};
 
 use crate::support::{Client, Office, Party, Replica, TestNet, alert, refusal};
+
+/// What befalls a file.
+type Damage = (&'static str, fn(&Path));
 
 /// The file of a large body.
 fn file_of(blobs: &Path, digest: &str) -> PathBuf {
@@ -24,7 +28,7 @@ async fn body(client: &mut Client, number: u64) -> Result<Item, Status> {
 
 #[tokio::test]
 async fn a_body_that_is_lost_ends_its_own_message() {
-    let damages: [(&str, fn(&Path)); 3] = [
+    let damages: [Damage; 3] = [
         ("gone", |file| fs::remove_file(file).unwrap()),
         ("changed", |file| fs::write(file, b"another").unwrap()),
         ("unreadable", |file| {
@@ -42,7 +46,7 @@ async fn a_body_that_is_lost_ends_its_own_message() {
         let large = alert(&number.to_string().repeat(200 << 10));
         let sealed = fr.seal(outside, &large, &replica, &net.open.ambient);
         assert!(sealed.envelope.body.len() as u64 > limits::INLINE_BODY_BYTES);
-        digests.push(liaison::crypto::hash::Digest::of(&sealed.envelope.body).to_string());
+        digests.push(Digest::of(&sealed.envelope.body).to_string());
         sender.submit(sealed.envelope).await.unwrap();
     }
     let blobs = net.open.home.path().join("blobs");
@@ -76,7 +80,7 @@ async fn who_asks_for_a_lost_body_hears_whom_to_call_and_the_mailbox_goes_on() {
         let outside = fr.outside(&[&jp.party], &replica);
         let sealed = fr.seal(outside, &large, &replica, &net.open.ambient);
         if number == 0 {
-            let digest = liaison::crypto::hash::Digest::of(&sealed.envelope.body).to_string();
+            let digest = Digest::of(&sealed.envelope.body).to_string();
             sender.submit(sealed.envelope).await.unwrap();
             fs::remove_file(file_of(&net.open.home.path().join("blobs"), &digest)).unwrap();
         } else {
