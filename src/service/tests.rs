@@ -137,7 +137,7 @@ async fn a_key_that_was_not_named_is_a_fault_of_ours_and_the_service_goes_on() {
     let home = tempfile::tempdir().unwrap();
     let service = service(&home).await;
     let usage = Value::Usage(Usage(1));
-    let unnamed = || Script { puts: vec![(of("fr"), usage)], ..look("fr", "jp") };
+    let unnamed = || Script { puts: vec![(of("fr"), usage.clone())], ..look("fr", "jp") };
     // Beside a command that names it, in one round.
     let (faulty, _) = tokio::join!(service.execute(unnamed()), service.execute(look("jp", "jp")));
     let Err(Failure::Refused(fault)) = faulty else { panic!("{faulty:?}") };
