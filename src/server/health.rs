@@ -33,14 +33,13 @@ pub async fn run(
     for name in NAMES {
         reporter.set_service_status(name, ServingStatus::Serving).await;
     }
+    reporter.set_service_status(WRITES, writes(&service)).await;
     let ended = async move {
         let looking = async {
             let mut looks = interval(LOOK_EVERY);
             loop {
                 looks.tick().await;
-                let all = service.left() == Left::Ample;
-                let writes = if all { ServingStatus::Serving } else { ServingStatus::NotServing };
-                reporter.set_service_status(WRITES, writes).await;
+                reporter.set_service_status(WRITES, writes(&service)).await;
             }
         };
         tokio::select! {
@@ -56,4 +55,12 @@ pub async fn run(
         .add_service(health)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), ended)
         .await
+}
+
+/// Whether everything is taken.
+fn writes(service: &Service) -> ServingStatus {
+    match service.left() {
+        Left::Ample => ServingStatus::Serving,
+        Left::Reserve | Left::Last | Left::Nothing | Left::ReadOnly => ServingStatus::NotServing,
+    }
 }

@@ -392,6 +392,7 @@ pub(crate) async fn everything_in(store: &dyn Store) -> BTreeMap<String, Bytes> 
     }
 }
 
+/// What is renamed meanwhile is not there any more: the mark of a service that runs.
 pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -400,7 +401,10 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             std::fs::create_dir(&target).unwrap();
             copy(&path, &target);
         } else {
-            std::fs::copy(&path, &target).unwrap();
+            match std::fs::copy(&path, &target) {
+                Err(why) if why.kind() == std::io::ErrorKind::NotFound => {}
+                copied => drop(copied.unwrap()),
+            }
         }
     }
 }
