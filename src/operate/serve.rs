@@ -82,13 +82,12 @@ pub async fn serve(
         health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
     let trusted_proxies = config.trusted_proxies().map_err(OperateError::Plan)?;
     let serving = Serving {
-        service: service.clone(),
+        service,
         tls: Arc::new(ArcSwap::from_pointee(tls)),
         limits: Limits { goodbyes: room.goodbyes, ..Limits::default() },
         trusted_proxies,
     };
     let ended = server::run(serving, tcp(members), stop).await;
-    service.close().await;
     keeping.abort();
     remembering.abort();
     known::write(home, &door);

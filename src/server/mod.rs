@@ -68,6 +68,6 @@ where
         drained = listen::serve(routes, accepted, entrance, stop) => Ok(drained),
         why = service.stopped() => Err(Ended::Service(why)),
     };
-    service.settle().await;
+    service.close().await;
     ended
 }

@@ -211,7 +211,7 @@ impl Service {
     }
 
     /// Has all that was committed so far in the high-water file, before the service ends.
-    pub async fn settle(&self) {
+    async fn settle(&self) {
         if let Err(why) = self.shared.high_water.settle().await {
             self.shared.telemetry.say(&Event::HighWater(&why));
         }
@@ -226,9 +226,11 @@ impl Service {
         }
     }
 
-    /// Ends what goes on beside requests, after the write in hand.
+    /// Ends what goes on beside requests, after the write in hand, and writes what was shown to its
+    /// file.
     pub async fn close(&self) {
         self.shared.jobs.stop().await;
+        self.settle().await;
     }
 
     /// Publishes statements in order. Each is decided on what the one before left, and has its own

@@ -262,11 +262,11 @@ async fn a_start_removes_no_body_while_it_is_not_listed_which_are_named() {
     let unlist = Write::new([], [], [keys::LISTED.to_vec()]).unwrap();
     store.commit(unlist.into()).await.unwrap();
     let kept = put_unnamed(&open).await;
-    open.start(Arc::clone(&store)).await.unwrap();
+    open.start(Arc::clone(&store)).await.unwrap().close().await;
     assert_eq!(open.blobs().list().await.unwrap(), [kept]);
     let list = Write::new([], [(keys::LISTED.to_vec(), Bytes::new())], []).unwrap();
     store.commit(list.into()).await.unwrap();
-    open.start(store).await.unwrap();
+    open.start(store).await.unwrap().close().await;
     assert_eq!(open.blobs().list().await.unwrap(), []);
 }
 
