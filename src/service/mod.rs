@@ -211,7 +211,7 @@ impl Service {
     }
 
     /// Has all that was committed so far in the high-water file, before the service ends.
-    async fn settle(&self) {
+    pub async fn settle(&self) {
         if let Err(why) = self.shared.high_water.settle().await {
             self.shared.telemetry.say(&Event::HighWater(&why));
         }

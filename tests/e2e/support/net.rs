@@ -369,7 +369,7 @@ impl TestNet {
 
     /// Everything that is stored, files and high-water file included.
     pub(crate) async fn everything(&self) -> BTreeMap<String, Bytes> {
-        self.service.close().await;
+        self.service.settle().await;
         let mut all = everything_in(self.store.as_ref()).await;
         files(self.open.home.path(), &self.open.home.path().join("blobs"), &mut all);
         let high_water = std::fs::read(self.open.high_water()).unwrap();
