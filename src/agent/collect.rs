@@ -175,8 +175,9 @@ pub enum Taken {
         /// Why not.
         why: ReceiptError,
     },
-    /// A message of this contact's has expired, and the relay says that not every contact received it.
-    NotDelivered(Digest),
+    /// A message of this contact's has expired, and the relay says that not every contact had received
+    /// it. If it was sent from here, which one.
+    NotDelivered(Option<MessageId>),
     /// The relay says so, and what it shows does not.
     NotProven {
         /// Where it stands.
@@ -299,10 +300,9 @@ fn deal_with(beside: &mut Beside<'_>, number: u64) -> Result<Taken, TakeError> {
         },
         EntryKind::NotDelivered => match expired(desk, &kept) {
             Ok(()) => {
-                if let Some(id) = outbox.find(kept.digest)? {
-                    outbox.expired(id)?;
-                }
-                (Taken::NotDelivered(kept.digest), NOT_DELIVERED)
+                let id = outbox.find(kept.digest)?;
+                id.map_or(Ok(()), |id| outbox.expired(id))?;
+                (Taken::NotDelivered(id), NOT_DELIVERED)
             }
             Err(Unproven::Header(NotOpened::SyncFirst(size))) => {
                 (Taken::SyncFirst(size), NOT_PROVEN)

@@ -1077,9 +1077,7 @@ impl News {
                 self.messages.push(place.mailbox.count);
                 self.warn(phrases::not_acknowledged(place.mailbox.count, &why));
             }
-            Taken::NotDelivered(_) => self
-                .warnings
-                .push(format!("a message that was sent has {}", phrases::EXPIRED_UNOPENED)),
+            Taken::NotDelivered(id) => self.warnings.push(phrases::not_delivered(id)),
             Taken::NotProven { place, why } => {
                 self.messages.push(place.mailbox.count);
                 self.warn(phrases::not_proven(place.mailbox.count, &why));

@@ -178,9 +178,26 @@ pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
     }
 }
 
-/// Of a message that has expired. Nobody signs that it was not opened.
-pub(super) const EXPIRED_UNOPENED: &str =
-    "expired; the relay says that not every contact received it";
+/// Of a message that has expired. Nobody signs that it was not received.
+pub(super) const NOT_RECEIVED: &str = "expired; the relay says that it was not received by then";
+
+/// The same of one to several contacts: who has received it shows by receipts.
+pub(super) const NOT_ALL_RECEIVED: &str =
+    "expired; the relay says that not every contact had received it by then";
+
+/// What the relay says by an entry that holds.
+pub(super) fn not_delivered(id: Option<MessageId>) -> String {
+    match id {
+        Some(id) => format!(
+            "{id} has expired, and the relay says that not every contact had received it by then: \
+             liaison sent {id} says whom to call"
+        ),
+        None => "a message that was sent from another machine of this contact has expired, and the \
+                 relay says that not every contact had received it by then: liaison sent says there \
+                 whom to call"
+            .to_owned(),
+    }
+}
 
 /// An entry that does not show what the relay says by it.
 pub(super) fn not_proven(number: u64, why: &Unproven) -> String {
@@ -191,7 +208,7 @@ pub(super) fn not_proven(number: u64, why: &Unproven) -> String {
 pub(super) fn unproven(why: &Unproven) -> String {
     match why {
         Unproven::Header(NotOpened::BeforeUpdate(_)) => UNCHECKED.to_owned(),
-        why => format!("says that a message expired unopened, which is unproven: {why}"),
+        why => format!("says that a message expired undelivered, which is unproven: {why}"),
     }
 }
 
@@ -502,7 +519,7 @@ mod tests {
     fn what_the_relay_says_and_does_not_show_is_unproven() {
         assert_eq!(
             not_proven(7, &Unproven::NotExpired),
-            "entry 7 of the mailbox says that a message expired unopened, which is unproven: the \
+            "entry 7 of the mailbox says that a message expired undelivered, which is unproven: the \
              message has not expired"
         );
     }

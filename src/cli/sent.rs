@@ -531,8 +531,25 @@ fn acknowledged(
 }
 
 impl Sent {
-    /// One word, which never blames.
+    /// One word, which never blames; and that it has expired, if a contact may not have it.
     fn word(&self) -> String {
+        let word = self.how_far();
+        let expired = match self.contacts().count() {
+            1 => phrases::NOT_RECEIVED,
+            _ => phrases::NOT_ALL_RECEIVED,
+        };
+        match self.furthest() {
+            _ if self.not_received().next().is_none() => word,
+            Stage::Sent => word,
+            Stage::Accepted if !self.words.is_empty() => word,
+            Stage::Accepted => format!("accepted; {expired}"),
+            Stage::Delivered | Stage::Acknowledged | Stage::Answered => {
+                format!("{word}; {expired}")
+            }
+        }
+    }
+
+    fn how_far(&self) -> String {
         let yet = if self.words.is_empty() { "no acknowledgement yet" } else { NOT_COME };
         if let (Stage::Sent, Some(went_as)) = (self.furthest(), self.went_as) {
             return format!("went to the others as {went_as}");
@@ -555,9 +572,6 @@ impl Sent {
                 }
             }
             (Stage::Delivered, _) => format!("delivered; {yet}"),
-            (Stage::Accepted, _) if self.state.expired && self.words.is_empty() => {
-                format!("accepted; {}", phrases::EXPIRED_UNOPENED)
-            }
             (Stage::Accepted, _) => format!("accepted; {yet}"),
         }
     }
@@ -579,6 +593,18 @@ impl Sent {
     /// To whom it went.
     fn contacts(&self) -> impl Iterator<Item = &ContactId> {
         self.header.addressing().recipients.iter().map(|to| &to.contact)
+    }
+
+    /// Of whom nothing came that shows that it was received, if it has expired and the relay says that
+    /// somebody had not.
+    fn not_received(&self) -> impl Iterator<Item = &ContactId> {
+        let state = &self.state;
+        let seats = state.delivered.iter().map(|(seat, _)| seat).chain(&state.words);
+        let told: Vec<ContactId> = seats.map(SeatId::contact).collect();
+        let silent = move |to: &&ContactId| {
+            state.expired && self.reached(to) == Stage::Accepted && !told.contains(to)
+        };
+        self.contacts().filter(silent)
     }
 
     /// How far it has come with one contact.
@@ -620,7 +646,9 @@ impl Sent {
         if self.contacts().count() < 2 || self.furthest() == Stage::Sent {
             return Vec::new();
         }
+        let silent: Vec<&ContactId> = self.not_received().collect();
         let open = self.contacts().filter(|to| self.reached(to) < Stage::Acknowledged);
+        let open = open.filter(|to| !silent.contains(to));
         let said = open.map(|to| {
             let reached = stage_name(self.reached(to));
             format!("by {to} ({reached}): its numbers: liaison directory show {to}")
@@ -659,6 +687,10 @@ impl Sent {
         lines.line("state", self.word());
         for contact in self.not_yet() {
             lines.line("not yet", contact);
+        }
+        for to in self.not_received() {
+            let why = "no receipt of it came, and the message has expired";
+            lines.line("call", format!("{to}: {why}; its numbers: liaison directory show {to}"));
         }
         let why = self.kept_back.as_ref().map(|(_, why)| visible(why));
         match (self.stage(), why) {
@@ -733,9 +765,11 @@ impl Sent {
     fn json(&self) -> Value {
         let of = &self.header.addressing();
         let to = self.contacts().map(ToString::to_string);
-        let contacts = self
-            .contacts()
-            .map(|to| json!({ "contact": to.to_string(), "stage": stage_name(self.reached(to)) }));
+        let silent: Vec<&ContactId> = self.not_received().collect();
+        let contacts = self.contacts().map(|to| {
+            let stage = stage_name(self.reached(to));
+            json!({ "contact": to.to_string(), "stage": stage, "call": silent.contains(&to) })
+        });
         let waits = self.stage() == WAITS;
         let kept_back = self.kept_back.as_ref().filter(|_| waits);
         let unverified = self.unverified().map(|why| {
@@ -953,6 +987,45 @@ mod tests {
         assert!(sent.not_yet().is_empty());
     }
 
+    /// The relay says that not all have it: who has, shows by receipts.
+    #[test]
+    fn what_expired_says_whom_to_call_of_whom_nothing_came() {
+        let mut sent = message_of(&Net::new());
+        sent.state.expired = true;
+        let call = |sent: &Sent| {
+            let json = sent.json();
+            [0, 1].map(|at| json["contacts"][at]["call"].as_bool().unwrap())
+        };
+        let expired = "expired; the relay says that not every contact had received it by then";
+        assert_eq!((sent.word(), call(&sent)), (format!("accepted; {expired}"), [true, true]));
+        let (fr, pt) = (seat(FR), seat(testing::PT));
+        let said = |to: &str| {
+            let why = "no receipt of it came, and the message has expired; its numbers";
+            format!("{to}: {why}: liaison directory show {to}")
+        };
+        let text = sent.text();
+        assert!(text.contains(&said("fr/cert-fr")) && text.contains(&said("pt/cert-pt")), "{text}");
+        // A receipt says otherwise, whatever it says.
+        sent.state.delivered = vec![(fr.clone(), OrLater::Known(Outcome::Opened))];
+        let word = format!("delivered to 1 of 2 contacts; no acknowledgement yet; {expired}");
+        assert_eq!((sent.word(), call(&sent)), (word, [false, true]));
+        assert!(!sent.text().contains(&said("fr/cert-fr")), "{}", sent.text());
+        let open = "by fr/cert-fr (delivered): its numbers: liaison directory show fr/cert-fr";
+        assert_eq!(sent.not_yet(), [open]);
+        sent.state.delivered.push((pt.clone(), OrLater::Known(Outcome::NoKey)));
+        let word = "delivered to 1 of 2 contacts; no acknowledgement yet";
+        assert_eq!((sent.word(), call(&sent)), (word.to_owned(), [false, false]));
+        // So do words, and an acknowledgement.
+        sent.state.delivered.pop();
+        sent.state.words = vec![pt.clone()];
+        assert_eq!(call(&sent), [false, false]);
+        (sent.state.words, sent.state.acknowledged) = (Vec::new(), vec![pt]);
+        assert_eq!(call(&sent), [false, false]);
+        sent.state.expired = false;
+        sent.state.acknowledged.clear();
+        assert_eq!(call(&sent), [false, false], "the relay says nothing");
+    }
+
     #[test]
     fn words_whose_acknowledgement_has_not_come_are_shown_so() {
         let mut sent = message_of(&Net::new());
@@ -983,10 +1056,9 @@ mod tests {
         sent.waits = true;
         assert_eq!(sent.word(), "waits to be handed in");
         sent.state.accepted = Some(Bytes::new());
-        assert_eq!(
-            sent.word(),
-            "accepted; expired; the relay says that not every contact received it"
-        );
+        let said =
+            "accepted; expired; the relay says that not every contact had received it by then";
+        assert_eq!(sent.word(), said);
         sent.state.expired = false;
         assert_eq!(sent.word(), "accepted; no acknowledgement yet");
     }

@@ -1298,7 +1298,7 @@ mod tests {
             [
                 "entry 2 unverified    cannot be checked before the update",
                 "entry 3 unverified    not opened: BACKDATED",
-                "entry 4 unverified    says that a message expired unopened, which is unproven: the \
+                "entry 4 unverified    says that a message expired undelivered, which is unproven: the \
                  message has not expired",
                 "entry 5 unverified    cannot be checked before the update",
                 &format!(
