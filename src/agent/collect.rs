@@ -166,6 +166,10 @@ pub enum Taken {
         /// The delivered receipt, which says so.
         answer: Answer,
     },
+    /// The relay has no more of it than is here: it has expired.
+    Expired(Place),
+    /// The relay says so, and by its header it has not, as this machine's clock goes.
+    NotExpired,
     /// A colleague acknowledged a message.
     Colleague(Box<VerifiedAcknowledgement>),
     /// The relay passed on an acknowledgement that does not hold.
@@ -222,6 +226,9 @@ pub fn take_all(
     let mut beside = Beside::new(desk, (inbox, outbox));
     let taken = items.iter().map(|item| {
         let (number, is_whole) = (item.number, inbox.is_whole(item.number));
+        if !item.gone.is_empty() && inbox.is_asked_again(number) {
+            return expire(desk, inbox, number);
+        }
         match (has_head && is_whole, pending.binary_search(&number)) {
             (true, Ok(_)) => deal_with(&mut beside, number),
             (true, Err(_)) => Ok(Taken::Already),
@@ -248,6 +255,33 @@ pub fn take_whole(
         return Ok(Taken::Waiting);
     }
     deal_with(&mut Beside::new(desk, (inbox, outbox)), item.number)
+}
+
+/// Takes the relay's word that it has no more of an entry than is here. It is not asked for again, and
+/// nobody is told that it was read.
+///
+/// # Errors
+/// [`TakeError`].
+pub fn expire(desk: &Desk<'_>, inbox: &Inbox, number: u64) -> Result<Taken, TakeError> {
+    let is_here = inbox.is_whole(number) && !inbox.is_asked_again(number);
+    if is_here || inbox.how(number)?.is_some() {
+        return Ok(Taken::Already);
+    }
+    let kept = inbox.item(number)?;
+    let place = kept.place.clone();
+    let header = match kept.kind {
+        EntryKind::Addressed | EntryKind::Released => header(&desk.reader, &kept).map(Some),
+        EntryKind::Acknowledged | EntryKind::NotDelivered | EntryKind::Later(_) => Ok(None),
+    };
+    let expires = header.as_ref().ok().and_then(Option::as_ref).map(|of| of.addressing().expires);
+    let taken = match header {
+        Ok(_) if expires.is_some_and(|at| desk.ambient.now() < at) => return Ok(Taken::NotExpired),
+        Err(NotOpened::SyncFirst(size)) => return Ok(Taken::SyncFirst(size)),
+        Ok(_) => Taken::Expired(place),
+        Err(why) => Taken::NotOpened { place, header: None, why, answer: Answer::NotDue },
+    };
+    inbox.done(number, EXPIRED)?;
+    Ok(taken)
 }
 
 /// Takes the relay's head, and deals with everything that is pending. `synced` is the size of the
@@ -704,7 +738,7 @@ fn compared(
     Ok(told.map(|told| told.compare(seen, &opened.inner)))
 }
 
-/// A message of the reader's contact has expired. That not every contact received it is the relay's word.
+/// A message of the reader's contact has expired. That not all had received it is the relay's word.
 ///
 /// # Errors
 /// [`Unproven`].
@@ -898,6 +932,8 @@ pub const OPENED: &str = "OPENED";
 /// How a colleague's acknowledgement was that holds.
 pub const ACKNOWLEDGED: &str = "ACKNOWLEDGED";
 const NOT_ACKNOWLEDGED: &str = "NOT_ACKNOWLEDGED";
+/// How an entry was of which the rest had expired before it was read here.
+pub const EXPIRED: &str = "EXPIRED";
 /// How an entry was that says that a message expired, and holds.
 pub const NOT_DELIVERED: &str = "NOT_DELIVERED";
 const NOT_PROVEN: &str = "NOT_PROVEN";

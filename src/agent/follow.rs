@@ -29,8 +29,10 @@ pub const SILENCE: Duration = Duration::from_secs(20 * 60);
 pub enum Event {
     /// An entry of the mailbox.
     Item(Box<v1::Item>),
-    /// Where the mailbox begins now: what stood before it is gone.
+    /// Where the mailbox begins now: what stood before it is gone and forgotten.
     Beginning(v1::Beginning),
+    /// An entry that was asked for again is among those.
+    Forgotten(u64),
     /// The relay's signed head: everything before it was sent.
     Head(Bytes),
 }
@@ -93,7 +95,13 @@ pub fn again<E>(
 }
 
 async fn first<E>(channel: Channel, request: v1::CollectRequest) -> Result<Event, FollowError<E>> {
-    pin!(events(channel, request)).next().await.unwrap_or(Err(FollowError::NoHead))
+    let first = pin!(events(channel, request)).next().await.unwrap_or(Err(FollowError::NoHead))?;
+    Ok(match first {
+        Event::Beginning(begins) if begins.number > request.after => {
+            Event::Forgotten(request.after + 1)
+        }
+        first => first,
+    })
 }
 
 /// Every event of one stream, and why it broke.
@@ -289,6 +297,20 @@ mod tests {
         assert!(ask(broken, 2).await.into_iter().map(number).eq([8, 8]));
         assert!(matches!(ask(vec![], 1).await[..], [Err(FollowError::NoHead)]));
         assert!(ask(vec![], 0).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_again_may_be_forgotten() {
+        let begins = |number| {
+            let begins = v1::Beginning { number, ..Default::default() };
+            CollectResponse { item: Some(collect_response::Item::Beginning(begins)) }
+        };
+        let request = v1::CollectRequest { after: 7, epoch: 1, ..Default::default() };
+        for (number, is_forgotten) in [(8, true), (99, true), (7, false)] {
+            let channel = relay(vec![Ok(begins(number)), Ok(head())]);
+            let event = first::<std::fmt::Error>(channel, request).await.unwrap();
+            assert_eq!(event == Event::Forgotten(8), is_forgotten, "{event:?}");
+        }
     }
 
     #[tokio::test]

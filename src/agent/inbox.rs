@@ -1,8 +1,8 @@
 //! What this seat collected, sealed as it came.
 //!
-//! In scope: items under their numbers, headers whose bodies did not come yet, the cursor, the chain
-//! recomputed, which items were dealt with or are asked for again, receipts that were made. Out of
-//! scope: opening (`client::message`), what each says of itself (`index`). Invariants: the cursor never passes an item that is not on the medium; an item collected
+//! In scope: items under their numbers, headers whose bodies did not come yet, what was gone before it
+//! came, the cursor, the chain recomputed, which items were dealt with or are asked for again, receipts
+//! that were made. Out of scope: opening (`client::message`), what each says of itself (`index`). Invariants: the cursor never passes an item that is not on the medium; an item collected
 //! twice is kept once; a mailbox that does not go on where it ended is an error with evidence, and
 //! changes nothing; what comes for a header is the entry that the chain has.
 
@@ -116,6 +116,17 @@ impl Spoilt {
     }
 }
 
+/// Entries that had expired before they were collected here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// The number of the first.
+    pub first: u64,
+    /// Of the last: the same, unless the relay has forgotten them.
+    pub last: u64,
+    /// Why it stood there, if the relay still knows.
+    pub kind: Option<EntryKind>,
+}
+
 /// A delivered receipt that was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Made {
@@ -166,7 +177,8 @@ impl Inbox {
         let last = self.cursor()?.count;
         for (folder, is_beyond) in [
             (ITEMS, (|name, last| name.parse().is_ok_and(|number: u64| number > last)) as Beyond),
-            (ALONE, |name, last| Batch::of(name).is_some_and(|batch| batch.last > last)),
+            (ALONE, |name, last| Batch::of(ALONE, name).is_some_and(|batch| batch.last > last)),
+            (GONE, |name, last| Batch::of(GONE, name).is_some_and(|batch| batch.last > last)),
         ] {
             let folder = self.dir.join(folder);
             for name in place::names(&folder)?.iter().filter(|name| is_beyond(name, last)) {
@@ -271,7 +283,13 @@ impl Inbox {
         let link = Link::of(item)?;
         let cursor = self.cursor()?;
         if link.number > 0 && link.number <= cursor.count {
-            let kept = self.item(link.number)?;
+            let kept = match self.item(link.number) {
+                // It was forgotten, and comes all the same.
+                Err(InboxError::Unknown(found)) => {
+                    return Err(ChainError::Gap { expected: cursor.count + 1, found }.into());
+                }
+                kept => kept?,
+            };
             if (kept.digest, kept.kind) != (link.digest, link.kind) {
                 let (number, kept, found) = (link.number, kept.digest, link.digest);
                 return Err(ChainError::Rewritten { number, kept, found }.into());
@@ -291,31 +309,86 @@ impl Inbox {
         }
         let mailbox = receipt::extend(&cursor, &link)?;
         let place = Place { contact: self.contact.clone(), mailbox };
-        // Of what has expired there is nothing to keep.
-        if item.gone.is_empty() {
+        if batch_of(item) == Some(GONE) {
+            self.put_batch(GONE, std::slice::from_ref(item))?;
+        } else {
             self.write(&place, item, floor(link.kind, self.head_view()?))?;
+            self.write_cursor(&place)?;
         }
-        self.write_cursor(&place)?;
         Ok(Put::New(place))
     }
 
-    /// Goes on where the mailbox begins now, on the relay's word: the head at the end signs for it.
+    /// Goes on where the mailbox begins now, on the relay's word: the head at the end signs for it. What
+    /// stood between is forgotten.
     ///
     /// # Errors
-    /// It is no place, or the disk.
+    /// It cannot begin there: what the relay says is then kept as evidence. Or the disk.
     pub fn go_on_behind(&self, beginning: &v1::Beginning) -> Result<(), InboxError> {
-        let v1::Beginning { number, epoch, ref chain } = *beginning;
-        let contact = self.contact.to_string();
-        let place =
-            Place::read(Some(&proto::Place { contact, epoch, number, chain: chain.clone() }));
-        let place = place.map_err(|_| ChainError::NoBeginning { number })?;
-        if place.mailbox.count > self.cursor()?.count {
-            self.write_cursor(&place)?;
+        let own = self.cursor()?;
+        let epoch = self.knows_epoch()?.then_some(own.epoch);
+        let mailbox = receipt::begin(&own, epoch, beginning).or_else(|why| {
+            let name = format!("beginning-{}", beginning.number);
+            place::replace(&self.dir.join(DISPUTED).join(name), &beginning.encode_to_vec())?;
+            Err(InboxError::Chain(why))
+        })?;
+        if own.epoch != mailbox.epoch {
+            self.begin(mailbox.epoch)?;
         }
-        Ok(())
+        let forgotten = Batch { folder: GONE, first: own.count + 1, last: mailbox.count };
+        place::replace(&self.path_of_batch(forgotten), b"")?;
+        self.write_cursor(&Place { contact: self.contact.clone(), mailbox })
     }
 
-    /// Keeps what came together; of headers in a row the disk is asked once.
+    /// Whether the relay has told in which epoch the mailbox is.
+    fn knows_epoch(&self) -> Result<bool, InboxError> {
+        Ok(self.head()?.is_some() || self.gone()?.iter().any(|gone| gone.kind.is_none()))
+    }
+
+    /// What had expired before it was collected here, in order.
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn gone(&self) -> Result<Vec<Gone>, InboxError> {
+        let mut all = Vec::new();
+        for batch in self.batches()?.into_iter().filter(|batch| batch.folder == GONE) {
+            let kept = self.read_batch(batch)?;
+            if kept.is_empty() {
+                all.push(Gone { first: batch.first, last: batch.last, kind: None });
+            }
+            all.extend(kept.iter().map(|kept| Gone {
+                first: kept.item.number,
+                last: kept.item.number,
+                kind: Some(kept.kind),
+            }));
+        }
+        Ok(all)
+    }
+
+    /// The same, as far as a head of the relay signs for it, and nobody was told of it.
+    ///
+    /// # Errors
+    /// As [`Inbox::gone`].
+    pub fn gone_untold(&self) -> Result<Vec<Gone>, InboxError> {
+        let head = self.newest_head()?.and_then(|head| head.place);
+        let (told, signed) = (self.told()?, head.map_or(0, |place| place.number));
+        let mut gone = self.gone()?;
+        gone.retain(|gone| told < gone.last && gone.last <= signed);
+        Ok(gone)
+    }
+
+    fn told(&self) -> Result<u64, InboxError> {
+        Ok(number_in(&self.dir.join(TOLD))?.unwrap_or(0))
+    }
+
+    /// Notes that people were told of what is gone up to a number.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn told_gone(&self, last: u64) -> Result<(), InboxError> {
+        Ok(place::replace(&self.dir.join(TOLD), last.to_string().as_bytes())?)
+    }
+
+    /// Keeps what came together; of headers in a row the disk is asked once, and of what is gone.
     ///
     /// # Errors
     /// As [`Inbox::put`]; what stands before the fault is kept.
@@ -323,19 +396,19 @@ impl Inbox {
         let mut rest = items;
         while let Some(first) = rest.first() {
             let is_new = first.number > self.cursor()?.count;
-            let headers = rest.iter().take_while(|item| is_new && is_header_alone(item)).count();
-            let (now, then) = rest.split_at(headers.max(1));
-            if headers > 0 {
-                self.put_headers(now)?;
-            } else {
-                self.put(first)?;
+            let folder = batch_of(first).filter(|_| is_new);
+            let in_a_row = rest.iter().take_while(|item| batch_of(item) == folder).count();
+            let (now, then) = rest.split_at(if folder.is_some() { in_a_row } else { 1 });
+            match folder {
+                Some(folder) => self.put_batch(folder, now)?,
+                None => drop(self.put(first)?),
             }
             rest = then;
         }
         Ok(())
     }
 
-    fn put_headers(&self, items: &[v1::Item]) -> Result<(), InboxError> {
+    fn put_batch(&self, folder: &'static str, items: &[v1::Item]) -> Result<(), InboxError> {
         let mut mailbox = self.cursor()?;
         let (before, seen) = (mailbox.count, self.head_view()?);
         let (mut bytes, mut fault) = (Vec::new(), Ok(()));
@@ -355,8 +428,8 @@ impl Inbox {
         }
         if mailbox.count > before {
             let place = Place { contact: self.contact.clone(), mailbox };
-            let name = Batch { first: before + 1, last: mailbox.count }.name();
-            place::replace(&self.dir.join(ALONE).join(name), &bytes)?;
+            let batch = Batch { folder, first: before + 1, last: mailbox.count };
+            place::replace(&self.path_of_batch(batch), &bytes)?;
             self.write_cursor(&place)?;
         }
         fault
@@ -437,10 +510,12 @@ impl Inbox {
         }
         let batches = self.batches()?;
         while number <= last {
-            // A header that came alone is read without its body.
+            // A header that came alone is read without its body, and of what is gone there is nothing.
             if let Some(batch) = batches.iter().find(|batch| batch.holds(number)) {
-                let kept = self.read_batch(*batch)?;
-                kept.iter().filter(|kept| kept.item.number >= number).for_each(&mut look);
+                if batch.folder == ALONE {
+                    let kept = self.read_batch(*batch)?;
+                    kept.iter().filter(|kept| kept.item.number >= number).for_each(&mut look);
+                }
                 number = batch.last + 1;
             } else {
                 self.start_of(number)?.iter().for_each(&mut look);
@@ -450,17 +525,25 @@ impl Inbox {
         Ok(())
     }
 
-    /// The files of headers that came alone, in order.
+    /// The files of headers that came alone and of what is gone, in order.
     fn batches(&self) -> Result<Vec<Batch>, InboxError> {
-        let names = place::names(&self.dir.join(ALONE))?;
-        let last = self.cursor()?.count;
-        let batches = names.iter().filter_map(|name| Batch::of(name));
+        let (last, mut batches) = (self.cursor()?.count, Vec::new());
+        for folder in [ALONE, GONE] {
+            let names = place::names(&self.dir.join(folder))?;
+            batches.extend(names.iter().filter_map(|name| Batch::of(folder, name)));
+        }
         // Beyond the cursor as in `whole`.
-        Ok(batches.filter(|batch| batch.last <= last).collect())
+        batches.retain(|batch| batch.last <= last);
+        batches.sort_by_key(|batch| batch.first);
+        Ok(batches)
+    }
+
+    fn path_of_batch(&self, batch: Batch) -> PathBuf {
+        self.dir.join(batch.folder).join(batch.name())
     }
 
     fn read_batch(&self, batch: Batch) -> Result<Vec<Kept>, InboxError> {
-        let path = self.dir.join(ALONE).join(batch.name());
+        let path = self.path_of_batch(batch);
         let mut bytes = Bytes::from(place::content(&path)?.unwrap_or_default());
         let mut all = Vec::new();
         while !bytes.is_empty() {
@@ -481,8 +564,7 @@ impl Inbox {
             return Err(InboxError::HeadBehind { needed, found });
         }
         let mut own = self.cursor()?;
-        // Before the first head the epoch is not known.
-        if own.epoch != head.mailbox().epoch && self.head()?.is_none() {
+        if own.epoch != head.mailbox().epoch && !self.knows_epoch()? {
             own = self.begin(head.mailbox().epoch)?;
         }
         match receipt::agrees(&own, head) {
@@ -566,8 +648,19 @@ impl Inbox {
     /// The disk.
     pub fn alone(&self) -> Result<Vec<u64>, InboxError> {
         let whole = self.whole()?;
-        let alone = self.batches()?.into_iter().flat_map(|batch| batch.first..=batch.last);
+        let alone = self.batches()?.into_iter().filter(|batch| batch.folder == ALONE);
+        let alone = alone.flat_map(|batch| batch.first..=batch.last);
         Ok(alone.filter(|number| whole.binary_search(number).is_err()).collect())
+    }
+
+    /// Those of these that may still come, in order.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn unfetched(&self) -> Result<Vec<u64>, InboxError> {
+        let (mut alone, done) = (self.alone()?, self.dealt_with()?);
+        alone.retain(|number| done.binary_search(number).is_err());
+        Ok(alone)
     }
 
     /// The numbers of all items, in order.
@@ -652,7 +745,7 @@ impl Inbox {
     fn begin(&self, epoch: u64) -> Result<Mailbox, InboxError> {
         let mut mailbox = Mailbox::of_epoch(self.genesis, &self.contact, epoch);
         let (batches, mut bytes) = (self.batches()?, Vec::new());
-        for number in self.numbers()? {
+        for number in 1..=self.cursor()?.count {
             let kept = self.item(number)?;
             mailbox =
                 receipt::extend(&mailbox, &Link { number, kind: kept.kind, digest: kept.digest })?;
@@ -663,7 +756,7 @@ impl Inbox {
             let Some(batch) = batches.iter().find(|batch| batch.holds(number)) else { continue };
             bytes.extend(record(&place, &kept.item, kept.floor));
             if batch.last == number {
-                place::replace(&self.dir.join(ALONE).join(batch.name()), &bytes)?;
+                place::replace(&self.path_of_batch(*batch), &bytes)?;
                 bytes.clear();
             }
         }
@@ -721,30 +814,35 @@ impl<'a> Headers<'a> {
         };
         let batch = self.batches.insert(batches).iter().find(|batch| batch.holds(number));
         let batch = *batch.ok_or(InboxError::Unknown(number))?;
-        let path = self.inbox.dir.join(ALONE).join(batch.name());
+        let path = self.inbox.path_of_batch(batch);
         let bytes = match self.last.take() {
             Some((last, bytes)) if last == batch => bytes,
             _ => place::content(&path)?.unwrap_or_default().into(),
         };
         let (_, bytes) = self.last.insert((batch, bytes));
-        find_record(bytes.clone(), number).ok_or_else(|| damaged(&path))
+        match find_record(bytes.clone(), number) {
+            None if batch.folder == GONE => Err(InboxError::Unknown(number)),
+            found => found.ok_or_else(|| damaged(&path)),
+        }
     }
 }
 
 /// Whether a file of this name holds what is beyond a number.
 type Beyond = fn(&str, u64) -> bool;
 
-/// Headers in a row that came alone and stand in one file.
+/// Entries in a row that stand in one file: headers that came alone, or what is gone. Of what is
+/// forgotten the file is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Batch {
+    folder: &'static str,
     first: u64,
     last: u64,
 }
 
 impl Batch {
-    fn of(name: &str) -> Option<Self> {
+    fn of(folder: &'static str, name: &str) -> Option<Self> {
         let (first, last) = name.split_once('-')?;
-        Some(Self { first: first.parse().ok()?, last: last.parse().ok()? })
+        Some(Self { folder, first: first.parse().ok()?, last: last.parse().ok()? })
     }
 
     fn name(self) -> String {
@@ -756,11 +854,14 @@ impl Batch {
     }
 }
 
-/// Whether an item is a message without its body, which is never empty.
-fn is_header_alone(item: &v1::Item) -> bool {
+/// Where an item stands with others: what is gone, or a message without its body, which is never empty.
+fn batch_of(item: &v1::Item) -> Option<&'static str> {
     let kind = u8::try_from(item.kind).ok().and_then(EntryKind::of_byte);
-    let is_alone = item.body.is_empty() && item.gone.is_empty();
-    is_alone && matches!(kind, Some(EntryKind::Addressed | EntryKind::Released))
+    match kind {
+        _ if !item.gone.is_empty() => Some(GONE),
+        Some(EntryKind::Addressed | EntryKind::Released) if item.body.is_empty() => Some(ALONE),
+        _ => None,
+    }
 }
 
 /// The floor of an entry that comes when a head with this view was the newest.
@@ -845,6 +946,8 @@ const HEAD: &str = "head";
 const LOCK: &str = "lock";
 const ITEMS: &str = "items";
 const ALONE: &str = "alone";
+const GONE: &str = "gone";
+const TOLD: &str = "told";
 const DONE: &str = "done";
 const LATER: &str = "later";
 const SPOILT: &str = "again";

@@ -36,6 +36,8 @@ use super::collect::{self, Answer, Desk, Matched, SealError, TakeError, Taken, U
 use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
+mod expiry;
+
 /// One seat's machine.
 struct Machine {
     seat: SeatId,
@@ -783,7 +785,7 @@ fn an_entry_is_released_if_its_header_says_a_step() {
     }
 }
 
-/// The relay says that a message expired unopened: that it is this contact's, and has expired, is
+/// The relay says that a message expired undelivered: that it is this contact's, and has expired, is
 /// shown by its header or not believed.
 #[test]
 fn what_expired_shows_it_by_its_header() {

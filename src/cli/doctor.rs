@@ -566,7 +566,7 @@ async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
     let enough = || ClientError::new(Side::Ours, Exit::Unexpected, ENOUGH, ENOUGH);
     let came = follow::collect_once(session.connection().channel(), request, |event| {
         first = Some(match event {
-            Event::Item(_) | Event::Beginning(_) => First::Item,
+            Event::Item(_) | Event::Beginning(_) | Event::Forgotten(_) => First::Item,
             Event::Head(bytes) => First::Head(bytes),
         });
         Err(enough())

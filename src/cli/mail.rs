@@ -433,7 +433,7 @@ impl Mail {
     /// # Errors
     /// Files.
     pub(super) fn unfetched(&self) -> Result<Vec<u64>, ClientError> {
-        Ok(self.index.ordered(&self.inbox.alone()?))
+        Ok(self.index.ordered(&self.inbox.unfetched()?))
     }
 
     /// Fetches bodies, in this order, and deals with each.
@@ -453,7 +453,7 @@ impl Mail {
             match came {
                 Ok(item) => self.take_body(ctx, &item, news)?,
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
-                Err(error) => news.not_fetched(number, self.lost(ctx, number, error)),
+                Err(error) => drop(self.take_no_body(ctx, (number, error), news)?),
             }
         }
         if news.behind {
@@ -505,6 +505,27 @@ impl Mail {
         let taken = self.at_desk(ctx, |desk| collect::take_whole(desk, boxes, item))??;
         news.add(taken, &self.muted);
         Ok(())
+    }
+
+    /// Deals with a body that does not come; whether it will not come any more, for it has expired.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing is lost.
+    pub(super) fn take_no_body(
+        &self,
+        ctx: &Context,
+        (number, error): (u64, ClientError),
+        news: &mut News,
+    ) -> Result<bool, ClientError> {
+        if error.reason == MESSAGE_EXPIRED {
+            let taken = self.at_desk(ctx, |desk| collect::expire(desk, &self.inbox, number))??;
+            if !matches!(taken, Taken::NotExpired) {
+                news.add(taken, &self.muted);
+                return Ok(true);
+            }
+        }
+        news.not_fetched(number, self.lost(ctx, number, error));
+        Ok(false)
     }
 
     /// Collects headers until the relay's head.
@@ -612,6 +633,11 @@ impl Mail {
             Event::Beginning(beginning) => {
                 self.keep(ctx, held, news)?;
                 Ok(self.inbox.go_on_behind(&beginning)?)
+            }
+            Event::Forgotten(number) => {
+                let taken = self.at_desk(ctx, |desk| collect::expire(desk, &self.inbox, number))?;
+                news.add(taken?, &self.muted);
+                Ok(())
             }
             Event::Head(head) => {
                 self.keep(ctx, held, news)?;
@@ -1078,6 +1104,7 @@ impl News {
                 self.warn(phrases::not_acknowledged(place.mailbox.count, &why));
             }
             Taken::NotDelivered(id) => self.warnings.push(phrases::not_delivered(id)),
+            Taken::Expired(place) => self.messages.push(place.mailbox.count),
             Taken::NotProven { place, why } => {
                 self.messages.push(place.mailbox.count);
                 self.warn(phrases::not_proven(place.mailbox.count, &why));
@@ -1085,7 +1112,7 @@ impl News {
             Taken::Later { place, kind } => {
                 self.warnings.push(phrases::later(place.mailbox.count, kind));
             }
-            Taken::Already | Taken::Waiting | Taken::Colleague(_) => {}
+            Taken::Already | Taken::Waiting | Taken::NotExpired | Taken::Colleague(_) => {}
         }
     }
 
@@ -1276,6 +1303,8 @@ fn asks_again(error: &ClientError) -> bool {
 
 /// What [`ClientError`] calls a head whose view is older than what was seen before.
 pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
+/// The relay has no more of it.
+pub(super) const MESSAGE_EXPIRED: &str = "MESSAGE_EXPIRED";
 
 /// What [`ClientError`] calls what a key signed that this program cannot know.
 pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";

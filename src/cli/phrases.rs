@@ -8,6 +8,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
 use crate::agent::collect::Unproven;
+use crate::agent::inbox::Gone;
 use crate::client::message::open::NotOpened;
 use crate::client::message::receipt::ReceiptError;
 use crate::client::message::text::visible;
@@ -19,7 +20,7 @@ use crate::domain::refusal::Amiss;
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
-use crate::domain::state::LaterKind;
+use crate::domain::state::{EntryKind, LaterKind};
 pub(super) use crate::moment::when;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
@@ -197,6 +198,44 @@ pub(super) fn not_delivered(id: Option<MessageId>) -> String {
                  whom to call"
             .to_owned(),
     }
+}
+
+/// Entries that had expired before they were collected, each in a sentence.
+pub(super) fn gone(all: &[Gone]) -> Vec<String> {
+    let listed = |is: &dyn Fn(EntryKind) -> bool| {
+        let of = all.iter().filter(|gone| gone.kind.is_some_and(is));
+        of.map(|gone| gone.first.to_string()).collect::<Vec<_>>()
+    };
+    let is_message = |kind| matches!(kind, EntryKind::Addressed | EntryKind::Released);
+    let said = |what: (&str, &str), numbers: Vec<String>| {
+        let before = "expired before this machine had collected";
+        let unknown = "nobody can say any more what";
+        match &numbers[..] {
+            [] => None,
+            [only] => Some(format!("1 {} {before} it: number {only}; {unknown} it was", what.0)),
+            [first @ .., last] => Some(format!(
+                "{} {} {before} them: numbers {} and {last}; {unknown} they were",
+                numbers.len(),
+                what.1,
+                first.join(", ")
+            )),
+        }
+    };
+    let messages = said(("message", "messages"), listed(&is_message));
+    let others = said(("notice", "notices"), listed(&|kind| !is_message(kind)));
+    let forgotten = all.iter().filter(|gone| gone.kind.is_none()).map(|gone| {
+        let (first, last) = (gone.first, gone.last);
+        let when = match first {
+            1 => "before this machine first collected",
+            _ => "while this machine was away",
+        };
+        let numbers = match first == last {
+            true => format!("number {first} of the mailbox"),
+            false => format!("numbers {first} to {last} of the mailbox"),
+        };
+        format!("{numbers} expired {when}; nobody can say any more what stood there")
+    });
+    forgotten.chain(messages).chain(others).collect()
 }
 
 /// An entry that does not show what the relay says by it.
@@ -406,6 +445,36 @@ mod tests {
     use crate::signed::dsse::{Envelope, Kind};
 
     use super::*;
+
+    #[test]
+    fn what_had_expired_is_said_in_a_sentence_each() {
+        let of = |first, last, kind| Gone { first, last, kind };
+        let one = |number, kind| of(number, number, Some(kind));
+        let (to, ours) = (EntryKind::Addressed, EntryKind::NotDelivered);
+        let said = gone(&[of(1, 1, None), one(4, to), one(7, EntryKind::Released), one(8, ours)]);
+        assert_eq!(
+            said,
+            [
+                "number 1 of the mailbox expired before this machine first collected; nobody can say \
+                 any more what stood there",
+                "2 messages expired before this machine had collected them: numbers 4 and 7; nobody \
+                 can say any more what they were",
+                "1 notice expired before this machine had collected it: number 8; nobody can say any \
+                 more what it was",
+            ]
+        );
+        let said = gone(&[of(12, 40, None), one(41, to), one(42, to), one(44, to)]);
+        assert_eq!(
+            said,
+            [
+                "numbers 12 to 40 of the mailbox expired while this machine was away; nobody can say \
+                 any more what stood there",
+                "3 messages expired before this machine had collected them: numbers 41, 42 and 44; \
+                 nobody can say any more what they were",
+            ]
+        );
+        assert!(gone(&[]).is_empty());
+    }
 
     #[test]
     fn codes_are_said_in_words() {

@@ -41,6 +41,8 @@
 //! | `directories/*/mail/*/*/*/inbox/head` | whole | its signature |
 //! | `directories/*/mail/*/*/*/inbox/items/*` | whole | lengths, and the digest in the chain |
 //! | `directories/*/mail/*/*/*/inbox/alone/*` | whole | lengths, and the digests in the chain |
+//! | `directories/*/mail/*/*/*/inbox/gone/*` | whole | lengths; or it is empty, and only its name counts |
+//! | `directories/*/mail/*/*/*/inbox/told` | whole | a number |
 //! | `directories/*/mail/*/*/*/inbox/receipts/*` | whole | signatures |
 //! | `directories/*/mail/*/*/*/inbox/done/*` | whole | a word |
 //! | `directories/*/mail/*/*/*/inbox/later/*` | whole | it is empty |

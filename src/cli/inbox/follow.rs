@@ -34,7 +34,7 @@ use super::super::courier::Courier;
 use super::super::mail::{Acks, Mail, News, SYNC_FIRST, after_a_sync};
 use super::super::sync::with_progress;
 use super::super::{Context, phrases};
-use super::rows;
+use super::{gone_json, rows, told};
 
 /// Stays, and prints what comes. A connection that ends is made again, for ever; the end is what the
 /// service refuses, or what is wrong on this side.
@@ -264,10 +264,11 @@ impl Stay {
             }
             Err(error) => {
                 work.later_wanted.failed(number, &error, Instant::now());
-                work.wanted.push_front(number);
                 // What will come by itself is nothing to say.
-                if !error.passes() {
-                    self.news.not_fetched(number, mail.lost(ctx, number, error));
+                if error.passes() || !mail.take_no_body(ctx, (number, error), &mut self.news)? {
+                    work.wanted.push_front(number);
+                } else {
+                    work.later_wanted.done(&number);
                 }
                 Ok(())
             }
@@ -308,6 +309,7 @@ impl Stay {
         let now = ctx.ambient().counted();
         if is_head {
             self.look_for_due(ctx, mail, work)?;
+            say_gone(ctx, mail)?;
         }
         let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
         if !requests.is_empty() && is_time(&mut self.asked, AGAIN_AFTER, now) {
@@ -337,6 +339,17 @@ impl Stay {
             say_back(ctx, since);
         }
     }
+}
+
+/// Says what had expired before it was collected, once.
+fn say_gone(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
+    let gone = mail.inbox.gone_untold()?;
+    if !gone.is_empty() {
+        let object = json!({ "event": "expired", "entries": gone_json(&gone) });
+        ctx.out.event(&object, phrases::gone(&gone).join("\n"));
+        told(ctx, mail, &gone);
+    }
+    Ok(())
 }
 
 /// Says a row, once.

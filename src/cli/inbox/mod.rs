@@ -17,7 +17,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::agent;
 use crate::agent::collect::{self, Desk, SealError, Unproven};
-use crate::agent::inbox::{Inbox, InboxError, Kept};
+use crate::agent::inbox::{Gone, Inbox, InboxError, Kept};
 use crate::agent::index::{self, Index, Row};
 use crate::agent::muted::{Muted, Sender};
 use crate::client::error::{ClientError, Exit, Side};
@@ -30,7 +30,7 @@ use crate::client::place;
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
-use crate::domain::ids::{MessageId, SeatId};
+use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::{Amiss, Refusal};
 use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::belief;
@@ -41,7 +41,7 @@ use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
-use super::mail::{Acknowledged, Acks, Mail, News, kept_back, not_sealed};
+use super::mail::{Acknowledged, Acks, MESSAGE_EXPIRED, Mail, News, kept_back, not_sealed};
 use super::phrases::{self, Lines};
 use super::statement::agreed;
 use super::{Context, cannot_use};
@@ -158,7 +158,7 @@ fn is_shown(mail: &Mail, row: &Row, muted: bool) -> bool {
 
 /// The numbers of what is no message to people, and may not hold.
 fn doubted(mail: &Mail) -> Vec<u64> {
-    let held = [collect::OPENED, collect::ACKNOWLEDGED, collect::NOT_DELIVERED];
+    let held = [collect::OPENED, collect::ACKNOWLEDGED, collect::NOT_DELIVERED, collect::EXPIRED];
     let rows = mail.index.rows().iter().filter(|row| !row.is_for_people());
     let doubted = rows.filter(|row| row.how().is_none_or(|how| !held.contains(&how)));
     doubted.map(|row| row.number).collect()
@@ -176,11 +176,13 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
         .iter()
         .map(|(number, kind)| json!({ "number": number, "kind": kind.byte() }))
         .collect::<Vec<_>>();
+    let gone = mail.inbox.gone_untold()?;
     let object = json!({
         "seat": mail.seat.to_string(),
         "messages": rows,
         "unverified": unverified,
         "unknown_entries": unknown,
+        "expired": gone_json(&gone),
         "more": more,
         "muted": hidden,
     });
@@ -193,12 +195,32 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
     for (number, kind) in later {
         ctx.out.say(phrases::later(number, kind));
     }
+    phrases::gone(&gone).iter().for_each(|said| ctx.out.say(said));
+    told(ctx, mail, &gone);
     if let [only] = &rows[..] {
         ctx.out.say(format_args!("read it: liaison inbox read {}", only.number));
     } else if let Some(new) = rows.iter().find(|row| row.state == "new") {
         ctx.out.say(format_args!("read one: liaison inbox read {}", new.number));
     }
     Ok(())
+}
+
+/// What had expired before it was collected, for programs.
+fn gone_json(all: &[Gone]) -> Vec<Value> {
+    let gone = all.iter().map(|gone| {
+        let kind = gone.kind.map(EntryKind::byte);
+        json!({ "first": gone.first, "last": gone.last, "kind": kind })
+    });
+    gone.collect()
+}
+
+/// It is said once.
+fn told(ctx: &Context, mail: &Mail, gone: &[Gone]) {
+    if let Some(last) = gone.iter().map(|gone| gone.last).max()
+        && let Err(error) = mail.inbox.told_gone(last)
+    {
+        ctx.out.not_kept("that it was said what expired cannot be kept", &error.into());
+    }
 }
 
 fn table(rows: &[Listed], unverified: &[Unverified], (more, hidden): (usize, usize)) -> String {
@@ -425,13 +447,22 @@ fn rows(
                 .as_ref()
                 .err()
                 .map(|why| (why.code(), phrases::again(phrases::not_opened(why), again))),
+            None if is_expired(mail, number)? => {
+                let call = header.addressing().sender.contact();
+                let said = format!(
+                    "expired before it was read here; call {call}: liaison directory show {call}"
+                );
+                Some((MESSAGE_EXPIRED, said))
+            }
             None => Some((NOT_FETCHED, format!("not fetched yet: liaison inbox read {number}"))),
         };
         let by = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
         let waits = acks.waits(header.digest()).is_some();
+        let gone = why.as_ref().is_some_and(|(code, _)| *code == MESSAGE_EXPIRED);
         let state = match (by.is_empty(), waits, mail.is_read(number)) {
             (false, _, _) => "acknowledged",
             (true, true, _) => WAITS,
+            (true, false, _) if gone => "expired",
             (true, false, true) => "read",
             (true, false, false) => "new",
         };
@@ -545,9 +576,10 @@ async fn find(
     mail: &mut Mail,
     at: &Pointer,
 ) -> Result<(Came, Option<Session>), ClientError> {
+    not_gone(mail, at)?;
     let number = at.one(came_at(&mail.index, at), "liaison inbox list", named)?.number;
     let mut session = None;
-    if !mail.inbox.is_whole(number) {
+    if !mail.inbox.is_whole(number) && !is_expired(mail, number)? {
         let connected = mail.connect(ctx).await.map_err(|error| {
             let sentence = format!("only the header of {number} is here: {error}");
             ClientError { sentence, ..error }
@@ -568,13 +600,51 @@ async fn find(
             }
         };
         // What was not read is not acknowledged.
-        if !mail.inbox.is_whole(number) {
+        if !mail.inbox.is_whole(number) && !is_expired(mail, number)? {
             return Err(not_fetched(number, fetched.err()));
         }
         fetched?;
         session = Some(connected);
     }
-    Ok((verified(ctx, mail, number)?, session))
+    let came = verified(ctx, mail, number)?;
+    if mail.inbox.is_whole(number) { Ok((came, session)) } else { Err(expired(&came)) }
+}
+
+/// Whether the rest of a message had expired before it came.
+fn is_expired(mail: &Mail, number: u64) -> Result<bool, ClientError> {
+    let is_whole = mail.inbox.is_whole(number);
+    Ok(!is_whole && mail.inbox.how(number)?.as_deref() == Some(collect::EXPIRED))
+}
+
+/// What is left of a message that had expired before it was read here: who can tell.
+fn expired((kept, header): &Came) -> ClientError {
+    let (number, of) = (kept.place.mailbox.count, header.addressing());
+    let (from, to) = (&of.sender, of.sender.contact());
+    let (created, expires) = (phrases::when(of.created), phrases::when(of.expires));
+    let sentence = format!(
+        "message {number}, from {from}, written {created}, expired {expires}, before it was read \
+         here: its content is deleted"
+    );
+    let mut error = ClientError::new(Side::Ours, Exit::NotFound, MESSAGE_EXPIRED, sentence);
+    error.details.insert("from".to_owned(), from.to_string());
+    error.details.insert("created".to_owned(), of.created.to_string());
+    error.details.insert("expires".to_owned(), of.expires.to_string());
+    call(error, &to)
+}
+
+/// Who sent what has expired can still be told, and tell.
+fn call(error: ClientError, sender: &ContactId) -> ClientError {
+    error.mended_by(format!("call {sender}: liaison directory show {sender}"))
+}
+
+/// A number under which nothing was left when it was collected.
+fn not_gone(mail: &Mail, at: &Pointer) -> Result<(), ClientError> {
+    let Pointer::Number(number) = at else { return Ok(()) };
+    let holds = |gone: &Gone| (gone.first..=gone.last).contains(number);
+    let Some(gone) = mail.inbox.gone()?.into_iter().find(holds) else { return Ok(()) };
+    let sentence = phrases::gone(&[gone]).concat();
+    Err(ClientError::new(Side::Ours, Exit::NotFound, MESSAGE_EXPIRED, sentence)
+        .mended_by("liaison inbox list"))
 }
 
 /// Only the header of a message is here, and nobody here has to do anything for the rest to come.
@@ -1037,12 +1107,13 @@ async fn acknowledge(
         Ok((session, accepted))
     };
     let went: Result<_, ClientError> = went.await;
+    let sender = &header.addressing().sender;
     let (session, accepted) = went.map_err(|error| {
         let sentence =
             format!("{number}, acknowledged by {}: {}", visible(&person), error.sentence);
-        ClientError { sentence, ..error }
+        let error = ClientError { sentence, ..error };
+        if error.reason == MESSAGE_EXPIRED { call(error, &sender.contact()) } else { error }
     })?;
-    let sender = &header.addressing().sender;
     let object = json!({
         "number": number,
         "id": id,

@@ -476,13 +476,13 @@ pub enum ChainError {
         /// What came.
         found: u64,
     },
-    /// A place that none is, as the mailbox's beginning.
-    #[error(
-        "the relay says that the mailbox begins after number {number}, which is no place of it"
-    )]
-    NoBeginning {
+    /// The mailbox cannot begin where the relay says.
+    #[error("the relay says that the mailbox begins after number {number}: {why}")]
+    Beginning {
         /// What came.
         number: u64,
+        /// Why not.
+        why: NoBeginning,
     },
     /// No kind that an entry could have: 0, or more than a byte.
     #[error("the entry {number} has the kind {kind}, which is none")]
@@ -540,6 +540,52 @@ pub enum ChainError {
         /// The signed head.
         evidence: Bytes,
     },
+}
+
+/// Why a mailbox cannot begin where the relay says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoBeginning {
+    /// It has no epoch, or no chain value.
+    #[error("that is no place of a mailbox")]
+    NoPlace,
+    /// The chain is known there, and goes on from where this reader is.
+    #[error("it was asked for what comes after number {own}")]
+    Known {
+        /// The last number that is here.
+        own: u64,
+    },
+    /// The epoch is known from the relay's head, or from an earlier beginning.
+    #[error("in epoch {found}, and it was in {own}")]
+    Epoch {
+        /// The own epoch.
+        own: u64,
+        /// What came.
+        found: u64,
+    },
+}
+
+/// Where a mailbox goes on that the relay says to begin behind what is here: its first entries have
+/// expired and are forgotten. `epoch` is the own one, if it is known. Nothing shows the chain value to be
+/// right before the head at the end.
+///
+/// # Errors
+/// It cannot begin there.
+pub fn begin(
+    own: &Mailbox,
+    epoch: Option<u64>,
+    beginning: &v1::Beginning,
+) -> Result<Mailbox, ChainError> {
+    let v1::Beginning { number, epoch: found, ref chain } = *beginning;
+    let cannot = |why| ChainError::Beginning { number, why };
+    let chain = Digest::try_from(&chain[..]).ok().filter(|_| found > 0);
+    let chain = chain.ok_or_else(|| cannot(NoBeginning::NoPlace))?;
+    if number <= own.count {
+        return Err(cannot(NoBeginning::Known { own: own.count }));
+    }
+    match epoch {
+        Some(own) if own != found => Err(cannot(NoBeginning::Epoch { own, found })),
+        Some(_) | None => Ok(Mailbox { epoch: found, count: number, chain }),
+    }
 }
 
 /// An entry as the chain has it. Nothing of it is believed for that.
