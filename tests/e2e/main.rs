@@ -15,6 +15,7 @@ mod damaged;
 mod damages;
 mod doors;
 mod envelopes;
+mod expired;
 mod expiry;
 mod follows;
 mod full;
