@@ -4,12 +4,17 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use liaison::client::message::compose::Outside;
 use liaison::store::Engine;
-use liaison::wire::v1::GetCheckpointResponse;
+use liaison::wire::v1::collect_response::Item as Answer;
+use liaison::wire::v1::{
+    CollectRequest, CollectResponse, GetCheckpointResponse, GetEntriesRequest,
+};
 use prost::Message as _;
 use rcgen::PKCS_ECDSA_P256_SHA256;
 
-use crate::support::{Party, TestNet, Trust, home, says, soon};
+use crate::expiry::{begins, served_at};
+use crate::support::{DAY, NOW, Party, TestNet, Trust, alert, home, says, soon};
 use liaison::crypto::sign::SigningKey;
 use liaison::domain::directory::possession::prove;
 use liaison::signed::proto::Use;
@@ -97,4 +102,78 @@ async fn grpcio_gets_the_checkpoint_over_mutual_tls() {
     assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
     let answer = GetCheckpointResponse::decode(&got.stdout[..]).unwrap();
     assert_eq!(answer.checkpoint, net.service.state().checkpoint);
+}
+
+/// Written from the page alone, and over another's gRPC.
+#[tokio::test]
+async fn the_second_implementation_follows_a_mailbox_that_begins_late() {
+    let open = home(Engine::Memory);
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::of_p256()).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let files = Files::new(&net, &jp).await;
+    let send = async |net: &TestNet, lives: u64| {
+        let (replica, ambient) = (net.replica(), &net.open.ambient);
+        let expires = Some(ambient.now() + lives);
+        let outside = Outside { expires, ..fr.outside(&[&jp], &replica) };
+        let sealed = fr.seal(outside, &alert("x"), &replica, ambient);
+        net.client(&fr.tls()).await.submit(sealed.envelope).await.unwrap();
+    };
+    for lives in [60, 120, 30 * DAY] {
+        send(&net, lives).await;
+    }
+    let net = served_at(NOW + 120 + DAY, net, Trust::of_p256()).await;
+    let net = served_at(NOW + 120 + 31 * DAY, net, Trust::of_p256()).await;
+    begins(&net, &jp).await;
+    send(&net, 60).await;
+    std::fs::write(files.path("ca.pem"), net.ca_pem()).unwrap();
+    let call = async |method: &str, request: Vec<u8>| {
+        let mut peer = Command::new("python3");
+        peer.arg(repository().join("tests/second/peer.py")).arg(net.address.to_string());
+        peer.args(["ca.pem", "seat.pem", "seat.key"].map(|name| files.path(name)));
+        let got = output("peer.py", {
+            peer.args([method, &hex::encode(request)]);
+            peer
+        })
+        .await;
+        assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
+        String::from_utf8(got.stdout).unwrap()
+    };
+    let all = GetEntriesRequest { start: 0, limit: 1000 }.encode_to_vec();
+    let entries = call("DirectoryService/GetEntries", all).await;
+    std::fs::write(files.path("entries"), entries).unwrap();
+    let answers = call("RelayService/Collect", CollectRequest::default().encode_to_vec()).await;
+    let judge = async |answers: &[String]| {
+        std::fs::write(files.path("answers"), answers.join("\n")).unwrap();
+        let mut second = Command::new("python3");
+        second.arg(repository().join("tests/second/verify.py")).arg("--mailbox");
+        second.arg(files.dir.path()).args([jp.contact.as_str(), "0", "-"]);
+        let judged = output("verify.py", second).await;
+        assert!(judged.stderr.is_empty(), "{}", String::from_utf8_lossy(&judged.stderr));
+        String::from_utf8(judged.stdout).unwrap()
+    };
+    let answers: Vec<String> = answers.lines().map(ToOwned::to_owned).collect();
+    assert_eq!(judge(&answers).await, "accepted: 1 entries, 1 gone, 2 forgotten\n");
+    // Another chain value at the beginning, another gone entry, none at all.
+    let [begins, gone, rest @ ..] = &answers[..] else { panic!("{answers:?}") };
+    let flip = |line: &String| {
+        let last = if line.ends_with("00") { "01" } else { "00" };
+        format!("{}{last}", &line[..line.len() - 2])
+    };
+    let altered = {
+        let answer = hex::decode(begins).unwrap();
+        let mut answer = CollectResponse::decode(&answer[..]).unwrap();
+        let Some(Answer::Beginning(begins)) = &mut answer.item else { panic!("{answer:?}") };
+        begins.chain = vec![7; 32].into();
+        hex::encode(answer.encode_to_vec())
+    };
+    for lie in [
+        [&[altered, gone.clone()], rest].concat(),
+        [&[begins.clone(), flip(gone)], rest].concat(),
+        answers[..1].iter().chain(rest).cloned().collect(),
+        answers[1..].to_vec(),
+        [&[begins.clone(), begins.clone(), gone.clone()], rest].concat(),
+    ] {
+        assert_eq!(judge(&lie).await, "refused: MAILBOX_HISTORY\n");
+    }
 }

@@ -1,14 +1,15 @@
-"""Calls GetCheckpoint with grpcio: peer.py HOST:PORT CA CERTIFICATE KEY.
+"""Calls the service with grpcio: peer.py HOST:PORT CA CERTIFICATE KEY [METHOD REQUEST].
 
-No generated code: an empty request has no bytes, and the bytes of the answer go to standard output
-as they came.
+No generated code. Without a method it calls GetCheckpoint: an empty request has no bytes, and the bytes
+of the answer go to standard output as they came. Else the request is given in hexadecimal, and each
+answer goes out so, in a line.
 """
 
 import sys
 
 import grpc
 
-METHOD = "/liaison.v1.DirectoryService/GetCheckpoint"
+METHOD = "DirectoryService/GetCheckpoint"
 SECONDS = 30
 
 
@@ -18,11 +19,16 @@ def read(path):
 
 
 def main():
-    address, authority, certificate, key = sys.argv[1:]
+    address, authority, certificate, key, *more = sys.argv[1:]
+    method, request = more or (METHOD, "")
     credentials = grpc.ssl_channel_credentials(read(authority), read(key), read(certificate))
     with grpc.secure_channel(address, credentials) as channel:
-        call = channel.unary_unary(METHOD)
-        sys.stdout.buffer.write(call(b"", timeout=SECONDS))
+        call = channel.unary_stream(f"/liaison.v1.{method}")
+        for answer in call(bytes.fromhex(request), timeout=SECONDS):
+            if more:
+                print(answer.hex())
+            else:
+                sys.stdout.buffer.write(answer)
 
 
 main()

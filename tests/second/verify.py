@@ -3,6 +3,10 @@
 
     verify.py LOG CHECKPOINT    exit 0: accepted; 1: refused, and why; 2: cannot run
     verify.py --golden DIR      exit 0: this program agrees with every file of DIR (section 17)
+    verify.py --mailbox DIR CONTACT AFTER CHAIN
+                                exit 0: what the relay showed after this number and chain value ("-"
+                                for 0) is what it signed (13). `entries` and `answers` of DIR hold
+                                what GetEntries and Collect answered, each in hexadecimal in a line
 
 It folds whole logs (sections 1 to 9), computes roots, verifies checkpoints (11), and computes the
 chains of mailboxes (13) and audits (5.6). It judges headers, threads, acknowledgements, receipts and
@@ -93,6 +97,10 @@ SCHEMA = {
     "possession": "holder:s use:e key_id:k",
     "approval": "directory:Directory nonce:b base:u expires:u action:s parameters:b",
     "audit-head": f"directory:Directory count:u chain:b {WITNESSED}",
+    "GetEntriesResponse": "entries:[b checkpoint:b",
+    "CollectResponse": "message:Item head:b beginning:Beginning",
+    "Beginning": "number:u chain:b epoch:u",
+    "Item": "number:u kind:w header:b body:b letter:b letter_index:w letter_path:[b acknowledgement:b gone:b",
 }
 SCHEMA = {message: {number: (name.split(":")[0], ":[" in name, name.split(":")[1].lstrip("["))
                     for number, name in enumerate(fields.split(), 1) if name != "-"}
@@ -1177,6 +1185,29 @@ class Judge:
     def mailbox_head(self, contact, head):
         s, _ = self.answer("mailbox-head", "relay", head)
         need(s["place"]["contact"] == contact, "RECEIPT_NOT_VERIFIED")
+        return s["place"]
+
+    def mailbox(self, contact, number, chain, answers):
+        """Section 13: what Collect answered is what its head signs. How many entries came, are gone,
+        and are forgotten."""
+        *answers, last = (form("CollectResponse", answer) for answer in answers)
+        place, came, gone, forgotten = self.mailbox_head(contact, last["head"]), 0, 0, 0
+        chain = chain or mailbox_start(self.directory.genesis, contact, place["epoch"])
+        for answer in answers:
+            if begins := answer["beginning"]:
+                need(begins["number"] > number and begins["epoch"] == place["epoch"], "MAILBOX_HISTORY")
+                forgotten += begins["number"] - number
+                number, chain = begins["number"], begins["chain"]
+                continue
+            item = answer["message"]
+            need(item and item["number"] == number + 1, "MAILBOX_HISTORY")
+            signed = item["header"] if item["kind"] in (1, 2, 4) else item["acknowledgement"]
+            need(not (item["gone"] and (signed or item["body"])), "MAILBOX_HISTORY")
+            came, gone = came + (not item["gone"]), gone + bool(item["gone"])
+            digest = item["gone"] or sha256(form("Dsse", signed)["payload"])
+            number, chain = number + 1, mailbox_next(chain, number + 1, item["kind"], digest)
+        need((number, chain) == (place["number"], place["chain"]), "MAILBOX_HISTORY")
+        return came, gone, forgotten
 
     def thread(self, header, *others):
         message = self.header(0, header)
@@ -1497,7 +1528,29 @@ def golden(top):
     return disagreements
 
 
+def check_mailbox(folder, contact, after, chain):
+    answers = {name: [bytes.fromhex(line) for line in (folder / name).read_text().split()]
+               for name in ("entries", "answers")}
+    pages = [form("GetEntriesResponse", page) for page in answers["entries"]]
+    entries, note = [entry for page in pages for entry in page["entries"]], pages[-1]["checkpoint"]
+    directory = Directory(str(note.partition(b"\n")[0], "utf-8"))
+    for entry in entries:
+        directory.take(entry)
+    check_checkpoint(note, directory, root_of(entries))
+    chain = None if chain == "-" else bytes.fromhex(chain)
+    judge = Judge(entries, directory)
+    came, gone, forgotten = judge.mailbox(contact, int(after), chain, answers["answers"])
+    print(f"accepted: {came} entries, {gone} gone, {forgotten} forgotten")
+
+
 def main(arguments):
+    if arguments[:1] == ["--mailbox"]:
+        try:
+            check_mailbox(pathlib.Path(arguments[1]), *arguments[2:])
+        except (Malformed, Refused) as why:
+            print(f"refused: {why}")
+            return 1
+        return 0
     if len(arguments) != 2:
         print(__doc__)
         return 2
