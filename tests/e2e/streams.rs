@@ -207,14 +207,14 @@ async fn a_new_head_makes_no_mailbox_look() {
 /// Under a soft limit of descriptors that is too low, which the program raises.
 #[test]
 fn the_bench_says_what_an_idle_stream_costs() {
-    let bench = "ulimit -Sn 64; exec \"$0\" bench --json --only followers --followers 200";
+    let bench = "ulimit -Sn 64; exec \"$0\" bench --json --only followers --followers 400";
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{bench} --seconds 0.1"), env!("CARGO_BIN_EXE_liaison")]);
     let ran = shell.output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let said: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     let one = &said["measurements"][0];
-    assert_eq!(one["name"], "memory of an open stream: 200 followers");
+    assert_eq!(one["name"], "memory of an open stream: 400 followers");
     assert_eq!(one["limit"], 40.0 * 1024.0);
     let bytes = one["bytes"].as_f64().unwrap();
     assert!(8.0 * 1024.0 < bytes && bytes <= 40.0 * 1024.0, "{one}");
