@@ -3,6 +3,7 @@
 //! Invariants: a start from stored parts is equal to a replay from entry 0 (tested); the stored
 //! entries hash to the head; a store that is behind the high-water file does not start.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
@@ -24,8 +25,9 @@ use crate::domain::relay::share::Grants;
 use crate::domain::state::Key;
 use crate::signed::dsse::Envelope;
 use crate::store::blobs::{BlobError, Blobs};
+use crate::store::check::Damage;
 use crate::store::codec::Head;
-use crate::store::{Page, Pages, Place, Revision, Store, StoreError, Write, keys, parts};
+use crate::store::{Looked, Page, Pages, Place, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::tlog::head::Frontier;
 use crate::tlog::merkle::{self, Tree};
@@ -321,9 +323,21 @@ const SOME: usize = 64;
 /// # Errors
 /// As [`start`].
 pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), CannotStart> {
-    let store = place.look(settings.name.as_str(), progress()).await?;
+    let Looked { store, torn } = place.look(settings.name.as_str(), progress()).await?;
     let read = read(store.as_ref(), keys, settings).await?;
-    not_behind(store.as_ref(), settings, &read).await.map(drop)
+    match (not_behind(store.as_ref(), settings, &read).await, torn) {
+        // What is missing was there, and does not hold: the store is not older.
+        (Err(CannotStart::Older(why)), Some(torn)) => Err(lost(&torn, &why)),
+        (Err(CannotStart::Behind { stored, shown }), Some(torn)) => {
+            Err(lost(&torn, &format_args!("entries {stored} to {} of the log", shown - 1)))
+        }
+        (other, _) => other.map(drop),
+    }
+}
+
+/// A store that ends too early, and is torn there.
+fn lost(torn: &str, what: &dyn Display) -> CannotStart {
+    CannotStart::Damaged(StoreError::Damaged(Damage::of(vec![format!("{torn}: {what}")])))
 }
 
 /// Writes the high-water file anew from a store, if there is none that can be read: the operator says
@@ -340,7 +354,7 @@ pub async fn mark_anew(
         let path = settings.high_water.clone();
         return Err(CannotStart::Marked { path, commits: shown.mark.map(|mark| mark.end.commits) });
     }
-    let store = place.look(settings.name.as_str(), progress()).await?;
+    let Looked { store, .. } = place.look(settings.name.as_str(), progress()).await?;
     let Read { head, .. } = read(store.as_ref(), keys, settings).await?;
     let mark = mark::fits(store.as_ref(), None).await?;
     let shown = Shown { checkpoint: head.checkpoint, mark: Some(mark) };

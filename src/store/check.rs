@@ -12,6 +12,12 @@ use super::{End, KeyRange, Store, StoreError};
 pub struct Damage(Vec<String>);
 
 impl Damage {
+    /// So much is wrong.
+    #[must_use]
+    pub fn of(found: Vec<String>) -> Self {
+        Self(found)
+    }
+
     /// All that was found, in the order of the keys.
     #[must_use]
     pub fn found(&self) -> &[String] {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 pub mod blobs;
 pub mod check;
+mod closed;
 pub mod codec;
 #[cfg(test)]
 mod conformance;
@@ -30,7 +31,6 @@ pub mod parts;
 mod place;
 mod redb;
 mod sled;
-#[cfg_attr(not(test), expect(dead_code, reason = "asked at a start once the mark stands"))]
 mod sled_file;
 pub mod space;
 mod value;
@@ -38,7 +38,7 @@ mod write;
 mod writer;
 
 pub use hints::Hints;
-pub use place::{Engine, Place, UnknownEngine};
+pub use place::{Engine, Looked, Place, UnknownEngine};
 pub use value::{End, Stored};
 pub use write::{Batch, LimitExceeded, Unmerged, Write, limits};
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tokio::task;
 
+use super::closed::Closed;
 use super::disk::{Disk, Fdatasync};
 use super::format::{self, FormatError};
 use super::memory::Memory;
@@ -127,12 +128,12 @@ impl Place {
         &self,
         directory: &str,
         looked_at: impl FnMut(u64),
-    ) -> Result<Arc<dyn Store>, StoreError> {
+    ) -> Result<Looked, StoreError> {
         self.is_there()?;
-        let store = self.run(look).await?;
-        format::check(store.as_ref(), directory).await?;
-        check::whole(store.as_ref(), looked_at).await?;
-        Ok(store)
+        let looked = self.run(look).await?;
+        format::check(looked.store.as_ref(), directory).await?;
+        check::whole(looked.store.as_ref(), looked_at).await?;
+        Ok(looked)
     }
 
     /// Its directory.
@@ -178,7 +179,10 @@ impl Place {
         self.run(start).await
     }
 
-    async fn run(&self, start: fn(Engine, &Path, &Arc<dyn Disk>) -> Started) -> Started {
+    async fn run<T: Send + 'static>(
+        &self,
+        start: fn(Engine, &Path, &Arc<dyn Disk>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let Self { engine, path, disk } = self.clone();
         task::spawn_blocking(move || start(engine, &path, &disk))
             .await
@@ -186,19 +190,33 @@ impl Place {
     }
 }
 
-type Started = Result<Arc<dyn Store>, StoreError>;
-
-/// Opens a store only to look at it.
-fn look(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Started {
-    match engine {
-        Engine::Redb => Ok(Arc::new(Redb::look(path)?)),
-        // sled writes as it opens, and takes the first damage for its end: what reads its records
-        // without it belongs here.
-        Engine::Sled | Engine::Memory => start(engine, path, disk),
-    }
+/// A store that was only looked at.
+pub struct Looked {
+    /// What it holds. What is written to it is kept nowhere.
+    pub store: Arc<dyn Store>,
+    /// What stands behind its end and is not taken: a commit that was cut off leaves such, and so does
+    /// damage.
+    pub torn: Option<String>,
 }
 
-fn start(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Started {
+/// Opens a store only to look at it.
+fn look(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Result<Looked, StoreError> {
+    Ok(match engine {
+        Engine::Redb => {
+            let (store, is_torn) = Redb::look(path)?;
+            let torn = is_torn.then(|| "its last commit does not hold".to_owned());
+            Looked { store: Arc::new(store), torn }
+        }
+        Engine::Sled => {
+            let (store, dropped) = Closed::open(path)?;
+            let why = || format!("{dropped} records stand behind what does not hold");
+            Looked { store: Arc::new(store), torn: (dropped > 0).then(why) }
+        }
+        Engine::Memory => Looked { store: start(engine, path, disk)?, torn: None },
+    })
+}
+
+fn start(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match engine {
         Engine::Sled => Arc::new(Sled::open(path, disk)?),
         Engine::Redb => Arc::new(Redb::open(path, disk)?),

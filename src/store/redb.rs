@@ -9,6 +9,7 @@ use std::io;
 use std::ops::Bound;
 use std::panic;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -52,11 +53,13 @@ impl Redb {
         Self::of(Shared::open(dir, disk)?)
     }
 
-    /// The store, on which whatever is done stays in memory. Checked as far as redb can.
-    pub(super) fn look(dir: &Path) -> Result<Self, StoreError> {
+    /// The store, on which whatever is done stays in memory, and whether redb had to leave out its
+    /// last commit or to look for it. Checked as far as redb can.
+    pub(super) fn look(dir: &Path) -> Result<(Self, bool), StoreError> {
         let looked = panic::catch_unwind(|| Shared::look(dir));
         let panicked = || StoreError::Corrupt("redb panicked while it opened it".to_owned());
-        Self::of(looked.unwrap_or_else(|_| Err(panicked()))?)
+        let (shared, is_torn) = looked.unwrap_or_else(|_| Err(panicked()))?;
+        Ok((Self::of(shared)?, is_torn))
     }
 
     fn of(shared: Shared) -> Result<Self, StoreError> {
@@ -147,14 +150,18 @@ impl Shared {
         Self::of(dir, db, lock)
     }
 
-    fn look(dir: &Path) -> Result<Self, StoreError> {
-        let lock = disk::lock(&dir.join("lock"))?;
-        let mut db = open_redb(&dir.join(FILE), Overlay::open(&dir.join(FILE))?)?;
+    fn look(dir: &Path) -> Result<(Self, bool), StoreError> {
+        let (lock, is_torn) = (disk::lock(&dir.join("lock"))?, Arc::new(AtomicBool::new(false)));
+        let (mut builder, repaired) = (builder(), Arc::clone(&is_torn));
+        builder.set_repair_callback(move |_| repaired.store(true, Ordering::Relaxed));
+        let path = dir.join(FILE);
+        let db = builder.create_with_backend(Overlay::open(&path)?);
+        let mut db = db.map_err(|error| cannot_open(&path, error))?;
         // Also what no value shows: a branch that leads astray, free space that is not free.
         if !db.check_integrity().map_err(|error| cannot_open(dir, error))? {
             return Err(StoreError::Corrupt("redb finds what it did not write".to_owned()));
         }
-        Self::of(dir, db, lock)
+        Ok((Self::of(dir, db, lock)?, is_torn.load(Ordering::Relaxed)))
     }
 
     fn of(dir: &Path, db: Database, lock: File) -> Result<Self, StoreError> {
@@ -229,8 +236,13 @@ fn make(dir: &Path, disk: &Arc<dyn Disk>) -> Result<(), StoreError> {
 }
 
 fn open_redb(path: &Path, backend: impl StorageBackend) -> Result<Database, StoreError> {
-    let opened = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend);
-    opened.map_err(|error| cannot_open(path, error))
+    builder().create_with_backend(backend).map_err(|error| cannot_open(path, error))
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
 }
 
 /// Gives back what is free of a file of so many bytes, if that is more than half of a large one: redb
@@ -386,7 +398,7 @@ impl StorageBackend for Synced {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::AtomicI64;
 
     use super::super::disk::Fdatasync;
     use super::super::{Write, check};

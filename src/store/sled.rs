@@ -168,21 +168,32 @@ impl Shared {
 
     /// The value that begins in its first entry, with its chunks.
     fn whole(&self, key: &[u8], entry: &IVec) -> Result<Stored, StoreError> {
-        let (stamp, rest) = Stamp::read(self.layout, key, entry)?;
-        let (total, first) =
-            rest.split_first_chunk().ok_or_else(|| damaged(key, "is cut short"))?;
-        let total = u32::from_be_bytes(*total) as usize;
-        let mut value = Vec::with_capacity(total.min(super::limits::BYTES));
-        value.extend_from_slice(first);
-        for number in 0..chunks(self.layout, total) {
-            let chunk = self.db.get(chunk_key(key, number)).map_err(|error| self.failed(error))?;
-            value.extend_from_slice(&chunk.ok_or_else(|| damaged(key, "misses a part"))?);
-        }
-        if value.len() != total {
-            return Err(damaged(key, "has another length than was written there"));
-        }
-        stamp.check(key, Bytes::from(value))
+        whole(self.layout, key, entry, |chunk| {
+            self.db.get(chunk).map_err(|error| self.failed(error))
+        })
     }
+}
+
+/// The value that begins in its first entry. Its chunks are asked for by their keys.
+pub(super) fn whole<C: AsRef<[u8]>>(
+    layout: Layout,
+    key: &[u8],
+    entry: &[u8],
+    chunk: impl Fn(Vec<u8>) -> Result<Option<C>, StoreError>,
+) -> Result<Stored, StoreError> {
+    let (stamp, rest) = Stamp::read(layout, key, entry)?;
+    let (total, first) = rest.split_first_chunk().ok_or_else(|| damaged(key, "is cut short"))?;
+    let total = u32::from_be_bytes(*total) as usize;
+    let mut value = Vec::with_capacity(total.min(super::limits::BYTES));
+    value.extend_from_slice(first);
+    for number in 0..chunks(layout, total) {
+        let chunk = chunk(chunk_key(key, number))?;
+        value.extend_from_slice(chunk.ok_or_else(|| damaged(key, "misses a part"))?.as_ref());
+    }
+    if value.len() != total {
+        return Err(damaged(key, "has another length than was written there"));
+    }
+    stamp.check(key, Bytes::from(value))
 }
 
 /// sled's word for damage is ours, and after any other failure it is not used again.
@@ -423,7 +434,7 @@ const fn first_bytes(layout: Layout) -> usize {
     ENTRY_BYTES - layout.stamp_bytes() - 4
 }
 
-fn head_key(key: &[u8]) -> Vec<u8> {
+pub(super) fn head_key(key: &[u8]) -> Vec<u8> {
     [&[HEADS], key].concat()
 }
 
@@ -438,15 +449,15 @@ fn corrupt(what: &str) -> StoreError {
 }
 
 /// Where the end is.
-const END: [u8; 1] = [0];
+pub(super) const END: [u8; 1] = [0];
 /// The first byte of the keys of first entries, which are in the port's order.
-const HEADS: u8 = 1;
+pub(super) const HEADS: u8 = 1;
 /// The first byte of the keys of further entries.
 const CHUNKS: u8 = 2;
 /// A value of a sled entry is at most this long; see the module's text.
 const ENTRY_BYTES: usize = 4096;
 /// Fixed for the life of a store: sled keeps it in `conf` and refuses another one.
-const SEGMENT_BYTES: usize = 8 << 20;
+pub(super) const SEGMENT_BYTES: usize = 8 << 20;
 /// A look for so much of a leaf; see the module's text.
 const LOOK_BYTES: usize = 1 << 10;
 /// What sled keeps in memory, as far as it keeps to it.

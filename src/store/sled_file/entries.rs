@@ -1,10 +1,11 @@
-//! What sled would serve, page by page.
+//! What sled would serve, page by page: all of it in order, and where each leaf stands.
 
 use std::vec;
 
 use super::node::{Node, Pairs};
 use super::recover::Recovered;
-use super::{Damage, log, node};
+use super::table::{Page, Place};
+use super::{Damage, Files, log, node};
 
 /// All keys and values in order.
 pub(in crate::store) struct Entries<'a> {
@@ -26,6 +27,48 @@ impl<'a> Entries<'a> {
             first = recovered.node(page)?.children().first().map(|(_, child)| *child);
         }
         Ok(Self { level, leaf: Vec::new().into_iter() })
+    }
+}
+
+/// Where a leaf stands, and the first key that may be in it.
+pub(in crate::store) struct Leaf {
+    pub(in crate::store) lo: Vec<u8>,
+    page: u64,
+    base: Place,
+    links: Vec<Place>,
+}
+
+impl Recovered<'_> {
+    /// Where the leaves of the default tree stand, in order. All of them were read.
+    ///
+    /// # Errors
+    /// One cannot be read, or does not fit the others.
+    pub(in crate::store) fn leaves(&self) -> Result<Vec<Leaf>, Damage> {
+        let mut leaves = Vec::new();
+        let Some(mut level) = self.entries()?.level else { return Ok(leaves) };
+        while let Some((page, node)) = level.node()? {
+            let lo = node.lo.clone();
+            if !node.is_leaf() || node.values().is_none() {
+                return Err(Damage::Misplaced { page });
+            }
+            let Page::There(base, links) = self.page(page) else {
+                return Err(Damage::Page { page });
+            };
+            leaves.push(Leaf { lo, page, base: *base, links: links.clone() });
+        }
+        Ok(leaves)
+    }
+}
+
+impl Files {
+    /// What a leaf holds, in order.
+    ///
+    /// # Errors
+    /// It changed since it was found.
+    pub(in crate::store) fn leaf(&self, leaf: &Leaf) -> Result<Pairs<Vec<u8>>, Damage> {
+        let Leaf { page, base, links, .. } = leaf;
+        let node = self.node(*page, *base, links)?;
+        node.values().ok_or(Damage::Page { page: *page })
     }
 }
 

@@ -27,14 +27,17 @@ mod entries;
 mod log;
 mod node;
 mod recover;
+#[cfg_attr(not(test), expect(dead_code, reason = "`liaisond salvage` asks for it"))]
 mod salvage;
 mod table;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+pub(super) use entries::Leaf;
 use log::{Found, Frame, Header, WINDOW};
 use node::Node;
+pub(super) use node::Pairs;
 use table::{Place, Snapshot};
 use walk::Message;
 

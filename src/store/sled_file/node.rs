@@ -25,7 +25,7 @@ enum Data {
 }
 
 /// What stands under each key, in order.
-pub(super) type Pairs<V> = Vec<(Vec<u8>, V)>;
+pub(in crate::store) type Pairs<V> = Vec<(Vec<u8>, V)>;
 
 impl Node {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {

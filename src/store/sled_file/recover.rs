@@ -68,6 +68,10 @@ impl Recovered<'_> {
         Entries::new(self)
     }
 
+    pub(super) fn page(&self, page: u64) -> &Page {
+        self.table.page(page)
+    }
+
     pub(super) fn pages(&self) -> usize {
         self.table.0.len()
     }

@@ -184,6 +184,11 @@ pub(super) fn verify(engine: Engine, path: &Path, acked: &Acked) -> Result<(), S
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         let place = Place::new(engine, path.join("store"));
+        // What a start looks at calls no torn end damage.
+        match place.look(DIRECTORY, |_| ()).await {
+            Err(StoreError::Format(FormatError::Missing)) if acked.0.is_empty() => {}
+            looked => drop(looked.map_err(|error| format!("is taken for damaged: {error}"))?),
+        }
         let store = match place.open(DIRECTORY).await {
             // Cut off before it was created.
             Err(StoreError::Format(FormatError::Missing)) if acked.0.is_empty() => return Ok(()),
