@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::crypto::hash::Digest;
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
-use crate::domain::state::{Entry, Key, Mailbox, Value};
+use crate::domain::state::{Entry, EntryKind, Key, Mailbox, Value};
 use crate::signed::dsse::Envelope;
 use crate::store::{End, Pages, Store, StoreError, codec, keys};
 
@@ -149,14 +150,20 @@ async fn is_missing(
     Ok((at != *stored).then(|| missing(None)))
 }
 
-fn append(mailbox: &Mailbox, entry: &Entry) -> Option<Mailbox> {
-    let (kind, digest) = match entry {
+/// The mailbox with one more entry, if it has what stands in the chain for it.
+pub(super) fn append(mailbox: &Mailbox, entry: &Entry) -> Option<Mailbox> {
+    let (kind, digest) = chained(entry)?;
+    Some(mailbox.append(kind, digest))
+}
+
+/// What stands in the chain for an entry.
+pub(super) fn chained(entry: &Entry) -> Option<(EntryKind, Digest)> {
+    Some(match entry {
         Entry::Gone(gone) => (gone.kind, gone.digest),
         Entry::Shown(shown) if shown.kind.carries() => {
             let carried = Envelope::parse(&shown.acknowledgement, limits::ACKNOWLEDGEMENT_BYTES);
             (shown.kind, carried.ok()?.digest())
         }
         Entry::Shown(shown) => (shown.kind, shown.header_digest),
-    };
-    Some(mailbox.append(kind, digest))
+    })
 }

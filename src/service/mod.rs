@@ -12,6 +12,8 @@ mod jobs;
 mod mark;
 mod queries;
 mod room;
+pub mod salvage;
+pub mod scrub;
 mod sequencer;
 mod start;
 pub mod telemetry;

@@ -39,6 +39,7 @@ use super::high_water::{HighWater, Mark, Shown, Unusable};
 use super::jobs::Jobs;
 use super::mark::{self, NotAsShown, Unfit};
 use super::room::{Room, Storage};
+use super::salvage;
 use super::sequencer::Sequencer;
 use super::telemetry::{Event, Telemetry};
 use super::{Service, Shared, State};
@@ -323,6 +324,15 @@ const SOME: usize = 64;
 /// # Errors
 /// As [`start`].
 pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), CannotStart> {
+    match looked(place, keys, settings).await {
+        Err(CannotStart::Damaged(why)) => {
+            Err(CannotStart::Damaged(salvage::named(place, settings, why).await))
+        }
+        other => other,
+    }
+}
+
+async fn looked(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), CannotStart> {
     let Looked { store, torn } = place.look(settings.name.as_str(), progress()).await?;
     let read = read(store.as_ref(), keys, settings).await?;
     match (not_behind(store.as_ref(), settings, &read).await, torn) {

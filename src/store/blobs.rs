@@ -78,7 +78,13 @@ impl FileBlobs {
         for entry in fs::read_dir(&unfinished)? {
             fs::remove_file(entry?.path())?;
         }
-        Ok(Self(Arc::new(Directory { path: path.to_owned(), disk, written: AtomicU64::new(0) })))
+        Ok(Self::look(path, disk))
+    }
+
+    /// The bodies in the directory `path`, only to look at them: nothing is removed.
+    #[must_use]
+    pub fn look(path: &Path, disk: Arc<dyn Disk>) -> Self {
+        Self(Arc::new(Directory { path: path.to_owned(), disk, written: AtomicU64::new(0) }))
     }
 
     async fn run<T: Send + 'static>(

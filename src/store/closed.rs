@@ -3,7 +3,7 @@
 //! In scope: what sled would serve if it opened its files now, or that it would lose of them. Out of
 //! scope: writing. Invariant: no file changes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,6 +81,23 @@ impl Closed {
     fn whole(&self, key: &[u8], entry: &[u8]) -> Result<Stored, StoreError> {
         sled::whole(self.layout, key, entry, |chunk| self.get(&chunk))
     }
+}
+
+/// What can still be read, each value with its digest.
+pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreError> {
+    let unusable = |why| disk::unusable(&dir.join(FILE), &why);
+    let _lock = disk::lock(&dir.join("lock"))?;
+    let files = Files::open(dir, SEGMENT_BYTES as u64).map_err(unusable)?;
+    let mut entries = BTreeMap::new();
+    let each = |_, key: &[u8], value: &[u8]| drop(entries.insert(key.to_vec(), value.to_vec()));
+    files.salvage(each).map_err(unusable)?;
+    let heads = entries.range(vec![HEADS]..vec![HEADS + 1]);
+    let values = heads.filter_map(|(key, entry)| {
+        let key = key.get(1..)?;
+        let chunk = |chunk: Vec<u8>| Ok(entries.get(&chunk));
+        Some((key.to_vec(), sled::whole(Layout::Digests, key, entry, chunk).ok()?))
+    });
+    Ok(values.collect())
 }
 
 #[async_trait]

@@ -70,7 +70,7 @@ fn encode(format: &Format) -> Vec<u8> {
     [&number[..], &format.epoch.to_be_bytes(), format.directory.as_bytes()].concat()
 }
 
-fn decode(bytes: &[u8]) -> Result<Format, StoreError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Format, StoreError> {
     let (number, rest) = bytes.split_first_chunk().ok_or_else(unreadable)?;
     let number = match u32::from_be_bytes(*number) {
         found if found > FORMAT => return Err(FormatError::Newer(found).into()),

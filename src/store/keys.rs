@@ -26,6 +26,10 @@ pub const KEY: &[u8] = b"part/key/";
 
 /// Where mailboxes stand, by contact.
 pub const MAILBOX: &[u8] = b"mailbox/";
+/// Accepted messages, by id and sender.
+pub const MESSAGE: &[u8] = b"message/";
+/// How many messages name a body that is a file, by its digest.
+pub const BLOB: &[u8] = b"blob/";
 /// What is due, by time.
 pub const DUE: &[u8] = b"due/";
 /// That what is due and the files of bodies are listed here: no file that is not is named.
@@ -82,9 +86,20 @@ pub fn due_from(at: u64) -> Vec<u8> {
 #[must_use]
 pub fn read_due(key: &[u8]) -> Option<Key> {
     let (at, rest) = key.strip_prefix(DUE)?.split_first_chunk()?;
-    let (id, sender) = rest.strip_prefix(b"/")?.split_first_chunk::<16>()?;
+    let (id, sender) = message_of(rest.strip_prefix(b"/")?)?;
+    Some(Key::Due(u64::from_be_bytes(*at), id, sender))
+}
+
+/// The id and the sender of a message.
+#[must_use]
+pub fn read_message(key: &[u8]) -> Option<(MessageId, ContactId)> {
+    message_of(key.strip_prefix(MESSAGE)?)
+}
+
+fn message_of(rest: &[u8]) -> Option<(MessageId, ContactId)> {
+    let (id, sender) = rest.split_first_chunk::<16>()?;
     let sender = str::from_utf8(sender.strip_prefix(b"/")?).ok()?.parse().ok()?;
-    Some(Key::Due(u64::from_be_bytes(*at), MessageId::try_from(&id[..]).ok()?, sender))
+    Some((MessageId::try_from(&id[..]).ok()?, sender))
 }
 
 /// The contact of a mailbox.
@@ -100,7 +115,7 @@ pub fn of(key: &Key) -> Vec<u8> {
         Key::Mailbox(contact) => [MAILBOX, contact.as_str().as_bytes()].concat(),
         Key::Entry(contact, number) => [&entries(contact)[..], &number.to_be_bytes()[..]].concat(),
         Key::Message(id, sender) => {
-            [b"message/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
+            [MESSAGE, &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
         }
         Key::Outcome(id, sender) => {
             [b"outcome/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
@@ -118,7 +133,7 @@ pub fn of(key: &Key) -> Vec<u8> {
             [&due_from(*at)[..], b"/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()]
                 .concat()
         }
-        Key::Blob(digest) => [&b"blob/"[..], digest.as_bytes()].concat(),
+        Key::Blob(digest) => [BLOB, digest.as_bytes()].concat(),
         Key::Beginning(contact) => [b"beginning/", contact.as_str().as_bytes()].concat(),
     }
 }
@@ -154,6 +169,9 @@ mod tests {
         for key in keys {
             assert_eq!(read_due(&of(&key)), Some(key));
         }
+        let id = MessageId::new(1, *b"/of a name");
+        let message = of(&Key::Message(id, contact.clone()));
+        assert_eq!(read_message(&message), Some((id, contact.clone())));
         assert_eq!([&b"due/"[..], b"due/12345678/"].map(read_due), [None, None]);
         assert_eq!(read_mailbox(&of(&Key::Mailbox(contact.clone()))), Some(contact));
     }

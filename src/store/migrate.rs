@@ -8,6 +8,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -91,16 +92,27 @@ pub async fn migrate(
     let new = place.in_directory(&fresh).start().await?;
     copy(old.as_ref(), new.as_ref(), copied).await?;
     format::create(new.as_ref(), &format.directory, format.epoch).await?;
-    let values = check::whole(new.as_ref(), |_| ()).await?.values;
-    drop(new);
-    for entry in fs::read_dir(&fresh).map_err(io)? {
-        disk::sync_path(place.disk(), &entry.map_err(io)?.path()).map_err(io)?;
-    }
-    disk::sync_path(place.disk(), &fresh).map_err(io)?;
+    let values = settled(place, &fresh, new).await?;
     drop(old);
     take_its_place(place, path, &kept)?;
     take_its_place(place, &fresh, path)?;
     Ok(Migrated { from, values, entries, kept })
+}
+
+/// How many values a new store has, which is whole, closed and durable.
+pub(super) async fn settled(
+    place: &Place,
+    fresh: &Path,
+    new: Arc<dyn Store>,
+) -> Result<u64, StoreError> {
+    let io = |error: io::Error| disk::cannot_open(fresh, &error);
+    let values = check::whole(new.as_ref(), |_| ()).await?.values;
+    drop(new);
+    for entry in fs::read_dir(fresh).map_err(io)? {
+        disk::sync_path(place.disk(), &entry.map_err(io)?.path()).map_err(io)?;
+    }
+    disk::sync_path(place.disk(), fresh).map_err(io)?;
+    Ok(values)
 }
 
 /// The new store is whole, and was cut off before it had the old one's name.
@@ -116,7 +128,7 @@ async fn finish(place: &Place, kept: PathBuf, dry_run: bool) -> Result<Migrated,
     Ok(Migrated { from: None, values, entries: frontier.size(), kept })
 }
 
-fn take_its_place(place: &Place, from: &Path, to: &Path) -> Result<(), StoreError> {
+pub(super) fn take_its_place(place: &Place, from: &Path, to: &Path) -> Result<(), StoreError> {
     let io = |error: io::Error| disk::cannot_open(to, &error);
     fs::rename(from, to).map_err(io)?;
     let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());

@@ -30,6 +30,7 @@ mod overlay;
 pub mod parts;
 mod place;
 mod redb;
+pub mod salvage;
 mod sled;
 mod sled_file;
 pub mod space;

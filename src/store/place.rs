@@ -3,6 +3,7 @@
 //! In scope: choosing, creating, opening. Out of scope: what an engine does. Invariant: a store is
 //! handed out only after its marker was written or checked.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,14 +11,14 @@ use std::sync::Arc;
 
 use tokio::task;
 
-use super::closed::Closed;
+use super::closed::{self, Closed};
 use super::disk::{Disk, Fdatasync};
 use super::format::{self, FormatError};
 use super::memory::Memory;
 use super::migrate::unfinished;
 use super::redb::{self, Redb};
 use super::sled::{self, Sled};
-use super::{Store, StoreError, check};
+use super::{Store, StoreError, Stored, check};
 
 /// What a store is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -134,6 +135,17 @@ impl Place {
         format::check(looked.store.as_ref(), directory).await?;
         check::whole(looked.store.as_ref(), looked_at).await?;
         Ok(looked)
+    }
+
+    /// Each value that can still be read under its key, whatever is damaged. Nothing is written.
+    pub(super) async fn salvage(&self) -> Result<BTreeMap<Vec<u8>, Stored>, StoreError> {
+        self.is_there()?;
+        self.run(|engine, path, _| match engine {
+            Engine::Sled => closed::salvage(path),
+            Engine::Redb => redb::salvage(path),
+            Engine::Memory => Ok(BTreeMap::new()),
+        })
+        .await
     }
 
     /// Its directory.

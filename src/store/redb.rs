@@ -4,10 +4,12 @@
 //! tuning. Invariants: every commit is `Durability::Immediate`, so redb publishes it to readers
 //! only after its `fdatasync`; a value is its stamp and then its bytes.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
-use std::panic;
+use std::os::unix::fs::FileExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -124,6 +126,109 @@ impl Store for Redb {
         "redb"
     }
 }
+
+/// What can still be read, each value with its digest. What redb cannot reach is looked for in all
+/// leaves of the file, also old ones: what was deleted there may come back.
+pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreError> {
+    let path = dir.join(FILE);
+    let _lock = disk::lock(&dir.join("lock"))?;
+    let mut found = BTreeMap::new();
+    // Panics are damage, and what was read before them stays.
+    let walked = panic::catch_unwind(AssertUnwindSafe(|| {
+        let db = open_redb(&path, Overlay::open(&path)?)?;
+        let said = read_end(&db).ok().and_then(|end| End::read(end.as_deref()).ok());
+        for is_back in [false, true] {
+            drop(panic::catch_unwind(AssertUnwindSafe(|| walk(&db, is_back, &mut found))));
+        }
+        Ok::<_, StoreError>(said)
+    }));
+    let is_all = |(end, _): (End, Layout)| end.values == found.len() as u64;
+    if !matches!(walked, Ok(Ok(Some(said))) if is_all(said)) {
+        let mut older = BTreeMap::<Vec<u8>, Stored>::new();
+        in_leaves(&path, |key, stored| {
+            let newest = older.get(key).is_none_or(|there| there.revision < stored.revision);
+            if newest && !found.contains_key(key) {
+                older.insert(key.to_vec(), stored);
+            }
+        })?;
+        found.extend(older);
+    }
+    Ok(found)
+}
+
+fn checked(key: &[u8], stored: &[u8]) -> Option<Stored> {
+    let (stamp, bytes) = Stamp::read(Layout::Digests, key, stored).ok()?;
+    stamp.check(key, Bytes::copy_from_slice(bytes)).ok()
+}
+
+/// From one end of the table to the first page that cannot be read.
+fn walk(
+    db: &Database,
+    is_back: bool,
+    found: &mut BTreeMap<Vec<u8>, Stored>,
+) -> Result<(), redb::Error> {
+    let table = db.begin_read()?.open_table(TABLE)?;
+    let mut range = table.range::<&[u8]>((Bound::Excluded(END), Bound::Unbounded))?;
+    while let Some(entry) = if is_back { range.next_back() } else { range.next() } {
+        let (key, value) = entry?;
+        if let Some(stored) = checked(key.value(), value.value()) {
+            found.insert(key.value().to_vec(), stored);
+        }
+    }
+    Ok(())
+}
+
+/// Every value of every leaf in the file, wherever one begins.
+fn in_leaves(path: &Path, mut each: impl FnMut(&[u8], Stored)) -> Result<(), StoreError> {
+    let io = |error: io::Error| disk::unusable(path, &error);
+    let file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let mut page = vec![0; PAGE_BYTES];
+    for at in (0..length).step_by(PAGE_BYTES) {
+        let read = |page: &mut Vec<u8>, bytes: usize| {
+            page.resize(bytes.min((length - at) as usize), 0);
+            file.read_exact_at(page, at).map_err(io)
+        };
+        read(&mut page, PAGE_BYTES)?;
+        // A leaf of redb: its kind, how many values, where each key and each value ends.
+        let Some((count, bytes)) = leaf(&page) else { continue };
+        read(&mut page, bytes)?;
+        let end = |index: usize| end(&page, index);
+        for index in 0..count {
+            let begin = |from: usize, index| match index == from {
+                true if from == 0 => Some(4 + 8 * count),
+                _ => end(index - 1),
+            };
+            let (key, value) = (begin(0, index), begin(count, count + index));
+            let key = key.zip(end(index)).and_then(|(from, to)| page.get(from..to));
+            let value = value.zip(end(count + index)).and_then(|(from, to)| page.get(from..to));
+            if let Some((key, value)) = key.zip(value)
+                && let Some(stored) = checked(key, value)
+            {
+                each(key, stored);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many values a leaf says that it has, and how long it is.
+fn leaf(page: &[u8]) -> Option<(usize, usize)> {
+    let [1, _, low, high, ..] = page else { return None };
+    let count = usize::from(u16::from_le_bytes([*low, *high]));
+    let bytes = end(page, (2 * count).checked_sub(1)?)?;
+    (bytes <= LEAF_BYTES).then_some((count, bytes))
+}
+
+fn end(page: &[u8], index: usize) -> Option<usize> {
+    let end = page.get(4 + 4 * index..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*end) as usize)
+}
+
+/// Leaves begin at a multiple of this.
+const PAGE_BYTES: usize = 4096;
+/// No leaf is larger: a value, its key and what else stands there.
+const LEAF_BYTES: usize = 2 * super::limits::BYTES;
 
 struct Shared {
     db: Arc<Database>,

@@ -8,13 +8,15 @@ use std::path::Path;
 use bytes::Bytes;
 use liaison::domain::ids::ContactId;
 use liaison::domain::state::{Key, Mailbox, Value};
+use liaison::service::salvage::salvage;
+use liaison::service::scrub::What;
 use liaison::service::{self, CannotStart, Missing, NotAsShown, Shown, Unusable};
-use liaison::store::{Engine, Pages, Store, StoreError, Versioned, Write, codec, keys};
+use liaison::store::{Engine, Pages, Place, Store, StoreError, Versioned, Write, codec, keys};
 
-use crate::support::{NAME, Open, Party, TestNet, Trust, contents, dates};
+use crate::support::{NAME, NOW, Open, Party, TestNet, Trust, contents, dates};
 
 /// A service with two members and so many messages from the first to the second, stopped.
-async fn with_messages(engine: Engine, messages: usize) -> (Open, ContactId) {
+pub(crate) async fn with_messages(engine: Engine, messages: usize) -> (Open, ContactId) {
     let net = TestNet::on(engine).await;
     let [fr, jp] = net.parties(["fr", "jp"]).await;
     send(&net, &fr, &jp, messages).await;
@@ -22,13 +24,13 @@ async fn with_messages(engine: Engine, messages: usize) -> (Open, ContactId) {
 }
 
 /// Stopped, and nobody writes any more.
-async fn closed(net: TestNet) -> Open {
+pub(crate) async fn closed(net: TestNet) -> Open {
     let open = net.stop().await.0;
     drop(open.place().open(NAME).await.unwrap());
     open
 }
 
-async fn send(net: &TestNet, from: &Party, to: &Party, messages: usize) {
+pub(crate) async fn send(net: &TestNet, from: &Party, to: &Party, messages: usize) {
     let mut sender = net.client(&from.tls()).await;
     for _ in 0..messages {
         let sealed = from.compose(&[to], &net.replica(), &net.open.ambient);
@@ -41,18 +43,18 @@ async fn again(open: Open) -> TestNet {
     TestNet::serve(open, store, Trust::new(dates())).await
 }
 
-async fn look(open: &Open) -> Result<(), CannotStart> {
+pub(crate) async fn look(open: &Open) -> Result<(), CannotStart> {
     service::look(&open.place(), &Open::keys(), &open.settings()).await
 }
 
 /// As `liaisond serve` does it.
-async fn start(open: &Open) -> Result<service::Service, CannotStart> {
+pub(crate) async fn start(open: &Open) -> Result<service::Service, CannotStart> {
     look(open).await?;
     open.start_again().await
 }
 
 /// It does not start, and leaves every file as it was.
-async fn refused(open: &Open) -> CannotStart {
+pub(crate) async fn refused(open: &Open) -> CannotStart {
     let before = contents(open.home.path());
     let why = start(open).await.err().expect("it does not start");
     assert!(contents(open.home.path()) == before, "a file is another: {why}");
@@ -127,7 +129,7 @@ async fn another_history_is_not_taken_for_the_one_that_was_shown() {
     start(one).await.unwrap();
 }
 
-async fn put(store: &dyn Store, key: Vec<u8>, value: &[u8]) {
+pub(crate) async fn put(store: &dyn Store, key: Vec<u8>, value: &[u8]) {
     let put = (key, Bytes::copy_from_slice(value));
     store.commit(Write::new([], [put], []).unwrap().into()).await.unwrap();
 }
@@ -233,7 +235,12 @@ enum Fate {
 }
 
 /// One change of a copy; what reads otherwise than before and says nothing fails the test.
-async fn tried(open: &Open, all: &Everything, file: &str, change: Change) -> (Fate, String) {
+async fn tried(
+    open: &Open,
+    all: &Everything,
+    file: &str,
+    change: Change,
+) -> (Fate, Option<u64>, String) {
     let copy = open.copy();
     change.apply(&copy.place().path().join(file));
     let before = contents(copy.home.path());
@@ -245,12 +252,15 @@ async fn tried(open: &Open, all: &Everything, file: &str, change: Change) -> (Fa
                 | CannotStart::Store(StoreError::Open(_) | StoreError::Format(_))
         );
         assert!(told, "{change:?}: {why}");
+        let is_cut = matches!(change, Change::Cut(_));
+        assert!(is_cut || !matches!(why, CannotStart::Older(_)), "{change:?} is not older: {why}");
+        let saved = saved(&copy, all).await;
         assert!(contents(copy.home.path()) == before, "{change:?}: a file is another");
-        return (Fate::Refused, why.to_string());
+        return (Fate::Refused, Some(saved), why.to_string());
     }
     let store = match copy.place().open(NAME).await {
         Ok(store) => store,
-        Err(why) => return (Fate::Named, why.to_string()),
+        Err(why) => return (Fate::Named, None, why.to_string()),
     };
     let keys: Vec<_> = all.keys().cloned().collect();
     match (everything_in(store.as_ref()).await, store.read(&keys).await) {
@@ -259,15 +269,44 @@ async fn tried(open: &Open, all: &Everything, file: &str, change: Change) -> (Fa
             let found = |(key, found): (&[u8], Option<&Versioned>)| all.get(key) == found;
             assert!(read.iter().all(found), "{change:?}: silent");
         }
-        (Err(why), _) | (_, Err(why)) => return (Fate::Named, why.to_string()),
+        (Err(why), _) | (_, Err(why)) => return (Fate::Named, None, why.to_string()),
     }
     copy.start(store).await.expect("what reads as it was starts");
-    (Fate::Harmless, String::new())
+    (Fate::Harmless, None, String::new())
 }
 
-type Everything = BTreeMap<Vec<u8>, Versioned>;
+/// How many messages can still be read of a damaged store. What is saved is what was there, and what
+/// is not is named.
+async fn saved(open: &Open, all: &Everything) -> u64 {
+    let to = tempfile::tempdir().unwrap();
+    let to = Place::new(Engine::Redb, to.path().join("store"));
+    let settings = open.settings();
+    let of = (&settings.name, settings.high_water.as_path(), NOW);
+    let salvaged = salvage(&open.place(), Some(&to), None, of, |_| ()).await.unwrap();
+    let store = to.open(NAME).await.unwrap();
+    let found = everything_in(store.as_ref()).await.unwrap();
+    let kept = |prefix: &[u8], from: &Everything| {
+        let range = from.range(prefix.to_vec()..);
+        range.take_while(|(key, _)| key.starts_with(prefix)).count() as u64
+    };
+    for (key, (_, value)) in &found {
+        let is_saved = !key.starts_with(b"message/") || all[key].1 == *value;
+        assert!(is_saved, "{}", key.escape_ascii());
+    }
+    let missing = salvaged
+        .report
+        .faults
+        .iter()
+        .filter(|fault| fault.what == What::Entries && fault.place.is_some());
+    let entries = (kept(b"entry/", all), kept(b"entry/", &found));
+    let named = missing.count() as u64;
+    assert!(named >= entries.0 - entries.1, "{entries:?}, {named} named");
+    kept(b"message/", &found)
+}
 
-async fn everything_in(store: &dyn Store) -> Result<Everything, StoreError> {
+pub(crate) type Everything = BTreeMap<Vec<u8>, Versioned>;
+
+pub(crate) async fn everything_in(store: &dyn Store) -> Result<Everything, StoreError> {
     let (mut all, mut pages) = (BTreeMap::new(), Pages::of(store, b""));
     while let Some(page) = pages.next().await? {
         all.extend(page.entries.into_iter().map(|(key, revision, value)| (key, (revision, value))));
@@ -317,6 +356,7 @@ async fn trials(engine: Engine, [flips, zeros, cuts]: [u64; 3]) {
         (mixed ^ (mixed >> 31)) % end
     };
     let mut table: BTreeMap<(&str, Fate), u64> = BTreeMap::new();
+    let mut salvaged = Vec::new();
     for number in 0..flips + zeros + cuts {
         let (files, open) = &homes[number as usize % 2];
         let any = below(4 * files.len() as u64) as usize;
@@ -328,11 +368,26 @@ async fn trials(engine: Engine, [flips, zeros, cuts]: [u64; 3]) {
             }
             _ => ("cuts", Change::Cut(below(*used))),
         };
-        let (fate, why) = tried(open, &all, file, change).await;
+        let (fate, saved, why) = tried(open, &all, file, change).await;
+        if let Some(saved) = saved {
+            salvaged.push(saved);
+        }
         writeln!(out, "{file} {change:?} {fate:?} {why}").unwrap();
         *table.entry((way, fate)).or_default() += 1;
     }
-    writeln!(out, "{engine}, {} values: {table:?}", all.len()).unwrap();
+    let messages = all.keys().filter(|key| key.starts_with(b"message/")).count() as u64;
+    salvaged.sort_unstable();
+    let (sum, of) = (salvaged.iter().sum::<u64>(), messages * salvaged.len() as u64);
+    let whole = salvaged.iter().filter(|saved| **saved == messages).count();
+    writeln!(
+        out,
+        "{engine}, {} values: {table:?}; {sum} of {of} messages salvaged, all of them {whole} times of \
+         {}, at least {:?} of {messages}",
+        all.len(),
+        salvaged.len(),
+        salvaged.first(),
+    )
+    .unwrap();
     let harmed = table.iter().filter(|((_, fate), _)| *fate != Fate::Harmless);
     assert!(harmed.map(|(_, count)| count).sum::<u64>() > 0, "nothing was tried");
 }

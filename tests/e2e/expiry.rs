@@ -77,7 +77,7 @@ async fn settled(store: &dyn Store, now: u64) {
     }
 }
 
-fn sealed(net: &TestNet, from: &Party, to: &[&Party], bytes: usize) -> Sealed {
+pub(crate) fn sealed(net: &TestNet, from: &Party, to: &[&Party], bytes: usize) -> Sealed {
     let replica = net.replica();
     let outside = Outside { expires: Some(EXPIRES), ..from.outside(to, &replica) };
     from.seal(outside, &alert(&"x".repeat(bytes)), &replica, &net.open.ambient)

@@ -176,13 +176,21 @@ pub fn verify_header(directory: &Directory, bytes: &[u8]) -> Result<VerifiedHead
     verify_header_of(directory, bytes, |_| Ok(()))
 }
 
+/// Reads a header and verifies nothing: of what the relay itself has stored.
+///
+/// # Errors
+/// Size, form, kind.
+pub fn parse_header(bytes: &[u8]) -> Result<Envelope, Refusal> {
+    parse(bytes, limits::HEADER_BYTES, Kind::Header)
+}
+
 /// Verifies a header whose signers have this standing.
 fn verify_header_of(
     directory: &Directory,
     bytes: &[u8],
     standing: impl Fn(&KeyId) -> Result<(), Refusal>,
 ) -> Result<VerifiedHeader, Refusal> {
-    let envelope = parse(bytes, limits::HEADER_BYTES, Kind::Header)?;
+    let envelope = parse_header(bytes)?;
     let header: proto::Header =
         canonical::decode(envelope.payload()).map_err(|_| Refusal::NotCanonical("header"))?;
     let addressing: Result<Addressing, Refusal> = Addressing::read(directory, &header.addressing);
@@ -321,7 +329,11 @@ pub fn read_letter(bytes: &Bytes) -> Result<Letter, Refusal> {
     })
 }
 
-fn verify_letters(header: &VerifiedHeader, letters: &[Bytes]) -> Result<Vec<Letter>, Refusal> {
+/// The letters are those that the header names, each one age file, in the order of their seats.
+///
+/// # Errors
+/// Their number, their order, their root, their form.
+pub fn verify_letters(header: &VerifiedHeader, letters: &[Bytes]) -> Result<Vec<Letter>, Refusal> {
     if letters.len() > limits::LETTERS || letters.len() as u64 != u64::from(header.letters) {
         let (named, found) = (header.letters, letters.len());
         return Err(Refusal::WrongLetters(Letters::OtherNumber { named, found }));

@@ -27,7 +27,6 @@ mod entries;
 mod log;
 mod node;
 mod recover;
-#[cfg_attr(not(test), expect(dead_code, reason = "`liaisond salvage` asks for it"))]
 mod salvage;
 mod table;
 #[cfg(test)]

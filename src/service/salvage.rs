@@ -1,0 +1,287 @@
+//! What can still be read of a damaged store, put together to a store that is served again.
+//!
+//! In scope: what follows from what is left (parts from the log, entries from the messages that they
+//! showed, where a mailbox stands from its entries or from what was shown of it), and what is gone.
+//! Out of scope: reading damaged files (`store::salvage`). Invariants: nothing is made up: what is put
+//! in follows from values that are whole, or was shown; a log that goes back is said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use bytes::Bytes;
+
+use crate::domain::directory::Directory;
+use crate::domain::ids::{ContactId, DirectoryName, MessageId};
+use crate::domain::relay::envelope;
+use crate::domain::relay::expire;
+use crate::domain::state::{
+    Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Shown as Showing, Value,
+};
+use crate::store::blobs::Blobs;
+use crate::store::check::Damage;
+use crate::store::codec::Head;
+use crate::store::salvage::{self, Values};
+use crate::store::{Place, StoreError, codec, keys, parts};
+use crate::tlog::checkpoint::VerifiedCheckpoint;
+
+use super::high_water::{Mark, Shown};
+use super::mark::{append, chained};
+use super::scrub::{Fold, Report, What, leaf_of, places, scrub, verified};
+use super::start::Settings;
+
+/// What was saved, and what is gone.
+#[derive(Debug)]
+pub struct Salvaged {
+    /// What was looked at in the new store, and all that is missing there.
+    pub report: Report,
+    /// How many values were read.
+    pub values: u64,
+    /// How many more follow from those, and were put in.
+    pub mended: u64,
+    /// Messages that were shown in mailboxes and are gone, and how many are there.
+    pub messages: u64,
+    /// How many entries the log has.
+    pub log: u64,
+    /// How many were shown, if that is known.
+    pub shown: Option<u64>,
+}
+
+/// Reads what can still be read at `from`, and writes it to `to`, if that is given. `now`, Unix seconds,
+/// is since when an entry whose message is lost shows nothing.
+///
+/// # Errors
+/// There is no store, or it is open; nothing can be read; something is at `to`; the disk.
+pub async fn salvage(
+    from: &Place,
+    to: Option<&Place>,
+    blobs: Option<&dyn Blobs>,
+    (name, high_water, now): (&DirectoryName, &Path, u64),
+    told: impl FnMut(u64),
+) -> Result<Salvaged, StoreError> {
+    let mut values = salvage::read(from).await?;
+    let read = values.len() as u64;
+    let shown = Shown::read(high_water).ok();
+    let mark = shown.as_ref().and_then(|shown| shown.mark.as_ref());
+    let before = values.clone();
+    let log = mend(&mut values, name, shown.as_ref());
+    let mended = values.iter().filter(|(key, value)| before.get(*key) != Some(value));
+    let mended = mended.count() as u64;
+    let store = salvage::in_memory(&values).await?;
+    let report = scrub(store.as_ref(), blobs, name, mark, told).await?;
+    let_go(&mut values, &report, now);
+    if let Some(to) = to {
+        salvage::write(to, name.as_str(), &values).await?;
+    }
+    let shown = log.shown;
+    let messages = values.keys().filter(|key| key.starts_with(keys::MESSAGE)).count() as u64;
+    Ok(Salvaged { report, values: read, mended, messages, log: log.entries, shown })
+}
+
+/// What is wrong with a store, and what of it is gone.
+pub(super) async fn named(place: &Place, settings: &Settings, why: StoreError) -> StoreError {
+    let mut found = match why {
+        StoreError::Damaged(damage) => damage.found().to_vec(),
+        StoreError::Corrupt(why) => vec![why],
+        other => return other,
+    };
+    let of = (&settings.name, settings.high_water.as_path(), settings.ambient.now());
+    if let Ok(salvaged) = salvage(place, None, None, of, |_| ()).await {
+        let faults = salvaged.report.faults.iter().filter(|fault| fault.what != What::Values);
+        let gone: Vec<_> = faults.map(ToString::to_string).collect();
+        found.push(match gone.len() {
+            0 => "all messages can still be read".to_owned(),
+            count => format!("{count} things are missing"),
+        });
+        found.extend(gone);
+    }
+    StoreError::Damaged(Damage::of(found))
+}
+
+/// How far a log goes.
+struct Log {
+    entries: u64,
+    shown: Option<u64>,
+}
+
+/// Puts in what follows from the rest.
+fn mend(values: &mut Values, name: &DirectoryName, shown: Option<&Shown>) -> Log {
+    let entries = entries(values);
+    let mut fold = folded(name, &entries);
+    let signed = fold.directory.as_ref().and_then(|directory| {
+        let stored = values.get(keys::LOG_HEAD).and_then(|head| Head::decode(head).ok());
+        let candidates = stored.map(|head| head.checkpoint).into_iter();
+        let candidates = candidates.chain(shown.map(|shown| shown.checkpoint.clone()));
+        newest(name, &entries, directory, candidates)
+    });
+    if let Some((checkpoint, signed)) = &signed {
+        // What stands behind it was never shown: it was being committed.
+        if signed.size() < entries.len() as u64 {
+            fold = folded(name, &entries[..signed.size() as usize]);
+            values.retain(|key, _| leaf_of(key).is_none_or(|leaf| leaf < signed.size()));
+        }
+        let clock = fold.directory.as_ref().map_or(0, Directory::clock);
+        let checkpoint = checkpoint.clone();
+        let head = Head { frontier: fold.frontier.clone(), checkpoint, clock };
+        values.insert(keys::LOG_HEAD.to_vec(), head.encode());
+        let prefixes = parts::PREFIXES.into_iter().chain([keys::CHARTER, keys::LOG_CHARTER]);
+        for prefix in prefixes {
+            values.retain(|key, _| !key.starts_with(prefix));
+        }
+        values.extend(fold.parts.clone());
+    }
+    let mark = shown.and_then(|shown| shown.mark.as_ref());
+    if let Some(directory) = &fold.directory {
+        mailboxes(values, directory, mark);
+        due(values, directory);
+    }
+    let shown = fold.directory.as_ref().zip(shown).and_then(|(directory, shown)| {
+        Some(verified(name, &shown.checkpoint, directory).ok()?.size())
+    });
+    Log { entries: fold.frontier.size(), shown }
+}
+
+/// The entries of the log from the first on, as far as they go.
+fn entries(values: &Values) -> Vec<Bytes> {
+    let of = |leaf: u64| values.get(&keys::log_entry(leaf)).cloned();
+    (0..).map_while(of).collect()
+}
+
+fn folded(name: &DirectoryName, entries: &[Bytes]) -> Fold {
+    let mut fold = Fold::default();
+    let _ = entries.iter().try_for_each(|entry| fold.push(name, entry));
+    fold
+}
+
+/// The newest checkpoint that these entries come to.
+fn newest(
+    name: &DirectoryName,
+    entries: &[Bytes],
+    directory: &Directory,
+    candidates: impl Iterator<Item = Bytes>,
+) -> Option<(Bytes, VerifiedCheckpoint)> {
+    let signed = candidates.filter_map(|checkpoint| {
+        let signed = verified(name, &checkpoint, directory).ok()?;
+        let fold = entries.get(..usize::try_from(signed.size()).ok()?)?;
+        (folded(name, fold).frontier.root() == signed.root()).then_some((checkpoint, signed))
+    });
+    signed.max_by_key(|(_, signed)| signed.size())
+}
+
+/// An entry whose message is lost keeps its place in the chain and shows nothing, as one that has
+/// expired: the mailbox goes on. Who sent it the report says.
+fn let_go(values: &mut Values, report: &Report, at: u64) {
+    let lost = report.faults.iter().filter(|fault| fault.what == What::Entries);
+    for (contact, number) in lost.filter_map(|fault| fault.place.clone()) {
+        let key = Key::Entry(contact, number);
+        if let Some(Value::Entry(entry)) = value(values, &key)
+            && let Some((kind, digest)) = chained(&entry)
+        {
+            let gone = Value::Entry(Entry::Gone(Gone { kind, digest, at }));
+            values.insert(keys::of(&key), codec::encode(&gone));
+        }
+    }
+}
+
+/// Where each mailbox stands, and its entries as far as messages know them.
+fn mailboxes(values: &mut Values, directory: &Directory, mark: Option<&Mark>) {
+    let (mut stored, mut contacts) = (BTreeMap::new(), BTreeSet::new());
+    for (key, value) in values.range(keys::MAILBOX.to_vec()..) {
+        let Some(contact) = keys::read_mailbox(key) else { break };
+        if let Ok(Value::Mailbox(mailbox)) = codec::decode(&Key::Mailbox(contact.clone()), value) {
+            stored.insert(contact, mailbox);
+        }
+    }
+    let shown = mark.map(|mark| mark.mailboxes.clone()).unwrap_or_default();
+    contacts.extend(stored.keys().chain(shown.keys()).cloned());
+    let mut known = known(values);
+    for contact in contacts {
+        let [stored, shown] = [stored.get(&contact), shown.get(&contact)].map(Option::<&_>::copied);
+        let newest = stored.into_iter().chain(shown).max_by_key(|it| (it.epoch, it.count));
+        let Some(newest) = newest else { continue };
+        let key = Key::Beginning(contact.clone());
+        let begins = match value(values, &key) {
+            Some(Value::Beginning(begins)) if begins.epoch == newest.epoch => begins,
+            _ => Mailbox::of_epoch(directory.genesis(), &contact, newest.epoch),
+        };
+        let of_epoch = known.remove(&(contact.clone(), newest.epoch)).unwrap_or_default();
+        for (number, entry) in of_epoch {
+            let key = keys::of(&Key::Entry(contact.clone(), number));
+            if number > begins.count && !values.contains_key(&key) {
+                values.insert(key, codec::encode(&Value::Entry(entry)));
+            }
+        }
+        let mut at = begins;
+        while let Some(Value::Entry(entry)) =
+            value(values, &Key::Entry(contact.clone(), at.count + 1))
+            && let Some(next) = append(&at, &entry)
+        {
+            at = next;
+        }
+        // What goes on from what was shown is newer; what does not reach it leaves that standing.
+        let mailbox = if at.count > newest.count { at } else { newest };
+        let key = keys::of(&Key::Mailbox(contact));
+        values.insert(key, codec::encode(&Value::Mailbox(mailbox)));
+    }
+}
+
+/// The entries that showed the messages that are there, by mailbox and epoch.
+fn known(values: &Values) -> BTreeMap<(ContactId, u64), BTreeMap<u64, Entry>> {
+    let mut known: BTreeMap<_, BTreeMap<u64, Entry>> = BTreeMap::new();
+    for ((id, sender), message) in messages(values) {
+        let Ok(header) = envelope::parse_header(&message.header) else { continue };
+        for (contact, epoch, number) in places(&message) {
+            let entry = Entry::Shown(Showing {
+                kind: EntryKind::Addressed,
+                header_digest: header.digest(),
+                id,
+                sender: sender.clone(),
+                acknowledgement: Bytes::new(),
+            });
+            known.entry((contact, epoch)).or_default().insert(number, entry);
+        }
+    }
+    known
+}
+
+type Named = ((MessageId, ContactId), Message);
+
+fn messages(values: &Values) -> impl Iterator<Item = Named> {
+    let range = values.range(keys::MESSAGE.to_vec()..);
+    range.map_while(|(key, value)| Some((keys::read_message(key)?, value))).filter_map(
+        |((id, sender), value)| match codec::decode(&Key::Message(id, sender.clone()), value) {
+            Ok(Value::Message(message)) => Some(((id, sender), *message)),
+            _ => None,
+        },
+    )
+}
+
+/// What no longer stands anywhere is due from its first step on; bodies are named as often as they are.
+fn due(values: &mut Values, directory: &Directory) {
+    let due: BTreeSet<_> = values
+        .range(keys::DUE.to_vec()..)
+        .map_while(|(key, _)| match keys::read_due(key)? {
+            Key::Due(_, id, sender) => Some((id, sender)),
+            _ => None,
+        })
+        .collect();
+    let (mut puts, mut named) = (Vec::new(), BTreeMap::<_, u64>::new());
+    for (of, message) in messages(values) {
+        if let Body::Blob(digest, _) = message.body {
+            *named.entry(digest).or_default() += 1;
+        }
+        if !due.contains(&of)
+            && let Ok(header) = envelope::verify_header(directory, &message.header)
+        {
+            puts.push(expire::first(header.addressing()));
+        }
+    }
+    if !values.contains_key(keys::LISTED) {
+        return;
+    }
+    puts.extend(named.into_iter().map(|(digest, count)| (Key::Blob(digest), Value::Blob(count))));
+    values.extend(puts.into_iter().map(|(key, value)| (keys::of(&key), codec::encode(&value))));
+}
+
+fn value(values: &Values, key: &Key) -> Option<Value> {
+    codec::decode(key, values.get(&keys::of(key))?).ok()
+}
