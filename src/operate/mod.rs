@@ -1,6 +1,6 @@
 //! The operator's side on the service's own machine: founding a directory, serving it.
 //!
-//! In scope: `liaisond init`, `liaisond serve` and `liaisond store`, for the program and for the demo alike. Out of
+//! In scope: `liaisond init`, `liaisond serve`, `liaisond store`, `liaisond scrub` and `liaisond salvage`, for the program and for the demo alike. Out of
 //! scope: rules, sockets, stores. Invariant: the service's private keys are made here, and leave
 //! this machine never.
 
@@ -9,11 +9,13 @@ mod invitation;
 mod keys;
 mod known;
 pub mod program;
+mod salvage;
 mod serve;
 mod store;
 
 pub use init::{Founded, Plan, complete, plan_addresses, prepare, single};
 pub use invitation::{Invited, invitation, invitation_file};
+pub use salvage::{salvage, scrub};
 pub use serve::{Bound, serve};
 pub use store::{mark, migrate};
 

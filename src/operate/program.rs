@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
@@ -18,6 +19,8 @@ use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::DirectoryName;
 use crate::server::listen::Drained;
 use crate::server::process;
+use crate::service::salvage::Salvaged;
+use crate::service::scrub::{Report, What};
 use crate::service::{Mark, Shown};
 use crate::store::format::FORMAT;
 use crate::store::migrate::Migrated;
@@ -25,7 +28,7 @@ use crate::{stop, telemetry};
 
 use super::{
     Founded, OperateError, Plan, complete, invitation, mark, migrate, plan_addresses, prepare,
-    serve, single,
+    salvage, scrub, serve, single,
 };
 
 /// The directory and relay of a Liaison.
@@ -59,6 +62,12 @@ pub enum Command {
     /// Write an invitation of today: the charter in force, the addresses of liaisond.toml, the
     /// newest checkpoint
     Invitation(InvitationArgs),
+    /// Look at all that is stored while it is not served, and change nothing: exit code 6 if something
+    /// is wrong
+    Scrub(ScrubArgs),
+    /// Write what can still be read of a damaged store into a new one, and list what is gone: exit code
+    /// 6 if something is
+    Salvage(SalvageArgs),
     /// Look after a store that is not served
     #[command(subcommand)]
     Store(StoreCommand),
@@ -72,6 +81,31 @@ pub enum StoreCommand {
     /// Write the high-water file anew from the store, if it is missing or damaged: you are sure that
     /// the store is the newest there is
     Mark,
+}
+
+/// How to show what was looked at.
+#[derive(Debug, Args)]
+pub struct ScrubArgs {
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to salvage.
+#[derive(Debug, Args)]
+pub struct SalvageArgs {
+    /// A folder that is not there yet
+    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    pub to: Option<PathBuf>,
+    /// Of the new store [default: as it is]
+    #[arg(long, value_parser = ["sled", "redb"])]
+    pub engine: Option<String>,
+    /// Write nothing, and list what is gone
+    #[arg(long, conflicts_with = "to")]
+    pub dry_run: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How to migrate.
@@ -153,20 +187,30 @@ async fn done(program: Program) -> ExitCode {
     telemetry::start(std::env::var("RUST_LOG").ok().as_deref(), program.json_logs);
     let home = ServiceHome::at(&program.home);
     let done = match program.command {
-        Command::Init(args) => init(&home, *args).await,
-        Command::Serve(args) => serve_until_stopped(&home, args.clock_is_right).await,
-        Command::Invitation(args) => invite(&home, &args),
-        Command::Store(StoreCommand::Migrate(args)) => migrated(&home, args.dry_run).await,
-        Command::Store(StoreCommand::Mark) => marked(&home).await,
+        Command::Init(args) => init(&home, *args).await.map(|()| true),
+        Command::Serve(args) => {
+            serve_until_stopped(&home, args.clock_is_right).await.map(|()| true)
+        }
+        Command::Invitation(args) => invite(&home, &args).map(|()| true),
+        Command::Scrub(args) => scrubbed(&home, args.json).await,
+        Command::Salvage(args) => salvaged(&home, &args).await,
+        Command::Store(StoreCommand::Migrate(args)) => {
+            migrated(&home, args.dry_run).await.map(|()| true)
+        }
+        Command::Store(StoreCommand::Mark) => marked(&home).await.map(|()| true),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(WRONG),
         Err(why) => {
             let _ = writeln!(std::io::stderr(), "error: {why}");
             ExitCode::FAILURE
         }
     }
 }
+
+/// The exit code of a look that found something wrong.
+const WRONG: u8 = 6;
 
 /// Serves until SIGTERM or Ctrl-C, then drains.
 async fn serve_until_stopped(home: &ServiceHome, clock_is_right: bool) -> Result<(), OperateError> {
@@ -278,6 +322,104 @@ async fn marked(home: &ServiceHome) -> Result<(), OperateError> {
         home.path().display()
     ));
     Ok(())
+}
+
+async fn scrubbed(home: &ServiceHome, json: bool) -> Result<bool, OperateError> {
+    let report = scrub(home, &Ambient::system()).await?;
+    if json {
+        say(&in_json(&report, &[]).to_string());
+    } else {
+        say(&table(&report));
+        say(match report.is_whole() {
+            true => "The store is whole.",
+            false => {
+                "Something is wrong. Keep the files as they are; liaisond salvage --dry-run says what \
+                 can still be read."
+            }
+        });
+    }
+    Ok(report.is_whole())
+}
+
+async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, OperateError> {
+    let Salvaged { report, values, mended, messages, log, shown } =
+        salvage(home, args.to.as_deref(), args.engine.as_deref(), &Ambient::system()).await?;
+    let is_whole = report.is_whole();
+    if args.json {
+        let shown = shown.unwrap_or(log);
+        let counts = [("values", values), ("mended", mended), ("messages", messages)];
+        let counts = counts.into_iter().chain([("log", log), ("log_shown", shown)]);
+        say(&in_json(&report, &counts.collect::<Vec<_>>()).to_string());
+        return Ok(is_whole);
+    }
+    say(&table(&report));
+    say(&format!(
+        "{values} values can be read, {messages} of them messages; {mended} follow from those and were \
+         put in."
+    ));
+    if let Some(shown) = shown.filter(|shown| *shown > log) {
+        say(&format!(
+            "The log ends at {log}, and members were shown {shown} entries: do not serve this store \
+             before the missing entries are back; every replica has them."
+        ));
+    }
+    for contact in &report.broken {
+        say(&format!(
+            "The mailbox of {contact} cannot go on: begin it anew with liaisond mailbox new-epoch \
+             {contact}; senders then hand in again what was not delivered."
+        ));
+    }
+    if let Some(to) = &args.to {
+        let high_water = home.high_water(&home.config()?);
+        let (store, high_water) = (home.store(), high_water.display());
+        let (to, home, store) = (to.display(), home.path().display(), store.display());
+        say(&format!(
+            "The new store: {to}\n\
+             Next: keep the damaged one, and put the new one in its place:\n    \
+             mv {store} {store}.damaged\n    mv {to} {store}\n    \
+             mv {high_water} {high_water}.damaged\n    \
+             liaisond --home {home} store mark\n    liaisond --home {home} serve"
+        ));
+    }
+    Ok(is_whole)
+}
+
+/// A row for each kind, and a line for each fault.
+fn table(report: &Report) -> String {
+    let rows = What::ALL.iter().map(|what| {
+        let (checked, wrong) = report.of(*what);
+        format!("{:<16} {checked:>10} {wrong:>8}", what.name())
+    });
+    let head = format!("{:<16} {:>10} {:>8}", "", "checked", "wrong");
+    let faults = report.faults.iter().map(ToString::to_string);
+    [head].into_iter().chain(rows).chain(faults).collect::<Vec<_>>().join("\n")
+}
+
+fn in_json(report: &Report, counts: &[(&str, u64)]) -> serde_json::Value {
+    let kinds = What::ALL.iter().map(|what| {
+        let (checked, wrong) = report.of(*what);
+        (what.name().to_owned(), json!({ "checked": checked, "wrong": wrong }))
+    });
+    let faults = report.faults.iter().map(|fault| {
+        json!({
+            "what": fault.what.name(),
+            "mailbox": fault.place.as_ref().map(|(contact, _)| contact.to_string()),
+            "number": fault.place.as_ref().map(|(_, number)| number),
+            "message": fault.message.as_ref().map(|(id, _)| id.to_string()),
+            "sender": fault.message.as_ref().map(|(_, sender)| sender.to_string()),
+            "why": fault.why,
+        })
+    });
+    let mut all = json!({
+        "whole": report.is_whole(),
+        "kinds": kinds.collect::<serde_json::Map<_, _>>(),
+        "faults": faults.collect::<Vec<_>>(),
+        "new_epochs": report.broken.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    for (name, count) in counts {
+        all[*name] = (*count).into();
+    }
+    all
 }
 
 fn list(all: &[impl ToString]) -> String {

@@ -30,6 +30,7 @@ mod readers;
 mod readme;
 mod repeated;
 mod restart;
+mod salvage;
 mod second;
 mod shares;
 mod statements;

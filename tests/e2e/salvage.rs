@@ -1,0 +1,261 @@
+//! A store of which something is gone: what is missing is named, what can be read is saved, and what
+//! was saved is served again.
+
+use bytes::Bytes;
+use liaison::domain::ids::ContactId;
+use liaison::domain::state::{Entry, Key, Value};
+use liaison::service::salvage::{Salvaged, salvage};
+use liaison::service::scrub::{Fault, Report, What, scrub};
+use liaison::service::{self, Shown};
+use liaison::store::blobs::Blobs;
+use liaison::store::{Engine, Place, StoreError, Write, codec, keys};
+
+use crate::damages::{Everything, closed, everything_in, look, refused, send};
+use crate::support::{NAME, NOW, Open, Party, Replica, TestNet, Trust, contents, dates};
+
+/// Three messages to one contact, one of them with a large body, and one to another.
+async fn with_messages(engine: Engine) -> (Open, Everything) {
+    let net = TestNet::on(engine).await;
+    let [fr, jp, kr] = net.parties(["fr", "jp", "kr"]).await;
+    send(&net, &fr, &jp, 2).await;
+    send(&net, &jp, &kr, 1).await;
+    let large = crate::expiry::sealed(&net, &fr, &[&jp], 150_000);
+    net.client(&fr.tls()).await.submit(large.envelope).await.unwrap();
+    let open = closed(net).await;
+    let all = everything_in(open.place().open(NAME).await.unwrap().as_ref()).await.unwrap();
+    (open, all)
+}
+
+async fn looked_through(open: &Open) -> Report {
+    let store = open.place().open(NAME).await.unwrap();
+    let (blobs, settings) = (open.blobs(), open.settings());
+    let mark = Shown::read(&settings.high_water).unwrap().mark;
+    let (blobs, mark) = (Some(blobs.as_ref() as &dyn Blobs), mark.as_ref());
+    scrub(store.as_ref(), blobs, &settings.name, mark, |_| ()).await.unwrap()
+}
+
+async fn change(open: &Open, put: Option<(Vec<u8>, Bytes)>, delete: Option<Vec<u8>>) {
+    let store = open.place().open(NAME).await.unwrap();
+    store.commit(Write::new([], put, delete).unwrap().into()).await.unwrap();
+}
+
+fn contact(id: &str) -> ContactId {
+    id.parse().unwrap()
+}
+
+fn the_first<'a>(all: &'a Everything, prefix: &[u8]) -> &'a Vec<u8> {
+    all.keys().find(|key| key.starts_with(prefix)).unwrap()
+}
+
+#[tokio::test]
+async fn a_scrub_says_what_is_wrong_and_where() {
+    let (open, all) = with_messages(Engine::Redb).await;
+    let report = looked_through(&open).await;
+    assert!(report.is_whole(), "{:?}", report.faults);
+    let counts = [What::Mailboxes, What::Entries, What::Messages, What::Bodies, What::Due];
+    assert_eq!(counts.map(|what| report.of(what)), [(2, 0), (4, 0), (4, 0), (4, 0), (4, 0)]);
+    assert_eq!(report.of(What::Values).0, all.len() as u64);
+
+    let jp = contact("jp/cert");
+    let mailbox = keys::of(&Key::Mailbox(jp.clone()));
+    let entry = keys::of(&Key::Entry(jp.clone(), 2));
+    let due = the_first(&all, b"due/");
+    let part = the_first(&all, b"part/contact/");
+    let leaf = keys::log_entry(1);
+    let Value::Mailbox(stands) =
+        codec::decode(&Key::Mailbox(jp.clone()), &all[&mailbox].1).unwrap()
+    else {
+        panic!("a mailbox")
+    };
+    let chain = liaison::crypto::hash::Digest::of(b"another");
+    let other = Value::Mailbox(liaison::domain::state::Mailbox { chain, ..stands });
+    for (put, delete, what, says) in [
+        (None, Some(&entry), What::Entries, "jp/cert 2: message "),
+        (Some((&mailbox, codec::encode(&other))), None, What::Mailboxes, "the chain of jp/cert"),
+        (None, Some(due), What::Due, "4 messages are there, and 3 of them will expire"),
+        (None, Some(part), What::Parts, "is missing, and the log has it"),
+        (Some((part, Bytes::from_static(b"x"))), None, What::Parts, "is not what the log says"),
+        (None, Some(&leaf), What::Log, "entry 1 is missing"),
+    ] {
+        let copy = open.copy();
+        change(&copy, put.map(|(key, value)| (key.clone(), value)), delete.cloned()).await;
+        let report = looked_through(&copy).await;
+        let Some(Fault { .. }) = report.faults.first() else { panic!("{says}: whole") };
+        let found = report.faults.iter().any(|it| it.what == what && it.to_string().contains(says));
+        assert!(found, "{says}: {:?}", report.faults);
+    }
+
+    // A message that is gone is named with its sender, in each mailbox.
+    let copy = open.copy();
+    for key in all.keys().filter(|key| key.starts_with(b"message/")) {
+        change(&copy, None, Some(key.clone())).await;
+    }
+    let report = looked_through(&copy).await;
+    let named = |number| {
+        let of = |it: &&Fault| it.place == Some((jp.clone(), number));
+        report.faults.iter().find(of).unwrap().message.as_ref().unwrap().1.clone()
+    };
+    assert_eq!([1, 2, 3].map(named), ["fr/cert"; 3].map(contact));
+
+    // Bodies: one that is another, one that is gone, one that nobody names.
+    for (damage, says) in
+        [(0, "expected a body with digest"), (1, "is missing: "), (2, "no message")]
+    {
+        let copy = open.copy();
+        let digest = copy.blobs().list().await.unwrap()[0];
+        let hex = digest.to_string();
+        let file = copy.home.path().join("blobs").join(&hex[..2]).join(&hex[2..4]).join(&hex);
+        match damage {
+            0 => std::fs::write(&file, b"another").unwrap(),
+            1 => std::fs::remove_file(&file).unwrap(),
+            _ => {
+                let body = Bytes::from_static(b"nobody's");
+                let digest = liaison::crypto::hash::Digest::of(&body);
+                copy.blobs().put(digest, body).await.unwrap();
+            }
+        }
+        let report = looked_through(&copy).await;
+        let [fault] = &report.faults[..] else { panic!("{says}: {:?}", report.faults) };
+        assert!(fault.what == What::Bodies && fault.to_string().contains(says), "{fault}");
+    }
+}
+
+async fn salvaged(open: &Open, to: &Place) -> Salvaged {
+    tried(open, to).await.unwrap()
+}
+
+async fn tried(open: &Open, to: &Place) -> Result<Salvaged, StoreError> {
+    let (blobs, settings) = (open.blobs(), open.settings());
+    let blobs = Some(blobs.as_ref() as &dyn Blobs);
+    let of = (&settings.name, settings.high_water.as_path(), NOW);
+    salvage(&open.place(), Some(to), blobs, of, |_| ()).await
+}
+
+/// The salvaged store takes the place of the damaged one, by the operator's word.
+async fn put_back(open: &Open, to: &Place) {
+    std::fs::remove_dir_all(open.place().path()).unwrap();
+    std::fs::rename(to.path(), open.place().path()).unwrap();
+    std::fs::remove_file(open.high_water()).unwrap();
+    service::mark_anew(&open.place(), &Open::keys(), &open.settings()).await.unwrap();
+}
+
+/// Whatever follows from the rest is as it was, on both engines and from each to the other.
+#[tokio::test]
+async fn what_follows_from_the_rest_is_put_in_again() {
+    for (engine, other) in [(Engine::Redb, Engine::Sled), (Engine::Sled, Engine::Redb)] {
+        let (open, all) = with_messages(engine).await;
+        let follows = |key: &Vec<u8>| {
+            let prefixes =
+                [&b"part/"[..], b"log/head", b"log/charter", b"mailbox/", b"entry/", b"due/"];
+            prefixes.iter().any(|prefix| key.starts_with(prefix))
+        };
+        for key in all.keys().filter(|key| follows(key)) {
+            change(&open, None, Some(key.clone())).await;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let to = Place::new(other, folder.path().join("store"));
+        // A salvage that was cut off is begun anew.
+        std::fs::create_dir(folder.path().join("store.new")).unwrap();
+        std::fs::write(folder.path().join("store.new/db"), b"half").unwrap();
+        let before = contents(open.home.path());
+        let done = salvaged(&open, &to).await;
+        assert!(contents(open.home.path()) == before, "a file is another");
+        assert!(done.report.is_whole(), "{:?}", done.report.faults);
+        assert_eq!((done.messages, done.shown), (4, Some(done.log)));
+        let found = everything_in(to.open(NAME).await.unwrap().as_ref()).await.unwrap();
+        let values = |all: &Everything| {
+            all.iter().map(|(key, (_, value))| (key.clone(), value.clone())).collect::<Vec<_>>()
+        };
+        assert!(values(&found) == values(&all));
+        let again = tried(&open, &to).await.unwrap_err().to_string();
+        assert!(again.contains("it is there already"), "{again}");
+    }
+}
+
+/// As an operator does it: what is left is served again, and what is gone was named with its sender.
+#[tokio::test]
+async fn what_was_saved_is_served_again_and_what_is_gone_is_named() {
+    for engine in [Engine::Sled, Engine::Redb] {
+        let (open, all) = with_messages(engine).await;
+        let second = keys::of(&Key::Entry(contact("jp/cert"), 2));
+        let Value::Entry(Entry::Shown(shown)) =
+            codec::decode(&Key::Entry(contact("jp/cert"), 2), &all[&second].1).unwrap()
+        else {
+            panic!("it shows one")
+        };
+        let message = keys::of(&Key::Message(shown.id, shown.sender));
+        // Wherever it ever stood.
+        let header = all[&message].1[200..264].to_vec();
+        let file = if engine == Engine::Sled { "db" } else { "store.redb" };
+        let file = open.place().path().join(file);
+        let mut bytes = std::fs::read(&file).unwrap();
+        let mut at = 0;
+        while let Some(found) = bytes[at..].windows(64).position(|part| *part == header[..]) {
+            at += found;
+            bytes[at] ^= 1;
+        }
+        assert!(at > 0);
+        std::fs::write(&file, bytes).unwrap();
+        let why = refused(&open).await.to_string();
+        let named = format!("jp/cert 2: message {} from fr/cert: the message is missing", shown.id);
+        assert!(why.contains(&named) && why.contains("liaisond salvage"), "{why}");
+        let folder = tempfile::tempdir().unwrap();
+        let to = Place::new(engine, folder.path().join("store"));
+        let done = salvaged(&open, &to).await;
+        assert_eq!((done.messages, done.shown), (3, Some(done.log)), "{:?}", done.report.faults);
+        assert!(done.report.broken.is_empty(), "{:?}", done.report.broken);
+        put_back(&open, &to).await;
+        look(&open).await.unwrap();
+        let store = open.place().open(NAME).await.unwrap();
+        let net = TestNet::serve(open, store, Trust::new(dates())).await;
+        let jp = Party::new("jp/cert", 2);
+        let mut client = net.client(&jp.tls()).await;
+        let replica = Replica::fold(&mut client).await;
+        let items = replica.collect(&mut client, &jp.contact).await.items;
+        let gone: Vec<_> = items.iter().map(|item| !item.gone.is_empty()).collect();
+        assert_eq!(gone, [false, true, false]);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_would_go_back_is_said() {
+    let (open, _) = with_messages(Engine::Redb).await;
+    change(&open, None, Some(keys::log_entry(2))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let done = salvaged(&open, &Place::new(Engine::Redb, folder.path().join("store"))).await;
+    assert!(done.log < done.shown.unwrap());
+    let says = |it: &Fault| it.what == What::Log && it.why.contains("entry 2 is missing");
+    assert!(done.report.faults.iter().any(says), "{:?}", done.report.faults);
+}
+
+/// What the operator types, and what the exit codes say.
+#[test]
+fn the_commands_say_by_their_exit_code_whether_something_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("service");
+    let to = folder.path().join("saved").display().to_string();
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_liaisond"));
+        let client = folder.path().join("client");
+        let done = command.arg("--home").arg(&home).args(args).env("LIAISON_HOME", client).output();
+        let done = done.unwrap();
+        let says = String::from_utf8(done.stdout).unwrap();
+        (done.status.code(), says, String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, _, why) = run(&["init", "--single", "--engine", "redb"]);
+    assert_eq!(code, Some(0), "{why}");
+    let (code, says, why) = run(&["scrub"]);
+    assert!(code == Some(0) && says.contains("The store is whole."), "{says}{why}");
+    let file = home.join("data/store/store.redb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    std::fs::write(&file, bytes).unwrap();
+    let (code, says, why) = run(&["scrub", "--json"]);
+    let says: serde_json::Value = serde_json::from_str(&says).unwrap_or_else(|_| panic!("{why}"));
+    assert!(code == Some(6) && says["whole"] == false, "{says}");
+    let (code, says, _) = run(&["salvage", "--to", &to]);
+    assert!(says.contains("values can be read") && says.contains("store mark"), "{says}");
+    assert!(matches!(code, Some(0 | 6)), "{code:?}");
+    let (code, _, why) = run(&["salvage", "--to", &to]);
+    assert!(code == Some(1) && why.contains("it is there already"), "{why}");
+}
