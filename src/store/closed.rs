@@ -23,13 +23,16 @@ pub(super) struct Closed {
     /// In the order of their keys.
     leaves: Vec<Leaf>,
     /// Those read last.
-    read: Mutex<VecDeque<(usize, Arc<Pairs<Vec<u8>>>)>>,
+    read: Mutex<VecDeque<(usize, Entries)>>,
     layout: Layout,
     end: End,
     hub: Hub,
     // Held as long as the store is looked at.
     _lock: File,
 }
+
+/// What a leaf holds.
+type Entries = Arc<Pairs<Vec<u8>>>;
 
 impl Closed {
     /// The store, and how many records behind its end sled would drop.
@@ -64,7 +67,7 @@ impl Closed {
         self.leaves.partition_point(|leaf| leaf.lo.as_slice() <= entry).checked_sub(1)
     }
 
-    fn leaf(&self, index: usize) -> Result<Arc<Pairs<Vec<u8>>>, StoreError> {
+    fn leaf(&self, index: usize) -> Result<Entries, StoreError> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = read.iter().position(|(there, _)| *there == index)
             && let Some(found) = read.remove(at)

@@ -193,7 +193,7 @@ impl Place {
 
     async fn run<T: Send + 'static>(
         &self,
-        start: fn(Engine, &Path, &Arc<dyn Disk>) -> Result<T, StoreError>,
+        start: impl FnOnce(Engine, &Path, &Arc<dyn Disk>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let Self { engine, path, disk } = self.clone();
         task::spawn_blocking(move || start(engine, &path, &disk))
