@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
+use crate::signed::dsse::Envelope;
 
 use super::directory::facet::OpenFacet;
 use super::ids::{ContactId, MemberId, MessageId};
+use super::limits::ACKNOWLEDGEMENT_BYTES;
 use super::refusal::Refusal;
 use super::relay::answers::Answers;
 use super::relay::expire::Step;
@@ -216,6 +218,28 @@ impl Mailbox {
             digest.as_bytes(),
         ]);
         Self { epoch: self.epoch, count, chain }
+    }
+
+    /// The mailbox with this entry next; nothing, if what it carries cannot be read.
+    #[must_use]
+    pub fn with(&self, entry: &Entry) -> Option<Self> {
+        let (kind, digest) = entry.chained()?;
+        Some(self.append(kind, digest))
+    }
+}
+
+impl Entry {
+    /// What stands in the chain for it; nothing, if what it carries cannot be read.
+    #[must_use]
+    pub fn chained(&self) -> Option<(EntryKind, Digest)> {
+        Some(match self {
+            Self::Gone(gone) => (gone.kind, gone.digest),
+            Self::Shown(shown) if shown.kind.carries() => {
+                let carried = Envelope::parse(&shown.acknowledgement, ACKNOWLEDGEMENT_BYTES);
+                (shown.kind, carried.ok()?.digest())
+            }
+            Self::Shown(shown) => (shown.kind, shown.header_digest),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The operator's side on the service's own machine: founding a directory, serving it.
 //!
-//! In scope: `liaisond init`, `liaisond serve`, `liaisond store`, `liaisond scrub` and `liaisond salvage`, for the program and for the demo alike. Out of
+//! In scope: `liaisond init`, `serve`, `store`, `mailbox`, `scrub` and `salvage`, for the program and for the demo alike. Out of
 //! scope: rules, sockets, stores. Invariant: the service's private keys are made here, and leave
 //! this machine never.
 
@@ -8,6 +8,7 @@ mod init;
 mod invitation;
 mod keys;
 mod known;
+mod mailbox;
 pub mod program;
 mod salvage;
 mod serve;
@@ -15,6 +16,7 @@ mod store;
 
 pub use init::{Founded, Plan, complete, plan_addresses, prepare, single};
 pub use invitation::{Invited, invitation, invitation_file};
+pub use mailbox::new_epoch;
 pub use salvage::{salvage, scrub};
 pub use serve::{Bound, serve};
 pub use store::{mark, migrate};
@@ -77,6 +79,17 @@ pub enum OperateError {
     Served {
         /// The home.
         home: PathBuf,
+    },
+    /// What cannot be taken back was not confirmed.
+    #[error(
+        "nothing was done: {mailboxes} mailboxes would begin anew, and that cannot be taken back; \
+         --dry-run shows each, and --yes {name} does it"
+    )]
+    Unsure {
+        /// How many.
+        mailboxes: usize,
+        /// The directory's name.
+        name: String,
     },
     /// A listener.
     #[error("cannot listen on {address}: {why}")]

@@ -16,9 +16,10 @@ use crate::client::address::Address;
 use crate::client::home::Home;
 use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
-use crate::domain::ids::DirectoryName;
+use crate::domain::ids::{ContactId, DirectoryName};
 use crate::server::listen::Drained;
 use crate::server::process;
+use crate::service::epochs::Which;
 use crate::service::salvage::Salvaged;
 use crate::service::scrub::{Report, What};
 use crate::service::{Mark, Shown};
@@ -26,9 +27,10 @@ use crate::store::format::FORMAT;
 use crate::store::migrate::Migrated;
 use crate::{stop, telemetry};
 
+use super::mailbox::in_words;
 use super::{
-    Founded, OperateError, Plan, complete, invitation, mark, migrate, plan_addresses, prepare,
-    salvage, scrub, serve, single,
+    Founded, OperateError, Plan, complete, invitation, mark, migrate, new_epoch, plan_addresses,
+    prepare, salvage, scrub, serve, single,
 };
 
 /// The directory and relay of a Liaison.
@@ -71,6 +73,32 @@ pub enum Command {
     /// Look after a store that is not served
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Look after mailboxes of a service that is stopped
+    #[command(subcommand)]
+    Mailbox(MailboxCommand),
+}
+
+/// What is done to mailboxes of a service that is stopped.
+#[derive(Debug, Subcommand)]
+pub enum MailboxCommand {
+    /// Begin mailboxes anew, in a new epoch: older data was put back, and the newer is gone for good
+    NewEpoch(NewEpochArgs),
+}
+
+/// Which mailboxes begin anew.
+#[derive(Debug, Args)]
+pub struct NewEpochArgs {
+    /// Contacts [default: those whose mailboxes are behind what was shown, or damaged]
+    pub contacts: Vec<ContactId>,
+    /// Every mailbox
+    #[arg(long, conflicts_with = "contacts")]
+    pub all: bool,
+    /// Only say what would become of each
+    #[arg(long)]
+    pub dry_run: bool,
+    /// You are sure: the directory's name
+    #[arg(long, value_name = "NAME")]
+    pub yes: Option<String>,
 }
 
 /// What is done to a store that is not served.
@@ -198,6 +226,9 @@ async fn done(program: Program) -> ExitCode {
             migrated(&home, args.dry_run).await.map(|()| true)
         }
         Command::Store(StoreCommand::Mark) => marked(&home).await.map(|()| true),
+        Command::Mailbox(MailboxCommand::NewEpoch(args)) => {
+            begun_anew(&home, args).await.map(|()| true)
+        }
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -420,6 +451,29 @@ fn in_json(report: &Report, counts: &[(&str, u64)]) -> serde_json::Value {
         all[*name] = (*count).into();
     }
     all
+}
+
+async fn begun_anew(home: &ServiceHome, args: NewEpochArgs) -> Result<(), OperateError> {
+    let NewEpochArgs { contacts: named, all, dry_run, yes } = args;
+    let which = Which { named, all };
+    let anew = new_epoch(home, &Ambient::system(), &which, (dry_run, yes.as_deref())).await?;
+    let each = anew.iter().map(in_words).collect::<Vec<_>>().join("\n");
+    let home = home.path().display();
+    say(&match (anew.is_empty(), dry_run) {
+        (true, true) => "No mailbox is behind what was shown, or damaged.".to_owned(),
+        (true, false) => format!(
+            "No mailbox begins anew, and the high-water file says where the store ends.\n\
+             Next: liaisond --home {home} serve"
+        ),
+        (false, true) => format!("{each}\n\nNothing was changed."),
+        (false, false) => format!(
+            "{each}\n\n\
+             These mailboxes have begun anew. What is lost is offered again by its senders, if they \
+             still have it.\n\
+             Next: liaisond --home {home} serve"
+        ),
+    });
+    Ok(())
 }
 
 fn list(all: &[impl ToString]) -> String {

@@ -162,6 +162,11 @@ impl HighWater {
         Self { path: path.to_owned(), shown, noted, written }
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Takes down where the service stands after a commit: `changed` are the mailboxes that it moved.
     pub(super) fn note(&self, end: End, changed: impl IntoIterator<Item = (ContactId, Mailbox)>) {
         {

@@ -7,12 +7,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::crypto::hash::Digest;
 use crate::domain::ids::ContactId;
-use crate::domain::limits;
-use crate::domain::state::{Entry, EntryKind, Key, Mailbox, Value};
-use crate::signed::dsse::Envelope;
-use crate::store::{End, Pages, Store, StoreError, codec, keys};
+use crate::domain::state::{Key, Mailbox, Value};
+use crate::store::{End, KeyRange, Pages, Store, StoreError, codec, keys};
 
 use super::high_water::Mark;
 
@@ -101,7 +98,9 @@ pub(super) enum Unfit {
     NotAsShown(#[from] NotAsShown),
 }
 
-async fn mailboxes(store: &dyn Store) -> Result<BTreeMap<ContactId, Mailbox>, StoreError> {
+pub(super) async fn mailboxes(
+    store: &dyn Store,
+) -> Result<BTreeMap<ContactId, Mailbox>, StoreError> {
     let (mut all, mut pages) = (BTreeMap::new(), Pages::of(store, keys::MAILBOX));
     while let Some(page) = pages.next().await? {
         for (key, _, value) in page.entries {
@@ -120,7 +119,7 @@ async fn mailboxes(store: &dyn Store) -> Result<BTreeMap<ContactId, Mailbox>, St
 }
 
 /// What came after what was shown is folded from the entries.
-async fn is_missing(
+pub(super) async fn is_missing(
     store: &dyn Store,
     contact: &ContactId,
     stored: Option<&Mailbox>,
@@ -131,6 +130,8 @@ async fn is_missing(
         // A later epoch begins anew.
         Some(stored) if stored.epoch > shown.epoch => return Ok(None),
         Some(stored) if stored.epoch == shown.epoch => stored,
+        // It had begun anew, with nothing in it.
+        Some(_) if shown.count == 0 => return Ok(Some(missing(None))),
         _ if shown.count == 0 => return Ok(None),
         _ => return Ok(Some(missing(Some(0)))),
     };
@@ -142,7 +143,7 @@ async fn is_missing(
         let key = keys::of(&Key::Entry(contact.clone(), at.count + 1));
         let found = store.read(std::slice::from_ref(&key)).await?;
         let entry = found.value(&key).map(|bytes| codec::entry(bytes)).transpose()?;
-        let Some(next) = entry.and_then(|entry| append(&at, &entry)) else {
+        let Some(next) = entry.and_then(|entry| at.with(&entry)) else {
             return Ok(Some(missing(None)));
         };
         at = next;
@@ -150,20 +151,17 @@ async fn is_missing(
     Ok((at != *stored).then(|| missing(None)))
 }
 
-/// The mailbox with one more entry, if it has what stands in the chain for it.
-pub(super) fn append(mailbox: &Mailbox, entry: &Entry) -> Option<Mailbox> {
-    let (kind, digest) = chained(entry)?;
-    Some(mailbox.append(kind, digest))
-}
-
-/// What stands in the chain for an entry.
-pub(super) fn chained(entry: &Entry) -> Option<(EntryKind, Digest)> {
-    Some(match entry {
-        Entry::Gone(gone) => (gone.kind, gone.digest),
-        Entry::Shown(shown) if shown.kind.carries() => {
-            let carried = Envelope::parse(&shown.acknowledgement, limits::ACKNOWLEDGEMENT_BYTES);
-            (shown.kind, carried.ok()?.digest())
+/// Whose mailbox has begun anew, while something that it had stands beyond its count.
+pub(super) async fn unfinished(
+    store: &dyn Store,
+    mark: &Mark,
+) -> Result<Option<ContactId>, StoreError> {
+    for (contact, mailbox) in &mark.mailboxes {
+        let last = keys::of(&Key::Entry(contact.clone(), mailbox.count));
+        let beyond = KeyRange::prefix(&keys::entries(contact)).after(&last);
+        if !store.scan(beyond, 1).await?.entries.is_empty() {
+            return Ok(Some(contact.clone()));
         }
-        Entry::Shown(shown) => (shown.kind, shown.header_digest),
-    })
+    }
+    Ok(None)
 }

@@ -7,6 +7,7 @@
 
 mod clock;
 pub mod door;
+pub mod epochs;
 mod high_water;
 mod jobs;
 mod mark;
@@ -217,6 +218,13 @@ impl Service {
         if let Err(why) = self.shared.high_water.settle().await {
             self.shared.telemetry.say(&Event::HighWater(&why));
         }
+    }
+
+    /// The same, and it must.
+    async fn settled(&self) -> Result<(), CannotStart> {
+        let (settled, path) =
+            (self.shared.high_water.settle().await, self.shared.high_water.path());
+        settled.map_err(|why| CannotStart::HighWater { path: path.to_owned(), why: why.into() })
     }
 
     /// Returns why the service stopped by itself, once it did: then the process must end.

@@ -25,7 +25,6 @@ use crate::store::{Place, StoreError, codec, keys, parts};
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 
 use super::high_water::{Mark, Shown};
-use super::mark::{append, chained};
 use super::scrub::{Fold, Report, What, leaf_of, places, scrub, verified};
 use super::start::Settings;
 
@@ -174,7 +173,7 @@ fn let_go(values: &mut Values, report: &Report, at: u64) {
     for (contact, number) in lost.filter_map(|fault| fault.place.clone()) {
         let key = Key::Entry(contact, number);
         if let Some(Value::Entry(entry)) = value(values, &key)
-            && let Some((kind, digest)) = chained(&entry)
+            && let Some((kind, digest)) = entry.chained()
         {
             let gone = Value::Entry(Entry::Gone(Gone { kind, digest, at }));
             values.insert(keys::of(&key), codec::encode(&gone));
@@ -213,7 +212,7 @@ fn mailboxes(values: &mut Values, directory: &Directory, mark: Option<&Mark>) {
         let mut at = begins;
         while let Some(Value::Entry(entry)) =
             value(values, &Key::Entry(contact.clone(), at.count + 1))
-            && let Some(next) = append(&at, &entry)
+            && let Some(next) = at.with(&entry)
         {
             at = next;
         }

@@ -28,7 +28,6 @@ use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
 
 use super::high_water::Mark;
-use super::mark::append;
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -348,7 +347,7 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
                 next = number + 1;
                 self.report.looked(What::Entries);
                 let entry = codec::entry(&value).ok();
-                at = at.zip(entry.as_ref()).and_then(|(at, entry)| append(&at, entry));
+                at = at.zip(entry.as_ref()).and_then(|(at, entry)| at.with(entry));
                 if at.is_some_and(|at| at.count == mailbox.count && at != mailbox) {
                     at = None;
                     self.report.broken.insert(contact.clone());

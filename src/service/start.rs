@@ -18,7 +18,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{self, Directory, Packing, RULES};
-use crate::domain::ids::DirectoryName;
+use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::share::Grants;
@@ -123,13 +123,32 @@ pub enum CannotStart {
     /// The store is whole, and ends before what this service has shown, or beside it.
     #[error(
         "the store is older than what this service has shown: {0}; put the newer data back: what \
-         members were told is never taken back"
+         members were told is never taken back; if the newer data is gone for good, liaisond mailbox \
+         new-epoch --dry-run shows the way on: the mailboxes begin anew"
     )]
     Older(#[from] NotAsShown),
+    /// A new epoch of a mailbox was begun, and not all is delivered again.
+    #[error(
+        "the mailbox of {0} has begun anew, and not all that it had is in it again: run liaisond \
+         mailbox new-epoch again"
+    )]
+    Unfinished(ContactId),
+    /// A mailbox is to begin anew, and there is none.
+    #[error("{0} has no mailbox: there is nothing to begin anew")]
+    NoMailbox(ContactId),
+    /// A mailbox did not begin anew, or not to its end.
+    #[error("the mailbox of {contact} has not begun anew to its end: {why}; run the same again")]
+    NotAnew {
+        /// Whose it is.
+        contact: ContactId,
+        /// Why not.
+        why: String,
+    },
     /// The log is behind, or beside, what this service has shown.
     #[error(
         "the store ends at entry {stored}, and this service has shown a checkpoint of {shown}: \
-         the log never goes back; restore the newer data, or fetch the entries from a replica"
+         the log never goes back; restore the newer data: fetching the entries from a replica is not \
+         built yet, and no new epoch of a mailbox helps"
     )]
     Behind {
         /// The stored tree size.
@@ -198,6 +217,19 @@ pub async fn start(
 ) -> Result<Service, CannotStart> {
     let read = read(store.as_ref(), &keys, &settings).await?;
     let mark = not_behind(store.as_ref(), &settings, &read).await?;
+    let service = begin(store, blobs, keys, settings, (read, mark)).await?;
+    service.shared.jobs.run(&service);
+    Ok(service)
+}
+
+/// The service on what was read, without what it does unasked.
+pub(super) async fn begin(
+    store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
+    keys: Keys,
+    settings: Settings,
+    (read, mark): (Read, Mark),
+) -> Result<Service, CannotStart> {
     let Read { directory, head, log } = read;
     let (size, root) = (head.frontier.size(), head.frontier.root());
     let checkpoint = head.checkpoint.clone();
@@ -285,9 +317,7 @@ pub async fn start(
         jobs: Jobs::new(),
         lists_bodies,
     };
-    let service = Service { shared: Arc::new(shared) };
-    service.shared.jobs.run(&service);
-    Ok(service)
+    Ok(Service { shared: Arc::new(shared) })
 }
 
 async fn lists_bodies(store: &dyn Store) -> Result<bool, StoreError> {
@@ -374,7 +404,7 @@ pub async fn mark_anew(
 }
 
 /// A line for every so many bytes.
-fn progress() -> impl FnMut(u64) {
+pub(super) fn progress() -> impl FnMut(u64) {
     let mut said = 0;
     move |bytes| {
         if bytes / TELL_EVERY > said {
@@ -387,13 +417,17 @@ fn progress() -> impl FnMut(u64) {
 const TELL_EVERY: u64 = 256 << 20;
 
 /// What a start reads of a store. It fits together.
-struct Read {
-    directory: Directory,
+pub(super) struct Read {
+    pub(super) directory: Directory,
     head: Head,
     log: Tree,
 }
 
-async fn read(store: &dyn Store, keys: &Keys, settings: &Settings) -> Result<Read, CannotStart> {
+pub(super) async fn read(
+    store: &dyn Store,
+    keys: &Keys,
+    settings: &Settings,
+) -> Result<Read, CannotStart> {
     known_rules(store).await?;
     let head = read_head(store, &settings.name).await?;
     let log = read_log(store, &head).await?;
@@ -534,19 +568,31 @@ fn genesis(entry: &[u8]) -> Option<Digest> {
 async fn not_behind(
     store: &dyn Store,
     settings: &Settings,
-    Read { directory, head, log }: &Read,
+    read: &Read,
 ) -> Result<Mark, CannotStart> {
+    let shown = shown(settings, read)?;
+    let mark = mark::fits(store, shown.mark.as_ref()).await?;
+    match mark::unfinished(store, &mark).await? {
+        None => Ok(mark),
+        Some(contact) => Err(CannotStart::Unfinished(contact)),
+    }
+}
+
+/// What was shown, if the log is no earlier: it never goes back.
+pub(super) fn shown(
+    settings: &Settings,
+    Read { directory, head, log }: &Read,
+) -> Result<Shown, CannotStart> {
     let (path, trusted) = (&settings.high_water, &directory.charter().log);
     let shown = Shown::read(path).map_err(|why| unusable(path, why))?;
     let checkpoint =
         VerifiedCheckpoint::verify(&shown.checkpoint, &origin(&settings.name)?, trusted)
             .map_err(|why| unusable(path, Unusable::Checkpoint(why.to_string())))?;
-    let mark = mark::fits(store, shown.mark.as_ref()).await;
     if log.root_at(checkpoint.size()) != Some(checkpoint.root()) {
         let (stored, shown) = (head.frontier.size(), checkpoint.size());
         return Err(CannotStart::Behind { stored, shown });
     }
-    Ok(mark?)
+    Ok(shown)
 }
 
 impl From<StoreError> for CannotStart {

@@ -15,6 +15,7 @@ mod damaged;
 mod damages;
 mod doors;
 mod envelopes;
+mod epochs;
 mod expired;
 mod expiry;
 mod follows;

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod acknowledge;
 pub mod addressing;
+pub mod anew;
 pub mod answers;
 pub mod belief;
 pub mod envelope;

@@ -62,7 +62,16 @@ impl Replica {
 
     /// Collects a mailbox from its beginning to its signed head; every number and the chain fit.
     pub(crate) async fn collect(&self, client: &mut Client, contact: &ContactId) -> Collected {
-        let mut mailbox = Mailbox::empty(self.directory.genesis(), contact);
+        self.collect_epoch(client, (contact, 1)).await
+    }
+
+    /// The same of a mailbox in this epoch.
+    pub(crate) async fn collect_epoch(
+        &self,
+        client: &mut Client,
+        (contact, epoch): (&ContactId, u64),
+    ) -> Collected {
+        let mut mailbox = Mailbox::of_epoch(self.directory.genesis(), contact, epoch);
         let (mut items, mut vouched) = (Vec::new(), false);
         let mut stream = client.collect(0, false).await.unwrap();
         while let Some(answer) = stream.message().await.unwrap() {

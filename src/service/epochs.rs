@@ -1,0 +1,299 @@
+//! Mailboxes that begin anew: the way on when older data was put back, and the newer is gone for good.
+//!
+//! In scope: which mailboxes, what is delivered again of each, doing it on a store that is not served.
+//! Out of scope: what each step changes (`domain::relay::anew`), who may ask: the operator of this
+//! machine, and once there is an administration a second one who signs. Invariants: an epoch is above
+//! every one that the store or the mark knows; until all is done no start serves the store.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+
+use crate::domain::directory::Directory;
+use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::relay::anew::{Begin, Redeliver, is_kept};
+use crate::domain::relay::expire;
+use crate::domain::state::{Entry, Key, Mailbox, Shown, Value};
+use crate::store::blobs::Blobs;
+use crate::store::{KeyRange, Pages, Place, Store, StoreError, codec, keys};
+
+use super::high_water::Mark;
+use super::start::{self, CannotStart, Keys, Settings};
+use super::{Failure, Service, mark};
+
+/// Which mailboxes begin anew, beside those that must.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// These.
+    pub named: Vec<ContactId>,
+    /// Every one.
+    pub all: bool,
+}
+
+/// A mailbox that begins anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anew {
+    /// Whose it is.
+    pub contact: ContactId,
+    /// Why.
+    pub why: Why,
+    /// Where it stands in the store.
+    pub stored: Option<Mailbox>,
+    /// Where it stood when it was last shown.
+    pub shown: Option<Mailbox>,
+    /// The epoch that begins.
+    pub epoch: u64,
+    /// How much of what is stored is delivered again.
+    pub again: u64,
+    /// How much of what is stored has expired.
+    pub expired: u64,
+    /// What it had, and the store has no more, by number.
+    pub lost: Vec<Lost>,
+}
+
+/// Why a mailbox begins anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// A new epoch was begun before, and not finished.
+    Unfinished,
+    /// More was shown than is stored.
+    Behind,
+    /// Its entries are not those that it counts.
+    Damaged,
+    /// The operator said so.
+    Named,
+}
+
+/// What is not stored any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The first number.
+    pub first: u64,
+    /// The last number.
+    pub last: u64,
+    /// The message and its sender, if its entry is still there.
+    pub message: Option<(MessageId, ContactId)>,
+}
+
+/// The mailboxes that would begin anew. Nothing is changed.
+///
+/// # Errors
+/// As [`start::look`], but for mailboxes that are behind; there is no mailbox of one that was named.
+pub async fn survey(
+    place: &Place,
+    keys: &Keys,
+    settings: &Settings,
+    which: &Which,
+) -> Result<Vec<Anew>, CannotStart> {
+    let store = place.look(settings.name.as_str(), start::progress()).await?;
+    let read = start::read(store.as_ref(), keys, settings).await?;
+    let shown = start::shown(settings, &read)?.mark.unwrap_or_default();
+    anew(store.as_ref(), &read.directory, (&shown, which)).await
+}
+
+/// Lets mailboxes begin anew, and brings the mark to where they stand. Cut off anywhere, it goes on when
+/// it is asked again.
+///
+/// # Errors
+/// As [`survey`].
+pub async fn begin_anew(
+    store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
+    keys: Keys,
+    settings: Settings,
+    which: &Which,
+) -> Result<Vec<Anew>, CannotStart> {
+    let read = start::read(store.as_ref(), &keys, &settings).await?;
+    let mut mark = start::shown(&settings, &read)?.mark.unwrap_or_default();
+    let all = anew(store.as_ref(), &read.directory, (&mark, which)).await?;
+    // What was shown of a mailbox stays in the mark until its new epoch does: so nothing is served before.
+    mark.end = store.end();
+    let mut others = mark::mailboxes(store.as_ref()).await?;
+    others.retain(|contact, _| all.iter().all(|anew| anew.contact != *contact));
+    mark.mailboxes.extend(others);
+    let service = start::begin(store, blobs, keys, settings, (read, mark)).await?;
+    for mailbox in &all {
+        if let Err(why) = service.deliver_anew(mailbox).await {
+            let why = match why {
+                Failure::Stopped => service.stopped().await,
+                why => why.to_string(),
+            };
+            return Err(CannotStart::NotAnew { contact: mailbox.contact.clone(), why });
+        }
+    }
+    service.settled().await?;
+    Ok(all)
+}
+
+impl Service {
+    async fn deliver_anew(&self, anew: &Anew) -> Result<(), Failure> {
+        let Anew { contact, epoch, .. } = anew;
+        self.execute_in_turn(Begin::new(contact.clone(), *epoch)).await?;
+        let after = self.mailbox(contact).await?.0.count;
+        let mut range = KeyRange::prefix(&keys::entries(contact));
+        if after > 0 {
+            range = range.after(&keys::of(&Key::Entry(contact.clone(), after)));
+        }
+        loop {
+            let page = self.shared.store.scan(range.clone(), AT_ONCE).await;
+            let page = page.map_err(|why| self.broken(&why))?;
+            let mut steps = Vec::new();
+            for (key, _, value) in &page.entries {
+                let (number, entry) =
+                    read_entry(contact, key, value).map_err(|why| self.broken(&why))?;
+                steps.push(self.execute_in_turn(Redeliver::new(contact.clone(), number, entry)));
+            }
+            // They are queued, and so numbered, in this order.
+            for step in join_all(steps).await {
+                step?;
+            }
+            match page.entries.last().filter(|_| page.more) {
+                Some((last, _, _)) => range = range.after(last),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Entries at a time: a round has 255 places.
+const AT_ONCE: u32 = 16;
+
+async fn anew(
+    store: &dyn Store,
+    directory: &Directory,
+    (shown, which): (&Mark, &Which),
+) -> Result<Vec<Anew>, CannotStart> {
+    let stored = mark::mailboxes(store).await?;
+    let contacts: BTreeSet<&ContactId> = stored.keys().chain(shown.mailboxes.keys()).collect();
+    if let Some(unknown) = which.named.iter().find(|named| !contacts.contains(named)) {
+        return Err(CannotStart::NoMailbox(unknown.clone()));
+    }
+    let mut all = Vec::new();
+    for contact in contacts {
+        let (stored, shown) = (stored.get(contact), shown.mailboxes.get(contact));
+        let found = Found::in_store(store, directory, (contact, stored)).await?;
+        let behind = match shown {
+            Some(shown) => mark::is_missing(store, contact, stored, shown).await?.is_some(),
+            None => false,
+        };
+        let why = if found.beyond {
+            Why::Unfinished
+        } else if behind {
+            Why::Behind
+        } else if !found.whole {
+            Why::Damaged
+        } else if which.all || which.named.contains(contact) {
+            Why::Named
+        } else {
+            continue;
+        };
+        all.push(found.anew(contact.clone(), why, (stored.copied(), shown.copied())));
+    }
+    Ok(all)
+}
+
+/// What is stored of one mailbox.
+#[derive(Default)]
+struct Found {
+    /// All entries that it counts are there, and chain to where it stands.
+    whole: bool,
+    /// Entries stand beyond its count.
+    beyond: bool,
+    last: u64,
+    again: u64,
+    expired: u64,
+    lost: Vec<Lost>,
+}
+
+impl Found {
+    async fn in_store(
+        store: &dyn Store,
+        directory: &Directory,
+        (contact, stored): (&ContactId, Option<&Mailbox>),
+    ) -> Result<Self, StoreError> {
+        let empty = Mailbox::empty(directory.genesis(), contact);
+        let stored = *stored.unwrap_or(&empty);
+        let key = Key::Beginning(contact.clone());
+        let begins = match value(store, &key).await? {
+            Some(Value::Beginning(begins)) => Some(begins),
+            _ => None,
+        };
+        let mut at = Some(expire::beginning(directory, contact, (&stored, begins.as_ref())));
+        let mut found = Self { last: at.map_or(0, |at| at.count), ..Self::default() };
+        let mut pages = Pages::of(store, &keys::entries(contact));
+        while let Some(page) = pages.next().await? {
+            for (key, _, value) in &page.entries {
+                let (number, entry) = read_entry(contact, key, value)?;
+                if number > stored.count && !found.beyond {
+                    // Of what was lost the run that began it has told.
+                    let whole = at == Some(stored);
+                    found = Self { beyond: true, whole, ..Self::default() };
+                } else if number > found.last + 1 {
+                    found.lose(found.last + 1, number - 1, None);
+                }
+                at = at.filter(|at| number == at.count + 1).and_then(|at| at.with(&entry));
+                found.last = number;
+                found.take(store, (number, entry)).await?;
+            }
+        }
+        found.whole |= at == Some(stored);
+        Ok(found)
+    }
+
+    async fn take(
+        &mut self,
+        store: &dyn Store,
+        (number, entry): (u64, Entry),
+    ) -> Result<(), StoreError> {
+        let Entry::Shown(Shown { kind, id, sender, .. }) = entry else {
+            self.expired += 1;
+            return Ok(());
+        };
+        match value(store, &Key::Message(id, sender.clone())).await? {
+            Some(Value::Message(message)) if is_kept(kind, &message) => self.again += 1,
+            Some(_) => self.expired += 1,
+            None => self.lose(number, number, Some((id, sender))),
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, first: u64, last: u64, message: Option<(MessageId, ContactId)>) {
+        self.lost.push(Lost { first, last, message });
+    }
+
+    fn anew(
+        mut self,
+        contact: ContactId,
+        why: Why,
+        (stored, shown): (Option<Mailbox>, Option<Mailbox>),
+    ) -> Anew {
+        let epochs = [stored, shown].map(|of| of.map_or(0, |of| of.epoch));
+        let newest = epochs.into_iter().max().unwrap_or_default();
+        if why != Why::Unfinished {
+            let same = shown.filter(|shown| shown.epoch == newest);
+            let last = [stored, same].map(|of| of.map_or(0, |of| of.count));
+            let last = last.into_iter().max().unwrap_or_default();
+            if self.last < last {
+                self.lose(self.last + 1, last, None);
+            }
+        }
+        let epoch = if why == Why::Unfinished { newest } else { newest + 1 };
+        let Self { again, expired, lost, .. } = self;
+        Anew { contact, why, stored, shown, epoch, again, expired, lost }
+    }
+}
+
+async fn value(store: &dyn Store, key: &Key) -> Result<Option<Value>, StoreError> {
+    let stored = keys::of(key);
+    let found = store.read(std::slice::from_ref(&stored)).await?;
+    found.value(&stored).map(|bytes| codec::decode(key, bytes)).transpose()
+}
+
+fn read_entry(contact: &ContactId, key: &[u8], value: &Bytes) -> Result<(u64, Entry), StoreError> {
+    let number = key.get(keys::entries(contact).len()..).and_then(|at| at.try_into().ok());
+    let number = number.map(u64::from_be_bytes);
+    let bad = || StoreError::Corrupt(format!("{} has no number", key.escape_ascii()));
+    Ok((number.ok_or_else(bad)?, codec::entry(value)?))
+}
