@@ -14,6 +14,7 @@ use crate::ambient::Ambient;
 use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::{self, NotOpened, Opened, Reader, level_of};
+use crate::client::message::places::{Contradiction, Places};
 use crate::client::message::receipt::{self, About, Comparison, Place, ReceiptError, Told};
 use crate::client::outbox::{Outbox, OutboxError, Request};
 use crate::crypto::hash::Digest;
@@ -823,6 +824,22 @@ pub fn told(
         }
     }
     Ok(told)
+}
+
+/// Where the relay's receipts for all that was sent from here contradict each other. What does not hold
+/// by itself is shown with its message.
+///
+/// # Errors
+/// The outbox.
+pub fn contradictions(desk: &Desk<'_>, outbox: &Outbox) -> Result<Vec<Contradiction>, OutboxError> {
+    let mut places = Places::default();
+    for id in outbox.ids()? {
+        let Ok(sent) = sent_header(desk, outbox, id) else { continue };
+        let receipts = [outbox.accepted_receipts(id)?, outbox.disputed_receipts(id)?].concat();
+        let verified = receipts.iter().map(|bytes| verify_accepted(desk, &sent, bytes));
+        verified.flatten().for_each(|receipt| places.take(id, &receipt));
+    }
+    Ok(places.contradictions(desk.reader.directory.genesis()))
 }
 
 /// Verifies and keeps what the relay says became of a message: its receipt and acknowledgements,

@@ -28,7 +28,7 @@ use super::directory::Seen;
 use super::mail::Mail;
 use super::status::record_life;
 use super::sync::{is_refused, with_progress};
-use super::{Context, phrases};
+use super::{Context, phrases, sent};
 
 /// `liaison doctor`.
 ///
@@ -505,7 +505,8 @@ async fn mailbox(
         }
         Some(session) => in_reach(ctx, checks, session, &mail).await,
     };
-    match mail.due(ctx) {
+    let believed = sent::contradictions(ctx, &mail).and_then(|of| sent::believed(&of));
+    match believed.and_then(|()| mail.due(ctx)) {
         Ok(due) if due.is_empty() => checks.ok("outbox", "nothing waits"),
         Ok(due) => {
             let mend = Some("liaison sent".to_owned());

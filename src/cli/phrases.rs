@@ -6,10 +6,12 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
+use serde_json::{Value, json};
 
 use crate::agent::collect::Unproven;
 use crate::agent::inbox::Gone;
 use crate::client::message::open::NotOpened;
+use crate::client::message::places::{Clash, Contradiction};
 use crate::client::message::receipt::ReceiptError;
 use crate::client::message::text::visible;
 use crate::client::replica::Frozen;
@@ -25,6 +27,34 @@ pub(super) use crate::moment::when;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
 use super::args::{KindArg, LevelArg, TlpArg, UrgencyArg};
+
+/// How the relay contradicts itself, and what shows it.
+pub(super) fn contradiction(of: &Contradiction) -> String {
+    let Contradiction { contact, epoch, number, clash, messages, past } = of;
+    let of = messages.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let what = match clash {
+        Clash::OneNumberTwice => "is given twice",
+        Clash::TwoPlaces => "is the second one of one message",
+        Clash::NotFollowing => "does not follow from what stood before it",
+    };
+    let past = if *past { "; the mailbox has begun anew since" } else { "" };
+    format!(
+        "THE RELAY CONTRADICTS ITSELF: number {number} in the mailbox of {contact} (epoch {epoch}) {what}; \
+         its signed receipts of {of} show it, and are kept in the outbox{past}"
+    )
+}
+
+/// The same for programs.
+pub(super) fn contradiction_json(of: &Contradiction) -> Value {
+    json!({
+        "contact": of.contact.to_string(),
+        "epoch": of.epoch,
+        "number": of.number,
+        "clash": of.clash,
+        "messages": of.messages.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "past": of.past,
+    })
+}
 
 /// The level of an argument.
 pub(super) const fn level_of(level: LevelArg) -> Level {

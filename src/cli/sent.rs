@@ -17,7 +17,8 @@ use crate::agent::index::Row;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
-use crate::client::message::receipt::{self, Comparison, Place, ReceiptError, Told};
+use crate::client::message::places::Contradiction;
+use crate::client::message::receipt::{self, Comparison, Place, ReceiptError, TWO_HISTORIES, Told};
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::{Request, SentState, Stage};
 use crate::client::session::Session;
@@ -78,9 +79,15 @@ fn show(
     refused: Refused,
     id: Option<String>,
 ) -> Result<(), ClientError> {
-    let all = messages(ctx, mail, refused)?;
+    let mut all = messages(ctx, mail, refused)?;
     for warning in all.iter().filter_map(Sent::unchecked) {
         ctx.out.warn(warning);
+    }
+    let against = contradictions(ctx, mail)?;
+    for message in &mut all {
+        let id = message.header.addressing().id;
+        let shows = against.iter().filter(|of| of.messages.contains(&id));
+        message.contradictions = shows.cloned().collect();
     }
     let ids: Vec<MessageId> = all.iter().map(|message| message.header.addressing().id).collect();
     match id {
@@ -96,7 +103,11 @@ fn show(
         }
         None => {
             let rows: Vec<Value> = all.iter().map(Sent::json).collect();
-            ctx.out.data(&json!({ "messages": rows }), || {
+            let told = against.iter().map(phrases::contradiction_json).collect::<Vec<_>>();
+            for past in against.iter().filter(|of| of.past) {
+                ctx.out.warn(phrases::contradiction(past));
+            }
+            ctx.out.data(&json!({ "messages": rows, "contradictions": told }), || {
                 if all.is_empty() {
                     return "nothing was sent from here".to_owned();
                 }
@@ -109,9 +120,35 @@ fn show(
                     ctx.out.say(format_args!("{id} was not accepted: {mend}"));
                 }
             }
+            believed(&against)?;
             all.iter().try_for_each(Sent::holds)
         }
     }
+}
+
+/// Where the relay's receipts contradict each other.
+///
+/// # Errors
+/// The copy of the directory, or files.
+pub(super) fn contradictions(
+    ctx: &Context,
+    mail: &Mail,
+) -> Result<Vec<Contradiction>, ClientError> {
+    Ok(mail.at_desk(ctx, |desk| collect::contradictions(desk, &mail.outbox))??)
+}
+
+/// The relay does not contradict itself now: what it said of a mailbox that has begun anew since is past.
+///
+/// # Errors
+/// Exit 6; every receipt is in the outbox.
+pub(super) fn believed(against: &[Contradiction]) -> Result<(), ClientError> {
+    let Some(now) = against.iter().find(|of| !of.past) else { return Ok(()) };
+    let (sentence, failed) = (phrases::contradiction(now), Exit::VerificationFailed);
+    let error = ClientError::new(Side::Theirs, failed, TWO_HISTORIES, sentence);
+    Err(error.mended_by(
+        "telephone the operator of the service: if older data was put back there, liaisond mailbox \
+         new-epoch ends it",
+    ))
 }
 
 /// Why what the relay said of a message does not hold, one by one.
@@ -188,6 +225,8 @@ struct Sent {
     not_accepted: Option<ReceiptError>,
     /// What else came now or stands here, and does not hold.
     not_held: Vec<ReceiptError>,
+    /// Where its receipts contradict others.
+    contradictions: Vec<Contradiction>,
     delivered: Vec<Delivered>,
     acknowledged: Vec<Acknowledged>,
     /// Words whose acknowledgement has not come.
@@ -393,6 +432,7 @@ fn message(
         accepted: told.map(|told| Accepted::of(directory, &told, &header)),
         not_accepted,
         not_held,
+        contradictions: Vec::new(),
         delivered,
         acknowledged,
         words,
@@ -728,6 +768,9 @@ impl Sent {
         for why in &self.not_held {
             lines.line("unverified", why.to_string());
         }
+        for contradiction in &self.contradictions {
+            lines.line("relay", phrases::contradiction(contradiction));
+        }
         for delivered in &self.delivered {
             let agrees = match delivered.agrees {
                 Some(true) => "; both were told the same",
@@ -798,6 +841,8 @@ impl Sent {
             "words_alone": self.words,
             "answered": self.answers,
             "disputed": self.delivered.iter().any(|one| one.agrees == Some(false)),
+            "contradictions":
+                self.contradictions.iter().map(phrases::contradiction_json).collect::<Vec<_>>(),
         })
     }
 
@@ -816,6 +861,7 @@ impl Sent {
     /// What was shown, and does not hold.
     fn holds(&self) -> Result<(), ClientError> {
         self.disputed()?;
+        believed(&self.contradictions)?;
         let failed = self.unverified().find(|why| !matches!(why, ReceiptError::BeforeUpdate(_)));
         failed.map_or(Ok(()), |why| Err(why.clone().into()))
     }
@@ -828,7 +874,7 @@ impl Sent {
         let id = self.header.addressing().id;
         let sentence = format!("{id}: {evidence}; both receipts are kept in the outbox");
         let failed = Exit::VerificationFailed;
-        Err(ClientError::new(Side::Theirs, failed, "TWO_HISTORIES", sentence))
+        Err(ClientError::new(Side::Theirs, failed, TWO_HISTORIES, sentence))
     }
 }
 
@@ -901,6 +947,7 @@ mod tests {
             accepted: None,
             not_accepted: None,
             not_held: Vec::new(),
+            contradictions: Vec::new(),
             delivered: Vec::new(),
             acknowledged: Vec::new(),
             words: Vec::new(),

@@ -460,12 +460,26 @@ impl Outbox {
     /// # Errors
     /// The disk.
     pub fn accepted_receipts(&self, id: MessageId) -> Result<Vec<Bytes>, OutboxError> {
-        let later = self.message(id).join(LATER);
         let mut receipts: Vec<Bytes> = self.accepted_receipt(id)?.into_iter().collect();
-        for name in place::names(&later)? {
-            receipts.extend(place::content(&later.join(name))?.map(Bytes::from));
-        }
+        receipts.extend(self.all_in(id, LATER)?);
         Ok(receipts)
+    }
+
+    /// The accepted receipts of a message that contradict those before.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn disputed_receipts(&self, id: MessageId) -> Result<Vec<Bytes>, OutboxError> {
+        self.all_in(id, DISPUTED)
+    }
+
+    fn all_in(&self, id: MessageId, folder: &str) -> Result<Vec<Bytes>, OutboxError> {
+        let folder = self.message(id).join(folder);
+        let mut all = Vec::new();
+        for name in place::names(&folder)? {
+            all.extend(place::content(&folder.join(name))?.map(Bytes::from));
+        }
+        Ok(all)
     }
 
     /// The opened receipt of a seat: evidence.

@@ -9,6 +9,7 @@ pub mod body;
 pub mod compose;
 pub mod content;
 pub mod open;
+pub mod places;
 pub mod receipt;
 pub mod rsit;
 pub mod text;

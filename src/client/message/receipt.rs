@@ -146,6 +146,9 @@ pub enum ReceiptError {
     NotTheRecipient(&'static str),
 }
 
+/// The reason if the relay contradicts itself: both are signed.
+pub const TWO_HISTORIES: &str = "TWO_HISTORIES";
+
 impl ReceiptError {
     /// The same of what was signed when the log had this size at most: a larger view cannot be, and is
     /// nothing to sync for.
@@ -169,6 +172,7 @@ impl ReceiptError {
             Self::ForeignView { .. } => "FOREIGN_VIEW",
             Self::EarlierView { .. } => "VIEW_BEFORE",
             Self::Backdated { .. } => "BACKDATED",
+            Self::PlaceChanged { .. } => TWO_HISTORIES,
             _ => "RECEIPT_NOT_VERIFIED",
         }
     }
