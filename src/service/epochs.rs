@@ -87,7 +87,7 @@ pub async fn survey(
     settings: &Settings,
     which: &Which,
 ) -> Result<Vec<Anew>, CannotStart> {
-    let store = place.look(settings.name.as_str(), start::progress()).await?;
+    let store = place.look(settings.name.as_str(), start::progress()).await?.store;
     let read = start::read(store.as_ref(), keys, settings).await?;
     let shown = start::shown(settings, &read)?.mark.unwrap_or_default();
     anew(store.as_ref(), &read.directory, (&shown, which)).await
