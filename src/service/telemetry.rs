@@ -94,6 +94,18 @@ pub enum Event<'a> {
     /// A commit waits for the disk.
     #[error("the disk is slow: a commit takes more than {} s, and what was handed in waits", .0.as_secs())]
     Slow(Duration),
+    /// All that is stored was looked at.
+    #[error(
+        "looked at all that is stored, {values} values and {bodies} bodies: {wrong} are damaged"
+    )]
+    Scrubbed {
+        /// In the store.
+        values: u64,
+        /// In files.
+        bodies: u64,
+        /// Of both.
+        wrong: u64,
+    },
     /// The service has stopped by itself.
     #[error("the service stops: {0}")]
     Stopped(&'a dyn std::error::Error),
@@ -101,7 +113,7 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of the kinds, for counters.
-    pub const KINDS: [&'static str; 23] = [
+    pub const KINDS: [&'static str; 24] = [
         "cannot_accept",
         "refused",
         "no_proxy_header",
@@ -125,6 +137,7 @@ impl Event<'_> {
         "slow",
         "stopped",
         "body_damaged",
+        "scrubbed",
     ];
 
     const fn kind(&self) -> (usize, Level) {
@@ -154,6 +167,8 @@ impl Event<'_> {
             Self::Slow(_) => (20, Level::WARN),
             Self::Stopped(_) => (21, Level::ERROR),
             Self::BodyDamaged(..) => (22, Level::ERROR),
+            Self::Scrubbed { wrong: 0, .. } => (23, Level::INFO),
+            Self::Scrubbed { .. } => (23, Level::ERROR),
         }
     }
 }

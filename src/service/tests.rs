@@ -351,7 +351,13 @@ impl Store for Damaged {
     }
 
     async fn examine(&self, range: KeyRange, limit: u32) -> Result<Examined, StoreError> {
-        self.store.examine(range, limit).await
+        let mut page = self.store.examine(range, limit).await?;
+        for (key, found) in &mut page.entries {
+            if self.is_damaged.load(Ordering::SeqCst) && *key == self.key {
+                *found = Err(StoreError::Corrupt("a value is not what was written".to_owned()));
+            }
+        }
+        Ok(page)
     }
 
     fn end(&self) -> End {
@@ -393,6 +399,40 @@ async fn a_value_that_cannot_be_read_ends_the_requests_that_ask_for_it_and_no_ot
     let rehearsed = service.rehearse(&look("fr", "fr")).await;
     assert_eq!(rehearsed, Err(Refusal::StoreDamaged.into()));
     assert_eq!(service.execute(look("jp", "jp")).await, Ok(None), "the service goes on");
+}
+
+/// Once a day, without anybody asking.
+#[tokio::test(start_paused = true)]
+async fn what_a_disk_changed_is_said_within_a_day_and_a_bit() {
+    let home = tempfile::tempdir().unwrap();
+    let is_damaged = Arc::new(AtomicBool::new(false));
+    let (key, damaged) = (keys::of(&of("fr")), Arc::clone(&is_damaged));
+    let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
+    let body = bytes::Bytes::from_static(b"a body");
+    let digest = crate::crypto::hash::Digest::of(&body);
+    let wrapped = |store| Arc::new(Damaged { store, key, is_damaged }) as Arc<dyn Store>;
+    let (limits, place) = (door::Limits::without_rates(), Place::new(Engine::Memory, ""));
+    let service = storing((&home, place), limits, Arc::new(blobs.clone()), wrapped).await;
+    let put = Script { puts: vec![(of("fr"), Value::Usage(Usage(7)))], ..look("fr", "fr") };
+    assert_eq!(service.execute(put).await, Ok(None));
+    blobs.put(digest, body).await.unwrap();
+    let said = |kind| {
+        let counts = service.telemetry().counts();
+        counts.into_iter().filter(|(name, _)| *name == kind).map(|(_, count)| count).sum::<u64>()
+    };
+    let until = async |looks| {
+        while said("scrubbed") < looks {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    };
+    until(1).await;
+    assert_eq!((said("store"), said("body")), (0, 0));
+    damaged.store(true, Ordering::SeqCst);
+    let hex = digest.to_string();
+    let file = home.path().join("blobs").join(&hex[..2]).join(&hex[2..4]).join(&hex);
+    std::fs::write(file, b"another").unwrap();
+    until(2).await;
+    assert_eq!((said("store"), said("body")), (1, 1));
 }
 
 /// A disk whose syncs take as long as somebody holds it.

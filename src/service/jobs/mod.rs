@@ -6,6 +6,7 @@
 //! fails is said and keeps nothing else back; a cut between two commands leaves what is found again.
 
 mod expiry;
+mod scrub;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -40,7 +41,11 @@ impl Jobs {
     pub(super) fn run(&self, service: &Service) {
         let hints = service.shared.store.wake(vec![keys::DUE.to_vec()]);
         let shared = Arc::downgrade(&service.shared);
-        let running = tokio::spawn(run(shared, hints, self.stop.subscribe()));
+        let scrubbing = scrub::run(shared.clone(), self.stop.subscribe());
+        let running = run(shared, hints, self.stop.subscribe());
+        let running = tokio::spawn(async {
+            tokio::join!(running, scrubbing);
+        });
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
     }
 
