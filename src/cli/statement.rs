@@ -255,17 +255,17 @@ pub(super) enum Finished {
 /// stands in the log is not believed, but looked up there.
 pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, ClientError> {
     let Ok(owner) = ctx.reader() else {
-        let leaves = logged(ctx.connect(None).await?.enrol(bundle).await?)?;
+        let leaves = logged(ctx.connect(None).await?.enrol(bundle).await, |why| why)?;
         ctx.out.warn("the service says so; no key of this home can look it up in the log");
         return Ok(leaves);
     };
     let session = ctx.connect(Some(&owner)).await?;
     let answers = match session.publish(bundle).await {
         // A statement carries its own right to be published: any connection may hand it in.
-        Err(why) if why.reason == "NOT_PERMITTED" => session.enrol(bundle).await?,
-        answered => answered?,
+        Err(why) if why.reason == "NOT_PERMITTED" => session.enrol(bundle).await,
+        answered => answered,
     };
-    let leaves = logged(answers).map_err(|why| {
+    let leaves = logged(answers, |why| {
         let clock = ctx.replica().ok().and_then(|copy| copy.directory().ok().map(Directory::clock));
         of_clocks(why, ctx.ambient().now(), clock.unwrap_or(0))
     })?;
@@ -290,12 +290,40 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
     Ok(leaves)
 }
 
-fn logged(answers: Vec<Answer>) -> Result<Vec<u64>, ClientError> {
-    let leaves = answers.into_iter().map(|answer| match answer {
-        Answer::Logged(leaf) => Ok(leaf),
-        Answer::Refused(why) => Err(why),
-    });
-    leaves.collect()
+/// Where the statements stand in the log. What of the first refusal is known besides, `known` adds.
+fn logged(
+    answers: Result<Vec<Answer>, ClientError>,
+    known: impl FnOnce(ClientError) -> ClientError,
+) -> Result<Vec<u64>, ClientError> {
+    let (mut leaves, mut refused) = (Vec::new(), None);
+    match answers {
+        Ok(answers) => answers.into_iter().for_each(|answer| match answer {
+            Answer::Logged(leaf) => leaves.push(leaf),
+            Answer::Refused(why) => refused = refused.take().or(Some(why)),
+        }),
+        Err(why) => refused = Some(why),
+    }
+    match refused {
+        Some(why) => Err(not_now(known(why), &leaves)),
+        None => Ok(leaves),
+    }
+}
+
+/// A statement waits in no outbox: what is refused only now, whose it is hands in again.
+fn not_now(why: ClientError, logged: &[u64]) -> ClientError {
+    let until = match &why.reason[..] {
+        "STORAGE_FULL" | "STORAGE_READ_ONLY" => "once the service can write again",
+        "CLOCK_IN_DOUBT" | "ISSUED_IN_FUTURE" => "once the clocks are right",
+        _ => return why,
+    };
+    let published = match logged {
+        [] => "nothing was published".to_owned(),
+        some => format!("all that was published is {}", entries_of(some)),
+    };
+    let sentence = format!("{}; {published}", why.sentence);
+    let first = why.mend.as_deref().unwrap_or("tell the operator of the service");
+    let mend = format!("{first}; give the same command again {until}");
+    ClientError { sentence, ..why }.mended_by(mend)
 }
 
 /// The identity of the statement that an entry holds.
@@ -466,4 +494,43 @@ pub(super) fn confirmed(ctx: &Context, name: &str, given: Option<&str>) -> Resul
     let sentence = format!("{name} was not named, and nothing was done");
     Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_CONFIRMED", sentence)
         .mended_by(format!("add --yes {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::refusal::Refusal;
+
+    #[test]
+    fn what_is_refused_only_now_says_what_was_published_and_what_to_do_again() {
+        let refused = |why: &Refusal| Answer::Refused(ClientError::from(why));
+        let told = |answers| logged(answers, |why| why).unwrap_err();
+        let again = "tell the operator of the service; give the same command again once ";
+        for (why, until) in [
+            (Refusal::StorageFull, "the service can write again"),
+            (Refusal::StorageReadOnly, "the service can write again"),
+            (Refusal::ClockInDoubt, "the clocks are right"),
+        ] {
+            let mend = format!("{again}{until}");
+            let whole = told(Err(ClientError::from(&why)));
+            assert_eq!(whole.sentence, format!("{why}; nothing was published"));
+            assert_eq!((whole.side, whole.mend.as_ref()), (Side::Theirs, Some(&mend)));
+            let part = told(Ok(vec![Answer::Logged(7), refused(&why)]));
+            let published = format!("{why}; all that was published is entry 7 of the log");
+            assert_eq!((part.sentence, part.mend), (published, Some(mend)));
+        }
+        let future = Refusal::IssuedInFuture { issued: 2, at: 1 };
+        let own = |why: ClientError| why.mended_by("timedatectl set-ntp true");
+        let mend = logged(Ok(vec![refused(&future)]), own).unwrap_err().mend.unwrap();
+        let expected =
+            "timedatectl set-ntp true; give the same command again once the clocks are right";
+        assert_eq!(mend, expected);
+        // The same again would be refused again.
+        let never = Refusal::WrongPrevious;
+        assert_eq!(told(Ok(vec![refused(&never)])), ClientError::from(&never));
+        assert_eq!(
+            logged(Ok(vec![Answer::Logged(3), Answer::Logged(4)]), |why| why),
+            Ok(vec![3, 4])
+        );
+    }
 }

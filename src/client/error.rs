@@ -220,7 +220,7 @@ fn judged(reason: &str) -> (Exit, Side) {
     let side = match reason {
         "MAILBOX_SHARE" | "RECIPIENT_WITHOUT_SEATS" | "RECIPIENT_LISTED" => Side::Recipient,
         "BUSY" | "INTERNAL" | "STORAGE_FULL" | "STORAGE_READ_ONLY" | "BODY_DAMAGED"
-        | "STORE_DAMAGED" => Side::Theirs,
+        | "STORE_DAMAGED" | "CLOCK_IN_DOUBT" => Side::Theirs,
         _ => Side::Ours,
     };
     (exit, side)
