@@ -66,7 +66,8 @@
 //! | `directories/*/mail/*/*/*/outbox/headers/*` | whole | an id |
 //! | `directories/*/mail/*/*/*/outbox/lock` | loose | nothing depends on what it says |
 //!
-//! What ends in `.new` was being written when its program ended, and nobody reads it.
+//! What ends in `.new` was being written when its program ended, and nobody reads it: an hour later the
+//! next write into its folder removes it.
 
 use std::path::{Path, PathBuf};
 

@@ -6,13 +6,15 @@
 //! others could read it; a file that is replaced is the old one or the new one, whenever the power
 //! goes, also if several programs write it; what is made in a folder is its owner's, also by root.
 
-use std::ffi::OsString;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 #[cfg(unix)]
 use std::os::unix::fs::{fchown, lchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{process, thread};
 
@@ -165,10 +167,35 @@ fn unfinished(path: &Path, bytes: &[u8], settled: bool) -> Result<PathBuf, FileE
             made => break (new, made?),
         }
     };
+    sweep(folder_of(path), &file);
     let written = write_to(&file, &new, bytes)
         .and_then(|()| if settled { tried("write", &new, || file.sync_all()) } else { Ok(()) });
     written.inspect_err(|_| discard(&new))?;
     Ok(new)
+}
+
+/// What programs that were killed left unfinished goes with the first write into its folder, an hour
+/// later: `new` was made just now, by the same clock.
+fn sweep(folder: &Path, new: &File) {
+    if !SWEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned()) {
+        return;
+    }
+    let now = new.metadata().and_then(|about| about.modified());
+    let (Ok(now), Ok(entries)) = (now, fs::read_dir(folder)) else { return };
+    for entry in entries.flatten().filter(|entry| is_unfinished(&entry.file_name())) {
+        let made = entry.metadata().and_then(|about| about.modified());
+        let age = made.ok().and_then(|made| now.duration_since(made).ok());
+        if age.is_some_and(|age| age > LEFT_BEHIND) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether a name is one that [`unfinished`] gives: others may end so, too.
+fn is_unfinished(name: &OsStr) -> bool {
+    let numbers = || name.to_str()?.strip_suffix(UNFINISHED)?.rsplit_once('.')?.1.split_once('-');
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers().is_some_and(|(process, write)| is_number(process) && is_number(write))
 }
 
 /// A full disk is not filled with what nobody reads.
@@ -554,7 +581,11 @@ pub const MOMENTS: Duration = Duration::from_secs(30);
 #[cfg(unix)]
 const DEEP: usize = 10;
 const LOOKS_AGAIN: Duration = Duration::from_millis(10);
+/// Nobody writes one file for so long.
+const LEFT_BEHIND: Duration = Duration::from_secs(3_600);
 static WRITES: AtomicU64 = AtomicU64::new(0);
+/// Folders that this process has swept.
+static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// A disk that fails, for tests: it is full, or the process is gone.
 #[cfg(test)]
@@ -641,6 +672,22 @@ mod tests {
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert_eq!((content(&path).unwrap(), names()), (None, Vec::new()));
+    }
+
+    #[test]
+    fn what_a_killed_program_left_goes_with_the_next_write_and_what_is_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [left, written, own] =
+            ["file.8-1.new", "file.9-0.new", "key.pem.new"].map(|name| folder.path().join(name));
+        for path in [&left, &written, &own] {
+            fs::write(path, b"half").unwrap();
+        }
+        let before = fs::metadata(&left).unwrap().modified().unwrap() - 2 * LEFT_BEHIND;
+        for path in [&left, &own] {
+            File::options().append(true).open(path).unwrap().set_modified(before).unwrap();
+        }
+        replace(&folder.path().join("another"), b"content").unwrap();
+        assert_eq!([&left, &written, &own].map(|path| path.exists()), [false, true, true]);
     }
 
     type Write = fn(&Path, &[u8]) -> Result<(), FileError>;
