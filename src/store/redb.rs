@@ -541,6 +541,38 @@ mod tests {
         assert!(matches!(found, Err(StoreError::Damaged(_))), "b's digest was another: {found:?}");
     }
 
+    /// Every value is whole and is found by who reads all, and not by who asks for it.
+    #[tokio::test]
+    async fn a_branch_that_leads_astray_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Redb::open(dir.path(), &(Arc::new(Fdatasync) as Arc<dyn Disk>)).unwrap();
+        let puts = (0..200)
+            .map(|number| (format!("key {number:03}").into_bytes(), Bytes::from(vec![7; 500])));
+        let puts = puts.collect::<Vec<_>>();
+        store.commit(Write::new([], puts, []).unwrap().into()).await.unwrap();
+        drop(store);
+        Redb::look(dir.path()).unwrap();
+        let path = dir.path().join(FILE);
+        let whole = std::fs::read(&path).unwrap();
+        let mut astray = 0;
+        for at in (0..whole.len()).step_by(PAGE_BYTES) {
+            let page = &whole[at..at + PAGE_BYTES];
+            let first_key = page.windows(4).position(|word| word == b"key ");
+            let (BRANCH, Some(key)) = (page[0], first_key) else { continue };
+            let mut bytes = whole.clone();
+            bytes[at + key] = b'z';
+            std::fs::write(&path, bytes).unwrap();
+            let looked = Redb::look(dir.path()).err();
+            assert!(matches!(looked, Some(StoreError::Corrupt(_))), "page at {at}: {looked:?}");
+            astray += 1;
+        }
+        assert!(astray > 0);
+    }
+
+    /// redb's pages, and how one that is a branch begins.
+    const PAGE_BYTES: usize = 4_096;
+    const BRANCH: u8 = 2;
+
     /// A disk on which so many more writes fit.
     #[derive(Debug)]
     struct Fits(AtomicI64);
