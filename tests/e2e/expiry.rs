@@ -69,7 +69,7 @@ pub(crate) async fn begins(net: &TestNet, of: &Party) {
 }
 
 /// Nothing is due any more, or the store has stopped.
-async fn settled(store: &dyn Store, now: u64) {
+pub(crate) async fn settled(store: &dyn Store, now: u64) {
     let mut hints = store.wake(vec![keys::DUE.to_vec()]);
     let due = KeyRange::new(keys::due_from(0), keys::due_from(now + 1));
     while store.scan(due.clone(), 1).await.is_ok_and(|page| !page.entries.is_empty()) {
