@@ -24,10 +24,18 @@ pub const CONTACT: &[u8] = b"part/contact/";
 /// Every key ever listed: by key id, a seal key also by its contact.
 pub const KEY: &[u8] = b"part/key/";
 
+/// Entries of mailboxes, by contact and number.
+pub const ENTRY: &[u8] = b"entry/";
+/// Messages, by id and sender.
+pub const MESSAGE: &[u8] = b"message/";
+/// What became of messages, by id and sender.
+pub const OUTCOME: &[u8] = b"outcome/";
+/// Answers that are due, by the digest of the message's header.
+pub const ANSWERS: &[u8] = b"answers/";
+/// How much is kept on the accounts of members.
+pub const USAGE: &[u8] = b"usage/";
 /// Where mailboxes stand, by contact.
 pub const MAILBOX: &[u8] = b"mailbox/";
-/// Accepted messages, by id and sender.
-pub const MESSAGE: &[u8] = b"message/";
 /// How many messages name a body that is a file, by its digest.
 pub const BLOB: &[u8] = b"blob/";
 /// What is due, by time.
@@ -73,7 +81,7 @@ pub fn key(name: &KeyName) -> Vec<u8> {
 /// The entries of a mailbox: before their numbers.
 #[must_use]
 pub fn entries(contact: &ContactId) -> Vec<u8> {
-    [b"entry/", contact.as_str().as_bytes(), b"/"].concat()
+    [ENTRY, contact.as_str().as_bytes(), b"/"].concat()
 }
 
 /// What is due from a time on, Unix seconds: in the order of time.
@@ -86,20 +94,34 @@ pub fn due_from(at: u64) -> Vec<u8> {
 #[must_use]
 pub fn read_due(key: &[u8]) -> Option<Key> {
     let (at, rest) = key.strip_prefix(DUE)?.split_first_chunk()?;
-    let (id, sender) = message_of(rest.strip_prefix(b"/")?)?;
+    let (id, sender) = id_and_sender(rest.strip_prefix(b"/")?)?;
     Some(Key::Due(u64::from_be_bytes(*at), id, sender))
+}
+
+fn id_and_sender(bytes: &[u8]) -> Option<(MessageId, ContactId)> {
+    let (id, sender) = bytes.split_first_chunk::<16>()?;
+    let sender = str::from_utf8(sender.strip_prefix(b"/")?).ok()?.parse().ok()?;
+    Some((MessageId::try_from(&id[..]).ok()?, sender))
 }
 
 /// The id and the sender of a message.
 #[must_use]
 pub fn read_message(key: &[u8]) -> Option<(MessageId, ContactId)> {
-    message_of(key.strip_prefix(MESSAGE)?)
+    id_and_sender(key.strip_prefix(MESSAGE)?)
 }
 
-fn message_of(rest: &[u8]) -> Option<(MessageId, ContactId)> {
-    let (id, sender) = rest.split_first_chunk::<16>()?;
-    let sender = str::from_utf8(sender.strip_prefix(b"/")?).ok()?.parse().ok()?;
-    Some((MessageId::try_from(&id[..]).ok()?, sender))
+/// The id and the sender of the message of which this became.
+#[must_use]
+pub fn read_outcome(key: &[u8]) -> Option<(MessageId, ContactId)> {
+    id_and_sender(key.strip_prefix(OUTCOME)?)
+}
+
+/// The mailbox and the number of an entry.
+#[must_use]
+pub fn read_entry(key: &[u8]) -> Option<(ContactId, u64)> {
+    let (contact, number) = key.strip_prefix(ENTRY)?.split_last_chunk()?;
+    let contact = str::from_utf8(contact.strip_suffix(b"/")?).ok()?.parse().ok()?;
+    Some((contact, u64::from_be_bytes(*number)))
 }
 
 /// The contact of a mailbox.
@@ -118,7 +140,7 @@ pub fn of(key: &Key) -> Vec<u8> {
             [MESSAGE, &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
         }
         Key::Outcome(id, sender) => {
-            [b"outcome/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
+            [OUTCOME, &id.as_bytes()[..], b"/", sender.as_str().as_bytes()].concat()
         }
         // Version 0.2 wrote `usage/receipts/`, too, which nobody reads.
         Key::Usage(member) => [b"usage/messages/", member.as_str().as_bytes()].concat(),
@@ -128,7 +150,7 @@ pub fn of(key: &Key) -> Vec<u8> {
         Key::Share(contact, member) => {
             [b"share/", contact.as_str().as_bytes(), b"/", member.as_str().as_bytes()].concat()
         }
-        Key::Answers(digest) => [&b"answers/"[..], digest.as_bytes()].concat(),
+        Key::Answers(digest) => [ANSWERS, digest.as_bytes()].concat(),
         Key::Due(at, id, sender) => {
             [&due_from(*at)[..], b"/", &id.as_bytes()[..], b"/", sender.as_str().as_bytes()]
                 .concat()
@@ -173,7 +195,24 @@ mod tests {
         let message = of(&Key::Message(id, contact.clone()));
         assert_eq!(read_message(&message), Some((id, contact.clone())));
         assert_eq!([&b"due/"[..], b"due/12345678/"].map(read_due), [None, None]);
-        assert_eq!(read_mailbox(&of(&Key::Mailbox(contact.clone()))), Some(contact));
+        assert_eq!(read_mailbox(&of(&Key::Mailbox(contact.clone()))), Some(contact.clone()));
+    }
+
+    /// A migration reads them back.
+    #[test]
+    fn of_messages_and_entries_it_is_read_back_whose_they_are() {
+        let contact: ContactId = "fr/cert-fr".parse().unwrap();
+        let id = MessageId::new(1, [b'/'; 10]);
+        let [message, outcome] =
+            [Key::Message, Key::Outcome].map(|key| of(&key(id, contact.clone())));
+        let entry = of(&Key::Entry(contact.clone(), 303));
+        let named = Some((id, contact.clone()));
+        assert_eq!(
+            [&message, &outcome, &entry].map(|key| read_message(key)),
+            [named.clone(), None, None]
+        );
+        assert_eq!([&message, &outcome, &entry].map(|key| read_outcome(key)), [None, named, None]);
+        assert_eq!([&message, &entry].map(|key| read_entry(key)), [None, Some((contact, 303))]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! another name; its log hashes to its signed head, or it is not migrated; the new store takes the
 //! name only once it is whole and durable; cut off anywhere, the same command goes on.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,12 +13,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::domain::refusal::Refusal;
+use crate::domain::relay::earlier::Earlier;
+use crate::domain::relay::envelope;
+use crate::domain::state::{Key, Value};
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 use crate::tlog::head::Frontier;
 use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
 
-use super::codec::Head;
+use super::codec::{self, Head};
 use super::format::{self, FORMAT, FormatError};
 use super::{Batch, Pages, Place, Store, StoreError, Unmerged, Write, check, disk, keys, parts};
 
@@ -34,14 +39,72 @@ pub struct Migrated {
     pub kept: PathBuf,
 }
 
-/// What stands under a key of a store of format 2 or 3, as format 4 has it: the one place where values
-/// are brought up to date. What format 4 no longer has becomes nothing, what it has besides is added.
-fn up_to_date(key: &[u8], value: Bytes) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
-    // Written by version 0.2, and read by nobody.
-    if key.starts_with(b"usage/receipts/") {
-        return Ok(Vec::new());
+/// The values of a store of format 2 or 3, as format 4 has them: the one place where they are brought
+/// up to date. What format 4 no longer has becomes nothing, what it has besides is added.
+struct Renewal<'a> {
+    old: &'a dyn Store,
+    earlier: Earlier,
+}
+
+impl Renewal<'_> {
+    /// What becomes of one value. They come in the order of their keys.
+    async fn up_to_date(
+        &mut self,
+        key: &[u8],
+        value: Bytes,
+    ) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
+        // Accounts are summed up anew, and answers stand beside their message. `usage/receipts/` was
+        // written by version 0.2, and is read by nobody.
+        if key.starts_with(keys::USAGE) || key.starts_with(keys::ANSWERS) {
+            return Ok(Vec::new());
+        }
+        let refused = |why: Refusal| unreadable(key, &why);
+        if let Some((contact, number)) = keys::read_entry(key) {
+            let mailbox = self.value(Key::Mailbox(contact.clone())).await?;
+            let Some(Value::Mailbox(mailbox)) = mailbox else {
+                return Err(unreadable(key, &"its mailbox is missing"));
+            };
+            let entry = codec::entry(&value)?;
+            self.earlier.entry((contact, number), entry, &mailbox).map_err(refused)?;
+        }
+        if let Some((id, sender)) = keys::read_message(key) {
+            let Value::Message(message) = codec::decode(&Key::Message(id, sender), &value)? else {
+                return Err(unreadable(key, &"it is no message"));
+            };
+            let (digest, of) = envelope::accepted(&message.header).map_err(refused)?;
+            let answers = match self.value(Key::Answers(digest)).await? {
+                Some(Value::Answers(answers)) => Some(answers),
+                _ => None,
+            };
+            let beside = self.earlier.message(&message, (digest, &of), answers).map_err(refused)?;
+            let mut puts: Vec<_> = beside.iter().map(encoded).collect();
+            puts.push((key.to_vec(), value));
+            return Ok(puts);
+        }
+        if let Some(of) = keys::read_outcome(key) {
+            let named = Key::Outcome(of.0, of.1.clone());
+            let Value::Outcome(outcome) = codec::decode(&named, &value)? else {
+                return Err(unreadable(key, &"it is no outcome"));
+            };
+            let outcome = Value::Outcome(self.earlier.outcome(&of, outcome));
+            return Ok(vec![encoded(&(named, outcome))]);
+        }
+        Ok(vec![(key.to_vec(), value)])
     }
-    Ok(vec![(key.to_vec(), value)])
+
+    async fn value(&self, key: Key) -> Result<Option<Value>, StoreError> {
+        let bytes = keys::of(&key);
+        let found = self.old.read(std::slice::from_ref(&bytes)).await?;
+        found.value(&bytes).map(|value| codec::decode(&key, value)).transpose()
+    }
+}
+
+fn encoded((key, value): &(Key, Value)) -> (Vec<u8>, Bytes) {
+    (keys::of(key), codec::encode(value))
+}
+
+fn unreadable(key: &[u8], why: &dyn fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("{}: {why}", key.escape_ascii()))
 }
 
 /// Migrates the store of `directory`, which nobody may have open; a dry run only reads it. `copied` is
@@ -54,7 +117,7 @@ pub async fn migrate(
     place: &Place,
     directory: &str,
     dry_run: bool,
-    mut copied: impl FnMut(u64),
+    copied: impl FnMut(u64),
 ) -> Result<Migrated, StoreError> {
     let (path, fresh) = (place.path(), unfinished(place.path()));
     if !path.exists() && fresh.exists() {
@@ -75,14 +138,7 @@ pub async fn migrate(
     let entries = log_is_signed(old.as_ref(), directory).await?;
     let from = Some(format.number);
     if dry_run {
-        let mut values = 0;
-        let mut pages = Pages::of(old.as_ref(), b"");
-        while let Some(page) = pages.next().await? {
-            for (key, _, value) in page.entries {
-                values += up_to_date(&key, value)?.len() as u64;
-            }
-            copied(values);
-        }
+        let values = copy(old.as_ref(), None, copied).await? + 1;
         return Ok(Migrated { from, values, entries, kept });
     }
     let io = |error: io::Error| disk::cannot_open(&fresh, &error);
@@ -90,7 +146,7 @@ pub async fn migrate(
         fs::remove_dir_all(&fresh).map_err(io)?;
     }
     let new = place.in_directory(&fresh).start().await?;
-    copy(old.as_ref(), new.as_ref(), copied).await?;
+    copy(old.as_ref(), Some(new.as_ref()), copied).await?;
     format::create(new.as_ref(), &format.directory, format.epoch).await?;
     let values = settled(place, &fresh, new).await?;
     drop(old);
@@ -144,30 +200,59 @@ fn kept(path: &Path, number: u32) -> PathBuf {
     path.with_extension(format!("format-{number}"))
 }
 
-/// All but the marker, which says that the rest is there.
+/// Copies all but the marker, which says that the rest is there; how many values there are then. Without
+/// a new store it only counts.
 async fn copy(
     old: &dyn Store,
-    new: &dyn Store,
+    new: Option<&dyn Store>,
     mut copied: impl FnMut(u64),
-) -> Result<(), StoreError> {
-    let (mut batch, mut values) = (Batch::new(), 0);
+) -> Result<u64, StoreError> {
+    let mut renewal = Renewal { old, earlier: Earlier::default() };
+    let mut copy = Copy { new, batch: Batch::new(), values: 0 };
     let mut pages = Pages::of(old, b"");
     while let Some(page) = pages.next().await? {
         for (key, _, value) in page.entries.into_iter().filter(|(key, ..)| key != format::KEY) {
-            let puts = up_to_date(&key, value)?;
-            values += puts.len() as u64;
-            let too_large = |why| StoreError::Corrupt(format!("{}: {why}", key.escape_ascii()));
-            let write = Write::new([], puts, []).map_err(too_large)?;
-            if let Err(Unmerged::Full(write) | Unmerged::OtherExpectation(write)) =
-                batch.merge(write)
-            {
-                new.commit(batch).await?;
-                batch = Batch::from(*write);
-            }
+            copy.put(renewal.up_to_date(&key, value).await?).await?;
         }
-        copied(values);
+        copied(copy.values);
     }
-    new.commit(batch).await.map(|_| ())
+    for sum in renewal.earlier.sums() {
+        copy.put(vec![encoded(&sum)]).await?;
+    }
+    copy.put(vec![(keys::LISTED.to_vec(), Bytes::new())]).await?;
+    copied(copy.values);
+    copy.finish().await
+}
+
+/// What was copied so far.
+struct Copy<'a> {
+    new: Option<&'a dyn Store>,
+    batch: Batch,
+    values: u64,
+}
+
+impl Copy<'_> {
+    async fn put(&mut self, puts: Vec<(Vec<u8>, Bytes)>) -> Result<(), StoreError> {
+        self.values += puts.len() as u64;
+        let Some(new) = self.new else { return Ok(()) };
+        let key = puts.first().map_or_else(String::new, |(key, _)| key.escape_ascii().to_string());
+        let too_large = |why| StoreError::Corrupt(format!("{key}: {why}"));
+        let write = Write::new([], puts, []).map_err(too_large)?;
+        if let Err(Unmerged::Full(write) | Unmerged::OtherExpectation(write)) =
+            self.batch.merge(write)
+        {
+            new.commit(std::mem::take(&mut self.batch)).await?;
+            self.batch = Batch::from(*write);
+        }
+        Ok(())
+    }
+
+    async fn finish(self) -> Result<u64, StoreError> {
+        if let Some(new) = self.new {
+            new.commit(self.batch).await?;
+        }
+        Ok(self.values)
+    }
 }
 
 /// How many entries the log has, which hash to the head that its own keys have signed.

@@ -4,21 +4,55 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
+use liaison::client::message::acknowledge::acknowledge;
+use liaison::client::message::compose::Outside;
+use liaison::client::message::content::delivered;
+use liaison::client::message::words;
+use liaison::crypto::hash::Digest;
 use liaison::domain::directory::key::KeyName;
+use liaison::domain::relay::answers::Answers;
+use liaison::domain::relay::envelope::verify_header;
+use liaison::domain::state::{self, Key, Usage, Value};
 use liaison::service::Shown;
+use liaison::signed::proto::{self, Class, Outcome};
+use liaison::store::blobs::Blobs as _;
 use liaison::store::format::{self, FormatError};
 use liaison::store::migrate::{Migrated, migrate};
-use liaison::store::{Engine, Place, Store, StoreError, check, keys};
+use liaison::store::{Engine, Place, Store, StoreError, check, codec, keys};
 
-use crate::support::{NAME, Open, TestNet, says};
+use crate::expiry;
+use crate::support::{
+    DAY, NAME, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, key, says,
+};
 
-/// A service with two members and a message, stopped; its store is as format `number` had it.
+/// A service with two members and messages between them, one acknowledged, one received, one large;
+/// stopped, and its store is as format `number` had it.
 async fn of_format(number: u8, engine: Engine) -> (Open, BTreeMap<Vec<u8>, Bytes>) {
     let net = TestNet::on(engine).await;
     let [fr, jp] = net.parties(["fr", "jp"]).await;
     net.say(says::admission(&net.replica(), "at")).await;
-    let sealed = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
-    net.client(&fr.tls()).await.submit(sealed.envelope).await.unwrap();
+    let replica = net.replica();
+    let (mut sender, mut reader) = (net.client(&fr.tls()).await, net.client(&jp.tls()).await);
+    let mut sent = Vec::new();
+    for bytes in [0, 0, 150_000] {
+        let (outside, inside) = (fr.outside(&[&jp], &replica), alert(&"x".repeat(bytes)));
+        let sealed = fr.seal(outside, &inside, &replica, &net.open.ambient);
+        sender.submit(sealed.envelope.clone()).await.unwrap();
+        sent.push(verify_header(&replica.directory, &sealed.envelope.header).unwrap());
+    }
+    let (view, sign) = (replica.view(), key(&format!("{} sign", jp.seat())));
+    let (by, words) = ((jp.seat(), &sign), (words::words(), None));
+    let ambient = &net.open.ambient;
+    let taken = acknowledge(&replica.directory, by, (&sent[0], 1), words, view, ambient).unwrap();
+    reader.relay.acknowledge(taken.request).await.unwrap();
+    let chain = vec![7; 32].into();
+    let place = proto::Place { contact: jp.contact.to_string(), epoch: 1, number: 2, chain };
+    let inside = delivered(sent[1].digest(), (Outcome::Opened, None), place, NOW);
+    let answered = (sent[1].digest(), sent[1].addressing());
+    let (seat, class) = (jp.seat().clone(), Class::Receipt);
+    let outside = Outside::answering(&replica.directory, seat, answered, class, view);
+    reader.submit(jp.seal(outside, &inside, &replica, ambient).envelope).await.unwrap();
+    drop((sender, reader));
     let directory = net.replica().directory;
     let open = net.stop().await.0;
     let shown = Shown::read(&open.high_water()).unwrap();
@@ -27,6 +61,7 @@ async fn of_format(number: u8, engine: Engine) -> (Open, BTreeMap<Vec<u8>, Bytes
     let mut values = all(store.as_ref()).await;
     drop(store);
     let now = values.clone();
+    before_expiry(&mut values);
     values.get_mut(format::KEY).map(|marker| *marker = with_byte(marker, 3, number)).unwrap();
     if number == 2 {
         for contact in directory.contacts() {
@@ -42,6 +77,36 @@ async fn of_format(number: u8, engine: Engine) -> (Open, BTreeMap<Vec<u8>, Bytes
     std::fs::remove_dir_all(open.place().path()).unwrap();
     write(engine, open.place().path(), &values);
     (open, now)
+}
+
+/// Nothing is due, and nobody knows what was paid or which files are named.
+fn before_expiry(values: &mut BTreeMap<Vec<u8>, Bytes>) {
+    let since = [&b"due/"[..], b"blob/", b"meta/listed"];
+    values.retain(|key, _| !since.iter().any(|since| key.starts_with(since)));
+    let mut changed = 0;
+    for (key, value) in values {
+        let before = if let Some(digest) = key.strip_prefix(b"answers/") {
+            let key = Key::Answers(Digest::try_from(digest).unwrap());
+            let Value::Answers(answers) = codec::decode(&key, value).unwrap() else { panic!() };
+            codec::encode(&Value::Answers(Answers { paid: 0, ..answers }))
+        } else if let Some((id, sender)) = keys::read_outcome(key) {
+            let Value::Outcome(outcome) = codec::decode(&Key::Outcome(id, sender), value).unwrap()
+            else {
+                panic!()
+            };
+            assert_eq!(outcome.beside.len(), 1);
+            codec::encode(&Value::Outcome(state::Outcome { beside: Vec::new(), ..outcome }))
+        } else if key.starts_with(b"usage/") {
+            // Bytes by the day until which they count: of day 1, one byte.
+            Bytes::from_static(&[10, 4, 8, 1, 16, 1])
+        } else {
+            continue;
+        };
+        changed += 1;
+        *value = before;
+    }
+    // Those of three messages and the words, what became of one, and two accounts at the most.
+    assert!((5..=7).contains(&changed), "{changed}");
 }
 
 fn with_byte(bytes: &[u8], at: usize, byte: u8) -> Bytes {
@@ -150,6 +215,52 @@ async fn a_store_of_format_2_is_refused_and_migrated_on_sled() {
 #[tokio::test]
 async fn a_store_of_format_3_is_refused_and_migrated_on_sled() {
     is_refused_until_migrated(3, Engine::Sled).await;
+}
+
+/// What was sent before expiry was known goes as all does: told, emptied, forgotten, shrunk.
+async fn expires_wholly_once_migrated(engine: Engine) {
+    let (open, _) = of_format(3, engine).await;
+    let place = open.place();
+    migrated(&place).await;
+    let store = place.open(NAME).await.unwrap();
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    assert_eq!(net.open.blobs().list().await.unwrap().len(), 1, "a file that is named stays");
+    let [fr, jp] = ["fr/cert", "jp/cert"].map(|contact| Party::new(contact, 2));
+    let items = async |net: &TestNet, of: &Party| {
+        let mut client = net.client(&of.tls()).await;
+        let replica = Replica::fold(&mut client).await;
+        replica.collect(&mut client, &of.contact).await.items
+    };
+    let net = expiry::at(NOW + 60 * DAY, net).await;
+    // Who collects folds the chain of each: two messages were not received, words and a receipt came.
+    let told = items(&net, &fr).await.iter().filter(|item| item.kind == 4).count();
+    assert_eq!(told, 2, "of the message that was received nobody is told");
+    // Its own acknowledgement, whose words nobody received.
+    let gone = items(&net, &jp).await;
+    assert_eq!(gone.iter().map(|item| item.kind).collect::<Vec<_>>(), [1, 1, 1, 3, 4]);
+    let net = expiry::at(NOW + 199 * DAY, net).await;
+    net.service.close().await;
+    assert_eq!(net.open.blobs().list().await.unwrap(), []);
+    for (key, value) in all(net.store.as_ref()).await {
+        let left = ["message/", "outcome/", "answers/", "blob/"];
+        let left = left.iter().any(|prefix| key.starts_with(prefix.as_bytes()));
+        assert!(!left, "{}", key.escape_ascii());
+        if let Some(member) = key.strip_prefix(b"usage/messages/") {
+            let key = Key::Usage(std::str::from_utf8(member).unwrap().parse().unwrap());
+            let none = Value::Usage(Usage(0));
+            assert_eq!(codec::decode(&key, &value), Ok(none), "{key:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_migrated_expires_wholly_on_redb() {
+    expires_wholly_once_migrated(Engine::Redb).await;
+}
+
+#[tokio::test]
+async fn what_was_migrated_expires_wholly_on_sled() {
+    expires_wholly_once_migrated(Engine::Sled).await;
 }
 
 /// Wherever it was killed, the same command goes on from there.

@@ -160,12 +160,27 @@ impl Addressing {
     /// # Errors
     /// In the order of checks: canonical form, directory and genesis, content.
     pub fn read(directory: &Directory, bytes: &Bytes) -> Result<Self, Refusal> {
+        Self::read_named(bytes, |named| names_this(directory, named))
+    }
+
+    /// Reads that of a message that was accepted, and so names this directory.
+    ///
+    /// # Errors
+    /// As [`Addressing::read`].
+    pub fn read_accepted(bytes: &Bytes) -> Result<Self, Refusal> {
+        Self::read_named(bytes, |_| Ok(()))
+    }
+
+    fn read_named(
+        bytes: &Bytes,
+        names_this: impl Fn(Option<&proto::Directory>) -> Result<(), Refusal>,
+    ) -> Result<Self, Refusal> {
         let read: proto::Addressing =
             canonical::decode(bytes).map_err(|_| Refusal::NotCanonical("addressing"))?;
         let sender_key = Digest::try_from(&read.sender_key[..])
             .map_err(|_| Refusal::NotCanonical("addressing"))?;
         let sender_key = KeyId::from_digest(sender_key);
-        names_this(directory, read.directory.as_ref())?;
+        names_this(read.directory.as_ref())?;
         let view = read_view(read.view.as_ref())?;
         let class = OrLater::read("class", read.class)?;
         let urgency = OrLater::read("urgency", read.urgency)?;

@@ -11,7 +11,7 @@ use crate::domain::limits;
 use crate::domain::refusal::{Amiss, Refusal, Undue};
 
 use super::addressing::Addressing;
-use super::envelope::VerifiedEnvelope;
+use super::envelope::{Letter, VerifiedEnvelope};
 
 /// The answers that are due to a message, as they stand under its header digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,9 +102,14 @@ pub const fn until(of: &Addressing) -> u64 {
 /// words, and for those words a receipt of every seat of the sender's.
 #[must_use]
 pub fn room(of: &VerifiedEnvelope) -> u64 {
-    let addressing = of.header().addressing();
+    room_for(of.header().addressing(), of.letters())
+}
+
+/// The same of a message with these letters.
+#[must_use]
+pub fn room_for(addressing: &Addressing, letters: &[Letter]) -> u64 {
     let seats = |contact: &ContactId| {
-        let letters = of.letters().iter();
+        let letters = letters.iter();
         letters.filter(|letter| letter.seat.contact() == *contact).count() as u64
     };
     let sender = addressing.sender.contact();

@@ -167,6 +167,17 @@ pub fn says(header: &[u8]) -> Option<(OrLater<Class>, OrLater<Urgency>)> {
     Some((OrLater::of(says.class)?, OrLater::of(says.urgency)?))
 }
 
+/// Digest and addressing of a header that was accepted: nothing is verified.
+///
+/// # Errors
+/// Size, form, kind, content.
+pub fn accepted(header: &[u8]) -> Result<(Digest, Addressing), Refusal> {
+    let envelope = parse(header, limits::HEADER_BYTES, Kind::Header)?;
+    let header: proto::Header =
+        canonical::decode(envelope.payload()).map_err(|_| Refusal::NotCanonical("header"))?;
+    Ok((envelope.digest(), Addressing::read_accepted(&header.addressing)?))
+}
+
 /// Verifies the header of a message that was accepted: its key may since have been dropped or
 /// revoked, and it may ask for what only a later version serves.
 ///

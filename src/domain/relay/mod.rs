@@ -9,6 +9,7 @@ pub mod addressing;
 pub mod anew;
 pub mod answers;
 pub mod belief;
+pub mod earlier;
 pub mod envelope;
 pub mod expire;
 pub mod level;
