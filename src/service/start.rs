@@ -3,7 +3,7 @@
 //! Invariants: a start from stored parts is equal to a replay from entry 0 (tested); the stored
 //! entries hash to the head; a store that is behind the high-water file does not start.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
@@ -92,8 +92,8 @@ pub enum CannotStart {
         "the {0} key at hand is not the one that the charter names last: point to the right key file"
     )]
     Key(&'static str),
-    /// Stored entries, parts and head do not belong together.
-    #[error("the store does not fit its own signed head: {0}")]
+    /// Something that it cannot begin without.
+    #[error("the service cannot begin: {0}")]
     Broken(String),
     /// The directory has moved on to rules that this program does not know.
     #[error("the directory has rules {0}, and this liaisond knows up to {RULES}: update it")]
@@ -435,9 +435,14 @@ pub(super) async fn read(
     own_keys(&directory, keys)?;
     let verified = verify_checkpoint(&settings.name, &head.checkpoint, &directory.charter().log)?;
     if (verified.size(), verified.root()) != (head.frontier.size(), head.frontier.root()) {
-        return Err(CannotStart::Broken("the checkpoint is of another head".to_owned()));
+        return Err(unfit("the checkpoint is of another head"));
     }
     Ok(Read { directory, head, log })
+}
+
+/// Stored entries, parts and head do not belong together.
+fn unfit(why: impl fmt::Display) -> CannotStart {
+    StoreError::Corrupt(format!("it does not fit its own signed head: {why}")).into()
 }
 
 fn origin(name: &DirectoryName) -> Result<KeyName, CannotStart> {
@@ -462,7 +467,7 @@ fn verify_checkpoint(
     trusted: &[VerifyingKey],
 ) -> Result<VerifiedCheckpoint, CannotStart> {
     VerifiedCheckpoint::verify(note, &origin(name)?, trusted)
-        .map_err(|why: CheckpointError| CannotStart::Broken(why.to_string()))
+        .map_err(|why: CheckpointError| unfit(why))
 }
 
 /// Before anything else is read: what newer rules allow looks broken to this program.
@@ -503,12 +508,12 @@ async fn read_log(store: &dyn Store, head: &Head) -> Result<Tree, CannotStart> {
     let (size, root) = (head.frontier.size(), head.frontier.root());
     if misplaced || log.size() != size || log.root_at(size) != Some(root) {
         let why = format!("{} entries are stored, and the head has {size}", log.size());
-        return Err(CannotStart::Broken(why));
+        return Err(unfit(why));
     }
     // The head's clock is not signed; what decides on time starts from it.
     if clock != Some(head.clock) {
         let why = "the head has another clock than its entries";
-        return Err(CannotStart::Broken(why.to_owned()));
+        return Err(unfit(why));
     }
     Ok(log)
 }
@@ -541,7 +546,7 @@ async fn read_directory(
     head: &Head,
 ) -> Result<Directory, CannotStart> {
     let found = store.read(&[keys::CHARTER.to_vec(), keys::log_entry(0)]).await?;
-    let missing = |what: &str| CannotStart::Broken(format!("{what} is missing"));
+    let missing = |what: &str| unfit(format_args!("{what} is missing"));
     let charter = found.value(keys::CHARTER).ok_or_else(|| missing("the charter"))?;
     let first = found.value(&keys::log_entry(0)).ok_or_else(|| missing("entry 0"))?;
     let genesis = genesis(first).ok_or_else(|| missing("a charter in entry 0"))?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use liaison::domain::ids::ContactId;
@@ -13,7 +14,7 @@ use liaison::service::scrub::What;
 use liaison::service::{self, CannotStart, Missing, NotAsShown, Shown, Unusable};
 use liaison::store::{Engine, Pages, Place, Store, StoreError, Versioned, Write, codec, keys};
 
-use crate::support::{NAME, NOW, Open, Party, TestNet, Trust, contents, dates};
+use crate::support::{NAME, NOW, Open, Party, TestNet, Trust, contents, dates, home};
 
 /// A service with two members and so many messages from the first to the second, stopped.
 pub(crate) async fn with_messages(engine: Engine, messages: usize) -> (Open, ContactId) {
@@ -150,6 +151,43 @@ async fn what_the_mark_has_not_yet_is_no_reason_to_refuse() {
         assert_eq!(shown.mailboxes[&jp.contact].count, 4, "and it is in the mark from then on");
         drop(service);
     }
+}
+
+/// As a crash leaves it: copied while it is open, and nobody closes the copy. What the engine repairs
+/// then is no damage, and all that was accepted is there.
+async fn a_crash_is_no_damage(engine: Engine) {
+    let net = TestNet::on(engine).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    send(&net, &fr, &jp, 20).await;
+    let crashed = net.open.copy();
+    drop(start(&crashed).await.unwrap());
+    let shown = Shown::read(&crashed.high_water()).unwrap().mark.unwrap();
+    assert_eq!(shown.mailboxes[&jp.contact].count, 20);
+    assert!(shown.end.commits >= net.store.end().commits);
+}
+
+#[tokio::test]
+async fn what_redb_repairs_after_a_crash_is_no_damage() {
+    a_crash_is_no_damage(Engine::Redb).await;
+}
+
+#[tokio::test]
+async fn what_sled_repairs_after_a_crash_is_no_damage() {
+    a_crash_is_no_damage(Engine::Sled).await;
+}
+
+/// Each value is whole, and one is not there that the signed head counts.
+#[tokio::test]
+async fn what_does_not_fit_the_signed_head_is_called_damaged() {
+    let (open, _) = with_messages(Engine::Redb, 1).await;
+    let store = open.place().open(NAME).await.unwrap();
+    let gone = Write::new([], [], [keys::log_entry(1)]).unwrap();
+    store.commit(gone.into()).await.unwrap();
+    drop(store);
+    let why = refused(&open).await;
+    assert!(matches!(why, CannotStart::Damaged(_)), "{why}");
+    let said = "the store is damaged: it does not fit its own signed head: ";
+    assert!(why.to_string().starts_with(said), "{why}");
 }
 
 #[tokio::test]
@@ -414,4 +452,44 @@ async fn no_change_of_a_file_of_redb_is_silent_in_300_trials() {
 #[ignore = "minutes: every landing runs a part of it"]
 async fn no_change_of_a_file_of_sled_is_silent_in_300_trials() {
     trials(Engine::Sled, [200, 50, 50]).await;
+}
+
+/// What a look costs, on each engine: of so many MiB in values of 20 KiB, as messages have them.
+#[tokio::test]
+#[ignore = "measures; run by hand"]
+async fn what_a_look_at_a_large_store_takes() {
+    const MEBIBYTES: usize = 300;
+    for engine in [Engine::Redb, Engine::Sled] {
+        let open = home(engine);
+        let store = open.place().create(NAME, 1).await.unwrap();
+        for batch in 0..MEBIBYTES {
+            let value = |number: usize| Bytes::from(vec![(batch + number) as u8; 20 << 10]);
+            let key = |number| format!("message/{batch:05}/{number:02}").into_bytes();
+            let puts = (0..51).map(|number| (key(number), value(number)));
+            store.commit(Write::new([], puts, []).unwrap().into()).await.unwrap();
+        }
+        drop(store);
+        drop(open.place().open(NAME).await.unwrap());
+        for _ in 0..3 {
+            let (begun, before) = (Instant::now(), processor_time());
+            drop(open.place().look(NAME, |_| ()).await.unwrap());
+            let (took, processor) = (begun.elapsed(), processor_time() - before);
+            let per_gib = 1_024.0 / MEBIBYTES as f64;
+            writeln!(
+                std::io::stderr(),
+                "{engine}: {:.2} s/GiB, {:.2} s/GiB of processors",
+                took.as_secs_f64() * per_gib,
+                processor.as_secs_f64() * per_gib,
+            )
+            .unwrap();
+        }
+    }
+}
+
+/// Of this process so far: fields 14 and 15 of `/proc/self/stat`, in hundredths of a second.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let behind_name = stat.rsplit_once(") ").unwrap().1;
+    let fields = behind_name.split(' ').skip(11).take(2);
+    Duration::from_millis(10 * fields.map(|field| field.parse::<u64>().unwrap()).sum::<u64>())
 }
