@@ -200,12 +200,12 @@ impl HighWater {
     /// Keeps what is noted in the file. What cannot be written is tried again: the service goes on.
     pub(super) async fn keep(self: Arc<Self>, telemetry: Arc<Telemetry>) {
         loop {
-            self.noted.notified().await;
-            sleep(GATHER).await;
             while let Err(why) = self.settle().await {
                 telemetry.say(&Event::HighWater(&why));
                 sleep(AGAIN).await;
             }
+            self.noted.notified().await;
+            sleep(GATHER).await;
         }
     }
 
@@ -266,6 +266,26 @@ mod tests {
         for bad in [&b""[..], FORM.as_bytes(), b"liaison high-water 3\n"] {
             assert_eq!(Shown::decode(bad), None);
         }
+    }
+
+    /// What does not fit is written beside the file.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_leaves_the_file_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, fresh) = (dir.path().join("high-water"), dir.path().join("high-water.new"));
+        let high_water = HighWater::at(&path, shown());
+        high_water.write().unwrap();
+        std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
+        high_water.note(End { commits: 8, ..End::default() }, []);
+        for _ in 0..2 {
+            let why = high_water.write().unwrap_err();
+            assert_eq!(why.kind(), io::ErrorKind::StorageFull);
+            assert_eq!(Shown::read(&path).unwrap(), shown());
+        }
+        std::fs::remove_file(&fresh).unwrap();
+        high_water.write().unwrap();
+        assert_eq!(Shown::read(&path).unwrap().mark.unwrap().end.commits, 8);
     }
 
     /// What is noted is on file within 50 ms, and what could not be written is written again.

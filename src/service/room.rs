@@ -58,7 +58,7 @@ impl fmt::Display for Left {
             }
             Self::Nothing => {
                 "the file system of the data or of the high-water file is full (ENOSPC): nothing \
-                 is taken, reading goes on; make room"
+                 is taken, and what has expired stays; reading goes on; make room"
             }
             Self::Last => {
                 "the reserve of space is used up: nothing is taken, reading and expiry go on; make \

@@ -235,8 +235,13 @@ pub(super) async fn begin(
     let checkpoint = head.checkpoint.clone();
     let shown = Shown { checkpoint: checkpoint.clone(), mark: Some(mark) };
     let high_water = Arc::new(HighWater::at(&settings.high_water, shown));
-    // A file of before is completed; what was committed last before a crash is taken in.
-    high_water.settle().await.map_err(|why| unusable(&settings.high_water, why.into()))?;
+    // A file of before is completed; what was committed last before a crash is taken in. Where that does
+    // not fit it comes later; but what is served is there.
+    if let Err(why) = high_water.settle().await
+        && !Shown::read(&settings.high_water).is_ok_and(|there| there.checkpoint == checkpoint)
+    {
+        return Err(unusable(&settings.high_water, why.into()));
+    }
 
     let stored = store.read(&[keys::CLOCK.to_vec()]).await?;
     let now = Now { unix: settings.ambient.now(), counted: settings.ambient.counted() };

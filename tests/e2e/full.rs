@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::{Outside, Sealed};
@@ -11,7 +12,7 @@ use liaison::client::message::words;
 use liaison::domain::limits::{LEAST_FREE_BYTES, RESERVE_BYTES, RESERVE_LAST_PART, ROOM_AGAIN};
 use liaison::domain::relay::envelope::verify_header;
 use liaison::server::health;
-use liaison::service::{Left, Storage};
+use liaison::service::{Left, Shown, Storage};
 use liaison::signed::proto::{self, Class, Outcome, Urgency};
 use liaison::store::Engine;
 use liaison::store::space::{Found, Space};
@@ -19,14 +20,17 @@ use liaison::wire::status;
 use liaison::wire::v1::{AcknowledgeRequest, Envelope};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::expiry;
 use crate::support::{
-    Client, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, home, key, refusal, says, soon,
+    Client, DAY, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, home, key, refusal, says,
+    soon,
 };
 
 /// Room as it is given.
@@ -108,6 +112,7 @@ impl World {
     }
 }
 
+const HOUR: Duration = Duration::from_secs(3_600);
 const AMPLE: Found = Found { free: RESERVE_BYTES, read_only: false };
 const RESERVE: Found = Found { free: RESERVE_BYTES - 1, read_only: false };
 const LAST: Found = Found { free: RESERVE_BYTES / RESERVE_LAST_PART - 1, read_only: false };
@@ -236,4 +241,49 @@ async fn health_says_when_not_everything_is_taken() {
 
 fn asked(name: &str) -> HealthCheckRequest {
     HealthCheckRequest { service: name.to_owned() }
+}
+
+/// What has expired makes room once there is some, and not an hour later.
+#[tokio::test(start_paused = true)]
+async fn what_has_expired_goes_as_soon_as_there_is_room_for_that() {
+    let mut world = World::on(Engine::Memory).await;
+    let mut sender = world.net.client(&world.fr.tls()).await;
+    sender.submit(world.sealed(Urgency::Routine, "").envelope).await.unwrap();
+    let store = Arc::clone(&world.net.store);
+    world.seconds = 99 * DAY;
+    world.gives(NOTHING);
+    let before = world.net.everything().await;
+    // The job has looked meanwhile.
+    tokio::time::sleep(2 * HOUR).await;
+    assert_eq!(world.net.everything().await, before);
+    world.gives(AMPLE);
+    let begun = Instant::now();
+    soon("all that is due", expiry::settled(store.as_ref(), NOW + world.seconds)).await;
+    assert!(begun.elapsed() <= ROOM_AGAIN + Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+/// A mark that does not fit keeps nobody from reading; what would be served and is not there does.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_start_goes_on_if_the_mark_does_not_fit_beside_its_checkpoint() {
+    let open = home(Engine::Redb);
+    let store = open.found().await;
+    let founded = std::fs::read(open.high_water()).unwrap();
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    net.parties(["fr"]).await;
+    let open = net.stop().await.0;
+    let shown = Shown::read(&open.high_water()).unwrap();
+    let fresh = open.high_water().with_extension("new");
+    std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
+
+    std::fs::write(open.high_water(), founded).unwrap();
+    let why = open.start_again().await.err().expect("it does not start").to_string();
+    assert!(why.contains("high-water cannot be used: "), "{why}");
+    std::fs::write(open.high_water(), &shown.checkpoint).unwrap();
+    let service = open.start_again().await.unwrap();
+    assert_eq!(Shown::read(&open.high_water()).unwrap().mark, None);
+    std::fs::remove_file(fresh).unwrap();
+    service.settle().await;
+    let mark = Shown::read(&open.high_water()).unwrap().mark.unwrap();
+    assert!(mark.end.commits >= shown.mark.unwrap().end.commits);
 }

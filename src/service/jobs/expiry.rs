@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::limits;
 use crate::domain::relay::expire::{Expire, Shrink, Step};
 use crate::domain::state::{Entry, Key, Value};
 use crate::service::{Failure, Service};
@@ -42,7 +43,11 @@ impl Expiry {
             self.shrunk = now;
             let _ = shrink_all(service, stop).await;
         }
-        next
+        // What makes room needs some first: a commit that did not fit would end the process.
+        match service.shared.room.for_a_commit() {
+            Ok(()) => next,
+            Err(_) => limits::ROOM_AGAIN,
+        }
     }
 }
 
