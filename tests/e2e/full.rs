@@ -254,7 +254,7 @@ async fn what_has_expired_goes_as_soon_as_there_is_room_for_that() {
     world.gives(NOTHING);
     let before = world.net.everything().await;
     // The job has looked meanwhile.
-    tokio::time::sleep(2 * HOUR).await;
+    tokio::time::sleep(HOUR * 3 / 2).await;
     assert_eq!(world.net.everything().await, before);
     world.gives(AMPLE);
     let begun = Instant::now();
