@@ -206,9 +206,17 @@ fn failed(fault: &Fault, error: sled::Error) -> StoreError {
 
 fn stopped(fault: &Fault, error: sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(why) => fault.stop(disk::in_words(&why)),
+        sled::Error::Io(why) => fault.stop(disk::in_words(&of_the_system(why))),
         error => fault.stop(error),
     }
+}
+
+/// What the system said. Of an error that sled tells more than once it keeps the words: "Os { code: 28, …".
+fn of_the_system(why: io::Error) -> io::Error {
+    let words = why.to_string();
+    let code = words.strip_prefix("Os { code: ").and_then(|rest| rest.split(',').next());
+    let number = code.and_then(|code| code.parse().ok());
+    number.map_or(why, io::Error::from_raw_os_error)
 }
 
 /// The end of what is durable, and the values under the keys that the batch in the air writes.
@@ -303,7 +311,7 @@ fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
     match disk::retried(open) {
         Some(Ok(Ok(db))) => Ok(db),
         Some(Ok(Err(sled::Error::Corruption { .. }))) => Err(corrupt("sled cannot recover")),
-        Some(Ok(Err(sled::Error::Io(why)))) => Err(disk::unusable(dir, &why)),
+        Some(Ok(Err(sled::Error::Io(why)))) => Err(disk::unusable(dir, &of_the_system(why))),
         Some(Ok(Err(error))) => Err(disk::cannot_open(dir, &error)),
         Some(Err(_)) => Err(corrupt("sled panicked while it recovered")),
         None => Err(StoreError::Held(dir.to_owned())),
@@ -526,6 +534,18 @@ mod tests {
         let found = check::whole(store, |_| ()).await;
         let Err(StoreError::Damaged(damage)) = found else { panic!("{found:?}") };
         assert_eq!(damage.found(), [why], "{damage}");
+    }
+
+    #[test]
+    fn what_the_system_said_has_its_name_also_when_sled_tells_it_again() {
+        let first = sled::Error::Io(io::Error::from_raw_os_error(28));
+        for error in [first.clone(), first] {
+            let StoreError::Unknown(why) = stopped(&Fault::default(), error) else { panic!() };
+            assert_eq!(why, "ENOSPC (28), No space left on device");
+        }
+        let other = sled::Error::Io(io::Error::other("Os { code: none"));
+        let StoreError::Unknown(why) = stopped(&Fault::default(), other) else { panic!() };
+        assert_eq!(why, "Os { code: none");
     }
 
     #[test]
