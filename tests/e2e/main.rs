@@ -5,6 +5,7 @@ mod access;
 mod acknowledgements;
 mod age;
 mod bench;
+mod calls;
 mod ceremony;
 mod certificate;
 mod charters;

@@ -264,11 +264,11 @@ fn content(writer: u64, number: u64, size: usize) -> Bytes {
 }
 
 /// SplitMix64: the same numbers in both processes.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// From `LIAISON_SEED`, or a new seed, which the caller prints.
-    pub(super) fn seeded() -> (u64, Self) {
+    pub(crate) fn seeded() -> (u64, Self) {
         let given = std::env::var("LIAISON_SEED").ok();
         let seed = given.map_or_else(|| u64::from(std::process::id()), |s| s.parse().unwrap());
         (seed, Self(seed << 20))
@@ -281,7 +281,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 }

@@ -16,7 +16,9 @@ use std::time::Duration;
 use liaison::store::Engine;
 
 use self::image::{Image, Kind};
-use self::load::{Load, Random, Syncs};
+use self::load::{Load, Syncs};
+
+pub(crate) use self::load::Random;
 
 /// Leaves out the tests that need root and a loop device.
 const WITHOUT_POWER_CUT: &str = "LIAISON_WITHOUT_POWER_CUT";
@@ -182,7 +184,7 @@ fn try_tool(command: &mut Command) -> Result<(), String> {
     Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     io::stderr().lock().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
