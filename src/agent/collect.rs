@@ -171,6 +171,13 @@ pub enum Taken {
     Expired(Place),
     /// The relay says so, and by its header it has not, as this machine's clock goes.
     NotExpired,
+    /// A message that was opened before, in an earlier epoch of the mailbox.
+    Again {
+        /// Where it stands now.
+        place: Place,
+        /// Its header.
+        header: Box<VerifiedHeader>,
+    },
     /// A colleague acknowledged a message.
     Colleague(Box<VerifiedAcknowledgement>),
     /// The relay passed on an acknowledgement that does not hold.
@@ -222,6 +229,7 @@ pub fn take_all(
     (inbox, outbox): (&Inbox, &Outbox),
     items: &[v1::Item],
 ) -> Result<Vec<Taken>, TakeError> {
+    let items = &inbox.numbered(items)?[..];
     inbox.put_all(items)?;
     let (has_head, pending) = (inbox.head()?.is_some(), inbox.pending()?);
     let mut beside = Beside::new(desk, (inbox, outbox));
@@ -248,6 +256,9 @@ pub fn take_whole(
     (inbox, outbox): (&Inbox, &Outbox),
     item: &v1::Item,
 ) -> Result<Taken, TakeError> {
+    let [item] = &inbox.numbered(std::slice::from_ref(item))?[..] else {
+        return Ok(Taken::Already);
+    };
     if inbox.how(item.number)?.is_some() {
         return Ok(Taken::Already);
     }
@@ -399,6 +410,13 @@ fn message(beside: &mut Beside<'_>, kept: &Kept) -> Result<Taken, TakeError> {
             return Ok(Taken::NotOpened { place, header: None, why, answer: Answer::NotDue });
         }
     };
+    if beside.came_before(&header, place.mailbox.count)? {
+        // What was said of it is said again, with the same bytes: the relay may have lost it.
+        if let Some(made) = boxes.0.receipt(header.digest())? {
+            boxes.1.offer_again(made.id)?;
+        }
+        return Ok(Taken::Again { place, header: Box::new(header) });
+    }
     let opened = open::open_verified(&desk.reader, header.clone(), &received);
     let opened = match beside.amiss(&header, Until::it_came(kept))? {
         Some(amiss) => opened.and(Err(NotOpened::Thread(amiss))),
@@ -525,6 +543,21 @@ impl<'a> Beside<'a> {
         // Two contacts may begin threads of one id: each is right.
         let firsts = if of.id == of.thread { Vec::new() } else { self.firsts(of, until.before)? };
         Ok(thread::beside(of, answered.as_deref(), firsts.iter().map(AsRef::as_ref)))
+    }
+
+    /// Whether a message was opened in an earlier epoch of the mailbox than that of this number.
+    fn came_before(&mut self, header: &VerifiedHeader, number: u64) -> Result<bool, TakeError> {
+        let inbox = self.boxes.0;
+        if inbox.at_relay(number)?.is_none() {
+            return Ok(false);
+        }
+        for earlier in self.with_header(header.digest())?.came {
+            let is_earlier = inbox.at_relay(earlier)?.is_none();
+            if is_earlier && inbox.how(earlier)?.as_deref() == Some(OPENED) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn answered(
@@ -675,7 +708,8 @@ fn answer(
     let answered = (header.digest(), header.addressing());
     let directory = desk.reader.directory;
     let outside = Outside::answering(directory, seat, answered, Class::Receipt, desk.view);
-    let inside = content::delivered(header.digest(), outcome, place.to_proto(), desk.ambient.now());
+    let place = inbox.place_at_relay(place)?.to_proto();
+    let inside = content::delivered(header.digest(), outcome, place, desk.ambient.now());
     match compose(desk.reader.directory, outside, &inside, desk.sign, desk.ambient) {
         Ok(Sealed { id, header_digest, envelope, .. }) => {
             let made = Made { id, header_digest, envelope };
@@ -798,10 +832,12 @@ pub fn take_accepted(
             Ok(true) => outbox.accepted_again(id, accepted.envelope())?,
             Err(why) => {
                 outbox.disputed(id, accepted.envelope())?;
+                outbox.has_again(id)?;
                 return Err(why.into());
             }
         },
     }
+    outbox.has_again(id)?;
     Ok(accepted)
 }
 
@@ -882,6 +918,7 @@ pub fn acknowledge(
 ) -> Result<MessageId, SealError> {
     let kept = inbox.item(number).map_err(TakeError::from)?;
     let header = header(&desk.reader, &kept)?;
+    let number = number_at_relay(desk, inbox, &kept)?;
     let seat = (desk.reader.seat, desk.sign);
     let made = crate::client::message::acknowledge::acknowledge(
         desk.reader.directory,
@@ -895,6 +932,19 @@ pub fn acknowledge(
     let request = Request::Acknowledge(made.request);
     outbox.put((id, digest), &request)?;
     Ok(id)
+}
+
+/// The number under which the relay has an item now: of one of an earlier epoch, that of what was
+/// delivered again.
+fn number_at_relay(desk: &Desk<'_>, inbox: &Inbox, kept: &Kept) -> Result<u64, TakeError> {
+    let number = kept.place.mailbox.count;
+    let since = desk.index.since(inbox)?;
+    for number in [&[number][..], &desk.index.with_header(&since, kept.digest)].concat() {
+        if let Some(number) = inbox.at_relay(number)? {
+            return Ok(number);
+        }
+    }
+    Err(InboxError::NotAtRelay(number).into())
 }
 
 /// Why nothing was sealed.

@@ -14,13 +14,13 @@ use crate::wire::v1::relay_service_client::RelayServiceClient;
 use crate::wire::v1::{self, GetBodyRequest};
 
 /// Asks for entries, whole, in this order, and says of each what came. What fails is of this entry: a
-/// connection that breaks ends its stream, too.
+/// connection that breaks ends its stream, too. Of the numbers here, the first `base` are not the relay's.
 pub fn bodies(
     (channel, patience): (Channel, Patience),
-    numbers: Vec<u64>,
+    (base, numbers): (u64, Vec<u64>),
 ) -> impl Stream<Item = (u64, Result<v1::Item, ClientError>)> {
-    let body = move |number| {
-        let asked = body((channel.clone(), patience), number);
+    let body = move |number: u64| {
+        let asked = body((channel.clone(), patience), number.saturating_sub(base));
         async move { (number, asked.await) }
     };
     stream::iter(numbers).map(body).buffered(AT_ONCE)

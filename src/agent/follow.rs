@@ -315,7 +315,7 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_come_in_the_order_asked_for_and_one_that_fails_keeps_none_back() {
-        let bodies = fetch::bodies((relay(vec![]), Patience::NONE), vec![5, 2, 9, 3, 1]);
+        let bodies = fetch::bodies((relay(vec![]), Patience::NONE), (0, vec![5, 2, 9, 3, 1]));
         let came: Vec<_> = bodies.collect().await;
         let came = came.into_iter().map(|(asked, came)| (asked, came.map(|item| item.number)));
         let came: Vec<_> =

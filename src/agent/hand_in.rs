@@ -105,7 +105,9 @@ pub async fn offer(
                     return Err(error);
                 }
                 // Another program had it accepted, or sealed it again.
-                if let Some(accepted) = outbox.accepted_receipt(id)? {
+                if let Some(accepted) = outbox.accepted_receipt(id)?
+                    && !outbox.waits(id)
+                {
                     return Ok(accepted);
                 }
             }
@@ -520,6 +522,38 @@ mod tests {
         assert_eq!(other.pending().unwrap(), []);
         other.retry(waits.id).unwrap();
         assert_eq!(other.pending().unwrap(), [waits.id]);
+    }
+
+    /// Older data was put back there.
+    #[test]
+    fn what_the_relay_has_lost_waits_again_with_the_same_bytes() {
+        let waits = Waits::new();
+        let (outbox, id) = (&waits.outbox, waits.id);
+        let before = outbox.request(id).unwrap();
+        let accepted = || outbox.accepted(id, &Bytes::from_static(b"receipt")).unwrap();
+        outbox.offer_again(id).unwrap();
+        assert!(!outbox.state(id).unwrap().lost, "it was never there");
+        accepted();
+        assert_eq!(waits.due(), []);
+        outbox.offer_again(id).unwrap();
+        assert_eq!((waits.due(), outbox.state(id).unwrap().lost), (vec![id], true));
+        assert_eq!(outbox.request(id).unwrap(), before);
+        assert_eq!(outbox.accepted_receipts(id).unwrap().len(), 1, "what was said stays");
+        outbox.has_again(id).unwrap();
+        assert_eq!((waits.due(), outbox.state(id).unwrap().lost), (vec![], false));
+        // Sealed again, it is another header, of which nothing was said.
+        outbox.offer_again(id).unwrap();
+        let again = waits.net.notification();
+        let (digest, again) = (again.header_digest, Request::submit(again.envelope));
+        let replaced =
+            outbox.replace((id, &before), || Ok::<_, OutboxError>((digest, again.clone())));
+        replaced.unwrap();
+        assert_eq!((outbox.accepted_receipts(id).unwrap(), waits.due()), (vec![], vec![id]));
+        // And it may be refused for good.
+        accepted();
+        outbox.offer_again(id).unwrap();
+        assert!(outbox.refuse((id, &again), "WRONG_LETTERS").unwrap());
+        assert_eq!(waits.due(), []);
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub enum InboxError {
     /// No such item.
     #[error("there is no item {0} in the inbox")]
     Unknown(u64),
+    /// The relay was restored since, and has not delivered it again.
+    #[error("the service was restored since number {0} came, and has it no more")]
+    NotAtRelay(u64),
 }
 
 /// What became of an item that was handed in.
@@ -174,7 +177,7 @@ impl Inbox {
     /// Takes away what was being written beyond the cursor when the power went: it comes again, and
     /// maybe in another form.
     fn clear_beyond(&self) -> Result<(), InboxError> {
-        let last = self.cursor()?.count;
+        let last = self.last()?;
         for (folder, is_beyond) in [
             (ITEMS, (|name, last| name.parse().is_ok_and(|number: u64| number > last)) as Beyond),
             (ALONE, |name, last| Batch::of(ALONE, name).is_some_and(|batch| batch.last > last)),
@@ -202,6 +205,87 @@ impl Inbox {
         Ok(place.ok_or_else(|| damaged(&path))?.mailbox)
     }
 
+    /// The number of the newest item. Those of each epoch of the mailbox are counted on from the last.
+    ///
+    /// # Errors
+    /// As [`Inbox::cursor`].
+    pub fn last(&self) -> Result<u64, InboxError> {
+        Ok(self.base()?.saturating_add(self.cursor()?.count))
+    }
+
+    /// How many items stand here before those of the epoch of today.
+    ///
+    /// # Errors
+    /// As [`Inbox::cursor`].
+    pub fn base(&self) -> Result<u64, InboxError> {
+        self.base_of(self.cursor()?.epoch)
+    }
+
+    fn base_of(&self, epoch: u64) -> Result<u64, InboxError> {
+        let begun = self.epochs()?;
+        Ok(begun.into_iter().find(|(of, _)| *of == epoch).map_or(0, |(_, base)| base))
+    }
+
+    /// The epochs that began here after an earlier one, each with the items before it.
+    fn epochs(&self) -> Result<Vec<(u64, u64)>, InboxError> {
+        let path = self.dir.join(EPOCHS);
+        let Some(bytes) = place::content(&path)? else { return Ok(Vec::new()) };
+        let read = |line: &str| {
+            let (epoch, base) = line.split_once(' ')?;
+            Some((epoch.parse().ok()?, base.parse().ok()?))
+        };
+        let text = str::from_utf8(&bytes).map_err(|_| damaged(&path))?;
+        text.lines().map(read).collect::<Option<_>>().ok_or_else(|| damaged(&path))
+    }
+
+    /// Goes on with another epoch of the mailbox, from its first entry. What is here stays.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn begin_anew(&self, epoch: u64) -> Result<(), InboxError> {
+        self.write_base(epoch, self.last()?)?;
+        self.write_cursor(Mailbox::of_epoch(self.genesis, &self.contact, epoch))
+    }
+
+    /// It holds from the moment on in which the cursor is of that epoch.
+    fn write_base(&self, epoch: u64, base: u64) -> Result<(), InboxError> {
+        let mut epochs = self.epochs()?;
+        epochs.retain(|(of, _)| *of != epoch);
+        epochs.push((epoch, base));
+        let lines: String =
+            epochs.iter().map(|(epoch, base)| format!("{epoch} {base}\n")).collect();
+        Ok(place::replace(&self.dir.join(EPOCHS), lines.as_bytes())?)
+    }
+
+    /// The number of an item at the relay; nothing, if it came in an earlier epoch.
+    ///
+    /// # Errors
+    /// As [`Inbox::cursor`].
+    pub fn at_relay(&self, number: u64) -> Result<Option<u64>, InboxError> {
+        Ok(number.checked_sub(self.base()?).filter(|number| *number > 0))
+    }
+
+    /// A place as the relay counts it.
+    ///
+    /// # Errors
+    /// As [`Inbox::cursor`].
+    pub fn place_at_relay(&self, place: &Place) -> Result<Place, InboxError> {
+        let mut place = place.clone();
+        let base = self.base_of(place.mailbox.epoch)?;
+        place.mailbox.count = place.mailbox.count.saturating_sub(base);
+        Ok(place)
+    }
+
+    /// What comes from the relay, with the numbers that it has here.
+    ///
+    /// # Errors
+    /// As [`Inbox::cursor`].
+    pub fn numbered(&self, items: &[v1::Item]) -> Result<Vec<v1::Item>, InboxError> {
+        let base = self.base()?;
+        let number = |item: &v1::Item| item.number.saturating_add(base);
+        Ok(items.iter().map(|item| v1::Item { number: number(item), ..item.clone() }).collect())
+    }
+
     /// What to ask the relay for.
     ///
     /// # Errors
@@ -221,12 +305,16 @@ impl Inbox {
         let request = v1::CollectRequest { headers: false, ..self.request(false)? };
         let mut again = Vec::new();
         for number in self.asked_again()? {
+            if self.at_relay(number)?.is_none() {
+                continue;
+            }
             let [unsigned, sealed] = [Spoilt::Signatures, Spoilt::Sealed];
             again.push((self.copies(unsigned, number)? + self.copies(sealed, number)?, number));
         }
         again.sort_unstable();
-        let again = again.into_iter().take(AGAIN);
-        Ok(again.map(|(_, number)| v1::CollectRequest { after: number - 1, ..request }).collect())
+        let (again, base) = (again.into_iter().take(AGAIN), self.base()?);
+        let after = |number: u64| number - 1 - base;
+        Ok(again.map(|(_, at)| v1::CollectRequest { after: after(at), ..request }).collect())
     }
 
     /// Notes that an item came spoilt: it is asked for again until it is dealt with. Whether it is to
@@ -281,12 +369,13 @@ impl Inbox {
     /// disk.
     pub fn put(&self, item: &v1::Item) -> Result<Put, InboxError> {
         let link = Link::of(item)?;
-        let cursor = self.cursor()?;
-        if link.number > 0 && link.number <= cursor.count {
+        let (cursor, base) = (self.cursor()?, self.base()?);
+        if link.number > base && link.number <= self.last()? {
             let kept = match self.item(link.number) {
                 // It was forgotten, and comes all the same.
-                Err(InboxError::Unknown(found)) => {
-                    return Err(ChainError::Gap { expected: cursor.count + 1, found }.into());
+                Err(InboxError::Unknown(number)) => {
+                    let (expected, found) = (cursor.count + 1, number - base);
+                    return Err(ChainError::Gap { expected, found }.into());
                 }
                 kept => kept?,
             };
@@ -307,15 +396,21 @@ impl Inbox {
             }
             return Ok(Put::Again(kept.place));
         }
-        let mailbox = receipt::extend(&cursor, &link)?;
-        let place = Place { contact: self.contact.clone(), mailbox };
+        let mailbox = extend(&cursor, (base, &link))?;
+        let place = self.place_here((base, mailbox));
         if batch_of(item) == Some(GONE) {
             self.put_batch(GONE, std::slice::from_ref(item))?;
         } else {
-            self.write(&place, item, floor(link.kind, self.head_view()?))?;
-            self.write_cursor(&place)?;
+            self.write(&place, item, floor(link.kind, self.seen()?))?;
+            self.write_cursor(mailbox)?;
         }
         Ok(Put::New(place))
+    }
+
+    /// A place as it is counted here.
+    fn place_here(&self, (base, mailbox): (u64, Mailbox)) -> Place {
+        let mailbox = Mailbox { count: base.saturating_add(mailbox.count), ..mailbox };
+        Place { contact: self.contact.clone(), mailbox }
     }
 
     /// Goes on where the mailbox begins now, on the relay's word: the head at the end signs for it. What
@@ -324,7 +419,7 @@ impl Inbox {
     /// # Errors
     /// It cannot begin there: what the relay says is then kept as evidence. Or the disk.
     pub fn go_on_behind(&self, beginning: &v1::Beginning) -> Result<(), InboxError> {
-        let own = self.cursor()?;
+        let (own, before) = (self.cursor()?, self.last()?);
         let epoch = self.knows_epoch()?.then_some(own.epoch);
         let mailbox = receipt::begin(&own, epoch, beginning).or_else(|why| {
             let name = format!("beginning-{}", beginning.number);
@@ -334,14 +429,22 @@ impl Inbox {
         if own.epoch != mailbox.epoch {
             self.begin(mailbox.epoch)?;
         }
-        let forgotten = Batch { folder: GONE, first: own.count + 1, last: mailbox.count };
+        let last = self.place_here((self.base()?, mailbox)).mailbox.count;
+        let forgotten = Batch { folder: GONE, first: before + 1, last };
         place::replace(&self.path_of_batch(forgotten), b"")?;
-        self.write_cursor(&Place { contact: self.contact.clone(), mailbox })
+        self.write_cursor(mailbox)
     }
 
     /// Whether the relay has told in which epoch the mailbox is.
-    fn knows_epoch(&self) -> Result<bool, InboxError> {
-        Ok(self.head()?.is_some() || self.gone()?.iter().any(|gone| gone.kind.is_none()))
+    ///
+    /// # Errors
+    /// A damaged file, or the disk.
+    pub fn knows_epoch(&self) -> Result<bool, InboxError> {
+        let own = self.cursor()?.epoch;
+        let has_begun = self.epochs()?.iter().any(|(epoch, _)| *epoch == own);
+        Ok(has_begun
+            || self.head()?.is_some()
+            || self.gone()?.iter().any(|gone| gone.kind.is_none()))
     }
 
     /// What had expired before it was collected here, in order.
@@ -369,9 +472,11 @@ impl Inbox {
     /// # Errors
     /// As [`Inbox::gone`].
     pub fn gone_untold(&self) -> Result<Vec<Gone>, InboxError> {
-        let head = self.newest_head()?.and_then(|head| head.place);
-        let (told, signed) = (self.told()?, head.map_or(0, |place| place.number));
-        let mut gone = self.gone()?;
+        let signed = match self.newest_head()?.and_then(|head| head.place) {
+            Some(place) => self.base_of(place.epoch)?.saturating_add(place.number),
+            None => 0,
+        };
+        let (told, mut gone) = (self.told()?, self.gone()?);
         gone.retain(|gone| told < gone.last && gone.last <= signed);
         Ok(gone)
     }
@@ -395,7 +500,7 @@ impl Inbox {
     pub fn put_all(&self, items: &[v1::Item]) -> Result<(), InboxError> {
         let mut rest = items;
         while let Some(first) = rest.first() {
-            let is_new = first.number > self.cursor()?.count;
+            let is_new = first.number > self.last()?;
             let folder = batch_of(first).filter(|_| is_new);
             let in_a_row = rest.iter().take_while(|item| batch_of(item) == folder).count();
             let (now, then) = rest.split_at(if folder.is_some() { in_a_row } else { 1 });
@@ -409,12 +514,12 @@ impl Inbox {
     }
 
     fn put_batch(&self, folder: &'static str, items: &[v1::Item]) -> Result<(), InboxError> {
-        let mut mailbox = self.cursor()?;
-        let (before, seen) = (mailbox.count, self.head_view()?);
+        let (mut mailbox, base) = (self.cursor()?, self.base()?);
+        let (before, seen) = (mailbox.count, self.seen()?);
         let (mut bytes, mut fault) = (Vec::new(), Ok(()));
         for item in items {
             let next =
-                Link::of(item).and_then(|link| Ok((link.kind, receipt::extend(&mailbox, &link)?)));
+                Link::of(item).and_then(|link| Ok((link.kind, extend(&mailbox, (base, &link))?)));
             let (kind, next) = match next {
                 Ok(next) => next,
                 Err(why) => {
@@ -423,14 +528,13 @@ impl Inbox {
                 }
             };
             mailbox = next;
-            let place = Place { contact: self.contact.clone(), mailbox };
+            let place = self.place_here((base, mailbox));
             bytes.extend(record(&place, item, floor(kind, seen)));
         }
         if mailbox.count > before {
-            let place = Place { contact: self.contact.clone(), mailbox };
-            let batch = Batch { folder, first: before + 1, last: mailbox.count };
+            let batch = Batch { folder, first: base + before + 1, last: base + mailbox.count };
             place::replace(&self.path_of_batch(batch), &bytes)?;
-            self.write_cursor(&place)?;
+            self.write_cursor(mailbox)?;
         }
         fault
     }
@@ -459,9 +563,10 @@ impl Inbox {
     /// There is none, a damaged file, or the disk.
     pub fn item(&self, number: u64) -> Result<Kept, InboxError> {
         let kept = self.kept(number)?;
+        let at_relay = self.place_at_relay(&kept.place)?.mailbox;
         let head = self.newest_head()?.filter(|head| {
             let told = head.place.as_ref().map(|of| (of.epoch, of.number));
-            told.is_some_and(|(epoch, count)| epoch == kept.place.mailbox.epoch && number <= count)
+            told.is_some_and(|(epoch, count)| epoch == at_relay.epoch && at_relay.count <= count)
         });
         let ceiling = head.and_then(|head| head.view).map_or(u64::MAX, |view| view.size);
         Ok(Kept { ceiling, ..kept })
@@ -504,7 +609,7 @@ impl Inbox {
     /// # Errors
     /// A damaged file, or the disk.
     pub fn each_after(&self, after: u64, mut look: impl FnMut(&Kept)) -> Result<(), InboxError> {
-        let (mut number, last) = (after + 1, self.cursor()?.count);
+        let (mut number, last) = (after + 1, self.last()?);
         if number > last {
             return Ok(());
         }
@@ -527,7 +632,7 @@ impl Inbox {
 
     /// The files of headers that came alone and of what is gone, in order.
     fn batches(&self) -> Result<Vec<Batch>, InboxError> {
-        let (last, mut batches) = (self.cursor()?.count, Vec::new());
+        let (last, mut batches) = (self.last()?, Vec::new());
         for folder in [ALONE, GONE] {
             let names = place::names(&self.dir.join(folder))?;
             batches.extend(names.iter().filter_map(|name| Batch::of(folder, name)));
@@ -577,12 +682,23 @@ impl Inbox {
         }
     }
 
-    /// The newest head that agreed with what was collected.
+    /// The newest head of this epoch that agreed with what was collected.
     ///
     /// # Errors
-    /// The disk.
+    /// A damaged file, or the disk.
     pub fn head(&self) -> Result<Option<Bytes>, InboxError> {
+        let head = self.newest_head()?.and_then(|head| head.place);
+        let own = self.cursor()?.epoch;
+        if head.is_some_and(|place| place.epoch == own) { self.head_bytes() } else { Ok(None) }
+    }
+
+    fn head_bytes(&self) -> Result<Option<Bytes>, InboxError> {
         Ok(place::content(&self.dir.join(HEAD))?.map(Bytes::from))
+    }
+
+    /// The size of the view of the newest head of this epoch.
+    fn seen(&self) -> Result<Option<u64>, InboxError> {
+        if self.head()?.is_some() { self.head_view() } else { Ok(None) }
     }
 
     /// The size of the view of the newest head.
@@ -593,7 +709,7 @@ impl Inbox {
     }
 
     fn newest_head(&self) -> Result<Option<proto::MailboxHead>, InboxError> {
-        let Some(bytes) = self.head()? else { return Ok(None) };
+        let Some(bytes) = self.head_bytes()? else { return Ok(None) };
         let head = Envelope::parse(&bytes, bytes.len()).ok();
         let head = head.and_then(|head| proto::MailboxHead::decode(head.payload().clone()).ok());
         head.map(Some).ok_or_else(|| damaged(&self.dir.join(HEAD)))
@@ -658,8 +774,8 @@ impl Inbox {
     /// # Errors
     /// The disk.
     pub fn unfetched(&self) -> Result<Vec<u64>, InboxError> {
-        let (mut alone, done) = (self.alone()?, self.dealt_with()?);
-        alone.retain(|number| done.binary_search(number).is_err());
+        let (mut alone, done, base) = (self.alone()?, self.dealt_with()?, self.base()?);
+        alone.retain(|number| *number > base && done.binary_search(number).is_err());
         Ok(alone)
     }
 
@@ -684,7 +800,7 @@ impl Inbox {
 
     fn whole(&self) -> Result<Vec<u64>, InboxError> {
         let names = place::names(&self.dir.join(ITEMS))?;
-        let last = self.cursor()?.count;
+        let last = self.last()?;
         let numbers = names.iter().filter_map(|name| name.parse().ok());
         // An item beyond the cursor was being written when the power went; it comes again.
         Ok(numbers.filter(|number| *number <= last).collect())
@@ -760,7 +876,7 @@ impl Inbox {
                 bytes.clear();
             }
         }
-        self.write_cursor(&Place { contact: self.contact.clone(), mailbox })?;
+        self.write_cursor(mailbox)?;
         Ok(mailbox)
     }
 
@@ -769,7 +885,8 @@ impl Inbox {
         Ok(place::replace(&path, &record(place, item, floor))?)
     }
 
-    fn write_cursor(&self, place: &Place) -> Result<(), InboxError> {
+    fn write_cursor(&self, mailbox: Mailbox) -> Result<(), InboxError> {
+        let place = Place { contact: self.contact.clone(), mailbox };
         Ok(place::replace(&self.dir.join(CURSOR), &place.to_proto().encode_to_vec())?)
     }
 
@@ -825,6 +942,11 @@ impl<'a> Headers<'a> {
             found => found.ok_or_else(|| damaged(&path)),
         }
     }
+}
+
+/// The mailbox with the item that has this number here, of which `base` come before it.
+fn extend(mailbox: &Mailbox, (base, link): (u64, &Link)) -> Result<Mailbox, ChainError> {
+    receipt::extend(mailbox, &Link { number: link.number.saturating_sub(base), ..*link })
 }
 
 /// Whether a file of this name holds what is beyond a number.
@@ -942,6 +1064,7 @@ fn damaged(path: &Path) -> InboxError {
 }
 
 const CURSOR: &str = "cursor";
+const EPOCHS: &str = "epochs";
 const HEAD: &str = "head";
 const LOCK: &str = "lock";
 const ITEMS: &str = "items";

@@ -283,9 +283,15 @@ impl Index {
     /// The rows that people look for, most urgent first, newest first within; each message once.
     #[must_use]
     pub fn for_people(&self) -> Vec<&Row> {
-        let mut seen = BTreeSet::new();
-        let mut rows: Vec<&Row> = self.rows.iter().filter(|row| row.is_for_people()).collect();
-        rows.retain(|row| seen.insert(row.digest.clone()));
+        let mut once = BTreeMap::<&Bytes, &Row>::new();
+        for row in self.rows.iter().filter(|row| row.is_for_people()) {
+            let first = once.entry(&row.digest).or_insert(row);
+            // What came as a header alone is fetched where it was delivered again.
+            if first.how().is_none() {
+                *first = row;
+            }
+        }
+        let mut rows: Vec<&Row> = once.into_values().collect();
         rows.sort_by_key(|row| row.order());
         rows
     }

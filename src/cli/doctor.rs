@@ -11,11 +11,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::agent::follow::{self, Event, FollowError};
+use crate::agent::inbox::InboxError;
 use crate::client::clocks::{Clocks, Wrong};
 use crate::client::connect::Leg;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
-use crate::client::message::receipt;
+use crate::client::message::receipt::{self, VerifiedHead};
 use crate::client::place;
 use crate::client::replica::Replica;
 use crate::client::session::{self, Session};
@@ -535,7 +536,8 @@ async fn in_reach(
                 let known = (desk.reader.directory, desk.reader.root_at);
                 receipt::verify_head(known, &contact, &bytes)
             });
-            match verified.and_then(|head| Ok(head?)) {
+            let head = verified.and_then(|head| Ok(head?)).and_then(|head| goes_on(mail, head));
+            match head {
                 Ok(head) => {
                     let count = head.mailbox().count;
                     let sentence = format!("{contact}: {count} entries, all here");
@@ -553,6 +555,15 @@ async fn in_reach(
             None
         }
     }
+}
+
+/// A head of the mailbox that was collected, or of a newer epoch of it.
+fn goes_on(mail: &Mail, head: VerifiedHead) -> Result<VerifiedHead, ClientError> {
+    let own = mail.inbox.cursor()?;
+    if mail.inbox.head()?.is_some() && head.mailbox().epoch <= own.epoch {
+        receipt::agrees(&own, &head).map_err(InboxError::from)?;
+    }
+    Ok(head)
 }
 
 /// What comes first from the mailbox. It is looked at and not kept.

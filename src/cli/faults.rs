@@ -8,9 +8,13 @@ use crate::agent::follow::FollowError;
 use crate::agent::inbox::InboxError;
 use crate::agent::muted::MutedError;
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::message::receipt::ChainError;
 
-use super::mail::HEAD_BEHIND;
+use super::mail::{HEAD_BEHIND, HISTORY};
+
+/// What was collected is not touched; who restored the service ends it there.
+const TO_BE_CALLED: &str = "telephone the operator of the service: if older data was put back there, \
+                            liaisond mailbox new-epoch ends it; what was collected is here: liaison \
+                            inbox list --offline";
 
 impl From<InboxError> for ClientError {
     fn from(error: InboxError) -> Self {
@@ -19,14 +23,15 @@ impl From<InboxError> for ClientError {
         match &error {
             InboxError::File(file) => file.into(),
             InboxError::Busy => ours(Exit::Refused, "INBOX_BUSY"),
-            InboxError::Chain(ChainError::Epoch { .. }) => {
-                Self::new(Side::Theirs, failed, "MAILBOX_RESTORED", error)
+            InboxError::Chain(_) => {
+                Self::new(Side::Theirs, failed, HISTORY, error).mended_by(TO_BE_CALLED)
             }
-            InboxError::Chain(_) => Self::new(Side::Theirs, failed, "MAILBOX_HISTORY", error),
             InboxError::HeadBehind { .. } => {
                 Self::new(Side::Theirs, Exit::NotReachable, HEAD_BEHIND, error)
             }
-            InboxError::Unknown(_) => ours(Exit::NotFound, "UNKNOWN_MESSAGE"),
+            InboxError::Unknown(_) | InboxError::NotAtRelay(_) => {
+                ours(Exit::NotFound, "UNKNOWN_MESSAGE")
+            }
         }
     }
 }

@@ -27,7 +27,9 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{self, NotOpened, Opened};
-use crate::client::message::receipt::{Comparison, ReceiptError, VerifiedAccepted};
+use crate::client::message::receipt::{
+    self, ChainError, Comparison, ReceiptError, VerifiedAccepted,
+};
 use crate::client::message::text::visible;
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
@@ -447,8 +449,14 @@ impl Mail {
         numbers: Vec<u64>,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        let mut bodies =
-            pin!(fetch::bodies((session.connection().channel(), session.patience()), numbers));
+        let base = self.inbox.base()?;
+        let (here, before): (Vec<_>, Vec<_>) =
+            numbers.into_iter().partition(|number| *number > base);
+        for number in before {
+            news.not_fetched(number, InboxError::NotAtRelay(number).into());
+        }
+        let relay = (session.connection().channel(), session.patience());
+        let mut bodies = pin!(fetch::bodies(relay, (base, here)));
         while let Some((number, came)) = bodies.next().await {
             match came {
                 Ok(item) => self.take_body(ctx, &item, news)?,
@@ -483,10 +491,14 @@ impl Mail {
         session: &Session,
         number: u64,
     ) -> Result<(), ClientError> {
-        let mut bodies =
-            pin!(fetch::bodies((session.connection().channel(), session.patience()), vec![number]));
+        if self.inbox.at_relay(number)?.is_none() {
+            return Err(InboxError::NotAtRelay(number).into());
+        }
+        let relay = (session.connection().channel(), session.patience());
+        let mut bodies = pin!(fetch::bodies(relay, (self.inbox.base()?, vec![number])));
         while let Some((_, came)) = bodies.next().await {
-            self.inbox.put_whole(&came?)?;
+            let came = self.inbox.numbered(&[came?])?;
+            came.iter().try_for_each(|item| self.inbox.put_whole(item))?;
         }
         Ok(())
     }
@@ -543,6 +555,10 @@ impl Mail {
             match self.collect_what_there_is(ctx, session, news).await {
                 Ok(()) if !news.behind => break,
                 Err(error)
+                    if error.reason == HISTORY
+                        && round < ROUNDS
+                        && Box::pin(self.begins_anew(ctx, session, news)).await? => {}
+                Err(error)
                     if !asks_again(&error) || round == ROUNDS && error.reason == HEAD_BEHIND =>
                 {
                     return Err(error);
@@ -560,6 +576,50 @@ impl Mail {
         Ok(())
     }
 
+    /// Goes on with another epoch of the mailbox, if the relay signs that it began one. Tells whether.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(super) async fn begins_anew(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        news: &mut News,
+    ) -> Result<bool, ClientError> {
+        if !self.inbox.knows_epoch()? {
+            return Ok(false);
+        }
+        let (channel, mut head) = (session.connection().channel(), None);
+        // Behind every entry there is nothing but the head.
+        let request = v1::CollectRequest { after: u64::MAX, headers: true, ..Default::default() };
+        let asked = follow::collect_once(channel, request, |event| {
+            if let Event::Head(bytes) = event {
+                head = Some(bytes);
+            }
+            Ok::<_, ClientError>(())
+        });
+        asked.await?;
+        let head = head.unwrap_or_default();
+        let verify = |mail: &Self| {
+            mail.at_desk(ctx, |desk| {
+                let known = (desk.reader.directory, desk.reader.root_at);
+                receipt::verify_head(known, mail.inbox.contact(), &head)
+            })
+        };
+        let mut verified = verify(self)?;
+        if let Err(ReceiptError::SyncFirst(_)) = &verified {
+            self.catch_up(ctx, session, news).await?;
+            verified = verify(self)?;
+        }
+        let epoch = verified?.mailbox().epoch;
+        let newer = epoch > self.inbox.cursor()?.epoch;
+        if newer {
+            self.inbox.begin_anew(epoch)?;
+            news.warnings.push(phrases::began_anew(self.inbox.contact(), epoch));
+        }
+        Ok(newer)
+    }
+
     /// Collects until the relay's head. If the stream breaks, the next goes on from where it was.
     async fn collect_what_there_is(
         &mut self,
@@ -573,6 +633,7 @@ impl Mail {
             let channel = session.connection().channel();
             let mut held = Vec::new();
             let taken = follow::collect_once(channel, request, |event| {
+                goes_on(&request, &event)?;
                 self.take(ctx, event, &mut held, news)
             });
             let taken = taken.await.map_err(ClientError::from);
@@ -635,6 +696,7 @@ impl Mail {
                 Ok(self.inbox.go_on_behind(&beginning)?)
             }
             Event::Forgotten(number) => {
+                let number = number.saturating_add(self.inbox.base()?);
                 let taken = self.at_desk(ctx, |desk| collect::expire(desk, &self.inbox, number))?;
                 news.add(taken?, &self.muted);
                 Ok(())
@@ -1103,6 +1165,9 @@ impl News {
                 self.messages.push(place.mailbox.count);
                 self.warn(phrases::not_acknowledged(place.mailbox.count, &why));
             }
+            Taken::Again { header, .. } => {
+                self.warnings.push(phrases::delivered_again(header.addressing().id));
+            }
             Taken::NotDelivered(id) => self.warnings.push(phrases::not_delivered(id)),
             Taken::Expired(place) => self.messages.push(place.mailbox.count),
             Taken::NotProven { place, why } => {
@@ -1335,6 +1400,20 @@ const SHOWN_AFTER: Duration = Duration::from_secs(3);
 const A_MOMENT: Duration = Duration::from_secs(2);
 /// Seconds after which a command ends that has nothing else to do.
 const AT_THE_END: u64 = 60;
+
+/// The relay sends what comes after the number that it was asked for, unless its numbers are new.
+fn goes_on(request: &v1::CollectRequest, event: &Event) -> Result<(), ClientError> {
+    match event {
+        Event::Item(item) if item.number <= request.after => {
+            let (expected, found) = (request.after + 1, item.number);
+            Err(InboxError::Chain(ChainError::Gap { expected, found }).into())
+        }
+        Event::Item(_) | Event::Beginning(_) | Event::Forgotten(_) | Event::Head(_) => Ok(()),
+    }
+}
+
+/// The mailbox does not go on where it ended.
+pub(super) const HISTORY: &str = "MAILBOX_HISTORY";
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ use crate::client::message::text::visible;
 use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
-use crate::domain::ids::MessageId;
+use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Amiss;
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
@@ -42,6 +42,19 @@ pub(super) fn contradiction(of: &Contradiction) -> String {
         "THE RELAY CONTRADICTS ITSELF: number {number} in the mailbox of {contact} (epoch {epoch}) {what}; \
          its signed receipts of {of} show it, and are kept in the outbox{past}"
     )
+}
+
+/// A mailbox that goes on in another epoch.
+pub(super) fn began_anew(contact: &ContactId, epoch: u64) -> String {
+    format!(
+        "the mailbox of {contact} began anew, in epoch {epoch}: the service was restored; what was \
+         collected before stays here, and what the service still has comes again"
+    )
+}
+
+/// A message that was here already.
+pub(super) fn delivered_again(id: MessageId) -> String {
+    format!("{id} was delivered again after the service was restored: it is here once")
 }
 
 /// The same for programs.

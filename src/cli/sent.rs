@@ -57,8 +57,10 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         let (session, mut mail) = Mail::online(ctx).await?;
         let mut news = collected(ctx, &session, &mut mail, (ANSWERS, answers_ours)).await?;
         mail.send_own(ctx, &session, &mut news).await?;
-        say_news(ctx, &news);
         let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
+        // What the service has lost goes again.
+        mail.send_own(ctx, &session, &mut news).await?;
+        say_news(ctx, &news);
         Ok((session, mail, refused, news))
     };
     match asked.await {
@@ -166,7 +168,8 @@ async fn ask(
         let Some(header) = header_of(ctx, mail, id)? else { continue };
         let wanted = prefix.is_none_or(|prefix| id.to_string().starts_with(prefix));
         if wanted && is_open(&state, header.addressing(), now) {
-            refused.insert(id, ask_about(ctx, (session, mail), id).await?);
+            let lost = may_be_lost(&state, header.addressing(), now);
+            refused.insert(id, ask_about(ctx, (session, mail), (id, lost)).await?);
         }
     }
     Ok(refused)
@@ -183,15 +186,28 @@ fn is_open(state: &SentState, of: &Addressing, now: u64) -> bool {
     alone || (open && !forgotten && state.accepted.is_some())
 }
 
+/// Whether the relay, if it does not know it, has lost it: it has not expired, and not every contact has
+/// it.
+fn may_be_lost(state: &SentState, of: &Addressing, now: u64) -> bool {
+    let has = |to: &ContactId| state.delivered.iter().any(|(seat, _)| seat.contact() == *to);
+    state.accepted.is_some() && now < of.expires && !of.recipients.iter().all(|to| has(&to.contact))
+}
+
 async fn ask_about(
     ctx: &Context,
     (session, mail): (&Session, &mut Mail),
-    id: MessageId,
+    (id, may_be_lost): (MessageId, bool),
 ) -> Result<Vec<ReceiptError>, ClientError> {
     let channel = session.connection().channel();
     let status = match hand_in::status((&channel, session.patience()), id).await {
         // The relay forgets after a while; what came before stays here.
-        Err(error) if error.exit == Exit::NotFound => return Ok(Vec::new()),
+        Err(error) if error.exit == Exit::NotFound => {
+            if may_be_lost {
+                mail.outbox.offer_again(id)?;
+                ctx.out.say(format_args!("{id}: {LOST}; it is handed in again"));
+            }
+            return Ok(Vec::new());
+        }
         status => status?,
     };
     let take = |mail: &Mail| {
@@ -612,6 +628,9 @@ impl Sent {
                 }
             }
             (Stage::Delivered, _) => format!("delivered; {yet}"),
+            (Stage::Accepted, None) if self.state.lost && self.waits => {
+                "waits to be handed in again".to_owned()
+            }
             (Stage::Accepted, _) => format!("accepted; {yet}"),
         }
     }
@@ -744,6 +763,9 @@ impl Sent {
         if let Some(mend) = &self.mend {
             lines.line("mend", mend.clone());
         }
+        if self.state.lost {
+            lines.line("lost", LOST);
+        }
         if let Some(accepted) = &self.accepted {
             let at = phrases::when(accepted.at);
             for (contact, number) in &accepted.places {
@@ -829,6 +851,7 @@ impl Sent {
             "stage": self.stage(),
             "contacts": contacts.collect::<Vec<_>>(),
             "waits": self.waits,
+            "lost": self.state.lost,
             "waits_since": waits.then_some(of.created),
             "waits_for": kept_back.map(|(reason, why)| json!({ "reason": reason, "sentence": why })),
             "refused": self.refused,
@@ -906,6 +929,10 @@ const fn stage_name(stage: Stage) -> &'static str {
 /// Answers and receipts that are waited for: each of 32 contacts with 16 seats has told.
 const ANSWERS: usize = 512;
 
+/// It was accepted, and is there no more.
+const LOST: &str =
+    "the service accepted it, and does not know it any more: older data was put back there";
+
 /// It was not handed in yet.
 const WAITS: &str = "waits";
 /// It is not handed in again by itself.
@@ -938,6 +965,7 @@ mod tests {
                 words: Vec::new(),
                 answered: Vec::new(),
                 expired: false,
+                lost: false,
             },
             waits: false,
             kept_back: None,

@@ -156,8 +156,8 @@ fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, 
     let mail = Mail::open(ctx, replica)?;
     let shown = super::inbox::listed(&mail, &mail.acks(&mail.due(ctx)?)?, false)?.0;
     let unread = shown.into_iter().filter(|number| !mail.is_read(*number)).count();
-    let (collected, waiting) = (mail.inbox.cursor()?.count, mail.due(ctx)?.len());
-    let head = mail.inbox.head()?.is_some();
+    let (collected, waiting) = (mail.inbox.last()?, mail.due(ctx)?.len());
+    let head = collected > 0 || mail.inbox.head()?.is_some();
     let said = if head { format!("{collected} entries") } else { "never collected".to_owned() };
     lines.line("mailbox", format!("{said}, {unread} unread"));
     lines.line(

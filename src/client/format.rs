@@ -38,6 +38,7 @@
 //! | `directories/*/mail/*/*/*/muted` | whole | its form, and lines that are names |
 //! | `directories/*/mail/*/*/*/read/*` | whole | it is empty |
 //! | `directories/*/mail/*/*/*/inbox/cursor` | whole | a place in the chain |
+//! | `directories/*/mail/*/*/*/inbox/epochs` | whole | lines that are two numbers |
 //! | `directories/*/mail/*/*/*/inbox/head` | whole | its signature |
 //! | `directories/*/mail/*/*/*/inbox/items/*` | whole | lengths, and the digest in the chain |
 //! | `directories/*/mail/*/*/*/inbox/alone/*` | whole | lengths, and the digests in the chain |
@@ -53,6 +54,7 @@
 //! | `directories/*/mail/*/*/*/outbox/*/submit` | whole | signatures |
 //! | `directories/*/mail/*/*/*/outbox/*/acknowledge` | whole | signatures |
 //! | `directories/*/mail/*/*/*/outbox/*/accepted` | whole | its signature |
+//! | `directories/*/mail/*/*/*/outbox/*/lost` | whole | it is empty |
 //! | `directories/*/mail/*/*/*/outbox/*/accepted-later/*` | whole | its signature |
 //! | `directories/*/mail/*/*/*/outbox/*/disputed/*` | whole | it is kept as it came |
 //! | `directories/*/mail/*/*/*/outbox/*/delivered/*` | whole | signatures |

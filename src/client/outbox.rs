@@ -113,6 +113,8 @@ pub struct SentState {
     pub answered: Vec<Digest>,
     /// The relay says that it expired before every contact received it.
     pub expired: bool,
+    /// The relay has lost it since, and it is offered again.
+    pub lost: bool,
 }
 
 impl SentState {
@@ -203,9 +205,48 @@ impl Outbox {
         let _lock = self.lock()?;
         if self.waits(id) && self.is_as(id, before)? {
             let (header_digest, request) = seal()?;
+            // What was said of the former header says nothing of this one.
+            self.forget_accepted(id)?;
             self.write((id, header_digest), &request)?;
         }
         Ok(())
+    }
+
+    /// Lets a message wait again that the relay had accepted and has lost: the same bytes, and what was
+    /// said of it stays. One that it never accepted waits anyway.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn offer_again(&self, id: MessageId) -> Result<(), OutboxError> {
+        let _lock = self.lock()?;
+        if self.accepted_receipt(id)?.is_some() {
+            place::replace(&self.message(id).join(LOST), b"")?;
+            self.went.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        }
+        Ok(())
+    }
+
+    /// Notes that the relay has it again.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn has_again(&self, id: MessageId) -> Result<(), OutboxError> {
+        Ok(place::remove(&self.message(id).join(LOST))?)
+    }
+
+    /// Whether the relay has it, as far as is known here.
+    fn is_taken(&self, id: MessageId) -> bool {
+        let dir = self.message(id);
+        dir.join(ACCEPTED).exists() && !dir.join(LOST).exists()
+    }
+
+    fn forget_accepted(&self, id: MessageId) -> Result<(), OutboxError> {
+        let dir = self.message(id);
+        for name in place::names(&dir.join(LATER))? {
+            place::remove(&dir.join(LATER).join(name))?;
+        }
+        place::remove(&dir.join(ACCEPTED))?;
+        Ok(place::remove(&dir.join(LOST))?)
     }
 
     /// Notes that the relay refuses a request for good, and why; tells whether it still was that one.
@@ -219,7 +260,7 @@ impl Outbox {
     ) -> Result<bool, OutboxError> {
         let _lock = self.lock()?;
         // What the relay has taken meanwhile is not refused.
-        let same = self.is_as(id, request)? && self.accepted_receipt(id)?.is_none();
+        let same = self.is_as(id, request)? && !self.is_taken(id);
         if same {
             self.keep(id, Path::new(REFUSED), reason.as_bytes())?;
         }
@@ -276,7 +317,7 @@ impl Outbox {
     pub fn pending(&self) -> Result<Vec<MessageId>, OutboxError> {
         let mut went = self.went.lock().unwrap_or_else(PoisonError::into_inner);
         let left = self.named()?.filter(|id| !went.contains(id)).collect::<Vec<_>>();
-        went.extend(left.iter().filter(|id| self.message(**id).join(ACCEPTED).exists()));
+        went.extend(left.iter().filter(|id| self.is_taken(**id)));
         let waits = |id: &MessageId| !went.contains(id) && self.is_there(*id) && self.waits(*id);
         Ok(left.into_iter().filter(waits).collect())
     }
@@ -532,6 +573,7 @@ impl Outbox {
             words: seats(&dir.join(WORDS))?,
             answered: answers.filter_map(|bytes| Digest::try_from(&bytes[..]).ok()).collect(),
             expired: dir.join(EXPIRED).exists(),
+            lost: dir.join(LOST).exists(),
         })
     }
 
@@ -558,8 +600,7 @@ impl Outbox {
     /// Whether the relay has neither accepted nor refused it for good, and no other went in its place.
     #[must_use]
     pub fn waits(&self, id: MessageId) -> bool {
-        let dir = self.message(id);
-        let went = [ACCEPTED, REFUSED].iter().any(|mark| dir.join(mark).exists());
+        let went = self.is_taken(id) || self.message(id).join(REFUSED).exists();
         // What cannot be read is not sent twice.
         !went && self.went_as(id).is_ok_and(|went_as| went_as.is_none())
     }
@@ -625,6 +666,7 @@ const LOCK: &str = "lock";
 const SUBMIT: &str = "submit";
 const ACKNOWLEDGE: &str = "acknowledge";
 const ACCEPTED: &str = "accepted";
+const LOST: &str = "lost";
 const REFUSED: &str = "refused";
 const KEPT_BACK: &str = "kept-back";
 const WENT_AS: &str = "went-as";

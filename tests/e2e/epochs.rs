@@ -41,13 +41,13 @@ struct Older {
     lost: [Sealed; 2],
 }
 
-async fn again(open: Open) -> TestNet {
+pub(crate) async fn again(open: Open) -> TestNet {
     let store = open.place().open(NAME).await.unwrap();
     TestNet::serve(open, store, Trust::new(dates())).await
 }
 
 /// Stopped, and nobody writes any more.
-async fn closed(net: TestNet) -> Open {
+pub(crate) async fn closed(net: TestNet) -> Open {
     let open = net.stop().await.0;
     drop(open.place().open(NAME).await.unwrap());
     open
@@ -124,7 +124,7 @@ async fn opened(open: &Open) -> Arc<dyn Store> {
     soon("the store", opened).await
 }
 
-async fn begin(open: &Open, which: &Which) -> Result<Vec<Anew>, CannotStart> {
+pub(crate) async fn begin(open: &Open, which: &Which) -> Result<Vec<Anew>, CannotStart> {
     let store = opened(open).await;
     epochs::begin_anew(store, open.blobs(), Open::keys(), open.settings(), which).await
 }

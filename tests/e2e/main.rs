@@ -34,6 +34,7 @@ mod repeated;
 mod restart;
 mod salvage;
 mod second;
+mod set_back;
 mod shares;
 mod statements;
 mod strangers;

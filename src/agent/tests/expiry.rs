@@ -238,6 +238,57 @@ fn a_beginning_that_jumps_back_or_over_another_epoch_is_refused_and_kept() {
     );
 }
 
+/// Numbers are counted on; a beginning is of the epoch that a head has told.
+#[test]
+fn in_another_epoch_what_is_gone_is_counted_on_and_told_once() {
+    let mut net = Net::new();
+    let paris = Machine::new(&net, FR);
+    let (items, head) = mailbox(&mut net, 3);
+    let come = [items[0].clone(), gone(&items[1]), alone(&items[2])];
+    paris.inbox.put_all(&come).unwrap();
+    paris.take_head(&net, &head).unwrap();
+    paris.inbox.told_gone(2).unwrap();
+    let second = Mailbox::of_epoch(net.directory.genesis(), &own(), 2);
+    net.store.insert(Key::Mailbox(own()), Value::Mailbox(second));
+    let (items, head) = mailbox(&mut net, 5);
+    let begins = after(&net, &items[..2]);
+    let begins = |epoch| beginning(Mailbox { epoch, ..begins });
+    let refused = |epoch, own| {
+        let why = why_not(paris.inbox.go_on_behind(&begins(epoch)).unwrap_err());
+        let no = NoBeginning::Epoch { own, found: epoch };
+        assert_eq!(why, ChainError::Beginning { number: 2, why: no });
+    };
+    paris.inbox.begin_anew(2).unwrap();
+    refused(1, 2);
+    refused(3, 2);
+    paris.inbox.go_on_behind(&begins(2)).unwrap();
+    assert_eq!(paris.inbox.request(false).unwrap().after, 2);
+    let come = [gone(&items[2]), items[3].clone(), alone(&items[4])];
+    let taken = paris.at_desk(&net, |desk| collect::take_all(desk, paris.boxes(), &come)).unwrap();
+    assert!(matches!(taken[..], [Taken::Waiting, Taken::Waiting, Taken::Waiting]), "{taken:?}");
+    drop(paris.inbox.lock().unwrap());
+    assert_eq!(paris.inbox.gone_untold().unwrap(), [], "no head has signed for it");
+    let taken = paris.take_head(&net, &head).unwrap();
+    assert!(matches!(&taken[..], [Taken::Message { place, .. }] if place.mailbox.count == 7));
+    assert_eq!(paris.inbox.cursor().unwrap(), net.mailbox(&own()));
+    let forgotten = Gone { first: 4, last: 5, kind: None };
+    assert_eq!(paris.inbox.gone_untold().unwrap(), [forgotten, single(6)]);
+    assert_eq!(paris.inbox.gone().unwrap(), [single(2), forgotten, single(6)]);
+    paris.inbox.told_gone(6).unwrap();
+    assert_eq!(paris.inbox.gone_untold().unwrap(), []);
+    // What stood in the epoch before is not asked for any more.
+    assert_eq!(
+        (paris.inbox.numbers().unwrap(), paris.inbox.unfetched().unwrap()),
+        (vec![1, 3, 7, 8], vec![8])
+    );
+    // What was forgotten does not come again, and nothing has the number 0.
+    for (found, item) in [(1, &items[0]), (0, &v1::Item { number: 0, ..items[0].clone() })] {
+        let come = paris.inbox.numbered(std::slice::from_ref(item)).unwrap();
+        let why = why_not(paris.inbox.put(&come[0]).unwrap_err());
+        assert_eq!(why, ChainError::Gap { expected: 6, found });
+    }
+}
+
 #[test]
 fn what_expired_before_it_was_read_is_not_asked_for_again_nor_receipted() {
     let mut net = Net::new();

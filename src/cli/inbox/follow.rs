@@ -83,6 +83,7 @@ impl Stay {
             self.lock = Some(mail.inbox.lock()?);
             ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
         }
+        Box::pin(mail.begins_anew(ctx, &session, &mut self.news)).await?;
         let Err(ended) = self.follow(ctx, &session, &mut mail).await;
         self.announce(ctx, &mail)?;
         Err(ended)
@@ -98,8 +99,10 @@ impl Stay {
     ) -> Result<Infallible, ClientError> {
         let channel = session.connection().channel();
         let ask = |requests| Box::pin(follow::again::<ClientError>(channel.clone(), requests));
-        let fetch =
-            |numbers| Box::pin(fetch::bodies((channel.clone(), session.patience()), numbers));
+        let base = mail.inbox.base()?;
+        let fetch = |numbers| {
+            Box::pin(fetch::bodies((channel.clone(), session.patience()), (base, numbers)))
+        };
         let request = mail.inbox.request(true)?;
         let mut events = pin!(follow::follow::<ClientError>(channel.clone(), request));
         let (mut spoilt, mut bodies) = (ask(Vec::new()), fetch(Vec::new()));
@@ -298,10 +301,10 @@ impl Stay {
         work: &mut Work,
         event: Event,
     ) -> Result<(), ClientError> {
-        let (before, is_head) = (mail.inbox.cursor()?.count, matches!(event, Event::Head(_)));
+        let (before, is_head) = (mail.inbox.last()?, matches!(event, Event::Head(_)));
         let taken = mail.take(ctx, event, &mut work.held, &mut self.news);
         // Also before a head that must wait.
-        if mail.inbox.cursor()?.count > before {
+        if mail.inbox.last()? > before {
             mail.update(ctx)?;
             work.want(mail.unfetched()?);
         }
