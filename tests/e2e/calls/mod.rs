@@ -39,7 +39,8 @@ fn whatever_call_fails(engine: Engine) {
         return say("left out: strace is not installed, or may not trace here");
     }
     let world = World::found(engine);
-    let (seed, mut random) = Random::seeded();
+    // Not all of them were run yet: a landing tries the same ones.
+    let (seed, mut random) = Random::seeded_or(7);
     let mut wrong = Vec::new();
     for phase in PHASES {
         let mut trials = world.trials(phase);
