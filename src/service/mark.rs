@@ -22,7 +22,9 @@ pub struct NotAsShown {
     /// What was shown.
     pub shown: End,
     /// What is missing of the mailboxes.
-    pub mailboxes: Vec<Missing>,
+    pub mailboxes: Box<[Missing]>,
+    /// Whether one has begun anew since: then it is known that the data is older.
+    pub begun_anew: bool,
 }
 
 /// What is missing of a mailbox.
@@ -48,6 +50,12 @@ impl fmt::Display for Missing {
 }
 
 impl NotAsShown {
+    /// Whether all that is missing may be so many commits at the end.
+    pub(super) fn may_lack(&self, commits: u64) -> bool {
+        let missing = self.shown.commits.saturating_sub(self.stored.commits);
+        !self.begun_anew && (1..=commits).contains(&missing)
+    }
+
     fn sentence(&self) -> String {
         let (stored, shown) = (self.stored.commits, self.shown.commits);
         let ends = match shown.checked_sub(stored) {
@@ -83,8 +91,12 @@ pub(super) async fn fits(store: &dyn Store, shown: Option<&Mark>) -> Result<Mark
     let behind = stored.end.commits < shown.end.commits;
     let beside = stored.end.commits == shown.end.commits && stored.end != shown.end;
     if behind || beside || !missing.is_empty() {
+        let begun_anew = shown.mailboxes.iter().any(|(contact, mailbox)| {
+            stored.mailboxes.get(contact).is_some_and(|stored| stored.epoch > mailbox.epoch)
+        });
         let (stored, shown) = (stored.end, shown.end);
-        return Err(Unfit::NotAsShown(NotAsShown { stored, shown, mailboxes: missing }));
+        let why = NotAsShown { stored, shown, mailboxes: missing.into(), begun_anew };
+        return Err(Unfit::NotAsShown(why));
     }
     Ok(stored)
 }

@@ -27,7 +27,9 @@ use crate::signed::dsse::Envelope;
 use crate::store::blobs::{BlobError, Blobs};
 use crate::store::check::Damage;
 use crate::store::codec::Head;
-use crate::store::{Looked, Page, Pages, Place, Revision, Store, StoreError, Write, keys, parts};
+use crate::store::{
+    Looked, Page, Pages, Place, Revision, Store, StoreError, Torn, Write, keys, parts,
+};
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::tlog::head::Frontier;
 use crate::tlog::merkle::{self, Tree};
@@ -372,7 +374,9 @@ async fn looked(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), C
     let read = read(store.as_ref(), keys, settings).await?;
     match (not_behind(store.as_ref(), settings, &read).await, torn) {
         // What is missing was there, and does not hold: the store is not older.
-        (Err(CannotStart::Older(why)), Some(torn)) => Err(lost(&torn, &why)),
+        (Err(CannotStart::Older(why)), Some(torn)) if why.may_lack(torn.commits) => {
+            Err(lost(&torn, &why))
+        }
         (Err(CannotStart::Behind { stored, shown }), Some(torn)) => {
             Err(lost(&torn, &format_args!("entries {stored} to {} of the log", shown - 1)))
         }
@@ -381,8 +385,8 @@ async fn looked(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), C
 }
 
 /// A store that ends too early, and is torn there.
-fn lost(torn: &str, what: &dyn Display) -> CannotStart {
-    CannotStart::Damaged(StoreError::Damaged(Damage::of(vec![format!("{torn}: {what}")])))
+fn lost(Torn { what, .. }: &Torn, missing: &dyn Display) -> CannotStart {
+    CannotStart::Damaged(StoreError::Damaged(Damage::of(vec![format!("{what}: {missing}")])))
 }
 
 /// Writes the high-water file anew from a store, if there is none that can be read: the operator says

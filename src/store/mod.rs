@@ -39,7 +39,7 @@ mod write;
 mod writer;
 
 pub use hints::Hints;
-pub use place::{Engine, Looked, Place, UnknownEngine};
+pub use place::{Engine, Looked, Place, Torn, UnknownEngine};
 pub use value::{End, Stored};
 pub use write::{Batch, LimitExceeded, Unmerged, Write, limits};
 

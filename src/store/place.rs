@@ -208,7 +208,15 @@ pub struct Looked {
     pub store: Arc<dyn Store>,
     /// What stands behind its end and is not taken: a commit that was cut off leaves such, and so does
     /// damage.
-    pub torn: Option<String>,
+    pub torn: Option<Torn>,
+}
+
+/// What does not hold at the end of a store.
+pub struct Torn {
+    /// What was found.
+    pub what: String,
+    /// So many commits may have stood there, at most.
+    pub commits: u64,
 }
 
 /// Opens a store only to look at it.
@@ -216,13 +224,15 @@ fn look(engine: Engine, path: &Path, disk: &Arc<dyn Disk>) -> Result<Looked, Sto
     Ok(match engine {
         Engine::Redb => {
             let (store, is_torn) = Redb::look(path)?;
-            let torn = is_torn.then(|| "its last commit does not hold".to_owned());
+            let what = || "its last commit does not hold".to_owned();
+            let torn = is_torn.then(|| Torn { what: what(), commits: 1 });
             Looked { store: Arc::new(store), torn }
         }
         Engine::Sled => {
             let (store, dropped) = Closed::open(path)?;
-            let why = || format!("{dropped} records stand behind what does not hold");
-            Looked { store: Arc::new(store), torn: (dropped > 0).then(why) }
+            let what = || format!("{dropped} records stand behind what does not hold");
+            let torn = (dropped > 0).then(|| Torn { what: what(), commits: u64::MAX });
+            Looked { store: Arc::new(store), torn }
         }
         Engine::Memory => Looked { store: start(engine, path, disk)?, torn: None },
     })

@@ -72,11 +72,13 @@ async fn older_data_names_what_is_missing_of_which_mailbox() {
     let open = closed(net).await;
     std::fs::copy(open.high_water(), copy.high_water()).unwrap();
     let why = refused(&copy).await;
-    let CannotStart::Older(NotAsShown { stored, shown, mailboxes }) = &why else { panic!("{why}") };
+    let CannotStart::Older(NotAsShown { stored, shown, mailboxes, .. }) = &why else {
+        panic!("{why}")
+    };
     let (first, last) = (stored.commits + 1, shown.commits);
     assert!(first + 3 <= last);
     let missing = Missing { contact: jp.contact, stored: Some(3), shown: 7 };
-    assert_eq!(mailboxes, &[missing]);
+    assert_eq!(**mailboxes, [missing]);
     let text = why.to_string();
     assert!(text.contains(&format!("commits {first} to {last} are missing")), "{text}");
     assert!(text.contains("jp/cert 4 to 7; put the newer data back"), "{text}");
