@@ -21,7 +21,7 @@ async fn the_stores_own_files_are_read_as_sled_serves_them() {
     for round in 0..120_u64 {
         let mut puts = Content::new();
         for _ in 0..6 {
-            let longest = if dice.roll(2) == 0 { 300 << 10 } else { 2000 };
+            let longest = if dice.roll(2) == 0 { 160 << 10 } else { 2000 };
             let value = vec![dice.roll(256) as u8; dice.roll(longest) as usize];
             puts.insert(format!("{:02}", dice.roll(40)).into_bytes(), value);
         }
