@@ -173,7 +173,9 @@ impl Mailbox {
                 self.follower.wait(Instant::now() + ROOM_AGAIN).await?;
                 continue;
             }
-            let page = self.follower.api.service.collect(&permit).await.map_err(status)?;
+            // Whoever waits keeps no room for reading.
+            let page = Box::pin(self.follower.api.service.collect(&permit));
+            let page = page.await.map_err(status)?;
             let epoch = page.mailbox.epoch;
             if self.epoch != 0 && self.epoch != epoch {
                 // A restore began another epoch: its numbers are new.
