@@ -135,7 +135,8 @@ pub(super) fn mailbox(
     let hints = api.service.follow_mailbox(&contact);
     let CollectRequest { after, epoch, follow, headers } = request;
     let parts = if headers { Parts::Headers } else { Parts::Whole };
-    let mailbox = Mailbox {
+    // Where it stands is kept once, not again in each state of the stream.
+    let mailbox = Box::new(Mailbox {
         follower: Follower::new(api, caller, Some(hints), stay),
         after,
         epoch,
@@ -147,7 +148,7 @@ pub(super) fn mailbox(
         last: false,
         due: true,
         look: Instant::now(),
-    };
+    });
     stream::unfold(Some(mailbox), |mailbox| async {
         let mut mailbox = mailbox?;
         match mailbox.next().await {
