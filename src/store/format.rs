@@ -104,7 +104,10 @@ pub enum FormatError {
         expected: Engine,
     },
     /// There is a marker already.
-    #[error("the store exists already")]
+    #[error(
+        "the store exists already: serve it; if its founding was cut off, move its folder and the \
+         high-water file away and give the command again"
+    )]
     Exists,
     /// Written by a version before this one, which this one migrates.
     #[error(

@@ -298,15 +298,24 @@ fn many_at_once_in_one_home_each_do_what_they_say() {
 #[test]
 fn a_few_open_files_are_too_few_and_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    for files in 6..13 {
-        for program in ["liaison --home there status", "liaisond --home service init --single"] {
-            let script = format!("ulimit -n {files}; exec {program}");
-            let output = bash(&script, &folder).output().unwrap();
-            let said = said(&output);
+    for files in 6..16 {
+        let service = format!("liaisond --home service-{files} init");
+        let single = format!("{service} --single --client-home own-{files}");
+        for program in ["liaison --home there status", &single] {
+            let limited = bash(&format!("ulimit -n {files}; exec {program}"), &folder).output();
+            let limited = limited.unwrap();
+            let said = said(&limited);
             assert!(!said.contains("panicked"), "{files} {program}: {said}");
-            let code = output.status.code();
+            let code = limited.status.code();
             assert!(matches!(code, Some(0 | 1)), "{files} {program}: {code:?} {said}");
             assert_eq!(code == Some(1), said.contains("Too many open files"), "{files}: {said}");
+        }
+        // What was cut off goes on, or says how.
+        let charter = format!("service-{files}/charter.draft");
+        if folder.path().join(&charter).exists() {
+            let again = bash(&format!("{service} --charter {charter}"), &folder).output().unwrap();
+            let said = said(&again);
+            assert!(again.status.success() || said.contains("was cut off"), "{files}: {said}");
         }
     }
 }
