@@ -27,16 +27,32 @@ pub struct World<'a> {
     pub grants: Grants,
     /// Now, Unix seconds.
     pub now: u64,
-    /// Whether that may be wrong: then nothing that is dated is admitted, and no message refused for
-    /// its time.
-    pub in_doubt: bool,
+    /// How far that is believed.
+    pub clock: Clock,
+}
+
+/// How far the service's clock is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// In all.
+    Settled,
+    /// It was not served by it for long enough: what cannot be taken back waits.
+    Unsettled,
+    /// It may be wrong: then nothing that is dated is admitted, and no message refused for its time.
+    InDoubt,
 }
 
 impl World<'_> {
-    /// Now, Unix seconds, for what ends with time: a clock in doubt ends nothing.
+    /// Now, Unix seconds, unless that is in doubt.
+    #[must_use]
+    pub fn believed(&self) -> Option<u64> {
+        (self.clock != Clock::InDoubt).then_some(self.now)
+    }
+
+    /// Now, Unix seconds, for what ends with time and cannot be taken back.
     #[must_use]
     pub fn certain(&self) -> Option<u64> {
-        (!self.in_doubt).then_some(self.now)
+        (self.clock == Clock::Settled).then_some(self.now)
     }
 }
 

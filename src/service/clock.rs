@@ -1,12 +1,15 @@
 //! Whether the service's own clock can be believed.
 //!
-//! In scope: when it is in doubt. Out of scope: what then goes on (`domain`: messages, receipts and
-//! revocations; nothing dated is admitted). Invariants: pure; a doubt ends only when the operator says
-//! that the clock is right, and outlives a restart.
+//! In scope: when it is in doubt, when it has settled. Out of scope: what then goes on (`domain`:
+//! messages, receipts and revocations; nothing dated is admitted, and nothing ends). Invariants: pure; a
+//! doubt ends only when the operator says that the clock is right; a restart ends neither it nor what
+//! is left until the clock has settled.
 
 use bytes::Bytes;
 use prost::Message as _;
 
+use crate::domain::command::Clock;
+use crate::domain::limits;
 use crate::moment::exactly as at;
 use crate::store::{StoreError, keys};
 
@@ -14,6 +17,9 @@ use crate::store::{StoreError, keys};
 const LEAP_SECONDS: u64 = 10 * 60;
 /// A service that was away for longer cannot tell a long holiday from a wrong clock.
 const AWAY_SECONDS: u64 = 30 * 86_400;
+/// What cannot be taken back waits until the service ran for as long as it was away, and no longer than
+/// this. A clock that is wrong by less deletes nothing before it expires.
+const SETTLES_SECONDS: u64 = limits::ID_REMEMBERED_SECONDS;
 /// The time is stored this often.
 const STORED_EVERY_SECONDS: u64 = 3_600;
 
@@ -31,6 +37,8 @@ pub(super) struct Watch {
     stored: u64,
     why: Option<String>,
     unsaid: bool,
+    /// Seconds to be served until it has settled.
+    left: u64,
 }
 
 /// As it is stored.
@@ -40,6 +48,8 @@ struct Stored {
     at: u64,
     #[prost(bool, tag = "2")]
     in_doubt: bool,
+    #[prost(uint64, tag = "3")]
+    left: u64,
 }
 
 impl Watch {
@@ -53,6 +63,10 @@ impl Watch {
         let unreadable = |_| StoreError::Corrupt("the stored time cannot be read".to_owned());
         let stored = stored.map(Stored::decode).transpose().map_err(unreadable)?;
         let last = stored.as_ref().map_or(now.unix, |stored| stored.at);
+        // Who lost what was stored was there when the directory's clock was raised.
+        let (before, left) = stored.as_ref().map_or((directory, 0), |it| (it.at, it.left));
+        let left = left.saturating_add(now.unix.saturating_sub(before)).min(SETTLES_SECONDS);
+        let left = if is_right { 0 } else { left };
         let why = if is_right {
             None
         } else if stored.is_some_and(|stored| stored.in_doubt) {
@@ -66,7 +80,7 @@ impl Watch {
         } else {
             None
         };
-        Ok(Self { seen: now, stored: 0, unsaid: true, why })
+        Ok(Self { seen: now, stored: 0, unsaid: true, why, left })
     }
 
     /// Looks at the clock again.
@@ -80,11 +94,31 @@ impl Watch {
             self.why = Some(format!("it leapt from {from} to {to} while {counted} s went by"));
             self.unsaid = true;
         }
+        self.left = self.left.saturating_sub(counted);
         self.seen = now;
     }
 
-    pub(super) const fn in_doubt(&self) -> bool {
-        self.why.is_some()
+    /// What it showed when it was looked at, Unix seconds, and how far that is believed.
+    pub(super) const fn shows(&self) -> (u64, Clock) {
+        let clock = match (&self.why, self.left) {
+            (Some(_), _) => Clock::InDoubt,
+            (None, 0) => Clock::Settled,
+            (None, _) => Clock::Unsettled,
+        };
+        (self.seen.unix, clock)
+    }
+
+    /// What is to be said at start of a clock that shows much more than it did.
+    pub(super) fn waits(&self) -> Option<String> {
+        let waits = self.why.is_none() && self.left > STORED_EVERY_SECONDS;
+        waits.then(|| {
+            let (now, left) = (at(self.seen.unix), self.left);
+            format!(
+                "the clock shows {now}: the service was away for long, or the clock is ahead; what has \
+                 expired is deleted when the service has run for {left} s more; if the clock is wrong, \
+                 set it right before; if it is right, --clock-is-right deletes at once"
+            )
+        })
     }
 
     /// Why it is in doubt, once.
@@ -100,7 +134,7 @@ impl Watch {
             return None;
         }
         self.stored = self.seen.unix;
-        let value = Stored { at: self.seen.unix, in_doubt: self.in_doubt() };
+        let value = Stored { at: self.seen.unix, in_doubt: self.why.is_some(), left: self.left };
         Some((keys::CLOCK.to_vec(), value.encode_to_vec().into()))
     }
 }
@@ -118,12 +152,21 @@ mod tests {
     }
 
     fn stored(at: u64, in_doubt: bool) -> Vec<u8> {
-        Stored { at, in_doubt }.encode_to_vec()
+        left(at, in_doubt, 0)
+    }
+
+    fn left(at: u64, in_doubt: bool, left: u64) -> Vec<u8> {
+        Stored { at, in_doubt, left }.encode_to_vec()
+    }
+
+    fn in_doubt(watch: &Watch) -> bool {
+        watch.shows().1 == Clock::InDoubt
     }
 
     #[test]
     fn its_numbers_are_those_of_the_page() {
         let (leap, away) = (LEAP_SECONDS / 60, AWAY_SECONDS / DAY);
+        page_says(&format!("at most {} s of service", grouped(SETTLES_SECONDS)));
         page_says(&format!("leapt by more than {leap} minutes"));
         let every = grouped(STORED_EVERY_SECONDS);
         page_says(&format!("every {every} s), or more than {away} days after that"));
@@ -144,9 +187,43 @@ mod tests {
         for (name, at, stored, doubt) in cases {
             let start =
                 |is_right| Watch::start(now(at, 5), T, stored.as_deref(), is_right).unwrap();
-            assert_eq!(start(false).in_doubt(), doubt, "{name}");
-            assert!(!start(true).in_doubt(), "{name}: the operator says that it is right");
+            assert_eq!(in_doubt(&start(false)), doubt, "{name}");
+            let right = start(true).shows();
+            assert_eq!(right, (at, Clock::Settled), "{name}: the operator says that it is right");
         }
+    }
+
+    #[test]
+    fn a_clock_settles_while_it_is_served_for_as_long_as_it_was_away_up_to_a_day() {
+        let nothing = None::<Vec<u8>>;
+        for (name, stored, at, wait) in [
+            ("just founded", nothing.clone(), T, 0),
+            ("founded long ago, or what was stored is lost", nothing, T + 9 * DAY, DAY),
+            ("stopped and started", Some(stored(T, false)), T, 0),
+            ("it was stored an hour ago", Some(stored(T, false)), T + 3_600, 3_600),
+            ("29 days away, or ahead", Some(stored(T, false)), T + 29 * DAY, DAY),
+            ("once more", Some(left(T, false, DAY)), T, DAY),
+            ("once more, later", Some(left(T, false, 7_200)), T + 60, 7_260),
+            ("and far later", Some(left(T, false, 7_200)), T + DAY, DAY),
+        ] {
+            let mut watch = Watch::start(now(at, 5), T, stored.as_deref(), false).unwrap();
+            let said = watch.waits().map(|said| said.contains(&format!("for {wait} s more")));
+            assert_eq!(said, (wait > 3_600).then_some(true), "{name}");
+            let (_, value) = watch.take_due().unwrap();
+            assert_eq!(value, left(at, false, wait), "{name}");
+            if wait > 0 {
+                watch.look(now(at + wait - 1, 5 + wait - 1));
+                assert_eq!(watch.shows(), (at + wait - 1, Clock::Unsettled), "{name}");
+            }
+            watch.look(now(at + wait, 5 + wait));
+            assert_eq!(watch.shows(), (at + wait, Clock::Settled), "{name}");
+        }
+        // Which does not count on while somebody sets it.
+        let mut watch = Watch::start(now(T + 7_200, 0), T, Some(&stored(T, false)), false).unwrap();
+        for ahead in 1..=12 {
+            watch.look(now(T + 7_200 + 600 * ahead, 0));
+        }
+        assert_eq!(watch.shows().1, Clock::Unsettled);
     }
 
     #[test]
@@ -165,15 +242,15 @@ mod tests {
         for (name, unix, counted, doubt) in cases {
             let mut watch = Watch::start(now(T, 0), 0, None, false).unwrap();
             watch.look(now(unix, counted));
-            assert_eq!(watch.in_doubt(), doubt, "{name}");
+            assert_eq!(in_doubt(&watch), doubt, "{name}");
             watch.look(now(unix + 1, counted + 1));
-            assert_eq!(watch.in_doubt(), doubt, "{name}: it does not end by itself");
+            assert_eq!(in_doubt(&watch), doubt, "{name}: it does not end by itself");
         }
     }
 
     #[test]
     fn the_time_is_stored_once_an_hour_and_a_doubt_at_once() {
-        let mut watch = Watch::start(now(T, 0), 0, None, false).unwrap();
+        let mut watch = Watch::start(now(T, 0), T, None, false).unwrap();
         assert!(watch.take_doubt().is_none(), "there is nothing to say");
         assert!(watch.take_due().is_some(), "at start");
         watch.look(now(T + 3_599, 3_599));

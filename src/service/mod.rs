@@ -21,7 +21,6 @@ pub mod telemetry;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -32,7 +31,7 @@ use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
 use crate::domain::access::{Allowed, Method, Permit};
-use crate::domain::command::{Command, World};
+use crate::domain::command::{Clock, Command, World};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::publish::Publish;
 use crate::domain::directory::{Directory, Statement, Unverified};
@@ -116,8 +115,8 @@ struct Shared {
     addresses: Vec<String>,
     ambient: Ambient,
     stopped: watch::Receiver<Option<String>>,
-    /// Whether the service's clock is in doubt; owned by the sequencer.
-    in_doubt: Arc<AtomicBool>,
+    /// How far the service's clock is believed; the sequencer says so.
+    clock: watch::Receiver<Clock>,
     grants: Grants,
     jobs: Jobs,
     /// Whether the store lists the files of bodies: else none is taken for one that nobody names.
@@ -190,7 +189,7 @@ impl Service {
     /// dated is admitted.
     #[must_use]
     pub fn is_clock_in_doubt(&self) -> bool {
-        self.shared.in_doubt.load(Ordering::Relaxed)
+        *self.shared.clock.borrow() == Clock::InDoubt
     }
 
     /// How much room there is for what is handed in.
@@ -443,11 +442,11 @@ impl Service {
         for key in &named {
             seen.insert(key.clone(), self.value(key).await?);
         }
-        let (now, in_doubt) = (self.now(), self.is_clock_in_doubt());
+        let (now, clock) = (self.now(), *self.shared.clock.borrow());
         let decided = self.log(|log| {
             let (directory, head, grants) = (&state.directory, state.head, self.shared.grants);
             let seen = seen.named(&named);
-            let world = World { directory, log, seen, head, grants, now, in_doubt };
+            let world = World { directory, log, seen, head, grants, now, clock };
             command.decide(&world).map(|_| ())
         });
         Ok(decided.inspect_err(|refusal| sequencer::say_faults(&self.shared.telemetry, refusal))?)

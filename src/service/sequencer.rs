@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use tokio::time::timeout;
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
-use crate::domain::command::{Admission, Command, Decision, World};
+use crate::domain::command::{Admission, Clock, Command, Decision, World};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{Directory, Parts};
 use crate::domain::ids::ContactId;
@@ -135,7 +134,8 @@ pub(super) struct Sequencer {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) heads: watch::Sender<u64>,
     pub(super) clock: Watch,
-    pub(super) in_doubt: Arc<AtomicBool>,
+    /// How far it is believed.
+    pub(super) believed: watch::Sender<Clock>,
     pub(super) grants: Grants,
     pub(super) room: Arc<Room>,
 }
@@ -181,7 +181,8 @@ impl Sequencer {
     /// Sees whether the clock leapt, and stores the time.
     pub(super) async fn look_at_the_clock(&mut self) -> Result<(), Fatal> {
         self.clock.look(Now { unix: self.ambient.now(), counted: self.ambient.counted() });
-        self.in_doubt.store(self.clock.in_doubt(), Ordering::Relaxed);
+        let (_, clock) = self.clock.shows();
+        self.believed.send_if_modified(|before| std::mem::replace(before, clock) != clock);
         if self.room.for_a_commit().is_err() {
             // Nothing is admitted by it meanwhile.
             return Ok(());
@@ -216,9 +217,9 @@ impl Sequencer {
         let mut decided = Vec::with_capacity(waiting.len());
         {
             let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
-            let (now, in_doubt) = (self.ambient.now(), self.clock.in_doubt());
+            let (now, clock) = (self.ambient.now(), self.clock.shows().1);
             while let Some(mut job) = waiting.pop_front() {
-                if !round.take(&mut job, (before.head, now, in_doubt), (&log, &self.telemetry)) {
+                if !round.take(&mut job, (before.head, now, clock), (&log, &self.telemetry)) {
                     waiting.push_front(job);
                     break;
                 }
@@ -375,7 +376,7 @@ impl Round<'_> {
     fn take(
         &mut self,
         job: &mut Box<dyn Queued>,
-        (head, now, in_doubt): ((u64, Digest), u64, bool),
+        (head, now, clock): ((u64, Digest), u64, Clock),
         (log, telemetry): (&Tree, &Telemetry),
     ) -> bool {
         let (named, directory, grants) = (job.keys(), &*self.directory, self.grants);
@@ -384,7 +385,7 @@ impl Round<'_> {
             return true;
         }
         let seen = self.seen.named(&named);
-        let world = World { directory, log, seen, head, grants, now, in_doubt };
+        let world = World { directory, log, seen, head, grants, now, clock };
         let Some(Effects { puts, deletes, log }) = job.decide(&world, telemetry) else {
             return true;
         };

@@ -5,7 +5,6 @@
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use arc_swap::ArcSwap;
@@ -249,7 +248,10 @@ pub(super) async fn begin(
     let now = Now { unix: settings.ambient.now(), counted: settings.ambient.counted() };
     let (right, stored) = (settings.clock_is_right, stored.value(keys::CLOCK));
     let clock = Watch::start(now, directory.clock(), stored.map(AsRef::as_ref), right)?;
-    let in_doubt = Arc::new(AtomicBool::new(clock.in_doubt()));
+    if let Some(waits) = clock.waits() {
+        tracing::warn!("{waits}");
+    }
+    let (believed, believes) = watch::channel(clock.shows().1);
 
     let lists_bodies = lists_bodies(store.as_ref()).await?;
     if lists_bodies {
@@ -275,7 +277,7 @@ pub(super) async fn begin(
         telemetry: Arc::clone(&telemetry),
         heads: new_head,
         clock,
-        in_doubt: Arc::clone(&in_doubt),
+        believed,
         grants: settings.grants,
         room: Arc::clone(&room),
     };
@@ -319,7 +321,7 @@ pub(super) async fn begin(
         addresses,
         ambient,
         stopped,
-        in_doubt,
+        clock: believes,
         grants: settings.grants,
         jobs: Jobs::new(),
         lists_bodies,

@@ -1,5 +1,6 @@
 //! Commands that do what none of ours does yet: delete, and look at what they did not name.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -287,7 +288,7 @@ async fn who_reads_does_not_wait_for_a_decision() {
 }
 
 /// Taken when it is rehearsed, and refused when it is its turn.
-struct Late(std::sync::atomic::AtomicBool);
+struct Late(AtomicBool);
 
 impl Command for Late {
     type Reply = ();

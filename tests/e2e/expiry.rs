@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use liaison::client::message::compose::{Outside, Sealed};
@@ -185,6 +186,40 @@ async fn what_has_expired_stays_while_the_clock_is_in_doubt() {
         assert_eq!(after.remove(key).as_ref(), Some(value), "{key}");
     }
     assert_eq!(after, BTreeMap::new());
+}
+
+/// A service that was off for 29 days looks as one whose clock is 29 days ahead.
+#[tokio::test(start_paused = true)]
+async fn what_expired_while_the_service_was_away_goes_when_it_was_served_for_a_day() {
+    const BACK: u64 = NOW + 29 * DAY;
+    let net = TestNet::memory().await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let message = sealed(&net, &fr, &[&jp], 150_000);
+    net.client(&fr.tls()).await.submit(message.envelope.clone()).await.unwrap();
+    let next = |now, net: TestNet| async move {
+        let store = Arc::clone(&net.store);
+        let (open, _) = net.stop().await;
+        open.clock.set(now);
+        let net = TestNet::serve(open, store, Trust::new(dates())).await;
+        assert!(!net.service.is_clock_in_doubt());
+        tokio::time::sleep(Duration::from_secs(7_200)).await;
+        net
+    };
+    // A restart does not make it right, nor does one more that goes on from there.
+    let mut net = Box::pin(next(BACK, net)).await;
+    for now in [BACK, BACK + DAY / 2] {
+        net = Box::pin(next(now, net)).await;
+        assert_eq!(items(&net, &fr).await.1, [], "nobody is told");
+        let (mut reader, whole) = items(&net, &jp).await;
+        assert_eq!(whole[0].body, message.envelope.body);
+        reader.relay.get_body(GetBodyRequest { number: 1 }).await.unwrap();
+    }
+    net.open.clock.set(BACK + DAY / 2 + DAY - 1);
+    tokio::time::sleep(Duration::from_secs(7_200)).await;
+    assert_eq!(items(&net, &jp).await.1[0].gone.len(), 0);
+    net.open.clock.set(BACK + DAY / 2 + DAY);
+    settled(net.store.as_ref(), BACK).await;
+    assert_eq!(items(&net, &jp).await.1[0].gone.len(), 32);
 }
 
 /// 32 recipients, and an acknowledgement of each of their 16 seats.

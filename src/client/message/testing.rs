@@ -9,7 +9,7 @@ use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::{OpeningKey, SealingKey};
 use crate::crypto::sign::SigningKey;
-use crate::domain::command::{Command, World};
+use crate::domain::command::{Clock, Command, World};
 use crate::domain::directory::key::listed_sealing;
 use crate::domain::directory::possession::prove;
 use crate::domain::directory::{
@@ -74,8 +74,8 @@ pub(crate) struct Net {
     pub(crate) tree: Tree,
     pub(crate) ambient: Ambient,
     pub(crate) store: BTreeMap<Key, Value>,
-    /// The relay's clock.
-    pub(crate) in_doubt: bool,
+    /// Of the relay.
+    pub(crate) clock: Clock,
     pub(crate) grants: Grants,
 }
 
@@ -111,7 +111,7 @@ impl Net {
         let mut tree = Tree::default();
         tree.append(leaf_hash(bytes.bytes()));
         let (store, grants) = (BTreeMap::new(), Grants::default());
-        let mut net = Self { directory, tree, ambient, store, in_doubt: false, grants };
+        let mut net = Self { directory, tree, ambient, store, clock: Clock::Settled, grants };
         for member in ["at", "es", "fr", "ie", "pt"] {
             net.admit(member);
         }
@@ -378,8 +378,8 @@ impl Net {
         let size = self.tree.size();
         let head = (size, self.tree.root_at(size).unwrap());
         let (directory, log, seen) = (&self.directory, &self.tree, seen.named(&named));
-        let (grants, in_doubt) = (self.grants, self.in_doubt);
-        let world = World { directory, log, seen, head, grants, now, in_doubt };
+        let (grants, clock) = (self.grants, self.clock);
+        let world = World { directory, log, seen, head, grants, now, clock };
         let decision = command.decide(&world)?;
         self.store.extend(decision.puts);
         decision.deletes.iter().for_each(|key| drop(self.store.remove(key)));

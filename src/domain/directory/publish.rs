@@ -30,13 +30,12 @@ impl Publish {
     /// before the directory's.
     fn admitted_at(&self, world: &World<'_>) -> Result<u64, Refusal> {
         let dated = self.verified.statement().dated();
-        if dated != Dated::No && world.in_doubt {
-            return Err(Refusal::ClockInDoubt);
+        match (dated, world.believed()) {
+            (Dated::Yes, Some(now)) => Ok(now.max(world.directory.clock())),
+            (Dated::SetsClock, Some(now)) => Ok(now),
+            (Dated::Yes | Dated::SetsClock, None) => Err(Refusal::ClockInDoubt),
+            (Dated::No, _) => Ok(world.now),
         }
-        Ok(match dated {
-            Dated::Yes => world.now.max(world.directory.clock()),
-            Dated::SetsClock | Dated::No => world.now,
-        })
     }
 
     /// What the fold admits and this service does not serve yet; then the facets: all of those that

@@ -100,7 +100,7 @@ fn charged(of: &VerifiedEnvelope, world: &World<'_>) -> Result<Changes, Refusal>
 fn waits(of: &VerifiedEnvelope, world: &World<'_>) -> Result<Changes, Refusal> {
     let addressing = of.header().addressing();
     let (urgency, bytes) = (addressing.urgency, of.size());
-    let (until, now) = (answers::until(addressing), world.certain());
+    let (until, now) = (answers::until(addressing), world.believed());
     let asking = Asking { urgency, bytes, until, now };
     let (mut changes, mut contacts, mut retry) = (Vec::new(), Vec::new(), Some(0));
     for (key, contact) in shares(of) {

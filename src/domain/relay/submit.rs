@@ -82,8 +82,8 @@ impl Submit {
             return again(stored, self.envelope.header().digest(), addressing.id);
         }
         world.directory.in_force(&addressing.sender_key)?;
-        if !world.in_doubt {
-            timely(addressing.created, addressing.expires, world.now)?;
+        if let Some(now) = world.believed() {
+            timely(addressing.created, addressing.expires, now)?;
         }
         fits_the_log(world, addressing.view)?;
         self.fits_the_thread(world)?;

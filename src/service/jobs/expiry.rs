@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
+use crate::domain::command::Clock;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
 use crate::domain::relay::expire::{Expire, Shrink, Step};
@@ -27,13 +28,13 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
-    /// Does what is due, and says when to look again. Nothing is due while the clock is in doubt.
+    /// Does what is due, and says when to look again. Nothing is due until the clock has settled.
     pub(super) async fn look(
         &mut self,
         service: &Service,
         stop: &watch::Receiver<bool>,
     ) -> Duration {
-        if service.is_clock_in_doubt() {
+        if *service.shared.clock.borrow() != Clock::Settled {
             return AT_MOST;
         }
         // What failed was said, and is tried again.

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::domain::command::Clock;
 use crate::store::{Hints, keys};
 
 use super::{Service, Shared};
@@ -42,7 +43,8 @@ impl Jobs {
         let hints = service.shared.store.wake(vec![keys::DUE.to_vec()]);
         let shared = Arc::downgrade(&service.shared);
         let scrubbing = scrub::run(shared.clone(), self.stop.subscribe());
-        let running = run(shared, hints, self.stop.subscribe());
+        let wakes = (hints, service.shared.clock.clone());
+        let running = run(shared, wakes, self.stop.subscribe());
         let running = tokio::spawn(async {
             tokio::join!(running, scrubbing);
         });
@@ -60,7 +62,11 @@ impl Jobs {
     }
 }
 
-async fn run(shared: Weak<Shared>, mut hints: Hints, mut stop: watch::Receiver<bool>) {
+async fn run(
+    shared: Weak<Shared>,
+    (mut hints, mut clock): (Hints, watch::Receiver<Clock>),
+    mut stop: watch::Receiver<bool>,
+) {
     let mut expiry = Expiry::default();
     loop {
         let Some(shared) = shared.upgrade() else { return };
@@ -70,6 +76,7 @@ async fn run(shared: Weak<Shared>, mut hints: Hints, mut stop: watch::Receiver<b
             tokio::select! {
                 () = sleep(idle - AT_LEAST) => {}
                 () = hints.next() => {}
+                Ok(()) = clock.changed() => {}
             }
         };
         tokio::select! {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::client::testlog::ambient_at;
+use crate::domain::command::Clock;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Which;
 use crate::domain::relay::answers;
@@ -259,8 +260,8 @@ fn what_was_sealed_goes_a_day_after_it_expired_and_gives_back_what_it_took() {
     };
     assert_eq!(waits(share(&net)), waits(waiting), "what still waited there");
     // What comes later is refused, and changes nothing.
-    for in_doubt in [false, true] {
-        net.in_doubt = in_doubt;
+    for clock in [Clock::Settled, Clock::Unsettled, Clock::InDoubt] {
+        net.clock = clock;
         let before = net.store.clone();
         let why = net.submit(&receipt(&net, FR, &sealed.envelope)).unwrap_err();
         assert_eq!(why, Refusal::ReceiptNotDue(Undue::Unknown));
@@ -377,8 +378,9 @@ fn a_beginning_that_is_gone_for_long_enough_is_one_number_and_one_value() {
     assert_eq!(net.decide(&shrink(0)), Ok(0));
     at(&mut net, EMPTIED + 30 * DAY);
     assert_eq!(net.decide(&shrink(1)), Ok(0), "it does not begin there");
-    let mut doubted = Net { in_doubt: true, ..net.clone() };
-    assert_eq!(doubted.decide(&shrink(0)), Ok(0));
+    for clock in [Clock::Unsettled, Clock::InDoubt] {
+        assert_eq!(Net { clock, ..net.clone() }.decide(&shrink(0)), Ok(0));
+    }
     let before = net.mailbox(&fr);
     assert_eq!(net.decide(&shrink(0)), Ok(64));
     assert_eq!(chain_holds(&net, "fr/cert-fr").count, 64);
@@ -397,16 +399,22 @@ fn a_beginning_that_is_gone_for_long_enough_is_one_number_and_one_value() {
 }
 
 #[test]
-fn a_clock_in_doubt_ends_nothing() {
-    let mut net = Net { in_doubt: true, ..net() };
-    net.submit(&sealed(&net, 0).envelope).unwrap();
-    let before = net.store.clone();
-    at(&mut net, T + 999 * DAY);
-    expire(&mut net);
-    assert_eq!(net.store, before);
-    net.in_doubt = false;
-    expire(&mut net);
-    assert_eq!(dues(&net), []);
+fn a_clock_in_doubt_or_not_settled_ends_nothing() {
+    for clock in [Clock::InDoubt, Clock::Unsettled] {
+        let mut net = Net { clock, ..net() };
+        let sealed = sealed(&net, 0);
+        net.submit(&sealed.envelope).unwrap();
+        at(&mut net, T + 999 * DAY);
+        // Who collects it then says so.
+        net.submit(&receipt(&net, FR, &sealed.envelope)).unwrap();
+        let before = net.store.clone();
+        expire(&mut net);
+        assert_eq!(net.store, before, "{clock:?}");
+        net.clock = Clock::Settled;
+        at(&mut net, T + 9_999 * DAY);
+        expire(&mut net);
+        assert_eq!(dues(&net), []);
+    }
 }
 
 /// The decision looks itself: another time, another step, another message under the name.

@@ -18,6 +18,7 @@ use bytes::Bytes;
 
 use crate::client::testlog::ambient_at;
 use crate::crypto::hash::Digest;
+use crate::domain::command::Clock;
 use crate::domain::directory::Directory;
 use crate::domain::directory::tests::golden::entries_before_messages;
 use crate::domain::directory::tests::judged::fold_one;
@@ -80,7 +81,7 @@ static LOG: LazyLock<Vec<(Directory, Tree)>> = LazyLock::new(|| {
 fn net(entries: usize, now: u64) -> Net {
     let (directory, tree) = LOG[entries - 1].clone();
     let (ambient, store, grants) = (ambient_at(now), BTreeMap::new(), Grants::default());
-    Net { directory, tree, ambient, store, in_doubt: false, grants }
+    Net { directory, tree, ambient, store, clock: Clock::Settled, grants }
 }
 
 /// The view of this size; above the log, of a root that nobody knows.
