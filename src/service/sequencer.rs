@@ -217,7 +217,7 @@ impl Sequencer {
         let mut decided = Vec::with_capacity(waiting.len());
         {
             let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
-            let (now, clock) = (self.ambient.now(), self.clock.shows().1);
+            let (now, clock) = self.clock.shows();
             while let Some(mut job) = waiting.pop_front() {
                 if !round.take(&mut job, (before.head, now, clock), (&log, &self.telemetry)) {
                     waiting.push_front(job);

@@ -1,6 +1,6 @@
 //! Commands that do what none of ours does yet: delete, and look at what they did not name.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -44,6 +44,16 @@ async fn keeping(home: &TempDir, limits: door::Limits, blobs: Arc<dyn Blobs>) ->
 }
 
 async fn storing(
+    at: (&TempDir, Place),
+    limits: door::Limits,
+    blobs: Arc<dyn Blobs>,
+    wrapped: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+) -> Service {
+    timed(Ambient::system(), at, limits, blobs, wrapped).await
+}
+
+async fn timed(
+    ambient: Ambient,
     (home, place): (&TempDir, Place),
     limits: door::Limits,
     blobs: Arc<dyn Blobs>,
@@ -65,7 +75,6 @@ async fn storing(
         service_ca: vec![Bytes::from_static(b"certificate")],
         ..Default::default()
     };
-    let ambient = Ambient::system();
     let charter = proto::Charter { issued_at: ambient.now(), ..charter };
     let signers = [&key("alice")];
     let signed =
@@ -285,6 +294,51 @@ async fn who_reads_does_not_wait_for_a_decision() {
     assert_eq!(service.proof(&permit).await.unwrap().unwrap().leaf, 0);
     answered.send(()).unwrap();
     assert_eq!(deciding.await.unwrap(), Ok(true));
+}
+
+/// Replies with the time.
+struct Time;
+
+impl Command for Time {
+    type Reply = (u64, Clock);
+
+    fn keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<(u64, Clock)>, Refusal> {
+        let reply = (world.now, world.clock);
+        Ok(Decision { puts: vec![], deletes: vec![], log: None, reply })
+    }
+}
+
+/// A clock that leaps when it was asked so often.
+struct Leaps(AtomicU64);
+
+impl crate::ambient::Clock for Leaps {
+    fn now(&self) -> Duration {
+        let left = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it| it.checked_sub(1));
+        self.counted() + Duration::from_secs(if left.is_ok() { 0 } else { 29 * 86_400 })
+    }
+
+    fn counted(&self) -> Duration {
+        Duration::from_secs(1_800_000_000)
+    }
+}
+
+#[tokio::test]
+async fn a_decision_goes_by_the_time_that_was_looked_at() {
+    let home = tempfile::tempdir().unwrap();
+    let leaps = Arc::new(Leaps(AtomicU64::new(u64::MAX)));
+    let ambient = Ambient::system().with_clock(Arc::<Leaps>::clone(&leaps));
+    let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
+    let (limits, place) = (door::Limits::without_rates(), Place::new(Engine::Memory, ""));
+    let service = timed(ambient, (&home, place), limits, Arc::new(blobs), |store| store).await;
+    service.shared.jobs.stop().await;
+    leaps.0.store(1, Ordering::SeqCst);
+    assert_eq!(service.execute(Time).await, Ok((1_800_000_000, Clock::Settled)));
+    let (_, clock) = service.execute(Time).await.unwrap();
+    assert_eq!(clock, Clock::InDoubt, "then it is seen");
 }
 
 /// Taken when it is rehearsed, and refused when it is its turn.
