@@ -1,5 +1,7 @@
 //! What is read: the log and its proofs, facets, mailboxes, what became of messages.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use prost::Message as _;
 use tokio::sync::watch;
@@ -21,7 +23,7 @@ use crate::tlog::merkle::{self, Tree};
 
 use super::door::Ask;
 use super::telemetry::Event;
-use super::{Failure, Service, contact_of};
+use super::{Failure, Service, State, contact_of};
 
 /// An entry with its inclusion proof against the newest checkpoint.
 #[derive(Debug, Clone)]
@@ -102,6 +104,8 @@ pub struct MailboxPage {
     pub contact: ContactId,
     /// Where it stands; read after the items.
     pub mailbox: Mailbox,
+    /// The newest head before that was read: what vouches for the mailbox claims no later view.
+    state: Arc<State>,
 }
 
 /// What became of a message.
@@ -328,11 +332,12 @@ impl Service {
                 break;
             }
         }
+        let state = self.state();
         let (mailbox, begins) = self.mailbox(&contact).await?;
         // It may have shrunk since the items were read.
         items.retain(|item| item.number > begins.count);
         let beginning = (after < begins.count).then_some(begins);
-        Ok(MailboxPage { beginning, items, contact, mailbox })
+        Ok(MailboxPage { beginning, items, contact, mailbox, state })
     }
 
     /// Where a mailbox stands, and where it begins.
@@ -474,7 +479,7 @@ impl Service {
     /// # Errors
     /// The service stops.
     pub fn vouch(&self, page: &MailboxPage) -> Result<Bytes, Failure> {
-        let (state, mailbox) = (self.state(), page.mailbox);
+        let (state, mailbox) = (&page.state, page.mailbox);
         let (size, root) = state.head;
         let head = proto::MailboxHead {
             directory: Some(name_of(&state.directory)),

@@ -3,15 +3,18 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use liaison::domain::state::Key;
 use liaison::server::Ended;
 use liaison::server::listen::Drained;
 use liaison::store::disk::Fdatasync;
-use liaison::store::{Engine, Store as _, Write};
+use liaison::store::{Engine, Store as _, Write, keys};
 use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{CollectResponse, GetCheckpointRequest, WatchRequest};
+use tokio::sync::Notify;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
@@ -306,6 +309,86 @@ mod looks {
             self.store.engine()
         }
     }
+}
+
+mod slow {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use liaison::store::{
+        Batch, End, Examined, Hints, KeyRange, Revision, Snapshot, Store, StoreError,
+    };
+    use tokio::sync::Notify;
+
+    /// A store that takes its time to answer, once, who asks for one value.
+    pub(super) struct Slow {
+        pub(super) store: Arc<dyn Store>,
+        pub(super) key: Vec<u8>,
+        pub(super) is_slow: AtomicBool,
+        pub(super) asked: Notify,
+        pub(super) answers: Notify,
+    }
+
+    #[tonic::async_trait]
+    impl Store for Slow {
+        async fn read(&self, keys: &[Vec<u8>]) -> Result<Snapshot, StoreError> {
+            let found = self.store.read(keys).await;
+            if *keys == [self.key.clone()] && self.is_slow.swap(false, Ordering::SeqCst) {
+                self.asked.notify_one();
+                self.answers.notified().await;
+            }
+            found
+        }
+
+        async fn examine(&self, range: KeyRange, limit: u32) -> Result<Examined, StoreError> {
+            self.store.examine(range, limit).await
+        }
+
+        fn end(&self) -> End {
+            self.store.end()
+        }
+
+        async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
+            self.store.commit(batch).await
+        }
+
+        fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints {
+            self.store.wake(prefixes)
+        }
+
+        fn engine(&self) -> &'static str {
+            self.store.engine()
+        }
+    }
+}
+
+/// A message that comes while a head is put together, and the revocation of its key: the message was
+/// there in time, so no head may stand before the one and behind the other.
+#[tokio::test]
+async fn a_head_has_no_later_view_than_the_place_that_it_signs() {
+    let open = home(Engine::Memory);
+    let (store, key) = (open.found().await, Key::Mailbox("jp/cert".parse().unwrap()));
+    let (is_slow, [asked, answers]) = (AtomicBool::new(false), [(); 2].map(|()| Notify::new()));
+    let slow = Arc::new(slow::Slow { store, key: keys::of(&key), is_slow, asked, answers });
+    let net = TestNet::serve(open, Arc::<slow::Slow>::clone(&slow), Trust::new(dates())).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut sender = net.client(&fr.tls()).await;
+    let mut send = async |net: &TestNet| {
+        let message = fr.compose(&[&jp], &net.replica(), &net.open.ambient);
+        sender.submit(message.envelope).await.unwrap();
+    };
+    send(&net).await;
+    let (mut reader, before) = (net.client(&jp.tls()).await, net.replica());
+    slow.is_slow.store(true, Ordering::SeqCst);
+    let head = tokio::spawn(async move { reader.collect(1, false).await?.message().await });
+    soon("a look", slow.asked.notified()).await;
+    send(&net).await;
+    net.say(says::revocation(&net.replica(), "fr/cert/duty-1")).await;
+    slow.answers.notify_one();
+    let head = soon("a head", head).await.unwrap().unwrap().unwrap();
+    let Some(Answer::Head(head)) = head.item else { panic!("{head:?}") };
+    // Who has not more of the log takes it.
+    assert_eq!(before.head(&jp.contact, &head).mailbox().count, 1);
 }
 
 mod failing {
