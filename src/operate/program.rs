@@ -423,7 +423,11 @@ fn table(report: &Report) -> String {
     });
     let head = format!("{:<16} {:>10} {:>8}", "", "checked", "wrong");
     let faults = report.faults.iter().map(ToString::to_string);
-    [head].into_iter().chain(rows).chain(faults).collect::<Vec<_>>().join("\n")
+    let unnamed = (report.unnamed > 0).then(|| {
+        format!("Files of bodies that no message here names, and serve removes: {}", report.unnamed)
+    });
+    let lines = [head].into_iter().chain(rows).chain(faults).chain(unnamed);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn in_json(report: &Report, counts: &[(&str, u64)]) -> serde_json::Value {
@@ -445,6 +449,7 @@ fn in_json(report: &Report, counts: &[(&str, u64)]) -> serde_json::Value {
         "whole": report.is_whole(),
         "kinds": kinds.collect::<serde_json::Map<_, _>>(),
         "faults": faults.collect::<Vec<_>>(),
+        "unnamed_bodies": report.unnamed,
         "new_epochs": report.broken.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     for (name, count) in counts {

@@ -397,8 +397,10 @@ impl Service {
         self.shared.room.shrank();
         put.map_err(|why| self.not_kept(&why))?;
         let done = self.execute(command).await;
-        if let Err(Failure::Refused(_) | Failure::Busy(_)) = done {
-            self.remove_unnamed(digest).await?;
+        // What is taken again may name it no more. Of a command that was stopped it is not known.
+        if !matches!(done, Err(Failure::Stopped)) {
+            // What fails was said, and changes nothing of the answer.
+            let _ = self.remove_unnamed(digest).await;
         }
         done
     }

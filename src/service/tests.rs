@@ -371,6 +371,9 @@ async fn a_body_that_was_put_and_is_refused_in_its_turn_leaves_no_file() {
         || service.execute_with(Late(AtomicBool::new(false)), (100_000, digest, body.clone()));
     assert!(matches!(late().await, Err(Failure::Refused(_))));
     assert_eq!(blobs.list().await.unwrap(), []);
+    // Nor does one that is taken, and names it no more.
+    service.execute_with(look("fr", "fr"), (100_000, digest, body.clone())).await.unwrap();
+    assert_eq!(blobs.list().await.unwrap(), []);
     let puts = vec![(Key::Blob(digest), Value::Blob(1))];
     service.execute(Script { puts, ..look("fr", "fr") }).await.unwrap();
     assert!(matches!(late().await, Err(Failure::Refused(_))));
