@@ -173,11 +173,11 @@ async fn anew(
     let mut all = Vec::new();
     for contact in contacts {
         let (stored, shown) = (stored.get(contact), shown.mailboxes.get(contact));
-        let found = Found::in_store(store, directory, (contact, stored)).await?;
         let behind = match shown {
             Some(shown) => mark::is_missing(store, contact, stored, shown).await?.is_some(),
             None => false,
         };
+        let found = Found::in_store(store, directory, (contact, stored), behind).await?;
         let why = if found.beyond {
             Why::Unfinished
         } else if behind {
@@ -199,7 +199,7 @@ async fn anew(
 struct Found {
     /// All entries that it counts are there, and chain to where it stands.
     whole: bool,
-    /// Entries stand beyond its count.
+    /// Entries stand beyond its count, and its epoch can go on.
     beyond: bool,
     last: u64,
     again: u64,
@@ -212,6 +212,7 @@ impl Found {
         store: &dyn Store,
         directory: &Directory,
         (contact, stored): (&ContactId, Option<&Mailbox>),
+        behind: bool,
     ) -> Result<Self, StoreError> {
         let empty = Mailbox::empty(directory.genesis(), contact);
         let stored = *stored.unwrap_or(&empty);
@@ -226,16 +227,19 @@ impl Found {
         while let Some(page) = pages.next().await? {
             for (key, _, value) in &page.entries {
                 let (number, entry) = read_entry(contact, key, value)?;
-                if number > stored.count && !found.beyond {
+                let waits = behind && number > stored.count;
+                if number > stored.count && !found.beyond && !behind {
                     // Of what was lost the run that began it has told.
                     let whole = at == Some(stored);
                     found = Self { beyond: true, whole, ..Self::default() };
-                } else if number > found.last + 1 {
+                } else if number > found.last + 1 && !waits {
                     found.lose(found.last + 1, number - 1, None);
                 }
                 at = at.filter(|at| number == at.count + 1).and_then(|at| at.with(&entry));
-                found.last = number;
+                let before = found.again;
                 found.take(store, (number, entry)).await?;
+                // What waits to be delivered again has the numbers behind what was.
+                found.last = if waits { found.last + found.again - before } else { number };
             }
         }
         found.whole |= at == Some(stored);

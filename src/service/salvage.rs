@@ -210,8 +210,10 @@ fn mailboxes(values: &mut Values, directory: &Directory, mark: Option<&Mark>) {
             }
         }
         let mut at = begins;
-        while let Some(Value::Entry(entry)) =
-            value(values, &Key::Entry(contact.clone(), at.count + 1))
+        // What stands behind another history may be of an epoch before.
+        while (at.count != newest.count || at == newest)
+            && let Some(Value::Entry(entry)) =
+                value(values, &Key::Entry(contact.clone(), at.count + 1))
             && let Some(next) = at.with(&entry)
         {
             at = next;

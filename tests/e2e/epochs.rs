@@ -318,6 +318,50 @@ async fn a_cut_at_any_commit_of_a_new_epoch_serves_nothing_and_is_finished_on_sl
     cut_at_every_sync(Engine::Sled).await;
 }
 
+/// A copy from the middle of a new epoch that was served since: it has another history now.
+#[tokio::test]
+async fn a_new_epoch_that_was_served_since_is_not_finished_but_begun_anew() {
+    let Older { open, fr, jp, .. } = Older::on(Engine::Redb).await;
+    let mut cuts = 0;
+    let cut = loop {
+        let disk = Arc::new(FailsAt(AtomicU64::new(cuts)));
+        let cut = Open { disk, ..open.copy() };
+        let store = cut.place().open(NAME).await;
+        if let Ok(store) = store {
+            let (blobs, settings) = (cut.blobs(), cut.settings());
+            let which = Which::default();
+            drop(epochs::begin_anew(store, blobs, Open::keys(), settings, &which).await);
+        }
+        let cut = Open { disk: Arc::new(Fdatasync), ..cut.copy() };
+        if let Err(CannotStart::Unfinished(of)) = look(&cut).await
+            && of == jp.contact
+        {
+            break cut;
+        }
+        cuts += 1;
+    };
+    let newer = cut.copy();
+    begin(&newer, &Which::default()).await.unwrap();
+    let net = again(newer).await;
+    for _ in 0..9 {
+        send(&net, &fr, &[&jp]).await;
+    }
+    let newer = closed(net).await;
+    std::fs::copy(newer.high_water(), cut.high_water()).unwrap();
+    let anew = survey(&cut, &Which::default()).await.unwrap();
+    let anew = anew.iter().find(|of| of.contact == jp.contact).unwrap();
+    assert_eq!((anew.why, anew.epoch, anew.again), (Why::Behind, 3, 3));
+    let missing = anew.shown.unwrap().count - 3;
+    assert_eq!(anew.lost.iter().map(|of| of.last - of.first + 1).sum::<u64>(), missing);
+    begin(&cut, &Which::default()).await.unwrap();
+    look(&cut).await.unwrap();
+    let net = again(cut).await;
+    let mut reader = net.client(&jp.tls()).await;
+    let replica = Replica::fold(&mut reader).await;
+    let collected = replica.collect_epoch(&mut reader, (&jp.contact, 3)).await;
+    assert_eq!(collected.items.len(), 3);
+}
+
 /// What salvage leaves: an entry or a message is gone, the mailbox is not behind.
 #[tokio::test]
 async fn a_damaged_mailbox_begins_anew_with_what_is_left_and_names_what_is_lost() {

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use liaison::domain::ids::ContactId;
-use liaison::domain::state::{Entry, Key, Value};
+use liaison::domain::state::{Entry, Key, Mailbox, Value};
 use liaison::service::salvage::{Salvaged, salvage};
 use liaison::service::scrub::{Fault, Report, What, scrub};
 use liaison::service::{self, Shown};
@@ -115,6 +115,26 @@ async fn a_scrub_says_what_is_wrong_and_where() {
     open.blobs().put(liaison::crypto::hash::Digest::of(&body), body).await.unwrap();
     let report = looked_through(&open).await;
     assert_eq!((report.faults, report.unnamed), (vec![], 1));
+}
+
+/// Of redb what was deleted may come back: entries of an earlier epoch are none of this one.
+#[tokio::test]
+async fn a_mailbox_that_is_saved_does_not_go_on_from_another_history() {
+    let (open, all) = with_messages(Engine::Redb).await;
+    let key = Key::Mailbox(contact("jp/cert"));
+    let stored = keys::of(&key);
+    let Value::Mailbox(stands) = codec::decode(&key, &all[&stored].1).unwrap() else {
+        panic!("a mailbox")
+    };
+    let chain = liaison::crypto::hash::Digest::of(b"another");
+    let later = Value::Mailbox(Mailbox { epoch: stands.epoch + 1, count: 2, chain });
+    change(&open, Some((stored.clone(), codec::encode(&later))), None).await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = Place::new(Engine::Redb, folder.path().join("store"));
+    let done = salvaged(&open, &to).await;
+    assert!(done.report.broken.contains(&contact("jp/cert")), "{:?}", done.report);
+    let saved = everything_in(to.open(NAME).await.unwrap().as_ref()).await.unwrap();
+    assert_eq!(codec::decode(&key, &saved[&stored].1).unwrap(), later);
 }
 
 async fn salvaged(open: &Open, to: &Place) -> Salvaged {
