@@ -5,6 +5,7 @@
 //! another name; its log hashes to its signed head, or it is not migrated; the new store takes the
 //! name only once it is whole and durable; cut off anywhere, the same command goes on.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -24,7 +25,9 @@ use crate::tlog::note::KeyName;
 
 use super::codec::{self, Head};
 use super::format::{self, FORMAT, FormatError};
-use super::{Batch, Pages, Place, Store, StoreError, Unmerged, Write, check, disk, keys, parts};
+use super::{
+    Batch, Pages, Place, Store, StoreError, Unmerged, Write, check, disk, keys, parts, redb, sled,
+};
 
 /// What a migration did, or would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,10 +144,7 @@ pub async fn migrate(
         let values = copy(old.as_ref(), None, copied).await? + 1;
         return Ok(Migrated { from, values, entries, kept });
     }
-    let io = |error: io::Error| disk::cannot_open(&fresh, &error);
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(io)?;
-    }
+    clear(&fresh)?;
     let new = place.in_directory(&fresh).start().await?;
     copy(old.as_ref(), Some(new.as_ref()), copied).await?;
     format::create(new.as_ref(), &format.directory, format.epoch).await?;
@@ -193,11 +193,48 @@ pub(super) fn take_its_place(place: &Place, from: &Path, to: &Path) -> Result<()
 
 /// Where a store is written that is to take the place of the one at `path`.
 pub(super) fn unfinished(path: &Path) -> PathBuf {
-    path.with_extension("new")
+    beside(path, "new")
+}
+
+/// The folder beside `path` whose name has one word more.
+pub(super) fn beside(path: &Path, word: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(word);
+    path.with_file_name(name)
+}
+
+/// Takes away what was cut off, if it is that: a folder with nothing but what a store is made of.
+pub(super) fn clear(fresh: &Path) -> Result<(), StoreError> {
+    let io = |error: io::Error| disk::unusable(fresh, &error);
+    let found = match fs::read_dir(fresh) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(io)?.collect::<Result<Vec<_>, _>>().map_err(io)?,
+    };
+    if let Some(other) = found.iter().map(fs::DirEntry::file_name).find(|name| !is_of_a_store(name))
+    {
+        let other = other.display();
+        let why = format!("it has {other}, which is of no store, and is in the way: move it");
+        return Err(disk::cannot_open(fresh, &why));
+    }
+    for entry in found {
+        match entry.file_type().map_err(io)?.is_dir() {
+            true => fs::remove_dir(entry.path()),
+            false => fs::remove_file(entry.path()),
+        }
+        .map_err(io)?;
+    }
+    fs::remove_dir(fresh).map_err(io)
+}
+
+/// Whether an engine makes a file or folder of this name.
+fn is_of_a_store(name: &OsStr) -> bool {
+    let names = ["lock", redb::FILE, redb::UNFINISHED, sled::FILE, "conf", "blobs"];
+    name.to_str().is_some_and(|name| names.contains(&name) || name.starts_with("snap."))
 }
 
 fn kept(path: &Path, number: u32) -> PathBuf {
-    path.with_extension(format!("format-{number}"))
+    beside(path, &format!("format-{number}"))
 }
 
 /// Copies all but the marker, which says that the rest is there; how many values there are then. Without

@@ -31,6 +31,8 @@ use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, S
 
 /// The file in the store's directory.
 pub(super) const FILE: &str = "store.redb";
+/// Its name until it is made.
+pub(super) const UNFINISHED: &str = "store.redb.new";
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("store");
 
@@ -331,7 +333,7 @@ impl Drop for Shared {
 /// Makes the file under another name: redb does not open a file that it had half made.
 fn make(dir: &Path, disk: &Arc<dyn Disk>) -> Result<(), StoreError> {
     let io = |error: io::Error| disk::unusable(dir, &error);
-    let unfinished = dir.join("store.redb.new");
+    let unfinished = dir.join(UNFINISHED);
     File::create(&unfinished).map_err(io)?;
     let db = open_redb(&unfinished, Synced::open(&unfinished, disk)?)?;
     create_table(&db).map_err(|error| cannot_open(dir, error))?;

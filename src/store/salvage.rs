@@ -5,13 +5,11 @@
 //! key; the new store takes its name only once it is whole and durable.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::migrate::{settled, take_its_place, unfinished};
+use super::migrate::{beside, clear, settled, take_its_place};
 use super::{Batch, Engine, Place, Store, StoreError, Unmerged, Write, disk, format};
 
 /// Keys and their values.
@@ -42,14 +40,11 @@ pub async fn in_memory(values: &Values) -> Result<Arc<dyn Store>, StoreError> {
 /// # Errors
 /// Something is there; the disk.
 pub async fn write(place: &Place, directory: &str, values: &Values) -> Result<u64, StoreError> {
-    let fresh = unfinished(place.path());
-    let io = |error: io::Error| disk::unusable(&fresh, &error);
+    let fresh = beside(place.path(), "salvaged-in-part");
     if place.path().exists() {
         return Err(disk::cannot_open(place.path(), &"it is there already: name another folder"));
     }
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(io)?;
-    }
+    clear(&fresh)?;
     let new = place.in_directory(&fresh).start().await?;
     let marker = values.get(format::KEY).and_then(|marker| format::decode(marker).ok());
     let epoch = marker.map_or(1, |marker| marker.epoch);

@@ -170,13 +170,25 @@ async fn what_follows_from_the_rest_is_put_in_again() {
             change(&open, None, Some(key.clone())).await;
         }
         let folder = tempfile::tempdir().unwrap();
-        let to = Place::new(other, folder.path().join("store"));
-        // A salvage that was cut off is begun anew.
-        std::fs::create_dir(folder.path().join("store.new")).unwrap();
-        std::fs::write(folder.path().join("store.new/db"), b"half").unwrap();
+        let to = Place::new(other, folder.path().join("store.of-today"));
+        // A salvage that was cut off is begun anew; what it did not begin is somebody's.
+        let fresh = folder.path().join("store.of-today.salvaged-in-part");
+        let others = [folder.path().join("store.new"), fresh.clone(), fresh.join("blobs")];
+        for other in others {
+            std::fs::create_dir(&other).unwrap();
+            std::fs::write(other.join("mine.txt"), b"mine").unwrap();
+            if other.starts_with(&fresh) {
+                let why = tried(&open, &to).await.unwrap_err().to_string();
+                assert!(why.contains("salvaged-in-part"), "{why}");
+                assert!(std::fs::read(other.join("mine.txt")).unwrap() == b"mine");
+                std::fs::remove_file(other.join("mine.txt")).unwrap();
+            }
+        }
+        std::fs::write(fresh.join("db"), b"half").unwrap();
         let before = contents(open.home.path());
         let done = salvaged(&open, &to).await;
         assert!(contents(open.home.path()) == before, "a file is another");
+        assert!(!fresh.exists() && folder.path().join("store.new/mine.txt").exists());
         assert!(done.report.is_whole(), "{:?}", done.report.faults);
         assert_eq!((done.messages, done.shown), (4, Some(done.log)));
         let found = everything_in(to.open(NAME).await.unwrap().as_ref()).await.unwrap();
