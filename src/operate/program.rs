@@ -341,10 +341,14 @@ async fn migrated(home: &ServiceHome, dry_run: bool) -> Result<(), OperateError>
 async fn marked(home: &ServiceHome) -> Result<(), OperateError> {
     let (path, Shown { mark, .. }) = mark(home, &Ambient::system()).await?;
     let Mark { end, mailboxes } = mark.unwrap_or_default();
+    let blobs = home.blobs();
+    let blobs = blobs.display();
     say(&format!(
         "{} is written anew: the store is whole, with {} commits, {} values and {} mailboxes.\n\
          Whether it is the newest nobody can say any more but you: what members were told after it \
-         is lost.\n\
+         is lost. Serve removes the bodies that this store does not name: if newer data may be found, \
+         keep them before.\n    \
+         cp -al {blobs} {blobs}.before\n\
          Next: liaisond --home {} serve",
         path.display(),
         end.commits,
@@ -402,11 +406,14 @@ async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, Operat
     }
     if let Some(to) = &args.to {
         let high_water = home.high_water(&home.config()?);
-        let (store, high_water) = (home.store(), high_water.display());
+        let (store, blobs, high_water) = (home.store(), home.blobs(), high_water.display());
         let (to, home, store) = (to.display(), home.path().display(), store.display());
+        let blobs = blobs.display();
         say(&format!(
             "The new store: {to}\n\
-             Next: keep the damaged one, and put the new one in its place:\n    \
+             Next: keep the damaged one with its bodies (serve removes those that the new one does not \
+             name), and put the new one in its place:\n    \
+             cp -al {blobs} {blobs}.damaged\n    \
              mv {store} {store}.damaged\n    mv {to} {store}\n    \
              mv {high_water} {high_water}.damaged\n    \
              liaisond --home {home} store mark\n    liaisond --home {home} serve"
@@ -463,18 +470,23 @@ async fn begun_anew(home: &ServiceHome, args: NewEpochArgs) -> Result<(), Operat
     let which = Which { named, all };
     let anew = new_epoch(home, &Ambient::system(), &which, (dry_run, yes.as_deref())).await?;
     let each = anew.iter().map(in_words).collect::<Vec<_>>().join("\n");
-    let home = home.path().display();
+    let blobs = home.blobs();
+    let (home, blobs) = (home.path().display(), blobs.display());
+    let bodies = format!(
+        "Serve removes the bodies that this store does not name: if the newer data may be found, keep \
+         them before.\n    cp -al {blobs} {blobs}.before"
+    );
     say(&match (anew.is_empty(), dry_run) {
         (true, true) => "No mailbox is behind what was shown, or damaged.".to_owned(),
         (true, false) => format!(
-            "No mailbox begins anew, and the high-water file says where the store ends.\n\
+            "No mailbox begins anew, and the high-water file says where the store ends. {bodies}\n\
              Next: liaisond --home {home} serve"
         ),
-        (false, true) => format!("{each}\n\nNothing was changed."),
+        (false, true) => format!("{each}\n\nNothing was changed. {bodies}"),
         (false, false) => format!(
             "{each}\n\n\
              These mailboxes have begun anew. What is lost is offered again by its senders, if they \
-             still have it.\n\
+             still have it. {bodies}\n\
              Next: liaisond --home {home} serve"
         ),
     });

@@ -219,7 +219,11 @@ pub async fn start(
     let read = read(store.as_ref(), &keys, &settings).await?;
     let mark = not_behind(store.as_ref(), &settings, &read).await?;
     let service = begin(store, blobs, keys, settings, (read, mark)).await?;
-    service.shared.jobs.run(&service);
+    let Shared { store, blobs, jobs, lists_bodies, .. } = service.shared.as_ref();
+    if *lists_bodies {
+        remove_unnamed(store.as_ref(), blobs.as_ref()).await?;
+    }
+    jobs.run(&service);
     Ok(service)
 }
 
@@ -254,10 +258,6 @@ pub(super) async fn begin(
     let (believed, believes) = watch::channel(clock.shows().1);
 
     let lists_bodies = lists_bodies(store.as_ref()).await?;
-    if lists_bodies {
-        remove_unnamed(store.as_ref(), blobs.as_ref()).await?;
-    }
-
     let state = State { directory, head: (size, root), checkpoint };
     let state = Arc::new(ArcSwap::from_pointee(state));
     let log = Arc::new(RwLock::new(log));
@@ -334,7 +334,7 @@ async fn lists_bodies(store: &dyn Store) -> Result<bool, StoreError> {
 }
 
 /// Removes the files of bodies that no message names: what a cut left of one that was being put, or
-/// deleted.
+/// deleted, and what only a store of before names.
 async fn remove_unnamed(store: &dyn Store, blobs: &dyn Blobs) -> Result<(), CannotStart> {
     let unusable = |why: BlobError| CannotStart::Bodies(why.to_string());
     let mut removed = 0_u64;

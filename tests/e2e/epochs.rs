@@ -12,11 +12,13 @@ use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::{Outside, Sealed};
 use liaison::client::message::receipt::{About, verify_accepted};
 use liaison::client::message::words;
+use liaison::crypto::hash::Digest;
 use liaison::domain::ids::MessageId;
 use liaison::domain::relay::envelope::verify_header;
 use liaison::domain::state::{Key, Value};
 use liaison::service::epochs::{self, Anew, Lost, Which, Why};
 use liaison::service::{self, CannotStart, Shown};
+use liaison::store::blobs::Blobs as _;
 use liaison::store::disk::{Disk, Fdatasync};
 use liaison::store::{Engine, Store, Write, codec, keys};
 use liaison::wire::v1::GetStatusRequest;
@@ -178,11 +180,16 @@ async fn begins_anew(engine: Engine) {
     assert_eq!(survey(&open, &Which { all: true, ..Which::default() }).await.unwrap(), named);
     let nobody = Which { named: vec!["fr/nobody".parse().unwrap()], all: false };
     assert!(matches!(survey(&open, &nobody).await, Err(CannotStart::NoMailbox(_))));
+    // The body of a message that the newer data has.
+    let body = Bytes::from_static(b"it can still be found");
+    open.blobs().put(Digest::of(&body), body).await.unwrap();
     assert_eq!(begin(&open, &Which::default()).await.unwrap(), needed);
+    assert_eq!(open.blobs().list().await.unwrap().len(), 1, "it stays until it is served");
     look(&open).await.unwrap();
     assert!(survey(&open, &Which::default()).await.unwrap().is_empty());
 
     let net = again(open).await;
+    assert_eq!(net.open.blobs().list().await.unwrap(), []);
     let mut reader = net.client(&jp.tls()).await;
     let replica = Replica::fold(&mut reader).await;
     let collected = replica.collect_epoch(&mut reader, (&jp.contact, 2)).await;

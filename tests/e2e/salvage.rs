@@ -275,6 +275,10 @@ fn the_commands_say_by_their_exit_code_whether_something_is_wrong() {
     assert_eq!(code, Some(0), "{why}");
     let (code, says, why) = run(&["scrub"]);
     assert!(code == Some(0) && says.contains("The store is whole."), "{says}{why}");
+    let high_water = home.join("high-water");
+    std::fs::remove_file(&high_water).unwrap();
+    let (code, says, why) = run(&["store", "mark"]);
+    assert!(code == Some(0) && says.contains("cp -al"), "{says}{why}");
     let file = home.join("data/store/store.redb");
     let mut bytes = std::fs::read(&file).unwrap();
     bytes.truncate(bytes.len() / 2);
@@ -284,6 +288,8 @@ fn the_commands_say_by_their_exit_code_whether_something_is_wrong() {
     assert!(code == Some(6) && says["whole"] == false, "{says}");
     let (code, says, _) = run(&["salvage", "--to", &to]);
     assert!(says.contains("values can be read") && says.contains("store mark"), "{says}");
+    let bodies = home.join("data/blobs").display().to_string();
+    assert!(says.contains(&format!("cp -al {bodies} {bodies}.damaged")), "{says}");
     assert!(matches!(code, Some(0 | 6)), "{code:?}");
     let (code, _, why) = run(&["salvage", "--to", &to]);
     assert!(code == Some(1) && why.contains("it is there already"), "{why}");
