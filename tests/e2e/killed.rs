@@ -13,10 +13,10 @@ use tempfile::TempDir;
 use crate::support::{PATIENCE, bash};
 
 /// A program that is killed, at the latest with the test.
-struct Killed(Child);
+pub(crate) struct Killed(pub(crate) Child);
 
 impl Killed {
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use liaison::client::address::Address;
 use liaison::client::message::compose::Outside;
+use liaison::domain::ids::ContactId;
 use liaison::store::Engine;
 use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{
@@ -21,12 +23,13 @@ use liaison::signed::proto::Use;
 
 /// The three files of a stock client: authority, certificate, key. Its key is a P-256 one, as
 /// stock tools make them.
-struct Files {
+pub(crate) struct Files {
     dir: tempfile::TempDir,
 }
 
 impl Files {
-    async fn new(net: &TestNet, party: &Party) -> Self {
+    /// For the first seat of a party, in whose roster it stands from then on.
+    pub(crate) async fn new(net: &TestNet, party: &Party) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let key = rcgen::KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
@@ -42,13 +45,50 @@ impl Files {
         assert_eq!(own.public(), spki.key());
         let seat = format!("{}/duty-1", party.contact);
         let listed = prove(&own, &seat, Use::Tls, net.open.ambient.random()).unwrap();
-        let roster = says::roster(&net.replica(), party.contact.as_str(), 1);
+        let roster = says::roster(&net.replica(), party.contact.as_str(), party.seats.len());
         net.say(roster.with(|roster| roster.seats[0].tls = Some(listed))).await;
         Self { dir }
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Calls the service with grpcio: peer.py.
+    fn peer(&self, address: &Address) -> Command {
+        let mut peer = Command::new("python3");
+        peer.arg(repository().join("tests/second/peer.py")).arg(address.to_string());
+        peer.args(["ca.pem", "seat.pem", "seat.key"].map(|name| self.path(name)));
+        peer
+    }
+
+    /// Every answer to a request, in hexadecimal.
+    async fn call(&self, address: &Address, method: &str, request: Vec<u8>) -> Vec<String> {
+        let mut peer = self.peer(address);
+        peer.args([method, &hex::encode(request)]);
+        let got = output("peer.py", peer).await;
+        assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
+        String::from_utf8(got.stdout).unwrap().lines().map(ToOwned::to_owned).collect()
+    }
+
+    /// The whole mailbox of the seat, answer by answer, and the log to judge it by.
+    pub(crate) async fn collect(&self, address: &Address) -> Vec<String> {
+        let all = GetEntriesRequest { start: 0, limit: 1000 }.encode_to_vec();
+        let entries = self.call(address, "DirectoryService/GetEntries", all).await;
+        std::fs::write(self.path("entries"), entries.join("\n")).unwrap();
+        let all = CollectRequest::default().encode_to_vec();
+        self.call(address, "RelayService/Collect", all).await
+    }
+
+    /// What the second implementation says of a mailbox: verify.py.
+    pub(crate) async fn judge(&self, contact: &ContactId, answers: &[String]) -> String {
+        std::fs::write(self.path("answers"), answers.join("\n")).unwrap();
+        let mut second = Command::new("python3");
+        second.arg(repository().join("tests/second/verify.py")).arg("--mailbox");
+        second.arg(self.dir.path()).args([contact.as_str(), "0", "-"]);
+        let judged = output("verify.py", second).await;
+        assert!(judged.stderr.is_empty(), "{}", String::from_utf8_lossy(&judged.stderr));
+        String::from_utf8(judged.stdout).unwrap()
     }
 }
 
@@ -95,10 +135,7 @@ async fn grpcio_gets_the_checkpoint_over_mutual_tls() {
     let net = TestNet::serve(open, store, Trust::of_p256()).await;
     let [fr] = net.parties(["fr"]).await;
     let files = Files::new(&net, &fr).await;
-    let mut peer = Command::new("python3");
-    peer.arg(repository().join("tests/second/peer.py")).arg(net.address.to_string());
-    peer.args(["ca.pem", "seat.pem", "seat.key"].map(|name| files.path(name)));
-    let got = output("peer.py", peer).await;
+    let got = output("peer.py", files.peer(&net.address)).await;
     assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
     let answer = GetCheckpointResponse::decode(&got.stdout[..]).unwrap();
     assert_eq!(answer.checkpoint, net.service.state().checkpoint);
@@ -127,32 +164,8 @@ async fn the_second_implementation_follows_a_mailbox_that_begins_late() {
     begins(&net, &jp).await;
     send(&net, 60).await;
     std::fs::write(files.path("ca.pem"), net.ca_pem()).unwrap();
-    let call = async |method: &str, request: Vec<u8>| {
-        let mut peer = Command::new("python3");
-        peer.arg(repository().join("tests/second/peer.py")).arg(net.address.to_string());
-        peer.args(["ca.pem", "seat.pem", "seat.key"].map(|name| files.path(name)));
-        let got = output("peer.py", {
-            peer.args([method, &hex::encode(request)]);
-            peer
-        })
-        .await;
-        assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
-        String::from_utf8(got.stdout).unwrap()
-    };
-    let all = GetEntriesRequest { start: 0, limit: 1000 }.encode_to_vec();
-    let entries = call("DirectoryService/GetEntries", all).await;
-    std::fs::write(files.path("entries"), entries).unwrap();
-    let answers = call("RelayService/Collect", CollectRequest::default().encode_to_vec()).await;
-    let judge = async |answers: &[String]| {
-        std::fs::write(files.path("answers"), answers.join("\n")).unwrap();
-        let mut second = Command::new("python3");
-        second.arg(repository().join("tests/second/verify.py")).arg("--mailbox");
-        second.arg(files.dir.path()).args([jp.contact.as_str(), "0", "-"]);
-        let judged = output("verify.py", second).await;
-        assert!(judged.stderr.is_empty(), "{}", String::from_utf8_lossy(&judged.stderr));
-        String::from_utf8(judged.stdout).unwrap()
-    };
-    let answers: Vec<String> = answers.lines().map(ToOwned::to_owned).collect();
+    let answers = files.collect(&net.address).await;
+    let judge = async |answers: &[String]| files.judge(&jp.contact, answers).await;
     assert_eq!(judge(&answers).await, "accepted: 1 entries, 1 gone, 2 forgotten\n");
     // Another chain value at the beginning, another gone entry, none at all.
     let [begins, gone, rest @ ..] = &answers[..] else { panic!("{answers:?}") };

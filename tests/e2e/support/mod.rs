@@ -15,7 +15,7 @@ pub(crate) mod says;
 pub(crate) mod way;
 
 pub(crate) use net::{
-    From, NAME, Open, TestNet, Trust, contents, copy, dates, everything_in, home,
+    From, NAME, Open, TestNet, Trust, contents, copy, dates, everything_in, home, pem,
 };
 pub(crate) use office::Office;
 pub(crate) use party::{Client, Party, alert, identity};

@@ -47,15 +47,16 @@ pub(crate) fn dates() -> Validity {
     Validity { not_before: NOW - 2_000 * DAY, not_after: NOW + 20_000 * DAY, serial: [1; 16] }
 }
 
-/// The service's certificate, as DER, and the authority's.
+/// The service's certificate, as DER, with its key, and the authority's.
 pub(crate) struct Trust {
     pub(crate) ca: Vec<u8>,
-    node: Identity,
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) key: SigningKey,
 }
 
 impl Trust {
     pub(crate) fn new(validity: Validity) -> Self {
-        Self::with(&key("ca"), &key("node"), validity)
+        Self::with(&key("ca"), key("node"), validity)
     }
 
     /// With keys of P-256: grpcio's TLS takes no Ed25519 of a server.
@@ -64,10 +65,10 @@ impl Trust {
             let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
             SigningKey::from_pkcs8(&pair.serialize_der(), Ambient::system().random()).unwrap()
         };
-        Self::with(&key(), &key(), dates())
+        Self::with(&key(), key(), dates())
     }
 
-    fn with(authority: &SigningKey, node: &SigningKey, validity: Validity) -> Self {
+    fn with(authority: &SigningKey, node: SigningKey, validity: Validity) -> Self {
         let ambient = Ambient::system();
         let ca = issue::service_ca(authority, NAME, &[], dates(), ambient.random()).unwrap();
         let authority = Authority { certificate: &ca, key: authority };
@@ -76,7 +77,11 @@ impl Trust {
         let random = ambient.random();
         let der =
             issue::node_certificate(authority, node.public(), &name, &hosts, validity, random);
-        Self { node: Identity::new(&[der.unwrap()], node).unwrap(), ca }
+        Self { certificate: der.unwrap(), key: node, ca }
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::new(std::slice::from_ref(&self.certificate), &self.key).unwrap()
     }
 }
 
@@ -238,7 +243,7 @@ impl TestNet {
         let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
         let serving = Serving {
             service: service.clone(),
-            tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.node).unwrap())),
+            tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.identity()).unwrap())),
             limits,
             trusted_proxies: Vec::new(),
         };
@@ -257,7 +262,7 @@ impl TestNet {
         let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
         let asked = service.clone();
         let entrance = Entrance {
-            tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.node).unwrap())),
+            tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.identity()).unwrap())),
             door: Arc::clone(service.door()),
             who: Arc::new(move |key, network| asked.peer(key, network)),
             limits: Limits::default(),
@@ -273,10 +278,7 @@ impl TestNet {
 
     /// The authority's certificate, as stock clients take it.
     pub(crate) fn ca_pem(&self) -> String {
-        let lines = BASE64_STANDARD.encode(&self.ca);
-        let lines: Vec<&str> =
-            lines.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+        pem("CERTIFICATE", &self.ca)
     }
 
     /// Says stop; `served` ends.
@@ -376,6 +378,14 @@ impl TestNet {
         all.insert("high-water".to_owned(), high_water.into());
         all
     }
+}
+
+/// As it stands in a file.
+pub(crate) fn pem(label: &str, bytes: &[u8]) -> String {
+    let lines = BASE64_STANDARD.encode(bytes);
+    let lines: Vec<&str> =
+        lines.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 pub(crate) async fn everything_in(store: &dyn Store) -> BTreeMap<String, Bytes> {

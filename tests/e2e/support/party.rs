@@ -88,6 +88,7 @@ pub(crate) fn alert(text: &str) -> Inside {
 }
 
 /// One connection.
+#[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) directory: DirectoryServiceClient<Channel>,
     pub(crate) relay: RelayServiceClient<Channel>,
