@@ -28,6 +28,7 @@ mod killed;
 mod migrations;
 mod moves;
 mod openssl;
+mod overdue;
 mod readers;
 mod readme;
 mod repeated;
