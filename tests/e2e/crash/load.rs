@@ -269,13 +269,8 @@ pub(crate) struct Random(u64);
 impl Random {
     /// From `LIAISON_SEED`, or a new seed, which the caller prints.
     pub(crate) fn seeded() -> (u64, Self) {
-        Self::seeded_or(u64::from(std::process::id()))
-    }
-
-    /// By `LIAISON_SEED`, or so.
-    pub(crate) fn seeded_or(otherwise: u64) -> (u64, Self) {
         let given = std::env::var("LIAISON_SEED").ok();
-        let seed = given.map_or(otherwise, |seed| seed.parse().unwrap());
+        let seed = given.map_or(u64::from(std::process::id()), |seed| seed.parse().unwrap());
         (seed, Self(seed << 20))
     }
 
