@@ -153,7 +153,7 @@ impl Store for Closed {
     }
 }
 
-fn damaged(why: sled_file::Damage) -> StoreError {
+pub(super) fn damaged(why: sled_file::Damage) -> StoreError {
     match why {
         sled_file::Damage::Io(why) => StoreError::Open(disk::in_words(&why)),
         why => StoreError::Corrupt(why.to_string()),

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::StoreError;
+use super::{StoreError, space};
 
 /// Makes what was written to a file, or what a directory lists, survive a power cut.
 pub trait Disk: Send + Sync + Debug {
@@ -27,6 +27,14 @@ pub trait Disk: Send + Sync + Debug {
     /// It may not.
     fn may_write(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// How many bytes may still be written below `dir`.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        Ok(space::of(dir)?.free)
     }
 }
 
@@ -45,15 +53,17 @@ pub(super) fn sync_path(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     disk.sync(&File::open(path)?)
 }
 
+/// The directory that lists `path`.
+pub(super) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Creates the directory `path`, if need be, and makes its name durable.
 pub(super) fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = parent(path);
     create_dir(disk, parent)?;
     match std::fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -161,7 +161,7 @@ pub(super) async fn settled(
     fresh: &Path,
     new: Arc<dyn Store>,
 ) -> Result<u64, StoreError> {
-    let io = |error: io::Error| disk::cannot_open(fresh, &error);
+    let io = |error: io::Error| disk::unusable(fresh, &error);
     let values = check::whole(new.as_ref(), |_| ()).await?.values;
     drop(new);
     for entry in fs::read_dir(fresh).map_err(io)? {
@@ -185,10 +185,9 @@ async fn finish(place: &Place, kept: PathBuf, dry_run: bool) -> Result<Migrated,
 }
 
 pub(super) fn take_its_place(place: &Place, from: &Path, to: &Path) -> Result<(), StoreError> {
-    let io = |error: io::Error| disk::cannot_open(to, &error);
+    let io = |error: io::Error| disk::unusable(to, &error);
     fs::rename(from, to).map_err(io)?;
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
-    disk::sync_path(place.disk(), parent.unwrap_or(Path::new("."))).map_err(io)
+    disk::sync_path(place.disk(), disk::parent(to)).map_err(io)
 }
 
 /// Where a store is written that is to take the place of the one at `path`.

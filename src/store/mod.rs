@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+mod anew;
 pub mod blobs;
 pub mod check;
 mod closed;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use tokio::task;
 
+use super::anew;
 use super::closed::{self, Closed};
 use super::disk::{Disk, Fdatasync};
 use super::format::{self, FormatError};
@@ -115,6 +116,10 @@ impl Place {
     /// [`StoreError::Format`] if it is another one's or in another format; [`StoreError::Open`];
     /// or as [`Store::read`].
     pub async fn open(&self, directory: &str) -> Result<Arc<dyn Store>, StoreError> {
+        self.is_there()?;
+        if self.engine == Engine::Sled {
+            anew::give_back(self).await?;
+        }
         let store = self.start_existing().await?;
         format::check(store.as_ref(), directory).await?;
         Ok(store)
@@ -170,6 +175,7 @@ impl Place {
     }
 
     fn is_there(&self) -> Result<(), StoreError> {
+        anew::put_back(self)?;
         if self.holds_a_store_of(self.engine) {
             return Ok(());
         }
@@ -191,7 +197,7 @@ impl Place {
         self.run(start).await
     }
 
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         start: impl FnOnce(Engine, &Path, &Arc<dyn Disk>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

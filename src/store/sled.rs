@@ -120,7 +120,7 @@ impl Shared {
         refuse_blobs(dir)?;
         // sled's layout, or there is nothing to sync: a missing file is an error here.
         let file = File::open(dir.join(FILE)).map_err(io)?;
-        db.flush().map_err(|error| disk::cannot_open(dir, &error))?;
+        db.flush().map_err(|error| unusable(dir, error))?;
         disk.sync(&file).map_err(io)?;
         for path in [dir.join("conf"), dir.join("blobs"), dir.to_path_buf()] {
             disk::sync_path(disk, &path).map_err(io)?;
@@ -296,7 +296,7 @@ impl Drop for Shared {
 }
 
 /// Opens sled, waiting a while for its lock. sled panics on some damage that a cut leaves behind.
-fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
+pub(super) fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
     let open = || {
         let config = sled::Config::new()
             .path(dir)
@@ -310,11 +310,18 @@ fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
     };
     match disk::retried(open) {
         Some(Ok(Ok(db))) => Ok(db),
-        Some(Ok(Err(sled::Error::Corruption { .. }))) => Err(corrupt("sled cannot recover")),
-        Some(Ok(Err(sled::Error::Io(why)))) => Err(disk::unusable(dir, &of_the_system(why))),
-        Some(Ok(Err(error))) => Err(disk::cannot_open(dir, &error)),
+        Some(Ok(Err(error))) => Err(unusable(dir, error)),
         Some(Err(_)) => Err(corrupt("sled panicked while it recovered")),
         None => Err(StoreError::Held(dir.to_owned())),
+    }
+}
+
+/// The error of a store whose files sled cannot use.
+pub(super) fn unusable(dir: &Path, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Corruption { .. } => corrupt("sled cannot recover"),
+        sled::Error::Io(why) => disk::unusable(dir, &of_the_system(why)),
+        error => disk::cannot_open(dir, &error),
     }
 }
 

@@ -58,8 +58,13 @@ impl Space for FileSystems {
     }
 }
 
+#[cfg(not(target_os = "linux"))]
+pub(super) fn of(_: &std::path::Path) -> io::Result<Found> {
+    Boundless.look()
+}
+
 #[cfg(target_os = "linux")]
-fn of(path: &std::path::Path) -> io::Result<Found> {
+pub(super) fn of(path: &std::path::Path) -> io::Result<Found> {
     use rustix::fs::StatVfsMountFlags;
     let said = rustix::fs::statvfs(path)?;
     let read_only = said.f_flag.contains(StatVfsMountFlags::RDONLY);

@@ -68,6 +68,11 @@ impl Recovered<'_> {
         Entries::new(self)
     }
 
+    /// So many bytes of `db` count.
+    pub(in crate::store) fn used(&self) -> u64 {
+        self.table.places().map(|(_, place)| place.length).sum()
+    }
+
     pub(super) fn page(&self, page: u64) -> &Page {
         self.table.page(page)
     }
