@@ -16,6 +16,7 @@ use super::limits::BATCH_BYTES;
 use super::migrate::{settled, take_its_place};
 use super::sled::{self, END, FILE, SEGMENT_BYTES};
 use super::sled_file::Files;
+use super::tail;
 use super::value::End;
 use super::{Place, Store, StoreError};
 use crate::domain::limits::LEAST_FREE_BYTES;
@@ -81,6 +82,7 @@ fn due(path: &Path, disk: &dyn Disk) -> Result<Option<Due>, StoreError> {
     if bytes < LARGE_BYTES {
         return Ok(None);
     }
+    tail::put_back(path, disk)?;
     let files = Files::open(path, SEGMENT_BYTES as u64);
     let files = files.map_err(|why| disk::unusable(&path.join(FILE), &why))?;
     let used = files.recover().map_err(closed::damaged)?.used();

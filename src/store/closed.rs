@@ -1,7 +1,7 @@
 //! sled's files as a store, only read: by its records, without sled.
 //!
 //! In scope: what sled would serve if it opened its files now, or that it would lose of them. Out of
-//! scope: writing. Invariant: no file changes.
+//! scope: writing. Invariant: no file changes, but for what a cut left aside (`tail`).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::check::Damage;
-use super::disk;
+use super::disk::{self, Fdatasync};
 use super::hints::{Hints, Hub};
 use super::sled::{self, FILE, HEADS, SEGMENT_BYTES, head_key};
 use super::sled_file::{self, Files, Leaf, Pairs};
+use super::tail;
 use super::value::{End, Layout, Stored};
 use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError};
 
@@ -38,6 +39,7 @@ impl Closed {
     /// The store, and how many records behind its end sled would drop.
     pub(super) fn open(dir: &Path) -> Result<(Self, u64), StoreError> {
         let lock = disk::lock(&dir.join("lock"))?;
+        tail::put_back(dir, &Fdatasync)?;
         let unusable = |why| disk::unusable(&dir.join(FILE), &why);
         let files = Files::open(dir, SEGMENT_BYTES as u64).map_err(unusable)?;
         let (leaves, dropped) = {
@@ -90,6 +92,7 @@ impl Closed {
 pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreError> {
     let unusable = |why| disk::unusable(&dir.join(FILE), &why);
     let _lock = disk::lock(&dir.join("lock"))?;
+    tail::put_back(dir, &Fdatasync)?;
     let files = Files::open(dir, SEGMENT_BYTES as u64).map_err(unusable)?;
     let mut entries = BTreeMap::new();
     let each = |_, key: &[u8], value: &[u8]| drop(entries.insert(key.to_vec(), value.to_vec()));

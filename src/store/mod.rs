@@ -35,6 +35,7 @@ pub mod salvage;
 mod sled;
 mod sled_file;
 pub mod space;
+mod tail;
 mod value;
 mod write;
 mod writer;

@@ -18,6 +18,8 @@
 //!   every KiB of first entries: a start or a sync leaves 16 MiB beside it, chunks 64 at most.
 //! - `conf` and the directory are not synced after they are made, nor the directory after
 //!   `snap.*` is renamed: open does both before the first commit.
+//! - A read that fails as it opens is taken for the end of the log, and what follows is written over:
+//!   see `tail`.
 //! - A half-written `snap.*.generating` is taken for a snapshot at the next start, which then
 //!   fails: such files are removed before.
 
@@ -36,6 +38,7 @@ use sled::IVec;
 
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
+use super::tail::Tail;
 use super::value::{End, Layout, Stamp, Stored, damaged};
 use super::writer::{Apply, Fault, Writer};
 use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError};
@@ -116,12 +119,17 @@ impl Shared {
         disk::create_dir(disk, dir).map_err(io)?;
         let lock = disk::lock(&dir.join("lock"))?;
         remove_unfinished_snapshots(dir).map_err(io)?;
-        let db = open_sled(dir)?;
+        let tail = Tail::keep(dir, disk)?;
+        let db = match &tail {
+            Some(tail) => tail.opened(disk, || open_sled(dir))?,
+            None => open_sled(dir)?,
+        };
         refuse_blobs(dir)?;
         // sled's layout, or there is nothing to sync: a missing file is an error here.
         let file = File::open(dir.join(FILE)).map_err(io)?;
         db.flush().map_err(|error| unusable(dir, error))?;
         disk.sync(&file).map_err(io)?;
+        tail.map_or(Ok(()), Tail::forget)?;
         for path in [dir.join("conf"), dir.join("blobs"), dir.to_path_buf()] {
             disk::sync_path(disk, &path).map_err(io)?;
         }

@@ -55,3 +55,14 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 }
+
+/// A number as [`Reader::number`] reads it: up to 240 in one byte, else with how many bytes follow.
+pub(super) fn number(number: u64) -> Vec<u8> {
+    match u8::try_from(number) {
+        Ok(byte @ ..=240) => vec![byte],
+        _ => {
+            let length = (8 - number.leading_zeros() as usize / 8).max(3);
+            [&[247 + length as u8], &number.to_le_bytes()[..length]].concat()
+        }
+    }
+}

@@ -37,6 +37,7 @@ pub(super) use entries::Leaf;
 use log::{Found, Frame, Header, WINDOW};
 use node::Node;
 pub(super) use node::Pairs;
+pub(super) use recover::Recovered;
 use table::{Place, Snapshot};
 use walk::Message;
 

@@ -2,7 +2,7 @@
 //! (`pagecache/snapshot.rs`, `pagecache/segment.rs`).
 
 use super::entries::Entries;
-use super::log::Kind;
+use super::log::{Header, Kind};
 use super::node::Node;
 use super::table::{Page, Table};
 use super::walk::Walk;
@@ -12,6 +12,11 @@ use super::{Damage, Files, conf, log, snapshot};
 pub(in crate::store) struct Recovered<'a> {
     files: &'a Files,
     table: Table,
+    /// Where the log ends, and the segment of the file in which it goes on there.
+    end: u64,
+    active: Option<u64>,
+    /// Where `snap.*` says that it ended.
+    start: Option<u64>,
     /// What it would lose for certain, or where it would fail.
     pub(in crate::store) damage: Vec<Damage>,
     /// Records behind the end of the log that it would drop. An unfinished commit leaves such; so
@@ -41,7 +46,16 @@ impl Files {
         if self.next_start(end) < start {
             return Err(Damage::Short(end));
         }
-        let mut recovered = Recovered { files: self, table, damage: Vec::new(), dropped: 0 };
+        let next = self.next_start(end);
+        let mut recovered = Recovered {
+            files: self,
+            table,
+            end: next,
+            active: walk.offset().filter(|_| next == end),
+            start: snapshot.end,
+            damage: Vec::new(),
+            dropped: 0,
+        };
         let live = recovered.live(&walk)?;
         recovered.compare(&walk, start, end, &live)?;
         Ok(recovered)
@@ -71,6 +85,25 @@ impl Recovered<'_> {
     /// So many bytes of `db` count.
     pub(in crate::store) fn used(&self) -> u64 {
         self.table.places().map(|(_, place)| place.length).sum()
+    }
+
+    /// The name and the bytes of the `snap.*` that sled would write of this; nothing if it would not.
+    pub(in crate::store) fn snapshot(&self) -> Option<(String, Vec<u8>)> {
+        let is_new = self.start.map_or(self.end > 0, |start| self.end > start);
+        let bytes = self.table.snapshot(self.end, self.active).filter(|_| is_new)?;
+        Some((format!("snap.{:016X}", self.end), bytes))
+    }
+
+    /// Where in `db` the segment is in which the log ends, and how much of it stands before that end:
+    /// what sled reads again behind a snapshot of this. Nothing if no page is there.
+    pub(in crate::store) fn tail(&self) -> Option<(u64, u64)> {
+        let size = self.files.size;
+        let base = self.end / size * size;
+        let of = |header: &Option<Header>| header.is_some_and(|header| header.lsn == base);
+        let at = self.files.headers.iter().position(of)? as u64 * size;
+        let counts = self.active == Some(at)
+            || self.table.places().any(|(_, place)| place.at / size * size == at);
+        counts.then_some((at, self.end - base))
     }
 
     pub(super) fn page(&self, page: u64) -> &Page {

@@ -1,6 +1,6 @@
 //! Where each page stands in the log (`pagecache/snapshot.rs`).
 
-use super::bytes::Reader;
+use super::bytes::{Reader, number};
 use super::log::Kind;
 use super::walk::Message;
 
@@ -68,6 +68,33 @@ impl Table {
             }
             (Page::There(base, _), _) => base.lsn < lsn,
         }
+    }
+
+    /// As sled writes it, of a log that ends at `end` in the segment at `active`. None if sled could not.
+    pub(super) fn snapshot(&self, end: u64, active: Option<u64>) -> Option<Vec<u8>> {
+        let mut bytes = end.checked_add(1)?.to_le_bytes().to_vec();
+        bytes.extend(number(active.map_or(0, |active| active + 1)));
+        let mut place = |parts: Option<u8>, Place { lsn, at, length }: &Place, is_sized: bool| {
+            bytes.extend(parts);
+            bytes.extend(lsn.to_le_bytes());
+            bytes.push(0);
+            bytes.extend(number(*at));
+            bytes.extend(is_sized.then(|| number(*length)).unwrap_or_default());
+        };
+        for page in &self.0 {
+            match page {
+                Page::Unknown => return None,
+                Page::Free(at) => place(Some(0), at, false),
+                Page::There(base, links) => {
+                    place(Some(u8::try_from(links.len() + 1).ok()?), base, true);
+                    links.iter().for_each(|link| place(None, link, true));
+                }
+            }
+        }
+        let tail = ((bytes.len() as u64).to_le_bytes(), crc32fast::hash(&bytes).to_le_bytes());
+        bytes.extend(tail.0);
+        bytes.extend(tail.1);
+        (!self.0.is_empty()).then_some(bytes)
     }
 
     /// Every place that counts, with its page.

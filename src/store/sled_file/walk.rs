@@ -74,6 +74,11 @@ impl<'a> Walk<'a> {
         Ok(Self::new(files, segments, Some(end.at.unwrap_or(0)), false))
     }
 
+    /// Where in the file the segment is that the way is in.
+    pub(super) fn offset(&self) -> Option<u64> {
+        self.segment.as_ref().map(|segment| segment.offset)
+    }
+
     /// The next message of a page.
     pub(super) fn next(&mut self) -> Result<Option<Message>, Damage> {
         let size = self.files.size;

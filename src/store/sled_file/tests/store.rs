@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::bytes::Bytes;
 
-use super::{Content, Dice, by_sled, by_us, close, copy, cut, salvaged};
+use super::{Content, Dice, by_sled, by_us, close, copy, cut, salvaged, settle};
 use crate::store::disk::{Disk, Fdatasync};
 use crate::store::sled::Sled;
 use crate::store::{Store as _, Write};
@@ -39,6 +39,8 @@ async fn the_stores_own_files_are_read_as_sled_serves_them() {
             let (content, damage, _) = by_us(after.path(), SEGMENT).unwrap();
             assert!(damage.is_empty(), "{damage:?}");
             assert!(by_sled(after.path(), SEGMENT).as_ref() == Ok(&content), "cut in {round}");
+            settle(after.path(), SEGMENT);
+            assert!(by_sled(after.path(), SEGMENT) == Ok(content), "settled in {round}");
         }
         if round % 50 == 49 {
             close(store, dir.path());
