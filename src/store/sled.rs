@@ -27,10 +27,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::iter;
-use std::ops::Bound;
+use std::ops::{Bound, Deref};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Once, PoisonError, RwLock, RwLockReadGuard};
+use std::thread;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -104,7 +105,7 @@ impl Store for Sled {
 }
 
 struct Shared {
-    db: sled::Db,
+    db: Db,
     layout: Layout,
     /// What is durable of what the batch in the air replaces.
     before: RwLock<Before>,
@@ -303,8 +304,50 @@ impl Drop for Shared {
     }
 }
 
+/// sled, which panics if its last sync fails as it is closed. Nothing rests on that one.
+pub(super) struct Db(Option<sled::Db>);
+
+impl Deref for Db {
+    type Target = sled::Db;
+
+    fn deref(&self) -> &sled::Db {
+        self.0.as_ref().expect("it is taken only as it is closed")
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        let db = self.0.take();
+        if let Some(why) = panic_of(|| drop(db)) {
+            tracing::error!(%why, "sled could not sync its file as it was closed: nothing is lost");
+        }
+    }
+}
+
+/// What it panics at, without a word on the terminal.
+fn panic_of(closing: impl FnOnce() + Send + 'static) -> Option<String> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if thread::current().name() != Some(CLOSING) {
+                hook(panic);
+            }
+        }));
+    });
+    let ended = thread::Builder::new().name(CLOSING.to_owned()).spawn(closing).ok()?.join();
+    let said = ended.err()?.downcast::<String>().ok();
+    let said = said.and_then(|said| Some(said[said.find("Os {")?..].to_owned()));
+    Some(said.map_or("sled panicked".to_owned(), |said| {
+        disk::in_words(&of_the_system(io::Error::other(said)))
+    }))
+}
+
+/// The thread that closes it.
+const CLOSING: &str = "sled-closing";
+
 /// Opens sled, waiting a while for its lock. sled panics on some damage that a cut leaves behind.
-pub(super) fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
+pub(super) fn open_sled(dir: &Path) -> Result<Db, StoreError> {
     let open = || {
         let config = sled::Config::new()
             .path(dir)
@@ -317,7 +360,7 @@ pub(super) fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
         }
     };
     match disk::retried(open) {
-        Some(Ok(Ok(db))) => Ok(db),
+        Some(Ok(Ok(db))) => Ok(Db(Some(db))),
         Some(Ok(Err(error))) => Err(unusable(dir, error)),
         Some(Err(_)) => Err(corrupt("sled panicked while it recovered")),
         None => Err(StoreError::Held(dir.to_owned())),
@@ -561,6 +604,15 @@ mod tests {
         let other = sled::Error::Io(io::Error::other("Os { code: none"));
         let StoreError::Unknown(why) = stopped(&Fault::default(), other) else { panic!() };
         assert_eq!(why, "Os { code: none");
+    }
+
+    #[test]
+    fn what_sled_panics_at_as_it_is_closed_has_a_name() {
+        let sync: io::Result<()> = Err(io::Error::from_raw_os_error(5));
+        let why = panic_of(|| sync.unwrap());
+        assert_eq!(why.as_deref(), Some("EIO (5), Input/output error"));
+        assert_eq!(panic_of(|| panic!("other")).as_deref(), Some("sled panicked"));
+        assert_eq!(panic_of(|| ()), None);
     }
 
     #[test]
