@@ -26,7 +26,12 @@ pub async fn migrate(home: &ServiceHome, dry_run: bool) -> Result<Migrated, Oper
         }
     };
     let done = migrate::migrate(&place(home, &config)?, &config.name, dry_run, progress).await;
-    done.map_err(|why| held(home, why))
+    done.map_err(|why| match why {
+        StoreError::Corrupt(_) | StoreError::Damaged(_) => OperateError::Plan(format!(
+            "{why}; nothing of it was changed: put a whole copy of it back"
+        )),
+        why => held(home, why),
+    })
 }
 
 /// Writes the high-water file of a home anew from its store: the operator is sure that this is the

@@ -1,8 +1,8 @@
 //! A store of an earlier format, written anew in that of today.
 //!
 //! In scope: reading the old one, bringing its values up to date, putting the new one in its place.
-//! Out of scope: bodies, which stand beside the store. Invariants: the old store is kept, under
-//! another name; its log hashes to its signed head, or it is not migrated; the new store takes the
+//! Out of scope: bodies, which stand beside the store. Invariants: the old store is only read, and kept
+//! under another name; its log hashes to its signed head, or it is not migrated; the new store takes the
 //! name only once it is whole and durable; cut off anywhere, the same command goes on.
 
 use std::ffi::OsStr;
@@ -24,9 +24,10 @@ use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
 
 use super::codec::{self, Head};
-use super::format::{self, FORMAT, FormatError};
+use super::format::{self, FORMAT, Format, FormatError};
 use super::{
-    Batch, Pages, Place, Store, StoreError, Unmerged, Write, check, disk, keys, parts, redb, sled,
+    Batch, Looked, Pages, Place, Store, StoreError, Unmerged, Write, check, disk, keys, parts,
+    redb, sled,
 };
 
 /// What a migration did, or would do.
@@ -110,12 +111,12 @@ fn unreadable(key: &[u8], why: &dyn fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{}: {why}", key.escape_ascii()))
 }
 
-/// Migrates the store of `directory`, which nobody may have open; a dry run only reads it. `copied` is
-/// told now and then how many values there were so far.
+/// Migrates the store of `directory`, which nobody may have open. The old one is only read: no file of it
+/// changes. `copied` is told now and then how many values there were so far.
 ///
 /// # Errors
 /// [`FormatError::Current`] if it has the format of today; [`StoreError::Corrupt`] if its log is not
-/// the one that it signed; otherwise as [`Place::open`].
+/// the one that it signed, or more may be missing than one commit; otherwise as [`Place::open`].
 pub async fn migrate(
     place: &Place,
     directory: &str,
@@ -128,11 +129,13 @@ pub async fn migrate(
         let kept = kept.ok_or(FormatError::Missing)?;
         return finish(place, kept, dry_run).await;
     }
-    let old = place.start_existing().await?;
-    let format = format::read(old.as_ref(), directory).await?;
-    if format.number == FORMAT {
-        return Err(FormatError::Current.into());
-    }
+    let Looked { store: old, torn } = place.looked().await?;
+    let format = match (format::read(old.as_ref(), directory).await, torn) {
+        (Ok(Format { number: FORMAT, .. }), _) => return Err(FormatError::Current.into()),
+        // No mark says how much was there.
+        (_, Some(torn)) if torn.commits > 1 => return Err(StoreError::Corrupt(torn.what)),
+        (format, _) => format?,
+    };
     let kept = kept(path, format.number);
     if kept.exists() {
         let why = "it is there already, from an earlier migration: move it away";
@@ -174,7 +177,7 @@ pub(super) async fn settled(
 /// The new store is whole, and was cut off before it had the old one's name.
 async fn finish(place: &Place, kept: PathBuf, dry_run: bool) -> Result<Migrated, StoreError> {
     let fresh = unfinished(place.path());
-    let new = place.in_directory(&fresh).start_existing().await?;
+    let new = place.in_directory(&fresh).looked().await?.store;
     let Head { frontier, .. } = head(new.as_ref()).await?;
     let values = check::whole(new.as_ref(), |_| ()).await?.values;
     drop(new);

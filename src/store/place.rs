@@ -135,11 +135,16 @@ impl Place {
         directory: &str,
         looked_at: impl FnMut(u64),
     ) -> Result<Looked, StoreError> {
-        self.is_there()?;
-        let looked = self.run(look).await?;
+        let looked = self.looked().await?;
         format::check(looked.store.as_ref(), directory).await?;
         check::whole(looked.store.as_ref(), looked_at).await?;
         Ok(looked)
+    }
+
+    /// The engine on what is there, to be read, without a look at the marker.
+    pub(super) async fn looked(&self) -> Result<Looked, StoreError> {
+        self.is_there()?;
+        self.run(look).await
     }
 
     /// Each value that can still be read under its key, whatever is damaged. Nothing is written.

@@ -237,6 +237,18 @@ async fn a_missing_or_damaged_mark_is_said_and_written_anew_only_if_asked() {
     }
 }
 
+/// Changes the bytes of a value wherever they stand in the one large file of a store.
+pub(crate) fn spoil(open: &Open, value: &[u8]) {
+    let file = if open.engine == Engine::Sled { "db" } else { "store.redb" };
+    let file = open.place().path().join(file);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let found = bytes.windows(value.len()).enumerate().filter(|(_, part)| *part == value);
+    let found: Vec<_> = found.map(|(at, _)| at).collect();
+    assert!(!found.is_empty(), "it is there");
+    found.into_iter().for_each(|at| bytes[at] ^= 1);
+    std::fs::write(&file, bytes).unwrap();
+}
+
 /// What was done to one file of a store.
 #[derive(Debug, Clone, Copy)]
 enum Change {

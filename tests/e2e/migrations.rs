@@ -20,10 +20,10 @@ use liaison::store::format::{self, FormatError};
 use liaison::store::migrate::{Migrated, migrate};
 use liaison::store::{Engine, Place, Store, StoreError, check, codec, keys};
 
-use crate::expiry;
 use crate::support::{
-    DAY, NAME, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, key, says,
+    DAY, NAME, NOW, Open, Party, Replica, TestNet, Trust, alert, contents, dates, key, says,
 };
+use crate::{damages, expiry};
 
 /// A service with two members and messages between them, one acknowledged, one received, one large;
 /// stopped, and its store is as format `number` had it.
@@ -128,6 +128,7 @@ async fn all(store: &dyn Store) -> BTreeMap<Vec<u8>, Bytes> {
 /// By the layout of format 3, past the store.
 fn write(engine: Engine, path: &Path, values: &BTreeMap<Vec<u8>, Bytes>) {
     std::fs::create_dir_all(path).unwrap();
+    std::fs::write(path.join("lock"), b"").unwrap();
     let revision = 7u64.to_be_bytes();
     match engine {
         Engine::Redb => {
@@ -313,4 +314,32 @@ async fn a_store_that_is_served_is_not_migrated() {
     let _held = open.place().open(NAME).await.unwrap();
     let refused = migrate(&open.place(), NAME, false, |_| ()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Held(_)), "{refused}");
+}
+
+/// What damage takes with it is not migrated without a word, and what stands behind it stays there.
+async fn damaged_is_not_touched(engine: Engine) {
+    let (before, values) = of_format(3, engine).await;
+    let (of_today, _) = damages::with_messages(engine, 3).await;
+    let store = of_today.place().open(NAME).await.unwrap();
+    let newer = all(store.as_ref()).await;
+    drop(store);
+    for (open, values) in [(before, values), (of_today, newer)] {
+        damages::spoil(&open, &values[&keys::log_entry(1)][..64]);
+        let files = contents(open.home.path());
+        for dry_run in [true, false] {
+            let refused = migrate(&open.place(), NAME, dry_run, |_| ()).await;
+            assert!(refused.is_err(), "{engine}: {refused:?}");
+            assert!(contents(open.home.path()) == files, "{engine}: a file is another");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_not_touched_by_a_migration_on_redb() {
+    damaged_is_not_touched(Engine::Redb).await;
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_not_touched_by_a_migration_on_sled() {
+    damaged_is_not_touched(Engine::Sled).await;
 }
