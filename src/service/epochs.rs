@@ -20,7 +20,7 @@ use crate::store::blobs::Blobs;
 use crate::store::{KeyRange, Pages, Place, Store, StoreError, codec, keys};
 
 use super::high_water::Mark;
-use super::start::{self, CannotStart, Keys, Settings};
+use super::start::{self, CannotStart, Keys, Seen, Settings};
 use super::{Failure, Service, mark};
 
 /// Which mailboxes begin anew, beside those that must.
@@ -87,13 +87,16 @@ pub async fn survey(
     settings: &Settings,
     which: &Which,
 ) -> Result<Vec<Anew>, CannotStart> {
-    let store = place.look(settings.name.as_str(), start::progress()).await?.store;
-    let read = start::read(store.as_ref(), keys, settings).await?;
-    let shown = start::shown(settings, &read)?.mark.unwrap_or_default();
-    anew(store.as_ref(), &read.directory, (&shown, which)).await
+    let seen = Seen::of(place, keys, settings).await?;
+    match seen.not_behind(settings).await {
+        Ok(_) | Err(CannotStart::Older(_) | CannotStart::Unfinished(_)) => {}
+        Err(why) => return Err(why),
+    }
+    let shown = start::shown(settings, &seen.read)?.mark.unwrap_or_default();
+    anew(seen.store.as_ref(), &seen.read.directory, (&shown, which)).await
 }
 
-/// Lets mailboxes begin anew, and brings the mark to where they stand. Cut off anywhere, it goes on when
+/// On a store that was surveyed, lets mailboxes begin anew, and brings the mark to where they stand. Cut off anywhere, it goes on when
 /// it is asked again.
 ///
 /// # Errors

@@ -372,17 +372,39 @@ pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<(),
 }
 
 async fn looked(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), CannotStart> {
-    let Looked { store, torn } = place.look(settings.name.as_str(), progress()).await?;
-    let read = read(store.as_ref(), keys, settings).await?;
-    match (not_behind(store.as_ref(), settings, &read).await, torn) {
-        // What is missing was there, and does not hold: the store is not older.
-        (Err(CannotStart::Older(why)), Some(torn)) if why.may_lack(torn.commits) => {
-            Err(lost(&torn, &why))
+    Seen::of(place, keys, settings).await?.not_behind(settings).await.map(drop)
+}
+
+/// A store that was looked at, and fits together.
+pub(super) struct Seen {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) read: Read,
+    torn: Option<Torn>,
+}
+
+impl Seen {
+    pub(super) async fn of(
+        place: &Place,
+        keys: &Keys,
+        settings: &Settings,
+    ) -> Result<Self, CannotStart> {
+        let Looked { store, torn } = place.look(settings.name.as_str(), progress()).await?;
+        let read = read(store.as_ref(), keys, settings).await?;
+        Ok(Self { store, read, torn })
+    }
+
+    /// As [`not_behind`]. What is missing and may have been there, where it does not hold, is damage.
+    pub(super) async fn not_behind(&self, settings: &Settings) -> Result<Mark, CannotStart> {
+        let found = not_behind(self.store.as_ref(), settings, &self.read).await;
+        match (found, &self.torn) {
+            (Err(CannotStart::Older(why)), Some(torn)) if why.may_lack(torn.commits) => {
+                Err(lost(torn, &why))
+            }
+            (Err(CannotStart::Behind { stored, shown }), Some(torn)) => {
+                Err(lost(torn, &format_args!("entries {stored} to {} of the log", shown - 1)))
+            }
+            (found, _) => found,
         }
-        (Err(CannotStart::Behind { stored, shown }), Some(torn)) => {
-            Err(lost(&torn, &format_args!("entries {stored} to {} of the log", shown - 1)))
-        }
-        (other, _) => other.map(drop),
     }
 }
 
@@ -395,7 +417,8 @@ fn lost(Torn { what, .. }: &Torn, missing: &dyn Display) -> CannotStart {
 /// that the store is the newest.
 ///
 /// # Errors
-/// The file is there and whole; otherwise as [`look`].
+/// The file is there and whole; what is missing at the end of the store is not known;
+/// otherwise as [`look`].
 pub async fn mark_anew(
     place: &Place,
     keys: &Keys,
@@ -405,8 +428,15 @@ pub async fn mark_anew(
         let path = settings.high_water.clone();
         return Err(CannotStart::Marked { path, commits: shown.mark.map(|mark| mark.end.commits) });
     }
-    let Looked { store, .. } = place.look(settings.name.as_str(), progress()).await?;
-    let Read { head, .. } = read(store.as_ref(), keys, settings).await?;
+    let Seen { store, read, torn } = Seen::of(place, keys, settings).await?;
+    match torn {
+        Some(torn) if torn.commits > 1 => {
+            return Err(lost(&torn, &"without the high-water file nobody can say what is missing"));
+        }
+        Some(_) => tracing::warn!("the store was not closed: its last commit may be missing"),
+        None => {}
+    }
+    let head = read.head;
     let mark = mark::fits(store.as_ref(), None).await?;
     let shown = Shown { checkpoint: head.checkpoint, mark: Some(mark) };
     let high_water = Arc::new(HighWater::at(&settings.high_water, shown.clone()));
@@ -415,7 +445,7 @@ pub async fn mark_anew(
 }
 
 /// A line for every so many bytes.
-pub(super) fn progress() -> impl FnMut(u64) {
+fn progress() -> impl FnMut(u64) {
     let mut said = 0;
     move |bytes| {
         if bytes / TELL_EVERY > said {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use liaison::domain::ids::ContactId;
 use liaison::domain::state::{Key, Mailbox, Value};
+use liaison::service::epochs::{self, Which};
 use liaison::service::salvage::salvage;
 use liaison::service::scrub::What;
 use liaison::service::{self, CannotStart, Missing, NotAsShown, Shown, Unusable};
@@ -247,6 +248,33 @@ pub(crate) fn spoil(open: &Open, value: &[u8]) {
     assert!(!found.is_empty(), "it is there");
     found.into_iter().for_each(|at| bytes[at] ^= 1);
     std::fs::write(&file, bytes).unwrap();
+}
+
+/// What the start calls damaged no other command takes for whole.
+#[tokio::test]
+async fn on_a_torn_store_no_mailbox_begins_anew_and_no_mark_is_written() {
+    let net = TestNet::on(Engine::Sled).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    send(&net, &fr, &jp, 2).await;
+    let last = fr.compose(&[&jp], &net.replica(), &net.open.ambient).envelope;
+    net.client(&fr.tls()).await.submit(last.clone()).await.unwrap();
+    let open = net.stop().await.0;
+    spoil(&open, &last.header[200..264]);
+    let why = refused(&open).await;
+    assert!(matches!(why, CannotStart::Damaged(_)), "{why}");
+    let before = contents(open.home.path());
+    let (place, settings) = (open.place(), open.settings());
+    let all = Which { all: true, ..Which::default() };
+    let why = epochs::survey(&place, &Open::keys(), &settings, &all).await.unwrap_err();
+    assert!(matches!(why, CannotStart::Damaged(_)), "{why}");
+    assert!(contents(open.home.path()) == before);
+
+    std::fs::remove_file(open.high_water()).unwrap();
+    let why = service::mark_anew(&place, &Open::keys(), &settings).await.unwrap_err();
+    let said =
+        "records stand behind what does not hold: without the high-water file nobody can say";
+    assert!(why.to_string().contains(said), "{why}");
+    assert!(!open.high_water().exists());
 }
 
 /// What was done to one file of a store.
