@@ -377,13 +377,13 @@ async fn scrubbed(home: &ServiceHome, json: bool) -> Result<bool, OperateError> 
 }
 
 async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, OperateError> {
-    let Salvaged { report, values, mended, messages, log, shown } =
+    let Salvaged { report, values, mended, messages, log, shown, unusable } =
         salvage(home, args.to.as_deref(), args.engine.as_deref(), &Ambient::system()).await?;
     let is_whole = report.is_whole();
     if args.json {
-        let shown = shown.unwrap_or(log);
-        let counts = [("values", values), ("mended", mended), ("messages", messages)];
-        let counts = counts.into_iter().chain([("log", log), ("log_shown", shown)]);
+        let counts = [("values", values), ("mended", mended), ("messages", messages), ("log", log)];
+        let counts = counts.map(|(name, count)| (name, Some(count)));
+        let counts = counts.into_iter().chain([("log_shown", shown)]);
         say(&in_json(&report, &counts.collect::<Vec<_>>()).to_string());
         return Ok(is_whole);
     }
@@ -392,11 +392,20 @@ async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, Operat
         "{values} values can be read, {messages} of them messages; {mended} follow from those and were \
          put in."
     ));
-    if let Some(shown) = shown.filter(|shown| *shown > log) {
-        say(&format!(
+    let is_behind = shown.is_none_or(|shown| shown > log);
+    match shown {
+        Some(shown) if is_behind => say(&format!(
             "The log ends at {log}, and members were shown {shown} entries: do not serve this store \
              before the missing entries are back; every replica has them."
-        ));
+        )),
+        Some(_) => {}
+        None => say(&format!(
+            "The log ends at {log}, and how many entries members were shown is not known: {}.",
+            unusable.map_or_else(
+                || NOT_OF_THIS_LOG.to_owned(),
+                |why| { format!("the high-water file cannot be used: {why}") }
+            )
+        )),
     }
     for contact in &report.broken {
         say(&format!(
@@ -408,10 +417,13 @@ async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, Operat
         let high_water = home.high_water(&home.config()?);
         let (store, blobs, high_water) = (home.store(), home.blobs(), high_water.display());
         let (to, home, store) = (to.display(), home.path().display(), store.display());
+        say(&format!("The new store: {to}"));
+        if is_behind {
+            return Ok(is_whole);
+        }
         let blobs = blobs.display();
         say(&format!(
-            "The new store: {to}\n\
-             Next: keep the damaged one with its bodies (serve removes those that the new one does not \
+            "Next: keep the damaged one with its bodies (serve removes those that the new one does not \
              name), and put the new one in its place:\n    \
              cp -al {blobs} {blobs}.damaged\n    \
              mv {store} {store}.damaged\n    mv {to} {store}\n    \
@@ -421,6 +433,10 @@ async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, Operat
     }
     Ok(is_whole)
 }
+
+/// Entry 0 is lost, or the file is another log's.
+const NOT_OF_THIS_LOG: &str =
+    "the high-water file's signature does not fit what is left of the log";
 
 /// A row for each kind, and a line for each fault.
 fn table(report: &Report) -> String {
@@ -437,7 +453,7 @@ fn table(report: &Report) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn in_json(report: &Report, counts: &[(&str, u64)]) -> serde_json::Value {
+fn in_json(report: &Report, counts: &[(&str, Option<u64>)]) -> serde_json::Value {
     let kinds = What::ALL.iter().map(|what| {
         let (checked, wrong) = report.of(*what);
         (what.name().to_owned(), json!({ "checked": checked, "wrong": wrong }))

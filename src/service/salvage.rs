@@ -24,7 +24,7 @@ use crate::store::salvage::{self, Values};
 use crate::store::{Place, StoreError, codec, keys, parts};
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 
-use super::high_water::{Mark, Shown};
+use super::high_water::{Mark, Shown, Unusable};
 use super::scrub::{Fold, Report, What, leaf_of, places, scrub, verified};
 use super::start::Settings;
 
@@ -43,6 +43,8 @@ pub struct Salvaged {
     pub log: u64,
     /// How many were shown, if that is known.
     pub shown: Option<u64>,
+    /// Why it is not, if the high-water file cannot be used.
+    pub unusable: Option<Unusable>,
 }
 
 /// Reads what can still be read at `from`, and writes it to `to`, if that is given. `now`, Unix seconds,
@@ -59,7 +61,10 @@ pub async fn salvage(
 ) -> Result<Salvaged, StoreError> {
     let mut values = salvage::read(from).await?;
     let read = values.len() as u64;
-    let shown = Shown::read(high_water).ok();
+    let (shown, unusable) = match Shown::read(high_water) {
+        Ok(shown) => (Some(shown), None),
+        Err(why) => (None, Some(why)),
+    };
     let mark = shown.as_ref().and_then(|shown| shown.mark.as_ref());
     let before = values.clone();
     let log = mend(&mut values, name, shown.as_ref());
@@ -73,7 +78,8 @@ pub async fn salvage(
     }
     let shown = log.shown;
     let messages = values.keys().filter(|key| key.starts_with(keys::MESSAGE)).count() as u64;
-    Ok(Salvaged { report, values: read, mended, messages, log: log.entries, shown })
+    let log = log.entries;
+    Ok(Salvaged { report, values: read, mended, messages, log, shown, unusable })
 }
 
 /// What is wrong with a store, and what of it is gone.

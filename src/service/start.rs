@@ -400,13 +400,34 @@ impl Seen {
             (Err(CannotStart::Older(why)), Some(torn)) if why.may_lack(torn.commits) => {
                 Err(lost(torn, &why))
             }
-            (Err(CannotStart::Behind { stored, shown }), Some(torn)) => {
-                Err(lost(torn, &format_args!("entries {stored} to {} of the log", shown - 1)))
+            (Err(CannotStart::Behind { stored, shown }), Some(torn))
+                if self.may_lack(settings, torn.commits).await =>
+            {
+                let last = shown - 1;
+                Err(lost(
+                    torn,
+                    &format_args!(
+                        "entries {stored} to {last} of the log are missing, {NEVER_BACK}"
+                    ),
+                ))
             }
             (found, _) => found,
         }
     }
+
+    /// Whether all that is missing may be so many commits at the end.
+    async fn may_lack(&self, settings: &Settings, commits: u64) -> bool {
+        let shown = Shown::read(&settings.high_water).ok().and_then(|shown| shown.mark);
+        match mark::fits(self.store.as_ref(), shown.as_ref()).await {
+            Err(Unfit::NotAsShown(why)) => why.may_lack(commits),
+            _ => false,
+        }
+    }
 }
+
+/// Torn or older: what is salvaged may not have them either.
+const NEVER_BACK: &str = "which members were shown: the log never goes back, and what is salvaged is \
+                          not to be served without them";
 
 /// A store that ends too early, and is torn there.
 fn lost(Torn { what, .. }: &Torn, missing: &dyn Display) -> CannotStart {

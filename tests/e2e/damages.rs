@@ -15,6 +15,7 @@ use liaison::service::scrub::What;
 use liaison::service::{self, CannotStart, Missing, NotAsShown, Shown, Unusable};
 use liaison::store::{Engine, Pages, Place, Store, StoreError, Versioned, Write, codec, keys};
 
+use crate::support::says;
 use crate::support::{NAME, NOW, Open, Party, TestNet, Trust, contents, dates, home};
 
 /// A service with two members and so many messages from the first to the second, stopped.
@@ -275,6 +276,41 @@ async fn on_a_torn_store_no_mailbox_begins_anew_and_no_mark_is_written() {
         "records stand behind what does not hold: without the high-water file nobody can say";
     assert!(why.to_string().contains(said), "{why}");
     assert!(!open.high_water().exists());
+}
+
+/// What a crash leaves of an older copy is no damage; and damage does not let the log go back.
+#[tokio::test]
+async fn a_log_that_is_behind_is_said_to_be_also_where_its_store_is_torn() {
+    for engine in [Engine::Redb, Engine::Sled] {
+        let net = TestNet::on(engine).await;
+        net.parties(["fr", "jp"]).await;
+        let crashed = net.open.copy();
+        for member in ["at", "kr"] {
+            net.say(says::admission(&net.replica(), member)).await;
+        }
+        let size = net.replica().directory.size();
+        let open = closed(net).await;
+        std::fs::copy(open.high_water(), crashed.high_water()).unwrap();
+        let why = refused(&crashed).await;
+        let CannotStart::Behind { stored, shown } = why else { panic!("{engine}: {why}") };
+        assert_eq!((stored, shown), (size - 2, size), "{engine}");
+    }
+    let net = TestNet::on(Engine::Sled).await;
+    net.parties(["fr", "jp"]).await;
+    net.say(says::admission(&net.replica(), "at")).await;
+    let last = keys::log_entry(net.replica().directory.size() - 1);
+    let found = net.store.read(std::slice::from_ref(&last)).await.unwrap();
+    // It ends with its own signature.
+    let entry =
+        found.value(&last).unwrap().iter().rev().take(64).rev().copied().collect::<Vec<_>>();
+    let open = net.stop().await.0;
+    spoil(&open, &entry);
+    let why = refused(&open).await;
+    assert!(matches!(why, CannotStart::Damaged(_)), "{why}");
+    let why = why.to_string();
+    for says in ["of the log are missing, which members were shown", "the log never goes back"] {
+        assert!(why.contains(says), "{why}");
+    }
 }
 
 /// What was done to one file of a store.

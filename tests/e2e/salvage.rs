@@ -11,6 +11,7 @@ use liaison::store::blobs::Blobs;
 use liaison::store::{Engine, Place, StoreError, Write, codec, keys};
 
 use crate::damages::{Everything, closed, everything_in, look, refused, send};
+use crate::readme;
 use crate::support::{NAME, NOW, Open, Party, Replica, TestNet, Trust, contents, dates};
 
 /// Three messages to one contact, one of them with a large body, and one to another.
@@ -287,10 +288,46 @@ fn the_commands_say_by_their_exit_code_whether_something_is_wrong() {
     let says: serde_json::Value = serde_json::from_str(&says).unwrap_or_else(|_| panic!("{why}"));
     assert!(code == Some(6) && says["whole"] == false, "{says}");
     let (code, says, _) = run(&["salvage", "--to", &to]);
-    assert!(says.contains("values can be read") && says.contains("store mark"), "{says}");
-    let bodies = home.join("data/blobs").display().to_string();
-    assert!(says.contains(&format!("cp -al {bodies} {bodies}.damaged")), "{says}");
+    assert!(says.contains("values can be read"), "{says}");
+    assert!(
+        says.contains("does not fit what is left of the log") && !says.contains("Next"),
+        "{says}"
+    );
     assert!(matches!(code, Some(0 | 6)), "{code:?}");
     let (code, _, why) = run(&["salvage", "--to", &to]);
     assert!(code == Some(1) && why.contains("it is there already"), "{why}");
+}
+
+/// A log that would go back is not served: the screen says so, and not how to.
+#[test]
+fn nobody_is_told_to_serve_a_log_that_goes_back_or_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = [
+        "liaisond --home service init --single --client-home registrar --engine redb",
+        "cp -r service/data older",
+        "liaisond --home service serve &",
+        "liaison --home at join service/invitation.liaison --as at/cert-at/duty-1 --fingerprint \"DIGITS\"",
+        "liaison --home registrar admin member admit at --name en=Austria --authority at.authority",
+    ];
+    drop(readme::served(&commands, folder.path()));
+    let run = |script: &str| {
+        let done = readme::run(script, folder.path());
+        (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (says, why) = run("liaisond --home service salvage --to whole");
+    let next = says.contains("Next: keep the damaged one") && says.contains("store mark");
+    assert!(next, "{says}{why}");
+    assert!(says.contains("cp -al service/data/blobs service/data/blobs.damaged"), "{says}");
+    run("mv service/data newer; mv older service/data");
+    let (says, why) = run("liaisond --home service salvage --to behind");
+    assert!(says.contains("do not serve this store"), "{says}{why}");
+    assert!(says.contains("The new store: behind") && !says.contains("Next"), "{says}");
+    run("mv service/high-water high-water");
+    let (says, why) = run("liaisond --home service salvage --to unknown");
+    let not_known = "how many entries members were shown is not known: the high-water file cannot be \
+                     used: it is missing";
+    assert!(says.contains(not_known) && !says.contains("Next"), "{says}{why}");
+    let (says, _) = run("liaisond --home service salvage --dry-run --json");
+    let says: serde_json::Value = serde_json::from_str(&says).unwrap();
+    assert_eq!((&says["log"], &says["log_shown"]), (&1.into(), &serde_json::Value::Null));
 }
