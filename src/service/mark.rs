@@ -151,6 +151,18 @@ pub(super) async fn is_missing(
         return Ok(Some(missing(Some(stored.count))));
     }
     let mut at = *shown;
+    if at.count < stored.count {
+        // What has expired since may have taken the entries behind what was shown.
+        let key = Key::Beginning(contact.clone());
+        let found = store.read(&[keys::of(&key)]).await?;
+        let begins = found.value(&keys::of(&key)).map(|value| codec::decode(&key, value));
+        if let Some(Value::Beginning(begins)) = begins.transpose()?
+            && begins.epoch == at.epoch
+            && begins.count > at.count
+        {
+            at = begins;
+        }
+    }
     while at.count < stored.count {
         let key = keys::of(&Key::Entry(contact.clone(), at.count + 1));
         let found = store.read(std::slice::from_ref(&key)).await?;

@@ -438,18 +438,22 @@ fn lost(Torn { what, .. }: &Torn, missing: &dyn Display) -> CannotStart {
 /// that the store is the newest.
 ///
 /// # Errors
-/// The file is there and whole; what is missing at the end of the store is not known;
+/// The file is there and whole, or cannot be read; what is missing at the end of the store is not known;
 /// otherwise as [`look`].
 pub async fn mark_anew(
     place: &Place,
     keys: &Keys,
     settings: &Settings,
 ) -> Result<Shown, CannotStart> {
-    if let Ok(shown) = Shown::read(&settings.high_water) {
-        let path = settings.high_water.clone();
-        return Err(CannotStart::Marked { path, commits: shown.mark.map(|mark| mark.end.commits) });
-    }
     let Seen { store, read, torn } = Seen::of(place, keys, settings).await?;
+    match shown(settings, &read) {
+        Err(CannotStart::HighWater { why: Unusable::Missing | Unusable::Damaged, .. }) => {}
+        Err(why) => return Err(why),
+        Ok(Shown { mark, .. }) => {
+            let (path, commits) = (settings.high_water.clone(), mark.map(|mark| mark.end.commits));
+            return Err(CannotStart::Marked { path, commits });
+        }
+    }
     match torn {
         Some(torn) if torn.commits > 1 => {
             return Err(lost(&torn, &"without the high-water file nobody can say what is missing"));

@@ -219,7 +219,9 @@ async fn a_missing_or_damaged_mark_is_said_and_written_anew_only_if_asked() {
     assert!(matches!(there, CannotStart::Marked { .. }), "{there}");
     let whole = std::fs::read(open.high_water()).unwrap();
     let half = &whole[..whole.len() / 2];
-    for bad in [None, Some(half)] {
+    let mut flipped = whole.clone();
+    flipped[0] ^= 1;
+    for bad in [None, Some(half), Some(&flipped)] {
         match bad {
             None => std::fs::remove_file(open.high_water()).unwrap(),
             Some(bytes) => std::fs::write(open.high_water(), bytes).unwrap(),
@@ -237,6 +239,17 @@ async fn a_missing_or_damaged_mark_is_said_and_written_anew_only_if_asked() {
         assert_eq!(shown.mark.unwrap().mailboxes[&jp].count, 2);
         look(&open).await.unwrap();
     }
+    // Another log's is nobody's to write over, nor is one that cannot be read.
+    let other = b"eu.example\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\xe2\x80\x94 eu.example AAAA\n";
+    std::fs::write(open.high_water(), other).unwrap();
+    let why = anew().await.unwrap_err();
+    assert!(why.to_string().contains("put the right one back, or move it away: then, if"), "{why}");
+    assert_eq!(std::fs::read(open.high_water()).unwrap(), other);
+    std::fs::remove_file(open.high_water()).unwrap();
+    std::os::unix::fs::symlink(open.high_water(), open.high_water()).unwrap();
+    let why = anew().await.unwrap_err();
+    assert!(matches!(why, CannotStart::HighWater { why: Unusable::Io(_), .. }), "{why}");
+    assert!(open.high_water().is_symlink());
 }
 
 /// Changes the bytes of a value wherever they stand in the one large file of a store.

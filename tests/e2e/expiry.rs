@@ -15,12 +15,14 @@ use liaison::domain::ids::MessageId;
 use liaison::domain::limits;
 use liaison::domain::relay::envelope::verify_header;
 use liaison::domain::state::{Beside, EntryKind, Key, Outcome, Value};
+use liaison::service::Shown;
 use liaison::store::blobs::Blobs;
 use liaison::store::disk::{Disk, Fdatasync};
 use liaison::store::{Engine, KeyRange, Store, Write, codec, keys};
 use liaison::wire::v1::{GetBodyRequest, GetStatusRequest, Item};
 use tonic::Code;
 
+use crate::damages::{closed, look};
 use crate::support::{
     Client, DAY, NAME, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, everything_in,
     refusal, soon,
@@ -365,4 +367,28 @@ async fn a_cut_at_any_commit_comes_to_the_same_end_on_redb() {
 #[tokio::test]
 async fn a_cut_at_any_commit_comes_to_the_same_end_on_sled() {
     cut_at_every_sync(Engine::Sled).await;
+}
+
+/// An older file of what was shown is no older data, though what it knew last has expired since.
+#[tokio::test]
+async fn a_mark_from_before_a_mailbox_shrank_does_not_make_its_data_older() {
+    let net = TestNet::on(Engine::Redb).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut older = Vec::new();
+    let mut net = net;
+    for _ in 0..2 {
+        let sealed = sealed(&net, &fr, &[&jp], 0);
+        net.client(&fr.tls()).await.submit(sealed.envelope).await.unwrap();
+        net = at(NOW, net).await;
+        older.push(std::fs::read(net.open.high_water()).unwrap());
+    }
+    for now in [EXPIRES, DELETED, FORGOTTEN, DELETED + 30 * DAY] {
+        net = at(now, net).await;
+    }
+    begins(&net, &jp).await;
+    let open = closed(net).await;
+    std::fs::write(open.high_water(), &older[0]).unwrap();
+    let shown = Shown::read(&open.high_water()).unwrap().mark.unwrap();
+    assert_eq!(shown.mailboxes[&jp.contact].count, 1);
+    look(&open).await.unwrap();
 }
