@@ -11,7 +11,7 @@ use crate::store::disk::Fdatasync;
 
 use super::serve::settings;
 use super::store::{held, not_started};
-use super::{OperateError, keys, place};
+use super::{OperateError, is_its_owner, keys, place};
 
 /// Lets mailboxes of a home begin anew: those that are behind what was shown, or damaged, and those that
 /// are named; a dry run only says which, and what becomes of each.
@@ -24,6 +24,9 @@ pub async fn new_epoch(
     which: &Which,
     (dry_run, yes): (bool, Option<&str>),
 ) -> Result<Vec<Anew>, OperateError> {
+    if !dry_run {
+        is_its_owner(home)?;
+    }
     let config = home.config()?;
     let (place, keys) = (place(home, &config)?, keys::signing(home, ambient)?);
     let settings = settings(home, &config, ambient, false, Vec::new())?;

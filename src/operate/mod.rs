@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use crate::client::draft::DraftError;
 use crate::client::keys::KeyError;
-use crate::client::place::FileError;
+use crate::client::place::{FileError, KeptOut, keeps_out};
 use crate::config::{Config, InvalidConfig, ServiceHome};
 use crate::crypto::issue::CannotIssue;
 use crate::domain::ids::InvalidId;
@@ -80,6 +80,13 @@ pub enum OperateError {
         /// The home.
         home: PathBuf,
     },
+    /// What it would write the service could not use.
+    #[error(
+        "nothing was done: {} belongs to {}, and this is {}, whose files the service could not use; run \
+         the same as its owner: sudo -u {} liaisond …",
+        .0.at.display(), .0.owner, .0.user, in_sudo(&.0.owner)
+    )]
+    AnotherUser(KeptOut),
     /// What cannot be taken back was not confirmed.
     #[error(
         "nothing was done: {mailboxes} mailboxes would begin anew, and that cannot be taken back; \
@@ -137,6 +144,20 @@ pub enum OperateError {
 /// Where the store of a home is.
 fn place(home: &ServiceHome, config: &Config) -> Result<Place, OperateError> {
     Ok(Place::new(config.engine().map_err(OperateError::Plan)?, home.store()))
+}
+
+/// Whoever writes to a home is the one to whom its store belongs.
+fn is_its_owner(home: &ServiceHome) -> Result<(), OperateError> {
+    let store = home.store();
+    match keeps_out(&store) {
+        Some(of) if of.at == store && of.owner != of.user => Err(OperateError::AnotherUser(of)),
+        _ => Ok(()),
+    }
+}
+
+/// A user that has no name is said by number.
+fn in_sudo(user: &str) -> String {
+    if user.parse::<u32>().is_ok() { format!("'#{user}'") } else { user.to_owned() }
 }
 
 fn missing_or(path: &Path, why: &FileError) -> OperateError {

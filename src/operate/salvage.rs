@@ -14,7 +14,7 @@ use crate::store::disk::Fdatasync;
 use crate::store::{Place, StoreError};
 
 use super::store::held;
-use super::{OperateError, place};
+use super::{OperateError, is_its_owner, place};
 
 /// Looks at all that is stored, and changes nothing. Of a damaged store, at what can still be read.
 ///
@@ -52,6 +52,9 @@ pub async fn salvage(
     engine: Option<&str>,
     ambient: &Ambient,
 ) -> Result<Salvaged, OperateError> {
+    if to.is_some() {
+        is_its_owner(home)?;
+    }
     let config = home.config()?;
     let (from, name) = (place(home, &config)?, config.name.parse::<DirectoryName>()?);
     let engine = engine.unwrap_or(config.engine().map_err(OperateError::Plan)?.name());

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::migrate::{self, Migrated};
 
 use super::serve::settings;
-use super::{OperateError, keys, place};
+use super::{OperateError, is_its_owner, keys, place};
 
 /// Writes the store of a home anew in the format of today, and keeps the old one; a dry run only
 /// reads it.
@@ -17,6 +17,9 @@ use super::{OperateError, keys, place};
 /// # Errors
 /// It is served; it has the newest format already; it cannot be read.
 pub async fn migrate(home: &ServiceHome, dry_run: bool) -> Result<Migrated, OperateError> {
+    if !dry_run {
+        is_its_owner(home)?;
+    }
     let config = home.config()?;
     let mut said = 0;
     let progress = |values: u64| {
@@ -40,6 +43,7 @@ pub async fn migrate(home: &ServiceHome, dry_run: bool) -> Result<Migrated, Oper
 /// # Errors
 /// The file is there and whole; the home is served; the store is damaged.
 pub async fn mark(home: &ServiceHome, ambient: &Ambient) -> Result<(PathBuf, Shown), OperateError> {
+    is_its_owner(home)?;
     let config = home.config()?;
     let settings = settings(home, &config, ambient, false, Vec::new())?;
     let keys = keys::signing(home, ambient)?;

@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::ContactId;
 use crate::domain::state::Mailbox;
-use crate::store::End;
+use crate::store::{End, disk};
 
 use super::telemetry::{Event, Telemetry};
 
@@ -57,13 +57,23 @@ pub enum Unusable {
     #[error("{0}; put the right one back, or move it away: then, {ANEW}")]
     Checkpoint(String),
     /// It cannot be read or written.
-    #[error("{0}")]
+    #[error("{}", in_words(.0))]
     Io(#[from] io::Error),
 }
 
 /// The deliberate way on.
 const ANEW: &str = "if you are sure that the data is the newest there is, liaisond store mark writes \
                     the file anew from the data";
+
+fn in_words(why: &io::Error) -> String {
+    let mend = match why.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ": it, or its folder, is another user's: give it to the one who runs liaisond (chown)"
+        }
+        _ => "",
+    };
+    disk::in_words(why) + mend
+}
 
 impl Shown {
     /// What the file at `path` says.

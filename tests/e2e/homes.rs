@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
 
 use crate::readme;
-use crate::support::bash;
+use crate::support::{bash, contents};
 
 /// A service with two members, and a message that was read, acknowledged and answered.
 const LIVED_IN: &[&str] = &[
@@ -245,6 +245,47 @@ fn a_home_that_root_has_used_stays_its_users() {
             assert!(said(&output).contains(words), "{words}: {}", said(&output));
         }
     }
+}
+
+/// Root looks at a service's home, and is told as whom to change it: nothing there becomes root's.
+#[test]
+fn what_root_types_leaves_a_service_its_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |command: &str| bash(&format!("liaisond --home service {command}"), &folder).output();
+    assert!(run("init --single --client-home registrar").unwrap().status.success());
+    if !is_root(folder.path()) {
+        return;
+    }
+    let home = folder.path().join("service");
+    give(&home, NOBODY);
+    for command in ["scrub", "salvage --dry-run", "mailbox new-epoch --dry-run"] {
+        let output = run(command).unwrap();
+        assert!(output.status.success(), "{command}: {}", said(&output));
+    }
+    let before = contents(&home);
+    let yes = "mailbox new-epoch --yes un.example";
+    for command in ["store mark", yes, "store migrate", "salvage --to saved"] {
+        let output = run(command).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        let said = said(&output);
+        for words in ["data/store belongs to nobody, and this is root", "sudo -u nobody liaisond"] {
+            assert!(said.contains(words), "{command}: {said}");
+        }
+    }
+    assert!(contents(&home) == before && !folder.path().join("saved").exists());
+    for path in all_below(&home) {
+        assert_eq!(fs::metadata(&path).unwrap().uid(), NOBODY, "{path:?}");
+    }
+    // A file that its user may not read is not taken for one that is lost.
+    let (high_water, command) = (home.join("high-water"), "liaisond --home service store mark");
+    chown(&high_water, Some(0), Some(0)).unwrap();
+    let output = as_user(command, &folder);
+    assert!(said(&output).contains("EACCES (13)"), "{}", said(&output));
+    assert!(said(&output).contains("(chown)"), "{}", said(&output));
+    assert!(contents(&home) == before);
+    fs::remove_file(high_water).unwrap();
+    let output = as_user(command, &folder);
+    assert!(output.status.success(), "{}", said(&output));
 }
 
 /// Twelve that send and some that read, at once in one home.
