@@ -89,6 +89,10 @@ pub(super) async fn named(place: &Place, settings: &Settings, why: StoreError) -
         StoreError::Corrupt(why) => vec![why],
         other => return other,
     };
+    if place.bytes() > NAMED_BYTES {
+        found.push("liaisond salvage --dry-run lists what is missing".to_owned());
+        return StoreError::Damaged(Damage::of(found));
+    }
     let of = (&settings.name, settings.high_water.as_path(), settings.ambient.now());
     if let Ok(salvaged) = salvage(place, None, None, of, |_| ()).await {
         let faults = salvaged.report.faults.iter().filter(|fault| fault.what != What::Values);
@@ -101,6 +105,9 @@ pub(super) async fn named(place: &Place, settings: &Settings, why: StoreError) -
     }
     StoreError::Damaged(Damage::of(found))
 }
+
+/// A start holds no more than this in memory to name what is missing: it may be tried again and again.
+const NAMED_BYTES: u64 = 256 << 20;
 
 /// How far a log goes.
 struct Log {

@@ -365,6 +365,7 @@ const SOME: usize = 64;
 pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), CannotStart> {
     match looked(place, keys, settings).await {
         Err(CannotStart::Damaged(why)) => {
+            tracing::error!(%why, "looking for what is missing");
             Err(CannotStart::Damaged(salvage::named(place, settings, why).await))
         }
         other => other,

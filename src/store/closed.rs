@@ -38,7 +38,7 @@ type Entries = Arc<Pairs<Vec<u8>>>;
 impl Closed {
     /// The store, and how many records behind its end sled would drop.
     pub(super) fn open(dir: &Path) -> Result<(Self, u64), StoreError> {
-        let lock = disk::lock(&dir.join("lock"))?;
+        let lock = disk::lock_to_read(&dir.join("lock"))?;
         tail::put_back(dir, &Fdatasync)?;
         let unusable = |why| disk::unusable(&dir.join(FILE), &why);
         let files = Files::open(dir, SEGMENT_BYTES as u64).map_err(unusable)?;
@@ -91,7 +91,7 @@ impl Closed {
 /// What can still be read, each value with its digest.
 pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreError> {
     let unusable = |why| disk::unusable(&dir.join(FILE), &why);
-    let _lock = disk::lock(&dir.join("lock"))?;
+    let _lock = disk::lock_to_read(&dir.join("lock"))?;
     tail::put_back(dir, &Fdatasync)?;
     let files = Files::open(dir, SEGMENT_BYTES as u64).map_err(unusable)?;
     let mut entries = BTreeMap::new();

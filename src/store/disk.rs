@@ -79,6 +79,22 @@ pub(super) fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 /// [`StoreError::Held`] if another process keeps the lock.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let file = OpenOptions::new().create(true).append(true).open(path);
+    held(path, file)
+}
+
+/// The same for who only reads, also where nothing can be written.
+///
+/// # Errors
+/// As [`lock`].
+pub(super) fn lock_to_read(path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    held(
+        path,
+        file.or_else(|error| if is_read_only(&error) { File::open(path) } else { Err(error) }),
+    )
+}
+
+fn held(path: &Path, file: io::Result<File>) -> Result<File, StoreError> {
     let file = file.map_err(|error| unusable(path, &error))?;
     retried(|| match file.try_lock() {
         Ok(()) => Some(Ok(())),

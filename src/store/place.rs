@@ -164,6 +164,13 @@ impl Place {
         &self.path
     }
 
+    /// How long its files are, all together; none that can be seen have no length.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let files = self.path.read_dir().into_iter().flatten().flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
+    }
+
     pub(super) fn disk(&self) -> &dyn Disk {
         self.disk.as_ref()
     }

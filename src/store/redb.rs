@@ -133,7 +133,7 @@ impl Store for Redb {
 /// leaves of the file, also old ones: what was deleted there may come back.
 pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreError> {
     let path = dir.join(FILE);
-    let _lock = disk::lock(&dir.join("lock"))?;
+    let _lock = disk::lock_to_read(&dir.join("lock"))?;
     let mut found = BTreeMap::new();
     // Panics are damage, and what was read before them stays.
     let walked = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -258,7 +258,8 @@ impl Shared {
     }
 
     fn look(dir: &Path) -> Result<(Self, bool), StoreError> {
-        let (lock, is_torn) = (disk::lock(&dir.join("lock"))?, Arc::new(AtomicBool::new(false)));
+        let (lock, is_torn) =
+            (disk::lock_to_read(&dir.join("lock"))?, Arc::new(AtomicBool::new(false)));
         let (mut builder, repaired) = (builder(), Arc::clone(&is_torn));
         builder.set_repair_callback(move |_| repaired.store(true, Ordering::Relaxed));
         let path = dir.join(FILE);

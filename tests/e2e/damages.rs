@@ -180,6 +180,30 @@ async fn what_sled_repairs_after_a_crash_is_no_damage() {
     a_crash_is_no_damage(Engine::Sled).await;
 }
 
+/// What is missing of a large store is not looked for at each start.
+#[tokio::test]
+async fn a_large_store_is_called_damaged_and_what_is_missing_is_left_to_salvage() {
+    let (open, _) = with_messages(Engine::Redb, 1).await;
+    let store = open.place().open(NAME).await.unwrap();
+    let gone = Write::new([], [], [keys::log_entry(1)]).unwrap();
+    store.commit(gone.into()).await.unwrap();
+    drop(store);
+    let other = std::fs::File::create(open.place().path().join("large")).unwrap();
+    for (bytes, lists) in [(1, false), (1 << 30, true)] {
+        other.set_len(bytes).unwrap();
+        let why = look(&open).await.unwrap_err().to_string();
+        assert!(
+            why.starts_with("the store is damaged: it does not fit its own signed head"),
+            "{why}"
+        );
+        assert_eq!(
+            why.contains("liaisond salvage --dry-run lists what is missing"),
+            lists,
+            "{why}"
+        );
+    }
+}
+
 /// Each value is whole, and one is not there that the signed head counts.
 #[tokio::test]
 async fn what_does_not_fit_the_signed_head_is_called_damaged() {

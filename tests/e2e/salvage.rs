@@ -331,3 +331,32 @@ fn nobody_is_told_to_serve_a_log_that_goes_back_or_may() {
     let says: serde_json::Value = serde_json::from_str(&says).unwrap();
     assert_eq!((&says["log"], &says["log_shown"]), (&1.into(), &serde_json::Value::Null));
 }
+
+/// A disk that fails becomes one that cannot be written: then it is looked through and saved.
+#[test]
+fn a_store_that_cannot_be_written_is_looked_through_and_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |script: &str| readme::run(script, folder.path());
+    if !run("unshare -rm true").status.success() {
+        return;
+    }
+    for engine in ["sled", "redb"] {
+        let init = format!(
+            "liaisond --home {engine} init --single --client-home client-{engine} --engine {engine}"
+        );
+        assert!(run(&init).status.success());
+        let read_only = format!(
+            "unshare -rm bash -ec 'mount --bind {engine} {engine}; mount -o remount,ro,bind {engine}
+             ! touch {engine}/tried
+             liaisond --home {engine} scrub; liaisond --home {engine} salvage --to saved-{engine}
+             liaisond --home {engine} serve'"
+        );
+        let done = run(&read_only);
+        let (says, why) =
+            (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        for words in ["The store is whole.", "The new store: saved-"] {
+            assert!(says.contains(words), "{engine}: {says}{why}");
+        }
+        assert!(why.contains("EROFS") && why.contains("mount it for writing"), "{engine}: {why}");
+    }
+}
