@@ -119,8 +119,8 @@ impl Spoilt {
     }
 }
 
-/// Entries that had expired before they were collected here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Entries of which nothing was left when they were collected here.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gone {
     /// The number of the first.
     pub first: u64,
@@ -128,6 +128,8 @@ pub struct Gone {
     pub last: u64,
     /// Why it stood there, if the relay still knows.
     pub kind: Option<EntryKind>,
+    /// Who sent what it showed, if the relay says that it has lost that: then it has not expired.
+    pub lost: Option<ContactId>,
 }
 
 /// A delivered receipt that was made.
@@ -447,7 +449,7 @@ impl Inbox {
             || self.gone()?.iter().any(|gone| gone.kind.is_none()))
     }
 
-    /// What had expired before it was collected here, in order.
+    /// What was gone before it was collected here, in order.
     ///
     /// # Errors
     /// A damaged file, or the disk.
@@ -456,12 +458,13 @@ impl Inbox {
         for batch in self.batches()?.into_iter().filter(|batch| batch.folder == GONE) {
             let kept = self.read_batch(batch)?;
             if kept.is_empty() {
-                all.push(Gone { first: batch.first, last: batch.last, kind: None });
+                all.push(Gone { first: batch.first, last: batch.last, kind: None, lost: None });
             }
             all.extend(kept.iter().map(|kept| Gone {
                 first: kept.item.number,
                 last: kept.item.number,
                 kind: Some(kept.kind),
+                lost: kept.item.lost.parse().ok(),
             }));
         }
         Ok(all)

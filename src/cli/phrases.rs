@@ -243,13 +243,30 @@ pub(super) fn not_delivered(id: Option<MessageId>) -> String {
     }
 }
 
-/// Entries that had expired before they were collected, each in a sentence.
+/// An entry that the service has lost, and who can say what it was.
+pub(super) fn lost(number: u64, kind: Option<EntryKind>, sender: &ContactId) -> (String, String) {
+    match kind {
+        Some(kind) if is_message(kind) => (
+            format!("the service has lost message {number}, from {sender}"),
+            format!("call {sender}, and ask to send it again: liaison directory show {sender}"),
+        ),
+        Some(_) | None => (
+            format!("the service has lost entry {number}, which is about a message of {sender}"),
+            "tell the operator of the service".to_owned(),
+        ),
+    }
+}
+
+const fn is_message(kind: EntryKind) -> bool {
+    matches!(kind, EntryKind::Addressed | EntryKind::Released)
+}
+
+/// Entries of which nothing was left when they were collected, each in a sentence.
 pub(super) fn gone(all: &[Gone]) -> Vec<String> {
     let listed = |is: &dyn Fn(EntryKind) -> bool| {
-        let of = all.iter().filter(|gone| gone.kind.is_some_and(is));
+        let of = all.iter().filter(|gone| gone.lost.is_none() && gone.kind.is_some_and(is));
         of.map(|gone| gone.first.to_string()).collect::<Vec<_>>()
     };
-    let is_message = |kind| matches!(kind, EntryKind::Addressed | EntryKind::Released);
     let said = |what: (&str, &str), numbers: Vec<String>| {
         let before = "expired before this machine had collected";
         let unknown = "nobody can say any more what";
@@ -278,7 +295,11 @@ pub(super) fn gone(all: &[Gone]) -> Vec<String> {
         };
         format!("{numbers} expired {when}; nobody can say any more what stood there")
     });
-    forgotten.chain(messages).chain(others).collect()
+    let lost = all.iter().filter_map(|gone| {
+        let (what, mend) = lost(gone.first, gone.kind, gone.lost.as_ref()?);
+        Some(format!("{what}: {mend}"))
+    });
+    forgotten.chain(messages).chain(others).chain(lost).collect()
 }
 
 /// An entry that does not show what the relay says by it.
@@ -491,7 +512,7 @@ mod tests {
 
     #[test]
     fn what_had_expired_is_said_in_a_sentence_each() {
-        let of = |first, last, kind| Gone { first, last, kind };
+        let of = |first, last, kind| Gone { first, last, kind, lost: None };
         let one = |number, kind| of(number, number, Some(kind));
         let (to, ours) = (EntryKind::Addressed, EntryKind::NotDelivered);
         let said = gone(&[of(1, 1, None), one(4, to), one(7, EntryKind::Released), one(8, ours)]);
@@ -514,6 +535,19 @@ mod tests {
                  any more what stood there",
                 "3 messages expired before this machine had collected them: numbers 41, 42 and 44; \
                  nobody can say any more what they were",
+            ]
+        );
+        let lost = |gone| Gone { lost: Some("fr/cert".parse().unwrap()), ..gone };
+        let said = gone(&[lost(one(3, to)), lost(one(4, EntryKind::Acknowledged)), one(5, to)]);
+        assert_eq!(
+            said,
+            [
+                "1 message expired before this machine had collected it: number 5; nobody can say any \
+                 more what it was",
+                "the service has lost message 3, from fr/cert: call fr/cert, and ask to send it again: \
+                 liaison directory show fr/cert",
+                "the service has lost entry 4, which is about a message of fr/cert: tell the operator of \
+                 the service",
             ]
         );
         assert!(gone(&[]).is_empty());

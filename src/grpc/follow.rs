@@ -259,5 +259,6 @@ pub(super) fn item_message(item: Item) -> v1::Item {
         letter_path,
         acknowledgement: item.acknowledgement,
         gone: item.gone.map(|digest| convert::hash(&digest)).unwrap_or_default(),
+        lost: item.lost.map(|sender| sender.to_string()).unwrap_or_default(),
     }
 }

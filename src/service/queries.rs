@@ -15,7 +15,7 @@ use crate::domain::refusal::{Refusal, Which};
 use crate::domain::relay::addressing::name_of;
 use crate::domain::relay::envelope::read_letter;
 use crate::domain::relay::expire;
-use crate::domain::state::{Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Shown, Value};
+use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Value};
 use crate::signed::dsse::Kind;
 use crate::signed::proto;
 use crate::store::{Hints, KeyRange, StoreError, codec, keys};
@@ -77,18 +77,21 @@ pub struct Item {
     pub acknowledgement: Bytes,
     /// What stands in the chain, if what the entry showed is gone.
     pub gone: Option<Digest>,
+    /// Who sent that, if it has not expired, but is lost.
+    pub lost: Option<ContactId>,
 }
 
 impl Item {
-    const fn of_gone(number: u64, gone: &Gone) -> Self {
+    const fn of_gone(number: u64, (kind, digest): (EntryKind, Digest)) -> Self {
         Self {
             number,
-            kind: gone.kind,
+            kind,
             header: Bytes::new(),
             body: Bytes::new(),
             letter: None,
             acknowledgement: Bytes::new(),
-            gone: Some(gone.digest),
+            gone: Some(digest),
+            lost: None,
         }
     }
 }
@@ -117,12 +120,12 @@ pub struct Status {
     pub acknowledgements: Vec<Bytes>,
 }
 
-/// What an entry shows and is not there.
+/// What an entry shows and is not there, or cannot be read.
 enum Lost {
-    /// The message.
+    /// All of the message.
     Message,
     /// Its body, and why.
-    Body(Digest, String),
+    Body(String),
 }
 
 /// Charters of one page: a client that was away for ten years asks a few times.
@@ -310,12 +313,13 @@ impl Service {
         if after > 0 {
             range = range.after(&[&prefix[..], &after.to_be_bytes()].concat());
         }
-        let page = self.shared.store.scan(range, PAGE).await.map_err(|why| self.broken(&why))?;
+        let page = self.shared.store.examine(range, PAGE).await.map_err(|why| self.broken(&why))?;
         let (mut items, mut room) = (Vec::new(), PAGE_BYTES);
-        for (key, _, value) in &page.entries {
+        for (key, found) in page.entries {
             let number = key.get(prefix.len()..).and_then(|number| number.try_into().ok());
             let number = number.map(u64::from_be_bytes).unwrap_or_default();
-            let item = match codec::entry(value).map_err(|why| self.broken(&why)) {
+            let entry = found.and_then(|found| codec::entry(&found.bytes));
+            let item = match entry.map_err(|why| self.broken(&why)) {
                 Ok(entry) => {
                     self.collected(&contact, (number, entry), (seat.as_ref(), parts)).await
                 }
@@ -363,10 +367,10 @@ impl Service {
         let (number, contact) = (*permit.command(), contact_of(permit.peer())?);
         let entry = Entry::Shown(self.shown(&contact, number).await?);
         let wanted = (permit.peer().seat(), Parts::Whole);
-        let item = self.item(&contact, (number, entry), wanted).await?;
-        match item.gone {
-            None => Ok(item),
-            Some(_) => Err(Refusal::MessageExpired(Which::Number(number)).into()),
+        match self.item(&contact, (number, &entry), wanted).await? {
+            Ok(item) if item.gone.is_none() => Ok(item),
+            Ok(_) => Err(Refusal::MessageExpired(Which::Number(number)).into()),
+            Err(Lost::Message | Lost::Body(_)) => Err(Refusal::BodyDamaged.into()),
         }
     }
 
@@ -386,61 +390,66 @@ impl Service {
         Err(refusal.into())
     }
 
-    /// An entry of a page: one whose body is lost keeps its header, and the chain goes on.
+    /// An entry of a page: what is lost of it is left out, and the chain goes on.
     async fn collected(
         &self,
         contact: &ContactId,
         (number, entry): (u64, Entry),
         (seat, parts): (Option<&SeatId>, Parts),
     ) -> Result<Item, Failure> {
-        match self.item(contact, (number, entry.clone()), (seat, parts)).await {
-            Err(Failure::Refused(Refusal::BodyDamaged)) => {
-                self.item(contact, (number, entry), (seat, Parts::Headers)).await
+        let mut found = self.item(contact, (number, &entry), (seat, parts)).await?;
+        if let Err(Lost::Body(_)) = found {
+            found = self.item(contact, (number, &entry), (seat, Parts::Headers)).await?;
+        }
+        match (found, entry.chained(), entry) {
+            (Ok(item), _, _) => Ok(item),
+            (Err(_), Some(chained), Entry::Shown(Shown { sender, .. })) => {
+                Ok(Item { lost: Some(sender), ..Item::of_gone(number, chained) })
             }
-            item => item,
+            (Err(_), _, _) => {
+                let unreadable = format!("what entry {number} of {contact} carries");
+                Err(self.broken(&StoreError::Corrupt(unreadable)))
+            }
         }
     }
 
     async fn item(
         &self,
         contact: &ContactId,
-        (number, entry): (u64, Entry),
+        (number, entry): (u64, &Entry),
         wanted: (Option<&SeatId>, Parts),
-    ) -> Result<Item, Failure> {
+    ) -> Result<Result<Item, Lost>, Failure> {
         let shown = match entry {
             Entry::Shown(shown) => shown,
-            Entry::Gone(gone) => return Ok(Item::of_gone(number, &gone)),
+            Entry::Gone(gone) => return Ok(Ok(Item::of_gone(number, (gone.kind, gone.digest)))),
         };
-        let id = shown.id;
         let lost = match self.shows((number, shown), wanted).await? {
-            Ok(item) => return Ok(item),
+            Ok(item) => return Ok(Ok(item)),
             Err(lost) => lost,
         };
         // It may have expired since the entry was read.
         if let Some(Entry::Gone(gone)) = self.mailbox_entry(contact, number).await? {
-            return Ok(Item::of_gone(number, &gone));
+            return Ok(Ok(Item::of_gone(number, (gone.kind, gone.digest))));
         }
-        match lost {
-            Lost::Message => {
-                let missing = format!("{id} stands in a mailbox and is not there");
-                Err(self.broken(&StoreError::Corrupt(missing)))
-            }
-            Lost::Body(digest, why) => {
-                self.shared.telemetry.say(&Event::BodyDamaged(id, digest, why));
-                Err(Refusal::BodyDamaged.into())
-            }
-        }
+        let why = match &lost {
+            Lost::Message => "all of it",
+            Lost::Body(why) => why,
+        };
+        self.shared.telemetry.say(&Event::BodyDamaged(shown.id, &shown.sender, why));
+        Ok(Err(lost))
     }
 
     /// The message that an entry shows, and the rest of it, if they are there.
     async fn shows(
         &self,
-        (number, shown): (u64, Shown),
+        (number, shown): (u64, &Shown),
         (seat, parts): (Option<&SeatId>, Parts),
     ) -> Result<Result<Item, Lost>, Failure> {
-        let key = Key::Message(shown.id, shown.sender);
-        let Some(Value::Message(message)) = self.value(&key).await? else {
-            return Ok(Err(Lost::Message));
+        let key = Key::Message(shown.id, shown.sender.clone());
+        let message = match self.value(&key).await {
+            Ok(Some(Value::Message(message))) => message,
+            Ok(_) | Err(Failure::Refused(Refusal::StoreDamaged)) => return Ok(Err(Lost::Message)),
+            Err(why) => return Err(why),
         };
         let mut item = Item {
             number,
@@ -448,8 +457,9 @@ impl Service {
             header: message.header.clone(),
             body: Bytes::new(),
             letter: None,
-            acknowledgement: shown.acknowledgement,
+            acknowledgement: shown.acknowledgement.clone(),
             gone: None,
+            lost: None,
         };
         let is_message = matches!(shown.kind, EntryKind::Addressed | EntryKind::Released);
         if is_message && parts == Parts::Whole {
@@ -467,8 +477,8 @@ impl Service {
             Body::Inline(body) => Ok(body.clone()),
             Body::Blob(digest, _) => match self.shared.blobs.get(*digest).await {
                 Ok(Some(body)) => Ok(body),
-                Ok(None) => Err(Lost::Body(*digest, "it is missing".to_owned())),
-                Err(why) => Err(Lost::Body(*digest, why.to_string())),
+                Ok(None) => Err(Lost::Body(format!("its body {digest}, which is missing"))),
+                Err(why) => Err(Lost::Body(format!("its body {digest}: {why}"))),
             },
             Body::Gone => Err(Lost::Message),
         }

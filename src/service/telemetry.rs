@@ -11,8 +11,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use crate::ambient::Ambient;
-use crate::crypto::hash::Digest;
-use crate::domain::ids::MessageId;
+use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
 use crate::domain::peer::Party;
 
@@ -70,9 +69,9 @@ pub enum Event<'a> {
     /// A body cannot be kept.
     #[error("a sealed body cannot be kept: {0}")]
     Body(String),
-    /// The body of a message is lost.
-    #[error("the body {1} of the message {0} is lost: {2}")]
-    BodyDamaged(MessageId, Digest, String),
+    /// A message is lost, or its body.
+    #[error("of the message {0} from {1} is lost: {2}; its sender has it")]
+    BodyDamaged(MessageId, &'a ContactId, &'a str),
     /// The store cannot be read.
     #[error("the store cannot be read: {0}")]
     Store(&'a dyn std::error::Error),

@@ -4,14 +4,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use liaison::client::error::Side;
 use liaison::crypto::hash::Digest;
+use liaison::domain::ids::ContactId;
 use liaison::domain::limits;
-use liaison::store::Engine;
+use liaison::domain::state::{Entry, Key};
+use liaison::store::{Engine, Store, Write, codec, keys};
 use liaison::wire::v1::{GetBodyRequest, Item};
+use serde_json::json;
 use tonic::{Code, Status};
 
-use crate::support::{Client, Office, Party, Replica, TestNet, alert, refusal};
+use crate::damages::{closed, send};
+use crate::support::{
+    Client, NAME, Office, Party, Replica, TestNet, Trust, alert, dates, refusal, soon,
+};
 
 /// What befalls a file.
 type Damage = (&'static str, fn(&Path));
@@ -97,4 +104,137 @@ async fn who_asks_for_a_lost_body_hears_whom_to_call_and_the_mailbox_goes_on() {
     assert_eq!((error.side, &*error.reason), (Side::Theirs, "BODY_DAMAGED"));
     assert!(error.sentence.contains("message 1 from fr/cert/duty-1 (sent 20"), "{error}");
     assert_eq!(error.mend.unwrap(), "call fr/cert, and ask to send it again");
+}
+
+/// The key of the message that an entry of a mailbox shows.
+async fn message_at(store: &dyn Store, contact: &ContactId, number: u64) -> Vec<u8> {
+    let key = keys::of(&Key::Entry(contact.clone(), number));
+    let found = store.read(std::slice::from_ref(&key)).await.unwrap();
+    let Entry::Shown(shown) = codec::entry(found.value(&key).unwrap()).unwrap() else {
+        panic!("it shows a message")
+    };
+    keys::of(&Key::Message(shown.id, shown.sender))
+}
+
+async fn spoil(store: &dyn Store, key: Vec<u8>) {
+    let write = Write::new([], [(key, Bytes::from_static(b"another"))], []).unwrap();
+    store.commit(write.into()).await.unwrap();
+}
+
+/// What is lost of the mailbox of jp, by number: from whom. The chain holds up to the relay's head.
+async fn lost(net: &TestNet, jp: &Party) -> Vec<(u64, String)> {
+    let mut reader = net.client(&jp.tls()).await;
+    let replica = Replica::fold(&mut reader).await;
+    let collected = replica.collect(&mut reader, &jp.contact).await;
+    assert_eq!(collected.items.len(), 4);
+    for item in &collected.items {
+        assert_eq!(
+            (item.gone.is_empty(), item.lost.is_empty()),
+            (item.lost.is_empty(), item.gone.is_empty())
+        );
+        let refused = body(&mut reader, item.number).await;
+        match &*item.lost {
+            "" => assert_eq!(&refused.unwrap(), item),
+            _ => assert_eq!(
+                refusal(&refused.unwrap_err()),
+                (Code::DataLoss, "BODY_DAMAGED".to_owned())
+            ),
+        }
+    }
+    let lost = collected.items.into_iter().filter(|item| !item.lost.is_empty());
+    lost.map(|item| (item.number, item.lost)).collect()
+}
+
+#[tokio::test]
+async fn a_message_whose_value_is_damaged_ends_alone() {
+    for engine in [Engine::Memory, Engine::Redb, Engine::Sled] {
+        let net = TestNet::on(engine).await;
+        let [fr, jp] = net.parties(["fr", "jp"]).await;
+        send(&net, &fr, &jp, 4).await;
+        assert_eq!(lost(&net, &jp).await, []);
+        let damaged = message_at(net.store.as_ref(), &jp.contact, 2).await;
+        spoil(net.store.as_ref(), damaged).await;
+        let missing = message_at(net.store.as_ref(), &jp.contact, 3).await;
+        net.store.commit(Write::new([], [], [missing]).unwrap().into()).await.unwrap();
+        let from = |number| (number, "fr/cert".to_owned());
+        assert_eq!(lost(&net, &jp).await, [2, 3].map(from), "{engine:?}");
+        send(&net, &fr, &jp, 1).await;
+    }
+}
+
+/// The same of a value that has changed on the disk, under its digest.
+#[tokio::test]
+async fn a_value_that_is_not_what_was_written_ends_its_message_alone() {
+    let net = TestNet::on(Engine::Redb).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    send(&net, &fr, &jp, 4).await;
+    let key = message_at(net.store.as_ref(), &jp.contact, 2).await;
+    let value = net.store.read(std::slice::from_ref(&key)).await.unwrap();
+    let header = value.value(&key).unwrap()[200..264].to_vec();
+    let open = closed(net).await;
+    let file = open.place().path().join("store.redb");
+    let mut bytes = fs::read(&file).unwrap();
+    let places: Vec<_> =
+        (0..bytes.len() - 64).filter(|at| bytes[*at..*at + 64] == header).collect();
+    places.iter().for_each(|at| bytes[*at] ^= 1);
+    assert!(!places.is_empty());
+    fs::write(&file, bytes).unwrap();
+    // A look before the start would have refused it: as if it had changed since.
+    let store = open.place().open(NAME).await.unwrap();
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    assert_eq!(lost(&net, &jp).await, [(2, "fr/cert".to_owned())]);
+}
+
+/// Of an entry nobody knows the chain value: the mailbox stops there, and what stands before it comes.
+#[tokio::test]
+async fn what_stands_before_a_damaged_entry_is_delivered() {
+    for engine in [Engine::Memory, Engine::Redb, Engine::Sled] {
+        let net = TestNet::on(engine).await;
+        let [fr, jp] = net.parties(["fr", "jp"]).await;
+        send(&net, &fr, &jp, 4).await;
+        spoil(net.store.as_ref(), keys::of(&Key::Entry(jp.contact.clone(), 3))).await;
+        let mut reader = net.client(&jp.tls()).await;
+        let mut stream = reader.collect(0, false).await.unwrap();
+        for _ in [1, 2] {
+            stream.message().await.unwrap().unwrap();
+        }
+        let refused = stream.message().await.unwrap_err();
+        assert_eq!(refusal(&refused), (Code::DataLoss, "STORE_DAMAGED".to_owned()), "{engine:?}");
+        send(&net, &fr, &jp, 1).await;
+    }
+}
+
+/// Who collects is told once which message the service has lost, and whom to call, and goes on.
+#[tokio::test]
+async fn who_collects_is_told_once_what_the_service_has_lost() {
+    let net = TestNet::memory().await;
+    let (fr, mut jp) = (net.party("fr", 1).await, Office::new(&net, "jp").await);
+    send(&net, &fr, &jp.party, 3).await;
+    let damaged = message_at(net.store.as_ref(), &jp.party.contact, 2).await;
+    spoil(net.store.as_ref(), damaged).await;
+    let lost = json!([{ "number": 2, "kind": 1, "from": "fr/cert" }]);
+    for said in [lost.clone(), json!([])] {
+        jp.run(&["inbox", "list"]).await.unwrap();
+        let list = jp.printed().remove(0);
+        assert_eq!((&list["expired"], &list["lost"]), (&json!([]), &said));
+        let numbers = list["messages"].as_array().unwrap().iter().map(|row| row["number"].clone());
+        assert_eq!(numbers.collect::<Vec<_>>(), [3, 1]);
+    }
+    let error = jp.run(&["inbox", "read", "2"]).await.unwrap_err();
+    assert_eq!((error.side, &*error.reason), (Side::Theirs, "BODY_DAMAGED"));
+    assert_eq!(error.sentence, "the service has lost message 2, from fr/cert");
+    assert!(error.mend.unwrap().starts_with("call fr/cert, and ask to send it again"));
+    jp.run(&["inbox", "read", "3"]).await.unwrap();
+    let follows = jp.elsewhere(&net);
+    let following = follows.start(&["inbox", "list", "--follow"]);
+    let told = async {
+        loop {
+            let printed = follows.prints().await;
+            if printed["event"] == "lost" {
+                return printed["entries"].clone();
+            }
+        }
+    };
+    assert_eq!(soon("it is told", told).await, lost);
+    following.abort();
 }

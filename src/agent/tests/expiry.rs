@@ -39,7 +39,7 @@ fn mailbox(net: &mut Net, count: usize) -> (Vec<v1::Item>, Bytes) {
 }
 
 fn single(number: u64) -> Gone {
-    Gone { first: number, last: number, kind: Some(EntryKind::Addressed) }
+    Gone { first: number, last: number, kind: Some(EntryKind::Addressed), lost: None }
 }
 
 fn why_not(error: InboxError) -> ChainError {
@@ -146,7 +146,7 @@ fn a_reader_begins_where_the_mailbox_does() {
             assert_eq!(paris.inbox.item(1).unwrap().place.mailbox, after(&net, &items[..1]));
             paris.again(&net, 1).unwrap();
         }
-        let forgotten = Gone { first: had as u64 + 1, last: 3, kind: None };
+        let forgotten = Gone { first: had as u64 + 1, last: 3, kind: None, lost: None };
         assert_eq!(paris.inbox.gone_untold().unwrap(), [forgotten]);
         let index = Index::open(paris.dir.path(), &paris.inbox).unwrap();
         assert_eq!(index.rows().len(), 2 + had);
@@ -271,8 +271,8 @@ fn in_another_epoch_what_is_gone_is_counted_on_and_told_once() {
     let taken = paris.take_head(&net, &head).unwrap();
     assert!(matches!(&taken[..], [Taken::Message { place, .. }] if place.mailbox.count == 7));
     assert_eq!(paris.inbox.cursor().unwrap(), net.mailbox(&own()));
-    let forgotten = Gone { first: 4, last: 5, kind: None };
-    assert_eq!(paris.inbox.gone_untold().unwrap(), [forgotten, single(6)]);
+    let forgotten = Gone { first: 4, last: 5, kind: None, lost: None };
+    assert_eq!(paris.inbox.gone_untold().unwrap(), [forgotten.clone(), single(6)]);
     assert_eq!(paris.inbox.gone().unwrap(), [single(2), forgotten, single(6)]);
     paris.inbox.told_gone(6).unwrap();
     assert_eq!(paris.inbox.gone_untold().unwrap(), []);
@@ -378,7 +378,7 @@ fn wherever_collecting_behind_a_beginning_ends_the_next_goes_on() {
         // What was half there comes again, and in another form.
         collect(1).unwrap();
         assert_eq!(paris.inbox.cursor().unwrap(), net.mailbox(&own()), "{some}");
-        let forgotten = Gone { first: 1, last: 1, kind: None };
+        let forgotten = Gone { first: 1, last: 1, kind: None, lost: None };
         assert_eq!(paris.inbox.gone_untold().unwrap(), [forgotten, single(2), single(3)], "{some}");
         if done {
             assert!(some > 10, "{some}");

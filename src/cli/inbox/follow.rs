@@ -344,14 +344,18 @@ impl Stay {
     }
 }
 
-/// Says what had expired before it was collected, once.
+/// Says what was gone before it was collected, once.
 fn say_gone(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
     let gone = mail.inbox.gone_untold()?;
-    if !gone.is_empty() {
-        let object = json!({ "event": "expired", "entries": gone_json(&gone) });
-        ctx.out.event(&object, phrases::gone(&gone).join("\n"));
-        told(ctx, mail, &gone);
+    let (lost, expired): (Vec<_>, Vec<_>) = gone.iter().cloned().partition(|it| it.lost.is_some());
+    for (event, some) in [("expired", expired), ("lost", lost)] {
+        if !some.is_empty() {
+            let entries = gone_json(&some).concat();
+            let object = json!({ "event": event, "entries": entries });
+            ctx.out.event(&object, phrases::gone(&some).join("\n"));
+        }
     }
+    told(ctx, mail, &gone);
     Ok(())
 }
 

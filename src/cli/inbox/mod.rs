@@ -177,12 +177,14 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
         .map(|(number, kind)| json!({ "number": number, "kind": kind.byte() }))
         .collect::<Vec<_>>();
     let gone = mail.inbox.gone_untold()?;
+    let [expired, lost] = gone_json(&gone);
     let object = json!({
         "seat": mail.seat.to_string(),
         "messages": rows,
         "unverified": unverified,
         "unknown_entries": unknown,
-        "expired": gone_json(&gone),
+        "expired": expired,
+        "lost": lost,
         "more": more,
         "muted": hidden,
     });
@@ -205,13 +207,19 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
     Ok(())
 }
 
-/// What had expired before it was collected, for programs.
-fn gone_json(all: &[Gone]) -> Vec<Value> {
-    let gone = all.iter().map(|gone| {
+/// What had expired before it was collected, and what the service has lost, for programs.
+fn gone_json(all: &[Gone]) -> [Vec<Value>; 2] {
+    let (mut expired, mut lost) = (Vec::new(), Vec::new());
+    for gone in all {
         let kind = gone.kind.map(EntryKind::byte);
-        json!({ "first": gone.first, "last": gone.last, "kind": kind })
-    });
-    gone.collect()
+        match &gone.lost {
+            None => expired.push(json!({ "first": gone.first, "last": gone.last, "kind": kind })),
+            Some(from) => {
+                lost.push(json!({ "number": gone.first, "kind": kind, "from": from.to_string() }));
+            }
+        }
+    }
+    [expired, lost]
 }
 
 /// It is said once.
@@ -219,7 +227,7 @@ fn told(ctx: &Context, mail: &Mail, gone: &[Gone]) {
     if let Some(last) = gone.iter().map(|gone| gone.last).max()
         && let Err(error) = mail.inbox.told_gone(last)
     {
-        ctx.out.not_kept("that it was said what expired cannot be kept", &error.into());
+        ctx.out.not_kept("that it was said what is gone cannot be kept", &error.into());
     }
 }
 
@@ -642,6 +650,11 @@ fn not_gone(mail: &Mail, at: &Pointer) -> Result<(), ClientError> {
     let Pointer::Number(number) = at else { return Ok(()) };
     let holds = |gone: &Gone| (gone.first..=gone.last).contains(number);
     let Some(gone) = mail.inbox.gone()?.into_iter().find(holds) else { return Ok(()) };
+    if let Some(from) = &gone.lost {
+        let (sentence, mend) = phrases::lost(gone.first, gone.kind, from);
+        let error = ClientError { sentence, ..Refusal::BodyDamaged.into() };
+        return Err(error.mended_by(mend));
+    }
     let sentence = phrases::gone(&[gone]).concat();
     Err(ClientError::new(Side::Ours, Exit::NotFound, MESSAGE_EXPIRED, sentence)
         .mended_by("liaison inbox list"))

@@ -596,5 +596,6 @@ pub(crate) fn item(sealed: &v1::Envelope, of: &str) -> v1::Item {
         letter_path: path.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect(),
         acknowledgement: Bytes::new(),
         gone: Bytes::new(),
+        lost: String::new(),
     }
 }
