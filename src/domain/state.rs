@@ -186,6 +186,21 @@ pub struct Shown {
     pub acknowledgement: Bytes,
 }
 
+impl Shown {
+    /// The entry as it stands beside its message; nothing of one to whom the message is addressed, or of
+    /// which nobody can say what stands in the chain.
+    #[must_use]
+    pub fn beside(&self, contact: &ContactId, (epoch, number): (u64, u64)) -> Option<Beside> {
+        let (kind, digest) = Entry::Shown(self.clone()).chained()?;
+        match kind {
+            EntryKind::Addressed | EntryKind::Released => None,
+            EntryKind::Acknowledged | EntryKind::NotDelivered | EntryKind::Later(_) => {
+                Some(Beside { contact: contact.clone(), epoch, number, kind, digest })
+            }
+        }
+    }
+}
+
 impl Mailbox {
     /// An empty mailbox of epoch 1.
     #[must_use]

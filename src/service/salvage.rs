@@ -10,12 +10,16 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
-use crate::domain::ids::{ContactId, DirectoryName, MessageId};
-use crate::domain::relay::envelope;
-use crate::domain::relay::expire;
+use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId};
+use crate::domain::relay::answers::Answers;
+use crate::domain::relay::envelope::{self, read_letter};
+use crate::domain::relay::expire::{self, Step};
+use crate::domain::relay::share::Share;
+use crate::domain::relay::sums::Sums;
 use crate::domain::state::{
-    Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Shown as Showing, Value,
+    Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Outcome, Shown as Showing, Usage, Value,
 };
 use crate::store::blobs::Blobs;
 use crate::store::check::Damage;
@@ -145,6 +149,8 @@ fn mend(values: &mut Values, name: &DirectoryName, shown: Option<&Shown>) -> Log
     if let Some(directory) = &fold.directory {
         mailboxes(values, directory, mark);
         due(values, directory);
+        outcomes(values);
+        accounts(values);
     }
     let shown = fold.directory.as_ref().zip(shown).and_then(|(directory, shown)| {
         Some(verified(name, &shown.checkpoint, directory).ok()?.size())
@@ -283,10 +289,18 @@ fn due(values: &mut Values, directory: &Directory) {
         if let Body::Blob(digest, _) = message.body {
             *named.entry(digest).or_default() += 1;
         }
-        if !due.contains(&of)
-            && let Ok(header) = envelope::verify_header(directory, &message.header)
-        {
-            puts.push(expire::first(header.addressing()));
+        let Ok(header) = envelope::verify_header(directory, &message.header) else { continue };
+        let (first, step) = expire::first(header.addressing());
+        let key = Key::Answers(header.digest());
+        // Whose receipts are here already is not known: they are taken again.
+        let asks = step == Value::Due(Step::Tell) && value(values, &first).as_ref() == Some(&step);
+        if asks && value(values, &key).is_none() {
+            let letters = message.letters.iter().filter_map(|letter| read_letter(letter).ok());
+            let letters = letters.map(|letter| letter.seat);
+            puts.push((key, Value::Answers(Answers::due(header.addressing(), letters))));
+        }
+        if !due.contains(&of) {
+            puts.push((first, step));
         }
     }
     if !values.contains_key(keys::LISTED) {
@@ -294,6 +308,81 @@ fn due(values: &mut Values, directory: &Directory) {
     }
     puts.extend(named.into_iter().map(|(digest, count)| (Key::Blob(digest), Value::Blob(count))));
     values.extend(puts.into_iter().map(|(key, value)| (keys::of(&key), codec::encode(&value))));
+}
+
+/// What became of a message stands in the entries that show it beside its recipients, too.
+fn outcomes(values: &mut Values) {
+    let mut puts: BTreeMap<Key, Outcome> = BTreeMap::new();
+    let shown = values
+        .range(keys::ENTRY.to_vec()..)
+        .map_while(|(key, value)| Some((keys::read_entry(key)?, codec::entry(value).ok())));
+    for ((contact, number), entry) in shown {
+        let (Some(Entry::Shown(shown)), Some(Value::Mailbox(mailbox))) =
+            (entry, value(values, &Key::Mailbox(contact.clone())))
+        else {
+            continue;
+        };
+        let Some(beside) = shown.beside(&contact, (mailbox.epoch, number)) else { continue };
+        let key = Key::Outcome(shown.id, shown.sender);
+        let stored = match value(values, &key) {
+            Some(Value::Outcome(outcome)) => outcome,
+            _ => Outcome::default(),
+        };
+        if number > mailbox.count || stored.beside.contains(&beside) {
+            continue;
+        }
+        let outcome = puts.entry(key).or_insert(stored);
+        outcome.beside.push(beside);
+        let given = &shown.acknowledgement;
+        if !given.is_empty() && !outcome.acknowledgements.contains(given) {
+            outcome.acknowledgements.push(given.clone());
+        }
+    }
+    let puts = puts.into_iter().map(|(key, outcome)| {
+        let value = codec::encode(&Value::Outcome(outcome));
+        (keys::of(&key), value)
+    });
+    values.extend(puts.collect::<Vec<_>>());
+}
+
+/// Accounts and shares are what the messages come to. When a share that is lost was last used nobody
+/// knows: it may be used at once.
+fn accounts(values: &mut Values) {
+    let mut sums = Sums::default();
+    for (key, value) in values.range(keys::ANSWERS.to_vec()..) {
+        let digest = key.strip_prefix(keys::ANSWERS).map(|digest| Digest::try_from(digest).ok());
+        let Some(digest) = digest else { break };
+        let answers = digest.map(|digest| codec::decode(&Key::Answers(digest), value));
+        if let Some(Ok(Value::Answers(answers))) = answers {
+            sums.add(&answers);
+        }
+    }
+    let stored: BTreeSet<MemberId> =
+        values.range(keys::USAGE.to_vec()..).map_while(|(key, _)| keys::read_usage(key)).collect();
+    for member in stored {
+        sums.kept.entry(member).or_default();
+    }
+    for (member, kept) in &sums.kept {
+        let key = keys::of(&Key::Usage(member.clone()));
+        if *kept > 0 || values.contains_key(&key) {
+            values.insert(key, codec::encode(&Value::Usage(Usage(*kept))));
+        }
+    }
+    let stored: Vec<_> =
+        values.range(keys::SHARE.to_vec()..).map_while(|(key, _)| keys::read_share(key)).collect();
+    for of in stored {
+        sums.shares.entry(of).or_default();
+    }
+    for (of, waiting) in &sums.shares {
+        let key = Key::Share(of.0.clone(), of.1.clone());
+        let share = match value(values, &key) {
+            Some(Value::Share(share)) if sums.is_share(of, &share) => continue,
+            Some(Value::Share(share)) => share,
+            _ => Share::default(),
+        };
+        let share = Share { waiting: waiting.clone(), ..share };
+        values.insert(keys::of(&key), codec::encode(&Value::Share(share)));
+    }
 }
 
 fn value(values: &Values, key: &Key) -> Option<Value> {

@@ -1,7 +1,7 @@
 //! Whether all that is stored is there, and belongs together.
 //!
 //! In scope: values by their digests, the log, the directory's parts against a fold of the log,
-//! mailboxes with their entries and chains, messages with bodies and letters, what is due. Out of
+//! mailboxes with their entries and chains, messages with bodies and letters, accounts, what is due. Out of
 //! scope: mending (`salvage`). Invariants: nothing is written; what is wrong keeps nothing else from
 //! being looked at; each fault says where it is.
 
@@ -17,7 +17,9 @@ use crate::domain::directory::{self, Admitted, Directory, Parts, RULES};
 use crate::domain::ids::{ContactId, DirectoryName, MessageId};
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
-use crate::domain::state::{Body, Entry, Key, Mailbox, Message, Value};
+use crate::domain::relay::expire::{self, Step};
+use crate::domain::relay::sums::Sums;
+use crate::domain::state::{Body, Entry, Key, Mailbox, Message, Outcome, Usage, Value};
 use crate::signed::proto;
 use crate::store::blobs::Blobs;
 use crate::store::codec::Head;
@@ -46,13 +48,15 @@ pub enum What {
     Messages,
     /// Sealed bodies, with their letters.
     Bodies,
+    /// Accounts and shares of mailboxes, by the messages that they sum up.
+    Accounts,
     /// What is due, by its message.
     Due,
 }
 
 impl What {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Values,
         Self::Log,
         Self::Parts,
@@ -60,6 +64,7 @@ impl What {
         Self::Entries,
         Self::Messages,
         Self::Bodies,
+        Self::Accounts,
         Self::Due,
     ];
 
@@ -74,6 +79,7 @@ impl What {
             Self::Entries => "mailbox entries",
             Self::Messages => "messages",
             Self::Bodies => "bodies",
+            Self::Accounts => "accounts",
             Self::Due => "due",
         }
     }
@@ -169,6 +175,7 @@ pub async fn scrub(
     let directory = folded.and_then(|folded| folded.directory);
     scrub.mailboxes(directory.as_ref()).await?;
     scrub.messages(directory.as_ref()).await?;
+    scrub.accounts().await?;
     scrub.due().await?;
     Ok(report)
 }
@@ -356,7 +363,7 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
                     let why = format!("the chain of {contact} is not that of its entries");
                     self.report.wrong(What::Mailboxes, why);
                 }
-                self.shows(&contact, number, entry.as_ref()).await?;
+                self.shows(&contact, (mailbox.epoch, number), entry.as_ref()).await?;
             }
         }
         self.are_missing(&contact, next..last + 1, &mut at);
@@ -383,7 +390,7 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
     async fn shows(
         &mut self,
         contact: &ContactId,
-        number: u64,
+        (epoch, number): (u64, u64),
         entry: Option<&Entry>,
     ) -> Result<(), StoreError> {
         let place = Some((contact.clone(), number));
@@ -392,6 +399,15 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
             return Ok(());
         };
         let Entry::Shown(shown) = entry else { return Ok(()) };
+        let of = Some((shown.id, shown.sender.clone()));
+        if let Some(beside) = shown.beside(contact, (epoch, number)) {
+            let outcome = self.scan.value(&Key::Outcome(shown.id, shown.sender.clone())).await?;
+            let is_in = |outcome: &Outcome| outcome.beside.contains(&beside);
+            if !matches!(&outcome, Some(Value::Outcome(outcome)) if is_in(outcome)) {
+                let fault = self.report.wrong(What::Messages, OUTCOME_MISSING);
+                (fault.place, fault.message) = (place.clone(), of.clone());
+            }
+        }
         let key = Key::Message(shown.id, shown.sender.clone());
         let why = match self.scan.value(&key).await? {
             Some(Value::Message(message)) if names(&message, &shown.header_digest) => return Ok(()),
@@ -399,7 +415,7 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
             None => "the message is missing",
         };
         let fault = self.report.wrong(What::Entries, why);
-        (fault.place, fault.message) = (place, Some((shown.id, shown.sender.clone())));
+        (fault.place, fault.message) = (place, of);
         Ok(())
     }
 
@@ -455,10 +471,37 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
         if message.body == Body::Gone {
             return Ok(());
         }
+        self.beside(&of, &header).await?;
         self.report.looked(What::Bodies);
         if let Some(why) = self.body(&header, message).await {
             self.report.wrong(What::Bodies, why).message = Some(of);
         }
+        Ok(())
+    }
+
+    /// The answers that are due to a message, and what became of it, if it was acknowledged.
+    async fn beside(
+        &mut self,
+        of: &(MessageId, ContactId),
+        header: &VerifiedHeader,
+    ) -> Result<(), StoreError> {
+        let why = match self.scan.value(&Key::Answers(header.digest())).await? {
+            Some(Value::Answers(answers)) if answers.words.is_empty() => return Ok(()),
+            Some(_) => match self.scan.value(&Key::Outcome(of.0, of.1.clone())).await? {
+                Some(_) => return Ok(()),
+                None => OUTCOME_MISSING,
+            },
+            None => {
+                // A receipt has none, and nothing is told of it; so it is with one of version 0.2.
+                let (first, step) = expire::first(header.addressing());
+                let is_due = self.scan.value(&first).await?;
+                if step != Value::Due(Step::Tell) || is_due != Some(step) {
+                    return Ok(());
+                }
+                "the answers that are due to it are missing"
+            }
+        };
+        self.report.wrong(What::Messages, why).message = Some(of.clone());
         Ok(())
     }
 
@@ -513,6 +556,60 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
             if self.scan.value(&Key::Blob(digest)).await?.is_none() {
                 self.report.unnamed += 1;
             }
+        }
+        Ok(())
+    }
+
+    /// Accounts and shares are what the messages come to.
+    async fn accounts(&mut self) -> Result<(), StoreError> {
+        let mut sums = Sums::default();
+        let mut rest = Some(KeyRange::prefix(keys::ANSWERS));
+        while rest.is_some() {
+            for (key, value) in self.scan.next(&mut rest).await? {
+                let digest =
+                    key.strip_prefix(keys::ANSWERS).and_then(|it| Digest::try_from(it).ok());
+                let answers = digest.map(|digest| codec::decode(&Key::Answers(digest), &value));
+                if let Some(Ok(Value::Answers(answers))) = answers {
+                    sums.add(&answers);
+                }
+            }
+        }
+        let mut rest = Some(KeyRange::prefix(keys::USAGE));
+        while rest.is_some() {
+            for (key, value) in self.scan.next(&mut rest).await? {
+                let Some(member) = keys::read_usage(&key) else { continue };
+                self.report.looked(What::Accounts);
+                let kept = sums.kept.remove(&member).unwrap_or(0);
+                let says = codec::decode(&Key::Usage(member.clone()), &value).ok();
+                if says != Some(Value::Usage(Usage(kept))) {
+                    let why =
+                        format!("the account of {member} is not the {kept} bytes that are kept");
+                    self.report.wrong(What::Accounts, why);
+                }
+            }
+        }
+        for member in sums.kept.iter().filter(|(_, kept)| **kept > 0).map(|(member, _)| member) {
+            self.report.wrong(What::Accounts, format!("the account of {member} is missing"));
+        }
+        let mut rest = Some(KeyRange::prefix(keys::SHARE));
+        while rest.is_some() {
+            for (key, value) in self.scan.next(&mut rest).await? {
+                let Some(of) = keys::read_share(&key) else { continue };
+                self.report.looked(What::Accounts);
+                let says = codec::decode(&Key::Share(of.0.clone(), of.1.clone()), &value);
+                if !matches!(says, Ok(Value::Share(share)) if sums.is_share(&of, &share)) {
+                    let (contact, member) = &of;
+                    let why = format!(
+                        "the share of {member} in the mailbox of {contact} is not what waits"
+                    );
+                    self.report.wrong(What::Accounts, why);
+                }
+                sums.shares.remove(&of);
+            }
+        }
+        for (contact, member) in sums.shares.keys() {
+            let why = format!("the share of {member} in the mailbox of {contact} is missing");
+            self.report.wrong(What::Accounts, why);
         }
         Ok(())
     }
@@ -631,5 +728,6 @@ fn missing_entries(from: u64, to: u64) -> String {
     }
 }
 
+const OUTCOME_MISSING: &str = "what became of it is missing: who acknowledged it";
 /// Of one look.
 const PAGE: u32 = 256;

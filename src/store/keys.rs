@@ -34,6 +34,8 @@ pub const OUTCOME: &[u8] = b"outcome/";
 pub const ANSWERS: &[u8] = b"answers/";
 /// How much is kept on the accounts of members.
 pub const USAGE: &[u8] = b"usage/";
+/// The shares of mailboxes, by contact and member.
+pub const SHARE: &[u8] = b"share/";
 /// Where mailboxes stand, by contact.
 pub const MAILBOX: &[u8] = b"mailbox/";
 /// How many messages name a body that is a file, by its digest.
@@ -124,6 +126,19 @@ pub fn read_entry(key: &[u8]) -> Option<(ContactId, u64)> {
     Some((contact, u64::from_be_bytes(*number)))
 }
 
+/// The member of an account.
+#[must_use]
+pub fn read_usage(key: &[u8]) -> Option<MemberId> {
+    str::from_utf8(key.strip_prefix(USAGE)?.strip_prefix(b"messages/")?).ok()?.parse().ok()
+}
+
+/// The contact and the member of a share.
+#[must_use]
+pub fn read_share(key: &[u8]) -> Option<(ContactId, MemberId)> {
+    let (contact, member) = str::from_utf8(key.strip_prefix(SHARE)?).ok()?.rsplit_once('/')?;
+    Some((contact.parse().ok()?, member.parse().ok()?))
+}
+
 /// The contact of a mailbox.
 #[must_use]
 pub fn read_mailbox(key: &[u8]) -> Option<ContactId> {
@@ -148,7 +163,7 @@ pub fn of(key: &Key) -> Vec<u8> {
             [b"facet/", subject.as_bytes(), b"/", hash.as_bytes()].concat()
         }
         Key::Share(contact, member) => {
-            [b"share/", contact.as_str().as_bytes(), b"/", member.as_str().as_bytes()].concat()
+            [SHARE, contact.as_str().as_bytes(), b"/", member.as_str().as_bytes()].concat()
         }
         Key::Answers(digest) => [ANSWERS, digest.as_bytes()].concat(),
         Key::Due(at, id, sender) => {
@@ -212,7 +227,15 @@ mod tests {
             [named.clone(), None, None]
         );
         assert_eq!([&message, &outcome, &entry].map(|key| read_outcome(key)), [None, named, None]);
-        assert_eq!([&message, &entry].map(|key| read_entry(key)), [None, Some((contact, 303))]);
+        assert_eq!(
+            [&message, &entry].map(|key| read_entry(key)),
+            [None, Some((contact.clone(), 303))]
+        );
+        let member = contact.member();
+        let share = of(&Key::Share(contact.clone(), member.clone()));
+        assert_eq!(read_share(&share), Some((contact, member.clone())));
+        assert_eq!(read_usage(&of(&Key::Usage(member.clone()))), Some(member));
+        assert_eq!(read_usage(b"usage/receipts/fr"), None);
     }
 
     #[test]

@@ -24,6 +24,8 @@ use liaison::store::{Engine, Store, Write, codec, keys};
 use liaison::wire::v1::GetStatusRequest;
 use tokio::task::yield_now;
 
+use crate::expiry::{at, begins};
+use crate::salvage::looked_through;
 use crate::support::{
     DAY, NAME, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, everything_in, key, soon,
 };
@@ -64,7 +66,7 @@ async fn settled(store: &dyn Store, now: u64) {
     }
 }
 
-async fn send(net: &TestNet, from: &Party, to: &[&Party]) -> Sealed {
+pub(crate) async fn send(net: &TestNet, from: &Party, to: &[&Party]) -> Sealed {
     let sealed = from.compose(to, &net.replica(), &net.open.ambient);
     net.client(&from.tls()).await.submit(sealed.envelope.clone()).await.unwrap();
     sealed
@@ -98,7 +100,7 @@ impl Older {
 }
 
 /// Acknowledges the message at number 2 of its mailbox.
-async fn answer(net: &TestNet, by: &Party, message: &Sealed) {
+pub(crate) async fn answer(net: &TestNet, by: &Party, message: &Sealed) {
     let Replica { directory, .. } = &net.replica();
     let header = verify_header(directory, &message.envelope.header).unwrap();
     let sign = key(&format!("{} sign", by.seat()));
@@ -237,6 +239,8 @@ async fn begins_anew(engine: Engine) {
 
     // The new epochs are in the mark: the same older data once more is behind them.
     let open = closed(net).await;
+    let report = looked_through(&open).await;
+    assert!(report.is_whole(), "{:?}", report.faults);
     std::fs::copy(open.high_water(), before.high_water()).unwrap();
     assert!(matches!(look(&before).await, Err(CannotStart::Older(_))));
     let anew = survey(&before, &Which::default()).await.unwrap();
@@ -403,4 +407,46 @@ async fn a_damaged_mailbox_begins_anew_with_what_is_left_and_names_what_is_lost(
     let found = net.store.read(std::slice::from_ref(&mailbox)).await.unwrap();
     let stored = codec::decode(&Key::Mailbox(jp.contact), found.value(&mailbox).unwrap());
     assert_eq!(stored.unwrap(), Value::Mailbox(collected.mailbox));
+}
+
+/// A message that expires a minute later, and is gone for as long as its mailbox shows that.
+async fn shrinks(net: TestNet, from: &Party, to: &Party) -> TestNet {
+    let (replica, expires) = (net.replica(), net.open.ambient.now() + 60);
+    let outside = Outside { expires: Some(expires), ..from.outside(&[to], &replica) };
+    let sealed = from.seal(outside, &alert(""), &replica, &net.open.ambient);
+    net.client(&from.tls()).await.submit(sealed.envelope).await.unwrap();
+    // What was sent before it lives for a month, and is shown for another.
+    let mut net = net;
+    for days in [1, 32, 64] {
+        net = at(expires + days * DAY, net).await;
+    }
+    begins(&net, to).await;
+    net
+}
+
+/// A mailbox that begins late, and then anew; and one that began anew, and then begins late.
+#[tokio::test]
+async fn a_scrub_knows_where_a_mailbox_begins_in_each_epoch() {
+    for engine in [Engine::Redb, Engine::Sled] {
+        let net = TestNet::on(engine).await;
+        let [fr, jp] = net.parties(["fr", "jp"]).await;
+        let mut net = shrinks(net, &fr, &jp).await;
+        for epoch in 2..4 {
+            send(&net, &fr, &[&jp]).await;
+            let mut open = closed(net).await;
+            let report = looked_through(&open).await;
+            assert!(report.is_whole(), "{engine:?} {epoch}: {:?}", report.faults);
+            let began = begin(&open, &Which { all: true, ..Which::default() }).await.unwrap();
+            let jps = began.iter().find(|anew| anew.contact == jp.contact).unwrap();
+            assert_eq!((jps.epoch, jps.again), (epoch, 1));
+            drop(opened(&open).await);
+            let report = looked_through(&open).await;
+            assert!(report.is_whole(), "{engine:?} {epoch}: {:?}", report.faults);
+            open.clock_is_right = true;
+            net = shrinks(again(open).await, &fr, &jp).await;
+        }
+        let open = closed(net).await;
+        let report = looked_through(&open).await;
+        assert!(report.is_whole(), "{engine:?}: {:?}", report.faults);
+    }
 }

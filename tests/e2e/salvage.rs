@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 use liaison::domain::ids::ContactId;
-use liaison::domain::state::{Entry, Key, Mailbox, Value};
+use liaison::domain::relay::share::{Share, Waiting};
+use liaison::domain::state::{Entry, Gone, Key, Mailbox, Usage, Value};
 use liaison::service::salvage::{Salvaged, salvage};
 use liaison::service::scrub::{Fault, Report, What, scrub};
 use liaison::service::{self, Shown};
@@ -27,7 +28,7 @@ async fn with_messages(engine: Engine) -> (Open, Everything) {
     (open, all)
 }
 
-async fn looked_through(open: &Open) -> Report {
+pub(crate) async fn looked_through(open: &Open) -> Report {
     let store = open.place().open(NAME).await.unwrap();
     let (blobs, settings) = (open.blobs(), open.settings());
     let mark = Shown::read(&settings.high_water).unwrap().mark;
@@ -55,12 +56,21 @@ async fn a_scrub_says_what_is_wrong_and_where() {
     assert!(report.is_whole(), "{:?}", report.faults);
     let counts = [What::Mailboxes, What::Entries, What::Messages, What::Bodies, What::Due];
     assert_eq!(counts.map(|what| report.of(what)), [(2, 0), (4, 0), (4, 0), (4, 0), (4, 0)]);
+    assert_eq!(report.of(What::Accounts), (4, 0), "two accounts and two shares");
     assert_eq!(report.of(What::Values).0, all.len() as u64);
 
     let jp = contact("jp/cert");
     let mailbox = keys::of(&Key::Mailbox(jp.clone()));
     let entry = keys::of(&Key::Entry(jp.clone(), 2));
     let due = the_first(&all, b"due/");
+    let account = the_first(&all, b"usage/messages/fr");
+    let share = the_first(&all, b"share/jp/cert/fr");
+    let answers = the_first(&all, b"answers/");
+    let seven = codec::encode(&Value::Usage(Usage(7)));
+    let none = codec::encode(&Value::Share(Share::default()));
+    let waits = Waiting { messages: 1, bytes: 1 };
+    let waits = Share { waiting: [(99, waits)].into(), ..Share::default() };
+    let waits = codec::encode(&Value::Share(waits));
     let part = the_first(&all, b"part/contact/");
     let leaf = keys::log_entry(1);
     let Value::Mailbox(stands) =
@@ -73,6 +83,11 @@ async fn a_scrub_says_what_is_wrong_and_where() {
     for (put, delete, what, says) in [
         (None, Some(&entry), What::Entries, "jp/cert 2: message "),
         (Some((&mailbox, codec::encode(&other))), None, What::Mailboxes, "the chain of jp/cert"),
+        (Some((account, seven)), None, What::Accounts, "the account of fr is not the"),
+        (None, Some(account), What::Accounts, "the account of fr is missing"),
+        (None, Some(share), What::Accounts, "the share of fr in the mailbox of jp/cert is missing"),
+        (Some((share, waits)), None, What::Accounts, "the share of fr in the mailbox of jp/cert"),
+        (None, Some(answers), What::Messages, "the answers that are due to it are missing"),
         (None, Some(due), What::Due, "4 messages are there, and 3 of them will expire"),
         (None, Some(part), What::Parts, "is missing, and the log has it"),
         (Some((part, Bytes::from_static(b"x"))), None, What::Parts, "is not what the log says"),
@@ -85,6 +100,11 @@ async fn a_scrub_says_what_is_wrong_and_where() {
         let found = report.faults.iter().any(|it| it.what == what && it.to_string().contains(says));
         assert!(found, "{says}: {:?}", report.faults);
     }
+
+    // Days that are over are left out of a share.
+    let copy = open.copy();
+    change(&copy, Some((share.clone(), none)), None).await;
+    assert!(looked_through(&copy).await.is_whole());
 
     // A message that is gone is named with its sender, in each mailbox.
     let copy = open.copy();
@@ -200,6 +220,58 @@ async fn what_follows_from_the_rest_is_put_in_again() {
         let again = tried(&open, &to).await.unwrap_err().to_string();
         assert!(again.contains("it is there already"), "{again}");
     }
+}
+
+/// What stands beside messages is named if it is gone, and comes back from them and their entries.
+#[tokio::test]
+async fn what_stands_beside_messages_follows_from_them() {
+    let net = TestNet::on(Engine::Redb).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        sent.push(crate::epochs::send(&net, &fr, &[&jp]).await);
+    }
+    crate::epochs::answer(&net, &jp, &sent[1]).await;
+    let open = closed(net).await;
+    assert!(looked_through(&open).await.is_whole());
+    let all = everything_in(open.place().open(NAME).await.unwrap().as_ref()).await.unwrap();
+    let values = |all: &Everything| -> Vec<_> {
+        all.iter().map(|(key, (_, value))| (key.clone(), value.clone())).collect()
+    };
+    let outcome = the_first(&all, b"outcome/");
+    for (gone, named, is_as_before) in [
+        (outcome, "jp/cert 3: message ", true),
+        (the_first(&all, b"usage/"), "the account of", true),
+        // Which receipts were here, and when a share was used last, nobody knows.
+        (the_first(&all, b"answers/"), "the answers that are due to it are missing", false),
+        (the_first(&all, b"share/"), "the share of", false),
+    ] {
+        let copy = open.copy();
+        change(&copy, None, Some(gone.clone())).await;
+        let faults = looked_through(&copy).await.faults;
+        assert!(faults.iter().any(|it| it.to_string().contains(named)), "{named}: {faults:?}");
+        let folder = tempfile::tempdir().unwrap();
+        let to = Place::new(Engine::Redb, folder.path().join("store"));
+        let done = salvaged(&copy, &to).await;
+        assert!(done.report.is_whole() && done.mended > 0, "{named}: {:?}", done.report.faults);
+        let found = everything_in(to.open(NAME).await.unwrap().as_ref()).await.unwrap();
+        assert!(found.contains_key(gone), "{named}");
+        assert!(!is_as_before || values(&found) == values(&all), "{named}");
+    }
+    // Of what only the sender's own colleagues said nothing is left, and that is listed.
+    let entry = keys::of(&Key::Entry(jp.contact.clone(), 3));
+    let Value::Entry(Entry::Shown(shown)) =
+        codec::decode(&Key::Entry(jp.contact.clone(), 3), &all[&entry].1).unwrap()
+    else {
+        panic!("it shows an acknowledgement")
+    };
+    let digest = Entry::Shown(shown.clone()).chained().unwrap().1;
+    let expired = Value::Entry(Entry::Gone(Gone { kind: shown.kind, digest, at: NOW }));
+    change(&open, Some((entry, codec::encode(&expired))), Some(outcome.clone())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let done = salvaged(&open, &Place::new(Engine::Redb, folder.path().join("store"))).await;
+    let [fault] = &done.report.faults[..] else { panic!("{:?}", done.report.faults) };
+    assert!(fault.to_string().contains("what became of it is missing"), "{fault}");
 }
 
 /// As an operator does it: what is left is served again, and what is gone was named with its sender.

@@ -15,6 +15,7 @@ pub mod expire;
 pub mod level;
 pub mod share;
 pub mod submit;
+pub mod sums;
 #[cfg(test)]
 mod tests;
 pub mod thread;
