@@ -16,11 +16,13 @@ const NAMES: [&str; 4] =
     ["", "liaison.v1.DirectoryService", "liaison.v1.RelayService", "liaison.v1.EnrolmentService"];
 /// Whether everything that is handed in is taken: who reads is served without it.
 const WRITES: &str = "liaison.v1.writes";
+/// Whether nothing that is stored was found damaged since the last look at all of it that found nothing.
+const STORE: &str = "liaison.v1.store";
 /// It is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Says "serving" until the service stops or `stop` turns true, then "not serving", and ends. Of writes
-/// it says so while there is room for all of them.
+/// it says so while there is room for all of them, of the store while nothing in it was found damaged.
 ///
 /// # Errors
 /// The listener fails.
@@ -33,13 +35,18 @@ pub async fn run(
     for name in NAMES {
         reporter.set_service_status(name, ServingStatus::Serving).await;
     }
-    reporter.set_service_status(WRITES, writes(&service)).await;
+    let found = |service: &Service| [(WRITES, writes(service)), (STORE, store(service))];
+    for (name, status) in found(&service) {
+        reporter.set_service_status(name, status).await;
+    }
     let ended = async move {
         let looking = async {
             let mut looks = interval(LOOK_EVERY);
             loop {
                 looks.tick().await;
-                reporter.set_service_status(WRITES, writes(&service)).await;
+                for (name, status) in found(&service) {
+                    reporter.set_service_status(name, status).await;
+                }
             }
         };
         tokio::select! {
@@ -47,7 +54,7 @@ pub async fn run(
             _ = service.stopped() => {}
             () = looking => {}
         }
-        for name in NAMES.into_iter().chain([WRITES]) {
+        for name in NAMES.into_iter().chain([WRITES, STORE]) {
             reporter.set_service_status(name, ServingStatus::NotServing).await;
         }
     };
@@ -55,6 +62,14 @@ pub async fn run(
         .add_service(health)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), ended)
         .await
+}
+
+/// Whether nothing was found damaged.
+fn store(service: &Service) -> ServingStatus {
+    match service.telemetry().is_damaged() {
+        false => ServingStatus::Serving,
+        true => ServingStatus::NotServing,
+    }
 }
 
 /// Whether everything is taken.

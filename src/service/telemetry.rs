@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -93,16 +94,22 @@ pub enum Event<'a> {
     /// A commit waits for the disk.
     #[error("the disk is slow: a commit takes more than {} s, and what was handed in waits", .0.as_secs())]
     Slow(Duration),
+    /// Something that is stored is damaged.
+    #[error("damaged: {0}")]
+    Damaged(String),
     /// All that is stored was looked at.
     #[error(
-        "looked at all that is stored, {values} values and {bodies} bodies: {wrong} are damaged"
+        "looked at all that is stored, {values} values, {bodies} bodies and the chains of {mailboxes} \
+         mailboxes: {wrong} are damaged"
     )]
     Scrubbed {
         /// In the store.
         values: u64,
         /// In files.
         bodies: u64,
-        /// Of both.
+        /// By their entries.
+        mailboxes: u64,
+        /// Of all these.
         wrong: u64,
     },
     /// The service has stopped by itself.
@@ -112,7 +119,7 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of the kinds, for counters.
-    pub const KINDS: [&'static str; 24] = [
+    pub const KINDS: [&'static str; 25] = [
         "cannot_accept",
         "refused",
         "no_proxy_header",
@@ -137,6 +144,7 @@ impl Event<'_> {
         "stopped",
         "body_damaged",
         "scrubbed",
+        "damaged",
     ];
 
     const fn kind(&self) -> (usize, Level) {
@@ -168,7 +176,16 @@ impl Event<'_> {
             Self::BodyDamaged(..) => (22, Level::ERROR),
             Self::Scrubbed { wrong: 0, .. } => (23, Level::INFO),
             Self::Scrubbed { .. } => (23, Level::ERROR),
+            Self::Damaged(_) => (24, Level::ERROR),
         }
+    }
+
+    /// Whether something that is stored was found damaged.
+    const fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::EntryAltered(_) | Self::BodyDamaged(..) | Self::Store(_) | Self::Damaged(_)
+        )
     }
 }
 
@@ -177,6 +194,10 @@ impl Event<'_> {
 pub struct Telemetry {
     ambient: Ambient,
     kinds: [Mutex<Kind>; Event::KINDS.len()],
+    /// How often something was found damaged, and how often by the beginning of the last look at all that
+    /// found nothing.
+    damage: AtomicU64,
+    before: AtomicU64,
 }
 
 /// One kind: how often it happened; what was written of it in this second, and what was not since.
@@ -208,12 +229,33 @@ impl Telemetry {
     /// Nothing has happened yet.
     #[must_use]
     pub fn new(ambient: Ambient) -> Self {
-        Self { ambient, kinds: Default::default() }
+        let (damage, before) = Default::default();
+        Self { ambient, kinds: Default::default(), damage, before }
+    }
+
+    /// How often something that is stored was found damaged.
+    #[must_use]
+    pub fn damage(&self) -> u64 {
+        self.damage.load(Ordering::SeqCst)
+    }
+
+    /// All that is stored was looked at, and nothing is damaged: what was found before that is mended.
+    pub(super) fn is_whole(&self, before: u64) {
+        self.before.store(before, Ordering::SeqCst);
+    }
+
+    /// Whether something is damaged, as far as it was looked at.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.damage() > self.before.load(Ordering::SeqCst)
     }
 
     /// Counts it, and writes a line if not too many of its kind were written in this second.
     pub fn say(&self, event: &Event<'_>) {
         let (kind, level) = event.kind();
+        if event.is_damage() {
+            self.damage.fetch_add(1, Ordering::SeqCst);
+        }
         let line = self.kind(kind).happens(self.ambient.elapsed());
         let Some(more) = line else { return };
         let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };

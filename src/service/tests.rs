@@ -13,7 +13,7 @@ use crate::domain::access::{self, Method};
 use crate::domain::command::Decision;
 use crate::domain::directory::possession::prove;
 use crate::domain::relay::share::Grants;
-use crate::domain::state::{Key, Usage, Value};
+use crate::domain::state::{Entry, EntryKind, Gone, Key, Mailbox, Usage, Value};
 use crate::signed::proto::{Person, Target, Use};
 use crate::store::blobs::FileBlobs;
 use crate::store::disk::Fdatasync;
@@ -484,13 +484,46 @@ async fn what_a_disk_changed_is_said_within_a_day_and_a_bit() {
         }
     };
     until(1).await;
-    assert_eq!((said("store"), said("body")), (0, 0));
+    assert_eq!((said("store"), said("damaged")), (0, 0));
+    assert!(!service.telemetry().is_damaged());
     damaged.store(true, Ordering::SeqCst);
     let hex = digest.to_string();
     let file = home.path().join("blobs").join(&hex[..2]).join(&hex[2..4]).join(&hex);
-    std::fs::write(file, b"another").unwrap();
+    std::fs::write(&file, b"another").unwrap();
     until(2).await;
-    assert_eq!((said("store"), said("body")), (1, 1));
+    assert_eq!((said("store"), said("damaged")), (1, 1));
+    assert!(service.telemetry().is_damaged());
+    // It is said until a look finds nothing.
+    damaged.store(false, Ordering::SeqCst);
+    std::fs::write(&file, b"a body").unwrap();
+    assert!(service.telemetry().is_damaged());
+    until(3).await;
+    assert!(!service.telemetry().is_damaged());
+    // A mailbox that its entries do not come to.
+    let contact: ContactId = "fr/cert".parse().unwrap();
+    let genesis = service.state().directory.genesis();
+    let empty = Mailbox::empty(genesis, &contact);
+    let gone = Gone { kind: EntryKind::Addressed, digest, at: 1 };
+    let other = Gone { kind: EntryKind::Released, ..gone };
+    let [one, two] = [gone, other].map(Entry::Gone);
+    for (stored, wrong) in [([&one, &two], 0), ([&one, &one], 1)] {
+        let mailbox = empty.with(&one).unwrap().with(&two).unwrap();
+        let entry = |number: u64, entry: &Entry| {
+            (Key::Entry(contact.clone(), number), Value::Entry(entry.clone()))
+        };
+        let puts = vec![
+            (Key::Mailbox(contact.clone()), Value::Mailbox(mailbox)),
+            entry(1, stored[0]),
+            entry(2, stored[1]),
+        ];
+        let before = (said("scrubbed"), said("damaged"));
+        service.execute(Script { puts, ..look("fr", "fr") }).await.unwrap();
+        until(before.0 + 1).await;
+        assert_eq!(
+            (said("damaged"), service.telemetry().is_damaged()),
+            (before.1 + wrong, wrong > 0)
+        );
+    }
 }
 
 /// A disk whose syncs take as long as somebody holds it.

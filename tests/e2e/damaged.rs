@@ -10,10 +10,17 @@ use liaison::crypto::hash::Digest;
 use liaison::domain::ids::ContactId;
 use liaison::domain::limits;
 use liaison::domain::state::{Entry, Key};
+use liaison::server::health;
 use liaison::store::{Engine, Store, Write, codec, keys};
 use liaison::wire::v1::{GetBodyRequest, Item};
 use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tonic::transport::Endpoint;
 use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::damages::{closed, send};
 use crate::support::{
@@ -237,4 +244,31 @@ async fn who_collects_is_told_once_what_the_service_has_lost() {
     };
     assert_eq!(soon("it is told", told).await, lost);
     following.abort();
+}
+
+/// A supervisor hears of it, and who asks for anything else is served.
+#[tokio::test]
+async fn health_says_that_something_is_damaged() {
+    let net = TestNet::memory().await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    send(&net, &fr, &jp, 4).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (_stop, stopped) = watch::channel(false);
+    drop(tokio::spawn(health::run(listener, net.service.clone(), stopped)));
+    let mut client =
+        HealthClient::new(Endpoint::from_shared(address).unwrap().connect().await.unwrap());
+    let asked = |name: &str| HealthCheckRequest { service: name.to_owned() };
+    let mut store = client.watch(asked("liaison.v1.store")).await.unwrap().into_inner();
+    let mut until = async |status| {
+        while store.message().await.unwrap().unwrap().status() != status {}
+    };
+    soon("nothing is", until(ServingStatus::Serving)).await;
+    assert_eq!(lost(&net, &jp).await, []);
+    let damaged = message_at(net.store.as_ref(), &jp.contact, 2).await;
+    spoil(net.store.as_ref(), damaged).await;
+    assert_eq!(lost(&net, &jp).await.len(), 1);
+    soon("something is", until(ServingStatus::NotServing)).await;
+    let all = client.check(asked("")).await.unwrap().into_inner().status();
+    assert_eq!(all, ServingStatus::Serving);
 }
