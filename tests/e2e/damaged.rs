@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use liaison::client::error::Side;
@@ -11,7 +12,7 @@ use liaison::domain::ids::ContactId;
 use liaison::domain::limits;
 use liaison::domain::state::{Entry, Key};
 use liaison::server::health;
-use liaison::store::{Engine, Store, Write, codec, keys};
+use liaison::store::{Engine, KeyRange, Store, Write, codec, keys};
 use liaison::wire::v1::{GetBodyRequest, Item};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -24,7 +25,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::damages::{closed, send};
 use crate::support::{
-    Client, NAME, Office, Party, Replica, TestNet, Trust, alert, dates, refusal, soon,
+    Client, DAY, NAME, NOW, Office, Party, Replica, TestNet, Trust, alert, dates, refusal, soon,
 };
 
 /// What befalls a file.
@@ -271,4 +272,43 @@ async fn health_says_that_something_is_damaged() {
     soon("something is", until(ServingStatus::NotServing)).await;
     let all = client.check(asked("")).await.unwrap().into_inner().status();
     assert_eq!(all, ServingStatus::Serving);
+}
+
+/// One thing that is due and damaged keeps nothing else from expiring.
+#[tokio::test]
+async fn what_is_due_and_damaged_keeps_nothing_else_from_expiring() {
+    let net = TestNet::memory().await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    for _ in 0..3 {
+        let message = crate::expiry::sealed(&net, &fr, &[&jp], 0);
+        net.client(&fr.tls()).await.submit(message.envelope).await.unwrap();
+    }
+    let due = net.store.scan(KeyRange::prefix(b"due/"), 8).await.unwrap().entries;
+    let damaged = due[0].0.clone();
+    spoil(net.store.as_ref(), damaged.clone()).await;
+    let memory = Arc::clone(&net.store);
+    let (mut open, _) = soon("the drain", net.stop()).await;
+    while Arc::strong_count(&memory) > 1 {
+        tokio::task::yield_now().await;
+    }
+    open.clock.set(NOW + 60 + DAY);
+    open.clock_is_right = true;
+    let mut hints = memory.wake(vec![b"due/".to_vec()]);
+    let net = TestNet::serve(open, memory, Trust::new(dates())).await;
+    // The others are deleted, and only that they were is still due.
+    let until = async {
+        loop {
+            let due = net.store.scan(KeyRange::prefix(b"due/"), 8).await.unwrap().entries;
+            let now = due.iter().filter(|(key, _, _)| {
+                let at = u64::from_be_bytes(key[4..12].try_into().unwrap());
+                at <= NOW + 60 + DAY
+            });
+            let now: Vec<_> = now.map(|(key, _, _)| key.clone()).collect();
+            if now == [damaged.clone()] {
+                return;
+            }
+            hints.next().await;
+        }
+    };
+    soon("all others", until).await;
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
@@ -12,7 +11,7 @@ use crate::domain::limits;
 use crate::domain::relay::expire::{Expire, Shrink, Step};
 use crate::domain::state::{Entry, Key, Value};
 use crate::service::{Failure, Service};
-use crate::store::{KeyRange, Page, StoreError, codec, keys};
+use crate::store::{Examined, KeyRange, StoreError, Stored, codec, keys};
 
 use super::AT_MOST;
 
@@ -58,16 +57,16 @@ async fn expire_all(service: &Service, stop: &watch::Receiver<bool>) -> Result<D
     let mut range = KeyRange::new(keys::due_from(0), keys::due_from(now.saturating_add(1)));
     let mut taken = 0;
     while !*stop.borrow() {
-        let page = scan(service, range.clone(), AT_ONCE).await?;
-        let steps = page.entries.iter().map(|(key, _, value)| step(service, key, value));
+        let page = examine(service, range.clone(), AT_ONCE).await?;
+        let steps = page.entries.iter().map(|(key, found)| step(service, key, found));
         taken += join_all(steps).await.iter().filter(|step| step.is_ok()).count();
         match page.entries.last().filter(|_| page.more) {
-            Some((last, _, _)) => range = range.after(last),
+            Some((last, _)) => range = range.after(last),
             None => break,
         }
     }
-    let next = scan(service, KeyRange::prefix(keys::DUE), 1).await?;
-    let next = next.entries.first().and_then(|(key, _, _)| due(key)).map(|(at, _)| at);
+    let next = examine(service, KeyRange::prefix(keys::DUE), 1).await?;
+    let next = next.entries.first().and_then(|(key, _)| due(key)).map(|(at, _)| at);
     Ok(match next.map(|at| at.saturating_sub(now)) {
         // What cannot be done is not tried each second.
         Some(0) if taken == 0 => AT_MOST,
@@ -77,7 +76,12 @@ async fn expire_all(service: &Service, stop: &watch::Receiver<bool>) -> Result<D
 }
 
 /// One step with one message.
-async fn step(service: &Service, key: &[u8], value: &Bytes) -> Result<(), Failure> {
+async fn step(
+    service: &Service,
+    key: &[u8],
+    found: &Result<Stored, StoreError>,
+) -> Result<(), Failure> {
+    let value = &found.as_ref().map_err(|why| service.broken(why))?.bytes;
     let unreadable = || service.broken(&StoreError::Corrupt("what is due".to_owned()));
     let (at, (id, sender)) = due(key).ok_or_else(unreadable)?;
     let key = Key::Due(at, id, sender.clone());
@@ -114,8 +118,8 @@ fn due(key: &[u8]) -> Option<(u64, (MessageId, ContactId))> {
 async fn shrink_all(service: &Service, stop: &watch::Receiver<bool>) -> Result<(), Failure> {
     let mut range = KeyRange::prefix(keys::MAILBOX);
     loop {
-        let page = scan(service, range.clone(), MAILBOXES).await?;
-        for (key, _, _) in &page.entries {
+        let page = examine(service, range.clone(), MAILBOXES).await?;
+        for (key, _) in &page.entries {
             if *stop.borrow() {
                 return Ok(());
             }
@@ -123,7 +127,7 @@ async fn shrink_all(service: &Service, stop: &watch::Receiver<bool>) -> Result<(
             let _ = shrink(service, key).await;
         }
         match page.entries.last().filter(|_| page.more) {
-            Some((last, _, _)) => range = range.after(last),
+            Some((last, _)) => range = range.after(last),
             None => return Ok(()),
         }
     }
@@ -143,7 +147,8 @@ async fn shrink(service: &Service, key: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn scan(service: &Service, range: KeyRange, limit: u32) -> Result<Page, Failure> {
-    let page = service.shared.store.scan(range, limit).await;
+/// A value that is damaged keeps those behind it from nothing.
+async fn examine(service: &Service, range: KeyRange, limit: u32) -> Result<Examined, Failure> {
+    let page = service.shared.store.examine(range, limit).await;
     page.map_err(|why| service.broken(&why))
 }
