@@ -339,15 +339,23 @@ async fn migrated(home: &ServiceHome, dry_run: bool) -> Result<(), OperateError>
 }
 
 async fn marked(home: &ServiceHome) -> Result<(), OperateError> {
-    let (path, Shown { mark, .. }) = mark(home, &Ambient::system()).await?;
+    let (path, (Shown { mark, .. }, given_up)) = mark(home, &Ambient::system()).await?;
     let Mark { end, mailboxes } = mark.unwrap_or_default();
     let blobs = home.blobs();
     let blobs = blobs.display();
+    let given_up = match given_up {
+        None => "Whether it is the newest nobody can say any more but you: what members were told after it \
+                 is lost."
+            .to_owned(),
+        Some(why) => format!(
+            "It is not the store of before: {why}. The log and every mailbox go on from what members \
+             were shown; what else there was is given up."
+        ),
+    };
     say(&format!(
         "{} is written anew: the store is whole, with {} commits, {} values and {} mailboxes.\n\
-         Whether it is the newest nobody can say any more but you: what members were told after it \
-         is lost. Serve removes the bodies that this store does not name: if newer data may be found, \
-         keep them before.\n    \
+         {given_up} Serve removes the bodies that this store does not name: if newer data may be \
+         found, keep them before.\n    \
          cp -al {blobs} {blobs}.before\n\
          Next: liaisond --home {} serve",
         path.display(),
@@ -395,7 +403,7 @@ async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, Operat
     let is_behind = shown.is_none_or(|shown| shown > log);
     match shown {
         Some(shown) if is_behind => say(&format!(
-            "The log ends at {log}, and members were shown {shown} entries: do not serve this store \
+            "The log ends at {log}, and members were shown {shown} entries: this store is not served \
              before the missing entries are back; every replica has them."
         )),
         Some(_) => {}
@@ -414,8 +422,7 @@ async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, Operat
         ));
     }
     if let Some(to) = &args.to {
-        let high_water = home.high_water(&home.config()?);
-        let (store, blobs, high_water) = (home.store(), home.blobs(), high_water.display());
+        let (store, blobs) = (home.store(), home.blobs());
         let (to, home, store) = (to.display(), home.path().display(), store.display());
         say(&format!("The new store: {to}"));
         if is_behind {
@@ -427,7 +434,6 @@ async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, Operat
              name), and put the new one in its place:\n    \
              cp -al {blobs} {blobs}.damaged\n    \
              mv {store} {store}.damaged\n    mv {to} {store}\n    \
-             mv {high_water} {high_water}.damaged\n    \
              liaisond --home {home} store mark\n    liaisond --home {home} serve"
         ));
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::ambient::Ambient;
 use crate::config::ServiceHome;
-use crate::service::{self, CannotStart, Shown};
+use crate::service::{self, CannotStart, NotAsShown, Shown};
 use crate::store::StoreError;
 use crate::store::migrate::{self, Migrated};
 
@@ -38,11 +38,15 @@ pub async fn migrate(home: &ServiceHome, dry_run: bool) -> Result<Migrated, Oper
 }
 
 /// Writes the high-water file of a home anew from its store: the operator is sure that this is the
-/// newest there is.
+/// newest there is. What of what was shown is given up is told.
 ///
 /// # Errors
-/// The file is there and whole; the home is served; the store is damaged.
-pub async fn mark(home: &ServiceHome, ambient: &Ambient) -> Result<(PathBuf, Shown), OperateError> {
+/// The file is whole and of this store, or of a log or a mailbox that goes further; the home is served; the
+/// store is damaged.
+pub async fn mark(
+    home: &ServiceHome,
+    ambient: &Ambient,
+) -> Result<(PathBuf, (Shown, Option<NotAsShown>)), OperateError> {
     is_its_owner(home)?;
     let config = home.config()?;
     let settings = settings(home, &config, ambient, false, Vec::new())?;

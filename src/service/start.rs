@@ -416,6 +416,20 @@ impl Seen {
         }
     }
 
+    /// Without the high-water file: no more than the last commit may be missing.
+    fn ends_for_sure(&self) -> Result<(), CannotStart> {
+        match &self.torn {
+            Some(torn) if torn.commits > 1 => {
+                Err(lost(torn, &"without the high-water file nobody can say what is missing"))
+            }
+            Some(_) => {
+                tracing::warn!("the store was not closed: its last commit may be missing");
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether all that is missing may be so many commits at the end.
     async fn may_lack(&self, settings: &Settings, commits: u64) -> bool {
         let shown = Shown::read(&settings.high_water).ok().and_then(|shown| shown.mark);
@@ -435,39 +449,38 @@ fn lost(Torn { what, .. }: &Torn, missing: &dyn Display) -> CannotStart {
     CannotStart::Damaged(StoreError::Damaged(Damage::of(vec![format!("{what}: {missing}")])))
 }
 
-/// Writes the high-water file anew from a store, if there is none that can be read: the operator says
-/// that the store is the newest.
+/// Writes the high-water file anew from a store: there is none that can be read, or the store is another one,
+/// as `salvage` leaves it. The operator says that it is the newest. What is given up of what was shown is
+/// told; neither the log nor a mailbox is.
 ///
 /// # Errors
-/// The file is there and whole, or cannot be read; what is missing at the end of the store is not known;
-/// otherwise as [`look`].
+/// The file is whole and of this store, or of a log or a mailbox that goes further, or cannot be read; what is
+/// missing at the end of the store is not known; otherwise as [`look`].
 pub async fn mark_anew(
     place: &Place,
     keys: &Keys,
     settings: &Settings,
-) -> Result<Shown, CannotStart> {
-    let Seen { store, read, torn } = Seen::of(place, keys, settings).await?;
-    match shown(settings, &read) {
-        Err(CannotStart::HighWater { why: Unusable::Missing | Unusable::Damaged, .. }) => {}
+) -> Result<(Shown, Option<NotAsShown>), CannotStart> {
+    let seen = Seen::of(place, keys, settings).await?;
+    let given_up = match seen.not_behind(settings).await {
+        Err(CannotStart::HighWater { why: Unusable::Missing | Unusable::Damaged, .. }) => {
+            seen.ends_for_sure()?;
+            None
+        }
+        Err(CannotStart::Older(why)) if why.mailboxes.is_empty() => Some(why),
         Err(why) => return Err(why),
-        Ok(Shown { mark, .. }) => {
+        Ok(_) => {
+            let mark = Shown::read(&settings.high_water).ok().and_then(|shown| shown.mark);
             let (path, commits) = (settings.high_water.clone(), mark.map(|mark| mark.end.commits));
             return Err(CannotStart::Marked { path, commits });
         }
-    }
-    match torn {
-        Some(torn) if torn.commits > 1 => {
-            return Err(lost(&torn, &"without the high-water file nobody can say what is missing"));
-        }
-        Some(_) => tracing::warn!("the store was not closed: its last commit may be missing"),
-        None => {}
-    }
-    let head = read.head;
+    };
+    let Seen { store, read, .. } = seen;
     let mark = mark::fits(store.as_ref(), None).await?;
-    let shown = Shown { checkpoint: head.checkpoint, mark: Some(mark) };
+    let shown = Shown { checkpoint: read.head.checkpoint, mark: Some(mark) };
     let high_water = Arc::new(HighWater::at(&settings.high_water, shown.clone()));
     high_water.settle().await.map_err(|why| unusable(&settings.high_water, why.into()))?;
-    Ok(shown)
+    Ok((shown, given_up))
 }
 
 /// A line for every so many bytes.

@@ -258,7 +258,8 @@ async fn a_missing_or_damaged_mark_is_said_and_written_anew_only_if_asked() {
         }
         assert!(why.to_string().contains("high-water cannot be used: it is "), "{why}");
         assert!(why.to_string().contains("liaisond store mark"), "{why}");
-        let shown = anew().await.unwrap();
+        let (shown, given_up) = anew().await.unwrap();
+        assert_eq!(given_up, None);
         assert_eq!(Shown::read(&open.high_water()).unwrap(), shown);
         assert_eq!(shown.mark.unwrap().mailboxes[&jp].count, 2);
         look(&open).await.unwrap();
@@ -347,6 +348,33 @@ async fn a_log_that_is_behind_is_said_to_be_also_where_its_store_is_torn() {
     let why = why.to_string();
     for says in ["of the log are missing, which members were shown", "the log never goes back"] {
         assert!(why.contains(says), "{why}");
+    }
+}
+
+/// Whatever the operator says: a log or a mailbox that was shown is not given up.
+#[tokio::test]
+async fn no_mark_is_written_of_a_store_that_is_behind() {
+    let (open, jp) = with_messages(Engine::Redb, 2).await;
+    for grows_log in [false, true] {
+        let before = open.copy();
+        let net = again(open.copy()).await;
+        if grows_log {
+            net.party("kr", 1).await;
+        } else {
+            send(&net, &Party::new("fr/cert", 1), &Party::new("jp/cert", 1), 1).await;
+        }
+        std::fs::copy(closed(net).await.high_water(), before.high_water()).unwrap();
+        let files = contents(before.home.path());
+        let settings = before.settings();
+        let why = service::mark_anew(&before.place(), &Open::keys(), &settings).await.unwrap_err();
+        match why {
+            CannotStart::Behind { stored, shown } => assert!(grows_log && stored < shown),
+            CannotStart::Older(why) => {
+                assert!(!grows_log && why.to_string().contains(&format!("{jp} 3")), "{why}");
+            }
+            why => panic!("{why}"),
+        }
+        assert!(contents(before.home.path()) == files, "a file is another");
     }
 }
 

@@ -173,8 +173,9 @@ async fn tried(open: &Open, to: &Place) -> Result<Salvaged, StoreError> {
 async fn put_back(open: &Open, to: &Place) {
     std::fs::remove_dir_all(open.place().path()).unwrap();
     std::fs::rename(to.path(), open.place().path()).unwrap();
-    std::fs::remove_file(open.high_water()).unwrap();
-    service::mark_anew(&open.place(), &Open::keys(), &open.settings()).await.unwrap();
+    let marked = service::mark_anew(&open.place(), &Open::keys(), &open.settings()).await;
+    let given_up = marked.unwrap().1.unwrap();
+    assert!(given_up.mailboxes.is_empty(), "{given_up}");
 }
 
 /// Whatever follows from the rest is as it was, on both engines and from each to the other.
