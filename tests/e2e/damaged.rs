@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use liaison::client::error::Side;
@@ -170,6 +169,16 @@ async fn a_message_whose_value_is_damaged_ends_alone() {
     }
 }
 
+/// Changes a bit of this wherever it stands.
+fn flip(file: &Path, part: &[u8]) {
+    let mut bytes = fs::read(file).unwrap();
+    let places = 0..bytes.len() - part.len();
+    let places: Vec<_> = places.filter(|at| bytes[*at..*at + part.len()] == *part).collect();
+    places.iter().for_each(|at| bytes[*at] ^= 1);
+    assert!(!places.is_empty());
+    fs::write(file, bytes).unwrap();
+}
+
 /// The same of a value that has changed on the disk, under its digest.
 #[tokio::test]
 async fn a_value_that_is_not_what_was_written_ends_its_message_alone() {
@@ -180,13 +189,7 @@ async fn a_value_that_is_not_what_was_written_ends_its_message_alone() {
     let value = net.store.read(std::slice::from_ref(&key)).await.unwrap();
     let header = value.value(&key).unwrap()[200..264].to_vec();
     let open = closed(net).await;
-    let file = open.place().path().join("store.redb");
-    let mut bytes = fs::read(&file).unwrap();
-    let places: Vec<_> =
-        (0..bytes.len() - 64).filter(|at| bytes[*at..*at + 64] == header).collect();
-    places.iter().for_each(|at| bytes[*at] ^= 1);
-    assert!(!places.is_empty());
-    fs::write(&file, bytes).unwrap();
+    flip(&open.place().path().join("store.redb"), &header);
     // A look before the start would have refused it: as if it had changed since.
     let store = open.place().open(NAME).await.unwrap();
     let net = TestNet::serve(open, store, Trust::new(dates())).await;
@@ -277,33 +280,31 @@ async fn health_says_that_something_is_damaged() {
 /// One thing that is due and damaged keeps nothing else from expiring.
 #[tokio::test]
 async fn what_is_due_and_damaged_keeps_nothing_else_from_expiring() {
-    let net = TestNet::memory().await;
+    let net = TestNet::on(Engine::Redb).await;
     let [fr, jp] = net.parties(["fr", "jp"]).await;
     for _ in 0..3 {
         let message = crate::expiry::sealed(&net, &fr, &[&jp], 0);
         net.client(&fr.tls()).await.submit(message.envelope).await.unwrap();
     }
-    let due = net.store.scan(KeyRange::prefix(b"due/"), 8).await.unwrap().entries;
-    let damaged = due[0].0.clone();
-    spoil(net.store.as_ref(), damaged.clone()).await;
-    let memory = Arc::clone(&net.store);
-    let (mut open, _) = soon("the drain", net.stop()).await;
-    while Arc::strong_count(&memory) > 1 {
-        tokio::task::yield_now().await;
-    }
+    let due = net.store.examine(KeyRange::prefix(b"due/"), 8).await.unwrap().entries;
+    let (damaged, stored) = &due[0];
+    let digest = *stored.as_ref().unwrap().digest.as_bytes();
+    let mut open = closed(net).await;
+    flip(&open.place().path().join("store.redb"), &digest);
     open.clock.set(NOW + 60 + DAY);
     open.clock_is_right = true;
-    let mut hints = memory.wake(vec![b"due/".to_vec()]);
-    let net = TestNet::serve(open, memory, Trust::new(dates())).await;
+    let store = open.place().open(NAME).await.unwrap();
+    let mut hints = store.wake(vec![b"due/".to_vec()]);
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
     // The others are deleted, and only that they were is still due.
     let until = async {
         loop {
-            let due = net.store.scan(KeyRange::prefix(b"due/"), 8).await.unwrap().entries;
-            let now = due.iter().filter(|(key, _, _)| {
+            let due = net.store.examine(KeyRange::prefix(b"due/"), 8).await.unwrap().entries;
+            let now = due.iter().filter(|(key, _)| {
                 let at = u64::from_be_bytes(key[4..12].try_into().unwrap());
                 at <= NOW + 60 + DAY
             });
-            let now: Vec<_> = now.map(|(key, _, _)| key.clone()).collect();
+            let now: Vec<_> = now.map(|(key, _)| key.clone()).collect();
             if now == [damaged.clone()] {
                 return;
             }
