@@ -608,8 +608,7 @@ mod tests {
 
     #[test]
     fn what_sled_panics_at_as_it_is_closed_has_a_name() {
-        let sync: io::Result<()> = Err(io::Error::from_raw_os_error(5));
-        let why = panic_of(|| sync.unwrap());
+        let why = panic_of(|| panic!("on a value: {:?}", io::Error::from_raw_os_error(5)));
         assert_eq!(why.as_deref(), Some("EIO (5), Input/output error"));
         assert_eq!(panic_of(|| panic!("other")).as_deref(), Some("sled panicked"));
         assert_eq!(panic_of(|| ()), None);

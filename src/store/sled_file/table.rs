@@ -79,7 +79,9 @@ impl Table {
             bytes.extend(lsn.to_le_bytes());
             bytes.push(0);
             bytes.extend(number(*at));
-            bytes.extend(is_sized.then(|| number(*length)).unwrap_or_default());
+            if is_sized {
+                bytes.extend(number(*length));
+            }
         };
         for page in &self.0 {
             match page {
