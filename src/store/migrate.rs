@@ -133,7 +133,9 @@ pub async fn migrate(
     let format = match (format::read(old.as_ref(), directory).await, torn) {
         (Ok(Format { number: FORMAT, .. }), _) => return Err(FormatError::Current.into()),
         // No mark says how much was there.
-        (_, Some(torn)) if torn.commits > 1 => return Err(StoreError::Corrupt(torn.what)),
+        (_, Some(torn)) if torn.commits > 1 => {
+            return Err(StoreError::Corrupt(format!("{}: {OR_A_CRASH}", torn.what)));
+        }
         (format, _) => format?,
     };
     let kept = kept(path, format.number);
@@ -157,6 +159,10 @@ pub async fn migrate(
     take_its_place(place, &fresh, path)?;
     Ok(Migrated { from, values, entries, kept })
 }
+
+/// What its own version takes for the end of a store.
+const OR_A_CRASH: &str = "if it was only not stopped in order, the version that wrote it gives them up \
+                          as it starts, and mends it";
 
 /// How many values a new store has, which is whole, closed and durable.
 pub(super) async fn settled(
