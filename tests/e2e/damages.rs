@@ -430,11 +430,13 @@ async fn tried(
             why,
             CannotStart::Damaged(_)
                 | CannotStart::Older(_)
+                | CannotStart::Behind { .. }
                 | CannotStart::Store(StoreError::Open(_) | StoreError::Format(_))
         );
         assert!(told, "{change:?}: {why}");
         let is_cut = matches!(change, Change::Cut(_));
-        assert!(is_cut || !matches!(why, CannotStart::Older(_)), "{change:?} is not older: {why}");
+        let is_older = matches!(why, CannotStart::Older(_) | CannotStart::Behind { .. });
+        assert!(is_cut || !is_older, "{change:?} is not older: {why}");
         let saved = saved(&copy, all).await;
         assert!(contents(copy.home.path()) == before, "{change:?}: a file is another");
         return (Fate::Refused, Some(saved), why.to_string());
