@@ -25,7 +25,7 @@ use tonic::Code;
 use crate::damages::{closed, look};
 use crate::support::{
     Client, DAY, NAME, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, everything_in,
-    refusal, soon,
+    refusal, says, soon,
 };
 
 /// What is sent here expires, is deleted, is forgotten, and mailboxes begin behind it.
@@ -213,6 +213,8 @@ async fn what_expired_while_the_service_was_away_goes_when_it_was_served_for_a_d
     };
     // A restart does not make it right, nor does one more that goes on from there.
     let mut net = Box::pin(next(BACK, net)).await;
+    // What can be made good goes on.
+    net.say(says::admission(&net.replica(), "at")).await;
     for now in [BACK, BACK + DAY / 2] {
         net = Box::pin(next(now, net)).await;
         assert_eq!(items(&net, &fr).await.1, [], "nobody is told");
@@ -224,7 +226,9 @@ async fn what_expired_while_the_service_was_away_goes_when_it_was_served_for_a_d
     tokio::time::sleep(Duration::from_secs(7_200)).await;
     assert_eq!(items(&net, &jp).await.1[0].gone.len(), 0);
     net.open.clock.set(BACK + DAY / 2 + DAY);
+    let begun = tokio::time::Instant::now();
     settled(net.store.as_ref(), BACK).await;
+    assert!(begun.elapsed() < Duration::from_secs(120), "it is looked at each minute");
     assert_eq!(items(&net, &jp).await.1[0].gone.len(), 32);
 }
 

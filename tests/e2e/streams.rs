@@ -378,7 +378,8 @@ async fn a_head_has_no_later_view_than_the_place_that_it_signs() {
         sender.submit(message.envelope).await.unwrap();
     };
     send(&net).await;
-    let (mut reader, before) = (net.client(&jp.tls()).await, net.replica());
+    let mut reader = net.client(&jp.tls()).await;
+    let before = Replica::fold(&mut reader).await;
     slow.is_slow.store(true, Ordering::SeqCst);
     let head = tokio::spawn(async move { reader.collect(1, false).await?.message().await });
     soon("a look", slow.asked.notified()).await;

@@ -9,6 +9,7 @@ use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Which;
 use crate::domain::relay::answers;
 use crate::domain::relay::expire::{Expire, Shrink, Step, beginning};
+use crate::domain::relay::share::Grants;
 use crate::domain::state::{Body, Entry, Gone};
 
 const T: u64 = 1_800_000_000;
@@ -409,11 +410,34 @@ fn a_clock_in_doubt_or_not_settled_ends_nothing() {
         net.submit(&receipt(&net, FR, &sealed.envelope)).unwrap();
         let before = net.store.clone();
         expire(&mut net);
-        assert_eq!(net.store, before, "{clock:?}");
+        assert!(net.store == before, "{clock:?}");
         net.clock = Clock::Settled;
         at(&mut net, T + 9_999 * DAY);
         expire(&mut net);
         assert_eq!(dues(&net), []);
+    }
+}
+
+/// All that can be made good goes on by it.
+#[test]
+fn a_clock_that_has_not_settled_paces_and_refuses_what_is_late() {
+    for (clock, in_doubt) in
+        [(Clock::Settled, false), (Clock::Unsettled, false), (Clock::InDoubt, true)]
+    {
+        let net = net();
+        let grants = Grants { messages: 4, ..net.grants };
+        let mut net = Net { clock, grants, ..net };
+        let all_taken = (0..9).all(|_| {
+            let to_fr = net.outside(AT, &["fr/cert-fr"]);
+            let sealed = net.seal(to_fr, &notification(0)).envelope;
+            // It does not wait.
+            net.submit(&sealed).is_ok() && net.submit(&receipt(&net, FR, &sealed)).is_ok()
+        });
+        assert_eq!(all_taken, in_doubt, "{clock:?}");
+        let late = sealed(&net, 0);
+        at(&mut net, EXPIRES);
+        net.grants = Grants::default();
+        assert_eq!(net.submit(&late.envelope).is_ok(), in_doubt, "{clock:?}");
     }
 }
 
