@@ -38,8 +38,9 @@ pub async fn scrub(home: &ServiceHome, ambient: &Ambient) -> Result<Report, Oper
     let mark = Shown::read(&high_water).ok().and_then(|shown| shown.mark);
     let blobs: &dyn Blobs = &blobs;
     let store = looked.store.as_ref();
-    let done = scrub::scrub(store, Some(blobs), &name, mark.as_ref(), progress()).await;
-    Ok(done?)
+    let mut report = scrub::scrub(store, Some(blobs), &name, mark.as_ref(), progress()).await?;
+    scrub::goes_as_far(store, (&name, &high_water), &mut report).await?;
+    Ok(report)
 }
 
 /// Writes what can still be read of the store of a home to a folder, or only says what that is.

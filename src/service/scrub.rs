@@ -7,11 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 
 use bytes::Bytes;
 use prost::Message as _;
 
 use crate::crypto::hash::Digest;
+use crate::crypto::sign::VerifyingKey;
 use crate::domain::directory::entry::Entry as LogEntry;
 use crate::domain::directory::{self, Admitted, Directory, Parts, RULES};
 use crate::domain::ids::{ContactId, DirectoryName, MessageId};
@@ -29,7 +31,8 @@ use crate::tlog::head::Frontier;
 use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
 
-use super::high_water::Mark;
+use super::high_water::{Mark, Shown};
+use super::mark::{self, Unfit};
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,11 +55,13 @@ pub enum What {
     Accounts,
     /// What is due, by its message.
     Due,
+    /// Where it all ends, against what members were shown.
+    Shown,
 }
 
 impl What {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Values,
         Self::Log,
         Self::Parts,
@@ -66,6 +71,7 @@ impl What {
         Self::Bodies,
         Self::Accounts,
         Self::Due,
+        Self::Shown,
     ];
 
     /// In words.
@@ -81,6 +87,7 @@ impl What {
             Self::Bodies => "bodies",
             Self::Accounts => "accounts",
             Self::Due => "due",
+            Self::Shown => "shown before",
         }
     }
 }
@@ -178,6 +185,52 @@ pub async fn scrub(
     scrub.accounts().await?;
     scrub.due().await?;
     Ok(report)
+}
+
+/// Whether a whole store goes as far as what members were shown: a start asks the same.
+///
+/// # Errors
+/// The store cannot be asked.
+pub async fn goes_as_far(
+    store: &dyn Store,
+    (name, high_water): (&DirectoryName, &Path),
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    report.looked(What::Shown);
+    let Shown { checkpoint, mark } = match Shown::read(high_water) {
+        Ok(shown) => shown,
+        Err(why) => {
+            let path = high_water.display();
+            report.wrong(What::Shown, format!("the high-water file {path} cannot be used: {why}"));
+            return Ok(());
+        }
+    };
+    match mark::fits(store, mark.as_ref()).await {
+        Ok(_) => {}
+        Err(Unfit::NotAsShown(why)) => {
+            let why = format!("it is older than what this service has shown: {why}");
+            report.wrong(What::Shown, why);
+        }
+        Err(Unfit::Store(why)) => return Err(why),
+    }
+    let [head, charter] = [keys::LOG_HEAD, keys::CHARTER].map(<[u8]>::to_vec);
+    let found = store.read(&[head.clone(), charter.clone()]).await?;
+    let head = found.value(&head).and_then(|head| Head::decode(head).ok());
+    let charter = found.value(&charter).and_then(|charter| parts::charter(charter).ok());
+    let (Some(Head { frontier, .. }), Some(charter)) = (head, charter) else { return Ok(()) };
+    match signed(name, &checkpoint, &charter.log) {
+        Err(why) => report.wrong(What::Shown, why),
+        Ok(signed) if signed.size() > frontier.size() => {
+            let (stored, shown) = (frontier.size(), signed.size());
+            let why = format!("the log ends at entry {stored}, and members were shown {shown}");
+            report.wrong(What::Shown, why)
+        }
+        Ok(signed) if signed.size() == frontier.size() && signed.root() != frontier.root() => {
+            report.wrong(What::Shown, "the log is not the one that members were shown")
+        }
+        Ok(_) => return Ok(()),
+    };
+    Ok(())
 }
 
 /// The store, page by page: what cannot be read is left out, and named among the values.
@@ -697,9 +750,16 @@ pub(super) fn verified(
     checkpoint: &[u8],
     directory: &Directory,
 ) -> Result<VerifiedCheckpoint, String> {
+    signed(name, checkpoint, &directory.charter().log)
+}
+
+fn signed(
+    name: &DirectoryName,
+    checkpoint: &[u8],
+    keys: &[VerifyingKey],
+) -> Result<VerifiedCheckpoint, String> {
     let origin = KeyName::parse(name.as_str()).map_err(|why| why.to_string())?;
-    let signed = VerifiedCheckpoint::verify(checkpoint, &origin, &directory.charter().log);
-    signed.map_err(|why| why.to_string())
+    VerifiedCheckpoint::verify(checkpoint, &origin, keys).map_err(|why| why.to_string())
 }
 
 /// Its receipt names this header.

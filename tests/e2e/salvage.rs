@@ -6,7 +6,7 @@ use liaison::domain::ids::ContactId;
 use liaison::domain::relay::share::{Share, Waiting};
 use liaison::domain::state::{Entry, Gone, Key, Mailbox, Usage, Value};
 use liaison::service::salvage::{Salvaged, salvage};
-use liaison::service::scrub::{Fault, Report, What, scrub};
+use liaison::service::scrub::{Fault, Report, What, goes_as_far, scrub};
 use liaison::service::{self, Shown};
 use liaison::store::blobs::Blobs;
 use liaison::store::{Engine, Place, StoreError, Write, codec, keys};
@@ -369,6 +369,35 @@ fn the_commands_say_by_their_exit_code_whether_something_is_wrong() {
     assert!(matches!(code, Some(0 | 6)), "{code:?}");
     let (code, _, why) = run(&["salvage", "--to", &to]);
     assert!(code == Some(1) && why.contains("it is there already"), "{why}");
+}
+
+/// What a start would refuse is not called whole.
+#[tokio::test]
+async fn a_scrub_knows_how_far_members_were_shown() {
+    let (open, _) = crate::damages::with_messages(Engine::Redb, 3).await;
+    let settings = open.settings();
+    let says = async |open: &Open| {
+        let store = open.place().open(NAME).await.unwrap();
+        let (mut report, of) = (Report::default(), (&settings.name, open.high_water()));
+        goes_as_far(store.as_ref(), (of.0, &of.1), &mut report).await.unwrap();
+        report.faults.into_iter().map(|fault| fault.to_string()).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(says(&open).await, "");
+    let newer = std::fs::read(open.high_water()).unwrap();
+    let older = open.copy();
+    let net = crate::epochs::again(open).await;
+    let [fr, jp] = ["fr/cert", "jp/cert"].map(|contact| Party::new(contact, 2));
+    send(&net, &fr, &jp, 1).await;
+    let open = closed(net).await;
+    std::fs::copy(open.high_water(), older.high_water()).unwrap();
+    let older = says(&older).await;
+    assert!(
+        older.contains("older than what this service has shown") && older.contains("jp/cert 4")
+    );
+    std::fs::write(open.high_water(), newer).unwrap();
+    assert_eq!(says(&open).await, "");
+    std::fs::remove_file(open.high_water()).unwrap();
+    assert!(says(&open).await.contains("it is missing"));
 }
 
 /// A log that would go back is not served: the screen says so, and not how to.
