@@ -63,7 +63,7 @@ pub async fn salvage(
     (name, high_water, now): (&DirectoryName, &Path, u64),
     told: impl FnMut(u64),
 ) -> Result<Salvaged, StoreError> {
-    let mut values = salvage::read(from).await?;
+    let (mut values, missing) = salvage::read(from).await?;
     let read = values.len() as u64;
     let (shown, unusable) = match Shown::read(high_water) {
         Ok(shown) => (Some(shown), None),
@@ -75,7 +75,8 @@ pub async fn salvage(
     let mended = values.iter().filter(|(key, value)| before.get(*key) != Some(value));
     let mended = mended.count() as u64;
     let store = salvage::in_memory(&values).await?;
-    let report = scrub(store.as_ref(), blobs, name, mark, told).await?;
+    let mut report = scrub(store.as_ref(), blobs, name, mark, told).await?;
+    report.unread(missing);
     let_go(&mut values, &report, now);
     if let Some(to) = to {
         salvage::write(to, name.as_str(), &values).await?;
@@ -275,39 +276,53 @@ fn messages(values: &Values) -> impl Iterator<Item = Named> {
     )
 }
 
-/// What no longer stands anywhere is due from its first step on; bodies are named as often as they are.
+/// One thing is due for each message, the last that is known; bodies are named as often as messages name them.
 fn due(values: &mut Values, directory: &Directory) {
-    let due: BTreeSet<_> = values
-        .range(keys::DUE.to_vec()..)
-        .map_while(|(key, _)| match keys::read_due(key)? {
-            Key::Due(_, id, sender) => Some((id, sender)),
-            _ => None,
-        })
-        .collect();
+    let mut due = BTreeMap::<_, (u64, Step)>::new();
+    for (key, value) in values.range(keys::DUE.to_vec()..) {
+        let Some(key) = keys::read_due(key) else { break };
+        if let (Key::Due(at, id, sender), Ok(Value::Due(step))) = (&key, codec::decode(&key, value))
+        {
+            let known = due.entry((*id, sender.clone())).or_insert((*at, step));
+            if step.number() > known.1.number() {
+                *known = (*at, step);
+            }
+        }
+    }
     let (mut puts, mut named) = (Vec::new(), BTreeMap::<_, u64>::new());
     for (of, message) in messages(values) {
         if let Body::Blob(digest, _) = message.body {
             *named.entry(digest).or_default() += 1;
         }
-        let Ok(header) = envelope::verify_header(directory, &message.header) else { continue };
-        let (first, step) = expire::first(header.addressing());
-        let key = Key::Answers(header.digest());
+        let known = due.get(&of).copied();
+        let Ok(header) = envelope::verify_header(directory, &message.header) else {
+            puts.extend(known.map(|(at, step)| (Key::Due(at, of.0, of.1), Value::Due(step))));
+            continue;
+        };
+        let next =
+            known.filter(|(_, step)| (message.body == Body::Gone) == (*step == Step::Forget));
+        let key = Key::Outcome(of.0, of.1.clone());
+        let is_told = matches!(value(values, &key), Some(Value::Outcome(outcome))
+            if outcome.beside.iter().any(|beside| beside.kind == EntryKind::NotDelivered));
+        let (key, step) = match next {
+            Some((at, step)) => (Key::Due(at, of.0, of.1), Value::Due(step)),
+            None => {
+                expire::next(directory, header.addressing(), (message.body == Body::Gone, is_told))
+            }
+        };
+        let answers = Key::Answers(header.digest());
         // Whose receipts are here already is not known: they are taken again.
-        let asks = step == Value::Due(Step::Tell) && value(values, &first).as_ref() == Some(&step);
-        if asks && value(values, &key).is_none() {
+        if step == Value::Due(Step::Tell) && value(values, &answers).is_none() {
             let letters = message.letters.iter().filter_map(|letter| read_letter(letter).ok());
             let letters = letters.map(|letter| letter.seat);
-            puts.push((key, Value::Answers(Answers::due(header.addressing(), letters))));
+            puts.push((answers, Value::Answers(Answers::due(header.addressing(), letters))));
         }
-        if !due.contains(&of) {
-            puts.push((first, step));
-        }
-    }
-    if !values.contains_key(keys::LISTED) {
-        return;
+        puts.push((key, step));
     }
     puts.extend(named.into_iter().map(|(digest, count)| (Key::Blob(digest), Value::Blob(count))));
+    values.retain(|key, _| !key.starts_with(keys::DUE) && !key.starts_with(keys::BLOB));
     values.extend(puts.into_iter().map(|(key, value)| (keys::of(&key), codec::encode(&value))));
+    values.insert(keys::LISTED.to_vec(), Bytes::new());
 }
 
 /// What became of a message stands in the entries that show it beside its recipients, too.

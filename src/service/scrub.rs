@@ -142,6 +142,26 @@ impl Report {
         self.wrong(What::Values, why.to_string());
     }
 
+    /// So many values cannot be read where they stand; nothing, if that is not known.
+    pub(super) fn unread(&mut self, missing: Option<u64>) {
+        match missing {
+            Some(0) => {}
+            Some(count) => {
+                let why = format!(
+                    "at least {count} of its values cannot be read: they are lost, or older ones of \
+                     their keys were found"
+                );
+                self.wrong(What::Values, why);
+            }
+            None => {
+                self.wrong(
+                    What::Values,
+                    "how many values there were the store does not say any more",
+                );
+            }
+        }
+    }
+
     /// Nothing is wrong.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -586,6 +606,8 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
     /// Each file of a body is named by as many messages as it says.
     async fn files(&mut self, mut named: BTreeMap<Digest, u64>) -> Result<(), StoreError> {
         if self.scan.bytes(keys::LISTED.to_vec()).await?.is_none() {
+            self.report
+                .wrong(What::Bodies, "it does not say that it lists bodies: no file is removed");
             return Ok(());
         }
         let mut rest = Some(KeyRange::prefix(keys::BLOB));

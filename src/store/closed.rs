@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use super::check::Damage;
 use super::disk::{self, Fdatasync};
 use super::hints::{Hints, Hub};
+use super::salvage::{self, Found};
 use super::sled::{self, FILE, HEADS, SEGMENT_BYTES, head_key};
 use super::sled_file::{self, Files, Leaf, Pairs};
 use super::tail;
@@ -89,7 +90,7 @@ impl Closed {
 }
 
 /// What can still be read, each value with its digest.
-pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreError> {
+pub(super) fn salvage(dir: &Path) -> Result<Found, StoreError> {
     let unusable = |why| disk::unusable(&dir.join(FILE), &why);
     let _lock = disk::lock_to_read(&dir.join("lock"))?;
     tail::put_back(dir, &Fdatasync)?;
@@ -103,7 +104,10 @@ pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreErro
         let chunk = |chunk: Vec<u8>| Ok(entries.get(&chunk));
         Some((key.to_vec(), sled::whole(Layout::Digests, key, entry, chunk).ok()?))
     });
-    Ok(values.collect())
+    let values: BTreeMap<_, _> = values.collect();
+    let said = entries.get(&sled::END[..]).and_then(|end| End::read(Some(end)).ok());
+    let missing = said.and_then(|(end, _)| salvage::missing(&values, &end));
+    Ok(Found { values, missing })
 }
 
 #[async_trait]

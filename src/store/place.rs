@@ -3,7 +3,6 @@
 //! In scope: choosing, creating, opening. Out of scope: what an engine does. Invariant: a store is
 //! handed out only after its marker was written or checked.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -18,8 +17,9 @@ use super::format::{self, FormatError};
 use super::memory::Memory;
 use super::migrate::unfinished;
 use super::redb::{self, Redb};
+use super::salvage::Found;
 use super::sled::{self, Sled};
-use super::{Store, StoreError, Stored, check};
+use super::{Store, StoreError, check};
 
 /// What a store is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -148,12 +148,12 @@ impl Place {
     }
 
     /// Each value that can still be read under its key, whatever is damaged. Nothing is written.
-    pub(super) async fn salvage(&self) -> Result<BTreeMap<Vec<u8>, Stored>, StoreError> {
+    pub(super) async fn salvage(&self) -> Result<Found, StoreError> {
         self.is_there()?;
         self.run(|engine, path, _| match engine {
             Engine::Sled => closed::salvage(path),
             Engine::Redb => redb::salvage(path),
-            Engine::Memory => Ok(BTreeMap::new()),
+            Engine::Memory => Ok(Found::default()),
         })
         .await
     }

@@ -25,6 +25,7 @@ use redb::{
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
 use super::overlay::Overlay;
+use super::salvage::{self, Found};
 use super::value::{End, Layout, Stamp, Stored};
 use super::writer::{Apply, Fault, Writer};
 use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError};
@@ -131,7 +132,7 @@ impl Store for Redb {
 
 /// What can still be read, each value with its digest. What redb cannot reach is looked for in all
 /// leaves of the file, also old ones: what was deleted there may come back.
-pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreError> {
+pub(super) fn salvage(dir: &Path) -> Result<Found, StoreError> {
     let path = dir.join(FILE);
     let _lock = disk::lock_to_read(&dir.join("lock"))?;
     let mut found = BTreeMap::new();
@@ -144,8 +145,9 @@ pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreErro
         }
         Ok::<_, StoreError>(said)
     }));
-    let is_all = |(end, _): (End, Layout)| end.values == found.len() as u64;
-    if !matches!(walked, Ok(Ok(Some(said))) if is_all(said)) {
+    let said = walked.ok().and_then(Result::ok).flatten();
+    let missing = said.and_then(|(end, _)| salvage::missing(&found, &end));
+    if missing != Some(0) {
         let mut older = BTreeMap::<Vec<u8>, Stored>::new();
         in_leaves(&path, |key, stored| {
             let newest = older.get(key).is_none_or(|there| there.revision < stored.revision);
@@ -155,7 +157,7 @@ pub(super) fn salvage(dir: &Path) -> Result<BTreeMap<Vec<u8>, Stored>, StoreErro
         })?;
         found.extend(older);
     }
-    Ok(found)
+    Ok(Found { values: found, missing })
 }
 
 fn checked(key: &[u8], stored: &[u8]) -> Option<Stored> {

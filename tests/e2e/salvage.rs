@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use liaison::domain::ids::ContactId;
+use liaison::domain::relay::expire::Step;
 use liaison::domain::relay::share::{Share, Waiting};
 use liaison::domain::state::{Entry, Gone, Key, Mailbox, Usage, Value};
 use liaison::service::salvage::{Salvaged, salvage};
@@ -220,6 +221,50 @@ async fn what_follows_from_the_rest_is_put_in_again() {
         assert!(values(&found) == values(&all));
         let again = tried(&open, &to).await.unwrap_err().to_string();
         assert!(again.contains("it is there already"), "{again}");
+    }
+}
+
+/// Of a file that is searched what was deleted may come back: one thing is due for each message, the last.
+#[tokio::test]
+async fn what_is_due_and_listed_follows_from_messages_alone() {
+    let (open, all) = with_messages(Engine::Redb).await;
+    let due: Vec<_> = all.keys().filter_map(|key| keys::read_due(key)).collect();
+    let [Key::Due(at, id, sender), ..] = &due[..] else { panic!("{due:?}") };
+    let step = |number| codec::encode(&Value::Due(Step::of_number(number).unwrap()));
+    let later = Key::Due(at + 86_400, *id, sender.clone());
+    let of_none = Key::Due(*at, *id, contact("kr/cert"));
+    let body = the_first(&all, keys::BLOB);
+    change(&open, Some((keys::of(&later), step(2))), Some(keys::LISTED.to_vec())).await;
+    change(&open, Some((keys::of(&of_none), step(1))), Some(body.clone())).await;
+    let said = looked_through(&open).await;
+    assert_eq!(said.of(What::Bodies).1, 1, "{:?}", said.faults);
+    let folder = tempfile::tempdir().unwrap();
+    let to = Place::new(Engine::Redb, folder.path().join("store"));
+    let done = salvaged(&open, &to).await;
+    assert!(done.report.is_whole(), "{:?}", done.report.faults);
+    let mut found = everything_in(to.open(NAME).await.unwrap().as_ref()).await.unwrap();
+    assert_eq!(found.remove(&keys::of(&later)).unwrap().1, step(2));
+    let values = |all: Everything| -> Vec<_> {
+        all.into_iter().map(|(key, (_, value))| (key, value)).collect()
+    };
+    let mut before = all;
+    before.remove(&keys::of(&due[0]));
+    assert!(values(found) == values(before));
+}
+
+/// What is lost and named by nothing that is left is counted.
+#[tokio::test]
+async fn values_that_cannot_be_read_are_counted() {
+    for engine in [Engine::Redb, Engine::Sled] {
+        let (open, all) = with_messages(engine).await;
+        let mailbox = &all[&keys::of(&Key::Mailbox(contact("jp/cert")))].1;
+        crate::damages::spoil(&open, mailbox);
+        let folder = tempfile::tempdir().unwrap();
+        let to = Place::new(Engine::Redb, folder.path().join("store"));
+        let done = salvaged(&open, &to).await;
+        let faults = &done.report.faults;
+        assert!(faults.iter().all(|it| it.what == What::Values), "the rest follows: {faults:?}");
+        assert!(!faults.is_empty(), "{engine}");
     }
 }
 

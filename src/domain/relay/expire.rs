@@ -66,6 +66,22 @@ pub fn first(of: &Addressing) -> (Key, Value) {
     (Key::Due(at, of.id, of.sender.contact()), Value::Due(step))
 }
 
+/// The step that is next of a message of which that is not known: whether its content is gone, and whether
+/// its sender was told, is.
+#[must_use]
+pub fn next(
+    directory: &Directory,
+    of: &Addressing,
+    (is_gone, is_told): (bool, bool),
+) -> (Key, Value) {
+    let (at, step) = match (is_gone, is_told) {
+        (true, _) => (of.expires.saturating_add(kept(directory)), Step::Forget),
+        (false, true) => (answers::until(of), Step::Empty),
+        (false, false) => return first(of),
+    };
+    (Key::Due(at, of.id, of.sender.contact()), Value::Due(step))
+}
+
 /// Where it stands how many messages name the body of one.
 #[must_use]
 pub const fn blob(body: &Body) -> Option<Key> {
