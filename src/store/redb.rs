@@ -511,7 +511,7 @@ mod tests {
     use std::sync::atomic::AtomicI64;
 
     use super::super::disk::Fdatasync;
-    use super::super::{Write, check};
+    use super::super::{Engine, Place, Write, check};
     use super::*;
 
     /// redb serves what it finds.
@@ -544,6 +544,25 @@ mod tests {
         store.commit(Write::new([], [put], [b"b".to_vec()]).unwrap().into()).await.unwrap();
         let found = check::whole(&store, |_| ()).await;
         assert!(matches!(found, Err(StoreError::Damaged(_))), "b's digest was another: {found:?}");
+    }
+
+    /// Its pages are whole, and its own checks find nothing.
+    #[tokio::test]
+    async fn who_looks_reads_every_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(Engine::Redb, dir.path());
+        drop(place.create("test", 1).await.unwrap());
+        place.look("test", |_| ()).await.unwrap();
+        let store = Redb::open(dir.path(), &(Arc::new(Fdatasync) as Arc<dyn Disk>)).unwrap();
+        let transaction = store.shared.db.begin_write().unwrap();
+        transaction.open_table(TABLE).unwrap().insert(&b"a"[..], &[7; 50][..]).unwrap();
+        transaction.commit().unwrap();
+        drop(store);
+        let Err(found) = place.look("test", |_| ()).await else { panic!("it is taken for whole") };
+        assert!(
+            matches!(&found, StoreError::Damaged(found) if found.found().len() == 1),
+            "{found}"
+        );
     }
 
     /// Every value is whole and is found by who reads all, and not by who asks for it.
