@@ -109,14 +109,15 @@ async fn start(
     let settings =
         service::Settings { limits: settings.limits.within(room.connections), ..settings };
     // Whoever is refused finds every file as it was.
-    service::look(&place, &keys, &settings).await.map_err(|why| not_started(home, why))?;
+    let seen = service::look(&place, &keys, &settings).await;
+    let seen = seen.map_err(|why| not_started(home, why))?;
     let store = place.open(&config.name).await.map_err(|why| held(home, why))?;
     let blobs = FileBlobs::open(&home.blobs(), Arc::new(Fdatasync));
     let blobs = blobs.map_err(|why| {
         OperateError::Plan(format!("{} cannot be used: {why}", home.blobs().display()))
     })?;
     let blobs: Arc<dyn Blobs> = Arc::new(blobs);
-    Ok(service::start(store, blobs, keys, settings).await?)
+    Ok(seen.start(store, blobs, keys, settings).await?)
 }
 
 /// What a home is served with.

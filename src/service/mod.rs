@@ -57,7 +57,7 @@ pub use high_water::{Mark, Shown, Unusable};
 pub use mark::{Missing, NotAsShown};
 pub use queries::{Item, MailboxPage, Parts, Proven, Status};
 pub use room::{Left, Storage, writes};
-pub use start::{CannotStart, Founded, Keys, Settings, found, look, mark_anew, start};
+pub use start::{AsShown, CannotStart, Founded, Keys, Settings, found, look, mark_anew, start};
 
 use door::{Ask, Busy, Door};
 use high_water::HighWater;

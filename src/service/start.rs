@@ -218,13 +218,49 @@ pub async fn start(
 ) -> Result<Service, CannotStart> {
     let read = read(store.as_ref(), &keys, &settings).await?;
     let mark = not_behind(store.as_ref(), &settings, &read).await?;
-    let service = begin(store, blobs, keys, settings, (read, mark)).await?;
-    let Shared { store, blobs, jobs, lists_bodies, .. } = service.shared.as_ref();
-    if *lists_bodies {
-        remove_unnamed(store.as_ref(), blobs.as_ref()).await?;
+    AsShown { read, mark }.serve(store, blobs, keys, settings).await
+}
+
+/// What was read of a store that is whole and as new as what was shown.
+pub struct AsShown {
+    read: Read,
+    mark: Mark,
+}
+
+impl AsShown {
+    /// As [`start`], of the store that was looked at: it is not read again, if it still ends there.
+    ///
+    /// # Errors
+    /// As [`start`].
+    pub async fn start(
+        self,
+        store: Arc<dyn Store>,
+        blobs: Arc<dyn Blobs>,
+        keys: Keys,
+        settings: Settings,
+    ) -> Result<Service, CannotStart> {
+        if store.end() == self.mark.end {
+            self.serve(store, blobs, keys, settings).await
+        } else {
+            start(store, blobs, keys, settings).await
+        }
     }
-    jobs.run(&service);
-    Ok(service)
+
+    async fn serve(
+        self,
+        store: Arc<dyn Store>,
+        blobs: Arc<dyn Blobs>,
+        keys: Keys,
+        settings: Settings,
+    ) -> Result<Service, CannotStart> {
+        let service = begin(store, blobs, keys, settings, (self.read, self.mark)).await?;
+        let Shared { store, blobs, jobs, lists_bodies, .. } = service.shared.as_ref();
+        if *lists_bodies {
+            remove_unnamed(store.as_ref(), blobs.as_ref()).await?;
+        }
+        jobs.run(&service);
+        Ok(service)
+    }
 }
 
 /// The service on what was read, without what it does unasked.
@@ -362,7 +398,7 @@ const SOME: usize = 64;
 ///
 /// # Errors
 /// As [`start`].
-pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), CannotStart> {
+pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<AsShown, CannotStart> {
     match looked(place, keys, settings).await {
         Err(CannotStart::Damaged(why)) => {
             tracing::error!(%why, "looking for what is missing");
@@ -372,8 +408,10 @@ pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<(),
     }
 }
 
-async fn looked(place: &Place, keys: &Keys, settings: &Settings) -> Result<(), CannotStart> {
-    Seen::of(place, keys, settings).await?.not_behind(settings).await.map(drop)
+async fn looked(place: &Place, keys: &Keys, settings: &Settings) -> Result<AsShown, CannotStart> {
+    let seen = Seen::of(place, keys, settings).await?;
+    let mark = seen.not_behind(settings).await?;
+    Ok(AsShown { read: seen.read, mark })
 }
 
 /// A store that was looked at, and fits together.

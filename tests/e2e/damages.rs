@@ -47,7 +47,7 @@ async fn again(open: Open) -> TestNet {
 }
 
 pub(crate) async fn look(open: &Open) -> Result<(), CannotStart> {
-    service::look(&open.place(), &Open::keys(), &open.settings()).await
+    service::look(&open.place(), &Open::keys(), &open.settings()).await.map(drop)
 }
 
 /// As `liaisond serve` does it.
@@ -85,6 +85,25 @@ async fn older_data_names_what_is_missing_of_which_mailbox() {
     assert!(text.contains(&format!("commits {first} to {last} are missing")), "{text}");
     assert!(text.contains("jp/cert 4 to 7; put the newer data back"), "{text}");
     start(&open).await.expect("the newer data is as it was shown");
+}
+
+/// Between the look and the start somebody else may have served it.
+#[tokio::test]
+async fn what_was_looked_at_is_read_again_if_it_is_another_by_then() {
+    let (open, _) = with_messages(Engine::Redb, 3).await;
+    let seen = service::look(&open.place(), &Open::keys(), &open.settings()).await.unwrap();
+    let net = again(open).await;
+    let [fr, jp] = ["fr/cert", "jp/cert"].map(|contact| Party::new(contact, 2));
+    send(&net, &fr, &jp, 1).await;
+    let open = closed(net).await;
+    let (store, shown) = (open.place().open(NAME).await.unwrap(), || {
+        Shown::read(&open.high_water()).unwrap().mark.unwrap()
+    });
+    let before = shown();
+    let service = seen.start(store, open.blobs(), Open::keys(), open.settings()).await.unwrap();
+    assert_eq!(shown().mailboxes[&jp.contact].count, 4);
+    assert_eq!(shown().mailboxes, before.mailboxes, "the mark does not go back");
+    service.close().await;
 }
 
 /// As many commits, and yet another history; and mailboxes that were changed behind what was shown.

@@ -139,7 +139,7 @@ async fn look(open: &Open) -> Result<(), CannotStart> {
         match looked {
             // It is being closed.
             Err(CannotStart::Store(_)) => yield_now().await,
-            looked => return looked,
+            looked => return looked.map(drop),
         }
     }
 }
