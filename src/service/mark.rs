@@ -142,10 +142,10 @@ pub(super) async fn is_missing(
         // A later epoch begins anew.
         Some(stored) if stored.epoch > shown.epoch => return Ok(None),
         Some(stored) if stored.epoch == shown.epoch => stored,
+        _ if shown.count > 0 => return Ok(Some(missing(Some(0)))),
         // It had begun anew, with nothing in it.
-        Some(_) if shown.count == 0 => return Ok(Some(missing(None))),
-        _ if shown.count == 0 => return Ok(None),
-        _ => return Ok(Some(missing(Some(0)))),
+        _ if shown.epoch > 1 => return Ok(Some(missing(None))),
+        _ => return Ok(None),
     };
     if stored.count < shown.count {
         return Ok(Some(missing(Some(stored.count))));
@@ -188,4 +188,31 @@ pub(super) async fn unfinished(
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::hash::Digest;
+    use crate::store::{Engine, Place};
+
+    /// Or its numbers would be given once more, in the epoch before.
+    #[tokio::test]
+    async fn a_mailbox_that_had_begun_anew_is_missing_though_nothing_was_in_it() {
+        let store = Place::new(Engine::Memory, "").create("test", 1).await.unwrap();
+        let contact: ContactId = "fr/cert".parse().unwrap();
+        let of_epoch = |epoch| Mailbox::of_epoch(Digest::of(b"genesis"), &contact, epoch);
+        let filled = Mailbox { count: 2, ..of_epoch(1) };
+        for (stored, shown, is_behind) in [
+            (None, of_epoch(1), false),
+            (None, of_epoch(2), true),
+            (Some(filled), of_epoch(2), true),
+            (Some(of_epoch(2)), of_epoch(2), false),
+            (Some(of_epoch(3)), of_epoch(2), false),
+            (None, filled, true),
+        ] {
+            let found = is_missing(store.as_ref(), &contact, stored.as_ref(), &shown).await;
+            assert_eq!(found.unwrap().is_some(), is_behind, "{stored:?} {shown:?}");
+        }
+    }
 }
