@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
@@ -341,8 +341,7 @@ async fn migrated(home: &ServiceHome, dry_run: bool) -> Result<(), OperateError>
 async fn marked(home: &ServiceHome) -> Result<(), OperateError> {
     let (path, (Shown { mark, .. }, given_up)) = mark(home, &Ambient::system()).await?;
     let Mark { end, mailboxes } = mark.unwrap_or_default();
-    let blobs = home.blobs();
-    let blobs = blobs.display();
+    let bodies = bodies_kept(&home.blobs());
     let given_up = match given_up {
         None => "Whether it is the newest nobody can say any more but you: what members were told after it \
                  is lost."
@@ -354,9 +353,7 @@ async fn marked(home: &ServiceHome) -> Result<(), OperateError> {
     };
     say(&format!(
         "{} is written anew: the store is whole, with {} commits, {} values and {} mailboxes.\n\
-         {given_up} Serve removes the bodies that this store does not name: if newer data may be \
-         found, keep them before.\n    \
-         cp -al {blobs} {blobs}.before\n\
+         {given_up} {bodies}\n\
          Next: liaisond --home {} serve",
         path.display(),
         end.commits,
@@ -368,17 +365,18 @@ async fn marked(home: &ServiceHome) -> Result<(), OperateError> {
 }
 
 async fn scrubbed(home: &ServiceHome, json: bool) -> Result<bool, OperateError> {
-    let report = scrub(home, &Ambient::system()).await?;
+    let report = scrub(home).await?;
     if json {
         say(&in_json(&report, &[]).to_string());
     } else {
         say(&table(&report));
-        say(match report.is_whole() {
-            true => "The store is whole.",
-            false => {
-                "Something is wrong. Keep the files as they are; liaisond salvage --dry-run says what \
-                 can still be read."
-            }
+        say(&match way_on(&report) {
+            None => "The store is whole.".to_owned(),
+            Some((command, says)) => format!(
+                "Something is wrong. Keep the files as they are; liaisond --home {} {command} says \
+                 {says}.",
+                home.path().display()
+            ),
         });
     }
     Ok(report.is_whole())
@@ -386,7 +384,7 @@ async fn scrubbed(home: &ServiceHome, json: bool) -> Result<bool, OperateError> 
 
 async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, OperateError> {
     let Salvaged { report, values, mended, messages, log, shown, unusable } =
-        salvage(home, args.to.as_deref(), args.engine.as_deref(), &Ambient::system()).await?;
+        salvage(home, args.to.as_deref(), args.engine.as_deref()).await?;
     let is_whole = report.is_whole();
     if args.json {
         let counts = [("values", values), ("mended", mended), ("messages", messages), ("log", log)];
@@ -417,27 +415,66 @@ async fn salvaged(home: &ServiceHome, args: &SalvageArgs) -> Result<bool, Operat
     }
     for contact in &report.broken {
         say(&format!(
-            "The mailbox of {contact} cannot go on: begin it anew with liaisond mailbox new-epoch \
-             {contact}; senders then hand in again what was not delivered."
+            "The mailbox of {contact} has lost something, and has to begin anew: then senders hand it in \
+             again."
         ));
     }
     if let Some(to) = &args.to {
-        let (store, blobs) = (home.store(), home.blobs());
-        let (to, home, store) = (to.display(), home.path().display(), store.display());
-        say(&format!("The new store: {to}"));
+        say(&format!("The new store: {}", to.display()));
         if is_behind {
+            say("It is not to be served as it is.");
             return Ok(is_whole);
         }
-        let blobs = blobs.display();
+        let name = home.config()?.name;
+        let (to, store, blobs) = (to.display(), home.store(), home.blobs());
+        let (kept, store) = (kept_beside(&blobs, "damaged"), store.display());
+        let home = home.path().display();
+        let fits = match report.broken.is_empty() {
+            true => "store mark".to_owned(),
+            false => format!("mailbox new-epoch --yes {name}"),
+        };
         say(&format!(
             "Next: keep the damaged one with its bodies (serve removes those that the new one does not \
              name), and put the new one in its place:\n    \
-             cp -al {blobs} {blobs}.damaged\n    \
-             mv {store} {store}.damaged\n    mv {to} {store}\n    \
-             liaisond --home {home} store mark\n    liaisond --home {home} serve"
+             {kept}mv {store} {store}.damaged\n    mv {to} {store}\n    \
+             liaisond --home {home} {fits}\n    liaisond --home {home} serve"
         ));
     }
     Ok(is_whole)
+}
+
+/// How to keep the bodies that only newer data names.
+fn bodies_kept(blobs: &Path) -> String {
+    let line = kept_beside(blobs, "before");
+    if line.is_empty() {
+        return line;
+    }
+    format!(
+        "Serve removes the bodies that this store does not name: if the newer data may be found, keep \
+         them before.\n    {line}"
+    )
+    .trim_end()
+    .to_owned()
+}
+
+/// The line that keeps bodies beside, if there are any.
+fn kept_beside(blobs: &Path, word: &str) -> String {
+    let path = blobs.display();
+    if blobs.is_dir() { format!("cp -al {path} {path}.{word}\n    ") } else { String::new() }
+}
+
+/// The command by which an operator goes on from what is wrong, and what it says.
+fn way_on(report: &Report) -> Option<(&'static str, &'static str)> {
+    let is = |what: &[What]| report.faults.iter().all(|fault| what.contains(&fault.what));
+    let of_mailboxes = [What::Mailboxes, What::Entries, What::Messages];
+    match () {
+        () if report.is_whole() => None,
+        () if is(&[What::Shown]) => Some(("serve", "the way on")),
+        () if !report.broken.is_empty() && is(&of_mailboxes) => {
+            Some(("mailbox new-epoch --dry-run", "which mailboxes begin anew"))
+        }
+        () => Some(("salvage --dry-run", "what can still be read")),
+    }
 }
 
 /// Entry 0 is lost, or the file is another log's.
@@ -492,12 +529,7 @@ async fn begun_anew(home: &ServiceHome, args: NewEpochArgs) -> Result<(), Operat
     let which = Which { named, all };
     let anew = new_epoch(home, &Ambient::system(), &which, (dry_run, yes.as_deref())).await?;
     let each = anew.iter().map(in_words).collect::<Vec<_>>().join("\n");
-    let blobs = home.blobs();
-    let (home, blobs) = (home.path().display(), blobs.display());
-    let bodies = format!(
-        "Serve removes the bodies that this store does not name: if the newer data may be found, keep \
-         them before.\n    cp -al {blobs} {blobs}.before"
-    );
+    let (home, bodies) = (home.path().display(), bodies_kept(&home.blobs()));
     say(&match (anew.is_empty(), dry_run) {
         (true, true) => "No mailbox is behind what was shown, or damaged.".to_owned(),
         (true, false) => format!(

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::ambient::Ambient;
 use crate::config::ServiceHome;
 use crate::domain::ids::DirectoryName;
 use crate::service::Shown;
@@ -20,13 +19,13 @@ use super::{OperateError, is_its_owner, place};
 ///
 /// # Errors
 /// It is served; there is none; it cannot be read.
-pub async fn scrub(home: &ServiceHome, ambient: &Ambient) -> Result<Report, OperateError> {
+pub async fn scrub(home: &ServiceHome) -> Result<Report, OperateError> {
     let config = home.config()?;
     let (place, name) = (place(home, &config)?, config.name.parse::<DirectoryName>()?);
     let (blobs, high_water) = (blobs(home), home.high_water(&config));
     let looked = match place.look(&config.name, |_| ()).await {
         Err(why @ (StoreError::Corrupt(_) | StoreError::Damaged(_))) => {
-            let of = (&name, high_water.as_path(), ambient.now());
+            let of = (&name, high_water.as_path());
             let done =
                 salvage::salvage(&place, None, Some(&blobs as &dyn Blobs), of, progress()).await;
             let mut report = done.map_err(|why| held(home, why))?.report;
@@ -51,7 +50,6 @@ pub async fn salvage(
     home: &ServiceHome,
     to: Option<&Path>,
     engine: Option<&str>,
-    ambient: &Ambient,
 ) -> Result<Salvaged, OperateError> {
     if to.is_some() {
         is_its_owner(home)?;
@@ -65,7 +63,7 @@ pub async fn salvage(
     let to = to.map(|to| Place::new(engine, to));
     let (blobs, high_water) = (blobs(home), home.high_water(&config));
     let blobs: &dyn Blobs = &blobs;
-    let of = (&name, high_water.as_path(), ambient.now());
+    let of = (&name, high_water.as_path());
     let done = salvage::salvage(&from, to.as_ref(), Some(blobs), of, progress()).await;
     done.map_err(|why| held(home, why))
 }

@@ -60,7 +60,7 @@ pub enum Why {
     Unfinished,
     /// More was shown than is stored.
     Behind,
-    /// Its entries are not those that it counts.
+    /// Its entries are not those that it counts, or show what is lost.
     Damaged,
     /// The operator said so.
     Named,
@@ -185,7 +185,7 @@ async fn anew(
             Why::Unfinished
         } else if behind {
             Why::Behind
-        } else if !found.whole {
+        } else if !found.whole || !found.lost.is_empty() {
             Why::Damaged
         } else if which.all || which.named.contains(contact) {
             Why::Named

@@ -340,8 +340,32 @@ impl Service {
         let (mailbox, begins) = self.mailbox(&contact).await?;
         // It may have shrunk since the items were read.
         items.retain(|item| item.number > begins.count);
+        let next = after.max(begins.count) + 1;
+        let whole = (next..).zip(&items).take_while(|(number, item)| *number == item.number);
+        items.truncate(whole.count());
+        if items.is_empty() && next <= mailbox.count {
+            self.is_there(&contact, next).await?;
+        }
         let beginning = (after < begins.count).then_some(begins);
         Ok(MailboxPage { beginning, items, contact, mailbox, state })
+    }
+
+    /// An entry that a mailbox counts, unless it has begun behind it meanwhile.
+    async fn is_there(&self, contact: &ContactId, number: u64) -> Result<(), Failure> {
+        let begins = Key::Beginning(contact.clone());
+        let entry = keys::of(&Key::Entry(contact.clone(), number));
+        let found = self.shared.store.read(&[entry.clone(), keys::of(&begins)]).await;
+        let found = found.map_err(|why| self.broken(&why))?;
+        let begins = found.value(&keys::of(&begins)).map(|value| codec::decode(&begins, value));
+        let is_behind = match begins.transpose().map_err(|why| self.broken(&why))? {
+            Some(Value::Beginning(begins)) => number <= begins.count,
+            _ => false,
+        };
+        if is_behind || found.value(&entry).is_some() {
+            return Ok(());
+        }
+        let why = format!("entry {number} of the mailbox of {contact} is missing");
+        Err(self.broken(&StoreError::Corrupt(why)))
     }
 
     /// Where a mailbox stands, and where it begins.

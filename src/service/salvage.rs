@@ -19,7 +19,7 @@ use crate::domain::relay::expire::{self, Step};
 use crate::domain::relay::share::Share;
 use crate::domain::relay::sums::Sums;
 use crate::domain::state::{
-    Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Outcome, Shown as Showing, Usage, Value,
+    Body, Entry, EntryKind, Key, Mailbox, Message, Outcome, Shown as Showing, Usage, Value,
 };
 use crate::store::blobs::Blobs;
 use crate::store::check::Damage;
@@ -51,8 +51,7 @@ pub struct Salvaged {
     pub unusable: Option<Unusable>,
 }
 
-/// Reads what can still be read at `from`, and writes it to `to`, if that is given. `now`, Unix seconds,
-/// is since when an entry whose message is lost shows nothing.
+/// Reads what can still be read at `from`, and writes it to `to`, if that is given.
 ///
 /// # Errors
 /// There is no store, or it is open; nothing can be read; something is at `to`; the disk.
@@ -60,7 +59,7 @@ pub async fn salvage(
     from: &Place,
     to: Option<&Place>,
     blobs: Option<&dyn Blobs>,
-    (name, high_water, now): (&DirectoryName, &Path, u64),
+    (name, high_water): (&DirectoryName, &Path),
     told: impl FnMut(u64),
 ) -> Result<Salvaged, StoreError> {
     let (mut values, missing) = salvage::read(from).await?;
@@ -77,7 +76,6 @@ pub async fn salvage(
     let store = salvage::in_memory(&values).await?;
     let mut report = scrub(store.as_ref(), blobs, name, mark, told).await?;
     report.unread(missing);
-    let_go(&mut values, &report, now);
     if let Some(to) = to {
         salvage::write(to, name.as_str(), &values).await?;
     }
@@ -98,7 +96,7 @@ pub(super) async fn named(place: &Place, settings: &Settings, why: StoreError) -
         found.push("liaisond salvage --dry-run lists what is missing".to_owned());
         return StoreError::Damaged(Damage::of(found));
     }
-    let of = (&settings.name, settings.high_water.as_path(), settings.ambient.now());
+    let of = (&settings.name, settings.high_water.as_path());
     if let Ok(salvaged) = salvage(place, None, None, of, |_| ()).await {
         let faults = salvaged.report.faults.iter().filter(|fault| fault.what != What::Values);
         let gone: Vec<_> = faults.map(ToString::to_string).collect();
@@ -149,8 +147,8 @@ fn mend(values: &mut Values, name: &DirectoryName, shown: Option<&Shown>) -> Log
     let mark = shown.and_then(|shown| shown.mark.as_ref());
     if let Some(directory) = &fold.directory {
         mailboxes(values, directory, mark);
-        due(values, directory);
         outcomes(values);
+        due(values, directory);
         accounts(values);
     }
     let shown = fold.directory.as_ref().zip(shown).and_then(|(directory, shown)| {
@@ -184,21 +182,6 @@ fn newest(
         (folded(name, fold).frontier.root() == signed.root()).then_some((checkpoint, signed))
     });
     signed.max_by_key(|(_, signed)| signed.size())
-}
-
-/// An entry whose message is lost keeps its place in the chain and shows nothing, as one that has
-/// expired: the mailbox goes on. Who sent it the report says.
-fn let_go(values: &mut Values, report: &Report, at: u64) {
-    let lost = report.faults.iter().filter(|fault| fault.what == What::Entries);
-    for (contact, number) in lost.filter_map(|fault| fault.place.clone()) {
-        let key = Key::Entry(contact, number);
-        if let Some(Value::Entry(entry)) = value(values, &key)
-            && let Some((kind, digest)) = entry.chained()
-        {
-            let gone = Value::Entry(Entry::Gone(Gone { kind, digest, at }));
-            values.insert(keys::of(&key), codec::encode(&gone));
-        }
-    }
 }
 
 /// Where each mailbox stands, and its entries as far as messages know them.
@@ -363,6 +346,13 @@ fn outcomes(values: &mut Values) {
 /// Accounts and shares are what the messages come to. When a share that is lost was last used nobody
 /// knows: it may be used at once.
 fn accounts(values: &mut Values) {
+    let headers = messages(values).filter_map(|(_, message)| {
+        let header = envelope::parse_header(&message.header).ok()?;
+        Some(keys::of(&Key::Answers(header.digest())))
+    });
+    let kept: BTreeSet<_> = headers.collect();
+    // What is handed in again is counted then.
+    values.retain(|key, _| !key.starts_with(keys::ANSWERS) || kept.contains(key));
     let mut sums = Sums::default();
     for (key, value) in values.range(keys::ANSWERS.to_vec()..) {
         let digest = key.strip_prefix(keys::ANSWERS).map(|digest| Digest::try_from(digest).ok());

@@ -125,7 +125,8 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// Files of bodies that no message names, as a crash or an older store leaves them.
     pub unnamed: u64,
-    /// Whose mailboxes cannot go on from what is there: senders and readers need a new beginning.
+    /// Whose mailboxes have a hole, or show a message that is lost: only from a new beginning on senders can
+    /// hand in again what is gone.
     pub broken: BTreeSet<ContactId>,
 }
 
@@ -489,6 +490,7 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
         };
         let fault = self.report.wrong(What::Entries, why);
         (fault.place, fault.message) = (place, of);
+        self.report.broken.insert(contact.clone());
         Ok(())
     }
 

@@ -215,6 +215,25 @@ async fn what_stands_before_a_damaged_entry_is_delivered() {
     }
 }
 
+/// A hole, as damage leaves one: nobody waits for what does not come.
+#[tokio::test]
+async fn what_stands_before_a_hole_is_delivered() {
+    let net = TestNet::memory().await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    send(&net, &fr, &jp, 4).await;
+    for hole in [4, 2] {
+        let entry = keys::of(&Key::Entry(jp.contact.clone(), hole));
+        net.store.commit(Write::new([], [], [entry]).unwrap().into()).await.unwrap();
+        let mut reader = net.client(&jp.tls()).await;
+        let mut stream = reader.collect(0, false).await.unwrap();
+        for _ in 1..hole {
+            stream.message().await.unwrap().unwrap();
+        }
+        let refused = stream.message().await.unwrap_err();
+        assert_eq!(refusal(&refused), (Code::DataLoss, "STORE_DAMAGED".to_owned()), "{hole}");
+    }
+}
+
 /// Who collects is told once which message the service has lost, and whom to call, and goes on.
 #[tokio::test]
 async fn who_collects_is_told_once_what_the_service_has_lost() {

@@ -16,7 +16,7 @@ use liaison::service::{self, CannotStart, Missing, NotAsShown, Shown, Unusable};
 use liaison::store::{Engine, Pages, Place, Store, StoreError, Versioned, Write, codec, keys};
 
 use crate::support::says;
-use crate::support::{NAME, NOW, Open, Party, TestNet, Trust, contents, dates, home};
+use crate::support::{NAME, Open, Party, TestNet, Trust, contents, dates, home};
 
 /// A service with two members and so many messages from the first to the second, stopped.
 pub(crate) async fn with_messages(engine: Engine, messages: usize) -> (Open, ContactId) {
@@ -483,7 +483,7 @@ async fn saved(open: &Open, all: &Everything) -> u64 {
     let to = tempfile::tempdir().unwrap();
     let to = Place::new(Engine::Redb, to.path().join("store"));
     let settings = open.settings();
-    let of = (&settings.name, settings.high_water.as_path(), NOW);
+    let of = (&settings.name, settings.high_water.as_path());
     let salvaged = salvage(&open.place(), Some(&to), None, of, |_| ()).await.unwrap();
     let store = to.open(NAME).await.unwrap();
     let found = everything_in(store.as_ref()).await.unwrap();

@@ -128,7 +128,7 @@ async fn expiry_under_kills(engine: Engine) {
     let judged = world.files.judge(&world.jp.contact, &answers).await;
     assert!(judged.starts_with("accepted: "), "{judged}");
     service.0.kill();
-    let report = operate::scrub(&world.home, &world.ambient).await.unwrap();
+    let report = operate::scrub(&world.home).await.unwrap();
     assert!(report.is_whole(), "{:?}", report.faults);
     let said = world.said();
     let mut faults = said.lines().filter(|line| line.contains("ERROR") && !line.contains(DOUBT));

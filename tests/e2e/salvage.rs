@@ -5,16 +5,18 @@ use bytes::Bytes;
 use liaison::domain::ids::ContactId;
 use liaison::domain::relay::expire::Step;
 use liaison::domain::relay::share::{Share, Waiting};
-use liaison::domain::state::{Entry, Gone, Key, Mailbox, Usage, Value};
+use liaison::domain::state::{Body, Entry, Gone, Key, Mailbox, Message, Usage, Value};
+use liaison::service::epochs::Which;
 use liaison::service::salvage::{Salvaged, salvage};
 use liaison::service::scrub::{Fault, Report, What, goes_as_far, scrub};
 use liaison::service::{self, Shown};
 use liaison::store::blobs::Blobs;
 use liaison::store::{Engine, Place, StoreError, Write, codec, keys};
+use liaison::wire::v1;
 
 use crate::damages::{Everything, closed, everything_in, look, refused, send};
 use crate::readme;
-use crate::support::{NAME, NOW, Open, Party, Replica, TestNet, Trust, contents, dates};
+use crate::support::{NAME, NOW, Open, Party, Replica, TestNet, contents};
 
 /// Three messages to one contact, one of them with a large body, and one to another.
 async fn with_messages(engine: Engine) -> (Open, Everything) {
@@ -166,14 +168,18 @@ async fn salvaged(open: &Open, to: &Place) -> Salvaged {
 async fn tried(open: &Open, to: &Place) -> Result<Salvaged, StoreError> {
     let (blobs, settings) = (open.blobs(), open.settings());
     let blobs = Some(blobs.as_ref() as &dyn Blobs);
-    let of = (&settings.name, settings.high_water.as_path(), NOW);
+    let of = (&settings.name, settings.high_water.as_path());
     salvage(&open.place(), Some(to), blobs, of, |_| ()).await
 }
 
-/// The salvaged store takes the place of the damaged one, by the operator's word.
+/// The salvaged store takes the place of the damaged one,
 async fn put_back(open: &Open, to: &Place) {
     std::fs::remove_dir_all(open.place().path()).unwrap();
     std::fs::rename(to.path(), open.place().path()).unwrap();
+}
+
+/// by the operator's word.
+async fn mark_anew(open: &Open) {
     let marked = service::mark_anew(&open.place(), &Open::keys(), &open.settings()).await;
     let given_up = marked.unwrap().1.unwrap();
     assert!(given_up.mailboxes.is_empty(), "{given_up}");
@@ -331,7 +337,15 @@ async fn what_was_saved_is_served_again_and_what_is_gone_is_named() {
         else {
             panic!("it shows one")
         };
-        let message = keys::of(&Key::Message(shown.id, shown.sender));
+        let key = Key::Message(shown.id, shown.sender);
+        let message = keys::of(&key);
+        let Value::Message(sent) = codec::decode(&key, &all[&message].1).unwrap() else {
+            panic!("a message")
+        };
+        let Message { header: sealed, body: Body::Inline(body), letters, .. } = *sent else {
+            panic!("a small one")
+        };
+        let lost = v1::Envelope { header: sealed, body, letters };
         // Wherever it ever stood.
         let header = all[&message].1[200..264].to_vec();
         let file = if engine == Engine::Sled { "db" } else { "store.redb" };
@@ -351,17 +365,34 @@ async fn what_was_saved_is_served_again_and_what_is_gone_is_named() {
         let to = Place::new(engine, folder.path().join("store"));
         let done = salvaged(&open, &to).await;
         assert_eq!((done.messages, done.shown), (3, Some(done.log)), "{:?}", done.report.faults);
-        assert!(done.report.broken.is_empty(), "{:?}", done.report.broken);
+        assert!(done.report.broken == [contact("jp/cert")].into(), "{:?}", done.report.broken);
         put_back(&open, &to).await;
-        look(&open).await.unwrap();
-        let store = open.place().open(NAME).await.unwrap();
-        let net = TestNet::serve(open, store, Trust::new(dates())).await;
-        let jp = Party::new("jp/cert", 2);
+        let marked = open.copy();
+        mark_anew(&marked).await;
+        look(&marked).await.unwrap();
+        let [fr, jp] = [("fr/cert", 2), ("jp/cert", 2)].map(|(contact, n)| Party::new(contact, n));
+        let net = crate::epochs::again(marked).await;
         let mut client = net.client(&jp.tls()).await;
         let replica = Replica::fold(&mut client).await;
         let items = replica.collect(&mut client, &jp.contact).await.items;
-        let gone: Vec<_> = items.iter().map(|item| !item.gone.is_empty()).collect();
-        assert_eq!(gone, [false, true, false]);
+        let of: Vec<_> = items.iter().map(|item| &*item.lost).collect();
+        assert_eq!(of, ["", "fr/cert", ""], "it has not expired");
+        drop(client);
+        net.stop().await;
+        // In a new epoch it comes again, and all is as if it had never been lost.
+        let [anew] = &crate::epochs::begin(&open, &Which::default()).await.unwrap()[..] else {
+            panic!("one begins anew")
+        };
+        assert_eq!((&anew.contact, anew.again, anew.lost.len()), (&jp.contact, 2, 1));
+        let net = crate::epochs::again(open).await;
+        net.client(&fr.tls()).await.submit(lost).await.unwrap();
+        let mut client = net.client(&jp.tls()).await;
+        let items = replica.collect_epoch(&mut client, (&jp.contact, 2)).await.items;
+        let there: Vec<_> = items.iter().map(|item| item.gone.is_empty()).collect();
+        assert_eq!(there, [true; 3]);
+        drop(client);
+        let report = looked_through(&closed(net).await).await;
+        assert!(report.is_whole(), "{:?}", report.faults);
     }
 }
 
@@ -396,6 +427,7 @@ fn the_commands_say_by_their_exit_code_whether_something_is_wrong() {
     assert!(code == Some(0) && says.contains("The store is whole."), "{says}{why}");
     let high_water = home.join("high-water");
     std::fs::remove_file(&high_water).unwrap();
+    std::fs::create_dir(home.join("data/blobs")).unwrap();
     let (code, says, why) = run(&["store", "mark"]);
     assert!(code == Some(0) && says.contains("cp -al"), "{says}{why}");
     let file = home.join("data/store/store.redb");
