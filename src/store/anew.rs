@@ -6,14 +6,14 @@
 //! one has the name, or the old one stands beside and gets it back.
 
 use std::fs::{self, File};
-use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::closed::{self, Closed};
 use super::disk::{self, Disk};
 use super::limits::BATCH_BYTES;
-use super::migrate::{settled, take_its_place};
+use super::migrate::{beside, clear, settled, take_its_place};
 use super::sled::{self, END, FILE, SEGMENT_BYTES};
 use super::sled_file::Files;
 use super::tail;
@@ -39,14 +39,17 @@ pub(super) async fn give_back(place: &Place) -> Result<(), StoreError> {
     let written = write(place, &fresh).await;
     if let Err(why) = written {
         tracing::warn!(bytes, used, %why, "the store was not written anew, and is as it was");
-        return removed(&fresh);
+        return clear(&fresh);
     }
     let left = size(&fresh)?;
-    take_its_place(place, path, &before(path))?;
+    if let Err(why) = fs::rename(path, before(path)) {
+        tracing::warn!(%why, "the store was written anew, and is as it was: it cannot be renamed");
+        return clear(&fresh);
+    }
     take_its_place(place, &fresh, path)?;
     drop(lock);
     tracing::info!(bytes, left, "the store was written anew");
-    removed(&before(path))
+    clear(&before(path))
 }
 
 /// If a cut left a store without its name, it gets it back.
@@ -72,12 +75,12 @@ fn due(path: &Path, disk: &dyn Disk) -> Result<Option<Due>, StoreError> {
         return Ok(None);
     }
     let lock = disk::lock(&path.join("lock"))?;
-    removed(&fresh(path))?;
+    clear(&fresh(path))?;
     if before(path).exists() {
         // It may go only once the new one has the name for good.
         let parent = disk::parent(path);
         disk::sync_path(disk, parent).map_err(|why| disk::unusable(parent, &why))?;
-        removed(&before(path))?;
+        clear(&before(path))?;
     }
     if bytes < LARGE_BYTES {
         return Ok(None);
@@ -85,11 +88,15 @@ fn due(path: &Path, disk: &dyn Disk) -> Result<Option<Due>, StoreError> {
     tail::put_back(path, disk)?;
     let files = Files::open(path, SEGMENT_BYTES as u64);
     let files = files.map_err(|why| disk::unusable(&path.join(FILE), &why))?;
-    let used = files.recover().map_err(closed::damaged)?.used();
-    if used >= bytes / ONE_PART {
+    let recovered = files.recover().map_err(closed::damaged)?;
+    let used = recovered.used();
+    // What stands behind the end a start has judged; its successor finds nothing there.
+    let is_torn = !recovered.damage.is_empty() || recovered.dropped > 0;
+    if used >= bytes / ONE_PART || is_torn || is_another_disk(path) {
         return Ok(None);
     }
-    let free = disk.free(path).map_err(|why| disk::unusable(path, &why))?;
+    let parent = disk::parent(path);
+    let free = disk.free(parent).map_err(|why| disk::unusable(parent, &why))?;
     if free < ONE_PART * used + LEAST_FREE_BYTES {
         tracing::warn!(bytes, used, free, "too little room to write the store anew");
         return Ok(None);
@@ -144,21 +151,20 @@ fn size(path: &Path) -> Result<u64, StoreError> {
     file.metadata().map(|said| said.len()).map_err(|why| disk::unusable(&file, &why))
 }
 
-fn removed(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_dir_all(path) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(disk::unusable(path, &why)),
-        _ => Ok(()),
-    }
+/// Whether its folder is a link, or a volume of its own: another cannot take its place.
+fn is_another_disk(path: &Path) -> bool {
+    let device = |path: &Path| fs::symlink_metadata(path).map(|about| about.dev()).ok();
+    path.is_symlink() || device(path) != device(disk::parent(path))
 }
 
 /// Where the new store is written,
 fn fresh(path: &Path) -> PathBuf {
-    path.with_extension("anew")
+    beside(path, "written-anew-in-part")
 }
 
 /// and where the old one is until the new one is in its place.
 fn before(path: &Path) -> PathBuf {
-    path.with_extension("before")
+    beside(path, "replaced-by-anew")
 }
 
 /// It is due if less than one part in so many is used. A file that sled has just written is itself up to

@@ -179,7 +179,8 @@ async fn a_store_that_is_written_anew_is_whole_wherever_a_sync_fails() {
 #[tokio::test]
 async fn a_store_that_was_being_written_anew_is_whole_wherever_it_was_cut_off() {
     let (_dir, place, kept) = mostly_free(Arc::new(Fdatasync)).await;
-    let [anew, before] = ["anew", "before"].map(|name| place.path().with_extension(name));
+    let [anew, before] = ["written-anew-in-part", "replaced-by-anew"]
+        .map(|word| super::migrate::beside(place.path(), word));
     // While it copied.
     fs::create_dir(&anew).unwrap();
     fs::write(anew.join("db"), b"half").unwrap();
@@ -192,6 +193,31 @@ async fn a_store_that_was_being_written_anew_is_whole_wherever_it_was_cut_off() 
     fs::create_dir(&before).unwrap();
     fs::write(before.join("db"), b"old").unwrap();
     is_whole_after_a_start(&place, &kept, "removing").await;
+}
+
+/// Nor does a link, or what it leads to.
+#[tokio::test]
+async fn what_others_put_beside_a_store_stays() {
+    let (dir, place, kept) = mostly_free(Arc::new(Fdatasync)).await;
+    let others = ["store.anew", "store.before", "store.new"].map(|name| dir.path().join(name));
+    for other in &others {
+        fs::create_dir(other).unwrap();
+        fs::write(other.join("db"), b"somebody's").unwrap();
+    }
+    let elsewhere = dir.path().join("elsewhere");
+    fs::rename(place.path(), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, place.path()).unwrap();
+    assert_eq!(content(place.open(NAME).await.unwrap().as_ref()).await, kept);
+    assert!(place.path().is_symlink(), "nothing takes the place of a link");
+    fs::remove_file(place.path()).unwrap();
+    fs::rename(&elsewhere, place.path()).unwrap();
+    OpenOptions::new().write(true).open(place.path().join("db")).unwrap().set_len(LARGE).unwrap();
+    let was = directory(&place);
+    assert_eq!(content(place.open(NAME).await.unwrap().as_ref()).await, kept);
+    assert_ne!(directory(&place), was);
+    for other in &others {
+        assert_eq!(fs::read(other.join("db")).unwrap(), b"somebody's");
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ use super::codec::{self, Head};
 use super::format::{self, FORMAT, Format, FormatError};
 use super::{
     Batch, Looked, Pages, Place, Store, StoreError, Unmerged, Write, check, disk, keys, parts,
-    redb, sled,
+    redb, sled, tail,
 };
 
 /// What a migration did, or would do.
@@ -237,7 +237,16 @@ pub(super) fn clear(fresh: &Path) -> Result<(), StoreError> {
 
 /// Whether an engine makes a file or folder of this name.
 fn is_of_a_store(name: &OsStr) -> bool {
-    let names = ["lock", redb::FILE, redb::UNFINISHED, sled::FILE, "conf", "blobs"];
+    let names = [
+        "lock",
+        redb::FILE,
+        redb::UNFINISHED,
+        sled::FILE,
+        "conf",
+        "blobs",
+        tail::ASIDE,
+        tail::UNFINISHED,
+    ];
     name.to_str().is_some_and(|name| names.contains(&name) || name.starts_with("snap."))
 }
 

@@ -47,17 +47,22 @@ impl Tail {
             let found = recovered.damage.iter().map(ToString::to_string);
             return Err(StoreError::Damaged(Damage::of(found.collect())));
         }
-        let Some((at, length)) = recovered.tail() else { return Ok(None) };
-        let mut bytes = vec![0; length as usize];
-        File::open(&path).and_then(|db| db.read_exact_at(&mut bytes, at)).map_err(io)?;
-        let tail = Self { dir: dir.to_owned(), at, bytes };
-        match write_snapshot(dir, &recovered, disk).and_then(|()| tail.write(disk)) {
+        let tail = match recovered.tail() {
+            Some((at, length)) => {
+                let mut bytes = vec![0; length as usize];
+                File::open(&path).and_then(|db| db.read_exact_at(&mut bytes, at)).map_err(io)?;
+                Some(Self { dir: dir.to_owned(), at, bytes })
+            }
+            None => None,
+        };
+        let written = write_snapshot(dir, &recovered, disk);
+        match written.and_then(|()| tail.as_ref().map_or(Ok(()), |tail| tail.write(disk))) {
             Err(why) if disk::is_full(&why) => {
                 tracing::warn!("too little room to keep the end of the store's log aside");
             }
             written => written.map_err(io)?,
         }
-        Ok(Some(tail))
+        Ok(tail)
     }
 
     /// Opens with a way back: if the end of the log is another one then, it is put back, and opened again.
@@ -99,6 +104,17 @@ impl Tail {
         }
     }
 
+    /// Whether nothing stands there but what stood there, and zeros: else it is the end of another file, as
+    /// a backup that was put in its place.
+    fn was_zeroed(&self) -> io::Result<bool> {
+        let db = File::open(self.dir.join(FILE))?;
+        let mut there = vec![0; self.bytes.len()];
+        let length = usize::try_from(db.metadata()?.len().saturating_sub(self.at));
+        let length = length.unwrap_or(usize::MAX).min(there.len());
+        db.read_exact_at(&mut there[..length], self.at)?;
+        Ok(there.iter().zip(&self.bytes).all(|(there, byte)| *there == *byte || *there == 0))
+    }
+
     fn put_back(&self, disk: &dyn Disk) -> io::Result<()> {
         let db = OpenOptions::new().write(true).open(self.dir.join(FILE))?;
         db.write_all_at(&self.bytes, self.at)?;
@@ -135,7 +151,10 @@ impl Tail {
 pub(super) fn put_back(dir: &Path, disk: &dyn Disk) -> Result<(), StoreError> {
     let io = |why: io::Error| disk::unusable(dir, &why);
     match Tail::read(dir).map_err(io)? {
-        Some(tail) if !tail.stands().map_err(io)? => tail.put_back(disk).map_err(io),
+        Some(tail) if !tail.stands().map_err(io)? && tail.was_zeroed().map_err(io)? => {
+            tracing::warn!(dir = %dir.display(), "putting back what a start left aside");
+            tail.put_back(disk).map_err(io)
+        }
         _ => Ok(()),
     }
 }
@@ -181,8 +200,9 @@ fn removed(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The file beside `db`.
-const ASIDE: &str = "tail";
+/// The file beside `db`, and what it is before it is whole.
+pub(super) const ASIDE: &str = "tail";
+pub(super) const UNFINISHED: &str = "tail.new";
 /// A disk that fails to read as often has failed for the look before, too.
 const ATTEMPTS: u32 = 3;
 
@@ -280,6 +300,14 @@ mod tests {
         is_whole(&dir).await;
         // A file that is not whole is none.
         fs::write(dir.path().join(ASIDE), [7; 100]).unwrap();
+        is_whole(&dir).await;
+        // Nor is one of another store: a backup was put in its place.
+        let tail = Tail::keep(dir.path(), &Fdatasync).unwrap().unwrap();
+        let other = Tail { bytes: tail.bytes.iter().map(|byte| !byte).collect(), ..tail };
+        other.write(&Fdatasync).unwrap();
+        let was = bytes(&dir);
+        put_back(dir.path(), &Fdatasync).unwrap();
+        assert!(bytes(&dir) == was, "it is not written over");
         is_whole(&dir).await;
     }
 
