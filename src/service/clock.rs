@@ -17,11 +17,14 @@ use crate::store::{StoreError, keys};
 const LEAP_SECONDS: u64 = 10 * 60;
 /// A service that was away for longer cannot tell a long holiday from a wrong clock.
 const AWAY_SECONDS: u64 = 30 * 86_400;
-/// What cannot be taken back waits until the service ran for as long as it was away, and no longer than
-/// this. A clock that is wrong by less deletes nothing before it expires.
+/// What cannot be taken back waits until the service ran for so long. A clock that is wrong by less deletes
+/// nothing before it expires, so who was away for less waits one part in [`PART`] of that.
 const SETTLES_SECONDS: u64 = limits::ID_REMEMBERED_SECONDS;
-/// The time is stored this often.
+const PART: u64 = 8;
+/// The time is stored this often,
 const STORED_EVERY_SECONDS: u64 = 3_600;
+/// and this often until it has settled, so that what was served counts.
+const SETTLING_SECONDS: u64 = 300;
 
 /// Two clocks, Unix seconds and seconds since the machine started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,9 @@ pub(super) struct Watch {
     stored: u64,
     why: Option<String>,
     unsaid: bool,
-    /// Seconds to be served until it has settled.
+    /// Seconds to be served until it has settled, and how many are stored.
     left: u64,
+    stored_left: u64,
 }
 
 /// As it is stored.
@@ -65,8 +69,9 @@ impl Watch {
         let last = stored.as_ref().map_or(now.unix, |stored| stored.at);
         // Who lost what was stored was there when the directory's clock was raised.
         let (before, left) = stored.as_ref().map_or((directory, 0), |it| (it.at, it.left));
-        let left = left.saturating_add(now.unix.saturating_sub(before)).min(SETTLES_SECONDS);
-        let left = if is_right { 0 } else { left };
+        let away = now.unix.saturating_sub(before);
+        let wait = if away < SETTLES_SECONDS { away / PART } else { SETTLES_SECONDS };
+        let left = if is_right { 0 } else { left.max(wait) };
         let why = if is_right {
             None
         } else if stored.is_some_and(|stored| stored.in_doubt) {
@@ -80,7 +85,7 @@ impl Watch {
         } else {
             None
         };
-        Ok(Self { seen: now, stored: 0, unsaid: true, why, left })
+        Ok(Self { seen: now, stored: 0, unsaid: true, why, left, stored_left: left })
     }
 
     /// Looks at the clock again.
@@ -129,11 +134,13 @@ impl Watch {
 
     /// What is to be stored now, if it is time: of a clock in doubt only that it is.
     pub(super) fn take_due(&mut self) -> Option<(Vec<u8>, Bytes)> {
-        let due = self.seen.unix.abs_diff(self.stored) >= STORED_EVERY_SECONDS || self.unsaid;
-        if !due {
+        let settling = self.stored_left > 0;
+        let every = if settling { SETTLING_SECONDS } else { STORED_EVERY_SECONDS };
+        let due = self.seen.unix.abs_diff(self.stored) >= every || self.unsaid;
+        if !due && (self.left > 0 || !settling) {
             return None;
         }
-        self.stored = self.seen.unix;
+        (self.stored, self.stored_left) = (self.seen.unix, self.left);
         let value = Stored { at: self.seen.unix, in_doubt: self.why.is_some(), left: self.left };
         Some((keys::CLOCK.to_vec(), value.encode_to_vec().into()))
     }
@@ -194,16 +201,19 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_settles_while_it_is_served_for_as_long_as_it_was_away_up_to_a_day() {
+    fn a_clock_settles_while_it_is_served_and_a_restart_does_not_begin_it_anew() {
         let nothing = None::<Vec<u8>>;
         for (name, stored, at, wait) in [
             ("just founded", nothing.clone(), T, 0),
             ("founded long ago, or what was stored is lost", nothing, T + 9 * DAY, DAY),
             ("stopped and started", Some(stored(T, false)), T, 0),
-            ("it was stored an hour ago", Some(stored(T, false)), T + 3_600, 3_600),
+            ("it was stored an hour ago", Some(stored(T, false)), T + 3_600, 450),
+            ("off for a night", Some(stored(T, false)), T + 16 * 3_600, 7_200),
+            ("a day, but for a second", Some(stored(T, false)), T + DAY - 1, 10_799),
+            ("a day", Some(stored(T, false)), T + DAY, DAY),
             ("29 days away, or ahead", Some(stored(T, false)), T + 29 * DAY, DAY),
             ("once more", Some(left(T, false, DAY)), T, DAY),
-            ("once more, later", Some(left(T, false, 7_200)), T + 60, 7_260),
+            ("once more, later", Some(left(T, false, 7_200)), T + 60, 7_200),
             ("and far later", Some(left(T, false, 7_200)), T + DAY, DAY),
         ] {
             let mut watch = Watch::start(now(at, 5), T, stored.as_deref(), false).unwrap();
@@ -246,6 +256,24 @@ mod tests {
             watch.look(now(unix + 1, counted + 1));
             assert_eq!(in_doubt(&watch), doubt, "{name}: it does not end by itself");
         }
+    }
+
+    #[test]
+    fn what_was_served_of_what_is_left_is_stored_every_five_minutes_and_the_end_at_once() {
+        let mut watch = Watch::start(now(T, 0), T, Some(&left(T, false, 1_000)), false).unwrap();
+        let mut stored = Vec::new();
+        for second in 0..=5_000 {
+            watch.look(now(T + second, second));
+            if let Some((_, value)) = watch.take_due() {
+                stored.push(Stored::decode(value).unwrap());
+            }
+            if second == 0 {
+                assert!(watch.take_doubt().is_none());
+            }
+        }
+        let left: Vec<_> = stored.iter().map(|stored| (stored.at - T, stored.left)).collect();
+        let expected = [(0, 1_000), (300, 700), (600, 400), (900, 100), (1_000, 0), (4_600, 0)];
+        assert_eq!(left, expected);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::domain::state::{Body, Entry, Key, Mailbox, Message, Outcome, Usage, V
 use crate::signed::proto;
 use crate::store::blobs::Blobs;
 use crate::store::codec::Head;
-use crate::store::{KeyRange, Store, StoreError, check, codec, keys, parts};
+use crate::store::{KeyRange, Pages, Store, StoreError, check, codec, keys, parts};
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 use crate::tlog::head::Frontier;
 use crate::tlog::merkle;
@@ -33,6 +33,7 @@ use crate::tlog::note::KeyName;
 
 use super::high_water::{Mark, Shown};
 use super::mark::{self, Unfit};
+use super::start::CannotStart;
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -227,7 +228,11 @@ pub async fn goes_as_far(
         }
     };
     match mark::fits(store, mark.as_ref()).await {
-        Ok(_) => {}
+        Ok(mark) => {
+            if let Some(contact) = mark::unfinished(store, &mark).await? {
+                report.wrong(What::Shown, format!("{}", CannotStart::Unfinished(contact)));
+            }
+        }
         Err(Unfit::NotAsShown(why)) => {
             let why = format!("it is older than what this service has shown: {why}");
             report.wrong(What::Shown, why);
@@ -246,12 +251,25 @@ pub async fn goes_as_far(
             let why = format!("the log ends at entry {stored}, and members were shown {shown}");
             report.wrong(What::Shown, why)
         }
-        Ok(signed) if signed.size() == frontier.size() && signed.root() != frontier.root() => {
+        Ok(signed) if signed.root() != root_at(store, signed.size()).await? => {
             report.wrong(What::Shown, "the log is not the one that members were shown")
         }
         Ok(_) => return Ok(()),
     };
     Ok(())
+}
+
+/// Of the first entries that are stored.
+async fn root_at(store: &dyn Store, size: u64) -> Result<Digest, StoreError> {
+    let (mut log, mut pages) = (Frontier::default(), Pages::of(store, keys::LOG_ENTRY));
+    while let Some(page) = pages.next().await? {
+        for (_, _, entry) in page.entries {
+            if log.size() < size {
+                log.append(merkle::leaf_hash(&entry));
+            }
+        }
+    }
+    Ok(log.root())
 }
 
 /// The store, page by page: what cannot be read is left out, and named among the values.

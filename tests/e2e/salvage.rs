@@ -473,6 +473,9 @@ async fn a_scrub_knows_how_far_members_were_shown() {
     );
     std::fs::write(open.high_water(), newer).unwrap();
     assert_eq!(says(&open).await, "");
+    let copy = open.copy();
+    change(&copy, Some((keys::log_entry(1), Bytes::from_static(b"another"))), None).await;
+    assert!(says(&copy).await.contains("the log is not the one that members were shown"));
     std::fs::remove_file(open.high_water()).unwrap();
     assert!(says(&open).await.contains("it is missing"));
 }

@@ -18,7 +18,9 @@ use crate::service::{Failure, Service, Shared};
 use crate::store::blobs::BlobError;
 use crate::store::{KeyRange, StoreError, codec, keys};
 
-/// From the end of one look to the beginning of the next.
+/// From the start to the first look,
+const SOON: Duration = Duration::from_secs(600);
+/// and from the end of one look to the beginning of the next.
 const EVERY: Duration = Duration::from_secs(86_400);
 /// For each time that it works, it waits so often as long.
 const WAITS: u32 = 9;
@@ -28,11 +30,12 @@ const VALUES: u32 = 64;
 /// Looks again and again until it is told to stop, or the service has ended.
 pub(super) async fn run(shared: Weak<Shared>, mut stop: watch::Receiver<bool>) {
     let looks = async {
+        sleep(SOON).await;
         loop {
-            sleep(EVERY).await;
             if look(&shared).await.is_none() {
                 return;
             }
+            sleep(EVERY).await;
         }
     };
     tokio::select! {
