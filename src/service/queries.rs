@@ -340,7 +340,7 @@ impl Service {
         let (mailbox, begins) = self.mailbox(&contact).await?;
         // It may have shrunk since the items were read.
         items.retain(|item| item.number > begins.count);
-        let next = after.max(begins.count) + 1;
+        let next = after.max(begins.count).saturating_add(1);
         let whole = (next..).zip(&items).take_while(|(number, item)| *number == item.number);
         items.truncate(whole.count());
         if items.is_empty() && next <= mailbox.count {

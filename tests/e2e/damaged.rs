@@ -232,6 +232,10 @@ async fn what_stands_before_a_hole_is_delivered() {
         let refused = stream.message().await.unwrap_err();
         assert_eq!(refusal(&refused), (Code::DataLoss, "STORE_DAMAGED".to_owned()), "{hole}");
     }
+    // Whatever is asked for, the service goes on.
+    let mut reader = net.client(&jp.tls()).await;
+    let mut stream = reader.collect(u64::MAX, false).await.unwrap();
+    assert!(stream.message().await.unwrap().is_some(), "a head");
 }
 
 /// Who collects is told once which message the service has lost, and whom to call, and goes on.
