@@ -65,6 +65,23 @@ impl Output {
         self.print(text.trim_end());
     }
 
+    /// What was found, and how the command ends: for programs one object, with the error in it.
+    ///
+    /// # Errors
+    /// The one given.
+    pub fn data_and_end(
+        &self,
+        mut object: Value,
+        end: Result<(), ClientError>,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), ClientError> {
+        if let (Some(fields), Err(error)) = (object.as_object_mut(), &end) {
+            fields.insert("error".to_owned(), error_json(error));
+        }
+        self.data(&object, text);
+        end.map_err(ClientError::after_its_object)
+    }
+
     /// What a command that reads would write, and cannot: said in one line, once, and in its object.
     pub fn not_kept(&self, what: &str, error: &ClientError) {
         if self.note_disk(error) {
@@ -125,15 +142,7 @@ impl Output {
     /// data was printed before it, stdout has its one object.
     pub fn error(&self, error: &ClientError) {
         if self.json && error.exit != Exit::Partial && !error.printed {
-            let object = serde_json::json!({ "error": {
-                "side": error.side.to_string(),
-                "reason": error.reason,
-                "sentence": error.sentence,
-                "mend": error.mend,
-                "details": error.details,
-                "exit": error.exit as u8,
-            }});
-            self.print(&object.to_string());
+            self.print(&json!({ "error": error_json(error) }).to_string());
         }
         self.put(&self.mark("31", "error: "), &error.sentence);
         self.say(format_args!("  {} ({})", error.side, error.reason));
@@ -160,6 +169,18 @@ impl Output {
     fn mark(&self, code: &str, word: &str) -> String {
         if self.colour { format!("\x1b[{code};1m{word}\x1b[0m") } else { word.to_owned() }
     }
+}
+
+/// An error for programs.
+fn error_json(error: &ClientError) -> Value {
+    json!({
+        "side": error.side.to_string(),
+        "reason": error.reason,
+        "sentence": error.sentence,
+        "mend": error.mend,
+        "details": error.details,
+        "exit": error.exit as u8,
+    })
 }
 
 /// How far long work is, on a terminal; when it is dropped, it leaves no trace.
@@ -204,3 +225,25 @@ fn bar(what: &'static str, have: u64, of: u64) -> ProgressBar {
 
 /// So many are done before anybody asks how long it takes.
 const AT_ONCE: u64 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+    use crate::client::error::Side;
+
+    #[test]
+    fn what_ends_with_an_error_and_has_data_prints_one_object() {
+        let (listener, mut printed) = unbounded_channel();
+        let out = Output::new(true, true).told_to(listener);
+        let failed = ClientError::new(Side::Theirs, Exit::VerificationFailed, "WHY", "so it is");
+        let ended = out.data_and_end(json!({ "messages": [] }), Err(failed), String::new);
+        out.error(&ended.unwrap_err());
+        let object: Value = serde_json::from_str(&printed.try_recv().unwrap()).unwrap();
+        assert_eq!((&object["messages"], &object["error"]["reason"]), (&json!([]), &json!("WHY")));
+        assert!(printed.try_recv().is_err(), "one");
+        out.data_and_end(json!({ "messages": [] }), Ok(()), String::new).unwrap();
+        assert_eq!(printed.try_recv().unwrap(), r#"{"messages":[]}"#);
+    }
+}

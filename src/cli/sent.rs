@@ -67,6 +67,7 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         Ok((session, mut mail, refused, news)) => {
             let shown = show(ctx, &mail, refused, args.id);
             let finished = finish(ctx, &session, &mut mail).await;
+            let finished = finished.map_err(ClientError::after_its_object);
             shown.and(news.ends()).and(finished)
         }
         Err(error) => {
@@ -100,8 +101,7 @@ fn show(
             let found = all.into_iter().filter(matches).collect();
             let name = |message: &Sent| message.header.addressing().id.to_string();
             let message = Pointer::Id(prefix).one(found, "liaison sent --offline", name)?;
-            ctx.out.data(&message.json(), || message.text());
-            message.holds()
+            ctx.out.data_and_end(message.json(), message.holds(), || message.text())
         }
         None => {
             let rows: Vec<Value> = all.iter().map(Sent::json).collect();
@@ -109,7 +109,9 @@ fn show(
             for past in against.iter().filter(|of| of.past) {
                 ctx.out.warn(phrases::contradiction(past));
             }
-            ctx.out.data(&json!({ "messages": rows, "contradictions": told }), || {
+            let object = json!({ "messages": rows, "contradictions": told });
+            let holds = believed(&against).and_then(|()| all.iter().try_for_each(Sent::holds));
+            let ended = ctx.out.data_and_end(object, holds, || {
                 if all.is_empty() {
                     return "nothing was sent from here".to_owned();
                 }
@@ -122,8 +124,7 @@ fn show(
                     ctx.out.say(format_args!("{id} was not accepted: {mend}"));
                 }
             }
-            believed(&against)?;
-            all.iter().try_for_each(Sent::holds)
+            ended
         }
     }
 }

@@ -71,7 +71,14 @@ async fn set_back(engine: Engine) {
     let third = notify(&mut fr, "third").await;
     let why = is_caught(run(&fr, &["sent", "--offline"]).await, "TWO_HISTORIES");
     assert!(why.sentence.contains("number 2 in the mailbox of jp/cert (epoch 1)"), "{why}");
-    let (told, _) = shown(&mut fr, &["sent", "--offline"]).await;
+    let mut told = Vec::new();
+    for typed in [&["sent", "--offline"][..], &["sent", "--offline", &third.to_string()]] {
+        let (object, done) = shown(&mut fr, typed).await;
+        assert_eq!(object["error"]["reason"], "TWO_HISTORIES", "{object}");
+        assert!(done.unwrap_err().printed, "one object has both");
+        told.push(object);
+    }
+    let told = told.remove(0);
     let mut both = [second.to_string(), third.to_string()];
     both.sort();
     let contradiction = json!([{

@@ -110,7 +110,7 @@ async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), Client
     match fresh(ctx, wanted).await {
         Ok((session, mut mail)) => {
             show(ctx, &mail, wanted)?;
-            finish(ctx, &session, &mut mail).await
+            finish(ctx, &session, &mut mail).await.map_err(ClientError::after_its_object)
         }
         Err(error) => Mail::without_service(ctx, error, |mail| show(ctx, mail, wanted)),
     }
