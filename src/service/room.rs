@@ -57,8 +57,8 @@ impl fmt::Display for Left {
                  nothing is taken, reading goes on; mount it for writing"
             }
             Self::Nothing => {
-                "the file system of the data or of the high-water file is full (ENOSPC): nothing \
-                 is taken, and what has expired stays; reading goes on; make room"
+                "the file system of the data or of the high-water file has less than 16 MiB left: \
+                 nothing is taken, and what has expired stays; reading goes on; make room"
             }
             Self::Last => {
                 "the reserve of space is used up: nothing is taken, reading and expiry go on; make \
@@ -176,3 +176,19 @@ pub const fn writes(method: Method) -> bool {
 
 /// What is left is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_too_little_room_is_true_whatever_is_refused() {
+        let said = Left::Nothing.to_string();
+        let least = format!("has less than {} MiB left", limits::LEAST_FREE_BYTES >> 20);
+        assert!(said.contains(&least) && !said.contains("ENOSPC"), "no write failed: {said}");
+        // An alert is refused by the same words as what can wait.
+        let refused = Refusal::StorageFull.to_string();
+        assert!(refused.contains("too little room left for this"), "{refused}");
+        assert!(!refused.contains("cannot wait"), "{refused}");
+    }
+}

@@ -359,10 +359,9 @@ pub enum Refusal {
     /// The client certificate is outside its dates, or not for clients.
     #[error(transparent)]
     Certificate(CertificateFault),
-    /// Room is kept for what cannot wait.
+    /// What room is left is kept for what cannot wait, or for the service itself.
     #[error(
-        "the service's disk is full, and it keeps what room it has for what cannot wait: it takes \
-         this once there is room"
+        "the service's disk has too little room left for this: it takes this once there is more"
     )]
     StorageFull,
     /// It cannot write.
