@@ -90,7 +90,9 @@ pub(super) struct News {
     /// Sent messages of whose mailbox the relay told two histories.
     pub(super) disputed: Vec<MessageId>,
     /// What people should know besides.
-    pub(super) warnings: Vec<String>,
+    warnings: Vec<String>,
+    /// What was here already, and under which number it came again.
+    again: Vec<(u64, MessageId)>,
     /// What waited and was refused for good: the first of it.
     given_up: Option<ClientError>,
     /// Why a body did not come: the last of it.
@@ -1117,9 +1119,11 @@ impl News {
         first
     }
 
-    /// Leaves out what was said before: with each head of the relay, what waits is dealt with again.
-    pub(super) fn only_new(&mut self, mut is_new: impl FnMut(&str) -> bool) {
-        self.warnings.retain(|warning| is_new(warning));
+    /// What people should know besides, once.
+    pub(super) fn warnings(&mut self) -> Vec<String> {
+        let mut warnings = std::mem::take(&mut self.warnings);
+        warnings.extend(phrases::delivered_again(&std::mem::take(&mut self.again)));
+        warnings
     }
 
     /// What was dealt with after a sync.
@@ -1165,8 +1169,8 @@ impl News {
                 self.messages.push(place.mailbox.count);
                 self.warn(phrases::not_acknowledged(place.mailbox.count, &why));
             }
-            Taken::Again { header, .. } => {
-                self.warnings.push(phrases::delivered_again(header.addressing().id));
+            Taken::Again { place, header } => {
+                self.again.push((place.mailbox.count, header.addressing().id));
             }
             Taken::NotDelivered(id) => self.warnings.push(phrases::not_delivered(id)),
             Taken::Expired(place) => self.messages.push(place.mailbox.count),
@@ -1423,6 +1427,7 @@ mod tests {
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
     use crate::domain::refusal::Refusal;
     use crate::domain::relay::envelope;
+    use crate::domain::state::Mailbox;
     use crate::signed::dsse::Kind as DsseKind;
 
     fn nobody() -> Muted {
@@ -1522,8 +1527,10 @@ mod tests {
         let mut warnings = |size| {
             let mut news = News::default();
             news.after_sync(vec![Taken::SyncFirst(9), Taken::SyncFirst(size)], &nobody());
-            news.only_new(|warning| said.insert(warning.to_owned()));
-            news.warnings
+            news.warnings()
+                .into_iter()
+                .filter(|said_now| said.insert(said_now.clone()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(warnings(9), [phrases::still_waits(9)]);
         assert_eq!(warnings(10), [phrases::still_waits(10)]);
@@ -1576,6 +1583,33 @@ mod tests {
         news.not_fetched(3, error);
         let call = format!("{said}: call at/cert-at, and ask to send it again");
         assert_eq!(news.warnings, [call]);
+    }
+
+    #[test]
+    fn what_is_delivered_again_is_said_in_one_line_if_it_is_much() {
+        let net = Net::new();
+        let mailbox = net.mailbox(&seat(AT).contact());
+        let header = &net.notification().envelope.header;
+        let header = envelope::verify_header(&net.directory, header).unwrap();
+        let id = header.addressing().id;
+        let warnings = |count: u64| {
+            let mut news = News::default();
+            for number in 1..=count {
+                let mailbox = Mailbox { count: 13 + number, ..mailbox };
+                let place = Place { contact: seat(AT).contact(), mailbox };
+                news.add(Taken::Again { place, header: Box::new(header.clone()) }, &nobody());
+            }
+            let said = news.warnings();
+            assert!(news.warnings().is_empty(), "once");
+            said
+        };
+        let each =
+            format!("{id} was delivered again after the service was restored: it is here once");
+        assert_eq!(warnings(3), [&*each, &*each, &*each]);
+        let all = "4 messages were delivered again after the service was restored, as numbers 14, 15, 16, \
+                   17: each is here once";
+        assert_eq!(warnings(4), [all]);
+        assert_eq!(warnings(0), [""; 0]);
     }
 
     #[test]

@@ -52,9 +52,21 @@ pub(super) fn began_anew(contact: &ContactId, epoch: u64) -> String {
     )
 }
 
-/// A message that was here already.
-pub(super) fn delivered_again(id: MessageId) -> String {
-    format!("{id} was delivered again after the service was restored: it is here once")
+/// Messages that were here already, each with its new number: a few one by one, more in one sentence.
+pub(super) fn delivered_again(all: &[(u64, MessageId)]) -> Vec<String> {
+    if all.len() <= 3 {
+        let each = all.iter().map(|(_, id)| {
+            format!("{id} was delivered again after the service was restored: it is here once")
+        });
+        return each.collect();
+    }
+    let numbers: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
+    vec![format!(
+        "{} messages were delivered again after the service was restored, as numbers {}: each is here \
+         once",
+        all.len(),
+        numbers.join(", ")
+    )]
 }
 
 /// The same for programs.

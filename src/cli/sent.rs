@@ -60,7 +60,7 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
         // What the service has lost goes again.
         mail.send_own(ctx, &session, &mut news).await?;
-        say_news(ctx, &news);
+        say_news(ctx, &mut news);
         Ok((session, mail, refused, news))
     };
     match asked.await {

@@ -77,7 +77,7 @@ async fn hand_in_what_waits(
     }
     let (mut mail, mut news) = (Mail::of(ctx, replica, seat)?, News::default());
     mail.send_all(ctx, session, &mut news).await?;
-    say_news(ctx, &news);
+    say_news(ctx, &mut news);
     news.ends()
 }
 

@@ -331,8 +331,9 @@ impl Stay {
             unverified.iter().for_each(|row| say(ctx, said, (row, row.cells())));
             Ok(())
         });
-        news.only_new(|warning| said.is_new(warning));
-        std::mem::take(&mut news.warnings).iter().for_each(|warning| ctx.out.warn(warning));
+        // With each head of the relay, what waits is dealt with again.
+        let warnings = news.warnings().into_iter().filter(|warning| said.is_new(warning));
+        warnings.for_each(|warning| ctx.out.warn(warning));
         announced
     }
 

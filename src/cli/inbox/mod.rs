@@ -120,7 +120,7 @@ async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), Client
 async fn fresh(ctx: &Context, wanted: Wanted) -> Result<(Session, Mail), ClientError> {
     let (session, mut mail) = Mail::online(ctx).await?;
     let first = |mail: &Mail, row: &Row| is_shown(mail, row, wanted.muted);
-    say_news(ctx, &collected(ctx, &session, &mut mail, (FIRST, first)).await?);
+    say_news(ctx, &mut collected(ctx, &session, &mut mail, (FIRST, first)).await?);
     Ok((session, mail))
 }
 
@@ -264,8 +264,8 @@ pub(super) async fn finish(
     session: &Session,
     mail: &mut Mail,
 ) -> Result<(), ClientError> {
-    let news = mail.finish(ctx, session).await?;
-    say_news(ctx, &news);
+    let mut news = mail.finish(ctx, session).await?;
+    say_news(ctx, &mut news);
     let (bodies, due) = (mail.unfetched()?.len(), mail.due(ctx)?.len());
     if bodies > 0 {
         ctx.out.say(format_args!(
@@ -311,7 +311,7 @@ async fn ask_again(ctx: &Context, session: &Session, mail: &mut Mail) -> Result<
         mail.catch_up(ctx, session, &mut news).await?;
     }
     mail.send_all(ctx, session, &mut news).await?;
-    say_news(ctx, &news);
+    say_news(ctx, &mut news);
     let done = before.saturating_sub(mail.inbox.asked_again()?.len());
     if done > 0 {
         ctx.out.say(format_args!("{done} dealt with: liaison inbox list --offline"));
@@ -320,8 +320,8 @@ async fn ask_again(ctx: &Context, session: &Session, mail: &mut Mail) -> Result<
 }
 
 /// Warns of what collecting brought besides messages.
-pub(super) fn say_news(ctx: &Context, news: &News) {
-    news.warnings.iter().for_each(|warning| ctx.out.warn(warning));
+pub(super) fn say_news(ctx: &Context, news: &mut News) {
+    news.warnings().iter().for_each(|warning| ctx.out.warn(warning));
 }
 
 /// A message in the list.
@@ -601,7 +601,7 @@ async fn find(
                     // It is how the command ends.
                     Some(why) => Err(why),
                     None => {
-                        say_news(ctx, &news);
+                        say_news(ctx, &mut news);
                         fetched
                     }
                 }
