@@ -75,6 +75,8 @@ pub(super) struct Mail {
     /// What failed since then is not handed in again by this command, nor what has no room either.
     opened: Instant,
     failed: LaterDue,
+    /// Bodies that the service says it has lost: this command does not ask again.
+    lost: BTreeSet<u64>,
     keys: Arc<[OpeningKey]>,
     sign: Arc<SigningKey>,
     folder: PathBuf,
@@ -142,6 +144,7 @@ impl Mail {
             synced: replica.view()?.0,
             opened: Instant::now(),
             failed: LaterDue::default(),
+            lost: BTreeSet::new(),
             sign: Arc::new(sign),
             seat,
             replica: Arc::new(replica),
@@ -432,12 +435,19 @@ impl Mail {
         Ok(())
     }
 
-    /// The messages of which only the headers are here, most urgent first.
+    /// Whether the service says, since this command began, that it has lost the body.
+    pub(super) fn is_lost(&self, number: u64) -> bool {
+        self.lost.contains(&number)
+    }
+
+    /// The messages of which only the headers are here, and which may come, most urgent first.
     ///
     /// # Errors
     /// Files.
     pub(super) fn unfetched(&self) -> Result<Vec<u64>, ClientError> {
-        Ok(self.index.ordered(&self.inbox.unfetched()?))
+        let mut numbers = self.inbox.unfetched()?;
+        numbers.retain(|number| !self.is_lost(*number));
+        Ok(self.index.ordered(&numbers))
     }
 
     /// Fetches bodies, in this order, and deals with each.
@@ -463,7 +473,12 @@ impl Mail {
             match came {
                 Ok(item) => self.take_body(ctx, &item, news)?,
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
-                Err(error) => drop(self.take_no_body(ctx, (number, error), news)?),
+                Err(error) => {
+                    if error.reason == BODY_DAMAGED {
+                        self.lost.insert(number);
+                    }
+                    self.take_no_body(ctx, (number, error), news)?;
+                }
             }
         }
         if news.behind {
@@ -474,7 +489,7 @@ impl Mail {
 
     /// Of a body that the service has lost, who has it.
     pub(super) fn lost(&self, ctx: &Context, number: u64, error: ClientError) -> ClientError {
-        if error.reason != "BODY_DAMAGED" {
+        if error.reason != BODY_DAMAGED {
             return error;
         }
         let Ok(kept) = self.inbox.item(number) else { return error };
@@ -1188,7 +1203,7 @@ impl News {
     /// Says that a message is not fetched yet, and why.
     pub(super) fn not_fetched(&mut self, number: u64, why: ClientError) {
         self.warn(match &why.mend {
-            Some(mend) if why.reason == "BODY_DAMAGED" => format!("{why}: {mend}"),
+            Some(mend) if why.reason == BODY_DAMAGED => format!("{why}: {mend}"),
             _ => format!("message {number} is not fetched yet: {why}"),
         });
         self.not_fetched = Some(why);
@@ -1372,6 +1387,8 @@ fn asks_again(error: &ClientError) -> bool {
 
 /// What [`ClientError`] calls a head whose view is older than what was seen before.
 pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
+/// The relay has lost it.
+pub(super) const BODY_DAMAGED: &str = "BODY_DAMAGED";
 /// The relay has no more of it.
 pub(super) const MESSAGE_EXPIRED: &str = "MESSAGE_EXPIRED";
 

@@ -1,6 +1,7 @@
 //! What the service has stored and cannot read any more: the one message is lost, and named; nobody
 //! else notices.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use liaison::domain::state::{Entry, Key};
 use liaison::server::health;
 use liaison::store::{Engine, KeyRange, Store, Write, codec, keys};
 use liaison::wire::v1::{GetBodyRequest, Item};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::Endpoint;
@@ -103,6 +104,13 @@ async fn who_asks_for_a_lost_body_hears_whom_to_call_and_the_mailbox_goes_on() {
     }
     jp.run(&["sync"]).await.unwrap();
     jp.run(&["inbox"]).await.unwrap();
+    let list = jp.printed().pop().unwrap();
+    let row = |row: &Value| (row["number"].as_u64().unwrap(), row["not_opened"].clone());
+    let rows = list["messages"].as_array().unwrap().iter().map(row).collect::<BTreeMap<_, _>>();
+    assert_eq!((&rows[&1], &rows[&2]), (&json!("BODY_DAMAGED"), &json!(null)));
+    let counts = net.service.telemetry().counts();
+    let asked = counts.iter().find(|(kind, _)| *kind == "body_damaged").unwrap();
+    assert_eq!(asked.1, 1, "one command asks once, and so says it once");
     jp.run(&["inbox", "read", "2"]).await.unwrap();
     let printed = jp.printed();
     let read = printed.last().unwrap();

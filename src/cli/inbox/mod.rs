@@ -41,7 +41,9 @@ use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
-use super::mail::{Acknowledged, Acks, MESSAGE_EXPIRED, Mail, News, kept_back, not_sealed};
+use super::mail::{
+    Acknowledged, Acks, BODY_DAMAGED, MESSAGE_EXPIRED, Mail, News, kept_back, not_sealed,
+};
 use super::phrases::{self, Lines};
 use super::statement::agreed;
 use super::{Context, cannot_use};
@@ -199,9 +201,12 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
     }
     phrases::gone(&gone).iter().for_each(|said| ctx.out.say(said));
     told(ctx, mail, &gone);
-    if let [only] = &rows[..] {
+    let mut new = rows.iter().filter(|row| row.state == "new" && !mail.is_lost(row.number));
+    if let [only] = &rows[..]
+        && !mail.is_lost(only.number)
+    {
         ctx.out.say(format_args!("read it: liaison inbox read {}", only.number));
-    } else if let Some(new) = rows.iter().find(|row| row.state == "new") {
+    } else if let Some(new) = new.next() {
         ctx.out.say(format_args!("read one: liaison inbox read {}", new.number));
     }
     Ok(())
@@ -461,6 +466,12 @@ fn rows(
                     "expired before it was read here; call {call}: liaison directory show {call}"
                 );
                 Some((MESSAGE_EXPIRED, said))
+            }
+            None if mail.is_lost(number) => {
+                let call = header.addressing().sender.contact();
+                let said =
+                    format!("the service has lost it; call {call}: liaison directory show {call}");
+                Some((BODY_DAMAGED, said))
             }
             None => Some((NOT_FETCHED, format!("not fetched yet: liaison inbox read {number}"))),
         };
