@@ -51,10 +51,10 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     if args.text.is_none() && args.text_file.is_none() {
         ctx.out.warn("no text was given: the message says its title and nothing more (--text)");
     }
-    let (session, mut mail) =
-        start(ctx, &args).await.map_err(|error| not_sealed("the message", error))?;
+    let started = start(ctx, &args).await;
+    let (session, mut mail) = started.map_err(|error| Plan::without(ctx, &args, &inside, error))?;
     let mut plan = Plan::of(ctx, &mail, &args, &inside)?;
-    plan.say(ctx, &mail, &args)?;
+    plan.say_who_has_none(ctx, &args);
     if plan.to.is_empty() && !args.dry_run {
         ctx.out.data(&plan.json(json!({})), || plan.read_out());
         return Err(call::partial(&plan.by_telephone));
@@ -68,6 +68,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     }
     let outside = outside(&mail, &args, &plan, answered.as_ref())?;
     if args.dry_run {
+        plan.say_sealed(ctx, &mail, &args)?;
         let size = inside.encode().len();
         let object = plan.json(json!({ "dry_run": true, "content_bytes": size }));
         ctx.out.data(&object, || {
@@ -76,8 +77,10 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         return Ok(());
     }
     let (sealed, request) = seal(ctx, &mail, (outside, &inside))?;
-    let kept = mail.outbox.put((sealed.id, sealed.header_digest), &request);
-    kept.map_err(|error| not_sealed("the message", error.into()))?;
+    if let Err(error) = mail.outbox.put((sealed.id, sealed.header_digest), &request) {
+        return Err(plan.instead(ctx, &mail, not_sealed("the message", error.into()))?);
+    }
+    plan.say_sealed(ctx, &mail, &args)?;
     let went = async {
         let session = session.map_err(|error| kept_back(&mail.outbox, error, sealed.id))?;
         let went = call::hand_in(ctx, (&session, &mut mail), sealed.id, args.skip_full).await?;
@@ -217,17 +220,22 @@ impl Plan {
         Ok(Self { to, by_telephone, script, stale: mail.replica.is_stale(now) })
     }
 
-    fn say(&self, ctx: &Context, mail: &Mail, args: &NotifyArgs) -> Result<(), ClientError> {
-        let urgency = phrases::urgency_of(args.urgency);
-        let within = within(urgency, &mail.replica.directory()?.charter().policy);
+    /// Who gets nothing.
+    fn say_who_has_none(&self, ctx: &Context, args: &NotifyArgs) {
         if let Some(name) = &args.drill {
             ctx.out.say(format_args!("DRILL (EXERCISE: {})", visible(name)));
         }
+        self.by_telephone.iter().for_each(|call| call.warn(ctx));
+    }
+
+    /// To whom it is sealed. It is kept by then.
+    fn say_sealed(&self, ctx: &Context, mail: &Mail, args: &NotifyArgs) -> Result<(), ClientError> {
+        let urgency = phrases::urgency_of(args.urgency);
+        let within = within(urgency, &mail.replica.directory()?.charter().policy);
         for to in &self.to {
             let seats = if to.seats == 1 { "1 seat" } else { &format!("{} seats", to.seats) };
             ctx.out.say(format_args!("sealed to {} ({}): {seats}", to.contact, to.name));
         }
-        self.by_telephone.iter().for_each(|call| call.warn(ctx));
         if within > 0 && !self.to.is_empty() {
             let (urgency, within) =
                 (phrases::urgency(OrLater::Known(urgency)), phrases::span(u64::from(within)));
@@ -249,18 +257,53 @@ impl Plan {
         self,
         ctx: &Context,
         mail: &Mail,
-        mut error: ClientError,
+        error: ClientError,
     ) -> Result<ClientError, ClientError> {
         if !error.details.contains_key(WAITING) {
             return Ok(error);
         }
-        let waiting = self.to.iter().map(|to| ToCall::meanwhile(&mail.replica, &to.contact));
-        let waiting = waiting.collect::<Result<Vec<_>, _>>()?;
-        let calls: Vec<ToCall> = waiting.into_iter().chain(self.by_telephone).collect();
-        ctx.out.say(format_args!(
-            "\nIt is kept here. Meanwhile:\n{}",
-            call::read_out(&calls, &self.script)
-        ));
+        let waiting = |to: &To| ToCall::meanwhile(&mail.replica, &to.contact);
+        self.call(ctx, "It is kept here. Meanwhile:", waiting, error)
+    }
+
+    /// Says whom to call, for it could not be kept.
+    fn instead(
+        self,
+        ctx: &Context,
+        mail: &Mail,
+        error: ClientError,
+    ) -> Result<ClientError, ClientError> {
+        let none = |to: &To| ToCall::of(&mail.replica, &to.contact, "does not have it");
+        self.call(ctx, "Nothing was sent. Instead:", none, error)
+    }
+
+    /// The same of what ended before there was a plan.
+    fn without(
+        ctx: &Context,
+        args: &NotifyArgs,
+        inside: &Inside,
+        error: ClientError,
+    ) -> ClientError {
+        if !error.is_of_writing() {
+            return error;
+        }
+        let error = not_sealed("the message", error);
+        let said = Mail::here(ctx).and_then(|mail| {
+            Self::of(ctx, &mail, args, inside)?.instead(ctx, &mail, error.clone())
+        });
+        said.unwrap_or(error)
+    }
+
+    fn call(
+        self,
+        ctx: &Context,
+        heading: &str,
+        of: impl FnMut(&To) -> Result<ToCall, ClientError>,
+        mut error: ClientError,
+    ) -> Result<ClientError, ClientError> {
+        let calls = self.to.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+        let calls: Vec<ToCall> = calls.into_iter().chain(self.by_telephone).collect();
+        ctx.out.say(format_args!("\n{heading}\n{}", call::read_out(&calls, &self.script)));
         let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.contact).collect();
         error.details.insert("call".to_owned(), refusal::list(&contacts));
         Ok(error)

@@ -197,10 +197,22 @@ fn a_home_that_cannot_be_written_is_read() {
     let notify = "notify at/cert-at --title Lost --text x";
     let output = run(notify);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    for words in ["the message is neither kept nor sent: cannot", "pt/directories", mend] {
+    let call = "at/cert-at (CERT.at, Austria) does not have it; nothing was sent to it. Call:";
+    let numbers = ["telephone: +43 1 000000", "To read out:"];
+    for words in [
+        &["the message is neither kept nor sent: cannot", "pt/directories", mend, call][..],
+        &numbers,
+    ]
+    .concat()
+    {
         assert!(said(&output).contains(words), "{words}: {}", said(&output));
     }
-    assert_eq!(object(&run(&format!("--json {notify}")))["error"]["reason"], "NOT_YOURS");
+    assert!(!said(&output).contains("sealed to"), "{}", said(&output));
+    let error = &object(&run(&format!("--json {notify}")))["error"];
+    assert_eq!(
+        (&error["reason"], &error["details"]["call"]),
+        (&"NOT_YOURS".into(), &"at/cert-at".into())
+    );
     let ack = "inbox ack 3 --person Pia";
     assert!(said(&run(ack)).contains("the acknowledgement is neither kept nor sent"));
     let doctor = run("doctor");
@@ -239,11 +251,11 @@ fn a_home_that_root_has_used_stays_its_users() {
         let output = run("notify at/cert-at --title Lost --text x");
         assert_eq!(output.status.code(), Some(1));
         let mend = "to mend it: sudo chown -R nobody pt";
-        for words in
-            ["neither kept nor sent", "outbox/headers belongs to root, and this is nobody", mend]
-        {
+        let whose = "outbox/headers belongs to root, and this is nobody";
+        for words in ["neither kept nor sent", whose, mend, "telephone: +43 1 000000"] {
             assert!(said(&output).contains(words), "{words}: {}", said(&output));
         }
+        assert!(!said(&output).contains("sealed to"), "{}", said(&output));
     }
 }
 
