@@ -428,7 +428,14 @@ fn read_end(db: &Database) -> Result<Option<Vec<u8>>, redb::Error> {
 fn cannot_open(dir: &Path, error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Corrupted(what) => StoreError::Corrupt(what),
+        // The system has no such error: redb says so of the file's first bytes.
+        redb::Error::Io(why) if why.kind() == io::ErrorKind::InvalidData => {
+            StoreError::Corrupt(why.to_string())
+        }
         redb::Error::Io(why) => disk::unusable(dir, &why),
+        error @ (redb::Error::UpgradeRequired(_) | redb::Error::TableDoesNotExist(_)) => {
+            StoreError::Corrupt(error.to_string())
+        }
         error => disk::cannot_open(dir, &error),
     }
 }

@@ -477,6 +477,24 @@ async fn tried(
     (Fate::Harmless, None, String::new())
 }
 
+/// The first bytes say what the file is: what is wrong there is the file's, and not the disk's.
+#[tokio::test]
+async fn a_file_that_does_not_begin_as_its_engine_writes_it_is_damaged() {
+    for (engine, file) in [(Engine::Redb, "store.redb"), (Engine::Sled, "db")] {
+        let (open, _) = with_messages(engine, 1).await;
+        let flips = (0..64).map(|byte| Change::Flip(8 * byte + byte % 8));
+        for change in flips.chain([Change::Cut(0), Change::Zero(0)]) {
+            let copy = open.copy();
+            change.apply(&copy.place().path().join(file));
+            match look(&copy).await {
+                Ok(()) => assert!(matches!(change, Change::Flip(_)), "{engine} {change:?}"),
+                Err(CannotStart::Damaged(_)) => {}
+                Err(why) => panic!("{engine} {change:?}: {why}"),
+            }
+        }
+    }
+}
+
 /// How many messages can still be read of a damaged store. What is saved is what was there, and what
 /// is not is named.
 async fn saved(open: &Open, all: &Everything) -> u64 {
