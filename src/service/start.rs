@@ -96,6 +96,18 @@ pub enum CannotStart {
     /// Something that it cannot begin without.
     #[error("the service cannot begin: {0}")]
     Broken(String),
+    /// The store has its marker, and nothing else.
+    #[error(
+        "the store is empty: its founding was cut off; move its folder away, and run liaisond init \
+         --charter again"
+    )]
+    CutOff,
+    /// The log is lost, or its head.
+    #[error(
+        "the store has no log with a signed head: put a whole copy of the data back; every replica has \
+         the entries, but fetching them from one is not built yet"
+    )]
+    NoLog,
     /// The directory has moved on to rules that this program does not know.
     #[error("the directory has rules {0}, and this liaisond knows up to {RULES}: update it")]
     NewerRules(u32),
@@ -547,7 +559,7 @@ pub(super) async fn read(
     settings: &Settings,
 ) -> Result<Read, CannotStart> {
     known_rules(store).await?;
-    let head = read_head(store, &settings.name).await?;
+    let head = read_head(store, settings).await?;
     let log = read_log(store, &head).await?;
     let directory = read_directory(store, &settings.name, &head).await?;
     own_keys(&directory, keys)?;
@@ -597,12 +609,18 @@ async fn known_rules(store: &dyn Store) -> Result<(), CannotStart> {
     }
 }
 
-async fn read_head(store: &dyn Store, name: &DirectoryName) -> Result<Head, CannotStart> {
+async fn read_head(store: &dyn Store, settings: &Settings) -> Result<Head, CannotStart> {
     let found = store.read(&[keys::LOG_HEAD.to_vec()]).await?;
-    let head = found.value(keys::LOG_HEAD).ok_or_else(|| {
-        CannotStart::Broken(format!("{name} has no entry 0: run liaisond init --charter"))
-    })?;
-    Ok(Head::decode(head)?)
+    match found.value(keys::LOG_HEAD) {
+        Some(head) => Ok(Head::decode(head)?),
+        // What a founding writes between its marker and the high-water file is one commit.
+        None if store.end().values == 1
+            && matches!(Shown::read(&settings.high_water), Err(Unusable::Missing)) =>
+        {
+            Err(CannotStart::CutOff)
+        }
+        None => Err(CannotStart::NoLog),
+    }
 }
 
 /// Hashes every stored entry, each page while the store is asked for the next, and compares with the

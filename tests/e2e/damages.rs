@@ -397,6 +397,40 @@ async fn no_mark_is_written_of_a_store_that_is_behind() {
     }
 }
 
+/// What salvage leaves of a store of which the log is lost; and what a founding leaves that was cut off.
+#[tokio::test]
+async fn a_store_without_a_log_is_told_from_one_that_was_never_founded() {
+    let (open, _) = with_messages(Engine::Redb, 1).await;
+    let store = open.place().open(NAME).await.unwrap();
+    let lost = Pages::of(store.as_ref(), b"log/").next().await.unwrap().unwrap();
+    let lost = lost.entries.into_iter().map(|(key, ..)| key);
+    store.commit(Write::new([], [], lost).unwrap().into()).await.unwrap();
+    drop(store);
+    let (place, settings) = (open.place(), open.settings());
+    let all = Which { all: true, ..Which::default() };
+    let high_water = std::fs::read(open.high_water()).unwrap();
+    for is_there in [true, false] {
+        if !is_there {
+            std::fs::remove_file(open.high_water()).unwrap();
+        }
+        for why in [
+            refused(&open).await,
+            service::mark_anew(&place, &Open::keys(), &settings).await.unwrap_err(),
+            epochs::survey(&place, &Open::keys(), &settings, &all).await.unwrap_err(),
+        ] {
+            assert!(matches!(why, CannotStart::NoLog), "{why}");
+            assert!(why.to_string().contains("put a whole copy of the data back"), "{why}");
+        }
+    }
+    let young = home(Engine::Redb);
+    drop(young.place().create(NAME, 1).await.unwrap());
+    let why = refused(&young).await;
+    assert!(matches!(why, CannotStart::CutOff), "{why}");
+    assert!(why.to_string().contains("its founding was cut off"), "{why}");
+    std::fs::write(young.high_water(), high_water).unwrap();
+    assert!(matches!(refused(&young).await, CannotStart::NoLog));
+}
+
 /// What was done to one file of a store.
 #[derive(Debug, Clone, Copy)]
 enum Change {
