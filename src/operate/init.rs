@@ -23,7 +23,7 @@ use crate::signed::proto::{self, Use};
 use crate::store::Place;
 
 use super::invitation::{invitation, invitation_file, some_addresses};
-use super::{OperateError, keys};
+use super::{HasShown, OperateError, keys};
 
 /// The draft of the ceremony, in the service's home.
 const DRAFT: &str = "charter.draft";
@@ -152,7 +152,8 @@ pub fn prepare(
 /// Step two: the signed charter becomes entry 0; the invitation is written.
 ///
 /// # Errors
-/// Signatures are missing, the charter is refused or not this home's, the store is not empty.
+/// The home has shown a directory; signatures are missing, the charter is refused or not this home's, the
+/// store is not empty.
 pub async fn complete(
     home: &ServiceHome,
     charter: &Path,
@@ -161,6 +162,9 @@ pub async fn complete(
     let config = home.config()?;
     let name: DirectoryName = config.name.parse()?;
     some_addresses(home, &config)?;
+    if let Some(has_shown) = HasShown::of(home, &config) {
+        return Err(OperateError::Founded(has_shown));
+    }
     let text = place::read(charter, armour::FILE_BYTES as u64)?;
     let bundle = Bundle::read(&String::from_utf8_lossy(&text))?;
     let [publication] = bundle.publications() else {

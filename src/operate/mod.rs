@@ -21,6 +21,7 @@ pub use salvage::{salvage, scrub};
 pub use serve::{Bound, serve};
 pub use store::{mark, migrate};
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,7 @@ use crate::crypto::issue::CannotIssue;
 use crate::domain::ids::InvalidId;
 use crate::domain::refusal::Refusal;
 use crate::server::Ended;
-use crate::service::CannotStart;
+use crate::service::{CannotStart, Shown, Unusable};
 use crate::store::{Place, StoreError};
 
 /// Why an operator's command did not do what it should. Each says what mends it.
@@ -47,6 +48,20 @@ pub enum OperateError {
         /// The file found.
         path: PathBuf,
     },
+    /// What members were shown is not founded anew.
+    #[error(
+        "nothing was done: this home was founded: {0}; serve it; if its data is missing, look whether \
+         the disk of its data is mounted, or put the data back{cut_off}",
+        cut_off = .0.cut_off()
+    )]
+    Founded(HasShown),
+    /// There is no store, and there was.
+    #[error(
+        "{store} holds no store, and this home was served: {0}; look whether the disk of its data is \
+         mounted, or put the data back",
+        store = .0.store.display()
+    )]
+    NoData(HasShown),
     /// The draft is of another directory, or of other keys, than this home.
     #[error("the charter is not the one that was drafted for this home: {0}")]
     OtherCharter(String),
@@ -139,6 +154,48 @@ pub enum OperateError {
     /// The service ended by itself.
     #[error(transparent)]
     Ended(#[from] Ended),
+}
+
+/// A home that has shown its directory to members, as its high-water file says.
+#[derive(Debug)]
+pub struct HasShown {
+    /// That file.
+    pub high_water: PathBuf,
+    /// Where the store is, or was.
+    pub store: PathBuf,
+    /// How many entries, if the file can be read.
+    pub entries: Option<u64>,
+}
+
+impl HasShown {
+    /// Nothing of a home that has no such file.
+    fn of(home: &ServiceHome, config: &Config) -> Option<Self> {
+        let high_water = home.high_water(config);
+        let entries = match Shown::read(&high_water) {
+            Err(Unusable::Missing) => return None,
+            shown => shown.ok().and_then(|shown| shown.entries()),
+        };
+        Some(Self { high_water, store: home.store(), entries })
+    }
+
+    /// Of entry 0 alone nobody can say whether it was shown.
+    fn cut_off(&self) -> String {
+        let (store, high_water) = (self.store.display(), self.high_water.display());
+        match self.entries {
+            Some(1) => format!(
+                "; if its founding was cut off, move {store} and {high_water} away and give the \
+                 command again"
+            ),
+            _ => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for HasShown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is there", self.high_water.display())?;
+        self.entries.map_or(Ok(()), |entries| write!(f, " (entries shown: {entries})"))
+    }
 }
 
 /// Where the store of a home is.

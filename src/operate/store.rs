@@ -6,10 +6,11 @@ use crate::ambient::Ambient;
 use crate::config::ServiceHome;
 use crate::service::{self, CannotStart, NotAsShown, Shown};
 use crate::store::StoreError;
+use crate::store::format::FormatError;
 use crate::store::migrate::{self, Migrated};
 
 use super::serve::settings;
-use super::{OperateError, is_its_owner, keys, place};
+use super::{HasShown, OperateError, is_its_owner, keys, place};
 
 /// Writes the store of a home anew in the format of today, and keeps the old one; a dry run only
 /// reads it.
@@ -63,10 +64,14 @@ pub(super) fn not_started(home: &ServiceHome, why: CannotStart) -> OperateError 
     }
 }
 
-/// A store that another process holds is served.
+/// A store that another process holds is served; one that is missing is looked for.
 pub(super) fn held(home: &ServiceHome, why: StoreError) -> OperateError {
+    let has_shown = || HasShown::of(home, &home.config().ok()?);
     match why {
         StoreError::Held(_) => OperateError::Served { home: home.path().to_owned() },
+        StoreError::Format(FormatError::Missing) => {
+            has_shown().map_or_else(|| why.into(), OperateError::NoData)
+        }
         why => why.into(),
     }
 }

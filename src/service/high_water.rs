@@ -23,6 +23,8 @@ use crate::crypto::hash::Digest;
 use crate::domain::ids::ContactId;
 use crate::domain::state::Mailbox;
 use crate::store::{End, disk};
+use crate::tlog::checkpoint::Checkpoint;
+use crate::tlog::note::SignedNote;
 
 use super::telemetry::{Event, Telemetry};
 
@@ -86,6 +88,13 @@ impl Shown {
             Err(why) if why.kind() == io::ErrorKind::NotFound => Err(Unusable::Missing),
             Err(why) => Err(why.into()),
         }
+    }
+
+    /// How many entries its checkpoint counts, whoever signed it.
+    #[must_use]
+    pub fn entries(&self) -> Option<u64> {
+        let note = SignedNote::parse(&self.checkpoint).ok()?;
+        Some(Checkpoint::parse(note.text()).ok()?.size)
     }
 
     /// A line with the number of the form, the mark, an empty line, the checkpoint, and a digest of

@@ -373,6 +373,71 @@ fn a_few_open_files_are_too_few_and_that_is_said() {
     }
 }
 
+/// The disk of the data is not mounted, or a file is gone: nobody is sent to found anew what members know.
+#[test]
+fn data_that_is_not_there_is_looked_for_and_nothing_is_founded_in_its_place() {
+    for (engine, file) in [("sled", "db"), ("redb", "store.redb")] {
+        let folder = tempfile::tempdir().unwrap();
+        let founding = format!("{} --engine {engine}", LIVED_IN[0]);
+        drop(readme::served(&[&[founding.as_str()][..], &LIVED_IN[1..4]].concat(), folder.path()));
+        let run = |script: &str| bash(script, &folder).output().unwrap();
+        assert!(run("flock service/data/store/lock true").status.success());
+        let home = folder.path().join("service");
+        let (data, aside) = (home.join("data"), folder.path().join("aside"));
+        let refused = |shown: &str| {
+            let before = contents(&home);
+            for command in [
+                "serve",
+                "scrub",
+                "scrub --json",
+                "salvage --dry-run",
+                "salvage --to saved",
+                "store mark",
+                "store migrate",
+                "mailbox new-epoch --dry-run",
+                "init --charter service/charter.draft",
+            ] {
+                let output = run(&format!("liaisond --home service {command}"));
+                let said = said(&output);
+                assert_eq!(output.status.code(), Some(1), "{engine} {command}: {said}");
+                let is_founding = command.starts_with("init");
+                let was = if is_founding { "was founded" } else { "was served" };
+                for words in [was, shown, "look whether the disk of its data is mounted"] {
+                    assert!(said.contains(words), "{engine} {command}, {words}: {said}");
+                }
+                for circle in ["liaisond init", "cut off"] {
+                    assert!(!said.contains(circle), "{engine} {command}: {said}");
+                }
+                assert!(contents(&home) == before, "{engine} {command}: a file is another");
+            }
+        };
+        fs::rename(&data, &aside).unwrap();
+        fs::create_dir(&data).unwrap();
+        refused("high-water is there (entries shown: 2)");
+        let high_water = fs::read(home.join("high-water")).unwrap();
+        fs::write(home.join("high-water"), b"liaison").unwrap();
+        refused("high-water is there; ");
+        fs::write(home.join("high-water"), high_water).unwrap();
+        fs::remove_dir(&data).unwrap();
+        fs::rename(&aside, &data).unwrap();
+        let store = data.join("store").join(file);
+        fs::rename(&store, &aside).unwrap();
+        refused("high-water is there (entries shown: 2)");
+        fs::rename(&aside, &store).unwrap();
+        let whole = run("liaisond --home service scrub");
+        assert!(whole.status.success(), "{engine}: {}", said(&whole));
+        // Who has shown entry 0 alone may have been cut off there.
+        let young = "liaisond --home young init";
+        assert!(run(&format!("{young} --single --client-home own")).status.success());
+        let again = run(&format!("{young} --charter young/charter.draft"));
+        assert!(
+            said(&again).contains("was cut off, move young/data/store and "),
+            "{}",
+            said(&again)
+        );
+    }
+}
+
 #[test]
 fn a_home_that_is_not_there_is_said_to_be_none_and_an_empty_variable_names_none() {
     let folder = tempfile::tempdir().unwrap();
