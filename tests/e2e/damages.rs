@@ -516,7 +516,9 @@ async fn tried(
 async fn a_file_that_does_not_begin_as_its_engine_writes_it_is_damaged() {
     for (engine, file) in [(Engine::Redb, "store.redb"), (Engine::Sled, "db")] {
         let (open, _) = with_messages(engine, 1).await;
-        let flips = (0..64).map(|byte| Change::Flip(8 * byte + byte % 8));
+        let flips = (0..64).map(|byte| 8 * byte + byte % 8);
+        // Where redb has the number of its form, which one bit makes an earlier one.
+        let flips = flips.chain([64, 192].map(|byte| 8 * byte)).map(Change::Flip);
         for change in flips.chain([Change::Cut(0), Change::Zero(0)]) {
             let copy = open.copy();
             change.apply(&copy.place().path().join(file));
