@@ -341,7 +341,8 @@ impl Service {
         // It may have shrunk since the items were read.
         items.retain(|item| item.number > begins.count);
         let next = after.max(begins.count).saturating_add(1);
-        let whole = (next..).zip(&items).take_while(|(number, item)| *number == item.number);
+        let whole =
+            (0..).zip(&items).take_while(|(at, item)| item.number == next.saturating_add(*at));
         items.truncate(whole.count());
         if items.is_empty() && next <= mailbox.count {
             self.is_there(&contact, next).await?;
