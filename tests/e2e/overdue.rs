@@ -135,7 +135,8 @@ async fn expiry_under_kills(engine: Engine) {
     assert_eq!(faults.next(), None, "{said}");
     say(&format!("{engine}, seed {seed}: at last {}, the second {judged}", world.counts()));
     let all = [world.count(Sent::is_accepted), world.count(|sent| sent.told.is_some())];
-    let gone = world.gone.values().min().copied();
+    // Where a few kills take no day, nothing is gone yet.
+    let gone = world.gone.values().min().copied().filter(|_| kills > KILLS);
     assert!(all.into_iter().chain(gone).all(|count| count > 0), "{}", world.counts());
 }
 
