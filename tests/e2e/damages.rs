@@ -484,11 +484,13 @@ async fn tried(
             CannotStart::Damaged(_)
                 | CannotStart::Older(_)
                 | CannotStart::Behind { .. }
+                | CannotStart::NoLog
                 | CannotStart::Store(StoreError::Open(_) | StoreError::Format(_))
         );
         assert!(told, "{change:?}: {why}");
         let is_cut = matches!(change, Change::Cut(_));
-        let is_older = matches!(why, CannotStart::Older(_) | CannotStart::Behind { .. });
+        let is_older =
+            matches!(why, CannotStart::Older(_) | CannotStart::Behind { .. } | CannotStart::NoLog);
         assert!(is_cut || !is_older, "{change:?} is not older: {why}");
         let saved = saved(&copy, all).await;
         assert!(contents(copy.home.path()) == before, "{change:?}: a file is another");
