@@ -3,7 +3,7 @@
 use std::error::Error;
 
 const SIGNED: [&str; 4] = ["types", "statement", "message", "administration"];
-const SERVICES: [&str; 4] = ["directory", "relay", "enrolment", "file"];
+const SERVICES: [&str; 5] = ["directory", "relay", "enrolment", "admin", "file"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

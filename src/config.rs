@@ -35,12 +35,19 @@ pub struct Config {
     /// Where members and those who enrol connect: 443 in practice.
     #[serde(deserialize_with = "read_socket")]
     pub listen: SocketAddr,
+    /// Where registrars, operators and auditors connect. Without it there is no administration by
+    /// network.
+    #[serde(default, deserialize_with = "read_some_socket")]
+    pub admin: Option<SocketAddr>,
     /// gRPC health, without TLS: keep it on loopback.
     #[serde(default, deserialize_with = "read_some_socket")]
     pub health: Option<SocketAddr>,
     /// How members find the service, host:port, and where they soon will: they stand in the
     /// invitation, and members who connect learn them.
     pub addresses: Vec<String>,
+    /// How registrars, operators and auditors find the administration, host:port.
+    #[serde(default)]
+    pub admin_addresses: Vec<String>,
     /// sled or redb. To change it, move the data (`liaisond store migrate`, later).
     pub engine: String,
     /// The newest checkpoint ever shown. Keep it on another disk than `data`: a service whose data

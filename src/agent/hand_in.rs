@@ -610,7 +610,7 @@ mod tests {
     fn every_reason_of_the_relay_is_definite_or_leaves_it_due() {
         const PAGE: &str = include_str!("../../docs/protocol.md");
         let (_, section) = PAGE.split_once("\n### 7.3 ").unwrap();
-        let (section, _) = section.split_once("\n## 8. ").unwrap();
+        let (section, _) = section.split_once("\n### 7.4 ").unwrap();
         let words = section.split('`').skip(1).step_by(2).filter_map(|word| word.split(':').next());
         let is_code = |word: &&str| {
             let mut bytes = word.bytes();

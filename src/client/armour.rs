@@ -33,11 +33,13 @@ pub enum Kind {
     Keeper,
     /// The keys of a seat: `wire::v1::PublicKeys`.
     Seat,
+    /// An act of the operators, with their signatures so far: `wire::v1::Publication`.
+    Proposal,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Statement,
         Self::Invitation,
         Self::Admission,
@@ -45,6 +47,7 @@ impl Kind {
         Self::Authority,
         Self::Keeper,
         Self::Seat,
+        Self::Proposal,
     ];
 
     /// The command that makes such a file.
@@ -58,6 +61,7 @@ impl Kind {
             Self::Authority => "liaison key new --authority, or join INVITATION",
             Self::Keeper => "liaison key new --keeper",
             Self::Seat => "liaison key new --seat",
+            Self::Proposal => "liaison admin propose --out FILE",
         }
     }
 
@@ -87,6 +91,7 @@ impl Kind {
             Self::Authority => "LIAISON AUTHORITY",
             Self::Keeper => "LIAISON KEEPER",
             Self::Seat => "LIAISON SEAT",
+            Self::Proposal => "LIAISON PROPOSAL",
         }
     }
 }
@@ -285,6 +290,7 @@ mod tests {
             charter: vec![7; 200].into(),
             addresses: vec!["liaison.un.example:443".to_owned()],
             checkpoint: vec![8; 100].into(),
+            admin_addresses: Vec::new(),
         }
     }
 

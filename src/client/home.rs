@@ -298,6 +298,21 @@ impl Home {
         Ok(written)
     }
 
+    /// Where the administration may be found, as the invitation says.
+    ///
+    /// # Errors
+    /// It was not joined.
+    pub fn admin_addresses(&self, name: &DirectoryName) -> Result<Addresses, HomeError> {
+        let path = self.invitation_file(name, &self.joined(name)?);
+        let text = place::read_if_there(&path, armour::FILE_BYTES as u64)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let invited = armour::read::<v1::Invitation>(armour::Kind::Invitation, &text);
+        let mut found = Addresses::default();
+        let invited = invited.unwrap_or_default().admin_addresses;
+        invited.iter().for_each(|text| found.read(&path, text));
+        Ok(found)
+    }
+
     fn joined(&self, name: &DirectoryName) -> Result<DirectoryConfig, HomeError> {
         let found = self.config()?.directories.remove(name.as_str());
         found.ok_or_else(|| HomeError::NotJoined(name.to_string()))

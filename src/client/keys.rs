@@ -621,6 +621,7 @@ pub fn read_public(kind: armour::Kind, text: &str) -> Result<v1::PublicKeys, Inv
         armour::Kind::Authority => Use::Authority,
         armour::Kind::Keeper => Use::Keeper,
         armour::Kind::Seat
+        | armour::Kind::Proposal
         | armour::Kind::Person
         | armour::Kind::Statement
         | armour::Kind::Invitation

@@ -236,6 +236,7 @@ impl TestLog {
             charter: self.charter.clone(),
             addresses: vec!["liaison.un.example".to_owned()],
             checkpoint: self.checkpoint_at(1),
+            admin_addresses: Vec::new(),
         }
     }
 }

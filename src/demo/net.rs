@@ -25,6 +25,7 @@ use crate::ambient::Ambient;
 use crate::client::address::Address;
 use crate::client::connect::{Dial, Proxies, Route, connect};
 use crate::client::invitation::Invitation;
+use crate::domain::access::Face;
 use crate::domain::access::{self, Method};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{RULES, Statement};
@@ -116,7 +117,7 @@ impl Net {
         let (listener, address) = threads.listener().await?;
         let stopped = stop.subscribe();
         let served = threads.spawn(async move {
-            server::run(serving, listen::tcp(listener), stopped).await?;
+            server::run(serving, (listen::tcp(listener), listen::nobody()), stopped).await?;
             Ok(())
         });
         Ok(Self {
@@ -155,7 +156,7 @@ impl Net {
         let (asked, door) = (self.service.clone(), Arc::clone(self.service.door()));
         let who: Who = Arc::new(move |key, network| asked.peer(key, network));
         let (limits, trusted_proxies) = (Limits::default(), Arc::from([]));
-        let entrance = Entrance { tls, door, who, limits, trusted_proxies };
+        let entrance = Entrance { tls, door, who, face: Face::Members, limits, trusted_proxies };
         let stop = self.stop.subscribe();
         let served = self.threads.spawn(async move {
             let accepted = listen::tcp(listener);
@@ -170,7 +171,12 @@ impl Net {
         let first = Entry::read(first.first().context("an entry 0")?, RULES)?;
         let addresses = vec![self.address.to_string()];
         let checkpoint = self.service.state().checkpoint.clone();
-        let invitation = v1::Invitation { charter: first.statement, addresses, checkpoint };
+        let invitation = v1::Invitation {
+            charter: first.statement,
+            addresses,
+            checkpoint,
+            ..v1::Invitation::default()
+        };
         Ok(Invitation::check(invitation)?)
     }
 

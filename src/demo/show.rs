@@ -162,6 +162,8 @@ fn plan(args: &DemoArgs) -> anyhow::Result<Plan> {
         listen,
         health: None,
         addresses: operate::plan_addresses(listen)?,
+        admin: None,
+        admin_addresses: Vec::new(),
         engine: args.engine.clone(),
     })
 }

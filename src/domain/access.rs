@@ -26,27 +26,87 @@ pub enum Method {
     GetStatus,
     Enrol,
     GetCharters,
+    GetStanding,
+    ListProposals,
+    Propose,
+    Approve,
+    CarryOut,
+    Abort,
+    ListSessions,
+    DropSessions,
+    GetAudit,
+}
+
+/// Where a method is served: each on a port of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// To members, and to those who enrol.
+    Members,
+    /// To registrars, operators and auditors.
+    Administration,
 }
 
 /// Who may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowed {
-    /// A seat in force.
-    Seats,
-    /// A seat in force, a registrar.
-    SeatsAndRegistrars,
-    /// Whoever the directory knows.
-    EveryRole,
+    /// Those whom the directory knows as one of these.
+    These(&'static [Known]),
     /// Also a stranger.
     Anybody,
 }
 
-impl Allowed {
-    const fn admits(self, role: &Role) -> bool {
+/// What the directory knows a peer as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "documented at `peer::Role`")]
+pub enum Known {
+    Seat,
+    Registrar,
+    Operator,
+    Auditor,
+}
+
+impl Known {
+    const fn of(role: &Role) -> Option<Self> {
+        match role {
+            Role::Seat(_) => Some(Self::Seat),
+            Role::Registrar(_) => Some(Self::Registrar),
+            Role::Operator(_) => Some(Self::Operator),
+            Role::Auditor(_) => Some(Self::Auditor),
+            Role::Nobody | Role::Unknown | Role::Former(_) => None,
+        }
+    }
+
+    const fn name(self) -> &'static str {
         match self {
-            Self::Seats => matches!(role, Role::Seat(_)),
-            Self::SeatsAndRegistrars => matches!(role, Role::Seat(_) | Role::Registrar(_)),
-            Self::EveryRole => !matches!(role, Role::Nobody | Role::Unknown | Role::Former(_)),
+            Self::Seat => "a seat in force",
+            Self::Registrar => "a registrar",
+            Self::Operator => "an operator",
+            Self::Auditor => "an auditor",
+        }
+    }
+}
+
+use Known::{Auditor, Operator, Registrar, Seat};
+
+impl Allowed {
+    /// A seat in force.
+    pub const SEATS: Self = Self::These(&[Seat]);
+    /// A registrar.
+    pub const REGISTRARS: Self = Self::These(&[Registrar]);
+    /// An operator.
+    pub const OPERATORS: Self = Self::These(&[Operator]);
+    const SEATS_AND_REGISTRARS: Self = Self::These(&[Seat, Registrar]);
+    const ADMINISTRATION: Self = Self::These(&[Registrar, Operator, Auditor]);
+    const REGISTRARS_AND_OPERATORS: Self = Self::These(&[Registrar, Operator]);
+    const OPERATORS_AND_AUDITORS: Self = Self::These(&[Operator, Auditor]);
+    const AUDITORS: Self = Self::These(&[Auditor]);
+    const WHOEVER_IS_KNOWN: Self = Self::These(&[Seat, Registrar, Operator, Auditor]);
+
+    /// Whether a role is one of these.
+    #[must_use]
+    pub fn admits(self, role: &Role) -> bool {
+        match self {
+            Self::These(known) => Known::of(role).is_some_and(|role| known.contains(&role)),
             Self::Anybody => true,
         }
     }
@@ -54,32 +114,53 @@ impl Allowed {
 
 impl fmt::Display for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Seats => "a seat in force",
-            Self::SeatsAndRegistrars => "a seat in force or a registrar",
-            Self::EveryRole => "a seat in force, a registrar, an operator or an auditor",
-            Self::Anybody => "anybody",
-        })
+        let Self::These(known) = self else { return f.write_str("anybody") };
+        for (at, known_as) in known.iter().enumerate() {
+            let between = match known.len() - at {
+                _ if at == 0 => "",
+                1 => " or ",
+                _ => ", ",
+            };
+            write!(f, "{between}{}", known_as.name())?;
+        }
+        Ok(())
     }
 }
 
 impl Method {
     /// Every method, with its full gRPC name and its row.
-    const TABLE: [(Self, &'static str, Allowed); 14] = [
-        (Self::GetCheckpoint, "liaison.v1.DirectoryService/GetCheckpoint", Allowed::EveryRole),
-        (Self::GetEntries, "liaison.v1.DirectoryService/GetEntries", Allowed::EveryRole),
-        (Self::GetProof, "liaison.v1.DirectoryService/GetProof", Allowed::EveryRole),
-        (Self::GetFacets, "liaison.v1.DirectoryService/GetFacets", Allowed::SeatsAndRegistrars),
-        (Self::LookUp, "liaison.v1.DirectoryService/LookUp", Allowed::SeatsAndRegistrars),
-        (Self::Publish, "liaison.v1.DirectoryService/Publish", Allowed::SeatsAndRegistrars),
-        (Self::Watch, "liaison.v1.DirectoryService/Watch", Allowed::SeatsAndRegistrars),
-        (Self::Submit, "liaison.v1.RelayService/Submit", Allowed::Seats),
-        (Self::Collect, "liaison.v1.RelayService/Collect", Allowed::Seats),
-        (Self::GetBody, "liaison.v1.RelayService/GetBody", Allowed::Seats),
-        (Self::Acknowledge, "liaison.v1.RelayService/Acknowledge", Allowed::Seats),
-        (Self::GetStatus, "liaison.v1.RelayService/GetStatus", Allowed::Seats),
+    const TABLE: [(Self, &'static str, Allowed); 23] = [
+        (
+            Self::GetCheckpoint,
+            "liaison.v1.DirectoryService/GetCheckpoint",
+            Allowed::WHOEVER_IS_KNOWN,
+        ),
+        (Self::GetEntries, "liaison.v1.DirectoryService/GetEntries", Allowed::WHOEVER_IS_KNOWN),
+        (Self::GetProof, "liaison.v1.DirectoryService/GetProof", Allowed::WHOEVER_IS_KNOWN),
+        (Self::GetFacets, "liaison.v1.DirectoryService/GetFacets", Allowed::SEATS_AND_REGISTRARS),
+        (Self::LookUp, "liaison.v1.DirectoryService/LookUp", Allowed::SEATS_AND_REGISTRARS),
+        (Self::Publish, "liaison.v1.DirectoryService/Publish", Allowed::SEATS_AND_REGISTRARS),
+        (Self::Watch, "liaison.v1.DirectoryService/Watch", Allowed::SEATS_AND_REGISTRARS),
+        (Self::Submit, "liaison.v1.RelayService/Submit", Allowed::SEATS),
+        (Self::Collect, "liaison.v1.RelayService/Collect", Allowed::SEATS),
+        (Self::GetBody, "liaison.v1.RelayService/GetBody", Allowed::SEATS),
+        (Self::Acknowledge, "liaison.v1.RelayService/Acknowledge", Allowed::SEATS),
+        (Self::GetStatus, "liaison.v1.RelayService/GetStatus", Allowed::SEATS),
         (Self::Enrol, "liaison.v1.EnrolmentService/Enrol", Allowed::Anybody),
         (Self::GetCharters, "liaison.v1.EnrolmentService/GetCharters", Allowed::Anybody),
+        (Self::GetStanding, "liaison.v1.AdminService/GetStanding", Allowed::ADMINISTRATION),
+        (Self::ListProposals, "liaison.v1.AdminService/ListProposals", Allowed::ADMINISTRATION),
+        (Self::Propose, "liaison.v1.AdminService/Propose", Allowed::REGISTRARS_AND_OPERATORS),
+        (Self::Approve, "liaison.v1.AdminService/Approve", Allowed::REGISTRARS_AND_OPERATORS),
+        (Self::CarryOut, "liaison.v1.AdminService/CarryOut", Allowed::REGISTRARS_AND_OPERATORS),
+        (Self::Abort, "liaison.v1.AdminService/Abort", Allowed::REGISTRARS_AND_OPERATORS),
+        (
+            Self::ListSessions,
+            "liaison.v1.AdminService/ListSessions",
+            Allowed::OPERATORS_AND_AUDITORS,
+        ),
+        (Self::DropSessions, "liaison.v1.AdminService/DropSessions", Allowed::OPERATORS),
+        (Self::GetAudit, "liaison.v1.AdminService/GetAudit", Allowed::AUDITORS),
     ];
 
     /// Every method, with its full gRPC name.
@@ -87,9 +168,29 @@ impl Method {
         Self::TABLE.into_iter().map(|(method, name, _)| (method, name))
     }
 
+    /// Its name without that of its service.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().1.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Where it is served.
+    #[must_use]
+    pub fn face(self) -> Face {
+        match self.row().1.starts_with("liaison.v1.AdminService/") {
+            true => Face::Administration,
+            false => Face::Members,
+        }
+    }
+
     fn allowed(self) -> Allowed {
-        let row = Self::TABLE.iter().find(|(method, _, _)| *method == self);
-        row.map(|(_, _, allowed)| *allowed).expect("every method has a row: tested")
+        self.row().2
+    }
+
+    fn row(self) -> &'static (Self, &'static str, Allowed) {
+        const TABLE: &[(Method, &str, Allowed)] = &Method::TABLE;
+        let row = TABLE.iter().find(|(method, _, _)| *method == self);
+        row.expect("every method has a row: tested")
     }
 }
 

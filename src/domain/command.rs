@@ -78,6 +78,14 @@ pub struct Decision<R> {
     pub reply: R,
 }
 
+impl<R> Decision<R> {
+    /// That nothing changes.
+    #[must_use]
+    pub const fn nothing(reply: R) -> Self {
+        Self { puts: Vec::new(), deletes: Vec::new(), log: None, reply }
+    }
+}
+
 /// One write.
 pub trait Command: Send + Sync + 'static {
     /// What the caller is told.

@@ -41,6 +41,22 @@ pub const SEATS: usize = 16;
 
 /// A record holds for at most 24 months: 731 days.
 pub const RECORD_SECONDS: u64 = 731 * 86_400;
+/// A proposal holds for at most 7 days: two people find each other.
+pub const PROPOSAL_SECONDS: u64 = 7 * 86_400;
+/// An approval: parameters of 64 contacts, 64 signatures.
+pub const PROPOSAL_BYTES: usize = 16 * 1024;
+/// How often an operator closes connections alone, and in how many seconds.
+pub const DROPS_OF_AN_OPERATOR: (u64, u64) = (3, 3_600);
+/// Refusals of strangers that have a record in the audit trail, an hour: 10 KiB.
+pub const STRANGERS_RECORDED: u64 = 60;
+/// An answer of the administration: 64 statements with their facets, or a page of records.
+pub const ADMIN_ANSWER_BYTES: usize = 16 << 20;
+/// Records of one page.
+pub const AUDIT_PAGE: usize = 1_000;
+/// Proposals that wait.
+pub const PROPOSALS: usize = 64;
+/// Those whose ids are known, waiting or not: 10 an hour for a week.
+pub const PROPOSALS_KNOWN: usize = 1_680;
 /// A statement is published within 30 days of being signed.
 pub const ISSUED_BEFORE_SECONDS: u64 = 30 * 86_400;
 /// A signer's or sender's clock is at most 5 minutes fast.

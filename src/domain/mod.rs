@@ -5,6 +5,7 @@
 //! async; every refusal is a variant of [`refusal::Refusal`].
 
 pub mod access;
+pub mod administration;
 pub mod command;
 pub mod directory;
 pub mod ids;

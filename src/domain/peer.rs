@@ -28,6 +28,20 @@ pub enum Role {
     Former(KeyId),
 }
 
+impl Role {
+    /// As a proof of possession names it; empty of whoever is not known, or no more.
+    #[must_use]
+    pub fn holder(&self) -> String {
+        match self {
+            Self::Nobody | Self::Unknown | Self::Former(_) => String::new(),
+            Self::Seat(id) => id.to_string(),
+            Self::Registrar(id) => format!("registrar/{id}"),
+            Self::Operator(id) => format!("operator/{id}"),
+            Self::Auditor(id) => format!("auditor/{id}"),
+        }
+    }
+}
+
 /// A peer, looked up in one directory. It is looked up again for every request and every stream
 /// message.
 #[derive(Clone, Debug, PartialEq, Eq)]

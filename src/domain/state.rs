@@ -11,6 +11,8 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 use crate::signed::dsse::Envelope;
 
+use super::administration::audit::Trail;
+use super::administration::desk::{Desk, Kept};
 use super::directory::facet::OpenFacet;
 use super::ids::{ContactId, MemberId, MessageId};
 use super::limits::ACKNOWLEDGEMENT_BYTES;
@@ -44,6 +46,14 @@ pub enum Key {
     Blob(Digest),
     /// Where a mailbox begins whose first entries are gone.
     Beginning(ContactId),
+    /// Where the audit trail stands.
+    Trail,
+    /// One record of it, by number.
+    Record(u64),
+    /// What was proposed.
+    Desk,
+    /// A proposal, by its id.
+    Proposal(Digest),
 }
 
 /// A stored value.
@@ -71,6 +81,14 @@ pub enum Value {
     Blob(u64),
     /// Of [`Key::Beginning`]: the mailbox as it stood there.
     Beginning(Mailbox),
+    /// Of [`Key::Trail`].
+    Trail(Trail),
+    /// Of [`Key::Record`]: its bytes.
+    Record(Bytes),
+    /// Of [`Key::Desk`].
+    Desk(Desk),
+    /// Of [`Key::Proposal`].
+    Proposal(Box<Kept>),
 }
 
 /// Where a mailbox stands: its numbers have no gaps, and each chain value covers all before it.
@@ -391,6 +409,9 @@ impl<'a> Seen<'a> {
     read!(due, Due, Step);
     read!(blob, Blob, u64);
     read!(beginning, Beginning, Mailbox);
+    read!(trail, Trail, Trail);
+    read!(desk, Desk, Desk);
+    read!(proposal, Proposal, Kept);
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service as TowerService;
 
-use crate::domain::access::{Method as Asked, permit};
+use crate::domain::access::{Face, Method as Asked, permit};
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
@@ -32,11 +32,12 @@ use super::status;
 pub struct Guarded<S> {
     inner: S,
     service: Service,
+    face: Face,
 }
 
 impl<S> Guarded<S> {
-    pub(super) const fn new(inner: S, service: Service) -> Self {
-        Self { inner, service }
+    pub(super) const fn new(inner: S, service: Service, face: Face) -> Self {
+        Self { inner, service, face }
     }
 }
 
@@ -58,12 +59,12 @@ where
         // The one that was polled ready answers; its clone waits for the next call.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
-        let service = self.service.clone();
+        let (service, face) = (self.service.clone(), self.face);
         Box::pin(async move {
             let caller = Caller::of_extensions(request.extensions());
             let authentic = caller.authenticate(&service);
             let peer = authentic.clone().unwrap_or_else(|_| caller.nobody());
-            let answer = match admit(&service, authentic, request).await {
+            let answer = match admit(&service, (face, &caller), authentic, request).await {
                 Ok(request) => {
                     let held = request.extensions().get::<door::InHand>().cloned();
                     let writes = writes(request.uri().path());
@@ -96,6 +97,7 @@ async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 's
 /// The request with all of its body, if it is one that this peer may make now.
 async fn admit(
     service: &Service,
+    (face, caller): (Face, &Caller),
     peer: Result<AuthenticPeer, Refusal>,
     request: Request<Body>,
 ) -> Result<Request<Body>, Response<Body>> {
@@ -104,7 +106,10 @@ async fn admit(
         *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(answer);
     }
-    judge(service, peer, request.uri().path()).map_err(Status::into_http)?;
+    let method = method(request.uri().path()).filter(|method| method.face() == face);
+    let unknown = || Status::unimplemented("there is no such method on this port");
+    let method = method.ok_or_else(unknown).map_err(Status::into_http)?;
+    judge(service, (face, caller), peer, method).await.map_err(Status::into_http)?;
     let (head, body) = request.into_parts();
     let body = arrive(body).await.map_err(Status::into_http)?;
     Ok(Request::from_parts(head, Body::new(body)))
@@ -124,18 +129,28 @@ fn method(path: &str) -> Option<Asked> {
 }
 
 fn writes(path: &str) -> bool {
-    method(path).is_some_and(service::writes)
+    method(path).is_some_and(service::goes_to_its_end)
 }
 
 /// What the handler will ask again, once it has the body.
-fn judge(
+async fn judge(
     service: &Service,
+    (face, caller): (Face, &Caller),
     peer: Result<AuthenticPeer, Refusal>,
-    path: &str,
+    method: Asked,
 ) -> Result<(), Status> {
     let refused = |refusal| wire::status::of(&refusal);
-    let method = method(path).ok_or_else(|| Status::unimplemented("there is no such method"))?;
-    let permit = permit(peer.map_err(refused)?, method, ()).map_err(refused)?;
+    let known = peer.clone().unwrap_or_else(|_| caller.nobody());
+    let permit = match peer.and_then(|peer| permit(peer, method, ())) {
+        Ok(permit) => permit,
+        Err(refusal) => {
+            if face == Face::Administration {
+                let call = caller.call(&known, method);
+                service.record_refusal(&known, call, &refusal).await;
+            }
+            return Err(refused(refusal));
+        }
+    };
     let asked = service.door().asks(permit.peer(), Ask::Call(method));
     asked.map_err(|busy| status(busy.into()))?;
     service.has_room(Ask::Call(method)).map_err(refused)

@@ -4,6 +4,7 @@
 //! (`domain`). Invariants: no handler runs without a permit; a stream asks for it again before
 //! every message, and ends when the service drains.
 
+mod admin;
 mod directory;
 mod enrolment;
 mod follow;
@@ -15,9 +16,11 @@ use tokio::sync::watch;
 use tonic::Status;
 use tonic::service::{Routes, RoutesBuilder};
 
+use crate::domain::access::Face;
 use crate::domain::limits;
 use crate::service::{Failure, Service};
 use crate::wire::status;
+use crate::wire::v1::admin_service_server::AdminServiceServer;
 use crate::wire::v1::directory_service_server::DirectoryServiceServer;
 use crate::wire::v1::enrolment_service_server::EnrolmentServiceServer;
 use crate::wire::v1::relay_service_server::RelayServiceServer;
@@ -48,7 +51,17 @@ pub fn routes(service: Service, stop: watch::Receiver<bool>) -> Guarded<Routes> 
             EnrolmentServiceServer::new(api)
                 .max_decoding_message_size(limits::PUBLISH_MESSAGE_BYTES),
         );
-    Guarded::new(routes.routes(), service)
+    Guarded::new(routes.routes(), service, Face::Members)
+}
+
+/// The administration, for a port of its own, behind the same guard.
+pub fn administration(service: Service, stop: watch::Receiver<bool>) -> Guarded<Routes> {
+    let api = Api { service: service.clone(), stop };
+    let mut routes = RoutesBuilder::default();
+    routes.add_service(
+        AdminServiceServer::new(api).max_decoding_message_size(limits::PUBLISH_MESSAGE_BYTES),
+    );
+    Guarded::new(routes.routes(), service, Face::Administration)
 }
 
 /// A failure as a status.

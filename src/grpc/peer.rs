@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use tonic::{Request, Status};
 
 use crate::domain::access::{Method, Permit, permit};
+use crate::domain::administration::audit::Call;
 use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
@@ -39,6 +40,12 @@ impl Caller {
         let Some(certificate) = certificate else { return Ok(service.peer(None, network)) };
         let key = certificate.judge(service.now()).map_err(Refusal::Certificate)?;
         Ok(service.peer(Some(&key), network))
+    }
+
+    /// What the audit trail says of a call of this peer's.
+    pub(super) fn call(&self, peer: &AuthenticPeer, method: Method) -> Call {
+        let certificate = self.info.as_ref().and_then(|info| info.certificate.as_ref());
+        Call::of(peer, certificate.map(|certificate| certificate.key_id()), method.name())
     }
 
     /// Whom nobody knows, from there.

@@ -43,10 +43,14 @@ pub struct Plan {
     pub auditors: Vec<String>,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where registrars, operators and auditors connect.
+    pub admin: Option<SocketAddr>,
     /// Health, on loopback.
     pub health: Option<SocketAddr>,
     /// How members find the service.
     pub addresses: Vec<Address>,
+    /// How registrars, operators and auditors find it.
+    pub admin_addresses: Vec<Address>,
     /// sled or redb.
     pub engine: String,
 }
@@ -92,6 +96,31 @@ pub fn plan_addresses(listen: SocketAddr) -> Result<Vec<Address>, OperateError> 
     Ok(vec![address])
 }
 
+/// A secretariat of three people, each with the keys of a registrar and of an operator; two decide.
+///
+/// # Errors
+/// They are others.
+pub fn small(plan: &Plan) -> Result<(), OperateError> {
+    let ids = |role, files: &[String]| {
+        let mut ids: Vec<String> = people(role, files)?.into_iter().map(|of| of.id).collect();
+        ids.sort();
+        Ok::<_, OperateError>(ids)
+    };
+    let registrars = ids(Role::Registrar, &plan.registrars)?;
+    let operators = ids(Role::Operator, &plan.operators)?;
+    if registrars.len() == 3 && registrars == operators && plan.threshold == 2 {
+        return Ok(());
+    }
+    let (registrars, operators) = (registrars.join(", "), operators.join(", "));
+    Err(OperateError::Plan(format!(
+        "--profile small is three people, each with the keys of a registrar and of an operator, of whom \
+         two decide; given are the registrars [{registrars}], the operators [{operators}] and --threshold \
+         {}: each of them makes both with liaison key new --registrar ID --name NAME and liaison key new \
+         --operator ID --name NAME, and all six files are given",
+        plan.threshold
+    )))
+}
+
 /// Step one: keys, configuration, and the draft of the charter, whose path is returned.
 ///
 /// # Errors
@@ -119,8 +148,10 @@ pub fn prepare(
         format: FORMAT,
         name: plan.name.to_string(),
         listen: plan.listen,
+        admin: plan.admin,
         health: plan.health,
         addresses: plan.addresses.iter().map(ToString::to_string).collect(),
+        admin_addresses: plan.admin_addresses.iter().map(ToString::to_string).collect(),
         engine: plan.engine.clone(),
         high_water: "high-water".into(),
         trusted_proxies: Vec::new(),

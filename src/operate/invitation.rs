@@ -53,7 +53,9 @@ pub fn invitation(home: &ServiceHome) -> Result<Invited, OperateError> {
         OperateError::Plan(format!("the high-water file {} cannot be used: {why}", path.display()))
     };
     let checkpoint = Shown::read(&path).map_err(unusable)?.checkpoint;
-    let message = v1::Invitation { charter: charter.into(), addresses, checkpoint };
+    let charter = charter.into();
+    let admin_addresses = admin_addresses(home, &config);
+    let message = v1::Invitation { charter, addresses, checkpoint, admin_addresses };
     let checked = Invitation::check(message).map_err(|why| OperateError::Plan(why.to_string()))?;
     Ok(Invited {
         text: armour::write(armour::Kind::Invitation, checked.message()),
@@ -65,7 +67,16 @@ pub fn invitation(home: &ServiceHome) -> Result<Invited, OperateError> {
 /// The addresses of a configuration that can be used. The others are said in the telemetry: a
 /// service that runs is found by those who know the way.
 pub(super) fn addresses(home: &ServiceHome, config: &Config) -> Vec<String> {
-    let read = config.addresses.iter().filter_map(|text| {
+    usable(home, &config.addresses)
+}
+
+/// The same of the administration.
+pub(super) fn admin_addresses(home: &ServiceHome, config: &Config) -> Vec<String> {
+    usable(home, &config.admin_addresses)
+}
+
+fn usable(home: &ServiceHome, addresses: &[String]) -> Vec<String> {
+    let read = addresses.iter().filter_map(|text| {
         Address::parse(text)
             .inspect_err(|why| {
                 let path = home.config_file();
@@ -99,22 +110,22 @@ pub(super) fn no_address(home: &ServiceHome) -> String {
 
 /// Puts the addresses of the configuration into the invitation that lies in the home, if they are
 /// others. Its charter stays, and with it its fingerprint.
-pub(super) fn renew_addresses(
-    home: &ServiceHome,
-    addresses: &[String],
-) -> Result<(), OperateError> {
+pub(super) fn renew_addresses(home: &ServiceHome, config: &Config) -> Result<(), OperateError> {
+    let (addresses, admin_addresses) = (addresses(home, config), admin_addresses(home, config));
     let path = invitation_file(home);
     let Some(text) = place::read_if_there(&path, armour::FILE_BYTES as u64)? else {
         return Ok(());
     };
-    let read = armour::read(armour::Kind::Invitation, &String::from_utf8_lossy(&text));
-    let Ok(v1::Invitation { charter, addresses: before, checkpoint }) = read else { return Ok(()) };
-    if addresses.is_empty() || addresses == before {
+    let text = String::from_utf8_lossy(&text);
+    let read = armour::read::<v1::Invitation>(armour::Kind::Invitation, &text);
+    let Ok(before) = read else { return Ok(()) };
+    let renewed = v1::Invitation { addresses, admin_addresses, ..before.clone() };
+    if renewed.addresses.is_empty() || renewed == before {
         return Ok(());
     }
-    let renewed = v1::Invitation { charter, addresses: addresses.to_vec(), checkpoint };
     let text = armour::write(armour::Kind::Invitation, &renewed);
     place::replace(&path, text.as_bytes())?;
+    let addresses = renewed.addresses;
     tracing::info!(path = %path.display(), ?addresses, "the invitation has new addresses");
     Ok(())
 }

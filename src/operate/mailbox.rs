@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ambient::Ambient;
 use crate::config::ServiceHome;
 use crate::domain::state::Mailbox;
-use crate::service::epochs::{self, Anew, Lost, Which, Why};
+use crate::service::epochs::{self, Anew, Lost, Survey, Which, Why};
 use crate::store::blobs::FileBlobs;
 use crate::store::disk::Fdatasync;
 
@@ -31,10 +31,11 @@ pub async fn new_epoch(
     let (place, keys) = (place(home, &config)?, keys::signing(home, ambient)?);
     let settings = settings(home, &config, ambient, false, Vec::new())?;
     let asked = epochs::survey(&place, &keys, &settings, which).await;
-    let asked = asked.map_err(|why| not_started(home, why))?;
+    let Survey { mailboxes: asked, approval } = asked.map_err(|why| not_started(home, why))?;
     if dry_run {
         return Ok(asked);
     }
+    approval.map_err(|why| not_started(home, why))?;
     if yes != Some(&config.name[..]) {
         let name = config.name;
         return Err(OperateError::Unsure { mailboxes: asked.len(), name });

@@ -14,7 +14,7 @@ mod salvage;
 mod serve;
 mod store;
 
-pub use init::{Founded, Plan, complete, plan_addresses, prepare, single};
+pub use init::{Founded, Plan, complete, plan_addresses, prepare, single, small};
 pub use invitation::{Invited, invitation, invitation_file};
 pub use mailbox::new_epoch;
 pub use salvage::{salvage, scrub};

@@ -6,13 +6,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use bytes::Bytes;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
 use crate::client::address::Address;
+use crate::client::armour;
+use crate::client::draft::dangerous_quorum;
 use crate::client::home::Home;
 use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
@@ -25,12 +28,13 @@ use crate::service::scrub::{Report, What};
 use crate::service::{Mark, Shown};
 use crate::store::format::FORMAT;
 use crate::store::migrate::Migrated;
+use crate::wire::v1;
 use crate::{stop, telemetry};
 
 use super::mailbox::in_words;
 use super::{
     Founded, OperateError, Plan, complete, invitation, mark, migrate, new_epoch, plan_addresses,
-    prepare, salvage, scrub, serve, single,
+    prepare, salvage, scrub, serve, single, small,
 };
 
 /// The directory and relay of a Liaison.
@@ -99,6 +103,9 @@ pub struct NewEpochArgs {
     /// You are sure: the directory's name
     #[arg(long, value_name = "NAME")]
     pub yes: Option<String>,
+    /// What two operators have signed, from liaison admin propose new-epoch --out
+    #[arg(long, value_name = "FILE")]
+    pub approved: Option<PathBuf>,
 }
 
 /// What is done to a store that is not served.
@@ -181,6 +188,10 @@ pub struct InitArgs {
     /// An auditor's PERSON file; may be repeated
     #[arg(long, value_name = "FILE")]
     pub auditor: Vec<PathBuf>,
+    /// small: a secretariat of three people, each with the keys of a registrar and of an operator; two
+    /// decide
+    #[arg(long, value_enum, conflicts_with = "single")]
+    pub profile: Option<Profile>,
     /// One local registrar, all in one step: for trials
     #[arg(long, conflicts_with_all = ["registrar", "operator", "auditor", "threshold"])]
     pub single: bool,
@@ -190,6 +201,12 @@ pub struct InitArgs {
     /// Where to listen for members: 443 in practice
     #[arg(long, default_value = "127.0.0.1:7443", value_parser = config::socket)]
     pub listen: SocketAddr,
+    /// Where registrars, operators and auditors connect [default: the port after that of --listen]
+    #[arg(long, value_parser = config::socket)]
+    pub admin: Option<SocketAddr>,
+    /// How they find it, host:port; may be repeated [default: the host of --address]
+    #[arg(long, value_name = "HOST:PORT", value_parser = Address::parse)]
+    pub admin_address: Vec<Address>,
     /// gRPC health, on loopback
     #[arg(long, value_parser = config::socket)]
     pub health: Option<SocketAddr>,
@@ -199,6 +216,13 @@ pub struct InitArgs {
     /// The engine
     #[arg(long, default_value = "sled", value_parser = ["sled", "redb"])]
     pub engine: String,
+}
+
+/// Who runs a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Three people.
+    Small,
 }
 
 /// Runs `liaisond`.
@@ -253,7 +277,8 @@ async fn serve_until_stopped(home: &ServiceHome, clock_is_right: bool) -> Result
     });
     let drained = serve(home, Ambient::system(), clock_is_right, stopped, |bound| {
         let (members, engine, entries) = (bound.members, bound.engine, bound.entries);
-        tracing::info!(%members, engine, entries, "serving");
+        let admin = bound.admin.map_or_else(|| "nowhere".to_owned(), |admin| admin.to_string());
+        tracing::info!(%members, admin, engine, entries, "serving");
     })
     .await;
     signals.abort();
@@ -277,10 +302,14 @@ async fn init(home: &ServiceHome, args: InitArgs) -> Result<(), OperateError> {
         return told(home, &founded, true);
     }
     let (name, threshold, found_at) = (plan.name.clone(), plan.threshold, list(&plan.addresses));
+    let danger = dangerous_quorum(plan.registrars.len(), threshold);
+    let danger = danger.map_or_else(String::new, |danger| {
+        format!("\nMind: {danger}; three registrars, of whom two decide, stand both.\n")
+    });
     let draft = prepare(home, &plan, &ambient)?;
     let draft = draft.display();
     say(&format!(
-        "The charter of {name} is drafted: {draft}\n\
+        "The charter of {name} is drafted: {draft}\n{danger}\
          Members will find its service at {found_at}.\n\n\
          Next: {threshold} of the registrars sign it, each with\n    \
          liaison sign {draft}\n\
@@ -525,8 +554,9 @@ fn in_json(report: &Report, counts: &[(&str, Option<u64>)]) -> serde_json::Value
 }
 
 async fn begun_anew(home: &ServiceHome, args: NewEpochArgs) -> Result<(), OperateError> {
-    let NewEpochArgs { contacts: named, all, dry_run, yes } = args;
-    let which = Which { named, all };
+    let NewEpochArgs { contacts: named, all, dry_run, yes, approved } = args;
+    let approved = approved.map(|path| approval(&path)).transpose()?;
+    let which = Which { named, all, approved };
     let anew = new_epoch(home, &Ambient::system(), &which, (dry_run, yes.as_deref())).await?;
     let each = anew.iter().map(in_words).collect::<Vec<_>>().join("\n");
     let (home, bodies) = (home.path().display(), bodies_kept(&home.blobs()));
@@ -545,6 +575,15 @@ async fn begun_anew(home: &ServiceHome, args: NewEpochArgs) -> Result<(), Operat
         ),
     });
     Ok(())
+}
+
+fn approval(path: &Path) -> Result<Bytes, OperateError> {
+    let unusable =
+        |why: &dyn std::fmt::Display| OperateError::Plan(format!("{}: {why}", path.display()));
+    let text = fs::read_to_string(path).map_err(|why| unusable(&why))?;
+    let read: v1::Publication =
+        armour::read(armour::Kind::Proposal, &text).map_err(|why| unusable(&why))?;
+    Ok(read.statement)
 }
 
 fn list(all: &[impl ToString]) -> String {
@@ -571,17 +610,49 @@ fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
         [] => plan_addresses(args.listen)?,
         given => given.to_vec(),
     };
-    Ok(Plan {
+    let admin = match args.admin {
+        Some(admin) => admin,
+        None => after(args.listen)?,
+    };
+    let admin_addresses = match &args.admin_address[..] {
+        [] => addresses
+            .iter()
+            .map(|address| at_port(address, admin.port()))
+            .collect::<Result<_, _>>()?,
+        given => given.to_vec(),
+    };
+    let plan = Plan {
         name: args.name.clone(),
         threshold: args.threshold.unwrap_or(registrars.len() as u32 / 2 + 1),
         registrars,
         operators: read(&args.operator)?,
         auditors: read(&args.auditor)?,
         listen: args.listen,
+        admin: Some(admin),
         health: args.health,
         addresses,
+        admin_addresses,
         engine: args.engine.clone(),
-    })
+    };
+    if args.profile == Some(Profile::Small) {
+        small(&plan)?;
+    }
+    Ok(plan)
+}
+
+/// The port after that of members.
+fn after(listen: SocketAddr) -> Result<SocketAddr, OperateError> {
+    let port = listen.port().checked_add(1).filter(|_| listen.port() > 0).ok_or_else(|| {
+        let why = "say where registrars, operators and auditors connect: --admin IP:PORT";
+        OperateError::Plan(why.to_owned())
+    })?;
+    Ok(SocketAddr::new(listen.ip(), port))
+}
+
+fn at_port(address: &Address, port: u16) -> Result<Address, OperateError> {
+    let host = address.host();
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    Address::parse(&format!("{host}:{port}")).map_err(|why| OperateError::Plan(why.to_string()))
 }
 
 fn told(home: &ServiceHome, founded: &Founded, single: bool) -> Result<(), OperateError> {

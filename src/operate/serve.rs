@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::StreamExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
 use crate::config::{Config, ServiceHome};
 use crate::domain::relay::share::Grants;
-use crate::server::listen::{Drained, Limits, tcp};
+use crate::server::listen::{Drained, Limits, nobody, tcp};
 use crate::server::process::{self, Room};
 use crate::server::{self, Serving, health};
 use crate::service::door::{self, Quota};
@@ -28,6 +29,8 @@ use super::{OperateError, invitation, keys, known, place};
 pub struct Bound {
     /// Members and enrolment.
     pub members: SocketAddr,
+    /// The administration.
+    pub admin: Option<SocketAddr>,
     /// Health.
     pub health: Option<SocketAddr>,
     /// The engine.
@@ -54,22 +57,22 @@ pub async fn serve(
     if addresses.is_empty() {
         tracing::warn!("{}", invitation::no_address(home));
     }
-    if let Err(why) = invitation::renew_addresses(home, &addresses) {
+    if let Err(why) = invitation::renew_addresses(home, &config) {
         tracing::warn!(%why, "the invitation keeps its addresses");
     }
     let service = start(home, &config, &ambient, clock_is_right, (addresses, room)).await?;
     let node = keys::node(home, &ambient)?;
     let tls = tls::server::config(node).map_err(|why| OperateError::Tls(why.to_string()))?;
     let members = bind(config.listen).await?;
-    let health = match config.health {
-        Some(address) => Some(bind(address).await?),
-        None => None,
-    };
+    let [admin, health] = [config.admin, config.health];
+    let admin = bind_some(admin).await?;
+    let health = bind_some(health).await?;
     let local = |listener: &TcpListener| {
         listener.local_addr().map_err(|why| OperateError::Listen { address: config.listen, why })
     };
     ready(&Bound {
         members: local(&members)?,
+        admin: admin.as_ref().map(local).transpose()?,
         health: health.as_ref().map(local).transpose()?,
         engine: service.engine(),
         entries: service.state().head.0,
@@ -87,7 +90,11 @@ pub async fn serve(
         limits: Limits { goodbyes: room.goodbyes, ..Limits::default() },
         trusted_proxies,
     };
-    let ended = server::run(serving, tcp(members), stop).await;
+    let administrators = match admin {
+        Some(listener) => tcp(listener).left_stream(),
+        None => nobody().right_stream(),
+    };
+    let ended = server::run(serving, (tcp(members), administrators), stop).await;
     keeping.abort();
     remembering.abort();
     known::write(home, &door);
@@ -147,6 +154,13 @@ pub(super) fn settings(
             reserve: u64::from(config.storage.reserve) << 20,
         },
     })
+}
+
+async fn bind_some(address: Option<SocketAddr>) -> Result<Option<TcpListener>, OperateError> {
+    match address {
+        Some(address) => bind(address).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, OperateError> {

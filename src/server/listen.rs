@@ -29,10 +29,11 @@ use tower::Service;
 
 use crate::crypto::cert::PeerCertificate;
 use crate::crypto::sign::KeyId;
+use crate::domain::access::Face;
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
-use crate::service::door::{Busy, Door, Place};
+use crate::service::door::{Busy, Door, Place, Session};
 use crate::service::telemetry::Event;
 use crate::tls::{self, Link, PeerInfo};
 
@@ -107,6 +108,8 @@ pub struct Entrance {
     pub door: Arc<Door>,
     /// Whom the directory knows.
     pub who: Who,
+    /// For whom it is.
+    pub face: Face,
     /// What one connection may take.
     pub limits: Limits,
     /// Balancers that say whom a connection is from.
@@ -126,6 +129,14 @@ pub fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<Accepted<TcpS
         };
         Some((accepted, listener))
     })
+}
+
+/// No connection at all: of a service without an administration's listener.
+pub fn nobody<S>() -> impl Stream<Item = io::Result<Accepted<S>>> + Send
+where
+    S: Send,
+{
+    futures_util::stream::empty()
 }
 
 /// Serves `service` on `accepted` until `stop` turns true (or its sender is gone), then drains:
@@ -280,7 +291,8 @@ impl<S: Link> Arriving<S> {
         V::Future: Send,
         V::Error: Into<tower::BoxError> + Send,
     {
-        let Self { entrance: Entrance { tls, door, who, limits, .. }, accepted, mut place } = self;
+        let Self { entrance, accepted, mut place } = self;
+        let Entrance { tls, door, who, face, limits, .. } = entrance;
         let remote = accepted.remote;
         let shaken = Box::pin(handshake(accepted, &tls, || place.turn()));
         let shaken = timeout(limits.handshake_timeout, shaken).await;
@@ -294,6 +306,8 @@ impl<S: Link> Arriving<S> {
         let peer = who(key.as_ref(), network);
         match place.identify(key, &peer) {
             Ok(()) => {
+                let since = door.now();
+                place.opens(Session { face, since, remote, key, group: info.group });
                 let party = Box::new(move || who(key.as_ref(), network).party());
                 let serving = http2::serve(stream, info, (place, party), (service, limits), stop);
                 Box::pin(serving).await;

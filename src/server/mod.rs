@@ -19,6 +19,7 @@ use ipnet::IpNet;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
+use crate::domain::access::Face;
 use crate::grpc;
 use crate::service::Service;
 use crate::tls::Link;
@@ -46,28 +47,44 @@ pub enum Ended {
     Service(String),
 }
 
-/// Serves members and enrolment on `accepted` until `stop` turns true, then drains.
+/// Serves members and enrolment on `accepted`, and the administration on `administrators`, until `stop`
+/// turns true, then drains.
 ///
 /// # Errors
 /// [`Ended`].
-pub async fn run<S, I>(
+pub async fn run<S, I, A>(
     serving: Serving,
-    accepted: I,
+    (accepted, administrators): (I, A),
     stop: watch::Receiver<bool>,
 ) -> Result<Drained, Ended>
 where
     S: Link,
     I: Stream<Item = io::Result<Accepted<S>>> + Send + 'static,
+    A: Stream<Item = io::Result<Accepted<S>>> + Send + 'static,
 {
     let Serving { service, tls, limits, trusted_proxies } = serving;
     let (door, asked) = (Arc::clone(service.door()), service.clone());
     let who: Who = Arc::new(move |key, network| asked.peer(key, network));
-    let entrance = Entrance { tls, door, who, limits, trusted_proxies: trusted_proxies.into() };
-    let routes = grpc::routes(service.clone(), stop.clone());
+    let trusted_proxies = trusted_proxies.into();
+    let members = Entrance { tls, door, who, face: Face::Members, limits, trusted_proxies };
+    let administration = Entrance { face: Face::Administration, ..members.clone() };
+    service.record("start", format!("version {}", env!("CARGO_PKG_VERSION"))).await;
+    let served = async {
+        let routes = grpc::routes(service.clone(), stop.clone());
+        let own = grpc::administration(service.clone(), stop.clone());
+        let (drained, also) = tokio::join!(
+            listen::serve(routes, accepted, members, stop.clone()),
+            listen::serve(own, administrators, administration, stop.clone()),
+        );
+        if also == Drained::Cut { also } else { drained }
+    };
     let ended = tokio::select! {
-        drained = listen::serve(routes, accepted, entrance, stop) => Ok(drained),
+        drained = served => Ok(drained),
         why = service.stopped() => Err(Ended::Service(why)),
     };
+    if ended.is_ok() {
+        service.record("stop", String::new()).await;
+    }
     service.close().await;
     ended
 }

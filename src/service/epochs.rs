@@ -1,9 +1,9 @@
 //! Mailboxes that begin anew: the way on when older data was put back, and the newer is gone for good.
 //!
 //! In scope: which mailboxes, what is delivered again of each, doing it on a store that is not served.
-//! Out of scope: what each step changes (`domain::relay::anew`), who may ask: the operator of this
-//! machine, and once there is an administration a second one who signs. Invariants: an epoch is above
-//! every one that the store or the mark knows; until all is done no start serves the store.
+//! Out of scope: what each step changes (`domain::relay::anew`). Invariants: where there are two operators
+//! both have signed which; an epoch is above every one that the store or the mark knows; until all is
+//! done no start serves the store.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,8 +11,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::join_all;
 
+use crate::domain::administration::audit::Call;
+use crate::domain::administration::desk::WentBack;
+use crate::domain::administration::proposal::{self, Act, Approved};
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::limits;
+use crate::domain::refusal::Refusal;
 use crate::domain::relay::anew::{Begin, Redeliver, is_kept};
 use crate::domain::relay::expire;
 use crate::domain::state::{Entry, Key, Mailbox, Shown, Value};
@@ -30,6 +35,17 @@ pub struct Which {
     pub named: Vec<ContactId>,
     /// Every one.
     pub all: bool,
+    /// The operators' approval of it: a Dsse.
+    pub approved: Option<Bytes>,
+}
+
+/// What would begin anew.
+#[derive(Debug)]
+pub struct Survey {
+    /// By contact.
+    pub mailboxes: Vec<Anew>,
+    /// Whether enough have signed that.
+    pub approval: Result<(), CannotStart>,
 }
 
 /// A mailbox that begins anew.
@@ -86,14 +102,51 @@ pub async fn survey(
     keys: &Keys,
     settings: &Settings,
     which: &Which,
-) -> Result<Vec<Anew>, CannotStart> {
+) -> Result<Survey, CannotStart> {
     let seen = Seen::of(place, keys, settings).await?;
     match seen.not_behind(settings).await {
         Ok(_) | Err(CannotStart::Older(_) | CannotStart::Unfinished(_)) => {}
         Err(why) => return Err(why),
     }
     let shown = start::shown(settings, &seen.read)?.mark.unwrap_or_default();
-    anew(seen.store.as_ref(), &seen.read.directory, (&shown, which)).await
+    let directory = &seen.read.directory;
+    let mailboxes = anew(seen.store.as_ref(), directory, (&shown, which)).await?;
+    let approval = approval(directory, (which, &mailboxes), settings.ambient.now());
+    Ok(Survey { mailboxes, approval })
+}
+
+/// Enough operators have approved all that begins anew, each mailbox in its epoch: no epoch begins twice,
+/// so no approval is used twice.
+fn approval(
+    directory: &Directory,
+    (which, mailboxes): (&Which, &[Anew]),
+    now: u64,
+) -> Result<(), CannotStart> {
+    let needed = proposal::needed(directory);
+    let Some(bytes) = &which.approved else {
+        return match needed > 1 && !mailboxes.is_empty() {
+            true => Err(CannotStart::NotApproved { needed }),
+            false => Ok(()),
+        };
+    };
+    let refused = CannotStart::Approval;
+    let approved = Approved::verify(directory, bytes).map_err(refused)?;
+    approved.rests(directory).map_err(refused)?;
+    approved.is_approved(directory).map_err(refused)?;
+    let expires = approved.proposal().expires;
+    if expires <= now || expires > now + limits::PROPOSAL_SECONDS {
+        return Err(refused(Refusal::ProposalExpired { at: expires }));
+    }
+    let Act::NewEpoch(named) = approved.act() else {
+        return Err(CannotStart::AnotherAct(approved.act().name()));
+    };
+    let is_named = |anew: &&Anew| named.iter().any(|of| *of == (anew.contact.clone(), anew.epoch));
+    match mailboxes.iter().find(|anew| !is_named(anew)) {
+        Some(Anew { contact, epoch, .. }) => {
+            Err(CannotStart::NotInApproval { contact: contact.clone(), epoch: *epoch })
+        }
+        None => Ok(()),
+    }
 }
 
 /// On a store that was surveyed, lets mailboxes begin anew, and brings the mark to where they stand. Cut off anywhere, it goes on when
@@ -111,6 +164,7 @@ pub async fn begin_anew(
     let read = start::read(store.as_ref(), &keys, &settings).await?;
     let mut mark = start::shown(&settings, &read)?.mark.unwrap_or_default();
     let all = anew(store.as_ref(), &read.directory, (&mark, which)).await?;
+    approval(&read.directory, (which, &all), settings.ambient.now())?;
     // What was shown of a mailbox stays in the mark until its new epoch does: so nothing is served before.
     mark.end = store.end();
     let mut others = mark::mailboxes(store.as_ref()).await?;
@@ -133,7 +187,11 @@ pub async fn begin_anew(
 impl Service {
     async fn deliver_anew(&self, anew: &Anew) -> Result<(), Failure> {
         let Anew { contact, epoch, .. } = anew;
-        self.execute_in_turn(Begin::new(contact.clone(), *epoch)).await?;
+        // After a cut it may have begun.
+        if self.mailbox(contact).await?.0.epoch < *epoch {
+            let call = Call::of_service("new-epoch", format!("{contact}, epoch {epoch}"));
+            self.audited(call, WentBack(Begin::new(contact.clone(), *epoch))).await?;
+        }
         let after = self.mailbox(contact).await?.0.count;
         let mut range = KeyRange::prefix(&keys::entries(contact));
         if after > 0 {

@@ -5,6 +5,7 @@
 //! only write path; a receipt is signed after its commit; look-ups and access checks are answered
 //! from memory, at the newest committed head.
 
+pub mod administration;
 mod clock;
 pub mod door;
 pub mod epochs;
@@ -56,9 +57,10 @@ pub use crate::store::Hints;
 pub use high_water::{Mark, Shown, Unusable};
 pub use mark::{Missing, NotAsShown};
 pub use queries::{Item, MailboxPage, Parts, Proven, Status};
-pub use room::{Left, Storage, writes};
+pub use room::{Left, Storage, goes_to_its_end};
 pub use start::{AsShown, CannotStart, Founded, Keys, Settings, found, look, mark_anew, start};
 
+use administration::Office;
 use door::{Ask, Busy, Door};
 use high_water::HighWater;
 use jobs::Jobs;
@@ -119,6 +121,7 @@ struct Shared {
     clock: watch::Receiver<Clock>,
     grants: Grants,
     jobs: Jobs,
+    office: Office,
     /// Whether the store lists the files of bodies: else none is taken for one that nobody names.
     lists_bodies: bool,
 }
@@ -501,6 +504,6 @@ fn handing_in(header: &[u8]) -> Ask {
 }
 
 fn contact_of(peer: &AuthenticPeer) -> Result<ContactId, Refusal> {
-    let refused = || Refusal::NotPermitted { found: peer.clone(), needed: Allowed::Seats };
+    let refused = || Refusal::NotPermitted { found: peer.clone(), needed: Allowed::SEATS };
     peer.contact().ok_or_else(refused)
 }

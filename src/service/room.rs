@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::ambient::Ambient;
-use crate::domain::access::Method;
+use crate::domain::access::{Face, Method};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::share;
@@ -136,7 +136,7 @@ impl Room {
     pub(super) fn takes(&self, ask: Ask) -> Result<(), Refusal> {
         let needed = match ask {
             Ask::Call(method) if writes(method) => Left::Reserve,
-            Ask::Call(_) | Ask::Refusal | Ask::Reads(_) => return Ok(()),
+            Ask::Call(_) | Ask::Refusal | Ask::Drop | Ask::Reads(_) => return Ok(()),
             Ask::Revocations(_) | Ask::Receipt => Left::Reserve,
             Ask::Message(urgency) if share::is_alert(urgency) => Left::Reserve,
             Ask::Message(_) | Ask::Statements(_) => Left::Ample,
@@ -170,8 +170,14 @@ impl Room {
 
 /// Whether a method stores something.
 #[must_use]
-pub const fn writes(method: Method) -> bool {
+pub(super) const fn writes(method: Method) -> bool {
     matches!(method, Method::Enrol | Method::Publish | Method::Submit | Method::Acknowledge)
+}
+
+/// Whether a call of the method goes to its end, though nobody waits for it any more.
+#[must_use]
+pub fn goes_to_its_end(method: Method) -> bool {
+    writes(method) || method.face() == Face::Administration
 }
 
 /// What is left is looked at this often.

@@ -34,6 +34,7 @@ use crate::tlog::head::Frontier;
 use crate::tlog::merkle::{self, Tree};
 use crate::tlog::note::KeyName;
 
+use super::administration::Office;
 use super::clock::{Now, Watch};
 use super::door::{self, Door};
 use super::high_water::{HighWater, Mark, Shown, Unusable};
@@ -85,6 +86,32 @@ pub enum CannotStart {
          into a new store"
     )]
     Damaged(StoreError),
+    /// Enough operators must have signed which mailboxes begin anew.
+    #[error(
+        "{needed} operators sign which mailboxes begin anew: liaison admin propose new-epoch CONTACT=EPOCH... \
+         --out FILE, then a second one liaison sign FILE; give it with --approved FILE"
+    )]
+    NotApproved {
+        /// How many.
+        needed: u32,
+    },
+    /// The approval is not one.
+    #[error("the approval is refused: {0}")]
+    Approval(Refusal),
+    /// It is another act.
+    #[error("what was approved is {0}, and not new-epoch")]
+    AnotherAct(&'static str),
+    /// It does not name this one.
+    #[error(
+        "the mailbox of {contact} would begin anew in epoch {epoch}, and what was approved does not say so: \
+         --dry-run shows each with its epoch"
+    )]
+    NotInApproval {
+        /// Whose.
+        contact: ContactId,
+        /// In which.
+        epoch: u64,
+    },
     /// The charter is not admissible as entry 0.
     #[error("the charter is refused: {0}")]
     Charter(#[from] Refusal),
@@ -372,6 +399,7 @@ pub(super) async fn begin(
         clock: believes,
         grants: settings.grants,
         jobs: Jobs::new(),
+        office: Office::default(),
         lists_bodies,
     };
     Ok(Service { shared: Arc::new(shared) })

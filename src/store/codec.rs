@@ -10,6 +10,8 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::crypto::hash::Digest;
+use crate::domain::administration::audit::Trail;
+use crate::domain::administration::desk::{Desk, End, Kept, Lying};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::ids::SeatId;
 use crate::domain::relay::answers::Answers;
@@ -210,6 +212,58 @@ struct StoredAnswers {
     paid: u64,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+struct StoredTrail {
+    #[prost(uint64, tag = "1")]
+    count: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    chain: Bytes,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct StoredDesk {
+    #[prost(message, repeated, tag = "1")]
+    lying: Vec<StoredLying>,
+    #[prost(uint64, tag = "2")]
+    since: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct StoredLying {
+    #[prost(bytes = "bytes", tag = "1")]
+    id: Bytes,
+    #[prost(uint64, tag = "2")]
+    expires: u64,
+    #[prost(bool, tag = "3")]
+    open: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct StoredProposal {
+    #[prost(bytes = "bytes", tag = "1")]
+    envelope: Bytes,
+    #[prost(message, repeated, tag = "2")]
+    facets: Vec<StoredFacet>,
+    #[prost(string, tag = "3")]
+    by: String,
+    #[prost(uint64, tag = "4")]
+    at: u64,
+    #[prost(uint64, tag = "5")]
+    expires: u64,
+    #[prost(message, tag = "6")]
+    end: Option<StoredEnd>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct StoredEnd {
+    #[prost(bool, tag = "1")]
+    committed: bool,
+    #[prost(string, tag = "2")]
+    by: String,
+    #[prost(uint64, tag = "3")]
+    at: u64,
+}
+
 /// A value as bytes.
 #[must_use]
 pub fn encode(value: &Value) -> Bytes {
@@ -244,11 +298,7 @@ pub fn encode(value: &Value) -> Bytes {
             StoredOutcome { acknowledgements, beside }.encode_to_vec()
         }
         Value::Usage(Usage(bytes)) => StoredUsage { bytes: *bytes }.encode_to_vec(),
-        Value::Facet(facet) => {
-            let salt = Bytes::copy_from_slice(&facet.salt);
-            let (subject, name) = (facet.subject.clone(), facet.name.clone());
-            StoredFacet { salt, bytes: facet.bytes.clone(), subject, name }.encode_to_vec()
-        }
+        Value::Facet(facet) => stored_facet(facet).encode_to_vec(),
         Value::Share(share) => {
             let waiting = share.waiting.iter().map(|(day, waiting)| {
                 let Waiting { messages, bytes } = *waiting;
@@ -271,8 +321,42 @@ pub fn encode(value: &Value) -> Bytes {
         }
         Value::Due(step) => StoredNumber { number: step.number() }.encode_to_vec(),
         Value::Blob(number) => StoredNumber { number: *number }.encode_to_vec(),
+        Value::Trail(Trail { count, chain }) => {
+            StoredTrail { count: *count, chain: raw(chain) }.encode_to_vec()
+        }
+        Value::Record(record) => return record.clone(),
+        Value::Desk(desk) => {
+            let lying = desk.lying.iter().map(|Lying { id, expires, open }| StoredLying {
+                id: raw(id),
+                expires: *expires,
+                open: *open,
+            });
+            StoredDesk { lying: lying.collect(), since: desk.since }.encode_to_vec()
+        }
+        Value::Proposal(kept) => {
+            let end = kept.end.as_ref().map(|End { committed, by, at }| StoredEnd {
+                committed: *committed,
+                by: by.clone(),
+                at: *at,
+            });
+            StoredProposal {
+                envelope: kept.envelope.clone(),
+                facets: kept.facets.iter().map(stored_facet).collect(),
+                by: kept.by.clone(),
+                at: kept.at,
+                expires: kept.expires,
+                end,
+            }
+            .encode_to_vec()
+        }
     }
     .into()
+}
+
+fn stored_facet(facet: &OpenFacet) -> StoredFacet {
+    let salt = Bytes::copy_from_slice(&facet.salt);
+    let (subject, name) = (facet.subject.clone(), facet.name.clone());
+    StoredFacet { salt, bytes: facet.bytes.clone(), subject, name }
 }
 
 fn stored_message(message: &Message) -> StoredMessage {
@@ -307,12 +391,7 @@ pub fn decode(key: &Key, bytes: &Bytes) -> Result<Value, StoreError> {
             let StoredUsage { bytes } = read("usage", bytes)?;
             Value::Usage(Usage(bytes))
         }
-        Key::Facet(..) => {
-            let stored: StoredFacet = read("facet", bytes)?;
-            let salt = <[u8; 32]>::try_from(&stored.salt[..]).map_err(|_| corrupt("facet"))?;
-            let StoredFacet { subject, name, bytes, salt: _ } = stored;
-            Value::Facet(OpenFacet { subject, name, salt, bytes })
-        }
+        Key::Facet(..) => Value::Facet(facet(read("facet", bytes)?)?),
         Key::Share(..) => {
             let stored: StoredShare = read("share", bytes)?;
             let waiting = stored.waiting.into_iter().map(|waiting| {
@@ -330,7 +409,34 @@ pub fn decode(key: &Key, bytes: &Bytes) -> Result<Value, StoreError> {
             let StoredNumber { number } = read("number of messages", bytes)?;
             Value::Blob(number)
         }
+        Key::Trail => {
+            let StoredTrail { count, chain } = read("audit trail", bytes)?;
+            Value::Trail(Trail { count, chain: digest("audit trail", &chain)? })
+        }
+        Key::Record(_) => Value::Record(bytes.clone()),
+        Key::Desk => {
+            let StoredDesk { lying, since } = read("desk", bytes)?;
+            let lying = lying.into_iter().map(|StoredLying { id, expires, open }| {
+                Ok(Lying { id: digest("desk", &id)?, expires, open })
+            });
+            Value::Desk(Desk { lying: lying.collect::<Result<_, StoreError>>()?, since })
+        }
+        Key::Proposal(_) => {
+            let stored: StoredProposal = read("proposal", bytes)?;
+            let facets = stored.facets.into_iter().map(facet);
+            let end = stored.end.map(|StoredEnd { committed, by, at }| End { committed, by, at });
+            let (envelope, by, at) = (stored.envelope, stored.by, stored.at);
+            let facets = facets.collect::<Result<_, _>>()?;
+            let kept = Kept { envelope, facets, by, at, expires: stored.expires, end };
+            Value::Proposal(Box::new(kept))
+        }
     })
+}
+
+fn facet(stored: StoredFacet) -> Result<OpenFacet, StoreError> {
+    let salt = <[u8; 32]>::try_from(&stored.salt[..]).map_err(|_| corrupt("facet"))?;
+    let StoredFacet { subject, name, bytes, salt: _ } = stored;
+    Ok(OpenFacet { subject, name, salt, bytes })
 }
 
 fn mailbox(bytes: &Bytes) -> Result<Mailbox, StoreError> {

@@ -42,6 +42,8 @@ pub const MAILBOX: &[u8] = b"mailbox/";
 pub const BLOB: &[u8] = b"blob/";
 /// What is due, by time.
 pub const DUE: &[u8] = b"due/";
+/// Records of the audit trail, by number.
+pub const RECORD: &[u8] = b"audit/record/";
 /// That what is due and the files of bodies are listed here: no file that is not is named.
 pub const LISTED: &[u8] = b"meta/listed";
 
@@ -172,6 +174,10 @@ pub fn of(key: &Key) -> Vec<u8> {
         }
         Key::Blob(digest) => [BLOB, digest.as_bytes()].concat(),
         Key::Beginning(contact) => [b"beginning/", contact.as_str().as_bytes()].concat(),
+        Key::Trail => b"audit/trail".to_vec(),
+        Key::Record(number) => [RECORD, &number.to_be_bytes()[..]].concat(),
+        Key::Desk => b"admin/desk".to_vec(),
+        Key::Proposal(id) => [b"admin/proposal/", &id.as_bytes()[..]].concat(),
     }
 }
 
@@ -243,7 +249,7 @@ mod tests {
         let contact: ContactId = "fr/cert-fr".parse().unwrap();
         let id = MessageId::new(1_700_000_000_000, [1; 10]);
         let key_id = KeyId::from_digest(Digest::from_bytes([7; 32]));
-        let golden: [(Vec<u8>, &str); 17] = [
+        let golden: [(Vec<u8>, &str); 21] = [
             (
                 super::key(&KeyName::Proven(key_id)),
                 "706172742f6b65792f70726f76656e2f\
@@ -299,6 +305,14 @@ mod tests {
                  0707070707070707070707070707070707070707070707070707070707070707",
             ),
             (of(&Key::Beginning(contact)), "626567696e6e696e672f66722f636572742d6672"),
+            (of(&Key::Trail), "61756469742f747261696c"),
+            (of(&Key::Record(258)), "61756469742f7265636f72642f0000000000000102"),
+            (of(&Key::Desk), "61646d696e2f6465736b"),
+            (
+                of(&Key::Proposal(Digest::from_bytes([7; 32]))),
+                "61646d696e2f70726f706f73616c2f\
+                 0707070707070707070707070707070707070707070707070707070707070707",
+            ),
         ];
         for (key, bytes) in golden {
             assert_eq!(hex::encode(key), bytes);

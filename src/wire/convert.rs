@@ -3,8 +3,11 @@
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
+use crate::crypto::sign::KeyId;
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::refusal::{Refusal, Wrong};
+use crate::signed::dsse::Signature;
+use crate::signed::proto;
 
 use super::{status, v1};
 
@@ -47,6 +50,25 @@ pub fn publish_answer(answer: &Result<u64, Refusal>) -> v1::PublishAnswer {
         }),
     };
     v1::PublishAnswer { answer: Some(answer) }
+}
+
+/// The id of what lies on the desk.
+///
+/// # Errors
+/// It is not 32 bytes long.
+pub fn proposal_id(id: &[u8]) -> Result<Digest, Refusal> {
+    Digest::try_from(id).map_err(|_| Refusal::field("id", Wrong::Not32Bytes(id.len())))
+}
+
+/// A signature as it is handed in by itself.
+///
+/// # Errors
+/// A key id of another length than 32 bytes.
+pub fn signature(signature: proto::Signature) -> Result<Signature, Refusal> {
+    let length = signature.key_id.len();
+    let key_id = Digest::try_from(&signature.key_id[..]);
+    let key_id = key_id.map_err(|_| Refusal::field("signatures", Wrong::Not32Bytes(length)))?;
+    Ok(Signature { key_id: KeyId::from_digest(key_id), sig: signature.sig })
 }
 
 /// A hash as bytes.

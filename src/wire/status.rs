@@ -145,7 +145,20 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         Refusal::NotYetSupported(what) => vec![("what", what.to_string())],
         Refusal::NotCanonical(what) => vec![("what", (*what).to_owned())],
         Refusal::NotSealed { what, .. } => vec![("what", (*what).to_owned())],
+        Refusal::UnknownProposal(id) => vec![("proposal", hex::encode(id.as_bytes()))],
+        Refusal::BaseMoved { base, found } => {
+            vec![("expected", base.to_string()), ("found", found.to_string())]
+        }
         Refusal::NotPermitted { .. }
+        | Refusal::UnknownAction(_)
+        | Refusal::ProposalExpired { .. }
+        | Refusal::ProposalTooLong { .. }
+        | Refusal::ProposalBeforeRestore { .. }
+        | Refusal::ProposalEnded { .. }
+        | Refusal::TooManyProposals { .. }
+        | Refusal::SecondOperatorNeeded { .. }
+        | Refusal::UnknownSession(_)
+        | Refusal::NotWhileServing(_)
         | Refusal::NotEntitled
         | Refusal::Certificate(_)
         | Refusal::UnknownLeaf
@@ -184,6 +197,7 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::NotPermitted { .. }
         | Refusal::NotEntitled
         | Refusal::NotTheSender(_)
+        | Refusal::SecondOperatorNeeded { .. }
         | Refusal::KeyNotInForce(_) => Code::PermissionDenied,
         Refusal::Certificate(_) => Code::Unauthenticated,
         Refusal::WrongVersion { .. }
@@ -200,15 +214,23 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::Attested(_)
         | Refusal::TooManyContacts { .. }
         | Refusal::ReceiptNotDue(_)
+        | Refusal::BaseMoved { .. }
+        | Refusal::ProposalExpired { .. }
+        | Refusal::ProposalBeforeRestore { .. }
+        | Refusal::ProposalEnded { .. }
+        | Refusal::NotWhileServing(_)
         | Refusal::NothingToRevoke => Code::FailedPrecondition,
         Refusal::UnknownMember(_)
         | Refusal::UnknownContact(_)
         | Refusal::UnknownMessage(_)
+        | Refusal::UnknownProposal(_)
+        | Refusal::UnknownSession(_)
         | Refusal::MessageExpired(_) => Code::NotFound,
         Refusal::IdUsedTwice(_) => Code::AlreadyExists,
         Refusal::MailboxShare { .. } | Refusal::QuotaExceeded { .. } | Refusal::StorageFull => {
             Code::ResourceExhausted
         }
+        Refusal::TooManyProposals { .. } => Code::ResourceExhausted,
         Refusal::ClockInDoubt | Refusal::StorageReadOnly => Code::Unavailable,
         Refusal::BodyDamaged | Refusal::StoreDamaged => Code::DataLoss,
         Refusal::Internal(_) => Code::Internal,
@@ -216,6 +238,8 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::TooLarge { .. }
         | Refusal::NotCanonical(_)
         | Refusal::UnknownKind { .. }
+        | Refusal::UnknownAction(_)
+        | Refusal::ProposalTooLong { .. }
         | Refusal::InvalidTargets(_)
         | Refusal::OtherDirectory { .. }
         | Refusal::OtherGenesis

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use liaison::ambient::Ambient;
 use liaison::client::connect::{ConnectError, Connection};
 use liaison::crypto::issue::{self, Authority, Validity};
-use liaison::domain::access::Method;
+use liaison::domain::access::{Face, Method};
 use liaison::tls::Identity;
 use liaison::tls::client::ServerFault;
 use liaison::wire::DESCRIPTORS;
@@ -43,6 +43,19 @@ fn may(role: &str, method: &str) -> bool {
     let (service, name) = method.rsplit('.').next().unwrap().split_once('/').unwrap();
     match (role, service) {
         (_, "EnrolmentService") => true,
+        ("registrar" | "operator", "AdminService")
+            if matches!(name, "Propose" | "Approve" | "CarryOut" | "Abort") =>
+        {
+            true
+        }
+        ("registrar" | "operator" | "auditor", "AdminService")
+            if matches!(name, "GetStanding" | "ListProposals") =>
+        {
+            true
+        }
+        ("operator" | "auditor", "AdminService") if name == "ListSessions" => true,
+        ("operator", "AdminService") => name == "DropSessions",
+        ("auditor", "AdminService") => name == "GetAudit",
         ("seat", "DirectoryService" | "RelayService") => true,
         ("registrar", "DirectoryService") => true,
         ("operator" | "auditor", "DirectoryService") => {
@@ -67,10 +80,15 @@ async fn call(connection: &Connection, method: &str) -> Result<(), Status> {
     }
 }
 
-/// The answer to every method over a connection: whether it was let in.
-async fn table(connection: &Connection) -> BTreeMap<String, Result<(), (Code, String)>> {
+/// The answer to every method of a port: whether it was let in.
+async fn table(
+    connection: &Connection,
+    face: Face,
+) -> BTreeMap<String, Result<(), (Code, String)>> {
     let mut answers = BTreeMap::new();
-    for method in methods() {
+    let of_port =
+        |method: &String| method.contains("AdminService") == (face == Face::Administration);
+    for method in methods().into_iter().filter(of_port) {
         let answer = soon("an answer", call(connection, &method)).await;
         answers.insert(method, answer.map_err(|status| refusal(&status)));
     }
@@ -83,9 +101,12 @@ fn let_in(answer: &Result<(), (Code, String)>) -> bool {
 }
 
 async fn judged(net: &TestNet, role: &str, client: Option<Identity>) -> Vec<String> {
-    let connection = net.connect(client).await.unwrap();
+    let members = net.connect(client.clone()).await.unwrap();
+    let own = net.administer(client).await.unwrap();
     let mut wrong = Vec::new();
-    for (method, answer) in table(&connection).await {
+    let mut answers = table(&members, Face::Members).await;
+    answers.extend(table(&own, Face::Administration).await);
+    for (method, answer) in answers {
         let expected = may(role, &method);
         let refused = Err((Code::PermissionDenied, "NOT_PERMITTED".to_owned()));
         if let_in(&answer) != expected || (!expected && answer != refused) {
@@ -126,6 +147,20 @@ async fn each_role_may_call_what_the_design_says_and_nothing_else() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// What is served on one port is not there on the other.
+#[tokio::test]
+async fn no_method_is_served_on_the_port_of_the_others() {
+    let net = TestNet::memory().await;
+    let operator = || Some(identity("dave tls", dates()));
+    let members = net.connect(operator()).await.unwrap();
+    let own = net.administer(operator()).await.unwrap();
+    for (connection, face) in [(&members, Face::Administration), (&own, Face::Members)] {
+        for (method, answer) in table(connection, face).await {
+            assert!(matches!(answer, Err((Code::Unimplemented, _))), "{method}: {answer:?}");
+        }
+    }
+}
+
 /// A certificate for servers alone, about the key of a seat.
 fn server_only(name: &str) -> Identity {
     let ambient = Ambient::system();
@@ -150,8 +185,11 @@ async fn a_certificate_out_of_its_dates_or_not_for_clients_gives_no_right() {
         identity(&fr.tls(), from(NOW + 1, NOW + 9)),
         server_only(&fr.tls()),
     ] {
-        let connection = net.connect(Some(client)).await.unwrap();
-        for (method, answer) in table(&connection).await {
+        let connection = net.connect(Some(client.clone())).await.unwrap();
+        let own = net.administer(Some(client)).await.unwrap();
+        let mut answers = table(&connection, Face::Members).await;
+        answers.extend(table(&own, Face::Administration).await);
+        for (method, answer) in answers {
             assert_eq!(answer, expired, "{method}");
         }
     }

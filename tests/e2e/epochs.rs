@@ -112,7 +112,8 @@ pub(crate) async fn answer(net: &TestNet, by: &Party, message: &Sealed) {
 
 async fn survey(open: &Open, which: &Which) -> Result<Vec<Anew>, CannotStart> {
     drop(opened(open).await);
-    epochs::survey(&open.place(), &Open::keys(), &open.settings(), which).await
+    let survey = epochs::survey(&open.place(), &Open::keys(), &open.settings(), which).await;
+    Ok(survey?.mailboxes)
 }
 
 /// Once nobody has it open any more.
@@ -176,11 +177,11 @@ async fn begins_anew(engine: Engine) {
         (jp.contact.clone(), Why::Behind, 2, 3, 1, number(5)),
     ];
     assert_eq!(told, expected);
-    let named = Which { named: vec![fr.contact.clone()], all: false };
+    let named = Which { named: vec![fr.contact.clone()], ..Which::default() };
     let named = survey(&open, &named).await.unwrap();
     assert_eq!(named.iter().map(|of| of.why).collect::<Vec<_>>()[1], Why::Named);
     assert_eq!(survey(&open, &Which { all: true, ..Which::default() }).await.unwrap(), named);
-    let nobody = Which { named: vec!["fr/nobody".parse().unwrap()], all: false };
+    let nobody = Which { named: vec!["fr/nobody".parse().unwrap()], ..Which::default() };
     assert!(matches!(survey(&open, &nobody).await, Err(CannotStart::NoMailbox(_))));
     // The body of a message that the newer data has.
     let body = Bytes::from_static(b"it can still be found");

@@ -173,7 +173,7 @@ impl Drop for Old {
 fn join(home: &Home, address: &Address) {
     let charter = says::founding(&Trust::new(dates()).ca).bytes();
     let (addresses, checkpoint) = (vec![address.to_string()], Default::default());
-    let invitation = v1::Invitation { charter, addresses, checkpoint };
+    let invitation = v1::Invitation { charter, addresses, checkpoint, ..Default::default() };
     home.join(&Invitation::check(invitation).unwrap()).unwrap();
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod acknowledgements;
+mod administration;
 mod age;
 mod bench;
 mod calls;

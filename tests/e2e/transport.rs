@@ -22,6 +22,7 @@ use liaison::client::error::{ClientError, Exit, Side};
 use liaison::crypto::cert::{CertificateFault, ServiceName};
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
+use liaison::domain::access::Face;
 use liaison::domain::limits;
 use liaison::domain::peer::AuthenticPeer;
 use liaison::server::listen::{self, Accepted, Drained, Entrance, Limits};
@@ -183,7 +184,14 @@ impl TestServer {
         let door = Door::new(places, ambient, telemetry);
         let who = Arc::new(|_: Option<&_>, network| AuthenticPeer::stranger(network));
         let trusted_proxies = Arc::from(["10.0.0.0/8".parse().unwrap()]);
-        let entrance = Entrance { tls, door: Arc::clone(&door), who, limits, trusted_proxies };
+        let entrance = Entrance {
+            tls,
+            door: Arc::clone(&door),
+            who,
+            face: Face::Members,
+            limits,
+            trusted_proxies,
+        };
         let served = tokio::spawn(listen::serve(service, accepted, entrance, stopped));
         Self { reporter, seen, stop, door, served }
     }

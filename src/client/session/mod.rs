@@ -35,7 +35,7 @@ use super::clocks::Clocks;
 use super::connect::{ConnectError, Connection, Dial, Proxies, Route, connect};
 use super::draft::Bundle;
 use super::error::{ClientError, Exit, Side};
-use super::home::Home;
+use super::home::{Addresses, Home};
 use super::invitation::Trust;
 use super::keys::Owner;
 use super::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
@@ -173,9 +173,45 @@ impl Session {
         who: Option<&Owner>,
         net: &Net,
     ) -> Result<Self, ClientError> {
+        Self::open_at(home, name, (home.addresses(name)?, who), net).await
+    }
+
+    /// Connects to the administration, as a registrar, an operator or an auditor.
+    ///
+    /// # Errors
+    /// As [`Session::open`]; the invitation names no address of it.
+    pub async fn open_administration(
+        home: &Home,
+        name: &DirectoryName,
+        (given, who): (Option<Address>, &Owner),
+        net: &Net,
+    ) -> Result<Self, ClientError> {
+        let addresses = match given {
+            Some(address) => Addresses { good: vec![address], bad: Vec::new() },
+            None => home.admin_addresses(name)?,
+        };
+        if addresses.good.is_empty() && addresses.bad.is_empty() {
+            let sentence =
+                format!("the invitation to {name} names no address of the administration");
+            return Err(ClientError::new(
+                Side::Ours,
+                Exit::NotReachable,
+                "NO_ADMIN_ADDRESS",
+                sentence,
+            )
+            .mended_by("add --address HOST:PORT, or liaison join INVITATION with a new one"));
+        }
+        Self::open_at(home, name, (addresses, Some(who)), net).await
+    }
+
+    async fn open_at(
+        home: &Home,
+        name: &DirectoryName,
+        (addresses, who): (Addresses, Option<&Owner>),
+        net: &Net,
+    ) -> Result<Self, ClientError> {
         let trust = home.trust(name)?;
         let identity = who.map(|who| home.keys().tls(who, &net.ambient)).transpose()?;
-        let addresses = home.addresses(name)?;
         let tried = addresses.good.len();
         let mut failed: Option<ClientError> = None;
         for address in addresses.good {

@@ -9,6 +9,7 @@ mod values;
 use std::fmt;
 
 use crate::crypto::cert::CertificateFault;
+use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpenError;
 use crate::crypto::sign::KeyId;
 use crate::moment;
@@ -376,6 +377,81 @@ pub enum Refusal {
     /// A fault of the service itself: it decides on nothing rather than on what it did not see.
     #[error("the service has found a fault of its own and changed nothing: {0}")]
     Internal(&'static str),
+
+    // Of the administration.
+    /// No such act.
+    #[error("there is no action {}", quoted(.0))]
+    UnknownAction(String),
+    /// Nothing of that id was proposed, or it was forgotten.
+    #[error("there is no proposal {0}")]
+    UnknownProposal(Digest),
+    /// The charter is another than the one that the proposal rests on.
+    #[error("it rests on charter {base}, and charter {found} is in force: propose it anew")]
+    BaseMoved {
+        /// What it names.
+        base: u64,
+        /// That in force.
+        found: u64,
+    },
+    /// Nobody decided in time.
+    #[error("it expired at {}: propose it anew", moment::exactly(*.at))]
+    ProposalExpired {
+        /// When.
+        at: u64,
+    },
+    /// It would hold for longer than 7 days.
+    #[error(
+        "it would hold until {}, and at the latest it may until {}",
+        moment::exactly(*.expires),
+        moment::exactly(*.latest)
+    )]
+    ProposalTooLong {
+        /// What it says.
+        expires: u64,
+        /// The latest.
+        latest: u64,
+    },
+    /// It may have been made, and used, before the store went back.
+    #[error(
+        "it may have been made before the service's store went back, at {}: propose it anew, for 7 days",
+        moment::exactly(*.since)
+    )]
+    ProposalBeforeRestore {
+        /// When the store went back.
+        since: u64,
+    },
+    /// It was used, or given up.
+    #[error(
+        "{by} {} it at {}",
+        if *.committed { "carried out" } else { "gave up" },
+        moment::exactly(*.at)
+    )]
+    ProposalEnded {
+        /// By whom.
+        by: String,
+        /// Carried out; else given up.
+        committed: bool,
+        /// When.
+        at: u64,
+    },
+    /// As many wait as may.
+    #[error("{limit} proposals wait, and no more may: commit or abort some")]
+    TooManyProposals {
+        /// How many may.
+        limit: u64,
+    },
+    /// One operator has done this too often alone.
+    #[error("one operator may do this {often} times an hour alone: propose it, and a second signs")]
+    SecondOperatorNeeded {
+        /// How often alone.
+        often: u64,
+    },
+    /// No such connection is open.
+    #[error("there is no session {0}")]
+    UnknownSession(u64),
+    /// Not while the service runs.
+    #[error("{0} is done where the service does not run: give its file to liaisond")]
+    NotWhileServing(&'static str),
 }
 
 impl Refusal {
@@ -461,6 +537,17 @@ impl Refusal {
             Self::BodyDamaged => "BODY_DAMAGED",
             Self::StoreDamaged => "STORE_DAMAGED",
             Self::Internal(_) => "INTERNAL",
+            Self::UnknownAction(_) => "UNKNOWN_ACTION",
+            Self::UnknownProposal(_) => "UNKNOWN_PROPOSAL",
+            Self::BaseMoved { .. } => "BASE_MOVED",
+            Self::ProposalExpired { .. } => "PROPOSAL_EXPIRED",
+            Self::ProposalTooLong { .. } => "PROPOSAL_TOO_LONG",
+            Self::ProposalBeforeRestore { .. } => "PROPOSAL_BEFORE_RESTORE",
+            Self::ProposalEnded { .. } => "PROPOSAL_ENDED",
+            Self::TooManyProposals { .. } => "TOO_MANY_PROPOSALS",
+            Self::SecondOperatorNeeded { .. } => "SECOND_OPERATOR_NEEDED",
+            Self::UnknownSession(_) => "UNKNOWN_SESSION",
+            Self::NotWhileServing(_) => "NOT_WHILE_SERVING",
         }
     }
 
@@ -726,7 +813,7 @@ pub(crate) mod tests {
         let network = Network::of("192.0.2.1".parse().unwrap());
         let peers = peers.map(|role| Refusal::NotPermitted {
             found: AuthenticPeer::of(role, network),
-            needed: Allowed::SeatsAndRegistrars,
+            needed: Allowed::SEATS,
         });
         let rest = [
             Refusal::UnknownLeaf,
@@ -789,6 +876,21 @@ pub(crate) mod tests {
             Refusal::UnknownMessage(Which::Number(7)),
             Refusal::MessageExpired(Which::Number(7)),
             Refusal::QuotaExceeded { kept: 9, limit: 8 },
+            Refusal::UnknownAction(word()),
+            Refusal::UnknownProposal(Digest::of(b"proposal")),
+            Refusal::BaseMoved { base: 1, found: 2 },
+            Refusal::ProposalExpired { at: times.0 },
+            Refusal::ProposalTooLong { expires: times.0, latest: times.1 },
+            Refusal::ProposalBeforeRestore { since: times.0 },
+            Refusal::ProposalEnded {
+                by: "operator/alice".to_owned(),
+                committed: true,
+                at: times.0,
+            },
+            Refusal::TooManyProposals { limit: 64 },
+            Refusal::SecondOperatorNeeded { often: 3 },
+            Refusal::UnknownSession(7),
+            Refusal::NotWhileServing("new-epoch"),
             Refusal::StorageFull,
             Refusal::StorageReadOnly,
             Refusal::BodyDamaged,

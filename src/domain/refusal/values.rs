@@ -50,6 +50,9 @@ pub enum Deciders {
     /// Of a header or an acknowledgement.
     #[error("a seat")]
     Seat,
+    /// Of an act.
+    #[error("the operators")]
+    Operators,
 }
 
 /// Whose a listed key would be.

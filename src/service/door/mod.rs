@@ -10,6 +10,7 @@ mod known;
 mod memory;
 mod places;
 mod rates;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -35,10 +36,12 @@ use bucket::Buckets;
 use memory::{Memory, Whose, less};
 use places::{At, Places, Taken, Way};
 use rates::{Counted, Of};
+use sessions::Sessions;
 
 pub use bucket::Quota;
 pub use memory::Holding;
 pub use rates::{Ask, Logged};
+pub use sessions::Session;
 
 /// How many, how often, how much: by default what [`limits`] says, with the arithmetic.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +105,8 @@ pub struct Limits {
     pub messages: Quota,
     /// Receipts and acknowledgements that it does.
     pub answers: Quota,
+    /// How often an operator closes connections alone.
+    pub drops: Quota,
     /// Statements of one member in the log, a day, and their bytes: the charter may say more.
     pub member_day: (u64, u64),
     /// The same of the registrars.
@@ -149,6 +154,7 @@ impl Default for Limits {
             reads: quota(limits::READS_OF_A_PARTY),
             messages: quota(limits::MESSAGES_OF_A_PARTY),
             answers: quota(limits::ANSWERS_OF_A_PARTY),
+            drops: quota(limits::DROPS_OF_AN_OPERATOR),
             member_day: (limits::MEMBER_DAY_COUNT, limits::MEMBER_DAY_BYTES),
             registrar_day: (limits::REGISTRAR_DAY_COUNT, limits::REGISTRAR_DAY_BYTES),
         }
@@ -284,6 +290,7 @@ struct Books {
     days: Buckets<(Of, Option<MemberId>)>,
     handshakes: Buckets<KeyId>,
     told_to_wait: Buckets<KeyId>,
+    sessions: Sessions,
 }
 
 impl Door {
@@ -304,6 +311,7 @@ impl Door {
                 days: Buckets::default(),
                 handshakes: Buckets::default(),
                 told_to_wait: Buckets::default(),
+                sessions: Sessions::default(),
             }),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
             shaking: Arc::new(Semaphore::new(1)),
@@ -316,6 +324,12 @@ impl Door {
     #[must_use]
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
+    }
+
+    /// Unix seconds.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.ambient.now()
     }
 
     /// Says what happened at it.
@@ -365,7 +379,22 @@ impl Door {
         whose: impl Fn(&KeyId) -> Party,
     ) -> Result<Place, Full> {
         let taken = self.books().places.arrive(from, &whose, self.ambient.elapsed())?;
-        Ok(Place { door: Arc::clone(self), taken, key: None })
+        Ok(Place { door: Arc::clone(self), taken, key: None, session: None })
+    }
+
+    /// Every connection whose handshake is done, by number.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<(u64, Session)> {
+        self.books().sessions.all()
+    }
+
+    /// Closes these connections; without numbers all but those of the administration. How many.
+    ///
+    /// # Errors
+    /// The number of one that is not open: then none is closed.
+    pub fn drop_sessions(&self, numbers: &[u64]) -> Result<usize, u64> {
+        let sessions = &self.books().sessions;
+        sessions.missing(numbers).map_or_else(|| Ok(sessions.drop(numbers)), Err)
     }
 
     /// A place for one more stream of a seat, or of a registrar.
@@ -424,6 +453,8 @@ pub struct Place {
     taken: Taken,
     /// What its peer has proven, listed or not.
     key: Option<KeyId>,
+    /// Its number among the sessions.
+    session: Option<u64>,
 }
 
 impl Place {
@@ -462,6 +493,12 @@ impl Place {
         let often = books.handshakes.take(key, quota, 1, now);
         often.map_err(|_| Full::Own)?;
         books.places.come_in(&mut self.taken, (key, party), &door.limits, now)
+    }
+
+    /// It is a session from here on.
+    pub fn opens(&mut self, session: Session) {
+        let leave = self.leave();
+        self.session = Some(self.door.books().sessions.open(session, leave));
     }
 
     /// For whom it is counted.
@@ -531,7 +568,11 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.door.books().places.leave(&self.taken);
+        let mut books = self.door.books();
+        books.places.leave(&self.taken);
+        if let Some(number) = self.session {
+            books.sessions.close(number);
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Ask {
     Call(Method),
     /// To be told no.
     Refusal,
+    /// To close connections, alone.
+    Drop,
     /// To read as much as so many requests do.
     Reads(usize),
     /// To hand in so many statements, before their signatures are looked at.
@@ -46,6 +48,7 @@ pub(super) enum Counted {
     Reads,
     Messages,
     Answers,
+    Drops,
 }
 
 impl Counted {
@@ -58,6 +61,7 @@ impl Counted {
             Self::Reads => "too many requests",
             Self::Messages => "too many messages",
             Self::Answers => "too many receipts and acknowledgements",
+            Self::Drops => "connections closed too often",
         }
     }
 }
@@ -117,8 +121,18 @@ impl Door {
                 | Method::Watch
                 | Method::Collect
                 | Method::GetBody
-                | Method::GetStatus,
+                | Method::GetStatus
+                | Method::GetStanding
+                | Method::ListProposals
+                | Method::Propose
+                | Method::Approve
+                | Method::CarryOut
+                | Method::Abort
+                | Method::ListSessions
+                | Method::DropSessions
+                | Method::GetAudit,
             ) => (Counted::Reads, limits.reads, 1),
+            Ask::Drop => (Counted::Drops, limits.drops, 1),
             Ask::Reads(requests) => (Counted::Reads, limits.reads, requests),
             Ask::Statements(statements) => match party {
                 Party::Network(_) => (Counted::Enrolment, limits.enrolment, statements),

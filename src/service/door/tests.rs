@@ -123,6 +123,7 @@ const FEW: Limits = Limits {
     revocations: Quota::new(2, 20),
     statements: [Quota::new(4, 40), Quota::new(8, 80)],
     reads: Quota::new(5, 50),
+    drops: Quota::new(3, 30),
     messages: Quota::new(4, 40),
     answers: Quota::new(4, 40),
     member_day: (3, 1_000),

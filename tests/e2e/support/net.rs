@@ -16,6 +16,7 @@ use liaison::client::connect::{
 use liaison::crypto::cert::ServiceName;
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
+use liaison::domain::access::Face;
 use liaison::domain::relay::share::Grants;
 use liaison::grpc;
 use liaison::server::listen::{self, Drained, Entrance, Limits};
@@ -203,12 +204,19 @@ impl Dial for From {
     }
 }
 
+async fn listener() -> (TcpListener, Address) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+    (listener, address)
+}
+
 /// A service that is served.
 pub(crate) struct TestNet {
     pub(crate) open: Open,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) service: Service,
     pub(crate) address: Address,
+    pub(crate) admin: Address,
     pub(crate) served: JoinHandle<Result<Drained, Ended>>,
     stop: watch::Sender<bool>,
     pub(crate) ca: Vec<u8>,
@@ -239,8 +247,7 @@ impl TestNet {
         trust: Trust,
     ) -> Self {
         let service = open.start(Arc::clone(&store)).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        let ((listener, address), (own, admin)) = (listener().await, self::listener().await);
         let serving = Serving {
             service: service.clone(),
             tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.identity()).unwrap())),
@@ -248,8 +255,9 @@ impl TestNet {
             trusted_proxies: Vec::new(),
         };
         let (stop, stopped) = watch::channel(false);
-        let served = tokio::spawn(run(serving, listen::tcp(listener), stopped));
-        Self { open, store, service, address, served, stop, ca: trust.ca }
+        let both = (listen::tcp(listener), listen::tcp(own));
+        let served = tokio::spawn(run(serving, both, stopped));
+        Self { open, store, service, address, admin, served, stop, ca: trust.ca }
     }
 
     /// Serves in memory, behind a gate.
@@ -258,13 +266,13 @@ impl TestNet {
         let store = open.found().await;
         let trust = Trust::new(dates());
         let service = open.start(Arc::clone(&store)).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        let (listener, address) = listener().await;
         let asked = service.clone();
         let entrance = Entrance {
             tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.identity()).unwrap())),
             door: Arc::clone(service.door()),
             who: Arc::new(move |key, network| asked.peer(key, network)),
+            face: Face::Members,
             limits: Limits::default(),
             trusted_proxies: Arc::new([]),
         };
@@ -273,7 +281,8 @@ impl TestNet {
         let served = tokio::spawn(async move {
             Ok(listen::serve(routes, listen::tcp(listener), entrance, stopped).await)
         });
-        Self { open, store, service, address, served, stop, ca: trust.ca }
+        let admin = address.clone();
+        Self { open, store, service, address, admin, served, stop, ca: trust.ca }
     }
 
     /// The authority's certificate, as stock clients take it.
@@ -309,12 +318,29 @@ impl TestNet {
         self.connect_by(From(network, 1), client).await
     }
 
+    /// To the administration.
+    pub(crate) async fn administer(
+        &self,
+        client: Option<Identity>,
+    ) -> Result<Connection, ConnectError> {
+        self.connect_to(self.admin.clone(), Tcp, client).await
+    }
+
     async fn connect_by(
         &self,
         dial: impl Dial,
         client: Option<Identity>,
     ) -> Result<Connection, ConnectError> {
-        let (tls, address) = (self.tls(client), self.address.clone());
+        self.connect_to(self.address.clone(), dial, client).await
+    }
+
+    async fn connect_to(
+        &self,
+        address: Address,
+        dial: impl Dial,
+        client: Option<Identity>,
+    ) -> Result<Connection, ConnectError> {
+        let tls = self.tls(client);
         connect(Route { dial: Arc::new(dial), address, proxies: Proxies::default(), tls }).await
     }
 

@@ -72,6 +72,7 @@ impl Office {
             charter: says::founding(&net.ca).bytes(),
             addresses: vec![net.address.to_string()],
             checkpoint: net.service.state().checkpoint.clone(),
+            admin_addresses: vec![net.admin.to_string()],
         };
         let invitation = Invitation::check(invitation).unwrap();
         Home::at(home.path().to_owned()).join(&invitation).unwrap();

@@ -224,6 +224,8 @@ pub enum Signer {
     Keeper,
     /// A seat.
     Seat,
+    /// An operator: of acts, never of statements.
+    Operator,
 }
 
 impl Signer {
@@ -254,6 +256,7 @@ impl fmt::Display for Signer {
             Self::Authority => "a key of the member's authority",
             Self::Keeper => "the keeper's key",
             Self::Seat => "a seat's key to sign with",
+            Self::Operator => "an operator's key to sign with",
         })
     }
 }
@@ -314,6 +317,27 @@ impl Verified {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.envelope.digest()
+    }
+
+    /// It is of a kind that the registrars sign.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownKind`].
+    pub fn is_of_registrars(&self) -> Result<(), Refusal> {
+        if self.statement.rule().signers.contains(&Signer::Registrar) {
+            return Ok(());
+        }
+        let (expected, found) = ("what registrars sign", self.envelope.kind().payload_type());
+        Err(Refusal::UnknownKind { expected, found })
+    }
+
+    /// Its version is the next of its counter.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongVersion`].
+    pub fn is_next(&self, directory: &Directory) -> Result<(), Refusal> {
+        let newest = self.statement.says().newest(directory);
+        next(newest, self.version, directory.size(), self.digest()).map(|_| ())
     }
 }
 

@@ -292,7 +292,7 @@ fn every_reason_of_the_relay_has_a_case() {
             .filter(|word| word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
     };
     let of_signatures = section("`SIGNATURES_UNSORTED` | key ids", "| version |");
-    let mut listed: BTreeSet<&str> = codes(section("### 7.3", "\n## ")).collect();
+    let mut listed: BTreeSet<&str> = codes(section("### 7.3", "\n### 7.4")).collect();
     listed.extend(codes(of_signatures));
     assert!(listed.len() > 30, "{listed:?}");
     let cases = cases();

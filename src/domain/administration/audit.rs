@@ -1,0 +1,250 @@
+//! The audit trail: who asked for what, and what came of it, one record after the other.
+//!
+//! `docs/protocol.md` 11. Invariants: a record is written in the commit of what it records, of a
+//! refusal in one of its own; each chain value covers all records before it.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::KeyId;
+use crate::domain::command::{Command, Decision, World};
+use crate::domain::peer::AuthenticPeer;
+use crate::domain::refusal::Refusal;
+use crate::domain::state::{Key, Value};
+use crate::signed::canonical::{self, NotCanonical};
+use crate::signed::proto::AuditRecord;
+
+/// Where the trail stands: `chain_0 = SHA-256("liaison/audit/v1" 0x00 genesis)`,
+/// `chain_n = SHA-256(chain_(n-1) n SHA-256(record))`, n u64 big-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trail {
+    /// The newest number; 0 is empty.
+    pub count: u64,
+    /// Over all records.
+    pub chain: Digest,
+}
+
+impl Trail {
+    /// Before the first record.
+    #[must_use]
+    pub fn empty(genesis: Digest) -> Self {
+        let chain = Digest::of_parts(&[b"liaison/audit/v1\0", genesis.as_bytes()]);
+        Self { count: 0, chain }
+    }
+
+    /// The trail with one more record.
+    #[must_use]
+    pub fn append(&self, record: &[u8]) -> Self {
+        let count = self.count + 1;
+        let digest = Digest::of(record);
+        let parts = [&self.chain.as_bytes()[..], &count.to_be_bytes(), digest.as_bytes()];
+        Self { count, chain: Digest::of_parts(&parts) }
+    }
+
+    /// The trail with the next record, which says so itself.
+    ///
+    /// # Errors
+    /// [`NotNext`].
+    pub fn follow(&self, record: &[u8]) -> Result<(Self, AuditRecord), NotNext> {
+        let read: AuditRecord = canonical::decode(record)?;
+        let expected = self.count + 1;
+        if read.number != expected {
+            return Err(NotNext::Number { expected, found: read.number });
+        }
+        Ok((self.append(record), read))
+    }
+}
+
+/// Bytes are not the next record of a trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotNext {
+    /// No record.
+    #[error("a record is not canonical protobuf")]
+    Form(#[from] NotCanonical),
+    /// Another one.
+    #[error("expected record {expected}, found {found}")]
+    Number {
+        /// The next.
+        expected: u64,
+        /// What it says.
+        found: u64,
+    },
+}
+
+/// What was asked, as the trail has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// "operator/alice", "fr/cert/duty-1", "service"; empty of whoever is not known.
+    pub who: String,
+    /// The key of the connection.
+    pub key: Option<KeyId>,
+    /// Whence it came.
+    pub network: String,
+    /// The method, or what the service did itself.
+    pub call: &'static str,
+    /// A proposal's id, a statement's identity, a key's id.
+    pub subject: Option<Digest>,
+    /// What else was said, short.
+    pub says: String,
+    /// How many refusals of strangers came before that have no record.
+    pub unrecorded: u64,
+}
+
+impl Call {
+    /// What a peer asks.
+    #[must_use]
+    pub fn of(peer: &AuthenticPeer, key: Option<KeyId>, call: &'static str) -> Self {
+        let (who, network) = (peer.role().holder(), peer.network().to_string());
+        Self { who, key, network, call, ..Self::default() }
+    }
+
+    /// What the service does itself.
+    #[must_use]
+    pub fn of_service(call: &'static str, says: String) -> Self {
+        Self { who: "service".to_owned(), call, says, ..Self::default() }
+    }
+
+    /// The same about something.
+    #[must_use]
+    pub const fn about(mut self, subject: Digest) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// The same with words.
+    #[must_use]
+    pub fn saying(mut self, says: impl Into<String>) -> Self {
+        self.says = says.into();
+        self.says.truncate(self.says.floor_char_boundary(SAYS_BYTES));
+        self
+    }
+
+    fn record(&self, number: u64, at: u64, outcome: &str) -> Bytes {
+        let bytes = |bytes: Option<&[u8; 32]>| bytes.map(|of| Bytes::copy_from_slice(of));
+        let record = AuditRecord {
+            number,
+            at,
+            who: self.who.clone(),
+            key_id: bytes(self.key.as_ref().map(KeyId::as_bytes)).unwrap_or_default(),
+            network: self.network.clone(),
+            call: self.call.to_owned(),
+            subject: bytes(self.subject.as_ref().map(Digest::as_bytes)).unwrap_or_default(),
+            says: self.says.clone(),
+            outcome: outcome.to_owned(),
+            unrecorded: self.unrecorded,
+        };
+        record.encode_to_vec().into()
+    }
+}
+
+/// Of what else is said.
+const SAYS_BYTES: usize = 400;
+
+/// What is recorded of what was done.
+const DONE: &str = "ok";
+
+/// A command with its record: both in one commit. What is refused changes nothing but the trail.
+#[derive(Debug)]
+pub struct Audited<C> {
+    call: Call,
+    command: C,
+}
+
+impl<C> Audited<C> {
+    /// A command that this call asks for.
+    #[must_use]
+    pub const fn new(call: Call, command: C) -> Self {
+        Self { call, command }
+    }
+}
+
+impl<C: Command> Command for Audited<C> {
+    type Reply = Result<C::Reply, Refusal>;
+
+    fn keys(&self) -> Vec<Key> {
+        let mut keys = self.command.keys();
+        keys.push(Key::Trail);
+        keys
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<Self::Reply>, Refusal> {
+        let (decided, outcome) = match self.command.decide(world) {
+            Err(fault @ Refusal::Internal(_)) => return Err(fault),
+            Err(refusal) => {
+                let outcome = refusal.code();
+                (Decision::nothing(Err(refusal)), outcome)
+            }
+            Ok(Decision { puts, deletes, log, reply }) => {
+                (Decision { puts, deletes, log, reply: Ok(reply) }, DONE)
+            }
+        };
+        let before = world.seen.trail(&Key::Trail)?.copied();
+        let before = before.unwrap_or_else(|| Trail::empty(world.directory.genesis()));
+        let record = self.call.record(before.count + 1, world.now, outcome);
+        let after = before.append(&record);
+        let mut puts = decided.puts;
+        puts.push((Key::Record(after.count), Value::Record(record)));
+        puts.push((Key::Trail, Value::Trail(after)));
+        Ok(Decision { puts, ..decided })
+    }
+}
+
+/// A command that changes nothing: of what was only asked.
+#[derive(Debug)]
+pub struct Asked;
+
+impl Command for Asked {
+    type Reply = ();
+
+    fn keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn decide(&self, _: &World<'_>) -> Result<Decision<()>, Refusal> {
+        Ok(Decision::nothing(()))
+    }
+}
+
+/// A command that was refused before it could be decided.
+#[derive(Debug)]
+pub struct Refused(pub Refusal);
+
+impl Command for Refused {
+    type Reply = ();
+
+    fn keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn decide(&self, _: &World<'_>) -> Result<Decision<()>, Refusal> {
+        Err(self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_is_that_of_the_page() {
+        let genesis = Digest::from_bytes([7; 32]);
+        let empty = Trail::empty(genesis);
+        assert_eq!(empty.chain, Digest::of(&[&b"liaison/audit/v1\0"[..], &[7; 32]].concat()));
+        let one = empty.append(b"record");
+        let digest = Digest::of(b"record");
+        let parts = [&empty.chain.as_bytes()[..], &1_u64.to_be_bytes(), digest.as_bytes()];
+        assert_eq!(one, Trail { count: 1, chain: Digest::of(&parts.concat()) });
+    }
+
+    #[test]
+    fn a_record_that_is_not_the_next_does_not_follow() {
+        let trail = Trail::empty(Digest::from_bytes([7; 32]));
+        let call = Call::of_service("start", "0.3.0".to_owned());
+        let record = call.record(1, 9, "ok");
+        let (after, read) = trail.follow(&record).unwrap();
+        assert_eq!((after.count, read.who.as_str(), read.at), (1, "service", 9));
+        assert_eq!(after.follow(&record), Err(NotNext::Number { expected: 2, found: 1 }));
+        assert_eq!(trail.follow(b"\xff"), Err(NotNext::Form(NotCanonical)));
+    }
+}

@@ -1,0 +1,404 @@
+//! The desk: what was proposed and waits for signatures, and what became of it.
+//!
+//! In scope: acts of operators, and statements that the registrars sign (of those the statement itself
+//! is the proposal). Out of scope: whether a statement is admitted, which the fold says. Invariants: an
+//! id is used once, and known until it expires; what is committed was approved as it is, by enough who
+//! stand now.
+
+use bytes::Bytes;
+
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::KeyId;
+use crate::domain::access::Allowed;
+use crate::domain::command::{Command, Decision, World};
+use crate::domain::directory::facet::OpenFacet;
+use crate::domain::directory::publish::{Publish, Stands};
+use crate::domain::directory::{Directory, Verified};
+use crate::domain::limits;
+use crate::domain::peer::AuthenticPeer;
+use crate::domain::refusal::Refusal;
+use crate::domain::state::{Key, Value};
+use crate::signed::dsse::{Envelope, Kind, Signature};
+
+use super::proposal::{Act, Approved};
+
+/// What lies on the desk, by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desk {
+    /// In the order in which they came.
+    pub lying: Vec<Lying>,
+    /// No proposal that may have been made before counts, Unix seconds: the store went back there.
+    pub since: u64,
+}
+
+/// One proposal on the desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lying {
+    /// Its id.
+    pub id: Digest,
+    /// Until when its id is known.
+    pub expires: u64,
+    /// Whether it waits.
+    pub open: bool,
+}
+
+/// A proposal as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// A Dsse with the signatures so far.
+    pub envelope: Bytes,
+    /// Of a statement: its facets.
+    pub facets: Vec<OpenFacet>,
+    /// Who brought it.
+    pub by: String,
+    /// When, Unix seconds.
+    pub at: u64,
+    /// Until when.
+    pub expires: u64,
+    /// What became of it, once something did.
+    pub end: Option<End>,
+}
+
+/// The end of a proposal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Whether it was carried out: else it was given up.
+    pub committed: bool,
+    /// By whom.
+    pub by: String,
+    /// When, Unix seconds.
+    pub at: u64,
+}
+
+/// A proposal whose signatures so far are valid.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Proposed {
+    /// An act of the operators.
+    Act(Box<Approved>),
+    /// A statement that the registrars sign.
+    Statement(Box<Verified>, Vec<OpenFacet>),
+}
+
+impl Proposed {
+    /// Reads and verifies what is proposed: an approval, or a statement.
+    ///
+    /// # Errors
+    /// What the fold, or [`Approved::verify`], refuses; too few signatures are no fault.
+    pub fn verify(
+        directory: &Directory,
+        bytes: &[u8],
+        facets: Vec<OpenFacet>,
+    ) -> Result<Self, Refusal> {
+        let kind = Envelope::parse(bytes, limits::STATEMENT_BYTES).map(|read| read.kind());
+        if kind == Ok(Kind::Approval) {
+            return Approved::verify(directory, bytes).map(|act| Self::Act(Box::new(act)));
+        }
+        let verified = crate::domain::directory::verify(directory, bytes)?;
+        verified.is_of_registrars()?;
+        Ok(Self::Statement(Box::new(verified), facets))
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        self.envelope().digest()
+    }
+
+    /// The bytes, with the signatures so far.
+    #[must_use]
+    pub fn envelope(&self) -> &Envelope {
+        match self {
+            Self::Act(act) => act.envelope(),
+            Self::Statement(statement, _) => statement.envelope(),
+        }
+    }
+
+    /// Who decides about it: nobody does another's work.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPermitted`].
+    pub fn permits(&self, peer: &AuthenticPeer) -> Result<(), Refusal> {
+        let needed = match self {
+            Self::Act(_) => Allowed::OPERATORS,
+            Self::Statement(..) => Allowed::REGISTRARS,
+        };
+        if needed.admits(peer.role()) {
+            return Ok(());
+        }
+        Err(Refusal::NotPermitted { found: peer.clone(), needed })
+    }
+
+    /// It is what comes next: of a statement its version, of an act its charter.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongVersion`], [`Refusal::BaseMoved`].
+    pub fn is_next(&self, directory: &Directory) -> Result<(), Refusal> {
+        match self {
+            Self::Act(act) => act.rests(directory),
+            Self::Statement(statement, _) => statement.is_next(directory),
+        }
+    }
+
+    /// When its id may be forgotten.
+    fn expires(&self, now: u64, since: u64) -> Result<u64, Refusal> {
+        let latest = now + limits::PROPOSAL_SECONDS;
+        let Self::Act(act) = self else { return Ok(latest) };
+        let expires = act.proposal().expires;
+        if expires <= now {
+            return Err(Refusal::ProposalExpired { at: expires });
+        }
+        if expires > latest {
+            return Err(Refusal::ProposalTooLong { expires, latest });
+        }
+        if since > 0 && expires < since + limits::PROPOSAL_SECONDS {
+            return Err(Refusal::ProposalBeforeRestore { since });
+        }
+        Ok(expires)
+    }
+}
+
+/// Puts a proposal on the desk. One that lies there gets the signatures that it has not.
+#[derive(Debug)]
+pub struct Propose {
+    /// Who brings it.
+    pub by: AuthenticPeer,
+    /// What.
+    pub what: Proposed,
+}
+
+impl Command for Propose {
+    type Reply = ();
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Desk, Key::Proposal(self.what.id())]
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
+        self.what.permits(&self.by)?;
+        let id = self.what.id();
+        if world.seen.proposal(&Key::Proposal(id))?.is_some() {
+            return sign(world, &self.what);
+        }
+        self.what.is_next(world.directory)?;
+        let mut desk = world.seen.desk(&Key::Desk)?.cloned().unwrap_or_default();
+        let expires = self.what.expires(world.now, desk.since)?;
+        let over = desk.lying.extract_if(.., |lying| lying.expires <= world.now);
+        let deletes: Vec<Key> = over.map(|lying| Key::Proposal(lying.id)).collect();
+        let open = desk.lying.iter().filter(|lying| lying.open).count();
+        if open >= limits::PROPOSALS || desk.lying.len() >= limits::PROPOSALS_KNOWN {
+            return Err(Refusal::TooManyProposals { limit: limits::PROPOSALS as u64 });
+        }
+        desk.lying.push(Lying { id, expires, open: true });
+        let facets = match &self.what {
+            Proposed::Act(_) => Vec::new(),
+            Proposed::Statement(_, facets) => facets.clone(),
+        };
+        let kept = Kept {
+            envelope: self.what.envelope().bytes().clone(),
+            facets,
+            by: self.by.role().holder(),
+            at: world.now,
+            expires,
+            end: None,
+        };
+        let puts = vec![
+            (Key::Desk, Value::Desk(desk)),
+            (Key::Proposal(id), Value::Proposal(Box::new(kept))),
+        ];
+        Ok(Decision { puts, deletes, ..Decision::nothing(()) })
+    }
+}
+
+/// Adds signatures to what lies on the desk.
+#[derive(Debug)]
+pub struct Approve {
+    /// Who brings them.
+    pub by: AuthenticPeer,
+    /// The same proposal, with these signatures alone.
+    pub what: Proposed,
+}
+
+impl Command for Approve {
+    type Reply = ();
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Proposal(self.what.id())]
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
+        self.what.permits(&self.by)?;
+        sign(world, &self.what)
+    }
+}
+
+/// What lies there, with the signatures of this one that it has not.
+fn sign(world: &World<'_>, what: &Proposed) -> Result<Decision<()>, Refusal> {
+    let id = what.id();
+    let kept = open(world, id)?;
+    what.is_next(world.directory)?;
+    let before = parse(&kept.envelope)?;
+    let mut signatures = before.signatures().to_vec();
+    let is_new = |new: &&Signature| before.signatures().iter().all(|old| old.key_id != new.key_id);
+    signatures.extend(what.envelope().signatures().iter().filter(is_new).cloned());
+    signatures.sort_by_key(|signature| signature.key_id);
+    let signed = Envelope::assemble(before.kind(), before.payload().clone(), signatures);
+    let kept = Kept { envelope: signed.bytes().clone(), ..kept.clone() };
+    let puts = vec![(Key::Proposal(id), Value::Proposal(Box::new(kept)))];
+    Ok(Decision { puts, ..Decision::nothing(()) })
+}
+
+/// A proposal that lies on the desk and waits.
+fn open<'a>(world: &World<'a>, id: Digest) -> Result<&'a Kept, Refusal> {
+    let kept = world.seen.proposal(&Key::Proposal(id))?.ok_or(Refusal::UnknownProposal(id))?;
+    match &kept.end {
+        Some(End { committed, by, at }) => {
+            let (by, committed, at) = (by.clone(), *committed, *at);
+            Err(Refusal::ProposalEnded { by, committed, at })
+        }
+        None if kept.expires <= world.now => Err(Refusal::ProposalExpired { at: kept.expires }),
+        None => Ok(kept),
+    }
+}
+
+fn parse(envelope: &[u8]) -> Result<Envelope, Refusal> {
+    let unreadable = |_| Refusal::Internal("a proposal that is kept cannot be read");
+    Envelope::parse(envelope, limits::STATEMENT_BYTES).map_err(unreadable)
+}
+
+/// Ends a proposal: it is off the desk, and its id is known until it expires.
+fn end(
+    world: &World<'_>,
+    (id, kept): (Digest, &Kept),
+    end: End,
+) -> Result<Vec<(Key, Value)>, Refusal> {
+    let mut desk = world.seen.desk(&Key::Desk)?.cloned().unwrap_or_default();
+    for lying in desk.lying.iter_mut().filter(|lying| lying.id == id) {
+        lying.open = false;
+    }
+    let kept = Kept { end: Some(end), ..kept.clone() };
+    let kept = (Key::Proposal(id), Value::Proposal(Box::new(kept)));
+    Ok(vec![(Key::Desk, Value::Desk(desk)), kept])
+}
+
+/// Gives a proposal up.
+#[derive(Debug)]
+pub struct Abort {
+    /// Who.
+    pub by: AuthenticPeer,
+    /// As it lies there.
+    pub what: Proposed,
+}
+
+impl Command for Abort {
+    type Reply = ();
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Desk, Key::Proposal(self.what.id())]
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
+        self.what.permits(&self.by)?;
+        let id = self.what.id();
+        let kept = open(world, id)?;
+        let how = End { committed: false, by: self.by.role().holder(), at: world.now };
+        let puts = end(world, (id, kept), how)?;
+        Ok(Decision { puts, ..Decision::nothing(()) })
+    }
+}
+
+/// A command by which the store went back: from here on no proposal made before counts.
+#[derive(Debug)]
+pub struct WentBack<C>(pub C);
+
+impl<C: Command> Command for WentBack<C> {
+    type Reply = C::Reply;
+
+    fn keys(&self) -> Vec<Key> {
+        let mut keys = self.0.keys();
+        keys.push(Key::Desk);
+        keys
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<C::Reply>, Refusal> {
+        let mut decision = self.0.decide(world)?;
+        let desk = world.seen.desk(&Key::Desk)?.cloned().unwrap_or_default();
+        let desk = Desk { since: world.now, ..desk };
+        decision.puts.push((Key::Desk, Value::Desk(desk)));
+        Ok(decision)
+    }
+}
+
+/// Uses an act that enough operators have approved. It is used before it is carried out: nobody does
+/// it twice.
+#[derive(Debug)]
+pub struct CommitAct {
+    /// Who.
+    pub by: AuthenticPeer,
+    /// As it lies there.
+    pub act: Box<Approved>,
+}
+
+impl Command for CommitAct {
+    type Reply = Act;
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Desk, Key::Proposal(self.act.id())]
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<Act>, Refusal> {
+        let id = self.act.id();
+        let kept = open(world, id)?;
+        // More may have signed since it was read.
+        let standing = parse(&kept.envelope)?;
+        let signed = |id: &KeyId| standing.signatures().iter().any(|of| of.key_id == *id);
+        if !self.act.signers().iter().all(signed) {
+            return Err(Refusal::Internal("an approval that is not kept was counted"));
+        }
+        self.act.rests(world.directory)?;
+        self.act.is_approved(world.directory)?;
+        let how = End { committed: true, by: self.by.role().holder(), at: world.now };
+        let puts = end(world, (id, kept), how)?;
+        Ok(Decision { puts, ..Decision::nothing(self.act.act().clone()) })
+    }
+}
+
+/// Publishes a statement that lies on the desk: log and desk in one commit.
+#[derive(Debug)]
+pub struct CommitStatement {
+    by: AuthenticPeer,
+    id: Digest,
+    publish: Publish,
+}
+
+impl CommitStatement {
+    /// The statement as it lies there.
+    #[must_use]
+    pub fn new(by: AuthenticPeer, verified: Verified, facets: Vec<OpenFacet>) -> Self {
+        let id = verified.digest();
+        Self { by, id, publish: Publish::new(verified, facets) }
+    }
+
+    /// The publication alone.
+    #[must_use]
+    pub const fn publish(&self) -> &Publish {
+        &self.publish
+    }
+}
+
+impl Command for CommitStatement {
+    type Reply = Stands;
+
+    fn keys(&self) -> Vec<Key> {
+        let mut keys = self.publish.keys();
+        keys.extend([Key::Desk, Key::Proposal(self.id)]);
+        keys
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<Stands>, Refusal> {
+        let kept = open(world, self.id)?;
+        let mut decision = self.publish.decide(world)?;
+        let how = End { committed: true, by: self.by.role().holder(), at: world.now };
+        decision.puts.extend(end(world, (self.id, kept), how)?);
+        Ok(decision)
+    }
+}

@@ -1,0 +1,188 @@
+//! AdminService.
+
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::domain::access::{Face, Method, Permit};
+use crate::domain::administration::audit::Call;
+use crate::domain::refusal::{Refusal, Wrong};
+use crate::service::administration::{Committed, DeskState, OnDesk};
+use crate::wire::v1::admin_service_server::AdminService;
+use crate::wire::v1::carry_out_response::Done;
+use crate::wire::v1::{
+    AbortRequest, AbortResponse, ApproveRequest, ApproveResponse, CarryOutRequest,
+    CarryOutResponse, DropSessionsRequest, DropSessionsResponse, GetAuditRequest, GetAuditResponse,
+    GetStandingRequest, GetStandingResponse, ListProposalsRequest, ListProposalsResponse,
+    ListSessionsRequest, ListSessionsResponse, Proposal, ProposalState, ProposeRequest,
+    ProposeResponse, Publication, Session,
+};
+use crate::wire::{self, convert};
+
+use super::directory::publications;
+use super::peer::Caller;
+use super::{Api, status};
+
+#[async_trait]
+impl AdminService for Api {
+    async fn get_standing(
+        &self,
+        request: Request<GetStandingRequest>,
+    ) -> Result<Response<GetStandingResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::GetStanding)?;
+        let standing = self.service.standing(call, &permit).await.map_err(status)?;
+        let number = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+        Ok(Response::new(GetStandingResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            charter: standing.charter,
+            checkpoint: standing.checkpoint,
+            engine: self.service.engine().to_owned(),
+            now: self.service.now(),
+            clock_in_doubt: self.service.is_clock_in_doubt(),
+            room: standing.left.to_string(),
+            damaged: self.service.telemetry().is_damaged(),
+            sessions: number(standing.sessions),
+            proposals: number(standing.proposals),
+            records: standing.records,
+        }))
+    }
+
+    async fn list_proposals(
+        &self,
+        request: Request<ListProposalsRequest>,
+    ) -> Result<Response<ListProposalsResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::ListProposals)?;
+        let permit = permit.with(request.get_ref().all);
+        let found = self.service.proposals(call, &permit).await.map_err(status)?;
+        let proposals = found.into_iter().map(proposal).collect();
+        Ok(Response::new(ListProposalsResponse { proposals }))
+    }
+
+    async fn propose(
+        &self,
+        request: Request<ProposeRequest>,
+    ) -> Result<Response<ProposeResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::Propose)?;
+        let proposed = request.into_inner().publication.into_iter().collect();
+        let proposed = publications(proposed)?.pop();
+        let missing = || Refusal::field("publication", Wrong::Missing);
+        let proposed = refused(proposed.ok_or_else(missing))?;
+        let proposal = self.service.propose(call, permit.with(proposed)).await;
+        let proposal = Some(self::proposal(proposal.map_err(status)?));
+        Ok(Response::new(ProposeResponse { proposal }))
+    }
+
+    async fn approve(
+        &self,
+        request: Request<ApproveRequest>,
+    ) -> Result<Response<ApproveResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::Approve)?;
+        let ApproveRequest { id, signatures } = request.into_inner();
+        let signatures = signatures.into_iter().map(convert::signature).collect::<Result<_, _>>();
+        let asked = (refused(convert::proposal_id(&id))?, refused(signatures)?);
+        let proposal = self.service.approve(call, permit.with(asked)).await;
+        let proposal = Some(self::proposal(proposal.map_err(status)?));
+        Ok(Response::new(ApproveResponse { proposal }))
+    }
+
+    async fn carry_out(
+        &self,
+        request: Request<CarryOutRequest>,
+    ) -> Result<Response<CarryOutResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::CarryOut)?;
+        let id = refused(convert::proposal_id(&request.get_ref().id))?;
+        let done = self.service.carry_out(call, permit.with(id)).await.map_err(status)?;
+        let done = Some(match done {
+            Committed::Logged(leaf) => Done::LeafIndex(leaf),
+            Committed::Done(words) => Done::Act(words),
+            Committed::Failed(words) => Done::Failed(words),
+        });
+        Ok(Response::new(CarryOutResponse { done }))
+    }
+
+    async fn abort(
+        &self,
+        request: Request<AbortRequest>,
+    ) -> Result<Response<AbortResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::Abort)?;
+        let id = refused(convert::proposal_id(&request.get_ref().id))?;
+        self.service.abort(call, permit.with(id)).await.map_err(status)?;
+        Ok(Response::new(AbortResponse {}))
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::ListSessions)?;
+        let found = self.service.sessions(call, &permit).await.map_err(status)?;
+        let sessions = found.into_iter().map(|(number, session, peer)| Session {
+            number,
+            who: peer.role().holder(),
+            key_id: session.key.map_or_else(Default::default, |key| key.as_bytes().to_vec().into()),
+            since: session.since,
+            remote: session.remote.to_string(),
+            group: session.group.to_owned(),
+            administration: session.face == Face::Administration,
+        });
+        Ok(Response::new(ListSessionsResponse { sessions: sessions.collect() }))
+    }
+
+    async fn drop_sessions(
+        &self,
+        request: Request<DropSessionsRequest>,
+    ) -> Result<Response<DropSessionsResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::DropSessions)?;
+        let mut sessions = request.into_inner().sessions;
+        sessions.sort_unstable();
+        sessions.dedup();
+        let dropped = self.service.drop_sessions(call, permit.with(sessions)).await;
+        let dropped = u32::try_from(dropped.map_err(status)?).unwrap_or(u32::MAX);
+        Ok(Response::new(DropSessionsResponse { dropped }))
+    }
+
+    async fn get_audit(
+        &self,
+        request: Request<GetAuditRequest>,
+    ) -> Result<Response<GetAuditResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::GetAudit)?;
+        let page = (request.get_ref().start, request.get_ref().limit);
+        let (records, head) = self.service.audit(call, &permit.with(page)).await.map_err(status)?;
+        Ok(Response::new(GetAuditResponse { records, head }))
+    }
+}
+
+impl Api {
+    /// What the trail will say of a request, and leave to make it.
+    fn asks<T>(&self, request: &Request<T>, method: Method) -> Result<(Call, Permit<()>), Status> {
+        let caller = Caller::of(request);
+        let permit = caller.permit(&self.service, method, ())?;
+        Ok((caller.call(permit.peer(), method), permit))
+    }
+}
+
+fn proposal(found: OnDesk) -> Proposal {
+    let OnDesk { id, kept, state, needed } = found;
+    let state = match state {
+        DeskState::Open => ProposalState::Open,
+        DeskState::Committed => ProposalState::CarriedOut,
+        DeskState::Aborted => ProposalState::Aborted,
+        DeskState::Expired => ProposalState::Expired,
+        DeskState::Overtaken => ProposalState::Overtaken,
+    };
+    let facets = kept.facets.into_iter().map(convert::open_facet).collect();
+    let (ended_by, ended_at) = kept.end.map_or_else(Default::default, |end| (end.by, end.at));
+    Proposal {
+        id: id.as_bytes().to_vec().into(),
+        publication: Some(Publication { statement: kept.envelope, facets }),
+        by: kept.by,
+        at: kept.at,
+        expires: kept.expires,
+        state: state.into(),
+        ended_by,
+        ended_at,
+        needed,
+    }
+}
+
+fn refused<T>(result: Result<T, Refusal>) -> Result<T, Status> {
+    result.map_err(|refusal| wire::status::of(&refusal))
+}

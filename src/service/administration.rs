@@ -1,0 +1,522 @@
+//! What registrars, operators and auditors ask for.
+//!
+//! In scope: the record of each call, proposals, sessions, the signed head of the trail. Out of scope:
+//! what an act does to the process ([`Controls`]). Invariants: a call that changes something and its
+//! record are one commit; what could not be recorded is counted, and the next record says how often.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::crypto::hash::Digest;
+use crate::domain::access::Permit;
+use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Trail};
+use crate::domain::administration::desk::{
+    Abort, Approve, CommitAct, CommitStatement, Desk, Kept, Propose, Proposed,
+};
+use crate::domain::administration::proposal::{self, Act, Approved};
+use crate::domain::command::Command;
+use crate::domain::directory::facet::OpenFacet;
+use crate::domain::directory::{Directory, Statement, Verified};
+use crate::domain::limits;
+use crate::domain::network::Network;
+use crate::domain::peer::{AuthenticPeer, Party};
+use crate::domain::refusal::Refusal;
+use crate::domain::state::{Key, Value};
+use crate::signed::dsse::{Envelope, Kind, Signature};
+use crate::signed::proto;
+
+use super::door::{Ask, Session};
+use super::{Failure, Left, Publication, Service};
+
+/// What an act does to the process that serves: `operate` knows how.
+pub trait Controls: Send + Sync {
+    /// Carries it out. What came of it, or why not, in words.
+    fn perform<'a>(&'a self, act: &'a Act) -> Performing<'a>;
+}
+
+/// The future of [`Controls::perform`].
+pub type Performing<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
+
+/// What the administration keeps in memory.
+#[derive(Default)]
+pub(super) struct Office {
+    controls: OnceLock<Arc<dyn Controls>>,
+    /// Calls that no record was made of since the last one.
+    unrecorded: AtomicU64,
+    /// The hour, and how many refusals of strangers were recorded in it.
+    strangers: Mutex<(u64, u64)>,
+}
+
+/// A proposal as somebody sees it who looks at the desk.
+#[derive(Clone, Debug)]
+pub struct OnDesk {
+    /// Its id.
+    pub id: Digest,
+    /// As it is kept.
+    pub kept: Kept,
+    /// What is true of it now.
+    pub state: DeskState,
+    /// How many operators an act needs; 0 of a statement, which says so itself.
+    pub needed: u32,
+}
+
+/// What is true of a proposal now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeskState {
+    /// It waits.
+    Open,
+    /// It was carried out.
+    Committed,
+    /// It was given up.
+    Aborted,
+    /// Nobody decided in time.
+    Expired,
+    /// Something else came before it.
+    Overtaken,
+}
+
+/// Where the service stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Of the charter in force.
+    pub charter: u64,
+    /// The newest.
+    pub checkpoint: Bytes,
+    /// Of the disk.
+    pub left: Left,
+    /// How many connections are open.
+    pub sessions: usize,
+    /// How many proposals wait.
+    pub proposals: usize,
+    /// Of the audit trail.
+    pub records: u64,
+}
+
+/// What a commit came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// A statement stands in the log, at this leaf index.
+    Logged(u64),
+    /// An act was carried out.
+    Done(String),
+    /// It is used, and could not be carried out.
+    Failed(String),
+}
+
+impl Service {
+    /// Acts are carried out by these from now on.
+    pub fn controlled_by(&self, controls: Arc<dyn Controls>) {
+        let _ = self.shared.office.controls.set(controls);
+    }
+
+    /// Records what the service does itself: a start, a stop. What cannot be recorded is counted.
+    pub async fn record(&self, call: &'static str, says: String) {
+        let _ = self.asked(Call::of_service(call, says)).await;
+    }
+
+    /// Records that somebody was told no before a command could be made. Of strangers only so many an
+    /// hour: a disk that they write to has an end.
+    pub async fn record_refusal(&self, peer: &AuthenticPeer, call: Call, refusal: &Refusal) {
+        let office = &self.shared.office;
+        if matches!(peer.party(), Party::Network(_)) && !office.may_record(self.now() / 3_600) {
+            office.unrecorded.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let _: Result<(), _> = self.refuse(call, refusal.clone()).await;
+    }
+
+    /// A command with its record, in one commit.
+    pub(super) async fn audited<C: Command>(
+        &self,
+        call: Call,
+        command: C,
+    ) -> Result<C::Reply, Failure> {
+        let unrecorded = &self.shared.office.unrecorded;
+        let before = unrecorded.swap(0, Ordering::Relaxed);
+        let done = self.execute(Audited::new(Call { unrecorded: before, ..call }, command)).await;
+        match done {
+            Ok(reply) => Ok(reply?),
+            Err(why) => {
+                unrecorded.fetch_add(before + 1, Ordering::Relaxed);
+                Err(why)
+            }
+        }
+    }
+
+    async fn refuse<T>(&self, call: Call, refusal: Refusal) -> Result<T, Failure> {
+        match self.audited(call, Refused(refusal.clone())).await {
+            Err(why) => Err(why),
+            Ok(()) => Err(refusal.into()),
+        }
+    }
+
+    /// Records what is only asked. A disk without room keeps nobody from looking.
+    async fn asked(&self, call: Call) -> Result<(), Failure> {
+        match self.audited(call, Asked).await {
+            Err(Failure::Refused(Refusal::StorageFull | Refusal::StorageReadOnly)) | Ok(()) => {
+                Ok(())
+            }
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Where the service stands.
+    ///
+    /// # Errors
+    /// Busy; stopped.
+    pub async fn standing(&self, call: Call, _: &Permit<()>) -> Result<Standing, Failure> {
+        self.asked(call).await?;
+        let (state, desk) = (self.state(), self.desk().await?);
+        Ok(Standing {
+            charter: state.directory.charter().newest.version,
+            checkpoint: state.checkpoint.clone(),
+            left: self.left(),
+            sessions: self.door().sessions().len(),
+            proposals: desk.lying.iter().filter(|lying| lying.open).count(),
+            records: self.trail().await?.count,
+        })
+    }
+
+    /// What lies on the desk, the oldest first: what waits, or all of which the id is known.
+    ///
+    /// # Errors
+    /// Busy; stopped; a proposal cannot be read.
+    pub async fn proposals(
+        &self,
+        call: Call,
+        permit: &Permit<bool>,
+    ) -> Result<Vec<OnDesk>, Failure> {
+        self.asked(call).await?;
+        let (directory, now) = (self.state(), self.now());
+        let mut found = Vec::new();
+        for lying in self.desk().await?.lying {
+            if !lying.open && !permit.command() {
+                continue;
+            }
+            if let Some(kept) = self.kept(lying.id).await? {
+                found.push(on_desk(&directory.directory, now, (lying.id, kept)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Puts a proposal on the desk, or adds to one that lies there the signatures that it has not.
+    ///
+    /// # Errors
+    /// What the rules refuse; busy; stopped.
+    pub async fn propose(
+        &self,
+        call: Call,
+        permit: Permit<Publication>,
+    ) -> Result<OnDesk, Failure> {
+        let (by, Publication { statement, facets }) = permit.into_parts();
+        let what = Proposed::verify(&self.state().directory, &statement, facets);
+        let what = what.and_then(|what| while_serving(&what).map(|()| what));
+        match what {
+            Err(refusal) => self.refuse(call, refusal).await,
+            Ok(what) => {
+                let (id, call) = (what.id(), said(call, &what));
+                self.audited(call, Propose { by, what }).await?;
+                self.on_the_desk(id).await
+            }
+        }
+    }
+
+    /// Adds signatures to a proposal.
+    ///
+    /// # Errors
+    /// What the rules refuse; busy; stopped.
+    pub async fn approve(
+        &self,
+        call: Call,
+        permit: Permit<(Digest, Vec<Signature>)>,
+    ) -> Result<OnDesk, Failure> {
+        let (by, (id, mut signatures)) = permit.into_parts();
+        signatures.sort_by_key(|signature| signature.key_id);
+        let call = call.about(id);
+        let read = match self.kept(id).await? {
+            None => Err(Refusal::UnknownProposal(id)),
+            Some(kept) => self.signed(&kept, signatures),
+        };
+        match read {
+            Err(refusal) => self.refuse(call, refusal).await,
+            Ok(what) => {
+                self.audited(said(call, &what), Approve { by, what }).await?;
+                self.on_the_desk(id).await
+            }
+        }
+    }
+
+    /// What is kept, with these signatures alone, verified.
+    fn signed(&self, kept: &Kept, signatures: Vec<Signature>) -> Result<Proposed, Refusal> {
+        let kept_as = parse(&kept.envelope)?;
+        let signed = Envelope::assemble(kept_as.kind(), kept_as.payload().clone(), signatures);
+        Proposed::verify(&self.state().directory, signed.bytes(), kept.facets.clone())
+    }
+
+    /// Carries out what enough have signed.
+    ///
+    /// # Errors
+    /// What the rules refuse; busy; stopped.
+    pub async fn carry_out(
+        &self,
+        call: Call,
+        permit: Permit<Digest>,
+    ) -> Result<Committed, Failure> {
+        let (by, id) = permit.into_parts();
+        let call = call.about(id);
+        let read = match self.kept(id).await? {
+            None => Err(Refusal::UnknownProposal(id)),
+            Some(kept) => {
+                let directory = &self.state().directory;
+                Proposed::verify(directory, &kept.envelope, kept.facets)
+            }
+        };
+        match read.and_then(|what| what.permits(&by).map(|()| what)) {
+            Err(refusal) => self.refuse(call, refusal).await,
+            Ok(Proposed::Act(act)) => self.commit_act(call, by, act).await,
+            Ok(Proposed::Statement(statement, facets)) => {
+                self.commit_statement(call, by, (*statement, facets)).await
+            }
+        }
+    }
+
+    async fn commit_act(
+        &self,
+        call: Call,
+        by: AuthenticPeer,
+        act: Box<Approved>,
+    ) -> Result<Committed, Failure> {
+        let (id, name) = (act.id(), act.act().name());
+        let act = self.audited(call.saying(name), CommitAct { by, act }).await?;
+        let done = self.perform(&act).await;
+        let (outcome, says) = match &done {
+            Ok(says) => ("done", says),
+            Err(why) => ("failed", why),
+        };
+        let call = Call::of_service(outcome, String::new());
+        let _ = self.asked(call.about(id).saying(says)).await;
+        Ok(done.map_or_else(Committed::Failed, Committed::Done))
+    }
+
+    async fn perform(&self, act: &Act) -> Result<String, String> {
+        if let Act::DropSessions(numbers) = act {
+            let dropped = self.door().drop_sessions(numbers);
+            let dropped = dropped.map_err(|number| Refusal::UnknownSession(number).to_string())?;
+            return Ok(format!("{dropped} connections were closed"));
+        }
+        match self.shared.office.controls.get() {
+            Some(controls) => controls.perform(act).await,
+            None => Err("this service was started by a program that cannot do that".to_owned()),
+        }
+    }
+
+    async fn commit_statement(
+        &self,
+        call: Call,
+        by: AuthenticPeer,
+        (verified, facets): (Verified, Vec<OpenFacet>),
+    ) -> Result<Committed, Failure> {
+        if let Statement::Charter(charter) = verified.statement()
+            && let Err(refusal) = self.keeps_our_keys(charter)
+        {
+            return self.refuse(call, refusal).await;
+        }
+        let bytes = facets.iter().map(|facet| facet.bytes.len()).sum::<usize>();
+        let bytes = bytes + verified.envelope().bytes().len();
+        let logged = self.door().logs(None, bytes, &self.state().directory.charter().policy)?;
+        let call = call.saying(verified.statement().kind().name());
+        let done = self.audited(call, CommitStatement::new(by, verified, facets)).await;
+        match done {
+            Ok(stands) => Ok(Committed::Logged(stands.leaf)),
+            Err(why) => {
+                if !matches!(why, Failure::Stopped) {
+                    logged.give_back();
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// Gives a proposal up.
+    ///
+    /// # Errors
+    /// What the rules refuse; busy; stopped.
+    pub async fn abort(&self, call: Call, permit: Permit<Digest>) -> Result<(), Failure> {
+        let (by, id) = permit.into_parts();
+        let call = call.about(id);
+        let read = match self.kept(id).await? {
+            None => Err(Refusal::UnknownProposal(id)),
+            // Also one that has become impossible.
+            Some(kept) => self.signed(&kept, Vec::new()),
+        };
+        match read {
+            Err(refusal) => self.refuse(call, refusal).await,
+            Ok(what) => self.audited(call, Abort { by, what }).await,
+        }
+    }
+
+    /// The connections that are open, by number, each with whose key it has now.
+    ///
+    /// # Errors
+    /// Busy; stopped.
+    pub async fn sessions(
+        &self,
+        call: Call,
+        _: &Permit<()>,
+    ) -> Result<Vec<(u64, Session, AuthenticPeer)>, Failure> {
+        self.asked(call).await?;
+        let sessions = self.door().sessions().into_iter().map(|(number, session)| {
+            let network = Network::of(session.remote.ip());
+            (number, session, self.peer(session.key.as_ref(), network))
+        });
+        Ok(sessions.collect())
+    }
+
+    /// Closes connections: these, or all but those of the administration.
+    ///
+    /// # Errors
+    /// One is not open; too often by one operator alone; busy; stopped.
+    pub async fn drop_sessions(
+        &self,
+        call: Call,
+        permit: Permit<Vec<u64>>,
+    ) -> Result<usize, Failure> {
+        let (by, numbers) = permit.into_parts();
+        let call = call.saying(Act::DropSessions(numbers.clone()).to_string());
+        if self.door().asks(&by, Ask::Drop).is_err() {
+            let (often, _) = limits::DROPS_OF_AN_OPERATOR;
+            return self.refuse(call, Refusal::SecondOperatorNeeded { often }).await;
+        }
+        let open = self.door().sessions();
+        let is_open = |number: &&u64| open.iter().all(|(open, _)| open != *number);
+        if let Some(number) = numbers.iter().find(is_open) {
+            return self.refuse(call, Refusal::UnknownSession(*number)).await;
+        }
+        self.audited(call, Asked).await?;
+        // One that has closed since is no fault.
+        let open = self.door().sessions();
+        let still = |number: &u64| open.iter().any(|(open, _)| open == number);
+        let left: Vec<u64> = numbers.iter().copied().filter(still).collect();
+        if left.is_empty() && !numbers.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.door().drop_sessions(&left).unwrap_or_default())
+    }
+
+    /// A page of the audit trail, and the signed head that stands behind it.
+    ///
+    /// # Errors
+    /// Busy; stopped; a record cannot be read.
+    pub async fn audit(
+        &self,
+        call: Call,
+        permit: &Permit<(u64, u32)>,
+    ) -> Result<(Vec<Bytes>, Bytes), Failure> {
+        self.asked(call).await?;
+        let state = self.state();
+        let trail = self.trail().await?;
+        let (start, limit) = *permit.command();
+        let most = u64::from(limit).clamp(1, limits::AUDIT_PAGE as u64);
+        let (first, last) = (start.max(1), start.max(1).saturating_add(most - 1));
+        let mut records = Vec::new();
+        for number in first..=last.min(trail.count) {
+            match self.value(&Key::Record(number)).await? {
+                Some(Value::Record(record)) => records.push(record),
+                Some(_) | None => return Err(Refusal::StoreDamaged.into()),
+            }
+        }
+        let (directory, (size, root)) = (&state.directory, state.head);
+        let bytes = |digest: &Digest| Bytes::copy_from_slice(digest.as_bytes());
+        let head = proto::AuditHead {
+            directory: Some(proto::Directory {
+                name: directory.name().to_string(),
+                genesis: bytes(&directory.genesis()),
+            }),
+            count: trail.count,
+            chain: bytes(&trail.chain),
+            at: self.now(),
+            view: Some(proto::View { size, root: bytes(&root) }),
+        };
+        Ok((records, self.sign(Kind::AuditHead, head.encode_to_vec().into())?))
+    }
+
+    async fn trail(&self) -> Result<Trail, Failure> {
+        Ok(match self.value(&Key::Trail).await? {
+            Some(Value::Trail(trail)) => trail,
+            Some(_) | None => Trail::empty(self.state().directory.genesis()),
+        })
+    }
+
+    async fn desk(&self) -> Result<Desk, Failure> {
+        Ok(match self.value(&Key::Desk).await? {
+            Some(Value::Desk(desk)) => desk,
+            Some(_) | None => Desk::default(),
+        })
+    }
+
+    async fn kept(&self, id: Digest) -> Result<Option<Kept>, Failure> {
+        Ok(match self.value(&Key::Proposal(id)).await? {
+            Some(Value::Proposal(kept)) => Some(*kept),
+            Some(_) | None => None,
+        })
+    }
+
+    async fn on_the_desk(&self, id: Digest) -> Result<OnDesk, Failure> {
+        let kept = self.kept(id).await?.ok_or(Refusal::UnknownProposal(id))?;
+        Ok(on_desk(&self.state().directory, self.now(), (id, kept)))
+    }
+}
+
+impl Office {
+    fn may_record(&self, hour: u64) -> bool {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        if strangers.0 != hour {
+            *strangers = (hour, 0);
+        }
+        strangers.1 += 1;
+        strangers.1 <= limits::STRANGERS_RECORDED
+    }
+}
+
+fn parse(envelope: &[u8]) -> Result<Envelope, Refusal> {
+    Envelope::parse(envelope, limits::STATEMENT_BYTES).map_err(|_| Refusal::StoreDamaged)
+}
+
+/// What the trail says of a proposal.
+fn said(call: Call, what: &Proposed) -> Call {
+    let word = match what {
+        Proposed::Act(act) => act.act().name(),
+        Proposed::Statement(statement, _) => statement.statement().kind().name(),
+    };
+    call.about(what.id()).saying(word)
+}
+
+fn while_serving(what: &Proposed) -> Result<(), Refusal> {
+    match what {
+        Proposed::Act(act) if matches!(act.act(), Act::NewEpoch(_)) => {
+            Err(Refusal::NotWhileServing("new-epoch"))
+        }
+        Proposed::Act(_) | Proposed::Statement(..) => Ok(()),
+    }
+}
+
+fn on_desk(directory: &Directory, now: u64, (id, kept): (Digest, Kept)) -> OnDesk {
+    let read = Proposed::verify(directory, &kept.envelope, kept.facets.clone());
+    let state = match &kept.end {
+        Some(end) if end.committed => DeskState::Committed,
+        Some(_) => DeskState::Aborted,
+        None if kept.expires <= now => DeskState::Expired,
+        None if read.as_ref().is_ok_and(|what| what.is_next(directory).is_err()) => {
+            DeskState::Overtaken
+        }
+        None => DeskState::Open,
+    };
+    let is_act = parse(&kept.envelope).is_ok_and(|envelope| envelope.kind() == Kind::Approval);
+    let needed = if is_act { proposal::needed(directory) } else { 0 };
+    OnDesk { id, kept, state, needed }
+}

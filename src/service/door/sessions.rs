@@ -1,0 +1,65 @@
+//! Who is connected, and how a connection is ended from here.
+//!
+//! Invariant: to be dropped bars nobody; who comes again is let in as before.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::crypto::sign::KeyId;
+use crate::domain::access::Face;
+
+/// A connection whose handshake is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Where it came in.
+    pub face: Face,
+    /// Since when, Unix seconds.
+    pub since: u64,
+    /// Whom it is from.
+    pub remote: SocketAddr,
+    /// The key that its peer has proven.
+    pub key: Option<KeyId>,
+    /// The group of its handshake.
+    pub group: &'static str,
+}
+
+/// All of them, by number: numbers are not used again while the service runs.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    newest: u64,
+    open: BTreeMap<u64, (Session, Arc<Notify>)>,
+}
+
+impl Sessions {
+    pub(super) fn open(&mut self, session: Session, drop: Arc<Notify>) -> u64 {
+        self.newest += 1;
+        self.open.insert(self.newest, (session, drop));
+        self.newest
+    }
+
+    pub(super) fn close(&mut self, number: u64) {
+        self.open.remove(&number);
+    }
+
+    pub(super) fn all(&self) -> Vec<(u64, Session)> {
+        self.open.iter().map(|(number, (session, _))| (*number, *session)).collect()
+    }
+
+    /// The first of these that is not open.
+    pub(super) fn missing(&self, numbers: &[u64]) -> Option<u64> {
+        numbers.iter().copied().find(|number| !self.open.contains_key(number))
+    }
+
+    /// Ends these; without numbers all but those of the administration.
+    pub(super) fn drop(&self, numbers: &[u64]) -> usize {
+        let named = |number: &u64, session: &Session| match numbers {
+            [] => session.face == Face::Members,
+            some => some.contains(number),
+        };
+        let dropped = self.open.iter().filter(|(number, (session, _))| named(number, session));
+        dropped.map(|(_, (_, drop))| drop.notify_one()).count()
+    }
+}

@@ -1,0 +1,489 @@
+//! The administration: two people decide over exactly what happens, and all of it is recorded.
+
+use bytes::Bytes;
+use liaison::client::administration::verify;
+use liaison::domain::administration::proposal::Act;
+use liaison::domain::limits;
+use liaison::domain::refusal::Refusal;
+use liaison::domain::state::Key;
+use liaison::service::CannotStart;
+use liaison::service::epochs::{self, Which};
+use liaison::signed::dsse::{Envelope, Kind};
+use liaison::signed::proto::{self, AuditRecord, Proposal};
+use liaison::store::keys;
+use liaison::wire::v1::admin_service_client::AdminServiceClient;
+use liaison::wire::v1::carry_out_response::Done;
+use liaison::wire::v1::{
+    AbortRequest, ApproveRequest, CarryOutRequest, DropSessionsRequest, GetAuditRequest,
+    GetCheckpointRequest, GetStandingRequest, ListProposalsRequest, ListSessionsRequest,
+    ProposalState, ProposeRequest, Publication,
+};
+use prost::Message as _;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use crate::support::{
+    Client, DAY, NAME, NOW, Open, Party, TestNet, dates, identity, refusal, says, soon,
+};
+
+/// A connection of a person to the administration.
+struct Desk(AdminServiceClient<Channel>);
+
+impl Desk {
+    async fn of(net: &TestNet, person: &str) -> Self {
+        let client = Some(identity(&format!("{person} tls"), dates()));
+        Self(AdminServiceClient::new(net.administer(client).await.unwrap().channel()))
+    }
+
+    /// The id of the proposal, and how many have signed.
+    async fn propose(&mut self, statement: Bytes) -> Result<(Bytes, usize), Status> {
+        let publication = Some(Publication { statement, facets: Vec::new() });
+        let answer = self.0.propose(ProposeRequest { publication }).await?.into_inner();
+        let proposal = answer.proposal.unwrap();
+        Ok((proposal.id.clone(), signatures(&proposal)))
+    }
+
+    async fn approve(&mut self, id: &Bytes, by: &[&str], over: &Bytes) -> Result<usize, Status> {
+        let envelope = Envelope::parse(over, limits::STATEMENT_BYTES).unwrap();
+        let sign = |by: &&str| {
+            let signed = says::sign(envelope.kind(), envelope.payload().to_vec(), &names(&[by]));
+            proto::Dsse::decode(signed).unwrap().signatures
+        };
+        let signatures = by.iter().flat_map(sign).collect();
+        let request = ApproveRequest { id: id.clone(), signatures };
+        let answer = self.0.approve(request).await?.into_inner();
+        Ok(self::signatures(&answer.proposal.unwrap()))
+    }
+
+    async fn carry_out(&mut self, id: &Bytes) -> Result<Done, Status> {
+        let answer = self.0.carry_out(CarryOutRequest { id: id.clone() }).await?;
+        Ok(answer.into_inner().done.unwrap())
+    }
+
+    async fn abort(&mut self, id: &Bytes) -> Result<(), Status> {
+        self.0.abort(AbortRequest { id: id.clone() }).await.map(|_| ())
+    }
+
+    async fn states(&mut self) -> Vec<ProposalState> {
+        let listed = self.0.list_proposals(ListProposalsRequest { all: true }).await.unwrap();
+        listed.into_inner().proposals.iter().map(|of| of.state()).collect()
+    }
+
+    async fn standing(&mut self) -> Result<(), Status> {
+        self.0.get_standing(GetStandingRequest {}).await.map(|_| ())
+    }
+
+    /// Every record, and the head behind them.
+    async fn trail(&mut self) -> (Vec<Bytes>, Bytes) {
+        let page = self.0.get_audit(GetAuditRequest { start: 1, limit: 1_000 }).await.unwrap();
+        let page = page.into_inner();
+        (page.records, page.head)
+    }
+}
+
+fn signatures(proposal: &liaison::wire::v1::Proposal) -> usize {
+    let dsse = proposal.publication.clone().unwrap().statement;
+    proto::Dsse::decode(dsse).unwrap().signatures.len()
+}
+
+fn names(of: &[&str]) -> Vec<String> {
+    of.iter().map(ToString::to_string).collect()
+}
+
+/// A service with the operators dave and fred, and the registrars alice and bob, who decide together.
+async fn two_of_each() -> TestNet {
+    with_two_of_each(TestNet::memory().await).await
+}
+
+async fn with_two_of_each(net: TestNet) -> TestNet {
+    let next = says::charter(&net.replica()).with(|charter| {
+        charter.operators.push(says::person("operator", "fred"));
+        charter.registrars.push(says::person("registrar", "bob"));
+        charter.threshold = 2;
+    });
+    net.say(next.signed_by(&["alice", "bob"])).await;
+    net
+}
+
+/// An act, signed by these operators.
+fn act(net: &TestNet, act: &Act, change: impl FnOnce(&mut Proposal), by: &[&str]) -> Bytes {
+    let directory = &net.replica().directory;
+    let genesis = Bytes::copy_from_slice(directory.genesis().as_bytes());
+    let mut proposal = Proposal {
+        directory: Some(proto::Directory { name: NAME.to_owned(), genesis }),
+        nonce: Bytes::from_static(&[7; 32]),
+        base: directory.charter().newest.version,
+        expires: NOW + DAY,
+        action: act.name().to_owned(),
+        parameters: act.parameters(),
+    };
+    change(&mut proposal);
+    says::sign(Kind::Approval, proposal.encode_to_vec(), &names(by))
+}
+
+fn drop_all() -> Act {
+    Act::DropSessions(Vec::new())
+}
+
+#[track_caller]
+fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> String {
+    refusal(&answer.unwrap_err()).1
+}
+
+#[tokio::test]
+async fn an_act_needs_two_operators_and_is_used_once() {
+    let net = two_of_each().await;
+    let (mut dave, mut fred) = (Desk::of(&net, "dave").await, Desk::of(&net, "fred").await);
+    let proposed = act(&net, &drop_all(), |_| {}, &["dave"]);
+    let (id, found) = dave.propose(proposed.clone()).await.unwrap();
+    assert_eq!(found, 1);
+    assert_eq!(refused(dave.carry_out(&id).await), "BELOW_THRESHOLD");
+    // One who signs again is one.
+    assert_eq!(dave.approve(&id, &["dave"], &proposed).await.unwrap(), 1);
+    assert_eq!(dave.propose(proposed.clone()).await.unwrap(), (id.clone(), 1));
+    assert_eq!(
+        refused(dave.approve(&id, &["dave", "dave"], &proposed).await),
+        "DUPLICATE_SIGNATURE"
+    );
+    assert_eq!(refused(dave.carry_out(&id).await), "BELOW_THRESHOLD");
+    assert_eq!(fred.approve(&id, &["fred"], &proposed).await.unwrap(), 2);
+    assert!(matches!(fred.carry_out(&id).await.unwrap(), Done::Act(_)));
+    // Used, whoever brings it again.
+    assert_eq!(refused(fred.carry_out(&id).await), "PROPOSAL_ENDED");
+    assert_eq!(refused(dave.propose(proposed).await), "PROPOSAL_ENDED");
+    assert_eq!(dave.states().await, [ProposalState::CarriedOut]);
+}
+
+#[tokio::test]
+async fn an_approval_is_of_what_was_signed_and_of_nothing_else() {
+    let net = two_of_each().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let one = act(&net, &Act::DropSessions(vec![1]), |_| {}, &["dave"]);
+    let (id, _) = dave.propose(one.clone()).await.unwrap();
+    let envelope = |bytes: &Bytes| Envelope::parse(bytes, limits::STATEMENT_BYTES).unwrap();
+    for (what, other) in [
+        ("parameters", act(&net, &Act::DropSessions(vec![1, 2]), |_| {}, &[])),
+        ("action", act(&net, &Act::Drain, |_| {}, &[])),
+        ("nonce", act(&net, &Act::DropSessions(vec![1]), |of| of.nonce = vec![8; 32].into(), &[])),
+        ("expiry", act(&net, &Act::DropSessions(vec![1]), |of| of.expires += 1, &[])),
+    ] {
+        assert_ne!(envelope(&other).digest(), envelope(&one).digest(), "{what}");
+        assert_eq!(refused(dave.approve(&id, &["fred"], &other).await), "BAD_SIGNATURE", "{what}");
+    }
+    // Nor is a signature under another kind.
+    let payload = envelope(&one).payload().to_vec();
+    let header = says::sign(Kind::Header, payload, &names(&["fred"]));
+    assert_eq!(refused(dave.approve(&id, &["fred"], &header).await), "BAD_SIGNATURE");
+    assert_eq!(refused(dave.carry_out(&id).await), "BELOW_THRESHOLD");
+}
+
+#[tokio::test]
+async fn nobody_does_another_ones_work() {
+    let net = two_of_each().await;
+    let (mut dave, mut alice) = (Desk::of(&net, "dave").await, Desk::of(&net, "alice").await);
+    let drain = act(&net, &Act::Drain, |_| {}, &["dave"]);
+    assert_eq!(refused(alice.propose(drain.clone()).await), "NOT_PERMITTED");
+    let (id, _) = dave.propose(drain.clone()).await.unwrap();
+    assert_eq!(refused(alice.approve(&id, &["fred"], &drain).await), "NOT_PERMITTED");
+    assert_eq!(refused(alice.carry_out(&id).await), "NOT_PERMITTED");
+    assert_eq!(refused(alice.abort(&id).await), "NOT_PERMITTED");
+    // A registrar's key is no operator's, whoever brings it.
+    assert_eq!(refused(dave.approve(&id, &["alice"], &drain).await), "WRONG_PURPOSE");
+    let charter = says::charter(&net.replica()).with(|of| of.threshold = 1).signed_by(&["alice"]);
+    assert_eq!(refused(dave.propose(charter.bytes()).await), "NOT_PERMITTED");
+    let (id, _) = alice.propose(charter.bytes()).await.unwrap();
+    assert_eq!(refused(dave.carry_out(&id).await), "NOT_PERMITTED");
+    assert_eq!(refused(alice.approve(&id, &["dave"], &charter.bytes()).await), "WRONG_PURPOSE");
+}
+
+#[tokio::test]
+async fn what_an_act_rests_on_and_until_when_is_judged() {
+    let net = two_of_each().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let week = limits::PROPOSAL_SECONDS;
+    for (reason, change) in [
+        (
+            "PROPOSAL_EXPIRED",
+            Box::new(|of: &mut Proposal| of.expires = NOW) as Box<dyn FnOnce(&mut _)>,
+        ),
+        ("PROPOSAL_TOO_LONG", Box::new(move |of: &mut Proposal| of.expires = NOW + week + 1)),
+        ("BASE_MOVED", Box::new(|of: &mut Proposal| of.base -= 1)),
+        ("UNKNOWN_ACTION", Box::new(|of: &mut Proposal| of.action = "rm-rf".to_owned())),
+        ("NOT_CANONICAL", Box::new(|of: &mut Proposal| of.parameters = vec![0x08, 0x00].into())),
+        ("INVALID_FIELD", Box::new(|of: &mut Proposal| of.nonce = vec![7; 31].into())),
+        (
+            "OTHER_DIRECTORY",
+            Box::new(|of: &mut Proposal| of.directory = Some(proto::Directory::default())),
+        ),
+    ] {
+        let proposed = act(&net, &drop_all(), change, &["dave"]);
+        assert_eq!(refused(dave.propose(proposed).await), reason);
+    }
+    let sessions = Act::DropSessions(vec![2, 1]);
+    assert_eq!(
+        refused(dave.propose(act(&net, &sessions, |_| {}, &["dave"])).await),
+        "INVALID_FIELD"
+    );
+    let epoch = Act::NewEpoch(vec![("fr/cert".parse().unwrap(), 2)]);
+    assert_eq!(
+        refused(dave.propose(act(&net, &epoch, |_| {}, &["dave"])).await),
+        "NOT_WHILE_SERVING"
+    );
+    // Approved, and then the charter moves; approved, and then nobody decides in time.
+    let proposed = act(&net, &drop_all(), |_| {}, &["dave", "fred"]);
+    let (moved, _) = dave.propose(proposed).await.unwrap();
+    let next = says::charter(&net.replica()).signed_by(&["alice", "bob"]);
+    net.say(next).await;
+    assert_eq!(refused(dave.carry_out(&moved).await), "BASE_MOVED");
+    let proposed = act(&net, &drop_all(), |of| of.nonce = vec![9; 32].into(), &["dave", "fred"]);
+    let (late, _) = dave.propose(proposed).await.unwrap();
+    net.open.clock.set(NOW + DAY);
+    assert_eq!(refused(dave.carry_out(&late).await), "PROPOSAL_EXPIRED");
+    assert_eq!(dave.states().await, [ProposalState::Expired, ProposalState::Expired]);
+    assert_eq!(refused(dave.carry_out(&Bytes::from_static(&[1; 32])).await), "UNKNOWN_PROPOSAL");
+}
+
+/// An operator who was dropped has approved nothing.
+#[tokio::test]
+async fn who_is_operator_no_more_does_not_count() {
+    let net = two_of_each().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let (id, _) = dave.propose(act(&net, &drop_all(), |_| {}, &["dave", "fred"])).await.unwrap();
+    let next = says::charter(&net.replica()).with(|charter| {
+        charter.operators.retain(|of| of.id != "fred");
+        charter.operators.push(says::person("operator", "gina"));
+    });
+    net.say(next.signed_by(&["alice", "bob"])).await;
+    assert_eq!(refused(dave.carry_out(&id).await), "KEY_NOT_IN_FORCE");
+}
+
+#[tokio::test]
+async fn a_charter_is_its_own_proposal_and_of_two_that_race_one_is_overtaken() {
+    let net = two_of_each().await;
+    let (mut alice, mut bob) = (Desk::of(&net, "alice").await, Desk::of(&net, "bob").await);
+    let draft = |seconds: u64| {
+        let set = proto::Setting { name: "stale-after".to_owned(), value: seconds };
+        says::charter(&net.replica()).with(|charter| charter.policy = vec![set])
+    };
+    let (one, other) = (draft(3_600), draft(7_200));
+    let (first, _) = alice.propose(one.clone().signed_by(&["alice"]).bytes()).await.unwrap();
+    let (second, _) = bob.propose(other.signed_by(&["bob"]).bytes()).await.unwrap();
+    assert_eq!(refused(alice.carry_out(&first).await), "BELOW_THRESHOLD");
+    assert_eq!(bob.approve(&first, &["bob"], &one.bytes()).await.unwrap(), 2);
+    let Done::LeafIndex(leaf) = alice.carry_out(&first).await.unwrap() else { panic!("no leaf") };
+    assert_eq!(net.service.state().directory.charter().newest.leaf, leaf);
+    assert_eq!(bob.states().await, [ProposalState::CarriedOut, ProposalState::Overtaken]);
+    assert_eq!(refused(bob.carry_out(&second).await), "BELOW_THRESHOLD");
+    bob.abort(&second).await.unwrap();
+    assert_eq!(bob.states().await, [ProposalState::CarriedOut, ProposalState::Aborted]);
+    assert_eq!(refused(bob.abort(&second).await), "PROPOSAL_ENDED");
+}
+
+/// What members say is theirs: the desk takes nothing of it.
+#[tokio::test]
+async fn the_desk_takes_what_registrars_sign_and_no_more_than_it_holds() {
+    let net = TestNet::memory().await;
+    let [_] = net.parties(["fr"]).await;
+    let net = with_two_of_each(net).await;
+    let mut alice = Desk::of(&net, "alice").await;
+    let slip = says::revocation(&net.replica(), "fr/cert/duty-1");
+    assert_eq!(refused(alice.propose(slip.bytes()).await), "UNKNOWN_KIND");
+    let mut dave = Desk::of(&net, "dave").await;
+    for n in 0..limits::PROPOSALS {
+        let nonce = |of: &mut Proposal| of.nonce = vec![n as u8; 32].into();
+        dave.propose(act(&net, &drop_all(), nonce, &["dave"])).await.unwrap();
+    }
+    let one_more = act(&net, &drop_all(), |of| of.nonce = vec![99; 32].into(), &["dave"]);
+    assert_eq!(refused(dave.propose(one_more.clone()).await), "TOO_MANY_PROPOSALS");
+    // What is over makes room.
+    net.open.clock.set(NOW + DAY);
+    let expires = |of: &mut Proposal| (of.expires, of.nonce) = (NOW + 2 * DAY, vec![99; 32].into());
+    dave.propose(act(&net, &drop_all(), expires, &["dave"])).await.unwrap();
+    assert_eq!(dave.states().await, [ProposalState::Open]);
+}
+
+#[tokio::test]
+async fn every_call_and_refusal_is_recorded_and_the_chain_goes_on_over_a_restart() {
+    let net = two_of_each().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    dave.standing().await.unwrap();
+    let mut alice = Desk::of(&net, "alice").await;
+    let drain = act(&net, &Act::Drain, |_| {}, &["dave"]);
+    assert_eq!(refused(alice.propose(drain.clone()).await), "NOT_PERMITTED");
+    let (id, _) = dave.propose(drain).await.unwrap();
+    let nobody = Some(identity("nobody", dates()));
+    let mut nobody = AdminServiceClient::new(net.administer(nobody).await.unwrap().channel());
+    let refused = nobody.get_standing(GetStandingRequest {}).await.unwrap_err();
+    assert_eq!(refusal(&refused), (Code::PermissionDenied, "NOT_PERMITTED".to_owned()));
+    let (records, head) = Desk::of(&net, "erin").await.trail().await;
+    let read = |bytes: &Bytes| AuditRecord::decode(bytes.clone()).unwrap();
+    let all: Vec<AuditRecord> = records.iter().map(read).collect();
+    let said: Vec<_> = all.iter().map(|of| (&of.who[..], &of.call[..], &of.outcome[..])).collect();
+    assert_eq!(
+        said,
+        [
+            ("service", "start", "ok"),
+            ("operator/dave", "GetStanding", "ok"),
+            ("registrar/alice", "Propose", "NOT_PERMITTED"),
+            ("operator/dave", "Propose", "ok"),
+            ("", "GetStanding", "NOT_PERMITTED"),
+            ("auditor/erin", "GetAudit", "ok"),
+        ]
+    );
+    assert_eq!((&all[3].subject, &all[3].says[..], all[3].at), (&id, "drain", NOW));
+    assert_eq!(verify(&net.replica().directory, &records, &head).unwrap().0, 6);
+    let (store, directory) = (net.store.clone(), net.replica().directory.clone());
+    let (ca, (open, _)) = (net.ca.clone(), net.stop().await);
+    let trust = crate::support::Trust::new(dates());
+    assert_eq!(trust.ca, ca);
+    let net = TestNet::serve(open, store, trust).await;
+    let (records, head) = Desk::of(&net, "erin").await.trail().await;
+    let calls: Vec<String> = records.iter().skip(6).map(|of| read(of).call).collect();
+    assert_eq!(calls, ["stop", "start", "GetAudit"]);
+    assert_eq!(verify(&directory, &records, &head).unwrap().0, 9);
+    // Whoever changes, drops or swaps one is found.
+    for (what, spoil) in [
+        ("cut", Box::new(|of: &mut Vec<Bytes>| drop(of.pop())) as Box<dyn FnOnce(&mut Vec<Bytes>)>),
+        ("dropped", Box::new(|of| drop(of.remove(2)))),
+        ("swapped", Box::new(|of| of.swap(2, 3))),
+        (
+            "changed",
+            Box::new(|of| {
+                let mut record = read(&of[2]);
+                record.outcome = "ok".to_owned();
+                of[2] = record.encode_to_vec().into();
+            }),
+        ),
+    ] {
+        let mut spoilt = records.clone();
+        spoil(&mut spoilt);
+        let found = verify(&directory, &spoilt, &head).unwrap_err();
+        assert_eq!(found.reason, "AUDIT_ALTERED", "{what}");
+    }
+    let forged = says::sign(
+        Kind::AuditHead,
+        Envelope::parse(&head, 4_096).unwrap().payload().to_vec(),
+        &names(&["log"]),
+    );
+    assert_eq!(verify(&directory, &records, &forged).unwrap_err().reason, "AUDIT_HEAD");
+}
+
+/// Where the service does not run: what two operators signed is in a file, names every mailbox, and is
+/// used once.
+#[tokio::test]
+async fn mailboxes_begin_anew_by_what_two_operators_signed() {
+    let net = TestNet::memory().await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    let replica = net.replica();
+    let sent = fr.compose(&[&jp], &replica, &net.open.ambient);
+    net.client(&fr.tls()).await.submit(sent.envelope).await.unwrap();
+    let net = with_two_of_each(net).await;
+    let of = |party: &Party, epoch| vec![(party.contact.clone(), epoch)];
+    let week = |of: &mut Proposal| of.expires = NOW + limits::PROPOSAL_SECONDS;
+    let approval =
+        |contacts: &[_], by: &[&str]| Some(act(&net, &Act::NewEpoch(contacts.to_vec()), week, by));
+    let some = approval(&contacts[..1], &["dave", "fred"]);
+    let another = Some(act(&net, &Act::Drain, week, &both));
+    let alone = approval(of(&jp, 2), &["dave"]);
+    let good = approval(of(&jp, 2), &both);
+    let (store, trust) = (net.store.clone(), crate::support::Trust::new(dates()));
+    let (open, _) = net.stop().await;
+    let begin = async |approved: Option<Bytes>| {
+        let which = Which { all: true, approved, ..Which::default() };
+        let (blobs, settings) = (open.blobs(), open.settings());
+        epochs::begin_anew(store.clone(), blobs, Open::keys(), settings, &which).await
+    };
+    let stands = async || {
+        let found = store.read(&[keys::of(&Key::Mailbox(jp.contact.clone()))]).await.unwrap();
+        found.revision(&keys::of(&Key::Mailbox(jp.contact.clone())))
+    };
+    let before = stands().await;
+    assert!(matches!(begin(None).await, Err(CannotStart::NotApproved { needed: 2 })));
+    for other in [another_one, another_epoch] {
+        assert!(matches!(begin(other).await, Err(CannotStart::NotInApproval { epoch: 2, .. })));
+    }
+    assert!(matches!(begin(another).await, Err(CannotStart::AnotherAct("drain"))));
+    assert!(matches!(
+        begin(alone).await,
+        Err(CannotStart::Approval(Refusal::BelowThreshold { .. }))
+    ));
+    assert_eq!(stands().await, before, "nothing was done");
+    assert_eq!(begin(good.clone()).await.unwrap().len(), 2);
+    let again = begin(good).await;
+    assert!(
+        matches!(&again, Err(CannotStart::Approval(Refusal::ProposalEnded { .. }))),
+        "{again:?}"
+    );
+    // What may have been approved before the store went back counts for nothing.
+    let net = TestNet::serve(open, store, trust).await;
+    let mut dave = Desk::of(&net, "dave").await;
+    net.open.clock.set(NOW + 60);
+    let earlier = act(&net, &drop_all(), |of| of.expires = NOW + DAY, &["dave", "fred"]);
+    assert_eq!(refused(dave.propose(earlier).await), "PROPOSAL_BEFORE_RESTORE");
+    let later = act(&net, &drop_all(), week, &["dave", "fred"]);
+    let (id, _) = dave.propose(later).await.unwrap();
+    assert!(dave.carry_out(&id).await.is_ok());
+}
+
+/// A disk that strangers write to has an end: what has no record is counted.
+#[tokio::test]
+async fn of_strangers_only_so_many_refusals_are_recorded() {
+    let net = TestNet::memory().await;
+    let nobody = net.administer(None).await.unwrap();
+    let mut nobody = AdminServiceClient::new(nobody.channel());
+    let most = usize::try_from(limits::STRANGERS_RECORDED).unwrap();
+    for _ in 0..most + 5 {
+        assert!(nobody.get_standing(GetStandingRequest {}).await.is_err());
+    }
+    let (records, _) = Desk::of(&net, "erin").await.trail().await;
+    assert_eq!(records.len(), 1 + most + 1);
+    let last = AuditRecord::decode(records.last().unwrap().clone()).unwrap();
+    assert_eq!((&last.call[..], last.unrecorded), ("GetAudit", 5));
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_dropped_and_nobody_is_barred() {
+    let net = TestNet::memory().await;
+    let [fr] = net.parties(["fr"]).await;
+    let net = with_two_of_each(net).await;
+    let connection = net.connect(Some(identity(&fr.tls(), dates()))).await.unwrap();
+    let mut member = Client::over(&connection);
+    let mut stream = member.collect(0, true).await.unwrap();
+    soon("the head", stream.message()).await.unwrap();
+    let mut dave = Desk::of(&net, "dave").await;
+    let listed = dave.0.list_sessions(ListSessionsRequest {}).await.unwrap().into_inner().sessions;
+    let of_fr = listed.iter().find(|of| of.who == fr.seat().as_str()).unwrap();
+    assert_eq!(
+        (&of_fr.group[..], of_fr.since, of_fr.administration),
+        ("X25519MLKEM768", NOW, false)
+    );
+    assert!(listed.iter().any(|of| of.who == "operator/dave" && of.administration));
+    let drop = |sessions| DropSessionsRequest { sessions };
+    let dropped =
+        dave.0.drop_sessions(drop(vec![of_fr.number])).await.unwrap().into_inner().dropped;
+    assert_eq!(dropped, 1);
+    let ended = async { while let Ok(Some(_)) = stream.message().await {} };
+    soon("the end of the stream", ended).await;
+    // Whoever comes again is let in.
+    assert!(member.directory.get_checkpoint(GetCheckpointRequest {}).await.is_ok());
+    let unknown = dave.0.drop_sessions(drop(vec![9_999])).await;
+    assert_eq!(refused(unknown), "UNKNOWN_SESSION");
+    let all = dave.0.drop_sessions(drop(Vec::new())).await.unwrap().into_inner().dropped;
+    assert_eq!(all, 1, "all but those of the administration");
+    let often = dave.0.drop_sessions(drop(Vec::new())).await;
+    assert_eq!(refused(often), "SECOND_OPERATOR_NEEDED");
+    let proposed = act(&net, &drop_all(), |_| {}, &["dave", "fred"]);
+    let (id, _) = dave.propose(proposed).await.unwrap();
+    assert!(matches!(dave.carry_out(&id).await.unwrap(), Done::Act(_)));
+}
+
+/// A key that nobody lists any more asks for nothing, and the one that took its place does.
+#[tokio::test]
+async fn who_leaves_the_charter_is_out_at_the_next_call() {
+    let net = two_of_each().await;
+    let mut fred = Desk::of(&net, "fred").await;
+    fred.standing().await.unwrap();
+    let next = says::charter(&net.replica()).with(|of| of.operators.retain(|of| of.id != "fred"));
+    net.say(next.signed_by(&["alice", "bob"])).await;
+    assert_eq!(refused(fred.standing().await), "NOT_PERMITTED");
+}
