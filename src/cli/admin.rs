@@ -21,12 +21,21 @@ use super::fields::{Said, note, said, texts, usage};
 use super::record::{told, withdraw};
 use super::statement::{Finished, finish};
 use super::sync::with_progress;
+use super::{administer, audit};
 
 pub(super) async fn run(ctx: &Context, command: &AdminCommand) -> Result<(), ClientError> {
     match command {
         AdminCommand::Member(MemberCommand::Admit(args)) => admit(ctx, args).await,
         AdminCommand::Member(MemberCommand::Attest(args)) => attest(ctx, args).await,
         AdminCommand::Member(MemberCommand::Withdraw(args)) => withdraw(ctx, args).await,
+        AdminCommand::Show(args) => administer::show(ctx, args).await,
+        AdminCommand::Proposals(args) => administer::proposals(ctx, args).await,
+        AdminCommand::Propose(args) => administer::propose(ctx, args).await,
+        AdminCommand::Approve(args) => administer::approve(ctx, args).await,
+        AdminCommand::Commit(args) => administer::carry_out(ctx, args).await,
+        AdminCommand::Abort(args) => administer::abort(ctx, args).await,
+        AdminCommand::Sessions(args) => administer::sessions(ctx, args).await,
+        AdminCommand::Audit(args) => audit::audit(ctx, args).await,
     }
 }
 

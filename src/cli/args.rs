@@ -7,6 +7,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::agent::muted::Sender;
+use crate::client::address::Address;
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
 
 pub use super::pointer::Pointer;
@@ -79,9 +80,14 @@ pub enum Command {
     /// The root document: who decides, by which keys the service speaks
     #[command(subcommand)]
     Charter(CharterCommand),
-    /// For registrars
+    /// For registrars, operators and auditors
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Verify an exported audit trail, offline
+    Verify {
+        /// The file
+        file: PathBuf,
+    },
     /// See the whole thing at work with 36 real members, on this machine
     Demo(DemoArgs),
     /// Measure this machine: what the service does, beside what limits it
@@ -683,12 +689,163 @@ pub struct CharterDraftArgs {
     pub draft: DraftArgs,
 }
 
-/// For registrars.
+/// For registrars, operators and auditors.
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
     /// Members of the directory
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Where the service stands
+    Show(AdminArgs),
+    /// What was proposed: what waits, and for whom
+    Proposals(ProposalsArgs),
+    /// Propose something that others sign, too
+    Propose(ProposeArgs),
+    /// Sign a proposal, after it is shown in full
+    Approve(DecideArgs),
+    /// Carry out what enough have signed
+    Commit(DecideArgs),
+    /// Give a proposal up
+    Abort(DecideArgs),
+    /// Who is connected; closes connections
+    Sessions(SessionsArgs),
+    /// The audit trail: fetch, verify, show, export
+    Audit(AuditArgs),
+}
+
+/// Who asks, and where.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AdminArgs {
+    /// As which registrar
+    #[arg(long, value_name = "ID", conflicts_with_all = ["operator", "auditor"])]
+    pub registrar: Option<PersonId>,
+    /// As which operator
+    #[arg(long, value_name = "ID", conflicts_with = "auditor")]
+    pub operator: Option<PersonId>,
+    /// As which auditor
+    #[arg(long, value_name = "ID")]
+    pub auditor: Option<PersonId>,
+    /// Where the administration is, host:port [default: as the invitation says]
+    #[arg(long, value_name = "HOST:PORT", value_parser = Address::parse)]
+    pub address: Option<Address>,
+}
+
+/// The desk.
+#[derive(Debug, Args)]
+pub struct ProposalsArgs {
+    /// One of them in full: its id, or how that begins
+    pub id: Option<String>,
+    /// Also those that have ended
+    #[arg(long)]
+    pub all: bool,
+    /// Who asks, and where
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+/// What to propose.
+#[derive(Debug, Args)]
+pub struct ProposeArgs {
+    /// What
+    #[command(subcommand)]
+    pub what: ProposeCommand,
+    /// Who asks, and where
+    #[command(flatten)]
+    pub admin: AdminArgs,
+    /// Show it, and propose nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+    /// Sign and propose it without being asked
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// Write it to a file, signed, and propose nothing: for where the service does not run
+    #[arg(long, global = true, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// What can be proposed.
+#[derive(Debug, Subcommand)]
+pub enum ProposeCommand {
+    /// A statement that registrars sign: a draft of a charter, an admission, an attested record
+    Statement {
+        /// The draft
+        file: PathBuf,
+    },
+    /// A new certificate for the node, now
+    RenewNode,
+    /// Delete the private key of a service's key that no charter names any more
+    RetireKey {
+        /// The key's id, 64 hex digits
+        id: String,
+    },
+    /// End all streams, and stop the service
+    Drain,
+    /// Close connections: these, or all but those of the administration
+    DropSessions {
+        /// By number
+        sessions: Vec<u64>,
+    },
+    /// Mailboxes begin anew, where the service does not run
+    NewEpoch {
+        /// Whose, and in which epoch, as liaisond mailbox new-epoch --dry-run shows it: at/cert-at=2
+        #[arg(required = true, value_name = "CONTACT=EPOCH", value_parser = epoch_of)]
+        mailboxes: Vec<(ContactId, u64)>,
+    },
+}
+
+/// at/cert-at=2
+fn epoch_of(text: &str) -> Result<(ContactId, u64), String> {
+    let read = text.split_once('=').and_then(|(contact, epoch)| {
+        Some((contact.parse().ok()?, epoch.parse().ok().filter(|epoch| *epoch > 1)?))
+    });
+    read.ok_or_else(|| format!("expected CONTACT=EPOCH like at/cert-at=2, found {text:?}"))
+}
+
+/// A proposal, and what to do with it.
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    /// Its id, or how that begins
+    pub id: String,
+    /// Show it, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do it without being asked
+    #[arg(long)]
+    pub yes: bool,
+    /// Who asks, and where
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+/// Connections.
+#[derive(Debug, Args)]
+pub struct SessionsArgs {
+    /// Close this one; may be repeated
+    #[arg(long, value_name = "NUMBER", conflicts_with = "drop_all")]
+    pub drop: Vec<u64>,
+    /// Close all but those of the administration
+    #[arg(long)]
+    pub drop_all: bool,
+    /// Without being asked
+    #[arg(long)]
+    pub yes: bool,
+    /// Who asks, and where
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+/// The audit trail.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Write all of it as JSON lines, with the signed head at its end
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
+    /// Show so many of the newest
+    #[arg(long, default_value_t = 40)]
+    pub last: usize,
+    /// Who asks, and where
+    #[command(flatten)]
+    pub admin: AdminArgs,
 }
 
 /// Members.

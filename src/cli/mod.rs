@@ -5,7 +5,9 @@
 //! the command that mends it; an exit code means one thing.
 
 mod admin;
+mod administer;
 pub mod args;
+mod audit;
 mod call;
 mod charter;
 mod context;
@@ -124,6 +126,7 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
         Command::Doctor => doctor::doctor(ctx).await,
         Command::Charter(command) => charter::run(ctx, &command).await,
         Command::Admin(command) => admin::run(ctx, &command).await,
+        Command::Verify { file } => audit::verify(ctx, &file),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut for_people(), "liaison", &mut script);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use prost::Message as _;
 use serde_json::json;
 
+use crate::client::armour;
 use crate::client::draft::{Bundle, Missing, Publication, Quorum, in_words};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::text::visible;
@@ -20,12 +21,17 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 
 use super::Context;
+use super::administer;
 use super::args::{DraftArgs, PublishArgs, SignArgs};
 use super::doctor::of_clocks;
 use super::sync::with_progress;
 
 /// `liaison sign FILE`
 pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
+    let text = ctx.read_file(&args.file)?;
+    if armour::kind(&text) == Some(armour::Kind::Proposal) {
+        return administer::sign_file(ctx, args, &text);
+    }
     let mut bundle = read(ctx, &args.file)?;
     let replica = ctx.replica().ok();
     let directory = known(replica.as_ref(), &bundle);

@@ -31,6 +31,8 @@
 //! | `directories/*/halted` | whole | a number |
 //! | `directories/*/refused` | whole | the name of a seat |
 //! | `directories/*/joining-*` | whole | the end of its block |
+//! | `directories/*/audit` | appended | lengths, and the chain that its head has signed |
+//! | `directories/*/audit-head*` | whole | its signature |
 //! | `directories/*/evidence*` | whole | it is kept as it was found |
 //! | `directories/*/altered-*` | whole | it is kept as it was found |
 //! | `directories/*/lock` | loose | nothing depends on what it says |

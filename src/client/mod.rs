@@ -6,6 +6,7 @@
 //! here.
 
 pub mod address;
+pub mod administration;
 pub mod armour;
 pub mod call;
 pub mod charters;

@@ -97,6 +97,26 @@ pub enum InvalidChange {
     Nothing,
 }
 
+/// What it means that so many of so many registrars decide, where that is dangerous.
+#[must_use]
+pub fn dangerous_quorum(registrars: usize, threshold: u32) -> Option<String> {
+    let all = u32::try_from(registrars).is_ok_and(|all| all == threshold);
+    Some(match (registrars, threshold) {
+        (1, _) => {
+            "one registrar decides alone: if that key is lost nobody can sign the next charter, \
+                   and whoever steals it decides everything"
+                .to_owned()
+        }
+        (_, 1) => format!(
+            "each of {registrars} registrars decides alone: whoever steals one key decides everything"
+        ),
+        _ if all => format!(
+            "all {registrars} registrars must sign: if one key is lost nobody can sign the next charter"
+        ),
+        _ => return None,
+    })
+}
+
 /// The charter in force with these changes. Head and predecessor are filled in when it is composed.
 ///
 /// # Errors

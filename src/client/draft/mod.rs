@@ -30,7 +30,7 @@ mod charter;
 mod facets;
 mod words;
 
-pub use charter::{Changes, InvalidChange, People, amended};
+pub use charter::{Changes, InvalidChange, People, amended, dangerous_quorum};
 pub use facets::FacetContent;
 pub use words::{Line, in_words, of_facet};
 
@@ -123,6 +123,14 @@ impl Bundle {
         let publications = bundle.publications.into_iter().map(Publication::read);
         let publications = publications.collect::<Result<Vec<_>, _>>()?;
         if publications.is_empty() { Err(DraftError::Empty) } else { Ok(Self { publications }) }
+    }
+
+    /// One statement with its facets.
+    ///
+    /// # Errors
+    /// It is no statement, or they are not its facets.
+    pub fn of_publication(publication: v1::Publication) -> Result<Self, DraftError> {
+        Ok(Self { publications: vec![Publication::read(publication)?] })
     }
 
     /// One statement as it stands in the log, without its facets.

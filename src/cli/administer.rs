@@ -1,0 +1,592 @@
+//! `liaison admin`: the service's own affairs, seen and decided by those of the charter.
+//!
+//! In scope: the desk, connections, where the service stands. Out of scope: members (`admin`), the audit
+//! trail (`audit`). Invariant: nobody signs or carries out what was not shown in full.
+
+use serde_json::{Value, json};
+
+use crate::client::administration::{Proposed, What, draft};
+use crate::client::armour::{self, Kind};
+use crate::client::draft::{Bundle, in_words};
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::keys::Owner;
+use crate::client::message::text::visible;
+use crate::client::replica::Replica;
+use crate::client::session::Session;
+use crate::crypto::hash::Digest;
+use crate::crypto::sign::KeyId;
+use crate::domain::administration::proposal::{Act, Approved, needed};
+use crate::domain::directory::Directory;
+use crate::domain::ids::PersonId;
+use crate::domain::limits;
+use crate::signed::dsse::Envelope;
+use crate::wire::v1::carry_out_response::Done;
+use crate::wire::v1::{self, ProposalState};
+
+use super::Context;
+use super::args::{
+    AdminArgs, DecideArgs, ProposalsArgs, ProposeArgs, ProposeCommand, SessionsArgs, SignArgs,
+};
+use super::fields::usage;
+use super::phrases::{Lines, when};
+use super::statement::agreed;
+
+/// What somebody is to the administration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum As {
+    Registrar,
+    Operator,
+    Auditor,
+}
+
+impl As {
+    const ANY: [Self; 3] = [Self::Operator, Self::Registrar, Self::Auditor];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Registrar => "registrar",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    const fn of(owner: &Owner) -> Option<Self> {
+        match owner {
+            Owner::Registrar(_) => Some(Self::Registrar),
+            Owner::Operator(_) => Some(Self::Operator),
+            Owner::Auditor(_) => Some(Self::Auditor),
+            Owner::Authority(_) | Owner::Keeper(_) | Owner::Seat(_) => None,
+        }
+    }
+}
+
+impl AdminArgs {
+    fn named(&self) -> Option<Owner> {
+        let of = |id: &Option<PersonId>, owner: fn(PersonId) -> Owner| id.clone().map(owner);
+        of(&self.registrar, Owner::Registrar)
+            .or_else(|| of(&self.operator, Owner::Operator))
+            .or_else(|| of(&self.auditor, Owner::Auditor))
+    }
+}
+
+/// The person of this home who may do this: the one named, or the only one of the first of these
+/// roles that is here.
+pub(super) fn person(ctx: &Context, args: &AdminArgs, may: &[As]) -> Result<Owner, ClientError> {
+    let owners = ctx.home.keys().owners()?;
+    let all = may.iter().map(|role| role.name()).collect::<Vec<_>>().join(" or ");
+    if let Some(named) = args.named() {
+        return match As::of(&named).is_some_and(|role| may.contains(&role)) {
+            true => Ok(named),
+            false => Err(usage(&format!("this is done as {all}, and {named} was named"))),
+        };
+    }
+    for role in may {
+        let found: Vec<&Owner> =
+            owners.iter().filter(|owner| As::of(owner) == Some(*role)).collect();
+        match found[..] {
+            [] => {}
+            [only] => return Ok(only.clone()),
+            [..] => {
+                let names = found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let sentence = format!("several people's keys are in this home: {names}");
+                return Err(ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_PEOPLE", sentence)
+                    .mended_by(format!("name one with --{} ID", role.name())));
+            }
+        }
+    }
+    let sentence = format!("no {all}'s keys are in the home {}", ctx.home.root().display());
+    Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_PERSON", sentence)
+        .mended_by("name the home that has them with --home or LIAISON_HOME"))
+}
+
+/// A connection to the administration, and the copy of the directory, which its port does not bring
+/// up to date.
+pub(super) async fn reach(
+    ctx: &Context,
+    args: &AdminArgs,
+    who: &Owner,
+) -> Result<Session, ClientError> {
+    let name = ctx.name()?;
+    Session::open_administration(&ctx.home, &name, (args.address.clone(), who), &ctx.net).await
+}
+
+/// The copy, as new as the service: whose a key is stands there.
+async fn synced(ctx: &Context, who: &Owner) -> Result<Replica, ClientError> {
+    let session = ctx.connect(Some(who)).await?;
+    let mut replica = ctx.replica()?;
+    super::sync::with_progress(ctx, &session, &mut replica).await?;
+    Ok(replica)
+}
+
+/// `liaison admin show`
+pub(super) async fn show(ctx: &Context, args: &AdminArgs) -> Result<(), ClientError> {
+    let who = person(ctx, args, &As::ANY)?;
+    let standing = reach(ctx, args, &who).await?.standing().await?;
+    let object = json!({
+        "version": standing.version,
+        "charter": standing.charter,
+        "engine": standing.engine,
+        "now": standing.now,
+        "clock_in_doubt": standing.clock_in_doubt,
+        "room": standing.room,
+        "damaged": standing.damaged,
+        "sessions": standing.sessions,
+        "proposals": standing.proposals,
+        "audit_records": standing.records,
+    });
+    ctx.out.data(&object, || {
+        let mut lines = Lines::default();
+        lines.line("service", format!("liaisond {}, {}", standing.version, standing.engine));
+        lines.line("charter", format!("version {}", standing.charter));
+        let doubt = if standing.clock_in_doubt { ", IN DOUBT: serve --clock-is-right" } else { "" };
+        lines.line("clock", format!("{}{doubt}", when(standing.now)));
+        lines.line("disk", visible(&standing.room));
+        let damaged = if standing.damaged {
+            "SOMETHING IS DAMAGED: see its telemetry"
+        } else {
+            "whole, as far as it was looked at"
+        };
+        lines.line("stored", damaged);
+        lines.line("connected", format!("{}: liaison admin sessions", standing.sessions));
+        lines.line("waiting", format!("{} proposals: liaison admin proposals", standing.proposals));
+        lines.line("audit trail", format!("{} records", standing.records));
+        lines.text()
+    });
+    Ok(())
+}
+
+/// `liaison admin proposals`
+pub(super) async fn proposals(ctx: &Context, args: &ProposalsArgs) -> Result<(), ClientError> {
+    let who = person(ctx, &args.admin, &As::ANY)?;
+    let replica = synced(ctx, &who).await?;
+    let directory = replica.directory()?;
+    let session = reach(ctx, &args.admin, &who).await?;
+    if let Some(id) = &args.id {
+        let found = one(session.proposals(true).await?, id)?;
+        ctx.out.data(&object(directory, &found), || in_full(directory, &found));
+        return Ok(());
+    }
+    let found = session.proposals(args.all).await?;
+    let objects: Vec<Value> = found.iter().map(|of| object(directory, of)).collect();
+    ctx.out.data(&json!({ "proposals": objects }), || {
+        if found.is_empty() {
+            return "Nothing waits.".to_owned();
+        }
+        let mut table = super::table(&["id", "what", "by", "until", "waits for"]);
+        for of in &found {
+            let id = of.id().chars().take(12).collect();
+            let until = when(of.said.expires);
+            table.add_row([id, title(of), of.said.by.clone(), until, waits(directory, of)]);
+        }
+        table.to_string()
+    });
+    Ok(())
+}
+
+/// The one whose id begins so.
+fn one(found: Vec<Proposed>, id: &str) -> Result<Proposed, ClientError> {
+    let wanted = id.to_ascii_lowercase();
+    let is_long = wanted.len() >= 4;
+    let mut of: Vec<Proposed> =
+        found.into_iter().filter(|of| is_long && of.id().starts_with(&wanted)).collect();
+    match (of.pop(), of.len()) {
+        (Some(only), 0) => Ok(only),
+        (Some(_), _) => Err(usage(&format!("the ids of several proposals begin with {id}"))),
+        (None, _) => {
+            let sentence = format!("there is no proposal {id}");
+            Err(ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_PROPOSAL", sentence)
+                .mended_by("liaison admin proposals --all"))
+        }
+    }
+}
+
+fn title(of: &Proposed) -> String {
+    match &of.what {
+        What::Act(act, ..) => act.name().to_owned(),
+        What::Statement(bundle) => {
+            let kinds = bundle.publications().iter().map(|of| of.statement().kind().name());
+            kinds.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+fn waits(directory: &Directory, of: &Proposed) -> String {
+    match of.said.state() {
+        ProposalState::Open => {}
+        ProposalState::CarriedOut => {
+            return format!("carried out by {}", visible(&of.said.ended_by));
+        }
+        ProposalState::Aborted => return format!("given up by {}", visible(&of.said.ended_by)),
+        ProposalState::Expired => return "expired".to_owned(),
+        ProposalState::Overtaken => return "overtaken: propose it anew".to_owned(),
+        ProposalState::Unspecified => return "of a kind this version does not know".to_owned(),
+    }
+    let left = of.waits_for(directory);
+    if left.is_empty() {
+        return "nobody: liaison admin commit".to_owned();
+    }
+    let each = left.into_iter().map(|(more, names)| format!("{more} of {}", names.join(", ")));
+    each.collect::<Vec<_>>().join("; and ")
+}
+
+fn object(directory: &Directory, of: &Proposed) -> Value {
+    let left = of.waits_for(directory).into_iter();
+    let left = left.map(|(more, names)| json!({ "more": more, "of": names }));
+    let state = of.said.state().as_str_name().trim_start_matches("PROPOSAL_STATE_");
+    let act = match &of.what {
+        What::Act(act, proposal, _) => json!({
+            "action": act.name(), "says": act.to_string(), "charter": proposal.base,
+        }),
+        What::Statement(_) => Value::Null,
+    };
+    json!({
+        "id": of.id(),
+        "what": title(of),
+        "act": act,
+        "by": of.said.by,
+        "at": of.said.at,
+        "expires": of.said.expires,
+        "state": state.to_ascii_lowercase(),
+        "ended_by": of.said.ended_by,
+        "ended_at": of.said.ended_at,
+        "signed_by": of.signed_by(directory),
+        "waits_for": left.collect::<Vec<_>>(),
+    })
+}
+
+/// All that will happen, in words.
+fn in_full(directory: &Directory, of: &Proposed) -> String {
+    let mut lines = Lines::default();
+    lines.line("proposal", of.id());
+    lines.line("by", format!("{}, {}", visible(&of.said.by), when(of.said.at)));
+    match &of.what {
+        What::Act(act, proposal, _) => act_in_words(&mut lines, directory, act, proposal),
+        What::Statement(bundle) => {
+            in_words(bundle).into_iter().for_each(|line| lines.line(&line.label, line.text));
+        }
+    }
+    let signed = of.signed_by(directory);
+    lines
+        .line("signed by", if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") });
+    lines.line("waits for", waits(directory, of));
+    lines.text()
+}
+
+fn act_in_words(
+    lines: &mut Lines,
+    directory: &Directory,
+    act: &Act,
+    proposal: &crate::signed::proto::Proposal,
+) {
+    lines.line("action", act.name());
+    lines.line("what happens", act.to_string());
+    lines.line("directory", directory.name().to_string());
+    lines.line("rests on", format!("charter {}", proposal.base));
+    lines.line("holds until", when(proposal.expires));
+}
+
+/// `liaison admin propose`
+pub(super) async fn propose(ctx: &Context, args: &ProposeArgs) -> Result<(), ClientError> {
+    match &args.what {
+        ProposeCommand::Statement { file } => {
+            let bundle = Bundle::read(&ctx.read_file(file)?)?;
+            let [_] = bundle.publications() else {
+                return Err(usage("a proposal is one statement: draft each in a file of its own"));
+            };
+            propose_statement(ctx, args, bundle).await
+        }
+        other => propose_act(ctx, args, &act_of(other)?).await,
+    }
+}
+
+fn act_of(command: &ProposeCommand) -> Result<Act, ClientError> {
+    Ok(match command {
+        ProposeCommand::Statement { .. } => return Err(usage("a statement is no act")),
+        ProposeCommand::RenewNode => Act::RenewNode,
+        ProposeCommand::Drain => Act::Drain,
+        ProposeCommand::RetireKey { id } => {
+            let digest: Option<[u8; 32]> =
+                hex::decode(id).ok().and_then(|bytes| bytes.try_into().ok());
+            let digest = digest.ok_or_else(|| usage("a key's id has 64 hex digits"))?;
+            Act::RetireKey(KeyId::from_digest(Digest::from_bytes(digest)))
+        }
+        ProposeCommand::DropSessions { sessions } => {
+            let mut sessions = sessions.clone();
+            sessions.sort_unstable();
+            sessions.dedup();
+            Act::DropSessions(sessions)
+        }
+        ProposeCommand::NewEpoch { mailboxes } => {
+            let mut mailboxes = mailboxes.clone();
+            mailboxes.sort();
+            mailboxes.dedup_by(|a, b| a.0 == b.0);
+            Act::NewEpoch(mailboxes)
+        }
+    })
+}
+
+async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(), ClientError> {
+    let who = person(ctx, &args.admin, &[As::Operator])?;
+    let away = args.out.is_some();
+    let replica = if away { ctx.replica()? } else { synced(ctx, &who).await? };
+    let directory = replica.directory()?;
+    let unsigned = draft(directory, act, ctx.ambient());
+    let key = ctx.home.keys().signing(&who, ctx.ambient())?;
+    let signed = unsigned.add_signature(&key, ctx.ambient().random());
+    let signed = signed.map_err(|_| usage("the system gives no randomness to sign with"))?;
+    let approved = Approved::verify(directory, signed.bytes())?;
+    let mut lines = Lines::default();
+    lines.line("proposal", hex::encode(approved.id().as_bytes()));
+    act_in_words(&mut lines, directory, act, approved.proposal());
+    lines.line("signed by", who.to_string());
+    lines.line("needs", format!("{} operators", needed(directory)));
+    ctx.out.say(lines.text());
+    if args.dry_run {
+        ctx.out.data(&json!({ "id": Value::Null, "proposed": false }), || {
+            "nothing was proposed".to_owned()
+        });
+        return Ok(());
+    }
+    ask(ctx, args.yes, "Sign and propose this? [y/N]")?;
+    let publication = v1::Publication { statement: signed.bytes().clone(), facets: Vec::new() };
+    if let Some(path) = &args.out {
+        ctx.write_file(path, &armour::write(Kind::Proposal, &publication))?;
+        let object = json!({ "id": hex::encode(approved.id().as_bytes()), "file": path });
+        ctx.out.data(&object, || path.display().to_string());
+        ctx.out.say(match needed(directory) {
+            1 => format!("Next: liaisond mailbox new-epoch --approved {}", path.display()),
+            _ => format!(
+                "Next: a second operator signs it with liaison sign {0}; then liaisond mailbox \
+                 new-epoch --approved {0}",
+                path.display()
+            ),
+        });
+        return Ok(());
+    }
+    if let Act::NewEpoch(_) = act {
+        return Err(usage("a new epoch begins where the service does not run: add --out FILE"));
+    }
+    let session = reach(ctx, &args.admin, &who).await?;
+    let proposed = session.propose(publication).await?;
+    told(ctx, directory, &proposed);
+    Ok(())
+}
+
+async fn propose_statement(
+    ctx: &Context,
+    args: &ProposeArgs,
+    mut bundle: Bundle,
+) -> Result<(), ClientError> {
+    let who = person(ctx, &args.admin, &[As::Registrar])?;
+    let replica = synced(ctx, &who).await?;
+    let directory = replica.directory()?;
+    in_words(&bundle)
+        .iter()
+        .for_each(|line| ctx.out.say(format_args!("{:<30} {}", line.label, line.text)));
+    if args.dry_run {
+        ctx.out.data(&json!({ "id": Value::Null, "proposed": false }), || {
+            "nothing was proposed".to_owned()
+        });
+        return Ok(());
+    }
+    ask(ctx, args.yes, "Sign and propose this? [y/N]")?;
+    let key = ctx.home.keys().signing(&who, ctx.ambient())?;
+    bundle.sign(Some(directory), &[&key], ctx.ambient())?;
+    let publication = bundle.to_wire().publications.pop().unwrap_or_default();
+    let proposed = reach(ctx, &args.admin, &who).await?.propose(publication).await?;
+    told(ctx, directory, &proposed);
+    Ok(())
+}
+
+fn told(ctx: &Context, directory: &Directory, of: &Proposed) {
+    let id: String = of.id().chars().take(12).collect();
+    ctx.out.data(&object(directory, of), || id.clone());
+    ctx.out.say(match of.waits_for(directory).is_empty() {
+        true => format!("Nobody else needs to sign. Next: liaison admin commit {id}"),
+        false => format!(
+            "It waits for {}. Next: each of them gives liaison admin approve {id}",
+            waits(directory, of)
+        ),
+    });
+}
+
+fn ask(ctx: &Context, yes: bool, question: &str) -> Result<(), ClientError> {
+    if yes || agreed(ctx, question) {
+        return Ok(());
+    }
+    let sentence = "nobody agreed, and nothing was done";
+    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_AGREED", sentence)
+        .mended_by("read what it says, and add --yes"))
+}
+
+/// A proposal that is to be decided: shown in full, and by whom.
+struct Deciding {
+    who: Owner,
+    replica: Replica,
+    session: Session,
+    of: Proposed,
+}
+
+async fn deciding(ctx: &Context, args: &DecideArgs) -> Result<Deciding, ClientError> {
+    let first = person(ctx, &args.admin, &[As::Operator, As::Registrar])?;
+    let replica = synced(ctx, &first).await?;
+    let session = reach(ctx, &args.admin, &first).await?;
+    let of = one(session.proposals(true).await?, &args.id)?;
+    let role = match of.what {
+        What::Act(..) => As::Operator,
+        What::Statement(_) => As::Registrar,
+    };
+    let who = person(ctx, &args.admin, &[role])?;
+    let session = if who == first { session } else { reach(ctx, &args.admin, &who).await? };
+    ctx.out.say(in_full(replica.directory()?, &of));
+    Ok(Deciding { who, replica, session, of })
+}
+
+/// `liaison admin approve`
+pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), ClientError> {
+    let Deciding { who, replica, session, of } = deciding(ctx, args).await?;
+    let directory = replica.directory()?;
+    if args.dry_run {
+        ctx.out.data(&object(directory, &of), || "nothing was signed".to_owned());
+        return Ok(());
+    }
+    ask(ctx, args.yes, "Sign this? [y/N]")?;
+    let key = ctx.home.keys().signing(&who, ctx.ambient())?;
+    let signature = of.signature(&key, ctx.ambient())?;
+    let of = session.approve(&of.said.id, vec![signature]).await?;
+    told(ctx, directory, &of);
+    Ok(())
+}
+
+/// `liaison admin commit`
+pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), ClientError> {
+    let Deciding { replica, session, of, .. } = deciding(ctx, args).await?;
+    if args.dry_run {
+        let directory = replica.directory()?;
+        ctx.out.data(&object(directory, &of), || "nothing was carried out".to_owned());
+        return Ok(());
+    }
+    ask(ctx, args.yes, "Carry this out? [y/N]")?;
+    let (id, done) = (of.id(), session.carry_out(&of.said.id).await?);
+    match done {
+        Some(Done::LeafIndex(leaf)) => {
+            ctx.out
+                .data(&json!({ "id": id, "logged": leaf }), || format!("entry {leaf} of the log"));
+            Ok(())
+        }
+        Some(Done::Act(words)) => {
+            ctx.out.data(&json!({ "id": id, "done": words }), || visible(&words));
+            Ok(())
+        }
+        Some(Done::Failed(words)) => {
+            let sentence = format!("it is used, and could not be carried out: {}", visible(&words));
+            Err(ClientError::new(Side::Theirs, Exit::Unexpected, "ACT_FAILED", sentence)
+                .mended_by("mend that on the service's machine, and propose it anew"))
+        }
+        None => {
+            let sentence = "the service does not say what came of it";
+            Err(ClientError::new(Side::Theirs, Exit::Unexpected, "NO_OUTCOME", sentence)
+                .mended_by("liaison admin proposals --all"))
+        }
+    }
+}
+
+/// `liaison admin abort`
+pub(super) async fn abort(ctx: &Context, args: &DecideArgs) -> Result<(), ClientError> {
+    let Deciding { replica, session, of, .. } = deciding(ctx, args).await?;
+    if args.dry_run {
+        let directory = replica.directory()?;
+        ctx.out.data(&object(directory, &of), || "nothing was given up".to_owned());
+        return Ok(());
+    }
+    ask(ctx, args.yes, "Give this up? [y/N]")?;
+    session.abort(&of.said.id).await?;
+    ctx.out.data(&json!({ "id": of.id(), "aborted": true }), || "it is given up".to_owned());
+    Ok(())
+}
+
+/// `liaison admin sessions`
+pub(super) async fn sessions(ctx: &Context, args: &SessionsArgs) -> Result<(), ClientError> {
+    if !args.drop.is_empty() || args.drop_all {
+        let who = person(ctx, &args.admin, &[As::Operator])?;
+        let what = match &args.drop[..] {
+            [] => "all connections but those of the administration".to_owned(),
+            some => {
+                let numbers = some.iter().map(ToString::to_string).collect::<Vec<_>>();
+                format!("the connections {}", numbers.join(", "))
+            }
+        };
+        ctx.out.say(format_args!("{what} will be closed; nobody is barred from coming again"));
+        ask(ctx, args.yes, "Close them? [y/N]")?;
+        let dropped = reach(ctx, &args.admin, &who).await?.drop_sessions(args.drop.clone()).await?;
+        ctx.out.data(&json!({ "dropped": dropped }), || format!("{dropped} were closed"));
+        return Ok(());
+    }
+    let who = person(ctx, &args.admin, &[As::Operator, As::Auditor])?;
+    let found = reach(ctx, &args.admin, &who).await?.sessions().await?;
+    let rows: Vec<Value> = found
+        .iter()
+        .map(|of| {
+            json!({
+                "number": of.number,
+                "who": if of.who.is_empty() { Value::Null } else { json!(of.who) },
+                "key": if of.key_id.is_empty() { Value::Null } else { json!(hex::encode(&of.key_id)) },
+                "since": of.since,
+                "remote": of.remote,
+                "group": of.group,
+                "administration": of.administration,
+            })
+        })
+        .collect();
+    ctx.out.data(&json!({ "sessions": rows }), || {
+        let mut table = super::table(&["number", "who", "since", "from", "TLS group", "port"]);
+        for of in &found {
+            let who = if of.who.is_empty() { "not known" } else { &of.who };
+            let port = if of.administration { "administration" } else { "members" };
+            let cells = [
+                of.number.to_string(),
+                visible(who),
+                when(of.since),
+                visible(&of.remote),
+                visible(&of.group),
+                port.to_owned(),
+            ];
+            table.add_row(cells);
+        }
+        table.to_string()
+    });
+    Ok(())
+}
+
+/// `liaison sign FILE` of an act that is done where the service does not run.
+pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<(), ClientError> {
+    let publication: v1::Publication = armour::read(Kind::Proposal, text)?;
+    let replica = ctx.replica()?;
+    let directory = replica.directory()?;
+    let before = Approved::verify(directory, &publication.statement)?;
+    let mut lines = Lines::default();
+    lines.line("proposal", hex::encode(before.id().as_bytes()));
+    act_in_words(&mut lines, directory, before.act(), before.proposal());
+    ctx.out.say(lines.text());
+    let who = person(ctx, &AdminArgs::default(), &[As::Operator])?;
+    let key = ctx.home.keys().signing(&who, ctx.ambient())?;
+    let envelope = Envelope::parse(&publication.statement, limits::PROPOSAL_BYTES);
+    let envelope = envelope.map_err(|why| usage(&why.to_string()))?;
+    if args.dry_run {
+        ctx.out.data(&json!({ "signed": false }), || "nothing was signed".to_owned());
+        return Ok(());
+    }
+    ask(ctx, args.yes, "Sign this? [y/N]")?;
+    let signed = envelope.add_signature(&key, ctx.ambient().random());
+    let signed = signed.map_err(|_| usage("the system gives no randomness to sign with"))?;
+    let after = Approved::verify(directory, signed.bytes())?;
+    let statement = signed.bytes().clone();
+    let path = args.out.as_deref().unwrap_or(&args.file);
+    let publication = v1::Publication { statement, facets: Vec::new() };
+    ctx.write_file(path, &armour::write(Kind::Proposal, &publication))?;
+    let (found, needed) = (after.signers().len(), needed(directory));
+    let object = json!({ "file": path, "signatures": found, "needed": needed });
+    ctx.out.data(&object, || path.display().to_string());
+    ctx.out.say(format_args!("{found} of {needed} signatures are there"));
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! `liaison admin audit`, and `liaison verify` of what it exported.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::client::administration::{Copy, verify as verified};
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::message::text::visible;
+use crate::signed::proto::AuditRecord;
+
+use super::Context;
+use super::administer::{As, person, reach};
+use super::args::AuditArgs;
+use super::context::unusable;
+use super::phrases::when;
+use super::sync::with_progress;
+
+/// `liaison admin audit`
+pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientError> {
+    let who = person(ctx, &args.admin, &[As::Auditor])?;
+    let members = ctx.connect(Some(&who)).await?;
+    let mut replica = ctx.replica()?;
+    with_progress(ctx, &members, &mut replica).await?;
+    let directory = replica.directory()?;
+    let mut copy = Copy::open(&ctx.home, &ctx.name()?, directory)?;
+    reach(ctx, &args.admin, &who).await?.audit(&mut copy, directory).await?;
+    let records = copy.records();
+    if let Some(path) = &args.export {
+        export(ctx, path, &records, copy.head())?;
+    }
+    let shown = records.len().saturating_sub(args.last);
+    let rows: Vec<Value> = records.iter().skip(shown).map(|(record, _)| object(record)).collect();
+    let object = json!({ "count": records.len(), "records": rows, "export": args.export });
+    ctx.out.data(&object, || {
+        let mut table = super::table(&["number", "when", "who", "call", "about", "outcome"]);
+        for (record, _) in records.iter().skip(shown) {
+            let subject: String = hex::encode(&record.subject).chars().take(12).collect();
+            let about = format!("{} {subject}", visible(&record.says));
+            let who = match &record.who[..] {
+                "" => format!("not known, {}", visible(&record.network)),
+                known => visible(known),
+            };
+            let cells = [
+                record.number.to_string(),
+                when(record.at),
+                who,
+                visible(&record.call),
+                about.trim().to_owned(),
+                visible(&record.outcome),
+            ];
+            table.add_row(cells);
+        }
+        format!(
+            "{table}\n{} records, each follows the one before; the relay signed the head",
+            records.len()
+        )
+    });
+    Ok(())
+}
+
+fn object(record: &AuditRecord) -> Value {
+    json!({
+        "number": record.number,
+        "at": record.at,
+        "who": record.who,
+        "key": hex::encode(&record.key_id),
+        "network": record.network,
+        "call": record.call,
+        "subject": hex::encode(&record.subject),
+        "says": record.says,
+        "outcome": record.outcome,
+        "unrecorded": record.unrecorded,
+    })
+}
+
+/// A line for each record, with its bytes, and one for the head.
+fn export(
+    ctx: &Context,
+    path: &Path,
+    records: &[(AuditRecord, Bytes)],
+    head: Option<&Bytes>,
+) -> Result<(), ClientError> {
+    let mut text = String::new();
+    for (record, bytes) in records {
+        let mut line = object(record);
+        line["bytes"] = hex::encode(bytes).into();
+        text.push_str(&line.to_string());
+        text.push('\n');
+    }
+    let head = head.map(hex::encode).unwrap_or_default();
+    text.push_str(&json!({ "audit_head": head }).to_string());
+    text.push('\n');
+    ctx.write_file(path, &text)?;
+    ctx.out.say(format_args!(
+        "{} records are in {1}. Next: liaison verify {1}",
+        records.len(),
+        path.display()
+    ));
+    Ok(())
+}
+
+/// `liaison verify FILE`
+pub(super) fn verify(ctx: &Context, path: &Path) -> Result<(), ClientError> {
+    let text = std::fs::read_to_string(path).map_err(|why| unusable(path, &why))?;
+    let altered = |what: &str| {
+        let sentence = format!("{}: {what}", path.display());
+        ClientError::new(Side::Ours, Exit::VerificationFailed, "AUDIT_ALTERED", sentence)
+    };
+    let (mut records, mut head) = (Vec::new(), None);
+    for (line, number) in text.lines().zip(1..) {
+        let no_line = || altered(&format!("line {number} is none of an export of the audit trail"));
+        let read: Value = serde_json::from_str(line).map_err(|_| no_line())?;
+        let bytes = |name: &str| hex::decode(read.get(name)?.as_str()?).ok();
+        if head.is_some() {
+            return Err(altered("something stands behind the head"));
+        }
+        if let Some(bytes) = bytes("audit_head") {
+            head = Some(bytes);
+            continue;
+        }
+        let bytes = bytes("bytes").ok_or_else(no_line)?;
+        let record: AuditRecord =
+            crate::signed::canonical::decode(&bytes).map_err(|_| no_line())?;
+        let mut said = object(&record);
+        said["bytes"] = hex::encode(&bytes).into();
+        if said != read {
+            return Err(altered(&format!("line {number} says something else than its bytes")));
+        }
+        records.push(Bytes::from(bytes));
+    }
+    let head = head.ok_or_else(|| altered("the head is missing: it was cut short"))?;
+    let replica = ctx.replica()?;
+    let (count, head) = verified(replica.directory()?, &records, &head)?;
+    let object = json!({ "records": count, "signed_at": head.at });
+    ctx.out.data(&object, || {
+        format!(
+            "{count} records, each follows the one before; the relay signed the head at {}",
+            when(head.at)
+        )
+    });
+    Ok(())
+}

@@ -1,0 +1,486 @@
+//! What is asked of the administration, and what is kept of its audit trail.
+//!
+//! In scope: the calls, proposals as they are read, the trail's proof. Out of scope: what is shown
+//! (`cli`). Invariants: nothing is signed but what was read here from its own bytes; a trail that does
+//! not go on from where it was is refused, and both heads are kept.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use prost::Message as _;
+use tonic::transport::Channel;
+
+use crate::ambient::Ambient;
+use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
+use crate::domain::administration::audit::Trail;
+use crate::domain::administration::proposal::Act;
+use crate::domain::directory::key::{Holder, PublicKey, Purpose};
+use crate::domain::directory::{Directory, Statement};
+use crate::domain::ids::DirectoryName;
+use crate::domain::limits;
+use crate::signed::canonical;
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::{self, AuditRecord};
+use crate::wire::v1;
+use crate::wire::v1::admin_service_client::AdminServiceClient;
+
+use super::call::{answered, request_for, request_of};
+use super::draft::{Bundle, Publication};
+use super::error::{ClientError, Exit, Side};
+use super::home::Home;
+use super::place;
+use super::replica::tape;
+use super::session::Session;
+
+/// An act that is to be proposed: signed by nobody yet.
+#[must_use]
+pub fn draft(directory: &Directory, act: &Act, ambient: &Ambient) -> Envelope {
+    let nonce: [u8; 32] = ambient.bytes();
+    let genesis = Bytes::copy_from_slice(directory.genesis().as_bytes());
+    let proposal = proto::Proposal {
+        directory: Some(proto::Directory { name: directory.name().to_string(), genesis }),
+        nonce: Bytes::copy_from_slice(&nonce),
+        base: directory.charter().newest.version,
+        // The service's clock may be a little behind this one.
+        expires: ambient.now() + limits::PROPOSAL_SECONDS - limits::CLOCK_AHEAD_SECONDS,
+        action: act.name().to_owned(),
+        parameters: act.parameters(),
+    };
+    Envelope::assemble(Kind::Approval, proposal.encode_to_vec().into(), Vec::new())
+}
+
+/// A proposal as its own bytes say it.
+#[derive(Clone, Debug)]
+pub struct Proposed {
+    /// What the service says about it.
+    pub said: v1::Proposal,
+    /// What it is.
+    pub what: What,
+}
+
+/// What is proposed.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// An act, and its proposal.
+    Act(Act, proto::Proposal, Envelope),
+    /// A statement.
+    Statement(Box<Bundle>),
+}
+
+impl Proposed {
+    /// Reads one; its id is that of its bytes, whatever the service says.
+    ///
+    /// # Errors
+    /// It cannot be read, or has another id.
+    pub fn read(said: v1::Proposal) -> Result<Self, ClientError> {
+        let publication = said.publication.clone().unwrap_or_default();
+        let envelope = Envelope::parse(&publication.statement, limits::STATEMENT_BYTES);
+        let envelope = envelope.map_err(|why| unreadable(&why))?;
+        if said.id != envelope.digest().as_bytes()[..] {
+            return Err(unreadable(&"its id is not that of its bytes"));
+        }
+        let what = if envelope.kind() == Kind::Approval {
+            let proposal: proto::Proposal =
+                canonical::decode(envelope.payload()).map_err(|why| unreadable(&why))?;
+            let act = Act::read(&proposal.action, &proposal.parameters);
+            What::Act(act.map_err(|why| unreadable(&why))?, proposal, envelope)
+        } else {
+            What::Statement(Box::new(Bundle::of_publication(publication)?))
+        };
+        Ok(Self { said, what })
+    }
+
+    /// Its id, in hex.
+    #[must_use]
+    pub fn id(&self) -> String {
+        hex::encode(&self.said.id)
+    }
+
+    /// What is signed.
+    #[must_use]
+    pub fn envelope(&self) -> Option<&Envelope> {
+        match &self.what {
+            What::Act(_, _, envelope) => Some(envelope),
+            What::Statement(bundle) => bundle.publications().first().map(Publication::envelope),
+        }
+    }
+
+    /// Whose signatures are there: "alice", or the key's id.
+    #[must_use]
+    pub fn signed_by(&self, directory: &Directory) -> Vec<String> {
+        let signatures = self.envelope().map_or(&[][..], Envelope::signatures);
+        signatures.iter().map(|signature| name_of(directory, self, &signature.key_id)).collect()
+    }
+
+    /// For whom it waits: so many more of these.
+    #[must_use]
+    pub fn waits_for(&self, directory: &Directory) -> Vec<(u32, Vec<String>)> {
+        match &self.what {
+            What::Act(_, _, envelope) => {
+                let signed = |id: &KeyId| envelope.signatures().iter().any(|of| of.key_id == *id);
+                let operators = directory.charter().operators.iter();
+                let left = operators.filter(|person| !signed(&person.sign.id()));
+                let names = left.map(|person| person.id.to_string()).collect();
+                let there = u32::try_from(envelope.signatures().len()).unwrap_or(u32::MAX);
+                match self.said.needed.saturating_sub(there) {
+                    0 => Vec::new(),
+                    more => vec![(more, names)],
+                }
+            }
+            What::Statement(bundle) => {
+                let missing = bundle.missing(Some(directory)).into_iter();
+                let missing = missing.map(|missing| {
+                    let more = missing.quorum.needed.saturating_sub(missing.found);
+                    let signed = &missing.quorum.signed;
+                    let left = missing.quorum.keys.iter().filter(|(id, _)| !signed.contains(id));
+                    (more, left.map(|(id, _)| name_of(directory, self, id)).collect())
+                });
+                missing.collect()
+            }
+        }
+    }
+
+    /// A signature of this key over it.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn signature(
+        &self,
+        key: &SigningKey,
+        ambient: &Ambient,
+    ) -> Result<proto::Signature, ClientError> {
+        let envelope = self.envelope().ok_or_else(|| unreadable(&"it is empty"))?;
+        let signed = envelope.add_signature(key, ambient.random());
+        let signed = signed.map_err(|_| no_randomness())?;
+        let own = signed.signatures().iter().find(|of| of.key_id == key.public().id());
+        let own = own.ok_or_else(no_randomness)?;
+        let key_id = Bytes::copy_from_slice(own.key_id.as_bytes());
+        Ok(proto::Signature { sig: own.sig.clone(), key_id })
+    }
+}
+
+/// Whose a key is, as far as the directory or the charter proposed says.
+fn name_of(directory: &Directory, proposed: &Proposed, id: &KeyId) -> String {
+    let known = directory.key(id).map(|known| match &known.holder {
+        Holder::Registrar(id) | Holder::Operator(id) | Holder::Auditor(id) => id.to_string(),
+        other => other.to_string(),
+    });
+    known.or_else(|| listed_in(proposed, id)).unwrap_or_else(|| id.to_string())
+}
+
+/// In the charter that is proposed.
+fn listed_in(proposed: &Proposed, id: &KeyId) -> Option<String> {
+    let What::Statement(bundle) = &proposed.what else { return None };
+    let charters = bundle.publications().iter().filter_map(|of| match of.statement() {
+        Statement::Charter(charter) => Some(charter),
+        _ => None,
+    });
+    let mut registrars = charters.flat_map(|charter| &charter.registrars);
+    let key = |person: &&proto::Person| {
+        person.sign.as_ref().is_some_and(|key| KeyId::of(&key.key) == *id)
+    };
+    registrars.find(key).map(|person| person.id.clone())
+}
+
+fn unreadable(why: &dyn std::fmt::Display) -> ClientError {
+    let sentence = format!("the service shows a proposal that cannot be read: {why}");
+    ClientError::new(Side::Theirs, Exit::VerificationFailed, "PROPOSAL_UNREADABLE", sentence)
+}
+
+fn no_randomness() -> ClientError {
+    let sentence = "the system gives no randomness to sign with";
+    ClientError::new(Side::Ours, Exit::Unexpected, "NO_RANDOMNESS", sentence)
+}
+
+impl Session {
+    fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(self.connection().channel())
+            .max_decoding_message_size(limits::ADMIN_ANSWER_BYTES)
+    }
+
+    /// Where the service stands.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn standing(&self) -> Result<v1::GetStandingResponse, ClientError> {
+        let request = request_of(v1::GetStandingRequest {});
+        answered("GetStanding", self.admin().get_standing(request)).await
+    }
+
+    /// What lies on the desk.
+    ///
+    /// # Errors
+    /// The call's; a proposal cannot be read.
+    pub async fn proposals(&self, all: bool) -> Result<Vec<Proposed>, ClientError> {
+        let request = request_for(v1::ListProposalsRequest { all }, limits::ADMIN_ANSWER_BYTES);
+        let listed = answered("ListProposals", self.admin().list_proposals(request)).await?;
+        listed.proposals.into_iter().map(Proposed::read).collect()
+    }
+
+    /// Puts a proposal on the desk.
+    ///
+    /// # Errors
+    /// The call's; what the service shows is another one.
+    pub async fn propose(&self, publication: v1::Publication) -> Result<Proposed, ClientError> {
+        let id = Envelope::parse(&publication.statement, limits::STATEMENT_BYTES);
+        let id = id.map_err(|why| unreadable(&why))?.digest();
+        let request = request_of(v1::ProposeRequest { publication: Some(publication) });
+        let answer = answered("Propose", self.admin().propose(request)).await?;
+        let shown = Proposed::read(answer.proposal.unwrap_or_default())?;
+        if shown.said.id != id.as_bytes()[..] {
+            return Err(unreadable(&"it is another one than was proposed"));
+        }
+        Ok(shown)
+    }
+
+    /// Adds a signature to a proposal.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn approve(
+        &self,
+        id: &Bytes,
+        signatures: Vec<proto::Signature>,
+    ) -> Result<Proposed, ClientError> {
+        let request = request_of(v1::ApproveRequest { id: id.clone(), signatures });
+        let answer = answered("Approve", self.admin().approve(request)).await?;
+        Proposed::read(answer.proposal.unwrap_or_default())
+    }
+
+    /// Carries a proposal out.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn carry_out(
+        &self,
+        id: &Bytes,
+    ) -> Result<Option<v1::carry_out_response::Done>, ClientError> {
+        let request = request_of(v1::CarryOutRequest { id: id.clone() });
+        Ok(answered("CarryOut", self.admin().carry_out(request)).await?.done)
+    }
+
+    /// Gives a proposal up.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn abort(&self, id: &Bytes) -> Result<(), ClientError> {
+        let request = request_of(v1::AbortRequest { id: id.clone() });
+        answered("Abort", self.admin().abort(request)).await.map(|_| ())
+    }
+
+    /// The connections that are open.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn sessions(&self) -> Result<Vec<v1::Session>, ClientError> {
+        let request = request_for(v1::ListSessionsRequest {}, limits::ADMIN_ANSWER_BYTES);
+        Ok(answered("ListSessions", self.admin().list_sessions(request)).await?.sessions)
+    }
+
+    /// Closes connections; without numbers all but those of the administration.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn drop_sessions(&self, sessions: Vec<u64>) -> Result<u32, ClientError> {
+        let request = request_of(v1::DropSessionsRequest { sessions });
+        Ok(answered("DropSessions", self.admin().drop_sessions(request)).await?.dropped)
+    }
+
+    /// Brings a copy of the audit trail up to date: each record follows the one before, and the head
+    /// behind them is signed by the relay.
+    ///
+    /// # Errors
+    /// The call's; the trail does not go on from the copy, or its head is not the relay's.
+    pub async fn audit(&self, copy: &mut Copy, directory: &Directory) -> Result<(), ClientError> {
+        loop {
+            let start = copy.trail.count + 1;
+            let asked = v1::GetAuditRequest { start, limit: limits::AUDIT_PAGE as u32 };
+            let request = request_for(asked, limits::ADMIN_ANSWER_BYTES);
+            let page = answered("GetAudit", self.admin().get_audit(request)).await?;
+            if copy.take(directory, &page)? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A copy of the audit trail, verified.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    folder: PathBuf,
+    trail: Trail,
+    records: Vec<Bytes>,
+    /// Of the file, up to where whole records stand.
+    length: u64,
+    head: Option<Bytes>,
+}
+
+impl Copy {
+    /// Opens what this home has of it: each record follows the one before.
+    ///
+    /// # Errors
+    /// A file cannot be read, or was altered.
+    pub fn open(
+        home: &Home,
+        name: &DirectoryName,
+        directory: &Directory,
+    ) -> Result<Self, ClientError> {
+        let folder = home.folder(name);
+        let mut copy = Self {
+            trail: Trail::empty(directory.genesis()),
+            records: Vec::new(),
+            length: 0,
+            head: place::read_if_there(&folder.join(HEAD), HEAD_BYTES)?.map(Bytes::from),
+            folder,
+        };
+        let kept = tape::read(&copy.folder.join(RECORDS))?;
+        copy.length = kept.length;
+        for record in kept.records {
+            let (trail, _) =
+                copy.trail.follow(&record).map_err(|why| altered(&copy.folder, &why))?;
+            copy.trail = trail;
+            copy.records.push(record);
+        }
+        Ok(copy)
+    }
+
+    /// Takes a page, and keeps it; true once nothing is missing.
+    fn take(
+        &mut self,
+        directory: &Directory,
+        page: &v1::GetAuditResponse,
+    ) -> Result<bool, ClientError> {
+        let head = verified_head(directory, &page.head)?;
+        if head.count < self.trail.count {
+            return Err(self.went_back(&page.head, "its head has fewer records"));
+        }
+        let (mut trail, mut records) = (self.trail, Vec::new());
+        for record in &page.records {
+            match trail.follow(record) {
+                Ok((next, _)) => trail = next,
+                Err(why) => return Err(self.went_back(&page.head, &why.to_string())),
+            }
+            records.push(record.clone());
+        }
+        let complete = trail.count == head.count;
+        if complete && trail.chain.as_bytes()[..] != head.chain[..] {
+            return Err(self.went_back(&page.head, "the head is one of other records"));
+        }
+        if !complete && records.is_empty() {
+            let sentence =
+                "the service shows fewer records of the audit trail than its head counts";
+            let failed = Exit::VerificationFailed;
+            return Err(ClientError::new(Side::Theirs, failed, "AUDIT_INCOMPLETE", sentence));
+        }
+        self.length = tape::append(&self.folder.join(RECORDS), self.length, &records)?;
+        self.records.append(&mut records);
+        self.trail = trail;
+        if complete {
+            place::replace(&self.folder.join(HEAD), &page.head)?;
+            self.head = Some(page.head.clone());
+        }
+        Ok(complete)
+    }
+
+    /// Two heads that contradict each other are evidence.
+    fn went_back(&self, head: &Bytes, why: &str) -> ClientError {
+        let (kept, beside) = (self.folder.join(HEAD), self.folder.join(EVIDENCE));
+        let _ = place::replace(&beside, head);
+        let sentence = format!(
+            "the audit trail does not go on from where it was: {why}; what the relay signed before is \
+             {}, what it signs now {}",
+            kept.display(),
+            beside.display()
+        );
+        ClientError::new(Side::Theirs, Exit::VerificationFailed, "AUDIT_WENT_BACK", sentence)
+            .mended_by("keep both files, and show them to the registrars")
+    }
+
+    /// The records, read.
+    #[must_use]
+    pub fn records(&self) -> Vec<(AuditRecord, Bytes)> {
+        let read = |bytes: &Bytes| Some((canonical::decode(bytes).ok()?, bytes.clone()));
+        self.records.iter().filter_map(read).collect()
+    }
+
+    /// The head behind them, as the relay signed it.
+    #[must_use]
+    pub const fn head(&self) -> Option<&Bytes> {
+        self.head.as_ref()
+    }
+}
+
+/// Records from the first on, with the head behind them: how many.
+///
+/// # Errors
+/// One does not follow, or the head is not theirs, or not the relay's.
+pub fn verify(
+    directory: &Directory,
+    records: &[Bytes],
+    head: &[u8],
+) -> Result<(u64, proto::AuditHead), ClientError> {
+    let failed = |why: &dyn std::fmt::Display| {
+        let sentence = format!("this is not the audit trail that the relay signed: {why}");
+        ClientError::new(Side::Theirs, Exit::VerificationFailed, "AUDIT_ALTERED", sentence)
+    };
+    let mut trail = Trail::empty(directory.genesis());
+    for record in records {
+        trail = trail.follow(record).map_err(|why| failed(&why))?.0;
+    }
+    let head = verified_head(directory, head)?;
+    if (head.count, &head.chain[..]) != (trail.count, &trail.chain.as_bytes()[..]) {
+        return Err(failed(&format!(
+            "the head is that of {} records with another chain, and {} are here",
+            head.count, trail.count
+        )));
+    }
+    Ok((trail.count, head))
+}
+
+/// A head of this directory, signed by a relay key that stood at its view.
+fn verified_head(directory: &Directory, bytes: &[u8]) -> Result<proto::AuditHead, ClientError> {
+    let failed = |why: &str| {
+        let sentence = format!("the head of the audit trail is not the relay's: {why}");
+        ClientError::new(Side::Theirs, Exit::VerificationFailed, "AUDIT_HEAD", sentence)
+    };
+    let envelope = Envelope::parse(bytes, limits::HEADER_BYTES);
+    let envelope = envelope.map_err(|why| failed(&why.to_string()))?;
+    if envelope.kind() != Kind::AuditHead {
+        return Err(failed("it is of another kind"));
+    }
+    let head: proto::AuditHead =
+        canonical::decode(envelope.payload()).map_err(|why| failed(&why.to_string()))?;
+    let named = head.directory.clone().unwrap_or_default();
+    if named.name != directory.name().as_str()
+        || named.genesis != directory.genesis().as_bytes()[..]
+    {
+        return Err(failed("it is of another directory"));
+    }
+    let size = head.view.as_ref().map_or(0, |view| view.size);
+    let [signature] = envelope.signatures() else { return Err(failed("one key signs it")) };
+    let key = relay_key(directory, &signature.key_id, size);
+    let key = key.ok_or_else(|| failed("its key was not the relay's at its view; liaison sync"))?;
+    envelope.verify(key).map_err(|why| failed(&why.to_string()))?;
+    Ok(head)
+}
+
+fn relay_key<'a>(directory: &'a Directory, id: &KeyId, size: u64) -> Option<&'a VerifyingKey> {
+    let known = directory.key(id).filter(|known| known.purpose == Purpose::Relay)?;
+    let stands = known.from < size && known.until.is_none_or(|until| size <= until);
+    match &known.key {
+        PublicKey::Verifying(key) if stands => Some(key),
+        PublicKey::Verifying(_) | PublicKey::Sealing(_) => None,
+    }
+}
+
+fn altered(folder: &Path, why: &dyn std::fmt::Display) -> ClientError {
+    let path = folder.join(RECORDS);
+    let sentence = format!("the copy of the audit trail, {}, was altered: {why}", path.display());
+    ClientError::new(Side::Ours, Exit::VerificationFailed, "AUDIT_COPY_ALTERED", sentence)
+        .mended_by("move the file away, and fetch the trail anew: liaison admin audit")
+}
+
+const RECORDS: &str = "audit";
+const HEAD: &str = "audit-head";
+const EVIDENCE: &str = "audit-head-contradicting";
+const HEAD_BYTES: u64 = limits::HEADER_BYTES as u64;
