@@ -94,6 +94,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "config",
             "telemetry",
             "stop",
+            "moment",
             "ambient",
         ],
     ),

@@ -27,7 +27,7 @@ use crate::signed::proto;
 
 use super::directory::Seen;
 use super::mail::Mail;
-use super::status::record_life;
+use super::status::{certificate_life, record_life, service_warning};
 use super::sync::{is_refused, with_progress};
 use super::{Context, phrases, sent};
 
@@ -294,14 +294,11 @@ fn certificate(ctx: &Context, checks: &mut Checks, der: &[u8]) {
         checks.skip("service certificate", format!("issued by {issuer}; its dates are not read"));
         return;
     };
-    let (until, now) = (read.not_after(), ctx.ambient().now());
-    let whole = until.saturating_sub(read.not_before());
-    let left = until.saturating_sub(now);
-    let said = format!("issued by {issuer}, until {}", phrases::when(until));
-    if left < whole / 6 {
-        checks.warn("service certificate", format!("{said}: soon over; tell the operator"), None);
-    } else {
-        checks.ok("service certificate", said);
+    let life = certificate_life(&read, ctx.ambient().now());
+    let said = format!("issued by {issuer}, until {}", phrases::when(read.not_after()));
+    match service_warning(&life) {
+        Some(warning) => checks.warn("service certificate", format!("{said}: {warning}"), None),
+        None => checks.ok("service certificate", said),
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
             Value::Null
         }
     };
+    let service = service(ctx, &mut lines, &mut warnings);
     let mail = match copy {
         Some((_, replica)) if seat.get("known") == Some(&json!(true)) => {
             mailbox(ctx, replica, &mut lines)?
@@ -62,6 +63,7 @@ pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
     if let Some(object) = object.as_object_mut() {
         object.insert("seat".to_owned(), seat);
         object.insert("mailbox".to_owned(), mail);
+        object.insert("service_certificate".to_owned(), service);
         object.insert("warnings".to_owned(), json!(warnings));
         let name = ctx.name().ok().map(|name| name.to_string());
         object.insert("directory".to_owned(), json!(name));
@@ -152,6 +154,20 @@ fn seat_of(
     }))
 }
 
+/// The service's certificate, as this home saw it last.
+fn service(ctx: &Context, lines: &mut Lines, warnings: &mut Vec<String>) -> Value {
+    let seen = ctx.name().ok().and_then(|name| ctx.home.certificate_seen(&name));
+    let Some(seen) = seen.and_then(|der| PeerCertificate::parse(&der).ok()) else {
+        return Value::Null;
+    };
+    let life = certificate_life(&seen, ctx.ambient().now());
+    lines.line("service", format!("its certificate, seen last, {}", life.said()));
+    // A newer one may be shown by now: who asks sees it.
+    let warning = service_warning(&life);
+    warnings.extend(warning.map(|warning| format!("{warning}, if liaison doctor says so, too")));
+    json!({ "from": seen.not_before(), "until": seen.not_after() })
+}
+
 fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, ClientError> {
     let mail = Mail::open(ctx, replica)?;
     let shown = super::inbox::listed(&mail, &mail.acks(&mail.due(ctx)?)?, false)?.0;
@@ -184,6 +200,20 @@ pub(super) fn record_life(contact: &Contact, now: u64) -> Option<Life> {
     Some(Life { from: record.issued_at, until: record.expires, now })
 }
 
+/// The life of a certificate.
+pub(super) fn certificate_life(certificate: &PeerCertificate, now: u64) -> Life {
+    Life { from: certificate.not_before(), until: certificate.not_after(), now }
+}
+
+/// What members see coming: a service renews its certificate before the last third of its life.
+pub(super) fn service_warning(life: &Life) -> Option<String> {
+    life.said_if_soon(
+        "the certificate of the service",
+        "is over: nobody connects",
+        "tell the operator",
+    )
+}
+
 impl Life {
     fn said(&self) -> String {
         let until = phrases::day(self.until);
@@ -195,10 +225,14 @@ impl Life {
 
     /// At a third and a sixth of its life, on its last day, and after it.
     pub(super) fn warning(&self, what: &str, mend: &str) -> Option<String> {
+        self.said_if_soon(what, "is over; it stops no message", mend)
+    }
+
+    fn said_if_soon(&self, what: &str, over: &str, mend: &str) -> Option<String> {
         let (whole, left) =
             (self.until.saturating_sub(self.from), self.until.saturating_sub(self.now));
         let how = match left {
-            0 => "is over; it stops no message",
+            0 => over,
             left if left < 86_400 => "ends within a day",
             left if left <= whole / 6 => "is in the last sixth of its life",
             left if left <= whole / 3 => "is in the last third of its life",

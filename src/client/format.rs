@@ -21,6 +21,7 @@
 //! | `keys/**/tls.crt` | whole | the end of its block |
 //! | `directories/*/invitation` | whole | the end of its block |
 //! | `directories/*/addresses` | whole | lines that are addresses |
+//! | `directories/*/service-certificate` | loose | it reads as a certificate |
 //! | `directories/*/charters` | whole | lengths, signatures |
 //! | `directories/*/charters-used` | whole | lengths, signatures |
 //! | `directories/*/entries` | appended | lengths, and the root that the log has signed |

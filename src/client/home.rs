@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::cert;
 use crate::domain::ids::DirectoryName;
 use crate::wire::v1;
 
@@ -283,6 +284,26 @@ impl Home {
         Ok(place::replace(&self.folder(name).join(FOUND), lines.collect::<String>().as_bytes())?)
     }
 
+    /// Keeps the certificate that the service showed last, DER: until when it holds is said offline, too.
+    ///
+    /// # Errors
+    /// [`HomeError::File`].
+    pub fn saw_certificate(&self, name: &DirectoryName, der: &[u8]) -> Result<(), HomeError> {
+        let path = self.folder(name).join(SHOWN);
+        if self.certificate_seen(name).as_deref() == Some(der) {
+            return Ok(());
+        }
+        let _lock = self.lock(name)?;
+        Ok(place::put(&path, der)?)
+    }
+
+    /// The certificate that the service showed last; none was seen, or it is not readable any more.
+    #[must_use]
+    pub fn certificate_seen(&self, name: &DirectoryName) -> Option<Vec<u8>> {
+        let limit = cert::CERTIFICATE_MAX as u64;
+        place::read_if_there(&self.folder(name).join(SHOWN), limit).ok()?
+    }
+
     /// Those of the configuration and of the invitation.
     fn written_addresses(&self, name: &DirectoryName) -> Result<Addresses, HomeError> {
         let joined = self.joined(name)?;
@@ -395,6 +416,7 @@ fn version_of(entry: &[u8]) -> Option<u64> {
 }
 
 const FOUND: &str = "addresses";
+const SHOWN: &str = "service-certificate";
 pub(super) const PINNED: &str = "charters";
 pub(super) const USED: &str = "charters-used";
 /// Addresses of a thousand directories.

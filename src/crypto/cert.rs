@@ -258,7 +258,7 @@ fn is_label(text: &str) -> bool {
 }
 
 /// A certificate that this system listens to.
-fn parse(der: &[u8]) -> Result<X509Certificate<'_>, InvalidCertificate> {
+pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, InvalidCertificate> {
     let (rest, certificate) = read(der)?;
     if certificate.version() != X509Version::V3 {
         return Err(InvalidCertificate::NotVersion3);
@@ -280,7 +280,7 @@ fn read(der: &[u8]) -> Result<(&[u8], X509Certificate<'_>), InvalidCertificate> 
     parser.parse(der).map_err(|_| InvalidCertificate::Malformed)
 }
 
-fn extension<'a>(
+pub(super) fn extension<'a>(
     certificate: &X509Certificate<'a>,
     oid: &x509_parser::der_parser::oid::Oid<'_>,
 ) -> Option<&'a [u8]> {

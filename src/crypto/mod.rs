@@ -5,6 +5,7 @@
 
 pub mod cert;
 pub mod hash;
+pub mod hosts;
 pub mod issue;
 pub mod seal;
 pub mod sign;

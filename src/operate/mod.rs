@@ -9,6 +9,7 @@ mod invitation;
 mod keys;
 mod known;
 mod mailbox;
+mod node;
 pub mod program;
 mod salvage;
 mod serve;
@@ -17,6 +18,7 @@ mod store;
 pub use init::{Founded, Plan, complete, plan_addresses, prepare, single, small};
 pub use invitation::{Invited, invitation, invitation_file};
 pub use mailbox::new_epoch;
+pub use node::{node, renew_node};
 pub use salvage::{salvage, scrub};
 pub use serve::{Bound, serve};
 pub use store::{mark, migrate};
@@ -24,16 +26,17 @@ pub use store::{mark, migrate};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::client::draft::DraftError;
 use crate::client::keys::KeyError;
-use crate::client::place::{FileError, KeptOut, keeps_out};
+use crate::client::place::{self as files, FileError, KeptOut, Lock, keeps_out};
 use crate::config::{Config, InvalidConfig, ServiceHome};
 use crate::crypto::issue::CannotIssue;
 use crate::domain::ids::InvalidId;
 use crate::domain::refusal::Refusal;
 use crate::server::Ended;
-use crate::service::{CannotStart, Shown, Unusable};
+use crate::service::{CannotStart, NotRenewed, Shown, Unusable};
 use crate::store::{Place, StoreError};
 
 /// Why an operator's command did not do what it should. Each says what mends it.
@@ -139,6 +142,12 @@ pub enum OperateError {
     /// TLS.
     #[error("the node's certificate cannot be used: {0}")]
     Tls(String),
+    /// No certificate that a client would believe.
+    #[error("the node has no certificate to show: {0}; and {1}")]
+    NoNode(String, NotRenewed),
+    /// The node's certificate was not renewed.
+    #[error("nothing was changed: {0}")]
+    NotRenewed(NotRenewed),
     /// A draft.
     #[error(transparent)]
     Draft(#[from] DraftError),
@@ -209,6 +218,14 @@ fn is_its_owner(home: &ServiceHome) -> Result<(), OperateError> {
     match keeps_out(&store) {
         Some(of) if of.at == store && of.owner != of.user => Err(OperateError::AnotherUser(of)),
         _ => Ok(()),
+    }
+}
+
+/// The right to change the service's own keys, until it is dropped: a service that runs has it.
+fn not_served(home: &ServiceHome) -> Result<Lock, OperateError> {
+    match files::lock(&home.key("served"), Duration::ZERO) {
+        Err(FileError::Held { .. }) => Err(OperateError::Served { home: home.path().to_owned() }),
+        lock => Ok(lock?),
     }
 }
 

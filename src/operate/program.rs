@@ -20,12 +20,13 @@ use crate::client::home::Home;
 use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::{ContactId, DirectoryName};
+use crate::moment::when;
 use crate::server::listen::Drained;
 use crate::server::process;
 use crate::service::epochs::Which;
 use crate::service::salvage::Salvaged;
 use crate::service::scrub::{Report, What};
-use crate::service::{Mark, Shown};
+use crate::service::{Mark, NodeState, Shown};
 use crate::store::format::FORMAT;
 use crate::store::migrate::Migrated;
 use crate::wire::v1;
@@ -33,8 +34,8 @@ use crate::{stop, telemetry};
 
 use super::mailbox::in_words;
 use super::{
-    Founded, OperateError, Plan, complete, invitation, mark, migrate, new_epoch, plan_addresses,
-    prepare, salvage, scrub, serve, single, small,
+    Founded, OperateError, Plan, complete, invitation, mark, migrate, new_epoch, node,
+    plan_addresses, prepare, renew_node, salvage, scrub, serve, single, small,
 };
 
 /// The directory and relay of a Liaison.
@@ -80,6 +81,37 @@ pub enum Command {
     /// Look after mailboxes of a service that is stopped
     #[command(subcommand)]
     Mailbox(MailboxCommand),
+    /// The certificate that the service shows to whoever connects
+    #[command(subcommand)]
+    Node(NodeCommand),
+}
+
+/// What is done with the node's certificate.
+#[derive(Debug, Subcommand)]
+pub enum NodeCommand {
+    /// Show it: until when, from which authority, and when it is renewed by itself
+    Show(NodeShowArgs),
+    /// Make a new one while the service is stopped; one that runs renews it by itself
+    Renew(NodeRenewArgs),
+}
+
+/// How to show the node's certificate.
+#[derive(Debug, Args)]
+pub struct NodeShowArgs {
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to renew the node's certificate.
+#[derive(Debug, Args)]
+pub struct NodeRenewArgs {
+    /// Make it and try it, and keep the old one
+    #[arg(long)]
+    pub dry_run: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What is done to mailboxes of a service that is stopped.
@@ -250,6 +282,8 @@ async fn done(program: Program) -> ExitCode {
             migrated(&home, args.dry_run).await.map(|()| true)
         }
         Command::Store(StoreCommand::Mark) => marked(&home).await.map(|()| true),
+        Command::Node(NodeCommand::Show(args)) => shown_by_node(&home, &args).map(|()| true),
+        Command::Node(NodeCommand::Renew(args)) => renewed(&home, &args).map(|()| true),
         Command::Mailbox(MailboxCommand::NewEpoch(args)) => {
             begun_anew(&home, args).await.map(|()| true)
         }
@@ -584,6 +618,67 @@ fn approval(path: &Path) -> Result<Bytes, OperateError> {
     let read: v1::Publication =
         armour::read(armour::Kind::Proposal, &text).map_err(|why| unusable(&why))?;
     Ok(read.statement)
+}
+
+fn shown_by_node(home: &ServiceHome, args: &NodeShowArgs) -> Result<(), OperateError> {
+    let ambient = Ambient::system();
+    let state = node(home, &ambient)?;
+    say(&if args.json {
+        node_in_json(&state).to_string()
+    } else {
+        node_in_words(&state, &ambient)
+    });
+    Ok(())
+}
+
+fn renewed(home: &ServiceHome, args: &NodeRenewArgs) -> Result<(), OperateError> {
+    let ambient = Ambient::system();
+    let state = renew_node(home, &ambient, args.dry_run)?;
+    if args.json {
+        say(&node_in_json(&state).to_string());
+        return Ok(());
+    }
+    let done = match args.dry_run {
+        true => "Nothing was changed. A client believed this one, which was made and thrown away:",
+        false => "The node has a new certificate, which a client has believed:",
+    };
+    say(&format!("{done}\n{}", node_in_words(&state, &ambient)));
+    Ok(())
+}
+
+fn node_in_words(state: &NodeState, ambient: &Ambient) -> String {
+    let NodeState { key, authority, from, until, renews, hosts, left_out, trouble: _ } = state;
+    let over = if state.has_run_out(ambient.now()) { ": it is over" } else { "" };
+    let id = |id: Option<String>| id.unwrap_or_else(|| "none that is known".to_owned());
+    let mut lines = vec![
+        format!("{:<12} {}", "key", id(key.map(|key| key.to_string()))),
+        format!("{:<12} {}", "authority", id(authority.map(|of| eye(&of)))),
+        format!("{:<12} {}", "from", when(*from)),
+        format!("{:<12} {}{over}", "until", when(*until)),
+        format!("{:<12} {}, by itself while the service runs", "renewed", when(*renews)),
+        format!("{:<12} {}", "hosts", list(hosts)),
+    ];
+    if !left_out.is_empty() {
+        lines.push(format!(
+            "{:<12} {}: the authority was made for other hosts; members connect there all the same, stock \
+             clients do not",
+            "left out",
+            list(left_out)
+        ));
+    }
+    lines.join("\n")
+}
+
+fn node_in_json(state: &NodeState) -> serde_json::Value {
+    json!({
+        "key": state.key.map(|key| hex::encode(key.as_bytes())),
+        "authority": state.authority.map(|of| hex::encode(of.as_bytes())),
+        "from": state.from,
+        "until": state.until,
+        "renews": state.renews,
+        "hosts": state.hosts,
+        "left_out": state.left_out,
+    })
 }
 
 fn list(all: &[impl ToString]) -> String {

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -19,10 +18,10 @@ use crate::service::{self, Service};
 use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
 use crate::store::space::FileSystems;
-use crate::tls;
 
+use super::node::Node;
 use super::store::{held, not_started};
-use super::{OperateError, invitation, keys, known, place};
+use super::{OperateError, invitation, keys, known, not_served, place};
 
 /// Where a service listens, told once it does.
 #[derive(Clone, Debug)]
@@ -37,6 +36,8 @@ pub struct Bound {
     pub engine: &'static str,
     /// Entries in the log.
     pub entries: u64,
+    /// The service itself.
+    pub service: Service,
 }
 
 /// Serves a home until `stop` turns true, then drains. `ready` is called once the listeners are
@@ -61,8 +62,8 @@ pub async fn serve(
         tracing::warn!(%why, "the invitation keeps its addresses");
     }
     let service = start(home, &config, &ambient, clock_is_right, (addresses, room)).await?;
-    let node = keys::node(home, &ambient)?;
-    let tls = tls::server::config(node).map_err(|why| OperateError::Tls(why.to_string()))?;
+    let _alone = not_served(home)?;
+    let node = Node::start(home, &config, &service, &ambient)?;
     let members = bind(config.listen).await?;
     let [admin, health] = [config.admin, config.health];
     let admin = bind_some(admin).await?;
@@ -76,17 +77,19 @@ pub async fn serve(
         health: health.as_ref().map(local).transpose()?,
         engine: service.engine(),
         entries: service.state().head.0,
+        service: service.clone(),
     });
     let door = Arc::clone(service.door());
     known::read(home, &service);
     let remembering = tokio::spawn(known::keep(home.clone(), Arc::clone(&door)));
     let keeping = tokio::spawn(invitation::keep_charter(home.clone(), service.clone()));
+    let renewing = tokio::spawn(Arc::clone(&node).keep(service.clone()));
     let reporting =
         health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
     let trusted_proxies = config.trusted_proxies().map_err(OperateError::Plan)?;
     let serving = Serving {
         service,
-        tls: Arc::new(ArcSwap::from_pointee(tls)),
+        tls: node.tls(),
         limits: Limits { goodbyes: room.goodbyes, ..Limits::default() },
         trusted_proxies,
     };
@@ -96,6 +99,7 @@ pub async fn serve(
     };
     let ended = server::run(serving, (tcp(members), administrators), stop).await;
     keeping.abort();
+    renewing.abort();
     remembering.abort();
     known::write(home, &door);
     if let Some(reporting) = reporting {

@@ -21,8 +21,9 @@ const STORE: &str = "liaison.v1.store";
 /// It is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Says "serving" until the service stops or `stop` turns true, then "not serving", and ends. Of writes
-/// it says so while there is room for all of them, of the store while nothing in it was found damaged.
+/// Says "serving" until the service stops or `stop` turns true, then "not serving", and ends; in between
+/// "not serving" as long as the node's certificate has run out, for then nobody connects. Of writes it says
+/// so while there is room for all of them, of the store while nothing in it was found damaged.
 ///
 /// # Errors
 /// The listener fails.
@@ -32,10 +33,10 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), tonic::transport::Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    for name in NAMES {
-        reporter.set_service_status(name, ServingStatus::Serving).await;
-    }
-    let found = |service: &Service| [(WRITES, writes(service)), (STORE, store(service))];
+    let found = |service: &Service| {
+        let all = NAMES.map(|name| (name, node(service)));
+        all.into_iter().chain([(WRITES, writes(service)), (STORE, store(service))])
+    };
     for (name, status) in found(&service) {
         reporter.set_service_status(name, status).await;
     }
@@ -62,6 +63,14 @@ pub async fn run(
         .add_service(health)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), ended)
         .await
+}
+
+/// Whether somebody believes what the node shows.
+fn node(service: &Service) -> ServingStatus {
+    match service.node().is_some_and(|node| node.has_run_out(service.now())) {
+        false => ServingStatus::Serving,
+        true => ServingStatus::NotServing,
+    }
 }
 
 /// Whether nothing was found damaged.

@@ -12,6 +12,7 @@ pub mod epochs;
 mod high_water;
 mod jobs;
 mod mark;
+mod node;
 mod queries;
 mod room;
 pub mod salvage;
@@ -22,7 +23,8 @@ pub mod telemetry;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::fmt;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -56,6 +58,7 @@ use crate::tlog::merkle::Tree;
 pub use crate::store::Hints;
 pub use high_water::{Mark, Shown, Unusable};
 pub use mark::{Missing, NotAsShown};
+pub use node::{NodeState, NotRenewed, Renewer};
 pub use queries::{Item, MailboxPage, Parts, Proven, Status};
 pub use room::{Left, Storage, goes_to_its_end};
 pub use start::{AsShown, CannotStart, Founded, Keys, Settings, found, look, mark_anew, start};
@@ -122,6 +125,8 @@ struct Shared {
     grants: Grants,
     jobs: Jobs,
     office: Office,
+    /// Who renews what the node shows, once somebody does.
+    node: Arc<OnceLock<Arc<dyn Renewer>>>,
     /// Whether the store lists the files of bodies: else none is taken for one that nobody names.
     lists_bodies: bool,
 }
@@ -157,6 +162,12 @@ pub struct Acknowledged {
     pub words: HandedIn,
 }
 
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
 impl Service {
     /// The newest committed head, and the directory there.
     #[must_use]
@@ -172,7 +183,7 @@ impl Service {
 
     /// How often each kind of thing happened.
     #[must_use]
-    pub fn telemetry(&self) -> &Telemetry {
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
         &self.shared.telemetry
     }
 

@@ -276,15 +276,24 @@ impl Service {
     /// # Errors
     /// The service stops.
     pub async fn charter(&self) -> Result<Bytes, Failure> {
+        match self.charter_entry().await?.leaf {
+            Some(proto::entry::Leaf::Statement(charter)) => Ok(charter),
+            None => Err(self.no_charter()),
+        }
+    }
+
+    /// The charter in force, as it stands in the log.
+    pub(super) async fn charter_entry(&self) -> Result<proto::Entry, Failure> {
         let leaf = self.state().directory.charter().newest.leaf;
         let key = keys::log_entry(leaf);
         let found = self.shared.store.read(std::slice::from_ref(&key)).await;
         let found = found.map_err(|why| self.broken(&why))?;
         let entry = found.value(&key).and_then(|entry| proto::Entry::decode(&entry[..]).ok());
-        match entry.and_then(|entry| entry.leaf) {
-            Some(proto::entry::Leaf::Statement(charter)) => Ok(charter),
-            _ => Err(self.broken(&StoreError::Corrupt("the charter in force".to_owned()))),
-        }
+        entry.ok_or_else(|| self.no_charter())
+    }
+
+    fn no_charter(&self) -> Failure {
+        self.broken(&StoreError::Corrupt("the charter in force".to_owned()))
     }
 
     /// Changes with every new head, once requests are answered from it: a hint of the store comes

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -36,6 +36,7 @@ use crate::tlog::note::KeyName;
 use super::State;
 use super::clock::{Now, Watch};
 use super::high_water::HighWater;
+use super::node::Renewer;
 use super::room::Room;
 use super::telemetry::{Event, Telemetry};
 
@@ -138,6 +139,7 @@ pub(super) struct Sequencer {
     pub(super) believed: watch::Sender<Clock>,
     pub(super) grants: Grants,
     pub(super) room: Arc<Room>,
+    pub(super) node: Arc<OnceLock<Arc<dyn Renewer>>>,
 }
 
 /// Why the sequencer ended: the process must, too.
@@ -234,12 +236,25 @@ impl Sequencer {
         if let Some((head, state)) = after {
             self.high_water.raise(&head.checkpoint).await.map_err(Fatal::HighWater)?;
             self.head = head;
+            self.node_follows(&before, &state).await;
             let size = state.head.0;
             self.state.store(Arc::new(state));
             self.heads.send_replace(size);
         }
         decided.into_iter().for_each(Queued::tell);
         Ok(())
+    }
+
+    /// A new charter's authorities are those of what the node shows before anybody hears of them. What
+    /// fails is said by the node, and tried again.
+    async fn node_follows(&self, before: &State, after: &State) {
+        let (old, new) = (before.directory.charter(), after.directory.charter());
+        if let Some(node) = self.node.get().cloned()
+            && old.newest.leaf != new.newest.leaf
+        {
+            let authorities = new.service_ca.clone();
+            let _ = tokio::task::spawn_blocking(move || node.follow(&authorities)).await;
+        }
     }
 
     /// Commits, and says so if the disk is slow; the callers wait, and nobody is told that it failed.

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -341,6 +341,7 @@ pub(super) async fn begin(
     let telemetry = Arc::new(Telemetry::new(settings.ambient.clone()));
     let ambient = settings.ambient.clone();
     let room = Arc::new(Room::new(settings.storage, ambient, Arc::clone(&telemetry)));
+    let node = Arc::new(OnceLock::new());
     let mut sequencer = Sequencer {
         store: Arc::clone(&store),
         state: Arc::clone(&state),
@@ -355,6 +356,7 @@ pub(super) async fn begin(
         believed,
         grants: settings.grants,
         room: Arc::clone(&room),
+        node: Arc::clone(&node),
     };
     // What is thought of the clock is durable before anything is served on it.
     let looked = sequencer.look_at_the_clock().await;
@@ -400,6 +402,7 @@ pub(super) async fn begin(
         grants: settings.grants,
         jobs: Jobs::new(),
         office: Office::default(),
+        node,
         lists_bodies,
     };
     Ok(Service { shared: Arc::new(shared) })

@@ -16,8 +16,8 @@ use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
 use crate::domain::peer::Party;
 
-use super::Left;
 use super::door::{Busy, Full};
+use super::{Left, NotRenewed};
 
 /// What happened.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,14 @@ pub enum Event<'a> {
         /// Of all these.
         wrong: u64,
     },
+    /// The node shows another certificate.
+    #[error("the node shows a new certificate: it holds until {0}")]
+    NodeRenewed(String),
+    /// The node's certificate is not renewed.
+    #[error(
+        "the node's certificate, which holds until {0}, is not renewed: {1}; it is tried again every hour"
+    )]
+    NodeNotRenewed(String, &'a NotRenewed),
     /// The service has stopped by itself.
     #[error("the service stops: {0}")]
     Stopped(&'a dyn std::error::Error),
@@ -119,7 +127,7 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of the kinds, for counters.
-    pub const KINDS: [&'static str; 25] = [
+    pub const KINDS: [&'static str; 27] = [
         "cannot_accept",
         "refused",
         "no_proxy_header",
@@ -145,6 +153,8 @@ impl Event<'_> {
         "body_damaged",
         "scrubbed",
         "damaged",
+        "node_renewed",
+        "node_not_renewed",
     ];
 
     const fn kind(&self) -> (usize, Level) {
@@ -177,6 +187,8 @@ impl Event<'_> {
             Self::Scrubbed { wrong: 0, .. } => (23, Level::INFO),
             Self::Scrubbed { .. } => (23, Level::ERROR),
             Self::Damaged(_) => (24, Level::ERROR),
+            Self::NodeRenewed(_) => (25, Level::INFO),
+            Self::NodeNotRenewed(..) => (26, Level::ERROR),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::crypto::sign::SigningKey;
 pub mod client;
 pub mod hybrid;
 pub mod server;
+pub mod trial;
 
 /// A byte stream between two ends.
 pub trait Link: AsyncRead + AsyncWrite + Unpin + Send + 'static {}

@@ -28,6 +28,7 @@ mod homes;
 mod killed;
 mod migrations;
 mod moves;
+mod nodes;
 mod openssl;
 mod overdue;
 mod readers;

@@ -477,6 +477,7 @@ impl Session {
         let said: Vec<Address> = said.collect();
         // On a disk that cannot be written to, what was known stands.
         let _ = self.home.found_at(&self.name, &self.address, &said);
+        let _ = self.home.saw_certificate(&self.name, &self.connection.certificate());
     }
 
     /// Hands in statements, as a registrar.
