@@ -681,6 +681,25 @@ pub struct CharterDraftArgs {
     /// The number of the rules behind it: that in force, or the next
     #[arg(long, value_name = "N")]
     pub rules: Option<u32>,
+    /// A log key to add, which then signs: the file that the service's operator has of liaisond key
+    /// stage log
+    #[arg(long = "log-key", value_name = "FILE")]
+    pub log_keys: Vec<PathBuf>,
+    /// A log key to remove, by the first digits of its id; it ends
+    #[arg(long = "remove-log-key", value_name = "ID")]
+    pub remove_log_keys: Vec<String>,
+    /// A relay key to add, which then signs: the file of liaisond key stage relay
+    #[arg(long = "relay-key", value_name = "FILE")]
+    pub relay_keys: Vec<PathBuf>,
+    /// A relay key to remove, by the first digits of its id; it ends
+    #[arg(long = "remove-relay-key", value_name = "ID")]
+    pub remove_relay_keys: Vec<String>,
+    /// A service authority to add: the certificate of liaisond key stage ca
+    #[arg(long = "service-ca", value_name = "FILE")]
+    pub service_cas: Vec<PathBuf>,
+    /// A service authority to remove, by the first digits of its SHA-256
+    #[arg(long = "remove-service-ca", value_name = "ID")]
+    pub remove_service_cas: Vec<String>,
     /// Do not ask before it is published
     #[arg(long)]
     pub yes: bool,

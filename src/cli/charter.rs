@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::client::armour::{self, Kind};
 use crate::client::charters::logged;
 use crate::client::draft::{
-    Bundle, Changes, Composer, People, amended, dangerous_quorum, in_words,
+    Bundle, Changes, Composer, People, ServiceKeys, amended, dangerous_quorum, in_words,
 };
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::invitation::Invitation;
-use crate::client::keys::{Role, read_person};
+use crate::client::keys::{Role, read_person, read_public};
+use crate::crypto::cert::PeerCertificate;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, eye, telephone};
 use crate::domain::directory::{Policy, Statement};
@@ -35,7 +37,15 @@ pub(super) async fn run(ctx: &Context, command: &CharterCommand) -> Result<(), C
 
 async fn draft(ctx: &Context, args: &CharterDraftArgs) -> Result<(), ClientError> {
     let changes = changes(ctx, args)?;
-    let (_, replica) = ctx.synced().await?;
+    let replica = match ctx.synced().await {
+        Ok((_, replica)) => replica,
+        // A service whose key is lost is reached by nobody before it has this charter.
+        Err(error) if args.draft.out.is_some() && error.exit == Exit::NotReachable => {
+            ctx.out.warn(&format!("{error}: the charter is drafted on the copy of this home"));
+            ctx.replica()?
+        }
+        Err(error) => return Err(error),
+    };
     let directory = replica.directory()?;
     let before: proto::Charter =
         canonical::decode(&directory.charter().payload).map_err(|why| usage(&why.to_string()))?;
@@ -60,7 +70,17 @@ fn changes(ctx: &Context, args: &CharterDraftArgs) -> Result<Changes, ClientErro
     let witnesses = args.witnesses.iter().map(|vkey| {
         VerifierKey::parse(vkey).map_err(|why| usage(&format!("--witness {vkey}: {why}")))
     });
+    let staged = |of: &str, files: &[PathBuf], remove: &[String]| {
+        let add = files.iter().map(|path| service_key(of, path, &ctx.read_file(path)?));
+        let add = add.collect::<Result<_, ClientError>>()?;
+        Ok::<_, ClientError>(ServiceKeys { add, remove: remove.to_vec() })
+    };
+    let authorities = args.service_cas.iter().map(|path| authority(path, &ctx.read_file(path)?));
     Ok(Changes {
+        log: staged("log", &args.log_keys, &args.remove_log_keys)?,
+        relay: staged("relay", &args.relay_keys, &args.remove_relay_keys)?,
+        service_ca: authorities.collect::<Result<_, ClientError>>()?,
+        remove_service_ca: args.remove_service_cas.clone(),
         registrars: people(Role::Registrar, &args.registrars, &args.remove_registrars)?,
         threshold: args.threshold,
         operators: people(Role::Operator, &args.operators, &args.remove_operators)?,
@@ -72,6 +92,27 @@ fn changes(ctx: &Context, args: &CharterDraftArgs) -> Result<Changes, ClientErro
         unset: args.unset.clone(),
         rules: args.rules,
     })
+}
+
+/// The key that a service staged, shown to be its own; whether it is this directory's, the charter's
+/// check finds.
+fn service_key(of: &str, path: &Path, text: &str) -> Result<proto::PublicKey, ClientError> {
+    let mut file = read_public(Kind::Service, text)?;
+    if file.holder.split('/').next() != Some(of) {
+        let (path, holder) = (path.display(), &file.holder);
+        return Err(usage(&format!("{path} holds the key of {holder}, and no {of} key")));
+    }
+    let key = file.sign.pop().filter(|_| file.sign.is_empty());
+    key.ok_or_else(|| usage(&format!("{} holds not one key", path.display())))
+}
+
+/// The certificate of a service authority, DER.
+fn authority(path: &Path, text: &str) -> Result<Bytes, ClientError> {
+    let der = armour::decode("CERTIFICATE", text)?;
+    match PeerCertificate::parse(&der) {
+        Ok(_) => Ok(Bytes::copy_from_slice(&der)),
+        Err(why) => Err(usage(&format!("{}: {why}", path.display()))),
+    }
 }
 
 /// `stale-after=86400`
@@ -136,7 +177,8 @@ fn of_file(path: &Path, text: &str) -> Result<Bundle, ClientError> {
             | Kind::Authority
             | Kind::Keeper
             | Kind::Seat
-            | Kind::Proposal,
+            | Kind::Proposal
+            | Kind::Service,
         )
         | None => {
             let path = path.display();

@@ -35,11 +35,13 @@ pub enum Kind {
     Seat,
     /// An act of the operators, with their signatures so far: `wire::v1::Publication`.
     Proposal,
+    /// A log or relay key that the service staged: `wire::v1::PublicKeys`.
+    Service,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Statement,
         Self::Invitation,
         Self::Admission,
@@ -48,6 +50,7 @@ impl Kind {
         Self::Keeper,
         Self::Seat,
         Self::Proposal,
+        Self::Service,
     ];
 
     /// The command that makes such a file.
@@ -62,6 +65,7 @@ impl Kind {
             Self::Keeper => "liaison key new --keeper",
             Self::Seat => "liaison key new --seat",
             Self::Proposal => "liaison admin propose --out FILE",
+            Self::Service => "liaisond key stage",
         }
     }
 
@@ -92,6 +96,7 @@ impl Kind {
             Self::Keeper => "LIAISON KEEPER",
             Self::Seat => "LIAISON SEAT",
             Self::Proposal => "LIAISON PROPOSAL",
+            Self::Service => "LIAISON SERVICE KEY",
         }
     }
 }

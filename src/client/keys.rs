@@ -620,6 +620,8 @@ pub fn read_public(kind: armour::Kind, text: &str) -> Result<v1::PublicKeys, Inv
     let usage = match kind {
         armour::Kind::Authority => Use::Authority,
         armour::Kind::Keeper => Use::Keeper,
+        armour::Kind::Service if file.holder.starts_with("relay/") => Use::Relay,
+        armour::Kind::Service => Use::Log,
         armour::Kind::Seat
         | armour::Kind::Proposal
         | armour::Kind::Person

@@ -108,7 +108,8 @@ impl Founding {
     /// The service's own keys.
     pub(super) fn keys(&self) -> anyhow::Result<Keys> {
         let again = |key: &SigningKey| SigningKey::from_pkcs8(key.pkcs8(), self.ambient.random());
-        Ok(Keys { log: again(&self.log)?, relay: again(&self.relay)? })
+        let (log, relay) = (again(&self.log)?, again(&self.relay)?);
+        Ok(Keys::in_memory(log, relay, self.ambient.clone()))
     }
 
     /// The target of a statement in the directory of that genesis.

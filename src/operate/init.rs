@@ -224,8 +224,8 @@ pub async fn complete(
     let own = keys::signing(home, ambient)?;
     // Decided before the store is made, so that a refused charter leaves nothing behind.
     let (directory, _) = directory::found(&name, &verified, ambient.now())?;
-    if directory.charter().log.last() != Some(own.log.public()) {
-        let why = "its log key is another".to_owned();
+    if !own.serve(&directory) {
+        let why = "its log or relay key is another".to_owned();
         return Err(OperateError::OtherCharter(why));
     }
     let store = store.create(name.as_str(), 1).await?;

@@ -1,21 +1,25 @@
 //! The keys that the service itself holds: log, relay, service CA, node.
 //!
-//! In scope: their files. Out of scope: which of them is used when (`node`, `service`). Invariant: a
-//! certificate and its key stand in one file, which is replaced whole: there is no moment with half of
-//! a pair.
+//! In scope: their files. Out of scope: which of them is used when: the charter says so (`node`,
+//! `service/keys.rs`). Invariants: a certificate and its key stand in one file, which is replaced whole:
+//! there is no moment with half of a pair; a staged key has a file of its own and replaces none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use crate::ambient::Ambient;
+use crate::client::address::Address;
 use crate::client::{armour, place};
 use crate::config::ServiceHome;
 use crate::crypto::cert::PeerCertificate;
 use crate::crypto::issue::{self, Authority, Validity};
-use crate::crypto::sign::SigningKey;
+use crate::crypto::sign::{KeyId, SigningKey};
 use crate::domain::ids::DirectoryName;
-use crate::service;
+use crate::domain::refusal::OwnKey;
+use crate::service::{HeldKey, Keep, Keys};
 
 use super::{OperateError, missing_or};
 
@@ -71,16 +75,9 @@ pub(super) fn make(
     let log = keep(&home.key(LOG), ed25519())?;
     let relay = keep(&home.key(RELAY), ed25519())?;
     let key = keep(&home.key(CA), p256(ambient)?)?;
-    let validity = Validity {
-        not_before: ambient.now().saturating_sub(DAY),
-        not_after: ambient.now() + CA_DAYS * DAY,
-        serial: ambient.bytes(),
-    };
-    let random = ambient.random();
-    let certificate = issue::service_ca(&key, name.as_str(), hosts, validity, random)?;
-    let text = armour::encode(CERTIFICATE, &certificate);
+    let ca = new_authority(key, name, hosts, (ambient.now().saturating_sub(DAY), ambient))?;
+    let text = armour::encode(CERTIFICATE, &ca.certificate);
     place::replace(&home.key(CA_CERTIFICATE), text.as_bytes())?;
-    let ca = Certified { key, certificate };
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     keep_node(home, &super::node::issue(&ca, name, &hosts, ambient)?)?;
     Ok(Public { log, relay, ca: ca.certificate })
@@ -92,13 +89,21 @@ pub(super) fn p256(ambient: &Ambient) -> Result<SigningKey, OperateError> {
         .map_err(|_| OperateError::Plan("the system gives no randomness".to_owned()))
 }
 
-/// The keys that sign.
-pub(super) fn signing(
-    home: &ServiceHome,
-    ambient: &Ambient,
-) -> Result<service::Keys, OperateError> {
-    let log = load(&home.key(LOG), ambient)?;
-    Ok(service::Keys { log, relay: load(&home.key(RELAY), ambient)? })
+/// All keys that sign, and the service authorities.
+pub(super) fn signing(home: &ServiceHome, ambient: &Ambient) -> Result<Keys, OperateError> {
+    let mut held = Vec::new();
+    for (of, name) in [(OwnKey::Log, LOG), (OwnKey::Relay, RELAY)] {
+        for path in files(home, name)? {
+            held.push(HeldKey::signing(of, load(&path, ambient)?, path.display().to_string()));
+        }
+    }
+    for path in files(home, CA)? {
+        let authority = certified(&path, &path.with_extension("crt"), ambient)?;
+        let place = path.display().to_string();
+        held.push(HeldKey::authority(authority.certificate.into(), place));
+    }
+    let folder = Folder { home: home.clone(), ambient: ambient.clone() };
+    Ok(Keys::kept(held, Arc::new(folder)))
 }
 
 /// The service authorities whose keys are here.
@@ -106,12 +111,89 @@ pub(super) fn authorities(
     home: &ServiceHome,
     ambient: &Ambient,
 ) -> Result<Vec<Certified>, OperateError> {
-    let (path, beside) = (home.key(CA), home.key(CA_CERTIFICATE));
-    // It may be kept elsewhere until it is needed.
-    if !path.exists() {
-        return Ok(Vec::new());
+    let all = files(home, CA)?.into_iter();
+    all.map(|path| certified(&path, &path.with_extension("crt"), ambient)).collect()
+}
+
+/// The files of one use: `log.pem`, and those that were staged, `log-0123456789abcdef.pem`. Any of them
+/// may be kept elsewhere; whoever needs it says so.
+fn files(home: &ServiceHome, name: &str) -> Result<Vec<PathBuf>, OperateError> {
+    let stem = name.trim_end_matches(".pem");
+    let is_of = |file: &String| {
+        let staged = file.strip_prefix(stem).and_then(|rest| rest.strip_suffix(".pem"));
+        staged.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let names = place::names(&home.key(""))?.into_iter().filter(is_of);
+    Ok(names.map(|file| home.key(&file)).collect())
+}
+
+/// The folder in which keys are staged: each in a file of its own, that is there whole or not at all.
+struct Folder {
+    home: ServiceHome,
+    ambient: Ambient,
+}
+
+impl Keep for Folder {
+    fn make(&self, of: OwnKey) -> Result<HeldKey, String> {
+        self.made(of).map_err(|why| why.to_string())
     }
-    Ok(vec![certified(&path, &beside, ambient)?])
+
+    fn delete(&self, key: &HeldKey) -> Result<(), String> {
+        let path = Path::new(&key.place);
+        let deleted = place::remove(path);
+        // Of an authority: the certificate that others take.
+        let deleted = deleted.and_then(|()| place::remove(&path.with_extension("crt")));
+        deleted.map_err(|why| why.to_string())
+    }
+}
+
+impl Folder {
+    fn made(&self, of: OwnKey) -> Result<HeldKey, OperateError> {
+        let ambient = &self.ambient;
+        let key = match of {
+            OwnKey::Log | OwnKey::Relay => SigningKey::from_seed(&Zeroizing::new(ambient.bytes())),
+            OwnKey::Authority => return self.authority(),
+        };
+        let path = self.path(if of == OwnKey::Log { LOG } else { RELAY }, &key.public().id());
+        let place = path.display().to_string();
+        Ok(HeldKey::signing(of, keep(&path, key)?, place))
+    }
+
+    fn authority(&self) -> Result<HeldKey, OperateError> {
+        let (config, ambient) = (self.home.config()?, &self.ambient);
+        let before = authorities(&self.home, ambient)?;
+        // The newer of two is the one that began later.
+        let newest = before.iter().map(Certified::began).max().unwrap_or(0);
+        let began = ambient.now().saturating_sub(DAY).max(newest + 1);
+        let addresses = config.addresses.iter().filter_map(|text| Address::parse(text).ok());
+        let hosts: Vec<String> = addresses.map(|address| address.host().to_owned()).collect();
+        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let made = new_authority(p256(ambient)?, &config.name.parse()?, &hosts, (began, ambient))?;
+        let certificate = Bytes::from(made.certificate.clone());
+        let path = self.path(CA, &KeyId::of(&certificate));
+        place::create_private(&path, in_one_file(&made).as_bytes())?;
+        let beside = armour::encode(CERTIFICATE, &made.certificate);
+        place::replace(&path.with_extension("crt"), beside.as_bytes())?;
+        Ok(HeldKey::authority(certificate, path.display().to_string()))
+    }
+
+    fn path(&self, name: &str, id: &KeyId) -> PathBuf {
+        let stem = name.trim_end_matches(".pem");
+        self.home.key(&format!("{stem}-{}.pem", hex::encode(&id.as_bytes()[..8])))
+    }
+}
+
+/// An authority that begins then. With `hosts` it can issue for no others.
+fn new_authority(
+    key: SigningKey,
+    name: &DirectoryName,
+    hosts: &[&str],
+    (began, ambient): (u64, &Ambient),
+) -> Result<Certified, OperateError> {
+    let not_after = ambient.now() + CA_DAYS * DAY;
+    let validity = Validity { not_before: began, not_after, serial: ambient.bytes() };
+    let certificate = issue::service_ca(&key, name.as_str(), hosts, validity, ambient.random())?;
+    Ok(Certified { key, certificate })
 }
 
 /// The node's certificate with its key.
@@ -213,6 +295,34 @@ mod tests {
                 assert!([&old, &new].iter().any(|one| one.certificate == found.certificate));
                 if done.is_ok() {
                     assert!(found.certificate == new.certificate && some > 4, "{some}");
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn wherever_staging_is_cut_off_all_keys_are_there_and_one_more_or_none() {
+        let ambient = Ambient::system();
+        let name: DirectoryName = "un.example".parse().unwrap();
+        for of in OwnKey::ALL {
+            for some in 0.. {
+                let folder = tempfile::tempdir().unwrap();
+                let home = ServiceHome::at(folder.path());
+                make(&home, &name, &["localhost"], &ambient).unwrap();
+                let config = "format = 2\nname = \"un.example\"\nlisten = \"127.0.0.1:7443\"\n\
+                              addresses = [\"localhost:7443\"]\nengine = \"redb\"\n\
+                              high_water = \"high-water\"\n";
+                place::replace(&home.config_file(), config.as_bytes()).unwrap();
+                let keep = Folder { home: home.clone(), ambient: ambient.clone() };
+                let done = faults::after(some, || keep.make(of));
+                let held = || signing(&home, &ambient).unwrap().count(of);
+                assert!((1..=2).contains(&held()), "{of:?} {some}");
+                if let Ok(made) = done {
+                    assert_eq!(held(), 2, "what was told is there");
+                    keep.delete(&made).unwrap();
+                    assert_eq!(held(), 1);
+                    assert!(some > 3, "{of:?} {some}");
                     break;
                 }
             }

@@ -62,14 +62,15 @@ struct Shown {
 
 impl Node {
     /// Shows what is in the home, or a new one if that is over, soon over, for other hosts or nobody
-    /// would believe it. From then on it is renewed as long as somebody polls [`Node::keep`].
+    /// would believe it. From then on it is renewed as long as somebody polls [`Node::keep`]. Whether
+    /// members know the charter in force says [`is_known`].
     ///
     /// # Errors
     /// There is none that a client could believe, and none can be made.
     pub(super) fn start(
         home: &ServiceHome,
         config: &Config,
-        service: &Service,
+        (service, known): (&Service, bool),
         ambient: &Ambient,
     ) -> Result<Arc<Self>, OperateError> {
         let maker = Maker::of(home, config, ambient)?;
@@ -91,7 +92,7 @@ impl Node {
             telemetry: Arc::clone(service.telemetry()),
             shown: Mutex::new(shown),
         });
-        node.look(service, false);
+        node.look(service, known);
         service.shown_by(Arc::<Self>::clone(&node));
         Ok(node)
     }
@@ -105,9 +106,7 @@ impl Node {
     pub(super) async fn keep(self: Arc<Self>, service: Service) {
         loop {
             sleep(LOOK_EVERY).await;
-            let stale_after = service.state().directory.charter().policy.stale_after;
-            let since = service.charter_since().await;
-            let known = since.is_ok_and(|since| since + stale_after <= service.now());
+            let known = is_known(&service).await;
             let (node, service) = (Arc::clone(&self), service.clone());
             // One that panicked has said so.
             let _ = spawn_blocking(move || node.look(&service, known)).await;
@@ -121,7 +120,9 @@ impl Node {
         let authorities = &state.directory.charter().service_ca;
         let mut shown = self.shown();
         let counted = self.maker.ambient.counted();
-        let waits = shown.failed.is_some_and(|at| counted.saturating_sub(at) < AGAIN_SECONDS);
+        let is_soon = shown.failed.is_some_and(|at| counted.saturating_sub(at) < AGAIN_SECONDS);
+        // Whom nobody believes has no time.
+        let waits = is_soon && shown.state.authority.is_some();
         let Some(stays) = self.maker.is_due(&shown, authorities, known).filter(|_| !waits) else {
             return;
         };
@@ -177,9 +178,17 @@ impl Renewer for Node {
             return;
         }
         if let Err(why) = self.replace(&mut shown, authorities, false) {
+            shown.state.authority = None;
             self.failed(&mut shown, why);
         }
     }
+}
+
+/// Whether members know the charter in force: all but those whose copy is stale.
+pub(super) async fn is_known(service: &Service) -> bool {
+    let stale_after = service.state().directory.charter().policy.stale_after;
+    let since = service.charter_since().await;
+    since.is_ok_and(|since| since.saturating_add(stale_after) <= service.now())
 }
 
 /// A certificate is dated by a clock that is believed.

@@ -17,16 +17,18 @@ use crate::client::address::Address;
 use crate::client::armour;
 use crate::client::draft::dangerous_quorum;
 use crate::client::home::Home;
+use crate::client::place as files;
 use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::{ContactId, DirectoryName};
+use crate::domain::refusal::OwnKey;
 use crate::moment::when;
 use crate::server::listen::Drained;
 use crate::server::process;
 use crate::service::epochs::Which;
 use crate::service::salvage::Salvaged;
 use crate::service::scrub::{Report, What};
-use crate::service::{Mark, NodeState, Shown};
+use crate::service::{Listed, Mark, NodeState, Shown};
 use crate::store::format::FORMAT;
 use crate::store::migrate::Migrated;
 use crate::wire::v1;
@@ -34,8 +36,9 @@ use crate::{stop, telemetry};
 
 use super::mailbox::in_words;
 use super::{
-    Founded, OperateError, Plan, complete, invitation, mark, migrate, new_epoch, node,
-    plan_addresses, prepare, renew_node, salvage, scrub, serve, single, small,
+    Founded, OperateError, Plan, complete, invitation, mark, migrate, new_epoch, node, own_keys,
+    plan_addresses, prepare, put_charter, renew_node, retire_key, salvage, scrub, serve, single,
+    small, stage_key, staged_file,
 };
 
 /// The directory and relay of a Liaison.
@@ -84,6 +87,75 @@ pub enum Command {
     /// The certificate that the service shows to whoever connects
     #[command(subcommand)]
     Node(NodeCommand),
+    /// The keys that the service signs with, while it is stopped: the charter says which of them does
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// A charter for a service that cannot start: a key that signs is lost
+    #[command(subcommand)]
+    Charter(CharterCommand),
+}
+
+/// What is done with the service's own keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key for the next charter, or show the one that was made before
+    Stage(StageArgs),
+    /// Show every key that is here: staged, in force, overlapping or retired
+    List(KeyListArgs),
+    /// Delete a private key that the charter in force does not list
+    Retire(RetireArgs),
+}
+
+/// A key to stage.
+#[derive(Debug, Args)]
+pub struct StageArgs {
+    /// What it is for
+    #[arg(value_parser = ["log", "relay", "ca"])]
+    pub of: String,
+    /// Where the registrars' file goes: for liaison charter draft --log-key, --relay-key or --service-ca
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to show the keys.
+#[derive(Debug, Args)]
+pub struct KeyListArgs {
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A key to delete.
+#[derive(Debug, Args)]
+pub struct RetireArgs {
+    /// Its id, or the first digits of it
+    pub id: String,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is done with a charter while the service is stopped.
+#[derive(Debug, Subcommand)]
+pub enum CharterCommand {
+    /// Admit the next charter, signed by the quorum, whose keys are here
+    Put(PutArgs),
+}
+
+/// A charter to admit.
+#[derive(Debug, Args)]
+pub struct PutArgs {
+    /// The signed charter
+    pub file: PathBuf,
+    /// You have looked, and this machine's clock is right: end a doubt about it
+    #[arg(long)]
+    pub clock_is_right: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What is done with the node's certificate.
@@ -284,6 +356,10 @@ async fn done(program: Program) -> ExitCode {
         Command::Store(StoreCommand::Mark) => marked(&home).await.map(|()| true),
         Command::Node(NodeCommand::Show(args)) => shown_by_node(&home, &args).map(|()| true),
         Command::Node(NodeCommand::Renew(args)) => renewed(&home, &args).map(|()| true),
+        Command::Key(KeyCommand::Stage(args)) => staged(&home, &args).await.map(|()| true),
+        Command::Key(KeyCommand::List(args)) => listed(&home, &args).await.map(|()| true),
+        Command::Key(KeyCommand::Retire(args)) => retired(&home, &args).await.map(|()| true),
+        Command::Charter(CharterCommand::Put(args)) => put(&home, &args).await.map(|()| true),
         Command::Mailbox(MailboxCommand::NewEpoch(args)) => {
             begun_anew(&home, args).await.map(|()| true)
         }
@@ -648,7 +724,7 @@ fn renewed(home: &ServiceHome, args: &NodeRenewArgs) -> Result<(), OperateError>
 
 fn node_in_words(state: &NodeState, ambient: &Ambient) -> String {
     let NodeState { key, authority, from, until, renews, hosts, left_out, trouble: _ } = state;
-    let over = if state.has_run_out(ambient.now()) { ": it is over" } else { "" };
+    let over = if state.is_believed(ambient.now()) { "" } else { ": nobody believes it any more" };
     let id = |id: Option<String>| id.unwrap_or_else(|| "none that is known".to_owned());
     let mut lines = vec![
         format!("{:<12} {}", "key", id(key.map(|key| key.to_string()))),
@@ -679,6 +755,77 @@ fn node_in_json(state: &NodeState) -> serde_json::Value {
         "hosts": state.hosts,
         "left_out": state.left_out,
     })
+}
+
+async fn staged(home: &ServiceHome, args: &StageArgs) -> Result<(), OperateError> {
+    let of = OwnKey::ALL.into_iter().find(|of| of.word() == args.of).unwrap_or(OwnKey::Log);
+    let staged = stage_key(home, &Ambient::system(), of).await?;
+    let text = staged_file(&staged, &home.config()?.name);
+    files::write_out(&args.out, text.as_bytes())?;
+    let (file, id) = (args.out.display(), staged.id);
+    if args.json {
+        let id = hex::encode(id.as_bytes());
+        say(&json!({ "key": of.word(), "id": id, "file": file.to_string() }).to_string());
+        return Ok(());
+    }
+    let flag = match of {
+        OwnKey::Log => "--log-key",
+        OwnKey::Relay => "--relay-key",
+        OwnKey::Authority => "--service-ca",
+    };
+    say(&format!(
+        "The {} is staged: {id}\n\
+         It signs nothing before a charter lists it. The private key stays here; {file} is for the \
+         registrars.\n\
+         Next: a registrar drafts the charter that lists it\n    liaison charter draft {flag} {file}",
+        of.name()
+    ));
+    Ok(())
+}
+
+async fn listed(home: &ServiceHome, args: &KeyListArgs) -> Result<(), OperateError> {
+    let all = own_keys(home, &Ambient::system()).await?;
+    if args.json {
+        say(&json!({ "keys": all.iter().map(key_in_json).collect::<Vec<_>>() }).to_string());
+        return Ok(());
+    }
+    let line = |key: &Listed| {
+        format!("{:<18} {:<12} {}\n    {}", key.of.name(), key.state.name(), key.id, key.place)
+    };
+    say(&all.iter().map(line).collect::<Vec<_>>().join("\n"));
+    Ok(())
+}
+
+async fn retired(home: &ServiceHome, args: &RetireArgs) -> Result<(), OperateError> {
+    let key = retire_key(home, &Ambient::system(), &args.id).await?;
+    say(&match args.json {
+        true => key_in_json(&key).to_string(),
+        false => {
+            format!("The {} {} is deleted: it was {}.", key.of.name(), key.id, key.state.name())
+        }
+    });
+    Ok(())
+}
+
+fn key_in_json(key: &Listed) -> serde_json::Value {
+    json!({
+        "key": key.of.word(),
+        "id": hex::encode(key.id.as_bytes()),
+        "state": key.state.name(),
+        "file": key.place,
+    })
+}
+
+async fn put(home: &ServiceHome, args: &PutArgs) -> Result<(), OperateError> {
+    let leaf = put_charter(home, &Ambient::system(), &args.file, args.clock_is_right).await?;
+    say(&match args.json {
+        true => json!({ "leaf": leaf }).to_string(),
+        false => format!(
+            "The charter is entry {leaf} of the log, and in force.\nNext: liaisond --home {} serve",
+            home.path().display()
+        ),
+    });
+    Ok(())
 }
 
 fn list(all: &[impl ToString]) -> String {

@@ -19,7 +19,7 @@ use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
 use crate::store::space::FileSystems;
 
-use super::node::Node;
+use super::node::{Node, is_known};
 use super::store::{held, not_started};
 use super::{OperateError, invitation, keys, known, not_served, place};
 
@@ -63,7 +63,8 @@ pub async fn serve(
     }
     let service = start(home, &config, &ambient, clock_is_right, (addresses, room)).await?;
     let _alone = not_served(home)?;
-    let node = Node::start(home, &config, &service, &ambient)?;
+    let known = is_known(&service).await;
+    let node = Node::start(home, &config, (&service, known), &ambient)?;
     let members = bind(config.listen).await?;
     let [admin, health] = [config.admin, config.health];
     let admin = bind_some(admin).await?;

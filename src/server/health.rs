@@ -22,7 +22,7 @@ const STORE: &str = "liaison.v1.store";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Says "serving" until the service stops or `stop` turns true, then "not serving", and ends; in between
-/// "not serving" as long as the node's certificate has run out, for then nobody connects. Of writes it says
+/// "not serving" while nobody believes the node's certificate: then nobody connects. Of writes it says
 /// so while there is room for all of them, of the store while nothing in it was found damaged.
 ///
 /// # Errors
@@ -67,9 +67,9 @@ pub async fn run(
 
 /// Whether somebody believes what the node shows.
 fn node(service: &Service) -> ServingStatus {
-    match service.node().is_some_and(|node| node.has_run_out(service.now())) {
-        false => ServingStatus::Serving,
-        true => ServingStatus::NotServing,
+    match service.node().is_none_or(|node| node.is_believed(service.now())) {
+        true => ServingStatus::Serving,
+        false => ServingStatus::NotServing,
     }
 }
 

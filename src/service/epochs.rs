@@ -25,7 +25,8 @@ use crate::store::blobs::Blobs;
 use crate::store::{KeyRange, Pages, Place, Store, StoreError, codec, keys};
 
 use super::high_water::Mark;
-use super::start::{self, CannotStart, Keys, Seen, Settings};
+use super::keys::Keys;
+use super::start::{self, CannotStart, Seen, Settings};
 use super::{Failure, Service, mark};
 
 /// Which mailboxes begin anew, beside those that must.
@@ -103,7 +104,7 @@ pub async fn survey(
     settings: &Settings,
     which: &Which,
 ) -> Result<Survey, CannotStart> {
-    let seen = Seen::of(place, keys, settings).await?;
+    let seen = Seen::of(place, Some(keys), settings).await?;
     match seen.not_behind(settings).await {
         Ok(_) | Err(CannotStart::Older(_) | CannotStart::Unfinished(_)) => {}
         Err(why) => return Err(why),
@@ -161,7 +162,7 @@ pub async fn begin_anew(
     settings: Settings,
     which: &Which,
 ) -> Result<Vec<Anew>, CannotStart> {
-    let read = start::read(store.as_ref(), &keys, &settings).await?;
+    let read = start::read(store.as_ref(), Some(&keys), &settings).await?;
     let mut mark = start::shown(&settings, &read)?.mark.unwrap_or_default();
     let all = anew(store.as_ref(), &read.directory, (&mark, which)).await?;
     approval(&read.directory, (which, &all), settings.ambient.now())?;

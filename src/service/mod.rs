@@ -6,11 +6,13 @@
 //! from memory, at the newest committed head.
 
 pub mod administration;
+mod charter;
 mod clock;
 pub mod door;
 pub mod epochs;
 mod high_water;
 mod jobs;
+mod keys;
 mod mark;
 mod node;
 mod queries;
@@ -32,7 +34,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
+use crate::crypto::sign::KeyId;
 use crate::domain::access::{Allowed, Method, Permit};
 use crate::domain::command::{Clock, Command, World};
 use crate::domain::directory::facet::OpenFacet;
@@ -42,26 +44,27 @@ use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::{AuthenticPeer, Party};
-use crate::domain::refusal::{Refusal, Unserved, Which};
+use crate::domain::refusal::{Refusal, Which};
 use crate::domain::relay::acknowledge::{self, Acknowledge};
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::share::Grants;
 use crate::domain::relay::submit::Submit;
 use crate::domain::state::{Key, Snapshot};
-use crate::signed::dsse::{Envelope, Kind};
-use crate::signed::proto::{self, Class, Urgency};
+use crate::signed::proto::{Class, Urgency};
 use crate::store::blobs::{BlobError, Blobs};
 use crate::store::{Store, disk};
 use crate::tlog::merkle::Tree;
 
 pub use crate::store::Hints;
+pub use charter::{directory, put_charter};
 pub use high_water::{Mark, Shown, Unusable};
+pub use keys::{HeldKey, Keep, KeyState, Keys, Listed, NotDone, Staged};
 pub use mark::{Missing, NotAsShown};
 pub use node::{NodeState, NotRenewed, Renewer};
 pub use queries::{Item, MailboxPage, Parts, Proven, Status};
 pub use room::{Left, Storage, goes_to_its_end};
-pub use start::{AsShown, CannotStart, Founded, Keys, Settings, found, look, mark_anew, start};
+pub use start::{AsShown, CannotStart, Founded, Settings, found, look, mark_anew, start};
 
 use administration::Office;
 use door::{Ask, Busy, Door};
@@ -109,9 +112,9 @@ struct Shared {
     log: Arc<RwLock<Tree>>,
     heads: watch::Receiver<u64>,
     queue: mpsc::Sender<Box<dyn Queued>>,
-    relay: SigningKey,
-    /// The log's key: a charter that no longer names it last would leave this service without one.
-    log_key: VerifyingKey,
+    keys: Keys,
+    /// A charter is admitted, or a key retired, and not both at once.
+    rotating: Mutex<()>,
     large: Mutex<()>,
     door: Arc<Door>,
     high_water: Arc<HighWater>,
@@ -309,8 +312,10 @@ impl Service {
                 read.verify(&state.directory)?
             }
         };
+        let mut _alone = None;
         if let Statement::Charter(charter) = verified.statement() {
-            self.keeps_our_keys(charter)?;
+            _alone = Some(self.shared.rotating.lock().await);
+            self.goes_on_under(charter)?;
         }
         let facets = publication.facets.iter().map(|facet| facet.bytes.len());
         let bytes = publication.statement.len() + facets.sum::<usize>();
@@ -336,19 +341,6 @@ impl Service {
         done.map(|stands| stands.leaf)
     }
 
-    /// The keys at hand go on signing under this charter. Others come with rotation, which proves
-    /// the new key before the old one retires.
-    fn keeps_our_keys(&self, charter: &proto::Charter) -> Result<(), Refusal> {
-        let ours = |keys: &[proto::PublicKey], own: &VerifyingKey| {
-            keys.last().is_none_or(|last| last.key == own.spki())
-        };
-        let shared = &self.shared;
-        if ours(&charter.log, &shared.log_key) && ours(&charter.relay, shared.relay.public()) {
-            return Ok(());
-        }
-        Err(Refusal::NotYetSupported(Unserved::ServiceKey))
-    }
-
     /// Takes an envelope. The reply is the signed accepted receipt.
     ///
     /// # Errors
@@ -362,7 +354,7 @@ impl Service {
         let envelope = self.verify(handed_in)?;
         let body = body_of(&envelope);
         let accepted = self.execute_with(Submit::new(contact, envelope), body).await?;
-        self.sign(Kind::Accepted, accepted)
+        self.sign_accepted(&accepted)
     }
 
     /// Takes an acknowledgement with its words. The reply is the accepted receipt of the words.
@@ -385,7 +377,7 @@ impl Service {
         let body = body_of(&words);
         let command = Acknowledge::new(contact, acknowledgement, message, words);
         let accepted = self.execute_with(command, body).await?;
-        self.sign(Kind::Accepted, accepted)
+        self.sign_accepted(&accepted)
     }
 
     fn verify(&self, handed_in: HandedIn) -> Result<VerifiedEnvelope, Refusal> {
@@ -466,13 +458,6 @@ impl Service {
             command.decide(&world).map(|_| ())
         });
         Ok(decided.inspect_err(|refusal| sequencer::say_faults(&self.shared.telemetry, refusal))?)
-    }
-
-    /// Signs with the relay key what the service itself has put together: never bytes of a peer's.
-    fn sign(&self, kind: Kind, payload: Bytes) -> Result<Bytes, Failure> {
-        let random = self.shared.ambient.random();
-        let signed = Envelope::sign(kind, payload.to_vec(), &[&self.shared.relay], random);
-        signed.map(|envelope| envelope.bytes().clone()).map_err(|_| Failure::Stopped)
     }
 
     /// Queues a command and waits until it is refused, or durable.

@@ -37,10 +37,10 @@ pub struct NodeState {
 }
 
 impl NodeState {
-    /// Whether no client believes it any more.
+    /// Whether a client believes it that knows the charter in force and has this clock.
     #[must_use]
-    pub const fn has_run_out(&self, now: u64) -> bool {
-        now > self.until
+    pub const fn is_believed(&self, now: u64) -> bool {
+        self.authority.is_some() && now <= self.until
     }
 }
 

@@ -536,7 +536,7 @@ impl Service {
             at: self.now(),
             view: Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }),
         };
-        self.sign(Kind::MailboxHead, head.encode_to_vec().into())
+        self.sign(Kind::MailboxHead, &head.encode_to_vec(), size)?.ok_or(Failure::Stopped)
     }
 
     /// What became of a message of the seat's contact.
@@ -553,7 +553,7 @@ impl Service {
             Some(Value::Outcome(outcome)) => outcome.acknowledgements,
             _ => Vec::new(),
         };
-        Ok(Status { accepted: self.sign(Kind::Accepted, message.accepted)?, acknowledgements })
+        Ok(Status { accepted: self.sign_accepted(&message.accepted)?, acknowledgements })
     }
 
     pub(super) async fn mailbox_entry(

@@ -15,6 +15,7 @@ use prost::Message as _;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::VerifyingKey;
 use crate::domain::directory::entry::Entry as LogEntry;
+use crate::domain::directory::key::{PublicKey, Purpose};
 use crate::domain::directory::{self, Admitted, Directory, Parts, RULES};
 use crate::domain::ids::{ContactId, DirectoryName, MessageId};
 use crate::domain::refusal::Refusal;
@@ -33,7 +34,7 @@ use crate::tlog::note::KeyName;
 
 use super::high_water::{Mark, Shown};
 use super::mark::{self, Unfit};
-use super::start::CannotStart;
+use super::start::{self, CannotStart};
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -243,8 +244,14 @@ pub async fn goes_as_far(
     let found = store.read(&[head.clone(), charter.clone()]).await?;
     let head = found.value(&head).and_then(|head| Head::decode(head).ok());
     let charter = found.value(&charter).and_then(|charter| parts::charter(charter).ok());
-    let (Some(Head { frontier, .. }), Some(charter)) = (head, charter) else { return Ok(()) };
-    match signed(name, &checkpoint, &charter.log) {
+    let (Some(head), Some(charter)) = (head, charter) else { return Ok(()) };
+    let signed = match start::read_directory(store, name, &head).await {
+        Ok(directory) => verified(name, &checkpoint, &directory),
+        // What cannot be read was said.
+        Err(_) => signed(name, &checkpoint, &charter.log),
+    };
+    let frontier = head.frontier;
+    match signed {
         Err(why) => report.wrong(What::Shown, why),
         Ok(signed) if signed.size() > frontier.size() => {
             let (stored, shown) = (frontier.size(), signed.size());
@@ -786,13 +793,33 @@ impl Fold {
     }
 }
 
-/// A checkpoint that one of the directory's keys has signed.
+/// A checkpoint that a key of the directory's log has signed which stood at its size: one of those of the
+/// charter in force, or one that has ended since.
 pub(super) fn verified(
     name: &DirectoryName,
     checkpoint: &[u8],
     directory: &Directory,
 ) -> Result<VerifiedCheckpoint, String> {
-    signed(name, checkpoint, &directory.charter().log)
+    let stood = |signed: &VerifiedCheckpoint, key: &VerifyingKey| {
+        directory.key(&key.id()).is_some_and(|known| known.believed_at(signed.size()))
+    };
+    let by = |key: &VerifyingKey| {
+        let signed = signed(name, checkpoint, std::slice::from_ref(key)).ok()?;
+        stood(&signed, key).then_some(signed)
+    };
+    let ended = || {
+        let keys = directory.keys().filter(|known| known.purpose == Purpose::Log);
+        keys.filter_map(|known| match &known.key {
+            PublicKey::Verifying(key) => Some(key),
+            PublicKey::Sealing(_) => None,
+        })
+    };
+    let listed = &directory.charter().log;
+    match listed.iter().find_map(by).or_else(|| ended().find_map(by)) {
+        Some(found) => Ok(found),
+        None => signed(name, checkpoint, listed)
+            .and_then(|_| Err("its key did not stand when it was signed".to_owned())),
+    }
 }
 
 fn signed(

@@ -19,7 +19,6 @@ use tokio::time::timeout;
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Admission, Clock, Command, Decision, World};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{Directory, Parts};
@@ -36,6 +35,7 @@ use crate::tlog::note::KeyName;
 use super::State;
 use super::clock::{Now, Watch};
 use super::high_water::HighWater;
+use super::keys::Keys;
 use super::node::Renewer;
 use super::room::Room;
 use super::telemetry::{Event, Telemetry};
@@ -47,6 +47,8 @@ const ROUND_BYTES: usize = store::limits::BATCH_BYTES - 16 * 1024;
 
 /// An idle service looks at its clock this often.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+const NO_KEY: &str = "the key of the charter is not here";
 
 /// A commit that takes longer is said to be slow.
 const SLOW: Duration = Duration::from_secs(1);
@@ -129,7 +131,7 @@ pub(super) struct Sequencer {
     pub(super) state: Arc<ArcSwap<State>>,
     pub(super) log: Arc<RwLock<Tree>>,
     pub(super) head: Head,
-    pub(super) key: SigningKey,
+    pub(super) keys: Keys,
     pub(super) high_water: Arc<HighWater>,
     pub(super) ambient: Ambient,
     pub(super) telemetry: Arc<Telemetry>,
@@ -348,8 +350,11 @@ impl Sequencer {
         }
         let directory = round.directory.clone().into_owned();
         let origin = origin(&directory)?;
+        // By the charter that stands at this size: the old key does not stand behind one that ends it.
+        let held = self.keys.log(&directory);
+        let key = held.as_ref().and_then(|held| held.key.as_ref());
         let note = Checkpoint { origin, size, root }
-            .sign(&self.key, self.ambient.random())
+            .sign(key.ok_or(Fatal::Log(NO_KEY))?, self.ambient.random())
             .map_err(|_| Fatal::Log("the log key cannot sign"))?;
         let checkpoint = Bytes::from(note.to_string());
         let clock = directory.clock();

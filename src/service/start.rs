@@ -14,12 +14,12 @@ use tokio::task;
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::{SigningKey, VerifyingKey};
+use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{self, Directory, Packing, RULES};
 use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{OwnKey, Refusal};
 use crate::domain::relay::share::Grants;
 use crate::domain::state::Key;
 use crate::signed::dsse::Envelope;
@@ -39,20 +39,13 @@ use super::clock::{Now, Watch};
 use super::door::{self, Door};
 use super::high_water::{HighWater, Mark, Shown, Unusable};
 use super::jobs::Jobs;
+use super::keys::{HeldKey, Keys};
 use super::mark::{self, NotAsShown, Unfit};
 use super::room::{Room, Storage};
-use super::salvage;
 use super::sequencer::Sequencer;
 use super::telemetry::{Event, Telemetry};
 use super::{Service, Shared, State};
-
-/// The keys that the service itself holds.
-pub struct Keys {
-    /// Signs checkpoints.
-    pub log: SigningKey,
-    /// Signs accepted receipts and mailbox heads.
-    pub relay: SigningKey,
-}
+use super::{salvage, scrub};
 
 /// What a service is started with.
 pub struct Settings {
@@ -115,11 +108,18 @@ pub enum CannotStart {
     /// The charter is not admissible as entry 0.
     #[error("the charter is refused: {0}")]
     Charter(#[from] Refusal),
-    /// The service's key is not the one that the charter says signs.
+    /// A key that signs under the charter in force is not here.
     #[error(
-        "the {0} key at hand is not the one that the charter names last: point to the right key file"
+        "the {} {id}, which signs under the charter in force, is not here: put its file back into the keys \
+         folder; if it is lost for good, the registrars sign a charter with another: liaisond key stage {} \
+         makes that, and liaisond charter put admits the charter", .of.name(), .of.word()
     )]
-    Key(&'static str),
+    Key {
+        /// What it is for.
+        of: OwnKey,
+        /// Its id.
+        id: KeyId,
+    },
     /// Something that it cannot begin without.
     #[error("the service cannot begin: {0}")]
     Broken(String),
@@ -226,8 +226,8 @@ pub async fn found(
     let origin = origin(&settings.name)?;
     let checkpoint = Checkpoint { origin, size: 1, root: frontier.root() };
     let note = checkpoint
-        .sign(&keys.log, settings.ambient.random())
-        .map_err(|_| CannotStart::Key("log"))?;
+        .sign(signing(keys.log(&directory).as_deref())?, settings.ambient.random())
+        .map_err(|why| CannotStart::Broken(why.to_string()))?;
     let checkpoint = Bytes::from(note.to_string());
     let head = Head { frontier, checkpoint: checkpoint.clone(), clock: now };
     let mut puts = parts::encode(&parts);
@@ -255,7 +255,7 @@ pub async fn start(
     keys: Keys,
     settings: Settings,
 ) -> Result<Service, CannotStart> {
-    let read = read(store.as_ref(), &keys, &settings).await?;
+    let read = read(store.as_ref(), Some(&keys), &settings).await?;
     let mark = not_behind(store.as_ref(), &settings, &read).await?;
     AsShown { read, mark }.serve(store, blobs, keys, settings).await
 }
@@ -337,7 +337,6 @@ pub(super) async fn begin(
     let state = Arc::new(ArcSwap::from_pointee(state));
     let log = Arc::new(RwLock::new(log));
     let (new_head, heads) = watch::channel(size);
-    let log_key = keys.log.public().clone();
     let telemetry = Arc::new(Telemetry::new(settings.ambient.clone()));
     let ambient = settings.ambient.clone();
     let room = Arc::new(Room::new(settings.storage, ambient, Arc::clone(&telemetry)));
@@ -347,7 +346,7 @@ pub(super) async fn begin(
         state: Arc::clone(&state),
         log: Arc::clone(&log),
         head,
-        key: keys.log,
+        keys: keys.clone(),
         high_water: Arc::clone(&high_water),
         ambient: settings.ambient.clone(),
         telemetry: Arc::clone(&telemetry),
@@ -380,7 +379,7 @@ pub(super) async fn begin(
         drop(sequencer);
         say.send_replace(Some(why));
     });
-    let (relay, ambient, addresses) = (keys.relay, settings.ambient, settings.addresses);
+    let (ambient, addresses) = (settings.ambient, settings.addresses);
     let shared = Shared {
         store,
         blobs,
@@ -389,8 +388,8 @@ pub(super) async fn begin(
         log,
         heads,
         queue,
-        relay,
-        log_key,
+        keys,
+        rotating: Mutex::new(()),
         large: Mutex::new(()),
         door: Door::new(settings.limits, ambient.clone(), Arc::clone(&telemetry)),
         room,
@@ -452,7 +451,7 @@ pub async fn look(place: &Place, keys: &Keys, settings: &Settings) -> Result<AsS
 }
 
 async fn looked(place: &Place, keys: &Keys, settings: &Settings) -> Result<AsShown, CannotStart> {
-    let seen = Seen::of(place, keys, settings).await?;
+    let seen = Seen::of(place, Some(keys), settings).await?;
     let mark = seen.not_behind(settings).await?;
     Ok(AsShown { read: seen.read, mark })
 }
@@ -467,7 +466,7 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) async fn of(
         place: &Place,
-        keys: &Keys,
+        keys: Option<&Keys>,
         settings: &Settings,
     ) -> Result<Self, CannotStart> {
         let Looked { store, torn } = place.look(settings.name.as_str(), progress()).await?;
@@ -542,7 +541,7 @@ pub async fn mark_anew(
     keys: &Keys,
     settings: &Settings,
 ) -> Result<(Shown, Option<NotAsShown>), CannotStart> {
-    let seen = Seen::of(place, keys, settings).await?;
+    let seen = Seen::of(place, Some(keys), settings).await?;
     let given_up = match seen.not_behind(settings).await {
         Err(CannotStart::HighWater { why: Unusable::Missing | Unusable::Damaged, .. }) => {
             seen.ends_for_sure()?;
@@ -584,16 +583,19 @@ pub(super) struct Read {
     log: Tree,
 }
 
+/// Without `keys`, also where those that sign are lost.
 pub(super) async fn read(
     store: &dyn Store,
-    keys: &Keys,
+    keys: Option<&Keys>,
     settings: &Settings,
 ) -> Result<Read, CannotStart> {
     known_rules(store).await?;
     let head = read_head(store, settings).await?;
     let log = read_log(store, &head).await?;
     let directory = read_directory(store, &settings.name, &head).await?;
-    own_keys(&directory, keys)?;
+    if let Some(keys) = keys {
+        own_keys(&directory, keys)?;
+    }
     let verified = verify_checkpoint(&settings.name, &head.checkpoint, &directory.charter().log)?;
     if (verified.size(), verified.root()) != (head.frontier.size(), head.frontier.root()) {
         return Err(unfit("the checkpoint is of another head"));
@@ -613,13 +615,18 @@ fn origin(name: &DirectoryName) -> Result<KeyName, CannotStart> {
 /// The last key of each list signs; it must be the one at hand.
 fn own_keys(directory: &Directory, keys: &Keys) -> Result<(), CannotStart> {
     let charter = directory.charter();
-    if charter.log.last() != Some(keys.log.public()) {
-        return Err(CannotStart::Key("log"));
-    }
-    if charter.relay.last() != Some(keys.relay.public()) {
-        return Err(CannotStart::Key("relay"));
-    }
-    Ok(())
+    let missing = |of, listed: &[VerifyingKey]| {
+        let id = listed.last().map_or_else(|| KeyId::of(&[]), VerifyingKey::id);
+        CannotStart::Key { of, id }
+    };
+    keys.log(directory).ok_or_else(|| missing(OwnKey::Log, &charter.log))?;
+    let relay = keys.relay(directory, directory.size());
+    relay.ok_or_else(|| missing(OwnKey::Relay, &charter.relay)).map(drop)
+}
+
+fn signing(held: Option<&HeldKey>) -> Result<&SigningKey, CannotStart> {
+    let key = held.and_then(|held| held.key.as_ref());
+    key.ok_or_else(|| CannotStart::Broken("the log key cannot sign".to_owned()))
 }
 
 fn verify_checkpoint(
@@ -707,7 +714,7 @@ fn hash(page: &Page, first: u64, charter: u64) -> Hashed {
 }
 
 /// Puts the directory together from its stored parts.
-async fn read_directory(
+pub(super) async fn read_directory(
     store: &dyn Store,
     name: &DirectoryName,
     head: &Head,
@@ -737,7 +744,7 @@ fn genesis(entry: &[u8]) -> Option<Digest> {
 }
 
 /// Where the service stands: no earlier than what is in the high-water file.
-async fn not_behind(
+pub(super) async fn not_behind(
     store: &dyn Store,
     settings: &Settings,
     read: &Read,
@@ -755,11 +762,10 @@ pub(super) fn shown(
     settings: &Settings,
     Read { directory, head, log }: &Read,
 ) -> Result<Shown, CannotStart> {
-    let (path, trusted) = (&settings.high_water, &directory.charter().log);
+    let path = &settings.high_water;
     let shown = Shown::read(path).map_err(|why| unusable(path, why))?;
-    let checkpoint =
-        VerifiedCheckpoint::verify(&shown.checkpoint, &origin(&settings.name)?, trusted)
-            .map_err(|why| unusable(path, Unusable::Checkpoint(why.to_string())))?;
+    let checkpoint = scrub::verified(&settings.name, &shown.checkpoint, directory)
+        .map_err(|why| unusable(path, Unusable::Checkpoint(why)))?;
     if log.root_at(checkpoint.size()) != Some(checkpoint.root()) {
         let (stored, shown) = (head.frontier.size(), checkpoint.size());
         return Err(CannotStart::Behind { stored, shown });

@@ -9,12 +9,14 @@ use prost::Message as _;
 use tempfile::TempDir;
 
 use super::*;
+use crate::crypto::sign::SigningKey;
 use crate::domain::access::{self, Method};
 use crate::domain::command::Decision;
 use crate::domain::directory::possession::prove;
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Entry, EntryKind, Gone, Key, Mailbox, Usage, Value};
-use crate::signed::proto::{Person, Target, Use};
+use crate::signed::dsse::{Envelope, Kind};
+use crate::signed::proto::{self, Person, Target, Use};
 use crate::store::blobs::FileBlobs;
 use crate::store::disk::Fdatasync;
 use crate::store::{
@@ -89,7 +91,7 @@ async fn timed(
         limits,
         addresses: Vec::new(),
     };
-    let keys = || Keys { log: key("log"), relay: key("relay") };
+    let keys = || Keys::in_memory(key("log"), key("relay"), Ambient::system());
     let store = wrapped(place.create("un.example", 1).await.unwrap());
     found(store.as_ref(), signed.bytes(), &keys(), &settings()).await.unwrap();
     start(store, blobs, keys(), settings()).await.unwrap()

@@ -143,6 +143,9 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
             vec![("before", before.to_string()), ("found", found.to_string())]
         }
         Refusal::NotYetSupported(what) => vec![("what", what.to_string())],
+        Refusal::ServiceKeyMissing { of, id } => {
+            vec![("key", of.word().to_owned()), ("key_id", hex::encode(id.as_bytes()))]
+        }
         Refusal::NotCanonical(what) => vec![("what", (*what).to_owned())],
         Refusal::NotSealed { what, .. } => vec![("what", (*what).to_owned())],
         Refusal::UnknownProposal(id) => vec![("proposal", hex::encode(id.as_bytes()))],
@@ -219,7 +222,8 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::ProposalBeforeRestore { .. }
         | Refusal::ProposalEnded { .. }
         | Refusal::NotWhileServing(_)
-        | Refusal::NothingToRevoke => Code::FailedPrecondition,
+        | Refusal::NothingToRevoke
+        | Refusal::ServiceKeyMissing { .. } => Code::FailedPrecondition,
         Refusal::UnknownMember(_)
         | Refusal::UnknownContact(_)
         | Refusal::UnknownMessage(_)

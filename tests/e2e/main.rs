@@ -35,6 +35,7 @@ mod readers;
 mod readme;
 mod repeated;
 mod restart;
+mod rotation;
 mod salvage;
 mod second;
 mod set_back;

@@ -477,8 +477,8 @@ fn create(home: &ServiceHome, engine: Engine, trust: &Trust) {
     fs::create_dir(home.key("")).unwrap();
     fs::write(home.config_file(), config).unwrap();
     fs::write(home.key("node.crt"), pem("CERTIFICATE", &trust.certificate)).unwrap();
-    let own = crate::support::Open::keys();
-    for (name, key) in [("log", &own.log), ("relay", &own.relay), ("node", &trust.key)] {
+    let [log, relay] = ["log", "relay"].map(crate::support::key);
+    for (name, key) in [("log", &log), ("relay", &relay), ("node", &trust.key)] {
         let text = pem("PRIVATE KEY", key.pkcs8());
         create_private(&home.key(&format!("{name}.pem")), text.as_bytes()).unwrap();
     }

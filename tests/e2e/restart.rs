@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use liaison::ambient::Ambient;
+use liaison::domain::refusal::OwnKey;
 use liaison::domain::state::Key;
 use liaison::service::{self, CannotStart, Keys, Settings};
 use liaison::store::codec::Head;
@@ -158,13 +160,17 @@ async fn another_directorys_store_and_another_key_do_not_start() {
         "{other:?}"
     );
     for (wrong, keys) in [
-        ("log", Keys { log: key("relay"), relay: key("relay") }),
-        ("relay", Keys { log: key("log"), relay: key("log") }),
-        ("log", Keys { log: key("nobody"), relay: key("nobody") }),
+        (OwnKey::Log, ["relay", "relay"]),
+        (OwnKey::Relay, ["log", "log"]),
+        (OwnKey::Log, ["nobody", "nobody"]),
     ] {
+        let [log, relay] = keys.map(key);
+        let keys = Keys::in_memory(log, relay, Ambient::system());
         let store = open.place().open("un.example").await.unwrap();
         let found = service::start(store, open.blobs(), keys, open.settings()).await.err();
-        assert!(matches!(found, Some(CannotStart::Key(key)) if key == wrong), "{found:?}");
+        let id = key(if wrong == OwnKey::Log { "log" } else { "relay" }).public().id();
+        let Some(CannotStart::Key { of, id: missing }) = found else { panic!("{found:?}") };
+        assert_eq!((of, missing), (wrong, id));
     }
     let settings = Settings { name: "eu.example".parse().unwrap(), ..open.settings() };
     let store = open.place().open("un.example").await.unwrap();

@@ -360,7 +360,12 @@ const CONTENT: &[Row] = &[
                 .with(|s| s.log.push(says::proven("another log", "log/un.example", Use::Log)))
                 .said()
         },
-        "NOT_YET_SUPPORTED",
+        "SERVICE_KEY_MISSING",
+    ),
+    (
+        "another service authority than the one at hand",
+        |r| says::charter(r).with(|s| s.service_ca = vec![b"other"[..].into()]).said(),
+        "SERVICE_KEY_MISSING",
     ),
     ("no log key", |r| says::charter(r).with(|s| s.log.clear()).said(), "INVALID_FIELD"),
 ];

@@ -1,8 +1,12 @@
 //! The next charter, from the one in force and what is to be otherwise.
 //!
-//! In scope: people, witnesses, settings, numbers. Out of scope: the service's own keys, which its
-//! operator rotates. Invariant: what nobody said stays as it is.
+//! In scope: people, witnesses, settings, numbers, the keys that the service's operator has staged. Out of
+//! scope: those keys themselves. Invariants: what nobody said stays as it is; no charter is drafted without
+//! a log key, a relay key and a service authority.
 
+use bytes::Bytes;
+
+use crate::crypto::sign::KeyId;
 use crate::domain::directory::key::listed;
 use crate::signed::proto;
 use crate::tlog::note::VerifierKey;
@@ -30,6 +34,23 @@ pub struct Changes {
     pub unset: Vec<String>,
     /// The number of the rules behind it.
     pub rules: Option<u32>,
+    /// Log keys: the last that is added signs.
+    pub log: ServiceKeys,
+    /// Relay keys: the last that is added signs.
+    pub relay: ServiceKeys,
+    /// Service authorities to add, DER.
+    pub service_ca: Vec<Bytes>,
+    /// SHA-256 of those to remove, hex, or the first digits of it.
+    pub remove_service_ca: Vec<String>,
+}
+
+/// Keys of the service to add and to remove.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceKeys {
+    /// To add, as the newest.
+    pub add: Vec<proto::PublicKey>,
+    /// Ids to remove, hex, or the first digits of them.
+    pub remove: Vec<String>,
 }
 
 /// People of one role to add and to remove.
@@ -92,6 +113,22 @@ pub enum InvalidChange {
         /// The one asked for.
         found: u32,
     },
+    /// More than one begins with the digits given.
+    #[error("more than one {what} of the charter in force begins with {name}: give more digits")]
+    Ambiguous {
+        /// What.
+        what: &'static str,
+        /// What was given.
+        name: String,
+    },
+    /// A service without one could not go on.
+    #[error(
+        "a charter needs a {what}, and none would be left: add the one that the service has staged"
+    )]
+    NoneLeft {
+        /// What.
+        what: &'static str,
+    },
     /// It would say the same again.
     #[error("nothing would be otherwise than in the charter in force")]
     Nothing,
@@ -145,6 +182,9 @@ pub fn amended(
         next.policy.retain(|setting| setting.name != *name);
         next.policy.push(proto::Setting { name: name.clone(), value: *value });
     }
+    service_keys("log key", &mut next.log, &changes.log)?;
+    service_keys("relay key", &mut next.relay, &changes.relay)?;
+    authorities(&mut next.service_ca, changes)?;
     next.threshold = changes.threshold.unwrap_or(before.threshold);
     if next.registrars.is_empty() {
         return Err(InvalidChange::Nobody);
@@ -184,6 +224,46 @@ fn people(
     }
     listed.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(())
+}
+
+fn service_keys(
+    what: &'static str,
+    listed: &mut Vec<proto::PublicKey>,
+    changes: &ServiceKeys,
+) -> Result<(), InvalidChange> {
+    for name in &changes.remove {
+        remove_by_id(what, name, listed, |key| &key.key)?;
+    }
+    // By age: one that is listed already becomes the newest, and signs.
+    listed.retain(|listed| changes.add.iter().all(|added| added.key != listed.key));
+    listed.extend(changes.add.iter().cloned());
+    if listed.is_empty() { Err(InvalidChange::NoneLeft { what }) } else { Ok(()) }
+}
+
+fn authorities(listed: &mut Vec<Bytes>, changes: &Changes) -> Result<(), InvalidChange> {
+    let what = "service authority";
+    for name in &changes.remove_service_ca {
+        remove_by_id(what, name, listed, |der| der)?;
+    }
+    listed.extend(changes.service_ca.iter().cloned());
+    listed.sort();
+    listed.dedup();
+    if listed.is_empty() { Err(InvalidChange::NoneLeft { what }) } else { Ok(()) }
+}
+
+/// Removes the one whose SHA-256 begins with these digits.
+fn remove_by_id<T>(
+    what: &'static str,
+    name: &str,
+    listed: &mut Vec<T>,
+    bytes: impl Fn(&T) -> &Bytes,
+) -> Result<(), InvalidChange> {
+    let digits: String = name.chars().filter(|c| !c.is_whitespace()).collect();
+    let named = |one: &T| hex::encode(KeyId::of(bytes(one)).as_bytes()).starts_with(&digits);
+    if digits.is_empty() || listed.iter().filter(|one| named(one)).count() > 1 {
+        return Err(InvalidChange::Ambiguous { what, name: name.to_owned() });
+    }
+    remove(what, name, listed, named)
 }
 
 fn remove<T>(
@@ -322,5 +402,50 @@ mod tests {
         }
         let next = Changes { rules: Some(2), ..Changes::default() };
         assert_eq!(amended(&before, &next).unwrap().rules, 2);
+    }
+
+    fn staged(seed: u8, holder: &str, usage: proto::Use) -> proto::PublicKey {
+        let ambient = ambient();
+        crate::client::keys::prove(&key(seed), holder, usage, &ambient).unwrap()
+    }
+
+    #[test]
+    fn the_newest_key_of_the_service_signs_and_none_is_removed_alone() {
+        let log = TestLog::new();
+        let before = in_force(&log);
+        let id = |key: &[u8]| hex::encode(KeyId::of(key).as_bytes());
+        let (new, old) = (staged(60, "log/un.example", proto::Use::Log), before.log[0].clone());
+        let adds = |keys: &[&proto::PublicKey], remove: &[String]| Changes {
+            log: ServiceKeys {
+                add: keys.iter().map(|key| (*key).clone()).collect(),
+                remove: remove.to_vec(),
+            },
+            ..Changes::default()
+        };
+        let both = amended(&before, &adds(&[&new], &[])).unwrap();
+        assert_eq!(both.log, [old.clone(), new.clone()], "the last signs");
+        let back = amended(&both, &adds(&[&old], &[])).unwrap();
+        assert_eq!(back.log, [new.clone(), old.clone()], "one that is listed becomes the newest");
+        let digits = id(&old.key)[..12].to_owned();
+        let alone = amended(&both, &adds(&[], std::slice::from_ref(&digits))).unwrap();
+        assert_eq!(alone.log, [new.clone()]);
+        let said = |changes: &Changes| amended(&before, changes).unwrap_err().to_string();
+        assert!(said(&adds(&[], &[digits.clone()])).contains("a charter needs a log key"));
+        assert!(said(&adds(&[&new], &["ffffffffffff".to_owned()])).contains("has no log key"));
+        assert!(said(&adds(&[&new], &[String::new()])).contains("more digits"));
+        let exchanged = amended(&before, &adds(&[&new], &[digits])).unwrap();
+        assert_eq!((exchanged.log, exchanged.relay), (vec![new], before.relay.clone()));
+        let authorities = |add: &[&'static [u8]], remove: &[String]| Changes {
+            service_ca: add.iter().map(|der| Bytes::from_static(der)).collect(),
+            remove_service_ca: remove.to_vec(),
+            ..Changes::default()
+        };
+        let old = id(&before.service_ca[0]);
+        let next = amended(&before, &authorities(&[b"b", b"a", b"b"], &[])).unwrap();
+        assert!(next.service_ca.len() == 3 && next.service_ca.is_sorted());
+        let next = amended(&before, &authorities(&[b"b"], std::slice::from_ref(&old))).unwrap();
+        assert_eq!(next.service_ca, [&b"b"[..]]);
+        let said = said(&authorities(&[], &[old]));
+        assert!(said.contains("a charter needs a service authority"), "{said}");
     }
 }

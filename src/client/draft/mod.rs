@@ -30,7 +30,9 @@ mod charter;
 mod facets;
 mod words;
 
-pub use charter::{Changes, InvalidChange, People, amended, dangerous_quorum};
+pub use charter::{
+    Changes, InvalidChange, People, ServiceKeys, amended, dangerous_quorum,
+};
 pub use facets::FacetContent;
 pub use words::{Line, in_words, of_facet};
 

@@ -24,7 +24,7 @@ use super::peer::AuthenticPeer;
 
 pub use field::Wrong;
 pub use values::{
-    Amiss, Deciders, Letters, Mismatch, Owner, Reused, Targets, Undue, Unserved, Which,
+    Amiss, Deciders, Letters, Mismatch, OwnKey, Owner, Reused, Targets, Undue, Unserved, Which,
 };
 
 /// The rules said no. The variants stand as the page lists them, each where it is first judged.
@@ -253,6 +253,17 @@ pub enum Refusal {
         found: u32,
         /// The newest that is known here.
         known: u32,
+    },
+    /// Under the charter the service could not go on.
+    #[error(
+        "the newest {} of the charter, {id}, is not in the service's hands: whoever runs the service \
+         stages one (liaisond key stage {}), and the charter lists that as its last", .of.name(), .of.word()
+    )]
+    ServiceKeyMissing {
+        /// What it is for.
+        of: OwnKey,
+        /// Its id.
+        id: KeyId,
     },
     /// The service does not know what time it is.
     #[error("the service's clock is in doubt until its operator says that it is right: try later")]
@@ -511,6 +522,7 @@ impl Refusal {
             Self::FacetSuperfluous => "FACET_SUPERFLUOUS",
             Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
             Self::NewerRules { .. } => "NEWER_RULES",
+            Self::ServiceKeyMissing { .. } => "SERVICE_KEY_MISSING",
             Self::ClockInDoubt => "CLOCK_IN_DOUBT",
             Self::NotTheSender(_) => "NOT_THE_SENDER",
             Self::WrongThread(amiss) => amiss.code(),
@@ -851,6 +863,7 @@ pub(crate) mod tests {
             Refusal::FacetSuperfluous,
             Refusal::NotYetSupported(Unserved::Step),
             Refusal::NewerRules { found: 2, known: 1 },
+            Refusal::ServiceKeyMissing { of: OwnKey::Log, id: key },
             Refusal::ClockInDoubt,
             Refusal::NotTheSender(Mismatch::Seat { signed: seat.clone(), named: word() }),
             Refusal::NotTheSender(Mismatch::HandedIn { by: other, signed: seat }),

@@ -85,12 +85,46 @@ pub enum Reused {
     Ended,
 }
 
+/// A key of the service itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OwnKey {
+    /// Signs checkpoints.
+    Log,
+    /// Signs accepted receipts and mailbox heads.
+    Relay,
+    /// Issues the nodes' certificates.
+    Authority,
+}
+
+impl OwnKey {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Log, Self::Relay, Self::Authority];
+
+    /// In words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log key",
+            Self::Relay => "relay key",
+            Self::Authority => "service authority",
+        }
+    }
+
+    /// As commands call it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Relay => "relay",
+            Self::Authority => "ca",
+        }
+    }
+}
+
 /// What this release does not serve yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the words say it")]
 pub enum Unserved {
-    #[error("a charter with another log or relay key")]
-    ServiceKey,
     #[error("a facet with another visibility than members")]
     Visibility,
     #[error("a step of the ladder above 0, or its deadline,")]

@@ -97,6 +97,8 @@ pub(crate) struct Open {
     pub(crate) limits: door::Limits,
     pub(crate) grants: Grants,
     pub(crate) storage: Storage,
+    /// They are kept like its files.
+    pub(crate) keys: Keys,
 }
 
 pub(crate) fn home(engine: Engine) -> Open {
@@ -105,7 +107,8 @@ pub(crate) fn home(engine: Engine) -> Open {
     let disk = Arc::new(Fdatasync);
     let limits = door::Limits::without_rates();
     let (grants, storage) = (Grants::default(), Storage::default());
-    Open { home, engine, disk, clock, ambient, clock_is_right: false, limits, grants, storage }
+    let (clock_is_right, keys) = (false, Open::keys());
+    Open { home, engine, disk, clock, ambient, clock_is_right, limits, grants, storage, keys }
 }
 
 impl Open {
@@ -132,7 +135,7 @@ impl Open {
     }
 
     pub(crate) fn keys() -> Keys {
-        Keys { log: key("log"), relay: key("relay") }
+        Keys::in_memory(key("log"), key("relay"), Ambient::system())
     }
 
     /// The same once more.
@@ -147,6 +150,7 @@ impl Open {
             limits: self.limits,
             grants: self.grants,
             storage: self.storage.clone(),
+            keys: self.keys.clone(),
         }
     }
 
@@ -166,13 +170,13 @@ impl Open {
     pub(crate) async fn found(&self) -> Arc<dyn Store> {
         let store = self.place().create(NAME, 1).await.unwrap();
         let charter = says::founding(&Trust::new(dates()).ca).bytes();
-        service::found(store.as_ref(), &charter, &Self::keys(), &self.settings()).await.unwrap();
+        service::found(store.as_ref(), &charter, &self.keys, &self.settings()).await.unwrap();
         store
     }
 
     /// Starts the service on a store.
     pub(crate) async fn start(&self, store: Arc<dyn Store>) -> Result<Service, CannotStart> {
-        service::start(store, self.blobs(), Self::keys(), self.settings()).await
+        service::start(store, self.blobs(), self.keys.clone(), self.settings()).await
     }
 
     /// Opens the store again, and starts the service.

@@ -1,0 +1,146 @@
+//! `liaisond key` and `liaisond charter`: the service's own keys, while no service has them.
+//!
+//! In scope: staging, listing, retiring; a charter that is put where the service cannot start. Out of
+//! scope: the same of a service that runs (`Service::stage_key` and its like). Invariant: the directory
+//! says what stands of a key, so it is looked at each time, whatever keys are lost.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::ambient::Ambient;
+use crate::client::draft::Bundle;
+use crate::client::{armour, place as files};
+use crate::config::ServiceHome;
+use crate::crypto::sign::KeyId;
+use crate::domain::directory::{Directory, Statement};
+use crate::domain::refusal::OwnKey;
+use crate::service::{self, Listed, NotDone, Staged};
+use crate::store::blobs::FileBlobs;
+use crate::store::disk::Fdatasync;
+use crate::wire::v1;
+
+use super::serve::settings;
+use super::store::{held, not_started};
+use super::{OperateError, is_its_owner, keys, not_served, place};
+
+/// A key for the next charter: the one that was staged before, or a new one.
+///
+/// # Errors
+/// It is served; another user's; the store cannot be looked at; the disk.
+pub async fn stage_key(
+    home: &ServiceHome,
+    ambient: &Ambient,
+    of: OwnKey,
+) -> Result<Staged, OperateError> {
+    is_its_owner(home)?;
+    let _alone = not_served(home)?;
+    let directory = directory(home, ambient).await?;
+    Ok(keys::signing(home, ambient)?.stage(of, &directory, ambient)?)
+}
+
+/// Every key that is here, and what stands of it.
+///
+/// # Errors
+/// It is served; the store cannot be looked at.
+pub async fn own_keys(home: &ServiceHome, ambient: &Ambient) -> Result<Vec<Listed>, OperateError> {
+    let directory = directory(home, ambient).await?;
+    Ok(keys::signing(home, ambient)?.list(&directory))
+}
+
+/// Deletes a private key that the charter in force does not list. `id` is hex, or the first digits of it.
+///
+/// # Errors
+/// It is served; another user's; there is no such key, or the charter lists it.
+pub async fn retire_key(
+    home: &ServiceHome,
+    ambient: &Ambient,
+    id: &str,
+) -> Result<Listed, OperateError> {
+    is_its_owner(home)?;
+    let _alone = not_served(home)?;
+    let directory = directory(home, ambient).await?;
+    let keys = keys::signing(home, ambient)?;
+    let id = named(&keys.list(&directory), id)?;
+    Ok(keys.retire(&id, &directory)?)
+}
+
+/// The one key whose id begins so.
+fn named(all: &[Listed], id: &str) -> Result<KeyId, OperateError> {
+    let digits: String = id.chars().filter(|c| !c.is_whitespace()).collect();
+    let is_it = |listed: &&Listed| hex::encode(listed.id.as_bytes()).starts_with(&digits);
+    let mut found = all.iter().filter(is_it);
+    match (found.next(), found.next()) {
+        (Some(one), None) if !digits.is_empty() => Ok(one.id),
+        (None, _) => Err(OperateError::Plan(format!("the service has no key {id}"))),
+        _ => {
+            Err(OperateError::Plan(format!("more than one key begins with {id}: give more digits")))
+        }
+    }
+}
+
+async fn directory(home: &ServiceHome, ambient: &Ambient) -> Result<Directory, OperateError> {
+    let config = home.config()?;
+    let settings = settings(home, &config, ambient, false, Vec::new())?;
+    let looked = service::directory(&place(home, &config)?, &settings).await;
+    looked.map_err(|why| not_started(home, why))
+}
+
+/// Admits a charter on the store of a home that is not served: the way on where a key that signs is lost.
+/// The reply is its leaf index.
+///
+/// # Errors
+/// It is served; another user's; it is no charter, or refused; the keys that it names last are not here.
+pub async fn put_charter(
+    home: &ServiceHome,
+    ambient: &Ambient,
+    file: &Path,
+    clock_is_right: bool,
+) -> Result<u64, OperateError> {
+    is_its_owner(home)?;
+    let _alone = not_served(home)?;
+    let statement = charter_in(file)?;
+    let config = home.config()?;
+    let settings = settings(home, &config, ambient, clock_is_right, Vec::new())?;
+    let keys = keys::signing(home, ambient)?;
+    let store = place(home, &config)?.open(&config.name).await.map_err(|why| held(home, why))?;
+    let blobs = FileBlobs::open(&home.blobs(), Arc::new(Fdatasync)).map_err(|why| {
+        OperateError::Plan(format!("{} cannot be used: {why}", home.blobs().display()))
+    })?;
+    let done =
+        service::put_charter(store, Arc::new(blobs), keys, settings, statement.clone()).await;
+    let leaf = done.map_err(|why| not_started(home, why))?;
+    files::replace(&home.charter(), &statement)?;
+    Ok(leaf)
+}
+
+fn charter_in(file: &Path) -> Result<bytes::Bytes, OperateError> {
+    let text = files::read(file, armour::FILE_BYTES as u64)?;
+    let bundle = Bundle::read(&String::from_utf8_lossy(&text))?;
+    let [publication] = bundle.publications() else {
+        return Err(OperateError::OtherCharter("expected one statement".to_owned()));
+    };
+    let Statement::Charter(_) = publication.statement() else {
+        return Err(OperateError::OtherCharter("it is no charter".to_owned()));
+    };
+    Ok(publication.envelope().bytes().clone())
+}
+
+/// What registrars are given of a staged key: for `liaison charter draft`.
+#[must_use]
+pub fn staged_file(staged: &Staged, directory: &str) -> String {
+    match &staged.listed {
+        None => armour::encode("CERTIFICATE", &staged.certificate).to_string(),
+        Some(key) => {
+            let holder = format!("{}/{directory}", staged.of.word());
+            let sign = vec![key.clone()];
+            let keys = v1::PublicKeys { holder, sign, ..v1::PublicKeys::default() };
+            armour::write(armour::Kind::Service, &keys)
+        }
+    }
+}
+
+impl From<NotDone> for OperateError {
+    fn from(why: NotDone) -> Self {
+        Self::Plan(why.to_string())
+    }
+}
