@@ -60,6 +60,15 @@ struct Shown {
     failed: Option<u64>,
 }
 
+/// From which authority the next certificate comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// The newest whose key is here.
+    TheNewest,
+    /// The one of the certificate before, if its key is here.
+    TheSame,
+}
+
 impl Node {
     /// Shows what is in the home, or a new one if that is over, soon over, for other hosts or nobody
     /// would believe it. From then on it is renewed as long as somebody polls [`Node::keep`]. Whether
@@ -123,25 +132,24 @@ impl Node {
         let is_soon = shown.failed.is_some_and(|at| counted.saturating_sub(at) < AGAIN_SECONDS);
         // Whom nobody believes has no time.
         let waits = is_soon && shown.state.authority.is_some();
-        let Some(stays) = self.maker.is_due(&shown, authorities, known).filter(|_| !waits) else {
+        let Some(from) = self.maker.is_due(&shown, authorities, known).filter(|_| !waits) else {
             return;
         };
         let may = by_this_clock(service)
             .and_then(|()| self.maker.is_worth_it(&shown.certificate, authorities));
-        let done = may.and_then(|()| self.replace(&mut shown, authorities, stays));
-        if let Err(why) = done {
+        if let Err(why) = may.and_then(|()| self.replace(&mut shown, authorities, from)) {
             self.failed(&mut shown, why);
         }
     }
 
-    /// Shows another; `stays`: from the same authority as before, if that goes on.
+    /// Shows another.
     fn replace(
         &self,
         shown: &mut Shown,
         authorities: &[Bytes],
-        stays: bool,
+        from: From,
     ) -> Result<NodeState, NotRenewed> {
-        let before = stays.then_some(&shown.certificate[..]);
+        let before = (from == From::TheSame).then_some(&shown.certificate[..]);
         let Ready { certificate, tls } = self.maker.renewed(authorities, before)?;
         let state = self.maker.state(&certificate, authorities);
         self.tls.store(Arc::new(tls));
@@ -169,7 +177,8 @@ impl Renewer for Node {
     fn renew(&self, service: &Service) -> Result<NodeState, NotRenewed> {
         by_this_clock(service)?;
         let state = service.state();
-        self.replace(&mut self.shown(), &state.directory.charter().service_ca, false)
+        let authorities = &state.directory.charter().service_ca;
+        self.replace(&mut self.shown(), authorities, From::TheNewest)
     }
 
     fn follow(&self, authorities: &[Bytes]) {
@@ -177,7 +186,7 @@ impl Renewer for Node {
         if issuer(authorities, &shown.certificate).is_some() {
             return;
         }
-        if let Err(why) = self.replace(&mut shown, authorities, false) {
+        if let Err(why) = self.replace(&mut shown, authorities, From::TheNewest) {
             shown.state.authority = None;
             self.failed(&mut shown, why);
         }
@@ -312,17 +321,18 @@ impl Maker {
         Ok(Ready { certificate, tls })
     }
 
-    /// Whether it is time for another, and whether that comes from the same authority.
-    fn is_due(&self, shown: &Shown, authorities: &[Bytes], known: bool) -> Option<bool> {
-        let Some(issuer) = issuer(authorities, &shown.certificate) else { return Some(false) };
+    /// Whether it is time for another, and from where.
+    fn is_due(&self, shown: &Shown, authorities: &[Bytes], known: bool) -> Option<From> {
+        let issuer = issuer(authorities, &shown.certificate);
+        let Some(issuer) = issuer else { return Some(From::TheNewest) };
         let is_newer = |other: &Bytes| dates(other).0 > dates(issuer).0;
         let newer = authorities.iter().filter(|other| is_newer(other));
         if known && newer.clone().any(|newer| self.holds(newer)) {
-            return Some(false);
+            return Some(From::TheNewest);
         }
         let (served, _) = permitted(issuer, &self.hosts);
         let moved = !self.hosts.is_empty() && !hosts::carries(&shown.certificate, &served);
-        (moved || self.ambient.now() >= shown.state.renews).then_some(true)
+        (moved || self.ambient.now() >= shown.state.renews).then_some(From::TheSame)
     }
 
     fn holds(&self, authority: &[u8]) -> bool {

@@ -17,10 +17,12 @@ use liaison::config::ServiceHome;
 use liaison::crypto::cert::PeerCertificate;
 use liaison::crypto::hash::Digest;
 use liaison::crypto::hosts;
+use liaison::crypto::issue::Validity;
 use liaison::domain::refusal::OwnKey;
 use liaison::operate::{self, OperateError, Plan};
 use liaison::server::listen::Drained;
 use liaison::service::{NotRenewed, Service};
+use liaison::store::Engine;
 use liaison::tls::client::{ClientTls, ServerFault};
 use liaison::wire::v1::GetChartersRequest;
 use tempfile::TempDir;
@@ -31,7 +33,9 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::way::Way;
-use crate::support::{Client, DAY, NAME, NOW, TestClock, Trust, clock, dates, pem, soon};
+use crate::support::{
+    Client, DAY, NAME, NOW, Office, TestClock, TestNet, Trust, clock, dates, home, pem, soon,
+};
 
 /// A home of a service, as `init` makes it.
 struct Kept {
@@ -409,4 +413,31 @@ async fn a_home_that_is_not_served_is_renewed_by_hand_and_one_that_is_not() {
     let shown = PeerCertificate::parse(&kept.shown(&served).await).unwrap().key_id();
     assert_eq!((renewed.key, Some(shown)), (Some(shown), renewed.key));
     served.stop().await;
+}
+
+#[tokio::test]
+async fn members_see_the_end_of_the_services_certificate_coming() {
+    for (left, how) in [(140, None), (130, Some("last third")), (60, Some("last sixth"))] {
+        let open = home(Engine::Memory);
+        let store = open.found().await;
+        let (not_before, not_after) = (NOW - (398 - left) * DAY, NOW + left * DAY);
+        let trust = Trust::new(Validity { not_before, not_after, serial: [1; 16] });
+        let net = TestNet::serve(open, store, trust).await;
+        let mut office = Office::new(&net, "fr").await;
+        office.run(&["sync"]).await.unwrap();
+        office.printed();
+        // Offline by what was seen last, and in the handshake by what is shown.
+        office.run(&["status"]).await.unwrap();
+        let status = office.printed().pop().unwrap();
+        assert_eq!(status["service_certificate"]["until"], not_after);
+        let warned = status["warnings"].to_string();
+        assert_eq!(warned.contains("the certificate of the service"), how.is_some(), "{warned}");
+        assert!(how.is_none_or(|how| warned.contains(how)), "{warned}");
+        drop(office.run(&["doctor"]).await);
+        let doctor = office.printed().pop().unwrap();
+        let rows = doctor["checks"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["check"] == "service certificate").unwrap();
+        let result = if how.is_some() { "warning" } else { "ok" };
+        assert_eq!(row["result"], result, "{row}");
+    }
 }

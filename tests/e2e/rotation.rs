@@ -165,7 +165,7 @@ async fn rotated(of: OwnKey) {
             assert_eq!(refused, NotDone::StillListed { of, id: old });
         }
         drop((stream, client, reader));
-        // Cut off between the commit and what it was to show, the file has a checkpoint of the old key.
+        // Cut off between the commit and what it was to show, the file has an older checkpoint.
         let open = net.stop().await.0;
         std::fs::write(open.high_water(), shown_before).unwrap();
         let store = open.place().open(NAME).await.unwrap();
@@ -331,7 +331,10 @@ async fn a_service_that_lost_its_log_key_goes_on_with_a_charter_that_is_put() {
     let foreign = says::proven("nobody", &format!("log/{NAME}"), proto::Use::Log);
     let refused = put(&open, charter(vec![foreign])).await;
     assert!(matches!(refused, Err(CannotStart::Charter(_))), "{refused:?}");
+    let shown_before = std::fs::read(open.high_water()).unwrap();
     put(&open, charter(vec![staged.listed.unwrap()])).await.unwrap();
+    // Cut off between the commit and what it was to show, the file has a checkpoint of the key that ended.
+    std::fs::write(open.high_water(), shown_before).unwrap();
     let store = open.place().open(NAME).await.unwrap();
     let net = TestNet::serve(open, store, Trust::new(dates())).await;
     let mut client = net.client(&fr.tls()).await;
