@@ -7,6 +7,8 @@
 use std::fmt;
 
 use curve25519_dalek::edwards::CompressedEdwardsY;
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::Decode as _;
 use ring::rand::SecureRandom;
 use ring::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use zeroize::Zeroizing;
@@ -25,6 +27,16 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// As people call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "Ed25519",
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+        }
+    }
+
     /// What stands before the raw public key in its DER SubjectPublicKeyInfo (RFC 5280, 8410,
     /// 5480; points uncompressed).
     const fn spki_prefix(self) -> &'static [u8] {
@@ -39,12 +51,30 @@ impl Algorithm {
         }
     }
 
+    const fn secret_len(self) -> usize {
+        match self {
+            Self::Ed25519 | Self::P256 => 32,
+            Self::P384 => 48,
+        }
+    }
+
     const fn raw_len(self) -> usize {
         match self {
             Self::Ed25519 => 32,
             Self::P256 => 65,
             Self::P384 => 97,
         }
+    }
+
+    /// What ECDSA signs of a message; Ed25519 signs it whole.
+    #[must_use]
+    pub fn digest(self, message: &[u8]) -> Option<ring::digest::Digest> {
+        let algorithm = match self {
+            Self::Ed25519 => return None,
+            Self::P256 => &ring::digest::SHA256,
+            Self::P384 => &ring::digest::SHA384,
+        };
+        Some(ring::digest::digest(algorithm, message))
     }
 
     fn verification(self) -> &'static dyn signature::VerificationAlgorithm {
@@ -155,6 +185,15 @@ impl VerifyingKey {
         Err(InvalidPublicKey(spki.len()))
     }
 
+    /// Reads a raw public key: 32 bytes, or an uncompressed point of 65 or 97.
+    ///
+    /// # Errors
+    /// As [`VerifyingKey::from_spki`].
+    pub fn from_raw(algorithm: Algorithm, raw: &[u8]) -> Result<Self, InvalidPublicKey> {
+        let key = Self::from_spki(&[algorithm.spki_prefix(), raw].concat())?;
+        if key.algorithm == algorithm { Ok(key) } else { Err(InvalidPublicKey(raw.len())) }
+    }
+
     /// An Ed25519 key from its 32 raw bytes.
     #[must_use]
     pub fn from_ed25519(raw: &[u8; 32]) -> Self {
@@ -240,6 +279,21 @@ fn without_sign(point: &[u8; 32]) -> [u8; 32] {
     let mut y = *point;
     y[31] &= 0x7f;
     y
+}
+
+/// An ECDSA signature as r and s of equal length, which is how tokens give it, in DER. Whether it is
+/// one, [`VerifyingKey::verify`] says.
+#[must_use]
+pub fn ecdsa_in_der(raw: &[u8]) -> Vec<u8> {
+    fn integer(number: &[u8]) -> Vec<u8> {
+        let first = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+        let number = number.get(first..).unwrap_or_default();
+        let zero: &[u8] = if number.first().is_none_or(|byte| *byte >= 0x80) { &[0] } else { &[] };
+        [&[2, (zero.len() + number.len()) as u8], zero, number].concat()
+    }
+    let (r, s) = raw.split_at(raw.len() / 2);
+    let numbers = [integer(r), integer(s)].concat();
+    [&[0x30, numbers.len() as u8][..], &numbers].concat()
 }
 
 /// `SEQUENCE { INTEGER r, INTEGER s }` in DER: minimal lengths, minimal and positive numbers, nothing
@@ -378,6 +432,22 @@ impl SigningKey {
         &self.pkcs8
     }
 
+    /// The seed, or the scalar, which is all of the secret; none of a file of unusual form.
+    #[must_use]
+    pub fn secret(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let octets = PrivateKeyInfoRef::from_der(&self.pkcs8).ok()?.private_key.as_bytes();
+        // RFC 8410: an OCTET STRING. RFC 5915: SEQUENCE { INTEGER 1, OCTET STRING, ... }.
+        let secret = match octets {
+            [4, rest @ ..] => rest,
+            [0x30, 0x81, _, 2, 1, 1, 4, rest @ ..] | [0x30, _, 2, 1, 1, 4, rest @ ..] => rest,
+            _ => return None,
+        };
+        let (&length, secret) = secret.split_first()?;
+        let secret = secret.get(..usize::from(length))?;
+        (usize::from(length) == self.public.algorithm.secret_len())
+            .then(|| Zeroizing::new(secret.to_vec()))
+    }
+
     /// Signs `message`. Ed25519 does not use `random`; ECDSA takes its nonce from it.
     ///
     /// # Errors
@@ -391,6 +461,50 @@ impl SigningKey {
             Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
             Pair::Ecdsa(pair) => pair.sign(random, message)?.as_ref().to_vec(),
         })
+    }
+}
+
+/// Whatever signs as a key: the key itself, or what keeps it and does not give it away.
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// The public part.
+    fn public(&self) -> &VerifyingKey;
+
+    /// Signs `message`. `random` is for keys that take their nonce from here.
+    ///
+    /// # Errors
+    /// [`CannotSign`].
+    fn sign(&self, message: &[u8], random: &dyn SecureRandom) -> Result<Vec<u8>, CannotSign>;
+}
+
+/// No signature was made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotSign {
+    /// The system gave no randomness.
+    #[error("no randomness to sign with")]
+    NoRandomness,
+    /// What keeps the key gave no signature, or one that does not verify.
+    #[error("{why}")]
+    Kept {
+        /// Stable, upper snake case.
+        reason: &'static str,
+        /// Expected and found.
+        why: String,
+    },
+}
+
+impl From<ring::error::Unspecified> for CannotSign {
+    fn from(_: ring::error::Unspecified) -> Self {
+        Self::NoRandomness
+    }
+}
+
+impl Signer for SigningKey {
+    fn public(&self) -> &VerifyingKey {
+        &self.public
+    }
+
+    fn sign(&self, message: &[u8], random: &dyn SecureRandom) -> Result<Vec<u8>, CannotSign> {
+        Ok(Self::sign(self, message, random)?)
     }
 }
 
@@ -482,6 +596,38 @@ mod tests {
             let mut r = *y;
             r[31] |= sign;
             assert!(is_small_order(&r));
+        }
+    }
+
+    #[test]
+    fn the_secret_is_the_seed_or_the_scalar_and_signs_again() {
+        assert_eq!(**SigningKey::from_seed(&[7; 32]).secret().unwrap(), [7; 32]);
+        let random = ring::rand::SystemRandom::new();
+        let key = SigningKey::fresh_p256(&random).unwrap();
+        let (secret, public) = (key.secret().unwrap(), key.public().raw());
+        let pair = EcdsaKeyPair::from_private_key_and_public_key;
+        let signing = &signature::ECDSA_P256_SHA256_ASN1_SIGNING;
+        assert!(pair(signing, &secret, public, &random).is_ok(), "the scalar of this very point");
+    }
+
+    #[test]
+    fn a_signature_as_a_token_gives_it_becomes_the_one_der_form() {
+        let random = ring::rand::SystemRandom::new();
+        let key = SigningKey::fresh_p256(&random).unwrap();
+        let signing = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+        let (secret, public) = (key.secret().unwrap(), key.public().raw());
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(signing, &secret, public, &random);
+        let pair = pair.unwrap();
+        // Often enough that numbers with a high bit and with leading zeros are among them.
+        for number in 0..600u32 {
+            let message = number.to_be_bytes();
+            let raw = pair.sign(&random, &message).unwrap();
+            let der = ecdsa_in_der(raw.as_ref());
+            assert_eq!(key.public().verify(&message, &der), Ok(()), "{}", hex::encode(raw));
+        }
+        for nothing in [&[][..], &[0; 64], &[7; 3], &[0xff; 200]] {
+            let der = ecdsa_in_der(nothing);
+            assert_eq!(key.public().verify(b"message", &der), Err(BadSignature));
         }
     }
 

@@ -11,7 +11,7 @@ use ring::rand::SecureRandom;
 use super::canonical::{self, NotCanonical};
 use super::proto;
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::{BadSignature, KeyId, SigningKey, VerifyingKey};
+use crate::crypto::sign::{BadSignature, CannotSign, KeyId, Signer, SigningKey, VerifyingKey};
 
 /// The kinds, each with its word.
 macro_rules! kinds {
@@ -158,25 +158,31 @@ impl Envelope {
         random: &dyn SecureRandom,
     ) -> Result<Self, ring::error::Unspecified> {
         let unsigned = Self::assemble(kind, payload.into(), Vec::new());
-        keys.iter().try_fold(unsigned, |envelope, key| envelope.add_signature(key, random))
+        keys.iter().try_fold(unsigned, |envelope, key| {
+            let sig = key.sign(&envelope.signed_bytes(), random)?;
+            Ok(envelope.with(key.public().id(), sig))
+        })
     }
 
     /// The same payload with one more signature; a signature of the same key is replaced.
     ///
     /// # Errors
-    /// Only when `random` fails.
+    /// [`CannotSign`].
     pub fn add_signature(
         &self,
-        key: &SigningKey,
+        key: &dyn Signer,
         random: &dyn SecureRandom,
-    ) -> Result<Self, ring::error::Unspecified> {
-        let sig = key.sign(&self.signed_bytes(), random)?.into();
-        let key_id = key.public().id();
+    ) -> Result<Self, CannotSign> {
+        let sig = key.sign(&self.signed_bytes(), random)?;
+        Ok(self.with(key.public().id(), sig))
+    }
+
+    fn with(&self, key_id: KeyId, sig: Vec<u8>) -> Self {
         let mut signatures = self.signatures.clone();
         signatures.retain(|signature| signature.key_id != key_id);
-        signatures.push(Signature { key_id, sig });
+        signatures.push(Signature { key_id, sig: sig.into() });
         signatures.sort_by_key(|signature| signature.key_id);
-        Ok(Self::assemble(self.kind, self.payload.clone(), signatures))
+        Self::assemble(self.kind, self.payload.clone(), signatures)
     }
 
     /// Kind, payload and signatures, put together as they are.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use ring::rand::SecureRandom;
 
-use crate::crypto::sign::{BadSignature, SigningKey, VerifyingKey};
+use crate::crypto::sign::{BadSignature, CannotSign, Signer, VerifyingKey};
 use crate::signed::dsse::{self, Kind};
 use crate::signed::proto::{self, Possession, Use};
 
@@ -40,13 +40,13 @@ impl Claim {
 /// `auditor/...`; `log/un.example`, `relay/un.example`; a member's, contact's or seat's id.
 ///
 /// # Errors
-/// Only when `random` fails.
+/// [`CannotSign`].
 pub fn prove(
-    key: &SigningKey,
+    key: &dyn Signer,
     holder: &str,
     usage: Use,
     random: &dyn SecureRandom,
-) -> Result<proto::PublicKey, ring::error::Unspecified> {
+) -> Result<proto::PublicKey, CannotSign> {
     let proof = key.sign(&signed(key.public(), holder, usage), random)?;
     Ok(proto::PublicKey { proof: proof.into(), ..key::listed(key.public()) })
 }

@@ -74,7 +74,7 @@ fn add_proof(key: Option<&mut proto::PublicKey>, holder: &str, usage: Use) {
     if let Some(name) = name.filter(|_| public.proof.is_empty()) {
         public.proof = proven(&name, holder, usage).proof;
     } else if public.key[..] == TOKEN.public().spki()[..] && public.proof.is_empty() {
-        public.proof = prove(&TOKEN, holder, usage, &random()).unwrap().proof;
+        public.proof = prove(&*TOKEN, holder, usage, &random()).unwrap().proof;
     }
 }
 
