@@ -128,8 +128,10 @@ pub enum Command {
 pub enum KeyCommand {
     /// Make the keys of somebody, and the file with their public parts
     New(KeyNewArgs),
-    /// Every key of this home: whose, what for, where
+    /// Every key of this home: whose, what for, where it lies and how it is kept
     List,
+    /// Keep a person's key better: behind a passphrase, or in a PKCS#11 token
+    Protect(KeyProtectArgs),
 }
 
 /// Whose keys to make.
@@ -144,6 +146,37 @@ pub struct KeyNewArgs {
     /// Where to write the public parts; by default beside you, named after the owner
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// In which token
+    #[command(flatten)]
+    pub token: TokenArgs,
+}
+
+/// Whose key to keep better.
+#[derive(Debug, Args)]
+pub struct KeyProtectArgs {
+    /// Whose it is
+    #[command(flatten)]
+    pub owner: OwnerArgs,
+    /// In which token
+    #[command(flatten)]
+    pub token: TokenArgs,
+    /// Take the passphrase away: the key becomes a file that only you can read
+    #[arg(long, conflicts_with = "token")]
+    pub none: bool,
+    /// With --none, do not ask whether that is meant
+    #[arg(long, requires = "none")]
+    pub yes: bool,
+}
+
+/// A PKCS#11 token.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The key that signs lies in the token that this PKCS#11 module shows
+    #[arg(long, value_name = "MODULE")]
+    pub token: Option<PathBuf>,
+    /// Which token, if the module shows several
+    #[arg(long, value_name = "LABEL", requires = "token")]
+    pub token_label: Option<String>,
 }
 
 /// Whose.

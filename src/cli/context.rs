@@ -18,6 +18,7 @@ use super::args::Global;
 use super::fields::usage;
 use super::output::{Bar, Output};
 use super::sync::with_progress;
+use super::terminal::Terminal;
 
 /// The context of one command.
 pub struct Context {
@@ -42,7 +43,8 @@ impl Context {
         if global.home.as_ref().is_some_and(|home| home.as_os_str().is_empty()) && !unset {
             return Err(usage("--home names no folder"));
         }
-        let home = Home::find(global.home.clone())?;
+        let terminal = Terminal::new(global.no_input);
+        let home = Home::find(global.home.clone())?.asking(Arc::new(terminal));
         let variable = |name: &str| {
             let lower = std::env::var(name.to_lowercase()).ok();
             std::env::var(name).ok().or(lower).filter(|value| !value.is_empty())

@@ -14,7 +14,7 @@ use crate::client::invitation::{AdmissionFile, Invitation};
 use crate::client::keys::Owner;
 use crate::client::replica::Replica;
 use crate::client::session::Answer;
-use crate::crypto::sign::SigningKey;
+use crate::crypto::sign::Signer;
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 use crate::signed::proto::{self, Custody};
 
@@ -205,7 +205,7 @@ fn first_statements(
     seat: &SeatId,
 ) -> Result<Bundle, ClientError> {
     let (keys, contact) = (ctx.home.keys(), seat.contact());
-    let authority = keys.signing(&Owner::Authority(seat.member()), ctx.ambient())?;
+    let authority = keys.signer(&Owner::Authority(seat.member()), ctx.ambient())?;
     if !file.member().authority_keys().contains(&authority.public().id()) {
         let sentence = format!(
             "the authority's key of this home is not the one that was admitted for {}",
@@ -221,7 +221,7 @@ fn first_statements(
         if !keys.owners()?.contains(&owner) {
             keys.create(&owner, ctx.ambient())?;
         }
-        Some((keys.signing(&owner, ctx.ambient())?, keys.listed(&owner, ctx.ambient())?))
+        Some((keys.signer(&owner, ctx.ambient())?, keys.listed(&owner, ctx.ambient())?))
     };
     let Said { expires, levels, purposes, names, facets } =
         said(ctx, &contact, &args.fields, None)?;
@@ -254,8 +254,8 @@ fn first_statements(
         statements.push(composer.roster(roster, &[])?);
     }
     let mut bundle = Bundle::of(statements);
-    let signers: Vec<&SigningKey> =
-        [Some(&authority), keeper.as_ref().map(|(key, _)| key)].into_iter().flatten().collect();
+    let keeper = keeper.as_ref().map(|(key, _)| &**key);
+    let signers: Vec<&dyn Signer> = [Some(&*authority), keeper].into_iter().flatten().collect();
     bundle.sign(Some(file.directory()), &signers, ctx.ambient())?;
     if let Some(missing) = bundle.missing(Some(file.directory())).first() {
         let (found, needed, of) = (missing.found, missing.quorum.needed, &missing.quorum.of);

@@ -1,39 +1,52 @@
-//! `liaison key`: make and list private keys.
+//! `liaison key`: make, list and keep private keys.
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::keys::Owner;
-use crate::crypto::sign::KeyId;
+use crate::client::keys::{KeyError, Listed, Owner};
+use crate::client::protect::Kept;
+use crate::client::token::Token;
+use crate::crypto::sign::{Algorithm, KeyId};
+use crate::domain::directory::key::Purpose;
 
 use super::Context;
-use super::args::{KeyCommand, KeyNewArgs, OwnerArgs};
-use super::fields::drafted;
+use super::args::{KeyCommand, KeyNewArgs, KeyProtectArgs, OwnerArgs, TokenArgs};
+use super::context::unusable;
+use super::fields::{drafted, usage};
+use super::statement::agreed;
 
 pub(super) fn run(ctx: &Context, command: &KeyCommand) -> Result<(), ClientError> {
     match command {
         KeyCommand::New(args) => new(ctx, args),
         KeyCommand::List => list(ctx),
+        KeyCommand::Protect(args) => protect(ctx, args),
     }
 }
 
 /// The owner that the flags name.
-fn owner_of(args: &OwnerArgs) -> Option<Owner> {
+fn owner_of(args: &OwnerArgs) -> Result<Owner, ClientError> {
     let registrar = args.registrar.clone().map(Owner::Registrar);
     let operator = args.operator.clone().map(Owner::Operator);
     let auditor = args.auditor.clone().map(Owner::Auditor);
     let authority = args.authority.clone().map(Owner::Authority);
     let keeper = args.keeper.clone().map(Owner::Keeper);
     let seat = args.seat.clone().map(Owner::Seat);
-    registrar.or(operator).or(auditor).or(authority).or(keeper).or(seat)
+    let named = registrar.or(operator).or(auditor).or(authority).or(keeper).or(seat);
+    named.ok_or_else(|| usage("say whose key it is"))
+}
+
+/// The token that the flags name, if they name one.
+fn token_of(args: &TokenArgs) -> Result<Option<Token>, ClientError> {
+    let Some(module) = &args.token else { return Ok(None) };
+    let module = std::path::absolute(module).map_err(|why| unusable(module, &why))?;
+    let token = Token::choose(&module, args.token_label.as_deref());
+    Ok(Some(token.map_err(KeyError::from)?))
 }
 
 fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
-    let owner = owner_of(&args.owner).ok_or_else(|| {
-        ClientError::new(Side::Ours, Exit::Usage, "USAGE", "say whose keys to make")
-    })?;
+    let owner = owner_of(&args.owner)?;
     let keys = ctx.home.keys();
     let person = matches!(owner, Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_));
     if person && args.name.is_none() {
@@ -44,15 +57,20 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     // Before there are keys: what is refused is given again.
     let name = args.name.as_deref().filter(|_| person);
     let name = name.map(|name| drafted(ctx, "the name", name)).transpose()?;
-    keys.create(&owner, ctx.ambient())?;
+    match token_of(&args.token)? {
+        Some(token) => keys.create_in_token(&owner, token, ctx.ambient())?,
+        None => keys.create(&owner, ctx.ambient())?,
+    }
     let text = match &name {
         Some(name) => keys.person(&owner, name, ctx.ambient())?,
         None => keys.public(&owner, ctx.ambient())?,
     };
     let path = args.out.clone().unwrap_or_else(|| file_of(&owner));
     ctx.write_file(&path, &text)?;
-    let made = keys.list(ctx.ambient())?.into_iter().filter(|listed| listed.owner == owner);
-    let ids: Vec<String> = made.filter_map(|listed| listed.id.ok()).map(|id| full(&id)).collect();
+    let mut made = keys.list(ctx.ambient())?;
+    made.retain(|listed| listed.owner == owner);
+    let ids = made.iter().filter_map(|listed| listed.id.as_ref().ok());
+    let ids: Vec<String> = ids.map(full).collect();
     let object = json!({ "owner": owner.to_string(), "public": path, "key_ids": ids });
     ctx.out.data(&object, || format!("{}", path.display()));
     ctx.out.say(format_args!(
@@ -60,6 +78,11 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
         ctx.home.root().display(),
         path.display(),
     ));
+    for kept in made.iter().filter_map(|listed| listed.kept.as_ref()) {
+        if matches!(kept, Kept::Token { .. }) {
+            ctx.out.say(format_args!("The key with which {owner} signs lies in {kept}."));
+        }
+    }
     ctx.out.say(match owner {
         Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_) => {
             "Next: send that file to whoever runs liaisond init; where the directory is founded, to \
@@ -85,36 +108,95 @@ pub(super) fn file_of(owner: &Owner) -> PathBuf {
     PathBuf::from(name)
 }
 
+fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
+    let (owner, keys) = (owner_of(&args.owner)?, ctx.home.keys());
+    match token_of(&args.token)? {
+        Some(token) => keys.protect_in_token(&owner, token, ctx.ambient())?,
+        None if args.none => {
+            let warning = format!("The key of {owner} will lie in a file that is all one needs");
+            if !args.yes && !agreed(ctx, &format!("{warning}. Take its passphrase away? [y/N]")) {
+                let sentence = "nobody agreed, and the key is kept as it was";
+                let (side, exit) = (Side::Ours, Exit::NeedsApproval);
+                return Err(ClientError::new(side, exit, "NOT_CONFIRMED", sentence)
+                    .mended_by("add --yes, if that is meant"));
+            }
+            keys.unprotect(&owner, ctx.ambient())?;
+        }
+        None => keys.protect(&owner, ctx.ambient())?,
+    }
+    let mut listed = keys.list(ctx.ambient())?.into_iter();
+    let Some(listed) = listed.find(|listed| listed.owner == owner && !is_tls(listed)) else {
+        return Ok(());
+    };
+    ctx.out.data(&row(&listed), || kept(&listed));
+    ctx.out.say(format_args!("The key with which {owner} signs is now kept in this way."));
+    if !args.none {
+        ctx.out.say(
+            "What stood on the disk before may still be read from it by whoever takes it apart: a \
+             key of which that matters is made anew and listed in place of this one.",
+        );
+    }
+    Ok(())
+}
+
+fn is_tls(listed: &Listed) -> bool {
+    matches!(listed.purpose, Purpose::PersonTls | Purpose::SeatTls)
+}
+
 fn list(ctx: &Context) -> Result<(), ClientError> {
     let listed = ctx.home.keys().list(ctx.ambient())?;
-    let rows: Vec<_> = listed
-        .iter()
-        .map(|key| {
-            json!({
-                "owner": key.owner.to_string(),
-                "purpose": key.purpose.name(),
-                "key_id": key.id.as_ref().ok().map(full),
-                "fault": key.id.as_ref().err().map(ToString::to_string),
-                "retired": key.retired,
-                "path": key.path,
-                "protection": "a file that only you can read",
-            })
-        })
-        .collect();
+    let rows: Vec<_> = listed.iter().map(row).collect();
     ctx.out.data(&json!({ "keys": rows }), || {
-        let mut table = super::table(&["whose", "what for", "key id", "where"]);
+        let mut table = super::table(&["whose", "what for", "key id", "kept in", "where"]);
         for key in &listed {
-            let id = match &key.id {
-                Ok(id) => format!("{id}").chars().take(19).collect(),
-                Err(why) => format!("unusable: {why}"),
-            };
+            let id = key
+                .id
+                .as_ref()
+                .map_or_else(|_| String::new(), |id| format!("{id}").chars().take(19).collect());
             let purpose = if key.retired { "retired: opens old mail" } else { key.purpose.name() };
             let path = key.path.display().to_string();
-            table.add_row([key.owner.to_string(), purpose.to_owned(), id, path]);
+            table.add_row([key.owner.to_string(), purpose.to_owned(), id, kept(key), path]);
         }
         table.to_string()
     });
     Ok(())
+}
+
+/// A key for programs.
+fn row(key: &Listed) -> Value {
+    let mut row = json!({
+        "owner": key.owner.to_string(),
+        "purpose": key.purpose.name(),
+        "key_id": key.id.as_ref().ok().map(full),
+        "algorithm": key.algorithm.map(Algorithm::name),
+        "fault": fault(key),
+        "retired": key.retired,
+        "path": key.path,
+        "kept": key.kept.as_ref().map(Kept::name),
+        "protection": key.kept.as_ref().map(ToString::to_string),
+    });
+    if let Some(Kept::Token { label, serial, module, .. }) = &key.kept {
+        row["token"] = json!({ "label": label, "serial": serial, "module": module });
+    }
+    row
+}
+
+/// Why it cannot be used.
+fn fault(key: &Listed) -> Option<String> {
+    match (&key.id, &key.kept) {
+        (Err(KeyError::Hidden { .. }), _) => None,
+        (Err(why), _) => Some(why.to_string()),
+        (Ok(_), Some(Kept::Token { gone: Some(gone), .. })) => Some(gone.to_string()),
+        (Ok(_), _) => None,
+    }
+}
+
+/// How it is kept, for people.
+fn kept(key: &Listed) -> String {
+    match (fault(key), &key.kept) {
+        (Some(fault), _) => format!("unusable: {fault}"),
+        (None, kept) => kept.as_ref().map_or_else(String::new, ToString::to_string),
+    }
 }
 
 /// All 64 digits, for scripts.

@@ -31,6 +31,7 @@ mod sent;
 mod statement;
 mod status;
 mod sync;
+mod terminal;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -10,11 +10,12 @@ use serde_json::json;
 use crate::client::armour;
 use crate::client::draft::{Bundle, Missing, Publication, Quorum, in_words};
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::keys::{Held, KeyError};
 use crate::client::message::text::visible;
 use crate::client::replica::Replica;
 use crate::client::session::Answer;
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::{KeyId, SigningKey};
+use crate::crypto::sign::KeyId;
 use crate::domain::directory::{Directory, Newest, Policy, RULES, Statement};
 use crate::domain::limits;
 use crate::signed::dsse::Envelope;
@@ -35,9 +36,11 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     let mut bundle = read(ctx, &args.file)?;
     let replica = ctx.replica().ok();
     let directory = known(replica.as_ref(), &bundle);
-    let keys = ctx.home.keys().all_signing(ctx.ambient())?;
-    let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
-    if directory.is_none() && !is_founding(&bundle) && !is_named_in(&bundle, &keys) {
+    let held = ctx.home.keys().all_signing(ctx.ambient())?;
+    let ids = held.iter().filter_map(Held::id).collect::<Vec<_>>();
+    // Which key lies behind another program's passphrase shows when it is opened.
+    let hidden = ids.len() < held.len();
+    if directory.is_none() && !is_founding(&bundle) && !is_named_in(&bundle, &ids) {
         let sentence =
             "who must sign this stands in the directory, and this home has no copy of it";
         return Err(ClientError::new(Side::Ours, Exit::Stale, "NO_COPY", sentence)
@@ -59,13 +62,17 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         report(ctx, &args.file, 0, &bundle, directory);
         return Ok(());
     }
-    let (counts, signed) = standing(&bundle, directory, &keys);
-    if !counts && !signed && !before.is_empty() {
-        let sentence = format!("no key of this home counts here: {}", before.join("; "));
-        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_KEY_COUNTS", sentence)
-            .mended_by("liaison key list"));
+    let (counts, signed) = standing(&bundle, directory, &ids);
+    let none_counts = || {
+        let why = before.iter().cloned().chain(unusable(ctx)).collect::<Vec<_>>();
+        let sentence = format!("no key of this home counts here: {}", why.join("; "));
+        ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_KEY_COUNTS", sentence)
+            .mended_by("liaison key list")
+    };
+    if !counts && !signed && !hidden && !before.is_empty() {
+        return Err(none_counts());
     }
-    if counts && !args.yes && !agreed(ctx, "Sign this? [y/N]") {
+    if (counts || hidden) && !args.yes && !agreed(ctx, "Sign this? [y/N]") {
         let (side, exit) = (Side::Ours, Exit::NeedsApproval);
         return Err(ClientError::new(
             side,
@@ -75,7 +82,10 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         )
         .mended_by("read what it says, and add --yes"));
     }
-    let added = bundle.sign(directory, &keys, ctx.ambient())?;
+    let added = add_signatures(ctx, &mut bundle, directory, &held)?;
+    if added == 0 && !counts && !signed && !before.is_empty() {
+        return Err(none_counts());
+    }
     let out = args.out.as_deref().unwrap_or(&args.file);
     ctx.write_file(out, &bundle.write())?;
     report(ctx, out, added, &bundle, directory);
@@ -85,14 +95,48 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     Ok(())
 }
 
+/// Why keys of this home cannot be used: one of them may be the one that would count.
+fn unusable(ctx: &Context) -> impl Iterator<Item = String> {
+    let listed = ctx.home.keys().list(ctx.ambient()).unwrap_or_default();
+    let unusable = listed.into_iter().filter_map(|key| key.id.err());
+    let unusable = unusable.filter(|why| !matches!(why, KeyError::Hidden { .. }));
+    unusable.map(|why| why.to_string())
+}
+
+/// Adds what the keys of this home can: those that lie open at once; those that are kept, where a
+/// signature is missing still. Each is asked for once, and none that could not sign it.
+fn add_signatures(
+    ctx: &Context,
+    bundle: &mut Bundle,
+    directory: Option<&Directory>,
+    held: &[Held],
+) -> Result<usize, ClientError> {
+    let mut added = 0;
+    for held in held {
+        if let Held::Open(_, key) = held {
+            added += bundle.sign(directory, &[key], ctx.ambient())?;
+        }
+    }
+    // The lesser key first: owners stand from registrar to seat.
+    for held in held.iter().rev() {
+        if let Held::Kept(owner, _) = held
+            && bundle.lacks(directory, held.id())
+        {
+            let key = ctx.home.keys().signer(owner, ctx.ambient())?;
+            added += bundle.sign(directory, &[&*key], ctx.ambient())?;
+        }
+    }
+    Ok(added)
+}
+
 /// Whether a key of this home is still to sign, and whether one has signed.
-fn standing(bundle: &Bundle, directory: Option<&Directory>, keys: &[&SigningKey]) -> (bool, bool) {
+fn standing(bundle: &Bundle, directory: Option<&Directory>, keys: &[KeyId]) -> (bool, bool) {
     let (mut counts, mut signed) = (false, false);
     for quorum in bundle.quorums(directory).into_iter().flatten() {
-        for id in keys.iter().map(|key| key.public().id()) {
-            let has = quorum.signed.contains(&id);
+        for id in keys {
+            let has = quorum.signed.contains(id);
             signed |= has;
-            counts |= quorum.keys.contains_key(&id) && !has;
+            counts |= quorum.keys.contains_key(id) && !has;
         }
     }
     (counts, signed)
@@ -207,14 +251,14 @@ pub(super) async fn finish_if_agreed(
     yes: bool,
 ) -> Result<Finished, ClientError> {
     let directory = known(Some(replica), &bundle);
-    let keys = ctx.home.keys().all_signing(ctx.ambient())?;
-    let keys: Vec<&SigningKey> = keys.iter().map(|(_, key)| key).collect();
+    // Before anybody is asked for a passphrase.
+    show(ctx, &bundle);
     if draft.dry_run {
-        show(ctx, &bundle);
         report(ctx, Path::new("(no draft was written)"), 0, &bundle, directory);
         return Ok(Finished::Shown);
     }
-    bundle.sign(directory, &keys, ctx.ambient())?;
+    let held = ctx.home.keys().all_signing(ctx.ambient())?;
+    add_signatures(ctx, &mut bundle, directory, &held)?;
     let left = missing(&bundle, directory);
     if draft.out.is_some() || !left.is_empty() {
         let path = PathBuf::from(format!("{name}.draft"));
@@ -223,11 +267,9 @@ pub(super) async fn finish_if_agreed(
         }
         let path = draft.out.clone().unwrap_or(path);
         ctx.write_file(&path, &bundle.write())?;
-        show(ctx, &bundle);
         report(ctx, &path, 0, &bundle, directory);
         return Ok(Finished::Drafted);
     }
-    show(ctx, &bundle);
     if !yes && !agreed(ctx, "Nobody else needs to sign. Publish this? [y/N]") {
         let sentence = "nobody agreed, and nothing was published";
         let (side, exit) = (Side::Ours, Exit::NeedsApproval);
@@ -360,11 +402,11 @@ fn is_founding(bundle: &Bundle) -> bool {
 
 /// Each charter names its own signers besides those in force: whom it lists may sign it before he
 /// has a copy of the directory.
-fn is_named_in(bundle: &Bundle, keys: &[&SigningKey]) -> bool {
+fn is_named_in(bundle: &Bundle, keys: &[KeyId]) -> bool {
     let charter = |statement: &Statement| matches!(statement, Statement::Charter(_));
     let mut quorums = bundle.quorums(None).into_iter().flatten();
     bundle.publications().iter().all(|publication| charter(publication.statement()))
-        && quorums.any(|quorum| keys.iter().any(|key| quorum.keys.contains_key(&key.public().id())))
+        && quorums.any(|quorum| keys.iter().any(|key| quorum.keys.contains_key(key)))
 }
 
 /// Whether all who must sign are known here.

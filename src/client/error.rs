@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 
+use crate::crypto::sign::CannotSign;
 use crate::domain::ids::ContactId;
 use crate::domain::refusal::Refusal;
 use crate::tls::client::{Broken, InvalidTrust, ServerFault};
@@ -32,6 +33,8 @@ use super::message::receipt::ReceiptError;
 use super::outbox::OutboxError;
 use super::place::{self, FileError, KeptOut};
 use super::replica::{Frozen, Origin, ReplicaError};
+use super::token::TokenError;
+use super::unlock::NotAsked;
 
 /// On whose side the fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -517,8 +520,21 @@ impl From<KeyError> for ClientError {
             KeyError::NotOpening { .. } => "KEY_NOT_AN_IDENTITY",
             KeyError::Certificate { .. } => "CERTIFICATE_OF_ANOTHER_KEY",
             KeyError::Issue(_) => "CERTIFICATE_NOT_MADE",
-            KeyError::NoRandomness => "NO_RANDOMNESS",
             KeyError::NoSuchPurpose { .. } => "KEY_OF_ANOTHER_PURPOSE",
+            KeyError::NotSigned(why) => return why.clone().into(),
+            KeyError::NotClosed { .. } => "KEY_NOT_OPENED_HERE",
+            KeyError::NotSigningInside { .. } => "KEY_NOT_PKCS8",
+            KeyError::OtherPublic { .. } => "KEY_ALTERED",
+            KeyError::Hidden { .. } => "KEY_HIDDEN",
+            KeyError::WrongPassphrase { .. } => "PASSPHRASE_WRONG",
+            KeyError::NoNewPassphrase { .. } => "PASSPHRASE_NOT_CHOSEN",
+            KeyError::NotAsked { why: NotAsked::NoTerminal, .. } => "NO_TERMINAL",
+            KeyError::NotAsked { why: NotAsked::NotAnswered(_), .. } => "NOT_ANSWERED",
+            KeyError::NotPointer { .. } => "KEY_NOT_A_POINTER",
+            KeyError::Twice { .. } => "KEY_TWICE",
+            KeyError::Token(why) => why.reason(),
+            KeyError::InToken { .. } => "KEY_IN_TOKEN",
+            KeyError::OfSeat(_) => "KEY_OF_SEAT",
         };
         let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);
         match &error {
@@ -527,8 +543,47 @@ impl From<KeyError> for ClientError {
                 found.mended_by("liaison key list shows them; others need another name, or --home")
             }
             KeyError::Certificate { path } => found.mended_by(format!("rm {}", path.display())),
+            KeyError::NotAsked { why: NotAsked::NoTerminal, .. } => found.mended_by(
+                "give the command on a terminal, where it asks: what opens a key is never taken \
+                 from flags, the environment or a pipe",
+            ),
+            KeyError::Twice { pointer, .. } => found.mended_by(format!(
+                "liaison key protect --token MODULE again, if that was cut off: it ends what it \
+                 began; else look which of them is yours, and move the other away: {}",
+                pointer.display()
+            )),
+            KeyError::Token(why) => match of_token(why) {
+                Some(mend) => found.mended_by(mend),
+                None => found,
+            },
             _ => found,
         }
+    }
+}
+
+impl From<CannotSign> for ClientError {
+    fn from(error: CannotSign) -> Self {
+        match error {
+            CannotSign::NoRandomness => {
+                Self::new(Side::Ours, Exit::Unexpected, "NO_RANDOMNESS", error)
+            }
+            CannotSign::Kept { reason, .. } => {
+                Self::new(Side::Ours, Exit::IdentityOrKey, reason, error)
+            }
+        }
+    }
+}
+
+/// What to do about a token.
+fn of_token(why: &TokenError) -> Option<&'static str> {
+    match why {
+        TokenError::Gone(_) => Some("put the token in, and see liaison key list"),
+        TokenError::Several { .. } => Some("name one with --token-label"),
+        TokenError::PinLocked(_) => Some("unlock it with its own tool, and its PUK or SO PIN"),
+        TokenError::PinWrong { .. }
+        | TokenError::Cannot { .. }
+        | TokenError::Failed { .. }
+        | TokenError::WrongSignature(_) => None,
     }
 }
 
@@ -694,9 +749,7 @@ impl From<DraftError> for ClientError {
             DraftError::Refused(refusal) => refusal.into(),
             DraftError::Armour(armour) => armour.into(),
             DraftError::Empty => Self::new(Side::Ours, Exit::Usage, "NOT_SUCH_A_FILE", error),
-            DraftError::NoRandomness => {
-                Self::new(Side::Ours, Exit::Unexpected, "NO_RANDOMNESS", error)
-            }
+            DraftError::NotSigned(why) => why.into(),
         }
     }
 }

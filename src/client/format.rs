@@ -16,7 +16,8 @@
 //! | --- | --- | --- |
 //! | `format` | whole | a number |
 //! | `config.toml` | whole | TOML of known fields |
-//! | `keys/**/*.pem` | once | the end of its block |
+//! | `keys/**/*.pem` | whole | the end of its block |
+//! | `keys/**/*.token` | once | its fields, and their last, a key |
 //! | `keys/**/*.key` | once | the sum in its line |
 //! | `keys/**/tls.crt` | whole | the end of its block |
 //! | `directories/*/invitation` | whole | the end of its block |

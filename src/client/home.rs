@@ -17,6 +17,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -33,11 +34,13 @@ use super::invitation::{InvalidInvitation, Invitation, Trust};
 use super::keys::Keys;
 use super::place::{self, FileError, Lock, MOMENTS};
 use super::replica::tape;
+use super::unlock::{Asks, Unlock};
 
 /// Where one user's client keeps everything.
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
+    unlock: Unlock,
 }
 
 /// `config.toml`.
@@ -141,8 +144,14 @@ impl Home {
 
     /// This folder.
     #[must_use]
-    pub const fn at(root: PathBuf) -> Self {
-        Self { root }
+    pub fn at(root: PathBuf) -> Self {
+        Self { root, unlock: Unlock::default() }
+    }
+
+    /// The same, whose user is asked there for what opens his keys.
+    #[must_use]
+    pub fn asking(self, asks: Arc<dyn Asks>) -> Self {
+        Self { unlock: Unlock::asking(asks), ..self }
     }
 
     /// Sees whether there is such a folder. What is kept first makes it.
@@ -163,7 +172,7 @@ impl Home {
     /// The private keys.
     #[must_use]
     pub fn keys(&self) -> Keys {
-        Keys::of(&self.root)
+        Keys::of(&self.root, self.unlock.clone())
     }
 
     /// The folder of one directory.

@@ -1,12 +1,13 @@
 //! Private keys in files that only their user can read.
 //!
 //! In scope: making, loading and listing them; the files with their public parts. Out of scope:
-//! whether the directory lists them. Invariants: a key file is never overwritten; stock tools read
-//! each (openssl: PKCS#8 PEM; age: identity files); a certificate is only a wrapping of its key,
-//! for the directory decides whose key it is.
+//! whether the directory lists them; keeping one better than that (`protect`). Invariants: a key
+//! file is never overwritten; stock tools read each (openssl: PKCS#8 PEM; age: identity files); of
+//! one key there is one file, and no other is looked for when it cannot be used; a certificate is
+//! only a wrapping of its key, for the directory decides whose key it is.
 //!
 //! ```text
-//! keys/registrar/<id>/{sign.pem, tls.pem, tls.crt}      also operator/, auditor/
+//! keys/registrar/<id>/{sign.pem, tls.pem, tls.crt}      also operator/, auditor/; sign.token for sign.pem
 //! keys/member/<m>/authority.pem
 //! keys/member/<m>/<contact>/keeper.pem
 //! keys/member/<m>/<contact>/<seat>/{sign.pem, seal.key, tls.pem, tls.crt}
@@ -14,6 +15,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -22,8 +24,11 @@ use zeroize::Zeroizing;
 use crate::ambient::Ambient;
 use crate::crypto::cert::PeerCertificate;
 use crate::crypto::issue::{self, CannotIssue, Validity};
+use crate::crypto::passphrase::InvalidClosed;
 use crate::crypto::seal::{InvalidIdentity, OpeningKey};
-use crate::crypto::sign::{InvalidPrivateKey, KeyId, SigningKey};
+use crate::crypto::sign::{
+    Algorithm, CannotSign, InvalidPrivateKey, KeyId, Signer, SigningKey, VerifyingKey,
+};
 use crate::domain::directory::key::{PublicKey, Purpose, listed_sealing};
 use crate::domain::directory::{RULES, possession};
 use crate::domain::ids::{ContactId, MemberId, PersonId, SeatId};
@@ -35,6 +40,9 @@ use super::armour::{self, InvalidArmour};
 use super::format::{self, WrongFormat};
 use super::message::text::may_be_signed;
 use super::place::{self, FileError};
+use super::protect::{Kept, KeyFile, is_there, pointer_beside};
+use super::token::{InvalidPointer, TokenError};
+use super::unlock::{NotAsked, Unlock};
 
 /// Whose private keys they are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,9 +156,92 @@ pub enum KeyError {
     /// No certificate could be made.
     #[error(transparent)]
     Issue(#[from] CannotIssue),
-    /// The system gave no randomness to sign with.
-    #[error("no randomness to sign with")]
-    NoRandomness,
+    /// It gave no signature.
+    #[error(transparent)]
+    NotSigned(#[from] CannotSign),
+    /// Not a key that was closed with a passphrase, or not in a way that is opened here.
+    #[error("{}: {why}", path.display())]
+    NotClosed {
+        /// The file.
+        path: PathBuf,
+        /// Expected and found.
+        why: InvalidClosed,
+    },
+    /// What a passphrase opened is no key that signs.
+    #[error("the passphrase of the key of {owner} opens something else: {why}")]
+    NotSigningInside {
+        /// Whose.
+        owner: Owner,
+        /// What was expected.
+        why: InvalidPrivateKey,
+    },
+    /// The public key in the file is not that of the key in it.
+    #[error("{}: the public key in it is another than that of the private key", path.display())]
+    OtherPublic {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Closed by a program that left no public part.
+    #[error("{}: which key it is shows only once its passphrase has opened it", path.display())]
+    Hidden {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The passphrase is wrong.
+    #[error("this is not the passphrase of the key of {owner}")]
+    WrongPassphrase {
+        /// Whose.
+        owner: Owner,
+    },
+    /// No passphrase was chosen.
+    #[error("no passphrase was chosen for the key of {owner}, and nothing was changed")]
+    NoNewPassphrase {
+        /// Whose.
+        owner: Owner,
+    },
+    /// What opens it was not told.
+    #[error("{what} is needed, and {why}")]
+    NotAsked {
+        /// Passphrase or PIN, and whose.
+        what: String,
+        /// Why.
+        why: NotAsked,
+    },
+    /// Not a file that says where in a token the key lies.
+    #[error("{}: {why}", path.display())]
+    NotPointer {
+        /// The file.
+        path: PathBuf,
+        /// Expected and found.
+        why: InvalidPointer,
+    },
+    /// There is a key file, and one that says that the key lies in a token.
+    #[error(
+        "{owner} has two of one key here: {} and {}; neither is used", file.display(), pointer.display()
+    )]
+    Twice {
+        /// Whose.
+        owner: Owner,
+        /// The key file.
+        file: PathBuf,
+        /// The one that names a token.
+        pointer: PathBuf,
+    },
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// It lies in a token, and this is for keys in files.
+    #[error("the key of {owner} lies in a token, which does not give it away")]
+    InToken {
+        /// Whose.
+        owner: Owner,
+    },
+    /// A seat's key serves a machine that nobody sits at.
+    #[error(
+        "{0} collects and answers at night, when nobody is there to type: its keys stay in files \
+         that only its user can read"
+    )]
+    OfSeat(SeatId),
     /// This owner has no key for that.
     #[error("{owner} has no key to {what}")]
     NoSuchPurpose {
@@ -170,24 +261,49 @@ pub struct Listed {
     pub purpose: Purpose,
     /// The file.
     pub path: PathBuf,
+    /// How it is kept, as far as that can be told.
+    pub kept: Option<Kept>,
     /// A seal key that opens old messages only.
     pub retired: bool,
     /// Its id, or why it cannot be used.
     pub id: Result<KeyId, KeyError>,
+    /// The algorithm by which it signs.
+    pub algorithm: Option<Algorithm>,
+}
+
+/// A key that signs statements.
+#[derive(Debug)]
+pub enum Held {
+    /// In a file that says all.
+    Open(Owner, SigningKey),
+    /// Its user has to be asked for it. Its public part, if the file tells.
+    Kept(Owner, Option<VerifyingKey>),
+}
+
+impl Held {
+    /// Its id, if that can be told.
+    #[must_use]
+    pub fn id(&self) -> Option<KeyId> {
+        match self {
+            Self::Open(_, key) => Some(key.public().id()),
+            Self::Kept(_, public) => public.as_ref().map(VerifyingKey::id),
+        }
+    }
 }
 
 /// All private keys of one user.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    home: PathBuf,
+    pub(super) home: PathBuf,
     root: PathBuf,
+    pub(super) unlock: Unlock,
 }
 
 impl Keys {
-    /// Those of the home in this folder.
+    /// Those of the home in this folder; what opens them is asked for there.
     #[must_use]
-    pub fn of(home: &Path) -> Self {
-        Self { home: home.to_owned(), root: home.join("keys") }
+    pub fn of(home: &Path, unlock: Unlock) -> Self {
+        Self { home: home.to_owned(), root: home.join("keys"), unlock }
     }
 
     /// Makes all keys of an owner: Ed25519 to sign and connect, X-Wing to open.
@@ -196,17 +312,22 @@ impl Keys {
     /// There is one already: then nothing is made.
     pub fn create(&self, owner: &Owner, ambient: &Ambient) -> Result<(), KeyError> {
         format::claim(&self.home)?;
-        let files = self.files(owner);
-        if let Some((_, path)) = files.iter().find(|(_, path)| path.exists()) {
-            return Err(KeyError::Exists { owner: owner.clone(), path: path.clone() });
-        }
-        for (purpose, path) in files {
+        for (purpose, path) in self.vacant(owner)? {
             match purpose {
                 Purpose::SeatSeal => create_opening(&path, ambient)?,
                 _ => create_signing(&path, ambient)?,
             }
         }
         Ok(())
+    }
+
+    /// The files of an owner who has none.
+    pub(super) fn vacant(&self, owner: &Owner) -> Result<Vec<(Purpose, PathBuf)>, KeyError> {
+        let files = self.files(owner);
+        match files.iter().find(|(_, path)| is_there(path)) {
+            Some((_, path)) => Err(KeyError::Exists { owner: owner.clone(), path: path.clone() }),
+            None => Ok(files),
+        }
     }
 
     /// Makes the one key of a safe seat: to open with, and nothing else.
@@ -238,12 +359,24 @@ impl Keys {
         Ok(load_opening(&Owner::Seat(seat.clone()), &path)?.public().id())
     }
 
-    /// The key with which an owner signs.
+    /// The key with which an owner signs, wherever it lies. He is asked for what opens it, once.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn signer(&self, owner: &Owner, ambient: &Ambient) -> Result<Arc<dyn Signer>, KeyError> {
+        let path = self.sign_path(owner);
+        match KeyFile::read(owner, &path, ambient)? {
+            KeyFile::Token(pointer) => self.unlock.in_token(owner, &pointer),
+            file => Ok(Arc::new(self.here(owner, &path, file, ambient)?)),
+        }
+    }
+
+    /// The same of a key that lies here: a seat's, of which nobody is asked.
     ///
     /// # Errors
     /// [`KeyError`].
     pub fn signing(&self, owner: &Owner, ambient: &Ambient) -> Result<SigningKey, KeyError> {
-        load_signing(owner, &self.sign_path(owner), ambient)
+        self.load_signing(owner, &self.sign_path(owner), ambient)
     }
 
     /// The keys with which a seat opens: the one in force first, then those retired.
@@ -266,7 +399,7 @@ impl Keys {
     /// [`KeyError`].
     pub fn tls(&self, owner: &Owner, ambient: &Ambient) -> Result<Identity, KeyError> {
         let path = self.tls_path(owner)?;
-        let key = load_signing(owner, &path, ambient)?;
+        let key = self.load_signing(owner, &path, ambient)?;
         let beside = path.with_extension("crt");
         let chain = match read_chain(&beside)? {
             Some(chain) if in_its_dates(&chain, &key, ambient.now(), &beside)? => chain,
@@ -287,20 +420,16 @@ impl Keys {
         let mut all = Vec::new();
         for owner in self.owners()? {
             for (purpose, path) in self.files(&owner) {
-                if path.exists() {
-                    let id = match purpose {
-                        Purpose::SeatSeal => load_opening(&owner, &path).map(|k| k.public().id()),
-                        _ => load_signing(&owner, &path, ambient).map(|key| key.public().id()),
-                    };
-                    all.push(Listed { owner: owner.clone(), purpose, path, retired: false, id });
+                if is_there(&path) {
+                    all.push(listed(owner.clone(), purpose, path, ambient));
                 }
             }
             if let Owner::Seat(seat) = &owner {
                 let folder = self.seat_folder(seat);
                 for name in names_in(&folder)?.iter().filter(|name| is_retired(name)) {
                     let (path, purpose) = (folder.join(name), Purpose::SeatSeal);
-                    let id = load_opening(&owner, &path).map(|key| key.public().id());
-                    all.push(Listed { owner: owner.clone(), purpose, path, retired: true, id });
+                    let listed = listed(owner.clone(), purpose, path, ambient);
+                    all.push(Listed { retired: true, ..listed });
                 }
             }
         }
@@ -334,21 +463,24 @@ impl Keys {
                 owners.extend(seats.map(Owner::Seat));
             }
         }
-        owners.retain(|owner| self.files(owner).iter().any(|(_, path)| path.exists()));
+        owners.retain(|owner| self.files(owner).iter().any(|(_, path)| is_there(path)));
         Ok(owners)
     }
 
-    /// Every key here that signs statements and can be loaded.
+    /// Every key here that signs statements and can be read. Nobody is asked for those that are kept.
     ///
     /// # Errors
     /// A folder cannot be read.
-    pub fn all_signing(&self, ambient: &Ambient) -> Result<Vec<(Owner, SigningKey)>, KeyError> {
-        let owners = self.owners()?;
-        let keys = owners.into_iter().filter_map(|owner| {
-            let key = self.signing(&owner, ambient).ok()?;
-            Some((owner, key))
+    pub fn all_signing(&self, ambient: &Ambient) -> Result<Vec<Held>, KeyError> {
+        let held = self.owners()?.into_iter().filter_map(|owner| {
+            let file = KeyFile::read(&owner, &self.sign_path(&owner), ambient).ok()?;
+            Some(match file {
+                KeyFile::Open(key) => Held::Open(owner, key),
+                KeyFile::Closed { public, .. } => Held::Kept(owner, public),
+                KeyFile::Token(pointer) => Held::Kept(owner, Some(pointer.public().clone())),
+            })
         });
-        Ok(keys.collect())
+        Ok(held.collect())
     }
 
     /// The key with which an owner signs, as statements list it: with the proof that he holds it.
@@ -356,8 +488,8 @@ impl Keys {
     /// # Errors
     /// [`KeyError`].
     pub fn listed(&self, owner: &Owner, ambient: &Ambient) -> Result<proto::PublicKey, KeyError> {
-        let key = self.signing(owner, ambient)?;
-        prove(&key, &owner.holder(), owner.signs_as(), ambient)
+        let key = self.signer(owner, ambient)?;
+        prove(&*key, &owner.holder(), owner.signs_as(), ambient)
     }
 
     /// The same for the key with which he connects.
@@ -369,7 +501,7 @@ impl Keys {
         owner: &Owner,
         ambient: &Ambient,
     ) -> Result<proto::PublicKey, KeyError> {
-        let key = load_signing(owner, &self.tls_path(owner)?, ambient)?;
+        let key = self.load_signing(owner, &self.tls_path(owner)?, ambient)?;
         prove(&key, &owner.holder(), Use::Tls, ambient)
     }
 
@@ -444,7 +576,7 @@ impl Keys {
         }
     }
 
-    fn sign_path(&self, owner: &Owner) -> PathBuf {
+    pub(super) fn sign_path(&self, owner: &Owner) -> PathBuf {
         match owner {
             Owner::Registrar(id) => self.person_folder("registrar", id).join(SIGN),
             Owner::Operator(id) => self.person_folder("operator", id).join(SIGN),
@@ -453,6 +585,16 @@ impl Keys {
             Owner::Keeper(id) => self.contact_folder(id).join("keeper.pem"),
             Owner::Seat(id) => self.seat_folder(id).join(SIGN),
         }
+    }
+
+    fn load_signing(
+        &self,
+        owner: &Owner,
+        path: &Path,
+        ambient: &Ambient,
+    ) -> Result<SigningKey, KeyError> {
+        let file = KeyFile::read(owner, path, ambient)?;
+        self.here(owner, path, file, ambient)
     }
 
     fn tls_path(&self, owner: &Owner) -> Result<PathBuf, KeyError> {
@@ -483,7 +625,7 @@ impl Keys {
     }
 }
 
-fn create_signing(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
+pub(super) fn create_signing(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
     let seed = Zeroizing::new(ambient.bytes());
     let pem = armour::encode(PKCS8, SigningKey::from_seed(&seed).pkcs8());
     Ok(place::create_private(path, pem.as_bytes())?)
@@ -502,15 +644,6 @@ fn create_opening(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
     Ok(place::create_private(path, text.as_bytes())?)
 }
 
-fn load_signing(owner: &Owner, path: &Path, ambient: &Ambient) -> Result<SigningKey, KeyError> {
-    let bytes = load(owner, path)?;
-    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
-    let path = || path.to_owned();
-    let der = armour::decode(PKCS8, &text).map_err(|why| KeyError::NotPem { path: path(), why })?;
-    SigningKey::from_pkcs8(&der, ambient.random())
-        .map_err(|why| KeyError::NotSigning { path: path(), why })
-}
-
 fn load_opening(owner: &Owner, path: &Path) -> Result<OpeningKey, KeyError> {
     let bytes = load(owner, path)?;
     let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
@@ -518,7 +651,7 @@ fn load_opening(owner: &Owner, path: &Path) -> Result<OpeningKey, KeyError> {
         .map_err(|why| KeyError::NotOpening { path: path.to_owned(), why })
 }
 
-fn load(owner: &Owner, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+pub(super) fn load(owner: &Owner, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     place::read_private(path).map_err(|error| {
         if error.is_absent() {
             KeyError::Missing { owner: owner.clone(), path: path.to_owned() }
@@ -570,6 +703,23 @@ fn renew_certificate(
     Ok(der)
 }
 
+fn listed(owner: Owner, purpose: Purpose, path: PathBuf, ambient: &Ambient) -> Listed {
+    let (retired, pointer) = (false, pointer_beside(&path));
+    if purpose == Purpose::SeatSeal {
+        let id = load_opening(&owner, &path).map(|key| key.public().id());
+        let kept = id.is_ok().then_some(Kept::File);
+        return Listed { owner, purpose, path, kept, retired, id, algorithm: None };
+    }
+    let (public, kept) = match KeyFile::read(&owner, &path, ambient) {
+        Ok(file) => (file.public(&path).cloned(), Some(file.kept())),
+        Err(why) => (Err(why), None),
+    };
+    let algorithm = public.as_ref().ok().map(VerifyingKey::algorithm);
+    let id = public.map(|public| public.id());
+    let path = if matches!(kept, Some(Kept::Token { .. })) { pointer } else { path };
+    Listed { owner, purpose, path, kept, retired, id, algorithm }
+}
+
 fn names_in(folder: &Path) -> Result<Vec<String>, KeyError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -601,14 +751,14 @@ fn is_retired(name: &str) -> bool {
 /// A key as statements list it, with the proof that its holder has it.
 ///
 /// # Errors
-/// [`KeyError::NoRandomness`].
+/// [`KeyError::NotSigned`].
 pub fn prove(
-    key: &SigningKey,
+    key: &dyn Signer,
     holder: &str,
     usage: Use,
     ambient: &Ambient,
 ) -> Result<proto::PublicKey, KeyError> {
-    possession::prove(key, holder, usage, ambient.random()).map_err(|_| KeyError::NoRandomness)
+    Ok(possession::prove(key, holder, usage, ambient.random())?)
 }
 
 /// Reads an AUTHORITY, KEEPER or SEAT file: its holder and keys, each shown to be the holder's.
@@ -690,7 +840,7 @@ fn proven(
         .map_err(|_| InvalidArmour::NotShown { kind, holder: holder.to_owned() })
 }
 
-const PKCS8: &str = "PRIVATE KEY";
+pub(super) const PKCS8: &str = "PRIVATE KEY";
 const SIGN: &str = "sign.pem";
 const TLS: &str = "tls.pem";
 const SEAL: &str = "seal.key";
@@ -708,7 +858,7 @@ mod tests {
 
     fn keys() -> (tempfile::TempDir, Keys) {
         let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::of(folder.path());
+        let keys = Keys::of(folder.path(), Unlock::default());
         (folder, keys)
     }
 
@@ -762,7 +912,7 @@ mod tests {
                 std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
                 let refused = match path.extension().unwrap().to_str() {
                     Some("key") => keys.opening(&seat()).unwrap_err(),
-                    _ => load_signing(&owner, &path, &ambient()).unwrap_err(),
+                    _ => keys.load_signing(&owner, &path, &ambient()).unwrap_err(),
                 };
                 let error = ClientError::from(refused);
                 assert_eq!(error.exit, Exit::IdentityOrKey);

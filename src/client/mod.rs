@@ -21,8 +21,11 @@ pub mod keys;
 pub mod message;
 pub mod outbox;
 pub mod place;
+pub mod protect;
 pub mod replica;
 pub mod session;
+pub mod token;
+pub mod unlock;
 
 #[cfg(test)]
 pub(crate) mod testlog;

@@ -10,7 +10,7 @@ use ring::rand::SystemRandom;
 use crate::ambient::{Ambient, Clock};
 use crate::crypto::issue::{self, Validity};
 use crate::crypto::seal::OpeningKey;
-use crate::crypto::sign::SigningKey;
+use crate::crypto::sign::{Signer, SigningKey};
 use crate::domain::directory::key::listed_sealing;
 use crate::domain::directory::{Admitted, Directory, apply, found, verify, verify_founding};
 use crate::domain::ids::DirectoryName;
@@ -192,7 +192,7 @@ impl TestLog {
     ) -> Result<Vec<v1::OpenFacet>, Refusal> {
         let mut bundle = Bundle::of(publications);
         let keys: Vec<SigningKey> = seeds.iter().map(|seed| key(*seed)).collect();
-        let keys: Vec<&SigningKey> = keys.iter().collect();
+        let keys: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
         bundle.sign(Some(&self.directory), &keys, &ambient()).unwrap();
         // Through the file, as it is carried.
         let bundle = Bundle::read(&bundle.write()).unwrap();

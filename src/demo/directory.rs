@@ -16,7 +16,7 @@ use crate::client::replica::Replica;
 use crate::client::session::{Answer, Net, Progress, Session};
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
-use crate::crypto::sign::SigningKey;
+use crate::crypto::sign::{Signer, SigningKey};
 use crate::domain::directory::Directory;
 use crate::domain::directory::key::listed_sealing;
 use crate::domain::ids::{PersonId, SeatId};
@@ -222,7 +222,8 @@ impl Held {
         }
         let mut bundle = Bundle::of(statements);
         let keepers = self.contacts.iter().map(|contact| &contact.keeper);
-        let keys: Vec<&SigningKey> = keepers.chain([&self.authority]).collect();
+        let keys: Vec<&dyn Signer> =
+            keepers.chain([&self.authority]).map(|key| key as &dyn Signer).collect();
         bundle.sign(Some(directory), &keys, ambient)?;
         Ok(bundle)
     }

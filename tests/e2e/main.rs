@@ -25,6 +25,7 @@ mod full;
 mod gateways;
 mod headers;
 mod homes;
+mod kept;
 mod killed;
 mod migrations;
 mod moves;

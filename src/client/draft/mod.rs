@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
+use crate::crypto::sign::{CannotSign, KeyId, Signer, VerifyingKey};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::key::PublicKey;
 use crate::domain::directory::{Directory, RULES, Statement};
@@ -48,9 +48,9 @@ pub enum DraftError {
     /// A file without statements.
     #[error("expected at least one statement, found none")]
     Empty,
-    /// The system gave no randomness to sign with.
-    #[error("no randomness to sign with")]
-    NoRandomness,
+    /// A key gave no signature.
+    #[error(transparent)]
+    NotSigned(#[from] CannotSign),
 }
 
 /// One statement with the facets it names.
@@ -186,15 +186,24 @@ impl Bundle {
         .collect()
     }
 
+    /// Whether a signature of this key is among those that are still missing; of a key that nobody
+    /// knows, whether any is.
+    #[must_use]
+    pub fn lacks(&self, directory: Option<&Directory>, key: Option<KeyId>) -> bool {
+        self.missing(directory).iter().any(|Missing { quorum, .. }| {
+            key.is_none_or(|key| quorum.keys.contains_key(&key) && !quorum.signed.contains(&key))
+        })
+    }
+
     /// Adds a signature of each key to each statement where it counts and is not there yet. Gives
     /// how many were added.
     ///
     /// # Errors
-    /// [`DraftError::NoRandomness`].
+    /// [`DraftError::NotSigned`].
     pub fn sign(
         &mut self,
         directory: Option<&Directory>,
-        keys: &[&SigningKey],
+        keys: &[&dyn Signer],
         ambient: &Ambient,
     ) -> Result<usize, DraftError> {
         let mut added = 0;
@@ -208,8 +217,8 @@ impl Bundle {
                 let counts =
                     |quorum: &Quorum| quorum.keys.contains_key(&id) && !quorum.signed.contains(&id);
                 if quorums.iter().any(counts) {
-                    let signed = publication.envelope.add_signature(key, ambient.random());
-                    publication.envelope = signed.map_err(|_| DraftError::NoRandomness)?;
+                    publication.envelope =
+                        publication.envelope.add_signature(*key, ambient.random())?;
                     added += 1;
                 }
             }

@@ -14,7 +14,7 @@ use crate::client::testlog::{
     telephone,
 };
 use crate::crypto::seal::OpeningKey;
-use crate::crypto::sign::KeyId;
+use crate::crypto::sign::{KeyId, Signer};
 use crate::domain::directory::RULES;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
@@ -402,7 +402,7 @@ fn charter_of(log: &TestLog, rules: u32, log_keys: &[u8], seeds: &[u8]) -> Bytes
     let next = Composer::on(&log.directory, &ambient).charter(next);
     let mut bundle = crate::client::draft::Bundle::of(vec![next]);
     let keys: Vec<_> = seeds.iter().map(|seed| key(*seed)).collect();
-    let keys: Vec<_> = keys.iter().collect();
+    let keys: Vec<_> = keys.iter().map(|key| key as &dyn Signer).collect();
     bundle.sign(Some(&log.directory), &keys, &ambient).unwrap();
     bundle.publications()[0].envelope().bytes().clone()
 }
