@@ -3,6 +3,8 @@
 //! Invariants: nothing is read from stdin, from flags or from the environment, so that a pipe, a list
 //! of processes or a history of commands never holds one; with `--no-input` nobody is asked.
 
+use std::io::Write as _;
+
 use zeroize::Zeroizing;
 
 use crate::client::unlock::{Asks, NotAsked};
@@ -30,6 +32,10 @@ impl Asks for Terminal {
             return Err(NotAsked::NotAnswered("an empty line".to_owned()));
         }
         Ok(typed)
+    }
+
+    fn tell(&self, line: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
 }
 

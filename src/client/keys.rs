@@ -325,7 +325,10 @@ impl Keys {
     pub(super) fn vacant(&self, owner: &Owner) -> Result<Vec<(Purpose, PathBuf)>, KeyError> {
         let files = self.files(owner);
         match files.iter().find(|(_, path)| is_there(path)) {
-            Some((_, path)) => Err(KeyError::Exists { owner: owner.clone(), path: path.clone() }),
+            Some((_, path)) => {
+                let path = if path.exists() { path.clone() } else { pointer_beside(path) };
+                Err(KeyError::Exists { owner: owner.clone(), path })
+            }
             None => Ok(files),
         }
     }

@@ -336,6 +336,10 @@ mod tests {
             let answer = self.answers.lock().unwrap().pop();
             answer.map(|text| Zeroizing::new(text.to_owned())).ok_or(NotAsked::NoTerminal)
         }
+
+        fn tell(&self, line: &str) {
+            self.asked.lock().unwrap().push(line.to_owned());
+        }
     }
 
     struct Desk {

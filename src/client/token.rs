@@ -119,7 +119,7 @@ impl PinLeft {
     pub const fn before(self) -> &'static str {
         match self {
             Self::Unsaid => "",
-            Self::Fewer => "The token has seen wrong PINs, and locks itself after too many. ",
+            Self::Fewer => "The token has seen wrong PINs, and may lock itself after too many. ",
             Self::One => "One try is left, then the token locks itself. ",
         }
     }
@@ -129,7 +129,7 @@ impl PinLeft {
     pub const fn after_a_wrong_one(self) -> &'static str {
         match self {
             Self::Unsaid => "That is not it. ",
-            Self::Fewer => "That is not it, and the token locks itself after too many. ",
+            Self::Fewer => "That is not it, and the token may lock itself after too many. ",
             Self::One => "That is not it, and one try is left. ",
         }
     }
@@ -139,7 +139,7 @@ impl fmt::Display for PinLeft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unsaid => "",
-            Self::Fewer => "; it locks itself after too many",
+            Self::Fewer => "; it may lock itself after too many",
             Self::One => "; one try is left, then it locks itself",
         })
     }
@@ -318,13 +318,18 @@ impl Token {
         visible(self.info.label())
     }
 
-    /// Whether nobody has to type a PIN here: it has keys of its own to type it on, or has seen it.
+    /// Whether its PIN is typed on keys of its own.
     #[must_use]
-    pub fn needs_no_pin(&self) -> bool {
-        self.info.protected_authentication_path() || !self.info.login_required() || self.is_open()
+    pub fn has_keys(&self) -> bool {
+        self.info.protected_authentication_path()
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether it has seen its PIN in this program, or needs none.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        if !self.info.login_required() {
+            return true;
+        }
         let session = self.pkcs11.open_ro_session(self.slot);
         let state = session.and_then(|session| session.get_session_info());
         state.is_ok_and(|info| info.session_state() == SessionState::RoUser)
@@ -357,7 +362,7 @@ impl Token {
         };
         let session = session.map_err(failed)?;
         let pin = pin.map(AuthPin::from);
-        if self.info.login_required() {
+        if !self.is_open() {
             match session.login(UserType::User, pin.as_ref()) {
                 Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
                 Err(why) => return Err(self.not_logged_in(why)),

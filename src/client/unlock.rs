@@ -25,6 +25,9 @@ pub trait Asks: Send + Sync {
     /// # Errors
     /// [`NotAsked`].
     fn secret(&self, question: &str) -> Result<Zeroizing<String>, NotAsked>;
+
+    /// Says what he is to do elsewhere.
+    fn tell(&self, line: &str);
 }
 
 /// Nobody answered.
@@ -146,7 +149,12 @@ impl Unlock {
     /// Shows the token its PIN. A wrong one is asked for again as long as the token takes more than
     /// one: whoever has one try left may want to look the PIN up.
     pub(super) fn log_in(&self, owner: &Owner, token: Token) -> Result<LoggedIn, KeyError> {
-        if token.needs_no_pin() {
+        if token.is_open() {
+            return Ok(token.log_in(None)?);
+        }
+        if token.has_keys() {
+            self.asks
+                .tell(&format!("Type the PIN of the token {} on its own keys.", token.label()));
             return Ok(token.log_in(None)?);
         }
         let what = format!("the PIN of the token {} for the key of {owner}", token.label());
@@ -181,6 +189,8 @@ impl Asks for Nobody {
     fn secret(&self, _: &str) -> Result<Zeroizing<String>, NotAsked> {
         Err(NotAsked::NoTerminal)
     }
+
+    fn tell(&self, _: &str) {}
 }
 
 /// So often a person may mistype.
