@@ -172,7 +172,7 @@ impl Home {
     /// The private keys.
     #[must_use]
     pub fn keys(&self) -> Keys {
-        Keys::of(&self.root, self.unlock.clone())
+        Keys::of(&self.root).opened_by(self.unlock.clone())
     }
 
     /// The folder of one directory.

@@ -300,10 +300,16 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Those of the home in this folder; what opens them is asked for there.
+    /// Those of the home in this folder. Nobody is asked for what opens them.
     #[must_use]
-    pub fn of(home: &Path, unlock: Unlock) -> Self {
-        Self { home: home.to_owned(), root: home.join("keys"), unlock }
+    pub fn of(home: &Path) -> Self {
+        Self { home: home.to_owned(), root: home.join("keys"), unlock: Unlock::default() }
+    }
+
+    /// The same, opened in this way.
+    #[must_use]
+    pub fn opened_by(self, unlock: Unlock) -> Self {
+        Self { unlock, ..self }
     }
 
     /// Makes all keys of an owner: Ed25519 to sign and connect, X-Wing to open.
@@ -861,7 +867,7 @@ mod tests {
 
     fn keys() -> (tempfile::TempDir, Keys) {
         let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::of(folder.path(), Unlock::default());
+        let keys = Keys::of(folder.path());
         (folder, keys)
     }
 

@@ -357,7 +357,8 @@ mod tests {
 
         /// What a new program knows, which is nothing.
         fn program(&self) -> Keys {
-            Keys::of(self.folder.path(), Unlock::asking(Arc::clone(&self.person) as Arc<dyn Asks>))
+            let person = Arc::clone(&self.person) as Arc<dyn Asks>;
+            Keys::of(self.folder.path()).opened_by(Unlock::asking(person))
         }
 
         fn path(&self) -> PathBuf {
