@@ -520,6 +520,7 @@ impl From<KeyError> for ClientError {
             KeyError::NotOpening { .. } => "KEY_NOT_AN_IDENTITY",
             KeyError::Certificate { .. } => "CERTIFICATE_OF_ANOTHER_KEY",
             KeyError::Issue(_) => "CERTIFICATE_NOT_MADE",
+            KeyError::DoesNotWork { .. } => "KEY_DOES_NOT_WORK",
             KeyError::NoSuchPurpose { .. } => "KEY_OF_ANOTHER_PURPOSE",
             KeyError::NotSigned(why) => return why.clone().into(),
             KeyError::NotClosed { .. } => "KEY_NOT_OPENED_HERE",

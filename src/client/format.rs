@@ -19,6 +19,7 @@
 //! | `keys/**/*.pem` | whole | the end of its block |
 //! | `keys/**/*.token` | once | its fields, and their last, a key |
 //! | `keys/**/*.key` | once | the sum in its line |
+//! | `keys/**/lock` | loose | nothing depends on what it says |
 //! | `keys/**/tls.crt` | whole | the end of its block |
 //! | `directories/*/invitation` | whole | the end of its block |
 //! | `directories/*/addresses` | whole | lines that are addresses |
@@ -41,6 +42,7 @@
 //! | `directories/*/mail/*/*/*/index` | loose | its form and a CRC-32 |
 //! | `directories/*/mail/*/*/*/muted` | whole | its form, and lines that are names |
 //! | `directories/*/mail/*/*/*/read/*` | whole | it is empty |
+//! | `directories/*/mail/*/*/*/told/*/*` | whole | an id |
 //! | `directories/*/mail/*/*/*/inbox/cursor` | whole | a place in the chain |
 //! | `directories/*/mail/*/*/*/inbox/epochs` | whole | lines that are two numbers |
 //! | `directories/*/mail/*/*/*/inbox/head` | whole | its signature |

@@ -12,6 +12,8 @@
 //! keys/member/<m>/<contact>/keeper.pem
 //! keys/member/<m>/<contact>/<seat>/{sign.pem, seal.key, tls.pem, tls.crt}
 //! ```
+//!
+//! Those that are to follow, and those that are retired, stand beside them: see `rotation`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,7 @@ use super::place::{self, FileError};
 use super::protect::{Kept, KeyFile, is_there, pointer_beside};
 use super::token::{InvalidPointer, TokenError};
 use super::unlock::{NotAsked, Unlock};
+use super::rotation::NEXT;
 
 /// Whose private keys they are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -242,6 +245,14 @@ pub enum KeyError {
          that only its user can read"
     )]
     OfSeat(SeatId),
+    /// A new key does not do what it is for.
+    #[error("{owner}: the new key does not {what}, and was not put to use")]
+    DoesNotWork {
+        /// Whose.
+        owner: Owner,
+        /// What it would be for.
+        what: &'static str,
+    },
     /// This owner has no key for that.
     #[error("{owner} has no key to {what}")]
     NoSuchPurpose {
@@ -263,6 +274,8 @@ pub struct Listed {
     pub path: PathBuf,
     /// How it is kept, as far as that can be told.
     pub kept: Option<Kept>,
+    /// One that is to follow, once the directory lists it.
+    pub staged: bool,
     /// A seal key that opens old messages only.
     pub retired: bool,
     /// Its id, or why it cannot be used.
@@ -312,6 +325,11 @@ impl Keys {
         Self { unlock, ..self }
     }
 
+    /// The home in which they stand.
+    pub(super) fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// Makes all keys of an owner: Ed25519 to sign and connect, X-Wing to open.
     ///
     /// # Errors
@@ -352,22 +370,6 @@ impl Keys {
         create_opening(&path, ambient)
     }
 
-    /// Makes a new seal key. The old one stays beside it and opens what was sealed to it; delete
-    /// it when the mailbox is drained.
-    ///
-    /// # Errors
-    /// The old one cannot be read; files.
-    pub fn renew_seal(&self, seat: &SeatId, ambient: &Ambient) -> Result<KeyId, KeyError> {
-        let path = self.seat_folder(seat).join(SEAL);
-        let old = load_opening(&Owner::Seat(seat.clone()), &path)?;
-        let id = hex::encode(old.public().id().as_bytes());
-        let name = format!("{RETIRED}{}.key", id.get(..8).unwrap_or_default());
-        let retired = path.with_file_name(name);
-        std::fs::rename(&path, &retired).map_err(FileError::io("rename", &path))?;
-        create_opening(&path, ambient)?;
-        Ok(load_opening(&Owner::Seat(seat.clone()), &path)?.public().id())
-    }
-
     /// The key with which an owner signs, wherever it lies. He is asked for what opens it, once.
     ///
     /// # Errors
@@ -388,15 +390,22 @@ impl Keys {
         self.load_signing(owner, &self.sign_path(owner), ambient)
     }
 
-    /// The keys with which a seat opens: the one in force first, then those retired.
+    /// The keys with which a seat opens: its own first, then one that is to follow, then those retired.
     ///
     /// # Errors
     /// [`KeyError`].
     pub fn opening(&self, seat: &SeatId) -> Result<Vec<OpeningKey>, KeyError> {
         let (owner, folder) = (Owner::Seat(seat.clone()), self.seat_folder(seat));
-        let mut keys = vec![load_opening(&owner, &folder.join(SEAL))?];
+        // In the order in which a key moves: none is missed while one does.
+        let next = if_there(load_opening(&owner, &folder.join(NEXT).join(SEAL)))?;
+        let own = match (load_opening(&owner, &folder.join(SEAL)), &next) {
+            (Err(KeyError::Missing { .. }), Some(_)) => None,
+            (own, _) => Some(own?),
+        };
+        let mut keys: Vec<OpeningKey> = own.into_iter().chain(next).collect();
         for name in names_in(&folder)?.iter().filter(|name| is_retired(name)) {
-            keys.push(load_opening(&owner, &folder.join(name))?);
+            // One that was forgotten meanwhile is none.
+            keys.extend(if_there(load_opening(&owner, &folder.join(name)))?);
         }
         Ok(keys)
     }
@@ -407,8 +416,18 @@ impl Keys {
     /// # Errors
     /// [`KeyError`].
     pub fn tls(&self, owner: &Owner, ambient: &Ambient) -> Result<Identity, KeyError> {
-        let path = self.tls_path(owner)?;
-        let key = self.load_signing(owner, &path, ambient)?;
+        let _held = self.held_while_a_key_moves(owner);
+        self.identity(owner, &self.tls_path(owner)?, ambient)
+    }
+
+    /// The TLS key of this file, with the certificate beside it.
+    pub(super) fn identity(
+        &self,
+        owner: &Owner,
+        path: &Path,
+        ambient: &Ambient,
+    ) -> Result<Identity, KeyError> {
+        let key = self.load_signing(owner, path, ambient)?;
         let beside = path.with_extension("crt");
         let chain = match read_chain(&beside)? {
             Some(chain) if in_its_dates(&chain, &key, ambient.now(), &beside)? => chain,
@@ -428,17 +447,15 @@ impl Keys {
     pub fn list(&self, ambient: &Ambient) -> Result<Vec<Listed>, KeyError> {
         let mut all = Vec::new();
         for owner in self.owners()? {
-            for (purpose, path) in self.files(&owner) {
+            let own = self.files(&owner).into_iter().map(|(purpose, path)| (purpose, path, OWN));
+            let next = self.next_files(&owner).into_iter();
+            let next = next.map(|(purpose, path)| (purpose, path, NEXT_ONE));
+            let retired = self.retired_files(&owner)?.into_iter();
+            let retired = retired.map(|path| (Purpose::SeatSeal, path, RETIRED_ONE));
+            for (purpose, path, (staged, retired)) in own.chain(next).chain(retired) {
                 if is_there(&path) {
-                    all.push(listed(owner.clone(), purpose, path, ambient));
-                }
-            }
-            if let Owner::Seat(seat) = &owner {
-                let folder = self.seat_folder(seat);
-                for name in names_in(&folder)?.iter().filter(|name| is_retired(name)) {
-                    let (path, purpose) = (folder.join(name), Purpose::SeatSeal);
                     let listed = listed(owner.clone(), purpose, path, ambient);
-                    all.push(Listed { retired: true, ..listed });
+                    all.push(Listed { staged, retired, ..listed });
                 }
             }
         }
@@ -472,22 +489,30 @@ impl Keys {
                 owners.extend(seats.map(Owner::Seat));
             }
         }
-        owners.retain(|owner| self.files(owner).iter().any(|(_, path)| is_there(path)));
+        owners.retain(|owner| {
+            let files = self.files(owner).into_iter().chain(self.next_files(owner));
+            files.into_iter().any(|(_, path)| is_there(&path))
+        });
         Ok(owners)
     }
 
-    /// Every key here that signs statements and can be read. Nobody is asked for those that are kept.
+    /// Every key here that signs statements and can be read, those that are to follow among them: which
+    /// of an owner's counts, the directory says. Nobody is asked for those that are kept.
     ///
     /// # Errors
     /// A folder cannot be read.
     pub fn all_signing(&self, ambient: &Ambient) -> Result<Vec<Held>, KeyError> {
-        let held = self.owners()?.into_iter().filter_map(|owner| {
-            let file = KeyFile::read(&owner, &self.sign_path(&owner), ambient).ok()?;
-            Some(match file {
-                KeyFile::Open(key) => Held::Open(owner, key),
-                KeyFile::Closed { public, .. } => Held::Kept(owner, public),
-                KeyFile::Token(pointer) => Held::Kept(owner, Some(pointer.public().clone())),
-            })
+        let held = self.owners()?.into_iter().flat_map(|owner| {
+            let next = self.next_signing(&owner, ambient).ok().flatten();
+            let next = next.map(|key| Held::Open(owner.clone(), key));
+            let own = KeyFile::read(&owner, &self.sign_path(&owner), ambient).ok().map(|file| match file {
+                KeyFile::Open(key) => Held::Open(owner.clone(), key),
+                KeyFile::Closed { public, .. } => Held::Kept(owner.clone(), public),
+                KeyFile::Token(pointer) => {
+                    Held::Kept(owner.clone(), Some(pointer.public().clone()))
+                }
+            });
+            [next, own].into_iter().flatten()
         });
         Ok(held.collect())
     }
@@ -569,7 +594,7 @@ impl Keys {
     }
 
     /// The files of an owner, by purpose.
-    fn files(&self, owner: &Owner) -> Vec<(Purpose, PathBuf)> {
+    pub(super) fn files(&self, owner: &Owner) -> Vec<(Purpose, PathBuf)> {
         let sign = self.sign_path(owner);
         match owner {
             Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_) => {
@@ -625,11 +650,11 @@ impl Keys {
         self.root.join("member").join(place::file_name(id.as_str()))
     }
 
-    fn contact_folder(&self, id: &ContactId) -> PathBuf {
+    pub(super) fn contact_folder(&self, id: &ContactId) -> PathBuf {
         self.member_folder(&id.member()).join(place::file_name(id.name()))
     }
 
-    fn seat_folder(&self, id: &SeatId) -> PathBuf {
+    pub(super) fn seat_folder(&self, id: &SeatId) -> PathBuf {
         self.contact_folder(&id.contact()).join(place::file_name(id.name()))
     }
 }
@@ -640,7 +665,7 @@ pub(super) fn create_signing(path: &Path, ambient: &Ambient) -> Result<(), KeyEr
     Ok(place::create_private(path, pem.as_bytes())?)
 }
 
-fn create_opening(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
+pub(super) fn create_opening(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
     let seed = Zeroizing::new(ambient.bytes());
     let key = OpeningKey::from_seed(&seed);
     let at = i64::try_from(ambient.now()).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
@@ -653,11 +678,32 @@ fn create_opening(path: &Path, ambient: &Ambient) -> Result<(), KeyError> {
     Ok(place::create_private(path, text.as_bytes())?)
 }
 
-fn load_opening(owner: &Owner, path: &Path) -> Result<OpeningKey, KeyError> {
+pub(super) fn load_signing(
+    owner: &Owner,
+    path: &Path,
+    ambient: &Ambient,
+) -> Result<SigningKey, KeyError> {
+    let bytes = load(owner, path)?;
+    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    let path = || path.to_owned();
+    let der = armour::decode(PKCS8, &text).map_err(|why| KeyError::NotPem { path: path(), why })?;
+    SigningKey::from_pkcs8(&der, ambient.random())
+        .map_err(|why| KeyError::NotSigning { path: path(), why })
+}
+
+pub(super) fn load_opening(owner: &Owner, path: &Path) -> Result<OpeningKey, KeyError> {
     let bytes = load(owner, path)?;
     let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
     OpeningKey::from_identity(&text)
         .map_err(|why| KeyError::NotOpening { path: path.to_owned(), why })
+}
+
+/// The key, if there is one.
+pub(super) fn if_there<K>(key: Result<K, KeyError>) -> Result<Option<K>, KeyError> {
+    match key {
+        Err(KeyError::Missing { .. }) => Ok(None),
+        key => key.map(Some),
+    }
 }
 
 pub(super) fn load(owner: &Owner, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
@@ -713,11 +759,11 @@ fn renew_certificate(
 }
 
 fn listed(owner: Owner, purpose: Purpose, path: PathBuf, ambient: &Ambient) -> Listed {
-    let (retired, pointer) = (false, pointer_beside(&path));
+    let (staged, retired, pointer) = (false, false, pointer_beside(&path));
     if purpose == Purpose::SeatSeal {
         let id = load_opening(&owner, &path).map(|key| key.public().id());
         let kept = id.is_ok().then_some(Kept::File);
-        return Listed { owner, purpose, path, kept, retired, id, algorithm: None };
+        return Listed { owner, purpose, path, kept, staged, retired, id, algorithm: None };
     }
     let (public, kept) = match KeyFile::read(&owner, &path, ambient) {
         Ok(file) => (file.public(&path).cloned(), Some(file.kept())),
@@ -726,10 +772,10 @@ fn listed(owner: Owner, purpose: Purpose, path: PathBuf, ambient: &Ambient) -> L
     let algorithm = public.as_ref().ok().map(VerifyingKey::algorithm);
     let id = public.map(|public| public.id());
     let path = if matches!(kept, Some(Kept::Token { .. })) { pointer } else { path };
-    Listed { owner, purpose, path, kept, retired, id, algorithm }
+    Listed { owner, purpose, path, kept, staged, retired, id, algorithm }
 }
 
-fn names_in(folder: &Path) -> Result<Vec<String>, KeyError> {
+pub(super) fn names_in(folder: &Path) -> Result<Vec<String>, KeyError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error)
@@ -753,7 +799,7 @@ fn id_of(name: &str) -> &str {
     name.trim_end_matches('_')
 }
 
-fn is_retired(name: &str) -> bool {
+pub(super) fn is_retired(name: &str) -> bool {
     name.starts_with(RETIRED) && name.ends_with(".key")
 }
 
@@ -850,10 +896,14 @@ fn proven(
 }
 
 pub(super) const PKCS8: &str = "PRIVATE KEY";
-const SIGN: &str = "sign.pem";
-const TLS: &str = "tls.pem";
-const SEAL: &str = "seal.key";
-const RETIRED: &str = "seal-retired-";
+pub(super) const SIGN: &str = "sign.pem";
+pub(super) const TLS: &str = "tls.pem";
+pub(super) const SEAL: &str = "seal.key";
+pub(super) const RETIRED: &str = "seal-retired-";
+/// Whether a key that is listed is to follow, and whether it is retired.
+const OWN: (bool, bool) = (false, false);
+const NEXT_ONE: (bool, bool) = (true, false);
+const RETIRED_ONE: (bool, bool) = (false, true);
 const DAY: u64 = 86_400;
 const CERTIFICATE_DAYS: u64 = 3_653;
 /// Four certificates of the largest size read, in PEM.
@@ -973,7 +1023,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_seal_key_stays_and_is_tried_after_the_new() {
+    fn a_seal_key_is_an_identity_file_as_age_writes_it() {
         let (_folder, keys) = keys();
         keys.create(&Owner::Seat(seat()), &ambient()).unwrap();
         let text = std::fs::read_to_string(keys.seat_folder(&seat()).join(SEAL)).unwrap();
@@ -981,13 +1031,6 @@ mod tests {
         assert_eq!(lines[0], "# created: 2027-01-15T08:00:00Z");
         assert!(lines[1].starts_with("# public key: age1pq1"));
         assert!(lines[2].starts_with("AGE-SECRET-KEY-PQ-1"));
-        let old = keys.opening(&seat()).unwrap().remove(0).public().id();
-        let new = keys.renew_seal(&seat(), &ambient()).unwrap();
-        let ids: Vec<KeyId> =
-            keys.opening(&seat()).unwrap().iter().map(|key| key.public().id()).collect();
-        assert_eq!(ids, [new, old]);
-        let retired = keys.list(&ambient()).unwrap().into_iter().filter(|listed| listed.retired);
-        assert_eq!(retired.map(|listed| listed.id.unwrap()).collect::<Vec<_>>(), [old]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod place;
 pub mod protect;
 pub mod replica;
+pub mod rotation;
 pub mod session;
 pub mod token;
 pub mod unlock;

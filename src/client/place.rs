@@ -152,6 +152,17 @@ fn rename(new: &Path, path: &Path) -> Result<(), FileError> {
     renamed.inspect_err(|_| discard(new))
 }
 
+/// Gives a file or a folder another name, in the place of an old file. It has it on the disk when this
+/// returns.
+///
+/// # Errors
+/// What the system said; then it has the one name or the other.
+pub fn move_to(from: &Path, to: &Path) -> Result<(), FileError> {
+    tried("rename", from, || fs::rename(from, to))?;
+    sync_folder(folder_of(to))?;
+    sync_folder(folder_of(from))
+}
+
 /// A file beside the one that it is to be, of this write alone: another program may write the same name.
 /// The content first: a name that lists a file without its content must not survive a cut.
 fn unfinished(path: &Path, bytes: &[u8], settled: bool) -> Result<PathBuf, FileError> {

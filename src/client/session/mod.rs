@@ -163,7 +163,8 @@ pub enum Answer {
 impl Session {
     /// Connects as `who`, or as nobody: to the first address that answers. If the server shows a
     /// certificate of an authority that the charter known does not name, newer charters are
-    /// fetched, verified one by one, kept, and the connection is made again.
+    /// fetched, verified one by one, kept, and the connection is made again. While a seat's new key waits
+    /// for the directory to list it, the service is asked which of the two it takes.
     ///
     /// # Errors
     /// If none answers, the first that could be reached and not be believed; else the first.
@@ -173,7 +174,24 @@ impl Session {
         who: Option<&Owner>,
         net: &Net,
     ) -> Result<Self, ClientError> {
-        Self::open_at(home, name, (home.addresses(name)?, who), net).await
+        let keys = home.keys();
+        let next = match who {
+            Some(Owner::Seat(seat)) => keys.next_tls(seat, &net.ambient)?,
+            Some(_) | None => None,
+        };
+        let identity = who.map(|who| keys.tls(who, &net.ambient)).transpose()?;
+        let session = Self::open_with(home, name, identity.as_ref(), net).await?;
+        match next {
+            Some(next) if session.is_refused().await => {
+                Self::open_with(home, name, Some(&next), net).await
+            }
+            Some(_) | None => Ok(session),
+        }
+    }
+
+    /// Whether the service takes the key of this connection for nobody's.
+    async fn is_refused(&self) -> bool {
+        self.checkpoint().await.is_err_and(|why| why.reason == "NOT_PERMITTED")
     }
 
     /// Connects to the administration, as a registrar, an operator or an auditor.
@@ -201,21 +219,34 @@ impl Session {
             )
             .mended_by("add --address HOST:PORT, or liaison join INVITATION with a new one"));
         }
-        Self::open_at(home, name, (addresses, Some(who)), net).await
+        let identity = home.keys().tls(who, &net.ambient)?;
+        Self::open_at(home, name, (addresses, Some(&identity)), net).await
+    }
+
+    /// The same with this key, or without any.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn open_with(
+        home: &Home,
+        name: &DirectoryName,
+        identity: Option<&Identity>,
+        net: &Net,
+    ) -> Result<Self, ClientError> {
+        Self::open_at(home, name, (home.addresses(name)?, identity), net).await
     }
 
     async fn open_at(
         home: &Home,
         name: &DirectoryName,
-        (addresses, who): (Addresses, Option<&Owner>),
+        (addresses, identity): (Addresses, Option<&Identity>),
         net: &Net,
     ) -> Result<Self, ClientError> {
         let trust = home.trust(name)?;
-        let identity = who.map(|who| home.keys().tls(who, &net.ambient)).transpose()?;
         let tried = addresses.good.len();
         let mut failed: Option<ClientError> = None;
         for address in addresses.good {
-            match reach(home, &trust, &address, identity.as_ref(), net).await {
+            match reach(home, &trust, &address, identity, net).await {
                 Ok(connection) => {
                     let (home, name, ambient) = (home.clone(), name.clone(), net.ambient.clone());
                     let patience = Patience::SOME;
