@@ -132,6 +132,21 @@ pub enum KeyCommand {
     List,
     /// Keep a person's key better: behind a passphrase, or in a PKCS#11 token
     Protect(KeyProtectArgs),
+    /// Delete retired seal keys of a seat for which nothing more can come
+    Forget(KeyForgetArgs),
+}
+
+/// Whose retired keys to delete.
+#[derive(Debug, Args)]
+pub struct KeyForgetArgs {
+    /// The seat
+    pub seat: SeatId,
+    /// Do not ask: the seat's id again
+    #[arg(long, value_name = "SEAT")]
+    pub yes: Option<SeatId>,
+    /// Only say which may go, and how many messages nobody could read then
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Whose keys to make.
@@ -143,6 +158,9 @@ pub struct KeyNewArgs {
     /// The person's name, for the charter
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// A keeper's key that is to follow the one in force: both stand here until the directory lists it
+    #[arg(long, requires = "keeper")]
+    pub next: bool,
     /// Where to write the public parts; by default beside you, named after the owner
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -295,6 +313,9 @@ pub struct RecordDraftArgs {
     /// What it is to say
     #[command(flatten)]
     pub fields: RecordFields,
+    /// Name another keeper, whose public key this file holds
+    #[arg(long, value_name = "FILE", conflicts_with = "no_keeper")]
+    pub keeper: Option<PathBuf>,
     /// Do not ask before it is published
     #[arg(long)]
     pub yes: bool,
@@ -358,6 +379,8 @@ pub struct PublishArgs {
 pub enum SeatCommand {
     /// Add a seat: its keys are made here, or read from a file
     Add(SeatAddArgs),
+    /// Give seats of this home new keys: again, it goes on where it was cut off
+    Rotate(SeatRotateArgs),
     /// Remove a seat from the roster
     Remove(SeatRemoveArgs),
     /// End a seat's keys at once: any colleague, the keeper or the authority may
@@ -383,6 +406,31 @@ pub struct SeatAddArgs {
     /// How to hand it on
     #[command(flatten)]
     pub draft: DraftArgs,
+}
+
+/// Seats that get new keys.
+#[derive(Debug, Args)]
+pub struct SeatRotateArgs {
+    /// The seats; by default all whose keys are in this home
+    pub seats: Vec<SeatId>,
+    /// Only these keys [default: all]
+    #[arg(long, value_enum, value_name = "KEY", value_delimiter = ',')]
+    pub only: Vec<KeyArg>,
+    /// Only say how far it is: which key is in force, since when, and what comes next
+    #[arg(long, conflicts_with_all = ["only", "out", "dry_run"])]
+    pub show: bool,
+    /// How to hand it on
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// The keys of a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "each is its own word")]
+pub enum KeyArg {
+    Sign,
+    Seal,
+    Tls,
 }
 
 /// A seat to remove.

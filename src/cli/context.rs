@@ -12,6 +12,7 @@ use crate::client::keys::Owner;
 use crate::client::place::{self, FileError};
 use crate::client::replica::{Aside, Replica, ReplicaError};
 use crate::client::session::{Net, Session};
+use crate::domain::directory::key::Purpose;
 use crate::domain::ids::{ContactId, DirectoryName, SeatId};
 
 use super::args::Global;
@@ -201,8 +202,14 @@ impl Context {
         let replica = several.then(|| self.replica().ok()).flatten();
         let directory = replica.as_ref().and_then(|replica| replica.directory().ok());
         let in_force = |owner: &&Owner| {
-            let key = self.home.keys().signing(owner, self.ambient());
-            key.is_ok_and(|key| directory.is_some_and(|of| of.in_force(&key.public().id()).is_ok()))
+            let (keys, ambient) = (self.home.keys(), self.ambient());
+            let all = [
+                keys.signing(owner, ambient).ok(),
+                keys.next_signing(owner, ambient).ok().flatten(),
+            ];
+            all.iter()
+                .flatten()
+                .any(|key| directory.is_some_and(|of| of.in_force(&key.public().id()).is_ok()))
         };
         match owners.iter().filter(is_seat).find(in_force).or(person) {
             Some(owner) => Ok(owner.clone()),
@@ -224,6 +231,47 @@ impl Context {
             }
         });
         Session::open(&self.home, &name, who, &self.net).await
+    }
+
+    /// Whether new keys of a seat wait for the directory to list them.
+    pub(super) fn changes_keys(&self, owner: &Owner) -> bool {
+        let Owner::Seat(seat) = owner else { return false };
+        let next = self.home.keys().next(seat, self.ambient());
+        next.is_ok_and(|next| !next.purposes().is_empty())
+    }
+
+    /// Puts new keys of this home in their place that the copy of the directory lists, and says so. Where
+    /// that cannot be kept, they are used where they lie.
+    pub(super) fn settle_keys(&self, replica: &Replica) {
+        let (keys, ambient) = (self.home.keys(), self.ambient());
+        let (Ok(directory), Ok(owners)) = (replica.directory(), keys.owners()) else { return };
+        for owner in owners {
+            let promoted = match &owner {
+                Owner::Seat(seat) => keys
+                    .promote(seat, directory, ambient)
+                    .map(|all| all.into_iter().map(Purpose::name).collect::<Vec<_>>()),
+                Owner::Keeper(contact) => {
+                    let promoted = keys.promote_keeper(contact, directory, ambient);
+                    promoted
+                        .map(|done| done.then_some(Purpose::Keeper.name()).into_iter().collect())
+                }
+                Owner::Registrar(_)
+                | Owner::Operator(_)
+                | Owner::Auditor(_)
+                | Owner::Authority(_) => continue,
+            };
+            match promoted {
+                Ok(all) if all.is_empty() => {}
+                Ok(all) => self.out.say(format_args!(
+                    "new keys of {owner} are in force: of {}",
+                    all.join(", of ")
+                )),
+                Err(why) => self.out.not_kept(
+                    "new keys are used where they lie until they can be put in their place",
+                    &why.into(),
+                ),
+            }
+        }
     }
 
     /// Connects as whoever may read, and brings the copy of the directory up to date.

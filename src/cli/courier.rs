@@ -37,10 +37,53 @@ pub(super) struct Courier {
     pub(super) replica: Arc<Replica>,
     /// What was sent.
     pub(super) outbox: Outbox,
-    /// To open what was sealed here.
-    pub(super) keys: Arc<[OpeningKey]>,
-    /// To seal again.
-    pub(super) sign: Arc<SigningKey>,
+    /// To open what was sealed here, and to seal it again.
+    pub(super) keys: SeatKeys,
+}
+
+/// The keys of a seat, of which its copy of the directory says which is in force.
+#[derive(Clone)]
+pub(super) struct SeatKeys {
+    opening: Arc<[OpeningKey]>,
+    sign: Arc<SigningKey>,
+    /// The newest entry about its contact when they were read.
+    as_of: Option<u64>,
+}
+
+impl SeatKeys {
+    /// Those of this home.
+    ///
+    /// # Errors
+    /// Keys, or there is no copy of the directory.
+    pub(super) fn read(
+        ctx: &Context,
+        seat: &SeatId,
+        replica: &Replica,
+    ) -> Result<Self, ClientError> {
+        let (keys, directory) = (ctx.home.keys(), replica.directory()?);
+        Ok(Self {
+            sign: Arc::new(keys.signing_by(seat, directory, ctx.ambient())?),
+            opening: keys.opening(seat)?.into(),
+            as_of: directory.last_change(&seat.contact()),
+        })
+    }
+
+    /// Reads them again, if the copy shows that something about the seat's contact has changed: who stays
+    /// takes up new keys so.
+    ///
+    /// # Errors
+    /// As [`SeatKeys::read`].
+    pub(super) fn follow(
+        &mut self,
+        ctx: &Context,
+        seat: &SeatId,
+        replica: &Replica,
+    ) -> Result<(), ClientError> {
+        if replica.directory()?.last_change(&seat.contact()) != self.as_of {
+            *self = Self::read(ctx, seat, replica)?;
+        }
+        Ok(())
+    }
 }
 
 /// A seat at work, for as long as `work` takes.
@@ -49,14 +92,15 @@ pub(super) struct Courier {
 /// The copy of the directory lacks entries.
 pub(super) fn at_desk<T>(
     ctx: &Context,
-    (replica, seat, (keys, sign)): (&Replica, &SeatId, (&[OpeningKey], &SigningKey)),
+    (replica, seat, keys): (&Replica, &SeatId, &SeatKeys),
     index: &Index,
     work: impl FnOnce(&Desk<'_>) -> T,
 ) -> Result<T, ClientError> {
     let view = replica.view()?;
     let tree = replica.tree();
     let root_at = |size: u64| if size <= view.0 { tree.root_at(size) } else { None };
-    let reader = Reader { directory: replica.directory()?, root_at: &root_at, seat, keys };
+    let (directory, opening, sign) = (replica.directory()?, &keys.opening[..], &*keys.sign);
+    let reader = Reader { directory, root_at: &root_at, seat, keys: opening };
     Ok(work(&Desk { reader, index, sign, view, ambient: ctx.ambient() }))
 }
 
@@ -66,8 +110,7 @@ impl Courier {
         ctx: &Context,
         work: impl FnOnce(&Desk<'_>) -> T,
     ) -> Result<T, ClientError> {
-        let keys = (&self.keys[..], &*self.sign);
-        at_desk(ctx, (&self.replica, &self.seat, keys), &Index::default(), work)
+        at_desk(ctx, (&self.replica, &self.seat, &self.keys), &Index::default(), work)
     }
 
     fn is_due(&self, ctx: &Context, id: MessageId) -> Result<bool, ClientError> {
@@ -105,7 +148,7 @@ impl Courier {
             match taken.map_err(ClientError::from) {
                 // The service has committed entries since.
                 Err(error) if error.reason == SYNC_FIRST && !synced => {
-                    let sync = with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await;
+                    let sync = self.sync(ctx, session).await;
                     sync.map_err(|error| without_receipt(id, error))?;
                     synced = true;
                 }
@@ -151,7 +194,7 @@ impl Courier {
                 if let Some(accepted) = hand_in::held(relay, id).await? {
                     return Ok(accepted);
                 }
-                with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
+                self.sync(ctx, session).await?;
                 match self.seal_again(ctx, (id, &before))? {
                     Err(SealError::NotOutdated) => return Err(self.not_shown(ctx, error)),
                     sealed => sealed?,
@@ -161,6 +204,11 @@ impl Courier {
             }
             offered => offered,
         }
+    }
+
+    async fn sync(&mut self, ctx: &Context, session: &Session) -> Result<(), ClientError> {
+        with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
+        self.keys.follow(ctx, &self.seat, &self.replica)
     }
 
     /// Hands in the message of this outbox that one answers, if it waits, so that the relay has the

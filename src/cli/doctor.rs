@@ -212,7 +212,11 @@ fn keys(ctx: &Context, checks: &mut Checks) {
 }
 
 fn key(checks: &mut Checks, listed: Listed) {
-    let retired = if listed.retired { ", retired" } else { "" };
+    let retired = match (listed.retired, listed.staged) {
+        (true, _) => ", retired",
+        (_, true) => ", to follow",
+        _ => "",
+    };
     let check = format!("key of {}", listed.owner);
     match listed.id {
         Ok(id) => {
@@ -391,8 +395,17 @@ pub(super) fn seat_keys(
     let own = all
         .into_iter()
         .filter(|listed| listed.owner == Owner::Seat(seat.clone()) && !listed.retired);
+    let listed_by = |listed: &Listed| {
+        let id = listed.id.as_ref().ok()?;
+        directory.key(id).or(directory.seal_key(&seat.contact(), id))
+    };
+    // A new key counts from when the directory lists it, and then in the place of the one before.
+    let (next, own): (Vec<_>, Vec<_>) = own.partition(|listed| listed.staged);
+    let next: Vec<_> = next.into_iter().filter(|next| listed_by(next).is_some()).collect();
+    let followed = |own: &Listed| next.iter().any(|next| next.purpose == own.purpose);
+    let own: Vec<_> = own.into_iter().filter(|own| !followed(own)).collect();
     let mut count = 0;
-    for listed in own {
+    for listed in own.into_iter().chain(next) {
         let (id, purpose) = (listed.id?, listed.purpose.name());
         let fault = |reason, why: String, mend: String| {
             let sentence = format!("{seat}: the key of {purpose} {why} ({id})");

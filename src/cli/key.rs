@@ -11,17 +11,19 @@ use crate::client::token::Token;
 use crate::crypto::sign::{Algorithm, KeyId};
 use crate::domain::directory::key::Purpose;
 
-use super::Context;
 use super::args::{KeyCommand, KeyNewArgs, KeyProtectArgs, OwnerArgs, TokenArgs};
 use super::context::unusable;
 use super::fields::{drafted, usage};
+use super::rotate::{forget, may_go};
 use super::statement::agreed;
+use super::{Context, phrases};
 
 pub(super) fn run(ctx: &Context, command: &KeyCommand) -> Result<(), ClientError> {
     match command {
         KeyCommand::New(args) => new(ctx, args),
         KeyCommand::List => list(ctx),
         KeyCommand::Protect(args) => protect(ctx, args),
+        KeyCommand::Forget(args) => forget(ctx, args),
     }
 }
 
@@ -57,13 +59,21 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     // Before there are keys: what is refused is given again.
     let name = args.name.as_deref().filter(|_| person);
     let name = name.map(|name| drafted(ctx, "the name", name)).transpose()?;
-    match token_of(&args.token)? {
-        Some(token) => keys.create_in_token(&owner, token, ctx.ambient())?,
-        None => keys.create(&owner, ctx.ambient())?,
-    }
-    let text = match &name {
-        Some(name) => keys.person(&owner, name, ctx.ambient())?,
-        None => keys.public(&owner, ctx.ambient())?,
+    let text = match (&name, &owner) {
+        (None, Owner::Keeper(contact)) if args.next => {
+            keys.stage_keeper(contact, ctx.ambient())?;
+            keys.next_keeper_file(contact, ctx.ambient())?
+        }
+        (name, _) => {
+            match token_of(&args.token)? {
+                Some(token) => keys.create_in_token(&owner, token, ctx.ambient())?,
+                None => keys.create(&owner, ctx.ambient())?,
+            }
+            match name {
+                Some(name) => keys.person(&owner, name, ctx.ambient())?,
+                None => keys.public(&owner, ctx.ambient())?,
+            }
+        }
     };
     let path = args.out.clone().unwrap_or_else(|| file_of(&owner));
     ctx.write_file(&path, &text)?;
@@ -89,7 +99,9 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
              a registrar for liaison charter draft."
         }
         Owner::Authority(_) => "Next: send that file to the registrars, with your State's note.",
-        Owner::Keeper(_) => "Next: the authority names it in the next record.",
+        Owner::Keeper(_) => {
+            "Next: the authority names it in the next record: liaison record draft --keeper FILE."
+        }
         Owner::Seat(_) => "Next: the keeper lists it with liaison seat add --keys.",
     });
     Ok(())
@@ -145,7 +157,22 @@ fn is_tls(listed: &Listed) -> bool {
 
 fn list(ctx: &Context) -> Result<(), ClientError> {
     let listed = ctx.home.keys().list(ctx.ambient())?;
-    let rows: Vec<_> = listed.iter().map(row).collect();
+    let replica = ctx.replica().ok();
+    // From when on nothing more can come for a key that is retired.
+    let goes = |key: &Listed| match (&key.owner, &key.id, &replica) {
+        (Owner::Seat(seat), Ok(id), Some(replica)) if key.retired => {
+            may_go(replica, seat, id).ok().flatten()
+        }
+        _ => None,
+    };
+    let rows: Vec<_> = listed
+        .iter()
+        .map(|key| {
+            let mut row = row(key);
+            (row["staged"], row["may_go"]) = (key.staged.into(), goes(key).into());
+            row
+        })
+        .collect();
     ctx.out.data(&json!({ "keys": rows }), || {
         let mut table = super::table(&["whose", "what for", "key id", "kept in", "where"]);
         for key in &listed {
@@ -153,9 +180,16 @@ fn list(ctx: &Context) -> Result<(), ClientError> {
                 .id
                 .as_ref()
                 .map_or_else(|_| String::new(), |id| format!("{id}").chars().take(19).collect());
-            let purpose = if key.retired { "retired: opens old mail" } else { key.purpose.name() };
+            let purpose = match (key.retired, key.staged) {
+                (true, _) => match goes(key) {
+                    Some(at) => format!("retired: opens old mail; may go on {}", phrases::day(at)),
+                    None => "retired: opens old mail".to_owned(),
+                },
+                (_, true) => format!("to follow: {}", key.purpose.name()),
+                _ => key.purpose.name().to_owned(),
+            };
             let path = key.path.display().to_string();
-            table.add_row([key.owner.to_string(), purpose.to_owned(), id, kept(key), path]);
+            table.add_row([key.owner.to_string(), purpose, id, kept(key), path]);
         }
         table.to_string()
     });

@@ -36,21 +36,19 @@ use crate::client::place;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
-use crate::crypto::seal::OpeningKey;
-use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::{self, Amiss};
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::belief;
-use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::relay::envelope::{self, Letter, VerifiedHeader};
 use crate::domain::relay::thread;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
 use crate::wire::v1;
 
-use super::courier::{self, Courier};
+use super::courier::{self, Courier, SeatKeys};
 use super::directory::Seen;
 use super::output::Bar;
 use super::sync::with_progress;
@@ -77,9 +75,9 @@ pub(super) struct Mail {
     failed: LaterDue,
     /// Bodies that the service says it has lost: this command does not ask again.
     lost: BTreeSet<u64>,
-    keys: Arc<[OpeningKey]>,
-    sign: Arc<SigningKey>,
-    folder: PathBuf,
+    keys: SeatKeys,
+    /// Where all this stands.
+    pub(super) folder: PathBuf,
 }
 
 /// What came of collecting.
@@ -127,8 +125,8 @@ impl Mail {
     /// # Errors
     /// As [`Mail::open`].
     pub(super) fn of(ctx: &Context, replica: Replica, seat: SeatId) -> Result<Self, ClientError> {
-        let (keys, folder) = (ctx.home.keys(), folder(ctx, &seat)?);
-        let sign = keys.signing(&Owner::Seat(seat.clone()), ctx.ambient())?;
+        let folder = folder(ctx, &seat)?;
+        let keys = SeatKeys::read(ctx, &seat, &replica)?;
         let genesis = replica.directory()?.genesis();
         let muted = Muted::open(&folder).unwrap_or_else(|why| {
             ctx.out.warn(format_args!("{why}: nobody is muted until somebody is muted anew"));
@@ -140,12 +138,11 @@ impl Mail {
             index: Index::open(&folder, &inbox)?,
             inbox,
             outbox: Outbox::of(&folder.join(OUTBOX)),
-            keys: keys.opening(&seat)?.into(),
+            keys,
             synced: replica.view()?.0,
             opened: Instant::now(),
             failed: LaterDue::default(),
             lost: BTreeSet::new(),
-            sign: Arc::new(sign),
             seat,
             replica: Arc::new(replica),
             folder,
@@ -202,6 +199,7 @@ impl Mail {
         let session = ctx.connect(Some(&Owner::Seat(self.seat.clone()))).await?;
         let synced = with_progress(ctx, &session, Arc::make_mut(&mut self.replica)).await?;
         super::sync::say_what_lacks(ctx, &synced);
+        self.keys.follow(ctx, &self.seat, &self.replica)?;
         Ok(session)
     }
 
@@ -214,26 +212,28 @@ impl Mail {
         ctx: &Context,
         work: impl FnOnce(&Desk<'_>) -> T,
     ) -> Result<T, ClientError> {
-        let keys = (&self.keys[..], &*self.sign);
-        courier::at_desk(ctx, (&self.replica, &self.seat, keys), &self.index, work)
+        courier::at_desk(ctx, (&self.replica, &self.seat, &self.keys), &self.index, work)
     }
 
     /// Who hands in for this seat, beside whatever else is done here.
     pub(super) fn courier(&self) -> Courier {
-        let (seat, outbox) = (self.seat.clone(), self.outbox.clone());
-        let (keys, sign) = (Arc::clone(&self.keys), Arc::clone(&self.sign));
-        Courier { seat, outbox, keys, sign, replica: Arc::clone(&self.replica) }
+        let (seat, outbox, keys) = (self.seat.clone(), self.outbox.clone(), self.keys.clone());
+        Courier { seat, outbox, keys, replica: Arc::clone(&self.replica) }
     }
 
     /// Takes the copy of the directory of who was on the way meanwhile, if it shows more.
     ///
     /// # Errors
-    /// A copy lacks entries.
-    pub(super) fn takes_over(&mut self, replica: Arc<Replica>) -> Result<(), ClientError> {
+    /// A copy lacks entries; keys.
+    pub(super) fn takes_over(
+        &mut self,
+        ctx: &Context,
+        replica: Arc<Replica>,
+    ) -> Result<(), ClientError> {
         if replica.shows_more_than(&self.replica)? {
             self.replica = replica;
         }
-        Ok(())
+        self.keys.follow(ctx, &self.seat, &self.replica)
     }
 
     /// Hands in one request of the outbox. See [`Courier::hand_in`].
@@ -248,7 +248,7 @@ impl Mail {
     ) -> Result<VerifiedAccepted, ClientError> {
         let mut courier = self.courier();
         let handed_in = courier.hand_in(ctx, session, id).await;
-        self.replica = courier.replica;
+        (self.replica, self.keys) = (courier.replica, courier.keys);
         handed_in
     }
 
@@ -675,6 +675,7 @@ impl Mail {
         news: &mut News,
     ) -> Result<(), ClientError> {
         with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
+        self.keys.follow(ctx, &self.seat, &self.replica)?;
         self.caught_up(ctx, news)
     }
 
@@ -964,6 +965,23 @@ impl Mail {
             Some(Inside::Words(words)) => Some(words.person),
             Some(Inside::Content(_) | Inside::Delivered(_) | Inside::Later(_)) | None => None,
         })
+    }
+
+    /// Every key letter that is here: the own ones of what came, and all of what was sent.
+    ///
+    /// # Errors
+    /// Files.
+    pub(super) fn letters(&self) -> Result<Vec<Letter>, ClientError> {
+        let mut letters = Vec::new();
+        for number in self.index.rows().iter().filter(|row| row.is_message()).map(|row| row.number)
+        {
+            letters.push(self.inbox.item(number)?.item.letter);
+        }
+        for id in self.outbox.ids()? {
+            let request = self.outbox.request(id)?;
+            letters.extend(request.envelope().map(|of| of.letters.clone()).unwrap_or_default());
+        }
+        Ok(letters.iter().filter_map(|letter| envelope::read_letter(letter).ok()).collect())
     }
 
     /// Whether somebody has read an item here.

@@ -26,6 +26,7 @@ mod phrases;
 mod pointer;
 mod record;
 mod retry;
+mod rotate;
 mod seat;
 mod sent;
 mod statement;

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
+use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::ClientError;
-use crate::client::keys::Owner;
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::keys::{Owner, read_public};
+use crate::domain::ids::ContactId;
 use crate::signed::canonical;
 use crate::signed::proto::{self, Custody};
 
@@ -27,13 +29,13 @@ async fn draft(ctx: &Context, args: &RecordDraftArgs) -> Result<(), ClientError>
     let before = directory.record(&contact).ok();
     let fields = said(ctx, &contact, &args.fields, before.map(|record| (record, &replica)))?;
     let Said { expires, levels, purposes, names, facets } = fields;
-    let keeper = if args.fields.no_keeper {
-        None
-    } else {
+    let keeper = match &args.keeper {
+        Some(path) => Some(keeper_of(&ctx.read_file(path)?, &contact)?),
+        None if args.fields.no_keeper => None,
         // As the authority listed it, with its proof.
-        before.and_then(|record| {
+        None => before.and_then(|record| {
             canonical::decode::<proto::Record>(&record.payload).ok().and_then(|said| said.keeper)
-        })
+        }),
     };
     let record = proto::Record {
         contact: contact.to_string(),
@@ -69,6 +71,18 @@ pub(super) async fn withdraw(ctx: &Context, args: &WithdrawArgs) -> Result<(), C
     let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
     told(ctx, &done);
     Ok(())
+}
+
+/// The key in a KEEPER file, if it is of this contact.
+fn keeper_of(text: &str, contact: &ContactId) -> Result<proto::PublicKey, ClientError> {
+    let mut file = read_public(Kind::Keeper, text)?;
+    match file.sign.pop() {
+        Some(key) if file.holder == contact.as_str() => Ok(key),
+        _ => {
+            let sentence = format!("the file holds the key of {}, not of {contact}", file.holder);
+            Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_CONTACT", sentence))
+        }
+    }
 }
 
 /// Whether the authority's key lies beside the seats of this home.

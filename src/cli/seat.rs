@@ -17,11 +17,13 @@ use crate::wire::v1::PublicKeys;
 use super::Context;
 use super::args::{ReasonArg, SeatAddArgs, SeatCommand, SeatRemoveArgs, SeatRevokeArgs};
 use super::record::told;
+use super::rotate::rotate;
 use super::statement::{confirmed, finish};
 
 pub(super) async fn run(ctx: &Context, command: &SeatCommand) -> Result<(), ClientError> {
     match command {
         SeatCommand::Add(args) => add(ctx, args).await,
+        SeatCommand::Rotate(args) => rotate(ctx, args).await,
         SeatCommand::Remove(args) => remove(ctx, args).await,
         SeatCommand::Revoke(args) => revoke(ctx, args).await,
         SeatCommand::List { contact } => list(ctx, contact.as_ref()),
@@ -152,7 +154,7 @@ fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
 }
 
 /// The roster in force, as a next version begins.
-fn in_force(
+pub(super) fn in_force(
     replica: &Replica,
     contact: &ContactId,
 ) -> Result<(Vec<proto::Seat>, Vec<FacetContent>), ClientError> {
@@ -225,7 +227,7 @@ async fn publish(
     Ok(())
 }
 
-fn no_such_seat(seat: &SeatId) -> ClientError {
+pub(super) fn no_such_seat(seat: &SeatId) -> ClientError {
     let sentence = format!("{seat} is not on its contact's roster");
     ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_SEAT", sentence)
         .mended_by("liaison seat list")

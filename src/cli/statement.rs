@@ -317,6 +317,8 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
         let clock = ctx.replica().ok().and_then(|copy| copy.directory().ok().map(Directory::clock));
         of_clocks(why, ctx.ambient().now(), clock.unwrap_or(0))
     })?;
+    // If it lists a new key for who hands it in, that one looks.
+    let session = if ctx.changes_keys(&owner) { ctx.connect(Some(&owner)).await? } else { session };
     let mut replica = ctx.replica()?;
     match with_progress(ctx, &session, &mut replica).await {
         Ok(_) => {}

@@ -19,6 +19,7 @@ use super::directory::Seen;
 use super::doctor::seat_keys;
 use super::mail::Mail;
 use super::phrases::{self, Lines};
+use super::rotate::admitted_at;
 use super::sync::is_refused;
 
 /// `liaison status`.
@@ -138,6 +139,15 @@ fn seat_of(
         lines.line("own record", life.said());
         warnings.extend(life.warning("what your contact publishes", "liaison record draft"));
     }
+    let sealed = seal_life(ctx, replica, seat)?;
+    if let Some(life) = &sealed {
+        lines.line("seal key", format!("since {}", phrases::day(life.from)));
+        warnings.extend(life.warning(&format!("the seal key of {seat}"), "liaison seat rotate"));
+    }
+    if ctx.changes_keys(&Owner::Seat(seat.clone())) {
+        let waits = format!("new keys of {seat} wait to be listed: liaison seat rotate --show");
+        warnings.push(waits);
+    }
     let certificate = ctx.home.keys().tls(&Owner::Seat(seat.clone()), ctx.ambient()).ok();
     let certificate =
         certificate.and_then(|identity| PeerCertificate::parse(identity.chain().first()?).ok());
@@ -150,6 +160,8 @@ fn seat_of(
         "known": known,
         "takes_part": part,
         "record_until": life.map(|life| life.until),
+        "seal_key_since": sealed.as_ref().map(|life| life.from),
+        "seal_key_until": sealed.as_ref().map(|life| life.until),
         "certificate_until": certificate.map(|certificate| certificate.not_after()),
     }))
 }
@@ -214,6 +226,18 @@ pub(super) fn service_warning(life: &Life) -> Option<String> {
     )
 }
 
+/// The life of the seal key that the directory lists for a seat: nothing ends with it, and another is due.
+fn seal_life(ctx: &Context, replica: &Replica, seat: &SeatId) -> Result<Option<Life>, ClientError> {
+    let (directory, contact) = (replica.directory()?, seat.contact());
+    let key =
+        directory.sealing_seats(&contact).find(|(of, _, _)| of == seat).map(|(_, key, _)| key);
+    let Some(known) = key.and_then(|key| directory.seal_key(&contact, &key)) else {
+        return Ok(None);
+    };
+    let from = admitted_at(replica, known.from)?;
+    Ok(from.map(|from| Life { from, until: from + SEAL_KEY_SECONDS, now: ctx.ambient().now() }))
+}
+
 impl Life {
     fn said(&self) -> String {
         let until = phrases::day(self.until);
@@ -241,6 +265,9 @@ impl Life {
         Some(format!("{} {how} ({}): {mend}", visible(what), self.said()))
     }
 }
+
+/// Seal keys are changed every 90 days: who takes one reads no more than these.
+const SEAL_KEY_SECONDS: u64 = 90 * 86_400;
 
 #[cfg(test)]
 mod tests {

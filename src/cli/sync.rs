@@ -112,6 +112,7 @@ pub(super) async fn with_progress(
         }
         Ok(synced) => {
             let _ = std::fs::remove_file(refusal(ctx)?);
+            ctx.settle_keys(replica);
             Ok(synced)
         }
         Err(error) => Err(error),

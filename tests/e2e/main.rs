@@ -37,6 +37,7 @@ mod readme;
 mod repeated;
 mod restart;
 mod rotation;
+mod rotations;
 mod salvage;
 mod second;
 mod set_back;

@@ -22,7 +22,7 @@ use crate::agent::follow::{self, Event, FollowError};
 use crate::agent::hand_in::Due;
 use crate::agent::later::{Later, LaterDue};
 use crate::agent::stay::Way;
-use crate::client::error::{ClientError, Side};
+use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::place::Lock;
 use crate::client::replica::Replica;
@@ -42,8 +42,8 @@ pub(super) async fn stay(ctx: &Context, muted: bool) -> Result<(), ClientError> 
     let mut stay = Stay { muted, ..Stay::default() };
     loop {
         let Err(why) = stay.once(ctx).await;
-        if !why.passes() {
-            return Err(why);
+        if !why.passes() && !stay.may_have_new_keys(&why) {
+            return Err(stay.refused.filter(|_| is_of_keys(&why)).unwrap_or(why));
         }
         if let Some(since) = stay.way.ended(&why, ctx.ambient().now()) {
             say_lost(ctx, since, &why);
@@ -71,9 +71,23 @@ struct Stay {
     later_due: LaterDue,
     /// What was printed.
     said: Said,
+    /// The keys of this seat were good for what came last.
+    let_in: bool,
+    /// Why they were not, since.
+    refused: Option<ClientError>,
 }
 
 impl Stay {
+    /// A seat's keys end when others follow them, too, and whoever has those is let in again. Who is not
+    /// hears what he was told first.
+    fn may_have_new_keys(&mut self, why: &ClientError) -> bool {
+        let again = std::mem::take(&mut self.let_in) && is_of_keys(why);
+        if again {
+            self.refused = Some(why.clone());
+        }
+        again
+    }
+
     /// One connection, until it ends.
     async fn once(&mut self, ctx: &Context) -> Result<Infallible, ClientError> {
         let (session, mut mail) = Mail::online(ctx).await?;
@@ -134,7 +148,7 @@ impl Stay {
             tokio::select! {
                 biased;
                 Some((courier, due, done)) = handing_in.next() => {
-                    mail.takes_over(courier.replica)?;
+                    mail.takes_over(ctx, courier.replica)?;
                     self.handed_in(ctx, mail, &mut work, (due, done))?;
                 }
                 Some(synced) = syncing.next() => {
@@ -153,7 +167,7 @@ impl Stay {
                     };
                     work.lost = 0;
                     work.later_sync.done(&());
-                    mail.takes_over(synced)?;
+                    mail.takes_over(ctx, synced)?;
                     mail.caught_up(ctx, &mut self.news)?;
                     // What this sync did not reach is looked at again with the next head.
                     work.behind &= self.news.was_behind();
@@ -339,10 +353,15 @@ impl Stay {
 
     /// Something came: there is a connection.
     fn comes(&mut self, ctx: &Context) {
+        (self.let_in, self.refused) = (true, None);
         if let Some(since) = self.way.came() {
             say_back(ctx, since);
         }
     }
+}
+
+fn is_of_keys(why: &ClientError) -> bool {
+    why.exit == Exit::IdentityOrKey
 }
 
 /// Says what was gone before it was collected, once.
@@ -506,7 +525,6 @@ mod tests {
     use std::time::Duration;
 
     use crate::agent::hand_in::Counted;
-    use crate::client::error::{Exit, Side};
     use crate::domain::ids::ContactId;
     use crate::domain::refusal::Refusal;
     use crate::wire::status;
