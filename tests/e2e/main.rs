@@ -36,6 +36,7 @@ mod readers;
 mod readme;
 mod repeated;
 mod restart;
+mod revoked;
 mod rotation;
 mod rotations;
 mod salvage;

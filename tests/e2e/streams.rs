@@ -13,7 +13,7 @@ use liaison::server::listen::Drained;
 use liaison::store::disk::Fdatasync;
 use liaison::store::{Engine, Store as _, Write, keys};
 use liaison::wire::v1::collect_response::Item as Answer;
-use liaison::wire::v1::{CollectResponse, GetCheckpointRequest, WatchRequest};
+use liaison::wire::v1::{CollectResponse, GetCheckpointRequest, WatchRequest, WatchResponse};
 use tokio::sync::Notify;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
@@ -28,7 +28,7 @@ const PROMISED: Duration = Duration::from_secs(5);
 const BY_EVENT: Duration = Duration::from_millis(900);
 
 /// A mailbox that is followed, and has said all that it holds.
-async fn following(net: &TestNet, seat: &str) -> Streaming<CollectResponse> {
+pub(crate) async fn following(net: &TestNet, seat: &str) -> Streaming<CollectResponse> {
     let mut client = net.client(&format!("{seat} tls")).await;
     let mut stream = client.collect(0, true).await.unwrap();
     let first = soon("the head", stream.message()).await.unwrap().unwrap();
@@ -36,7 +36,7 @@ async fn following(net: &TestNet, seat: &str) -> Streaming<CollectResponse> {
     stream
 }
 
-async fn watching(net: &TestNet, seat: &str) -> Streaming<impl Sized + use<>> {
+pub(crate) async fn watching(net: &TestNet, seat: &str) -> Streaming<WatchResponse> {
     let mut client = net.client(&format!("{seat} tls")).await;
     let size = net.replica().view().0;
     let request = WatchRequest { size };
@@ -44,7 +44,7 @@ async fn watching(net: &TestNet, seat: &str) -> Streaming<impl Sized + use<>> {
 }
 
 /// The error with which a stream ends; news before it is read over.
-async fn end<T>(stream: &mut Streaming<T>) -> Option<Status> {
+pub(crate) async fn end<T>(stream: &mut Streaming<T>) -> Option<Status> {
     loop {
         match soon("the end of the stream", stream.message()).await {
             Ok(Some(_)) => {}
