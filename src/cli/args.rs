@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::agent::muted::Sender;
 use crate::client::address::Address;
@@ -73,6 +75,8 @@ pub enum Command {
     Inbox(InboxArgs),
     /// What became of what you sent
     Sent(SentArgs),
+    /// Which messages a stolen seat could open, and telling those who wrote them
+    Exposure(ExposureArgs),
     /// Where this home stands: identities, directory, mailbox
     Status,
     /// Check everything a connection needs, and say how to mend it
@@ -422,6 +426,28 @@ pub struct SeatRotateArgs {
     /// How to hand it on
     #[command(flatten)]
     pub draft: DraftArgs,
+}
+
+/// A seat that may have been in other hands.
+#[derive(Debug, Args)]
+pub struct ExposureArgs {
+    /// The seat; its keys need not be here, and may have ended
+    pub seat: SeatId,
+    /// Since when it may have been: 2026-11-20, or 2026-11-20T08:00:00Z
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub since: u64,
+    /// Answer those who wrote, once in each thread: it may have been read by others
+    #[arg(long, conflicts_with = "offline")]
+    pub tell: bool,
+    /// Show who would be told what, and tell nobody
+    #[arg(long, requires = "tell")]
+    pub dry_run: bool,
+    /// Do not ask before they are told
+    #[arg(long, requires = "tell")]
+    pub yes: bool,
+    /// Only what is here already
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// The keys of a seat.
@@ -1119,6 +1145,14 @@ pub(super) fn language(text: &str) -> Result<String, String> {
     if good { Ok(text.to_owned()) } else { Err("expected one like en or pt-BR".to_owned()) }
 }
 
+/// A day, from its beginning in UTC, or a moment: Unix seconds.
+fn moment(text: &str) -> Result<u64, String> {
+    let day = |text: &str| text.parse::<jiff::civil::Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+    let stamp = text.parse::<Timestamp>().ok().or_else(|| Some(day(text)?.timestamp()));
+    let seconds = stamp.and_then(|stamp| u64::try_from(stamp.as_second()).ok());
+    seconds.ok_or_else(|| "expected one like 2026-11-20 or 2026-11-20T08:00:00Z".to_owned())
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.01..=3_600.0).contains(seconds));
     seconds.ok_or_else(|| "expected 0.01 to 3600 seconds".to_owned())
@@ -1164,6 +1198,23 @@ mod tests {
         ] {
             let why = parsed(&format!("{draft}{option} "), value).expect_err(value).to_string();
             assert!(why.contains("expected one like"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_day_begins_in_utc_and_a_moment_has_its_offset() {
+        let expected = "expected one like 2026-11-20 or 2026-11-20T08:00:00Z";
+        for (text, seconds) in [
+            ("2026-11-20", Some(1_795_132_800)),
+            ("2026-11-20T08:00:00Z", Some(1_795_161_600)),
+            ("2026-11-20T08:00:00+02:00", Some(1_795_154_400)),
+            ("1969-12-31", None),
+            ("yesterday", None),
+            ("20.11.2026", None),
+            ("2026-13-01", None),
+            ("", None),
+        ] {
+            assert_eq!(moment(text), seconds.ok_or_else(|| expected.to_owned()), "{text}");
         }
     }
 

@@ -14,6 +14,7 @@ mod context;
 mod courier;
 mod directory;
 mod doctor;
+mod exposure;
 mod faults;
 mod fields;
 mod inbox;
@@ -124,6 +125,7 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
         Command::Notify(args) => notify::notify(ctx, args).await,
         Command::Inbox(args) => inbox::inbox(ctx, args).await,
         Command::Sent(args) => sent::sent(ctx, args).await,
+        Command::Exposure(args) => Box::pin(exposure::exposure(ctx, &args)).await,
         Command::Status => status::status(ctx).await,
         Command::Doctor => doctor::doctor(ctx).await,
         Command::Charter(command) => charter::run(ctx, &command).await,

@@ -443,7 +443,7 @@ const fn class(kind: Kind, answers: Option<bool>) -> Class {
 }
 
 /// How soon an acknowledgement is hoped for, in seconds.
-fn within(urgency: Urgency, policy: &Policy) -> u32 {
+pub(super) fn within(urgency: Urgency, policy: &Policy) -> u32 {
     match urgency {
         Urgency::Unspecified | Urgency::Routine => 0,
         Urgency::Priority => seconds(policy.priority_within),

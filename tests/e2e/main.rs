@@ -20,6 +20,7 @@ mod envelopes;
 mod epochs;
 mod expired;
 mod expiry;
+mod exposures;
 mod follows;
 mod full;
 mod gateways;

@@ -129,6 +129,18 @@ fn every_command_of_the_readme_runs() {
         "liaison --home at --as at/cert-at/duty-1 seat list | grep duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat revoke at/cert-at/duty-2 --yes at/cert-at/duty-2",
         "liaison --home at --as at/cert-at/duty-1 seat list | grep ended",
+        // What it could open, and who is told: once.
+        "liaison --home at --as at/cert-at/duty-1 exposure at/cert-at/duty-2 --since 2026-01-01 | grep Kept",
+        "liaison --home at --as at/cert-at/duty-1 exposure at/cert-at/duty-2 --since 2026-01-01 --tell </dev/null && exit 1 || [ $? = 10 ]",
+        "for time in 1 2; do liaison --home at --as at/cert-at/duty-1 exposure at/cert-at/duty-2 --since 2026-01-01 --tell --yes | grep -E 'pt/cncs .*told'; done",
+        "[ $(liaison --home pt inbox list | grep -c 'may have been in other hands') = 1 ]",
+        // New keys for a seat and for the keeper who lists them.
+        "liaison --home at --as at/cert-at/duty-1 seat rotate at/cert-at/duty-1",
+        "liaison --home at key new --keeper at/cert-at --next --out next.keeper",
+        "liaison --home at --as at/cert-at/duty-1 record draft --keeper next.keeper --yes",
+        "liaison --home at --as at/cert-at/duty-1 seat rotate --only seal at/cert-at/duty-1",
+        "liaison --home at --as at/cert-at/duty-1 seat rotate --show | grep -c 'retired; may go on' | grep 2",
+        "liaison --home at --as at/cert-at/duty-1 inbox list | grep Kept",
         "liaison --home se join se.admission --as se/cert-se/duty-1",
         "liaison --home alice sign founded/charter.draft </dev/null 2>&1 | grep 'signed already'",
         "liaison --home pt record draft --telephone hello && exit 1 || [ $? = 2 ]",
