@@ -35,6 +35,8 @@ pub(super) async fn run(ctx: &Context, command: &AdminCommand) -> Result<(), Cli
         AdminCommand::Commit(args) => administer::carry_out(ctx, args).await,
         AdminCommand::Abort(args) => administer::abort(ctx, args).await,
         AdminCommand::Sessions(args) => administer::sessions(ctx, args).await,
+        AdminCommand::Keys(args) => administer::keys(ctx, args).await,
+        AdminCommand::Stage(args) => administer::stage(ctx, args).await,
         AdminCommand::Audit(args) => audit::audit(ctx, args).await,
     }
 }

@@ -9,7 +9,7 @@ use crate::client::administration::{Proposed, What, draft};
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, in_words};
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::keys::Owner;
+use crate::client::keys::{KeyError, Owner};
 use crate::client::message::text::visible;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
@@ -21,11 +21,12 @@ use crate::domain::ids::PersonId;
 use crate::domain::limits;
 use crate::signed::dsse::Envelope;
 use crate::wire::v1::carry_out_response::Done;
-use crate::wire::v1::{self, ProposalState};
+use crate::wire::v1::{self, ProposalState, ServiceKeyUse};
 
 use super::Context;
 use super::args::{
-    AdminArgs, DecideArgs, ProposalsArgs, ProposeArgs, ProposeCommand, SessionsArgs, SignArgs,
+    AdminArgs, DecideArgs, ProposalsArgs, ProposeArgs, ProposeCommand, ServiceKeyArg, SessionsArgs,
+    SignArgs, StageArgs,
 };
 use super::fields::usage;
 use super::phrases::{Lines, when};
@@ -331,9 +332,9 @@ async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(),
     let replica = if away { ctx.replica()? } else { synced(ctx, &who).await? };
     let directory = replica.directory()?;
     let unsigned = draft(directory, act, ctx.ambient());
-    let key = ctx.home.keys().signing(&who, ctx.ambient())?;
-    let signed = unsigned.add_signature(&key, ctx.ambient().random());
-    let signed = signed.map_err(|_| usage("the system gives no randomness to sign with"))?;
+    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
+    let signed = unsigned.add_signature(&*key, ctx.ambient().random());
+    let signed = signed.map_err(KeyError::from)?;
     let approved = Approved::verify(directory, signed.bytes())?;
     let mut lines = Lines::default();
     lines.line("proposal", hex::encode(approved.id().as_bytes()));
@@ -390,8 +391,8 @@ async fn propose_statement(
         return Ok(());
     }
     ask(ctx, args.yes, "Sign and propose this? [y/N]")?;
-    let key = ctx.home.keys().signing(&who, ctx.ambient())?;
-    bundle.sign(Some(directory), &[&key], ctx.ambient())?;
+    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
+    bundle.sign(Some(directory), &[&*key], ctx.ambient())?;
     let publication = bundle.to_wire().publications.pop().unwrap_or_default();
     let proposed = reach(ctx, &args.admin, &who).await?.propose(publication).await?;
     told(ctx, directory, &proposed);
@@ -451,8 +452,8 @@ pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), Clie
         return Ok(());
     }
     ask(ctx, args.yes, "Sign this? [y/N]")?;
-    let key = ctx.home.keys().signing(&who, ctx.ambient())?;
-    let signature = of.signature(&key, ctx.ambient())?;
+    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
+    let signature = of.signature(&*key, ctx.ambient())?;
     let of = session.approve(&of.said.id, vec![signature]).await?;
     told(ctx, directory, &of);
     Ok(())
@@ -558,6 +559,81 @@ pub(super) async fn sessions(ctx: &Context, args: &SessionsArgs) -> Result<(), C
     Ok(())
 }
 
+/// `liaison admin keys`
+pub(super) async fn keys(ctx: &Context, args: &AdminArgs) -> Result<(), ClientError> {
+    let who = person(ctx, args, &As::ANY)?;
+    let listed = reach(ctx, args, &who).await?.service_keys().await?;
+    let word = |of: &v1::ServiceKey| match of.r#use() {
+        ServiceKeyUse::Log => "log",
+        ServiceKeyUse::Relay => "relay",
+        ServiceKeyUse::Authority => "ca",
+        ServiceKeyUse::Unspecified => "not known",
+    };
+    let rows: Vec<Value> = listed
+        .keys
+        .iter()
+        .map(|of| json!({ "use": word(of), "id": hex::encode(&of.id), "state": of.state }))
+        .collect();
+    let node = listed.node.as_ref().map(|node| {
+        json!({
+            "key": hex::encode(&node.key_id),
+            "from": node.from,
+            "until": node.until,
+            "renews": node.renews,
+            "trouble": if node.trouble.is_empty() { Value::Null } else { json!(node.trouble) },
+        })
+    });
+    ctx.out.data(&json!({ "keys": rows, "node": node }), || {
+        let mut table = super::table(&["for", "state", "id"]);
+        for of in &listed.keys {
+            table.add_row([word(of).to_owned(), visible(&of.state), hex::encode(&of.id)]);
+        }
+        let mut lines = Lines::default();
+        if let Some(node) = &listed.node {
+            lines.line("node", format!("certificate until {}", when(node.until)));
+            lines.line("renewed", format!("by itself, from {} on", when(node.renews)));
+            if !node.trouble.is_empty() {
+                lines.line("NOT RENEWED", visible(&node.trouble));
+            }
+        }
+        format!("{table}\n{}", lines.text())
+    });
+    Ok(())
+}
+
+/// `liaison admin stage`
+pub(super) async fn stage(ctx: &Context, args: &StageArgs) -> Result<(), ClientError> {
+    let who = person(ctx, &args.admin, &[As::Operator])?;
+    let (of, name, file, flag) = match args.of {
+        ServiceKeyArg::Log => (ServiceKeyUse::Log, "log", "log.key", "--log-key"),
+        ServiceKeyArg::Relay => (ServiceKeyUse::Relay, "relay", "relay.key", "--relay-key"),
+        ServiceKeyArg::Ca => (ServiceKeyUse::Authority, "ca", "service-ca.crt", "--service-ca"),
+    };
+    let staged = reach(ctx, &args.admin, &who).await?.stage_service_key(of).await?;
+    let (text, id) = match staged.listed {
+        None => {
+            let id = KeyId::of(&staged.certificate);
+            (armour::encode("CERTIFICATE", &staged.certificate).to_string(), id)
+        }
+        Some(key) => {
+            let id = KeyId::of(&key.key);
+            let holder = format!("{name}/{}", ctx.name()?);
+            let keys = v1::PublicKeys { holder, sign: vec![key], ..v1::PublicKeys::default() };
+            (armour::write(Kind::Service, &keys), id)
+        }
+    };
+    let path = args.out.clone().unwrap_or_else(|| file.into());
+    ctx.write_file(&path, &text)?;
+    let object = json!({ "use": name, "id": hex::encode(id.as_bytes()), "file": path });
+    ctx.out.data(&object, || path.display().to_string());
+    ctx.out.say(format_args!(
+        "The service has made the key; its private part stays there. Next: a registrar gives liaison \
+         charter draft {flag} {} --out charter.draft, then liaison admin propose statement charter.draft",
+        path.display()
+    ));
+    Ok(())
+}
+
 /// `liaison sign FILE` of an act that is done where the service does not run.
 pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<(), ClientError> {
     let publication: v1::Publication = armour::read(Kind::Proposal, text)?;
@@ -569,7 +645,7 @@ pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<()
     act_in_words(&mut lines, directory, before.act(), before.proposal());
     ctx.out.say(lines.text());
     let who = person(ctx, &AdminArgs::default(), &[As::Operator])?;
-    let key = ctx.home.keys().signing(&who, ctx.ambient())?;
+    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
     let envelope = Envelope::parse(&publication.statement, limits::PROPOSAL_BYTES);
     let envelope = envelope.map_err(|why| usage(&why.to_string()))?;
     if args.dry_run {
@@ -577,8 +653,8 @@ pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<()
         return Ok(());
     }
     ask(ctx, args.yes, "Sign this? [y/N]")?;
-    let signed = envelope.add_signature(&key, ctx.ambient().random());
-    let signed = signed.map_err(|_| usage("the system gives no randomness to sign with"))?;
+    let signed = envelope.add_signature(&*key, ctx.ambient().random());
+    let signed = signed.map_err(KeyError::from)?;
     let after = Approved::verify(directory, signed.bytes())?;
     let statement = signed.bytes().clone();
     let path = args.out.as_deref().unwrap_or(&args.file);

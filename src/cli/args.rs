@@ -835,6 +835,10 @@ pub enum AdminCommand {
     Abort(DecideArgs),
     /// Who is connected; closes connections
     Sessions(SessionsArgs),
+    /// The service's own keys, and its node's certificate
+    Keys(AdminArgs),
+    /// Have the service make a key for the next charter; asked again, it is the same one
+    Stage(StageArgs),
     /// The audit trail: fetch, verify, show, export
     Audit(AuditArgs),
 }
@@ -958,6 +962,30 @@ pub struct SessionsArgs {
     /// Who asks, and where
     #[command(flatten)]
     pub admin: AdminArgs,
+}
+
+/// A key of the service's to stage.
+#[derive(Debug, Args)]
+pub struct StageArgs {
+    /// What for
+    pub of: ServiceKeyArg,
+    /// Where to write the file for liaison charter draft [default: log.key, relay.key, service-ca.crt]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Who asks, and where
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+/// What a key of the service is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ServiceKeyArg {
+    /// Signs checkpoints
+    Log,
+    /// Signs receipts, mailbox heads and audit heads
+    Relay,
+    /// Issues the nodes' certificates
+    Ca,
 }
 
 /// The audit trail.

@@ -11,7 +11,7 @@ use prost::Message as _;
 use tonic::transport::Channel;
 
 use crate::ambient::Ambient;
-use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
+use crate::crypto::sign::{KeyId, Signer, VerifyingKey};
 use crate::domain::administration::audit::Trail;
 use crate::domain::administration::proposal::Act;
 use crate::domain::directory::key::{Holder, PublicKey, Purpose};
@@ -28,6 +28,7 @@ use super::call::{answered, request_for, request_of};
 use super::draft::{Bundle, Publication};
 use super::error::{ClientError, Exit, Side};
 use super::home::Home;
+use super::keys::KeyError;
 use super::place;
 use super::replica::tape;
 use super::session::Session;
@@ -143,17 +144,17 @@ impl Proposed {
     /// A signature of this key over it.
     ///
     /// # Errors
-    /// The system gives no randomness.
+    /// The key gives no signature.
     pub fn signature(
         &self,
-        key: &SigningKey,
+        key: &dyn Signer,
         ambient: &Ambient,
     ) -> Result<proto::Signature, ClientError> {
         let envelope = self.envelope().ok_or_else(|| unreadable(&"it is empty"))?;
         let signed = envelope.add_signature(key, ambient.random());
-        let signed = signed.map_err(|_| no_randomness())?;
+        let signed = signed.map_err(KeyError::from)?;
         let own = signed.signatures().iter().find(|of| of.key_id == key.public().id());
-        let own = own.ok_or_else(no_randomness)?;
+        let own = own.ok_or_else(|| unreadable(&"nothing was signed"))?;
         let key_id = Bytes::copy_from_slice(own.key_id.as_bytes());
         Ok(proto::Signature { sig: own.sig.clone(), key_id })
     }
@@ -185,11 +186,6 @@ fn listed_in(proposed: &Proposed, id: &KeyId) -> Option<String> {
 fn unreadable(why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("the service shows a proposal that cannot be read: {why}");
     ClientError::new(Side::Theirs, Exit::VerificationFailed, "PROPOSAL_UNREADABLE", sentence)
-}
-
-fn no_randomness() -> ClientError {
-    let sentence = "the system gives no randomness to sign with";
-    ClientError::new(Side::Ours, Exit::Unexpected, "NO_RANDOMNESS", sentence)
 }
 
 impl Session {
@@ -284,6 +280,27 @@ impl Session {
     pub async fn drop_sessions(&self, sessions: Vec<u64>) -> Result<u32, ClientError> {
         let request = request_of(v1::DropSessionsRequest { sessions });
         Ok(answered("DropSessions", self.admin().drop_sessions(request)).await?.dropped)
+    }
+
+    /// The service's own keys.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn service_keys(&self) -> Result<v1::ListServiceKeysResponse, ClientError> {
+        let request = request_of(v1::ListServiceKeysRequest {});
+        answered("ListServiceKeys", self.admin().list_service_keys(request)).await
+    }
+
+    /// A key of the service's for the next charter.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn stage_service_key(
+        &self,
+        of: v1::ServiceKeyUse,
+    ) -> Result<v1::StageServiceKeyResponse, ClientError> {
+        let request = request_of(v1::StageServiceKeyRequest { r#use: of.into() });
+        answered("StageServiceKey", self.admin().stage_service_key(request)).await
     }
 
     /// Brings a copy of the audit trail up to date: each record follows the one before, and the head

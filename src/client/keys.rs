@@ -43,9 +43,9 @@ use super::format::{self, WrongFormat};
 use super::message::text::may_be_signed;
 use super::place::{self, FileError};
 use super::protect::{Kept, KeyFile, is_there, pointer_beside};
+use super::rotation::NEXT;
 use super::token::{InvalidPointer, TokenError};
 use super::unlock::{NotAsked, Unlock};
-use super::rotation::NEXT;
 
 /// Whose private keys they are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -505,13 +505,16 @@ impl Keys {
         let held = self.owners()?.into_iter().flat_map(|owner| {
             let next = self.next_signing(&owner, ambient).ok().flatten();
             let next = next.map(|key| Held::Open(owner.clone(), key));
-            let own = KeyFile::read(&owner, &self.sign_path(&owner), ambient).ok().map(|file| match file {
-                KeyFile::Open(key) => Held::Open(owner.clone(), key),
-                KeyFile::Closed { public, .. } => Held::Kept(owner.clone(), public),
-                KeyFile::Token(pointer) => {
-                    Held::Kept(owner.clone(), Some(pointer.public().clone()))
-                }
-            });
+            let own =
+                KeyFile::read(&owner, &self.sign_path(&owner), ambient).ok().map(
+                    |file| match file {
+                        KeyFile::Open(key) => Held::Open(owner.clone(), key),
+                        KeyFile::Closed { public, .. } => Held::Kept(owner.clone(), public),
+                        KeyFile::Token(pointer) => {
+                            Held::Kept(owner.clone(), Some(pointer.public().clone()))
+                        }
+                    },
+                );
             [next, own].into_iter().flatten()
         });
         Ok(held.collect())

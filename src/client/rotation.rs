@@ -406,7 +406,7 @@ mod tests {
     use super::*;
     use crate::client::armour::Kind;
     use crate::client::draft::Composer;
-    use crate::client::keys::read_public;
+    use crate::client::keys::{Held, read_public};
     use crate::client::place::faults;
     use crate::client::testlog::{KEEPER, TestLog, ambient, record, roster};
     use crate::crypto::cert::PeerCertificate;
@@ -618,7 +618,9 @@ mod tests {
         // Also before it is in its place it signs what counts.
         let all = world.keys.all_signing(&ambient).unwrap();
         let is_next = |key: &SigningKey| key.public().id() == KeyId::of(&next.key);
-        assert!(all.iter().any(|(owner, key)| *owner == keeper && is_next(key)));
+        let next =
+            |held: &Held| matches!(held, Held::Open(of, key) if *of == keeper && is_next(key));
+        assert!(all.iter().any(next));
         assert!(promote(&world) && !promote(&world));
         assert!(is_next(&world.keys.signing(&keeper, &ambient).unwrap()));
     }

@@ -34,6 +34,8 @@ pub enum Method {
     Abort,
     ListSessions,
     DropSessions,
+    ListServiceKeys,
+    StageServiceKey,
     GetAudit,
 }
 
@@ -129,7 +131,7 @@ impl fmt::Display for Allowed {
 
 impl Method {
     /// Every method, with its full gRPC name and its row.
-    const TABLE: [(Self, &'static str, Allowed); 23] = [
+    const TABLE: [(Self, &'static str, Allowed); 25] = [
         (
             Self::GetCheckpoint,
             "liaison.v1.DirectoryService/GetCheckpoint",
@@ -160,6 +162,8 @@ impl Method {
             Allowed::OPERATORS_AND_AUDITORS,
         ),
         (Self::DropSessions, "liaison.v1.AdminService/DropSessions", Allowed::OPERATORS),
+        (Self::ListServiceKeys, "liaison.v1.AdminService/ListServiceKeys", Allowed::ADMINISTRATION),
+        (Self::StageServiceKey, "liaison.v1.AdminService/StageServiceKey", Allowed::OPERATORS),
         (Self::GetAudit, "liaison.v1.AdminService/GetAudit", Allowed::AUDITORS),
     ];
 

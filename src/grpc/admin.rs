@@ -12,8 +12,9 @@ use crate::wire::v1::{
     AbortRequest, AbortResponse, ApproveRequest, ApproveResponse, CarryOutRequest,
     CarryOutResponse, DropSessionsRequest, DropSessionsResponse, GetAuditRequest, GetAuditResponse,
     GetStandingRequest, GetStandingResponse, ListProposalsRequest, ListProposalsResponse,
-    ListSessionsRequest, ListSessionsResponse, Proposal, ProposalState, ProposeRequest,
-    ProposeResponse, Publication, Session,
+    ListServiceKeysRequest, ListServiceKeysResponse, ListSessionsRequest, ListSessionsResponse,
+    NodeCertificate, Proposal, ProposalState, ProposeRequest, ProposeResponse, Publication,
+    ServiceKey, Session, StageServiceKeyRequest, StageServiceKeyResponse,
 };
 use crate::wire::{self, convert};
 
@@ -137,6 +138,39 @@ impl AdminService for Api {
         let dropped = self.service.drop_sessions(call, permit.with(sessions)).await;
         let dropped = u32::try_from(dropped.map_err(status)?).unwrap_or(u32::MAX);
         Ok(Response::new(DropSessionsResponse { dropped }))
+    }
+
+    async fn list_service_keys(
+        &self,
+        request: Request<ListServiceKeysRequest>,
+    ) -> Result<Response<ListServiceKeysResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::ListServiceKeys)?;
+        let (keys, node) = self.service.service_keys(call, &permit).await.map_err(status)?;
+        let keys = keys.into_iter().map(|key| ServiceKey {
+            r#use: convert::service_key_use(key.of).into(),
+            id: key.id.as_bytes().to_vec().into(),
+            state: key.state.name().to_owned(),
+        });
+        let node = node.map(|node| NodeCertificate {
+            key_id: node.key.map_or_else(Default::default, |key| key.as_bytes().to_vec().into()),
+            from: node.from,
+            until: node.until,
+            renews: node.renews,
+            trouble: node.trouble.map(|why| why.to_string()).unwrap_or_default(),
+        });
+        Ok(Response::new(ListServiceKeysResponse { keys: keys.collect(), node }))
+    }
+
+    async fn stage_service_key(
+        &self,
+        request: Request<StageServiceKeyRequest>,
+    ) -> Result<Response<StageServiceKeyResponse>, Status> {
+        let (call, permit) = self.asks(&request, Method::StageServiceKey)?;
+        let of = refused(convert::own_key(request.get_ref().r#use()))?;
+        let staged = self.service.stage_service_key(call, &permit.with(of)).await;
+        let staged = staged.map_err(status)?;
+        let (listed, certificate) = (staged.listed, staged.certificate);
+        Ok(Response::new(StageServiceKeyResponse { listed, certificate }))
     }
 
     async fn get_audit(

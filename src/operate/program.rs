@@ -857,10 +857,11 @@ fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
         None => after(args.listen)?,
     };
     let admin_addresses = match &args.admin_address[..] {
-        [] => addresses
-            .iter()
-            .map(|address| at_port(address, admin.port()))
-            .collect::<Result<_, _>>()?,
+        [] if admin.port() == 0 => Vec::new(),
+        [] => {
+            let found = addresses.iter().map(|address| at_port(address, admin.port()));
+            found.collect::<Result<_, _>>()?
+        }
         given => given.to_vec(),
     };
     let plan = Plan {
@@ -884,7 +885,9 @@ fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
 
 /// The port after that of members.
 fn after(listen: SocketAddr) -> Result<SocketAddr, OperateError> {
-    let port = listen.port().checked_add(1).filter(|_| listen.port() > 0).ok_or_else(|| {
+    // Any port is followed by any.
+    let port = if listen.port() == 0 { Some(0) } else { listen.port().checked_add(1) };
+    let port = port.ok_or_else(|| {
         let why = "say where registrars, operators and auditors connect: --admin IP:PORT";
         OperateError::Plan(why.to_owned())
     })?;

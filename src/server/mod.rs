@@ -69,6 +69,7 @@ where
     let members = Entrance { tls, door, who, face: Face::Members, limits, trusted_proxies };
     let administration = Entrance { face: Face::Administration, ..members.clone() };
     service.record("start", format!("version {}", env!("CARGO_PKG_VERSION"))).await;
+    let stop = or(stop, service.drains());
     let served = async {
         let routes = grpc::routes(service.clone(), stop.clone());
         let own = grpc::administration(service.clone(), stop.clone());
@@ -87,4 +88,19 @@ where
     }
     service.close().await;
     ended
+}
+
+/// Turns true once either does.
+fn or(mut one: watch::Receiver<bool>, mut other: watch::Receiver<bool>) -> watch::Receiver<bool> {
+    let (say, either) = watch::channel(false);
+    tokio::spawn(async move {
+        // Who cannot say it any more has said it.
+        tokio::select! {
+            _ = one.wait_for(|on| *on) => {}
+            Ok(_) = other.wait_for(|on| *on) => {}
+            () = say.closed() => return,
+        }
+        say.send_replace(true);
+    });
+    either
 }

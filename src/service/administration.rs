@@ -1,15 +1,15 @@
 //! What registrars, operators and auditors ask for.
 //!
-//! In scope: the record of each call, proposals, sessions, the signed head of the trail. Out of scope:
-//! what an act does to the process ([`Controls`]). Invariants: a call that changes something and its
+//! In scope: the record of each call, proposals and what they come to, sessions, the signed head of the
+//! trail. Out of scope: how a key is made, how a node's certificate is (`keys`, `node`). Invariants: a call that changes something and its
 //! record are one commit; what could not be recorded is counted, and the next record says how often.
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use prost::Message as _;
+use tokio::sync::watch;
 
 use crate::crypto::hash::Digest;
 use crate::domain::access::Permit;
@@ -24,27 +24,22 @@ use crate::domain::directory::{Directory, Statement, Verified};
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::{AuthenticPeer, Party};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{OwnKey, Refusal};
 use crate::domain::state::{Key, Value};
+use crate::moment::when;
 use crate::signed::dsse::{Envelope, Kind, Signature};
 use crate::signed::proto;
 
 use super::door::{Ask, Session};
+use super::keys::{Listed, Staged};
+use super::node::NodeState;
 use super::{Failure, Left, Publication, Service};
-
-/// What an act does to the process that serves: `operate` knows how.
-pub trait Controls: Send + Sync {
-    /// Carries it out. What came of it, or why not, in words.
-    fn perform<'a>(&'a self, act: &'a Act) -> Performing<'a>;
-}
-
-/// The future of [`Controls::perform`].
-pub type Performing<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
 
 /// What the administration keeps in memory.
 #[derive(Default)]
 pub(super) struct Office {
-    controls: OnceLock<Arc<dyn Controls>>,
+    /// Whether the service is to stop.
+    drains: watch::Sender<bool>,
     /// Calls that no record was made of since the last one.
     unrecorded: AtomicU64,
     /// The hour, and how many refusals of strangers were recorded in it.
@@ -108,9 +103,10 @@ pub enum Committed {
 }
 
 impl Service {
-    /// Acts are carried out by these from now on.
-    pub fn controlled_by(&self, controls: Arc<dyn Controls>) {
-        let _ = self.shared.office.controls.set(controls);
+    /// Turns true once the operators have decided that the service is to drain.
+    #[must_use]
+    pub fn drains(&self) -> watch::Receiver<bool> {
+        self.shared.office.drains.subscribe()
     }
 
     /// Records what the service does itself: a start, a stop. What cannot be recorded is counted.
@@ -304,14 +300,26 @@ impl Service {
     }
 
     async fn perform(&self, act: &Act) -> Result<String, String> {
-        if let Act::DropSessions(numbers) = act {
-            let dropped = self.door().drop_sessions(numbers);
-            let dropped = dropped.map_err(|number| Refusal::UnknownSession(number).to_string())?;
-            return Ok(format!("{dropped} connections were closed"));
-        }
-        match self.shared.office.controls.get() {
-            Some(controls) => controls.perform(act).await,
-            None => Err("this service was started by a program that cannot do that".to_owned()),
+        match act {
+            Act::DropSessions(numbers) => {
+                let dropped = self.door().drop_sessions(numbers);
+                let unknown = |number| Refusal::UnknownSession(number).to_string();
+                Ok(format!("{} connections were closed", dropped.map_err(unknown)?))
+            }
+            Act::RenewNode => {
+                let node = self.renew_node().await.map_err(|why| why.to_string())?;
+                Ok(format!("the node has a new certificate, until {}", when(node.until)))
+            }
+            Act::RetireKey(id) => {
+                let key = self.retire_key(*id).await.map_err(|why| why.to_string())?;
+                Ok(format!("the private {} {} is deleted", key.of.name(), key.id))
+            }
+            Act::Drain => {
+                self.shared.office.drains.send_replace(true);
+                Ok("the service ends its streams and stops".to_owned())
+            }
+            // Refused when it was proposed.
+            Act::NewEpoch(_) => Err(Refusal::NotWhileServing(act.name()).to_string()),
         }
     }
 
@@ -321,10 +329,12 @@ impl Service {
         by: AuthenticPeer,
         (verified, facets): (Verified, Vec<OpenFacet>),
     ) -> Result<Committed, Failure> {
-        if let Statement::Charter(charter) = verified.statement()
-            && let Err(refusal) = self.keeps_our_keys(charter)
-        {
-            return self.refuse(call, refusal).await;
+        let mut _alone = None;
+        if let Statement::Charter(charter) = verified.statement() {
+            _alone = Some(self.shared.rotating.lock().await);
+            if let Err(refusal) = self.goes_on_under(charter) {
+                return self.refuse(call, refusal).await;
+            }
         }
         let bytes = facets.iter().map(|facet| facet.bytes.len()).sum::<usize>();
         let bytes = bytes + verified.envelope().bytes().len();
@@ -408,6 +418,35 @@ impl Service {
         Ok(self.door().drop_sessions(&left).unwrap_or_default())
     }
 
+    /// Every key of the service's own that is here.
+    ///
+    /// # Errors
+    /// Busy; stopped.
+    pub async fn service_keys(
+        &self,
+        call: Call,
+        _: &Permit<()>,
+    ) -> Result<(Vec<Listed>, Option<NodeState>), Failure> {
+        self.asked(call).await?;
+        Ok((self.own_keys(), self.node()))
+    }
+
+    /// A key for the next charter: the one that was staged before, or a new one. It gives nobody any right:
+    /// that the charter does.
+    ///
+    /// # Errors
+    /// It cannot be kept; busy; stopped.
+    pub async fn stage_service_key(
+        &self,
+        call: Call,
+        permit: &Permit<OwnKey>,
+    ) -> Result<Staged, Failure> {
+        let of = *permit.command();
+        self.audited(call.saying(of.name()), Asked).await?;
+        let staged = self.stage_key(of).await;
+        staged.map_err(|_| Refusal::Internal("a key of the service cannot be kept").into())
+    }
+
     /// A page of the audit trail, and the signed head that stands behind it.
     ///
     /// # Errors
@@ -442,7 +481,8 @@ impl Service {
             at: self.now(),
             view: Some(proto::View { size, root: bytes(&root) }),
         };
-        Ok((records, self.sign(Kind::AuditHead, head.encode_to_vec().into())?))
+        let head = self.sign(Kind::AuditHead, &head.encode_to_vec(), size)?;
+        Ok((records, head.ok_or(Failure::Stopped)?))
     }
 
     async fn trail(&self) -> Result<Trail, Failure> {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::facet::OpenFacet;
-use crate::domain::refusal::{Refusal, Wrong};
+use crate::domain::refusal::{OwnKey, Refusal, Wrong};
 use crate::signed::dsse::Signature;
 use crate::signed::proto;
 
@@ -50,6 +50,29 @@ pub fn publish_answer(answer: &Result<u64, Refusal>) -> v1::PublishAnswer {
         }),
     };
     v1::PublishAnswer { answer: Some(answer) }
+}
+
+/// What a key of the service is for.
+#[must_use]
+pub const fn service_key_use(of: OwnKey) -> v1::ServiceKeyUse {
+    match of {
+        OwnKey::Log => v1::ServiceKeyUse::Log,
+        OwnKey::Relay => v1::ServiceKeyUse::Relay,
+        OwnKey::Authority => v1::ServiceKeyUse::Authority,
+    }
+}
+
+/// The same back.
+///
+/// # Errors
+/// None of these.
+pub fn own_key(of: v1::ServiceKeyUse) -> Result<OwnKey, Refusal> {
+    match of {
+        v1::ServiceKeyUse::Log => Ok(OwnKey::Log),
+        v1::ServiceKeyUse::Relay => Ok(OwnKey::Relay),
+        v1::ServiceKeyUse::Authority => Ok(OwnKey::Authority),
+        v1::ServiceKeyUse::Unspecified => Err(Refusal::field("use", Wrong::Missing)),
+    }
 }
 
 /// The id of what lies on the desk.

@@ -49,12 +49,12 @@ fn may(role: &str, method: &str) -> bool {
             true
         }
         ("registrar" | "operator" | "auditor", "AdminService")
-            if matches!(name, "GetStanding" | "ListProposals") =>
+            if matches!(name, "GetStanding" | "ListProposals" | "ListServiceKeys") =>
         {
             true
         }
         ("operator" | "auditor", "AdminService") if name == "ListSessions" => true,
-        ("operator", "AdminService") => name == "DropSessions",
+        ("operator", "AdminService") => matches!(name, "DropSessions" | "StageServiceKey"),
         ("auditor", "AdminService") => name == "GetAudit",
         ("seat", "DirectoryService" | "RelayService") => true,
         ("registrar", "DirectoryService") => true,

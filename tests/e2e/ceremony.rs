@@ -1,6 +1,5 @@
 //! What registrars do together, each on a machine of his own, with the programs as they are typed.
 
-use std::net::TcpListener;
 use std::process::{Child, Output};
 
 use tempfile::TempDir;
@@ -30,7 +29,7 @@ fn told(output: &Output) -> (String, i32) {
 impl Ceremony {
     fn of(registrars: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::readme::free_port();
         let mut script = String::from("set -eu -o pipefail\n");
         let mut init = format!("liaisond --home service init --listen 127.0.0.1:{port}");
         init += &format!(" --name un.example --threshold {}", registrars.len());

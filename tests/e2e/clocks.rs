@@ -56,8 +56,11 @@ async fn a_clock_in_doubt_admits_nothing_dated_and_silences_no_alert() {
     net.say(says::record(&net.replica(), "fr/cert")).await;
 
     // More than 30 days after the last time stored.
-    net.open.clock.set(NOW + 31 * DAY);
-    let net = again(net, false).await;
+    let (open, _) = net.stop().await;
+    open.clock.set(NOW + 31 * DAY);
+    let store = open.place().open("un.example").await.unwrap();
+    let open = Open { clock_is_right: false, ..open };
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
     assert!(net.service.is_clock_in_doubt());
     goes_on_carefully(&net, both, "jp/cert/duty-2").await;
     let net = again(net, true).await;

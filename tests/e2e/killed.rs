@@ -1,7 +1,6 @@
 //! The service is killed under who follows, with the programs as they are typed.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -64,7 +63,7 @@ impl Printed {
 #[test]
 fn who_follows_goes_on_when_the_service_is_back() {
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::readme::free_port();
     let init = format!("init --single --client-home registrar --listen 127.0.0.1:{port}");
     does(&format!("liaisond --home service {init} > founded.txt"), &folder);
     let mut service = serve(&folder, port);

@@ -42,6 +42,7 @@ mod rotation;
 mod rotations;
 mod salvage;
 mod second;
+mod secretariat;
 mod set_back;
 mod shares;
 mod statements;

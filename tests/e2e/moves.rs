@@ -1,7 +1,6 @@
 //! A service and its addresses: how they are said, judged and learnt, and a service that moves, with
 //! the programs as they are typed.
 
-use std::net::TcpListener;
 use std::process::{Child, Command};
 
 use liaison::domain::limits;
@@ -21,7 +20,7 @@ impl Drop for Moving {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    crate::readme::free_port()
 }
 
 fn bash(script: &str, folder: &TempDir) -> Command {

@@ -61,8 +61,10 @@ impl Kept {
             operators: Vec::new(),
             auditors: Vec::new(),
             listen: free,
+            admin: None,
             health: Some(free),
             addresses: addresses.iter().map(|text| Address::parse(text).unwrap()).collect(),
+            admin_addresses: Vec::new(),
             engine: "redb".to_owned(),
         };
         let client = Home::at(folder.path().join("registrar"));

@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -468,7 +467,7 @@ fn place_in(accepted: Bytes) -> u64 {
 
 /// Configuration and keys.
 fn create(home: &ServiceHome, engine: Engine, trust: &Trust) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::readme::free_port();
     let config = format!(
         "format = {FORMAT}\nname = \"{NAME}\"\nlisten = \"127.0.0.1:{port}\"\n\
          addresses = [\"127.0.0.1:{port}\"]\nengine = \"{engine}\"\nhigh_water = \"high-water\"\n"

@@ -20,7 +20,7 @@ fn readme() -> String {
 }
 
 /// The lines of every `sh` block.
-fn commands(text: &str) -> Vec<String> {
+pub(crate) fn commands(text: &str) -> Vec<String> {
     let mut inside = false;
     let mut commands = Vec::new();
     for line in text.lines() {
@@ -32,6 +32,18 @@ fn commands(text: &str) -> Vec<String> {
         }
     }
     commands
+}
+
+/// A port that nobody has, and the one after it neither: there is the administration.
+pub(crate) fn free_port() -> u16 {
+    let bound = |port: u16| TcpListener::bind(("127.0.0.1", port)).ok();
+    loop {
+        let first = bound(0).unwrap();
+        let port = first.local_addr().unwrap().port();
+        if let Some(_second) = port.checked_add(1).and_then(bound) {
+            return port;
+        }
+    }
 }
 
 pub(crate) fn run(script: &str, folder: &Path) -> Output {
@@ -80,7 +92,7 @@ impl Drop for Service {
 
 /// Runs commands like those of the README, and leaves the service up that they begin.
 pub(crate) fn served(commands: &[&str], folder: &Path) -> Service {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let mut commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
     commands.push("echo $(jobs -p) > service.pid; trap - EXIT".to_owned());
     // Nobody waits for what the service says.
@@ -98,7 +110,7 @@ fn quoted(command: &str) -> String {
 #[test]
 fn every_command_of_the_readme_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let commands = commands(&readme());
     assert!(commands.len() > 25, "the README has lost its commands: {commands:#?}");
     let mut lines = commands.clone();

@@ -1,7 +1,6 @@
 //! The service's own keys are rotated (guarantee G9): never two that sign, never none, and what the old one
 //! signed stays good.
 
-use std::net::TcpListener;
 use std::process::Child;
 
 use bytes::Bytes;
@@ -359,7 +358,7 @@ impl Drop for Typed {
 impl Typed {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::readme::free_port();
         let mut typed = Self { folder, port, service: None };
         typed.good(&format!(
             "liaisond --home service init --single --client-home registrar --listen 127.0.0.1:{port}\n\

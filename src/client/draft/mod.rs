@@ -30,9 +30,7 @@ mod charter;
 mod facets;
 mod words;
 
-pub use charter::{
-    Changes, InvalidChange, People, ServiceKeys, amended, dangerous_quorum,
-};
+pub use charter::{Changes, InvalidChange, People, ServiceKeys, amended, dangerous_quorum};
 pub use facets::FacetContent;
 pub use words::{Line, in_words, of_facet};
 

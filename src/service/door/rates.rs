@@ -130,6 +130,8 @@ impl Door {
                 | Method::Abort
                 | Method::ListSessions
                 | Method::DropSessions
+                | Method::ListServiceKeys
+                | Method::StageServiceKey
                 | Method::GetAudit,
             ) => (Counted::Reads, limits.reads, 1),
             Ask::Drop => (Counted::Drops, limits.drops, 1),

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -111,7 +110,7 @@ impl Outcome {
 impl World {
     fn found(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::readme::free_port();
         let founding = include_str!("found.sh");
         let mut bash = bash(founding, &folder);
         bash.env("PORT", port.to_string()).env("ENGINE", engine.name());
