@@ -25,6 +25,7 @@ use crate::crypto::cert::{self, PeerCertificate, ServiceName};
 use crate::crypto::hash::Digest;
 use crate::crypto::hosts;
 use crate::crypto::issue::{self, Validity};
+use crate::domain::directory::Charter;
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
 use crate::moment::when;
@@ -56,6 +57,8 @@ pub(super) struct Node {
 struct Shown {
     certificate: Vec<u8>,
     state: NodeState,
+    /// Where the charter stands that was followed last: one of before says nothing any more.
+    charter: u64,
     /// When it was tried last in vain, by the clock that nobody sets.
     failed: Option<u64>,
 }
@@ -84,7 +87,8 @@ impl Node {
     ) -> Result<Arc<Self>, OperateError> {
         let maker = Maker::of(home, config, ambient)?;
         let state = service.state();
-        let authorities = &state.directory.charter().service_ca;
+        let charter = state.directory.charter();
+        let authorities = &charter.service_ca;
         let ready = match maker.found(authorities) {
             Ok(found) => found,
             Err(why) => {
@@ -94,7 +98,8 @@ impl Node {
             }
         };
         let state = maker.state(&ready.certificate, authorities);
-        let shown = Shown { certificate: ready.certificate, state, failed: None };
+        let (certificate, charter) = (ready.certificate, charter.newest.leaf);
+        let shown = Shown { certificate, state, charter, failed: None };
         let node = Arc::new(Self {
             maker,
             tls: Arc::new(ArcSwap::from_pointee(ready.tls)),
@@ -126,8 +131,11 @@ impl Node {
     /// a newer authority takes over; whose copy is older asks for the charters.
     fn look(&self, service: &Service, known: bool) {
         let state = service.state();
-        let authorities = &state.directory.charter().service_ca;
-        let mut shown = self.shown();
+        let (charter, mut shown) = (state.directory.charter(), self.shown());
+        if charter.newest.leaf < shown.charter {
+            return;
+        }
+        let authorities = &charter.service_ca;
         let counted = self.maker.ambient.counted();
         let is_soon = shown.failed.is_some_and(|at| counted.saturating_sub(at) < AGAIN_SECONDS);
         // Whom nobody believes has no time.
@@ -137,7 +145,7 @@ impl Node {
         };
         let may = by_this_clock(service)
             .and_then(|()| self.maker.is_worth_it(&shown.certificate, authorities));
-        if let Err(why) = may.and_then(|()| self.replace(&mut shown, authorities, from)) {
+        if let Err(why) = may.and_then(|()| self.replace(&mut shown, charter, from)) {
             self.failed(&mut shown, why);
         }
     }
@@ -146,15 +154,17 @@ impl Node {
     fn replace(
         &self,
         shown: &mut Shown,
-        authorities: &[Bytes],
-        from: From,
+        charter: &Charter,
+        from: Source,
     ) -> Result<NodeState, NotRenewed> {
-        let before = (from == From::TheSame).then_some(&shown.certificate[..]);
+        let authorities = &charter.service_ca;
+        let before = (from == Source::TheSame).then_some(&shown.certificate[..]);
         let Ready { certificate, tls } = self.maker.renewed(authorities, before)?;
         let state = self.maker.state(&certificate, authorities);
         self.tls.store(Arc::new(tls));
         self.telemetry.say(&Event::NodeRenewed(when(state.until)));
-        *shown = Shown { certificate, state: state.clone(), failed: None };
+        let charter = charter.newest.leaf;
+        *shown = Shown { certificate, state: state.clone(), charter, failed: None };
         Ok(state)
     }
 
@@ -177,16 +187,20 @@ impl Renewer for Node {
     fn renew(&self, service: &Service) -> Result<NodeState, NotRenewed> {
         by_this_clock(service)?;
         let state = service.state();
-        let authorities = &state.directory.charter().service_ca;
-        self.replace(&mut self.shown(), authorities, From::TheNewest)
+        let (charter, mut shown) = (state.directory.charter(), self.shown());
+        if charter.newest.leaf < shown.charter {
+            return Err(NotRenewed::NotMade("a charter comes into force: try again".to_owned()));
+        }
+        self.replace(&mut shown, charter, Source::TheNewest)
     }
 
-    fn follow(&self, authorities: &[Bytes]) {
+    fn follow(&self, charter: &Charter) {
         let mut shown = self.shown();
-        if issuer(authorities, &shown.certificate).is_some() {
+        shown.charter = charter.newest.leaf;
+        if issuer(&charter.service_ca, &shown.certificate).is_some() {
             return;
         }
-        if let Err(why) = self.replace(&mut shown, authorities, From::TheNewest) {
+        if let Err(why) = self.replace(&mut shown, charter, Source::TheNewest) {
             shown.state.authority = None;
             self.failed(&mut shown, why);
         }

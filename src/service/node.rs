@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
+use crate::domain::directory::Charter;
 use crate::moment::when;
 
 use super::{Failure, Service};
@@ -103,8 +103,9 @@ pub trait Renewer: Send + Sync {
     /// [`NotRenewed`]; the one in use stays.
     fn renew(&self, service: &Service) -> Result<NodeState, NotRenewed>;
 
-    /// Sees that what is shown is issued by one of these authorities, DER, before members hear of them.
-    fn follow(&self, authorities: &[Bytes]);
+    /// Sees that what is shown is issued by one of the authorities of a charter that is in force as soon as
+    /// this returns.
+    fn follow(&self, charter: &Charter);
 }
 
 impl Service {

@@ -254,8 +254,8 @@ impl Sequencer {
         if let Some(node) = self.node.get().cloned()
             && old.newest.leaf != new.newest.leaf
         {
-            let authorities = new.service_ca.clone();
-            let _ = tokio::task::spawn_blocking(move || node.follow(&authorities)).await;
+            let charter = new.clone();
+            let _ = tokio::task::spawn_blocking(move || node.follow(&charter)).await;
         }
     }
 

@@ -69,7 +69,7 @@ impl Kept {
         };
         let client = Home::at(folder.path().join("registrar"));
         operate::single(&home, &client, plan, &ambient).await.unwrap();
-        Self { folder: folder, home, clock, ambient }
+        Self { folder, home, clock, ambient }
     }
 
     /// Serves it, by a clock that its operator says is right.
