@@ -192,7 +192,7 @@ impl World {
         let folder = Arc::clone(&open.home);
         let home = ServiceHome::at(folder.path());
         create(&home, engine, &trust);
-        let store = open.found().await;
+        let store = open.found_with(&trust.ca).await;
         let net = TestNet::serve(open, store, trust).await;
         let [fr, jp] = net.parties(["fr", "jp"]).await;
         let files = Files::new(&net, &jp).await;

@@ -168,8 +168,13 @@ impl Open {
 
     /// Creates the store, and commits entry 0.
     pub(crate) async fn found(&self) -> Arc<dyn Store> {
+        self.found_with(&Trust::new(dates()).ca).await
+    }
+
+    /// The same with another service authority.
+    pub(crate) async fn found_with(&self, ca: &[u8]) -> Arc<dyn Store> {
         let store = self.place().create(NAME, 1).await.unwrap();
-        let charter = says::founding(&Trust::new(dates()).ca).bytes();
+        let charter = says::founding(ca).bytes();
         service::found(store.as_ref(), &charter, &self.keys, &self.settings()).await.unwrap();
         store
     }
