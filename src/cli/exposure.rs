@@ -86,7 +86,7 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
     known.then_some(()).ok_or_else(|| {
         let sentence = format!("no roster of {contact} has ever listed {seat}");
         wrong(Exit::NotFound, "UNKNOWN_SEAT", sentence)
-            .mended_by(format!("liaison seat list {contact}"))
+            .mended_by(format!("liaison sync, if it is new; liaison seat list {contact}"))
     })
 }
 

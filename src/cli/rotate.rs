@@ -51,20 +51,7 @@ pub(super) async fn rotate(ctx: &Context, args: &SeatRotateArgs) -> Result<(), C
     if args.draft.dry_run {
         return planned(ctx, &changes);
     }
-    let (mut listed, facets) = in_force(&replica, &contact)?;
-    for (seat, purposes) in &changes {
-        let keys = ctx.home.keys();
-        keys.stage(seat, purposes, ctx.ambient())?;
-        connects(ctx, seat).await?;
-        let at = listed.iter().position(|listed| listed.name == seat.name());
-        let named = || proto::Seat { name: seat.name().to_owned(), ..Default::default() };
-        let before = at.map_or_else(named, |at| listed.remove(at));
-        listed.push(keys.next(seat, ctx.ambient())?.follow(before));
-    }
-    let roster =
-        proto::Roster { contact: contact.to_string(), seats: listed, ..Default::default() };
-    let composer = &mut Composer::on(replica.directory()?, ctx.ambient());
-    let bundle = Bundle::of(vec![composer.roster(roster, &facets)?]);
+    let bundle = drafted(ctx, &replica, &contact, &changes).await?;
     let name = format!("{}.roster", contact.as_str().replace('/', "-"));
     match finish(ctx, bundle, &args.draft, &replica, &name).await? {
         Finished::Published(leaves) => {
@@ -81,6 +68,27 @@ pub(super) async fn rotate(ctx: &Context, args: &SeatRotateArgs) -> Result<(), C
         }
         Finished::Shown => Ok(()),
     }
+}
+
+/// Makes the new keys, tries them, and composes the roster that lists them.
+async fn drafted(
+    ctx: &Context,
+    replica: &Replica,
+    contact: &ContactId,
+    changes: &[(&SeatId, Vec<Purpose>)],
+) -> Result<Bundle, ClientError> {
+    let (keys, (mut seats, facets)) = (ctx.home.keys(), in_force(replica, contact)?);
+    for (seat, purposes) in changes {
+        keys.stage(seat, purposes, ctx.ambient())?;
+        connects(ctx, seat).await?;
+        let at = seats.iter().position(|listed| listed.name == seat.name());
+        let named = || proto::Seat { name: seat.name().to_owned(), ..Default::default() };
+        let before = at.map_or_else(named, |at| seats.remove(at));
+        seats.push(keys.next(seat, ctx.ambient())?.follow(before));
+    }
+    let roster = proto::Roster { contact: contact.to_string(), seats, ..Default::default() };
+    let composer = &mut Composer::on(replica.directory()?, ctx.ambient());
+    Ok(Bundle::of(vec![composer.roster(roster, &facets)?]))
 }
 
 /// The seats named, else all whose keys are here; of one contact.

@@ -1,7 +1,7 @@
 //! Guarantee G8: a revocation ends live access within five seconds, on every stream, whoever signs it; the
 //! streams of others go on.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -184,14 +184,16 @@ async fn what_a_revocation_takes() {
     {
         times.sort();
         let at = |part: usize| times[(times.len() - 1) * part / 100];
-        println!(
+        writeln!(
+            std::io::stdout(),
             "{what}: {} times, p50 {:?}, p99 {:?}, max {:?}; {} others follow and watch",
             times.len(),
             at(50),
             at(99),
             at(100),
             MEMBERS * SEATS
-        );
+        )
+        .unwrap();
     }
     assert!(closed.len() == REVOKED && closed.iter().all(|took| *took < PROMISED));
 }
