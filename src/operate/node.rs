@@ -65,7 +65,7 @@ struct Shown {
 
 /// From which authority the next certificate comes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum From {
+enum Source {
     /// The newest whose key is here.
     TheNewest,
     /// The one of the certificate before, if its key is here.
@@ -336,17 +336,17 @@ impl Maker {
     }
 
     /// Whether it is time for another, and from where.
-    fn is_due(&self, shown: &Shown, authorities: &[Bytes], known: bool) -> Option<From> {
+    fn is_due(&self, shown: &Shown, authorities: &[Bytes], known: bool) -> Option<Source> {
         let issuer = issuer(authorities, &shown.certificate);
-        let Some(issuer) = issuer else { return Some(From::TheNewest) };
+        let Some(issuer) = issuer else { return Some(Source::TheNewest) };
         let is_newer = |other: &Bytes| dates(other).0 > dates(issuer).0;
         let newer = authorities.iter().filter(|other| is_newer(other));
         if known && newer.clone().any(|newer| self.holds(newer)) {
-            return Some(From::TheNewest);
+            return Some(Source::TheNewest);
         }
         let (served, _) = permitted(issuer, &self.hosts);
         let moved = !self.hosts.is_empty() && !hosts::carries(&shown.certificate, &served);
-        (moved || self.ambient.now() >= shown.state.renews).then_some(From::TheSame)
+        (moved || self.ambient.now() >= shown.state.renews).then_some(Source::TheSame)
     }
 
     fn holds(&self, authority: &[u8]) -> bool {
