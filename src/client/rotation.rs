@@ -33,6 +33,7 @@ use super::keys::{
     is_retired, load_opening, load_signing, names_in, prove,
 };
 use super::place::{self, FileError, Lock, MOMENTS};
+use super::protect::pointer_beside;
 
 /// The new keys of a seat, as a roster lists them: those that are to change.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -230,7 +231,10 @@ impl Keys {
         let Some(key) = if_there(load_signing(&owner, &next, ambient))? else { return Ok(false) };
         let listed = directory.key(&key.public().id()).is_some();
         if listed {
-            place::move_to(&next, &self.contact_folder(contact).join("keeper.pem"))?;
+            let own = self.contact_folder(contact).join("keeper.pem");
+            // First: of two of one key neither is used.
+            place::remove(&pointer_beside(&own))?;
+            place::move_to(&next, &own)?;
         }
         Ok(listed)
     }
