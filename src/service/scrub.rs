@@ -14,6 +14,7 @@ use prost::Message as _;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::VerifyingKey;
+use crate::domain::administration::audit::Trail;
 use crate::domain::directory::entry::Entry as LogEntry;
 use crate::domain::directory::key::{PublicKey, Purpose};
 use crate::domain::directory::{self, Admitted, Directory, Parts, RULES};
@@ -57,13 +58,15 @@ pub enum What {
     Accounts,
     /// What is due, by its message.
     Due,
+    /// Records of the audit trail, by its chain.
+    Records,
     /// Where it all ends, against what members were shown.
     Shown,
 }
 
 impl What {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Values,
         Self::Log,
         Self::Parts,
@@ -73,6 +76,7 @@ impl What {
         Self::Bodies,
         Self::Accounts,
         Self::Due,
+        Self::Records,
         Self::Shown,
     ];
 
@@ -89,6 +93,7 @@ impl What {
             Self::Bodies => "bodies",
             Self::Accounts => "accounts",
             Self::Due => "due",
+            Self::Records => "audit records",
             Self::Shown => "shown before",
         }
     }
@@ -206,6 +211,7 @@ pub async fn scrub(
     scrub.mailboxes(directory.as_ref()).await?;
     scrub.messages(directory.as_ref()).await?;
     scrub.accounts().await?;
+    scrub.records(directory.as_ref()).await?;
     scrub.due().await?;
     Ok(report)
 }
@@ -658,6 +664,39 @@ impl<T: FnMut(u64)> Scrub<'_, T> {
             if self.scan.value(&Key::Blob(digest)).await?.is_none() {
                 self.report.unnamed += 1;
             }
+        }
+        Ok(())
+    }
+
+    /// Each record of the audit trail follows the one before, up to where it stands.
+    async fn records(&mut self, directory: Option<&Directory>) -> Result<(), StoreError> {
+        let Some(directory) = directory else { return Ok(()) };
+        let mut trail = Trail::empty(directory.genesis());
+        let mut rest = Some(KeyRange::prefix(keys::RECORD));
+        while rest.is_some() {
+            for (_, record) in self.scan.next(&mut rest).await? {
+                self.report.looked(What::Records);
+                match trail.follow(&record) {
+                    Ok((next, _)) => trail = next,
+                    Err(why) => {
+                        let why =
+                            format!("behind record {} of the audit trail: {why}", trail.count);
+                        self.report.wrong(What::Records, why);
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        let stands = match self.scan.value(&Key::Trail).await? {
+            Some(Value::Trail(stands)) => stands,
+            Some(_) | None => Trail::empty(directory.genesis()),
+        };
+        if stands != trail {
+            let (found, counted) = (trail.count, stands.count);
+            let why = format!(
+                "the audit trail counts {counted} records, and {found} are here, or others"
+            );
+            self.report.wrong(What::Records, why);
         }
         Ok(())
     }

@@ -76,6 +76,8 @@ async fn a_scrub_says_what_is_wrong_and_where() {
     let waits = codec::encode(&Value::Share(waits));
     let part = the_first(&all, b"part/contact/");
     let leaf = keys::log_entry(1);
+    let [record, newest] = [1, 2].map(|number| keys::of(&Key::Record(number)));
+    let trail = keys::of(&Key::Trail);
     let Value::Mailbox(stands) =
         codec::decode(&Key::Mailbox(jp.clone()), &all[&mailbox].1).unwrap()
     else {
@@ -95,6 +97,9 @@ async fn a_scrub_says_what_is_wrong_and_where() {
         (None, Some(part), What::Parts, "is missing, and the log has it"),
         (Some((part, Bytes::from_static(b"x"))), None, What::Parts, "is not what the log says"),
         (None, Some(&leaf), What::Log, "entry 1 is missing"),
+        (None, Some(&record), What::Records, "behind record 0 of the audit trail"),
+        (None, Some(&newest), What::Records, "counts 2 records, and 1 are here"),
+        (None, Some(&trail), What::Records, "counts 0 records, and 2 are here"),
     ] {
         let copy = open.copy();
         change(&copy, put.map(|(key, value)| (key.clone(), value)), delete.cloned()).await;
