@@ -59,7 +59,7 @@ pub(crate) async fn start(open: &Open) -> Result<service::Service, CannotStart> 
 /// It does not start, and leaves every file as it was.
 pub(crate) async fn refused(open: &Open) -> CannotStart {
     let before = contents(open.home.path());
-    let why = start(open).await.err().expect("it does not start");
+    let why = start(open).await.expect_err("it does not start");
     assert!(contents(open.home.path()) == before, "a file is another: {why}");
     why
 }

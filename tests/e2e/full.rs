@@ -277,7 +277,7 @@ async fn a_start_goes_on_if_the_mark_does_not_fit_beside_its_checkpoint() {
     std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
 
     std::fs::write(open.high_water(), founded).unwrap();
-    let why = open.start_again().await.err().expect("it does not start").to_string();
+    let why = open.start_again().await.expect_err("it does not start").to_string();
     assert!(why.contains("high-water cannot be used: "), "{why}");
     std::fs::write(open.high_water(), &shown.checkpoint).unwrap();
     let service = open.start_again().await.unwrap();

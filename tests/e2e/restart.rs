@@ -110,7 +110,7 @@ async fn stopped() -> Open {
 }
 
 async fn why_not(open: &Open) -> CannotStart {
-    open.start_again().await.err().expect("it does not start")
+    open.start_again().await.expect_err("it does not start")
 }
 
 #[tokio::test]

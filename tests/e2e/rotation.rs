@@ -118,7 +118,10 @@ async fn rotated(of: OwnKey) {
     assert_eq!(net.service.stage_key(of).await.unwrap(), staged, "also after a start");
 
     for (keys, states) in [
-        ([&before[..], &[new_key.clone()]].concat(), [KeyState::Overlapping, KeyState::InForce]),
+        (
+            [&before[..], std::slice::from_ref(&new_key)].concat(),
+            [KeyState::Overlapping, KeyState::InForce],
+        ),
         (vec![new_key.clone()], [KeyState::Retired, KeyState::InForce]),
     ] {
         // Who follows goes on following, and what is sent meanwhile arrives.
@@ -276,7 +279,7 @@ async fn no_charter_is_logged_under_which_the_service_could_not_sign() {
         let usage = if of == OwnKey::Log { proto::Use::Log } else { proto::Use::Relay };
         let foreign = says::proven("nobody", &format!("{}/{NAME}", of.word()), usage);
         let own = listed(&net, of);
-        for keys in [vec![foreign.clone()], [&own[..], &[foreign.clone()]].concat()] {
+        for keys in [vec![foreign.clone()], [&own[..], std::slice::from_ref(&foreign)].concat()] {
             let answer = net.stranger().await.enrol(listing(&net, of, keys)).await.unwrap();
             assert_eq!(answer, Err("SERVICE_KEY_MISSING".to_owned()), "{of:?}");
         }
@@ -435,7 +438,7 @@ fn all_keys_are_rotated_as_it_is_typed_and_who_knows_only_the_first_charter_come
     typed.good("liaison --home old sync && liaison --home old doctor || true");
     typed.stop();
     for (of, id) in ["log", "relay"].iter().zip(&new) {
-        assert_eq!(typed.ids(of, "in force"), [id.clone()]);
+        assert_eq!(typed.ids(of, "in force"), std::slice::from_ref(id));
         assert_eq!(typed.ids(of, "overlapping").len(), 1);
     }
     typed.refused(
