@@ -8,6 +8,9 @@
                                 for 0) is what it signed (13). `entries` and `answers` of DIR hold
                                 what GetEntries and Collect answered, each in hexadecimal in a line
 
+    verify.py --audit DIR       exit 0: the audit trail in the copy of an auditor, DIR of its home, is the
+                                one whose head the relay signed (5.6)
+
 It folds whole logs (sections 1 to 9), computes roots, verifies checkpoints (11), and computes the
 chains of mailboxes (13) and audits (5.6). It judges headers, threads, acknowledgements, receipts and
 heads as a reader does, and envelopes as the relay does (10, 12 to 14, 16), in a directory that is not
@@ -97,6 +100,7 @@ SCHEMA = {
     "possession": "holder:s use:e key_id:k",
     "approval": "directory:Directory nonce:b base:u expires:u action:s parameters:b",
     "audit-head": f"directory:Directory count:u chain:b {WITNESSED}",
+    "AuditRecord": "number:u at:u who:s key_id:b network:s call:s subject:b says:s outcome:s unrecorded:u",
     "GetEntriesResponse": "entries:[b checkpoint:b",
     "CollectResponse": "message:Item head:b beginning:Beginning",
     "Beginning": "number:u chain:b epoch:u",
@@ -1543,10 +1547,43 @@ def check_mailbox(folder, contact, after, chain):
     print(f"accepted: {came} entries, {gone} gone, {forgotten} forgotten")
 
 
+def tape(path):
+    """Records, each behind its length."""
+    data, records = path.read_bytes(), []
+    while data:
+        length = int.from_bytes(data[:4])
+        records.append(data[4:4 + length])
+        data = data[4 + length:]
+    return records
+
+
+def check_audit(folder):
+    entries, records = tape(folder / "entries"), tape(folder / "audit")
+    directory = Directory(folder.name)
+    for entry in entries:
+        directory.take(entry)
+    chain = audit_start(directory.genesis)
+    for number, record in enumerate(records, 1):
+        need(form("AuditRecord", record)["number"] == number, f"record {number}: another number")
+        chain = audit_next(chain, number, record)
+    dsse, head = opened("audit-head", (folder / "audit-head").read_bytes())
+    check_fields("audit-head", head)
+    need(head["directory"]["genesis"] == directory.genesis, "the head is of another directory")
+    need((head["count"], head["chain"]) == (len(records), chain), "the head is of other records")
+    need(len(dsse["signatures"]) == 1, "one key signs the head")
+    signature = dsse["signatures"][0]
+    key = directory.keys.get(signature["key_id"])
+    need(key and key.use == RELAY and key.stood_at(head["view"]["size"]), "the key is not the relay's")
+    need(holds(key.key, signature["sig"], pae(dsse["payload_type"], dsse["payload"])),
+         "the signature of the head does not hold")
+    print(f"accepted: {len(records)} records")
+
+
 def main(arguments):
-    if arguments[:1] == ["--mailbox"]:
+    if arguments[:1] in (["--mailbox"], ["--audit"]):
+        check = {"--mailbox": check_mailbox, "--audit": check_audit}[arguments[0]]
         try:
-            check_mailbox(pathlib.Path(arguments[1]), *arguments[2:])
+            check(pathlib.Path(arguments[1]), *arguments[2:])
         except (Malformed, Refused) as why:
             print(f"refused: {why}")
             return 1
