@@ -163,11 +163,11 @@ pub(super) async fn proposals(ctx: &Context, args: &ProposalsArgs) -> Result<(),
     let directory = replica.directory()?;
     let session = reach(ctx, &args.admin, &who).await?;
     if let Some(id) = &args.id {
-        let found = one(session.proposals(true).await?, id)?;
+        let found = one(session.proposals(true, &id.to_ascii_lowercase()).await?, id)?;
         ctx.out.data(&object(directory, &found), || in_full(directory, &found));
         return Ok(());
     }
-    let found = session.proposals(args.all).await?;
+    let found = session.proposals(args.all, "").await?;
     let objects: Vec<Value> = found.iter().map(|of| object(directory, of)).collect();
     ctx.out.data(&json!({ "proposals": objects }), || {
         if found.is_empty() {
@@ -177,7 +177,7 @@ pub(super) async fn proposals(ctx: &Context, args: &ProposalsArgs) -> Result<(),
         for of in &found {
             let id = of.id().chars().take(12).collect();
             let until = when(of.said.expires);
-            table.add_row([id, title(of), of.said.by.clone(), until, waits(directory, of)]);
+            table.add_row([id, title(of), visible(&of.said.by), until, waits(directory, of)]);
         }
         table.to_string()
     });
@@ -204,7 +204,7 @@ fn one(found: Vec<Proposed>, id: &str) -> Result<Proposed, ClientError> {
 fn title(of: &Proposed) -> String {
     match &of.what {
         What::Act(act, ..) => act.name().to_owned(),
-        What::Statement(bundle) => {
+        What::Statement(bundle) | What::Withheld(bundle) => {
             let kinds = bundle.publications().iter().map(|of| of.statement().kind().name());
             kinds.collect::<Vec<_>>().join(", ")
         }
@@ -231,14 +231,15 @@ fn waits(directory: &Directory, of: &Proposed) -> String {
 }
 
 fn object(directory: &Directory, of: &Proposed) -> Value {
-    let left = of.waits_for(directory).into_iter();
+    let is_open = of.said.state() == ProposalState::Open;
+    let left = of.waits_for(directory).into_iter().filter(|_| is_open);
     let left = left.map(|(more, names)| json!({ "more": more, "of": names }));
     let state = of.said.state().as_str_name().trim_start_matches("PROPOSAL_STATE_");
     let act = match &of.what {
         What::Act(act, proposal, _) => json!({
             "action": act.name(), "says": act.to_string(), "charter": proposal.base,
         }),
-        What::Statement(_) => Value::Null,
+        What::Statement(_) | What::Withheld(_) => Value::Null,
     };
     json!({
         "id": of.id(),
@@ -262,6 +263,10 @@ fn in_full(directory: &Directory, of: &Proposed) -> String {
     lines.line("by", format!("{}, {}", visible(&of.said.by), when(of.said.at)));
     match &of.what {
         What::Act(act, proposal, _) => act_in_words(&mut lines, directory, act, proposal),
+        What::Withheld(bundle) => {
+            in_words(bundle).into_iter().for_each(|line| lines.line(&line.label, line.text));
+            lines.line("details", "withheld: they are for registrars, while it waits");
+        }
         What::Statement(bundle) => {
             in_words(bundle).into_iter().for_each(|line| lines.line(&line.label, line.text));
         }
@@ -332,27 +337,36 @@ async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(),
     let replica = if away { ctx.replica()? } else { synced(ctx, &who).await? };
     let directory = replica.directory()?;
     let unsigned = draft(directory, act, ctx.ambient());
-    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
-    let signed = unsigned.add_signature(&*key, ctx.ambient().random());
-    let signed = signed.map_err(KeyError::from)?;
-    let approved = Approved::verify(directory, signed.bytes())?;
+    let drafted = Approved::verify(directory, unsigned.bytes())?;
     let mut lines = Lines::default();
-    lines.line("proposal", hex::encode(approved.id().as_bytes()));
-    act_in_words(&mut lines, directory, act, approved.proposal());
+    lines.line("proposal", hex::encode(drafted.id().as_bytes()));
+    act_in_words(&mut lines, directory, act, drafted.proposal());
     lines.line("signed by", who.to_string());
     lines.line("needs", format!("{} operators", needed(directory)));
     ctx.out.say(lines.text());
     if args.dry_run {
-        ctx.out.data(&json!({ "id": Value::Null, "proposed": false }), || {
-            "nothing was proposed".to_owned()
-        });
+        let object = json!({ "id": Value::Null, "proposed": false });
+        ctx.out.data(&object, || "nothing was proposed".to_owned());
         return Ok(());
     }
+    let is_away = matches!(act, Act::NewEpoch(_));
+    match (is_away, away) {
+        (true, false) => {
+            return Err(usage("a new epoch begins where the service does not run: add --out FILE"));
+        }
+        (false, true) => {
+            return Err(usage("--out is for new-epoch alone: the service has a desk for the rest"));
+        }
+        _ => {}
+    }
     ask(ctx, args.yes, "Sign and propose this? [y/N]")?;
+    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
+    let signed = unsigned.add_signature(&*key, ctx.ambient().random());
+    let signed = signed.map_err(KeyError::from)?;
     let publication = v1::Publication { statement: signed.bytes().clone(), facets: Vec::new() };
     if let Some(path) = &args.out {
         ctx.write_file(path, &armour::write(Kind::Proposal, &publication))?;
-        let object = json!({ "id": hex::encode(approved.id().as_bytes()), "file": path });
+        let object = json!({ "id": hex::encode(drafted.id().as_bytes()), "file": path });
         ctx.out.data(&object, || path.display().to_string());
         ctx.out.say(match needed(directory) {
             1 => format!("Next: liaisond mailbox new-epoch --approved {}", path.display()),
@@ -363,9 +377,6 @@ async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(),
             ),
         });
         return Ok(());
-    }
-    if let Act::NewEpoch(_) = act {
-        return Err(usage("a new epoch begins where the service does not run: add --out FILE"));
     }
     let session = reach(ctx, &args.admin, &who).await?;
     let proposed = session.propose(publication).await?;
@@ -378,6 +389,9 @@ async fn propose_statement(
     args: &ProposeArgs,
     mut bundle: Bundle,
 ) -> Result<(), ClientError> {
+    if args.out.is_some() {
+        return Err(usage("a statement is signed in its own file: liaison sign FILE"));
+    }
     let who = person(ctx, &args.admin, &[As::Registrar])?;
     let replica = synced(ctx, &who).await?;
     let directory = replica.directory()?;
@@ -432,13 +446,20 @@ async fn deciding(ctx: &Context, args: &DecideArgs) -> Result<Deciding, ClientEr
     let first = person(ctx, &args.admin, &[As::Operator, As::Registrar])?;
     let replica = synced(ctx, &first).await?;
     let session = reach(ctx, &args.admin, &first).await?;
-    let of = one(session.proposals(true).await?, &args.id)?;
+    let of = one(session.proposals(true, &args.id.to_ascii_lowercase()).await?, &args.id)?;
     let role = match of.what {
         What::Act(..) => As::Operator,
-        What::Statement(_) => As::Registrar,
+        What::Statement(_) | What::Withheld(_) => As::Registrar,
     };
     let who = person(ctx, &args.admin, &[role])?;
-    let session = if who == first { session } else { reach(ctx, &args.admin, &who).await? };
+    let (session, of) = if who == first {
+        (session, of)
+    } else {
+        // What is for registrars alone is shown to who signs.
+        let session = reach(ctx, &args.admin, &who).await?;
+        let of = one(session.proposals(true, &of.id()).await?, &of.id())?;
+        (session, of)
+    };
     ctx.out.say(in_full(replica.directory()?, &of));
     Ok(Deciding { who, replica, session, of })
 }
@@ -450,6 +471,11 @@ pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), Clie
     if args.dry_run {
         ctx.out.data(&object(directory, &of), || "nothing was signed".to_owned());
         return Ok(());
+    }
+    if let (What::Withheld(_), ProposalState::Open) = (&of.what, of.said.state()) {
+        let sentence = "the service withholds details of it, and nobody signs what he has not seen";
+        return Err(ClientError::new(Side::Theirs, Exit::Refused, "DETAILS_WITHHELD", sentence)
+            .mended_by("tell the operator of the service"));
     }
     ask(ctx, args.yes, "Sign this? [y/N]")?;
     let key = ctx.home.keys().signer(&who, ctx.ambient())?;

@@ -66,6 +66,8 @@ pub enum What {
     Act(Act, proto::Proposal, Envelope),
     /// A statement.
     Statement(Box<Bundle>),
+    /// A statement whose details are withheld: it can be looked at, and not signed.
+    Withheld(Box<Bundle>),
 }
 
 impl Proposed {
@@ -86,7 +88,15 @@ impl Proposed {
             let act = Act::read(&proposal.action, &proposal.parameters);
             What::Act(act.map_err(|why| unreadable(&why))?, proposal, envelope)
         } else {
-            What::Statement(Box::new(Bundle::of_publication(publication)?))
+            match Bundle::of_publication(publication.clone()) {
+                Ok(bundle) => What::Statement(Box::new(bundle)),
+                // Of one that has ended, and of what is not this reader's.
+                Err(_) if publication.facets.is_empty() => {
+                    let bundle = Bundle::without_details(&publication.statement)?;
+                    What::Withheld(Box::new(bundle))
+                }
+                Err(why) => return Err(why.into()),
+            }
         };
         Ok(Self { said, what })
     }
@@ -102,7 +112,9 @@ impl Proposed {
     pub fn envelope(&self) -> Option<&Envelope> {
         match &self.what {
             What::Act(_, _, envelope) => Some(envelope),
-            What::Statement(bundle) => bundle.publications().first().map(Publication::envelope),
+            What::Statement(bundle) | What::Withheld(bundle) => {
+                bundle.publications().first().map(Publication::envelope)
+            }
         }
     }
 
@@ -128,7 +140,7 @@ impl Proposed {
                     more => vec![(more, names)],
                 }
             }
-            What::Statement(bundle) => {
+            What::Statement(bundle) | What::Withheld(bundle) => {
                 let missing = bundle.missing(Some(directory)).into_iter();
                 let missing = missing.map(|missing| {
                     let more = missing.quorum.needed.saturating_sub(missing.found);
@@ -171,7 +183,7 @@ fn name_of(directory: &Directory, proposed: &Proposed, id: &KeyId) -> String {
 
 /// In the charter that is proposed.
 fn listed_in(proposed: &Proposed, id: &KeyId) -> Option<String> {
-    let What::Statement(bundle) = &proposed.what else { return None };
+    let (What::Statement(bundle) | What::Withheld(bundle)) = &proposed.what else { return None };
     let charters = bundle.publications().iter().filter_map(|of| match of.statement() {
         Statement::Charter(charter) => Some(charter),
         _ => None,
@@ -203,14 +215,25 @@ impl Session {
         answered("GetStanding", self.admin().get_standing(request)).await
     }
 
-    /// What lies on the desk.
+    /// What lies on the desk: those whose ids begin so, in hex.
     ///
     /// # Errors
     /// The call's; a proposal cannot be read.
-    pub async fn proposals(&self, all: bool) -> Result<Vec<Proposed>, ClientError> {
-        let request = request_for(v1::ListProposalsRequest { all }, limits::ADMIN_ANSWER_BYTES);
-        let listed = answered("ListProposals", self.admin().list_proposals(request)).await?;
-        listed.proposals.into_iter().map(Proposed::read).collect()
+    pub async fn proposals(&self, all: bool, prefix: &str) -> Result<Vec<Proposed>, ClientError> {
+        let (mut found, mut after) = (Vec::new(), Bytes::new());
+        loop {
+            let asked = v1::ListProposalsRequest { all, prefix: prefix.to_owned(), after };
+            let request = request_for(asked, limits::ADMIN_ANSWER_BYTES);
+            let page = answered("ListProposals", self.admin().list_proposals(request)).await?;
+            let last = page.proposals.last().map(|last| last.id.clone());
+            for said in page.proposals {
+                found.push(Proposed::read(said)?);
+            }
+            match last.filter(|_| page.more) {
+                Some(last) => after = last,
+                None => return Ok(found),
+            }
+        }
     }
 
     /// Puts a proposal on the desk.
@@ -330,6 +353,8 @@ pub struct Copy {
     /// Of the file, up to where whole records stand.
     length: u64,
     head: Option<Bytes>,
+    /// What follows behind the tape, until a head vouches for it.
+    pending: Vec<Bytes>,
 }
 
 impl Copy {
@@ -348,6 +373,7 @@ impl Copy {
             records: Vec::new(),
             length: 0,
             head: place::read_if_there(&folder.join(HEAD), HEAD_BYTES)?.map(Bytes::from),
+            pending: Vec::new(),
             folder,
         };
         let kept = tape::read(&copy.folder.join(RECORDS))?;
@@ -368,31 +394,42 @@ impl Copy {
         page: &v1::GetAuditResponse,
     ) -> Result<bool, ClientError> {
         let head = verified_head(directory, &page.head)?;
-        if head.count < self.trail.count {
+        let kept = self.head.as_ref().map(|kept| verified_head(directory, kept)).transpose()?;
+        let view = |of: &proto::AuditHead| of.view.as_ref().map_or(0, |view| view.size);
+        let counted = kept.as_ref().map_or(0, |kept| kept.count).max(self.trail.count);
+        if head.count < counted {
             return Err(self.went_back(&page.head, "its head has fewer records"));
         }
-        let (mut trail, mut records) = (self.trail, Vec::new());
+        if view(&head) < kept.as_ref().map_or(0, view).max(directory.size()) {
+            return Err(self.went_back(&page.head, "its head has an earlier view of the directory"));
+        }
         for record in &page.records {
-            match trail.follow(record) {
-                Ok((next, _)) => trail = next,
+            match self.trail.follow(record) {
+                Ok((next, _)) => self.trail = next,
                 Err(why) => return Err(self.went_back(&page.head, &why.to_string())),
             }
-            records.push(record.clone());
+            self.pending.push(record.clone());
+            let other = |kept: &proto::AuditHead| {
+                kept.count == self.trail.count && kept.chain[..] != self.trail.chain.as_bytes()[..]
+            };
+            if kept.as_ref().is_some_and(other) {
+                return Err(self.went_back(&page.head, "its records are others than were signed"));
+            }
         }
-        let complete = trail.count == head.count;
-        if complete && trail.chain.as_bytes()[..] != head.chain[..] {
+        let complete = self.trail.count == head.count;
+        if complete && self.trail.chain.as_bytes()[..] != head.chain[..] {
             return Err(self.went_back(&page.head, "the head is one of other records"));
         }
-        if !complete && records.is_empty() {
+        if !complete && page.records.is_empty() {
             let sentence =
                 "the service shows fewer records of the audit trail than its head counts";
             let failed = Exit::VerificationFailed;
             return Err(ClientError::new(Side::Theirs, failed, "AUDIT_INCOMPLETE", sentence));
         }
-        self.length = tape::append(&self.folder.join(RECORDS), self.length, &records)?;
-        self.records.append(&mut records);
-        self.trail = trail;
+        // Nothing is kept that no head vouches for.
         if complete {
+            self.length = tape::append(&self.folder.join(RECORDS), self.length, &self.pending)?;
+            self.records.append(&mut self.pending);
             place::replace(&self.folder.join(HEAD), &page.head)?;
             self.head = Some(page.head.clone());
         }
@@ -402,7 +439,10 @@ impl Copy {
     /// Two heads that contradict each other are evidence.
     fn went_back(&self, head: &Bytes, why: &str) -> ClientError {
         let (kept, beside) = (self.folder.join(HEAD), self.folder.join(EVIDENCE));
-        let _ = place::replace(&beside, head);
+        // The first one stands.
+        if !beside.exists() {
+            let _ = place::replace(&beside, head);
+        }
         let sentence = format!(
             "the audit trail does not go on from where it was: {why}; what the relay signed before is \
              {}, what it signs now {}",
@@ -494,7 +534,7 @@ fn altered(folder: &Path, why: &dyn std::fmt::Display) -> ClientError {
     let path = folder.join(RECORDS);
     let sentence = format!("the copy of the audit trail, {}, was altered: {why}", path.display());
     ClientError::new(Side::Ours, Exit::VerificationFailed, "AUDIT_COPY_ALTERED", sentence)
-        .mended_by("move the file away, and fetch the trail anew: liaison admin audit")
+        .mended_by("move that file away, and fetch the trail anew: liaison admin audit")
 }
 
 const RECORDS: &str = "audit";

@@ -98,7 +98,8 @@ impl Allowed {
     /// An operator.
     pub const OPERATORS: Self = Self::These(&[Operator]);
     const SEATS_AND_REGISTRARS: Self = Self::These(&[Seat, Registrar]);
-    const ADMINISTRATION: Self = Self::These(&[Registrar, Operator, Auditor]);
+    /// Those who administer.
+    pub const ADMINISTRATION: Self = Self::These(&[Registrar, Operator, Auditor]);
     const REGISTRARS_AND_OPERATORS: Self = Self::These(&[Registrar, Operator]);
     const OPERATORS_AND_AUDITORS: Self = Self::These(&[Operator, Auditor]);
     const AUDITORS: Self = Self::These(&[Auditor]);

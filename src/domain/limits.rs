@@ -45,14 +45,20 @@ pub const RECORD_SECONDS: u64 = 731 * 86_400;
 pub const PROPOSAL_SECONDS: u64 = 7 * 86_400;
 /// An approval: parameters of 64 contacts, 64 signatures.
 pub const PROPOSAL_BYTES: usize = 16 * 1024;
-/// How often an operator closes connections alone, and in how many seconds.
-pub const DROPS_OF_AN_OPERATOR: (u64, u64) = (3, 3_600);
-/// Refusals of strangers that have a record in the audit trail, an hour: 10 KiB.
+/// How often an operator closes connections alone; they come back so slowly that no hour has more.
+pub const DROPS_OF_AN_OPERATOR: (u64, u64) = (3, 3 * 3_600);
+/// Refusals of strangers, and as many of seats, that have a record in the audit trail, an hour: 20 KiB.
 pub const STRANGERS_RECORDED: u64 = 60;
-/// An answer of the administration: 64 statements with their facets, or a page of records.
-pub const ADMIN_ANSWER_BYTES: usize = 16 << 20;
+/// Proposals of one answer, in bytes; the client asks on.
+pub const DESK_BYTES: usize = 1 << 20;
+/// An answer of the administration: a page of proposals, the last of them whole, or of records.
+pub const ADMIN_ANSWER_BYTES: usize = 4 << 20;
 /// Records of one page.
 pub const AUDIT_PAGE: usize = 1_000;
+/// Of those of one person: the others still find room.
+pub const PROPOSALS_OF_ONE: usize = 16;
+/// And of his whose ids are known.
+pub const PROPOSALS_KNOWN_OF_ONE: usize = 256;
 /// Proposals that wait.
 pub const PROPOSALS: usize = 64;
 /// Those whose ids are known, waiting or not: 10 an hour for a week.
@@ -432,6 +438,17 @@ mod tests {
 
     /// What no other implementation needs to know.
     const OWN: &[&str] = &[
+        "PROPOSAL_SECONDS",
+        "PROPOSAL_BYTES",
+        "PROPOSALS",
+        "PROPOSALS_KNOWN",
+        "PROPOSALS_OF_ONE",
+        "PROPOSALS_KNOWN_OF_ONE",
+        "DROPS_OF_AN_OPERATOR",
+        "STRANGERS_RECORDED",
+        "AUDIT_PAGE",
+        "ADMIN_ANSWER_BYTES",
+        "DESK_BYTES",
         "ITEM_BYTES",
         "INLINE_BODY_BYTES",
         "KEPT_BYTES",

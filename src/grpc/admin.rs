@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 use crate::domain::access::{Face, Method, Permit};
 use crate::domain::administration::audit::Call;
 use crate::domain::refusal::{Refusal, Wrong};
-use crate::service::administration::{Committed, DeskState, OnDesk};
+use crate::service::administration::{Committed, DeskState, OnDesk, Which};
 use crate::wire::v1::admin_service_server::AdminService;
 use crate::wire::v1::carry_out_response::Done;
 use crate::wire::v1::{
@@ -18,7 +18,7 @@ use crate::wire::v1::{
 };
 use crate::wire::{self, convert};
 
-use super::directory::publications;
+use super::directory::publication;
 use super::peer::Caller;
 use super::{Api, status};
 
@@ -51,10 +51,14 @@ impl AdminService for Api {
         request: Request<ListProposalsRequest>,
     ) -> Result<Response<ListProposalsResponse>, Status> {
         let (call, permit) = self.asks(&request, Method::ListProposals)?;
-        let permit = permit.with(request.get_ref().all);
-        let found = self.service.proposals(call, &permit).await.map_err(status)?;
+        let ListProposalsRequest { all, prefix, after } = request.into_inner();
+        let after =
+            if after.is_empty() { Ok(None) } else { convert::proposal_id(&after).map(Some) };
+        let after = self.good(&permit, &call, after).await?;
+        let permit = permit.with(Which { all, prefix, after });
+        let (found, more) = self.service.proposals(call, &permit).await.map_err(status)?;
         let proposals = found.into_iter().map(proposal).collect();
-        Ok(Response::new(ListProposalsResponse { proposals }))
+        Ok(Response::new(ListProposalsResponse { proposals, more: more.is_some() }))
     }
 
     async fn propose(
@@ -62,10 +66,9 @@ impl AdminService for Api {
         request: Request<ProposeRequest>,
     ) -> Result<Response<ProposeResponse>, Status> {
         let (call, permit) = self.asks(&request, Method::Propose)?;
-        let proposed = request.into_inner().publication.into_iter().collect();
-        let proposed = publications(proposed)?.pop();
         let missing = || Refusal::field("publication", Wrong::Missing);
-        let proposed = refused(proposed.ok_or_else(missing))?;
+        let proposed = request.into_inner().publication.ok_or_else(missing);
+        let proposed = self.good(&permit, &call, proposed.and_then(publication)).await?;
         let proposal = self.service.propose(call, permit.with(proposed)).await;
         let proposal = Some(self::proposal(proposal.map_err(status)?));
         Ok(Response::new(ProposeResponse { proposal }))
@@ -77,8 +80,10 @@ impl AdminService for Api {
     ) -> Result<Response<ApproveResponse>, Status> {
         let (call, permit) = self.asks(&request, Method::Approve)?;
         let ApproveRequest { id, signatures } = request.into_inner();
-        let signatures = signatures.into_iter().map(convert::signature).collect::<Result<_, _>>();
-        let asked = (refused(convert::proposal_id(&id))?, refused(signatures)?);
+        let signatures: Result<Vec<_>, _> =
+            signatures.into_iter().map(convert::signature).collect();
+        let asked = convert::proposal_id(&id).and_then(|id| Ok((id, signatures?)));
+        let asked = self.good(&permit, &call, asked).await?;
         let proposal = self.service.approve(call, permit.with(asked)).await;
         let proposal = Some(self::proposal(proposal.map_err(status)?));
         Ok(Response::new(ApproveResponse { proposal }))
@@ -89,7 +94,8 @@ impl AdminService for Api {
         request: Request<CarryOutRequest>,
     ) -> Result<Response<CarryOutResponse>, Status> {
         let (call, permit) = self.asks(&request, Method::CarryOut)?;
-        let id = refused(convert::proposal_id(&request.get_ref().id))?;
+        let id = convert::proposal_id(&request.get_ref().id);
+        let id = self.good(&permit, &call, id).await?;
         let done = self.service.carry_out(call, permit.with(id)).await.map_err(status)?;
         let done = Some(match done {
             Committed::Logged(leaf) => Done::LeafIndex(leaf),
@@ -104,7 +110,8 @@ impl AdminService for Api {
         request: Request<AbortRequest>,
     ) -> Result<Response<AbortResponse>, Status> {
         let (call, permit) = self.asks(&request, Method::Abort)?;
-        let id = refused(convert::proposal_id(&request.get_ref().id))?;
+        let id = convert::proposal_id(&request.get_ref().id);
+        let id = self.good(&permit, &call, id).await?;
         self.service.abort(call, permit.with(id)).await.map_err(status)?;
         Ok(Response::new(AbortResponse {}))
     }
@@ -166,7 +173,8 @@ impl AdminService for Api {
         request: Request<StageServiceKeyRequest>,
     ) -> Result<Response<StageServiceKeyResponse>, Status> {
         let (call, permit) = self.asks(&request, Method::StageServiceKey)?;
-        let of = refused(convert::own_key(request.get_ref().r#use()))?;
+        let of = convert::own_key(request.get_ref().r#use());
+        let of = self.good(&permit, &call, of).await?;
         let staged = self.service.stage_service_key(call, &permit.with(of)).await;
         let staged = staged.map_err(status)?;
         let (listed, certificate) = (staged.listed, staged.certificate);
@@ -193,6 +201,24 @@ impl Api {
     }
 }
 
+impl Api {
+    /// What was asked, if it can be; a refusal has its record, too.
+    async fn good<T: Send>(
+        &self,
+        permit: &Permit<()>,
+        call: &Call,
+        read: Result<T, Refusal>,
+    ) -> Result<T, Status> {
+        match read {
+            Ok(read) => Ok(read),
+            Err(refusal) => {
+                self.service.record_refusal(permit.peer(), call.clone(), &refusal).await;
+                Err(wire::status::of(&refusal))
+            }
+        }
+    }
+}
+
 fn proposal(found: OnDesk) -> Proposal {
     let OnDesk { id, kept, state, needed } = found;
     let state = match state {
@@ -215,8 +241,4 @@ fn proposal(found: OnDesk) -> Proposal {
         ended_at,
         needed,
     }
-}
-
-fn refused<T>(result: Result<T, Refusal>) -> Result<T, Status> {
-    result.map_err(|refusal| wire::status::of(&refusal))
 }

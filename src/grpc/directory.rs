@@ -110,14 +110,12 @@ impl DirectoryService for Api {
 pub(super) fn publications(
     publications: Vec<wire::v1::Publication>,
 ) -> Result<Vec<Publication>, Status> {
-    let typed = publications.into_iter().map(|publication| {
-        let facets = publication.facets.into_iter().map(convert::facet);
-        Ok(Publication {
-            statement: publication.statement,
-            facets: refused(facets.collect::<Result<_, _>>())?,
-        })
-    });
-    typed.collect()
+    publications.into_iter().map(|of| refused(publication(of))).collect()
+}
+
+pub(super) fn publication(of: wire::v1::Publication) -> Result<Publication, Refusal> {
+    let facets = of.facets.into_iter().map(convert::facet);
+    Ok(Publication { statement: of.statement, facets: facets.collect::<Result<_, _>>()? })
 }
 
 fn refused<T>(result: Result<T, Refusal>) -> Result<T, Status> {

@@ -152,7 +152,12 @@ async fn judge(
         }
     };
     let asked = service.door().asks(permit.peer(), Ask::Call(method));
-    asked.map_err(|busy| status(busy.into()))?;
+    asked.map_err(|busy| {
+        if face == Face::Administration {
+            service.not_recorded();
+        }
+        status(busy.into())
+    })?;
     service.has_room(Ask::Call(method)).map_err(refused)
 }
 

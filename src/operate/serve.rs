@@ -88,8 +88,9 @@ pub async fn serve(
     let reporting =
         health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
     let trusted_proxies = config.trusted_proxies().map_err(OperateError::Plan)?;
+    service.record("start", format!("version {}", env!("CARGO_PKG_VERSION"))).await;
     let serving = Serving {
-        service,
+        service: service.clone(),
         tls: node.tls(),
         limits: Limits { goodbyes: room.goodbyes, ..Limits::default() },
         trusted_proxies,
@@ -99,6 +100,10 @@ pub async fn serve(
         None => nobody().right_stream(),
     };
     let ended = server::run(serving, (tcp(members), administrators), stop).await;
+    if ended.is_ok() {
+        service.record("stop", String::new()).await;
+        service.settle().await;
+    }
     keeping.abort();
     renewing.abort();
     remembering.abort();

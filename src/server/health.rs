@@ -40,6 +40,7 @@ pub async fn run(
     for (name, status) in found(&service) {
         reporter.set_service_status(name, status).await;
     }
+    let mut drains = service.drains();
     let ended = async move {
         let looking = async {
             let mut looks = interval(LOOK_EVERY);
@@ -52,6 +53,7 @@ pub async fn run(
         };
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
+            Ok(_) = drains.wait_for(|drains| *drains) => {}
             _ = service.stopped() => {}
             () = looking => {}
         }

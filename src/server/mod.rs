@@ -68,7 +68,6 @@ where
     let trusted_proxies = trusted_proxies.into();
     let members = Entrance { tls, door, who, face: Face::Members, limits, trusted_proxies };
     let administration = Entrance { face: Face::Administration, ..members.clone() };
-    service.record("start", format!("version {}", env!("CARGO_PKG_VERSION"))).await;
     let stop = or(stop, service.drains());
     let served = async {
         let routes = grpc::routes(service.clone(), stop.clone());
@@ -83,9 +82,6 @@ where
         drained = served => Ok(drained),
         why = service.stopped() => Err(Ended::Service(why)),
     };
-    if ended.is_ok() {
-        service.record("stop", String::new()).await;
-    }
     service.close().await;
     ended
 }

@@ -12,10 +12,11 @@ use prost::Message as _;
 use tokio::sync::watch;
 
 use crate::crypto::hash::Digest;
-use crate::domain::access::Permit;
+use crate::crypto::sign::KeyId;
+use crate::domain::access::{Allowed, Permit};
 use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Trail};
 use crate::domain::administration::desk::{
-    Abort, Approve, CommitAct, CommitStatement, Desk, Kept, Propose, Proposed,
+    Abort, Approve, CommitAct, CommitStatement, Desk, End, Kept, Propose, Proposed,
 };
 use crate::domain::administration::proposal::{self, Act, Approved};
 use crate::domain::command::Command;
@@ -42,8 +43,19 @@ pub(super) struct Office {
     drains: watch::Sender<bool>,
     /// Calls that no record was made of since the last one.
     unrecorded: AtomicU64,
-    /// The hour, and how many refusals of strangers were recorded in it.
-    strangers: Mutex<(u64, u64)>,
+    /// The hour, and how many refusals of seats and of strangers were recorded in it.
+    others: Mutex<(u64, [u64; 2])>,
+}
+
+/// Which proposals to show.
+#[derive(Clone, Debug, Default)]
+pub struct Which {
+    /// Also those that have ended.
+    pub all: bool,
+    /// Whose ids begin so, in hex.
+    pub prefix: String,
+    /// Behind this one.
+    pub after: Option<Digest>,
 }
 
 /// A proposal as somebody sees it who looks at the desk.
@@ -114,15 +126,24 @@ impl Service {
         let _ = self.asked(Call::of_service(call, says)).await;
     }
 
-    /// Records that somebody was told no before a command could be made. Of strangers only so many an
-    /// hour: a disk that they write to has an end.
+    /// Records that somebody was told no before a command could be made. Of strangers and of seats only so
+    /// many an hour.
     pub async fn record_refusal(&self, peer: &AuthenticPeer, call: Call, refusal: &Refusal) {
         let office = &self.shared.office;
-        if matches!(peer.party(), Party::Network(_)) && !office.may_record(self.now() / 3_600) {
-            office.unrecorded.fetch_add(1, Ordering::Relaxed);
+        let stranger = matches!(peer.party(), Party::Network(_));
+        let is_ours = Allowed::ADMINISTRATION.admits(peer.role());
+        // Those with whom nothing else is counted here: a disk that they write to has an end.
+        let hour = self.now() / 3_600;
+        if !is_ours && (self.left() < Left::Ample || !office.may_record(stranger, hour)) {
+            self.not_recorded();
             return;
         }
         let _: Result<(), _> = self.refuse(call, refusal.clone()).await;
+    }
+
+    /// A call has no record: the next one says so.
+    pub fn not_recorded(&self) {
+        self.shared.office.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A command with its record, in one commit.
@@ -172,32 +193,44 @@ impl Service {
             checkpoint: state.checkpoint.clone(),
             left: self.left(),
             sessions: self.door().sessions().len(),
-            proposals: desk.lying.iter().filter(|lying| lying.open).count(),
+            proposals: desk.lying.iter().filter(|of| of.open && of.expires > self.now()).count(),
             records: self.trail().await?.count,
         })
     }
 
-    /// What lies on the desk, the oldest first: what waits, or all of which the id is known.
+    /// What lies on the desk, the oldest first, as much as fits an answer; and the id behind which it goes
+    /// on. Details of States are for registrars alone.
     ///
     /// # Errors
     /// Busy; stopped; a proposal cannot be read.
     pub async fn proposals(
         &self,
         call: Call,
-        permit: &Permit<bool>,
-    ) -> Result<Vec<OnDesk>, Failure> {
+        permit: &Permit<Which>,
+    ) -> Result<(Vec<OnDesk>, Option<Digest>), Failure> {
         self.asked(call).await?;
-        let (directory, now) = (self.state(), self.now());
-        let mut found = Vec::new();
-        for lying in self.desk().await?.lying {
-            if !lying.open && !permit.command() {
-                continue;
+        let (directory, now, which) = (self.state(), self.now(), permit.command());
+        let with_facets = Allowed::REGISTRARS.admits(permit.peer().role());
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        let lying = self.desk().await?.lying;
+        let lying = lying.iter().skip_while(|of| which.after.is_some_and(|after| of.id != after));
+        let behind = lying.skip(usize::from(which.after.is_some()));
+        let named = |id: &Digest| hex::encode(id.as_bytes()).starts_with(&which.prefix);
+        for lying in behind.filter(|of| (of.open || which.all) && named(&of.id)) {
+            let Some(mut kept) = self.kept(lying.id).await? else { continue };
+            let facets = kept.facets.iter().map(|facet| facet.bytes.len()).sum::<usize>();
+            bytes += kept.envelope.len() + facets;
+            let mut of = on_desk(&directory.directory, now, (lying.id, kept.clone()));
+            if !with_facets {
+                kept.facets.clear();
             }
-            if let Some(kept) = self.kept(lying.id).await? {
-                found.push(on_desk(&directory.directory, now, (lying.id, kept)));
+            of.kept = kept;
+            found.push(of);
+            if bytes > limits::DESK_BYTES {
+                return Ok((found, Some(lying.id)));
             }
         }
-        Ok(found)
+        Ok((found, None))
     }
 
     /// Puts a proposal on the desk, or adds to one that lies there the signatures that it has not.
@@ -236,7 +269,7 @@ impl Service {
         let call = call.about(id);
         let read = match self.kept(id).await? {
             None => Err(Refusal::UnknownProposal(id)),
-            Some(kept) => self.signed(&kept, signatures),
+            Some(kept) => waiting(kept).and_then(|kept| self.signed(&kept, signatures)),
         };
         match read {
             Err(refusal) => self.refuse(call, refusal).await,
@@ -267,10 +300,10 @@ impl Service {
         let call = call.about(id);
         let read = match self.kept(id).await? {
             None => Err(Refusal::UnknownProposal(id)),
-            Some(kept) => {
+            Some(kept) => waiting(kept).and_then(|kept| {
                 let directory = &self.state().directory;
-                Proposed::verify(directory, &kept.envelope, kept.facets)
-            }
+                Proposed::verify(directory, &standing(directory, &kept.envelope)?, kept.facets)
+            }),
         };
         match read.and_then(|what| what.permits(&by).map(|()| what)) {
             Err(refusal) => self.refuse(call, refusal).await,
@@ -303,8 +336,7 @@ impl Service {
         match act {
             Act::DropSessions(numbers) => {
                 let dropped = self.door().drop_sessions(numbers);
-                let unknown = |number| Refusal::UnknownSession(number).to_string();
-                Ok(format!("{} connections were closed", dropped.map_err(unknown)?))
+                Ok(format!("{dropped} connections were closed"))
             }
             Act::RenewNode => {
                 let node = self.renew_node().await.map_err(|why| why.to_string())?;
@@ -342,7 +374,12 @@ impl Service {
         let call = call.saying(verified.statement().kind().name());
         let done = self.audited(call, CommitStatement::new(by, verified, facets)).await;
         match done {
-            Ok(stands) => Ok(Committed::Logged(stands.leaf)),
+            Ok(stands) => {
+                if stands.already {
+                    logged.give_back();
+                }
+                Ok(Committed::Logged(stands.leaf))
+            }
             Err(why) => {
                 if !matches!(why, Failure::Stopped) {
                     logged.give_back();
@@ -362,7 +399,7 @@ impl Service {
         let read = match self.kept(id).await? {
             None => Err(Refusal::UnknownProposal(id)),
             // Also one that has become impossible.
-            Some(kept) => self.signed(&kept, Vec::new()),
+            Some(kept) => waiting(kept).and_then(|kept| self.signed(&kept, Vec::new())),
         };
         match read {
             Err(refusal) => self.refuse(call, refusal).await,
@@ -398,24 +435,18 @@ impl Service {
     ) -> Result<usize, Failure> {
         let (by, numbers) = permit.into_parts();
         let call = call.saying(Act::DropSessions(numbers.clone()).to_string());
+        let open = self.door().sessions();
+        let is_gone = |number: &&u64| open.iter().all(|(open, _)| open != *number);
+        if let Some(number) = numbers.iter().find(is_gone) {
+            return self.refuse(call, Refusal::UnknownSession(*number)).await;
+        }
         if self.door().asks(&by, Ask::Drop).is_err() {
             let (often, _) = limits::DROPS_OF_AN_OPERATOR;
             return self.refuse(call, Refusal::SecondOperatorNeeded { often }).await;
         }
-        let open = self.door().sessions();
-        let is_open = |number: &&u64| open.iter().all(|(open, _)| open != *number);
-        if let Some(number) = numbers.iter().find(is_open) {
-            return self.refuse(call, Refusal::UnknownSession(*number)).await;
-        }
         self.audited(call, Asked).await?;
         // One that has closed since is no fault.
-        let open = self.door().sessions();
-        let still = |number: &u64| open.iter().any(|(open, _)| open == number);
-        let left: Vec<u64> = numbers.iter().copied().filter(still).collect();
-        if left.is_empty() && !numbers.is_empty() {
-            return Ok(0);
-        }
-        Ok(self.door().drop_sessions(&left).unwrap_or_default())
+        Ok(self.door().drop_sessions(&numbers))
     }
 
     /// Every key of the service's own that is here.
@@ -444,7 +475,12 @@ impl Service {
         let of = *permit.command();
         self.audited(call.saying(of.name()), Asked).await?;
         let staged = self.stage_key(of).await;
-        staged.map_err(|_| Refusal::Internal("a key of the service cannot be kept").into())
+        let (outcome, says) = match &staged {
+            Ok(staged) => ("staged", staged.id.to_string()),
+            Err(why) => ("not-staged", why.to_string()),
+        };
+        let _ = self.asked(Call::of_service(outcome, String::new()).saying(says)).await;
+        staged.map_err(|_| Refusal::ServiceKeyNotKept.into())
     }
 
     /// A page of the audit trail, and the signed head that stands behind it.
@@ -513,13 +549,16 @@ impl Service {
 }
 
 impl Office {
-    fn may_record(&self, hour: u64) -> bool {
-        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        if strangers.0 != hour {
-            *strangers = (hour, 0);
+    /// Neither hides what the others try.
+    fn may_record(&self, stranger: bool, hour: u64) -> bool {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if others.0 != hour {
+            *others = (hour, [0; 2]);
         }
-        strangers.1 += 1;
-        strangers.1 <= limits::STRANGERS_RECORDED
+        let [seats, strangers] = &mut others.1;
+        let counted = if stranger { strangers } else { seats };
+        *counted += 1;
+        *counted <= limits::STRANGERS_RECORDED
     }
 }
 
@@ -545,7 +584,29 @@ fn while_serving(what: &Proposed) -> Result<(), Refusal> {
     }
 }
 
+/// One that has not ended.
+fn waiting(kept: Kept) -> Result<Kept, Refusal> {
+    match kept.end {
+        Some(End { committed, by, at }) => Err(Refusal::ProposalEnded { by, committed, at }),
+        None => Ok(kept),
+    }
+}
+
+/// Without the signatures of keys that have ended since: they count no more, and spoil nothing.
+fn standing(directory: &Directory, envelope: &[u8]) -> Result<Bytes, Refusal> {
+    let kept = parse(envelope)?;
+    let mut signatures = kept.signatures().to_vec();
+    let ended = |id: &KeyId| directory.key(id).is_some() && directory.in_force(id).is_err();
+    signatures.retain(|signature| !ended(&signature.key_id));
+    let standing = Envelope::assemble(kept.kind(), kept.payload().clone(), signatures);
+    Ok(standing.bytes().clone())
+}
+
 fn on_desk(directory: &Directory, now: u64, (id, kept): (Digest, Kept)) -> OnDesk {
+    let kept = match standing(directory, &kept.envelope) {
+        Ok(envelope) if kept.end.is_none() => Kept { envelope, ..kept },
+        Ok(_) | Err(_) => kept,
+    };
     let read = Proposed::verify(directory, &kept.envelope, kept.facets.clone());
     let state = match &kept.end {
         Some(end) if end.committed => DeskState::Committed,

@@ -135,8 +135,12 @@ fn approval(
     approved.rests(directory).map_err(refused)?;
     approved.is_approved(directory).map_err(refused)?;
     let expires = approved.proposal().expires;
-    if expires <= now || expires > now + limits::PROPOSAL_SECONDS {
+    let latest = now + limits::PROPOSAL_SECONDS;
+    if expires <= now {
         return Err(refused(Refusal::ProposalExpired { at: expires }));
+    }
+    if expires > latest {
+        return Err(refused(Refusal::ProposalTooLong { expires, latest }));
     }
     let Act::NewEpoch(named) = approved.act() else {
         return Err(CannotStart::AnotherAct(approved.act().name()));

@@ -135,6 +135,10 @@ impl Room {
     /// [`Refusal::StorageFull`], [`Refusal::StorageReadOnly`].
     pub(super) fn takes(&self, ask: Ask) -> Result<(), Refusal> {
         let needed = match ask {
+            Ask::Call(
+                Method::Propose | Method::Approve | Method::CarryOut | Method::StageServiceKey,
+            ) => Left::Ample,
+            Ask::Call(Method::Abort | Method::DropSessions) => Left::Reserve,
             Ask::Call(method) if writes(method) => Left::Reserve,
             Ask::Call(_) | Ask::Refusal | Ask::Drop | Ask::Reads(_) => return Ok(()),
             Ask::Revocations(_) | Ask::Receipt => Left::Reserve,

@@ -236,6 +236,8 @@ struct StoredLying {
     expires: u64,
     #[prost(bool, tag = "3")]
     open: bool,
+    #[prost(string, tag = "4")]
+    by: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -326,10 +328,11 @@ pub fn encode(value: &Value) -> Bytes {
         }
         Value::Record(record) => return record.clone(),
         Value::Desk(desk) => {
-            let lying = desk.lying.iter().map(|Lying { id, expires, open }| StoredLying {
+            let lying = desk.lying.iter().map(|Lying { id, expires, open, by }| StoredLying {
                 id: raw(id),
                 expires: *expires,
                 open: *open,
+                by: by.clone(),
             });
             StoredDesk { lying: lying.collect(), since: desk.since }.encode_to_vec()
         }
@@ -416,8 +419,8 @@ pub fn decode(key: &Key, bytes: &Bytes) -> Result<Value, StoreError> {
         Key::Record(_) => Value::Record(bytes.clone()),
         Key::Desk => {
             let StoredDesk { lying, since } = read("desk", bytes)?;
-            let lying = lying.into_iter().map(|StoredLying { id, expires, open }| {
-                Ok(Lying { id: digest("desk", &id)?, expires, open })
+            let lying = lying.into_iter().map(|StoredLying { id, expires, open, by }| {
+                Ok(Lying { id: digest("desk", &id)?, expires, open, by })
             });
             Value::Desk(Desk { lying: lying.collect::<Result<_, StoreError>>()?, since })
         }

@@ -161,6 +161,7 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::TooManyProposals { .. }
         | Refusal::SecondOperatorNeeded { .. }
         | Refusal::UnknownSession(_)
+        | Refusal::ServiceKeyNotKept
         | Refusal::NotWhileServing(_)
         | Refusal::NotEntitled
         | Refusal::Certificate(_)
@@ -235,7 +236,9 @@ const fn code(refusal: &Refusal) -> Code {
             Code::ResourceExhausted
         }
         Refusal::TooManyProposals { .. } => Code::ResourceExhausted,
-        Refusal::ClockInDoubt | Refusal::StorageReadOnly => Code::Unavailable,
+        Refusal::ClockInDoubt | Refusal::StorageReadOnly | Refusal::ServiceKeyNotKept => {
+            Code::Unavailable
+        }
         Refusal::BodyDamaged | Refusal::StoreDamaged => Code::DataLoss,
         Refusal::Internal(_) => Code::Internal,
         Refusal::NotYetSupported(_) | Refusal::NewerRules { .. } => Code::Unimplemented,

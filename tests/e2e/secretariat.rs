@@ -31,6 +31,7 @@ fn every_command_of_the_administration_page_runs() {
     // The drain ends the service; what it leaves is whole, and the way on is the same command.
     let second = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/second/verify.py");
     script += &format!("python3 {second} --audit erin/directories/un.example\n");
+    script += "grep '\"call\":\"start\"' trail.jsonl\n";
     script += "wait %1\nliaisond --home un scrub\n\
                liaison --home erin verify trail.jsonl | grep 'the relay signed the head'\n\
                sed -i '3s/ok/OK/' trail.jsonl\n\

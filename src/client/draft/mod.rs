@@ -67,13 +67,19 @@ impl Publication {
     }
 
     fn read(publication: v1::Publication) -> Result<Self, DraftError> {
-        let envelope = Envelope::parse(&publication.statement, limits::STATEMENT_BYTES)
-            .map_err(|why| Refusal::form("statement", "a statement", why))?;
-        let statement = Statement::read(envelope.kind(), envelope.payload(), RULES)?;
         let facets = publication.facets.into_iter().map(convert::facet);
         let facets = facets.collect::<Result<Vec<_>, Refusal>>()?;
-        let (subject, named) = statement.facets();
-        crate::domain::directory::facet::fit(subject, named, facets.clone())?;
+        let read = Self::alone(&publication.statement, facets)?;
+        let (subject, named) = read.statement.facets();
+        crate::domain::directory::facet::fit(subject, named, read.facets.clone())?;
+        Ok(read)
+    }
+
+    /// Whether these are its facets is not looked at.
+    fn alone(statement: &[u8], facets: Vec<OpenFacet>) -> Result<Self, DraftError> {
+        let envelope = Envelope::parse(statement, limits::STATEMENT_BYTES)
+            .map_err(|why| Refusal::form("statement", "a statement", why))?;
+        let statement = Statement::read(envelope.kind(), envelope.payload(), RULES)?;
         Ok(Self { envelope, statement, facets })
     }
 
@@ -131,6 +137,14 @@ impl Bundle {
     /// It is no statement, or they are not its facets.
     pub fn of_publication(publication: v1::Publication) -> Result<Self, DraftError> {
         Ok(Self { publications: vec![Publication::read(publication)?] })
+    }
+
+    /// One statement whose facets are withheld: what they say is not known here.
+    ///
+    /// # Errors
+    /// It is no statement.
+    pub fn without_details(statement: &[u8]) -> Result<Self, DraftError> {
+        Ok(Self { publications: vec![Publication::alone(statement, Vec::new())?] })
     }
 
     /// One statement as it stands in the log, without its facets.

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::access::Allowed;
-use crate::domain::command::{Command, Decision, World};
-use crate::domain::directory::facet::OpenFacet;
+use crate::domain::command::{Clock, Command, Decision, World};
+use crate::domain::directory::facet::{self, OpenFacet};
 use crate::domain::directory::publish::{Publish, Stands};
 use crate::domain::directory::{Directory, Verified};
 use crate::domain::limits;
@@ -32,7 +32,7 @@ pub struct Desk {
 }
 
 /// One proposal on the desk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lying {
     /// Its id.
     pub id: Digest,
@@ -40,6 +40,8 @@ pub struct Lying {
     pub expires: u64,
     /// Whether it waits.
     pub open: bool,
+    /// Who brought it.
+    pub by: String,
 }
 
 /// A proposal as it is kept.
@@ -95,6 +97,9 @@ impl Proposed {
         }
         let verified = crate::domain::directory::verify(directory, bytes)?;
         verified.is_of_registrars()?;
+        let (subject, named) = verified.statement().facets();
+        facet::served(named)?;
+        facet::fit(subject, named, facets.clone())?;
         Ok(Self::Statement(Box::new(verified), facets))
     }
 
@@ -139,6 +144,16 @@ impl Proposed {
         }
     }
 
+    /// A clock that may be wrong dates nothing that cannot be taken back.
+    fn may_be_dated(&self, clock: Clock) -> Result<(), Refusal> {
+        let harmless = match self {
+            Self::Act(act) => matches!(act.act(), Act::Drain | Act::DropSessions(_)),
+            // Judged when it is published.
+            Self::Statement(..) => true,
+        };
+        if harmless || clock != Clock::InDoubt { Ok(()) } else { Err(Refusal::ClockInDoubt) }
+    }
+
     /// When its id may be forgotten.
     fn expires(&self, now: u64, since: u64) -> Result<u64, Refusal> {
         let latest = now + limits::PROPOSAL_SECONDS;
@@ -180,15 +195,18 @@ impl Command for Propose {
             return sign(world, &self.what);
         }
         self.what.is_next(world.directory)?;
+        self.what.may_be_dated(world.clock)?;
         let mut desk = world.seen.desk(&Key::Desk)?.cloned().unwrap_or_default();
         let expires = self.what.expires(world.now, desk.since)?;
-        let over = desk.lying.extract_if(.., |lying| lying.expires <= world.now);
-        let deletes: Vec<Key> = over.map(|lying| Key::Proposal(lying.id)).collect();
-        let open = desk.lying.iter().filter(|lying| lying.open).count();
-        if open >= limits::PROPOSALS || desk.lying.len() >= limits::PROPOSALS_KNOWN {
-            return Err(Refusal::TooManyProposals { limit: limits::PROPOSALS as u64 });
-        }
-        desk.lying.push(Lying { id, expires, open: true });
+        let by = self.by.role().holder();
+        has_room(&desk, &by, world.now)?;
+        // A clock that may be wrong forgets nothing, and a command writes only so much.
+        let is_over = |lying: &mut Lying| lying.expires <= world.now;
+        let over = desk.lying.extract_if(.., is_over);
+        let most = if world.clock == Clock::InDoubt { 0 } else { FORGOTTEN_AT_ONCE };
+        let over: Vec<Lying> = over.take(most).collect();
+        let deletes = over.iter().map(|lying| Key::Proposal(lying.id)).collect();
+        desk.lying.push(Lying { id, expires, open: true, by: by.clone() });
         let facets = match &self.what {
             Proposed::Act(_) => Vec::new(),
             Proposed::Statement(_, facets) => facets.clone(),
@@ -196,7 +214,7 @@ impl Command for Propose {
         let kept = Kept {
             envelope: self.what.envelope().bytes().clone(),
             facets,
-            by: self.by.role().holder(),
+            by,
             at: world.now,
             expires,
             end: None,
@@ -207,6 +225,25 @@ impl Command for Propose {
         ];
         Ok(Decision { puts, deletes, ..Decision::nothing(()) })
     }
+}
+
+/// How many are forgotten by one command.
+const FORGOTTEN_AT_ONCE: usize = 256;
+
+/// Nobody fills the desk for the others.
+fn has_room(desk: &Desk, by: &str, now: u64) -> Result<(), Refusal> {
+    let known = desk.lying.iter().filter(|lying| lying.expires > now);
+    let own = known.clone().filter(|lying| lying.by == by);
+    let open = own.clone().filter(|lying| lying.open).count();
+    let (all, all_open) = (known.clone().count(), known.filter(|lying| lying.open).count());
+    let too_many = |limit: usize| Err(Refusal::TooManyProposals { limit: limit as u64 });
+    if open >= limits::PROPOSALS_OF_ONE || own.count() >= limits::PROPOSALS_KNOWN_OF_ONE {
+        return too_many(limits::PROPOSALS_OF_ONE);
+    }
+    if all_open >= limits::PROPOSALS || all >= limits::PROPOSALS_KNOWN {
+        return too_many(limits::PROPOSALS);
+    }
+    Ok(())
 }
 
 /// Adds signatures to what lies on the desk.
@@ -222,7 +259,7 @@ impl Command for Approve {
     type Reply = ();
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Proposal(self.what.id())]
+        vec![Key::Desk, Key::Proposal(self.what.id())]
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
@@ -242,6 +279,14 @@ fn sign(world: &World<'_>, what: &Proposed) -> Result<Decision<()>, Refusal> {
     signatures.extend(what.envelope().signatures().iter().filter(is_new).cloned());
     signatures.sort_by_key(|signature| signature.key_id);
     let signed = Envelope::assemble(before.kind(), before.payload().clone(), signatures);
+    let limit = match what {
+        Proposed::Act(_) => limits::PROPOSAL_BYTES,
+        Proposed::Statement(..) => limits::STATEMENT_BYTES,
+    };
+    if signed.bytes().len() > limit {
+        let (limit, found) = (limit as u64, signed.bytes().len() as u64);
+        return Err(Refusal::TooLarge { what: "proposal", limit, found });
+    }
     let kept = Kept { envelope: signed.bytes().clone(), ..kept.clone() };
     let puts = vec![(Key::Proposal(id), Value::Proposal(Box::new(kept)))];
     Ok(Decision { puts, ..Decision::nothing(()) })
@@ -256,8 +301,21 @@ fn open<'a>(world: &World<'a>, id: Digest) -> Result<&'a Kept, Refusal> {
             Err(Refusal::ProposalEnded { by, committed, at })
         }
         None if kept.expires <= world.now => Err(Refusal::ProposalExpired { at: kept.expires }),
+        // It may have been used already, behind what the store has.
+        None if is_act(kept)? && kept.at <= since(world)? => {
+            Err(Refusal::ProposalBeforeRestore { since: since(world)? })
+        }
         None => Ok(kept),
     }
+}
+
+fn is_act(kept: &Kept) -> Result<bool, Refusal> {
+    Ok(parse(&kept.envelope)?.kind() == Kind::Approval)
+}
+
+/// When the store went back; 0 if it did not.
+fn since(world: &World<'_>) -> Result<u64, Refusal> {
+    Ok(world.seen.desk(&Key::Desk)?.map_or(0, |desk| desk.since))
 }
 
 fn parse(envelope: &[u8]) -> Result<Envelope, Refusal> {
@@ -275,7 +333,7 @@ fn end(
     for lying in desk.lying.iter_mut().filter(|lying| lying.id == id) {
         lying.open = false;
     }
-    let kept = Kept { end: Some(end), ..kept.clone() };
+    let kept = Kept { end: Some(end), facets: Vec::new(), ..kept.clone() };
     let kept = (Key::Proposal(id), Value::Proposal(Box::new(kept)));
     Ok(vec![(Key::Desk, Value::Desk(desk)), kept])
 }
@@ -299,7 +357,13 @@ impl Command for Abort {
     fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
         self.what.permits(&self.by)?;
         let id = self.what.id();
-        let kept = open(world, id)?;
+        let kept = match open(world, id) {
+            Err(Refusal::ProposalBeforeRestore { .. }) => {
+                world.seen.proposal(&Key::Proposal(id))?
+            }
+            found => Some(found?),
+        };
+        let kept = kept.ok_or(Refusal::UnknownProposal(id))?;
         let how = End { committed: false, by: self.by.role().holder(), at: world.now };
         let puts = end(world, (id, kept), how)?;
         Ok(Decision { puts, ..Decision::nothing(()) })

@@ -119,7 +119,7 @@ fn named_members(members: &[String]) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// Another visibility.
-pub(super) fn served(facets: &[proto::Facet]) -> Result<(), Refusal> {
+pub fn served(facets: &[proto::Facet]) -> Result<(), Refusal> {
     if facets.iter().any(|facet| facet.visibility != i32::from(Visibility::Members)) {
         return Err(Refusal::NotYetSupported(Unserved::Visibility));
     }

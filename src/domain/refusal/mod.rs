@@ -256,8 +256,9 @@ pub enum Refusal {
     },
     /// Under the charter the service could not go on.
     #[error(
-        "the newest {} of the charter, {id}, is not in the service's hands: whoever runs the service \
-         stages one (liaisond key stage {}), and the charter lists that as its last", .of.name(), .of.word()
+        "the newest {of} of the charter, {id}, is not in the service's hands: whoever runs the service \
+         stages one (liaison admin stage {0}, or where it does not run liaisond key stage {0}), and the \
+         charter lists that as its last", .of.word(), of = .of.name()
     )]
     ServiceKeyMissing {
         /// What it is for.
@@ -460,6 +461,11 @@ pub enum Refusal {
     /// No such connection is open.
     #[error("there is no session {0}")]
     UnknownSession(u64),
+    /// Its folder of keys takes no more.
+    #[error(
+        "the service cannot keep another key: its disk or its keys folder takes none, as its operator sees in the telemetry"
+    )]
+    ServiceKeyNotKept,
     /// Not while the service runs.
     #[error("{0} is done where the service does not run: give its file to liaisond")]
     NotWhileServing(&'static str),
@@ -559,6 +565,7 @@ impl Refusal {
             Self::TooManyProposals { .. } => "TOO_MANY_PROPOSALS",
             Self::SecondOperatorNeeded { .. } => "SECOND_OPERATOR_NEEDED",
             Self::UnknownSession(_) => "UNKNOWN_SESSION",
+            Self::ServiceKeyNotKept => "SERVICE_KEY_NOT_KEPT",
             Self::NotWhileServing(_) => "NOT_WHILE_SERVING",
         }
     }
@@ -903,6 +910,7 @@ pub(crate) mod tests {
             Refusal::TooManyProposals { limit: 64 },
             Refusal::SecondOperatorNeeded { often: 3 },
             Refusal::UnknownSession(7),
+            Refusal::ServiceKeyNotKept,
             Refusal::NotWhileServing("new-epoch"),
             Refusal::StorageFull,
             Refusal::StorageReadOnly,

@@ -298,6 +298,7 @@ impl Door {
     #[must_use]
     pub fn new(limits: Limits, ambient: Ambient, telemetry: Arc<Telemetry>) -> Arc<Self> {
         let memory = |(all, of_one)| Memory::new(all, of_one, limits.least_bytes);
+        let now = ambient.now();
         Arc::new(Self {
             telemetry,
             ambient,
@@ -311,7 +312,7 @@ impl Door {
                 days: Buckets::default(),
                 handshakes: Buckets::default(),
                 told_to_wait: Buckets::default(),
-                sessions: Sessions::default(),
+                sessions: Sessions::from(now),
             }),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
             shaking: Arc::new(Semaphore::new(1)),
@@ -388,13 +389,10 @@ impl Door {
         self.books().sessions.all()
     }
 
-    /// Closes these connections; without numbers all but those of the administration. How many.
-    ///
-    /// # Errors
-    /// The number of one that is not open: then none is closed.
-    pub fn drop_sessions(&self, numbers: &[u64]) -> Result<usize, u64> {
-        let sessions = &self.books().sessions;
-        sessions.missing(numbers).map_or_else(|| Ok(sessions.drop(numbers)), Err)
+    /// Closes those of these connections that are open; without numbers all but those of the
+    /// administration. How many.
+    pub fn drop_sessions(&self, numbers: &[u64]) -> usize {
+        self.books().sessions.drop(numbers)
     }
 
     /// A place for one more stream of a seat, or of a registrar.

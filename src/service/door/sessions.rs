@@ -26,14 +26,19 @@ pub struct Session {
     pub group: &'static str,
 }
 
-/// All of them, by number: numbers are not used again while the service runs.
-#[derive(Debug, Default)]
+/// All of them, by number. They go on from the time of the start, so that none is used again.
+#[derive(Debug)]
 pub(super) struct Sessions {
     newest: u64,
     open: BTreeMap<u64, (Session, Arc<Notify>)>,
 }
 
 impl Sessions {
+    /// None yet, at this time in Unix seconds.
+    pub(super) fn from(now: u64) -> Self {
+        Self { newest: now << 20, open: BTreeMap::new() }
+    }
+
     pub(super) fn open(&mut self, session: Session, drop: Arc<Notify>) -> u64 {
         self.newest += 1;
         self.open.insert(self.newest, (session, drop));
@@ -48,12 +53,7 @@ impl Sessions {
         self.open.iter().map(|(number, (session, _))| (*number, *session)).collect()
     }
 
-    /// The first of these that is not open.
-    pub(super) fn missing(&self, numbers: &[u64]) -> Option<u64> {
-        numbers.iter().copied().find(|number| !self.open.contains_key(number))
-    }
-
-    /// Ends these; without numbers all but those of the administration.
+    /// Ends those of these that are open; without numbers all but those of the administration. How many.
     pub(super) fn drop(&self, numbers: &[u64]) -> usize {
         let named = |number: &u64, session: &Session| match numbers {
             [] => session.face == Face::Members,
