@@ -9,6 +9,7 @@ mod bench;
 mod calls;
 mod ceremony;
 mod certificate;
+mod certificates;
 mod charters;
 mod clocks;
 mod crash;
