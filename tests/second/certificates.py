@@ -2,8 +2,8 @@
 
 certificates.py CA SCHEMA MEMBERS ADMINISTRATION FOLDER...: the service's authority, the schema for buf,
 the two ports as HOST:PORT, and folders with certificate.pem and key.pem (none of them: none is shown).
-For each folder a line of six verdicts: of grpcio (BoringSSL), of Python's ssl (OpenSSL, beneath grpcio)
-and of `buf curl` (Go) on the members' port, and the same on the administration's. A verdict is `served`,
+For each folder a line of five verdicts: of grpcio (BoringSSL), of Python's ssl (OpenSSL, beneath grpcio)
+and of `buf curl` (Go) on the members' port, and of the first two on the administration's. A verdict is `served`,
 the reason of a refusal, `handshake` if the connection was broken off, or `client` if this client itself
 will not show the certificate.
 """
@@ -116,11 +116,14 @@ async def judged(arguments, folder):
     ca, schema, *ports = arguments
     shown = [os.path.join(folder, name) for name in ("certificate.pem", "key.pem")]
     shown = [path for path in shown if os.path.exists(path)]
-    verdicts = []
-    for address, method in zip(ports, METHODS):
-        verdicts.append(await by_grpcio(ca, shown, address, method))
-        verdicts.append(await by_openssl(ca, shown, address, method))
-        verdicts.append(await by_buf(ca, shown, address, method, schema))
+    members, administration = zip(ports, METHODS)
+    verdicts = [
+        await by_grpcio(ca, shown, *members),
+        await by_openssl(ca, shown, *members),
+        await by_buf(ca, shown, *members, schema),
+        await by_grpcio(ca, shown, *administration),
+        await by_openssl(ca, shown, *administration),
+    ]
     return " ".join(verdicts)
 
 
