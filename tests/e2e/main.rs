@@ -52,6 +52,7 @@ mod streams;
 mod support;
 mod threads;
 mod transport;
+mod under_load;
 mod waiting;
 mod waits;
 mod whole_way;

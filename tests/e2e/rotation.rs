@@ -26,30 +26,31 @@ use crate::support::{
 
 /// A charter whose keys of one use are these, by age.
 fn listing(net: &TestNet, of: OwnKey, keys: Vec<proto::PublicKey>) -> says::Said {
-    let charter = says::charter(&net.replica());
-    charter
-        .with(|charter| match of {
-            OwnKey::Log => charter.log = keys,
-            OwnKey::Relay => charter.relay = keys,
-            OwnKey::Authority => unreachable!("it is listed as a certificate"),
-        })
-        .said()
+    says::charter(&net.replica()).with(|charter| lists(charter, of, keys)).said()
+}
+
+pub(crate) fn lists(charter: &mut proto::Charter, of: OwnKey, keys: Vec<proto::PublicKey>) {
+    match of {
+        OwnKey::Log => charter.log = keys,
+        OwnKey::Relay => charter.relay = keys,
+        OwnKey::Authority => unreachable!("it is listed as a certificate"),
+    }
 }
 
 /// What the charter in force lists.
-fn listed(net: &TestNet, of: OwnKey) -> Vec<proto::PublicKey> {
+pub(crate) fn listed(net: &TestNet, of: OwnKey) -> Vec<proto::PublicKey> {
     let charter = net.replica().directory.charter().payload.clone();
     let charter = proto::Charter::decode(charter).unwrap();
     if of == OwnKey::Log { charter.log } else { charter.relay }
 }
 
-fn signed_by(bytes: &[u8]) -> KeyId {
+pub(crate) fn signed_by(bytes: &[u8]) -> KeyId {
     let signatures = proto::Dsse::decode(bytes).unwrap().signatures;
     KeyId::from_digest(signatures[0].key_id[..].try_into().unwrap())
 }
 
 /// Whether this very key has signed a checkpoint.
-fn is_signed(checkpoint: &[u8], by: &proto::PublicKey) -> bool {
+pub(crate) fn is_signed(checkpoint: &[u8], by: &proto::PublicKey) -> bool {
     let key = liaison::crypto::sign::VerifyingKey::from_spki(&by.key).unwrap();
     VerifiedCheckpoint::verify(checkpoint, &KeyName::parse(NAME).unwrap(), &[key]).is_ok()
 }
