@@ -225,10 +225,11 @@ impl Rotating {
         });
         net.say(roster).await;
         let reason = if keys.contains(&"sign") { "KEY_NOT_IN_FORCE" } else { "STALE_DIRECTORY" };
-        let colleague =
-            &self.load.senders.iter().find(|of| of.contact != contact).unwrap().seats[0];
+        let all = self.load.senders.iter().chain(&self.load.receivers);
+        let mut own = all.flat_map(|party| &party.seats).filter(|of| of.contact() == contact);
+        let colleague = own.find(|of| *of != seat).unwrap();
         let tls = self.load.listed(&net.replica().directory, colleague, "tls");
-        // Whoever hands it in: a courier may.
+        // A colleague hands it in, whose keys have not changed.
         let refused = net.client(&tls).await.submit(sealed.envelope).await.unwrap_err();
         assert_eq!(refusal(&refused).1, reason, "{seat} {keys:?}");
         let again = &mut net.client(&old("tls")).await;
