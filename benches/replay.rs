@@ -261,6 +261,7 @@ fn joined(name: &DirectoryName, charter: &[u8], entry: &[u8]) -> (tempfile::Temp
         charter: charter.to_vec().into(),
         addresses: vec!["liaison.un.example".to_owned()],
         checkpoint: note.to_string().into_bytes().into(),
+        ..Invited::default()
     };
     let folder = tempfile::tempdir().expect("a folder");
     let home = Home::at(folder.path().to_owned());

@@ -41,7 +41,7 @@ async fn draft(ctx: &Context, args: &CharterDraftArgs) -> Result<(), ClientError
         Ok((_, replica)) => replica,
         // A service whose key is lost is reached by nobody before it has this charter.
         Err(error) if args.draft.out.is_some() && error.exit == Exit::NotReachable => {
-            ctx.out.warn(&format!("{error}: the charter is drafted on the copy of this home"));
+            ctx.out.warn(format_args!("{error}: the charter is drafted on the copy of this home"));
             ctx.replica()?
         }
         Err(error) => return Err(error),

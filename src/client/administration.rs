@@ -63,7 +63,7 @@ pub struct Proposed {
 #[derive(Clone, Debug)]
 pub enum What {
     /// An act, and its proposal.
-    Act(Act, proto::Proposal, Envelope),
+    Act(Act, Box<proto::Proposal>, Box<Envelope>),
     /// A statement.
     Statement(Box<Bundle>),
     /// A statement whose details are withheld: it can be looked at, and not signed.
@@ -86,7 +86,7 @@ impl Proposed {
             let proposal: proto::Proposal =
                 canonical::decode(envelope.payload()).map_err(|why| unreadable(&why))?;
             let act = Act::read(&proposal.action, &proposal.parameters);
-            What::Act(act.map_err(|why| unreadable(&why))?, proposal, envelope)
+            What::Act(act.map_err(|why| unreadable(&why))?, Box::new(proposal), Box::new(envelope))
         } else {
             match Bundle::of_publication(publication.clone()) {
                 Ok(bundle) => What::Statement(Box::new(bundle)),
@@ -111,7 +111,7 @@ impl Proposed {
     #[must_use]
     pub fn envelope(&self) -> Option<&Envelope> {
         match &self.what {
-            What::Act(_, _, envelope) => Some(envelope),
+            What::Act(_, _, envelope) => Some(&**envelope),
             What::Statement(bundle) | What::Withheld(bundle) => {
                 bundle.publications().first().map(Publication::envelope)
             }

@@ -48,14 +48,9 @@ pub enum Face {
     Administration,
 }
 
-/// Who may.
+/// Who may: a set of those whom the directory knows, or anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// Those whom the directory knows as one of these.
-    These(&'static [Known]),
-    /// Also a stranger.
-    Anybody,
-}
+pub struct Allowed(u8);
 
 /// What the directory knows a peer as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +63,8 @@ pub enum Known {
 }
 
 impl Known {
+    const ALL: [Self; 4] = [Self::Seat, Self::Registrar, Self::Operator, Self::Auditor];
+
     const fn of(role: &Role) -> Option<Self> {
         match role {
             Role::Seat(_) => Some(Self::Seat),
@@ -76,6 +73,10 @@ impl Known {
             Role::Auditor(_) => Some(Self::Auditor),
             Role::Nobody | Role::Unknown | Role::Former(_) => None,
         }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
     }
 
     const fn name(self) -> &'static str {
@@ -91,42 +92,49 @@ impl Known {
 use Known::{Auditor, Operator, Registrar, Seat};
 
 impl Allowed {
+    /// Also a stranger.
+    pub const ANYBODY: Self = Self(u8::MAX);
     /// A seat in force.
-    pub const SEATS: Self = Self::These(&[Seat]);
+    pub const SEATS: Self = Self(Seat.bit());
     /// A registrar.
-    pub const REGISTRARS: Self = Self::These(&[Registrar]);
+    pub const REGISTRARS: Self = Self(Registrar.bit());
     /// An operator.
-    pub const OPERATORS: Self = Self::These(&[Operator]);
-    const SEATS_AND_REGISTRARS: Self = Self::These(&[Seat, Registrar]);
+    pub const OPERATORS: Self = Self(Operator.bit());
+    const AUDITORS: Self = Self(Auditor.bit());
+    const SEATS_AND_REGISTRARS: Self = Self::SEATS.or(Self::REGISTRARS);
+    const REGISTRARS_AND_OPERATORS: Self = Self::REGISTRARS.or(Self::OPERATORS);
+    const OPERATORS_AND_AUDITORS: Self = Self::OPERATORS.or(Self::AUDITORS);
     /// Those who administer.
-    pub const ADMINISTRATION: Self = Self::These(&[Registrar, Operator, Auditor]);
-    const REGISTRARS_AND_OPERATORS: Self = Self::These(&[Registrar, Operator]);
-    const OPERATORS_AND_AUDITORS: Self = Self::These(&[Operator, Auditor]);
-    const AUDITORS: Self = Self::These(&[Auditor]);
-    const WHOEVER_IS_KNOWN: Self = Self::These(&[Seat, Registrar, Operator, Auditor]);
+    pub const ADMINISTRATION: Self = Self::REGISTRARS.or(Self::OPERATORS_AND_AUDITORS);
+    const WHOEVER_IS_KNOWN: Self = Self::SEATS.or(Self::ADMINISTRATION);
+
+    const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 
     /// Whether a role is one of these.
     #[must_use]
     pub fn admits(self, role: &Role) -> bool {
-        match self {
-            Self::These(known) => Known::of(role).is_some_and(|role| known.contains(&role)),
-            Self::Anybody => true,
-        }
+        self == Self::ANYBODY || Known::of(role).is_some_and(|known| self.has(known))
+    }
+
+    const fn has(self, known: Known) -> bool {
+        self.0 & known.bit() != 0
     }
 }
 
 impl fmt::Display for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::These(known) = self else { return f.write_str("anybody") };
-        for (at, known_as) in known.iter().enumerate() {
-            let between = match known.len() - at {
-                _ if at == 0 => "",
-                1 => " or ",
-                _ => ", ",
-            };
-            write!(f, "{between}{}", known_as.name())?;
+        if *self == Self::ANYBODY {
+            return f.write_str("anybody");
         }
-        Ok(())
+        let known: Vec<&str> =
+            Known::ALL.into_iter().filter(|of| self.has(*of)).map(Known::name).collect();
+        match known.split_last() {
+            Some((last, [])) => f.write_str(last),
+            Some((last, rest)) => write!(f, "{} or {last}", rest.join(", ")),
+            None => f.write_str("nobody"),
+        }
     }
 }
 
@@ -149,8 +157,8 @@ impl Method {
         (Self::GetBody, "liaison.v1.RelayService/GetBody", Allowed::SEATS),
         (Self::Acknowledge, "liaison.v1.RelayService/Acknowledge", Allowed::SEATS),
         (Self::GetStatus, "liaison.v1.RelayService/GetStatus", Allowed::SEATS),
-        (Self::Enrol, "liaison.v1.EnrolmentService/Enrol", Allowed::Anybody),
-        (Self::GetCharters, "liaison.v1.EnrolmentService/GetCharters", Allowed::Anybody),
+        (Self::Enrol, "liaison.v1.EnrolmentService/Enrol", Allowed::ANYBODY),
+        (Self::GetCharters, "liaison.v1.EnrolmentService/GetCharters", Allowed::ANYBODY),
         (Self::GetStanding, "liaison.v1.AdminService/GetStanding", Allowed::ADMINISTRATION),
         (Self::ListProposals, "liaison.v1.AdminService/ListProposals", Allowed::ADMINISTRATION),
         (Self::Propose, "liaison.v1.AdminService/Propose", Allowed::REGISTRARS_AND_OPERATORS),

@@ -425,7 +425,8 @@ pub enum Refusal {
     },
     /// It may have been made, and used, before the store went back.
     #[error(
-        "it may have been made before the service's store went back, at {}: propose it anew, for 7 days",
+        "it may have been made before the service's store went back, at {}: propose it anew, 5 minutes \
+         after that at the earliest, for 7 days",
         moment::exactly(*.since)
     )]
     ProposalBeforeRestore {

@@ -43,10 +43,10 @@ pub(super) const NAMES: &[Odd] = &[
     ("names: a DNS name of 300 letters", FromKey, |of| of.named(&[(DNS, &[b'a'; 300])])),
     ("names: 500 DNS names", FromKey, |of| of.named(&[(DNS, b"a.example" as &[u8]); 500])),
     ("names: the service's own", FromKey, |of| {
-        of.named(&[(URI, b"liaison://un.example/service/a")])
+        of.named(&[(URI, b"liaison://un.example/service/a")]);
     }),
     ("names: another seat's", FromKey, |of| {
-        of.named(&[(URI, b"liaison://un.example/jp/cert/duty-1")])
+        of.named(&[(URI, b"liaison://un.example/jp/cert/duty-1")]);
     }),
     ("names: two URIs", FromKey, |of| {
         of.named(&[(URI, b"liaison://un.example/service/a"), (URI, b"https://a.example")]);

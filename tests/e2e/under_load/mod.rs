@@ -109,7 +109,7 @@ impl Rotating {
         }
         running.round().await;
         let after = self.begun.elapsed().as_secs();
-        writeln!(std::io::stderr(), "{rotation:?}, done after {after} s").unwrap();
+        let _ = writeln!(std::io::stderr(), "{rotation:?}, done after {after} s");
     }
 
     async fn own(&self, of: OwnKey, running: &mut Running) {
@@ -251,7 +251,7 @@ impl Rotating {
         for (reason, count) in &*self.load.mended.lock().unwrap() {
             write!(said, ", {count} times {reason}").unwrap();
         }
-        writeln!(std::io::stderr(), "{said}; {} s", self.begun.elapsed().as_secs()).unwrap();
+        let _ = writeln!(std::io::stderr(), "{said}; {} s", self.begun.elapsed().as_secs());
     }
 }
 
