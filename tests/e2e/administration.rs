@@ -27,16 +27,16 @@ use crate::support::{
 };
 
 /// A connection of a person to the administration.
-struct Desk(AdminServiceClient<Channel>);
+pub(crate) struct Desk(AdminServiceClient<Channel>);
 
 impl Desk {
-    async fn of(net: &TestNet, person: &str) -> Self {
+    pub(crate) async fn of(net: &TestNet, person: &str) -> Self {
         let client = Some(identity(&format!("{person} tls"), dates()));
         Self(AdminServiceClient::new(net.administer(client).await.unwrap().channel()))
     }
 
     /// The id of the proposal, and how many have signed.
-    async fn propose(&mut self, statement: Bytes) -> Result<(Bytes, usize), Status> {
+    pub(crate) async fn propose(&mut self, statement: Bytes) -> Result<(Bytes, usize), Status> {
         let publication = Some(Publication { statement, facets: Vec::new() });
         let answer = self.0.propose(ProposeRequest { publication }).await?.into_inner();
         let proposal = answer.proposal.unwrap();
@@ -55,7 +55,7 @@ impl Desk {
         Ok(self::signatures(&answer.proposal.unwrap()))
     }
 
-    async fn carry_out(&mut self, id: &Bytes) -> Result<Done, Status> {
+    pub(crate) async fn carry_out(&mut self, id: &Bytes) -> Result<Done, Status> {
         let answer = self.0.carry_out(CarryOutRequest { id: id.clone() }).await?;
         Ok(answer.into_inner().done.unwrap())
     }
@@ -99,7 +99,7 @@ async fn two_of_each() -> TestNet {
     with_two_of_each(TestNet::memory().await).await
 }
 
-async fn with_two_of_each(net: TestNet) -> TestNet {
+pub(crate) async fn with_two_of_each(net: TestNet) -> TestNet {
     let next = says::charter(&net.replica()).with(|charter| {
         charter.operators.push(says::person("operator", "fred"));
         charter.registrars.push(says::person("registrar", "bob"));

@@ -1,8 +1,17 @@
 //! A service whose clock is in doubt: what goes on, and what waits for its operator.
 
-use liaison::store::Engine;
+use std::sync::Arc;
 
-use crate::support::{DAY, NOW, Open, Party, TestNet, Trust, clock, dates, says};
+use liaison::client::administration::draft;
+use liaison::client::connect::{Proxies, Route, Tcp, connect};
+use liaison::client::error::ClientError;
+use liaison::crypto::issue::Validity;
+use liaison::domain::administration::proposal::Act;
+use liaison::store::Engine;
+use liaison::tls::client::ClientTls;
+
+use crate::administration::{Desk, with_two_of_each};
+use crate::support::{DAY, NAME, NOW, Open, Party, TestNet, Trust, clock, dates, home, says};
 
 /// Stopped, closed, opened, started, served; perhaps with the operator's word.
 async fn again(net: TestNet, clock_is_right: bool) -> TestNet {
@@ -105,4 +114,53 @@ async fn a_clock_that_ran_ahead_is_put_right_by_the_next_charter() {
     net.say(says::revocation(&net.replica(), "jp/cert/duty-1")).await;
     let net = again(net, true).await;
     assert_eq!(net.service.state().directory.clock(), NOW + 5);
+}
+
+/// Operators, registrars and members whose machine is off by this much: what each is told, and that
+/// whoever is told so hears of the clock.
+#[tokio::test]
+async fn who_has_a_wrong_clock_is_told_so_or_is_not_hindered() {
+    const MINUTE: i64 = 60;
+    const DAYS: i64 = DAY as i64;
+    // As a node gets it, of today.
+    let year = Validity { not_before: NOW - DAY, not_after: NOW + 398 * DAY, serial: [1; 16] };
+    let open = home(Engine::Memory);
+    let store = open.found().await;
+    let net = with_two_of_each(TestNet::serve(open, store, Trust::new(year)).await).await;
+    let (mut dave, mut alice) = (Desk::of(&net, "dave").await, Desk::of(&net, "alice").await);
+    for (off, connects, proposes, publishes) in [
+        (-400 * DAYS, "SERVER_NOT_YET_VALID", "PROPOSAL_EXPIRED", "ISSUED_TOO_EARLY"),
+        (-DAYS, "", "", ""),
+        (-10 * MINUTE, "", "", ""),
+        (10 * MINUTE, "", "PROPOSAL_TOO_LONG", "ISSUED_IN_FUTURE"),
+        (DAYS, "", "PROPOSAL_TOO_LONG", "ISSUED_IN_FUTURE"),
+        (400 * DAYS, "SERVER_EXPIRED", "PROPOSAL_TOO_LONG", "ISSUED_IN_FUTURE"),
+    ] {
+        let (its, ambient) = clock();
+        its.set(NOW.strict_add_signed(off));
+        let authorities = std::slice::from_ref(&net.ca);
+        let tls = ClientTls::for_directory(NAME, authorities, None, ambient.tls_clock()).unwrap();
+        let dial = Arc::new(Tcp);
+        let way = Route { dial, address: net.address.clone(), proxies: Proxies::default(), tls };
+        let answer = connect(way).await.map(drop).map_err(ClientError::from);
+        assert_eq!(told(answer), connects, "{off} s off");
+        let replica = net.replica();
+        let unsigned = draft(&replica.directory, &Act::Drain, &ambient);
+        let act = says::sign(unsigned.kind(), unsigned.payload().to_vec(), &["dave".to_owned()]);
+        let answer = dave.propose(act).await.map(drop).map_err(ClientError::from);
+        assert_eq!(told(answer), proposes, "{off} s off");
+        let charter = says::charter(&replica).with(|charter| charter.issued_at = ambient.now());
+        let (id, _) = alice.propose(charter.signed_by(&["alice", "bob"]).bytes()).await.unwrap();
+        let answer = alice.carry_out(&id).await.map(drop).map_err(ClientError::from);
+        assert_eq!(told(answer), publishes, "{off} s off");
+    }
+}
+
+/// The code, whose screen names the clock.
+#[track_caller]
+fn told(answer: Result<(), ClientError>) -> String {
+    let Err(why) = answer else { return String::new() };
+    let screen = format!("{} {}", why.sentence, why.mend.unwrap_or_default());
+    assert!(screen.contains("clock"), "{screen}");
+    why.reason
 }

@@ -154,7 +154,8 @@ pub enum Refusal {
     },
     /// Signed in the future, by the clock that judges it.
     #[error(
-        "it was signed at {}, more than 5 minutes after the time at which it is judged, {}",
+        "it was signed at {}, more than 5 minutes after the time at which it is judged, {}: one of the two \
+         clocks is wrong",
         moment::exactly(*.issued),
         moment::exactly(*.at)
     )]
@@ -166,7 +167,8 @@ pub enum Refusal {
     },
     /// Signed too long ago, by that clock.
     #[error(
-        "it was signed at {}, more than 30 days before the time at which it is judged, {}",
+        "it was signed at {}, more than 30 days before the time at which it is judged, {}: sign it anew; if \
+         that was just now, one of the two clocks is wrong",
         moment::exactly(*.issued),
         moment::exactly(*.at)
     )]
@@ -406,14 +408,19 @@ pub enum Refusal {
         found: u64,
     },
     /// Nobody decided in time.
-    #[error("it expired at {}: propose it anew", moment::exactly(*.at))]
+    #[error(
+        "it expired at {}: propose it anew; if it was made just now, look at the clock of the machine \
+         that made it",
+        moment::exactly(*.at)
+    )]
     ProposalExpired {
         /// When.
         at: u64,
     },
     /// It would hold for longer than 7 days.
     #[error(
-        "it would hold until {}, and at the latest it may until {}",
+        "it would hold until {}, and at the latest it may until {}: look at the clock of the machine that \
+         made it",
         moment::exactly(*.expires),
         moment::exactly(*.latest)
     )]
