@@ -170,6 +170,10 @@ pub async fn begin_anew(
     let mut mark = start::shown(&settings, &read)?.mark.unwrap_or_default();
     let all = anew(store.as_ref(), &read.directory, (&mark, which)).await?;
     approval(&read.directory, (which, &all), settings.ambient.now())?;
+    if all.is_empty() {
+        // No mailbox that begins anew says so.
+        start::went_back(store.as_ref(), settings.ambient.now()).await?;
+    }
     // What was shown of a mailbox stays in the mark until its new epoch does: so nothing is served before.
     mark.end = store.end();
     let mut others = mark::mailboxes(store.as_ref()).await?;

@@ -15,19 +15,20 @@ use tokio::task;
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
+use crate::domain::administration::desk::Desk;
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{self, Directory, Packing, RULES};
 use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
 use crate::domain::refusal::{OwnKey, Refusal};
 use crate::domain::relay::share::Grants;
-use crate::domain::state::Key;
+use crate::domain::state::{Key, Value};
 use crate::signed::dsse::Envelope;
 use crate::store::blobs::{BlobError, Blobs};
 use crate::store::check::Damage;
 use crate::store::codec::Head;
 use crate::store::{
-    Looked, Page, Pages, Place, Revision, Store, StoreError, Torn, Write, keys, parts,
+    Looked, Page, Pages, Place, Revision, Store, StoreError, Torn, Write, codec, keys, parts,
 };
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::tlog::head::Frontier;
@@ -531,7 +532,7 @@ fn lost(Torn { what, .. }: &Torn, missing: &dyn Display) -> CannotStart {
 
 /// Writes the high-water file anew from a store: there is none that can be read, or the store is another one,
 /// as `salvage` leaves it. The operator says that it is the newest. What is given up of what was shown is
-/// told; neither the log nor a mailbox is.
+/// told; neither the log nor a mailbox is. What may have been approved before counts no more.
 ///
 /// # Errors
 /// The file is whole and of this store, or of a log or a mailbox that goes further, or cannot be read; what is
@@ -555,12 +556,30 @@ pub async fn mark_anew(
             return Err(CannotStart::Marked { path, commits });
         }
     };
-    let Seen { store, read, .. } = seen;
+    let read = seen.read;
+    drop(seen.store);
+    let store = place.open(settings.name.as_str()).await?;
+    went_back(store.as_ref(), settings.ambient.now()).await?;
     let mark = mark::fits(store.as_ref(), None).await?;
     let shown = Shown { checkpoint: read.head.checkpoint, mark: Some(mark) };
     let high_water = Arc::new(HighWater::at(&settings.high_water, shown.clone()));
     high_water.settle().await.map_err(|why| unusable(&settings.high_water, why.into()))?;
     Ok((shown, given_up))
+}
+
+/// Before a store that may have gone back is taken for the newest: from here on no proposal made before counts.
+pub(super) async fn went_back(store: &dyn Store, now: u64) -> Result<(), CannotStart> {
+    let key = keys::of(&Key::Desk);
+    let found = store.read(std::slice::from_ref(&key)).await?;
+    let desk = match found.value(&key).map(|desk| codec::decode(&Key::Desk, desk)).transpose()? {
+        Some(Value::Desk(desk)) => desk,
+        Some(_) | None => Desk::default(),
+    };
+    let desk = codec::encode(&Value::Desk(Desk { since: now, ..desk }));
+    let write = Write::new([], [(key, desk)], []);
+    let write = write.map_err(|why| CannotStart::Broken(why.to_string()))?;
+    store.commit(write.into()).await?;
+    Ok(())
 }
 
 /// A line for every so many bytes.

@@ -6,11 +6,11 @@ use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits;
 use liaison::domain::refusal::Refusal;
 use liaison::domain::state::Key;
-use liaison::service::CannotStart;
 use liaison::service::epochs::{self, Which};
+use liaison::service::{self, CannotStart};
 use liaison::signed::dsse::{Envelope, Kind};
 use liaison::signed::proto::{self, AuditRecord, Proposal};
-use liaison::store::keys;
+use liaison::store::{Engine, Place, keys};
 use liaison::wire::v1::admin_service_client::AdminServiceClient;
 use liaison::wire::v1::carry_out_response::Done;
 use liaison::wire::v1::{
@@ -22,6 +22,8 @@ use prost::Message as _;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use crate::epochs::{again, closed};
+use crate::salvage::{put_back, salvaged};
 use crate::support::{
     Client, DAY, NAME, NOW, Open, Party, TestNet, dates, identity, refusal, says, soon,
 };
@@ -468,6 +470,50 @@ async fn mailboxes_begin_anew_by_what_two_operators_signed() {
     let later = act(&net, &drop_all(), week, &["dave", "fred"]);
     let (id, _) = dave.propose(later).await.unwrap();
     assert!(dave.carry_out(&id).await.is_ok());
+}
+
+/// Older data, taken for the newest: what may have been used behind it is not used again.
+#[tokio::test]
+async fn a_store_that_went_back_uses_no_act_from_before() {
+    let net = with_two_of_each(TestNet::on(Engine::Redb).await).await;
+    let both = ["dave", "fred"];
+    let proposed = act(&net, &drop_all(), |_| {}, &both);
+    let (id, _) = Desk::of(&net, "dave").await.propose(proposed).await.unwrap();
+    let older = closed(net).await;
+    let net = again(older.copy()).await;
+    let another = act(&net, &drop_all(), |of| of.nonce = vec![8; 32].into(), &both);
+    let mut dave = Desk::of(&net, "dave").await;
+    let (second, _) = dave.propose(another.clone()).await.unwrap();
+    for used in [&id, &second] {
+        assert!(matches!(dave.carry_out(used).await.unwrap(), Done::Act(_)));
+    }
+    drop(dave);
+    let newer = closed(net).await;
+    for (way, high_water, saved) in [
+        ("an older copy", true, false),
+        ("an older copy without high-water file", false, false),
+        ("what was salvaged of one", true, true),
+    ] {
+        let open = older.copy();
+        match high_water {
+            true => drop(std::fs::copy(newer.high_water(), open.high_water()).unwrap()),
+            false => std::fs::remove_file(open.high_water()).unwrap(),
+        }
+        if saved {
+            let folder = tempfile::tempdir().unwrap();
+            let to = Place::new(Engine::Redb, folder.path().join("store"));
+            salvaged(&open, &to).await;
+            put_back(&open, &to);
+        }
+        service::mark_anew(&open.place(), &Open::keys(), &open.settings()).await.unwrap();
+        let net = again(open).await;
+        let mut dave = Desk::of(&net, "dave").await;
+        assert_eq!(refused(dave.carry_out(&id).await), "PROPOSAL_BEFORE_RESTORE", "{way}");
+        let unknown = dave.propose(another.clone()).await;
+        assert_eq!(refused(unknown), "PROPOSAL_BEFORE_RESTORE", "{way}");
+        drop(dave);
+        net.stop().await;
+    }
 }
 
 /// A disk that strangers write to has an end: what has no record is counted.

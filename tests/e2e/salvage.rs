@@ -182,7 +182,7 @@ async fn a_mailbox_that_is_saved_does_not_go_on_from_another_history() {
     assert_eq!(codec::decode(&key, &saved[&stored].1).unwrap(), later);
 }
 
-async fn salvaged(open: &Open, to: &Place) -> Salvaged {
+pub(crate) async fn salvaged(open: &Open, to: &Place) -> Salvaged {
     tried(open, to).await.unwrap()
 }
 
@@ -194,7 +194,7 @@ async fn tried(open: &Open, to: &Place) -> Result<Salvaged, StoreError> {
 }
 
 /// The salvaged store takes the place of the damaged one,
-async fn put_back(open: &Open, to: &Place) {
+pub(crate) fn put_back(open: &Open, to: &Place) {
     std::fs::remove_dir_all(open.place().path()).unwrap();
     std::fs::rename(to.path(), open.place().path()).unwrap();
 }
@@ -392,7 +392,7 @@ async fn what_was_saved_is_served_again_and_what_is_gone_is_named() {
             "{faults:?}"
         );
         assert!(done.report.broken == [contact("jp/cert")].into(), "{:?}", done.report.broken);
-        put_back(&open, &to).await;
+        put_back(&open, &to);
         let marked = open.copy();
         mark_anew(&marked).await;
         look(&marked).await.unwrap();
