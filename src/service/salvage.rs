@@ -11,6 +11,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
+use crate::domain::administration::audit::Trail;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId};
 use crate::domain::relay::answers::Answers;
@@ -150,6 +151,7 @@ fn mend(values: &mut Values, name: &DirectoryName, shown: Option<&Shown>) -> Log
         outcomes(values);
         due(values, directory);
         accounts(values);
+        trail(values, directory);
     }
     let shown = fold.directory.as_ref().zip(shown).and_then(|(directory, shown)| {
         Some(verified(name, &shown.checkpoint, directory).ok()?.size())
@@ -387,6 +389,24 @@ fn accounts(values: &mut Values) {
         };
         let share = Share { waiting: waiting.clone(), ..share };
         values.insert(keys::of(&key), codec::encode(&Value::Share(share)));
+    }
+}
+
+/// The audit trail stands behind all its records: none is written over. Where one is missing it goes on
+/// all the same, and no auditor who looks at it is told that it is whole.
+fn trail(values: &mut Values, directory: &Directory) {
+    let stored = match value(values, &Key::Trail) {
+        Some(Value::Trail(stored)) => stored,
+        _ => Trail::empty(directory.genesis()),
+    };
+    let records = values.range(keys::RECORD.to_vec()..);
+    let records = records.map_while(|(key, record)| Some((keys::read_record(key)?, record)));
+    let behind = records.filter(|(number, _)| *number > stored.count);
+    let stands = behind.fold(stored, |before, (number, record)| {
+        Trail { count: number - 1, ..before }.append(record)
+    });
+    if stands.count > 0 {
+        values.insert(keys::of(&Key::Trail), codec::encode(&Value::Trail(stands)));
     }
 }
 

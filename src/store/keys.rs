@@ -102,6 +102,13 @@ pub fn read_due(key: &[u8]) -> Option<Key> {
     Some(Key::Due(u64::from_be_bytes(*at), id, sender))
 }
 
+/// The number of a record of the audit trail.
+#[must_use]
+pub fn read_record(key: &[u8]) -> Option<u64> {
+    let number = key.strip_prefix(RECORD)?.try_into().ok()?;
+    Some(u64::from_be_bytes(number))
+}
+
 fn id_and_sender(bytes: &[u8]) -> Option<(MessageId, ContactId)> {
     let (id, sender) = bytes.split_first_chunk::<16>()?;
     let sender = str::from_utf8(sender.strip_prefix(b"/")?).ok()?.parse().ok()?;

@@ -73,6 +73,53 @@ async fn a_scrub_follows_the_audit_trail() {
     }
 }
 
+/// What was recorded stays as it is, whatever is lost beside it.
+#[tokio::test]
+async fn a_salvaged_audit_trail_goes_on_behind_its_last_record() {
+    let net = TestNet::on(Engine::Redb).await;
+    for says in ["one", "two", "three"] {
+        net.service.record("start", says.to_owned()).await;
+    }
+    let open = closed(net).await;
+    let all = everything_in(open.place().open(NAME).await.unwrap().as_ref()).await.unwrap();
+    let trail = keys::of(&Key::Trail);
+    let record = |number| keys::of(&Key::Record(number));
+    let hole = "behind record 1 of the audit trail: expected record 2, found 3";
+    for (lost, fault) in [
+        (vec![trail.clone()], None),
+        (vec![trail.clone(), record(2)], Some(hole)),
+        (vec![trail.clone(), record(3)], None),
+        (vec![record(3)], Some("counts 3 records, and 2 are here")),
+    ] {
+        let copy = open.copy();
+        for key in &lost {
+            change(&copy, None, Some(key.clone())).await;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let to = Place::new(Engine::Redb, folder.path().join("store"));
+        let faults = salvaged(&copy, &to).await.report.faults;
+        match fault {
+            Some(fault) => {
+                assert!(faults.iter().any(|it| it.to_string().contains(fault)), "{faults:?}");
+            }
+            None => assert!(faults.is_empty(), "{lost:?}: {faults:?}"),
+        }
+        put_back(&copy, &to);
+        mark_anew(&copy).await;
+        let net = crate::epochs::again(copy).await;
+        net.service.record("start", "four".to_owned()).await;
+        let after = everything_in(net.store.as_ref()).await.unwrap();
+        let is_kept = |number: &u64| !lost.contains(&record(*number));
+        for number in (1..=3).filter(is_kept) {
+            let [before, after] = [&all, &after].map(|all| &all[&record(number)].1);
+            assert_eq!(before, after, "record {number} was written over");
+        }
+        let last = if lost == [trail.clone(), record(3)] { 3 } else { 4 };
+        assert!(after.contains_key(&record(last)), "{lost:?}");
+        net.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_scrub_says_what_is_wrong_and_where() {
     let (open, all) = with_messages(Engine::Redb).await;
