@@ -163,8 +163,11 @@ pub struct KeyNewArgs {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// A keeper's key that is to follow the one in force: both stand here until the directory lists it
-    #[arg(long, requires = "keeper")]
+    #[arg(long, requires = "keeper", conflicts_with = "token")]
     pub next: bool,
+    /// With --next, in a file that only you can read, whatever the one in force is kept by
+    #[arg(long, requires = "next")]
+    pub plain: bool,
     /// Where to write the public parts; by default beside you, named after the owner
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
 use crate::client::protect::Kept;
+use crate::client::rotation::NextKept;
 use crate::client::token::Token;
 use crate::crypto::sign::{Algorithm, KeyId};
 use crate::domain::directory::key::Purpose;
@@ -61,8 +62,8 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     let name = name.map(|name| drafted(ctx, "the name", name)).transpose()?;
     let text = match (&name, &owner) {
         (None, Owner::Keeper(contact)) if args.next => {
-            keys.stage_keeper(contact, ctx.ambient())?;
-            keys.next_keeper_file(contact, ctx.ambient())?
+            let kept = if args.plain { NextKept::InAFile } else { NextKept::AsBefore };
+            keys.stage_keeper(contact, kept, ctx.ambient())?
         }
         (name, _) => {
             match token_of(&args.token)? {

@@ -535,6 +535,7 @@ impl From<KeyError> for ClientError {
             KeyError::Twice { .. } => "KEY_TWICE",
             KeyError::Token(why) => why.reason(),
             KeyError::InToken { .. } => "KEY_IN_TOKEN",
+            KeyError::NextInFile { .. } => "KEY_KEPT_LESS_WELL",
             KeyError::OfSeat(_) => "KEY_OF_SEAT",
         };
         let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);
@@ -552,6 +553,10 @@ impl From<KeyError> for ClientError {
                 "liaison key protect --token MODULE again, if that was cut off: it ends what it \
                  began; else look which of them is yours, and move the other away: {}",
                 pointer.display()
+            )),
+            KeyError::NextInFile { contact } => found.mended_by(format!(
+                "add --plain; then liaison key protect --keeper {contact} --token MODULE, once the \
+                 directory lists it"
             )),
             KeyError::Token(why) => match of_token(why) {
                 Some(mend) => found.mended_by(mend),

@@ -239,6 +239,15 @@ pub enum KeyError {
         /// Whose.
         owner: Owner,
     },
+    /// The one that is to follow would lie in a file.
+    #[error(
+        "the key of the keeper of {contact} lies in a token, and the one that is to follow it would lie in \
+         a file"
+    )]
+    NextInFile {
+        /// Whose.
+        contact: ContactId,
+    },
     /// A seat's key serves a machine that nobody sits at.
     #[error(
         "{0} collects and answers at night, when nobody is there to type: its keys stay in files \

@@ -173,18 +173,27 @@ impl Keys {
     /// A seat's; in a token; not opened; no passphrase chosen. Then nothing is changed.
     pub fn protect(&self, owner: &Owner, ambient: &Ambient) -> Result<(), KeyError> {
         let (path, key) = self.of_a_person(owner, ambient)?;
+        let text = self.close(owner, (&path, &key), ambient)?;
+        Ok(place::replace(&path, text.as_bytes())?)
+    }
+
+    /// A key behind a passphrase that is chosen now, as it stands in its file.
+    pub(super) fn close(
+        &self,
+        owner: &Owner,
+        (path, key): (&Path, &SigningKey),
+        ambient: &Ambient,
+    ) -> Result<String, KeyError> {
         let passphrase = self.unlock.new_passphrase(owner)?;
         let closed = Closed::close(key.pkcs8(), &passphrase, ambient.bytes(), ambient.bytes());
         let closed = closed.and_then(|closed| Closed::from_der(&closed.to_der()));
-        let closed = closed.map_err(|why| KeyError::NotClosed { path: path.clone(), why })?;
+        let closed = closed.map_err(|why| KeyError::NotClosed { path: path.to_owned(), why })?;
         // What does not open again would be lost.
         if !closed.open(&passphrase).is_ok_and(|opened| *opened == **key.pkcs8()) {
             return Err(KeyError::WrongPassphrase { owner: owner.clone() });
         }
-        let der = closed.to_der();
         let public = armour::encode(PUBLIC, key.public().spki());
-        let text = [armour::encode(CLOSED, &der).as_str(), &public].concat();
-        Ok(place::replace(&path, text.as_bytes())?)
+        Ok([armour::encode(CLOSED, &closed.to_der()).as_str(), &public].concat())
     }
 
     /// Puts it back into a file that only its user can read.

@@ -16,6 +16,8 @@
 
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::ambient::Ambient;
 use crate::crypto::seal::{self, SealRandomness};
 use crate::crypto::sign::{KeyId, SigningKey};
@@ -29,11 +31,20 @@ use crate::wire::v1;
 use super::armour;
 use super::format;
 use super::keys::{
-    KeyError, Keys, Owner, RETIRED, SEAL, SIGN, TLS, create_opening, create_signing, if_there,
-    is_retired, load_opening, load_signing, names_in, prove,
+    KeyError, Keys, Owner, PKCS8, RETIRED, SEAL, SIGN, TLS, create_opening, create_signing,
+    if_there, is_retired, load_opening, load_signing, names_in, prove,
 };
 use super::place::{self, FileError, Lock, MOMENTS};
-use super::protect::pointer_beside;
+use super::protect::{KeyFile, pointer_beside};
+
+/// How the key of a keeper that is to follow is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextKept {
+    /// As the one in force: behind a passphrase if that is.
+    AsBefore,
+    /// In a file that only its user can read.
+    InAFile,
+}
 
 /// The new keys of a seat, as a roster lists them: those that are to change.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -186,33 +197,40 @@ impl Keys {
         Ok(promoted)
     }
 
-    /// Makes the key of a keeper that is to follow the one in force, and tries it.
+    /// Makes the key of a keeper that is to follow the one in force, kept no less well than that, and
+    /// tries it. Gives the KEEPER file with its public part.
     ///
     /// # Errors
-    /// One waits already; [`KeyError`].
-    pub fn stage_keeper(&self, contact: &ContactId, ambient: &Ambient) -> Result<(), KeyError> {
+    /// One waits already; the one in force lies in a token; [`KeyError`]. Then none is made.
+    pub fn stage_keeper(
+        &self,
+        contact: &ContactId,
+        kept: NextKept,
+        ambient: &Ambient,
+    ) -> Result<String, KeyError> {
         format::claim(self.home())?;
         let (owner, path) = (Owner::Keeper(contact.clone()), self.next_keeper(contact));
         if path.exists() {
             return Err(KeyError::Exists { owner, path });
         }
-        create_signing(&path, ambient)?;
-        let key = load_signing(&owner, &path, ambient)?;
-        proven(&owner, &key, Use::Keeper, ambient).map(drop)
-    }
-
-    /// A KEEPER file with the key that is to follow.
-    ///
-    /// # Errors
-    /// [`KeyError`].
-    pub fn next_keeper_file(
-        &self,
-        contact: &ContactId,
-        ambient: &Ambient,
-    ) -> Result<String, KeyError> {
-        let owner = Owner::Keeper(contact.clone());
-        let key = load_signing(&owner, &self.next_keeper(contact), ambient)?;
+        let before = match kept {
+            NextKept::AsBefore => {
+                if_there(KeyFile::read(&owner, &self.sign_path(&owner), ambient))?
+            }
+            NextKept::InAFile => None,
+        };
+        let key = SigningKey::from_seed(&Zeroizing::new(ambient.bytes()));
         let sign = vec![proven(&owner, &key, Use::Keeper, ambient)?];
+        let text = match before {
+            Some(KeyFile::Closed { .. }) => {
+                Zeroizing::new(self.close(&owner, (&path, &key), ambient)?)
+            }
+            Some(KeyFile::Token(_)) => {
+                return Err(KeyError::NextInFile { contact: contact.clone() });
+            }
+            Some(KeyFile::Open(_)) | None => armour::encode(PKCS8, key.pkcs8()),
+        };
+        place::create_private(&path, text.as_bytes())?;
         let keys = v1::PublicKeys { holder: owner.holder(), sign, ..Default::default() };
         Ok(armour::write(armour::Kind::Keeper, &keys))
     }
@@ -228,8 +246,8 @@ impl Keys {
         ambient: &Ambient,
     ) -> Result<bool, KeyError> {
         let (owner, next) = (Owner::Keeper(contact.clone()), self.next_keeper(contact));
-        let Some(key) = if_there(load_signing(&owner, &next, ambient))? else { return Ok(false) };
-        let listed = directory.key(&key.public().id()).is_some();
+        let Some(file) = if_there(KeyFile::read(&owner, &next, ambient))? else { return Ok(false) };
+        let listed = directory.key(&file.public(&next)?.id()).is_some();
         if listed {
             let own = self.contact_folder(contact).join("keeper.pem");
             // First: of two of one key neither is used.
@@ -404,6 +422,7 @@ const TRIAL: &[u8] = b"sealed to see that it opens";
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
@@ -413,6 +432,7 @@ mod tests {
     use crate::client::keys::{Held, read_public};
     use crate::client::place::faults;
     use crate::client::testlog::{KEEPER, TestLog, ambient, record, roster};
+    use crate::client::unlock::{Asks, NotAsked, Unlock};
     use crate::crypto::cert::PeerCertificate;
 
     const ALL: [Purpose; 3] = [Purpose::SeatSign, Purpose::SeatSeal, Purpose::SeatTls];
@@ -600,32 +620,53 @@ mod tests {
         assert_eq!((ids.len(), ids.contains(&first)), (2, false));
     }
 
+    /// Who types the same whatever he is asked.
+    struct Types;
+
+    impl Asks for Types {
+        fn secret(&self, _: &str) -> Result<Zeroizing<String>, NotAsked> {
+            Ok(Zeroizing::new("correct horse battery staple".to_owned()))
+        }
+
+        fn tell(&self, _: &str) {}
+    }
+
     #[test]
     fn a_keepers_new_key_stands_beside_its_own_until_the_record_names_it() {
-        let mut world = World::new();
-        let contact = seat().contact();
-        let keeper = Owner::Keeper(contact.clone());
-        world.keys.create(&keeper, &ambient()).unwrap();
-        world.keys.stage_keeper(&contact, &ambient()).unwrap();
-        let again = world.keys.stage_keeper(&contact, &ambient());
-        assert!(matches!(again, Err(KeyError::Exists { .. })));
-        let promote = |world: &World| {
-            world.keys.promote_keeper(&contact, &world.log.directory, &ambient()).unwrap()
-        };
-        assert!(!promote(&world));
-        let file = world.keys.next_keeper_file(&contact, &ambient()).unwrap();
-        let next = read_public(Kind::Keeper, &file).unwrap().sign.remove(0);
-        let (directory, ambient) = (world.log.directory.clone(), ambient());
-        let named = proto::Record { keeper: Some(next.clone()), ..record() };
-        let named = Composer::on(&directory, &ambient).record(named, &[]).unwrap();
-        world.log.sign_and_add(vec![named], &[crate::client::testlog::AUTHORITY]).unwrap();
-        // Also before it is in its place it signs what counts.
-        let all = world.keys.all_signing(&ambient).unwrap();
-        let is_next = |key: &SigningKey| key.public().id() == KeyId::of(&next.key);
-        let next =
-            |held: &Held| matches!(held, Held::Open(of, key) if *of == keeper && is_next(key));
-        assert!(all.iter().any(next));
-        assert!(promote(&world) && !promote(&world));
-        assert!(is_next(&world.keys.signing(&keeper, &ambient).unwrap()));
+        for passphrase in [false, true] {
+            let mut world = World::new();
+            world.keys = world.keys.clone().opened_by(Unlock::asking(Arc::new(Types)));
+            let contact = seat().contact();
+            let keeper = Owner::Keeper(contact.clone());
+            world.keys.create(&keeper, &ambient()).unwrap();
+            if passphrase {
+                world.keys.protect(&keeper, &ambient()).unwrap();
+            }
+            let file = world.keys.stage_keeper(&contact, NextKept::AsBefore, &ambient()).unwrap();
+            let again = world.keys.stage_keeper(&contact, NextKept::AsBefore, &ambient());
+            assert!(matches!(again, Err(KeyError::Exists { .. })));
+            // It is kept as the one that it follows.
+            let listed = world.keys.list(&ambient()).unwrap();
+            let kept = listed.iter().filter(|of| of.owner == keeper).map(|of| of.kept.as_ref());
+            let kept: Vec<_> = kept.map(|kept| kept.unwrap().name()).collect();
+            assert_eq!(kept, [if passphrase { "passphrase" } else { "file" }; 2]);
+            let promote = |world: &World| {
+                world.keys.promote_keeper(&contact, &world.log.directory, &ambient()).unwrap()
+            };
+            assert!(!promote(&world));
+            let next = read_public(Kind::Keeper, &file).unwrap().sign.remove(0);
+            let (directory, ambient) = (world.log.directory.clone(), ambient());
+            let named = proto::Record { keeper: Some(next.clone()), ..record() };
+            let named = Composer::on(&directory, &ambient).record(named, &[]).unwrap();
+            world.log.sign_and_add(vec![named], &[crate::client::testlog::AUTHORITY]).unwrap();
+            // Also before it is in its place it signs what counts, unless somebody has to open it.
+            let all = world.keys.all_signing(&ambient).unwrap();
+            let is_next = |key: &SigningKey| key.public().id() == KeyId::of(&next.key);
+            let next =
+                |held: &Held| matches!(held, Held::Open(of, key) if *of == keeper && is_next(key));
+            assert_eq!(all.iter().any(next), !passphrase);
+            assert!(promote(&world) && !promote(&world));
+            assert!(is_next(&world.keys.signing(&keeper, &ambient).unwrap()));
+        }
     }
 }

@@ -208,6 +208,49 @@ fn a_passphrase_is_chosen_changed_and_taken_away_by_whoever_knows_it() {
     says(&seat, &["KEY_OF_SEAT", "at night"]);
 }
 
+/// Nothing is kept less well than what it follows, unless that is asked for.
+#[test]
+fn a_keepers_next_key_is_kept_as_the_one_before() {
+    let desk = Desk { folder: tempfile::tempdir().unwrap() };
+    let of = "liaison --home at key";
+    let file = desk.folder.path().join("at/keys/member/at/cert-at/keeper-next.pem");
+    let kept = |begins: &str| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert!(text.starts_with(&format!("-----BEGIN {begins}-----")), "{text}");
+    };
+    let key = "the key of the keeper of at/cert-at";
+    let old = format!("Type the passphrase of {key}: ");
+    let new = format!("Type a new passphrase for {key}: ");
+    let again = format!("Type a new passphrase for {key}, again: ");
+    let chosen = [&new, WORDS, &again, WORDS];
+    desk.runs(&format!("{of} new --keeper at/cert-at"), 0);
+    let next = format!("{of} new --keeper at/cert-at --next");
+    desk.runs(&next, 0);
+    kept("PRIVATE KEY");
+    desk.types(&format!("{of} protect --keeper at/cert-at"), &chosen, 0);
+    says(&desk.runs(&next, 5), &["NO_TERMINAL"]);
+    assert!(!file.exists());
+    desk.types(&next, &chosen, 0);
+    kept("ENCRYPTED PRIVATE KEY");
+    desk.runs(&format!("{next} --plain"), 0);
+    kept("PRIVATE KEY");
+    if is_left_out() {
+        return;
+    }
+    desk.token("desk");
+    let pin = format!("Type the PIN of the token desk for {key}: ");
+    let protect = format!("{of} protect --keeper at/cert-at --token {}", module());
+    desk.types(&protect, &[&old, WORDS, &pin, "123456"], 0);
+    says(
+        &desk.runs(&next, 5),
+        &["KEY_KEPT_LESS_WELL", "--plain", "key protect --keeper at/cert-at"],
+    );
+    assert!(!file.exists());
+    desk.runs(&format!("{next} --plain"), 0);
+    kept("PRIVATE KEY");
+}
+
 #[test]
 fn openssl_opens_what_is_closed_here() {
     let desk = Desk::closed();
