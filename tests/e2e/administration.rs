@@ -6,6 +6,7 @@ use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits;
 use liaison::domain::refusal::Refusal;
 use liaison::domain::state::Key;
+use liaison::moment;
 use liaison::service::epochs::{self, Which};
 use liaison::service::{self, CannotStart};
 use liaison::signed::dsse::{Envelope, Kind};
@@ -470,6 +471,35 @@ async fn mailboxes_begin_anew_by_what_two_operators_signed() {
     let later = act(&net, &drop_all(), week, &["dave", "fred"]);
     let (id, _) = dave.propose(later).await.unwrap();
     assert!(dave.carry_out(&id).await.is_ok());
+}
+
+/// What has ended is known until it expires: neither is it carried out, nor given up again.
+#[tokio::test]
+async fn whose_ended_proposals_are_too_many_is_told_when_there_is_room_again() {
+    let net = two_of_each().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let drain = |n: u64| {
+        let change = |of: &mut Proposal| {
+            of.nonce = [&[7; 24], &n.to_be_bytes()[..]].concat().into();
+            of.expires = NOW + DAY + n;
+        };
+        act(&net, &Act::Drain, change, &["dave"])
+    };
+    let most = limits::PROPOSALS_KNOWN_OF_ONE as u64;
+    for n in 0..most {
+        let (id, _) = dave.propose(drain(n)).await.unwrap();
+        dave.abort(&id).await.unwrap();
+    }
+    let full = dave.propose(drain(most)).await.unwrap_err();
+    assert_eq!(refusal(&full).1, "TOO_MANY_PROPOSALS");
+    let says = full.message();
+    assert!(
+        says.contains("256") && says.contains("have ended") && !says.contains("abort"),
+        "{says}"
+    );
+    assert!(says.contains(&moment::exactly(NOW + DAY)), "{says}");
+    net.open.clock.set(NOW + DAY);
+    dave.propose(drain(most)).await.unwrap();
 }
 
 /// Older data, taken for the newest: what may have been used behind it is not used again.

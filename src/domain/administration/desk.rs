@@ -232,16 +232,21 @@ const FORGOTTEN_AT_ONCE: usize = 256;
 
 /// Nobody fills the desk for the others.
 fn has_room(desk: &Desk, by: &str, now: u64) -> Result<(), Refusal> {
-    let known = desk.lying.iter().filter(|lying| lying.expires > now);
-    let own = known.clone().filter(|lying| lying.by == by);
-    let open = own.clone().filter(|lying| lying.open).count();
-    let (all, all_open) = (known.clone().count(), known.filter(|lying| lying.open).count());
-    let too_many = |limit: usize| Err(Refusal::TooManyProposals { limit: limit as u64 });
-    if open >= limits::PROPOSALS_OF_ONE || own.count() >= limits::PROPOSALS_KNOWN_OF_ONE {
-        return too_many(limits::PROPOSALS_OF_ONE);
-    }
-    if all_open >= limits::PROPOSALS || all >= limits::PROPOSALS_KNOWN {
-        return too_many(limits::PROPOSALS);
+    let known = |lying: &&Lying| lying.expires > now;
+    let all: Vec<&Lying> = desk.lying.iter().filter(known).collect();
+    let own: Vec<&Lying> = all.iter().copied().filter(|lying| lying.by == by).collect();
+    for (of, open, ever) in [
+        (&own, limits::PROPOSALS_OF_ONE, limits::PROPOSALS_KNOWN_OF_ONE),
+        (&all, limits::PROPOSALS, limits::PROPOSALS_KNOWN),
+    ] {
+        if of.iter().filter(|lying| lying.open).count() >= open {
+            return Err(Refusal::TooManyProposals { limit: open as u64, until: None });
+        }
+        // What has ended goes by its expiry alone.
+        if of.len() >= ever {
+            let until = of.iter().map(|lying| lying.expires).min();
+            return Err(Refusal::TooManyProposals { limit: ever as u64, until });
+        }
     }
     Ok(())
 }

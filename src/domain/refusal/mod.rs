@@ -454,11 +454,13 @@ pub enum Refusal {
         /// When.
         at: u64,
     },
-    /// As many wait as may.
-    #[error("{limit} proposals wait, and no more may: commit or abort some")]
+    /// As many wait, or are known, as may.
+    #[error("{}", too_many_proposals(*.limit, *.until))]
     TooManyProposals {
         /// How many may.
         limit: u64,
+        /// Of those that are known: when the first is forgotten.
+        until: Option<u64>,
     },
     /// One operator has done this too often alone.
     #[error("one operator may do this {often} times an hour alone: propose it, and a second signs")]
@@ -619,6 +621,17 @@ fn until(retry: Option<u64>) -> String {
     match retry {
         None => "until some that wait there are received".to_owned(),
         Some(seconds) => format!("for {seconds} s: too many came at once"),
+    }
+}
+
+fn too_many_proposals(limit: u64, until: Option<u64>) -> String {
+    match until {
+        None => format!("{limit} proposals wait, and no more may: commit or abort some"),
+        Some(until) => format!(
+            "{limit} proposals are known, most of which have ended, and no more may be: the first is \
+             forgotten at {}, and there is room again",
+            moment::exactly(until)
+        ),
     }
 }
 
@@ -915,7 +928,7 @@ pub(crate) mod tests {
                 committed: true,
                 at: times.0,
             },
-            Refusal::TooManyProposals { limit: 64 },
+            Refusal::TooManyProposals { limit: 64, until: Some(times.0) },
             Refusal::SecondOperatorNeeded { often: 3 },
             Refusal::UnknownSession(7),
             Refusal::ServiceKeyNotKept,
