@@ -64,6 +64,7 @@ where
             let caller = Caller::of_extensions(request.extensions());
             let authentic = caller.authenticate(&service);
             let peer = authentic.clone().unwrap_or_else(|_| caller.nobody());
+            let asked = method(request.uri().path()).filter(|_| face == Face::Administration);
             let answer = match admit(&service, (face, &caller), authentic, request).await {
                 Ok(request) => {
                     let held = request.extensions().get::<door::InHand>().cloned();
@@ -74,7 +75,12 @@ where
                         drop((computing, held));
                         answer
                     };
-                    if writes { to_its_end(called).await? } else { called.await? }
+                    let answer = if writes { to_its_end(called).await? } else { called.await? };
+                    if let Some(asked) = asked.filter(|_| is_unread(&answer)) {
+                        let refusal = Refusal::NotCanonical("request");
+                        service.record_refusal(&peer, caller.call(&peer, asked), &refusal).await;
+                    }
+                    answer
                 }
                 Err(refused) => refused,
             };
@@ -159,6 +165,12 @@ async fn judge(
         status(busy.into())
     })?;
     service.has_room(Ask::Call(method)).map_err(refused)
+}
+
+/// No handler saw it: what a handler refuses has a reason, and its record.
+fn is_unread(answer: &Response<Body>) -> bool {
+    let said = Status::from_header_map(answer.headers());
+    said.is_some_and(|said| said.code() != Code::Ok && said.details().is_empty())
 }
 
 /// What somebody is told no to is counted; when it is too much, that is what he is told.

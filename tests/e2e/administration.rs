@@ -546,6 +546,23 @@ async fn a_store_that_went_back_uses_no_act_from_before() {
     }
 }
 
+#[tokio::test]
+async fn a_request_that_cannot_be_read_has_its_record() {
+    let net = TestNet::memory().await;
+    let dave = net.administer(Some(identity("dave tls", dates()))).await.unwrap();
+    let mut grpc = tonic::client::Grpc::new(dave.channel());
+    grpc.ready().await.unwrap();
+    // A number in the place of a publication.
+    let codec = tonic_prost::ProstCodec::<u64, ()>::default();
+    let path = "/liaison.v1.AdminService/Propose".parse().unwrap();
+    grpc.unary(tonic::Request::new(7), path, codec).await.unwrap_err();
+    let (records, _) = Desk::of(&net, "erin").await.trail().await;
+    let read = records.iter().map(|record| AuditRecord::decode(record.clone()).unwrap());
+    let found: Vec<_> = read.map(|of| (of.who, of.call, of.outcome)).collect();
+    let expected = ["operator/dave", "Propose", "NOT_CANONICAL"].map(str::to_owned);
+    assert!(found.contains(&expected.into()), "{found:?}");
+}
+
 /// A disk that strangers write to has an end: what has no record is counted.
 #[tokio::test]
 async fn of_strangers_only_so_many_refusals_are_recorded() {
