@@ -546,6 +546,19 @@ mod tests {
             desk.person.will_say(if old { &[] } else { &[WORDS] });
             desk.program().signer(&alice(), &ambient()).unwrap();
             assert!(done.is_err() || !old, "{some}: said to be done, and was not");
+            // The same again ends it, and nothing of the key is left beside it.
+            desk.person.will_say(if old { &[WORDS, WORDS] } else { &[WORDS, WORDS, WORDS] });
+            desk.program().protect(&alice(), &ambient()).unwrap();
+            desk.person.asked();
+            let secret = before.lines().nth(1).unwrap();
+            for file in std::fs::read_dir(desk.path().parent().unwrap()).unwrap() {
+                let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+                assert!(!text.contains(secret), "{some}");
+            }
+            assert_eq!(
+                desk.program().list(&ambient()).unwrap()[0].kept.as_ref().unwrap().name(),
+                "passphrase"
+            );
             if done.is_ok() {
                 assert!(some > 2, "{some}");
                 break;

@@ -475,6 +475,14 @@ fn a_key_is_taken_into_a_token_and_is_the_same_key() {
     desk.types(&protect, &typed, 0);
     assert!(!desk.path("sign.pem").exists());
     assert_eq!((&desk.listed()["key_id"], &desk.listed()["kept"]), (&id, &"token".into()));
+    // Cut off before anything said that the token has it: the file is used, and the same again ends it.
+    std::fs::write(desk.path("sign.pem"), &file).unwrap();
+    desk.runs(&format!("chmod 600 {}", desk.path("sign.pem").display()), 0);
+    std::fs::remove_file(desk.path("sign.token")).unwrap();
+    says(&desk.types(sign, &[OLD, WORDS], 0), &["signed: 1"]);
+    desk.types(&protect, &typed, 0);
+    assert!(!desk.path("sign.pem").exists());
+    assert_eq!((&desk.listed()["key_id"], &desk.listed()["kept"]), (&id, &"token".into()));
 }
 
 /// In a directory at work: each command that signs names the key that it needs, asks for it once, and for
