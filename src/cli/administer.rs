@@ -251,6 +251,7 @@ fn object(directory: &Directory, of: &Proposed) -> Value {
         "state": state.to_ascii_lowercase(),
         "ended_by": of.said.ended_by,
         "ended_at": of.said.ended_at,
+        "came_to": of.said.came_to,
         "signed_by": of.signed_by(directory),
         "waits_for": left.collect::<Vec<_>>(),
     })
@@ -275,6 +276,9 @@ fn in_full(directory: &Directory, of: &Proposed) -> String {
     lines
         .line("signed by", if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") });
     lines.line("waits for", waits(directory, of));
+    if !of.said.came_to.is_empty() {
+        lines.line("came to", visible(&of.said.came_to));
+    }
     lines.text()
 }
 

@@ -229,7 +229,9 @@ fn proposal(found: OnDesk) -> Proposal {
         DeskState::Overtaken => ProposalState::Overtaken,
     };
     let facets = kept.facets.into_iter().map(convert::open_facet).collect();
-    let (ended_by, ended_at) = kept.end.map_or_else(Default::default, |end| (end.by, end.at));
+    let (ended_by, ended_at, came_to) = kept
+        .end
+        .map_or_else(Default::default, |end| (end.by, end.at, end.came_to.unwrap_or_default()));
     Proposal {
         id: id.as_bytes().to_vec().into(),
         publication: Some(Publication { statement: kept.envelope, facets }),
@@ -240,5 +242,6 @@ fn proposal(found: OnDesk) -> Proposal {
         ended_by,
         ended_at,
         needed,
+        came_to,
     }
 }

@@ -88,7 +88,7 @@ pub async fn serve(
     let reporting =
         health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
     let trusted_proxies = config.trusted_proxies().map_err(OperateError::Plan)?;
-    service.record("start", format!("version {}", env!("CARGO_PKG_VERSION"))).await;
+    service.record_start().await;
     let serving = Serving {
         service: service.clone(),
         tls: node.tls(),

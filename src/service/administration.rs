@@ -16,7 +16,7 @@ use crate::crypto::sign::KeyId;
 use crate::domain::access::{Allowed, Permit};
 use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Trail};
 use crate::domain::administration::desk::{
-    Abort, Approve, CommitAct, CommitStatement, Desk, End, Kept, Propose, Proposed,
+    Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Kept, Propose, Proposed,
 };
 use crate::domain::administration::proposal::{self, Act, Approved};
 use crate::domain::command::Command;
@@ -119,6 +119,27 @@ impl Service {
     #[must_use]
     pub fn drains(&self) -> watch::Receiver<bool> {
         self.shared.office.drains.subscribe()
+    }
+
+    /// Records a start, and of which acts the end before it left open what came of them. None is done
+    /// again: whether it was nobody knows, and it was approved as things stood then.
+    pub async fn record_start(&self) {
+        self.record("start", format!("version {}", env!("CARGO_PKG_VERSION"))).await;
+        let lying = self.desk().await.unwrap_or_default().lying;
+        for lying in lying.into_iter().filter(|lying| !lying.open) {
+            let kept = self.kept(lying.id).await.ok().flatten();
+            let came_to = kept.and_then(|kept| kept.end?.came_to);
+            if came_to.is_some_and(|came_to| came_to.is_empty()) {
+                self.came_to("cut-off", lying.id, CUT_OFF).await;
+            }
+        }
+    }
+
+    /// Records what came of an act. Where the disk takes nothing, the next start says that nobody knows.
+    async fn came_to(&self, outcome: &'static str, id: Digest, says: &str) {
+        let call = Call::of_service(outcome, String::new()).about(id).saying(says);
+        let says = call.says.clone();
+        let _ = self.audited(call, CameTo { id, says }).await;
     }
 
     /// Records what the service does itself: a start, a stop. What cannot be recorded is counted.
@@ -327,8 +348,7 @@ impl Service {
             Ok(says) => ("done", says),
             Err(why) => ("failed", why),
         };
-        let call = Call::of_service(outcome, String::new());
-        let _ = self.asked(call.about(id).saying(says)).await;
+        self.came_to(outcome, id, says).await;
         Ok(done.map_or_else(Committed::Failed, Committed::Done))
     }
 
@@ -562,6 +582,10 @@ impl Office {
     }
 }
 
+/// What is said of an act that was used.
+const CUT_OFF: &str = "the service ended before it was known what came of it: look at its keys and sessions, \
+                       and propose it anew if it was not done";
+
 fn parse(envelope: &[u8]) -> Result<Envelope, Refusal> {
     Envelope::parse(envelope, limits::STATEMENT_BYTES).map_err(|_| Refusal::StoreDamaged)
 }
@@ -587,7 +611,7 @@ fn while_serving(what: &Proposed) -> Result<(), Refusal> {
 /// One that has not ended.
 fn waiting(kept: Kept) -> Result<Kept, Refusal> {
     match kept.end {
-        Some(End { committed, by, at }) => Err(Refusal::ProposalEnded { by, committed, at }),
+        Some(End { committed, by, at, .. }) => Err(Refusal::ProposalEnded { by, committed, at }),
         None => Ok(kept),
     }
 }

@@ -264,6 +264,8 @@ struct StoredEnd {
     by: String,
     #[prost(uint64, tag = "3")]
     at: u64,
+    #[prost(string, optional, tag = "4")]
+    came_to: Option<String>,
 }
 
 /// A value as bytes.
@@ -337,10 +339,11 @@ pub fn encode(value: &Value) -> Bytes {
             StoredDesk { lying: lying.collect(), since: desk.since }.encode_to_vec()
         }
         Value::Proposal(kept) => {
-            let end = kept.end.as_ref().map(|End { committed, by, at }| StoredEnd {
-                committed: *committed,
-                by: by.clone(),
-                at: *at,
+            let end = kept.end.clone().map(|End { committed, by, at, came_to }| StoredEnd {
+                committed,
+                by,
+                at,
+                came_to,
             });
             StoredProposal {
                 envelope: kept.envelope.clone(),
@@ -427,7 +430,12 @@ pub fn decode(key: &Key, bytes: &Bytes) -> Result<Value, StoreError> {
         Key::Proposal(_) => {
             let stored: StoredProposal = read("proposal", bytes)?;
             let facets = stored.facets.into_iter().map(facet);
-            let end = stored.end.map(|StoredEnd { committed, by, at }| End { committed, by, at });
+            let end = stored.end.map(|StoredEnd { committed, by, at, came_to }| End {
+                committed,
+                by,
+                at,
+                came_to,
+            });
             let (envelope, by, at) = (stored.envelope, stored.by, stored.at);
             let facets = facets.collect::<Result<_, _>>()?;
             let kept = Kept { envelope, facets, by, at, expires: stored.expires, end };

@@ -2,16 +2,17 @@
 
 use bytes::Bytes;
 use liaison::client::administration::verify;
+use liaison::crypto::hash::Digest;
 use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits;
 use liaison::domain::refusal::Refusal;
-use liaison::domain::state::Key;
+use liaison::domain::state::{Key, Value};
 use liaison::moment;
 use liaison::service::epochs::{self, Which};
 use liaison::service::{self, CannotStart};
 use liaison::signed::dsse::{Envelope, Kind};
 use liaison::signed::proto::{self, AuditRecord, Proposal};
-use liaison::store::{Engine, Place, keys};
+use liaison::store::{Engine, Place, Write, codec, keys};
 use liaison::wire::v1::admin_service_client::AdminServiceClient;
 use liaison::wire::v1::carry_out_response::Done;
 use liaison::wire::v1::{
@@ -471,6 +472,48 @@ async fn mailboxes_begin_anew_by_what_two_operators_signed() {
     let later = act(&net, &drop_all(), week, &["dave", "fred"]);
     let (id, _) = dave.propose(later).await.unwrap();
     assert!(dave.carry_out(&id).await.is_ok());
+}
+
+/// The process is killed between the commit by which an act is used and what it is to do.
+#[tokio::test]
+async fn an_act_that_was_cut_off_is_used_and_the_next_start_says_that_nobody_knows_more() {
+    let net = with_two_of_each(TestNet::on(Engine::Redb).await).await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let proposed = act(&net, &drop_all(), |_| {}, &["dave", "fred"]);
+    let (id, _) = dave.propose(proposed).await.unwrap();
+    dave.carry_out(&id).await.unwrap();
+    let came_to = async |desk: &mut Desk| {
+        let all = ListProposalsRequest { all: true, ..Default::default() };
+        let listed = desk.0.list_proposals(all).await.unwrap().into_inner().proposals;
+        listed[0].came_to.clone()
+    };
+    assert_eq!(came_to(&mut dave).await, "0 connections were closed");
+    drop(dave);
+    // As the kill leaves it.
+    let open = closed(net).await;
+    let store = open.place().open(NAME).await.unwrap();
+    let key = Key::Proposal(Digest::try_from(&id[..]).unwrap());
+    let found = store.read(&[keys::of(&key)]).await.unwrap();
+    let Ok(Value::Proposal(mut kept)) = codec::decode(&key, found.value(&keys::of(&key)).unwrap())
+    else {
+        panic!("a proposal")
+    };
+    kept.end.as_mut().unwrap().came_to = Some(String::new());
+    let put = (keys::of(&key), codec::encode(&Value::Proposal(kept)));
+    store.commit(Write::new([], [put], []).unwrap().into()).await.unwrap();
+    drop(store);
+    let net = again(open).await;
+    for _ in 0..2 {
+        net.service.record_start().await;
+    }
+    let mut dave = Desk::of(&net, "dave").await;
+    let says = came_to(&mut dave).await;
+    assert!(says.contains("the service ended before it was known what came of it"), "{says}");
+    assert_eq!(refused(dave.carry_out(&id).await), "PROPOSAL_ENDED");
+    let (records, _) = Desk::of(&net, "erin").await.trail().await;
+    let records = records.iter().map(|record| AuditRecord::decode(record.clone()).unwrap());
+    let cut: Vec<_> = records.filter(|record| record.call == "cut-off").collect();
+    assert!(cut.len() == 1 && cut[0].subject == id && cut[0].says == says, "{cut:?}");
 }
 
 /// What has ended is known until it expires: neither is it carried out, nor given up again.

@@ -70,6 +70,8 @@ pub struct End {
     pub by: String,
     /// When, Unix seconds.
     pub at: u64,
+    /// Of an act that was used: what came of it; empty until that is known.
+    pub came_to: Option<String>,
 }
 
 /// A proposal whose signatures so far are valid.
@@ -301,7 +303,7 @@ fn sign(world: &World<'_>, what: &Proposed) -> Result<Decision<()>, Refusal> {
 fn open<'a>(world: &World<'a>, id: Digest) -> Result<&'a Kept, Refusal> {
     let kept = world.seen.proposal(&Key::Proposal(id))?.ok_or(Refusal::UnknownProposal(id))?;
     match &kept.end {
-        Some(End { committed, by, at }) => {
+        Some(End { committed, by, at, .. }) => {
             let (by, committed, at) = (by.clone(), *committed, *at);
             Err(Refusal::ProposalEnded { by, committed, at })
         }
@@ -369,7 +371,8 @@ impl Command for Abort {
             found => Some(found?),
         };
         let kept = kept.ok_or(Refusal::UnknownProposal(id))?;
-        let how = End { committed: false, by: self.by.role().holder(), at: world.now };
+        let by = self.by.role().holder();
+        let how = End { committed: false, by, at: world.now, came_to: None };
         let puts = end(world, (id, kept), how)?;
         Ok(Decision { puts, ..Decision::nothing(()) })
     }
@@ -425,9 +428,38 @@ impl Command for CommitAct {
         }
         self.act.rests(world.directory)?;
         self.act.is_approved(world.directory)?;
-        let how = End { committed: true, by: self.by.role().holder(), at: world.now };
+        let by = self.by.role().holder();
+        let how = End { committed: true, by, at: world.now, came_to: Some(String::new()) };
         let puts = end(world, (id, kept), how)?;
         Ok(Decision { puts, ..Decision::nothing(self.act.act().clone()) })
+    }
+}
+
+/// Keeps what came of an act that was used.
+#[derive(Debug)]
+pub struct CameTo {
+    /// Its id.
+    pub id: Digest,
+    /// In words.
+    pub says: String,
+}
+
+impl Command for CameTo {
+    type Reply = ();
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Proposal(self.id)]
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
+        let key = Key::Proposal(self.id);
+        let Some(mut kept) = world.seen.proposal(&key)?.cloned() else {
+            return Ok(Decision::nothing(()));
+        };
+        let end = kept.end.take();
+        kept.end = end.map(|end| End { came_to: Some(self.says.clone()), ..end });
+        let puts = vec![(key, Value::Proposal(Box::new(kept)))];
+        Ok(Decision { puts, ..Decision::nothing(()) })
     }
 }
 
@@ -466,7 +498,8 @@ impl Command for CommitStatement {
     fn decide(&self, world: &World<'_>) -> Result<Decision<Stands>, Refusal> {
         let kept = open(world, self.id)?;
         let mut decision = self.publish.decide(world)?;
-        let how = End { committed: true, by: self.by.role().holder(), at: world.now };
+        let by = self.by.role().holder();
+        let how = End { committed: true, by, at: world.now, came_to: None };
         decision.puts.extend(end(world, (self.id, kept), how)?);
         Ok(decision)
     }
