@@ -360,7 +360,7 @@ pub(super) fn explained(ctx: &Context, replica: &Replica, error: ClientError) ->
     };
     match seat_keys(ctx, replica, &seat) {
         Err(why) => ClientError { details: error.details, ..why },
-        Ok(_) if error.reason == NOT_PERMITTED => ended_since(replica, &seat),
+        Ok(_) if error.reason == NOT_PERMITTED => ended_since(ctx, replica, &seat),
         // What usually mends it is this very command.
         Ok(_) => ClientError { mend: None, ..error },
     }
@@ -421,11 +421,11 @@ pub(super) fn seat_keys(
             (None, _) => count += 1,
             (Some(leaf), None) => {
                 let why = format!("was dropped by {}", entry(replica, leaf)?);
-                return fault("KEY_DROPPED", why, anew(seat));
+                return fault("KEY_DROPPED", why, anew(ctx, seat));
             }
             (Some(leaf), Some(_)) => {
                 let why = format!("was revoked by {}", entry(replica, leaf)?);
-                return fault("KEY_REVOKED", why, anew(seat));
+                return fault("KEY_REVOKED", why, anew(ctx, seat));
             }
         }
     }
@@ -437,19 +437,20 @@ pub(super) fn seat_keys(
         return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, why));
     }
     if is_refused(ctx, seat) {
-        return Err(ended_since(replica, seat));
+        return Err(ended_since(ctx, replica, seat));
     }
     Ok(count)
 }
 
 /// The service knows better than the copy: keys never return.
-fn ended_since(replica: &Replica, seat: &SeatId) -> ClientError {
+fn ended_since(ctx: &Context, replica: &Replica, seat: &SeatId) -> ClientError {
     let at = replica.synced_at().map_or_else(|| "unknown age".to_owned(), phrases::when);
     let sentence = format!(
         "{seat}: its keys were dropped or revoked after the copy of the directory here was made \
          ({at})"
     );
-    ClientError::new(Side::Ours, Exit::IdentityOrKey, "KEY_ENDED", sentence).mended_by(anew(seat))
+    ClientError::new(Side::Ours, Exit::IdentityOrKey, "KEY_ENDED", sentence)
+        .mended_by(anew(ctx, seat))
 }
 
 /// An entry of the log, and when it was admitted.
@@ -459,10 +460,18 @@ fn entry(replica: &Replica, leaf: u64) -> Result<String, ClientError> {
     Ok(format!("entry {leaf}{}", at.unwrap_or_default()))
 }
 
-/// The way back of a seat whose keys have ended: they never return, nor does a home have two sets of
-/// one seat.
-fn anew(seat: &SeatId) -> String {
+/// The way back of a seat whose keys have ended, which never return: a colleague in the same home has new
+/// ones listed; from a home of its own it cannot connect, and another name is entered.
+fn anew(ctx: &Context, seat: &SeatId) -> String {
     let contact = seat.contact();
+    let here = ctx.home.keys().owners().unwrap_or_default();
+    let colleague = here.iter().find_map(|owner| match owner {
+        Owner::Seat(other) if other != seat && other.contact() == contact => Some(other),
+        _ => None,
+    });
+    if let Some(colleague) = colleague {
+        return format!("liaison --as {colleague} seat rotate {seat}");
+    }
     format!(
         "liaison key new --seat {contact}/NEW_NAME; who keeps the roster of {contact} enters its \
          file with liaison seat add {contact}/NEW_NAME --keys FILE, or, if no seat of {contact} \

@@ -42,7 +42,8 @@ pub(super) async fn rotate(ctx: &Context, args: &SeatRotateArgs) -> Result<(), C
     let waited = waits();
     let (_, replica) = ctx.synced().await?;
     if waited && !waits() {
-        return show(ctx, &replica, &seats, &[]);
+        show(ctx, &replica, &seats, &[])?;
+        return say_printed(ctx, &seats);
     }
     let mut changes = Vec::new();
     for seat in &seats {
@@ -56,7 +57,8 @@ pub(super) async fn rotate(ctx: &Context, args: &SeatRotateArgs) -> Result<(), C
     match finish(ctx, bundle, &args.draft, &replica, &name).await? {
         Finished::Published(leaves) => {
             let replica = used(ctx, &seats).await?;
-            show(ctx, &replica, &seats, &leaves)
+            show(ctx, &replica, &seats, &leaves)?;
+            say_printed(ctx, &seats)
         }
         Finished::Drafted => {
             ctx.out.say(format_args!(
@@ -64,10 +66,32 @@ pub(super) async fn rotate(ctx: &Context, args: &SeatRotateArgs) -> Result<(), C
                  next command that connects here puts them to use.",
                 ctx.home.root().display()
             ));
-            Ok(())
+            say_printed(ctx, &seats)
         }
         Finished::Shown => Ok(()),
     }
+}
+
+/// What was printed of a safe seat opens nothing that is sealed to its new key.
+fn say_printed(ctx: &Context, seats: &[SeatId]) -> Result<(), ClientError> {
+    let all = ctx.home.keys().list(ctx.ambient())?;
+    for seat in seats.iter().filter(|seat| is_safe(ctx, seat)) {
+        let newest = |key: &&Listed| key.owner == Owner::Seat((*seat).clone()) && !key.retired;
+        if let Some(key) = all.iter().rfind(newest) {
+            ctx.out.say(format_args!(
+                "{seat}: print {} and lock it away; keep what is printed already: it opens what was \
+                 sealed before",
+                key.path.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// It opens, and nothing else.
+fn is_safe(ctx: &Context, seat: &SeatId) -> bool {
+    let signing = ctx.home.keys().signing(&Owner::Seat(seat.clone()), ctx.ambient());
+    matches!(signing, Err(KeyError::Missing { .. }))
 }
 
 /// Makes the new keys, tries them, and composes the roster that lists them.
@@ -130,7 +154,7 @@ fn changing(
     seat: &SeatId,
     only: &[KeyArg],
 ) -> Result<Vec<Purpose>, ClientError> {
-    let (keys, owner) = (ctx.home.keys(), Owner::Seat(seat.clone()));
+    let keys = ctx.home.keys();
     let mut wanted: Vec<Purpose> = only.iter().map(|key| key.purpose()).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -143,8 +167,7 @@ fn changing(
         return Err(ClientError::new(Side::Ours, Exit::Usage, "ROTATION_UNDER_WAY", sentence)
             .mended_by(format!("liaison seat rotate {seat}")));
     }
-    let safe = matches!(keys.signing(&owner, ctx.ambient()), Err(KeyError::Missing { .. }));
-    let has = if safe { &[Purpose::SeatSeal][..] } else { &ALL };
+    let has = if is_safe(ctx, seat) { &[Purpose::SeatSeal][..] } else { &ALL };
     if let Some(none) = wanted.iter().find(|purpose| !has.contains(purpose)) {
         let sentence = format!("{seat} is a safe seat, and has no key {}", words(&[*none]));
         return Err(ClientError::new(Side::Ours, Exit::Usage, "KEY_OF_ANOTHER_PURPOSE", sentence));

@@ -98,6 +98,23 @@ fn a_doctor_says_all_and_of_a_seat_that_ended_why_since_when_and_the_way_back() 
     assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
     assert_eq!(doctor("two --as at/cert-at/duty-4", folder).0, Some(0));
 
+    // A colleague's home has the way back at hand.
+    let revoke = "liaison --home at --as at/cert-at/duty-1 seat revoke at/cert-at/duty-3 \
+                  --yes at/cert-at/duty-3";
+    assert!(run(revoke, folder).status.success());
+    let (_, checks) = doctor("at --as at/cert-at/duty-3", folder);
+    let mend = of(&checks, "own seat")["mend"].as_str().unwrap().to_owned();
+    assert_eq!(mend, "liaison --as at/cert-at/duty-1 seat rotate at/cert-at/duty-3");
+    assert!(run(&mend.replace("liaison", "liaison --home at"), folder).status.success());
+    assert_eq!(doctor("at --as at/cert-at/duty-3", folder).0, Some(0));
+
+    // What is locked away is printed anew.
+    let safe = "liaison --home at --as at/cert-at/duty-1 seat add at/cert-at/safe --safe && \
+                liaison --home at --as at/cert-at/duty-1 seat rotate at/cert-at/safe";
+    let rotated = run(safe, folder);
+    let said = String::from_utf8_lossy(&rotated.stderr).into_owned();
+    assert!(rotated.status.success() && said.contains("safe/seal.key and lock it away"), "{said}");
+
     // Nor is whoever has no seat sent in a circle.
     let digits = digits(folder);
     let auditor = format!(
