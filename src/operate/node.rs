@@ -107,6 +107,13 @@ impl Node {
             shown: Mutex::new(shown),
         });
         node.look(service, known);
+        // Said at once, and not only when the certificate is over.
+        if !authorities.iter().any(|der| node.maker.holds(der)) {
+            let (until, why) = (when(node.shown().state.until), NotRenewed::NoAuthority);
+            tracing::warn!(
+                "the node's certificate, which holds until {until}, cannot be renewed: {why}"
+            );
+        }
         service.shown_by(Arc::<Self>::clone(&node));
         Ok(node)
     }

@@ -59,7 +59,8 @@ pub enum NotRenewed {
     /// The key of none of the charter's authorities is here.
     #[error(
         "the keys folder of the service has the key of no service authority that the charter in force \
-         lists: put service-ca.pem back"
+         lists: put service-ca.pem back; if it is lost for good, liaisond key stage ca makes another, which \
+         the registrars list in the next charter"
     )]
     NoAuthority,
     /// It would hold no longer.

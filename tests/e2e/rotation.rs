@@ -295,6 +295,51 @@ async fn no_charter_is_logged_under_which_the_service_could_not_sign() {
     }
 }
 
+/// What is shown already is believed for as long as it holds; with another authority the service goes on, and
+/// so do those who know only the first.
+#[test]
+fn a_service_that_lost_its_authority_gets_another_by_charter_and_nobody_is_lost() {
+    for node_too in [false, true] {
+        let mut typed = Typed::new();
+        typed.good("liaison --home old sync && liaison --home registrar sync");
+        typed.stop();
+        let old = typed.ids("ca", "in force").remove(0);
+        typed.good("rm service/keys/service-ca.pem");
+        let lost = "if it is lost for good, liaisond key stage ca";
+        if node_too {
+            typed.good("rm service/keys/node.pem");
+            typed.refused("timeout 60 liaisond --home service serve", lost);
+        } else {
+            typed.serve();
+            typed.good("liaison --home old sync");
+            typed.good(&format!("grep 'cannot be renewed' service.txt | grep '{lost}'"));
+            typed.stop();
+            typed.refused("liaisond --home service node renew", lost);
+        }
+        typed.good("liaisond --home service key stage ca --out ca.crt");
+        let draft = format!("charter draft --service-ca ca.crt --remove-service-ca {old}");
+        if node_too {
+            typed.good(&format!(
+                "liaison --home registrar {draft} --out next.draft\n\
+                 liaisond --home service charter put next.draft"
+            ));
+            typed.serve();
+        } else {
+            typed.serve();
+            typed.good(&format!("liaison --home registrar {draft} --yes"));
+        }
+        for home in ["registrar", "old", "first"] {
+            typed.good(&format!("liaison --home {home} sync"));
+        }
+        typed.stop();
+        let new = typed.ids("ca", "in force");
+        assert!(new.len() == 1 && new[0] != old, "{new:?}");
+        typed.good("liaisond --home service node renew");
+        typed.serve();
+        typed.good("liaison --home first sync");
+    }
+}
+
 /// The registrars name another log key, and the service that lost the old one goes on.
 #[tokio::test]
 async fn a_service_that_lost_its_log_key_goes_on_with_a_charter_that_is_put() {
