@@ -321,6 +321,12 @@ async fn tell(
         ctx.out.say(format_args!("to {}: {}", telling.to, telling.words(&exposure)));
     }
     let open = tellings.iter().filter(|telling| telling.is_open()).count();
+    if open > 0 {
+        let contact = exposure.seat.contact();
+        ctx.out.say(format_args!(
+            "whether a colleague of {contact} has told them already does not show here: ask first"
+        ));
+    }
     if !args.dry_run && open > 0 && !args.yes && !agreed(ctx, &format!("Send {open}? [y/N]")) {
         let (exit, sentence) = (Exit::NeedsApproval, "nobody agreed, and nobody was told");
         return Err(ClientError::new(Side::Ours, exit, "NOT_TOLD", sentence)

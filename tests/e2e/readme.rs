@@ -143,7 +143,8 @@ fn every_command_of_the_readme_runs() {
         "liaison --home at --as at/cert-at/duty-1 seat list | grep ended",
         // What it could open, and who is told: once.
         "liaison --home at --as at/cert-at/duty-1 exposure at/cert-at/duty-2 --since 2026-01-01 | grep Kept",
-        "liaison --home at --as at/cert-at/duty-1 exposure at/cert-at/duty-2 --since 2026-01-01 --tell </dev/null && exit 1 || [ $? = 10 ]",
+        "liaison --home at --as at/cert-at/duty-1 exposure at/cert-at/duty-2 --since 2026-01-01 --tell </dev/null 2>tell.txt && exit 1 || [ $? = 10 ]",
+        "grep 'whether a colleague of at/cert-at has told them already' tell.txt",
         "for time in 1 2; do liaison --home at --as at/cert-at/duty-1 exposure at/cert-at/duty-2 --since 2026-01-01 --tell --yes | grep -E 'pt/cncs .*told'; done",
         "[ $(liaison --home pt inbox list | grep -c 'may have been in other hands') = 1 ]",
         // New keys for a seat and for the keeper who lists them.
