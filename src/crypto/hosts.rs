@@ -45,8 +45,8 @@ impl Host {
     /// Whether it is of the kind that a subtree constrains.
     fn is_like(&self, subtree: &Self) -> bool {
         match (self, subtree) {
-            (Self::Name(_), Self::Name(_)) => true,
-            (Self::Address(own), Self::Address(of)) => of.len() == 2 * own.len(),
+            // Addresses are of one kind, of four octets or of sixteen (RFC 5280 4.2.1.10).
+            (Self::Name(_), Self::Name(_)) | (Self::Address(_), Self::Address(_)) => true,
             _ => false,
         }
     }
@@ -57,7 +57,7 @@ impl Host {
                 let above = own.strip_suffix(of.trim_start_matches('.'));
                 above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
             }
-            (Self::Address(own), Self::Address(of)) => {
+            (Self::Address(own), Self::Address(of)) if of.len() == 2 * own.len() => {
                 let (base, mask) = of.split_at(of.len() / 2);
                 let masked = own.iter().zip(base).zip(mask);
                 masked.into_iter().all(|((own, base), mask)| own & mask == base & mask)
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn an_authority_issues_for_its_hosts_and_those_below_and_for_kinds_that_it_does_not_name() {
         let all = ["relay.un.example", "192.0.2.1", "2001:db8::1"];
-        let cases: [(&[&str], &str, bool); 13] = [
+        let cases: [(&[&str], &str, bool); 15] = [
             (&[], "anything.example", true),
             (&[], "192.0.2.9", true),
             (&all, "relay.un.example", true),
@@ -131,6 +131,8 @@ mod tests {
             (&all, "2001:db8::2", false),
             (&["localhost"], "192.0.2.2", true),
             (&["192.0.2.1"], "other.example", true),
+            (&["2001:db8::1"], "192.0.2.1", false),
+            (&["192.0.2.1"], "2001:db8::1", false),
         ];
         for (hosts, host, may) in cases {
             assert_eq!(may_issue_for(&authority(hosts), host), may, "{hosts:?}: {host}");
