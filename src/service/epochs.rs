@@ -105,15 +105,27 @@ pub async fn survey(
     which: &Which,
 ) -> Result<Survey, CannotStart> {
     let seen = Seen::of(place, Some(keys), settings).await?;
-    match seen.not_behind(settings).await {
-        Ok(_) | Err(CannotStart::Older(_) | CannotStart::Unfinished(_)) => {}
+    let unfit = match seen.not_behind(settings).await {
+        Ok(_) => None,
+        Err(why @ (CannotStart::Older(_) | CannotStart::Unfinished(_))) => Some(why),
         Err(why) => return Err(why),
-    }
+    };
     let shown = start::shown(settings, &seen.read)?.mark.unwrap_or_default();
     let directory = &seen.read.directory;
     let mailboxes = anew(seen.store.as_ref(), directory, (&shown, which)).await?;
+    of_mailboxes(unfit, &mailboxes)?;
     let approval = approval(directory, (which, &mailboxes), settings.ambient.now());
     Ok(Survey { mailboxes, approval })
+}
+
+/// A store that went back, and of whose mailboxes nothing is missing, is not put right by a new epoch.
+fn of_mailboxes(unfit: Option<CannotStart>, mailboxes: &[Anew]) -> Result<(), CannotStart> {
+    match unfit {
+        Some(CannotStart::Older(why)) if mailboxes.is_empty() && why.is_beside_mailboxes() => {
+            Err(why.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Enough operators have approved all that begins anew, each mailbox in its epoch: no epoch begins twice,
@@ -170,10 +182,7 @@ pub async fn begin_anew(
     let mut mark = start::shown(&settings, &read)?.mark.unwrap_or_default();
     let all = anew(store.as_ref(), &read.directory, (&mark, which)).await?;
     approval(&read.directory, (which, &all), settings.ambient.now())?;
-    if all.is_empty() {
-        // No mailbox that begins anew says so.
-        start::went_back(store.as_ref(), settings.ambient.now()).await?;
-    }
+    of_mailboxes(start::not_behind(store.as_ref(), &settings, &read).await.err(), &all)?;
     // What was shown of a mailbox stays in the mark until its new epoch does: so nothing is served before.
     mark.end = store.end();
     let mut others = mark::mailboxes(store.as_ref()).await?;

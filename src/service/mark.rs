@@ -56,6 +56,20 @@ impl NotAsShown {
         !self.begun_anew && (1..=commits).contains(&missing)
     }
 
+    /// Whether nothing is missing that was in a mailbox.
+    pub(super) fn is_beside_mailboxes(&self) -> bool {
+        self.mailboxes.is_empty() && !self.begun_anew
+    }
+
+    /// What an operator does whose newer data is gone.
+    pub(super) fn way_on(&self) -> &'static str {
+        if self.is_beside_mailboxes() {
+            "store mark takes this for the newest, and no proposal of before counts any more"
+        } else {
+            "mailbox new-epoch --dry-run shows the way on: the mailboxes begin anew"
+        }
+    }
+
     fn sentence(&self) -> String {
         let (stored, shown) = (self.stored.commits, self.shown.commits);
         let ends = match shown.checked_sub(stored) {

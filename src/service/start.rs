@@ -164,8 +164,8 @@ pub enum CannotStart {
     /// The store is whole, and ends before what this service has shown, or beside it.
     #[error(
         "the store is older than what this service has shown: {0}; put the newer data back: what \
-         members were told is never taken back; if the newer data is gone for good, liaisond mailbox \
-         new-epoch --dry-run shows the way on: the mailboxes begin anew"
+         members were told is never taken back; if the newer data is gone for good, liaisond {way}",
+        way = .0.way_on()
     )]
     Older(#[from] NotAsShown),
     /// A new epoch of a mailbox was begun, and not all is delivered again.

@@ -258,6 +258,30 @@ async fn mailboxes_begin_anew_on_older_data_and_lose_nothing_that_is_there_on_sl
     begins_anew(Engine::Sled).await;
 }
 
+/// What was shown and is missing stood in no mailbox: no new epoch brings that back, and none is begun.
+#[tokio::test]
+async fn a_store_that_went_back_beside_its_mailboxes_is_not_put_right_by_a_new_epoch() {
+    let net = TestNet::on(Engine::Redb).await;
+    let [fr, jp] = net.parties(["fr", "jp"]).await;
+    send(&net, &fr, &[&jp]).await;
+    let older = closed(net).await;
+    let net = again(older.copy()).await;
+    net.service.record("start", String::new()).await;
+    let newer = closed(net).await;
+    std::fs::copy(newer.high_water(), older.high_water()).unwrap();
+    let is_older = |why: CannotStart| {
+        let sentence = why.to_string();
+        matches!(why, CannotStart::Older(_)) && sentence.contains("liaisond store mark")
+    };
+    assert!(is_older(look(&older).await.unwrap_err()));
+    assert!(is_older(survey(&older, &Which::default()).await.unwrap_err()));
+    assert!(is_older(begin(&older, &Which::default()).await.unwrap_err()));
+    assert!(is_older(look(&older).await.unwrap_err()), "and it is not taken for the newest");
+    // Whoever wants a new epoch all the same has it.
+    let all = Which { all: true, ..Which::default() };
+    assert_eq!(survey(&older, &all).await.unwrap().len(), 1);
+}
+
 /// A disk that fails from one sync on.
 #[derive(Debug)]
 struct FailsAt(AtomicU64);
