@@ -131,7 +131,7 @@ pub struct KeyListArgs {
 /// A key to delete.
 #[derive(Debug, Args)]
 pub struct RetireArgs {
-    /// Its id, or the first digits of it
+    /// Its id, all 64 digits: the key does not come back
     pub id: String,
     /// One JSON object
     #[arg(long)]

@@ -11,7 +11,6 @@ use crate::ambient::Ambient;
 use crate::client::draft::Bundle;
 use crate::client::{armour, place as files};
 use crate::config::ServiceHome;
-use crate::crypto::sign::KeyId;
 use crate::domain::directory::{Directory, Statement};
 use crate::domain::refusal::OwnKey;
 use crate::service::{self, Listed, NotDone, Staged};
@@ -47,7 +46,8 @@ pub async fn own_keys(home: &ServiceHome, ambient: &Ambient) -> Result<Vec<Liste
     Ok(keys::signing(home, ambient)?.list(&directory))
 }
 
-/// Deletes a private key that the charter in force does not list. `id` is hex, or the first digits of it.
+/// Deletes a private key that the charter in force does not list. `id` is hex, all of it: nothing else
+/// brings the key back.
 ///
 /// # Errors
 /// It is served; another user's; there is no such key, or the charter lists it.
@@ -60,22 +60,14 @@ pub async fn retire_key(
     let _alone = not_served(home)?;
     let directory = directory(home, ambient).await?;
     let keys = keys::signing(home, ambient)?;
-    let id = named(&keys.list(&directory), id)?;
-    Ok(keys.retire(&id, &directory)?)
-}
-
-/// The one key whose id begins so.
-fn named(all: &[Listed], id: &str) -> Result<KeyId, OperateError> {
     let digits: String = id.chars().filter(|c| !c.is_whitespace()).collect();
-    let is_it = |listed: &&Listed| hex::encode(listed.id.as_bytes()).starts_with(&digits);
-    let mut found = all.iter().filter(is_it);
-    match (found.next(), found.next()) {
-        (Some(one), None) if !digits.is_empty() => Ok(one.id),
-        (None, _) => Err(OperateError::Plan(format!("the service has no key {id}"))),
-        _ => {
-            Err(OperateError::Plan(format!("more than one key begins with {id}: give more digits")))
-        }
-    }
+    let all = keys.list(&directory);
+    let named = all.iter().find(|listed| hex::encode(listed.id.as_bytes()) == digits);
+    let named = named.ok_or_else(|| {
+        let sentence = "give all 64 digits of its id, as liaisond key list shows it";
+        OperateError::Plan(format!("the service has no key {id}: {sentence}"))
+    });
+    Ok(keys.retire(&named?.id, &directory)?)
 }
 
 async fn directory(home: &ServiceHome, ambient: &Ambient) -> Result<Directory, OperateError> {

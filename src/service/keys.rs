@@ -297,14 +297,15 @@ impl Keys {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let held = self.all();
         let key = held.iter().find(|held| held.id == *id).ok_or(NotDone::NoSuchKey(*id))?;
-        let (of, id, state) = (key.of, key.id, state(key, directory));
+        let (of, state) = (key.of, state(key, directory));
         if matches!(state, KeyState::InForce | KeyState::Overlapping) {
-            return Err(NotDone::StillListed { of, id });
+            return Err(NotDone::StillListed { of, id: *id });
         }
-        self.keep.delete(key).map_err(NotDone::NotKept)?;
-        let others = held.iter().filter(|held| held.id != id).cloned();
-        self.held.store(Arc::new(others.collect()));
-        Ok(Listed { of, id, state, place: key.place.clone() })
+        // Every copy of it: one that stays is back at the next start.
+        let (gone, others): (Vec<_>, Vec<_>) = held.iter().cloned().partition(|it| it.id == *id);
+        gone.iter().try_for_each(|copy| self.keep.delete(copy)).map_err(NotDone::NotKept)?;
+        self.held.store(Arc::new(others));
+        Ok(Listed { of, id: *id, state, place: key.place.clone() })
     }
 }
 

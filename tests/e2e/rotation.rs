@@ -509,6 +509,9 @@ fn all_keys_are_rotated_as_it_is_typed_and_who_knows_only_the_first_charter_come
     }
     typed.stop();
     assert_eq!(authority(&typed), new[2], "it followed the charter that ends the old one");
+    typed.refused(&format!("liaisond --home service key retire {}", &log[..63]), "all 64 digits");
+    // A copy that somebody made goes with it.
+    typed.good("cp service/keys/log.pem service/keys/log-copy.pem");
     for id in &old {
         typed.good(&format!("liaisond --home service key retire {id}"));
     }
