@@ -654,11 +654,20 @@ pub(super) async fn stage(ctx: &Context, args: &StageArgs) -> Result<(), ClientE
     };
     let path = args.out.clone().unwrap_or_else(|| file.into());
     ctx.write_file(&path, &text)?;
-    let object = json!({ "use": name, "id": hex::encode(id.as_bytes()), "file": path });
-    ctx.out.data(&object, || path.display().to_string());
+    let (id, before) = (hex::encode(id.as_bytes()), staged.before);
+    ctx.out.data(&json!({ "use": name, "id": id, "file": path, "before": before }), || {
+        path.display().to_string()
+    });
+    if before {
+        ctx.out.say(format_args!(
+            "The service made this key before. If somebody may have taken its keys since: liaison admin \
+             propose retire-key {id}, then this command again."
+        ));
+    }
+    let made = if before { "has kept" } else { "has made" };
     ctx.out.say(format_args!(
-        "The service has made the key; its private part stays there. Next: a registrar gives liaison \
-         charter draft {flag} {} --out charter.draft, then liaison admin propose statement charter.draft",
+        "The service {made} the key; its private part stays there. Next: a registrar gives liaison charter \
+         draft {flag} {} --out charter.draft, then liaison admin propose statement charter.draft",
         path.display()
     ));
     Ok(())

@@ -5,6 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 use crate::domain::access::{Face, Method, Permit};
 use crate::domain::administration::audit::Call;
 use crate::domain::refusal::{Refusal, Wrong};
+use crate::service::Staged;
 use crate::service::administration::{Committed, DeskState, OnDesk, Which};
 use crate::wire::v1::admin_service_server::AdminService;
 use crate::wire::v1::carry_out_response::Done;
@@ -177,8 +178,8 @@ impl AdminService for Api {
         let of = self.good(&permit, &call, of).await?;
         let staged = self.service.stage_service_key(call, &permit.with(of)).await;
         let staged = staged.map_err(status)?;
-        let (listed, certificate) = (staged.listed, staged.certificate);
-        Ok(Response::new(StageServiceKeyResponse { listed, certificate }))
+        let Staged { listed, certificate, before, .. } = staged;
+        Ok(Response::new(StageServiceKeyResponse { listed, certificate, before }))
     }
 
     async fn get_audit(

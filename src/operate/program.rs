@@ -765,8 +765,17 @@ async fn staged(home: &ServiceHome, args: &StageArgs) -> Result<(), OperateError
     let (file, id) = (args.out.display(), staged.id);
     if args.json {
         let id = hex::encode(id.as_bytes());
-        say(&json!({ "key": of.word(), "id": id, "file": file.to_string() }).to_string());
+        let before = staged.before;
+        say(&json!({ "key": of.word(), "id": id, "file": file.to_string(), "before": before })
+            .to_string());
         return Ok(());
+    }
+    if staged.before {
+        say(&format!(
+            "It was made before. If somebody may have taken the keys since: liaisond key retire {}, then \
+             this command again.",
+            hex::encode(id.as_bytes())
+        ));
     }
     let flag = match of {
         OwnKey::Log => "--log-key",

@@ -119,6 +119,8 @@ pub struct Staged {
     pub listed: Option<proto::PublicKey>,
     /// As a charter lists an authority, DER; empty of others.
     pub certificate: Bytes,
+    /// Whether it was made before: whoever has the keys folder of then has it too.
+    pub before: bool,
 }
 
 /// Why a key of the service is not staged or retired.
@@ -270,9 +272,10 @@ impl Keys {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let held = self.all();
         let mut staged = held.iter().filter(|held| held.of == of);
-        let before = staged.find(|held| state(held, directory) == KeyState::Staged).cloned();
-        let staged = match before {
-            Some(before) => before,
+        let found = staged.find(|held| state(held, directory) == KeyState::Staged).cloned();
+        let before = found.is_some();
+        let staged = match found {
+            Some(found) => found,
             None => {
                 let made = Arc::new(self.keep.make(of).map_err(NotDone::NotKept)?);
                 let more = held.iter().cloned().chain([Arc::clone(&made)]);
@@ -286,7 +289,7 @@ impl Keys {
             possession::prove(key, &holder.to_string(), usage, ambient.random()).map_err(failed)
         });
         let (id, certificate) = (staged.id, staged.certificate.clone());
-        Ok(Staged { of, id, listed: listed.transpose()?, certificate })
+        Ok(Staged { of, id, listed: listed.transpose()?, certificate, before })
     }
 
     /// Deletes the private key of this id.
