@@ -493,7 +493,12 @@ impl Service {
         permit: &Permit<OwnKey>,
     ) -> Result<Staged, Failure> {
         let of = *permit.command();
-        self.audited(call.saying(of.name()), Asked).await?;
+        let call = call.saying(of.name());
+        // An authority has dates.
+        if of == OwnKey::Authority && self.is_clock_in_doubt() {
+            return self.refuse(call, Refusal::ClockInDoubt).await;
+        }
+        self.audited(call, Asked).await?;
         let staged = self.stage_key(of).await;
         let (outcome, says) = match &staged {
             Ok(staged) => ("staged", staged.id.to_string()),
