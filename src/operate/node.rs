@@ -201,6 +201,10 @@ impl Renewer for Node {
         self.replace(&mut shown, charter, Source::TheNewest)
     }
 
+    fn goes_on_under(&self, authorities: &[Bytes]) -> Result<(), NotRenewed> {
+        self.maker.goes_on_under(authorities, &self.shown().certificate)
+    }
+
     fn follow(&self, charter: &Charter) {
         let mut shown = self.shown();
         shown.charter = charter.newest.leaf;
@@ -258,6 +262,25 @@ pub fn renew_node(
     };
     let Ready { certificate, .. } = done.map_err(OperateError::NotRenewed)?;
     Ok(maker.state(&certificate, &authorities))
+}
+
+/// Whether clients that know the authorities of this charter would believe the service of a home that is
+/// not served.
+///
+/// # Errors
+/// They would not, and the charter in force has others; it cannot be read.
+pub(super) fn goes_on_under(
+    home: &ServiceHome,
+    ambient: &Ambient,
+    charter: &[u8],
+) -> Result<(), OperateError> {
+    let authorities = charters::read(charter)?.1.service_ca;
+    if authorities_of(home)? == authorities {
+        return Ok(());
+    }
+    let shown = keys::node(home, ambient).map_or_else(|_| Vec::new(), |node| node.certificate);
+    let maker = Maker::of(home, &home.config()?, ambient)?;
+    maker.goes_on_under(&authorities, &shown).map_err(OperateError::NotRenewed)
 }
 
 /// Those of the charter that the service kept last.
@@ -321,6 +344,17 @@ impl Maker {
         let made = issue(&authority, &self.name, &self.hosts, &self.ambient).map_err(not_made)?;
         let ready = self.proven(&made, authorities, self.ambient.tls_clock());
         ready.map(|ready| (made, ready)).map_err(|why| NotRenewed::NotBelieved(why.to_string()))
+    }
+
+    /// Whether a client that knows these authorities alone believes what is shown, or the next one.
+    fn goes_on_under(&self, authorities: &[Bytes], shown: &[u8]) -> Result<(), NotRenewed> {
+        match issuer(authorities, shown) {
+            Some(_) => self
+                .found(authorities)
+                .map(drop)
+                .map_err(|why| NotRenewed::NotBelieved(why.to_string())),
+            None => self.made(authorities, None).map(drop),
+        }
     }
 
     /// Lets a client that knows these authorities connect.

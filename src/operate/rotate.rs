@@ -20,7 +20,7 @@ use crate::wire::v1;
 
 use super::serve::settings;
 use super::store::{held, not_started};
-use super::{OperateError, is_its_owner, keys, not_served, place};
+use super::{OperateError, is_its_owner, keys, node, not_served, place};
 
 /// A key for the next charter: the one that was staged before, or a new one.
 ///
@@ -91,6 +91,7 @@ pub async fn put_charter(
     is_its_owner(home)?;
     let _alone = not_served(home)?;
     let statement = charter_in(file)?;
+    node::goes_on_under(home, ambient, &statement)?;
     let config = home.config()?;
     let settings = settings(home, &config, ambient, clock_is_right, Vec::new())?;
     let keys = keys::signing(home, ambient)?;

@@ -433,12 +433,16 @@ impl Service {
             Some(node) => after.iter().any(|der| node.authority == Some(Digest::of(der))),
             None => after.iter().any(|der| before.contains(der)),
         };
-        if goes_on || before == after || shared.keys.issue_under(after) {
+        if before == after {
             return Ok(());
         }
-        let newest = after.iter().max_by_key(|der| began(der));
-        let id = newest.map_or_else(|| KeyId::of(&[]), |der| KeyId::of(der));
-        Err(Refusal::ServiceKeyMissing { of: OwnKey::Authority, id })
+        if !goes_on && !shared.keys.issue_under(after) {
+            let newest = after.iter().max_by_key(|der| began(der));
+            let id = newest.map_or_else(|| KeyId::of(&[]), |der| KeyId::of(der));
+            return Err(Refusal::ServiceKeyMissing { of: OwnKey::Authority, id });
+        }
+        let believed = shared.node.get().map_or(Ok(()), |node| node.goes_on_under(after));
+        believed.map_err(|why| Refusal::ServiceNotBelieved(why.to_string().into()))
     }
 
     /// Signs with the relay key what the service itself has put together: never bytes of a peer's. `size`

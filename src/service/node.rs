@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
 use crate::crypto::hash::Digest;
@@ -103,6 +104,13 @@ pub trait Renewer: Send + Sync {
     /// # Errors
     /// [`NotRenewed`]; the one in use stays.
     fn renew(&self, service: &Service) -> Result<NodeState, NotRenewed>;
+
+    /// Whether clients that know these authorities alone would believe what is shown, or what could be
+    /// made in its place.
+    ///
+    /// # Errors
+    /// [`NotRenewed`].
+    fn goes_on_under(&self, authorities: &[Bytes]) -> Result<(), NotRenewed>;
 
     /// Sees that what is shown is issued by one of the authorities of a charter that is in force as soon as
     /// this returns.

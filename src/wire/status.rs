@@ -162,6 +162,7 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::SecondOperatorNeeded { .. }
         | Refusal::UnknownSession(_)
         | Refusal::ServiceKeyNotKept
+        | Refusal::ServiceNotBelieved(_)
         | Refusal::NotWhileServing(_)
         | Refusal::NotEntitled
         | Refusal::Certificate(_)
@@ -224,7 +225,8 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::ProposalEnded { .. }
         | Refusal::NotWhileServing(_)
         | Refusal::NothingToRevoke
-        | Refusal::ServiceKeyMissing { .. } => Code::FailedPrecondition,
+        | Refusal::ServiceKeyMissing { .. }
+        | Refusal::ServiceNotBelieved(_) => Code::FailedPrecondition,
         Refusal::UnknownMember(_)
         | Refusal::UnknownContact(_)
         | Refusal::UnknownMessage(_)

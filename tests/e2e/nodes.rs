@@ -11,6 +11,7 @@ use liaison::cli::args::Cli;
 use liaison::cli::{Context, Output};
 use liaison::client::address::Address;
 use liaison::client::connect::{ConnectError, Connection, Proxies, Route, Tcp, connect};
+use liaison::client::error::ClientError;
 use liaison::client::home::Home;
 use liaison::client::session::Net;
 use liaison::config::ServiceHome;
@@ -96,6 +97,10 @@ impl Kept {
 
     /// The registrar types a command, on a way that leads here.
     async fn registrar(&self, served: &Served, typed: &[&str]) {
+        self.registrar_tries(served, typed).await.unwrap();
+    }
+
+    async fn registrar_tries(&self, served: &Served, typed: &[&str]) -> Result<(), ClientError> {
         let typed = ["liaison", "--no-input", "--json"].iter().chain(typed);
         let Cli { global, command } = Cli::try_parse_from(typed).unwrap();
         let dial = Arc::new(Way::new(Address::parse(&served.bound.members.to_string()).unwrap()));
@@ -103,7 +108,7 @@ impl Kept {
         let net = Net { dial, proxies, ambient };
         let home = Home::at(self.folder.path().join("registrar"));
         let ctx = Context { global, out: Output::new(true, true), home, net };
-        liaison::cli::run_in(&ctx, command).await.unwrap();
+        liaison::cli::run_in(&ctx, command).await
     }
 
     fn file(&self, name: &str) -> std::path::PathBuf {
@@ -374,6 +379,44 @@ async fn a_newer_authority_takes_over_when_members_know_the_charter_that_lists_i
     assert!(matches!(source, ServerFault::UnknownIssuer { .. }), "{source}");
     // By the charter that the service shows it is believed.
     kept.registrar(&served, &["sync"]).await;
+    served.stop().await;
+}
+
+/// A charter by which every member would lock himself out is not logged.
+#[tokio::test]
+async fn a_charter_under_which_nobody_would_connect_is_refused() {
+    let kept = Kept::new().await;
+    let staged = operate::stage_key(&kept.home, &kept.ambient, OwnKey::Authority).await.unwrap();
+    let old = hex::encode(Digest::of(&kept.ca()).as_bytes());
+    let served = kept.serve().await;
+    let at = |name: &str| kept.folder.path().join(name).display().to_string();
+    // Signed by one algorithm, it says, and by another: our clients read no such certificate, and with it
+    // no other of the list.
+    let mut odd = kept.ca();
+    let algorithm = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let outer = odd.windows(8).rposition(|part| part == algorithm).unwrap();
+    odd[outer + 7] = 3;
+    std::fs::write(at("odd.crt"), pem("CERTIFICATE", &odd)).unwrap();
+    std::fs::write(at("new.crt"), operate::staged_file(&staged, NAME)).unwrap();
+    let drafts = async |more: &[&str]| {
+        let before = served.service().state().head.0;
+        let typed = [&["charter", "draft", "--yes"], more].concat();
+        let reason = kept.registrar_tries(&served, &typed).await.err().map(|why| why.reason);
+        (reason.unwrap_or_default(), served.service().state().head.0 - before)
+    };
+    let refused = ("SERVICE_NOT_BELIEVED".to_owned(), 0);
+    assert_eq!(drafts(&["--service-ca", &at("odd.crt")]).await, refused);
+    assert_eq!(drafts(&["--service-ca", &at("new.crt")]).await, (String::new(), 1));
+    // The key of the only one that would be left is damaged meanwhile.
+    let file = kept.file(&format!("service-ca-{}.pem", &hex::encode(staged.id.as_bytes())[..16]));
+    let key = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "not a key").unwrap();
+    let shown = kept.shown(&served).await;
+    assert_eq!(drafts(&["--remove-service-ca", &old]).await, refused);
+    assert_eq!(kept.shown(&served).await, shown);
+    std::fs::write(&file, key).unwrap();
+    assert_eq!(drafts(&["--remove-service-ca", &old]).await, (String::new(), 1));
+    assert_eq!(served.service().node().unwrap().authority, Some(Digest::of(&staged.certificate)));
     served.stop().await;
 }
 

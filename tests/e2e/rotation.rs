@@ -516,6 +516,7 @@ fn all_keys_are_rotated_as_it_is_typed_and_who_knows_only_the_first_charter_come
     for id in &old {
         typed.good(&format!("liaisond --home service key retire {id}"));
     }
+    assert_eq!(typed.ids("log", "retired").len() + typed.ids("relay", "retired").len(), 0);
     typed.serve();
     typed.good("liaison --home first sync");
     typed.stop();

@@ -268,6 +268,12 @@ pub enum Refusal {
         /// Its id.
         id: KeyId,
     },
+    /// Under the charter no client would connect to the service any more.
+    #[error(
+        "under this charter no client would believe the service any more: {0}; whoever runs the service \
+         looks at its keys folder, and the charter lists what liaison admin stage ca gives"
+    )]
+    ServiceNotBelieved(Box<str>),
     /// The service does not know what time it is.
     #[error("the service's clock is in doubt until its operator says that it is right: try later")]
     ClockInDoubt,
@@ -539,6 +545,7 @@ impl Refusal {
             Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
             Self::NewerRules { .. } => "NEWER_RULES",
             Self::ServiceKeyMissing { .. } => "SERVICE_KEY_MISSING",
+            Self::ServiceNotBelieved(_) => "SERVICE_NOT_BELIEVED",
             Self::ClockInDoubt => "CLOCK_IN_DOUBT",
             Self::NotTheSender(_) => "NOT_THE_SENDER",
             Self::WrongThread(amiss) => amiss.code(),
@@ -892,6 +899,7 @@ pub(crate) mod tests {
             Refusal::NotYetSupported(Unserved::Step),
             Refusal::NewerRules { found: 2, known: 1 },
             Refusal::ServiceKeyMissing { of: OwnKey::Log, id: key },
+            Refusal::ServiceNotBelieved("it cannot be read".into()),
             Refusal::ClockInDoubt,
             Refusal::NotTheSender(Mismatch::Seat { signed: seat.clone(), named: word() }),
             Refusal::NotTheSender(Mismatch::HandedIn { by: other, signed: seat }),
