@@ -14,12 +14,13 @@ use crate::client::message::text::visible;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::KeyId;
+use crate::crypto::sign::{KeyId, eye};
 use crate::domain::administration::proposal::{Act, Approved, needed};
 use crate::domain::directory::Directory;
 use crate::domain::ids::PersonId;
 use crate::domain::limits;
 use crate::signed::dsse::Envelope;
+use crate::signed::proto;
 use crate::wire::v1::carry_out_response::Done;
 use crate::wire::v1::{self, ProposalState, ServiceKeyUse};
 
@@ -163,11 +164,11 @@ pub(super) async fn proposals(ctx: &Context, args: &ProposalsArgs) -> Result<(),
     let directory = replica.directory()?;
     let session = reach(ctx, &args.admin, &who).await?;
     if let Some(id) = &args.id {
-        let found = one(session.proposals(true, &id.to_ascii_lowercase()).await?, id)?;
+        let found = one(session.proposals(directory, true, &id.to_ascii_lowercase()).await?, id)?;
         ctx.out.data(&object(directory, &found), || in_full(directory, &found));
         return Ok(());
     }
-    let found = session.proposals(args.all, "").await?;
+    let found = session.proposals(directory, args.all, "").await?;
     let objects: Vec<Value> = found.iter().map(|of| object(directory, of)).collect();
     ctx.out.data(&json!({ "proposals": objects }), || {
         if found.is_empty() {
@@ -263,7 +264,7 @@ fn in_full(directory: &Directory, of: &Proposed) -> String {
     lines.line("proposal", of.id());
     lines.line("by", format!("{}, {}", visible(&of.said.by), when(of.said.at)));
     match &of.what {
-        What::Act(act, proposal, _) => act_in_words(&mut lines, directory, act, proposal),
+        What::Act(act, proposal, _) => act_in_words(&mut lines, act, proposal),
         What::Withheld(bundle) => {
             in_words(bundle).into_iter().for_each(|line| lines.line(&line.label, line.text));
             lines.line("details", "withheld: they are for registrars, while it waits");
@@ -282,15 +283,14 @@ fn in_full(directory: &Directory, of: &Proposed) -> String {
     lines.text()
 }
 
-fn act_in_words(
-    lines: &mut Lines,
-    directory: &Directory,
-    act: &Act,
-    proposal: &crate::signed::proto::Proposal,
-) {
+/// From its own bytes.
+fn act_in_words(lines: &mut Lines, act: &Act, proposal: &proto::Proposal) {
     lines.line("action", act.name());
     lines.line("what happens", act.to_string());
-    lines.line("directory", directory.name().to_string());
+    let named = proposal.directory.clone().unwrap_or_default();
+    lines.line("directory", visible(&named.name));
+    let genesis = Digest::try_from(&named.genesis[..]);
+    lines.line("genesis", genesis.as_ref().map_or_else(|_| "none".to_owned(), eye));
     lines.line("rests on", format!("charter {}", proposal.base));
     lines.line("holds until", when(proposal.expires));
 }
@@ -344,7 +344,7 @@ async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(),
     let drafted = Approved::verify(directory, unsigned.bytes())?;
     let mut lines = Lines::default();
     lines.line("proposal", hex::encode(drafted.id().as_bytes()));
-    act_in_words(&mut lines, directory, act, drafted.proposal());
+    act_in_words(&mut lines, act, drafted.proposal());
     lines.line("signed by", who.to_string());
     lines.line("needs", format!("{} operators", needed(directory)));
     ctx.out.say(lines.text());
@@ -383,7 +383,7 @@ async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(),
         return Ok(());
     }
     let session = reach(ctx, &args.admin, &who).await?;
-    let proposed = session.propose(publication).await?;
+    let proposed = session.propose(directory, publication).await?;
     told(ctx, directory, &proposed);
     Ok(())
 }
@@ -412,7 +412,8 @@ async fn propose_statement(
     let key = ctx.home.keys().signer(&who, ctx.ambient())?;
     bundle.sign(Some(directory), &[&*key], ctx.ambient())?;
     let publication = bundle.to_wire().publications.pop().unwrap_or_default();
-    let proposed = reach(ctx, &args.admin, &who).await?.propose(publication).await?;
+    let session = reach(ctx, &args.admin, &who).await?;
+    let proposed = session.propose(directory, publication).await?;
     told(ctx, directory, &proposed);
     Ok(())
 }
@@ -450,7 +451,9 @@ async fn deciding(ctx: &Context, args: &DecideArgs) -> Result<Deciding, ClientEr
     let first = person(ctx, &args.admin, &[As::Operator, As::Registrar])?;
     let replica = synced(ctx, &first).await?;
     let session = reach(ctx, &args.admin, &first).await?;
-    let of = one(session.proposals(true, &args.id.to_ascii_lowercase()).await?, &args.id)?;
+    let directory = replica.directory()?;
+    let found = session.proposals(directory, true, &args.id.to_ascii_lowercase()).await?;
+    let of = one(found, &args.id)?;
     let role = match of.what {
         What::Act(..) => As::Operator,
         What::Statement(_) | What::Withheld(_) => As::Registrar,
@@ -461,10 +464,10 @@ async fn deciding(ctx: &Context, args: &DecideArgs) -> Result<Deciding, ClientEr
     } else {
         // What is for registrars alone is shown to who signs.
         let session = reach(ctx, &args.admin, &who).await?;
-        let of = one(session.proposals(true, &of.id()).await?, &of.id())?;
+        let of = one(session.proposals(directory, true, &of.id()).await?, &of.id())?;
         (session, of)
     };
-    ctx.out.say(in_full(replica.directory()?, &of));
+    ctx.out.say(in_full(directory, &of));
     Ok(Deciding { who, replica, session, of })
 }
 
@@ -484,7 +487,7 @@ pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), Clie
     ask(ctx, args.yes, "Sign this? [y/N]")?;
     let key = ctx.home.keys().signer(&who, ctx.ambient())?;
     let signature = of.signature(&*key, ctx.ambient())?;
-    let of = session.approve(&of.said.id, vec![signature]).await?;
+    let of = session.approve(directory, &of.said.id, vec![signature]).await?;
     told(ctx, directory, &of);
     Ok(())
 }
@@ -681,7 +684,7 @@ pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<()
     let before = Approved::verify(directory, &publication.statement)?;
     let mut lines = Lines::default();
     lines.line("proposal", hex::encode(before.id().as_bytes()));
-    act_in_words(&mut lines, directory, before.act(), before.proposal());
+    act_in_words(&mut lines, before.act(), before.proposal());
     ctx.out.say(lines.text());
     let who = person(ctx, &AdminArgs::default(), &[As::Operator])?;
     let key = ctx.home.keys().signer(&who, ctx.ambient())?;

@@ -13,11 +13,12 @@ use tonic::transport::Channel;
 use crate::ambient::Ambient;
 use crate::crypto::sign::{KeyId, Signer, VerifyingKey};
 use crate::domain::administration::audit::Trail;
-use crate::domain::administration::proposal::Act;
+use crate::domain::administration::proposal::{Act, Approved};
 use crate::domain::directory::key::{Holder, PublicKey, Purpose};
-use crate::domain::directory::{Directory, Statement};
+use crate::domain::directory::{Directory, Statement, Unverified};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
+use crate::domain::refusal::Refusal;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, AuditRecord};
@@ -74,8 +75,8 @@ impl Proposed {
     /// Reads one; its id is that of its bytes, whatever the service says.
     ///
     /// # Errors
-    /// It cannot be read, or has another id.
-    pub fn read(said: v1::Proposal) -> Result<Self, ClientError> {
+    /// It cannot be read, has another id, or is for another directory.
+    pub fn read(directory: &Directory, said: v1::Proposal) -> Result<Self, ClientError> {
         let publication = said.publication.clone().unwrap_or_default();
         let envelope = Envelope::parse(&publication.statement, limits::STATEMENT_BYTES);
         let envelope = envelope.map_err(|why| unreadable(&why))?;
@@ -83,11 +84,11 @@ impl Proposed {
             return Err(unreadable(&"its id is not that of its bytes"));
         }
         let what = if envelope.kind() == Kind::Approval {
-            let proposal: proto::Proposal =
-                canonical::decode(envelope.payload()).map_err(|why| unreadable(&why))?;
-            let act = Act::read(&proposal.action, &proposal.parameters);
-            What::Act(act.map_err(|why| unreadable(&why))?, Box::new(proposal), Box::new(envelope))
+            let read =
+                Approved::verify(directory, unsigned(&envelope).bytes()).map_err(not_ours)?;
+            What::Act(read.act().clone(), Box::new(read.proposal().clone()), Box::new(envelope))
         } else {
+            Unverified::read(directory, &publication.statement).map_err(not_ours)?;
             match Bundle::of_publication(publication.clone()) {
                 Ok(bundle) => What::Statement(Box::new(bundle)),
                 // Of one that has ended, and of what is not this reader's.
@@ -195,6 +196,26 @@ fn listed_in(proposed: &Proposed, id: &KeyId) -> Option<String> {
     registrars.find(key).map(|person| person.id.clone())
 }
 
+fn the_same(shown: Proposed, id: &[u8]) -> Result<Proposed, ClientError> {
+    let is_another = shown.said.id[..] != *id;
+    if is_another { Err(unreadable(&"it is another one than was asked for")) } else { Ok(shown) }
+}
+
+/// What was signed before may be of somebody who has left since.
+fn unsigned(envelope: &Envelope) -> Envelope {
+    Envelope::assemble(envelope.kind(), envelope.payload().clone(), Vec::new())
+}
+
+/// A signature over it would be one for the directory that it names.
+fn not_ours(why: Refusal) -> ClientError {
+    if !matches!(why, Refusal::OtherDirectory { .. } | Refusal::OtherGenesis) {
+        return unreadable(&why);
+    }
+    let sentence = format!("the service shows a proposal for another directory: {why}");
+    ClientError::new(Side::Theirs, Exit::VerificationFailed, "PROPOSAL_ELSEWHERE", sentence)
+        .mended_by("sign nothing there, and tell the other registrars and operators")
+}
+
 fn unreadable(why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("the service shows a proposal that cannot be read: {why}");
     ClientError::new(Side::Theirs, Exit::VerificationFailed, "PROPOSAL_UNREADABLE", sentence)
@@ -219,7 +240,12 @@ impl Session {
     ///
     /// # Errors
     /// The call's; a proposal cannot be read.
-    pub async fn proposals(&self, all: bool, prefix: &str) -> Result<Vec<Proposed>, ClientError> {
+    pub async fn proposals(
+        &self,
+        directory: &Directory,
+        all: bool,
+        prefix: &str,
+    ) -> Result<Vec<Proposed>, ClientError> {
         let (mut found, mut after) = (Vec::new(), Bytes::new());
         loop {
             let asked = v1::ListProposalsRequest { all, prefix: prefix.to_owned(), after };
@@ -227,7 +253,7 @@ impl Session {
             let page = answered("ListProposals", self.admin().list_proposals(request)).await?;
             let last = page.proposals.last().map(|last| last.id.clone());
             for said in page.proposals {
-                found.push(Proposed::read(said)?);
+                found.push(Proposed::read(directory, said)?);
             }
             match last.filter(|_| page.more) {
                 Some(last) => after = last,
@@ -240,30 +266,31 @@ impl Session {
     ///
     /// # Errors
     /// The call's; what the service shows is another one.
-    pub async fn propose(&self, publication: v1::Publication) -> Result<Proposed, ClientError> {
+    pub async fn propose(
+        &self,
+        directory: &Directory,
+        publication: v1::Publication,
+    ) -> Result<Proposed, ClientError> {
         let id = Envelope::parse(&publication.statement, limits::STATEMENT_BYTES);
         let id = id.map_err(|why| unreadable(&why))?.digest();
         let request = request_of(v1::ProposeRequest { publication: Some(publication) });
         let answer = answered("Propose", self.admin().propose(request)).await?;
-        let shown = Proposed::read(answer.proposal.unwrap_or_default())?;
-        if shown.said.id != id.as_bytes()[..] {
-            return Err(unreadable(&"it is another one than was proposed"));
-        }
-        Ok(shown)
+        the_same(Proposed::read(directory, answer.proposal.unwrap_or_default())?, id.as_bytes())
     }
 
     /// Adds a signature to a proposal.
     ///
     /// # Errors
-    /// The call's.
+    /// The call's; what the service shows is another one.
     pub async fn approve(
         &self,
+        directory: &Directory,
         id: &Bytes,
         signatures: Vec<proto::Signature>,
     ) -> Result<Proposed, ClientError> {
         let request = request_of(v1::ApproveRequest { id: id.clone(), signatures });
         let answer = answered("Approve", self.admin().approve(request)).await?;
-        Proposed::read(answer.proposal.unwrap_or_default())
+        the_same(Proposed::read(directory, answer.proposal.unwrap_or_default())?, id)
     }
 
     /// Carries a proposal out.
@@ -541,3 +568,61 @@ const RECORDS: &str = "audit";
 const HEAD: &str = "audit-head";
 const EVIDENCE: &str = "audit-head-contradicting";
 const HEAD_BYTES: u64 = limits::HEADER_BYTES as u64;
+
+#[cfg(test)]
+mod tests {
+    use crate::client::draft::Composer;
+    use crate::client::testlog::{TestLog, ambient, charter};
+
+    use super::*;
+
+    fn listed(envelope: &Envelope) -> v1::Proposal {
+        let (statement, facets) = (envelope.bytes().clone(), Vec::new());
+        v1::Proposal {
+            id: Bytes::copy_from_slice(envelope.digest().as_bytes()),
+            publication: Some(v1::Publication { statement, facets }),
+            state: v1::ProposalState::Open.into(),
+            ..v1::Proposal::default()
+        }
+    }
+
+    /// An act for this directory, but for what is changed.
+    fn act(directory: &Directory, change: impl FnOnce(&mut proto::Proposal)) -> Envelope {
+        let envelope = draft(directory, &Act::Drain, &ambient());
+        let mut proposal: proto::Proposal = canonical::decode(envelope.payload()).unwrap();
+        change(&mut proposal);
+        Envelope::assemble(Kind::Approval, proposal.encode_to_vec().into(), Vec::new())
+    }
+
+    /// The next charter of this directory, but for what is changed.
+    fn next(directory: &Directory, change: impl FnOnce(&mut proto::Charter)) -> Envelope {
+        let next = Composer::on(directory, &ambient()).charter(charter(&[10]));
+        let mut payload: proto::Charter = canonical::decode(next.envelope().payload()).unwrap();
+        change(&mut payload);
+        Envelope::assemble(Kind::Charter, payload.encode_to_vec().into(), Vec::new())
+    }
+
+    #[test]
+    fn a_proposal_for_another_directory_is_never_shown_to_be_signed() {
+        let directory = TestLog::new().directory;
+        let read = |envelope: &Envelope| Proposed::read(&directory, listed(envelope));
+        assert!(read(&act(&directory, |_| {})).is_ok());
+        assert!(read(&next(&directory, |_| {})).is_ok());
+        let name = || "eu.example".to_owned();
+        let twin = || Bytes::from_static(&[7; 32]);
+        for elsewhere in [
+            act(&directory, |of| of.directory.as_mut().unwrap().name = name()),
+            act(&directory, |of| of.directory.as_mut().unwrap().genesis = twin()),
+            next(&directory, |of| of.targets[0].name = name()),
+            next(&directory, |of| of.targets[0].genesis = twin()),
+        ] {
+            let refused = read(&elsewhere).unwrap_err();
+            assert_eq!(
+                (&*refused.reason, refused.exit),
+                ("PROPOSAL_ELSEWHERE", Exit::VerificationFailed)
+            );
+        }
+        let nowhere = read(&act(&directory, |of| of.directory = None)).unwrap_err();
+        assert_eq!(nowhere.reason, "PROPOSAL_UNREADABLE");
+    }
+}
