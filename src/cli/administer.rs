@@ -479,11 +479,7 @@ pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), Clie
         ctx.out.data(&object(directory, &of), || "nothing was signed".to_owned());
         return Ok(());
     }
-    if let (What::Withheld(_), ProposalState::Open) = (&of.what, of.said.state()) {
-        let sentence = "the service withholds details of it, and nobody signs what he has not seen";
-        return Err(ClientError::new(Side::Theirs, Exit::Refused, "DETAILS_WITHHELD", sentence)
-            .mended_by("tell the operator of the service"));
-    }
+    of.may_be_signed(directory, ctx.ambient().now())?;
     ask(ctx, args.yes, "Sign this? [y/N]")?;
     let key = ctx.home.keys().signer(&who, ctx.ambient())?;
     let signature = of.signature(&*key, ctx.ambient())?;

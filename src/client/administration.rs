@@ -13,6 +13,7 @@ use tonic::transport::Channel;
 use crate::ambient::Ambient;
 use crate::crypto::sign::{KeyId, Signer, VerifyingKey};
 use crate::domain::administration::audit::Trail;
+use crate::domain::administration::desk;
 use crate::domain::administration::proposal::{Act, Approved};
 use crate::domain::directory::key::{Holder, PublicKey, Purpose};
 use crate::domain::directory::{Directory, Statement, Unverified};
@@ -22,8 +23,8 @@ use crate::domain::refusal::Refusal;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, AuditRecord};
-use crate::wire::v1;
 use crate::wire::v1::admin_service_client::AdminServiceClient;
+use crate::wire::v1::{self, ProposalState};
 
 use super::call::{answered, request_for, request_of};
 use super::draft::{Bundle, Publication};
@@ -152,6 +153,62 @@ impl Proposed {
                 missing.collect()
             }
         }
+    }
+
+    /// It waits, as the service says; else what became of it.
+    ///
+    /// # Errors
+    /// It was carried out, given up or overtaken, or is over.
+    pub fn waits(&self) -> Result<(), ClientError> {
+        let anew = "propose it anew, if it is wanted: liaison admin propose";
+        let (by, at) = (self.said.ended_by.clone(), self.said.ended_at);
+        Err(match self.said.state() {
+            ProposalState::Open => return Ok(()),
+            ProposalState::CarriedOut => {
+                ClientError::from(Refusal::ProposalEnded { by, committed: true, at })
+                    .mended_by("nothing more is to be done; what undoes it is another proposal")
+            }
+            ProposalState::Aborted => {
+                ClientError::from(Refusal::ProposalEnded { by, committed: false, at })
+                    .mended_by(anew)
+            }
+            ProposalState::Expired => {
+                ClientError::from(Refusal::ProposalExpired { at: self.said.expires })
+                    .mended_by(anew)
+            }
+            ProposalState::Overtaken | ProposalState::Unspecified => {
+                let sentence = "it does not wait: another charter or version came before it";
+                ClientError::new(Side::Ours, Exit::Refused, "PROPOSAL_OVERTAKEN", sentence)
+                    .mended_by(anew)
+            }
+        })
+    }
+
+    /// Whether somebody may sign it now, by what is seen here: what the service says of it is not enough.
+    ///
+    /// # Errors
+    /// As [`Self::waits`]; details are withheld; it is not what comes next.
+    pub fn may_be_signed(&self, directory: &Directory, now: u64) -> Result<(), ClientError> {
+        self.waits()?;
+        let facets = match &self.what {
+            What::Act(_, proposal, _) if proposal.expires <= now => {
+                return Err(Refusal::ProposalExpired { at: proposal.expires }.into());
+            }
+            What::Act(..) => Vec::new(),
+            What::Statement(bundle) => {
+                bundle.publications().iter().flat_map(|of| of.facets().to_vec()).collect()
+            }
+            What::Withheld(_) => {
+                let sentence =
+                    "the service withholds details of it, and nobody signs what he has not seen";
+                let refused = Exit::Refused;
+                return Err(ClientError::new(Side::Theirs, refused, "DETAILS_WITHHELD", sentence)
+                    .mended_by("tell the operator of the service"));
+            }
+        };
+        let envelope = self.envelope().ok_or_else(|| unreadable(&"it is empty"))?;
+        let what = desk::Proposed::verify(directory, unsigned(envelope).bytes(), facets)?;
+        Ok(what.is_next(directory)?)
     }
 
     /// A signature of this key over it.
@@ -572,7 +629,7 @@ const HEAD_BYTES: u64 = limits::HEADER_BYTES as u64;
 #[cfg(test)]
 mod tests {
     use crate::client::draft::Composer;
-    use crate::client::testlog::{TestLog, ambient, charter};
+    use crate::client::testlog::{NOW, TestLog, ambient, charter, telephone};
 
     use super::*;
 
@@ -581,7 +638,7 @@ mod tests {
         v1::Proposal {
             id: Bytes::copy_from_slice(envelope.digest().as_bytes()),
             publication: Some(v1::Publication { statement, facets }),
-            state: v1::ProposalState::Open.into(),
+            state: ProposalState::Open.into(),
             ..v1::Proposal::default()
         }
     }
@@ -624,5 +681,44 @@ mod tests {
         }
         let nowhere = read(&act(&directory, |of| of.directory = None)).unwrap_err();
         assert_eq!(nowhere.reason, "PROPOSAL_UNREADABLE");
+    }
+
+    #[test]
+    fn nobody_signs_what_is_withheld_or_does_not_wait_whatever_the_service_calls_it() {
+        let directory = TestLog::new().directory;
+        let refused = |envelope: &Envelope, state: ProposalState, now| {
+            let said = v1::Proposal { state: state.into(), ..listed(envelope) };
+            let proposed = Proposed::read(&directory, said).unwrap();
+            proposed.may_be_signed(&directory, now).map_err(|why| why.reason)
+        };
+        let (good, charter) = (act(&directory, |_| {}), next(&directory, |_| {}));
+        let over = NOW + limits::PROPOSAL_SECONDS;
+        let moved = act(&directory, |of| of.base += 1);
+        let later = next(&directory, |of| of.targets[0].version += 1);
+        let contact = |id: &str| proto::AttestedRecord {
+            contact: id.to_owned(),
+            expires: NOW + 86_400,
+            ..proto::AttestedRecord::default()
+        };
+        let withheld = Composer::on(&directory, &ambient())
+            .attested_record(contact("mt/csirt"), &[telephone()])
+            .unwrap();
+        let withheld = withheld.envelope();
+        let failed = |reason: &str| Err(reason.to_owned());
+        for (envelope, state, now, verdict) in [
+            (&good, ProposalState::Open, NOW, Ok(())),
+            (&charter, ProposalState::Open, NOW, Ok(())),
+            (withheld, ProposalState::Open, NOW, failed("DETAILS_WITHHELD")),
+            (withheld, ProposalState::Expired, NOW, failed("PROPOSAL_EXPIRED")),
+            (withheld, ProposalState::Overtaken, NOW, failed("PROPOSAL_OVERTAKEN")),
+            (&good, ProposalState::Unspecified, NOW, failed("PROPOSAL_OVERTAKEN")),
+            (&good, ProposalState::CarriedOut, NOW, failed("PROPOSAL_ENDED")),
+            (&good, ProposalState::Aborted, NOW, failed("PROPOSAL_ENDED")),
+            (&good, ProposalState::Open, over, failed("PROPOSAL_EXPIRED")),
+            (&moved, ProposalState::Open, NOW, failed("BASE_MOVED")),
+            (&later, ProposalState::Open, NOW, failed("WRONG_VERSION")),
+        ] {
+            assert_eq!(refused(envelope, state, now), verdict);
+        }
     }
 }
