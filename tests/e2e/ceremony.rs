@@ -2,6 +2,7 @@
 
 use std::process::{Child, Output};
 
+use liaison::domain::directory::Policy;
 use tempfile::TempDir;
 
 use crate::support::bash;
@@ -145,6 +146,20 @@ fn a_draft_does_not_replace_another() {
     // Whoever names the file means it.
     net.good(&format!("{draft}=7200 --out charter-2.draft"));
     net.ends("cmp -s charter-2.draft signed", 1);
+}
+
+/// Nobody signs a setting that he was not shown.
+#[test]
+fn every_setting_is_shown_where_a_charter_is_looked_at_and_signed() {
+    let net = Ceremony::of(&["alice", "bob"]);
+    let set = Policy::NAMES.map(|name| format!("{name}=1000000"));
+    let flags = set.each_ref().map(|set| format!("--set {set}")).join(" ");
+    net.good(&format!("liaison --home alice charter draft {flags}"));
+    let shows = |command: &str| says(&net.good(command), &set.each_ref().map(|set| &**set));
+    shows("liaison --home bob charter show charter-2.draft");
+    shows("liaison --home bob sign charter-2.draft --dry-run");
+    net.good("liaison --home alice admin propose statement charter-2.draft --yes > id");
+    shows("liaison --home bob admin approve $(cat id) --yes");
 }
 
 /// With one registrar a draft is complete at once: it is shown, and somebody agrees.

@@ -637,6 +637,7 @@ mod tests {
         AUTHORITY, KEEPER, NOW, SEAT, TestLog, admission, ambient, charter, key, name, record,
         roster, telephone,
     };
+    use crate::domain::directory::Policy;
     use crate::signed::proto::{Level, Reason};
 
     fn texts(bundle: &Bundle) -> Vec<String> {
@@ -775,6 +776,20 @@ mod tests {
         let without = Publication { facets: Vec::new(), ..record };
         let lines = texts(&Bundle::of(vec![without]));
         assert!(lines.contains(&"telephone: not in this file: only its hash is".to_owned()));
+    }
+
+    #[test]
+    fn every_setting_of_a_charter_is_told_in_words() {
+        let names = Policy::NAMES.into_iter().chain(["zone\u{1b}[2J"]);
+        let policy =
+            names.zip(1..).map(|(name, value)| proto::Setting { name: name.to_owned(), value });
+        let with = proto::Charter { policy: policy.collect(), ..charter(&[10]) };
+        let lines = texts(&Bundle::of(vec![founding(&name(), with, NOW)]));
+        for (name, value) in Policy::NAMES.into_iter().zip(1..) {
+            assert!(lines.contains(&format!("setting: {name}={value}")), "{name}: {lines:#?}");
+        }
+        assert!(lines.contains(&r"setting: zone\u{1b}[2J=8".to_owned()), "{lines:#?}");
+        assert!(lines.contains(&"a member's day: 4 statements, 3 bytes".to_owned()), "{lines:#?}");
     }
 
     #[test]

@@ -79,7 +79,7 @@ struct Words(Vec<Line>);
 
 impl Words {
     fn line(&mut self, label: &str, text: impl Into<String>) {
-        self.0.push(Line { label: label.to_owned(), text: visible(&text.into()) });
+        self.0.push(Line { label: visible(label), text: visible(&text.into()) });
     }
 
     fn charter(&mut self, charter: &proto::Charter) {
@@ -111,10 +111,11 @@ impl Words {
         self.line("acknowledge priority within", seconds(policy.priority_within));
         self.line("acknowledge immediate within", seconds(policy.immediate_within));
         self.line("acknowledge flash within", seconds(policy.flash_within));
-        for setting in
-            charter.policy.iter().filter(|setting| !Policy::NAMES.contains(&&*setting.name))
-        {
-            self.line(&setting.name, setting.value.to_string());
+        let (count, bytes) = (policy.member_day_count, policy.member_day_bytes);
+        self.line("a member's day", format!("{count} statements, {bytes} bytes"));
+        // As they are signed, whether this version knows them or not.
+        for setting in &charter.policy {
+            self.line("setting", format!("{}={}", setting.name, setting.value));
         }
     }
 
