@@ -138,7 +138,8 @@ pub(super) async fn show(ctx: &Context, args: &AdminArgs) -> Result<(), ClientEr
     });
     ctx.out.data(&object, || {
         let mut lines = Lines::default();
-        lines.line("service", format!("liaisond {}, {}", standing.version, standing.engine));
+        let service = format!("liaisond {}, {}", standing.version, standing.engine);
+        lines.line("service", visible(&service));
         lines.line("charter", format!("version {}", standing.charter));
         let doubt = if standing.clock_in_doubt { ", IN DOUBT: serve --clock-is-right" } else { "" };
         lines.line("clock", format!("{}{doubt}", when(standing.now)));

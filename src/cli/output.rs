@@ -60,7 +60,8 @@ impl Output {
             object
                 .map_or_else(|why| format!("{{\"error\":\"{why}\"}}"), |object| object.to_string())
         } else {
-            text()
+            // JSON escapes by itself.
+            visible_block(&text())
         };
         self.print(text.trim_end());
     }
@@ -232,6 +233,20 @@ mod tests {
 
     use super::*;
     use crate::client::error::Side;
+
+    #[test]
+    fn nothing_that_is_printed_reaches_a_terminal_as_a_command() {
+        let text = "who\n\u{1b}[2Jälice\t\u{9b}1m\u{202e}\n";
+        for (json, printed_as) in [
+            (false, "who\n\\u{1b}[2Jälice\t\\u{9b}1m\\u{202e}".to_owned()),
+            (true, json!({ "who": text }).to_string()),
+        ] {
+            let (listener, mut printed) = unbounded_channel();
+            let out = Output::new(json, true).told_to(listener);
+            out.data(&json!({ "who": text }), || text.to_owned());
+            assert_eq!(printed.try_recv().unwrap(), printed_as);
+        }
+    }
 
     #[test]
     fn what_ends_with_an_error_and_has_data_prints_one_object() {

@@ -31,6 +31,7 @@ use super::draft::{Bundle, Publication};
 use super::error::{ClientError, Exit, Side};
 use super::home::Home;
 use super::keys::KeyError;
+use super::message::text::visible;
 use super::place;
 use super::replica::tape;
 use super::session::Session;
@@ -250,7 +251,7 @@ fn listed_in(proposed: &Proposed, id: &KeyId) -> Option<String> {
     let key = |person: &&proto::Person| {
         person.sign.as_ref().is_some_and(|key| KeyId::of(&key.key) == *id)
     };
-    registrars.find(key).map(|person| person.id.clone())
+    registrars.find(key).map(|person| visible(&person.id))
 }
 
 fn the_same(shown: Proposed, id: &[u8]) -> Result<Proposed, ClientError> {
@@ -629,7 +630,7 @@ const HEAD_BYTES: u64 = limits::HEADER_BYTES as u64;
 #[cfg(test)]
 mod tests {
     use crate::client::draft::Composer;
-    use crate::client::testlog::{NOW, TestLog, ambient, charter, telephone};
+    use crate::client::testlog::{NOW, TestLog, ambient, charter, key, person, telephone};
 
     use super::*;
 
@@ -720,5 +721,23 @@ mod tests {
         ] {
             assert_eq!(refused(envelope, state, now), verdict);
         }
+    }
+
+    /// Whether an id is one is judged when the charter is published.
+    #[test]
+    fn whom_a_proposed_charter_names_writes_nothing_to_the_terminal() {
+        let directory = TestLog::new().directory;
+        let envelope = next(&directory, |of| {
+            of.registrars = vec![person("dave", 4)];
+            of.registrars[0].id = "d\u{1b}[2J\ncarol".to_owned();
+        });
+        let envelope = envelope.add_signature(&key(4), ambient().random()).unwrap();
+        let proposed = Proposed::read(&directory, listed(&envelope)).unwrap();
+        let name = r"d\u{1b}[2J\u{a}carol".to_owned();
+        assert_eq!(proposed.signed_by(&directory), std::slice::from_ref(&name));
+        let envelope = unsigned(&envelope);
+        let proposed = Proposed::read(&directory, listed(&envelope)).unwrap();
+        let waits = proposed.waits_for(&directory);
+        assert!(waits.iter().any(|(_, names)| names.contains(&name)), "{waits:?}");
     }
 }
