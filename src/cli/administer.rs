@@ -420,7 +420,7 @@ async fn propose_statement(
 }
 
 fn told(ctx: &Context, directory: &Directory, of: &Proposed) {
-    let id: String = of.id().chars().take(12).collect();
+    let id = of.id();
     ctx.out.data(&object(directory, of), || id.clone());
     ctx.out.say(match of.waits_for(directory).is_empty() {
         true => format!("Nobody else needs to sign. Next: liaison admin commit {id}"),
@@ -440,6 +440,9 @@ fn ask(ctx: &Context, yes: bool, question: &str) -> Result<(), ClientError> {
         .mended_by("read what it says, and add --yes"))
 }
 
+/// Of a SHA-256 in hex.
+const ID_DIGITS: usize = 64;
+
 /// A proposal that is to be decided: shown in full, and by whom.
 struct Deciding {
     who: Owner,
@@ -449,6 +452,11 @@ struct Deciding {
 }
 
 async fn deciding(ctx: &Context, args: &DecideArgs) -> Result<Deciding, ClientError> {
+    if args.yes && args.id.len() != ID_DIGITS {
+        let sentence = "with --yes the whole id is given: another proposal may begin like it";
+        return Err(ClientError::new(Side::Ours, Exit::Usage, "WHOLE_ID_NEEDED", sentence)
+            .mended_by(format!("liaison admin proposals {} shows it, with its id", args.id)));
+    }
     let first = person(ctx, &args.admin, &[As::Operator, As::Registrar])?;
     let replica = synced(ctx, &first).await?;
     let session = reach(ctx, &args.admin, &first).await?;

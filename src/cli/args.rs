@@ -937,12 +937,12 @@ fn epoch_of(text: &str) -> Result<(ContactId, u64), String> {
 /// A proposal, and what to do with it.
 #[derive(Debug, Args)]
 pub struct DecideArgs {
-    /// Its id, or how that begins
+    /// Its id, or how that begins; with --yes the whole id
     pub id: String,
     /// Show it, and do nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Do it without being asked
+    /// Do it without being asked: needs the whole id
     #[arg(long)]
     pub yes: bool,
     /// Who asks, and where

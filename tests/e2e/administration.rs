@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use liaison::client::administration::verify;
 use liaison::crypto::hash::Digest;
+use liaison::client::error::Exit;
+use liaison::client::keys::Owner;
 use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits;
 use liaison::domain::refusal::Refusal;
@@ -21,13 +23,15 @@ use liaison::wire::v1::{
     ProposalState, ProposeRequest, Publication,
 };
 use prost::Message as _;
+use serde_json::json;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::epochs::{again, closed};
 use crate::salvage::{put_back, salvaged};
+use crate::rotations::said;
 use crate::support::{
-    Client, DAY, NAME, NOW, Open, Party, TestNet, dates, identity, refusal, says, soon,
+    Client, DAY, NAME, NOW, Office, Open, Party, TestNet, dates, identity, refusal, says, soon,
 };
 
 /// A connection of a person to the administration.
@@ -677,4 +681,36 @@ async fn who_leaves_the_charter_is_out_at_the_next_call() {
     let next = says::charter(&net.replica()).with(|of| of.operators.retain(|of| of.id != "fred"));
     net.say(next.signed_by(&["alice", "bob"])).await;
     assert_eq!(refused(fred.standing().await), "NOT_PERMITTED");
+}
+
+/// Two more operators, each with the program in a home of his own.
+async fn operators(net: &TestNet) -> [Office; 2] {
+    let made = ["gina", "hugo"].map(|id| {
+        let owner = Owner::Operator(id.parse().unwrap());
+        Office::of_person(net, &owner)
+    });
+    let people = made.each_ref().map(|(_, person)| person.clone());
+    let next = says::charter(&net.replica()).with(|of| of.operators.extend(people));
+    net.say(next).await;
+    made.map(|(office, _)| office)
+}
+
+#[tokio::test]
+async fn who_is_not_asked_names_the_whole_id() {
+    let net = TestNet::memory().await;
+    let [mut gina, mut hugo] = operators(&net).await;
+    let proposed = said(&mut gina, &["admin", "propose", "drop-sessions", "--yes"]).await;
+    let id = proposed["id"].as_str().unwrap();
+    for short in [&id[..4], &id[..12], &id[..63]] {
+        for what in ["approve", "commit", "abort"] {
+            let refused = hugo.run(&["admin", what, short, "--yes"]).await.unwrap_err();
+            assert_eq!((&*refused.reason, refused.exit), ("WHOLE_ID_NEEDED", Exit::Usage));
+        }
+        // Who is asked is shown it in full, whole id and all.
+        assert_eq!(hugo.run(&["admin", "approve", short]).await.unwrap_err().reason, "NOT_AGREED");
+        let shown = said(&mut hugo, &["admin", "approve", short, "--dry-run"]).await;
+        assert_eq!(shown["id"], id);
+    }
+    let signed = said(&mut hugo, &["admin", "approve", id, "--yes"]).await;
+    assert_eq!(signed["waits_for"], json!([]));
 }

@@ -7,7 +7,7 @@ use clap::Parser as _;
 use liaison::cli::args::{Cli, Command};
 use liaison::cli::{Context, Output};
 use liaison::client::armour;
-use liaison::client::connect::Proxies;
+use liaison::client::connect::{Proxies, Tcp};
 use liaison::client::error::ClientError;
 use liaison::client::home::Home;
 use liaison::client::invitation::Invitation;
@@ -64,6 +64,16 @@ impl Office {
         std::fs::create_dir(&to).unwrap();
         copy(&from, &to);
         other
+    }
+
+    /// Somebody of the administration, who reaches both ports; and himself as the next charter lists him.
+    pub(crate) fn of_person(net: &TestNet, owner: &Owner) -> (Self, proto::Person) {
+        let mut office = Self::knowing(net, Party::new("at/cert", 1));
+        office.net.dial = Arc::new(Tcp);
+        let (ambient, keys) = (&office.net.ambient, Home::at(office.path()).keys());
+        keys.create(owner, ambient).unwrap();
+        let person = armour::read(armour::Kind::Person, &keys.person(owner, "X", ambient).unwrap());
+        (office, person.unwrap())
     }
 
     fn knowing(net: &TestNet, party: Party) -> Self {
