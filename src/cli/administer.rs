@@ -505,6 +505,14 @@ pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), Cl
         ctx.out.data(&object(directory, &of), || "nothing was carried out".to_owned());
         return Ok(());
     }
+    if of.said.state() == ProposalState::CarriedOut {
+        already(ctx, &of, "it was carried out");
+        if let What::Act(..) = of.what {
+            ctx.out.say("what came of it the audit trail says: liaison admin audit");
+        }
+        return Ok(());
+    }
+    of.waits()?;
     ask(ctx, args.yes, "Carry this out? [y/N]")?;
     let (id, done) = (of.id(), session.carry_out(&of.said.id).await?);
     match done {
@@ -538,10 +546,28 @@ pub(super) async fn abort(ctx: &Context, args: &DecideArgs) -> Result<(), Client
         ctx.out.data(&object(directory, &of), || "nothing was given up".to_owned());
         return Ok(());
     }
+    match of.said.state() {
+        ProposalState::Aborted => {
+            already(ctx, &of, "it was given up");
+            return Ok(());
+        }
+        // It lies there, and comes to nothing.
+        ProposalState::Overtaken => {}
+        _ => of.waits()?,
+    }
     ask(ctx, args.yes, "Give this up? [y/N]")?;
     session.abort(&of.said.id).await?;
     ctx.out.data(&json!({ "id": of.id(), "aborted": true }), || "it is given up".to_owned());
     Ok(())
+}
+
+/// Somebody did it before: whoever it was may have lost the answer.
+fn already(ctx: &Context, of: &Proposed, what: &str) {
+    let (by, at) = (&of.said.ended_by, of.said.ended_at);
+    let object = json!({ "id": of.id(), "already": true, "by": by, "at": at });
+    ctx.out.data(&object, || {
+        format!("{what} already by {}, {}: nothing was done now", visible(by), when(at))
+    });
 }
 
 /// `liaison admin sessions`

@@ -714,3 +714,46 @@ async fn who_is_not_asked_names_the_whole_id() {
     let signed = said(&mut hugo, &["admin", "approve", id, "--yes"]).await;
     assert_eq!(signed["waits_for"], json!([]));
 }
+
+/// Who lost the answer gives the command again, and hears that it is done.
+#[tokio::test]
+async fn what_is_done_already_is_told_and_is_no_fault() {
+    let net = TestNet::memory().await;
+    let [mut gina, mut hugo] = operators(&net).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let proposed = said(&mut gina, &["admin", "propose", "drop-sessions", "--yes"]).await;
+        ids.push(proposed["id"].as_str().unwrap().to_owned());
+    }
+    let [done, given_up, over] = &ids[..] else { panic!("three") };
+    let decide = |what, id| ["admin", what, id, "--yes"];
+    said(&mut hugo, &decide("approve", done)).await;
+    let first = said(&mut hugo, &decide("commit", done)).await;
+    assert!(first["done"].is_string() && first["already"].is_null(), "{first}");
+    let first = said(&mut hugo, &decide("abort", given_up)).await;
+    assert_eq!((&first["aborted"], &first["already"]), (&json!(true), &json!(null)));
+    let records = Desk::of(&net, "erin").await.trail().await.0.len();
+    for (what, id) in [("commit", done), ("abort", given_up)] {
+        let again = said(&mut gina, &decide(what, id)).await;
+        let expected = json!({ "id": id, "already": true, "by": "operator/hugo", "at": NOW });
+        assert_eq!(again, expected, "{what}");
+    }
+    let (after, _) = Desk::of(&net, "erin").await.trail().await;
+    let calls = after.iter().skip(records).map(|of| AuditRecord::decode(of.clone()).unwrap().call);
+    assert!(
+        calls.into_iter().all(|call| call != "CarryOut" && call != "Abort"),
+        "nothing was asked"
+    );
+    // What came to nothing is an error, with what to type.
+    net.open.clock.set(NOW + limits::PROPOSAL_SECONDS - 1);
+    for (what, id, reason) in [
+        ("commit", given_up, "PROPOSAL_ENDED"),
+        ("abort", done, "PROPOSAL_ENDED"),
+        ("approve", done, "PROPOSAL_ENDED"),
+        ("commit", over, "PROPOSAL_EXPIRED"),
+    ] {
+        let refused = gina.run(&decide(what, id)).await.unwrap_err();
+        assert_eq!((&*refused.reason, refused.exit), (reason, Exit::Refused), "{what}");
+        assert!(refused.mend.is_some(), "{what}");
+    }
+}
