@@ -431,7 +431,7 @@ fn told(ctx: &Context, directory: &Directory, of: &Proposed) {
     });
 }
 
-fn ask(ctx: &Context, yes: bool, question: &str) -> Result<(), ClientError> {
+pub(super) fn ask(ctx: &Context, yes: bool, question: &str) -> Result<(), ClientError> {
     if yes || agreed(ctx, question) {
         return Ok(());
     }

@@ -1000,6 +1000,12 @@ pub struct AuditArgs {
     /// Show so many of the newest
     #[arg(long, default_value_t = 40)]
     pub last: usize,
+    /// If the trail does not go on from what is kept here: set that aside, and begin anew
+    #[arg(long)]
+    pub anew: bool,
+    /// Begin anew without being asked
+    #[arg(long, requires = "anew")]
+    pub yes: bool,
     /// Who asks, and where
     #[command(flatten)]
     pub admin: AdminArgs,

@@ -5,16 +5,17 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::client::administration::{Copy, verify as verified};
+use crate::client::administration::{Copy, WENT_BACK, verify as verified};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::text::visible;
+use crate::domain::directory::Directory;
 use crate::signed::proto::AuditRecord;
 
 use super::Context;
-use super::administer::{As, person, reach};
+use super::administer::{As, ask, person, reach};
 use super::args::AuditArgs;
 use super::context::unusable;
-use super::phrases::when;
+use super::phrases::{Lines, when};
 use super::sync::with_progress;
 
 /// `liaison admin audit`
@@ -24,15 +25,29 @@ pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientE
     let mut replica = ctx.replica()?;
     with_progress(ctx, &members, &mut replica).await?;
     let directory = replica.directory()?;
-    let mut copy = Copy::open(&ctx.home, &ctx.name()?, directory)?;
-    reach(ctx, &args.admin, &who).await?.audit(&mut copy, directory).await?;
+    let name = ctx.name()?;
+    let mut copy = Copy::open(&ctx.home, &name, directory)?;
+    let session = reach(ctx, &args.admin, &who).await?;
+    let mut aside = None;
+    match session.audit(&mut copy, directory).await {
+        Err(why) if args.anew && why.reason == WENT_BACK => {
+            show_contradiction(ctx, &copy, directory)?;
+            ask(ctx, args.yes, "Set aside what is kept here, and begin anew? [y/N]")?;
+            aside = Some(copy.set_aside()?);
+            copy = Copy::open(&ctx.home, &name, directory)?;
+            session.audit(&mut copy, directory).await?;
+        }
+        done => done?,
+    }
     let records = copy.records();
     if let Some(path) = &args.export {
         export(ctx, path, &records, copy.head())?;
     }
     let shown = records.len().saturating_sub(args.last);
     let rows: Vec<Value> = records.iter().skip(shown).map(|(record, _)| object(record)).collect();
-    let object = json!({ "count": records.len(), "records": rows, "export": args.export });
+    let object = json!({
+        "count": records.len(), "records": rows, "export": args.export, "set_aside": aside,
+    });
     ctx.out.data(&object, || {
         let mut table = super::table(&["number", "when", "who", "call", "about", "outcome"]);
         for (record, _) in records.iter().skip(shown) {
@@ -57,6 +72,28 @@ pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientE
             records.len()
         )
     });
+    if let Some(aside) = &aside {
+        ctx.out.say(format_args!("what was kept here before is evidence: {}", aside.display()));
+    }
+    Ok(())
+}
+
+/// Nobody lets go of what he has seen before he sees what stands in its place.
+fn show_contradiction(
+    ctx: &Context,
+    copy: &Copy,
+    directory: &Directory,
+) -> Result<(), ClientError> {
+    let mut lines = Lines::default();
+    for (label, head) in ["kept here", "signed now"].into_iter().zip(copy.contradiction(directory)?)
+    {
+        let head = head.map_or_else(
+            || "no head".to_owned(),
+            |of| format!("{} records, {}, chain {}", of.count, when(of.at), hex::encode(of.chain)),
+        );
+        lines.line(label, head);
+    }
+    ctx.out.say(lines.text());
     Ok(())
 }
 

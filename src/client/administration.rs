@@ -438,6 +438,8 @@ pub struct Copy {
     /// Of the file, up to where whole records stand.
     length: u64,
     head: Option<Bytes>,
+    /// One that the trail kept here does not lead to.
+    contradicting: Option<Bytes>,
     /// What follows behind the tape, until a head vouches for it.
     pending: Vec<Bytes>,
 }
@@ -458,6 +460,7 @@ impl Copy {
             records: Vec::new(),
             length: 0,
             head: place::read_if_there(&folder.join(HEAD), HEAD_BYTES)?.map(Bytes::from),
+            contradicting: None,
             pending: Vec::new(),
             folder,
         };
@@ -522,7 +525,8 @@ impl Copy {
     }
 
     /// Two heads that contradict each other are evidence.
-    fn went_back(&self, head: &Bytes, why: &str) -> ClientError {
+    fn went_back(&mut self, head: &Bytes, why: &str) -> ClientError {
+        self.contradicting = Some(head.clone());
         let (kept, beside) = (self.folder.join(HEAD), self.folder.join(EVIDENCE));
         // The first one stands.
         if !beside.exists() {
@@ -534,8 +538,41 @@ impl Copy {
             kept.display(),
             beside.display()
         );
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, "AUDIT_WENT_BACK", sentence)
-            .mended_by("keep both files, and show them to the registrars")
+        ClientError::new(Side::Theirs, Exit::VerificationFailed, WENT_BACK, sentence).mended_by(
+            "show both files to the registrars; if they know that older data was put back: liaison \
+             admin audit --anew",
+        )
+    }
+
+    /// The head that is kept, and the one that contradicts it, as the relay signed them.
+    ///
+    /// # Errors
+    /// One is not the relay's.
+    pub fn contradiction(
+        &self,
+        directory: &Directory,
+    ) -> Result<[Option<proto::AuditHead>; 2], ClientError> {
+        let read = |head: &Option<Bytes>| {
+            head.as_ref().map(|head| verified_head(directory, head)).transpose()
+        };
+        Ok([read(&self.head)?, read(&self.contradicting)?])
+    }
+
+    /// Moves what is kept into a folder of its own, which it gives: it stays evidence.
+    ///
+    /// # Errors
+    /// What the system said: what was not moved yet is refused, and set aside, again.
+    pub fn set_aside(self) -> Result<PathBuf, ClientError> {
+        let mut aside = (1_u64..).map(|number| self.folder.join(format!("{ASIDE}-{number}")));
+        let aside = aside.find(|path| !path.exists()).unwrap_or_else(|| self.folder.join(ASIDE));
+        place::private_folder(&aside)?;
+        for name in [EVIDENCE, RECORDS, HEAD] {
+            let kept = self.folder.join(name);
+            if kept.exists() {
+                place::move_to(&kept, &aside.join(name))?;
+            }
+        }
+        Ok(aside)
     }
 
     /// The records, read.
@@ -622,9 +659,14 @@ fn altered(folder: &Path, why: &dyn std::fmt::Display) -> ClientError {
         .mended_by("move that file away, and fetch the trail anew: liaison admin audit")
 }
 
+/// The reason of a trail that does not go on from what is kept.
+pub const WENT_BACK: &str = "AUDIT_WENT_BACK";
+
 const RECORDS: &str = "audit";
 const HEAD: &str = "audit-head";
 const EVIDENCE: &str = "audit-head-contradicting";
+/// Under it, by number, what was kept before the copy began anew.
+const ASIDE: &str = "audit-before";
 const HEAD_BYTES: u64 = limits::HEADER_BYTES as u64;
 
 #[cfg(test)]

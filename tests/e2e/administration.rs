@@ -757,3 +757,42 @@ async fn what_is_done_already_is_told_and_is_no_fault() {
         assert!(refused.mend.is_some(), "{what}");
     }
 }
+
+/// After an honest restore there is one way on, and it loses no evidence.
+#[tokio::test]
+async fn an_auditor_begins_anew_and_keeps_what_contradicts() {
+    let net = TestNet::memory().await;
+    let owner = Owner::Auditor("iris".parse().unwrap());
+    let (mut iris, person) = Office::of_person(&net, &owner);
+    net.say(says::charter(&net.replica()).with(|of| of.auditors.push(person))).await;
+    const AUDIT: [&str; 2] = ["admin", "audit"];
+    const ANEW: [&str; 3] = ["admin", "audit", "--anew"];
+    said(&mut iris, &AUDIT).await;
+    let folder = iris.path().join("directories").join(NAME);
+    // The relay had signed more than it has now.
+    let head = std::fs::read(folder.join("audit-head")).unwrap();
+    let head = Envelope::parse(&head, limits::HEADER_BYTES).unwrap();
+    let mut lost = proto::AuditHead::decode(head.payload().clone()).unwrap();
+    (lost.count, lost.chain) = (lost.count + 100, vec![7; 32].into());
+    let lost = says::sign(Kind::AuditHead, lost.encode_to_vec(), &names(&["relay"]));
+    std::fs::write(folder.join("audit-head"), &lost).unwrap();
+    let refused = iris.run(&AUDIT).await.unwrap_err();
+    assert_eq!((&*refused.reason, refused.exit), ("AUDIT_WENT_BACK", Exit::VerificationFailed));
+    assert!(refused.mend.unwrap().contains("liaison admin audit --anew"));
+    // Nobody begins anew unasked.
+    assert_eq!(iris.run(&ANEW).await.unwrap_err().reason, "NOT_AGREED");
+    assert_eq!(std::fs::read(folder.join("audit-head")).unwrap(), lost);
+    let anew = [&ANEW[..], &["--yes"]].concat();
+    let begun = said(&mut iris, &anew).await;
+    let aside = folder.join("audit-before-1");
+    assert_eq!(begun["set_aside"], json!(aside));
+    assert_eq!(std::fs::read(aside.join("audit-head")).unwrap(), lost);
+    assert!(aside.join("audit").exists() && aside.join("audit-head-contradicting").exists());
+    // A trail that goes on is left alone.
+    for again in [&AUDIT[..], &anew[..]] {
+        let went_on = said(&mut iris, again).await;
+        assert_eq!(went_on["set_aside"], json!(null));
+        assert!(went_on["count"].as_u64() > begun["count"].as_u64());
+    }
+    assert!(!folder.join("audit-before-2").exists());
+}
