@@ -12,15 +12,17 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::agent::collect;
+use crate::client::charters::logged;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::compose::{Outside, compose};
 use crate::client::message::content::{Inside, Writing};
 use crate::client::message::text::visible;
 use crate::client::outbox::Request;
 use crate::client::place;
+use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::domain::directory::Directory;
-use crate::domain::directory::key::Holder;
+use crate::domain::directory::key::{Holder, KnownKey};
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
@@ -109,6 +111,10 @@ struct Exposed {
 }
 
 impl Exposed {
+    fn is_open_to(&self, key: &KnownKey) -> bool {
+        key.believed_at(self.header.addressing().view.0)
+    }
+
     fn title(&self) -> Option<&str> {
         match &self.inside {
             Some(Inside::Content(content)) => Some(&content.title),
@@ -286,10 +292,13 @@ impl Exposure {
         Ok(())
     }
 
-    /// The newest message of each thread from each other contact, and how many of it there are.
-    fn threads(&self) -> BTreeMap<(ContactId, MessageId), (&Exposed, usize)> {
+    /// The newest message of each thread from each other contact that one of these keys could open, and how
+    /// many of it there are.
+    fn threads(&self, keys: &[&KnownKey]) -> BTreeMap<(ContactId, MessageId), (&Exposed, usize)> {
         let mut threads = BTreeMap::new();
-        for one in self.messages.iter().filter(|one| one.number.is_some()) {
+        let could_open = |one: &&Exposed| keys.iter().any(|key| one.is_open_to(key));
+        let got = self.messages.iter().filter(|one| one.number.is_some());
+        for one in got.filter(could_open) {
             let (of, own) = (one.header.addressing(), self.seat.contact());
             let from = of.sender.contact();
             if from != own {
@@ -308,8 +317,8 @@ async fn tell(
     exposure: Exposure,
     args: &ExposureArgs,
 ) -> Result<(), ClientError> {
-    has_ended(mail.replica.directory()?, &exposure.seat)?;
-    let threads = exposure.threads();
+    let keys = stolen(&mail.replica, &exposure)?;
+    let threads = exposure.threads(&keys);
     let mut tellings = Vec::new();
     for ((to, thread), (newest, count)) in &threads {
         let note = mail.folder.join(TOLD).join(exposure.seat.name());
@@ -341,13 +350,24 @@ async fn tell(
     report(ctx, &exposure, &tellings, args.dry_run)
 }
 
-/// What is told about a seat that still opens messages goes to whoever has it.
-fn has_ended(directory: &Directory, seat: &SeatId) -> Result<(), ClientError> {
-    let contact = seat.contact();
-    let roster = directory.contact(&contact).and_then(|contact| contact.roster.as_ref());
-    let own = roster.into_iter().flat_map(|of| &of.seats).filter(|of| of.name == seat.name());
-    if !own.flat_map(|own| own.key_names(&contact)).any(|key| directory.stands(&key)) {
-        return Ok(());
+/// The seal keys that could open what is listed. If the seat was revoked since, whatever it was given then is
+/// in no other hands. What is told while one of them stands goes to whoever has it.
+fn stolen<'a>(replica: &'a Replica, exposure: &Exposure) -> Result<Vec<&'a KnownKey>, ClientError> {
+    let (directory, seat) = (replica.directory()?, &exposure.seat);
+    let (contact, holder) = (seat.contact(), Holder::Seat(seat.clone()));
+    let mut keys: Vec<&KnownKey> =
+        directory.seal_keys(&contact).filter(|key| key.holder == holder).collect();
+    let mut revoked = None;
+    for until in keys.iter().filter(|key| key.revoked_by.is_some()).filter_map(|key| key.until) {
+        let entry = replica.entry(until)?.map(|entry| logged(&entry)).transpose()?;
+        if entry.is_some_and(|(_, at)| at >= exposure.since) {
+            revoked = revoked.max(Some(until));
+        }
+    }
+    keys.retain(|key| revoked.is_none_or(|revoked| key.from < revoked));
+    keys.retain(|key| exposure.messages.iter().any(|one| one.is_open_to(key)));
+    if !keys.iter().any(|key| directory.stands(&key.name())) {
+        return Ok(keys);
     }
     let sentence =
         format!("{seat} still opens what is sealed: whoever has it would read this, too");

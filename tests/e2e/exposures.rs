@@ -98,6 +98,28 @@ async fn what_a_stolen_seat_could_open_is_listed_and_who_wrote_it_is_told_once()
     }
 }
 
+/// New keys are in nobody else's hands: they hold up no telling, and what is sealed to them is not told of.
+#[tokio::test]
+async fn who_has_new_keys_already_tells_of_those_that_were_stolen() {
+    let (net, mut fr, [mut jp, mut at]) = stolen().await;
+    said(&mut fr, &REVOKE).await;
+    let (anew, path) = (tempfile::tempdir().unwrap(), fr.path().join("anew.seat"));
+    let (keys, owner) =
+        (Home::at(anew.path().to_owned()).keys(), Owner::Seat(STOLEN.parse().unwrap()));
+    keys.create(&owner, &net.open.ambient).unwrap();
+    std::fs::write(&path, keys.public(&owner, &net.open.ambient).unwrap()).unwrap();
+    said(&mut fr, &["seat", "add", STOLEN, "--keys", path.to_str().unwrap()]).await;
+    tells(&at, &fr, "Later").await;
+    let told = said(&mut fr, &TELL).await;
+    assert_eq!(states(&told), [("at/cert", "told"), ("jp/cert", "told")], "{told}");
+    assert_eq!(titles(&told), ["One", "Two", "Other", "Later"], "{told}");
+    assert_eq!((heard(&mut jp).await.len(), heard(&mut at).await.len()), (1, 1));
+    // If those were stolen too, they end first.
+    net.open.clock.set(NOW + 42 * DAY);
+    let again = ["exposure", STOLEN, "--since", "2027-02-25", "--tell", "--yes"];
+    assert_eq!(Box::pin(fr.run(&again)).await.unwrap_err().reason, "SEAT_IN_FORCE");
+}
+
 /// The way breaks anywhere: the same command tells those who were not told.
 #[tokio::test]
 async fn telling_goes_on_where_it_was_cut_off_and_tells_nobody_twice() {
