@@ -89,8 +89,11 @@ pub(super) fn p256(ambient: &Ambient) -> Result<SigningKey, OperateError> {
         .map_err(|_| OperateError::Plan("the system gives no randomness".to_owned()))
 }
 
-/// All keys that sign, and the service authorities.
-pub(super) fn signing(home: &ServiceHome, ambient: &Ambient) -> Result<Keys, OperateError> {
+/// All keys of a home that sign, and its service authorities.
+///
+/// # Errors
+/// A file cannot be used.
+pub fn signing(home: &ServiceHome, ambient: &Ambient) -> Result<Keys, OperateError> {
     let mut held = Vec::new();
     for (of, name) in [(OwnKey::Log, LOG), (OwnKey::Relay, RELAY)] {
         for path in files(home, name)? {

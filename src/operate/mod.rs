@@ -18,8 +18,9 @@ mod store;
 
 pub use init::{Founded, Plan, complete, plan_addresses, prepare, single, small};
 pub use invitation::{Invited, invitation, invitation_file};
+pub use keys::signing;
 pub use mailbox::new_epoch;
-pub use node::{node, renew_node};
+pub use node::{Node, node, renew_node};
 pub use rotate::{own_keys, put_charter, retire_key, stage_key, staged_file};
 pub use salvage::{salvage, scrub};
 pub use serve::{Bound, serve};

@@ -47,7 +47,7 @@ const AGAIN_SECONDS: u64 = 3_600;
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// The one that a service shows.
-pub(super) struct Node {
+pub struct Node {
     maker: Maker,
     tls: Arc<ArcSwap<ServerConfig>>,
     telemetry: Arc<Telemetry>,
@@ -74,12 +74,12 @@ enum Source {
 
 impl Node {
     /// Shows what is in the home, or a new one if that is over, soon over, for other hosts or nobody
-    /// would believe it. From then on it is renewed as long as somebody polls [`Node::keep`]. Whether
-    /// members know the charter in force says [`is_known`].
+    /// would believe it. From then on it is renewed as long as somebody polls [`Node::keep`]. Members whose
+    /// copy is not stale have `known` the charter in force.
     ///
     /// # Errors
     /// There is none that a client could believe, and none can be made.
-    pub(super) fn start(
+    pub fn start(
         home: &ServiceHome,
         config: &Config,
         (service, known): (&Service, bool),
@@ -119,12 +119,13 @@ impl Node {
     }
 
     /// For new connections, whatever is shown.
-    pub(super) fn tls(&self) -> Arc<ArcSwap<ServerConfig>> {
+    #[must_use]
+    pub fn tls(&self) -> Arc<ArcSwap<ServerConfig>> {
         Arc::clone(&self.tls)
     }
 
     /// Renews it whenever it is time.
-    pub(super) async fn keep(self: Arc<Self>, service: Service) {
+    pub async fn keep(self: Arc<Self>, service: Service) {
         loop {
             sleep(LOOK_EVERY).await;
             let known = is_known(&service).await;

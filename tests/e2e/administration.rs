@@ -35,11 +35,16 @@ use crate::support::{
 };
 
 /// A connection of a person to the administration.
-pub(crate) struct Desk(AdminServiceClient<Channel>);
+pub(crate) struct Desk(pub(crate) AdminServiceClient<Channel>);
 
 impl Desk {
     pub(crate) async fn of(net: &TestNet, person: &str) -> Self {
-        let client = Some(identity(&format!("{person} tls"), dates()));
+        Self::with(net, &format!("{person} tls")).await
+    }
+
+    /// With the key of this name.
+    pub(crate) async fn with(net: &TestNet, tls: &str) -> Self {
+        let client = Some(identity(tls, dates()));
         Self(AdminServiceClient::new(net.administer(client).await.unwrap().channel()))
     }
 
@@ -51,7 +56,12 @@ impl Desk {
         Ok((proposal.id.clone(), signatures(&proposal)))
     }
 
-    async fn approve(&mut self, id: &Bytes, by: &[&str], over: &Bytes) -> Result<usize, Status> {
+    pub(crate) async fn approve(
+        &mut self,
+        id: &Bytes,
+        by: &[&str],
+        over: &Bytes,
+    ) -> Result<usize, Status> {
         let envelope = Envelope::parse(over, limits::STATEMENT_BYTES).unwrap();
         let sign = |by: &&str| {
             let signed = says::sign(envelope.kind(), envelope.payload().to_vec(), &names(&[by]));
@@ -81,7 +91,7 @@ impl Desk {
         listed.into_inner().proposals.iter().map(|of| of.state()).collect()
     }
 
-    async fn standing(&mut self) -> Result<(), Status> {
+    pub(crate) async fn standing(&mut self) -> Result<(), Status> {
         self.0.get_standing(GetStandingRequest {}).await.map(|_| ())
     }
 

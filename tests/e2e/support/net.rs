@@ -13,12 +13,14 @@ use liaison::client::address::Address;
 use liaison::client::connect::{
     ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
+use liaison::config::ServiceHome;
 use liaison::crypto::cert::ServiceName;
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
 use liaison::domain::access::Face;
 use liaison::domain::relay::share::Grants;
 use liaison::grpc;
+use liaison::operate::Node;
 use liaison::server::listen::{self, Drained, Entrance, Limits};
 use liaison::server::{Ended, Serving, run};
 use liaison::service::{self, CannotStart, Keys, Service, Settings, Storage, door};
@@ -27,6 +29,7 @@ use liaison::store::disk::{Disk, Fdatasync};
 use liaison::store::{Engine, KeyRange, Place, Store};
 use liaison::tls::client::ClientTls;
 use liaison::tls::{self, Identity, Link};
+use rustls::ServerConfig;
 use rustls::pki_types::ServerName;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -81,8 +84,9 @@ impl Trust {
         Self { certificate: der.unwrap(), key: node, ca }
     }
 
-    fn identity(&self) -> Identity {
-        Identity::new(std::slice::from_ref(&self.certificate), &self.key).unwrap()
+    fn shown(&self) -> Arc<ArcSwap<ServerConfig>> {
+        let identity = Identity::new(std::slice::from_ref(&self.certificate), &self.key).unwrap();
+        Arc::new(ArcSwap::from_pointee(tls::server::config(identity).unwrap()))
     }
 }
 
@@ -227,6 +231,8 @@ pub(crate) struct TestNet {
     pub(crate) address: Address,
     pub(crate) admin: Address,
     pub(crate) served: JoinHandle<Result<Drained, Ended>>,
+    /// What the node shows in new handshakes.
+    pub(crate) tls: Arc<ArcSwap<ServerConfig>>,
     stop: watch::Sender<bool>,
     pub(crate) ca: Vec<u8>,
 }
@@ -256,17 +262,35 @@ impl TestNet {
         trust: Trust,
     ) -> Self {
         let service = open.start(Arc::clone(&store)).await.unwrap();
+        Self::showing(trust.shown(), limits, (open, store, service), trust.ca).await
+    }
+
+    /// The same with a node that has its certificate, and the service its keys, in a home.
+    pub(crate) async fn with_node(open: Open, store: Arc<dyn Store>, home: &ServiceHome) -> Self {
+        let service = open.start(Arc::clone(&store)).await.unwrap();
+        let config = home.config().unwrap();
+        let node = Node::start(home, &config, (&service, false), &open.ambient).unwrap();
+        let (kept, ca) = ((open, store, service), Trust::new(dates()).ca);
+        Self::showing(node.tls(), Limits::default(), kept, ca).await
+    }
+
+    async fn showing(
+        tls: Arc<ArcSwap<ServerConfig>>,
+        limits: Limits,
+        (open, store, service): (Open, Arc<dyn Store>, Service),
+        ca: Vec<u8>,
+    ) -> Self {
         let ((listener, address), (own, admin)) = (listener().await, self::listener().await);
         let serving = Serving {
             service: service.clone(),
-            tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.identity()).unwrap())),
+            tls: Arc::clone(&tls),
             limits,
             trusted_proxies: Vec::new(),
         };
         let (stop, stopped) = watch::channel(false);
         let both = (listen::tcp(listener), listen::tcp(own));
         let served = tokio::spawn(run(serving, both, stopped));
-        Self { open, store, service, address, admin, served, stop, ca: trust.ca }
+        Self { open, store, service, address, admin, served, tls, stop, ca }
     }
 
     /// Serves in memory, behind a gate.
@@ -276,9 +300,9 @@ impl TestNet {
         let trust = Trust::new(dates());
         let service = open.start(Arc::clone(&store)).await.unwrap();
         let (listener, address) = listener().await;
-        let asked = service.clone();
+        let (asked, tls) = (service.clone(), trust.shown());
         let entrance = Entrance {
-            tls: Arc::new(ArcSwap::from_pointee(tls::server::config(trust.identity()).unwrap())),
+            tls: Arc::clone(&tls),
             door: Arc::clone(service.door()),
             who: Arc::new(move |key, network| asked.peer(key, network)),
             face: Face::Members,
@@ -291,7 +315,7 @@ impl TestNet {
             Ok(listen::serve(routes, listen::tcp(listener), entrance, stopped).await)
         });
         let admin = address.clone();
-        Self { open, store, service, address, admin, served, stop, ca: trust.ca }
+        Self { open, store, service, address, admin, served, tls, stop, ca: trust.ca }
     }
 
     /// The authority's certificate, as stock clients take it.
@@ -349,21 +373,26 @@ impl TestNet {
         dial: impl Dial,
         client: Option<Identity>,
     ) -> Result<Connection, ConnectError> {
-        let tls = self.tls(client);
+        let tls = self.client_tls(client);
         connect(Route { dial: Arc::new(dial), address, proxies: Proxies::default(), tls }).await
     }
 
-    fn tls(&self, client: Option<Identity>) -> ClientTls {
-        let clock = self.open.ambient.tls_clock();
-        let authorities = std::slice::from_ref(&self.ca);
-        ClientTls::for_directory(NAME, authorities, client, clock).unwrap()
+    /// Of a client that knows the first authority, or, of a node that may have others, the charter in force.
+    fn client_tls(&self, client: Option<Identity>) -> ClientTls {
+        let (clock, state) = (self.open.ambient.tls_clock(), self.service.state());
+        let listed = &state.directory.charter().service_ca;
+        let authorities = match self.service.node() {
+            Some(_) => listed.iter().map(|der| der.to_vec()).collect(),
+            None => vec![self.ca.clone()],
+        };
+        ClientTls::for_directory(NAME, &authorities, client, clock).unwrap()
     }
 
     /// A connection on which nothing was said yet but TLS.
     pub(crate) async fn raw(&self, network: u8, client: Option<Identity>) -> TlsStream<TcpStream> {
         let stream = From(network, 1).stream(&self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(self.tls(client).config()).connect(name, stream).await.unwrap()
+        TlsConnector::from(self.client_tls(client).config()).connect(name, stream).await.unwrap()
     }
 
     /// A client that shows the certificate of the key `name`.

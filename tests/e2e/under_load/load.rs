@@ -82,7 +82,7 @@ pub(super) struct Load {
     pub(super) mended: Mutex<BTreeMap<String, u64>>,
     sent: Mutex<Vec<Sent>>,
     followed: Mutex<BTreeMap<SeatId, Vec<Answer>>>,
-    /// Sealing is what costs: one at a time, or nobody else is heard.
+    /// Sealing is what costs: of who sends without pause one at a time, or nobody else is heard.
     sealing: Semaphore,
 }
 
@@ -129,7 +129,6 @@ impl Load {
         from: &SeatId,
         to: &ContactId,
     ) -> (Sealed, String) {
-        let _alone = self.sealing.acquire().await.unwrap();
         let (load, net, from, to) = (Arc::clone(self), Arc::clone(net), from.clone(), to.clone());
         let sealing = tokio::task::spawn_blocking(move || {
             let replica = net.replica();
@@ -143,27 +142,31 @@ impl Load {
         sealing.await.unwrap()
     }
 
+    /// It was accepted.
+    pub(super) fn accepted(&self, to: &ContactId, sealed: &Sealed, receipt: &Bytes) {
+        let (digest, view) = (sealed.header_digest, sealed.addressing.view.0);
+        let about = About { digest, contacts: vec![to.clone()], view };
+        let sent = Sent { about, to: to.clone(), receipt: receipt.clone() };
+        self.sent.lock().unwrap().push(sent);
+    }
+
     fn mends(&self, reason: String) {
         *self.mended.lock().unwrap().entry(reason).or_default() += 1;
     }
 
     /// One message, until it is accepted. A refusal is mended as a client does, and if the directory says why.
-    pub(super) async fn send(
+    async fn send(
         self: &Arc<Self>,
         net: &Arc<TestNet>,
         line: &mut (Client, String),
         (from, to): (&SeatId, &ContactId),
-    ) -> Bytes {
+    ) {
         loop {
+            let alone = self.sealing.acquire().await.unwrap();
             let (sealed, sign) = self.sealed(net, from, to).await;
+            drop(alone);
             let status = match line.0.submit(sealed.envelope.clone()).await {
-                Ok(receipt) => {
-                    let (digest, view) = (sealed.header_digest, sealed.addressing.view.0);
-                    let about = About { digest, contacts: vec![to.clone()], view };
-                    let sent = Sent { about, to: to.clone(), receipt: receipt.clone() };
-                    self.sent.lock().unwrap().push(sent);
-                    return receipt;
-                }
+                Ok(receipt) => return self.accepted(to, &sealed, &receipt),
                 Err(status) => status,
             };
             let directory = net.replica().directory;

@@ -1,5 +1,6 @@
-//! Every rotation of the table (design 4) under load: no call fails but as a client mends by itself, what was
-//! accepted comes once and opens, and the old key is refused afterwards (guarantee G9).
+//! Every rotation of the table (design 4) under load, each decided by two people at the administration's port:
+//! no call fails but as a client mends by itself, what was accepted comes once and opens, and the old key is
+//! refused afterwards (guarantee G9).
 
 mod load;
 
@@ -8,19 +9,34 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+use liaison::client::address::Address;
+use liaison::client::administration;
+use liaison::client::place;
+use liaison::config::ServiceHome;
+use liaison::crypto::cert::is_issued_by;
+use liaison::crypto::sign::KeyId;
+use liaison::domain::administration::proposal::Act;
 use liaison::domain::ids::{ContactId, SeatId};
 use liaison::domain::refusal::OwnKey;
 use liaison::domain::relay::share::Grants;
+use liaison::operate;
+use liaison::signed::dsse::Kind;
 use liaison::signed::proto::{self, Use};
 use liaison::store::Engine;
-use liaison::wire::v1::admin_service_client::AdminServiceClient;
-use liaison::wire::v1::{GetCheckpointRequest, GetStandingRequest};
-use tonic::transport::Channel;
+use liaison::wire::convert;
+use liaison::wire::v1::carry_out_response::Done;
+use liaison::wire::v1::{GetCheckpointRequest, StageServiceKeyRequest, StageServiceKeyResponse};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
+use crate::administration::{Desk, with_two_of_each};
 use crate::crash::Random;
 use crate::rotation::{is_signed, listed, lists, signed_by};
 use crate::support::says::{self, Said, Says, proven};
-use crate::support::{NAME, Replica, TestNet, Trust, dates, home, identity, refusal};
+use crate::support::{
+    Client, NAME, Office, Open, Replica, TestNet, Trust, dates, home, identity, key, pem, refusal,
+};
 
 use load::{Load, Running};
 
@@ -29,6 +45,8 @@ use load::{Load, Running};
 enum Rotation {
     /// The service's own, in two charters: beside the old one, and alone.
     Own(OwnKey),
+    /// The node's certificate, with its key.
+    Node,
     /// Both keys of a person of the charter.
     Person(&'static str, &'static str),
     /// Of a contact.
@@ -40,11 +58,37 @@ enum Rotation {
 const PERSONS: [(&str, &str); 3] =
     [("registrar", "alice"), ("operator", "dave"), ("auditor", "erin")];
 
-/// A service, and the load on it.
+/// A service, the load on it, and somebody who knows no more of it than what its log says.
 struct Rotating {
     net: Arc<TestNet>,
     load: Arc<Load>,
+    reader: Office,
     begun: Instant,
+}
+
+/// Where the service keeps its keys, which are those that everybody here knows by name.
+fn node_of(open: &Open) -> ServiceHome {
+    let home = ServiceHome::at(&open.home.path().join("service"));
+    if home.config_file().exists() {
+        return home;
+    }
+    let trust = Trust::new(dates());
+    let certified = |key: &[u8], der: &[u8]| pem("PRIVATE KEY", key) + &pem("CERTIFICATE", der);
+    place::private_folder(&home.key("")).unwrap();
+    for (name, text) in [
+        ("log.pem", pem("PRIVATE KEY", key("log").pkcs8())),
+        ("relay.pem", pem("PRIVATE KEY", key("relay").pkcs8())),
+        ("service-ca.pem", certified(key("ca").pkcs8(), &trust.ca)),
+        ("node.pem", certified(trust.key.pkcs8(), &trust.certificate)),
+    ] {
+        place::create_private(&home.key(name), text.as_bytes()).unwrap();
+    }
+    let config = format!(
+        "format = 2\nname = \"{NAME}\"\nlisten = \"127.0.0.1:0\"\nengine = \"redb\"\n\
+         addresses = [\"localhost:443\"]\nhigh_water = \"high-water\"\n"
+    );
+    std::fs::write(home.config_file(), config).unwrap();
+    home
 }
 
 impl Rotating {
@@ -52,8 +96,10 @@ impl Rotating {
     async fn new(engine: Engine, (members, seats): (usize, usize), receivers: usize) -> Self {
         let (begun, mut open) = (Instant::now(), home(engine));
         open.grants = Grants { messages: 1 << 20, bytes: 1 << 40, seconds: 0, ..open.grants };
+        let node = node_of(&open);
+        open.keys = operate::signing(&node, &open.ambient).unwrap();
         let store = open.found().await;
-        let net = TestNet::serve(open, store, Trust::new(dates())).await;
+        let net = TestNet::with_node(open, store, &node).await;
         let (mut sending, mut receiving) = (Vec::new(), Vec::new());
         for n in 0..members {
             sending.push(net.party(&format!("s{n}"), seats).await);
@@ -61,7 +107,9 @@ impl Rotating {
         for n in 0..receivers {
             receiving.push(net.party(&format!("r{n}"), 2).await);
         }
-        Self { net: Arc::new(net), load: Arc::new(Load::new(sending, receiving)), begun }
+        let (load, reader) = (Load::new(sending, receiving), Office::new(&net, "reader").await);
+        let net = with_two_of_each(net).await;
+        Self { net: Arc::new(net), load: Arc::new(load), reader, begun }
     }
 
     async fn start(&self) -> Running {
@@ -72,8 +120,8 @@ impl Rotating {
     async fn again(self) -> Self {
         let net = Arc::into_inner(self.net).expect("the load has ended");
         let open = net.stop().await.0;
-        let store = open.place().open(NAME).await.unwrap();
-        let net = TestNet::serve(open, store, Trust::new(dates())).await;
+        let (store, node) = (open.place().open(NAME).await.unwrap(), node_of(&open));
+        let net = TestNet::with_node(open, store, &node).await;
         Self { net: Arc::new(net), ..self }
     }
 
@@ -96,36 +144,70 @@ impl Rotating {
 
     /// The charter in force again, as its next version, signed by who is registrar now.
     fn charter(&self) -> Says<proto::Charter> {
-        says::charter(&self.net.replica()).signed_by(&[&self.now("alice")])
+        says::charter(&self.net.replica()).signed_by(&[&self.now("alice"), "bob"])
+    }
+
+    async fn desk(&self, person: &str) -> Desk {
+        Desk::with(&self.net, &self.now(&format!("{person} tls"))).await
+    }
+
+    /// Proposed by the one with his signature, approved by the other with these, and carried out.
+    async fn decided(&self, (one, other): (&str, &str), proposed: Bytes, by: &[&str]) -> Done {
+        let (id, _) = self.desk(one).await.propose(proposed.clone()).await.unwrap();
+        let mut other = self.desk(other).await;
+        other.approve(&id, by, &proposed).await.unwrap();
+        other.carry_out(&id).await.unwrap()
+    }
+
+    /// A charter that both registrars sign.
+    async fn decide(&self, charter: Says<proto::Charter>) {
+        let proposed = charter.signed_by(&[&self.now("alice")]).bytes();
+        self.decided(("alice", "bob"), proposed, &["bob"]).await;
+    }
+
+    /// An act that both operators approve.
+    async fn act(&self, act: &Act) {
+        let draft =
+            administration::draft(&self.net.replica().directory, act, &self.net.open.ambient);
+        let proposed = says::sign(Kind::Approval, draft.payload().to_vec(), &[self.now("dave")]);
+        let done = self.decided(("dave", "fred"), proposed, &["fred"]).await;
+        assert!(matches!(done, Done::Act(_)), "{act}: {done:?}");
+    }
+
+    async fn stage(&self, of: OwnKey) -> StageServiceKeyResponse {
+        let request = StageServiceKeyRequest { r#use: convert::service_key_use(of).into() };
+        self.desk("dave").await.0.stage_service_key(request).await.unwrap().into_inner()
     }
 
     /// Rotates, sees the load go on, and the old key refused.
     async fn rotate(&self, rotation: &Rotation, running: &mut Running) {
+        let (begun, sent) = (Instant::now(), self.load.sent());
         match rotation {
-            Rotation::Own(of) => self.own(*of, running).await,
+            Rotation::Own(OwnKey::Authority) => self.authority().await,
+            Rotation::Own(of) => self.own(*of).await,
+            Rotation::Node => drop(self.node().await),
             Rotation::Person(role, id) => self.person(role, id).await,
             Rotation::Keeper(contact) => self.keeper(contact).await,
             Rotation::Seat(seat, keys) => self.seat(seat, keys).await,
         }
         running.round().await;
-        let after = self.begun.elapsed().as_secs();
-        let _ = writeln!(std::io::stderr(), "{rotation:?}, done after {after} s");
+        let (sent, took) = (self.load.sent() - sent, begun.elapsed().as_secs_f32());
+        let _ = writeln!(std::io::stderr(), "{rotation:?}: {sent} messages meanwhile, {took:.1} s");
     }
 
-    async fn own(&self, of: OwnKey, running: &mut Running) {
+    async fn own(&self, of: OwnKey) {
         let [old] = &listed(&self.net, of)[..] else { panic!("one key") };
         let (old, id) = (old.clone(), key_of(old).id());
-        let new = self.net.service.stage_key(of).await.unwrap().listed.unwrap();
+        let new = self.stage(of).await.listed.unwrap();
         for keys in [vec![old.clone(), new.clone()], vec![new.clone()]] {
-            let charter = self.charter().with(|charter| lists(charter, of, keys));
-            self.net.say(charter).await;
-            running.round().await;
+            self.decide(self.charter().with(|charter| lists(charter, of, keys))).await;
             // Of what is signed from now on nothing is signed by the old one.
             let (from, to) = (&self.load.senders[0].seats[0], &self.load.receivers[0].contact);
-            let tls = self.load.listed(&self.net.replica().directory, from, "tls");
-            let mut line = (self.net.client(&tls).await, tls);
-            let receipt = self.load.send(&self.net, &mut line, (from, to)).await;
-            let shown = line.0.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+            let (mut client, _) = self.shown().await;
+            let (sealed, _) = self.load.sealed(&self.net, from, to).await;
+            let receipt = client.submit(sealed.envelope.clone()).await.unwrap();
+            self.load.accepted(to, &sealed, &receipt);
+            let shown = client.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
             let shown = shown.into_inner().checkpoint;
             let log = &listed(&self.net, OwnKey::Log);
             assert!(is_signed(&shown, log.last().unwrap()));
@@ -134,16 +216,70 @@ impl Rotating {
                 _ => assert_eq!(signed_by(&receipt), key_of(&new).id()),
             }
         }
-        self.net.service.retire_key(id).await.unwrap();
+        self.act(&Act::RetireKey(id)).await;
         let back = self.charter().with(|charter| lists(charter, of, vec![old, new]));
         assert_eq!(self.refused(back).await, "KEY_REUSED");
+    }
+
+    /// A connection with its key, and what the node showed on it.
+    async fn shown(&self) -> (Client, Vec<u8>) {
+        let from = &self.load.senders[0].seats[0];
+        let tls = self.load.listed(&self.net.replica().directory, from, "tls");
+        let connection = self.net.connect(Some(identity(&tls, dates()))).await.unwrap();
+        (Client::over(&connection), connection.certificate())
+    }
+
+    /// Whoever comes is shown the new certificate, and whoever is there stays. Gives the new one.
+    async fn node(&self) -> Vec<u8> {
+        let (mut stays, before) = self.shown().await;
+        self.act(&Act::RenewNode).await;
+        let (_, after) = self.shown().await;
+        assert!(before != after, "the old certificate is shown");
+        stays.directory.get_checkpoint(GetCheckpointRequest {}).await.unwrap();
+        after
+    }
+
+    async fn authority(&self) {
+        let listed = self.net.replica().directory.charter().service_ca.clone();
+        let [old] = &listed[..] else { panic!("one authority") };
+        let new = self.stage(OwnKey::Authority).await.certificate;
+        let lists = |mut authorities: Vec<Bytes>| {
+            authorities.sort();
+            self.charter().with(|charter| charter.service_ca = authorities)
+        };
+        self.decide(lists(vec![old.clone(), new.clone()])).await;
+        let (_, issued) = self.shown().await;
+        assert!(is_issued_by(&[old], &issued, &[]), "who knows the old one alone is served");
+        let stolen = self.net.tls.load_full();
+        assert!(is_issued_by(&[&new], &self.node().await, &[]));
+        self.decide(lists(vec![new])).await;
+        // Whoever has stolen what the node showed before, and leads the way to himself, is not believed.
+        self.read(&self.net.address).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let thief = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        let shows = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = TlsAcceptor::from(Arc::clone(&stolen)).accept(stream).await;
+            }
+        });
+        assert_eq!(self.read(&thief).await.unwrap_err(), "SERVER_UNKNOWN_ISSUER");
+        shows.abort();
+        self.act(&Act::RetireKey(KeyId::of(old))).await;
+        assert_eq!(self.refused(lists(vec![old.clone()])).await, "SERVICE_KEY_MISSING");
+    }
+
+    /// The reader brings his copy up to date there.
+    async fn read(&self, at: &Address) -> Result<(), String> {
+        self.reader.way.leads_to(at);
+        Box::pin(self.reader.run(&["sync"])).await.map_err(|why| why.reason)
     }
 
     async fn person(&self, role: &'static str, id: &str) {
         let whose = [id.to_owned(), format!("{id} tls")];
         let (old, new) =
             (whose.clone().map(|of| self.now(&of)), whose.clone().map(|of| self.fresh(&of)));
-        let mut before = self.standing(&old[1]).await.unwrap();
+        let mut before = Desk::with(&self.net, &old[1]).await;
+        before.standing().await.unwrap();
         let holder = format!("{role}/{id}");
         let mut charter = self.charter();
         let persons = match role {
@@ -153,33 +289,26 @@ impl Rotating {
         };
         persons[0].sign = Some(proven(&new[0], &holder, Use::Sign));
         persons[0].tls = Some(proven(&new[1], &holder, Use::Tls));
+        let mut approves = vec!["bob"];
         if role == "registrar" {
             // The old quorum and the new one: neither alone.
-            assert_eq!(self.refused(charter.clone()).await, "NOT_ENTITLED");
-            charter.signers = vec![new[0].clone()];
-            assert_eq!(self.refused(charter.clone()).await, "NOT_ENTITLED");
-            charter.signers = vec![old[0].clone(), new[0].clone()];
+            for signer in [&old[0], &new[0]] {
+                let alone = charter.clone().signed_by(&[signer, "bob"]);
+                assert_eq!(self.refused(alone).await, "BELOW_THRESHOLD");
+            }
+            approves.push(&new[0]);
         }
-        self.net.say(charter).await;
+        let proposed = charter.signed_by(&[&self.now("alice")]).bytes();
+        self.decided(("alice", "bob"), proposed, &approves).await;
         for (whose, name) in whose.into_iter().zip(&new) {
             self.speaks(&whose, name.clone());
         }
-        let refused = before.get_standing(GetStandingRequest {}).await.unwrap_err();
-        assert_eq!(refusal(&refused).1, "NOT_PERMITTED");
-        assert_eq!(self.standing(&old[1]).await.unwrap_err(), "NOT_PERMITTED");
-        self.standing(&new[1]).await.unwrap();
-        let mut alone = says::charter(&self.net.replica());
-        alone.signers = vec![old[0].clone()];
-        assert_eq!(self.refused(alone).await, "KEY_NOT_IN_FORCE");
-    }
-
-    /// What the administration says to this key.
-    async fn standing(&self, tls: &str) -> Result<AdminServiceClient<Channel>, String> {
-        let connection = self.net.administer(Some(identity(tls, dates()))).await.unwrap();
-        let mut desk = AdminServiceClient::new(connection.channel());
-        let answer = desk.get_standing(GetStandingRequest {}).await;
-        answer.map_err(|status| refusal(&status).1)?;
-        Ok(desk)
+        for mut desk in [before, Desk::with(&self.net, &old[1]).await] {
+            assert_eq!(refusal(&desk.standing().await.unwrap_err()).1, "NOT_PERMITTED");
+        }
+        Desk::with(&self.net, &new[1]).await.standing().await.unwrap();
+        let signed = self.charter().signed_by(&[&old[0], "bob"]);
+        assert_eq!(self.refused(signed).await, "KEY_NOT_IN_FORCE");
     }
 
     async fn keeper(&self, contact: &ContactId) {
@@ -264,7 +393,8 @@ fn key_of(listed: &proto::PublicKey) -> liaison::crypto::sign::VerifyingKey {
 async fn every_rotation_under_64_senders_loses_nothing_and_ends_the_old_key() {
     let rotating = Rotating::new(Engine::Memory, (16, 4), 4).await;
     let (sender, receiver) = (&rotating.load.senders[0], &rotating.load.receivers[0]);
-    let mut table = vec![Rotation::Own(OwnKey::Log), Rotation::Own(OwnKey::Relay)];
+    let mut table: Vec<_> = OwnKey::ALL.map(Rotation::Own).into();
+    table.push(Rotation::Node);
     table.extend(PERSONS.map(|(role, id)| Rotation::Person(role, id)));
     table.push(Rotation::Keeper(sender.contact.clone()));
     table.push(Rotation::Seat(sender.seats[1].clone(), vec!["sign", "seal", "tls"]));
@@ -307,10 +437,10 @@ fn any(load: &Load, random: &mut Random) -> Rotation {
     let all: Vec<_> = load.senders.iter().chain(&load.receivers).collect();
     let party = all[below(all.len())];
     match below(8) {
-        0 => Rotation::Own(OwnKey::Log),
-        1 => Rotation::Own(OwnKey::Relay),
-        2 => PERSONS.map(|(role, id)| Rotation::Person(role, id))[below(3)].clone(),
-        3 => Rotation::Keeper(party.contact.clone()),
+        0 | 1 => Rotation::Own(OwnKey::ALL[below(3)]),
+        2 => Rotation::Node,
+        3 => PERSONS.map(|(role, id)| Rotation::Person(role, id))[below(3)].clone(),
+        4 => Rotation::Keeper(party.contact.clone()),
         _ => {
             let keys = 1 + below(7);
             let chosen = ["sign", "seal", "tls"].into_iter().enumerate();
