@@ -82,6 +82,8 @@ pub(super) struct Load {
     pub(super) mended: Mutex<BTreeMap<String, u64>>,
     sent: Mutex<Vec<Sent>>,
     followed: Mutex<BTreeMap<SeatId, Vec<Answer>>>,
+    /// With which key each that follows does so now.
+    pub(super) follows_with: watch::Sender<BTreeMap<SeatId, String>>,
     /// Sealing is what costs: of who sends without pause one at a time, or nobody else is heard.
     sealing: Semaphore,
 }
@@ -101,6 +103,7 @@ impl Load {
             mended: Mutex::default(),
             sent: Mutex::default(),
             followed: Mutex::default(),
+            follows_with: watch::Sender::default(),
             sealing: Semaphore::new(1),
         }
     }
@@ -217,6 +220,7 @@ impl Load {
         let mut answers = self.followed.lock().unwrap().remove(&seat).unwrap_or_default();
         loop {
             let (mut client, tls) = self.connected(&net, &seat).await;
+            self.follows_with.send_modify(|with| drop(with.insert(seat.clone(), tls.clone())));
             let ended = match client.collect(number(&answers), true).await {
                 Ok(mut stream) => loop {
                     let last = until.borrow_and_update().clone();

@@ -36,6 +36,7 @@ use crate::rotation::{is_signed, listed, lists, signed_by};
 use crate::support::says::{self, Said, Says, proven};
 use crate::support::{
     Client, NAME, Office, Open, Replica, TestNet, Trust, dates, home, identity, key, pem, refusal,
+    soon,
 };
 
 use load::{Load, Running};
@@ -367,6 +368,12 @@ impl Rotating {
             let refused = answer.err().map(|status| refusal(&status).1);
             let expected = keys.contains(&"tls").then(|| "NOT_PERMITTED".to_owned());
             assert_eq!(refused, expected, "{seat} {keys:?}");
+        }
+        if self.load.receivers.iter().any(|of| of.contact == contact) {
+            let new = self.load.listed(&net.replica().directory, seat, "tls");
+            let mut with = self.load.follows_with.subscribe();
+            let follows = with.wait_for(|with| with.get(seat) == Some(&new));
+            soon("a stream with the new key", follows).await.unwrap();
         }
     }
 
