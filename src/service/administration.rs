@@ -17,6 +17,7 @@ use crate::domain::access::{Allowed, Permit};
 use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Trail};
 use crate::domain::administration::desk::{
     Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Kept, Propose, Proposed,
+    permits,
 };
 use crate::domain::administration::proposal::{self, Act, Approved};
 use crate::domain::command::Command;
@@ -326,7 +327,7 @@ impl Service {
                 Proposed::verify(directory, &standing(directory, &kept.envelope)?, kept.facets)
             }),
         };
-        match read.and_then(|what| what.permits(&by).map(|()| what)) {
+        match read.and_then(|what| permits(what.envelope().kind(), &by).map(|()| what)) {
             Err(refusal) => self.refuse(call, refusal).await,
             Ok(Proposed::Act(act)) => self.commit_act(call, by, act).await,
             Ok(Proposed::Statement(statement, facets)) => {
@@ -415,16 +416,7 @@ impl Service {
     /// What the rules refuse; busy; stopped.
     pub async fn abort(&self, call: Call, permit: Permit<Digest>) -> Result<(), Failure> {
         let (by, id) = permit.into_parts();
-        let call = call.about(id);
-        let read = match self.kept(id).await? {
-            None => Err(Refusal::UnknownProposal(id)),
-            // Also one that has become impossible.
-            Some(kept) => waiting(kept).and_then(|kept| self.signed(&kept, Vec::new())),
-        };
-        match read {
-            Err(refusal) => self.refuse(call, refusal).await,
-            Ok(what) => self.audited(call, Abort { by, what }).await,
-        }
+        self.audited(call.about(id), Abort { by, id }).await
     }
 
     /// The connections that are open, by number, each with whose key it has now.

@@ -158,6 +158,7 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
         | Refusal::ProposalTooLong { .. }
         | Refusal::ProposalBeforeRestore { .. }
         | Refusal::ProposalEnded { .. }
+        | Refusal::ProposalOfAnother { .. }
         | Refusal::TooManyProposals { .. }
         | Refusal::SecondOperatorNeeded { .. }
         | Refusal::UnknownSession(_)
@@ -202,6 +203,7 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::NotPermitted { .. }
         | Refusal::NotEntitled
         | Refusal::NotTheSender(_)
+        | Refusal::ProposalOfAnother { .. }
         | Refusal::SecondOperatorNeeded { .. }
         | Refusal::KeyNotInForce(_) => Code::PermissionDenied,
         Refusal::Certificate(_) => Code::Unauthenticated,

@@ -740,12 +740,12 @@ async fn what_is_done_already_is_told_and_is_no_fault() {
     said(&mut hugo, &decide("approve", done)).await;
     let first = said(&mut hugo, &decide("commit", done)).await;
     assert!(first["done"].is_string() && first["already"].is_null(), "{first}");
-    let first = said(&mut hugo, &decide("abort", given_up)).await;
+    let first = said(&mut gina, &decide("abort", given_up)).await;
     assert_eq!((&first["aborted"], &first["already"]), (&json!(true), &json!(null)));
     let records = Desk::of(&net, "erin").await.trail().await.0.len();
-    for (what, id) in [("commit", done), ("abort", given_up)] {
+    for (what, id, by) in [("commit", done, "operator/hugo"), ("abort", given_up, "operator/gina")] {
         let again = said(&mut gina, &decide(what, id)).await;
-        let expected = json!({ "id": id, "already": true, "by": "operator/hugo", "at": NOW });
+        let expected = json!({ "id": id, "already": true, "by": by, "at": NOW });
         assert_eq!(again, expected, "{what}");
     }
     let (after, _) = Desk::of(&net, "erin").await.trail().await;
@@ -805,4 +805,27 @@ async fn an_auditor_begins_anew_and_keeps_what_contradicts() {
         assert!(went_on["count"].as_u64() > begun["count"].as_u64());
     }
     assert!(!folder.join("audit-before-2").exists());
+}
+
+/// Else one could close the desk for all: whoever is against a proposal does not sign it.
+#[tokio::test]
+async fn only_who_brought_a_proposal_gives_it_up() {
+    let net = two_of_each().await;
+    let (mut dave, mut fred) = (Desk::of(&net, "dave").await, Desk::of(&net, "fred").await);
+    let renew = act(&net, &Act::RenewNode, |_| {}, &["dave"]);
+    let (id, _) = dave.propose(renew.clone()).await.unwrap();
+    // Nor does it become his by bringing it again.
+    fred.propose(renew).await.unwrap();
+    let told = fred.abort(&id).await.unwrap_err();
+    assert_eq!(refusal(&told), (Code::PermissionDenied, "PROPOSAL_OF_ANOTHER".to_owned()));
+    for said in ["operator/dave brought it", "does not sign", "it expires at 2027-"] {
+        assert!(told.message().contains(said), "{}", told.message());
+    }
+    assert_eq!(fred.states().await, [ProposalState::Open]);
+    dave.abort(&id).await.unwrap();
+    let (mut alice, mut bob) = (Desk::of(&net, "alice").await, Desk::of(&net, "bob").await);
+    let admission = says::admission(&net.replica(), "at").signed_by(&["alice"]);
+    let (id, _) = alice.propose(admission.bytes()).await.unwrap();
+    assert_eq!(refused(bob.abort(&id).await), "PROPOSAL_OF_ANOTHER");
+    alice.abort(&id).await.unwrap();
 }

@@ -120,21 +120,6 @@ impl Proposed {
         }
     }
 
-    /// Who decides about it: nobody does another's work.
-    ///
-    /// # Errors
-    /// [`Refusal::NotPermitted`].
-    pub fn permits(&self, peer: &AuthenticPeer) -> Result<(), Refusal> {
-        let needed = match self {
-            Self::Act(_) => Allowed::OPERATORS,
-            Self::Statement(..) => Allowed::REGISTRARS,
-        };
-        if needed.admits(peer.role()) {
-            return Ok(());
-        }
-        Err(Refusal::NotPermitted { found: peer.clone(), needed })
-    }
-
     /// It is what comes next: of a statement its version, of an act its charter.
     ///
     /// # Errors
@@ -146,14 +131,12 @@ impl Proposed {
         }
     }
 
-    /// A clock that may be wrong dates nothing that cannot be taken back.
+    /// As of an act; a statement is judged when it is published.
     fn may_be_dated(&self, clock: Clock) -> Result<(), Refusal> {
-        let harmless = match self {
-            Self::Act(act) => matches!(act.act(), Act::Drain | Act::DropSessions(_)),
-            // Judged when it is published.
-            Self::Statement(..) => true,
-        };
-        if harmless || clock != Clock::InDoubt { Ok(()) } else { Err(Refusal::ClockInDoubt) }
+        match self {
+            Self::Act(act) => may_be_dated(act.act(), clock),
+            Self::Statement(..) => Ok(()),
+        }
     }
 
     /// When its id may be forgotten.
@@ -174,6 +157,24 @@ impl Proposed {
     }
 }
 
+/// Who decides about what is of this kind: nobody does another's work.
+///
+/// # Errors
+/// [`Refusal::NotPermitted`].
+pub fn permits(kind: Kind, peer: &AuthenticPeer) -> Result<(), Refusal> {
+    let needed = if kind == Kind::Approval { Allowed::OPERATORS } else { Allowed::REGISTRARS };
+    if needed.admits(peer.role()) {
+        return Ok(());
+    }
+    Err(Refusal::NotPermitted { found: peer.clone(), needed })
+}
+
+/// A clock that may be wrong dates nothing that cannot be taken back.
+fn may_be_dated(act: &Act, clock: Clock) -> Result<(), Refusal> {
+    let harmless = matches!(act, Act::Drain | Act::DropSessions(_));
+    if harmless || clock != Clock::InDoubt { Ok(()) } else { Err(Refusal::ClockInDoubt) }
+}
+
 /// Puts a proposal on the desk. One that lies there gets the signatures that it has not.
 #[derive(Debug)]
 pub struct Propose {
@@ -191,7 +192,7 @@ impl Command for Propose {
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
-        self.what.permits(&self.by)?;
+        permits(self.what.envelope().kind(), &self.by)?;
         let id = self.what.id();
         if world.seen.proposal(&Key::Proposal(id))?.is_some() {
             return sign(world, &self.what);
@@ -270,7 +271,7 @@ impl Command for Approve {
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
-        self.what.permits(&self.by)?;
+        permits(self.what.envelope().kind(), &self.by)?;
         sign(world, &self.what)
     }
 }
@@ -345,25 +346,24 @@ fn end(
     Ok(vec![(Key::Desk, Value::Desk(desk)), kept])
 }
 
-/// Gives a proposal up.
+/// Gives a proposal up, whatever has become of what it says: who brought it may.
 #[derive(Debug)]
 pub struct Abort {
     /// Who.
     pub by: AuthenticPeer,
-    /// As it lies there.
-    pub what: Proposed,
+    /// Which.
+    pub id: Digest,
 }
 
 impl Command for Abort {
     type Reply = ();
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Desk, Key::Proposal(self.what.id())]
+        vec![Key::Desk, Key::Proposal(self.id)]
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
-        self.what.permits(&self.by)?;
-        let id = self.what.id();
+        let id = self.id;
         let kept = match open(world, id) {
             Err(Refusal::ProposalBeforeRestore { .. }) => {
                 world.seen.proposal(&Key::Proposal(id))?
@@ -371,7 +371,12 @@ impl Command for Abort {
             found => Some(found?),
         };
         let kept = kept.ok_or(Refusal::UnknownProposal(id))?;
+        permits(parse(&kept.envelope)?.kind(), &self.by)?;
         let by = self.by.role().holder();
+        if kept.by != by {
+            let (by, expires) = (kept.by.clone(), kept.expires);
+            return Err(Refusal::ProposalOfAnother { by, expires });
+        }
         let how = End { committed: false, by, at: world.now, came_to: None };
         let puts = end(world, (id, kept), how)?;
         Ok(Decision { puts, ..Decision::nothing(()) })

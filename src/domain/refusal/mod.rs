@@ -460,6 +460,18 @@ pub enum Refusal {
         /// When.
         at: u64,
     },
+    /// It is given up by somebody else than who brought it.
+    #[error(
+        "{by} brought it, and nobody else gives it up: whoever is against it does not sign, and it \
+         expires at {}",
+        moment::exactly(*.expires)
+    )]
+    ProposalOfAnother {
+        /// Who brought it.
+        by: String,
+        /// Until when it waits.
+        expires: u64,
+    },
     /// As many wait, or are known, as may.
     #[error("{}", too_many_proposals(*.limit, *.until))]
     TooManyProposals {
@@ -579,6 +591,7 @@ impl Refusal {
             Self::ProposalTooLong { .. } => "PROPOSAL_TOO_LONG",
             Self::ProposalBeforeRestore { .. } => "PROPOSAL_BEFORE_RESTORE",
             Self::ProposalEnded { .. } => "PROPOSAL_ENDED",
+            Self::ProposalOfAnother { .. } => "PROPOSAL_OF_ANOTHER",
             Self::TooManyProposals { .. } => "TOO_MANY_PROPOSALS",
             Self::SecondOperatorNeeded { .. } => "SECOND_OPERATOR_NEEDED",
             Self::UnknownSession(_) => "UNKNOWN_SESSION",
@@ -936,6 +949,7 @@ pub(crate) mod tests {
                 committed: true,
                 at: times.0,
             },
+            Refusal::ProposalOfAnother { by: "operator/alice".to_owned(), expires: times.0 },
             Refusal::TooManyProposals { limit: 64, until: Some(times.0) },
             Refusal::SecondOperatorNeeded { often: 3 },
             Refusal::UnknownSession(7),
