@@ -829,3 +829,20 @@ async fn only_who_brought_a_proposal_gives_it_up() {
     assert_eq!(refused(bob.abort(&id).await), "PROPOSAL_OF_ANOTHER");
     alice.abort(&id).await.unwrap();
 }
+
+/// A clock that was set back makes nothing count that was over.
+#[tokio::test]
+async fn an_act_for_good_is_not_carried_out_while_the_clock_is_in_doubt() {
+    let net = two_of_each().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let both = ["dave", "fred"];
+    let retire = Act::RetireKey(crate::support::key_id("log"));
+    let (retire, _) = dave.propose(act(&net, &retire, |_| {}, &both)).await.unwrap();
+    let (drop, _) = dave.propose(act(&net, &drop_all(), |_| {}, &both)).await.unwrap();
+    net.open.clock.set(NOW + DAY);
+    assert_eq!(refused(dave.carry_out(&retire).await), "PROPOSAL_EXPIRED");
+    net.open.clock.leap(NOW + 60);
+    assert_eq!(refused(dave.carry_out(&retire).await), "CLOCK_IN_DOUBT");
+    assert!(net.service.is_clock_in_doubt());
+    assert!(dave.carry_out(&drop).await.is_ok(), "it can be taken back");
+}

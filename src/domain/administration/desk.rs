@@ -433,6 +433,7 @@ impl Command for CommitAct {
         }
         self.act.rests(world.directory)?;
         self.act.is_approved(world.directory)?;
+        may_be_dated(self.act.act(), world.clock)?;
         let by = self.by.role().holder();
         let how = End { committed: true, by, at: world.now, came_to: Some(String::new()) };
         let puts = end(world, (id, kept), how)?;
