@@ -16,7 +16,7 @@ use crate::crypto::sign::KeyId;
 use crate::domain::access::{Allowed, Permit};
 use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Trail};
 use crate::domain::administration::desk::{
-    Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Kept, Propose, Proposed,
+    Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Forget, Kept, Propose, Proposed,
     permits,
 };
 use crate::domain::administration::proposal::{self, Act, Approved};
@@ -239,14 +239,13 @@ impl Service {
         let behind = lying.skip(usize::from(which.after.is_some()));
         let named = |id: &Digest| hex::encode(id.as_bytes()).starts_with(&which.prefix);
         for lying in behind.filter(|of| (of.open || which.all) && named(&of.id)) {
-            let Some(mut kept) = self.kept(lying.id).await? else { continue };
+            let Some(kept) = self.kept(lying.id).await? else { continue };
             let facets = kept.facets.iter().map(|facet| facet.bytes.len()).sum::<usize>();
             bytes += kept.envelope.len() + facets;
-            let mut of = on_desk(&directory.directory, now, (lying.id, kept.clone()));
+            let mut of = on_desk(&directory.directory, now, (lying.id, kept));
             if !with_facets {
-                kept.facets.clear();
+                of.kept.facets.clear();
             }
-            of.kept = kept;
             found.push(of);
             if bytes > limits::DESK_BYTES {
                 return Ok((found, Some(lying.id)));
@@ -417,6 +416,15 @@ impl Service {
     pub async fn abort(&self, call: Call, permit: Permit<Digest>) -> Result<(), Failure> {
         let (by, id) = permit.into_parts();
         self.audited(call.about(id), Abort { by, id }).await
+    }
+
+    /// Forgets proposals that are over.
+    pub(super) async fn forget_proposals(&self) -> Result<(), Failure> {
+        let now = self.now();
+        match self.desk().await?.lying.iter().any(|lying| lying.expires <= now) {
+            true => self.execute_in_turn(Forget).await,
+            false => Ok(()),
+        }
     }
 
     /// The connections that are open, by number, each with whose key it has now.
@@ -624,7 +632,7 @@ fn standing(directory: &Directory, envelope: &[u8]) -> Result<Bytes, Refusal> {
 }
 
 fn on_desk(directory: &Directory, now: u64, (id, kept): (Digest, Kept)) -> OnDesk {
-    let kept = match standing(directory, &kept.envelope) {
+    let mut kept = match standing(directory, &kept.envelope) {
         Ok(envelope) if kept.end.is_none() => Kept { envelope, ..kept },
         Ok(_) | Err(_) => kept,
     };
@@ -638,6 +646,9 @@ fn on_desk(directory: &Directory, now: u64, (id, kept): (Digest, Kept)) -> OnDes
         }
         None => DeskState::Open,
     };
+    if !matches!(state, DeskState::Open | DeskState::Overtaken) {
+        kept.facets.clear();
+    }
     let is_act = parse(&kept.envelope).is_ok_and(|envelope| envelope.kind() == Kind::Approval);
     let needed = if is_act { proposal::needed(directory) } else { 0 };
     OnDesk { id, kept, state, needed }

@@ -846,3 +846,41 @@ async fn an_act_for_good_is_not_carried_out_while_the_clock_is_in_doubt() {
     assert!(net.service.is_clock_in_doubt());
     assert!(dave.carry_out(&drop).await.is_ok(), "it can be taken back");
 }
+
+/// What nobody signed in time is proposed again, and shows nothing of a State meanwhile.
+#[tokio::test]
+async fn an_expired_statement_shows_no_facets_and_is_proposed_again() {
+    let net = two_of_each().await;
+    net.say(says::listing(&net.replica(), "mt").signed_by(&["alice", "bob"])).await;
+    let mut alice = Desk::of(&net, "alice").await;
+    let said: says::Said = says::attested(&net.replica(), "mt/csirt").signed_by(&["alice"]).into();
+    let publication = Some(said.into_publication());
+    let facets = |proposal: &liaison::wire::v1::Proposal| {
+        proposal.publication.as_ref().unwrap().facets.len()
+    };
+    let request = ProposeRequest { publication };
+    let first = alice.0.propose(request.clone()).await.unwrap().into_inner().proposal.unwrap();
+    assert_eq!(facets(&first), 1);
+    net.open.clock.set(first.expires);
+    let all = ListProposalsRequest { all: true, ..Default::default() };
+    let listed = alice.0.list_proposals(all).await.unwrap().into_inner().proposals;
+    assert_eq!((listed[0].state(), facets(&listed[0])), (ProposalState::Expired, 0));
+    let again = alice.0.propose(request).await.unwrap().into_inner().proposal.unwrap();
+    assert_eq!((&again.id, again.at, facets(&again)), (&first.id, first.expires, 1));
+    assert_eq!(alice.states().await, [ProposalState::Open]);
+}
+
+/// What is over is not kept for somebody's next proposal.
+#[tokio::test]
+async fn what_is_over_is_forgotten_unasked() {
+    let net = two_of_each().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let (id, _) = dave.propose(act(&net, &drop_all(), |_| {}, &["dave"])).await.unwrap();
+    let net = crate::expiry::at(NOW + DAY, net).await;
+    let key = keys::of(&Key::Proposal(Digest::try_from(&id[..]).unwrap()));
+    let mut hints = net.store.wake(vec![key.clone()]);
+    while net.store.read(std::slice::from_ref(&key)).await.unwrap().value(&key).is_some() {
+        soon("that it is forgotten", hints.next()).await;
+    }
+    assert_eq!(Desk::of(&net, "dave").await.states().await, []);
+}

@@ -194,7 +194,8 @@ impl Command for Propose {
     fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
         permits(self.what.envelope().kind(), &self.by)?;
         let id = self.what.id();
-        if world.seen.proposal(&Key::Proposal(id))?.is_some() {
+        let kept = world.seen.proposal(&Key::Proposal(id))?;
+        if kept.is_some_and(|kept| !is_over(kept.expires, world)) {
             return sign(world, &self.what);
         }
         self.what.is_next(world.directory)?;
@@ -203,12 +204,8 @@ impl Command for Propose {
         let expires = self.what.expires(world.now, desk.since)?;
         let by = self.by.role().holder();
         has_room(&desk, &by, world.now)?;
-        // A clock that may be wrong forgets nothing, and a command writes only so much.
-        let is_over = |lying: &mut Lying| lying.expires <= world.now;
-        let over = desk.lying.extract_if(.., is_over);
-        let most = if world.clock == Clock::InDoubt { 0 } else { FORGOTTEN_AT_ONCE };
-        let over: Vec<Lying> = over.take(most).collect();
-        let deletes = over.iter().map(|lying| Key::Proposal(lying.id)).collect();
+        desk.lying.retain(|lying| lying.id != id);
+        let deletes = forget(&mut desk, world);
         desk.lying.push(Lying { id, expires, open: true, by: by.clone() });
         let facets = match &self.what {
             Proposed::Act(_) => Vec::new(),
@@ -230,8 +227,38 @@ impl Command for Propose {
     }
 }
 
+/// What is over counts as forgotten; by a clock that may be wrong nothing is.
+fn is_over(expires: u64, world: &World<'_>) -> bool {
+    world.believed().is_some_and(|now| expires <= now)
+}
+
+/// Takes off the desk what is over, as much as one command may.
+fn forget(desk: &mut Desk, world: &World<'_>) -> Vec<Key> {
+    let over = desk.lying.extract_if(.., |lying| is_over(lying.expires, world));
+    over.take(FORGOTTEN_AT_ONCE).map(|lying| Key::Proposal(lying.id)).collect()
+}
+
 /// How many are forgotten by one command.
 const FORGOTTEN_AT_ONCE: usize = 256;
+
+/// Forgets what is over, though nobody proposes anything.
+#[derive(Debug)]
+pub struct Forget;
+
+impl Command for Forget {
+    type Reply = ();
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Desk]
+    }
+
+    fn decide(&self, world: &World<'_>) -> Result<Decision<()>, Refusal> {
+        let mut desk = world.seen.desk(&Key::Desk)?.cloned().unwrap_or_default();
+        let deletes = forget(&mut desk, world);
+        let puts = vec![(Key::Desk, Value::Desk(desk))];
+        Ok(Decision { puts, deletes, ..Decision::nothing(()) })
+    }
+}
 
 /// Nobody fills the desk for the others.
 fn has_room(desk: &Desk, by: &str, now: u64) -> Result<(), Refusal> {

@@ -42,6 +42,7 @@ impl Expiry {
         if now.abs_diff(self.shrunk) >= AT_MOST.as_secs() {
             self.shrunk = now;
             let _ = shrink_all(service, stop).await;
+            let _ = service.forget_proposals().await;
         }
         // What makes room needs some first: a commit that did not fit would end the process.
         match service.shared.room.for_a_commit() {
