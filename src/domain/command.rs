@@ -84,6 +84,12 @@ impl<R> Decision<R> {
     pub const fn nothing(reply: R) -> Self {
         Self { puts: Vec::new(), deletes: Vec::new(), log: None, reply }
     }
+
+    /// Whether it is that.
+    #[must_use]
+    pub const fn changes_nothing(&self) -> bool {
+        self.puts.is_empty() && self.deletes.is_empty() && self.log.is_none()
+    }
 }
 
 /// One write.

@@ -49,6 +49,8 @@ pub const PROPOSAL_BYTES: usize = 16 * 1024;
 pub const DROPS_OF_AN_OPERATOR: (u64, u64) = (3, 3 * 3_600);
 /// Refusals of strangers, and as many of seats, that have a record in the audit trail, an hour: 20 KiB.
 pub const STRANGERS_RECORDED: u64 = 60;
+/// Calls of a person that have a record whatever comes of them, an hour: about 5 MiB a day.
+pub const PERSON_RECORDED: u64 = 600;
 /// Proposals of one answer, in bytes; the client asks on.
 pub const DESK_BYTES: usize = 1 << 20;
 /// An answer of the administration: a page of proposals, the last of them whole, or of records.
@@ -446,6 +448,7 @@ mod tests {
         "PROPOSALS_KNOWN_OF_ONE",
         "DROPS_OF_AN_OPERATOR",
         "STRANGERS_RECORDED",
+        "PERSON_RECORDED",
         "AUDIT_PAGE",
         "ADMIN_ANSWER_BYTES",
         "DESK_BYTES",

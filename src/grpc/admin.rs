@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::domain::access::{Face, Method, Permit};
+use crate::domain::access::{Face, Method, Permit, permit};
 use crate::domain::administration::audit::Call;
 use crate::domain::refusal::{Refusal, Wrong};
 use crate::service::Staged;
@@ -29,7 +29,7 @@ impl AdminService for Api {
         &self,
         request: Request<GetStandingRequest>,
     ) -> Result<Response<GetStandingResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::GetStanding)?;
+        let (call, permit) = self.asks(&request, Method::GetStanding).await?;
         let standing = self.service.standing(call, &permit).await.map_err(status)?;
         let number = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         Ok(Response::new(GetStandingResponse {
@@ -51,11 +51,11 @@ impl AdminService for Api {
         &self,
         request: Request<ListProposalsRequest>,
     ) -> Result<Response<ListProposalsResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::ListProposals)?;
+        let (call, permit) = self.asks(&request, Method::ListProposals).await?;
         let ListProposalsRequest { all, prefix, after } = request.into_inner();
         let after =
             if after.is_empty() { Ok(None) } else { convert::proposal_id(&after).map(Some) };
-        let after = self.good(&permit, &call, after).await?;
+        let after = self.good(&call, after).await?;
         let permit = permit.with(Which { all, prefix, after });
         let (found, more) = self.service.proposals(call, &permit).await.map_err(status)?;
         let proposals = found.into_iter().map(proposal).collect();
@@ -66,10 +66,10 @@ impl AdminService for Api {
         &self,
         request: Request<ProposeRequest>,
     ) -> Result<Response<ProposeResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::Propose)?;
+        let (call, permit) = self.asks(&request, Method::Propose).await?;
         let missing = || Refusal::field("publication", Wrong::Missing);
         let proposed = request.into_inner().publication.ok_or_else(missing);
-        let proposed = self.good(&permit, &call, proposed.and_then(publication)).await?;
+        let proposed = self.good(&call, proposed.and_then(publication)).await?;
         let proposal = self.service.propose(call, permit.with(proposed)).await;
         let proposal = Some(self::proposal(proposal.map_err(status)?));
         Ok(Response::new(ProposeResponse { proposal }))
@@ -79,12 +79,12 @@ impl AdminService for Api {
         &self,
         request: Request<ApproveRequest>,
     ) -> Result<Response<ApproveResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::Approve)?;
+        let (call, permit) = self.asks(&request, Method::Approve).await?;
         let ApproveRequest { id, signatures } = request.into_inner();
         let signatures: Result<Vec<_>, _> =
             signatures.into_iter().map(convert::signature).collect();
         let asked = convert::proposal_id(&id).and_then(|id| Ok((id, signatures?)));
-        let asked = self.good(&permit, &call, asked).await?;
+        let asked = self.good(&call, asked).await?;
         let proposal = self.service.approve(call, permit.with(asked)).await;
         let proposal = Some(self::proposal(proposal.map_err(status)?));
         Ok(Response::new(ApproveResponse { proposal }))
@@ -94,9 +94,9 @@ impl AdminService for Api {
         &self,
         request: Request<CarryOutRequest>,
     ) -> Result<Response<CarryOutResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::CarryOut)?;
+        let (call, permit) = self.asks(&request, Method::CarryOut).await?;
         let id = convert::proposal_id(&request.get_ref().id);
-        let id = self.good(&permit, &call, id).await?;
+        let id = self.good(&call, id).await?;
         let done = self.service.carry_out(call, permit.with(id)).await.map_err(status)?;
         let done = Some(match done {
             Committed::Logged(leaf) => Done::LeafIndex(leaf),
@@ -110,9 +110,9 @@ impl AdminService for Api {
         &self,
         request: Request<AbortRequest>,
     ) -> Result<Response<AbortResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::Abort)?;
+        let (call, permit) = self.asks(&request, Method::Abort).await?;
         let id = convert::proposal_id(&request.get_ref().id);
-        let id = self.good(&permit, &call, id).await?;
+        let id = self.good(&call, id).await?;
         self.service.abort(call, permit.with(id)).await.map_err(status)?;
         Ok(Response::new(AbortResponse {}))
     }
@@ -121,7 +121,7 @@ impl AdminService for Api {
         &self,
         request: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::ListSessions)?;
+        let (call, permit) = self.asks(&request, Method::ListSessions).await?;
         let found = self.service.sessions(call, &permit).await.map_err(status)?;
         let sessions = found.into_iter().map(|(number, session, peer)| Session {
             number,
@@ -139,7 +139,7 @@ impl AdminService for Api {
         &self,
         request: Request<DropSessionsRequest>,
     ) -> Result<Response<DropSessionsResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::DropSessions)?;
+        let (call, permit) = self.asks(&request, Method::DropSessions).await?;
         let mut sessions = request.into_inner().sessions;
         sessions.sort_unstable();
         sessions.dedup();
@@ -152,7 +152,7 @@ impl AdminService for Api {
         &self,
         request: Request<ListServiceKeysRequest>,
     ) -> Result<Response<ListServiceKeysResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::ListServiceKeys)?;
+        let (call, permit) = self.asks(&request, Method::ListServiceKeys).await?;
         let (keys, node) = self.service.service_keys(call, &permit).await.map_err(status)?;
         let keys = keys.into_iter().map(|key| ServiceKey {
             r#use: convert::service_key_use(key.of).into(),
@@ -173,9 +173,9 @@ impl AdminService for Api {
         &self,
         request: Request<StageServiceKeyRequest>,
     ) -> Result<Response<StageServiceKeyResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::StageServiceKey)?;
+        let (call, permit) = self.asks(&request, Method::StageServiceKey).await?;
         let of = convert::own_key(request.get_ref().r#use());
-        let of = self.good(&permit, &call, of).await?;
+        let of = self.good(&call, of).await?;
         let staged = self.service.stage_service_key(call, &permit.with(of)).await;
         let staged = staged.map_err(status)?;
         let Staged { listed, certificate, before, .. } = staged;
@@ -186,7 +186,7 @@ impl AdminService for Api {
         &self,
         request: Request<GetAuditRequest>,
     ) -> Result<Response<GetAuditResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::GetAudit)?;
+        let (call, permit) = self.asks(&request, Method::GetAudit).await?;
         let page = (request.get_ref().start, request.get_ref().limit);
         let (records, head) = self.service.audit(call, &permit.with(page)).await.map_err(status)?;
         Ok(Response::new(GetAuditResponse { records, head }))
@@ -194,26 +194,27 @@ impl AdminService for Api {
 }
 
 impl Api {
-    /// What the trail will say of a request, and leave to make it.
-    fn asks<T>(&self, request: &Request<T>, method: Method) -> Result<(Call, Permit<()>), Status> {
-        let caller = Caller::of(request);
-        let permit = caller.permit(&self.service, method, ())?;
-        Ok((caller.call(permit.peer(), method), permit))
-    }
-}
-
-impl Api {
-    /// What was asked, if it can be; a refusal has its record, too.
-    async fn good<T: Send>(
+    /// What the trail will say of a request, and leave to make it: once it is there, for who asked may
+    /// have been removed meanwhile.
+    async fn asks<T: Sync>(
         &self,
-        permit: &Permit<()>,
-        call: &Call,
-        read: Result<T, Refusal>,
-    ) -> Result<T, Status> {
+        request: &Request<T>,
+        method: Method,
+    ) -> Result<(Call, Permit<()>), Status> {
+        let caller = Caller::of(request);
+        let peer = caller.authenticate(&self.service);
+        let known = peer.clone().unwrap_or_else(|_| caller.nobody());
+        let call = caller.call(&known, method);
+        let permit = self.good(&call, peer.and_then(|peer| permit(peer, method, ()))).await?;
+        Ok((call, permit))
+    }
+
+    /// What was asked, if it can be; a refusal has its record, too.
+    async fn good<T: Send>(&self, call: &Call, read: Result<T, Refusal>) -> Result<T, Status> {
         match read {
             Ok(read) => Ok(read),
             Err(refusal) => {
-                self.service.record_refusal(permit.peer(), call.clone(), &refusal).await;
+                self.service.record_refusal(call.clone(), &refusal).await;
                 Err(wire::status::of(&refusal))
             }
         }
@@ -244,5 +245,30 @@ fn proposal(found: OnDesk) -> Proposal {
         ended_at,
         needed,
         came_to,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+    use tonic::Code;
+
+    use super::*;
+    use crate::domain::network::Network;
+    use crate::domain::peer::{AuthenticPeer, Role};
+
+    /// The guard let him in when his request began.
+    #[tokio::test]
+    async fn who_was_removed_while_his_request_came_has_a_record() {
+        let home = tempfile::tempdir().unwrap();
+        let service = crate::service::tests::service(&home).await;
+        let api = Api { service: service.clone(), stop: watch::channel(false).1 };
+        let refused = api.get_standing(Request::new(GetStandingRequest {})).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        let role = Role::Registrar("alice".parse().unwrap());
+        let alice = AuthenticPeer::of(role, Network::of([127, 0, 0, 1].into()));
+        let permit = permit(alice, Method::GetStanding, ()).unwrap();
+        let call = Call::of(permit.peer(), None, Method::GetStanding.name());
+        assert_eq!(service.standing(call, &permit).await.unwrap().records, 2);
     }
 }

@@ -145,17 +145,16 @@ async fn judge(
     peer: Result<AuthenticPeer, Refusal>,
     method: Asked,
 ) -> Result<(), Status> {
-    let refused = |refusal| wire::status::of(&refusal);
     let known = peer.clone().unwrap_or_else(|_| caller.nobody());
+    let refused = async |refusal: Refusal| {
+        if face == Face::Administration {
+            service.record_refusal(caller.call(&known, method), &refusal).await;
+        }
+        wire::status::of(&refusal)
+    };
     let permit = match peer.and_then(|peer| permit(peer, method, ())) {
         Ok(permit) => permit,
-        Err(refusal) => {
-            if face == Face::Administration {
-                let call = caller.call(&known, method);
-                service.record_refusal(&known, call, &refusal).await;
-            }
-            return Err(refused(refusal));
-        }
+        Err(refusal) => return Err(refused(refusal).await),
     };
     let asked = service.door().asks(permit.peer(), Ask::Call(method));
     asked.map_err(|busy| {
@@ -164,7 +163,10 @@ async fn judge(
         }
         status(busy.into())
     })?;
-    service.has_room(Ask::Call(method)).map_err(refused)
+    match service.has_room(Ask::Call(method)) {
+        Ok(()) => Ok(()),
+        Err(refusal) => Err(refused(refusal).await),
+    }
 }
 
 /// No handler saw it: what a handler refuses has a reason, and its record.

@@ -4,6 +4,7 @@
 //! trail. Out of scope: how a key is made, how a node's certificate is (`keys`, `node`). Invariants: a call that changes something and its
 //! record are one commit; what could not be recorded is counted, and the next record says how often.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::access::{Allowed, Permit};
-use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Trail};
+use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Share, Trail};
 use crate::domain::administration::desk::{
     Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Forget, Kept, Propose, Proposed,
     permits,
@@ -25,7 +26,7 @@ use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::{Directory, Statement, Verified};
 use crate::domain::limits;
 use crate::domain::network::Network;
-use crate::domain::peer::{AuthenticPeer, Party};
+use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::{OwnKey, Refusal};
 use crate::domain::state::{Key, Value};
 use crate::moment::when;
@@ -44,8 +45,8 @@ pub(super) struct Office {
     drains: watch::Sender<bool>,
     /// Calls that no record was made of since the last one.
     unrecorded: AtomicU64,
-    /// The hour, and how many refusals of seats and of strangers were recorded in it.
-    others: Mutex<(u64, [u64; 2])>,
+    /// The hour, and how many records of whom it has.
+    recorded: Mutex<(u64, HashMap<Share, u64>)>,
 }
 
 /// Which proposals to show.
@@ -148,18 +149,8 @@ impl Service {
         let _ = self.asked(Call::of_service(call, says)).await;
     }
 
-    /// Records that somebody was told no before a command could be made. Of strangers and of seats only so
-    /// many an hour.
-    pub async fn record_refusal(&self, peer: &AuthenticPeer, call: Call, refusal: &Refusal) {
-        let office = &self.shared.office;
-        let stranger = matches!(peer.party(), Party::Network(_));
-        let is_ours = Allowed::ADMINISTRATION.admits(peer.role());
-        // Those with whom nothing else is counted here: a disk that they write to has an end.
-        let hour = self.now() / 3_600;
-        if !is_ours && (self.left() < Left::Ample || !office.may_record(stranger, hour)) {
-            self.not_recorded();
-            return;
-        }
+    /// Records that somebody was told no before a command could be made.
+    pub async fn record_refusal(&self, call: Call, refusal: &Refusal) {
         let _: Result<(), _> = self.refuse(call, refusal.clone()).await;
     }
 
@@ -168,29 +159,35 @@ impl Service {
         self.shared.office.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A command with its record, in one commit.
+    /// A command with its record, in one commit. What changes nothing has one if it is among the first of
+    /// its hour, and there is room for everything: a disk that others write to has an end.
     pub(super) async fn audited<C: Command>(
         &self,
         call: Call,
         command: C,
     ) -> Result<C::Reply, Failure> {
-        let unrecorded = &self.shared.office.unrecorded;
+        let Office { unrecorded, .. } = &self.shared.office;
+        let is_spared = call.share.clone().is_some_and(|share| !self.may_record(share));
         let before = unrecorded.swap(0, Ordering::Relaxed);
-        let done = self.execute(Audited::new(Call { unrecorded: before, ..call }, command)).await;
-        match done {
-            Ok(reply) => Ok(reply?),
-            Err(why) => {
-                unrecorded.fetch_add(before + 1, Ordering::Relaxed);
-                Err(why)
-            }
+        let call = Call { unrecorded: before, ..call };
+        let done = self.execute(Audited::new(call, command, is_spared)).await;
+        if !done.as_ref().is_ok_and(|told| told.is_recorded) {
+            unrecorded.fetch_add(before + 1, Ordering::Relaxed);
         }
+        Ok(done?.reply?)
     }
 
-    async fn refuse<T>(&self, call: Call, refusal: Refusal) -> Result<T, Failure> {
-        match self.audited(call, Refused(refusal.clone())).await {
-            Err(why) => Err(why),
-            Ok(()) => Err(refusal.into()),
+    fn may_record(&self, share: Share) -> bool {
+        self.left() == Left::Ample && self.shared.office.may_record(share, self.now() / 3_600)
+    }
+
+    async fn refuse<T>(&self, call: Call, why: impl Into<Failure>) -> Result<T, Failure> {
+        let why = why.into();
+        match &why {
+            Failure::Refused(refusal) => self.audited(call, Refused(refusal.clone())).await?,
+            Failure::Busy(_) | Failure::Stopped => self.not_recorded(),
         }
+        Err(why)
     }
 
     /// Records what is only asked. A disk without room keeps nobody from looking.
@@ -390,7 +387,11 @@ impl Service {
         }
         let bytes = facets.iter().map(|facet| facet.bytes.len()).sum::<usize>();
         let bytes = bytes + verified.envelope().bytes().len();
-        let logged = self.door().logs(None, bytes, &self.state().directory.charter().policy)?;
+        let logged = self.door().logs(None, bytes, &self.state().directory.charter().policy);
+        let logged = match logged {
+            Ok(logged) => logged,
+            Err(busy) => return self.refuse(call, busy).await,
+        };
         let call = call.saying(verified.statement().kind().name());
         let done = self.audited(call, CommitStatement::new(by, verified, facets)).await;
         match done {
@@ -464,7 +465,7 @@ impl Service {
             let (often, _) = limits::DROPS_OF_AN_OPERATOR;
             return self.refuse(call, Refusal::SecondOperatorNeeded { often }).await;
         }
-        self.audited(call, Asked).await?;
+        self.audited(call.always(), Asked).await?;
         // One that has closed since is no fault.
         Ok(self.door().drop_sessions(&numbers))
     }
@@ -498,7 +499,7 @@ impl Service {
         if of == OwnKey::Authority && self.is_clock_in_doubt() {
             return self.refuse(call, Refusal::ClockInDoubt).await;
         }
-        self.audited(call, Asked).await?;
+        self.audited(call.always(), Asked).await?;
         let staged = self.stage_key(of).await;
         let (outcome, says) = match &staged {
             Ok(staged) => ("staged", staged.id.to_string()),
@@ -574,16 +575,16 @@ impl Service {
 }
 
 impl Office {
-    /// Neither hides what the others try.
-    fn may_record(&self, stranger: bool, hour: u64) -> bool {
-        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        if others.0 != hour {
-            *others = (hour, [0; 2]);
+    /// Nobody hides what the others try.
+    fn may_record(&self, share: Share, hour: u64) -> bool {
+        let most = share.most();
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorded.0 != hour {
+            *recorded = (hour, HashMap::new());
         }
-        let [seats, strangers] = &mut others.1;
-        let counted = if stranger { strangers } else { seats };
-        *counted += 1;
-        *counted <= limits::STRANGERS_RECORDED
+        let count = recorded.1.entry(share).or_default();
+        *count += 1;
+        *count <= most
     }
 }
 

@@ -23,7 +23,7 @@ mod sequencer;
 mod start;
 pub mod telemetry;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};

@@ -31,7 +31,7 @@ fn listed(tag: &str, holder: &str, usage: Use) -> proto::PublicKey {
     prove(&key(tag), holder, usage, Ambient::system().random()).unwrap()
 }
 
-async fn service(home: &TempDir) -> Service {
+pub(crate) async fn service(home: &TempDir) -> Service {
     within(home, door::Limits::without_rates()).await
 }
 

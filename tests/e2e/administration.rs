@@ -10,6 +10,7 @@ use liaison::domain::limits;
 use liaison::domain::refusal::Refusal;
 use liaison::domain::state::{Key, Value};
 use liaison::moment;
+use liaison::service::door;
 use liaison::service::epochs::{self, Which};
 use liaison::service::{self, CannotStart};
 use liaison::signed::dsse::{Envelope, Kind};
@@ -78,7 +79,7 @@ impl Desk {
         Ok(answer.into_inner().done.unwrap())
     }
 
-    async fn abort(&mut self, id: &Bytes) -> Result<(), Status> {
+    pub(crate) async fn abort(&mut self, id: &Bytes) -> Result<(), Status> {
         self.0.abort(AbortRequest { id: id.clone() }).await.map(|_| ())
     }
 
@@ -96,7 +97,7 @@ impl Desk {
     }
 
     /// Every record, and the head behind them.
-    async fn trail(&mut self) -> (Vec<Bytes>, Bytes) {
+    pub(crate) async fn trail(&mut self) -> (Vec<Bytes>, Bytes) {
         let page = self.0.get_audit(GetAuditRequest { start: 1, limit: 1_000 }).await.unwrap();
         let page = page.into_inner();
         (page.records, page.head)
@@ -128,7 +129,12 @@ pub(crate) async fn with_two_of_each(net: TestNet) -> TestNet {
 }
 
 /// An act, signed by these operators.
-fn act(net: &TestNet, act: &Act, change: impl FnOnce(&mut Proposal), by: &[&str]) -> Bytes {
+pub(crate) fn act(
+    net: &TestNet,
+    act: &Act,
+    change: impl FnOnce(&mut Proposal),
+    by: &[&str],
+) -> Bytes {
     let directory = &net.replica().directory;
     let genesis = Bytes::copy_from_slice(directory.genesis().as_bytes());
     let mut proposal = Proposal {
@@ -807,6 +813,47 @@ async fn an_auditor_begins_anew_and_keeps_what_contradicts() {
     assert!(!folder.join("audit-before-2").exists());
 }
 
+/// A disk on which somebody only looks has an end, too: what changes something is recorded all the same.
+#[tokio::test]
+async fn of_one_person_only_so_many_looks_and_refusals_are_recorded_and_every_change() {
+    const RECORDED: usize = 600;
+    let net = two_of_each().await;
+    let (mut dave, mut erin) = (Desk::of(&net, "dave").await, Desk::of(&net, "erin").await);
+    for _ in 0..RECORDED {
+        dave.standing().await.unwrap();
+    }
+    dave.standing().await.unwrap();
+    let unknown = Bytes::from_static(&[1; 32]);
+    assert_eq!(refused(dave.carry_out(&unknown).await), "UNKNOWN_PROPOSAL");
+    assert_eq!(refused(dave.carry_out(&unknown.slice(1..)).await), "INVALID_FIELD");
+    let drain = act(&net, &Act::Drain, |_| {}, &["dave"]);
+    let (id, _) = dave.propose(drain.clone()).await.unwrap();
+    // It adds nothing to what lies there.
+    dave.propose(drain).await.unwrap();
+    dave.abort(&id).await.unwrap();
+    let said = |of: &AuditRecord| (of.who.clone(), of.call.clone(), of.unrecorded);
+    let newest = |records: &[Bytes], behind: usize| -> Vec<_> {
+        let read = |of: &Bytes| said(&AuditRecord::decode(of.clone()).unwrap());
+        records[behind..].iter().map(read).collect()
+    };
+    let told = |who: &str, call: &str, unrecorded| (who.to_owned(), call.to_owned(), unrecorded);
+    let (records, head) = erin.trail().await;
+    verify(&net.replica().directory, &records, &head).unwrap();
+    assert_eq!(
+        newest(&records, RECORDED),
+        [
+            told("operator/dave", "Propose", 3),
+            told("operator/dave", "Abort", 1),
+            // Nobody uses up another one's.
+            told("auditor/erin", "GetAudit", 0),
+        ]
+    );
+    net.open.clock.set(NOW + 3_600);
+    dave.standing().await.unwrap();
+    let (records, _) = erin.trail().await;
+    assert_eq!(newest(&records, RECORDED + 3)[0], told("operator/dave", "GetStanding", 0));
+}
+
 /// Else one could close the desk for all: whoever is against a proposal does not sign it.
 #[tokio::test]
 async fn only_who_brought_a_proposal_gives_it_up() {
@@ -883,4 +930,25 @@ async fn what_is_over_is_forgotten_unasked() {
         soon("that it is forgotten", hints.next()).await;
     }
     assert_eq!(Desk::of(&net, "dave").await.states().await, []);
+}
+
+/// What is told to wait behind the door has no record, and is counted.
+#[tokio::test]
+async fn a_statement_that_is_told_to_wait_is_counted() {
+    let limits = door::Limits { registrar_day: (2, 1 << 20), ..door::Limits::without_rates() };
+    let open = Open { limits, ..crate::support::home(Engine::Memory) };
+    let store = open.found().await;
+    let trust = crate::support::Trust::new(dates());
+    let net = with_two_of_each(TestNet::serve(open, store, trust).await).await;
+    let mut alice = Desk::of(&net, "alice").await;
+    let mut admit = async |member: &str| {
+        let said = says::admission(&net.replica(), member).signed_by(&["alice", "bob"]);
+        let (id, _) = alice.propose(said.bytes()).await.unwrap();
+        alice.carry_out(&id).await
+    };
+    admit("at").await.unwrap();
+    assert_eq!(refused(admit("mt").await), "BUSY");
+    let (records, _) = Desk::of(&net, "erin").await.trail().await;
+    let last = AuditRecord::decode(records.last().unwrap().clone()).unwrap();
+    assert_eq!((&last.call[..], last.unrecorded), ("GetAudit", 1));
 }

@@ -5,19 +5,22 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::{Outside, Sealed};
 use liaison::client::message::content::delivered;
 use liaison::client::message::words;
+use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits::{LEAST_FREE_BYTES, RESERVE_BYTES, RESERVE_LAST_PART, ROOM_AGAIN};
 use liaison::domain::relay::envelope::verify_header;
 use liaison::server::health;
 use liaison::service::{Left, Shown, Storage};
-use liaison::signed::proto::{self, Class, Outcome, Urgency};
+use liaison::signed::proto::{self, AuditRecord, Class, Outcome, Urgency};
 use liaison::store::Engine;
 use liaison::store::space::{Found, Space};
 use liaison::wire::status;
 use liaison::wire::v1::{AcknowledgeRequest, Envelope};
+use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -27,6 +30,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::administration::{Desk, act};
 use crate::expiry;
 use crate::support::{
     Client, DAY, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, home, key, refusal, says,
@@ -182,6 +186,31 @@ async fn a_disk_that_is_read_only_is_named_and_reading_goes_on() {
     assert_eq!(world.net.service.left(), Left::ReadOnly);
     world.gives(AMPLE);
     sender.submit(world.sealed(Urgency::Routine, "").envelope).await.unwrap();
+}
+
+/// What is given up there has its record; who only looks has it counted.
+#[tokio::test]
+async fn who_only_looks_takes_nothing_of_the_reserve() {
+    let mut world = World::on(Engine::Memory).await;
+    let mut dave = Desk::of(&world.net, "dave").await;
+    let mut erin = Desk::of(&world.net, "erin").await;
+    let proposed = act(&world.net, &Act::Drain, |_| {}, &["dave"]);
+    let (id, _) = dave.propose(proposed.clone()).await.unwrap();
+    let (before, _) = erin.trail().await;
+    world.gives(RESERVE);
+    dave.standing().await.unwrap();
+    assert_eq!(refusal(&dave.propose(proposed).await.unwrap_err()).1, FULL.1);
+    assert_eq!(
+        refusal(&dave.abort(&Bytes::from_static(&[1; 32])).await.unwrap_err()).1,
+        "UNKNOWN_PROPOSAL"
+    );
+    erin.trail().await;
+    dave.abort(&id).await.unwrap();
+    world.gives(AMPLE);
+    let (after, _) = erin.trail().await;
+    let read = |of: &Bytes| AuditRecord::decode(of.clone()).unwrap();
+    let said = after[before.len()..].iter().map(read).map(|of| (of.call, of.unrecorded));
+    assert_eq!(said.collect::<Vec<_>>(), [("Abort".to_owned(), 4), ("GetAudit".to_owned(), 0)]);
 }
 
 /// Its clock is not stored meanwhile: that would be a commit.

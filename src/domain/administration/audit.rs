@@ -1,7 +1,8 @@
 //! The audit trail: who asked for what, and what came of it, one record after the other.
 //!
 //! `docs/protocol.md` 11. Invariants: a record is written in the commit of what it records, of a
-//! refusal in one of its own; each chain value covers all records before it.
+//! refusal in one of its own; each chain value covers all records before it; what changes something is
+//! always recorded.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -9,7 +10,8 @@ use prost::Message as _;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::command::{Command, Decision, World};
-use crate::domain::peer::AuthenticPeer;
+use crate::domain::limits;
+use crate::domain::peer::{AuthenticPeer, Party};
 use crate::domain::refusal::Refusal;
 use crate::domain::state::{Key, Value};
 use crate::signed::canonical::{self, NotCanonical};
@@ -87,8 +89,40 @@ pub struct Call {
     pub subject: Option<Digest>,
     /// What else was said, short.
     pub says: String,
-    /// How many refusals of strangers came before that have no record.
+    /// How many calls came before that have no record.
     pub unrecorded: u64,
+    /// Among whose calls of an hour it is counted; of none it always has a record.
+    pub share: Option<Share>,
+}
+
+/// Whose calls of an hour are counted together: so many have a record whatever comes of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Share {
+    /// All strangers'.
+    Strangers,
+    /// All seats'.
+    Seats,
+    /// A person's.
+    Person(Party),
+}
+
+impl Share {
+    fn of(peer: &AuthenticPeer) -> Self {
+        match peer.party() {
+            Party::Network(_) => Self::Strangers,
+            Party::Member(_) => Self::Seats,
+            person @ (Party::Registrar(_) | Party::Person(_)) => Self::Person(person),
+        }
+    }
+
+    /// How many they may be.
+    #[must_use]
+    pub const fn most(&self) -> u64 {
+        match self {
+            Self::Strangers | Self::Seats => limits::STRANGERS_RECORDED,
+            Self::Person(_) => limits::PERSON_RECORDED,
+        }
+    }
 }
 
 impl Call {
@@ -96,7 +130,7 @@ impl Call {
     #[must_use]
     pub fn of(peer: &AuthenticPeer, key: Option<KeyId>, call: &'static str) -> Self {
         let (who, network) = (peer.role().holder(), peer.network().to_string());
-        Self { who, key, network, call, ..Self::default() }
+        Self { who, key, network, call, share: Some(Share::of(peer)), ..Self::default() }
     }
 
     /// What the service does itself.
@@ -110,6 +144,12 @@ impl Call {
     pub const fn about(mut self, subject: Digest) -> Self {
         self.subject = Some(subject);
         self
+    }
+
+    /// The same of what is done though nothing is committed.
+    #[must_use]
+    pub fn always(self) -> Self {
+        Self { share: None, ..self }
     }
 
     /// The same with words.
@@ -149,18 +189,29 @@ const DONE: &str = "ok";
 pub struct Audited<C> {
     call: Call,
     command: C,
+    is_spared: bool,
 }
 
 impl<C> Audited<C> {
-    /// A command that this call asks for.
+    /// A command that this call asks for. If the call is spared, it has a record only if it changes
+    /// something.
     #[must_use]
-    pub const fn new(call: Call, command: C) -> Self {
-        Self { call, command }
+    pub const fn new(call: Call, command: C, is_spared: bool) -> Self {
+        Self { call, command, is_spared }
     }
 }
 
+/// What a command with its record came to.
+#[derive(Debug)]
+pub struct Told<R> {
+    /// Of the command.
+    pub reply: Result<R, Refusal>,
+    /// Whether it has a record.
+    pub is_recorded: bool,
+}
+
 impl<C: Command> Command for Audited<C> {
-    type Reply = Result<C::Reply, Refusal>;
+    type Reply = Told<C::Reply>;
 
     fn keys(&self) -> Vec<Key> {
         let mut keys = self.command.keys();
@@ -169,24 +220,28 @@ impl<C: Command> Command for Audited<C> {
     }
 
     fn decide(&self, world: &World<'_>) -> Result<Decision<Self::Reply>, Refusal> {
-        let (decided, outcome) = match self.command.decide(world) {
+        let told = |reply| Told { reply, is_recorded: true };
+        let (mut decided, outcome) = match self.command.decide(world) {
             Err(fault @ Refusal::Internal(_)) => return Err(fault),
             Err(refusal) => {
                 let outcome = refusal.code();
-                (Decision::nothing(Err(refusal)), outcome)
+                (Decision::nothing(told(Err(refusal))), outcome)
             }
             Ok(Decision { puts, deletes, log, reply }) => {
-                (Decision { puts, deletes, log, reply: Ok(reply) }, DONE)
+                (Decision { puts, deletes, log, reply: told(Ok(reply)) }, DONE)
             }
         };
+        if self.is_spared && decided.changes_nothing() {
+            decided.reply.is_recorded = false;
+            return Ok(decided);
+        }
         let before = world.seen.trail(&Key::Trail)?.copied();
         let before = before.unwrap_or_else(|| Trail::empty(world.directory.genesis()));
         let record = self.call.record(before.count + 1, world.now, outcome);
         let after = before.append(&record);
-        let mut puts = decided.puts;
-        puts.push((Key::Record(after.count), Value::Record(record)));
-        puts.push((Key::Trail, Value::Trail(after)));
-        Ok(Decision { puts, ..decided })
+        decided.puts.push((Key::Record(after.count), Value::Record(record)));
+        decided.puts.push((Key::Trail, Value::Trail(after)));
+        Ok(decided)
     }
 }
 

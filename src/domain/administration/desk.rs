@@ -312,6 +312,9 @@ fn sign(world: &World<'_>, what: &Proposed) -> Result<Decision<()>, Refusal> {
     let mut signatures = before.signatures().to_vec();
     let is_new = |new: &&Signature| before.signatures().iter().all(|old| old.key_id != new.key_id);
     signatures.extend(what.envelope().signatures().iter().filter(is_new).cloned());
+    if signatures.len() == before.signatures().len() {
+        return Ok(Decision::nothing(()));
+    }
     signatures.sort_by_key(|signature| signature.key_id);
     let signed = Envelope::assemble(before.kind(), before.payload().clone(), signatures);
     let limit = match what {
