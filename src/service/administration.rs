@@ -602,7 +602,8 @@ fn said(call: Call, what: &Proposed) -> Call {
         Proposed::Act(act) => act.act().name(),
         Proposed::Statement(statement, _) => statement.statement().kind().name(),
     };
-    call.about(what.id()).saying(word)
+    let keys = what.envelope().signatures().iter().map(|signature| &signature.key_id);
+    call.about(what.id()).saying(word).signed_by(keys)
 }
 
 fn while_serving(what: &Proposed) -> Result<(), Refusal> {

@@ -114,7 +114,7 @@ pub async fn survey(
     let directory = &seen.read.directory;
     let mailboxes = anew(seen.store.as_ref(), directory, (&shown, which)).await?;
     of_mailboxes(unfit, &mailboxes)?;
-    let approval = approval(directory, (which, &mailboxes), settings.ambient.now());
+    let approval = approval(directory, (which, &mailboxes), settings.ambient.now()).map(drop);
     Ok(Survey { mailboxes, approval })
 }
 
@@ -134,12 +134,12 @@ fn approval(
     directory: &Directory,
     (which, mailboxes): (&Which, &[Anew]),
     now: u64,
-) -> Result<(), CannotStart> {
+) -> Result<Option<Approved>, CannotStart> {
     let needed = proposal::needed(directory);
     let Some(bytes) = &which.approved else {
         return match needed > 1 && !mailboxes.is_empty() {
             true => Err(CannotStart::NotApproved { needed }),
-            false => Ok(()),
+            false => Ok(None),
         };
     };
     let refused = CannotStart::Approval;
@@ -162,7 +162,7 @@ fn approval(
         Some(Anew { contact, epoch, .. }) => {
             Err(CannotStart::NotInApproval { contact: contact.clone(), epoch: *epoch })
         }
-        None => Ok(()),
+        None => Ok(Some(approved)),
     }
 }
 
@@ -181,7 +181,7 @@ pub async fn begin_anew(
     let read = start::read(store.as_ref(), Some(&keys), &settings).await?;
     let mut mark = start::shown(&settings, &read)?.mark.unwrap_or_default();
     let all = anew(store.as_ref(), &read.directory, (&mark, which)).await?;
-    approval(&read.directory, (which, &all), settings.ambient.now())?;
+    let approved = approval(&read.directory, (which, &all), settings.ambient.now())?;
     of_mailboxes(start::not_behind(store.as_ref(), &settings, &read).await.err(), &all)?;
     // What was shown of a mailbox stays in the mark until its new epoch does: so nothing is served before.
     mark.end = store.end();
@@ -190,7 +190,7 @@ pub async fn begin_anew(
     mark.mailboxes.extend(others);
     let service = start::begin(store, blobs, keys, settings, (read, mark)).await?;
     for mailbox in &all {
-        if let Err(why) = service.deliver_anew(mailbox).await {
+        if let Err(why) = service.deliver_anew(mailbox, approved.as_ref()).await {
             let why = match why {
                 Failure::Stopped => service.stopped().await,
                 why => why.to_string(),
@@ -203,11 +203,14 @@ pub async fn begin_anew(
 }
 
 impl Service {
-    async fn deliver_anew(&self, anew: &Anew) -> Result<(), Failure> {
+    async fn deliver_anew(&self, anew: &Anew, approved: Option<&Approved>) -> Result<(), Failure> {
         let Anew { contact, epoch, .. } = anew;
         // After a cut it may have begun.
         if self.mailbox(contact).await?.0.epoch < *epoch {
-            let call = Call::of_service("new-epoch", format!("{contact}, epoch {epoch}"));
+            let mut call = Call::of_service("new-epoch", format!("{contact}, epoch {epoch}"));
+            if let Some(approved) = approved {
+                call = call.about(approved.id()).signed_by(approved.signers().iter());
+            }
             self.audited(call, WentBack(Begin::new(contact.clone(), *epoch))).await?;
         }
         let after = self.mailbox(contact).await?.0.count;

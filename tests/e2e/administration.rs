@@ -403,7 +403,8 @@ async fn every_call_and_refusal_is_recorded_and_the_chain_goes_on_over_a_restart
             ("auditor/erin", "GetAudit", "ok"),
         ]
     );
-    assert_eq!((&all[2].subject, &all[2].says[..], all[2].at), (&id, "drain", NOW));
+    let says = format!("drain, signed by {}", digits("dave"));
+    assert_eq!((&all[2].subject, &all[2].says, all[2].at), (&id, &says, NOW));
     assert_eq!(verify(&net.replica().directory, &records, &head).unwrap().0, 5);
     let (store, directory) = (net.store.clone(), net.replica().directory.clone());
     let (ca, (open, _)) = (net.ca.clone(), net.stop().await);
@@ -458,6 +459,8 @@ async fn mailboxes_begin_anew_by_what_two_operators_signed() {
     let another = Some(act(&net, &Act::Drain, week, &both));
     let alone = approval(of(&jp, 2), &["dave"]);
     let good = approval(of(&jp, 2), &both);
+    let approval_id = Envelope::parse(good.as_ref().unwrap(), limits::PROPOSAL_BYTES).unwrap();
+    let approval_id = Bytes::copy_from_slice(approval_id.digest().as_bytes());
     let (store, trust) = (net.store.clone(), crate::support::Trust::new(dates()));
     let (open, _) = net.stop().await;
     let begin = async |approved: Option<Bytes>| {
@@ -485,6 +488,12 @@ async fn mailboxes_begin_anew_by_what_two_operators_signed() {
     assert!(matches!(begin(good).await, Err(CannotStart::NotInApproval { epoch: 3, .. })));
     // What may have been approved before the store went back counts for nothing.
     let net = TestNet::serve(open, store, trust).await;
+    let (records, _) = Desk::of(&net, "erin").await.trail().await;
+    let record = AuditRecord::decode(records[0].clone()).unwrap();
+    assert_eq!((&record.call[..], &record.subject), ("new-epoch", &approval_id));
+    let mut signed = both.map(digits);
+    signed.sort();
+    assert_eq!(record.says, format!("{}, epoch 2, signed by {}", jp.contact, signed.join(" ")));
     let mut dave = Desk::of(&net, "dave").await;
     net.open.clock.set(NOW + 60);
     let earlier = act(&net, &drop_all(), |of| of.expires = NOW + DAY, &["dave", "fred"]);
@@ -930,6 +939,25 @@ async fn what_is_over_is_forgotten_unasked() {
         soon("that it is forgotten", hints.next()).await;
     }
     assert_eq!(Desk::of(&net, "dave").await.states().await, []);
+}
+
+/// The trail says whose signatures came with a call.
+#[tokio::test]
+async fn a_record_names_the_keys_that_signed() {
+    let net = two_of_each().await;
+    let (mut dave, mut fred) = (Desk::of(&net, "dave").await, Desk::of(&net, "fred").await);
+    let drain = act(&net, &Act::Drain, |_| {}, &["dave"]);
+    let (id, _) = dave.propose(drain.clone()).await.unwrap();
+    fred.approve(&id, &["fred"], &drain).await.unwrap();
+    let (records, _) = Desk::of(&net, "erin").await.trail().await;
+    let says = |at: usize| AuditRecord::decode(records[at].clone()).unwrap().says;
+    assert_eq!(says(0), format!("drain, signed by {}", digits("dave")));
+    assert_eq!(says(1), format!("drain, signed by {}", digits("fred")));
+}
+
+/// As the trail names a key.
+fn digits(name: &str) -> String {
+    hex::encode(&crate::support::key_id(name).as_bytes()[..8])
 }
 
 /// What is told to wait behind the door has no record, and is counted.

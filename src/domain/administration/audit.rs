@@ -152,6 +152,15 @@ impl Call {
         Self { share: None, ..self }
     }
 
+    /// The same with the keys that have signed, by the first 16 digits of each.
+    #[must_use]
+    pub fn signed_by<'a>(self, keys: impl Iterator<Item = &'a KeyId>) -> Self {
+        let digits = |key: &KeyId| hex::encode(&key.as_bytes()[..8]);
+        let keys: Vec<String> = keys.map(digits).collect();
+        let says = format!("{}, signed by {}", self.says, keys.join(" "));
+        if keys.is_empty() { self } else { self.saying(says) }
+    }
+
     /// The same with words.
     #[must_use]
     pub fn saying(mut self, says: impl Into<String>) -> Self {
