@@ -47,6 +47,9 @@ pub const PROPOSAL_SECONDS: u64 = 7 * 86_400;
 pub const PROPOSAL_BYTES: usize = 16 * 1024;
 /// How often an operator closes connections alone; they come back so slowly that no hour has more.
 pub const DROPS_OF_AN_OPERATOR: (u64, u64) = (3, 3 * 3_600);
+/// How often a person proposes, approves, carries out, gives up or stages: each has a record, and of a
+/// charter 640 signatures and proofs are verified, all of them in 20 s.
+pub const DECISIONS_OF_A_PERSON: (u64, u64) = (600, 3_600);
 /// Refusals of strangers, and as many of seats, that have a record in the audit trail, an hour: 20 KiB.
 pub const STRANGERS_RECORDED: u64 = 60;
 /// Calls of a person that have a record whatever comes of them, an hour: about 5 MiB a day.
@@ -449,6 +452,7 @@ mod tests {
         "DROPS_OF_AN_OPERATOR",
         "STRANGERS_RECORDED",
         "PERSON_RECORDED",
+        "DECISIONS_OF_A_PERSON",
         "AUDIT_PAGE",
         "ADMIN_ANSWER_BYTES",
         "DESK_BYTES",
@@ -620,6 +624,10 @@ mod tests {
             ("| statements that a member hands in, good or not", STATEMENTS_OF_A_PARTY),
             ("| that a registrar hands in", STATEMENTS_OF_A_REGISTRAR),
             ("| requests that read, of a member; GetFacets counts by hashes", READS_OF_A_PARTY),
+            (
+                "| proposals, approvals and decisions of a registrar or an operator",
+                DECISIONS_OF_A_PERSON,
+            ),
             ("| messages of a member", MESSAGES_OF_A_PARTY),
             ("| receipts and acknowledgements of a member", ANSWERS_OF_A_PARTY),
         ];

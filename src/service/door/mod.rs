@@ -107,6 +107,8 @@ pub struct Limits {
     pub answers: Quota,
     /// How often an operator closes connections alone.
     pub drops: Quota,
+    /// How often a person proposes, approves and decides.
+    pub decisions: Quota,
     /// Statements of one member in the log, a day, and their bytes: the charter may say more.
     pub member_day: (u64, u64),
     /// The same of the registrars.
@@ -155,6 +157,7 @@ impl Default for Limits {
             messages: quota(limits::MESSAGES_OF_A_PARTY),
             answers: quota(limits::ANSWERS_OF_A_PARTY),
             drops: quota(limits::DROPS_OF_AN_OPERATOR),
+            decisions: quota(limits::DECISIONS_OF_A_PERSON),
             member_day: (limits::MEMBER_DAY_COUNT, limits::MEMBER_DAY_BYTES),
             registrar_day: (limits::REGISTRAR_DAY_COUNT, limits::REGISTRAR_DAY_BYTES),
         }
@@ -219,6 +222,7 @@ impl Limits {
             reads: free,
             messages: free,
             answers: free,
+            decisions: free,
             member_day: (free.burst, free.burst),
             registrar_day: (free.burst, free.burst),
             ..Self::default()

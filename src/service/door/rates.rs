@@ -49,6 +49,7 @@ pub(super) enum Counted {
     Messages,
     Answers,
     Drops,
+    Decisions,
 }
 
 impl Counted {
@@ -62,6 +63,7 @@ impl Counted {
             Self::Messages => "too many messages",
             Self::Answers => "too many receipts and acknowledgements",
             Self::Drops => "connections closed too often",
+            Self::Decisions => "too many proposals, approvals and decisions",
         }
     }
 }
@@ -124,16 +126,18 @@ impl Door {
                 | Method::GetStatus
                 | Method::GetStanding
                 | Method::ListProposals
-                | Method::Propose
-                | Method::Approve
-                | Method::CarryOut
-                | Method::Abort
                 | Method::ListSessions
                 | Method::DropSessions
                 | Method::ListServiceKeys
-                | Method::StageServiceKey
                 | Method::GetAudit,
             ) => (Counted::Reads, limits.reads, 1),
+            Ask::Call(
+                Method::Propose
+                | Method::Approve
+                | Method::CarryOut
+                | Method::Abort
+                | Method::StageServiceKey,
+            ) => (Counted::Decisions, limits.decisions, 1),
             Ask::Drop => (Counted::Drops, limits.drops, 1),
             Ask::Reads(requests) => (Counted::Reads, limits.reads, requests),
             Ask::Statements(statements) => match party {

@@ -124,6 +124,7 @@ const FEW: Limits = Limits {
     statements: [Quota::new(4, 40), Quota::new(8, 80)],
     reads: Quota::new(5, 50),
     drops: Quota::new(3, 30),
+    decisions: Quota::new(2, 20),
     messages: Quota::new(4, 40),
     answers: Quota::new(4, 40),
     member_day: (3, 1_000),
@@ -613,6 +614,25 @@ fn a_member_has_rates_of_its_own_whatever_seat_it_uses() {
     world.goes_by(10);
     asks(&one, Ask::Call(Method::LookUp)).unwrap();
     asks(&two, Ask::Statements(1)).unwrap();
+}
+
+#[test]
+fn who_decides_often_waits_and_looks_and_another_decides() {
+    let world = World::new(FEW);
+    let asks = |peer: &AuthenticPeer, method| world.door.asks(peer, Ask::Call(method));
+    let own = registrar(1);
+    asks(&own, Method::Propose).unwrap();
+    asks(&own, Method::Approve).unwrap();
+    for method in
+        [Method::Propose, Method::Approve, Method::CarryOut, Method::Abort, Method::StageServiceKey]
+    {
+        assert!(asks(&own, method).is_err(), "{method:?}");
+    }
+    asks(&own, Method::ListProposals).unwrap();
+    let bob = AuthenticPeer::of(Role::Registrar("bob".parse().unwrap()), network(1));
+    asks(&bob, Method::Propose).unwrap();
+    world.goes_by(10);
+    asks(&own, Method::CarryOut).unwrap();
 }
 
 const ROUTINE: OrLater<Urgency> = OrLater::Known(Urgency::Routine);
