@@ -58,6 +58,8 @@ pub const PERSON_RECORDED: u64 = 600;
 pub const DESK_BYTES: usize = 1 << 20;
 /// An answer of the administration: a page of proposals, the last of them whole, or of records.
 pub const ADMIN_ANSWER_BYTES: usize = 4 << 20;
+/// Connections that are looked up for one more request that reads.
+pub const SESSIONS_OF_A_READ: usize = 64;
 /// Records of one page.
 pub const AUDIT_PAGE: usize = 1_000;
 /// Of those of one person: the others still find room.
@@ -453,6 +455,7 @@ mod tests {
         "STRANGERS_RECORDED",
         "PERSON_RECORDED",
         "DECISIONS_OF_A_PERSON",
+        "SESSIONS_OF_A_READ",
         "AUDIT_PAGE",
         "ADMIN_ANSWER_BYTES",
         "DESK_BYTES",

@@ -10,15 +10,16 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use prost::Message as _;
-use tokio::sync::watch;
+use tokio::sync::{self, watch};
+use tokio::task::spawn_blocking;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::access::{Allowed, Permit};
 use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Share, Trail};
 use crate::domain::administration::desk::{
-    Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Forget, Kept, Propose, Proposed,
-    permits,
+    Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Forget, Kept, Lying, Propose,
+    Proposed, Unsigned, permits,
 };
 use crate::domain::administration::proposal::{self, Act, Approved};
 use crate::domain::command::Command;
@@ -32,6 +33,7 @@ use crate::domain::state::{Key, Value};
 use crate::moment::when;
 use crate::signed::dsse::{Envelope, Kind, Signature};
 use crate::signed::proto;
+use crate::store::{KeyRange, keys};
 
 use super::door::{Ask, Session};
 use super::keys::{Listed, Staged};
@@ -47,6 +49,8 @@ pub(super) struct Office {
     unrecorded: AtomicU64,
     /// The hour, and how many records of whom it has.
     recorded: Mutex<(u64, HashMap<Share, u64>)>,
+    /// Signatures of proposals are verified one proposal after the other.
+    verifies: sync::Mutex<()>,
 }
 
 /// Which proposals to show.
@@ -190,6 +194,12 @@ impl Service {
         Err(why)
     }
 
+    /// What is read beyond a request is counted as so many more.
+    fn reads(&self, peer: &AuthenticPeer, requests: usize) -> Result<(), Failure> {
+        let asked = self.door().asks(peer, Ask::Reads(requests));
+        Ok(asked.inspect_err(|_| self.not_recorded())?)
+    }
+
     /// Records what is only asked. A disk without room keeps nobody from looking.
     async fn asked(&self, call: Call) -> Result<(), Failure> {
         match self.audited(call, Asked).await {
@@ -227,7 +237,6 @@ impl Service {
         call: Call,
         permit: &Permit<Which>,
     ) -> Result<(Vec<OnDesk>, Option<Digest>), Failure> {
-        self.asked(call).await?;
         let (directory, now, which) = (self.state(), self.now(), permit.command());
         let with_facets = Allowed::REGISTRARS.admits(permit.peer().role());
         let (mut found, mut bytes) = (Vec::new(), 0);
@@ -235,7 +244,11 @@ impl Service {
         let lying = lying.iter().skip_while(|of| which.after.is_some_and(|after| of.id != after));
         let behind = lying.skip(usize::from(which.after.is_some()));
         let named = |id: &Digest| hex::encode(id.as_bytes()).starts_with(&which.prefix);
-        for lying in behind.filter(|of| (of.open || which.all) && named(&of.id)) {
+        let wanted: Vec<&Lying> =
+            behind.filter(|of| (of.open || which.all) && named(&of.id)).collect();
+        self.reads(permit.peer(), wanted.len())?;
+        self.asked(call).await?;
+        for lying in wanted {
             let Some(kept) = self.kept(lying.id).await? else { continue };
             let facets = kept.facets.iter().map(|facet| facet.bytes.len()).sum::<usize>();
             bytes += kept.envelope.len() + facets;
@@ -260,17 +273,40 @@ impl Service {
         call: Call,
         permit: Permit<Publication>,
     ) -> Result<OnDesk, Failure> {
-        let (by, Publication { statement, facets }) = permit.into_parts();
-        let what = Proposed::verify(&self.state().directory, &statement, facets);
-        let what = what.and_then(|what| while_serving(&what).map(|()| what));
-        match what {
-            Err(refusal) => self.refuse(call, refusal).await,
+        let (by, publication) = permit.into_parts();
+        match self.proposed(&by, publication).await {
+            Err(why) => self.refuse(call, why).await,
             Ok(what) => {
                 let (id, call) = (what.id(), said(call, &what));
                 self.audited(call, Propose { by, what }).await?;
                 self.on_the_desk(id).await
             }
         }
+    }
+
+    /// What is brought, verified. Who may and which version is asked before signatures.
+    async fn proposed(
+        &self,
+        by: &AuthenticPeer,
+        Publication { statement, facets }: Publication,
+    ) -> Result<Proposed, Failure> {
+        let directory = &self.state().directory;
+        let read = Unsigned::read(directory, &statement)?;
+        permits(read.envelope().kind(), by)?;
+        if self.kept(read.envelope().digest()).await?.is_none() {
+            read.is_next(directory)?;
+        }
+        let what = self.verified(read, facets).await?;
+        while_serving(&what)?;
+        Ok(what)
+    }
+
+    /// Verifies beside the requests: a charter has hundreds of signatures and proofs.
+    async fn verified(&self, read: Unsigned, facets: Vec<OpenFacet>) -> Result<Proposed, Refusal> {
+        let _alone = self.shared.office.verifies.lock().await;
+        let service = self.clone();
+        let verified = spawn_blocking(move || read.verify(&service.state().directory, facets));
+        verified.await.unwrap_or(Err(Refusal::Internal("a proposal could not be verified")))
     }
 
     /// Adds signatures to a proposal.
@@ -285,12 +321,8 @@ impl Service {
         let (by, (id, mut signatures)) = permit.into_parts();
         signatures.sort_by_key(|signature| signature.key_id);
         let call = call.about(id);
-        let read = match self.kept(id).await? {
-            None => Err(Refusal::UnknownProposal(id)),
-            Some(kept) => waiting(kept).and_then(|kept| self.signed(&kept, signatures)),
-        };
-        match read {
-            Err(refusal) => self.refuse(call, refusal).await,
+        match self.signed(id, signatures).await {
+            Err(why) => self.refuse(call, why).await,
             Ok(what) => {
                 self.audited(said(call, &what), Approve { by, what }).await?;
                 self.on_the_desk(id).await
@@ -299,10 +331,32 @@ impl Service {
     }
 
     /// What is kept, with these signatures alone, verified.
-    fn signed(&self, kept: &Kept, signatures: Vec<Signature>) -> Result<Proposed, Refusal> {
+    async fn signed(&self, id: Digest, signatures: Vec<Signature>) -> Result<Proposed, Failure> {
+        let kept = self.waiting(id).await?;
         let kept_as = parse(&kept.envelope)?;
         let signed = Envelope::assemble(kept_as.kind(), kept_as.payload().clone(), signatures);
-        Proposed::verify(&self.state().directory, signed.bytes(), kept.facets.clone())
+        let read = Unsigned::read(&self.state().directory, signed.bytes())?;
+        Ok(self.verified(read, kept.facets).await?)
+    }
+
+    /// What is kept, with the signatures of who stands now, verified for who may carry it out.
+    async fn standing_as(&self, id: Digest, by: &AuthenticPeer) -> Result<Proposed, Failure> {
+        let kept = self.waiting(id).await?;
+        let directory = &self.state().directory;
+        let read = Unsigned::read(directory, &standing(directory, &kept.envelope)?)?;
+        permits(read.envelope().kind(), by)?;
+        Ok(self.verified(read, kept.facets).await?)
+    }
+
+    /// One that has not ended.
+    async fn waiting(&self, id: Digest) -> Result<Kept, Failure> {
+        let kept = self.kept(id).await?.ok_or(Refusal::UnknownProposal(id))?;
+        match kept.end {
+            Some(End { committed, by, at, .. }) => {
+                Err(Refusal::ProposalEnded { by, committed, at }.into())
+            }
+            None => Ok(kept),
+        }
     }
 
     /// Carries out what enough have signed.
@@ -316,15 +370,8 @@ impl Service {
     ) -> Result<Committed, Failure> {
         let (by, id) = permit.into_parts();
         let call = call.about(id);
-        let read = match self.kept(id).await? {
-            None => Err(Refusal::UnknownProposal(id)),
-            Some(kept) => waiting(kept).and_then(|kept| {
-                let directory = &self.state().directory;
-                Proposed::verify(directory, &standing(directory, &kept.envelope)?, kept.facets)
-            }),
-        };
-        match read.and_then(|what| permits(what.envelope().kind(), &by).map(|()| what)) {
-            Err(refusal) => self.refuse(call, refusal).await,
+        match self.standing_as(id, &by).await {
+            Err(why) => self.refuse(call, why).await,
             Ok(Proposed::Act(act)) => self.commit_act(call, by, act).await,
             Ok(Proposed::Statement(statement, facets)) => {
                 self.commit_statement(call, by, (*statement, facets)).await
@@ -435,10 +482,12 @@ impl Service {
     pub async fn sessions(
         &self,
         call: Call,
-        _: &Permit<()>,
+        permit: &Permit<()>,
     ) -> Result<Vec<(u64, Session, AuthenticPeer)>, Failure> {
+        let sessions = self.door().sessions();
+        self.reads(permit.peer(), sessions.len() / limits::SESSIONS_OF_A_READ)?;
         self.asked(call).await?;
-        let sessions = self.door().sessions().into_iter().map(|(number, session)| {
+        let sessions = sessions.into_iter().map(|(number, session)| {
             let network = Network::of(session.remote.ip());
             (number, session, self.peer(session.key.as_ref(), network))
         });
@@ -457,7 +506,8 @@ impl Service {
         let (by, numbers) = permit.into_parts();
         let call = call.saying(Act::DropSessions(numbers.clone()).to_string());
         let open = self.door().sessions();
-        let is_gone = |number: &&u64| open.iter().all(|(open, _)| open != *number);
+        let is_gone =
+            |number: &&u64| open.binary_search_by_key(*number, |(open, _)| *open).is_err();
         if let Some(number) = numbers.iter().find(is_gone) {
             return self.refuse(call, Refusal::UnknownSession(*number)).await;
         }
@@ -524,13 +574,7 @@ impl Service {
         let (start, limit) = *permit.command();
         let most = u64::from(limit).clamp(1, limits::AUDIT_PAGE as u64);
         let (first, last) = (start.max(1), start.max(1).saturating_add(most - 1));
-        let mut records = Vec::new();
-        for number in first..=last.min(trail.count) {
-            match self.value(&Key::Record(number)).await? {
-                Some(Value::Record(record)) => records.push(record),
-                Some(_) | None => return Err(Refusal::StoreDamaged.into()),
-            }
-        }
+        let records = self.records(first, last.min(trail.count)).await?;
         let (directory, (size, root)) = (&state.directory, state.head);
         let bytes = |digest: &Digest| Bytes::copy_from_slice(digest.as_bytes());
         let head = proto::AuditHead {
@@ -545,6 +589,18 @@ impl Service {
         };
         let head = self.sign(Kind::AuditHead, &head.encode_to_vec(), size)?;
         Ok((records, head.ok_or(Failure::Stopped)?))
+    }
+
+    /// These, the last included: one look at the store, as for a page of the log.
+    async fn records(&self, first: u64, last: u64) -> Result<Vec<Bytes>, Failure> {
+        let Some(count) = last.checked_sub(first).map(|behind| behind + 1) else {
+            return Ok(Vec::new());
+        };
+        let [from, to] = [first, last + 1].map(|number| keys::of(&Key::Record(number)));
+        let page = self.shared.store.scan(KeyRange::new(from, to), count as u32).await;
+        let page = page.map_err(|why| self.broken(&why))?;
+        let records: Vec<Bytes> = page.entries.into_iter().map(|(_, _, record)| record).collect();
+        if records.len() as u64 == count { Ok(records) } else { Err(Refusal::StoreDamaged.into()) }
     }
 
     async fn trail(&self) -> Result<Trail, Failure> {
@@ -615,14 +671,6 @@ fn while_serving(what: &Proposed) -> Result<(), Refusal> {
     }
 }
 
-/// One that has not ended.
-fn waiting(kept: Kept) -> Result<Kept, Refusal> {
-    match kept.end {
-        Some(End { committed, by, at, .. }) => Err(Refusal::ProposalEnded { by, committed, at }),
-        None => Ok(kept),
-    }
-}
-
 /// Without the signatures of keys that have ended since: they count no more, and spoil nothing.
 fn standing(directory: &Directory, envelope: &[u8]) -> Result<Bytes, Refusal> {
     let kept = parse(envelope)?;
@@ -633,12 +681,13 @@ fn standing(directory: &Directory, envelope: &[u8]) -> Result<Bytes, Refusal> {
     Ok(standing.bytes().clone())
 }
 
+/// Its signatures were verified when they came.
 fn on_desk(directory: &Directory, now: u64, (id, kept): (Digest, Kept)) -> OnDesk {
     let mut kept = match standing(directory, &kept.envelope) {
         Ok(envelope) if kept.end.is_none() => Kept { envelope, ..kept },
         Ok(_) | Err(_) => kept,
     };
-    let read = Proposed::verify(directory, &kept.envelope, kept.facets.clone());
+    let read = Unsigned::read(directory, &kept.envelope);
     let state = match &kept.end {
         Some(end) if end.committed => DeskState::Committed,
         Some(_) => DeskState::Aborted,

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::crypto::sign::SigningKey;
 use crate::domain::access::{self, Method};
+use crate::domain::administration::audit::Call;
 use crate::domain::command::Decision;
 use crate::domain::directory::possession::prove;
 use crate::domain::relay::share::Grants;
@@ -459,6 +460,28 @@ async fn a_value_that_cannot_be_read_ends_the_requests_that_ask_for_it_and_no_ot
     let rehearsed = service.rehearse(&look("fr", "fr")).await;
     assert_eq!(rehearsed, Err(Refusal::StoreDamaged.into()));
     assert_eq!(service.execute(look("jp", "jp")).await, Ok(None), "the service goes on");
+}
+
+/// Who asks for it is told, and the trail says that he was.
+#[tokio::test]
+async fn a_proposal_that_cannot_be_read_has_its_record() {
+    let home = tempfile::tempdir().unwrap();
+    let alice = key("alice tls").public().id();
+    let (id, is_damaged) = (Digest::of(b"proposal"), Arc::new(AtomicBool::new(true)));
+    let key = keys::of(&Key::Proposal(id));
+    let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
+    let wrapped = |store| Arc::new(Damaged { store, key, is_damaged }) as Arc<dyn Store>;
+    let limits = door::Limits::without_rates();
+    let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
+    let service = storing((&home, place), limits, Arc::new(blobs), wrapped).await;
+    let alice = service.peer(Some(&alice), Network::of([127, 0, 0, 1].into()));
+    let call = |method: Method| Call::of(&alice, None, method.name());
+    let permit = access::permit(alice.clone(), Method::CarryOut, id).unwrap();
+    let carried = service.carry_out(call(Method::CarryOut), permit).await;
+    assert_eq!(carried, Err(Refusal::StoreDamaged.into()));
+    let look = access::permit(alice.clone(), Method::GetStanding, ()).unwrap();
+    let standing = service.standing(call(Method::GetStanding), &look).await.unwrap();
+    assert_eq!(standing.records, 2);
 }
 
 /// Once a day, without anybody asking.

@@ -886,6 +886,25 @@ async fn only_who_brought_a_proposal_gives_it_up() {
     alice.abort(&id).await.unwrap();
 }
 
+/// Its place is free again, though it cannot even be read under the directory of now.
+#[tokio::test]
+async fn what_has_become_impossible_is_given_up() {
+    let net = two_of_each().await;
+    net.say(says::listing(&net.replica(), "mt").signed_by(&["alice", "bob"])).await;
+    net.say(says::attested(&net.replica(), "mt/csirt").signed_by(&["alice", "bob"])).await;
+    let mut alice = Desk::of(&net, "alice").await;
+    let withdrawal = |issued_at| {
+        let said = says::withdrawal(&net.replica(), "mt/csirt");
+        said.with(|of| of.issued_at = issued_at).signed_by(&["alice", "bob"]).bytes()
+    };
+    let (first, _) = alice.propose(withdrawal(NOW)).await.unwrap();
+    let (second, _) = alice.propose(withdrawal(NOW - 1)).await.unwrap();
+    alice.carry_out(&first).await.unwrap();
+    assert_eq!(alice.states().await, [ProposalState::CarriedOut, ProposalState::Overtaken]);
+    alice.abort(&second).await.unwrap();
+    assert_eq!(alice.states().await, [ProposalState::CarriedOut, ProposalState::Aborted]);
+}
+
 /// A clock that was set back makes nothing count that was over.
 #[tokio::test]
 async fn an_act_for_good_is_not_carried_out_while_the_clock_is_in_doubt() {
@@ -939,6 +958,24 @@ async fn what_is_over_is_forgotten_unasked() {
         soon("that it is forgotten", hints.next()).await;
     }
     assert_eq!(Desk::of(&net, "dave").await.states().await, []);
+}
+
+/// Of hundreds of proofs none is verified for who may not propose it, or what stands already.
+#[tokio::test]
+async fn who_and_which_version_come_before_signatures() {
+    let net = two_of_each().await;
+    let (mut alice, mut dave) = (Desk::of(&net, "alice").await, Desk::of(&net, "dave").await);
+    let spoil = |bytes: Bytes| -> Bytes {
+        let mut dsse = proto::Dsse::decode(bytes).unwrap();
+        dsse.signatures.iter_mut().for_each(|of| of.sig = vec![7; 64].into());
+        dsse.encode_to_vec().into()
+    };
+    let next = says::charter(&net.replica()).signed_by(&["alice", "bob"]);
+    let bytes = spoil(next.clone().bytes());
+    assert_eq!(refused(dave.propose(bytes.clone()).await), "NOT_PERMITTED");
+    assert_eq!(refused(alice.propose(bytes.clone()).await), "BAD_SIGNATURE");
+    net.say(next).await;
+    assert_eq!(refused(alice.propose(bytes).await), "WRONG_VERSION");
 }
 
 /// The trail says whose signatures came with a call.

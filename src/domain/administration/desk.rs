@@ -13,7 +13,7 @@ use crate::domain::access::Allowed;
 use crate::domain::command::{Clock, Command, Decision, World};
 use crate::domain::directory::facet::{self, OpenFacet};
 use crate::domain::directory::publish::{Publish, Stands};
-use crate::domain::directory::{Directory, Verified};
+use crate::domain::directory::{Directory, Unverified, Verified};
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
@@ -74,6 +74,72 @@ pub struct End {
     pub came_to: Option<String>,
 }
 
+/// A proposal of whose signatures nothing is said.
+#[derive(Debug)]
+pub enum Unsigned {
+    /// An act of the operators.
+    Act(Box<Approved>),
+    /// A statement that the registrars sign.
+    Statement(Box<Unverified>),
+}
+
+impl Unsigned {
+    /// Reads what is proposed: an approval, or a statement.
+    ///
+    /// # Errors
+    /// Size, form, kind, directory and genesis; of an act its content.
+    pub fn read(directory: &Directory, bytes: &[u8]) -> Result<Self, Refusal> {
+        let kind = Envelope::parse(bytes, limits::STATEMENT_BYTES).map(|read| read.kind());
+        if kind == Ok(Kind::Approval) {
+            return Approved::read(directory, bytes).map(|act| Self::Act(Box::new(act)));
+        }
+        let read = Unverified::read(directory, bytes)?;
+        read.is_of_registrars()?;
+        Ok(Self::Statement(Box::new(read)))
+    }
+
+    /// The bytes, with the signatures so far.
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        match self {
+            Self::Act(act) => act.envelope(),
+            Self::Statement(statement) => statement.envelope(),
+        }
+    }
+
+    /// As [`Proposed::is_next`].
+    ///
+    /// # Errors
+    /// [`Refusal::WrongVersion`], [`Refusal::BaseMoved`].
+    pub fn is_next(&self, directory: &Directory) -> Result<(), Refusal> {
+        match self {
+            Self::Act(act) => act.rests(directory),
+            Self::Statement(statement) => statement.is_next(directory),
+        }
+    }
+
+    /// Verifies its signatures, and what comes with it.
+    ///
+    /// # Errors
+    /// What the fold, or [`Approved::verify`], refuses; too few signatures are no fault.
+    pub fn verify(
+        self,
+        directory: &Directory,
+        facets: Vec<OpenFacet>,
+    ) -> Result<Proposed, Refusal> {
+        match self {
+            Self::Act(act) => act.counted(directory).map(|act| Proposed::Act(Box::new(act))),
+            Self::Statement(read) => {
+                let verified = read.verify(directory)?;
+                let (subject, named) = verified.statement().facets();
+                facet::served(named)?;
+                facet::fit(subject, named, facets.clone())?;
+                Ok(Proposed::Statement(Box::new(verified), facets))
+            }
+        }
+    }
+}
+
 /// A proposal whose signatures so far are valid.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Proposed {
@@ -84,27 +150,6 @@ pub enum Proposed {
 }
 
 impl Proposed {
-    /// Reads and verifies what is proposed: an approval, or a statement.
-    ///
-    /// # Errors
-    /// What the fold, or [`Approved::verify`], refuses; too few signatures are no fault.
-    pub fn verify(
-        directory: &Directory,
-        bytes: &[u8],
-        facets: Vec<OpenFacet>,
-    ) -> Result<Self, Refusal> {
-        let kind = Envelope::parse(bytes, limits::STATEMENT_BYTES).map(|read| read.kind());
-        if kind == Ok(Kind::Approval) {
-            return Approved::verify(directory, bytes).map(|act| Self::Act(Box::new(act)));
-        }
-        let verified = crate::domain::directory::verify(directory, bytes)?;
-        verified.is_of_registrars()?;
-        let (subject, named) = verified.statement().facets();
-        facet::served(named)?;
-        facet::fit(subject, named, facets.clone())?;
-        Ok(Self::Statement(Box::new(verified), facets))
-    }
-
     /// Its id.
     #[must_use]
     pub fn id(&self) -> Digest {

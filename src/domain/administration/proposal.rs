@@ -153,6 +153,14 @@ impl Approved {
     /// # Errors
     /// The first of these.
     pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::read(directory, bytes)?.counted(directory)
+    }
+
+    /// The same but for the signatures: none counts yet.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn read(directory: &Directory, bytes: &[u8]) -> Result<Self, Refusal> {
         const WHAT: &str = "proposal";
         let envelope = Envelope::parse(bytes, limits::PROPOSAL_BYTES)
             .map_err(|why| Refusal::form(WHAT, "an approval", why))?;
@@ -167,8 +175,16 @@ impl Approved {
             return Err(Refusal::field("nonce", Wrong::Not32Bytes(proposal.nonce.len())));
         }
         let act = Act::read(&proposal.action, &proposal.parameters)?;
-        let signers = signers(directory, &envelope)?;
-        Ok(Self { envelope, proposal, act, signers })
+        Ok(Self { envelope, proposal, act, signers: Vec::new() })
+    }
+
+    /// The same with its signatures, verified.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn counted(self, directory: &Directory) -> Result<Self, Refusal> {
+        let signers = signers(directory, &self.envelope)?;
+        Ok(Self { signers, ..self })
     }
 
     /// Its id: SHA-256 of the payload.

@@ -55,11 +55,11 @@ impl Sessions {
 
     /// Ends those of these that are open; without numbers all but those of the administration. How many.
     pub(super) fn drop(&self, numbers: &[u64]) -> usize {
-        let named = |number: &u64, session: &Session| match numbers {
-            [] => session.face == Face::Members,
-            some => some.contains(number),
-        };
-        let dropped = self.open.iter().filter(|(number, (session, _))| named(number, session));
-        dropped.map(|(_, (_, drop))| drop.notify_one()).count()
+        if numbers.is_empty() {
+            let members = self.open.values().filter(|(session, _)| session.face == Face::Members);
+            return members.map(|(_, drop)| drop.notify_one()).count();
+        }
+        let named = numbers.iter().filter_map(|number| self.open.get(number));
+        named.map(|(_, drop)| drop.notify_one()).count()
     }
 }

@@ -319,26 +319,22 @@ impl Verified {
         self.envelope.digest()
     }
 
-    /// It is of a kind that the registrars sign.
-    ///
-    /// # Errors
-    /// [`Refusal::UnknownKind`].
-    pub fn is_of_registrars(&self) -> Result<(), Refusal> {
-        if self.statement.rule().signers.contains(&Signer::Registrar) {
-            return Ok(());
-        }
-        let (expected, found) = ("what registrars sign", self.envelope.kind().payload_type());
-        Err(Refusal::UnknownKind { expected, found })
-    }
-
     /// Its version is the next of its counter.
     ///
     /// # Errors
     /// [`Refusal::WrongVersion`].
     pub fn is_next(&self, directory: &Directory) -> Result<(), Refusal> {
-        let newest = self.statement.says().newest(directory);
-        next(newest, self.version, directory.size(), self.digest()).map(|_| ())
+        is_next(directory, &self.statement, (self.version, self.digest()))
     }
+}
+
+fn is_next(
+    directory: &Directory,
+    statement: &Statement,
+    (version, digest): (u64, Digest),
+) -> Result<(), Refusal> {
+    let newest = statement.says().newest(directory);
+    next(newest, version, directory.size(), digest).map(|_| ())
 }
 
 /// A statement for this directory. Nothing is said of its signatures.
@@ -358,6 +354,32 @@ impl Unverified {
         let (envelope, statement) = read(bytes, directory.rules())?;
         let target = target_of(&statement, directory.name(), Some(directory.genesis()))?;
         Ok(Self { envelope, statement, target })
+    }
+
+    /// The bytes received, and their payload.
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// It is of a kind that the registrars sign.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownKind`].
+    pub fn is_of_registrars(&self) -> Result<(), Refusal> {
+        if self.statement.rule().signers.contains(&Signer::Registrar) {
+            return Ok(());
+        }
+        let (expected, found) = ("what registrars sign", self.envelope.kind().payload_type());
+        Err(Refusal::UnknownKind { expected, found })
+    }
+
+    /// As [`Verified::is_next`].
+    ///
+    /// # Errors
+    /// [`Refusal::WrongVersion`].
+    pub fn is_next(&self, directory: &Directory) -> Result<(), Refusal> {
+        is_next(directory, &self.statement, (self.target.version, self.envelope.digest()))
     }
 
     /// Its leaf, if it is the newest of its counter already, or an undated one that has taken effect:
