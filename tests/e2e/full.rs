@@ -2,6 +2,7 @@
 //! on by itself.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,16 +11,23 @@ use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::{Outside, Sealed};
 use liaison::client::message::content::delivered;
 use liaison::client::message::words;
+use liaison::domain::access::{Method, permit};
+use liaison::domain::administration::audit::Call;
 use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits::{LEAST_FREE_BYTES, RESERVE_BYTES, RESERVE_LAST_PART, ROOM_AGAIN};
+use liaison::domain::network::Network;
+use liaison::domain::refusal::Refusal;
 use liaison::domain::relay::envelope::verify_header;
 use liaison::server::health;
-use liaison::service::{Left, Shown, Storage};
+use liaison::service::{Failure, Left, Shown, Storage};
 use liaison::signed::proto::{self, AuditRecord, Class, Outcome, Urgency};
 use liaison::store::Engine;
 use liaison::store::space::{Found, Space};
 use liaison::wire::status;
-use liaison::wire::v1::{AcknowledgeRequest, Envelope};
+use liaison::wire::v1::admin_service_client::AdminServiceClient;
+use liaison::wire::v1::{
+    AcknowledgeRequest, DropSessionsRequest, Envelope, GetAuditRequest, GetStandingRequest,
+};
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -33,8 +41,8 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::administration::{Desk, act};
 use crate::expiry;
 use crate::support::{
-    Client, DAY, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, home, key, refusal, says,
-    soon,
+    Client, DAY, NOW, Open, Party, Replica, TestNet, Trust, alert, dates, home, identity, key,
+    key_id, refusal, says, soon,
 };
 
 /// Room as it is given.
@@ -116,6 +124,7 @@ impl World {
     }
 }
 
+const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const HOUR: Duration = Duration::from_secs(3_600);
 const AMPLE: Found = Found { free: RESERVE_BYTES, read_only: false };
 const RESERVE: Found = Found { free: RESERVE_BYTES - 1, read_only: false };
@@ -237,6 +246,46 @@ async fn a_start_on_a_full_disk_commits_nothing_and_serves_who_reads() {
         world.net.client(&world.fr.tls()).await.submit(routine).await.unwrap();
         assert_ne!(world.net.everything().await, before, "{engine:?}: the clock, too");
     }
+}
+
+/// Where nothing can be recorded nothing is done, and looking goes on; the next record says how often.
+#[tokio::test]
+async fn on_a_full_disk_the_administration_looks_and_changes_nothing() {
+    let mut world = World::on(Engine::Redb).await;
+    let of = async |net: &TestNet, person: &str| {
+        let person = Some(identity(&format!("{person} tls"), dates()));
+        AdminServiceClient::new(net.administer(person).await.unwrap().channel())
+    };
+    let (mut dave, mut erin) = (of(&world.net, "dave").await, of(&world.net, "erin").await);
+    let nobody = world.net.administer(None).await.unwrap();
+    let mut nobody = AdminServiceClient::new(nobody.channel());
+    let whole = GetAuditRequest { start: 1, limit: 1_000 };
+    let mut unrecorded = async || {
+        let trail = erin.get_audit(whole).await.unwrap().into_inner().records;
+        (trail.len(), AuditRecord::decode(trail.last().unwrap().clone()).unwrap().unrecorded)
+    };
+    // Strangers write nothing to a disk that is nearly full.
+    world.gives(RESERVE);
+    assert!(nobody.get_standing(GetStandingRequest {}).await.is_err());
+    world.gives(NOTHING);
+    let before = world.net.everything().await;
+    for _ in 0..3 {
+        dave.get_standing(GetStandingRequest {}).await.unwrap();
+    }
+    let open = world.net.service.door().sessions().len();
+    let refused = dave.drop_sessions(DropSessionsRequest::default()).await.unwrap_err();
+    assert_eq!(refusal(&refused), (FULL.0, FULL.1.to_owned()));
+    // Also past the door.
+    let peer = world.net.service.peer(Some(&key_id("dave tls")), Network::of(LOCAL.into()));
+    let call = Call::of(&peer, None, "DropSessions");
+    let drop = permit(peer, Method::DropSessions, Vec::new()).unwrap();
+    let refused = world.net.service.drop_sessions(call, drop).await.unwrap_err();
+    assert!(matches!(refused, Failure::Refused(Refusal::StorageFull)), "{refused:?}");
+    assert_eq!(world.net.service.door().sessions().len(), open);
+    assert_eq!(world.net.everything().await, before);
+    world.gives(AMPLE);
+    assert_eq!(unrecorded().await, (1, 6));
+    assert_eq!(unrecorded().await, (2, 0));
 }
 
 /// A supervisor hears of it under a name of its own: who reads is served.
