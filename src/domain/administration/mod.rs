@@ -8,3 +8,5 @@
 pub mod audit;
 pub mod desk;
 pub mod proposal;
+#[cfg(test)]
+mod tests;
