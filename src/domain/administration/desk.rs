@@ -248,8 +248,9 @@ impl Command for Propose {
         let mut desk = world.seen.desk(&Key::Desk)?.cloned().unwrap_or_default();
         let expires = self.what.expires(world.now, desk.since)?;
         let by = self.by.role().holder();
-        has_room(&desk, &by, world.now)?;
+        // What is over may be proposed anew: of a statement the id stays the same.
         desk.lying.retain(|lying| lying.id != id);
+        has_room(&desk, &by, world.now)?;
         let deletes = forget(&mut desk, world);
         desk.lying.push(Lying { id, expires, open: true, by: by.clone() });
         let facets = match &self.what {

@@ -422,6 +422,25 @@ fn what_is_over_is_forgotten_by_a_clock_that_is_believed() {
 }
 
 #[test]
+fn a_statement_that_is_over_is_proposed_anew() {
+    for ends in [Service::abort, |_: &mut Service, _: &Proposed| Ok(())] {
+        let mut service = Service::new();
+        let statement = service.statement(&["alice", "bob"]);
+        let other = service.act(&Act::Drain, (1, NOW + DAY), &BOTH);
+        service.propose(&statement).unwrap();
+        service.propose(&other).unwrap();
+        ends(&mut service, &statement).unwrap();
+        service.now = NOW + WEEK;
+        assert!(service.approve(&statement).is_err());
+        service.propose(&statement).unwrap();
+        assert_eq!(service.desk().lying.len(), 1, "what is over beside it is forgotten");
+        assert!(service.kept(&other).is_none());
+        assert_eq!(service.propose(&other), Err("PROPOSAL_EXPIRED"));
+        service.carry_out(statement).unwrap();
+    }
+}
+
+#[test]
 fn by_a_clock_in_doubt_only_what_can_be_taken_back_is_proposed() {
     let mut service = Service::new();
     service.clock = Clock::InDoubt;
