@@ -63,3 +63,35 @@ impl Sessions {
         named.map(|(_, drop)| drop.notify_one()).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn session(face: Face) -> Session {
+        let remote = SocketAddr::from(([192, 0, 2, 1], 443));
+        Session { face, since: 9, remote, key: None, group: "X25519MLKEM768" }
+    }
+
+    #[test]
+    fn a_number_names_one_session_and_those_that_are_named_are_told_to_go() {
+        let mut sessions = Sessions::from(9);
+        let faces = [Face::Members, Face::Members, Face::Administration];
+        let told = faces.map(|_| Arc::new(Notify::new()));
+        let opened = [0, 1, 2].map(|n: usize| sessions.open(session(faces[n]), told[n].clone()));
+        let are_told = || [0, 1, 2].map(|n: usize| told[n].notified().now_or_never().is_some());
+        assert_eq!(sessions.drop(&[opened[1], opened[2] + 1]), 1);
+        assert_eq!(are_told(), [false, true, false]);
+        assert_eq!(sessions.drop(&[]), 2);
+        assert_eq!(are_told(), [true, true, false]);
+        // Who is told goes by itself; its number is nobody else's, nor after a start.
+        sessions.close(opened[2]);
+        assert_eq!(sessions.all().len(), 2);
+        let next = sessions.open(session(Face::Members), Arc::default());
+        assert!(!opened.contains(&next));
+        let first = Sessions::from(10).open(session(Face::Members), Arc::default());
+        assert!(first > next, "{first}");
+    }
+}
