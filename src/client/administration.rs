@@ -671,10 +671,11 @@ const HEAD_BYTES: u64 = limits::HEADER_BYTES as u64;
 
 #[cfg(test)]
 mod tests {
-    use crate::client::draft::Composer;
-    use crate::client::testlog::{NOW, TestLog, ambient, charter, key, person, telephone};
-
     use super::*;
+    use crate::client::draft::Composer;
+    use crate::client::testlog::{
+        AUTHORITY, LOG, NOW, TestLog, admission, ambient, charter, key, name, person, record, telephone,
+    };
 
     fn listed(envelope: &Envelope) -> v1::Proposal {
         let (statement, facets) = (envelope.bytes().clone(), Vec::new());
@@ -781,5 +782,248 @@ mod tests {
         let proposed = Proposed::read(&directory, listed(&envelope)).unwrap();
         let waits = proposed.waits_for(&directory);
         assert!(waits.iter().any(|(_, names)| names.contains(&name)), "{waits:?}");
+    }
+
+    const RELAY: u8 = 11;
+
+    /// A trail as a service keeps it.
+    #[derive(Clone)]
+    struct Told {
+        records: Vec<Bytes>,
+        trail: Trail,
+    }
+
+    impl Told {
+        fn nothing(log: &TestLog) -> Self {
+            Self { records: Vec::new(), trail: Trail::empty(log.directory.genesis()) }
+        }
+
+        fn and(self, says: &str) -> Self {
+            let next = self.trail.count + 1;
+            self.numbered(next, says)
+        }
+
+        fn numbered(mut self, number: u64, says: &str) -> Self {
+            let says = says.to_owned();
+            let record = AuditRecord { number, at: NOW, says, ..AuditRecord::default() };
+            let record: Bytes = record.encode_to_vec().into();
+            self.trail = self.trail.append(&record);
+            self.records.push(record);
+            self
+        }
+
+        fn head(&self, log: &TestLog, view: u64) -> proto::AuditHead {
+            let bytes = |digest: &[u8; 32]| Bytes::copy_from_slice(digest);
+            let genesis = bytes(log.directory.genesis().as_bytes());
+            proto::AuditHead {
+                directory: Some(proto::Directory { name: name().to_string(), genesis }),
+                count: self.trail.count,
+                chain: bytes(self.trail.chain.as_bytes()),
+                at: NOW,
+                view: Some(proto::View { size: view, root: bytes(&[7; 32]) }),
+            }
+        }
+
+        /// The records behind so many, and the head of all.
+        fn behind(&self, records: usize, log: &TestLog, view: u64) -> v1::GetAuditResponse {
+            let head = signed(Kind::AuditHead, &self.head(log, view), &[RELAY]);
+            v1::GetAuditResponse { records: self.records[records..].to_vec(), head }
+        }
+    }
+
+    fn signed(kind: Kind, head: &proto::AuditHead, by: &[u8]) -> Bytes {
+        let keys: Vec<_> = by.iter().map(|seed| key(*seed)).collect();
+        let keys: Vec<_> = keys.iter().collect();
+        let envelope = Envelope::sign(kind, head.encode_to_vec(), &keys, ambient().random());
+        envelope.unwrap().bytes().clone()
+    }
+
+    /// An auditor who has seen three records, and the head behind them with a view of two entries.
+    struct Auditor {
+        _folder: tempfile::TempDir,
+        home: Home,
+        log: TestLog,
+        seen: Told,
+    }
+
+    impl Auditor {
+        fn new() -> Self {
+            let (folder, log) = (tempfile::tempdir().unwrap(), TestLog::new());
+            let home = Home::at(folder.path().to_owned());
+            std::fs::create_dir_all(home.folder(&name())).unwrap();
+            let seen = Told::nothing(&log).and("start").and("GetStanding").and("GetAudit");
+            let auditor = Self { _folder: folder, home, log, seen };
+            assert_eq!(auditor.takes(&auditor.seen.behind(0, &auditor.log, 2)), Ok(true));
+            auditor
+        }
+
+        fn copy(&self) -> Result<Copy, ClientError> {
+            Copy::open(&self.home, &name(), &self.log.directory)
+        }
+
+        /// What a later run makes of a page: whether it is the last, or the reason and the words.
+        fn takes(&self, page: &v1::GetAuditResponse) -> Result<bool, (String, String)> {
+            let taken = self.copy().and_then(|mut copy| copy.take(&self.log.directory, page));
+            taken.map_err(|why| (why.reason.clone(), why.to_string()))
+        }
+
+        fn file(&self, file: &str) -> PathBuf {
+            self.home.folder(&name()).join(file)
+        }
+    }
+
+    #[test]
+    fn a_trail_that_does_not_go_on_from_where_it_was_is_refused_and_both_heads_are_kept() {
+        let log = TestLog::new();
+        let start = Told::nothing(&log).and("start");
+        let (before, fork) = (start.clone().and("GetStanding"), start.and("no").and("GetAudit"));
+        let seen = before.clone().and("GetAudit");
+        for (page, says) in [
+            (before.behind(2, &log, 2), "its head has fewer records"),
+            (seen.clone().and("more").behind(3, &log, 1), "an earlier view of the directory"),
+            (seen.clone().numbered(5, "more").behind(3, &log, 2), "expected record 4, found 5"),
+            (fork.behind(3, &log, 2), "the head is one of other records"),
+            (fork.and("more").behind(3, &log, 2), "the head is one of other records"),
+        ] {
+            let auditor = Auditor::new();
+            let kept = std::fs::read(auditor.file(HEAD)).unwrap();
+            let (reason, words) = auditor.takes(&page).unwrap_err();
+            assert_eq!(reason, "AUDIT_WENT_BACK");
+            assert!(words.contains(says), "{says}: {words}");
+            assert_eq!(std::fs::read(auditor.file(HEAD)).unwrap(), kept, "{says}");
+            assert_eq!(std::fs::read(auditor.file(EVIDENCE)).unwrap(), page.head, "{says}");
+            // The first contradiction stands.
+            assert!(auditor.takes(&before.behind(2, &log, 3)).is_err());
+            assert_eq!(std::fs::read(auditor.file(EVIDENCE)).unwrap(), page.head, "{says}");
+            assert_eq!(auditor.takes(&seen.clone().and("more").behind(3, &log, 2)), Ok(true));
+        }
+    }
+
+    #[test]
+    fn a_copy_that_lost_its_end_takes_only_what_its_head_is_of() {
+        let auditor = Auditor::new();
+        let Auditor { log, seen, .. } = &auditor;
+        let tape = std::fs::OpenOptions::new().write(true).open(auditor.file(RECORDS)).unwrap();
+        let length = tape.metadata().unwrap().len();
+        tape.set_len(length - seen.records[2].len() as u64).unwrap();
+        let start = Told::nothing(log).and("start").and("GetStanding");
+        let (reason, words) =
+            auditor.takes(&start.and("another").and("more").behind(2, log, 2)).unwrap_err();
+        assert_eq!(reason, "AUDIT_WENT_BACK");
+        assert!(words.contains("its records are others than were signed"), "{words}");
+        assert_eq!(auditor.takes(&seen.clone().and("more").behind(2, log, 2)), Ok(true));
+    }
+
+    #[test]
+    fn what_no_head_vouches_for_is_not_kept() {
+        let auditor = Auditor::new();
+        let Auditor { log, seen, .. } = &auditor;
+        let mut page = seen.clone().and("four").and("five").behind(3, log, 2);
+        page.records.pop();
+        assert_eq!(auditor.takes(&page), Ok(false));
+        assert_eq!(auditor.copy().unwrap().records().len(), 3);
+        page.records.clear();
+        assert_eq!(auditor.takes(&page).unwrap_err().0, "AUDIT_INCOMPLETE");
+    }
+
+    #[test]
+    fn a_head_whose_view_is_behind_the_directory_is_refused() {
+        let (log, _) = TestLog::populated();
+        let auditor = Auditor { log, ..Auditor::new() };
+        std::fs::remove_file(auditor.file(HEAD)).unwrap();
+        let Auditor { log, seen, .. } = &auditor;
+        let size = log.directory.size();
+        let (_, words) = auditor.takes(&seen.behind(3, log, size - 1)).unwrap_err();
+        assert!(words.contains("an earlier view of the directory"), "{words}");
+        assert_eq!(auditor.takes(&seen.behind(3, log, size)), Ok(true));
+    }
+
+    #[test]
+    fn a_head_is_believed_of_this_directory_and_of_the_relay_alone() {
+        let auditor = Auditor::new();
+        let Auditor { log, seen, .. } = &auditor;
+        let good = seen.head(log, 2);
+        let named = |name: &str, genesis: &[u8]| {
+            let genesis = Bytes::copy_from_slice(genesis);
+            let directory = Some(proto::Directory { name: name.to_owned(), genesis });
+            proto::AuditHead { directory, ..good.clone() }
+        };
+        let genesis = *log.directory.genesis().as_bytes();
+        let spoilt = signed(Kind::AuditHead, &good, &[RELAY]);
+        let mut spoilt = proto::Dsse::decode(spoilt).unwrap();
+        spoilt.signatures[0].sig = vec![7; 64].into();
+        for (head, says) in [
+            (signed(Kind::Header, &good, &[RELAY]), "of another kind"),
+            (
+                signed(Kind::AuditHead, &named("xy.example", &genesis), &[RELAY]),
+                "another directory",
+            ),
+            (
+                signed(Kind::AuditHead, &named("un.example", &[7; 32]), &[RELAY]),
+                "another directory",
+            ),
+            (signed(Kind::AuditHead, &good, &[]), "one key signs it"),
+            (signed(Kind::AuditHead, &good, &[LOG, RELAY]), "one key signs it"),
+            (signed(Kind::AuditHead, &good, &[LOG]), "was not the relay's"),
+            (signed(Kind::AuditHead, &good, &[99]), "was not the relay's"),
+            (signed(Kind::AuditHead, &seen.head(log, 0), &[RELAY]), "was not the relay's"),
+        ] {
+            let page = v1::GetAuditResponse { records: Vec::new(), head };
+            let (reason, words) = auditor.takes(&page).unwrap_err();
+            assert_eq!(reason, "AUDIT_HEAD", "{says}");
+            assert!(words.contains(says), "{says}: {words}");
+        }
+        let page =
+            v1::GetAuditResponse { records: Vec::new(), head: spoilt.encode_to_vec().into() };
+        assert_eq!(auditor.takes(&page).unwrap_err().0, "AUDIT_HEAD");
+        assert_eq!(auditor.takes(&seen.behind(3, log, 2)), Ok(true));
+    }
+
+    #[test]
+    fn a_copy_whose_records_do_not_follow_one_another_was_altered() {
+        let auditor = Auditor::new();
+        let [one, two, three] = &auditor.seen.records[..] else { panic!("three") };
+        for records in [[two, one, three], [one, one, three], [two, three, three]] {
+            let records: Vec<Bytes> = records.into_iter().cloned().collect();
+            tape::append(&auditor.file(RECORDS), 0, &records).unwrap();
+            assert_eq!(auditor.copy().unwrap_err().reason, "AUDIT_COPY_ALTERED");
+        }
+    }
+
+    fn said(id: &[u8], statement: &Bytes, facets: Vec<v1::OpenFacet>) -> v1::Proposal {
+        let publication = Some(v1::Publication { statement: statement.clone(), facets });
+        v1::Proposal { id: Bytes::copy_from_slice(id), publication, ..v1::Proposal::default() }
+    }
+
+    #[test]
+    fn an_act_is_drafted_once_for_the_charter_in_force_and_read_from_its_own_bytes() {
+        let (directory, ambient) = (TestLog::new().directory, ambient());
+        let [one, other] = [(); 2].map(|()| draft(&directory, &Act::Drain, &ambient));
+        assert_ne!(one.digest(), other.digest());
+        let read =
+            |id: &Envelope| Proposed::read(said(id.digest().as_bytes(), one.bytes(), Vec::new()));
+        let What::Act(act, proposal, _) = read(&one).unwrap().what else { panic!("an act") };
+        assert_eq!((act, proposal.base), (Act::Drain, 1));
+        // So that it is not too long for a clock that is a little behind.
+        assert_eq!(proposal.expires, NOW + limits::PROPOSAL_SECONDS - limits::CLOCK_AHEAD_SECONDS);
+        assert_eq!(read(&other).unwrap_err().reason, "PROPOSAL_UNREADABLE");
+    }
+
+    #[test]
+    fn details_that_are_not_those_named_are_no_withheld_ones() {
+        let (mut log, ambient) = (TestLog::new(), ambient());
+        let directory = log.directory.clone();
+        let admitted = Composer::on(&directory, &ambient).admission(admission()).unwrap();
+        log.sign_and_add(vec![admitted], &[1, 2, AUTHORITY]).unwrap();
+        let recorded = Composer::on(&log.directory, &ambient).record(record(), &[telephone()]);
+        let mut wire = Bundle::of(vec![recorded.unwrap()]).to_wire().publications;
+        let v1::Publication { statement, facets } = wire.pop().unwrap();
+        let id = Envelope::parse(&statement, limits::STATEMENT_BYTES).unwrap().digest();
+        let read = |facets| Proposed::read(said(id.as_bytes(), &statement, facets));
+        assert!(matches!(read(facets.clone()).unwrap().what, What::Statement(_)));
+        assert!(matches!(read(Vec::new()).unwrap().what, What::Withheld(_)));
+        let mut spoilt = facets;
+        spoilt[0].bytes = Bytes::from_static(b"other");
+        assert!(read(spoilt).is_err());
     }
 }
