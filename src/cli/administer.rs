@@ -739,3 +739,31 @@ pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<()
     ctx.out.say(format_args!("{found} of {needed} signatures are there"));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signed::dsse;
+
+    fn proposed(id: &[u8]) -> Proposed {
+        let said = v1::Proposal { id: id.to_vec().into(), ..v1::Proposal::default() };
+        let envelope = Envelope::assemble(dsse::Kind::Approval, Vec::new().into(), Vec::new());
+        Proposed { said, what: What::Act(Act::Drain, Box::default(), Box::new(envelope)) }
+    }
+
+    #[test]
+    fn a_proposal_is_named_by_four_digits_or_more_that_are_no_other_ones() {
+        let desk = [[0xab, 0xcd, 1], [0xab, 0xcd, 2], [0xab, 0xce, 3]];
+        for (id, found) in [
+            ("abce", Ok("abce03")),
+            ("ABCD02", Ok("abcd02")),
+            ("abcd", Err(Exit::Usage)),
+            ("abc", Err(Exit::NotFound)),
+            ("abcf", Err(Exit::NotFound)),
+        ] {
+            let one = one(desk.iter().map(|id| proposed(id)).collect(), id);
+            let one = one.map(|of| of.id()).map_err(|why| why.exit);
+            assert_eq!(one, found.map(str::to_owned), "{id}");
+        }
+    }
+}
