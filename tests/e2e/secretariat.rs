@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use liaison::signed::proto::{AuditHead, Dsse};
+use prost::Message as _;
+
 use crate::readme::{commands, free_port, run};
 
 /// Every command of the page.
@@ -87,11 +90,19 @@ fn a_copy_that_was_altered_is_refused_by_the_second_implementation(folder: &Path
         records.push([&length.to_be_bytes()[4..], &behind[..length]].concat());
         rest = &behind[length..];
     }
-    let spoilt_end = |bytes: &[u8]| {
-        let mut bytes = bytes.to_vec();
-        *bytes.last_mut().unwrap() ^= 1;
-        bytes
+    let with = |change: fn(&mut Dsse)| {
+        let mut head = Dsse::decode(&head[..]).unwrap();
+        change(&mut head);
+        head.encode_to_vec()
     };
+    let elsewhere = with(|head| {
+        let mut said = AuditHead::decode(&head.payload[..]).unwrap();
+        said.directory.as_mut().unwrap().genesis = vec![7; 32].into();
+        head.payload = said.encode_to_vec().into();
+    });
+    let unsigned = with(|head| head.signatures.clear());
+    let forged = with(|head| head.signatures[0].sig = vec![7; 64].into());
+    let unknown = with(|head| head.signatures[0].key_id = vec![7; 32].into());
     let swapped = [&records[1..2], &records[..1], &records[2..]].concat();
     let mut changed = records.clone();
     let outcome = changed[0].len() - 1;
@@ -101,7 +112,10 @@ fn a_copy_that_was_altered_is_refused_by_the_second_implementation(folder: &Path
         (&records[1..], head.clone(), "record 1: another number"),
         (&records[..records.len() - 1], head.clone(), "the head is of other records"),
         (&changed[..], head.clone(), "the head is of other records"),
-        (&records[..], spoilt_end(&head), "refused"),
+        (&records[..], elsewhere, "the head is of another directory"),
+        (&records[..], unsigned, "one key signs the head"),
+        (&records[..], unknown, "the key is not the relay's"),
+        (&records[..], forged, "the signature of the head does not hold"),
     ] {
         std::fs::write(copy.join("audit"), records.concat()).unwrap();
         std::fs::write(copy.join("audit-head"), head).unwrap();
