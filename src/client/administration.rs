@@ -1001,7 +1001,7 @@ mod tests {
         let [one, other] = [(); 2].map(|()| draft(&directory, &Act::Drain, &ambient));
         assert_ne!(one.digest(), other.digest());
         let read =
-            |id: &Envelope| Proposed::read(said(id.digest().as_bytes(), one.bytes(), Vec::new()));
+            |id: &Envelope| Proposed::read(&directory, said(id.digest().as_bytes(), one.bytes(), Vec::new()));
         let What::Act(act, proposal, _) = read(&one).unwrap().what else { panic!("an act") };
         assert_eq!((act, proposal.base), (Act::Drain, 1));
         // So that it is not too long for a clock that is a little behind.
@@ -1019,7 +1019,7 @@ mod tests {
         let mut wire = Bundle::of(vec![recorded.unwrap()]).to_wire().publications;
         let v1::Publication { statement, facets } = wire.pop().unwrap();
         let id = Envelope::parse(&statement, limits::STATEMENT_BYTES).unwrap().digest();
-        let read = |facets| Proposed::read(said(id.as_bytes(), &statement, facets));
+        let read = |facets| Proposed::read(&directory, said(id.as_bytes(), &statement, facets));
         assert!(matches!(read(facets.clone()).unwrap().what, What::Statement(_)));
         assert!(matches!(read(Vec::new()).unwrap().what, What::Withheld(_)));
         let mut spoilt = facets;

@@ -1,18 +1,20 @@
 //! The administration: two people decide over exactly what happens, and all of it is recorded.
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use liaison::client::administration::verify;
 use liaison::crypto::hash::Digest;
 use liaison::client::error::Exit;
 use liaison::client::keys::Owner;
 use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits;
-use liaison::domain::refusal::Refusal;
+use liaison::domain::refusal::{OwnKey, Refusal};
 use liaison::domain::state::{Key, Value};
 use liaison::moment;
 use liaison::service::door;
 use liaison::service::epochs::{self, Which};
 use liaison::service::{self, CannotStart};
+use liaison::signed::canonical::LARGEST;
 use liaison::signed::dsse::{Envelope, Kind};
 use liaison::signed::proto::{self, AuditRecord, Proposal};
 use liaison::store::{Engine, Place, Write, codec, keys};
@@ -21,7 +23,8 @@ use liaison::wire::v1::carry_out_response::Done;
 use liaison::wire::v1::{
     AbortRequest, ApproveRequest, CarryOutRequest, DropSessionsRequest, GetAuditRequest,
     GetCheckpointRequest, GetStandingRequest, ListProposalsRequest, ListSessionsRequest,
-    ProposalState, ProposeRequest, Publication,
+    Proposal as OnDesk, ProposalState, ProposeRequest, Publication, ServiceKeyUse,
+    StageServiceKeyRequest,
 };
 use prost::Message as _;
 use serde_json::json;
@@ -32,7 +35,8 @@ use crate::epochs::{again, closed};
 use crate::salvage::{put_back, salvaged};
 use crate::rotations::said;
 use crate::support::{
-    Client, DAY, NAME, NOW, Office, Open, Party, TestNet, dates, identity, refusal, says, soon,
+    Client, DAY, NAME, NOW, Office, Open, Party, TestNet, Trust, dates, identity, key_id, refusal,
+    says, soon,
 };
 
 /// A connection of a person to the administration.
@@ -83,13 +87,15 @@ impl Desk {
         self.0.abort(AbortRequest { id: id.clone() }).await.map(|_| ())
     }
 
+    /// What lies there, and whether more does.
+    async fn listed(&mut self, which: &ListProposalsRequest) -> (Vec<OnDesk>, bool) {
+        let page = self.0.list_proposals(which.clone()).await.unwrap().into_inner();
+        (page.proposals, page.more)
+    }
+
     async fn states(&mut self) -> Vec<ProposalState> {
-        let listed = self
-            .0
-            .list_proposals(ListProposalsRequest { all: true, ..Default::default() })
-            .await
-            .unwrap();
-        listed.into_inner().proposals.iter().map(|of| of.state()).collect()
+        let all = ListProposalsRequest { all: true, ..Default::default() };
+        self.listed(&all).await.0.iter().map(OnDesk::state).collect()
     }
 
     pub(crate) async fn standing(&mut self) -> Result<(), Status> {
@@ -104,7 +110,7 @@ impl Desk {
     }
 }
 
-fn signatures(proposal: &liaison::wire::v1::Proposal) -> usize {
+fn signatures(proposal: &OnDesk) -> usize {
     let dsse = proposal.publication.clone().unwrap().statement;
     proto::Dsse::decode(dsse).unwrap().signatures.len()
 }
@@ -236,12 +242,19 @@ async fn what_an_act_rests_on_and_until_when_is_judged() {
         ),
         ("PROPOSAL_TOO_LONG", Box::new(move |of: &mut Proposal| of.expires = NOW + week + 1)),
         ("BASE_MOVED", Box::new(|of: &mut Proposal| of.base -= 1)),
+        ("BASE_MOVED", Box::new(|of: &mut Proposal| of.base += 1)),
         ("UNKNOWN_ACTION", Box::new(|of: &mut Proposal| of.action = "rm-rf".to_owned())),
         ("NOT_CANONICAL", Box::new(|of: &mut Proposal| of.parameters = vec![0x08, 0x00].into())),
         ("INVALID_FIELD", Box::new(|of: &mut Proposal| of.nonce = vec![7; 31].into())),
         (
             "OTHER_DIRECTORY",
             Box::new(|of: &mut Proposal| of.directory = Some(proto::Directory::default())),
+        ),
+        (
+            "OTHER_GENESIS",
+            Box::new(|of: &mut Proposal| {
+                of.directory.as_mut().unwrap().genesis = vec![7; 32].into();
+            }),
         ),
     ] {
         let proposed = act(&net, &drop_all(), change, &["dave"]);
@@ -283,6 +296,80 @@ async fn who_is_operator_no_more_does_not_count() {
     });
     net.say(next.signed_by(&["alice", "bob"])).await;
     assert_eq!(refused(dave.carry_out(&id).await), "BASE_MOVED");
+    let proposed = act(&net, &drop_all(), |_| {}, &["dave"]);
+    let (id, _) = dave.propose(proposed.clone()).await.unwrap();
+    assert_eq!(refused(dave.approve(&id, &["fred"], &proposed).await), "KEY_NOT_IN_FORCE");
+    assert_eq!(dave.approve(&id, &["gina"], &proposed).await.unwrap(), 2);
+}
+
+/// What is refused is not done, and what is done is done after it is used.
+#[tokio::test]
+async fn an_act_that_is_refused_is_not_done_and_of_those_who_ask_at_once_one_does_it() {
+    let net = two_of_each().await;
+    let (mut dave, drains) = (Desk::of(&net, "dave").await, net.service.drains());
+    let nonce = |of: &mut Proposal| of.nonce = vec![8; 32].into();
+    let (drain, _) = dave.propose(act(&net, &Act::Drain, nonce, &["dave"])).await.unwrap();
+    let given_up = act(&net, &Act::Drain, |_| {}, &["dave", "fred"]);
+    let (given_up, _) = dave.propose(given_up).await.unwrap();
+    dave.abort(&given_up).await.unwrap();
+    assert_eq!(refused(dave.carry_out(&drain).await), "BELOW_THRESHOLD");
+    assert_eq!(refused(dave.carry_out(&given_up).await), "PROPOSAL_ENDED");
+    assert!(!*drains.borrow());
+    let staged = net.service.stage_key(OwnKey::Log).await.unwrap();
+    let retire = act(&net, &Act::RetireKey(staged.id), |_| {}, &["dave", "fred"]);
+    let (retire, _) = dave.propose(retire).await.unwrap();
+    let asked = (0..8).map(|_| {
+        let mut dave = Desk(dave.0.clone());
+        let retire = retire.clone();
+        async move { dave.carry_out(&retire).await }
+    });
+    let (done, not): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().partition(Result::is_ok);
+    assert!(matches!(&done[..], [Ok(Done::Act(_))]), "{done:?}");
+    assert!(not.into_iter().all(|why| refused(why) == "PROPOSAL_ENDED"));
+    assert!(net.service.own_keys().iter().all(|key| key.id != staged.id));
+    // A key that the charter lists is not let go of, and that is said.
+    let listed = net.service.own_keys()[0].id;
+    let listed = act(&net, &Act::RetireKey(listed), |_| {}, &["dave", "fred"]);
+    let (listed, _) = dave.propose(listed).await.unwrap();
+    let Done::Failed(why) = dave.carry_out(&listed).await.unwrap() else { panic!("it was done") };
+    assert!(why.contains("stands in the charter in force"), "{why}");
+}
+
+/// One operator decides alone, where there is no other.
+#[tokio::test]
+async fn the_only_operator_needs_nobody() {
+    let net = TestNet::memory().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let (id, _) = dave.propose(act(&net, &drop_all(), |_| {}, &["dave"])).await.unwrap();
+    assert_eq!(dave.listed(&ListProposalsRequest::default()).await.0[0].needed, 1);
+    assert!(matches!(dave.carry_out(&id).await.unwrap(), Done::Act(_)));
+}
+
+/// No charter is carried out under which the service could not sign.
+#[tokio::test]
+async fn a_charter_with_a_log_key_that_is_not_here_is_refused_when_it_is_carried_out() {
+    let net = two_of_each().await;
+    let mut alice = Desk::of(&net, "alice").await;
+    let foreign = says::proven("nobody", &format!("log/{NAME}"), proto::Use::Log);
+    let next = says::charter(&net.replica()).with(|charter| charter.log.push(foreign));
+    let next = next.signed_by(&["alice", "bob"]);
+    let (id, _) = alice.propose(next.bytes()).await.unwrap();
+    assert_eq!(refused(alice.carry_out(&id).await), "SERVICE_KEY_MISSING");
+    assert_eq!(alice.states().await, [ProposalState::Open]);
+}
+
+/// A statement that came into the log by another way is not logged twice.
+#[tokio::test]
+async fn a_statement_that_was_published_meanwhile_is_carried_out_as_it_stands() {
+    let net = two_of_each().await;
+    let mut alice = Desk::of(&net, "alice").await;
+    let admission = says::admission(&net.replica(), "at").signed_by(&["alice", "bob"]);
+    let (id, _) = alice.propose(admission.bytes()).await.unwrap();
+    let leaf = net.say(admission).await;
+    let size = net.replica().directory.size();
+    assert_eq!(alice.carry_out(&id).await.unwrap(), Done::LeafIndex(leaf));
+    assert_eq!(net.replica().directory.size(), size);
+    assert_eq!(alice.states().await, [ProposalState::CarriedOut]);
 }
 
 #[tokio::test]
@@ -347,6 +434,45 @@ async fn the_desk_keeps_no_facet_that_is_not_named_and_shows_none_to_operators()
         let proposal = listed.into_inner().proposals.remove(0);
         assert_eq!(proposal.publication.unwrap().facets.len(), facets, "{person}");
     }
+    // Once it has ended, nobody needs them.
+    let all = ListProposalsRequest { all: true, ..Default::default() };
+    let id = alice.listed(&all).await.0[0].id.clone();
+    alice.abort(&id).await.unwrap();
+    assert!(alice.listed(&all).await.0[0].publication.clone().unwrap().facets.is_empty());
+}
+
+/// An answer has a bound; what was asked for by its id, or behind another, is what comes.
+#[tokio::test]
+async fn the_desk_is_listed_by_pages_and_each_proposal_once() {
+    let net = two_of_each().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let sessions: Vec<u64> = (LARGEST - 1_900..LARGEST).collect();
+    let mut ids = Vec::new();
+    for n in 0..70 {
+        let nonce = |of: &mut Proposal| of.nonce = vec![n; 32].into();
+        let large = act(&net, &Act::DropSessions(sessions.clone()), nonce, &["dave"]);
+        let (id, _) = dave.propose(large).await.unwrap();
+        if n > 1 {
+            dave.abort(&id).await.unwrap();
+        }
+        ids.push(id);
+    }
+    let waiting = dave.listed(&ListProposalsRequest::default()).await.0;
+    assert_eq!(waiting.iter().map(|of| &of.id).collect::<Vec<_>>(), [&ids[0], &ids[1]]);
+    assert_eq!(waiting[0].needed, 2);
+    let standing = dave.0.get_standing(GetStandingRequest {}).await.unwrap().into_inner();
+    assert_eq!(standing.proposals, 2);
+    let mut all = ListProposalsRequest { all: true, ..Default::default() };
+    let (first, more) = dave.listed(&all).await;
+    assert!(more && first.len() < 70, "{}", first.len());
+    all.after = first.last().unwrap().id.clone();
+    let (rest, more) = dave.listed(&all).await;
+    assert!(!more);
+    assert_eq!(first.iter().chain(&rest).map(|of| of.id.clone()).collect::<Vec<_>>(), ids);
+    all.after.clear();
+    all.prefix = hex::encode(&ids[69][..8]);
+    let (named, more) = dave.listed(&all).await;
+    assert_eq!((named.len(), &named[0].id, more), (1, &ids[69], false));
 }
 
 /// What members say is theirs: the desk takes nothing of it.
@@ -406,13 +532,20 @@ async fn every_call_and_refusal_is_recorded_and_the_chain_goes_on_over_a_restart
     let says = format!("drain, signed by {}", digits("dave"));
     assert_eq!((&all[2].subject, &all[2].says, all[2].at), (&id, &says, NOW));
     assert_eq!(verify(&net.replica().directory, &records, &head).unwrap().0, 5);
+    let mut erin = Desk::of(&net, "erin").await;
+    for (start, limit, found) in
+        [(2, 1, &records[1..2]), (0, 2, &records[..2]), (3, 0, &records[2..3])]
+    {
+        let page = erin.0.get_audit(GetAuditRequest { start, limit }).await.unwrap().into_inner();
+        assert_eq!(page.records, found, "{start}, {limit}");
+    }
     let (store, directory) = (net.store.clone(), net.replica().directory.clone());
     let (ca, (open, _)) = (net.ca.clone(), net.stop().await);
-    let trust = crate::support::Trust::new(dates());
+    let trust = Trust::new(dates());
     assert_eq!(trust.ca, ca);
     let net = TestNet::serve(open, store, trust).await;
     let (records, head) = Desk::of(&net, "erin").await.trail().await;
-    assert_eq!(verify(&directory, &records, &head).unwrap().0, 6);
+    assert_eq!(verify(&directory, &records, &head).unwrap().0, 9);
     // Whoever changes, drops or swaps one is found.
     for (what, spoil) in [
         ("cut", Box::new(|of: &mut Vec<Bytes>| drop(of.pop())) as Box<dyn FnOnce(&mut Vec<Bytes>)>),
@@ -458,10 +591,15 @@ async fn mailboxes_begin_anew_by_what_two_operators_signed() {
     let (another_one, another_epoch) = (approval(of(&fr, 2), &both), approval(of(&jp, 3), &both));
     let another = Some(act(&net, &Act::Drain, week, &both));
     let alone = approval(of(&jp, 2), &["dave"]);
+    let epoch = Act::NewEpoch(of(&jp, 2));
+    let changed = |change: fn(&mut Proposal)| Some(act(&net, &epoch, change, &both));
+    let over = changed(|of| of.expires = NOW);
+    let too_long = changed(|of| of.expires = NOW + limits::PROPOSAL_SECONDS + 1);
+    let moved = changed(|of| of.base -= 1);
     let good = approval(of(&jp, 2), &both);
     let approval_id = Envelope::parse(good.as_ref().unwrap(), limits::PROPOSAL_BYTES).unwrap();
     let approval_id = Bytes::copy_from_slice(approval_id.digest().as_bytes());
-    let (store, trust) = (net.store.clone(), crate::support::Trust::new(dates()));
+    let (store, trust) = (net.store.clone(), Trust::new(dates()));
     let (open, _) = net.stop().await;
     let begin = async |approved: Option<Bytes>| {
         let which = Which { all: true, approved, ..Which::default() };
@@ -482,6 +620,12 @@ async fn mailboxes_begin_anew_by_what_two_operators_signed() {
         begin(alone).await,
         Err(CannotStart::Approval(Refusal::BelowThreshold { .. }))
     ));
+    for (other, reason) in
+        [(over, "PROPOSAL_EXPIRED"), (too_long, "PROPOSAL_TOO_LONG"), (moved, "BASE_MOVED")]
+    {
+        let Err(CannotStart::Approval(why)) = begin(other).await else { panic!("{reason}") };
+        assert_eq!(why.code(), reason);
+    }
     assert_eq!(stands().await, before, "nothing was done");
     assert_eq!(begin(good.clone()).await.unwrap().len(), 1);
     // It was used: what would begin now is another epoch.
@@ -656,8 +800,78 @@ async fn of_strangers_only_so_many_refusals_are_recorded() {
     for _ in 0..most + 5 {
         assert!(seat.get_standing(GetStandingRequest {}).await.is_err());
     }
-    let (after, _) = Desk::of(&net, "erin").await.trail().await;
+    let mut erin = Desk::of(&net, "erin").await;
+    let (after, _) = erin.trail().await;
     assert_eq!(after.len(), records.len() + most + 1);
+    // The count begins anew with the record that says it, and they with the hour.
+    let (after, _) = erin.trail().await;
+    assert_eq!(AuditRecord::decode(after.last().unwrap().clone()).unwrap().unrecorded, 0);
+    net.open.clock.set(NOW + 3_600);
+    assert!(nobody.get_standing(GetStandingRequest {}).await.is_err());
+    let (records, _) = erin.trail().await;
+    assert_eq!(records.len(), after.len() + 2);
+}
+
+/// Who asked for what, about what, from where, and what came of it.
+#[tokio::test]
+async fn a_record_says_who_asked_for_what_and_what_came_of_it() {
+    let net = two_of_each().await;
+    let mut dave = Desk::of(&net, "dave").await;
+    let proposed = act(&net, &drop_all(), |_| {}, &["dave"]);
+    let (id, _) = dave.propose(proposed.clone()).await.unwrap();
+    assert_eq!(refused(dave.carry_out(&id).await), "BELOW_THRESHOLD");
+    dave.approve(&id, &["fred"], &proposed).await.unwrap();
+    dave.carry_out(&id).await.unwrap();
+    assert_eq!(refused(dave.abort(&id).await), "PROPOSAL_ENDED");
+    assert_eq!(refused(dave.carry_out(&Bytes::from_static(&[7; 3])).await), "INVALID_FIELD");
+    dave.0.drop_sessions(DropSessionsRequest { sessions: Vec::new() }).await.unwrap();
+    assert_eq!(
+        refused(dave.0.drop_sessions(DropSessionsRequest { sessions: vec![9] }).await),
+        "UNKNOWN_SESSION"
+    );
+    let stage = StageServiceKeyRequest { r#use: ServiceKeyUse::Relay.into() };
+    dave.0.stage_service_key(stage).await.unwrap();
+    let mut alice = Desk::of(&net, "alice").await;
+    let admission = says::admission(&net.replica(), "at").signed_by(&["alice", "bob"]);
+    let (statement, _) = alice.propose(admission.bytes()).await.unwrap();
+    alice.carry_out(&statement).await.unwrap();
+    let (records, _) = Desk::of(&net, "erin").await.trail().await;
+    let read = |bytes: &Bytes| AuditRecord::decode(bytes.clone()).unwrap();
+    let all: Vec<AuditRecord> = records.iter().map(read).collect();
+    let all_but = "all connections are closed but those of the administration";
+    let staged = net.service.stage_key(OwnKey::Relay).await.unwrap().id.to_string();
+    let (of, none) = (&id, &Bytes::new());
+    for (record, (who, call, about, says, outcome)) in all.iter().zip([
+        ("operator/dave", "Propose", of, "drop-sessions", "ok"),
+        ("operator/dave", "CarryOut", of, "drop-sessions", "BELOW_THRESHOLD"),
+        ("operator/dave", "Approve", of, "drop-sessions", "ok"),
+        ("operator/dave", "CarryOut", of, "drop-sessions", "ok"),
+        ("service", "done", of, "0 connections were closed", "ok"),
+        ("operator/dave", "Abort", of, "", "PROPOSAL_ENDED"),
+        ("operator/dave", "CarryOut", none, "", "INVALID_FIELD"),
+        ("operator/dave", "DropSessions", none, all_but, "ok"),
+        ("operator/dave", "DropSessions", none, "the connections 9 are closed", "UNKNOWN_SESSION"),
+        ("operator/dave", "StageServiceKey", none, "relay key", "ok"),
+        ("service", "staged", none, &staged, "ok"),
+        ("registrar/alice", "Propose", &statement, "admission", "ok"),
+        ("registrar/alice", "CarryOut", &statement, "admission", "ok"),
+        ("auditor/erin", "GetAudit", none, "", "ok"),
+    ]) {
+        let found = (
+            &record.who[..],
+            &record.call[..],
+            &record.subject,
+            &record.says[..],
+            &record.outcome[..],
+        );
+        assert_eq!(found, (who, call, about, says, outcome), "{}", record.number);
+        let whence = match who.split_once('/') {
+            Some((_, id)) => (key_id(&format!("{id} tls")).as_bytes().to_vec(), "127.0.0.0/24"),
+            None => (Vec::new(), ""),
+        };
+        assert_eq!((record.key_id.to_vec(), &record.network[..]), whence, "{}", record.number);
+    }
+    assert_eq!(all.len(), 14);
 }
 
 #[tokio::test]

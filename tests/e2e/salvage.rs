@@ -10,8 +10,10 @@ use liaison::service::epochs::Which;
 use liaison::service::salvage::{Salvaged, salvage};
 use liaison::service::scrub::{Fault, Report, What, goes_as_far, scrub};
 use liaison::service::{self, Shown};
+use liaison::signed::proto::AuditRecord;
 use liaison::store::blobs::Blobs;
 use liaison::store::{Engine, Place, StoreError, Write, codec, keys};
+use prost::Message as _;
 
 use crate::damages::{Everything, closed, everything_in, look, refused, send};
 use crate::readme;
@@ -60,13 +62,16 @@ async fn a_scrub_follows_the_audit_trail() {
     let report = looked_through(&open).await;
     assert!(report.is_whole() && report.of(What::Records) == (2, 0), "{:?}", report.faults);
     let [first, newest] = [1, 2].map(|number| keys::of(&Key::Record(number)));
-    for (gone, says) in [
-        (first, "behind record 0 of the audit trail: expected record 1, found 2"),
-        (newest, "counts 2 records, and 1 are here"),
-        (keys::of(&Key::Trail), "counts 0 records, and 2 are here"),
+    let other = AuditRecord { number: 2, call: "start".to_owned(), ..AuditRecord::default() };
+    let other = Some((newest.clone(), other.encode_to_vec().into()));
+    for (put, gone, says) in [
+        (None, Some(first), "behind record 0 of the audit trail: expected record 1, found 2"),
+        (None, Some(newest), "counts 2 records, and 1 are here"),
+        (None, Some(keys::of(&Key::Trail)), "counts 0 records, and 2 are here"),
+        (other, None, "counts 2 records, and 2 are here, or others"),
     ] {
         let copy = open.copy();
-        change(&copy, None, Some(gone)).await;
+        change(&copy, put, gone).await;
         let report = looked_through(&copy).await;
         let found = report.faults.iter().any(|it| it.to_string().contains(says));
         assert!(found, "{says}: {:?}", report.faults);
