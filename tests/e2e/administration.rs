@@ -11,7 +11,7 @@ use liaison::domain::limits;
 use liaison::domain::refusal::{OwnKey, Refusal};
 use liaison::domain::state::{Key, Value};
 use liaison::moment;
-use liaison::service::door;
+use liaison::service::door::{self, Quota};
 use liaison::service::epochs::{self, Which};
 use liaison::service::{self, CannotStart};
 use liaison::signed::canonical::LARGEST;
@@ -35,7 +35,7 @@ use crate::epochs::{again, closed};
 use crate::salvage::{put_back, salvaged};
 use crate::rotations::said;
 use crate::support::{
-    Client, DAY, NAME, NOW, Office, Open, Party, TestNet, Trust, dates, identity, key_id, refusal,
+    Client, DAY, NAME, NOW, Office, Open, Party, TestNet, Trust, dates, home, identity, key_id, refusal,
     says, soon,
 };
 
@@ -333,6 +333,10 @@ async fn an_act_that_is_refused_is_not_done_and_of_those_who_ask_at_once_one_doe
     let (listed, _) = dave.propose(listed).await.unwrap();
     let Done::Failed(why) = dave.carry_out(&listed).await.unwrap() else { panic!("it was done") };
     assert!(why.contains("stands in the charter in force"), "{why}");
+    let approved = act(&net, &Act::Drain, nonce, &["dave"]);
+    dave.approve(&drain, &["fred"], &approved).await.unwrap();
+    assert!(matches!(dave.carry_out(&drain).await.unwrap(), Done::Act(_)));
+    assert!(*drains.borrow());
 }
 
 /// One operator decides alone, where there is no other.
@@ -427,6 +431,12 @@ async fn the_desk_keeps_no_facet_that_is_not_named_and_shows_none_to_operators()
     more.facets.last_mut().unwrap().bytes = vec![7; 1_000].into();
     let spoilt = alice.0.propose(ProposeRequest { publication: Some(more) }).await;
     assert_eq!(refused(spoilt), "FACET_SUPERFLUOUS");
+    // What nobody could be shown is not taken, whoever signs it.
+    let hidden = says::attested(&net.replica(), "mt/csirt");
+    let hidden = hidden.with(|record| record.facets[0].visibility = 2).signed_by(&["alice"]);
+    let hidden = Some(hidden.said().into_publication());
+    let hidden = alice.0.propose(ProposeRequest { publication: hidden }).await;
+    assert_eq!(refused(hidden), "NOT_YET_SUPPORTED");
     alice.0.propose(ProposeRequest { publication: Some(publication.clone()) }).await.unwrap();
     for (person, facets) in [("alice", publication.facets.len()), ("dave", 0), ("erin", 0)] {
         let mut desk = Desk::of(&net, person).await;
@@ -812,6 +822,25 @@ async fn of_strangers_only_so_many_refusals_are_recorded() {
     assert_eq!(records.len(), after.len() + 2);
 }
 
+/// Who is told to wait has no record, and is counted.
+#[tokio::test]
+async fn who_is_told_to_wait_is_counted_in_the_next_record() {
+    let mut open = home(Engine::Memory);
+    open.limits.reads = Quota::new(2, 3_600);
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let mut dave = Desk::of(&net, "dave").await;
+    for _ in 0..2 {
+        dave.standing().await.unwrap();
+    }
+    for _ in 0..3 {
+        assert_eq!(dave.standing().await.unwrap_err().code(), Code::ResourceExhausted);
+    }
+    let (records, _) = Desk::of(&net, "erin").await.trail().await;
+    let last = AuditRecord::decode(records.last().unwrap().clone()).unwrap();
+    assert_eq!((records.len(), last.unrecorded), (3, 3));
+}
+
 /// Who asked for what, about what, from where, and what came of it.
 #[tokio::test]
 async fn a_record_says_who_asked_for_what_and_what_came_of_it() {
@@ -908,7 +937,12 @@ async fn sessions_are_listed_and_dropped_and_nobody_is_barred() {
     assert_eq!(refused(often), "SECOND_OPERATOR_NEEDED");
     let proposed = act(&net, &drop_all(), |_| {}, &["dave", "fred"]);
     let (id, _) = dave.propose(proposed).await.unwrap();
+    let mut again = net.client(&fr.tls()).await;
+    let mut stream = again.collect(0, true).await.unwrap();
+    soon("the head", stream.message()).await.unwrap();
     assert!(matches!(dave.carry_out(&id).await.unwrap(), Done::Act(_)));
+    let ended = async { while let Ok(Some(_)) = stream.message().await {} };
+    soon("the end of the stream", ended).await;
 }
 
 /// A key that nobody lists any more asks for nothing, and the one that took its place does.

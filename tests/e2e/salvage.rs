@@ -13,11 +13,15 @@ use liaison::service::{self, Shown};
 use liaison::signed::proto::AuditRecord;
 use liaison::store::blobs::Blobs;
 use liaison::store::{Engine, Place, StoreError, Write, codec, keys};
+use liaison::wire::v1::GetAuditRequest;
+use liaison::wire::v1::admin_service_client::AdminServiceClient;
 use prost::Message as _;
 
 use crate::damages::{Everything, closed, everything_in, look, refused, send};
 use crate::readme;
-use crate::support::{NAME, NOW, Open, Party, Replica, TestNet, contents};
+use crate::support::{
+    NAME, NOW, Open, Party, Replica, TestNet, Trust, contents, dates, identity, refusal,
+};
 
 /// Three messages to one contact, one of them with a large body, and one to another.
 async fn with_messages(engine: Engine) -> (Open, Everything) {
@@ -76,6 +80,15 @@ async fn a_scrub_follows_the_audit_trail() {
         let found = report.faults.iter().any(|it| it.to_string().contains(says));
         assert!(found, "{says}: {:?}", report.faults);
     }
+    // Nobody is shown the rest as if it were all.
+    change(&open, None, Some(keys::of(&Key::Record(1)))).await;
+    let store = open.place().open(NAME).await.unwrap();
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let erin = net.administer(Some(identity("erin tls", dates()))).await.unwrap();
+    let mut erin = AdminServiceClient::new(erin.channel());
+    let whole = GetAuditRequest { start: 1, limit: 1_000 };
+    let damaged = erin.get_audit(whole).await.unwrap_err();
+    assert_eq!(refusal(&damaged).1, "STORE_DAMAGED");
 }
 
 /// What was recorded stays as it is, whatever is lost beside it.
