@@ -157,10 +157,7 @@ fn admission_file(ctx: &Context, replica: &Replica, id: &MemberId) -> Result<Str
         Some(member) => replica.proven(member.newest.leaf)?,
         None => None,
     };
-    let mut invitation = ctx.home.invitation(&ctx.name()?)?.message().clone();
-    if let Some(proven) = &admission {
-        invitation.checkpoint = proven.checkpoint.clone();
-    }
+    let invitation = ctx.home.invitation(&ctx.name()?)?.message().clone();
     let next = directory.contacts_of(id).map(|contact| v1::NextVersions {
         contact: contact.id.to_string(),
         record: contact.record_newest.version + 1,

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::invitation::{AdmissionFile, Invitation};
+use crate::client::invitation::{Admission, AdmissionFile, Invitation};
 use crate::client::keys::Owner;
 use crate::client::replica::Replica;
 use crate::client::session::Answer;
@@ -171,7 +171,12 @@ async fn admitted(
     file: &AdmissionFile,
     seat: &SeatId,
 ) -> Result<(), ClientError> {
-    let name = believe(ctx, args, file.invitation())?;
+    // Who has compared a charter of this directory goes on from that one: the file may have another.
+    let name = file.invitation().trust().name();
+    let own = ctx.home.invitation(name).ok();
+    let own = own.filter(|own| own.trust().genesis() == file.invitation().trust().genesis());
+    let name = believe(ctx, args, own.as_ref().unwrap_or(file.invitation()))?;
+    let file = &file.proven(&ctx.connect(None).await?.succession().await?)?;
     if file.member().id != seat.member() {
         let sentence = format!("the file admits {}, and you join as {seat}", file.member().id);
         return Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_MEMBER", sentence));
@@ -201,7 +206,7 @@ async fn admitted(
 fn first_statements(
     ctx: &Context,
     args: &JoinArgs,
-    file: &AdmissionFile,
+    file: &Admission,
     seat: &SeatId,
 ) -> Result<Bundle, ClientError> {
     let (keys, contact) = (ctx.home.keys(), seat.contact());
@@ -272,7 +277,7 @@ fn first_statements(
 }
 
 /// Whether the contact has a record and a roster, as far as this home or the file knows.
-fn standing(ctx: &Context, file: &AdmissionFile, contact: &ContactId) -> (bool, bool) {
+fn standing(ctx: &Context, file: &Admission, contact: &ContactId) -> (bool, bool) {
     let (record, roster) = file.next().get(contact).copied().unwrap_or((1, 1));
     let replica = ctx.replica().ok();
     let known = replica.as_ref().and_then(|replica| replica.directory().ok());

@@ -682,7 +682,8 @@ impl From<InvalidInvitation> for ClientError {
                     | InvalidInvitation::Name(_)
                     | InvalidInvitation::Incomplete(_) => "NOT_SUCH_A_FILE",
                 };
-                Self::new(Side::Theirs, Exit::VerificationFailed, reason, other)
+                let found = Self::new(Side::Theirs, Exit::VerificationFailed, reason, other);
+                found.mended_by("ask the registrars for a new file, and whether they made this one")
             }
         }
     }

@@ -28,7 +28,7 @@ use crate::tlog::proof::{ProofError, verify_inclusion};
 use crate::wire::v1;
 
 use super::armour::{self, InvalidArmour};
-use super::charters::{Chain, Link, read};
+use super::charters::{Chain, Link, logged, read};
 
 /// A file does not prove what it says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -264,19 +264,16 @@ impl Trust {
     }
 }
 
-/// A read and checked admission file.
+/// A read admission file. What it says of the member is proven by the charters that stood then.
 #[derive(Clone, Debug)]
 pub struct AdmissionFile {
     invitation: Invitation,
-    member: Member,
-    leaf: u64,
-    directory: Directory,
-    next: BTreeMap<ContactId, (u64, u64)>,
+    admission: v1::ProvenEntry,
+    next: Vec<v1::NextVersions>,
 }
 
 impl AdmissionFile {
-    /// Reads an admission file, and checks the admission's signatures, its place in the log and
-    /// the log's own signature, under the charter of the invitation in it.
+    /// Reads an admission file, and checks the invitation in it.
     ///
     /// # Errors
     /// [`InvalidInvitation`].
@@ -284,16 +281,11 @@ impl AdmissionFile {
         let file: v1::AdmissionFile = armour::read(armour::Kind::Admission, text)?;
         let incomplete = InvalidInvitation::Incomplete;
         let invitation = file.invitation.ok_or(incomplete("invitation"))?;
-        let invitation = Invitation::check(invitation)?;
-        let proven = file.admission.ok_or(incomplete("admission"))?;
-        let trust = invitation.trust();
-        in_the_log(trust, &proven)?;
-        let (member, directory) = admitted(trust, &proven).map_err(InvalidInvitation::Admission)?;
-        let next = file.next.iter().filter_map(|next| {
-            Some((next.contact.parse::<ContactId>().ok()?, (next.record, next.roster)))
-        });
-        let next = next.filter(|(contact, _)| contact.member() == member.id).collect();
-        Ok(Self { member, leaf: proven.leaf_index, directory, next, invitation })
+        // Files of before lent it the admission's, which another charter's log key may have signed.
+        let invitation =
+            Invitation::check(v1::Invitation { checkpoint: Bytes::new(), ..invitation })?;
+        let admission = file.admission.ok_or(incomplete("admission"))?;
+        Ok(Self { invitation, admission, next: file.next })
     }
 
     /// The invitation in it.
@@ -302,6 +294,72 @@ impl AdmissionFile {
         &self.invitation
     }
 
+    /// Checks the admission's signatures, its place in the log and the log's own signature: each by
+    /// the charter that stood there.
+    ///
+    /// # Errors
+    /// [`InvalidInvitation`].
+    pub fn proven(&self, charters: &Succession) -> Result<Admission, InvalidInvitation> {
+        let proven = &self.admission;
+        in_the_log(charters, proven)?;
+        let (member, directory) =
+            admitted(charters, proven).map_err(InvalidInvitation::Admission)?;
+        let next = self.next.iter().filter_map(|next| {
+            Some((next.contact.parse::<ContactId>().ok()?, (next.record, next.roster)))
+        });
+        let next = next.filter(|(contact, _)| contact.member() == member.id).collect();
+        Ok(Admission { member, leaf: proven.leaf_index, directory, next })
+    }
+}
+
+/// Charters one after the other from the one that people compared, each with the leaf index behind
+/// which it stands.
+#[derive(Clone, Debug)]
+pub struct Succession(Vec<(u64, Directory)>);
+
+impl Succession {
+    /// The invitation's charter, and entries of the log that were seen to follow it.
+    ///
+    /// # Errors
+    /// A charter is refused.
+    pub fn new(trust: &Trust, followed: &[(u64, Bytes)]) -> Result<Self, InvalidInvitation> {
+        let mut all = vec![(0, trust.directory().clone())];
+        for (leaf, entry) in followed {
+            let (charter, _) = logged(entry).map_err(InvalidInvitation::Charter)?;
+            let next = of_its_own_quorum(trust.name().clone(), &charter);
+            all.push((*leaf, next.map_err(InvalidInvitation::Charter)?));
+        }
+        Ok(Self(all))
+    }
+
+    /// What stood for a log of this size, and for the entry behind it.
+    fn at(&self, size: u64) -> &Directory {
+        let behind = self.0.iter().skip(1).take_while(|(leaf, _)| *leaf < size).count();
+        &self.0[behind].1
+    }
+
+    /// A checkpoint by the log keys that stood at its size.
+    fn verify_checkpoint(&self, note: &[u8]) -> Result<VerifiedCheckpoint, InvalidInvitation> {
+        let name = KeyName::parse(self.at(0).name().as_str())?;
+        let verified = |directory: &Directory| {
+            VerifiedCheckpoint::verify(note, &name, &directory.charter().log)
+        };
+        let mut by_one = self.0.iter().map(|(_, directory)| verified(directory));
+        let size = by_one.find_map(|found| Some(found.ok()?.size()));
+        Ok(verified(self.at(size.unwrap_or(u64::MAX)))?)
+    }
+}
+
+/// An admission that is proven: enough to draft and sign the member's first statements.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    member: Member,
+    leaf: u64,
+    directory: Directory,
+    next: BTreeMap<ContactId, (u64, u64)>,
+}
+
+impl Admission {
     /// The member, as it was admitted.
     #[must_use]
     pub const fn member(&self) -> &Member {
@@ -363,8 +421,8 @@ fn of_its_own_quorum(name: DirectoryName, charter: &[u8]) -> Result<Directory, R
     Ok(directory)
 }
 
-fn in_the_log(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(), InvalidInvitation> {
-    let checkpoint = trust.verify_checkpoint(&proven.checkpoint)?;
+fn in_the_log(charters: &Succession, proven: &v1::ProvenEntry) -> Result<(), InvalidInvitation> {
+    let checkpoint = charters.verify_checkpoint(&proven.checkpoint)?;
     let path: Result<Vec<Digest>, _> =
         proven.inclusion.iter().map(|hash| Digest::try_from(&hash[..])).collect();
     let path = path.map_err(|_| ProofError::WrongRoot)?;
@@ -372,20 +430,24 @@ fn in_the_log(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(), InvalidInvi
     Ok(verify_inclusion(leaf_hash(&proven.entry), proven.leaf_index, size, &path, root)?)
 }
 
-fn admitted(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(Member, Directory), Refusal> {
+fn admitted(
+    charters: &Succession,
+    proven: &v1::ProvenEntry,
+) -> Result<(Member, Directory), Refusal> {
+    let in_force = charters.at(proven.leaf_index);
     let entry: proto::Entry =
         canonical::decode(&proven.entry).map_err(|_| Refusal::NotCanonical("entry"))?;
     let Some(proto::entry::Leaf::Statement(statement)) = entry.leaf else {
         return Err(Refusal::NotCanonical("entry"));
     };
-    let verified = verify(trust.directory(), &statement)?;
+    let verified = verify(in_force, &statement)?;
     let Statement::Admission(admission) = verified.statement() else {
         let (expected, found) = ("an admission", verified.envelope().kind().payload_type());
         return Err(Refusal::UnknownKind { expected, found });
     };
-    let counting = trust.charter().registrar_keys();
+    let counting = in_force.charter().registrar_keys();
     let found = verified.signers().iter().filter(|id| counting.contains(id)).count() as u32;
-    let needed = trust.charter().threshold;
+    let needed = in_force.charter().threshold;
     if found < needed {
         return Err(Refusal::BelowThreshold { of: Deciders::Registrars, needed, found });
     }
@@ -398,7 +460,7 @@ fn admitted(trust: &Trust, proven: &v1::ProvenEntry) -> Result<(Member, Director
         let key = PublicKey::Verifying(key.clone());
         Arc::new(KnownKey::listed(key, Purpose::Authority, holder, leaf))
     });
-    let mut directory = trust.directory().clone();
+    let mut directory = in_force.clone();
     let (keys, with) = (keys.collect(), Some(Arc::new(member.clone())));
     directory.advance(&Parts { member: with, keys, ..no_parts(Admitted { leaf, at }) });
     Ok((member, directory))
@@ -442,8 +504,17 @@ mod tests {
         }
     }
 
-    fn read(file: &v1::AdmissionFile) -> Result<AdmissionFile, InvalidInvitation> {
-        AdmissionFile::read(&armour::write(armour::Kind::Admission, file))
+    /// By the invitation's charter, and those of these leaves behind it.
+    fn read_behind(
+        file: &v1::AdmissionFile,
+        followed: &[(u64, Bytes)],
+    ) -> Result<Admission, InvalidInvitation> {
+        let read = AdmissionFile::read(&armour::write(armour::Kind::Admission, file))?;
+        read.proven(&Succession::new(read.invitation().trust(), followed)?)
+    }
+
+    fn read(file: &v1::AdmissionFile) -> Result<Admission, InvalidInvitation> {
+        read_behind(file, &[])
     }
 
     #[test]
@@ -527,6 +598,60 @@ mod tests {
         let keys = [AUTHORITY, KEEPER].map(crate::client::testlog::key);
         bundle.sign(Some(file.directory()), &[&keys[0], &keys[1]], &ambient).unwrap();
         assert_eq!(bundle.missing(Some(file.directory())), []);
+    }
+
+    /// The keys of the log and of the registrars are others, before and after.
+    #[test]
+    fn an_admission_is_proven_by_the_charter_that_stood_at_its_place() {
+        let (mut log, _) = TestLog::populated();
+        let invitation = log.invitation();
+        let file = |log: &TestLog, leaf| v1::AdmissionFile {
+            invitation: Some(invitation.clone()),
+            admission: Some(proven(log, leaf)),
+            next: Vec::new(),
+        };
+        let before = file(&log, 1);
+        let ambient = ambient();
+        let keys = [1, 2, 4].map(crate::client::testlog::key);
+        let say = |log: &mut TestLog, said: crate::client::draft::Publication| {
+            let mut bundle = Bundle::of(vec![said]);
+            let keys: Vec<&dyn crate::crypto::sign::Signer> =
+                keys.iter().map(|key| key as &dyn crate::crypto::sign::Signer).collect();
+            bundle.sign(Some(&log.directory), &keys, &ambient).unwrap();
+            let statement = bundle.publications()[0].envelope().bytes().clone();
+            log.add(&statement).unwrap();
+        };
+        let next = proto::Charter {
+            registrars: vec![
+                crate::client::testlog::person("alice", 1),
+                crate::client::testlog::person("dave", 4),
+            ],
+            ..charter(&[13])
+        };
+        let next = Composer::on(&log.directory.clone(), &ambient).charter(next);
+        let charter_at = log.entries.len() as u64;
+        say(&mut log, next);
+        log.log_key = 13;
+        let admission = proto::Admission {
+            member: "jp".to_owned(),
+            authority: Vec::new(),
+            threshold: 0,
+            ..crate::client::testlog::admission()
+        };
+        let admission = Composer::on(&log.directory.clone(), &ambient).admission(admission);
+        say(&mut log, admission.unwrap());
+        let leaf = charter_at + 1;
+        let followed = [(charter_at, log.entries[charter_at as usize].clone())];
+        let behind = |file: &v1::AdmissionFile| read_behind(file, &followed);
+        assert_eq!(behind(&file(&log, leaf)).unwrap().member().id.as_str(), "jp");
+        assert_eq!(behind(&file(&log, 1)).unwrap().member().id.as_str(), "fr");
+        assert_eq!(behind(&before).unwrap().member().id.as_str(), "fr");
+        // Neither key signs for the time of the other.
+        let refused = read_behind(&file(&log, leaf), &[]).unwrap_err();
+        assert!(matches!(refused, InvalidInvitation::Checkpoint(_)), "{refused}");
+        log.log_key = crate::client::testlog::LOG;
+        let refused = behind(&file(&log, leaf)).unwrap_err();
+        assert!(matches!(refused, InvalidInvitation::Checkpoint(_)), "{refused}");
     }
 
     #[test]

@@ -55,5 +55,6 @@ mod transport;
 mod under_load;
 mod waiting;
 mod waits;
+mod walked;
 mod whole_way;
 mod words;

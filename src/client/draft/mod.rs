@@ -24,7 +24,7 @@ use crate::signed::proto::{self, Target};
 use crate::wire::{convert, v1};
 
 use super::armour::{self, InvalidArmour};
-use super::invitation::AdmissionFile;
+use super::invitation::Admission;
 
 mod charter;
 mod facets;
@@ -298,10 +298,10 @@ impl<'a> Composer<'a> {
         Self { directory, hints, ambient, composed: BTreeMap::new(), charter: None }
     }
 
-    /// On an admission file, for a member that has no seat yet.
+    /// On an admission, for a member that has no seat yet.
     #[must_use]
-    pub fn after_admission(file: &'a AdmissionFile, ambient: &'a Ambient) -> Self {
-        Self { hints: file.next().clone(), ..Self::on(file.directory(), ambient) }
+    pub fn after_admission(of: &'a Admission, ambient: &'a Ambient) -> Self {
+        Self { hints: of.next().clone(), ..Self::on(of.directory(), ambient) }
     }
 
     /// The next charter; it names the one before.

@@ -36,7 +36,7 @@ use super::connect::{ConnectError, Connection, Dial, Proxies, Route, connect};
 use super::draft::Bundle;
 use super::error::{ClientError, Exit, Side};
 use super::home::{Addresses, Home};
-use super::invitation::Trust;
+use super::invitation::{Succession, Trust};
 use super::keys::Owner;
 use super::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
 
@@ -221,6 +221,16 @@ impl Session {
         }
         let identity = home.keys().tls(who, &net.ambient)?;
         Self::open_at(home, name, (addresses, Some(&identity)), net).await
+    }
+
+    /// The charters from that of this home's invitation on: each follows, and is in the log.
+    ///
+    /// # Errors
+    /// The call's; one does not follow.
+    pub async fn succession(&self) -> Result<Succession, ClientError> {
+        let trust = self.home.invitation(&self.name)?.into_trust();
+        let (_, followed) = charters(self.connection.channel(), &trust).await?;
+        Ok(Succession::new(&trust, &followed)?)
     }
 
     /// The same with this key, or without any.
@@ -594,6 +604,7 @@ async fn reach(
         (Ok((_, entries)), Some(unknown)) if entries.is_empty() => return Err(unknown.into()),
         (shown, _) => shown?,
     };
+    let entries: Vec<Bytes> = entries.into_iter().map(|(_, entry)| entry).collect();
     home.use_charters(trust.name(), &entries)?;
     let tls = trusting(trust.name(), chain.newest(), identity, net)?;
     Ok(connect(route(tls, address, net)).await?)
@@ -604,7 +615,7 @@ async fn newer_charters(
     trust: &Trust,
     address: &Address,
     net: &Net,
-) -> Result<(Chain, Vec<Bytes>), ClientError> {
+) -> Result<(Chain, Vec<(u64, Bytes)>), ClientError> {
     let tls = ClientTls::untrusted_for_charters(net.ambient.tls_clock())
         .map_err(InvalidTrust::Unusable)?;
     let connection = connect(route(tls, address, net)).await?;
@@ -648,8 +659,11 @@ fn route(tls: ClientTls, address: &Address, net: &Net) -> Route {
 }
 
 /// Fetches the charters behind those pinned, page by page, and follows each: by the quorums, and as
-/// an entry of the log that the newest of them names. Gives the chain, and the entries.
-async fn charters(channel: Channel, trust: &Trust) -> Result<(Chain, Vec<Bytes>), ClientError> {
+/// an entry of the log that the newest of them names. Gives the chain, and the entries by leaf index.
+async fn charters(
+    channel: Channel,
+    trust: &Trust,
+) -> Result<(Chain, Vec<(u64, Bytes)>), ClientError> {
     let mut client = EnrolmentServiceClient::new(channel);
     let (mut chain, mut pages) = (trust.chain().clone(), Vec::new());
     loop {
@@ -669,8 +683,8 @@ async fn charters(channel: Channel, trust: &Trust) -> Result<(Chain, Vec<Bytes>)
     let keys = &chain.newest().log;
     let proven = pages.iter().filter(|page| !page.charters.is_empty());
     proven.clone().try_for_each(|page| in_the_log(trust, keys, page))?;
-    let entries = proven.flat_map(|page| &page.charters).map(|charter| charter.entry.clone());
-    let entries = entries.collect();
+    let entries = proven.flat_map(|page| &page.charters);
+    let entries = entries.map(|charter| (charter.leaf_index, charter.entry.clone())).collect();
     Ok((chain, entries))
 }
 

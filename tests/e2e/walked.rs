@@ -1,0 +1,92 @@
+//! What a new operator met who went off the page: each is a way that three people come by.
+
+use crate::readme::{free_port, run};
+
+/// A directory of three people with its service, and then these commands of a shell. There: `two`
+/// proposes, approves and commits a draft; `says` looks for words in what a command prints, however
+/// it ends; `lacks` the contrary.
+#[track_caller]
+fn walked(commands: &str) {
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let terminal = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/support/terminal.py");
+    let ports = format!("PORT={port} ADMIN={} TERMINAL={terminal}", port + 1);
+    let script = format!("{ports}\n{FOUNDED}\n{commands}");
+    let output = run(&script, folder.path());
+    let [out, err] = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
+    assert!(output.status.success(), "{out}\n{err}");
+}
+
+const FOUNDED: &str = r#"
+set -eu -o pipefail
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+for who in alice bob carol; do
+    liaison --home $who key new --registrar $who --name $who
+    liaison --home $who key new --operator $who --name $who
+done
+liaison --home erin key new --auditor erin --name erin
+people() { printf -- " --$1 %s.$1" alice bob carol; }
+liaisond --home un init --profile small $(people registrar) $(people operator) --auditor erin.auditor --listen 127.0.0.1:$PORT
+liaison --home alice sign un/charter.draft --yes
+liaison --home bob sign un/charter.draft --yes
+digits() { grep -E '^ +([0-9]{5} ){11}[0-9]{5}$' $1; }
+liaisond --home un init --charter un/charter.draft > founded.txt
+DIGITS=$(digits founded.txt)
+liaisond --home un serve > served.txt 2>&1 &
+until (exec 3<>/dev/tcp/127.0.0.1/$ADMIN) 2>/dev/null; do kill -0 $!; done
+for who in alice bob carol erin; do
+    liaison --home $who join un/invitation.liaison --fingerprint "$DIGITS"
+done
+two() {
+    id=$(liaison --home alice admin propose statement $1 --yes)
+    liaison --home bob admin approve $id --yes
+    liaison --home bob admin commit $id --yes
+}
+run() { "$@" > last.txt 2>&1 || true; }
+shown() { echo "$1: $2"; cat last.txt; exit 1; }
+says() { words=$1; shift; run "$@"; grep -qF -- "$words" last.txt || shown 'not said' "$words"; }
+also() { grep -qF -- "$1" last.txt || shown 'not said' "$1"; }
+lacks() { ! grep -qF -- "$1" last.txt || shown 'said' "$1"; }
+member() { liaison --home $1 join ${2:-un/invitation.liaison} --as $1/cert/duty-1 --fingerprint "${3:-$DIGITS}"; }
+admitted() {
+    liaison --home alice admin member admit $1 --name en=$1 --authority $1.authority --out $1.draft
+    two $1.draft
+    liaison --home alice admin member admit $1 --name en=$1 --authority $1.authority
+}
+"#;
+
+#[test]
+fn who_is_admitted_after_the_log_key_was_rotated_joins_by_what_it_compared() {
+    walked(
+        r#"
+        for who in at be; do member $who; done
+        admitted be
+        cp be.admission be.first
+        liaison --home alice admin stage log
+        liaison --home alice charter draft --log-key log.key --out 2.draft
+        two 2.draft
+        admitted at
+        liaison --home at join at.admission --as at/cert/duty-1 --name en=CERT.at
+        OLD=$(liaison --home alice admin keys | grep overlapping | grep -o '[0-9a-f]\{64\}')
+        liaison --home alice charter draft --remove-log-key $OLD --out 3.draft
+        two 3.draft
+        # An admission file of the time before, and whoever joins now, by either invitation.
+        liaison --home be join be.first --as be/cert/duty-1 --name en=CERT.be
+        liaisond --home un invitation --out new.invitation > invited.txt
+        NEW=$(digits invited.txt)
+        member se
+        member no new.invitation "$NEW"
+        admitted se
+        admitted no
+        liaison --home se join se.admission --as se/cert/duty-1 --name en=CERT.se
+        liaison --home no join no.admission --as no/cert/duty-1 --name en=CERT.no
+        # A registrar who joined later has another invitation than the member.
+        member fi
+        admitted fi
+        cp -r carol late
+        rm -r late/directories late/config.toml
+        liaison --home late join new.invitation --fingerprint "$NEW"
+        liaison --home late admin member admit fi --name en=fi --authority fi.authority --admission fi.late
+        liaison --home fi join fi.late --as fi/cert/duty-1 --name en=CERT.fi
+        "#,
+    );
+}
