@@ -90,3 +90,20 @@ fn who_is_admitted_after_the_log_key_was_rotated_joins_by_what_it_compared() {
         "#,
     );
 }
+
+#[test]
+fn the_administration_is_found_after_the_service_authority_was_rotated() {
+    walked(
+        r#"
+        liaison --home carol sync
+        liaison --home alice admin stage ca
+        liaison --home alice charter draft --service-ca service-ca.crt --out 2.draft
+        two 2.draft
+        OLD=$(liaison --home alice admin keys | grep overlapping | grep -o '[0-9a-f]\{64\}')
+        liaison --home alice charter draft --remove-service-ca $OLD --out 3.draft
+        two 3.draft
+        liaison --home erin admin show
+        liaison --home carol admin keys
+        "#,
+    );
+}

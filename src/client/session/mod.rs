@@ -220,7 +220,17 @@ impl Session {
             .mended_by("add --address HOST:PORT, or liaison join INVITATION with a new one"));
         }
         let identity = home.keys().tls(who, &net.ambient)?;
-        Self::open_at(home, name, (addresses, Some(&identity)), net).await
+        let open = || Self::open_at(home, name, (addresses.clone(), Some(&identity)), net);
+        match open().await {
+            // The members' port shows the charters that name another authority.
+            Err(why)
+                if UNKNOWN_ISSUER.contains(&&*why.reason)
+                    && Self::open_with(home, name, None, net).await.is_ok() =>
+            {
+                open().await
+            }
+            opened => opened,
+        }
     }
 
     /// The charters from that of this home's invitation on: each follows, and is in the log.
@@ -741,6 +751,7 @@ const ADDRESSES: usize = 8;
 /// They are asked for beside a checkpoint, which waits no longer for them.
 const ADDRESSES_TIMEOUT: Duration = Duration::from_secs(10);
 const DOES_NOT_FOLLOW: &str = "CHARTER_DOES_NOT_FOLLOW";
+const UNKNOWN_ISSUER: [&str; 2] = ["SERVER_UNKNOWN_ISSUER", "TLS_INTERCEPTED"];
 
 #[cfg(test)]
 mod tests;
