@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::administration::{Proposed, What, draft};
 use crate::client::armour::{self, Kind};
-use crate::client::draft::{Bundle, in_words};
+use crate::client::draft::{Bundle, changes, in_words};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{KeyError, Owner};
 use crate::client::message::text::visible;
@@ -31,7 +31,7 @@ use super::args::{
 };
 use super::fields::usage;
 use super::phrases::{Lines, when};
-use super::statement::agreed;
+use super::statement::{agreed, passed, told_published};
 
 /// What somebody is to the administration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,12 +267,10 @@ fn in_full(directory: &Directory, of: &Proposed) -> String {
     match &of.what {
         What::Act(act, proposal, _) => act_in_words(&mut lines, act, proposal),
         What::Withheld(bundle) => {
-            in_words(bundle).into_iter().for_each(|line| lines.line(&line.label, line.text));
+            told_in_words(&mut lines, directory, bundle);
             lines.line("details", "withheld: they are for registrars, while it waits");
         }
-        What::Statement(bundle) => {
-            in_words(bundle).into_iter().for_each(|line| lines.line(&line.label, line.text));
-        }
+        What::Statement(bundle) => told_in_words(&mut lines, directory, bundle),
     }
     let signed = of.signed_by(directory);
     lines
@@ -282,6 +280,12 @@ fn in_full(directory: &Directory, of: &Proposed) -> String {
         lines.line("came to", visible(&of.said.came_to));
     }
     lines.text()
+}
+
+/// First what changes, then the whole.
+fn told_in_words(lines: &mut Lines, directory: &Directory, bundle: &Bundle) {
+    let all = changes(Some(directory), bundle).into_iter().chain(in_words(bundle));
+    all.for_each(|line| lines.line(&line.label, line.text));
 }
 
 /// From its own bytes.
@@ -400,9 +404,13 @@ async fn propose_statement(
     let who = person(ctx, &args.admin, &[As::Registrar])?;
     let replica = synced(ctx, &who).await?;
     let directory = replica.directory()?;
-    in_words(&bundle)
-        .iter()
-        .for_each(|line| ctx.out.say(format_args!("{:<30} {}", line.label, line.text)));
+    let mut lines = Lines::default();
+    told_in_words(&mut lines, directory, &bundle);
+    ctx.out.say(lines.text());
+    if let Some(leaves) = passed(Some(&replica), &bundle)? {
+        told_published(ctx, &leaves);
+        return Ok(());
+    }
     if args.dry_run {
         ctx.out.data(&json!({ "id": Value::Null, "proposed": false }), || {
             "nothing was proposed".to_owned()

@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::armour::{self, Kind};
 use crate::client::charters::logged;
-use crate::client::draft::{
-    Bundle, Changes, Composer, People, ServiceKeys, amended, dangerous_quorum, in_words,
-};
+use crate::client::draft::{Bundle, Changes, Composer, People, ServiceKeys, amended, in_words};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Role, read_person, read_public};
@@ -50,9 +48,6 @@ async fn draft(ctx: &Context, args: &CharterDraftArgs) -> Result<(), ClientError
     let before: proto::Charter =
         canonical::decode(&directory.charter().payload).map_err(|why| usage(&why.to_string()))?;
     let next = amended(&before, &changes).map_err(|why| usage(&why.to_string()))?;
-    if let Some(danger) = dangerous_quorum(next.registrars.len(), next.threshold) {
-        ctx.out.warn(format_args!("{danger}; three registrars, of whom two decide, stand both"));
-    }
     let publication = Composer::on(directory, ctx.ambient()).charter(next);
     let name = format!("charter-{}", directory.charter().newest.version + 1);
     let bundle = Bundle::of(vec![publication]);

@@ -8,7 +8,7 @@ use prost::Message as _;
 use serde_json::json;
 
 use crate::client::armour;
-use crate::client::draft::{Bundle, Missing, Publication, Quorum, in_words};
+use crate::client::draft::{Bundle, Missing, Publication, Quorum, changes, in_words};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{Held, KeyError};
 use crate::client::message::text::visible;
@@ -46,7 +46,7 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         return Err(ClientError::new(Side::Ours, Exit::Stale, "NO_COPY", sentence)
             .mended_by("liaison join INVITATION; liaison sync"));
     }
-    show(ctx, &bundle);
+    show(ctx, &bundle, directory);
     if !is_judged(&bundle, directory) {
         ctx.out.warn(
             "this home has no copy of the directory: what the draft follows, and the signatures \
@@ -146,7 +146,7 @@ fn standing(bundle: &Bundle, directory: Option<&Directory>, keys: &[KeyId]) -> (
 pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), ClientError> {
     let bundle = read(ctx, &args.file)?;
     let replica = if args.dry_run { Some(ctx.replica()?) } else { ctx.replica().ok() };
-    show(ctx, &bundle);
+    show(ctx, &bundle, known(replica.as_ref(), &bundle));
     if let Some(leaves) = passed(replica.as_ref(), &bundle)? {
         told_published(ctx, &leaves);
         return Ok(());
@@ -173,7 +173,10 @@ pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), Cli
 ///
 /// # Errors
 /// One is superseded: it can never be published.
-fn passed(replica: Option<&Replica>, bundle: &Bundle) -> Result<Option<Vec<u64>>, ClientError> {
+pub(super) fn passed(
+    replica: Option<&Replica>,
+    bundle: &Bundle,
+) -> Result<Option<Vec<u64>>, ClientError> {
     let Some((replica, directory)) = replica.zip(known(replica, bundle)) else { return Ok(None) };
     let mut leaves = Vec::new();
     for publication in bundle.publications() {
@@ -224,7 +227,7 @@ fn newest(directory: &Directory, statement: &Statement) -> Option<(Newest, &'sta
     })
 }
 
-fn told_published(ctx: &Context, leaves: &[u64]) {
+pub(super) fn told_published(ctx: &Context, leaves: &[u64]) {
     ctx.out.data(&json!({ "logged": leaves }), || {
         format!("published already: {}", entries_of(leaves))
     });
@@ -252,7 +255,7 @@ pub(super) async fn finish_if_agreed(
 ) -> Result<Finished, ClientError> {
     let directory = known(Some(replica), &bundle);
     // Before anybody is asked for a passphrase.
-    show(ctx, &bundle);
+    show(ctx, &bundle, directory);
     if draft.dry_run {
         report(ctx, Path::new("(no draft was written)"), 0, &bundle, directory);
         return Ok(Finished::Shown);
@@ -432,8 +435,9 @@ fn is_here(target: &proto::Target, directory: &Directory) -> bool {
     target.genesis[..] == directory.genesis().as_bytes()[..]
 }
 
-fn show(ctx: &Context, bundle: &Bundle) {
-    for line in in_words(bundle) {
+/// First what changes, then the whole.
+fn show(ctx: &Context, bundle: &Bundle, directory: Option<&Directory>) {
+    for line in changes(directory, bundle).into_iter().chain(in_words(bundle)) {
         ctx.out.say(format_args!("  {:<18} {}", line.label, line.text));
     }
     for publication in bundle.publications() {

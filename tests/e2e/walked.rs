@@ -107,3 +107,28 @@ fn the_administration_is_found_after_the_service_authority_was_rotated() {
         "#,
     );
 }
+
+#[test]
+fn what_changes_is_said_before_it_is_signed() {
+    walked(
+        r#"
+        liaison --home dave key new --registrar dave --name Dave
+        liaison --home alice charter draft --registrar dave.registrar --remove-registrar carol --remove-operator bob --remove-operator carol --threshold 3 --set stale-after=3600 --out 2.draft
+        changes() {
+            also 'of charter 1, the newest known here'
+            also 'registrar dave (Dave)'
+            also 'registrar carol (carol)'
+            also 'decided by: 2 of 3 registrars -> 3 of 3 registrars'
+            also 'stale after: 1 d -> 1 h'
+            also 'all 3 registrars must sign'
+            also 'one operator acts alone'
+        }
+        liaison --home bob sync
+        run liaison --home bob sign 2.draft --dry-run; changes
+        run liaison --home alice admin propose statement 2.draft --dry-run; changes
+        id=$(liaison --home alice admin propose statement 2.draft --yes)
+        run liaison --home bob admin proposals $id; changes
+        run liaison --home bob admin approve $id --dry-run; changes
+        "#,
+    );
+}

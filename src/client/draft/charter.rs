@@ -154,6 +154,15 @@ pub fn dangerous_quorum(registrars: usize, threshold: u32) -> Option<String> {
     })
 }
 
+/// What it means that there are so few operators.
+pub(super) fn too_few_operators(operators: usize) -> Option<&'static str> {
+    match operators {
+        0 => Some("no operator: nobody could do what operators do"),
+        1 => Some("one operator acts alone: whoever steals that key does all that operators do"),
+        _ => None,
+    }
+}
+
 /// The charter in force with these changes. Head and predecessor are filled in when it is composed.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ mod words;
 
 pub use charter::{Changes, InvalidChange, People, ServiceKeys, amended, dangerous_quorum};
 pub use facets::FacetContent;
-pub use words::{Line, in_words, of_facet};
+pub use words::{Line, changes, in_words, of_facet};
 
 /// A file with statements cannot be read, or a statement cannot be signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,10 +8,16 @@ use jiff::Timestamp;
 use crate::client::message::text::visible;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, eye};
-use crate::domain::directory::{Policy, Statement};
+use crate::domain::directory::{Directory, Policy, Statement};
+use crate::domain::ids::MemberId;
+use crate::signed::canonical;
 use crate::signed::proto::{self, Custody, Level, MemberKind, Purpose, Reason};
 
+use super::charter::{dangerous_quorum, too_few_operators};
 use super::{Bundle, FacetContent, Publication};
+
+const FOLLOWS: &str = "follows";
+const MIND: &str = "MIND";
 
 /// One line: what, and its value. A heading has no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +67,50 @@ fn of_one(publication: &Publication) -> Vec<Line> {
     words.0
 }
 
+/// What a charter or an admission changes, against the one before as far as it is known, and what
+/// that means.
+#[must_use]
+pub fn changes(directory: Option<&Directory>, bundle: &Bundle) -> Vec<Line> {
+    let statements = bundle.publications().iter().map(Publication::statement);
+    statements.flat_map(|statement| changes_of(directory, statement).0).collect()
+}
+
+fn changes_of(directory: Option<&Directory>, next: &Statement) -> Words {
+    let mut words = Words(Vec::new());
+    let version = next.targets().first().map_or(0, |target| target.version);
+    match next {
+        Statement::Charter(next) => {
+            let before = directory.map(Directory::charter);
+            let before = before.filter(|before| before.newest.version < version);
+            let said = before.and_then(|before| canonical::decode(&before.payload).ok());
+            if let (Some(before), Some(said)) = (before, said) {
+                let of = format!("of charter {}, the newest known here", before.newest.version);
+                words.changed(of, |words| words.charter(&said), |words| words.charter(next));
+            }
+            let (registrars, operators) = (next.registrars.len(), next.operators.len());
+            if let Some(danger) = dangerous_quorum(registrars, next.threshold) {
+                let stand = "three registrars, of whom two decide, stand both";
+                words.line(MIND, format!("{danger}; {stand}"));
+            }
+            if let Some(danger) = too_few_operators(operators) {
+                words.line(MIND, danger);
+            }
+        }
+        Statement::Admission(next) => {
+            let before = next.member.parse().ok();
+            let before = before.and_then(|id: MemberId| directory?.member(&id));
+            let before = before.filter(|before| before.newest.version < version);
+            let said = before.and_then(|before| canonical::decode(&before.payload).ok());
+            if let (Some(before), Some(said)) = (before, said) {
+                let of = format!("of {}, admitted by entry {}", before.id, before.newest.leaf);
+                words.changed(of, |words| words.admission(&said), |words| words.admission(next));
+            }
+        }
+        _ => {}
+    }
+    words
+}
+
 const fn kind(statement: &Statement) -> &'static str {
     match statement {
         Statement::Charter(_) => "charter",
@@ -77,14 +127,54 @@ const fn kind(statement: &Statement) -> &'static str {
 
 struct Words(Vec<Line>);
 
+/// The lines, each with those that belong to it; what names the charter before is no change.
+fn items(said: impl Fn(&mut Words)) -> Vec<Line> {
+    let (mut words, mut items) = (Words(Vec::new()), Vec::<Line>::new());
+    said(&mut words);
+    for line in words.0 {
+        match items.last_mut().filter(|_| line.label.starts_with(' ')) {
+            Some(of) => of.text.push_str(&format!(", {} {}", line.label.trim(), line.text)),
+            None => items.push(line),
+        }
+    }
+    items.retain(|line| line.label != FOLLOWS);
+    items
+}
+
 impl Words {
     fn line(&mut self, label: &str, text: impl Into<String>) {
         self.0.push(Line { label: visible(label), text: visible(&text.into()) });
     }
 
+    /// What one says and the other does not: what both say once, with both values.
+    fn changed(&mut self, of: String, before: impl Fn(&mut Self), next: impl Fn(&mut Self)) {
+        let [before, next] = [items(before), items(next)];
+        let only = |one: &[Line], other: &[Line]| -> Vec<Line> {
+            one.iter().filter(|line| !other.contains(line)).cloned().collect()
+        };
+        let once =
+            |of: &[Line], label: &str| of.iter().filter(|line| line.label == label).count() == 1;
+        let (mut gone, new) = (only(&before, &next), only(&next, &before));
+        let is_none = gone.is_empty() && new.is_empty();
+        self.line("CHANGES", if is_none { format!("{of}: none") } else { of });
+        for Line { label, text } in new {
+            let both = once(&before, &label) && once(&next, &label);
+            match gone.iter().position(|line| both && line.label == label) {
+                Some(found) => {
+                    let was = gone.remove(found).text;
+                    self.line("  changed", format!("{label}: {was} -> {text}"));
+                }
+                None => self.line("  added", format!("{label} {text}")),
+            }
+        }
+        for Line { label, text } in gone {
+            self.line("  removed", format!("{label} {text}"));
+        }
+    }
+
     fn charter(&mut self, charter: &proto::Charter) {
         if !charter.previous.is_empty() {
-            self.line("follows", digest(&charter.previous));
+            self.line(FOLLOWS, digest(&charter.previous));
         }
         self.line("rules", format!("version {}", charter.rules));
         let (threshold, of) = (charter.threshold, charter.registrars.len());
