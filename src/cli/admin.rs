@@ -11,7 +11,10 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::read_public;
 use crate::client::replica::Replica;
 use crate::crypto::sign::KeyId;
+use crate::domain::directory::{Member, Statement};
 use crate::domain::ids::MemberId;
+use crate::domain::refusal::Refusal;
+use crate::signed::canonical;
 use crate::signed::proto::{self, MemberKind};
 use crate::wire::v1;
 
@@ -44,18 +47,27 @@ pub(super) async fn run(ctx: &Context, command: &AdminCommand) -> Result<(), Cli
 async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
     let (session, mut replica) = ctx.synced().await?;
     let authority = authority(ctx, args)?;
-    if !stands(&replica, &args.member, &authority)? {
-        let admission = proto::Admission {
-            member: args.member.to_string(),
-            kind: kind_of(args.kind).into(),
-            names: texts(ctx, &args.names)?,
-            authority: authority.clone(),
-            threshold: if authority.is_empty() { 0 } else { args.threshold },
-            note: note(ctx, &args.note)?,
-            ..Default::default()
-        };
-        let directory = replica.directory()?;
-        let publication = Composer::on(directory, ctx.ambient()).admission(admission)?;
+    let admission = proto::Admission {
+        member: args.member.to_string(),
+        kind: kind_of(args.kind).into(),
+        names: texts(ctx, &args.names)?,
+        authority: authority.clone(),
+        threshold: if authority.is_empty() { 0 } else { args.threshold },
+        note: note(ctx, &args.note)?,
+        ..Default::default()
+    };
+    let directory = replica.directory()?;
+    let publication = Composer::on(directory, ctx.ambient()).admission(admission)?;
+    let before = directory.member(&args.member);
+    let stands = before.map(|before| stands(before, publication.statement())).transpose()?;
+    if stands == Some(true) {
+        if args.draft.dry_run {
+            ctx.out.data(&json!({ "member": args.member.as_str(), "admission": null }), || {
+                format!("{} is admitted so already; nothing was written", args.member)
+            });
+            return Ok(());
+        }
+    } else {
         let name = format!("{}.admit", args.member);
         let bundle = Bundle::of(vec![publication]);
         match finish(ctx, bundle, &args.draft, &replica, &name).await? {
@@ -139,15 +151,25 @@ fn authority(ctx: &Context, args: &AdmitArgs) -> Result<Vec<proto::PublicKey>, C
     Ok(keys)
 }
 
-/// Whether the member is admitted already, with this very authority.
-fn stands(
-    replica: &Replica,
-    id: &MemberId,
-    authority: &[proto::PublicKey],
-) -> Result<bool, ClientError> {
-    let wanted: BTreeSet<_> = authority.iter().map(|key| KeyId::of(&key.key)).collect();
-    let member = replica.directory()?.member(id);
-    Ok(member.is_some_and(|member| !wanted.is_empty() && member.authority_keys() == wanted))
+/// Whether the member is admitted with all of this. A note that is not given again is the old one.
+///
+/// # Errors
+/// Its authority is another, and stays.
+fn stands(before: &Member, next: &Statement) -> Result<bool, ClientError> {
+    let Statement::Admission(next) = next else { return Ok(false) };
+    let keys: BTreeSet<_> = next.authority.iter().map(|key| KeyId::of(&key.key)).collect();
+    let is_same = (before.authority_keys(), before.threshold) == (keys, next.threshold);
+    if !is_same && !before.authority.is_empty() {
+        let stays = ClientError::from(Refusal::AuthorityStands(before.id.clone()));
+        return Err(stays.mended_by(
+            "give the authority's file that it was admitted with, or leave it to the State to say \
+             whose this one is",
+        ));
+    }
+    let said = canonical::decode::<proto::Admission>(&before.payload).unwrap_or_default();
+    Ok(is_same
+        && (said.kind, &said.names) == (next.kind, &next.names)
+        && (next.note.is_none() || next.note == said.note))
 }
 
 /// Everything that the member needs to believe its own admission, and to draft what comes next.

@@ -11,7 +11,7 @@ use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::invitation::{Admission, AdmissionFile, Invitation};
-use crate::client::keys::Owner;
+use crate::client::keys::{Owner, read_public};
 use crate::client::replica::Replica;
 use crate::client::session::Answer;
 use crate::crypto::sign::Signer;
@@ -53,8 +53,20 @@ fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
     if !keys.owners()?.contains(&owner) {
         keys.create(&owner, ctx.ambient())?;
     }
-    let path = file_of(&owner);
-    ctx.write_file(&path, &keys.public(&owner, ctx.ambient())?)?;
+    let (path, public) = (file_of(&owner), keys.public(&owner, ctx.ambient())?);
+    let key = |text: &str| {
+        let listed = read_public(Kind::Authority, text).ok()?.sign;
+        Some(listed.first()?.key.clone())
+    };
+    if path.exists() && ctx.read_file(&path).map(|text| key(&text)) != Ok(key(&public)) {
+        let sentence = format!(
+            "{} is there already and holds another key, and nothing was written over",
+            path.display()
+        );
+        return Err(ClientError::new(Side::Ours, Exit::Usage, "FILE_EXISTS", sentence)
+            .mended_by("give the command in another folder, or move that file away"));
+    }
+    ctx.write_file(&path, &public)?;
     let object = json!({ "directory": name.as_str(), "seat": seat.as_str(), "authority": path });
     ctx.out.data(&object, || path.display().to_string());
     ctx.out.say(format_args!(

@@ -132,3 +132,33 @@ fn what_changes_is_said_before_it_is_signed() {
         "#,
     );
 }
+
+#[test]
+fn who_is_admitted_is_not_changed_by_the_way() {
+    walked(
+        r#"
+        member at
+        admitted at
+        admit() { name=$1; shift; liaison --home alice admin member admit at --name en=$name --authority at.authority "$@"; }
+        # The same again writes the file anew, and a dry run none.
+        rm at.admission
+        admit at --dry-run
+        [ ! -e at.admission ]
+        admit at
+        rm at.admission
+        # Another name is another version.
+        says 'name (en): at -> Other' admit Other --out other.draft
+        also 'version 2'
+        [ ! -e at.admission ]
+        # Another authority is refused before anybody signs, and its file writes nobody's over.
+        mkdir foreign
+        cp at.authority kept
+        says 'at.authority is there already' liaison --home atX join un/invitation.liaison --as at/cert/duty-1 --fingerprint "$DIGITS"
+        cmp at.authority kept
+        (cd foreign && liaison --home ../atX join ../un/invitation.liaison --as at/cert/duty-1)
+        cp foreign/at.authority at.authority
+        says 'AUTHORITY_STANDS' admit at --out replaced.draft
+        [ ! -e replaced.draft ]
+        "#,
+    );
+}
