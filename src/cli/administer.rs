@@ -31,7 +31,7 @@ use super::args::{
 };
 use super::fields::usage;
 use super::phrases::{Lines, when};
-use super::statement::{agreed, passed, told_published};
+use super::statement::{agreed, newest, passed, told_published};
 
 /// What somebody is to the administration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,9 @@ pub(super) async fn reach(
     who: &Owner,
 ) -> Result<Session, ClientError> {
     let name = ctx.name()?;
-    Session::open_administration(&ctx.home, &name, (args.address.clone(), who), &ctx.net).await
+    let given = (args.address.clone(), who);
+    let session = Session::open_administration(&ctx.home, &name, given, &ctx.net).await;
+    session.map_err(|why| ctx.for_operators(why))
 }
 
 /// The copy, as new as the service: whose a key is stands there.
@@ -488,6 +490,25 @@ async fn deciding(ctx: &Context, args: &DecideArgs) -> Result<Deciding, ClientEr
     Ok(Deciding { who, replica, session, of })
 }
 
+/// What it rests on is no longer in force: no signature helps.
+fn is_not_overtaken(directory: &Directory, of: &Proposed) -> Result<(), ClientError> {
+    if of.said.state() != ProposalState::Overtaken {
+        return Ok(());
+    }
+    let anew = match &of.what {
+        What::Act(act, ..) => format!("liaison admin propose {}", act.name()),
+        What::Statement(bundle) | What::Withheld(bundle) => {
+            let mut drafted = bundle.publications().iter();
+            let with = drafted.find_map(|of| Some(newest(directory, of.statement())?.1));
+            format!("draft it with {}, and propose that", with.unwrap_or("the same command"))
+        }
+    };
+    let sentence = "another one was carried out first, and this one rests on what stood before: it \
+                    is overtaken, for good";
+    Err(ClientError::new(Side::Ours, Exit::Stale, "PROPOSAL_OVERTAKEN", sentence)
+        .mended_by(format!("liaison admin abort {}; if it is still wanted, {anew}", of.id())))
+}
+
 /// `liaison admin approve`
 pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), ClientError> {
     let Deciding { who, replica, session, of } = deciding(ctx, args).await?;
@@ -496,7 +517,14 @@ pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), Clie
         ctx.out.data(&object(directory, &of), || "nothing was signed".to_owned());
         return Ok(());
     }
+    is_not_overtaken(directory, &of)?;
     of.may_be_signed(directory, ctx.ambient().now())?;
+    let own = |id: &PersonId| of.signed_by(directory).contains(&id.to_string());
+    if matches!(&who, Owner::Registrar(id) | Owner::Operator(id) if own(id)) {
+        ctx.out.say(format_args!("{who} has signed already, and nothing was added."));
+        told(ctx, directory, &of);
+        return Ok(());
+    }
     ask(ctx, args.yes, "Sign this? [y/N]")?;
     let key = ctx.home.keys().signer(&who, ctx.ambient())?;
     let signature = of.signature(&*key, ctx.ambient())?;
@@ -508,8 +536,8 @@ pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), Clie
 /// `liaison admin commit`
 pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), ClientError> {
     let Deciding { replica, session, of, .. } = deciding(ctx, args).await?;
+    let directory = replica.directory()?;
     if args.dry_run {
-        let directory = replica.directory()?;
         ctx.out.data(&object(directory, &of), || "nothing was carried out".to_owned());
         return Ok(());
     }
@@ -520,9 +548,16 @@ pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), Cl
         }
         return Ok(());
     }
+    is_not_overtaken(directory, &of)?;
     of.waits()?;
     ask(ctx, args.yes, "Carry this out? [y/N]")?;
-    let (id, done) = (of.id(), session.carry_out(&of.said.id).await?);
+    let (id, done) = (of.id(), session.carry_out(&of.said.id).await);
+    let done = done.map_err(|why| match &why.reason[..] {
+        "BELOW_THRESHOLD" => {
+            why.mended_by(format!("liaison admin approve {id}, by {}", waits(directory, &of)))
+        }
+        _ => why,
+    })?;
     match done {
         Some(Done::LeafIndex(leaf)) => {
             ctx.out

@@ -144,6 +144,10 @@ impl Context {
             return Ok(seat.clone());
         }
         let owners = self.home.keys().owners()?;
+        let waiting = owners.iter().find_map(|owner| match owner {
+            Owner::Authority(member) => Some(member.clone()),
+            _ => None,
+        });
         let seats = owners.into_iter().filter_map(|owner| match owner {
             Owner::Seat(seat) => Some(seat),
             Owner::Registrar(_)
@@ -161,10 +165,17 @@ impl Context {
                 "NO_SEAT",
                 format!("no seat's keys are in the home {}", self.home.root().display()),
             )
-            .mended_by(
-                "name the home that has them with --home or LIAISON_HOME; if there is none, \
-                 liaison join INVITATION --as MEMBER/CONTACT/SEAT",
-            )),
+            .mended_by(match waiting.filter(|_| self.name().is_ok()) {
+                Some(member) => format!(
+                    "if {member} waits for its admission, send {member}.authority to the \
+                     registrars, and give liaison join {member}.admission --as \
+                     {member}/CONTACT/SEAT when they have sent that file back; if its seats have \
+                     another home, name that with --home"
+                ),
+                None => "name the home that has them with --home or LIAISON_HOME; if there is \
+                         none, liaison join INVITATION --as MEMBER/CONTACT/SEAT"
+                    .to_owned(),
+            })),
             several => {
                 let names = several.iter().map(SeatId::as_str).collect::<Vec<_>>().join(", ");
                 let sentence = format!("several seats' keys are in this home: {names}");
@@ -230,7 +241,34 @@ impl Context {
                 self.out.warn(format_args!("{}: {why}: it is skipped", path.display()));
             }
         });
-        Session::open(&self.home, &name, who, &self.net).await
+        Session::open(&self.home, &name, who, &self.net)
+            .await
+            .map_err(|why| self.for_operators(why))
+    }
+
+    /// That nothing answers may be mended by who runs the service.
+    pub(super) fn for_operators(&self, why: ClientError) -> ClientError {
+        let owners = self.home.keys().owners().unwrap_or_default();
+        let is_one = owners.iter().any(|owner| matches!(owner, Owner::Operator(_)));
+        match why.mend.clone().filter(|_| is_one && why.reason == "NO_CONNECTION") {
+            Some(mend) => why.mended_by(format!(
+                "if the service does not run, liaisond serve on its machine; if it does, {mend}"
+            )),
+            None => why,
+        }
+    }
+
+    /// Who has no copy, and nobody here who could fetch one, lacks that first.
+    pub(super) fn not_synced(&self, why: ClientError) -> ClientError {
+        match self.reader() {
+            Err(first) if why.reason == "NEVER_SYNCED" => ClientError { mend: first.mend, ..why },
+            _ => why,
+        }
+    }
+
+    /// Whether whoever reads for this home is handed the details of contacts.
+    pub(super) fn reads_details(&self) -> bool {
+        !matches!(self.reader(), Ok(Owner::Operator(_) | Owner::Auditor(_)))
     }
 
     /// Whether new keys of a seat wait for the directory to list them.

@@ -375,7 +375,8 @@ pub(super) fn later(number: u64, kind: LaterKind) -> String {
 }
 
 /// Of what a contact says and this copy lacks. Whether the service keeps it back, a sync tells.
-pub(super) const NOT_HERE: &str = "not in this copy: liaison sync asks for it";
+pub(super) const NOT_HERE: &str =
+    "not in this copy: liaison sync brings it, to members and registrars only";
 
 /// What every screen says of what a key signed that this version cannot know.
 pub(super) const UNCHECKED: &str = "cannot be checked before the update";

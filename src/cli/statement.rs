@@ -206,7 +206,10 @@ fn superseded(version: u64, newest: Newest, command: &str) -> ClientError {
 }
 
 /// The newest statement of the same count, and the command that drafts the next one.
-fn newest(directory: &Directory, statement: &Statement) -> Option<(Newest, &'static str)> {
+pub(super) fn newest(
+    directory: &Directory,
+    statement: &Statement,
+) -> Option<(Newest, &'static str)> {
     let contact = |id: &str| directory.contact(&id.parse().ok()?);
     let record = |id: &str| contact(id).map(|contact| contact.record_newest);
     Some(match statement {

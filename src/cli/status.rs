@@ -107,7 +107,7 @@ fn copy(
         }
         Err(error) => {
             lines.line("directory", format!("{}: {error}", ctx.name()?));
-            warnings.extend(error.mend);
+            warnings.extend(ctx.not_synced(error).mend);
             Ok(None)
         }
     }

@@ -132,8 +132,15 @@ fn refusal(ctx: &Context) -> Result<PathBuf, ClientError> {
 
 /// Warns of what the service kept back, and of a directory that stands still.
 pub(super) fn say_what_lacks(ctx: &Context, synced: &Synced) {
-    for (contact, name) in &synced.withheld {
-        ctx.out.warn(format_args!("the service did not hand over: {name} of {contact}"));
+    if !synced.withheld.is_empty() && !ctx.reads_details() {
+        let count = synced.withheld.len();
+        ctx.out.say(format_args!(
+            "details of contacts are handed to members and registrars only: {count} are not here"
+        ));
+    } else {
+        for (contact, name) in &synced.withheld {
+            ctx.out.warn(format_args!("the service did not hand over: {name} of {contact}"));
+        }
     }
     if let Some(directory) = synced.clock {
         let (own, directory) = (phrases::when(ctx.ambient().now()), phrases::when(directory));

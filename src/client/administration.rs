@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use prost::Message as _;
 use tonic::transport::Channel;
+use tonic::{Response, Status};
 
 use crate::ambient::Ambient;
 use crate::crypto::sign::{KeyId, Signer, VerifyingKey};
@@ -26,7 +27,7 @@ use crate::signed::proto::{self, AuditRecord};
 use crate::wire::v1::admin_service_client::AdminServiceClient;
 use crate::wire::v1::{self, ProposalState};
 
-use super::call::{answered, request_for, request_of};
+use super::call::{self, request_for, request_of};
 use super::draft::{Bundle, Publication};
 use super::error::{ClientError, Exit, Side};
 use super::home::Home;
@@ -278,6 +279,17 @@ fn unreadable(why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("the service shows a proposal that cannot be read: {why}");
     ClientError::new(Side::Theirs, Exit::VerificationFailed, "PROPOSAL_UNREADABLE", sentence)
 }
+
+/// The answer to a call of the administration.
+async fn answered<T>(
+    what: &str,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, ClientError> {
+    let answer = call::answered(what, call).await;
+    answer.map_err(|why| call::of_other_port(why, what, "members", MEND))
+}
+
+const MEND: &str = "give the port of the administration: --address HOST:PORT, usually the next one";
 
 impl Session {
     fn admin(&self) -> AdminServiceClient<Channel> {

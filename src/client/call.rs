@@ -38,6 +38,18 @@ pub async fn answered<T>(
     within(what, limits::call_deadline(limits::SUBMIT_MESSAGE_BYTES), call).await
 }
 
+/// What a port says to calls of the other one. Behind TLS nobody answers in the service's place.
+pub fn of_other_port(why: ClientError, what: &str, other: &str, mend: &str) -> ClientError {
+    if why.reason != "UNIMPLEMENTED" {
+        return why;
+    }
+    let sentence = format!(
+        "what answered does not know {what}: this is the port of {other}, or a service that is \
+         older than this program"
+    );
+    ClientError::new(Side::Ours, Exit::Usage, "OTHER_PORT", sentence).mended_by(mend)
+}
+
 /// The same within another time.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::future::{join, try_join};
 use tokio::time::timeout;
 use tonic::transport::Channel;
+use tonic::{Response, Status};
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
@@ -29,7 +30,7 @@ use crate::wire::v1::enrolment_service_client::EnrolmentServiceClient;
 use crate::wire::{convert, v1};
 
 use super::address::{Address, InvalidAddress};
-use super::call::{Patience, answered, patiently, request_for, request_of, within};
+use super::call::{Patience, answered, of_other_port, patiently, request_for, request_of, within};
 use super::charters::{Chain, Link};
 use super::clocks::Clocks;
 use super::connect::{ConnectError, Connection, Dial, Proxies, Route, connect};
@@ -510,7 +511,7 @@ impl Session {
     pub async fn checkpoint(&self) -> Result<Bytes, ClientError> {
         let newest = patiently(self.patience, || {
             let (mut client, request) = (self.directory(), request_of(v1::GetCheckpointRequest {}));
-            async move { answered("GetCheckpoint", client.get_checkpoint(request)).await }
+            async move { of_members("GetCheckpoint", client.get_checkpoint(request)).await }
         });
         Ok(newest.await?.checkpoint)
     }
@@ -552,7 +553,7 @@ impl Session {
         let request = v1::EnrolRequest { publications: bundle.to_wire().publications };
         let said = patiently(self.patience, || {
             let (mut client, request) = (self.enrolment(), request_of(request.clone()));
-            async move { answered("Enrol", client.enrol(request)).await }
+            async move { of_members("Enrol", client.enrol(request)).await }
         });
         answers(bundle, said.await?.answers)
     }
@@ -564,6 +565,15 @@ impl Session {
     fn enrolment(&self) -> EnrolmentServiceClient<Channel> {
         EnrolmentServiceClient::new(self.connection.channel())
     }
+}
+
+/// The answer to what the other port does not know.
+async fn of_members<T>(
+    what: &str,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, ClientError> {
+    let mend = "correct addresses in config.toml, or liaison join INVITATION with a new one";
+    answered(what, call).await.map_err(|why| of_other_port(why, what, "the administration", mend))
 }
 
 /// No address can be used.
