@@ -18,6 +18,7 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
 use crate::client::message::receipt::{self, VerifiedHead};
 use crate::client::place;
+use crate::client::protect::Kept;
 use crate::client::replica::Replica;
 use crate::client::session::{self, Session};
 use crate::crypto::cert::{self, PeerCertificate};
@@ -222,6 +223,9 @@ fn key(checks: &mut Checks, listed: Listed) {
     };
     let check = format!("key of {}", listed.owner);
     match listed.id {
+        Ok(_) if let Some(Kept::Token { gone: Some(gone), .. }) = &listed.kept => {
+            checks.fail(&check, &KeyError::Token(gone.clone()).into());
+        }
         Ok(id) => {
             // Enough to tell keys apart; liaison key list shows the whole id.
             let id: String = id.to_string().chars().take(19).collect();

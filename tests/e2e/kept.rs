@@ -399,6 +399,8 @@ fn a_token_that_is_gone_is_named_and_nothing_takes_its_place() {
         says(listed["fault"].as_str().unwrap(), parts);
         assert!(!listed["key_id"].is_null(), "{listed}");
         assert!(!desk.path("sign.pem").exists());
+        let doctor = desk.runs("bash -c 'liaison --home alice doctor || true'", 0);
+        says(&doctor, &["failed", "TOKEN_GONE"]);
     };
     let moved = pointer.replace("libsofthsm2.so", "no.so");
     std::fs::write(desk.path("sign.token"), moved).unwrap();
