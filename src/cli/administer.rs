@@ -761,7 +761,6 @@ pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<()
     act_in_words(&mut lines, before.act(), before.proposal());
     ctx.out.say(lines.text());
     let who = person(ctx, &AdminArgs::default(), &[As::Operator])?;
-    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
     let envelope = Envelope::parse(&publication.statement, limits::PROPOSAL_BYTES);
     let envelope = envelope.map_err(|why| usage(&why.to_string()))?;
     if args.dry_run {
@@ -769,6 +768,7 @@ pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<()
         return Ok(());
     }
     ask(ctx, args.yes, "Sign this? [y/N]")?;
+    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
     let signed = envelope.add_signature(&*key, ctx.ambient().random());
     let signed = signed.map_err(KeyError::from)?;
     let after = Approved::verify(directory, signed.bytes())?;

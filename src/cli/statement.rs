@@ -1,7 +1,7 @@
 //! `liaison sign` and `liaison publish`, and what every command does that makes a statement: sign
 //! and publish at once where the keys at hand suffice, else write a draft.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use prost::Message as _;
@@ -59,7 +59,7 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     }
     let before = missing(&bundle, directory);
     if args.dry_run {
-        report(ctx, &args.file, 0, &bundle, directory);
+        report(ctx, &args.file, &[], &bundle, directory);
         return Ok(());
     }
     let (counts, signed) = standing(&bundle, directory, &ids);
@@ -83,12 +83,12 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         .mended_by("read what it says, and add --yes"));
     }
     let added = add_signatures(ctx, &mut bundle, directory, &held)?;
-    if added == 0 && !counts && !signed && !before.is_empty() {
+    if added.is_empty() && !counts && !signed && !before.is_empty() {
         return Err(none_counts());
     }
     let out = args.out.as_deref().unwrap_or(&args.file);
     ctx.write_file(out, &bundle.write())?;
-    report(ctx, out, added, &bundle, directory);
+    report(ctx, out, &added, &bundle, directory);
     if signed && !counts {
         ctx.out.say("this home has signed already: nothing was added");
     }
@@ -104,17 +104,19 @@ fn unusable(ctx: &Context) -> impl Iterator<Item = String> {
 }
 
 /// Adds what the keys of this home can: those that lie open at once; those that are kept, where a
-/// signature is missing still. Each is asked for once, and none that could not sign it.
+/// signature is missing still. Each is asked for once, and none that could not sign it. Whose they
+/// are, one for each.
 fn add_signatures(
     ctx: &Context,
     bundle: &mut Bundle,
     directory: Option<&Directory>,
     held: &[Held],
-) -> Result<usize, ClientError> {
-    let mut added = 0;
+) -> Result<Vec<String>, ClientError> {
+    let mut added = Vec::new();
     for held in held {
-        if let Held::Open(_, key) = held {
-            added += bundle.sign(directory, &[key], ctx.ambient())?;
+        if let Held::Open(owner, key) = held {
+            let count = bundle.sign(directory, &[key], ctx.ambient())?;
+            added.extend(std::iter::repeat_n(owner.to_string(), count));
         }
     }
     // The lesser key first: owners stand from registrar to seat.
@@ -123,7 +125,8 @@ fn add_signatures(
             && bundle.lacks(directory, held.id())
         {
             let key = ctx.home.keys().signer(owner, ctx.ambient())?;
-            added += bundle.sign(directory, &[&*key], ctx.ambient())?;
+            let count = bundle.sign(directory, &[&*key], ctx.ambient())?;
+            added.extend(std::iter::repeat_n(owner.to_string(), count));
         }
     }
     Ok(added)
@@ -152,7 +155,7 @@ pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), Cli
         return Ok(());
     }
     if args.dry_run {
-        report(ctx, &args.file, 0, &bundle, known(replica.as_ref(), &bundle));
+        report(ctx, &args.file, &[], &bundle, known(replica.as_ref(), &bundle));
         return Ok(());
     }
     let leaves = match hand_in(ctx, &bundle).await {
@@ -260,11 +263,11 @@ pub(super) async fn finish_if_agreed(
     // Before anybody is asked for a passphrase.
     show(ctx, &bundle, directory);
     if draft.dry_run {
-        report(ctx, Path::new("(no draft was written)"), 0, &bundle, directory);
+        report(ctx, Path::new("(no draft was written)"), &[], &bundle, directory);
         return Ok(Finished::Shown);
     }
     let held = ctx.home.keys().all_signing(ctx.ambient())?;
-    add_signatures(ctx, &mut bundle, directory, &held)?;
+    let added = add_signatures(ctx, &mut bundle, directory, &held)?;
     let left = missing(&bundle, directory);
     if draft.out.is_some() || !left.is_empty() {
         let path = PathBuf::from(format!("{name}.draft"));
@@ -273,7 +276,7 @@ pub(super) async fn finish_if_agreed(
         }
         let path = draft.out.clone().unwrap_or(path);
         ctx.write_file(&path, &bundle.write())?;
-        report(ctx, &path, 0, &bundle, directory);
+        report(ctx, &path, &added, &bundle, directory);
         return Ok(Finished::Drafted);
     }
     if !yes && !agreed(ctx, "Nobody else needs to sign. Publish this? [y/N]") {
@@ -511,17 +514,19 @@ fn registrars(bundle: &Bundle, directory: Option<&Directory>) -> BTreeMap<KeyId,
 fn report(
     ctx: &Context,
     path: &Path,
-    added: usize,
+    added: &[String],
     bundle: &Bundle,
     directory: Option<&Directory>,
 ) {
     let (missing, judged) = (missing(bundle, directory), is_judged(bundle, directory));
     let object = json!({
-        "file": path, "signatures_added": added, "missing": missing, "all_signers_known": judged
+        "file": path, "signatures_added": added.len(), "missing": missing, "all_signers_known": judged
     });
     ctx.out.data(&object, || path.display().to_string());
-    if added > 0 {
-        ctx.out.say(format_args!("signed: {added} signature(s) added"));
+    if !added.is_empty() {
+        let by: BTreeSet<&str> = added.iter().map(String::as_str).collect();
+        let by = by.into_iter().collect::<Vec<_>>().join(", ");
+        ctx.out.say(format_args!("signed: {} signature(s) added, by {by}", added.len()));
     }
     if missing.is_empty() && judged {
         let next = if is_founding(bundle) { "liaisond init --charter" } else { "liaison publish" };

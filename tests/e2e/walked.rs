@@ -225,3 +225,31 @@ fn what_goes_wrong_is_mended_by_what_is_said() {
         "#,
     );
 }
+
+#[test]
+fn who_signs_is_asked_whether_and_then_for_the_passphrase_and_whose_it_was_is_said() {
+    walked(
+        r#"
+        member at
+        run liaison --home alice admin member admit at --name en=at --authority at.authority --out at.draft
+        also 'by registrar alice'
+        run liaison --home alice --json admin member admit at --name en=at --authority at.authority --out at.draft
+        also '"signatures_added":1'
+        for role in operator registrar; do
+            of="key of the $role bob"
+            python3 $TERMINAL "liaison --home bob key protect --$role bob" \
+                "Type a new passphrase for the $of: " "correct horse battery staple" \
+                "Type a new passphrase for the $of, again: " "correct horse battery staple"
+        done
+        liaison --home bob sync
+        liaison --home alice admin propose new-epoch at/cert=2 --out epoch.proposal --yes
+        says 'nobody agreed' setsid -w liaison --home bob sign epoch.proposal
+        lacks 'NO_TERMINAL'
+        id=$(liaison --home alice admin propose statement at.draft --yes)
+        says 'nobody agreed' setsid -w liaison --home bob admin approve $id
+        python3 $TERMINAL "liaison --home bob admin approve $id --yes" \
+            'Type the passphrase of the key of the registrar bob: ' 'correct horse battery staple'
+        says 'signed already' setsid -w liaison --home bob admin approve $id
+        "#,
+    );
+}
