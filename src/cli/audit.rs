@@ -129,6 +129,14 @@ fn export(
     let head = head.map(hex::encode).unwrap_or_default();
     text.push_str(&json!({ "audit_head": head }).to_string());
     text.push('\n');
+    if path.is_file() && !goes_on(&std::fs::read_to_string(path).unwrap_or_default(), &text) {
+        let sentence = format!(
+            "{} is there already, and this trail does not go on from it: nothing was written",
+            path.display()
+        );
+        return Err(ClientError::new(Side::Ours, Exit::Usage, "EXPORT_OF_OTHER", sentence)
+            .mended_by("--export another file, and compare the two"));
+    }
     ctx.write_file(path, &text)?;
     ctx.out.say(format_args!(
         "{} records are in {1}. Next: liaison verify {1}",
@@ -136,6 +144,13 @@ fn export(
         path.display()
     ));
     Ok(())
+}
+
+/// Whether an export holds all records of one before.
+fn goes_on(before: &str, text: &str) -> bool {
+    let before = before.trim_end();
+    let head = before.rfind('\n').map_or(0, |end| end + 1);
+    before[head..].starts_with("{\"audit_head\":") && text.starts_with(&before[..head])
 }
 
 /// `liaison verify FILE`
@@ -147,7 +162,14 @@ pub(super) fn verify(ctx: &Context, path: &Path) -> Result<(), ClientError> {
     };
     let (mut records, mut head) = (Vec::new(), None);
     for (line, number) in text.lines().zip(1..) {
-        let no_line = || altered(&format!("line {number} is none of an export of the audit trail"));
+        let no_line = || match number {
+            1 => {
+                let sentence = format!("{} is no export of the audit trail", path.display());
+                ClientError::new(Side::Ours, Exit::Usage, "NOT_SUCH_A_FILE", sentence)
+                    .mended_by("liaison admin audit --export FILE writes one")
+            }
+            _ => altered(&format!("line {number} is none of an export of the audit trail")),
+        };
         let read: Value = serde_json::from_str(line).map_err(|_| no_line())?;
         let bytes = |name: &str| hex::decode(read.get(name)?.as_str()?).ok();
         if head.is_some() {
@@ -169,7 +191,11 @@ pub(super) fn verify(ctx: &Context, path: &Path) -> Result<(), ClientError> {
     }
     let head = head.ok_or_else(|| altered("the head is missing: it was cut short"))?;
     let replica = ctx.replica()?;
-    let (count, head) = verified(replica.directory()?, &records, &head)?;
+    let verified = verified(replica.directory()?, &records, &head);
+    let (count, head) = verified.map_err(|why| ClientError {
+        sentence: format!("{}: {}", path.display(), why.sentence),
+        ..why
+    })?;
     let object = json!({ "records": count, "signed_at": head.at });
     ctx.out.data(&object, || {
         format!(

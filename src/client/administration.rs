@@ -612,13 +612,14 @@ pub fn verify(
 ) -> Result<(u64, proto::AuditHead), ClientError> {
     let failed = |why: &dyn std::fmt::Display| {
         let sentence = format!("this is not the audit trail that the relay signed: {why}");
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, "AUDIT_ALTERED", sentence)
+        ClientError::new(Side::Ours, Exit::VerificationFailed, "AUDIT_ALTERED", sentence)
     };
     let mut trail = Trail::empty(directory.genesis());
     for record in records {
         trail = trail.follow(record).map_err(|why| failed(&why))?.0;
     }
-    let head = verified_head(directory, head)?;
+    let head = verified_head(directory, head);
+    let head = head.map_err(|why| ClientError { side: Side::Ours, ..why })?;
     if (head.count, &head.chain[..]) != (trail.count, &trail.chain.as_bytes()[..]) {
         return Err(failed(&format!(
             "the head is that of {} records with another chain, and {} are here",

@@ -227,6 +227,27 @@ fn what_goes_wrong_is_mended_by_what_is_said() {
 }
 
 #[test]
+fn what_was_altered_here_is_not_laid_to_the_service_nor_written_over() {
+    walked(
+        r#"
+        for call in show keys sessions; do liaison --home alice admin $call; done
+        liaison --home erin admin audit --export trail.jsonl
+        cp trail.jsonl whole
+        liaison --home erin admin audit --export trail.jsonl
+        sed 3d whole > trail.jsonl
+        says 'this side' liaison --home erin verify trail.jsonl
+        lacks 'the service'
+        says 'no export of the audit trail' liaison --home erin verify un/charter.draft
+        cp trail.jsonl spoilt
+        says 'EXPORT_OF_OTHER' liaison --home erin admin audit --export trail.jsonl
+        cmp trail.jsonl spoilt
+        cp un/charter.draft draft
+        says 'EXPORT_OF_OTHER' liaison --home erin admin audit --export draft
+        "#,
+    );
+}
+
+#[test]
 fn who_signs_is_asked_whether_and_then_for_the_passphrase_and_whose_it_was_is_said() {
     walked(
         r#"
