@@ -307,10 +307,13 @@ impl<S: Link> Arriving<S> {
         match place.identify(key, &peer) {
             Ok(()) => {
                 let since = door.now();
-                place.opens(Session { face, since, remote, key, group: info.group });
+                let dropped = place.opens(Session { face, since, remote, key, group: info.group });
                 let party = Box::new(move || who(key.as_ref(), network).party());
                 let serving = http2::serve(stream, info, (place, party), (service, limits), stop);
-                Box::pin(serving).await;
+                tokio::select! {
+                    () = dropped.notified() => door.say(&Event::Dropped(remote)),
+                    () = Box::pin(serving) => {}
+                }
             }
             Err(full) => {
                 door.say(&Event::Refused(full, remote));

@@ -38,6 +38,7 @@ use crate::store::{KeyRange, keys};
 use super::door::{Ask, Session};
 use super::keys::{Listed, Staged};
 use super::node::NodeState;
+use super::telemetry::Event;
 use super::{Failure, Left, Publication, Service};
 
 /// What the administration keeps in memory.
@@ -411,6 +412,7 @@ impl Service {
                 Ok(format!("the private {} {} is deleted", key.of.name(), key.id))
             }
             Act::Drain => {
+                self.telemetry().say(&Event::Drains);
                 self.shared.office.drains.send_replace(true);
                 Ok("the service ends its streams and stops".to_owned())
             }

@@ -34,6 +34,12 @@ pub enum Event<'a> {
     /// It made room for another.
     #[error("connection cut, {0}: silent, and its place is wanted")]
     MadeRoom(SocketAddr),
+    /// An operator closed it.
+    #[error("connection closed by the administration, {0}")]
+    Dropped(SocketAddr),
+    /// Two operators said so.
+    #[error("stopping, as two operators approved: no new connections, open ones end")]
+    Drains,
     /// The handshake was not one.
     #[error("handshake failed, {1}: {0}")]
     HandshakeFailed(&'a io::Error, SocketAddr),
@@ -127,7 +133,7 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of the kinds, for counters.
-    pub const KINDS: [&'static str; 27] = [
+    pub const KINDS: [&'static str; 29] = [
         "cannot_accept",
         "refused",
         "no_proxy_header",
@@ -155,6 +161,8 @@ impl Event<'_> {
         "damaged",
         "node_renewed",
         "node_not_renewed",
+        "dropped",
+        "drains",
     ];
 
     const fn kind(&self) -> (usize, Level) {
@@ -189,6 +197,8 @@ impl Event<'_> {
             Self::Damaged(_) => (24, Level::ERROR),
             Self::NodeRenewed(_) => (25, Level::INFO),
             Self::NodeNotRenewed(..) => (26, Level::ERROR),
+            Self::Dropped(_) => (27, Level::INFO),
+            Self::Drains => (28, Level::INFO),
         }
     }
 

@@ -497,10 +497,11 @@ impl Place {
         books.places.come_in(&mut self.taken, (key, party), &door.limits, now)
     }
 
-    /// It is a session from here on.
-    pub fn opens(&mut self, session: Session) {
-        let leave = self.leave();
-        self.session = Some(self.door.books().sessions.open(session, leave));
+    /// It is a session from here on. Resolves what is returned when an operator drops it.
+    pub fn opens(&mut self, session: Session) -> Arc<Notify> {
+        let (number, dropped) = self.door.books().sessions.open(session);
+        self.session = Some(number);
+        dropped
     }
 
     /// For whom it is counted.

@@ -39,10 +39,12 @@ impl Sessions {
         Self { newest: now << 20, open: BTreeMap::new() }
     }
 
-    pub(super) fn open(&mut self, session: Session, drop: Arc<Notify>) -> u64 {
+    /// Its number, and what tells that it is dropped.
+    pub(super) fn open(&mut self, session: Session) -> (u64, Arc<Notify>) {
         self.newest += 1;
-        self.open.insert(self.newest, (session, drop));
-        self.newest
+        let drop = Arc::new(Notify::new());
+        self.open.insert(self.newest, (session, Arc::clone(&drop)));
+        (self.newest, drop)
     }
 
     pub(super) fn close(&mut self, number: u64) {
