@@ -687,6 +687,7 @@ pub(super) async fn keys(ctx: &Context, args: &AdminArgs) -> Result<(), ClientEr
             "from": node.from,
             "until": node.until,
             "renews": node.renews,
+            "authority": if node.authority.is_empty() { Value::Null } else { json!(hex::encode(&node.authority)) },
             "trouble": if node.trouble.is_empty() { Value::Null } else { json!(node.trouble) },
         })
     });
@@ -698,6 +699,7 @@ pub(super) async fn keys(ctx: &Context, args: &AdminArgs) -> Result<(), ClientEr
         let mut lines = Lines::default();
         if let Some(node) = &listed.node {
             lines.line("node", format!("certificate until {}", when(node.until)));
+            lines.line("issued by", hex::encode(&node.authority));
             lines.line("renewed", format!("by itself, from {} on", when(node.renews)));
             if !node.trouble.is_empty() {
                 lines.line("NOT RENEWED", visible(&node.trouble));

@@ -164,6 +164,9 @@ impl AdminService for Api {
             from: node.from,
             until: node.until,
             renews: node.renews,
+            authority: node
+                .authority
+                .map_or_else(Default::default, |of| of.as_bytes().to_vec().into()),
             trouble: node.trouble.map(|why| why.to_string()).unwrap_or_default(),
         });
         Ok(Response::new(ListServiceKeysResponse { keys: keys.collect(), node }))
