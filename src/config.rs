@@ -232,6 +232,12 @@ impl ServiceHome {
         self.data().join("charter")
     }
 
+    /// What was done while nobody served, until the next start records it.
+    #[must_use]
+    pub fn ceremonies(&self) -> PathBuf {
+        self.data().join("ceremonies")
+    }
+
     /// Whence known keys came, as a running service keeps it for its next start.
     #[must_use]
     pub fn known_networks(&self) -> PathBuf {

@@ -4,6 +4,7 @@
 //! scope: rules, sockets, stores. Invariant: the service's private keys are made here, and leave
 //! this machine never.
 
+mod ceremonies;
 mod init;
 mod invitation;
 mod keys;

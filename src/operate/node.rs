@@ -35,7 +35,7 @@ use crate::tls::client::ClientTls;
 use crate::tls::{self, Identity, trial};
 
 use super::keys::{self, Certified};
-use super::{OperateError, is_its_owner, not_served};
+use super::{OperateError, ceremonies, is_its_owner, not_served};
 
 const DAY: u64 = 86_400;
 /// How long a certificate holds: at two thirds of that it is renewed, and members are told in the last
@@ -129,9 +129,14 @@ impl Node {
         loop {
             sleep(LOOK_EVERY).await;
             let known = is_known(&service).await;
-            let (node, service) = (Arc::clone(&self), service.clone());
+            let before = self.shown().state.key;
+            let (node, looking) = (Arc::clone(&self), service.clone());
             // One that panicked has said so.
-            let _ = spawn_blocking(move || node.look(&service, known)).await;
+            let _ = spawn_blocking(move || node.look(&looking, known)).await;
+            let NodeState { key, until, .. } = self.shown().state.clone();
+            if key != before {
+                service.record("renewed", format!("the node, until {}", when(until))).await;
+            }
         }
     }
 
@@ -262,6 +267,9 @@ pub fn renew_node(
         maker.renewed(&authorities, None)
     };
     let Ready { certificate, .. } = done.map_err(OperateError::NotRenewed)?;
+    if !dry_run {
+        ceremonies::keep(home, ambient, "node renew")?;
+    }
     Ok(maker.state(&certificate, &authorities))
 }
 

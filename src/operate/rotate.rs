@@ -20,7 +20,7 @@ use crate::wire::v1;
 
 use super::serve::settings;
 use super::store::{held, not_started};
-use super::{OperateError, is_its_owner, keys, node, not_served, place};
+use super::{OperateError, ceremonies, is_its_owner, keys, node, not_served, place};
 
 /// A key for the next charter: the one that was staged before, or a new one.
 ///
@@ -34,7 +34,9 @@ pub async fn stage_key(
     is_its_owner(home)?;
     let _alone = not_served(home)?;
     let directory = directory(home, ambient).await?;
-    Ok(keys::signing(home, ambient)?.stage(of, &directory, ambient)?)
+    let staged = keys::signing(home, ambient)?.stage(of, &directory, ambient)?;
+    ceremonies::keep(home, ambient, &format!("key stage {}: {}", of.word(), staged.id))?;
+    Ok(staged)
 }
 
 /// Every key that is here, and what stands of it.
@@ -67,7 +69,9 @@ pub async fn retire_key(
         let sentence = "give all 64 digits of its id, as liaisond key list shows it";
         OperateError::Plan(format!("the service has no key {id}: {sentence}"))
     });
-    Ok(keys.retire(&named?.id, &directory)?)
+    let retired = keys.retire(&named?.id, &directory)?;
+    ceremonies::keep(home, ambient, &format!("key retire {digits}"))?;
+    Ok(retired)
 }
 
 async fn directory(home: &ServiceHome, ambient: &Ambient) -> Result<Directory, OperateError> {
@@ -103,6 +107,7 @@ pub async fn put_charter(
         service::put_charter(store, Arc::new(blobs), keys, settings, statement.clone()).await;
     let leaf = done.map_err(|why| not_started(home, why))?;
     files::replace(&home.charter(), &statement)?;
+    ceremonies::keep(home, ambient, &format!("charter put: entry {leaf}"))?;
     Ok(leaf)
 }
 

@@ -21,7 +21,7 @@ use crate::store::space::FileSystems;
 
 use super::node::{Node, is_known};
 use super::store::{held, not_started};
-use super::{OperateError, invitation, keys, known, not_served, place};
+use super::{OperateError, ceremonies, invitation, keys, known, not_served, place};
 
 /// Where a service listens, told once it does.
 #[derive(Clone, Debug)]
@@ -88,6 +88,10 @@ pub async fn serve(
     let reporting =
         health.map(|listener| tokio::spawn(health::run(listener, service.clone(), stop.clone())));
     let trusted_proxies = config.trusted_proxies().map_err(OperateError::Plan)?;
+    ceremonies::record(home, &service).await;
+    if clock_is_right {
+        service.record("command", "serve --clock-is-right".to_owned()).await;
+    }
     service.record_start().await;
     let serving = Serving {
         service: service.clone(),

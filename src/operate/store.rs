@@ -10,7 +10,7 @@ use crate::store::format::FormatError;
 use crate::store::migrate::{self, Migrated};
 
 use super::serve::settings;
-use super::{HasShown, OperateError, is_its_owner, keys, place};
+use super::{HasShown, OperateError, ceremonies, is_its_owner, keys, place};
 
 /// Writes the store of a home anew in the format of today, and keeps the old one; a dry run only
 /// reads it.
@@ -53,7 +53,9 @@ pub async fn mark(
     let settings = settings(home, &config, ambient, false, Vec::new())?;
     let keys = keys::signing(home, ambient)?;
     let done = service::mark_anew(&place(home, &config)?, &keys, &settings).await;
-    Ok((settings.high_water, done.map_err(|why| not_started(home, why))?))
+    let done = done.map_err(|why| not_started(home, why))?;
+    ceremonies::keep(home, ambient, "store mark")?;
+    Ok((settings.high_water, done))
 }
 
 /// The same of a service that does not start.

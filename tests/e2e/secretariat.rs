@@ -47,12 +47,25 @@ fn every_command_of_the_administration_page_runs() {
     script += "grep '\"call\":\"start\"' trail.jsonl\n";
     script += "wait\nliaisond --home un scrub\n\
                [ -z \"$(liaisond --home un key list --json | grep $OLD)\" ]\n\
+               liaisond --home un key stage relay --out staged.key\n\
+               liaisond --home un node renew\n\
+               liaisond --home un serve --clock-is-right &\n\
+               until liaison --home erin admin audit --export later.jsonl 2>/dev/null; do kill -0 $!; done\n\
+               for did in 'key stage relay' 'node renew' 'serve --clock-is-right'; do grep \"$did\" later.jsonl; done\n\
+               kill $!\nwait\n[ ! -e un/data/ceremonies ]\nliaisond --home un scrub\n\
                liaison --home erin verify trail.jsonl | grep 'the relay signed the head'\n";
     let output = run(&script, folder.path());
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}\n{err}");
-    for said in ["2 of 3", "the node has a new certificate", "operator/alice", "DropSessions"] {
+    for said in [
+        "2 of 3",
+        "the node has a new certificate",
+        "operator/alice",
+        "DropSessions",
+        "connection closed by the administration",
+        "stopping, as two operators approved",
+    ] {
         assert!(format!("{out}{err}").contains(said), "{said}:\n{out}\n{err}");
     }
     an_export_that_was_altered_is_refused(folder.path());
