@@ -1,6 +1,8 @@
 //! The service's own keys are rotated (guarantee G9): never two that sign, never none, and what the old one
 //! signed stays good.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::process::Child;
 
 use bytes::Bytes;
@@ -20,6 +22,7 @@ use prost::Message as _;
 use tempfile::TempDir;
 use tonic::Streaming;
 
+use crate::crash::Random;
 use crate::support::{
     Client, NAME, Open, Party, Replica, TestNet, Trust, bash, dates, key, key_id, says, soon,
 };
@@ -419,10 +422,19 @@ impl Typed {
     }
 
     fn serve(&mut self) {
-        let serve = "exec liaisond --home service serve 2>>service.txt";
-        self.service = Some(bash(serve, &self.folder).spawn().unwrap());
-        let port = self.port;
-        self.good(&format!("until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do :; done"));
+        assert!(self.serve_by("exec"), "it does not serve");
+    }
+
+    /// Whether it serves before it ends.
+    fn serve_by(&mut self, starts: &str) -> bool {
+        let serve = format!("{starts} liaisond --home service serve 2>>service.txt");
+        let service = self.service.insert(bash(&serve, &self.folder).spawn().unwrap());
+        while service.try_wait().unwrap().is_none() {
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return true;
+            }
+        }
+        false
     }
 
     fn stop(&mut self) {
@@ -533,4 +545,66 @@ fn all_keys_are_rotated_as_it_is_typed_and_who_knows_only_the_first_charter_come
     typed.serve();
     typed.good("liaison --home old sync && liaison --home old directory verify");
     typed.good("liaison --home first sync");
+}
+
+/// Becomes a program that a signal ends after so many seconds, wherever it is.
+const DIES: &str = "import os, signal, sys; signal.setitimer(signal.ITIMER_REAL, float(sys.argv[1])); \
+                    os.execvp(sys.argv[2], sys.argv[2:])";
+
+/// The service, and the commands at its keys, are killed at moments that a seed draws. The same command
+/// given again ends what was begun, and there is exactly one usable set of keys.
+#[test]
+fn who_is_killed_at_any_moment_of_a_rotation_ends_it_by_the_same_commands() {
+    let (seed, mut random) = Random::seeded();
+    writeln!(std::io::stderr(), "LIAISON_SEED={seed}").unwrap();
+    let mut typed = Typed::new();
+    typed.good("liaison --home old sync && liaison --home registrar sync");
+    typed.stop();
+    let mut kills = 0;
+    // Dies after so many milliseconds, twice; then it is let live.
+    let mut lives = move || {
+        kills += 1;
+        let ms = if kills % 3 == 0 { 60_000 } else { random.below(400) };
+        format!("exec python3 -c '{DIES}' {}.{:03}", ms / 1_000, ms % 1_000)
+    };
+    let one_is_in_force = |typed: &Typed| {
+        for of in ["log", "relay", "ca"] {
+            assert_eq!(typed.ids(of, "in force").len(), 1, "{of}, seed {seed}");
+        }
+    };
+    for (of, file, flag) in [
+        ("log", "log.key", "log-key"),
+        ("relay", "relay.key", "relay-key"),
+        ("ca", "ca.crt", "service-ca"),
+    ] {
+        let old = typed.ids(of, "in force").remove(0);
+        let stage = format!("liaisond --home service key stage {of} --out {file}");
+        while typed.run(&format!("{} {stage}", lives())).1 != 0 {}
+        let staged = typed.ids(of, "staged");
+        assert_eq!(staged.len(), 1, "{of}, seed {seed}");
+        let draft = "liaison --home registrar charter draft --yes";
+        for (change, state) in [
+            (format!("--{flag} {file}"), "overlapping"),
+            (format!("--remove-{flag} {old}"), "retired"),
+        ] {
+            while typed.ids(of, state) != std::slice::from_ref(&old) {
+                typed.serve_by(&lives());
+                typed.run(&format!("{draft} {change}"));
+                typed.stop();
+                one_is_in_force(&typed);
+            }
+        }
+        while !typed.ids(of, "retired").is_empty() {
+            typed.run(&format!("{} liaisond --home service key retire {old}", lives()));
+            one_is_in_force(&typed);
+        }
+        assert_eq!(typed.ids(of, "in force"), staged, "{of}, seed {seed}");
+    }
+    typed.serve();
+    for home in ["registrar", "old", "first"] {
+        typed
+            .good(&format!("liaison --home {home} sync && liaison --home {home} directory verify"));
+    }
+    typed.stop();
+    typed.good("liaisond --home service scrub");
 }
