@@ -777,17 +777,13 @@ async fn staged(home: &ServiceHome, args: &StageArgs) -> Result<(), OperateError
             hex::encode(id.as_bytes())
         ));
     }
-    let flag = match of {
-        OwnKey::Log => "--log-key",
-        OwnKey::Relay => "--relay-key",
-        OwnKey::Authority => "--service-ca",
-    };
     say(&format!(
         "The {} is staged: {id}\n\
          It signs nothing before a charter lists it. The private key stays here; {file} is for the \
          registrars.\n\
-         Next: a registrar drafts the charter that lists it\n    liaison charter draft {flag} {file}",
-        of.name()
+         Next: a registrar drafts the charter that lists it\n    liaison charter draft --{} {file}",
+        of.name(),
+        of.flag()
     ));
     Ok(())
 }

@@ -298,7 +298,7 @@ impl Service {
             read.is_next(directory)?;
         }
         let what = self.verified(read, facets).await?;
-        while_serving(&what)?;
+        self.can_be_done(&what)?;
         Ok(what)
     }
 
@@ -331,6 +331,19 @@ impl Service {
         }
     }
 
+    /// What could not be done is neither proposed nor used.
+    fn can_be_done(&self, what: &Proposed) -> Result<(), Refusal> {
+        let Proposed::Act(act) = what else { return Ok(()) };
+        match act.act() {
+            Act::NewEpoch(_) => Err(Refusal::NotWhileServing(act.act().name())),
+            Act::RetireKey(id) => {
+                let may = self.shared.keys.may_retire(id, &self.state().directory);
+                may.map(drop).map_err(Refusal::from)
+            }
+            Act::RenewNode | Act::Drain | Act::DropSessions(_) => Ok(()),
+        }
+    }
+
     /// What is kept, with these signatures alone, verified.
     async fn signed(&self, id: Digest, signatures: Vec<Signature>) -> Result<Proposed, Failure> {
         let kept = self.waiting(id).await?;
@@ -346,7 +359,9 @@ impl Service {
         let directory = &self.state().directory;
         let read = Unsigned::read(directory, &standing(directory, &kept.envelope)?)?;
         permits(read.envelope().kind(), by)?;
-        Ok(self.verified(read, kept.facets).await?)
+        let what = self.verified(read, kept.facets).await?;
+        self.can_be_done(&what)?;
+        Ok(what)
     }
 
     /// One that has not ended.
@@ -558,7 +573,7 @@ impl Service {
             Err(why) => ("not-staged", why.to_string()),
         };
         let _ = self.asked(Call::of_service(outcome, String::new()).saying(says)).await;
-        staged.map_err(|_| Refusal::ServiceKeyNotKept.into())
+        staged.map_err(|why| Refusal::from(why).into())
     }
 
     /// A page of the audit trail, and the signed head that stands behind it.
@@ -662,15 +677,6 @@ fn said(call: Call, what: &Proposed) -> Call {
     };
     let keys = what.envelope().signatures().iter().map(|signature| &signature.key_id);
     call.about(what.id()).saying(word).signed_by(keys)
-}
-
-fn while_serving(what: &Proposed) -> Result<(), Refusal> {
-    match what {
-        Proposed::Act(act) if matches!(act.act(), Act::NewEpoch(_)) => {
-            Err(Refusal::NotWhileServing("new-epoch"))
-        }
-        Proposed::Act(_) | Proposed::Statement(..) => Ok(()),
-    }
 }
 
 /// Without the signatures of keys that have ended since: they count no more, and spoil nothing.

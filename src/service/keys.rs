@@ -157,6 +157,16 @@ impl NotDone {
     }
 }
 
+impl From<NotDone> for Refusal {
+    fn from(why: NotDone) -> Self {
+        match why {
+            NotDone::NoSuchKey(id) => Self::UnknownServiceKey(id),
+            NotDone::StillListed { of, id } => Self::ServiceKeyListed { of, id },
+            NotDone::NotKept(_) => Self::ServiceKeyNotKept,
+        }
+    }
+}
+
 /// All keys that are here. Clones are the same.
 #[derive(Clone)]
 pub struct Keys {
@@ -292,23 +302,34 @@ impl Keys {
         Ok(Staged { of, id, listed: listed.transpose()?, certificate, before })
     }
 
+    /// A key that may be let go of.
+    ///
+    /// # Errors
+    /// [`NotDone`]: there is none of this id, or the charter in force lists it.
+    pub fn may_retire(&self, id: &KeyId, directory: &Directory) -> Result<Listed, NotDone> {
+        let mut listed = self.list(directory).into_iter();
+        let key = listed.find(|key| key.id == *id).ok_or(NotDone::NoSuchKey(*id))?;
+        match key.state {
+            KeyState::InForce | KeyState::Overlapping => {
+                Err(NotDone::StillListed { of: key.of, id: *id })
+            }
+            KeyState::Staged | KeyState::Retired => Ok(key),
+        }
+    }
+
     /// Deletes the private key of this id.
     ///
     /// # Errors
-    /// [`NotDone`]: there is none, or the charter in force lists it.
+    /// [`NotDone`]: as [`Keys::may_retire`], or the disk.
     pub fn retire(&self, id: &KeyId, directory: &Directory) -> Result<Listed, NotDone> {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = self.all();
-        let key = held.iter().find(|held| held.id == *id).ok_or(NotDone::NoSuchKey(*id))?;
-        let (of, state) = (key.of, state(key, directory));
-        if matches!(state, KeyState::InForce | KeyState::Overlapping) {
-            return Err(NotDone::StillListed { of, id: *id });
-        }
+        let key = self.may_retire(id, directory)?;
         // Every copy of it: one that stays is back at the next start.
+        let held = self.all();
         let (gone, others): (Vec<_>, Vec<_>) = held.iter().cloned().partition(|it| it.id == *id);
         gone.iter().try_for_each(|copy| self.keep.delete(copy)).map_err(NotDone::NotKept)?;
         self.held.store(Arc::new(others));
-        Ok(Listed { of, id: *id, state, place: key.place.clone() })
+        Ok(key)
     }
 }
 

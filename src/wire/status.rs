@@ -143,7 +143,8 @@ pub fn details(refusal: &Refusal) -> HashMap<String, String> {
             vec![("before", before.to_string()), ("found", found.to_string())]
         }
         Refusal::NotYetSupported(what) => vec![("what", what.to_string())],
-        Refusal::ServiceKeyMissing { of, id } => {
+        Refusal::UnknownServiceKey(id) => vec![("key_id", hex::encode(id.as_bytes()))],
+        Refusal::ServiceKeyMissing { of, id } | Refusal::ServiceKeyListed { of, id } => {
             vec![("key", of.word().to_owned()), ("key_id", hex::encode(id.as_bytes()))]
         }
         Refusal::NotCanonical(what) => vec![("what", (*what).to_owned())],
@@ -228,11 +229,13 @@ const fn code(refusal: &Refusal) -> Code {
         | Refusal::NotWhileServing(_)
         | Refusal::NothingToRevoke
         | Refusal::ServiceKeyMissing { .. }
+        | Refusal::ServiceKeyListed { .. }
         | Refusal::ServiceNotBelieved(_) => Code::FailedPrecondition,
         Refusal::UnknownMember(_)
         | Refusal::UnknownContact(_)
         | Refusal::UnknownMessage(_)
         | Refusal::UnknownProposal(_)
+        | Refusal::UnknownServiceKey(_)
         | Refusal::UnknownSession(_)
         | Refusal::MessageExpired(_) => Code::NotFound,
         Refusal::IdUsedTwice(_) => Code::AlreadyExists,

@@ -284,6 +284,30 @@ async fn what_an_act_rests_on_and_until_when_is_judged() {
     assert_eq!(refused(dave.carry_out(&Bytes::from_static(&[1; 32])).await), "UNKNOWN_PROPOSAL");
 }
 
+/// What could not be done, or is nobody's here, does not lie on the desk.
+#[tokio::test]
+async fn nothing_is_proposed_that_cannot_come_of_it() {
+    let net = two_of_each().await;
+    let fr = net.party("fr", 1).await;
+    let (mut dave, mut alice) = (Desk::of(&net, "dave").await, Desk::of(&net, "alice").await);
+    for (name, reason) in [("relay", "SERVICE_KEY_LISTED"), ("nobody", "UNKNOWN_SERVICE_KEY")] {
+        let retire = act(&net, &Act::RetireKey(key_id(name)), |_| {}, &["dave"]);
+        assert_eq!(refused(dave.propose(retire).await), reason);
+    }
+    let withdrawal = says::withdrawal(&net.replica(), fr.contact.as_str()).signed_by(&["alice"]);
+    assert_eq!(refused(alice.propose(withdrawal.bytes()).await), "BELOW_THRESHOLD");
+    assert_eq!(alice.states().await, []);
+    // It was staged, and lies there; meanwhile a charter lists it: it is not used.
+    let staged = net.service.stage_key(OwnKey::Relay).await.unwrap();
+    let retire = Act::RetireKey(staged.id);
+    let (id, _) = dave.propose(act(&net, &retire, |_| {}, &["dave", "fred"])).await.unwrap();
+    let listed = says::charter(&net.replica()).with(|of| of.relay.extend(staged.listed));
+    net.say(listed.signed_by(&["alice", "bob"])).await;
+    assert_eq!(refused(dave.carry_out(&id).await), "BASE_MOVED");
+    let retire = act(&net, &retire, |of| of.nonce = vec![8; 32].into(), &["dave", "fred"]);
+    assert_eq!(refused(dave.propose(retire).await), "SERVICE_KEY_LISTED");
+}
+
 /// An operator who was dropped has approved nothing.
 #[tokio::test]
 async fn who_is_operator_no_more_does_not_count() {

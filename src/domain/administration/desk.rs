@@ -94,7 +94,7 @@ impl Unsigned {
             return Approved::read(directory, bytes).map(|act| Self::Act(Box::new(act)));
         }
         let read = Unverified::read(directory, bytes)?;
-        read.is_of_registrars()?;
+        read.is_of_registrars(directory)?;
         Ok(Self::Statement(Box::new(read)))
     }
 

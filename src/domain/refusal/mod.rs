@@ -494,6 +494,22 @@ pub enum Refusal {
         "the service cannot keep another key: its disk or its keys folder takes none, as its operator sees in the telemetry"
     )]
     ServiceKeyNotKept,
+    /// The charter in force lists the key that is to be retired.
+    #[error(
+        "the {} {id} stands in the charter in force: the registrars draft a charter without it first \
+         (liaison charter draft --remove-{}), and then it is retired",
+        .of.name(),
+        .of.flag()
+    )]
+    ServiceKeyListed {
+        /// What it is for.
+        of: OwnKey,
+        /// Its id.
+        id: KeyId,
+    },
+    /// The service has no such key.
+    #[error("the service has no key {0}: liaison admin keys shows those that it has")]
+    UnknownServiceKey(KeyId),
     /// Not while the service runs.
     #[error("{0} is done where the service does not run: give its file to liaisond")]
     NotWhileServing(&'static str),
@@ -596,6 +612,8 @@ impl Refusal {
             Self::SecondOperatorNeeded { .. } => "SECOND_OPERATOR_NEEDED",
             Self::UnknownSession(_) => "UNKNOWN_SESSION",
             Self::ServiceKeyNotKept => "SERVICE_KEY_NOT_KEPT",
+            Self::ServiceKeyListed { .. } => "SERVICE_KEY_LISTED",
+            Self::UnknownServiceKey(_) => "UNKNOWN_SERVICE_KEY",
             Self::NotWhileServing(_) => "NOT_WHILE_SERVING",
         }
     }
@@ -954,6 +972,8 @@ pub(crate) mod tests {
             Refusal::SecondOperatorNeeded { often: 3 },
             Refusal::UnknownSession(7),
             Refusal::ServiceKeyNotKept,
+            Refusal::ServiceKeyListed { of: OwnKey::Relay, id: key },
+            Refusal::UnknownServiceKey(key),
             Refusal::NotWhileServing("new-epoch"),
             Refusal::StorageFull,
             Refusal::StorageReadOnly,

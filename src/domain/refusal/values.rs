@@ -119,6 +119,16 @@ impl OwnKey {
             Self::Authority => "ca",
         }
     }
+
+    /// As a charter is drafted with it: `--log-key`, or without it: `--remove-log-key`.
+    #[must_use]
+    pub const fn flag(self) -> &'static str {
+        match self {
+            Self::Log => "log-key",
+            Self::Relay => "relay-key",
+            Self::Authority => "service-ca",
+        }
+    }
 }
 
 /// What this release does not serve yet.

@@ -185,6 +185,10 @@ trait Says {
     }
     /// Those whom it is about can be read and are there.
     fn subject(&self, directory: &Directory) -> Result<(), Refusal>;
+    /// Of a kind that registrars may sign: they decide about this one.
+    fn is_of_registrars(&self, _directory: &Directory) -> Result<(), Refusal> {
+        Ok(())
+    }
     /// Enough of those who decide have signed, and nobody else.
     fn signed(&self, directory: &Directory, signed: &Signed<'_>) -> Result<(), Refusal>;
     /// The newest of its counter.
@@ -362,13 +366,14 @@ impl Unverified {
         &self.envelope
     }
 
-    /// It is of a kind that the registrars sign.
+    /// The registrars decide about it.
     ///
     /// # Errors
-    /// [`Refusal::UnknownKind`].
-    pub fn is_of_registrars(&self) -> Result<(), Refusal> {
+    /// [`Refusal::UnknownKind`]: of a kind that they do not sign; [`Refusal::BelowThreshold`]: others decide
+    /// about this one.
+    pub fn is_of_registrars(&self, directory: &Directory) -> Result<(), Refusal> {
         if self.statement.rule().signers.contains(&Signer::Registrar) {
-            return Ok(());
+            return self.statement.says().is_of_registrars(directory);
         }
         let (expected, found) = ("what registrars sign", self.envelope.kind().payload_type());
         Err(Refusal::UnknownKind { expected, found })

@@ -57,6 +57,17 @@ impl Says for proto::Withdrawal {
         signed.none_superfluous(&both)
     }
 
+    /// Of an attested record.
+    fn is_of_registrars(&self, directory: &Directory) -> Result<(), Refusal> {
+        let id = contact_of(&self.contact)?;
+        if directory.record(&id)?.attested {
+            return Ok(());
+        }
+        let needed = member_there(directory, &id)?.threshold;
+        let of = Deciders::Authority(id.member());
+        Err(Refusal::BelowThreshold { of, needed, found: 0 })
+    }
+
     fn newest(&self, directory: &Directory) -> Option<Newest> {
         Some(directory.contact(&self.contact.parse().ok()?)?.record_newest)
     }
