@@ -209,7 +209,8 @@ impl Proposed {
             }
         };
         let envelope = self.envelope().ok_or_else(|| unreadable(&"it is empty"))?;
-        let what = desk::Proposed::verify(directory, unsigned(envelope).bytes(), facets)?;
+        let what = desk::Unsigned::read(directory, unsigned(envelope).bytes())?;
+        let what = what.verify(directory, facets)?;
         Ok(what.is_next(directory)?)
     }
 
@@ -687,7 +688,8 @@ mod tests {
     use super::*;
     use crate::client::draft::Composer;
     use crate::client::testlog::{
-        AUTHORITY, LOG, NOW, TestLog, admission, ambient, charter, key, name, person, record, telephone,
+        AUTHORITY, LOG, NOW, TestLog, admission, ambient, charter, key, name, person, record,
+        telephone,
     };
 
     fn listed(envelope: &Envelope) -> v1::Proposal {
@@ -1013,8 +1015,9 @@ mod tests {
         let (directory, ambient) = (TestLog::new().directory, ambient());
         let [one, other] = [(); 2].map(|()| draft(&directory, &Act::Drain, &ambient));
         assert_ne!(one.digest(), other.digest());
-        let read =
-            |id: &Envelope| Proposed::read(&directory, said(id.digest().as_bytes(), one.bytes(), Vec::new()));
+        let read = |id: &Envelope| {
+            Proposed::read(&directory, said(id.digest().as_bytes(), one.bytes(), Vec::new()))
+        };
         let What::Act(act, proposal, _) = read(&one).unwrap().what else { panic!("an act") };
         assert_eq!((act, proposal.base), (Act::Drain, 1));
         // So that it is not too long for a clock that is a little behind.

@@ -78,7 +78,7 @@ where
                     let answer = if writes { to_its_end(called).await? } else { called.await? };
                     if let Some(asked) = asked.filter(|_| is_unread(&answer)) {
                         let refusal = Refusal::NotCanonical("request");
-                        service.record_refusal(&peer, caller.call(&peer, asked), &refusal).await;
+                        service.record_refusal(caller.call(&peer, asked), &refusal).await;
                     }
                     answer
                 }

@@ -360,7 +360,11 @@ impl Service {
         let read = Unsigned::read(directory, &standing(directory, &kept.envelope)?)?;
         permits(read.envelope().kind(), by)?;
         let what = self.verified(read, kept.facets).await?;
-        self.can_be_done(&what)?;
+        if let Err(why) = self.can_be_done(&what) {
+            // Perhaps somebody did it meanwhile.
+            self.waiting(id).await?;
+            return Err(why.into());
+        }
         Ok(what)
     }
 

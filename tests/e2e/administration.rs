@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use liaison::client::administration::verify;
-use liaison::crypto::hash::Digest;
 use liaison::client::error::Exit;
 use liaison::client::keys::Owner;
+use liaison::crypto::hash::Digest;
 use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits;
 use liaison::domain::refusal::{OwnKey, Refusal};
@@ -32,11 +32,11 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::epochs::{again, closed};
-use crate::salvage::{put_back, salvaged};
 use crate::rotations::said;
+use crate::salvage::{put_back, salvaged};
 use crate::support::{
-    Client, DAY, NAME, NOW, Office, Open, Party, TestNet, Trust, dates, home, identity, key_id, refusal,
-    says, soon,
+    Client, DAY, NAME, NOW, Office, Open, Party, TestNet, Trust, dates, home, identity, key_id,
+    refusal, says, soon,
 };
 
 /// A connection of a person to the administration.
@@ -287,8 +287,9 @@ async fn what_an_act_rests_on_and_until_when_is_judged() {
 /// What could not be done, or is nobody's here, does not lie on the desk.
 #[tokio::test]
 async fn nothing_is_proposed_that_cannot_come_of_it() {
-    let net = two_of_each().await;
+    let net = TestNet::memory().await;
     let fr = net.party("fr", 1).await;
+    let net = with_two_of_each(net).await;
     let (mut dave, mut alice) = (Desk::of(&net, "dave").await, Desk::of(&net, "alice").await);
     for (name, reason) in [("relay", "SERVICE_KEY_LISTED"), ("nobody", "UNKNOWN_SERVICE_KEY")] {
         let retire = act(&net, &Act::RetireKey(key_id(name)), |_| {}, &["dave"]);
@@ -303,7 +304,7 @@ async fn nothing_is_proposed_that_cannot_come_of_it() {
     let (id, _) = dave.propose(act(&net, &retire, |_| {}, &["dave", "fred"])).await.unwrap();
     let listed = says::charter(&net.replica()).with(|of| of.relay.extend(staged.listed));
     net.say(listed.signed_by(&["alice", "bob"])).await;
-    assert_eq!(refused(dave.carry_out(&id).await), "BASE_MOVED");
+    assert_eq!(refused(dave.carry_out(&id).await), "SERVICE_KEY_LISTED");
     let retire = act(&net, &retire, |of| of.nonce = vec![8; 32].into(), &["dave", "fred"]);
     assert_eq!(refused(dave.propose(retire).await), "SERVICE_KEY_LISTED");
 }
@@ -351,12 +352,11 @@ async fn an_act_that_is_refused_is_not_done_and_of_those_who_ask_at_once_one_doe
     assert!(matches!(&done[..], [Ok(Done::Act(_))]), "{done:?}");
     assert!(not.into_iter().all(|why| refused(why) == "PROPOSAL_ENDED"));
     assert!(net.service.own_keys().iter().all(|key| key.id != staged.id));
-    // A key that the charter lists is not let go of, and that is said.
-    let listed = net.service.own_keys()[0].id;
-    let listed = act(&net, &Act::RetireKey(listed), |_| {}, &["dave", "fred"]);
-    let (listed, _) = dave.propose(listed).await.unwrap();
-    let Done::Failed(why) = dave.carry_out(&listed).await.unwrap() else { panic!("it was done") };
-    assert!(why.contains("stands in the charter in force"), "{why}");
+    // What is not done is said.
+    let renew = act(&net, &Act::RenewNode, |_| {}, &["dave", "fred"]);
+    let (renew, _) = dave.propose(renew).await.unwrap();
+    let Done::Failed(why) = dave.carry_out(&renew).await.unwrap() else { panic!("it was done") };
+    assert!(why.contains("no certificate of its own"), "{why}");
     let approved = act(&net, &Act::Drain, nonce, &["dave"]);
     dave.approve(&drain, &["fred"], &approved).await.unwrap();
     assert!(matches!(dave.carry_out(&drain).await.unwrap(), Done::Act(_)));
@@ -894,10 +894,17 @@ async fn a_record_says_who_asked_for_what_and_what_came_of_it() {
     let all_but = "all connections are closed but those of the administration";
     let staged = net.service.stage_key(OwnKey::Relay).await.unwrap().id.to_string();
     let (of, none) = (&id, &Bytes::new());
+    let by = |what: &str, keys: &[&str]| {
+        let mut keys: Vec<String> = keys.iter().map(|of| digits(of)).collect();
+        keys.sort();
+        format!("{what}, signed by {}", keys.join(" "))
+    };
+    let (first, second) = (by("drop-sessions", &["dave"]), by("drop-sessions", &["fred"]));
+    let admitted = by("admission", &["alice", "bob"]);
     for (record, (who, call, about, says, outcome)) in all.iter().zip([
-        ("operator/dave", "Propose", of, "drop-sessions", "ok"),
+        ("operator/dave", "Propose", of, &first[..], "ok"),
         ("operator/dave", "CarryOut", of, "drop-sessions", "BELOW_THRESHOLD"),
-        ("operator/dave", "Approve", of, "drop-sessions", "ok"),
+        ("operator/dave", "Approve", of, &second[..], "ok"),
         ("operator/dave", "CarryOut", of, "drop-sessions", "ok"),
         ("service", "done", of, "0 connections were closed", "ok"),
         ("operator/dave", "Abort", of, "", "PROPOSAL_ENDED"),
@@ -905,8 +912,8 @@ async fn a_record_says_who_asked_for_what_and_what_came_of_it() {
         ("operator/dave", "DropSessions", none, all_but, "ok"),
         ("operator/dave", "DropSessions", none, "the connections 9 are closed", "UNKNOWN_SESSION"),
         ("operator/dave", "StageServiceKey", none, "relay key", "ok"),
-        ("service", "staged", none, &staged, "ok"),
-        ("registrar/alice", "Propose", &statement, "admission", "ok"),
+        ("service", "staged", none, &staged[..], "ok"),
+        ("registrar/alice", "Propose", &statement, &admitted[..], "ok"),
         ("registrar/alice", "CarryOut", &statement, "admission", "ok"),
         ("auditor/erin", "GetAudit", none, "", "ok"),
     ]) {
@@ -950,6 +957,10 @@ async fn sessions_are_listed_and_dropped_and_nobody_is_barred() {
     assert_eq!(dropped, 1);
     let ended = async { while let Ok(Some(_)) = stream.message().await {} };
     soon("the end of the stream", ended).await;
+    // The log calls that by its name.
+    let counts = net.service.telemetry().counts();
+    let said = |kind: &str| counts.iter().find(|(of, _)| *of == kind).unwrap().1;
+    assert_eq!((said("dropped"), said("made_room")), (1, 0));
     // Whoever comes again is let in.
     assert!(member.directory.get_checkpoint(GetCheckpointRequest {}).await.is_ok());
     let unknown = dave.0.drop_sessions(drop(vec![9_999])).await;
@@ -1030,7 +1041,8 @@ async fn what_is_done_already_is_told_and_is_no_fault() {
     let first = said(&mut gina, &decide("abort", given_up)).await;
     assert_eq!((&first["aborted"], &first["already"]), (&json!(true), &json!(null)));
     let records = Desk::of(&net, "erin").await.trail().await.0.len();
-    for (what, id, by) in [("commit", done, "operator/hugo"), ("abort", given_up, "operator/gina")] {
+    for (what, id, by) in [("commit", done, "operator/hugo"), ("abort", given_up, "operator/gina")]
+    {
         let again = said(&mut gina, &decide(what, id)).await;
         let expected = json!({ "id": id, "already": true, "by": by, "at": NOW });
         assert_eq!(again, expected, "{what}");
@@ -1183,7 +1195,7 @@ async fn an_act_for_good_is_not_carried_out_while_the_clock_is_in_doubt() {
     let net = two_of_each().await;
     let mut dave = Desk::of(&net, "dave").await;
     let both = ["dave", "fred"];
-    let retire = Act::RetireKey(crate::support::key_id("log"));
+    let retire = Act::RetireKey(net.service.stage_key(OwnKey::Log).await.unwrap().id);
     let (retire, _) = dave.propose(act(&net, &retire, |_| {}, &both)).await.unwrap();
     let (drop, _) = dave.propose(act(&net, &drop_all(), |_| {}, &both)).await.unwrap();
     net.open.clock.set(NOW + DAY);

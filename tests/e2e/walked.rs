@@ -71,7 +71,7 @@ fn who_is_admitted_after_the_log_key_was_rotated_joins_by_what_it_compared() {
         two 3.draft
         # An admission file of the time before, and whoever joins now, by either invitation.
         liaison --home be join be.first --as be/cert/duty-1 --name en=CERT.be
-        liaisond --home un invitation --out new.invitation > invited.txt
+        liaisond --home un invitation --out new.invitation > invited.txt 2>&1
         NEW=$(digits invited.txt)
         member se
         member no new.invitation "$NEW"
@@ -253,7 +253,7 @@ fn who_signs_is_asked_whether_and_then_for_the_passphrase_and_whose_it_was_is_sa
         r#"
         member at
         run liaison --home alice admin member admit at --name en=at --authority at.authority --out at.draft
-        also 'by registrar alice'
+        also 'by the registrar alice'
         run liaison --home alice --json admin member admit at --name en=at --authority at.authority --out at.draft
         also '"signatures_added":1'
         for role in operator registrar; do

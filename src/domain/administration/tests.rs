@@ -8,7 +8,8 @@ use ring::rand::SystemRandom;
 
 use super::audit::{Asked, Audited, Call, Refused};
 use super::desk::{
-    Abort, Approve, CommitAct, CommitStatement, Desk, Kept, Lying, Propose, Proposed, WentBack,
+    Abort, Approve, CommitAct, CommitStatement, Desk, Kept, Lying, Propose, Proposed, Unsigned,
+    WentBack,
 };
 use super::proposal::{Act, Approved, needed};
 use crate::crypto::hash::Digest;
@@ -163,7 +164,8 @@ impl Service {
     }
 
     fn read(&self, bytes: &[u8]) -> Proposed {
-        Proposed::verify(&self.directory, bytes, Vec::new()).unwrap()
+        let read = Unsigned::read(&self.directory, bytes).unwrap();
+        read.verify(&self.directory, Vec::new()).unwrap()
     }
 
     fn propose(&mut self, what: &Proposed) -> Result<(), &'static str> {
@@ -184,10 +186,10 @@ impl Service {
 
     fn abort(&mut self, what: &Proposed) -> Result<(), &'static str> {
         let by = match what {
-            Proposed::Act(_) => operator("fred"),
-            Proposed::Statement(..) => registrar("bob"),
+            Proposed::Act(_) => operator("dave"),
+            Proposed::Statement(..) => registrar("alice"),
         };
-        self.decide(&Abort { by, what: what.clone() })
+        self.decide(&Abort { by, id: what.id() })
     }
 
     fn carry_out(&mut self, what: Proposed) -> Result<(), &'static str> {
@@ -377,7 +379,7 @@ fn of_acts_operators_decide_and_of_statements_registrars() {
         service.propose(&what).unwrap();
         assert_eq!(service.decide(&Propose { by: by(), what: what.clone() }), refused);
         assert_eq!(service.decide(&Approve { by: by(), what: what.clone() }), refused);
-        assert_eq!(service.decide(&Abort { by: by(), what: what.clone() }), refused);
+        assert_eq!(service.decide(&Abort { by: by(), id: what.id() }), refused);
     }
 }
 
@@ -500,12 +502,13 @@ fn what_is_done_or_refused_has_a_record_and_a_fault_of_the_service_has_none() {
     let mut service = Service::new();
     let call =
         |says: &str| Call { unrecorded: 3, ..Call::of_service("test", String::new()) }.saying(says);
-    let fault = Audited::new(call(""), Refused(Refusal::Internal("a fault")));
-    assert_eq!(service.decide(&fault), Err("INTERNAL"));
+    let fault = Audited::new(call(""), Refused(Refusal::Internal("a fault")), false);
+    assert_eq!(service.decide(&fault).map(drop), Err("INTERNAL"));
     assert!(service.store.is_empty());
-    service.decide(&Audited::new(call(&"\u{e9}".repeat(300)), Asked)).unwrap().unwrap();
-    let refused = service.decide(&Audited::new(call(""), Refused(Refusal::StoreDamaged))).unwrap();
-    assert_eq!(refused, Err(Refusal::StoreDamaged));
+    let asked = Audited::new(call(&"\u{e9}".repeat(300)), Asked, false);
+    service.decide(&asked).unwrap().reply.unwrap();
+    let refused = Audited::new(call(""), Refused(Refusal::StoreDamaged), false);
+    assert_eq!(service.decide(&refused).unwrap().reply, Err(Refusal::StoreDamaged));
     for (number, outcome, says) in [(1, "ok", 400), (2, "STORE_DAMAGED", 0)] {
         let Some(Value::Record(record)) = service.store.get(&Key::Record(number)) else {
             panic!("no record {number}");

@@ -81,8 +81,8 @@ mod tests {
     fn a_number_names_one_session_and_those_that_are_named_are_told_to_go() {
         let mut sessions = Sessions::from(9);
         let faces = [Face::Members, Face::Members, Face::Administration];
-        let told = faces.map(|_| Arc::new(Notify::new()));
-        let opened = [0, 1, 2].map(|n: usize| sessions.open(session(faces[n]), told[n].clone()));
+        let both = faces.map(|face| sessions.open(session(face)));
+        let (opened, told) = (both.each_ref().map(|of| of.0), both.map(|of| of.1));
         let are_told = || [0, 1, 2].map(|n: usize| told[n].notified().now_or_never().is_some());
         assert_eq!(sessions.drop(&[opened[1], opened[2] + 1]), 1);
         assert_eq!(are_told(), [false, true, false]);
@@ -91,9 +91,9 @@ mod tests {
         // Who is told goes by itself; its number is nobody else's, nor after a start.
         sessions.close(opened[2]);
         assert_eq!(sessions.all().len(), 2);
-        let next = sessions.open(session(Face::Members), Arc::default());
+        let (next, _) = sessions.open(session(Face::Members));
         assert!(!opened.contains(&next));
-        let first = Sessions::from(10).open(session(Face::Members), Arc::default());
+        let (first, _) = Sessions::from(10).open(session(Face::Members));
         assert!(first > next, "{first}");
     }
 }
