@@ -1203,6 +1203,9 @@ async fn an_act_for_good_is_not_carried_out_while_the_clock_is_in_doubt() {
     net.open.clock.leap(NOW + 60);
     assert_eq!(refused(dave.carry_out(&retire).await), "CLOCK_IN_DOUBT");
     assert!(net.service.is_clock_in_doubt());
+    let authority = StageServiceKeyRequest { r#use: ServiceKeyUse::Authority.into() };
+    let staged = dave.0.stage_service_key(authority).await;
+    assert_eq!(refused(staged), "CLOCK_IN_DOUBT", "it would have wrong dates");
     assert!(dave.carry_out(&drop).await.is_ok(), "it can be taken back");
 }
 
