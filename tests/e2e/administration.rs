@@ -1064,6 +1064,8 @@ async fn what_is_done_already_is_told_and_is_no_fault() {
         let refused = gina.run(&decide(what, id)).await.unwrap_err();
         assert_eq!((&*refused.reason, refused.exit), (reason, Exit::Refused), "{what}");
         assert!(refused.mend.is_some(), "{what}");
+        let gave_up = refused.sentence.contains("operator/gina gave it up at");
+        assert_eq!(gave_up, *id == *given_up, "{}", refused.sentence);
     }
 }
 

@@ -448,8 +448,8 @@ pub enum Refusal {
     },
     /// It was used, or given up.
     #[error(
-        "{by} {} it at {}",
-        if *.committed { "carried out" } else { "gave up" },
+        "{by} {} at {}",
+        if *.committed { "carried it out" } else { "gave it up" },
         moment::exactly(*.at)
     )]
     ProposalEnded {
