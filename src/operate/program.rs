@@ -869,6 +869,12 @@ fn plan(args: &InitArgs) -> Result<Plan, OperateError> {
         }
         given => given.to_vec(),
     };
+    let is_same = admin == args.listen && admin.port() != 0;
+    if is_same || admin_addresses.iter().any(|address| addresses.contains(address)) {
+        let why = "members and the administration are found at a port each: give --admin and \
+                   --admin-address others than --listen and --address";
+        return Err(OperateError::Plan(why.to_owned()));
+    }
     let plan = Plan {
         name: args.name.clone(),
         threshold: args.threshold.unwrap_or(registrars.len() as u32 / 2 + 1),

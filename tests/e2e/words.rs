@@ -347,6 +347,13 @@ fn an_operator_hears_where_it_is_found_who_serves_and_what_was_written() {
     let six = "liaisond --home six init --single --client-home six-client --listen '[::1]:7770'";
     let founded = String::from_utf8(run(six, folder).stdout).unwrap();
     assert!(founded.contains("find the service at [::1]:7770"), "{founded}");
+    // Members and the administration are not found at one port.
+    for same in ["--admin 127.0.0.1:7443", "--admin-address localhost:7443"] {
+        let refused = run(&format!("liaisond --home two init --single {same}"), folder);
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && told.contains("at a port each"), "{same}: {told}");
+        assert!(!folder.join("two").exists(), "{same}");
+    }
     let _service = served(&BEGIN[..2], folder);
     let second = String::from_utf8(run("liaisond --home service serve 2>&1", folder).stdout);
     let second = second.unwrap();
