@@ -245,10 +245,18 @@ fn object(directory: &Directory, of: &Proposed) -> Value {
         }),
         What::Statement(_) | What::Withheld(_) => Value::Null,
     };
+    let statement = match &of.what {
+        What::Act(..) => Value::Null,
+        What::Statement(bundle) | What::Withheld(bundle) => {
+            let all = changes(Some(directory), bundle).into_iter().chain(in_words(bundle));
+            all.map(|line| json!({ "label": line.label, "text": line.text })).collect()
+        }
+    };
     json!({
         "id": of.id(),
         "what": title(of),
         "act": act,
+        "statement": statement,
         "by": of.said.by,
         "at": of.said.at,
         "expires": of.said.expires,
@@ -324,7 +332,9 @@ fn act_of(command: &ProposeCommand) -> Result<Act, ClientError> {
         ProposeCommand::RetireKey { id } => {
             let digest: Option<[u8; 32]> =
                 hex::decode(id).ok().and_then(|bytes| bytes.try_into().ok());
-            let digest = digest.ok_or_else(|| usage("a key's id has 64 hex digits"))?;
+            let digest = digest.ok_or_else(|| {
+                usage("a key's id has 64 hex digits: liaison admin keys shows them")
+            })?;
             Act::RetireKey(KeyId::from_digest(Digest::from_bytes(digest)))
         }
         ProposeCommand::DropSessions { sessions } => {
@@ -539,6 +549,9 @@ pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), Cl
     let directory = replica.directory()?;
     if args.dry_run {
         ctx.out.data(&object(directory, &of), || "nothing was carried out".to_owned());
+        if of.said.state() == ProposalState::Open && !of.waits_for(directory).is_empty() {
+            ctx.out.say(format_args!("It could not be: it waits for {}.", waits(directory, &of)));
+        }
         return Ok(());
     }
     if of.said.state() == ProposalState::CarriedOut {

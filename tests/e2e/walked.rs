@@ -129,6 +129,8 @@ fn what_changes_is_said_before_it_is_signed() {
         id=$(liaison --home alice admin propose statement 2.draft --yes)
         run liaison --home bob admin proposals $id; changes
         run liaison --home bob admin approve $id --dry-run; changes
+        run liaison --home bob --json admin proposals $id; also '3 of 3 registrars'
+        run liaison --home bob admin commit $id --dry-run; also 'It could not be: it waits for'
         "#,
     );
 }
