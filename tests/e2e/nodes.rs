@@ -417,7 +417,14 @@ async fn a_charter_under_which_nobody_would_connect_is_refused() {
     std::fs::write(&file, key).unwrap();
     assert_eq!(drafts(&["--remove-service-ca", &old]).await, (String::new(), 1));
     assert_eq!(served.service().node().unwrap().authority, Some(Digest::of(&staged.certificate)));
+    // Nor is it where nobody serves.
+    let draft = ["charter", "draft", "--service-ca", &at("odd.crt"), "--out", &at("next.draft")];
+    kept.registrar(&served, &draft).await;
     served.stop().await;
+    let file = at("next.draft");
+    let put = operate::put_charter(&kept.home, &kept.ambient, file.as_ref(), false).await;
+    let refused = matches!(put, Err(OperateError::NotRenewed(NotRenewed::NotBelieved(_))));
+    assert!(refused, "{put:?}");
 }
 
 /// The homes of before kept key and certificate apart.
