@@ -30,7 +30,7 @@ fn told(output: &Output) -> (String, i32) {
 impl Ceremony {
     fn of(registrars: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = crate::readme::free_port();
+        let port = crate::support::free_port();
         let mut script = String::from("set -eu -o pipefail\n");
         let mut init = format!("liaisond --home service init --listen 127.0.0.1:{port}");
         init += &format!(" --name un.example --threshold {}", registrars.len());

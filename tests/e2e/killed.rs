@@ -63,7 +63,7 @@ impl Printed {
 #[test]
 fn who_follows_goes_on_when_the_service_is_back() {
     let folder = tempfile::tempdir().unwrap();
-    let port = crate::readme::free_port();
+    let port = crate::support::free_port();
     let init = format!("init --single --client-home registrar --listen 127.0.0.1:{port}");
     does(&format!("liaisond --home service {init} > founded.txt"), &folder);
     let mut service = serve(&folder, port);

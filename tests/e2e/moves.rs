@@ -7,6 +7,8 @@ use liaison::domain::limits;
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
+use crate::support::free_port;
+
 /// A directory that one registrar founded, and its service when it serves.
 struct Moving {
     folder: TempDir,
@@ -17,10 +19,6 @@ impl Drop for Moving {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn free_port() -> u16 {
-    crate::readme::free_port()
 }
 
 fn bash(script: &str, folder: &TempDir) -> Command {

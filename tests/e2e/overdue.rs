@@ -467,7 +467,7 @@ fn place_in(accepted: Bytes) -> u64 {
 
 /// Configuration and keys.
 fn create(home: &ServiceHome, engine: Engine, trust: &Trust) {
-    let port = crate::readme::free_port();
+    let port = crate::support::free_port();
     let config = format!(
         "format = {FORMAT}\nname = \"{NAME}\"\nlisten = \"127.0.0.1:{port}\"\n\
          addresses = [\"127.0.0.1:{port}\"]\nengine = \"{engine}\"\nhigh_water = \"high-water\"\n"

@@ -1,10 +1,11 @@
 //! The README is true: every command in it runs, in order, in an empty folder.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use crate::support::free_port;
 
 /// Both programs lie side by side: these, or those of another build.
 pub(crate) fn programs() -> PathBuf {
@@ -32,18 +33,6 @@ pub(crate) fn commands(text: &str) -> Vec<String> {
         }
     }
     commands
-}
-
-/// A port that nobody has, and the one after it neither: there is the administration.
-pub(crate) fn free_port() -> u16 {
-    let bound = |port: u16| TcpListener::bind(("127.0.0.1", port)).ok();
-    loop {
-        let first = bound(0).unwrap();
-        let port = first.local_addr().unwrap().port();
-        if let Some(_second) = port.checked_add(1).and_then(bound) {
-            return port;
-        }
-    }
 }
 
 pub(crate) fn run(script: &str, folder: &Path) -> Output {

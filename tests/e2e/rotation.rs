@@ -411,7 +411,7 @@ impl Drop for Typed {
 impl Typed {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = crate::readme::free_port();
+        let port = crate::support::free_port();
         let mut typed = Self { folder, port, service: None };
         typed.good(&format!(
             "liaisond --home service init --single --client-home registrar --listen 127.0.0.1:{port}\n\

@@ -5,7 +5,8 @@ use std::path::Path;
 use liaison::signed::proto::{AuditHead, Dsse};
 use prost::Message as _;
 
-use crate::readme::{commands, free_port, run};
+use crate::readme::{commands, run};
+use crate::support::free_port;
 
 /// Every command of the page.
 fn page() -> Vec<String> {

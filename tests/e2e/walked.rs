@@ -1,6 +1,7 @@
 //! What a new operator met who went off the page: each is a way that three people come by.
 
-use crate::readme::{free_port, run};
+use crate::readme::run;
+use crate::support::free_port;
 
 /// A directory of three people with its service, and then these commands of a shell. There: `two`
 /// proposes, approves and commits a draft; `says` looks for words in what a command prints, however

@@ -110,7 +110,7 @@ impl Outcome {
 impl World {
     fn found(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = crate::readme::free_port();
+        let port = crate::support::free_port();
         let founding = include_str!("found.sh");
         let mut bash = bash(founding, &folder);
         bash.env("PORT", port.to_string()).env("ENGINE", engine.name());

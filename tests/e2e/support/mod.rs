@@ -9,6 +9,7 @@ pub(crate) mod gate;
 mod net;
 mod office;
 mod party;
+mod ports;
 pub(crate) mod raw;
 mod replica;
 pub(crate) mod says;
@@ -19,6 +20,7 @@ pub(crate) use net::{
 };
 pub(crate) use office::Office;
 pub(crate) use party::{Client, Party, alert, identity};
+pub(crate) use ports::free_port;
 pub(crate) use replica::Replica;
 
 use std::path::Path;
