@@ -17,6 +17,7 @@ use crate::client::message::open::{self, NotOpened, Opened, Reader, level_of};
 use crate::client::message::places::{Contradiction, Places};
 use crate::client::message::receipt::{self, About, Comparison, Place, ReceiptError, Told};
 use crate::client::outbox::{Outbox, OutboxError, Request};
+use crate::client::reason::{Here, Reason};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
@@ -124,14 +125,16 @@ pub enum Unproven {
 }
 
 impl Unproven {
-    /// The stable reason code: scripts rely on it.
+    /// What a program branches on.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn reason(&self) -> Reason {
         match self {
             Self::Header(why @ (NotOpened::SyncFirst(_) | NotOpened::BeforeUpdate(_))) => {
-                why.code()
+                why.reason()
             }
-            Self::Header(_) | Self::AnotherSender(_) | Self::NotExpired => NOT_PROVEN,
+            Self::Header(_) | Self::AnotherSender(_) | Self::NotExpired => {
+                Reason::Here(Here::NotProven)
+            }
         }
     }
 }
@@ -334,27 +337,31 @@ fn deal_with(beside: &mut Beside<'_>, number: u64) -> Result<Taken, TakeError> {
         EntryKind::Addressed | EntryKind::Released => {
             let taken = message(beside, &kept)?;
             let how = match &taken {
-                Taken::NotOpened { why, .. } => why.code(),
-                _ => OPENED,
+                Taken::NotOpened { why, .. } => why.reason().to_string(),
+                _ => OPENED.to_owned(),
             };
             (taken, how)
         }
         EntryKind::Acknowledged => match acknowledged(desk, &kept) {
-            Ok(by) => (Taken::Colleague(Box::new(by)), ACKNOWLEDGED),
-            Err(ReceiptError::SyncFirst(size)) => (Taken::SyncFirst(size), NOT_ACKNOWLEDGED),
-            Err(why) => (Taken::NotAcknowledged { place: kept.place, why }, NOT_ACKNOWLEDGED),
+            Ok(by) => (Taken::Colleague(Box::new(by)), ACKNOWLEDGED.to_owned()),
+            Err(ReceiptError::SyncFirst(size)) => {
+                (Taken::SyncFirst(size), NOT_ACKNOWLEDGED.to_owned())
+            }
+            Err(why) => {
+                (Taken::NotAcknowledged { place: kept.place, why }, NOT_ACKNOWLEDGED.to_owned())
+            }
         },
         EntryKind::NotDelivered => match expired(desk, &kept) {
             Ok(()) => {
                 let id = outbox.find(kept.digest)?;
                 id.map_or(Ok(()), |id| outbox.expired(id))?;
-                (Taken::NotDelivered(id), NOT_DELIVERED)
+                (Taken::NotDelivered(id), NOT_DELIVERED.to_owned())
             }
             Err(Unproven::Header(NotOpened::SyncFirst(size))) => {
-                (Taken::SyncFirst(size), NOT_PROVEN)
+                (Taken::SyncFirst(size), Here::NotProven.code().to_owned())
             }
             Err(why) => {
-                let how = why.code();
+                let how = why.reason().to_string();
                 (Taken::NotProven { place: kept.place, why }, how)
             }
         },
@@ -378,7 +385,7 @@ fn deal_with(beside: &mut Beside<'_>, number: u64) -> Result<Taken, TakeError> {
                 }
         );
     if !waits {
-        inbox.done(number, how)?;
+        inbox.done(number, &how)?;
     }
     Ok(taken)
 }
@@ -1003,4 +1010,3 @@ const NOT_ACKNOWLEDGED: &str = "NOT_ACKNOWLEDGED";
 pub const EXPIRED: &str = "EXPIRED";
 /// How an entry was that says that a message expired, and holds.
 pub const NOT_DELIVERED: &str = "NOT_DELIVERED";
-const NOT_PROVEN: &str = "NOT_PROVEN";

@@ -9,6 +9,7 @@ use tonic::transport::Channel;
 
 use crate::client::call::{Patience, answered, patiently, request_for};
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::reason::Here;
 use crate::domain::limits;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
 use crate::wire::v1::{self, GetBodyRequest};
@@ -38,7 +39,7 @@ async fn body(
     });
     answer.await?.item.filter(|item| item.number == number).ok_or_else(|| {
         let sentence = format!("asked for entry {number}, the relay sent another");
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, "UNKNOWN_ITEM", sentence)
+        ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::UnknownItem, sentence)
     })
 }
 

@@ -319,7 +319,7 @@ mod tests {
         let came: Vec<_> = bodies.collect().await;
         let came = came.into_iter().map(|(asked, came)| (asked, came.map(|item| item.number)));
         let came: Vec<_> =
-            came.map(|(asked, came)| (asked, came.map_err(|why| why.reason))).collect();
+            came.map(|(asked, came)| (asked, came.map_err(|why| why.reason.to_string()))).collect();
         let (unknown, another) = ("UNAVAILABLE".to_owned(), "UNKNOWN_ITEM".to_owned());
         let expected = [(5, Ok(5)), (2, Err(unknown)), (9, Ok(9)), (3, Err(another)), (1, Ok(1))];
         assert_eq!(came, expected);

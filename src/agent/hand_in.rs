@@ -13,6 +13,7 @@ use tonic::transport::Channel;
 use crate::client::call::{Patience, answered, patiently, request_of};
 use crate::client::error::ClientError;
 use crate::client::outbox::{Outbox, OutboxError, Request};
+use crate::client::reason::Rule;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::relay::addressing::Addressing;
 use crate::domain::relay::envelope::VerifiedHeader;
@@ -127,7 +128,7 @@ pub async fn held(
 ) -> Result<Option<Bytes>, ClientError> {
     match status(relay, id).await {
         Ok(status) => Ok(Some(status.accepted)),
-        Err(error) if error.reason == "UNKNOWN_MESSAGE" => Ok(None),
+        Err(error) if error.reason == Rule::UnknownMessage => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -135,11 +136,10 @@ pub async fn held(
 /// Whether the relay says that a request must be sealed again.
 #[must_use]
 pub fn is_outdated(error: &ClientError) -> bool {
-    matches!(&error.reason[..], "STALE_DIRECTORY" | "VIEW_AHEAD" | "KEY_NOT_IN_FORCE" | IN_FUTURE)
+    let rule = error.reason.rule();
+    let again = [Rule::StaleDirectory, Rule::ViewAhead, Rule::KeyNotInForce, Rule::IssuedInFuture];
+    rule.is_some_and(|rule| again.contains(&rule))
 }
-
-/// It was written by a clock that was fast.
-pub const IN_FUTURE: &str = "ISSUED_IN_FUTURE";
 
 async fn submit(channel: &Channel, request: &Request) -> Result<Bytes, ClientError> {
     let mut relay = RelayServiceClient::new(channel.clone());
@@ -177,40 +177,40 @@ pub async fn status(
 pub(super) fn is_definite(error: &ClientError) -> bool {
     // By our own clock it expires, not by the relay's.
     let expires = error.details.get("field").is_some_and(|field| field == "expires");
-    DEFINITE.contains(&&error.reason[..]) && !expires
+    error.reason.rule().is_some_and(|rule| DEFINITE.contains(&rule)) && !expires
 }
 
 /// Those reasons of the relay that say something of the bytes, or of a directory that the sender saw.
-const DEFINITE: [&str; 29] = [
-    "TOO_LARGE",
-    "NOT_CANONICAL",
-    "UNKNOWN_KIND",
-    "OTHER_DIRECTORY",
-    "OTHER_GENESIS",
-    "SIGNATURES_UNSORTED",
-    "DUPLICATE_SIGNATURE",
-    "WRONG_PURPOSE",
-    "BAD_SIGNATURE",
-    "BELOW_THRESHOLD",
-    "SUPERFLUOUS_SIGNATURE",
-    "NOT_THE_SENDER",
-    "INVALID_FIELD",
-    "WRONG_THREAD",
-    "VIEW_BEFORE",
-    "NOT_A_LEVEL",
-    "FOREIGN_VIEW",
-    "UNKNOWN_CONTACT",
-    "RECIPIENT_LISTED",
-    "RECIPIENT_WITHOUT_SEATS",
-    "BODY_SIZE",
-    "BODY_DIGEST",
-    "NOT_SEALED",
-    "WRONG_LETTERS",
-    "ID_USED_TWICE",
-    "UNKNOWN_MESSAGE",
-    "MESSAGE_EXPIRED",
-    "RECEIPT_NOT_DUE",
-    "NOT_YET_SUPPORTED",
+const DEFINITE: [Rule; 29] = [
+    Rule::TooLarge,
+    Rule::NotCanonical,
+    Rule::UnknownKind,
+    Rule::OtherDirectory,
+    Rule::OtherGenesis,
+    Rule::SignaturesUnsorted,
+    Rule::DuplicateSignature,
+    Rule::WrongPurpose,
+    Rule::BadSignature,
+    Rule::BelowThreshold,
+    Rule::SuperfluousSignature,
+    Rule::NotTheSender,
+    Rule::InvalidField,
+    Rule::WrongThread,
+    Rule::ViewBefore,
+    Rule::NotALevel,
+    Rule::ForeignView,
+    Rule::UnknownContact,
+    Rule::RecipientListed,
+    Rule::RecipientWithoutSeats,
+    Rule::BodySize,
+    Rule::BodyDigest,
+    Rule::NotSealed,
+    Rule::WrongLetters,
+    Rule::IdUsedTwice,
+    Rule::UnknownMessage,
+    Rule::MessageExpired,
+    Rule::ReceiptNotDue,
+    Rule::NotYetSupported,
 ];
 
 #[cfg(test)]
@@ -447,7 +447,7 @@ mod tests {
         let waits = Waits::new();
         waits.offer(&Relay::saying(&[field("recipients")])).await;
         let refused = waits.outbox.refused(waits.id).unwrap();
-        assert_eq!((waits.due(), refused), (vec![], Some("INVALID_FIELD".to_owned())));
+        assert_eq!((waits.due(), refused), (vec![], Some(Rule::InvalidField.into())));
     }
 
     #[test]
@@ -463,13 +463,13 @@ mod tests {
             Ok::<_, OutboxError>((digest, again.clone()))
         });
         replaced.unwrap();
-        assert!(!waits.outbox.refuse((waits.id, &before), "WRONG_LETTERS").unwrap());
+        assert!(!waits.outbox.refuse((waits.id, &before), &Rule::WrongLetters.into()).unwrap());
         assert_eq!(waits.due(), [waits.id]);
-        assert!(waits.outbox.refuse((waits.id, &again), "WRONG_LETTERS").unwrap());
+        assert!(waits.outbox.refuse((waits.id, &again), &Rule::WrongLetters.into()).unwrap());
         assert_eq!(waits.due(), []);
         waits.outbox.retry(waits.id).unwrap();
         assert_eq!(waits.due(), [waits.id]);
-        assert!(waits.outbox.refuse((waits.id, &again), "WRONG_LETTERS").unwrap());
+        assert!(waits.outbox.refuse((waits.id, &again), &Rule::WrongLetters.into()).unwrap());
         // And it is not sealed any more.
         let replaced = waits
             .outbox
@@ -518,7 +518,9 @@ mod tests {
         assert_eq!(Outbox::of(waits.dir.path()).pending().unwrap(), [waits.id]);
         // What is refused may be said again.
         let other = Outbox::of(waits.dir.path());
-        assert!(other.refuse((waits.id, &other.request(waits.id).unwrap()), "CLOSED").unwrap());
+        assert!(
+            other.refuse((waits.id, &other.request(waits.id).unwrap()), &"CLOSED".into()).unwrap()
+        );
         assert_eq!(other.pending().unwrap(), []);
         other.retry(waits.id).unwrap();
         assert_eq!(other.pending().unwrap(), [waits.id]);
@@ -552,7 +554,7 @@ mod tests {
         // And it may be refused for good.
         accepted();
         outbox.offer_again(id).unwrap();
-        assert!(outbox.refuse((id, &again), "WRONG_LETTERS").unwrap());
+        assert!(outbox.refuse((id, &again), &Rule::WrongLetters.into()).unwrap());
         assert_eq!(waits.due(), []);
     }
 
@@ -617,34 +619,36 @@ mod tests {
             !word.is_empty() && bytes.all(|byte| byte.is_ascii_uppercase() || byte == b'_')
         };
         let page: Vec<&str> = words.filter(is_code).collect();
+        let codes = |of: &[Rule]| of.iter().map(|rule| rule.code()).collect::<Vec<_>>();
+        let [definite, left_due] = [codes(&DEFINITE), codes(&LEFT_DUE)];
         for reason in &page {
-            let sides = [DEFINITE.contains(reason), LEFT_DUE.contains(reason)];
+            let sides = [definite.contains(reason), left_due.contains(reason)];
             assert_eq!(sides.iter().filter(|side| **side).count(), 1, "{reason}");
         }
         // "SIGNATURES_UNSORTED ... SUPERFLUOUS_SIGNATURE" on the page.
         let between = ["DUPLICATE_SIGNATURE", "UNKNOWN_KEY", "WRONG_PURPOSE", "BAD_SIGNATURE"];
-        for reason in DEFINITE.iter().chain(&LEFT_DUE) {
+        for reason in definite.iter().chain(&left_due) {
             let between = between.contains(reason)
                 || ["KEY_NOT_IN_FORCE", "BELOW_THRESHOLD"].contains(reason);
             assert!(page.contains(reason) || between, "{reason}");
         }
     }
 
-    const LEFT_DUE: [&str; 15] = [
-        "BODY_DAMAGED",
-        "STORE_DAMAGED",
-        "STORAGE_FULL",
-        "STORAGE_READ_ONLY",
-        "UNKNOWN_KEY",
-        "KEY_NOT_IN_FORCE",
-        "ISSUED_IN_FUTURE",
-        "VIEW_AHEAD",
-        "STALE_DIRECTORY",
-        "MAILBOX_SHARE",
-        "QUOTA_EXCEEDED",
-        "NOT_PERMITTED",
-        "CERTIFICATE",
-        "BUSY",
-        "INTERNAL",
+    const LEFT_DUE: [Rule; 15] = [
+        Rule::BodyDamaged,
+        Rule::StoreDamaged,
+        Rule::StorageFull,
+        Rule::StorageReadOnly,
+        Rule::UnknownKey,
+        Rule::KeyNotInForce,
+        Rule::IssuedInFuture,
+        Rule::ViewAhead,
+        Rule::StaleDirectory,
+        Rule::MailboxShare,
+        Rule::QuotaExceeded,
+        Rule::NotPermitted,
+        Rule::Certificate,
+        Rule::Busy,
+        Rule::Internal,
     ];
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::error::ClientError;
+use crate::client::reason::Rule;
 use crate::domain::ids::{ContactId, MessageId};
 
 use super::hand_in::{Counted, Due};
@@ -38,7 +39,7 @@ impl<K: Ord> Later<K> {
     /// It failed. It waits as long as the service says, else twice as long each time.
     pub fn failed(&mut self, what: K, why: &ClientError, now: Instant) {
         let said = why.retry_in().map(|said| said.clamp(FIRST_PAUSE, LONGEST));
-        if why.reason == "BUSY" {
+        if why.reason == Rule::Busy {
             self.busy = Some(now + said.unwrap_or(FIRST_PAUSE));
             return;
         }
@@ -81,9 +82,11 @@ pub struct LaterDue {
 impl LaterDue {
     /// It was not accepted. Where there is no room for it, nothing else of its kind is offered for a while.
     pub fn failed(&mut self, due: &Due, why: &ClientError, now: Instant) {
-        let full: Vec<_> = match &why.reason[..] {
-            "MAILBOX_SHARE" => why.contacts().filter(|of| due.to.contains(of)).map(Some).collect(),
-            "QUOTA_EXCEEDED" | "STORAGE_FULL" | "STORAGE_READ_ONLY" => vec![None],
+        let full: Vec<_> = match why.reason.rule() {
+            Some(Rule::MailboxShare) => {
+                why.contacts().filter(|of| due.to.contains(of)).map(Some).collect()
+            }
+            Some(Rule::QuotaExceeded | Rule::StorageFull | Rule::StorageReadOnly) => vec![None],
             _ => Vec::new(),
         };
         if full.is_empty() {

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::client::error::ClientError;
+use crate::client::reason::Reason;
 
 /// The way to the service, for who stays.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub struct Way {
     /// Since when there is none.
     lost: Option<u64>,
     /// The reason that was told last.
-    told: Option<String>,
+    told: Option<Reason>,
     pause: Duration,
 }
 
@@ -60,17 +61,18 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use crate::client::error::{Exit, Side};
+    use crate::client::reason::Here;
 
     use super::*;
 
-    fn error(reason: &str) -> ClientError {
+    fn error(reason: Here) -> ClientError {
         ClientError::new(Side::Network, Exit::NotReachable, reason, "a sentence")
     }
 
     #[test]
     fn that_there_is_no_connection_is_told_once_and_for_each_new_reason() {
         let mut way = Way::default();
-        let (lost, none) = (error("UNAVAILABLE"), error("NO_CONNECTION"));
+        let (lost, none) = (error(Here::Unavailable), error(Here::NoConnection));
         assert_eq!(way.ended(&none, 5), Some(5), "there was never one");
         assert_eq!(way.ended(&none, 6), None);
         assert_eq!(way.came(), Some(5));
@@ -92,7 +94,7 @@ mod tests {
         let all: Vec<u64> = (0..9).map(|_| seconds(&mut way)).collect();
         assert_eq!(all, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
         assert_eq!(way.pause(0), Duration::from_secs(30));
-        way.ended(&error("UNAVAILABLE"), 0);
+        way.ended(&error(Here::Unavailable), 0);
         assert_eq!(seconds(&mut way), 60, "a connection on which nothing came is none");
         way.came();
         assert_eq!(seconds(&mut way), 1);

@@ -396,7 +396,7 @@ fn what_came_spoilt_is_asked_for_again() {
         paris.take(&net, item).unwrap();
     }
     let code = |taken: &Taken| match taken {
-        Taken::NotOpened { why, answer: Answer::AskedAgain, .. } => why.code(),
+        Taken::NotOpened { why, answer: Answer::AskedAgain, .. } => why.reason().known(),
         _ => panic!("{taken:?}"),
     };
     let taken = paris.take_head(&net, &head).unwrap();
@@ -451,7 +451,7 @@ fn a_letter_that_must_be_there_is_asked_for_again() {
         let taken = by.take_head(net, &head).unwrap().into_iter().map(|taken| match taken {
             Taken::NotOpened { why, answer, .. } => {
                 let outcome = why.outcome().map(|(outcome, _)| outcome);
-                assert_eq!((why.code(), outcome), ("NO_LETTER", Some(Outcome::NoKey)));
+                assert_eq!((why.reason().known(), outcome), ("NO_LETTER", Some(Outcome::NoKey)));
                 answer == Answer::AskedAgain
             }
             taken => panic!("{taken:?}"),
@@ -497,7 +497,7 @@ fn signatures_that_do_not_hold_are_asked_for_again() {
     };
     let code = |taken: &Taken| match taken {
         Taken::NotOpened { why, answer: Answer::NotDue, .. }
-        | Taken::NotProven { why: Unproven::Header(why), .. } => why.code(),
+        | Taken::NotProven { why: Unproven::Header(why), .. } => why.reason().known(),
         Taken::NotAcknowledged { why: ReceiptError::Refused { why, .. }, .. } => why.code(),
         _ => panic!("{taken:?}"),
     };
@@ -776,8 +776,8 @@ fn an_entry_is_released_if_its_header_says_a_step() {
         assert_eq!(how.as_deref(), Some(code), "{number}");
         assert_eq!(paris.outbox.ids().unwrap().len(), receipts, "the sender did nothing wrong");
         // Nobody acknowledges it, and whenever it is read it is refused, too.
-        assert_eq!(shown.unwrap_err().code(), code, "{number}");
-        assert_eq!(paris.again(&net, number).unwrap_err().code(), code, "{number}");
+        assert_eq!(shown.unwrap_err().reason().known(), code, "{number}");
+        assert_eq!(paris.again(&net, number).unwrap_err().reason().known(), code, "{number}");
         let words = (words::words(), None);
         let done =
             paris.at_desk(&net, |desk| collect::acknowledge(desk, paris.boxes(), number, words));
@@ -1096,7 +1096,7 @@ fn what_the_copy_does_not_show_is_not_sealed_again() {
     assert!(matches!(why, SealError::Compose(ComposeError::Refused(_))), "{why}");
     // Nobody can read it there, and the relay would say so, too: it waits no longer.
     assert_eq!((at.outbox.request(id).unwrap(), at.outbox.pending().unwrap()), (request, vec![]));
-    assert_eq!(at.outbox.refused(id).unwrap().as_deref(), Some("UNKNOWN_CONTACT"));
+    assert_eq!(at.outbox.refused(id).unwrap().unwrap(), "UNKNOWN_CONTACT");
 }
 
 #[test]
@@ -1302,7 +1302,7 @@ fn what_does_not_fit_its_thread_is_refused_after_opening() {
         // The relay finds messages by id, and not what a digest names.
         let relay = net.clone().submit(&sealed.envelope).map(|_| ()).map_err(|why| why.code());
         let hidden = *amiss == Amiss::OtherThread;
-        assert_eq!(relay, if hidden { Ok(()) } else { Err(amiss.code()) }, "{amiss}");
+        assert_eq!(relay, if hidden { Ok(()) } else { Err(amiss.reason().code()) }, "{amiss}");
         net.put(&contact("at/cert-at"), &sealed.envelope);
         let due = sealed.addressing.class != Class::Receipt;
         let before = at.outbox.ids().unwrap().len();
@@ -1313,7 +1313,7 @@ fn what_does_not_fit_its_thread_is_refused_after_opening() {
         assert_eq!(*why, NotOpened::Thread(*amiss));
         assert_eq!(matches!(answer, Answer::Queued(_)), due, "{amiss}");
         assert_eq!(at.outbox.ids().unwrap().len() - before, usize::from(due), "{amiss}");
-        assert_eq!(at.inbox.how(number).unwrap().as_deref(), Some(amiss.code()));
+        assert_eq!(at.inbox.how(number).unwrap().as_deref(), Some(amiss.reason().code()));
         let of = Addressing {
             in_reply_to: Some(sealed.header_digest),
             ..addressing_of(&net.directory, &at.outbox, id)

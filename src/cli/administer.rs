@@ -11,6 +11,7 @@ use crate::client::draft::{Bundle, changes, in_words};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{KeyError, Owner};
 use crate::client::message::text::visible;
+use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
@@ -91,13 +92,18 @@ pub(super) fn person(ctx: &Context, args: &AdminArgs, may: &[As]) -> Result<Owne
             [..] => {
                 let names = found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 let sentence = format!("several people's keys are in this home: {names}");
-                return Err(ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_PEOPLE", sentence)
-                    .mended_by(format!("name one with --{} ID", role.name())));
+                return Err(ClientError::new(
+                    Side::Ours,
+                    Exit::Usage,
+                    Here::SeveralPeople,
+                    sentence,
+                )
+                .mended_by(format!("name one with --{} ID", role.name())));
             }
         }
     }
     let sentence = format!("no {all}'s keys are in the home {}", ctx.home.root().display());
-    Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_PERSON", sentence)
+    Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::NoPerson, sentence)
         .mended_by("name the home that has them with --home or LIAISON_HOME"))
 }
 
@@ -199,7 +205,7 @@ fn one(found: Vec<Proposed>, id: &str) -> Result<Proposed, ClientError> {
         (Some(_), _) => Err(usage(&format!("the ids of several proposals begin with {id}"))),
         (None, _) => {
             let sentence = format!("there is no proposal {id}");
-            Err(ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_PROPOSAL", sentence)
+            Err(ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownProposal, sentence)
                 .mended_by("liaison admin proposals --all"))
         }
     }
@@ -456,7 +462,7 @@ pub(super) fn ask(ctx: &Context, yes: bool, question: &str) -> Result<(), Client
         return Ok(());
     }
     let sentence = "nobody agreed, and nothing was done";
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_AGREED", sentence)
+    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotAgreed, sentence)
         .mended_by("read what it says, and add --yes"))
 }
 
@@ -474,7 +480,7 @@ struct Deciding {
 async fn deciding(ctx: &Context, args: &DecideArgs) -> Result<Deciding, ClientError> {
     if args.yes && args.id.len() != ID_DIGITS {
         let sentence = "with --yes the whole id is given: another proposal may begin like it";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "WHOLE_ID_NEEDED", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::WholeIdNeeded, sentence)
             .mended_by(format!("liaison admin proposals {} shows it, with its id", args.id)));
     }
     let first = person(ctx, &args.admin, &[As::Operator, As::Registrar])?;
@@ -515,7 +521,7 @@ fn is_not_overtaken(directory: &Directory, of: &Proposed) -> Result<(), ClientEr
     };
     let sentence = "another one was carried out first, and this one rests on what stood before: it \
                     is overtaken, for good";
-    Err(ClientError::new(Side::Ours, Exit::Stale, "PROPOSAL_OVERTAKEN", sentence)
+    Err(ClientError::new(Side::Ours, Exit::Stale, Here::ProposalOvertaken, sentence)
         .mended_by(format!("liaison admin abort {}; if it is still wanted, {anew}", of.id())))
 }
 
@@ -565,11 +571,11 @@ pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), Cl
     of.waits()?;
     ask(ctx, args.yes, "Carry this out? [y/N]")?;
     let (id, done) = (of.id(), session.carry_out(&of.said.id).await);
-    let done = done.map_err(|why| match &why.reason[..] {
-        "BELOW_THRESHOLD" => {
-            why.mended_by(format!("liaison admin approve {id}, by {}", waits(directory, &of)))
+    let done = done.map_err(|why| {
+        if why.reason != Rule::BelowThreshold {
+            return why;
         }
-        _ => why,
+        why.mended_by(format!("liaison admin approve {id}, by {}", waits(directory, &of)))
     })?;
     match done {
         Some(Done::LeafIndex(leaf)) => {
@@ -583,12 +589,12 @@ pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), Cl
         }
         Some(Done::Failed(words)) => {
             let sentence = format!("it is used, and could not be carried out: {}", visible(&words));
-            Err(ClientError::new(Side::Theirs, Exit::Unexpected, "ACT_FAILED", sentence)
+            Err(ClientError::new(Side::Theirs, Exit::Unexpected, Here::ActFailed, sentence)
                 .mended_by("mend that on the service's machine, and propose it anew"))
         }
         None => {
             let sentence = "the service does not say what came of it";
-            Err(ClientError::new(Side::Theirs, Exit::Unexpected, "NO_OUTCOME", sentence)
+            Err(ClientError::new(Side::Theirs, Exit::Unexpected, Here::NoOutcome, sentence)
                 .mended_by("liaison admin proposals --all"))
         }
     }

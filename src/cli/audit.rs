@@ -5,9 +5,10 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::client::administration::{Copy, WENT_BACK, verify as verified};
+use crate::client::administration::{Copy, verify as verified};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::text::visible;
+use crate::client::reason::Here;
 use crate::domain::directory::Directory;
 use crate::signed::proto::AuditRecord;
 
@@ -30,7 +31,7 @@ pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientE
     let session = reach(ctx, &args.admin, &who).await?;
     let mut aside = None;
     match session.audit(&mut copy, directory).await {
-        Err(why) if args.anew && why.reason == WENT_BACK => {
+        Err(why) if args.anew && why.reason == Here::AuditWentBack => {
             show_contradiction(ctx, &copy, directory)?;
             ask(ctx, args.yes, "Set aside what is kept here, and begin anew? [y/N]")?;
             aside = Some(copy.set_aside()?);
@@ -134,7 +135,7 @@ fn export(
             "{} is there already, and this trail does not go on from it: nothing was written",
             path.display()
         );
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "EXPORT_OF_OTHER", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::ExportOfOther, sentence)
             .mended_by("--export another file, and compare the two"));
     }
     ctx.write_file(path, &text)?;
@@ -158,14 +159,14 @@ pub(super) fn verify(ctx: &Context, path: &Path) -> Result<(), ClientError> {
     let text = std::fs::read_to_string(path).map_err(|why| unusable(path, &why))?;
     let altered = |what: &str| {
         let sentence = format!("{}: {what}", path.display());
-        ClientError::new(Side::Ours, Exit::VerificationFailed, "AUDIT_ALTERED", sentence)
+        ClientError::new(Side::Ours, Exit::VerificationFailed, Here::AuditAltered, sentence)
     };
     let (mut records, mut head) = (Vec::new(), None);
     for (line, number) in text.lines().zip(1..) {
         let no_line = || match number {
             1 => {
                 let sentence = format!("{} is no export of the audit trail", path.display());
-                ClientError::new(Side::Ours, Exit::Usage, "NOT_SUCH_A_FILE", sentence)
+                ClientError::new(Side::Ours, Exit::Usage, Here::NotSuchAFile, sentence)
                     .mended_by("liaison admin audit --export FILE writes one")
             }
             _ => altered(&format!("line {number} is none of an export of the audit trail")),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::message::text::visible;
+use crate::client::reason::{Here, Reason, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::domain::directory::{Contact, Directory};
@@ -122,7 +123,7 @@ pub(super) fn script(own: &str, content: &proto::Content, drill: Option<&str>) -
 pub(super) fn partial(calls: &[ToCall]) -> ClientError {
     let contacts: Vec<&ContactId> = calls.iter().map(|call| &call.contact).collect();
     let sentence = format!("nothing was sent to {}: call", refusal::list(&contacts));
-    ClientError::new(Side::Ours, Exit::Partial, "BY_TELEPHONE", sentence)
+    ClientError::new(Side::Ours, Exit::Partial, Here::ByTelephone, sentence)
 }
 
 /// Its own name and that of its member.
@@ -169,11 +170,13 @@ pub(super) fn without_seats(directory: &Directory, contact: &ContactId) -> Optio
 pub(super) fn who_cannot<'a>(
     directory: &Directory,
     to: impl Iterator<Item = &'a ContactId>,
-    (reason, full): (&str, impl Iterator<Item = ContactId>),
+    (reason, full): (&Reason, impl Iterator<Item = ContactId>),
 ) -> Vec<(&'a ContactId, &'static str)> {
-    let full: Vec<ContactId> = match reason {
-        "MAILBOX_SHARE" => full.collect(),
-        "RECIPIENT_WITHOUT_SEATS" | "RECIPIENT_LISTED" | "UNKNOWN_CONTACT" => Vec::new(),
+    let full: Vec<ContactId> = match reason.rule() {
+        Some(Rule::MailboxShare) => full.collect(),
+        Some(Rule::RecipientWithoutSeats | Rule::RecipientListed | Rule::UnknownContact) => {
+            Vec::new()
+        }
         _ => return Vec::new(),
     };
     let why = |contact: &ContactId| {
@@ -269,8 +272,8 @@ mod tests {
         let all = [fr.clone(), pt.clone(), at.clone()];
         let who = |why: Refusal| {
             let why = ClientError::from(why);
-            assert_eq!(why.side == Side::Recipient, why.reason != "BODY_DIGEST");
-            let why = (&why.reason[..], why.contacts());
+            assert_eq!(why.side == Side::Recipient, why.reason.code() != "BODY_DIGEST");
+            let why = (&why.reason, why.contacts());
             let found = who_cannot(&net.directory, all.iter(), why);
             found.into_iter().map(|(contact, why)| (contact.clone(), why)).collect::<Vec<_>>()
         };

@@ -11,6 +11,7 @@ use crate::client::draft::{Bundle, Changes, Composer, People, ServiceKeys, amend
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Role, read_person, read_public};
+use crate::client::reason::Here;
 use crate::crypto::cert::PeerCertificate;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, eye, telephone};
@@ -140,7 +141,7 @@ fn show(ctx: &Context, file: Option<&Path>) -> Result<(), ClientError> {
         charters.map(|(identity, charter)| object(&identity, charter, leaf)).collect();
     if charters.is_empty() {
         let sentence = "the file holds statements, and no charter";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "NO_CHARTER", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::NoCharter, sentence)
             .mended_by("liaison sign FILE --dry-run"));
     }
     ctx.out.data(&json!({ "charters": charters }), || {

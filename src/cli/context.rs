@@ -10,6 +10,7 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::home::Home;
 use crate::client::keys::Owner;
 use crate::client::place::{self, FileError};
+use crate::client::reason::Here;
 use crate::client::replica::{Aside, Replica, ReplicaError};
 use crate::client::session::{Net, Session};
 use crate::domain::directory::key::Purpose;
@@ -162,7 +163,7 @@ impl Context {
             [] => Err(ClientError::new(
                 Side::Ours,
                 Exit::IdentityOrKey,
-                "NO_SEAT",
+                Here::NoSeat,
                 format!("no seat's keys are in the home {}", self.home.root().display()),
             )
             .mended_by(match waiting.filter(|_| self.name().is_ok()) {
@@ -179,7 +180,7 @@ impl Context {
             several => {
                 let names = several.iter().map(SeatId::as_str).collect::<Vec<_>>().join(", ");
                 let sentence = format!("several seats' keys are in this home: {names}");
-                Err(ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_SEATS", sentence)
+                Err(ClientError::new(Side::Ours, Exit::Usage, Here::SeveralSeats, sentence)
                     .mended_by("name one with --as"))
             }
         }
@@ -250,7 +251,7 @@ impl Context {
     pub(super) fn for_operators(&self, why: ClientError) -> ClientError {
         let owners = self.home.keys().owners().unwrap_or_default();
         let is_one = owners.iter().any(|owner| matches!(owner, Owner::Operator(_)));
-        match why.mend.clone().filter(|_| is_one && why.reason == "NO_CONNECTION") {
+        match why.mend.clone().filter(|_| is_one && why.reason == Here::NoConnection) {
             Some(mend) => why.mended_by(format!(
                 "if the service does not run, liaisond serve on its machine; if it does, {mend}"
             )),
@@ -261,7 +262,9 @@ impl Context {
     /// Who has no copy, and nobody here who could fetch one, lacks that first.
     pub(super) fn not_synced(&self, why: ClientError) -> ClientError {
         match self.reader() {
-            Err(first) if why.reason == "NEVER_SYNCED" => ClientError { mend: first.mend, ..why },
+            Err(first) if why.reason == Here::NeverSynced => {
+                ClientError { mend: first.mend, ..why }
+            }
             _ => why,
         }
     }
@@ -357,5 +360,5 @@ pub(super) fn cannot_use(why: FileError) -> ClientError {
 #[must_use]
 pub fn unusable(path: &Path, why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("{} cannot be used: {why}", path.display());
-    ClientError::new(Side::Ours, Exit::Usage, "FILE", sentence)
+    ClientError::new(Side::Ours, Exit::Usage, Here::File, sentence)
 }

@@ -17,6 +17,7 @@ use crate::client::error::{ClientError, Side};
 use crate::client::message::open::Reader;
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::outbox::{Outbox, Request};
+use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::crypto::seal::OpeningKey;
@@ -25,7 +26,7 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
 
 use super::doctor::of_clocks;
-use super::mail::{SYNC_FIRST, after_a_sync, given_up, kept_back, without_receipt};
+use super::mail::{after_a_sync, given_up, kept_back, without_receipt};
 use super::sync::with_progress;
 use super::{Context, call};
 
@@ -147,7 +148,7 @@ impl Courier {
                 self.at_desk(ctx, |desk| collect::take_accepted(desk, &self.outbox, taken))?;
             match taken.map_err(ClientError::from) {
                 // The service has committed entries since.
-                Err(error) if error.reason == SYNC_FIRST && !synced => {
+                Err(error) if error.reason == Here::SyncFirst && !synced => {
                     let sync = self.sync(ctx, session).await;
                     sync.map_err(|error| without_receipt(id, error))?;
                     synced = true;
@@ -245,7 +246,7 @@ impl Courier {
 
     /// The relay says of a request what the copy of the directory does not show.
     fn not_shown(&self, ctx: &Context, error: ClientError) -> ClientError {
-        if error.reason == hand_in::IN_FUTURE {
+        if error.reason == Rule::IssuedInFuture {
             // By the clock here it is not: it waits until they agree.
             let directory = self.replica.directory().map_or(0, Directory::clock);
             return of_clocks(error, ctx.ambient().now(), directory);

@@ -19,6 +19,7 @@ use crate::client::keys::{KeyError, Listed, Owner};
 use crate::client::message::receipt::{self, VerifiedHead};
 use crate::client::place;
 use crate::client::protect::Kept;
+use crate::client::reason::{Here, Reason, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::{self, Session};
 use crate::crypto::cert::{self, PeerCertificate};
@@ -81,7 +82,7 @@ struct Row {
     message: String,
     /// Of what failed, as in every error.
     side: Option<String>,
-    reason: Option<String>,
+    reason: Option<Reason>,
     mend: Option<String>,
 }
 
@@ -161,7 +162,7 @@ fn home(ctx: &Context, checks: &mut Checks) {
     match std::fs::metadata(root) {
         Err(why) => {
             let sentence = format!("{shown} cannot be used: {why}");
-            let error = ClientError::new(Side::Ours, Exit::Usage, "NO_HOME", sentence);
+            let error = ClientError::new(Side::Ours, Exit::Usage, Here::NoHome, sentence);
             checks.fail("home", &error.mended_by("liaison join INVITATION"));
         }
         Ok(about) => match others(&about) {
@@ -206,7 +207,7 @@ fn keys(ctx: &Context, checks: &mut Checks) {
             let error = ClientError::new(
                 Side::Ours,
                 Exit::IdentityOrKey,
-                "KEY_MISSING",
+                Here::KeyMissing,
                 "this home has no private key",
             );
             checks.fail("keys", &error.mended_by("liaison join INVITATION --as SEAT"));
@@ -286,13 +287,13 @@ async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
 async fn first_segment(ctx: &Context, checks: &mut Checks, error: &ClientError) {
     let hangs = error.details.get("leg").is_some_and(|leg| leg == Leg::Tls.name());
     let Ok(name) = ctx.name() else { return };
-    if (error.reason == "TLS" || hangs)
+    if (error.reason == Here::Tls || hangs)
         && session::opens_for_a_small_hello(&ctx.home, &name, &ctx.net).await
     {
         let sentence = "with a small first message, which nothing else here uses, TLS works: a box \
                         on the way judges a connection by its first segment, and a handshake safe \
                         against later computers fills more than one";
-        let (exit, reason) = (Exit::NotReachable, "FIRST_SEGMENT");
+        let (exit, reason) = (Exit::NotReachable, Here::FirstSegment);
         let error = ClientError::new(Side::Network, exit, reason, sentence);
         let mend = "ask who runs the network to let TLS handshakes of several segments through";
         checks.fail("first segment", &error.mended_by(mend));
@@ -368,7 +369,7 @@ pub(super) fn explained(ctx: &Context, replica: &Replica, error: ClientError) ->
     };
     match seat_keys(ctx, replica, &seat) {
         Err(why) => ClientError { details: error.details, ..why },
-        Ok(_) if error.reason == NOT_PERMITTED => ended_since(ctx, replica, &seat),
+        Ok(_) if error.reason == Rule::NotPermitted => ended_since(ctx, replica, &seat),
         // What usually mends it is this very command.
         Ok(_) => ClientError { mend: None, ..error },
     }
@@ -378,7 +379,9 @@ pub(super) fn explained(ctx: &Context, replica: &Replica, error: ClientError) ->
 fn standing(ctx: &Context, checks: &mut Checks, replica: &Replica) {
     let seat = match ctx.seat() {
         Ok(seat) => seat,
-        Err(error) if error.reason == NO_SEAT => return checks.skip("own seat", error.sentence),
+        Err(error) if error.reason == Here::NoSeat => {
+            return checks.skip("own seat", error.sentence);
+        }
         Err(error) => return checks.fail("own seat", &error),
     };
     match seat_keys(ctx, replica, &seat) {
@@ -423,17 +426,17 @@ pub(super) fn seat_keys(
         let Some(known) = directory.key(&id).or(sealing) else {
             let why = "is not known to the directory: nobody has entered it yet".to_owned();
             let mend = format!("liaison seat add {seat}; in the keeper's home with --keys FILE");
-            return fault("KEY_UNKNOWN", why, mend);
+            return fault(Here::KeyUnknown, why, mend);
         };
         match (known.until, known.revoked_by) {
             (None, _) => count += 1,
             (Some(leaf), None) => {
                 let why = format!("was dropped by {}", entry(replica, leaf)?);
-                return fault("KEY_DROPPED", why, anew(ctx, seat));
+                return fault(Here::KeyDropped, why, anew(ctx, seat));
             }
             (Some(leaf), Some(_)) => {
                 let why = format!("was revoked by {}", entry(replica, leaf)?);
-                return fault("KEY_REVOKED", why, anew(ctx, seat));
+                return fault(Here::KeyRevoked, why, anew(ctx, seat));
             }
         }
     }
@@ -441,7 +444,7 @@ pub(super) fn seat_keys(
     let chain = identity.chain().first().and_then(|der| PeerCertificate::parse(der).ok());
     let judged = chain.map(|certificate| certificate.judge(ctx.ambient().now()));
     if let Some(Err(why)) = judged {
-        let reason = "CERTIFICATE";
+        let reason = Rule::Certificate;
         return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, why));
     }
     if is_refused(ctx, seat) {
@@ -457,7 +460,7 @@ fn ended_since(ctx: &Context, replica: &Replica, seat: &SeatId) -> ClientError {
         "{seat}: its keys were dropped or revoked after the copy of the directory here was made \
          ({at})"
     );
-    ClientError::new(Side::Ours, Exit::IdentityOrKey, "KEY_ENDED", sentence)
+    ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyEnded, sentence)
         .mended_by(anew(ctx, seat))
 }
 
@@ -602,7 +605,7 @@ enum First {
 async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
     let request = mail.inbox.request(false)?;
     let mut first = None;
-    let enough = || ClientError::new(Side::Ours, Exit::Unexpected, ENOUGH, ENOUGH);
+    let enough = || ClientError::new(Side::Ours, Exit::Unexpected, Here::Enough, "enough");
     let came = follow::collect_once(session.connection().channel(), request, |event| {
         first = Some(match event {
             Event::Item(_) | Event::Beginning(_) | Event::Forgotten(_) => First::Item,
@@ -611,7 +614,7 @@ async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
         Err(enough())
     });
     match came.await {
-        Err(FollowError::Stopped(error)) if error.reason == ENOUGH => {}
+        Err(FollowError::Stopped(error)) if error.reason == Here::Enough => {}
         came => came?,
     }
     first.ok_or_else(|| ClientError::from(FollowError::<ClientError>::NoHead))
@@ -641,8 +644,8 @@ fn clock(ctx: &Context, checks: &mut Checks, asked: &Asked) {
 
 /// The same of what was refused for a time: the signer is blamed only if the others contradict him.
 pub(super) fn of_clocks(error: ClientError, own: u64, directory: u64) -> ClientError {
-    let at = match &error.reason[..] {
-        "ISSUED_IN_FUTURE" | "ISSUED_TOO_EARLY" => error.details.get("at"),
+    let at = match error.reason.rule() {
+        Some(Rule::IssuedInFuture | Rule::IssuedTooEarly) => error.details.get("at"),
         _ => None,
     };
     let Some(service) = at.and_then(|at| at.parse().ok()) else { return error };
@@ -670,22 +673,19 @@ fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
         }
     };
     let reason = match wrong {
-        Wrong::Own => "CLOCK",
-        Wrong::Service => "CLOCK_OF_SERVICE",
-        Wrong::Directory => "CLOCK_OF_DIRECTORY",
-        Wrong::OwnOrService | Wrong::OwnOrDirectory => "CLOCKS_APART",
+        Wrong::Own => Here::Clock,
+        Wrong::Service => Here::ClockOfService,
+        Wrong::Directory => Here::ClockOfDirectory,
+        Wrong::OwnOrService | Wrong::OwnOrDirectory => Here::ClocksApart,
     };
     ClientError::new(side, Exit::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
 }
 
-pub(super) const NOT_PERMITTED: &str = "NOT_PERMITTED";
 /// Of what is not asked.
 const NOT_CONNECTED: &str = "it needs a connection as somebody";
 const NO_COPY: &str = "it needs the copy of the directory";
-const NO_SEAT: &str = "NO_SEAT";
 const NTP: &str = "timedatectl set-ntp true";
 const TELL: &str = "tell the operator of the service";
-const ENOUGH: &str = "ENOUGH";
 /// The hybrid group of every service of ours.
 const HYBRID: &str = "X25519MLKEM768";
 

@@ -19,6 +19,7 @@ use crate::client::message::content::{Inside, Writing};
 use crate::client::message::text::visible;
 use crate::client::outbox::Request;
 use crate::client::place;
+use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::domain::directory::Directory;
@@ -69,7 +70,7 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
     if args.since > now {
         let (since, now) = (phrases::when(args.since), phrases::when(now));
         let sentence = format!("{since} is still to come: it is {now} by this machine's clock");
-        return Err(wrong(Exit::Usage, "IN_THE_FUTURE", sentence));
+        return Err(wrong(Exit::Usage, Here::InTheFuture, sentence));
     }
     if own.contact() != seat.contact() {
         let sentence = format!(
@@ -77,7 +78,7 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
             seat.contact(),
             own.contact()
         );
-        return Err(wrong(Exit::Usage, "OTHER_CONTACT", sentence).mended_by(
+        return Err(wrong(Exit::Usage, Here::OtherContact, sentence).mended_by(
             "give the command in a home of that contact, or name a seat of it with --as",
         ));
     }
@@ -87,7 +88,7 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
     let known = replica.directory()?.seal_keys(&contact).any(|key| key.holder == holder);
     known.then_some(()).ok_or_else(|| {
         let sentence = format!("no roster of {contact} has ever listed {seat}");
-        wrong(Exit::NotFound, "UNKNOWN_SEAT", sentence)
+        wrong(Exit::NotFound, Here::UnknownSeat, sentence)
             .mended_by(format!("liaison sync, if it is new; liaison seat list {contact}"))
     })
 }
@@ -180,7 +181,7 @@ impl Exposure {
         if mail.inbox.head()?.is_none() && mail.inbox.last()? == 0 && mail.outbox.ids()?.is_empty()
         {
             let sentence = format!("nothing was ever collected or sent as {} here", mail.seat);
-            return Err(ClientError::new(Side::Ours, Exit::NotFound, "NO_INBOX", sentence)
+            return Err(ClientError::new(Side::Ours, Exit::NotFound, Here::NoInbox, sentence)
                 .mended_by("liaison inbox list"));
         }
         let (seat, since) = (args.seat.clone(), args.since);
@@ -338,7 +339,7 @@ async fn tell(
     }
     if !args.dry_run && open > 0 && !args.yes && !agreed(ctx, &format!("Send {open}? [y/N]")) {
         let (exit, sentence) = (Exit::NeedsApproval, "nobody agreed, and nobody was told");
-        return Err(ClientError::new(Side::Ours, exit, "NOT_TOLD", sentence)
+        return Err(ClientError::new(Side::Ours, exit, Here::NotTold, sentence)
             .mended_by("read what it says, and add --yes"));
     }
     let mut bar = Bar::new(&ctx.out);
@@ -371,7 +372,7 @@ fn stolen<'a>(replica: &'a Replica, exposure: &Exposure) -> Result<Vec<&'a Known
     }
     let sentence =
         format!("{seat} still opens what is sealed: whoever has it would read this, too");
-    Err(ClientError::new(Side::Ours, Exit::Refused, "SEAT_IN_FORCE", sentence)
+    Err(ClientError::new(Side::Ours, Exit::Refused, Here::SeatInForce, sentence)
         .mended_by(format!("liaison seat revoke {seat} --reason compromised")))
 }
 
@@ -393,7 +394,7 @@ fn report(
         Ok(())
     } else {
         let sentence = format!("not told yet: {}", not.join(", "));
-        Err(ClientError::new(Side::Network, Exit::Partial, "PARTIAL", sentence).mended_by(
+        Err(ClientError::new(Side::Network, Exit::Partial, Here::Partial, sentence).mended_by(
             "give the command again: it tells those who were not; call those who cannot be told",
         ))
     };
@@ -447,7 +448,7 @@ impl<'a> Telling<'a> {
         let Some(id) = self.id.filter(|id| mail.outbox.request(*id).is_ok()) else { return Ok(()) };
         self.state = match (mail.outbox.accepted_receipt(id)?, mail.outbox.refused(id)?) {
             (Some(_), _) => State::Told,
-            (None, Some(why)) => State::Cannot(why),
+            (None, Some(why)) => State::Cannot(why.to_string()),
             (None, None) => State::Waits,
         };
         Ok(())

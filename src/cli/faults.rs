@@ -8,8 +8,7 @@ use crate::agent::follow::FollowError;
 use crate::agent::inbox::InboxError;
 use crate::agent::muted::MutedError;
 use crate::client::error::{ClientError, Exit, Side};
-
-use super::mail::{HEAD_BEHIND, HISTORY};
+use crate::client::reason::{Here, Rule};
 
 /// What was collected is not touched; who restored the service ends it there.
 const TO_BE_CALLED: &str = "telephone the operator of the service: if older data was put back there, \
@@ -22,15 +21,15 @@ impl From<InboxError> for ClientError {
         let ours = |exit, reason| Self::new(Side::Ours, exit, reason, &error);
         match &error {
             InboxError::File(file) => file.into(),
-            InboxError::Busy => ours(Exit::Refused, "INBOX_BUSY"),
+            InboxError::Busy => ours(Exit::Refused, Here::InboxBusy),
             InboxError::Chain(_) => {
-                Self::new(Side::Theirs, failed, HISTORY, error).mended_by(TO_BE_CALLED)
+                Self::new(Side::Theirs, failed, Here::MailboxHistory, error).mended_by(TO_BE_CALLED)
             }
             InboxError::HeadBehind { .. } => {
-                Self::new(Side::Theirs, Exit::NotReachable, HEAD_BEHIND, error)
+                Self::new(Side::Theirs, Exit::NotReachable, Here::HeadBehind, error)
             }
             InboxError::Unknown(_) | InboxError::NotAtRelay(_) => {
-                ours(Exit::NotFound, "UNKNOWN_MESSAGE")
+                Self::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, error)
             }
         }
     }
@@ -40,7 +39,7 @@ impl From<MutedError> for ClientError {
     fn from(error: MutedError) -> Self {
         match error {
             MutedError::File(file) => file.into(),
-            MutedError::Form(_) => Self::new(Side::Ours, Exit::Unexpected, "MUTED", error),
+            MutedError::Form(_) => Self::new(Side::Ours, Exit::Unexpected, Here::Muted, error),
         }
     }
 }
@@ -62,7 +61,7 @@ impl From<SealError> for ClientError {
             SealError::Header(error) => error.into(),
             SealError::Compose(error) => error.into(),
             SealError::NotOutdated => {
-                Self::new(Side::Ours, Exit::Unexpected, "NOT_OUTDATED", error)
+                Self::new(Side::Ours, Exit::Unexpected, Here::NotOutdated, error)
             }
         }
     }
@@ -73,10 +72,10 @@ impl From<FollowError<ClientError>> for ClientError {
         let lost = |reason| Self::new(Side::Network, Exit::NotReachable, reason, &error);
         match error {
             FollowError::Status(status) => (*status).into(),
-            FollowError::Silent(_) => lost("DEADLINE"),
-            FollowError::NoHead => lost("UNAVAILABLE"),
+            FollowError::Silent(_) => lost(Here::Deadline),
+            FollowError::NoHead => lost(Here::Unavailable),
             FollowError::Unknown => {
-                Self::new(Side::Theirs, Exit::VerificationFailed, "UNKNOWN_ITEM", error)
+                Self::new(Side::Theirs, Exit::VerificationFailed, Here::UnknownItem, error)
             }
             FollowError::Stopped(error) => error,
         }

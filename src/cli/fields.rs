@@ -8,6 +8,7 @@ use crate::client::draft::FacetContent;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::text::{self, visible};
 use crate::client::place;
+use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Record;
@@ -224,7 +225,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, ClientError> {
 
 /// The command line asks for what cannot be.
 pub(super) fn usage(sentence: &str) -> ClientError {
-    ClientError::new(Side::Ours, Exit::Usage, "USAGE", sentence)
+    ClientError::new(Side::Ours, Exit::Usage, Here::Usage, sentence)
 }
 
 /// The level of a flag.

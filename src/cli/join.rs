@@ -12,6 +12,7 @@ use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::invitation::{Admission, AdmissionFile, Invitation};
 use crate::client::keys::{Owner, read_public};
+use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Answer;
 use crate::crypto::sign::Signer;
@@ -63,7 +64,7 @@ fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
             "{} is there already and holds another key, and nothing was written over",
             path.display()
         );
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "FILE_EXISTS", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::FileExists, sentence)
             .mended_by("give the command in another folder, or move that file away"));
     }
     ctx.write_file(&path, &public)?;
@@ -137,7 +138,7 @@ fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
         return Err(ClientError::new(
             Side::Ours,
             Exit::VerificationFailed,
-            "OTHER_FINGERPRINT",
+            Here::OtherFingerprint,
             sentence,
         )
         .mended_by("call the registrars at a number you know, and ask for another invitation"));
@@ -146,7 +147,7 @@ fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
         return Ok(());
     }
     let sentence = "the fingerprint was not compared, and nothing was believed";
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_COMPARED", sentence)
+    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotCompared, sentence)
         .mended_by("call the registrars, and add --fingerprint \"DIGITS\""))
 }
 
@@ -172,7 +173,7 @@ fn whole(given: &str) -> Result<String, ClientError> {
         "--fingerprint has {digits} digits{others}: a fingerprint has 60 digits, or 64 of 0 to 9 \
          and a to f; nothing was compared or believed"
     );
-    Err(ClientError::new(Side::Ours, Exit::Usage, "FINGERPRINT_FORM", sentence)
+    Err(ClientError::new(Side::Ours, Exit::Usage, Here::FingerprintForm, sentence)
         .mended_by("give one of its two lines, whole, in quotes: --fingerprint \"DIGITS\""))
 }
 
@@ -191,7 +192,7 @@ async fn admitted(
     let file = &file.proven(&ctx.connect(None).await?.succession().await?)?;
     if file.member().id != seat.member() {
         let sentence = format!("the file admits {}, and you join as {seat}", file.member().id);
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_MEMBER", sentence));
+        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherMember, sentence));
     }
     let contact = seat.contact();
     let kept = kept_draft(ctx, &name, &contact);
@@ -228,8 +229,13 @@ fn first_statements(
             "the authority's key of this home is not the one that was admitted for {}",
             seat.member()
         );
-        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "OTHER_AUTHORITY", sentence)
-            .mended_by(format!("send {}.authority to the registrars", seat.member())));
+        return Err(ClientError::new(
+            Side::Ours,
+            Exit::IdentityOrKey,
+            Here::OtherAuthority,
+            sentence,
+        )
+        .mended_by(format!("send {}.authority to the registrars", seat.member())));
     }
     let keeper = if args.fields.no_keeper {
         None
@@ -257,7 +263,7 @@ fn first_statements(
     let (has_record, has_roster) = standing(ctx, file, &contact);
     if has_roster || (has_record && args.record_only) {
         let sentence = format!("{contact} has joined already; its record stays as it is");
-        return Err(ClientError::new(Side::Ours, Exit::Refused, "JOINED_ALREADY", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::Refused, Here::JoinedAlready, sentence)
             .mended_by(format!("liaison seat add {seat}, or liaison record draft {contact}")));
     }
     let mut statements = Vec::new();
@@ -279,11 +285,16 @@ fn first_statements(
         let path = PathBuf::from(format!("{}.join", contact.as_str().replace('/', "-")));
         ctx.write_file(&path, &bundle.write())?;
         let sentence = format!("{found} of {needed} signatures of {of} are there");
-        return Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "BELOW_THRESHOLD", sentence)
-            .mended_by(format!(
-                "liaison sign {0}, by the others; then liaison publish {0}",
-                path.display()
-            )));
+        return Err(ClientError::new(
+            Side::Ours,
+            Exit::NeedsApproval,
+            Rule::BelowThreshold,
+            sentence,
+        )
+        .mended_by(format!(
+            "liaison sign {0}, by the others; then liaison publish {0}",
+            path.display()
+        )));
     }
     Ok(bundle)
 }
@@ -307,7 +318,7 @@ async fn enrol(ctx: &Context, name: &DirectoryName, bundle: &Bundle) -> Result<(
         match answer {
             Answer::Logged(leaf) => ctx.out.say(format_args!("  entry {leaf} of the log")),
             // It was published before this home knew of it.
-            Answer::Refused(why) if why.reason == "WRONG_VERSION" && last > 0 => {
+            Answer::Refused(why) if why.reason == Rule::WrongVersion && last > 0 => {
                 ctx.out.say("  the record that stands stays as it is");
             }
             Answer::Refused(why) => return Err(why),
@@ -353,7 +364,7 @@ async fn resume(ctx: &Context) -> Result<(), ClientError> {
         return connect(ctx, &seat).await;
     }
     let sentence = format!("{seat} waits for its admission file");
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_ADMITTED", sentence)
+    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotAdmitted, sentence)
         .mended_by(format!("liaison join {}.admission --as {seat}", seat.member())))
 }
 
@@ -396,7 +407,7 @@ mod tests {
             ("DIGITS", "has 0 digits and 6 other characters:"),
         ] {
             let error = whole(given).unwrap_err();
-            assert_eq!((error.reason.as_str(), error.exit), ("FINGERPRINT_FORM", Exit::Usage));
+            assert_eq!((error.reason.code(), error.exit), ("FINGERPRINT_FORM", Exit::Usage));
             assert!(error.sentence.contains(found), "{error}");
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
 use crate::client::protect::Kept;
+use crate::client::reason::Here;
 use crate::client::rotation::NextKept;
 use crate::client::token::Token;
 use crate::crypto::sign::{Algorithm, KeyId};
@@ -54,7 +55,7 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     let person = matches!(owner, Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_));
     if person && args.name.is_none() {
         let sentence = "the charter names its people: give the person's name";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "USAGE", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::Usage, sentence)
             .mended_by("add --name \"First Last\""));
     }
     // Before there are keys: what is refused is given again.
@@ -130,7 +131,7 @@ fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
             if !args.yes && !agreed(ctx, &format!("{warning}. Take its passphrase away? [y/N]")) {
                 let sentence = "nobody agreed, and the key is kept as it was";
                 let (side, exit) = (Side::Ours, Exit::NeedsApproval);
-                return Err(ClientError::new(side, exit, "NOT_CONFIRMED", sentence)
+                return Err(ClientError::new(side, exit, Here::NotConfirmed, sentence)
                     .mended_by("add --yes, if that is meant"));
             }
             keys.unprotect(&owner, ctx.ambient())?;

@@ -33,6 +33,7 @@ use crate::client::message::receipt::{
 use crate::client::message::text::visible;
 use crate::client::outbox::{Outbox, Request};
 use crate::client::place;
+use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
@@ -266,7 +267,7 @@ impl Mail {
             self.at_desk(ctx, |desk| again::seal_to_others(desk, &self.outbox, of, stale))??;
         sealed.ok_or_else(|| {
             let sentence = format!("another program has dealt with {} meanwhile", of.0);
-            ClientError::new(Side::Ours, Exit::Unexpected, "DEALT_WITH", sentence)
+            ClientError::new(Side::Ours, Exit::Unexpected, Here::DealtWith, sentence)
                 .mended_by("liaison sent")
         })
     }
@@ -474,7 +475,7 @@ impl Mail {
                 Ok(item) => self.take_body(ctx, &item, news)?,
                 Err(error) if error.exit == Exit::NotReachable => return Err(error),
                 Err(error) => {
-                    if error.reason == BODY_DAMAGED {
+                    if error.reason == Rule::BodyDamaged {
                         self.lost.insert(number);
                     }
                     self.take_no_body(ctx, (number, error), news)?;
@@ -489,7 +490,7 @@ impl Mail {
 
     /// Of a body that the service has lost, who has it.
     pub(super) fn lost(&self, ctx: &Context, number: u64, error: ClientError) -> ClientError {
-        if error.reason != BODY_DAMAGED {
+        if error.reason != Rule::BodyDamaged {
             return error;
         }
         let Ok(kept) = self.inbox.item(number) else { return error };
@@ -546,7 +547,7 @@ impl Mail {
         (number, error): (u64, ClientError),
         news: &mut News,
     ) -> Result<bool, ClientError> {
-        if error.reason == MESSAGE_EXPIRED {
+        if error.reason == Rule::MessageExpired {
             let taken = self.at_desk(ctx, |desk| collect::expire(desk, &self.inbox, number))??;
             if !matches!(taken, Taken::NotExpired) {
                 news.add(taken, &self.muted);
@@ -572,11 +573,12 @@ impl Mail {
             match self.collect_what_there_is(ctx, session, news).await {
                 Ok(()) if !news.behind => break,
                 Err(error)
-                    if error.reason == HISTORY
+                    if error.reason == Here::MailboxHistory
                         && round < ROUNDS
                         && Box::pin(self.begins_anew(ctx, session, news)).await? => {}
                 Err(error)
-                    if !asks_again(&error) || round == ROUNDS && error.reason == HEAD_BEHIND =>
+                    if !asks_again(&error)
+                        || round == ROUNDS && error.reason == Here::HeadBehind =>
                 {
                     return Err(error);
                 }
@@ -875,7 +877,7 @@ impl Mail {
             self.failed.failed(&due, &error, self.opened);
             self.not_accepted(ctx, (due.id, &error), news)?;
             // A full mailbox is no network that fails.
-            failing += u32::from(error.side == Side::Network || error.reason == "BUSY");
+            failing += u32::from(error.side == Side::Network || error.reason == Rule::Busy);
             if failing == 2 {
                 break;
             }
@@ -894,7 +896,7 @@ impl Mail {
         (id, error): (MessageId, &ClientError),
         news: &mut News,
     ) -> Result<(), ClientError> {
-        if error.reason != "RECEIPT_NOT_DUE" {
+        if error.reason != Rule::ReceiptNotDue {
             // What cannot be read is said, and keeps nothing else back.
             let of = self.addressing(ctx, id).unwrap_or_default();
             let why = self.outbox.why_kept_back(id).unwrap_or_default();
@@ -1221,7 +1223,7 @@ impl News {
     /// Says that a message is not fetched yet, and why.
     pub(super) fn not_fetched(&mut self, number: u64, why: ClientError) {
         self.warn(match &why.mend {
-            Some(mend) if why.reason == BODY_DAMAGED => format!("{why}: {mend}"),
+            Some(mend) if why.reason == Rule::BodyDamaged => format!("{why}: {mend}"),
             _ => format!("message {number} is not fetched yet: {why}"),
         });
         self.not_fetched = Some(why);
@@ -1289,7 +1291,7 @@ pub(super) fn without_receipt(id: MessageId, error: ClientError) -> ClientError 
         );
         return ClientError { sentence, ..error };
     }
-    if error.reason != BEFORE_UPDATE {
+    if error.reason != Here::BeforeUpdate {
         return error;
     }
     let sentence = format!("{id} was handed in; its receipt {}", phrases::UNCHECKED);
@@ -1306,7 +1308,7 @@ fn still_waits((id, title): (MessageId, Option<&str>), of: &Addressing, why: &st
 
 /// What is said of a request that was not handed in, or whose receipt was not kept.
 fn not_accepted(id: MessageId, of: Option<&Addressing>, error: &ClientError) -> String {
-    if error.reason == BEFORE_UPDATE {
+    if error.reason == Here::BeforeUpdate {
         return error.sentence.clone();
     }
     let mut said = format!("the {}", what_it_is(of));
@@ -1400,32 +1402,19 @@ pub(super) async fn said_if_slow<T>(work: impl Future<Output = T>, say: impl FnO
 
 /// Whether the reader or the relay is behind the other.
 fn asks_again(error: &ClientError) -> bool {
-    error.reason == SYNC_FIRST || error.reason == HEAD_BEHIND
+    error.reason == Here::SyncFirst || error.reason == Here::HeadBehind
 }
-
-/// What [`ClientError`] calls a head whose view is older than what was seen before.
-pub(super) const HEAD_BEHIND: &str = "HEAD_BEHIND";
-/// The relay has lost it.
-pub(super) const BODY_DAMAGED: &str = "BODY_DAMAGED";
-/// The relay has no more of it.
-pub(super) const MESSAGE_EXPIRED: &str = "MESSAGE_EXPIRED";
-
-/// What [`ClientError`] calls what a key signed that this program cannot know.
-pub(super) const BEFORE_UPDATE: &str = "BEFORE_UPDATE";
 
 /// A view that a sync did not reach that began since it came is none of the log: it is not this copy
 /// that is behind.
 pub(super) fn after_a_sync(error: ClientError) -> ClientError {
-    if error.reason != SYNC_FIRST {
+    if error.reason != Here::SyncFirst {
         return error;
     }
     let sentence = "the relay signs on more entries than the service shows, also after a sync";
     let (side, exit) = (Side::Theirs, Exit::VerificationFailed);
-    ClientError::new(side, exit, "RECEIPT_NOT_VERIFIED", sentence)
+    ClientError::new(side, exit, Here::ReceiptNotVerified, sentence)
 }
-
-/// What [`ClientError`] calls a copy that lacks entries which something signed refers to.
-pub(super) const SYNC_FIRST: &str = "SYNC_FIRST";
 
 const OUTBOX: &str = "outbox";
 const ROUNDS: usize = 3;
@@ -1450,9 +1439,6 @@ fn goes_on(request: &v1::CollectRequest, event: &Event) -> Result<(), ClientErro
         Event::Item(_) | Event::Beginning(_) | Event::Forgotten(_) | Event::Head(_) => Ok(()),
     }
 }
-
-/// The mailbox does not go on where it ended.
-pub(super) const HISTORY: &str = "MAILBOX_HISTORY";
 
 #[cfg(test)]
 mod tests {
@@ -1610,7 +1596,7 @@ mod tests {
             "the service has lost the body of message 3 from at/cert-at/duty-1 (sent {sent})"
         );
         assert_eq!(
-            (error.side, &*error.reason, &error.sentence),
+            (error.side, error.reason.code(), &error.sentence),
             (Side::Theirs, "BODY_DAMAGED", &said)
         );
         assert!(!error.passes(), "nothing here brings it back");
@@ -1651,7 +1637,7 @@ mod tests {
     fn what_a_sync_did_not_reach_is_no_fault_of_this_copy() {
         let found = after_a_sync(ReceiptError::SyncFirst(9).into());
         assert_eq!((found.side, found.exit), (Side::Theirs, Exit::VerificationFailed));
-        assert_eq!(found.reason, "RECEIPT_NOT_VERIFIED");
+        assert_eq!(found.reason.code(), "RECEIPT_NOT_VERIFIED");
         let other = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
         assert_eq!(after_a_sync(other.clone()), other);
     }

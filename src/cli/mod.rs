@@ -45,6 +45,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::place;
+use crate::client::reason::Here;
 
 use context::cannot_use;
 pub use context::{Context, unusable};
@@ -81,7 +82,7 @@ fn misused(why: &clap::Error) -> ClientError {
         }
         _ => words.join(" "),
     };
-    ClientError::new(Side::Ours, Exit::Usage, "USAGE", sentence)
+    ClientError::new(Side::Ours, Exit::Usage, Here::Usage, sentence)
         .mended_by("add --help to see what it takes")
 }
 
@@ -146,7 +147,7 @@ pub async fn run_in(ctx: &Context, command: Command) -> Result<(), ClientError> 
         | Command::BenchFollowers
         | Command::DemoService { .. } => {
             let sentence = "this command belongs to the program, not to the library";
-            Err(ClientError::new(Side::Ours, Exit::Unexpected, "NOT_HERE", sentence))
+            Err(ClientError::new(Side::Ours, Exit::Unexpected, Here::NotHere, sentence))
         }
     }
 }
@@ -205,7 +206,7 @@ mod tests {
             ),
         ] {
             let error = misused(&Cli::try_parse_from(typed.split(' ')).unwrap_err());
-            assert_eq!((&*error.reason, &*error.sentence), ("USAGE", expected));
+            assert_eq!((error.reason.code(), &*error.sentence), ("USAGE", expected));
             assert_eq!(error.exit, Exit::Usage);
         }
     }

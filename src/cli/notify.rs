@@ -21,6 +21,7 @@ use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::message::text::visible;
 use crate::client::outbox::Request;
 use crate::client::place::{self, FileError};
+use crate::client::reason::{Here, Rule};
 use crate::client::session::Session;
 use crate::domain::directory::Policy;
 use crate::domain::ids::{ContactId, MessageId};
@@ -134,7 +135,7 @@ async fn start(
     let mut replica = ctx.replica()?;
     let session = if args.dry_run {
         let sentence = "a dry run does not connect";
-        Err(ClientError::new(Side::Ours, Exit::NotReachable, "DRY_RUN", sentence))
+        Err(ClientError::new(Side::Ours, Exit::NotReachable, Here::DryRun, sentence))
     } else {
         ctx.connect(Some(&Owner::Seat(ctx.seat()?))).await
     };
@@ -156,7 +157,7 @@ async fn start(
             Ok(_) => "the copy of the directory is stale".to_owned(),
             Err(why) => format!("the copy of the directory is stale, and {why}"),
         };
-        let error = ClientError::new(Side::Ours, Exit::Stale, "STALE_COPY", sentence);
+        let error = ClientError::new(Side::Ours, Exit::Stale, Here::StaleCopy, sentence);
         return Err(error.mended_by("liaison sync, or send all the same: --stale-directory"));
     }
     let mail = Mail::open(ctx, replica)?;
@@ -372,7 +373,7 @@ fn attachment(path: &Path, left: &mut u64) -> Result<Bytes, ClientError> {
                 "{} has {found} bytes; a message is sealed in at most 1 MiB, and {limit} bytes are left",
                 path.display()
             );
-            let error = ClientError::new(Side::Ours, Exit::Usage, "TOO_LARGE", sentence);
+            let error = ClientError::new(Side::Ours, Exit::Usage, Rule::TooLarge, sentence);
             return Err(error.mended_by("send less, or several messages with --reply-to"));
         }
         Err(why) => return Err(cannot_use(why)),
@@ -423,7 +424,7 @@ fn outside(
         let of = answered.addressing();
         if outside.drill.is_some() && outside.drill != of.drill {
             let sentence = "the mark of a drill is its thread's: an answer bears the same";
-            return Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_DRILL", sentence));
+            return Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherDrill, sentence));
         }
         outside.drill = of.drill.clone();
         outside.thread = Some(of.thread);

@@ -217,7 +217,7 @@ pub(super) fn not_opened(why: &NotOpened) -> String {
         NotOpened::NoLetter { owed: true, .. } => {
             format!("{what}: the relay left out what opens it for this seat")
         }
-        why => format!("{what}: {}", why.code()),
+        why => format!("{what}: {}", why.reason()),
     }
 }
 

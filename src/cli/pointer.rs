@@ -11,6 +11,7 @@ use std::str::FromStr;
 use crate::agent::index::Row;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::text::visible;
+use crate::client::reason::{Here, Rule};
 use crate::crypto::hash::Digest;
 use crate::domain::relay::envelope::VerifiedHeader;
 
@@ -75,14 +76,14 @@ impl Pointer {
             let names = found.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", ");
             let rest = count.saturating_sub(NAMED);
             let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-            let (reason, side) = ("SEVERAL_MESSAGES", Side::Ours);
+            let (reason, side) = (Here::SeveralMessages, Side::Ours);
             let sentence = format!("{count} messages here have {self}: {names}{rest}");
             let mut error = ClientError::new(side, Exit::Usage, reason, sentence);
             error.details.insert("messages".to_owned(), names);
             return Err(error.mended_by(mend));
         }
         found.pop().ok_or_else(|| {
-            let (reason, sentence) = ("UNKNOWN_MESSAGE", format!("no message here has {self}"));
+            let (reason, sentence) = (Rule::UnknownMessage, format!("no message here has {self}"));
             ClientError::new(Side::Ours, Exit::NotFound, reason, sentence).mended_by(mend)
         })
     }

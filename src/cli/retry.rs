@@ -10,6 +10,7 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::Opened;
 use crate::client::message::text::visible;
+use crate::client::reason::{Here, Reason, Rule};
 use crate::domain::ids::MessageId;
 
 use super::args::RetryArgs;
@@ -73,12 +74,13 @@ fn named(mail: &Mail, prefix: &str) -> Result<MessageId, ClientError> {
         Some(only) if count == 1 => Ok(only),
         Some(_) => {
             let sentence = format!("{count} messages have ids that begin with {prefix}");
-            let error = ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_MESSAGES", sentence);
+            let error = ClientError::new(Side::Ours, Exit::Usage, Here::SeveralMessages, sentence);
             Err(error.mended_by(MEND))
         }
         None => {
             let sentence = format!("no message here has an id that begins with {prefix}");
-            let error = ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_MESSAGE", sentence);
+            let error =
+                ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, sentence);
             Err(error.mended_by(MEND))
         }
     }
@@ -105,7 +107,7 @@ fn nothing(
             None => format!("{id} has expired: send it anew"),
         },
     };
-    let error = ClientError::new(Side::Ours, Exit::NotFound, "NOTHING_TO_RETRY", sentence);
+    let error = ClientError::new(Side::Ours, Exit::NotFound, Here::NothingToRetry, sentence);
     // What was refused says there what helps it: this says that there is none.
     Ok(if named.is_some() { error.mended_by("liaison sent") } else { error })
 }
@@ -118,7 +120,7 @@ struct GivenUp {
     id: String,
     class: String,
     to: Vec<String>,
-    reason: Option<String>,
+    reason: Option<Reason>,
 }
 
 impl GivenUp {
@@ -129,7 +131,7 @@ impl GivenUp {
         (id, or_waits): (MessageId, bool),
     ) -> Result<Option<Self>, ClientError> {
         // For a receipt that is not due nobody waits.
-        let reason = mail.outbox.refused(id)?.filter(|reason| reason != "RECEIPT_NOT_DUE");
+        let reason = mail.outbox.refused(id)?.filter(|reason| *reason != Rule::ReceiptNotDue);
         if reason.is_none() && !(or_waits && mail.outbox.waits(id)) {
             return Ok(None);
         }
@@ -144,7 +146,7 @@ impl GivenUp {
     }
 
     fn cells(&self) -> Vec<String> {
-        let why = self.reason.clone().unwrap_or_else(|| "waits".to_owned());
+        let why = self.reason.as_ref().map_or("waits", Reason::code).to_owned();
         vec![self.id.clone(), self.class.clone(), self.to.join(", "), why]
     }
 }
@@ -157,7 +159,7 @@ struct Retried {
     /// The message that went to the others in its place.
     went_as: Option<String>,
     by_telephone: Vec<Value>,
-    reason: Option<String>,
+    reason: Option<Reason>,
     sentence: Option<String>,
     #[serde(skip)]
     read_out: String,

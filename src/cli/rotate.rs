@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
+use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::crypto::sign::KeyId;
@@ -22,7 +23,6 @@ use crate::domain::limits;
 use crate::signed::proto;
 
 use super::args::{KeyArg, KeyForgetArgs, SeatRotateArgs};
-use super::doctor::NOT_PERMITTED;
 use super::mail::Mail;
 use super::seat::{in_force, no_such_seat};
 use super::statement::{Finished, confirmed, entries, finish};
@@ -131,7 +131,7 @@ fn seats_here(ctx: &Context, given: &[SeatId]) -> Result<(ContactId, Vec<SeatId>
     seats.dedup();
     if let Some(seat) = seats.iter().find(|seat| !here.contains(seat)) {
         let sentence = format!("{seat} has no keys in the home {}", ctx.home.root().display());
-        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "KEY_MISSING", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyMissing, sentence)
             .mended_by("liaison key list"));
     }
     let contact = match seats.first() {
@@ -141,7 +141,7 @@ fn seats_here(ctx: &Context, given: &[SeatId]) -> Result<(ContactId, Vec<SeatId>
     };
     if seats.iter().any(|seat| seat.contact() != contact) {
         let sentence = "seats of several contacts are here, and a roster is one contact's";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "SEVERAL_CONTACTS", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::SeveralContacts, sentence)
             .mended_by("name the seats of one: liaison seat rotate SEAT..."));
     }
     Ok((contact, seats))
@@ -164,13 +164,13 @@ fn changing(
             return Ok(waiting);
         }
         let sentence = format!("other new keys of {seat} wait to be listed: {}", words(&waiting));
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "ROTATION_UNDER_WAY", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::RotationUnderWay, sentence)
             .mended_by(format!("liaison seat rotate {seat}")));
     }
     let has = if is_safe(ctx, seat) { &[Purpose::SeatSeal][..] } else { &ALL };
     if let Some(none) = wanted.iter().find(|purpose| !has.contains(purpose)) {
         let sentence = format!("{seat} is a safe seat, and has no key {}", words(&[*none]));
-        return Err(ClientError::new(Side::Ours, Exit::Usage, "KEY_OF_ANOTHER_PURPOSE", sentence));
+        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::KeyOfAnotherPurpose, sentence));
     }
     let wanted = if wanted.is_empty() { has.to_vec() } else { wanted };
     stands(replica, seat, (&wanted, has))?;
@@ -195,7 +195,7 @@ fn stands(
         return Ok(());
     }
     let sentence = format!("a key of {seat} has ended: it comes back with new ones, all of them");
-    Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, "KEY_REVOKED", sentence)
+    Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyRevoked, sentence)
         .mended_by(format!("liaison seat rotate {seat}")))
 }
 
@@ -219,7 +219,7 @@ async fn connects(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
     let session = Session::open_with(&ctx.home, &ctx.name()?, Some(&next), &ctx.net).await?;
     match session.checkpoint().await {
         // The directory does not know it yet, which the service can only say of a key that was shown.
-        Err(why) if why.reason != NOT_PERMITTED => Err(why),
+        Err(why) if why.reason != Rule::NotPermitted => Err(why),
         Ok(_) | Err(_) => Ok(()),
     }
 }

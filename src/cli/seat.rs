@@ -6,6 +6,7 @@ use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer, FacetContent};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{Owner, read_public};
+use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::domain::directory::key::KeyName;
 use crate::domain::directory::{Roster, Seat};
@@ -208,7 +209,7 @@ fn public_of(text: &str, seat: &SeatId) -> Result<PublicKeys, ClientError> {
         return Ok(public);
     }
     let sentence = format!("the file holds the keys of {}, not of {seat}", public.holder);
-    Err(ClientError::new(Side::Ours, Exit::Usage, "OTHER_SEAT", sentence))
+    Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherSeat, sentence))
 }
 
 async fn publish(
@@ -229,6 +230,6 @@ async fn publish(
 
 pub(super) fn no_such_seat(seat: &SeatId) -> ClientError {
     let sentence = format!("{seat} is not on its contact's roster");
-    ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_SEAT", sentence)
+    ClientError::new(Side::Ours, Exit::NotFound, Here::UnknownSeat, sentence)
         .mended_by("liaison seat list")
 }

@@ -18,9 +18,10 @@ use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
 use crate::client::message::places::Contradiction;
-use crate::client::message::receipt::{self, Comparison, Place, ReceiptError, TWO_HISTORIES, Told};
+use crate::client::message::receipt::{self, Comparison, Place, ReceiptError, Told};
 use crate::client::message::text::{visible, visible_block};
 use crate::client::outbox::{Request, SentState, Stage};
+use crate::client::reason::{Here, Reason};
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
@@ -147,7 +148,7 @@ pub(super) fn contradictions(
 pub(super) fn believed(against: &[Contradiction]) -> Result<(), ClientError> {
     let Some(now) = against.iter().find(|of| !of.past) else { return Ok(()) };
     let (sentence, failed) = (phrases::contradiction(now), Exit::VerificationFailed);
-    let error = ClientError::new(Side::Theirs, failed, TWO_HISTORIES, sentence);
+    let error = ClientError::new(Side::Theirs, failed, Here::TwoHistories, sentence);
     Err(error.mended_by(
         "telephone the operator of the service: if older data was put back there, liaisond mailbox \
          new-epoch ends it",
@@ -231,8 +232,8 @@ struct Sent {
     /// It is to be handed in yet.
     waits: bool,
     /// What kept it from that, the last time: a reason, and a sentence.
-    kept_back: Option<(String, String)>,
-    refused: Option<String>,
+    kept_back: Option<(Reason, String)>,
+    refused: Option<Reason>,
     /// What helps one that was refused.
     mend: Option<String>,
     /// The message that went to the others in its place.
@@ -460,7 +461,7 @@ fn message(
 }
 
 /// What helps a message that was refused for this reason: it may go to others.
-fn mend(directory: &Directory, header: &VerifiedHeader, reason: &str) -> String {
+fn mend(directory: &Directory, header: &VerifiedHeader, reason: &Reason) -> String {
     let of = header.addressing();
     let to = of.recipients.iter().map(|to| &to.contact);
     let cannot = call::who_cannot(directory, to, (reason, std::iter::empty()));
@@ -898,7 +899,7 @@ impl Sent {
         let id = self.header.addressing().id;
         let sentence = format!("{id}: {evidence}; both receipts are kept in the outbox");
         let failed = Exit::VerificationFailed;
-        Err(ClientError::new(Side::Theirs, failed, TWO_HISTORIES, sentence))
+        Err(ClientError::new(Side::Theirs, failed, Here::TwoHistories, sentence))
     }
 }
 
@@ -1001,13 +1002,13 @@ mod tests {
             ["stage", "waits", "waits_since", "waits_for"].map(|name| json[name].clone())
         };
         assert_eq!(stage(&sent), [json!("waits"), json!(true), json!(since), Value::Null]);
-        let why = ("NO_CONNECTION".to_owned(), "nobody answers".to_owned());
+        let why = ("NO_CONNECTION".into(), "nobody answers".to_owned());
         sent.kept_back = Some(why);
         let why = json!({ "reason": "NO_CONNECTION", "sentence": "nobody answers" });
         assert_eq!(stage(&sent)[3], why);
         let said = format!("since {}: nobody answers", phrases::when(since));
         assert!(sent.text().contains(&said), "{}", sent.text());
-        sent.refused = Some("WRONG_LETTERS".to_owned());
+        sent.refused = Some("WRONG_LETTERS".into());
         assert_eq!(sent.word(), "not accepted: WRONG_LETTERS");
         assert!(sent.text().contains("nobody answers"), "what the code says in words");
         // Since when it waited does not matter any more.
@@ -1201,8 +1202,8 @@ mod tests {
             let (json, error) = (kept.json(), ClientError::from(why.clone()));
             let unverified = json!([{ "why": error.sentence, "reason": error.reason }]);
             assert_eq!((&json["accepted"], &json["unverified"]), (&Value::Null, &unverified));
-            assert_eq!(kept.unchecked().is_some(), error.reason == "BEFORE_UPDATE");
-            assert_eq!(kept.holds().is_err(), error.reason == "RECEIPT_NOT_VERIFIED");
+            assert_eq!(kept.unchecked().is_some(), error.reason.code() == "BEFORE_UPDATE");
+            assert_eq!(kept.holds().is_err(), error.reason.code() == "RECEIPT_NOT_VERIFIED");
             let text = Sent { not_accepted: Some(why), ..message_of(&net) }.text();
             assert!(text.contains(&said), "{text}");
         }
@@ -1223,7 +1224,7 @@ mod tests {
                 assert_eq!(json["unverified"][at]["why"], said);
             }
             let warned = sent.unchecked().map(|said| said == warning);
-            (warned, sent.holds().map_err(|why| why.reason))
+            (warned, sent.holds().map_err(|why| why.reason.to_string()))
         };
         let unknown = ReceiptError::BeforeUpdate("accepted receipt");
         let failed = ReceiptError::NotTheRelay("accepted receipt");

@@ -12,6 +12,7 @@ use crate::client::draft::{Bundle, Missing, Publication, Quorum, changes, in_wor
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::{Held, KeyError};
 use crate::client::message::text::visible;
+use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Answer;
 use crate::crypto::hash::Digest;
@@ -43,7 +44,7 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     if directory.is_none() && !is_founding(&bundle) && !is_named_in(&bundle, &ids) {
         let sentence =
             "who must sign this stands in the directory, and this home has no copy of it";
-        return Err(ClientError::new(Side::Ours, Exit::Stale, "NO_COPY", sentence)
+        return Err(ClientError::new(Side::Ours, Exit::Stale, Here::NoCopy, sentence)
             .mended_by("liaison join INVITATION; liaison sync"));
     }
     show(ctx, &bundle, directory);
@@ -66,7 +67,7 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     let none_counts = || {
         let why = before.iter().cloned().chain(unusable(ctx)).collect::<Vec<_>>();
         let sentence = format!("no key of this home counts here: {}", why.join("; "));
-        ClientError::new(Side::Ours, Exit::IdentityOrKey, "NO_KEY_COUNTS", sentence)
+        ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::NoKeyCounts, sentence)
             .mended_by("liaison key list")
     };
     if !counts && !signed && !hidden && !before.is_empty() {
@@ -77,7 +78,7 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         return Err(ClientError::new(
             side,
             exit,
-            "NOT_SIGNED",
+            Here::NotSigned,
             "nobody agreed, and nothing was signed",
         )
         .mended_by("read what it says, and add --yes"));
@@ -204,7 +205,7 @@ fn superseded(version: u64, newest: Newest, command: &str) -> ClientError {
         "this draft is superseded: it is version {version}, and version {} is in force (entry {})",
         newest.version, newest.leaf
     );
-    ClientError::new(Side::Ours, Exit::Stale, "SUPERSEDED", sentence)
+    ClientError::new(Side::Ours, Exit::Stale, Here::Superseded, sentence)
         .mended_by(format!("draft it anew: {command}"))
 }
 
@@ -282,7 +283,7 @@ pub(super) async fn finish_if_agreed(
     if !yes && !agreed(ctx, "Nobody else needs to sign. Publish this? [y/N]") {
         let sentence = "nobody agreed, and nothing was published";
         let (side, exit) = (Side::Ours, Exit::NeedsApproval);
-        return Err(ClientError::new(side, exit, "NOT_PUBLISHED", sentence).mended_by(
+        return Err(ClientError::new(side, exit, Here::NotPublished, sentence).mended_by(
             "read what it says, and add --yes; or --out FILE, only to write the draft",
         ));
     }
@@ -294,7 +295,7 @@ pub(super) async fn finish_if_agreed(
 fn there_already(path: &Path) -> ClientError {
     let path = path.display();
     let sentence = format!("{path} is there already, and nothing was written");
-    ClientError::new(Side::Ours, Exit::Usage, "FILE_EXISTS", sentence)
+    ClientError::new(Side::Ours, Exit::Usage, Here::FileExists, sentence)
         .mended_by(format!("liaison sign {path}; or add --out FILE, which is written over"))
 }
 
@@ -319,7 +320,7 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
     let session = ctx.connect(Some(&owner)).await?;
     let answers = match session.publish(bundle).await {
         // A statement carries its own right to be published: any connection may hand it in.
-        Err(why) if why.reason == "NOT_PERMITTED" => session.enrol(bundle).await,
+        Err(why) if why.reason == Rule::NotPermitted => session.enrol(bundle).await,
         answered => answered,
     };
     let leaves = logged(answers, |why| {
@@ -343,7 +344,7 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
             let sentence =
                 format!("the service said entry {leaf}, and the log holds another there");
             let (side, exit) = (Side::Theirs, Exit::VerificationFailed);
-            return Err(ClientError::new(side, exit, "NOT_IN_THE_LOG", sentence));
+            return Err(ClientError::new(side, exit, Here::NotInTheLog, sentence));
         }
     }
     Ok(leaves)
@@ -370,9 +371,9 @@ fn logged(
 
 /// A statement waits in no outbox: what is refused only now, whose it is hands in again.
 fn not_now(why: ClientError, logged: &[u64]) -> ClientError {
-    let until = match &why.reason[..] {
-        "STORAGE_FULL" | "STORAGE_READ_ONLY" => "once the service can write again",
-        "CLOCK_IN_DOUBT" | "ISSUED_IN_FUTURE" => "once the clocks are right",
+    let until = match why.reason.rule() {
+        Some(Rule::StorageFull | Rule::StorageReadOnly) => "once the service can write again",
+        Some(Rule::ClockInDoubt | Rule::IssuedInFuture) => "once the clocks are right",
         _ => return why,
     };
     let published = match logged {
@@ -554,7 +555,7 @@ pub(super) fn confirmed(ctx: &Context, name: &str, given: Option<&str>) -> Resul
         return Ok(());
     }
     let sentence = format!("{name} was not named, and nothing was done");
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, "NOT_CONFIRMED", sentence)
+    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotConfirmed, sentence)
         .mended_by(format!("add --yes {name}")))
 }
 

@@ -11,11 +11,12 @@ use serde_json::json;
 use crate::client::error::ClientError;
 use crate::client::keys::Owner;
 use crate::client::place;
+use crate::client::reason::Rule;
 use crate::client::replica::{Frozen, Replica};
 use crate::client::session::{Progress, Session, Synced};
 use crate::domain::ids::SeatId;
 
-use super::doctor::{NOT_PERMITTED, explained};
+use super::doctor::explained;
 use super::inbox::say_news;
 use super::mail::{Mail, News};
 use super::output::Bar;
@@ -103,7 +104,7 @@ pub(super) async fn with_progress(
     let synced = session.sync(replica, &mut show).await;
     drop(bar);
     match synced {
-        Err(error) if error.reason == NOT_PERMITTED => {
+        Err(error) if error.reason == Rule::NotPermitted => {
             if let Ok(seat) = ctx.seat() {
                 // Where it cannot be kept, the copy says what it knows.
                 let _ = place::replace(&refusal(ctx)?, seat.as_str().as_bytes());

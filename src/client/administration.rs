@@ -12,6 +12,7 @@ use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 use crate::ambient::Ambient;
+use crate::client::reason::Here;
 use crate::crypto::sign::{KeyId, Signer, VerifyingKey};
 use crate::domain::administration::audit::Trail;
 use crate::domain::administration::desk;
@@ -180,7 +181,7 @@ impl Proposed {
             }
             ProposalState::Overtaken | ProposalState::Unspecified => {
                 let sentence = "it does not wait: another charter or version came before it";
-                ClientError::new(Side::Ours, Exit::Refused, "PROPOSAL_OVERTAKEN", sentence)
+                ClientError::new(Side::Ours, Exit::Refused, Here::ProposalOvertaken, sentence)
                     .mended_by(anew)
             }
         })
@@ -204,8 +205,13 @@ impl Proposed {
                 let sentence =
                     "the service withholds details of it, and nobody signs what he has not seen";
                 let refused = Exit::Refused;
-                return Err(ClientError::new(Side::Theirs, refused, "DETAILS_WITHHELD", sentence)
-                    .mended_by("tell the operator of the service"));
+                return Err(ClientError::new(
+                    Side::Theirs,
+                    refused,
+                    Here::DetailsWithheld,
+                    sentence,
+                )
+                .mended_by("tell the operator of the service"));
             }
         };
         let envelope = self.envelope().ok_or_else(|| unreadable(&"it is empty"))?;
@@ -272,13 +278,13 @@ fn not_ours(why: Refusal) -> ClientError {
         return unreadable(&why);
     }
     let sentence = format!("the service shows a proposal for another directory: {why}");
-    ClientError::new(Side::Theirs, Exit::VerificationFailed, "PROPOSAL_ELSEWHERE", sentence)
+    ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::ProposalElsewhere, sentence)
         .mended_by("sign nothing there, and tell the other registrars and operators")
 }
 
 fn unreadable(why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("the service shows a proposal that cannot be read: {why}");
-    ClientError::new(Side::Theirs, Exit::VerificationFailed, "PROPOSAL_UNREADABLE", sentence)
+    ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::ProposalUnreadable, sentence)
 }
 
 /// The answer to a call of the administration.
@@ -525,7 +531,7 @@ impl Copy {
             let sentence =
                 "the service shows fewer records of the audit trail than its head counts";
             let failed = Exit::VerificationFailed;
-            return Err(ClientError::new(Side::Theirs, failed, "AUDIT_INCOMPLETE", sentence));
+            return Err(ClientError::new(Side::Theirs, failed, Here::AuditIncomplete, sentence));
         }
         // Nothing is kept that no head vouches for.
         if complete {
@@ -551,7 +557,7 @@ impl Copy {
             kept.display(),
             beside.display()
         );
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, WENT_BACK, sentence).mended_by(
+        ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::AuditWentBack, sentence).mended_by(
             "show both files to the registrars; if they know that older data was put back: liaison \
              admin audit --anew",
         )
@@ -613,7 +619,7 @@ pub fn verify(
 ) -> Result<(u64, proto::AuditHead), ClientError> {
     let failed = |why: &dyn std::fmt::Display| {
         let sentence = format!("this is not the audit trail that the relay signed: {why}");
-        ClientError::new(Side::Ours, Exit::VerificationFailed, "AUDIT_ALTERED", sentence)
+        ClientError::new(Side::Ours, Exit::VerificationFailed, Here::AuditAltered, sentence)
     };
     let mut trail = Trail::empty(directory.genesis());
     for record in records {
@@ -634,7 +640,7 @@ pub fn verify(
 fn verified_head(directory: &Directory, bytes: &[u8]) -> Result<proto::AuditHead, ClientError> {
     let failed = |why: &str| {
         let sentence = format!("the head of the audit trail is not the relay's: {why}");
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, "AUDIT_HEAD", sentence)
+        ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::AuditHead, sentence)
     };
     let envelope = Envelope::parse(bytes, limits::HEADER_BYTES);
     let envelope = envelope.map_err(|why| failed(&why.to_string()))?;
@@ -669,12 +675,9 @@ fn relay_key<'a>(directory: &'a Directory, id: &KeyId, size: u64) -> Option<&'a 
 fn altered(folder: &Path, why: &dyn std::fmt::Display) -> ClientError {
     let path = folder.join(RECORDS);
     let sentence = format!("the copy of the audit trail, {}, was altered: {why}", path.display());
-    ClientError::new(Side::Ours, Exit::VerificationFailed, "AUDIT_COPY_ALTERED", sentence)
+    ClientError::new(Side::Ours, Exit::VerificationFailed, Here::AuditCopyAltered, sentence)
         .mended_by("move that file away, and fetch the trail anew: liaison admin audit")
 }
-
-/// The reason of a trail that does not go on from what is kept.
-pub const WENT_BACK: &str = "AUDIT_WENT_BACK";
 
 const RECORDS: &str = "audit";
 const HEAD: &str = "audit-head";
@@ -734,12 +737,12 @@ mod tests {
         ] {
             let refused = read(&elsewhere).unwrap_err();
             assert_eq!(
-                (&*refused.reason, refused.exit),
+                (refused.reason.code(), refused.exit),
                 ("PROPOSAL_ELSEWHERE", Exit::VerificationFailed)
             );
         }
         let nowhere = read(&act(&directory, |of| of.directory = None)).unwrap_err();
-        assert_eq!(nowhere.reason, "PROPOSAL_UNREADABLE");
+        assert_eq!(nowhere.reason.code(), "PROPOSAL_UNREADABLE");
     }
 
     #[test]
@@ -748,7 +751,7 @@ mod tests {
         let refused = |envelope: &Envelope, state: ProposalState, now| {
             let said = v1::Proposal { state: state.into(), ..listed(envelope) };
             let proposed = Proposed::read(&directory, said).unwrap();
-            proposed.may_be_signed(&directory, now).map_err(|why| why.reason)
+            proposed.may_be_signed(&directory, now).map_err(|why| why.reason.to_string())
         };
         let (good, charter) = (act(&directory, |_| {}), next(&directory, |_| {}));
         let over = NOW + limits::PROPOSAL_SECONDS;
@@ -879,7 +882,7 @@ mod tests {
         /// What a later run makes of a page: whether it is the last, or the reason and the words.
         fn takes(&self, page: &v1::GetAuditResponse) -> Result<bool, (String, String)> {
             let taken = self.copy().and_then(|mut copy| copy.take(&self.log.directory, page));
-            taken.map_err(|why| (why.reason.clone(), why.to_string()))
+            taken.map_err(|why| (why.reason.to_string(), why.to_string()))
         }
 
         fn file(&self, file: &str) -> PathBuf {
@@ -1001,7 +1004,7 @@ mod tests {
         for records in [[two, one, three], [one, one, three], [two, three, three]] {
             let records: Vec<Bytes> = records.into_iter().cloned().collect();
             tape::append(&auditor.file(RECORDS), 0, &records).unwrap();
-            assert_eq!(auditor.copy().unwrap_err().reason, "AUDIT_COPY_ALTERED");
+            assert_eq!(auditor.copy().unwrap_err().reason.code(), "AUDIT_COPY_ALTERED");
         }
     }
 
@@ -1022,7 +1025,7 @@ mod tests {
         assert_eq!((act, proposal.base), (Act::Drain, 1));
         // So that it is not too long for a clock that is a little behind.
         assert_eq!(proposal.expires, NOW + limits::PROPOSAL_SECONDS - limits::CLOCK_AHEAD_SECONDS);
-        assert_eq!(read(&other).unwrap_err().reason, "PROPOSAL_UNREADABLE");
+        assert_eq!(read(&other).unwrap_err().reason.code(), "PROPOSAL_UNREADABLE");
     }
 
     #[test]

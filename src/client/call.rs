@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tonic::{Request, Response, Status};
 
+use crate::client::reason::{Here, Rule};
 use crate::domain::limits;
 
 use super::error::{ClientError, Exit, Side};
@@ -40,14 +41,14 @@ pub async fn answered<T>(
 
 /// What a port says to calls of the other one. Behind TLS nobody answers in the service's place.
 pub fn of_other_port(why: ClientError, what: &str, other: &str, mend: &str) -> ClientError {
-    if why.reason != "UNIMPLEMENTED" {
+    if why.reason != Here::Unimplemented {
         return why;
     }
     let sentence = format!(
         "what answered does not know {what}: this is the port of {other}, or a service that is \
          older than this program"
     );
-    ClientError::new(Side::Ours, Exit::Usage, "OTHER_PORT", sentence).mended_by(mend)
+    ClientError::new(Side::Ours, Exit::Usage, Here::OtherPort, sentence).mended_by(mend)
 }
 
 /// The same within another time.
@@ -62,7 +63,7 @@ pub async fn within<T>(
     let slow = |_| {
         let seconds = deadline.as_secs();
         let sentence = format!("the service did not answer {what} within {seconds} s");
-        ClientError::new(Side::Network, Exit::NotReachable, "DEADLINE", sentence)
+        ClientError::new(Side::Network, Exit::NotReachable, Here::Deadline, sentence)
     };
     Ok(timeout(deadline, call).await.map_err(slow)??.into_inner())
 }
@@ -100,8 +101,8 @@ impl Patience {
     pub async fn bears(&mut self, error: &ClientError) -> bool {
         let Some((pause, rest)) = self.0.split_first() else { return false };
         // There is room in minutes, if at all, and somebody may wait to be asked.
-        let room = ["MAILBOX_SHARE", "STORAGE_FULL", "STORAGE_READ_ONLY"];
-        if !error.passes() || room.contains(&&*error.reason) {
+        let room = [Rule::MailboxShare, Rule::StorageFull, Rule::StorageReadOnly];
+        if !error.passes() || error.reason.rule().is_some_and(|rule| room.contains(&rule)) {
             return false;
         }
         self.0 = rest;
@@ -129,7 +130,7 @@ mod tests {
             made += 1;
             std::future::ready(ends.get(made - 1).map_or(Ok(()), |end| Err(end.clone().into())))
         });
-        let last = last.await.err().map(|error| error.reason);
+        let last = last.await.err().map(|error| error.reason.to_string());
         (last, made, begun.elapsed().as_secs())
     }
 
@@ -157,7 +158,7 @@ mod tests {
     async fn an_answer_that_never_comes_is_the_networks_fault() {
         let call = std::future::pending::<Result<Response<()>, Status>>();
         let error = answered("Submit", call).await.unwrap_err();
-        assert_eq!((error.side, &*error.reason), (Side::Network, "DEADLINE"));
+        assert_eq!((error.side, error.reason.code()), (Side::Network, "DEADLINE"));
         assert!(error.passes());
     }
 }

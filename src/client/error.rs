@@ -32,6 +32,7 @@ use super::message::open::NotOpened;
 use super::message::receipt::ReceiptError;
 use super::outbox::OutboxError;
 use super::place::{self, FileError, KeptOut};
+use super::reason::{Here, Reason, Rule};
 use super::replica::{Frozen, Origin, ReplicaError};
 use super::token::TokenError;
 use super::unlock::NotAsked;
@@ -84,8 +85,8 @@ pub enum Exit {
 pub struct ClientError {
     /// On whose side.
     pub side: Side,
-    /// Stable, upper snake case.
-    pub reason: String,
+    /// What a program branches on.
+    pub reason: Reason,
     /// What was expected, what was found.
     pub sentence: String,
     /// The command that mends it, if one does.
@@ -101,8 +102,13 @@ pub struct ClientError {
 impl ClientError {
     /// An error with this reason and sentence.
     #[must_use]
-    pub fn new(side: Side, exit: Exit, reason: &str, sentence: impl fmt::Display) -> Self {
-        let (reason, sentence) = (reason.to_owned(), sentence.to_string());
+    pub fn new(
+        side: Side,
+        exit: Exit,
+        reason: impl Into<Reason>,
+        sentence: impl fmt::Display,
+    ) -> Self {
+        let (reason, sentence) = (reason.into(), sentence.to_string());
         let details = BTreeMap::new();
         Self { side, reason, sentence, mend: None, details, exit, printed: false }
     }
@@ -123,7 +129,7 @@ impl ClientError {
     #[must_use]
     pub fn cannot_begin(why: &io::Error) -> Self {
         let sentence = format!("this program cannot begin: {why}");
-        let reason = if is_too_many(why) { OPEN_FILES } else { "CANNOT_BEGIN" };
+        let reason = if is_too_many(why) { Here::OpenFiles } else { Here::CannotBegin };
         let found = Self::new(Side::Ours, Exit::Unexpected, reason, sentence);
         if is_too_many(why) { found.mended_by(MORE_FILES) } else { found }
     }
@@ -132,7 +138,7 @@ impl ClientError {
     #[must_use]
     pub fn update_me(frozen: &Frozen) -> Self {
         let sentence = format!("the directory stands still here: {frozen}");
-        let mut found = Self::new(Side::Ours, Exit::UpdateMe, "UPDATE_ME", sentence);
+        let mut found = Self::new(Side::Ours, Exit::UpdateMe, Here::UpdateMe, sentence);
         found.details.insert("rules".to_owned(), frozen.rules.to_string());
         found.details.insert("leaf".to_owned(), frozen.leaf.to_string());
         found.mended_by(UPDATE)
@@ -141,10 +147,10 @@ impl ClientError {
     /// What the service answered about one statement.
     #[must_use]
     pub fn refused(refused: v1::RefusedStatement) -> Self {
-        let (exit, side) = judged(&refused.reason);
+        let reason = Reason::read(&refused.reason);
+        let (exit, side) = judged(&reason);
         let details = refused.details.into_iter().collect();
-        Self { details, ..Self::new(side, exit, &refused.reason, refused.sentence) }
-            .with_usual_mend()
+        Self { details, ..Self::new(side, exit, reason, refused.sentence) }.with_usual_mend()
     }
 
     /// Whether the same may succeed later, and nobody here has to do anything for it: the network is
@@ -153,15 +159,16 @@ impl ClientError {
     pub fn passes(&self) -> bool {
         self.side == Side::Network
             || self.exit == Exit::NotReachable
-            || self.reason.starts_with(SERVER)
-            || PASSING.contains(&&*self.reason)
             || self.details.contains_key(RETRY_IN)
+            || self.reason.rule().is_some_and(|rule| PASSING.contains(&rule))
+            || self.reason.here().is_some_and(|here| OF_A_SERVER.contains(&here))
     }
 
     /// Whether nothing can be written in this home now. What stands there can be read all the same.
     #[must_use]
     pub fn is_of_writing(&self) -> bool {
-        [DISK_FULL, READ_ONLY, NOT_YOURS, HOME_BUSY].contains(&&*self.reason)
+        let here = self.reason.here();
+        matches!(here, Some(Here::DiskFull | Here::ReadOnly | Here::NotYours | Here::HomeBusy))
     }
 
     /// After which time the service may be asked again, if it says.
@@ -177,16 +184,17 @@ impl ClientError {
     }
 
     fn with_usual_mend(self) -> Self {
-        let mend = match self.reason.as_str() {
-            "STALE_DIRECTORY" | "VIEW_AHEAD" | "WRONG_VERSION" => "liaison sync",
-            "BELOW_THRESHOLD" => "liaison sign FILE",
-            "NOT_ENTITLED" => {
+        let Some(rule) = self.reason.rule() else { return self };
+        let mend = match rule {
+            Rule::StaleDirectory | Rule::ViewAhead | Rule::WrongVersion => "liaison sync",
+            Rule::BelowThreshold => "liaison sign FILE",
+            Rule::NotEntitled => {
                 "liaison sign FILE with a key that decides for it; if that is done, ask the \
                  registrars whether it is admitted"
             }
-            "NOT_PERMITTED" | "CERTIFICATE" | "KEY_NOT_IN_FORCE" => "liaison doctor",
-            "UNKNOWN_KEY" => "liaison key list",
-            "STORE_DAMAGED" => "tell the operator of the service",
+            Rule::NotPermitted | Rule::Certificate | Rule::KeyNotInForce => "liaison doctor",
+            Rule::UnknownKey => "liaison key list",
+            Rule::StoreDamaged => "tell the operator of the service",
             _ => return self,
         };
         if self.mend.is_some() { self } else { self.mended_by(mend) }
@@ -195,9 +203,10 @@ impl ClientError {
 
 impl From<&Refusal> for ClientError {
     fn from(refusal: &Refusal) -> Self {
-        let (exit, side) = judged(refusal.code());
+        let reason = refusal.reason().into();
+        let (exit, side) = judged(&reason);
         let details = status::details(refusal).into_iter().collect();
-        Self { details, ..Self::new(side, exit, refusal.code(), refusal) }.with_usual_mend()
+        Self { details, ..Self::new(side, exit, reason, refusal) }.with_usual_mend()
     }
 }
 
@@ -209,21 +218,28 @@ impl From<Refusal> for ClientError {
 
 /// Refusals are the fault of who asked, or of who cannot have a message; keys and things that are not there
 /// have their own codes.
-fn judged(reason: &str) -> (Exit, Side) {
-    let exit = match reason {
-        "CERTIFICATE" | "NOT_PERMITTED" | "KEY_NOT_IN_FORCE" => Exit::IdentityOrKey,
-        "UNKNOWN_MEMBER" | "UNKNOWN_CONTACT" | "UNKNOWN_MESSAGE" | "MESSAGE_EXPIRED" => {
-            Exit::NotFound
-        }
-        "STALE_DIRECTORY" => Exit::Stale,
-        "BELOW_THRESHOLD" | "NOT_ENTITLED" => Exit::NeedsApproval,
-        "INTERNAL" => Exit::Unexpected,
+fn judged(reason: &Reason) -> (Exit, Side) {
+    let Some(rule) = reason.rule() else { return (Exit::Refused, Side::Ours) };
+    let exit = match rule {
+        Rule::Certificate | Rule::NotPermitted | Rule::KeyNotInForce => Exit::IdentityOrKey,
+        Rule::UnknownMember
+        | Rule::UnknownContact
+        | Rule::UnknownMessage
+        | Rule::MessageExpired => Exit::NotFound,
+        Rule::StaleDirectory => Exit::Stale,
+        Rule::BelowThreshold | Rule::NotEntitled => Exit::NeedsApproval,
+        Rule::Internal => Exit::Unexpected,
         _ => Exit::Refused,
     };
-    let side = match reason {
-        "MAILBOX_SHARE" | "RECIPIENT_WITHOUT_SEATS" | "RECIPIENT_LISTED" => Side::Recipient,
-        "BUSY" | "INTERNAL" | "STORAGE_FULL" | "STORAGE_READ_ONLY" | "BODY_DAMAGED"
-        | "STORE_DAMAGED" | "CLOCK_IN_DOUBT" => Side::Theirs,
+    let side = match rule {
+        Rule::MailboxShare | Rule::RecipientWithoutSeats | Rule::RecipientListed => Side::Recipient,
+        Rule::Busy
+        | Rule::Internal
+        | Rule::StorageFull
+        | Rule::StorageReadOnly
+        | Rule::BodyDamaged
+        | Rule::StoreDamaged
+        | Rule::ClockInDoubt => Side::Theirs,
         _ => Side::Ours,
     };
     (exit, side)
@@ -235,14 +251,12 @@ impl From<Status> for ClientError {
             return leg.clone().into();
         }
         if let Some(reason) = status::reason(&status) {
+            let reason = Reason::read(&reason);
             let (exit, side) = judged(&reason);
-            let details = DETAILS
-                .iter()
-                .filter_map(|name| Some(((*name).to_owned(), status::detail(&status, name)?)));
             let retry_in = status::retry_in(&status);
             let retry_in = retry_in.map(|wait| (RETRY_IN.to_owned(), wait.as_secs().to_string()));
-            let details = details.chain(retry_in).collect();
-            let error = Self::new(side, exit, &reason, status.message());
+            let details = status::all_details(&status).into_iter().chain(retry_in).collect();
+            let error = Self::new(side, exit, reason, status.message());
             return Self { details, ..error }.with_usual_mend();
         }
         of_other_status(&status)
@@ -254,18 +268,20 @@ impl From<Status> for ClientError {
 fn of_other_status(status: &Status) -> ClientError {
     let message = status.message();
     let (reason, sentence) = match status.code() {
-        Code::DeadlineExceeded => ("DEADLINE", "the service did not answer in time".to_owned()),
+        Code::DeadlineExceeded => (Here::Deadline, "the service did not answer in time".to_owned()),
         Code::Unimplemented => (
-            "UNIMPLEMENTED",
+            Here::Unimplemented,
             format!(
                 "what answered does not know this call: something on the way, or a service that is \
                  older than this program: {message}"
             ),
         ),
         Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled => {
-            ("UNAVAILABLE", format!("the connection was lost: {message}"))
+            (Here::Unavailable, format!("the connection was lost: {message}"))
         }
-        _ => ("UNAVAILABLE", format!("something on the way answered for the service: {message}")),
+        _ => {
+            (Here::Unavailable, format!("something on the way answered for the service: {message}"))
+        }
     };
     ClientError::new(Side::Network, Exit::NotReachable, reason, sentence)
         .mended_by("give the command again; if it stays so, liaison doctor")
@@ -274,38 +290,38 @@ fn of_other_status(status: &Status) -> ClientError {
 impl From<ConnectError> for ClientError {
     fn from(error: ConnectError) -> Self {
         let (side, exit, reason) = match &error {
-            ConnectError::BadAddress(_) => (Side::Ours, Exit::Usage, "BAD_ADDRESS"),
+            ConnectError::BadAddress(_) => (Side::Ours, Exit::Usage, Here::BadAddress),
             ConnectError::Tcp { source, .. } | ConnectError::Lookup { source, .. }
                 if is_too_many(source) =>
             {
                 let (exit, said) = (Exit::Unexpected, with_sources(&error));
-                return Self::new(Side::Ours, exit, OPEN_FILES, said).mended_by(MORE_FILES);
+                return Self::new(Side::Ours, exit, Here::OpenFiles, said).mended_by(MORE_FILES);
             }
-            ConnectError::Lookup { .. } => (Side::Network, Exit::NotReachable, "NAME_LOOKUP"),
-            ConnectError::Tcp { .. } => (Side::Network, Exit::NotReachable, "NO_CONNECTION"),
-            ConnectError::NoProxy { .. } => (Side::Network, Exit::NotReachable, "NO_PROXY"),
+            ConnectError::Lookup { .. } => (Side::Network, Exit::NotReachable, Here::NameLookup),
+            ConnectError::Tcp { .. } => (Side::Network, Exit::NotReachable, Here::NoConnection),
+            ConnectError::NoProxy { .. } => (Side::Network, Exit::NotReachable, Here::NoProxy),
             ConnectError::ProxyRefused { .. } => {
-                (Side::Network, Exit::NotReachable, "PROXY_REFUSED")
+                (Side::Network, Exit::NotReachable, Here::ProxyRefused)
             }
             ConnectError::ProxyGarbled { .. } => {
-                (Side::Network, Exit::NotReachable, "PROXY_GARBLED")
+                (Side::Network, Exit::NotReachable, Here::ProxyGarbled)
             }
             ConnectError::Intercepted { address, .. } => {
-                let (failed, reason) = (Exit::VerificationFailed, "TLS_INTERCEPTED");
+                let (failed, reason) = (Exit::VerificationFailed, Here::TlsIntercepted);
                 let mend = format!("ask who runs the proxy to let {address} through unopened");
                 return Self::new(Side::Network, failed, reason, &error).mended_by(mend);
             }
             ConnectError::Handshake { source: Broken::NoPlace, .. } => {
-                (Side::Network, Exit::NotReachable, "NO_PLACE")
+                (Side::Network, Exit::NotReachable, Here::NoPlace)
             }
             ConnectError::Server { source, .. } => return of_server(&error, source),
             ConnectError::Tls { .. } | ConnectError::Handshake { source: Broken::Closed, .. } => {
-                (Side::Network, Exit::NotReachable, "TLS")
+                (Side::Network, Exit::NotReachable, Here::Tls)
             }
-            ConnectError::Handshake { .. } => (Side::Network, Exit::NotReachable, "TLS_REFUSED"),
-            ConnectError::NotHttp2 { .. } => (Side::Theirs, Exit::NotReachable, "NOT_HTTP2"),
+            ConnectError::Handshake { .. } => (Side::Network, Exit::NotReachable, Here::TlsRefused),
+            ConnectError::NotHttp2 { .. } => (Side::Theirs, Exit::NotReachable, Here::NotHttp2),
             ConnectError::TimedOut { leg, .. } => {
-                let (exit, reason) = (Exit::NotReachable, "TIMED_OUT");
+                let (exit, reason) = (Exit::NotReachable, Here::TimedOut);
                 let mut found = Self::new(Side::Network, exit, reason, &error);
                 found.details.insert("leg".to_owned(), leg.name().to_owned());
                 return found.mended_by(mend_of_the_way(&error));
@@ -363,14 +379,14 @@ fn mend_of_the_way(error: &ConnectError) -> String {
 
 fn of_server(error: &ConnectError, fault: &ServerFault) -> ClientError {
     let (side, reason) = match fault {
-        ServerFault::UnknownIssuer { .. } => (Side::Network, "SERVER_UNKNOWN_ISSUER"),
-        ServerFault::WrongDirectory { .. } => (Side::Theirs, "SERVER_OTHER_DIRECTORY"),
-        ServerFault::NoServiceName { .. } => (Side::Theirs, "SERVER_WITHOUT_NAME"),
-        ServerFault::Expired => (Side::Theirs, "SERVER_EXPIRED"),
-        ServerFault::NotYetValid => (Side::Ours, "SERVER_NOT_YET_VALID"),
-        ServerFault::NotAServer => (Side::Theirs, "SERVER_NOT_A_SERVER"),
-        ServerFault::BadSignature => (Side::Theirs, "SERVER_BAD_SIGNATURE"),
-        ServerFault::Unusable(_) => (Side::Theirs, "SERVER_UNUSABLE"),
+        ServerFault::UnknownIssuer { .. } => (Side::Network, Here::ServerUnknownIssuer),
+        ServerFault::WrongDirectory { .. } => (Side::Theirs, Here::ServerOtherDirectory),
+        ServerFault::NoServiceName { .. } => (Side::Theirs, Here::ServerWithoutName),
+        ServerFault::Expired => (Side::Theirs, Here::ServerExpired),
+        ServerFault::NotYetValid => (Side::Ours, Here::ServerNotYetValid),
+        ServerFault::NotAServer => (Side::Theirs, Here::ServerNotAServer),
+        ServerFault::BadSignature => (Side::Theirs, Here::ServerBadSignature),
+        ServerFault::Unusable(_) => (Side::Theirs, Here::ServerUnusable),
     };
     let found = ClientError::new(side, Exit::VerificationFailed, reason, with_sources(error));
     match fault {
@@ -433,15 +449,15 @@ impl From<&FileError> for ClientError {
         match error {
             FileError::ReadableByOthers { path, .. } => {
                 let mend = place::command_to_make_private(path);
-                new(Side::Ours, Exit::IdentityOrKey, "KEY_READABLE_BY_OTHERS", error)
+                new(Side::Ours, Exit::IdentityOrKey, Here::KeyReadableByOthers, error)
                     .mended_by(mend)
             }
-            FileError::TooLarge { .. } => new(Side::Ours, Exit::Usage, "FILE_TOO_LARGE", error),
-            FileError::Damaged(_) => new(Side::Ours, Exit::Unexpected, "DAMAGED", error),
-            FileError::Held { .. } => new(Side::Ours, Exit::Refused, HOME_BUSY, error)
+            FileError::TooLarge { .. } => new(Side::Ours, Exit::Usage, Here::FileTooLarge, error),
+            FileError::Damaged(_) => new(Side::Ours, Exit::Unexpected, Here::Damaged, error),
+            FileError::Held { .. } => new(Side::Ours, Exit::Refused, Here::HomeBusy, error)
                 .mended_by("give the command again when that program has ended"),
             FileError::Io { .. } if error.is_absent() => {
-                new(Side::Ours, Exit::NotFound, "NO_SUCH_FILE", error)
+                new(Side::Ours, Exit::NotFound, Here::NoSuchFile, error)
             }
             FileError::Io { path, source, .. } => of_disk(error, path, source),
         }
@@ -459,11 +475,11 @@ fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
     };
     match why.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            new(DISK_FULL, format!("the disk is full: {error}"))
+            new(Here::DiskFull, format!("the disk is full: {error}"))
                 .mended_by(format!("make room on the disk of {folder}, and give the command again"))
         }
         io::ErrorKind::ReadOnlyFilesystem => new(
-            READ_ONLY,
+            Here::ReadOnly,
             format!("the disk cannot be written: {error}"),
         )
         .mended_by(format!(
@@ -471,7 +487,7 @@ fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
                  with --home"
         )),
         io::ErrorKind::PermissionDenied => match place::keeps_out(path) {
-            None => new(NOT_YOURS, error.to_string()),
+            None => new(Here::NotYours, error.to_string()),
             Some(KeptOut { at, owner, user, mode }) => {
                 let (at, folder) = (at.display(), &folder);
                 let (sentence, mend) = if owner == user {
@@ -482,15 +498,15 @@ fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
                     let said = format!("{error}: {at} belongs to {owner}, and this is {user}");
                     (said, format!("sudo chown -R {user} {folder}"))
                 };
-                let found = new(NOT_YOURS, sentence);
+                let found = new(Here::NotYours, sentence);
                 // Elsewhere it may be right as it is.
                 let mut found = if home.is_some() { found.mended_by(mend) } else { found };
                 found.details.insert("owner".to_owned(), owner);
                 found
             }
         },
-        _ if is_too_many(why) => new(OPEN_FILES, error.to_string()).mended_by(MORE_FILES),
-        _ => new("FILE", error.to_string()),
+        _ if is_too_many(why) => new(Here::OpenFiles, error.to_string()).mended_by(MORE_FILES),
+        _ => new(Here::File, error.to_string()),
     }
 }
 
@@ -499,11 +515,6 @@ fn is_too_many(why: &io::Error) -> bool {
     cfg!(unix) && matches!(why.raw_os_error(), Some(23 | 24))
 }
 
-const DISK_FULL: &str = "DISK_FULL";
-const READ_ONLY: &str = "READ_ONLY";
-const NOT_YOURS: &str = "NOT_YOURS";
-const HOME_BUSY: &str = "HOME_BUSY";
-const OPEN_FILES: &str = "OPEN_FILES";
 const MORE_FILES: &str = "allow more open files (ulimit -n 256), and give the command again";
 
 impl From<KeyError> for ClientError {
@@ -513,30 +524,30 @@ impl From<KeyError> for ClientError {
             KeyError::File(file) => {
                 return Self { exit: Exit::IdentityOrKey, ..Self::from(file) };
             }
-            KeyError::Missing { .. } => "KEY_MISSING",
-            KeyError::Exists { .. } => "KEY_EXISTS",
+            KeyError::Missing { .. } => Here::KeyMissing,
+            KeyError::Exists { .. } => Here::KeyExists,
             KeyError::NotPem { path, why } => return not_pem(&error, path, why),
-            KeyError::NotSigning { .. } => "KEY_NOT_PKCS8",
-            KeyError::NotOpening { .. } => "KEY_NOT_AN_IDENTITY",
-            KeyError::Certificate { .. } => "CERTIFICATE_OF_ANOTHER_KEY",
-            KeyError::Issue(_) => "CERTIFICATE_NOT_MADE",
-            KeyError::DoesNotWork { .. } => "KEY_DOES_NOT_WORK",
-            KeyError::NoSuchPurpose { .. } => "KEY_OF_ANOTHER_PURPOSE",
+            KeyError::NotSigning { .. } => Here::KeyNotPkcs8,
+            KeyError::NotOpening { .. } => Here::KeyNotAnIdentity,
+            KeyError::Certificate { .. } => Here::CertificateOfAnotherKey,
+            KeyError::Issue(_) => Here::CertificateNotMade,
+            KeyError::DoesNotWork { .. } => Here::KeyDoesNotWork,
+            KeyError::NoSuchPurpose { .. } => Here::KeyOfAnotherPurpose,
             KeyError::NotSigned(why) => return why.clone().into(),
-            KeyError::NotClosed { .. } => "KEY_NOT_OPENED_HERE",
-            KeyError::NotSigningInside { .. } => "KEY_NOT_PKCS8",
-            KeyError::OtherPublic { .. } => "KEY_ALTERED",
-            KeyError::Hidden { .. } => "KEY_HIDDEN",
-            KeyError::WrongPassphrase { .. } => "PASSPHRASE_WRONG",
-            KeyError::NoNewPassphrase { .. } => "PASSPHRASE_NOT_CHOSEN",
-            KeyError::NotAsked { why: NotAsked::NoTerminal, .. } => "NO_TERMINAL",
-            KeyError::NotAsked { why: NotAsked::NotAnswered(_), .. } => "NOT_ANSWERED",
-            KeyError::NotPointer { .. } => "KEY_NOT_A_POINTER",
-            KeyError::Twice { .. } => "KEY_TWICE",
+            KeyError::NotClosed { .. } => Here::KeyNotOpenedHere,
+            KeyError::NotSigningInside { .. } => Here::KeyNotPkcs8,
+            KeyError::OtherPublic { .. } => Here::KeyAltered,
+            KeyError::Hidden { .. } => Here::KeyHidden,
+            KeyError::WrongPassphrase { .. } => Here::PassphraseWrong,
+            KeyError::NoNewPassphrase { .. } => Here::PassphraseNotChosen,
+            KeyError::NotAsked { why: NotAsked::NoTerminal, .. } => Here::NoTerminal,
+            KeyError::NotAsked { why: NotAsked::NotAnswered(_), .. } => Here::NotAnswered,
+            KeyError::NotPointer { .. } => Here::KeyNotAPointer,
+            KeyError::Twice { .. } => Here::KeyTwice,
             KeyError::Token(why) => why.reason(),
-            KeyError::InToken { .. } => "KEY_IN_TOKEN",
-            KeyError::NextInFile { .. } => "KEY_KEPT_LESS_WELL",
-            KeyError::OfSeat(_) => "KEY_OF_SEAT",
+            KeyError::InToken { .. } => Here::KeyInToken,
+            KeyError::NextInFile { .. } => Here::KeyKeptLessWell,
+            KeyError::OfSeat(_) => Here::KeyOfSeat,
         };
         let found = Self::new(Side::Ours, Exit::IdentityOrKey, reason, &error);
         match &error {
@@ -571,10 +582,10 @@ impl From<CannotSign> for ClientError {
     fn from(error: CannotSign) -> Self {
         match error {
             CannotSign::NoRandomness => {
-                Self::new(Side::Ours, Exit::Unexpected, "NO_RANDOMNESS", error)
+                Self::new(Side::Ours, Exit::Unexpected, Here::NoRandomness, error)
             }
             CannotSign::Kept { reason, .. } => {
-                Self::new(Side::Ours, Exit::IdentityOrKey, reason, error)
+                Self::new(Side::Ours, Exit::IdentityOrKey, Reason::read(reason), error)
             }
         }
     }
@@ -594,7 +605,7 @@ fn of_token(why: &TokenError) -> Option<&'static str> {
 }
 
 fn not_pem(error: &KeyError, path: &Path, why: &InvalidArmour) -> ClientError {
-    let found = ClientError::new(Side::Ours, Exit::IdentityOrKey, "KEY_NOT_PKCS8", error);
+    let found = ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyNotPkcs8, error);
     match why {
         InvalidArmour::Other { found: other, .. } if other.contains("PRIVATE KEY") => {
             let path = path.display();
@@ -611,23 +622,25 @@ impl From<HomeError> for ClientError {
             HomeError::Format(format) => (&format).into(),
             HomeError::File(file) => file.into(),
             HomeError::Invitation(invitation) => invitation.into(),
-            HomeError::NoPlace => new(Exit::Usage, "NO_HOME"),
-            HomeError::Config { .. } => new(Exit::Usage, "CONFIG"),
-            HomeError::NoFolder(_) => new(Exit::Usage, "NO_HOME").mended_by(
+            HomeError::NoPlace => new(Exit::Usage, Here::NoHome),
+            HomeError::Config { .. } => new(Exit::Usage, Here::Config),
+            HomeError::NoFolder(_) => new(Exit::Usage, Here::NoHome).mended_by(
                 "name the home that is there with --home or LIAISON_HOME; if there is none, \
                  liaison join INVITATION makes it",
             ),
-            HomeError::NoDirectory(_) => new(Exit::NotFound, "NOT_JOINED").mended_by(
+            HomeError::NoDirectory(_) => new(Exit::NotFound, Here::NotJoined).mended_by(
                 "name the home that has one with --home or LIAISON_HOME; if there is none, \
                  liaison join INVITATION",
             ),
             HomeError::NotJoined(_) => {
-                new(Exit::NotFound, "NOT_JOINED").mended_by("liaison join INVITATION")
+                new(Exit::NotFound, Here::NotJoined).mended_by("liaison join INVITATION")
             }
             HomeError::SeveralDirectories(_) => {
-                new(Exit::Usage, "SEVERAL_DIRECTORIES").mended_by("liaison --directory NAME ...")
+                new(Exit::Usage, Here::SeveralDirectories).mended_by("liaison --directory NAME ...")
             }
-            HomeError::OtherGenesis(_) => new(Exit::VerificationFailed, "OTHER_GENESIS"),
+            HomeError::OtherGenesis(_) => {
+                Self::new(Side::Ours, Exit::VerificationFailed, Rule::OtherGenesis, &error)
+            }
         }
     }
 }
@@ -635,17 +648,17 @@ impl From<HomeError> for ClientError {
 impl From<InvalidArmour> for ClientError {
     fn from(error: InvalidArmour) -> Self {
         let (exit, reason, mend) = match &error {
-            InvalidArmour::Old(kind) => (Exit::Usage, "OLD_FORMAT", Some(kind.made_by())),
-            InvalidArmour::Newer { .. } => (Exit::UpdateMe, "UPDATE_ME", Some(UPDATE)),
+            InvalidArmour::Old(kind) => (Exit::Usage, Here::OldFormat.into(), Some(kind.made_by())),
+            InvalidArmour::Newer { .. } => (Exit::UpdateMe, Here::UpdateMe.into(), Some(UPDATE)),
             InvalidArmour::NotShown { kind, .. } => {
-                (Exit::IdentityOrKey, "NO_POSSESSION", Some(kind.made_by()))
+                (Exit::IdentityOrKey, Reason::from(Rule::NoPossession), Some(kind.made_by()))
             }
             InvalidArmour::TooLarge { .. }
             | InvalidArmour::Other { .. }
             | InvalidArmour::End(_)
             | InvalidArmour::Line(_)
             | InvalidArmour::Name { .. }
-            | InvalidArmour::Content(_) => (Exit::Usage, "NOT_SUCH_A_FILE", None),
+            | InvalidArmour::Content(_) => (Exit::Usage, Here::NotSuchAFile.into(), None),
         };
         let found = Self::new(Side::Ours, exit, reason, error);
         mend.into_iter().fold(found, Self::mended_by)
@@ -657,10 +670,10 @@ impl From<&WrongFormat> for ClientError {
         let new = |exit, reason| Self::new(Side::Ours, exit, reason, error);
         match error {
             WrongFormat::File(file) => file.into(),
-            WrongFormat::Old { .. } => new(Exit::Usage, "OLD_FORMAT")
+            WrongFormat::Old { .. } => new(Exit::Usage, Here::OldFormat)
                 .mended_by("liaison --home NEW_FOLDER key new ..., or join INVITATION"),
-            WrongFormat::Newer { .. } => new(Exit::UpdateMe, "UPDATE_ME").mended_by(UPDATE),
-            WrongFormat::NoNumber { .. } => new(Exit::Usage, "NO_FORMAT"),
+            WrongFormat::Newer { .. } => new(Exit::UpdateMe, Here::UpdateMe).mended_by(UPDATE),
+            WrongFormat::NoNumber { .. } => new(Exit::Usage, Here::NoFormat),
         }
     }
 }
@@ -674,13 +687,13 @@ impl From<InvalidInvitation> for ClientError {
             InvalidInvitation::Armour(armour) => armour.into(),
             other => {
                 let reason = match &other {
-                    InvalidInvitation::Charter(_) => "INVITATION_CHARTER",
-                    InvalidInvitation::Checkpoint(_) => "INVITATION_CHECKPOINT",
-                    InvalidInvitation::Admission(_) => "ADMISSION_REFUSED",
-                    InvalidInvitation::Proof(_) => "ADMISSION_NOT_PROVEN",
+                    InvalidInvitation::Charter(_) => Here::InvitationCharter,
+                    InvalidInvitation::Checkpoint(_) => Here::InvitationCheckpoint,
+                    InvalidInvitation::Admission(_) => Here::AdmissionRefused,
+                    InvalidInvitation::Proof(_) => Here::AdmissionNotProven,
                     InvalidInvitation::Armour(_)
                     | InvalidInvitation::Name(_)
-                    | InvalidInvitation::Incomplete(_) => "NOT_SUCH_A_FILE",
+                    | InvalidInvitation::Incomplete(_) => Here::NotSuchAFile,
                 };
                 let found = Self::new(Side::Theirs, Exit::VerificationFailed, reason, other);
                 found.mended_by("ask the registrars for a new file, and whether they made this one")
@@ -698,39 +711,42 @@ impl From<ReplicaError> for ClientError {
         let failed = |side, reason| Self::new(side, Exit::VerificationFailed, reason, &error);
         let found = match &error {
             ReplicaError::Home(_) | ReplicaError::File(_) => None,
-            ReplicaError::Fold { origin, .. } => Some(failed(side(origin), "ENTRY_NOT_ADMISSIBLE")),
-            ReplicaError::Checkpoint { origin, .. } => {
-                Some(failed(side(origin), "CHECKPOINT_NOT_VERIFIED"))
+            ReplicaError::Fold { origin, .. } => {
+                Some(failed(side(origin), Here::EntryNotAdmissible))
             }
-            ReplicaError::Name(_) => Some(failed(Side::Ours, "CHECKPOINT_NOT_VERIFIED")),
-            ReplicaError::OtherRoot { origin, .. } => Some(failed(side(origin), "OTHER_ROOT")),
-            ReplicaError::Rollback { .. } => Some(failed(Side::Theirs, "ROLLBACK")),
-            ReplicaError::SplitView { .. } => Some(failed(Side::Theirs, "SPLIT_VIEW")),
-            ReplicaError::LacksCharter(_) => Some(failed(Side::Theirs, "LACKS_CHARTER")),
+            ReplicaError::Checkpoint { origin, .. } => {
+                Some(failed(side(origin), Here::CheckpointNotVerified))
+            }
+            ReplicaError::Name(_) => Some(failed(Side::Ours, Here::CheckpointNotVerified)),
+            ReplicaError::OtherRoot { origin, .. } => Some(failed(side(origin), Here::OtherRoot)),
+            ReplicaError::Rollback { .. } => Some(failed(Side::Theirs, Here::Rollback)),
+            ReplicaError::SplitView { .. } => Some(failed(Side::Theirs, Here::SplitView)),
+            ReplicaError::LacksCharter(_) => Some(failed(Side::Theirs, Here::LacksCharter)),
             ReplicaError::Incomplete { .. } => Some(
-                Self::new(Side::Ours, Exit::Stale, "INCOMPLETE", &error).mended_by("liaison sync"),
+                Self::new(Side::Ours, Exit::Stale, Here::Incomplete, &error)
+                    .mended_by("liaison sync"),
             ),
             ReplicaError::Altered(_) => Some(
-                Self::new(Side::Ours, Exit::VerificationFailed, "COPY_ALTERED", &error)
+                Self::new(Side::Ours, Exit::VerificationFailed, Here::CopyAltered, &error)
                     .mended_by("liaison sync"),
             ),
             ReplicaError::NeverSynced(_) => Some(
-                Self::new(Side::Ours, Exit::Stale, "NEVER_SYNCED", &error)
+                Self::new(Side::Ours, Exit::Stale, Here::NeverSynced, &error)
                     .mended_by("liaison sync"),
             ),
             ReplicaError::BehindInvitation(_) => Some(
-                Self::new(Side::Ours, Exit::Stale, "BEHIND_INVITATION", &error)
+                Self::new(Side::Ours, Exit::Stale, Here::BehindInvitation, &error)
                     .mended_by("liaison sync"),
             ),
             ReplicaError::NotCheckable(_) => Some(
-                Self::new(Side::Ours, Exit::UpdateMe, "NOT_CHECKABLE", &error).mended_by(UPDATE),
+                Self::new(Side::Ours, Exit::UpdateMe, Here::NotCheckable, &error).mended_by(UPDATE),
             ),
         };
         match (found, error) {
             (Some(found), error) => found.with_evidence(error),
             (None, ReplicaError::Home(home)) => home.into(),
             (None, ReplicaError::File(file)) => file.into(),
-            (None, other) => Self::new(Side::Ours, Exit::Unexpected, "REPLICA", other),
+            (None, other) => Self::new(Side::Ours, Exit::Unexpected, Here::Replica, other),
         }
     }
 }
@@ -755,7 +771,7 @@ impl From<DraftError> for ClientError {
         match error {
             DraftError::Refused(refusal) => refusal.into(),
             DraftError::Armour(armour) => armour.into(),
-            DraftError::Empty => Self::new(Side::Ours, Exit::Usage, "NOT_SUCH_A_FILE", error),
+            DraftError::Empty => Self::new(Side::Ours, Exit::Usage, Here::NotSuchAFile, error),
             DraftError::NotSigned(why) => why.into(),
         }
     }
@@ -763,13 +779,13 @@ impl From<DraftError> for ClientError {
 
 impl From<InvalidTrust> for ClientError {
     fn from(error: InvalidTrust) -> Self {
-        Self::new(Side::Theirs, Exit::VerificationFailed, "SERVICE_CA_UNUSABLE", error)
+        Self::new(Side::Theirs, Exit::VerificationFailed, Here::ServiceCaUnusable, error)
     }
 }
 
 impl From<InvalidProxy> for ClientError {
     fn from(error: InvalidProxy) -> Self {
-        Self::new(Side::Ours, Exit::Usage, "BAD_PROXY", error)
+        Self::new(Side::Ours, Exit::Usage, Here::BadProxy, error)
     }
 }
 
@@ -778,11 +794,11 @@ impl From<ComposeError> for ClientError {
         let reason = match error {
             ComposeError::Refused(refusal) => return refusal.into(),
             ComposeError::Content(content) => return content.into(),
-            ComposeError::TooLarge { .. } => "TOO_LARGE",
-            ComposeError::Recipients { .. } => "RECIPIENTS",
-            ComposeError::Letters { .. } => "LETTERS",
+            ComposeError::TooLarge { .. } => Reason::from(Rule::TooLarge),
+            ComposeError::Recipients { .. } => Here::Recipients.into(),
+            ComposeError::Letters { .. } => Here::Letters.into(),
             ComposeError::Randomness => {
-                return Self::new(Side::Ours, Exit::Unexpected, "NO_RANDOMNESS", error);
+                return Self::new(Side::Ours, Exit::Unexpected, Here::NoRandomness, error);
             }
         };
         Self::new(Side::Ours, Exit::Usage, reason, error)
@@ -791,7 +807,7 @@ impl From<ComposeError> for ClientError {
 
 impl From<InvalidContent> for ClientError {
     fn from(error: InvalidContent) -> Self {
-        Self::new(Side::Ours, Exit::Usage, "CONTENT", error)
+        Self::new(Side::Ours, Exit::Usage, Here::Content, error)
     }
 }
 
@@ -805,25 +821,25 @@ impl From<NotOpened> for ClientError {
             }
             _ => (Exit::VerificationFailed, Side::Theirs),
         };
-        let found = Self::new(side, exit, error.code(), &error);
+        let found = Self::new(side, exit, error.reason(), &error);
         if exit == Exit::Stale { found.mended_by("liaison sync") } else { found }
     }
 }
 
 impl From<ReceiptError> for ClientError {
     fn from(error: ReceiptError) -> Self {
-        let (failed, code) = (Exit::VerificationFailed, error.code());
+        let (failed, reason) = (Exit::VerificationFailed, error.reason());
         match &error {
             ReceiptError::SyncFirst(_) => {
-                Self::new(Side::Ours, Exit::Stale, code, error).mended_by("liaison sync")
+                Self::new(Side::Ours, Exit::Stale, reason, error).mended_by("liaison sync")
             }
             ReceiptError::BeforeUpdate(_) => {
-                Self::new(Side::Ours, Exit::UpdateMe, code, error).mended_by(UPDATE)
+                Self::new(Side::Ours, Exit::UpdateMe, reason, error).mended_by(UPDATE)
             }
-            ReceiptError::ForeignView { .. } => Self::new(Side::Theirs, failed, code, error),
+            ReceiptError::ForeignView { .. } => Self::new(Side::Theirs, failed, reason, error),
             _ => {
-                let mut found = Self::new(Side::Theirs, failed, "RECEIPT_NOT_VERIFIED", error);
-                found.details.insert("why".to_owned(), code.to_owned());
+                let mut found = Self::new(Side::Theirs, failed, Here::ReceiptNotVerified, error);
+                found.details.insert("why".to_owned(), reason.to_string());
                 found
             }
         }
@@ -834,26 +850,29 @@ impl From<OutboxError> for ClientError {
     fn from(error: OutboxError) -> Self {
         let (exit, reason) = match &error {
             OutboxError::File(file) => return file.into(),
-            OutboxError::Unknown(_) => (Exit::NotFound, "UNKNOWN_MESSAGE"),
-            OutboxError::IdUsed(_) => (Exit::Unexpected, "OUTBOX"),
+            OutboxError::Unknown(_) => (Exit::NotFound, Reason::from(Rule::UnknownMessage)),
+            OutboxError::IdUsed(_) => (Exit::Unexpected, Here::Outbox.into()),
         };
         Self::new(Side::Ours, exit, reason, error)
     }
 }
 
 /// What the service refuses for now, and not for good.
-const PASSING: [&str; 5] =
-    ["BUSY", "CLOCK_IN_DOUBT", "INTERNAL", "STORAGE_FULL", "STORAGE_READ_ONLY"];
-/// How the reasons begin for which a server is not believed.
-const SERVER: &str = "SERVER_";
+const PASSING: [Rule; 5] =
+    [Rule::Busy, Rule::ClockInDoubt, Rule::Internal, Rule::StorageFull, Rule::StorageReadOnly];
+/// For which a server is not believed: another may answer tomorrow.
+const OF_A_SERVER: [Here; 8] = [
+    Here::ServerUnknownIssuer,
+    Here::ServerOtherDirectory,
+    Here::ServerWithoutName,
+    Here::ServerExpired,
+    Here::ServerNotYetValid,
+    Here::ServerNotAServer,
+    Here::ServerBadSignature,
+    Here::ServerUnusable,
+];
 /// After so many seconds the service may be asked again.
 const RETRY_IN: &str = "retry_in";
-
-/// The details that `wire::status` gives.
-const DETAILS: [&str; 15] = [
-    "expected", "found", "size", "contact", "contacts", "member", "key", "needed", "field",
-    "facet", "levels", "retry", "why", "issued", "at",
-];
 
 #[cfg(test)]
 mod tests {

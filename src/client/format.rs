@@ -210,7 +210,7 @@ mod tests {
                 ClientError::from(home.config().unwrap_err()),
                 ClientError::from(home.keys().create(&alice, &ambient()).unwrap_err()),
             ] {
-                assert_eq!((refused.reason.as_str(), refused.exit), ("OLD_FORMAT", Exit::Usage));
+                assert_eq!((refused.reason.code(), refused.exit), ("OLD_FORMAT", Exit::Usage));
                 assert!(refused.sentence.contains("made by liaison 0.1"), "{refused}");
                 assert!(refused.mend.unwrap().contains("--home"));
             }
@@ -239,7 +239,7 @@ mod tests {
             assert!(found.is_ok(), "{some}: {found:?}");
             match begin(&home) {
                 // Keys are made once.
-                Err(error) if error.reason == "KEY_EXISTS" => {
+                Err(error) if error.reason.code() == "KEY_EXISTS" => {
                     home.join(&Invitation::check(log.invitation()).unwrap()).unwrap();
                 }
                 begun => drop(begun.unwrap()),
@@ -272,7 +272,7 @@ mod tests {
         ] {
             std::fs::write(folder.path().join(MARKER), marker).unwrap();
             let refused = ClientError::from(home.config().unwrap_err());
-            assert_eq!((refused.reason.as_str(), refused.exit), (reason, exit), "{refused}");
+            assert_eq!((refused.reason.code(), refused.exit), (reason, exit), "{refused}");
         }
     }
 }

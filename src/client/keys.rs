@@ -987,7 +987,7 @@ mod tests {
                 };
                 let error = ClientError::from(refused);
                 assert_eq!(error.exit, Exit::IdentityOrKey);
-                assert_eq!(error.reason, "KEY_READABLE_BY_OTHERS");
+                assert_eq!(error.reason.code(), "KEY_READABLE_BY_OTHERS");
                 assert_eq!(error.mend, Some(format!("chmod 600 {}", path.display())));
             }
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -22,6 +22,7 @@ pub mod message;
 pub mod outbox;
 pub mod place;
 pub mod protect;
+pub mod reason;
 pub mod replica;
 pub mod rotation;
 pub mod session;

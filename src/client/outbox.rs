@@ -21,6 +21,7 @@ use crate::signed::proto::{self, Outcome};
 use crate::wire::v1;
 
 use super::place::{self, FileError, Lock, MOMENTS};
+use super::reason::Reason;
 
 /// What waits to be handed in.
 #[derive(Clone, Debug, PartialEq)]
@@ -256,13 +257,13 @@ impl Outbox {
     pub fn refuse(
         &self,
         (id, request): (MessageId, &Request),
-        reason: &str,
+        reason: &Reason,
     ) -> Result<bool, OutboxError> {
         let _lock = self.lock()?;
         // What the relay has taken meanwhile is not refused.
         let same = self.is_as(id, request)? && !self.is_taken(id);
         if same {
-            self.keep(id, Path::new(REFUSED), reason.as_bytes())?;
+            self.keep(id, Path::new(REFUSED), reason.code().as_bytes())?;
         }
         Ok(same)
     }
@@ -326,9 +327,9 @@ impl Outbox {
     ///
     /// # Errors
     /// The disk.
-    pub fn refused(&self, id: MessageId) -> Result<Option<String>, OutboxError> {
+    pub fn refused(&self, id: MessageId) -> Result<Option<Reason>, OutboxError> {
         let reason = place::content(&self.message(id).join(REFUSED))?;
-        Ok(reason.map(|reason| String::from_utf8_lossy(&reason).into_owned()))
+        Ok(reason.map(|reason| Reason::read(&String::from_utf8_lossy(&reason))))
     }
 
     /// Notes what kept a request from being handed in, the last time: a reason, and a sentence for people.
@@ -338,7 +339,7 @@ impl Outbox {
     pub fn kept_back(
         &self,
         id: MessageId,
-        (reason, sentence): (&str, &str),
+        (reason, sentence): (&Reason, &str),
     ) -> Result<(), OutboxError> {
         let (path, said) = (self.message(id).join(KEPT_BACK), format!("{reason}\n{sentence}"));
         // Who stays tries again and again.
@@ -352,12 +353,12 @@ impl Outbox {
     ///
     /// # Errors
     /// The disk.
-    pub fn why_kept_back(&self, id: MessageId) -> Result<Option<(String, String)>, OutboxError> {
+    pub fn why_kept_back(&self, id: MessageId) -> Result<Option<(Reason, String)>, OutboxError> {
         let Some(said) = place::content(&self.message(id).join(KEPT_BACK))? else {
             return Ok(None);
         };
         let said = String::from_utf8_lossy(&said);
-        Ok(said.split_once('\n').map(|(reason, why)| (reason.to_owned(), why.to_owned())))
+        Ok(said.split_once('\n').map(|(reason, why)| (Reason::read(reason), why.to_owned())))
     }
 
     /// The message that went to the others, of one that went to nobody.

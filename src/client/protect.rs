@@ -393,7 +393,7 @@ mod tests {
 
     fn reason(error: KeyError) -> (String, Exit) {
         let error = ClientError::from(error);
-        (error.reason, error.exit)
+        (error.reason.to_string(), error.exit)
     }
 
     #[test]
@@ -467,7 +467,7 @@ mod tests {
             keys.protect(&alice(), &ambient()),
         ] {
             let refused = ClientError::from(refused.unwrap_err());
-            assert_eq!((&*refused.reason, refused.exit), ("NO_TERMINAL", Exit::IdentityOrKey));
+            assert_eq!((refused.reason.code(), refused.exit), ("NO_TERMINAL", Exit::IdentityOrKey));
             assert!(refused.sentence.contains("the registrar alice"), "{refused}");
         }
         // The old one is right, and no new one is chosen.

@@ -34,6 +34,7 @@ use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize as _;
 
+use crate::client::reason::Here;
 use crate::crypto::sign::{Algorithm, CannotSign, Signer, SigningKey, VerifyingKey, ecdsa_in_der};
 
 use super::message::text::visible;
@@ -87,17 +88,17 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// Stable, upper snake case.
+    /// What a program branches on.
     #[must_use]
-    pub const fn reason(&self) -> &'static str {
+    pub const fn reason(&self) -> Here {
         match self {
-            Self::Gone(_) => "TOKEN_GONE",
-            Self::Several { .. } => "TOKEN_SEVERAL",
-            Self::PinWrong { .. } => "PIN_WRONG",
-            Self::PinLocked(_) => "PIN_LOCKED",
-            Self::Cannot { .. } => "TOKEN_CANNOT",
-            Self::Failed { .. } => "TOKEN_FAILED",
-            Self::WrongSignature(_) => "TOKEN_WRONG_SIGNATURE",
+            Self::Gone(_) => Here::TokenGone,
+            Self::Several { .. } => Here::TokenSeveral,
+            Self::PinWrong { .. } => Here::PinWrong,
+            Self::PinLocked(_) => Here::PinLocked,
+            Self::Cannot { .. } => Here::TokenCannot,
+            Self::Failed { .. } => Here::TokenFailed,
+            Self::WrongSignature(_) => Here::TokenWrongSignature,
         }
     }
 }
@@ -635,7 +636,7 @@ impl Signer for TokenKey {
 
     fn sign(&self, message: &[u8], _: &dyn SecureRandom) -> Result<Vec<u8>, CannotSign> {
         self.signature(message)
-            .map_err(|why| CannotSign::Kept { reason: why.reason(), why: why.to_string() })
+            .map_err(|why| CannotSign::Kept { reason: why.reason().code(), why: why.to_string() })
     }
 }
 
@@ -788,7 +789,7 @@ mod tests {
         let none = folder.path().join("module.so");
         for module in [Path::new("module.so"), &none] {
             let refused = Token::choose(module, None).err().unwrap();
-            assert_eq!(refused.reason(), "TOKEN_GONE");
+            assert_eq!(refused.reason(), Here::TokenGone);
         }
         std::fs::write(&none, "no module").unwrap();
         let refused = Token::choose(&none, None).err().unwrap();

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use crate::cli::Output;
 use crate::cli::args::{BenchArgs, Cli, Command};
 use crate::client::error::{ClientError, Exit, Side};
+use crate::client::reason::Here;
 use crate::server::process;
 use crate::{cli, demo};
 
@@ -39,7 +40,8 @@ async fn done(cli: Cli) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            let error = ClientError::new(Side::Ours, Exit::Unexpected, "DEMO", format!("{why:#}"));
+            let error =
+                ClientError::new(Side::Ours, Exit::Unexpected, Here::Demo, format!("{why:#}"));
             Output::new(json, true).error(&error);
             ExitCode::from(error.exit as u8)
         }

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod limits;
 pub mod network;
 pub mod peer;
+pub mod reason;
 pub mod refusal;
 pub mod relay;
 pub mod state;

@@ -7,13 +7,14 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::domain::limits;
+use crate::domain::reason::Reason;
 use crate::domain::refusal::{self, Refusal};
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "liaison";
 
 /// The reason of what is too often, or too much at once.
-pub const BUSY: &str = "BUSY";
+pub const BUSY: &str = Reason::Busy.code();
 
 /// A refusal as a status.
 #[must_use]
@@ -60,6 +61,13 @@ pub fn reason(status: &Status) -> Option<String> {
 #[must_use]
 pub fn detail(status: &Status, name: &str) -> Option<String> {
     status.get_error_details().error_info()?.metadata.get(name).cloned()
+}
+
+/// All of them.
+#[must_use]
+pub fn all_details(status: &Status) -> HashMap<String, String> {
+    let info = status.get_error_details();
+    info.error_info().map(|info| info.metadata.clone()).unwrap_or_default()
 }
 
 /// After which time the service may be asked again, if it says.

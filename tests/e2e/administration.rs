@@ -597,14 +597,14 @@ async fn every_call_and_refusal_is_recorded_and_the_chain_goes_on_over_a_restart
         let mut spoilt = records.clone();
         spoil(&mut spoilt);
         let found = verify(&directory, &spoilt, &head).unwrap_err();
-        assert_eq!(found.reason, "AUDIT_ALTERED", "{what}");
+        assert_eq!(found.reason.code(), "AUDIT_ALTERED", "{what}");
     }
     let forged = says::sign(
         Kind::AuditHead,
         Envelope::parse(&head, 4_096).unwrap().payload().to_vec(),
         &names(&["log"]),
     );
-    assert_eq!(verify(&directory, &records, &forged).unwrap_err().reason, "AUDIT_HEAD");
+    assert_eq!(verify(&directory, &records, &forged).unwrap_err().reason.code(), "AUDIT_HEAD");
 }
 
 /// Where the service does not run: what two operators signed is in a file, names every mailbox, and is
@@ -1012,10 +1012,13 @@ async fn who_is_not_asked_names_the_whole_id() {
     for short in [&id[..4], &id[..12], &id[..63]] {
         for what in ["approve", "commit", "abort"] {
             let refused = hugo.run(&["admin", what, short, "--yes"]).await.unwrap_err();
-            assert_eq!((&*refused.reason, refused.exit), ("WHOLE_ID_NEEDED", Exit::Usage));
+            assert_eq!((refused.reason.code(), refused.exit), ("WHOLE_ID_NEEDED", Exit::Usage));
         }
         // Who is asked is shown it in full, whole id and all.
-        assert_eq!(hugo.run(&["admin", "approve", short]).await.unwrap_err().reason, "NOT_AGREED");
+        assert_eq!(
+            hugo.run(&["admin", "approve", short]).await.unwrap_err().reason.code(),
+            "NOT_AGREED"
+        );
         let shown = said(&mut hugo, &["admin", "approve", short, "--dry-run"]).await;
         assert_eq!(shown["id"], id);
     }
@@ -1062,7 +1065,7 @@ async fn what_is_done_already_is_told_and_is_no_fault() {
         ("commit", over, "PROPOSAL_EXPIRED"),
     ] {
         let refused = gina.run(&decide(what, id)).await.unwrap_err();
-        assert_eq!((&*refused.reason, refused.exit), (reason, Exit::Refused), "{what}");
+        assert_eq!((refused.reason.code(), refused.exit), (reason, Exit::Refused), "{what}");
         assert!(refused.mend.is_some(), "{what}");
         let gave_up = refused.sentence.contains("operator/gina gave it up at");
         assert_eq!(gave_up, *id == *given_up, "{}", refused.sentence);
@@ -1088,10 +1091,13 @@ async fn an_auditor_begins_anew_and_keeps_what_contradicts() {
     let lost = says::sign(Kind::AuditHead, lost.encode_to_vec(), &names(&["relay"]));
     std::fs::write(folder.join("audit-head"), &lost).unwrap();
     let refused = iris.run(&AUDIT).await.unwrap_err();
-    assert_eq!((&*refused.reason, refused.exit), ("AUDIT_WENT_BACK", Exit::VerificationFailed));
+    assert_eq!(
+        (refused.reason.code(), refused.exit),
+        ("AUDIT_WENT_BACK", Exit::VerificationFailed)
+    );
     assert!(refused.mend.unwrap().contains("liaison admin audit --anew"));
     // Nobody begins anew unasked.
-    assert_eq!(iris.run(&ANEW).await.unwrap_err().reason, "NOT_AGREED");
+    assert_eq!(iris.run(&ANEW).await.unwrap_err().reason.code(), "NOT_AGREED");
     assert_eq!(std::fs::read(folder.join("audit-head")).unwrap(), lost);
     let anew = [&ANEW[..], &["--yes"]].concat();
     let begun = said(&mut iris, &anew).await;

@@ -162,5 +162,5 @@ fn told(answer: Result<(), ClientError>) -> String {
     let Err(why) = answer else { return String::new() };
     let screen = format!("{} {}", why.sentence, why.mend.unwrap_or_default());
     assert!(screen.contains("clock"), "{screen}");
-    why.reason
+    why.reason.to_string()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use liaison::client::draft::Bundle;
 use liaison::client::error::{ClientError, Exit, Side};
 use liaison::client::outbox::Stage;
+use liaison::client::reason::Rule;
 use liaison::domain::ids::MessageId;
 use liaison::domain::limits;
 use liaison::store::Engine;
@@ -32,7 +33,7 @@ fn passed(done: Result<(), ClientError>, broken: Break) {
     if let Err(error) = done {
         let found = (error.side, error.exit);
         assert_eq!(found, (Side::Network, Exit::NotReachable), "{broken:?}: {error}");
-        let not_connected = ["NO_CONNECTION", "TLS", "TIMED_OUT"].contains(&&*error.reason);
+        let not_connected = ["NO_CONNECTION", "TLS", "TIMED_OUT"].contains(&error.reason.code());
         assert!(not_connected, "{broken:?}: {error}");
     }
 }
@@ -339,7 +340,7 @@ async fn who_follows_ends_when_the_service_refuses() {
     net.say(says::withdrawal(&net.replica(), "jp/cert")).await;
     let ended = tokio::time::timeout(limits::CONNECTION_AGE, follows).await.expect("it ends");
     let error = ended.unwrap().unwrap_err();
-    assert_eq!((&*error.reason, error.exit), ("NOT_PERMITTED", Exit::IdentityOrKey));
+    assert_eq!((error.reason.code(), error.exit), ("NOT_PERMITTED", Exit::IdentityOrKey));
 }
 
 /// The invitation's, and the one that the service tells.
@@ -378,7 +379,7 @@ async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
     let notify = ["notify", "jp/cert", "--title", "Ransomware", "--text", "x"];
     let nothing = async |typed: &[&str], why: &str| {
         let error = fr.run(typed).await.unwrap_err();
-        assert_eq!((&*error.reason, error.exit), ("NOTHING_TO_RETRY", Exit::NotFound));
+        assert_eq!((error.reason.code(), error.exit), ("NOTHING_TO_RETRY", Exit::NotFound));
         assert!(error.sentence.contains(why), "{error}");
     };
     nothing(&["sent", "retry"], "nothing that was sent from here is refused").await;
@@ -388,7 +389,8 @@ async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
     let id = outbox.pending().unwrap()[0];
     let named = id.to_string();
     nothing(&["sent", "retry", &named], "waits").await;
-    let refuse = || outbox.refuse((id, &outbox.request(id).unwrap()), "WRONG_LETTERS").unwrap();
+    let refuse =
+        || outbox.refuse((id, &outbox.request(id).unwrap()), &Rule::WrongLetters.into()).unwrap();
     assert!(refuse());
     fr.run(&["sent", "retry", "--dry-run"]).await.unwrap();
     fr.run(&["sent"]).await.unwrap();
@@ -406,11 +408,11 @@ async fn what_was_refused_is_handed_in_again_when_a_human_says_so() {
     fr.way.breaks(AT_EVERY_ADDRESS);
     passed(fr.run(&notify).await, Break::Refuse);
     let id = outbox.pending().unwrap()[0];
-    assert!(outbox.refuse((id, &outbox.request(id).unwrap()), "WRONG_LETTERS").unwrap());
+    assert!(outbox.refuse((id, &outbox.request(id).unwrap()), &Rule::WrongLetters.into()).unwrap());
     net.say(says::withdrawal(&net.replica(), "jp/cert")).await;
     let error = fr.run(&["sent", "retry", &id.to_string()]).await.unwrap_err();
     assert_eq!(error.side, Side::Ours, "{error}");
-    outbox.refuse((id, &outbox.request(id).unwrap()), "WRONG_LETTERS").unwrap();
+    outbox.refuse((id, &outbox.request(id).unwrap()), &Rule::WrongLetters.into()).unwrap();
     net.open.clock.set(NOW + limits::MESSAGE_SECONDS + 1);
     nothing(&["sent", "retry", &id.to_string()], "has expired").await;
 }

@@ -71,7 +71,7 @@ async fn what_a_stolen_seat_could_open_is_listed_and_who_wrote_it_is_told_once()
     assert_eq!((&found["earlier"], &found["not_fetched"]), (&1.into(), &0.into()), "{found}");
     // Who has the seat would read that he is found out.
     let early = Box::pin(fr.run(&TELL)).await.unwrap_err();
-    assert_eq!((early.reason.as_str(), early.exit), ("SEAT_IN_FORCE", Exit::Refused));
+    assert_eq!((early.reason.code(), early.exit), ("SEAT_IN_FORCE", Exit::Refused));
     assert!(early.mend.unwrap().contains("seat revoke fr/cert/duty-2"));
     said(&mut fr, &REVOKE).await;
     tells(&jp, &fr, "After").await;
@@ -81,7 +81,7 @@ async fn what_a_stolen_seat_could_open_is_listed_and_who_wrote_it_is_told_once()
         "it has no letter for that"
     );
     let asked = Box::pin(fr.run(&TELL[..5])).await.unwrap_err();
-    assert_eq!((asked.reason.as_str(), asked.exit), ("NOT_TOLD", Exit::NeedsApproval));
+    assert_eq!((asked.reason.code(), asked.exit), ("NOT_TOLD", Exit::NeedsApproval));
     let shown = said(&mut fr, &[&TELL[..5], &["--dry-run"]].concat()).await;
     assert_eq!(states(&shown), [("at/cert", "not told"), ("jp/cert", "not told")], "{shown}");
     assert!(heard(&mut jp).await.is_empty() && heard(&mut at).await.is_empty());
@@ -117,7 +117,7 @@ async fn who_has_new_keys_already_tells_of_those_that_were_stolen() {
     // If those were stolen too, they end first.
     net.open.clock.set(NOW + 42 * DAY);
     let again = ["exposure", STOLEN, "--since", "2027-02-25", "--tell", "--yes"];
-    assert_eq!(Box::pin(fr.run(&again)).await.unwrap_err().reason, "SEAT_IN_FORCE");
+    assert_eq!(Box::pin(fr.run(&again)).await.unwrap_err().reason.code(), "SEAT_IN_FORCE");
 }
 
 /// The way breaks anywhere: the same command tells those who were not told.
@@ -147,15 +147,15 @@ async fn what_cannot_be_judged_is_refused_before_anything_is_asked_for() {
     ] {
         fr.way.went_by();
         let refused = fr.run(&["exposure", seat, "--since", since]).await.unwrap_err();
-        assert_eq!((refused.reason.as_str(), fr.way.went_by().0), (reason, 0), "{refused:?}");
+        assert_eq!((refused.reason.code(), fr.way.went_by().0), (reason, 0), "{refused:?}");
     }
     let elsewhere = fr.elsewhere(&net);
     elsewhere.run(&["sync"]).await.unwrap();
     let offline = [&EXPOSURE[..], &["--offline"]].concat();
-    assert_eq!(elsewhere.run(&offline).await.unwrap_err().reason, "NO_INBOX");
+    assert_eq!(elsewhere.run(&offline).await.unwrap_err().reason.code(), "NO_INBOX");
     // Without the service it says what is here, and that this is not all.
     fr.run(&["inbox", "list"]).await.unwrap();
     fr.way.breaks_for_ever([], Break::Refuse);
     assert_eq!(fr.run(&EXPOSURE).await.unwrap_err().exit, Exit::NotReachable);
-    assert_eq!(jp.run(&EXPOSURE).await.unwrap_err().reason, "OTHER_CONTACT");
+    assert_eq!(jp.run(&EXPOSURE).await.unwrap_err().reason.code(), "OTHER_CONTACT");
 }

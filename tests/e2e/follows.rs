@@ -249,7 +249,7 @@ async fn what_could_not_be_fetched_is_neither_read_nor_acknowledged() {
         let acknowledge = ["inbox", "ack", "1", "--person", "Anna"];
         for typed in [&acknowledge[..], &["inbox", "read", "1"]] {
             let error = jp.run(typed).await.unwrap_err();
-            let found = (&*error.reason, error.exit, error.side);
+            let found = (error.reason.code(), error.exit, error.side);
             assert_eq!(found, ("NOT_FETCHED", Exit::NotReachable, side), "{error}");
             assert!(error.sentence.contains("only its header is here"), "{error}");
         }

@@ -202,7 +202,7 @@ async fn is_named(gateway: Address, what: &str) {
             "something opens TLS on the way to service.un.example:443: issuer CN=Ministry Gateway",
         ),
     ] {
-        assert_eq!(error.reason, reason, "{what}: {error}");
+        assert_eq!(error.reason.code(), reason, "{what}: {error}");
         let side = liaison::client::error::Side::Network;
         assert_eq!(error.side, side, "{what}: {error}");
         assert!(error.sentence.contains(says), "{what}: {error}");

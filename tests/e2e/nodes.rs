@@ -401,7 +401,8 @@ async fn a_charter_under_which_nobody_would_connect_is_refused() {
     let drafts = async |more: &[&str]| {
         let before = served.service().state().head.0;
         let typed = [&["charter", "draft", "--yes"], more].concat();
-        let reason = kept.registrar_tries(&served, &typed).await.err().map(|why| why.reason);
+        let reason =
+            kept.registrar_tries(&served, &typed).await.err().map(|why| why.reason.to_string());
         (reason.unwrap_or_default(), served.service().state().head.0 - before)
     };
     let refused = ("SERVICE_NOT_BELIEVED".to_owned(), 0);

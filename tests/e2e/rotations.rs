@@ -130,12 +130,12 @@ async fn what_was_sealed_to_the_old_keys_is_opened_with_them() {
     assert_eq!((stay["forgotten"].as_array().unwrap().len(), &stay["messages"]), (0, &0.into()));
     net.open.clock.set(net.open.ambient.now() + 32 * 86_400);
     let asked = fr.run(&["key", "forget", "fr/cert/duty-1"]).await.unwrap_err();
-    assert_eq!((asked.reason.as_str(), asked.exit), ("NOT_CONFIRMED", Exit::NeedsApproval));
+    assert_eq!((asked.reason.code(), asked.exit), ("NOT_CONFIRMED", Exit::NeedsApproval));
     let yes = ["key", "forget", "fr/cert/duty-1", "--yes", "fr/cert/duty-1"];
     let gone = said(&mut fr, &yes).await;
     assert_eq!((gone["forgotten"].as_array().unwrap().len(), &gone["messages"]), (2, &1.into()));
     let closed = fr.run(&["inbox", "read", "1"]).await.unwrap_err();
-    assert_eq!(closed.reason, "KEY_RETIRED");
+    assert_eq!(closed.reason.code(), "KEY_RETIRED");
 }
 
 /// What waited was signed by a key that has ended since.
@@ -193,7 +193,7 @@ async fn a_roster_that_is_carried_to_its_keeper_locks_nobody_out() {
     // The same again goes on with the same keys, and another rotation does not begin beside it.
     let first = keys(&fr).next(fr.party.seat(), &net.open.ambient).unwrap();
     let other = fr.run(&[&ROTATE[..], &["--only", "seal"]].concat()).await.unwrap_err();
-    assert_eq!((other.reason.as_str(), other.exit), ("ROTATION_UNDER_WAY", Exit::Usage));
+    assert_eq!((other.reason.code(), other.exit), ("ROTATION_UNDER_WAY", Exit::Usage));
     fr.run(&[&ROTATE[..], &out].concat()).await.unwrap();
     let again = keys(&fr).next(fr.party.seat(), &net.open.ambient).unwrap();
     assert_eq!((again.purposes(), again.seal), (first.purposes(), first.seal));
@@ -232,7 +232,7 @@ async fn a_seat_that_was_revoked_comes_back_with_new_keys_and_with_all_of_them()
     fr.run(&as_first(&["seat", "revoke", second, "--yes", second])).await.unwrap();
     let one: Result<(), ClientError> =
         fr.run(&as_first(&["seat", "rotate", second, "--only", "seal"])).await;
-    assert_eq!(one.unwrap_err().reason, "KEY_REVOKED");
+    assert_eq!(one.unwrap_err().reason.code(), "KEY_REVOKED");
     let shown = said(&mut fr, &as_first(&["seat", "rotate", second])).await;
     let keys = shown["seats"][0]["keys"].as_array().unwrap();
     let in_force = keys.iter().filter(|key| key["state"] == "in force").count();
@@ -243,7 +243,7 @@ async fn a_seat_that_was_revoked_comes_back_with_new_keys_and_with_all_of_them()
         (&["seat", "rotate", "fr/cert/duty-7"][..], "KEY_MISSING"),
         (&["seat", "rotate", "jp/cert/duty-1"], "KEY_MISSING"),
     ] {
-        assert_eq!(fr.run(typed).await.unwrap_err().reason, reason);
+        assert_eq!(fr.run(typed).await.unwrap_err().reason.code(), reason);
     }
     let plan = said(&mut fr, &["seat", "rotate", first, second, "--dry-run"]).await;
     assert_eq!(plan["seats"].as_array().unwrap().len(), 2);

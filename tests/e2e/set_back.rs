@@ -46,7 +46,7 @@ async fn listed(office: &mut Office) -> Vec<(String, u64)> {
 
 fn is_caught(done: Result<(), ClientError>, reason: &str) -> ClientError {
     let error = done.unwrap_err();
-    assert_eq!((&error.reason[..], error.exit), (reason, Exit::VerificationFailed), "{error}");
+    assert_eq!((error.reason.code(), error.exit), (reason, Exit::VerificationFailed), "{error}");
     let mend = error.mend.as_deref().unwrap_or_default();
     assert!(mend.contains("liaisond mailbox new-epoch"), "{mend}");
     error

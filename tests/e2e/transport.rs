@@ -550,7 +550,7 @@ async fn who_ends_a_handshake_before_it_began_is_understood() {
         source: Broken::NoPlace,
     });
     let (side, exit) = (Side::Network, Exit::NotReachable);
-    assert_eq!((error.side, error.exit, error.reason.as_str()), (side, exit, "NO_PLACE"));
+    assert_eq!((error.side, error.exit, error.reason.code()), (side, exit, "NO_PLACE"));
     assert!(error.sentence.ends_with("try again in a while"), "{error}");
 }
 

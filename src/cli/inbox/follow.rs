@@ -25,13 +25,14 @@ use crate::agent::stay::Way;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::place::Lock;
+use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::domain::ids::MessageId;
 use crate::wire::v1;
 
 use super::super::courier::Courier;
-use super::super::mail::{Acks, Mail, News, SYNC_FIRST, after_a_sync};
+use super::super::mail::{Acks, Mail, News, after_a_sync};
 use super::super::sync::with_progress;
 use super::super::{Context, phrases};
 use super::{gone_json, rows, told};
@@ -301,7 +302,7 @@ impl Stay {
         event: Event,
     ) -> Result<(), ClientError> {
         match self.take(ctx, mail, work, event.clone()) {
-            Err(error) if error.reason == SYNC_FIRST => work.unchecked = Some(event),
+            Err(error) if error.reason == Here::SyncFirst => work.unchecked = Some(event),
             taken => taken?,
         }
         Ok(())

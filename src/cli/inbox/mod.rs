@@ -27,6 +27,7 @@ use crate::client::message::receipt::ReceiptError;
 use crate::client::message::text::{visible, visible_block};
 use crate::client::message::words;
 use crate::client::place;
+use crate::client::reason::{Here, Reason, Rule};
 use crate::client::session::Session;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
@@ -41,9 +42,7 @@ use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
-use super::mail::{
-    Acknowledged, Acks, BODY_DAMAGED, MESSAGE_EXPIRED, Mail, News, kept_back, not_sealed,
-};
+use super::mail::{Acknowledged, Acks, Mail, News, kept_back, not_sealed};
 use super::phrases::{self, Lines};
 use super::statement::agreed;
 use super::{Context, cannot_use};
@@ -254,7 +253,7 @@ pub(super) async fn collected(
     first: (usize, impl Fn(&Mail, &Row) -> bool),
 ) -> Result<News, ClientError> {
     match mail.collect(ctx, session, first).await {
-        Err(error) if error.reason == "INBOX_BUSY" => {
+        Err(error) if error.reason == Here::InboxBusy => {
             ctx.out.say("another program is collecting into this inbox; this is what it has");
             Ok(News::default())
         }
@@ -342,7 +341,7 @@ struct Listed {
     tlp: Option<&'static str>,
     drill: Option<String>,
     title: Option<String>,
-    not_opened: Option<&'static str>,
+    not_opened: Option<Reason>,
     #[serde(skip)]
     why: Option<String>,
     asked_again: bool,
@@ -405,24 +404,24 @@ impl Listed {
 struct Unverified {
     number: u64,
     why: String,
-    reason: &'static str,
+    reason: Reason,
     asked_again: bool,
 }
 
 impl Unverified {
     /// A message whose header is not believed.
     fn message(number: u64, why: &NotOpened) -> Self {
-        Self { number, why: phrases::not_opened(why), reason: why.code(), asked_again: false }
+        Self { number, why: phrases::not_opened(why), reason: why.reason(), asked_again: false }
     }
 
     /// An entry that does not show what the relay says by it.
     fn expired(number: u64, why: &Unproven) -> Self {
-        Self { number, why: phrases::unproven(why), reason: why.code(), asked_again: false }
+        Self { number, why: phrases::unproven(why), reason: why.reason(), asked_again: false }
     }
 
     /// An acknowledgement that is none of a colleague's.
     fn acknowledged(number: u64, why: &ReceiptError) -> Self {
-        Self { number, why: phrases::unacknowledged(why), reason: why.code(), asked_again: false }
+        Self { number, why: phrases::unacknowledged(why), reason: why.reason(), asked_again: false }
     }
 
     fn cells(&self) -> Vec<String> {
@@ -459,25 +458,28 @@ fn rows(
             Some(opened) => opened
                 .as_ref()
                 .err()
-                .map(|why| (why.code(), phrases::again(phrases::not_opened(why), again))),
+                .map(|why| (why.reason(), phrases::again(phrases::not_opened(why), again))),
             None if is_expired(mail, number)? => {
                 let call = header.addressing().sender.contact();
                 let said = format!(
                     "expired before it was read here; call {call}: liaison directory show {call}"
                 );
-                Some((MESSAGE_EXPIRED, said))
+                Some((Rule::MessageExpired.into(), said))
             }
             None if mail.is_lost(number) => {
                 let call = header.addressing().sender.contact();
                 let said =
                     format!("the service has lost it; call {call}: liaison directory show {call}");
-                Some((BODY_DAMAGED, said))
+                Some((Rule::BodyDamaged.into(), said))
             }
-            None => Some((NOT_FETCHED, format!("not fetched yet: liaison inbox read {number}"))),
+            None => {
+                let said = format!("not fetched yet: liaison inbox read {number}");
+                Some((Here::NotFetched.into(), said))
+            }
         };
         let by = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
         let waits = acks.waits(header.digest()).is_some();
-        let gone = why.as_ref().is_some_and(|(code, _)| *code == MESSAGE_EXPIRED);
+        let gone = why.as_ref().is_some_and(|(code, _)| *code == Rule::MessageExpired);
         let state = match (by.is_empty(), waits, mail.is_read(number)) {
             (false, _, _) => "acknowledged",
             (true, true, _) => WAITS,
@@ -497,7 +499,7 @@ fn rows(
             tlp: content.map(|content| phrases::tlp(content.tlp())),
             drill: of.drill.as_ref().map(phrases::drill),
             title: content.map(|content| content.title.clone()),
-            not_opened: why.as_ref().map(|(code, _)| *code),
+            not_opened: why.as_ref().map(|(reason, _)| reason.clone()),
             why: why.map(|(_, said)| said),
             asked_again: again,
             state,
@@ -644,7 +646,7 @@ fn expired((kept, header): &Came) -> ClientError {
         "message {number}, from {from}, written {created}, expired {expires}, before it was read \
          here: its content is deleted"
     );
-    let mut error = ClientError::new(Side::Ours, Exit::NotFound, MESSAGE_EXPIRED, sentence);
+    let mut error = ClientError::new(Side::Ours, Exit::NotFound, Rule::MessageExpired, sentence);
     error.details.insert("from".to_owned(), from.to_string());
     error.details.insert("created".to_owned(), of.created.to_string());
     error.details.insert("expires".to_owned(), of.expires.to_string());
@@ -667,7 +669,7 @@ fn not_gone(mail: &Mail, at: &Pointer) -> Result<(), ClientError> {
         return Err(error.mended_by(mend));
     }
     let sentence = phrases::gone(&[gone]).concat();
-    Err(ClientError::new(Side::Ours, Exit::NotFound, MESSAGE_EXPIRED, sentence)
+    Err(ClientError::new(Side::Ours, Exit::NotFound, Rule::MessageExpired, sentence)
         .mended_by("liaison inbox list"))
 }
 
@@ -682,7 +684,7 @@ fn not_fetched(number: u64, why: Option<ClientError>) -> ClientError {
         }
         None => Side::Theirs,
     };
-    ClientError::new(side, Exit::NotReachable, NOT_FETCHED, sentence)
+    ClientError::new(side, Exit::NotReachable, Here::NotFetched, sentence)
         .mended_by(format!("liaison inbox read {number}"))
 }
 
@@ -697,7 +699,7 @@ fn verified(ctx: &Context, mail: &Mail, number: u64) -> Result<Came, ClientError
     };
     messages.pop().ok_or_else(|| {
         let sentence = format!("entry {number} of the mailbox: {why}");
-        ClientError::new(Side::Ours, Exit::NotFound, "UNKNOWN_MESSAGE", sentence)
+        ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, sentence)
             .mended_by("liaison inbox list")
     })
 }
@@ -791,7 +793,7 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
         Inside::Later(_) => &unknown,
         Inside::Words(_) | Inside::Delivered(_) => {
             let sentence = "nothing to read";
-            return Err(ClientError::new(Side::Ours, Exit::Usage, "NOT_A_MESSAGE", sentence));
+            return Err(ClientError::new(Side::Ours, Exit::Usage, Here::NotAMessage, sentence));
         }
     };
     let saved = match save {
@@ -1031,7 +1033,7 @@ fn save_one(folder: &Path, attachment: &proto::Attachment) -> Result<PathBuf, Cl
         }
     }
     let sentence = format!("{} holds {COPIES} files of this name already", folder.display());
-    Err(ClientError::new(Side::Ours, Exit::Usage, "FILE_EXISTS", sentence))
+    Err(ClientError::new(Side::Ours, Exit::Usage, Here::FileExists, sentence))
 }
 
 /// The last part of a foreign name, with nothing that a shell, a file system or an eye takes for
@@ -1136,7 +1138,7 @@ async fn acknowledge(
         let sentence =
             format!("{number}, acknowledged by {}: {}", visible(&person), error.sentence);
         let error = ClientError { sentence, ..error };
-        if error.reason == MESSAGE_EXPIRED { call(error, &sender.contact()) } else { error }
+        if error.reason == Rule::MessageExpired { call(error, &sender.contact()) } else { error }
     })?;
     let object = json!({
         "number": number,
@@ -1174,8 +1176,8 @@ fn unread(ctx: &Context, (number, why): (u64, &NotOpened), yes: bool) -> Result<
     }
     let (side, exit) = (Side::Ours, Exit::NeedsApproval);
     let sentence = format!("{said}; nothing was acknowledged");
-    let mut error = ClientError::new(side, exit, "NOT_READ", sentence);
-    error.details.insert("why".to_owned(), why.code().to_owned());
+    let mut error = ClientError::new(side, exit, Here::NotRead, sentence);
+    error.details.insert("why".to_owned(), why.reason().to_string());
     Err(error.mended_by("let a colleague read and acknowledge it, or add --yes"))
 }
 
@@ -1190,7 +1192,7 @@ fn compose(
         mail.at_desk(ctx, |desk| collect::acknowledge(desk, boxes, number, words))?;
     made.map_err(|error| {
         let error = ClientError::from(error);
-        if error.reason == "NOT_A_LEVEL" {
+        if error.reason == Rule::NotALevel {
             return error.mended_by("liaison inbox ack NUMBER --level LEVEL");
         }
         error
@@ -1201,7 +1203,7 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     let named = given.person.clone().or_else(|| ctx.out.ask("Who acknowledges? Your name:"));
     let named = named.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
         let sentence = "an acknowledgement is a human's: it bears a name";
-        ClientError::new(Side::Ours, Exit::Usage, "NO_PERSON", sentence)
+        ClientError::new(Side::Ours, Exit::Usage, Here::NoPerson, sentence)
             .mended_by("liaison inbox ack NUMBER --person NAME")
     })?;
     let person = drafted(ctx, "the name of who acknowledges", &named)?;
@@ -1222,7 +1224,6 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
 const COPIES: u32 = 100;
 const YOU: &str = "you";
 const WAITS: &str = "acknowledgement waits";
-const NOT_FETCHED: &str = "NOT_FETCHED";
 /// Messages of a list, unless all are asked for.
 const PAGE: usize = 50;
 /// Bodies that a list waits for: 100 KiB, if they are alerts.
@@ -1403,7 +1404,8 @@ mod tests {
                 "entry 7 unverified    cannot be checked before the update",
             ]
         );
-        let reasons = found.unverified.iter().map(|row| (row.number, row.reason, row.asked_again));
+        let reasons =
+            found.unverified.iter().map(|row| (row.number, row.reason.known(), row.asked_again));
         let expected = [
             (2, "BEFORE_UPDATE", false),
             (3, "BACKDATED", false),
@@ -1451,7 +1453,7 @@ mod tests {
         let numbers = inbox.numbers().unwrap();
         let found =
             Found::of(&Desk { reader, index, sign, view, ambient }, &inbox, &numbers).unwrap();
-        let rows = found.unverified.iter().map(|row| (row.number, row.reason));
+        let rows = found.unverified.iter().map(|row| (row.number, row.reason.known()));
         assert!(rows.eq([(2, "NOT_PROVEN"), (4, "RECEIPT_NOT_VERIFIED")]));
         assert_eq!(found.messages.len(), 1);
     }

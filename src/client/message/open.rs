@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 
+use crate::client::reason::{Here, Reason, Rule};
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::{self, OpenError, OpeningKey};
 use crate::crypto::sign::KeyId;
@@ -223,33 +224,37 @@ pub enum NotOpened {
 }
 
 impl NotOpened {
-    /// The stable reason code: scripts rely on it.
+    /// What a program branches on.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn reason(&self) -> Reason {
         match self {
-            Self::SyncFirst(_) => "SYNC_FIRST",
-            Self::BeforeUpdate(_) => "BEFORE_UPDATE",
-            Self::Header(why) | Self::Body(why) => why.code(),
-            Self::Backdated { .. } => "BACKDATED",
-            Self::ForeignView(_) => "FOREIGN_VIEW",
-            Self::Forwarded { .. } => "FORWARDED",
-            Self::NoLetter { .. } => "NO_LETTER",
-            Self::LetterNotInHeader(_) => "LETTER_NOT_IN_HEADER",
-            Self::Letter(_) => "LETTER_MALFORMED",
-            Self::LetterForAnother(_) => "LETTER_FOR_ANOTHER",
-            Self::KeyNotHeld { retired: false, .. } => "KEY_NOT_HELD",
-            Self::KeyNotHeld { retired: true, .. } => "KEY_RETIRED",
-            Self::LetterDoesNotOpen(_) => "LETTER_DOES_NOT_OPEN",
-            Self::LetterText(InvalidLetterText::Malformed) => "LETTER_TEXT",
-            Self::LetterText(InvalidLetterText::OtherMessage(_)) => "LETTER_OF_ANOTHER_MESSAGE",
-            Self::LetterText(InvalidLetterText::OtherBody(_)) => "LETTER_OF_ANOTHER_BODY",
-            Self::BodyDoesNotOpen(_) => "BODY_DOES_NOT_OPEN",
-            Self::Padding(_) => "PADDING",
-            Self::Inner(_) => "INNER_MALFORMED",
-            Self::AddressingDiffers => "ADDRESSING_DIFFERS",
-            Self::InnerSignature(_) => "INNER_SIGNATURE",
-            Self::Content(_) => "CONTENT",
-            Self::Thread(amiss) => amiss.code(),
+            Self::SyncFirst(_) => Reason::Here(Here::SyncFirst),
+            Self::BeforeUpdate(_) => Reason::Here(Here::BeforeUpdate),
+            Self::Header(why) | Self::Body(why) => Reason::Rules(why.reason()),
+            Self::Backdated { .. } => Reason::Here(Here::Backdated),
+            Self::ForeignView(_) => Reason::Rules(Rule::ForeignView),
+            Self::Forwarded { .. } => Reason::Here(Here::Forwarded),
+            Self::NoLetter { .. } => Reason::Here(Here::NoLetter),
+            Self::LetterNotInHeader(_) => Reason::Here(Here::LetterNotInHeader),
+            Self::Letter(_) => Reason::Here(Here::LetterMalformed),
+            Self::LetterForAnother(_) => Reason::Here(Here::LetterForAnother),
+            Self::KeyNotHeld { retired: false, .. } => Reason::Here(Here::KeyNotHeld),
+            Self::KeyNotHeld { retired: true, .. } => Reason::Here(Here::KeyRetired),
+            Self::LetterDoesNotOpen(_) => Reason::Here(Here::LetterDoesNotOpen),
+            Self::LetterText(InvalidLetterText::Malformed) => Reason::Here(Here::LetterText),
+            Self::LetterText(InvalidLetterText::OtherMessage(_)) => {
+                Reason::Here(Here::LetterOfAnotherMessage)
+            }
+            Self::LetterText(InvalidLetterText::OtherBody(_)) => {
+                Reason::Here(Here::LetterOfAnotherBody)
+            }
+            Self::BodyDoesNotOpen(_) => Reason::Here(Here::BodyDoesNotOpen),
+            Self::Padding(_) => Reason::Here(Here::Padding),
+            Self::Inner(_) => Reason::Here(Here::InnerMalformed),
+            Self::AddressingDiffers => Reason::Here(Here::AddressingDiffers),
+            Self::InnerSignature(_) => Reason::Here(Here::InnerSignature),
+            Self::Content(_) => Reason::Here(Here::Content),
+            Self::Thread(amiss) => Reason::Rules(amiss.reason()),
         }
     }
 

@@ -8,6 +8,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 
+use crate::client::reason::{Here, Reason, Rule};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::Directory;
@@ -146,9 +147,6 @@ pub enum ReceiptError {
     NotTheRecipient(&'static str),
 }
 
-/// The reason if the relay contradicts itself: both are signed.
-pub const TWO_HISTORIES: &str = "TWO_HISTORIES";
-
 impl ReceiptError {
     /// The same of what was signed when the log had this size at most: a larger view cannot be, and is
     /// nothing to sync for.
@@ -162,18 +160,19 @@ impl ReceiptError {
         }
     }
 
-    /// The stable reason code, as `docs/protocol.md` 14 names it.
+    /// What a program branches on, as `docs/protocol.md` 14 names it.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn reason(&self) -> Reason {
         match self {
-            Self::Refused { why, .. } => why.code(),
-            Self::SyncFirst(_) => "SYNC_FIRST",
-            Self::BeforeUpdate(_) => "BEFORE_UPDATE",
-            Self::ForeignView { .. } => "FOREIGN_VIEW",
-            Self::EarlierView { .. } => "VIEW_BEFORE",
-            Self::Backdated { .. } => "BACKDATED",
-            Self::PlaceChanged { .. } => TWO_HISTORIES,
-            _ => "RECEIPT_NOT_VERIFIED",
+            Self::Refused { why, .. } => Reason::Rules(why.reason()),
+            Self::SyncFirst(_) => Reason::Here(Here::SyncFirst),
+            Self::BeforeUpdate(_) => Reason::Here(Here::BeforeUpdate),
+            Self::ForeignView { .. } => Reason::Rules(Rule::ForeignView),
+            Self::EarlierView { .. } => Reason::Rules(Rule::ViewBefore),
+            Self::Backdated { .. } => Reason::Here(Here::Backdated),
+            // The relay contradicts itself: both are signed.
+            Self::PlaceChanged { .. } => Reason::Here(Here::TwoHistories),
+            _ => Reason::Here(Here::ReceiptNotVerified),
         }
     }
 }

@@ -16,6 +16,7 @@ use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 use crate::ambient::Ambient;
+use crate::client::reason::{Here, Reason, Rule};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::VerifyingKey;
 use crate::domain::ids::{ContactId, DirectoryName};
@@ -192,7 +193,7 @@ impl Session {
 
     /// Whether the service takes the key of this connection for nobody's.
     async fn is_refused(&self) -> bool {
-        self.checkpoint().await.is_err_and(|why| why.reason == "NOT_PERMITTED")
+        self.checkpoint().await.is_err_and(|why| why.reason == Rule::NotPermitted)
     }
 
     /// Connects to the administration, as a registrar, an operator or an auditor.
@@ -215,7 +216,7 @@ impl Session {
             return Err(ClientError::new(
                 Side::Ours,
                 Exit::NotReachable,
-                "NO_ADMIN_ADDRESS",
+                Here::NoAdminAddress,
                 sentence,
             )
             .mended_by("add --address HOST:PORT, or liaison join INVITATION with a new one"));
@@ -225,7 +226,7 @@ impl Session {
         match open().await {
             // The members' port shows the charters that name another authority.
             Err(why)
-                if UNKNOWN_ISSUER.contains(&&*why.reason)
+                if is_of_another_authority(&why.reason)
                     && Self::open_with(home, name, None, net).await.is_ok() =>
             {
                 open().await
@@ -292,7 +293,7 @@ impl Session {
             (None, Some((path, why))) => bad_address(path, why),
             (None, None) => {
                 let sentence = format!("the invitation to {name} names no address");
-                ClientError::new(Side::Ours, Exit::NotReachable, "NO_ADDRESS", sentence)
+                ClientError::new(Side::Ours, Exit::NotReachable, Here::NoAddress, sentence)
                     .mended_by("liaison join INVITATION")
             }
         })
@@ -445,7 +446,7 @@ impl Session {
             let sentence =
                 format!("the service shows a log of {size} entries, and not entry {start}");
             let failed = Exit::VerificationFailed;
-            let withheld = ClientError::new(Side::Theirs, failed, "ENTRIES_WITHHELD", sentence);
+            let withheld = ClientError::new(Side::Theirs, failed, Here::EntriesWithheld, sentence);
             return Err(withheld.into());
         }
         Ok(entries)
@@ -491,7 +492,7 @@ impl Session {
             });
             let facets = match facets.await {
                 // Operators and auditors read the log, and no details: all stays withheld.
-                Err(why) if why.reason == "NOT_PERMITTED" => break,
+                Err(why) if why.reason == Rule::NotPermitted => break,
                 answered => answered?.facets,
             };
             have += replica.keep_facets(
@@ -579,7 +580,7 @@ async fn of_members<T>(
 /// No address can be used.
 fn bad_address(path: &Path, why: &InvalidAddress) -> ClientError {
     let sentence = format!("{}: {why}, and no other address is known", path.display());
-    ClientError::new(Side::Ours, Exit::Usage, "BAD_ADDRESS", sentence).mended_by(format!(
+    ClientError::new(Side::Ours, Exit::Usage, Here::BadAddress, sentence).mended_by(format!(
         "write host:port in addresses of {}, or liaison join INVITATION with a new one",
         path.display()
     ))
@@ -644,7 +645,11 @@ async fn newer_charters(
 
 /// Only a service of ours shows charters, or has too much to do to show them.
 fn is_of_a_service(error: &ClientError) -> bool {
-    matches!(&error.reason[..], DOES_NOT_FOLLOW | "BUSY")
+    error.reason == Here::CharterDoesNotFollow || error.reason == Rule::Busy
+}
+
+fn is_of_another_authority(reason: &Reason) -> bool {
+    matches!(reason.here(), Some(Here::ServerUnknownIssuer | Here::TlsIntercepted))
 }
 
 fn is_unknown_issuer(error: &ConnectError) -> bool {
@@ -730,7 +735,7 @@ fn in_the_log(
 fn not_following(why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("the service shows a charter that does not follow: {why}");
     let failed = Exit::VerificationFailed;
-    ClientError::new(Side::Theirs, failed, DOES_NOT_FOLLOW, sentence)
+    ClientError::new(Side::Theirs, failed, Here::CharterDoesNotFollow, sentence)
 }
 
 fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answer>, ClientError> {
@@ -747,7 +752,7 @@ fn answers(bundle: &Bundle, answers: Vec<v1::PublishAnswer>) -> Result<Vec<Answe
     if expected != found {
         let sentence = format!("the service answered {found} of {expected} statements");
         let unexpected = Exit::Unexpected;
-        return Err(ClientError::new(Side::Theirs, unexpected, "ANSWERS_MISSING", sentence));
+        return Err(ClientError::new(Side::Theirs, unexpected, Here::AnswersMissing, sentence));
     }
     Ok(read)
 }
@@ -760,8 +765,6 @@ const FACETS_AT_A_TIME: usize = 16;
 const ADDRESSES: usize = 8;
 /// They are asked for beside a checkpoint, which waits no longer for them.
 const ADDRESSES_TIMEOUT: Duration = Duration::from_secs(10);
-const DOES_NOT_FOLLOW: &str = "CHARTER_DOES_NOT_FOLLOW";
-const UNKNOWN_ISSUER: [&str; 2] = ["SERVER_UNKNOWN_ISSUER", "TLS_INTERCEPTED"];
 
 #[cfg(test)]
 mod tests;

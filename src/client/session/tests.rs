@@ -315,13 +315,13 @@ async fn what_a_service_withholds_shortens_or_forges_is_named() {
     assert_eq!(synced.withheld, [(contact, "telephone".to_owned())]);
     fake.state().checkpoint = log.checkpoint_at(3);
     let refused = sync(&session, &home).await.unwrap_err();
-    assert_eq!((refused.reason.as_str(), refused.exit), ("ROLLBACK", Exit::VerificationFailed));
+    assert_eq!((refused.reason.code(), refused.exit), ("ROLLBACK", Exit::VerificationFailed));
     assert!(std::path::Path::new(&refused.details["evidence"]).exists());
     let (_folder, home) = self::home(&log);
     fake.state().checkpoint = log.checkpoint();
     fake.state().log.entries.truncate(3);
     let refused = sync(&session, &home).await.unwrap_err();
-    assert_eq!((refused.reason.as_str(), refused.side), ("ENTRIES_WITHHELD", Side::Theirs));
+    assert_eq!((refused.reason.code(), refused.side), ("ENTRIES_WITHHELD", Side::Theirs));
     // It goes on where it was.
     fake.state().log = log.clone();
     fake.state().pages = 0;
@@ -358,7 +358,8 @@ async fn a_checkpoint_older_than_what_was_read_meanwhile_is_no_proof_of_going_ba
                 }
             };
             let synced = session.sync(&mut replica, &mut beside).await;
-            let found = synced.as_ref().map(|synced| synced.size).map_err(|error| &*error.reason);
+            let found =
+                synced.as_ref().map(|synced| synced.size).map_err(|error| error.reason.code());
             assert_eq!(found, expected, "{} on trial", on_trial.len());
             let evidence = synced.err().map(|error| error.details["evidence"].clone());
             assert!(evidence.is_none_or(|path| Path::new(&path).exists()));
@@ -407,7 +408,7 @@ async fn what_was_poisoned_on_its_way_is_let_go_and_fetched_once_more() {
         (0..4).for_each(|_| longer.entries.push(log.entries[0].clone()));
         fake.state().checkpoint = longer.checkpoint();
         let refused = sync(&session, &home).await.unwrap_err();
-        assert_eq!(refused.reason, "ENTRIES_WITHHELD");
+        assert_eq!(refused.reason.code(), "ENTRIES_WITHHELD");
         assert_eq!(Replica::open(&home, &name()).unwrap().on_trial(), served);
         fake.state().log = log.clone();
         fake.state().checkpoint = log.checkpoint();
@@ -437,7 +438,7 @@ async fn what_a_log_cannot_hold_is_kept_as_evidence_and_nowhere_else() {
         bad.entries.push(entry.clone());
         (fake.state().log, fake.state().checkpoint) = (bad.clone(), bad.checkpoint());
         let refused = sync(&session, &home).await.unwrap_err();
-        let found = (refused.reason.as_str(), refused.side, refused.exit);
+        let found = (refused.reason.code(), refused.side, refused.exit);
         let expected = ("ENTRY_NOT_ADMISSIBLE", Side::Theirs, Exit::VerificationFailed);
         assert_eq!(found, expected);
         let path = std::path::Path::new(&refused.details["evidence"]);
@@ -488,7 +489,7 @@ async fn a_new_service_authority_is_believed_by_the_charter_that_names_it() {
     let log = with_authority(&before, 70);
     let fake = Fake::new(log.clone(), facets);
     let open = || async { Session::open(&home, &name(), None, &net(&fake, 70)).await };
-    assert_eq!(open().await.unwrap_err().reason, "SERVER_UNKNOWN_ISSUER");
+    assert_eq!(open().await.unwrap_err().reason.code(), "SERVER_UNKNOWN_ISSUER");
     // A charter that only one registrar has signed is none, wherever it stands.
     let ambient = ambient();
     let mut weak =
@@ -509,7 +510,7 @@ async fn a_new_service_authority_is_believed_by_the_charter_that_names_it() {
         (charters_of(&log), forged.checkpoint()),
     ] {
         (fake.state().charters, fake.state().checkpoint) = (charters, checkpoint);
-        assert_eq!(open().await.unwrap_err().reason, "CHARTER_DOES_NOT_FOLLOW");
+        assert_eq!(open().await.unwrap_err().reason.code(), "CHARTER_DOES_NOT_FOLLOW");
         assert_eq!(home.trust(&name()).unwrap().newest().version, 1);
     }
     (fake.state().charters, fake.state().checkpoint) = (charters_of(&log), log.checkpoint());
@@ -532,7 +533,7 @@ async fn a_box_that_judges_the_first_segment_is_found_by_a_small_one() {
     let dial = Arc::new(FirstSegment(Memory::new(&fake, CA)));
     let small = Net { dial, ..net(&fake, CA) };
     let error = Session::open(&home, &name(), None, &small).await.unwrap_err();
-    assert_eq!((error.reason.as_str(), error.details["leg"].as_str()), ("TIMED_OUT", "tls"));
+    assert_eq!((error.reason.code(), error.details["leg"].as_str()), ("TIMED_OUT", "tls"));
     assert!(opens_for_a_small_hello(&home, &name(), &small).await);
     // Whom the charter does not name is not believed with a small one, either.
     let dial = Arc::new(FirstSegment(Memory::new(&fake, 70)));
@@ -555,7 +556,7 @@ async fn many_charters_come_page_by_page_and_a_page_without_progress_ends_it() {
     fake.state().charters_a_page = 0;
     fake.state().pages = 0;
     let refused = Session::open(&home, &name(), None, &net(&fake, 79)).await.unwrap_err();
-    assert_eq!((refused.reason.as_str(), fake.state().pages), ("SERVER_UNKNOWN_ISSUER", 1));
+    assert_eq!((refused.reason.code(), fake.state().pages), ("SERVER_UNKNOWN_ISSUER", 1));
 }
 
 /// Registrars sign a charter, think better of it, and log another of that version: who met the
@@ -635,10 +636,7 @@ async fn each_statement_handed_in_has_its_own_answer() {
         let answers = answers.unwrap();
         assert_eq!(answers[0], Answer::Logged(4));
         let Answer::Refused(refused) = &answers[1] else { panic!() };
-        assert_eq!(
-            (refused.reason.as_str(), refused.exit),
-            ("BELOW_THRESHOLD", Exit::NeedsApproval)
-        );
+        assert_eq!((refused.reason.code(), refused.exit), ("BELOW_THRESHOLD", Exit::NeedsApproval));
         assert_eq!(refused.details["needed"], "2");
     }
 }
@@ -653,7 +651,7 @@ async fn addresses_are_learnt_where_the_service_is_believed_and_nowhere_else() {
     fake.state().addresses = vec!["planted.example:1".to_owned()];
     // Somebody on the way, who shows no charters, and then those of the log.
     let refused = Session::open(&home, &name(), None, &net(&fake, 70)).await.unwrap_err();
-    assert_eq!(refused.reason, "SERVER_UNKNOWN_ISSUER");
+    assert_eq!(refused.reason.code(), "SERVER_UNKNOWN_ISSUER");
     fake.state().charters = charters_of(&with_authority(&log, 71));
     fake.state().checkpoint = with_authority(&log, 71).checkpoint();
     Session::open(&home, &name(), None, &net(&fake, 70)).await.unwrap_err();
@@ -698,7 +696,7 @@ async fn a_gateway_that_falls_silent_is_named_before_a_request_would_be_given_up
     let dial = Arc::new(Silent(Memory::new(&fake, 70)));
     let start = tokio::time::Instant::now();
     let silent = Session::open(&home, &name(), None, &Net { dial, ..net(&fake, CA) }).await;
-    assert_eq!(silent.unwrap_err().reason, "SERVER_UNKNOWN_ISSUER");
+    assert_eq!(silent.unwrap_err().reason.code(), "SERVER_UNKNOWN_ISSUER");
     assert_eq!(start.elapsed().as_secs(), crate::domain::limits::CHARTERS_TIMEOUT.as_secs());
 }
 
@@ -729,7 +727,7 @@ async fn of_several_addresses_the_one_that_answered_wrongly_is_told_of() {
     for address in ["liaison.un.example", "silent.example"] {
         let dial = Arc::new(Only(Memory::new(&fake, 70), Address::parse(address).unwrap()));
         let refused = Session::open(&home, &name(), None, &Net { dial, ..net(&fake, CA) }).await;
-        assert_eq!(refused.unwrap_err().reason, "SERVER_UNKNOWN_ISSUER", "{address}");
+        assert_eq!(refused.unwrap_err().reason.code(), "SERVER_UNKNOWN_ISSUER", "{address}");
     }
 }
 
@@ -757,7 +755,7 @@ async fn where_the_service_was_found_last_is_tried_first_unless_another_is_writt
     assert_eq!(first(), "written.example:443");
     assert_eq!(home.addresses(&name()).unwrap().bad.len(), 1);
     let lost = Session::open(&home, &name(), None, &at("nowhere.example")).await.unwrap_err();
-    assert_eq!(lost.reason, "NO_CONNECTION");
+    assert_eq!(lost.reason.code(), "NO_CONNECTION");
     assert!(lost.mend.unwrap().contains("liaison join"));
     // None that is one at all.
     config.directories.get_mut("un.example").unwrap().addresses = vec!["::1".to_owned()];
@@ -768,6 +766,6 @@ async fn where_the_service_was_found_last_is_tried_first_unless_another_is_writt
     let bad = crate::client::armour::write(crate::client::armour::Kind::Invitation, &bad);
     std::fs::write(folder.join("invitation"), bad).unwrap();
     let none = Session::open(&home, &name(), None, &at("new.example")).await.unwrap_err();
-    assert_eq!((none.reason.as_str(), none.exit), ("BAD_ADDRESS", Exit::Usage));
+    assert_eq!((none.reason.code(), none.exit), ("BAD_ADDRESS", Exit::Usage));
     assert!(none.sentence.contains("config.toml: \"::1\""), "{none}");
 }

@@ -21,6 +21,7 @@ use super::directory::Signer;
 use super::directory::key::Purpose;
 use super::ids::{ContactId, DirectoryName, InvalidId, MemberId, MessageId};
 use super::peer::AuthenticPeer;
+use super::reason::Reason;
 
 pub use field::Wrong;
 pub use values::{
@@ -529,99 +530,105 @@ impl Refusal {
         )
     }
 
-    /// The stable reason code: scripts rely on it.
+    /// Why, without the values: what a client may branch on.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::UnknownLeaf => Reason::UnknownLeaf,
+            Self::NotCanonical(_) => Reason::NotCanonical,
+            Self::UnknownKind { .. } => Reason::UnknownKind,
+            Self::InvalidTargets(_) => Reason::InvalidTargets,
+            Self::NotACharter(_) => Reason::NotACharter,
+            Self::OtherDirectory { .. } => Reason::OtherDirectory,
+            Self::OtherGenesis => Reason::OtherGenesis,
+            Self::InvalidField { .. } => Reason::InvalidField,
+            Self::UnknownMember(_) => Reason::UnknownMember,
+            Self::UnknownContact(_) => Reason::UnknownContact,
+            Self::SignaturesUnsorted => Reason::SignaturesUnsorted,
+            Self::DuplicateSignature(_) => Reason::DuplicateSignature,
+            Self::UnknownKey(_) => Reason::UnknownKey,
+            Self::KeyNotInForce(_) => Reason::KeyNotInForce,
+            Self::WrongPurpose { .. } => Reason::WrongPurpose,
+            Self::BadSignature(_) => Reason::BadSignature,
+            Self::BelowThreshold { .. } => Reason::BelowThreshold,
+            Self::SuperfluousSignature(_) => Reason::SuperfluousSignature,
+            Self::WrongVersion { .. } => Reason::WrongVersion,
+            Self::BeforeClock { .. } => Reason::BeforeClock,
+            Self::IssuedInFuture { .. } => Reason::IssuedInFuture,
+            Self::IssuedTooEarly { .. } => Reason::IssuedTooEarly,
+            Self::WrongRules { .. } => Reason::WrongRules,
+            Self::WrongPrevious => Reason::WrongPrevious,
+            Self::NoPossession { .. } => Reason::NoPossession,
+            Self::KeyReused { .. } => Reason::KeyReused,
+            Self::AuthorityStands(_) => Reason::AuthorityStands,
+            Self::AttestedAfterSigned(_) => Reason::AttestedAfterSigned,
+            Self::Attested(_) => Reason::Attested,
+            Self::TooManyContacts { .. } => Reason::TooManyContacts,
+            Self::AlreadyExpired => Reason::AlreadyExpired,
+            Self::HoldsTooLong => Reason::HoldsTooLong,
+            Self::NothingToRevoke => Reason::NothingToRevoke,
+            Self::NotEntitled => Reason::NotEntitled,
+            Self::FacetMissing(_) => Reason::FacetMissing,
+            Self::FacetSuperfluous => Reason::FacetSuperfluous,
+            Self::NotYetSupported(_) => Reason::NotYetSupported,
+            Self::NewerRules { .. } => Reason::NewerRules,
+            Self::ServiceKeyMissing { .. } => Reason::ServiceKeyMissing,
+            Self::ServiceNotBelieved(_) => Reason::ServiceNotBelieved,
+            Self::ClockInDoubt => Reason::ClockInDoubt,
+            Self::NotTheSender(_) => Reason::NotTheSender,
+            Self::WrongThread(amiss) => amiss.reason(),
+            Self::NotALevel { .. } => Reason::NotALevel,
+            Self::ViewAhead { .. } => Reason::ViewAhead,
+            Self::ForeignView(_) => Reason::ForeignView,
+            Self::StaleDirectory(_) => Reason::StaleDirectory,
+            Self::RecipientListed(_) => Reason::RecipientListed,
+            Self::RecipientWithoutSeats(_) => Reason::RecipientWithoutSeats,
+            Self::BodySize { .. } => Reason::BodySize,
+            Self::BodyDigest => Reason::BodyDigest,
+            Self::NotSealed { .. } => Reason::NotSealed,
+            Self::WrongLetters(_) => Reason::WrongLetters,
+            Self::IdUsedTwice(_) => Reason::IdUsedTwice,
+            Self::UnknownMessage(_) => Reason::UnknownMessage,
+            Self::MessageExpired(_) => Reason::MessageExpired,
+            Self::ReceiptNotDue(_) => Reason::ReceiptNotDue,
+            Self::MailboxShare { .. } => Reason::MailboxShare,
+            Self::QuotaExceeded { .. } => Reason::QuotaExceeded,
+            Self::NotPermitted { .. } => Reason::NotPermitted,
+            Self::Certificate(_) => Reason::Certificate,
+            Self::StorageFull => Reason::StorageFull,
+            Self::StorageReadOnly => Reason::StorageReadOnly,
+            Self::BodyDamaged => Reason::BodyDamaged,
+            Self::StoreDamaged => Reason::StoreDamaged,
+            Self::Internal(_) => Reason::Internal,
+            Self::UnknownAction(_) => Reason::UnknownAction,
+            Self::UnknownProposal(_) => Reason::UnknownProposal,
+            Self::BaseMoved { .. } => Reason::BaseMoved,
+            Self::ProposalExpired { .. } => Reason::ProposalExpired,
+            Self::ProposalTooLong { .. } => Reason::ProposalTooLong,
+            Self::ProposalBeforeRestore { .. } => Reason::ProposalBeforeRestore,
+            Self::ProposalEnded { .. } => Reason::ProposalEnded,
+            Self::ProposalOfAnother { .. } => Reason::ProposalOfAnother,
+            Self::TooManyProposals { .. } => Reason::TooManyProposals,
+            Self::SecondOperatorNeeded { .. } => Reason::SecondOperatorNeeded,
+            Self::UnknownSession(_) => Reason::UnknownSession,
+            Self::ServiceKeyNotKept => Reason::ServiceKeyNotKept,
+            Self::ServiceKeyListed { .. } => Reason::ServiceKeyListed,
+            Self::UnknownServiceKey(_) => Reason::UnknownServiceKey,
+            Self::NotWhileServing(_) => Reason::NotWhileServing,
+        }
+    }
+
+    /// The stable code of the reason: scripts rely on it.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::TooLarge { .. } => "TOO_LARGE",
-            Self::UnknownLeaf => "UNKNOWN_LEAF",
-            Self::NotCanonical(_) => "NOT_CANONICAL",
-            Self::UnknownKind { .. } => "UNKNOWN_KIND",
-            Self::InvalidTargets(_) => "INVALID_TARGETS",
-            Self::NotACharter(_) => "NOT_A_CHARTER",
-            Self::OtherDirectory { .. } => "OTHER_DIRECTORY",
-            Self::OtherGenesis => "OTHER_GENESIS",
-            Self::InvalidField { .. } => "INVALID_FIELD",
-            Self::UnknownMember(_) => "UNKNOWN_MEMBER",
-            Self::UnknownContact(_) => "UNKNOWN_CONTACT",
-            Self::SignaturesUnsorted => "SIGNATURES_UNSORTED",
-            Self::DuplicateSignature(_) => "DUPLICATE_SIGNATURE",
-            Self::UnknownKey(_) => "UNKNOWN_KEY",
-            Self::KeyNotInForce(_) => "KEY_NOT_IN_FORCE",
-            Self::WrongPurpose { .. } => "WRONG_PURPOSE",
-            Self::BadSignature(_) => "BAD_SIGNATURE",
-            Self::BelowThreshold { .. } => "BELOW_THRESHOLD",
-            Self::SuperfluousSignature(_) => "SUPERFLUOUS_SIGNATURE",
-            Self::WrongVersion { .. } => "WRONG_VERSION",
-            Self::BeforeClock { .. } => "BEFORE_CLOCK",
-            Self::IssuedInFuture { .. } => "ISSUED_IN_FUTURE",
-            Self::IssuedTooEarly { .. } => "ISSUED_TOO_EARLY",
-            Self::WrongRules { .. } => "WRONG_RULES",
-            Self::WrongPrevious => "WRONG_PREVIOUS",
-            Self::NoPossession { .. } => "NO_POSSESSION",
-            Self::KeyReused { .. } => "KEY_REUSED",
-            Self::AuthorityStands(_) => "AUTHORITY_STANDS",
-            Self::AttestedAfterSigned(_) => "ATTESTED_AFTER_SIGNED",
-            Self::Attested(_) => "ATTESTED",
-            Self::TooManyContacts { .. } => "TOO_MANY_CONTACTS",
-            Self::AlreadyExpired => "ALREADY_EXPIRED",
-            Self::HoldsTooLong => "HOLDS_TOO_LONG",
-            Self::NothingToRevoke => "NOTHING_TO_REVOKE",
-            Self::NotEntitled => "NOT_ENTITLED",
-            Self::FacetMissing(_) => "FACET_MISSING",
-            Self::FacetSuperfluous => "FACET_SUPERFLUOUS",
-            Self::NotYetSupported(_) => "NOT_YET_SUPPORTED",
-            Self::NewerRules { .. } => "NEWER_RULES",
-            Self::ServiceKeyMissing { .. } => "SERVICE_KEY_MISSING",
-            Self::ServiceNotBelieved(_) => "SERVICE_NOT_BELIEVED",
-            Self::ClockInDoubt => "CLOCK_IN_DOUBT",
-            Self::NotTheSender(_) => "NOT_THE_SENDER",
-            Self::WrongThread(amiss) => amiss.code(),
-            Self::NotALevel { .. } => "NOT_A_LEVEL",
-            Self::ViewAhead { .. } => "VIEW_AHEAD",
-            Self::ForeignView(_) => "FOREIGN_VIEW",
-            Self::StaleDirectory(_) => "STALE_DIRECTORY",
-            Self::RecipientListed(_) => "RECIPIENT_LISTED",
-            Self::RecipientWithoutSeats(_) => "RECIPIENT_WITHOUT_SEATS",
-            Self::BodySize { .. } => "BODY_SIZE",
-            Self::BodyDigest => "BODY_DIGEST",
-            Self::NotSealed { .. } => "NOT_SEALED",
-            Self::WrongLetters(_) => "WRONG_LETTERS",
-            Self::IdUsedTwice(_) => "ID_USED_TWICE",
-            Self::UnknownMessage(_) => "UNKNOWN_MESSAGE",
-            Self::MessageExpired(_) => "MESSAGE_EXPIRED",
-            Self::ReceiptNotDue(_) => "RECEIPT_NOT_DUE",
-            Self::MailboxShare { .. } => "MAILBOX_SHARE",
-            Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
-            Self::NotPermitted { .. } => "NOT_PERMITTED",
-            Self::Certificate(_) => "CERTIFICATE",
-            Self::StorageFull => "STORAGE_FULL",
-            Self::StorageReadOnly => "STORAGE_READ_ONLY",
-            Self::BodyDamaged => "BODY_DAMAGED",
-            Self::StoreDamaged => "STORE_DAMAGED",
-            Self::Internal(_) => "INTERNAL",
-            Self::UnknownAction(_) => "UNKNOWN_ACTION",
-            Self::UnknownProposal(_) => "UNKNOWN_PROPOSAL",
-            Self::BaseMoved { .. } => "BASE_MOVED",
-            Self::ProposalExpired { .. } => "PROPOSAL_EXPIRED",
-            Self::ProposalTooLong { .. } => "PROPOSAL_TOO_LONG",
-            Self::ProposalBeforeRestore { .. } => "PROPOSAL_BEFORE_RESTORE",
-            Self::ProposalEnded { .. } => "PROPOSAL_ENDED",
-            Self::ProposalOfAnother { .. } => "PROPOSAL_OF_ANOTHER",
-            Self::TooManyProposals { .. } => "TOO_MANY_PROPOSALS",
-            Self::SecondOperatorNeeded { .. } => "SECOND_OPERATOR_NEEDED",
-            Self::UnknownSession(_) => "UNKNOWN_SESSION",
-            Self::ServiceKeyNotKept => "SERVICE_KEY_NOT_KEPT",
-            Self::ServiceKeyListed { .. } => "SERVICE_KEY_LISTED",
-            Self::UnknownServiceKey(_) => "UNKNOWN_SERVICE_KEY",
-            Self::NotWhileServing(_) => "NOT_WHILE_SERVING",
-        }
+        self.reason().code()
     }
 
     /// The reason as `docs/protocol.md` names it: the code, and of a field the statement's own name
     /// for it.
     #[must_use]
-    pub fn reason(&self) -> String {
+    pub fn on_the_page(&self) -> String {
         match self {
             Self::InvalidField { field, .. } => {
                 let field = field.split('.').next().unwrap_or_default();
@@ -734,24 +741,32 @@ pub(crate) mod tests {
                 page.push(code);
             }
         }
-        let codes = arms().into_iter().flat_map(|(variant, code)| match code {
-            Some(code) => vec![code],
-            None => {
-                assert_eq!(variant, "WrongThread");
-                vec![Amiss::OtherThread.code(), Amiss::EarlierView.code()]
-            }
-        });
-        assert_eq!(codes.collect::<Vec<_>>(), page);
+        let refused = Reason::ALL.iter().filter(|reason| **reason != Reason::Busy);
+        assert_eq!(refused.map(|reason| reason.code()).collect::<Vec<_>>(), page);
     }
 
     #[test]
-    fn the_variants_stand_in_the_order_of_their_codes() {
+    fn a_code_is_read_as_its_reason_and_no_other_is() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::read(reason.code()), Some(*reason));
+            assert_eq!(Reason::read(&reason.code().to_lowercase()), None);
+        }
+        assert!(Reason::ALL.is_sorted());
+    }
+
+    #[test]
+    fn the_variants_stand_in_the_order_of_their_reasons() {
         let (_, declared) = SOURCE.split_once("pub enum Refusal {\n").unwrap();
         let lines = declared.lines().take_while(|line| *line != "}");
         let lines = lines.filter_map(|line| line.strip_prefix("    "));
         let variants = lines.filter(|line| line.starts_with(|first: char| first.is_uppercase()));
         let variants = variants.map(|line| line.split([' ', '(', ',']).next().unwrap());
-        assert!(variants.eq(arms().into_iter().map(|(variant, _)| variant)));
+        assert!(variants.eq(arms()));
+        let place = |variant: &str| {
+            let is_of = |of: &&Refusal| format!("{of:?}").split([' ', '(']).next() == Some(variant);
+            samples().iter().find(is_of).map(Refusal::reason)
+        };
+        assert!(arms().into_iter().map(place).is_sorted());
     }
 
     /// The words stand here alone, so whole sentences are read here.
@@ -994,19 +1009,18 @@ pub(crate) mod tests {
     #[test]
     fn a_refusal_says_dates_and_nothing_twice() {
         let samples = samples();
-        for (variant, _) in arms() {
+        for variant in arms() {
             let is_of = |of: &Refusal| format!("{of:?}").split([' ', '(']).next() == Some(variant);
             assert!(samples.iter().any(is_of), "{variant}");
         }
         samples.iter().for_each(|refusal| reads_well(&refusal.to_string()));
     }
 
-    /// Each variant with its code, as [`Refusal::code`] has them; none where it asks further.
-    fn arms() -> Vec<(&'static str, Option<&'static str>)> {
-        let (_, code) = SOURCE.split_once("pub const fn code").unwrap();
-        let lines = code.lines().take_while(|line| *line != "    }");
+    /// The variants, as [`Refusal::reason`] has them.
+    fn arms() -> Vec<&'static str> {
+        let (_, reason) = SOURCE.split_once("pub const fn reason").unwrap();
+        let lines = reason.lines().take_while(|line| *line != "    }");
         let arms = lines.filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => "));
-        let variant = |of: &'static str| of.split([' ', '(']).next().unwrap();
-        arms.map(|(of, code)| (variant(of), code.split('"').nth(1))).collect()
+        arms.map(|(of, _)| of.split([' ', '(']).next().unwrap()).collect()
     }
 }

@@ -5,6 +5,7 @@
 use crate::domain::directory::key::{Holder, Purpose};
 use crate::domain::ids::{ContactId, MemberId, MessageId, SeatId};
 use crate::domain::limits::{LETTERS, TARGETS};
+use crate::domain::reason::Reason;
 
 /// What is wrong with the targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -254,11 +255,11 @@ pub enum Amiss {
 }
 
 impl Amiss {
-    /// The stable reason code.
+    /// Which of the two reasons.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub const fn reason(self) -> Reason {
         match self {
-            Self::EarlierView => "VIEW_BEFORE",
+            Self::EarlierView => Reason::ViewBefore,
             Self::BeginsAndAnswers
             | Self::AnswersNothing
             | Self::NotToItsSender
@@ -266,7 +267,7 @@ impl Amiss {
             | Self::OtherDrill
             | Self::NotAParty
             | Self::NotItsOwn
-            | Self::NotItsBeginner => "WRONG_THREAD",
+            | Self::NotItsBeginner => Reason::WrongThread,
         }
     }
 }

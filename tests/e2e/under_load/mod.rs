@@ -272,7 +272,7 @@ impl Rotating {
     /// The reader brings his copy up to date there.
     async fn read(&self, at: &Address) -> Result<(), String> {
         self.reader.way.leads_to(at);
-        Box::pin(self.reader.run(&["sync"])).await.map_err(|why| why.reason)
+        Box::pin(self.reader.run(&["sync"])).await.map_err(|why| why.reason.to_string())
     }
 
     async fn person(&self, role: &'static str, id: &str) {

@@ -273,11 +273,11 @@ fn a_changed_header_body_or_letter_is_not_opened() {
     let header = open(&|item| item.header = flip(&item.header, 60));
     assert!(matches!(header, NotOpened::Header(_)), "{header}");
     let cut = open(&|item| item.header = item.header.slice(..100));
-    assert_eq!(cut.code(), "NOT_CANONICAL");
+    assert_eq!(cut.reason().known(), "NOT_CANONICAL");
     let body = open(&|item| item.body = flip(&item.body, 4000));
     assert_eq!(body, NotOpened::Body(Refusal::BodyDigest));
     let body = open(&|item| item.body = item.body.slice(1..));
-    assert_eq!(body.code(), "BODY_SIZE");
+    assert_eq!(body.reason().known(), "BODY_SIZE");
     let body = open(&|item| item.body = other.body.clone());
     assert_eq!(body, NotOpened::Body(Refusal::BodyDigest));
     for letter in [
@@ -289,7 +289,7 @@ fn a_changed_header_body_or_letter_is_not_opened() {
         open(&|item| item.letter_path[0] = Bytes::from_static(b"short")),
         open(&|item| item.letter_path[0] = Bytes::from_static(&[0; 32])),
     ] {
-        assert_eq!(letter.code(), "LETTER_NOT_IN_HEADER", "{letter}");
+        assert_eq!(letter.reason().known(), "LETTER_NOT_IN_HEADER", "{letter}");
         assert_eq!(letter.outcome(), Some((Outcome::NotOpened, None)));
     }
     let none = open(&|item| item.letter = Bytes::new());
@@ -324,7 +324,7 @@ fn it_is_told_which_key_would_have_been_needed() {
     let why = open(&net, &second[1..]).unwrap_err();
     assert_eq!(why, NotOpened::KeyNotHeld { needed, held, retired: true });
     assert_eq!(why.outcome(), Some((Outcome::RetiredKey, Some(*needed.as_bytes()))));
-    assert_eq!(why.code(), "KEY_RETIRED");
+    assert_eq!(why.reason().known(), "KEY_RETIRED");
 }
 
 #[test]
@@ -344,10 +344,10 @@ fn a_letter_that_lies_is_found_out() {
     };
     let why = forge.opened_by(FR).unwrap_err();
     assert!(matches!(text(&why), InvalidLetterText::OtherMessage(_)));
-    assert_eq!(why.code(), "LETTER_OF_ANOTHER_MESSAGE");
+    assert_eq!(why.reason().known(), "LETTER_OF_ANOTHER_MESSAGE");
     forge.text = |forge, _, key| body::letter_text(forge.id(), Digest::of(b"x"), key).to_string();
     let why = forge.opened_by(FR).unwrap_err();
-    assert_eq!(why.code(), "LETTER_OF_ANOTHER_BODY");
+    assert_eq!(why.reason().known(), "LETTER_OF_ANOTHER_BODY");
     forge.text =
         |forge, body, key| format!("{}# more\n", *body::letter_text(forge.id(), body, key));
     assert_eq!(text(&forge.opened_by(FR).unwrap_err()), InvalidLetterText::Malformed);
@@ -407,7 +407,7 @@ fn padding_is_zeros() {
     assert_eq!(why, NotOpened::Padding(InvalidPadding::NotZero));
     // One byte more: the inner message has a trailing zero.
     let why = forged(&|plaintext| plaintext[3] = plaintext[3].wrapping_add(1));
-    assert_eq!(why.code(), "INNER_MALFORMED");
+    assert_eq!(why.reason().known(), "INNER_MALFORMED");
 }
 
 #[test]
@@ -476,7 +476,7 @@ fn a_message_sealed_again_for_a_third_is_forwarded() {
     assert_eq!(why.outcome(), Some((Outcome::Refused, None)));
     // With at's own header: a letter for pt is none of its.
     let passed = item(&to_fr.envelope, FR);
-    assert_eq!(net.open(PT, &passed).unwrap_err().code(), "FORWARDED");
+    assert_eq!(net.open(PT, &passed).unwrap_err().reason().known(), "FORWARDED");
 }
 
 /// The directory went on under rules that this program does not know: what it can check it opens,
@@ -500,7 +500,7 @@ fn a_frozen_reader_opens_what_it_can_check_and_accuses_nobody_of_the_rest() {
     let why = reader(&item(&by_a_new_key.envelope, FR)).unwrap_err();
     let key = sign_key("at/cert-at/duty-9 sign").public().id();
     assert_eq!(why, NotOpened::BeforeUpdate(key));
-    assert_eq!((why.code(), why.outcome()), ("BEFORE_UPDATE", None));
+    assert_eq!((why.reason().known(), why.outcome()), ("BEFORE_UPDATE", None));
     let error = crate::client::error::ClientError::from(why);
     assert_eq!(error.exit, crate::client::error::Exit::UpdateMe);
     // What it writes itself says that it stands still.
@@ -615,7 +615,7 @@ fn files_and_colleagues_signatures_are_read() {
         assert_eq!(seats, colleagues[..count].iter().copied().collect());
         assert_eq!(opened.header.signers().count(), count + 1);
     }
-    let refused = |also: &[&'static str]| opened(|_| (), also).unwrap_err().code();
+    let refused = |also: &[&'static str]| opened(|_| (), also).unwrap_err().reason().known();
     assert_eq!(refused(&colleagues), "SUPERFLUOUS_SIGNATURE", "a fifth");
     assert_eq!(refused(&[FR]), "SUPERFLUOUS_SIGNATURE", "another contact's");
     assert_eq!(refused(&["nobody"]), "UNKNOWN_KEY");
@@ -644,7 +644,7 @@ fn files_and_colleagues_signatures_are_read() {
         ("a body of another size", |h| h.body_size = 2 << 20, "BODY_SIZE"),
     ];
     for (name, change, code) in rows {
-        assert_eq!(opened(change, &[]).unwrap_err().code(), code, "{name}");
+        assert_eq!(opened(change, &[]).unwrap_err().reason().known(), code, "{name}");
     }
 }
 
@@ -667,7 +667,8 @@ fn a_spoilt_signature_beside_a_good_one_is_refused() {
         let mut dsse = proto::Dsse::decode(good.header.clone()).unwrap();
         change(&mut dsse.signatures);
         let header = dsse.encode_to_vec().into();
-        let found = net.open(FR, &v1::Item { header, ..good.clone() }).unwrap_err().code();
+        let found =
+            net.open(FR, &v1::Item { header, ..good.clone() }).unwrap_err().reason().known();
         assert_eq!(found, code, "{name}");
     }
     // By a colleague alone, it is not the sender's.
@@ -676,7 +677,7 @@ fn a_spoilt_signature_beside_a_good_one_is_refused() {
     let alone =
         Envelope::assemble(Kind::Header, header.payload().clone(), alone.cloned().collect());
     let found = net.open(FR, &v1::Item { header: alone.bytes().clone(), ..good }).unwrap_err();
-    assert_eq!(found.code(), "NOT_THE_SENDER");
+    assert_eq!(found.reason().known(), "NOT_THE_SENDER");
 }
 
 /// The limits of messages, at their edges; a reader looks at level among the values of enums.
@@ -736,9 +737,9 @@ fn what_no_version_sends_is_refused_by_the_reader() {
     ];
     for (name, change) in bad {
         let why = Forge::readdressed(&net, &sealed, change).opened_by(FR).unwrap_err();
-        assert_eq!(why.code(), "INVALID_FIELD", "{name}");
+        assert_eq!(why.reason().known(), "INVALID_FIELD", "{name}");
         if let (true, NotOpened::Header(why)) = (name.ends_with("level"), why) {
-            assert_eq!(why.reason(), "INVALID_FIELD:recipients", "{name}");
+            assert_eq!(why.on_the_page(), "INVALID_FIELD:recipients", "{name}");
         }
     }
     let many = |a: &mut proto::Addressing, count: usize| {
@@ -752,9 +753,9 @@ fn what_no_version_sends_is_refused_by_the_reader() {
         let plaintext = body::pad(inner.bytes()).unwrap().to_vec();
         let forge =
             Forge { addressing, plaintext, seats: vec![AT, FR], ..Forge::of(&net, &sealed) };
-        assert_eq!(forge.opened_by(FR).err().map(|why| why.code()), code, "{count}");
+        assert_eq!(forge.opened_by(FR).err().map(|why| why.reason().known()), code, "{count}");
     }
-    assert_eq!(most.opened_by(FR).unwrap_err().code(), "INVALID_FIELD");
+    assert_eq!(most.opened_by(FR).unwrap_err().reason().known(), "INVALID_FIELD");
 }
 
 /// The relay takes bodies of up to 1 MiB; a reader takes all seven sizes from the first day.
@@ -779,7 +780,7 @@ fn another_directory_is_refused() {
     forge.addressing = readdressed(&forge.addressing, |addressing| {
         addressing.directory.as_mut().unwrap().name = "eu.example".to_owned();
     });
-    assert_eq!(forge.opened_by(FR).unwrap_err().code(), "OTHER_DIRECTORY");
+    assert_eq!(forge.opened_by(FR).unwrap_err().reason().known(), "OTHER_DIRECTORY");
     forge.addressing = readdressed(&sealed.addressing.bytes, |addressing| {
         addressing.directory.as_mut().unwrap().genesis = Bytes::from_static(&[0; 32]);
     });
@@ -828,7 +829,7 @@ fn a_content_says_what_its_class_must() {
     ] {
         let mut changed = good.clone();
         change(&mut changed);
-        assert_eq!(forged(&changed).unwrap_err().code(), "CONTENT");
+        assert_eq!(forged(&changed).unwrap_err().reason().known(), "CONTENT");
     }
 }
 
@@ -915,7 +916,7 @@ fn an_accepted_receipt_is_the_relays_for_this_message() {
     }
     let no_epoch = |accepted: &mut proto::Accepted| accepted.places[0].epoch = 0;
     let reason = |found: Result<(), ReceiptError>| match found {
-        Err(ReceiptError::Refused { why, .. }) => why.reason(),
+        Err(ReceiptError::Refused { why, .. }) => why.on_the_page(),
         other => panic!("{other:?}"),
     };
     assert_eq!(reason(again(&no_epoch, "relay")), "INVALID_FIELD:places");
@@ -1165,7 +1166,7 @@ fn what_is_amiss_in_a_thread_is_said() {
     assert_eq!(beside_first(&elsewhere, &first_header), Some(Amiss::OtherThread));
     let older = made(Outside { view: before, ..base.clone() });
     assert_eq!(beside(&older), Some(Amiss::EarlierView));
-    assert_eq!(Amiss::EarlierView.code(), "VIEW_BEFORE");
+    assert_eq!(Amiss::EarlierView.reason().code(), "VIEW_BEFORE");
 
     let all_clear = to_reply(FR, "at/cert-at", Class::AllClear);
     assert_eq!(beside_first(&all_clear, &first_header), Some(Amiss::NotItsBeginner));

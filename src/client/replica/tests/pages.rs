@@ -43,7 +43,7 @@ fn alike(name: &str, begun: &Fold, entries: &[Bytes], pages: &[usize]) -> Result
 
 fn reason(outcome: &Result<(), FoldFault>) -> Result<(), String> {
     match outcome {
-        Err(FoldFault::Inadmissible { why, .. }) => Err(why.reason()),
+        Err(FoldFault::Inadmissible { why, .. }) => Err(why.on_the_page()),
         Err(other) => Err(other.to_string()),
         Ok(()) => Ok(()),
     }

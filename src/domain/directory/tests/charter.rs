@@ -55,7 +55,7 @@ pub(super) fn founding_refuses() {
         let mut draft = good.clone();
         change(&mut draft);
         let refusal = World::found(&draft).unwrap_err();
-        judged::keep_founding(name, (&draft.bytes(), draft.at), &refusal.reason());
+        judged::keep_founding(name, (&draft.bytes(), draft.at), &refusal.on_the_page());
         let found = format!("{} {refusal}", refusal.code());
         let (code, words) = expected.split_once(' ').unwrap_or((expected, ""));
         assert!(refusal.code() == code && found.contains(words), "{name}: {found}");

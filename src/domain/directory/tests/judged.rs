@@ -159,7 +159,7 @@ fn judge(base: &[String], entries: &[String]) -> Result<(), String> {
         let folded = fold_one(directory.take(), leaf as u64, &hex::decode(bytes).unwrap());
         match folded {
             Ok(next) => directory = Some(next),
-            Err(refusal) if leaf == last => return Err(refusal.reason()),
+            Err(refusal) if leaf == last => return Err(refusal.on_the_page()),
             Err(refusal) => panic!("entry {leaf} of {last} is refused: {refusal}"),
         }
     }
@@ -338,7 +338,7 @@ fn entries() {
         ("65,536 bytes", [&entry[..], &vec![0; 65_536 - entry.len()]].concat(), "TOO_LARGE"),
     ];
     for (name, bytes, expected) in cases {
-        let read = Entry::read(&bytes, RULES).map(|_| ()).map_err(|refusal| refusal.reason());
+        let read = Entry::read(&bytes, RULES).map(|_| ()).map_err(|refusal| refusal.on_the_page());
         assert_eq!(read, Err(expected.to_owned()), "{name}");
         keep_raw(name, &world, hex::encode(bytes), expected);
     }
@@ -449,8 +449,8 @@ fn standing_rows() {
     let world = World::new();
     let bare = world.admission("fr").with(|admission| admission.targets[0].genesis.clear());
     let refused = verify_founding(&name, &bare.bytes()).unwrap_err();
-    keep_founding("another kind founds", (&bare.bytes(), NOW), &refused.reason());
-    assert_eq!(refused.reason(), "NOT_A_CHARTER");
+    keep_founding("another kind founds", (&bare.bytes(), NOW), &refused.on_the_page());
+    assert_eq!(refused.on_the_page(), "NOT_A_CHARTER");
     for (name, leaf) in [("a record again", 7), ("a roster again", 8), ("an admission again", 2)] {
         let (bytes, at) = &world.entries[leaf];
         world.judge(name, bytes, *at, Some("WRONG_VERSION"));

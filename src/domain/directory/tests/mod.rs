@@ -592,7 +592,7 @@ fn founding() -> proto::Charter {
 }
 
 fn reasons<T>(decided: &Result<T, Refusal>) -> Result<(), String> {
-    decided.as_ref().map(|_| ()).map_err(Refusal::reason)
+    decided.as_ref().map(|_| ()).map_err(Refusal::on_the_page)
 }
 
 fn member(text: &str) -> MemberId {

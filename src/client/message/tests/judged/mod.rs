@@ -121,7 +121,7 @@ fn judge(judge: &str, entries: usize, words: &[String]) -> Result<(), String> {
             let of = of.parse().unwrap_or_else(|_| contact("at/cert"));
             receipt::verify_head(known, &of, &bytes(dsse)).map(drop).map_err(told)
         }
-        ("submit", words) => judge_submit(net, words).map_err(|why| why.reason()),
+        ("submit", words) => judge_submit(net, words).map_err(|why| why.on_the_page()),
         other => panic!("{other:?}"),
     }
 }
@@ -150,7 +150,7 @@ fn judge_thread(header: &VerifiedHeader, known: Vec<VerifiedHeader>) -> Result<(
     let is_first = |it: &VerifiedHeader| !begins && threads::may_begin(it, of);
     let firsts: Vec<VerifiedHeader> = known.into_iter().filter(is_first).collect();
     let amiss = threads::beside(of, answered.as_ref(), &firsts);
-    amiss.map_or(Ok(()), |amiss| Err(amiss.code().to_owned()))
+    amiss.map_or(Ok(()), |amiss| Err(amiss.reason().code().to_owned()))
 }
 
 fn judge_acknowledgement(
@@ -187,16 +187,16 @@ fn hand_in(net: &mut Net, words: &[String]) -> Result<(), Refusal> {
 /// The reason why a message is not opened.
 fn said(why: &NotOpened) -> String {
     match why {
-        NotOpened::Header(why) => why.reason(),
-        other => other.code().to_owned(),
+        NotOpened::Header(why) => why.on_the_page(),
+        other => other.reason().known().to_owned(),
     }
 }
 
 /// The reason why something about a message is not believed, with its field if it has one.
 fn told(why: ReceiptError) -> String {
     match why {
-        ReceiptError::Refused { why, .. } => why.reason(),
-        other => other.code().to_owned(),
+        ReceiptError::Refused { why, .. } => why.on_the_page(),
+        other => other.reason().known().to_owned(),
     }
 }
 
