@@ -107,8 +107,15 @@ pub enum InvalidDsse {
     #[error(transparent)]
     NotCanonical(#[from] NotCanonical),
     /// No kind that this program knows.
-    #[error("{0:?} is not a payload type of this version")]
+    #[error("{:?} is not a payload type of this version", beginning(.0))]
     UnknownKind(String),
+}
+
+/// So much of a foreign payload type is shown: longer than any of ours.
+const SHOWN_BYTES: usize = 100;
+
+fn beginning(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(SHOWN_BYTES)).unwrap_or_default()
 }
 
 /// One signature of an envelope.
@@ -318,5 +325,15 @@ mod tests {
         assert_eq!(Envelope::parse(&trailing, 100), Err(InvalidDsse::NotCanonical(NotCanonical)));
         let unknown = InvalidDsse::UnknownKind(unknown.payload_type);
         assert_eq!(Envelope::parse(&bytes, 100), Err(unknown));
+    }
+
+    #[test]
+    fn a_payload_type_is_shown_as_far_as_a_person_reads_it() {
+        for foreign in ["x".repeat(60_000), "\u{e9}".repeat(30_000)] {
+            let said = InvalidDsse::UnknownKind(foreign).to_string();
+            assert!(said.len() < 200, "{} bytes", said.len());
+        }
+        let said = InvalidDsse::UnknownKind("later".to_owned()).to_string();
+        assert_eq!(said, "\"later\" is not a payload type of this version");
     }
 }
