@@ -20,9 +20,13 @@ pub struct Address {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not an address: {why}; expected host, host:port or [IPv6]:port")]
 pub struct InvalidAddress {
+    /// Its beginning: an invitation is foreign.
     text: String,
     why: Flaw,
 }
+
+/// As long as a name can be.
+const SHOWN_BYTES: usize = 253;
 
 /// What is wrong with an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -56,12 +60,12 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
         let rest = text.strip_prefix("https://").unwrap_or(text);
         Self::or_port(rest.strip_suffix('/').unwrap_or(rest), 443)
-            .map_err(|flawed| InvalidAddress { text: text.to_owned(), ..flawed })
+            .map_err(|flawed| InvalidAddress::of(text, flawed.why))
     }
 
     /// The same without a scheme, and with another port unless given.
     pub(super) fn or_port(text: &str, port: u16) -> Result<Self, InvalidAddress> {
-        read(text, port).map_err(|why| InvalidAddress { text: text.to_owned(), why })
+        read(text, port).map_err(|why| InvalidAddress::of(text, why))
     }
 
     /// A DNS name in ASCII, or an address without brackets.
@@ -88,9 +92,14 @@ impl fmt::Display for Address {
 }
 
 impl InvalidAddress {
+    fn of(text: &str, why: Flaw) -> Self {
+        let shown = text.get(..text.floor_char_boundary(SHOWN_BYTES));
+        Self { text: shown.unwrap_or_default().to_owned(), why }
+    }
+
     /// Its host cannot be used after all.
     pub(super) fn name(address: &Address) -> Self {
-        Self { text: address.to_string(), why: Flaw::Name }
+        Self::of(&address.to_string(), Flaw::Name)
     }
 }
 
@@ -200,5 +209,7 @@ mod tests {
         }
         let said = Address::parse("::1").unwrap_err().to_string();
         assert!(said.starts_with("\"::1\" is not an address: an IPv6 address stands in"), "{said}");
+        let long = Address::parse(&"\u{e9}".repeat(60_000)).unwrap_err().to_string();
+        assert!(long.len() < 500, "{} bytes", long.len());
     }
 }
