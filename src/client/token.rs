@@ -156,6 +156,9 @@ pub struct Pointer {
     public: VerifyingKey,
 }
 
+/// What is wrong with a text may be most of the text.
+const SHOWN_BYTES: usize = 200;
+
 /// A file is no pointer to a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPointer {
@@ -184,7 +187,11 @@ impl Pointer {
     /// # Errors
     /// [`InvalidPointer`].
     pub fn read(text: &str) -> Result<Self, InvalidPointer> {
-        let form = |why: &dyn fmt::Display| InvalidPointer::Form(why.to_string());
+        let form = |why: &dyn fmt::Display| {
+            let mut said = why.to_string();
+            said.truncate(said.floor_char_boundary(SHOWN_BYTES));
+            InvalidPointer::Form(said)
+        };
         let table: toml::Table = toml::from_str(text).map_err(|why| form(&why.message()))?;
         match table.get("form").and_then(toml::Value::as_integer).map(u32::try_from) {
             Some(Ok(newer)) if newer > FORM => return Err(InvalidPointer::Newer(newer)),
@@ -781,6 +788,8 @@ mod tests {
         for end in 0..text.len() - 1 {
             assert!(Pointer::read(&text[..end]).is_err(), "{end}");
         }
+        let long = with("serial", &"long".repeat(10_000)).unwrap_err().to_string();
+        assert!(long.len() < 500, "{} bytes", long.len());
     }
 
     #[test]
