@@ -164,6 +164,16 @@ fn the_architecture_names_tests_that_are_there() {
     assert_none(missing.into_iter().map(|name| format!("docs/architecture.md: no test {name}")));
 }
 
+/// What `deny.toml` says, as far as it can be seen without a tool.
+#[test]
+fn only_known_sources_and_one_cryptography_are_linked() {
+    let lock = fs::read_to_string(repository().join("Cargo.lock")).unwrap();
+    let deny = fs::read_to_string(repository().join("deny.toml")).unwrap();
+    let banned = crates_of(&deny);
+    assert!(banned.contains(&("openssl-sys", false)) && banned.contains(&("ring", true)));
+    assert_none(not_to_be_linked(&lock, &banned));
+}
+
 /// Whoever adds a kind of statement adds it to the tests that ask each kind the same.
 #[test]
 fn every_kind_of_statement_stands_in_every_table() {
@@ -256,6 +266,38 @@ fn kinds_of_statements(text: &str) -> Vec<String> {
 
 fn is_documented(text: &str) -> bool {
     text.starts_with("//! ")
+}
+
+/// The crates of `deny`: whether one version of each may be.
+fn crates_of(deny: &str) -> Vec<(&str, bool)> {
+    let entries = deny.lines().filter_map(|line| {
+        let (name, rest) = line.trim().strip_prefix("{ crate = \"")?.split_once('"')?;
+        Some((name, rest.contains("deny-multiple-versions = true")))
+    });
+    entries.collect()
+}
+
+/// What a lock file has from elsewhere than crates.io, and what is banned in it.
+fn not_to_be_linked(lock: &str, banned: &[(&str, bool)]) -> Vec<String> {
+    const SOURCE: &str = "registry+https://github.com/rust-lang/crates.io-index";
+    let value = |package: &str, field: &str| {
+        let line = package.lines().find_map(|line| line.strip_prefix(&format!("{field} = \"")));
+        line.map(|rest| rest.trim_end_matches('"').to_owned())
+    };
+    let packages = lock.split("[[package]]").skip(1);
+    let packages: Vec<(String, Option<String>)> = packages
+        .map(|package| (value(package, "name").unwrap(), value(package, "source")))
+        .collect();
+    let foreign = packages.iter().filter(|(name, source)| match source {
+        Some(source) => source != SOURCE,
+        None => name != "liaison",
+    });
+    let foreign = foreign.map(|(name, source)| format!("{name} is of {source:?}"));
+    let too_many = banned.iter().filter_map(|(name, once)| {
+        let found = packages.iter().filter(|(of, _)| of == name).count();
+        (found > usize::from(*once)).then(|| format!("{name} is linked {found} times"))
+    });
+    foreign.chain(too_many).collect()
 }
 
 /// What a page calls by a name of four words or more, and is no function.
@@ -707,6 +749,24 @@ mod samples {
     fn a_test_that_is_gone_is_seen() {
         let page = "it holds: `a/b.rs`: `what_is_old_is_gone`, `what_is_new_is_here`, `a_b`";
         assert_eq!(missing_tests(page, "fn what_is_new_is_here() {}"), ["what_is_old_is_gone"]);
+    }
+
+    #[test]
+    fn what_may_not_be_linked_is_seen() {
+        let package = |name: &str, source: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"1\"\n{source}\n")
+        };
+        let registry = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+        let good = package("liaison", "") + &package("ring", registry);
+        let found = |more: String| {
+            let banned = [("openssl-sys", false), ("ring", true)];
+            not_to_be_linked(&format!("{good}{more}"), &banned).len()
+        };
+        assert_eq!(found(String::new()), 0);
+        assert_eq!(found(package("other", "source = \"git+https://example.org/other\"")), 1);
+        assert_eq!(found(package("beside", "")), 1);
+        assert_eq!(found(package("openssl-sys", registry)), 1);
+        assert_eq!(found(package("ring", registry)), 1);
     }
 
     #[test]
