@@ -164,6 +164,19 @@ fn the_architecture_names_tests_that_are_there() {
     assert_none(missing.into_iter().map(|name| format!("docs/architecture.md: no test {name}")));
 }
 
+/// The pages at the top lead to files and commands that are there.
+#[test]
+fn the_pages_at_the_top_lead_somewhere() {
+    let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
+    let manifest = read("Cargo.toml");
+    let missing = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].into_iter().flat_map(|page| {
+        let is_there = |path: &str| repository().join(path).exists();
+        let missing = missing_places(&read(page), is_there, &manifest);
+        missing.into_iter().map(move |place| format!("{page}: there is no {place}"))
+    });
+    assert_none(missing);
+}
+
 /// What `deny.toml` says, as far as it can be seen without a tool.
 #[test]
 fn only_known_sources_and_one_cryptography_are_linked() {
@@ -266,6 +279,26 @@ fn kinds_of_statements(text: &str) -> Vec<String> {
 
 fn is_documented(text: &str) -> bool {
     text.starts_with("//! ")
+}
+
+/// Links of a page, files that it names by a path, and targets of its commands, that are not there.
+fn missing_places(page: &str, is_there: impl Fn(&str) -> bool, manifest: &str) -> Vec<String> {
+    let links = page.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    let links = links.map(|(link, _)| link.split('#').next().unwrap_or_default());
+    let links = links.filter(|link| !link.is_empty() && !link.contains("://"));
+    let is_path = |word: &&str| {
+        let roots = ["src/", "tests/", "docs/", "fuzz/", "certs/", "proto/", "benches/"];
+        roots.iter().any(|root| word.starts_with(root)) && !word.contains(['*', ' ', '…'])
+    };
+    let paths = page.split('`').skip(1).step_by(2).filter(is_path);
+    let paths = paths.filter(|path| !path.bytes().any(|byte| byte.is_ascii_uppercase()));
+    let places = links.chain(paths).filter(|path| !is_there(path)).map(str::to_owned);
+    let words: Vec<&str> = page.split_whitespace().collect();
+    let targets =
+        words.array_windows().filter(|[option, _]| ["--bench", "--test"].contains(option));
+    let targets = targets.map(|[_, name]| name.trim_matches('`'));
+    let unknown = targets.filter(|name| !manifest.contains(&format!("name = \"{name}\"")));
+    places.chain(unknown.map(str::to_owned)).collect()
 }
 
 /// The crates of `deny`: whether one version of each may be.
@@ -749,6 +782,16 @@ mod samples {
     fn a_test_that_is_gone_is_seen() {
         let page = "it holds: `a/b.rs`: `what_is_old_is_gone`, `what_is_new_is_here`, `a_b`";
         assert_eq!(missing_tests(page, "fn what_is_new_is_here() {}"), ["what_is_old_is_gone"]);
+    }
+
+    #[test]
+    fn a_page_that_leads_nowhere_is_seen() {
+        let missing = |page| missing_places(page, |path| path == "docs/here.md", "name = \"log\"");
+        let good = "[a](docs/here.md#part) [b](#here) [c](https://x.example) `docs/here.md` `src` \
+                    `fuzz/corpus/TARGET` `cargo bench --bench log`";
+        assert_eq!(missing(good), Vec::<String>::new());
+        assert_eq!(missing("[a](docs/gone.md) `fuzz/gone`"), ["docs/gone.md", "fuzz/gone"]);
+        assert_eq!(missing("`cargo bench --bench gone`"), ["gone"]);
     }
 
     #[test]
