@@ -36,6 +36,11 @@ fn seed() -> u64 {
     given.map_or_else(|| u64::from(std::process::id()), |seed| seed.parse().unwrap())
 }
 
+/// `LIAISON_TIMES` times as many changes as usual: a long run without libFuzzer.
+fn times() -> u32 {
+    std::env::var("LIAISON_TIMES").map_or(1, |times| times.parse().unwrap())
+}
+
 /// What is in a corpus is read: whoever reads nothing has nothing changed.
 #[test]
 fn every_parser_reads_its_corpus() {
@@ -90,7 +95,7 @@ changed! {
 fn stands(target: &Target, seed: u64) {
     let corpus: Vec<Vec<u8>> = corpus(target.name).into_values().collect();
     let mut changes = Changes::of(seed, &corpus);
-    for nth in 0..target.changes {
+    for nth in 0..target.changes * times() {
         let bytes = changes.next();
         if catch_unwind(AssertUnwindSafe(|| (target.read)(&bytes))).is_err() {
             let name = format!("{}/found-{seed}-{nth}", target.name);
