@@ -112,6 +112,10 @@ const IMPURE_WORDS: [&str; 3] = ["SystemTime", "SystemRandom", "Instant"];
 /// The one place that writes, the stores themselves, and where a store gets its entry 0.
 const WRITERS: [&str; 3] = ["src/service/sequencer.rs", "src/service/start.rs", "src/store/"];
 
+/// Where permits are given, and where a request comes before it has one.
+const DOOR: &str = "src/service/door/admit.rs";
+const GUARD: &str = "src/grpc/guard.rs";
+
 #[test]
 fn modules_use_only_what_they_may() {
     assert_none(sources().iter().flat_map(|source| source.wrong_directions()));
@@ -130,6 +134,11 @@ fn the_service_has_no_transport_and_the_core_no_async() {
 #[test]
 fn one_place_writes() {
     assert_none(sources().iter().flat_map(|source| source.stray_commits()));
+}
+
+#[test]
+fn one_place_gives_permits() {
+    assert_none(sources().iter().flat_map(|source| source.stray_permits()));
 }
 
 #[test]
@@ -431,6 +440,25 @@ impl Source {
             window[1] == "commit" && window[2] == "(" && (window[0] == "." || window[0] == "::")
         });
         commits.map(|_| format!("{}: only the sequencer commits to a store", self.path)).collect()
+    }
+
+    fn stray_permits(&self) -> Vec<String> {
+        if self.path == DOOR {
+            return Vec::new();
+        }
+        let asked = self.tokens.windows(4).filter(|window| match window {
+            [permit, to, ask, call] => {
+                permit == "Permit" && to == "::" && ask == "ask" && call == "("
+            }
+            _ => false,
+        });
+        let typed = self.tokens.windows(4).filter(|window| *window == [">", "::", "ask", "("]);
+        let is_handler = self.top() == "grpc" && self.path != GUARD;
+        let let_in = self.tokens.windows(3).filter(|window| {
+            is_handler && window[0] == "." && ["admit", "permit_here"].contains(&window[1].as_str())
+        });
+        let found = asked.chain(typed).chain(let_in);
+        found.map(|_| format!("{}: only the door gives permits", self.path)).collect()
     }
 
     fn unguarded_tests(&self) -> Vec<String> {
@@ -766,6 +794,22 @@ mod samples {
         assert_eq!(stray("src/service/sequencer.rs", code), 0);
         assert_eq!(stray("src/store/sled.rs", code), 0);
         assert_eq!(stray("src/service/publish.rs", "#[cfg(test)] fn f() { s.commit(b) }"), 0);
+    }
+
+    #[test]
+    fn a_permit_past_the_door_is_seen() {
+        let stray = |path, code| Source::read(path, code).stray_permits().len();
+        for code in
+            ["fn f() { Permit::ask(peer, None) }", "fn f() { Permit::<to::Submit>::ask(a, b) }"]
+        {
+            assert_eq!(stray("src/grpc/relay.rs", code), 1, "{code}");
+            assert_eq!(stray("src/service/mod.rs", code), 1, "{code}");
+            assert_eq!(stray(DOOR, code), 0, "{code}");
+        }
+        assert_eq!(stray("src/grpc/relay.rs", "fn f() { self.service.permit(admitted) }"), 0);
+        let admits = "fn f() { self.service.admit(method, caller) }";
+        assert_eq!(stray("src/grpc/relay.rs", admits), 1);
+        assert_eq!(stray(GUARD, admits), 0);
     }
 
     #[test]

@@ -18,7 +18,6 @@ use crate::ambient::Clock;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
-use crate::domain::access::{self, Method};
 use crate::domain::directory::Statement;
 use crate::domain::ids::{ContactId, MemberId};
 use crate::service::{Publication, Service};
@@ -26,7 +25,7 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Reason, Target};
 
 use super::founding::{DAY, Founding, SeatKeys, Seed, roster, seat_of};
-use super::net::here;
+use super::net::registrar;
 
 /// Members at the end, in a log that is long enough.
 const MEMBERS: u64 = 200;
@@ -122,11 +121,14 @@ pub(super) async fn publish_in_order(
     statements: &[Envelope],
 ) -> anyhow::Result<()> {
     let publishing = statements.iter().map(|statement| {
-        let peer = service.peer(Some(&founding.registrar_tls.public().id()), here());
         let publication = Publication { statement: statement.bytes().clone(), facets: Vec::new() };
         async {
-            let permit = access::permit(peer, Method::Publish, vec![publication])?;
-            service.publish(permit).await?.into_iter().collect::<Result<Vec<u64>, _>>()?;
+            let permit = service.permit_here(registrar(founding)).await?;
+            service
+                .publish(&permit, vec![publication])
+                .await?
+                .into_iter()
+                .collect::<Result<Vec<u64>, _>>()?;
             anyhow::Ok(())
         }
     });

@@ -26,14 +26,14 @@ use crate::client::address::Address;
 use crate::client::connect::{Dial, Proxies, Route, connect};
 use crate::client::invitation::Invitation;
 use crate::domain::access::Face;
-use crate::domain::access::{self, Method};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{RULES, Statement};
 use crate::domain::network::Network;
 use crate::domain::relay::share::Grants;
 use crate::server::listen::{self, Entrance, Limits, Who};
 use crate::server::{self, Serving};
-use crate::service::{self, Service, Settings, Storage, door};
+use crate::service::door::{self, Caller};
+use crate::service::{self, Service, Settings, Storage};
 use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::{Disk, Fdatasync};
 use crate::store::{Engine, Place};
@@ -193,9 +193,8 @@ impl Net {
     }
 
     async fn entries_from(&self, first: u64) -> anyhow::Result<Vec<Bytes>> {
-        let registrar = self.service.peer(Some(&self.founding.registrar_tls.public().id()), here());
-        let permit = access::permit(registrar, Method::GetEntries, (first, 1_000))?;
-        Ok(self.service.entries(&permit).await?.0)
+        let permit = self.service.permit_here(registrar(&self.founding)).await?;
+        Ok(self.service.entries(&permit, (first, 1_000)).await?.0)
     }
 
     /// Stops the service, and returns when its listener has drained.
@@ -301,8 +300,10 @@ pub(super) async fn connect_as(
 }
 
 /// Where everybody here is.
-pub(super) fn here() -> Network {
-    Network::of(std::net::Ipv4Addr::LOCALHOST.into())
+/// The registrar of the founding, in this process.
+pub(super) fn registrar(founding: &Founding) -> Caller {
+    let here = Network::of(std::net::Ipv4Addr::LOCALHOST.into());
+    Caller::here(founding.registrar_tls.public().id(), here)
 }
 
 /// How often the store had something made durable.

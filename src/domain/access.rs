@@ -1,12 +1,17 @@
 //! Which role may call which method: one table.
 //!
-//! Invariant: a [`Permit`] exists only for a row that says yes; what needs one cannot be called
-//! without asking. A test walks the descriptors, so that no method lacks a row.
+//! Invariants: a [`Permit`] exists only for a row that says yes, and is for that method alone; what
+//! needs one cannot be called without asking. A test walks the descriptors, so that no method lacks
+//! a row.
 
 use std::fmt;
+use std::marker::PhantomData;
 
+use super::administration::audit::Call;
+use super::ids::{ContactId, SeatId};
 use super::peer::{AuthenticPeer, Role};
 use super::refusal::Refusal;
+use crate::crypto::sign::KeyId;
 
 /// A method of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,59 +201,160 @@ impl Method {
         }
     }
 
-    fn allowed(self) -> Allowed {
-        self.row().2
+    /// Asks the table.
+    ///
+    /// # Errors
+    /// The peer's role may not call the method.
+    pub fn may_be_called_by(self, peer: &AuthenticPeer) -> Result<(), Refusal> {
+        let needed = self.row().2;
+        if needed.admits(peer.role()) {
+            return Ok(());
+        }
+        Err(Refusal::NotPermitted { found: peer.clone(), needed })
     }
 
-    fn row(self) -> &'static (Self, &'static str, Allowed) {
+    const fn is_for_seats_alone(self) -> bool {
+        self.row().2.0 == Allowed::SEATS.0
+    }
+
+    const fn row(self) -> &'static (Self, &'static str, Allowed) {
         const TABLE: &[(Method, &str, Allowed)] = &Method::TABLE;
-        let row = TABLE.iter().find(|(method, _, _)| *method == self);
-        row.expect("every method has a row: tested")
+        let mut at = 0;
+        while TABLE[at].0 as u8 != self as u8 {
+            at += 1;
+        }
+        &TABLE[at]
     }
 }
 
-/// Leave to do one thing, given to one peer.
-#[derive(Debug)]
-pub struct Permit<C> {
-    peer: AuthenticPeer,
-    command: C,
+/// A method as a type, for what is about that method alone.
+pub trait MethodType: fmt::Debug + Send + Sync + 'static {
+    /// The method.
+    const METHOD: Method;
 }
 
-impl<C> Permit<C> {
+/// Each method as a type without values: `Permit<to::Submit>` is a permit to submit.
+pub mod to {
+    macro_rules! types {
+        ($($method:ident,)*) => {$(
+            #[doc = concat!("[`Method::", stringify!($method), "`](super::Method).")]
+            #[derive(Clone, Copy, Debug)]
+            pub enum $method {}
+
+            impl super::MethodType for $method {
+                const METHOD: super::Method = super::Method::$method;
+            }
+        )*};
+    }
+
+    types! {
+        GetCheckpoint,
+        GetEntries,
+        GetProof,
+        GetFacets,
+        LookUp,
+        Publish,
+        Watch,
+        Submit,
+        Collect,
+        GetBody,
+        Acknowledge,
+        GetStatus,
+        Enrol,
+        GetCharters,
+        GetStanding,
+        ListProposals,
+        Propose,
+        Approve,
+        CarryOut,
+        Abort,
+        ListSessions,
+        DropSessions,
+        ListServiceKeys,
+        StageServiceKey,
+        GetAudit,
+    }
+}
+
+/// Leave to call one method once, given to one peer. The service gives it, at its door.
+///
+/// What takes a permit takes no other:
+///
+/// ```
+/// use liaison::domain::access::{Permit, to};
+/// use liaison::service::Service;
+///
+/// fn checkpoint(service: &Service, permit: &Permit<to::GetCheckpoint>) -> bytes::Bytes {
+///     service.checkpoint(permit)
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// use liaison::domain::access::{Permit, to};
+/// use liaison::service::Service;
+///
+/// fn checkpoint(service: &Service, permit: &Permit<to::GetEntries>) -> bytes::Bytes {
+///     service.checkpoint(permit)
+/// }
+/// ```
+///
+/// Only what seats alone may call has a seat:
+///
+/// ```
+/// use liaison::domain::access::{Permit, to};
+///
+/// fn seat(permit: &Permit<to::Submit>) -> String {
+///     permit.seat().to_string()
+/// }
+/// ```
+///
+/// ```compile_fail,E0080
+/// use liaison::domain::access::{Permit, to};
+///
+/// fn seat(permit: &Permit<to::Publish>) -> String {
+///     permit.seat().to_string()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Permit<M> {
+    peer: AuthenticPeer,
+    key: Option<KeyId>,
+    method: PhantomData<M>,
+}
+
+impl<M: MethodType> Permit<M> {
+    /// Asks the table for a peer that has proven this key, if any.
+    ///
+    /// # Errors
+    /// The peer's role may not call the method.
+    pub(crate) fn ask(peer: AuthenticPeer, key: Option<KeyId>) -> Result<Self, Refusal> {
+        M::METHOD.may_be_called_by(&peer)?;
+        Ok(Self { peer, key, method: PhantomData })
+    }
+
     /// Who may.
+    #[must_use]
     pub const fn peer(&self) -> &AuthenticPeer {
         &self.peer
     }
 
-    /// What is permitted.
-    pub const fn command(&self) -> &C {
-        &self.command
-    }
-
-    /// Peer and command.
-    pub fn into_parts(self) -> (AuthenticPeer, C) {
-        (self.peer, self.command)
-    }
-}
-
-impl Permit<()> {
-    /// The same leave with what it is used for: a body is looked at once its sender may call.
+    /// What the audit trail says of the call.
     #[must_use]
-    pub fn with<C>(self, command: C) -> Permit<C> {
-        Permit { peer: self.peer, command }
+    pub fn call(&self) -> Call {
+        Call::of(&self.peer, self.key, M::METHOD.name())
     }
-}
 
-/// Asks the table.
-///
-/// # Errors
-/// The peer's role may not call the method.
-pub fn permit<C>(peer: AuthenticPeer, method: Method, command: C) -> Result<Permit<C>, Refusal> {
-    let needed = method.allowed();
-    if needed.admits(peer.role()) {
-        Ok(Permit { peer, command })
-    } else {
-        Err(Refusal::NotPermitted { found: peer, needed })
+    /// The seat that may. It compiles for methods that seats alone may call.
+    #[must_use]
+    pub fn seat(&self) -> &SeatId {
+        const { assert!(M::METHOD.is_for_seats_alone(), "others than seats may call this") };
+        self.peer.seat().expect("who is no seat gets no permit for what seats alone may call")
+    }
+
+    /// Its contact.
+    #[must_use]
+    pub fn contact(&self) -> ContactId {
+        self.seat().contact()
     }
 }
 

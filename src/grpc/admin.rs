@@ -2,8 +2,7 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::domain::access::{Face, Method, Permit, permit};
-use crate::domain::administration::audit::Call;
+use crate::domain::access::{Face, MethodType, Permit};
 use crate::domain::refusal::{Refusal, Wrong};
 use crate::service::Staged;
 use crate::service::administration::{Committed, DeskState, OnDesk, Which};
@@ -20,7 +19,6 @@ use crate::wire::v1::{
 use crate::wire::{self, convert};
 
 use super::directory::publication;
-use super::peer::Caller;
 use super::{Api, status};
 
 #[async_trait]
@@ -29,8 +27,8 @@ impl AdminService for Api {
         &self,
         request: Request<GetStandingRequest>,
     ) -> Result<Response<GetStandingResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::GetStanding).await?;
-        let standing = self.service.standing(call, &permit).await.map_err(status)?;
+        let permit = self.asks(&request).await?;
+        let standing = self.service.standing(&permit).await.map_err(status)?;
         let number = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         Ok(Response::new(GetStandingResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -51,13 +49,13 @@ impl AdminService for Api {
         &self,
         request: Request<ListProposalsRequest>,
     ) -> Result<Response<ListProposalsResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::ListProposals).await?;
+        let permit = self.asks(&request).await?;
         let ListProposalsRequest { all, prefix, after } = request.into_inner();
         let after =
             if after.is_empty() { Ok(None) } else { convert::proposal_id(&after).map(Some) };
-        let after = self.good(&call, after).await?;
-        let permit = permit.with(Which { all, prefix, after });
-        let (found, more) = self.service.proposals(call, &permit).await.map_err(status)?;
+        let after = self.good(&permit, after).await?;
+        let which = Which { all, prefix, after };
+        let (found, more) = self.service.proposals(&permit, which).await.map_err(status)?;
         let proposals = found.into_iter().map(proposal).collect();
         Ok(Response::new(ListProposalsResponse { proposals, more: more.is_some() }))
     }
@@ -66,11 +64,11 @@ impl AdminService for Api {
         &self,
         request: Request<ProposeRequest>,
     ) -> Result<Response<ProposeResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::Propose).await?;
+        let permit = self.asks(&request).await?;
         let missing = || Refusal::field("publication", Wrong::Missing);
         let proposed = request.into_inner().publication.ok_or_else(missing);
-        let proposed = self.good(&call, proposed.and_then(publication)).await?;
-        let proposal = self.service.propose(call, permit.with(proposed)).await;
+        let proposed = self.good(&permit, proposed.and_then(publication)).await?;
+        let proposal = self.service.propose(&permit, proposed).await;
         let proposal = Some(self::proposal(proposal.map_err(status)?));
         Ok(Response::new(ProposeResponse { proposal }))
     }
@@ -79,13 +77,13 @@ impl AdminService for Api {
         &self,
         request: Request<ApproveRequest>,
     ) -> Result<Response<ApproveResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::Approve).await?;
+        let permit = self.asks(&request).await?;
         let ApproveRequest { id, signatures } = request.into_inner();
         let signatures: Result<Vec<_>, _> =
             signatures.into_iter().map(convert::signature).collect();
         let asked = convert::proposal_id(&id).and_then(|id| Ok((id, signatures?)));
-        let asked = self.good(&call, asked).await?;
-        let proposal = self.service.approve(call, permit.with(asked)).await;
+        let asked = self.good(&permit, asked).await?;
+        let proposal = self.service.approve(&permit, asked).await;
         let proposal = Some(self::proposal(proposal.map_err(status)?));
         Ok(Response::new(ApproveResponse { proposal }))
     }
@@ -94,10 +92,10 @@ impl AdminService for Api {
         &self,
         request: Request<CarryOutRequest>,
     ) -> Result<Response<CarryOutResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::CarryOut).await?;
+        let permit = self.asks(&request).await?;
         let id = convert::proposal_id(&request.get_ref().id);
-        let id = self.good(&call, id).await?;
-        let done = self.service.carry_out(call, permit.with(id)).await.map_err(status)?;
+        let id = self.good(&permit, id).await?;
+        let done = self.service.carry_out(&permit, id).await.map_err(status)?;
         let done = Some(match done {
             Committed::Logged(leaf) => Done::LeafIndex(leaf),
             Committed::Done(words) => Done::Act(words),
@@ -110,10 +108,10 @@ impl AdminService for Api {
         &self,
         request: Request<AbortRequest>,
     ) -> Result<Response<AbortResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::Abort).await?;
+        let permit = self.asks(&request).await?;
         let id = convert::proposal_id(&request.get_ref().id);
-        let id = self.good(&call, id).await?;
-        self.service.abort(call, permit.with(id)).await.map_err(status)?;
+        let id = self.good(&permit, id).await?;
+        self.service.abort(&permit, id).await.map_err(status)?;
         Ok(Response::new(AbortResponse {}))
     }
 
@@ -121,8 +119,8 @@ impl AdminService for Api {
         &self,
         request: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::ListSessions).await?;
-        let found = self.service.sessions(call, &permit).await.map_err(status)?;
+        let permit = self.asks(&request).await?;
+        let found = self.service.sessions(&permit).await.map_err(status)?;
         let sessions = found.into_iter().map(|(number, session, peer)| Session {
             number,
             who: peer.role().holder(),
@@ -139,11 +137,11 @@ impl AdminService for Api {
         &self,
         request: Request<DropSessionsRequest>,
     ) -> Result<Response<DropSessionsResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::DropSessions).await?;
+        let permit = self.asks(&request).await?;
         let mut sessions = request.into_inner().sessions;
         sessions.sort_unstable();
         sessions.dedup();
-        let dropped = self.service.drop_sessions(call, permit.with(sessions)).await;
+        let dropped = self.service.drop_sessions(&permit, sessions).await;
         let dropped = u32::try_from(dropped.map_err(status)?).unwrap_or(u32::MAX);
         Ok(Response::new(DropSessionsResponse { dropped }))
     }
@@ -152,8 +150,8 @@ impl AdminService for Api {
         &self,
         request: Request<ListServiceKeysRequest>,
     ) -> Result<Response<ListServiceKeysResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::ListServiceKeys).await?;
-        let (keys, node) = self.service.service_keys(call, &permit).await.map_err(status)?;
+        let permit = self.asks(&request).await?;
+        let (keys, node) = self.service.service_keys(&permit).await.map_err(status)?;
         let keys = keys.into_iter().map(|key| ServiceKey {
             r#use: convert::service_key_use(key.of).into(),
             id: key.id.as_bytes().to_vec().into(),
@@ -176,10 +174,10 @@ impl AdminService for Api {
         &self,
         request: Request<StageServiceKeyRequest>,
     ) -> Result<Response<StageServiceKeyResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::StageServiceKey).await?;
+        let permit = self.asks(&request).await?;
         let of = convert::own_key(request.get_ref().r#use());
-        let of = self.good(&call, of).await?;
-        let staged = self.service.stage_service_key(call, &permit.with(of)).await;
+        let of = self.good(&permit, of).await?;
+        let staged = self.service.stage_service_key(&permit, of).await;
         let staged = staged.map_err(status)?;
         let Staged { listed, certificate, before, .. } = staged;
         Ok(Response::new(StageServiceKeyResponse { listed, certificate, before }))
@@ -189,35 +187,33 @@ impl AdminService for Api {
         &self,
         request: Request<GetAuditRequest>,
     ) -> Result<Response<GetAuditResponse>, Status> {
-        let (call, permit) = self.asks(&request, Method::GetAudit).await?;
+        let permit = self.asks(&request).await?;
         let page = (request.get_ref().start, request.get_ref().limit);
-        let (records, head) = self.service.audit(call, &permit.with(page)).await.map_err(status)?;
+        let (records, head) = self.service.audit(&permit, page).await.map_err(status)?;
         Ok(Response::new(GetAuditResponse { records, head }))
     }
 }
 
 impl Api {
-    /// What the trail will say of a request, and leave to make it: once it is there, for who asked may
-    /// have been removed meanwhile.
-    async fn asks<T: Sync>(
+    /// Leave to make a request, once it is there: for who asked may have been removed meanwhile, which
+    /// has its record.
+    async fn asks<T: Sync, M: MethodType>(
         &self,
         request: &Request<T>,
-        method: Method,
-    ) -> Result<(Call, Permit<()>), Status> {
-        let caller = Caller::of(request);
-        let peer = caller.authenticate(&self.service);
-        let known = peer.clone().unwrap_or_else(|_| caller.nobody());
-        let call = caller.call(&known, method);
-        let permit = self.good(&call, peer.and_then(|peer| permit(peer, method, ()))).await?;
-        Ok((call, permit))
+    ) -> Result<Permit<M>, Status> {
+        self.service.permit_recorded(self.admitted(request)?).await.map_err(status)
     }
 
     /// What was asked, if it can be; a refusal has its record, too.
-    async fn good<T: Send>(&self, call: &Call, read: Result<T, Refusal>) -> Result<T, Status> {
+    async fn good<T: Send, M: MethodType>(
+        &self,
+        permit: &Permit<M>,
+        read: Result<T, Refusal>,
+    ) -> Result<T, Status> {
         match read {
             Ok(read) => Ok(read),
             Err(refusal) => {
-                self.service.record_refusal(call.clone(), &refusal).await;
+                self.service.record_nonsense(permit, &refusal).await;
                 Err(wire::status::of(&refusal))
             }
         }
@@ -248,30 +244,5 @@ fn proposal(found: OnDesk) -> Proposal {
         ended_at,
         needed,
         came_to,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::sync::watch;
-    use tonic::Code;
-
-    use super::*;
-    use crate::domain::network::Network;
-    use crate::domain::peer::{AuthenticPeer, Role};
-
-    /// The guard let him in when his request began.
-    #[tokio::test]
-    async fn who_was_removed_while_his_request_came_has_a_record() {
-        let home = tempfile::tempdir().unwrap();
-        let service = crate::service::tests::service(&home).await;
-        let api = Api { service: service.clone(), stop: watch::channel(false).1 };
-        let refused = api.get_standing(Request::new(GetStandingRequest {})).await.unwrap_err();
-        assert_eq!(refused.code(), Code::PermissionDenied);
-        let role = Role::Registrar("alice".parse().unwrap());
-        let alice = AuthenticPeer::of(role, Network::of([127, 0, 0, 1].into()));
-        let permit = permit(alice, Method::GetStanding, ()).unwrap();
-        let call = Call::of(permit.peer(), None, Method::GetStanding.name());
-        assert_eq!(service.standing(call, &permit).await.unwrap().records, 2);
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures_util::Stream;
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::domain::access::Method;
+use crate::domain::access::to;
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
@@ -18,7 +18,6 @@ use crate::wire::v1::{
 };
 use crate::wire::{self, convert};
 
-use super::peer::Caller;
 use super::{Api, follow, status};
 
 #[async_trait]
@@ -27,8 +26,7 @@ impl DirectoryService for Api {
         &self,
         request: Request<GetCheckpointRequest>,
     ) -> Result<Response<GetCheckpointResponse>, Status> {
-        let permit = self.permit(&request, Method::GetCheckpoint, ())?;
-        let checkpoint = self.service.checkpoint(&permit);
+        let checkpoint = self.service.checkpoint(&self.permit(&request)?);
         Ok(Response::new(GetCheckpointResponse { checkpoint }))
     }
 
@@ -37,8 +35,8 @@ impl DirectoryService for Api {
         request: Request<GetEntriesRequest>,
     ) -> Result<Response<GetEntriesResponse>, Status> {
         let page = (request.get_ref().start, request.get_ref().limit);
-        let permit = self.permit(&request, Method::GetEntries, page)?;
-        let (entries, checkpoint) = self.service.entries(&permit).await.map_err(status)?;
+        let read = self.service.entries(&self.permit(&request)?, page).await;
+        let (entries, checkpoint) = read.map_err(status)?;
         Ok(Response::new(GetEntriesResponse { entries, checkpoint }))
     }
 
@@ -47,8 +45,7 @@ impl DirectoryService for Api {
         request: Request<GetProofRequest>,
     ) -> Result<Response<GetProofResponse>, Status> {
         let leaf = request.get_ref().leaf_index;
-        let permit = self.permit(&request, Method::GetProof, leaf)?;
-        let proven = self.service.proof(&permit).await.map_err(status)?;
+        let proven = self.service.proof(&self.permit(&request)?, leaf).await.map_err(status)?;
         let missing = || Status::not_found(format!("the log has no entry {leaf} yet"));
         let proven = Some(message(proven.ok_or_else(missing)?));
         Ok(Response::new(GetProofResponse { proven }))
@@ -58,14 +55,14 @@ impl DirectoryService for Api {
         &self,
         request: Request<GetFacetsRequest>,
     ) -> Result<Response<GetFacetsResponse>, Status> {
-        let permit = self.permit(&request, Method::GetFacets, ())?;
+        let permit = self.permit(&request)?;
         let named = &request.get_ref().facets;
         if named.len() > limits::FACETS {
             let (limit, found) = (limits::FACETS as u64, named.len() as u64);
             return Err(wire::status::of(&Refusal::TooLarge { what: "facets", limit, found }));
         }
         let named = refused(named.iter().map(convert::named_facet).collect())?;
-        let facets = self.service.facets(&permit.with(named)).await.map_err(status)?;
+        let facets = self.service.facets(&permit, named).await.map_err(status)?;
         let facets = facets.into_iter().map(convert::open_facet).collect();
         Ok(Response::new(GetFacetsResponse { facets }))
     }
@@ -74,10 +71,10 @@ impl DirectoryService for Api {
         &self,
         request: Request<LookUpRequest>,
     ) -> Result<Response<LookUpResponse>, Status> {
-        let permit = self.permit(&request, Method::LookUp, ())?;
+        let permit = self.permit(&request)?;
         let contact: Result<ContactId, _> = request.get_ref().contact.parse();
         let contact = refused(contact.map_err(Refusal::from))?;
-        let (record, roster) = self.service.look_up(&permit.with(contact)).await.map_err(status)?;
+        let (record, roster) = self.service.look_up(&permit, &contact).await.map_err(status)?;
         let (record, roster) = (Some(message(record)), roster.map(message));
         Ok(Response::new(LookUpResponse { record, roster }))
     }
@@ -86,9 +83,9 @@ impl DirectoryService for Api {
         &self,
         request: Request<PublishRequest>,
     ) -> Result<Response<PublishResponse>, Status> {
-        let permit = self.permit(&request, Method::Publish, ())?;
+        let permit = self.permit(&request)?;
         let publications = publications(request.into_inner().publications)?;
-        let answers = self.service.publish(permit.with(publications)).await.map_err(status)?;
+        let answers = self.service.publish(&permit, publications).await.map_err(status)?;
         let answers = answers.iter().map(convert::publish_answer).collect();
         Ok(Response::new(PublishResponse { answers }))
     }
@@ -99,11 +96,10 @@ impl DirectoryService for Api {
         &self,
         request: Request<WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let caller = Caller::of(&request);
-        let permit = caller.permit(&self.service, Method::Watch, ())?;
-        let stay = self.stay(permit.peer())?;
+        let admitted = self.admitted(&request)?.clone();
+        let stay = self.stay::<to::Watch>(&self.permit(&request)?)?;
         let size = request.get_ref().size;
-        Ok(Response::new(Box::pin(follow::log(self.clone(), (caller, stay), size))))
+        Ok(Response::new(Box::pin(follow::log(self.clone(), (admitted, stay), size))))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::domain::access::Method;
 use crate::wire::convert;
 use crate::wire::v1::enrolment_service_server::EnrolmentService;
 use crate::wire::v1::{
@@ -18,9 +17,9 @@ impl EnrolmentService for Api {
         &self,
         request: Request<EnrolRequest>,
     ) -> Result<Response<EnrolResponse>, Status> {
-        let permit = self.permit(&request, Method::Enrol, ())?;
+        let permit = self.permit(&request)?;
         let publications = publications(request.into_inner().publications)?;
-        let answers = self.service.publish(permit.with(publications)).await.map_err(status)?;
+        let answers = self.service.enrol(&permit, publications).await.map_err(status)?;
         let answers = answers.iter().map(convert::publish_answer).collect();
         Ok(Response::new(EnrolResponse { answers }))
     }
@@ -30,8 +29,7 @@ impl EnrolmentService for Api {
         request: Request<GetChartersRequest>,
     ) -> Result<Response<GetChartersResponse>, Status> {
         let after = request.get_ref().after_version;
-        let permit = self.permit(&request, Method::GetCharters, after)?;
-        let page = self.service.charters(&permit).await.map_err(status)?;
+        let page = self.service.charters(&self.permit(&request)?, after).await.map_err(status)?;
         let charters = page.charters.into_iter().map(|proven| LoggedCharter {
             entry: proven.entry,
             leaf_index: proven.leaf,

@@ -3,6 +3,7 @@
 //! again, so that the stream of a revoked seat ends.
 
 use std::collections::VecDeque;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,15 +13,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
-use crate::domain::access::{Method, Permit};
-use crate::domain::ids::ContactId;
-use crate::service::door::{self, Stay};
+use crate::domain::access::{MethodType, Permit, to};
+use crate::service::door::{self, Admitted, Stay};
 use crate::service::{Hints, Item, MailboxPage, Parts};
 use crate::wire::convert;
 use crate::wire::v1::collect_response::Item as Answer;
 use crate::wire::v1::{self, CollectRequest, CollectResponse, WatchResponse};
 
-use super::peer::Caller;
 use super::{Api, status};
 
 /// A page for which there was no room is read this much later, if there is some then.
@@ -32,23 +31,26 @@ const PREFIX_BYTES: usize = 5;
 /// Without news, a cursor is looked at this often, and a mailbox vouched for.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-struct Follower {
+/// A stream of one method, for which it asks again and again.
+struct Follower<M> {
     api: Api,
-    caller: Caller,
+    admitted: Admitted,
+    method: PhantomData<fn() -> M>,
     mailbox: Option<Hints>,
     heads: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
     _stay: Stay,
 }
 
-impl Follower {
-    fn new(api: Api, caller: Caller, mailbox: Option<Hints>, stay: Stay) -> Self {
+impl<M: MethodType> Follower<M> {
+    fn new(api: Api, (admitted, stay): (Admitted, Stay), mailbox: Option<Hints>) -> Self {
         let (heads, stop) = (api.service.heads(), api.stop.clone());
-        Self { api, caller, mailbox, heads, stop, _stay: stay }
+        Self { api, admitted, method: PhantomData, mailbox, heads, stop, _stay: stay }
     }
 
-    fn permit<C>(&self, method: Method, command: C) -> Result<Permit<C>, Status> {
-        self.caller.permit(&self.api.service, method, command)
+    /// Whether it may go on.
+    fn permit(&self) -> Result<Permit<M>, Status> {
+        self.api.service.permit(&self.admitted).map_err(status)
     }
 
     /// Until there may be news, or it is time to look.
@@ -81,10 +83,10 @@ enum Woken {
 /// Checkpoints beyond a tree size, as they come.
 pub(super) fn log(
     api: Api,
-    (caller, stay): (Caller, Stay),
+    admitted: (Admitted, Stay),
     size: u64,
 ) -> impl Stream<Item = Result<WatchResponse, Status>> + Send {
-    let follower = Follower::new(api, caller, None, stay);
+    let follower = Follower::<to::Watch>::new(api, admitted, None);
     stream::unfold(Some((follower, size)), |state| async {
         let (mut follower, size) = state?;
         match next_head(&mut follower, size).await {
@@ -96,10 +98,9 @@ pub(super) fn log(
     })
 }
 
-async fn next_head(follower: &mut Follower, size: u64) -> Result<(Bytes, u64), Status> {
+async fn next_head(follower: &mut Follower<to::Watch>, size: u64) -> Result<(Bytes, u64), Status> {
     loop {
-        follower.permit(Method::Watch, ())?;
-        let state = follower.api.service.state();
+        let state = follower.api.service.watched(&follower.permit()?);
         if state.head.0 > size {
             return Ok((state.checkpoint.clone(), state.head.0));
         }
@@ -108,7 +109,7 @@ async fn next_head(follower: &mut Follower, size: u64) -> Result<(Bytes, u64), S
 }
 
 struct Mailbox {
-    follower: Follower,
+    follower: Follower<to::Collect>,
     after: u64,
     epoch: u64,
     follow: bool,
@@ -127,17 +128,15 @@ struct Mailbox {
 /// The entries of a mailbox after a number; its head whenever all of them were sent.
 pub(super) fn mailbox(
     api: Api,
-    (caller, stay): (Caller, Stay),
-    bytes: Option<door::InHand>,
-    contact: ContactId,
+    admitted: (Admitted, Stay),
+    (hints, bytes): (Hints, Option<door::InHand>),
     request: CollectRequest,
 ) -> impl Stream<Item = Result<CollectResponse, Status>> + Send {
-    let hints = api.service.follow_mailbox(&contact);
     let CollectRequest { after, epoch, follow, headers } = request;
     let parts = if headers { Parts::Headers } else { Parts::Whole };
     // Where it stands is kept once, not again in each state of the stream.
     let mailbox = Box::new(Mailbox {
-        follower: Follower::new(api, caller, Some(hints), stay),
+        follower: Follower::new(api, admitted, Some(hints)),
         after,
         epoch,
         follow,
@@ -162,7 +161,7 @@ pub(super) fn mailbox(
 impl Mailbox {
     async fn next(&mut self) -> Result<Option<CollectResponse>, Status> {
         loop {
-            let permit = self.follower.permit(Method::Collect, (self.after, self.parts))?;
+            let permit = self.follower.permit()?;
             if let Some(answer) = self.ready.pop_front() {
                 return Ok(Some(answer));
             }
@@ -175,7 +174,8 @@ impl Mailbox {
                 continue;
             }
             // Whoever waits keeps no room for reading.
-            let page = Box::pin(self.follower.api.service.collect(&permit));
+            let wanted = (self.after, self.parts);
+            let page = Box::pin(self.follower.api.service.collect(&permit, wanted));
             let page = page.await.map_err(status)?;
             let epoch = page.mailbox.epoch;
             if self.epoch != 0 && self.epoch != epoch {
@@ -210,7 +210,7 @@ impl Mailbox {
                 // It may be of another mailbox, whose name begins like this one's.
                 Woken::Hint => return Ok(Instant::now() >= self.look),
                 Woken::Clock => return Ok(true),
-                Woken::Head => drop(self.follower.permit(Method::Collect, ())?),
+                Woken::Head => drop(self.follower.permit()?),
             }
         }
     }

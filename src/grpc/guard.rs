@@ -1,5 +1,5 @@
-//! Before a handler: who may not call is refused by the headers alone, who calls too often is told
-//! when to come again, and nothing is decoded before all of it is there.
+//! Before a handler: whom the service does not admit is refused by the headers alone, and nothing is
+//! decoded before all of it is there.
 
 use std::future::pending;
 use std::panic::resume_unwind;
@@ -16,16 +16,13 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service as TowerService;
 
-use crate::domain::access::{Face, Method as Asked, permit};
+use crate::domain::access::{Face, Method as Asked};
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
-use crate::domain::refusal::Refusal;
-use crate::service::door::{self, Ask};
+use crate::service::door::{self, Admitted, Ask, Caller};
 use crate::service::{self, Service};
-use crate::wire;
 
-use super::peer::Caller;
-use super::status;
+use super::{peer, status};
 
 /// A service behind the guard.
 #[derive(Clone)]
@@ -61,30 +58,28 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         let (service, face) = (self.service.clone(), self.face);
         Box::pin(async move {
-            let caller = Caller::of_extensions(request.extensions());
-            let authentic = caller.authenticate(&service);
-            let peer = authentic.clone().unwrap_or_else(|_| caller.nobody());
-            let asked = method(request.uri().path()).filter(|_| face == Face::Administration);
-            let answer = match admit(&service, (face, &caller), authentic, request).await {
-                Ok(request) => {
+            let caller = peer::caller(request.extensions());
+            // For whom it is counted, whatever becomes of him.
+            let who = service.whoever(&caller);
+            let answer = match admit(&service, face, caller, request).await {
+                Ok((admitted, request)) => {
                     let held = request.extensions().get::<door::InHand>().cloned();
                     let writes = writes(request.uri().path());
-                    let computing = service.door().computes(&peer).await;
+                    let computing = service.door().computes(&who).await;
                     let called = async move {
                         let answer = inner.call(request).await;
                         drop((computing, held));
                         answer
                     };
                     let answer = if writes { to_its_end(called).await? } else { called.await? };
-                    if let Some(asked) = asked.filter(|_| is_unread(&answer)) {
-                        let refusal = Refusal::NotCanonical("request");
-                        service.record_refusal(caller.call(&peer, asked), &refusal).await;
+                    if is_unread(&answer) {
+                        service.record_unread(&admitted).await;
                     }
                     answer
                 }
                 Err(refused) => refused,
             };
-            Ok(counted(&service, &peer, answer))
+            Ok(counted(&service, &who, answer))
         })
     }
 }
@@ -100,13 +95,13 @@ async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 's
     }
 }
 
-/// The request with all of its body, if it is one that this peer may make now.
+/// The request with all of its body, as what it was let in before a byte of that was read.
 async fn admit(
     service: &Service,
-    (face, caller): (Face, &Caller),
-    peer: Result<AuthenticPeer, Refusal>,
+    face: Face,
+    caller: Caller,
     request: Request<Body>,
-) -> Result<Request<Body>, Response<Body>> {
+) -> Result<(Admitted, Request<Body>), Response<Body>> {
     if !is_grpc(&request) {
         let mut answer = Response::new(Body::empty());
         *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -115,10 +110,12 @@ async fn admit(
     let method = method(request.uri().path()).filter(|method| method.face() == face);
     let unknown = || Status::unimplemented("there is no such method on this port");
     let method = method.ok_or_else(unknown).map_err(Status::into_http)?;
-    judge(service, (face, caller), peer, method).await.map_err(Status::into_http)?;
-    let (head, body) = request.into_parts();
+    let admitted = service.admit(method, caller).await;
+    let admitted = admitted.map_err(|why| status(why).into_http())?;
+    let (mut head, body) = request.into_parts();
+    head.extensions.insert(admitted.clone());
     let body = arrive(body).await.map_err(Status::into_http)?;
-    Ok(Request::from_parts(head, Body::new(body)))
+    Ok((admitted, Request::from_parts(head, Body::new(body))))
 }
 
 /// "application/grpc" and its encodings, and no other word that begins so.
@@ -136,37 +133,6 @@ fn method(path: &str) -> Option<Asked> {
 
 fn writes(path: &str) -> bool {
     method(path).is_some_and(service::goes_to_its_end)
-}
-
-/// What the handler will ask again, once it has the body.
-async fn judge(
-    service: &Service,
-    (face, caller): (Face, &Caller),
-    peer: Result<AuthenticPeer, Refusal>,
-    method: Asked,
-) -> Result<(), Status> {
-    let known = peer.clone().unwrap_or_else(|_| caller.nobody());
-    let refused = async |refusal: Refusal| {
-        if face == Face::Administration {
-            service.record_refusal(caller.call(&known, method), &refusal).await;
-        }
-        wire::status::of(&refusal)
-    };
-    let permit = match peer.and_then(|peer| permit(peer, method, ())) {
-        Ok(permit) => permit,
-        Err(refusal) => return Err(refused(refusal).await),
-    };
-    let asked = service.door().asks(permit.peer(), Ask::Call(method));
-    asked.map_err(|busy| {
-        if face == Face::Administration {
-            service.not_recorded();
-        }
-        status(busy.into())
-    })?;
-    match service.has_room(Ask::Call(method)) {
-        Ok(()) => Ok(()),
-        Err(refusal) => Err(refused(refusal).await),
-    }
 }
 
 /// No handler saw it: what a handler refuses has a reason, and its record.

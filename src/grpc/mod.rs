@@ -1,8 +1,9 @@
-//! The services over gRPC: authenticate, type, permit, execute, answer. Nothing is decided here.
+//! The services over gRPC: type, hand over, answer. Nothing is decided here.
 //!
-//! In scope: one file a service, and who calls. Out of scope: TLS and sockets (`server`), rules
-//! (`domain`). Invariants: no handler runs without a permit; a stream asks for it again before
-//! every message, and ends when the service drains.
+//! In scope: one file a service, and who calls. Out of scope: TLS and sockets (`server`), who may
+//! (`service::door`), rules (`domain`). Invariants: a handler hands over the permit that the service
+//! gave for the request, and has none without the guard; a stream asks for it again before every
+//! message, and ends when the service drains.
 
 mod admin;
 mod directory;
@@ -11,6 +12,8 @@ mod follow;
 mod guard;
 mod peer;
 mod relay;
+#[cfg(test)]
+mod tests;
 
 use tokio::sync::watch;
 use tonic::Status;
@@ -37,6 +40,16 @@ pub(crate) struct Api {
 /// The member and enrolment services, for one port, behind their guard.
 pub fn routes(service: Service, stop: watch::Receiver<bool>) -> Guarded<Routes> {
     let api = Api { service: service.clone(), stop };
+    Guarded::new(members(api), service, Face::Members)
+}
+
+/// The administration, for a port of its own, behind the same guard.
+pub fn administration(service: Service, stop: watch::Receiver<bool>) -> Guarded<Routes> {
+    let api = Api { service: service.clone(), stop };
+    Guarded::new(administrators(api), service, Face::Administration)
+}
+
+fn members(api: Api) -> Routes {
     let mut routes = RoutesBuilder::default();
     routes
         .add_service(
@@ -51,17 +64,15 @@ pub fn routes(service: Service, stop: watch::Receiver<bool>) -> Guarded<Routes> 
             EnrolmentServiceServer::new(api)
                 .max_decoding_message_size(limits::PUBLISH_MESSAGE_BYTES),
         );
-    Guarded::new(routes.routes(), service, Face::Members)
+    routes.routes()
 }
 
-/// The administration, for a port of its own, behind the same guard.
-pub fn administration(service: Service, stop: watch::Receiver<bool>) -> Guarded<Routes> {
-    let api = Api { service: service.clone(), stop };
+fn administrators(api: Api) -> Routes {
     let mut routes = RoutesBuilder::default();
     routes.add_service(
         AdminServiceServer::new(api).max_decoding_message_size(limits::PUBLISH_MESSAGE_BYTES),
     );
-    Guarded::new(routes.routes(), service, Face::Administration)
+    routes.routes()
 }
 
 /// A failure as a status.

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use futures_util::Stream;
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::domain::access::Method;
 use crate::domain::ids::MessageId;
 use crate::domain::refusal::{Refusal, Wrong};
 use crate::service::door::InHand;
@@ -18,7 +17,6 @@ use crate::wire::v1::{
     SubmitResponse,
 };
 
-use super::peer::Caller;
 use super::{Api, follow, status};
 
 #[async_trait]
@@ -27,9 +25,9 @@ impl RelayService for Api {
         &self,
         request: Request<SubmitRequest>,
     ) -> Result<Response<SubmitResponse>, Status> {
-        let permit = self.permit(&request, Method::Submit, ())?;
+        let permit = self.permit(&request)?;
         let envelope = handed_in("envelope", request.into_inner().envelope)?;
-        let accepted = self.service.submit(permit.with(envelope)).await.map_err(status)?;
+        let accepted = self.service.submit(&permit, envelope).await.map_err(status)?;
         Ok(Response::new(SubmitResponse { accepted }))
     }
 
@@ -39,13 +37,12 @@ impl RelayService for Api {
         &self,
         request: Request<CollectRequest>,
     ) -> Result<Response<Self::CollectStream>, Status> {
-        let caller = Caller::of(&request);
-        let permit = caller.permit(&self.service, Method::Collect, ())?;
-        let contact = permit.peer().contact().ok_or_else(|| Status::internal("a seat"))?;
-        let stay = self.stay(permit.peer())?;
+        let admitted = self.admitted(&request)?.clone();
+        let permit = self.permit(&request)?;
+        let (hints, stay) = (self.service.follow_mailbox(&permit), self.stay(&permit)?);
         let bytes = request.extensions().get::<InHand>().cloned();
         let request = request.into_inner();
-        let items = follow::mailbox(self.clone(), (caller, stay), bytes, contact, request);
+        let items = follow::mailbox(self.clone(), (admitted, stay), (hints, bytes), request);
         Ok(Response::new(Box::pin(items)))
     }
 
@@ -53,8 +50,8 @@ impl RelayService for Api {
         &self,
         request: Request<GetBodyRequest>,
     ) -> Result<Response<GetBodyResponse>, Status> {
-        let permit = self.permit(&request, Method::GetBody, ())?;
-        let item = self.service.entry(&permit.with(request.get_ref().number)).await;
+        let permit = self.permit(&request)?;
+        let item = self.service.entry(&permit, request.get_ref().number).await;
         let item = item.map(follow::item_message).map_err(status)?;
         Ok(Response::new(GetBodyResponse { item: Some(item) }))
     }
@@ -63,11 +60,11 @@ impl RelayService for Api {
         &self,
         request: Request<AcknowledgeRequest>,
     ) -> Result<Response<AcknowledgeResponse>, Status> {
-        let permit = self.permit(&request, Method::Acknowledge, ())?;
+        let permit = self.permit(&request)?;
         let AcknowledgeRequest { acknowledgement, words, number } = request.into_inner();
         let words = handed_in("words", words)?;
         let acknowledged = Acknowledged { acknowledgement, number, words };
-        let accepted = self.service.acknowledge(permit.with(acknowledged)).await.map_err(status)?;
+        let accepted = self.service.acknowledge(&permit, acknowledged).await.map_err(status)?;
         Ok(Response::new(AcknowledgeResponse { accepted }))
     }
 
@@ -75,10 +72,10 @@ impl RelayService for Api {
         &self,
         request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusResponse>, Status> {
-        let permit = self.permit(&request, Method::GetStatus, ())?;
+        let permit = self.permit(&request)?;
         let id = MessageId::try_from(&request.get_ref().id[..]);
         let id = id.map_err(|why| wire::status::of(&Refusal::from(why)))?;
-        let found = self.service.status(&permit.with(id)).await.map_err(status)?;
+        let found = self.service.status(&permit, id).await.map_err(status)?;
         let (accepted, acknowledgements) = (found.accepted, found.acknowledgements);
         Ok(Response::new(GetStatusResponse { accepted, acknowledgements }))
     }

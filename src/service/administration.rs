@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
-use crate::domain::access::{Allowed, Permit};
+use crate::domain::access::{Allowed, MethodType, Permit, to};
 use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Share, Trail};
 use crate::domain::administration::desk::{
     Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Forget, Kept, Lying, Propose,
@@ -154,13 +154,18 @@ impl Service {
         let _ = self.asked(Call::of_service(call, says)).await;
     }
 
+    /// Records that what somebody asks who may ask is not what can be asked.
+    pub async fn record_nonsense<M: MethodType>(&self, permit: &Permit<M>, refusal: &Refusal) {
+        self.record_refusal(permit.call(), refusal).await;
+    }
+
     /// Records that somebody was told no before a command could be made.
-    pub async fn record_refusal(&self, call: Call, refusal: &Refusal) {
+    pub(super) async fn record_refusal(&self, call: Call, refusal: &Refusal) {
         let _: Result<(), _> = self.refuse(call, refusal.clone()).await;
     }
 
     /// A call has no record: the next one says so.
-    pub fn not_recorded(&self) {
+    pub(super) fn not_recorded(&self) {
         self.shared.office.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -215,8 +220,8 @@ impl Service {
     ///
     /// # Errors
     /// Busy; stopped.
-    pub async fn standing(&self, call: Call, _: &Permit<()>) -> Result<Standing, Failure> {
-        self.asked(call).await?;
+    pub async fn standing(&self, permit: &Permit<to::GetStanding>) -> Result<Standing, Failure> {
+        self.asked(permit.call()).await?;
         let (state, desk) = (self.state(), self.desk().await?);
         Ok(Standing {
             charter: state.directory.charter().newest.version,
@@ -235,10 +240,10 @@ impl Service {
     /// Busy; stopped; a proposal cannot be read.
     pub async fn proposals(
         &self,
-        call: Call,
-        permit: &Permit<Which>,
+        permit: &Permit<to::ListProposals>,
+        which: Which,
     ) -> Result<(Vec<OnDesk>, Option<Digest>), Failure> {
-        let (directory, now, which) = (self.state(), self.now(), permit.command());
+        let (directory, now) = (self.state(), self.now());
         let with_facets = Allowed::REGISTRARS.admits(permit.peer().role());
         let (mut found, mut bytes) = (Vec::new(), 0);
         let lying = self.desk().await?.lying;
@@ -248,7 +253,7 @@ impl Service {
         let wanted: Vec<&Lying> =
             behind.filter(|of| (of.open || which.all) && named(&of.id)).collect();
         self.reads(permit.peer(), wanted.len())?;
-        self.asked(call).await?;
+        self.asked(permit.call()).await?;
         for lying in wanted {
             let Some(kept) = self.kept(lying.id).await? else { continue };
             let facets = kept.facets.iter().map(|facet| facet.bytes.len()).sum::<usize>();
@@ -271,10 +276,10 @@ impl Service {
     /// What the rules refuse; busy; stopped.
     pub async fn propose(
         &self,
-        call: Call,
-        permit: Permit<Publication>,
+        permit: &Permit<to::Propose>,
+        publication: Publication,
     ) -> Result<OnDesk, Failure> {
-        let (by, publication) = permit.into_parts();
+        let (by, call) = (permit.peer().clone(), permit.call());
         match self.proposed(&by, publication).await {
             Err(why) => self.refuse(call, why).await,
             Ok(what) => {
@@ -316,12 +321,11 @@ impl Service {
     /// What the rules refuse; busy; stopped.
     pub async fn approve(
         &self,
-        call: Call,
-        permit: Permit<(Digest, Vec<Signature>)>,
+        permit: &Permit<to::Approve>,
+        (id, mut signatures): (Digest, Vec<Signature>),
     ) -> Result<OnDesk, Failure> {
-        let (by, (id, mut signatures)) = permit.into_parts();
         signatures.sort_by_key(|signature| signature.key_id);
-        let call = call.about(id);
+        let (by, call) = (permit.peer().clone(), permit.call().about(id));
         match self.signed(id, signatures).await {
             Err(why) => self.refuse(call, why).await,
             Ok(what) => {
@@ -385,11 +389,10 @@ impl Service {
     /// What the rules refuse; busy; stopped.
     pub async fn carry_out(
         &self,
-        call: Call,
-        permit: Permit<Digest>,
+        permit: &Permit<to::CarryOut>,
+        id: Digest,
     ) -> Result<Committed, Failure> {
-        let (by, id) = permit.into_parts();
-        let call = call.about(id);
+        let (by, call) = (permit.peer().clone(), permit.call().about(id));
         match self.standing_as(id, &by).await {
             Err(why) => self.refuse(call, why).await,
             Ok(Proposed::Act(act)) => self.commit_act(call, by, act).await,
@@ -482,9 +485,9 @@ impl Service {
     ///
     /// # Errors
     /// What the rules refuse; busy; stopped.
-    pub async fn abort(&self, call: Call, permit: Permit<Digest>) -> Result<(), Failure> {
-        let (by, id) = permit.into_parts();
-        self.audited(call.about(id), Abort { by, id }).await
+    pub async fn abort(&self, permit: &Permit<to::Abort>, id: Digest) -> Result<(), Failure> {
+        let by = permit.peer().clone();
+        self.audited(permit.call().about(id), Abort { by, id }).await
     }
 
     /// Forgets proposals that are over.
@@ -502,12 +505,11 @@ impl Service {
     /// Busy; stopped.
     pub async fn sessions(
         &self,
-        call: Call,
-        permit: &Permit<()>,
+        permit: &Permit<to::ListSessions>,
     ) -> Result<Vec<(u64, Session, AuthenticPeer)>, Failure> {
         let sessions = self.door().sessions();
         self.reads(permit.peer(), sessions.len() / limits::SESSIONS_OF_A_READ)?;
-        self.asked(call).await?;
+        self.asked(permit.call()).await?;
         let sessions = sessions.into_iter().map(|(number, session)| {
             let network = Network::of(session.remote.ip());
             (number, session, self.peer(session.key.as_ref(), network))
@@ -521,18 +523,17 @@ impl Service {
     /// One is not open; too often by one operator alone; busy; stopped.
     pub async fn drop_sessions(
         &self,
-        call: Call,
-        permit: Permit<Vec<u64>>,
+        permit: &Permit<to::DropSessions>,
+        numbers: Vec<u64>,
     ) -> Result<usize, Failure> {
-        let (by, numbers) = permit.into_parts();
-        let call = call.saying(Act::DropSessions(numbers.clone()).to_string());
+        let call = permit.call().saying(Act::DropSessions(numbers.clone()).to_string());
         let open = self.door().sessions();
         let is_gone =
             |number: &&u64| open.binary_search_by_key(*number, |(open, _)| *open).is_err();
         if let Some(number) = numbers.iter().find(is_gone) {
             return self.refuse(call, Refusal::UnknownSession(*number)).await;
         }
-        if self.door().asks(&by, Ask::Drop).is_err() {
+        if self.door().asks(permit.peer(), Ask::Drop).is_err() {
             let (often, _) = limits::DROPS_OF_AN_OPERATOR;
             return self.refuse(call, Refusal::SecondOperatorNeeded { often }).await;
         }
@@ -547,10 +548,9 @@ impl Service {
     /// Busy; stopped.
     pub async fn service_keys(
         &self,
-        call: Call,
-        _: &Permit<()>,
+        permit: &Permit<to::ListServiceKeys>,
     ) -> Result<(Vec<Listed>, Option<NodeState>), Failure> {
-        self.asked(call).await?;
+        self.asked(permit.call()).await?;
         Ok((self.own_keys(), self.node()))
     }
 
@@ -561,11 +561,10 @@ impl Service {
     /// It cannot be kept; busy; stopped.
     pub async fn stage_service_key(
         &self,
-        call: Call,
-        permit: &Permit<OwnKey>,
+        permit: &Permit<to::StageServiceKey>,
+        of: OwnKey,
     ) -> Result<Staged, Failure> {
-        let of = *permit.command();
-        let call = call.saying(of.name());
+        let call = permit.call().saying(of.name());
         // An authority has dates.
         if of == OwnKey::Authority && self.is_clock_in_doubt() {
             return self.refuse(call, Refusal::ClockInDoubt).await;
@@ -586,13 +585,12 @@ impl Service {
     /// Busy; stopped; a record cannot be read.
     pub async fn audit(
         &self,
-        call: Call,
-        permit: &Permit<(u64, u32)>,
+        permit: &Permit<to::GetAudit>,
+        (start, limit): (u64, u32),
     ) -> Result<(Vec<Bytes>, Bytes), Failure> {
-        self.asked(call).await?;
+        self.asked(permit.call()).await?;
         let state = self.state();
         let trail = self.trail().await?;
-        let (start, limit) = *permit.command();
         let most = u64::from(limit).clamp(1, limits::AUDIT_PAGE as u64);
         let (first, last) = (start.max(1), start.max(1).saturating_add(most - 1));
         let records = self.records(first, last.min(trail.count)).await?;

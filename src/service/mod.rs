@@ -35,12 +35,11 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
-use crate::domain::access::{Allowed, Method, Permit};
+use crate::domain::access::{Method, Permit, to};
 use crate::domain::command::{Clock, Command, World};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::publish::Publish;
 use crate::domain::directory::{Directory, Statement, Unverified};
-use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::{AuthenticPeer, Party};
@@ -266,9 +265,29 @@ impl Service {
     /// Too many at once, or the service is busy or stops. What the rules refuse is an answer.
     pub async fn publish(
         &self,
-        permit: Permit<Vec<Publication>>,
+        permit: &Permit<to::Publish>,
+        publications: Vec<Publication>,
     ) -> Result<Vec<Result<u64, Refusal>>, Failure> {
-        let (peer, publications) = permit.into_parts();
+        self.publish_all(permit.peer(), publications).await
+    }
+
+    /// The same of whoever calls.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn enrol(
+        &self,
+        permit: &Permit<to::Enrol>,
+        publications: Vec<Publication>,
+    ) -> Result<Vec<Result<u64, Refusal>>, Failure> {
+        self.publish_all(permit.peer(), publications).await
+    }
+
+    async fn publish_all(
+        &self,
+        peer: &AuthenticPeer,
+        publications: Vec<Publication>,
+    ) -> Result<Vec<Result<u64, Refusal>>, Failure> {
         let (limit, found) = (limits::PUBLICATIONS as u64, publications.len() as u64);
         if found > limit {
             return Err(Refusal::TooLarge { what: "statements", limit, found }.into());
@@ -281,11 +300,11 @@ impl Service {
         let revocations = publications.iter().filter(revokes).count();
         // One without statements is a request, too.
         let others = publications.len().max(1) - revocations;
-        self.door().asks(&peer, Ask::Statements(others))?;
-        self.door().asks(&peer, Ask::Revocations(revocations))?;
+        self.door().asks(peer, Ask::Statements(others))?;
+        self.door().asks(peer, Ask::Revocations(revocations))?;
         let mut answers = Vec::with_capacity(publications.len());
         for publication in publications {
-            match self.publish_one(&peer, publication).await {
+            match self.publish_one(peer, publication).await {
                 Ok(leaf) => answers.push(Ok(leaf)),
                 Err(Failure::Refused(refusal)) => answers.push(Err(refusal)),
                 Err(failure) => return Err(failure),
@@ -345,15 +364,17 @@ impl Service {
     ///
     /// # Errors
     /// What the rules refuse; busy; stopped.
-    pub async fn submit(&self, permit: Permit<HandedIn>) -> Result<Bytes, Failure> {
-        let (peer, handed_in) = permit.into_parts();
+    pub async fn submit(
+        &self,
+        permit: &Permit<to::Submit>,
+        handed_in: HandedIn,
+    ) -> Result<Bytes, Failure> {
         let ask = handing_in(&handed_in.header);
-        self.door().asks(&peer, ask)?;
+        self.door().asks(permit.peer(), ask)?;
         self.has_room(ask)?;
-        let contact = contact_of(&peer)?;
         let envelope = self.verify(handed_in)?;
         let body = body_of(&envelope);
-        let accepted = self.execute_with(Submit::new(contact, envelope), body).await?;
+        let accepted = self.execute_with(Submit::new(permit.contact(), envelope), body).await?;
         self.sign_accepted(&accepted)
     }
 
@@ -361,10 +382,13 @@ impl Service {
     ///
     /// # Errors
     /// What the rules refuse; busy; stopped.
-    pub async fn acknowledge(&self, permit: Permit<Acknowledged>) -> Result<Bytes, Failure> {
-        let (peer, acknowledged) = permit.into_parts();
+    pub async fn acknowledge(
+        &self,
+        permit: &Permit<to::Acknowledge>,
+        acknowledged: Acknowledged,
+    ) -> Result<Bytes, Failure> {
         self.has_room(Ask::Call(Method::Acknowledge))?;
-        let contact = contact_of(&peer)?;
+        let contact = permit.contact();
         let number = acknowledged.number;
         let acknowledgement =
             acknowledge::verify(&self.state().directory, &acknowledged.acknowledgement)?;
@@ -497,9 +521,4 @@ fn handing_in(header: &[u8]) -> Ask {
         Some((_, urgency)) => Ask::Message(urgency),
         None => Ask::Message(OrLater::Known(Urgency::Routine)),
     }
-}
-
-fn contact_of(peer: &AuthenticPeer) -> Result<ContactId, Refusal> {
-    let refused = || Refusal::NotPermitted { found: peer.clone(), needed: Allowed::SEATS };
-    peer.contact().ok_or_else(refused)
 }

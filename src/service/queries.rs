@@ -7,7 +7,7 @@ use prost::Message as _;
 use tokio::sync::watch;
 
 use crate::crypto::hash::Digest;
-use crate::domain::access::Permit;
+use crate::domain::access::{Permit, to};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
@@ -23,7 +23,7 @@ use crate::tlog::merkle::{self, Tree};
 
 use super::door::Ask;
 use super::telemetry::Event;
-use super::{Failure, Service, State, contact_of};
+use super::{Failure, Service, State};
 
 /// An entry with its inclusion proof against the newest checkpoint.
 #[derive(Debug, Clone)]
@@ -138,7 +138,7 @@ const PAGE_BYTES: usize = 256 * 1024;
 impl Service {
     /// The newest checkpoint.
     #[must_use]
-    pub fn checkpoint(&self, _: &Permit<()>) -> Bytes {
+    pub fn checkpoint(&self, _: &Permit<to::GetCheckpoint>) -> Bytes {
         self.state().checkpoint.clone()
     }
 
@@ -148,9 +148,9 @@ impl Service {
     /// The service stops.
     pub async fn entries(
         &self,
-        permit: &Permit<(u64, u32)>,
+        _: &Permit<to::GetEntries>,
+        (start, limit): (u64, u32),
     ) -> Result<(Vec<Bytes>, Bytes), Failure> {
-        let (start, limit) = *permit.command();
         let state = self.state();
         let range = KeyRange::new(keys::log_entry(start), keys::log_entry(state.head.0));
         if start >= state.head.0 {
@@ -172,9 +172,13 @@ impl Service {
     ///
     /// # Errors
     /// The service stops.
-    pub async fn proof(&self, permit: &Permit<u64>) -> Result<Option<Proven>, Failure> {
+    pub async fn proof(
+        &self,
+        _: &Permit<to::GetProof>,
+        leaf: u64,
+    ) -> Result<Option<Proven>, Failure> {
         let state = self.state();
-        self.proven(*permit.command(), state.head.0, &state.checkpoint).await
+        self.proven(leaf, state.head.0, &state.checkpoint).await
     }
 
     /// The newest entries about a contact: its record, and its roster.
@@ -183,10 +187,10 @@ impl Service {
     /// There is no such contact; the service stops.
     pub async fn look_up(
         &self,
-        permit: &Permit<ContactId>,
+        _: &Permit<to::LookUp>,
+        id: &ContactId,
     ) -> Result<(Proven, Option<Proven>), Failure> {
         let state = self.state();
-        let id = permit.command();
         state.directory.record(id)?;
         let unknown = || Refusal::UnknownContact(id.clone());
         let contact = state.directory.contact(id).ok_or_else(unknown)?;
@@ -226,14 +230,15 @@ impl Service {
     /// The service stops.
     pub async fn facets(
         &self,
-        permit: &Permit<Vec<(String, Digest)>>,
+        permit: &Permit<to::GetFacets>,
+        named: Vec<(String, Digest)>,
     ) -> Result<Vec<OpenFacet>, Failure> {
         // The first was counted with the request.
-        let more = permit.command().len().saturating_sub(1);
+        let more = named.len().saturating_sub(1);
         self.door().asks(permit.peer(), Ask::Reads(more))?;
         let mut facets = Vec::new();
-        for (subject, hash) in permit.command() {
-            let key = Key::Facet(subject.clone(), *hash);
+        for (subject, hash) in named {
+            let key = Key::Facet(subject, hash);
             if let Some(Value::Facet(facet)) = self.value(&key).await? {
                 facets.push(facet);
             }
@@ -246,12 +251,16 @@ impl Service {
     ///
     /// # Errors
     /// The service stops.
-    pub async fn charters(&self, permit: &Permit<u64>) -> Result<Charters, Failure> {
+    pub async fn charters(
+        &self,
+        _: &Permit<to::GetCharters>,
+        after_version: u64,
+    ) -> Result<Charters, Failure> {
         let state = self.state();
         let (size, checkpoint) = (state.head.0, state.checkpoint.clone());
         let newest = state.directory.charter().newest.version;
         let range = KeyRange::prefix(keys::LOG_CHARTER);
-        let range = range.after(&keys::log_charter(*permit.command()));
+        let range = range.after(&keys::log_charter(after_version));
         let page = self.shared.store.scan(range, CHARTERS).await;
         let page = page.map_err(|why| self.broken(&why))?;
         let (mut charters, mut room) = (Vec::new(), PAGE_BYTES);
@@ -303,20 +312,28 @@ impl Service {
         self.shared.heads.clone()
     }
 
-    /// Hints that a mailbox may have changed.
+    /// The newest committed head, for who watches.
     #[must_use]
-    pub fn follow_mailbox(&self, contact: &ContactId) -> Hints {
-        self.shared.store.wake(vec![keys::of(&Key::Mailbox(contact.clone()))])
+    pub fn watched(&self, _: &Permit<to::Watch>) -> Arc<State> {
+        self.state()
+    }
+
+    /// Hints that the seat's mailbox may have changed.
+    #[must_use]
+    pub fn follow_mailbox(&self, permit: &Permit<to::Collect>) -> Hints {
+        self.shared.store.wake(vec![keys::of(&Key::Mailbox(permit.contact()))])
     }
 
     /// The seat's mailbox after a number.
     ///
     /// # Errors
-    /// The peer is no seat; the service stops.
-    pub async fn collect(&self, permit: &Permit<(u64, Parts)>) -> Result<MailboxPage, Failure> {
-        let contact = contact_of(permit.peer())?;
-        let seat = permit.peer().seat().cloned();
-        let (after, parts) = *permit.command();
+    /// The service stops.
+    pub async fn collect(
+        &self,
+        permit: &Permit<to::Collect>,
+        (after, parts): (u64, Parts),
+    ) -> Result<MailboxPage, Failure> {
+        let (seat, contact) = (permit.seat(), permit.contact());
         let prefix = keys::entries(&contact);
         let mut range = KeyRange::prefix(&prefix);
         if after > 0 {
@@ -329,9 +346,7 @@ impl Service {
             let number = number.map(u64::from_be_bytes).unwrap_or_default();
             let entry = found.and_then(|found| codec::entry(&found.bytes));
             let item = match entry.map_err(|why| self.broken(&why)) {
-                Ok(entry) => {
-                    self.collected(&contact, (number, entry), (seat.as_ref(), parts)).await
-                }
+                Ok(entry) => self.collected(&contact, (number, entry), (seat, parts)).await,
                 Err(damaged) => Err(damaged),
             };
             let item = match item {
@@ -396,11 +411,11 @@ impl Service {
     /// One entry of the seat's mailbox, whole.
     ///
     /// # Errors
-    /// The peer is no seat, there is no such entry, it has expired; the service stops.
-    pub async fn entry(&self, permit: &Permit<u64>) -> Result<Item, Failure> {
-        let (number, contact) = (*permit.command(), contact_of(permit.peer())?);
+    /// There is no such entry, it has expired; the service stops.
+    pub async fn entry(&self, permit: &Permit<to::GetBody>, number: u64) -> Result<Item, Failure> {
+        let contact = permit.contact();
         let entry = Entry::Shown(self.shown(&contact, number).await?);
-        let wanted = (permit.peer().seat(), Parts::Whole);
+        let wanted = (permit.seat(), Parts::Whole);
         match self.item(&contact, (number, &entry), wanted).await? {
             Ok(item) if item.gone.is_none() => Ok(item),
             Ok(_) => Err(Refusal::MessageExpired(Which::Number(number)).into()),
@@ -429,7 +444,7 @@ impl Service {
         &self,
         contact: &ContactId,
         (number, entry): (u64, Entry),
-        (seat, parts): (Option<&SeatId>, Parts),
+        (seat, parts): (&SeatId, Parts),
     ) -> Result<Item, Failure> {
         let mut found = self.item(contact, (number, &entry), (seat, parts)).await?;
         if let Err(Lost::Body(_)) = found {
@@ -451,7 +466,7 @@ impl Service {
         &self,
         contact: &ContactId,
         (number, entry): (u64, &Entry),
-        wanted: (Option<&SeatId>, Parts),
+        wanted: (&SeatId, Parts),
     ) -> Result<Result<Item, Lost>, Failure> {
         let shown = match entry {
             Entry::Shown(shown) => shown,
@@ -477,7 +492,7 @@ impl Service {
     async fn shows(
         &self,
         (number, shown): (u64, &Shown),
-        (seat, parts): (Option<&SeatId>, Parts),
+        (seat, parts): (&SeatId, Parts),
     ) -> Result<Result<Item, Lost>, Failure> {
         let key = Key::Message(shown.id, shown.sender.clone());
         let message = match self.value(&key).await {
@@ -501,7 +516,7 @@ impl Service {
                 Ok(body) => body,
                 Err(lost) => return Ok(Err(lost)),
             };
-            (item.letter, item.body) = (seat.and_then(|seat| own_letter(&message, seat)), body);
+            (item.letter, item.body) = (own_letter(&message, seat), body);
         }
         Ok(Ok(item))
     }
@@ -543,8 +558,12 @@ impl Service {
     ///
     /// # Errors
     /// There is no such message; the service stops.
-    pub async fn status(&self, permit: &Permit<MessageId>) -> Result<Status, Failure> {
-        let (id, contact) = (*permit.command(), contact_of(permit.peer())?);
+    pub async fn status(
+        &self,
+        permit: &Permit<to::GetStatus>,
+        id: MessageId,
+    ) -> Result<Status, Failure> {
+        let contact = permit.contact();
         let message = self.value(&Key::Message(id, contact.clone())).await?;
         let Some(Value::Message(message)) = message else {
             return Err(Refusal::UnknownMessage(id.into()).into());

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use prost::Message as _;
 use tempfile::TempDir;
 
+use super::door::Caller;
 use super::*;
 use crate::crypto::sign::SigningKey;
-use crate::domain::access::{self, Method};
-use crate::domain::administration::audit::Call;
 use crate::domain::command::Decision;
 use crate::domain::directory::possession::prove;
+use crate::domain::ids::ContactId;
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Entry, EntryKind, Gone, Key, Mailbox, Usage, Value};
 use crate::signed::dsse::{Envelope, Kind};
@@ -159,13 +159,27 @@ async fn a_key_that_was_not_named_is_a_fault_of_ours_and_the_service_goes_on() {
     assert_eq!(service.execute(look("fr", "fr")).await, Ok(None), "nothing was stored");
 }
 
-/// An admission that the registrar hands in.
-fn admits(service: &Service, member: &str) -> Permit<Vec<Publication>> {
+/// The registrar, in this process.
+pub(crate) fn alice() -> Caller {
+    Caller::here(key("alice tls").public().id(), Network::of([127, 0, 0, 1].into()))
+}
+
+/// What the registrar hands in.
+async fn publishes(
+    service: &Service,
+    publications: Vec<Publication>,
+) -> Result<Vec<Result<u64, Refusal>>, Failure> {
+    let permit = service.permit_here(alice()).await.unwrap();
+    service.publish(&permit, publications).await
+}
+
+/// An admission.
+fn admits(service: &Service, member: &str) -> Vec<Publication> {
     admits_as(service, member, member)
 }
 
 /// One in these words.
-fn admits_as(service: &Service, member: &str, called: &str) -> Permit<Vec<Publication>> {
+fn admits_as(service: &Service, member: &str, called: &str) -> Vec<Publication> {
     let (directory, ambient) = (&service.state().directory, Ambient::system());
     let (name, genesis) = ("un.example".to_owned(), directory.genesis().as_bytes().to_vec());
     let admission = proto::Admission {
@@ -179,10 +193,7 @@ fn admits_as(service: &Service, member: &str, called: &str) -> Permit<Vec<Public
     let (payload, signers) = (admission.encode_to_vec(), [&key("alice")]);
     let signed = Envelope::sign(Kind::Admission, payload, &signers, ambient.random()).unwrap();
     let statement = signed.bytes().clone();
-    let alice = key("alice tls").public().id();
-    let peer = service.peer(Some(&alice), Network::of([127, 0, 0, 1].into()));
-    access::permit(peer, Method::Publish, vec![Publication { statement, facets: Vec::new() }])
-        .unwrap()
+    vec![Publication { statement, facets: Vec::new() }]
 }
 
 /// A request that is cut while its statement is logged.
@@ -192,8 +203,8 @@ async fn who_does_not_wait_for_the_answer_has_used_his_day() {
     let limits = door::Limits { registrar_day: (1, 1 << 20), ..door::Limits::without_rates() };
     let service = within(&home, limits).await;
     let publish = |member| {
-        let (service, permit) = (service.clone(), admits(&service, member));
-        async move { service.publish(permit).await }
+        let (service, admission) = (service.clone(), admits(&service, member));
+        async move { publishes(&service, admission).await }
     };
     let mut heads = service.heads();
     let _nobody = tokio::spawn(publish("fr"));
@@ -208,7 +219,7 @@ async fn what_the_rules_refuse_takes_nothing_of_a_day_while_it_is_decided() {
     let home = tempfile::tempdir().unwrap();
     let limits = door::Limits { registrar_day: (2, 1 << 20), ..door::Limits::without_rates() };
     let service = within(&home, limits).await;
-    let (peer, mut publications) = admits(&service, "fr").into_parts();
+    let mut publications = admits(&service, "fr");
     let (subject, name) = ("fr".to_owned(), "junk".to_owned());
     let bytes = Bytes::from(vec![7; 1 << 20]);
     publications[0].facets.push(OpenFacet { subject, name, salt: [7; 32], bytes });
@@ -220,13 +231,12 @@ async fn what_the_rules_refuse_takes_nothing_of_a_day_while_it_is_decided() {
     });
     begins.recv_timeout(Duration::from_secs(10)).unwrap();
     // Nothing of it waits where it could be cut.
-    let permit = access::permit(peer, Method::Publish, publications).unwrap();
-    let refused = service.publish(permit).await.unwrap();
+    let refused = publishes(&service, publications).await.unwrap();
     assert!(matches!(refused[..], [Err(_)]), "{refused:?}");
     answered.send(()).unwrap();
     assert_eq!(deciding.await.unwrap(), Ok(true), "it was refused before its turn");
     for (member, leaf) in [("fr", 1), ("jp", 2)] {
-        assert_eq!(service.publish(admits(&service, member)).await, Ok(vec![Ok(leaf)]));
+        assert_eq!(publishes(&service, admits(&service, member)).await, Ok(vec![Ok(leaf)]));
     }
 }
 
@@ -236,15 +246,12 @@ async fn the_same_statement_twice_at_once_uses_the_day_once() {
     let home = tempfile::tempdir().unwrap();
     let limits = door::Limits { registrar_day: (2, 1 << 20), ..door::Limits::without_rates() };
     let service = within(&home, limits).await;
-    let (peer, publications) = admits(&service, "fr").into_parts();
-    let publish = |publications: &Vec<Publication>| {
-        service
-            .publish(access::permit(peer.clone(), Method::Publish, publications.clone()).unwrap())
-    };
-    let at_once = tokio::join!(publish(&publications), publish(&publications));
+    let publications = admits(&service, "fr");
+    let publish = || publishes(&service, publications.clone());
+    let at_once = tokio::join!(publish(), publish());
     assert_eq!(at_once, (Ok(vec![Ok(1)]), Ok(vec![Ok(1)])));
-    assert_eq!(service.publish(admits(&service, "jp")).await, Ok(vec![Ok(2)]));
-    assert!(matches!(service.publish(admits(&service, "at")).await, Err(Failure::Busy(_))));
+    assert_eq!(publishes(&service, admits(&service, "jp")).await, Ok(vec![Ok(2)]));
+    assert!(matches!(publishes(&service, admits(&service, "at")).await, Err(Failure::Busy(_))));
 }
 
 /// Two registrars admit the same State in different words.
@@ -253,14 +260,14 @@ async fn who_comes_second_with_another_statement_uses_nothing_of_the_day() {
     let home = tempfile::tempdir().unwrap();
     let limits = door::Limits { registrar_day: (2, 1 << 20), ..door::Limits::without_rates() };
     let service = within(&home, limits).await;
-    let publish = |name| service.publish(admits_as(&service, "fr", name));
+    let publish = |name| publishes(&service, admits_as(&service, "fr", name));
     let (first, second) = tokio::join!(publish("France"), publish("Frankreich"));
     let refused = |done: &Result<Vec<Result<u64, Refusal>>, Failure>| match done {
         Ok(done) => done[0].is_err(),
         Err(_) => false,
     };
     assert_eq!([refused(&first), refused(&second)], [false, true], "{first:?} {second:?}");
-    assert_eq!(service.publish(admits(&service, "jp")).await, Ok(vec![Ok(2)]));
+    assert_eq!(publishes(&service, admits(&service, "jp")).await, Ok(vec![Ok(2)]));
 }
 
 /// Says that it decides, and does so once somebody who reads has had an answer.
@@ -284,8 +291,6 @@ impl Command for Patient {
 async fn who_reads_does_not_wait_for_a_decision() {
     let home = tempfile::tempdir().unwrap();
     let service = service(&home).await;
-    let peer =
-        service.peer(Some(&key("alice tls").public().id()), Network::of([127, 0, 0, 1].into()));
     let (answered, patience) = mpsc::channel();
     let (begun, begins) = mpsc::sync_channel(1);
     let deciding = tokio::spawn({
@@ -293,8 +298,8 @@ async fn who_reads_does_not_wait_for_a_decision() {
         async move { service.execute(Patient(begun, Mutex::new(patience))).await }
     });
     begins.recv_timeout(Duration::from_secs(10)).unwrap();
-    let permit = access::permit(peer, Method::GetProof, 0).unwrap();
-    assert_eq!(service.proof(&permit).await.unwrap().unwrap().leaf, 0);
+    let permit = service.permit_here(alice()).await.unwrap();
+    assert_eq!(service.proof(&permit, 0).await.unwrap().unwrap().leaf, 0);
     answered.send(()).unwrap();
     assert_eq!(deciding.await.unwrap(), Ok(true));
 }
@@ -466,7 +471,6 @@ async fn a_value_that_cannot_be_read_ends_the_requests_that_ask_for_it_and_no_ot
 #[tokio::test]
 async fn a_proposal_that_cannot_be_read_has_its_record() {
     let home = tempfile::tempdir().unwrap();
-    let alice = key("alice tls").public().id();
     let (id, is_damaged) = (Digest::of(b"proposal"), Arc::new(AtomicBool::new(true)));
     let key = keys::of(&Key::Proposal(id));
     let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
@@ -474,14 +478,11 @@ async fn a_proposal_that_cannot_be_read_has_its_record() {
     let limits = door::Limits::without_rates();
     let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
     let service = storing((&home, place), limits, Arc::new(blobs), wrapped).await;
-    let alice = service.peer(Some(&alice), Network::of([127, 0, 0, 1].into()));
-    let call = |method: Method| Call::of(&alice, None, method.name());
-    let permit = access::permit(alice.clone(), Method::CarryOut, id).unwrap();
-    let carried = service.carry_out(call(Method::CarryOut), permit).await;
+    let permit = service.permit_here(alice()).await.unwrap();
+    let carried = service.carry_out(&permit, id).await;
     assert_eq!(carried, Err(Refusal::StoreDamaged.into()));
-    let look = access::permit(alice.clone(), Method::GetStanding, ()).unwrap();
-    let standing = service.standing(call(Method::GetStanding), &look).await.unwrap();
-    assert_eq!(standing.records, 2);
+    let look = service.permit_here(alice()).await.unwrap();
+    assert_eq!(service.standing(&look).await.unwrap().records, 2);
 }
 
 /// Once a day, without anybody asking.

@@ -7,6 +7,10 @@ use liaison::ambient::Ambient;
 use liaison::client::connect::{ConnectError, Connection};
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::domain::access::{Face, Method};
+use liaison::domain::network::Network;
+use liaison::domain::refusal::Refusal;
+use liaison::service::Failure;
+use liaison::service::door::Caller;
 use liaison::tls::Identity;
 use liaison::tls::client::ServerFault;
 use liaison::wire::DESCRIPTORS;
@@ -16,7 +20,8 @@ use prost_types::FileDescriptorSet;
 use tonic::{Code, Status};
 
 use crate::support::{
-    Client, DAY, NOW, Party, TestNet, Trust, dates, home, identity, key, refusal, says, soon,
+    Client, DAY, NOW, Party, TestNet, Trust, dates, home, identity, key, key_id, refusal, says,
+    soon,
 };
 
 /// Every method of the descriptors, as `package.Service/Method`.
@@ -119,30 +124,61 @@ async fn judged(net: &TestNet, role: &str, client: Option<Identity>) -> Vec<Stri
     wrong
 }
 
-#[tokio::test]
-async fn each_role_may_call_what_the_design_says_and_nothing_else() {
+/// What somebody is, and the name of the key that he has.
+const ROLES: [(&str, Option<&str>); 13] = [
+    ("seat", Some("fr/cert/duty-1 tls")),
+    ("registrar", Some("alice tls")),
+    ("operator", Some("dave tls")),
+    ("auditor", Some("erin tls")),
+    ("a revoked seat", Some("fr/cert/duty-2 tls")),
+    ("a dropped seat", Some("jp/cert/duty-2 tls")),
+    ("an unknown key", Some("nobody")),
+    ("a seat's key to sign", Some("fr/cert/duty-1 sign")),
+    ("a registrar's key to sign", Some("alice")),
+    ("an authority", Some("fr authority")),
+    ("a keeper", Some("fr/cert keeper")),
+    ("the relay", Some("relay")),
+    ("no certificate", None),
+];
+
+async fn world() -> TestNet {
     let net = TestNet::memory().await;
     let [fr, jp]: [Party; 2] = net.parties(["fr", "jp"]).await;
     net.say(says::revocation(&net.replica(), fr.seats[1].as_str())).await;
     net.say(says::roster(&net.replica(), jp.contact.as_str(), 1)).await;
-    let seat = |role, name: &str| (role, Some(identity(name, dates())));
+    net
+}
+
+#[tokio::test]
+async fn each_role_may_call_what_the_design_says_and_nothing_else() {
+    let net = world().await;
     let mut wrong = Vec::new();
-    for (role, client) in [
-        seat("seat", "fr/cert/duty-1 tls"),
-        seat("registrar", "alice tls"),
-        seat("operator", "dave tls"),
-        seat("auditor", "erin tls"),
-        seat("a revoked seat", "fr/cert/duty-2 tls"),
-        seat("a dropped seat", "jp/cert/duty-2 tls"),
-        seat("an unknown key", "nobody"),
-        seat("a seat's key to sign", "fr/cert/duty-1 sign"),
-        seat("a registrar's key to sign", "alice"),
-        seat("an authority", "fr authority"),
-        seat("a keeper", "fr/cert keeper"),
-        seat("the relay", "relay"),
-        ("no certificate", None),
-    ] {
-        wrong.extend(judged(&net, role, client).await);
+    for (role, name) in ROLES {
+        wrong.extend(judged(&net, role, name.map(|name| identity(name, dates()))).await);
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The door alone, by the head of a request: what is asked behind it hides nothing of it.
+#[tokio::test]
+async fn each_role_is_let_in_to_what_the_design_says_and_to_nothing_else() {
+    let net = world().await;
+    let mut wrong = Vec::new();
+    for (role, name) in ROLES {
+        let whence = Network::of([127, 0, 0, 1].into());
+        let nobody = Caller::new(None, whence);
+        let caller = name.map_or(nobody, |name| Caller::here(key_id(name), whence));
+        for (method, name) in Method::all() {
+            let found = net.service.admit(method, caller.clone()).await;
+            let as_expected = match &found {
+                Ok(_) => may(role, name),
+                Err(Failure::Refused(Refusal::NotPermitted { .. })) => !may(role, name),
+                Err(_) => false,
+            };
+            if !as_expected {
+                wrong.push(format!("{role} {name}: {found:?}"));
+            }
+        }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

@@ -11,14 +11,13 @@ use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::{Outside, Sealed};
 use liaison::client::message::content::delivered;
 use liaison::client::message::words;
-use liaison::domain::access::{Method, permit};
-use liaison::domain::administration::audit::Call;
 use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits::{LEAST_FREE_BYTES, RESERVE_BYTES, RESERVE_LAST_PART, ROOM_AGAIN};
 use liaison::domain::network::Network;
 use liaison::domain::refusal::Refusal;
 use liaison::domain::relay::envelope::verify_header;
 use liaison::server::health;
+use liaison::service::door::Caller;
 use liaison::service::{Failure, Left, Shown, Storage};
 use liaison::signed::proto::{self, AuditRecord, Class, Outcome, Urgency};
 use liaison::store::Engine;
@@ -264,6 +263,8 @@ async fn on_a_full_disk_the_administration_looks_and_changes_nothing() {
         let trail = erin.get_audit(whole).await.unwrap().into_inner().records;
         (trail.len(), AuditRecord::decode(trail.last().unwrap().clone()).unwrap().unrecorded)
     };
+    let within = Caller::here(key_id("dave tls"), Network::of(LOCAL.into()));
+    let drop = world.net.service.permit_here(within).await.unwrap();
     // Strangers write nothing to a disk that is nearly full.
     world.gives(RESERVE);
     assert!(nobody.get_standing(GetStandingRequest {}).await.is_err());
@@ -276,10 +277,7 @@ async fn on_a_full_disk_the_administration_looks_and_changes_nothing() {
     let refused = dave.drop_sessions(DropSessionsRequest::default()).await.unwrap_err();
     assert_eq!(refusal(&refused), (FULL.0, FULL.1.to_owned()));
     // Also past the door.
-    let peer = world.net.service.peer(Some(&key_id("dave tls")), Network::of(LOCAL.into()));
-    let call = Call::of(&peer, None, "DropSessions");
-    let drop = permit(peer, Method::DropSessions, Vec::new()).unwrap();
-    let refused = world.net.service.drop_sessions(call, drop).await.unwrap_err();
+    let refused = world.net.service.drop_sessions(&drop, Vec::new()).await.unwrap_err();
     assert!(matches!(refused, Failure::Refused(Refusal::StorageFull)), "{refused:?}");
     assert_eq!(world.net.service.door().sessions().len(), open);
     assert_eq!(world.net.everything().await, before);

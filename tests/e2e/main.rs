@@ -32,6 +32,7 @@ mod killed;
 mod migrations;
 mod moves;
 mod nodes;
+mod on_its_way;
 mod openssl;
 mod overdue;
 mod readers;

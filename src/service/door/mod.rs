@@ -1,10 +1,13 @@
 //! The door: who may come in, how often, and how many at once.
 //!
-//! In scope: places for connections, streams and requests, rates, budgets of bytes. Out of scope: the
-//! table of who may what (`domain::access`), sockets (`server`), statuses (`grpc`). Invariants: what
+//! In scope: who calls and what he is let do, places for connections, streams and requests, rates,
+//! budgets of bytes. Out of scope: the table of who may what (`domain::access`), sockets (`server`),
+//! statuses (`grpc`). Invariants: no request is read that was not admitted, and permits are given here
+//! alone; what
 //! strangers take is taken from their own, by network; what a key takes, from its party's; revocations
 //! of keys that stand have buckets of their own.
 
+mod admit;
 mod bucket;
 mod known;
 mod memory;
@@ -38,6 +41,7 @@ use places::{At, Places, Taken, Way};
 use rates::{Counted, Of};
 use sessions::Sessions;
 
+pub use admit::{Admitted, Caller};
 pub use bucket::Quota;
 pub use memory::Holding;
 pub use rates::{Ask, Logged};
