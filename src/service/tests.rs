@@ -367,6 +367,47 @@ impl Command for Late {
     }
 }
 
+/// Bodies of which it is counted how many were put.
+struct Counted(FileBlobs, AtomicU64);
+
+#[async_trait::async_trait]
+impl Blobs for Counted {
+    async fn put(&self, digest: Digest, bytes: Bytes) -> Result<(), BlobError> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.put(digest, bytes).await
+    }
+
+    async fn get(&self, digest: Digest) -> Result<Option<Bytes>, BlobError> {
+        self.0.get(digest).await
+    }
+
+    async fn remove(&self, digest: Digest) -> Result<(), BlobError> {
+        self.0.remove(digest).await
+    }
+
+    async fn list(&self) -> Result<Vec<Digest>, BlobError> {
+        self.0.list().await
+    }
+}
+
+/// What costs a disk is done for what would be taken, and for nothing else.
+#[tokio::test]
+async fn a_large_body_that_the_rules_refuse_is_not_written() {
+    let home = tempfile::tempdir().unwrap();
+    let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
+    let blobs = Arc::new(Counted(blobs, AtomicU64::new(0)));
+    let service = keeping(&home, door::Limits::without_rates(), Arc::clone(&blobs) as _).await;
+    let body = Bytes::from(vec![7; 100_000]);
+    let carried = |refused| {
+        let body = (100_000, Digest::of(&body), body.clone());
+        service.execute_with(Late(AtomicBool::new(refused)), body)
+    };
+    assert_eq!(carried(true).await, Err(Refusal::ClockInDoubt.into()));
+    assert_eq!(blobs.1.load(Ordering::SeqCst), 0);
+    assert_eq!(carried(false).await, Err(Refusal::ClockInDoubt.into()), "in its turn");
+    assert_eq!(blobs.1.load(Ordering::SeqCst), 1);
+}
+
 /// Unless another message names the same one.
 #[tokio::test]
 async fn a_body_that_was_put_and_is_refused_in_its_turn_leaves_no_file() {
