@@ -22,7 +22,8 @@ use tokio::time::sleep;
 use crate::crypto::hash::Digest;
 use crate::domain::ids::ContactId;
 use crate::domain::state::Mailbox;
-use crate::store::{End, disk};
+use crate::store::End;
+use crate::store::disk::{self, Disk, Fdatasync};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::note::SignedNote;
 
@@ -166,6 +167,7 @@ const DIGEST_LINE: usize = "digest ".len() + 64 + 1;
 #[derive(Debug)]
 pub(super) struct HighWater {
     path: PathBuf,
+    disk: Arc<dyn Disk>,
     shown: Mutex<Shown>,
     /// What was noted is not in the file yet.
     noted: Notify,
@@ -176,8 +178,12 @@ pub(super) struct HighWater {
 impl HighWater {
     /// Nothing is written yet.
     pub(super) fn at(path: &Path, shown: Shown) -> Self {
+        Self::on(Arc::new(Fdatasync), path, shown)
+    }
+
+    fn on(disk: Arc<dyn Disk>, path: &Path, shown: Shown) -> Self {
         let (shown, noted, written) = (Mutex::new(shown), Notify::new(), Mutex::default());
-        Self { path: path.to_owned(), shown, noted, written }
+        Self { path: path.to_owned(), disk, shown, noted, written }
     }
 
     /// Where it is.
@@ -238,9 +244,9 @@ impl HighWater {
         let fresh = self.path.with_extension("new");
         let mut file = File::create(&fresh)?;
         file.write_all(&shown.encode())?;
-        file.sync_all()?;
+        self.disk.sync(&file)?;
         fs::rename(&fresh, &self.path)?;
-        File::open(parent)?.sync_all()?;
+        self.disk.sync(&File::open(parent)?)?;
         *written = Some(shown);
         Ok(())
     }
@@ -283,6 +289,49 @@ mod tests {
         }
         for bad in [&b""[..], FORM.as_bytes(), b"liaison high-water 3\n"] {
             assert_eq!(Shown::decode(bad), None);
+        }
+    }
+
+    /// A disk of which one sync fails.
+    #[derive(Debug)]
+    struct Asked {
+        path: PathBuf,
+        /// Of each: whether it was of the folder, and what the file said then.
+        syncs: Mutex<Vec<(bool, Option<Shown>)>>,
+        fails_at: usize,
+    }
+
+    impl Disk for Asked {
+        fn sync(&self, file: &File) -> io::Result<()> {
+            let mut syncs = self.syncs.lock().unwrap();
+            syncs.push((file.metadata()?.is_dir(), Shown::read(&self.path).ok()));
+            if syncs.len() == self.fails_at {
+                return Err(io::Error::other("the disk is gone"));
+            }
+            Fdatasync.sync(file)
+        }
+    }
+
+    /// First what it says, then that it has this name: else a power cut leaves none, or an empty one.
+    #[test]
+    fn file_and_folder_are_durable_before_anybody_is_told() {
+        let (content, name) = ((false, None), (true, Some(shown())));
+        let both = [content.clone(), name.clone()];
+        for (fails_at, expected) in [
+            (0, both.to_vec()),
+            (1, [&[content][..], &both].concat()),
+            (2, [&both[..], &[(false, Some(shown())), name]].concat()),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("high-water");
+            let (syncs, at) = (Mutex::default(), path.clone());
+            let disk = Arc::new(Asked { path: at, syncs, fails_at });
+            let high_water = HighWater::on(Arc::<Asked>::clone(&disk), &path, shown());
+            assert_eq!(high_water.write().is_err(), fails_at > 0);
+            // What failed is done again, and what is there is not.
+            high_water.write().unwrap();
+            high_water.write().unwrap();
+            assert_eq!(*disk.syncs.lock().unwrap(), expected, "{fails_at}");
         }
     }
 
