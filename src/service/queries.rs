@@ -616,3 +616,33 @@ fn own_letter(message: &Message, seat: &SeatId) -> Option<(Bytes, u32, Vec<Diges
     let path = tree.inclusion_proof(index as u64, message.letters.len() as u64)?;
     Some((message.letters.get(index)?.clone(), index as u32, path))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::service::tests::service;
+    use crate::store::Write;
+
+    use super::*;
+
+    /// Its bytes are what was written under its key, and not what stands in the tree.
+    #[tokio::test]
+    async fn an_entry_that_changed_meanwhile_is_not_served_under_a_good_proof() {
+        let home = tempfile::tempdir().unwrap();
+        let service = service(&home).await;
+        let checkpoint = service.state().checkpoint.clone();
+        let whole = service.proven(0, 1, &checkpoint).await.unwrap().unwrap().entry;
+        let mut altered = whole.to_vec();
+        altered[40] ^= 1;
+        let put = async |entry: Bytes| {
+            let write = Write::new([], [(keys::log_entry(0), entry)], []).unwrap();
+            service.shared.store.commit(write.into()).await.unwrap();
+        };
+        put(altered.into()).await;
+        let refused = service.proven(0, 1, &checkpoint).await.err();
+        assert_eq!(refused, Some(Refusal::StoreDamaged.into()));
+        let counts = service.telemetry().counts();
+        assert!(counts.contains(&("entry_altered", 1)), "{counts:?}");
+        put(whole).await;
+        assert!(service.proven(0, 1, &checkpoint).await.unwrap().is_some(), "it is put right");
+    }
+}

@@ -461,3 +461,179 @@ fn encode_admission(admission: &Admission, encoded: &mut Vec<(Vec<u8>, Bytes)>) 
     encoded.extend(parts::encode(&admission.parts));
     leaf
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use futures_util::future::BoxFuture;
+    use tempfile::TempDir;
+
+    use crate::domain::state::Usage;
+    use crate::service::high_water::Shown;
+    use crate::service::tests::{Script, admits, look, of, publishes, service, storing};
+    use crate::service::{Failure, Service, door};
+    use crate::store::blobs::FileBlobs;
+    use crate::store::disk::Fdatasync;
+    use crate::store::{End, Engine, Examined, Hints, KeyRange, Place};
+
+    use super::*;
+
+    type Before = Box<dyn Fn(Arc<dyn Store>) -> BoxFuture<'static, ()> + Send + Sync>;
+
+    /// A store before each of whose commits something happens.
+    struct Meanwhile {
+        store: Arc<dyn Store>,
+        before: Before,
+    }
+
+    #[async_trait::async_trait]
+    impl Store for Meanwhile {
+        async fn read(&self, keys: &[Vec<u8>]) -> Result<store::Snapshot, StoreError> {
+            self.store.read(keys).await
+        }
+
+        async fn examine(&self, range: KeyRange, limit: u32) -> Result<Examined, StoreError> {
+            self.store.examine(range, limit).await
+        }
+
+        async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
+            (self.before)(Arc::clone(&self.store)).await;
+            self.store.commit(batch).await
+        }
+
+        fn end(&self) -> End {
+            self.store.end()
+        }
+
+        fn wake(&self, prefixes: Vec<Vec<u8>>) -> Hints {
+            self.store.wake(prefixes)
+        }
+
+        fn engine(&self) -> &'static str {
+            self.store.engine()
+        }
+    }
+
+    async fn on(home: &TempDir, before: Before) -> Service {
+        let blobs = FileBlobs::open(&home.path().join("blobs"), Arc::new(Fdatasync)).unwrap();
+        let place = Place::on(Engine::Memory, home.path().join("store"), Arc::new(Fdatasync));
+        let limits = door::Limits::without_rates();
+        let store = |store| Arc::new(Meanwhile { store, before }) as Arc<dyn Store>;
+        storing((home, place), limits, Arc::new(blobs), store).await
+    }
+
+    async fn head(store: &dyn Store) -> Bytes {
+        let found = store.read(&[keys::LOG_HEAD.to_vec()]).await.unwrap();
+        found.value(keys::LOG_HEAD).unwrap().clone()
+    }
+
+    async fn write_head(store: &dyn Store, head: Bytes) {
+        let write = Write::new([], [(keys::LOG_HEAD.to_vec(), head)], []).unwrap();
+        store.commit(write.into()).await.unwrap();
+    }
+
+    fn uses() -> Script {
+        Script { puts: vec![(of("fr"), Value::Usage(Usage(7)))], ..look("fr", "fr") }
+    }
+
+    /// Also one that would write nothing.
+    #[tokio::test]
+    async fn a_head_that_another_process_has_written_ends_the_service() {
+        for does in [look("fr", "fr"), uses()] {
+            let home = tempfile::tempdir().unwrap();
+            let service = service(&home).await;
+            write_head(service.shared.store.as_ref(), Bytes::from_static(b"another's")).await;
+            assert_eq!(service.execute(does).await, Err(Failure::Stopped));
+            let why = service.stopped().await;
+            assert!(why.contains("another process has written to the store"), "{why}");
+        }
+    }
+
+    /// After it was read, and before the commit: a message rests on the head, too.
+    #[tokio::test]
+    async fn nothing_is_committed_on_a_head_that_has_moved() {
+        for logs in [true, false] {
+            let home = tempfile::tempdir().unwrap();
+            let moves = Arc::new(AtomicBool::new(false));
+            let moved = Arc::clone(&moves);
+            let moving = move |store: Arc<dyn Store>| -> BoxFuture<'static, ()> {
+                if !moved.load(Ordering::SeqCst) {
+                    return Box::pin(ready(()));
+                }
+                // The same bytes: what moved is its revision.
+                Box::pin(
+                    async move { write_head(store.as_ref(), head(store.as_ref()).await).await },
+                )
+            };
+            let service = on(&home, Box::new(moving)).await;
+            moves.store(true, Ordering::SeqCst);
+            let done = match logs {
+                true => publishes(&service, admits(&service, "fr")).await.map(drop),
+                false => service.execute(uses()).await.map(drop),
+            };
+            assert_eq!(done, Err(Failure::Stopped));
+            let why = service.stopped().await;
+            assert!(why.contains("a key changed since it was read"), "{why}");
+            let names = [keys::of(&of("fr")), keys::log_entry(1)];
+            let found = service.shared.store.read(&names).await.unwrap();
+            assert!(names.iter().all(|name| found.value(name).is_none()));
+        }
+    }
+
+    /// Nothing is signed, stored, shown or told.
+    async fn is_not_sealed(expected: &str, spoil: impl FnOnce(&Service)) {
+        let home = tempfile::tempdir().unwrap();
+        let service = service(&home).await;
+        let before = head(service.shared.store.as_ref()).await;
+        spoil(&service);
+        let checkpoint = service.state().checkpoint.clone();
+        assert_eq!(publishes(&service, admits(&service, "fr")).await, Err(Failure::Stopped));
+        let why = service.stopped().await;
+        assert!(why.contains(expected), "{why}");
+        assert_eq!(head(service.shared.store.as_ref()).await, before);
+        assert_eq!(service.state().checkpoint, checkpoint);
+        assert_eq!(Shown::read(&home.path().join("high-water")).unwrap().entries(), Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_head_is_signed_only_if_it_extends_the_last_one() {
+        is_not_sealed("the tree does not extend the last signed head", |service| {
+            let State { directory, head, checkpoint } = &*service.state();
+            let (directory, checkpoint) = (directory.clone(), checkpoint.clone());
+            let head = (head.0, Digest::of(b"another root"));
+            service.shared.state.store(Arc::new(State { directory, head, checkpoint }));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_head_is_signed_only_if_tree_and_frontier_agree() {
+        is_not_sealed("tree and frontier have different roots", |service| {
+            let mut log = service.shared.log.write().unwrap();
+            log.append(merkle::leaf_hash(b"of nobody's"));
+        })
+        .await;
+    }
+
+    /// A cut in between leaves a file that is behind the store, and never one before it: that would
+    /// not start again.
+    #[tokio::test]
+    async fn a_checkpoint_is_in_its_file_after_its_commit_and_before_its_answer() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("high-water");
+        let entries = move || Shown::read(&path).ok()?.entries();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (sees, looks) = (Arc::clone(&seen), entries.clone());
+        let looking = move |_| -> BoxFuture<'static, ()> {
+            sees.lock().unwrap().push(looks());
+            Box::pin(ready(()))
+        };
+        let service = on(&home, Box::new(looking)).await;
+        seen.lock().unwrap().clear();
+        assert_eq!(publishes(&service, admits(&service, "fr")).await, Ok(vec![Ok(1)]));
+        assert_eq!((&seen.lock().unwrap()[..], entries()), (&[Some(1)][..], Some(2)));
+    }
+}
