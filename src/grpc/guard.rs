@@ -201,10 +201,13 @@ impl http_body::Body for Whole {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::convert::Infallible;
     use std::sync::Arc;
 
     use futures_util::FutureExt as _;
     use tokio::sync::Notify;
+
+    use crate::domain::network::Network;
 
     use super::*;
 
@@ -259,6 +262,60 @@ mod tests {
         goes_on.notify_one();
         went_on.notified().await;
         assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    /// A service that answers when it is told to.
+    #[derive(Clone)]
+    struct Told(Arc<Notify>);
+
+    impl TowerService<Request<Body>> for Told {
+        type Response = Response<Body>;
+        type Error = Infallible;
+        type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<Body>) -> Self::Future {
+            let told = Arc::clone(&self.0);
+            Box::pin(async move {
+                told.notified().await;
+                Ok(Response::new(Body::empty()))
+            })
+        }
+    }
+
+    /// Its place is taken before the handler is called, and kept until it has answered.
+    #[tokio::test]
+    async fn strangers_requests_are_computed_so_many_at_a_time() {
+        let home = tempfile::tempdir().unwrap();
+        let service = crate::service::tests::service(&home).await;
+        let door = Arc::clone(service.door());
+        let stranger = AuthenticPeer::stranger(Network::of([127, 0, 0, 1].into()));
+        let mut others = Vec::new();
+        for _ in 0..limits::STRANGERS {
+            others.push(door.computes(&stranger).await);
+        }
+        let answers = Arc::new(Notify::new());
+        answers.notify_one();
+        let told = Told(Arc::clone(&answers));
+        let mut guarded = Guarded::new(told, service, Face::Members);
+        let mut asks = || {
+            let request = Request::post("/liaison.v1.EnrolmentService/GetCharters");
+            let request = request.header(CONTENT_TYPE, "application/grpc").body(Body::empty());
+            guarded.call(request.unwrap())
+        };
+        let mut waits = asks();
+        assert!((&mut waits).now_or_never().is_none(), "all places are taken");
+        others.pop();
+        assert_eq!(waits.await.unwrap().status(), StatusCode::OK);
+        let mut computed = asks();
+        assert!((&mut computed).now_or_never().is_none(), "it is not answered yet");
+        assert!(door.computes(&stranger).now_or_never().is_none(), "and has its place");
+        answers.notify_one();
+        computed.await.unwrap();
+        assert!(door.computes(&stranger).now_or_never().is_some());
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use liaison::domain::limits;
-use liaison::service::door::Limits;
+use liaison::service::door::{Limits, Quota};
 use liaison::store::Engine;
 use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{
@@ -90,6 +90,21 @@ async fn a_thief_who_uses_up_his_buckets_keeps_nobody_from_revoking() {
     assert!(other.enrol(junk(&net)).await.unwrap().is_err());
     other.enrolment.get_charters(GetChartersRequest { after_version: 0 }).await.unwrap();
     served(&net, &at).await;
+}
+
+/// Slips that are good, in the wrong hands.
+#[tokio::test]
+async fn revocations_of_keys_that_stand_are_so_many_of_a_network() {
+    let mut open = home(Engine::Memory);
+    open.limits.revocations = Quota::new(1, 3_600);
+    let store = open.found().await;
+    let net = TestNet::serve(open, store, Trust::new(dates())).await;
+    let [fr] = net.parties(["fr"]).await;
+    let slip = |seat: usize| says::revocation(&net.replica(), fr.seats[seat].as_str()).said();
+    let mut one = stranger(&net, 1).await;
+    one.enrol(slip(0)).await.unwrap().unwrap();
+    told_to_wait(&one.enrol(slip(1)).await.unwrap_err());
+    stranger(&net, 2).await.enrol(slip(1)).await.unwrap().unwrap();
 }
 
 #[tokio::test]
