@@ -25,6 +25,7 @@ mod exposures;
 mod follows;
 mod full;
 mod gateways;
+mod hand_ins;
 mod headers;
 mod homes;
 mod kept;

@@ -20,6 +20,8 @@ use tower::Service;
 pub(crate) enum Instead {
     /// It is answered so.
     Says(Status),
+    /// The service does it, and this comes in the place of its answer.
+    Loses(Status),
     /// It waits until the gate is set anew.
     Waits,
 }
@@ -137,6 +139,10 @@ where
             let key = peer.and_then(|peer| peer.certificate.as_ref());
             match gate.comes(&method, key.map(|certificate| certificate.key_id())) {
                 Some(Instead::Says(status)) => return Ok(status.into_http()),
+                Some(Instead::Loses(status)) => {
+                    inner.call(request).await?;
+                    return Ok(status.into_http());
+                }
                 Some(Instead::Waits) => gate.turned().await,
                 None => {}
             }
