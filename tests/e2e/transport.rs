@@ -54,6 +54,7 @@ use tonic_health::server::HealthReporter;
 use tower::Service as _;
 
 use crate::support::raw::{self, Frame, Raw};
+use crate::support::soon;
 
 const NOW: u64 = 1_800_000_000;
 const VALID: Validity =
@@ -1149,14 +1150,24 @@ print(connection.get_group_name(), flush=True)
 sys.stdin.read()
 "#;
 
+/// Python, with OpenSSL.
 fn peer(arguments: &[&str]) -> std::process::Child {
-    Command::new("python3")
-        .args(["-c", PEER])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+    let python = |script| {
+        let mut python = Command::new("python3");
+        python.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        python
+    };
+    let found = python("import OpenSSL").status();
+    assert!(found.is_ok_and(|found| found.success()), "python3 with pyOpenSSL: ./test installs it");
+    python(PEER).args(arguments).spawn().unwrap()
+}
+
+/// What a process does is waited for on another thread, and not for ever.
+async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    soon(what, tokio::task::spawn_blocking(work)).await.unwrap()
 }
 
 #[tokio::test]
@@ -1166,12 +1177,12 @@ async fn openssl_agrees_on_the_hybrid_group_in_both_directions() {
     let tls = Arc::new(ArcSwap::from_pointee(tls::server::config(good_node()).unwrap()));
     let client = peer(&["client", &port.to_string()]);
     let mut incoming = std::pin::pin!(listen::tcp(tcp));
-    let accepted = incoming.next().await.unwrap().unwrap();
+    let accepted = soon("a connection", incoming.next()).await.unwrap().unwrap();
     let (connection, info) =
         listen::handshake(accepted, &tls, || std::future::ready(())).await.unwrap();
     assert_eq!(info.group, "X25519MLKEM768");
     drop(connection);
-    let said = tokio::task::spawn_blocking(|| client.wait_with_output().unwrap()).await.unwrap();
+    let said = blocking("its end", || client.wait_with_output().unwrap()).await;
     assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), "X25519MLKEM768");
 
     let dir = tempfile::tempdir().unwrap();
@@ -1180,13 +1191,14 @@ async fn openssl_agrees_on_the_hybrid_group_in_both_directions() {
     std::fs::write(&secret, &**key(9).pkcs8()).unwrap();
     let mut server = peer(&["server", certificate.to_str().unwrap(), secret.to_str().unwrap()]);
     let mut said = io::BufReader::new(server.stdout.take().unwrap()).lines();
-    let port = said.next().unwrap().unwrap();
+    let (port, mut said) = blocking("its port", || (said.next().unwrap().unwrap(), said)).await;
     let stream = TcpStream::connect(("127.0.0.1", port.parse().unwrap())).await.unwrap();
     let connector = TlsConnector::from(believing(None).config());
     let name = ServerName::try_from("localhost").unwrap();
     let stream = connector.connect(name, stream).await.unwrap();
     assert_eq!(tls::group(stream.get_ref().1), "X25519MLKEM768");
-    assert_eq!(said.next().unwrap().unwrap(), "X25519MLKEM768");
+    let group = blocking("its group", move || said.next().unwrap().unwrap()).await;
+    assert_eq!(group, "X25519MLKEM768");
     drop(server.stdin.take());
-    server.wait().unwrap();
+    blocking("its end", move || server.wait().unwrap()).await;
 }

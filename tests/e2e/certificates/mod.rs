@@ -403,7 +403,8 @@ async fn by_others(net: &TestNet, rows: &[Row]) -> Vec<[String; 5]> {
     let schema = folder.path().join("schema.binpb");
     let mut built = Command::new("buf");
     built.arg("build").arg(repository.join("proto")).arg("-o").arg(&schema);
-    assert!(built.status().unwrap().success());
+    let built = built.status().expect("buf is needed: ./test installs it");
+    assert!(built.success());
     let mut shows = Command::new("python3");
     shows.arg(repository.join("tests/second/certificates.py")).args([&ca, &schema]);
     shows.args([net.address.to_string(), net.admin.to_string()]);
@@ -413,7 +414,8 @@ async fn by_others(net: &TestNet, rows: &[Row]) -> Vec<[String; 5]> {
         shows.arg(folder);
     }
     // Each of its calls has a deadline.
-    let shown = tokio::task::spawn_blocking(move || shows.output()).await.unwrap().unwrap();
+    let shown = tokio::task::spawn_blocking(move || shows.output()).await.unwrap();
+    let shown = shown.expect("python3 is needed: ./test checks for it");
     let said = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
     let verdicts = |line: &str| {
