@@ -297,24 +297,6 @@ pub mod to {
 ///     service.checkpoint(permit)
 /// }
 /// ```
-///
-/// Only what seats alone may call has a seat:
-///
-/// ```
-/// use liaison::domain::access::{Permit, to};
-///
-/// fn seat(permit: &Permit<to::Submit>) -> String {
-///     permit.seat().to_string()
-/// }
-/// ```
-///
-/// ```compile_fail,E0080
-/// use liaison::domain::access::{Permit, to};
-///
-/// fn seat(permit: &Permit<to::Publish>) -> String {
-///     permit.seat().to_string()
-/// }
-/// ```
 #[derive(Debug)]
 pub struct Permit<M> {
     peer: AuthenticPeer,
