@@ -16,7 +16,7 @@
 //! - [`server`]: sockets and limits around the services
 //! - [`config`], [`telemetry`], [`stop`]: the service's home, its output, its end
 //! - [`operate`]: founding a directory, serving it: `liaisond`
-//! - [`agent`]: collecting, and what is answered without a human
+//! - [`office`]: what a member's machine does: collecting, handing in, what is answered without a human
 //! - [`cli`]: what people type and read: `liaison`
 //! - [`demo`]: both sides at once: the demo and the bench
 //!
@@ -26,7 +26,6 @@
     expect(clippy::unwrap_used, reason = "a test that fails may say so by panicking")
 )]
 
-pub mod agent;
 pub mod ambient;
 pub mod cli;
 pub mod client;
@@ -36,6 +35,7 @@ pub mod demo;
 pub mod domain;
 pub mod grpc;
 pub mod moment;
+pub mod office;
 pub mod operate;
 pub mod server;
 pub mod service;

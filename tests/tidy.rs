@@ -21,11 +21,11 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("wire", &["domain", "tlog", "signed", "crypto"]),
     ("grpc", &["wire", "service", "domain", "tls::PeerInfo"]),
     ("client", &["wire", "domain", "tlog", "signed", "crypto", "tls", "ambient"]),
-    ("agent", &["client", "wire", "domain", "tlog", "signed", "crypto", "ambient"]),
+    ("office", &["client", "wire", "domain", "tlog", "signed", "crypto", "ambient"]),
     (
         "cli",
         &[
-            "agent",
+            "office",
             "client",
             "wire",
             "domain",

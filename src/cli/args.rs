@@ -8,9 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::agent::muted::Sender;
 use crate::client::address::Address;
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
+use crate::office::muted::Sender;
 
 pub use super::pointer::Pointer;
 

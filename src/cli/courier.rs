@@ -2,17 +2,13 @@
 //! that one answers.
 //!
 //! In scope: one request, until the relay has it or says no. Out of scope: which one and when (`mail`,
-//! `inbox::follow`), each rule about it (`agent::hand_in`, `agent::again`). Invariant: it needs nothing of the
+//! `inbox::follow`), each rule about it (`office::hand_in`, `office::again`). Invariant: it needs nothing of the
 //! inbox, so that it goes on beside whatever else is done.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::agent::again;
-use crate::agent::collect::{self, Desk, SealError};
-use crate::agent::hand_in;
-use crate::agent::index::Index;
 use crate::client::error::{ClientError, Side};
 use crate::client::message::open::Reader;
 use crate::client::message::receipt::VerifiedAccepted;
@@ -24,6 +20,10 @@ use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
+use crate::office::again;
+use crate::office::collect::{self, Desk, SealError};
+use crate::office::hand_in;
+use crate::office::index::Index;
 
 use super::doctor::of_clocks;
 use super::mail::{after_a_sync, given_up, kept_back, without_receipt};

@@ -10,8 +10,6 @@ use prost::Message as _;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::agent::follow::{self, Event, FollowError};
-use crate::agent::inbox::InboxError;
 use crate::client::clocks::{Clocks, Wrong};
 use crate::client::connect::Leg;
 use crate::client::error::{ClientError, Exit, Side};
@@ -25,6 +23,8 @@ use crate::client::session::{self, Session};
 use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
 use crate::domain::ids::SeatId;
+use crate::office::follow::{self, Event, FollowError};
+use crate::office::inbox::InboxError;
 use crate::signed::proto;
 
 use super::directory::Seen;

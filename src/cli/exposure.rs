@@ -11,7 +11,6 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::agent::collect;
 use crate::client::charters::logged;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::compose::{Outside, compose};
@@ -27,6 +26,7 @@ use crate::domain::directory::key::{Holder, KnownKey};
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::office::collect;
 use crate::signed::proto::{Class, Kind, Tlp, Urgency};
 
 use super::args::ExposureArgs;

@@ -1,14 +1,14 @@
-//! What goes wrong in the agent's steps, in the one form of [`ClientError`].
+//! What goes wrong in the office's steps, in the one form of [`ClientError`].
 //!
 //! In scope: the inbox, who is muted, collecting, acknowledging, the stream. Out of scope: everything below, which
 //! `client::error` converts. Invariant: nowhere else.
 
-use crate::agent::collect::{SealError, TakeError};
-use crate::agent::follow::FollowError;
-use crate::agent::inbox::InboxError;
-use crate::agent::muted::MutedError;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::reason::{Here, Rule};
+use crate::office::collect::{SealError, TakeError};
+use crate::office::follow::FollowError;
+use crate::office::inbox::InboxError;
+use crate::office::muted::MutedError;
 
 /// What was collected is not touched; who restored the service ends it there.
 const TO_BE_CALLED: &str = "telephone the operator of the service: if older data was put back there, \

@@ -1,7 +1,7 @@
 //! The mailbox of one seat: what was collected, what was sent, what waits.
 //!
 //! In scope: where it stands in the home, collecting, handing in what is due. Out of scope: each rule
-//! about a message (`agent`, `client::message`), how it is shown. Invariant: a request is in the
+//! about a message (`office`, `client::message`), how it is shown. Invariant: a request is in the
 //! outbox before its first attempt.
 
 use std::collections::BTreeSet;
@@ -14,15 +14,6 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt as _;
 
-use crate::agent::again;
-use crate::agent::collect::{self, Answer, Desk, Matched, TakeError, Taken};
-use crate::agent::fetch;
-use crate::agent::follow::{self, Event};
-use crate::agent::hand_in::{self, Counted, Due};
-use crate::agent::inbox::{Inbox, InboxError, Kept};
-use crate::agent::index::{Index, Row};
-use crate::agent::later::LaterDue;
-use crate::agent::muted::Muted;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::keys::Owner;
 use crate::client::message::content::Inside;
@@ -45,6 +36,15 @@ use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::{self, Letter, VerifiedHeader};
 use crate::domain::relay::thread;
+use crate::office::again;
+use crate::office::collect::{self, Answer, Desk, Matched, TakeError, Taken};
+use crate::office::fetch;
+use crate::office::follow::{self, Event};
+use crate::office::hand_in::{self, Counted, Due};
+use crate::office::inbox::{Inbox, InboxError, Kept};
+use crate::office::index::{Index, Row};
+use crate::office::later::LaterDue;
+use crate::office::muted::Muted;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
 use crate::wire::v1;

@@ -8,8 +8,6 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Value, json};
 
-use crate::agent::collect::Unproven;
-use crate::agent::inbox::Gone;
 use crate::client::message::open::NotOpened;
 use crate::client::message::places::{Clash, Contradiction};
 use crate::client::message::receipt::ReceiptError;
@@ -24,6 +22,8 @@ use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::{EntryKind, LaterKind};
 pub(super) use crate::moment::when;
+use crate::office::collect::Unproven;
+use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
 use super::args::{KindArg, LevelArg, TlpArg, UrgencyArg};

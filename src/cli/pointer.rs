@@ -8,12 +8,12 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::agent::index::Row;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
 use crate::crypto::hash::Digest;
 use crate::domain::relay::envelope::VerifiedHeader;
+use crate::office::index::Row;
 
 /// What points at a message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! `liaison sent`: what became of what this seat sent.
 //!
 //! In scope: handing in what waits, asking the service, comparing receipts, one wording for each
-//! state. Out of scope: verifying (`agent`, `client::message`). Invariant: a message without an
+//! state. Out of scope: verifying (`office`, `client::message`). Invariant: a message without an
 //! acknowledgement has "no acknowledgement yet", or words of which it "has not come": nothing is
 //! called late or failed.
 
@@ -11,9 +11,6 @@ use prost::Message as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::agent::collect::{self, TakeError};
-use crate::agent::hand_in;
-use crate::agent::index::Row;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
@@ -33,6 +30,9 @@ use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
+use crate::office::collect::{self, TakeError};
+use crate::office::hand_in;
+use crate::office::index::Row;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class, Outcome};
 

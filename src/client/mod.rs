@@ -2,7 +2,7 @@
 //!
 //! In scope: reaching the service, the verified copy of a directory, statements to be signed,
 //! messages, what was sent. Out of scope: screens and commands (`cli`), what a machine does
-//! unasked (`agent`). Invariant: nothing that the service says is believed before it was verified
+//! unasked (`office`). Invariant: nothing that the service says is believed before it was verified
 //! here.
 
 pub mod address;

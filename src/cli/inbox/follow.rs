@@ -1,8 +1,8 @@
 //! `liaison inbox list --follow`: stays, and prints what comes.
 //!
 //! In scope: one connection after the other; on each the stream, and beside it bodies, what is handed in,
-//! and syncs; what is announced. Out of scope: what becomes of an entry (`mail`, `agent`), when to try
-//! again (`agent::stay`, `agent::later`). Invariants: nothing that the network is waited for keeps anything
+//! and syncs; what is announced. Out of scope: what becomes of an entry (`mail`, `office`), when to try
+//! again (`office::stay`, `office::later`). Invariants: nothing that the network is waited for keeps anything
 //! else back; what was dealt with is announced before a connection is given up; it never gives up for the
 //! network.
 
@@ -17,11 +17,6 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_stream::StreamExt as _;
 
-use crate::agent::fetch;
-use crate::agent::follow::{self, Event, FollowError};
-use crate::agent::hand_in::Due;
-use crate::agent::later::{Later, LaterDue};
-use crate::agent::stay::Way;
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::place::Lock;
@@ -29,6 +24,11 @@ use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::domain::ids::MessageId;
+use crate::office::fetch;
+use crate::office::follow::{self, Event, FollowError};
+use crate::office::hand_in::Due;
+use crate::office::later::{Later, LaterDue};
+use crate::office::stay::Way;
 use crate::wire::v1;
 
 use super::super::courier::Courier;
@@ -525,9 +525,9 @@ mod tests {
     use std::cmp::Reverse;
     use std::time::Duration;
 
-    use crate::agent::hand_in::Counted;
     use crate::domain::ids::ContactId;
     use crate::domain::refusal::Refusal;
+    use crate::office::hand_in::Counted;
     use crate::wire::status;
 
     use super::*;

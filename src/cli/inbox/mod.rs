@@ -1,7 +1,7 @@
 //! `liaison inbox`: what came, opened, and acknowledged by a human.
 //!
 //! In scope: collecting, listing, showing one message, acknowledging. Out of scope: opening and
-//! verifying (`client::message`, `agent`). Invariants: text of others is made visible; TLP and drill
+//! verifying (`client::message`, `office`). Invariants: text of others is made visible; TLP and drill
 //! mark stand before everything else; nothing is acknowledged without a name; no file is written
 //! over.
 
@@ -15,11 +15,6 @@ use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::agent;
-use crate::agent::collect::{self, Desk, SealError, Unproven};
-use crate::agent::inbox::{Gone, Inbox, InboxError, Kept};
-use crate::agent::index::{self, Index, Row};
-use crate::agent::muted::{Muted, Sender};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
@@ -38,6 +33,11 @@ use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
+use crate::office;
+use crate::office::collect::{self, Desk, SealError, Unproven};
+use crate::office::inbox::{Gone, Inbox, InboxError, Kept};
+use crate::office::index::{self, Index, Row};
+use crate::office::muted::{Muted, Sender};
 use crate::signed::proto::{self, Class, Level};
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
@@ -300,7 +300,7 @@ async fn ask_again(ctx: &Context, session: &Session, mail: &mut Mail) -> Result<
     ctx.out.say(format_args!("entries that came spoilt: {before}; asking again"));
     let (mut news, mut held) = (News::default(), Vec::new());
     let mut again =
-        Box::pin(agent::follow::again::<ClientError>(session.connection().channel(), requests));
+        Box::pin(office::follow::again::<ClientError>(session.connection().channel(), requests));
     while let Some(came) = again.next().await {
         match came {
             Ok(event) => mail.take(ctx, event, &mut held, &mut news)?,

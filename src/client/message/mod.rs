@@ -1,7 +1,7 @@
 //! Messages: what is meant, sealed so that only the addressed can read it, and opened again.
 //!
 //! In scope: composing and sealing, opening and verifying, receipts, acknowledgements. Out of
-//! scope: where messages are kept (`outbox`, `agent::inbox`), how they travel. Invariants: pure, time
+//! scope: where messages are kept (`outbox`, `office::inbox`), how they travel. Invariants: pure, time
 //! and randomness come as arguments; nothing is shown of a message before every layer of it held.
 
 pub mod acknowledge;

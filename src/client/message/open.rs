@@ -1,7 +1,7 @@
 //! Opening: from what the relay gave to what the sender meant, or the one reason why not.
 //!
 //! In scope: every layer in turn, each failure with a code of its own. Out of scope: the message's
-//! place in its thread and telling the sender (`agent::collect`), showing (`cli`; text is hostile, see `text`). Invariants: an [`Opened`]
+//! place in its thread and telling the sender (`office::collect`), showing (`cli`; text is hostile, see `text`). Invariants: an [`Opened`]
 //! exists only by these checks; nothing of a message that failed one is returned.
 
 use bytes::Bytes;

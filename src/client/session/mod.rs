@@ -1,7 +1,7 @@
 //! A connection to a directory's service, and what is asked on it.
 //!
 //! In scope: whom to believe, the charter's own renewal, bringing a replica up to date, handing in
-//! statements. Out of scope: the relay's calls (`agent`), the environment. Invariants: each call
+//! statements. Out of scope: the relay's calls (`office`), the environment. Invariants: each call
 //! has a deadline; on a connection to a server that is not believed nothing but `GetCharters` is
 //! called, and of its answer nothing but charters is heard.
 

@@ -153,8 +153,8 @@ mod tests {
     use tonic::transport::{Endpoint, Server};
     use tonic::{Request, Response, Status};
 
-    use crate::agent::fetch;
     use crate::client::call::Patience;
+    use crate::office::fetch;
     use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
 
     use super::*;

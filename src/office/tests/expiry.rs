@@ -2,8 +2,8 @@
 //! more; and where a mailbox begins of which the first entries are forgotten.
 
 use super::*;
-use crate::agent::inbox::Gone;
 use crate::client::message::receipt::{Link, NoBeginning};
+use crate::office::inbox::Gone;
 
 fn own() -> crate::domain::ids::ContactId {
     contact("fr/cert-fr")

@@ -225,7 +225,6 @@ mod tests {
     use tonic::transport::{Endpoint, Server};
     use tonic::{Request as Asked, Response, Status};
 
-    use crate::agent::index::Index;
     use crate::client::error::Side;
     use crate::client::message::compose::Outside;
     use crate::client::message::content;
@@ -237,6 +236,7 @@ mod tests {
     use crate::domain::limits;
     use crate::domain::refusal::{Refusal, Wrong};
     use crate::domain::relay::envelope;
+    use crate::office::index::Index;
     use crate::signed::proto::{Outcome, Urgency};
     use crate::wire::v1::relay_service_server::{RelayService, RelayServiceServer};
     use crate::wire::{status, v1};
