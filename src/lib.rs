@@ -17,6 +17,7 @@
 //! - [`config`], [`telemetry`], [`stop`]: the service's home, its output, its end
 //! - [`operate`]: founding a directory, serving it: `liaisond`
 //! - [`office`]: what a member's machine does: collecting, handing in, what is answered without a human
+//! - [`words`]: what is said of it, on any screen
 //! - [`cli`]: what people type and read: `liaison`
 //! - [`demo`]: both sides at once: the demo and the bench
 //!
@@ -48,3 +49,4 @@ mod tests;
 pub mod tlog;
 pub mod tls;
 pub mod wire;
+pub mod words;

@@ -24,6 +24,7 @@ use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 use crate::wire::v1::carry_out_response::Done;
 use crate::wire::v1::{self, ProposalState, ServiceKeyUse};
+use crate::words::when;
 
 use super::Context;
 use super::args::{
@@ -31,7 +32,7 @@ use super::args::{
     SignArgs, StageArgs,
 };
 use super::fields::usage;
-use super::phrases::{Lines, when};
+use super::layout::{self, Lines};
 use super::statement::{agreed, newest, passed, told_published};
 
 /// What somebody is to the administration.
@@ -183,13 +184,13 @@ pub(super) async fn proposals(ctx: &Context, args: &ProposalsArgs) -> Result<(),
         if found.is_empty() {
             return "Nothing waits.".to_owned();
         }
-        let mut table = super::table(&["id", "what", "by", "until", "waits for"]);
+        let mut cells = Vec::new();
         for of in &found {
             let id = of.id().chars().take(12).collect();
             let until = when(of.said.expires);
-            table.add_row([id, title(of), visible(&of.said.by), until, waits(directory, of)]);
+            cells.push([id, title(of), visible(&of.said.by), until, waits(directory, of)]);
         }
-        table.to_string()
+        layout::table(&["ID", "WHAT", "BY", "UNTIL", "WAITS FOR"], cells)
     });
     Ok(())
 }
@@ -666,11 +667,11 @@ pub(super) async fn sessions(ctx: &Context, args: &SessionsArgs) -> Result<(), C
         })
         .collect();
     ctx.out.data(&json!({ "sessions": rows }), || {
-        let mut table = super::table(&["number", "who", "since", "from", "TLS group", "port"]);
+        let mut cells = Vec::new();
         for of in &found {
             let who = if of.who.is_empty() { "not known" } else { &of.who };
             let port = if of.administration { "administration" } else { "members" };
-            let cells = [
+            let row = [
                 of.number.to_string(),
                 visible(who),
                 when(of.since),
@@ -678,9 +679,9 @@ pub(super) async fn sessions(ctx: &Context, args: &SessionsArgs) -> Result<(), C
                 visible(&of.group),
                 port.to_owned(),
             ];
-            table.add_row(cells);
+            cells.push(row);
         }
-        table.to_string()
+        layout::table(&["NUMBER", "WHO", "SINCE", "FROM", "TLS GROUP", "PORT"], cells)
     });
     Ok(())
 }
@@ -711,9 +712,9 @@ pub(super) async fn keys(ctx: &Context, args: &AdminArgs) -> Result<(), ClientEr
         })
     });
     ctx.out.data(&json!({ "keys": rows, "node": node }), || {
-        let mut table = super::table(&["for", "state", "id"]);
+        let mut cells = Vec::new();
         for of in &listed.keys {
-            table.add_row([word(of).to_owned(), visible(&of.state), hex::encode(&of.id)]);
+            cells.push([word(of).to_owned(), visible(&of.state), hex::encode(&of.id)]);
         }
         let mut lines = Lines::default();
         if let Some(node) = &listed.node {
@@ -724,6 +725,7 @@ pub(super) async fn keys(ctx: &Context, args: &AdminArgs) -> Result<(), ClientEr
                 lines.line("NOT RENEWED", visible(&node.trouble));
             }
         }
+        let table = layout::table(&["FOR", "STATE", "ID"], cells);
         format!("{table}\n{}", lines.text())
     });
     Ok(())

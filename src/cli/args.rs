@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use crate::client::address::Address;
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
 use crate::office::muted::Sender;
+use crate::signed::proto::{Kind, Level, Tlp, Urgency};
 
 pub use super::pointer::Pointer;
 
@@ -1193,6 +1194,57 @@ fn moment(text: &str) -> Result<u64, String> {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.01..=3_600.0).contains(seconds));
     seconds.ok_or_else(|| "expected 0.01 to 3600 seconds".to_owned())
+}
+
+impl From<LevelArg> for Level {
+    fn from(level: LevelArg) -> Self {
+        match level {
+            LevelArg::Technical => Self::Technical,
+            LevelArg::Policy => Self::Policy,
+            LevelArg::Diplomatic => Self::Diplomatic,
+            LevelArg::Legal => Self::Legal,
+            LevelArg::LawEnforcement => Self::LawEnforcement,
+        }
+    }
+}
+
+impl From<KindArg> for Kind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Incident => Self::Incident,
+            KindArg::NearMiss => Self::NearMiss,
+            KindArg::CyberThreat => Self::CyberThreat,
+            KindArg::Vulnerability => Self::Vulnerability,
+            KindArg::RequestForInformation => Self::RequestForInformation,
+            KindArg::RequestForAssistance => Self::RequestForAssistance,
+            KindArg::RequestToMitigate => Self::RequestToMitigate,
+            KindArg::Consultation => Self::Consultation,
+            KindArg::AllClear => Self::AllClear,
+        }
+    }
+}
+
+impl From<TlpArg> for Tlp {
+    fn from(tlp: TlpArg) -> Self {
+        match tlp {
+            TlpArg::Red => Self::Red,
+            TlpArg::AmberStrict => Self::AmberStrict,
+            TlpArg::Amber => Self::Amber,
+            TlpArg::Green => Self::Green,
+            TlpArg::Clear => Self::Clear,
+        }
+    }
+}
+
+impl From<UrgencyArg> for Urgency {
+    fn from(urgency: UrgencyArg) -> Self {
+        match urgency {
+            UrgencyArg::Routine => Self::Routine,
+            UrgencyArg::Priority => Self::Priority,
+            UrgencyArg::Immediate => Self::Immediate,
+            UrgencyArg::Flash => Self::Flash,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ use crate::client::message::text::visible;
 use crate::client::reason::Here;
 use crate::domain::directory::Directory;
 use crate::signed::proto::AuditRecord;
+use crate::words::when;
 
 use super::Context;
 use super::administer::{As, ask, person, reach};
 use super::args::AuditArgs;
 use super::context::unusable;
-use super::phrases::{Lines, when};
+use super::layout::{self, Lines};
 use super::sync::with_progress;
 
 /// `liaison admin audit`
@@ -50,7 +51,7 @@ pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientE
         "count": records.len(), "records": rows, "export": args.export, "set_aside": aside,
     });
     ctx.out.data(&object, || {
-        let mut table = super::table(&["number", "when", "who", "call", "about", "outcome"]);
+        let mut cells = Vec::new();
         for (record, _) in records.iter().skip(shown) {
             let subject: String = hex::encode(&record.subject).chars().take(12).collect();
             let about = format!("{} {subject}", visible(&record.says));
@@ -58,7 +59,7 @@ pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientE
                 "" => format!("not known, {}", visible(&record.network)),
                 known => visible(known),
             };
-            let cells = [
+            let row = [
                 record.number.to_string(),
                 when(record.at),
                 who,
@@ -66,8 +67,9 @@ pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientE
                 about.trim().to_owned(),
                 visible(&record.outcome),
             ];
-            table.add_row(cells);
+            cells.push(row);
         }
+        let table = layout::table(&["NUMBER", "WHEN", "WHO", "CALL", "ABOUT", "OUTCOME"], cells);
         format!(
             "{table}\n{} records, each follows the one before; the relay signed the head",
             records.len()

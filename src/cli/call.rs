@@ -17,11 +17,12 @@ use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal;
 use crate::signed::proto::{self, Tlp};
+use crate::words;
 
+use super::Context;
 use super::directory::parts_of;
 use super::mail::{Mail, said_if_slow};
 use super::statement::agreed;
-use super::{Context, phrases};
 
 /// A contact to be called.
 pub(super) struct ToCall {
@@ -115,7 +116,7 @@ pub(super) fn script(own: &str, content: &proto::Content, drill: Option<&str>) -
     format!(
         "{drill}This is {own}. We notify you of a matter of ICT security, marked {}{title}.{number} \
          Please say who takes it, and how we may send you the details in confidence. Thank you.",
-        phrases::tlp(content.tlp()),
+        words::tlp(content.tlp()),
     )
 }
 
@@ -129,8 +130,8 @@ pub(super) fn partial(calls: &[ToCall]) -> ClientError {
 /// Its own name and that of its member.
 pub(super) fn name(directory: &Directory, contact: &ContactId) -> String {
     let named = |found: &Contact| {
-        let (own, member) = (phrases::name_of(found), directory.member(&contact.member()));
-        match member.map(|of| phrases::name(&of.names)).filter(|name| !name.is_empty()) {
+        let (own, member) = (words::name_of(found), directory.member(&contact.member()));
+        match member.map(|of| words::name(&of.names)).filter(|name| !name.is_empty()) {
             Some(member) => format!("{own}, {member}"),
             None => own,
         }
@@ -146,7 +147,7 @@ fn reach(
     let parts = parts_of(replica, contact)?.into_iter();
     let wanted = parts.filter(|part| REACH.contains(&part.name.as_str()));
     let told = wanted.map(|part| {
-        let lines = part.lines.unwrap_or_else(|| vec![phrases::NOT_HERE.to_owned()]);
+        let lines = part.lines.unwrap_or_else(|| vec![words::NOT_HERE.to_owned()]);
         (part.name, lines)
     });
     Ok(told.collect())

@@ -21,12 +21,13 @@ use crate::domain::ids::{ContactId, MemberId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::signed::dsse::Envelope;
-use crate::signed::proto::{self, entry::Leaf};
+use crate::signed::proto::{self, Level, entry::Leaf};
 use crate::tlog::{merkle, proof};
+use crate::words;
 
 use super::Context;
 use super::args::LevelArg;
-use super::phrases::{self, Lines};
+use super::layout::{self, Lines};
 
 /// `liaison directory list`.
 ///
@@ -43,7 +44,7 @@ pub(crate) async fn list(
         return Err(ClientError::from(Refusal::UnknownMember(unknown.clone()))
             .mended_by("liaison directory list"));
     }
-    let level = level.map(phrases::level_of);
+    let level = level.map(Level::from);
     let listed = directory.contacts().filter(|contact| {
         let of_member = member.as_ref().is_none_or(|member| contact.id.member() == *member);
         let record = contact.record.as_ref();
@@ -56,7 +57,7 @@ pub(crate) async fn list(
     let object = json!({ "copy": seen, "contacts": rows });
     ctx.out.data(&object, || {
         let header = ["CONTACT", "NAME", "MEMBER", "LEVELS", "TAKES PART", "UNTIL"];
-        phrases::table(&header, rows.iter().map(Row::cells))
+        layout::table(&header, rows.iter().map(Row::cells))
     });
     seen.say(ctx);
     Ok(())
@@ -138,7 +139,7 @@ pub(crate) async fn who(ctx: &Context, word: &str) -> Result<(), ClientError> {
             let cell = |lines: &[String]| visible(lines.first().map_or("", String::as_str));
             vec![contact, name, member, part, cell(telephone), cell(email)]
         });
-        phrases::table(&header, rows)
+        layout::table(&header, rows)
     });
     seen.say(ctx);
     if let [contact] = &found[..] {
@@ -176,16 +177,16 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
     let object = json!({
         "verified": frozen.is_none(),
         "directory": name.to_string(),
-        "genesis": phrases::hash(&directory.genesis()),
+        "genesis": words::hash(&directory.genesis()),
         "size": size,
-        "root": phrases::hash(&root),
+        "root": words::hash(&root),
         "folded": statements,
         "members": directory.members().count(),
         "contacts": contacts,
         "witnesses": directory.charter().witnesses.len(),
         "cosigned": false,
         "withheld": withheld.len(),
-        "state": phrases::state(frozen),
+        "state": words::state(frozen),
         "frozen": frozen.map(ToString::to_string),
     });
     ctx.out.data(&object, || {
@@ -201,7 +202,7 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
         )
     });
     for (contact, facet) in &withheld {
-        ctx.out.warn(format_args!("{} of {contact}: {}", facet.name, phrases::NOT_HERE));
+        ctx.out.warn(format_args!("{} of {contact}: {}", facet.name, words::NOT_HERE));
     }
     super::sync::current(frozen)
 }
@@ -309,10 +310,10 @@ impl Row {
         let until = record.map_or(0, |record| record.expires);
         Self {
             contact: contact.id.to_string(),
-            name: phrases::name_of(contact),
+            name: words::name_of(contact),
             member: member_name(directory, &contact.id.member()),
-            levels: levels.into_iter().map(phrases::level).collect(),
-            takes_part: phrases::part(directory, contact),
+            levels: levels.into_iter().map(words::level).collect(),
+            takes_part: words::part(directory, contact),
             until,
             expired: until < now,
         }
@@ -330,13 +331,13 @@ impl Row {
             self.member.clone(),
             self.levels.join(", "),
             self.takes_part.to_owned(),
-            format!("{}{expired}", phrases::day(self.until)),
+            format!("{}{expired}", words::day(self.until)),
         ]
     }
 }
 
 fn member_name(directory: &Directory, id: &MemberId) -> String {
-    let name = directory.member(id).map(|member| phrases::name(&member.names));
+    let name = directory.member(id).map(|member| words::name(&member.names));
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string())
 }
 
@@ -363,7 +364,7 @@ impl Seen {
             synced_at: replica.synced_at(),
             stale: replica.is_stale(now),
             witnessed: false,
-            state: phrases::state(replica.frozen()),
+            state: words::state(replica.frozen()),
             now,
         })
     }
@@ -373,8 +374,8 @@ impl Seen {
         let age = match self.synced_at {
             Some(at) => format!(
                 "copy of {}, {} old",
-                phrases::when(at),
-                phrases::span(self.now.saturating_sub(at))
+                words::when(at),
+                words::span(self.now.saturating_sub(at))
             ),
             None => "copy of unknown age".to_owned(),
         };
@@ -389,7 +390,7 @@ impl Seen {
 
     /// Warns if the copy is stale.
     pub(super) fn warn(&self, ctx: &Context) {
-        if self.state != phrases::CURRENT {
+        if self.state != words::CURRENT {
             ctx.out.warn("this directory stands still here: its rules are newer than this program");
         } else if self.stale {
             ctx.out.warn("this copy of the directory is stale; bring it up to date: liaison sync");
@@ -496,7 +497,7 @@ impl Page {
         for part in &self.parts {
             match &part.lines {
                 Some(said) => said.iter().for_each(|line| lines.line(&part.name, visible(line))),
-                None => lines.line(&part.name, phrases::NOT_HERE),
+                None => lines.line(&part.name, words::NOT_HERE),
             }
         }
         lines.line("takes part", self.takes_part());
@@ -504,7 +505,7 @@ impl Page {
             lines.line("next in line", format!("{level}: {}", contacts.join(", then ")));
         }
         if self.row.until > 0 {
-            lines.line("holds until", phrases::day(self.row.until));
+            lines.line("holds until", words::day(self.row.until));
         }
         lines.line("believed", self.why.clone());
         if explain {
@@ -584,12 +585,12 @@ fn why(directory: &Directory, contact: &Contact, signers: &[KeyId]) -> String {
         Some(record) if record.attested => {
             let note = record.note.as_ref().map_or_else(String::new, |note| {
                 let reference = visible(&note.reference);
-                format!(" (note verbale {reference} of {})", phrases::day(note.date))
+                format!(" (note verbale {reference} of {})", words::day(note.date))
             });
             format!("entered for the State by the registrar, not signed by the State{note}")
         }
         Some(record) => {
-            let on = phrases::day(record.issued_at);
+            let on = words::day(record.issued_at);
             format!("signed by the authority of {member} on {on}, key {keys}")
         }
     }
@@ -599,18 +600,15 @@ fn why(directory: &Directory, contact: &Contact, signers: &[KeyId]) -> String {
 pub(super) fn expired(contact: &Contact, now: u64) -> Option<String> {
     let expires = contact.record.as_ref()?.expires;
     (expires < now).then(|| {
-        let (id, ago) = (&contact.id, phrases::span(now - expires));
-        format!(
-            "what {id} says about itself was to hold until {}, {ago} ago",
-            phrases::day(expires)
-        )
+        let (id, ago) = (&contact.id, words::span(now - expires));
+        format!("what {id} says about itself was to hold until {}, {ago} ago", words::day(expires))
     })
 }
 
 fn next_in_line(record: &Record) -> Vec<(String, Vec<String>)> {
     let ladders = record.ladders.iter().map(|ladder| {
         let level = proto::Level::try_from(ladder.level).unwrap_or_default();
-        (phrases::level(level), ladder.contacts.iter().map(|id| visible(id)).collect())
+        (words::level(level), ladder.contacts.iter().map(|id| visible(id)).collect())
     });
     ladders.collect()
 }
@@ -642,7 +640,7 @@ impl Proof {
             size,
             hashes: path.len(),
             holds: checked.is_ok(),
-            statement: phrases::hash(&envelope.digest()),
+            statement: words::hash(&envelope.digest()),
             signers: envelope.signatures().iter().map(|signature| signature.key_id).collect(),
         })
     }

@@ -26,12 +26,13 @@ use crate::domain::ids::SeatId;
 use crate::office::follow::{self, Event, FollowError};
 use crate::office::inbox::InboxError;
 use crate::signed::proto;
+use crate::words;
 
 use super::directory::Seen;
 use super::mail::Mail;
 use super::status::{certificate_life, record_life, service_warning};
 use super::sync::{is_refused, with_progress};
-use super::{Context, phrases, sent};
+use super::{Context, layout, sent};
 
 /// `liaison doctor`.
 ///
@@ -58,13 +59,13 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
     };
     clock(ctx, &mut checks, &asked);
     let frozen = asked.replica.as_ref().and_then(Replica::frozen);
-    let state = phrases::state(frozen);
+    let state = words::state(frozen);
     let object = json!({ "ok": checks.failed.is_none(), "state": state, "checks": checks.rows });
     ctx.out.data(&object, || {
         let header = ["RESULT", "CHECK", "MESSAGE"];
         let rows = checks.rows.iter();
         let rows = rows.map(|row| vec![row.result.to_owned(), row.check.clone(), checks.said(row)]);
-        phrases::table(&header, rows)
+        layout::table(&header, rows)
     });
     checks.end()
 }
@@ -307,7 +308,7 @@ fn certificate(ctx: &Context, checks: &mut Checks, der: &[u8]) {
         return;
     };
     let life = certificate_life(&read, ctx.ambient().now());
-    let said = format!("issued by {issuer}, until {}", phrases::when(read.not_after()));
+    let said = format!("issued by {issuer}, until {}", words::when(read.not_after()));
     match service_warning(&life) {
         Some(warning) => checks.warn("service certificate", format!("{said}: {warning}"), None),
         None => checks.ok("service certificate", said),
@@ -455,7 +456,7 @@ pub(super) fn seat_keys(
 
 /// The service knows better than the copy: keys never return.
 fn ended_since(ctx: &Context, replica: &Replica, seat: &SeatId) -> ClientError {
-    let at = replica.synced_at().map_or_else(|| "unknown age".to_owned(), phrases::when);
+    let at = replica.synced_at().map_or_else(|| "unknown age".to_owned(), words::when);
     let sentence = format!(
         "{seat}: its keys were dropped or revoked after the copy of the directory here was made \
          ({at})"
@@ -467,7 +468,7 @@ fn ended_since(ctx: &Context, replica: &Replica, seat: &SeatId) -> ClientError {
 /// An entry of the log, and when it was admitted.
 fn entry(replica: &Replica, leaf: u64) -> Result<String, ClientError> {
     let entry = replica.entry(leaf)?.and_then(|entry| proto::Entry::decode(&*entry).ok());
-    let at = entry.map(|entry| format!(" of {}", phrases::when(entry.admitted_at)));
+    let at = entry.map(|entry| format!(" of {}", words::when(entry.admitted_at)));
     Ok(format!("entry {leaf}{}", at.unwrap_or_default()))
 }
 
@@ -499,7 +500,7 @@ fn record(ctx: &Context, checks: &mut Checks, replica: &Replica) {
         None => checks.skip("own record", format!("{contact} publishes nothing")),
         Some(life) => match life.warning("it", "liaison record draft") {
             Some(warning) => checks.warn("own record", warning, None),
-            None => checks.ok("own record", format!("holds until {}", phrases::day(life.until))),
+            None => checks.ok("own record", format!("holds until {}", words::day(life.until))),
         },
     }
 }
@@ -634,7 +635,7 @@ fn clock(ctx: &Context, checks: &mut Checks, asked: &Asked) {
             "clock",
             match asked.at {
                 Some(at) => {
-                    format!("{} from the service's", phrases::span(clocks.own.abs_diff(at)))
+                    format!("{} from the service's", words::span(clocks.own.abs_diff(at)))
                 }
                 None => "not before the directory's".to_owned(),
             },
@@ -652,14 +653,14 @@ pub(super) fn of_clocks(error: ClientError, own: u64, directory: u64) -> ClientE
     let clocks = Clocks { own, service: Some(service), directory };
     let Some(wrong) = clocks.wrong() else { return error };
     let said = wrong_clock(&clocks, wrong);
-    let apart = phrases::span(own.abs_diff(service));
+    let apart = words::span(own.abs_diff(service));
     let sentence = format!("{}; {}; they differ by {apart}", error.sentence, said.sentence);
     ClientError { side: said.side, mend: said.mend, sentence, ..error }
 }
 
 fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
-    let (own, directory) = (phrases::when(clocks.own), phrases::when(clocks.directory));
-    let service = clocks.service.map_or_else(|| "nothing".to_owned(), phrases::when);
+    let (own, directory) = (words::when(clocks.own), words::when(clocks.directory));
+    let service = clocks.service.map_or_else(|| "nothing".to_owned(), words::when);
     let said = format!("this machine says {own}, the service {service}, the directory {directory}");
     let (side, whose, mend) = match wrong {
         Wrong::Own => (Side::Ours, "this machine's clock is wrong", NTP),

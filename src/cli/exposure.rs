@@ -28,6 +28,7 @@ use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::office::collect;
 use crate::signed::proto::{Class, Kind, Tlp, Urgency};
+use crate::words;
 
 use super::args::ExposureArgs;
 use super::inbox::{collected, is_for_people, say_news};
@@ -35,7 +36,7 @@ use super::mail::Mail;
 use super::notify::within;
 use super::output::Bar;
 use super::statement::agreed;
-use super::{Context, phrases};
+use super::{Context, layout};
 
 /// `liaison exposure`.
 ///
@@ -68,7 +69,7 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
         |exit, reason, sentence: String| ClientError::new(Side::Ours, exit, reason, sentence);
     let (now, seat, own) = (ctx.ambient().now(), &args.seat, ctx.seat()?);
     if args.since > now {
-        let (since, now) = (phrases::when(args.since), phrases::when(now));
+        let (since, now) = (words::when(args.since), words::when(now));
         let sentence = format!("{since} is still to come: it is {now} by this machine's clock");
         return Err(wrong(Exit::Usage, Here::InTheFuture, sentence));
     }
@@ -147,9 +148,9 @@ impl Exposed {
             "sent_from_here": self.number.is_none(),
             "from": of.sender.to_string(),
             "at": of.created,
-            "class": phrases::class(of.class),
+            "class": words::class(of.class),
             "title": self.title(),
-            "tlp": self.tlp().map(phrases::tlp),
+            "tlp": self.tlp().map(words::tlp),
             "fetched": self.fetched,
         })
     }
@@ -157,8 +158,8 @@ impl Exposed {
     fn cells(&self) -> Vec<String> {
         let of = self.header.addressing();
         let number = self.number.map_or_else(|| "sent".to_owned(), |number| number.to_string());
-        let tlp = self.tlp().map(phrases::tlp).unwrap_or_default().to_owned();
-        vec![number, of.sender.to_string(), phrases::when(of.created), tlp, self.said()]
+        let tlp = self.tlp().map(words::tlp).unwrap_or_default().to_owned();
+        vec![number, of.sender.to_string(), words::when(of.created), tlp, self.said()]
     }
 }
 
@@ -245,12 +246,12 @@ impl Exposure {
     }
 
     fn text(&self) -> String {
-        let (seat, since) = (&self.seat, phrases::when(self.since));
+        let (seat, since) = (&self.seat, words::when(self.since));
         if self.messages.is_empty() {
             return format!("of what is here {seat} could open no message since {since}");
         }
         let header = ["NUMBER", "FROM", "WHEN", "TLP", "TITLE"];
-        phrases::table(&header, self.messages.iter().map(Exposed::cells))
+        layout::table(&header, self.messages.iter().map(Exposed::cells))
     }
 
     /// What the table does not show.
@@ -287,7 +288,7 @@ impl Exposure {
             ctx.out.say(format_args!(
                 "to tell those who wrote: liaison exposure {} --since {} --tell",
                 self.seat,
-                phrases::day(self.since)
+                words::day(self.since)
             ));
         }
         Ok(())
@@ -400,7 +401,7 @@ fn report(
     };
     ctx.out.data_and_end(object, end, || match tellings {
         [] => "nobody else wrote what the seat could open".to_owned(),
-        some => phrases::table(
+        some => layout::table(
             &["CONTACT", "ABOUT", "MESSAGES", "STATE"],
             some.iter().map(Telling::cells).collect::<Vec<_>>(),
         ),
@@ -510,8 +511,8 @@ impl<'a> Telling<'a> {
 
     /// Neutral, and true.
     fn words(&self, exposure: &Exposure) -> String {
-        let (contact, since) = (exposure.seat.contact(), phrases::when(exposure.since));
-        let written = phrases::when(self.about.header.addressing().created);
+        let (contact, since) = (exposure.seat.contact(), words::when(exposure.since));
+        let written = words::when(self.about.header.addressing().created);
         let more = match self.count - 1 {
             0 => String::new(),
             1 => ", and one before it in this thread,".to_owned(),

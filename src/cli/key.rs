@@ -12,13 +12,15 @@ use crate::client::rotation::NextKept;
 use crate::client::token::Token;
 use crate::crypto::sign::{Algorithm, KeyId};
 use crate::domain::directory::key::Purpose;
+use crate::words;
 
+use super::Context;
 use super::args::{KeyCommand, KeyNewArgs, KeyProtectArgs, OwnerArgs, TokenArgs};
 use super::context::unusable;
 use super::fields::{drafted, usage};
+use super::layout;
 use super::rotate::{forget, may_go};
 use super::statement::agreed;
-use super::{Context, phrases};
 
 pub(super) fn run(ctx: &Context, command: &KeyCommand) -> Result<(), ClientError> {
     match command {
@@ -176,7 +178,7 @@ fn list(ctx: &Context) -> Result<(), ClientError> {
         })
         .collect();
     ctx.out.data(&json!({ "keys": rows }), || {
-        let mut table = super::table(&["whose", "what for", "key id", "kept in", "where"]);
+        let mut cells = Vec::new();
         for key in &listed {
             let id = key
                 .id
@@ -184,16 +186,16 @@ fn list(ctx: &Context) -> Result<(), ClientError> {
                 .map_or_else(|_| String::new(), |id| format!("{id}").chars().take(19).collect());
             let purpose = match (key.retired, key.staged) {
                 (true, _) => match goes(key) {
-                    Some(at) => format!("retired: opens old mail; may go on {}", phrases::day(at)),
+                    Some(at) => format!("retired: opens old mail; may go on {}", words::day(at)),
                     None => "retired: opens old mail".to_owned(),
                 },
                 (_, true) => format!("to follow: {}", key.purpose.name()),
                 _ => key.purpose.name().to_owned(),
             };
             let path = key.path.display().to_string();
-            table.add_row([key.owner.to_string(), purpose, id, kept(key), path]);
+            cells.push([key.owner.to_string(), purpose, id, kept(key), path]);
         }
-        table.to_string()
+        layout::table(&["WHOSE", "WHAT FOR", "KEY ID", "KEPT IN", "WHERE"], cells)
     });
     Ok(())
 }

@@ -48,12 +48,13 @@ use crate::office::muted::Muted;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class};
 use crate::wire::v1;
+use crate::words;
 
+use super::Context;
 use super::courier::{self, Courier, SeatKeys};
 use super::directory::Seen;
 use super::output::Bar;
 use super::sync::with_progress;
-use super::{Context, phrases};
 
 /// One seat, its copy of the directory, its keys, its inbox and outbox.
 pub(super) struct Mail {
@@ -634,7 +635,7 @@ impl Mail {
         let newer = epoch > self.inbox.cursor()?.epoch;
         if newer {
             self.inbox.begin_anew(epoch)?;
-            news.warnings.push(phrases::began_anew(self.inbox.contact(), epoch));
+            news.warnings.push(words::began_anew(self.inbox.contact(), epoch));
         }
         Ok(newer)
     }
@@ -1157,7 +1158,7 @@ impl News {
     /// What people should know besides, once.
     pub(super) fn warnings(&mut self) -> Vec<String> {
         let mut warnings = std::mem::take(&mut self.warnings);
-        warnings.extend(phrases::delivered_again(&std::mem::take(&mut self.again)));
+        warnings.extend(words::delivered_again(&std::mem::take(&mut self.again)));
         warnings
     }
 
@@ -1166,7 +1167,7 @@ impl News {
         self.behind = false;
         for taken in taken {
             if let Taken::SyncFirst(size) = taken {
-                self.warn(phrases::still_waits(size));
+                self.warn(words::still_waits(size));
             }
             self.add(taken, muted);
         }
@@ -1192,29 +1193,29 @@ impl News {
                 match (&why, &header) {
                     (NotOpened::Thread(_), Some(header)) if muted.hides(header.addressing()) => {}
                     (NotOpened::Thread(amiss), Some(header)) => {
-                        self.warnings.push(phrases::refused(header, *amiss));
+                        self.warnings.push(words::refused(header, *amiss));
                     }
                     (_, Some(_)) => {}
-                    (why, None) => self.warn(phrases::unverified(place.mailbox.count, why)),
+                    (why, None) => self.warn(words::unverified(place.mailbox.count, why)),
                 }
                 self.answer(&answer);
             }
             Taken::SyncFirst(_) => self.behind = true,
             Taken::NotAcknowledged { place, why } => {
                 self.messages.push(place.mailbox.count);
-                self.warn(phrases::not_acknowledged(place.mailbox.count, &why));
+                self.warn(words::not_acknowledged(place.mailbox.count, &why));
             }
             Taken::Again { place, header } => {
                 self.again.push((place.mailbox.count, header.addressing().id));
             }
-            Taken::NotDelivered(id) => self.warnings.push(phrases::not_delivered(id)),
+            Taken::NotDelivered(id) => self.warnings.push(words::not_delivered(id)),
             Taken::Expired(place) => self.messages.push(place.mailbox.count),
             Taken::NotProven { place, why } => {
                 self.messages.push(place.mailbox.count);
-                self.warn(phrases::not_proven(place.mailbox.count, &why));
+                self.warn(words::not_proven(place.mailbox.count, &why));
             }
             Taken::Later { place, kind } => {
-                self.warnings.push(phrases::later(place.mailbox.count, kind));
+                self.warnings.push(words::later(place.mailbox.count, kind));
             }
             Taken::Already | Taken::Waiting | Taken::NotExpired | Taken::Colleague(_) => {}
         }
@@ -1255,7 +1256,7 @@ impl News {
 /// Who has what the service has lost. Of a receipt nothing is to be done.
 fn lost((number, header): (u64, &VerifiedHeader), error: ClientError) -> ClientError {
     let of = header.addressing();
-    let (sender, sent) = (&of.sender, phrases::when(of.created));
+    let (sender, sent) = (&of.sender, words::when(of.created));
     let sentence =
         format!("the service has lost the body of message {number} from {sender} (sent {sent})");
     let mend = match of.class == Class::Receipt {
@@ -1275,7 +1276,7 @@ fn take_head(
 ) -> Result<Vec<Taken>, TakeError> {
     match collect::take_head(desk, boxes, head) {
         Err(TakeError::Receipt(ReceiptError::BeforeUpdate(_))) => {
-            news.warn(format!("the relay's head {}", phrases::UNCHECKED));
+            news.warn(format!("the relay's head {}", words::UNCHECKED));
             collect::deal_with_pending(desk, boxes)
         }
         taken => taken,
@@ -1294,7 +1295,7 @@ pub(super) fn without_receipt(id: MessageId, error: ClientError) -> ClientError 
     if error.reason != Here::BeforeUpdate {
         return error;
     }
-    let sentence = format!("{id} was handed in; its receipt {}", phrases::UNCHECKED);
+    let sentence = format!("{id} was handed in; its receipt {}", words::UNCHECKED);
     ClientError { sentence, ..error }
 }
 
@@ -1553,8 +1554,8 @@ mod tests {
                 .filter(|said_now| said.insert(said_now.clone()))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(warnings(9), [phrases::still_waits(9)]);
-        assert_eq!(warnings(10), [phrases::still_waits(10)]);
+        assert_eq!(warnings(9), [words::still_waits(9)]);
+        assert_eq!(warnings(10), [words::still_waits(10)]);
         assert!(warnings(10).is_empty());
     }
 
@@ -1591,7 +1592,7 @@ mod tests {
         let header = &net.notification().envelope.header;
         let header = envelope::verify_header(&net.directory, header).unwrap();
         let error = lost((3, &header), ClientError::from(Refusal::BodyDamaged));
-        let sent = phrases::when(header.addressing().created);
+        let sent = words::when(header.addressing().created);
         let said = format!(
             "the service has lost the body of message 3 from at/cert-at/duty-1 (sent {sent})"
         );

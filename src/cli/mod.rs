@@ -15,15 +15,14 @@ mod courier;
 mod directory;
 mod doctor;
 mod exposure;
-mod faults;
 mod fields;
 mod inbox;
 mod join;
 mod key;
+mod layout;
 mod mail;
 mod notify;
 mod output;
-mod phrases;
 mod pointer;
 mod record;
 mod retry;
@@ -41,7 +40,6 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
-use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::place;
@@ -171,14 +169,6 @@ fn man(ctx: &Context, folder: &Path) -> Result<(), ClientError> {
     clap_mangen::generate_to(for_people(), folder).map_err(|why| unusable(folder, &why))?;
     ctx.out.data(&folder, || folder.display().to_string());
     Ok(())
-}
-
-/// A table for people, as wide as their terminal.
-fn table(head: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(head);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
+use crate::words;
 
 use super::args::{KindArg, NotifyArgs};
 use super::call::{self, ToCall};
@@ -38,7 +39,7 @@ use super::fields::drafted;
 use super::inbox;
 use super::mail::{Mail, WAITING, kept_back, not_sealed};
 use super::sync::with_progress;
-use super::{Context, cannot_use, phrases, unusable};
+use super::{Context, cannot_use, unusable};
 
 /// `liaison notify`.
 ///
@@ -116,7 +117,7 @@ fn report(
         "accepted": { "at": accepted.at(), "places": places.collect::<Vec<_>>() },
     }));
     ctx.out.data(&object, || {
-        let mut text = format!("{id}\naccepted {}\n", phrases::when(accepted.at()));
+        let mut text = format!("{id}\naccepted {}\n", words::when(accepted.at()));
         for place in accepted.places() {
             let (contact, number) = (&place.contact, place.mailbox.count);
             text.push_str(&format!("  {contact}: number {number} in its mailbox\n"));
@@ -203,7 +204,7 @@ impl Plan {
             }
             match call::without_seats(directory, &id) {
                 None => {
-                    level::has(directory, &id, phrases::level_of(args.level)).map_err(|why| {
+                    level::has(directory, &id, args.level.into()).map_err(|why| {
                         ClientError::from(why).mended_by("liaison notify ... --level LEVEL")
                     })?;
                     let (name, seats) =
@@ -231,7 +232,7 @@ impl Plan {
 
     /// To whom it is sealed. It is kept by then.
     fn say_sealed(&self, ctx: &Context, mail: &Mail, args: &NotifyArgs) -> Result<(), ClientError> {
-        let urgency = phrases::urgency_of(args.urgency);
+        let urgency = args.urgency.into();
         let within = within(urgency, &mail.replica.directory()?.charter().policy);
         for to in &self.to {
             let seats = if to.seats == 1 { "1 seat" } else { &format!("{} seats", to.seats) };
@@ -239,7 +240,7 @@ impl Plan {
         }
         if within > 0 && !self.to.is_empty() {
             let (urgency, within) =
-                (phrases::urgency(OrLater::Known(urgency)), phrases::span(u64::from(within)));
+                (words::urgency(OrLater::Known(urgency)), words::span(u64::from(within)));
             ctx.out.say(format_args!(
                 "{urgency}: an acknowledgement is hoped for within {within} (indicative)"
             ));
@@ -329,9 +330,9 @@ impl Plan {
 
 /// The content, from the arguments and files.
 fn written(ctx: &Context, args: &NotifyArgs) -> Result<Inside, ClientError> {
-    let kind = phrases::kind_of(args.kind);
+    let kind = args.kind.into();
     let mut writing = Writing::new(kind, &args.title, ctx.ambient().now());
-    writing = writing.tlp(phrases::tlp_of(args.tlp));
+    writing = writing.tlp(args.tlp.into());
     if let Some(text) = text(ctx, args)? {
         writing = writing.text(&args.language, &text);
     }
@@ -402,14 +403,14 @@ fn outside(
     plan: &Plan,
     answered: Option<&VerifiedHeader>,
 ) -> Result<Outside, ClientError> {
-    let level = phrases::level_of(args.level);
+    let level = args.level.into();
     let to = plan.to.iter();
     let recipients = to.map(|to| Recipient::new(to.contact.clone(), level)).collect::<Vec<_>>();
-    let urgency = phrases::urgency_of(args.urgency);
+    let urgency = args.urgency.into();
     let policy = mail.replica.directory()?.charter().policy;
     let own = mail.seat.contact();
     let answers = answered.map(|answered| answered.addressing().sender.contact() == own);
-    let class = class(phrases::kind_of(args.kind), answers);
+    let class = class(args.kind.into(), answers);
     let mut outside = Outside::new(mail.seat.clone(), recipients, class, mail.replica.view()?);
     outside.urgency = urgency;
     outside.acknowledge_within = within(urgency, &policy);

@@ -12,11 +12,12 @@ use crate::client::message::open::Opened;
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Reason, Rule};
 use crate::domain::ids::MessageId;
+use crate::words;
 
 use super::args::RetryArgs;
 use super::call::{self, Went};
 use super::mail::{Mail, kept_back};
-use super::{Context, phrases};
+use super::{Context, layout};
 
 /// `liaison sent retry`.
 ///
@@ -33,7 +34,7 @@ pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientE
     if args.dry_run {
         ctx.out.data(&json!({ "dry_run": true, "refused": given_up }), || {
             let header = ["ID", "CLASS", "TO", "REFUSED"];
-            phrases::table(&header, given_up.iter().map(GivenUp::cells))
+            layout::table(&header, given_up.iter().map(GivenUp::cells))
         });
         ctx.out.say("nothing was handed in: this was a dry run");
         return Ok(());
@@ -141,7 +142,7 @@ impl GivenUp {
         let of = header.addressing();
         let to = of.recipients.iter().map(|to| to.contact.to_string());
         let lives = ctx.ambient().now() < of.expires;
-        let (to, class) = (to.collect(), phrases::class(of.class));
+        let (to, class) = (to.collect(), words::class(of.class));
         Ok(lives.then(|| Self { of: id, id: id.to_string(), class, to, reason }))
     }
 
@@ -192,7 +193,7 @@ impl Retried {
 
     fn line(&self) -> String {
         let why = self.sentence.as_ref().map(|why| format!("not accepted: {why}"));
-        let at = self.accepted_at.map(|at| format!("accepted {}", phrases::when(at)));
+        let at = self.accepted_at.map(|at| format!("accepted {}", words::when(at)));
         format!("{} {}", self.id, at.or(why).unwrap_or_default())
     }
 }

@@ -21,13 +21,14 @@ use crate::domain::directory::key::{KnownKey, Purpose};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
 use crate::signed::proto;
+use crate::words;
 
 use super::args::{KeyArg, KeyForgetArgs, SeatRotateArgs};
 use super::mail::Mail;
 use super::seat::{in_force, no_such_seat};
 use super::statement::{Finished, confirmed, entries, finish};
 use super::sync::with_progress;
-use super::{Context, phrases};
+use super::{Context, layout};
 
 /// `liaison seat rotate`.
 ///
@@ -258,7 +259,7 @@ fn show(
     let object = json!({ "seats": object.collect::<Vec<_>>(), "logged": logged });
     ctx.out.data(&object, || {
         let rows = shown.iter().flat_map(|(seat, keys)| keys.iter().map(|key| key.cells(seat)));
-        phrases::table(&["SEAT", "KEY", "ID", "STATE", "SINCE"], rows.collect::<Vec<_>>())
+        layout::table(&["SEAT", "KEY", "ID", "STATE", "SINCE"], rows.collect::<Vec<_>>())
     });
     if !logged.is_empty() {
         ctx.out.say(entries(logged));
@@ -309,10 +310,10 @@ impl State {
     fn cells(&self, seat: &SeatId) -> Vec<String> {
         let id = self.id.map_or_else(|| "unusable".to_owned(), |id| id.to_string());
         let state = match self.may_go {
-            Some(at) => format!("{}; may go on {}", self.state, phrases::day(at)),
+            Some(at) => format!("{}; may go on {}", self.state, words::day(at)),
             None => self.state.to_owned(),
         };
-        let since = self.since.map(phrases::when).unwrap_or_default();
+        let since = self.since.map(words::when).unwrap_or_default();
         let id = id.chars().take(19).collect();
         vec![seat.to_string(), short(self.purpose).to_owned(), id, state, since]
     }
@@ -395,7 +396,7 @@ pub(super) fn forget(ctx: &Context, args: &KeyForgetArgs) -> Result<(), ClientEr
     for (id, at) in &kept {
         let when = at.map_or_else(
             || "when the directory lists another in its place".to_owned(),
-            |at| format!("on {}", phrases::day(at)),
+            |at| format!("on {}", words::day(at)),
         );
         ctx.out.say(format_args!("{id} stays: what was sealed to it may come; it may go {when}"));
     }

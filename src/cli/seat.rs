@@ -17,6 +17,7 @@ use crate::wire::v1::PublicKeys;
 
 use super::Context;
 use super::args::{ReasonArg, SeatAddArgs, SeatCommand, SeatRemoveArgs, SeatRevokeArgs};
+use super::layout;
 use super::record::told;
 use super::rotate::rotate;
 use super::statement::{confirmed, finish};
@@ -144,12 +145,12 @@ fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
         })
         .collect();
     ctx.out.data(&json!({ "contact": id.to_string(), "seats": object }), || {
-        let mut table = super::table(&["seat", "signs and connects", "opens"]);
+        let mut cells = Vec::new();
         for (seat, sign, seal, _) in &rows {
             let sign = sign.unwrap_or("no: a safe seat");
-            table.add_row([seat.as_str(), sign, seal]);
+            cells.push([seat.as_str(), sign, seal]);
         }
-        table.to_string()
+        layout::table(&["SEAT", "SIGNS AND CONNECTS", "OPENS"], cells)
     });
     Ok(())
 }

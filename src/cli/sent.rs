@@ -35,11 +35,12 @@ use crate::office::hand_in;
 use crate::office::index::Row;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class, Outcome};
+use crate::words;
 
 use super::args::{Pointer, SentArgs, SentCommand};
 use super::inbox::{collected, finish, has_ended, say_news};
+use super::layout::{self, Lines};
 use super::mail::Mail;
-use super::phrases::{self, Lines};
 use super::retry::retry;
 use super::{Context, call};
 
@@ -106,9 +107,9 @@ fn show(
         }
         None => {
             let rows: Vec<Value> = all.iter().map(Sent::json).collect();
-            let told = against.iter().map(phrases::contradiction_json).collect::<Vec<_>>();
+            let told = against.iter().map(contradiction_json).collect::<Vec<_>>();
             for past in against.iter().filter(|of| of.past) {
-                ctx.out.warn(phrases::contradiction(past));
+                ctx.out.warn(words::contradiction(past));
             }
             let object = json!({ "messages": rows, "contradictions": told });
             let holds = believed(&against).and_then(|()| all.iter().try_for_each(Sent::holds));
@@ -117,11 +118,11 @@ fn show(
                     return "nothing was sent from here".to_owned();
                 }
                 let header = ["ID", "TO", "WHEN", "STATE", "TITLE"];
-                phrases::table(&header, all.iter().map(|message| message.cells(&ids)))
+                layout::table(&header, all.iter().map(|message| message.cells(&ids)))
             });
             for message in &all {
                 if let Some(mend) = &message.mend {
-                    let id = phrases::short(message.header.addressing().id, &ids);
+                    let id = words::short(message.header.addressing().id, &ids);
                     ctx.out.say(format_args!("{id} was not accepted: {mend}"));
                 }
             }
@@ -141,13 +142,25 @@ pub(super) fn contradictions(
     Ok(mail.at_desk(ctx, |desk| collect::contradictions(desk, &mail.outbox))??)
 }
 
+/// Where they contradict each other, for programs.
+fn contradiction_json(of: &Contradiction) -> Value {
+    json!({
+        "contact": of.contact.to_string(),
+        "epoch": of.epoch,
+        "number": of.number,
+        "clash": of.clash,
+        "messages": of.messages.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "past": of.past,
+    })
+}
+
 /// The relay does not contradict itself now: what it said of a mailbox that has begun anew since is past.
 ///
 /// # Errors
 /// Exit 6; every receipt is in the outbox.
 pub(super) fn believed(against: &[Contradiction]) -> Result<(), ClientError> {
     let Some(now) = against.iter().find(|of| !of.past) else { return Ok(()) };
-    let (sentence, failed) = (phrases::contradiction(now), Exit::VerificationFailed);
+    let (sentence, failed) = (words::contradiction(now), Exit::VerificationFailed);
     let error = ClientError::new(Side::Theirs, failed, Here::TwoHistories, sentence);
     Err(error.mended_by(
         "telephone the operator of the service: if older data was put back there, liaisond mailbox \
@@ -529,7 +542,7 @@ fn delivered(
     Ok(Some(Delivered {
         seat: seat.to_string(),
         at: said.at,
-        outcome: phrases::outcome(content::outcome(&said)),
+        outcome: words::outcome(content::outcome(&said)),
         agrees,
         key_ended: ended(mail, &inner)?,
         evidence,
@@ -574,7 +587,7 @@ fn acknowledged(
     };
     Acknowledged {
         seat: seat.to_string(),
-        level: open.map(|open| phrases::level(open.level())),
+        level: open.map(|open| words::level(open.level())),
         key_ended: open.is_some_and(|open| belief::has_ended(directory, open.key())) || words_ended,
         level_lacking: open.is_some_and(|open| {
             level::is_lacking(directory, &seat.contact(), open.level(), open.view().0)
@@ -593,8 +606,8 @@ impl Sent {
     fn word(&self) -> String {
         let word = self.how_far();
         let expired = match self.contacts().count() {
-            1 => phrases::NOT_RECEIVED,
-            _ => phrases::NOT_ALL_RECEIVED,
+            1 => words::NOT_RECEIVED,
+            _ => words::NOT_ALL_RECEIVED,
         };
         match self.furthest() {
             _ if self.not_received().next().is_none() => word,
@@ -723,12 +736,12 @@ impl Sent {
 
     fn cells(&self, ids: &[MessageId]) -> Vec<String> {
         let of = &self.header.addressing();
-        let drill = of.drill.as_ref().map(|drill| format!("{} ", phrases::drill(drill)));
+        let drill = of.drill.as_ref().map(|drill| format!("{} ", words::drill(drill)));
         let title = visible(self.title.as_deref().unwrap_or_default());
         vec![
-            phrases::short(of.id, ids),
+            words::short(of.id, ids),
             self.to(),
-            phrases::when(of.created),
+            words::when(of.created),
             self.word(),
             format!("{}{title}", drill.unwrap_or_default()),
         ]
@@ -738,13 +751,13 @@ impl Sent {
         let of = &self.header.addressing();
         let mut lines = Lines::default();
         if let Some(drill) = &of.drill {
-            lines.line("drill", phrases::drill(drill));
+            lines.line("drill", words::drill(drill));
         }
         lines.line("title", visible(self.title.as_deref().unwrap_or("not opened here")));
         lines.line("id", of.id.to_string());
         lines.line("digest", self.header.digest().to_string());
         lines.line("to", self.to());
-        lines.line("written", phrases::when(of.created));
+        lines.line("written", words::when(of.created));
         lines.line("state", self.word());
         for contact in self.not_yet() {
             lines.line("not yet", contact);
@@ -757,7 +770,7 @@ impl Sent {
         match (self.stage(), why) {
             (WAITS, why) => {
                 let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-                lines.line("waits", format!("since {}{why}", phrases::when(of.created)));
+                lines.line("waits", format!("since {}{why}", words::when(of.created)));
             }
             (REFUSED, Some(why)) => lines.line("refused", why),
             _ => {}
@@ -769,13 +782,13 @@ impl Sent {
             lines.line("lost", LOST);
         }
         if let Some(accepted) = &self.accepted {
-            let at = phrases::when(accepted.at);
+            let at = words::when(accepted.at);
             for (contact, number) in &accepted.places {
                 lines
                     .line("accepted", format!("{at}, number {number} in the mailbox of {contact}"));
             }
             if accepted.key_ended {
-                lines.line("accepted", phrases::ENDED);
+                lines.line("accepted", words::ENDED);
             }
             for contact in &accepted.without_place {
                 lines.line("accepted", format!("{at}; not yet in the mailbox of {contact}"));
@@ -793,7 +806,7 @@ impl Sent {
             lines.line("unverified", why.to_string());
         }
         for contradiction in &self.contradictions {
-            lines.line("relay", phrases::contradiction(contradiction));
+            lines.line("relay", words::contradiction(contradiction));
         }
         for delivered in &self.delivered {
             let agrees = match delivered.agrees {
@@ -801,9 +814,9 @@ impl Sent {
                 Some(false) => "; THE RELAY TOLD TWO HISTORIES",
                 None => "",
             };
-            let (seat, at) = (&delivered.seat, phrases::when(delivered.at));
+            let (seat, at) = (&delivered.seat, words::when(delivered.at));
             let ended =
-                if delivered.key_ended { format!("; {}", phrases::ENDED) } else { String::new() };
+                if delivered.key_ended { format!("; {}", words::ENDED) } else { String::new() };
             let outcome = &delivered.outcome;
             lines.line("delivered", format!("{seat}, {at}: {outcome}{agrees}{ended}"));
         }
@@ -822,7 +835,7 @@ impl Sent {
         for answer in &self.answers {
             let title = visible(answer.title.as_deref().unwrap_or_default());
             let ended =
-                if answer.key_ended { format!("; {}", phrases::ENDED) } else { String::new() };
+                if answer.key_ended { format!("; {}", words::ENDED) } else { String::new() };
             let (from, number) = (&answer.from, answer.number);
             lines.line("answered", format!("{from}: {title} (number {number}){ended}"));
         }
@@ -848,7 +861,7 @@ impl Sent {
             "thread": of.thread.to_string(),
             "to": to.collect::<Vec<_>>(),
             "created": of.created,
-            "drill": of.drill.as_ref().map(phrases::drill),
+            "drill": of.drill.as_ref().map(words::drill),
             "title": self.title,
             "stage": self.stage(),
             "contacts": contacts.collect::<Vec<_>>(),
@@ -867,7 +880,7 @@ impl Sent {
             "answered": self.answers,
             "disputed": self.delivered.iter().any(|one| one.agrees == Some(false)),
             "contradictions":
-                self.contradictions.iter().map(phrases::contradiction_json).collect::<Vec<_>>(),
+                self.contradictions.iter().map(contradiction_json).collect::<Vec<_>>(),
         })
     }
 
@@ -880,7 +893,7 @@ impl Sent {
     fn unchecked(&self) -> Option<String> {
         let id = self.header.addressing().id;
         let waits = self.unverified().any(|why| matches!(why, ReceiptError::BeforeUpdate(_)));
-        waits.then(|| format!("what the relay says of {id} {}", phrases::UNCHECKED))
+        waits.then(|| format!("what the relay says of {id} {}", words::UNCHECKED))
     }
 
     /// What was shown, and does not hold.
@@ -905,13 +918,13 @@ impl Sent {
 
 impl Acknowledged {
     fn line(&self) -> String {
-        let lacking = if self.level_lacking { phrases::LACKING } else { "" };
+        let lacking = if self.level_lacking { words::LACKING } else { "" };
         let level = self.level.as_ref().map(|level| format!(", at {level} level{lacking}"));
-        let at = self.at.map(|at| format!(", {}", phrases::when(at)));
+        let at = self.at.map(|at| format!(", {}", words::when(at)));
         let person = self.person.as_ref().map(|person| format!(", by {}", visible(person)));
         let office = self.office.as_ref().map(|office| format!(" of {}", visible(office)));
         let number = self.reference.as_ref().map(|of| format!(", their number {}", visible(of)));
-        let ended = self.key_ended.then(|| format!(", {}", phrases::ENDED));
+        let ended = self.key_ended.then(|| format!(", {}", words::ENDED));
         let rest = [level, person, office, at, number, ended].into_iter().flatten();
         format!("{}{}", self.seat, rest.collect::<String>())
     }
@@ -950,7 +963,7 @@ mod tests {
     use super::*;
     use crate::client::message::compose::Outside;
     use crate::client::message::testing::{self, AT, FR, Net, seat};
-    use crate::client::message::words;
+    use crate::client::message::words as wording;
     use crate::domain::relay::addressing::OrLater;
     use crate::domain::relay::envelope::verify_header;
 
@@ -1006,7 +1019,7 @@ mod tests {
         sent.kept_back = Some(why);
         let why = json!({ "reason": "NO_CONNECTION", "sentence": "nobody answers" });
         assert_eq!(stage(&sent)[3], why);
-        let said = format!("since {}: nobody answers", phrases::when(since));
+        let said = format!("since {}: nobody answers", words::when(since));
         assert!(sent.text().contains(&said), "{}", sent.text());
         sent.refused = Some("WRONG_LETTERS".into());
         assert_eq!(sent.word(), "not accepted: WRONG_LETTERS");
@@ -1175,7 +1188,7 @@ mod tests {
             let sealed = net.seal(outside, inside);
             net.open(AT, &testing::item(&sealed.envelope, AT)).unwrap()
         };
-        let said = Inside::Words(Box::new(words::words()));
+        let said = Inside::Words(Box::new(wording::words()));
         let both = [(Class::Acknowledgement, said), (Class::Reply, testing::notification(0))];
         let opened = both.map(|(class, inside)| open(&net, class, &inside));
         net.revoke_sign_key(FR);

@@ -13,12 +13,13 @@ use crate::client::replica::Replica;
 use crate::crypto::cert::PeerCertificate;
 use crate::domain::directory::Contact;
 use crate::domain::ids::SeatId;
+use crate::words;
 
 use super::Context;
 use super::directory::Seen;
 use super::doctor::seat_keys;
+use super::layout::Lines;
 use super::mail::Mail;
-use super::phrases::{self, Lines};
 use super::rotate::admitted_at;
 use super::sync::is_refused;
 
@@ -70,7 +71,7 @@ pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
         object.insert("directory".to_owned(), json!(name));
         let seen = ctx.replica().ok().and_then(|replica| Seen::of(ctx, &replica).ok());
         object.insert("copy".to_owned(), json!(seen));
-        object.insert("state".to_owned(), json!(phrases::state(frozen.as_ref())));
+        object.insert("state".to_owned(), json!(words::state(frozen.as_ref())));
     }
     ctx.out.data(&object, || lines.text());
     warnings.iter().for_each(|warning| ctx.out.warn(warning));
@@ -131,7 +132,7 @@ fn seat_of(
         }
     }
     let contact = directory.contact(&seat.contact());
-    let part = contact.map(|contact| phrases::part(directory, contact));
+    let part = contact.map(|contact| words::part(directory, contact));
     let life = contact.and_then(|contact| record_life(contact, now));
     if let (Some(contact), Some(life)) = (contact, &life) {
         let then = if is_refused(ctx, seat) { ", when this copy was made" } else { "" };
@@ -141,7 +142,7 @@ fn seat_of(
     }
     let sealed = seal_life(ctx, replica, seat)?;
     if let Some(life) = &sealed {
-        lines.line("seal key", format!("since {}", phrases::day(life.from)));
+        lines.line("seal key", format!("since {}", words::day(life.from)));
         warnings.extend(life.warning(&format!("the seal key of {seat}"), "liaison seat rotate"));
     }
     if ctx.changes_keys(&Owner::Seat(seat.clone())) {
@@ -152,7 +153,7 @@ fn seat_of(
     let certificate =
         certificate.and_then(|identity| PeerCertificate::parse(identity.chain().first()?).ok());
     if let Some(certificate) = &certificate {
-        let until = phrases::day(certificate.not_after());
+        let until = words::day(certificate.not_after());
         lines.line("certificate", format!("until {until}; renewed by itself"));
     }
     Ok(json!({
@@ -240,11 +241,11 @@ fn seal_life(ctx: &Context, replica: &Replica, seat: &SeatId) -> Result<Option<L
 
 impl Life {
     fn said(&self) -> String {
-        let until = phrases::day(self.until);
+        let until = words::day(self.until);
         if self.until < self.now {
             return format!("was to hold until {until}");
         }
-        format!("holds until {until}, {} left", phrases::span(self.until - self.now))
+        format!("holds until {until}, {} left", words::span(self.until - self.now))
     }
 
     /// At a third and a sixth of its life, on its last day, and after it.

@@ -15,12 +15,13 @@ use crate::client::reason::Rule;
 use crate::client::replica::{Frozen, Replica};
 use crate::client::session::{Progress, Session, Synced};
 use crate::domain::ids::SeatId;
+use crate::words;
 
+use super::Context;
 use super::doctor::explained;
 use super::inbox::say_news;
 use super::mail::{Mail, News};
 use super::output::Bar;
-use super::{Context, phrases};
 
 /// `liaison sync`.
 ///
@@ -41,10 +42,10 @@ pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
         "directory": ctx.name()?.to_string(),
         "new": size.saturating_sub(synced.before),
         "size": size,
-        "root": phrases::hash(&root),
+        "root": words::hash(&root),
         "synced_at": replica.synced_at(),
         "withheld": withheld,
-        "state": phrases::state(synced.frozen.as_ref()),
+        "state": words::state(synced.frozen.as_ref()),
         "frozen": synced.frozen.as_ref().map(ToString::to_string),
         "checked": synced.checked,
         "refuted": synced.refuted,
@@ -144,7 +145,7 @@ pub(super) fn say_what_lacks(ctx: &Context, synced: &Synced) {
         }
     }
     if let Some(directory) = synced.clock {
-        let (own, directory) = (phrases::when(ctx.ambient().now()), phrases::when(directory));
+        let (own, directory) = (words::when(ctx.ambient().now()), words::when(directory));
         ctx.out.warn(format_args!(
             "this machine's clock says {own}, and the directory's {directory}: one of the two is \
              wrong; liaison doctor says which"

@@ -5,6 +5,7 @@
 
 pub mod again;
 pub mod collect;
+mod faults;
 pub mod fetch;
 pub mod follow;
 pub mod hand_in;

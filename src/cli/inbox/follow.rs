@@ -30,11 +30,12 @@ use crate::office::hand_in::Due;
 use crate::office::later::{Later, LaterDue};
 use crate::office::stay::Way;
 use crate::wire::v1;
+use crate::words;
 
+use super::super::Context;
 use super::super::courier::Courier;
 use super::super::mail::{Acks, Mail, News, after_a_sync};
 use super::super::sync::with_progress;
-use super::super::{Context, phrases};
 use super::{gone_json, rows, told};
 
 /// Stays, and prints what comes. A connection that ends is made again, for ever; the end is what the
@@ -373,7 +374,7 @@ fn say_gone(ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
         if !some.is_empty() {
             let entries = gone_json(&some).concat();
             let object = json!({ "event": event, "entries": entries });
-            ctx.out.event(&object, phrases::gone(&some).join("\n"));
+            ctx.out.event(&object, words::gone(&some).join("\n"));
         }
     }
     told(ctx, mail, &gone);
@@ -495,14 +496,14 @@ fn say_lost(ctx: &Context, since: u64, why: &ClientError) {
         "reason": why.reason,
         "sentence": why.sentence,
     });
-    let (at, side) = (phrases::when(since), why.side);
+    let (at, side) = (words::when(since), why.side);
     ctx.out.event(&object, format_args!("no connection since {at}: {why} [{side}]; trying again"));
 }
 
 fn say_back(ctx: &Context, since: u64) {
     let now = ctx.ambient().now();
     let object = json!({ "event": "connected", "at": now, "not_connected_since": since });
-    let (from, to) = (phrases::when(since), phrases::when(now));
+    let (from, to) = (words::when(since), words::when(now));
     ctx.out.event(&object, format_args!("connected again: no connection from {from} to {to}"));
 }
 

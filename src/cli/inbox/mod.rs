@@ -20,7 +20,7 @@ use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
 use crate::client::message::receipt::ReceiptError;
 use crate::client::message::text::{visible, visible_block};
-use crate::client::message::words;
+use crate::client::message::words as wording;
 use crate::client::place;
 use crate::client::reason::{Here, Reason, Rule};
 use crate::client::session::Session;
@@ -39,11 +39,12 @@ use crate::office::inbox::{Gone, Inbox, InboxError, Kept};
 use crate::office::index::{self, Index, Row};
 use crate::office::muted::{Muted, Sender};
 use crate::signed::proto::{self, Class, Level};
+use crate::words;
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
+use super::layout::{self, Lines};
 use super::mail::{Acknowledged, Acks, Mail, News, kept_back, not_sealed};
-use super::phrases::{self, Lines};
 use super::statement::agreed;
 use super::{Context, cannot_use};
 
@@ -61,7 +62,7 @@ pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientEr
         }
         InboxCommand::Read { message, save } => read(ctx, &message, save.as_deref()).await,
         InboxCommand::Ack { message, person, reference, text, language, level, yes } => {
-            let level = level.map(phrases::level_of);
+            let level = level.map(Level::from);
             let words = Words { person, reference, text, language, level };
             acknowledge(ctx, &message, words, yes).await
         }
@@ -196,9 +197,9 @@ fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
         table => table,
     });
     for (number, kind) in later {
-        ctx.out.say(phrases::later(number, kind));
+        ctx.out.say(words::later(number, kind));
     }
-    phrases::gone(&gone).iter().for_each(|said| ctx.out.say(said));
+    words::gone(&gone).iter().for_each(|said| ctx.out.say(said));
     told(ctx, mail, &gone);
     let mut new = rows.iter().filter(|row| row.state == "new" && !mail.is_lost(row.number));
     if let [only] = &rows[..]
@@ -239,7 +240,7 @@ fn table(rows: &[Listed], unverified: &[Unverified], (more, hidden): (usize, usi
     let header = ["NUMBER", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
     let cells = rows.iter().map(Listed::cells).chain(unverified.iter().map(Unverified::cells));
     let cells: Vec<_> = cells.collect();
-    let table = if cells.is_empty() { None } else { Some(phrases::table(&header, cells)) };
+    let table = if cells.is_empty() { None } else { Some(layout::table(&header, cells)) };
     let more = (more > 0).then(|| format!("{more} more: --all shows them"));
     let hidden = (hidden > 0).then(|| format!("{hidden} muted: --muted shows them"));
     table.into_iter().chain(more).chain(hidden).collect::<Vec<_>>().join("\n")
@@ -365,7 +366,7 @@ impl By {
     /// Several, in a line.
     fn line(all: &[Self]) -> String {
         let said = all.iter().map(|by| {
-            let ended = if by.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
+            let ended = if by.key_ended { format!(" ({})", words::ENDED) } else { String::new() };
             format!("{}{ended}", by.seat)
         });
         format!("by {}", said.collect::<Vec<_>>().join(", "))
@@ -377,10 +378,10 @@ impl Listed {
         let title = match (&self.title, &self.why) {
             (Some(title), _) => visible(title),
             (None, Some(why)) => why.clone(),
-            (None, None) => phrases::UNKNOWN_KIND.to_owned(),
+            (None, None) => words::UNKNOWN_KIND.to_owned(),
         };
         let drill = self.drill.as_ref().map_or_else(String::new, |drill| format!("{drill} "));
-        let ended = if self.key_ended { format!(" ({})", phrases::ENDED) } else { String::new() };
+        let ended = if self.key_ended { format!(" ({})", words::ENDED) } else { String::new() };
         let state = match &self.acknowledged_by[..] {
             [] => self.state.to_owned(),
             by if self.acknowledgement_waits => {
@@ -391,7 +392,7 @@ impl Listed {
         vec![
             self.number.to_string(),
             self.from.clone(),
-            phrases::when(self.at),
+            words::when(self.at),
             self.urgency.clone(),
             if self.muted { format!("{state}; muted") } else { state },
             format!("{drill}{title}{ended}"),
@@ -411,22 +412,22 @@ struct Unverified {
 impl Unverified {
     /// A message whose header is not believed.
     fn message(number: u64, why: &NotOpened) -> Self {
-        Self { number, why: phrases::not_opened(why), reason: why.reason(), asked_again: false }
+        Self { number, why: words::not_opened(why), reason: why.reason(), asked_again: false }
     }
 
     /// An entry that does not show what the relay says by it.
     fn expired(number: u64, why: &Unproven) -> Self {
-        Self { number, why: phrases::unproven(why), reason: why.reason(), asked_again: false }
+        Self { number, why: words::unproven(why), reason: why.reason(), asked_again: false }
     }
 
     /// An acknowledgement that is none of a colleague's.
     fn acknowledged(number: u64, why: &ReceiptError) -> Self {
-        Self { number, why: phrases::unacknowledged(why), reason: why.reason(), asked_again: false }
+        Self { number, why: words::unacknowledged(why), reason: why.reason(), asked_again: false }
     }
 
     fn cells(&self) -> Vec<String> {
         let (number, nothing) = (format!("entry {}", self.number), String::new);
-        let said = phrases::again(self.why.clone(), self.asked_again);
+        let said = words::again(self.why.clone(), self.asked_again);
         vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), said]
     }
 }
@@ -458,7 +459,7 @@ fn rows(
             Some(opened) => opened
                 .as_ref()
                 .err()
-                .map(|why| (why.reason(), phrases::again(phrases::not_opened(why), again))),
+                .map(|why| (why.reason(), words::again(words::not_opened(why), again))),
             None if is_expired(mail, number)? => {
                 let call = header.addressing().sender.contact();
                 let said = format!(
@@ -494,10 +495,10 @@ fn rows(
             digest: header.digest().to_string(),
             from: of.sender.to_string(),
             at: of.created,
-            class: phrases::class(of.class),
-            urgency: phrases::urgency(of.urgency),
-            tlp: content.map(|content| phrases::tlp(content.tlp())),
-            drill: of.drill.as_ref().map(phrases::drill),
+            class: words::class(of.class),
+            urgency: words::urgency(of.urgency),
+            tlp: content.map(|content| words::tlp(content.tlp())),
+            drill: of.drill.as_ref().map(words::drill),
             title: content.map(|content| content.title.clone()),
             not_opened: why.as_ref().map(|(reason, _)| reason.clone()),
             why: why.map(|(_, said)| said),
@@ -641,7 +642,7 @@ fn is_expired(mail: &Mail, number: u64) -> Result<bool, ClientError> {
 fn expired((kept, header): &Came) -> ClientError {
     let (number, of) = (kept.place.mailbox.count, header.addressing());
     let (from, to) = (&of.sender, of.sender.contact());
-    let (created, expires) = (phrases::when(of.created), phrases::when(of.expires));
+    let (created, expires) = (words::when(of.created), words::when(of.expires));
     let sentence = format!(
         "message {number}, from {from}, written {created}, expired {expires}, before it was read \
          here: its content is deleted"
@@ -664,11 +665,11 @@ fn not_gone(mail: &Mail, at: &Pointer) -> Result<(), ClientError> {
     let holds = |gone: &Gone| (gone.first..=gone.last).contains(number);
     let Some(gone) = mail.inbox.gone()?.into_iter().find(holds) else { return Ok(()) };
     if let Some(from) = &gone.lost {
-        let (sentence, mend) = phrases::lost(gone.first, gone.kind, from);
+        let (sentence, mend) = words::lost(gone.first, gone.kind, from);
         let error = ClientError { sentence, ..Refusal::BodyDamaged.into() };
         return Err(error.mended_by(mend));
     }
-    let sentence = phrases::gone(&[gone]).concat();
+    let sentence = words::gone(&[gone]).concat();
     Err(ClientError::new(Side::Ours, Exit::NotFound, Rule::MessageExpired, sentence)
         .mended_by("liaison inbox list"))
 }
@@ -784,7 +785,7 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
     })?;
     let directory = mail.replica.directory()?;
     let unknown = proto::Content {
-        title: format!("a message {}: update this program to read it", phrases::UNKNOWN_KIND),
+        title: format!("a message {}: update this program to read it", words::UNKNOWN_KIND),
         time: header.addressing().created,
         ..Default::default()
     };
@@ -860,23 +861,23 @@ pub(super) struct Shown<'a> {
 impl Shown<'_> {
     fn text(&self) -> String {
         let (of, content) = (&self.opened.header.addressing(), self.content);
-        let mut text = format!("{}\n", phrases::tlp(content.tlp()));
+        let mut text = format!("{}\n", words::tlp(content.tlp()));
         if let Some(drill) = &of.drill {
-            text.push_str(&format!("{}\n", phrases::drill(drill)));
+            text.push_str(&format!("{}\n", words::drill(drill)));
         }
         text.push_str(&format!("{}\n\n", visible(&content.title)));
         let mut lines = Lines::default();
         lines.line("from", format!("{} ({})", of.sender, self.sender()));
         for recipient in &of.recipients {
-            let to = phrases::recipient(self.directory, recipient, of.view.0);
+            let to = words::recipient(self.directory, recipient, of.view.0);
             lines.line("to", to);
         }
-        let kind = format!("{}, {}", phrases::class(of.class), phrases::kind(content.kind()));
+        let kind = format!("{}, {}", words::class(of.class), words::kind(content.kind()));
         lines.line("kind", kind);
         if of.in_reply_to.is_some() {
             lines.line("answers", self.answers());
         }
-        lines.line("written", phrases::when(content.time));
+        lines.line("written", words::when(content.time));
         lines.line("urgency", self.urgency());
         for code in &content.classification {
             lines.line("classification", visible(code));
@@ -889,7 +890,7 @@ impl Shown<'_> {
             lines.line("severity", format!("{level} ({scale})"));
         }
         if content.respond_by > 0 {
-            lines.line("answer hoped for", phrases::when(content.respond_by));
+            lines.line("answer hoped for", words::when(content.respond_by));
         }
         for attachment in &content.attachments {
             let (name, kind) = (visible(&attachment.name), visible(&attachment.media_type));
@@ -924,15 +925,15 @@ impl Shown<'_> {
     fn notes(&self) -> Vec<String> {
         let amiss = self.amiss.map(|amiss| amiss.to_string());
         let ended = has_ended(self.directory, &self.opened.header);
-        let ended = ended.then(|| phrases::ENDED.to_owned());
-        amiss.into_iter().chain(ended).chain(phrases::notes(&self.opened.header)).collect()
+        let ended = ended.then(|| words::ENDED.to_owned());
+        amiss.into_iter().chain(ended).chain(words::notes(&self.opened.header)).collect()
     }
 
     fn sender(&self) -> String {
         let (sender, directory) = (self.opened.sender(), self.directory);
-        let contact = directory.contact(&sender.contact()).map(phrases::name_of);
+        let contact = directory.contact(&sender.contact()).map(words::name_of);
         let member = directory.member(&sender.member());
-        let member = member.map(|member| phrases::name(&member.names));
+        let member = member.map(|member| words::name(&member.names));
         let all = [contact, member].into_iter().flatten().filter(|name| !name.is_empty());
         all.collect::<Vec<_>>().join(", ")
     }
@@ -942,18 +943,18 @@ impl Shown<'_> {
             || "a message that is not here".to_owned(),
             |answered| {
                 let of = answered.addressing();
-                format!("{} from {}, of {}", of.id, of.sender, phrases::when(of.created))
+                format!("{} from {}, of {}", of.id, of.sender, words::when(of.created))
             },
         )
     }
 
     fn urgency(&self) -> String {
         let of = &self.opened.header.addressing();
-        let urgency = phrases::urgency(of.urgency);
+        let urgency = words::urgency(of.urgency);
         match of.acknowledge_within {
             0 => urgency,
             within => {
-                let within = phrases::span(u64::from(within));
+                let within = words::span(u64::from(within));
                 format!("{urgency}; an acknowledgement is hoped for within {within} (indicative)")
             }
         }
@@ -962,7 +963,7 @@ impl Shown<'_> {
     fn json(&self, saved: &[PathBuf]) -> Value {
         let (of, content) = (&self.opened.header.addressing(), self.content);
         let to = of.recipients.iter().map(|recipient| {
-            let (contact, level) = (&recipient.contact, phrases::level(recipient.level));
+            let (contact, level) = (&recipient.contact, words::level(recipient.level));
             let lacking = level::is_lacking(self.directory, contact, recipient.level, of.view.0);
             json!({
                 "contact": contact.to_string(),
@@ -980,7 +981,7 @@ impl Shown<'_> {
                 "sha256": hex::encode(&attachment.sha256),
             })
         });
-        let level = self.opened.level_of(&self.own.contact()).map(phrases::level);
+        let level = self.opened.level_of(&self.own.contact()).map(words::level);
         json!({
             "number": self.number,
             "id": of.id.to_string(),
@@ -988,19 +989,19 @@ impl Shown<'_> {
             "thread": of.thread.to_string(),
             "in_reply_to": of.in_reply_to.map(|digest| hex::encode(digest.as_bytes())),
             "answers": self.answered.as_ref().map(|header| header.addressing().id.to_string()),
-            "tlp": phrases::tlp(content.tlp()),
-            "drill": of.drill.as_ref().map(phrases::drill),
+            "tlp": words::tlp(content.tlp()),
+            "drill": of.drill.as_ref().map(words::drill),
             "title": content.title,
             "from": of.sender.to_string(),
             "from_name": self.sender(),
             "key_id": hex::encode(of.sender_key.as_bytes()),
             "to": to.collect::<Vec<_>>(),
             "level": level,
-            "class": phrases::class(of.class),
-            "kind": phrases::kind(content.kind()),
+            "class": words::class(of.class),
+            "kind": words::kind(content.kind()),
             "written": content.time,
             "created": of.created,
-            "urgency": phrases::urgency(of.urgency),
+            "urgency": words::urgency(of.urgency),
             "acknowledge_within": of.acknowledge_within,
             "classification": content.classification,
             "reference": content.reference,
@@ -1116,7 +1117,7 @@ async fn acknowledge(
             Ok(own)
         }
         None => {
-            ctx.out.say(format_args!("What is signed: {}", words::sentence(&given.language)));
+            ctx.out.say(format_args!("What is signed: {}", wording::sentence(&given.language)));
             Err(written(ctx, &mail, &given)?)
         }
     };
@@ -1147,10 +1148,10 @@ async fn acknowledge(
         "person": person,
         "to": sender.to_string(),
         "accepted_at": accepted.at(),
-        "statement": words::sentence(&given.language),
+        "statement": wording::sentence(&given.language),
     });
     ctx.out.data(&object, || {
-        let at = phrases::when(accepted.at());
+        let at = words::when(accepted.at());
         format!("acknowledged by {}: {number}, to {sender}; accepted {at}", visible(&person))
     });
     for warning in mail.send_due(ctx, &session).await? {
@@ -1167,7 +1168,7 @@ fn by_whom(ctx: &Context, mail: &Mail, own: MessageId) -> Result<String, ClientE
 
 /// What could not be opened is acknowledged by who says so, and knows that it was not.
 fn unread(ctx: &Context, (number, why): (u64, &NotOpened), yes: bool) -> Result<(), ClientError> {
-    let said = format!("nobody here has read message {number} ({})", phrases::not_opened(why));
+    let said = format!("nobody here has read message {number} ({})", words::not_opened(why));
     if yes || ctx.out.asks() {
         ctx.out.warn(&said);
     }
@@ -1214,10 +1215,10 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
         .map(|text| proto::Text { language: given.language.clone(), text: text.nfc().collect() });
     Ok(proto::Words {
         person,
-        office: office.map(phrases::name_of).unwrap_or_default(),
+        office: office.map(words::name_of).unwrap_or_default(),
         own_reference: given.reference.as_deref().unwrap_or_default().nfc().collect(),
         text,
-        ..words::words()
+        ..wording::words()
     })
 }
 
@@ -1328,7 +1329,7 @@ mod tests {
             cells(ended),
             r"new | DRILL (EXERCISE) Ransom\u{1b}ware (signed by a key that has since ended)"
         );
-        let why = Some(phrases::not_opened(&NotOpened::Thread(Amiss::NotItsOwn)));
+        let why = Some(words::not_opened(&NotOpened::Thread(Amiss::NotItsOwn)));
         assert_eq!(cells(Listed { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
         let unknown = Listed { title: None, acknowledged_by: vec![by("you", false)], ..row() };
         assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
@@ -1432,7 +1433,7 @@ mod tests {
         net.put_as(EntryKind::NotDelivered, &own.contact(), &sent.envelope);
         let item = net.collect(FR, 0).0.remove(0);
         let header = net.read(FR, &[], |reader| open::verify_header(reader, (&item.header, 0)));
-        let (of, said) = ((&own, &sign_key(&format!("{FR} sign"))), (words::words(), None));
+        let (of, said) = ((&own, &sign_key(&format!("{FR} sign"))), (wording::words(), None));
         let (directory, message) = (net.directory.clone(), (&header.unwrap(), 1));
         let done =
             acknowledge::acknowledge(&directory, of, message, said, net.view(), &net.ambient);
@@ -1520,7 +1521,7 @@ mod tests {
             assert_eq!((kept.place.mailbox.count, &kept.item.header), (number, &envelope.header));
             assert_eq!(find(&header.digest().to_string()).unwrap().1.digest(), header.digest());
             assert!(collect::open_again(&desk, boxes, &kept).unwrap().is_ok());
-            let said = (words::words(), None);
+            let said = (wording::words(), None);
             let words = collect::acknowledge(&desk, boxes, number, said).unwrap();
             let Request::Acknowledge(request) = outbox.request(words).unwrap() else { panic!() };
             net.acknowledge(&own.contact(), &request).unwrap();

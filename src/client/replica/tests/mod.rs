@@ -4,7 +4,6 @@ mod beside;
 mod golden;
 mod pages;
 
-use super::*;
 use crate::client::draft::Composer;
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
@@ -19,6 +18,8 @@ use crate::domain::directory::RULES;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::Use;
+
+use super::*;
 
 fn home(log: &TestLog) -> (tempfile::TempDir, Home) {
     let folder = tempfile::tempdir().unwrap();

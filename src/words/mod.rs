@@ -1,12 +1,8 @@
-//! Words, times and ages as people read them.
+//! The words of every screen: one wording for each code, note and value.
 //!
-//! In scope: one wording for each code, dates, tables, columns of labels. Out of scope: what is
-//! said (each noun's own file). Invariant: foreign text passes through
-//! [`crate::client::message::text`] before it stands here.
-
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
-use serde_json::{Value, json};
+//! In scope: codes of messages and records, what an office tells, times and lengths. Out of scope: what is
+//! said where (each face), tables and columns (`cli`). Invariants: one word for one thing; foreign text passes
+//! through [`crate::client::message::text`] before it stands here.
 
 use crate::client::message::open::NotOpened;
 use crate::client::message::places::{Clash, Contradiction};
@@ -21,15 +17,14 @@ use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::{EntryKind, LaterKind};
-pub(super) use crate::moment::when;
+pub use crate::moment::when;
 use crate::office::collect::Unproven;
 use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
-use super::args::{KindArg, LevelArg, TlpArg, UrgencyArg};
-
 /// How the relay contradicts itself, and what shows it.
-pub(super) fn contradiction(of: &Contradiction) -> String {
+#[must_use]
+pub fn contradiction(of: &Contradiction) -> String {
     let Contradiction { contact, epoch, number, clash, messages, past } = of;
     let of = messages.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
     let what = match clash {
@@ -45,7 +40,8 @@ pub(super) fn contradiction(of: &Contradiction) -> String {
 }
 
 /// A mailbox that goes on in another epoch.
-pub(super) fn began_anew(contact: &ContactId, epoch: u64) -> String {
+#[must_use]
+pub fn began_anew(contact: &ContactId, epoch: u64) -> String {
     format!(
         "the mailbox of {contact} began anew, in epoch {epoch}: the service was restored; what was \
          collected before stays here, and what the service still has comes again"
@@ -53,7 +49,8 @@ pub(super) fn began_anew(contact: &ContactId, epoch: u64) -> String {
 }
 
 /// Messages that were here already, each with its new number: a few one by one, more in one sentence.
-pub(super) fn delivered_again(all: &[(u64, MessageId)]) -> Vec<String> {
+#[must_use]
+pub fn delivered_again(all: &[(u64, MessageId)]) -> Vec<String> {
     if all.len() <= 3 {
         let each = all.iter().map(|(_, id)| {
             format!("{id} was delivered again after the service was restored: it is here once")
@@ -69,67 +66,9 @@ pub(super) fn delivered_again(all: &[(u64, MessageId)]) -> Vec<String> {
     )]
 }
 
-/// The same for programs.
-pub(super) fn contradiction_json(of: &Contradiction) -> Value {
-    json!({
-        "contact": of.contact.to_string(),
-        "epoch": of.epoch,
-        "number": of.number,
-        "clash": of.clash,
-        "messages": of.messages.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "past": of.past,
-    })
-}
-
-/// The level of an argument.
-pub(super) const fn level_of(level: LevelArg) -> Level {
-    match level {
-        LevelArg::Technical => Level::Technical,
-        LevelArg::Policy => Level::Policy,
-        LevelArg::Diplomatic => Level::Diplomatic,
-        LevelArg::Legal => Level::Legal,
-        LevelArg::LawEnforcement => Level::LawEnforcement,
-    }
-}
-
-/// The kind of an argument.
-pub(super) const fn kind_of(kind: KindArg) -> Kind {
-    match kind {
-        KindArg::Incident => Kind::Incident,
-        KindArg::NearMiss => Kind::NearMiss,
-        KindArg::CyberThreat => Kind::CyberThreat,
-        KindArg::Vulnerability => Kind::Vulnerability,
-        KindArg::RequestForInformation => Kind::RequestForInformation,
-        KindArg::RequestForAssistance => Kind::RequestForAssistance,
-        KindArg::RequestToMitigate => Kind::RequestToMitigate,
-        KindArg::Consultation => Kind::Consultation,
-        KindArg::AllClear => Kind::AllClear,
-    }
-}
-
-/// The traffic light of an argument.
-pub(super) const fn tlp_of(tlp: TlpArg) -> Tlp {
-    match tlp {
-        TlpArg::Red => Tlp::Red,
-        TlpArg::AmberStrict => Tlp::AmberStrict,
-        TlpArg::Amber => Tlp::Amber,
-        TlpArg::Green => Tlp::Green,
-        TlpArg::Clear => Tlp::Clear,
-    }
-}
-
-/// The urgency of an argument.
-pub(super) const fn urgency_of(urgency: UrgencyArg) -> Urgency {
-    match urgency {
-        UrgencyArg::Routine => Urgency::Routine,
-        UrgencyArg::Priority => Urgency::Priority,
-        UrgencyArg::Immediate => Urgency::Immediate,
-        UrgencyArg::Flash => Urgency::Flash,
-    }
-}
-
 /// As TLP 2.0 writes it.
-pub(super) const fn tlp(tlp: Tlp) -> &'static str {
+#[must_use]
+pub const fn tlp(tlp: Tlp) -> &'static str {
     match tlp {
         Tlp::Unspecified => "no TLP label",
         Tlp::Red => "TLP:RED",
@@ -146,28 +85,32 @@ fn word(name: &str, prefix: &str) -> String {
 }
 
 /// A level.
-pub(super) fn level(level: Level) -> String {
+#[must_use]
+pub fn level(level: Level) -> String {
     word(level.as_str_name(), "LEVEL_")
 }
 
 /// An urgency.
-pub(super) fn urgency(urgency: OrLater<Urgency>) -> String {
+#[must_use]
+pub fn urgency(urgency: OrLater<Urgency>) -> String {
     or_later(urgency, |known| word(known.as_str_name(), "URGENCY_"))
 }
 
 /// A class.
-pub(super) fn class(class: OrLater<Class>) -> String {
+#[must_use]
+pub fn class(class: OrLater<Class>) -> String {
     or_later(class, |known| word(known.as_str_name(), "CLASS_"))
 }
 
 /// Behind what was believed when it was signed, and would not be now.
-pub(super) const ENDED: &str = "signed by a key that has since ended";
+pub const ENDED: &str = "signed by a key that has since ended";
 
 /// Behind a level that a record does not have.
-pub(super) const LACKING: &str = " (a level that its record does not have)";
+pub const LACKING: &str = " (a level that its record does not have)";
 
 /// A recipient, its level in a view of this size, and where it stands on a ladder.
-pub(super) fn recipient(directory: &Directory, recipient: &Recipient, size: u64) -> String {
+#[must_use]
+pub fn recipient(directory: &Directory, recipient: &Recipient, size: u64) -> String {
     let lacking = level::is_lacking(directory, &recipient.contact, recipient.level, size);
     let lacking = if lacking { LACKING } else { "" };
     let (contact, level) = (&recipient.contact, level(recipient.level));
@@ -180,7 +123,8 @@ pub(super) fn recipient(directory: &Directory, recipient: &Recipient, size: u64)
 }
 
 /// What a header says besides, in a sentence each.
-pub(super) fn notes(header: &VerifiedHeader) -> Vec<String> {
+#[must_use]
+pub fn notes(header: &VerifiedHeader) -> Vec<String> {
     let flags = header.addressing().flags.iter().map(|flag| match flag {
         OrLater::Known(Flag::Unspecified) => "nothing".to_owned(),
         OrLater::Known(Flag::StaleDirectory) => {
@@ -198,14 +142,16 @@ pub(super) fn notes(header: &VerifiedHeader) -> Vec<String> {
 }
 
 /// A message that was refused for its place in its thread.
-pub(super) fn refused(header: &VerifiedHeader, amiss: Amiss) -> String {
+#[must_use]
+pub fn refused(header: &VerifiedHeader, amiss: Amiss) -> String {
     let of = header.addressing();
     let (class, sender) = (class(of.class), &of.sender);
     format!("a message from {sender} ({class}) was refused, and is noted nowhere: {amiss}")
 }
 
 /// Where the title of a message stands that was not opened.
-pub(super) fn not_opened(why: &NotOpened) -> String {
+#[must_use]
+pub fn not_opened(why: &NotOpened) -> String {
     if let NotOpened::BeforeUpdate(_) = why {
         return UNCHECKED.to_owned();
     }
@@ -222,12 +168,14 @@ pub(super) fn not_opened(why: &NotOpened) -> String {
 }
 
 /// Why an entry is not believed or opened, and whether the relay is asked for it again.
-pub(super) fn again(why: String, asked: bool) -> String {
+#[must_use]
+pub fn again(why: String, asked: bool) -> String {
     if asked { format!("{why}; the relay is asked for it again") } else { why }
 }
 
 /// An item of the mailbox whose header is not believed.
-pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
+#[must_use]
+pub fn unverified(number: u64, why: &NotOpened) -> String {
     match why {
         NotOpened::BeforeUpdate(_) => format!("entry {number} of the mailbox {UNCHECKED}"),
         why => format!("entry {number} of the mailbox was {}: {why}", not_opened(why)),
@@ -235,14 +183,15 @@ pub(super) fn unverified(number: u64, why: &NotOpened) -> String {
 }
 
 /// Of a message that has expired. Nobody signs that it was not received.
-pub(super) const NOT_RECEIVED: &str = "expired; the relay says that it was not received by then";
+pub const NOT_RECEIVED: &str = "expired; the relay says that it was not received by then";
 
 /// The same of one to several contacts: who has received it shows by receipts.
-pub(super) const NOT_ALL_RECEIVED: &str =
+pub const NOT_ALL_RECEIVED: &str =
     "expired; the relay says that not every contact had received it by then";
 
 /// What the relay says by an entry that holds.
-pub(super) fn not_delivered(id: Option<MessageId>) -> String {
+#[must_use]
+pub fn not_delivered(id: Option<MessageId>) -> String {
     match id {
         Some(id) => format!(
             "{id} has expired, and the relay says that not every contact had received it by then: \
@@ -256,7 +205,8 @@ pub(super) fn not_delivered(id: Option<MessageId>) -> String {
 }
 
 /// An entry that the service has lost, and who can say what it was.
-pub(super) fn lost(number: u64, kind: Option<EntryKind>, sender: &ContactId) -> (String, String) {
+#[must_use]
+pub fn lost(number: u64, kind: Option<EntryKind>, sender: &ContactId) -> (String, String) {
     match kind {
         Some(kind) if is_message(kind) => (
             format!("the service has lost message {number}, from {sender}"),
@@ -274,7 +224,8 @@ const fn is_message(kind: EntryKind) -> bool {
 }
 
 /// Entries of which nothing was left when they were collected, each in a sentence.
-pub(super) fn gone(all: &[Gone]) -> Vec<String> {
+#[must_use]
+pub fn gone(all: &[Gone]) -> Vec<String> {
     let listed = |is: &dyn Fn(EntryKind) -> bool| {
         let of = all.iter().filter(|gone| gone.lost.is_none() && gone.kind.is_some_and(is));
         of.map(|gone| gone.first.to_string()).collect::<Vec<_>>()
@@ -315,12 +266,14 @@ pub(super) fn gone(all: &[Gone]) -> Vec<String> {
 }
 
 /// An entry that does not show what the relay says by it.
-pub(super) fn not_proven(number: u64, why: &Unproven) -> String {
+#[must_use]
+pub fn not_proven(number: u64, why: &Unproven) -> String {
     format!("entry {number} of the mailbox {}", unproven(why))
 }
 
 /// What such an entry says.
-pub(super) fn unproven(why: &Unproven) -> String {
+#[must_use]
+pub fn unproven(why: &Unproven) -> String {
     match why {
         Unproven::Header(NotOpened::BeforeUpdate(_)) => UNCHECKED.to_owned(),
         why => format!("says that a message expired undelivered, which is unproven: {why}"),
@@ -328,12 +281,14 @@ pub(super) fn unproven(why: &Unproven) -> String {
 }
 
 /// An entry with an acknowledgement that does not hold.
-pub(super) fn not_acknowledged(number: u64, why: &ReceiptError) -> String {
+#[must_use]
+pub fn not_acknowledged(number: u64, why: &ReceiptError) -> String {
     format!("entry {number} of the mailbox {}", unacknowledged(why))
 }
 
 /// What such an entry says.
-pub(super) fn unacknowledged(why: &ReceiptError) -> String {
+#[must_use]
+pub fn unacknowledged(why: &ReceiptError) -> String {
     match why {
         ReceiptError::BeforeUpdate(_) => UNCHECKED.to_owned(),
         why => format!("says that a colleague acknowledged, which does not hold: {why}"),
@@ -341,7 +296,8 @@ pub(super) fn unacknowledged(why: &ReceiptError) -> String {
 }
 
 /// An item of the mailbox whose sender saw a larger directory than there is.
-pub(super) fn still_waits(size: u64) -> String {
+#[must_use]
+pub fn still_waits(size: u64) -> String {
     format!("an entry of the mailbox waits for a directory of size {size}: the service shows less")
 }
 
@@ -353,12 +309,14 @@ fn or_later<E>(value: OrLater<E>, say: impl FnOnce(E) -> String) -> String {
 }
 
 /// A kind.
-pub(super) fn kind(kind: Kind) -> String {
+#[must_use]
+pub fn kind(kind: Kind) -> String {
     word(kind.as_str_name(), "KIND_")
 }
 
 /// The mark of a drill, as it stands on every screen.
-pub(super) fn drill(drill: &proto::Drill) -> String {
+#[must_use]
+pub fn drill(drill: &proto::Drill) -> String {
     let of_version = |kind: DrillKind| word(kind.as_str_name(), "DRILL_KIND_").to_ascii_uppercase();
     let kind = OrLater::of(drill.kind).unwrap_or(OrLater::Known(DrillKind::Unspecified));
     let kind = or_later(kind, of_version);
@@ -369,23 +327,25 @@ pub(super) fn drill(drill: &proto::Drill) -> String {
 }
 
 /// An entry of a mailbox that only a later version can deal with.
-pub(super) fn later(number: u64, kind: LaterKind) -> String {
+#[must_use]
+pub fn later(number: u64, kind: LaterKind) -> String {
     let kind = kind.byte();
     format!("entry {number} of the mailbox is {UNKNOWN_KIND} (kind {kind}): update this program")
 }
 
 /// Of what a contact says and this copy lacks. Whether the service keeps it back, a sync tells.
-pub(super) const NOT_HERE: &str =
+pub const NOT_HERE: &str =
     "not in this copy: liaison sync brings it, to members and registrars only";
 
 /// What every screen says of what a key signed that this version cannot know.
-pub(super) const UNCHECKED: &str = "cannot be checked before the update";
+pub const UNCHECKED: &str = "cannot be checked before the update";
 
 /// What every screen says of what it does not know.
-pub(super) const UNKNOWN_KIND: &str = "of a kind this version does not know";
+pub const UNKNOWN_KIND: &str = "of a kind this version does not know";
 
 /// How a recipient's machine fared.
-pub(super) fn outcome(outcome: Option<OrLater<Outcome>>) -> String {
+#[must_use]
+pub fn outcome(outcome: Option<OrLater<Outcome>>) -> String {
     let Some(outcome) = outcome else { return "not said".to_owned() };
     or_later(outcome, |known| known_outcome(known).to_owned())
 }
@@ -404,12 +364,14 @@ const fn known_outcome(outcome: Outcome) -> &'static str {
 }
 
 /// A day.
-pub(super) fn day(unix: u64) -> String {
+#[must_use]
+pub fn day(unix: u64) -> String {
     when(unix).chars().take(10).collect()
 }
 
 /// A length of time, in its largest unit.
-pub(super) fn span(seconds: u64) -> String {
+#[must_use]
+pub fn span(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),
@@ -419,7 +381,8 @@ pub(super) fn span(seconds: u64) -> String {
 }
 
 /// The first digits of an id, enough to tell messages of one inbox apart.
-pub(super) fn short(id: MessageId, all: &[MessageId]) -> String {
+#[must_use]
+pub fn short(id: MessageId, all: &[MessageId]) -> String {
     let full = id.to_string();
     let apart = |length: &usize| {
         let own = full.get(..*length);
@@ -431,24 +394,28 @@ pub(super) fn short(id: MessageId, all: &[MessageId]) -> String {
 }
 
 /// A digest, as scripts compare it.
-pub(super) fn hash(digest: &Digest) -> String {
+#[must_use]
+pub fn hash(digest: &Digest) -> String {
     digest.to_string()
 }
 
 /// The name in English, or in the first language there is.
-pub(super) fn name(names: &[proto::Text]) -> String {
+#[must_use]
+pub fn name(names: &[proto::Text]) -> String {
     let english = names.iter().find(|name| name.language.split('-').next() == Some("en"));
     english.or_else(|| names.first()).map_or_else(String::new, |name| visible(&name.text))
 }
 
 /// A contact's name, or its id.
-pub(super) fn name_of(contact: &Contact) -> String {
+#[must_use]
+pub fn name_of(contact: &Contact) -> String {
     let record = contact.record.as_ref().map(|record| name(&record.names));
     record.filter(|name| !name.is_empty()).unwrap_or_else(|| contact.id.to_string())
 }
 
 /// How a contact takes part: listed, signed, connected.
-pub(super) fn part(directory: &Directory, contact: &Contact) -> &'static str {
+#[must_use]
+pub fn part(directory: &Directory, contact: &Contact) -> &'static str {
     match &contact.record {
         None => "withdrawn",
         Some(record) if record.attested => "listed",
@@ -457,54 +424,12 @@ pub(super) fn part(directory: &Directory, contact: &Contact) -> &'static str {
     }
 }
 
-/// A table without frames, as wide as the terminal.
-pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(header.iter().map(ToString::to_string).collect::<Vec<_>>());
-    for row in rows {
-        table.add_row(row);
-    }
-    let text = table.to_string();
-    text.lines()
-        .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end())
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// Labels and their values in two columns; a label that repeats is said once.
-#[derive(Debug, Default)]
-pub(super) struct Lines(Vec<(String, String)>);
-
-impl Lines {
-    /// One more.
-    pub(super) fn line(&mut self, label: &str, value: impl Into<String>) {
-        self.0.push((label.to_owned(), value.into()));
-    }
-
-    /// The text.
-    pub(super) fn text(&self) -> String {
-        let width = self.0.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-        let mut before = "";
-        let mut text = String::new();
-        for (label, value) in &self.0 {
-            let shown = if label == before { "" } else { label };
-            let pad = " ".repeat(width.saturating_sub(shown.chars().count()));
-            let value = value.replace('\n', &format!("\n{}", " ".repeat(width + 2)));
-            text.push_str(format!("{shown}{pad}  {value}").trim_end());
-            text.push('\n');
-            before = label;
-        }
-        text
-    }
-}
-
 /// Of a copy that follows its directory.
-pub(super) const CURRENT: &str = "current";
+pub const CURRENT: &str = "current";
 
 /// Whether a copy follows its directory, for scripts.
-pub(super) const fn state(frozen: Option<&Frozen>) -> &'static str {
+#[must_use]
+pub const fn state(frozen: Option<&Frozen>) -> &'static str {
     match frozen {
         None => CURRENT,
         Some(_) => "update-me",
@@ -684,12 +609,6 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_columns_and_no_frames() {
-        let rows = [vec!["a".to_owned(), "b".to_owned()], vec!["ccc".to_owned(), String::new()]];
-        assert_eq!(table(&["X", "Y"], rows), "X    Y\na    b\nccc");
-    }
-
-    #[test]
     fn times_and_lengths_are_short() {
         assert_eq!(when(0), "1970-01-01 00:00 UTC");
         assert_eq!(day(86_400), "1970-01-02");
@@ -704,17 +623,5 @@ mod tests {
         assert_eq!(short(a, &[a]).len(), 13);
         assert_ne!(short(a, &[a, b]), short(b, &[a, b]));
         assert!(a.to_string().starts_with(&short(a, &[a, b])));
-    }
-
-    #[test]
-    fn a_label_that_repeats_is_said_once() {
-        let mut lines = Lines::default();
-        lines.line("telephone", "+33 1");
-        lines.line("telephone", "+33 2");
-        lines.line("web", "a\nb");
-        assert_eq!(
-            lines.text(),
-            "telephone  +33 1\n           +33 2\nweb        a\n           b\n"
-        );
     }
 }
