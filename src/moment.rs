@@ -21,6 +21,17 @@ fn written(unix: u64, form: &str) -> String {
     stamp.map_or_else(|| format!("second {unix}"), |stamp| stamp.strftime(form).to_string())
 }
 
+/// A length of time, in its largest unit.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

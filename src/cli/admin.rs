@@ -24,7 +24,6 @@ use super::args::{AdminCommand, AdmitArgs, AttestArgs, MemberCommand, MemberKind
 use super::fields::{Said, note, said, texts, usage};
 use super::record::{told, withdraw};
 use super::statement::{Finished, finish};
-use super::sync::with_progress;
 use super::{administer, audit};
 
 pub(super) async fn run(ctx: &Context, command: &AdminCommand) -> Result<(), ClientError> {
@@ -46,7 +45,7 @@ pub(super) async fn run(ctx: &Context, command: &AdminCommand) -> Result<(), Cli
 }
 
 async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
-    let (session, mut replica) = ctx.synced().await?;
+    let (session, mut replica) = ctx.office.synced().await?;
     let authority = authority(ctx, args)?;
     let admission = proto::Admission {
         member: args.member.to_string(),
@@ -58,7 +57,7 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
         ..Default::default()
     };
     let directory = replica.directory()?;
-    let publication = Composer::on(directory, ctx.ambient()).admission(admission)?;
+    let publication = Composer::on(directory, ctx.office.ambient()).admission(admission)?;
     let before = directory.member(&args.member);
     let stands = before.map(|before| stands(before, publication.statement())).transpose()?;
     if stands == Some(true) {
@@ -81,7 +80,7 @@ async fn admit(ctx: &Context, args: &AdmitArgs) -> Result<(), ClientError> {
                 return Ok(());
             }
         }
-        with_progress(ctx, &session, &mut replica).await?;
+        ctx.office.sync(&session, &mut replica).await?;
     }
     if authority.is_empty() {
         return listed(ctx, &replica, &args.member);
@@ -115,7 +114,7 @@ fn listed(ctx: &Context, replica: &Replica, member: &MemberId) -> Result<(), Cli
 }
 
 async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
-    let (_, replica) = ctx.synced().await?;
+    let (_, replica) = ctx.office.synced().await?;
     let directory = replica.directory()?;
     let before = directory.record(&args.contact).ok().map(|record| (record, &replica));
     let Said { expires, levels, purposes, names, facets } =
@@ -132,7 +131,8 @@ async fn attest(ctx: &Context, args: &AttestArgs) -> Result<(), ClientError> {
         note: Some(note),
         ..Default::default()
     };
-    let publication = Composer::on(directory, ctx.ambient()).attested_record(record, &facets)?;
+    let publication =
+        Composer::on(directory, ctx.office.ambient()).attested_record(record, &facets)?;
     let name = format!("{}.attest", args.contact.as_str().replace('/', "-"));
     let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
     told(ctx, &done);
@@ -180,7 +180,7 @@ fn admission_file(ctx: &Context, replica: &Replica, id: &MemberId) -> Result<Str
         Some(member) => replica.proven(member.newest.leaf)?,
         None => None,
     };
-    let invitation = ctx.home.invitation(&ctx.name()?)?.message().clone();
+    let invitation = ctx.office.home.invitation(&ctx.office.name()?)?.message().clone();
     let next = directory.contacts_of(id).map(|contact| v1::NextVersions {
         contact: contact.id.to_string(),
         record: contact.record_newest.version + 1,

@@ -76,7 +76,7 @@ impl AdminArgs {
 /// The person of this home who may do this: the one named, or the only one of the first of these
 /// roles that is here.
 pub(super) fn person(ctx: &Context, args: &AdminArgs, may: &[As]) -> Result<Owner, ClientError> {
-    let owners = ctx.home.keys().owners()?;
+    let owners = ctx.office.home.keys().owners()?;
     let all = may.iter().map(|role| role.name()).collect::<Vec<_>>().join(" or ");
     if let Some(named) = args.named() {
         return match As::of(&named).is_some_and(|role| may.contains(&role)) {
@@ -103,7 +103,7 @@ pub(super) fn person(ctx: &Context, args: &AdminArgs, may: &[As]) -> Result<Owne
             }
         }
     }
-    let sentence = format!("no {all}'s keys are in the home {}", ctx.home.root().display());
+    let sentence = format!("no {all}'s keys are in the home {}", ctx.office.home.root().display());
     Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::NoPerson, sentence)
         .mended_by("name the home that has them with --home or LIAISON_HOME"))
 }
@@ -115,17 +115,18 @@ pub(super) async fn reach(
     args: &AdminArgs,
     who: &Owner,
 ) -> Result<Session, ClientError> {
-    let name = ctx.name()?;
+    let name = ctx.office.name()?;
     let given = (args.address.clone(), who);
-    let session = Session::open_administration(&ctx.home, &name, given, &ctx.net).await;
-    session.map_err(|why| ctx.for_operators(why))
+    let session =
+        Session::open_administration(&ctx.office.home, &name, given, &ctx.office.net).await;
+    session.map_err(|why| ctx.office.for_operators(why))
 }
 
 /// The copy, as new as the service: whose a key is stands there.
 async fn synced(ctx: &Context, who: &Owner) -> Result<Replica, ClientError> {
-    let session = ctx.connect(Some(who)).await?;
-    let mut replica = ctx.replica()?;
-    super::sync::with_progress(ctx, &session, &mut replica).await?;
+    let session = ctx.office.connect(Some(who)).await?;
+    let mut replica = ctx.office.replica()?;
+    ctx.office.sync(&session, &mut replica).await?;
     Ok(replica)
 }
 
@@ -362,9 +363,9 @@ fn act_of(command: &ProposeCommand) -> Result<Act, ClientError> {
 async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(), ClientError> {
     let who = person(ctx, &args.admin, &[As::Operator])?;
     let away = args.out.is_some();
-    let replica = if away { ctx.replica()? } else { synced(ctx, &who).await? };
+    let replica = if away { ctx.office.replica()? } else { synced(ctx, &who).await? };
     let directory = replica.directory()?;
-    let unsigned = draft(directory, act, ctx.ambient());
+    let unsigned = draft(directory, act, ctx.office.ambient());
     let drafted = Approved::verify(directory, unsigned.bytes())?;
     let mut lines = Lines::default();
     lines.line("proposal", hex::encode(drafted.id().as_bytes()));
@@ -388,8 +389,8 @@ async fn propose_act(ctx: &Context, args: &ProposeArgs, act: &Act) -> Result<(),
         _ => {}
     }
     ask(ctx, args.yes, "Sign and propose this? [y/N]")?;
-    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
-    let signed = unsigned.add_signature(&*key, ctx.ambient().random());
+    let key = ctx.office.home.keys().signer(&who, ctx.office.ambient())?;
+    let signed = unsigned.add_signature(&*key, ctx.office.ambient().random());
     let signed = signed.map_err(KeyError::from)?;
     let publication = v1::Publication { statement: signed.bytes().clone(), facets: Vec::new() };
     if let Some(path) = &args.out {
@@ -437,8 +438,8 @@ async fn propose_statement(
         return Ok(());
     }
     ask(ctx, args.yes, "Sign and propose this? [y/N]")?;
-    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
-    bundle.sign(Some(directory), &[&*key], ctx.ambient())?;
+    let key = ctx.office.home.keys().signer(&who, ctx.office.ambient())?;
+    bundle.sign(Some(directory), &[&*key], ctx.office.ambient())?;
     let publication = bundle.to_wire().publications.pop().unwrap_or_default();
     let session = reach(ctx, &args.admin, &who).await?;
     let proposed = session.propose(directory, publication).await?;
@@ -535,7 +536,7 @@ pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), Clie
         return Ok(());
     }
     is_not_overtaken(directory, &of)?;
-    of.may_be_signed(directory, ctx.ambient().now())?;
+    of.may_be_signed(directory, ctx.office.ambient().now())?;
     let own = |id: &PersonId| of.signed_by(directory).contains(&id.to_string());
     if matches!(&who, Owner::Registrar(id) | Owner::Operator(id) if own(id)) {
         ctx.out.say(format_args!("{who} has signed already, and nothing was added."));
@@ -543,8 +544,8 @@ pub(super) async fn approve(ctx: &Context, args: &DecideArgs) -> Result<(), Clie
         return Ok(());
     }
     ask(ctx, args.yes, "Sign this? [y/N]")?;
-    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
-    let signature = of.signature(&*key, ctx.ambient())?;
+    let key = ctx.office.home.keys().signer(&who, ctx.office.ambient())?;
+    let signature = of.signature(&*key, ctx.office.ambient())?;
     let of = session.approve(directory, &of.said.id, vec![signature]).await?;
     told(ctx, directory, &of);
     Ok(())
@@ -747,7 +748,7 @@ pub(super) async fn stage(ctx: &Context, args: &StageArgs) -> Result<(), ClientE
         }
         Some(key) => {
             let id = KeyId::of(&key.key);
-            let holder = format!("{name}/{}", ctx.name()?);
+            let holder = format!("{name}/{}", ctx.office.name()?);
             let keys = v1::PublicKeys { holder, sign: vec![key], ..v1::PublicKeys::default() };
             (armour::write(Kind::Service, &keys), id)
         }
@@ -776,7 +777,7 @@ pub(super) async fn stage(ctx: &Context, args: &StageArgs) -> Result<(), ClientE
 /// `liaison sign FILE` of an act that is done where the service does not run.
 pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<(), ClientError> {
     let publication: v1::Publication = armour::read(Kind::Proposal, text)?;
-    let replica = ctx.replica()?;
+    let replica = ctx.office.replica()?;
     let directory = replica.directory()?;
     let before = Approved::verify(directory, &publication.statement)?;
     let mut lines = Lines::default();
@@ -791,8 +792,8 @@ pub(super) fn sign_file(ctx: &Context, args: &SignArgs, text: &str) -> Result<()
         return Ok(());
     }
     ask(ctx, args.yes, "Sign this? [y/N]")?;
-    let key = ctx.home.keys().signer(&who, ctx.ambient())?;
-    let signed = envelope.add_signature(&*key, ctx.ambient().random());
+    let key = ctx.office.home.keys().signer(&who, ctx.office.ambient())?;
+    let signed = envelope.add_signature(&*key, ctx.office.ambient().random());
     let signed = signed.map_err(KeyError::from)?;
     let after = Approved::verify(directory, signed.bytes())?;
     let statement = signed.bytes().clone();

@@ -18,17 +18,16 @@ use super::administer::{As, ask, person, reach};
 use super::args::AuditArgs;
 use super::context::unusable;
 use super::layout::{self, Lines};
-use super::sync::with_progress;
 
 /// `liaison admin audit`
 pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientError> {
     let who = person(ctx, &args.admin, &[As::Auditor])?;
-    let members = ctx.connect(Some(&who)).await?;
-    let mut replica = ctx.replica()?;
-    with_progress(ctx, &members, &mut replica).await?;
+    let members = ctx.office.connect(Some(&who)).await?;
+    let mut replica = ctx.office.replica()?;
+    ctx.office.sync(&members, &mut replica).await?;
     let directory = replica.directory()?;
-    let name = ctx.name()?;
-    let mut copy = Copy::open(&ctx.home, &name, directory)?;
+    let name = ctx.office.name()?;
+    let mut copy = Copy::open(&ctx.office.home, &name, directory)?;
     let session = reach(ctx, &args.admin, &who).await?;
     let mut aside = None;
     match session.audit(&mut copy, directory).await {
@@ -36,7 +35,7 @@ pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientE
             show_contradiction(ctx, &copy, directory)?;
             ask(ctx, args.yes, "Set aside what is kept here, and begin anew? [y/N]")?;
             aside = Some(copy.set_aside()?);
-            copy = Copy::open(&ctx.home, &name, directory)?;
+            copy = Copy::open(&ctx.office.home, &name, directory)?;
             session.audit(&mut copy, directory).await?;
         }
         done => done?,
@@ -193,7 +192,7 @@ pub(super) fn verify(ctx: &Context, path: &Path) -> Result<(), ClientError> {
         records.push(Bytes::from(bytes));
     }
     let head = head.ok_or_else(|| altered("the head is missing: it was cut short"))?;
-    let replica = ctx.replica()?;
+    let replica = ctx.office.replica()?;
     let verified = verified(replica.directory()?, &records, &head);
     let (count, head) = verified.map_err(|why| ClientError {
         sentence: format!("{}: {}", path.display(), why.sentence),

@@ -36,12 +36,12 @@ pub(super) async fn run(ctx: &Context, command: &CharterCommand) -> Result<(), C
 
 async fn draft(ctx: &Context, args: &CharterDraftArgs) -> Result<(), ClientError> {
     let changes = changes(ctx, args)?;
-    let replica = match ctx.synced().await {
+    let replica = match ctx.office.synced().await {
         Ok((_, replica)) => replica,
         // A service whose key is lost is reached by nobody before it has this charter.
         Err(error) if args.draft.out.is_some() && error.exit == Exit::NotReachable => {
             ctx.out.warn(format_args!("{error}: the charter is drafted on the copy of this home"));
-            ctx.replica()?
+            ctx.office.replica()?
         }
         Err(error) => return Err(error),
     };
@@ -49,7 +49,7 @@ async fn draft(ctx: &Context, args: &CharterDraftArgs) -> Result<(), ClientError
     let before: proto::Charter =
         canonical::decode(&directory.charter().payload).map_err(|why| usage(&why.to_string()))?;
     let next = amended(&before, &changes).map_err(|why| usage(&why.to_string()))?;
-    let publication = Composer::on(directory, ctx.ambient()).charter(next);
+    let publication = Composer::on(directory, ctx.office.ambient()).charter(next);
     let name = format!("charter-{}", directory.charter().newest.version + 1);
     let bundle = Bundle::of(vec![publication]);
     let done = finish_if_agreed(ctx, bundle, &args.draft, &replica, &name, args.yes).await?;
@@ -153,7 +153,7 @@ fn show(ctx: &Context, file: Option<&Path>) -> Result<(), ClientError> {
 }
 
 fn in_force(ctx: &Context) -> Result<(Bundle, Option<u64>), ClientError> {
-    let replica = ctx.replica()?;
+    let replica = ctx.office.replica()?;
     let leaf = replica.directory()?.charter().newest.leaf;
     let entry = replica.entry(leaf)?.map(|entry| logged(&entry)).transpose()?;
     let (statement, _) = entry.ok_or_else(|| usage("the charter is not in the copy"))?;

@@ -24,10 +24,9 @@ use crate::office::again;
 use crate::office::collect::{self, Desk, SealError};
 use crate::office::hand_in;
 use crate::office::index::Index;
+use crate::office::standing::of_clocks;
 
-use super::doctor::of_clocks;
 use super::mail::{after_a_sync, given_up, kept_back, without_receipt};
-use super::sync::with_progress;
 use super::{Context, call};
 
 /// A seat, its outbox, and a copy of the directory.
@@ -61,9 +60,9 @@ impl SeatKeys {
         seat: &SeatId,
         replica: &Replica,
     ) -> Result<Self, ClientError> {
-        let (keys, directory) = (ctx.home.keys(), replica.directory()?);
+        let (keys, directory) = (ctx.office.home.keys(), replica.directory()?);
         Ok(Self {
-            sign: Arc::new(keys.signing_by(seat, directory, ctx.ambient())?),
+            sign: Arc::new(keys.signing_by(seat, directory, ctx.office.ambient())?),
             opening: keys.opening(seat)?.into(),
             as_of: directory.last_change(&seat.contact()),
         })
@@ -102,7 +101,7 @@ pub(super) fn at_desk<T>(
     let root_at = |size: u64| if size <= view.0 { tree.root_at(size) } else { None };
     let (directory, opening, sign) = (replica.directory()?, &keys.opening[..], &*keys.sign);
     let reader = Reader { directory, root_at: &root_at, seat, keys: opening };
-    Ok(work(&Desk { reader, index, sign, view, ambient: ctx.ambient() }))
+    Ok(work(&Desk { reader, index, sign, view, ambient: ctx.office.ambient() }))
 }
 
 impl Courier {
@@ -208,7 +207,7 @@ impl Courier {
     }
 
     async fn sync(&mut self, ctx: &Context, session: &Session) -> Result<(), ClientError> {
-        with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
+        ctx.office.sync(session, Arc::make_mut(&mut self.replica)).await?;
         self.keys.follow(ctx, &self.seat, &self.replica)
     }
 
@@ -240,7 +239,7 @@ impl Courier {
         ctx: &Context,
         before: (MessageId, &Request),
     ) -> Result<Result<(), SealError>, ClientError> {
-        let stale = self.replica.is_stale(ctx.ambient().now());
+        let stale = self.replica.is_stale(ctx.office.ambient().now());
         self.at_desk(ctx, |desk| again::seal_again(desk, &self.outbox, before, stale))
     }
 
@@ -249,7 +248,7 @@ impl Courier {
         if error.reason == Rule::IssuedInFuture {
             // By the clock here it is not: it waits until they agree.
             let directory = self.replica.directory().map_or(0, Directory::clock);
-            return of_clocks(error, ctx.ambient().now(), directory);
+            return of_clocks(error, ctx.office.ambient().now(), directory);
         }
         if let Some(frozen) = self.replica.frozen() {
             return ClientError::update_me(frozen);

@@ -38,7 +38,7 @@ pub(crate) async fn list(
     member: Option<MemberId>,
     level: Option<LevelArg>,
 ) -> Result<(), ClientError> {
-    let replica = ctx.replica()?;
+    let replica = ctx.office.replica()?;
     let directory = replica.directory()?;
     if let Some(unknown) = member.as_ref().filter(|id| directory.member(id).is_none()) {
         return Err(ClientError::from(Refusal::UnknownMember(unknown.clone()))
@@ -51,7 +51,7 @@ pub(crate) async fn list(
         of_member
             && record.is_some_and(|record| level.is_none_or(|level| record.levels.contains(&level)))
     });
-    let now = ctx.ambient().now();
+    let now = ctx.office.ambient().now();
     let rows: Vec<Row> = listed.map(|contact| Row::of(directory, contact, now)).collect();
     let seen = Seen::of(ctx, &replica)?;
     let object = json!({ "copy": seen, "contacts": rows });
@@ -68,7 +68,7 @@ pub(crate) async fn list(
 /// # Errors
 /// There is no copy, or nobody of this id in it.
 pub(crate) async fn show(ctx: &Context, who: &str, explain: bool) -> Result<(), ClientError> {
-    let replica = ctx.replica()?;
+    let replica = ctx.office.replica()?;
     let directory = replica.directory()?;
     let found = named(directory, who);
     if found.is_empty() {
@@ -97,7 +97,7 @@ pub(crate) async fn show(ctx: &Context, who: &str, explain: bool) -> Result<(), 
 /// # Errors
 /// There is no copy, or nothing in it matches.
 pub(crate) async fn who(ctx: &Context, word: &str) -> Result<(), ClientError> {
-    let replica = ctx.replica()?;
+    let replica = ctx.office.replica()?;
     let directory = replica.directory()?;
     let (needle, state) = (Needle::new(word), state(word));
     let mut found = Vec::new();
@@ -116,7 +116,7 @@ pub(crate) async fn who(ctx: &Context, word: &str) -> Result<(), ClientError> {
     if found.is_empty() {
         return Err(nobody(directory, word));
     }
-    let now = ctx.ambient().now();
+    let now = ctx.office.ambient().now();
     let rows = found.iter().map(|contact| {
         let parts = parts_of(&replica, &contact.id)?;
         let reach = |name: &str| parts.iter().find(|part| part.name == name).cloned();
@@ -158,7 +158,7 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
         error
     };
     // Every entry is folded again and compared with the checkpoint.
-    let replica = ctx.replica_anew().map_err(unverified)?;
+    let replica = ctx.office.replica_anew().map_err(unverified)?;
     let directory = replica.directory().map_err(|why| unverified(why.into()))?;
     let checkpoint = replica.checkpoint();
     let checkpoint = checkpoint.ok_or_else(|| failed("the copy has no checkpoint"))?;
@@ -357,7 +357,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Of a copy.
     pub(super) fn of(ctx: &Context, replica: &Replica) -> Result<Self, ClientError> {
-        let (directory, now) = (replica.directory()?, ctx.ambient().now());
+        let (directory, now) = (replica.directory()?, ctx.office.ambient().now());
         Ok(Self {
             directory: directory.name().to_string(),
             size: replica.view()?.0,
@@ -455,7 +455,7 @@ struct Page {
 
 impl Page {
     fn of(ctx: &Context, replica: &Replica, contact: &Contact) -> Result<Self, ClientError> {
-        let (directory, now) = (replica.directory()?, ctx.ambient().now());
+        let (directory, now) = (replica.directory()?, ctx.office.ambient().now());
         let record = contact.record.as_ref();
         let seats = directory.sealing_seats(&contact.id);
         let mut proofs = vec![Proof::of(replica, "record", contact.record_newest.leaf)?];

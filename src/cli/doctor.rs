@@ -6,32 +6,29 @@
 
 use std::sync::Arc;
 
-use prost::Message as _;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::client::clocks::{Clocks, Wrong};
+use crate::client::clocks::Clocks;
 use crate::client::connect::Leg;
 use crate::client::error::{ClientError, Exit, Side};
-use crate::client::keys::{KeyError, Listed, Owner};
+use crate::client::keys::{KeyError, Listed};
 use crate::client::message::receipt::{self, VerifiedHead};
 use crate::client::place;
 use crate::client::protect::Kept;
-use crate::client::reason::{Here, Reason, Rule};
+use crate::client::reason::{Here, Reason};
 use crate::client::replica::Replica;
 use crate::client::session::{self, Session};
 use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
-use crate::domain::ids::SeatId;
 use crate::office::follow::{self, Event, FollowError};
 use crate::office::inbox::InboxError;
-use crate::signed::proto;
+use crate::office::standing;
 use crate::words;
 
 use super::directory::Seen;
 use super::mail::Mail;
 use super::status::{certificate_life, record_life, service_warning};
-use super::sync::{is_refused, with_progress};
 use super::{Context, layout, sent};
 
 /// `liaison doctor`.
@@ -133,7 +130,8 @@ impl Checks {
             // This very command mends nothing.
             let mend = error.mend.as_ref();
             let is_this = mend.is_some_and(|mend| mend.contains("liaison doctor"));
-            row.mend = mend.map(|mend| if is_this { TELL.to_owned() } else { mend.clone() });
+            row.mend =
+                mend.map(|mend| if is_this { standing::TELL.to_owned() } else { mend.clone() });
         }
         self.failed.get_or_insert_with(|| error.clone());
     }
@@ -158,7 +156,7 @@ impl Checks {
 }
 
 fn home(ctx: &Context, checks: &mut Checks) {
-    let root = ctx.home.root();
+    let root = ctx.office.home.root();
     let shown = root.display().to_string();
     match std::fs::metadata(root) {
         Err(why) => {
@@ -177,7 +175,7 @@ fn home(ctx: &Context, checks: &mut Checks) {
             },
         },
     }
-    let found = ctx.name().and_then(|name| Ok(ctx.home.invitation(&name)?));
+    let found = ctx.office.name().and_then(|name| Ok(ctx.office.home.invitation(&name)?));
     match found {
         Ok(invitation) => {
             let name = invitation.trust().name();
@@ -202,7 +200,7 @@ fn others(_: &std::fs::Metadata) -> Option<u32> {
 }
 
 fn keys(ctx: &Context, checks: &mut Checks) {
-    match ctx.home.keys().list(ctx.ambient()) {
+    match ctx.office.home.keys().list(ctx.office.ambient()) {
         Err(error) => checks.fail("keys", &error.into()),
         Ok(all) if all.is_empty() => {
             let error = ClientError::new(
@@ -241,7 +239,7 @@ fn key(checks: &mut Checks, listed: Listed) {
 
 /// Name look-up, proxy, TCP, TLS: the leg that fails is named in the error.
 async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
-    match ctx.name().and_then(|name| Ok(ctx.home.addresses(&name)?)) {
+    match ctx.office.name().and_then(|name| Ok(ctx.office.home.addresses(&name)?)) {
         Err(error) => checks.skip("addresses", error.sentence),
         Ok(addresses) => {
             let good: Vec<String> = addresses.good.iter().map(ToString::to_string).collect();
@@ -252,13 +250,13 @@ async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
             }
         }
     }
-    let who = ctx.reader();
+    let who = ctx.office.reader();
     if let Err(error) = &who {
         checks.fail("identity", error);
     }
     // Without an identity the way can be checked all the same.
     let who = who.ok();
-    match ctx.connect(who.as_ref()).await {
+    match ctx.office.connect(who.as_ref()).await {
         Err(error) => {
             checks.fail("connection", &error);
             first_segment(ctx, checks, &error).await;
@@ -287,9 +285,9 @@ async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
 /// for all of it.
 async fn first_segment(ctx: &Context, checks: &mut Checks, error: &ClientError) {
     let hangs = error.details.get("leg").is_some_and(|leg| leg == Leg::Tls.name());
-    let Ok(name) = ctx.name() else { return };
+    let Ok(name) = ctx.office.name() else { return };
     if (error.reason == Here::Tls || hangs)
-        && session::opens_for_a_small_hello(&ctx.home, &name, &ctx.net).await
+        && session::opens_for_a_small_hello(&ctx.office.home, &name, &ctx.office.net).await
     {
         let sentence = "with a small first message, which nothing else here uses, TLS works: a box \
                         on the way judges a connection by its first segment, and a handshake safe \
@@ -307,7 +305,7 @@ fn certificate(ctx: &Context, checks: &mut Checks, der: &[u8]) {
         checks.skip("service certificate", format!("issued by {issuer}; its dates are not read"));
         return;
     };
-    let life = certificate_life(&read, ctx.ambient().now());
+    let life = certificate_life(&read, ctx.office.ambient().now());
     let said = format!("issued by {issuer}, until {}", words::when(read.not_after()));
     match service_warning(&life) {
         Some(warning) => checks.warn("service certificate", format!("{said}: {warning}"), None),
@@ -318,7 +316,8 @@ fn certificate(ctx: &Context, checks: &mut Checks, der: &[u8]) {
 /// Brings the copy up to date, and says how old it is.
 async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> Option<Replica> {
     // What was altered is taken out of the copy where it can be fetched again.
-    let opened = if session.is_some() { ctx.replica_read_through() } else { ctx.replica() };
+    let opened =
+        if session.is_some() { ctx.office.replica_read_through() } else { ctx.office.replica() };
     let mut replica = match opened {
         Ok(replica) => replica,
         Err(error) => {
@@ -329,8 +328,8 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
     };
     match session {
         None => checks.skip("sync", NOT_CONNECTED),
-        Some(session) => match with_progress(ctx, session, &mut replica).await {
-            Ok(synced) if synced.withheld.is_empty() || !ctx.reads_details() => {
+        Some(session) => match ctx.office.sync(session, &mut replica).await {
+            Ok(synced) if synced.withheld.is_empty() || !ctx.office.reads_details() => {
                 checks.ok("sync", format!("{} entries, all verified", synced.size));
             }
             Ok(synced) => {
@@ -338,17 +337,17 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
                 let sentence = format!("the service did not hand over {count} details of contacts");
                 checks.warn("sync", sentence, None);
             }
-            Err(error) => checks.fail("sync", &explained(ctx, &replica, error)),
+            Err(error) => checks.fail("sync", &ctx.office.explained(&replica, error)),
         },
     }
     match Seen::of(ctx, &replica) {
-        Ok(seen) if replica.is_stale(ctx.ambient().now()) => {
+        Ok(seen) if replica.is_stale(ctx.office.ambient().now()) => {
             checks.warn("copy", format!("{}: stale", seen.line()), Some("liaison sync".to_owned()));
         }
         Ok(seen) => checks.ok("copy", seen.line()),
         Err(error) => {
             // To sync was tried above.
-            checks.fail("copy", &ctx.not_synced(ClientError { mend: None, ..error }));
+            checks.fail("copy", &ctx.office.not_synced(ClientError { mend: None, ..error }));
             return None;
         }
     }
@@ -360,32 +359,16 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
     Some(replica)
 }
 
-/// The service does not say why a key may not call; the copy does, or it is too old.
-pub(super) fn explained(ctx: &Context, replica: &Replica, error: ClientError) -> ClientError {
-    if error.exit != Exit::IdentityOrKey {
-        return error;
-    }
-    let Ok(seat) = ctx.seat() else {
-        return error.mended_by("liaison key list; ask the registrars which of these keys count");
-    };
-    match seat_keys(ctx, replica, &seat) {
-        Err(why) => ClientError { details: error.details, ..why },
-        Ok(_) if error.reason == Rule::NotPermitted => ended_since(ctx, replica, &seat),
-        // What usually mends it is this very command.
-        Ok(_) => ClientError { mend: None, ..error },
-    }
-}
-
 /// Whether the directory knows the keys of the own seat, and why not.
 fn standing(ctx: &Context, checks: &mut Checks, replica: &Replica) {
-    let seat = match ctx.seat() {
+    let seat = match ctx.office.seat() {
         Ok(seat) => seat,
         Err(error) if error.reason == Here::NoSeat => {
             return checks.skip("own seat", error.sentence);
         }
         Err(error) => return checks.fail("own seat", &error),
     };
-    match seat_keys(ctx, replica, &seat) {
+    match ctx.office.seat_keys(replica, &seat) {
         Ok(count) => {
             checks.ok("own seat", format!("{seat}: its {count} keys are in force in this copy"));
         }
@@ -393,109 +376,12 @@ fn standing(ctx: &Context, checks: &mut Checks, replica: &Replica) {
     }
 }
 
-/// How many keys of a seat are in force in this copy, if all of them are.
-///
-/// # Errors
-/// Why one is not.
-pub(super) fn seat_keys(
-    ctx: &Context,
-    replica: &Replica,
-    seat: &SeatId,
-) -> Result<usize, ClientError> {
-    let directory = replica.directory()?;
-    let all = ctx.home.keys().list(ctx.ambient())?;
-    let own = all
-        .into_iter()
-        .filter(|listed| listed.owner == Owner::Seat(seat.clone()) && !listed.retired);
-    let listed_by = |listed: &Listed| {
-        let id = listed.id.as_ref().ok()?;
-        directory.key(id).or(directory.seal_key(&seat.contact(), id))
-    };
-    // A new key counts from when the directory lists it, and then in the place of the one before.
-    let (next, own): (Vec<_>, Vec<_>) = own.partition(|listed| listed.staged);
-    let next: Vec<_> = next.into_iter().filter(|next| listed_by(next).is_some()).collect();
-    let followed = |own: &Listed| next.iter().any(|next| next.purpose == own.purpose);
-    let own: Vec<_> = own.into_iter().filter(|own| !followed(own)).collect();
-    let mut count = 0;
-    for listed in own.into_iter().chain(next) {
-        let (id, purpose) = (listed.id?, listed.purpose.name());
-        let fault = |reason, why: String, mend: String| {
-            let sentence = format!("{seat}: the key of {purpose} {why} ({id})");
-            Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, sentence).mended_by(mend))
-        };
-        let sealing = directory.seal_key(&seat.contact(), &id);
-        let Some(known) = directory.key(&id).or(sealing) else {
-            let why = "is not known to the directory: nobody has entered it yet".to_owned();
-            let mend = format!("liaison seat add {seat}; in the keeper's home with --keys FILE");
-            return fault(Here::KeyUnknown, why, mend);
-        };
-        match (known.until, known.revoked_by) {
-            (None, _) => count += 1,
-            (Some(leaf), None) => {
-                let why = format!("was dropped by {}", entry(replica, leaf)?);
-                return fault(Here::KeyDropped, why, anew(ctx, seat));
-            }
-            (Some(leaf), Some(_)) => {
-                let why = format!("was revoked by {}", entry(replica, leaf)?);
-                return fault(Here::KeyRevoked, why, anew(ctx, seat));
-            }
-        }
-    }
-    let identity = ctx.home.keys().tls(&Owner::Seat(seat.clone()), ctx.ambient())?;
-    let chain = identity.chain().first().and_then(|der| PeerCertificate::parse(der).ok());
-    let judged = chain.map(|certificate| certificate.judge(ctx.ambient().now()));
-    if let Some(Err(why)) = judged {
-        let reason = Rule::Certificate;
-        return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, why));
-    }
-    if is_refused(ctx, seat) {
-        return Err(ended_since(ctx, replica, seat));
-    }
-    Ok(count)
-}
-
-/// The service knows better than the copy: keys never return.
-fn ended_since(ctx: &Context, replica: &Replica, seat: &SeatId) -> ClientError {
-    let at = replica.synced_at().map_or_else(|| "unknown age".to_owned(), words::when);
-    let sentence = format!(
-        "{seat}: its keys were dropped or revoked after the copy of the directory here was made \
-         ({at})"
-    );
-    ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyEnded, sentence)
-        .mended_by(anew(ctx, seat))
-}
-
-/// An entry of the log, and when it was admitted.
-fn entry(replica: &Replica, leaf: u64) -> Result<String, ClientError> {
-    let entry = replica.entry(leaf)?.and_then(|entry| proto::Entry::decode(&*entry).ok());
-    let at = entry.map(|entry| format!(" of {}", words::when(entry.admitted_at)));
-    Ok(format!("entry {leaf}{}", at.unwrap_or_default()))
-}
-
-/// The way back of a seat whose keys have ended, which never return: a colleague in the same home has new
-/// ones listed; from a home of its own it cannot connect, and another name is entered.
-fn anew(ctx: &Context, seat: &SeatId) -> String {
-    let contact = seat.contact();
-    let here = ctx.home.keys().owners().unwrap_or_default();
-    let colleague = here.iter().find_map(|owner| match owner {
-        Owner::Seat(other) if other != seat && other.contact() == contact => Some(other),
-        _ => None,
-    });
-    if let Some(colleague) = colleague {
-        return format!("liaison --as {colleague} seat rotate {seat}");
-    }
-    format!(
-        "liaison key new --seat {contact}/NEW_NAME; who keeps the roster of {contact} enters its \
-         file with liaison seat add {contact}/NEW_NAME --keys FILE, or, if no seat of {contact} \
-         connects any more, a registrar does, with --out DRAFT, and the keeper signs that"
-    )
-}
-
 fn record(ctx: &Context, checks: &mut Checks, replica: &Replica) {
-    let (Ok(directory), Ok(contact)) = (replica.directory(), ctx.contact(None)) else {
+    let (Ok(directory), Ok(contact)) = (replica.directory(), ctx.office.contact(None)) else {
         return checks.skip("own record", "no contact is this home's");
     };
-    let life = directory.contact(&contact).and_then(|own| record_life(own, ctx.ambient().now()));
+    let life =
+        directory.contact(&contact).and_then(|own| record_life(own, ctx.office.ambient().now()));
     match life {
         None => checks.skip("own record", format!("{contact} publishes nothing")),
         Some(life) => match life.warning("it", "liaison record draft") {
@@ -517,7 +403,7 @@ async fn mailbox(
     session: Option<&Session>,
     replica: Replica,
 ) -> Asked {
-    if let Err(error) = ctx.seat() {
+    if let Err(error) = ctx.office.seat() {
         checks.skip("mailbox", &*error.sentence);
         checks.skip("outbox", error.sentence);
         return Asked { replica: Some(replica), at: None };
@@ -582,7 +468,7 @@ async fn in_reach(
             }
         }
         Err(error) => {
-            checks.fail("mailbox", &explained(ctx, &mail.replica, error));
+            checks.fail("mailbox", &ctx.office.explained(&mail.replica, error));
             None
         }
     }
@@ -628,9 +514,9 @@ fn clock(ctx: &Context, checks: &mut Checks, asked: &Asked) {
         checks.skip("clock", "there is nothing to compare it with");
         return;
     };
-    let clocks = Clocks { own: ctx.ambient().now(), service: asked.at, directory };
+    let clocks = Clocks { own: ctx.office.ambient().now(), service: asked.at, directory };
     match clocks.wrong() {
-        Some(wrong) => checks.fail("clock", &wrong_clock(&clocks, wrong)),
+        Some(wrong) => checks.fail("clock", &standing::wrong_clock(&clocks, wrong)),
         None => checks.ok(
             "clock",
             match asked.at {
@@ -643,50 +529,9 @@ fn clock(ctx: &Context, checks: &mut Checks, asked: &Asked) {
     }
 }
 
-/// The same of what was refused for a time: the signer is blamed only if the others contradict him.
-pub(super) fn of_clocks(error: ClientError, own: u64, directory: u64) -> ClientError {
-    let at = match error.reason.rule() {
-        Some(Rule::IssuedInFuture | Rule::IssuedTooEarly) => error.details.get("at"),
-        _ => None,
-    };
-    let Some(service) = at.and_then(|at| at.parse().ok()) else { return error };
-    let clocks = Clocks { own, service: Some(service), directory };
-    let Some(wrong) = clocks.wrong() else { return error };
-    let said = wrong_clock(&clocks, wrong);
-    let apart = words::span(own.abs_diff(service));
-    let sentence = format!("{}; {}; they differ by {apart}", error.sentence, said.sentence);
-    ClientError { side: said.side, mend: said.mend, sentence, ..error }
-}
-
-fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
-    let (own, directory) = (words::when(clocks.own), words::when(clocks.directory));
-    let service = clocks.service.map_or_else(|| "nothing".to_owned(), words::when);
-    let said = format!("this machine says {own}, the service {service}, the directory {directory}");
-    let (side, whose, mend) = match wrong {
-        Wrong::Own => (Side::Ours, "this machine's clock is wrong", NTP),
-        Wrong::Service => (Side::Theirs, "the service's clock is wrong", TELL),
-        Wrong::Directory => {
-            (Side::Theirs, "the directory's clock ran ahead; its next charter puts it right", TELL)
-        }
-        Wrong::OwnOrService => (Side::Ours, "this machine's clock or the service's is wrong", NTP),
-        Wrong::OwnOrDirectory => {
-            (Side::Ours, "this machine's clock or the directory's is wrong", NTP)
-        }
-    };
-    let reason = match wrong {
-        Wrong::Own => Here::Clock,
-        Wrong::Service => Here::ClockOfService,
-        Wrong::Directory => Here::ClockOfDirectory,
-        Wrong::OwnOrService | Wrong::OwnOrDirectory => Here::ClocksApart,
-    };
-    ClientError::new(side, Exit::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
-}
-
 /// Of what is not asked.
 const NOT_CONNECTED: &str = "it needs a connection as somebody";
 const NO_COPY: &str = "it needs the copy of the directory";
-const NTP: &str = "timedatectl set-ntp true";
-const TELL: &str = "tell the operator of the service";
 /// The hybrid group of every service of ours.
 const HYBRID: &str = "X25519MLKEM768";
 
@@ -714,7 +559,7 @@ mod tests {
             // It was signed elsewhere, by a clock that is fast.
             (AT, AT, AT - 60, Side::Ours, ""),
         ] {
-            let error = of_clocks(refused(AT + 400, service), own, directory);
+            let error = standing::of_clocks(refused(AT + 400, service), own, directory);
             assert_eq!(error.side, side, "{error}");
             assert!(error.sentence.contains(whose), "{error}");
             assert_eq!(error.sentence.ends_with("they differ by 2 h"), own != service, "{error}");
@@ -722,7 +567,7 @@ mod tests {
             reads_well(&error.sentence);
         }
         let other = ClientError::from(Refusal::ClockInDoubt);
-        assert_eq!(of_clocks(other.clone(), AT, AT), other);
+        assert_eq!(standing::of_clocks(other.clone(), AT, AT), other);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(crate) async fn exposure(ctx: &Context, args: &ExposureArgs) -> Result<(), C
 fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
     let wrong =
         |exit, reason, sentence: String| ClientError::new(Side::Ours, exit, reason, sentence);
-    let (now, seat, own) = (ctx.ambient().now(), &args.seat, ctx.seat()?);
+    let (now, seat, own) = (ctx.office.ambient().now(), &args.seat, ctx.office.seat()?);
     if args.since > now {
         let (since, now) = (words::when(args.since), words::when(now));
         let sentence = format!("{since} is still to come: it is {now} by this machine's clock");
@@ -83,7 +83,7 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
             "give the command in a home of that contact, or name a seat of it with --as",
         ));
     }
-    let replica = ctx.replica()?;
+    let replica = ctx.office.replica()?;
     let holder = Holder::Seat(seat.clone());
     let contact = seat.contact();
     let known = replica.directory()?.seal_keys(&contact).any(|key| key.holder == holder);
@@ -485,10 +485,10 @@ impl<'a> Telling<'a> {
     /// Seals it, and keeps it in the outbox: under an id that was noted before, so that it is one message
     /// wherever this is cut off.
     fn seal(&mut self, ctx: &Context, mail: &Mail, exposure: &Exposure) -> Result<(), ClientError> {
-        let new = || MessageId::new(ctx.ambient().now_ms(), ctx.ambient().bytes());
+        let new = || MessageId::new(ctx.office.ambient().now_ms(), ctx.office.ambient().bytes());
         let id = self.id.unwrap_or_else(new);
         let tlp = self.about.tlp().unwrap_or(Tlp::AmberStrict);
-        let writing = Writing::new(Kind::Incident, TITLE, ctx.ambient().now()).tlp(tlp);
+        let writing = Writing::new(Kind::Incident, TITLE, ctx.office.ambient().now()).tlp(tlp);
         let inside = writing.text("en", &self.words(exposure)).finish()?;
         let policy = mail.replica.directory()?.charter().policy;
         let sealed = mail.at_desk(ctx, |desk| {

@@ -73,7 +73,7 @@ pub(super) fn said(
         _ => purposes,
     };
     Ok(Said {
-        expires: ctx.ambient().now() + months * MONTH,
+        expires: ctx.office.ambient().now() + months * MONTH,
         levels,
         purposes,
         names,
@@ -201,7 +201,7 @@ pub(super) fn note(ctx: &Context, args: &NoteArgs) -> Result<Option<proto::Note>
     let reference = drafted(ctx, "the note's reference", reference)?;
     let paper = read_bytes(path)?;
     let date = match &args.date {
-        None => ctx.ambient().now(),
+        None => ctx.office.ambient().now(),
         Some(date) => date_of(date)?,
     };
     let sha256 = Bytes::copy_from_slice(Digest::of(&paper).as_bytes());

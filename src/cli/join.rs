@@ -25,7 +25,6 @@ use super::fields::{Said, said, usage};
 use super::key::file_of;
 use super::seat::{entry, make};
 use super::statement::agreed;
-use super::sync::with_progress;
 
 pub(super) async fn run(ctx: &Context, args: &JoinArgs) -> Result<(), ClientError> {
     let Some(path) = &args.file else { return resume(ctx).await };
@@ -50,11 +49,11 @@ fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
         ctx.out.say("Next: a member goes on with liaison join INVITATION --as MEMBER/CONTACT/SEAT; a registrar, operator or auditor with liaison sync");
         return Ok(());
     };
-    let (keys, owner) = (ctx.home.keys(), Owner::Authority(seat.member()));
+    let (keys, owner) = (ctx.office.home.keys(), Owner::Authority(seat.member()));
     if !keys.owners()?.contains(&owner) {
-        keys.create(&owner, ctx.ambient())?;
+        keys.create(&owner, ctx.office.ambient())?;
     }
-    let (path, public) = (file_of(&owner), keys.public(&owner, ctx.ambient())?);
+    let (path, public) = (file_of(&owner), keys.public(&owner, ctx.office.ambient())?);
     let key = |text: &str| {
         let listed = read_public(Kind::Authority, text).ok()?.sign;
         Some(listed.first()?.key.clone())
@@ -81,16 +80,16 @@ fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
 
 /// Whether this home, and the seat that is named, have been there before.
 fn has_joined(ctx: &Context, name: &DirectoryName) -> Result<bool, ClientError> {
-    let owners = ctx.home.keys().owners()?;
+    let owners = ctx.office.home.keys().owners()?;
     let seat = ctx.global.seat.clone().map(Owner::Seat);
-    let copy = Replica::open_showing(&ctx.home, name, &mut |_, _| {});
+    let copy = Replica::open_showing(&ctx.office.home, name, &mut |_, _| {});
     Ok(seat.is_none_or(|seat| owners.contains(&seat))
         && copy.is_ok_and(|copy| copy.synced_at().is_some()))
 }
 
 /// The service has moved: the invitation told whither.
 fn found_anew(ctx: &Context, name: &DirectoryName) -> Result<(), ClientError> {
-    let addresses = ctx.home.addresses(name)?.good;
+    let addresses = ctx.office.home.addresses(name)?.good;
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let object = json!({ "directory": name.as_str(), "joined": true, "addresses": addresses });
     ctx.out.data(&object, || name.to_string());
@@ -111,12 +110,12 @@ fn believe(
     let name = invitation.trust().name().clone();
     // Only this very charter was compared before: that a file names the same genesis proves nothing.
     let charter = invitation.trust().charter().newest.statement;
-    let known = ctx.home.trust(&name);
+    let known = ctx.office.home.trust(&name);
     let known = known.is_ok_and(|known| known.pins().values().any(|pinned| *pinned == charter));
     if !known || args.fingerprint.is_some() {
         compare(ctx, args, invitation)?;
     }
-    Ok(ctx.home.join(invitation)?)
+    Ok(ctx.office.home.join(invitation)?)
 }
 
 fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<(), ClientError> {
@@ -186,10 +185,10 @@ async fn admitted(
 ) -> Result<(), ClientError> {
     // Who has compared a charter of this directory goes on from that one: the file may have another.
     let name = file.invitation().trust().name();
-    let own = ctx.home.invitation(name).ok();
+    let own = ctx.office.home.invitation(name).ok();
     let own = own.filter(|own| own.trust().genesis() == file.invitation().trust().genesis());
     let name = believe(ctx, args, own.as_ref().unwrap_or(file.invitation()))?;
-    let file = &file.proven(&ctx.connect(None).await?.succession().await?)?;
+    let file = &file.proven(&ctx.office.connect(None).await?.succession().await?)?;
     if file.member().id != seat.member() {
         let sentence = format!("the file admits {}, and you join as {seat}", file.member().id);
         return Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherMember, sentence));
@@ -222,8 +221,8 @@ fn first_statements(
     file: &Admission,
     seat: &SeatId,
 ) -> Result<Bundle, ClientError> {
-    let (keys, contact) = (ctx.home.keys(), seat.contact());
-    let authority = keys.signer(&Owner::Authority(seat.member()), ctx.ambient())?;
+    let (keys, contact) = (ctx.office.home.keys(), seat.contact());
+    let authority = keys.signer(&Owner::Authority(seat.member()), ctx.office.ambient())?;
     if !file.member().authority_keys().contains(&authority.public().id()) {
         let sentence = format!(
             "the authority's key of this home is not the one that was admitted for {}",
@@ -242,9 +241,12 @@ fn first_statements(
     } else {
         let owner = Owner::Keeper(contact.clone());
         if !keys.owners()?.contains(&owner) {
-            keys.create(&owner, ctx.ambient())?;
+            keys.create(&owner, ctx.office.ambient())?;
         }
-        Some((keys.signer(&owner, ctx.ambient())?, keys.listed(&owner, ctx.ambient())?))
+        Some((
+            keys.signer(&owner, ctx.office.ambient())?,
+            keys.listed(&owner, ctx.office.ambient())?,
+        ))
     };
     let Said { expires, levels, purposes, names, facets } =
         said(ctx, &contact, &args.fields, None)?;
@@ -258,7 +260,7 @@ fn first_statements(
         custody: Custody::OneMachine.into(),
         ..Default::default()
     };
-    let mut composer = Composer::after_admission(file, ctx.ambient());
+    let mut composer = Composer::after_admission(file, ctx.office.ambient());
     // A record that stands stays as it is: an office that only signed may connect later.
     let (has_record, has_roster) = standing(ctx, file, &contact);
     if has_roster || (has_record && args.record_only) {
@@ -279,7 +281,7 @@ fn first_statements(
     let mut bundle = Bundle::of(statements);
     let keeper = keeper.as_ref().map(|(key, _)| &**key);
     let signers: Vec<&dyn Signer> = [Some(&*authority), keeper].into_iter().flatten().collect();
-    bundle.sign(Some(file.directory()), &signers, ctx.ambient())?;
+    bundle.sign(Some(file.directory()), &signers, ctx.office.ambient())?;
     if let Some(missing) = bundle.missing(Some(file.directory())).first() {
         let (found, needed, of) = (missing.found, missing.quorum.needed, &missing.quorum.of);
         let path = PathBuf::from(format!("{}.join", contact.as_str().replace('/', "-")));
@@ -302,7 +304,7 @@ fn first_statements(
 /// Whether the contact has a record and a roster, as far as this home or the file knows.
 fn standing(ctx: &Context, file: &Admission, contact: &ContactId) -> (bool, bool) {
     let (record, roster) = file.next().get(contact).copied().unwrap_or((1, 1));
-    let replica = ctx.replica().ok();
+    let replica = ctx.office.replica().ok();
     let known = replica.as_ref().and_then(|replica| replica.directory().ok());
     let known = known.and_then(|directory| directory.contact(contact));
     let has_record = known.is_some_and(|contact| contact.record.is_some());
@@ -312,7 +314,7 @@ fn standing(ctx: &Context, file: &Admission, contact: &ContactId) -> (bool, bool
 
 async fn enrol(ctx: &Context, name: &DirectoryName, bundle: &Bundle) -> Result<(), ClientError> {
     ctx.out.say(format_args!("enrolling at {name} ..."));
-    let answers = ctx.connect(None).await?.enrol(bundle).await?;
+    let answers = ctx.office.connect(None).await?.enrol(bundle).await?;
     let mut last = answers.len().saturating_sub(1);
     for answer in answers {
         match answer {
@@ -330,9 +332,9 @@ async fn enrol(ctx: &Context, name: &DirectoryName, bundle: &Bundle) -> Result<(
 
 /// Step three: the seat connects, and folds the log to at least its own roster's entry.
 async fn connect(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
-    let session = ctx.connect(Some(&Owner::Seat(seat.clone()))).await?;
-    let mut replica = ctx.replica()?;
-    let synced = with_progress(ctx, &session, &mut replica).await?;
+    let session = ctx.office.connect(Some(&Owner::Seat(seat.clone()))).await?;
+    let mut replica = ctx.office.replica()?;
+    let synced = ctx.office.sync(&session, &mut replica).await?;
     let group = session.connection().group();
     let object = json!({
         "directory": session.name().as_str(),
@@ -352,7 +354,7 @@ async fn connect(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
 
 /// Says where a join stands, and goes on if it can.
 async fn resume(ctx: &Context) -> Result<(), ClientError> {
-    let name = ctx.name().map_err(|why| why.mended_by("liaison join INVITATION"))?;
+    let name = ctx.office.name().map_err(|why| why.mended_by("liaison join INVITATION"))?;
     let seat = named_seat(ctx)?;
     let kept = kept_draft(ctx, &name, &seat.contact());
     if let Ok(text) = ctx.read_file(&kept) {
@@ -360,7 +362,7 @@ async fn resume(ctx: &Context) -> Result<(), ClientError> {
         let _ = std::fs::remove_file(&kept);
         return connect(ctx, &seat).await;
     }
-    if ctx.home.keys().owners()?.contains(&Owner::Seat(seat.clone())) {
+    if ctx.office.home.keys().owners()?.contains(&Owner::Seat(seat.clone())) {
         return connect(ctx, &seat).await;
     }
     let sentence = format!("{seat} waits for its admission file");
@@ -374,14 +376,14 @@ fn named_seat(ctx: &Context) -> Result<SeatId, ClientError> {
         Some(seat) => Ok(seat.clone()),
         None => match asked() {
             Some(answer) => answer.parse().map_err(|why| usage(&format!("{why}"))),
-            None => ctx.seat(),
+            None => ctx.office.seat(),
         },
     }
 }
 
 fn kept_draft(ctx: &Context, name: &DirectoryName, contact: &ContactId) -> PathBuf {
     let file = format!("joining-{}", contact.as_str().replace('/', "-"));
-    Path::new(&ctx.home.folder(name)).join(file)
+    Path::new(&ctx.office.home.folder(name)).join(file)
 }
 
 #[cfg(test)]

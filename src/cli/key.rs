@@ -53,7 +53,7 @@ fn token_of(args: &TokenArgs) -> Result<Option<Token>, ClientError> {
 
 fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     let owner = owner_of(&args.owner)?;
-    let keys = ctx.home.keys();
+    let keys = ctx.office.home.keys();
     let person = matches!(owner, Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_));
     if person && args.name.is_none() {
         let sentence = "the charter names its people: give the person's name";
@@ -66,22 +66,22 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     let text = match (&name, &owner) {
         (None, Owner::Keeper(contact)) if args.next => {
             let kept = if args.plain { NextKept::InAFile } else { NextKept::AsBefore };
-            keys.stage_keeper(contact, kept, ctx.ambient())?
+            keys.stage_keeper(contact, kept, ctx.office.ambient())?
         }
         (name, _) => {
             match token_of(&args.token)? {
-                Some(token) => keys.create_in_token(&owner, token, ctx.ambient())?,
-                None => keys.create(&owner, ctx.ambient())?,
+                Some(token) => keys.create_in_token(&owner, token, ctx.office.ambient())?,
+                None => keys.create(&owner, ctx.office.ambient())?,
             }
             match name {
-                Some(name) => keys.person(&owner, name, ctx.ambient())?,
-                None => keys.public(&owner, ctx.ambient())?,
+                Some(name) => keys.person(&owner, name, ctx.office.ambient())?,
+                None => keys.public(&owner, ctx.office.ambient())?,
             }
         }
     };
     let path = args.out.clone().unwrap_or_else(|| file_of(&owner));
     ctx.write_file(&path, &text)?;
-    let mut made = keys.list(ctx.ambient())?;
+    let mut made = keys.list(ctx.office.ambient())?;
     made.retain(|listed| listed.owner == owner);
     let ids = made.iter().filter_map(|listed| listed.id.as_ref().ok());
     let ids: Vec<String> = ids.map(full).collect();
@@ -89,7 +89,7 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     ctx.out.data(&object, || format!("{}", path.display()));
     ctx.out.say(format_args!(
         "The keys of {owner} are made. The private ones stay in {}; {} holds the public ones.",
-        ctx.home.root().display(),
+        ctx.office.home.root().display(),
         path.display(),
     ));
     for kept in made.iter().filter_map(|listed| listed.kept.as_ref()) {
@@ -125,9 +125,9 @@ pub(super) fn file_of(owner: &Owner) -> PathBuf {
 }
 
 fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
-    let (owner, keys) = (owner_of(&args.owner)?, ctx.home.keys());
+    let (owner, keys) = (owner_of(&args.owner)?, ctx.office.home.keys());
     match token_of(&args.token)? {
-        Some(token) => keys.protect_in_token(&owner, token, ctx.ambient())?,
+        Some(token) => keys.protect_in_token(&owner, token, ctx.office.ambient())?,
         None if args.none => {
             let warning = format!("The key of {owner} will lie in a file that is all one needs");
             if !args.yes && !agreed(ctx, &format!("{warning}. Take its passphrase away? [y/N]")) {
@@ -136,11 +136,11 @@ fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
                 return Err(ClientError::new(side, exit, Here::NotConfirmed, sentence)
                     .mended_by("add --yes, if that is meant"));
             }
-            keys.unprotect(&owner, ctx.ambient())?;
+            keys.unprotect(&owner, ctx.office.ambient())?;
         }
-        None => keys.protect(&owner, ctx.ambient())?,
+        None => keys.protect(&owner, ctx.office.ambient())?,
     }
-    let mut listed = keys.list(ctx.ambient())?.into_iter();
+    let mut listed = keys.list(ctx.office.ambient())?.into_iter();
     let Some(listed) = listed.find(|listed| listed.owner == owner && !is_tls(listed)) else {
         return Ok(());
     };
@@ -160,8 +160,8 @@ fn is_tls(listed: &Listed) -> bool {
 }
 
 fn list(ctx: &Context) -> Result<(), ClientError> {
-    let listed = ctx.home.keys().list(ctx.ambient())?;
-    let replica = ctx.replica().ok();
+    let listed = ctx.office.home.keys().list(ctx.office.ambient())?;
+    let replica = ctx.office.replica().ok();
     // From when on nothing more can come for a key that is retired.
     let goes = |key: &Listed| match (&key.owner, &key.id, &replica) {
         (Owner::Seat(seat), Ok(id), Some(replica)) if key.retired => {

@@ -54,7 +54,6 @@ use super::Context;
 use super::courier::{self, Courier, SeatKeys};
 use super::directory::Seen;
 use super::output::Bar;
-use super::sync::with_progress;
 
 /// One seat, its copy of the directory, its keys, its inbox and outbox.
 pub(super) struct Mail {
@@ -110,7 +109,7 @@ impl Mail {
     /// # Errors
     /// Keys, files, or there is no copy of the directory.
     pub(super) fn open(ctx: &Context, replica: Replica) -> Result<Self, ClientError> {
-        Self::of(ctx, replica, ctx.seat()?)
+        Self::of(ctx, replica, ctx.office.seat()?)
     }
 
     /// Whether something waits to be handed in by a seat.
@@ -156,7 +155,7 @@ impl Mail {
     /// # Errors
     /// As [`Mail::open`].
     pub(super) fn here(ctx: &Context) -> Result<Self, ClientError> {
-        let replica = ctx.replica()?;
+        let replica = ctx.office.replica()?;
         Seen::of(ctx, &replica)?.warn(ctx);
         Self::open(ctx, replica)
     }
@@ -184,23 +183,23 @@ impl Mail {
     /// Connects as the seat, brings the copy up to date, and opens the mailbox.
     ///
     /// # Errors
-    /// As [`Context::connect`] and [`Mail::open`].
+    /// As [`Office::connect`](crate::office::Office::connect) and [`Mail::open`].
     pub(super) async fn online(ctx: &Context) -> Result<(Session, Self), ClientError> {
-        let session = ctx.connect(Some(&Owner::Seat(ctx.seat()?))).await?;
-        let mut replica = ctx.replica()?;
-        let synced = with_progress(ctx, &session, &mut replica).await?;
-        super::sync::say_what_lacks(ctx, &synced);
+        let session = ctx.office.connect(Some(&Owner::Seat(ctx.office.seat()?))).await?;
+        let mut replica = ctx.office.replica()?;
+        let synced = ctx.office.sync(&session, &mut replica).await?;
+        ctx.office.tell_what_lacks(&synced);
         Ok((session, Self::open(ctx, replica)?))
     }
 
     /// Connects as the seat, and brings the copy up to date.
     ///
     /// # Errors
-    /// As [`Context::connect`]; what came does not verify.
+    /// As [`Office::connect`](crate::office::Office::connect); what came does not verify.
     pub(super) async fn connect(&mut self, ctx: &Context) -> Result<Session, ClientError> {
-        let session = ctx.connect(Some(&Owner::Seat(self.seat.clone()))).await?;
-        let synced = with_progress(ctx, &session, Arc::make_mut(&mut self.replica)).await?;
-        super::sync::say_what_lacks(ctx, &synced);
+        let session = ctx.office.connect(Some(&Owner::Seat(self.seat.clone()))).await?;
+        let synced = ctx.office.sync(&session, Arc::make_mut(&mut self.replica)).await?;
+        ctx.office.tell_what_lacks(&synced);
         self.keys.follow(ctx, &self.seat, &self.replica)?;
         Ok(session)
     }
@@ -263,7 +262,7 @@ impl Mail {
         ctx: &Context,
         of: (MessageId, &[&ContactId]),
     ) -> Result<MessageId, ClientError> {
-        let stale = self.replica.is_stale(ctx.ambient().now());
+        let stale = self.replica.is_stale(ctx.office.ambient().now());
         let sealed =
             self.at_desk(ctx, |desk| again::seal_to_others(desk, &self.outbox, of, stale))??;
         sealed.ok_or_else(|| {
@@ -414,7 +413,7 @@ impl Mail {
         let numbers = self.unfetched()?;
         let all = numbers.len() as u64;
         for (done, some) in numbers.chunks(SOME).enumerate() {
-            if ctx.ambient().counted() >= until {
+            if ctx.office.ambient().counted() >= until {
                 break;
             }
             bar.show("messages", (done * SOME) as u64, all);
@@ -677,7 +676,7 @@ impl Mail {
         session: &Session,
         news: &mut News,
     ) -> Result<(), ClientError> {
-        with_progress(ctx, session, Arc::make_mut(&mut self.replica)).await?;
+        ctx.office.sync(session, Arc::make_mut(&mut self.replica)).await?;
         self.keys.follow(ctx, &self.seat, &self.replica)?;
         self.caught_up(ctx, news)
     }
@@ -818,7 +817,7 @@ impl Mail {
         session: &Session,
         news: &mut News,
     ) -> Result<u64, ClientError> {
-        let until = ctx.ambient().counted() + AT_THE_END;
+        let until = ctx.office.ambient().counted() + AT_THE_END;
         let (receipts, others) = self.due_by_kind(ctx)?;
         let all = receipts.len() + others.len();
         let sending = async {
@@ -867,7 +866,7 @@ impl Mail {
     ) -> Result<(), ClientError> {
         let mut failing = 0;
         for due in due {
-            if ctx.ambient().counted() >= until {
+            if ctx.office.ambient().counted() >= until {
                 break;
             }
             // It is said once that there is no room at a contact.
@@ -1047,7 +1046,7 @@ impl Mail {
 
 /// Where the mailbox of a seat stands.
 fn folder(ctx: &Context, seat: &SeatId) -> Result<PathBuf, ClientError> {
-    let mut folder = ctx.home.folder(&ctx.name()?).join("mail");
+    let mut folder = ctx.office.home.folder(&ctx.office.name()?).join("mail");
     folder.extend(seat.as_str().split('/').map(place::file_name));
     Ok(folder)
 }

@@ -38,7 +38,6 @@ use super::directory::{Seen, expired};
 use super::fields::drafted;
 use super::inbox;
 use super::mail::{Mail, WAITING, kept_back, not_sealed};
-use super::sync::with_progress;
 use super::{Context, cannot_use, unusable};
 
 /// `liaison notify`.
@@ -133,17 +132,17 @@ async fn start(
     ctx: &Context,
     args: &NotifyArgs,
 ) -> Result<(Result<Session, ClientError>, Mail), ClientError> {
-    let mut replica = ctx.replica()?;
+    let mut replica = ctx.office.replica()?;
     let session = if args.dry_run {
         let sentence = "a dry run does not connect";
         Err(ClientError::new(Side::Ours, Exit::NotReachable, Here::DryRun, sentence))
     } else {
-        ctx.connect(Some(&Owner::Seat(ctx.seat()?))).await
+        ctx.office.connect(Some(&Owner::Seat(ctx.office.seat()?))).await
     };
     let session = match session {
-        Ok(session) => match with_progress(ctx, &session, &mut replica).await {
+        Ok(session) => match ctx.office.sync(&session, &mut replica).await {
             Ok(synced) => {
-                super::sync::say_what_lacks(ctx, &synced);
+                ctx.office.tell_what_lacks(&synced);
                 Ok(session)
             }
             Err(error) if error.passes() => Err(error),
@@ -152,7 +151,7 @@ async fn start(
         Err(error) if error.passes() => Err(error),
         Err(error) => return Err(error),
     };
-    let stale = replica.is_stale(ctx.ambient().now());
+    let stale = replica.is_stale(ctx.office.ambient().now());
     if stale && !args.stale_directory && !args.dry_run {
         let sentence = match &session {
             Ok(_) => "the copy of the directory is stale".to_owned(),
@@ -188,7 +187,7 @@ impl Plan {
         args: &NotifyArgs,
         inside: &Inside,
     ) -> Result<Self, ClientError> {
-        let (directory, now) = (mail.replica.directory()?, ctx.ambient().now());
+        let (directory, now) = (mail.replica.directory()?, ctx.office.ambient().now());
         let (mut to, mut by_telephone) = (Vec::new(), Vec::new());
         let mut contacts = args.contacts.clone();
         contacts.sort();
@@ -331,7 +330,7 @@ impl Plan {
 /// The content, from the arguments and files.
 fn written(ctx: &Context, args: &NotifyArgs) -> Result<Inside, ClientError> {
     let kind = args.kind.into();
-    let mut writing = Writing::new(kind, &args.title, ctx.ambient().now());
+    let mut writing = Writing::new(kind, &args.title, ctx.office.ambient().now());
     writing = writing.tlp(args.tlp.into());
     if let Some(text) = text(ctx, args)? {
         writing = writing.text(&args.language, &text);

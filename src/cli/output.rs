@@ -14,6 +14,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::client::error::{ClientError, Exit};
 use crate::client::message::text::visible_block;
+use crate::office::told::{Face, Note, Watch, Work};
+use crate::words;
 
 /// How to print.
 #[derive(Clone, Debug)]
@@ -169,6 +171,26 @@ impl Output {
 
     fn mark(&self, code: &str, word: &str) -> String {
         if self.colour { format!("\x1b[{code};1m{word}\x1b[0m") } else { word.to_owned() }
+    }
+}
+
+impl Face for Output {
+    fn hears(&self, note: Note) {
+        match &note {
+            Note::NotKept(what, why) => self.not_kept(words::unkept(*what), why),
+            note if note.warns() => self.warn(words::note(note)),
+            note => self.say(words::note(note)),
+        }
+    }
+
+    fn watches(&self) -> Box<dyn Watch> {
+        Box::new(Bar::new(self))
+    }
+}
+
+impl Watch for Bar {
+    fn shows(&mut self, work: Work, done: u64, of: u64) {
+        self.show(words::work(work), done, of);
     }
 }
 

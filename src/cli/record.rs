@@ -24,9 +24,9 @@ pub(super) async fn run(ctx: &Context, command: &RecordCommand) -> Result<(), Cl
 }
 
 async fn draft(ctx: &Context, args: &RecordDraftArgs) -> Result<(), ClientError> {
-    let (_, replica) = ctx.synced().await?;
+    let (_, replica) = ctx.office.synced().await?;
     let directory = replica.directory()?;
-    let contact = ctx.contact(args.contact.as_ref())?;
+    let contact = ctx.office.contact(args.contact.as_ref())?;
     let before = directory.record(&contact).ok();
     let fields = said(ctx, &contact, &args.fields, before.map(|record| (record, &replica)))?;
     let Said { expires, levels, purposes, names, facets } = fields;
@@ -49,7 +49,7 @@ async fn draft(ctx: &Context, args: &RecordDraftArgs) -> Result<(), ClientError>
         ladders: before.map(|record| record.ladders.clone()).unwrap_or_default(),
         ..Default::default()
     };
-    let publication = Composer::on(directory, ctx.ambient()).record(record, &facets)?;
+    let publication = Composer::on(directory, ctx.office.ambient()).record(record, &facets)?;
     let name = format!("{}.record", contact.as_str().replace('/', "-"));
     let bundle = Bundle::of(vec![publication]);
     let done = finish_if_agreed(ctx, bundle, &args.draft, &replica, &name, args.yes).await?;
@@ -60,14 +60,14 @@ async fn draft(ctx: &Context, args: &RecordDraftArgs) -> Result<(), ClientError>
 /// `liaison record withdraw` and `liaison admin member withdraw`: the same statement, signed by
 /// the authority, or of an attested record by the registrars.
 pub(super) async fn withdraw(ctx: &Context, args: &WithdrawArgs) -> Result<(), ClientError> {
-    let (_, replica) = ctx.synced().await?;
+    let (_, replica) = ctx.office.synced().await?;
     let directory = replica.directory()?;
     directory.record(&args.contact)?;
     if !args.draft.dry_run && args.draft.out.is_none() {
         let given = args.yes.as_ref().map(|id| id.as_str());
         confirmed(ctx, args.contact.as_str(), given)?;
     }
-    let publication = Composer::on(directory, ctx.ambient()).withdrawal(&args.contact);
+    let publication = Composer::on(directory, ctx.office.ambient()).withdrawal(&args.contact);
     let name = format!("{}.withdrawal", args.contact.as_str().replace('/', "-"));
     let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
     told(ctx, &done);
@@ -91,7 +91,7 @@ pub(super) fn custody(
     ctx: &Context,
     member: &crate::domain::ids::MemberId,
 ) -> Result<Custody, ClientError> {
-    let owners = ctx.home.keys().owners()?;
+    let owners = ctx.office.home.keys().owners()?;
     let authority = owners.contains(&Owner::Authority(member.clone()));
     let seat = owners.iter().any(|owner| match owner {
         Owner::Seat(seat) => seat.member() == *member,

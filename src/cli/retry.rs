@@ -24,7 +24,7 @@ use super::{Context, layout};
 /// # Errors
 /// [`ClientError`]; nothing was refused.
 pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientError> {
-    let mut mail = Mail::open(ctx, ctx.replica()?)?;
+    let mut mail = Mail::open(ctx, ctx.office.replica()?)?;
     let named = args.id.as_deref().map(|prefix| named(&mail, prefix)).transpose()?;
     let ids = named.map_or_else(|| mail.outbox.ids(), |id| Ok(vec![id]))?;
     let given_up = ids.into_iter().map(|id| GivenUp::of(ctx, &mail, (id, args.skip_full)));
@@ -141,7 +141,7 @@ impl GivenUp {
         let Ok(header) = mail.own_header(ctx, header)? else { return Ok(None) };
         let of = header.addressing();
         let to = of.recipients.iter().map(|to| to.contact.to_string());
-        let lives = ctx.ambient().now() < of.expires;
+        let lives = ctx.office.ambient().now() < of.expires;
         let (to, class) = (to.collect(), words::class(of.class));
         Ok(lives.then(|| Self { of: id, id: id.to_string(), class, to, reason }))
     }

@@ -27,7 +27,6 @@ use super::args::{KeyArg, KeyForgetArgs, SeatRotateArgs};
 use super::mail::Mail;
 use super::seat::{in_force, no_such_seat};
 use super::statement::{Finished, confirmed, entries, finish};
-use super::sync::with_progress;
 use super::{Context, layout};
 
 /// `liaison seat rotate`.
@@ -37,11 +36,11 @@ use super::{Context, layout};
 pub(super) async fn rotate(ctx: &Context, args: &SeatRotateArgs) -> Result<(), ClientError> {
     let (contact, seats) = seats_here(ctx, &args.seats)?;
     if args.show {
-        return show(ctx, &ctx.replica()?, &seats, &[]);
+        return show(ctx, &ctx.office.replica()?, &seats, &[]);
     }
-    let waits = || seats.iter().any(|seat| ctx.changes_keys(&Owner::Seat(seat.clone())));
+    let waits = || seats.iter().any(|seat| ctx.office.changes_keys(&Owner::Seat(seat.clone())));
     let waited = waits();
-    let (_, replica) = ctx.synced().await?;
+    let (_, replica) = ctx.office.synced().await?;
     if waited && !waits() {
         show(ctx, &replica, &seats, &[])?;
         return say_printed(ctx, &seats);
@@ -65,7 +64,7 @@ pub(super) async fn rotate(ctx: &Context, args: &SeatRotateArgs) -> Result<(), C
             ctx.out.say(format_args!(
                 "The new keys wait in {}. Once the keeper has signed, and somebody published it, the \
                  next command that connects here puts them to use.",
-                ctx.home.root().display()
+                ctx.office.home.root().display()
             ));
             say_printed(ctx, &seats)
         }
@@ -75,7 +74,7 @@ pub(super) async fn rotate(ctx: &Context, args: &SeatRotateArgs) -> Result<(), C
 
 /// What was printed of a safe seat opens nothing that is sealed to its new key.
 fn say_printed(ctx: &Context, seats: &[SeatId]) -> Result<(), ClientError> {
-    let all = ctx.home.keys().list(ctx.ambient())?;
+    let all = ctx.office.home.keys().list(ctx.office.ambient())?;
     for seat in seats.iter().filter(|seat| is_safe(ctx, seat)) {
         let newest = |key: &&Listed| key.owner == Owner::Seat((*seat).clone()) && !key.retired;
         if let Some(key) = all.iter().rfind(newest) {
@@ -91,7 +90,7 @@ fn say_printed(ctx: &Context, seats: &[SeatId]) -> Result<(), ClientError> {
 
 /// It opens, and nothing else.
 fn is_safe(ctx: &Context, seat: &SeatId) -> bool {
-    let signing = ctx.home.keys().signing(&Owner::Seat(seat.clone()), ctx.ambient());
+    let signing = ctx.office.home.keys().signing(&Owner::Seat(seat.clone()), ctx.office.ambient());
     matches!(signing, Err(KeyError::Missing { .. }))
 }
 
@@ -102,23 +101,23 @@ async fn drafted(
     contact: &ContactId,
     changes: &[(&SeatId, Vec<Purpose>)],
 ) -> Result<Bundle, ClientError> {
-    let (keys, (mut seats, facets)) = (ctx.home.keys(), in_force(replica, contact)?);
+    let (keys, (mut seats, facets)) = (ctx.office.home.keys(), in_force(replica, contact)?);
     for (seat, purposes) in changes {
-        keys.stage(seat, purposes, ctx.ambient())?;
+        keys.stage(seat, purposes, ctx.office.ambient())?;
         connects(ctx, seat).await?;
         let at = seats.iter().position(|listed| listed.name == seat.name());
         let named = || proto::Seat { name: seat.name().to_owned(), ..Default::default() };
         let before = at.map_or_else(named, |at| seats.remove(at));
-        seats.push(keys.next(seat, ctx.ambient())?.follow(before));
+        seats.push(keys.next(seat, ctx.office.ambient())?.follow(before));
     }
     let roster = proto::Roster { contact: contact.to_string(), seats, ..Default::default() };
-    let composer = &mut Composer::on(replica.directory()?, ctx.ambient());
+    let composer = &mut Composer::on(replica.directory()?, ctx.office.ambient());
     Ok(Bundle::of(vec![composer.roster(roster, &facets)?]))
 }
 
 /// The seats named, else all whose keys are here; of one contact.
 fn seats_here(ctx: &Context, given: &[SeatId]) -> Result<(ContactId, Vec<SeatId>), ClientError> {
-    let here = ctx.home.keys().owners()?.into_iter().filter_map(|owner| match owner {
+    let here = ctx.office.home.keys().owners()?.into_iter().filter_map(|owner| match owner {
         Owner::Seat(seat) => Some(seat),
         _ => None,
     });
@@ -131,14 +130,15 @@ fn seats_here(ctx: &Context, given: &[SeatId]) -> Result<(ContactId, Vec<SeatId>
     seats.sort();
     seats.dedup();
     if let Some(seat) = seats.iter().find(|seat| !here.contains(seat)) {
-        let sentence = format!("{seat} has no keys in the home {}", ctx.home.root().display());
+        let sentence =
+            format!("{seat} has no keys in the home {}", ctx.office.home.root().display());
         return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyMissing, sentence)
             .mended_by("liaison key list"));
     }
     let contact = match seats.first() {
         Some(first) => first.contact(),
         // Says that none is here.
-        None => ctx.seat()?.contact(),
+        None => ctx.office.seat()?.contact(),
     };
     if seats.iter().any(|seat| seat.contact() != contact) {
         let sentence = "seats of several contacts are here, and a roster is one contact's";
@@ -155,11 +155,11 @@ fn changing(
     seat: &SeatId,
     only: &[KeyArg],
 ) -> Result<Vec<Purpose>, ClientError> {
-    let keys = ctx.home.keys();
+    let keys = ctx.office.home.keys();
     let mut wanted: Vec<Purpose> = only.iter().map(|key| key.purpose()).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let waiting = keys.next(seat, ctx.ambient())?.purposes();
+    let waiting = keys.next(seat, ctx.office.ambient())?.purposes();
     if !waiting.is_empty() {
         if wanted.is_empty() || wanted == waiting {
             return Ok(waiting);
@@ -216,8 +216,12 @@ fn planned(ctx: &Context, changes: &[(&SeatId, Vec<Purpose>)]) -> Result<(), Cli
 
 /// Before it is listed: a key that does not get through the handshake would lock its seat out.
 async fn connects(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
-    let Some(next) = ctx.home.keys().next_tls(seat, ctx.ambient())? else { return Ok(()) };
-    let session = Session::open_with(&ctx.home, &ctx.name()?, Some(&next), &ctx.net).await?;
+    let Some(next) = ctx.office.home.keys().next_tls(seat, ctx.office.ambient())? else {
+        return Ok(());
+    };
+    let session =
+        Session::open_with(&ctx.office.home, &ctx.office.name()?, Some(&next), &ctx.office.net)
+            .await?;
     match session.checkpoint().await {
         // The directory does not know it yet, which the service can only say of a key that was shown.
         Err(why) if why.reason != Rule::NotPermitted => Err(why),
@@ -227,14 +231,15 @@ async fn connects(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
 
 /// Each seat connects with its new key. Gives the copy of the directory with which all are in place.
 async fn used(ctx: &Context, seats: &[SeatId]) -> Result<Replica, ClientError> {
-    let mut replica = ctx.replica()?;
+    let mut replica = ctx.office.replica()?;
     for seat in seats {
-        if ctx.home.keys().signing(&Owner::Seat(seat.clone()), ctx.ambient()).is_ok() {
-            let session = ctx.connect(Some(&Owner::Seat(seat.clone()))).await?;
-            with_progress(ctx, &session, &mut replica).await?;
+        if ctx.office.home.keys().signing(&Owner::Seat(seat.clone()), ctx.office.ambient()).is_ok()
+        {
+            let session = ctx.office.connect(Some(&Owner::Seat(seat.clone()))).await?;
+            ctx.office.sync(&session, &mut replica).await?;
         }
     }
-    ctx.settle_keys(&replica);
+    ctx.office.settle_keys(&replica);
     Ok(replica)
 }
 
@@ -245,7 +250,7 @@ fn show(
     seats: &[SeatId],
     logged: &[u64],
 ) -> Result<(), ClientError> {
-    let all = ctx.home.keys().list(ctx.ambient())?;
+    let all = ctx.office.home.keys().list(ctx.office.ambient())?;
     let mut shown = Vec::new();
     for seat in seats {
         let own = all.iter().filter(|listed| listed.owner == Owner::Seat(seat.clone()));
@@ -382,9 +387,9 @@ fn made_at(key: &Listed) -> Option<u64> {
 /// # Errors
 /// [`ClientError`]; nothing is deleted before somebody named the seat.
 pub(super) fn forget(ctx: &Context, args: &KeyForgetArgs) -> Result<(), ClientError> {
-    let (replica, seat, now) = (ctx.replica()?, &args.seat, ctx.ambient().now());
+    let (replica, seat, now) = (ctx.office.replica()?, &args.seat, ctx.office.ambient().now());
     let (mut due, mut kept) = (Vec::new(), Vec::new());
-    for key in ctx.home.keys().list(ctx.ambient())? {
+    for key in ctx.office.home.keys().list(ctx.office.ambient())? {
         if key.retired && key.owner == Owner::Seat(seat.clone()) {
             let id = key.id?;
             match may_go(&replica, seat, &id)? {
@@ -410,7 +415,7 @@ pub(super) fn forget(ctx: &Context, args: &KeyForgetArgs) -> Result<(), ClientEr
     let does = !due.is_empty() && !args.dry_run;
     if does {
         confirmed(ctx, seat.as_str(), args.yes.as_ref().map(|id| id.as_str()))?;
-        ctx.home.keys().forget(seat, &due)?;
+        ctx.office.home.keys().forget(seat, &due)?;
     }
     let hex = |id: &KeyId| hex::encode(id.as_bytes());
     let stay: Vec<_> =

@@ -33,7 +33,7 @@ pub(super) async fn run(ctx: &Context, command: &SeatCommand) -> Result<(), Clie
 }
 
 async fn add(ctx: &Context, args: &SeatAddArgs) -> Result<(), ClientError> {
-    let (_, replica) = ctx.synced().await?;
+    let (_, replica) = ctx.office.synced().await?;
     let contact = args.seat.contact();
     let public = match &args.keys {
         Some(path) => public_of(&ctx.read_file(path)?, &args.seat)?,
@@ -46,7 +46,7 @@ async fn add(ctx: &Context, args: &SeatAddArgs) -> Result<(), ClientError> {
 }
 
 async fn remove(ctx: &Context, args: &SeatRemoveArgs) -> Result<(), ClientError> {
-    let (_, replica) = ctx.synced().await?;
+    let (_, replica) = ctx.office.synced().await?;
     let contact = args.seat.contact();
     let (mut seats, facets) = in_force(&replica, &contact)?;
     let before = seats.len();
@@ -65,11 +65,11 @@ async fn remove(ctx: &Context, args: &SeatRemoveArgs) -> Result<(), ClientError>
 
 async fn revoke(ctx: &Context, args: &SeatRevokeArgs) -> Result<(), ClientError> {
     // A revocation is in a hurry: if the service is out of reach, the copy at hand will do.
-    let replica = match ctx.synced().await {
+    let replica = match ctx.office.synced().await {
         Ok((_, replica)) => replica,
         Err(why) if args.draft.out.is_some() || args.draft.dry_run => {
             ctx.out.warn(format_args!("drafted on the copy at hand: {why}"));
-            ctx.replica()?
+            ctx.office.replica()?
         }
         Err(why) => return Err(why),
     };
@@ -92,7 +92,7 @@ async fn revoke(ctx: &Context, args: &SeatRevokeArgs) -> Result<(), ClientError>
         ReasonArg::Left => Reason::Left,
         ReasonArg::Error => Reason::Error,
     };
-    let composer = &mut Composer::on(directory, ctx.ambient());
+    let composer = &mut Composer::on(directory, ctx.office.ambient());
     let publication = composer.revocation(&args.seat, &[], reason, None);
     let name = format!("{}.revocation", args.seat.as_str().replace('/', "-"));
     let done = finish(ctx, Bundle::of(vec![publication]), &args.draft, &replica, &name).await?;
@@ -120,9 +120,9 @@ fn last_seat(seat: &SeatId) -> String {
 }
 
 fn list(ctx: &Context, contact: Option<&ContactId>) -> Result<(), ClientError> {
-    let replica = ctx.replica()?;
+    let replica = ctx.office.replica()?;
     let directory = replica.directory()?;
-    let id = ctx.contact(contact)?;
+    let id = ctx.office.contact(contact)?;
     directory.record(&id)?;
     let roster = directory.contact(&id).and_then(|contact| contact.roster.as_ref());
     let seats: Vec<&Seat> = roster.map(|roster| roster.seats.iter().collect()).unwrap_or_default();
@@ -193,15 +193,15 @@ pub(super) fn entry(name: &str, public: &PublicKeys) -> proto::Seat {
 
 /// Makes a seat's keys in this home, unless they are here, and gives the public ones.
 pub(super) fn make(ctx: &Context, seat: &SeatId, safe: bool) -> Result<PublicKeys, ClientError> {
-    let (keys, owner) = (ctx.home.keys(), Owner::Seat(seat.clone()));
+    let (keys, owner) = (ctx.office.home.keys(), Owner::Seat(seat.clone()));
     if !keys.owners()?.contains(&owner) {
         if safe {
-            keys.create_safe_seat(seat, ctx.ambient())?;
+            keys.create_safe_seat(seat, ctx.office.ambient())?;
         } else {
-            keys.create(&owner, ctx.ambient())?;
+            keys.create(&owner, ctx.office.ambient())?;
         }
     }
-    public_of(&keys.public(&owner, ctx.ambient())?, seat)
+    public_of(&keys.public(&owner, ctx.office.ambient())?, seat)
 }
 
 fn public_of(text: &str, seat: &SeatId) -> Result<PublicKeys, ClientError> {
@@ -221,7 +221,7 @@ async fn publish(
     draft: &super::args::DraftArgs,
 ) -> Result<(), ClientError> {
     let roster = proto::Roster { contact: contact.to_string(), seats, ..Default::default() };
-    let composer = &mut Composer::on(replica.directory()?, ctx.ambient());
+    let composer = &mut Composer::on(replica.directory()?, ctx.office.ambient());
     let publication = composer.roster(roster, &facets)?;
     let name = format!("{}.roster", contact.as_str().replace('/', "-"));
     let done = finish(ctx, Bundle::of(vec![publication]), draft, replica, &name).await?;

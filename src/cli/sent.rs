@@ -177,7 +177,7 @@ async fn ask(
     (session, mail): (&Session, &mut Mail),
     prefix: Option<&str>,
 ) -> Result<Refused, ClientError> {
-    let (now, mut refused) = (ctx.ambient().now(), Refused::new());
+    let (now, mut refused) = (ctx.office.ambient().now(), Refused::new());
     for id in mail.outbox.ids()? {
         let state = mail.outbox.state(id)?;
         let Some(header) = header_of(ctx, mail, id)? else { continue };
@@ -448,7 +448,7 @@ fn message(
         open.iter().map(|open| acknowledged(directory, (open.seat(), Some(open)), &mine));
     let acknowledged = acknowledged.collect();
     let (refused, went_as) = (mail.outbox.refused(id)?, mail.outbox.went_as(id)?);
-    let lives = ctx.ambient().now() < header.addressing().expires && went_as.is_none();
+    let lives = ctx.office.ambient().now() < header.addressing().expires && went_as.is_none();
     let mend = refused.as_ref().filter(|_| lives).map(|reason| mend(directory, &header, reason));
     let alone = state.words.iter().filter(|seat| !state.acknowledged.contains(seat));
     let words = alone.map(|seat| self::acknowledged(directory, (seat, None), &mine));

@@ -19,14 +19,13 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::directory::{Directory, Newest, Policy, RULES, Statement};
 use crate::domain::limits;
+use crate::office::standing::of_clocks;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto;
 
 use super::Context;
 use super::administer;
 use super::args::{DraftArgs, PublishArgs, SignArgs};
-use super::doctor::of_clocks;
-use super::sync::with_progress;
 
 /// `liaison sign FILE`
 pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
@@ -35,9 +34,9 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
         return administer::sign_file(ctx, args, &text);
     }
     let mut bundle = read(ctx, &args.file)?;
-    let replica = ctx.replica().ok();
+    let replica = ctx.office.replica().ok();
     let directory = known(replica.as_ref(), &bundle);
-    let held = ctx.home.keys().all_signing(ctx.ambient())?;
+    let held = ctx.office.home.keys().all_signing(ctx.office.ambient())?;
     let ids = held.iter().filter_map(Held::id).collect::<Vec<_>>();
     // Which key lies behind another program's passphrase shows when it is opened.
     let hidden = ids.len() < held.len();
@@ -98,7 +97,7 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
 
 /// Why keys of this home cannot be used: one of them may be the one that would count.
 fn unusable(ctx: &Context) -> impl Iterator<Item = String> {
-    let listed = ctx.home.keys().list(ctx.ambient()).unwrap_or_default();
+    let listed = ctx.office.home.keys().list(ctx.office.ambient()).unwrap_or_default();
     let unusable = listed.into_iter().filter_map(|key| key.id.err());
     let unusable = unusable.filter(|why| !matches!(why, KeyError::Hidden { .. }));
     unusable.map(|why| why.to_string())
@@ -116,7 +115,7 @@ fn add_signatures(
     let mut added = Vec::new();
     for held in held {
         if let Held::Open(owner, key) = held {
-            let count = bundle.sign(directory, &[key], ctx.ambient())?;
+            let count = bundle.sign(directory, &[key], ctx.office.ambient())?;
             added.extend(std::iter::repeat_n(owner.to_string(), count));
         }
     }
@@ -125,8 +124,8 @@ fn add_signatures(
         if let Held::Kept(owner, _) = held
             && bundle.lacks(directory, held.id())
         {
-            let key = ctx.home.keys().signer(owner, ctx.ambient())?;
-            let count = bundle.sign(directory, &[&*key], ctx.ambient())?;
+            let key = ctx.office.home.keys().signer(owner, ctx.office.ambient())?;
+            let count = bundle.sign(directory, &[&*key], ctx.office.ambient())?;
             added.extend(std::iter::repeat_n(owner.to_string(), count));
         }
     }
@@ -149,7 +148,8 @@ fn standing(bundle: &Bundle, directory: Option<&Directory>, keys: &[KeyId]) -> (
 /// `liaison publish FILE`
 pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), ClientError> {
     let bundle = read(ctx, &args.file)?;
-    let replica = if args.dry_run { Some(ctx.replica()?) } else { ctx.replica().ok() };
+    let replica =
+        if args.dry_run { Some(ctx.office.replica()?) } else { ctx.office.replica().ok() };
     show(ctx, &bundle, known(replica.as_ref(), &bundle));
     if let Some(leaves) = passed(replica.as_ref(), &bundle)? {
         told_published(ctx, &leaves);
@@ -163,7 +163,7 @@ pub(super) async fn publish(ctx: &Context, args: &PublishArgs) -> Result<(), Cli
         Ok(leaves) => leaves,
         Err(why) => {
             // It may be the copy at hand that is behind.
-            if let Ok((_, replica)) = ctx.synced().await {
+            if let Ok((_, replica)) = ctx.office.synced().await {
                 passed(Some(&replica), &bundle)?;
             }
             return Err(why);
@@ -267,7 +267,7 @@ pub(super) async fn finish_if_agreed(
         report(ctx, Path::new("(no draft was written)"), &[], &bundle, directory);
         return Ok(Finished::Shown);
     }
-    let held = ctx.home.keys().all_signing(ctx.ambient())?;
+    let held = ctx.office.home.keys().all_signing(ctx.office.ambient())?;
     let added = add_signatures(ctx, &mut bundle, directory, &held)?;
     let left = missing(&bundle, directory);
     if draft.out.is_some() || !left.is_empty() {
@@ -312,25 +312,30 @@ pub(super) enum Finished {
 /// Hands in as whoever of this home may publish; without a key in force, by enrolment. That it
 /// stands in the log is not believed, but looked up there.
 pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, ClientError> {
-    let Ok(owner) = ctx.reader() else {
-        let leaves = logged(ctx.connect(None).await?.enrol(bundle).await, |why| why)?;
+    let Ok(owner) = ctx.office.reader() else {
+        let leaves = logged(ctx.office.connect(None).await?.enrol(bundle).await, |why| why)?;
         ctx.out.warn("the service says so; no key of this home can look it up in the log");
         return Ok(leaves);
     };
-    let session = ctx.connect(Some(&owner)).await?;
+    let session = ctx.office.connect(Some(&owner)).await?;
     let answers = match session.publish(bundle).await {
         // A statement carries its own right to be published: any connection may hand it in.
         Err(why) if why.reason == Rule::NotPermitted => session.enrol(bundle).await,
         answered => answered,
     };
     let leaves = logged(answers, |why| {
-        let clock = ctx.replica().ok().and_then(|copy| copy.directory().ok().map(Directory::clock));
-        of_clocks(why, ctx.ambient().now(), clock.unwrap_or(0))
+        let clock =
+            ctx.office.replica().ok().and_then(|copy| copy.directory().ok().map(Directory::clock));
+        of_clocks(why, ctx.office.ambient().now(), clock.unwrap_or(0))
     })?;
     // If it lists a new key for who hands it in, that one looks.
-    let session = if ctx.changes_keys(&owner) { ctx.connect(Some(&owner)).await? } else { session };
-    let mut replica = ctx.replica()?;
-    match with_progress(ctx, &session, &mut replica).await {
+    let session = if ctx.office.changes_keys(&owner) {
+        ctx.office.connect(Some(&owner)).await?
+    } else {
+        session
+    };
+    let mut replica = ctx.office.replica()?;
+    match ctx.office.sync(&session, &mut replica).await {
         Ok(_) => {}
         Err(why) if why.exit == Exit::IdentityOrKey => {
             ctx.out.warn("the service says so; this key may no longer look it up in the log");

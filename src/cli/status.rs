@@ -17,11 +17,9 @@ use crate::words;
 
 use super::Context;
 use super::directory::Seen;
-use super::doctor::seat_keys;
 use super::layout::Lines;
 use super::mail::Mail;
 use super::rotate::admitted_at;
-use super::sync::is_refused;
 
 /// `liaison status`.
 ///
@@ -30,8 +28,8 @@ use super::sync::is_refused;
 pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
     let mut lines = Lines::default();
     let mut warnings = Vec::new();
-    let owners = ctx.home.keys().owners()?;
-    lines.line("home", ctx.home.root().display().to_string());
+    let owners = ctx.office.home.keys().owners()?;
+    lines.line("home", ctx.office.home.root().display().to_string());
     for owner in &owners {
         lines.line("keys", owner.to_string());
     }
@@ -39,12 +37,12 @@ pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
         lines.line("keys", "none; liaison join INVITATION --as SEAT makes them");
     }
     let mut object = json!({
-        "home": ctx.home.root().display().to_string(),
+        "home": ctx.office.home.root().display().to_string(),
         "keys": owners.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     let copy = copy(ctx, &mut lines, &mut warnings)?;
     let frozen = copy.as_ref().and_then(|(_, replica)| replica.frozen().cloned());
-    let seat = match (&copy, ctx.seat()) {
+    let seat = match (&copy, ctx.office.seat()) {
         (Some((_, replica)), Ok(seat)) => seat_of(ctx, replica, &seat, &mut lines, &mut warnings)?,
         (_, Ok(seat)) => {
             lines.line("seat", seat.to_string());
@@ -67,9 +65,9 @@ pub(crate) async fn status(ctx: &Context) -> Result<(), ClientError> {
         object.insert("mailbox".to_owned(), mail);
         object.insert("service_certificate".to_owned(), service);
         object.insert("warnings".to_owned(), json!(warnings));
-        let name = ctx.name().ok().map(|name| name.to_string());
+        let name = ctx.office.name().ok().map(|name| name.to_string());
         object.insert("directory".to_owned(), json!(name));
-        let seen = ctx.replica().ok().and_then(|replica| Seen::of(ctx, &replica).ok());
+        let seen = ctx.office.replica().ok().and_then(|replica| Seen::of(ctx, &replica).ok());
         object.insert("copy".to_owned(), json!(seen));
         object.insert("state".to_owned(), json!(words::state(frozen.as_ref())));
     }
@@ -84,7 +82,7 @@ fn copy(
     lines: &mut Lines,
     warnings: &mut Vec<String>,
 ) -> Result<Option<(Seen, Replica)>, ClientError> {
-    let replica = match ctx.replica() {
+    let replica = match ctx.office.replica() {
         Ok(replica) => replica,
         Err(error) if matches!(error.exit, Exit::NotFound | Exit::Usage) => {
             lines.line("directory", error.to_string());
@@ -101,14 +99,14 @@ fn copy(
             lines.line("directory", seen.line());
             let size = directory.size();
             lines.line("holds", format!("{members} members, {contacts} contacts, {size} entries"));
-            if replica.is_stale(ctx.ambient().now()) {
+            if replica.is_stale(ctx.office.ambient().now()) {
                 warnings.push("the copy of the directory is stale: liaison sync".to_owned());
             }
             Ok(Some((seen, replica)))
         }
         Err(error) => {
-            lines.line("directory", format!("{}: {error}", ctx.name()?));
-            warnings.extend(ctx.not_synced(error).mend);
+            lines.line("directory", format!("{}: {error}", ctx.office.name()?));
+            warnings.extend(ctx.office.not_synced(error).mend);
             Ok(None)
         }
     }
@@ -121,8 +119,8 @@ fn seat_of(
     lines: &mut Lines,
     warnings: &mut Vec<String>,
 ) -> Result<Value, ClientError> {
-    let (directory, now) = (replica.directory()?, ctx.ambient().now());
-    let keys = seat_keys(ctx, replica, seat);
+    let (directory, now) = (replica.directory()?, ctx.office.ambient().now());
+    let keys = ctx.office.seat_keys(replica, seat);
     let known = keys.is_ok();
     match keys {
         Ok(_) => lines.line("seat", format!("{seat}: known to the directory")),
@@ -135,7 +133,7 @@ fn seat_of(
     let part = contact.map(|contact| words::part(directory, contact));
     let life = contact.and_then(|contact| record_life(contact, now));
     if let (Some(contact), Some(life)) = (contact, &life) {
-        let then = if is_refused(ctx, seat) { ", when this copy was made" } else { "" };
+        let then = if ctx.office.is_refused(seat) { ", when this copy was made" } else { "" };
         lines.line("contact", format!("{}: {}{then}", contact.id, part.unwrap_or_default()));
         lines.line("own record", life.said());
         warnings.extend(life.warning("what your contact publishes", "liaison record draft"));
@@ -145,11 +143,12 @@ fn seat_of(
         lines.line("seal key", format!("since {}", words::day(life.from)));
         warnings.extend(life.warning(&format!("the seal key of {seat}"), "liaison seat rotate"));
     }
-    if ctx.changes_keys(&Owner::Seat(seat.clone())) {
+    if ctx.office.changes_keys(&Owner::Seat(seat.clone())) {
         let waits = format!("new keys of {seat} wait to be listed: liaison seat rotate --show");
         warnings.push(waits);
     }
-    let certificate = ctx.home.keys().tls(&Owner::Seat(seat.clone()), ctx.ambient()).ok();
+    let certificate =
+        ctx.office.home.keys().tls(&Owner::Seat(seat.clone()), ctx.office.ambient()).ok();
     let certificate =
         certificate.and_then(|identity| PeerCertificate::parse(identity.chain().first()?).ok());
     if let Some(certificate) = &certificate {
@@ -169,11 +168,11 @@ fn seat_of(
 
 /// The service's certificate, as this home saw it last.
 fn service(ctx: &Context, lines: &mut Lines, warnings: &mut Vec<String>) -> Value {
-    let seen = ctx.name().ok().and_then(|name| ctx.home.certificate_seen(&name));
+    let seen = ctx.office.name().ok().and_then(|name| ctx.office.home.certificate_seen(&name));
     let Some(seen) = seen.and_then(|der| PeerCertificate::parse(&der).ok()) else {
         return Value::Null;
     };
-    let life = certificate_life(&seen, ctx.ambient().now());
+    let life = certificate_life(&seen, ctx.office.ambient().now());
     lines.line("service", format!("its certificate, seen last, {}", life.said()));
     // A newer one may be shown by now: who asks sees it.
     let warning = service_warning(&life);
@@ -236,7 +235,11 @@ fn seal_life(ctx: &Context, replica: &Replica, seat: &SeatId) -> Result<Option<L
         return Ok(None);
     };
     let from = admitted_at(replica, known.from)?;
-    Ok(from.map(|from| Life { from, until: from + SEAL_KEY_SECONDS, now: ctx.ambient().now() }))
+    Ok(from.map(|from| Life {
+        from,
+        until: from + SEAL_KEY_SECONDS,
+        now: ctx.office.ambient().now(),
+    }))
 }
 
 impl Life {

@@ -4,6 +4,8 @@
 //! said where (each face), tables and columns (`cli`). Invariants: one word for one thing; foreign text passes
 //! through [`crate::client::message::text`] before it stands here.
 
+mod notes;
+
 use crate::client::message::open::NotOpened;
 use crate::client::message::places::{Clash, Contradiction};
 use crate::client::message::receipt::ReceiptError;
@@ -17,10 +19,12 @@ use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::{EntryKind, LaterKind};
-pub use crate::moment::when;
+pub use crate::moment::{span, when};
 use crate::office::collect::Unproven;
 use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
+
+pub use notes::{note, unkept, work};
 
 /// How the relay contradicts itself, and what shows it.
 #[must_use]
@@ -367,17 +371,6 @@ const fn known_outcome(outcome: Outcome) -> &'static str {
 #[must_use]
 pub fn day(unix: u64) -> String {
     when(unix).chars().take(10).collect()
-}
-
-/// A length of time, in its largest unit.
-#[must_use]
-pub fn span(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }
 
 /// The first digits of an id, enough to tell messages of one inbox apart.

@@ -107,7 +107,7 @@ impl Kept {
         let (proxies, ambient) = (Proxies::default(), self.ambient.clone());
         let net = Net { dial, proxies, ambient };
         let home = Home::at(self.folder.path().join("registrar"));
-        let ctx = Context { global, out: Output::new(true, true), home, net };
+        let ctx = Context::of(global, Output::new(true, true), home, net);
         liaison::cli::run_in(&ctx, command).await
     }
 

@@ -35,7 +35,6 @@ use crate::words;
 use super::super::Context;
 use super::super::courier::Courier;
 use super::super::mail::{Acks, Mail, News, after_a_sync};
-use super::super::sync::with_progress;
 use super::{gone_json, rows, told};
 
 /// Stays, and prints what comes. A connection that ends is made again, for ever; the end is what the
@@ -47,10 +46,10 @@ pub(super) async fn stay(ctx: &Context, muted: bool) -> Result<(), ClientError> 
         if !why.passes() && !stay.may_have_new_keys(&why) {
             return Err(stay.refused.filter(|_| is_of_keys(&why)).unwrap_or(why));
         }
-        if let Some(since) = stay.way.ended(&why, ctx.ambient().now()) {
+        if let Some(since) = stay.way.ended(&why, ctx.office.ambient().now()) {
             say_lost(ctx, since, &why);
         }
-        let [random] = ctx.ambient().bytes();
+        let [random] = ctx.office.ambient().bytes();
         sleep(stay.way.pause(random)).await;
     }
 }
@@ -325,7 +324,7 @@ impl Stay {
             work.want(mail.unfetched()?);
         }
         taken?;
-        let now = ctx.ambient().counted();
+        let now = ctx.office.ambient().counted();
         if is_head {
             self.look_for_due(ctx, mail, work)?;
             say_gone(ctx, mail)?;
@@ -467,7 +466,7 @@ async fn sync(
     session: &Session,
     mut replica: Arc<Replica>,
 ) -> Result<Arc<Replica>, ClientError> {
-    with_progress(ctx, session, Arc::make_mut(&mut replica)).await?;
+    ctx.office.sync(session, Arc::make_mut(&mut replica)).await?;
     Ok(replica)
 }
 
@@ -501,7 +500,7 @@ fn say_lost(ctx: &Context, since: u64, why: &ClientError) {
 }
 
 fn say_back(ctx: &Context, since: u64) {
-    let now = ctx.ambient().now();
+    let now = ctx.office.ambient().now();
     let object = json!({ "event": "connected", "at": now, "not_connected_since": since });
     let (from, to) = (words::when(since), words::when(now));
     ctx.out.event(&object, format_args!("connected again: no connection from {from} to {to}"));

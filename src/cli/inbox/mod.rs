@@ -68,12 +68,12 @@ pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientEr
         }
         InboxCommand::Mute { who } => mute(ctx, who, true),
         InboxCommand::Unmute { who } => mute(ctx, who, false),
-        InboxCommand::Muted => say_muted(ctx, &Mail::open(ctx, ctx.replica()?)?.muted),
+        InboxCommand::Muted => say_muted(ctx, &Mail::open(ctx, ctx.office.replica()?)?.muted),
     }
 }
 
 fn mute(ctx: &Context, who: Sender, muted: bool) -> Result<(), ClientError> {
-    let mut mail = Mail::open(ctx, ctx.replica()?)?;
+    let mut mail = Mail::open(ctx, ctx.office.replica()?)?;
     let directory = mail.replica.directory()?;
     if muted {
         let found = match &who {
@@ -1082,7 +1082,7 @@ async fn acknowledge(
     given: Words,
     yes: bool,
 ) -> Result<(), ClientError> {
-    let mut mail = Mail::open(ctx, ctx.replica()?)?;
+    let mut mail = Mail::open(ctx, ctx.office.replica()?)?;
     let ((kept, header), _) = find(ctx, &mut mail, at).await?;
     let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
     let acks = mail.acks(&mail.due(ctx)?)?;

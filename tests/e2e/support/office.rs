@@ -138,6 +138,6 @@ impl Office {
         let typed = ["liaison", "--no-input", "--json"].iter().chain(typed);
         let Cli { global, command } = Cli::try_parse_from(typed).unwrap();
         let (out, home) = (self.out.clone(), Home::at(self.path()));
-        (Context { global, out, home, net: self.net.clone() }, command)
+        (Context::of(global, out, home, self.net.clone()), command)
     }
 }

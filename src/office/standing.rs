@@ -1,0 +1,179 @@
+//! Whether the own keys count, and what to do if they do not.
+//!
+//! In scope: the keys of a seat by the copy of the directory, whose clock is wrong. Out of scope: whether a
+//! connection works (`doctor`). Invariant: whoever lost his keys is told the way back.
+
+use prost::Message as _;
+
+use crate::client::clocks::{Clocks, Wrong};
+use crate::client::error::{ClientError, Exit, Side};
+use crate::client::keys::{Listed, Owner};
+use crate::client::reason::{Here, Rule};
+use crate::client::replica::Replica;
+use crate::crypto::cert::PeerCertificate;
+use crate::domain::ids::SeatId;
+use crate::moment::{span, when};
+use crate::signed::proto;
+
+use super::Office;
+
+impl Office {
+    /// The service does not say why a key may not call; the copy does, or it is too old.
+    pub fn explained(&self, replica: &Replica, error: ClientError) -> ClientError {
+        if error.exit != Exit::IdentityOrKey {
+            return error;
+        }
+        let Ok(seat) = self.seat() else {
+            return error
+                .mended_by("liaison key list; ask the registrars which of these keys count");
+        };
+        match self.seat_keys(replica, &seat) {
+            Err(why) => ClientError { details: error.details, ..why },
+            Ok(_) if error.reason == Rule::NotPermitted => self.ended_since(replica, &seat),
+            // What usually mends it is this very command.
+            Ok(_) => ClientError { mend: None, ..error },
+        }
+    }
+
+    /// How many keys of a seat are in force in this copy, if all of them are.
+    ///
+    /// # Errors
+    /// Why one is not.
+    pub fn seat_keys(&self, replica: &Replica, seat: &SeatId) -> Result<usize, ClientError> {
+        let directory = replica.directory()?;
+        let all = self.home.keys().list(self.ambient())?;
+        let own = all
+            .into_iter()
+            .filter(|listed| listed.owner == Owner::Seat(seat.clone()) && !listed.retired);
+        let listed_by = |listed: &Listed| {
+            let id = listed.id.as_ref().ok()?;
+            directory.key(id).or(directory.seal_key(&seat.contact(), id))
+        };
+        // A new key counts from when the directory lists it, and then in the place of the one before.
+        let (next, own): (Vec<_>, Vec<_>) = own.partition(|listed| listed.staged);
+        let next: Vec<_> = next.into_iter().filter(|next| listed_by(next).is_some()).collect();
+        let followed = |own: &Listed| next.iter().any(|next| next.purpose == own.purpose);
+        let own: Vec<_> = own.into_iter().filter(|own| !followed(own)).collect();
+        let mut count = 0;
+        for listed in own.into_iter().chain(next) {
+            let (id, purpose) = (listed.id?, listed.purpose.name());
+            let fault = |reason, why: String, mend: String| {
+                let sentence = format!("{seat}: the key of {purpose} {why} ({id})");
+                Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, sentence)
+                    .mended_by(mend))
+            };
+            let sealing = directory.seal_key(&seat.contact(), &id);
+            let Some(known) = directory.key(&id).or(sealing) else {
+                let why = "is not known to the directory: nobody has entered it yet".to_owned();
+                let mend =
+                    format!("liaison seat add {seat}; in the keeper's home with --keys FILE");
+                return fault(Here::KeyUnknown, why, mend);
+            };
+            match (known.until, known.revoked_by) {
+                (None, _) => count += 1,
+                (Some(leaf), None) => {
+                    let why = format!("was dropped by {}", entry(replica, leaf)?);
+                    return fault(Here::KeyDropped, why, self.anew(seat));
+                }
+                (Some(leaf), Some(_)) => {
+                    let why = format!("was revoked by {}", entry(replica, leaf)?);
+                    return fault(Here::KeyRevoked, why, self.anew(seat));
+                }
+            }
+        }
+        let identity = self.home.keys().tls(&Owner::Seat(seat.clone()), self.ambient())?;
+        let chain = identity.chain().first().and_then(|der| PeerCertificate::parse(der).ok());
+        let judged = chain.map(|certificate| certificate.judge(self.ambient().now()));
+        if let Some(Err(why)) = judged {
+            let reason = Rule::Certificate;
+            return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, why));
+        }
+        if self.is_refused(seat) {
+            return Err(self.ended_since(replica, seat));
+        }
+        Ok(count)
+    }
+
+    /// The service knows better than the copy: keys never return.
+    fn ended_since(&self, replica: &Replica, seat: &SeatId) -> ClientError {
+        let at = replica.synced_at().map_or_else(|| "unknown age".to_owned(), when);
+        let sentence = format!(
+            "{seat}: its keys were dropped or revoked after the copy of the directory here was made \
+             ({at})"
+        );
+        ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyEnded, sentence)
+            .mended_by(self.anew(seat))
+    }
+
+    /// The way back of a seat whose keys have ended, which never return: a colleague in the same home has new
+    /// ones listed; from a home of its own it cannot connect, and another name is entered.
+    fn anew(&self, seat: &SeatId) -> String {
+        let contact = seat.contact();
+        let here = self.home.keys().owners().unwrap_or_default();
+        let colleague = here.iter().find_map(|owner| match owner {
+            Owner::Seat(other) if other != seat && other.contact() == contact => Some(other),
+            _ => None,
+        });
+        if let Some(colleague) = colleague {
+            return format!("liaison --as {colleague} seat rotate {seat}");
+        }
+        format!(
+            "liaison key new --seat {contact}/NEW_NAME; who keeps the roster of {contact} enters its \
+             file with liaison seat add {contact}/NEW_NAME --keys FILE, or, if no seat of {contact} \
+             connects any more, a registrar does, with --out DRAFT, and the keeper signs that"
+        )
+    }
+}
+
+/// An entry of the log, and when it was admitted.
+fn entry(replica: &Replica, leaf: u64) -> Result<String, ClientError> {
+    let entry = replica.entry(leaf)?.and_then(|entry| proto::Entry::decode(&*entry).ok());
+    let at = entry.map(|entry| format!(" of {}", when(entry.admitted_at)));
+    Ok(format!("entry {leaf}{}", at.unwrap_or_default()))
+}
+
+/// What was refused for a time: the signer is blamed only if the others contradict him.
+#[must_use]
+pub fn of_clocks(error: ClientError, own: u64, directory: u64) -> ClientError {
+    let at = match error.reason.rule() {
+        Some(Rule::IssuedInFuture | Rule::IssuedTooEarly) => error.details.get("at"),
+        _ => None,
+    };
+    let Some(service) = at.and_then(|at| at.parse().ok()) else { return error };
+    let clocks = Clocks { own, service: Some(service), directory };
+    let Some(wrong) = clocks.wrong() else { return error };
+    let said = wrong_clock(&clocks, wrong);
+    let apart = span(own.abs_diff(service));
+    let sentence = format!("{}; {}; they differ by {apart}", error.sentence, said.sentence);
+    ClientError { side: said.side, mend: said.mend, sentence, ..error }
+}
+
+/// Whose clock is wrong, and what mends it.
+#[must_use]
+pub fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
+    let (own, directory) = (when(clocks.own), when(clocks.directory));
+    let service = clocks.service.map_or_else(|| "nothing".to_owned(), when);
+    let said = format!("this machine says {own}, the service {service}, the directory {directory}");
+    let (side, whose, mend) = match wrong {
+        Wrong::Own => (Side::Ours, "this machine's clock is wrong", NTP),
+        Wrong::Service => (Side::Theirs, "the service's clock is wrong", TELL),
+        Wrong::Directory => {
+            (Side::Theirs, "the directory's clock ran ahead; its next charter puts it right", TELL)
+        }
+        Wrong::OwnOrService => (Side::Ours, "this machine's clock or the service's is wrong", NTP),
+        Wrong::OwnOrDirectory => {
+            (Side::Ours, "this machine's clock or the directory's is wrong", NTP)
+        }
+    };
+    let reason = match wrong {
+        Wrong::Own => Here::Clock,
+        Wrong::Service => Here::ClockOfService,
+        Wrong::Directory => Here::ClockOfDirectory,
+        Wrong::OwnOrService | Wrong::OwnOrDirectory => Here::ClocksApart,
+    };
+    ClientError::new(side, Exit::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
+}
+
+const NTP: &str = "timedatectl set-ntp true";
+/// Who runs the service mends it.
+pub const TELL: &str = "tell the operator of the service";
