@@ -10,18 +10,19 @@ use serde_json::{Value, json};
 use crate::client::error::{ClientError, Exit, Side};
 use crate::client::message::receipt::VerifiedAccepted;
 use crate::client::message::text::visible;
-use crate::client::reason::{Here, Reason, Rule};
+use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal;
+use crate::office::call::{Why, who_cannot};
+use crate::office::mail::{Mail, said_if_slow};
 use crate::signed::proto::{self, Tlp};
 use crate::words;
 
 use super::Context;
 use super::directory::parts_of;
-use super::mail::{Mail, said_if_slow};
 use super::statement::agreed;
 
 /// A contact to be called.
@@ -29,7 +30,7 @@ pub(super) struct ToCall {
     /// Who.
     pub(super) contact: ContactId,
     name: String,
-    why: &'static str,
+    why: Why,
     /// What became of the message.
     so: &'static str,
     /// Numbers and addresses.
@@ -44,7 +45,7 @@ impl ToCall {
     pub(super) fn of(
         replica: &Replica,
         contact: &ContactId,
-        why: &'static str,
+        why: Why,
     ) -> Result<Self, ClientError> {
         let (name, reach) = (name(replica.directory()?, contact), reach(replica, contact)?);
         let so = "nothing was sent to it";
@@ -56,13 +57,13 @@ impl ToCall {
     /// # Errors
     /// The copy.
     pub(super) fn meanwhile(replica: &Replica, contact: &ContactId) -> Result<Self, ClientError> {
-        let call = Self::of(replica, contact, "may not have it yet")?;
+        let call = Self::of(replica, contact, Why::Waits)?;
         Ok(Self { so: "it waits here", ..call })
     }
 
     /// Says that it gets nothing.
     pub(super) fn warn(&self, ctx: &Context) {
-        let (contact, name, why) = (&self.contact, &self.name, self.why);
+        let (contact, name, why) = (&self.contact, &self.name, words::why_call(self.why));
         ctx.out.warn(format_args!("nothing is sent to {contact} ({name}): it {why}; call it"));
     }
 
@@ -72,7 +73,7 @@ impl ToCall {
         json!({
             "contact": self.contact.to_string(),
             "name": self.name,
-            "why": self.why,
+            "why": words::why_call(self.why),
             "reach": reach.collect::<serde_json::Map<_, _>>(),
             "read_out": script,
         })
@@ -83,7 +84,8 @@ impl ToCall {
 pub(super) fn read_out(calls: &[ToCall], script: &str) -> String {
     let mut text = String::new();
     for call in calls {
-        let (contact, name, why, so) = (&call.contact, &call.name, call.why, call.so);
+        let (contact, name, so) = (&call.contact, &call.name, call.so);
+        let why = words::why_call(call.why);
         text.push_str(&format!("\n{contact} ({name}) {why}; {so}. Call:\n"));
         for (what, lines) in &call.reach {
             for line in lines {
@@ -155,54 +157,6 @@ fn reach(
 
 const REACH: [&str; 4] = ["telephone", "email", "messaging", "address"];
 
-/// Why a message cannot be sealed to a contact.
-pub(super) fn without_seats(directory: &Directory, contact: &ContactId) -> Option<&'static str> {
-    match directory.record(contact) {
-        Err(_) => Some("is in the directory no more"),
-        Ok(record) if record.attested => Some("is listed"),
-        Ok(_) => {
-            let none = directory.sealing_seats(contact).next().is_none();
-            none.then_some("has no seat on duty")
-        }
-    }
-}
-
-/// Who of these contacts cannot have a message that was not accepted for this reason, and why.
-pub(super) fn who_cannot<'a>(
-    directory: &Directory,
-    to: impl Iterator<Item = &'a ContactId>,
-    (reason, full): (&Reason, impl Iterator<Item = ContactId>),
-) -> Vec<(&'a ContactId, &'static str)> {
-    let full: Vec<ContactId> = match reason.rule() {
-        Some(Rule::MailboxShare) => full.collect(),
-        Some(Rule::RecipientWithoutSeats | Rule::RecipientListed | Rule::UnknownContact) => {
-            Vec::new()
-        }
-        _ => return Vec::new(),
-    };
-    let why = |contact: &ContactId| {
-        let full = full.contains(contact).then_some("takes no more of your messages now");
-        full.or_else(|| without_seats(directory, contact))
-    };
-    to.filter_map(|contact| Some((contact, why(contact)?))).collect()
-}
-
-/// What mends that these cannot have a message of so many recipients.
-pub(super) fn mend(id: MessageId, cannot: &[(&ContactId, &str)], of: usize) -> Option<String> {
-    let contacts: Vec<&ContactId> = cannot.iter().map(|(contact, _)| *contact).collect();
-    let call = || {
-        let contacts = refusal::list(&contacts);
-        format!("call {contacts} (liaison directory show CONTACT has the numbers)")
-    };
-    match cannot.len() {
-        0 => None,
-        some if some < of => {
-            Some(format!("{}; liaison sent retry {id} --skip-full sends to the others now", call()))
-        }
-        _ => Some(call()),
-    }
-}
-
 /// What came of a message.
 pub(super) struct Went {
     /// What went: the message, or another in its place.
@@ -226,23 +180,23 @@ pub(super) async fn hand_in(
 ) -> Result<Went, ClientError> {
     let mut left_out = Vec::new();
     loop {
-        let handed_in = said_if_slow(mail.hand_in(ctx, session, id), || {
+        let handed_in = said_if_slow(mail.hand_in(session, id), || {
             ctx.out.say("handing it in: the service has not taken it yet");
         });
         let error = match handed_in.await {
             Ok(accepted) => return Ok(Went { id, accepted, left_out }),
             Err(error) => error,
         };
-        let Some(of) = mail.addressing(ctx, id)? else { return Err(error) };
+        let Some(of) = mail.addressing(id)? else { return Err(error) };
         let to = of.recipients.iter().map(|to| &to.contact);
         let cannot = who_cannot(mail.replica.directory()?, to, (&error.reason, error.contacts()));
         if !(1..of.recipients.len()).contains(&cannot.len()) || !others_wanted(ctx, skip, &error) {
             return Err(error);
         }
-        let calls = cannot.iter().map(|(contact, why)| ToCall::of(&mail.replica, contact, why));
+        let calls = cannot.iter().map(|(contact, why)| ToCall::of(&mail.replica, contact, *why));
         let calls = calls.collect::<Result<Vec<_>, _>>()?;
         let contacts: Vec<&ContactId> = cannot.iter().map(|(contact, _)| *contact).collect();
-        id = mail.seal_to_others(ctx, (id, &contacts))?;
+        id = mail.seal_to_others((id, &contacts))?;
         calls.iter().for_each(|call| call.warn(ctx));
         left_out.extend(calls);
     }
@@ -254,51 +208,13 @@ fn others_wanted(ctx: &Context, skip: bool, error: &ClientError) -> bool {
     if skip || !ctx.out.asks() {
         return skip;
     }
-    ctx.out.say(&error.sentence);
+    ctx.out.say(words::sentence(error));
     agreed(ctx, "send it to the others now, and to these not? [y/N]")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::message::testing::Net;
-    use crate::domain::refusal::Refusal;
-
-    #[test]
-    fn who_cannot_have_it_is_called_and_the_others_are_enough() {
-        let mut net = Net::new();
-        net.roster("fr/cert-fr", 2, &[]);
-        let [fr, pt, at] =
-            ["fr/cert-fr", "pt/cert-pt", "at/cert-at"].map(|id| id.parse::<ContactId>().unwrap());
-        let all = [fr.clone(), pt.clone(), at.clone()];
-        let who = |why: Refusal| {
-            let why = ClientError::from(why);
-            assert_eq!(why.side == Side::Recipient, why.reason.code() != "BODY_DIGEST");
-            let why = (&why.reason, why.contacts());
-            let found = who_cannot(&net.directory, all.iter(), why);
-            found.into_iter().map(|(contact, why)| (contact.clone(), why)).collect::<Vec<_>>()
-        };
-        let (without, full) = ("has no seat on duty", "takes no more of your messages now");
-        let share = |of: &[&ContactId]| {
-            let contacts = of.iter().map(|of| (*of).clone()).collect();
-            Refusal::MailboxShare { contacts, retry: None }
-        };
-        assert_eq!(who(Refusal::RecipientWithoutSeats(fr.clone())), [(fr.clone(), without)]);
-        // Whoever else cannot have it is known at once.
-        assert_eq!(who(share(&[&pt])), [(fr.clone(), without), (pt.clone(), full)]);
-        let others: ContactId = "de/cert".parse().unwrap();
-        assert_eq!(who(share(&[&others])), [(fr.clone(), without)]);
-        // What says nothing of a recipient leaves nobody out.
-        assert_eq!(who(Refusal::BodyDigest), []);
-
-        let id = MessageId::new(1, [1; 10]);
-        let call = "call fr/cert-fr (liaison directory show CONTACT has the numbers)";
-        let said = format!("{call}; liaison sent retry {id} --skip-full sends to the others now");
-        assert_eq!(mend(id, &[(&fr, without)], 2), Some(said));
-        // To nobody, or to all as before: that is not offered.
-        assert_eq!(mend(id, &[(&fr, without)], 1).as_deref(), Some(call));
-        assert_eq!(mend(id, &[], 2), None);
-    }
 
     #[test]
     fn what_is_read_out_says_no_title_that_is_red() {

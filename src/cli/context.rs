@@ -11,6 +11,7 @@ use crate::client::home::Home;
 use crate::client::place::{self, FileError};
 use crate::client::reason::Here;
 use crate::client::session::Net;
+use crate::office::mail::Mail;
 use crate::office::{Chosen, Office};
 
 use super::args::Global;
@@ -57,6 +58,26 @@ impl Context {
         let chosen = Chosen { directory: global.directory.clone(), seat: global.seat.clone() };
         let face = Arc::new(out.clone());
         Self { global, out, office: Office { home, net, chosen, face } }
+    }
+
+    /// Shows the mailbox as it is here, if the network keeps the service away, or what comes cannot be
+    /// kept: so the command ends then.
+    ///
+    /// # Errors
+    /// The one given.
+    pub(super) fn without_service(
+        &self,
+        error: ClientError,
+        show: impl FnOnce(&Mail) -> Result<(), ClientError>,
+    ) -> Result<(), ClientError> {
+        if error.is_of_writing() {
+            self.out.note_disk(&error);
+        } else if error.exit != Exit::NotReachable {
+            return Err(error);
+        }
+        let Ok(mail) = Mail::here(&self.office) else { return Err(error) };
+        show(&mail)?;
+        Err(error.after_its_object())
     }
 
     /// Reads a file that a person carries.

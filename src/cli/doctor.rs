@@ -23,11 +23,11 @@ use crate::crypto::cert::{self, PeerCertificate};
 use crate::domain::directory::Directory;
 use crate::office::follow::{self, Event, FollowError};
 use crate::office::inbox::InboxError;
+use crate::office::mail::Mail;
 use crate::office::standing;
 use crate::words;
 
 use super::directory::Seen;
-use super::mail::Mail;
 use super::status::{certificate_life, record_life, service_warning};
 use super::{Context, layout, sent};
 
@@ -408,7 +408,7 @@ async fn mailbox(
         checks.skip("outbox", error.sentence);
         return Asked { replica: Some(replica), at: None };
     }
-    let mail = match Mail::open(ctx, replica) {
+    let mail = match Mail::open(&ctx.office, replica) {
         Ok(mail) => mail,
         Err(error) => {
             checks.fail("mailbox", &error);
@@ -423,8 +423,8 @@ async fn mailbox(
         }
         Some(session) => in_reach(ctx, checks, session, &mail).await,
     };
-    let believed = sent::contradictions(ctx, &mail).and_then(|of| sent::believed(&of));
-    match believed.and_then(|()| mail.due(ctx)) {
+    let believed = sent::contradictions(&mail).and_then(|of| sent::believed(&of));
+    match believed.and_then(|()| mail.due()) {
         Ok(due) if due.is_empty() => checks.ok("outbox", "nothing waits"),
         Ok(due) => {
             let mend = Some("liaison sent".to_owned());
@@ -449,7 +449,7 @@ async fn in_reach(
             None
         }
         Ok(First::Head(bytes)) => {
-            let verified = mail.at_desk(ctx, |desk| {
+            let verified = mail.at_desk(|desk| {
                 let known = (desk.reader.directory, desk.reader.root_at);
                 receipt::verify_head(known, &contact, &bytes)
             });

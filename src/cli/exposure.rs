@@ -27,12 +27,12 @@ use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::office::collect;
+use crate::office::mail::Mail;
 use crate::signed::proto::{Class, Kind, Tlp, Urgency};
 use crate::words;
 
 use super::args::ExposureArgs;
-use super::inbox::{collected, is_for_people, say_news};
-use super::mail::Mail;
+use super::inbox::is_for_people;
 use super::notify::within;
 use super::output::Bar;
 use super::statement::agreed;
@@ -45,11 +45,11 @@ use super::{Context, layout};
 pub(crate) async fn exposure(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
     judge(ctx, args)?;
     if args.offline {
-        return Exposure::of(ctx, &Mail::here(ctx)?, args)?.show(ctx);
+        return Exposure::of(&Mail::here(&ctx.office)?, args)?.show(ctx);
     }
     match Box::pin(online(ctx)).await {
         Ok((session, mut mail)) => {
-            let exposure = Exposure::of(ctx, &mail, args)?;
+            let exposure = Exposure::of(&mail, args)?;
             if args.tell {
                 Box::pin(tell(ctx, (&session, &mut mail), exposure, args)).await
             } else {
@@ -57,9 +57,7 @@ pub(crate) async fn exposure(ctx: &Context, args: &ExposureArgs) -> Result<(), C
             }
         }
         Err(error) if args.tell => Err(error),
-        Err(error) => {
-            Mail::without_service(ctx, error, |mail| Exposure::of(ctx, mail, args)?.show(ctx))
-        }
+        Err(error) => ctx.without_service(error, |mail| Exposure::of(mail, args)?.show(ctx)),
     }
 }
 
@@ -96,8 +94,9 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
 
 /// The mailbox with what there is now, bodies as far as they come at once.
 async fn online(ctx: &Context) -> Result<(Session, Mail), ClientError> {
-    let (session, mut mail) = Mail::online(ctx).await?;
-    say_news(ctx, &mut collected(ctx, &session, &mut mail, (usize::MAX, |_, _| true)).await?);
+    let (session, mut mail) = Mail::online(&ctx.office).await?;
+    let mut news = mail.collected(&session, (usize::MAX, |_: &Mail, _: &_| true)).await?;
+    mail.tell(&mut news);
     Ok((session, mail))
 }
 
@@ -178,7 +177,7 @@ struct Exposure {
 }
 
 impl Exposure {
-    fn of(ctx: &Context, mail: &Mail, args: &ExposureArgs) -> Result<Self, ClientError> {
+    fn of(mail: &Mail, args: &ExposureArgs) -> Result<Self, ClientError> {
         if mail.inbox.head()?.is_none() && mail.inbox.last()? == 0 && mail.outbox.ids()?.is_empty()
         {
             let sentence = format!("nothing was ever collected or sent as {} here", mail.seat);
@@ -192,10 +191,10 @@ impl Exposure {
         for number in mail.index.rows().iter().filter(|row| row.is_message()).map(|row| row.number)
         {
             let kept = mail.inbox.item(number)?;
-            match mail.at_desk(ctx, |desk| collect::header(&desk.reader, &kept))? {
+            match mail.at_desk(|desk| collect::header(&desk.reader, &kept))? {
                 Ok(header) => {
                     let fetched = mail.inbox.is_whole(number);
-                    let opened = fetched.then(|| mail.opened(ctx, &kept)).transpose()?;
+                    let opened = fetched.then(|| mail.opened(&kept)).transpose()?;
                     let inside = opened.and_then(Result::ok).map(|opened| opened.inside);
                     all.add(directory, Exposed { header, number: Some(number), inside, fetched });
                 }
@@ -205,8 +204,8 @@ impl Exposure {
         for id in mail.outbox.ids()? {
             let request = mail.outbox.request(id)?;
             let Some(envelope) = request.envelope() else { continue };
-            let Ok(header) = mail.own_header(ctx, &envelope.header)? else { continue };
-            let inside = mail.own_inside(ctx, id)?;
+            let Ok(header) = mail.own_header(&envelope.header)? else { continue };
+            let inside = mail.own_inside(id)?;
             all.add(directory, Exposed { header, number: None, inside, fetched: true });
         }
         all.messages.sort_by_key(|one| {
@@ -474,8 +473,8 @@ impl<'a> Telling<'a> {
             self.state = State::Cannot(why.sentence);
         }
         if let (State::Waits, Some(id)) = (&self.state, self.id) {
-            if let Err(why) = mail.hand_in(ctx, session, id).await {
-                ctx.out.warn(format_args!("{}: {why}", self.to));
+            if let Err(why) = mail.hand_in(session, id).await {
+                ctx.out.warn(format_args!("{}: {}", self.to, words::sentence(&why)));
             }
             self.look(mail)?;
         }
@@ -491,7 +490,7 @@ impl<'a> Telling<'a> {
         let writing = Writing::new(Kind::Incident, TITLE, ctx.office.ambient().now()).tlp(tlp);
         let inside = writing.text("en", &self.words(exposure)).finish()?;
         let policy = mail.replica.directory()?.charter().policy;
-        let sealed = mail.at_desk(ctx, |desk| {
+        let sealed = mail.at_desk(|desk| {
             let answered = (self.about.header.digest(), self.about.header.addressing());
             let (directory, seat) = (desk.reader.directory, mail.seat.clone());
             let outside = Outside {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::client::armour;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Exit, Sending, Side};
 use crate::client::keys::Owner;
 use crate::client::message::body;
 use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
@@ -29,6 +29,9 @@ use crate::domain::refusal::{self, Amiss, Refusal};
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
+use crate::office::call::{Why, without_seats};
+use crate::office::fate::{kept_back, not_sealed};
+use crate::office::mail::Mail;
 use crate::signed::proto::{Class, Drill, DrillKind, Flag, Kind, Urgency};
 use crate::words;
 
@@ -37,7 +40,6 @@ use super::call::{self, ToCall};
 use super::directory::{Seen, expired};
 use super::fields::drafted;
 use super::inbox;
-use super::mail::{Mail, WAITING, kept_back, not_sealed};
 use super::{Context, cannot_use, unusable};
 
 /// `liaison notify`.
@@ -60,9 +62,9 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         ctx.out.data(&plan.json(json!({})), || plan.read_out());
         return Err(call::partial(&plan.by_telephone));
     }
-    let answered = args.reply_to.as_ref().map(|at| inbox::answered(ctx, &mail, at)).transpose()?;
+    let answered = args.reply_to.as_ref().map(|at| inbox::answered(&mail, at)).transpose()?;
     if let (KindArg::AllClear, Some(answered)) = (args.kind, &answered)
-        && inbox::began_elsewhere(ctx, &mail, answered)?
+        && inbox::began_elsewhere(&mail, answered)?
     {
         let refusal = Refusal::WrongThread(Amiss::NotItsBeginner);
         return Err(ClientError::from(refusal).mended_by("leave out --reply-to, or --kind"));
@@ -77,9 +79,9 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         });
         return Ok(());
     }
-    let (sealed, request) = seal(ctx, &mail, (outside, &inside))?;
+    let (sealed, request) = seal(&mail, (outside, &inside))?;
     if let Err(error) = mail.outbox.put((sealed.id, sealed.header_digest), &request) {
-        return Err(plan.instead(ctx, &mail, not_sealed("the message", error.into()))?);
+        return Err(plan.instead(ctx, &mail, not_sealed(Sending::Message, error.into()))?);
     }
     plan.say_sealed(ctx, &mail, &args)?;
     let went = async {
@@ -91,12 +93,14 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
         Ok(went) => went,
         Err(error) => return Err(plan.meanwhile(ctx, &mail, error)?),
     };
-    let thread = mail.addressing(ctx, went.id)?.map_or(sealed.thread, |of| of.thread);
+    let thread = mail.addressing(went.id)?.map_or(sealed.thread, |of| of.thread);
     plan.leave_out(went.left_out);
     report(ctx, &plan, (went.id, thread), &went.accepted);
-    match mail.send_due(ctx, &session).await {
-        Ok(warnings) => warnings.iter().for_each(|warning| ctx.out.warn(warning)),
-        Err(error) => ctx.out.warn(format_args!("what waited before was not handed in: {error}")),
+    if let Err(error) = mail.send_due(&session).await {
+        ctx.out.warn(format_args!(
+            "what waited before was not handed in: {}",
+            words::sentence(&error)
+        ));
     }
     if plan.by_telephone.is_empty() { Ok(()) } else { Err(call::partial(&plan.by_telephone)) }
 }
@@ -160,7 +164,7 @@ async fn start(
         let error = ClientError::new(Side::Ours, Exit::Stale, Here::StaleCopy, sentence);
         return Err(error.mended_by("liaison sync, or send all the same: --stale-directory"));
     }
-    let mail = Mail::open(ctx, replica)?;
+    let mail = Mail::open(&ctx.office, replica)?;
     Seen::of(ctx, &mail.replica)?.warn(ctx);
     Ok((session, mail))
 }
@@ -201,7 +205,7 @@ impl Plan {
             if let Some(warning) = expired(contact, now) {
                 ctx.out.warn(warning);
             }
-            match call::without_seats(directory, &id) {
+            match without_seats(directory, &id) {
                 None => {
                     level::has(directory, &id, args.level.into()).map_err(|why| {
                         ClientError::from(why).mended_by("liaison notify ... --level LEVEL")
@@ -260,7 +264,7 @@ impl Plan {
         mail: &Mail,
         error: ClientError,
     ) -> Result<ClientError, ClientError> {
-        if !error.details.contains_key(WAITING) {
+        if error.waiting().is_none() {
             return Ok(error);
         }
         let waiting = |to: &To| ToCall::meanwhile(&mail.replica, &to.contact);
@@ -274,7 +278,7 @@ impl Plan {
         mail: &Mail,
         error: ClientError,
     ) -> Result<ClientError, ClientError> {
-        let none = |to: &To| ToCall::of(&mail.replica, &to.contact, "does not have it");
+        let none = |to: &To| ToCall::of(&mail.replica, &to.contact, Why::NotSent);
         self.call(ctx, "Nothing was sent. Instead:", none, error)
     }
 
@@ -288,8 +292,8 @@ impl Plan {
         if !error.is_of_writing() {
             return error;
         }
-        let error = not_sealed("the message", error);
-        let said = Mail::here(ctx).and_then(|mail| {
+        let error = not_sealed(Sending::Message, error);
+        let said = Mail::here(&ctx.office).and_then(|mail| {
             Self::of(ctx, &mail, args, inside)?.instead(ctx, &mail, error.clone())
         });
         said.unwrap_or(error)
@@ -384,13 +388,11 @@ fn attachment(path: &Path, left: &mut u64) -> Result<Bytes, ClientError> {
 
 /// Seals it on the copy as it is now.
 fn seal(
-    ctx: &Context,
     mail: &Mail,
     (outside, inside): (Outside, &Inside),
 ) -> Result<(Sealed, Request), ClientError> {
-    let sealed: Result<Sealed, ComposeError> = mail.at_desk(ctx, |desk| {
-        compose(desk.reader.directory, outside, inside, desk.sign, desk.ambient)
-    })?;
+    let sealed: Result<Sealed, ComposeError> = mail
+        .at_desk(|desk| compose(desk.reader.directory, outside, inside, desk.sign, desk.ambient))?;
     let sealed = sealed?;
     let request = Request::submit(sealed.envelope.clone());
     Ok((sealed, request))

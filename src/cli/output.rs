@@ -147,9 +147,9 @@ impl Output {
         if self.json && error.exit != Exit::Partial && !error.printed {
             self.print(&json!({ "error": error_json(error) }).to_string());
         }
-        self.put(&self.mark("31", "error: "), &error.sentence);
+        self.put(&self.mark("31", "error: "), words::sentence(error));
         self.say(format_args!("  {} ({})", error.side, error.reason));
-        if let Some(mend) = &error.mend {
+        if let Some(mend) = words::mend(error) {
             self.say(format_args!("  to mend it: {mend}"));
         }
     }
@@ -196,6 +196,7 @@ impl Watch for Bar {
 
 /// An error for programs.
 fn error_json(error: &ClientError) -> Value {
+    let error = words::spelled(error);
     json!({
         "side": error.side.to_string(),
         "reason": error.reason,

@@ -12,11 +12,12 @@ use crate::client::message::open::Opened;
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Reason, Rule};
 use crate::domain::ids::MessageId;
+use crate::office::fate::kept_back;
+use crate::office::mail::Mail;
 use crate::words;
 
 use super::args::RetryArgs;
 use super::call::{self, Went};
-use super::mail::{Mail, kept_back};
 use super::{Context, layout};
 
 /// `liaison sent retry`.
@@ -24,13 +25,13 @@ use super::{Context, layout};
 /// # Errors
 /// [`ClientError`]; nothing was refused.
 pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientError> {
-    let mut mail = Mail::open(ctx, ctx.office.replica()?)?;
+    let mut mail = Mail::open(&ctx.office, ctx.office.replica()?)?;
     let named = args.id.as_deref().map(|prefix| named(&mail, prefix)).transpose()?;
     let ids = named.map_or_else(|| mail.outbox.ids(), |id| Ok(vec![id]))?;
     let given_up = ids.into_iter().map(|id| GivenUp::of(ctx, &mail, (id, args.skip_full)));
     let given_up: Vec<GivenUp> =
         given_up.filter_map(Result::transpose).collect::<Result<_, ClientError>>()?;
-    let Some(first) = given_up.first() else { return Err(nothing(ctx, &mail, named)?) };
+    let Some(first) = given_up.first() else { return Err(nothing(&mail, named)?) };
     if args.dry_run {
         ctx.out.data(&json!({ "dry_run": true, "refused": given_up }), || {
             let header = ["ID", "CLASS", "TO", "REFUSED"];
@@ -42,19 +43,19 @@ pub(super) async fn retry(ctx: &Context, args: &RetryArgs) -> Result<(), ClientE
     for one in &given_up {
         mail.outbox.retry(one.of)?;
     }
-    let session = mail.connect(ctx).await;
+    let session = mail.connect().await;
     let session = session.map_err(|error| kept_back(&mail.outbox, error, first.of))?;
     let (mut retried, mut failed) = (Vec::new(), None);
     for one in given_up {
         let went = call::hand_in(ctx, (&session, &mut mail), one.of, args.skip_full).await;
-        retried.push(Retried::of(ctx, &mail, (one.of, went.as_ref()))?);
+        retried.push(Retried::of(&mail, (one.of, went.as_ref()))?);
         let failure = match went {
             Ok(went) if went.left_out.is_empty() => None,
             Ok(went) => Some(call::partial(&went.left_out)),
             // Its row says why.
             Err(error) => {
                 let sentence = format!("{} was not accepted", one.of);
-                Some(ClientError { sentence, ..error }.after_its_object())
+                Some(ClientError { sentence, ..words::spelled(&error) }.after_its_object())
             }
         };
         failed = failed.or(failure);
@@ -90,11 +91,7 @@ fn named(mail: &Mail, prefix: &str) -> Result<MessageId, ClientError> {
 const MEND: &str = "liaison sent";
 
 /// Why there is nothing to hand in again.
-fn nothing(
-    ctx: &Context,
-    mail: &Mail,
-    named: Option<MessageId>,
-) -> Result<ClientError, ClientError> {
+fn nothing(mail: &Mail, named: Option<MessageId>) -> Result<ClientError, ClientError> {
     let sentence = match named {
         None => "nothing that was sent from here is refused".to_owned(),
         Some(id) if mail.outbox.accepted_receipt(id)?.is_some() => format!("{id} was accepted"),
@@ -102,7 +99,7 @@ fn nothing(
             Some(other) => format!(
                 "{id} went to the others as {other}; who was left out is called, or notified anew"
             ),
-            None if mail.due(ctx)?.iter().any(|due| due.id == id) => {
+            None if mail.due()?.iter().any(|due| due.id == id) => {
                 format!("{id} waits, and goes with the next liaison inbox, sent or sync")
             }
             None => format!("{id} has expired: send it anew"),
@@ -138,7 +135,7 @@ impl GivenUp {
         }
         let request = mail.outbox.request(id)?;
         let header = request.envelope().map(|envelope| &envelope.header[..]).unwrap_or_default();
-        let Ok(header) = mail.own_header(ctx, header)? else { return Ok(None) };
+        let Ok(header) = mail.own_header(header)? else { return Ok(None) };
         let of = header.addressing();
         let to = of.recipients.iter().map(|to| to.contact.to_string());
         let lives = ctx.office.ambient().now() < of.expires;
@@ -168,20 +165,19 @@ struct Retried {
 
 impl Retried {
     fn of(
-        ctx: &Context,
         mail: &Mail,
         (id, went): (MessageId, Result<&Went, &ClientError>),
     ) -> Result<Self, ClientError> {
         let (went, why) = (went.ok(), went.err());
         let calls = went.map_or(&[][..], |went| &went.left_out);
-        let script = if calls.is_empty() { String::new() } else { script(ctx, mail, id)? };
+        let script = if calls.is_empty() { String::new() } else { script(mail, id)? };
         Ok(Self {
             id: id.to_string(),
             accepted_at: went.map(|went| went.accepted.at()),
             went_as: went.filter(|went| went.id != id).map(|went| went.id.to_string()),
             by_telephone: calls.iter().map(|call| call.json(&script)).collect(),
             reason: why.map(|why| why.reason.clone()),
-            sentence: why.map(|why| why.sentence.clone()),
+            sentence: why.map(words::sentence),
             read_out: call::read_out(calls, &script),
         })
     }
@@ -199,11 +195,10 @@ impl Retried {
 }
 
 /// What to say of a message.
-fn script(ctx: &Context, mail: &Mail, id: MessageId) -> Result<String, ClientError> {
+fn script(mail: &Mail, id: MessageId) -> Result<String, ClientError> {
     let request = mail.outbox.request(id)?;
     let Some(envelope) = request.envelope() else { return Ok(String::new()) };
-    let Ok(Opened { header, inside: Inside::Content(content), .. }) =
-        mail.opened_own(ctx, envelope)?
+    let Ok(Opened { header, inside: Inside::Content(content), .. }) = mail.opened_own(envelope)?
     else {
         return Ok(String::new());
     };

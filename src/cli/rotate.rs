@@ -20,11 +20,11 @@ use crate::domain::directory::Directory;
 use crate::domain::directory::key::{KnownKey, Purpose};
 use crate::domain::ids::{ContactId, SeatId};
 use crate::domain::limits;
+use crate::office::mail::Mail;
 use crate::signed::proto;
 use crate::words;
 
 use super::args::{KeyArg, KeyForgetArgs, SeatRotateArgs};
-use super::mail::Mail;
 use super::seat::{in_force, no_such_seat};
 use super::statement::{Finished, confirmed, entries, finish};
 use super::{Context, layout};
@@ -440,7 +440,7 @@ fn only_for(
     seat: &SeatId,
     keys: &[KeyId],
 ) -> Result<usize, ClientError> {
-    let mail = Mail::of(ctx, replica, seat.clone())?;
+    let mail = Mail::of(&ctx.office, replica, seat.clone())?;
     let mut letters = mail.letters()?;
     letters.retain(|letter| letter.seat == *seat && keys.contains(&letter.seal_key));
     Ok(letters.len())

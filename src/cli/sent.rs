@@ -30,19 +30,20 @@ use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
+use crate::office::call::{self, who_cannot};
 use crate::office::collect::{self, TakeError};
 use crate::office::hand_in;
 use crate::office::index::Row;
+use crate::office::mail::Mail;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class, Outcome};
 use crate::words;
 
+use super::Context;
 use super::args::{Pointer, SentArgs, SentCommand};
-use super::inbox::{collected, finish, has_ended, say_news};
+use super::inbox::has_ended;
 use super::layout::{self, Lines};
-use super::mail::Mail;
 use super::retry::retry;
-use super::{Context, call};
 
 /// `liaison sent`.
 ///
@@ -53,28 +54,26 @@ pub(crate) async fn sent(ctx: &Context, args: SentArgs) -> Result<(), ClientErro
         return retry(ctx, &args).await;
     }
     if args.offline {
-        return show(ctx, &Mail::here(ctx)?, Refused::new(), args.id);
+        return show(ctx, &Mail::here(&ctx.office)?, Refused::new(), args.id);
     }
     let asked = async {
-        let (session, mut mail) = Mail::online(ctx).await?;
-        let mut news = collected(ctx, &session, &mut mail, (ANSWERS, answers_ours)).await?;
-        mail.send_own(ctx, &session, &mut news).await?;
+        let (session, mut mail) = Mail::online(&ctx.office).await?;
+        let mut news = mail.collected(&session, (ANSWERS, answers_ours)).await?;
+        mail.send_own(&session, &mut news).await?;
         let refused = ask(ctx, (&session, &mut mail), args.id.as_deref()).await?;
         // What the service has lost goes again.
-        mail.send_own(ctx, &session, &mut news).await?;
-        say_news(ctx, &mut news);
+        mail.send_own(&session, &mut news).await?;
+        mail.tell(&mut news);
         Ok((session, mail, refused, news))
     };
     match asked.await {
         Ok((session, mut mail, refused, news)) => {
             let shown = show(ctx, &mail, refused, args.id);
-            let finished = finish(ctx, &session, &mut mail).await;
+            let finished = mail.finish(&session).await;
             let finished = finished.map_err(ClientError::after_its_object);
             shown.and(news.ends()).and(finished)
         }
-        Err(error) => {
-            Mail::without_service(ctx, error, |mail| show(ctx, mail, Refused::new(), args.id))
-        }
+        Err(error) => ctx.without_service(error, |mail| show(ctx, mail, Refused::new(), args.id)),
     }
 }
 
@@ -88,7 +87,7 @@ fn show(
     for warning in all.iter().filter_map(Sent::unchecked) {
         ctx.out.warn(warning);
     }
-    let against = contradictions(ctx, mail)?;
+    let against = contradictions(mail)?;
     for message in &mut all {
         let id = message.header.addressing().id;
         let shows = against.iter().filter(|of| of.messages.contains(&id));
@@ -135,11 +134,8 @@ fn show(
 ///
 /// # Errors
 /// The copy of the directory, or files.
-pub(super) fn contradictions(
-    ctx: &Context,
-    mail: &Mail,
-) -> Result<Vec<Contradiction>, ClientError> {
-    Ok(mail.at_desk(ctx, |desk| collect::contradictions(desk, &mail.outbox))??)
+pub(super) fn contradictions(mail: &Mail) -> Result<Vec<Contradiction>, ClientError> {
+    Ok(mail.at_desk(|desk| collect::contradictions(desk, &mail.outbox))??)
 }
 
 /// Where they contradict each other, for programs.
@@ -180,7 +176,7 @@ async fn ask(
     let (now, mut refused) = (ctx.office.ambient().now(), Refused::new());
     for id in mail.outbox.ids()? {
         let state = mail.outbox.state(id)?;
-        let Some(header) = header_of(ctx, mail, id)? else { continue };
+        let Some(header) = header_of(mail, id)? else { continue };
         let wanted = prefix.is_none_or(|prefix| id.to_string().starts_with(prefix));
         if wanted && is_open(&state, header.addressing(), now) {
             let lost = may_be_lost(&state, header.addressing(), now);
@@ -225,14 +221,13 @@ async fn ask_about(
         }
         status => status?,
     };
-    let take = |mail: &Mail| {
-        mail.at_desk(ctx, |desk| collect::take_status(desk, &mail.outbox, (id, &status)))
-    };
+    let take =
+        |mail: &Mail| mail.at_desk(|desk| collect::take_status(desk, &mail.outbox, (id, &status)));
     let refused = take(mail)??;
     if !refused.iter().any(|why| matches!(why, ReceiptError::SyncFirst(_))) {
         return Ok(refused);
     }
-    mail.catch_up(ctx, session, &mut super::mail::News::default()).await?;
+    mail.catch_up(session, &mut crate::office::news::News::default()).await?;
     let size = mail.replica.view()?.0;
     Ok(take(mail)??.into_iter().map(|why| why.beyond("receipt", size)).collect())
 }
@@ -336,22 +331,18 @@ struct Answer {
 }
 
 /// The header of a message to people; nothing for receipts and acknowledgements.
-fn header_of(
-    ctx: &Context,
-    mail: &Mail,
-    id: MessageId,
-) -> Result<Option<VerifiedHeader>, ClientError> {
+fn header_of(mail: &Mail, id: MessageId) -> Result<Option<VerifiedHeader>, ClientError> {
     let Request::Submit(request) = mail.outbox.request(id)? else { return Ok(None) };
     let bytes = request.envelope.map(|envelope| envelope.header).unwrap_or_default();
-    let header = mail.own_header(ctx, &bytes)?.ok();
+    let header = mail.own_header(&bytes)?.ok();
     Ok(header.filter(|header| header.addressing().class != Class::Receipt))
 }
 
 fn messages(ctx: &Context, mail: &Mail, mut refused: Refused) -> Result<Vec<Sent>, ClientError> {
-    let answers = answers(ctx, mail)?;
+    let answers = answers(mail)?;
     let mut all = Vec::new();
     for id in mail.outbox.ids()? {
-        let Some(header) = header_of(ctx, mail, id)? else { continue };
+        let Some(header) = header_of(mail, id)? else { continue };
         let not_held = refused.remove(&id).unwrap_or_default();
         all.push(message(ctx, mail, (id, header, not_held), &answers)?);
     }
@@ -369,14 +360,14 @@ struct Came {
     key_ended: bool,
 }
 
-fn answers(ctx: &Context, mail: &Mail) -> Result<Vec<Came>, ClientError> {
+fn answers(mail: &Mail) -> Result<Vec<Came>, ClientError> {
     let mut found = Vec::new();
     for row in mail.index.rows().iter().filter(|row| answers_ours(mail, row)) {
         let kept = mail.inbox.item(row.number)?;
         if kept.kind != EntryKind::Addressed || row.is_receipt() {
             continue;
         }
-        let Ok(opened) = mail.opened(ctx, &kept)? else { continue };
+        let Ok(opened) = mail.opened(&kept)? else { continue };
         found.extend(Came::of(mail.replica.directory()?, row.number, opened));
     }
     Ok(found)
@@ -413,14 +404,14 @@ fn message(
     let (mut state, directory) = (mail.outbox.state(id)?, mail.replica.directory()?);
     let request = mail.outbox.request(id)?;
     let opened = match request.envelope() {
-        Some(envelope) => mail.opened_own(ctx, envelope)?.ok(),
+        Some(envelope) => mail.opened_own(envelope)?.ok(),
         None => None,
     };
     let title = opened.and_then(|opened| match opened.inside {
         Inside::Content(content) => Some(content.title),
         Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_) => None,
     });
-    let (told, not_accepted) = match told(ctx, mail, (id, &header))? {
+    let (told, not_accepted) = match told(mail, (id, &header))? {
         Ok(told) => (told, None),
         Err(why) => (None, Some(why)),
     };
@@ -437,7 +428,7 @@ fn message(
         .collect();
     let mut open = Vec::new();
     for seat in &state.acknowledged {
-        match acknowledgement(ctx, mail, (id, &header), seat)? {
+        match acknowledgement(mail, (id, &header), seat)? {
             Some(Ok(verified)) => open.push(verified),
             Some(Err(why)) => not_held.push(why),
             None => {}
@@ -455,7 +446,7 @@ fn message(
     let words = words.collect();
     Ok(Sent {
         title,
-        waits: mail.due(ctx)?.iter().any(|due| due.id == id),
+        waits: mail.due()?.iter().any(|due| due.id == id),
         kept_back: mail.outbox.why_kept_back(id)?,
         refused,
         mend,
@@ -477,7 +468,7 @@ fn message(
 fn mend(directory: &Directory, header: &VerifiedHeader, reason: &Reason) -> String {
     let of = header.addressing();
     let to = of.recipients.iter().map(|to| &to.contact);
-    let cannot = call::who_cannot(directory, to, (reason, std::iter::empty()));
+    let cannot = who_cannot(directory, to, (reason, std::iter::empty()));
     let mend = call::mend(of.id, &cannot, of.recipients.len());
     mend.unwrap_or_else(|| format!("liaison sent retry {}, if that has changed", of.id))
 }
@@ -499,11 +490,10 @@ fn replies(came: &[&Came]) -> Vec<Answer> {
 
 /// The relay's receipts, verified again.
 fn told(
-    ctx: &Context,
     mail: &Mail,
     (id, header): (MessageId, &VerifiedHeader),
 ) -> Result<Result<Option<Told>, ReceiptError>, ClientError> {
-    let told = mail.at_desk(ctx, |desk| collect::told(desk, &mail.outbox, (id, header)))?;
+    let told = mail.at_desk(|desk| collect::told(desk, &mail.outbox, (id, header)))?;
     match told {
         Ok(told) => Ok(Ok(told)),
         Err(TakeError::Receipt(why)) => Ok(Err(why)),
@@ -557,13 +547,12 @@ fn ended(mail: &Mail, signed: &Envelope) -> Result<bool, ClientError> {
 
 /// The open acknowledgement of a seat, verified again.
 fn acknowledgement(
-    ctx: &Context,
     mail: &Mail,
     (id, header): (MessageId, &VerifiedHeader),
     seat: &SeatId,
 ) -> Result<Option<Result<VerifiedAcknowledgement, ReceiptError>>, ClientError> {
     let Some(bytes) = mail.outbox.acknowledgement(id, seat)? else { return Ok(None) };
-    let verified = mail.at_desk(ctx, |desk| {
+    let verified = mail.at_desk(|desk| {
         let known = (desk.reader.directory, desk.reader.root_at);
         receipt::verify_acknowledgement(known, header, &bytes)
     })?;

@@ -13,12 +13,12 @@ use crate::client::replica::Replica;
 use crate::crypto::cert::PeerCertificate;
 use crate::domain::directory::Contact;
 use crate::domain::ids::SeatId;
+use crate::office::mail::Mail;
 use crate::words;
 
 use super::Context;
 use super::directory::Seen;
 use super::layout::Lines;
-use super::mail::Mail;
 use super::rotate::admitted_at;
 
 /// `liaison status`.
@@ -181,10 +181,10 @@ fn service(ctx: &Context, lines: &mut Lines, warnings: &mut Vec<String>) -> Valu
 }
 
 fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, ClientError> {
-    let mail = Mail::open(ctx, replica)?;
-    let shown = super::inbox::listed(&mail, &mail.acks(&mail.due(ctx)?)?, false)?.0;
+    let mail = Mail::open(&ctx.office, replica)?;
+    let shown = super::inbox::listed(&mail, &mail.acks(&mail.due()?)?, false)?.0;
     let unread = shown.into_iter().filter(|number| !mail.is_read(*number)).count();
-    let (collected, waiting) = (mail.inbox.last()?, mail.due(ctx)?.len());
+    let (collected, waiting) = (mail.inbox.last()?, mail.due()?.len());
     let head = collected > 0 || mail.inbox.head()?.is_some();
     let said = if head { format!("{collected} entries") } else { "never collected".to_owned() };
     lines.line("mailbox", format!("{said}, {unread} unread"));

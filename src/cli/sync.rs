@@ -10,11 +10,11 @@ use crate::client::error::ClientError;
 use crate::client::keys::Owner;
 use crate::client::replica::{Frozen, Replica};
 use crate::client::session::Session;
+use crate::office::mail::Mail;
+use crate::office::news::News;
 use crate::words;
 
 use super::Context;
-use super::inbox::say_news;
-use super::mail::{Mail, News};
 
 /// `liaison sync`.
 ///
@@ -67,12 +67,12 @@ async fn hand_in_what_waits(
 ) -> Result<(), ClientError> {
     let Owner::Seat(seat) = reader else { return Ok(()) };
     // Who never sent anything needs no mailbox here, and may have no key to open one.
-    if !Mail::waits(ctx, &seat)? {
+    if !Mail::waits(&ctx.office, &seat)? {
         return Ok(());
     }
-    let (mut mail, mut news) = (Mail::of(ctx, replica, seat)?, News::default());
-    mail.send_all(ctx, session, &mut news).await?;
-    say_news(ctx, &mut news);
+    let (mut mail, mut news) = (Mail::of(&ctx.office, replica, seat)?, News::default());
+    mail.send_all(session, &mut news).await?;
+    mail.tell(&mut news);
     news.ends()
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 
 use crate::crypto::sign::CannotSign;
-use crate::domain::ids::ContactId;
+use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Refusal;
 use crate::tls::client::{Broken, InvalidTrust, ServerFault};
 use crate::wire::{status, v1};
@@ -97,6 +97,32 @@ pub struct ClientError {
     pub exit: Exit,
     /// Whether the command has printed its object already, and this is only how it ends.
     pub printed: bool,
+    /// What became of what was to be sent, if something was.
+    pub fate: Option<Fate>,
+}
+
+/// What became of what was to be sent and was not accepted, or whose receipt was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.
+    Waits(MessageId, Sending),
+    /// It was refused for good, and waits no longer.
+    GivenUp(MessageId),
+    /// The same of what waited for another command.
+    WaitedInVain(MessageId),
+    /// The relay has it, and its receipt could not be kept or checked.
+    WithoutReceipt(MessageId),
+    /// It could not be kept, and so was not sealed.
+    NotKept(Sending),
+}
+
+/// What somebody sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// A message.
+    Message,
+    /// That he acknowledges one.
+    Acknowledgement,
 }
 
 impl ClientError {
@@ -110,7 +136,7 @@ impl ClientError {
     ) -> Self {
         let (reason, sentence) = (reason.into(), sentence.to_string());
         let details = BTreeMap::new();
-        Self { side, reason, sentence, mend: None, details, exit, printed: false }
+        Self { side, reason, sentence, mend: None, details, exit, printed: false, fate: None }
     }
 
     /// The same, with the command that mends it.
@@ -181,6 +207,27 @@ impl ClientError {
     pub fn contacts(&self) -> impl Iterator<Item = ContactId> {
         let named = self.details.get("contacts").map_or("", String::as_str);
         named.split(", ").filter_map(|contact| contact.parse().ok())
+    }
+
+    /// The same, of what became so.
+    #[must_use]
+    pub fn leaves(self, fate: Fate) -> Self {
+        Self { fate: Some(fate), ..self }
+    }
+
+    /// What is sealed and kept here, and waits.
+    #[must_use]
+    pub const fn waiting(&self) -> Option<MessageId> {
+        match self.fate {
+            Some(Fate::Waits(id, _)) => Some(id),
+            Some(
+                Fate::GivenUp(_)
+                | Fate::WaitedInVain(_)
+                | Fate::WithoutReceipt(_)
+                | Fate::NotKept(_),
+            )
+            | None => None,
+        }
     }
 
     fn with_usual_mend(self) -> Self {

@@ -5,8 +5,12 @@
 //! Invariants: a message is kept, sealed as it came, before anything else is done; a request is on the disk
 //! before its first attempt; acknowledging is a human's.
 
+pub mod acknowledged;
 pub mod again;
+pub mod call;
 pub mod collect;
+pub mod courier;
+pub mod fate;
 mod faults;
 pub mod fetch;
 pub mod follow;
@@ -14,7 +18,9 @@ pub mod hand_in;
 pub mod inbox;
 pub mod index;
 pub mod later;
+pub mod mail;
 pub mod muted;
+pub mod news;
 pub mod standing;
 pub mod stay;
 mod sync;

@@ -4,18 +4,26 @@
 //! scope: its words (`words`), where they stand (the face). Invariant: a face that hears nothing loses nothing
 //! but the telling.
 
-use std::fmt::Debug;
 use std::path::PathBuf;
 
 use crate::client::address::InvalidAddress;
 use crate::client::error::ClientError;
 use crate::client::keys::Owner;
+use crate::client::message::compose::ComposeError;
+use crate::client::message::open::NotOpened;
+use crate::client::message::receipt::ReceiptError;
 use crate::client::replica::Frozen;
 use crate::domain::directory::key::Purpose;
-use crate::domain::ids::ContactId;
+use crate::domain::ids::{ContactId, MessageId, SeatId};
+use crate::domain::refusal::Amiss;
+use crate::domain::relay::addressing::{Addressing, OrLater};
+use crate::domain::state::LaterKind;
+use crate::signed::proto::Class;
+
+use super::collect::Unproven;
 
 /// Whom an office works for: a terminal, a console, a program.
-pub trait Face: Send + Sync + Debug {
+pub trait Face: Send + Sync {
     /// Something that people should know.
     fn hears(&self, note: Note);
 
@@ -38,10 +46,12 @@ pub enum Work {
     Entries,
     /// Details of contacts, fetched.
     Details,
+    /// Messages, fetched.
+    Messages,
 }
 
 /// Something that people should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Note {
     // The home and its copy of the directory.
     /// A file names an address that cannot be used: it is skipped.
@@ -81,6 +91,90 @@ pub enum Note {
     StandsStill(Frozen),
     /// Whether its newest checkpoint is the log's cannot be checked before an update.
     CheckpointUnchecked,
+
+    // What came.
+    /// Who is muted cannot be read, and why: nobody is.
+    NobodyMuted(ClientError),
+    /// The mailbox of the contact began anew, in this epoch.
+    BeganAnew(ContactId, u64),
+    /// Messages that were here already, each with its new number.
+    DeliveredAgain(Vec<(u64, MessageId)>),
+    /// An entry waits for a directory of this size, and the service shows less.
+    WaitsForDirectory(u64),
+    /// The relay told two histories of a mailbox, of a message that was sent from here.
+    TwoHistories(MessageId),
+    /// A message was refused for its place in its thread.
+    Refused {
+        /// Who sent it.
+        sender: SeatId,
+        /// What it is.
+        class: OrLater<Class>,
+        /// What is amiss.
+        amiss: Amiss,
+    },
+    /// The header of the entry of this number is not believed.
+    Unverified(u64, NotOpened),
+    /// The entry of this number shows an acknowledgement that does not hold.
+    NotAcknowledged(u64, ReceiptError),
+    /// A message of this contact expired before every contact had it; which, if it was sent from here.
+    NotDelivered(Option<MessageId>),
+    /// The entry of this number does not show what the relay says by it.
+    NotProven(u64, Unproven),
+    /// The entry of this number is one that only a later version can deal with.
+    Later(u64, LaterKind),
+    /// A body has not come yet, and why.
+    NotFetched(u64, ClientError),
+    /// The service has lost a body, and who has it.
+    BodyLost(ClientError),
+    /// The copy of the directory is not up to date yet, and why; it is tried again.
+    NotSynced(ClientError),
+    /// The relay's head cannot be checked before an update.
+    HeadUnchecked,
+    /// The sender cannot be told that it arrived, and why.
+    CannotAnswer(ComposeError),
+
+    /// Another program is collecting into this inbox.
+    CollectedElsewhere,
+    /// So many messages are not fetched yet.
+    FetchedLater(usize),
+    /// So many entries came spoilt: they are asked for again.
+    AskingAgain(usize),
+    /// What came spoilt does not come now, and why.
+    AskedInVain(ClientError),
+    /// So many of them were dealt with.
+    CameAtLast(usize),
+
+    // What goes.
+    /// So many wait to be handed in: they go later.
+    HandedInLater(usize),
+    /// What waits here is handed in: so many.
+    HandingIn(usize),
+    /// A request is sealed again, as things are now.
+    SealedAgain(MessageId),
+    /// What is due was not handed in, and why.
+    DueNotHandedIn(ClientError),
+    /// So many wait still to be handed in.
+    StillDue(usize),
+    /// A request was not accepted, or its receipt was not kept.
+    NotAccepted {
+        /// Its id.
+        id: MessageId,
+        /// To whom, if its header holds.
+        of: Option<Addressing>,
+        /// Why.
+        error: ClientError,
+    },
+    /// What was written before still waits.
+    StillWaits {
+        /// Its id.
+        id: MessageId,
+        /// Its title, if it has one that opens.
+        title: Option<String>,
+        /// To whom.
+        of: Addressing,
+        /// What keeps it back.
+        why: String,
+    },
 }
 
 /// What could not be kept.
@@ -90,12 +184,26 @@ pub enum Unkept {
     Verified,
     /// New keys, in the place of those before.
     NewKeys,
+    /// What a list needs of every entry of the inbox.
+    Index,
 }
 
 impl Note {
     /// Whether it must not be missed.
     #[must_use]
     pub const fn warns(&self) -> bool {
-        !matches!(self, Self::KeysInForce(..) | Self::DetailsForMembers(_))
+        !matches!(
+            self,
+            Self::KeysInForce(..)
+                | Self::DetailsForMembers(_)
+                | Self::HandingIn(_)
+                | Self::SealedAgain(_)
+                | Self::CollectedElsewhere
+                | Self::FetchedLater(_)
+                | Self::AskingAgain(_)
+                | Self::AskedInVain(_)
+                | Self::CameAtLast(_)
+                | Self::HandedInLater(_)
+        )
     }
 }

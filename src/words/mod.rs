@@ -14,7 +14,6 @@ use crate::client::replica::Frozen;
 use crate::crypto::hash::Digest;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::{ContactId, MessageId};
-use crate::domain::refusal::Amiss;
 use crate::domain::relay::addressing::{OrLater, Recipient};
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
@@ -24,7 +23,7 @@ use crate::office::collect::Unproven;
 use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
-pub use notes::{note, unkept, work};
+pub use notes::{mend, note, sentence, spelled, unkept, why_call, work};
 
 /// How the relay contradicts itself, and what shows it.
 #[must_use]
@@ -143,14 +142,6 @@ pub fn notes(header: &VerifiedHeader) -> Vec<String> {
         count => Some(format!("{count} sealed files beside it, which this version does not fetch")),
     };
     flags.chain(cleared).chain(blobs).collect()
-}
-
-/// A message that was refused for its place in its thread.
-#[must_use]
-pub fn refused(header: &VerifiedHeader, amiss: Amiss) -> String {
-    let of = header.addressing();
-    let (class, sender) = (class(of.class), &of.sender);
-    format!("a message from {sender} ({class}) was refused, and is noted nowhere: {amiss}")
 }
 
 /// Where the title of a message stands that was not opened.
@@ -299,12 +290,6 @@ pub fn unacknowledged(why: &ReceiptError) -> String {
     }
 }
 
-/// An item of the mailbox whose sender saw a larger directory than there is.
-#[must_use]
-pub fn still_waits(size: u64) -> String {
-    format!("an entry of the mailbox waits for a directory of size {size}: the service shows less")
-}
-
 fn or_later<E>(value: OrLater<E>, say: impl FnOnce(E) -> String) -> String {
     match value {
         OrLater::Known(known) => say(known),
@@ -435,6 +420,7 @@ mod tests {
 
     use crate::client::message::testing::{AT, Net, contact, notification, sign_key};
     use crate::crypto::sign::KeyId;
+    use crate::domain::refusal::Amiss;
     use crate::domain::relay::envelope;
     use crate::domain::state::EntryKind;
     use crate::signed::dsse::{Envelope, Kind};
@@ -547,11 +533,20 @@ mod tests {
                 "2 sealed files beside it, which this version does not fetch",
             ]
         );
-        assert_eq!(
-            refused(&header, Amiss::OtherDrill),
-            "a message from at/cert-at/duty-1 (notification) was refused, and is noted nowhere: it \
-             bears another drill mark than its thread"
-        );
+    }
+
+    #[test]
+    fn what_is_delivered_again_is_said_in_one_line_if_it_is_much() {
+        let id = MessageId::new(1, [1; 10]);
+        let said =
+            |count: u64| delivered_again(&(14..14 + count).map(|of| (of, id)).collect::<Vec<_>>());
+        let each =
+            format!("{id} was delivered again after the service was restored: it is here once");
+        assert_eq!(said(3), [&*each, &*each, &*each]);
+        let all = "4 messages were delivered again after the service was restored, as numbers 14, 15, 16, \
+                   17: each is here once";
+        assert_eq!(said(4), [all]);
+        assert_eq!(said(0), [""; 0]);
     }
 
     #[test]

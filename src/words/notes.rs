@@ -1,8 +1,19 @@
 //! What an office tells, in words.
 
+use crate::client::error::{ClientError, Exit, Fate, Sending};
+use crate::client::message::text::visible;
+use crate::client::reason::Here;
+use crate::domain::ids::{ContactId, MessageId, SeatId};
+use crate::domain::refusal::{self, Amiss};
+use crate::domain::relay::addressing::{Addressing, OrLater};
+use crate::office::call::Why;
 use crate::office::told::{Note, Unkept, Work};
+use crate::signed::proto::Class;
 
-use super::when;
+use super::{
+    UNCHECKED, began_anew, class, delivered_again, later, not_acknowledged, not_delivered,
+    not_proven, unverified, when,
+};
 
 /// A note, in a sentence.
 #[must_use]
@@ -60,6 +71,56 @@ pub fn note(note: &Note) -> String {
         Note::CheckpointUnchecked => {
             "whether its newest checkpoint is the log's cannot be checked before that".to_owned()
         }
+        Note::NobodyMuted(why) => format!("{why}: nobody is muted until somebody is muted anew"),
+        Note::BeganAnew(contact, epoch) => began_anew(contact, *epoch),
+        Note::DeliveredAgain(all) => delivered_again(all).join("\n"),
+        Note::WaitsForDirectory(size) => format!(
+            "an entry of the mailbox waits for a directory of size {size}: the service shows less"
+        ),
+        Note::TwoHistories(id) => format!(
+            "the relay told this seat and the recipient of {id} two histories of one mailbox, and signed \
+             one of them: liaison sent {id}"
+        ),
+        Note::Refused { sender, class, amiss } => refused(sender, *class, *amiss),
+        Note::Unverified(number, why) => unverified(*number, why),
+        Note::NotAcknowledged(number, why) => not_acknowledged(*number, why),
+        Note::NotDelivered(id) => not_delivered(*id),
+        Note::NotProven(number, why) => not_proven(*number, why),
+        Note::Later(number, kind) => later(*number, *kind),
+        Note::NotFetched(number, why) => format!("message {number} is not fetched yet: {why}"),
+        Note::BodyLost(why) => match &why.mend {
+            Some(mend) => format!("{why}: {mend}"),
+            None => why.to_string(),
+        },
+        Note::NotSynced(why) => {
+            format!("the copy of the directory is not up to date yet: {why}; trying again")
+        }
+        Note::HeadUnchecked => format!("the relay's head {UNCHECKED}"),
+        Note::CannotAnswer(why) => format!("the sender cannot be told that it arrived: {why}"),
+        Note::CollectedElsewhere => {
+            "another program is collecting into this inbox; this is what it has".to_owned()
+        }
+        Note::FetchedLater(count) => format!(
+            "{count} messages are not fetched yet: liaison inbox goes on, and inbox list --follow"
+        ),
+        Note::AskingAgain(count) => format!("entries that came spoilt: {count}; asking again"),
+        Note::AskedInVain(why) => why.to_string(),
+        Note::CameAtLast(count) => format!("{count} dealt with: liaison inbox list --offline"),
+        Note::HandedInLater(count) => {
+            format!(
+                "{count} wait to be handed in: they go with the next liaison inbox, sent or sync"
+            )
+        }
+        Note::HandingIn(all) => {
+            format!("handing in what waits here ({all}), most urgent first")
+        }
+        Note::SealedAgain(id) => format!("{id} is sealed again, as things are now"),
+        Note::DueNotHandedIn(why) => format!("what is due was not handed in: {}", sentence(why)),
+        Note::StillDue(count) => {
+            format!("{count} wait to be handed in: liaison sent --offline says what for")
+        }
+        Note::NotAccepted { id, of, error } => not_accepted(*id, of.as_ref(), error),
+        Note::StillWaits { id, title, of, why } => still_waits((*id, title.as_deref()), of, why),
     }
 }
 
@@ -70,6 +131,7 @@ pub const fn unkept(what: Unkept) -> &'static str {
         Unkept::Verified => {
             "until that is mended, each command verifies every entry again, which takes longer"
         }
+        Unkept::Index => "what is kept of what came is read anew each time until that is mended",
         Unkept::NewKeys => "new keys are used where they lie until they can be put in their place",
     }
 }
@@ -81,5 +143,252 @@ pub const fn work(work: Work) -> &'static str {
         Work::Verifying => "verified",
         Work::Entries => "entries",
         Work::Details => "details",
+        Work::Messages => "messages",
+    }
+}
+
+/// What is said of what was written before, and still waits.
+fn still_waits((id, title): (MessageId, Option<&str>), of: &Addressing, why: &str) -> String {
+    let title = title.map(|title| format!(" ({})", visible(title))).unwrap_or_default();
+    let to: Vec<&ContactId> = of.recipients.iter().map(|to| &to.contact).collect();
+    let (what, to) = (what_it_is(Some(of)), refusal::list(&to));
+    format!("an earlier {what}{title} to {to} still waits, as {id}: {}", visible(why))
+}
+
+/// What is said of a request that was not handed in, or whose receipt was not kept.
+fn not_accepted(id: MessageId, of: Option<&Addressing>, error: &ClientError) -> String {
+    if error.reason == Here::BeforeUpdate {
+        return sentence(error);
+    }
+    let mut said = format!("the {}", what_it_is(of));
+    // What waits is named where it is said to.
+    if !error.waiting().is_some() {
+        said = format!("{said} {id}");
+    }
+    if let Some(of) = of {
+        let to: Vec<&ContactId> = of.recipients.iter().map(|to| &to.contact).collect();
+        said = format!("{said} to {}", refusal::list(&to));
+    }
+    format!("{said} was not accepted: {}: {}", error.reason, sentence(error))
+}
+
+/// A request, in a word or two.
+fn what_it_is(of: Option<&Addressing>) -> &'static str {
+    match of.map(|of| of.class) {
+        Some(OrLater::Known(Class::Receipt)) => "delivered receipt",
+        Some(OrLater::Known(Class::Acknowledgement)) => "acknowledgement",
+        Some(OrLater::Known(_) | OrLater::Later(_)) | None => "message",
+    }
+}
+
+/// A message that was refused for its place in its thread.
+fn refused(sender: &SeatId, of: OrLater<Class>, amiss: Amiss) -> String {
+    format!("a message from {sender} ({}) was refused, and is noted nowhere: {amiss}", class(of))
+}
+
+/// What went wrong, and what became of what was to be sent.
+#[must_use]
+pub fn sentence(error: &ClientError) -> String {
+    let cause = &error.sentence;
+    let Some(fate) = error.fate else { return cause.clone() };
+    match fate {
+        Fate::Waits(id, what) => {
+            let what = match what {
+                Sending::Message => "it",
+                Sending::Acknowledgement => "the acknowledgement",
+            };
+            format!(
+                "{what} is sealed and waits in the outbox as {id}, and goes with the next liaison inbox, \
+                 sent or sync: do not send it again; {cause}"
+            )
+        }
+        Fate::GivenUp(_) => format!("{cause}; it is not handed in again by itself"),
+        Fate::WaitedInVain(id) => format!("{id} waited, and was refused for good"),
+        Fate::WithoutReceipt(id) if error.reason == Here::BeforeUpdate => {
+            format!("{id} was handed in; its receipt {UNCHECKED}")
+        }
+        Fate::WithoutReceipt(id) => format!(
+            "{id} was handed in, and its receipt cannot be kept: do not send it again; {cause}"
+        ),
+        Fate::NotKept(what) => {
+            let what = match what {
+                Sending::Message => "the message",
+                Sending::Acknowledgement => "the acknowledgement",
+            };
+            format!("{what} is neither kept nor sent: {cause}")
+        }
+    }
+}
+
+/// An error in which it is said what became of what was to be sent.
+#[must_use]
+pub fn spelled(error: &ClientError) -> ClientError {
+    let mut details = error.details.clone();
+    details.extend(match error.fate {
+        Some(Fate::Waits(id, _)) => Some(("waiting".to_owned(), id.to_string())),
+        Some(Fate::GivenUp(id) | Fate::WaitedInVain(id)) => {
+            Some(("refused".to_owned(), id.to_string()))
+        }
+        Some(Fate::WithoutReceipt(_) | Fate::NotKept(_)) | None => None,
+    });
+    let (sentence, mend) = (sentence(error), mend(error));
+    ClientError { sentence, mend, details, fate: None, ..error.clone() }
+}
+
+/// What mends it.
+#[must_use]
+pub fn mend(error: &ClientError) -> Option<String> {
+    let mend = error.mend.clone();
+    match error.fate {
+        Some(Fate::Waits(_, what)) => {
+            let again = match what {
+                Sending::Message => "liaison sent",
+                Sending::Acknowledgement => "liaison inbox",
+            };
+            Some(match mend {
+                Some(mend) if error.exit == Exit::NotReachable => {
+                    format!("{again}, in a while; if that fails for long, {mend}")
+                }
+                Some(mend) => mend,
+                None => again.to_owned(),
+            })
+        }
+        Some(Fate::GivenUp(id) | Fate::WaitedInVain(id)) => {
+            Some(mend.unwrap_or_else(|| format!("liaison sent retry {id}, if that has changed")))
+        }
+        Some(Fate::WithoutReceipt(_) | Fate::NotKept(_)) | None => mend,
+    }
+}
+
+/// Why a contact is to be called, behind its name.
+#[must_use]
+pub const fn why_call(why: Why) -> &'static str {
+    match why {
+        Why::Gone => "is in the directory no more",
+        Why::Listed => "is listed",
+        Why::WithoutSeats => "has no seat on duty",
+        Why::Full => "takes no more of your messages now",
+        Why::NotSent => "does not have it",
+        Why::Waits => "may not have it yet",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::error::Side;
+    use crate::client::message::open::NotOpened;
+    use crate::client::message::receipt::ReceiptError;
+    use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
+    use crate::client::outbox::{Outbox, Request};
+    use crate::crypto::hash::Digest;
+    use crate::domain::refusal::Refusal;
+    use crate::domain::relay::envelope;
+    use crate::office::fate::{kept_back, without_receipt};
+    use crate::wire::v1;
+
+    #[test]
+    fn what_is_not_accepted_says_what_it_is_to_whom_and_why() {
+        let net = Net::new();
+        let id = MessageId::new(1, [1; 10]);
+        let header = &net.notification().envelope.header;
+        let header = envelope::verify_header(&net.directory, header).unwrap();
+        let of = |class| Addressing { class: OrLater::Known(class), ..header.addressing().clone() };
+        let quota = ClientError::from(Refusal::QuotaExceeded { kept: 9, limit: 8 });
+        let why = "QUOTA_EXCEEDED: the relay keeps 9 bytes for your messages and their answers, \
+                   and takes up to 8";
+        for (class, what) in [
+            (Class::Receipt, "delivered receipt"),
+            (Class::Acknowledgement, "acknowledgement"),
+            (Class::Notification, "message"),
+        ] {
+            let said = format!("the {what} {id} to fr/cert-fr, pt/cert-pt was not accepted: {why}");
+            assert_eq!(not_accepted(id, Some(&of(class)), &quota), said);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::of(dir.path());
+        let said = not_accepted(id, Some(&of(Class::Receipt)), &kept_back(&outbox, quota, id));
+        assert_eq!(said.matches(&id.to_string()).count(), 1, "{said}");
+    }
+
+    #[test]
+    fn what_is_not_believed_is_said_with_its_number_and_why() {
+        let key = sign_key("a new key").public().id();
+        let unchecked = Note::Unverified(3, NotOpened::BeforeUpdate(key));
+        assert_eq!(note(&unchecked), "entry 3 of the mailbox cannot be checked before the update");
+        let why = NotOpened::Backdated { key, ended: 2, floor: 3 };
+        let said = format!("entry 3 of the mailbox was not opened: BACKDATED: {why}");
+        assert_eq!(note(&Note::Unverified(3, why)), said);
+        let refused = Note::Refused {
+            sender: seat(AT),
+            class: OrLater::Known(Class::Notification),
+            amiss: Amiss::OtherDrill,
+        };
+        assert_eq!(
+            note(&refused),
+            "a message from at/cert-at/duty-1 (notification) was refused, and is noted nowhere: it bears \
+             another drill mark than its thread"
+        );
+    }
+
+    /// It is not what was just accepted.
+    #[test]
+    fn what_waits_still_is_said_to_be_an_earlier_one() {
+        let net = Net::new();
+        let id = MessageId::new(1, [1; 10]);
+        let header = &net.notification().envelope.header;
+        let header = envelope::verify_header(&net.directory, header).unwrap();
+        let said = |title| still_waits((id, title), header.addressing(), "no more\u{1b} room");
+        let why = format!(r"to fr/cert-fr, pt/cert-pt still waits, as {id}: no more\u{{1b}} room");
+        assert_eq!(said(None), format!("an earlier message {why}"));
+        assert_eq!(said(Some("Kept")), format!("an earlier message (Kept) {why}"));
+    }
+
+    #[test]
+    fn what_is_kept_back_is_said_to_be_kept_and_what_mends_it_goes_first() {
+        let (dir, id) = (tempfile::tempdir().unwrap(), MessageId::new(1, [1; 10]));
+        let outbox = Outbox::of(dir.path());
+        let kept = |error: ClientError| {
+            let (reason, sentence) = (error.reason.clone(), error.sentence.clone());
+            let kept = kept_back(&outbox, error, id);
+            let said = super::sentence(&kept);
+            assert!(said.starts_with("it is sealed and waits in the outbox"), "{said}");
+            assert!(said.ends_with(&format!("do not send it again; {sentence}")), "{said}");
+            assert_eq!(outbox.why_kept_back(id).unwrap(), Some((reason, sentence)));
+            mend(&kept).unwrap()
+        };
+        let lost = ClientError::new(Side::Network, Exit::NotReachable, "NO_CONNECTION", "nobody");
+        assert_eq!(kept(lost.clone()), "liaison sent");
+        let asks = "liaison sent, in a while; if that fails for long, ask the operator";
+        assert_eq!(kept(lost.mended_by("ask the operator")), asks);
+        // What acknowledges goes with the inbox.
+        let acknowledges = Request::Acknowledge(v1::AcknowledgeRequest {
+            words: Some(Net::new().notification().envelope),
+            ..Default::default()
+        });
+        let other = MessageId::new(2, [2; 10]);
+        outbox.put((other, Digest::of(b"a header")), &acknowledges).unwrap();
+        let lost = ClientError::new(Side::Network, Exit::NotReachable, "NO_CONNECTION", "nobody");
+        let said = kept_back(&outbox, lost, other);
+        let waits = format!("the acknowledgement is sealed and waits in the outbox as {other}, ");
+        assert!(sentence(&said).starts_with(&waits), "{said}");
+        assert_eq!(mend(&said).unwrap(), "liaison inbox");
+        // There may be room later: who cannot wait calls.
+        let contacts = vec![seat(FR).contact()];
+        let full = ClientError::from(Refusal::MailboxShare { contacts, retry: Some(30) });
+        assert_eq!(kept(full.mended_by("call fr/cert-fr")), "call fr/cert-fr");
+    }
+
+    #[test]
+    fn a_request_whose_receipt_cannot_be_checked_yet_was_handed_in() {
+        let id = MessageId::new(1, [1; 10]);
+        let error = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
+        let error = without_receipt(id, error);
+        let said = format!("{id} was handed in; its receipt cannot be checked before the update");
+        assert_eq!((error.exit, not_accepted(id, None, &error)), (Exit::UpdateMe, said));
+        let busy = ClientError::new(Side::Theirs, Exit::Refused, "CLOSED", "closed");
+        let error = without_receipt(id, busy);
+        let said = format!("the message {id} was not accepted: CLOSED: closed");
+        assert_eq!(not_accepted(id, None, &error), said);
     }
 }

@@ -24,17 +24,20 @@ use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::client::session::Session;
 use crate::domain::ids::MessageId;
+use crate::office::acknowledged::Acks;
+use crate::office::courier::Courier;
+use crate::office::fate::after_a_sync;
 use crate::office::fetch;
 use crate::office::follow::{self, Event, FollowError};
 use crate::office::hand_in::Due;
 use crate::office::later::{Later, LaterDue};
+use crate::office::mail::Mail;
+use crate::office::news::News;
 use crate::office::stay::Way;
 use crate::wire::v1;
 use crate::words;
 
 use super::super::Context;
-use super::super::courier::Courier;
-use super::super::mail::{Acks, Mail, News, after_a_sync};
 use super::{gone_json, rows, told};
 
 /// Stays, and prints what comes. A connection that ends is made again, for ever; the end is what the
@@ -91,14 +94,14 @@ impl Stay {
 
     /// One connection, until it ends.
     async fn once(&mut self, ctx: &Context) -> Result<Infallible, ClientError> {
-        let (session, mut mail) = Mail::online(ctx).await?;
+        let (session, mut mail) = Mail::online(&ctx.office).await?;
         let session = session.impatient();
         self.later_due.connected();
         if self.lock.is_none() {
             self.lock = Some(mail.inbox.lock()?);
             ctx.out.say(format_args!("waiting for messages to {}", mail.seat.contact()));
         }
-        Box::pin(mail.begins_anew(ctx, &session, &mut self.news)).await?;
+        Box::pin(mail.begins_anew(&session, &mut self.news)).await?;
         let Err(ended) = self.follow(ctx, &session, &mut mail).await;
         self.announce(ctx, &mail)?;
         Err(ended)
@@ -123,10 +126,10 @@ impl Stay {
         let (mut spoilt, mut bodies) = (ask(Vec::new()), fetch(Vec::new()));
         let (mut handing_in, mut syncing) = (FuturesUnordered::new(), FuturesUnordered::new());
         let mut work = Work { wanted: mail.unfetched()?.into(), ..Work::default() };
-        self.look_for_due(ctx, mail, &mut work)?;
+        self.look_for_due(mail, &mut work)?;
         loop {
             self.announce(ctx, mail)?;
-            work.due.extend(mail.those_due(ctx, self.news.queued())?);
+            work.due.extend(mail.those_due(self.news.queued())?);
             let now = Instant::now();
             work.behind |= self.news.was_behind();
             let is_behind = work.unchecked.is_some() || work.behind;
@@ -138,7 +141,7 @@ impl Stay {
             if handing_in.is_empty()
                 && let Some(due) = self.next_due(&mut work, |id| mail.outbox.waits(id), now)
             {
-                handing_in.push(hand_in(ctx, session, mail.courier(), due));
+                handing_in.push(hand_in(session, mail.courier(), due));
             }
             if let Some(numbers) = work.next_bodies(now) {
                 bodies = fetch(numbers);
@@ -149,8 +152,8 @@ impl Stay {
             tokio::select! {
                 biased;
                 Some((courier, due, done)) = handing_in.next() => {
-                    mail.takes_over(ctx, courier.replica)?;
-                    self.handed_in(ctx, mail, &mut work, (due, done))?;
+                    mail.takes_over(courier.replica)?;
+                    self.handed_in(mail, &mut work, (due, done))?;
                 }
                 Some(synced) = syncing.next() => {
                     let synced = match synced {
@@ -158,7 +161,7 @@ impl Stay {
                             // One call that is lost says nothing of the connection.
                             work.lost += usize::from(error.side == Side::Network);
                             if work.unchecked.is_some() && work.lost >= LOST {
-                                mail.keep(ctx, &mut work.held, &mut self.news)?;
+                                mail.keep(&mut work.held, &mut self.news)?;
                                 return Err(error);
                             }
                             self.not_synced(&mut work, &error);
@@ -168,8 +171,8 @@ impl Stay {
                     };
                     work.lost = 0;
                     work.later_sync.done(&());
-                    mail.takes_over(ctx, synced)?;
-                    mail.caught_up(ctx, &mut self.news)?;
+                    mail.takes_over(synced)?;
+                    mail.caught_up(&mut self.news)?;
                     // What this sync did not reach is looked at again with the next head.
                     work.behind &= self.news.was_behind();
                     match work.unchecked.take() {
@@ -181,7 +184,7 @@ impl Stay {
                     }
                 }
                 Some((number, came)) = bodies.next() => {
-                    self.take_body(ctx, mail, &mut work, (number, came))?;
+                    self.take_body(mail, &mut work, (number, came))?;
                 }
                 // Behind what must wait for a sync the stream waits, too.
                 Some(came) = spoilt.next(), if work.unchecked.is_none() => match came {
@@ -196,7 +199,7 @@ impl Stay {
                         Ok(event) => event,
                         Err(ended) => {
                             // A stream that broke leaves what it brought.
-                            mail.keep(ctx, &mut work.held, &mut self.news)?;
+                            mail.keep(&mut work.held, &mut self.news)?;
                             return Err(ended.into());
                         }
                     };
@@ -209,13 +212,8 @@ impl Stay {
     }
 
     /// Looks for what is to be handed in, and for what was acknowledged here.
-    fn look_for_due(
-        &mut self,
-        ctx: &Context,
-        mail: &Mail,
-        work: &mut Work,
-    ) -> Result<(), ClientError> {
-        let due = mail.due(ctx)?;
+    fn look_for_due(&mut self, mail: &Mail, work: &mut Work) -> Result<(), ClientError> {
+        let due = mail.due()?;
         self.acks = mail.acks(&due)?;
         work.due = due.into_iter().collect();
         Ok(())
@@ -242,7 +240,6 @@ impl Stay {
     /// What was not accepted stays due, and is offered again.
     fn handed_in(
         &mut self,
-        ctx: &Context,
         mail: &Mail,
         work: &mut Work,
         (due, done): (Due, Result<VerifiedAccepted, ClientError>),
@@ -256,7 +253,7 @@ impl Stay {
             self.later_due.failed(&due, &error, Instant::now());
             work.due.insert(due);
         }
-        mail.not_accepted(ctx, (id, &error), &mut self.news)
+        mail.not_accepted((id, &error), &mut self.news)
     }
 
     /// The sync is tried again. Until then all may wait for it, so that it is said.
@@ -269,7 +266,6 @@ impl Stay {
     /// What did not come is asked for again.
     fn take_body(
         &mut self,
-        ctx: &Context,
         mail: &Mail,
         work: &mut Work,
         (number, came): (u64, Result<v1::Item, ClientError>),
@@ -278,12 +274,12 @@ impl Stay {
         match came {
             Ok(item) => {
                 work.later_wanted.done(&number);
-                mail.take_body(ctx, &item, &mut self.news)
+                mail.take_body(&item, &mut self.news)
             }
             Err(error) => {
                 work.later_wanted.failed(number, &error, Instant::now());
                 // What will come by itself is nothing to say.
-                if error.passes() || !mail.take_no_body(ctx, (number, error), &mut self.news)? {
+                if error.passes() || !mail.take_no_body((number, error), &mut self.news)? {
                     work.wanted.push_front(number);
                 } else {
                     work.later_wanted.done(&number);
@@ -317,16 +313,16 @@ impl Stay {
         event: Event,
     ) -> Result<(), ClientError> {
         let (before, is_head) = (mail.inbox.last()?, matches!(event, Event::Head(_)));
-        let taken = mail.take(ctx, event, &mut work.held, &mut self.news);
+        let taken = mail.take(event, &mut work.held, &mut self.news);
         // Also before a head that must wait.
         if mail.inbox.last()? > before {
-            mail.update(ctx)?;
+            mail.update()?;
             work.want(mail.unfetched()?);
         }
         taken?;
         let now = ctx.office.ambient().counted();
         if is_head {
-            self.look_for_due(ctx, mail, work)?;
+            self.look_for_due(mail, work)?;
             say_gone(ctx, mail)?;
         }
         let requests = if is_head { mail.inbox.requests_again()? } else { Vec::new() };
@@ -340,15 +336,15 @@ impl Stay {
     fn announce(&mut self, ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
         let Self { muted, acks, news, said, .. } = self;
         let announced = news.announce(|number| {
-            let (rows, unverified) = rows(ctx, mail, acks, &[number])?;
+            let (rows, unverified) = rows(mail, acks, &[number])?;
             let shown = rows.iter().filter(|row| *muted || !row.muted);
             shown.for_each(|row| say(ctx, said, (row, row.cells())));
             unverified.iter().for_each(|row| say(ctx, said, (row, row.cells())));
             Ok(())
         });
         // With each head of the relay, what waits is dealt with again.
-        let warnings = news.warnings().into_iter().filter(|warning| said.is_new(warning));
-        warnings.for_each(|warning| ctx.out.warn(warning));
+        let notes = news.notes().into_iter().filter(|note| said.is_new(&words::note(note)));
+        notes.for_each(|note| ctx.office.tell(note));
         announced
     }
 
@@ -471,12 +467,11 @@ async fn sync(
 }
 
 async fn hand_in(
-    ctx: &Context,
     session: &Session,
     mut courier: Courier,
     due: Due,
 ) -> (Courier, Due, Result<VerifiedAccepted, ClientError>) {
-    let done = courier.hand_in(ctx, session, due.id).await;
+    let done = courier.hand_in(session, due.id).await;
     (courier, due, done)
 }
 

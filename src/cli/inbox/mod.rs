@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio_stream::StreamExt as _;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Exit, Sending, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
 use crate::client::message::receipt::ReceiptError;
@@ -33,18 +32,20 @@ use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
-use crate::office;
+use crate::office::acknowledged::{Acknowledged, Acks};
 use crate::office::collect::{self, Desk, SealError, Unproven};
+use crate::office::fate::{kept_back, not_sealed};
 use crate::office::inbox::{Gone, Inbox, InboxError, Kept};
 use crate::office::index::{self, Index, Row};
+use crate::office::mail::Mail;
 use crate::office::muted::{Muted, Sender};
+use crate::office::news::News;
 use crate::signed::proto::{self, Class, Level};
 use crate::words;
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
 use super::layout::{self, Lines};
-use super::mail::{Acknowledged, Acks, Mail, News, kept_back, not_sealed};
 use super::statement::agreed;
 use super::{Context, cannot_use};
 
@@ -68,12 +69,14 @@ pub(crate) async fn inbox(ctx: &Context, args: InboxArgs) -> Result<(), ClientEr
         }
         InboxCommand::Mute { who } => mute(ctx, who, true),
         InboxCommand::Unmute { who } => mute(ctx, who, false),
-        InboxCommand::Muted => say_muted(ctx, &Mail::open(ctx, ctx.office.replica()?)?.muted),
+        InboxCommand::Muted => {
+            say_muted(ctx, &Mail::open(&ctx.office, ctx.office.replica()?)?.muted)
+        }
     }
 }
 
 fn mute(ctx: &Context, who: Sender, muted: bool) -> Result<(), ClientError> {
-    let mut mail = Mail::open(ctx, ctx.office.replica()?)?;
+    let mut mail = Mail::open(&ctx.office, ctx.office.replica()?)?;
     let directory = mail.replica.directory()?;
     if muted {
         let found = match &who {
@@ -107,22 +110,23 @@ struct Wanted {
 
 async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), ClientError> {
     if offline {
-        return show(ctx, &Mail::here(ctx)?, wanted);
+        return show(ctx, &Mail::here(&ctx.office)?, wanted);
     }
     match fresh(ctx, wanted).await {
         Ok((session, mut mail)) => {
             show(ctx, &mail, wanted)?;
-            finish(ctx, &session, &mut mail).await.map_err(ClientError::after_its_object)
+            mail.finish(&session).await.map_err(ClientError::after_its_object)
         }
-        Err(error) => Mail::without_service(ctx, error, |mail| show(ctx, mail, wanted)),
+        Err(error) => ctx.without_service(error, |mail| show(ctx, mail, wanted)),
     }
 }
 
 /// The mailbox with what there is now.
 async fn fresh(ctx: &Context, wanted: Wanted) -> Result<(Session, Mail), ClientError> {
-    let (session, mut mail) = Mail::online(ctx).await?;
+    let (session, mut mail) = Mail::online(&ctx.office).await?;
     let first = |mail: &Mail, row: &Row| is_shown(mail, row, wanted.muted);
-    say_news(ctx, &mut collected(ctx, &session, &mut mail, (FIRST, first)).await?);
+    let mut news = mail.collected(&session, (FIRST, first)).await?;
+    mail.tell(&mut news);
     Ok((session, mail))
 }
 
@@ -167,12 +171,12 @@ fn doubted(mail: &Mail) -> Vec<u64> {
 }
 
 fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
-    let acks = mail.acks(&mail.due(ctx)?)?;
+    let acks = mail.acks(&mail.due()?)?;
     let (mut numbers, hidden) = listed(mail, &acks, wanted.muted)?;
     let more = numbers.len().saturating_sub(wanted.most);
     numbers.truncate(wanted.most);
     numbers.extend(doubted(mail).into_iter().rev().take(wanted.most));
-    let (rows, unverified) = rows(ctx, mail, &acks, &numbers)?;
+    let (rows, unverified) = rows(mail, &acks, &numbers)?;
     let later = mail.inbox.later()?;
     let unknown = later
         .iter()
@@ -244,89 +248,6 @@ fn table(rows: &[Listed], unverified: &[Unverified], (more, hidden): (usize, usi
     let more = (more > 0).then(|| format!("{more} more: --all shows them"));
     let hidden = (hidden > 0).then(|| format!("{hidden} muted: --muted shows them"));
     table.into_iter().chain(more).chain(hidden).collect::<Vec<_>>().join("\n")
-}
-
-/// Collects; if another program does so already, what it collected is enough.
-pub(super) async fn collected(
-    ctx: &Context,
-    session: &Session,
-    mail: &mut Mail,
-    first: (usize, impl Fn(&Mail, &Row) -> bool),
-) -> Result<News, ClientError> {
-    match mail.collect(ctx, session, first).await {
-        Err(error) if error.reason == Here::InboxBusy => {
-            ctx.out.say("another program is collecting into this inbox; this is what it has");
-            Ok(News::default())
-        }
-        collected => collected,
-    }
-}
-
-/// Does what nobody waits for: fetches the other bodies, hands in what is due, asks for what came spoilt
-/// again; and says what remains.
-pub(super) async fn finish(
-    ctx: &Context,
-    session: &Session,
-    mail: &mut Mail,
-) -> Result<(), ClientError> {
-    let mut news = mail.finish(ctx, session).await?;
-    say_news(ctx, &mut news);
-    let (bodies, due) = (mail.unfetched()?.len(), mail.due(ctx)?.len());
-    if bodies > 0 {
-        ctx.out.say(format_args!(
-            "{bodies} messages are not fetched yet: liaison inbox goes on, and inbox list --follow"
-        ));
-    }
-    if due > 0 {
-        ctx.out.say(format_args!(
-            "{due} wait to be handed in: they go with the next liaison inbox, sent or sync"
-        ));
-    }
-    ask_again(ctx, session, mail).await?;
-    news.ends()
-}
-
-/// Asks for what came spoilt again, when everything else is here and was shown.
-async fn ask_again(ctx: &Context, session: &Session, mail: &mut Mail) -> Result<(), ClientError> {
-    let _lock = match mail.inbox.lock() {
-        // It asks again, too.
-        Err(InboxError::Busy) => return Ok(()),
-        lock => lock?,
-    };
-    let requests = mail.inbox.requests_again()?;
-    if requests.is_empty() {
-        return Ok(());
-    }
-    let before = mail.inbox.asked_again()?.len();
-    ctx.out.say(format_args!("entries that came spoilt: {before}; asking again"));
-    let (mut news, mut held) = (News::default(), Vec::new());
-    let mut again =
-        Box::pin(office::follow::again::<ClientError>(session.connection().channel(), requests));
-    while let Some(came) = again.next().await {
-        match came {
-            Ok(event) => mail.take(ctx, event, &mut held, &mut news)?,
-            Err(error) => {
-                ctx.out.say(ClientError::from(error));
-                break;
-            }
-        }
-    }
-    mail.keep(ctx, &mut held, &mut news)?;
-    if Mail::is_behind(&news) {
-        mail.catch_up(ctx, session, &mut news).await?;
-    }
-    mail.send_all(ctx, session, &mut news).await?;
-    say_news(ctx, &mut news);
-    let done = before.saturating_sub(mail.inbox.asked_again()?.len());
-    if done > 0 {
-        ctx.out.say(format_args!("{done} dealt with: liaison inbox list --offline"));
-    }
-    news.ends()
-}
-
-/// Warns of what collecting brought besides messages.
-pub(super) fn say_news(ctx: &Context, news: &mut News) {
-    news.warnings().iter().for_each(|warning| ctx.out.warn(warning));
 }
 
 /// A message in the list.
@@ -435,12 +356,11 @@ impl Unverified {
 /// The rows of these entries: of messages that people read, and of what does not hold. No receipts, no
 /// words of acknowledgements.
 fn rows(
-    ctx: &Context,
     mail: &Mail,
     acks: &Acks,
     numbers: &[u64],
 ) -> Result<(Vec<Listed>, Vec<Unverified>), ClientError> {
-    let Found { messages: found, mut unverified } = messages(ctx, mail, numbers)?;
+    let Found { messages: found, mut unverified } = messages(mail, numbers)?;
     let digests = found.iter().map(|(_, header)| header.digest()).collect();
     let acknowledged = mail.acknowledged(acks, &digests)?;
     let directory = mail.replica.directory()?;
@@ -450,7 +370,7 @@ fn rows(
     let rows = found.iter().map(|(kept, header)| {
         let number = kept.place.mailbox.count;
         let again = mail.inbox.is_asked_again(number);
-        let opened = if mail.inbox.is_whole(number) { Some(mail.opened(ctx, kept)?) } else { None };
+        let opened = if mail.inbox.is_whole(number) { Some(mail.opened(kept)?) } else { None };
         let content = match &opened {
             Some(Ok(Opened { inside: Inside::Content(content), .. })) => Some(content),
             Some(Ok(_) | Err(_)) | None => None,
@@ -582,8 +502,8 @@ impl Found {
     }
 }
 
-fn messages(ctx: &Context, mail: &Mail, numbers: &[u64]) -> Result<Found, ClientError> {
-    Ok(mail.at_desk(ctx, |desk| Found::of(desk, &mail.inbox, numbers))??)
+fn messages(mail: &Mail, numbers: &[u64]) -> Result<Found, ClientError> {
+    Ok(mail.at_desk(|desk| Found::of(desk, &mail.inbox, numbers))??)
 }
 
 /// Receipts and the words of acknowledgements belong to what was sent.
@@ -593,16 +513,12 @@ pub(super) fn is_for_people(header: &VerifiedHeader) -> bool {
 }
 
 /// The one message that came and is pointed at. If only its header is here, it is fetched at once.
-async fn find(
-    ctx: &Context,
-    mail: &mut Mail,
-    at: &Pointer,
-) -> Result<(Came, Option<Session>), ClientError> {
+async fn find(mail: &mut Mail, at: &Pointer) -> Result<(Came, Option<Session>), ClientError> {
     not_gone(mail, at)?;
     let number = at.one(came_at(&mail.index, at), "liaison inbox list", named)?.number;
     let mut session = None;
     if !mail.inbox.is_whole(number) && !is_expired(mail, number)? {
-        let connected = mail.connect(ctx).await.map_err(|error| {
+        let connected = mail.connect().await.map_err(|error| {
             let sentence = format!("only the header of {number} is here: {error}");
             ClientError { sentence, ..error }
         })?;
@@ -610,12 +526,12 @@ async fn find(
             Err(InboxError::Busy) => mail.fetch_beside(&connected, number).await,
             lock => {
                 let (_lock, mut news) = (lock?, News::default());
-                let fetched = mail.fetch(ctx, &connected, vec![number], &mut news).await;
+                let fetched = mail.fetch(&connected, vec![number], &mut news).await;
                 match news.not_fetched.take() {
                     // It is how the command ends.
                     Some(why) => Err(why),
                     None => {
-                        say_news(ctx, &mut news);
+                        mail.tell(&mut news);
                         fetched
                     }
                 }
@@ -628,7 +544,7 @@ async fn find(
         fetched?;
         session = Some(connected);
     }
-    let came = verified(ctx, mail, number)?;
+    let came = verified(mail, number)?;
     if mail.inbox.is_whole(number) { Ok((came, session)) } else { Err(expired(&came)) }
 }
 
@@ -690,8 +606,8 @@ fn not_fetched(number: u64, why: Option<ClientError>) -> ClientError {
 }
 
 /// The message of a number, whose header holds.
-fn verified(ctx: &Context, mail: &Mail, number: u64) -> Result<Came, ClientError> {
-    let Found { mut messages, unverified } = messages(ctx, mail, &[number])?;
+fn verified(mail: &Mail, number: u64) -> Result<Came, ClientError> {
+    let Found { mut messages, unverified } = messages(mail, &[number])?;
     let why = match (unverified.first(), mail.index.row(number)) {
         (Some(why), _) => &why.why,
         (None, Some(row)) if row.is_receipt() => "a receipt: liaison sent shows it",
@@ -706,19 +622,13 @@ fn verified(ctx: &Context, mail: &Mail, number: u64) -> Result<Came, ClientError
 }
 
 /// The message that a new one answers: it came, or it was sent from here, as what it went in the end.
-pub(super) fn answered(
-    ctx: &Context,
-    mail: &Mail,
-    at: &Pointer,
-) -> Result<VerifiedHeader, ClientError> {
-    match among(sent(ctx, mail)?, &mail.index, at)? {
+pub(super) fn answered(mail: &Mail, at: &Pointer) -> Result<VerifiedHeader, ClientError> {
+    match among(sent(mail)?, &mail.index, at)? {
         Answered::Sent(header) => match mail.outbox.stands_for(header.digest())? {
-            Some(id) => {
-                Ok(mail.at_desk(ctx, |desk| collect::sent_header(desk, &mail.outbox, id))??)
-            }
+            Some(id) => Ok(mail.at_desk(|desk| collect::sent_header(desk, &mail.outbox, id))??),
             None => Ok(*header),
         },
-        Answered::Came(number) => Ok(verified(ctx, mail, number)?.1),
+        Answered::Came(number) => Ok(verified(mail, number)?.1),
     }
 }
 
@@ -762,21 +672,17 @@ fn named(row: &&Row) -> String {
 }
 
 /// Whether another contact began the thread of a message, as far as what is here leads to its first.
-pub(super) fn began_elsewhere(
-    ctx: &Context,
-    mail: &Mail,
-    of: &VerifiedHeader,
-) -> Result<bool, ClientError> {
+pub(super) fn began_elsewhere(mail: &Mail, of: &VerifiedHeader) -> Result<bool, ClientError> {
     let answer = Addressing { in_reply_to: Some(of.digest()), ..of.addressing().clone() };
-    let first = mail.first(ctx, &answer)?;
+    let first = mail.first(&answer)?;
     Ok(first.is_some_and(|first| first.addressing().sender.contact() != mail.seat.contact()))
 }
 
 async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), ClientError> {
-    let mut mail = Mail::here(ctx)?;
-    let ((kept, header), session) = find(ctx, &mut mail, at).await?;
+    let mut mail = Mail::here(&ctx.office)?;
+    let ((kept, header), session) = find(&mut mail, at).await?;
     let number = kept.place.mailbox.count;
-    let opened = mail.opened(ctx, &kept)?.map_err(|why| {
+    let opened = mail.opened(&kept)?.map_err(|why| {
         let refused = why.is_refusal();
         let error = ClientError::from(why);
         let what = if refused { "refused" } else { "not opened" };
@@ -801,11 +707,11 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
         Some(folder) => save_all(folder, &content.attachments)?,
         None => Vec::new(),
     };
-    let acks = mail.acks(&mail.due(ctx)?)?;
+    let acks = mail.acks(&mail.due()?)?;
     let acknowledged = mail.acknowledged(&acks, &BTreeSet::from([header.digest()]))?;
     let acknowledged = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
-    let (amiss, answered) = (mail.amiss(ctx, &header)?, mail.answered(ctx, &header)?);
-    let waits = acks.waits(header.digest()).map(|id| by_whom(ctx, &mail, id)).transpose()?;
+    let (amiss, answered) = (mail.amiss(&header)?, mail.answered(&header)?);
+    let waits = acks.waits(header.digest()).map(|id| by_whom(&mail, id)).transpose()?;
     let (own, opened) = (&mail.seat, &opened);
     let message =
         Shown { number, directory, opened, content, acknowledged, waits, amiss, answered, own };
@@ -824,22 +730,18 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
     }
     // That it was opened is told when it was shown.
     match session {
-        Some(session) => {
-            let warnings = mail.send_due(ctx, &session).await?;
-            warnings.iter().for_each(|warning| ctx.out.warn(warning));
-            Ok(())
-        }
+        Some(session) => mail.send_due(&session).await,
         None => Ok(()),
     }
 }
 
 /// The headers of everything that was sent from here, if they hold.
-fn sent(ctx: &Context, mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> {
+fn sent(mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> {
     let mut all = Vec::new();
     for id in mail.outbox.ids()? {
         let request = mail.outbox.request(id)?;
         let Some(envelope) = request.envelope() else { continue };
-        all.extend(mail.own_header(ctx, &envelope.header)?.ok());
+        all.extend(mail.own_header(&envelope.header)?.ok());
     }
     Ok(all)
 }
@@ -1082,16 +984,16 @@ async fn acknowledge(
     given: Words,
     yes: bool,
 ) -> Result<(), ClientError> {
-    let mut mail = Mail::open(ctx, ctx.office.replica()?)?;
-    let ((kept, header), _) = find(ctx, &mut mail, at).await?;
+    let mut mail = Mail::open(&ctx.office, ctx.office.replica()?)?;
+    let ((kept, header), _) = find(&mut mail, at).await?;
     let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
-    let acks = mail.acks(&mail.due(ctx)?)?;
+    let acks = mail.acks(&mail.due()?)?;
     let by = mail.acknowledged(&acks, &BTreeSet::from([header.digest()]))?;
     let by = acknowledged_by(&by, header.digest(), &mail.seat);
     let waits = acks.waits(header.digest());
     if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
         let own = acks.own(header.digest());
-        let whom = own.map(|own| by_whom(ctx, &mail, own)).transpose()?;
+        let whom = own.map(|own| by_whom(&mail, own)).transpose()?;
         let object = json!({ "number": number, "id": id, "already": true, "person": whom });
         ctx.out.data(&object, || {
             format!(
@@ -1102,13 +1004,13 @@ async fn acknowledge(
         return Ok(());
     }
     if waits.is_none()
-        && let Err(why) = mail.opened(ctx, &kept)?
+        && let Err(why) = mail.opened(&kept)?
     {
         unread(ctx, (number, &why), yes)?;
     }
     let made = match waits {
         Some(own) => {
-            let whom = by_whom(ctx, &mail, own)?;
+            let whom = by_whom(&mail, own)?;
             ctx.out.say(format_args!(
                 "{number} is acknowledged by {} already, and that waits: it is handed in now, and \
                  nobody else's",
@@ -1121,21 +1023,22 @@ async fn acknowledge(
             Err(written(ctx, &mail, &given)?)
         }
     };
-    let session = match mail.connect(ctx).await {
-        Err(error) if !error.passes() => return Err(not_sealed("the acknowledgement", error)),
+    let session = match mail.connect().await {
+        Err(error) if !error.passes() => return Err(not_sealed(Sending::Acknowledgement, error)),
         session => session,
     };
-    let own = made.or_else(|words| compose(ctx, &mail, number, (words, given.level)));
-    let own = own.map_err(|error| not_sealed("the acknowledgement", error))?;
-    let person = by_whom(ctx, &mail, own)?;
+    let own = made.or_else(|words| compose(&mail, number, (words, given.level)));
+    let own = own.map_err(|error| not_sealed(Sending::Acknowledgement, error))?;
+    let person = by_whom(&mail, own)?;
     let went = async {
         let session = session.map_err(|error| kept_back(&mail.outbox, error, own))?;
-        let accepted = mail.hand_in(ctx, &session, own).await?;
+        let accepted = mail.hand_in(&session, own).await?;
         Ok((session, accepted))
     };
     let went: Result<_, ClientError> = went.await;
     let sender = &header.addressing().sender;
     let (session, accepted) = went.map_err(|error| {
+        let error = words::spelled(&error);
         let sentence =
             format!("{number}, acknowledged by {}: {}", visible(&person), error.sentence);
         let error = ClientError { sentence, ..error };
@@ -1154,15 +1057,12 @@ async fn acknowledge(
         let at = words::when(accepted.at());
         format!("acknowledged by {}: {number}, to {sender}; accepted {at}", visible(&person))
     });
-    for warning in mail.send_due(ctx, &session).await? {
-        ctx.out.warn(warning);
-    }
-    Ok(())
+    mail.send_due(&session).await
 }
 
 /// Who of this seat acknowledged, by a request of its outbox.
-fn by_whom(ctx: &Context, mail: &Mail, own: MessageId) -> Result<String, ClientError> {
-    let person = mail.person(ctx, own)?;
+fn by_whom(mail: &Mail, own: MessageId) -> Result<String, ClientError> {
+    let person = mail.person(own)?;
     Ok(person.unwrap_or_else(|| YOU.to_owned()))
 }
 
@@ -1183,14 +1083,13 @@ fn unread(ctx: &Context, (number, why): (u64, &NotOpened), yes: bool) -> Result<
 }
 
 fn compose(
-    ctx: &Context,
     mail: &Mail,
     number: u64,
     words: (proto::Words, Option<Level>),
 ) -> Result<MessageId, ClientError> {
     let boxes = (&mail.inbox, &mail.outbox);
     let made: Result<MessageId, SealError> =
-        mail.at_desk(ctx, |desk| collect::acknowledge(desk, boxes, number, words))?;
+        mail.at_desk(|desk| collect::acknowledge(desk, boxes, number, words))?;
     made.map_err(|error| {
         let error = ClientError::from(error);
         if error.reason == Rule::NotALevel {

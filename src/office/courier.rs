@@ -2,7 +2,7 @@
 //! that one answers.
 //!
 //! In scope: one request, until the relay has it or says no. Out of scope: which one and when (`mail`,
-//! `inbox::follow`), each rule about it (`office::hand_in`, `office::again`). Invariant: it needs nothing of the
+//! `cli`), each rule about it (`hand_in`, `again`). Invariant: it needs nothing of the
 //! inbox, so that it goes on beside whatever else is done.
 
 use std::sync::Arc;
@@ -20,30 +20,33 @@ use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{MessageId, SeatId};
-use crate::office::again;
-use crate::office::collect::{self, Desk, SealError};
-use crate::office::hand_in;
-use crate::office::index::Index;
-use crate::office::standing::of_clocks;
 
-use super::mail::{after_a_sync, given_up, kept_back, without_receipt};
-use super::{Context, call};
+use super::again;
+use super::collect::{self, Desk, SealError};
+use super::fate::{after_a_sync, given_up, kept_back, without_receipt};
+use super::hand_in;
+use super::index::Index;
+use super::standing::of_clocks;
+use super::told::Note;
+use super::{Office, call};
 
 /// A seat, its outbox, and a copy of the directory.
-pub(super) struct Courier {
+pub struct Courier {
+    /// Where it is at work.
+    pub office: Office,
     /// The seat.
-    pub(super) seat: SeatId,
+    pub seat: SeatId,
     /// The copy, which may be newer in the end.
-    pub(super) replica: Arc<Replica>,
+    pub replica: Arc<Replica>,
     /// What was sent.
-    pub(super) outbox: Outbox,
+    pub outbox: Outbox,
     /// To open what was sealed here, and to seal it again.
-    pub(super) keys: SeatKeys,
+    pub keys: SeatKeys,
 }
 
 /// The keys of a seat, of which its copy of the directory says which is in force.
 #[derive(Clone)]
-pub(super) struct SeatKeys {
+pub struct SeatKeys {
     opening: Arc<[OpeningKey]>,
     sign: Arc<SigningKey>,
     /// The newest entry about its contact when they were read.
@@ -55,14 +58,10 @@ impl SeatKeys {
     ///
     /// # Errors
     /// Keys, or there is no copy of the directory.
-    pub(super) fn read(
-        ctx: &Context,
-        seat: &SeatId,
-        replica: &Replica,
-    ) -> Result<Self, ClientError> {
-        let (keys, directory) = (ctx.office.home.keys(), replica.directory()?);
+    pub fn read(office: &Office, seat: &SeatId, replica: &Replica) -> Result<Self, ClientError> {
+        let (keys, directory) = (office.home.keys(), replica.directory()?);
         Ok(Self {
-            sign: Arc::new(keys.signing_by(seat, directory, ctx.office.ambient())?),
+            sign: Arc::new(keys.signing_by(seat, directory, office.ambient())?),
             opening: keys.opening(seat)?.into(),
             as_of: directory.last_change(&seat.contact()),
         })
@@ -73,14 +72,14 @@ impl SeatKeys {
     ///
     /// # Errors
     /// As [`SeatKeys::read`].
-    pub(super) fn follow(
+    pub fn follow(
         &mut self,
-        ctx: &Context,
+        office: &Office,
         seat: &SeatId,
         replica: &Replica,
     ) -> Result<(), ClientError> {
         if replica.directory()?.last_change(&seat.contact()) != self.as_of {
-            *self = Self::read(ctx, seat, replica)?;
+            *self = Self::read(office, seat, replica)?;
         }
         Ok(())
     }
@@ -90,8 +89,8 @@ impl SeatKeys {
 ///
 /// # Errors
 /// The copy of the directory lacks entries.
-pub(super) fn at_desk<T>(
-    ctx: &Context,
+pub fn at_desk<T>(
+    office: &Office,
     (replica, seat, keys): (&Replica, &SeatId, &SeatKeys),
     index: &Index,
     work: impl FnOnce(&Desk<'_>) -> T,
@@ -101,20 +100,16 @@ pub(super) fn at_desk<T>(
     let root_at = |size: u64| if size <= view.0 { tree.root_at(size) } else { None };
     let (directory, opening, sign) = (replica.directory()?, &keys.opening[..], &*keys.sign);
     let reader = Reader { directory, root_at: &root_at, seat, keys: opening };
-    Ok(work(&Desk { reader, index, sign, view, ambient: ctx.office.ambient() }))
+    Ok(work(&Desk { reader, index, sign, view, ambient: office.ambient() }))
 }
 
 impl Courier {
-    fn at_desk<T>(
-        &self,
-        ctx: &Context,
-        work: impl FnOnce(&Desk<'_>) -> T,
-    ) -> Result<T, ClientError> {
-        at_desk(ctx, (&self.replica, &self.seat, &self.keys), &Index::default(), work)
+    fn at_desk<T>(&self, work: impl FnOnce(&Desk<'_>) -> T) -> Result<T, ClientError> {
+        at_desk(&self.office, (&self.replica, &self.seat, &self.keys), &Index::default(), work)
     }
 
-    fn is_due(&self, ctx: &Context, id: MessageId) -> Result<bool, ClientError> {
-        let due = self.at_desk(ctx, |desk| hand_in::due(desk, &self.outbox))??;
+    fn is_due(&self, id: MessageId) -> Result<bool, ClientError> {
+        let due = self.at_desk(|desk| hand_in::due(desk, &self.outbox))??;
         Ok(due.iter().any(|due| due.id == id))
     }
 
@@ -122,16 +117,15 @@ impl Courier {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub(super) async fn hand_in(
+    pub async fn hand_in(
         &mut self,
-        ctx: &Context,
         session: &Session,
         id: MessageId,
     ) -> Result<VerifiedAccepted, ClientError> {
-        let accepted = match self.offer(ctx, session, id).await {
+        let accepted = match self.offer(session, id).await {
             Ok(accepted) => accepted,
             Err(error) => {
-                let error = self.to_be_called(ctx, (id, error))?;
+                let error = self.to_be_called((id, error))?;
                 let refused = self.outbox.refused(id)?.is_some();
                 return Err(if refused {
                     given_up(&self.outbox, error, id)
@@ -143,12 +137,11 @@ impl Courier {
         let mut synced = false;
         loop {
             let taken = (id, &accepted);
-            let taken =
-                self.at_desk(ctx, |desk| collect::take_accepted(desk, &self.outbox, taken))?;
+            let taken = self.at_desk(|desk| collect::take_accepted(desk, &self.outbox, taken))?;
             match taken.map_err(ClientError::from) {
                 // The service has committed entries since.
                 Err(error) if error.reason == Here::SyncFirst && !synced => {
-                    let sync = self.sync(ctx, session).await;
+                    let sync = self.sync(session).await;
                     sync.map_err(|error| without_receipt(id, error))?;
                     synced = true;
                 }
@@ -162,10 +155,9 @@ impl Courier {
     /// Why it was not accepted, and whom to call if that is because of its recipients.
     fn to_be_called(
         &self,
-        ctx: &Context,
         (id, error): (MessageId, ClientError),
     ) -> Result<ClientError, ClientError> {
-        let header = self.at_desk(ctx, |desk| collect::sent_header(desk, &self.outbox, id))?;
+        let header = self.at_desk(|desk| collect::sent_header(desk, &self.outbox, id))?;
         let Ok(header) = header else { return Ok(error) };
         let of = &header.addressing().recipients;
         let to = of.iter().map(|to| &to.contact);
@@ -179,13 +171,8 @@ impl Courier {
 
     /// The relay's receipt for a request. If the directory has changed since it was sealed, it is
     /// sealed again, once.
-    async fn offer(
-        &mut self,
-        ctx: &Context,
-        session: &Session,
-        id: MessageId,
-    ) -> Result<Bytes, ClientError> {
-        self.send_answered(ctx, session, id).await?;
+    async fn offer(&mut self, session: &Session, id: MessageId) -> Result<Bytes, ClientError> {
+        self.send_answered(session, id).await?;
         let channel = session.connection().channel();
         let relay = (&channel, session.patience());
         let before = self.outbox.request(id)?;
@@ -194,61 +181,55 @@ impl Courier {
                 if let Some(accepted) = hand_in::held(relay, id).await? {
                     return Ok(accepted);
                 }
-                self.sync(ctx, session).await?;
-                match self.seal_again(ctx, (id, &before))? {
-                    Err(SealError::NotOutdated) => return Err(self.not_shown(ctx, error)),
+                self.sync(session).await?;
+                match self.seal_again((id, &before))? {
+                    Err(SealError::NotOutdated) => return Err(self.not_shown(error)),
                     sealed => sealed?,
                 }
-                ctx.out.say(format_args!("{id} is sealed again, as things are now"));
+                self.office.tell(Note::SealedAgain(id));
                 hand_in::offer(relay, &self.outbox, id).await
             }
             offered => offered,
         }
     }
 
-    async fn sync(&mut self, ctx: &Context, session: &Session) -> Result<(), ClientError> {
-        ctx.office.sync(session, Arc::make_mut(&mut self.replica)).await?;
-        self.keys.follow(ctx, &self.seat, &self.replica)
+    async fn sync(&mut self, session: &Session) -> Result<(), ClientError> {
+        self.office.sync(session, Arc::make_mut(&mut self.replica)).await?;
+        self.keys.follow(&self.office, &self.seat, &self.replica)
     }
 
     /// Hands in the message of this outbox that one answers, if it waits, so that the relay has the
     /// header that is named. Who wrote an answer to what was refused wants it sent all the same.
-    async fn send_answered(
-        &mut self,
-        ctx: &Context,
-        session: &Session,
-        id: MessageId,
-    ) -> Result<(), ClientError> {
-        let answered = self.at_desk(ctx, |desk| again::answered(desk, &self.outbox, id))??;
+    async fn send_answered(&mut self, session: &Session, id: MessageId) -> Result<(), ClientError> {
+        let answered = self.at_desk(|desk| again::answered(desk, &self.outbox, id))??;
         let Some(answered) = answered else { return Ok(()) };
-        if self.is_due(ctx, answered)?
-            && let Err(error) = Box::pin(self.hand_in(ctx, session, answered)).await
-            && self.is_due(ctx, answered)?
+        if self.is_due(answered)?
+            && let Err(error) = Box::pin(self.hand_in(session, answered)).await
+            && self.is_due(answered)?
         {
             return Err(error);
         }
-        if self.at_desk(ctx, |desk| again::names_what_was(desk, &self.outbox, id))?? {
+        if self.at_desk(|desk| again::names_what_was(desk, &self.outbox, id))?? {
             let before = self.outbox.request(id)?;
-            self.seal_again(ctx, (id, &before))??;
+            self.seal_again((id, &before))??;
         }
         Ok(())
     }
 
     fn seal_again(
         &self,
-        ctx: &Context,
         before: (MessageId, &Request),
     ) -> Result<Result<(), SealError>, ClientError> {
-        let stale = self.replica.is_stale(ctx.office.ambient().now());
-        self.at_desk(ctx, |desk| again::seal_again(desk, &self.outbox, before, stale))
+        let stale = self.replica.is_stale(self.office.ambient().now());
+        self.at_desk(|desk| again::seal_again(desk, &self.outbox, before, stale))
     }
 
     /// The relay says of a request what the copy of the directory does not show.
-    fn not_shown(&self, ctx: &Context, error: ClientError) -> ClientError {
+    fn not_shown(&self, error: ClientError) -> ClientError {
         if error.reason == Rule::IssuedInFuture {
             // By the clock here it is not: it waits until they agree.
             let directory = self.replica.directory().map_or(0, Directory::clock);
-            return of_clocks(error, ctx.office.ambient().now(), directory);
+            return of_clocks(error, self.office.ambient().now(), directory);
         }
         if let Some(frozen) = self.replica.frozen() {
             return ClientError::update_me(frozen);

@@ -1,0 +1,120 @@
+//! Whom to call, because a message does not reach him.
+//!
+//! In scope: who of the recipients cannot have it, and why. Out of scope: numbers, a text to read out (each face).
+
+use crate::client::reason::{Reason, Rule};
+use crate::domain::directory::Directory;
+use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::refusal;
+
+/// Why a contact is to be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is in the directory no more.
+    Gone,
+    /// It is listed, and takes part in nothing else.
+    Listed,
+    /// It has no seat on duty.
+    WithoutSeats,
+    /// It takes no more of this member's messages now.
+    Full,
+    /// Nothing was sent to it.
+    NotSent,
+    /// What was sent to it waits here.
+    Waits,
+}
+
+/// Why a message cannot be sealed to a contact.
+#[must_use]
+pub fn without_seats(directory: &Directory, contact: &ContactId) -> Option<Why> {
+    match directory.record(contact) {
+        Err(_) => Some(Why::Gone),
+        Ok(record) if record.attested => Some(Why::Listed),
+        Ok(_) => {
+            let none = directory.sealing_seats(contact).next().is_none();
+            none.then_some(Why::WithoutSeats)
+        }
+    }
+}
+
+/// Who of these contacts cannot have a message that was not accepted for this reason, and why.
+#[must_use]
+pub fn who_cannot<'a>(
+    directory: &Directory,
+    to: impl Iterator<Item = &'a ContactId>,
+    (reason, full): (&Reason, impl Iterator<Item = ContactId>),
+) -> Vec<(&'a ContactId, Why)> {
+    let full: Vec<ContactId> = match reason.rule() {
+        Some(Rule::MailboxShare) => full.collect(),
+        Some(Rule::RecipientWithoutSeats | Rule::RecipientListed | Rule::UnknownContact) => {
+            Vec::new()
+        }
+        _ => return Vec::new(),
+    };
+    let why = |contact: &ContactId| {
+        let full = full.contains(contact).then_some(Why::Full);
+        full.or_else(|| without_seats(directory, contact))
+    };
+    to.filter_map(|contact| Some((contact, why(contact)?))).collect()
+}
+
+/// What mends that these cannot have a message of so many recipients.
+#[must_use]
+pub fn mend(id: MessageId, cannot: &[(&ContactId, Why)], of: usize) -> Option<String> {
+    let contacts: Vec<&ContactId> = cannot.iter().map(|(contact, _)| *contact).collect();
+    let call = || {
+        let contacts = refusal::list(&contacts);
+        format!("call {contacts} (liaison directory show CONTACT has the numbers)")
+    };
+    match cannot.len() {
+        0 => None,
+        some if some < of => {
+            Some(format!("{}; liaison sent retry {id} --skip-full sends to the others now", call()))
+        }
+        _ => Some(call()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::error::{ClientError, Side};
+    use crate::client::message::testing::Net;
+    use crate::domain::refusal::Refusal;
+
+    #[test]
+    fn who_cannot_have_it_is_called_and_the_others_are_enough() {
+        let mut net = Net::new();
+        net.roster("fr/cert-fr", 2, &[]);
+        let [fr, pt, at] =
+            ["fr/cert-fr", "pt/cert-pt", "at/cert-at"].map(|id| id.parse::<ContactId>().unwrap());
+        let all = [fr.clone(), pt.clone(), at.clone()];
+        let who = |why: Refusal| {
+            let why = ClientError::from(why);
+            assert_eq!(why.side == Side::Recipient, why.reason.code() != "BODY_DIGEST");
+            let why = (&why.reason, why.contacts());
+            let found = who_cannot(&net.directory, all.iter(), why);
+            found.into_iter().map(|(contact, why)| (contact.clone(), why)).collect::<Vec<_>>()
+        };
+        let (without, full) = (Why::WithoutSeats, Why::Full);
+        let share = |of: &[&ContactId]| {
+            let contacts = of.iter().map(|of| (*of).clone()).collect();
+            Refusal::MailboxShare { contacts, retry: None }
+        };
+        assert_eq!(who(Refusal::RecipientWithoutSeats(fr.clone())), [(fr.clone(), without)]);
+        // Whoever else cannot have it is known at once.
+        assert_eq!(who(share(&[&pt])), [(fr.clone(), without), (pt.clone(), full)]);
+        let others: ContactId = "de/cert".parse().unwrap();
+        assert_eq!(who(share(&[&others])), [(fr.clone(), without)]);
+        // What says nothing of a recipient leaves nobody out.
+        assert_eq!(who(Refusal::BodyDigest), []);
+
+        let id = MessageId::new(1, [1; 10]);
+        let call = "call fr/cert-fr (liaison directory show CONTACT has the numbers)";
+        let said = format!("{call}; liaison sent retry {id} --skip-full sends to the others now");
+        assert_eq!(mend(id, &[(&fr, without)], 2), Some(said));
+        // To nobody, or to all as before: that is not offered.
+        assert_eq!(mend(id, &[(&fr, without)], 1).as_deref(), Some(call));
+        assert_eq!(mend(id, &[], 2), None);
+    }
+}
