@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
+use super::*;
 use crate::client::connect::Dialing;
 use crate::client::draft::Composer;
 use crate::client::invitation::Invitation;
@@ -19,8 +20,6 @@ use crate::signed::proto;
 use crate::tls;
 use crate::wire::v1::directory_service_server::{DirectoryService, DirectoryServiceServer};
 use crate::wire::v1::enrolment_service_server::{EnrolmentService, EnrolmentServiceServer};
-
-use super::*;
 
 type Answered<T> = Result<Response<T>, Status>;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::*;
 use crate::client::testlog::ambient_at;
 use crate::domain::command::Clock;
 use crate::domain::ids::{ContactId, MessageId};
@@ -10,8 +11,6 @@ use crate::domain::relay::answers;
 use crate::domain::relay::expire::{Expire, Shrink, Step, beginning};
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Body, Entry, Gone};
-
-use super::*;
 
 const T: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 
+use super::super::*;
 use crate::client::charters::logged;
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::{KeyId, SigningKey};
@@ -12,8 +13,6 @@ use crate::domain::directory::key::{KnownKey, Purpose, listed};
 use crate::signed::dsse;
 use crate::signed::proto::entry::Leaf;
 use crate::tests::{golden, matches_golden};
-
-use super::super::*;
 
 const NOW: u64 = 1_800_000_000;
 const DUTY: &str = "fr/soc/duty-1";

@@ -4,6 +4,7 @@ mod beside;
 mod golden;
 mod pages;
 
+use super::*;
 use crate::client::draft::Composer;
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
@@ -18,8 +19,6 @@ use crate::domain::directory::RULES;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::Use;
-
-use super::*;
 
 fn home(log: &TestLog) -> (tempfile::TempDir, Home) {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,5 @@
 //! A header by itself, as its reader judges it.
 
-use crate::client::message::testing::sign_key;
 use crate::signed::dsse::Kind;
 use crate::signed::proto::{self, Class, Drill, DrillKind, Extra, Flag};
 
@@ -9,6 +8,7 @@ use super::signing::{
     table, to,
 };
 use super::{Case, DAY, NOW};
+use crate::client::message::testing::sign_key;
 
 /// So many bytes are a header at most.
 const MOST: usize = 16_384;

@@ -1,7 +1,5 @@
 //! What is signed about a message: acknowledgements, accepted receipts, heads of mailboxes.
 
-use crate::client::message::testing::contact;
-use crate::domain::relay::addressing::view_of;
 use crate::domain::state::Mailbox;
 use crate::signed::proto::{self, Drill, DrillKind, Level, Place};
 
@@ -9,6 +7,8 @@ use super::signing::{
     AT, AT_2, Draft, Outer, Row, SOC, SOC_2, Says, by_a_seat, common, cut, directory, header, table,
 };
 use super::{Case, LOG, NOW, named, view};
+use crate::client::message::testing::contact;
+use crate::domain::relay::addressing::view_of;
 
 /// Signed by whom it should be, and not what it should be.
 const NOT_VERIFIED: &str = "RECEIPT_NOT_VERIFIED";

@@ -2,7 +2,6 @@
 
 use prost::Message;
 
-use crate::client::message::testing::sign_key;
 use crate::client::testlog::ambient_at;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
@@ -12,6 +11,7 @@ use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Urgency};
 
 use super::{Case, LOG, NOW, named, view};
+use crate::client::message::testing::sign_key;
 
 pub(super) const AT: &str = "at/cert/duty-1";
 pub(super) const AT_2: &str = "at/cert/duty-2";

@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::client::message::testing::seal_key;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::{SealRandomness, plaintext_len_for, seal};
 use crate::signed::proto::{self, Class, DrillKind, Letter};
@@ -16,6 +15,7 @@ use crate::tlog::merkle::{leaf_hash, root_of};
 use super::signing::{AT, AT_2, Draft, FR, Outer, SOC, SOC_2, UNKNOWN_FIELD, header, id};
 use super::thread::{question, reply};
 use super::{Case, DAY, NOW, named};
+use crate::client::message::testing::seal_key;
 
 /// Bodies and letters, by the names that the cases have for them.
 pub(super) static SEALED: LazyLock<Vec<(&'static str, Bytes)>> = LazyLock::new(|| {
