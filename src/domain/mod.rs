@@ -15,4 +15,5 @@ pub mod peer;
 pub mod reason;
 pub mod refusal;
 pub mod relay;
+pub mod role;
 pub mod state;

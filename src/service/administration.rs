@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
-use crate::domain::access::{Allowed, MethodType, Permit, to};
+use crate::domain::access::{MethodType, Permit, to};
 use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Share, Trail};
 use crate::domain::administration::desk::{
     Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Forget, Kept, Lying, Propose,
@@ -29,6 +29,7 @@ use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::{OwnKey, Refusal};
+use crate::domain::role::Allowed;
 use crate::domain::state::{Key, Value};
 use crate::moment::when;
 use crate::signed::dsse::{Envelope, Kind, Signature};

@@ -9,7 +9,6 @@ use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
-use crate::domain::access::Allowed;
 use crate::domain::command::{Clock, Command, Decision, World};
 use crate::domain::directory::facet::{self, OpenFacet};
 use crate::domain::directory::publish::{Publish, Stands};
@@ -17,6 +16,7 @@ use crate::domain::directory::{Directory, Unverified, Verified};
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
+use crate::domain::role::Allowed;
 use crate::domain::state::{Key, Value};
 use crate::signed::dsse::{Envelope, Kind, Signature};
 
@@ -211,7 +211,7 @@ pub fn permits(kind: Kind, peer: &AuthenticPeer) -> Result<(), Refusal> {
     if needed.admits(peer.role()) {
         return Ok(());
     }
-    Err(Refusal::NotPermitted { found: peer.clone(), needed })
+    Err(Refusal::NotPermitted { found: peer.role().clone(), needed })
 }
 
 /// A clock that may be wrong dates nothing that cannot be taken back.

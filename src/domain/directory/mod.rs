@@ -30,11 +30,12 @@ use crate::crypto::sign::{KeyId, VerifyingKey};
 
 use super::ids::{ContactId, DirectoryName, MemberId, SeatId};
 use super::refusal::Refusal;
+use super::role::Signer;
 
 pub use charter::{Charter, Person, Policy, Witness};
 pub use contact::{Contact, Record};
 pub use kinds::{
-    Signer, Statement, Unverified, Verified, apply, clock_behind, found, verify, verify_founding,
+    Statement, Unverified, Verified, apply, clock_behind, found, verify, verify_founding,
 };
 pub use member::Member;
 pub use roster::{Roster, Seat};

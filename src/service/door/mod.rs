@@ -31,7 +31,8 @@ use crate::crypto::sign::KeyId;
 use crate::domain::ids::{MemberId, SeatId};
 use crate::domain::limits;
 use crate::domain::network::Network;
-use crate::domain::peer::{AuthenticPeer, Party, Role};
+use crate::domain::peer::{AuthenticPeer, Party};
+use crate::domain::role::Role;
 
 use super::telemetry::{Event, Telemetry};
 
