@@ -13,9 +13,8 @@ use crate::client::message::open::{self, Opened, Reader};
 use crate::client::outbox::{Outbox, Request};
 use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
-use crate::domain::relay::addressing::Addressing;
+use crate::domain::relay::addressing::{self, Addressing};
 use crate::domain::relay::envelope::VerifiedHeader;
-use crate::domain::relay::submit;
 use crate::signed::proto::Flag;
 use crate::wire::v1;
 
@@ -148,7 +147,7 @@ fn answered_now(
 fn is_outdated(desk: &Desk<'_>, of: &Addressing, now: u64) -> bool {
     of.view.0 > desk.view.0
         || of.created > now
-        || submit::unchanged(desk.reader.directory, of).is_err()
+        || addressing::unchanged(desk.reader.directory, of).is_err()
 }
 
 /// What this seat sealed itself. It saw that view then, also if the copy is shorter now.

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod administration;
 pub mod command;
+pub mod commands;
 pub mod directory;
 pub mod ids;
 pub mod limits;

@@ -16,13 +16,14 @@ use tokio::task::spawn_blocking;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::access::{MethodType, Permit, to};
-use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Share, Trail};
-use crate::domain::administration::desk::{
-    Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Forget, Kept, Lying, Propose,
-    Proposed, Unsigned, permits,
-};
+use crate::domain::administration::audit::{Call, Share, Trail};
+use crate::domain::administration::desk::{Desk, End, Kept, Lying, Proposed, Unsigned, permits};
 use crate::domain::administration::proposal::{self, Act, Approved};
 use crate::domain::command::Command;
+use crate::domain::commands::audited::{Asked, Audited, Refused};
+use crate::domain::commands::desk::{
+    Abort, Approve, CameTo, CommitAct, CommitStatement, Forget, Propose,
+};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::{Directory, Statement, Verified};
 use crate::domain::limits;

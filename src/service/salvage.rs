@@ -16,11 +16,11 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId};
 use crate::domain::relay::answers::Answers;
 use crate::domain::relay::envelope::{self, read_letter};
-use crate::domain::relay::expire::{self, Step};
+use crate::domain::relay::expire;
 use crate::domain::relay::share::Share;
 use crate::domain::relay::sums::Sums;
 use crate::domain::state::{
-    Body, Entry, EntryKind, Key, Mailbox, Message, Outcome, Shown as Showing, Usage, Value,
+    Body, Entry, EntryKind, Key, Mailbox, Message, Outcome, Shown as Showing, Step, Usage, Value,
 };
 use crate::store::blobs::Blobs;
 use crate::store::check::Damage;

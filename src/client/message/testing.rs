@@ -10,6 +10,8 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{OpeningKey, SealingKey};
 use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Clock, Command, World};
+use crate::domain::commands::acknowledge::Acknowledge;
+use crate::domain::commands::submit::Submit;
 use crate::domain::directory::key::listed_sealing;
 use crate::domain::directory::possession::prove;
 use crate::domain::directory::{
@@ -17,9 +19,9 @@ use crate::domain::directory::{
 };
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::acknowledge::{self, Acknowledge};
+use crate::domain::relay::acknowledge;
 use crate::domain::relay::addressing::{self, Recipient, name_of};
-use crate::domain::relay::{envelope, share::Grants, submit::Submit};
+use crate::domain::relay::{envelope, share::Grants};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Snapshot, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text, Use};

@@ -14,7 +14,6 @@ mod kinds;
 mod map;
 mod member;
 pub mod possession;
-pub mod publish;
 mod roster;
 mod rules;
 mod steps;
@@ -40,6 +39,7 @@ pub use kinds::{
 pub use member::Member;
 pub use roster::{Roster, Seat};
 pub use rules::{FIRST_RULES, RULES};
+pub(super) use steps::Dated;
 pub use steps::{Admitted, Parts};
 pub use stored::{Packing, Part, Unreadable};
 pub(crate) use text::{digest, is_forbidden, text, within, word};

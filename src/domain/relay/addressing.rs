@@ -2,7 +2,7 @@
 //! sealed message, byte for byte the same.
 //!
 //! In scope: reading it, which tolerates what only a later version sends, and what the relay serves
-//! of it. Out of scope: whether those named exist (`submit`). Invariant: an [`Addressing`] is
+//! of it. Out of scope: whether those named exist (`commands::submit`). Invariant: an [`Addressing`] is
 //! well-formed; a number that this version does not know is kept beside those that it knows.
 
 use std::collections::BTreeSet;
@@ -293,6 +293,21 @@ pub fn read_view(view: Option<&proto::View>) -> Result<(u64, Digest), Refusal> {
         return Err(Refusal::field("view", Wrong::NoEntries));
     }
     Ok((view.size, digest("view.root", &view.root)?))
+}
+
+/// Nothing about a reader has changed since the sender's view.
+///
+/// # Errors
+/// [`Refusal::StaleDirectory`], with the first such reader.
+pub fn unchanged(directory: &Directory, addressing: &Addressing) -> Result<(), Refusal> {
+    for contact in addressing.readers() {
+        let changed = directory.last_change(&contact);
+        let admitted = directory.member(&contact.member()).map(|member| member.newest.leaf);
+        if changed.max(admitted).is_some_and(|leaf| leaf >= addressing.view.0) {
+            return Err(Refusal::StaleDirectory(contact));
+        }
+    }
+    Ok(())
 }
 
 /// A view, as signed things name it.

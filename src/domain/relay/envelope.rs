@@ -1,7 +1,7 @@
 //! An envelope: signed header, sealed body, letters. Verified before it is queued.
 //!
 //! Invariant: a [`VerifiedEnvelope`] exists only by these checks; what they depend on cannot
-//! change any more. What can change is decided on the head (`submit`).
+//! change any more. What can change is decided on the head (`commands::submit`).
 
 use bytes::Bytes;
 use prost::Message as _;

@@ -128,7 +128,7 @@ impl Statement {
     }
 
     /// How its kind stands in time.
-    pub(super) fn dated(&self) -> Dated {
+    pub(in crate::domain) fn dated(&self) -> Dated {
         self.rule().dated
     }
 

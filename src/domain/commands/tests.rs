@@ -6,14 +6,13 @@ use bytes::Bytes;
 use prost::Message as _;
 use ring::rand::SystemRandom;
 
-use super::audit::{Asked, Audited, Call, Refused};
-use super::desk::{
-    Abort, Approve, CommitAct, CommitStatement, Desk, Kept, Lying, Propose, Proposed, Unsigned,
-    WentBack,
-};
-use super::proposal::{Act, Approved, needed};
+use super::audited::{Asked, Audited, Refused};
+use super::desk::{Abort, Approve, CommitAct, CommitStatement, Propose, WentBack};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
+use crate::domain::administration::audit::Call;
+use crate::domain::administration::desk::{Desk, Kept, Lying, Proposed, Unsigned};
+use crate::domain::administration::proposal::{Act, Approved, needed};
 use crate::domain::command::{Clock, Command, World};
 use crate::domain::directory::possession::prove;
 use crate::domain::directory::{Directory, found, verify_founding};

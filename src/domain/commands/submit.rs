@@ -9,12 +9,13 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::{Letters, Mismatch, Refusal, Wrong};
+use crate::domain::relay::addressing::{Addressing, Recipient, name_of, unchanged};
+use crate::domain::relay::envelope::{self, VerifiedEnvelope};
+use crate::domain::relay::{expire, level, thread};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Value};
 use crate::signed::proto;
 
-use super::addressing::{Addressing, Recipient, name_of};
-use super::envelope::{self, VerifiedEnvelope};
-use super::{accounts, expire, level, thread};
+use super::accounts;
 
 /// Hands in one envelope. The reply is the payload of the accepted receipt.
 #[derive(Debug)]
@@ -223,21 +224,6 @@ pub(super) fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Re
     }
     if size == 0 || world.log.root_at(size) != Some(root) {
         return Err(Refusal::ForeignView(size));
-    }
-    Ok(())
-}
-
-/// Nothing about a reader has changed since the sender's view.
-///
-/// # Errors
-/// [`Refusal::StaleDirectory`], with the first such reader.
-pub fn unchanged(directory: &Directory, addressing: &Addressing) -> Result<(), Refusal> {
-    for contact in addressing.readers() {
-        let changed = directory.last_change(&contact);
-        let admitted = directory.member(&contact.member()).map(|member| member.newest.leaf);
-        if changed.max(admitted).is_some_and(|leaf| leaf >= addressing.view.0) {
-            return Err(Refusal::StaleDirectory(contact));
-        }
     }
     Ok(())
 }
