@@ -21,6 +21,7 @@ use crate::domain::relay::addressing::{self, Addressing, Recipient};
 use crate::domain::relay::{level, thread};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Drill, Flag, Level, Urgency};
+use crate::tlog::head::root_of;
 use crate::tlog::merkle;
 use crate::wire::v1;
 
@@ -377,7 +378,7 @@ pub(super) fn header(
         body_digest: Bytes::copy_from_slice(Digest::of(body).as_bytes()),
         body_size: body.len() as u64,
         letters: u32::try_from(letters.len()).unwrap_or(u32::MAX),
-        letters_root: Bytes::copy_from_slice(merkle::root_of(&leaves).as_bytes()),
+        letters_root: Bytes::copy_from_slice(root_of(&leaves).as_bytes()),
     };
     Envelope::sign(Kind::Header, header.encode_to_vec(), &[key], ambient.random())
 }

@@ -16,6 +16,7 @@ use crate::domain::refusal::{Deciders, Letters, Mismatch, Refusal, Unserved, Wro
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Urgency};
+use crate::tlog::head::root_of;
 use crate::tlog::merkle;
 
 use super::addressing::{Addressing, OrLater};
@@ -354,7 +355,7 @@ pub fn verify_letters(header: &VerifiedHeader, letters: &[Bytes]) -> Result<Vec<
         return Err(Refusal::WrongLetters(Letters::NotASet));
     }
     let leaves: Vec<Digest> = letters.iter().map(|letter| merkle::leaf_hash(letter)).collect();
-    if merkle::root_of(&leaves) != header.letters_root {
+    if root_of(&leaves) != header.letters_root {
         return Err(Refusal::WrongLetters(Letters::OtherRoot));
     }
     for letter in &read {
