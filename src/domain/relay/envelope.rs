@@ -20,7 +20,7 @@ use crate::tlog::head::root_of;
 use crate::tlog::merkle;
 
 use super::addressing::{Addressing, OrLater};
-use super::thread;
+use super::alone;
 
 /// A header whose signature is the named seat's.
 #[derive(Clone, Debug, PartialEq)]
@@ -298,7 +298,7 @@ pub fn verify(
     letters: &[Bytes],
 ) -> Result<VerifiedEnvelope, Refusal> {
     let header = verify_header_of(directory, header, |signer| directory.in_force(signer))?;
-    thread::form(header.addressing())?;
+    alone::form(header.addressing())?;
     header.is_served()?;
     verify_body(&header, &body)?;
     let letters = verify_letters(&header, letters)?;

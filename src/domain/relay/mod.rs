@@ -5,6 +5,7 @@
 
 pub mod acknowledge;
 pub mod addressing;
+mod alone;
 pub mod answers;
 pub mod belief;
 pub mod earlier;
