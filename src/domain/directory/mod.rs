@@ -36,12 +36,13 @@ pub use contact::{Contact, Record};
 pub use kinds::{
     Statement, Unverified, Verified, apply, clock_behind, found, verify, verify_founding,
 };
+pub use map::{Part, Unreadable};
 pub use member::Member;
 pub use roster::{Roster, Seat};
 pub use rules::{FIRST_RULES, RULES};
 pub(super) use steps::Dated;
 pub use steps::{Admitted, Parts};
-pub use stored::{Packing, Part, Unreadable};
+pub use stored::Packing;
 pub(crate) use text::{digest, is_forbidden, text, within, word};
 
 use key::{Holder, KeyName, KnownKey, Purpose};
