@@ -38,8 +38,7 @@ use log::{Found, Frame, Header, WINDOW};
 use node::Node;
 pub(super) use node::Pairs;
 pub(super) use recover::Recovered;
-use table::{Place, Snapshot};
-use walk::Message;
+use table::{Message, Place, Snapshot};
 
 /// Why sled's files cannot be taken for whole.
 #[derive(Debug, thiserror::Error)]
