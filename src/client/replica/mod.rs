@@ -49,9 +49,9 @@ use super::home::{self, HomeError};
 use super::invitation::Trust;
 use super::place::{self, FileError};
 
-use fold::Fold;
+use fold::{Fold, Misfit};
 pub use fold::{FoldFault, Frozen};
-use kept::{Misfit, Starts};
+use kept::Starts;
 use open::Start;
 
 /// The copy cannot be used, or what was offered does not fit it.
