@@ -24,8 +24,7 @@ use crate::service::{Publication, Service};
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Reason, Target};
 
-use super::founding::{DAY, Founding, SeatKeys, Seed, roster, seat_of};
-use super::net::registrar;
+use super::founding::{DAY, Founding, SeatKeys, Seed, registrar, roster, seat_of};
 
 /// Members at the end, in a log that is long enough.
 const MEMBERS: u64 = 200;
