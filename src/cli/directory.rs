@@ -359,7 +359,7 @@ impl Seen {
         let (directory, now) = (replica.directory()?, ctx.ambient().now());
         Ok(Self {
             directory: directory.name().to_string(),
-            size: replica.view()?.0,
+            size: replica.view()?.size,
             synced_at: replica.synced_at(),
             stale: replica.is_stale(now),
             witnessed: false,

@@ -15,6 +15,7 @@ use crate::client::reason::Rule;
 use crate::client::replica::{Frozen, Replica};
 use crate::client::session::{Progress, Session, Synced};
 use crate::domain::ids::SeatId;
+use crate::domain::view::View;
 
 use super::doctor::explained;
 use super::inbox::say_news;
@@ -31,7 +32,7 @@ pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
     let session = ctx.connect(Some(&reader)).await?;
     let mut replica = ctx.replica_read_through()?;
     let synced = with_progress(ctx, &session, &mut replica).await?;
-    let (size, root) = replica.view()?;
+    let View { size, root } = replica.view()?;
     let withheld: Vec<_> = synced
         .withheld
         .iter()

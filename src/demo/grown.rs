@@ -93,7 +93,7 @@ pub(super) async fn grow(
 ) -> anyhow::Result<()> {
     let state = service.state();
     let mut history = History::new(Arc::clone(founding), growth, &service)?;
-    let (mut said, began) = (state.head.0, Instant::now());
+    let (mut said, began) = (state.head.size, Instant::now());
     let mut day = history.day()?;
     while !day.is_empty() {
         // While the service judges one day, the next is signed.
@@ -174,7 +174,7 @@ impl History {
             founding,
             genesis: state.directory.genesis(),
             entries: growth.entries,
-            left: growth.entries.saturating_sub(state.head.0),
+            left: growth.entries.saturating_sub(state.head.size),
             at: state.directory.clock(),
             chance: Chance(growth.seed.0),
             members,

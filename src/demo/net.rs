@@ -101,7 +101,7 @@ impl Net {
         let service = service::start(store, blobs, founding.keys()?, settings(dir, ambient)?);
         let service = threads.spawn(service).await??;
         let started = Started {
-            entries: service.state().head.0,
+            entries: service.state().head.size,
             seconds: began.elapsed().as_secs_f64(),
             memory,
         };

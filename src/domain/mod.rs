@@ -18,3 +18,4 @@ pub mod refusal;
 pub mod relay;
 pub mod role;
 pub mod state;
+pub mod view;

@@ -75,7 +75,7 @@ pub async fn serve(
         admin: admin.as_ref().map(local).transpose()?,
         health: health.as_ref().map(local).transpose()?,
         engine: service.engine(),
-        entries: service.state().head.0,
+        entries: service.state().head.size,
         service: service.clone(),
     });
     let door = Arc::clone(service.door());

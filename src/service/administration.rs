@@ -596,7 +596,7 @@ impl Service {
         let most = u64::from(limit).clamp(1, limits::AUDIT_PAGE as u64);
         let (first, last) = (start.max(1), start.max(1).saturating_add(most - 1));
         let records = self.records(first, last.min(trail.count)).await?;
-        let (directory, (size, root)) = (&state.directory, state.head);
+        let (directory, view) = (&state.directory, state.head);
         let bytes = |digest: &Digest| Bytes::copy_from_slice(digest.as_bytes());
         let head = proto::AuditHead {
             directory: Some(proto::Directory {
@@ -606,9 +606,9 @@ impl Service {
             count: trail.count,
             chain: bytes(&trail.chain),
             at: self.now(),
-            view: Some(proto::View { size, root: bytes(&root) }),
+            view: Some(view.to_proto()),
         };
-        let head = self.sign(Kind::AuditHead, &head.encode_to_vec(), size)?;
+        let head = self.sign(Kind::AuditHead, &head.encode_to_vec(), view.size)?;
         Ok((records, head.ok_or(Failure::Stopped)?))
     }
 

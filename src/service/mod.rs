@@ -51,6 +51,7 @@ use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Snapshot};
+use crate::domain::view::View;
 use crate::signed::proto::{Class, Urgency};
 use crate::store::blobs::{BlobError, Blobs};
 use crate::store::{Store, disk};
@@ -94,7 +95,7 @@ pub struct State {
     /// The directory.
     pub directory: Directory,
     /// Tree size and root hash.
-    pub head: (u64, Digest),
+    pub head: View,
     /// The checkpoint, a signed note.
     pub checkpoint: Bytes,
 }

@@ -23,6 +23,7 @@ use crate::domain::limits;
 use crate::domain::refusal::{OwnKey, Refusal};
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Value};
+use crate::domain::view::View;
 use crate::signed::dsse::Envelope;
 use crate::store::blobs::{BlobError, Blobs};
 use crate::store::check::Damage;
@@ -334,7 +335,7 @@ pub(super) async fn begin(
     let (believed, believes) = watch::channel(clock.shows().1);
 
     let lists_bodies = lists_bodies(store.as_ref()).await?;
-    let state = State { directory, head: (size, root), checkpoint };
+    let state = State { directory, head: View { size, root }, checkpoint };
     let state = Arc::new(ArcSwap::from_pointee(state));
     let log = Arc::new(RwLock::new(log));
     let (new_head, heads) = watch::channel(size);

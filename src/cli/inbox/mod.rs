@@ -868,7 +868,7 @@ impl Shown<'_> {
         let mut lines = Lines::default();
         lines.line("from", format!("{} ({})", of.sender, self.sender()));
         for recipient in &of.recipients {
-            let to = phrases::recipient(self.directory, recipient, of.view.0);
+            let to = phrases::recipient(self.directory, recipient, of.view.size);
             lines.line("to", to);
         }
         let kind = format!("{}, {}", phrases::class(of.class), phrases::kind(content.kind()));
@@ -963,7 +963,7 @@ impl Shown<'_> {
         let (of, content) = (&self.opened.header.addressing(), self.content);
         let to = of.recipients.iter().map(|recipient| {
             let (contact, level) = (&recipient.contact, phrases::level(recipient.level));
-            let lacking = level::is_lacking(self.directory, contact, recipient.level, of.view.0);
+            let lacking = level::is_lacking(self.directory, contact, recipient.level, of.view.size);
             json!({
                 "contact": contact.to_string(),
                 "level": level,

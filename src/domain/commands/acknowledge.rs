@@ -56,10 +56,10 @@ impl Acknowledge {
 
     /// Its view is one of this log in which its key stands, and not before that of the message.
     fn view_fits(&self, world: &World<'_>, message: &VerifiedHeader) -> Result<(), Refusal> {
-        let (answered, view) = (message.addressing().view.0, self.acknowledgement.view());
+        let (answered, view) = (message.addressing().view.size, self.acknowledgement.view());
         submit::fits_the_log(world, view)?;
-        belief::stood(world.directory, self.acknowledgement.key(), view.0)?;
-        if view.0 < answered {
+        belief::stood(world.directory, self.acknowledgement.key(), view.size)?;
+        if view.size < answered {
             return Err(Refusal::WrongThread(Amiss::EarlierView));
         }
         Ok(())

@@ -13,6 +13,7 @@ use crate::domain::relay::addressing::{Addressing, Recipient, name_of, unchanged
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::{expire, level, thread};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Value};
+use crate::domain::view::View;
 use crate::signed::proto;
 
 use super::accounts;
@@ -195,12 +196,11 @@ pub(super) fn accepted(
     header_digest: Digest,
     places: Vec<proto::Place>,
 ) -> Bytes {
-    let (size, root) = world.head;
     let accepted = proto::Accepted {
         directory: Some(name_of(world.directory)),
         header_digest: Bytes::copy_from_slice(header_digest.as_bytes()),
         at: world.now,
-        view: Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }),
+        view: Some(world.head.to_proto()),
         places,
     };
     accepted.encode_to_vec().into()
@@ -217,8 +217,8 @@ fn timely(created: u64, expires: u64, now: u64) -> Result<(), Refusal> {
 }
 
 /// The signer's view is one of this log.
-pub(super) fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Result<(), Refusal> {
-    let (own, _) = world.head;
+pub(super) fn fits_the_log(world: &World<'_>, View { size, root }: View) -> Result<(), Refusal> {
+    let own = world.head.size;
     if size > own {
         return Err(Refusal::ViewAhead { size: own, found: size });
     }

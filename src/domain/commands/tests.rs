@@ -23,6 +23,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::share::Grants;
 use crate::domain::role::Role;
 use crate::domain::state::{Key, Snapshot, Value};
+use crate::domain::view::View;
 use crate::signed::canonical::LARGEST;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, AuditRecord, Dsse, Use};
@@ -120,7 +121,7 @@ impl Service {
             directory: &self.directory,
             log: &log,
             seen: seen.named(&named),
-            head: (1, Digest::of(b"root")),
+            head: View { size: 1, root: Digest::of(b"root") },
             grants: Grants::default(),
             now: self.now,
             clock: self.clock,

@@ -8,11 +8,12 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::SeatId;
 use crate::domain::limits;
 use crate::domain::refusal::{Mismatch, Refusal};
+use crate::domain::view::View;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Drill, Level};
 
-use super::addressing::{self, drill, names_this, read_view};
+use super::addressing::{self, drill, names_this};
 use super::envelope;
 
 /// An open acknowledgement whose signature is the named seat's.
@@ -25,7 +26,7 @@ pub struct VerifiedAcknowledgement {
     level: Level,
     drill: Option<Drill>,
     at: u64,
-    view: (u64, Digest),
+    view: View,
 }
 
 impl VerifiedAcknowledgement {
@@ -73,7 +74,7 @@ impl VerifiedAcknowledgement {
 
     /// The directory as the seat saw it.
     #[must_use]
-    pub const fn view(&self) -> (u64, Digest) {
+    pub const fn view(&self) -> View {
         self.view
     }
 }
@@ -94,7 +95,7 @@ pub fn verify(directory: &Directory, bytes: &[u8]) -> Result<VerifiedAcknowledge
     }
     drill(read.drill.as_ref())?;
     let level = addressing::level(read.level).map_err(|why| Refusal::field("level", why))?;
-    let view = read_view(read.view.as_ref())?;
+    let view = View::read(read.view.as_ref())?;
     let header_digest = Digest::try_from(&read.header_digest[..])
         .map_err(|why| Refusal::field("header_digest", why))?;
     Ok(VerifiedAcknowledgement {

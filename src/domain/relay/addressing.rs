@@ -16,6 +16,7 @@ use crate::domain::directory::{self, Directory, digest};
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::{Refusal, Unserved, Wrong};
+use crate::domain::view::View;
 use crate::signed::canonical;
 use crate::signed::proto::{self, Class, Drill, DrillKind, Flag, Level, Urgency};
 
@@ -146,7 +147,7 @@ pub struct Addressing {
     /// How soon an acknowledgement is hoped for, in seconds; 0: not asked for.
     pub acknowledge_within: u32,
     /// The directory as the sender saw it: tree size and root hash.
-    pub view: (u64, Digest),
+    pub view: View,
     /// What else the readers should know of the sender's view.
     pub flags: Vec<OrLater<Flag>>,
     /// By name; those that this version does not know are kept and mean nothing.
@@ -181,7 +182,7 @@ impl Addressing {
             .map_err(|_| Refusal::NotCanonical("addressing"))?;
         let sender_key = KeyId::from_digest(sender_key);
         names_this(read.directory.as_ref())?;
-        let view = read_view(read.view.as_ref())?;
+        let view = View::read(read.view.as_ref())?;
         let class = OrLater::read("class", read.class)?;
         let urgency = OrLater::read("urgency", read.urgency)?;
         let flags = flags(&read.flags)?;
@@ -283,18 +284,6 @@ pub fn name_of(directory: &Directory) -> proto::Directory {
     }
 }
 
-/// A view that is there, of a log that had entries.
-///
-/// # Errors
-/// None, of size 0, or half a root.
-pub fn read_view(view: Option<&proto::View>) -> Result<(u64, Digest), Refusal> {
-    let view = view.ok_or_else(|| Refusal::field("view", Wrong::Missing))?;
-    if view.size == 0 {
-        return Err(Refusal::field("view", Wrong::NoEntries));
-    }
-    Ok((view.size, digest("view.root", &view.root)?))
-}
-
 /// Nothing about a reader has changed since the sender's view.
 ///
 /// # Errors
@@ -303,17 +292,11 @@ pub fn unchanged(directory: &Directory, addressing: &Addressing) -> Result<(), R
     for contact in addressing.readers() {
         let changed = directory.last_change(&contact);
         let admitted = directory.member(&contact.member()).map(|member| member.newest.leaf);
-        if changed.max(admitted).is_some_and(|leaf| leaf >= addressing.view.0) {
+        if changed.max(admitted).is_some_and(|leaf| leaf >= addressing.view.size) {
             return Err(Refusal::StaleDirectory(contact));
         }
     }
     Ok(())
-}
-
-/// A view, as signed things name it.
-#[must_use]
-pub fn view_of((size, root): (u64, Digest)) -> proto::View {
-    proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }
 }
 
 /// A level of this version: whoever reads a message looks at it.

@@ -31,7 +31,7 @@ pub fn beside_answered(addressing: &Addressing, answered: &VerifiedHeader) -> Op
         Some(Amiss::NotToItsSender)
     } else if takes_back(addressing.class) && of.sender.contact() != contact {
         Some(Amiss::NotItsOwn)
-    } else if addressing.view.0 < of.view.0 {
+    } else if addressing.view.size < of.view.size {
         Some(Amiss::EarlierView)
     } else {
         None
