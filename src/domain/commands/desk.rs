@@ -385,12 +385,6 @@ impl CommitStatement {
         let id = verified.digest();
         Self { by, id, publish: Publish::new(verified, facets) }
     }
-
-    /// The publication alone.
-    #[must_use]
-    pub const fn publish(&self) -> &Publish {
-        &self.publish
-    }
 }
 
 impl Command for CommitStatement {
