@@ -6,6 +6,7 @@
 //! from memory, at the newest committed head.
 
 pub mod administration;
+mod cannot_start;
 mod charter;
 mod clock;
 pub mod door;
@@ -13,6 +14,7 @@ pub mod epochs;
 mod high_water;
 mod jobs;
 mod keys;
+mod left;
 mod mark;
 mod node;
 mod queries;
@@ -20,7 +22,9 @@ mod room;
 pub mod salvage;
 pub mod scrub;
 mod sequencer;
+mod settings;
 mod start;
+mod stored;
 pub mod telemetry;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -31,7 +31,7 @@ use crate::tlog::checkpoint::VerifiedCheckpoint;
 
 use super::high_water::{Mark, Shown, Unusable};
 use super::scrub::{Fold, Report, What, leaf_of, places, scrub, verified};
-use super::start::Settings;
+use super::settings::Settings;
 
 /// What was saved, and what is gone.
 #[derive(Debug)]
