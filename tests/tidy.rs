@@ -192,6 +192,19 @@ fn the_pages_at_the_top_lead_somewhere() {
     assert_none(missing);
 }
 
+/// Whoever reads the code has every page that it cites.
+#[test]
+fn comments_cite_pages_that_are_here() {
+    let is_there =
+        |page: &str| ["", "docs"].iter().any(|in_| repository().join(in_).join(page).exists());
+    let files = ["src", "tests", "benches", "fuzz/src"].into_iter().flat_map(files_of);
+    assert_none(files.flat_map(|path| {
+        let missing =
+            missing_pages(&fs::read_to_string(repository().join(&path)).unwrap(), is_there);
+        missing.into_iter().map(move |page| format!("{path}: there is no {page}"))
+    }));
+}
+
 /// What `deny.toml` says, as far as it can be seen without a tool.
 #[test]
 fn only_known_sources_and_one_cryptography_are_linked() {
@@ -314,6 +327,23 @@ fn missing_places(page: &str, is_there: impl Fn(&str) -> bool, manifest: &str) -
     let targets = targets.map(|[_, name]| name.trim_matches('`'));
     let unknown = targets.filter(|name| !manifest.contains(&format!("name = \"{name}\"")));
     places.chain(unknown.map(str::to_owned)).collect()
+}
+
+/// Pages that comments cite, by their file or as a design with a number, and that are not there.
+fn missing_pages(text: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+    let comments = text.lines().filter(|line| line.trim_start().starts_with("//"));
+    let missing = comments.flat_map(|comment| {
+        let is_of_a_path = |char: char| char.is_alphanumeric() || "-_./".contains(char);
+        let words = comment.split(|char| !is_of_a_path(char)).map(|word| word.trim_matches('.'));
+        let words: Vec<&str> = words.filter(|word| !word.is_empty() && *word != "//").collect();
+        let pages = words.iter().filter(|word| word.ends_with(".md") && !is_there(word));
+        let designs = words.array_windows().filter(|[word, number]| {
+            *word == "design" && number.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        let designs = designs.map(|[word, number]| format!("{word} {number}"));
+        pages.map(|page| (*page).to_owned()).chain(designs).collect::<Vec<_>>()
+    });
+    missing.collect()
 }
 
 /// The crates of `deny`: whether one version of each may be.
@@ -1010,6 +1040,16 @@ mod samples {
         assert_eq!(missing(good), Vec::<String>::new());
         assert_eq!(missing("[a](docs/gone.md) `fuzz/gone`"), ["docs/gone.md", "fuzz/gone"]);
         assert_eq!(missing("`cargo bench --bench gone`"), ["gone"]);
+    }
+
+    #[test]
+    fn a_page_that_nobody_has_is_seen() {
+        let missing =
+            |text| missing_pages(text, |page| ["protocol.md", "docs/limits.md"].contains(&page));
+        let good = "//! `protocol.md` 7, docs/limits.md.\n/// By design.\nlet x = \"gone.md\";";
+        assert_eq!(missing(good), Vec::<String>::new());
+        assert_eq!(missing("    // as gone.md says"), ["gone.md"]);
+        assert_eq!(missing("/// (design 4)"), ["design 4"]);
     }
 
     #[test]
