@@ -109,10 +109,10 @@ pub fn receipt(bytes: &[u8]) -> bool {
     let accepted = read(verify_accepted(eyes, &about, bytes));
     if let Some(accepted) = &accepted {
         assert_eq!(accepted.header_digest(), about.digest);
-        assert_eq!(root_at(accepted.view().0), Some(accepted.view().1));
+        assert_eq!(root_at(accepted.view().size), Some(accepted.view().root));
     }
     let head = read(verify_head(eyes, &contact, bytes));
-    assert!(head.as_ref().is_none_or(|head| root_at(head.view().0) == Some(head.view().1)));
+    assert!(head.as_ref().is_none_or(|head| root_at(head.view().size) == Some(head.view().root)));
     let said = read(verify_acknowledgement(eyes, &MESSAGE, bytes));
     assert!(said.as_ref().is_none_or(|said| said.header_digest() == about.digest));
     accepted.is_some() || head.is_some() || said.is_some()

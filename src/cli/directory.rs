@@ -360,7 +360,7 @@ impl Seen {
         let (directory, now) = (replica.directory()?, ctx.office.ambient().now());
         Ok(Self {
             directory: directory.name().to_string(),
-            size: replica.view()?.0,
+            size: replica.view()?.size,
             synced_at: replica.synced_at(),
             stale: replica.is_stale(now),
             witnessed: false,

@@ -113,7 +113,7 @@ struct Exposed {
 
 impl Exposed {
     fn is_open_to(&self, key: &KnownKey) -> bool {
-        key.believed_at(self.header.addressing().view.0)
+        key.believed_at(self.header.addressing().view.size)
     }
 
     fn title(&self) -> Option<&str> {
@@ -219,7 +219,8 @@ impl Exposure {
     fn add(&mut self, directory: &Directory, one: Exposed) {
         let of = one.header.addressing();
         let again = |other: &Exposed| other.header.digest() == one.header.digest();
-        if !belief::could_open(directory, &self.seat, of.view.0) || self.messages.iter().any(again)
+        if !belief::could_open(directory, &self.seat, of.view.size)
+            || self.messages.iter().any(again)
         {
             return;
         }

@@ -228,7 +228,7 @@ async fn ask_about(
         return Ok(refused);
     }
     mail.catch_up(session, &mut crate::office::news::News::default()).await?;
-    let size = mail.replica.view()?.0;
+    let size = mail.replica.view()?.size;
     Ok(take(mail)??.into_iter().map(|why| why.beyond("receipt", size)).collect())
 }
 
@@ -579,7 +579,7 @@ fn acknowledged(
         level: open.map(|open| words::level(open.level())),
         key_ended: open.is_some_and(|open| belief::has_ended(directory, open.key())) || words_ended,
         level_lacking: open.is_some_and(|open| {
-            level::is_lacking(directory, &seat.contact(), open.level(), open.view().0)
+            level::is_lacking(directory, &seat.contact(), open.level(), open.view().size)
         }),
         at: open.map(|open| open.at()),
         person: said(|words| &words.person),

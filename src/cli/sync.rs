@@ -10,6 +10,7 @@ use crate::client::error::ClientError;
 use crate::client::keys::Owner;
 use crate::client::replica::{Frozen, Replica};
 use crate::client::session::Session;
+use crate::domain::view::View;
 use crate::office::mail::Mail;
 use crate::office::news::News;
 use crate::words;
@@ -25,7 +26,7 @@ pub(crate) async fn sync(ctx: &Context) -> Result<(), ClientError> {
     let session = ctx.office.connect(Some(&reader)).await?;
     let mut replica = ctx.office.replica_read_through()?;
     let synced = ctx.office.sync(&session, &mut replica).await?;
-    let (size, root) = replica.view()?;
+    let View { size, root } = replica.view()?;
     let withheld: Vec<_> = synced
         .withheld
         .iter()

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
-use crate::crypto::sign::{KeyId, eye, telephone};
+use crate::crypto::sign::{eye, telephone};
 use crate::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose};
 use crate::domain::directory::{
     Admitted, Charter, Directory, Member, Newest, Parts, RULES, Statement, found, verify,
@@ -308,7 +308,7 @@ impl AdmissionFile {
             Some((next.contact.parse::<ContactId>().ok()?, (next.record, next.roster)))
         });
         let next = next.filter(|(contact, _)| contact.member() == member.id).collect();
-        Ok(Admission { member, leaf: proven.leaf_index, directory, next })
+        Ok(Admission { member, directory, next })
     }
 }
 
@@ -354,7 +354,6 @@ impl Succession {
 #[derive(Clone, Debug)]
 pub struct Admission {
     member: Member,
-    leaf: u64,
     directory: Directory,
     next: BTreeMap<ContactId, (u64, u64)>,
 }
@@ -364,12 +363,6 @@ impl Admission {
     #[must_use]
     pub const fn member(&self) -> &Member {
         &self.member
-    }
-
-    /// The leaf index of the admission.
-    #[must_use]
-    pub const fn leaf(&self) -> u64 {
-        self.leaf
     }
 
     /// A directory that holds nothing but the charter and the member: enough to draft and sign
@@ -468,13 +461,6 @@ fn admitted(
 
 fn no_parts(admitted: Admitted) -> Parts {
     Parts::none(admitted, admitted.at)
-}
-
-/// A key id in both forms that people compare.
-#[must_use]
-pub fn fingerprint(id: KeyId) -> (String, String) {
-    let digest = Digest::from_bytes(*id.as_bytes());
-    (eye(&digest), telephone(&digest))
 }
 
 #[cfg(test)]
@@ -582,7 +568,7 @@ mod tests {
     fn an_admission_file_is_proven_and_enough_to_draft_on() {
         let (log, _) = TestLog::populated();
         let file = read(&admission_file(&log)).unwrap();
-        assert_eq!((file.member().id.as_str(), file.leaf(), file.next().len()), ("fr", 1, 1));
+        assert_eq!((file.member().id.as_str(), file.next().len()), ("fr", 1));
         let ambient = ambient();
         let mut composer = Composer::after_admission(&file, &ambient);
         let mut bundle = Bundle::of(vec![

@@ -15,7 +15,6 @@
 //!
 //! Those that are to follow, and those that are retired, stand beside them: see `rotation`.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,12 +24,9 @@ use zeroize::Zeroizing;
 
 use crate::ambient::Ambient;
 use crate::crypto::cert::PeerCertificate;
-use crate::crypto::issue::{self, CannotIssue, Validity};
-use crate::crypto::passphrase::InvalidClosed;
-use crate::crypto::seal::{InvalidIdentity, OpeningKey};
-use crate::crypto::sign::{
-    Algorithm, CannotSign, InvalidPrivateKey, KeyId, Signer, SigningKey, VerifyingKey,
-};
+use crate::crypto::issue::{self, Validity};
+use crate::crypto::seal::OpeningKey;
+use crate::crypto::sign::{Algorithm, KeyId, Signer, SigningKey, VerifyingKey};
 use crate::domain::directory::key::{PublicKey, Purpose, listed_sealing};
 use crate::domain::directory::{RULES, possession};
 use crate::domain::ids::{ContactId, MemberId, PersonId, SeatId};
@@ -39,238 +35,13 @@ use crate::tls::{self, Identity};
 use crate::wire::v1;
 
 use super::armour::{self, InvalidArmour};
-use super::format::{self, WrongFormat};
+use super::format;
+use super::key_file::{Kept, KeyFile, PKCS8, is_there, load, pointer_beside};
 use super::message::text::may_be_signed;
 use super::place::{self, FileError};
-use super::protect::{Kept, KeyFile, is_there, pointer_beside};
-use super::rotation::NEXT;
-use super::token::{InvalidPointer, TokenError};
-use super::unlock::{NotAsked, Unlock};
+use super::unlock::Unlock;
 
-/// Whose private keys they are.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Owner {
-    /// A registrar.
-    Registrar(PersonId),
-    /// An operator.
-    Operator(PersonId),
-    /// An auditor.
-    Auditor(PersonId),
-    /// A member's authority.
-    Authority(MemberId),
-    /// A contact's keeper.
-    Keeper(ContactId),
-    /// A seat.
-    Seat(SeatId),
-}
-
-impl Owner {
-    /// As a proof of possession names it.
-    #[must_use]
-    pub fn holder(&self) -> String {
-        match self {
-            Self::Registrar(id) => format!("registrar/{id}"),
-            Self::Operator(id) => format!("operator/{id}"),
-            Self::Auditor(id) => format!("auditor/{id}"),
-            Self::Authority(id) => id.to_string(),
-            Self::Keeper(id) => id.to_string(),
-            Self::Seat(id) => id.to_string(),
-        }
-    }
-
-    /// What its sign key is for, as a proof of possession names it.
-    const fn signs_as(&self) -> Use {
-        match self {
-            Self::Registrar(_) | Self::Operator(_) | Self::Auditor(_) | Self::Seat(_) => Use::Sign,
-            Self::Authority(_) => Use::Authority,
-            Self::Keeper(_) => Use::Keeper,
-        }
-    }
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Registrar(id) => write!(f, "the registrar {id}"),
-            Self::Operator(id) => write!(f, "the operator {id}"),
-            Self::Auditor(id) => write!(f, "the auditor {id}"),
-            Self::Authority(id) => write!(f, "the authority of {id}"),
-            Self::Keeper(id) => write!(f, "the keeper of {id}"),
-            Self::Seat(id) => write!(f, "the seat {id}"),
-        }
-    }
-}
-
-/// A key cannot be made or used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The home is of another release.
-    #[error(transparent)]
-    Format(#[from] WrongFormat),
-    /// The file cannot be used.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// There is no such key here.
-    #[error("{owner} has no key here: {} is not there", path.display())]
-    Missing {
-        /// Whose.
-        owner: Owner,
-        /// The file looked for.
-        path: PathBuf,
-    },
-    /// There is one already; keys are never overwritten.
-    #[error("{owner} has keys here already: {}", path.display())]
-    Exists {
-        /// Whose.
-        owner: Owner,
-        /// The file in the way.
-        path: PathBuf,
-    },
-    /// Not a PEM file with one PKCS#8 key.
-    #[error("{}: {why}", path.display())]
-    NotPem {
-        /// The file.
-        path: PathBuf,
-        /// Expected and found.
-        why: InvalidArmour,
-    },
-    /// Another kind of key.
-    #[error("{}: {why}", path.display())]
-    NotSigning {
-        /// The file.
-        path: PathBuf,
-        /// What was expected.
-        why: InvalidPrivateKey,
-    },
-    /// Not an age identity.
-    #[error("{}: {why}", path.display())]
-    NotOpening {
-        /// The file.
-        path: PathBuf,
-        /// Expected and found.
-        why: InvalidIdentity,
-    },
-    /// The certificate beside the key is not its own.
-    #[error("{}: expected the certificate of tls.pem beside it", path.display())]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// No certificate could be made.
-    #[error(transparent)]
-    Issue(#[from] CannotIssue),
-    /// It gave no signature.
-    #[error(transparent)]
-    NotSigned(#[from] CannotSign),
-    /// Not a key that was closed with a passphrase, or not in a way that is opened here.
-    #[error("{}: {why}", path.display())]
-    NotClosed {
-        /// The file.
-        path: PathBuf,
-        /// Expected and found.
-        why: InvalidClosed,
-    },
-    /// What a passphrase opened is no key that signs.
-    #[error("the passphrase of the key of {owner} opens something else: {why}")]
-    NotSigningInside {
-        /// Whose.
-        owner: Owner,
-        /// What was expected.
-        why: InvalidPrivateKey,
-    },
-    /// The public key in the file is not that of the key in it.
-    #[error("{}: the public key in it is another than that of the private key", path.display())]
-    OtherPublic {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Closed by a program that left no public part.
-    #[error("{}: which key it is shows only once its passphrase has opened it", path.display())]
-    Hidden {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The passphrase is wrong.
-    #[error("this is not the passphrase of the key of {owner}")]
-    WrongPassphrase {
-        /// Whose.
-        owner: Owner,
-    },
-    /// No passphrase was chosen.
-    #[error("no passphrase was chosen for the key of {owner}, and nothing was changed")]
-    NoNewPassphrase {
-        /// Whose.
-        owner: Owner,
-    },
-    /// What opens it was not told.
-    #[error("{what} is needed, and {why}")]
-    NotAsked {
-        /// Passphrase or PIN, and whose.
-        what: String,
-        /// Why.
-        why: NotAsked,
-    },
-    /// Not a file that says where in a token the key lies.
-    #[error("{}: {why}", path.display())]
-    NotPointer {
-        /// The file.
-        path: PathBuf,
-        /// Expected and found.
-        why: InvalidPointer,
-    },
-    /// There is a key file, and one that says that the key lies in a token.
-    #[error(
-        "{owner} has two of one key here: {} and {}; neither is used", file.display(), pointer.display()
-    )]
-    Twice {
-        /// Whose.
-        owner: Owner,
-        /// The key file.
-        file: PathBuf,
-        /// The one that names a token.
-        pointer: PathBuf,
-    },
-    /// The token.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// It lies in a token, and this is for keys in files.
-    #[error("the key of {owner} lies in a token, which does not give it away")]
-    InToken {
-        /// Whose.
-        owner: Owner,
-    },
-    /// The one that is to follow would lie in a file.
-    #[error(
-        "the key of the keeper of {contact} lies in a token, and the one that is to follow it would lie in \
-         a file"
-    )]
-    NextInFile {
-        /// Whose.
-        contact: ContactId,
-    },
-    /// A seat's key serves a machine that nobody sits at.
-    #[error(
-        "{0} collects and answers at night, when nobody is there to type: its keys stay in files \
-         that only its user can read"
-    )]
-    OfSeat(SeatId),
-    /// A new key does not do what it is for.
-    #[error("{owner}: the new key does not {what}, and was not put to use")]
-    DoesNotWork {
-        /// Whose.
-        owner: Owner,
-        /// What it would be for.
-        what: &'static str,
-    },
-    /// This owner has no key for that.
-    #[error("{owner} has no key to {what}")]
-    NoSuchPurpose {
-        /// Whose.
-        owner: Owner,
-        /// What it would be for.
-        what: &'static str,
-    },
-}
+pub use super::owner::{KeyError, Owner};
 
 /// One private key in its file.
 #[derive(Debug)]
@@ -718,16 +489,6 @@ pub(super) fn if_there<K>(key: Result<K, KeyError>) -> Result<Option<K>, KeyErro
     }
 }
 
-pub(super) fn load(owner: &Owner, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    place::read_private(path).map_err(|error| {
-        if error.is_absent() {
-            KeyError::Missing { owner: owner.clone(), path: path.to_owned() }
-        } else {
-            error.into()
-        }
-    })
-}
-
 /// The certificates of a file, the key's own first; none if there is no file.
 fn read_chain(path: &Path) -> Result<Option<Vec<Vec<u8>>>, KeyError> {
     let Some(pem) = place::read_if_there(path, CHAIN_BYTES)? else { return Ok(None) };
@@ -907,7 +668,8 @@ fn proven(
         .map_err(|_| InvalidArmour::NotShown { kind, holder: holder.to_owned() })
 }
 
-pub(super) const PKCS8: &str = "PRIVATE KEY";
+/// Where the new keys of a seat wait.
+pub(super) const NEXT: &str = "next";
 pub(super) const SIGN: &str = "sign.pem";
 pub(super) const TLS: &str = "tls.pem";
 pub(super) const SEAL: &str = "seal.key";

@@ -1,149 +1,25 @@
 //! Keeping a person's key better than in a file: behind a passphrase, or in a token.
 //!
-//! In scope: the forms in which a key file can lie, and changing one into another. Out of scope: who
+//! In scope: changing one form into another. Out of scope: the forms (`key_file`), who
 //! is asked (`unlock`), what a token is (`token`). Invariants: a file is the old one or the new one,
 //! whenever the power goes, and the new one was opened before it stands there; nothing is kept less
 //! well than before unless that was asked for; a seat's keys stay files, for nobody is there to ask.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-
-use zeroize::Zeroizing;
 
 use crate::ambient::Ambient;
 use crate::crypto::passphrase::Closed;
-use crate::crypto::sign::{SigningKey, VerifyingKey};
+use crate::crypto::sign::SigningKey;
 
-use super::armour::{self, InvalidArmour};
+use super::armour;
 use super::format;
-use super::keys::{KeyError, Keys, Owner, PKCS8, create_signing, load};
+use super::key_file::{CLOSED, KeyFile, PKCS8, PUBLIC, pointer_beside, read_pointer};
+use super::keys::{Keys, create_signing};
+use super::owner::{KeyError, Owner};
 use super::place;
-use super::token::{ID_BYTES, Pointer, Token, TokenError};
+use super::token::{ID_BYTES, Pointer, Token};
 
-/// What stands in the place of a key that signs.
-pub(super) enum KeyFile {
-    /// The key.
-    Open(SigningKey),
-    /// The key behind a passphrase, and its public part.
-    Closed {
-        /// What the passphrase opens.
-        closed: Closed,
-        /// None, if another program closed it.
-        public: Option<VerifyingKey>,
-    },
-    /// Where in a token it lies.
-    Token(Pointer),
-}
-
-/// How a key is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// In a file that only its user can read.
-    File,
-    /// Behind a passphrase: by which means.
-    Passphrase(String),
-    /// In a token.
-    Token {
-        /// Its label.
-        label: String,
-        /// Its serial number.
-        serial: String,
-        /// The module by which it is reached.
-        module: PathBuf,
-        /// Why it cannot be reached now.
-        gone: Option<TokenError>,
-    },
-}
-
-impl Kept {
-    /// One word for it.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Passphrase(_) => "passphrase",
-            Self::Token { .. } => "token",
-        }
-    }
-}
-
-impl fmt::Display for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File => f.write_str("a file that only you can read"),
-            Self::Passphrase(how) => write!(f, "a passphrase: {how}"),
-            Self::Token { label, serial, gone: None, .. } => {
-                write!(f, "the token {label} (serial number {serial})")
-            }
-            Self::Token { gone: Some(gone), .. } => write!(f, "unusable: {gone}"),
-        }
-    }
-}
-
-impl KeyFile {
-    pub(super) fn read(owner: &Owner, path: &Path, ambient: &Ambient) -> Result<Self, KeyError> {
-        let pointer = pointer_beside(path);
-        match (path.exists(), pointer.exists()) {
-            (true, true) => {
-                let (owner, file) = (owner.clone(), path.to_owned());
-                Err(KeyError::Twice { owner, file, pointer })
-            }
-            (false, true) => Ok(Self::Token(read_pointer(owner, &pointer)?)),
-            _ => Self::read_pem(owner, path, ambient),
-        }
-    }
-
-    /// Of a private key, or of a closed one with its public part behind it.
-    fn read_pem(owner: &Owner, path: &Path, ambient: &Ambient) -> Result<Self, KeyError> {
-        let text = read_text(owner, path)?;
-        let not_pem = |why| KeyError::NotPem { path: path.to_owned(), why };
-        if !text.trim_start().starts_with(CLOSED_BEGINS) {
-            let der = armour::decode(PKCS8, &text).map_err(not_pem)?;
-            let key = SigningKey::from_pkcs8(&der, ambient.random());
-            let not_signing = |why| KeyError::NotSigning { path: path.to_owned(), why };
-            return Ok(Self::Open(key.map_err(not_signing)?));
-        }
-        let (closed, public) = match text.find(PUBLIC_BEGINS) {
-            Some(at) => text.split_at(at),
-            None => (&text[..], ""),
-        };
-        let closed = armour::decode(CLOSED, closed).map_err(not_pem)?;
-        let closed = Closed::from_der(&closed)
-            .map_err(|why| KeyError::NotClosed { path: path.to_owned(), why })?;
-        let public = match public {
-            "" => None,
-            public => {
-                let der = armour::decode(PUBLIC, public).map_err(not_pem)?;
-                let none = |_| not_pem(InvalidArmour::Content(PUBLIC.to_owned()));
-                Some(VerifyingKey::from_spki(&der).map_err(none)?)
-            }
-        };
-        Ok(Self::Closed { closed, public })
-    }
-
-    /// The public part, if the file tells.
-    pub(super) fn public(&self, path: &Path) -> Result<&VerifyingKey, KeyError> {
-        match self {
-            Self::Open(key) => Ok(key.public()),
-            Self::Closed { public: Some(public), .. } => Ok(public),
-            Self::Closed { public: None, .. } => Err(KeyError::Hidden { path: path.to_owned() }),
-            Self::Token(pointer) => Ok(pointer.public()),
-        }
-    }
-
-    pub(super) fn kept(&self) -> Kept {
-        match self {
-            Self::Open(_) => Kept::File,
-            Self::Closed { closed, .. } => Kept::Passphrase(closed.to_string()),
-            Self::Token(pointer) => Kept::Token {
-                label: pointer.label(),
-                serial: pointer.serial(),
-                module: pointer.module().to_owned(),
-                gone: Token::of(pointer).err(),
-            },
-        }
-    }
-}
+pub use super::key_file::Kept;
 
 impl Keys {
     /// The key in a file, which its user is asked to open if he has closed it.
@@ -273,30 +149,10 @@ impl Keys {
     }
 }
 
-/// Whether a key stands there, in whatever form.
-pub(super) fn is_there(path: &Path) -> bool {
-    path.exists() || pointer_beside(path).exists()
-}
-
-/// Where a pointer stands to a key that lies in a token and not at `path`.
-pub(super) fn pointer_beside(path: &Path) -> PathBuf {
-    path.with_extension("token")
-}
-
-fn read_pointer(owner: &Owner, path: &Path) -> Result<Pointer, KeyError> {
-    let text = read_text(owner, path)?;
-    Pointer::read(&text).map_err(|why| KeyError::NotPointer { path: path.to_owned(), why })
-}
-
 fn write_pointer(path: &Path, pointer: &Pointer) -> Result<(), KeyError> {
     let text = pointer.write();
     let text = text.map_err(|why| KeyError::NotPointer { path: path.to_owned(), why })?;
     Ok(place::create_private(path, text.as_bytes())?)
-}
-
-fn read_text(owner: &Owner, path: &Path) -> Result<Zeroizing<String>, KeyError> {
-    let bytes = load(owner, path)?;
-    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// What tools that list a token show.
@@ -304,17 +160,15 @@ fn name_of(owner: &Owner) -> String {
     format!("liaison {}", owner.holder())
 }
 
-const CLOSED: &str = "ENCRYPTED PRIVATE KEY";
-const CLOSED_BEGINS: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
-const PUBLIC: &str = "PUBLIC KEY";
-const PUBLIC_BEGINS: &str = "-----BEGIN PUBLIC KEY-----";
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use zeroize::Zeroizing;
+
     use super::*;
     use crate::client::error::{ClientError, Exit};
+    use crate::client::key_file::PUBLIC_BEGINS;
     use crate::client::keys::Held;
     use crate::client::testlog::ambient;
     use crate::client::unlock::{Asks, NotAsked, Unlock};

@@ -30,12 +30,12 @@ use crate::wire::v1;
 
 use super::armour;
 use super::format;
+use super::key_file::{KeyFile, PKCS8, pointer_beside};
 use super::keys::{
-    KeyError, Keys, Owner, PKCS8, RETIRED, SEAL, SIGN, TLS, create_opening, create_signing,
+    KeyError, Keys, NEXT, Owner, RETIRED, SEAL, SIGN, TLS, create_opening, create_signing,
     if_there, is_retired, load_opening, load_signing, names_in, prove,
 };
 use super::place::{self, FileError, Lock, MOMENTS};
-use super::protect::{KeyFile, pointer_beside};
 
 /// How the key of a keeper that is to follow is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -413,8 +413,6 @@ fn clear(folder: &Path) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Where the new keys of a seat wait.
-pub(super) const NEXT: &str = "next";
 const MADE: &str = "next.made";
 const NAMES: [(Purpose, &str); 3] =
     [(Purpose::SeatSign, SIGN), (Purpose::SeatSeal, SEAL), (Purpose::SeatTls, TLS)];

@@ -15,8 +15,10 @@ use crate::crypto::hash::Digest;
 use crate::crypto::passphrase::{Closed, WrongPassphrase};
 use crate::crypto::sign::{KeyId, Signer, SigningKey};
 
-use super::keys::{KeyError, Owner};
+use super::owner::{KeyError, Owner};
 use super::token::{LoggedIn, PinLeft, Pointer, Token, TokenError, TokenKey};
+
+pub use super::owner::NotAsked;
 
 /// A door to the person whose keys they are.
 pub trait Asks: Send + Sync {
@@ -28,17 +30,6 @@ pub trait Asks: Send + Sync {
 
     /// Says what he is to do elsewhere.
     fn tell(&self, line: &str);
-}
-
-/// Nobody answered.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotAsked {
-    /// Nobody is there, or nobody is to be asked.
-    #[error("nobody can be asked for it: there is no terminal, or --no-input was given")]
-    NoTerminal,
-    /// He was asked, and went away.
-    #[error("it was asked for on the terminal, and nothing came: {0}")]
-    NotAnswered(String),
 }
 
 /// Opens keys, and remembers for as long as it lives what was opened.

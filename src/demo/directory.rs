@@ -20,6 +20,7 @@ use crate::crypto::sign::{Signer, SigningKey};
 use crate::domain::directory::Directory;
 use crate::domain::directory::key::listed_sealing;
 use crate::domain::ids::{PersonId, SeatId};
+use crate::domain::view::View;
 use crate::signed::proto::{self, Custody, Level, Use};
 
 use super::members::{DemoMember, Team};
@@ -131,7 +132,7 @@ impl Registrar {
 
     /// Tree size and root hash.
     pub(super) fn view(&self) -> anyhow::Result<(u64, String)> {
-        let (size, root) = self.replica.view()?;
+        let View { size, root } = self.replica.view()?;
         Ok((size, root.to_string()))
     }
 

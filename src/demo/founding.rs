@@ -18,7 +18,9 @@ use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Statement;
 use crate::domain::directory::key::listed_sealing;
 use crate::domain::ids::{ContactId, MemberId, SeatId};
+use crate::domain::network::Network;
 use crate::service::Keys;
+use crate::service::door::Caller;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Custody, Level, MemberKind, Target, Text, Use};
 use crate::tls::Identity;
@@ -340,4 +342,10 @@ pub(super) fn roster(
 
 fn english(text: String) -> Text {
     Text { language: "en".to_owned(), text }
+}
+
+/// The registrar of the founding, in this process.
+pub(super) fn registrar(founding: &Founding) -> Caller {
+    let here = Network::of(std::net::Ipv4Addr::LOCALHOST.into());
+    Caller::here(founding.registrar_tls.public().id(), here)
 }

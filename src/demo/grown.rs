@@ -24,8 +24,7 @@ use crate::service::{Publication, Service};
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Reason, Target};
 
-use super::founding::{DAY, Founding, SeatKeys, Seed, roster, seat_of};
-use super::net::registrar;
+use super::founding::{DAY, Founding, SeatKeys, Seed, registrar, roster, seat_of};
 
 /// Members at the end, in a log that is long enough.
 const MEMBERS: u64 = 200;
@@ -94,7 +93,7 @@ pub(super) async fn grow(
 ) -> anyhow::Result<()> {
     let state = service.state();
     let mut history = History::new(Arc::clone(founding), growth, &service)?;
-    let (mut said, began) = (state.head.0, Instant::now());
+    let (mut said, began) = (state.head.size, Instant::now());
     let mut day = history.day()?;
     while !day.is_empty() {
         // While the service judges one day, the next is signed.
@@ -175,7 +174,7 @@ impl History {
             founding,
             genesis: state.directory.genesis(),
             entries: growth.entries,
-            left: growth.entries.saturating_sub(state.head.0),
+            left: growth.entries.saturating_sub(state.head.size),
             at: state.directory.clock(),
             chance: Chance(growth.seed.0),
             members,

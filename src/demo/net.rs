@@ -28,11 +28,10 @@ use crate::client::invitation::Invitation;
 use crate::domain::access::Face;
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{RULES, Statement};
-use crate::domain::network::Network;
 use crate::domain::relay::share::Grants;
 use crate::server::listen::{self, Entrance, Limits, Who};
 use crate::server::{self, Serving};
-use crate::service::door::{self, Caller};
+use crate::service::door;
 use crate::service::{self, Service, Settings, Storage};
 use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::{Disk, Fdatasync};
@@ -41,7 +40,7 @@ use crate::tls::client::ClientTls;
 use crate::tls::{self, Identity};
 use crate::wire::v1;
 
-use super::founding::{DAY, Draft, Founding, NAME, Party, STEPS, Seed};
+use super::founding::{DAY, Draft, Founding, NAME, Party, STEPS, Seed, registrar};
 use super::grown::{Calendar, Growth, grow, publish_in_order};
 use super::machine::memory;
 
@@ -102,7 +101,7 @@ impl Net {
         let service = service::start(store, blobs, founding.keys()?, settings(dir, ambient)?);
         let service = threads.spawn(service).await??;
         let started = Started {
-            entries: service.state().head.0,
+            entries: service.state().head.size,
             seconds: began.elapsed().as_secs_f64(),
             memory,
         };
@@ -297,13 +296,6 @@ pub(super) async fn connect_as(
     let tls = ClientTls::for_directory(NAME, &[authority.to_vec()], Some(identity), clock)?;
     let route = Route { dial, address: address.clone(), proxies: Proxies::default(), tls };
     Ok(connect(route).await?.channel())
-}
-
-/// Where everybody here is.
-/// The registrar of the founding, in this process.
-pub(super) fn registrar(founding: &Founding) -> Caller {
-    let here = Network::of(std::net::Ipv4Addr::LOCALHOST.into());
-    Caller::here(founding.registrar_tls.public().id(), here)
 }
 
 /// How often the store had something made durable.

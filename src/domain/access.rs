@@ -9,8 +9,9 @@ use std::marker::PhantomData;
 
 use super::administration::audit::Call;
 use super::ids::{ContactId, SeatId};
-use super::peer::{AuthenticPeer, Role};
+use super::peer::AuthenticPeer;
 use super::refusal::Refusal;
+use super::role::Allowed;
 use crate::crypto::sign::KeyId;
 
 /// A method of the services.
@@ -51,96 +52,6 @@ pub enum Face {
     Members,
     /// To registrars, operators and auditors.
     Administration,
-}
-
-/// Who may: a set of those whom the directory knows, or anybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowed(u8);
-
-/// What the directory knows a peer as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "documented at `peer::Role`")]
-pub enum Known {
-    Seat,
-    Registrar,
-    Operator,
-    Auditor,
-}
-
-impl Known {
-    const ALL: [Self; 4] = [Self::Seat, Self::Registrar, Self::Operator, Self::Auditor];
-
-    const fn of(role: &Role) -> Option<Self> {
-        match role {
-            Role::Seat(_) => Some(Self::Seat),
-            Role::Registrar(_) => Some(Self::Registrar),
-            Role::Operator(_) => Some(Self::Operator),
-            Role::Auditor(_) => Some(Self::Auditor),
-            Role::Nobody | Role::Unknown | Role::Former(_) => None,
-        }
-    }
-
-    const fn bit(self) -> u8 {
-        1 << self as u8
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Seat => "a seat in force",
-            Self::Registrar => "a registrar",
-            Self::Operator => "an operator",
-            Self::Auditor => "an auditor",
-        }
-    }
-}
-
-use Known::{Auditor, Operator, Registrar, Seat};
-
-impl Allowed {
-    /// Also a stranger.
-    pub const ANYBODY: Self = Self(u8::MAX);
-    /// A seat in force.
-    pub const SEATS: Self = Self(Seat.bit());
-    /// A registrar.
-    pub const REGISTRARS: Self = Self(Registrar.bit());
-    /// An operator.
-    pub const OPERATORS: Self = Self(Operator.bit());
-    const AUDITORS: Self = Self(Auditor.bit());
-    const SEATS_AND_REGISTRARS: Self = Self::SEATS.or(Self::REGISTRARS);
-    const REGISTRARS_AND_OPERATORS: Self = Self::REGISTRARS.or(Self::OPERATORS);
-    const OPERATORS_AND_AUDITORS: Self = Self::OPERATORS.or(Self::AUDITORS);
-    /// Those who administer.
-    pub const ADMINISTRATION: Self = Self::REGISTRARS.or(Self::OPERATORS_AND_AUDITORS);
-    const WHOEVER_IS_KNOWN: Self = Self::SEATS.or(Self::ADMINISTRATION);
-
-    const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether a role is one of these.
-    #[must_use]
-    pub fn admits(self, role: &Role) -> bool {
-        self == Self::ANYBODY || Known::of(role).is_some_and(|known| self.has(known))
-    }
-
-    const fn has(self, known: Known) -> bool {
-        self.0 & known.bit() != 0
-    }
-}
-
-impl fmt::Display for Allowed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::ANYBODY {
-            return f.write_str("anybody");
-        }
-        let known: Vec<&str> =
-            Known::ALL.into_iter().filter(|of| self.has(*of)).map(Known::name).collect();
-        match known.split_last() {
-            Some((last, [])) => f.write_str(last),
-            Some((last, rest)) => write!(f, "{} or {last}", rest.join(", ")),
-            None => f.write_str("nobody"),
-        }
-    }
 }
 
 impl Method {
@@ -210,11 +121,11 @@ impl Method {
         if needed.admits(peer.role()) {
             return Ok(());
         }
-        Err(Refusal::NotPermitted { found: peer.clone(), needed })
+        Err(Refusal::NotPermitted { found: peer.role().clone(), needed })
     }
 
     const fn is_for_seats_alone(self) -> bool {
-        self.row().2.0 == Allowed::SEATS.0
+        self.row().2.is_seats_alone()
     }
 
     const fn row(self) -> &'static (Self, &'static str, Allowed) {

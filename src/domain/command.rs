@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::crypto::hash::Digest;
+use crate::domain::view::View;
 use crate::tlog::merkle::Tree;
 
 use super::directory::{Directory, Parts};
@@ -22,7 +22,7 @@ pub struct World<'a> {
     /// What stands under the keys named.
     pub seen: Seen<'a>,
     /// The newest head that was committed: tree size and root hash.
-    pub head: (u64, Digest),
+    pub head: View,
     /// What the relay grants to each member.
     pub grants: Grants,
     /// Now, Unix seconds.

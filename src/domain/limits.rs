@@ -302,9 +302,6 @@ pub const fn patience(bytes: usize) -> Duration {
 /// Entries of one answer: it ends with the one that reaches this.
 pub const ENTRIES_PAGE_BYTES: usize = 768 * 1024;
 
-/// A message of a method without statements or bodies: a statement of 64 KiB with its facets.
-pub const CONTROL_MESSAGE_BYTES: usize = 128 * 1024;
-
 /// A `Submit`: body, letters and header are 1,384,960 bytes; 64 KiB for their tags and the rest.
 pub const SUBMIT_MESSAGE_BYTES: usize = 3 * 512 * 1024;
 const _: () = assert!(
@@ -519,7 +516,6 @@ mod tests {
         "REQUEST_DEADLINE",
         "PAUSE",
         "PROGRESS_BYTES",
-        "CONTROL_MESSAGE_BYTES",
         "CALL_DEADLINE",
         "ENTRIES_PAGE_BYTES",
         "DIAL_TIMEOUT",

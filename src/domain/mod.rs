@@ -7,6 +7,7 @@
 pub mod access;
 pub mod administration;
 pub mod command;
+pub mod commands;
 pub mod directory;
 pub mod ids;
 pub mod limits;
@@ -15,4 +16,6 @@ pub mod peer;
 pub mod reason;
 pub mod refusal;
 pub mod relay;
+pub mod role;
 pub mod state;
+pub mod view;

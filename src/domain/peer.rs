@@ -8,39 +8,7 @@ use super::directory::Directory;
 use super::directory::key::{Holder, Purpose};
 use super::ids::{ContactId, MemberId, PersonId, SeatId};
 use super::network::Network;
-
-/// What the key of a connection is in the directory now.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// No certificate was shown, so there is no key.
-    Nobody,
-    /// A key that the directory does not know.
-    Unknown,
-    /// A seat in force.
-    Seat(SeatId),
-    /// A registrar of the charter in force.
-    Registrar(PersonId),
-    /// An operator of the charter in force.
-    Operator(PersonId),
-    /// An auditor of the charter in force.
-    Auditor(PersonId),
-    /// A key that was dropped or revoked.
-    Former(KeyId),
-}
-
-impl Role {
-    /// As a proof of possession names it; empty of whoever is not known, or no more.
-    #[must_use]
-    pub fn holder(&self) -> String {
-        match self {
-            Self::Nobody | Self::Unknown | Self::Former(_) => String::new(),
-            Self::Seat(id) => id.to_string(),
-            Self::Registrar(id) => format!("registrar/{id}"),
-            Self::Operator(id) => format!("operator/{id}"),
-            Self::Auditor(id) => format!("auditor/{id}"),
-        }
-    }
-}
+use super::role::Role;
 
 /// A peer, looked up in one directory. It is looked up again for every request and every stream
 /// message.
@@ -156,14 +124,6 @@ impl AuthenticPeer {
 
 impl fmt::Display for AuthenticPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.role {
-            Role::Nobody => f.write_str("a connection on which no certificate was shown"),
-            Role::Unknown => f.write_str("a key that the directory does not know"),
-            Role::Seat(id) => write!(f, "the seat {id}"),
-            Role::Registrar(id) => write!(f, "the registrar {id}"),
-            Role::Operator(id) => write!(f, "the operator {id}"),
-            Role::Auditor(id) => write!(f, "the auditor {id}"),
-            Role::Former(key) => write!(f, "the key {key}, which was dropped or revoked,"),
-        }
+        self.role.fmt(f)
     }
 }

@@ -18,7 +18,6 @@ use super::ids::{ContactId, MemberId, MessageId};
 use super::limits::ACKNOWLEDGEMENT_BYTES;
 use super::refusal::Refusal;
 use super::relay::answers::Answers;
-use super::relay::expire::Step;
 use super::relay::share::Share;
 
 /// The name of one stored value. Those of messages begin with the time-ordered id.
@@ -324,6 +323,40 @@ pub struct Beside {
     pub digest: Digest,
 }
 
+/// What is done with a message next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It has expired: its sender is told if not every contact has received it.
+    Tell,
+    /// It is no longer remembered: body, letters and answers go, and make room.
+    Empty,
+    /// Its metadata was kept for long enough: all else goes.
+    Forget,
+}
+
+impl Step {
+    /// As it is stored.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Tell => 1,
+            Self::Empty => 2,
+            Self::Forget => 3,
+        }
+    }
+
+    /// The step of a number.
+    #[must_use]
+    pub const fn of_number(number: u64) -> Option<Self> {
+        match number {
+            1 => Some(Self::Tell),
+            2 => Some(Self::Empty),
+            3 => Some(Self::Forget),
+            _ => None,
+        }
+    }
+}
+
 /// How many bytes the relay keeps on a member's account until it deletes them: headers, letters and
 /// bodies, and room for answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -342,9 +375,6 @@ impl Usage {
         Self(self.0.saturating_sub(bytes))
     }
 }
-
-/// Seconds.
-pub(super) const DAY: u64 = 86_400;
 
 /// Values as they stood at one instant, then as the decisions of this round left them.
 #[derive(Clone, Debug, Default)]

@@ -101,8 +101,8 @@ pub(super) fn log(
 async fn next_head(follower: &mut Follower<to::Watch>, size: u64) -> Result<(Bytes, u64), Status> {
     loop {
         let state = follower.api.service.watched(&follower.permit()?);
-        if state.head.0 > size {
-            return Ok((state.checkpoint.clone(), state.head.0));
+        if state.head.size > size {
+            return Ok((state.checkpoint.clone(), state.head.size));
         }
         follower.wait(Instant::now() + LOOK_AGAIN).await?;
     }

@@ -82,7 +82,7 @@ impl Unguarded {
         let permit = self.service.permit_here(alice()).await.unwrap();
         // The look is counted itself.
         let records = self.service.standing(&permit).await.unwrap().records;
-        (self.service.state().head.0, records)
+        (self.service.state().head.size, records)
     }
 }
 

@@ -11,11 +11,10 @@ use crate::client::message::acknowledge;
 use crate::client::message::compose::{ComposeError, Outside, compose};
 use crate::client::message::open::{self, Opened, Reader};
 use crate::client::outbox::{Outbox, Request};
-use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MessageId};
-use crate::domain::relay::addressing::Addressing;
+use crate::domain::relay::addressing::{self, Addressing};
 use crate::domain::relay::envelope::VerifiedHeader;
-use crate::domain::relay::submit;
+use crate::domain::view::View;
 use crate::signed::proto::Flag;
 use crate::wire::v1;
 
@@ -146,16 +145,16 @@ fn answered_now(
 /// What the relay looks at, by this copy and this clock. The end of the sender's key is a change of a
 /// reader, too.
 fn is_outdated(desk: &Desk<'_>, of: &Addressing, now: u64) -> bool {
-    of.view.0 > desk.view.0
+    of.view.size > desk.view.size
         || of.created > now
-        || submit::unchanged(desk.reader.directory, of).is_err()
+        || addressing::unchanged(desk.reader.directory, of).is_err()
 }
 
 /// What this seat sealed itself. It saw that view then, also if the copy is shorter now.
 fn opened(
     desk: &Desk<'_>,
     request: &Request,
-    (size, root): (u64, Digest),
+    View { size, root }: View,
 ) -> Result<Opened, SealError> {
     let root_at = |at| (desk.reader.root_at)(at).or((at == size).then_some(root));
     let envelope = request.envelope().cloned().unwrap_or_default();

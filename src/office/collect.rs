@@ -28,6 +28,7 @@ use crate::domain::relay::answers;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::relay::thread;
 use crate::domain::state::{EntryKind, LaterKind};
+use crate::domain::view::View;
 use crate::signed::proto::{self, Class, Outcome};
 use crate::wire::v1;
 
@@ -44,7 +45,7 @@ pub struct Desk<'a> {
     /// The key it signs with.
     pub sign: &'a SigningKey,
     /// The replica's tree size and root.
-    pub view: (u64, Digest),
+    pub view: View,
     /// Time and randomness.
     pub ambient: &'a Ambient,
 }

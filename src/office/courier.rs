@@ -97,7 +97,7 @@ pub fn at_desk<T>(
 ) -> Result<T, ClientError> {
     let view = replica.view()?;
     let tree = replica.tree();
-    let root_at = |size: u64| if size <= view.0 { tree.root_at(size) } else { None };
+    let root_at = |size: u64| if size <= view.size { tree.root_at(size) } else { None };
     let (directory, opening, sign) = (replica.directory()?, &keys.opening[..], &*keys.sign);
     let reader = Reader { directory, root_at: &root_at, seat, keys: opening };
     Ok(work(&Desk { reader, index, sign, view, ambient: office.ambient() }))

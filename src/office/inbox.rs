@@ -667,7 +667,7 @@ impl Inbox {
     /// An older view than that, or than an earlier head's. Another epoch, count or history: the
     /// head is then kept as evidence. Or the disk.
     pub fn take_head(&self, head: &VerifiedHead, synced: u64) -> Result<(), InboxError> {
-        let (needed, found) = (self.head_view()?.unwrap_or(0).max(synced), head.view().0);
+        let (needed, found) = (self.head_view()?.unwrap_or(0).max(synced), head.view().size);
         if found < needed {
             return Err(InboxError::HeadBehind { needed, found });
         }

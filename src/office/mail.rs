@@ -115,7 +115,7 @@ impl Mail {
             inbox,
             outbox: Outbox::of(&folder.join(OUTBOX)),
             keys,
-            synced: replica.view()?.0,
+            synced: replica.view()?.size,
             opened: Instant::now(),
             failed: LaterDue::default(),
             lost: BTreeSet::new(),
@@ -554,7 +554,7 @@ impl Mail {
         news: &mut News,
     ) -> Result<(), ClientError> {
         for round in 1..=ROUNDS {
-            self.synced = self.replica.view()?.0;
+            self.synced = self.replica.view()?.size;
             match self.collect_what_there_is(session, news).await {
                 Ok(()) if !news.behind => break,
                 Err(error)

@@ -27,6 +27,7 @@ use crate::domain::refusal::{Amiss, Undue};
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::{acknowledge, envelope, thread};
 use crate::domain::state::{EntryKind, Key, Mailbox, Value};
+use crate::domain::view::View;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Flag, Level, Outcome, Urgency};
 use crate::wire::v1;
@@ -600,7 +601,7 @@ fn a_view_that_cannot_be_is_refused_and_waits_for_nothing() {
     let paris = Machine::new(&net, FR);
     paris.collect(&net);
     let far = |size: u64| move |of: &mut proto::Addressing| of.view.as_mut().unwrap().size = size;
-    let (id, size, huge) = (contact("fr/cert-fr"), net.view().0, 1 << 40);
+    let (id, size, huge) = (contact("fr/cert-fr"), net.view().size, 1 << 40);
     for found in [huge, size + 1] {
         net.put(&id, &net.forge(net.outside(AT, &fr()), &notification(0), far(found)));
     }
@@ -699,7 +700,7 @@ fn a_backdated_view_is_refused_and_not_receipted() {
     let [Taken::NotOpened { why, answer: Answer::NotDue, header: None, .. }] = &taken[..] else {
         panic!("{taken:?}")
     };
-    let (ended, floor) = (before.0, net.view().0);
+    let (ended, floor) = (before.size, net.view().size);
     assert_eq!(*why, NotOpened::Backdated { key, ended, floor });
     assert_eq!(paris.inbox.how(3).unwrap().as_deref(), Some("BACKDATED"));
     assert_eq!(paris.outbox.ids().unwrap(), receipts, "nothing is receipted");
@@ -873,7 +874,7 @@ fn acknowledged_by(net: &Net, by: &str) -> Envelope {
     acknowledged_in(net, by, net.view())
 }
 
-fn acknowledged_in(net: &Net, by: &str, view: (u64, Digest)) -> Envelope {
+fn acknowledged_in(net: &Net, by: &str, view: View) -> Envelope {
     let (items, _) = net.collect(FR, 0);
     let header = envelope::verify_header(&net.directory, &items[0].header).unwrap();
     let (seat, key) = (seat(by), sign_key(&format!("{by} sign")));
@@ -888,8 +889,8 @@ fn an_acknowledgement_of_a_view_that_cannot_be_is_refused() {
     let (at, paris) = (Machine::new(&net, AT), Machine::new(&net, FR));
     at.notify(&mut net);
     paris.collect(&net);
-    let ((size, root), found) = (net.view(), 1 << 40);
-    let far = acknowledged_in(&net, FR_2, (found, root));
+    let (View { size, root }, found) = (net.view(), 1 << 40);
+    let far = acknowledged_in(&net, FR_2, View { size: found, root });
     net.put_acknowledgement(&contact("fr/cert-fr"), 1, &far);
     let taken = paris.collect(&net);
     let Some(Taken::NotAcknowledged { why, .. }) = taken.last() else { panic!("{taken:?}") };
@@ -954,9 +955,9 @@ fn a_head_of_an_older_view_is_not_taken_and_the_reader_asks_again() {
     let (items, _) = net.collect(FR, 0);
     paris.take(&net, &items[0]).unwrap();
     let old = net.head(&id, net.mailbox(&id));
-    let before = net.view().0;
+    let before = net.view().size;
     net.roster("es/cert-es", 1, &["duty-1"]);
-    let size = net.view().0;
+    let size = net.view().size;
     let behind = |result: Result<Vec<Taken>, TakeError>| match result.unwrap_err() {
         TakeError::Inbox(InboxError::HeadBehind { needed, found }) => (needed, found),
         other => panic!("{other}"),

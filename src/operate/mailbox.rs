@@ -9,7 +9,7 @@ use crate::service::epochs::{self, Anew, Lost, Survey, Which, Why};
 use crate::store::blobs::FileBlobs;
 use crate::store::disk::Fdatasync;
 
-use super::serve::settings;
+use super::settings::settings;
 use super::store::{held, not_started};
 use super::{OperateError, is_its_owner, keys, place};
 

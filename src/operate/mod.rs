@@ -15,6 +15,7 @@ pub mod program;
 mod rotate;
 mod salvage;
 mod serve;
+mod settings;
 mod store;
 
 pub use init::{Founded, Plan, complete, plan_addresses, prepare, single, small};

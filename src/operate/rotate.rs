@@ -18,7 +18,7 @@ use crate::store::blobs::FileBlobs;
 use crate::store::disk::Fdatasync;
 use crate::wire::v1;
 
-use super::serve::settings;
+use super::settings::settings;
 use super::store::{held, not_started};
 use super::{OperateError, ceremonies, is_its_owner, keys, node, not_served, place};
 

@@ -9,17 +9,15 @@ use tokio::sync::watch;
 
 use crate::ambient::Ambient;
 use crate::config::{Config, ServiceHome};
-use crate::domain::relay::share::Grants;
 use crate::server::listen::{Drained, Limits, nobody, tcp};
 use crate::server::process::{self, Room};
 use crate::server::{self, Serving, health};
-use crate::service::door::{self, Quota};
 use crate::service::{self, Service};
 use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
-use crate::store::space::FileSystems;
 
 use super::node::{Node, is_known};
+use super::settings::settings;
 use super::store::{held, not_started};
 use super::{OperateError, ceremonies, invitation, keys, known, not_served, place};
 
@@ -77,7 +75,7 @@ pub async fn serve(
         admin: admin.as_ref().map(local).transpose()?,
         health: health.as_ref().map(local).transpose()?,
         engine: service.engine(),
-        entries: service.state().head.0,
+        entries: service.state().head.size,
         service: service.clone(),
     });
     let door = Arc::clone(service.door());
@@ -139,35 +137,6 @@ async fn start(
     })?;
     let blobs: Arc<dyn Blobs> = Arc::new(blobs);
     Ok(seen.start(store, blobs, keys, settings).await?)
-}
-
-/// What a home is served with.
-pub(super) fn settings(
-    home: &ServiceHome,
-    config: &Config,
-    ambient: &Ambient,
-    clock_is_right: bool,
-    addresses: Vec<String>,
-) -> Result<service::Settings, OperateError> {
-    let enrolment = config.enrolment;
-    let high_water = home.high_water(config);
-    let beside = high_water.parent().unwrap_or_else(|| home.path()).to_owned();
-    Ok(service::Settings {
-        name: config.name.parse()?,
-        high_water,
-        ambient: ambient.clone(),
-        clock_is_right,
-        limits: door::Limits {
-            enrolment: Quota::per_second(enrolment.burst.get(), enrolment.per_second.get()),
-            ..door::Limits::default()
-        },
-        addresses,
-        grants: Grants::default(),
-        storage: service::Storage {
-            space: Arc::new(FileSystems { data: home.data(), high_water: beside }),
-            reserve: u64::from(config.storage.reserve) << 20,
-        },
-    })
 }
 
 async fn bind_some(address: Option<SocketAddr>) -> Result<Option<TcpListener>, OperateError> {

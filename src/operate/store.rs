@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::format::FormatError;
 use crate::store::migrate::{self, Migrated};
 
-use super::serve::settings;
+use super::settings::settings;
 use super::{HasShown, OperateError, ceremonies, is_its_owner, keys, place};
 
 /// Writes the store of a home anew in the format of today, and keeps the old one; a dry run only

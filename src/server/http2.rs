@@ -32,7 +32,7 @@ use crate::tls::{Link, PeerInfo};
 use crate::wire::status;
 
 use super::frames::{Meter, Metered};
-use super::listen::{Limits, turned};
+use super::limits::Limits;
 
 /// Serves a connection until it ends.
 pub(super) async fn serve<S, V>(
@@ -442,6 +442,11 @@ pub(super) async fn refuse<S: Link>(stream: S, busy: Busy) {
     };
     // Whether it was heard is the peer's affair.
     let _ = timeout(limits::GOODBYE, said).await;
+}
+
+/// Resolves when the value is true, or when nobody can make it true any more.
+pub(super) async fn turned(mut switch: watch::Receiver<bool>) {
+    let _ = switch.wait_for(|on| *on).await;
 }
 
 #[cfg(test)]

@@ -37,7 +37,10 @@ use crate::service::door::{Busy, Door, Place, Session};
 use crate::service::telemetry::Event;
 use crate::tls::{self, Link, PeerInfo};
 
+use super::http2::turned;
 use super::{http2, proxied};
+
+pub use super::limits::Limits;
 
 /// A connection as the listener hands it over, before a byte was read.
 #[derive(Debug)]
@@ -46,45 +49,6 @@ pub struct Accepted<S> {
     pub stream: S,
     /// Whom they come from.
     pub remote: SocketAddr,
-}
-
-/// What one connection may take, by default what [`limits`] says.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// [`limits::HANDSHAKE_TIMEOUT`].
-    pub handshake_timeout: Duration,
-    /// [`limits::FIRST_REQUEST_TIMEOUT`].
-    pub first_request: Duration,
-    /// [`limits::CONNECTION_AGE`].
-    pub connection_age: Duration,
-    /// [`limits::CONNECTION_AGE_GRACE`].
-    pub connection_age_grace: Duration,
-    /// [`limits::REQUESTS`].
-    pub requests: usize,
-    /// [`limits::GOODBYES`]; as many have no place yet.
-    pub goodbyes: usize,
-    /// [`limits::DRAIN_LIMIT`].
-    pub drain: Duration,
-    /// How long a request may take from its last byte to the headers of its answer, by its path
-    /// (`/package.Service/Method`). A unary method ends with them; a server stream only opens within
-    /// it and is never cut by it. `None` for methods that read a stream of the client before they
-    /// answer.
-    pub deadline: fn(path: &str) -> Option<Duration>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            handshake_timeout: limits::HANDSHAKE_TIMEOUT,
-            first_request: limits::FIRST_REQUEST_TIMEOUT,
-            connection_age: limits::CONNECTION_AGE,
-            connection_age_grace: limits::CONNECTION_AGE_GRACE,
-            requests: limits::REQUESTS,
-            goodbyes: limits::GOODBYES,
-            drain: limits::DRAIN_LIMIT,
-            deadline: |_path| Some(limits::REQUEST_DEADLINE),
-        }
-    }
 }
 
 /// How a drain ended.
@@ -363,9 +327,4 @@ async fn woken() {
         |_| if std::mem::replace(&mut is_waiting, true) { Poll::Ready(()) } else { Poll::Pending },
     )
     .await;
-}
-
-/// Resolves when the value is true, or when nobody can make it true any more.
-pub(super) async fn turned(mut switch: watch::Receiver<bool>) {
-    let _ = switch.wait_for(|on| *on).await;
 }

@@ -6,6 +6,7 @@
 mod frames;
 pub mod health;
 mod http2;
+mod limits;
 pub mod listen;
 pub mod process;
 mod proxied;

@@ -15,20 +15,22 @@ use tokio::task::spawn_blocking;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
-use crate::domain::access::{Allowed, MethodType, Permit, to};
-use crate::domain::administration::audit::{Asked, Audited, Call, Refused, Share, Trail};
-use crate::domain::administration::desk::{
-    Abort, Approve, CameTo, CommitAct, CommitStatement, Desk, End, Forget, Kept, Lying, Propose,
-    Proposed, Unsigned, permits,
-};
+use crate::domain::access::{MethodType, Permit, to};
+use crate::domain::administration::audit::{Call, Share, Trail};
+use crate::domain::administration::desk::{Desk, End, Kept, Lying, Proposed, Unsigned, permits};
 use crate::domain::administration::proposal::{self, Act, Approved};
 use crate::domain::command::Command;
+use crate::domain::commands::audited::{Asked, Audited, Refused};
+use crate::domain::commands::desk::{
+    Abort, Approve, CameTo, CommitAct, CommitStatement, Forget, Propose,
+};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::{Directory, Statement, Verified};
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::{OwnKey, Refusal};
+use crate::domain::role::Allowed;
 use crate::domain::state::{Key, Value};
 use crate::moment::when;
 use crate::signed::dsse::{Envelope, Kind, Signature};
@@ -594,7 +596,7 @@ impl Service {
         let most = u64::from(limit).clamp(1, limits::AUDIT_PAGE as u64);
         let (first, last) = (start.max(1), start.max(1).saturating_add(most - 1));
         let records = self.records(first, last.min(trail.count)).await?;
-        let (directory, (size, root)) = (&state.directory, state.head);
+        let (directory, view) = (&state.directory, state.head);
         let bytes = |digest: &Digest| Bytes::copy_from_slice(digest.as_bytes());
         let head = proto::AuditHead {
             directory: Some(proto::Directory {
@@ -604,9 +606,9 @@ impl Service {
             count: trail.count,
             chain: bytes(&trail.chain),
             at: self.now(),
-            view: Some(proto::View { size, root: bytes(&root) }),
+            view: Some(view.to_proto()),
         };
-        let head = self.sign(Kind::AuditHead, &head.encode_to_vec(), size)?;
+        let head = self.sign(Kind::AuditHead, &head.encode_to_vec(), view.size)?;
         Ok((records, head.ok_or(Failure::Stopped)?))
     }
 

@@ -1,7 +1,7 @@
 //! Mailboxes that begin anew: the way on when older data was put back, and the newer is gone for good.
 //!
 //! In scope: which mailboxes, what is delivered again of each, doing it on a store that is not served.
-//! Out of scope: what each step changes (`domain::relay::anew`). Invariants: where there are two operators
+//! Out of scope: what each step changes (`domain::commands::anew`). Invariants: where there are two operators
 //! both have signed which; an epoch is above every one that the store or the mark knows; until all is
 //! done no start serves the store.
 
@@ -12,13 +12,13 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use crate::domain::administration::audit::Call;
-use crate::domain::administration::desk::WentBack;
 use crate::domain::administration::proposal::{self, Act, Approved};
+use crate::domain::commands::anew::{Begin, Redeliver, is_kept};
+use crate::domain::commands::desk::WentBack;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::anew::{Begin, Redeliver, is_kept};
 use crate::domain::relay::expire;
 use crate::domain::state::{Entry, Key, Mailbox, Shown, Value};
 use crate::store::blobs::Blobs;

@@ -22,7 +22,7 @@ use crate::domain::refusal::{OwnKey, Refusal};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Use};
 
-use super::{Failure, Service, State};
+use super::{Failure, Service};
 
 /// A key that is here.
 pub struct HeldKey {
@@ -489,9 +489,8 @@ impl Service {
             return Ok(signed);
         }
         let state = self.state();
-        let State { head: (size, root), .. } = *state;
-        receipt.view = Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) });
-        let signed = self.sign(Kind::Accepted, &receipt.encode_to_vec(), size)?;
+        receipt.view = Some(state.head.to_proto());
+        let signed = self.sign(Kind::Accepted, &receipt.encode_to_vec(), state.head.size)?;
         signed.ok_or(Failure::Stopped)
     }
 }

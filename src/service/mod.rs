@@ -6,6 +6,7 @@
 //! from memory, at the newest committed head.
 
 pub mod administration;
+mod cannot_start;
 mod charter;
 mod clock;
 pub mod door;
@@ -13,6 +14,7 @@ pub mod epochs;
 mod high_water;
 mod jobs;
 mod keys;
+mod left;
 mod mark;
 mod node;
 mod queries;
@@ -20,7 +22,9 @@ mod room;
 pub mod salvage;
 pub mod scrub;
 mod sequencer;
+mod settings;
 mod start;
+mod stored;
 pub mod telemetry;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -37,19 +41,21 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::access::{Method, Permit, to};
 use crate::domain::command::{Clock, Command, World};
+use crate::domain::commands::acknowledge::Acknowledge;
+use crate::domain::commands::publish::Publish;
+use crate::domain::commands::submit::Submit;
 use crate::domain::directory::facet::OpenFacet;
-use crate::domain::directory::publish::Publish;
 use crate::domain::directory::{Directory, Statement, Unverified};
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::{AuthenticPeer, Party};
 use crate::domain::refusal::{Refusal, Which};
-use crate::domain::relay::acknowledge::{self, Acknowledge};
+use crate::domain::relay::acknowledge;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
 use crate::domain::relay::share::Grants;
-use crate::domain::relay::submit::Submit;
 use crate::domain::state::{Key, Snapshot};
+use crate::domain::view::View;
 use crate::signed::proto::{Class, Urgency};
 use crate::store::blobs::{BlobError, Blobs};
 use crate::store::{Store, disk};
@@ -93,7 +99,7 @@ pub struct State {
     /// The directory.
     pub directory: Directory,
     /// Tree size and root hash.
-    pub head: (u64, Digest),
+    pub head: View,
     /// The checkpoint, a signed note.
     pub checkpoint: Bytes,
 }

@@ -152,8 +152,8 @@ impl Service {
         (start, limit): (u64, u32),
     ) -> Result<(Vec<Bytes>, Bytes), Failure> {
         let state = self.state();
-        let range = KeyRange::new(keys::log_entry(start), keys::log_entry(state.head.0));
-        if start >= state.head.0 {
+        let range = KeyRange::new(keys::log_entry(start), keys::log_entry(state.head.size));
+        if start >= state.head.size {
             return Ok((Vec::new(), state.checkpoint.clone()));
         }
         let page = self.shared.store.scan(range, limit.clamp(1, 1_000)).await;
@@ -178,7 +178,7 @@ impl Service {
         leaf: u64,
     ) -> Result<Option<Proven>, Failure> {
         let state = self.state();
-        self.proven(leaf, state.head.0, &state.checkpoint).await
+        self.proven(leaf, state.head.size, &state.checkpoint).await
     }
 
     /// The newest entries about a contact: its record, and its roster.
@@ -194,7 +194,7 @@ impl Service {
         state.directory.record(id)?;
         let unknown = || Refusal::UnknownContact(id.clone());
         let contact = state.directory.contact(id).ok_or_else(unknown)?;
-        let prove = |leaf| self.proven(leaf, state.head.0, &state.checkpoint);
+        let prove = |leaf| self.proven(leaf, state.head.size, &state.checkpoint);
         let record = prove(contact.record_newest.leaf).await?.ok_or_else(unknown)?;
         let roster = match (&contact.roster, contact.roster_newest) {
             (Some(_), Some(newest)) => prove(newest.leaf).await?,
@@ -257,7 +257,7 @@ impl Service {
         after_version: u64,
     ) -> Result<Charters, Failure> {
         let state = self.state();
-        let (size, checkpoint) = (state.head.0, state.checkpoint.clone());
+        let (size, checkpoint) = (state.head.size, state.checkpoint.clone());
         let newest = state.directory.charter().newest.version;
         let range = KeyRange::prefix(keys::LOG_CHARTER);
         let range = range.after(&keys::log_charter(after_version));
@@ -539,7 +539,6 @@ impl Service {
     /// The service stops.
     pub fn vouch(&self, page: &MailboxPage) -> Result<Bytes, Failure> {
         let (state, mailbox) = (&page.state, page.mailbox);
-        let (size, root) = state.head;
         let head = proto::MailboxHead {
             directory: Some(name_of(&state.directory)),
             place: Some(proto::Place {
@@ -549,9 +548,10 @@ impl Service {
                 chain: Bytes::copy_from_slice(mailbox.chain.as_bytes()),
             }),
             at: self.now(),
-            view: Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }),
+            view: Some(state.head.to_proto()),
         };
-        self.sign(Kind::MailboxHead, &head.encode_to_vec(), size)?.ok_or(Failure::Stopped)
+        self.sign(Kind::MailboxHead, &head.encode_to_vec(), state.head.size)?
+            .ok_or(Failure::Stopped)
     }
 
     /// What became of a message of the seat's contact.

@@ -16,11 +16,11 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, MessageId};
 use crate::domain::relay::answers::Answers;
 use crate::domain::relay::envelope::{self, read_letter};
-use crate::domain::relay::expire::{self, Step};
+use crate::domain::relay::expire;
 use crate::domain::relay::share::Share;
 use crate::domain::relay::sums::Sums;
 use crate::domain::state::{
-    Body, Entry, EntryKind, Key, Mailbox, Message, Outcome, Shown as Showing, Usage, Value,
+    Body, Entry, EntryKind, Key, Mailbox, Message, Outcome, Shown as Showing, Step, Usage, Value,
 };
 use crate::store::blobs::Blobs;
 use crate::store::check::Damage;
@@ -31,7 +31,7 @@ use crate::tlog::checkpoint::VerifiedCheckpoint;
 
 use super::high_water::{Mark, Shown, Unusable};
 use super::scrub::{Fold, Report, What, leaf_of, places, scrub, verified};
-use super::start::Settings;
+use super::settings::Settings;
 
 /// What was saved, and what is gone.
 #[derive(Debug)]

@@ -21,9 +21,9 @@ use crate::domain::directory::{self, Admitted, Directory, Parts, RULES};
 use crate::domain::ids::{ContactId, DirectoryName, MessageId};
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
-use crate::domain::relay::expire::{self, Step};
+use crate::domain::relay::expire;
 use crate::domain::relay::sums::Sums;
-use crate::domain::state::{Body, Entry, Key, Mailbox, Message, Outcome, Usage, Value};
+use crate::domain::state::{Body, Entry, Key, Mailbox, Message, Outcome, Step, Usage, Value};
 use crate::signed::proto;
 use crate::store::blobs::Blobs;
 use crate::store::codec::Head;
@@ -33,9 +33,10 @@ use crate::tlog::head::Frontier;
 use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
 
+use super::cannot_start::CannotStart;
 use super::high_water::{Mark, Shown};
 use super::mark::{self, Unfit};
-use super::start::{self, CannotStart};
+use super::stored;
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -251,7 +252,7 @@ pub async fn goes_as_far(
     let head = found.value(&head).and_then(|head| Head::decode(head).ok());
     let charter = found.value(&charter).and_then(|charter| parts::charter(charter).ok());
     let (Some(head), Some(charter)) = (head, charter) else { return Ok(()) };
-    let signed = match start::read_directory(store, name, &head).await {
+    let signed = match stored::read_directory(store, name, &head).await {
         Ok(directory) => verified(name, &checkpoint, &directory),
         // What cannot be read was said.
         Err(_) => signed(name, &checkpoint, &charter.log),

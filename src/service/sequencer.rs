@@ -26,6 +26,7 @@ use crate::domain::ids::ContactId;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Mailbox, Snapshot, Value};
+use crate::domain::view::View;
 use crate::store::codec::{self, Head};
 use crate::store::{self, Batch, Revision, Store, StoreError, Write, disk, keys, parts};
 use crate::tlog::checkpoint::Checkpoint;
@@ -239,7 +240,7 @@ impl Sequencer {
             self.high_water.raise(&head.checkpoint).await.map_err(Fatal::HighWater)?;
             self.head = head;
             self.node_follows(&before, &state).await;
-            let size = state.head.0;
+            let size = state.head.size;
             self.state.store(Arc::new(state));
             self.heads.send_replace(size);
         }
@@ -341,7 +342,7 @@ impl Sequencer {
             // Readers name the size they want, so leaves beyond the committed head are not seen.
             let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
             round.logged.iter().for_each(|leaf| log.append(*leaf));
-            if log.root_at(before.head.0) != Some(before.head.1) {
+            if log.root_at(before.head.size) != Some(before.head.root) {
                 return Err(Fatal::Log("the tree does not extend the last signed head"));
             }
             if log.root_at(size) != Some(root) {
@@ -364,7 +365,7 @@ impl Sequencer {
         let write =
             Write::new(expected, put, []).map_err(|_| Fatal::Log("the head is too large"))?;
         round.batch.merge(write).map_err(|_| Fatal::Log("no room was left for the head"))?;
-        Ok(Some((head, State { directory, head: (size, root), checkpoint })))
+        Ok(Some((head, State { directory, head: View { size, root }, checkpoint })))
     }
 }
 
@@ -396,7 +397,7 @@ impl Round<'_> {
     fn take(
         &mut self,
         job: &mut Box<dyn Queued>,
-        (head, now, clock): ((u64, Digest), u64, Clock),
+        (head, now, clock): (View, u64, Clock),
         (log, telemetry): (&Tree, &Telemetry),
     ) -> bool {
         let (named, directory, grants) = (job.keys(), &*self.directory, self.grants);
@@ -603,7 +604,7 @@ mod tests {
         is_not_sealed("the tree does not extend the last signed head", |service| {
             let State { directory, head, checkpoint } = &*service.state();
             let (directory, checkpoint) = (directory.clone(), checkpoint.clone());
-            let head = (head.0, Digest::of(b"another root"));
+            let head = View { size: head.size, root: Digest::of(b"another root") };
             service.shared.state.store(Arc::new(State { directory, head, checkpoint }));
         })
         .await;

@@ -3,8 +3,8 @@
 //! Invariants: a start from stored parts is equal to a replay from entry 0 (tested); the stored
 //! entries hash to the head; a store that is behind the high-water file does not start.
 
-use std::fmt::{self, Display};
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::path::Path;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use arc_swap::ArcSwap;
@@ -12,18 +12,16 @@ use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task;
 
-use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, SigningKey, VerifyingKey};
 use crate::domain::administration::desk::Desk;
 use crate::domain::directory::entry::Entry;
-use crate::domain::directory::{self, Directory, Packing, RULES};
-use crate::domain::ids::{ContactId, DirectoryName};
+use crate::domain::directory::{self, Directory, RULES};
+use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
-use crate::domain::refusal::{OwnKey, Refusal};
-use crate::domain::relay::share::Grants;
+use crate::domain::refusal::OwnKey;
 use crate::domain::state::{Key, Value};
-use crate::signed::dsse::Envelope;
+use crate::domain::view::View;
 use crate::store::blobs::{BlobError, Blobs};
 use crate::store::check::Damage;
 use crate::store::codec::Head;
@@ -37,167 +35,20 @@ use crate::tlog::note::KeyName;
 
 use super::administration::Office;
 use super::clock::{Now, Watch};
-use super::door::{self, Door};
+use super::door::Door;
 use super::high_water::{HighWater, Mark, Shown, Unusable};
 use super::jobs::Jobs;
 use super::keys::{HeldKey, Keys};
 use super::mark::{self, NotAsShown, Unfit};
-use super::room::{Room, Storage};
+use super::room::Room;
 use super::sequencer::Sequencer;
+use super::stored::{read_directory, unfit};
 use super::telemetry::{Event, Telemetry};
 use super::{Service, Shared, State};
 use super::{salvage, scrub};
 
-/// What a service is started with.
-pub struct Settings {
-    /// The directory.
-    pub name: DirectoryName,
-    /// Where the newest checkpoint is kept, outside the data directory.
-    pub high_water: PathBuf,
-    /// Clock and randomness.
-    pub ambient: Ambient,
-    /// The operator says that the clock is right, whatever it looks like.
-    pub clock_is_right: bool,
-    /// How many come in, how often, with how much.
-    pub limits: door::Limits,
-    /// How members find the service, host:port: told to whoever asks.
-    pub addresses: Vec<String>,
-    /// What the relay grants to each member.
-    pub grants: Grants,
-    /// How much room there is, and what of it is kept.
-    pub storage: Storage,
-}
-
-/// Why a service does not start. Each says what mends it.
-#[derive(Debug, thiserror::Error)]
-pub enum CannotStart {
-    /// The store.
-    #[error(transparent)]
-    Store(StoreError),
-    /// The store holds what was not written, or does not hold what was.
-    #[error(
-        "{0}; keep its files as they are, and run liaisond salvage: it writes what can still be read \
-         into a new store"
-    )]
-    Damaged(StoreError),
-    /// Enough operators must have signed which mailboxes begin anew.
-    #[error(
-        "{needed} operators sign which mailboxes begin anew: liaison admin propose new-epoch CONTACT=EPOCH... \
-         --out FILE, then a second one liaison sign FILE; give it with --approved FILE"
-    )]
-    NotApproved {
-        /// How many.
-        needed: u32,
-    },
-    /// The approval is not one.
-    #[error("the approval is refused: {0}")]
-    Approval(Refusal),
-    /// It is another act.
-    #[error("what was approved is {0}, and not new-epoch")]
-    AnotherAct(&'static str),
-    /// It does not name this one.
-    #[error(
-        "the mailbox of {contact} would begin anew in epoch {epoch}, and what was approved does not say so: \
-         --dry-run shows each with its epoch"
-    )]
-    NotInApproval {
-        /// Whose.
-        contact: ContactId,
-        /// In which.
-        epoch: u64,
-    },
-    /// The charter is not admissible as entry 0.
-    #[error("the charter is refused: {0}")]
-    Charter(#[from] Refusal),
-    /// A key that signs under the charter in force is not here.
-    #[error(
-        "the {} {id}, which signs under the charter in force, is not here: put its file back into the keys \
-         folder; if it is lost for good, the registrars sign a charter with another: liaisond key stage {} \
-         makes that, and liaisond charter put admits the charter", .of.name(), .of.word()
-    )]
-    Key {
-        /// What it is for.
-        of: OwnKey,
-        /// Its id.
-        id: KeyId,
-    },
-    /// Something that it cannot begin without.
-    #[error("the service cannot begin: {0}")]
-    Broken(String),
-    /// The store has its marker, and nothing else.
-    #[error(
-        "the store is empty: its founding was cut off; move its folder away, and run liaisond init \
-         --charter again"
-    )]
-    CutOff,
-    /// The log is lost, or its head.
-    #[error(
-        "the store has no log with a signed head: put a whole copy of the data back; every replica has \
-         the entries, but fetching them from one is not built yet"
-    )]
-    NoLog,
-    /// The directory has moved on to rules that this program does not know.
-    #[error("the directory has rules {0}, and this liaisond knows up to {RULES}: update it")]
-    NewerRules(u32),
-    /// The files of bodies cannot be used.
-    #[error("the files of sealed bodies cannot be used: {0}")]
-    Bodies(String),
-    /// The high-water file cannot be used.
-    #[error("the high-water file {path} cannot be used: {why}")]
-    HighWater {
-        /// Where it is.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: Unusable,
-    },
-    /// It is not written anew.
-    #[error(
-        "the high-water file {path} is there and whole{}: nothing is to be done",
-        .commits.map_or_else(String::new, |commits| format!(", and ends at commit {commits}"))
-    )]
-    Marked {
-        /// Where it is.
-        path: PathBuf,
-        /// Where it ends.
-        commits: Option<u64>,
-    },
-    /// The store is whole, and ends before what this service has shown, or beside it.
-    #[error(
-        "the store is older than what this service has shown: {0}; put the newer data back: what \
-         members were told is never taken back; if the newer data is gone for good, liaisond {way}",
-        way = .0.way_on()
-    )]
-    Older(#[from] NotAsShown),
-    /// A new epoch of a mailbox was begun, and not all is delivered again.
-    #[error(
-        "the mailbox of {0} has begun anew, and not all that it had is in it again: run liaisond \
-         mailbox new-epoch again"
-    )]
-    Unfinished(ContactId),
-    /// A mailbox is to begin anew, and there is none.
-    #[error("{0} has no mailbox: there is nothing to begin anew")]
-    NoMailbox(ContactId),
-    /// A mailbox did not begin anew, or not to its end.
-    #[error("the mailbox of {contact} has not begun anew to its end: {why}; run the same again")]
-    NotAnew {
-        /// Whose it is.
-        contact: ContactId,
-        /// Why not.
-        why: String,
-    },
-    /// The log is behind, or beside, what this service has shown.
-    #[error(
-        "the store ends at entry {stored}, and this service has shown a checkpoint of {shown}: \
-         the log never goes back; restore the newer data: fetching the entries from a replica is not \
-         built yet, and no new epoch of a mailbox helps"
-    )]
-    Behind {
-        /// The stored tree size.
-        stored: u64,
-        /// The tree size shown.
-        shown: u64,
-    },
-}
+pub use super::cannot_start::CannotStart;
+pub use super::settings::Settings;
 
 /// What founding gives.
 #[derive(Debug)]
@@ -334,7 +185,7 @@ pub(super) async fn begin(
     let (believed, believes) = watch::channel(clock.shows().1);
 
     let lists_bodies = lists_bodies(store.as_ref()).await?;
-    let state = State { directory, head: (size, root), checkpoint };
+    let state = State { directory, head: View { size, root }, checkpoint };
     let state = Arc::new(ArcSwap::from_pointee(state));
     let log = Arc::new(RwLock::new(log));
     let (new_head, heads) = watch::channel(size);
@@ -622,11 +473,6 @@ pub(super) async fn read(
     Ok(Read { directory, head, log })
 }
 
-/// Stored entries, parts and head do not belong together.
-fn unfit(why: impl fmt::Display) -> CannotStart {
-    StoreError::Corrupt(format!("it does not fit its own signed head: {why}")).into()
-}
-
 fn origin(name: &DirectoryName) -> Result<KeyName, CannotStart> {
     KeyName::parse(name.as_str()).map_err(|why| CannotStart::Broken(why.to_string()))
 }
@@ -732,36 +578,6 @@ fn hash(page: &Page, first: u64, charter: u64) -> Hashed {
     hashed
 }
 
-/// Puts the directory together from its stored parts.
-pub(super) async fn read_directory(
-    store: &dyn Store,
-    name: &DirectoryName,
-    head: &Head,
-) -> Result<Directory, CannotStart> {
-    let found = store.read(&[keys::CHARTER.to_vec(), keys::log_entry(0)]).await?;
-    let missing = |what: &str| unfit(format_args!("{what} is missing"));
-    let charter = found.value(keys::CHARTER).ok_or_else(|| missing("the charter"))?;
-    let first = found.value(&keys::log_entry(0)).ok_or_else(|| missing("entry 0"))?;
-    let genesis = genesis(first).ok_or_else(|| missing("a charter in entry 0"))?;
-    let head = (head.frontier.size(), head.clock);
-    let empty = Directory::at(name.clone(), genesis, head, parts::charter(charter)?);
-    let mut packing = Packing::of(empty);
-    for prefix in parts::PREFIXES {
-        let mut pages = Pages::of(store, prefix);
-        while let Some(page) = pages.next().await? {
-            for (key, _, value) in &page.entries {
-                parts::take(&mut packing, key, value)?;
-            }
-        }
-    }
-    Ok(packing.finish())
-}
-
-fn genesis(entry: &[u8]) -> Option<Digest> {
-    let entry = Entry::read(entry, RULES).ok()?;
-    Some(Envelope::parse(&entry.statement, limits::STATEMENT_BYTES).ok()?.digest())
-}
-
 /// Where the service stands: no earlier than what is in the high-water file.
 pub(super) async fn not_behind(
     store: &dyn Store,
@@ -790,24 +606,6 @@ pub(super) fn shown(
         return Err(CannotStart::Behind { stored, shown });
     }
     Ok(shown)
-}
-
-impl From<StoreError> for CannotStart {
-    fn from(why: StoreError) -> Self {
-        match why {
-            StoreError::Corrupt(_) | StoreError::Damaged(_) => Self::Damaged(why),
-            why => Self::Store(why),
-        }
-    }
-}
-
-impl From<Unfit> for CannotStart {
-    fn from(why: Unfit) -> Self {
-        match why {
-            Unfit::Store(why) => why.into(),
-            Unfit::NotAsShown(why) => Self::Older(why),
-        }
-    }
 }
 
 fn unusable(path: &Path, why: Unusable) -> CannotStart {

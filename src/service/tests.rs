@@ -211,7 +211,7 @@ async fn who_does_not_wait_for_the_answer_has_used_his_day() {
     let _nobody = tokio::spawn(publish("fr"));
     heads.changed().await.unwrap();
     assert!(matches!(publish("jp").await, Err(Failure::Busy(_))));
-    assert_eq!(service.state().head.0, 2);
+    assert_eq!(service.state().head.size, 2);
 }
 
 /// Bytes that nobody named, beside a statement about somebody.

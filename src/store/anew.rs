@@ -10,13 +10,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::closed::{self, Closed};
+use super::closed::Closed;
 use super::disk::{self, Disk};
 use super::limits::BATCH_BYTES;
 use super::migrate::{beside, clear, settled, take_its_place};
-use super::sled::{self, END, FILE, SEGMENT_BYTES};
-use super::sled_file::Files;
-use super::tail;
+use super::sled::{self, END};
+use super::sled_file::{FILE, Files, SEGMENT_BYTES};
+use super::tail::{self, damaged};
 use super::value::End;
 use super::{Place, Store, StoreError};
 use crate::domain::limits::LEAST_FREE_BYTES;
@@ -88,7 +88,7 @@ fn due(path: &Path, disk: &dyn Disk) -> Result<Option<Due>, StoreError> {
     tail::put_back(path, disk)?;
     let files = Files::open(path, SEGMENT_BYTES as u64);
     let files = files.map_err(|why| disk::unusable(&path.join(FILE), &why))?;
-    let recovered = files.recover().map_err(closed::damaged)?;
+    let recovered = files.recover().map_err(damaged)?;
     let used = recovered.used();
     // What stands behind the end a start has judged; its successor finds nothing there.
     let is_torn = !recovered.damage.is_empty() || recovered.dropped > 0;
@@ -122,12 +122,12 @@ async fn write(place: &Place, fresh: &Path) -> Result<(), StoreError> {
 fn copy(from: &Path, to: &Path) -> Result<End, StoreError> {
     let files = Files::open(from, SEGMENT_BYTES as u64);
     let files = files.map_err(|why| disk::unusable(&from.join(FILE), &why))?;
-    let recovered = files.recover().map_err(closed::damaged)?;
+    let recovered = files.recover().map_err(damaged)?;
     let db = sled::open_sled(to)?;
     let failed = |why: ::sled::Error| sled::unusable(to, why);
     let (mut batch, mut bytes, mut end) = (::sled::Batch::default(), 0, Vec::new());
-    for entry in recovered.entries().map_err(closed::damaged)? {
-        let (key, value) = entry.map_err(closed::damaged)?;
+    for entry in recovered.entries().map_err(damaged)? {
+        let (key, value) = entry.map_err(damaged)?;
         if key == END {
             end = value;
             continue;

@@ -13,11 +13,10 @@ use async_trait::async_trait;
 use super::check::Damage;
 use super::disk::{self, Fdatasync};
 use super::hints::{Hints, Hub};
-use super::salvage::{self, Found};
-use super::sled::{self, FILE, HEADS, SEGMENT_BYTES, head_key};
-use super::sled_file::{self, Files, Leaf, Pairs};
-use super::tail;
-use super::value::{End, Layout, Stored};
+use super::sled::{self, HEADS, head_key};
+use super::sled_file::{FILE, Files, Leaf, Pairs, SEGMENT_BYTES};
+use super::tail::{self, damaged};
+use super::value::{self, End, Found, Layout, Stored};
 use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError};
 
 pub(super) struct Closed {
@@ -106,7 +105,7 @@ pub(super) fn salvage(dir: &Path) -> Result<Found, StoreError> {
     });
     let values: BTreeMap<_, _> = values.collect();
     let said = entries.get(&sled::END[..]).and_then(|end| End::read(Some(end)).ok());
-    let missing = said.and_then(|(end, _)| salvage::missing(&values, &end));
+    let missing = said.and_then(|(end, _)| value::missing(&values, &end));
     Ok(Found { values, missing })
 }
 
@@ -157,13 +156,6 @@ impl Store for Closed {
 
     fn engine(&self) -> &'static str {
         "sled"
-    }
-}
-
-pub(super) fn damaged(why: sled_file::Damage) -> StoreError {
-    match why {
-        sled_file::Damage::Io(why) => StoreError::Open(disk::in_words(&why)),
-        why => StoreError::Corrupt(why.to_string()),
     }
 }
 

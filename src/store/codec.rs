@@ -15,10 +15,9 @@ use crate::domain::administration::desk::{Desk, End, Kept, Lying};
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::ids::SeatId;
 use crate::domain::relay::answers::Answers;
-use crate::domain::relay::expire::Step;
 use crate::domain::relay::share::{Share, Waiting};
 use crate::domain::state::{
-    Beside, Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Outcome, Shown, Usage, Value,
+    Beside, Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Outcome, Shown, Step, Usage, Value,
 };
 use crate::tlog::head::Frontier;
 

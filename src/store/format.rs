@@ -6,7 +6,8 @@
 
 use bytes::Bytes;
 
-use super::{Engine, Revision, Store, StoreError, Write};
+use super::engine::Engine;
+use super::{Revision, Store, StoreError, Write};
 
 /// What a store says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use super::codec::{self, Head};
 use super::format::{self, FORMAT, Format, FormatError};
 use super::{
     Batch, Looked, Pages, Place, Store, StoreError, Unmerged, Write, check, disk, keys, parts,
-    redb, sled, tail,
+    redb, sled_file, tail,
 };
 
 /// What a migration did, or would do.
@@ -241,7 +241,7 @@ fn is_of_a_store(name: &OsStr) -> bool {
         "lock",
         redb::FILE,
         redb::UNFINISHED,
-        sled::FILE,
+        sled_file::FILE,
         "conf",
         "blobs",
         tail::ASIDE,

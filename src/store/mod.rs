@@ -20,6 +20,7 @@ pub mod codec;
 #[cfg(test)]
 mod conformance;
 pub mod disk;
+mod engine;
 pub mod format;
 #[cfg(test)]
 mod given_back;
@@ -27,6 +28,7 @@ mod hints;
 pub mod keys;
 mod memory;
 pub mod migrate;
+mod open;
 mod overlay;
 pub mod parts;
 mod place;

@@ -25,8 +25,7 @@ use redb::{
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
 use super::overlay::Overlay;
-use super::salvage::{self, Found};
-use super::value::{End, Layout, Stamp, Stored};
+use super::value::{self, End, Found, Layout, Stamp, Stored};
 use super::writer::{Apply, Fault, Writer};
 use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError};
 
@@ -146,7 +145,7 @@ pub(super) fn salvage(dir: &Path) -> Result<Found, StoreError> {
         Ok::<_, StoreError>(said)
     }));
     let said = walked.ok().and_then(Result::ok).flatten();
-    let missing = said.and_then(|(end, _)| salvage::missing(&found, &end));
+    let missing = said.and_then(|(end, _)| value::missing(&found, &end));
     if missing != Some(0) {
         let mut older = BTreeMap::<Vec<u8>, Stored>::new();
         in_leaves(&path, |key, stored| {

@@ -10,30 +10,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::migrate::{beside, clear, settled, take_its_place};
-use super::value::{End, Stored};
+use super::value::Found;
 use super::{Batch, Engine, Place, Store, StoreError, Unmerged, Write, disk, format};
 
 /// Keys and their values.
 pub type Values = BTreeMap<Vec<u8>, Bytes>;
-
-/// What can still be read.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) values: BTreeMap<Vec<u8>, Stored>,
-    /// How many of the values that the store says it holds are not read where they stand; nothing, if it
-    /// does not say that any more.
-    pub(super) missing: Option<u64>,
-}
-
-/// How many of the values that a store says it holds are not among these, at least; nothing, if what it
-/// says is older than one of them.
-pub(super) fn missing(values: &BTreeMap<Vec<u8>, Stored>, said: &End) -> Option<u64> {
-    let mut found = End { commits: said.commits, ..End::default() };
-    values.values().for_each(|stored| found.add(stored.digest));
-    let is_last = values.values().all(|stored| stored.revision <= said.revision());
-    let missing = said.values.saturating_sub(found.values);
-    is_last.then(|| if found == *said { 0 } else { missing.max(1) })
-}
 
 /// All that can be read of the store at `place`, held in memory whole; and how many values cannot be read
 /// where they stand: they are lost, or older ones. Nothing, if that is not known.

@@ -39,13 +39,11 @@ use sled::IVec;
 
 use super::disk::{self, Disk};
 use super::hints::{Hints, Hub};
+use super::sled_file::{FILE, SEGMENT_BYTES};
 use super::tail::Tail;
 use super::value::{End, Layout, Stamp, Stored, damaged};
 use super::writer::{Apply, Fault, Writer};
 use super::{Batch, Examined, KeyRange, PageBuilder, Revision, Snapshot, Store, StoreError};
-
-/// The file in the store's directory that sled keeps its log in.
-pub(super) const FILE: &str = "db";
 
 pub(super) struct Sled {
     // Dropped first: it ends with the last batch handed over.
@@ -522,8 +520,6 @@ pub(super) const HEADS: u8 = 1;
 const CHUNKS: u8 = 2;
 /// A value of a sled entry is at most this long; see the module's text.
 const ENTRY_BYTES: usize = 4096;
-/// Fixed for the life of a store: sled keeps it in `conf` and refuses another one.
-pub(super) const SEGMENT_BYTES: usize = 8 << 20;
 /// A look for so much of a leaf; see the module's text.
 const LOOK_BYTES: usize = 1 << 10;
 /// What sled keeps in memory, as far as it keeps to it.

@@ -16,10 +16,8 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use super::check::Damage;
-use super::closed::damaged;
 use super::disk::{self, Disk};
-use super::sled::{FILE, SEGMENT_BYTES};
-use super::sled_file::{Files, Recovered};
+use super::sled_file::{self, FILE, Files, Recovered, SEGMENT_BYTES};
 
 /// What stood in `db` from `at` on.
 pub(super) struct Tail {
@@ -205,6 +203,14 @@ pub(super) const ASIDE: &str = "tail";
 pub(super) const UNFINISHED: &str = "tail.new";
 /// A disk that fails to read as often has failed for the look before, too.
 const ATTEMPTS: u32 = 3;
+
+/// What is wrong with sled's files, as the store says it.
+pub(super) fn damaged(why: sled_file::Damage) -> StoreError {
+    match why {
+        sled_file::Damage::Io(why) => StoreError::Open(disk::in_words(&why)),
+        why => StoreError::Corrupt(why.to_string()),
+    }
+}
 
 #[cfg(test)]
 mod tests {

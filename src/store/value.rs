@@ -4,6 +4,8 @@
 //! before. Out of scope: how an engine lays bytes down. Invariants: a value is handed out only if it
 //! has its digest, which covers its key and its revision; an end is read only if it has its own.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
@@ -207,6 +209,25 @@ pub(super) fn damaged(key: &[u8], what: &str) -> StoreError {
 
 fn unreadable() -> StoreError {
     StoreError::Corrupt("what it says of its end is not what was written there".to_owned())
+}
+
+/// What can still be read.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) values: BTreeMap<Vec<u8>, Stored>,
+    /// How many of the values that the store says it holds are not read where they stand; nothing, if it
+    /// does not say that any more.
+    pub(super) missing: Option<u64>,
+}
+
+/// How many of the values that a store says it holds are not among these, at least; nothing, if what it
+/// says is older than one of them.
+pub(super) fn missing(values: &BTreeMap<Vec<u8>, Stored>, said: &End) -> Option<u64> {
+    let mut found = End { commits: said.commits, ..End::default() };
+    values.values().for_each(|stored| found.add(stored.digest));
+    let is_last = values.values().all(|stored| stored.revision <= said.revision());
+    let missing = said.values.saturating_sub(found.values);
+    is_last.then(|| if found == *said { 0 } else { missing.max(1) })
 }
 
 #[cfg(test)]

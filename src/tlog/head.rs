@@ -83,6 +83,16 @@ impl Frontier {
     }
 }
 
+/// The root over leaf hashes, in one pass and O(log n) memory. Without leaves: SHA-256("").
+#[must_use]
+pub fn root_of(leaves: &[Digest]) -> Digest {
+    let mut frontier = Frontier::default();
+    for leaf in leaves {
+        frontier.append(*leaf);
+    }
+    frontier.root()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::merkle::leaf_hash;
@@ -99,7 +109,7 @@ mod tests {
             frontier.append(leaf_hash(&index.to_be_bytes()));
         }
         let leaves: Vec<_> = (0u32..300).map(|index| leaf_hash(&index.to_be_bytes())).collect();
-        assert_eq!(frontier.root(), super::super::merkle::root_of(&leaves));
+        assert_eq!(frontier.root(), root_of(&leaves));
     }
 
     #[test]

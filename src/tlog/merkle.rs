@@ -8,8 +8,6 @@ use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 
-use super::head::Frontier;
-
 /// The hash of an entry: SHA-256(0x00, entry).
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Digest {
@@ -20,16 +18,6 @@ pub fn leaf_hash(entry: &[u8]) -> Digest {
 #[must_use]
 pub fn node_hash(left: &Digest, right: &Digest) -> Digest {
     Digest::of_parts(&[&[0x01], left.as_bytes(), right.as_bytes()])
-}
-
-/// The root over leaf hashes, in one pass and O(log n) memory. Without leaves: SHA-256("").
-#[must_use]
-pub fn root_of(leaves: &[Digest]) -> Digest {
-    let mut frontier = Frontier::default();
-    for leaf in leaves {
-        frontier.append(*leaf);
-    }
-    frontier.root()
 }
 
 /// A growing tree with the hash of every complete subtree at hand.
@@ -174,6 +162,7 @@ mod tests {
     use proptest::prelude::*;
     use sha2::Sha256;
 
+    use super::super::head::Frontier;
     use super::super::proof::{ProofError, verify_inclusion};
     use super::*;
 

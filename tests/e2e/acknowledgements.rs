@@ -5,7 +5,6 @@ use bytes::Bytes;
 use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::Sealed;
 use liaison::client::message::words;
-use liaison::domain::relay::addressing::view_of;
 use liaison::domain::relay::envelope::verify_header;
 use liaison::signed::dsse::Kind;
 use liaison::signed::proto::{self, Dsse};
@@ -34,7 +33,7 @@ impl World {
         let net = TestNet::memory().await;
         let [fr, jp, at] = net.parties(["fr", "jp", "at"]).await;
         let mut sender = net.client(&fr.tls()).await;
-        let earlier = view_of(net.replica().view());
+        let earlier = net.replica().view().to_proto();
         net.say(says::listing(&net.replica(), "zz")).await;
         let replica = net.replica();
         let to = |party| fr.compose(&[party], &replica, &net.open.ambient);

@@ -23,7 +23,7 @@ async fn again(net: TestNet, clock_is_right: bool) -> TestNet {
 /// Nothing dated is admitted; a message, its receipt and a revocation are.
 async fn goes_on_carefully(net: &TestNet, [fr, jp]: [&Party; 2], seat: &str) {
     let mut stranger = net.stranger().await;
-    let size = net.service.state().head.0;
+    let size = net.service.state().head.size;
     for said in [
         says::record(&net.replica(), "fr/cert").said(),
         says::charter(&net.replica()).said(),
@@ -31,7 +31,7 @@ async fn goes_on_carefully(net: &TestNet, [fr, jp]: [&Party; 2], seat: &str) {
     ] {
         assert_eq!(stranger.enrol(said).await.unwrap(), Err("CLOCK_IN_DOUBT".to_owned()));
     }
-    assert_eq!(net.service.state().head.0, size, "nothing was stored");
+    assert_eq!(net.service.state().head.size, size, "nothing was stored");
     // Neither created nor expires is judged: an alert is never silenced by a clock.
     let mut sender = net.client(&fr.tls()).await;
     for created in [NOW - 90 * DAY, NOW + 90 * DAY] {

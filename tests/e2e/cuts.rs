@@ -141,7 +141,7 @@ async fn statements_are_logged_once() {
         std::fs::write(&file, Bundle::of_statement(said).unwrap().write()).unwrap();
     };
     fr.run(&["sync"]).await.unwrap();
-    let before = net.replica().view().0;
+    let before = net.replica().view().size;
     draft(0);
     fr.way.went_by();
     fr.run(&publish).await.unwrap();
@@ -153,7 +153,7 @@ async fn statements_are_logged_once() {
         // Handed in again, it is the same.
         fr.run(&publish).await.unwrap();
     }
-    assert_eq!(net.replica().view().0, before + breaks.len() as u64 + 1);
+    assert_eq!(net.replica().view().size, before + breaks.len() as u64 + 1);
 }
 
 #[tokio::test(start_paused = true)]

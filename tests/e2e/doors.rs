@@ -192,7 +192,7 @@ async fn a_stranger_is_told_of_a_key_that_he_names_whether_it_stands() {
 async fn one_seat_that_publishes_as_fast_as_it_can_adds_less_than_a_mebibyte() {
     let net = guarded(Engine::Memory).await;
     let [fr, at] = net.parties(["fr", "at"]).await;
-    let before = net.service.state().head.0;
+    let before = net.service.state().head.size;
     let mut seat = net.client(&fr.tls()).await;
     let mut bytes = 0;
     let refused = loop {
@@ -207,7 +207,7 @@ async fn one_seat_that_publishes_as_fast_as_it_can_adds_less_than_a_mebibyte() {
     };
     told_to_wait(&refused);
     assert!(refused.message().contains("bytes of statements of a day"), "{refused:?}");
-    let logged = net.service.state().head.0 - before;
+    let logged = net.service.state().head.size - before;
     assert!(logged > 20 && bytes < 1 << 20, "{logged} entries, {bytes} bytes");
     // By whichever hands: what the member's keeper signed is the member's.
     let roster = says::roster(&net.replica(), "fr/cert", 16).said();
@@ -780,11 +780,11 @@ async fn who_is_revoked_while_the_body_comes_is_refused() {
     raw.say(Frame::new(raw::PING, 0, 0, &[0; 8])).await;
     soon("a pong", raw.next(raw::PING)).await.unwrap();
     net.say(says::revocation(&net.replica(), fr.seat().as_str())).await;
-    let before = net.service.state().head.0;
+    let before = net.service.state().head.size;
     raw.say(Frame::new(raw::DATA, raw::END_STREAM, 1, &body[40..])).await;
     let answer = soon("a refusal", raw.next(raw::HEADERS)).await.unwrap();
     assert_eq!(answer.flags & raw::END_STREAM, raw::END_STREAM);
-    assert_eq!(net.service.state().head.0, before, "nothing was logged");
+    assert_eq!(net.service.state().head.size, before, "nothing was logged");
 }
 
 /// A thief's connection is the member's no longer.

@@ -193,7 +193,7 @@ async fn is_refused_until_migrated(number: u8, engine: Engine) {
     }
     assert_eq!(found, values);
     let service = open.start(store).await.unwrap();
-    assert_eq!(service.state().head.0, done.entries);
+    assert_eq!(service.state().head.size, done.entries);
     let kept = Place::new(engine, done.kept);
     assert_eq!(kept.open(NAME).await.err(), Some(FormatError::Earlier.into()));
 }

@@ -399,11 +399,11 @@ async fn a_charter_under_which_nobody_would_connect_is_refused() {
     std::fs::write(at("odd.crt"), pem("CERTIFICATE", &odd)).unwrap();
     std::fs::write(at("new.crt"), operate::staged_file(&staged, NAME)).unwrap();
     let drafts = async |more: &[&str]| {
-        let before = served.service().state().head.0;
+        let before = served.service().state().head.size;
         let typed = [&["charter", "draft", "--yes"], more].concat();
         let reason =
             kept.registrar_tries(&served, &typed).await.err().map(|why| why.reason.to_string());
-        (reason.unwrap_or_default(), served.service().state().head.0 - before)
+        (reason.unwrap_or_default(), served.service().state().head.size - before)
     };
     let refused = ("SERVICE_NOT_BELIEVED".to_owned(), 0);
     assert_eq!(drafts(&["--service-ca", &at("odd.crt")]).await, refused);

@@ -115,7 +115,7 @@ async fn what_is_in_the_air_is_not_seen(engine: Engine) {
     let contact = fr.contact.as_str();
     for (what, seen) in [("record", 1), ("charter", 4), ("message", 5)] {
         let before = everything(&mut reader, contact).await;
-        let size = net.replica().view().0;
+        let size = net.replica().view().size;
         let watched = reader.directory.watch(WatchRequest { size }).await.unwrap();
         let mut watched = watched.into_inner();
         let mut followed = reader.collect(0, true).await.unwrap();

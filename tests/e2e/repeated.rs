@@ -95,7 +95,7 @@ async fn hostile_numbers_are_answered() {
     let mut client = net.client(&fr.tls()).await;
     let sealed = jp.compose(&[&fr], &net.replica(), &net.open.ambient);
     net.client(&jp.tls()).await.submit(sealed.envelope).await.unwrap();
-    let size = net.replica().view().0;
+    let size = net.replica().view().size;
     for start in [0, size - 1, size, size + 1, u64::MAX] {
         for limit in [0, 1, u32::MAX] {
             let request = GetEntriesRequest { start, limit };

@@ -116,7 +116,7 @@ async fn why_not(open: &Open) -> CannotStart {
 #[tokio::test]
 async fn a_store_behind_the_high_water_file_does_not_start() {
     let open = stopped().await;
-    let size = open.start_again().await.unwrap().state().head.0;
+    let size = open.start_again().await.unwrap().state().head.size;
     // An old copy of the data, and the newest file of what was shown.
     let copy = open.copy();
     let store = open.place().open("un.example").await.unwrap();

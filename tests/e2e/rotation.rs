@@ -194,7 +194,7 @@ async fn rotated(of: OwnKey) {
         accepted(&replica, first.digest, &jp.contact, &first.receipt).places()
     );
     if of == OwnKey::Relay {
-        assert_eq!((signed_by(&status.accepted), told.view().0), (new, replica.view().0));
+        assert_eq!((signed_by(&status.accepted), told.view().size), (new, replica.view().size));
     }
     send(&net, (&fr, &jp), &mut client).await;
     // And it never returns.
@@ -219,7 +219,7 @@ async fn log_of(net: &TestNet) -> String {
         let request = GetEntriesRequest { start, limit: 100 };
         let page = client.directory.get_entries(request).await.unwrap().into_inner();
         if page.entries.is_empty() {
-            return text + &format!("root {}\n", hex(net.service.state().head.1.as_bytes()));
+            return text + &format!("root {}\n", hex(net.service.state().head.root.as_bytes()));
         }
         start += page.entries.len() as u64;
         for entry in &page.entries {

@@ -3,9 +3,8 @@
 
 use bytes::Bytes;
 use liaison::domain::ids::{ContactId, MessageId};
-use liaison::domain::relay::expire::Step;
 use liaison::domain::relay::share::{Share, Waiting};
-use liaison::domain::state::{Entry, Gone, Key, Mailbox, Usage, Value};
+use liaison::domain::state::{Entry, Gone, Key, Mailbox, Step, Usage, Value};
 use liaison::service::epochs::Which;
 use liaison::service::salvage::{Salvaged, salvage};
 use liaison::service::scrub::{Fault, Report, What, goes_as_far, scrub};

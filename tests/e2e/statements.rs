@@ -456,7 +456,7 @@ async fn a_bad_statement_is_refused_with_its_code_and_stores_nothing() {
         all.extend(wrong(&net, &mut clients, row).await);
     }
     assert!(all.is_empty(), "\n{}", all.join("\n"));
-    let size = net.replica().view().0;
+    let size = net.replica().view().size;
     assert_eq!(clients[0].publish(good(&net.replica())).await.unwrap(), Ok(size));
 }
 
@@ -517,7 +517,7 @@ async fn a_statement_again_is_answered_with_its_leaf_and_not_logged_again() {
 async fn each_statement_of_a_request_is_decided_on_what_the_one_before_left() {
     let (net, _) = world().await;
     let replica = net.replica();
-    let size = replica.view().0;
+    let size = replica.view().size;
     let (admission, record) = (says::admission(&replica, "at"), says::record(&replica, "at/cert"));
     let roster = says::roster(&replica, "at/cert", 1);
     let order = [roster.clone().said(), admission.said(), record.said(), roster.said()];
@@ -566,6 +566,6 @@ async fn a_request_that_cannot_be_typed_is_refused_whole() {
     assert_eq!(net.everything().await, before);
     // The same facet many times is one facet.
     assert!(seat.publish(many_facets).await.unwrap().is_err());
-    let size = net.replica().view().0;
+    let size = net.replica().view().size;
     assert_eq!(stranger.enrol(good(&net.replica())).await.unwrap(), Ok(size));
 }

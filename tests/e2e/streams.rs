@@ -38,7 +38,7 @@ pub(crate) async fn following(net: &TestNet, seat: &str) -> Streaming<CollectRes
 
 pub(crate) async fn watching(net: &TestNet, seat: &str) -> Streaming<WatchResponse> {
     let mut client = net.client(&format!("{seat} tls")).await;
-    let size = net.replica().view().0;
+    let size = net.replica().view().size;
     let request = WatchRequest { size };
     client.directory.watch(request).await.unwrap().into_inner()
 }
@@ -114,7 +114,7 @@ async fn a_new_head_is_seen_by_those_who_watch_at_once() {
     let net = TestNet::memory().await;
     let [fr] = net.parties(["fr"]).await;
     let mut client = net.client(&fr.tls()).await;
-    let request = WatchRequest { size: net.replica().view().0 };
+    let request = WatchRequest { size: net.replica().view().size };
     let mut watched = client.directory.watch(request).await.unwrap().into_inner();
     net.say(says::admission(&net.replica(), "at")).await;
     let committed = Instant::now();

@@ -1,7 +1,6 @@
 //! Threads through Submit: the relay refuses what it can see beside the first message.
 
 use liaison::client::message::compose::{Outside, Sealed};
-use liaison::domain::relay::addressing::view_of;
 use liaison::signed::proto::{self, Class};
 use tonic::Code;
 
@@ -23,7 +22,7 @@ impl World {
     async fn new() -> Self {
         let net = TestNet::memory().await;
         let [fr, jp, at] = net.parties(["fr", "jp", "at"]).await;
-        let earlier = view_of(net.replica().view());
+        let earlier = net.replica().view().to_proto();
         // An entry before the first message, which changes none of them.
         net.say(says::listing(&net.replica(), "zz")).await;
         let replica = net.replica();

@@ -10,6 +10,7 @@ use liaison::client::message::words;
 use liaison::domain::ids::ContactId;
 use liaison::domain::limits;
 use liaison::domain::state::EntryKind;
+use liaison::domain::view::View;
 use liaison::signed::dsse::Envelope;
 use liaison::signed::proto::{self, Class, Level, Outcome, Use};
 use liaison::store::Engine;
@@ -37,13 +38,13 @@ fn accepted(
     bytes: &[u8],
 ) -> receipt::VerifiedAccepted {
     let root_at = |size| replica.root_at(size);
-    let about = About { digest, contacts: vec![to.clone()], view: replica.view().0 };
+    let about = About { digest, contacts: vec![to.clone()], view: replica.view().size };
     receipt::verify_accepted((&replica.directory, &root_at), &about, bytes).unwrap()
 }
 
 fn is_proven(replica: &Replica, proven: &ProvenEntry, says: impl FnOnce(&[u8]) -> bool) {
     let path = liaison::wire::convert::digests("inclusion", &proven.inclusion).unwrap();
-    let (size, root) = replica.view();
+    let View { size, root } = replica.view();
     let leaf = merkle::leaf_hash(&proven.entry);
     proof::verify_inclusion(leaf, proven.leaf_index, size, &path, root).unwrap();
     let entry = proto::Entry::decode(proven.entry.clone()).unwrap();

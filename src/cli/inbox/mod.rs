@@ -771,7 +771,7 @@ impl Shown<'_> {
         let mut lines = Lines::default();
         lines.line("from", format!("{} ({})", of.sender, self.sender()));
         for recipient in &of.recipients {
-            let to = words::recipient(self.directory, recipient, of.view.0);
+            let to = words::recipient(self.directory, recipient, of.view.size);
             lines.line("to", to);
         }
         let kind = format!("{}, {}", words::class(of.class), words::kind(content.kind()));
@@ -866,7 +866,7 @@ impl Shown<'_> {
         let (of, content) = (&self.opened.header.addressing(), self.content);
         let to = of.recipients.iter().map(|recipient| {
             let (contact, level) = (&recipient.contact, words::level(recipient.level));
-            let lacking = level::is_lacking(self.directory, contact, recipient.level, of.view.0);
+            let lacking = level::is_lacking(self.directory, contact, recipient.level, of.view.size);
             json!({
                 "contact": contact.to_string(),
                 "level": level,

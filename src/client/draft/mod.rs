@@ -624,12 +624,6 @@ fn sort_unique<T: Ord>(items: &mut Vec<T>) {
     items.dedup();
 }
 
-/// A statement's identity, for people.
-#[must_use]
-pub fn fingerprint(publication: &Publication) -> Digest {
-    publication.envelope().digest()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::ambient::Ambient;
-use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::directory::Directory;
 use crate::domain::ids::SeatId;
@@ -16,6 +15,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::relay::{acknowledge, addressing};
+use crate::domain::view::View;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Urgency};
 use crate::wire::v1;
@@ -45,7 +45,7 @@ pub fn acknowledge(
     (seat, key): (&SeatId, &SigningKey),
     (message, number): (&VerifiedHeader, u64),
     (words, level): (proto::Words, Option<Level>),
-    view: (u64, Digest),
+    view: View,
     ambient: &Ambient,
 ) -> Result<Acknowledged, ComposeError> {
     let addressed = level_of(message.addressing(), &seat.contact());
@@ -61,7 +61,7 @@ pub fn acknowledge(
     };
     let words = compose(directory, outside, &Inside::Words(Box::new(words)), key, ambient)?;
     let open = proto::Acknowledgement {
-        view: Some(addressing::view_of(view)),
+        view: Some(view.to_proto()),
         directory: Some(addressing::name_of(directory)),
         header_digest: Bytes::copy_from_slice(message.digest().as_bytes()),
         seat: seat.to_string(),
@@ -86,13 +86,13 @@ pub fn again(
     directory: &Directory,
     open: &[u8],
     key: &SigningKey,
-    view: (u64, Digest),
+    view: View,
     ambient: &Ambient,
 ) -> Result<Envelope, ComposeError> {
     let before = acknowledge::verify(directory, open)?;
     let before = proto::Acknowledgement::decode(before.envelope().payload().clone());
     let before = before.map_err(|_| Refusal::NotCanonical("acknowledgement"))?;
-    let open = proto::Acknowledgement { view: Some(addressing::view_of(view)), ..before };
+    let open = proto::Acknowledgement { view: Some(view.to_proto()), ..before };
     Ok(sign(&open, key, ambient)?)
 }
 

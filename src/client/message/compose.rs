@@ -19,8 +19,10 @@ use crate::domain::limits;
 use crate::domain::refusal::{Mismatch, Refusal, Unserved};
 use crate::domain::relay::addressing::{self, Addressing, Recipient};
 use crate::domain::relay::{level, thread};
+use crate::domain::view::View;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Drill, Flag, Level, Urgency};
+use crate::tlog::head::root_of;
 use crate::tlog::merkle;
 use crate::wire::v1;
 
@@ -54,7 +56,7 @@ pub struct Outside {
     /// How soon an acknowledgement is hoped for, in seconds; 0: not asked for.
     pub acknowledge_within: u32,
     /// The directory as the sender sees it: tree size and root hash.
-    pub view: (u64, Digest),
+    pub view: View,
     /// What else the readers should know of the sender's view.
     pub flags: Vec<Flag>,
 }
@@ -62,12 +64,7 @@ pub struct Outside {
 impl Outside {
     /// A routine message that begins a thread.
     #[must_use]
-    pub fn new(
-        sender: SeatId,
-        recipients: Vec<Recipient>,
-        class: Class,
-        view: (u64, Digest),
-    ) -> Self {
+    pub fn new(sender: SeatId, recipients: Vec<Recipient>, class: Class, view: View) -> Self {
         Self {
             id: None,
             sender,
@@ -93,7 +90,7 @@ impl Outside {
         sender: SeatId,
         (header, answered): (Digest, &Addressing),
         class: Class,
-        view: (u64, Digest),
+        view: View,
     ) -> Self {
         let to = answered.sender.contact();
         let ours = level_of(answered, &sender.contact()).unwrap_or(Level::Technical);
@@ -116,7 +113,7 @@ impl Outside {
     pub fn again(
         directory: &Directory,
         of: &Addressing,
-        view: (u64, Digest),
+        view: View,
         now: u64,
     ) -> Result<Self, ComposeError> {
         let created = of.created.min(now);
@@ -290,7 +287,7 @@ fn address(
         created,
         expires: outside.expires.unwrap_or(created.saturating_add(limits::MESSAGE_SECONDS)),
         acknowledge_within: outside.acknowledge_within,
-        view: Some(proto::View { size: outside.view.0, root: digest(outside.view.1) }),
+        view: Some(outside.view.to_proto()),
         flags,
     };
     let addressing = Addressing::read(directory, &addressing::encode(&addressing))?;
@@ -377,7 +374,7 @@ pub(super) fn header(
         body_digest: Bytes::copy_from_slice(Digest::of(body).as_bytes()),
         body_size: body.len() as u64,
         letters: u32::try_from(letters.len()).unwrap_or(u32::MAX),
-        letters_root: Bytes::copy_from_slice(merkle::root_of(&leaves).as_bytes()),
+        letters_root: Bytes::copy_from_slice(root_of(&leaves).as_bytes()),
     };
     Envelope::sign(Kind::Header, header.encode_to_vec(), &[key], ambient.random())
 }

@@ -20,6 +20,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::{self, Letter, VerifiedHeader};
+use crate::domain::view::View;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Outcome};
@@ -369,7 +370,7 @@ pub fn verify_header(
         why => NotOpened::Header(why),
     })?;
     for key in header.signers() {
-        let size = header.addressing().view.0;
+        let size = header.addressing().view.size;
         belief::stood(directory, key, size).map_err(NotOpened::Header)?;
         if let Some(ended) = belief::ended_before(directory, key, floor) {
             return Err(NotOpened::Backdated { key, ended, floor });
@@ -426,7 +427,7 @@ pub fn is_refused(reader: &Reader<'_>, header: &VerifiedHeader) -> bool {
 }
 
 fn is_of_the_log(reader: &Reader<'_>, addressing: &Addressing) -> Result<(), NotOpened> {
-    let (size, root) = addressing.view;
+    let View { size, root } = addressing.view;
     if size == 0 || (reader.root_at)(size) != Some(root) {
         return Err(NotOpened::ForeignView(size));
     }
@@ -448,7 +449,7 @@ fn own_letter(
     received: &Received<'_>,
 ) -> Result<Letter, NotOpened> {
     if received.letter.is_empty() {
-        let (seat, size) = (reader.seat.clone(), header.addressing().view.0);
+        let (seat, size) = (reader.seat.clone(), header.addressing().view.size);
         let owed = belief::could_open(reader.directory, &seat, size);
         return Err(NotOpened::NoLetter { seat, owed });
     }

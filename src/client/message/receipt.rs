@@ -17,10 +17,11 @@ use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::domain::refusal::{Refusal, Wrong};
 use crate::domain::relay::acknowledge::{self, VerifiedAcknowledgement};
-use crate::domain::relay::addressing::{names_this, read_view};
+use crate::domain::relay::addressing::names_this;
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope::{self, VerifiedHeader};
 use crate::domain::state::{EntryKind, Mailbox};
+use crate::domain::view::View;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, InvalidDsse, Kind};
 use crate::signed::proto;
@@ -183,7 +184,7 @@ pub struct VerifiedAccepted {
     envelope: Envelope,
     header_digest: Digest,
     at: u64,
-    view: (u64, Digest),
+    view: View,
     places: Vec<Place>,
 }
 
@@ -208,7 +209,7 @@ impl VerifiedAccepted {
 
     /// The directory as the relay saw it.
     #[must_use]
-    pub const fn view(&self) -> (u64, Digest) {
+    pub const fn view(&self) -> View {
         self.view
     }
 
@@ -225,7 +226,7 @@ pub struct VerifiedHead {
     envelope: Envelope,
     mailbox: Mailbox,
     at: u64,
-    view: (u64, Digest),
+    view: View,
 }
 
 impl VerifiedHead {
@@ -249,7 +250,7 @@ impl VerifiedHead {
 
     /// The directory as the relay saw it.
     #[must_use]
-    pub const fn view(&self) -> (u64, Digest) {
+    pub const fn view(&self) -> View {
         self.view
     }
 }
@@ -269,7 +270,7 @@ impl From<&VerifiedHeader> for About {
     fn from(header: &VerifiedHeader) -> Self {
         let of = header.addressing();
         let contacts = of.recipients.iter().map(|recipient| recipient.contact.clone()).collect();
-        Self { digest: header.digest(), contacts, view: of.view.0 }
+        Self { digest: header.digest(), contacts, view: of.view.size }
     }
 }
 
@@ -297,7 +298,7 @@ pub fn verify_accepted(
     if header_digest != message.digest {
         return Err(ReceiptError::OtherMessage(what));
     }
-    not_before(what, message.view, view.0)?;
+    not_before(what, message.view, view.size)?;
     let places = read.places.iter().map(|place| Place::read(Some(place)));
     let places: Vec<Place> =
         places.collect::<Result<_, _>>().map_err(|why| refused(Refusal::field("places", why)))?;
@@ -354,7 +355,7 @@ pub fn verify_acknowledgement(
         Refusal::UnknownKey(_) if stands_still(directory) => ReceiptError::BeforeUpdate(what),
         why => refused(why),
     })?;
-    let (size, root) = verified.view();
+    let View { size, root } = verified.view();
     if root_at(size) != Some(root) {
         let evidence = verified.envelope().bytes().clone();
         return Err(ReceiptError::ForeignView { size, evidence });
@@ -370,7 +371,7 @@ pub fn verify_acknowledgement(
     if verified.drill() != message.addressing().drill.as_ref() {
         return Err(ReceiptError::NotTheRecipient("bears another drill mark than the message"));
     }
-    not_before(what, message.addressing().view.0, size)?;
+    not_before(what, message.addressing().view.size, size)?;
     belief::stood(directory, verified.key(), size).map_err(refused)?;
     Ok(verified)
 }
@@ -453,17 +454,18 @@ fn view(
     (directory, root_at): (&Directory, RootAt<'_>),
     view: Option<&proto::View>,
     (envelope, what): (&Envelope, &'static str),
-) -> Result<(u64, Digest), ReceiptError> {
+) -> Result<View, ReceiptError> {
     let refused = |why| ReceiptError::Refused { what, why };
-    let (size, root) = read_view(view).map_err(refused)?;
-    if root_at(size) != Some(root) {
+    let view = View::read(view).map_err(refused)?;
+    let size = view.size;
+    if root_at(size) != Some(view.root) {
         let evidence = envelope.bytes().clone();
         return Err(ReceiptError::ForeignView { size, evidence });
     }
     for signature in envelope.signatures() {
         belief::stood(directory, signature.key_id, size).map_err(refused)?;
     }
-    Ok((size, root))
+    Ok(view)
 }
 
 /// A mailbox does not go on where it ended.

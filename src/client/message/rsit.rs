@@ -4,9 +4,6 @@
 //! `class: type`. Out of scope: what they mean, in words. Invariant: a code that is written here is
 //! one of the taxonomy's.
 
-/// The version of the taxonomy.
-pub const VERSION: u32 = 1003;
-
 /// Every class, with its types.
 pub const CLASSES: [(&str, &[&str]); 11] = [
     ("abusive-content", &["spam", "harmful-speech", "violence"]),

@@ -10,6 +10,8 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{OpeningKey, SealingKey};
 use crate::crypto::sign::SigningKey;
 use crate::domain::command::{Clock, Command, World};
+use crate::domain::commands::acknowledge::Acknowledge;
+use crate::domain::commands::submit::Submit;
 use crate::domain::directory::key::listed_sealing;
 use crate::domain::directory::possession::prove;
 use crate::domain::directory::{
@@ -17,10 +19,11 @@ use crate::domain::directory::{
 };
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::Refusal;
-use crate::domain::relay::acknowledge::{self, Acknowledge};
+use crate::domain::relay::acknowledge;
 use crate::domain::relay::addressing::{self, Recipient, name_of};
-use crate::domain::relay::{envelope, share::Grants, submit::Submit};
+use crate::domain::relay::{envelope, share::Grants};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Snapshot, Value};
+use crate::domain::view::View;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text, Use};
 use crate::tlog::merkle::{Tree, leaf_hash};
@@ -313,9 +316,9 @@ impl Net {
         self.publish(&Statement::Charter(charter), &sign_key("registrar"));
     }
 
-    pub(crate) fn view(&self) -> (u64, Digest) {
+    pub(crate) fn view(&self) -> View {
         let size = self.directory.size();
-        (size, self.tree.root_at(size).unwrap())
+        View { size, root: self.tree.root_at(size).unwrap() }
     }
 
     pub(crate) fn outside(&self, from: &str, to: &[&str]) -> Outside {
@@ -376,7 +379,7 @@ impl Net {
         }
         let now = self.ambient.now();
         let size = self.tree.size();
-        let head = (size, self.tree.root_at(size).unwrap());
+        let head = View { size, root: self.tree.root_at(size).unwrap() };
         let (directory, log, seen) = (&self.directory, &self.tree, seen.named(&named));
         let (grants, clock) = (self.grants, self.clock);
         let world = World { directory, log, seen, head, grants, now, clock };
@@ -535,12 +538,11 @@ impl Net {
     }
 
     pub(crate) fn head(&self, of: &ContactId, mailbox: Mailbox) -> Bytes {
-        let (size, root) = self.view();
         let head = proto::MailboxHead {
             directory: Some(name_of(&self.directory)),
             place: Some(Place { contact: of.clone(), mailbox }.to_proto()),
             at: 2000,
-            view: Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }),
+            view: Some(self.view().to_proto()),
         };
         let bytes = self.relay_signs(Kind::MailboxHead, head.encode_to_vec());
         let root_at = |size| self.tree.root_at(size);

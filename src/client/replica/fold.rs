@@ -25,7 +25,9 @@ use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::client::invitation::Trust;
 
 use super::behind::Behind;
-use super::kept::Misfit;
+
+/// Why a file is not the fold to go on from.
+pub(super) type Misfit = &'static str;
 
 /// An entry that cannot be in the log of this directory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -24,7 +24,7 @@ use crate::client::place;
 use crate::domain::directory::{Directory, Newest};
 use crate::tlog::merkle::Tree;
 
-use super::fold::Fold;
+use super::fold::{Fold, Misfit};
 
 /// A fold that was kept, and the part of the tape that it counts.
 pub(super) struct Kept {
@@ -59,9 +59,6 @@ impl Starts {
         self.kept.iter().copied().chain(new).collect()
     }
 }
-
-/// Why a file is not the fold to go on from.
-pub(super) type Misfit = &'static str;
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct StoredFold {

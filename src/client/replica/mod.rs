@@ -38,6 +38,7 @@ use crate::domain::directory::facet::OpenFacet;
 use crate::domain::directory::{Contact, Directory};
 use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::limits;
+use crate::domain::view::View;
 use crate::signed::proto;
 use crate::tlog::checkpoint::{Checkpoint, CheckpointError, InvalidCheckpoint, VerifiedCheckpoint};
 use crate::tlog::head::Frontier;
@@ -49,9 +50,9 @@ use super::home::{self, HomeError};
 use super::invitation::Trust;
 use super::place::{self, FileError};
 
-use fold::Fold;
+use fold::{Fold, Misfit};
 pub use fold::{FoldFault, Frozen};
-use kept::{Misfit, Starts};
+use kept::Starts;
 use open::Start;
 
 /// The copy cannot be used, or what was offered does not fit it.
@@ -234,20 +235,11 @@ impl Replica {
     ///
     /// # Errors
     /// As [`Replica::directory`].
-    pub fn view(&self) -> Result<(u64, Digest), ReplicaError> {
+    pub fn view(&self) -> Result<View, ReplicaError> {
         self.directory()?;
         let head = self.checkpoint();
         let head = head.ok_or_else(|| ReplicaError::NeverSynced(self.trust.name().clone()))?;
-        Ok((head.size(), head.root()))
-    }
-
-    /// The same, as messages carry it.
-    ///
-    /// # Errors
-    /// As [`Replica::directory`].
-    pub fn signed_view(&self) -> Result<proto::View, ReplicaError> {
-        let (size, root) = self.view()?;
-        Ok(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) })
+        Ok(View { size: head.size(), root: head.root() })
     }
 
     /// Why the directory stands still: its rules are newer than this program. Update it.
@@ -687,7 +679,8 @@ impl Replica {
     /// As [`Replica::view`].
     pub fn shows_more_than(&self, other: &Self) -> Result<bool, ReplicaError> {
         // Behind unknown rules also entries end keys that no checkpoint covers.
-        let shows = |of: &Self| Ok::<_, ReplicaError>((of.view()?.0, of.entries(), of.synced_at));
+        let shows =
+            |of: &Self| Ok::<_, ReplicaError>((of.view()?.size, of.entries(), of.synced_at));
         Ok(shows(self)? > shows(other)?)
     }
 

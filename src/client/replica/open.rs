@@ -16,8 +16,8 @@ use crate::domain::ids::DirectoryName;
 use crate::tlog::checkpoint::VerifiedCheckpoint;
 use crate::tlog::merkle::leaf_hash;
 
-use super::fold::{self, Fold};
-use super::kept::{self, Kept, Misfit, Starts};
+use super::fold::{self, Fold, Misfit};
+use super::kept::{self, Kept, Starts};
 use super::{
     Aside, CHECKPOINT, ENTRIES, FACETS, FOLD, HALTED, Head, NOTE_BYTES, Origin, Replica,
     ReplicaError, SYNCED, free, read_facet, tape, unverified,

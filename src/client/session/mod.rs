@@ -383,7 +383,7 @@ impl Session {
         let withheld = replica.withheld()?.into_iter().map(|(of, facet)| (of, facet.name));
         Ok(Synced {
             before,
-            size: replica.view()?.0,
+            size: replica.view()?.size,
             withheld: withheld.collect(),
             frozen: replica.frozen().cloned().or(frozen),
             checked,

@@ -11,11 +11,9 @@ use ring::{hkdf, hmac};
 use zeroize::Zeroizing;
 
 use super::OpenError;
-use super::hpke::{BODY_BYTES, ENCAPSULATED_BYTES};
+use super::hpke::{BODY_BYTES, ENCAPSULATED_BYTES, FILE_KEY_BYTES, TAG_BYTES};
 
-pub(super) const FILE_KEY_BYTES: usize = 16;
 pub(super) const NONCE_BYTES: usize = 16;
-pub(super) const TAG_BYTES: usize = 16;
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Every file has one stanza, so every header has this length.

@@ -10,11 +10,12 @@ use x_wing::{Ciphertext, TryDecapsulate as _};
 use zeroize::Zeroizing;
 
 use super::OpenError;
-use super::age::{FILE_KEY_BYTES, TAG_BYTES};
 use super::keys::{OpeningKey, SealingKey};
 
 pub(super) const RANDOM_BYTES: usize = x_wing::ENCAPSULATION_RANDOMNESS_SIZE;
 pub(super) const ENCAPSULATED_BYTES: usize = x_wing::CIPHERTEXT_SIZE;
+pub(super) const FILE_KEY_BYTES: usize = 16;
+pub(super) const TAG_BYTES: usize = 16;
 pub(super) const BODY_BYTES: usize = FILE_KEY_BYTES + TAG_BYTES;
 
 const INFO: &[u8] = b"age-encryption.org/mlkem768x25519";

@@ -21,24 +21,24 @@ pub const MAX_SEALED_BYTES: usize = 16 * 1024 * 1024;
 
 /// What sealing one file takes from a source of randomness. Used once: [`seal`] consumes it.
 pub struct SealRandomness {
-    file_key: [u8; age::FILE_KEY_BYTES],
+    file_key: [u8; hpke::FILE_KEY_BYTES],
     nonce: [u8; age::NONCE_BYTES],
     encapsulation: [u8; hpke::RANDOM_BYTES],
 }
 
 impl SealRandomness {
     /// How many random bytes that is.
-    pub const BYTES: usize = age::FILE_KEY_BYTES + age::NONCE_BYTES + hpke::RANDOM_BYTES;
+    pub const BYTES: usize = hpke::FILE_KEY_BYTES + age::NONCE_BYTES + hpke::RANDOM_BYTES;
 
     /// Takes the bytes, which must be fresh, uniform and secret.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         let mut randomness = Self {
-            file_key: [0; age::FILE_KEY_BYTES],
+            file_key: [0; hpke::FILE_KEY_BYTES],
             nonce: [0; age::NONCE_BYTES],
             encapsulation: [0; hpke::RANDOM_BYTES],
         };
-        let (file_key, rest) = bytes.split_at(age::FILE_KEY_BYTES);
+        let (file_key, rest) = bytes.split_at(hpke::FILE_KEY_BYTES);
         let (nonce, encapsulation) = rest.split_at(age::NONCE_BYTES);
         randomness.file_key.copy_from_slice(file_key);
         randomness.nonce.copy_from_slice(nonce);
@@ -118,7 +118,7 @@ pub fn inspect(file: &[u8]) -> Result<(), OpenError> {
         return Err(OpenError::TooLarge(file.len()));
     }
     let payload = age::parse(file)?.payload;
-    if payload.len() < age::NONCE_BYTES + age::TAG_BYTES {
+    if payload.len() < age::NONCE_BYTES + hpke::TAG_BYTES {
         return Err(OpenError::Truncated);
     }
     Ok(())
@@ -143,7 +143,7 @@ pub fn open(file: &[u8], with: &OpeningKey) -> Result<Zeroizing<Vec<u8>>, OpenEr
 #[must_use]
 pub const fn sealed_len(plaintext_len: u64) -> u64 {
     let chunks = plaintext_len.div_ceil(age::CHUNK_BYTES as u64);
-    let tags = if chunks == 0 { 1 } else { chunks } * age::TAG_BYTES as u64;
+    let tags = if chunks == 0 { 1 } else { chunks } * hpke::TAG_BYTES as u64;
     plaintext_len.saturating_add(tags).saturating_add(BEFORE_CHUNKS)
 }
 
@@ -151,7 +151,7 @@ pub const fn sealed_len(plaintext_len: u64) -> u64 {
 #[must_use]
 pub const fn plaintext_len_for(sealed_len: u64) -> Option<u64> {
     let Some(chunked) = sealed_len.checked_sub(BEFORE_CHUNKS) else { return None };
-    let (chunk, tag) = ((age::CHUNK_BYTES + age::TAG_BYTES) as u64, age::TAG_BYTES as u64);
+    let (chunk, tag) = ((age::CHUNK_BYTES + hpke::TAG_BYTES) as u64, hpke::TAG_BYTES as u64);
     let (full, last) = (chunked / chunk, chunked % chunk);
     match (full, last) {
         (_, 0) if full > 0 => Some(chunked - full * tag),

@@ -20,6 +20,7 @@ use crate::demo::founding::Party;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
 use crate::domain::relay::addressing::{self, Recipient};
+use crate::domain::view::View;
 use crate::service::State;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level};
@@ -116,7 +117,7 @@ impl Submitting {
         let Ready { digest, request } = ready;
         let answer = self.client.submit(request).await?.into_inner();
         let Some(Expect { state, to }) = &self.expect else { return Ok(()) };
-        let (size, root) = state.head;
+        let View { size, root } = state.head;
         let root_at = |asked: u64| (asked == size).then_some(root);
         let reader = (&state.directory, &root_at as _);
         let about = About { digest, contacts: vec![to.clone()], view: size };

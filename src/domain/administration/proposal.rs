@@ -10,11 +10,12 @@ use prost::{Message, Name};
 
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
+use crate::domain::directory::Directory;
 use crate::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose};
-use crate::domain::directory::{Directory, Signer};
 use crate::domain::ids::{ContactId, InvalidId};
 use crate::domain::limits;
 use crate::domain::refusal::{Deciders, Refusal, Wrong};
+use crate::domain::role::Signer;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Proposal};

@@ -6,109 +6,19 @@
 //! of these: nobody proves them, so nobody may block them.
 
 use std::cmp::Ordering;
-use std::fmt;
 
 use bytes::Bytes;
 
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::SealingKey;
 use crate::crypto::sign::{self, KeyId, VerifyingKey};
-use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
+use crate::domain::ids::ContactId;
 use crate::domain::refusal::{Refusal, Wrong};
-use crate::signed::proto::{self, Algorithm, Use};
+use crate::signed::proto::{self, Algorithm};
 
 use super::rules::known;
 
-/// What a key is for. A key has exactly one purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Purpose {
-    /// A registrar, operator or auditor signs.
-    PersonSign,
-    /// A registrar, operator or auditor connects.
-    PersonTls,
-    /// Checkpoints.
-    Log,
-    /// Accepted receipts and mailbox heads.
-    Relay,
-    /// A member's authority signs.
-    Authority,
-    /// A contact's keeper signs.
-    Keeper,
-    /// A seat signs.
-    SeatSign,
-    /// A seat opens.
-    SeatSeal,
-    /// A seat connects.
-    SeatTls,
-}
-
-impl Purpose {
-    /// In words.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::PersonSign => "a person of the charter to sign with",
-            Self::PersonTls => "a person of the charter to connect with",
-            Self::Log => "the log",
-            Self::Relay => "the relay",
-            Self::Authority => "a member's authority",
-            Self::Keeper => "a contact's keeper",
-            Self::SeatSign => "a seat to sign with",
-            Self::SeatSeal => "a seat to open messages with",
-            Self::SeatTls => "a seat to connect with",
-        }
-    }
-
-    /// The use that a proof of possession names; none of a key that seals.
-    #[must_use]
-    pub const fn usage(self) -> Option<Use> {
-        match self {
-            Self::PersonSign | Self::SeatSign => Some(Use::Sign),
-            Self::PersonTls | Self::SeatTls => Some(Use::Tls),
-            Self::Authority => Some(Use::Authority),
-            Self::Keeper => Some(Use::Keeper),
-            Self::Log => Some(Use::Log),
-            Self::Relay => Some(Use::Relay),
-            Self::SeatSeal => None,
-        }
-    }
-}
-
-/// Whose a key is. As text it is what a proof of possession names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Holder {
-    /// The log of this directory.
-    Log(DirectoryName),
-    /// The relay of this directory.
-    Relay(DirectoryName),
-    /// A registrar.
-    Registrar(PersonId),
-    /// An operator.
-    Operator(PersonId),
-    /// An auditor.
-    Auditor(PersonId),
-    /// A member's authority.
-    Member(MemberId),
-    /// A contact's keeper.
-    Contact(ContactId),
-    /// A seat.
-    Seat(SeatId),
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Log(name) => write!(f, "log/{name}"),
-            Self::Relay(name) => write!(f, "relay/{name}"),
-            Self::Registrar(id) => write!(f, "registrar/{id}"),
-            Self::Operator(id) => write!(f, "operator/{id}"),
-            Self::Auditor(id) => write!(f, "auditor/{id}"),
-            Self::Member(id) => write!(f, "{id}"),
-            Self::Contact(id) => write!(f, "{id}"),
-            Self::Seat(id) => write!(f, "{id}"),
-        }
-    }
-}
+pub use crate::domain::role::{Holder, Purpose};
 
 /// A public key, by what it can do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,27 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use rpds::RedBlackTreeMapSync as PersistentMap;
 
-use super::stored::{Part, Unreadable};
+/// Stored bytes are not this part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a stored {0} cannot be read")]
+pub struct Unreadable(pub &'static str);
+
+/// A part of the directory that has an id.
+pub trait Part: Sized {
+    /// Its id.
+    type Id: Ord + Clone;
+    /// Its id.
+    fn id(&self) -> Self::Id;
+    /// An id as bytes, in the order of ids.
+    fn key(id: &Self::Id) -> Vec<u8>;
+    /// As bytes.
+    fn encode(&self) -> Bytes;
+    /// From bytes.
+    ///
+    /// # Errors
+    /// They are not such a part.
+    fn decode(bytes: &Bytes) -> Result<Self, Unreadable>;
+}
 
 /// Parts by id.
 pub(super) struct Map<P: Part> {

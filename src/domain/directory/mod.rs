@@ -14,7 +14,6 @@ mod kinds;
 mod map;
 mod member;
 pub mod possession;
-pub mod publish;
 mod roster;
 mod rules;
 mod steps;
@@ -30,17 +29,20 @@ use crate::crypto::sign::{KeyId, VerifyingKey};
 
 use super::ids::{ContactId, DirectoryName, MemberId, SeatId};
 use super::refusal::Refusal;
+use super::role::Signer;
 
 pub use charter::{Charter, Person, Policy, Witness};
 pub use contact::{Contact, Record};
 pub use kinds::{
-    Signer, Statement, Unverified, Verified, apply, clock_behind, found, verify, verify_founding,
+    Statement, Unverified, Verified, apply, clock_behind, found, verify, verify_founding,
 };
+pub use map::{Part, Unreadable};
 pub use member::Member;
 pub use roster::{Roster, Seat};
 pub use rules::{FIRST_RULES, RULES};
+pub(super) use steps::Dated;
 pub use steps::{Admitted, Parts};
-pub use stored::{Packing, Part, Unreadable};
+pub use stored::Packing;
 pub(crate) use text::{digest, is_forbidden, text, within, word};
 
 use key::{Holder, KeyName, KnownKey, Purpose};

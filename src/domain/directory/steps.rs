@@ -146,7 +146,7 @@ pub(super) fn next(
 
 /// How a kind stands in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dated {
+pub(in crate::domain) enum Dated {
     /// Not before the directory's clock, which it raises; signed at most 30 days before.
     Yes,
     /// The same, but it puts the clock right: a charter.

@@ -15,30 +15,8 @@ use crate::domain::ids::{ContactId, DirectoryName, MemberId};
 use crate::signed::proto;
 
 use super::key::{Holder, KeyName, KnownKey, PublicKey, Purpose};
-use super::map::{Map, Section};
+use super::map::{Map, Part, Section, Unreadable};
 use super::{Charter, Contact, Directory, Member, Newest, RULES, Record, Roster};
-
-/// Stored bytes are not this part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a stored {0} cannot be read")]
-pub struct Unreadable(pub &'static str);
-
-/// A part of the directory that has an id.
-pub trait Part: Sized {
-    /// Its id.
-    type Id: Ord + Clone;
-    /// Its id.
-    fn id(&self) -> Self::Id;
-    /// An id as bytes, in the order of ids.
-    fn key(id: &Self::Id) -> Vec<u8>;
-    /// As bytes.
-    fn encode(&self) -> Bytes;
-    /// From bytes.
-    ///
-    /// # Errors
-    /// They are not such a part.
-    fn decode(bytes: &Bytes) -> Result<Self, Unreadable>;
-}
 
 fn read<M: prost::Message + Default>(what: &'static str, bytes: &Bytes) -> Result<M, Unreadable> {
     M::decode(bytes.clone()).map_err(|_| Unreadable(what))

@@ -16,12 +16,9 @@ use crate::moment;
 use crate::signed::dsse::{InvalidDsse, Kind};
 use crate::signed::proto::Level;
 
-use super::access::Allowed;
-use super::directory::Signer;
-use super::directory::key::Purpose;
 use super::ids::{ContactId, DirectoryName, InvalidId, MemberId, MessageId};
-use super::peer::AuthenticPeer;
 use super::reason::Reason;
+use super::role::{Allowed, Purpose, Role, Signer};
 
 pub use field::Wrong;
 pub use values::{
@@ -374,7 +371,7 @@ pub enum Refusal {
     #[error("a connection of {found} may not call this; {needed} may")]
     NotPermitted {
         /// Who called.
-        found: AuthenticPeer,
+        found: Role,
         /// Who may.
         needed: Allowed,
     },
@@ -716,10 +713,8 @@ pub fn levels(levels: &[Level]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::domain::directory::key::Holder;
     use crate::domain::ids::SeatId;
-    use crate::domain::network::Network;
-    use crate::domain::peer::Role;
+    use crate::domain::role::Holder;
     use crate::tests::reads_well;
 
     const SOURCE: &str = include_str!("mod.rs");
@@ -903,11 +898,7 @@ pub(crate) mod tests {
         ];
         let fields = wrongs.map(|why| Refusal::field("expires", why));
         let peers = [Role::Nobody, Role::Unknown, Role::Seat(seat.clone()), Role::Former(key)];
-        let network = Network::of("192.0.2.1".parse().unwrap());
-        let peers = peers.map(|role| Refusal::NotPermitted {
-            found: AuthenticPeer::of(role, network),
-            needed: Allowed::SEATS,
-        });
+        let peers = peers.map(|found| Refusal::NotPermitted { found, needed: Allowed::SEATS });
         let rest = [
             Refusal::UnknownLeaf,
             Refusal::NotACharter(Kind::Roster),

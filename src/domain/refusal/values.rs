@@ -2,10 +2,10 @@
 //!
 //! In scope: who, whose, which. Out of scope: fields (`field`).
 
-use crate::domain::directory::key::{Holder, Purpose};
 use crate::domain::ids::{ContactId, MemberId, MessageId, SeatId};
 use crate::domain::limits::{LETTERS, TARGETS};
 use crate::domain::reason::Reason;
+use crate::domain::role::{Holder, Purpose};
 
 /// What is wrong with the targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 //! sealed message, byte for byte the same.
 //!
 //! In scope: reading it, which tolerates what only a later version sends, and what the relay serves
-//! of it. Out of scope: whether those named exist (`submit`). Invariant: an [`Addressing`] is
+//! of it. Out of scope: whether those named exist (`commands::submit`). Invariant: an [`Addressing`] is
 //! well-formed; a number that this version does not know is kept beside those that it knows.
 
 use std::collections::BTreeSet;
@@ -16,6 +16,7 @@ use crate::domain::directory::{self, Directory, digest};
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::{Refusal, Unserved, Wrong};
+use crate::domain::view::View;
 use crate::signed::canonical;
 use crate::signed::proto::{self, Class, Drill, DrillKind, Flag, Level, Urgency};
 
@@ -146,7 +147,7 @@ pub struct Addressing {
     /// How soon an acknowledgement is hoped for, in seconds; 0: not asked for.
     pub acknowledge_within: u32,
     /// The directory as the sender saw it: tree size and root hash.
-    pub view: (u64, Digest),
+    pub view: View,
     /// What else the readers should know of the sender's view.
     pub flags: Vec<OrLater<Flag>>,
     /// By name; those that this version does not know are kept and mean nothing.
@@ -181,7 +182,7 @@ impl Addressing {
             .map_err(|_| Refusal::NotCanonical("addressing"))?;
         let sender_key = KeyId::from_digest(sender_key);
         names_this(read.directory.as_ref())?;
-        let view = read_view(read.view.as_ref())?;
+        let view = View::read(read.view.as_ref())?;
         let class = OrLater::read("class", read.class)?;
         let urgency = OrLater::read("urgency", read.urgency)?;
         let flags = flags(&read.flags)?;
@@ -283,22 +284,19 @@ pub fn name_of(directory: &Directory) -> proto::Directory {
     }
 }
 
-/// A view that is there, of a log that had entries.
+/// Nothing about a reader has changed since the sender's view.
 ///
 /// # Errors
-/// None, of size 0, or half a root.
-pub fn read_view(view: Option<&proto::View>) -> Result<(u64, Digest), Refusal> {
-    let view = view.ok_or_else(|| Refusal::field("view", Wrong::Missing))?;
-    if view.size == 0 {
-        return Err(Refusal::field("view", Wrong::NoEntries));
+/// [`Refusal::StaleDirectory`], with the first such reader.
+pub fn unchanged(directory: &Directory, addressing: &Addressing) -> Result<(), Refusal> {
+    for contact in addressing.readers() {
+        let changed = directory.last_change(&contact);
+        let admitted = directory.member(&contact.member()).map(|member| member.newest.leaf);
+        if changed.max(admitted).is_some_and(|leaf| leaf >= addressing.view.size) {
+            return Err(Refusal::StaleDirectory(contact));
+        }
     }
-    Ok((view.size, digest("view.root", &view.root)?))
-}
-
-/// A view, as signed things name it.
-#[must_use]
-pub fn view_of((size, root): (u64, Digest)) -> proto::View {
-    proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }
+    Ok(())
 }
 
 /// A level of this version: whoever reads a message looks at it.

@@ -1,7 +1,7 @@
 //! What a message pays for: the answers that it makes others give.
 //!
 //! In scope: how much room they may take, whose they are, which of them were given. Out of scope: who
-//! has an account for it (`accounts`). Invariant: each seat that was addressed has one receipt and its
+//! has an account for it (`commands::accounts`). Invariant: each seat that was addressed has one receipt and its
 //! first words, and nobody else has any.
 
 use std::collections::BTreeSet;

@@ -9,13 +9,13 @@ use crate::crypto::hash::Digest;
 use crate::domain::ids::{ContactId, MemberId, MessageId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
-use crate::domain::state::{Beside, Entry, Key, Mailbox, Message, Outcome, Usage, Value};
+use crate::domain::state::{Beside, Entry, Key, Mailbox, Message, Outcome, Step, Usage, Value};
 use crate::signed::dsse::Kind;
 
 use super::addressing::Addressing;
 use super::answers::{self, Answers};
 use super::envelope::{self, read_letter};
-use super::expire::{self, Step};
+use super::expire;
 
 /// What was found so far. Entries come before what became of their messages.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! An envelope: signed header, sealed body, letters. Verified before it is queued.
 //!
 //! Invariant: a [`VerifiedEnvelope`] exists only by these checks; what they depend on cannot
-//! change any more. What can change is decided on the head (`submit`).
+//! change any more. What can change is decided on the head (`commands::submit`).
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -16,10 +16,11 @@ use crate::domain::refusal::{Deciders, Letters, Mismatch, Refusal, Unserved, Wro
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Urgency};
+use crate::tlog::head::root_of;
 use crate::tlog::merkle;
 
 use super::addressing::{Addressing, OrLater};
-use super::thread;
+use super::alone;
 
 /// A header whose signature is the named seat's.
 #[derive(Clone, Debug, PartialEq)]
@@ -297,7 +298,7 @@ pub fn verify(
     letters: &[Bytes],
 ) -> Result<VerifiedEnvelope, Refusal> {
     let header = verify_header_of(directory, header, |signer| directory.in_force(signer))?;
-    thread::form(header.addressing())?;
+    alone::form(header.addressing())?;
     header.is_served()?;
     verify_body(&header, &body)?;
     let letters = verify_letters(&header, letters)?;
@@ -354,7 +355,7 @@ pub fn verify_letters(header: &VerifiedHeader, letters: &[Bytes]) -> Result<Vec<
         return Err(Refusal::WrongLetters(Letters::NotASet));
     }
     let leaves: Vec<Digest> = letters.iter().map(|letter| merkle::leaf_hash(letter)).collect();
-    if merkle::root_of(&leaves) != header.letters_root {
+    if root_of(&leaves) != header.letters_root {
         return Err(Refusal::WrongLetters(Letters::OtherRoot));
     }
     for letter in &read {

@@ -1,12 +1,11 @@
 //! The relay's rules: what it takes, where it puts it, what it signs.
 //!
-//! In scope: addressing, header, letters, the decisions of Submit and Acknowledge, expiry. Out of scope:
-//! what is inside a sealed body (`client`). Invariant: nothing here can open anything.
+//! In scope: addressing, header, letters, threads, shares, what is due. Out of scope: the decisions
+//! (`commands`), what is inside a sealed body (`client`). Invariant: nothing here can open anything.
 
-pub mod accounts;
 pub mod acknowledge;
 pub mod addressing;
-pub mod anew;
+mod alone;
 pub mod answers;
 pub mod belief;
 pub mod earlier;
@@ -14,7 +13,6 @@ pub mod envelope;
 pub mod expire;
 pub mod level;
 pub mod share;
-pub mod submit;
 pub mod sums;
 #[cfg(test)]
 mod tests;

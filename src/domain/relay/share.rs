@@ -1,16 +1,18 @@
 //! The share that one member has of one mailbox, whatever contact of its writes.
 //!
 //! In scope: what waits there, how fast more may come, what is kept for what is urgent. Out of scope:
-//! when something is received (`accounts`). Invariant: a share follows from what was stored and the
+//! when something is received (`commands::accounts`). Invariant: a share follows from what was stored and the
 //! time; nothing runs beside it.
 
 use std::collections::BTreeMap;
 
 use crate::domain::limits;
-use crate::domain::state::DAY;
 use crate::signed::proto::Urgency;
 
 use super::addressing::OrLater;
+
+/// Seconds.
+pub(super) const DAY: u64 = 86_400;
 
 /// What the relay grants to each member. A value, so that a bench and a test can grant otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,15 +1,14 @@
 //! What stands on accounts and in the shares of mailboxes, as it follows from the answers that are due.
 //!
-//! In scope: the sums. Out of scope: how each message changes them (`accounts`, `expire`), reading and
+//! In scope: the sums. Out of scope: how each message changes them (`commands`), reading and
 //! writing them (`service::scrub`, `service::salvage`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::ids::{ContactId, MemberId};
-use crate::domain::state::DAY;
 
 use super::answers::Answers;
-use super::share::{Share, Waiting};
+use super::share::{DAY, Share, Waiting};
 
 /// The sums of what was added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

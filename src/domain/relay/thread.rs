@@ -10,24 +10,11 @@ use crate::domain::ids::ContactId;
 use crate::domain::refusal::{Amiss, Refusal};
 use crate::signed::proto::Class;
 
-use super::addressing::{Addressing, OrLater};
+use super::addressing::Addressing;
+use super::alone::{is_about_one, takes_back, to_one};
 use super::envelope::VerifiedHeader;
 
-/// What can be seen in the message alone.
-#[must_use]
-pub fn alone(addressing: &Addressing) -> Option<Amiss> {
-    let begins = addressing.id == addressing.thread;
-    let answers = addressing.in_reply_to.is_some();
-    match (begins, answers) {
-        (true, true) => Some(Amiss::BeginsAndAnswers),
-        (false, false) => Some(Amiss::AnswersNothing),
-        (true, false) if answers_by_nature(addressing.class) => Some(Amiss::AnswersNothing),
-        (false, true) if is_about_one(addressing.class) && to_one(addressing).is_none() => {
-            Some(Amiss::NotToItsSender)
-        }
-        (true, false) | (false, true) => None,
-    }
-}
+pub use super::alone::{alone, form};
 
 /// Beside the message that it answers.
 #[must_use]
@@ -44,7 +31,7 @@ pub fn beside_answered(addressing: &Addressing, answered: &VerifiedHeader) -> Op
         Some(Amiss::NotToItsSender)
     } else if takes_back(addressing.class) && of.sender.contact() != contact {
         Some(Amiss::NotItsOwn)
-    } else if addressing.view.0 < of.view.0 {
+    } else if addressing.view.size < of.view.size {
         Some(Amiss::EarlierView)
     } else {
         None
@@ -117,14 +104,6 @@ pub fn may_begin(first: &VerifiedHeader, addressing: &Addressing) -> bool {
     is_first && of.reaches(&addressing.sender.contact())
 }
 
-/// Refuses what the relay sees in the message alone.
-///
-/// # Errors
-/// [`Refusal::WrongThread`].
-pub fn form(addressing: &Addressing) -> Result<(), Refusal> {
-    alone(addressing).map_or(Ok(()), |amiss| Err(Refusal::WrongThread(amiss)))
-}
-
 /// Refuses what the relay sees beside those messages that could be the thread's first: of several
 /// contacts that used one id, any may be meant.
 ///
@@ -156,24 +135,3 @@ pub fn beginners(addressing: &Addressing) -> Vec<ContactId> {
 
 /// So many answers are followed back to the first message.
 pub const ANSWERS: usize = 64;
-
-fn takes_back(class: OrLater<Class>) -> bool {
-    class == Class::Withdrawal || class == Class::Correction
-}
-
-/// A receipt, or the words of an acknowledgement.
-fn is_about_one(class: OrLater<Class>) -> bool {
-    class == Class::Receipt || class == Class::Acknowledgement
-}
-
-/// The only contact that is addressed, and that itself.
-fn to_one(addressing: &Addressing) -> Option<ContactId> {
-    match &addressing.recipients[..] {
-        [to] if to.step == 0 => Some(to.contact.clone()),
-        _ => None,
-    }
-}
-
-fn answers_by_nature(class: OrLater<Class>) -> bool {
-    takes_back(class) || is_about_one(class)
-}

@@ -9,6 +9,7 @@
 
 mod admit;
 mod bucket;
+mod full;
 mod known;
 mod memory;
 mod places;
@@ -31,7 +32,8 @@ use crate::crypto::sign::KeyId;
 use crate::domain::ids::{MemberId, SeatId};
 use crate::domain::limits;
 use crate::domain::network::Network;
-use crate::domain::peer::{AuthenticPeer, Party, Role};
+use crate::domain::peer::{AuthenticPeer, Party};
+use crate::domain::role::Role;
 
 use super::telemetry::{Event, Telemetry};
 
@@ -43,6 +45,7 @@ use sessions::Sessions;
 
 pub use admit::{Admitted, Caller};
 pub use bucket::Quota;
+pub use full::{Busy, Full};
 pub use memory::Holding;
 pub use rates::{Ask, Logged};
 pub use sessions::Session;
@@ -232,47 +235,6 @@ impl Limits {
             ..Self::default()
         }
     }
-}
-
-/// Too often, or too much at once: later it is taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} at this time, of {whose}: try again in {} s", .again_in.as_secs().max(1))]
-pub struct Busy {
-    /// Of what: "too many requests".
-    pub what: &'static str,
-    /// For whom it is counted.
-    pub whose: String,
-    /// When there is room again, if nobody else comes.
-    pub again_in: Duration,
-}
-
-impl Busy {
-    /// The service has more to do than it can take.
-    pub(super) fn of_the_queue() -> Self {
-        Self::of("more requests wait than the service can take", "all", Duration::from_millis(200))
-    }
-
-    /// So much of somebody's.
-    pub fn of(what: &'static str, whose: impl fmt::Display, again_in: Duration) -> Self {
-        Self { what, whose: whose.to_string(), again_in }
-    }
-}
-
-/// There is no place for a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Full {
-    /// All of its kind are taken.
-    #[error("all places are taken")]
-    Everybody,
-    /// Those of the network.
-    #[error("all places of the network {0} are taken")]
-    Network(Network),
-    /// It comes too often.
-    #[error("too many connections in a short time from the network {0}")]
-    Often(Network),
-    /// Those of the key, or of its party.
-    #[error("this key, or its member, has as many connections as it may")]
-    Own,
 }
 
 /// Who is let in.

@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use crate::domain::command::Clock;
+use crate::domain::commands::expire::{Expire, Shrink};
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
-use crate::domain::relay::expire::{Expire, Shrink, Step};
-use crate::domain::state::{Entry, Key, Value};
+use crate::domain::state::{Entry, Key, Step, Value};
 use crate::service::{Failure, Service};
 use crate::store::{Examined, KeyRange, StoreError, Stored, codec, keys};
 

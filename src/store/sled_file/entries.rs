@@ -39,6 +39,14 @@ pub(in crate::store) struct Leaf {
 }
 
 impl Recovered<'_> {
+    /// All keys and values of the default tree in order, as sled would serve them.
+    ///
+    /// # Errors
+    /// sled would not begin: what it needs for that cannot be read.
+    pub(in crate::store) fn entries(&self) -> Result<Entries<'_>, Damage> {
+        Entries::new(self)
+    }
+
     /// Where the leaves of the default tree stand, in order. All of them were read.
     ///
     /// # Errors

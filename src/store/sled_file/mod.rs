@@ -38,8 +38,13 @@ use log::{Found, Frame, Header, WINDOW};
 use node::Node;
 pub(super) use node::Pairs;
 pub(super) use recover::Recovered;
-use table::{Place, Snapshot};
-use walk::Message;
+use table::{Message, Place, Snapshot};
+
+/// The file in the store's directory that sled keeps its log in.
+pub(in crate::store) const FILE: &str = "db";
+
+/// Fixed for the life of a store: sled keeps it in `conf` and refuses another one.
+pub(in crate::store) const SEGMENT_BYTES: usize = 8 << 20;
 
 /// Why sled's files cannot be taken for whole.
 #[derive(Debug, thiserror::Error)]

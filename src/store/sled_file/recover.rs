@@ -1,7 +1,6 @@
 //! The table of pages as it is after a start of sled, and what it would lack
 //! (`pagecache/snapshot.rs`, `pagecache/segment.rs`).
 
-use super::entries::Entries;
 use super::log::{Header, Kind};
 use super::node::Node;
 use super::table::{Page, Table};
@@ -74,14 +73,6 @@ impl Files {
 }
 
 impl Recovered<'_> {
-    /// All keys and values of the default tree in order, as sled would serve them.
-    ///
-    /// # Errors
-    /// sled would not begin: what it needs for that cannot be read.
-    pub(in crate::store) fn entries(&self) -> Result<Entries<'_>, Damage> {
-        Entries::new(self)
-    }
-
     /// So many bytes of `db` count.
     pub(in crate::store) fn used(&self) -> u64 {
         self.table.places().map(|(_, place)| place.length).sum()

@@ -6,8 +6,7 @@ use std::ops::Bound;
 
 use super::log::{self, Kind};
 use super::node::{Link, Node};
-use super::table::Place;
-use super::walk::Message;
+use super::table::{Message, Place};
 use super::{Damage, Files};
 
 impl Files {

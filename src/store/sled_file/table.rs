@@ -1,8 +1,7 @@
 //! Where each page stands in the log (`pagecache/snapshot.rs`).
 
 use super::bytes::{Reader, number};
-use super::log::Kind;
-use super::walk::Message;
+use super::log::{Frame, Kind};
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +10,21 @@ pub(super) struct Place {
     /// In the file.
     pub(super) at: u64,
     pub(super) length: u64,
+}
+
+/// One message of a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Message {
+    pub(super) kind: Kind,
+    pub(super) page: u64,
+    pub(super) place: Place,
+}
+
+impl Message {
+    pub(super) fn new(frame: &Frame, lsn: u64, at: u64) -> Self {
+        let place = Place { lsn, at, length: frame.length() as u64 };
+        Self { kind: frame.kind, page: frame.page, place }
+    }
 }
 
 /// Where a page stands.

@@ -2,24 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::log::{self, Found, Frame, HEADER, Kind, RED_ZONE};
-use super::table::Place;
+use super::log::{self, Found, HEADER, Kind, RED_ZONE};
+use super::table::Message;
 use super::{Damage, Files, Segment};
-
-/// One message of a page.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Message {
-    pub(super) kind: Kind,
-    pub(super) page: u64,
-    pub(super) place: Place,
-}
-
-impl Message {
-    pub(super) fn new(frame: &Frame, lsn: u64, at: u64) -> Self {
-        let place = Place { lsn, at, length: frame.length() as u64 };
-        Self { kind: frame.kind, page: frame.page, place }
-    }
-}
 
 /// A way through segments, in the order of the log.
 pub(super) struct Walk<'a> {

@@ -5,6 +5,7 @@ use liaison::client::message::compose::Sealed;
 use liaison::crypto::hash::Digest;
 use liaison::signed::dsse::{Envelope, Kind};
 use liaison::signed::proto::{self, Dsse};
+use liaison::tlog::head::root_of;
 use liaison::tlog::merkle;
 use liaison::wire::v1;
 use prost::Message as _;
@@ -53,7 +54,7 @@ impl Parts {
             body_digest: Bytes::copy_from_slice(Digest::of(&self.body).as_bytes()),
             body_size: self.body.len() as u64,
             letters: u32::try_from(self.letters.len()).unwrap(),
-            letters_root: Bytes::copy_from_slice(merkle::root_of(&leaves).as_bytes()),
+            letters_root: Bytes::copy_from_slice(root_of(&leaves).as_bytes()),
         };
         self.header.iter().for_each(|change| change(&mut header));
         let signed = sign(self.kind, header.encode_to_vec(), &self.signers);

@@ -6,6 +6,7 @@ use liaison::crypto::hash::Digest;
 use liaison::domain::directory::{self, Admitted, Directory};
 use liaison::domain::ids::ContactId;
 use liaison::domain::state::Mailbox;
+use liaison::domain::view::View;
 use liaison::service::Service;
 use liaison::signed::proto;
 use liaison::tlog::checkpoint::VerifiedCheckpoint;
@@ -21,7 +22,7 @@ use super::{Client, NAME};
 pub(crate) struct Replica {
     pub(crate) directory: Directory,
     tree: Tree,
-    head: (u64, Digest),
+    head: View,
 }
 
 impl Replica {
@@ -46,13 +47,17 @@ impl Replica {
         let origin = KeyName::parse(NAME).unwrap();
         let trusted = &directory.charter().log;
         let verified = VerifiedCheckpoint::verify(&checkpoint, &origin, trusted).unwrap();
-        let head = (verified.size(), verified.root());
-        assert_eq!(tree.root_at(head.0), Some(head.1), "the entries are those of the checkpoint");
-        assert_eq!(tree.size(), head.0);
+        let head = View { size: verified.size(), root: verified.root() };
+        assert_eq!(
+            tree.root_at(head.size),
+            Some(head.root),
+            "the entries are those of the checkpoint"
+        );
+        assert_eq!(tree.size(), head.size);
         Self { directory, tree, head }
     }
 
-    pub(crate) const fn view(&self) -> (u64, Digest) {
+    pub(crate) const fn view(&self) -> View {
         self.head
     }
 

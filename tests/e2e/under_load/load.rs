@@ -147,7 +147,7 @@ impl Load {
 
     /// It was accepted.
     pub(super) fn accepted(&self, to: &ContactId, sealed: &Sealed, receipt: &Bytes) {
-        let (digest, view) = (sealed.header_digest, sealed.addressing.view.0);
+        let (digest, view) = (sealed.header_digest, sealed.addressing.view.size);
         let about = About { digest, contacts: vec![to.clone()], view };
         let sent = Sent { about, to: to.clone(), receipt: receipt.clone() };
         self.sent.lock().unwrap().push(sent);
@@ -177,7 +177,7 @@ impl Load {
             let reason = refusal(&status).1;
             match &reason[..] {
                 "STALE_DIRECTORY" => {
-                    let view = sealed.addressing.view.0;
+                    let view = sealed.addressing.view.size;
                     let of = |contact| directory.last_change(contact).is_some_and(|at| at >= view);
                     assert!(of(to) || of(&from.contact()), "{from}: nothing has changed: {status}");
                 }
@@ -311,7 +311,7 @@ impl Load {
                 Answer::Head(bytes) => {
                     let head = replica.head(&contact, bytes);
                     receipt::agrees(&mailbox, &head).unwrap();
-                    floor = head.view().0;
+                    floor = head.view().size;
                 }
                 Answer::Beginning(_) => panic!("no epoch has begun"),
             }

@@ -1,4 +1,4 @@
-//! Every rotation of the table (design 4) under load, each decided by two people at the administration's port:
+//! Every rotation under load, each decided by two people at the administration's port:
 //! no call fails but as a client mends by itself, what was accepted comes once and opens, and the old key is
 //! refused afterwards (guarantee G9).
 

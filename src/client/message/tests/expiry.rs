@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::client::testlog::ambient_at;
 use crate::domain::command::Clock;
+use crate::domain::commands::expire::{Expire, Shrink};
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Which;
 use crate::domain::relay::answers;
-use crate::domain::relay::expire::{Expire, Shrink, Step, beginning};
+use crate::domain::relay::expire::beginning;
 use crate::domain::relay::share::Grants;
-use crate::domain::state::{Body, Entry, Gone};
+use crate::domain::state::{Body, Entry, Gone, Step};
 
 const T: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;
@@ -275,8 +276,12 @@ fn what_was_sealed_goes_a_day_after_it_expired_and_gives_back_what_it_took() {
         let (body, letters) = (words.body, &words.letters);
         let words = envelope::verify(&net.directory, &words.header, body, letters).unwrap();
         let message = (id, contact("at/cert-at"));
-        let command =
-            crate::domain::relay::acknowledge::Acknowledge::new(by, open.unwrap(), message, words);
+        let command = crate::domain::commands::acknowledge::Acknowledge::new(
+            by,
+            open.unwrap(),
+            message,
+            words,
+        );
         assert_eq!(net.decide(&command), Err(Refusal::MessageExpired(Which::Id(id))));
         assert_eq!(net.store, before);
     }

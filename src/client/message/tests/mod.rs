@@ -15,6 +15,7 @@ use crate::domain::relay::addressing::{self, OrLater, Recipient};
 use crate::domain::relay::belief;
 use crate::domain::relay::envelope;
 use crate::domain::state::{EntryKind, Key, Mailbox, Usage, Value};
+use crate::domain::view::View;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Flag, Level, Outcome};
 use crate::wire::v1;
@@ -525,11 +526,11 @@ fn a_frozen_reader_opens_what_it_can_check_and_accuses_nobody_of_the_rest() {
 #[test]
 fn a_view_is_one_of_the_readers_own_log() {
     let mut net = Net::new();
-    let foreign = (net.directory.size(), Digest::of(b"another log"));
+    let foreign = View { size: net.directory.size(), root: Digest::of(b"another log") };
     let outside = Outside { view: foreign, ..net.outside(AT, &["fr/cert-fr"]) };
     let sealed = net.seal(outside, &notification(0));
     let why = net.open(FR, &item(&sealed.envelope, FR)).unwrap_err();
-    assert_eq!(why, NotOpened::ForeignView(foreign.0));
+    assert_eq!(why, NotOpened::ForeignView(foreign.size));
     let mut forge = Forge::of(&net, &sealed);
     forge.addressing = readdressed(&forge.addressing, |a| a.view.as_mut().unwrap().size = 0);
     let why = forge.opened_by(FR).unwrap_err();
@@ -940,7 +941,7 @@ fn about(sealed: &Sealed) -> About {
     About {
         digest: sealed.header_digest,
         contacts: vec![contact("fr/cert-fr"), contact("pt/cert-pt")],
-        view: sealed.addressing.view.0,
+        view: sealed.addressing.view.size,
     }
 }
 
@@ -1250,15 +1251,15 @@ fn an_acknowledgements_view_is_one_of_the_log_and_not_before_the_messages() {
         let known: (&_, super::open::RootAt<'_>) = (&net.directory, &root_at);
         receipt::verify_acknowledgement(known, &header, open.unwrap().bytes()).map(|_| ())
     };
-    let view = |size, root: Digest| Some(addressing::view_of((size, root)));
-    assert_eq!(made(view(size, net.view().1)), Ok(()));
+    let view = |size, root: Digest| Some(View { size, root }.to_proto());
+    assert_eq!(made(view(size, net.view().root)), Ok(()));
     let what = "acknowledgement";
-    let earlier = ReceiptError::EarlierView { what, answered: size, found: before.0 };
-    assert_eq!(made(view(before.0, before.1)), Err(earlier));
-    assert_eq!(made(view(size + 1, net.view().1)), Err(ReceiptError::SyncFirst(size + 1)));
-    let foreign = made(view(size, before.1));
+    let earlier = ReceiptError::EarlierView { what, answered: size, found: before.size };
+    assert_eq!(made(view(before.size, before.root)), Err(earlier));
+    assert_eq!(made(view(size + 1, net.view().root)), Err(ReceiptError::SyncFirst(size + 1)));
+    let foreign = made(view(size, before.root));
     assert!(matches!(foreign, Err(ReceiptError::ForeignView { .. })), "{foreign:?}");
-    for none in [None, view(0, before.1)] {
+    for none in [None, view(0, before.root)] {
         assert!(matches!(made(none), Err(ReceiptError::Refused { .. })));
     }
 }
@@ -1340,9 +1341,9 @@ fn what_the_relay_signs_is_believed_while_its_key_stands() {
     let old = net.view();
     net.charter(&["relay 2"]);
     let new = net.view();
-    let accepted = |view, signer: &str| {
+    let accepted = |view: View, signer: &str| {
         let mut says = proto::Accepted::decode(payload.clone()).unwrap();
-        says.view = Some(addressing::view_of(view));
+        says.view = Some(view.to_proto());
         let key = sign_key(signer);
         let payload = says.encode_to_vec();
         let bytes = Envelope::sign(Kind::Accepted, payload, &[&key], net.ambient.random());
@@ -1351,12 +1352,12 @@ fn what_the_relay_signs_is_believed_while_its_key_stands() {
         receipt::verify_accepted(known, &about(&sealed), bytes.unwrap().bytes()).map(|_| ())
     };
     let fr = contact("fr/cert-fr");
-    let head = |view, signer: &str| {
+    let head = |view: View, signer: &str| {
         let says = proto::MailboxHead {
             directory: Some(addressing::name_of(&net.directory)),
             place: Some(Place { contact: fr.clone(), mailbox: net.mailbox(&fr) }.to_proto()),
             at: 2000,
-            view: Some(addressing::view_of(view)),
+            view: Some(view.to_proto()),
         };
         let (key, payload) = (sign_key(signer), says.encode_to_vec());
         let bytes = Envelope::sign(Kind::MailboxHead, payload, &[&key], net.ambient.random());
@@ -1365,7 +1366,7 @@ fn what_the_relay_signs_is_believed_while_its_key_stands() {
         receipt::verify_head(known, &fr, bytes.unwrap().bytes()).map(|_| ())
     };
     for (name, verify) in [
-        ("accepted receipt", &accepted as &dyn Fn((u64, Digest), &str) -> Result<(), ReceiptError>),
+        ("accepted receipt", &accepted as &dyn Fn(View, &str) -> Result<(), ReceiptError>),
         ("mailbox head", &head),
     ] {
         let refused = |signer: &str| {
@@ -1375,8 +1376,8 @@ fn what_the_relay_signs_is_believed_while_its_key_stands() {
         assert_eq!(verify(old, "relay"), Ok(()), "{name}");
         assert_eq!(verify(new, "relay 2"), Ok(()), "{name}");
         assert_eq!(verify(new, "relay"), refused("relay"), "{name}: it had ended");
-        let ahead = (new.0 + 1, new.1);
-        let behind = Err(ReceiptError::SyncFirst(ahead.0));
+        let ahead = View { size: new.size + 1, ..new };
+        let behind = Err(ReceiptError::SyncFirst(ahead.size));
         assert_eq!(verify(ahead, "relay 3"), behind, "{name}: it may be listed there");
         assert_eq!(verify(old, "relay 2"), refused("relay 2"), "{name}: it was not yet there");
     }

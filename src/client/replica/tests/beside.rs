@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::domain::directory::{Admitted, Parts};
+use crate::domain::view::View;
 
 use super::*;
 
@@ -45,7 +46,7 @@ fn opened(home: &Home) -> (Replica, Range<u64>) {
 fn whole(replica: &Replica, log: &TestLog) {
     assert_eq!(replica.directory().unwrap(), &log.directory);
     let (size, tree) = (log.entries.len() as u64, log.tree());
-    assert_eq!(replica.view().unwrap(), (size, tree.root_at(size).unwrap()));
+    assert_eq!(replica.view().unwrap(), View { size, root: tree.root_at(size).unwrap() });
     assert_eq!(replica.root_on_disk(size).unwrap(), tree.root_at(size));
     for (leaf, entry) in log.entries.iter().enumerate() {
         let proven = replica.proven(leaf as u64).unwrap().unwrap();
@@ -85,7 +86,7 @@ fn a_command_goes_on_from_the_fold_that_was_kept() {
     let mut replica = replica;
     replica.append(&log.entries[268..]).unwrap();
     let (mut replica, verified) = opened(&home);
-    assert_eq!((verified, replica.on_trial(), replica.view().unwrap().0), (268..270, 2, 268));
+    assert_eq!((verified, replica.on_trial(), replica.view().unwrap().size), (268..270, 2, 268));
     replica.forget_trial().unwrap();
     assert_eq!(replica.entries(), 268);
     whole(&synced(&log, &home), &log);
@@ -193,7 +194,7 @@ fn an_older_fold_is_gone_on_from_and_a_newer_one_is_not_believed() {
     std::fs::write(home.folder(&name()).join(CHECKPOINT), checkpoint).unwrap();
     let (replica, _) = opened(&home);
     assert_eq!(replica.misfit(), Some("it is ahead of the checkpoint"));
-    assert_eq!((replica.view().unwrap().0, replica.on_trial()), (140, 160));
+    assert_eq!((replica.view().unwrap().size, replica.on_trial()), (140, 160));
     assert_eq!(opened(&home).0.misfit(), None);
     whole(&synced(&log, &home), &log);
 }
@@ -421,7 +422,7 @@ fn what_was_altered_on_the_disk_is_not_folded_into_a_smaller_head() {
     }
     std::fs::write(&path, &right).unwrap();
     replica.confirm(&log.checkpoint_at(145), NOW).unwrap();
-    assert_eq!(replica.view().unwrap().0, 145);
+    assert_eq!(replica.view().unwrap().size, 145);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::client::testlog::{
 use crate::crypto::seal::OpeningKey;
 use crate::crypto::sign::{KeyId, Signer};
 use crate::domain::directory::RULES;
+use crate::domain::view::View;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::Use;
@@ -57,7 +58,7 @@ fn a_copy_is_the_directory_of_its_log_also_after_it_is_opened_again() {
     assert_eq!(replica.keep_facets([open_facets(&facets), vec![other]].concat()).unwrap(), 1);
     for replica in [replica, Replica::open(&home, &name()).unwrap()] {
         assert_eq!(replica.directory().unwrap(), &log.directory);
-        assert_eq!(replica.view().unwrap(), (4, log.tree().root_at(4).unwrap()));
+        assert_eq!(replica.view().unwrap(), View { size: 4, root: log.tree().root_at(4).unwrap() });
         assert_eq!(replica.synced_at(), Some(NOW));
         assert!(!replica.is_stale(NOW + 86_400));
         assert!(replica.is_stale(NOW + 86_401));
@@ -313,7 +314,7 @@ fn a_head_that_goes_back_is_refused_and_kept() {
     let mut again = Replica::open(&home, &name()).unwrap();
     let refused = again.confirm(&log.checkpoint_at(2), NOW + 2).unwrap_err();
     assert!(matches!(refused, ReplicaError::Rollback { .. }), "{refused}");
-    assert_eq!(again.view().unwrap().0, 4);
+    assert_eq!(again.view().unwrap().size, 4);
 }
 
 #[test]
@@ -345,7 +346,7 @@ fn two_histories_are_a_split_view() {
     assert!(matches!(refused, ReplicaError::OtherRoot { size: 5, .. }), "{refused}");
     assert_eq!((replica.entries(), replica.on_trial()), (5, 1));
     replica.forget_trial().unwrap();
-    assert_eq!((replica.entries(), replica.view().unwrap().0), (4, 4));
+    assert_eq!((replica.entries(), replica.view().unwrap().size), (4, 4));
     assert_eq!(synced(&grown, &home).directory().unwrap(), &grown.directory);
 }
 
@@ -368,7 +369,7 @@ fn only_a_key_of_the_charter_in_force_makes_a_checkpoint() {
     assert!(matches!(refused, ReplicaError::Checkpoint { .. }), "{refused}");
     log.log_key = 99;
     replica.confirm(&log.checkpoint(), NOW).unwrap();
-    assert_eq!(Replica::open(&home, &name()).unwrap().view().unwrap().0, 5);
+    assert_eq!(Replica::open(&home, &name()).unwrap().view().unwrap().size, 5);
 }
 
 fn varint(mut number: u64) -> Vec<u8> {
@@ -468,7 +469,7 @@ fn the_frozen_reader() {
         assert_eq!((directory.size(), directory.charter().newest.version), (5, 2));
         assert_eq!(directory.contacts().count(), before.directory.contacts().count());
         assert_eq!(replica.entry(5).unwrap().as_ref(), Some(&log.entries[5]));
-        assert_eq!(replica.view().unwrap(), (6, log.tree().root_at(6).unwrap()));
+        assert_eq!(replica.view().unwrap(), View { size: 6, root: log.tree().root_at(6).unwrap() });
         assert!(replica.is_stale(NOW), "what it sends says so");
         let error = crate::client::error::ClientError::update_me(frozen);
         assert_eq!((error.exit as u8, error.reason.code()), (11, "UPDATE_ME"));
@@ -532,7 +533,7 @@ fn ten_thousand_entries_before_and_after_a_rules_change() {
     let frozen = synced_knowing(&log, &home, 1).unwrap();
     let behind = frozen.frozen().unwrap();
     assert_eq!((behind.leaf, behind.rules), (5_001, 2));
-    assert_eq!(frozen.view().unwrap().0, 10_000);
+    assert_eq!(frozen.view().unwrap().size, 10_000);
     let whole = knowing(&home, 2);
     assert_eq!((whole.directory().unwrap(), whole.frozen()), (&log.directory, None));
 }
@@ -554,7 +555,7 @@ fn a_frozen_reader_judges_nothing_and_accuses_nobody() {
         let (_folder, home) = home(&log);
         for replica in [synced_knowing(&log, &home, 1).unwrap(), knowing(&home, 1)] {
             assert_eq!(replica.frozen().unwrap().closed, None);
-            assert_eq!(replica.view().unwrap().0, 8);
+            assert_eq!(replica.view().unwrap().size, 8);
             assert_eq!(replica.entry(7).unwrap().as_ref(), Some(&log.entries[7]));
         }
         let evidence = std::fs::read_dir(home.folder(&name())).unwrap();
@@ -662,7 +663,7 @@ fn a_frozen_reader_follows_charters_until_one_does_not_follow() {
         log.log_key = other;
         let uncheckable = replica.confirm(&log.checkpoint(), NOW).unwrap_err();
         assert!(matches!(uncheckable, ReplicaError::NotCheckable(_)), "{uncheckable}");
-        assert_eq!(replica.view().unwrap().0, at + 2, "and the copy stays");
+        assert_eq!(replica.view().unwrap().size, at + 2, "and the copy stays");
     }
     let evidence = std::fs::read_dir(home.folder(&name())).unwrap();
     let mut names = evidence.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -743,7 +744,7 @@ fn what_was_kept_behind_and_is_not_admissible_is_evidence_after_the_update() {
         assert!(matches!(refused, ReplicaError::Fold { origin: Origin::Service, .. }), "{refused}");
         replica.forget_trial().unwrap();
         assert_eq!((replica.halted(), replica.directory().unwrap().size()), (Some(6), 6));
-        assert_eq!(replica.view().unwrap().0, 7);
+        assert_eq!(replica.view().unwrap().size, 7);
         assert!(replica.is_stale(NOW));
         replica = knowing(&home, 2);
     }
@@ -886,7 +887,7 @@ fn another_program_beside_this_one_is_noticed() {
     slow.append(&log.entries[..2]).unwrap();
     synced(&log, &home);
     slow.confirm(&log.checkpoint_at(2), NOW + 9).unwrap();
-    assert_eq!(Replica::open(&home, &name()).unwrap().view().unwrap().0, 4);
+    assert_eq!(Replica::open(&home, &name()).unwrap().view().unwrap().size, 4);
 }
 
 #[test]

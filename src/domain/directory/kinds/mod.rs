@@ -16,7 +16,6 @@ pub(super) mod trial;
 mod withdrawal;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use prost::{Message, Name};
 
@@ -25,12 +24,13 @@ use crate::crypto::sign::{KeyId, VerifyingKey};
 use crate::domain::ids::{DirectoryName, MemberId};
 use crate::domain::limits;
 use crate::domain::refusal::{Refusal, Targets};
+use crate::domain::role::Signer;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Target};
 
 use super::entry::Entry;
-use super::key::{Holder, KnownKey, PublicKey, Purpose};
+use super::key::{KnownKey, PublicKey, Purpose};
 use super::possession::Claim;
 use super::rules::FIRST_RULES;
 use super::steps::{Admitted, Dated, Parts, Signed, Step, clock, next};
@@ -128,7 +128,7 @@ impl Statement {
     }
 
     /// How its kind stands in time.
-    pub(super) fn dated(&self) -> Dated {
+    pub(in crate::domain) fn dated(&self) -> Dated {
         self.rule().dated
     }
 
@@ -217,54 +217,6 @@ impl<M: Message + Name + Default> Payload for M {
     }
 }
 
-/// A role that signs statements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signer {
-    /// A registrar.
-    Registrar,
-    /// A member's authority.
-    Authority,
-    /// A contact's keeper.
-    Keeper,
-    /// A seat.
-    Seat,
-    /// An operator: of acts, never of statements.
-    Operator,
-}
-
-impl Signer {
-    /// The role in which a key signs statements, if it does.
-    const fn of(known: &KnownKey) -> Option<Self> {
-        match (known.purpose, &known.holder) {
-            (Purpose::PersonSign, Holder::Registrar(_)) => Some(Self::Registrar),
-            (Purpose::Authority, _) => Some(Self::Authority),
-            (Purpose::Keeper, _) => Some(Self::Keeper),
-            (Purpose::SeatSign, _) => Some(Self::Seat),
-            (
-                Purpose::PersonSign
-                | Purpose::PersonTls
-                | Purpose::Log
-                | Purpose::Relay
-                | Purpose::SeatSeal
-                | Purpose::SeatTls,
-                _,
-            ) => None,
-        }
-    }
-}
-
-impl fmt::Display for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Registrar => "a registrar's key to sign with",
-            Self::Authority => "a key of the member's authority",
-            Self::Keeper => "the keeper's key",
-            Self::Seat => "a seat's key to sign with",
-            Self::Operator => "an operator's key to sign with",
-        })
-    }
-}
-
 /// What a key is, to whoever looks at its signature.
 struct Role {
     signs: Option<Signer>,
@@ -276,7 +228,10 @@ impl Role {
     fn of(known: Option<&KnownKey>) -> Self {
         known.map_or(
             Self { signs: Some(Signer::Registrar), purpose: Purpose::PersonSign },
-            |known| Self { signs: Signer::of(known), purpose: known.purpose },
+            |known| Self {
+                signs: Signer::of(known.purpose, &known.holder),
+                purpose: known.purpose,
+            },
         )
     }
 }

@@ -9,6 +9,7 @@ use crate::signed::dsse::Kind;
 use crate::signed::proto::entry::Leaf;
 use crate::tests::matches_golden;
 use crate::tlog::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use crate::tlog::head::root_of;
 use crate::tlog::merkle;
 use crate::tlog::note::KeyName;
 
@@ -262,7 +263,7 @@ fn the_log_of_rules_version_1() {
         leaves.push(merkle::leaf_hash(&entry));
         lines += &format!("{} {}\n", kind.name(), hex::encode(entry));
     }
-    let root = merkle::root_of(&leaves);
+    let root = root_of(&leaves);
     lines += &format!("root {root}\n");
     matches_golden("log/rules-1.txt", &lines);
     let origin = KeyName::parse(NAME).unwrap();

@@ -26,6 +26,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::share::Grants;
 use crate::domain::relay::thread as threads;
+use crate::domain::view::View;
 use crate::tests::{golden, matches_golden};
 use crate::tlog::merkle::{Tree, leaf_hash};
 use crate::wire::v1;
@@ -85,9 +86,9 @@ fn net(entries: usize, now: u64) -> Net {
 }
 
 /// The view of this size; above the log, of a root that nobody knows.
-fn view(size: usize) -> (u64, Digest) {
+fn view(size: usize) -> View {
     let root = LOG.last().unwrap().1.root_at(size as u64);
-    (size as u64, root.unwrap_or(Digest::from_bytes([1; 32])))
+    View { size: size as u64, root: root.unwrap_or(Digest::from_bytes([1; 32])) }
 }
 
 /// Judges a case by what stands on its line.

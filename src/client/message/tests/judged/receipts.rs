@@ -8,7 +8,6 @@ use super::signing::{
 };
 use super::{Case, LOG, NOW, named, view};
 use crate::client::message::testing::contact;
-use crate::domain::relay::addressing::view_of;
 
 /// Signed by whom it should be, and not what it should be.
 const NOT_VERIFIED: &str = "RECEIPT_NOT_VERIFIED";
@@ -116,7 +115,7 @@ fn acknowledgement(
         level: Level::Technical.into(),
         drill: message.says.addressing.drill.clone(),
         at: NOW + 60,
-        view: Some(view_of(view(super::ALL))),
+        view: Some(view(super::ALL).to_proto()),
     };
     Draft::new(says, signer)
 }
@@ -195,7 +194,7 @@ fn accepted() -> Vec<Case> {
         directory: directory(),
         header_digest: message.digest().as_bytes().to_vec().into(),
         at: NOW + 1,
-        view: Some(view_of(view(super::ALL))),
+        view: Some(view(super::ALL).to_proto()),
         places: vec![place("fr/cert", 7), place("fr/soc", 1)],
     };
     let rows = [common(), by_the_relay(), of_accepted()].concat();
@@ -234,7 +233,7 @@ fn heads() -> Vec<Case> {
         directory: directory(),
         place: Some(place("fr/soc", 7)),
         at: NOW + 1,
-        view: Some(view_of(view(super::ALL))),
+        view: Some(view(super::ALL).to_proto()),
     };
     let rows = [common(), by_the_relay(), of_heads()].concat();
     table(("mailbox head", "mailbox-head"), &Draft::new(says, "relay 2"), &rows, |draft| {

@@ -6,7 +6,7 @@ use crate::client::testlog::ambient_at;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
 use crate::domain::ids::MessageId;
-use crate::domain::relay::addressing::{name_of, view_of};
+use crate::domain::relay::addressing::name_of;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Level, Urgency};
 
@@ -127,7 +127,7 @@ impl<S: Says> Draft<S> {
     }
 
     pub(super) fn seen_at(&mut self, size: usize) {
-        *self.says.view() = Some(view_of(view(size)));
+        *self.says.view() = Some(view(size).to_proto());
     }
 
     pub(super) fn signed_in(&self, (size, by): (usize, &'static str)) -> Self {
@@ -267,7 +267,7 @@ pub(super) fn header(
         urgency: Urgency::Priority.into(),
         created: NOW,
         expires: NOW + 3_600,
-        view: Some(view_of(view(super::ALL))),
+        view: Some(view(super::ALL).to_proto()),
         ..Default::default()
     };
     let header = proto::Header {

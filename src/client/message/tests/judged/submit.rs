@@ -10,7 +10,8 @@ use crate::crypto::hash::Digest;
 use crate::crypto::seal::{SealRandomness, plaintext_len_for, seal};
 use crate::signed::proto::{self, Class, DrillKind, Letter};
 use crate::tests::golden;
-use crate::tlog::merkle::{leaf_hash, root_of};
+use crate::tlog::head::root_of;
+use crate::tlog::merkle::leaf_hash;
 
 use super::signing::{AT, AT_2, Draft, FR, Outer, SOC, SOC_2, UNKNOWN_FIELD, header, id};
 use super::thread::{question, reply};

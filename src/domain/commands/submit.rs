@@ -9,12 +9,14 @@ use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::limits;
 use crate::domain::refusal::{Letters, Mismatch, Refusal, Wrong};
+use crate::domain::relay::addressing::{Addressing, Recipient, name_of, unchanged};
+use crate::domain::relay::envelope::{self, VerifiedEnvelope};
+use crate::domain::relay::{expire, level, thread};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown, Value};
+use crate::domain::view::View;
 use crate::signed::proto;
 
-use super::addressing::{Addressing, Recipient, name_of};
-use super::envelope::{self, VerifiedEnvelope};
-use super::{accounts, expire, level, thread};
+use super::accounts;
 
 /// Hands in one envelope. The reply is the payload of the accepted receipt.
 #[derive(Debug)]
@@ -194,12 +196,11 @@ pub(super) fn accepted(
     header_digest: Digest,
     places: Vec<proto::Place>,
 ) -> Bytes {
-    let (size, root) = world.head;
     let accepted = proto::Accepted {
         directory: Some(name_of(world.directory)),
         header_digest: Bytes::copy_from_slice(header_digest.as_bytes()),
         at: world.now,
-        view: Some(proto::View { size, root: Bytes::copy_from_slice(root.as_bytes()) }),
+        view: Some(world.head.to_proto()),
         places,
     };
     accepted.encode_to_vec().into()
@@ -216,28 +217,13 @@ fn timely(created: u64, expires: u64, now: u64) -> Result<(), Refusal> {
 }
 
 /// The signer's view is one of this log.
-pub(super) fn fits_the_log(world: &World<'_>, (size, root): (u64, Digest)) -> Result<(), Refusal> {
-    let (own, _) = world.head;
+pub(super) fn fits_the_log(world: &World<'_>, View { size, root }: View) -> Result<(), Refusal> {
+    let own = world.head.size;
     if size > own {
         return Err(Refusal::ViewAhead { size: own, found: size });
     }
     if size == 0 || world.log.root_at(size) != Some(root) {
         return Err(Refusal::ForeignView(size));
-    }
-    Ok(())
-}
-
-/// Nothing about a reader has changed since the sender's view.
-///
-/// # Errors
-/// [`Refusal::StaleDirectory`], with the first such reader.
-pub fn unchanged(directory: &Directory, addressing: &Addressing) -> Result<(), Refusal> {
-    for contact in addressing.readers() {
-        let changed = directory.last_change(&contact);
-        let admitted = directory.member(&contact.member()).map(|member| member.newest.leaf);
-        if changed.max(admitted).is_some_and(|leaf| leaf >= addressing.view.0) {
-            return Err(Refusal::StaleDirectory(contact));
-        }
     }
     Ok(())
 }

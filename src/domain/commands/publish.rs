@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::crypto::hash::Digest;
 use crate::domain::command::{Admission, Command, Decision, World};
+use crate::domain::directory::facet::{self, OpenFacet};
+use crate::domain::directory::{Admitted, Dated, RULES, Statement, Verified, apply};
 use crate::domain::refusal::Refusal;
 use crate::domain::state::{Key, Value};
-
-use super::facet::{self, OpenFacet};
-use super::steps::Dated;
-use super::{Admitted, RULES, Statement, Verified, apply};
 
 /// Publishes one verified statement. A statement carries its own right to be published: whoever
 /// hands it in.

@@ -8,12 +8,11 @@ use crate::crypto::hash::Digest;
 use crate::domain::command::World;
 use crate::domain::ids::ContactId;
 use crate::domain::refusal::{Refusal, Undue};
+use crate::domain::relay::answers::{self, Answers};
+use crate::domain::relay::envelope::{self, VerifiedEnvelope};
+use crate::domain::relay::share::{self, Asking, Full};
 use crate::domain::state::{Body, Key, Value};
 use crate::signed::proto::Class;
-
-use super::answers::{self, Answers};
-use super::envelope::{self, VerifiedEnvelope};
-use super::share::{self, Asking, Full};
 
 /// What changes.
 type Changes = Vec<(Key, Value)>;

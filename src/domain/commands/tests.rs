@@ -6,23 +6,24 @@ use bytes::Bytes;
 use prost::Message as _;
 use ring::rand::SystemRandom;
 
-use super::audit::{Asked, Audited, Call, Refused};
-use super::desk::{
-    Abort, Approve, CommitAct, CommitStatement, Desk, Kept, Lying, Propose, Proposed, Unsigned,
-    WentBack,
-};
-use super::proposal::{Act, Approved, needed};
+use super::audited::{Asked, Audited, Refused};
+use super::desk::{Abort, Approve, CommitAct, CommitStatement, Propose, WentBack};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::SigningKey;
+use crate::domain::administration::audit::Call;
+use crate::domain::administration::desk::{Desk, Kept, Lying, Proposed, Unsigned};
+use crate::domain::administration::proposal::{Act, Approved, needed};
 use crate::domain::command::{Clock, Command, World};
 use crate::domain::directory::possession::prove;
 use crate::domain::directory::{Directory, found, verify_founding};
 use crate::domain::limits;
 use crate::domain::network::Network;
-use crate::domain::peer::{AuthenticPeer, Role};
+use crate::domain::peer::AuthenticPeer;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::share::Grants;
+use crate::domain::role::Role;
 use crate::domain::state::{Key, Snapshot, Value};
+use crate::domain::view::View;
 use crate::signed::canonical::LARGEST;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, AuditRecord, Dsse, Use};
@@ -120,7 +121,7 @@ impl Service {
             directory: &self.directory,
             log: &log,
             seen: seen.named(&named),
-            head: (1, Digest::of(b"root")),
+            head: View { size: 1, root: Digest::of(b"root") },
             grants: Grants::default(),
             now: self.now,
             clock: self.clock,
