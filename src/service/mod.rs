@@ -43,7 +43,7 @@ use crate::domain::directory::{Directory, Statement, Unverified};
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::{AuthenticPeer, Party};
-use crate::domain::refusal::{Refusal, Which};
+use crate::domain::refusal::{Fault, Refusal, Which};
 use crate::domain::relay::acknowledge::{self, Acknowledge};
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
@@ -460,9 +460,7 @@ impl Service {
         match why {
             BlobError::Io(why) if disk::is_full(why) => Refusal::StorageFull,
             BlobError::Io(why) if disk::is_read_only(why) => Refusal::StorageReadOnly,
-            BlobError::Io(_) | BlobError::Mismatch { .. } => {
-                Refusal::Internal("a body could not be kept")
-            }
+            BlobError::Io(_) | BlobError::Mismatch { .. } => Refusal::Internal(Fault::BodyNotKept),
         }
     }
 

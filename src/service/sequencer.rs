@@ -121,7 +121,7 @@ impl<C: Command> Queued for Job<C> {
 /// A refusal that is our own fault is one for the log, too.
 pub(super) fn say_faults(telemetry: &Telemetry, refusal: &Refusal) {
     if let Refusal::Internal(fault) = refusal {
-        telemetry.say(&Event::Undecided(fault));
+        telemetry.say(&Event::Undecided(*fault));
     }
 }
 

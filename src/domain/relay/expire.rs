@@ -12,7 +12,7 @@ use crate::domain::command::{Command, Decision, World};
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::state::{
     Beside, Body, Entry, EntryKind, Gone, Key, Mailbox, Message, Outcome, Shown, Value,
 };
@@ -121,7 +121,7 @@ impl Expire {
         (id, sender): (MessageId, ContactId),
         (message, outcome): (&Message, Option<&Outcome>),
     ) -> Result<Self, Refusal> {
-        let unreadable = || Refusal::Internal("a stored accepted receipt cannot be read");
+        let unreadable = || Refusal::Internal(Fault::UnreadableReceipt);
         let accepted = proto::Accepted::decode(&message.accepted[..]).map_err(|_| unreadable())?;
         let header = Digest::try_from(&accepted.header_digest[..]).map_err(|_| unreadable())?;
         let place = |place: &proto::Place| Some((place.contact.parse().ok()?, place.number));
