@@ -18,7 +18,7 @@
 //! - [`operate`]: founding a directory, serving it: `liaisond`
 //! - [`agent`]: collecting, and what is answered without a human
 //! - [`cli`]: what people type and read: `liaison`
-//! - [`demo`]: both sides at once: the demo and the bench
+//! - [`demo`], [`bench`]: both sides at once, to show and to measure
 //!
 //! `docs/architecture.md` says how they work together, and where to add something.
 #![cfg_attr(
@@ -28,6 +28,7 @@
 
 pub mod agent;
 pub mod ambient;
+pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Which top-level modules each may use, besides itself. `a::b` allows that part of `a` alone. What
 /// is not listed is forbidden; a new module comes with its line.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 24] = [
     ("moment", &[]),
     ("crypto", &["moment"]),
     ("ambient", &[]),
@@ -63,6 +63,20 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "cli",
             "client",
             "operate",
+            "domain",
+            "signed",
+            "crypto",
+            "config",
+            "telemetry",
+            "stop",
+            "ambient",
+        ],
+    ),
+    (
+        "bench",
+        &[
+            "cli::args",
+            "client",
             "server",
             "service",
             "store",
@@ -72,9 +86,6 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "signed",
             "crypto",
             "tls",
-            "config",
-            "telemetry",
-            "stop",
             "ambient",
         ],
     ),
@@ -99,7 +110,10 @@ const ALLOWED: [(&str, &[&str]); 23] = [
         ],
     ),
     ("bin/liaisond", &["operate"]),
-    ("bin/liaison", &["cli", "demo"]),
+    (
+        "bin/liaison",
+        &["cli", "demo", "bench", "client::error", "client::reason", "server::process"],
+    ),
     ("lib", &[]),
 ];
 

@@ -62,7 +62,7 @@ impl Drop for Running {
 }
 
 /// The child: serves until its standard input closes, or it is asked to stop.
-pub(super) async fn serve(home: &Path) -> ExitCode {
+pub async fn serve(home: &Path) -> ExitCode {
     let (say, stopped) = watch::channel(false);
     let parent = say.clone();
     std::thread::spawn(move || {

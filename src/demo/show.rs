@@ -113,7 +113,7 @@ impl Story {
 ///
 /// # Errors
 /// A step fails.
-pub(super) async fn run(args: &DemoArgs, json: bool) -> anyhow::Result<()> {
+pub async fn run(args: &DemoArgs, json: bool) -> anyhow::Result<()> {
     let (ambient, story) = (Ambient::system(), Story { json });
     let folder = Folder::new(args.dir.as_deref(), &ambient)?;
     let (mut report, begun) = (Report::default(), Instant::now());
