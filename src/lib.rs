@@ -14,8 +14,7 @@
 //! - [`wire`], [`grpc`]: the services' messages, and the services
 //! - [`client`]: verified calls from the other side
 //! - [`server`]: sockets and limits around the services
-//! - [`config`], [`telemetry`], [`stop`]: the service's home, its output, its end
-//! - [`operate`]: founding a directory, serving it: `liaisond`
+//! - [`operate`]: founding a directory, serving it, its home, its output, its end: `liaisond`
 //! - [`agent`]: collecting, and what is answered without a human
 //! - [`cli`]: what people type and read: `liaison`
 //! - [`demo`], [`bench`]: both sides at once, to show and to measure
@@ -31,7 +30,6 @@ pub mod ambient;
 pub mod bench;
 pub mod cli;
 pub mod client;
-pub mod config;
 pub mod crypto;
 pub mod demo;
 pub mod domain;
@@ -41,9 +39,7 @@ pub mod operate;
 pub mod server;
 pub mod service;
 pub mod signed;
-pub mod stop;
 pub mod store;
-pub mod telemetry;
 #[cfg(test)]
 mod tests;
 pub mod tlog;

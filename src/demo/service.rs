@@ -8,8 +8,8 @@ use anyhow::{Context as _, bail};
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
-use crate::config::ServiceHome;
-use crate::{operate, stop};
+use crate::operate::config::ServiceHome;
+use crate::operate::{self, stop, telemetry};
 
 const READY: &str = "ready ";
 
@@ -74,7 +74,7 @@ pub async fn serve(home: &Path) -> ExitCode {
         stop::asked().await;
         say.send_replace(true);
     });
-    crate::telemetry::start(std::env::var("RUST_LOG").ok().as_deref(), false);
+    telemetry::start(std::env::var("RUST_LOG").ok().as_deref(), false);
     let home = ServiceHome::at(home);
     let served = operate::serve(&home, Ambient::system(), false, stopped, |bound| {
         let mut out = std::io::stdout().lock();

@@ -17,9 +17,8 @@ use crate::ambient::Ambient;
 use crate::cli::args::DemoArgs;
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
-use crate::config::ServiceHome;
-use crate::operate::{self, Plan};
-use crate::stop;
+use crate::operate::config::ServiceHome;
+use crate::operate::{self, Plan, stop};
 
 use super::directory::{DUTY, Held, Registrar};
 use super::members::members;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::ServiceHome;
 use crate::domain::ids::DirectoryName;
 use crate::service::Shown;
 use crate::service::salvage::{self, Salvaged};
@@ -12,6 +11,7 @@ use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
 use crate::store::{Place, StoreError};
 
+use super::config::ServiceHome;
 use super::store::held;
 use super::{OperateError, is_its_owner, place};
 

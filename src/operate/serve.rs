@@ -8,7 +8,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
-use crate::config::{Config, ServiceHome};
 use crate::domain::relay::share::Grants;
 use crate::server::listen::{Drained, Limits, nobody, tcp};
 use crate::server::process::{self, Room};
@@ -19,6 +18,7 @@ use crate::store::blobs::{Blobs, FileBlobs};
 use crate::store::disk::Fdatasync;
 use crate::store::space::FileSystems;
 
+use super::config::{Config, ServiceHome};
 use super::node::{Node, is_known};
 use super::store::{held, not_started};
 use super::{OperateError, ceremonies, invitation, keys, known, not_served, place};
