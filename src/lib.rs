@@ -8,6 +8,7 @@
 //! - [`signed`]: what is signed, to the byte
 //! - [`domain`]: the rules, pure: the directory as a fold over its log, the relay's decisions
 //! - [`ambient`]: the clock and the randomness
+//! - [`disk`]: how bytes survive a power cut, and files that are whole or not there
 //! - [`tls`]: the one TLS configuration, for both ends
 //! - [`store`]: where state is kept
 //! - [`service`]: decisions in order, made durable
@@ -32,6 +33,7 @@ pub mod cli;
 pub mod client;
 pub mod crypto;
 pub mod demo;
+pub mod disk;
 pub mod domain;
 pub mod grpc;
 pub mod moment;

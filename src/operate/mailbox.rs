@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::ambient::Ambient;
+use crate::disk::Fdatasync;
 use crate::domain::state::Mailbox;
 use crate::service::epochs::{self, Anew, Lost, Survey, Which, Why};
 use crate::store::blobs::FileBlobs;
-use crate::store::disk::Fdatasync;
 
 use super::config::ServiceHome;
 use super::serve::settings;

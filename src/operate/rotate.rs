@@ -10,11 +10,11 @@ use std::sync::Arc;
 use crate::ambient::Ambient;
 use crate::client::draft::Bundle;
 use crate::client::{armour, place as files};
+use crate::disk::Fdatasync;
 use crate::domain::directory::{Directory, Statement};
 use crate::domain::refusal::OwnKey;
 use crate::service::{self, Listed, NotDone, Staged};
 use crate::store::blobs::FileBlobs;
-use crate::store::disk::Fdatasync;
 use crate::wire::v1;
 
 use super::config::ServiceHome;

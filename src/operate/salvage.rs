@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::disk::Fdatasync;
 use crate::domain::ids::DirectoryName;
 use crate::service::Shown;
 use crate::service::salvage::{self, Salvaged};
 use crate::service::scrub::{self, Report};
 use crate::store::blobs::{Blobs, FileBlobs};
-use crate::store::disk::Fdatasync;
 use crate::store::{Place, StoreError};
 
 use super::config::ServiceHome;

@@ -8,6 +8,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
+use crate::disk::Fdatasync;
+use crate::disk::space::FileSystems;
 use crate::domain::relay::share::Grants;
 use crate::server::listen::{Drained, Limits, nobody, tcp};
 use crate::server::process::{self, Room};
@@ -15,8 +17,6 @@ use crate::server::{self, Serving, health};
 use crate::service::door::{self, Quota};
 use crate::service::{self, Service};
 use crate::store::blobs::{Blobs, FileBlobs};
-use crate::store::disk::Fdatasync;
-use crate::store::space::FileSystems;
 
 use super::config::{Config, ServiceHome};
 use super::node::{Node, is_known};

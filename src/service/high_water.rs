@@ -20,10 +20,10 @@ use tokio::task;
 use tokio::time::sleep;
 
 use crate::crypto::hash::Digest;
+use crate::disk::{self, Disk, Fdatasync};
 use crate::domain::ids::ContactId;
 use crate::domain::state::Mailbox;
 use crate::store::End;
-use crate::store::disk::{self, Disk, Fdatasync};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::note::SignedNote;
 

@@ -35,6 +35,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
+use crate::disk;
 use crate::domain::access::{Method, Permit, to};
 use crate::domain::command::{Clock, Command, World};
 use crate::domain::directory::facet::OpenFacet;
@@ -51,8 +52,8 @@ use crate::domain::relay::share::Grants;
 use crate::domain::relay::submit::Submit;
 use crate::domain::state::{Key, Snapshot};
 use crate::signed::proto::{Class, Urgency};
+use crate::store::Store;
 use crate::store::blobs::{BlobError, Blobs};
-use crate::store::{Store, disk};
 use crate::tlog::merkle::Tree;
 
 pub use crate::store::Hints;

@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::task;
 
-use super::disk::{self, Disk};
+use crate::disk::{self, Disk};
+
 use crate::crypto::hash::Digest;
 
 /// A keeper of bodies, found by their digest.
@@ -206,8 +207,8 @@ const UNFINISHED: &str = "new";
 
 #[cfg(test)]
 mod tests {
-    use super::super::disk::Fdatasync;
     use super::*;
+    use crate::disk::Fdatasync;
 
     fn blobs(path: &Path) -> FileBlobs {
         FileBlobs::open(path, Arc::new(Fdatasync)).unwrap()

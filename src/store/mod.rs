@@ -19,12 +19,12 @@ mod closed;
 pub mod codec;
 #[cfg(test)]
 mod conformance;
-pub mod disk;
 pub mod format;
 #[cfg(test)]
 mod given_back;
 mod hints;
 pub mod keys;
+mod lock;
 mod memory;
 pub mod migrate;
 mod overlay;
@@ -34,7 +34,6 @@ mod redb;
 pub mod salvage;
 mod sled;
 mod sled_file;
-pub mod space;
 mod tail;
 mod value;
 mod write;

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use tokio::task;
 
+use crate::disk::{Disk, Fdatasync};
+
 use super::anew;
 use super::closed::{self, Closed};
-use super::disk::{Disk, Fdatasync};
 use super::format::{self, FormatError};
 use super::memory::Memory;
 use super::migrate::unfinished;

@@ -14,10 +14,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::disk::{self, Disk};
+
 use super::StoreError;
 use super::check::Damage;
 use super::closed::damaged;
-use super::disk::{self, Disk};
+use super::lock;
 use super::sled::{FILE, SEGMENT_BYTES};
 use super::sled_file::{Files, Recovered};
 
@@ -35,7 +37,7 @@ impl Tail {
     /// # Errors
     /// sled would lose something of its files; the disk.
     pub(super) fn keep(dir: &Path, disk: &dyn Disk) -> Result<Option<Self>, StoreError> {
-        let io = |why: io::Error| disk::unusable(dir, &why);
+        let io = |why: io::Error| lock::unusable(dir, &why);
         let path = dir.join(FILE);
         if !path.metadata().is_ok_and(|db| db.len() > 0) {
             return Ok(None);
@@ -74,7 +76,7 @@ impl Tail {
         disk: &dyn Disk,
         mut open: impl FnMut() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let io = |why: io::Error| disk::unusable(&self.dir, &why);
+        let io = |why: io::Error| lock::unusable(&self.dir, &why);
         for _ in 0..ATTEMPTS {
             let opened = open();
             if self.stands().map_err(io)? {
@@ -93,7 +95,7 @@ impl Tail {
 
     /// The file is not needed any more. Whoever commits has synced the directory before.
     pub(super) fn forget(self) -> Result<(), StoreError> {
-        removed(&self.dir.join(ASIDE)).map_err(|why| disk::unusable(&self.dir, &why))
+        removed(&self.dir.join(ASIDE)).map_err(|why| lock::unusable(&self.dir, &why))
     }
 
     fn stands(&self) -> io::Result<bool> {
@@ -149,7 +151,7 @@ impl Tail {
 /// # Errors
 /// The disk.
 pub(super) fn put_back(dir: &Path, disk: &dyn Disk) -> Result<(), StoreError> {
-    let io = |why: io::Error| disk::unusable(dir, &why);
+    let io = |why: io::Error| lock::unusable(dir, &why);
     match Tail::read(dir).map_err(io)? {
         Some(tail) if !tail.stands().map_err(io)? && tail.was_zeroed().map_err(io)? => {
             tracing::warn!(dir = %dir.display(), "putting back what a start left aside");
@@ -214,10 +216,10 @@ mod tests {
     use bytes::Bytes;
     use tempfile::TempDir;
 
-    use super::super::disk::Fdatasync;
     use super::super::sled::Sled;
     use super::super::{Engine, Place, Write, check};
     use super::*;
+    use crate::disk::Fdatasync;
 
     /// As a kill leaves it: sled was not closed, so that its snapshot is of the start before.
     async fn killed() -> TempDir {
