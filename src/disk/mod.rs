@@ -1,10 +1,11 @@
 //! The door to the disk: how bytes are made to survive a power cut.
 //!
-//! In scope: fsync of files and directories, what room there is ([`space`]), what the system said, in
-//! words. Out of scope: what is written, whose it is, who may read it. Invariant: every sync that an answer
+//! In scope: fsync of files and directories, a file that is whole or not there ([`whole`]), what room
+//! there is ([`space`]), what the system said, in words. Out of scope: what is written, whose it is, who may read it. Invariant: every sync that an answer
 //! rests on goes through [`Disk`], so that a test can stop or fail it.
 
 pub mod space;
+pub mod whole;
 
 use std::fmt::Debug;
 use std::fs::File;
@@ -52,6 +53,14 @@ impl Disk for Fdatasync {
 /// Whatever the system says.
 pub fn sync_path(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     disk.sync(&File::open(path)?)
+}
+
+/// Makes what a folder lists durable. Windows journals names by itself, and opens no folder as a file.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn sync_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    if cfg!(unix) { sync_path(disk, path) } else { Ok(()) }
 }
 
 /// The directory that lists `path`.

@@ -10,11 +10,11 @@
 //! could be taken for a whole one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{self, Disk};
+use crate::disk::{self, Disk, whole};
 
 use super::StoreError;
 use super::check::Damage;
@@ -183,12 +183,8 @@ fn write(
     disk: &dyn Disk,
 ) -> io::Result<()> {
     let fresh = dir.join(format!("{name}{unfinished}"));
-    let written = File::create(&fresh).and_then(|mut file| {
-        file.write_all(bytes)?;
-        disk.sync(&file)?;
-        fs::rename(&fresh, dir.join(name))?;
-        disk::sync_path(disk, dir)
-    });
+    let written = File::create(&fresh)
+        .and_then(|file| whole::put(disk, (file, &fresh), &dir.join(name), bytes));
     if written.is_err() {
         removed(&fresh)?;
     }
@@ -220,6 +216,7 @@ mod tests {
     use super::super::{Engine, Place, Write, check};
     use super::*;
     use crate::disk::Fdatasync;
+    use crate::disk::whole::tests::{Asked, in_order};
 
     /// As a kill leaves it: sled was not closed, so that its snapshot is of the start before.
     async fn killed() -> TempDir {
@@ -311,6 +308,17 @@ mod tests {
         put_back(dir.path(), &Fdatasync).unwrap();
         assert!(bytes(&dir) == was, "it is not written over");
         is_whole(&dir).await;
+    }
+
+    #[test]
+    fn what_is_kept_aside_is_durable_and_then_its_name_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(ASIDE);
+        let disk = Asked::about(&path);
+        let tail = Tail { dir: dir.path().to_owned(), at: 0, bytes: vec![7; 100] };
+        tail.write(&disk).unwrap();
+        assert_eq!(disk.asked(), in_order(None, &fs::read(&path).unwrap()));
+        assert_eq!(names(&dir), [ASIDE]);
     }
 
     /// Behind the snapshot sled reads one segment again.
