@@ -102,7 +102,7 @@ const MEMBERS: [&str; 3] = ["fr", "jp", "at"];
 /// The service: its address and its authority's certificate are its first line. It ends with its
 /// standard input.
 async fn serve() {
-    liaison::telemetry::start(None, false);
+    liaison::operate::telemetry::start(None, false);
     let mut open = home(Engine::Sled);
     // Statements of the founding come before anybody means harm.
     open.ambient = Ambient::system().with_clock(Arc::new(Shifted::to(support::NOW)));

@@ -3,7 +3,7 @@
 use std::io::{stderr, stdout};
 
 use clap::Parser;
-use liaison::demo::bench::{self, Options};
+use liaison::bench::{self, Options};
 use liaison::store::Engine;
 
 // As in the programs.

@@ -8,18 +8,18 @@
 //! - [`signed`]: what is signed, to the byte
 //! - [`domain`]: the rules, pure: the directory as a fold over its log, the relay's decisions
 //! - [`ambient`]: the clock and the randomness
+//! - [`disk`]: how bytes survive a power cut, and files that are whole or not there
 //! - [`tls`]: the one TLS configuration, for both ends
 //! - [`store`]: where state is kept
 //! - [`service`]: decisions in order, made durable
 //! - [`wire`], [`grpc`]: the services' messages, and the services
 //! - [`client`]: verified calls from the other side
 //! - [`server`]: sockets and limits around the services
-//! - [`config`], [`telemetry`], [`stop`]: the service's home, its output, its end
-//! - [`operate`]: founding a directory, serving it: `liaisond`
+//! - [`operate`]: founding a directory, serving it, its home, its output, its end: `liaisond`
 //! - [`office`]: what a member's machine does: collecting, handing in, what is answered without a human
 //! - [`words`]: what is said of it, on any screen
 //! - [`cli`]: what people type and read: `liaison`
-//! - [`demo`]: both sides at once: the demo and the bench
+//! - [`demo`], [`bench`]: both sides at once, to show and to measure
 //!
 //! `docs/architecture.md` says how they work together, and where to add something.
 #![cfg_attr(
@@ -28,11 +28,12 @@
 )]
 
 pub mod ambient;
+pub mod bench;
 pub mod cli;
 pub mod client;
-pub mod config;
 pub mod crypto;
 pub mod demo;
+pub mod disk;
 pub mod domain;
 pub mod grpc;
 pub mod moment;
@@ -41,9 +42,7 @@ pub mod operate;
 pub mod server;
 pub mod service;
 pub mod signed;
-pub mod stop;
 pub mod store;
-pub mod telemetry;
 #[cfg(test)]
 mod tests;
 pub mod tlog;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use liaison::config::{Config, FILE, ServiceHome};
 use liaison::crypto::hash::Digest;
 use liaison::domain::directory::{Charter, Directory, Member, Newest, Part as _};
 use liaison::domain::ids::MessageId;
 use liaison::domain::state::Key;
+use liaison::operate::config::{Config, FILE, ServiceHome};
 use liaison::service::Shown;
 use liaison::store::codec::{self, Head};
 use liaison::store::keys;

@@ -14,9 +14,9 @@ use crate::domain::directory::key::{KnownKey, PublicKey};
 use crate::domain::directory::{Charter, RULES, Statement};
 use crate::domain::ids::DirectoryName;
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Expected, Refusal};
 use crate::signed::canonical;
-use crate::signed::dsse::Envelope;
+use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Use, entry::Leaf};
 
 /// A charter does not follow the one before.
@@ -285,11 +285,11 @@ impl Link {
 /// Not an envelope, not a charter, not canonical.
 pub fn read(charter: &[u8]) -> Result<(Envelope, proto::Charter), Refusal> {
     let envelope = Envelope::parse(charter, limits::STATEMENT_BYTES)
-        .map_err(|why| Refusal::form("charter", "a charter", why))?;
+        .map_err(|why| Refusal::form("charter", Expected::Kind(Kind::Charter), why))?;
     match Statement::read(envelope.kind(), envelope.payload(), RULES)? {
         Statement::Charter(charter) => Ok((envelope, charter)),
         other => {
-            let (expected, found) = ("a charter", other.kind().payload_type());
+            let (expected, found) = (Expected::Kind(Kind::Charter), other.kind().payload_type());
             Err(Refusal::UnknownKind { expected, found })
         }
     }

@@ -17,7 +17,7 @@ use crate::crypto::sign::CannotSign;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::refusal::Refusal;
 use crate::tls::client::{Broken, InvalidTrust, ServerFault};
-use crate::wire::{status, v1};
+use crate::wire::{details, status, v1};
 
 use super::armour::InvalidArmour;
 use super::connect::{ConnectError, InvalidProxy, Leg};
@@ -252,7 +252,7 @@ impl From<&Refusal> for ClientError {
     fn from(refusal: &Refusal) -> Self {
         let reason = refusal.reason().into();
         let (exit, side) = judged(&reason);
-        let details = status::details(refusal).into_iter().collect();
+        let details = details::of(refusal).into_iter().collect();
         Self { details, ..Self::new(side, exit, reason, refusal) }.with_usual_mend()
     }
 }
@@ -928,6 +928,7 @@ mod tests {
     use tonic_types::{ErrorDetails, StatusExt as _};
 
     use super::*;
+    use crate::domain::refusal::Fault;
     use crate::domain::refusal::tests::samples;
     use crate::tests::reads_well;
 
@@ -954,7 +955,7 @@ mod tests {
         for (status, passes) in [
             (status::busy("later", Duration::from_secs(1)), true),
             (status::of(&Refusal::ClockInDoubt), true),
-            (status::of(&Refusal::Internal("a fault")), true),
+            (status::of(&Refusal::Internal(Fault::PastTheDoor)), true),
             (status::of(&Refusal::UnknownContact(contact)), false),
             (status::of(&Refusal::OtherGenesis), false),
             (status::of(&Refusal::IssuedInFuture { issued: 301, at: 0 }), false),

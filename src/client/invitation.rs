@@ -18,8 +18,9 @@ use crate::domain::directory::{
     verify_founding,
 };
 use crate::domain::ids::{ContactId, DirectoryName};
-use crate::domain::refusal::{Deciders, Refusal, Targets};
+use crate::domain::refusal::{Deciders, Expected, Refusal, Targets};
 use crate::signed::canonical;
+use crate::signed::dsse::Kind;
 use crate::signed::proto;
 use crate::tlog::checkpoint::{CheckpointError, VerifiedCheckpoint};
 use crate::tlog::merkle::leaf_hash;
@@ -435,7 +436,8 @@ fn admitted(
     };
     let verified = verify(in_force, &statement)?;
     let Statement::Admission(admission) = verified.statement() else {
-        let (expected, found) = ("an admission", verified.envelope().kind().payload_type());
+        let (expected, found) =
+            (Expected::Kind(Kind::Admission), verified.envelope().kind().payload_type());
         return Err(Refusal::UnknownKind { expected, found });
     };
     let counting = in_force.charter().registrar_keys();

@@ -20,6 +20,9 @@ use std::{process, thread};
 
 use zeroize::Zeroizing;
 
+use crate::disk::whole::{self, Named, Whole};
+use crate::disk::{self, Disk};
+
 /// A file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -118,16 +121,10 @@ pub fn private_folder(path: &Path) -> Result<(), FileError> {
 /// # Errors
 /// There is one already, or what the system said.
 pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let new = unfinished(path, bytes, true)?;
-    let made = tried("create", path, || match fs::hard_link(&new, path) {
-        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => Err(why),
-        // Some file systems know one name a file.
-        Err(_) if !path.exists() => fs::rename(&new, path),
-        linked => linked,
-    });
-    let _ = tried("remove", &new, || fs::remove_file(&new));
-    made?;
-    sync_folder(folder_of(path))
+    let new = unfinished(path, bytes, &Own::Durable)?;
+    let made = tried("create", path, || new.name_first(path));
+    discard(new.beside());
+    kept(made?)
 }
 
 /// Puts a whole new file in the place of an old one, or of none. It is on the disk when this returns.
@@ -135,8 +132,7 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// What the system said; then the old one stands, or the new one.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    rename(&unfinished(path, bytes, true)?, path)?;
-    sync_folder(folder_of(path))
+    kept(rename(&unfinished(path, bytes, &Own::Durable)?, path)?)
 }
 
 /// As [`replace`], of a file that can be made again: after a power cut it may be anything.
@@ -144,12 +140,17 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// What the system said; then the old one stands.
 pub fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    rename(&unfinished(path, bytes, false)?, path)
+    rename(&unfinished(path, bytes, &Own::ForNow)?, path).map(drop)
 }
 
-fn rename(new: &Path, path: &Path) -> Result<(), FileError> {
-    let renamed = tried("replace", path, || fs::rename(new, path));
-    renamed.inspect_err(|_| discard(new))
+fn rename<'a>(new: &Whole<'a>, path: &Path) -> Result<Named<'a>, FileError> {
+    let renamed = tried("replace", path, || new.name(path));
+    renamed.inspect_err(|_| discard(new.beside()))
+}
+
+fn kept(named: Named<'_>) -> Result<(), FileError> {
+    let folder = named.folder().to_owned();
+    named.keep().map_err(FileError::io("sync", &folder))
 }
 
 /// Gives a file or a folder another name, in the place of an old file. It has it on the disk when this
@@ -164,8 +165,7 @@ pub fn move_to(from: &Path, to: &Path) -> Result<(), FileError> {
 }
 
 /// A file beside the one that it is to be, of this write alone: another program may write the same name.
-/// The content first: a name that lists a file without its content must not survive a cut.
-fn unfinished(path: &Path, bytes: &[u8], settled: bool) -> Result<PathBuf, FileError> {
+fn unfinished<'a>(path: &Path, bytes: &[u8], disk: &'a Own) -> Result<Whole<'a>, FileError> {
     private_folder(folder_of(path))?;
     let (new, file) = loop {
         let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
@@ -179,10 +179,34 @@ fn unfinished(path: &Path, bytes: &[u8], settled: bool) -> Result<PathBuf, FileE
         }
     };
     sweep(folder_of(path), &file);
-    let written = write_to(&file, &new, bytes)
-        .and_then(|()| if settled { tried("write", &new, || file.sync_all()) } else { Ok(()) });
-    written.inspect_err(|_| discard(&new))?;
-    Ok(new)
+    #[cfg(test)]
+    let bytes = faults::cut(&new, bytes);
+    let written = whole::write(disk, file, &new, bytes).map_err(FileError::io("write", &new));
+    written.inspect_err(|_| discard(&new))
+}
+
+/// The disk below a home. A file has its owner and its rights there, too, when it is synced.
+#[derive(Debug)]
+enum Own {
+    /// What is to outlast a power cut.
+    Durable,
+    /// What can be made again.
+    ForNow,
+}
+
+impl Disk for Own {
+    fn sync(&self, file: &File) -> io::Result<()> {
+        #[cfg(test)]
+        faults::next(Path::new(""))?;
+        match self {
+            Self::Durable => {
+                #[cfg(test)]
+                faults::synced(file);
+                file.sync_all()
+            }
+            Self::ForNow => Ok(()),
+        }
+    }
 }
 
 /// What programs that were killed left unfinished goes with the first write into its folder, an hour
@@ -238,9 +262,9 @@ pub fn write_out(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         // What a link leads to, and with the rights that it had.
         Ok(about) => {
             let path = fs::canonicalize(path).map_err(FileError::io("write", path))?;
-            let new = unfinished(&path, bytes, true)?;
-            let _ = fs::set_permissions(&new, about.permissions());
-            rename(&new, &path)
+            let new = unfinished(&path, bytes, &Own::Durable)?;
+            let _ = fs::set_permissions(new.beside(), about.permissions());
+            rename(&new, &path).map(drop)
         }
         Err(_) => match fs::metadata(folder_of(path)) {
             // Folders that nobody made are misspelt.
@@ -265,7 +289,7 @@ pub fn append(path: &Path, length: u64, bytes: &[u8]) -> Result<(), FileError> {
 
 fn write_to(mut file: &File, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     #[cfg(test)]
-    let bytes = &bytes[..if faults::come(path) { bytes.len() / 2 } else { bytes.len() }];
+    let bytes = faults::cut(path, bytes);
     let written = file.write_all(bytes).map_err(FileError::io("write", path));
     written.and_then(|()| tried("write", path, || Ok(())))
 }
@@ -427,8 +451,8 @@ pub fn lock(path: &Path, patience: Duration) -> Result<Lock, FileError> {
 /// # Errors
 /// What the system said.
 pub fn try_to_write(folder: &Path) -> Result<(), FileError> {
-    match unfinished(&folder.join("tried"), &[0; 4_096], true) {
-        Ok(new) => tried("remove", &new, || fs::remove_file(&new)),
+    match unfinished(&folder.join("tried"), &[0; 4_096], &Own::Durable) {
+        Ok(new) => tried("remove", new.beside(), || fs::remove_file(new.beside())),
         Err(FileError::Io { source, .. }) => Err(FileError::io("write in", folder)(source)),
         Err(error) => Err(error),
     }
@@ -525,11 +549,9 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// A name is on the disk only when its folder is. Windows journals names by itself, and opens no folder
-/// as a file.
+/// A name is on the disk only when its folder is.
 fn sync_folder(folder: &Path) -> Result<(), FileError> {
-    let sync = || if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) };
-    tried("sync", folder, sync)
+    disk::sync_folder(&Own::Durable, folder).map_err(FileError::io("sync", folder))
 }
 
 /// Root may make a file in somebody's folder (`sudo`), and it is to be that one's all the same. Nobody
@@ -602,10 +624,14 @@ static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 #[cfg(test)]
 pub(crate) mod faults {
     use std::cell::{Cell, RefCell};
+    use std::fs::{self, File};
     use std::io;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
+
+    use crate::disk::whole::tests::Synced;
 
     thread_local! {
+        static SYNCS: RefCell<Option<(PathBuf, Vec<Synced>)>> = const { RefCell::new(None) };
         static LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
         static NAME: RefCell<Option<String>> = const { RefCell::new(None) };
     }
@@ -626,7 +652,28 @@ pub(crate) mod faults {
         done
     }
 
-    pub(super) fn come(path: &Path) -> bool {
+    /// What is synced while `work` is done, each with what `path` said then.
+    pub(crate) fn syncs(path: &Path, work: impl FnOnce()) -> Vec<Synced> {
+        SYNCS.set(Some((path.to_owned(), Vec::new())));
+        work();
+        SYNCS.take().map(|(_, syncs)| syncs).unwrap_or_default()
+    }
+
+    pub(super) fn synced(file: &File) {
+        let is_folder = file.metadata().is_ok_and(|about| about.is_dir());
+        SYNCS.with_borrow_mut(|asked| {
+            if let Some((path, syncs)) = asked {
+                syncs.push((is_folder, fs::read(path).ok()));
+            }
+        });
+    }
+
+    /// Half of it, if the next fails.
+    pub(super) fn cut<'a>(path: &Path, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[..if come(path) { bytes.len() / 2 } else { bytes.len() }]
+    }
+
+    fn come(path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         LEFT.get() == 0 || NAME.with_borrow(|at| at.as_ref().is_some_and(|at| name.starts_with(at)))
     }
@@ -644,6 +691,7 @@ pub(crate) mod faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::whole::tests::in_order;
 
     #[test]
     fn who_holds_a_lock_is_said_to_who_has_waited() {
@@ -699,6 +747,17 @@ mod tests {
         }
         replace(&folder.path().join("another"), b"content").unwrap();
         assert_eq!([&left, &written, &own].map(|path| path.exists()), [false, true, true]);
+    }
+
+    #[test]
+    fn what_is_written_is_durable_and_then_its_name_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let synced =
+            |write: Write, bytes: &[u8]| faults::syncs(&path, || write(&path, bytes).unwrap());
+        assert_eq!(synced(create_private, b"one"), in_order(None, b"one"));
+        assert_eq!(synced(replace, b"two"), in_order(Some(b"one"), b"two"));
+        assert_eq!(synced(put, b"three"), []);
     }
 
     type Write = fn(&Path, &[u8]) -> Result<(), FileError>;

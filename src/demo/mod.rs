@@ -1,16 +1,12 @@
-//! What sees both sides at once: the demo and the bench.
+//! `liaison demo`: a small directory, its service and its members, and what they say to each other.
 //!
-//! In scope: a small directory with keys of its own, the service behind its real listener, the
-//! story, the measurements. Out of scope: rules, formats and the inside of stores. Invariant:
-//! nothing depends on this module but `bin/liaison`.
+//! In scope: keys of its own, the service behind its real listener, the story. Out of scope: rules,
+//! formats and the inside of stores. Invariant: nothing depends on this room but `bin/liaison`.
 
-pub mod bench;
 mod directory;
-mod founding;
-mod grown;
-mod machine;
 mod members;
-mod net;
-pub mod program;
 mod service;
 mod show;
+
+pub use service::serve;
+pub use show::run;

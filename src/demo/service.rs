@@ -8,8 +8,8 @@ use anyhow::{Context as _, bail};
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
-use crate::config::ServiceHome;
-use crate::{operate, stop};
+use crate::operate::config::ServiceHome;
+use crate::operate::{self, stop, telemetry};
 
 const READY: &str = "ready ";
 
@@ -62,7 +62,7 @@ impl Drop for Running {
 }
 
 /// The child: serves until its standard input closes, or it is asked to stop.
-pub(super) async fn serve(home: &Path) -> ExitCode {
+pub async fn serve(home: &Path) -> ExitCode {
     let (say, stopped) = watch::channel(false);
     let parent = say.clone();
     std::thread::spawn(move || {
@@ -74,7 +74,7 @@ pub(super) async fn serve(home: &Path) -> ExitCode {
         stop::asked().await;
         say.send_replace(true);
     });
-    crate::telemetry::start(std::env::var("RUST_LOG").ok().as_deref(), false);
+    telemetry::start(std::env::var("RUST_LOG").ok().as_deref(), false);
     let home = ServiceHome::at(home);
     let served = operate::serve(&home, Ambient::system(), false, stopped, |bound| {
         let mut out = std::io::stdout().lock();

@@ -17,9 +17,8 @@ use crate::ambient::Ambient;
 use crate::cli::args::DemoArgs;
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
-use crate::config::ServiceHome;
-use crate::operate::{self, Plan};
-use crate::stop;
+use crate::operate::config::ServiceHome;
+use crate::operate::{self, Plan, stop};
 
 use super::directory::{DUTY, Held, Registrar};
 use super::members::members;
@@ -113,7 +112,7 @@ impl Story {
 ///
 /// # Errors
 /// A step fails.
-pub(super) async fn run(args: &DemoArgs, json: bool) -> anyhow::Result<()> {
+pub async fn run(args: &DemoArgs, json: bool) -> anyhow::Result<()> {
     let (ambient, story) = (Ambient::system(), Story { json });
     let folder = Folder::new(args.dir.as_deref(), &ambient)?;
     let (mut report, begun) = (Report::default(), Instant::now());

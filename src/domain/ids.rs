@@ -13,12 +13,32 @@ use super::limits;
 #[error("expected {expected}, found {found:?}")]
 pub struct InvalidId {
     /// What would have been well-formed.
-    pub expected: &'static str,
+    pub expected: Form,
     /// What came, at most 100 bytes of it.
     pub found: String,
 }
 
-fn invalid(expected: &'static str, found: &str) -> InvalidId {
+/// What an id is of, and its form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Form {
+    #[error("a directory: lower-case DNS labels, at most 64 bytes, like un.example")]
+    Directory,
+    #[error("a member: 1 to 32 of a-z, 0-9 and -, like fr")]
+    Member,
+    #[error("a contact: member/contact, like fr/cert-fr")]
+    Contact,
+    #[error("a seat: member/contact/seat, like fr/cert-fr/duty-1")]
+    Seat,
+    #[error("a person of the charter: 1 to 32 of a-z, 0-9 and -, like alice")]
+    Person,
+    #[error("a message id: a UUIDv7, as notify prints it")]
+    Message,
+    #[error("a message id: the 16 bytes of a UUIDv7")]
+    MessageBytes,
+}
+
+fn invalid(expected: Form, found: &str) -> InvalidId {
     let end = (0..=found.len().min(100)).rev().find(|end| found.is_char_boundary(*end));
     InvalidId { expected, found: found.get(..end.unwrap_or(0)).unwrap_or_default().to_owned() }
 }
@@ -35,7 +55,7 @@ fn is_part(text: &str) -> bool {
 
 /// Id types that are text of one form.
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $expected:literal, $is_valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $expected:expr, $is_valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -80,7 +100,7 @@ fn has_parts(text: &str, count: usize) -> bool {
 text_id!(
     /// A directory, which is the origin of its log: `un.example`.
     DirectoryName,
-    "a directory: lower-case DNS labels, at most 64 bytes, like un.example",
+    Form::Directory,
     |text| text.len() <= limits::DIRECTORY_NAME_BYTES && text.split('.').all(is_part)
 );
 /// What stands before other holders of keys is no member: a proof names its holder in one text.
@@ -93,25 +113,25 @@ fn is_member(text: &str) -> bool {
 text_id!(
     /// A member: `fr`, `eu`, `pacson-ck`.
     MemberId,
-    "a member: 1 to 32 of a-z, 0-9 and -, like fr",
+    Form::Member,
     is_member
 );
 text_id!(
     /// A contact: `fr/cert-fr`.
     ContactId,
-    "a contact: member/contact, like fr/cert-fr",
+    Form::Contact,
     |text| has_parts(text, 2)
 );
 text_id!(
     /// A seat: `fr/cert-fr/duty-1`.
     SeatId,
-    "a seat: member/contact/seat, like fr/cert-fr/duty-1",
+    Form::Seat,
     |text| has_parts(text, 3)
 );
 text_id!(
     /// A registrar, operator or auditor: `alice`.
     PersonId,
-    "a person of the charter: 1 to 32 of a-z, 0-9 and -, like alice",
+    Form::Person,
     is_part
 );
 
@@ -194,7 +214,7 @@ impl TryFrom<&[u8]> for MessageId {
     type Error = InvalidId;
 
     fn try_from(bytes: &[u8]) -> Result<Self, InvalidId> {
-        let expected = "a message id: the 16 bytes of a UUIDv7";
+        let expected = Form::MessageBytes;
         let bytes: [u8; 16] =
             bytes.try_into().map_err(|_| invalid(expected, &hex::encode(bytes)))?;
         let uuid = uuid::Uuid::from_bytes(bytes);
@@ -207,8 +227,7 @@ impl FromStr for MessageId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let uuid = uuid::Uuid::try_parse(text)
-            .map_err(|_| invalid("a message id: a UUIDv7, as notify prints it", text))?;
+        let uuid = uuid::Uuid::try_parse(text).map_err(|_| invalid(Form::Message, text))?;
         Self::try_from(&uuid.as_bytes()[..])
     }
 }

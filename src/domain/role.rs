@@ -274,15 +274,19 @@ impl Allowed {
     const fn has(self, known: Known) -> bool {
         self.0 & known.bit() != 0
     }
+
+    /// What the directory must know a peer as; none, if anybody may.
+    #[must_use]
+    pub fn known(self) -> Option<Vec<Known>> {
+        let known = || Known::ALL.into_iter().filter(|of| self.has(*of)).collect();
+        (self != Self::ANYBODY).then(known)
+    }
 }
 
 impl fmt::Display for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::ANYBODY {
-            return f.write_str("anybody");
-        }
-        let known: Vec<&str> =
-            Known::ALL.into_iter().filter(|of| self.has(*of)).map(Known::name).collect();
+        let Some(known) = self.known() else { return f.write_str("anybody") };
+        let known: Vec<&str> = known.into_iter().map(Known::name).collect();
         match known.split_last() {
             Some((last, [])) => f.write_str(last),
             Some((last, rest)) => write!(f, "{} or {last}", rest.join(", ")),

@@ -16,7 +16,7 @@ use super::administration::desk::{Desk, Kept};
 use super::directory::facet::OpenFacet;
 use super::ids::{ContactId, MemberId, MessageId};
 use super::limits::ACKNOWLEDGEMENT_BYTES;
-use super::refusal::Refusal;
+use super::refusal::{Fault, Refusal};
 use super::relay::answers::Answers;
 use super::relay::share::Share;
 
@@ -413,7 +413,7 @@ macro_rules! read {
             match self.seen(key)? {
                 None => Ok(None),
                 Some(Value::$variant(value)) => Ok(Some(value)),
-                Some(_) => Err(Refusal::Internal("a key holds a value of another kind")),
+                Some(_) => Err(Refusal::Internal(Fault::OtherValue)),
             }
         }
     };
@@ -421,7 +421,7 @@ macro_rules! read {
 
 impl<'a> Seen<'a> {
     fn seen(&self, key: &Key) -> Result<Option<&'a Value>, Refusal> {
-        let unnamed = Refusal::Internal("a decision looked at a key that its command did not name");
+        let unnamed = Refusal::Internal(Fault::UnnamedKey);
         if !self.named.contains(key) {
             return Err(unnamed);
         }

@@ -234,7 +234,7 @@ mod tests {
     use crate::client::testlog::ambient_at;
     use crate::crypto::hash::Digest;
     use crate::domain::limits;
-    use crate::domain::refusal::{Refusal, Wrong};
+    use crate::domain::refusal::{Fault, Refusal, Wrong};
     use crate::domain::relay::envelope;
     use crate::office::index::Index;
     use crate::signed::proto::{Outcome, Urgency};
@@ -425,7 +425,7 @@ mod tests {
         let field = |field| status::of(&Refusal::field(field, Wrong::Expired));
         let full = |retry| Refusal::MailboxShare { contacts: vec![seat(AT).contact()], retry };
         for says in [
-            vec![status::of(&Refusal::Internal("a fault"))],
+            vec![status::of(&Refusal::Internal(Fault::PastTheDoor))],
             vec![busy(), busy(), busy(), busy()],
             vec![status::of(&Refusal::ClockInDoubt)],
             vec![status::of(&Refusal::IssuedInFuture { issued: 301, at: 0 })],
@@ -577,7 +577,7 @@ mod tests {
         assert_eq!(held((&has.channel(), Patience::SOME), id).await.unwrap(), Some(receipt));
         let unknown = Relay::saying(&[status::of(&Refusal::UnknownMessage(id.into()))]);
         assert_eq!(held((&unknown.channel(), Patience::SOME), id).await.unwrap(), None);
-        let fault = status::of(&Refusal::Internal("a fault"));
+        let fault = status::of(&Refusal::Internal(Fault::PastTheDoor));
         let fault = Relay::saying(&vec![fault; 9]);
         assert_eq!(
             held((&fault.channel(), Patience::SOME), id).await.unwrap_err().reason,

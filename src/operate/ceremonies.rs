@@ -5,11 +5,11 @@
 
 use crate::ambient::Ambient;
 use crate::client::place;
-use crate::config::ServiceHome;
 use crate::moment::exactly;
 use crate::service::Service;
 
 use super::OperateError;
+use super::config::ServiceHome;
 
 /// Keeps for the trail that a command was carried out.
 ///

@@ -12,7 +12,6 @@ use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Keys, Owner, Role, prove, read_person};
 use crate::client::{armour, place};
-use crate::config::{Config, Enrolment, FORMAT, ServiceHome, Storage};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::directory::{self, RULES, Statement};
@@ -22,6 +21,7 @@ use crate::service;
 use crate::signed::proto::{self, Use};
 use crate::store::Place;
 
+use super::config::{Config, Enrolment, FORMAT, ServiceHome, Storage};
 use super::invitation::{invitation, invitation_file, some_addresses};
 use super::{HasShown, OperateError, keys};
 

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use crate::client::address::Address;
 use crate::client::invitation::Invitation;
 use crate::client::{armour, place};
-use crate::config::{Config, ServiceHome};
 use crate::crypto::hash::Digest;
 use crate::service::{Service, Shown, Unusable};
 use crate::wire::v1;
 
 use super::OperateError;
+use super::config::{Config, ServiceHome};
 
 /// The invitation file of a home.
 #[must_use]

@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 use crate::ambient::Ambient;
 use crate::client::address::Address;
 use crate::client::{armour, place};
-use crate::config::ServiceHome;
 use crate::crypto::cert::PeerCertificate;
 use crate::crypto::issue::{self, Authority, Validity};
 use crate::crypto::sign::{KeyId, SigningKey};
@@ -21,6 +20,7 @@ use crate::domain::ids::DirectoryName;
 use crate::domain::refusal::OwnKey;
 use crate::service::{HeldKey, Keep, Keys};
 
+use super::config::ServiceHome;
 use super::{OperateError, missing_or};
 
 const LOG: &str = "log.pem";

@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::place;
-use crate::config::ServiceHome;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
 use crate::domain::limits;
@@ -19,6 +18,8 @@ use crate::domain::network::Network;
 use crate::domain::peer::Party;
 use crate::service::Service;
 use crate::service::door::Door;
+
+use super::config::ServiceHome;
 
 /// Tells the door what the last start knew. What cannot be read, or is of a key that has ended, is not
 /// known.

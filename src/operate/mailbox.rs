@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::ambient::Ambient;
-use crate::config::ServiceHome;
+use crate::disk::Fdatasync;
 use crate::domain::state::Mailbox;
 use crate::service::epochs::{self, Anew, Lost, Survey, Which, Why};
 use crate::store::blobs::FileBlobs;
-use crate::store::disk::Fdatasync;
 
+use super::config::ServiceHome;
 use super::settings::settings;
 use super::store::{held, not_started};
 use super::{OperateError, is_its_owner, keys, place};

@@ -5,6 +5,7 @@
 //! this machine never.
 
 mod ceremonies;
+pub mod config;
 mod init;
 mod invitation;
 mod keys;
@@ -16,7 +17,9 @@ mod rotate;
 mod salvage;
 mod serve;
 mod settings;
+pub mod stop;
 mod store;
+pub mod telemetry;
 
 pub use init::{Founded, Plan, complete, plan_addresses, prepare, single, small};
 pub use invitation::{Invited, invitation, invitation_file};
@@ -36,13 +39,14 @@ use std::time::Duration;
 use crate::client::draft::DraftError;
 use crate::client::keys::KeyError;
 use crate::client::place::{self as files, FileError, KeptOut, Lock, keeps_out};
-use crate::config::{Config, InvalidConfig, ServiceHome};
 use crate::crypto::issue::CannotIssue;
 use crate::domain::ids::InvalidId;
 use crate::domain::refusal::Refusal;
 use crate::server::Ended;
 use crate::service::{CannotStart, NotRenewed, Shown, Unusable};
 use crate::store::{Place, StoreError};
+
+use config::{Config, InvalidConfig, ServiceHome};
 
 /// Why an operator's command did not do what it should. Each says what mends it.
 #[derive(Debug, thiserror::Error)]

@@ -20,7 +20,6 @@ use crate::ambient::Ambient;
 use crate::client::address::Address;
 use crate::client::charters;
 use crate::client::place;
-use crate::config::{Config, ServiceHome};
 use crate::crypto::cert::{self, PeerCertificate, ServiceName};
 use crate::crypto::hash::Digest;
 use crate::crypto::hosts;
@@ -34,6 +33,7 @@ use crate::service::{NodeState, NotRenewed, Renewer, Service};
 use crate::tls::client::ClientTls;
 use crate::tls::{self, Identity, trial};
 
+use super::config::{Config, ServiceHome};
 use super::keys::{self, Certified};
 use super::{OperateError, ceremonies, is_its_owner, not_served};
 

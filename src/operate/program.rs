@@ -18,7 +18,6 @@ use crate::client::armour;
 use crate::client::draft::dangerous_quorum;
 use crate::client::home::Home;
 use crate::client::place as files;
-use crate::config::{self, ServiceHome};
 use crate::crypto::sign::{eye, telephone};
 use crate::domain::ids::{ContactId, DirectoryName};
 use crate::domain::refusal::OwnKey;
@@ -32,13 +31,13 @@ use crate::service::{Listed, Mark, NodeState, Shown};
 use crate::store::format::FORMAT;
 use crate::store::migrate::Migrated;
 use crate::wire::v1;
-use crate::{stop, telemetry};
 
+use super::config::ServiceHome;
 use super::mailbox::in_words;
 use super::{
-    Founded, OperateError, Plan, complete, invitation, mark, migrate, new_epoch, node, own_keys,
-    plan_addresses, prepare, put_charter, renew_node, retire_key, salvage, scrub, serve, single,
-    small, stage_key, staged_file,
+    Founded, OperateError, Plan, complete, config, invitation, mark, migrate, new_epoch, node,
+    own_keys, plan_addresses, prepare, put_charter, renew_node, retire_key, salvage, scrub, serve,
+    single, small, stage_key, staged_file, stop, telemetry,
 };
 
 /// The directory and relay of a Liaison.

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use crate::ambient::Ambient;
 use crate::client::draft::Bundle;
 use crate::client::{armour, place as files};
-use crate::config::ServiceHome;
+use crate::disk::Fdatasync;
 use crate::domain::directory::{Directory, Statement};
 use crate::domain::refusal::OwnKey;
 use crate::service::{self, Listed, NotDone, Staged};
 use crate::store::blobs::FileBlobs;
-use crate::store::disk::Fdatasync;
 use crate::wire::v1;
 
+use super::config::ServiceHome;
 use super::settings::settings;
 use super::store::{held, not_started};
 use super::{OperateError, ceremonies, is_its_owner, keys, node, not_served, place};

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::ServiceHome;
+use crate::disk::Fdatasync;
 use crate::domain::ids::DirectoryName;
 use crate::service::Shown;
 use crate::service::salvage::{self, Salvaged};
 use crate::service::scrub::{self, Report};
 use crate::store::blobs::{Blobs, FileBlobs};
-use crate::store::disk::Fdatasync;
 use crate::store::{Place, StoreError};
 
+use super::config::ServiceHome;
 use super::store::held;
 use super::{OperateError, is_its_owner, place};
 

@@ -8,14 +8,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
-use crate::config::{Config, ServiceHome};
+use crate::disk::Fdatasync;
 use crate::server::listen::{Drained, Limits, nobody, tcp};
 use crate::server::process::{self, Room};
 use crate::server::{self, Serving, health};
 use crate::service::{self, Service};
 use crate::store::blobs::{Blobs, FileBlobs};
-use crate::store::disk::Fdatasync;
 
+use super::config::{Config, ServiceHome};
 use super::node::{Node, is_known};
 use super::settings::settings;
 use super::store::{held, not_started};

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::ambient::Ambient;
-use crate::config::{Config, ServiceHome};
+use crate::disk::space::FileSystems;
 use crate::domain::relay::share::Grants;
 use crate::service;
 use crate::service::door::{self, Quota};
-use crate::store::space::FileSystems;
 
 use super::OperateError;
+use super::config::{Config, ServiceHome};
 
 /// What a home is served with.
 pub(super) fn settings(

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use crate::ambient::Ambient;
-use crate::config::ServiceHome;
 use crate::service::{self, CannotStart, NotAsShown, Shown};
 use crate::store::StoreError;
 use crate::store::format::FormatError;
 use crate::store::migrate::{self, Migrated};
 
+use super::config::ServiceHome;
 use super::settings::settings;
 use super::{HasShown, OperateError, ceremonies, is_its_owner, keys, place};
 

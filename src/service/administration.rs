@@ -29,7 +29,7 @@ use crate::domain::directory::{Directory, Statement, Verified};
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
-use crate::domain::refusal::{OwnKey, Refusal};
+use crate::domain::refusal::{Fault, OwnKey, Refusal};
 use crate::domain::role::Allowed;
 use crate::domain::state::{Key, Value};
 use crate::moment::when;
@@ -314,7 +314,7 @@ impl Service {
         let _alone = self.shared.office.verifies.lock().await;
         let service = self.clone();
         let verified = spawn_blocking(move || read.verify(&service.state().directory, facets));
-        verified.await.unwrap_or(Err(Refusal::Internal("a proposal could not be verified")))
+        verified.await.unwrap_or(Err(Refusal::Internal(Fault::UnverifiedProposal)))
     }
 
     /// Adds signatures to a proposal.

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,10 +20,10 @@ use tokio::task;
 use tokio::time::sleep;
 
 use crate::crypto::hash::Digest;
+use crate::disk::{self, Disk, Fdatasync, whole};
 use crate::domain::ids::ContactId;
 use crate::domain::state::Mailbox;
 use crate::store::End;
-use crate::store::disk::{self, Disk, Fdatasync};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::note::SignedNote;
 
@@ -239,14 +239,10 @@ impl HighWater {
         if written.as_ref() == Some(&shown) {
             return Ok(());
         }
-        let parent = self.path.parent().unwrap_or_else(|| Path::new("."));
-        fs::create_dir_all(parent)?;
+        fs::create_dir_all(disk::parent(&self.path))?;
         let fresh = self.path.with_extension("new");
-        let mut file = File::create(&fresh)?;
-        file.write_all(&shown.encode())?;
-        self.disk.sync(&file)?;
-        fs::rename(&fresh, &self.path)?;
-        self.disk.sync(&File::open(parent)?)?;
+        let file = File::create(&fresh)?;
+        whole::put(self.disk.as_ref(), (file, &fresh), &self.path, &shown.encode())?;
         *written = Some(shown);
         Ok(())
     }

@@ -39,6 +39,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::KeyId;
+use crate::disk;
 use crate::domain::access::{Method, Permit, to};
 use crate::domain::command::{Clock, Command, World};
 use crate::domain::commands::acknowledge::Acknowledge;
@@ -49,7 +50,7 @@ use crate::domain::directory::{Directory, Statement, Unverified};
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::{AuthenticPeer, Party};
-use crate::domain::refusal::{Refusal, Which};
+use crate::domain::refusal::{Fault, Refusal, Which};
 use crate::domain::relay::acknowledge;
 use crate::domain::relay::addressing::OrLater;
 use crate::domain::relay::envelope::{self, VerifiedEnvelope};
@@ -57,8 +58,8 @@ use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Snapshot};
 use crate::domain::view::View;
 use crate::signed::proto::{Class, Urgency};
+use crate::store::Store;
 use crate::store::blobs::{BlobError, Blobs};
-use crate::store::{Store, disk};
 use crate::tlog::merkle::Tree;
 
 pub use crate::store::Hints;
@@ -466,9 +467,7 @@ impl Service {
         match why {
             BlobError::Io(why) if disk::is_full(why) => Refusal::StorageFull,
             BlobError::Io(why) if disk::is_read_only(why) => Refusal::StorageReadOnly,
-            BlobError::Io(_) | BlobError::Mismatch { .. } => {
-                Refusal::Internal("a body could not be kept")
-            }
+            BlobError::Io(_) | BlobError::Mismatch { .. } => Refusal::Internal(Fault::BodyNotKept),
         }
     }
 

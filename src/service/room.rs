@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::ambient::Ambient;
+use crate::disk::space::{Boundless, Found, Space};
 use crate::domain::access::{Face, Method};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::share;
-use crate::store::space::{Boundless, Found, Space};
 
 use super::door::Ask;
 use super::telemetry::{Event, Telemetry};

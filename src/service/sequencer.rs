@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::ambient::Ambient;
 use crate::crypto::hash::Digest;
+use crate::disk;
 use crate::domain::command::{Admission, Clock, Command, Decision, World};
 use crate::domain::directory::entry::Entry;
 use crate::domain::directory::{Directory, Parts};
@@ -28,7 +29,7 @@ use crate::domain::relay::share::Grants;
 use crate::domain::state::{Key, Mailbox, Snapshot, Value};
 use crate::domain::view::View;
 use crate::store::codec::{self, Head};
-use crate::store::{self, Batch, Revision, Store, StoreError, Write, disk, keys, parts};
+use crate::store::{self, Batch, Revision, Store, StoreError, Write, keys, parts};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{self, Tree};
 use crate::tlog::note::KeyName;
@@ -122,7 +123,7 @@ impl<C: Command> Queued for Job<C> {
 /// A refusal that is our own fault is one for the log, too.
 pub(super) fn say_faults(telemetry: &Telemetry, refusal: &Refusal) {
     if let Refusal::Internal(fault) = refusal {
-        telemetry.say(&Event::Undecided(fault));
+        telemetry.say(&Event::Undecided(*fault));
     }
 }
 
@@ -472,12 +473,12 @@ mod tests {
     use futures_util::future::BoxFuture;
     use tempfile::TempDir;
 
+    use crate::disk::Fdatasync;
     use crate::domain::state::Usage;
     use crate::service::high_water::Shown;
     use crate::service::tests::{Script, admits, look, of, publishes, service, storing};
     use crate::service::{Failure, Service, door};
     use crate::store::blobs::FileBlobs;
-    use crate::store::disk::Fdatasync;
     use crate::store::{End, Engine, Examined, Hints, KeyRange, Place};
 
     use super::*;

@@ -15,6 +15,7 @@ use crate::ambient::Ambient;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
 use crate::domain::peer::Party;
+use crate::domain::refusal::Fault;
 
 use super::door::{Busy, Full};
 use super::{Left, NotRenewed};
@@ -66,7 +67,7 @@ pub enum Event<'a> {
     Cut,
     /// Our own fault in a decision.
     #[error("a decision could not be made: {0}")]
-    Undecided(&'static str),
+    Undecided(Fault),
     /// A decision that the store does not take.
     #[error("a decision is larger than the store takes: {0}")]
     TooLarge(&'a dyn std::error::Error),
@@ -324,7 +325,7 @@ mod tests {
     fn every_kind_has_a_counter_of_its_own() {
         let telemetry = Telemetry::new(Ambient::system());
         telemetry.say(&Event::Cut);
-        telemetry.say(&Event::Undecided("x"));
+        telemetry.say(&Event::Undecided(Fault::UnnamedKey));
         let counted = telemetry.counts().into_iter().filter(|(_, count)| *count == 1);
         assert_eq!(counted.map(|(kind, _)| kind).collect::<Vec<_>>(), ["cut", "undecided"]);
     }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::door::Caller;
 use super::*;
 use crate::crypto::sign::SigningKey;
+use crate::disk::Fdatasync;
 use crate::domain::command::Decision;
 use crate::domain::directory::possession::prove;
 use crate::domain::ids::ContactId;
@@ -20,7 +21,6 @@ use crate::domain::state::{Entry, EntryKind, Gone, Key, Mailbox, Usage, Value};
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Person, Target, Use};
 use crate::store::blobs::FileBlobs;
-use crate::store::disk::Fdatasync;
 use crate::store::{
     self, Batch, End, Engine, Examined, KeyRange, Place, Revision, StoreError, keys,
 };

@@ -10,9 +10,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::disk::{self, Disk};
+
 use super::closed::Closed;
-use super::disk::{self, Disk};
 use super::limits::BATCH_BYTES;
+use super::lock;
 use super::migrate::{beside, clear, settled, take_its_place};
 use super::sled::{self, END};
 use super::sled_file::{FILE, Files, SEGMENT_BYTES};
@@ -74,12 +76,12 @@ fn due(path: &Path, disk: &dyn Disk) -> Result<Option<Due>, StoreError> {
     if bytes < LARGE_BYTES && !fresh(path).exists() && !before(path).exists() {
         return Ok(None);
     }
-    let lock = disk::lock(&path.join("lock"))?;
+    let lock = lock::lock(&path.join("lock"))?;
     clear(&fresh(path))?;
     if before(path).exists() {
         // It may go only once the new one has the name for good.
         let parent = disk::parent(path);
-        disk::sync_path(disk, parent).map_err(|why| disk::unusable(parent, &why))?;
+        disk::sync_path(disk, parent).map_err(|why| lock::unusable(parent, &why))?;
         clear(&before(path))?;
     }
     if bytes < LARGE_BYTES {
@@ -87,7 +89,7 @@ fn due(path: &Path, disk: &dyn Disk) -> Result<Option<Due>, StoreError> {
     }
     tail::put_back(path, disk)?;
     let files = Files::open(path, SEGMENT_BYTES as u64);
-    let files = files.map_err(|why| disk::unusable(&path.join(FILE), &why))?;
+    let files = files.map_err(|why| lock::unusable(&path.join(FILE), &why))?;
     let recovered = files.recover().map_err(damaged)?;
     let used = recovered.used();
     // What stands behind the end a start has judged; its successor finds nothing there.
@@ -96,7 +98,7 @@ fn due(path: &Path, disk: &dyn Disk) -> Result<Option<Due>, StoreError> {
         return Ok(None);
     }
     let parent = disk::parent(path);
-    let free = disk.free(parent).map_err(|why| disk::unusable(parent, &why))?;
+    let free = disk.free(parent).map_err(|why| lock::unusable(parent, &why))?;
     if free < ONE_PART * used + LEAST_FREE_BYTES {
         tracing::warn!(bytes, used, free, "too little room to write the store anew");
         return Ok(None);
@@ -121,7 +123,7 @@ async fn write(place: &Place, fresh: &Path) -> Result<(), StoreError> {
 /// Copies every entry, the end last; and what the end says.
 fn copy(from: &Path, to: &Path) -> Result<End, StoreError> {
     let files = Files::open(from, SEGMENT_BYTES as u64);
-    let files = files.map_err(|why| disk::unusable(&from.join(FILE), &why))?;
+    let files = files.map_err(|why| lock::unusable(&from.join(FILE), &why))?;
     let recovered = files.recover().map_err(damaged)?;
     let db = sled::open_sled(to)?;
     let failed = |why: ::sled::Error| sled::unusable(to, why);
@@ -148,7 +150,7 @@ fn copy(from: &Path, to: &Path) -> Result<End, StoreError> {
 
 fn size(path: &Path) -> Result<u64, StoreError> {
     let file = path.join(FILE);
-    file.metadata().map(|said| said.len()).map_err(|why| disk::unusable(&file, &why))
+    file.metadata().map(|said| said.len()).map_err(|why| lock::unusable(&file, &why))
 }
 
 /// Whether its folder is a link, or a volume of its own: another cannot take its place.

@@ -5,7 +5,7 @@
 //! what is returned hashes to the digest asked for.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::task;
 
-use super::disk::{self, Disk};
+use crate::disk::{self, Disk, whole};
+
 use crate::crypto::hash::Digest;
 
 /// A keeper of bodies, found by their digest.
@@ -131,22 +132,13 @@ impl Directory {
         let (target, unfinished) = (self.path(digest), self.unfinished());
         let parent = target.parent().unwrap_or(&self.path);
         disk::create_dir(self.disk.as_ref(), parent)?;
-        let written =
-            self.write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, &target));
+        let written = File::create_new(&unfinished)
+            .and_then(|file| whole::put(self.disk.as_ref(), (file, &unfinished), &target, bytes));
         if written.is_err() {
             // It would take room until the next start, on a disk that may have none.
             drop(fs::remove_file(&unfinished));
         }
-        written?;
-        disk::sync_path(self.disk.as_ref(), parent)?;
-        Ok(())
-    }
-
-    /// The content first: a name that lists a file without its content must not survive a cut.
-    fn write(&self, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create_new(unfinished)?;
-        file.write_all(bytes)?;
-        self.disk.sync(&file)
+        Ok(written?)
     }
 
     fn get(&self, digest: Digest) -> Result<Option<Bytes>, BlobError> {
@@ -206,8 +198,9 @@ const UNFINISHED: &str = "new";
 
 #[cfg(test)]
 mod tests {
-    use super::super::disk::Fdatasync;
     use super::*;
+    use crate::disk::Fdatasync;
+    use crate::disk::whole::tests::{Asked, in_order};
 
     fn blobs(path: &Path) -> FileBlobs {
         FileBlobs::open(path, Arc::new(Fdatasync)).unwrap()
@@ -255,6 +248,21 @@ mod tests {
         let blobs = blobs(dir.path());
         assert!(!unfinished.exists());
         blobs.put(Digest::of(b"whole"), Bytes::from_static(b"whole")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_body_is_durable_and_then_its_name_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let digest = Digest::of(b"body");
+        let path = blobs(dir.path()).0.path(digest);
+        let disk = Arc::new(Asked::about(&path));
+        let blobs = FileBlobs::open(dir.path(), Arc::<Asked>::clone(&disk)).unwrap();
+        blobs.put(digest, Bytes::from_static(b"body")).await.unwrap();
+        let asked = disk.asked();
+        // Folders that were made before it.
+        let made = asked.len() - 2;
+        assert!(asked[..made].iter().all(|asked| *asked == (true, None)));
+        assert_eq!(asked[made..], in_order(None, b"body"));
     }
 
     #[derive(Debug)]

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::disk::Fdatasync;
+
 use super::check::Damage;
-use super::disk::{self, Fdatasync};
 use super::hints::{Hints, Hub};
+use super::lock;
 use super::sled::{self, HEADS, head_key};
 use super::sled_file::{FILE, Files, Leaf, Pairs, SEGMENT_BYTES};
 use super::tail::{self, damaged};
@@ -38,9 +40,9 @@ type Entries = Arc<Pairs<Vec<u8>>>;
 impl Closed {
     /// The store, and how many records behind its end sled would drop.
     pub(super) fn open(dir: &Path) -> Result<(Self, u64), StoreError> {
-        let lock = disk::lock_to_read(&dir.join("lock"))?;
+        let lock = lock::lock_to_read(&dir.join("lock"))?;
         tail::put_back(dir, &Fdatasync)?;
-        let unusable = |why| disk::unusable(&dir.join(FILE), &why);
+        let unusable = |why| lock::unusable(&dir.join(FILE), &why);
         let files = Files::open(dir, SEGMENT_BYTES as u64).map_err(unusable)?;
         let (leaves, dropped) = {
             let recovered = files.recover().map_err(damaged)?;
@@ -90,8 +92,8 @@ impl Closed {
 
 /// What can still be read, each value with its digest.
 pub(super) fn salvage(dir: &Path) -> Result<Found, StoreError> {
-    let unusable = |why| disk::unusable(&dir.join(FILE), &why);
-    let _lock = disk::lock_to_read(&dir.join("lock"))?;
+    let unusable = |why| lock::unusable(&dir.join(FILE), &why);
+    let _lock = lock::lock_to_read(&dir.join("lock"))?;
     tail::put_back(dir, &Fdatasync)?;
     let files = Files::open(dir, SEGMENT_BYTES as u64).map_err(unusable)?;
     let mut entries = BTreeMap::new();

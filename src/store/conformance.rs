@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::disk::Disk;
+use crate::disk::Disk;
+
 use super::format::{self, FormatError};
 use super::*;
 

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::disk::{Disk, Fdatasync};
+use crate::disk::{Disk, Fdatasync};
+
 use super::{Engine, Pages, Place, Store, Versioned, Write, check};
 
 const VALUES: u32 = 640;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::disk;
 use crate::domain::refusal::Refusal;
 use crate::domain::relay::earlier::Earlier;
 use crate::domain::relay::envelope;
@@ -26,7 +27,7 @@ use crate::tlog::note::KeyName;
 use super::codec::{self, Head};
 use super::format::{self, FORMAT, Format, FormatError};
 use super::{
-    Batch, Looked, Pages, Place, Store, StoreError, Unmerged, Write, check, disk, keys, parts,
+    Batch, Looked, Pages, Place, Store, StoreError, Unmerged, Write, check, keys, lock, parts,
     redb, sled_file, tail,
 };
 
@@ -141,7 +142,7 @@ pub async fn migrate(
     let kept = kept(path, format.number);
     if kept.exists() {
         let why = "it is there already, from an earlier migration: move it away";
-        return Err(disk::cannot_open(&kept, &why));
+        return Err(lock::cannot_open(&kept, &why));
     }
     let entries = log_is_signed(old.as_ref(), directory).await?;
     let from = Some(format.number);
@@ -170,7 +171,7 @@ pub(super) async fn settled(
     fresh: &Path,
     new: Arc<dyn Store>,
 ) -> Result<u64, StoreError> {
-    let io = |error: io::Error| disk::unusable(fresh, &error);
+    let io = |error: io::Error| lock::unusable(fresh, &error);
     let values = check::whole(new.as_ref(), |_| ()).await?.values;
     drop(new);
     for entry in fs::read_dir(fresh).map_err(io)? {
@@ -194,7 +195,7 @@ async fn finish(place: &Place, kept: PathBuf, dry_run: bool) -> Result<Migrated,
 }
 
 pub(super) fn take_its_place(place: &Place, from: &Path, to: &Path) -> Result<(), StoreError> {
-    let io = |error: io::Error| disk::unusable(to, &error);
+    let io = |error: io::Error| lock::unusable(to, &error);
     fs::rename(from, to).map_err(io)?;
     disk::sync_path(place.disk(), disk::parent(to)).map_err(io)
 }
@@ -214,7 +215,7 @@ pub(super) fn beside(path: &Path, word: &str) -> PathBuf {
 
 /// Takes away what was cut off, if it is that: a folder with nothing but what a store is made of.
 pub(super) fn clear(fresh: &Path) -> Result<(), StoreError> {
-    let io = |error: io::Error| disk::unusable(fresh, &error);
+    let io = |error: io::Error| lock::unusable(fresh, &error);
     let found = match fs::read_dir(fresh) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
         found => found.map_err(io)?.collect::<Result<Vec<_>, _>>().map_err(io)?,
@@ -223,7 +224,7 @@ pub(super) fn clear(fresh: &Path) -> Result<(), StoreError> {
     {
         let other = other.display();
         let why = format!("it has {other}, which is of no store, and is in the way: move it");
-        return Err(disk::cannot_open(fresh, &why));
+        return Err(lock::cannot_open(fresh, &why));
     }
     for entry in found {
         match entry.file_type().map_err(io)?.is_dir() {

@@ -19,13 +19,13 @@ mod closed;
 pub mod codec;
 #[cfg(test)]
 mod conformance;
-pub mod disk;
 mod engine;
 pub mod format;
 #[cfg(test)]
 mod given_back;
 mod hints;
 pub mod keys;
+mod lock;
 mod memory;
 pub mod migrate;
 mod open;
@@ -36,7 +36,6 @@ mod redb;
 pub mod salvage;
 mod sled;
 mod sled_file;
-pub mod space;
 mod tail;
 mod value;
 mod write;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::anew;
 use super::closed::{self, Closed};
-use super::disk::Disk;
 use super::format::{self, FormatError};
 use super::memory::Memory;
 use super::migrate::unfinished;
@@ -18,6 +17,7 @@ use super::sled::Sled;
 use super::sled_file;
 use super::value::Found;
 use super::{Store, StoreError, check};
+use crate::disk::Disk;
 
 impl Place {
     /// Creates the store of `directory`.

@@ -13,7 +13,7 @@ use redb::StorageBackend;
 use redb::backends::FileBackend;
 
 use super::StoreError;
-use super::disk::cannot_open;
+use super::lock::cannot_open;
 
 /// The file, and what was written over it.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tokio::task;
 
-use super::disk::{Disk, Fdatasync};
+use crate::disk::{Disk, Fdatasync};
+
 use super::{Store, StoreError};
 
 pub use super::engine::{Engine, UnknownEngine};

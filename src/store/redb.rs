@@ -22,8 +22,10 @@ use redb::{
     StorageBackend, TableDefinition,
 };
 
-use super::disk::{self, Disk};
+use crate::disk::{self, Disk};
+
 use super::hints::{Hints, Hub};
+use super::lock;
 use super::overlay::Overlay;
 use super::value::{self, End, Found, Layout, Stamp, Stored};
 use super::writer::{Apply, Fault, Writer};
@@ -133,7 +135,7 @@ impl Store for Redb {
 /// leaves of the file, also old ones: what was deleted there may come back.
 pub(super) fn salvage(dir: &Path) -> Result<Found, StoreError> {
     let path = dir.join(FILE);
-    let _lock = disk::lock_to_read(&dir.join("lock"))?;
+    let _lock = lock::lock_to_read(&dir.join("lock"))?;
     let mut found = BTreeMap::new();
     // Panics are damage, and what was read before them stays.
     let walked = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -183,7 +185,7 @@ fn walk(
 
 /// Every value of every leaf in the file, wherever one begins.
 fn in_leaves(path: &Path, mut each: impl FnMut(&[u8], Stored)) -> Result<(), StoreError> {
-    let io = |error: io::Error| disk::unusable(path, &error);
+    let io = |error: io::Error| lock::unusable(path, &error);
     let file = File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     let mut page = vec![0; PAGE_BYTES];
@@ -244,9 +246,9 @@ struct Shared {
 
 impl Shared {
     fn open(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let io = |error: io::Error| disk::unusable(dir, &error);
+        let io = |error: io::Error| lock::unusable(dir, &error);
         disk::create_dir(disk.as_ref(), dir).map_err(io)?;
-        let lock = disk::lock(&dir.join("lock"))?;
+        let lock = lock::lock(&dir.join("lock"))?;
         if !dir.join(FILE).exists() {
             make(dir, disk)?;
         }
@@ -260,7 +262,7 @@ impl Shared {
 
     fn look(dir: &Path) -> Result<(Self, bool), StoreError> {
         let (lock, is_torn) =
-            (disk::lock_to_read(&dir.join("lock"))?, Arc::new(AtomicBool::new(false)));
+            (lock::lock_to_read(&dir.join("lock"))?, Arc::new(AtomicBool::new(false)));
         let (mut builder, repaired) = (builder(), Arc::clone(&is_torn));
         builder.set_repair_callback(move |_| repaired.store(true, Ordering::Relaxed));
         let path = dir.join(FILE);
@@ -334,7 +336,7 @@ impl Drop for Shared {
 
 /// Makes the file under another name: redb does not open a file that it had half made.
 fn make(dir: &Path, disk: &Arc<dyn Disk>) -> Result<(), StoreError> {
-    let io = |error: io::Error| disk::unusable(dir, &error);
+    let io = |error: io::Error| lock::unusable(dir, &error);
     let unfinished = dir.join(UNFINISHED);
     File::create(&unfinished).map_err(io)?;
     let db = open_redb(&unfinished, Synced::open(&unfinished, disk)?)?;
@@ -431,11 +433,11 @@ fn cannot_open(dir: &Path, error: impl Into<redb::Error>) -> StoreError {
         redb::Error::Io(why) if why.kind() == io::ErrorKind::InvalidData => {
             StoreError::Corrupt(why.to_string())
         }
-        redb::Error::Io(why) => disk::unusable(dir, &why),
+        redb::Error::Io(why) => lock::unusable(dir, &why),
         error @ (redb::Error::UpgradeRequired(_) | redb::Error::TableDoesNotExist(_)) => {
             StoreError::Corrupt(error.to_string())
         }
-        error => disk::cannot_open(dir, &error),
+        error => lock::cannot_open(dir, &error),
     }
 }
 
@@ -449,7 +451,7 @@ struct Synced {
 
 impl Synced {
     fn open(path: &Path, disk: &Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let io = |error: io::Error| disk::unusable(path, &error);
+        let io = |error: io::Error| lock::unusable(path, &error);
         let own = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let own = own.map_err(io)?;
         let file = FileBackend::new(own.try_clone().map_err(io)?);
@@ -516,9 +518,9 @@ impl StorageBackend for Synced {
 mod tests {
     use std::sync::atomic::AtomicI64;
 
-    use super::super::disk::Fdatasync;
     use super::super::{Engine, Place, Write, check};
     use super::*;
+    use crate::disk::Fdatasync;
 
     /// redb serves what it finds.
     #[tokio::test]

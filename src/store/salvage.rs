@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::migrate::{beside, clear, settled, take_its_place};
 use super::value::Found;
-use super::{Batch, Engine, Place, Store, StoreError, Unmerged, Write, disk, format};
+use super::{Batch, Engine, Place, Store, StoreError, Unmerged, Write, format, lock};
 
 /// Keys and their values.
 pub type Values = BTreeMap<Vec<u8>, Bytes>;
@@ -45,7 +45,7 @@ pub async fn in_memory(values: &Values) -> Result<Arc<dyn Store>, StoreError> {
 pub async fn write(place: &Place, directory: &str, values: &Values) -> Result<u64, StoreError> {
     let fresh = beside(place.path(), "salvaged-in-part");
     if place.path().exists() {
-        return Err(disk::cannot_open(place.path(), &"it is there already: name another folder"));
+        return Err(lock::cannot_open(place.path(), &"it is there already: name another folder"));
     }
     clear(&fresh)?;
     let new = place.in_directory(&fresh).start().await?;

@@ -37,8 +37,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sled::IVec;
 
-use super::disk::{self, Disk};
+use crate::disk::{self, Disk};
+
 use super::hints::{Hints, Hub};
+use super::lock;
 use super::sled_file::{FILE, SEGMENT_BYTES};
 use super::tail::Tail;
 use super::value::{End, Layout, Stamp, Stored, damaged};
@@ -114,9 +116,9 @@ struct Shared {
 
 impl Shared {
     fn open(dir: &Path, disk: &dyn Disk) -> Result<(Self, File), StoreError> {
-        let io = |error: io::Error| disk::unusable(dir, &error);
+        let io = |error: io::Error| lock::unusable(dir, &error);
         disk::create_dir(disk, dir).map_err(io)?;
-        let lock = disk::lock(&dir.join("lock"))?;
+        let lock = lock::lock(&dir.join("lock"))?;
         remove_unfinished_snapshots(dir).map_err(io)?;
         let tail = Tail::keep(dir, disk)?;
         let db = match &tail {
@@ -357,7 +359,7 @@ pub(super) fn open_sled(dir: &Path) -> Result<Db, StoreError> {
             opened => Some(opened),
         }
     };
-    match disk::retried(open) {
+    match lock::retried(open) {
         Some(Ok(Ok(db))) => Ok(Db(Some(db))),
         Some(Ok(Err(error))) => Err(unusable(dir, error)),
         Some(Err(_)) => Err(corrupt("sled panicked while it recovered")),
@@ -369,8 +371,8 @@ pub(super) fn open_sled(dir: &Path) -> Result<Db, StoreError> {
 pub(super) fn unusable(dir: &Path, error: sled::Error) -> StoreError {
     match error {
         sled::Error::Corruption { .. } => corrupt("sled cannot recover"),
-        sled::Error::Io(why) => disk::unusable(dir, &of_the_system(why)),
-        error => disk::cannot_open(dir, &error),
+        sled::Error::Io(why) => lock::unusable(dir, &of_the_system(why)),
+        error => lock::cannot_open(dir, &error),
     }
 }
 
@@ -393,7 +395,7 @@ fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
 /// A blob would mean that an item outgrew a segment, and that sled has not synced it.
 fn refuse_blobs(dir: &Path) -> Result<(), StoreError> {
     let mut blobs =
-        std::fs::read_dir(dir.join("blobs")).map_err(|error| disk::cannot_open(dir, &error))?;
+        std::fs::read_dir(dir.join("blobs")).map_err(|error| lock::cannot_open(dir, &error))?;
     match blobs.next() {
         Some(_) => Err(corrupt("sled has written a blob, which it does not sync")),
         None => Ok(()),
@@ -529,9 +531,9 @@ const _: () = assert!(SEGMENT_BYTES > 2 * super::limits::BATCH_BYTES);
 
 #[cfg(test)]
 mod tests {
-    use super::super::disk::Fdatasync;
     use super::super::{Write, check};
     use super::*;
+    use crate::disk::Fdatasync;
 
     fn open(dir: &Path) -> Sled {
         Sled::open(dir, &(Arc::new(Fdatasync) as Arc<dyn Disk>)).unwrap()

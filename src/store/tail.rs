@@ -10,13 +10,15 @@
 //! could be taken for a whole one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::disk::{self, Disk, whole};
+
 use super::StoreError;
 use super::check::Damage;
-use super::disk::{self, Disk};
+use super::lock;
 use super::sled_file::{self, FILE, Files, Recovered, SEGMENT_BYTES};
 
 /// What stood in `db` from `at` on.
@@ -33,7 +35,7 @@ impl Tail {
     /// # Errors
     /// sled would lose something of its files; the disk.
     pub(super) fn keep(dir: &Path, disk: &dyn Disk) -> Result<Option<Self>, StoreError> {
-        let io = |why: io::Error| disk::unusable(dir, &why);
+        let io = |why: io::Error| lock::unusable(dir, &why);
         let path = dir.join(FILE);
         if !path.metadata().is_ok_and(|db| db.len() > 0) {
             return Ok(None);
@@ -72,7 +74,7 @@ impl Tail {
         disk: &dyn Disk,
         mut open: impl FnMut() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let io = |why: io::Error| disk::unusable(&self.dir, &why);
+        let io = |why: io::Error| lock::unusable(&self.dir, &why);
         for _ in 0..ATTEMPTS {
             let opened = open();
             if self.stands().map_err(io)? {
@@ -91,7 +93,7 @@ impl Tail {
 
     /// The file is not needed any more. Whoever commits has synced the directory before.
     pub(super) fn forget(self) -> Result<(), StoreError> {
-        removed(&self.dir.join(ASIDE)).map_err(|why| disk::unusable(&self.dir, &why))
+        removed(&self.dir.join(ASIDE)).map_err(|why| lock::unusable(&self.dir, &why))
     }
 
     fn stands(&self) -> io::Result<bool> {
@@ -147,7 +149,7 @@ impl Tail {
 /// # Errors
 /// The disk.
 pub(super) fn put_back(dir: &Path, disk: &dyn Disk) -> Result<(), StoreError> {
-    let io = |why: io::Error| disk::unusable(dir, &why);
+    let io = |why: io::Error| lock::unusable(dir, &why);
     match Tail::read(dir).map_err(io)? {
         Some(tail) if !tail.stands().map_err(io)? && tail.was_zeroed().map_err(io)? => {
             tracing::warn!(dir = %dir.display(), "putting back what a start left aside");
@@ -179,12 +181,8 @@ fn write(
     disk: &dyn Disk,
 ) -> io::Result<()> {
     let fresh = dir.join(format!("{name}{unfinished}"));
-    let written = File::create(&fresh).and_then(|mut file| {
-        file.write_all(bytes)?;
-        disk.sync(&file)?;
-        fs::rename(&fresh, dir.join(name))?;
-        disk::sync_path(disk, dir)
-    });
+    let written = File::create(&fresh)
+        .and_then(|file| whole::put(disk, (file, &fresh), &dir.join(name), bytes));
     if written.is_err() {
         removed(&fresh)?;
     }
@@ -220,10 +218,11 @@ mod tests {
     use bytes::Bytes;
     use tempfile::TempDir;
 
-    use super::super::disk::Fdatasync;
     use super::super::sled::Sled;
     use super::super::{Engine, Place, Write, check};
     use super::*;
+    use crate::disk::Fdatasync;
+    use crate::disk::whole::tests::{Asked, in_order};
 
     /// As a kill leaves it: sled was not closed, so that its snapshot is of the start before.
     async fn killed() -> TempDir {
@@ -315,6 +314,17 @@ mod tests {
         put_back(dir.path(), &Fdatasync).unwrap();
         assert!(bytes(&dir) == was, "it is not written over");
         is_whole(&dir).await;
+    }
+
+    #[test]
+    fn what_is_kept_aside_is_durable_and_then_its_name_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(ASIDE);
+        let disk = Asked::about(&path);
+        let tail = Tail { dir: dir.path().to_owned(), at: 0, bytes: vec![7; 100] };
+        tail.write(&disk).unwrap();
+        assert_eq!(disk.asked(), in_order(None, &fs::read(&path).unwrap()));
+        assert_eq!(names(&dir), [ASIDE]);
     }
 
     /// Behind the snapshot sled reads one segment again.

@@ -9,7 +9,7 @@ use crate::domain::refusal::{OwnKey, Refusal, Wrong};
 use crate::signed::dsse::Signature;
 use crate::signed::proto;
 
-use super::{status, v1};
+use super::{details, v1};
 
 /// A facet as it is handed in.
 ///
@@ -46,7 +46,7 @@ pub fn publish_answer(answer: &Result<u64, Refusal>) -> v1::PublishAnswer {
         Err(refusal) => v1::publish_answer::Answer::Refused(v1::RefusedStatement {
             reason: refusal.code().to_owned(),
             sentence: refusal.to_string(),
-            details: status::details(refusal),
+            details: details::of(refusal),
         }),
     };
     v1::PublishAnswer { answer: Some(answer) }

@@ -1,10 +1,11 @@
 //! The services' messages, and refusals on the wire.
 //!
-//! In scope: generated code, refusals to gRPC statuses and back. Out of scope: rules and state.
+//! In scope: generated code, refusals to gRPC statuses and back, and what they hold. Out of scope: rules and state.
 //! Invariant: one function maps refusals to codes, and one reads them again.
 
 pub mod codec;
 pub mod convert;
+pub mod details;
 pub mod status;
 
 /// The messages and services of `proto/liaison/v1`.

@@ -11,6 +11,7 @@ use liaison::client::message::acknowledge::acknowledge;
 use liaison::client::message::compose::{Outside, Sealed};
 use liaison::client::message::content::delivered;
 use liaison::client::message::words;
+use liaison::disk::space::{Found, Space};
 use liaison::domain::administration::proposal::Act;
 use liaison::domain::limits::{LEAST_FREE_BYTES, RESERVE_BYTES, RESERVE_LAST_PART, ROOM_AGAIN};
 use liaison::domain::network::Network;
@@ -21,7 +22,6 @@ use liaison::service::door::Caller;
 use liaison::service::{Failure, Left, Shown, Storage};
 use liaison::signed::proto::{self, AuditRecord, Class, Outcome, Urgency};
 use liaison::store::Engine;
-use liaison::store::space::{Found, Space};
 use liaison::wire::status;
 use liaison::wire::v1::admin_service_client::AdminServiceClient;
 use liaison::wire::v1::{

@@ -14,12 +14,12 @@ use liaison::client::connect::{ConnectError, Connection, Proxies, Route, Tcp, co
 use liaison::client::error::ClientError;
 use liaison::client::home::Home;
 use liaison::client::session::Net;
-use liaison::config::ServiceHome;
 use liaison::crypto::cert::PeerCertificate;
 use liaison::crypto::hash::Digest;
 use liaison::crypto::hosts;
 use liaison::crypto::issue::Validity;
 use liaison::domain::refusal::OwnKey;
+use liaison::operate::config::ServiceHome;
 use liaison::operate::{self, OperateError, Plan};
 use liaison::server::listen::Drained;
 use liaison::service::{NotRenewed, Service};

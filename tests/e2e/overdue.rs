@@ -22,12 +22,12 @@ use liaison::client::message::compose::{Outside, Sealed};
 use liaison::client::message::content::delivered;
 use liaison::client::message::receipt::Link;
 use liaison::client::place::create_private;
-use liaison::config::{FORMAT, ServiceHome};
 use liaison::crypto::hash::Digest;
 use liaison::domain::ids::ContactId;
 use liaison::domain::relay::addressing::Addressing;
 use liaison::domain::state::EntryKind;
 use liaison::operate;
+use liaison::operate::config::{FORMAT, ServiceHome};
 use liaison::signed::proto::{self, Class, Outcome};
 use liaison::store::Engine;
 use liaison::tls::client::ClientTls;
@@ -85,7 +85,7 @@ impl Clock for Hurried {
 #[ignore = "started by the other tests of this module, to be killed"]
 async fn child() {
     let (Ok(home), Ok(since)) = (std::env::var(HOME), std::env::var(SINCE)) else { return };
-    liaison::telemetry::start(Some("warn"), false);
+    liaison::operate::telemetry::start(Some("warn"), false);
     let home = ServiceHome::at(home.as_ref());
     let ambient = Hurried::ambient(Duration::from_nanos(since.parse().unwrap()));
     let (_stop, stopped) = watch::channel(false);

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use liaison::disk::{Disk, Fdatasync};
 use liaison::store::Engine;
-use liaison::store::disk::{Disk, Fdatasync};
 use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{
     GetChartersRequest, GetCheckpointRequest, GetEntriesRequest, GetProofRequest, LookUpRequest,

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use liaison::disk::Fdatasync;
 use liaison::domain::state::Key;
 use liaison::server::Ended;
 use liaison::server::listen::Drained;
-use liaison::store::disk::Fdatasync;
 use liaison::store::{Engine, Store as _, Write, keys};
 use liaison::wire::v1::collect_response::Item as Answer;
 use liaison::wire::v1::{CollectResponse, GetCheckpointRequest, WatchRequest, WatchResponse};
@@ -398,7 +398,7 @@ mod failing {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use liaison::store::disk::{Disk, Fdatasync};
+    use liaison::disk::{Disk, Fdatasync};
 
     /// A disk that works until it does not.
     #[derive(Debug, Clone, Default)]

@@ -18,7 +18,7 @@ use crate::domain::directory::key::PublicKey;
 use crate::domain::directory::{Directory, RULES, Statement};
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, SeatId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Expected, Refusal};
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Target};
 use crate::wire::{convert, v1};
@@ -78,7 +78,7 @@ impl Publication {
     /// Whether these are its facets is not looked at.
     fn alone(statement: &[u8], facets: Vec<OpenFacet>) -> Result<Self, DraftError> {
         let envelope = Envelope::parse(statement, limits::STATEMENT_BYTES)
-            .map_err(|why| Refusal::form("statement", "a statement", why))?;
+            .map_err(|why| Refusal::form("statement", Expected::Statement, why))?;
         let statement = Statement::read(envelope.kind(), envelope.payload(), RULES)?;
         Ok(Self { envelope, statement, facets })
     }

@@ -67,7 +67,7 @@ impl Fake {
                 Err(refusal) => v1::publish_answer::Answer::Refused(v1::RefusedStatement {
                     reason: refusal.code().to_owned(),
                     sentence: refusal.to_string(),
-                    details: crate::wire::status::details(&refusal),
+                    details: crate::wire::details::of(&refusal),
                 }),
             };
             v1::PublishAnswer { answer: Some(answer) }

@@ -14,7 +14,7 @@ use crate::domain::directory::Directory;
 use crate::domain::directory::key::{Holder, KnownKey, PublicKey, Purpose};
 use crate::domain::ids::{ContactId, InvalidId};
 use crate::domain::limits;
-use crate::domain::refusal::{Deciders, Refusal, Wrong};
+use crate::domain::refusal::{Deciders, Expected, Refusal, Wrong};
 use crate::domain::role::Signer;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
@@ -164,10 +164,10 @@ impl Approved {
     pub fn read(directory: &Directory, bytes: &[u8]) -> Result<Self, Refusal> {
         const WHAT: &str = "proposal";
         let envelope = Envelope::parse(bytes, limits::PROPOSAL_BYTES)
-            .map_err(|why| Refusal::form(WHAT, "an approval", why))?;
+            .map_err(|why| Refusal::form(WHAT, Expected::Kind(Kind::Approval), why))?;
         if envelope.kind() != Kind::Approval {
             let found = envelope.kind().payload_type();
-            return Err(Refusal::UnknownKind { expected: "an approval", found });
+            return Err(Refusal::UnknownKind { expected: Expected::Kind(Kind::Approval), found });
         }
         let proposal: Proposal =
             canonical::decode(envelope.payload()).map_err(|_| Refusal::NotCanonical(WHAT))?;

@@ -10,7 +10,7 @@ use prost::Message as _;
 
 use crate::domain::command::{Command, Decision, World};
 use crate::domain::ids::ContactId;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Outcome, Shown, Value};
 use crate::signed::proto;
 
@@ -98,7 +98,7 @@ impl Redeliver {
 
     /// The payload of the accepted receipt with the place in the new mailbox.
     fn placed(&self, accepted: &Bytes, next: &Mailbox) -> Result<Bytes, Refusal> {
-        let unreadable = Refusal::Internal("a stored accepted receipt cannot be read");
+        let unreadable = Refusal::Internal(Fault::UnreadableReceipt);
         let mut accepted = proto::Accepted::decode(&accepted[..]).map_err(|_| unreadable)?;
         accepted.places.retain(|place| place.contact != self.contact.as_str());
         accepted.places.push(proto::Place {

@@ -13,7 +13,7 @@ use crate::domain::directory::Verified;
 use crate::domain::directory::facet::OpenFacet;
 use crate::domain::limits;
 use crate::domain::peer::AuthenticPeer;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::state::{Key, Value};
 use crate::signed::dsse::{Envelope, Kind, Signature};
 
@@ -228,7 +228,7 @@ fn since(world: &World<'_>) -> Result<u64, Refusal> {
 }
 
 fn parse(envelope: &[u8]) -> Result<Envelope, Refusal> {
-    let unreadable = |_| Refusal::Internal("a proposal that is kept cannot be read");
+    let unreadable = |_| Refusal::Internal(Fault::UnreadableProposal);
     Envelope::parse(envelope, limits::STATEMENT_BYTES).map_err(unreadable)
 }
 
@@ -330,7 +330,7 @@ impl Command for CommitAct {
         let standing = parse(&kept.envelope)?;
         let signed = |id: &KeyId| standing.signatures().iter().any(|of| of.key_id == *id);
         if !self.act.signers().iter().all(signed) {
-            return Err(Refusal::Internal("an approval that is not kept was counted"));
+            return Err(Refusal::Internal(Fault::UnkeptApproval));
         }
         self.act.rests(world.directory)?;
         self.act.is_approved(world.directory)?;

@@ -11,7 +11,7 @@ use crate::crypto::hash::Digest;
 use crate::domain::command::{Command, Decision, World};
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::relay::expire::{beginning, blob, kept};
 use crate::domain::state::{
     Beside, Body, Entry, EntryKind, Gone, Key, Message, Outcome, Shown, Step, Value,
@@ -44,7 +44,7 @@ impl Expire {
         (id, sender): (MessageId, ContactId),
         (message, outcome): (&Message, Option<&Outcome>),
     ) -> Result<Self, Refusal> {
-        let unreadable = || Refusal::Internal("a stored accepted receipt cannot be read");
+        let unreadable = || Refusal::Internal(Fault::UnreadableReceipt);
         let accepted = proto::Accepted::decode(&message.accepted[..]).map_err(|_| unreadable())?;
         let header = Digest::try_from(&accepted.header_digest[..]).map_err(|_| unreadable())?;
         let place = |place: &proto::Place| Some((place.contact.parse().ok()?, place.number));

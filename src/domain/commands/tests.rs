@@ -19,7 +19,7 @@ use crate::domain::directory::{Directory, found, verify_founding};
 use crate::domain::limits;
 use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::relay::share::Grants;
 use crate::domain::role::Role;
 use crate::domain::state::{Key, Snapshot, Value};
@@ -503,7 +503,7 @@ fn what_is_done_or_refused_has_a_record_and_a_fault_of_the_service_has_none() {
     let mut service = Service::new();
     let call =
         |says: &str| Call { unrecorded: 3, ..Call::of_service("test", String::new()) }.saying(says);
-    let fault = Audited::new(call(""), Refused(Refusal::Internal("a fault")), false);
+    let fault = Audited::new(call(""), Refused(Refusal::Internal(Fault::PastTheDoor)), false);
     assert_eq!(service.decide(&fault).map(drop), Err("INTERNAL"));
     assert!(service.store.is_empty());
     let asked = Audited::new(call(&"\u{e9}".repeat(300)), Asked, false);

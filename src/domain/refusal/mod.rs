@@ -5,6 +5,7 @@
 
 mod field;
 mod values;
+mod words;
 
 use std::fmt;
 
@@ -22,8 +23,12 @@ use super::role::{Allowed, Purpose, Role, Signer};
 
 pub use field::Wrong;
 pub use values::{
-    Amiss, Deciders, Letters, Mismatch, OwnKey, Owner, Reused, Targets, Undue, Unserved, Which,
+    Amiss, Deciders, Expected, Fault, Letters, Mismatch, OwnKey, Owner, Reused, Targets, Undue,
+    Unserved, Which,
 };
+pub use words::Word;
+#[cfg(test)]
+pub(crate) use words::tests::All;
 
 /// The rules said no. The variants stand as the page lists them, each where it is first judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +54,7 @@ pub enum Refusal {
     #[error("expected {expected}, found the payload type {}", quoted(found))]
     UnknownKind {
         /// What belongs here.
-        expected: &'static str,
+        expected: Expected,
         /// What came.
         found: String,
     },
@@ -394,7 +399,7 @@ pub enum Refusal {
     StoreDamaged,
     /// A fault of the service itself: it decides on nothing rather than on what it did not see.
     #[error("the service has found a fault of its own and changed nothing: {0}")]
-    Internal(&'static str),
+    Internal(Fault),
 
     // Of the administration.
     /// No such act.
@@ -648,7 +653,7 @@ impl Refusal {
     }
 
     /// An envelope that is none.
-    pub(crate) fn form(what: &'static str, expected: &'static str, why: InvalidDsse) -> Self {
+    pub(crate) fn form(what: &'static str, expected: Expected, why: InvalidDsse) -> Self {
         match why {
             InvalidDsse::TooLarge { limit, found } => {
                 Self::TooLarge { what, limit: limit as u64, found: found as u64 }
@@ -713,7 +718,9 @@ pub fn levels(levels: &[Level]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::domain::ids::SeatId;
+    use crate::crypto::seal::InvalidSealingKey;
+    use crate::crypto::sign::InvalidPublicKey;
+    use crate::domain::ids::{Form, PersonId, SeatId};
     use crate::domain::role::Holder;
     use crate::tests::reads_well;
 
@@ -855,7 +862,6 @@ pub(crate) mod tests {
                 Refusal::TooLarge { what, limit: 8, found: 9 },
                 Refusal::NotCanonical(what),
                 Refusal::NotSealed { what, why: OpenError::NotOneStanza },
-                Refusal::UnknownKind { expected: what, found: word() },
             ]
         });
         let times = (1_800_000_000, 1_799_999_999);
@@ -873,6 +879,7 @@ pub(crate) mod tests {
             Deciders::RegistrarsOrAuthority(member.clone()),
             Deciders::ContactOrAuthority(contact.clone()),
             Deciders::Seat,
+            Deciders::Operators,
         ];
         let targets = [Targets::NotASet, Targets::IllFormed, Targets::Version, Targets::Several];
         let letters = [
@@ -884,21 +891,54 @@ pub(crate) mod tests {
         ];
         let belongs = Reused::Belongs { holder: registrar.clone(), purpose: Purpose::PersonSign };
         let reused = [Reused::Twice, Reused::Ended, belongs];
-        let wrongs = [
-            Wrong::Missing,
-            Wrong::OutOfRange { least: 1, most: 8, found: 9 },
-            Wrong::Not32Bytes(7),
-            Wrong::NoValueOfRules { value: 9, rules: 1 },
-            Wrong::NoWord(word()),
-            Wrong::NoText('\u{7}'),
-            Wrong::NotASet,
-            Wrong::NoEntries,
-            Wrong::OtherStep,
-            Wrong::Expired,
+        let fields = wrongs().into_iter().map(|why| Refusal::field("expires", why));
+        let within = Refusal::field("seats.tls", Wrong::NoKey);
+        let person: PersonId = "alice".parse().unwrap();
+        let peers = [
+            Role::Nobody,
+            Role::Unknown,
+            Role::Seat(seat.clone()),
+            Role::Registrar(person.clone()),
+            Role::Operator(person.clone()),
+            Role::Auditor(person),
+            Role::Former(key),
         ];
-        let fields = wrongs.map(|why| Refusal::field("expires", why));
-        let peers = [Role::Nobody, Role::Unknown, Role::Seat(seat.clone()), Role::Former(key)];
-        let peers = peers.map(|found| Refusal::NotPermitted { found, needed: Allowed::SEATS });
+        let peers = peers.into_iter().flat_map(|found| {
+            [Allowed::SEATS, Allowed::ADMINISTRATION, Allowed::ANYBODY]
+                .map(|needed| Refusal::NotPermitted { found: found.clone(), needed })
+        });
+        let owners = [Owner::Witness("fr".to_owned()), Owner::Witness("w1".to_owned())];
+        let holders = holders().into_iter().map(Owner::Holder).chain(owners);
+        let owners = holders.map(|holder| Refusal::NoPossession { key, holder });
+        let belong = holders_with_purposes().into_iter().map(|(holder, purpose)| {
+            Refusal::KeyReused { key, why: Reused::Belongs { holder, purpose } }
+        });
+        let kinds = [Kind::Header, Kind::Charter].map(Expected::Kind);
+        let kinds = [Expected::Statement, Expected::OfRegistrars].into_iter().chain(kinds);
+        let kinds = kinds.map(|expected| Refusal::UnknownKind { expected, found: word() });
+        let signers: [&[Signer]; 2] = [&[Signer::Seat], EVERY_SIGNER];
+        let purposes = signers
+            .into_iter()
+            .flat_map(|needed| PURPOSES.map(|found| Refusal::WrongPurpose { key, found, needed }));
+        let more = owners.chain(belong).chain(kinds).chain(purposes).chain([within]);
+        let more = more.chain(unsealed()).chain(UNSERVED.map(Refusal::NotYetSupported));
+        let more = more.chain(AMISS.map(Refusal::WrongThread));
+        let more = more.chain(FAULTS.map(Refusal::Internal)).chain([
+            Refusal::MessageExpired(Which::Id(id)),
+            Refusal::NotWhileServing("drain"),
+            Refusal::ProposalEnded {
+                by: "operator/alice".to_owned(),
+                committed: false,
+                at: times.0,
+            },
+            Refusal::TooManyProposals { limit: 64, until: None },
+            Refusal::ServiceKeyMissing { of: OwnKey::Authority, id: key },
+            Refusal::WrongLetters(Letters::OtherSeats(vec![
+                seat.clone(),
+                "fr/cert/duty-2".parse().unwrap(),
+            ])),
+            Refusal::NotALevel { contact: contact.clone(), level: Level::Legal, has: Vec::new() },
+        ]);
         let rest = [
             Refusal::UnknownLeaf,
             Refusal::NotACharter(Kind::Roster),
@@ -913,7 +953,6 @@ pub(crate) mod tests {
             Refusal::DuplicateSignature(key),
             Refusal::UnknownKey(key),
             Refusal::KeyNotInForce(key),
-            Refusal::WrongPurpose { key, found: Purpose::Log, needed: &[Signer::Seat] },
             Refusal::BadSignature(key),
             Refusal::SuperfluousSignature(key),
             Refusal::WrongVersion { expected: 2, found: 3 },
@@ -933,7 +972,6 @@ pub(crate) mod tests {
             Refusal::NotEntitled,
             Refusal::FacetMissing(word()),
             Refusal::FacetSuperfluous,
-            Refusal::NotYetSupported(Unserved::Step),
             Refusal::NewerRules { found: 2, known: 1 },
             Refusal::ServiceKeyMissing { of: OwnKey::Log, id: key },
             Refusal::ServiceNotBelieved("it cannot be read".into()),
@@ -941,8 +979,6 @@ pub(crate) mod tests {
             Refusal::NotTheSender(Mismatch::Seat { signed: seat.clone(), named: word() }),
             Refusal::NotTheSender(Mismatch::HandedIn { by: other, signed: seat }),
             Refusal::NotTheSender(Mismatch::Words),
-            Refusal::WrongThread(Amiss::OtherThread),
-            Refusal::WrongThread(Amiss::EarlierView),
             Refusal::NotALevel {
                 contact: contact.clone(),
                 level: Level::Policy,
@@ -985,7 +1021,6 @@ pub(crate) mod tests {
             Refusal::StorageReadOnly,
             Refusal::BodyDamaged,
             Refusal::StoreDamaged,
-            Refusal::Internal("the fault"),
         ];
         let thresholds = deciders.map(|of| Refusal::BelowThreshold { of, needed: 2, found: 1 });
         let samples = named.chain(rest).chain(fields).chain(peers).chain(thresholds);
@@ -994,8 +1029,150 @@ pub(crate) mod tests {
         let samples = samples.chain(letters.map(Refusal::WrongLetters));
         let undue = [Undue::Unknown, Undue::NotAddressed, Undue::TooLarge, Undue::Taken];
         let samples = samples.chain(undue.map(Refusal::ReceiptNotDue));
-        samples.chain(reused.map(|why| Refusal::KeyReused { key, why })).collect()
+        let samples = samples.chain(reused.map(|why| Refusal::KeyReused { key, why }));
+        samples.chain(more).collect()
     }
+
+    /// Each way in which a field can be wrong.
+    fn wrongs() -> Vec<Wrong> {
+        let word = || "word".to_owned();
+        let ids = FORMS.map(|expected| Wrong::NoId(InvalidId { expected, found: word() }));
+        let seal = [
+            InvalidSealingKey::Length(7),
+            InvalidSealingKey::NotReduced,
+            InvalidSealingKey::LowOrder,
+            InvalidSealingKey::Recipient,
+        ];
+        let others = [
+            Wrong::Missing,
+            Wrong::Superfluous,
+            Wrong::Empty,
+            Wrong::OutOfRange { least: 1, most: 8, found: 9 },
+            Wrong::OutOfRange { least: 0, most: 7, found: 9 },
+            Wrong::NotASet,
+            Wrong::Zero,
+            Wrong::Not32Bytes(7),
+            Wrong::NoValue(-9),
+            Wrong::NoValueOfRules { value: 9, rules: 1 },
+            Wrong::NoWord(word()),
+            Wrong::NoLanguage(word()),
+            Wrong::TextLength(4_000),
+            Wrong::NoText('\u{7}'),
+            Wrong::NoText('\u{8}'),
+            Wrong::NoKey,
+            Wrong::NoPublicKey(InvalidPublicKey(7)),
+            Wrong::OtherAlgorithm,
+            Wrong::NotEd25519,
+            Wrong::NotXWing,
+            Wrong::NoPoint,
+            Wrong::NoCertificate,
+            Wrong::NoWitnessName,
+            Wrong::KeyOfAnother,
+            Wrong::ForeignFacet(word()),
+            Wrong::HalfASeat,
+            Wrong::NoStandIn,
+            Wrong::StandsIn,
+            Wrong::NoEntries,
+            Wrong::OtherStep,
+            Wrong::KeptTooLong,
+            Wrong::Expired,
+            Wrong::NotPadded(7),
+            Wrong::OtherDrill,
+        ];
+        others.into_iter().chain(ids).chain(seal.map(Wrong::NoSealingKey)).collect()
+    }
+
+    fn holders() -> Vec<Holder> {
+        let directory = || "un.example".parse().unwrap();
+        let person = || "alice".parse().unwrap();
+        vec![
+            Holder::Log(directory()),
+            Holder::Relay(directory()),
+            Holder::Registrar(person()),
+            Holder::Operator(person()),
+            Holder::Auditor(person()),
+            Holder::Member("fr".parse().unwrap()),
+            Holder::Contact("fr/cert".parse().unwrap()),
+            Holder::Seat("fr/cert/duty-1".parse().unwrap()),
+        ]
+    }
+
+    fn holders_with_purposes() -> Vec<(Holder, Purpose)> {
+        let each = |holder: Holder| PURPOSES.map(|purpose| (holder.clone(), purpose));
+        holders().into_iter().flat_map(each).collect()
+    }
+
+    fn unsealed() -> [Refusal; 10] {
+        let whys = [
+            OpenError::TooLarge(20_000_000),
+            OpenError::Malformed,
+            OpenError::NotOneStanza,
+            OpenError::WrongKind,
+            OpenError::LowOrder,
+            OpenError::WrongKey,
+            OpenError::HeaderChanged,
+            OpenError::PayloadChanged,
+            OpenError::Truncated,
+            OpenError::TrailingBytes,
+        ];
+        whys.map(|why| Refusal::NotSealed { what: "inner body", why })
+    }
+
+    const FORMS: [Form; 7] = [
+        Form::Directory,
+        Form::Member,
+        Form::Contact,
+        Form::Seat,
+        Form::Person,
+        Form::Message,
+        Form::MessageBytes,
+    ];
+    const PURPOSES: [Purpose; 9] = [
+        Purpose::PersonSign,
+        Purpose::PersonTls,
+        Purpose::Log,
+        Purpose::Relay,
+        Purpose::Authority,
+        Purpose::Keeper,
+        Purpose::SeatSign,
+        Purpose::SeatSeal,
+        Purpose::SeatTls,
+    ];
+    const EVERY_SIGNER: &[Signer] =
+        &[Signer::Registrar, Signer::Authority, Signer::Keeper, Signer::Seat, Signer::Operator];
+    const UNSERVED: [Unserved; 9] = [
+        Unserved::Visibility,
+        Unserved::Step,
+        Unserved::Class,
+        Unserved::Urgency,
+        Unserved::DrillKind,
+        Unserved::Flag,
+        Unserved::Blob,
+        Unserved::SecondSignature,
+        Unserved::LargeBody,
+    ];
+    const AMISS: [Amiss; 9] = [
+        Amiss::BeginsAndAnswers,
+        Amiss::AnswersNothing,
+        Amiss::NotToItsSender,
+        Amiss::OtherThread,
+        Amiss::OtherDrill,
+        Amiss::NotAParty,
+        Amiss::NotItsOwn,
+        Amiss::NotItsBeginner,
+        Amiss::EarlierView,
+    ];
+    const FAULTS: [Fault; 9] = [
+        Fault::PastTheDoor,
+        Fault::UnverifiedProposal,
+        Fault::BodyNotKept,
+        Fault::UnreadableProposal,
+        Fault::UnkeptApproval,
+        Fault::UnnamedKey,
+        Fault::OtherValue,
+        Fault::UnreadableReceipt,
+        Fault::NotTheNextEntry,
+    ];
 
     #[test]
     fn a_refusal_says_dates_and_nothing_twice() {

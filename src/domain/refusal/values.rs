@@ -6,6 +6,7 @@ use crate::domain::ids::{ContactId, MemberId, MessageId, SeatId};
 use crate::domain::limits::{LETTERS, TARGETS};
 use crate::domain::reason::Reason;
 use crate::domain::role::{Holder, Purpose};
+use crate::signed::dsse::Kind;
 
 /// What is wrong with the targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,24 @@ pub enum Targets {
     /// Several, of a kind for one directory.
     #[error("of such a statement are exactly one")]
     Several,
+}
+
+/// What belongs where something else came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Expected {
+    /// One of any kind.
+    #[error("a statement")]
+    Statement,
+    /// A kind that registrars sign.
+    #[error("what registrars sign")]
+    OfRegistrars,
+    /// One of this kind.
+    #[error("{} {}", article(.0.name()), .0.name())]
+    Kind(Kind),
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 /// Whose signatures count.
@@ -289,15 +308,26 @@ pub enum Undue {
     Taken,
 }
 
-impl Undue {
-    /// In one word, for programs.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::NotAddressed => "not-addressed",
-            Self::TooLarge => "too-large",
-            Self::Taken => "taken",
-        }
-    }
+/// A fault of the service itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Fault {
+    #[error("a request came past the door")]
+    PastTheDoor,
+    #[error("a proposal could not be verified")]
+    UnverifiedProposal,
+    #[error("a body could not be kept")]
+    BodyNotKept,
+    #[error("a proposal that is kept cannot be read")]
+    UnreadableProposal,
+    #[error("an approval that is not kept was counted")]
+    UnkeptApproval,
+    #[error("a decision looked at a key that its command did not name")]
+    UnnamedKey,
+    #[error("a key holds a value of another kind")]
+    OtherValue,
+    #[error("a stored accepted receipt cannot be read")]
+    UnreadableReceipt,
+    #[error("an entry that is not the next one was applied")]
+    NotTheNextEntry,
 }

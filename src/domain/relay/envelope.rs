@@ -12,7 +12,7 @@ use crate::crypto::sign::KeyId;
 use crate::domain::directory::{Directory, digest};
 use crate::domain::ids::SeatId;
 use crate::domain::limits;
-use crate::domain::refusal::{Deciders, Letters, Mismatch, Refusal, Unserved, Wrong};
+use crate::domain::refusal::{Deciders, Expected, Letters, Mismatch, Refusal, Unserved, Wrong};
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Urgency};
@@ -369,9 +369,9 @@ pub fn verify_letters(header: &VerifiedHeader, letters: &[Bytes]) -> Result<Vec<
 /// # Errors
 /// Size, form, kind.
 pub fn parse(bytes: &[u8], limit: usize, kind: Kind) -> Result<Envelope, Refusal> {
-    let expected = kind.name();
+    let expected = Expected::Kind(kind);
     let envelope =
-        Envelope::parse(bytes, limit).map_err(|why| Refusal::form(expected, expected, why))?;
+        Envelope::parse(bytes, limit).map_err(|why| Refusal::form(kind.name(), expected, why))?;
     if envelope.kind() == kind {
         Ok(envelope)
     } else {

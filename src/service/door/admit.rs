@@ -14,7 +14,7 @@ use crate::domain::access::{Face, Method, MethodType, Permit};
 use crate::domain::administration::audit::Call;
 use crate::domain::network::Network;
 use crate::domain::peer::AuthenticPeer;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Fault, Refusal};
 
 use super::super::sequencer::say_faults;
 use super::super::{Failure, Service};
@@ -127,7 +127,7 @@ impl Service {
     /// A request came to its method, and was not admitted to it: a fault of ours.
     #[must_use]
     pub fn past_the_door(&self) -> Failure {
-        let fault = Refusal::Internal("a request came past the door");
+        let fault = Refusal::Internal(Fault::PastTheDoor);
         say_faults(self.telemetry(), &fault);
         fault.into()
     }

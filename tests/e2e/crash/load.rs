@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
-use liaison::store::disk::{Disk, Fdatasync};
+use liaison::disk::{Disk, Fdatasync};
 use liaison::store::format::FormatError;
 use liaison::store::{Engine, Place, Revision, Store, StoreError, Write};
 use tokio::runtime::Runtime;

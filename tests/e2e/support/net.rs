@@ -13,19 +13,19 @@ use liaison::client::address::Address;
 use liaison::client::connect::{
     ConnectError, Connection, Dial, Dialing, Proxies, Route, Tcp, connect,
 };
-use liaison::config::ServiceHome;
 use liaison::crypto::cert::ServiceName;
 use liaison::crypto::issue::{self, Authority, Validity};
 use liaison::crypto::sign::SigningKey;
+use liaison::disk::{Disk, Fdatasync};
 use liaison::domain::access::Face;
 use liaison::domain::relay::share::Grants;
 use liaison::grpc;
 use liaison::operate::Node;
+use liaison::operate::config::ServiceHome;
 use liaison::server::listen::{self, Drained, Entrance, Limits};
 use liaison::server::{Ended, Serving, run};
 use liaison::service::{self, CannotStart, Keys, Service, Settings, Storage, door};
 use liaison::store::blobs::FileBlobs;
-use liaison::store::disk::{Disk, Fdatasync};
 use liaison::store::{Engine, KeyRange, Place, Store};
 use liaison::tls::client::ClientTls;
 use liaison::tls::{self, Identity, Link};

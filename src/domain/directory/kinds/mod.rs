@@ -23,7 +23,7 @@ use crate::crypto::hash::Digest;
 use crate::crypto::sign::{KeyId, VerifyingKey};
 use crate::domain::ids::{DirectoryName, MemberId};
 use crate::domain::limits;
-use crate::domain::refusal::{Refusal, Targets};
+use crate::domain::refusal::{Expected, Fault, Refusal, Targets};
 use crate::domain::role::Signer;
 use crate::signed::canonical;
 use crate::signed::dsse::{Envelope, Kind};
@@ -63,7 +63,7 @@ macro_rules! statements {
                         Payload::read(payload).map(Self::$kind)?
                     })+
                     other => {
-                        let (expected, found) = ("a statement", other.payload_type());
+                        let (expected, found) = (Expected::Statement, other.payload_type());
                         return Err(Refusal::UnknownKind { expected, found });
                     }
                 };
@@ -330,7 +330,7 @@ impl Unverified {
         if self.statement.rule().signers.contains(&Signer::Registrar) {
             return self.statement.says().is_of_registrars(directory);
         }
-        let (expected, found) = ("what registrars sign", self.envelope.kind().payload_type());
+        let (expected, found) = (Expected::OfRegistrars, self.envelope.kind().payload_type());
         Err(Refusal::UnknownKind { expected, found })
     }
 
@@ -442,12 +442,12 @@ pub fn apply(
 ) -> Result<Box<Parts>, Refusal> {
     let Verified { envelope, statement, version, signers, proven } = verified;
     if admitted.leaf != directory.size() {
-        return Err(Refusal::Internal("an entry that is not the next one was applied"));
+        return Err(Refusal::Internal(Fault::NotTheNextEntry));
     }
     let says = statement.says();
     let rule = statement.rule();
     if rule.since > directory.rules() {
-        let (expected, found) = ("a statement", envelope.kind().payload_type());
+        let (expected, found) = (Expected::Statement, envelope.kind().payload_type());
         return Err(Refusal::UnknownKind { expected, found });
     }
     says.subject(directory)?;
@@ -524,7 +524,7 @@ pub fn clock_behind(clock: u64, entry: &[u8]) -> Result<u64, Refusal> {
 
 fn read(bytes: &[u8], rules: u32) -> Result<(Envelope, Statement), Refusal> {
     let envelope = Envelope::parse(bytes, limits::STATEMENT_BYTES)
-        .map_err(|why| Refusal::form("statement", "a statement", why))?;
+        .map_err(|why| Refusal::form("statement", Expected::Statement, why))?;
     let statement = Statement::read(envelope.kind(), envelope.payload(), rules)?;
     Ok((envelope, statement))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::bytes::Bytes;
 
 use super::{Content, Dice, by_sled, by_us, close, copy, cut, salvaged, settle};
-use crate::store::disk::{Disk, Fdatasync};
+use crate::disk::{Disk, Fdatasync};
 use crate::store::sled::Sled;
 use crate::store::{Store as _, Write};
 

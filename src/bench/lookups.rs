@@ -10,11 +10,11 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use tonic::transport::Channel;
 
+use crate::bench::founding::NAME;
 use crate::client::home::Home;
 use crate::client::invitation::Invitation;
 use crate::client::replica::{Appended, Replica};
 use crate::crypto::hash::Digest;
-use crate::demo::founding::NAME;
 use crate::domain::directory::Directory;
 use crate::domain::ids::ContactId;
 use crate::service::State;
@@ -27,7 +27,7 @@ use crate::wire::v1::directory_service_client::DirectoryServiceClient;
 use crate::wire::v1::{LookUpRequest, ProvenEntry};
 
 use super::drive::Work;
-use crate::demo::machine::{Rate, repeat};
+use crate::bench::machine::{Rate, repeat};
 
 /// Entries that a sync takes at a time.
 const PAGE: usize = 1_000;

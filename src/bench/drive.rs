@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::demo::machine::{Busy, Each, Spent};
+use crate::bench::machine::{Busy, Each, Spent};
 
 /// Something that can be done again and again.
 pub(super) trait Work: Send + 'static {

@@ -12,11 +12,11 @@ use prost::Message as _;
 use tonic::transport::Channel;
 
 use crate::ambient::Ambient;
+use crate::bench::founding::Party;
 use crate::client::message::compose::{Outside, compose};
 use crate::client::message::content::{Inside, Writing};
 use crate::client::message::receipt::{About, verify_accepted};
 use crate::crypto::hash::Digest;
-use crate::demo::founding::Party;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::domain::limits;
 use crate::domain::relay::addressing::{self, Recipient};

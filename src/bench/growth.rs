@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 
+use crate::bench::founding::{Founding, seat_of};
+use crate::bench::grown::publish_in_order;
 use crate::client::connect::{Proxies, Tcp};
 use crate::client::draft::Bundle;
 use crate::client::home::Home;
@@ -19,15 +21,13 @@ use crate::client::keys::Owner;
 use crate::client::replica::Replica;
 use crate::client::session::{self, Answer, Progress, Session};
 use crate::crypto::sign::SigningKey;
-use crate::demo::founding::{Founding, seat_of};
-use crate::demo::grown::publish_in_order;
 use crate::domain::ids::{ContactId, DirectoryName};
 
 use super::Measurement;
 use super::counted::Counted;
 use super::drive::{Driven, Work, drive};
 use super::scenes::{Bench, PREPARED_ALONE, To, note, of};
-use crate::demo::machine::Spent;
+use crate::bench::machine::Spent;
 
 /// A copy is opened so often at least, however long it takes.
 const OPENED: usize = 3;

@@ -1,17 +1,16 @@
 //! The door to the disk: how bytes are made to survive a power cut.
 //!
-//! In scope: fsync of files and directories, the lock that keeps a second process out. Out of
-//! scope: what is written. Invariants: every sync that a commit rests on goes through [`Disk`], so
-//! that a test can stop or fail it.
+//! In scope: fsync of files and directories, a file that is whole or not there ([`whole`]), what room
+//! there is ([`space`]), what the system said, in words. Out of scope: what is written, whose it is, who may read it. Invariant: every sync that an answer
+//! rests on goes through [`Disk`], so that a test can stop or fail it.
+
+pub mod space;
+pub mod whole;
 
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
-
-use super::{StoreError, space};
 
 /// Makes what was written to a file, or what a directory lists, survive a power cut.
 pub trait Disk: Send + Sync + Debug {
@@ -49,17 +48,32 @@ impl Disk for Fdatasync {
 }
 
 /// Syncs the file or directory at `path`.
-pub(super) fn sync_path(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// Whatever the system says.
+pub fn sync_path(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     disk.sync(&File::open(path)?)
 }
 
+/// Makes what a folder lists durable. Windows journals names by itself, and opens no folder as a file.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn sync_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    if cfg!(unix) { sync_path(disk, path) } else { Ok(()) }
+}
+
 /// The directory that lists `path`.
-pub(super) fn parent(path: &Path) -> &Path {
+#[must_use]
+pub fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Creates the directory `path`, if need be, and makes its name durable.
-pub(super) fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// Whatever the system says.
+pub fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -70,53 +84,6 @@ pub(super) fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
         created => created?,
     }
     sync_path(disk, parent)
-}
-
-/// Takes the lock file of a store's directory, waiting a while for a process that is being torn
-/// down to let go of it. The lock is held until the file is dropped.
-///
-/// # Errors
-/// [`StoreError::Held`] if another process keeps the lock.
-pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
-    let file = OpenOptions::new().create(true).append(true).open(path);
-    held(path, file)
-}
-
-/// The same for who only reads, also where nothing can be written.
-///
-/// # Errors
-/// As [`lock`].
-pub(super) fn lock_to_read(path: &Path) -> Result<File, StoreError> {
-    let file = OpenOptions::new().create(true).append(true).open(path);
-    held(
-        path,
-        file.or_else(|error| if is_read_only(&error) { File::open(path) } else { Err(error) }),
-    )
-}
-
-fn held(path: &Path, file: io::Result<File>) -> Result<File, StoreError> {
-    let file = file.map_err(|error| unusable(path, &error))?;
-    retried(|| match file.try_lock() {
-        Ok(()) => Some(Ok(())),
-        Err(TryLockError::WouldBlock) => None,
-        Err(TryLockError::Error(error)) => Some(Err(unusable(path, &error))),
-    })
-    .unwrap_or_else(|| Err(StoreError::Held(path.to_owned())))?;
-    Ok(file)
-}
-
-/// Tries until there is an answer, for about five seconds.
-pub(super) fn retried<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
-    for before in 0..ATTEMPTS {
-        if let Some(answer) = attempt() {
-            return Some(answer);
-        }
-        if before == 0 {
-            tracing::info!("another process holds the store: waiting for it to end");
-        }
-        thread::sleep(PAUSE);
-    }
-    attempt()
 }
 
 /// What the system said, with its name and number: "ENOSPC (28), No space left on device".
@@ -158,24 +125,6 @@ pub fn is_full(why: &io::Error) -> bool {
 pub fn is_read_only(why: &io::Error) -> bool {
     why.kind() == io::ErrorKind::ReadOnlyFilesystem
 }
-
-/// The error of a store that could not be opened because of what the system says of `path`.
-pub(super) fn unusable(path: &Path, why: &io::Error) -> StoreError {
-    let mend = match why {
-        why if is_full(why) => ": make room there",
-        why if is_read_only(why) => ": mount it for writing",
-        _ => "",
-    };
-    cannot_open(path, &format_args!("{}{mend}", in_words(why)))
-}
-
-/// The error of a store that could not be opened because of `path`.
-pub(super) fn cannot_open(path: &Path, why: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Open(format!("{}: {why}", path.display()))
-}
-
-const ATTEMPTS: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

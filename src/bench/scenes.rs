@@ -9,11 +9,11 @@ use anyhow::Context as _;
 use tonic::transport::Channel;
 
 use crate::ambient::Ambient;
+use crate::bench::founding::{Party, Seed};
+use crate::bench::grown::Growth;
+use crate::bench::net::Net;
 use crate::client::address::Address;
 use crate::crypto::sign::SigningKey;
-use crate::demo::founding::{Party, Seed};
-use crate::demo::grown::Growth;
-use crate::demo::net::Net;
 use crate::domain::ids::ContactId;
 use crate::domain::limits;
 use crate::wire::v1::collect_response::Item;
@@ -26,7 +26,7 @@ use super::drive::{Driven, drive};
 use super::lookups::{self, Copy, LookingUp};
 use super::messages::{Expect, Ready, Sealed, Submitting};
 use super::{Measurement, Options, bare};
-use crate::demo::machine::{Rate, Spent, repeat, size_of, synced_appends};
+use crate::bench::machine::{Rate, Spent, repeat, size_of, synced_appends};
 
 /// Senders at most, each with a mailbox to write to.
 const SENDERS: usize = 64;

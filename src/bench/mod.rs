@@ -3,7 +3,8 @@
 //! In scope: a real service with its real peers in this process, on loopback TCP with mutual TLS
 //! and on this disk; in the same run the limits: the same transport without a service, the same
 //! disk without a store, bare signature checks. Out of scope: targets, and other machines' figures;
-//! client and server share the cores, so ratios say more than rates.
+//! client and server share the cores, so ratios say more than rates. Invariant: nothing depends on this
+//! room but `bin/liaison` and the benches.
 //!
 //! How it is measured:
 //! - Messages: 1 KiB of text in a sealed body of 4 KiB, three letters (two seats of the recipient,
@@ -26,9 +27,14 @@ mod beside;
 mod counted;
 mod drive;
 mod followers;
+mod founding;
+mod grown;
 mod growth;
 mod lookups;
+mod machine;
 mod messages;
+mod net;
+pub mod program;
 mod scenes;
 mod table;
 
@@ -38,13 +44,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::ambient::Ambient;
-use crate::demo::machine::{Each, Rate};
 use crate::server::process;
 use crate::store::Engine;
 
-pub(in crate::demo) use followers::run as follow;
 pub use table::print;
 
+use machine::{Each, Rate};
 use scenes::Bench;
 
 /// What is measured, and where.

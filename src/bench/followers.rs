@@ -14,17 +14,17 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tonic::Streaming;
 
 use crate::ambient::Ambient;
+use crate::bench::net::{Net, connect_as};
 use crate::client::address::Address;
 use crate::client::connect::Tcp;
 use crate::crypto::sign::SigningKey;
-use crate::demo::net::{Net, connect_as};
 use crate::domain::limits;
 use crate::tls::Identity;
 use crate::wire::v1::relay_service_client::RelayServiceClient;
 use crate::wire::v1::{CollectRequest, CollectResponse};
 
 use super::Measurement;
-use crate::demo::machine::Busy;
+use crate::bench::machine::Busy;
 
 /// Those who connect at a time.
 const CONNECTING: usize = 32;
@@ -118,7 +118,7 @@ struct Seat {
 }
 
 /// The child: reads a plan, then how many streams are to be open, and says when they are.
-pub(in crate::demo) async fn run() -> anyhow::Result<()> {
+pub async fn run() -> anyhow::Result<()> {
     let mut lines = std::io::stdin().lines();
     let plan: Plan = serde_json::from_str(&lines.next().context("expected a plan")??)?;
     let mut open = Vec::new();

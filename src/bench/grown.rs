@@ -372,8 +372,8 @@ impl Chance {
 mod tests {
     use super::*;
     use crate::ambient::Ambient;
-    use crate::demo::founding::NAME;
-    use crate::demo::net::Net;
+    use crate::bench::founding::NAME;
+    use crate::bench::net::Net;
     use crate::domain::directory::entry::Entry;
     use crate::domain::directory::{
         self, Admitted, Directory, RULES, apply, verify, verify_founding,

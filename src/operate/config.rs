@@ -316,7 +316,7 @@ mod tests {
     fn a_home_of_release_0_1_is_refused_by_its_number_and_a_newer_one_wants_a_newer_program() {
         let folder = tempfile::tempdir().unwrap();
         let home = ServiceHome::at(folder.path());
-        let of_0_1 = include_str!("../tests/golden/files-1/liaisond.toml");
+        let of_0_1 = include_str!("../../tests/golden/files-1/liaisond.toml");
         let refused = |text: &str| {
             fs::write(home.config_file(), text).unwrap();
             home.config().unwrap_err()
@@ -334,7 +334,8 @@ mod tests {
 
     #[test]
     fn the_reserve_is_that_of_the_file_and_else_the_published_one() {
-        let good = format!("format = 2\n{}", include_str!("../tests/golden/files-1/liaisond.toml"));
+        let good =
+            format!("format = 2\n{}", include_str!("../../tests/golden/files-1/liaisond.toml"));
         let reserve = |more: &str| {
             let config: Result<Config, _> = toml::from_str(&format!("{good}{more}"));
             config.map(|config| u64::from(config.storage.reserve) << 20)
@@ -348,7 +349,8 @@ mod tests {
     fn what_is_no_place_to_listen_or_no_engine_is_answered_with_what_is() {
         let folder = tempfile::tempdir().unwrap();
         let home = ServiceHome::at(folder.path());
-        let good = format!("format = 2\n{}", include_str!("../tests/golden/files-1/liaisond.toml"));
+        let good =
+            format!("format = 2\n{}", include_str!("../../tests/golden/files-1/liaisond.toml"));
         let refused = |text: String| {
             fs::write(home.config_file(), text).unwrap();
             home.config().unwrap_err().to_string()
