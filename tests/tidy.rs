@@ -26,10 +26,7 @@ const ALLOWED: [(&str, &[&str]); 24] = [
     ("words", &["office", "client", "domain", "signed", "crypto", "moment"]),
     (
         "cli",
-        &[
-            "office", "words", "client", "wire", "domain", "tlog", "signed", "crypto", "moment",
-            "ambient",
-        ],
+        &["office", "words", "client", "wire", "domain", "tlog", "signed", "crypto", "ambient"],
     ),
     ("config", &["domain", "store::Engine"]),
     ("telemetry", &[]),
@@ -83,22 +80,11 @@ const ALLOWED: [(&str, &[&str]); 24] = [
 /// Files that still use each other in a circle. The list only becomes shorter.
 const IN_CIRCLES: &[&str] = &[
     "src/cli/administer.rs",
-    "src/cli/call.rs",
     "src/cli/context.rs",
-    "src/cli/courier.rs",
-    "src/cli/directory.rs",
-    "src/cli/doctor.rs",
     "src/cli/fields.rs",
-    "src/cli/inbox/mod.rs",
-    "src/cli/mail.rs",
-    "src/cli/record.rs",
-    "src/cli/retry.rs",
     "src/cli/rotate.rs",
     "src/cli/seat.rs",
-    "src/cli/sent.rs",
     "src/cli/statement.rs",
-    "src/cli/status.rs",
-    "src/cli/sync.rs",
 ];
 
 /// No clock, no file, no network, no ambient randomness.
