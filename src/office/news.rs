@@ -238,7 +238,7 @@ mod tests {
             news.notes
         };
         let unchecked = Note::Unverified(0, NotOpened::BeforeUpdate(key));
-        assert_eq!(warnings(NotOpened::BeforeUpdate(key)), [unchecked.clone()]);
+        assert_eq!(warnings(NotOpened::BeforeUpdate(key)), std::slice::from_ref(&unchecked));
         let backdated = NotOpened::Backdated { key, ended: 2, floor: 3 };
         assert_eq!(warnings(backdated.clone()), [Note::Unverified(0, backdated), unchecked]);
     }

@@ -163,7 +163,7 @@ fn not_accepted(id: MessageId, of: Option<&Addressing>, error: &ClientError) -> 
     }
     let mut said = format!("the {}", what_it_is(of));
     // What waits is named where it is said to.
-    if !error.waiting().is_some() {
+    if error.waiting().is_none() {
         said = format!("{said} {id}");
     }
     if let Some(of) = of {

@@ -340,7 +340,7 @@ impl Stay {
             let shown = rows.iter().filter(|row| *muted || !row.muted);
             shown.for_each(|row| say(ctx, said, (&listed::object(row), listed::cells(row))));
             unverified.iter().for_each(|row| {
-                say(ctx, said, (&listed::doubted_object(row), listed::doubted(row)))
+                say(ctx, said, (&listed::doubted_object(row), listed::doubted(row)));
             });
             Ok(())
         });
