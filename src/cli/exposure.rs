@@ -28,11 +28,11 @@ use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::office::collect;
 use crate::office::mail::Mail;
+use crate::office::page::is_for_people;
 use crate::signed::proto::{Class, Kind, Tlp, Urgency};
 use crate::words;
 
 use super::args::ExposureArgs;
-use super::inbox::is_for_people;
 use super::notify::within;
 use super::output::Bar;
 use super::statement::agreed;

@@ -35,13 +35,13 @@ use crate::office::collect::{self, TakeError};
 use crate::office::hand_in;
 use crate::office::index::Row;
 use crate::office::mail::Mail;
+use crate::office::page::has_ended;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Class, Outcome};
 use crate::words;
 
 use super::Context;
 use super::args::{Pointer, SentArgs, SentCommand};
-use super::inbox::has_ended;
 use super::layout::{self, Lines};
 use super::retry::retry;
 

@@ -182,7 +182,7 @@ fn service(ctx: &Context, lines: &mut Lines, warnings: &mut Vec<String>) -> Valu
 
 fn mailbox(ctx: &Context, replica: Replica, lines: &mut Lines) -> Result<Value, ClientError> {
     let mail = Mail::open(&ctx.office, replica)?;
-    let shown = super::inbox::listed(&mail, &mail.acks(&mail.due()?)?, false)?.0;
+    let shown = mail.listed(&mail.acks(&mail.due()?)?, false)?.0;
     let unread = shown.into_iter().filter(|number| !mail.is_read(*number)).count();
     let (collected, waiting) = (mail.inbox.last()?, mail.due()?.len());
     let head = collected > 0 || mail.inbox.head()?.is_some();

@@ -21,6 +21,7 @@ pub mod later;
 pub mod mail;
 pub mod muted;
 pub mod news;
+pub mod page;
 pub mod standing;
 pub mod stay;
 mod sync;

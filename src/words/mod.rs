@@ -23,7 +23,7 @@ use crate::office::collect::Unproven;
 use crate::office::inbox::Gone;
 use crate::signed::proto::{self, Class, DrillKind, Flag, Kind, Level, Outcome, Tlp, Urgency};
 
-pub use notes::{mend, note, sentence, spelled, unkept, why_call, work};
+pub use notes::{YOU, by, mend, note, sentence, spelled, unkept, whom, why_call, work};
 
 /// How the relay contradicts itself, and what shows it.
 #[must_use]

@@ -7,11 +7,12 @@ use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::{self, Amiss};
 use crate::domain::relay::addressing::{Addressing, OrLater};
 use crate::office::call::Why;
+use crate::office::page::By;
 use crate::office::told::{Note, Unkept, Work};
 use crate::signed::proto::Class;
 
 use super::{
-    UNCHECKED, began_anew, class, delivered_again, later, not_acknowledged, not_delivered,
+    ENDED, UNCHECKED, began_anew, class, delivered_again, later, not_acknowledged, not_delivered,
     not_proven, unverified, when,
 };
 
@@ -259,6 +260,25 @@ pub fn mend(error: &ClientError) -> Option<String> {
         Some(Fate::WithoutReceipt(_) | Fate::NotKept(_)) | None => mend,
     }
 }
+
+/// Several who acknowledged, in a line.
+#[must_use]
+pub fn by(all: &[By]) -> String {
+    let said = all.iter().map(|by| {
+        let ended = if by.key_ended { format!(" ({ENDED})") } else { String::new() };
+        format!("{}{ended}", whom(by))
+    });
+    format!("by {}", said.collect::<Vec<_>>().join(", "))
+}
+
+/// One who acknowledged.
+#[must_use]
+pub fn whom(by: &By) -> String {
+    by.colleague.as_ref().map_or_else(|| YOU.to_owned(), ToString::to_string)
+}
+
+/// Who reads.
+pub const YOU: &str = "you";
 
 /// Why a contact is to be called, behind its name.
 #[must_use]

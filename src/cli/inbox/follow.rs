@@ -38,7 +38,7 @@ use crate::wire::v1;
 use crate::words;
 
 use super::super::Context;
-use super::{gone_json, rows, told};
+use super::{gone_json, listed, told};
 
 /// Stays, and prints what comes. A connection that ends is made again, for ever; the end is what the
 /// service refuses, or what is wrong on this side.
@@ -336,10 +336,12 @@ impl Stay {
     fn announce(&mut self, ctx: &Context, mail: &Mail) -> Result<(), ClientError> {
         let Self { muted, acks, news, said, .. } = self;
         let announced = news.announce(|number| {
-            let (rows, unverified) = rows(mail, acks, &[number])?;
+            let (rows, unverified) = mail.rows(acks, &[number])?;
             let shown = rows.iter().filter(|row| *muted || !row.muted);
-            shown.for_each(|row| say(ctx, said, (row, row.cells())));
-            unverified.iter().for_each(|row| say(ctx, said, (row, row.cells())));
+            shown.for_each(|row| say(ctx, said, (&listed::object(row), listed::cells(row))));
+            unverified.iter().for_each(|row| {
+                say(ctx, said, (&listed::doubted_object(row), listed::doubted(row)));
+            });
             Ok(())
         });
         // With each head of the relay, what waits is dealt with again.

@@ -6,46 +6,43 @@
 //! over.
 
 mod follow;
+mod listed;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::client::error::{ClientError, Exit, Sending, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
-use crate::client::message::receipt::ReceiptError;
 use crate::client::message::text::{visible, visible_block};
 use crate::client::message::words as wording;
 use crate::client::place;
-use crate::client::reason::{Here, Reason, Rule};
+use crate::client::reason::{Here, Rule};
 use crate::client::session::Session;
-use crate::crypto::hash::Digest;
 use crate::domain::directory::Directory;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
 use crate::domain::refusal::{Amiss, Refusal};
 use crate::domain::relay::addressing::Addressing;
-use crate::domain::relay::belief;
 use crate::domain::relay::envelope::VerifiedHeader;
 use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
-use crate::office::acknowledged::{Acknowledged, Acks};
-use crate::office::collect::{self, Desk, SealError, Unproven};
+use crate::office::collect::{self, SealError};
 use crate::office::fate::{kept_back, not_sealed};
-use crate::office::inbox::{Gone, Inbox, InboxError, Kept};
-use crate::office::index::{self, Index, Row};
+use crate::office::inbox::{Gone, InboxError};
+use crate::office::index::{Index, Row};
 use crate::office::mail::Mail;
 use crate::office::muted::{Muted, Sender};
 use crate::office::news::News;
-use crate::signed::proto::{self, Class, Level};
+use crate::office::page::{By, Came, Found, Listed, State, Wanted, has_ended, is_for_people};
+use crate::signed::proto::{self, Level};
 use crate::words;
 
 use super::args::{InboxArgs, InboxCommand, Pointer};
 use super::fields::drafted;
-use super::layout::{self, Lines};
+use super::layout::Lines;
 use super::statement::agreed;
 use super::{Context, cannot_use};
 
@@ -101,13 +98,6 @@ fn say_muted(ctx: &Context, muted: &Muted) -> Result<(), ClientError> {
     Ok(())
 }
 
-/// What of the inbox a list is to show.
-#[derive(Clone, Copy)]
-struct Wanted {
-    muted: bool,
-    most: usize,
-}
-
 async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), ClientError> {
     if offline {
         return show(ctx, &Mail::here(&ctx.office)?, wanted);
@@ -124,93 +114,46 @@ async fn list(ctx: &Context, offline: bool, wanted: Wanted) -> Result<(), Client
 /// The mailbox with what there is now.
 async fn fresh(ctx: &Context, wanted: Wanted) -> Result<(Session, Mail), ClientError> {
     let (session, mut mail) = Mail::online(&ctx.office).await?;
-    let first = |mail: &Mail, row: &Row| is_shown(mail, row, wanted.muted);
+    let first = |mail: &Mail, row: &Row| mail.is_shown(row, wanted.muted);
     let mut news = mail.collected(&session, (FIRST, first)).await?;
     mail.tell(&mut news);
     Ok((session, mail))
 }
 
-/// The numbers of what people look for, and how many others are muted: what nobody dealt with first,
-/// most urgent first. A message that may not be muted is dealt with when it is acknowledged, any other
-/// when it is read.
-pub(super) fn listed(
-    mail: &Mail,
-    acks: &Acks,
-    muted: bool,
-) -> Result<(Vec<u64>, usize), ClientError> {
-    let mut rows = mail.index.for_people();
-    let all = rows.len();
-    rows.retain(|row| is_shown(mail, row, muted));
-    let urgent = rows.iter().filter(|row| row.is_urgent()).filter_map(|row| row.digest()).collect();
-    let acknowledged = mail.acknowledged(acks, &urgent)?;
-    let is_done = |row: &Row| match row.digest() {
-        Some(header) if row.is_urgent() => {
-            acks.waits(header).is_some() || acknowledged.iter().any(|by| by.header == header)
-        }
-        _ => mail.is_read(row.number),
-    };
-    let (done, open): (Vec<&Row>, Vec<&Row>) = rows.into_iter().partition(|row| is_done(row));
-    let shown: Vec<u64> = index::fair(open).into_iter().chain(done).map(|row| row.number).collect();
-    let hidden = all - shown.len();
-    Ok((shown, hidden))
-}
-
-/// Whether a message is shown that says this of itself.
-fn is_shown(mail: &Mail, row: &Row, muted: bool) -> bool {
-    let contact = || row.sender.parse::<SeatId>().ok().map(|seat| seat.contact());
-    let quiet = !muted && !row.is_urgent() && contact().is_some_and(|of| mail.muted.holds(&of));
-    row.is_for_people() && !quiet
-}
-
-/// The numbers of what is no message to people, and may not hold.
-fn doubted(mail: &Mail) -> Vec<u64> {
-    let held = [collect::OPENED, collect::ACKNOWLEDGED, collect::NOT_DELIVERED, collect::EXPIRED];
-    let rows = mail.index.rows().iter().filter(|row| !row.is_for_people());
-    let doubted = rows.filter(|row| row.how().is_none_or(|how| !held.contains(&how)));
-    doubted.map(|row| row.number).collect()
-}
-
 fn show(ctx: &Context, mail: &Mail, wanted: Wanted) -> Result<(), ClientError> {
-    let acks = mail.acks(&mail.due()?)?;
-    let (mut numbers, hidden) = listed(mail, &acks, wanted.muted)?;
-    let more = numbers.len().saturating_sub(wanted.most);
-    numbers.truncate(wanted.most);
-    numbers.extend(doubted(mail).into_iter().rev().take(wanted.most));
-    let (rows, unverified) = rows(mail, &acks, &numbers)?;
-    let later = mail.inbox.later()?;
-    let unknown = later
-        .iter()
-        .map(|(number, kind)| json!({ "number": number, "kind": kind.byte() }))
-        .collect::<Vec<_>>();
-    let gone = mail.inbox.gone_untold()?;
-    let [expired, lost] = gone_json(&gone);
+    let page = mail.page(wanted)?;
+    let unknown =
+        page.later.iter().map(|(number, kind)| json!({ "number": number, "kind": kind.byte() }));
+    let [expired, lost] = gone_json(&page.gone);
     let object = json!({
         "seat": mail.seat.to_string(),
-        "messages": rows,
-        "unverified": unverified,
-        "unknown_entries": unknown,
+        "messages": page.messages.iter().map(listed::object).collect::<Vec<_>>(),
+        "unverified": page.unverified.iter().map(listed::doubted_object).collect::<Vec<_>>(),
+        "unknown_entries": unknown.collect::<Vec<_>>(),
         "expired": expired,
         "lost": lost,
-        "more": more,
-        "muted": hidden,
+        "more": page.more,
+        "muted": page.muted,
     });
-    ctx.out.data(&object, || match table(&rows, &unverified, (more, hidden)) {
-        nothing if nothing.is_empty() => {
-            format!("no messages in the mailbox of {}", mail.seat.contact())
+    ctx.out.data(&object, || {
+        match listed::table(&page.messages, &page.unverified, (page.more, page.muted)) {
+            nothing if nothing.is_empty() => {
+                format!("no messages in the mailbox of {}", mail.seat.contact())
+            }
+            table => table,
         }
-        table => table,
     });
-    for (number, kind) in later {
-        ctx.out.say(words::later(number, kind));
+    for (number, kind) in &page.later {
+        ctx.out.say(words::later(*number, *kind));
     }
-    words::gone(&gone).iter().for_each(|said| ctx.out.say(said));
-    told(ctx, mail, &gone);
-    let mut new = rows.iter().filter(|row| row.state == "new" && !mail.is_lost(row.number));
-    if let [only] = &rows[..]
+    words::gone(&page.gone).iter().for_each(|said| ctx.out.say(said));
+    told(ctx, mail, &page.gone);
+    let is_new = |row: &&Listed| row.state == State::New && !mail.is_lost(row.number);
+    if let [only] = &page.messages[..]
         && !mail.is_lost(only.number)
     {
         ctx.out.say(format_args!("read it: liaison inbox read {}", only.number));
-    } else if let Some(new) = new.next() {
+    } else if let Some(new) = page.messages.iter().find(is_new) {
         ctx.out.say(format_args!("read one: liaison inbox read {}", new.number));
     }
     Ok(())
@@ -240,284 +183,12 @@ fn told(ctx: &Context, mail: &Mail, gone: &[Gone]) {
     }
 }
 
-fn table(rows: &[Listed], unverified: &[Unverified], (more, hidden): (usize, usize)) -> String {
-    let header = ["NUMBER", "FROM", "WHEN", "URGENCY", "STATE", "TITLE"];
-    let cells = rows.iter().map(Listed::cells).chain(unverified.iter().map(Unverified::cells));
-    let cells: Vec<_> = cells.collect();
-    let table = if cells.is_empty() { None } else { Some(layout::table(&header, cells)) };
-    let more = (more > 0).then(|| format!("{more} more: --all shows them"));
-    let hidden = (hidden > 0).then(|| format!("{hidden} muted: --muted shows them"));
-    table.into_iter().chain(more).chain(hidden).collect::<Vec<_>>().join("\n")
-}
-
-/// A message in the list.
-#[derive(Serialize)]
-struct Listed {
-    number: u64,
-    id: String,
-    digest: String,
-    from: String,
-    at: u64,
-    class: String,
-    urgency: String,
-    tlp: Option<&'static str>,
-    drill: Option<String>,
-    title: Option<String>,
-    not_opened: Option<Reason>,
-    #[serde(skip)]
-    why: Option<String>,
-    asked_again: bool,
-    state: &'static str,
-    key_ended: bool,
-    acknowledged_by: Vec<By>,
-    /// The own acknowledgement is to be handed in yet.
-    acknowledgement_waits: bool,
-    /// It is shown only to who asks for it.
-    muted: bool,
-}
-
-/// Who acknowledged a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct By {
-    seat: String,
-    key_ended: bool,
-}
-
-impl By {
-    /// Several, in a line.
-    fn line(all: &[Self]) -> String {
-        let said = all.iter().map(|by| {
-            let ended = if by.key_ended { format!(" ({})", words::ENDED) } else { String::new() };
-            format!("{}{ended}", by.seat)
-        });
-        format!("by {}", said.collect::<Vec<_>>().join(", "))
-    }
-}
-
-impl Listed {
-    fn cells(&self) -> Vec<String> {
-        let title = match (&self.title, &self.why) {
-            (Some(title), _) => visible(title),
-            (None, Some(why)) => why.clone(),
-            (None, None) => words::UNKNOWN_KIND.to_owned(),
-        };
-        let drill = self.drill.as_ref().map_or_else(String::new, |drill| format!("{drill} "));
-        let ended = if self.key_ended { format!(" ({})", words::ENDED) } else { String::new() };
-        let state = match &self.acknowledged_by[..] {
-            [] => self.state.to_owned(),
-            by if self.acknowledgement_waits => {
-                format!("acknowledged {}; your {WAITS}", By::line(by))
-            }
-            by => format!("acknowledged {}", By::line(by)),
-        };
-        vec![
-            self.number.to_string(),
-            self.from.clone(),
-            words::when(self.at),
-            self.urgency.clone(),
-            if self.muted { format!("{state}; muted") } else { state },
-            format!("{drill}{title}{ended}"),
-        ]
-    }
-}
-
-/// An item that is not believed: nothing that it says is shown.
-#[derive(Serialize)]
-struct Unverified {
-    number: u64,
-    why: String,
-    reason: Reason,
-    asked_again: bool,
-}
-
-impl Unverified {
-    /// A message whose header is not believed.
-    fn message(number: u64, why: &NotOpened) -> Self {
-        Self { number, why: words::not_opened(why), reason: why.reason(), asked_again: false }
-    }
-
-    /// An entry that does not show what the relay says by it.
-    fn expired(number: u64, why: &Unproven) -> Self {
-        Self { number, why: words::unproven(why), reason: why.reason(), asked_again: false }
-    }
-
-    /// An acknowledgement that is none of a colleague's.
-    fn acknowledged(number: u64, why: &ReceiptError) -> Self {
-        Self { number, why: words::unacknowledged(why), reason: why.reason(), asked_again: false }
-    }
-
-    fn cells(&self) -> Vec<String> {
-        let (number, nothing) = (format!("entry {}", self.number), String::new);
-        let said = words::again(self.why.clone(), self.asked_again);
-        vec![number, "unverified".to_owned(), nothing(), nothing(), nothing(), said]
-    }
-}
-
-/// The rows of these entries: of messages that people read, and of what does not hold. No receipts, no
-/// words of acknowledgements.
-fn rows(
-    mail: &Mail,
-    acks: &Acks,
-    numbers: &[u64],
-) -> Result<(Vec<Listed>, Vec<Unverified>), ClientError> {
-    let Found { messages: found, mut unverified } = messages(mail, numbers)?;
-    let digests = found.iter().map(|(_, header)| header.digest()).collect();
-    let acknowledged = mail.acknowledged(acks, &digests)?;
-    let directory = mail.replica.directory()?;
-    for row in &mut unverified {
-        row.asked_again = mail.inbox.is_asked_again(row.number);
-    }
-    let rows = found.iter().map(|(kept, header)| {
-        let number = kept.place.mailbox.count;
-        let again = mail.inbox.is_asked_again(number);
-        let opened = if mail.inbox.is_whole(number) { Some(mail.opened(kept)?) } else { None };
-        let content = match &opened {
-            Some(Ok(Opened { inside: Inside::Content(content), .. })) => Some(content),
-            Some(Ok(_) | Err(_)) | None => None,
-        };
-        let why = match &opened {
-            Some(opened) => opened
-                .as_ref()
-                .err()
-                .map(|why| (why.reason(), words::again(words::not_opened(why), again))),
-            None if is_expired(mail, number)? => {
-                let call = header.addressing().sender.contact();
-                let said = format!(
-                    "expired before it was read here; call {call}: liaison directory show {call}"
-                );
-                Some((Rule::MessageExpired.into(), said))
-            }
-            None if mail.is_lost(number) => {
-                let call = header.addressing().sender.contact();
-                let said =
-                    format!("the service has lost it; call {call}: liaison directory show {call}");
-                Some((Rule::BodyDamaged.into(), said))
-            }
-            None => {
-                let said = format!("not fetched yet: liaison inbox read {number}");
-                Some((Here::NotFetched.into(), said))
-            }
-        };
-        let by = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
-        let waits = acks.waits(header.digest()).is_some();
-        let gone = why.as_ref().is_some_and(|(code, _)| *code == Rule::MessageExpired);
-        let state = match (by.is_empty(), waits, mail.is_read(number)) {
-            (false, _, _) => "acknowledged",
-            (true, true, _) => WAITS,
-            (true, false, _) if gone => "expired",
-            (true, false, true) => "read",
-            (true, false, false) => "new",
-        };
-        let of = header.addressing();
-        Ok(Listed {
-            number,
-            id: of.id.to_string(),
-            digest: header.digest().to_string(),
-            from: of.sender.to_string(),
-            at: of.created,
-            class: words::class(of.class),
-            urgency: words::urgency(of.urgency),
-            tlp: content.map(|content| words::tlp(content.tlp())),
-            drill: of.drill.as_ref().map(words::drill),
-            title: content.map(|content| content.title.clone()),
-            not_opened: why.as_ref().map(|(reason, _)| reason.clone()),
-            why: why.map(|(_, said)| said),
-            asked_again: again,
-            state,
-            key_ended: has_ended(directory, header),
-            acknowledged_by: by,
-            acknowledgement_waits: waits,
-            muted: mail.muted.hides(of),
-        })
-    });
-    Ok((rows.collect::<Result<_, ClientError>>()?, unverified))
-}
-
-fn acknowledged_by(all: &[Acknowledged], header: Digest, own: &SeatId) -> Vec<By> {
-    let by = all.iter().filter(|one| one.header == header).map(|one| By {
-        seat: if one.seat == *own { YOU.to_owned() } else { one.seat.to_string() },
-        key_ended: one.key_ended,
-    });
-    by.collect()
-}
-
-/// Whether one of the keys that signed has ended by now.
-pub(super) fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool {
-    header.signers().any(|key| belief::has_ended(directory, key))
-}
-
-/// A message that came, with its verified header.
-type Came = (Kept, VerifiedHeader);
-
-/// What is in the inbox for people.
-#[derive(Default)]
-struct Found {
-    /// Messages to people.
-    messages: Vec<Came>,
-    /// What may be such a message, or not.
-    unverified: Vec<Unverified>,
-}
-
-impl Found {
-    fn of(desk: &Desk<'_>, inbox: &Inbox, numbers: &[u64]) -> Result<Self, InboxError> {
-        let mut found = Self::default();
-        for number in numbers.iter().copied() {
-            let kept = match inbox.item(number) {
-                Err(InboxError::Unknown(_)) => continue,
-                kept => kept?,
-            };
-            let not_held = match kept.kind {
-                EntryKind::Addressed | EntryKind::Released => {
-                    let header = collect::header(&desk.reader, &kept);
-                    found.add(kept, header);
-                    None
-                }
-                EntryKind::NotDelivered => {
-                    collect::expired(desk, &kept).err().map(|why| Unverified::expired(number, &why))
-                }
-                EntryKind::Acknowledged => collect::acknowledged(desk, &kept)
-                    .err()
-                    .map(|why| Unverified::acknowledged(number, &why)),
-                EntryKind::Later(_) => None,
-            };
-            found.unverified.extend(not_held);
-        }
-        Ok(found)
-    }
-
-    fn add(&mut self, kept: Kept, header: Result<VerifiedHeader, NotOpened>) {
-        match header {
-            Ok(header) => {
-                let mut others = self.messages.iter();
-                let again = others.any(|(_, other)| other.digest() == header.digest());
-                if is_for_people(&header) && !again {
-                    self.messages.push((kept, header));
-                }
-            }
-            Err(why) => {
-                let number = kept.place.mailbox.count;
-                self.unverified.push(Unverified::message(number, &why));
-            }
-        }
-    }
-}
-
-fn messages(mail: &Mail, numbers: &[u64]) -> Result<Found, ClientError> {
-    Ok(mail.at_desk(|desk| Found::of(desk, &mail.inbox, numbers))??)
-}
-
-/// Receipts and the words of acknowledgements belong to what was sent.
-pub(super) fn is_for_people(header: &VerifiedHeader) -> bool {
-    let class = header.addressing().class;
-    class != Class::Receipt && class != Class::Acknowledgement
-}
-
 /// The one message that came and is pointed at. If only its header is here, it is fetched at once.
 async fn find(mail: &mut Mail, at: &Pointer) -> Result<(Came, Option<Session>), ClientError> {
     not_gone(mail, at)?;
     let number = at.one(came_at(&mail.index, at), "liaison inbox list", named)?.number;
     let mut session = None;
-    if !mail.inbox.is_whole(number) && !is_expired(mail, number)? {
+    if !mail.inbox.is_whole(number) && !mail.is_expired(number)? {
         let connected = mail.connect().await.map_err(|error| {
             let sentence = format!("only the header of {number} is here: {error}");
             ClientError { sentence, ..error }
@@ -538,7 +209,7 @@ async fn find(mail: &mut Mail, at: &Pointer) -> Result<(Came, Option<Session>), 
             }
         };
         // What was not read is not acknowledged.
-        if !mail.inbox.is_whole(number) && !is_expired(mail, number)? {
+        if !mail.inbox.is_whole(number) && !mail.is_expired(number)? {
             return Err(not_fetched(number, fetched.err()));
         }
         fetched?;
@@ -546,12 +217,6 @@ async fn find(mail: &mut Mail, at: &Pointer) -> Result<(Came, Option<Session>), 
     }
     let came = verified(mail, number)?;
     if mail.inbox.is_whole(number) { Ok((came, session)) } else { Err(expired(&came)) }
-}
-
-/// Whether the rest of a message had expired before it came.
-fn is_expired(mail: &Mail, number: u64) -> Result<bool, ClientError> {
-    let is_whole = mail.inbox.is_whole(number);
-    Ok(!is_whole && mail.inbox.how(number)?.as_deref() == Some(collect::EXPIRED))
 }
 
 /// What is left of a message that had expired before it was read here: who can tell.
@@ -607,9 +272,9 @@ fn not_fetched(number: u64, why: Option<ClientError>) -> ClientError {
 
 /// The message of a number, whose header holds.
 fn verified(mail: &Mail, number: u64) -> Result<Came, ClientError> {
-    let Found { mut messages, unverified } = messages(mail, &[number])?;
+    let Found { mut messages, unverified } = mail.found(&[number])?;
     let why = match (unverified.first(), mail.index.row(number)) {
-        (Some(why), _) => &why.why,
+        (Some(doubted), _) => &listed::doubt(&doubted.why),
         (None, Some(row)) if row.is_receipt() => "a receipt: liaison sent shows it",
         (None, Some(row)) if row.is_message() => "an acknowledgement: liaison sent shows it",
         (None, _) => "no message to people",
@@ -708,8 +373,7 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
         None => Vec::new(),
     };
     let acks = mail.acks(&mail.due()?)?;
-    let acknowledged = mail.acknowledged(&acks, &BTreeSet::from([header.digest()]))?;
-    let acknowledged = acknowledged_by(&acknowledged, header.digest(), &mail.seat);
+    let acknowledged = mail.acknowledged_by(&acks, header.digest())?;
     let (amiss, answered) = (mail.amiss(&header)?, mail.answered(&header)?);
     let waits = acks.waits(header.digest()).map(|id| by_whom(&mail, id)).transpose()?;
     let (own, opened) = (&mail.seat, &opened);
@@ -800,7 +464,7 @@ impl Shown<'_> {
             lines.line("attached", format!("{name} ({kind}, {size} bytes)"));
         }
         if !self.acknowledged.is_empty() {
-            lines.line("acknowledged", By::line(&self.acknowledged));
+            lines.line("acknowledged", words::by(&self.acknowledged));
         }
         if let Some(whom) = &self.waits {
             let next = "goes with the next liaison inbox, sent or sync";
@@ -910,7 +574,7 @@ impl Shown<'_> {
             "texts": texts.collect::<serde_json::Map<_, _>>(),
             "attachments": attachments.collect::<Vec<_>>(),
             "saved": saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
-            "acknowledged_by": self.acknowledged,
+            "acknowledged_by": self.acknowledged.iter().map(listed::by_object).collect::<Vec<_>>(),
             "acknowledgement_waits": self.waits.is_some(),
             "key_ended": has_ended(self.directory, &self.opened.header),
             "notes": self.notes(),
@@ -988,17 +652,16 @@ async fn acknowledge(
     let ((kept, header), _) = find(&mut mail, at).await?;
     let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
     let acks = mail.acks(&mail.due()?)?;
-    let by = mail.acknowledged(&acks, &BTreeSet::from([header.digest()]))?;
-    let by = acknowledged_by(&by, header.digest(), &mail.seat);
+    let by = mail.acknowledged_by(&acks, header.digest())?;
     let waits = acks.waits(header.digest());
-    if waits.is_none() && by.iter().any(|by| by.seat == YOU) {
+    if waits.is_none() && by.iter().any(|by| by.colleague.is_none()) {
         let own = acks.own(header.digest());
         let whom = own.map(|own| by_whom(&mail, own)).transpose()?;
         let object = json!({ "number": number, "id": id, "already": true, "person": whom });
         ctx.out.data(&object, || {
             format!(
                 "{number} is acknowledged already, by {}",
-                visible(whom.as_deref().unwrap_or(YOU))
+                visible(whom.as_deref().unwrap_or(words::YOU))
             )
         });
         return Ok(());
@@ -1063,7 +726,7 @@ async fn acknowledge(
 /// Who of this seat acknowledged, by a request of its outbox.
 fn by_whom(mail: &Mail, own: MessageId) -> Result<String, ClientError> {
     let person = mail.person(own)?;
-    Ok(person.unwrap_or_else(|| YOU.to_owned()))
+    Ok(person.unwrap_or_else(|| words::YOU.to_owned()))
 }
 
 /// What could not be opened is acknowledged by who says so, and knows that it was not.
@@ -1122,8 +785,6 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
 }
 
 const COPIES: u32 = 100;
-const YOU: &str = "you";
-const WAITS: &str = "acknowledgement waits";
 /// Messages of a list, unless all are asked for.
 const PAGE: usize = 50;
 /// Bodies that a list waits for: 100 KiB, if they are alerts.
@@ -1137,9 +798,15 @@ mod tests {
     use crate::client::message::acknowledge;
     use crate::client::message::compose::Outside;
     use crate::client::message::open::{self, Reader};
+    use crate::client::message::receipt::ReceiptError;
     use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
     use crate::client::outbox::{Outbox, Request};
+    use crate::client::reason::Reason;
     use crate::crypto::sign::KeyId;
+    use crate::office::collect::{Desk, Unproven};
+    use crate::office::inbox::Inbox;
+    use crate::office::page::{Doubt, Unverified};
+    use crate::signed::proto::Class;
     use crate::wire::v1;
 
     #[test]
@@ -1175,87 +842,6 @@ mod tests {
         assert_eq!(std::fs::read(&saved[0]).unwrap(), b"1");
     }
 
-    fn by(seat: &str, key_ended: bool) -> By {
-        By { seat: seat.to_owned(), key_ended }
-    }
-
-    #[test]
-    fn who_acknowledged_with_a_key_that_has_ended_is_shown_so() {
-        let net = Net::new();
-        let header = net.notification().header_digest;
-        let one = |of, key_ended| Acknowledged { header, seat: seat(of), key_ended };
-        let other = Acknowledged { header: Digest::of(b"another"), ..one(AT, true) };
-        let found = acknowledged_by(&[one(FR, true), other, one(AT, false)], header, &seat(FR));
-        assert_eq!(found, [by("you", true), by(AT, false)]);
-        let row = Listed { acknowledged_by: found, ..row() };
-        let said = "acknowledged by you (signed by a key that has since ended), at/cert-at/duty-1";
-        assert_eq!(row.cells()[4], said);
-        assert_eq!(json!(row)["acknowledged_by"][0], json!({ "seat": "you", "key_ended": true }));
-    }
-
-    fn row() -> Listed {
-        Listed {
-            number: 1,
-            id: "id".to_owned(),
-            digest: "digest".to_owned(),
-            from: AT.to_owned(),
-            at: 0,
-            class: "notification".to_owned(),
-            urgency: "routine".to_owned(),
-            tlp: None,
-            drill: None,
-            title: Some("Ransom\u{1b}ware".to_owned()),
-            not_opened: None,
-            why: None,
-            asked_again: false,
-            state: "new",
-            key_ended: false,
-            acknowledged_by: Vec::new(),
-            acknowledgement_waits: false,
-            muted: false,
-        }
-    }
-
-    #[test]
-    fn the_list_says_what_was_refused_and_whose_key_has_ended() {
-        let cells = |row: Listed| {
-            let cells = row.cells();
-            format!("{} | {}", cells[4], cells[5])
-        };
-        assert_eq!(cells(row()), r"new | Ransom\u{1b}ware");
-        let ended = Listed { key_ended: true, drill: Some("DRILL (EXERCISE)".to_owned()), ..row() };
-        assert_eq!(
-            cells(ended),
-            r"new | DRILL (EXERCISE) Ransom\u{1b}ware (signed by a key that has since ended)"
-        );
-        let why = Some(words::not_opened(&NotOpened::Thread(Amiss::NotItsOwn)));
-        assert_eq!(cells(Listed { title: None, why, ..row() }), "new | refused: WRONG_THREAD");
-        let unknown = Listed { title: None, acknowledged_by: vec![by("you", false)], ..row() };
-        assert_eq!(cells(unknown), "acknowledged by you | of a kind this version does not know");
-    }
-
-    #[test]
-    fn what_is_muted_is_counted_and_shown_to_who_asks() {
-        let said = table(&[row()], &[], (4, 1));
-        assert!(
-            said.ends_with("\n4 more: --all shows them\n1 muted: --muted shows them"),
-            "{said}"
-        );
-        assert!(table(&[Listed { muted: true, ..row() }], &[], (0, 0)).contains("new; muted"));
-        assert_eq!(table(&[], &[], (0, 3)), "3 muted: --muted shows them");
-    }
-
-    #[test]
-    fn an_acknowledgement_that_waits_is_none_yet() {
-        let waits = Listed { state: WAITS, acknowledgement_waits: true, ..row() };
-        assert_eq!(waits.cells()[4], "acknowledgement waits");
-        let colleague = Listed { acknowledged_by: vec![by(AT, false)], ..waits };
-        assert_eq!(
-            colleague.cells()[4],
-            "acknowledged by at/cert-at/duty-1; your acknowledgement waits"
-        );
-    }
-
     #[test]
     fn a_message_whose_header_is_not_believed_has_a_row() {
         let mut net = Net::new();
@@ -1279,16 +865,19 @@ mod tests {
         add(1, testing::PT, false);
         add(2, "at/cert-at/duty-9", false);
         add(3, AT, true);
-        found.unverified.push(Unverified::expired(4, &Unproven::NotExpired));
+        let doubt = |number, why| Unverified { number, why, asked_again: false };
+        found.unverified.push(doubt(4, Doubt::Expired(Unproven::NotExpired)));
         let unknown = NotOpened::BeforeUpdate(KeyId::of(b"key"));
-        found.unverified.push(Unverified::expired(5, &Unproven::Header(unknown)));
+        found.unverified.push(doubt(5, Doubt::Expired(Unproven::Header(unknown))));
         let (what, why) = ("acknowledgement", Refusal::BadSignature(KeyId::of(b"key")));
         let bad = ReceiptError::Refused { what, why: why.clone() };
-        let bad = Unverified::acknowledged(6, &bad);
+        let bad = doubt(6, Doubt::Acknowledged(bad));
         found.unverified.push(Unverified { asked_again: true, ..bad });
-        found.unverified.push(Unverified::acknowledged(7, &ReceiptError::BeforeUpdate(what)));
+        let unknown = Doubt::Acknowledged(ReceiptError::BeforeUpdate(what));
+        found.unverified.push(doubt(7, unknown));
         assert_eq!(found.messages.len(), 1);
-        let rows: Vec<_> = found.unverified.iter().map(|row| row.cells().join(" ")).collect();
+        let rows: Vec<_> =
+            found.unverified.iter().map(|row| listed::doubted(row).join(" ")).collect();
         assert_eq!(
             rows,
             [
@@ -1305,7 +894,7 @@ mod tests {
             ]
         );
         let reasons =
-            found.unverified.iter().map(|row| (row.number, row.reason.known(), row.asked_again));
+            found.unverified.iter().map(|row| (row.number, row.why.reason(), row.asked_again));
         let expected = [
             (2, "BEFORE_UPDATE", false),
             (3, "BACKDATED", false),
@@ -1314,10 +903,11 @@ mod tests {
             (6, "BAD_SIGNATURE", true),
             (7, "BEFORE_UPDATE", false),
         ];
+        let expected = expected.map(|(number, code, again)| (number, Reason::read(code), again));
         assert!(reasons.eq(expected));
         let why = "cannot be checked before the update";
         assert_eq!(
-            json!(found.unverified[0]),
+            listed::doubted_object(&found.unverified[0]),
             json!({ "number": 2, "why": why, "reason": "BEFORE_UPDATE", "asked_again": false })
         );
     }
@@ -1353,8 +943,9 @@ mod tests {
         let numbers = inbox.numbers().unwrap();
         let found =
             Found::of(&Desk { reader, index, sign, view, ambient }, &inbox, &numbers).unwrap();
-        let rows = found.unverified.iter().map(|row| (row.number, row.reason.known()));
-        assert!(rows.eq([(2, "NOT_PROVEN"), (4, "RECEIPT_NOT_VERIFIED")]));
+        let rows = found.unverified.iter().map(|row| (row.number, row.why.reason()));
+        let expected = [(2, "NOT_PROVEN"), (4, "RECEIPT_NOT_VERIFIED")];
+        assert!(rows.eq(expected.map(|(number, code)| (number, Reason::read(code)))));
         assert_eq!(found.messages.len(), 1);
     }
 

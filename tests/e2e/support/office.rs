@@ -16,6 +16,7 @@ use liaison::client::outbox::Outbox;
 use liaison::client::session::Net;
 use liaison::signed::proto;
 use liaison::wire::v1;
+use liaison::words;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
@@ -110,16 +111,20 @@ impl Office {
         Outbox::of(&self.mail().join("outbox"))
     }
 
-    /// Runs a command, as it is typed.
+    /// Runs a command, as it is typed; an error says what a screen would.
     pub(crate) async fn run(&self, typed: &[&str]) -> Result<(), ClientError> {
         let (ctx, command) = self.command(typed);
-        liaison::cli::run_in(&ctx, command).await
+        let ended = liaison::cli::run_in(&ctx, command).await;
+        ended.map_err(|error| words::spelled(&error))
     }
 
     /// The same beside everything else, until it is aborted.
     pub(crate) fn start(&self, typed: &[&str]) -> JoinHandle<Result<(), ClientError>> {
         let (ctx, command) = self.command(typed);
-        tokio::spawn(async move { liaison::cli::run_in(&ctx, command).await })
+        tokio::spawn(async move {
+            let ended = liaison::cli::run_in(&ctx, command).await;
+            ended.map_err(|error| words::spelled(&error))
+        })
     }
 
     /// The next object that its commands print.

@@ -1,0 +1,393 @@
+//! What of an inbox people look at, as values: its page, in the order in which somebody deals with it.
+//!
+//! In scope: which entries, how each was dealt with, who acknowledged it, what does not hold. Out of scope: how it
+//! is said and shown (each face). Invariants: all that is on a page was verified when it was made; of what does
+//! not hold nothing is told but why.
+
+use std::collections::BTreeSet;
+
+use crate::client::error::ClientError;
+use crate::client::message::content::Inside;
+use crate::client::message::open::{NotOpened, Opened};
+use crate::client::message::receipt::ReceiptError;
+use crate::client::reason::{Here, Reason, Rule};
+use crate::crypto::hash::Digest;
+use crate::domain::directory::Directory;
+use crate::domain::ids::SeatId;
+use crate::domain::relay::belief;
+use crate::domain::relay::envelope::VerifiedHeader;
+use crate::domain::state::{EntryKind, LaterKind};
+use crate::signed::proto::{self, Class};
+
+use super::acknowledged::{Acknowledged, Acks};
+use super::collect::{self, Desk, Unproven};
+use super::inbox::{Gone, Inbox, InboxError, Kept};
+use super::index::{self, Row};
+use super::mail::Mail;
+
+/// What of an inbox is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Also those who are muted.
+    pub muted: bool,
+    /// So many at most.
+    pub most: usize,
+}
+
+/// A page of an inbox.
+#[derive(Debug)]
+pub struct Page {
+    /// Messages: what nobody dealt with first, the most urgent of it first.
+    pub messages: Vec<Listed>,
+    /// What does not hold.
+    pub unverified: Vec<Unverified>,
+    /// Entries that only a later version can deal with, by number.
+    pub later: Vec<(u64, LaterKind)>,
+    /// What was gone before it was collected, and was not told yet.
+    pub gone: Vec<Gone>,
+    /// So many messages more.
+    pub more: usize,
+    /// So many are muted.
+    pub muted: usize,
+}
+
+/// A message of a page.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its number.
+    pub number: u64,
+    /// Its header.
+    pub header: VerifiedHeader,
+    /// What it says, if it opens and this version knows its kind.
+    pub content: Option<Box<proto::Content>>,
+    /// Why it is not open.
+    pub closed: Option<Closed>,
+    /// The relay is asked for it again.
+    pub asked_again: bool,
+    /// How far it was dealt with.
+    pub state: State,
+    /// A key that signed it has ended since.
+    pub key_ended: bool,
+    /// Who of this contact acknowledged it.
+    pub acknowledged_by: Vec<By>,
+    /// The own acknowledgement is to be handed in yet.
+    pub acknowledgement_waits: bool,
+    /// It is shown only to who asks for it.
+    pub muted: bool,
+}
+
+/// How far a message was dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nobody has read it here.
+    New,
+    /// Somebody has.
+    Read,
+    /// It is acknowledged.
+    Acknowledged,
+    /// It is acknowledged here, and that is to be handed in.
+    Waits,
+    /// It expired before it was read here.
+    Expired,
+}
+
+/// Why a message is not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It does not open, or was refused.
+    NotOpened(NotOpened),
+    /// It expired before it was read here.
+    Expired,
+    /// The service has lost its body.
+    Lost,
+    /// Only its header is here.
+    NotFetched,
+}
+
+impl Closed {
+    /// What a program branches on.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::NotOpened(why) => why.reason(),
+            Self::Expired => Rule::MessageExpired.into(),
+            Self::Lost => Rule::BodyDamaged.into(),
+            Self::NotFetched => Here::NotFetched.into(),
+        }
+    }
+}
+
+/// Who acknowledged a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// The seat; none if it is the own one.
+    pub colleague: Option<SeatId>,
+    /// A key that signed it has ended since.
+    pub key_ended: bool,
+}
+
+impl By {
+    /// Those who acknowledged the message of this header.
+    #[must_use]
+    pub fn of(all: &[Acknowledged], header: Digest, own: &SeatId) -> Vec<Self> {
+        let by = all.iter().filter(|one| one.header == header).map(|one| Self {
+            colleague: (one.seat != *own).then(|| one.seat.clone()),
+            key_ended: one.key_ended,
+        });
+        by.collect()
+    }
+}
+
+/// An entry that is not believed: nothing that it says is told.
+#[derive(Clone, Debug)]
+pub struct Unverified {
+    /// Its number.
+    pub number: u64,
+    /// Why not.
+    pub why: Doubt,
+    /// The relay is asked for it again.
+    pub asked_again: bool,
+}
+
+/// Why an entry is not believed.
+#[derive(Clone, Debug)]
+pub enum Doubt {
+    /// A message whose header does not hold.
+    Message(NotOpened),
+    /// It does not show what the relay says by it.
+    Expired(Unproven),
+    /// An acknowledgement that is none of a colleague's.
+    Acknowledged(ReceiptError),
+}
+
+impl Doubt {
+    /// What a program branches on.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Message(why) => why.reason(),
+            Self::Expired(why) => why.reason(),
+            Self::Acknowledged(why) => why.reason(),
+        }
+    }
+}
+
+impl Mail {
+    /// A page of the inbox.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub fn page(&self, wanted: Wanted) -> Result<Page, ClientError> {
+        let acks = self.acks(&self.due()?)?;
+        let (mut numbers, muted) = self.listed(&acks, wanted.muted)?;
+        let more = numbers.len().saturating_sub(wanted.most);
+        numbers.truncate(wanted.most);
+        numbers.extend(self.doubted().into_iter().rev().take(wanted.most));
+        let (messages, unverified) = self.rows(&acks, &numbers)?;
+        let (later, gone) = (self.inbox.later()?, self.inbox.gone_untold()?);
+        Ok(Page { messages, unverified, later, gone, more, muted })
+    }
+
+    /// The numbers of what people look for, and how many others are muted: what nobody dealt with first,
+    /// most urgent first. A message that may not be muted is dealt with when it is acknowledged, any other
+    /// when it is read.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn listed(&self, acks: &Acks, muted: bool) -> Result<(Vec<u64>, usize), ClientError> {
+        let mut rows = self.index.for_people();
+        let all = rows.len();
+        rows.retain(|row| self.is_shown(row, muted));
+        let urgent =
+            rows.iter().filter(|row| row.is_urgent()).filter_map(|row| row.digest()).collect();
+        let acknowledged = self.acknowledged(acks, &urgent)?;
+        let is_done = |row: &Row| match row.digest() {
+            Some(header) if row.is_urgent() => {
+                acks.waits(header).is_some() || acknowledged.iter().any(|by| by.header == header)
+            }
+            _ => self.is_read(row.number),
+        };
+        let (done, open): (Vec<&Row>, Vec<&Row>) = rows.into_iter().partition(|row| is_done(row));
+        let shown: Vec<u64> =
+            index::fair(open).into_iter().chain(done).map(|row| row.number).collect();
+        let hidden = all - shown.len();
+        Ok((shown, hidden))
+    }
+
+    /// Whether a message is shown that says this of itself.
+    #[must_use]
+    pub fn is_shown(&self, row: &Row, muted: bool) -> bool {
+        let contact = || row.sender.parse::<SeatId>().ok().map(|seat| seat.contact());
+        let quiet = !muted && !row.is_urgent() && contact().is_some_and(|of| self.muted.holds(&of));
+        row.is_for_people() && !quiet
+    }
+
+    /// The numbers of what is no message to people, and may not hold.
+    fn doubted(&self) -> Vec<u64> {
+        let held =
+            [collect::OPENED, collect::ACKNOWLEDGED, collect::NOT_DELIVERED, collect::EXPIRED];
+        let rows = self.index.rows().iter().filter(|row| !row.is_for_people());
+        let doubted = rows.filter(|row| row.how().is_none_or(|how| !held.contains(&how)));
+        doubted.map(|row| row.number).collect()
+    }
+
+    /// The rows of these entries: of messages that people read, and of what does not hold. No receipts, no
+    /// words of acknowledgements.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub fn rows(
+        &self,
+        acks: &Acks,
+        numbers: &[u64],
+    ) -> Result<(Vec<Listed>, Vec<Unverified>), ClientError> {
+        let Found { messages, mut unverified } = self.found(numbers)?;
+        let digests = messages.iter().map(|(_, header)| header.digest()).collect();
+        let acknowledged = self.acknowledged(acks, &digests)?;
+        for row in &mut unverified {
+            row.asked_again = self.inbox.is_asked_again(row.number);
+        }
+        let rows = messages.into_iter().map(|came| self.row(acks, &acknowledged, came));
+        Ok((rows.collect::<Result<_, _>>()?, unverified))
+    }
+
+    fn row(
+        &self,
+        acks: &Acks,
+        acknowledged: &[Acknowledged],
+        (kept, header): Came,
+    ) -> Result<Listed, ClientError> {
+        let number = kept.place.mailbox.count;
+        let (content, closed) = match self.inbox.is_whole(number) {
+            true => match self.opened(&kept)? {
+                Ok(Opened { inside: Inside::Content(content), .. }) => (Some(content), None),
+                Ok(_) => (None, None),
+                Err(why) => (None, Some(Closed::NotOpened(why))),
+            },
+            false if self.is_expired(number)? => (None, Some(Closed::Expired)),
+            false if self.is_lost(number) => (None, Some(Closed::Lost)),
+            false => (None, Some(Closed::NotFetched)),
+        };
+        let by = By::of(acknowledged, header.digest(), &self.seat);
+        let waits = acks.waits(header.digest()).is_some();
+        let gone = closed.as_ref().is_some_and(|why| why.reason() == Rule::MessageExpired);
+        let state = match (by.is_empty(), waits, self.is_read(number)) {
+            (false, _, _) => State::Acknowledged,
+            (true, true, _) => State::Waits,
+            (true, false, _) if gone => State::Expired,
+            (true, false, true) => State::Read,
+            (true, false, false) => State::New,
+        };
+        Ok(Listed {
+            number,
+            content,
+            closed,
+            asked_again: self.inbox.is_asked_again(number),
+            state,
+            key_ended: has_ended(self.replica.directory()?, &header),
+            acknowledged_by: by,
+            acknowledgement_waits: waits,
+            muted: self.muted.hides(header.addressing()),
+            header,
+        })
+    }
+
+    /// Whether the rest of a message had expired before it came.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn is_expired(&self, number: u64) -> Result<bool, ClientError> {
+        let is_whole = self.inbox.is_whole(number);
+        Ok(!is_whole && self.inbox.how(number)?.as_deref() == Some(collect::EXPIRED))
+    }
+
+    /// What of these entries people look at.
+    ///
+    /// # Errors
+    /// The copy of the directory, or files.
+    pub fn found(&self, numbers: &[u64]) -> Result<Found, ClientError> {
+        Ok(self.at_desk(|desk| Found::of(desk, &self.inbox, numbers))??)
+    }
+
+    /// Who of this contact acknowledged a message.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn acknowledged_by(&self, acks: &Acks, header: Digest) -> Result<Vec<By>, ClientError> {
+        let all = self.acknowledged(acks, &BTreeSet::from([header]))?;
+        Ok(By::of(&all, header, &self.seat))
+    }
+}
+
+/// Whether one of the keys that signed has ended by now.
+#[must_use]
+pub fn has_ended(directory: &Directory, header: &VerifiedHeader) -> bool {
+    header.signers().any(|key| belief::has_ended(directory, key))
+}
+
+/// Receipts and the words of acknowledgements belong to what was sent.
+#[must_use]
+pub fn is_for_people(header: &VerifiedHeader) -> bool {
+    let class = header.addressing().class;
+    class != Class::Receipt && class != Class::Acknowledgement
+}
+
+/// A message that came, with its verified header.
+pub type Came = (Kept, VerifiedHeader);
+
+/// What is in the inbox for people.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Messages to people.
+    pub messages: Vec<Came>,
+    /// What may be such a message, or not.
+    pub unverified: Vec<Unverified>,
+}
+
+impl Found {
+    /// Of these entries.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn of(desk: &Desk<'_>, inbox: &Inbox, numbers: &[u64]) -> Result<Self, InboxError> {
+        let mut found = Self::default();
+        for number in numbers.iter().copied() {
+            let kept = match inbox.item(number) {
+                Err(InboxError::Unknown(_)) => continue,
+                kept => kept?,
+            };
+            let doubt = match kept.kind {
+                EntryKind::Addressed | EntryKind::Released => {
+                    let header = collect::header(&desk.reader, &kept);
+                    found.add(kept, header);
+                    None
+                }
+                EntryKind::NotDelivered => collect::expired(desk, &kept).err().map(Doubt::Expired),
+                EntryKind::Acknowledged => {
+                    collect::acknowledged(desk, &kept).err().map(Doubt::Acknowledged)
+                }
+                EntryKind::Later(_) => None,
+            };
+            let row = |why| Unverified { number, why, asked_again: false };
+            found.unverified.extend(doubt.map(row));
+        }
+        Ok(found)
+    }
+
+    /// A message, if it is one to people and was not found before.
+    pub fn add(&mut self, kept: Kept, header: Result<VerifiedHeader, NotOpened>) {
+        match header {
+            Ok(header) => {
+                let mut others = self.messages.iter();
+                let again = others.any(|(_, other)| other.digest() == header.digest());
+                if is_for_people(&header) && !again {
+                    self.messages.push((kept, header));
+                }
+            }
+            Err(why) => {
+                let (number, why) = (kept.place.mailbox.count, Doubt::Message(why));
+                self.unverified.push(Unverified { number, why, asked_again: false });
+            }
+        }
+    }
+}
