@@ -20,6 +20,7 @@ use crate::domain::directory::{Contact, Directory, Record};
 use crate::domain::ids::{ContactId, MemberId};
 use crate::domain::limits;
 use crate::domain::refusal::Refusal;
+use crate::office::told::Note;
 use crate::signed::dsse::Envelope;
 use crate::signed::proto::{self, Level, entry::Leaf};
 use crate::tlog::{merkle, proof};
@@ -391,9 +392,9 @@ impl Seen {
     /// Warns if the copy is stale.
     pub(super) fn warn(&self, ctx: &Context) {
         if self.state != words::CURRENT {
-            ctx.out.warn("this directory stands still here: its rules are newer than this program");
+            ctx.office.tell(Note::CopyStandsStill);
         } else if self.stale {
-            ctx.out.warn("this copy of the directory is stale; bring it up to date: liaison sync");
+            ctx.office.tell(Note::CopyStale);
         }
     }
 }
