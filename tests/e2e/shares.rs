@@ -293,7 +293,12 @@ async fn a_receipt_is_taken_once_for_a_message_that_is_there() {
         ("of a receipt", world.receipt(fr, 0, &good.envelope).envelope, NOT_DUE, "unknown"),
         ("with a larger body", large, NOT_DUE, "too-large"),
         ("with a larger header", padded, NOT_DUE, "too-large"),
-        ("of another contact", world.receipt(at, 0, &first.envelope).envelope, THREAD, ""),
+        (
+            "of another contact",
+            world.receipt(at, 0, &first.envelope).envelope,
+            THREAD,
+            "not-a-party",
+        ),
         (
             "of another, inside the thread",
             world.receipt(at, 0, &another.envelope).envelope,
@@ -306,7 +311,7 @@ async fn a_receipt_is_taken_once_for_a_message_that_is_there() {
             NOT_DUE,
             "not-addressed",
         ),
-        ("to another than the sender", elsewhere, THREAD, ""),
+        ("to another than the sender", elsewhere, THREAD, "not-to-its-sender"),
     ];
     for (name, envelope, (reason, code), why) in rows {
         let before = net.everything().await;
