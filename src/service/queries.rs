@@ -165,7 +165,18 @@ impl Service {
             fits
         };
         let entries = page.entries.into_iter().map(|(_, _, entry)| entry).take_while(fits);
-        Ok((entries.collect(), state.checkpoint.clone()))
+        let entries = (start..).zip(entries).map(|(leaf, entry)| self.as_signed(leaf, entry));
+        Ok((entries.collect::<Result<_, _>>()?, state.checkpoint.clone()))
+    }
+
+    /// This entry as it was read, if it is the one that the tree has: a bit that flipped on the disk, or an
+    /// entry that is not there, is not served as what was signed.
+    fn as_signed(&self, leaf: u64, entry: Bytes) -> Result<Bytes, Failure> {
+        if self.log(|log| log.leaf(leaf)) == Some(merkle::leaf_hash(&entry)) {
+            return Ok(entry);
+        }
+        self.shared.telemetry.say(&Event::EntryAltered(leaf));
+        Err(Refusal::StoreDamaged.into())
     }
 
     /// One entry with its proof; none if the log is shorter.
@@ -216,11 +227,7 @@ impl Service {
         let found = self.shared.store.read(std::slice::from_ref(&key)).await;
         let found = found.map_err(|why| self.broken(&why))?;
         let Some(entry) = found.value(&key).cloned() else { return Ok(None) };
-        // A bit that flipped on the disk is not served under a good proof.
-        if self.log(|log| log.leaf(leaf)) != Some(merkle::leaf_hash(&entry)) {
-            self.shared.telemetry.say(&Event::EntryAltered(leaf));
-            return Err(Refusal::StoreDamaged.into());
-        }
+        let entry = self.as_signed(leaf, entry)?;
         Ok(Some(Proven { entry, leaf, inclusion, checkpoint: checkpoint.clone() }))
     }
 
@@ -297,8 +304,9 @@ impl Service {
         let key = keys::log_entry(leaf);
         let found = self.shared.store.read(std::slice::from_ref(&key)).await;
         let found = found.map_err(|why| self.broken(&why))?;
-        let entry = found.value(&key).and_then(|entry| proto::Entry::decode(&entry[..]).ok());
-        entry.ok_or_else(|| self.no_charter())
+        let entry = found.value(&key).cloned().ok_or_else(|| self.no_charter())?;
+        let entry = self.as_signed(leaf, entry)?;
+        proto::Entry::decode(entry).map_err(|_| self.no_charter())
     }
 
     fn no_charter(&self) -> Failure {
@@ -619,14 +627,14 @@ fn own_letter(message: &Message, seat: &SeatId) -> Option<(Bytes, u32, Vec<Diges
 
 #[cfg(test)]
 mod tests {
-    use crate::service::tests::service;
+    use crate::service::tests::{alice, service};
     use crate::store::Write;
 
     use super::*;
 
     /// Its bytes are what was written under its key, and not what stands in the tree.
     #[tokio::test]
-    async fn an_entry_that_changed_meanwhile_is_not_served_under_a_good_proof() {
+    async fn an_entry_that_changed_meanwhile_is_not_served_as_what_was_signed() {
         let home = tempfile::tempdir().unwrap();
         let service = service(&home).await;
         let checkpoint = service.state().checkpoint.clone();
@@ -638,11 +646,16 @@ mod tests {
             service.shared.store.commit(write.into()).await.unwrap();
         };
         put(altered.into()).await;
-        let refused = service.proven(0, 1, &checkpoint).await.err();
-        assert_eq!(refused, Some(Refusal::StoreDamaged.into()));
+        let damaged = Some(Refusal::StoreDamaged.into());
+        assert_eq!(service.proven(0, 1, &checkpoint).await.err(), damaged);
+        let permit = service.permit_here(alice()).await.unwrap();
+        assert_eq!(service.entries(&permit, (0, 10)).await.err(), damaged);
+        assert_eq!(service.charter_entry().await.err(), damaged);
         let counts = service.telemetry().counts();
-        assert!(counts.contains(&("entry_altered", 1)), "{counts:?}");
-        put(whole).await;
+        assert!(counts.contains(&("entry_altered", 3)), "{counts:?}");
+        put(whole.clone()).await;
         assert!(service.proven(0, 1, &checkpoint).await.unwrap().is_some(), "it is put right");
+        assert_eq!(service.entries(&permit, (0, 10)).await.unwrap().0, [whole]);
+        assert!(service.charter_entry().await.is_ok());
     }
 }
