@@ -21,7 +21,8 @@ use liaison::service::epochs::{self, Anew, Lost, Which, Why};
 use liaison::service::{self, CannotStart, Shown};
 use liaison::store::blobs::Blobs as _;
 use liaison::store::{Engine, Store, Write, codec, keys};
-use liaison::wire::v1::GetStatusRequest;
+use liaison::wire::v1::collect_response::Item as Answer;
+use liaison::wire::v1::{CollectRequest, GetStatusRequest};
 use tokio::task::yield_now;
 
 use crate::expiry::{at, begins};
@@ -201,6 +202,12 @@ async fn begins_anew(engine: Engine) {
     let [first, second] = kept.each_ref().map(|sent| sent.envelope.header.clone());
     assert_eq!(found, [(1, 1, first.clone()), (2, 1, second), (3, 3, first)]);
     assert_eq!(collected.items[0].body, kept[0].envelope.body, "with all that it had");
+    // Who stands at a number of the epoch before has everything of this one.
+    let of_before = CollectRequest { after: 2, epoch: 1, ..CollectRequest::default() };
+    let mut stream = reader.relay.collect(of_before).await.unwrap().into_inner();
+    let first = stream.message().await.unwrap().and_then(|answer| answer.item);
+    assert_eq!(first, Some(Answer::Message(collected.items[0].clone())));
+    drop(stream);
     let own = replica.collect(&mut net.client(&fr.tls()).await, &fr.contact).await;
     assert_eq!((own.mailbox.epoch, own.mailbox.count), (1, 2), "it lost nothing");
 
