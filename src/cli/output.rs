@@ -256,6 +256,8 @@ mod tests {
 
     use super::*;
     use crate::client::error::Side;
+    use crate::client::reason::Here;
+    use crate::office::told::Unkept;
 
     #[test]
     fn nothing_that_is_printed_reaches_a_terminal_as_a_command() {
@@ -283,5 +285,17 @@ mod tests {
         assert!(printed.try_recv().is_err(), "one");
         out.data_and_end(json!({ "messages": [] }), Ok(()), String::new).unwrap();
         assert_eq!(printed.try_recv().unwrap(), r#"{"messages":[]}"#);
+    }
+
+    #[test]
+    fn what_could_not_be_kept_is_in_the_object_that_follows() {
+        let (listener, mut printed) = unbounded_channel();
+        let out = Output::new(true, true).told_to(listener);
+        let full = ClientError::new(Side::Ours, Exit::Unexpected, Here::DiskFull, "it is full");
+        out.hears(Note::NotKept(Unkept::Index, full));
+        out.data(&json!({ "messages": [] }), String::new);
+        let object: Value = serde_json::from_str(&printed.try_recv().unwrap()).unwrap();
+        assert_eq!(object["disk"]["reason"], "DISK_FULL");
+        assert_eq!(object["disk"]["sentence"], "it is full");
     }
 }
