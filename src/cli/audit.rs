@@ -63,12 +63,12 @@ pub(super) async fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), ClientE
                 when(record.at),
                 who,
                 visible(&record.call),
-                about.trim().to_owned(),
                 visible(&record.outcome),
+                about.trim().to_owned(),
             ];
             cells.push(row);
         }
-        let table = layout::table(&["NUMBER", "WHEN", "WHO", "CALL", "ABOUT", "OUTCOME"], cells);
+        let table = layout::table(&["NUMBER", "WHEN", "WHO", "CALL", "OUTCOME", "ABOUT"], cells);
         format!(
             "{table}\n{} records, each follows the one before; the relay signed the head",
             records.len()

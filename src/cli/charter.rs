@@ -24,6 +24,7 @@ use crate::tlog::note::VerifierKey;
 use super::Context;
 use super::args::{CharterCommand, CharterDraftArgs};
 use super::fields::usage;
+use super::layout::Lines;
 use super::record::told;
 use super::statement::finish_if_agreed;
 
@@ -144,11 +145,7 @@ fn show(ctx: &Context, file: Option<&Path>) -> Result<(), ClientError> {
         return Err(ClientError::new(Side::Ours, Exit::Usage, Here::NoCharter, sentence)
             .mended_by("liaison sign FILE --dry-run"));
     }
-    ctx.out.data(&json!({ "charters": charters }), || {
-        let lines = in_words(&bundle);
-        let lines = lines.iter().map(|line| format!("{:<30} {}", line.label, line.text));
-        lines.collect::<Vec<_>>().join("\n")
-    });
+    ctx.out.data(&json!({ "charters": charters }), || Lines::of(in_words(&bundle)).text());
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use super::Context;
 use super::args::{KeyCommand, KeyNewArgs, KeyProtectArgs, OwnerArgs, TokenArgs};
 use super::context::unusable;
 use super::fields::{drafted, usage};
-use super::layout;
+use super::layout::Lines;
 use super::rotate::{forget, may_go};
 use super::statement::agreed;
 
@@ -178,24 +178,23 @@ fn list(ctx: &Context) -> Result<(), ClientError> {
         })
         .collect();
     ctx.out.data(&json!({ "keys": rows }), || {
-        let mut cells = Vec::new();
+        let (mut lines, mut before) = (Lines::default(), None);
         for key in &listed {
-            let id = key
-                .id
-                .as_ref()
-                .map_or_else(|_| String::new(), |id| format!("{id}").chars().take(19).collect());
-            let purpose = match (key.retired, key.staged) {
-                (true, _) => match goes(key) {
-                    Some(at) => format!("retired: opens old mail; may go on {}", words::day(at)),
-                    None => "retired: opens old mail".to_owned(),
-                },
-                (_, true) => format!("to follow: {}", key.purpose.name()),
-                _ => key.purpose.name().to_owned(),
+            if before.replace(&key.owner) != Some(&key.owner) {
+                lines.line(&key.owner.to_string(), "");
+            }
+            let label = match (key.retired, key.staged) {
+                (true, _) => "  retired: opens old mail".to_owned(),
+                (_, true) => format!("  to follow: {}", key.purpose.name()),
+                _ => format!("  {}", key.purpose.name()),
             };
-            let path = key.path.display().to_string();
-            cells.push([key.owner.to_string(), purpose, id, kept(key), path]);
+            let id = key.id.as_ref().ok().map(|id| id.to_string().chars().take(19).collect());
+            let end = goes(key).map(|at| format!("may go on {}", words::day(at)));
+            let id: Vec<String> = [id, end].into_iter().flatten().collect();
+            let said = [id.join("; "), key.path.display().to_string(), kept(key)];
+            lines.line(&label, said.join("\n"));
         }
-        layout::table(&["WHOSE", "WHAT FOR", "KEY ID", "KEPT IN", "WHERE"], cells)
+        lines.text()
     });
     Ok(())
 }

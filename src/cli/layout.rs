@@ -1,52 +1,110 @@
 //! Tables and columns of labels, as wide as the terminal.
 //!
-//! In scope: where words stand. Out of scope: the words. Invariant: one form of each, for all commands.
+//! In scope: where words stand. Out of scope: the words. Invariants: one form of each, for all commands; no word is
+//! broken; what no terminal shows, or none so narrow, is not broken into lines, so that a script finds rows whole.
+
+use std::io;
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Row, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, Width};
+use terminal_size::terminal_size_of;
+
+use crate::client::draft::Line;
 
 /// A table without frames, as wide as the terminal.
 pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = impl Into<Row>>) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table_within(width(), header, rows)
+}
+
+fn table_within(
+    width: Option<u16>,
+    header: &[&str],
+    rows: impl IntoIterator<Item = impl Into<Row>>,
+) -> String {
+    let mut table = plain();
     table.set_header(header.iter().map(ToString::to_string).collect::<Vec<_>>());
     for row in rows {
         table.add_row(row);
     }
-    let text = table.to_string();
-    text.lines()
-        .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end())
-        .collect::<Vec<_>>()
-        .join("\n")
+    text(table, width)
 }
 
-/// Labels and their values in two columns; a label that repeats is said once.
+/// Labels and their values in two columns.
 #[derive(Debug, Default)]
 pub(super) struct Lines(Vec<(String, String)>);
 
 impl Lines {
-    /// One more.
+    /// A statement in words: each line with its label.
+    pub(super) fn of(all: impl IntoIterator<Item = Line>) -> Self {
+        Self(all.into_iter().map(|line| (line.label, line.text)).collect())
+    }
+
+    /// One more; a label that repeats is said once.
     pub(super) fn line(&mut self, label: &str, value: impl Into<String>) {
+        let before = self.0.iter().rev().map(|(label, _)| label).find(|label| !label.is_empty());
+        let label = if before.is_some_and(|before| before == label) { "" } else { label };
         self.0.push((label.to_owned(), value.into()));
     }
 
     /// The text.
     pub(super) fn text(&self) -> String {
-        let width = self.0.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-        let mut before = "";
-        let mut text = String::new();
-        for (label, value) in &self.0 {
-            let shown = if label == before { "" } else { label };
-            let pad = " ".repeat(width.saturating_sub(shown.chars().count()));
-            let value = value.replace('\n', &format!("\n{}", " ".repeat(width + 2)));
-            text.push_str(format!("{shown}{pad}  {value}").trim_end());
-            text.push('\n');
-            before = label;
+        self.within(width())
+    }
+
+    fn within(&self, width: Option<u16>) -> String {
+        let mut table = plain();
+        table.add_rows(self.0.iter().map(|(label, value)| [label, value]));
+        if let Some(labels) = table.column_mut(0) {
+            labels.set_constraint(ColumnConstraint::ContentWidth);
         }
-        text
+        text(table, width) + "\n"
     }
 }
+
+/// Columns of a terminal, if one shows what is printed.
+fn width() -> Option<u16> {
+    terminal_size_of(io::stdout()).map(|(width, _)| width.0)
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+fn text(mut table: Table, width: Option<u16>) -> String {
+    // What stands on both sides of all cells is taken away.
+    let width = width.map(|columns| columns + 2).filter(|columns| hold_words(&mut table, *columns));
+    if let Some(columns) = width {
+        table.set_width(columns);
+    }
+    let text = table.to_string();
+    let lines = text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Makes each column as wide as its longest word, whether or not all fit.
+fn hold_words(table: &mut Table, columns: u16) -> bool {
+    let cells = |column: usize| table.column_cells_with_header_iter(column);
+    let longest = |column| {
+        let texts = cells(column).flatten().map(|cell| cell.content());
+        let words =
+            texts.map(|text| text.split_whitespace().map(|word| word.chars().count()).max());
+        words.flatten().max().unwrap_or(0)
+    };
+    let least: Vec<usize> = (0..table.column_iter().count()).map(longest).collect();
+    let least: Vec<u16> = least.into_iter().map(|width| PADDING + width as u16).collect();
+    for (column, width) in table.column_iter_mut().zip(&least) {
+        if column.constraint().is_none() {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*width)));
+        }
+    }
+    least.iter().sum::<u16>() <= columns
+}
+
+/// On both sides of a cell.
+const PADDING: u16 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -55,7 +113,20 @@ mod tests {
     #[test]
     fn a_table_has_columns_and_no_frames() {
         let rows = [["a", "b"], ["ccc", ""]];
-        assert_eq!(table(&["X", "Y"], rows), "X    Y\na    b\nccc");
+        assert_eq!(table_within(None, &["X", "Y"], rows), "X    Y\na    b\nccc");
+    }
+
+    #[test]
+    fn a_table_is_no_wider_than_the_terminal_and_whole_without_one() {
+        let rows = [["pt/cncs/duty-1", "Scanning from your networks since noon"]];
+        let narrow = "FROM            TITLE\n\
+                      pt/cncs/duty-1  Scanning from your\n                \
+                      networks since noon";
+        assert_eq!(table_within(Some(36), &["FROM", "TITLE"], rows), narrow);
+        let wide = table_within(None, &["FROM", "TITLE"], rows);
+        assert!(wide.ends_with("Scanning from your networks since noon"), "{wide}");
+        // Where not even its words fit, it is not broken.
+        assert_eq!(table_within(Some(20), &["FROM", "TITLE"], rows), wide);
     }
 
     #[test]
@@ -64,9 +135,10 @@ mod tests {
         lines.line("telephone", "+33 1");
         lines.line("telephone", "+33 2");
         lines.line("web", "a\nb");
-        assert_eq!(
-            lines.text(),
-            "telephone  +33 1\n           +33 2\nweb        a\n           b\n"
-        );
+        lines.line("  signed by", "8d8c c271 064f");
+        let text = "telephone    +33 1\n             +33 2\nweb          a\n             b\n";
+        assert_eq!(lines.within(None), format!("{text}  signed by  8d8c c271 064f\n"));
+        let broken = "  signed by  8d8c c271\n             064f\n";
+        assert_eq!(lines.within(Some(24)), format!("{text}{broken}"));
     }
 }

@@ -26,6 +26,7 @@ use crate::signed::proto;
 use super::Context;
 use super::administer;
 use super::args::{DraftArgs, PublishArgs, SignArgs};
+use super::layout::Lines;
 
 /// `liaison sign FILE`
 pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
@@ -449,9 +450,8 @@ fn is_here(target: &proto::Target, directory: &Directory) -> bool {
 
 /// First what changes, then the whole.
 fn show(ctx: &Context, bundle: &Bundle, directory: Option<&Directory>) {
-    for line in changes(directory, bundle).into_iter().chain(in_words(bundle)) {
-        ctx.out.say(format_args!("  {:<18} {}", line.label, line.text));
-    }
+    let lines = Lines::of(changes(directory, bundle).into_iter().chain(in_words(bundle)));
+    ctx.out.say(lines.text().trim_end());
     for publication in bundle.publications() {
         if let Statement::Charter(charter) = publication.statement() {
             unknown(charter).iter().for_each(|line| ctx.out.warn(line));
