@@ -57,6 +57,14 @@ pub(crate) async fn list(
     let seen = Seen::of(ctx, &replica)?;
     let object = json!({ "copy": seen, "contacts": rows });
     ctx.out.data(&object, || {
+        if rows.is_empty() {
+            return match level {
+                Some(level) => {
+                    format!("no contact here is listed at {} level", words::level(level))
+                }
+                None => "no contact is listed yet".to_owned(),
+            };
+        }
         let header = ["CONTACT", "NAME", "MEMBER", "LEVELS", "TAKES PART", "UNTIL"];
         layout::table(&header, rows.iter().map(Row::cells))
     });
@@ -532,7 +540,7 @@ impl Page {
             );
             lines.line("  statement", proof.statement.clone());
             for signer in &proof.signers {
-                lines.line("  signed by key", signer.to_string());
+                lines.line("  signed by", signer.to_string());
             }
         }
         for (name, hash, here) in &self.facets {
