@@ -44,6 +44,7 @@ mod revoked;
 mod rotation;
 mod rotations;
 mod salvage;
+mod screens;
 mod second;
 mod secretariat;
 mod set_back;

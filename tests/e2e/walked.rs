@@ -17,7 +17,7 @@ fn walked(commands: &str) {
     assert!(output.status.success(), "{out}\n{err}");
 }
 
-const FOUNDED: &str = r#"
+pub(crate) const FOUNDED: &str = r#"
 set -eu -o pipefail
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 for who in alice bob carol; do

@@ -36,6 +36,7 @@ def main() -> int:
         os.dup2(stdin, 0)
         os.execvp("bash", ["bash", "-c", command])
     os.close(stdin)
+    termios.tcsetwinsize(terminal, (24, 80))
     shown, waited = "", 0.0
     fresh = ""  # Since the last answer.
     while waited < PATIENCE_SECONDS:
