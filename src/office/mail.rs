@@ -135,6 +135,11 @@ impl Mail {
         Self::open(office, replica)
     }
 
+    /// The time by this machine's clock.
+    pub(super) fn now(&self) -> u64 {
+        self.office.ambient().now()
+    }
+
     /// Connects as the seat, brings the copy up to date, and opens the mailbox.
     ///
     /// # Errors
@@ -910,7 +915,7 @@ impl Mail {
     }
 
     /// The title of a message that was sent from here.
-    fn title(&self, id: MessageId) -> Result<Option<String>, ClientError> {
+    pub(super) fn title(&self, id: MessageId) -> Result<Option<String>, ClientError> {
         Ok(match self.own_inside(id)? {
             Some(Inside::Content(content)) => Some(content.title),
             Some(Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_)) | None => None,

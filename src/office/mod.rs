@@ -22,6 +22,7 @@ pub mod mail;
 pub mod muted;
 pub mod news;
 pub mod page;
+pub mod sent;
 pub mod standing;
 pub mod stay;
 mod sync;
