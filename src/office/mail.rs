@@ -100,8 +100,17 @@ impl Mail {
     /// # Errors
     /// As [`Mail::open`].
     pub fn of(office: &Office, replica: Replica, seat: SeatId) -> Result<Self, ClientError> {
-        let folder = folder(office, &seat)?;
         let keys = SeatKeys::read(office, &seat, &replica)?;
+        Self::with(office, replica, (seat, keys))
+    }
+
+    /// The mailbox of a seat that has these keys.
+    pub(super) fn with(
+        office: &Office,
+        replica: Replica,
+        (seat, keys): (SeatId, SeatKeys),
+    ) -> Result<Self, ClientError> {
+        let folder = folder(office, &seat)?;
         let genesis = replica.directory()?.genesis();
         let muted = Muted::open(&folder).unwrap_or_else(|why| {
             office.tell(Note::NobodyMuted(why.into()));

@@ -316,4 +316,4 @@ impl Office {
 type Opened = Result<Replica, ReplicaError>;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
