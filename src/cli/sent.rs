@@ -15,6 +15,7 @@ use crate::client::reason::Here;
 use crate::domain::ids::{ContactId, MessageId};
 use crate::office::call;
 use crate::office::mail::Mail;
+use crate::office::pointer::Pointer;
 use crate::office::sent::{
     Accepted, Acknowledged, Answer, Delivered, Fault, HowFar, NotHeld, Page, Sent, Stands,
     contradicted,
@@ -22,8 +23,9 @@ use crate::office::sent::{
 use crate::words;
 
 use super::Context;
-use super::args::{Pointer, SentArgs, SentCommand};
+use super::args::{SentArgs, SentCommand};
 use super::layout::{self, Lines};
+use super::pointer::not_one;
 use super::retry::retry;
 
 /// `liaison sent`.
@@ -61,10 +63,10 @@ fn show(ctx: &Context, page: &Page, id: Option<&str>) -> Result<(), ClientError>
 }
 
 fn show_one(ctx: &Context, page: &Page, prefix: &str) -> Result<(), ClientError> {
-    let prefix = prefix.trim().to_lowercase();
+    let at = Pointer::Id(prefix.trim().to_lowercase());
     let name = |sent: &&Sent| sent.header.addressing().id.to_string();
-    let found = page.messages.iter().filter(|sent| name(sent).starts_with(&prefix)).collect();
-    let sent = Pointer::Id(prefix).one(found, "liaison sent --offline", name)?;
+    let sent = page.at(&at);
+    let sent = sent.map_err(|why| not_one(&at, why, "liaison sent --offline", name))?;
     ctx.out.data_and_end(object(sent), ended(sent.fault()), || text(sent))
 }
 

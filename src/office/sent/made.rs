@@ -311,8 +311,12 @@ impl Answer {
 mod tests {
     use super::*;
     use crate::client::message::compose::Outside;
-    use crate::client::message::testing::{self, AT, FR, Net, seat};
+    use crate::client::message::testing::{self, AT, FR, Net, PT, seat};
     use crate::client::message::words;
+    use crate::client::outbox::Stage;
+    use crate::office::pointer::{NotOne, Pointer};
+    use crate::office::sent::{Fault, HowFar, Stands};
+    use crate::office::tests::whole::Whole;
 
     #[test]
     fn words_and_replies_of_a_key_that_has_ended_are_shown_so() {
@@ -334,5 +338,62 @@ mod tests {
         assert!(words.key_ended);
         let [answer] = &Answer::all(&[&came, &reply])[..] else { panic!("words are no answer") };
         assert_eq!((answer.number, &answer.from, answer.key_ended), (7, &seat(FR), true));
+    }
+
+    /// The one message of a page.
+    fn only(whole: &Whole) -> Sent {
+        whole.mail.sent(NotHeld::new()).unwrap().messages.pop().unwrap()
+    }
+
+    #[test]
+    fn a_page_shows_each_message_with_all_that_came_back() {
+        let mut net = Net::new();
+        let (mut at, mut paris) = (Whole::of(&net, AT), Whole::of(&net, FR));
+        assert!(at.mail.sent(NotHeld::new()).unwrap().messages.is_empty());
+        let sealed = net.notification();
+        let (id, request) = (sealed.id, Request::submit(sealed.envelope));
+        at.mail.outbox.put((id, sealed.header_digest), &request).unwrap();
+        let sent = only(&at);
+        assert_eq!((sent.how_far(), sent.stands()), (HowFar::Waits, Stands::Waits));
+        assert_eq!((sent.title.as_deref(), sent.accepted), (Some("Ransomware at a port"), None));
+        at.hand_in(&mut net);
+        let sent = only(&at);
+        assert_eq!(sent.how_far(), HowFar::Accepted);
+        let accepted = sent.accepted.unwrap();
+        let [fr, pt] = [FR, PT].map(|of| seat(of).contact());
+        assert_eq!(accepted.places, [(fr.clone(), 1), (pt, 1)]);
+        assert!(accepted.without_place.is_empty() && accepted.new_mailboxes.is_empty());
+        paris.collect(&net);
+        paris.hand_in(&mut net);
+        at.collect(&net);
+        let sent = only(&at);
+        let [delivered] = &sent.delivered[..] else { panic!("{sent:?}") };
+        assert_eq!((&delivered.seat, delivered.agrees()), (&seat(FR), Some(true)));
+        assert_eq!(sent.reached(&fr), Stage::Delivered);
+        let reason = ReceiptError::NotTheRelay("accepted receipt");
+        let not_held = NotHeld::from([(id, vec![reason.clone()])]);
+        let page = at.mail.sent(not_held).unwrap();
+        assert_eq!(page.fault(), Some(Fault::NotHeld(&reason)));
+        let [at_id, other] = [id.to_string(), "02".to_owned()].map(Pointer::Id);
+        assert_eq!(page.at(&at_id).unwrap().header.addressing().id, id);
+        assert!(matches!(page.at(&other), Err(NotOne::Unknown)));
+    }
+
+    /// What expired or went to the others needs no help.
+    #[test]
+    fn who_cannot_have_what_was_refused_is_named_while_it_can_still_go() {
+        let net = Net::new();
+        let at = Whole::of(&net, AT);
+        let sealed = net.notification();
+        let (id, request) = (sealed.id, Request::submit(sealed.envelope));
+        at.mail.outbox.put((id, sealed.header_digest), &request).unwrap();
+        at.mail.outbox.refuse((id, &request), &"WRONG_LETTERS".into()).unwrap();
+        let sent = only(&at);
+        assert_eq!((sent.stands(), sent.cannot), (Stands::Refused, Some(Vec::new())));
+        let mut gone = net.clone();
+        gone.roster("fr/cert-fr", 2, &[]);
+        let to = seat(FR).contact();
+        let cannot = cannot_have_it(&gone.directory, &[&to], &"RECIPIENT_WITHOUT_SEATS".into());
+        assert_eq!(cannot, [(to, Why::WithoutSeats)]);
     }
 }

@@ -19,6 +19,7 @@ use crate::domain::relay::envelope::VerifiedHeader;
 use crate::signed::proto::{Level, Outcome};
 
 use super::call::Why;
+use super::pointer::{self, NotOne, Pointer};
 
 pub use ask::Asked;
 
@@ -210,6 +211,15 @@ pub fn contradicted(all: &[Contradiction]) -> Option<Fault<'_>> {
 }
 
 impl Page {
+    /// The one message that is pointed at.
+    ///
+    /// # Errors
+    /// None, or several.
+    pub fn at(&self, at: &Pointer) -> Result<&Sent, NotOne<&Sent>> {
+        let found = self.messages.iter().filter(|sent| at.is_at_sent(&sent.header));
+        pointer::only(found.collect())
+    }
+
     /// The first of what does not hold.
     #[must_use]
     pub fn fault(&self) -> Option<Fault<'_>> {
