@@ -11,9 +11,8 @@ use jiff::tz::TimeZone;
 use crate::client::address::Address;
 use crate::domain::ids::{ContactId, DirectoryName, MemberId, PersonId, SeatId};
 use crate::office::muted::Sender;
+use crate::office::pointer::Pointer;
 use crate::signed::proto::{Kind, Level, Tlp, Urgency};
-
-pub use super::pointer::Pointer;
 
 /// Who to call in the other country, is it really them, and how to tell them in confidence.
 #[derive(Debug, Parser)]

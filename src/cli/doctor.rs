@@ -423,7 +423,7 @@ async fn mailbox(
         }
         Some(session) => in_reach(ctx, checks, session, &mail).await,
     };
-    let believed = sent::contradictions(&mail).and_then(|of| sent::believed(&of));
+    let believed = mail.contradictions().and_then(|of| sent::believed(&of));
     match believed.and_then(|()| mail.due()) {
         Ok(due) if due.is_empty() => checks.ok("outbox", "nothing waits"),
         Ok(due) => {

@@ -64,7 +64,7 @@ pub(crate) async fn notify(ctx: &Context, mut args: NotifyArgs) -> Result<(), Cl
     }
     let answered = args.reply_to.as_ref().map(|at| inbox::answered(&mail, at)).transpose()?;
     if let (KindArg::AllClear, Some(answered)) = (args.kind, &answered)
-        && inbox::began_elsewhere(&mail, answered)?
+        && mail.began_elsewhere(answered)?
     {
         let refusal = Refusal::WrongThread(Amiss::NotItsBeginner);
         return Err(ClientError::from(refusal).mended_by("leave out --reply-to, or --kind"));

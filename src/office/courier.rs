@@ -67,6 +67,12 @@ impl SeatKeys {
         })
     }
 
+    /// Keys that stand in no home.
+    #[cfg(test)]
+    pub(super) fn held(opening: Vec<OpeningKey>, sign: SigningKey) -> Self {
+        Self { opening: opening.into(), sign: Arc::new(sign), as_of: None }
+    }
+
     /// Reads them again, if the copy shows that something about the seat's contact has changed: who stays
     /// takes up new keys so.
     ///

@@ -100,8 +100,17 @@ impl Mail {
     /// # Errors
     /// As [`Mail::open`].
     pub fn of(office: &Office, replica: Replica, seat: SeatId) -> Result<Self, ClientError> {
-        let folder = folder(office, &seat)?;
         let keys = SeatKeys::read(office, &seat, &replica)?;
+        Self::with(office, replica, (seat, keys))
+    }
+
+    /// The mailbox of a seat that has these keys.
+    pub(super) fn with(
+        office: &Office,
+        replica: Replica,
+        (seat, keys): (SeatId, SeatKeys),
+    ) -> Result<Self, ClientError> {
+        let folder = folder(office, &seat)?;
         let genesis = replica.directory()?.genesis();
         let muted = Muted::open(&folder).unwrap_or_else(|why| {
             office.tell(Note::NobodyMuted(why.into()));
@@ -133,6 +142,11 @@ impl Mail {
         let replica = office.replica()?;
         office.tell_its_age(&replica)?;
         Self::open(office, replica)
+    }
+
+    /// The time by this machine's clock.
+    pub(super) fn now(&self) -> u64 {
+        self.office.ambient().now()
     }
 
     /// Connects as the seat, brings the copy up to date, and opens the mailbox.
@@ -910,7 +924,7 @@ impl Mail {
     }
 
     /// The title of a message that was sent from here.
-    fn title(&self, id: MessageId) -> Result<Option<String>, ClientError> {
+    pub(super) fn title(&self, id: MessageId) -> Result<Option<String>, ClientError> {
         Ok(match self.own_inside(id)? {
             Some(Inside::Content(content)) => Some(content.title),
             Some(Inside::Words(_) | Inside::Delivered(_) | Inside::Later(_)) | None => None,

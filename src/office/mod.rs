@@ -19,9 +19,12 @@ pub mod inbox;
 pub mod index;
 pub mod later;
 pub mod mail;
+pub mod message;
 pub mod muted;
 pub mod news;
 pub mod page;
+pub mod pointer;
+pub mod sent;
 pub mod standing;
 pub mod stay;
 mod sync;
@@ -315,4 +318,4 @@ impl Office {
 type Opened = Result<Replica, ReplicaError>;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -391,3 +391,157 @@ impl Found {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::message::acknowledge;
+    use crate::client::message::compose::Outside;
+    use crate::client::message::open::{self, Reader};
+    use crate::client::message::testing::{self, AT, FR, Net, PT, seat, sign_key};
+    use crate::client::message::words as wording;
+    use crate::office::collect::Taken;
+    use crate::office::index::Index;
+    use crate::office::muted::Sender;
+    use crate::office::tests::whole::Whole;
+    use crate::signed::proto::Urgency;
+
+    #[test]
+    fn what_the_relay_passes_on_and_does_not_hold_has_a_row() {
+        let mut net = Net::new();
+        net.submit(&net.notification().envelope).unwrap();
+        let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
+        let inbox = Inbox::of(dir.path(), net.directory.genesis(), own.contact());
+        let sent = net.seal(net.outside(FR, &["at/cert-at"]), &testing::notification(0));
+        net.put_as(EntryKind::NotDelivered, &own.contact(), &sent.envelope);
+        let item = net.collect(FR, 0).0.remove(0);
+        let header = net.read(FR, &[], |reader| open::verify_header(reader, (&item.header, 0)));
+        let (of, said) = ((&own, &sign_key(&format!("{FR} sign"))), (wording::words(), None));
+        let (directory, message) = (net.directory.clone(), (&header.unwrap(), 1));
+        let done =
+            acknowledge::acknowledge(&directory, of, message, said, net.view(), &net.ambient);
+        let open = done.unwrap().open;
+        for _ in 0..2 {
+            net.put_acknowledgement(&own.contact(), 1, &open);
+        }
+        for mut item in net.collect(FR, 0).0 {
+            if item.number == 4 {
+                item.header = sent.envelope.header.clone();
+            }
+            inbox.put(&item).unwrap();
+        }
+        let root_at = |size| net.tree.root_at(size);
+        let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &[] };
+        let index = &Index::default();
+        let (sign, view, ambient) = (of.1, net.view(), &net.ambient);
+        let numbers = inbox.numbers().unwrap();
+        let found =
+            Found::of(&Desk { reader, index, sign, view, ambient }, &inbox, &numbers).unwrap();
+        let rows = found.unverified.iter().map(|row| (row.number, row.why.reason()));
+        let expected = [(2, "NOT_PROVEN"), (4, "RECEIPT_NOT_VERIFIED")];
+        assert!(rows.eq(expected.map(|(number, code)| (number, Reason::read(code)))));
+        assert_eq!(found.messages.len(), 1);
+    }
+
+    fn numbers(page: &Page) -> Vec<u64> {
+        page.messages.iter().map(|row| row.number).collect()
+    }
+
+    fn acknowledged_here(mail: &Mail, number: u64) {
+        let (boxes, said) = ((&mail.inbox, &mail.outbox), (wording::words(), None));
+        mail.at_desk(|desk| collect::acknowledge(desk, boxes, number, said)).unwrap().unwrap();
+    }
+
+    #[test]
+    fn what_came_is_new_until_it_is_read_and_an_acknowledgement_that_waits_is_neither() {
+        let mut net = Net::new();
+        net.submit(&net.notification().envelope).unwrap();
+        let mut whole = Whole::of(&net, FR);
+        whole.collect(&net);
+        let state = |whole: &Whole| {
+            let page = whole.mail.page(ALL).unwrap();
+            let [row] = &page.messages[..] else { panic!("{page:?}") };
+            (row.state, row.acknowledgement_waits, row.acknowledged_by.len())
+        };
+        assert_eq!(state(&whole), (State::New, false, 0));
+        acknowledged_here(&whole.mail, 1);
+        assert_eq!(state(&whole), (State::Waits, true, 0));
+        whole.mail.mark_read(1).unwrap();
+        assert_eq!(state(&whole), (State::Waits, true, 0));
+        whole.hand_in(&mut net);
+        assert_eq!(state(&whole), (State::Acknowledged, false, 1));
+    }
+
+    /// What is urgent stands first until it is acknowledged, also if it was read.
+    #[test]
+    fn an_acknowledgement_that_waits_makes_room_for_what_nobody_dealt_with() {
+        let mut net = Net::new();
+        for urgency in [Urgency::Immediate, Urgency::Immediate, Urgency::Routine] {
+            let outside = Outside { urgency, ..net.outside(AT, &["fr/cert-fr"]) };
+            let sealed = net.seal(outside, &testing::notification(0));
+            net.submit(&sealed.envelope).unwrap();
+        }
+        let mut whole = Whole::of(&net, FR);
+        whole.collect(&net);
+        let listed = |whole: &Whole| numbers(&whole.mail.page(ALL).unwrap());
+        assert_eq!(listed(&whole), [2, 1, 3]);
+        whole.mail.mark_read(2).unwrap();
+        assert_eq!(listed(&whole), [2, 1, 3]);
+        acknowledged_here(&whole.mail, 2);
+        assert_eq!(listed(&whole), [1, 3, 2]);
+        whole.mail.mark_read(3).unwrap();
+        assert_eq!(listed(&whole), [1, 2, 3]);
+        let page = whole.mail.page(Wanted { most: 1, ..ALL }).unwrap();
+        assert_eq!((numbers(&page), page.more), (vec![1], 2));
+    }
+
+    #[test]
+    fn who_is_muted_is_hidden_and_counted_and_shown_to_who_asks() {
+        let mut net = Net::new();
+        for (from, urgency) in
+            [(AT, Urgency::Routine), (PT, Urgency::Routine), (AT, Urgency::Immediate)]
+        {
+            let outside = Outside { urgency, ..net.outside(from, &["fr/cert-fr"]) };
+            let sealed = net.seal(outside, &testing::notification(0));
+            net.submit(&sealed.envelope).unwrap();
+        }
+        let mut whole = Whole::of(&net, FR);
+        whole.collect(&net);
+        whole.mail.muted.set(Sender::Contact(seat(AT).contact()), true).unwrap();
+        let page = whole.mail.page(Wanted { muted: false, ..ALL }).unwrap();
+        assert_eq!((numbers(&page), page.muted, page.more), (vec![3, 2], 1, 0));
+        let page = whole.mail.page(ALL).unwrap();
+        assert_eq!((numbers(&page), page.muted), (vec![3, 2, 1], 0));
+        let muted: Vec<bool> = page.messages.iter().map(|row| row.muted).collect();
+        assert_eq!(muted, [false, false, true]);
+    }
+
+    #[test]
+    fn what_came_as_a_header_says_whether_the_rest_may_come() {
+        let mut net = Net::new();
+        for _ in 0..3 {
+            net.submit(&net.notification().envelope).unwrap();
+        }
+        let mut whole = Whole::of(&net, FR);
+        whole.collect_headers(&net);
+        let shown = |whole: &Whole| {
+            let page = whole.mail.page(ALL).unwrap();
+            let mut rows = page.messages;
+            rows.sort_by_key(|row| row.number);
+            rows.into_iter().map(|row| (row.state, row.closed)).collect::<Vec<_>>()
+        };
+        let waits = (State::New, Some(Closed::NotFetched));
+        assert_eq!(shown(&whole), vec![waits.clone(); 3]);
+        // The time is that of this machine: what has not expired by it is asked for again.
+        let inbox = &whole.mail.inbox;
+        let gone = whole.mail.at_desk(|desk| collect::expire(desk, inbox, 1)).unwrap().unwrap();
+        assert!(matches!(gone, Taken::NotExpired), "{gone:?}");
+        inbox.done(2, collect::EXPIRED).unwrap();
+        whole.mail.update().unwrap();
+        let expired = (State::Expired, Some(Closed::Expired));
+        assert_eq!(shown(&whole), [waits.clone(), expired, waits]);
+        assert_eq!(Closed::Expired.reason(), Rule::MessageExpired);
+    }
+
+    const ALL: Wanted = Wanted { muted: true, most: usize::MAX };
+}

@@ -38,6 +38,7 @@ use super::inbox::{Headers, Inbox, InboxError, Kept, Put};
 use super::index::Index;
 
 mod expiry;
+pub(crate) mod whole;
 
 /// One seat's machine.
 struct Machine {

@@ -145,6 +145,8 @@ pub enum Note {
     CameAtLast(usize),
 
     // What goes.
+    /// The relay had accepted a message, and has lost it: it is handed in again.
+    LostByService(MessageId),
     /// So many wait to be handed in: they go later.
     HandedInLater(usize),
     /// What waits here is handed in: so many.
@@ -203,6 +205,7 @@ impl Note {
                 | Self::AskingAgain(_)
                 | Self::AskedInVain(_)
                 | Self::CameAtLast(_)
+                | Self::LostByService(_)
                 | Self::HandedInLater(_)
         )
     }

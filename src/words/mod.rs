@@ -184,6 +184,10 @@ pub const NOT_RECEIVED: &str = "expired; the relay says that it was not received
 pub const NOT_ALL_RECEIVED: &str =
     "expired; the relay says that not every contact had received it by then";
 
+/// Of a message that was accepted, and is there no more.
+pub const LOST_BY_SERVICE: &str =
+    "the service accepted it, and does not know it any more: older data was put back there";
+
 /// What the relay says by an entry that holds.
 #[must_use]
 pub fn not_delivered(id: Option<MessageId>) -> String {

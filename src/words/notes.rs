@@ -12,8 +12,8 @@ use crate::office::told::{Note, Unkept, Work};
 use crate::signed::proto::Class;
 
 use super::{
-    ENDED, UNCHECKED, began_anew, class, delivered_again, later, not_acknowledged, not_delivered,
-    not_proven, unverified, when,
+    ENDED, LOST_BY_SERVICE, UNCHECKED, began_anew, class, delivered_again, later, not_acknowledged,
+    not_delivered, not_proven, unverified, when,
 };
 
 /// A note, in a sentence.
@@ -107,6 +107,7 @@ pub fn note(note: &Note) -> String {
         Note::AskingAgain(count) => format!("entries that came spoilt: {count}; asking again"),
         Note::AskedInVain(why) => why.to_string(),
         Note::CameAtLast(count) => format!("{count} dealt with: liaison inbox list --offline"),
+        Note::LostByService(id) => format!("{id}: {LOST_BY_SERVICE}; it is handed in again"),
         Note::HandedInLater(count) => {
             format!(
                 "{count} wait to be handed in: they go with the next liaison inbox, sent or sync"

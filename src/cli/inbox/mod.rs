@@ -7,44 +7,43 @@
 
 mod follow;
 mod listed;
+mod shown;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::client::error::{ClientError, Exit, Sending, Side};
-use crate::client::message::content::Inside;
-use crate::client::message::open::{NotOpened, Opened};
-use crate::client::message::text::{visible, visible_block};
+use crate::client::message::open::NotOpened;
+use crate::client::message::text::visible;
 use crate::client::message::words as wording;
 use crate::client::place;
 use crate::client::reason::{Here, Rule};
 use crate::client::session::Session;
-use crate::domain::directory::Directory;
-use crate::domain::ids::{ContactId, MessageId, SeatId};
-use crate::domain::refusal::{Amiss, Refusal};
-use crate::domain::relay::addressing::Addressing;
+use crate::domain::ids::{ContactId, MessageId};
+use crate::domain::refusal::Refusal;
 use crate::domain::relay::envelope::VerifiedHeader;
-use crate::domain::relay::level;
 use crate::domain::state::EntryKind;
 use crate::office::collect::{self, SealError};
 use crate::office::fate::{kept_back, not_sealed};
-use crate::office::inbox::{Gone, InboxError};
-use crate::office::index::{Index, Row};
+use crate::office::inbox::Gone;
+use crate::office::index::Row;
 use crate::office::mail::Mail;
+use crate::office::message::{Acknowledging, Named, NoMessage, NotShown};
 use crate::office::muted::{Muted, Sender};
-use crate::office::news::News;
-use crate::office::page::{By, Came, Found, Listed, State, Wanted, has_ended, is_for_people};
+use crate::office::page::{Came, Listed, State, Wanted};
+use crate::office::pointer::Pointer;
 use crate::signed::proto::{self, Level};
 use crate::words;
 
-use super::args::{InboxArgs, InboxCommand, Pointer};
+use super::args::{InboxArgs, InboxCommand};
 use super::fields::drafted;
-use super::layout::Lines;
+use super::pointer::not_one;
 use super::statement::agreed;
 use super::{Context, cannot_use};
+
+use self::shown::Screen;
 
 /// `liaison inbox`.
 ///
@@ -183,42 +182,6 @@ fn told(ctx: &Context, mail: &Mail, gone: &[Gone]) {
     }
 }
 
-/// The one message that came and is pointed at. If only its header is here, it is fetched at once.
-async fn find(mail: &mut Mail, at: &Pointer) -> Result<(Came, Option<Session>), ClientError> {
-    not_gone(mail, at)?;
-    let number = at.one(came_at(&mail.index, at), "liaison inbox list", named)?.number;
-    let mut session = None;
-    if !mail.inbox.is_whole(number) && !mail.is_expired(number)? {
-        let connected = mail.connect().await.map_err(|error| {
-            let sentence = format!("only the header of {number} is here: {error}");
-            ClientError { sentence, ..error }
-        })?;
-        let fetched = match mail.inbox.lock() {
-            Err(InboxError::Busy) => mail.fetch_beside(&connected, number).await,
-            lock => {
-                let (_lock, mut news) = (lock?, News::default());
-                let fetched = mail.fetch(&connected, vec![number], &mut news).await;
-                match news.not_fetched.take() {
-                    // It is how the command ends.
-                    Some(why) => Err(why),
-                    None => {
-                        mail.tell(&mut news);
-                        fetched
-                    }
-                }
-            }
-        };
-        // What was not read is not acknowledged.
-        if !mail.inbox.is_whole(number) && !mail.is_expired(number)? {
-            return Err(not_fetched(number, fetched.err()));
-        }
-        fetched?;
-        session = Some(connected);
-    }
-    let came = verified(mail, number)?;
-    if mail.inbox.is_whole(number) { Ok((came, session)) } else { Err(expired(&came)) }
-}
-
 /// What is left of a message that had expired before it was read here: who can tell.
 fn expired((kept, header): &Came) -> ClientError {
     let (number, of) = (kept.place.mailbox.count, header.addressing());
@@ -240,26 +203,68 @@ fn call(error: ClientError, sender: &ContactId) -> ClientError {
     error.mended_by(format!("call {sender}: liaison directory show {sender}"))
 }
 
-/// A number under which nothing was left when it was collected.
-fn not_gone(mail: &Mail, at: &Pointer) -> Result<(), ClientError> {
-    let Pointer::Number(number) = at else { return Ok(()) };
-    let holds = |gone: &Gone| (gone.first..=gone.last).contains(number);
-    let Some(gone) = mail.inbox.gone()?.into_iter().find(holds) else { return Ok(()) };
+/// Why a message is not shown, and what mends that.
+pub(super) fn not_shown(at: &Pointer, why: NotShown, mend: &str) -> ClientError {
+    match why {
+        NotShown::NotOne(why) => not_one(at, why, mend, named),
+        NotShown::Gone(gone) => nothing_left(&gone),
+        NotShown::NoMessage(number, what) => no_message(number, &what),
+        NotShown::NotConnected(number, error) => {
+            let sentence = format!("only the header of {number} is here: {error}");
+            ClientError { sentence, ..*error }
+        }
+        NotShown::NotFetched(number, why) => not_fetched(number, why.as_deref()),
+        NotShown::Expired(came) => expired(&came),
+        NotShown::NotOpened(number, why) => {
+            let what = if why.is_refusal() { "refused" } else { "not opened" };
+            let error = ClientError::from(*why);
+            let sentence = format!("message {number} was {what}: {}", error.sentence);
+            ClientError { sentence, ..error }
+        }
+        NotShown::NothingToRead => {
+            let sentence = "nothing to read";
+            ClientError::new(Side::Ours, Exit::Usage, Here::NotAMessage, sentence)
+        }
+        NotShown::Failed(error) => *error,
+    }
+}
+
+/// What points at a message, and at no other.
+fn named(name: &Named) -> String {
+    match name {
+        Named::Came(number, sender) => format!("{number} from {}", visible(sender)),
+        Named::Sent(digest) => format!("{digest} sent from here"),
+    }
+}
+
+/// Under its number nothing was left when it was collected.
+fn nothing_left(gone: &Gone) -> ClientError {
     if let Some(from) = &gone.lost {
         let (sentence, mend) = words::lost(gone.first, gone.kind, from);
         let error = ClientError { sentence, ..Refusal::BodyDamaged.into() };
-        return Err(error.mended_by(mend));
+        return error.mended_by(mend);
     }
-    let sentence = words::gone(&[gone]).concat();
-    Err(ClientError::new(Side::Ours, Exit::NotFound, Rule::MessageExpired, sentence)
-        .mended_by("liaison inbox list"))
+    let sentence = words::gone(std::slice::from_ref(gone)).concat();
+    ClientError::new(Side::Ours, Exit::NotFound, Rule::MessageExpired, sentence)
+        .mended_by("liaison inbox list")
+}
+
+fn no_message(number: u64, what: &NoMessage) -> ClientError {
+    let why = match what {
+        NoMessage::Doubted(why) => &listed::doubt(why),
+        NoMessage::Receipt => "a receipt: liaison sent shows it",
+        NoMessage::Acknowledgement => "an acknowledgement: liaison sent shows it",
+        NoMessage::Other => "no message to people",
+    };
+    let sentence = format!("entry {number} of the mailbox: {why}");
+    ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, sentence)
+        .mended_by("liaison inbox list")
 }
 
 /// Only the header of a message is here, and nobody here has to do anything for the rest to come.
-fn not_fetched(number: u64, why: Option<ClientError>) -> ClientError {
+fn not_fetched(number: u64, why: Option<&ClientError>) -> ClientError {
     let mut sentence = format!("message {number} could not be fetched, only its header is here");
     let side = match why {
-        Some(why) if !why.passes() => return why,
         Some(why) => {
             sentence.push_str(&format!(": {why}"));
             why.side
@@ -270,316 +275,39 @@ fn not_fetched(number: u64, why: Option<ClientError>) -> ClientError {
         .mended_by(format!("liaison inbox read {number}"))
 }
 
-/// The message of a number, whose header holds.
-fn verified(mail: &Mail, number: u64) -> Result<Came, ClientError> {
-    let Found { mut messages, unverified } = mail.found(&[number])?;
-    let why = match (unverified.first(), mail.index.row(number)) {
-        (Some(doubted), _) => &listed::doubt(&doubted.why),
-        (None, Some(row)) if row.is_receipt() => "a receipt: liaison sent shows it",
-        (None, Some(row)) if row.is_message() => "an acknowledgement: liaison sent shows it",
-        (None, _) => "no message to people",
-    };
-    messages.pop().ok_or_else(|| {
-        let sentence = format!("entry {number} of the mailbox: {why}");
-        ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, sentence)
-            .mended_by("liaison inbox list")
-    })
-}
-
-/// The message that a new one answers: it came, or it was sent from here, as what it went in the end.
+/// The message that a new one answers.
 pub(super) fn answered(mail: &Mail, at: &Pointer) -> Result<VerifiedHeader, ClientError> {
-    match among(sent(mail)?, &mail.index, at)? {
-        Answered::Sent(header) => match mail.outbox.stands_for(header.digest())? {
-            Some(id) => Ok(mail.at_desk(|desk| collect::sent_header(desk, &mail.outbox, id))??),
-            None => Ok(*header),
-        },
-        Answered::Came(number) => Ok(verified(mail, number)?.1),
-    }
-}
-
-/// What a new message answers.
-enum Answered {
-    Sent(Box<VerifiedHeader>),
-    Came(u64),
-}
-
-fn among(sent: Vec<VerifiedHeader>, index: &Index, at: &Pointer) -> Result<Answered, ClientError> {
-    let mut found: Vec<(String, Answered)> = Vec::new();
-    let mut digests = BTreeSet::new();
-    for header in sent {
-        if is_for_people(&header) && at.is_at_sent(&header) {
-            digests.insert(header.digest());
-            let name = format!("{} sent from here", header.digest());
-            found.push((name, Answered::Sent(Box::new(header))));
-        }
-    }
-    for row in came_at(index, at) {
-        // What a contact sends to itself is here twice.
-        if row.digest().is_none_or(|digest| !digests.contains(&digest)) {
-            found.push((named(&row), Answered::Came(row.number)));
-        }
-    }
     let mend = "name the number of one that came, or the digest of one that was sent";
-    at.one(found, mend, |(name, _)| name.clone()).map(|(_, answered)| answered)
-}
-
-/// The messages to people that came and are pointed at: by its number also one that came before.
-fn came_at<'a>(index: &'a Index, at: &Pointer) -> Vec<&'a Row> {
-    if let Pointer::Number(number) = at {
-        return index.row(*number).into_iter().collect();
-    }
-    index.for_people().into_iter().filter(|row| at.is_at(row)).collect()
-}
-
-/// What points at a message that came, and at no other.
-fn named(row: &&Row) -> String {
-    format!("{} from {}", row.number, visible(&row.sender))
-}
-
-/// Whether another contact began the thread of a message, as far as what is here leads to its first.
-pub(super) fn began_elsewhere(mail: &Mail, of: &VerifiedHeader) -> Result<bool, ClientError> {
-    let answer = Addressing { in_reply_to: Some(of.digest()), ..of.addressing().clone() };
-    let first = mail.first(&answer)?;
-    Ok(first.is_some_and(|first| first.addressing().sender.contact() != mail.seat.contact()))
+    mail.to_answer(at).map_err(|why| not_shown(at, why, mend))
 }
 
 async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), ClientError> {
+    let not_shown = |why| not_shown(at, why, MEND);
     let mut mail = Mail::here(&ctx.office)?;
-    let ((kept, header), session) = find(&mut mail, at).await?;
-    let number = kept.place.mailbox.count;
-    let opened = mail.opened(&kept)?.map_err(|why| {
-        let refused = why.is_refusal();
-        let error = ClientError::from(why);
-        let what = if refused { "refused" } else { "not opened" };
-        let sentence = format!("message {number} was {what}: {}", error.sentence);
-        ClientError { sentence, ..error }
-    })?;
-    let directory = mail.replica.directory()?;
-    let unknown = proto::Content {
-        title: format!("a message {}: update this program to read it", words::UNKNOWN_KIND),
-        time: header.addressing().created,
-        ..Default::default()
+    let (came, session) = mail.find(at).await.map_err(not_shown)?;
+    let shown = mail.read(&came).map_err(not_shown)?;
+    let saved = match (save, shown.content()) {
+        (Some(folder), Some(content)) => save_all(folder, &content.attachments)?,
+        (Some(folder), None) => save_all(folder, &[])?,
+        (None, _) => Vec::new(),
     };
-    let content = match &opened.inside {
-        Inside::Content(content) => content,
-        Inside::Later(_) => &unknown,
-        Inside::Words(_) | Inside::Delivered(_) => {
-            let sentence = "nothing to read";
-            return Err(ClientError::new(Side::Ours, Exit::Usage, Here::NotAMessage, sentence));
-        }
-    };
-    let saved = match save {
-        Some(folder) => save_all(folder, &content.attachments)?,
-        None => Vec::new(),
-    };
-    let acks = mail.acks(&mail.due()?)?;
-    let acknowledged = mail.acknowledged_by(&acks, header.digest())?;
-    let (amiss, answered) = (mail.amiss(&header)?, mail.answered(&header)?);
-    let waits = acks.waits(header.digest()).map(|id| by_whom(&mail, id)).transpose()?;
-    let (own, opened) = (&mail.seat, &opened);
-    let message =
-        Shown { number, directory, opened, content, acknowledged, waits, amiss, answered, own };
-    if let Err(error) = mail.mark_read(number) {
+    let waits = shown.waits.map(|own| by_whom(&mail, own)).transpose()?;
+    let screen = Screen::of(&shown, mail.replica.directory()?, waits);
+    if let Err(error) = mail.mark_read(shown.number) {
         ctx.out.not_kept("that it was read cannot be kept", &error);
     }
-    ctx.out.data(&message.json(&saved), || message.text());
+    ctx.out.data(&screen.object(&saved), || screen.text());
     for path in &saved {
         ctx.out.say(format_args!("saved {}", path.display()));
     }
-    if message.waits.is_none()
-        && message.acknowledged.is_empty()
-        && opened.level_of(&mail.seat.contact()).is_some()
-    {
+    if shown.asks_for_acknowledgement() {
+        let number = shown.number;
         ctx.out.say(format_args!("to acknowledge it: liaison inbox ack {number} --person NAME"));
     }
     // That it was opened is told when it was shown.
     match session {
         Some(session) => mail.send_due(&session).await,
         None => Ok(()),
-    }
-}
-
-/// The headers of everything that was sent from here, if they hold.
-fn sent(mail: &Mail) -> Result<Vec<VerifiedHeader>, ClientError> {
-    let mut all = Vec::new();
-    for id in mail.outbox.ids()? {
-        let request = mail.outbox.request(id)?;
-        let Some(envelope) = request.envelope() else { continue };
-        all.extend(mail.own_header(&envelope.header)?.ok());
-    }
-    Ok(all)
-}
-
-/// A message on the screen.
-pub(super) struct Shown<'a> {
-    number: u64,
-    directory: &'a Directory,
-    opened: &'a Opened,
-    content: &'a proto::Content,
-    acknowledged: Vec<By>,
-    /// Who acknowledged it here, if that is to be handed in yet.
-    waits: Option<String>,
-    amiss: Option<Amiss>,
-    answered: Option<VerifiedHeader>,
-    own: &'a SeatId,
-}
-
-impl Shown<'_> {
-    fn text(&self) -> String {
-        let (of, content) = (&self.opened.header.addressing(), self.content);
-        let mut text = format!("{}\n", words::tlp(content.tlp()));
-        if let Some(drill) = &of.drill {
-            text.push_str(&format!("{}\n", words::drill(drill)));
-        }
-        text.push_str(&format!("{}\n\n", visible(&content.title)));
-        let mut lines = Lines::default();
-        lines.line("from", format!("{} ({})", of.sender, self.sender()));
-        for recipient in &of.recipients {
-            let to = words::recipient(self.directory, recipient, of.view.size);
-            lines.line("to", to);
-        }
-        let kind = format!("{}, {}", words::class(of.class), words::kind(content.kind()));
-        lines.line("kind", kind);
-        if of.in_reply_to.is_some() {
-            lines.line("answers", self.answers());
-        }
-        lines.line("written", words::when(content.time));
-        lines.line("urgency", self.urgency());
-        for code in &content.classification {
-            lines.line("classification", visible(code));
-        }
-        if !content.reference.is_empty() {
-            lines.line("their number", visible(&content.reference));
-        }
-        if let Some(severity) = &content.severity {
-            let (level, scale) = (visible(&severity.level), visible(&severity.scale));
-            lines.line("severity", format!("{level} ({scale})"));
-        }
-        if content.respond_by > 0 {
-            lines.line("answer hoped for", words::when(content.respond_by));
-        }
-        for attachment in &content.attachments {
-            let (name, kind) = (visible(&attachment.name), visible(&attachment.media_type));
-            let size = attachment.bytes.len();
-            lines.line("attached", format!("{name} ({kind}, {size} bytes)"));
-        }
-        if !self.acknowledged.is_empty() {
-            lines.line("acknowledged", words::by(&self.acknowledged));
-        }
-        if let Some(whom) = &self.waits {
-            let next = "goes with the next liaison inbox, sent or sync";
-            lines.line(
-                "acknowledged",
-                format!("by {}; that waits to be handed in, and {next}", visible(whom)),
-            );
-        }
-        for note in self.notes() {
-            lines.line("note", note);
-        }
-        lines.line("number", self.number.to_string());
-        lines.line("id", of.id.to_string());
-        lines.line("signed", format!("by the seat's key {}; every layer verified", of.sender_key));
-        text.push_str(&lines.text());
-        for one in &content.texts {
-            let said = visible_block(&one.text);
-            text.push_str(&format!("\n[{}]\n{said}\n", visible(&one.language)));
-        }
-        text
-    }
-
-    /// What people should know of it besides.
-    fn notes(&self) -> Vec<String> {
-        let amiss = self.amiss.map(|amiss| amiss.to_string());
-        let ended = has_ended(self.directory, &self.opened.header);
-        let ended = ended.then(|| words::ENDED.to_owned());
-        amiss.into_iter().chain(ended).chain(words::notes(&self.opened.header)).collect()
-    }
-
-    fn sender(&self) -> String {
-        let (sender, directory) = (self.opened.sender(), self.directory);
-        let contact = directory.contact(&sender.contact()).map(words::name_of);
-        let member = directory.member(&sender.member());
-        let member = member.map(|member| words::name(&member.names));
-        let all = [contact, member].into_iter().flatten().filter(|name| !name.is_empty());
-        all.collect::<Vec<_>>().join(", ")
-    }
-
-    fn answers(&self) -> String {
-        self.answered.as_ref().map_or_else(
-            || "a message that is not here".to_owned(),
-            |answered| {
-                let of = answered.addressing();
-                format!("{} from {}, of {}", of.id, of.sender, words::when(of.created))
-            },
-        )
-    }
-
-    fn urgency(&self) -> String {
-        let of = &self.opened.header.addressing();
-        let urgency = words::urgency(of.urgency);
-        match of.acknowledge_within {
-            0 => urgency,
-            within => {
-                let within = words::span(u64::from(within));
-                format!("{urgency}; an acknowledgement is hoped for within {within} (indicative)")
-            }
-        }
-    }
-
-    fn json(&self, saved: &[PathBuf]) -> Value {
-        let (of, content) = (&self.opened.header.addressing(), self.content);
-        let to = of.recipients.iter().map(|recipient| {
-            let (contact, level) = (&recipient.contact, words::level(recipient.level));
-            let lacking = level::is_lacking(self.directory, contact, recipient.level, of.view.size);
-            json!({
-                "contact": contact.to_string(),
-                "level": level,
-                "level_lacking": lacking,
-                "step": recipient.step,
-            })
-        });
-        let texts = content.texts.iter().map(|one| (one.language.clone(), json!(one.text)));
-        let attachments = content.attachments.iter().map(|attachment| {
-            json!({
-                "name": attachment.name,
-                "media_type": attachment.media_type,
-                "bytes": attachment.bytes.len(),
-                "sha256": hex::encode(&attachment.sha256),
-            })
-        });
-        let level = self.opened.level_of(&self.own.contact()).map(words::level);
-        json!({
-            "number": self.number,
-            "id": of.id.to_string(),
-            "digest": self.opened.header.digest().to_string(),
-            "thread": of.thread.to_string(),
-            "in_reply_to": of.in_reply_to.map(|digest| hex::encode(digest.as_bytes())),
-            "answers": self.answered.as_ref().map(|header| header.addressing().id.to_string()),
-            "tlp": words::tlp(content.tlp()),
-            "drill": of.drill.as_ref().map(words::drill),
-            "title": content.title,
-            "from": of.sender.to_string(),
-            "from_name": self.sender(),
-            "key_id": hex::encode(of.sender_key.as_bytes()),
-            "to": to.collect::<Vec<_>>(),
-            "level": level,
-            "class": words::class(of.class),
-            "kind": words::kind(content.kind()),
-            "written": content.time,
-            "created": of.created,
-            "urgency": words::urgency(of.urgency),
-            "acknowledge_within": of.acknowledge_within,
-            "classification": content.classification,
-            "reference": content.reference,
-            "texts": texts.collect::<serde_json::Map<_, _>>(),
-            "attachments": attachments.collect::<Vec<_>>(),
-            "saved": saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
-            "acknowledged_by": self.acknowledged.iter().map(listed::by_object).collect::<Vec<_>>(),
-            "acknowledgement_waits": self.waits.is_some(),
-            "key_ended": has_ended(self.directory, &self.opened.header),
-            "notes": self.notes(),
-            "verified": true,
-        })
     }
 }
 
@@ -649,30 +377,22 @@ async fn acknowledge(
     yes: bool,
 ) -> Result<(), ClientError> {
     let mut mail = Mail::open(&ctx.office, ctx.office.replica()?)?;
-    let ((kept, header), _) = find(&mut mail, at).await?;
+    let found = mail.find(at).await.map_err(|why| not_shown(at, why, MEND))?;
+    let ((kept, header), _) = found;
     let (number, id) = (kept.place.mailbox.count, header.addressing().id.to_string());
-    let acks = mail.acks(&mail.due()?)?;
-    let by = mail.acknowledged_by(&acks, header.digest())?;
-    let waits = acks.waits(header.digest());
-    if waits.is_none() && by.iter().any(|by| by.colleague.is_none()) {
-        let own = acks.own(header.digest());
-        let whom = own.map(|own| by_whom(&mail, own)).transpose()?;
-        let object = json!({ "number": number, "id": id, "already": true, "person": whom });
-        ctx.out.data(&object, || {
-            format!(
-                "{number} is acknowledged already, by {}",
-                visible(whom.as_deref().unwrap_or(words::YOU))
-            )
-        });
-        return Ok(());
-    }
-    if waits.is_none()
-        && let Err(why) = mail.opened(&kept)?
-    {
-        unread(ctx, (number, &why), yes)?;
-    }
-    let made = match waits {
-        Some(own) => {
+    let made = match mail.acknowledging(header.digest())? {
+        Acknowledging::Done(own) => {
+            let whom = own.map(|own| by_whom(&mail, own)).transpose()?;
+            let object = json!({ "number": number, "id": id, "already": true, "person": whom });
+            ctx.out.data(&object, || {
+                format!(
+                    "{number} is acknowledged already, by {}",
+                    visible(whom.as_deref().unwrap_or(words::YOU))
+                )
+            });
+            return Ok(());
+        }
+        Acknowledging::Waits(own) => {
             let whom = by_whom(&mail, own)?;
             ctx.out.say(format_args!(
                 "{number} is acknowledged by {} already, and that waits: it is handed in now, and \
@@ -681,7 +401,10 @@ async fn acknowledge(
             ));
             Ok(own)
         }
-        None => {
+        Acknowledging::Open => {
+            if let Err(why) = mail.opened(&kept)? {
+                unread(ctx, (number, &why), yes)?;
+            }
             ctx.out.say(format_args!("What is signed: {}", wording::sentence(&given.language)));
             Err(written(ctx, &mail, &given)?)
         }
@@ -784,6 +507,8 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     })
 }
 
+/// What mends that none is shown, or another than was meant.
+const MEND: &str = "liaison inbox list";
 const COPIES: u32 = 100;
 /// Messages of a list, unless all are asked for.
 const PAGE: usize = 50;
@@ -792,21 +517,15 @@ const FIRST: usize = 16;
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
-    use crate::client::message::acknowledge;
-    use crate::client::message::compose::Outside;
     use crate::client::message::open::{self, Reader};
     use crate::client::message::receipt::ReceiptError;
-    use crate::client::message::testing::{self, AT, FR, Net, seat, sign_key};
-    use crate::client::outbox::{Outbox, Request};
+    use crate::client::message::testing::{self, AT, FR, Net, seat};
     use crate::client::reason::Reason;
     use crate::crypto::sign::KeyId;
-    use crate::office::collect::{Desk, Unproven};
+    use crate::office::collect::Unproven;
     use crate::office::inbox::Inbox;
-    use crate::office::page::{Doubt, Unverified};
-    use crate::signed::proto::Class;
+    use crate::office::page::{Doubt, Found, Unverified};
     use crate::wire::v1;
 
     #[test]
@@ -909,206 +628,6 @@ mod tests {
         assert_eq!(
             listed::doubted_object(&found.unverified[0]),
             json!({ "number": 2, "why": why, "reason": "BEFORE_UPDATE", "asked_again": false })
-        );
-    }
-
-    #[test]
-    fn what_the_relay_passes_on_and_does_not_hold_has_a_row() {
-        let mut net = Net::new();
-        net.submit(&net.notification().envelope).unwrap();
-        let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
-        let inbox = Inbox::of(dir.path(), net.directory.genesis(), own.contact());
-        let sent = net.seal(net.outside(FR, &["at/cert-at"]), &testing::notification(0));
-        net.put_as(EntryKind::NotDelivered, &own.contact(), &sent.envelope);
-        let item = net.collect(FR, 0).0.remove(0);
-        let header = net.read(FR, &[], |reader| open::verify_header(reader, (&item.header, 0)));
-        let (of, said) = ((&own, &sign_key(&format!("{FR} sign"))), (wording::words(), None));
-        let (directory, message) = (net.directory.clone(), (&header.unwrap(), 1));
-        let done =
-            acknowledge::acknowledge(&directory, of, message, said, net.view(), &net.ambient);
-        let open = done.unwrap().open;
-        for _ in 0..2 {
-            net.put_acknowledgement(&own.contact(), 1, &open);
-        }
-        for mut item in net.collect(FR, 0).0 {
-            if item.number == 4 {
-                item.header = sent.envelope.header.clone();
-            }
-            inbox.put(&item).unwrap();
-        }
-        let root_at = |size| net.tree.root_at(size);
-        let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &[] };
-        let index = &Index::default();
-        let (sign, view, ambient) = (of.1, net.view(), &net.ambient);
-        let numbers = inbox.numbers().unwrap();
-        let found =
-            Found::of(&Desk { reader, index, sign, view, ambient }, &inbox, &numbers).unwrap();
-        let rows = found.unverified.iter().map(|row| (row.number, row.why.reason()));
-        let expected = [(2, "NOT_PROVEN"), (4, "RECEIPT_NOT_VERIFIED")];
-        assert!(rows.eq(expected.map(|(number, code)| (number, Reason::read(code)))));
-        assert_eq!(found.messages.len(), 1);
-    }
-
-    /// A co-recipient knows the id of an alert, and may use it: it is another message then.
-    #[test]
-    fn messages_of_one_id_are_each_read_acknowledged_and_answered() {
-        let mut net = Net::new();
-        let (own, dir) = (seat(FR), tempfile::tempdir().unwrap());
-        let inbox = Inbox::of(&dir.path().join("in"), net.directory.genesis(), own.contact());
-        let (inbox, outbox) = (inbox, Outbox::of(&dir.path().join("out")));
-        let to_fr = ["fr/cert-fr"];
-        let alert = net.notification();
-        let sent = net.seal(net.outside(FR, &["pt/cert-pt"]), &testing::notification(0));
-        let request = Request::submit(sent.envelope.clone());
-        outbox.put((sent.id, sent.header_digest), &request).unwrap();
-        let under = |id: MessageId| {
-            let id = Bytes::copy_from_slice(id.as_bytes());
-            net.forge(net.outside(testing::PT, &to_fr), &testing::notification(0), |addressing| {
-                (addressing.id, addressing.thread) = (id.clone(), id);
-            })
-        };
-        // Before the alert or behind it, and under the id of what was sent from here.
-        let other = net.seal(net.outside(AT, &to_fr), &testing::notification(0));
-        let all = [
-            under(alert.id),
-            alert.envelope.clone(),
-            other.envelope.clone(),
-            under(other.id),
-            under(sent.id),
-        ];
-        for envelope in &all {
-            net.submit(envelope).unwrap();
-        }
-        let (items, head) = net.collect(FR, 0);
-        let (sign, keys) = (sign_key(&format!("{FR} sign")), testing::opening_keys(FR, 1));
-        let (directory, tree, view) = (net.directory.clone(), net.tree.clone(), net.view());
-        let (ambient, root_at) = (net.ambient.clone(), |size| tree.root_at(size));
-        let reader = Reader { directory: &directory, root_at: &root_at, seat: &own, keys: &keys };
-        let index = &Index::default();
-        let desk = Desk { reader, index, sign: &sign, view, ambient: &ambient };
-        let boxes = (&inbox, &outbox);
-        collect::take_all(&desk, boxes, &items).unwrap();
-        collect::take_head(&desk, boxes, (&head, 0)).unwrap();
-        let index = Index::open(dir.path(), &inbox).unwrap();
-        let came = |number| Found::of(&desk, &inbox, &[number]).unwrap().messages.remove(0);
-        let sent_here = || {
-            let header = open::verify_header(&reader, (&sent.envelope.header, 0)).unwrap();
-            vec![header]
-        };
-        let find = |at: &str| {
-            let at: Pointer = at.parse().unwrap();
-            at.one(came_at(&index, &at), "", named).map(|row| came(row.number))
-        };
-        let answer = |at: &str| {
-            let answered = among(sent_here(), &index, &at.parse().unwrap())?;
-            Ok::<_, ClientError>(match answered {
-                Answered::Sent(header) => header.digest(),
-                Answered::Came(number) => came(number).1.digest(),
-            })
-        };
-        for (number, envelope) in (1..).zip(&all) {
-            let (kept, header) = find(&number.to_string()).unwrap();
-            assert_eq!((kept.place.mailbox.count, &kept.item.header), (number, &envelope.header));
-            assert_eq!(find(&header.digest().to_string()).unwrap().1.digest(), header.digest());
-            assert!(collect::open_again(&desk, boxes, &kept).unwrap().is_ok());
-            let said = (wording::words(), None);
-            let words = collect::acknowledge(&desk, boxes, number, said).unwrap();
-            let Request::Acknowledge(request) = outbox.request(words).unwrap() else { panic!() };
-            net.acknowledge(&own.contact(), &request).unwrap();
-            assert_eq!(answer(&number.to_string()).unwrap(), header.digest());
-        }
-        // An id of several names their numbers, and that of one is as good as its number.
-        for (id, numbers) in [(alert.id, [1, 2]), (other.id, [4, 3])] {
-            let error = find(&id.to_string()).unwrap_err();
-            for (number, from) in numbers.into_iter().zip([testing::PT, AT]) {
-                assert!(error.sentence.contains(&format!("{number} from {from}")), "{error}");
-            }
-        }
-        assert_eq!(find(&sent.id.to_string()).unwrap().0.place.mailbox.count, 5);
-        let error = answer(&sent.id.to_string()).unwrap_err();
-        let ours = format!("{} sent from here", sent.header_digest);
-        assert!(error.sentence.contains(&ours) && error.sentence.contains("5 from"), "{error}");
-        let ours = answer(&sent.header_digest.to_string()).unwrap();
-        assert_eq!(ours, sent.header_digest);
-    }
-
-    #[test]
-    fn a_message_is_shown_with_what_is_amiss_and_whose_key_has_ended() {
-        let mut net = Net::new();
-        let sealed = net.notification();
-        let opened = net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap();
-        let Inside::Content(content) = &opened.inside else { panic!("a content") };
-        let own = seat(FR);
-        let notes = |net: &Net, amiss| {
-            let directory = &net.directory;
-            let (acknowledged, answered, opened, own) = (Vec::new(), None, &opened, &own);
-            let (number, waits) = (7, Some("Ana".to_owned()));
-            let shown = Shown {
-                number,
-                directory,
-                opened,
-                content,
-                acknowledged,
-                waits,
-                amiss,
-                answered,
-                own,
-            };
-            let text = shown.text();
-            assert!(shown.notes().iter().all(|note| text.contains(note)), "{text}");
-            assert!(text.contains("by Ana; that waits to be handed in, and goes with"), "{text}");
-            shown.notes()
-        };
-        assert!(notes(&net, None).is_empty());
-        net.revoke_sign_key(AT);
-        assert_eq!(
-            notes(&net, Some(Amiss::NotItsBeginner)),
-            [
-                "it gives the all-clear in a thread that another contact began",
-                "signed by a key that has since ended",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_message_is_shown_with_what_it_answers() {
-        let net = Net::new();
-        let begun = net.open(FR, &testing::item(&net.notification().envelope, FR)).unwrap().header;
-        let (digest, of) = (begun.digest(), begun.addressing());
-        let all_clear =
-            Outside::answering(&net.directory, seat(AT), (digest, of), Class::AllClear, net.view());
-        let all_clear =
-            Outside { recipients: net.outside(AT, &["fr/cert-fr"]).recipients, ..all_clear };
-        let sealed = net.seal(all_clear, &testing::notification(0));
-        let opened = net.open(FR, &testing::item(&sealed.envelope, FR)).unwrap();
-        let Inside::Content(content) = &opened.inside else { panic!("a content") };
-        let own = seat(FR);
-        let shown = |answered| {
-            let (directory, acknowledged) = (&net.directory, Vec::new());
-            let (opened, own, amiss) = (&opened, &own, None);
-            let (number, waits) = (7, None);
-            let shown = Shown {
-                number,
-                directory,
-                opened,
-                content,
-                acknowledged,
-                waits,
-                amiss,
-                answered,
-                own,
-            };
-            (shown.text(), shown.json(&[]))
-        };
-        let id = of.id.to_string();
-        let (text, json) = shown(Some(begun.clone()));
-        assert!(text.contains(&format!("{id} from {AT}, of ")), "{text}");
-        assert_eq!(json["answers"], id);
-        let (text, json) = shown(None);
-        assert!(text.contains("a message that is not here"), "{text}");
-        assert_eq!(
-            (&json["answers"], &json["in_reply_to"]),
-            (&Value::Null, &json!(hex::encode(digest.as_bytes())))
         );
     }
 }

@@ -6,6 +6,9 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::ambient::Ambient;
+use crate::client::home::Home;
+use crate::client::invitation::Invitation;
+use crate::client::replica::Replica;
 use crate::crypto::hash::Digest;
 use crate::crypto::seal::{OpeningKey, SealingKey};
 use crate::crypto::sign::SigningKey;
@@ -26,7 +29,9 @@ use crate::domain::state::{Body, Entry, EntryKind, Key, Mailbox, Message, Shown,
 use crate::domain::view::View;
 use crate::signed::dsse::{Envelope, Kind};
 use crate::signed::proto::{self, Class, Custody, Level, MemberKind, Target, Text, Use};
+use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{Tree, leaf_hash};
+use crate::tlog::note::KeyName;
 use crate::wire::v1;
 
 use super::body;
@@ -74,6 +79,8 @@ fn text(text: &str) -> Vec<Text> {
 #[derive(Clone)]
 pub(crate) struct Net {
     pub(crate) directory: Directory,
+    /// Of the log, as its service hands them over.
+    pub(crate) entries: Vec<Bytes>,
     pub(crate) tree: Tree,
     pub(crate) ambient: Ambient,
     pub(crate) store: BTreeMap<Key, Value>,
@@ -111,10 +118,10 @@ impl Net {
         let name = NAME.parse().unwrap();
         let verified = verify_founding(&name, bytes.bytes()).unwrap();
         let (directory, _) = found(&name, &verified, 1000).unwrap();
-        let mut tree = Tree::default();
-        tree.append(leaf_hash(bytes.bytes()));
         let (store, grants) = (BTreeMap::new(), Grants::default());
-        let mut net = Self { directory, tree, ambient, store, clock: Clock::Settled, grants };
+        let (entries, tree, clock) = (Vec::new(), Tree::default(), Clock::Settled);
+        let mut net = Self { directory, entries, tree, ambient, store, clock, grants };
+        net.log(bytes.bytes());
         for member in ["at", "es", "fr", "ie", "pt"] {
             net.admit(member);
         }
@@ -137,7 +144,36 @@ impl Net {
         let admitted = Admitted { leaf: self.directory.size(), at: 1000 };
         let parts = apply(&self.directory, &verified, admitted).unwrap();
         self.directory.advance(&parts);
-        self.tree.append(leaf_hash(bytes.bytes()));
+        self.log(bytes.bytes());
+    }
+
+    fn log(&mut self, statement: &Bytes) {
+        let leaf = Some(proto::entry::Leaf::Statement(statement.clone()));
+        let entry = Bytes::from(proto::Entry { leaf, admitted_at: 1000 }.encode_to_vec());
+        self.tree.append(leaf_hash(&entry));
+        self.entries.push(entry);
+    }
+
+    /// What the service would show of the log when it had this size.
+    pub(crate) fn checkpoint_at(&self, size: u64) -> Bytes {
+        let (origin, root) = (KeyName::parse(NAME).unwrap(), self.tree.root_at(size).unwrap());
+        let checkpoint = Checkpoint { origin, size, root };
+        let note = checkpoint.sign(&sign_key("log"), self.ambient.random()).unwrap();
+        note.to_string().into_bytes().into()
+    }
+
+    /// A copy of its directory, in a home that has joined it.
+    pub(crate) fn copy(&self, home: &Home) -> Replica {
+        let first: proto::Entry = prost::Message::decode(self.entries[0].clone()).unwrap();
+        let Some(proto::entry::Leaf::Statement(charter)) = first.leaf else { panic!("a charter") };
+        let (addresses, checkpoint) = (vec!["relay.example".to_owned()], self.checkpoint_at(1));
+        let invitation =
+            v1::Invitation { charter, addresses, checkpoint, admin_addresses: Vec::new() };
+        home.join(&Invitation::check(invitation).unwrap()).unwrap();
+        let mut replica = Replica::open(home, &NAME.parse().unwrap()).unwrap();
+        replica.append(&self.entries).unwrap();
+        replica.confirm(&self.checkpoint_at(self.tree.size()), self.ambient.now()).unwrap();
+        replica
     }
 
     pub(crate) fn admit(&mut self, member: &str) {

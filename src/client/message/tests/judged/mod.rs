@@ -82,7 +82,8 @@ static LOG: LazyLock<Vec<(Directory, Tree)>> = LazyLock::new(|| {
 fn net(entries: usize, now: u64) -> Net {
     let (directory, tree) = LOG[entries - 1].clone();
     let (ambient, store, grants) = (ambient_at(now), BTreeMap::new(), Grants::default());
-    Net { directory, tree, ambient, store, clock: Clock::Settled, grants }
+    let (entries, clock) = (Vec::new(), Clock::Settled);
+    Net { directory, entries, tree, ambient, store, clock, grants }
 }
 
 /// The view of this size; above the log, of a root that nobody knows.
