@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::read_public;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
@@ -193,7 +193,7 @@ fn admission_file(ctx: &Context, replica: &Replica, id: &MemberId) -> Result<Str
 
 fn other_member(path: &Path, found: &str, wanted: &MemberId) -> ClientError {
     let sentence = format!("{} holds the keys of {found}, not of {wanted}", path.display());
-    ClientError::new(Side::Ours, Exit::Usage, Here::OtherMember, sentence)
+    ClientError::new(Side::Ours, Family::Usage, Here::OtherMember, sentence)
 }
 
 const fn kind_of(kind: MemberKindArg) -> MemberKind {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::client::administration::{Proposed, What, draft};
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, changes, in_words};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Owner};
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
@@ -95,7 +95,7 @@ pub(super) fn person(ctx: &Context, args: &AdminArgs, may: &[As]) -> Result<Owne
                 let sentence = format!("several people's keys are in this home: {names}");
                 return Err(ClientError::new(
                     Side::Ours,
-                    Exit::Usage,
+                    Family::Usage,
                     Here::SeveralPeople,
                     sentence,
                 )
@@ -104,7 +104,7 @@ pub(super) fn person(ctx: &Context, args: &AdminArgs, may: &[As]) -> Result<Owne
         }
     }
     let sentence = format!("no {all}'s keys are in the home {}", ctx.office.home.root().display());
-    Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::NoPerson, sentence)
+    Err(ClientError::new(Side::Ours, Family::IdentityOrKey, Here::NoPerson, sentence)
         .mended_by("name the home that has them with --home or LIAISON_HOME"))
 }
 
@@ -207,7 +207,7 @@ fn one(found: Vec<Proposed>, id: &str) -> Result<Proposed, ClientError> {
         (Some(_), _) => Err(usage(&format!("the ids of several proposals begin with {id}"))),
         (None, _) => {
             let sentence = format!("there is no proposal {id}");
-            Err(ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownProposal, sentence)
+            Err(ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownProposal, sentence)
                 .mended_by("liaison admin proposals --all"))
         }
     }
@@ -464,7 +464,7 @@ pub(super) fn ask(ctx: &Context, yes: bool, question: &str) -> Result<(), Client
         return Ok(());
     }
     let sentence = "nobody agreed, and nothing was done";
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotAgreed, sentence)
+    Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotAgreed, sentence)
         .mended_by("read what it says, and add --yes"))
 }
 
@@ -482,7 +482,7 @@ struct Deciding {
 async fn deciding(ctx: &Context, args: &DecideArgs) -> Result<Deciding, ClientError> {
     if args.yes && args.id.len() != ID_DIGITS {
         let sentence = "with --yes the whole id is given: another proposal may begin like it";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::WholeIdNeeded, sentence)
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::WholeIdNeeded, sentence)
             .mended_by(format!("liaison admin proposals {} shows it, with its id", args.id)));
     }
     let first = person(ctx, &args.admin, &[As::Operator, As::Registrar])?;
@@ -523,7 +523,7 @@ fn is_not_overtaken(directory: &Directory, of: &Proposed) -> Result<(), ClientEr
     };
     let sentence = "another one was carried out first, and this one rests on what stood before: it \
                     is overtaken, for good";
-    Err(ClientError::new(Side::Ours, Exit::Stale, Here::ProposalOvertaken, sentence)
+    Err(ClientError::new(Side::Ours, Family::Stale, Here::ProposalOvertaken, sentence)
         .mended_by(format!("liaison admin abort {}; if it is still wanted, {anew}", of.id())))
 }
 
@@ -591,12 +591,12 @@ pub(super) async fn carry_out(ctx: &Context, args: &DecideArgs) -> Result<(), Cl
         }
         Some(Done::Failed(words)) => {
             let sentence = format!("it is used, and could not be carried out: {}", visible(&words));
-            Err(ClientError::new(Side::Theirs, Exit::Unexpected, Here::ActFailed, sentence)
+            Err(ClientError::new(Side::Theirs, Family::Unexpected, Here::ActFailed, sentence)
                 .mended_by("mend that on the service's machine, and propose it anew"))
         }
         None => {
             let sentence = "the service does not say what came of it";
-            Err(ClientError::new(Side::Theirs, Exit::Unexpected, Here::NoOutcome, sentence)
+            Err(ClientError::new(Side::Theirs, Family::Unexpected, Here::NoOutcome, sentence)
                 .mended_by("liaison admin proposals --all"))
         }
     }
@@ -824,12 +824,12 @@ mod tests {
         for (id, found) in [
             ("abce", Ok("abce03")),
             ("ABCD02", Ok("abcd02")),
-            ("abcd", Err(Exit::Usage)),
-            ("abc", Err(Exit::NotFound)),
-            ("abcf", Err(Exit::NotFound)),
+            ("abcd", Err(Family::Usage)),
+            ("abc", Err(Family::NotFound)),
+            ("abcf", Err(Family::NotFound)),
         ] {
             let one = one(desk.iter().map(|id| proposed(id)).collect(), id);
-            let one = one.map(|of| of.id()).map_err(|why| why.exit);
+            let one = one.map(|of| of.id()).map_err(|why| why.family);
             assert_eq!(one, found.map(str::to_owned), "{id}");
         }
     }

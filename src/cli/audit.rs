@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::client::administration::{Copy, verify as verified};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::text::visible;
 use crate::client::reason::Here;
 use crate::domain::directory::Directory;
@@ -136,7 +136,7 @@ fn export(
             "{} is there already, and this trail does not go on from it: nothing was written",
             path.display()
         );
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::ExportOfOther, sentence)
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::ExportOfOther, sentence)
             .mended_by("--export another file, and compare the two"));
     }
     ctx.write_file(path, &text)?;
@@ -160,14 +160,14 @@ pub(super) fn verify(ctx: &Context, path: &Path) -> Result<(), ClientError> {
     let text = std::fs::read_to_string(path).map_err(|why| unusable(path, &why))?;
     let altered = |what: &str| {
         let sentence = format!("{}: {what}", path.display());
-        ClientError::new(Side::Ours, Exit::VerificationFailed, Here::AuditAltered, sentence)
+        ClientError::new(Side::Ours, Family::VerificationFailed, Here::AuditAltered, sentence)
     };
     let (mut records, mut head) = (Vec::new(), None);
     for (line, number) in text.lines().zip(1..) {
         let no_line = || match number {
             1 => {
                 let sentence = format!("{} is no export of the audit trail", path.display());
-                ClientError::new(Side::Ours, Exit::Usage, Here::NotSuchAFile, sentence)
+                ClientError::new(Side::Ours, Family::Usage, Here::NotSuchAFile, sentence)
                     .mended_by("liaison admin audit --export FILE writes one")
             }
             _ => altered(&format!("line {number} is none of an export of the audit trail")),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::client::draft::{FacetContent, of_facet};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
@@ -209,7 +209,7 @@ pub(crate) async fn verify(ctx: &Context) -> Result<(), ClientError> {
 }
 
 fn failed(sentence: &str) -> ClientError {
-    ClientError::new(Side::Ours, Exit::VerificationFailed, Here::OtherRoot, sentence)
+    ClientError::new(Side::Ours, Family::VerificationFailed, Here::OtherRoot, sentence)
 }
 
 /// The contact of an id, or the contacts of a member.
@@ -231,7 +231,7 @@ fn nobody(directory: &Directory, who: &str) -> ClientError {
         Some(first) if who.contains('/') => format!("liaison directory who {first}"),
         _ => "liaison directory list".to_owned(),
     };
-    ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownContact, sentence).mended_by(mend)
+    ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownContact, sentence).mended_by(mend)
 }
 
 /// A State is named by its two letters, which no other country's name stands for: de is in Sweden.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::client::clocks::Clocks;
 use crate::client::connect::Leg;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Listed};
 use crate::client::message::receipt::{self, VerifiedHead};
 use crate::client::place;
@@ -161,7 +161,7 @@ fn home(ctx: &Context, checks: &mut Checks) {
     match std::fs::metadata(root) {
         Err(why) => {
             let sentence = format!("{shown} cannot be used: {why}");
-            let error = ClientError::new(Side::Ours, Exit::Usage, Here::NoHome, sentence);
+            let error = ClientError::new(Side::Ours, Family::Usage, Here::NoHome, sentence);
             checks.fail("home", &error.mended_by("liaison join INVITATION"));
         }
         Ok(about) => match others(&about) {
@@ -205,7 +205,7 @@ fn keys(ctx: &Context, checks: &mut Checks) {
         Ok(all) if all.is_empty() => {
             let error = ClientError::new(
                 Side::Ours,
-                Exit::IdentityOrKey,
+                Family::IdentityOrKey,
                 Here::KeyMissing,
                 "this home has no private key",
             );
@@ -292,8 +292,8 @@ async fn first_segment(ctx: &Context, checks: &mut Checks, error: &ClientError) 
         let sentence = "with a small first message, which nothing else here uses, TLS works: a box \
                         on the way judges a connection by its first segment, and a handshake safe \
                         against later computers fills more than one";
-        let (exit, reason) = (Exit::NotReachable, Here::FirstSegment);
-        let error = ClientError::new(Side::Network, exit, reason, sentence);
+        let (family, reason) = (Family::NotReachable, Here::FirstSegment);
+        let error = ClientError::new(Side::Network, family, reason, sentence);
         let mend = "ask who runs the network to let TLS handshakes of several segments through";
         checks.fail("first segment", &error.mended_by(mend));
     }
@@ -492,7 +492,7 @@ enum First {
 async fn first(mail: &Mail, session: &Session) -> Result<First, ClientError> {
     let request = mail.inbox.request(false)?;
     let mut first = None;
-    let enough = || ClientError::new(Side::Ours, Exit::Unexpected, Here::Enough, "enough");
+    let enough = || ClientError::new(Side::Ours, Family::Unexpected, Here::Enough, "enough");
     let came = follow::collect_once(session.connection().channel(), request, |event| {
         first = Some(match event {
             Event::Item(_) | Event::Beginning(_) | Event::Forgotten(_) => First::Item,
@@ -575,9 +575,9 @@ mod tests {
         let mut checks = Checks::default();
         checks.ok("a", "fine");
         assert!(checks.failed.is_none());
-        let failure = |exit| ClientError::new(Side::Network, exit, "X", "broken");
-        checks.fail("b", &failure(Exit::NotReachable).mended_by("do this"));
-        checks.fail("c", &failure(Exit::Stale));
+        let failure = |family| ClientError::new(Side::Network, family, "X", "broken");
+        checks.fail("b", &failure(Family::NotReachable).mended_by("do this"));
+        checks.fail("c", &failure(Family::Stale));
         // One check may be there several times, as that of a key.
         checks.ok("b", "fine");
         assert_eq!(checks.rows[1].said(), "broken [the network: X]\n  to mend it: do this");
@@ -594,7 +594,7 @@ mod tests {
         assert_eq!(checks.said(&again), "the same as b");
         let error = checks.end().unwrap_err();
         assert_eq!(error.mend, None);
-        assert_eq!(error.exit, Exit::NotReachable);
+        assert_eq!(error.family, Family::NotReachable);
         assert_eq!(error.sentence, "2 of 4 checks failed: broken");
         assert!(error.printed);
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::invitation::{Admission, AdmissionFile, Invitation};
 use crate::client::keys::{Owner, read_public};
 use crate::client::reason::{Here, Rule};
@@ -63,7 +63,7 @@ fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
             "{} is there already and holds another key, and nothing was written over",
             path.display()
         );
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::FileExists, sentence)
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence)
             .mended_by("give the command in another folder, or move that file away"));
     }
     ctx.write_file(&path, &public)?;
@@ -136,7 +136,7 @@ fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
         let sentence = "the fingerprint is another than the one read to you: do not use this file";
         return Err(ClientError::new(
             Side::Ours,
-            Exit::VerificationFailed,
+            Family::VerificationFailed,
             Here::OtherFingerprint,
             sentence,
         )
@@ -146,7 +146,7 @@ fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
         return Ok(());
     }
     let sentence = "the fingerprint was not compared, and nothing was believed";
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotCompared, sentence)
+    Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotCompared, sentence)
         .mended_by("call the registrars, and add --fingerprint \"DIGITS\""))
 }
 
@@ -172,7 +172,7 @@ fn whole(given: &str) -> Result<String, ClientError> {
         "--fingerprint has {digits} digits{others}: a fingerprint has 60 digits, or 64 of 0 to 9 \
          and a to f; nothing was compared or believed"
     );
-    Err(ClientError::new(Side::Ours, Exit::Usage, Here::FingerprintForm, sentence)
+    Err(ClientError::new(Side::Ours, Family::Usage, Here::FingerprintForm, sentence)
         .mended_by("give one of its two lines, whole, in quotes: --fingerprint \"DIGITS\""))
 }
 
@@ -191,7 +191,7 @@ async fn admitted(
     let file = &file.proven(&ctx.office.connect(None).await?.succession().await?)?;
     if file.member().id != seat.member() {
         let sentence = format!("the file admits {}, and you join as {seat}", file.member().id);
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherMember, sentence));
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::OtherMember, sentence));
     }
     let contact = seat.contact();
     let kept = kept_draft(ctx, &name, &contact);
@@ -230,7 +230,7 @@ fn first_statements(
         );
         return Err(ClientError::new(
             Side::Ours,
-            Exit::IdentityOrKey,
+            Family::IdentityOrKey,
             Here::OtherAuthority,
             sentence,
         )
@@ -265,7 +265,7 @@ fn first_statements(
     let (has_record, has_roster) = standing(ctx, file, &contact);
     if has_roster || (has_record && args.record_only) {
         let sentence = format!("{contact} has joined already; its record stays as it is");
-        return Err(ClientError::new(Side::Ours, Exit::Refused, Here::JoinedAlready, sentence)
+        return Err(ClientError::new(Side::Ours, Family::Refused, Here::JoinedAlready, sentence)
             .mended_by(format!("liaison seat add {seat}, or liaison record draft {contact}")));
     }
     let mut statements = Vec::new();
@@ -289,7 +289,7 @@ fn first_statements(
         let sentence = format!("{found} of {needed} signatures of {of} are there");
         return Err(ClientError::new(
             Side::Ours,
-            Exit::NeedsApproval,
+            Family::NeedsApproval,
             Rule::BelowThreshold,
             sentence,
         )
@@ -366,7 +366,7 @@ async fn resume(ctx: &Context) -> Result<(), ClientError> {
         return connect(ctx, &seat).await;
     }
     let sentence = format!("{seat} waits for its admission file");
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotAdmitted, sentence)
+    Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotAdmitted, sentence)
         .mended_by(format!("liaison join {}.admission --as {seat}", seat.member())))
 }
 
@@ -409,7 +409,7 @@ mod tests {
             ("DIGITS", "has 0 digits and 6 other characters:"),
         ] {
             let error = whole(given).unwrap_err();
-            assert_eq!((error.reason.code(), error.exit), ("FINGERPRINT_FORM", Exit::Usage));
+            assert_eq!((error.reason.code(), error.family), ("FINGERPRINT_FORM", Family::Usage));
             assert!(error.sentence.contains(found), "{error}");
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
 use crate::client::protect::Kept;
 use crate::client::reason::Here;
@@ -57,7 +57,7 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     let person = matches!(owner, Owner::Registrar(_) | Owner::Operator(_) | Owner::Auditor(_));
     if person && args.name.is_none() {
         let sentence = "the charter names its people: give the person's name";
-        return Err(ClientError::new(Side::Ours, Exit::Usage, Here::Usage, sentence)
+        return Err(ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence)
             .mended_by("add --name \"First Last\""));
     }
     // Before there are keys: what is refused is given again.
@@ -132,8 +132,8 @@ fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
             let warning = format!("The key of {owner} will lie in a file that is all one needs");
             if !args.yes && !agreed(ctx, &format!("{warning}. Take its passphrase away? [y/N]")) {
                 let sentence = "nobody agreed, and the key is kept as it was";
-                let (side, exit) = (Side::Ours, Exit::NeedsApproval);
-                return Err(ClientError::new(side, exit, Here::NotConfirmed, sentence)
+                let (side, family) = (Side::Ours, Family::NeedsApproval);
+                return Err(ClientError::new(side, family, Here::NotConfirmed, sentence)
                     .mended_by("add --yes, if that is meant"));
             }
             keys.unprotect(&owner, ctx.office.ambient())?;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::client::armour;
-use crate::client::error::{ClientError, Exit, Sending, Side};
+use crate::client::error::{ClientError, Family, Sending, Side};
 use crate::client::keys::Owner;
 use crate::client::message::body;
 use crate::client::message::compose::{ComposeError, Outside, Sealed, compose};
@@ -139,7 +139,7 @@ async fn start(
     let mut replica = ctx.office.replica()?;
     let session = if args.dry_run {
         let sentence = "a dry run does not connect";
-        Err(ClientError::new(Side::Ours, Exit::NotReachable, Here::DryRun, sentence))
+        Err(ClientError::new(Side::Ours, Family::NotReachable, Here::DryRun, sentence))
     } else {
         ctx.office.connect(Some(&Owner::Seat(ctx.office.seat()?))).await
     };
@@ -161,7 +161,7 @@ async fn start(
             Ok(_) => "the copy of the directory is stale".to_owned(),
             Err(why) => format!("the copy of the directory is stale, and {why}"),
         };
-        let error = ClientError::new(Side::Ours, Exit::Stale, Here::StaleCopy, sentence);
+        let error = ClientError::new(Side::Ours, Family::Stale, Here::StaleCopy, sentence);
         return Err(error.mended_by("liaison sync, or send all the same: --stale-directory"));
     }
     let mail = Mail::open(&ctx.office, replica)?;
@@ -377,7 +377,7 @@ fn attachment(path: &Path, left: &mut u64) -> Result<Bytes, ClientError> {
                 "{} has {found} bytes; a message is sealed in at most 1 MiB, and {limit} bytes are left",
                 path.display()
             );
-            let error = ClientError::new(Side::Ours, Exit::Usage, Rule::TooLarge, sentence);
+            let error = ClientError::new(Side::Ours, Family::Usage, Rule::TooLarge, sentence);
             return Err(error.mended_by("send less, or several messages with --reply-to"));
         }
         Err(why) => return Err(cannot_use(why)),
@@ -426,7 +426,7 @@ fn outside(
         let of = answered.addressing();
         if outside.drill.is_some() && outside.drill != of.drill {
             let sentence = "the mark of a drill is its thread's: an answer bears the same";
-            return Err(ClientError::new(Side::Ours, Exit::Usage, Here::OtherDrill, sentence));
+            return Err(ClientError::new(Side::Ours, Family::Usage, Here::OtherDrill, sentence));
         }
         outside.drill = of.drill.clone();
         outside.thread = Some(of.thread);
@@ -472,7 +472,7 @@ mod tests {
         let mut left = 15;
         assert_eq!(attachment(&path, &mut left).unwrap().len(), 10);
         let error = attachment(&path, &mut left).unwrap_err();
-        assert_eq!(error.exit, Exit::Usage);
+        assert_eq!(error.family, Family::Usage);
         assert!(error.sentence.contains("10 bytes"), "{error}");
         assert!(error.sentence.contains("5 bytes are left"), "{error}");
     }

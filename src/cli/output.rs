@@ -12,10 +12,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::client::error::{ClientError, Exit};
+use crate::client::error::{ClientError, Family};
 use crate::client::message::text::visible_block;
 use crate::office::told::{Face, Note, Watch, Work};
 use crate::words;
+
+use super::exit;
 
 /// How to print.
 #[derive(Clone, Debug)]
@@ -144,7 +146,7 @@ impl Output {
     /// An error: whose side, what, and the command that mends it. Where the
     /// data was printed before it, stdout has its one object.
     pub fn error(&self, error: &ClientError) {
-        if self.json && error.exit != Exit::Partial && !error.printed {
+        if self.json && error.family != Family::Partial && !error.printed {
             self.print(&json!({ "error": error_json(error) }).to_string());
         }
         self.put(&self.mark("31", "error: "), words::sentence(error));
@@ -203,7 +205,7 @@ fn error_json(error: &ClientError) -> Value {
         "sentence": error.sentence,
         "mend": error.mend,
         "details": error.details,
-        "exit": error.exit as u8,
+        "exit": exit::code(error.family),
     })
 }
 
@@ -275,7 +277,7 @@ mod tests {
     fn what_ends_with_an_error_and_has_data_prints_one_object() {
         let (listener, mut printed) = unbounded_channel();
         let out = Output::new(true, true).told_to(listener);
-        let failed = ClientError::new(Side::Theirs, Exit::VerificationFailed, "WHY", "so it is");
+        let failed = ClientError::new(Side::Theirs, Family::VerificationFailed, "WHY", "so it is");
         let ended = out.data_and_end(json!({ "messages": [] }), Err(failed), String::new);
         out.error(&ended.unwrap_err());
         let object: Value = serde_json::from_str(&printed.try_recv().unwrap()).unwrap();

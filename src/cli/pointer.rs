@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
 use crate::crypto::hash::Digest;
@@ -78,13 +78,13 @@ impl Pointer {
             let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
             let (reason, side) = (Here::SeveralMessages, Side::Ours);
             let sentence = format!("{count} messages here have {self}: {names}{rest}");
-            let mut error = ClientError::new(side, Exit::Usage, reason, sentence);
+            let mut error = ClientError::new(side, Family::Usage, reason, sentence);
             error.details.insert("messages".to_owned(), names);
             return Err(error.mended_by(mend));
         }
         found.pop().ok_or_else(|| {
             let (reason, sentence) = (Rule::UnknownMessage, format!("no message here has {self}"));
-            ClientError::new(Side::Ours, Exit::NotFound, reason, sentence).mended_by(mend)
+            ClientError::new(Side::Ours, Family::NotFound, reason, sentence).mended_by(mend)
         })
     }
 }
@@ -124,16 +124,16 @@ mod tests {
             let pointer: Pointer = "01\u{1b}".parse().unwrap();
             let name = |number: &u64| format!("number {number}");
             pointer.one((1..=count).collect(), "mend", name).map_err(|error| {
-                let ClientError { exit, sentence, mend, .. } = error;
+                let ClientError { family, sentence, mend, .. } = error;
                 assert_eq!(mend.as_deref(), Some("mend"));
-                (exit, sentence)
+                (family, sentence)
             })
         };
         let id = r"an id that begins with 01\u{1b}";
         assert_eq!(said(1), Ok(1));
-        assert_eq!(said(0), Err((Exit::NotFound, format!("no message here has {id}"))));
+        assert_eq!(said(0), Err((Family::NotFound, format!("no message here has {id}"))));
         let two = format!("2 messages here have {id}: number 1, number 2");
-        assert_eq!(said(2), Err((Exit::Usage, two)));
+        assert_eq!(said(2), Err((Family::Usage, two)));
         assert!(said(10).unwrap_err().1.ends_with("number 7, number 8 and 2 more"));
     }
 }

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::Opened;
 use crate::client::message::text::visible;
@@ -76,13 +76,14 @@ fn named(mail: &Mail, prefix: &str) -> Result<MessageId, ClientError> {
         Some(only) if count == 1 => Ok(only),
         Some(_) => {
             let sentence = format!("{count} messages have ids that begin with {prefix}");
-            let error = ClientError::new(Side::Ours, Exit::Usage, Here::SeveralMessages, sentence);
+            let error =
+                ClientError::new(Side::Ours, Family::Usage, Here::SeveralMessages, sentence);
             Err(error.mended_by(MEND))
         }
         None => {
             let sentence = format!("no message here has an id that begins with {prefix}");
             let error =
-                ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, sentence);
+                ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownMessage, sentence);
             Err(error.mended_by(MEND))
         }
     }
@@ -105,7 +106,7 @@ fn nothing(mail: &Mail, named: Option<MessageId>) -> Result<ClientError, ClientE
             None => format!("{id} has expired: send it anew"),
         },
     };
-    let error = ClientError::new(Side::Ours, Exit::NotFound, Here::NothingToRetry, sentence);
+    let error = ClientError::new(Side::Ours, Family::NotFound, Here::NothingToRetry, sentence);
     // What was refused says there what helps it: this says that there is none.
     Ok(if named.is_some() { error.mended_by("liaison sent") } else { error })
 }

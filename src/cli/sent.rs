@@ -11,7 +11,7 @@ use prost::Message as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
 use crate::client::message::places::Contradiction;
@@ -156,7 +156,7 @@ fn contradiction_json(of: &Contradiction) -> Value {
 /// Exit 6; every receipt is in the outbox.
 pub(super) fn believed(against: &[Contradiction]) -> Result<(), ClientError> {
     let Some(now) = against.iter().find(|of| !of.past) else { return Ok(()) };
-    let (sentence, failed) = (words::contradiction(now), Exit::VerificationFailed);
+    let (sentence, failed) = (words::contradiction(now), Family::VerificationFailed);
     let error = ClientError::new(Side::Theirs, failed, Here::TwoHistories, sentence);
     Err(error.mended_by(
         "telephone the operator of the service: if older data was put back there, liaisond mailbox \
@@ -212,7 +212,7 @@ async fn ask_about(
     let channel = session.connection().channel();
     let status = match hand_in::status((&channel, session.patience()), id).await {
         // The relay forgets after a while; what came before stays here.
-        Err(error) if error.exit == Exit::NotFound => {
+        Err(error) if error.family == Family::NotFound => {
             if may_be_lost {
                 mail.outbox.offer_again(id)?;
                 ctx.out.say(format_args!("{id}: {LOST}; it is handed in again"));
@@ -900,7 +900,7 @@ impl Sent {
         };
         let id = self.header.addressing().id;
         let sentence = format!("{id}: {evidence}; both receipts are kept in the outbox");
-        let failed = Exit::VerificationFailed;
+        let failed = Family::VerificationFailed;
         Err(ClientError::new(Side::Theirs, failed, Here::TwoHistories, sentence))
     }
 }

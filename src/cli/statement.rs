@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::client::armour;
 use crate::client::draft::{Bundle, Missing, Publication, Quorum, changes, in_words};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Held, KeyError};
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
@@ -43,7 +43,7 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     if directory.is_none() && !is_founding(&bundle) && !is_named_in(&bundle, &ids) {
         let sentence =
             "who must sign this stands in the directory, and this home has no copy of it";
-        return Err(ClientError::new(Side::Ours, Exit::Stale, Here::NoCopy, sentence)
+        return Err(ClientError::new(Side::Ours, Family::Stale, Here::NoCopy, sentence)
             .mended_by("liaison join INVITATION; liaison sync"));
     }
     show(ctx, &bundle, directory);
@@ -66,17 +66,17 @@ pub(super) fn sign(ctx: &Context, args: &SignArgs) -> Result<(), ClientError> {
     let none_counts = || {
         let why = before.iter().cloned().chain(unusable(ctx)).collect::<Vec<_>>();
         let sentence = format!("no key of this home counts here: {}", why.join("; "));
-        ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::NoKeyCounts, sentence)
+        ClientError::new(Side::Ours, Family::IdentityOrKey, Here::NoKeyCounts, sentence)
             .mended_by("liaison key list")
     };
     if !counts && !signed && !hidden && !before.is_empty() {
         return Err(none_counts());
     }
     if (counts || hidden) && !args.yes && !agreed(ctx, "Sign this? [y/N]") {
-        let (side, exit) = (Side::Ours, Exit::NeedsApproval);
+        let (side, family) = (Side::Ours, Family::NeedsApproval);
         return Err(ClientError::new(
             side,
-            exit,
+            family,
             Here::NotSigned,
             "nobody agreed, and nothing was signed",
         )
@@ -205,7 +205,7 @@ fn superseded(version: u64, newest: Newest, command: &str) -> ClientError {
         "this draft is superseded: it is version {version}, and version {} is in force (entry {})",
         newest.version, newest.leaf
     );
-    ClientError::new(Side::Ours, Exit::Stale, Here::Superseded, sentence)
+    ClientError::new(Side::Ours, Family::Stale, Here::Superseded, sentence)
         .mended_by(format!("draft it anew: {command}"))
 }
 
@@ -282,8 +282,8 @@ pub(super) async fn finish_if_agreed(
     }
     if !yes && !agreed(ctx, "Nobody else needs to sign. Publish this? [y/N]") {
         let sentence = "nobody agreed, and nothing was published";
-        let (side, exit) = (Side::Ours, Exit::NeedsApproval);
-        return Err(ClientError::new(side, exit, Here::NotPublished, sentence).mended_by(
+        let (side, family) = (Side::Ours, Family::NeedsApproval);
+        return Err(ClientError::new(side, family, Here::NotPublished, sentence).mended_by(
             "read what it says, and add --yes; or --out FILE, only to write the draft",
         ));
     }
@@ -295,7 +295,7 @@ pub(super) async fn finish_if_agreed(
 fn there_already(path: &Path) -> ClientError {
     let path = path.display();
     let sentence = format!("{path} is there already, and nothing was written");
-    ClientError::new(Side::Ours, Exit::Usage, Here::FileExists, sentence)
+    ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence)
         .mended_by(format!("liaison sign {path}; or add --out FILE, which is written over"))
 }
 
@@ -337,7 +337,7 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
     let mut replica = ctx.office.replica()?;
     match ctx.office.sync(&session, &mut replica).await {
         Ok(_) => {}
-        Err(why) if why.exit == Exit::IdentityOrKey => {
+        Err(why) if why.family == Family::IdentityOrKey => {
             ctx.out.warn("the service says so; this key may no longer look it up in the log");
             return Ok(leaves);
         }
@@ -348,8 +348,8 @@ pub(super) async fn hand_in(ctx: &Context, bundle: &Bundle) -> Result<Vec<u64>, 
         if statement != Some(publication.envelope().digest()) {
             let sentence =
                 format!("the service said entry {leaf}, and the log holds another there");
-            let (side, exit) = (Side::Theirs, Exit::VerificationFailed);
-            return Err(ClientError::new(side, exit, Here::NotInTheLog, sentence));
+            let (side, family) = (Side::Theirs, Family::VerificationFailed);
+            return Err(ClientError::new(side, family, Here::NotInTheLog, sentence));
         }
     }
     Ok(leaves)
@@ -560,7 +560,7 @@ pub(super) fn confirmed(ctx: &Context, name: &str, given: Option<&str>) -> Resul
         return Ok(());
     }
     let sentence = format!("{name} was not named, and nothing was done");
-    Err(ClientError::new(Side::Ours, Exit::NeedsApproval, Here::NotConfirmed, sentence)
+    Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotConfirmed, sentence)
         .mended_by(format!("add --yes {name}")))
 }
 

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::error::{ClientError, Exit};
+use crate::client::error::{ClientError, Family};
 use crate::client::keys::Owner;
 use crate::client::message::text::visible;
 use crate::client::replica::Replica;
@@ -84,7 +84,7 @@ fn copy(
 ) -> Result<Option<(Seen, Replica)>, ClientError> {
     let replica = match ctx.office.replica() {
         Ok(replica) => replica,
-        Err(error) if matches!(error.exit, Exit::NotFound | Exit::Usage) => {
+        Err(error) if matches!(error.family, Family::NotFound | Family::Usage) => {
             lines.line("directory", error.to_string());
             warnings.extend(error.mend.map(|mend| format!("{}: {mend}", error.sentence)));
             return Ok(None);

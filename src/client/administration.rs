@@ -30,7 +30,7 @@ use crate::wire::v1::{self, ProposalState};
 
 use super::call::{self, request_for, request_of};
 use super::draft::{Bundle, Publication};
-use super::error::{ClientError, Exit, Side};
+use super::error::{ClientError, Family, Side};
 use super::home::Home;
 use super::keys::KeyError;
 use super::message::text::visible;
@@ -181,7 +181,7 @@ impl Proposed {
             }
             ProposalState::Overtaken | ProposalState::Unspecified => {
                 let sentence = "it does not wait: another charter or version came before it";
-                ClientError::new(Side::Ours, Exit::Refused, Here::ProposalOvertaken, sentence)
+                ClientError::new(Side::Ours, Family::Refused, Here::ProposalOvertaken, sentence)
                     .mended_by(anew)
             }
         })
@@ -204,7 +204,7 @@ impl Proposed {
             What::Withheld(_) => {
                 let sentence =
                     "the service withholds details of it, and nobody signs what he has not seen";
-                let refused = Exit::Refused;
+                let refused = Family::Refused;
                 return Err(ClientError::new(
                     Side::Theirs,
                     refused,
@@ -278,13 +278,13 @@ fn not_ours(why: Refusal) -> ClientError {
         return unreadable(&why);
     }
     let sentence = format!("the service shows a proposal for another directory: {why}");
-    ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::ProposalElsewhere, sentence)
+    ClientError::new(Side::Theirs, Family::VerificationFailed, Here::ProposalElsewhere, sentence)
         .mended_by("sign nothing there, and tell the other registrars and operators")
 }
 
 fn unreadable(why: &dyn std::fmt::Display) -> ClientError {
     let sentence = format!("the service shows a proposal that cannot be read: {why}");
-    ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::ProposalUnreadable, sentence)
+    ClientError::new(Side::Theirs, Family::VerificationFailed, Here::ProposalUnreadable, sentence)
 }
 
 /// The answer to a call of the administration.
@@ -530,7 +530,7 @@ impl Copy {
         if !complete && page.records.is_empty() {
             let sentence =
                 "the service shows fewer records of the audit trail than its head counts";
-            let failed = Exit::VerificationFailed;
+            let failed = Family::VerificationFailed;
             return Err(ClientError::new(Side::Theirs, failed, Here::AuditIncomplete, sentence));
         }
         // Nothing is kept that no head vouches for.
@@ -557,7 +557,7 @@ impl Copy {
             kept.display(),
             beside.display()
         );
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::AuditWentBack, sentence).mended_by(
+        ClientError::new(Side::Theirs, Family::VerificationFailed, Here::AuditWentBack, sentence).mended_by(
             "show both files to the registrars; if they know that older data was put back: liaison \
              admin audit --anew",
         )
@@ -619,7 +619,7 @@ pub fn verify(
 ) -> Result<(u64, proto::AuditHead), ClientError> {
     let failed = |why: &dyn std::fmt::Display| {
         let sentence = format!("this is not the audit trail that the relay signed: {why}");
-        ClientError::new(Side::Ours, Exit::VerificationFailed, Here::AuditAltered, sentence)
+        ClientError::new(Side::Ours, Family::VerificationFailed, Here::AuditAltered, sentence)
     };
     let mut trail = Trail::empty(directory.genesis());
     for record in records {
@@ -640,7 +640,7 @@ pub fn verify(
 fn verified_head(directory: &Directory, bytes: &[u8]) -> Result<proto::AuditHead, ClientError> {
     let failed = |why: &str| {
         let sentence = format!("the head of the audit trail is not the relay's: {why}");
-        ClientError::new(Side::Theirs, Exit::VerificationFailed, Here::AuditHead, sentence)
+        ClientError::new(Side::Theirs, Family::VerificationFailed, Here::AuditHead, sentence)
     };
     let envelope = Envelope::parse(bytes, limits::HEADER_BYTES);
     let envelope = envelope.map_err(|why| failed(&why.to_string()))?;
@@ -675,7 +675,7 @@ fn relay_key<'a>(directory: &'a Directory, id: &KeyId, size: u64) -> Option<&'a 
 fn altered(folder: &Path, why: &dyn std::fmt::Display) -> ClientError {
     let path = folder.join(RECORDS);
     let sentence = format!("the copy of the audit trail, {}, was altered: {why}", path.display());
-    ClientError::new(Side::Ours, Exit::VerificationFailed, Here::AuditCopyAltered, sentence)
+    ClientError::new(Side::Ours, Family::VerificationFailed, Here::AuditCopyAltered, sentence)
         .mended_by("move that file away, and fetch the trail anew: liaison admin audit")
 }
 
@@ -737,8 +737,8 @@ mod tests {
         ] {
             let refused = read(&elsewhere).unwrap_err();
             assert_eq!(
-                (refused.reason.code(), refused.exit),
-                ("PROPOSAL_ELSEWHERE", Exit::VerificationFailed)
+                (refused.reason.code(), refused.family),
+                ("PROPOSAL_ELSEWHERE", Family::VerificationFailed)
             );
         }
         let nowhere = read(&act(&directory, |of| of.directory = None)).unwrap_err();

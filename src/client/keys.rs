@@ -686,7 +686,7 @@ const CHAIN_BYTES: u64 = 4 * 24 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::error::{ClientError, Exit};
+    use crate::client::error::{ClientError, Family};
     use crate::client::testlog::{NOW, ambient, ambient_at};
 
     fn keys() -> (tempfile::TempDir, Keys) {
@@ -748,7 +748,7 @@ mod tests {
                     _ => keys.load_signing(&owner, &path, &ambient()).unwrap_err(),
                 };
                 let error = ClientError::from(refused);
-                assert_eq!(error.exit, Exit::IdentityOrKey);
+                assert_eq!(error.family, Family::IdentityOrKey);
                 assert_eq!(error.reason.code(), "KEY_READABLE_BY_OTHERS");
                 assert_eq!(error.mend, Some(format!("chmod 600 {}", path.display())));
             }

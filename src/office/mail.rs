@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt as _;
 
 use crate::client::error::Fate;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::Owner;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{self, NotOpened, Opened};
@@ -210,7 +210,7 @@ impl Mail {
             self.at_desk(|desk| again::seal_to_others(desk, &self.outbox, of, stale))??;
         sealed.ok_or_else(|| {
             let sentence = format!("another program has dealt with {} meanwhile", of.0);
-            ClientError::new(Side::Ours, Exit::Unexpected, Here::DealtWith, sentence)
+            ClientError::new(Side::Ours, Family::Unexpected, Here::DealtWith, sentence)
                 .mended_by("liaison sent")
         })
     }
@@ -469,7 +469,7 @@ impl Mail {
         while let Some((number, came)) = bodies.next().await {
             match came {
                 Ok(item) => self.take_body(&item, news)?,
-                Err(error) if error.exit == Exit::NotReachable => return Err(error),
+                Err(error) if error.family == Family::NotReachable => return Err(error),
                 Err(error) => {
                     if error.reason == Rule::BodyDamaged {
                         self.lost.insert(number);

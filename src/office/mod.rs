@@ -30,7 +30,7 @@ pub mod told;
 use std::sync::{Arc, Once};
 
 use crate::ambient::Ambient;
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::home::Home;
 use crate::client::keys::Owner;
 use crate::client::reason::Here;
@@ -158,7 +158,7 @@ impl Office {
             [] if let Err(error) = self.home.is_there() => Err(error.into()),
             [] => Err(ClientError::new(
                 Side::Ours,
-                Exit::IdentityOrKey,
+                Family::IdentityOrKey,
                 Here::NoSeat,
                 format!("no seat's keys are in the home {}", self.home.root().display()),
             )
@@ -176,7 +176,7 @@ impl Office {
             several => {
                 let names = several.iter().map(SeatId::as_str).collect::<Vec<_>>().join(", ");
                 let sentence = format!("several seats' keys are in this home: {names}");
-                Err(ClientError::new(Side::Ours, Exit::Usage, Here::SeveralSeats, sentence)
+                Err(ClientError::new(Side::Ours, Family::Usage, Here::SeveralSeats, sentence)
                     .mended_by("name one with --as"))
             }
         }

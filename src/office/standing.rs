@@ -6,7 +6,7 @@
 use prost::Message as _;
 
 use crate::client::clocks::{Clocks, Wrong};
-use crate::client::error::{ClientError, Exit, Side};
+use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Listed, Owner};
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
@@ -20,7 +20,7 @@ use super::Office;
 impl Office {
     /// The service does not say why a key may not call; the copy does, or it is too old.
     pub fn explained(&self, replica: &Replica, error: ClientError) -> ClientError {
-        if error.exit != Exit::IdentityOrKey {
+        if error.family != Family::IdentityOrKey {
             return error;
         }
         let Ok(seat) = self.seat() else {
@@ -59,7 +59,7 @@ impl Office {
             let (id, purpose) = (listed.id?, listed.purpose.name());
             let fault = |reason, why: String, mend: String| {
                 let sentence = format!("{seat}: the key of {purpose} {why} ({id})");
-                Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, sentence)
+                Err(ClientError::new(Side::Ours, Family::IdentityOrKey, reason, sentence)
                     .mended_by(mend))
             };
             let sealing = directory.seal_key(&seat.contact(), &id);
@@ -86,7 +86,7 @@ impl Office {
         let judged = chain.map(|certificate| certificate.judge(self.ambient().now()));
         if let Some(Err(why)) = judged {
             let reason = Rule::Certificate;
-            return Err(ClientError::new(Side::Ours, Exit::IdentityOrKey, reason, why));
+            return Err(ClientError::new(Side::Ours, Family::IdentityOrKey, reason, why));
         }
         if self.is_refused(seat) {
             return Err(self.ended_since(replica, seat));
@@ -101,7 +101,7 @@ impl Office {
             "{seat}: its keys were dropped or revoked after the copy of the directory here was made \
              ({at})"
         );
-        ClientError::new(Side::Ours, Exit::IdentityOrKey, Here::KeyEnded, sentence)
+        ClientError::new(Side::Ours, Family::IdentityOrKey, Here::KeyEnded, sentence)
             .mended_by(self.anew(seat))
     }
 
@@ -171,7 +171,7 @@ pub fn wrong_clock(clocks: &Clocks, wrong: Wrong) -> ClientError {
         Wrong::Directory => Here::ClockOfDirectory,
         Wrong::OwnOrService | Wrong::OwnOrDirectory => Here::ClocksApart,
     };
-    ClientError::new(side, Exit::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
+    ClientError::new(side, Family::Unexpected, reason, format!("{whose}: {said}")).mended_by(mend)
 }
 
 const NTP: &str = "timedatectl set-ntp true";

@@ -1,6 +1,6 @@
 //! What an office tells, in words.
 
-use crate::client::error::{ClientError, Exit, Fate, Sending};
+use crate::client::error::{ClientError, Family, Fate, Sending};
 use crate::client::message::text::visible;
 use crate::client::reason::Here;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
@@ -247,7 +247,7 @@ pub fn mend(error: &ClientError) -> Option<String> {
                 Sending::Acknowledgement => "liaison inbox",
             };
             Some(match mend {
-                Some(mend) if error.exit == Exit::NotReachable => {
+                Some(mend) if error.family == Family::NotReachable => {
                     format!("{again}, in a while; if that fails for long, {mend}")
                 }
                 Some(mend) => mend,
@@ -377,7 +377,7 @@ mod tests {
             assert_eq!(outbox.why_kept_back(id).unwrap(), Some((reason, sentence)));
             mend(&kept).unwrap()
         };
-        let lost = ClientError::new(Side::Network, Exit::NotReachable, "NO_CONNECTION", "nobody");
+        let lost = ClientError::new(Side::Network, Family::NotReachable, "NO_CONNECTION", "nobody");
         assert_eq!(kept(lost.clone()), "liaison sent");
         let asks = "liaison sent, in a while; if that fails for long, ask the operator";
         assert_eq!(kept(lost.mended_by("ask the operator")), asks);
@@ -388,7 +388,7 @@ mod tests {
         });
         let other = MessageId::new(2, [2; 10]);
         outbox.put((other, Digest::of(b"a header")), &acknowledges).unwrap();
-        let lost = ClientError::new(Side::Network, Exit::NotReachable, "NO_CONNECTION", "nobody");
+        let lost = ClientError::new(Side::Network, Family::NotReachable, "NO_CONNECTION", "nobody");
         let said = kept_back(&outbox, lost, other);
         let waits = format!("the acknowledgement is sealed and waits in the outbox as {other}, ");
         assert!(sentence(&said).starts_with(&waits), "{said}");
@@ -405,8 +405,8 @@ mod tests {
         let error = ClientError::from(ReceiptError::BeforeUpdate("accepted receipt"));
         let error = without_receipt(id, error);
         let said = format!("{id} was handed in; its receipt cannot be checked before the update");
-        assert_eq!((error.exit, not_accepted(id, None, &error)), (Exit::UpdateMe, said));
-        let busy = ClientError::new(Side::Theirs, Exit::Refused, "CLOSED", "closed");
+        assert_eq!((error.family, not_accepted(id, None, &error)), (Family::UpdateMe, said));
+        let busy = ClientError::new(Side::Theirs, Family::Refused, "CLOSED", "closed");
         let error = without_receipt(id, busy);
         let said = format!("the message {id} was not accepted: CLOSED: closed");
         assert_eq!(not_accepted(id, None, &error), said);

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::client::error::{ClientError, Exit, Sending, Side};
+use crate::client::error::{ClientError, Family, Sending, Side};
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
 use crate::client::message::text::{visible, visible_block};
@@ -228,7 +228,7 @@ fn expired((kept, header): &Came) -> ClientError {
         "message {number}, from {from}, written {created}, expired {expires}, before it was read \
          here: its content is deleted"
     );
-    let mut error = ClientError::new(Side::Ours, Exit::NotFound, Rule::MessageExpired, sentence);
+    let mut error = ClientError::new(Side::Ours, Family::NotFound, Rule::MessageExpired, sentence);
     error.details.insert("from".to_owned(), from.to_string());
     error.details.insert("created".to_owned(), of.created.to_string());
     error.details.insert("expires".to_owned(), of.expires.to_string());
@@ -251,7 +251,7 @@ fn not_gone(mail: &Mail, at: &Pointer) -> Result<(), ClientError> {
         return Err(error.mended_by(mend));
     }
     let sentence = words::gone(&[gone]).concat();
-    Err(ClientError::new(Side::Ours, Exit::NotFound, Rule::MessageExpired, sentence)
+    Err(ClientError::new(Side::Ours, Family::NotFound, Rule::MessageExpired, sentence)
         .mended_by("liaison inbox list"))
 }
 
@@ -266,7 +266,7 @@ fn not_fetched(number: u64, why: Option<ClientError>) -> ClientError {
         }
         None => Side::Theirs,
     };
-    ClientError::new(side, Exit::NotReachable, Here::NotFetched, sentence)
+    ClientError::new(side, Family::NotReachable, Here::NotFetched, sentence)
         .mended_by(format!("liaison inbox read {number}"))
 }
 
@@ -281,7 +281,7 @@ fn verified(mail: &Mail, number: u64) -> Result<Came, ClientError> {
     };
     messages.pop().ok_or_else(|| {
         let sentence = format!("entry {number} of the mailbox: {why}");
-        ClientError::new(Side::Ours, Exit::NotFound, Rule::UnknownMessage, sentence)
+        ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownMessage, sentence)
             .mended_by("liaison inbox list")
     })
 }
@@ -365,7 +365,7 @@ async fn read(ctx: &Context, at: &Pointer, save: Option<&Path>) -> Result<(), Cl
         Inside::Later(_) => &unknown,
         Inside::Words(_) | Inside::Delivered(_) => {
             let sentence = "nothing to read";
-            return Err(ClientError::new(Side::Ours, Exit::Usage, Here::NotAMessage, sentence));
+            return Err(ClientError::new(Side::Ours, Family::Usage, Here::NotAMessage, sentence));
         }
     };
     let saved = match save {
@@ -600,7 +600,7 @@ fn save_one(folder: &Path, attachment: &proto::Attachment) -> Result<PathBuf, Cl
         }
     }
     let sentence = format!("{} holds {COPIES} files of this name already", folder.display());
-    Err(ClientError::new(Side::Ours, Exit::Usage, Here::FileExists, sentence))
+    Err(ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence))
 }
 
 /// The last part of a foreign name, with nothing that a shell, a file system or an eye takes for
@@ -738,9 +738,9 @@ fn unread(ctx: &Context, (number, why): (u64, &NotOpened), yes: bool) -> Result<
     if yes || agreed(ctx, "Acknowledge it all the same? [y/N]") {
         return Ok(());
     }
-    let (side, exit) = (Side::Ours, Exit::NeedsApproval);
+    let (side, family) = (Side::Ours, Family::NeedsApproval);
     let sentence = format!("{said}; nothing was acknowledged");
-    let mut error = ClientError::new(side, exit, Here::NotRead, sentence);
+    let mut error = ClientError::new(side, family, Here::NotRead, sentence);
     error.details.insert("why".to_owned(), why.reason().to_string());
     Err(error.mended_by("let a colleague read and acknowledge it, or add --yes"))
 }
@@ -766,7 +766,7 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     let named = given.person.clone().or_else(|| ctx.out.ask("Who acknowledges? Your name:"));
     let named = named.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
         let sentence = "an acknowledgement is a human's: it bears a name";
-        ClientError::new(Side::Ours, Exit::Usage, Here::NoPerson, sentence)
+        ClientError::new(Side::Ours, Family::Usage, Here::NoPerson, sentence)
             .mended_by("liaison inbox ack NUMBER --person NAME")
     })?;
     let person = drafted(ctx, "the name of who acknowledges", &named)?;
