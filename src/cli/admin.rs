@@ -9,6 +9,7 @@ use crate::client::armour::{self, Kind};
 use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::read_public;
+use crate::client::mend::Mend;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::crypto::sign::KeyId;
@@ -162,10 +163,7 @@ fn stands(before: &Member, next: &Statement) -> Result<bool, ClientError> {
     let is_same = (before.authority_keys(), before.threshold) == (keys, next.threshold);
     if !is_same && !before.authority.is_empty() {
         let stays = ClientError::from(Refusal::AuthorityStands(before.id.clone()));
-        return Err(stays.mended_by(
-            "give the authority's file that it was admitted with, or leave it to the State to say \
-             whose this one is",
-        ));
+        return Err(stays.mended_by(Mend::GiveItsAuthority));
     }
     let said = canonical::decode::<proto::Admission>(&before.payload).unwrap_or_default();
     Ok(is_same

@@ -11,6 +11,7 @@ use crate::client::draft::{Bundle, Changes, Composer, People, ServiceKeys, amend
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::invitation::Invitation;
 use crate::client::keys::{Role, read_person, read_public};
+use crate::client::mend::Mend;
 use crate::client::reason::Here;
 use crate::crypto::cert::PeerCertificate;
 use crate::crypto::hash::Digest;
@@ -142,7 +143,7 @@ fn show(ctx: &Context, file: Option<&Path>) -> Result<(), ClientError> {
     if charters.is_empty() {
         let sentence = "the file holds statements, and no charter";
         return Err(ClientError::new(Side::Ours, Family::Usage, Here::NoCharter, sentence)
-            .mended_by("liaison sign FILE --dry-run"));
+            .mended_by(Mend::ShowFile));
     }
     ctx.out.data(&json!({ "charters": charters }), || {
         let lines = in_words(&bundle);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::draft::{FacetContent, of_facet};
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
@@ -43,7 +44,7 @@ pub(crate) async fn list(
     let directory = replica.directory()?;
     if let Some(unknown) = member.as_ref().filter(|id| directory.member(id).is_none()) {
         return Err(ClientError::from(Refusal::UnknownMember(unknown.clone()))
-            .mended_by("liaison directory list"));
+            .mended_by(Mend::ListDirectory));
     }
     let level = level.map(Level::from);
     let listed = directory.contacts().filter(|contact| {
@@ -228,8 +229,8 @@ fn nobody(directory: &Directory, who: &str) -> ClientError {
     let sentence =
         format!("there is no {who} among the {contacts} contacts of {}", directory.name());
     let mend = match who.split('/').next() {
-        Some(first) if who.contains('/') => format!("liaison directory who {first}"),
-        _ => "liaison directory list".to_owned(),
+        Some(first) if who.contains('/') => Mend::LookUp(first.to_owned()),
+        _ => Mend::ListDirectory,
     };
     ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownContact, sentence).mended_by(mend)
 }

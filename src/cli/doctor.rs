@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::client::clocks::Clocks;
 use crate::client::connect::Leg;
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Listed};
+use crate::client::mend::Mend;
 use crate::client::message::receipt::{self, VerifiedHead};
 use crate::client::place;
 use crate::client::protect::Kept;
@@ -81,7 +82,12 @@ struct Row {
     /// Of what failed, as in every error.
     side: Option<String>,
     reason: Option<Reason>,
-    mend: Option<String>,
+    #[serde(serialize_with = "in_words")]
+    mend: Option<Mend>,
+}
+
+fn in_words<S: Serializer>(mend: &Option<Mend>, to: S) -> Result<S::Ok, S::Error> {
+    mend.as_ref().map(words::to_do).serialize(to)
 }
 
 impl Row {
@@ -95,7 +101,7 @@ impl Row {
             said.push_str(&format!(" [{side}: {reason}]"));
         }
         if let Some(mend) = &self.mend {
-            said.push_str(&format!("\n  to mend it: {mend}"));
+            said.push_str(&format!("\n  to mend it: {}", words::to_do(mend)));
         }
         said
     }
@@ -111,7 +117,7 @@ impl Checks {
         self.row("ok", check, message);
     }
 
-    fn warn(&mut self, check: &str, message: impl Into<String>, mend: Option<String>) {
+    fn warn(&mut self, check: &str, message: impl Into<String>, mend: Option<Mend>) {
         self.row("warning", check, message);
         if let Some(row) = self.rows.last_mut() {
             row.mend = mend;
@@ -127,11 +133,11 @@ impl Checks {
         if let Some(row) = self.rows.last_mut() {
             row.side = Some(error.side.to_string());
             row.reason = Some(error.reason.clone());
-            // This very command mends nothing.
-            let mend = error.mend.as_ref();
-            let is_this = mend.is_some_and(|mend| mend.contains("liaison doctor"));
-            row.mend =
-                mend.map(|mend| if is_this { standing::TELL.to_owned() } else { mend.clone() });
+            row.mend = error.mend.as_deref().cloned().map(|mend| match mend {
+                // This very command mends nothing.
+                Mend::Doctor | Mend::AgainThenDoctor => Mend::TellOperator,
+                mend => mend,
+            });
         }
         self.failed.get_or_insert_with(|| error.clone());
     }
@@ -162,12 +168,12 @@ fn home(ctx: &Context, checks: &mut Checks) {
         Err(why) => {
             let sentence = format!("{shown} cannot be used: {why}");
             let error = ClientError::new(Side::Ours, Family::Usage, Here::NoHome, sentence);
-            checks.fail("home", &error.mended_by("liaison join INVITATION"));
+            checks.fail("home", &error.mended_by(Mend::Join));
         }
         Ok(about) => match others(&about) {
             Some(mode) => {
-                let mend = place::command_to_make_private(root).replace("600", "700");
-                checks.warn("home", format!("{shown} lets others in: {mode:o}"), Some(mend));
+                let mend = Some(Mend::MakeFolderPrivate(root.to_owned()));
+                checks.warn("home", format!("{shown} lets others in: {mode:o}"), mend);
             }
             None => match place::try_to_write(root) {
                 Ok(()) => checks.ok("home", shown),
@@ -209,7 +215,7 @@ fn keys(ctx: &Context, checks: &mut Checks) {
                 Here::KeyMissing,
                 "this home has no private key",
             );
-            checks.fail("keys", &error.mended_by("liaison join INVITATION --as SEAT"));
+            checks.fail("keys", &error.mended_by(Mend::JoinAs));
         }
         Ok(all) => all.into_iter().for_each(|listed| key(checks, listed)),
     }
@@ -245,7 +251,7 @@ async fn connection(ctx: &Context, checks: &mut Checks) -> Option<Session> {
             let good: Vec<String> = addresses.good.iter().map(ToString::to_string).collect();
             checks.ok("addresses", good.join(", "));
             for (path, why) in &addresses.bad {
-                let mend = format!("correct {}", path.display());
+                let mend = Mend::Correct(path.clone());
                 checks.warn("addresses", format!("{}: {why}", path.display()), Some(mend));
             }
         }
@@ -294,8 +300,7 @@ async fn first_segment(ctx: &Context, checks: &mut Checks, error: &ClientError) 
                         against later computers fills more than one";
         let (family, reason) = (Family::NotReachable, Here::FirstSegment);
         let error = ClientError::new(Side::Network, family, reason, sentence);
-        let mend = "ask who runs the network to let TLS handshakes of several segments through";
-        checks.fail("first segment", &error.mended_by(mend));
+        checks.fail("first segment", &error.mended_by(Mend::LetSegmentsThrough));
     }
 }
 
@@ -342,7 +347,7 @@ async fn copy(ctx: &Context, checks: &mut Checks, session: Option<&Session>) -> 
     }
     match Seen::of(ctx, &replica) {
         Ok(seen) if replica.is_stale(ctx.office.ambient().now()) => {
-            checks.warn("copy", format!("{}: stale", seen.line()), Some("liaison sync".to_owned()));
+            checks.warn("copy", format!("{}: stale", seen.line()), Some(Mend::Sync));
         }
         Ok(seen) => checks.ok("copy", seen.line()),
         Err(error) => {
@@ -427,8 +432,8 @@ async fn mailbox(
     match believed.and_then(|()| mail.due()) {
         Ok(due) if due.is_empty() => checks.ok("outbox", "nothing waits"),
         Ok(due) => {
-            let mend = Some("liaison sent".to_owned());
-            checks.warn("outbox", format!("{} wait to be handed in", due.len()), mend);
+            let sentence = format!("{} wait to be handed in", due.len());
+            checks.warn("outbox", sentence, Some(Mend::Sent));
         }
         Err(error) => checks.fail("outbox", &error),
     }
@@ -576,18 +581,18 @@ mod tests {
         checks.ok("a", "fine");
         assert!(checks.failed.is_none());
         let failure = |family| ClientError::new(Side::Network, family, "X", "broken");
-        checks.fail("b", &failure(Family::NotReachable).mended_by("do this"));
+        checks.fail("b", &failure(Family::NotReachable).mended_by(Mend::Sync));
         checks.fail("c", &failure(Family::Stale));
         // One check may be there several times, as that of a key.
         checks.ok("b", "fine");
-        assert_eq!(checks.rows[1].said(), "broken [the network: X]\n  to mend it: do this");
+        assert_eq!(checks.rows[1].said(), "broken [the network: X]\n  to mend it: liaison sync");
         let rows = serde_json::to_value(&checks.rows).unwrap();
         let told = |row: usize| {
             ["check", "result", "reason", "message", "mend"]
                 .map(|name| rows[row][name].as_str().unwrap_or("-"))
         };
         assert_eq!(told(0), ["a", "ok", "-", "fine", "-"]);
-        assert_eq!(told(1), ["b", "failed", "X", "broken", "do this"]);
+        assert_eq!(told(1), ["b", "failed", "X", "broken", "liaison sync"]);
         assert_eq!(told(3), ["b", "ok", "-", "fine", "-"]);
         assert_eq!(checks.said(&checks.rows[1]), checks.rows[1].said());
         let again = Row { check: "d".to_owned(), ..checks.rows[1].clone() };

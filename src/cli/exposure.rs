@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::client::charters::logged;
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::compose::{Outside, compose};
 use crate::client::message::content::{Inside, Writing};
 use crate::client::message::text::visible;
@@ -77,9 +78,9 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
             seat.contact(),
             own.contact()
         );
-        return Err(wrong(Family::Usage, Here::OtherContact, sentence).mended_by(
-            "give the command in a home of that contact, or name a seat of it with --as",
-        ));
+        return Err(
+            wrong(Family::Usage, Here::OtherContact, sentence).mended_by(Mend::OtherHomeOrSeat)
+        );
     }
     let replica = ctx.office.replica()?;
     let holder = Holder::Seat(seat.clone());
@@ -88,7 +89,7 @@ fn judge(ctx: &Context, args: &ExposureArgs) -> Result<(), ClientError> {
     known.then_some(()).ok_or_else(|| {
         let sentence = format!("no roster of {contact} has ever listed {seat}");
         wrong(Family::NotFound, Here::UnknownSeat, sentence)
-            .mended_by(format!("liaison sync, if it is new; liaison seat list {contact}"))
+            .mended_by(Mend::SyncOrListSeats(contact))
     })
 }
 
@@ -182,7 +183,7 @@ impl Exposure {
         {
             let sentence = format!("nothing was ever collected or sent as {} here", mail.seat);
             return Err(ClientError::new(Side::Ours, Family::NotFound, Here::NoInbox, sentence)
-                .mended_by("liaison inbox list"));
+                .mended_by(Mend::Inbox));
         }
         let (seat, since) = (args.seat.clone(), args.since);
         let mut all =
@@ -340,8 +341,9 @@ async fn tell(
     }
     if !args.dry_run && open > 0 && !args.yes && !agreed(ctx, &format!("Send {open}? [y/N]")) {
         let (family, sentence) = (Family::NeedsApproval, "nobody agreed, and nobody was told");
-        return Err(ClientError::new(Side::Ours, family, Here::NotTold, sentence)
-            .mended_by("read what it says, and add --yes"));
+        return Err(
+            ClientError::new(Side::Ours, family, Here::NotTold, sentence).mended_by(Mend::Agree)
+        );
     }
     let mut bar = Bar::new(&ctx.out);
     for (done, telling) in tellings.iter_mut().enumerate().filter(|_| !args.dry_run) {
@@ -374,7 +376,7 @@ fn stolen<'a>(replica: &'a Replica, exposure: &Exposure) -> Result<Vec<&'a Known
     let sentence =
         format!("{seat} still opens what is sealed: whoever has it would read this, too");
     Err(ClientError::new(Side::Ours, Family::Refused, Here::SeatInForce, sentence)
-        .mended_by(format!("liaison seat revoke {seat} --reason compromised")))
+        .mended_by(Mend::RevokeSeat(seat.clone())))
 }
 
 fn report(
@@ -395,9 +397,8 @@ fn report(
         Ok(())
     } else {
         let sentence = format!("not told yet: {}", not.join(", "));
-        Err(ClientError::new(Side::Network, Family::Partial, Here::Partial, sentence).mended_by(
-            "give the command again: it tells those who were not; call those who cannot be told",
-        ))
+        Err(ClientError::new(Side::Network, Family::Partial, Here::Partial, sentence)
+            .mended_by(Mend::TellTheRest))
     };
     ctx.out.data_and_end(object, end, || match tellings {
         [] => "nobody else wrote what the seat could open".to_owned(),

@@ -12,6 +12,7 @@ use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::invitation::{Admission, AdmissionFile, Invitation};
 use crate::client::keys::{Owner, read_public};
+use crate::client::mend::Mend;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Answer;
@@ -64,7 +65,7 @@ fn invited(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
             path.display()
         );
         return Err(ClientError::new(Side::Ours, Family::Usage, Here::FileExists, sentence)
-            .mended_by("give the command in another folder, or move that file away"));
+            .mended_by(Mend::OtherFolder));
     }
     ctx.write_file(&path, &public)?;
     let object = json!({ "directory": name.as_str(), "seat": seat.as_str(), "authority": path });
@@ -140,14 +141,14 @@ fn compare(ctx: &Context, args: &JoinArgs, invitation: &Invitation) -> Result<()
             Here::OtherFingerprint,
             sentence,
         )
-        .mended_by("call the registrars at a number you know, and ask for another invitation"));
+        .mended_by(Mend::AskForOtherInvitation));
     }
     if agreed(ctx, "Is this what the registrars read to you over the telephone? [y/N]") {
         return Ok(());
     }
     let sentence = "the fingerprint was not compared, and nothing was believed";
     Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotCompared, sentence)
-        .mended_by("call the registrars, and add --fingerprint \"DIGITS\""))
+        .mended_by(Mend::CompareFingerprint))
 }
 
 /// Without the spaces and hyphens that people see it with.
@@ -173,7 +174,7 @@ fn whole(given: &str) -> Result<String, ClientError> {
          and a to f; nothing was compared or believed"
     );
     Err(ClientError::new(Side::Ours, Family::Usage, Here::FingerprintForm, sentence)
-        .mended_by("give one of its two lines, whole, in quotes: --fingerprint \"DIGITS\""))
+        .mended_by(Mend::WholeFingerprint))
 }
 
 /// Step two: sign record and roster, enrol, connect.
@@ -234,7 +235,7 @@ fn first_statements(
             Here::OtherAuthority,
             sentence,
         )
-        .mended_by(format!("send {}.authority to the registrars", seat.member())));
+        .mended_by(Mend::SendAuthority(seat.member())));
     }
     let keeper = if args.fields.no_keeper {
         None
@@ -266,7 +267,7 @@ fn first_statements(
     if has_roster || (has_record && args.record_only) {
         let sentence = format!("{contact} has joined already; its record stays as it is");
         return Err(ClientError::new(Side::Ours, Family::Refused, Here::JoinedAlready, sentence)
-            .mended_by(format!("liaison seat add {seat}, or liaison record draft {contact}")));
+            .mended_by(Mend::AddSeatOrRecord(seat.clone())));
     }
     let mut statements = Vec::new();
     if !has_record {
@@ -293,10 +294,7 @@ fn first_statements(
             Rule::BelowThreshold,
             sentence,
         )
-        .mended_by(format!(
-            "liaison sign {0}, by the others; then liaison publish {0}",
-            path.display()
-        )));
+        .mended_by(Mend::SignThenPublish(path)));
     }
     Ok(bundle)
 }
@@ -354,7 +352,7 @@ async fn connect(ctx: &Context, seat: &SeatId) -> Result<(), ClientError> {
 
 /// Says where a join stands, and goes on if it can.
 async fn resume(ctx: &Context) -> Result<(), ClientError> {
-    let name = ctx.office.name().map_err(|why| why.mended_by("liaison join INVITATION"))?;
+    let name = ctx.office.name().map_err(|why| why.mended_by(Mend::Join))?;
     let seat = named_seat(ctx)?;
     let kept = kept_draft(ctx, &name, &seat.contact());
     if let Ok(text) = ctx.read_file(&kept) {
@@ -367,7 +365,7 @@ async fn resume(ctx: &Context) -> Result<(), ClientError> {
     }
     let sentence = format!("{seat} waits for its admission file");
     Err(ClientError::new(Side::Ours, Family::NeedsApproval, Here::NotAdmitted, sentence)
-        .mended_by(format!("liaison join {}.admission --as {seat}", seat.member())))
+        .mended_by(Mend::JoinAdmitted(seat)))
 }
 
 fn named_seat(ctx: &Context) -> Result<SeatId, ClientError> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
+use crate::client::mend::Mend;
 use crate::client::protect::Kept;
 use crate::client::reason::Here;
 use crate::client::rotation::NextKept;
@@ -58,7 +59,7 @@ fn new(ctx: &Context, args: &KeyNewArgs) -> Result<(), ClientError> {
     if person && args.name.is_none() {
         let sentence = "the charter names its people: give the person's name";
         return Err(ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence)
-            .mended_by("add --name \"First Last\""));
+            .mended_by(Mend::FullName));
     }
     // Before there are keys: what is refused is given again.
     let name = args.name.as_deref().filter(|_| person);
@@ -134,7 +135,7 @@ fn protect(ctx: &Context, args: &KeyProtectArgs) -> Result<(), ClientError> {
                 let sentence = "nobody agreed, and the key is kept as it was";
                 let (side, family) = (Side::Ours, Family::NeedsApproval);
                 return Err(ClientError::new(side, family, Here::NotConfirmed, sentence)
-                    .mended_by("add --yes, if that is meant"));
+                    .mended_by(Mend::AgreeIfMeant));
             }
             keys.unprotect(&owner, ctx.office.ambient())?;
         }

@@ -41,6 +41,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::place;
 use crate::client::reason::Here;
 
@@ -80,8 +81,7 @@ fn misused(why: &clap::Error) -> ClientError {
         }
         _ => words.join(" "),
     };
-    ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence)
-        .mended_by("add --help to see what it takes")
+    ClientError::new(Side::Ours, Family::Usage, Here::Usage, sentence).mended_by(Mend::Help)
 }
 
 /// Runs one command, and says how it ended.

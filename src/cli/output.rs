@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::client::error::{ClientError, Family};
 use crate::client::message::text::visible_block;
 use crate::office::told::{Face, Note, Watch, Work};
-use crate::words;
+use crate::words::{self, to_do};
 
 use super::exit;
 
@@ -90,7 +90,7 @@ impl Output {
     /// What a command that reads would write, and cannot: said in one line, once, and in its object.
     pub fn not_kept(&self, what: &str, error: &ClientError) {
         if self.note_disk(error) {
-            let mend = error.mend.as_ref().map(|mend| format!("; to mend it: {mend}"));
+            let mend = error.mend.as_ref().map(|mend| format!("; to mend it: {}", to_do(mend)));
             let mend = mend.unwrap_or_default();
             self.warn(format_args!("{what}: {}{mend}", error.sentence));
         }
@@ -98,7 +98,8 @@ impl Output {
 
     /// Puts into the object that follows why nothing can be written here. Whether that is new.
     pub fn note_disk(&self, error: &ClientError) -> bool {
-        let (reason, sentence, mend) = (&error.reason, &error.sentence, &error.mend);
+        let (reason, sentence) = (&error.reason, &error.sentence);
+        let mend = error.mend.as_deref().map(to_do);
         let details = &error.details;
         let disk =
             json!({ "reason": reason, "sentence": sentence, "mend": mend, "details": details });
@@ -203,7 +204,7 @@ fn error_json(error: &ClientError) -> Value {
         "side": error.side.to_string(),
         "reason": error.reason,
         "sentence": error.sentence,
-        "mend": error.mend,
+        "mend": error.mend.as_deref().map(to_do),
         "details": error.details,
         "exit": exit::code(error.family),
     })

@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::text::visible;
 use crate::client::reason::{Here, Rule};
 use crate::crypto::hash::Digest;
@@ -68,7 +69,7 @@ impl Pointer {
     pub(super) fn one<T>(
         &self,
         mut found: Vec<T>,
-        mend: &str,
+        mend: Mend,
         name: impl Fn(&T) -> String,
     ) -> Result<T, ClientError> {
         let count = found.len();
@@ -123,9 +124,9 @@ mod tests {
         let said = |count: u64| {
             let pointer: Pointer = "01\u{1b}".parse().unwrap();
             let name = |number: &u64| format!("number {number}");
-            pointer.one((1..=count).collect(), "mend", name).map_err(|error| {
+            pointer.one((1..=count).collect(), Mend::Inbox, name).map_err(|error| {
                 let ClientError { family, sentence, mend, .. } = error;
-                assert_eq!(mend.as_deref(), Some("mend"));
+                assert_eq!(mend.as_deref(), Some(&Mend::Inbox));
                 (family, sentence)
             })
         };

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::content::Inside;
 use crate::client::message::open::Opened;
 use crate::client::message::text::visible;
@@ -78,18 +79,16 @@ fn named(mail: &Mail, prefix: &str) -> Result<MessageId, ClientError> {
             let sentence = format!("{count} messages have ids that begin with {prefix}");
             let error =
                 ClientError::new(Side::Ours, Family::Usage, Here::SeveralMessages, sentence);
-            Err(error.mended_by(MEND))
+            Err(error.mended_by(Mend::Sent))
         }
         None => {
             let sentence = format!("no message here has an id that begins with {prefix}");
             let error =
                 ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownMessage, sentence);
-            Err(error.mended_by(MEND))
+            Err(error.mended_by(Mend::Sent))
         }
     }
 }
-
-const MEND: &str = "liaison sent";
 
 /// Why there is nothing to hand in again.
 fn nothing(mail: &Mail, named: Option<MessageId>) -> Result<ClientError, ClientError> {
@@ -108,7 +107,7 @@ fn nothing(mail: &Mail, named: Option<MessageId>) -> Result<ClientError, ClientE
     };
     let error = ClientError::new(Side::Ours, Family::NotFound, Here::NothingToRetry, sentence);
     // What was refused says there what helps it: this says that there is none.
-    Ok(if named.is_some() { error.mended_by("liaison sent") } else { error })
+    Ok(if named.is_some() { error.mended_by(Mend::Sent) } else { error })
 }
 
 /// A request that the relay refused, or one that waits, and that has not expired.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::client::draft::{Bundle, Composer};
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{KeyError, Listed, Owner};
+use crate::client::mend::Mend;
 use crate::client::reason::{Here, Rule};
 use crate::client::replica::Replica;
 use crate::client::session::Session;
@@ -138,7 +139,7 @@ fn seats_here(ctx: &Context, given: &[SeatId]) -> Result<(ContactId, Vec<SeatId>
             Here::KeyMissing,
             sentence,
         )
-        .mended_by("liaison key list"));
+        .mended_by(Mend::ListKeys));
     }
     let contact = match seats.first() {
         Some(first) => first.contact(),
@@ -148,7 +149,7 @@ fn seats_here(ctx: &Context, given: &[SeatId]) -> Result<(ContactId, Vec<SeatId>
     if seats.iter().any(|seat| seat.contact() != contact) {
         let sentence = "seats of several contacts are here, and a roster is one contact's";
         return Err(ClientError::new(Side::Ours, Family::Usage, Here::SeveralContacts, sentence)
-            .mended_by("name the seats of one: liaison seat rotate SEAT..."));
+            .mended_by(Mend::SeatsOfOne));
     }
     Ok((contact, seats))
 }
@@ -171,7 +172,7 @@ fn changing(
         }
         let sentence = format!("other new keys of {seat} wait to be listed: {}", words(&waiting));
         return Err(ClientError::new(Side::Ours, Family::Usage, Here::RotationUnderWay, sentence)
-            .mended_by(format!("liaison seat rotate {seat}")));
+            .mended_by(Mend::RotateSeat(seat.clone())));
     }
     let has = if is_safe(ctx, seat) { &[Purpose::SeatSeal][..] } else { &ALL };
     if let Some(none) = wanted.iter().find(|purpose| !has.contains(purpose)) {
@@ -199,7 +200,7 @@ fn stands(
     let contact = directory.contact(&seat.contact());
     let roster = contact.and_then(|contact| contact.roster.as_ref());
     if !roster.is_some_and(|of| of.seats.iter().any(|listed| listed.name == seat.name())) {
-        return Err(no_such_seat(seat).mended_by(format!("liaison seat add {seat}")));
+        return Err(no_such_seat(seat).mended_by(Mend::EnterSeat(seat.clone())));
     }
     let stand = in_force(replica, &seat.contact())?.0;
     if wanted == has || stand.iter().any(|listed| listed.name == seat.name()) {
@@ -207,7 +208,7 @@ fn stands(
     }
     let sentence = format!("a key of {seat} has ended: it comes back with new ones, all of them");
     Err(ClientError::new(Side::Ours, Family::IdentityOrKey, Here::KeyRevoked, sentence)
-        .mended_by(format!("liaison seat rotate {seat}")))
+        .mended_by(Mend::RotateSeat(seat.clone())))
 }
 
 /// What would be done.

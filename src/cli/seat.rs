@@ -6,6 +6,7 @@ use crate::client::armour::Kind;
 use crate::client::draft::{Bundle, Composer, FacetContent};
 use crate::client::error::{ClientError, Family, Side};
 use crate::client::keys::{Owner, read_public};
+use crate::client::mend::Mend;
 use crate::client::reason::Here;
 use crate::client::replica::Replica;
 use crate::domain::directory::key::KeyName;
@@ -232,5 +233,5 @@ async fn publish(
 pub(super) fn no_such_seat(seat: &SeatId) -> ClientError {
     let sentence = format!("{seat} is not on its contact's roster");
     ClientError::new(Side::Ours, Family::NotFound, Here::UnknownSeat, sentence)
-        .mended_by("liaison seat list")
+        .mended_by(Mend::ListSeats)
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::message::content::{self, Inside};
 use crate::client::message::open::Opened;
 use crate::client::message::places::Contradiction;
@@ -101,7 +102,7 @@ fn show(
                 |message: &Sent| message.header.addressing().id.to_string().starts_with(&prefix);
             let found = all.into_iter().filter(matches).collect();
             let name = |message: &Sent| message.header.addressing().id.to_string();
-            let message = Pointer::Id(prefix).one(found, "liaison sent --offline", name)?;
+            let message = Pointer::Id(prefix).one(found, Mend::SentOffline, name)?;
             ctx.out.data_and_end(message.json(), message.holds(), || message.text())
         }
         None => {
@@ -122,7 +123,7 @@ fn show(
             for message in &all {
                 if let Some(mend) = &message.mend {
                     let id = words::short(message.header.addressing().id, &ids);
-                    ctx.out.say(format_args!("{id} was not accepted: {mend}"));
+                    ctx.out.say(format_args!("{id} was not accepted: {}", words::to_do(mend)));
                 }
             }
             ended
@@ -158,10 +159,7 @@ pub(super) fn believed(against: &[Contradiction]) -> Result<(), ClientError> {
     let Some(now) = against.iter().find(|of| !of.past) else { return Ok(()) };
     let (sentence, failed) = (words::contradiction(now), Family::VerificationFailed);
     let error = ClientError::new(Side::Theirs, failed, Here::TwoHistories, sentence);
-    Err(error.mended_by(
-        "telephone the operator of the service: if older data was put back there, liaisond mailbox \
-         new-epoch ends it",
-    ))
+    Err(error.mended_by(Mend::EndHistory))
 }
 
 /// Why what the relay said of a message does not hold, one by one.
@@ -243,7 +241,7 @@ struct Sent {
     kept_back: Option<(Reason, String)>,
     refused: Option<Reason>,
     /// What helps one that was refused.
-    mend: Option<String>,
+    mend: Option<Mend>,
     /// The message that went to the others in its place.
     went_as: Option<MessageId>,
     accepted: Option<Accepted>,
@@ -465,12 +463,12 @@ fn message(
 }
 
 /// What helps a message that was refused for this reason: it may go to others.
-fn mend(directory: &Directory, header: &VerifiedHeader, reason: &Reason) -> String {
+fn mend(directory: &Directory, header: &VerifiedHeader, reason: &Reason) -> Mend {
     let of = header.addressing();
     let to = of.recipients.iter().map(|to| &to.contact);
     let cannot = who_cannot(directory, to, (reason, std::iter::empty()));
     let mend = call::mend(of.id, &cannot, of.recipients.len());
-    mend.unwrap_or_else(|| format!("liaison sent retry {}, if that has changed", of.id))
+    mend.unwrap_or(Mend::RetryIfChanged(of.id))
 }
 
 fn replies(came: &[&Came]) -> Vec<Answer> {
@@ -765,7 +763,7 @@ impl Sent {
             _ => {}
         }
         if let Some(mend) = &self.mend {
-            lines.line("mend", mend.clone());
+            lines.line("mend", words::to_do(mend));
         }
         if self.state.lost {
             lines.line("lost", LOST);
@@ -859,7 +857,7 @@ impl Sent {
             "waits_since": waits.then_some(of.created),
             "waits_for": kept_back.map(|(reason, why)| json!({ "reason": reason, "sentence": why })),
             "refused": self.refused,
-            "mend": self.mend,
+            "mend": self.mend.as_ref().map(words::to_do),
             "went_as": self.went_as.map(|id| id.to_string()),
             "accepted": self.accepted,
             "unverified": unverified.collect::<Vec<_>>(),

@@ -33,6 +33,7 @@ use super::draft::{Bundle, Publication};
 use super::error::{ClientError, Family, Side};
 use super::home::Home;
 use super::keys::KeyError;
+use super::mend::Mend;
 use super::message::text::visible;
 use super::place;
 use super::replica::tape;
@@ -163,26 +164,25 @@ impl Proposed {
     /// # Errors
     /// It was carried out, given up or overtaken, or is over.
     pub fn waits(&self) -> Result<(), ClientError> {
-        let anew = "propose it anew, if it is wanted: liaison admin propose";
         let (by, at) = (self.said.ended_by.clone(), self.said.ended_at);
         Err(match self.said.state() {
             ProposalState::Open => return Ok(()),
             ProposalState::CarriedOut => {
                 ClientError::from(Refusal::ProposalEnded { by, committed: true, at })
-                    .mended_by("nothing more is to be done; what undoes it is another proposal")
+                    .mended_by(Mend::ProposeOpposite)
             }
             ProposalState::Aborted => {
                 ClientError::from(Refusal::ProposalEnded { by, committed: false, at })
-                    .mended_by(anew)
+                    .mended_by(Mend::ProposeAnew)
             }
             ProposalState::Expired => {
                 ClientError::from(Refusal::ProposalExpired { at: self.said.expires })
-                    .mended_by(anew)
+                    .mended_by(Mend::ProposeAnew)
             }
             ProposalState::Overtaken | ProposalState::Unspecified => {
                 let sentence = "it does not wait: another charter or version came before it";
                 ClientError::new(Side::Ours, Family::Refused, Here::ProposalOvertaken, sentence)
-                    .mended_by(anew)
+                    .mended_by(Mend::ProposeAnew)
             }
         })
     }
@@ -211,7 +211,7 @@ impl Proposed {
                     Here::DetailsWithheld,
                     sentence,
                 )
-                .mended_by("tell the operator of the service"));
+                .mended_by(Mend::TellOperator));
             }
         };
         let envelope = self.envelope().ok_or_else(|| unreadable(&"it is empty"))?;
@@ -279,7 +279,7 @@ fn not_ours(why: Refusal) -> ClientError {
     }
     let sentence = format!("the service shows a proposal for another directory: {why}");
     ClientError::new(Side::Theirs, Family::VerificationFailed, Here::ProposalElsewhere, sentence)
-        .mended_by("sign nothing there, and tell the other registrars and operators")
+        .mended_by(Mend::SignNothing)
 }
 
 fn unreadable(why: &dyn std::fmt::Display) -> ClientError {
@@ -293,10 +293,8 @@ async fn answered<T>(
     call: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<T, ClientError> {
     let answer = call::answered(what, call).await;
-    answer.map_err(|why| call::of_other_port(why, what, "members", MEND))
+    answer.map_err(|why| call::of_other_port(why, what, "members", Mend::NameAdminPort))
 }
-
-const MEND: &str = "give the port of the administration: --address HOST:PORT, usually the next one";
 
 impl Session {
     fn admin(&self) -> AdminServiceClient<Channel> {
@@ -557,10 +555,8 @@ impl Copy {
             kept.display(),
             beside.display()
         );
-        ClientError::new(Side::Theirs, Family::VerificationFailed, Here::AuditWentBack, sentence).mended_by(
-            "show both files to the registrars; if they know that older data was put back: liaison \
-             admin audit --anew",
-        )
+        ClientError::new(Side::Theirs, Family::VerificationFailed, Here::AuditWentBack, sentence)
+            .mended_by(Mend::ShowBothHeads)
     }
 
     /// The head that is kept, and the one that contradicts it, as the relay signed them.
@@ -676,7 +672,7 @@ fn altered(folder: &Path, why: &dyn std::fmt::Display) -> ClientError {
     let path = folder.join(RECORDS);
     let sentence = format!("the copy of the audit trail, {}, was altered: {why}", path.display());
     ClientError::new(Side::Ours, Family::VerificationFailed, Here::AuditCopyAltered, sentence)
-        .mended_by("move that file away, and fetch the trail anew: liaison admin audit")
+        .mended_by(Mend::FetchTrailAnew)
 }
 
 const RECORDS: &str = "audit";

@@ -13,6 +13,7 @@ use crate::client::reason::{Here, Rule};
 use crate::domain::limits;
 
 use super::error::{ClientError, Family, Side};
+use super::mend::Mend;
 
 /// A request with its deadline, which its size puts off.
 pub fn request_of<M: prost::Message>(message: M) -> Request<M> {
@@ -40,7 +41,7 @@ pub async fn answered<T>(
 }
 
 /// What a port says to calls of the other one. Behind TLS nobody answers in the service's place.
-pub fn of_other_port(why: ClientError, what: &str, other: &str, mend: &str) -> ClientError {
+pub fn of_other_port(why: ClientError, what: &str, other: &str, mend: Mend) -> ClientError {
     if why.reason != Here::Unimplemented {
         return why;
     }

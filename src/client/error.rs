@@ -1,6 +1,6 @@
 //! Everything that can go wrong on the client's side, in one form for people and for scripts.
 //!
-//! In scope: whose fault it is, of which family, a stable reason, a sentence, the command that mends it.
+//! In scope: whose fault it is, of which family, a stable reason, a sentence, what mends it.
 //! Out of scope: how it is printed, and how a process ends with it (`cli`). Invariant: every error of this module's
 //! neighbours becomes a [`ClientError`] here and nowhere else.
 
@@ -22,10 +22,12 @@ use crate::wire::{details, status, v1};
 use super::armour::InvalidArmour;
 use super::connect::{ConnectError, InvalidProxy, Leg};
 use super::draft::DraftError;
+use super::fate::Fate;
 use super::format::{self, WrongFormat};
 use super::home::HomeError;
 use super::invitation::InvalidInvitation;
 use super::keys::KeyError;
+use super::mend::Mend;
 use super::message::compose::ComposeError;
 use super::message::content::InvalidContent;
 use super::message::open::NotOpened;
@@ -88,8 +90,8 @@ pub struct ClientError {
     pub reason: Reason,
     /// What was expected, what was found.
     pub sentence: String,
-    /// The command that mends it, if one does.
-    pub mend: Option<String>,
+    /// What mends it, if something does.
+    pub mend: Option<Box<Mend>>,
     /// What a script may want to read besides.
     pub details: BTreeMap<String, String>,
     /// Of which family.
@@ -98,30 +100,6 @@ pub struct ClientError {
     pub printed: bool,
     /// What became of what was to be sent, if something was.
     pub fate: Option<Fate>,
-}
-
-/// What became of what was to be sent and was not accepted, or whose receipt was not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is sealed and kept; it was not handed in yet, or nobody knows whether it was.
-    Waits(MessageId, Sending),
-    /// It was refused for good, and waits no longer.
-    GivenUp(MessageId),
-    /// The same of what waited for another command.
-    WaitedInVain(MessageId),
-    /// The relay has it, and its receipt could not be kept or checked.
-    WithoutReceipt(MessageId),
-    /// It could not be kept, and so was not sealed.
-    NotKept(Sending),
-}
-
-/// What somebody sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sending {
-    /// A message.
-    Message,
-    /// That he acknowledges one.
-    Acknowledgement,
 }
 
 impl ClientError {
@@ -138,10 +116,10 @@ impl ClientError {
         Self { side, reason, sentence, mend: None, details, family, printed: false, fate: None }
     }
 
-    /// The same, with the command that mends it.
+    /// The same, with what mends it.
     #[must_use]
-    pub fn mended_by(self, command: impl Into<String>) -> Self {
-        Self { mend: Some(command.into()), ..self }
+    pub fn mended_by(self, mend: Mend) -> Self {
+        Self { mend: Some(Box::new(mend)), ..self }
     }
 
     /// The same, of a command that has printed its object.
@@ -156,7 +134,7 @@ impl ClientError {
         let sentence = format!("this program cannot begin: {why}");
         let reason = if is_too_many(why) { Here::OpenFiles } else { Here::CannotBegin };
         let found = Self::new(Side::Ours, Family::Unexpected, reason, sentence);
-        if is_too_many(why) { found.mended_by(MORE_FILES) } else { found }
+        if is_too_many(why) { found.mended_by(Mend::MoreFiles) } else { found }
     }
 
     /// The directory has newer rules than this program.
@@ -166,7 +144,7 @@ impl ClientError {
         let mut found = Self::new(Side::Ours, Family::UpdateMe, Here::UpdateMe, sentence);
         found.details.insert("rules".to_owned(), frozen.rules.to_string());
         found.details.insert("leaf".to_owned(), frozen.leaf.to_string());
-        found.mended_by(UPDATE)
+        found.mended_by(Mend::Update)
     }
 
     /// What the service answered about one statement.
@@ -229,18 +207,34 @@ impl ClientError {
         }
     }
 
+    /// What is to be done, also about what became of what was to be sent.
+    #[must_use]
+    pub fn what_mends(&self) -> Option<Mend> {
+        let mend = self.mend.as_deref().cloned();
+        match self.fate {
+            Some(Fate::Waits(_, what)) => Some(match mend {
+                Some(mend) if self.family == Family::NotReachable => {
+                    Mend::InAWhile(what, Box::new(mend))
+                }
+                Some(mend) => mend,
+                None => Mend::of_what_waits(what),
+            }),
+            Some(Fate::GivenUp(id) | Fate::WaitedInVain(id)) => {
+                Some(mend.unwrap_or(Mend::RetryIfChanged(id)))
+            }
+            Some(Fate::WithoutReceipt(_) | Fate::NotKept(_)) | None => mend,
+        }
+    }
+
     fn with_usual_mend(self) -> Self {
         let Some(rule) = self.reason.rule() else { return self };
         let mend = match rule {
-            Rule::StaleDirectory | Rule::ViewAhead | Rule::WrongVersion => "liaison sync",
-            Rule::BelowThreshold => "liaison sign FILE",
-            Rule::NotEntitled => {
-                "liaison sign FILE with a key that decides for it; if that is done, ask the \
-                 registrars whether it is admitted"
-            }
-            Rule::NotPermitted | Rule::Certificate | Rule::KeyNotInForce => "liaison doctor",
-            Rule::UnknownKey => "liaison key list",
-            Rule::StoreDamaged => "tell the operator of the service",
+            Rule::StaleDirectory | Rule::ViewAhead | Rule::WrongVersion => Mend::Sync,
+            Rule::BelowThreshold => Mend::Sign,
+            Rule::NotEntitled => Mend::SignOrAskRegistrars,
+            Rule::NotPermitted | Rule::Certificate | Rule::KeyNotInForce => Mend::Doctor,
+            Rule::UnknownKey => Mend::ListKeys,
+            Rule::StoreDamaged => Mend::TellOperator,
             _ => return self,
         };
         if self.mend.is_some() { self } else { self.mended_by(mend) }
@@ -330,7 +324,7 @@ fn of_other_status(status: &Status) -> ClientError {
         }
     };
     ClientError::new(Side::Network, Family::NotReachable, reason, sentence)
-        .mended_by("give the command again; if it stays so, liaison doctor")
+        .mended_by(Mend::AgainThenDoctor)
 }
 
 impl From<ConnectError> for ClientError {
@@ -341,7 +335,8 @@ impl From<ConnectError> for ClientError {
                 if is_too_many(source) =>
             {
                 let (family, said) = (Family::Unexpected, with_sources(&error));
-                return Self::new(Side::Ours, family, Here::OpenFiles, said).mended_by(MORE_FILES);
+                return Self::new(Side::Ours, family, Here::OpenFiles, said)
+                    .mended_by(Mend::MoreFiles);
             }
             ConnectError::Lookup { .. } => (Side::Network, Family::NotReachable, Here::NameLookup),
             ConnectError::Tcp { .. } => (Side::Network, Family::NotReachable, Here::NoConnection),
@@ -352,10 +347,10 @@ impl From<ConnectError> for ClientError {
             ConnectError::ProxyGarbled { .. } => {
                 (Side::Network, Family::NotReachable, Here::ProxyGarbled)
             }
-            ConnectError::Intercepted { address, .. } => {
+            ConnectError::Intercepted { .. } => {
                 let (failed, reason) = (Family::VerificationFailed, Here::TlsIntercepted);
-                let mend = format!("ask who runs the proxy to let {address} through unopened");
-                return Self::new(Side::Network, failed, reason, &error).mended_by(mend);
+                let found = Self::new(Side::Network, failed, reason, &error);
+                return found.mended_by(mend_of_the_way(&error));
             }
             ConnectError::Handshake { source: Broken::NoPlace, .. } => {
                 (Side::Network, Family::NotReachable, Here::NoPlace)
@@ -381,47 +376,28 @@ impl From<ConnectError> for ClientError {
 }
 
 /// Whom to ask about the leg that failed.
-fn mend_of_the_way(error: &ConnectError) -> String {
-    let network = |address| {
-        format!(
-            "try again in a while, and from another network: if it works there, ask who runs this \
-             one to let TLS to {address} through unopened; if not, tell the operator of the service"
-        )
-    };
+fn mend_of_the_way(error: &ConnectError) -> Mend {
     match error {
-        ConnectError::BadAddress(_) => {
-            "correct it in config.toml, or join again with a newer invitation".to_owned()
-        }
-        // What nobody answers any more may stand elsewhere.
+        ConnectError::BadAddress(_) => Mend::CorrectAddresses,
         ConnectError::Lookup { .. }
         | ConnectError::Tcp { .. }
-        | ConnectError::TimedOut { leg: Leg::Tcp, .. } => {
-            "see whether anything else can be reached from here; if so, ask the service's operator whether it has moved, and for a new invitation \
-             (liaisond invitation); then liaison join INVITATION"
-                .to_owned()
-        }
-        ConnectError::NoProxy { proxy, .. } => format!(
-            "see whether HTTPS_PROXY names the proxy of this network, or unset it if there is none; \
-             if it does, ask who runs {proxy}"
-        ),
-        ConnectError::ProxyRefused { proxy, status: 407 } => {
-            format!("HTTPS_PROXY=http://USER:PASSWORD@{proxy}")
-        }
+        | ConnectError::TimedOut { leg: Leg::Tcp, .. } => Mend::AskWhetherItMoved,
+        ConnectError::NoProxy { proxy, .. } => Mend::OtherProxy(proxy.clone()),
+        ConnectError::ProxyRefused { proxy, status: 407 } => Mend::ProxyPassword(proxy.clone()),
         ConnectError::ProxyRefused { proxy, .. }
         | ConnectError::ProxyGarbled { proxy, .. }
-        | ConnectError::TimedOut { leg: Leg::Proxy, address: proxy, .. } => format!(
-            "see whether HTTPS_PROXY names the proxy of this network; if it does, ask who runs \
-             {proxy} to let the service through"
-        ),
-        ConnectError::Handshake { source: Broken::NoPlace, .. } => {
-            "give the command again in a while".to_owned()
+        | ConnectError::TimedOut { leg: Leg::Proxy, address: proxy, .. } => {
+            Mend::AskProxy(proxy.clone())
         }
-        ConnectError::Intercepted { address, .. }
-        | ConnectError::Server { address, .. }
+        ConnectError::Handshake { source: Broken::NoPlace, .. } => Mend::AgainLater,
+        ConnectError::Intercepted { address, .. } => Mend::LetThroughUnopened(address.clone()),
+        ConnectError::Server { address, .. }
         | ConnectError::Handshake { address, .. }
         | ConnectError::Tls { address, .. }
         | ConnectError::NotHttp2 { address }
-        | ConnectError::TimedOut { leg: Leg::Tls, address, .. } => network(address),
+        | ConnectError::TimedOut { leg: Leg::Tls, address, .. } => {
+            Mend::OtherNetwork(address.clone())
+        }
     }
 }
 
@@ -438,14 +414,9 @@ fn of_server(error: &ConnectError, fault: &ServerFault) -> ClientError {
     };
     let found = ClientError::new(side, Family::VerificationFailed, reason, with_sources(error));
     match fault {
-        ServerFault::UnknownIssuer { .. } => found.mended_by(
-            "ask who runs the network whether a gateway opens TLS, and to let this address through \
-             unopened; if none does, tell the operator of the service",
-        ),
-        ServerFault::Expired | ServerFault::NotYetValid => found.mended_by(
-            "look at this machine's clock; if it is right, tell the operator of the service",
-        ),
-        _ => found.mended_by("tell the operator of the service"),
+        ServerFault::UnknownIssuer { .. } => found.mended_by(Mend::AskWhoOpensTls),
+        ServerFault::Expired | ServerFault::NotYetValid => found.mended_by(Mend::LookAtClock),
+        _ => found.mended_by(Mend::TellOperator),
     }
 }
 
@@ -496,14 +467,13 @@ impl From<&FileError> for ClientError {
         let new = Self::new;
         match error {
             FileError::ReadableByOthers { path, .. } => {
-                let mend = place::command_to_make_private(path);
                 new(Side::Ours, Family::IdentityOrKey, Here::KeyReadableByOthers, error)
-                    .mended_by(mend)
+                    .mended_by(Mend::MakePrivate(path.clone()))
             }
             FileError::TooLarge { .. } => new(Side::Ours, Family::Usage, Here::FileTooLarge, error),
             FileError::Damaged(_) => new(Side::Ours, Family::Unexpected, Here::Damaged, error),
             FileError::Held { .. } => new(Side::Ours, Family::Refused, Here::HomeBusy, error)
-                .mended_by("give the command again when that program has ended"),
+                .mended_by(Mend::AgainWhenFree),
             FileError::Io { .. } if error.is_absent() => {
                 new(Side::Ours, Family::NotFound, Here::NoSuchFile, error)
             }
@@ -515,36 +485,32 @@ impl From<&FileError> for ClientError {
 /// The system let nothing be done to a file.
 fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
     let home = format::home_of(path);
-    let folder = home.or(path.parent()).unwrap_or(path).display().to_string();
+    let folder = home.or(path.parent()).unwrap_or(path).to_owned();
     let new = |reason, sentence: String| {
         let mut found = ClientError::new(Side::Ours, Family::Unexpected, reason, sentence);
-        found.details.insert("folder".to_owned(), folder.clone());
+        found.details.insert("folder".to_owned(), folder.display().to_string());
         found
     };
     match why.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             new(Here::DiskFull, format!("the disk is full: {error}"))
-                .mended_by(format!("make room on the disk of {folder}, and give the command again"))
+                .mended_by(Mend::MakeRoom(folder.clone()))
         }
-        io::ErrorKind::ReadOnlyFilesystem => new(
-            Here::ReadOnly,
-            format!("the disk cannot be written: {error}"),
-        )
-        .mended_by(format!(
-            "make the disk of {folder} writable, or copy the folder to another one and name that \
-                 with --home"
-        )),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            new(Here::ReadOnly, format!("the disk cannot be written: {error}"))
+                .mended_by(Mend::MakeWritable(folder.clone()))
+        }
         io::ErrorKind::PermissionDenied => match place::keeps_out(path) {
             None => new(Here::NotYours, error.to_string()),
             Some(KeptOut { at, owner, user, mode }) => {
-                let (at, folder) = (at.display(), &folder);
+                let at = at.display();
                 let (sentence, mend) = if owner == user {
                     let said =
                         format!("{error}: {at} lets its own user not do that (mode {mode:04o})");
-                    (said, format!("chmod -R u+rwX {folder}"))
+                    (said, Mend::LetOwnerWrite(folder.clone()))
                 } else {
                     let said = format!("{error}: {at} belongs to {owner}, and this is {user}");
-                    (said, format!("sudo chown -R {user} {folder}"))
+                    (said, Mend::TakeOver { user, folder: folder.clone() })
                 };
                 let found = new(Here::NotYours, sentence);
                 // Elsewhere it may be right as it is.
@@ -553,7 +519,7 @@ fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
                 found
             }
         },
-        _ if is_too_many(why) => new(Here::OpenFiles, error.to_string()).mended_by(MORE_FILES),
+        _ if is_too_many(why) => new(Here::OpenFiles, error.to_string()).mended_by(Mend::MoreFiles),
         _ => new(Here::File, error.to_string()),
     }
 }
@@ -562,8 +528,6 @@ fn of_disk(error: &FileError, path: &Path, why: &io::Error) -> ClientError {
 fn is_too_many(why: &io::Error) -> bool {
     cfg!(unix) && matches!(why.raw_os_error(), Some(23 | 24))
 }
-
-const MORE_FILES: &str = "allow more open files (ulimit -n 256), and give the command again";
 
 impl From<KeyError> for ClientError {
     fn from(error: KeyError) -> Self {
@@ -599,24 +563,18 @@ impl From<KeyError> for ClientError {
         };
         let found = Self::new(Side::Ours, Family::IdentityOrKey, reason, &error);
         match &error {
-            KeyError::Missing { .. } => found.mended_by("liaison key list"),
-            KeyError::Exists { .. } => {
-                found.mended_by("liaison key list shows them; others need another name, or --home")
+            KeyError::Missing { .. } => found.mended_by(Mend::ListKeys),
+            KeyError::Exists { .. } => found.mended_by(Mend::OtherNameForKeys),
+            KeyError::Certificate { path } => found.mended_by(Mend::Remove(path.clone())),
+            KeyError::NotAsked { why: NotAsked::NoTerminal, .. } => {
+                found.mended_by(Mend::OnTerminal)
             }
-            KeyError::Certificate { path } => found.mended_by(format!("rm {}", path.display())),
-            KeyError::NotAsked { why: NotAsked::NoTerminal, .. } => found.mended_by(
-                "give the command on a terminal, where it asks: what opens a key is never taken \
-                 from flags, the environment or a pipe",
-            ),
-            KeyError::Twice { pointer, .. } => found.mended_by(format!(
-                "liaison key protect --token MODULE again, if that was cut off: it ends what it \
-                 began; else look which of them is yours, and move the other away: {}",
-                pointer.display()
-            )),
-            KeyError::NextInFile { contact } => found.mended_by(format!(
-                "add --plain; then liaison key protect --keeper {contact} --token MODULE, once the \
-                 directory lists it"
-            )),
+            KeyError::Twice { pointer, .. } => {
+                found.mended_by(Mend::EndProtecting(pointer.clone()))
+            }
+            KeyError::NextInFile { contact } => {
+                found.mended_by(Mend::KeeperInFile(contact.clone()))
+            }
             KeyError::Token(why) => match of_token(why) {
                 Some(mend) => found.mended_by(mend),
                 None => found,
@@ -640,11 +598,11 @@ impl From<CannotSign> for ClientError {
 }
 
 /// What to do about a token.
-fn of_token(why: &TokenError) -> Option<&'static str> {
+const fn of_token(why: &TokenError) -> Option<Mend> {
     match why {
-        TokenError::Gone(_) => Some("put the token in, and see liaison key list"),
-        TokenError::Several { .. } => Some("name one with --token-label"),
-        TokenError::PinLocked(_) => Some("unlock it with its own tool, and its PUK or SO PIN"),
+        TokenError::Gone(_) => Some(Mend::PutTokenIn),
+        TokenError::Several { .. } => Some(Mend::NameToken),
+        TokenError::PinLocked(_) => Some(Mend::UnlockToken),
         TokenError::PinWrong { .. }
         | TokenError::Cannot { .. }
         | TokenError::Failed { .. }
@@ -656,8 +614,7 @@ fn not_pem(error: &KeyError, path: &Path, why: &InvalidArmour) -> ClientError {
     let found = ClientError::new(Side::Ours, Family::IdentityOrKey, Here::KeyNotPkcs8, error);
     match why {
         InvalidArmour::Other { found: other, .. } if other.contains("PRIVATE KEY") => {
-            let path = path.display();
-            found.mended_by(format!("openssl pkcs8 -topk8 -nocrypt -in {path} -out {path}.new"))
+            found.mended_by(Mend::ToPkcs8(path.to_owned()))
         }
         _ => found,
     }
@@ -672,19 +629,16 @@ impl From<HomeError> for ClientError {
             HomeError::Invitation(invitation) => invitation.into(),
             HomeError::NoPlace => new(Family::Usage, Here::NoHome),
             HomeError::Config { .. } => new(Family::Usage, Here::Config),
-            HomeError::NoFolder(_) => new(Family::Usage, Here::NoHome).mended_by(
-                "name the home that is there with --home or LIAISON_HOME; if there is none, \
-                 liaison join INVITATION makes it",
-            ),
-            HomeError::NoDirectory(_) => new(Family::NotFound, Here::NotJoined).mended_by(
-                "name the home that has one with --home or LIAISON_HOME; if there is none, \
-                 liaison join INVITATION",
-            ),
-            HomeError::NotJoined(_) => {
-                new(Family::NotFound, Here::NotJoined).mended_by("liaison join INVITATION")
+            HomeError::NoFolder(_) => {
+                new(Family::Usage, Here::NoHome).mended_by(Mend::NameHomeOrJoin)
             }
-            HomeError::SeveralDirectories(_) => new(Family::Usage, Here::SeveralDirectories)
-                .mended_by("liaison --directory NAME ..."),
+            HomeError::NoDirectory(_) => {
+                new(Family::NotFound, Here::NotJoined).mended_by(Mend::NameHomeOrJoin)
+            }
+            HomeError::NotJoined(_) => new(Family::NotFound, Here::NotJoined).mended_by(Mend::Join),
+            HomeError::SeveralDirectories(_) => {
+                new(Family::Usage, Here::SeveralDirectories).mended_by(Mend::NameDirectory)
+            }
             HomeError::OtherGenesis(_) => {
                 Self::new(Side::Ours, Family::VerificationFailed, Rule::OtherGenesis, &error)
             }
@@ -696,11 +650,13 @@ impl From<InvalidArmour> for ClientError {
     fn from(error: InvalidArmour) -> Self {
         let (family, reason, mend) = match &error {
             InvalidArmour::Old(kind) => {
-                (Family::Usage, Here::OldFormat.into(), Some(kind.made_by()))
+                (Family::Usage, Here::OldFormat.into(), Some(Mend::Make(*kind)))
             }
-            InvalidArmour::Newer { .. } => (Family::UpdateMe, Here::UpdateMe.into(), Some(UPDATE)),
+            InvalidArmour::Newer { .. } => {
+                (Family::UpdateMe, Here::UpdateMe.into(), Some(Mend::Update))
+            }
             InvalidArmour::NotShown { kind, .. } => {
-                (Family::IdentityOrKey, Reason::from(Rule::NoPossession), Some(kind.made_by()))
+                (Family::IdentityOrKey, Reason::from(Rule::NoPossession), Some(Mend::Make(*kind)))
             }
             InvalidArmour::TooLarge { .. }
             | InvalidArmour::Other { .. }
@@ -719,16 +675,14 @@ impl From<&WrongFormat> for ClientError {
         let new = |family, reason| Self::new(Side::Ours, family, reason, error);
         match error {
             WrongFormat::File(file) => file.into(),
-            WrongFormat::Old { .. } => new(Family::Usage, Here::OldFormat)
-                .mended_by("liaison --home NEW_FOLDER key new ..., or join INVITATION"),
-            WrongFormat::Newer { .. } => new(Family::UpdateMe, Here::UpdateMe).mended_by(UPDATE),
+            WrongFormat::Old { .. } => new(Family::Usage, Here::OldFormat).mended_by(Mend::NewHome),
+            WrongFormat::Newer { .. } => {
+                new(Family::UpdateMe, Here::UpdateMe).mended_by(Mend::Update)
+            }
             WrongFormat::NoNumber { .. } => new(Family::Usage, Here::NoFormat),
         }
     }
 }
-
-/// What mends whatever comes from a later release.
-pub const UPDATE: &str = "install a newer liaison, and give the command again";
 
 impl From<InvalidInvitation> for ClientError {
     fn from(error: InvalidInvitation) -> Self {
@@ -745,7 +699,7 @@ impl From<InvalidInvitation> for ClientError {
                     | InvalidInvitation::Incomplete(_) => Here::NotSuchAFile,
                 };
                 let found = Self::new(Side::Theirs, Family::VerificationFailed, reason, other);
-                found.mended_by("ask the registrars for a new file, and whether they made this one")
+                found.mended_by(Mend::AskForNewFile)
             }
         }
     }
@@ -773,23 +727,23 @@ impl From<ReplicaError> for ClientError {
             ReplicaError::LacksCharter(_) => Some(failed(Side::Theirs, Here::LacksCharter)),
             ReplicaError::Incomplete { .. } => Some(
                 Self::new(Side::Ours, Family::Stale, Here::Incomplete, &error)
-                    .mended_by("liaison sync"),
+                    .mended_by(Mend::Sync),
             ),
             ReplicaError::Altered(_) => Some(
                 Self::new(Side::Ours, Family::VerificationFailed, Here::CopyAltered, &error)
-                    .mended_by("liaison sync"),
+                    .mended_by(Mend::Sync),
             ),
             ReplicaError::NeverSynced(_) => Some(
                 Self::new(Side::Ours, Family::Stale, Here::NeverSynced, &error)
-                    .mended_by("liaison sync"),
+                    .mended_by(Mend::Sync),
             ),
             ReplicaError::BehindInvitation(_) => Some(
                 Self::new(Side::Ours, Family::Stale, Here::BehindInvitation, &error)
-                    .mended_by("liaison sync"),
+                    .mended_by(Mend::Sync),
             ),
             ReplicaError::NotCheckable(_) => Some(
                 Self::new(Side::Ours, Family::UpdateMe, Here::NotCheckable, &error)
-                    .mended_by(UPDATE),
+                    .mended_by(Mend::Update),
             ),
         };
         match (found, error) {
@@ -872,7 +826,7 @@ impl From<NotOpened> for ClientError {
             _ => (Family::VerificationFailed, Side::Theirs),
         };
         let found = Self::new(side, family, error.reason(), &error);
-        if family == Family::Stale { found.mended_by("liaison sync") } else { found }
+        if family == Family::Stale { found.mended_by(Mend::Sync) } else { found }
     }
 }
 
@@ -881,10 +835,10 @@ impl From<ReceiptError> for ClientError {
         let (failed, reason) = (Family::VerificationFailed, error.reason());
         match &error {
             ReceiptError::SyncFirst(_) => {
-                Self::new(Side::Ours, Family::Stale, reason, error).mended_by("liaison sync")
+                Self::new(Side::Ours, Family::Stale, reason, error).mended_by(Mend::Sync)
             }
             ReceiptError::BeforeUpdate(_) => {
-                Self::new(Side::Ours, Family::UpdateMe, reason, error).mended_by(UPDATE)
+                Self::new(Side::Ours, Family::UpdateMe, reason, error).mended_by(Mend::Update)
             }
             ReceiptError::ForeignView { .. } => Self::new(Side::Theirs, failed, reason, error),
             _ => {
@@ -1044,10 +998,6 @@ mod tests {
     fn an_enrolee_is_told_what_may_be_wrong() {
         let error = ClientError::from(Refusal::NotEntitled);
         assert_eq!((error.side, error.family), (Side::Ours, Family::NeedsApproval));
-        let mend = error.mend.unwrap();
-        assert!(
-            mend.contains("liaison sign FILE") && mend.contains("ask the registrars"),
-            "{mend}"
-        );
+        assert_eq!(error.mend.as_deref(), Some(&Mend::SignOrAskRegistrars));
     }
 }

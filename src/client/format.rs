@@ -184,6 +184,7 @@ mod tests {
     use crate::client::home::Home;
     use crate::client::invitation::Invitation;
     use crate::client::keys::Owner;
+    use crate::client::mend::Mend;
     use crate::client::place::faults;
     use crate::client::testlog::{TestLog, ambient, name};
 
@@ -212,7 +213,7 @@ mod tests {
             ] {
                 assert_eq!((refused.reason.code(), refused.family), ("OLD_FORMAT", Family::Usage));
                 assert!(refused.sentence.contains("made by liaison 0.1"), "{refused}");
-                assert!(refused.mend.unwrap().contains("--home"));
+                assert_eq!(refused.mend.as_deref(), Some(&Mend::NewHome));
             }
             assert!(!folder.path().join(MARKER).exists());
         }

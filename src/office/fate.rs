@@ -3,7 +3,8 @@
 //! In scope: what is noted of it in the outbox, and what the error says of it. Out of scope: the words
 //! (`words`).
 
-use crate::client::error::{ClientError, Family, Fate, Sending, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::fate::{Fate, Sending};
 use crate::client::outbox::{Outbox, Request};
 use crate::client::reason::Here;
 use crate::domain::ids::MessageId;

@@ -4,16 +4,12 @@
 //! `client::error` converts. Invariant: nowhere else.
 
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::mend::Mend;
 use crate::client::reason::{Here, Rule};
 use crate::office::collect::{SealError, TakeError};
 use crate::office::follow::FollowError;
 use crate::office::inbox::InboxError;
 use crate::office::muted::MutedError;
-
-/// What was collected is not touched; who restored the service ends it there.
-const TO_BE_CALLED: &str = "telephone the operator of the service: if older data was put back there, \
-                            liaisond mailbox new-epoch ends it; what was collected is here: liaison \
-                            inbox list --offline";
 
 impl From<InboxError> for ClientError {
     fn from(error: InboxError) -> Self {
@@ -22,9 +18,8 @@ impl From<InboxError> for ClientError {
         match &error {
             InboxError::File(file) => file.into(),
             InboxError::Busy => ours(Family::Refused, Here::InboxBusy),
-            InboxError::Chain(_) => {
-                Self::new(Side::Theirs, failed, Here::MailboxHistory, error).mended_by(TO_BE_CALLED)
-            }
+            InboxError::Chain(_) => Self::new(Side::Theirs, failed, Here::MailboxHistory, error)
+                .mended_by(Mend::EndHistoryReadMeanwhile),
             InboxError::HeadBehind { .. } => {
                 Self::new(Side::Theirs, Family::NotReachable, Here::HeadBehind, error)
             }

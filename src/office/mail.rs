@@ -13,9 +13,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt as _;
 
-use crate::client::error::Fate;
 use crate::client::error::{ClientError, Family, Side};
+use crate::client::fate::Fate;
 use crate::client::keys::Owner;
+use crate::client::mend::Mend;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{self, NotOpened, Opened};
 use crate::client::message::receipt::{self, ChainError, ReceiptError, VerifiedAccepted};
@@ -211,7 +212,7 @@ impl Mail {
         sealed.ok_or_else(|| {
             let sentence = format!("another program has dealt with {} meanwhile", of.0);
             ClientError::new(Side::Ours, Family::Unexpected, Here::DealtWith, sentence)
-                .mended_by("liaison sent")
+                .mended_by(Mend::Sent)
         })
     }
 

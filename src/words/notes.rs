@@ -1,6 +1,7 @@
 //! What an office tells, in words.
 
-use crate::client::error::{ClientError, Family, Fate, Sending};
+use crate::client::error::ClientError;
+use crate::client::fate::{Fate, Sending};
 use crate::client::message::text::visible;
 use crate::client::reason::Here;
 use crate::domain::ids::{ContactId, MessageId, SeatId};
@@ -13,7 +14,7 @@ use crate::signed::proto::Class;
 
 use super::{
     ENDED, UNCHECKED, began_anew, class, delivered_again, later, not_acknowledged, not_delivered,
-    not_proven, unverified, when,
+    not_proven, to_do, unverified, when,
 };
 
 /// A note, in a sentence.
@@ -90,7 +91,7 @@ pub fn note(note: &Note) -> String {
         Note::Later(number, kind) => later(*number, *kind),
         Note::NotFetched(number, why) => format!("message {number} is not fetched yet: {why}"),
         Note::BodyLost(why) => match &why.mend {
-            Some(mend) => format!("{why}: {mend}"),
+            Some(mend) => format!("{why}: {}", to_do(mend)),
             None => why.to_string(),
         },
         Note::NotSynced(why) => {
@@ -232,33 +233,14 @@ pub fn spelled(error: &ClientError) -> ClientError {
         }
         Some(Fate::WithoutReceipt(_) | Fate::NotKept(_)) | None => None,
     });
-    let (sentence, mend) = (sentence(error), mend(error));
+    let (sentence, mend) = (sentence(error), error.what_mends().map(Box::new));
     ClientError { sentence, mend, details, fate: None, ..error.clone() }
 }
 
 /// What mends it.
 #[must_use]
 pub fn mend(error: &ClientError) -> Option<String> {
-    let mend = error.mend.clone();
-    match error.fate {
-        Some(Fate::Waits(_, what)) => {
-            let again = match what {
-                Sending::Message => "liaison sent",
-                Sending::Acknowledgement => "liaison inbox",
-            };
-            Some(match mend {
-                Some(mend) if error.family == Family::NotReachable => {
-                    format!("{again}, in a while; if that fails for long, {mend}")
-                }
-                Some(mend) => mend,
-                None => again.to_owned(),
-            })
-        }
-        Some(Fate::GivenUp(id) | Fate::WaitedInVain(id)) => {
-            Some(mend.unwrap_or_else(|| format!("liaison sent retry {id}, if that has changed")))
-        }
-        Some(Fate::WithoutReceipt(_) | Fate::NotKept(_)) | None => mend,
-    }
+    error.what_mends().as_ref().map(to_do)
 }
 
 /// Several who acknowledged, in a line.
@@ -296,7 +278,8 @@ pub const fn why_call(why: Why) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::error::Side;
+    use crate::client::error::{Family, Side};
+    use crate::client::mend::Mend;
     use crate::client::message::open::NotOpened;
     use crate::client::message::receipt::ReceiptError;
     use crate::client::message::testing::{AT, FR, Net, seat, sign_key};
@@ -379,8 +362,9 @@ mod tests {
         };
         let lost = ClientError::new(Side::Network, Family::NotReachable, "NO_CONNECTION", "nobody");
         assert_eq!(kept(lost.clone()), "liaison sent");
-        let asks = "liaison sent, in a while; if that fails for long, ask the operator";
-        assert_eq!(kept(lost.mended_by("ask the operator")), asks);
+        let asks =
+            "liaison sent, in a while; if that fails for long, tell the operator of the service";
+        assert_eq!(kept(lost.mended_by(Mend::TellOperator)), asks);
         // What acknowledges goes with the inbox.
         let acknowledges = Request::Acknowledge(v1::AcknowledgeRequest {
             words: Some(Net::new().notification().envelope),
@@ -396,7 +380,8 @@ mod tests {
         // There may be room later: who cannot wait calls.
         let contacts = vec![seat(FR).contact()];
         let full = ClientError::from(Refusal::MailboxShare { contacts, retry: Some(30) });
-        assert_eq!(kept(full.mended_by("call fr/cert-fr")), "call fr/cert-fr");
+        let call = "call fr/cert-fr: liaison directory show fr/cert-fr";
+        assert_eq!(kept(full.mended_by(Mend::Call(vec![seat(FR).contact()]))), call);
     }
 
     #[test]

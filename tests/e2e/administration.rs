@@ -1095,7 +1095,7 @@ async fn an_auditor_begins_anew_and_keeps_what_contradicts() {
         (refused.reason.code(), refused.family),
         ("AUDIT_WENT_BACK", Family::VerificationFailed)
     );
-    assert!(refused.mend.unwrap().contains("liaison admin audit --anew"));
+    assert!(liaison::words::mend(&refused).unwrap().contains("liaison admin audit --anew"));
     // Nobody begins anew unasked.
     assert_eq!(iris.run(&ANEW).await.unwrap_err().reason.code(), "NOT_AGREED");
     assert_eq!(std::fs::read(folder.join("audit-head")).unwrap(), lost);

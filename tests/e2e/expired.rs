@@ -40,7 +40,7 @@ async fn does(office: &Office, typed: &[&str]) {
 async fn fails(office: &Office, typed: &[&str]) -> (String, String) {
     let error = Box::pin(office.run(typed)).await.unwrap_err();
     assert_eq!(error.family, Family::NotFound, "{error}");
-    (error.reason.to_string(), error.mend.unwrap_or_default())
+    (error.reason.to_string(), liaison::words::mend(&error).unwrap_or_default())
 }
 
 /// The next message that who follows prints. Nothing had expired before it came.

@@ -72,7 +72,7 @@ async fn what_a_stolen_seat_could_open_is_listed_and_who_wrote_it_is_told_once()
     // Who has the seat would read that he is found out.
     let early = Box::pin(fr.run(&TELL)).await.unwrap_err();
     assert_eq!((early.reason.code(), early.family), ("SEAT_IN_FORCE", Family::Refused));
-    assert!(early.mend.unwrap().contains("seat revoke fr/cert/duty-2"));
+    assert!(liaison::words::mend(&early).unwrap().contains("seat revoke fr/cert/duty-2"));
     said(&mut fr, &REVOKE).await;
     tells(&jp, &fr, "After").await;
     assert_eq!(

@@ -51,7 +51,7 @@ fn is_caught(done: Result<(), ClientError>, reason: &str) -> ClientError {
         (reason, Family::VerificationFailed),
         "{error}"
     );
-    let mend = error.mend.as_deref().unwrap_or_default();
+    let mend = liaison::words::mend(&error).unwrap_or_default();
     assert!(mend.contains("liaisond mailbox new-epoch"), "{mend}");
     error
 }

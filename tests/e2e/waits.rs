@@ -4,6 +4,7 @@
 use liaison::client::error::{ClientError, Family, Side};
 use liaison::client::home::Home;
 use liaison::client::keys::Owner;
+use liaison::client::mend::Mend;
 use liaison::domain::ids::MessageId;
 use liaison::domain::refusal::Refusal;
 use liaison::wire::status;
@@ -85,7 +86,7 @@ async fn what_waits_for_a_contact_without_seats_is_given_up_and_goes_to_the_othe
     world.fr_leaves().await;
     let error = world.jp.run(&["sent"]).await.unwrap_err();
     assert_eq!((error.reason.code(), error.family), (WITHOUT, Family::Refused));
-    let mend = error.mend.unwrap();
+    let mend = liaison::words::mend(&error).unwrap();
     assert!(mend.contains("call fr/cert"), "{mend}");
     assert!(mend.contains(&format!("liaison sent retry {id} --skip-full")), "{mend}");
     assert_eq!(world.jp.outbox().refused(id).unwrap().unwrap().code(), WITHOUT);
@@ -146,7 +147,7 @@ async fn what_a_full_mailbox_keeps_waiting_goes_to_the_others_once() {
     let (id, error) = world.notify(&[]).await;
     assert_eq!(world.gate.asked("Submit") - before, 1, "whoever is there is asked at once");
     assert_eq!((error.reason.code(), error.family), ("MAILBOX_SHARE", Family::Refused));
-    let mend = error.mend.unwrap();
+    let mend = liaison::words::mend(&error).unwrap();
     assert!(mend.contains(&format!("liaison sent retry {id} --skip-full")), "{mend}");
     assert!(!mend.contains("notify"), "{mend}");
     world.gate.next("Submit", [world.full()]);
@@ -169,7 +170,7 @@ async fn what_waits_is_said_to_wait_and_to_be_kept_before_anything_else() {
     let said = format!("it is sealed and waits in the outbox as {id}");
     assert!(error.sentence.starts_with(&said), "{error}");
     assert!(error.sentence.contains("do not send it again; no TCP connection"), "{error}");
-    assert!(error.mend.unwrap().starts_with("liaison sent, in a while"));
+    assert!(liaison::words::mend(&error).unwrap().starts_with("liaison sent, in a while"));
     assert_eq!(
         (&*error.details["waiting"], &*error.details["call"]),
         (&*id.to_string(), "at/cert, fr/cert")
@@ -255,7 +256,7 @@ async fn what_could_not_be_opened_is_acknowledged_by_who_says_so() {
     assert_eq!((error.reason.code(), error.family), ("NOT_READ", Family::NeedsApproval));
     assert_eq!(error.details["why"], "KEY_NOT_HELD");
     assert!(error.sentence.starts_with("nobody here has read message 1"), "{error}");
-    assert!(error.mend.unwrap().contains("--yes"));
+    assert!(liaison::words::mend(&error).unwrap().contains("--yes"));
     world.jp.run(&[&acknowledge[..], &["--yes"]].concat()).await.unwrap();
     assert_eq!(world.prints()["acknowledged"], true);
 }
@@ -276,7 +277,7 @@ async fn an_acknowledgement_that_waits_is_said_to_be_his_who_made_it() {
         let said =
             "1, acknowledged by Ana: the acknowledgement is sealed and waits in the outbox as";
         assert!(error.sentence.starts_with(said), "{error}");
-        assert!(error.mend.unwrap().starts_with("liaison inbox, in a while"));
+        assert!(liaison::words::mend(&error).unwrap().starts_with("liaison inbox, in a while"));
     }
     world.jp.run(&["inbox", "read", "1"]).await.unwrap();
     let read = world.prints();
@@ -302,7 +303,7 @@ async fn what_is_not_there_to_retry_sends_nobody_in_a_circle() {
     let error = world.jp.run(&["sent", "retry", "zz"]).await.unwrap_err();
     assert_eq!(
         (error.reason.code(), error.mend.as_deref()),
-        ("UNKNOWN_MESSAGE", Some("liaison sent"))
+        ("UNKNOWN_MESSAGE", Some(&Mend::Sent))
     );
     let error = world.jp.run(&["sent", "retry"]).await.unwrap_err();
     assert_eq!((error.reason.code(), error.mend), ("NOTHING_TO_RETRY", None));

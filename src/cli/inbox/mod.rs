@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::client::error::{ClientError, Family, Sending, Side};
+use crate::client::error::{ClientError, Family, Side};
+use crate::client::fate::Sending;
+use crate::client::mend::Mend;
 use crate::client::message::content::Inside;
 use crate::client::message::open::{NotOpened, Opened};
 use crate::client::message::text::{visible, visible_block};
@@ -83,7 +85,7 @@ fn mute(ctx: &Context, who: Sender, muted: bool) -> Result<(), ClientError> {
                 None => Err(Refusal::UnknownMember(member.clone())),
             },
         };
-        found.map_err(|why| ClientError::from(why).mended_by("liaison directory list"))?;
+        found.map_err(|why| ClientError::from(why).mended_by(Mend::ListDirectory))?;
     }
     mail.muted.set(who, muted)?;
     say_muted(ctx, &mail.muted)
@@ -186,7 +188,7 @@ fn told(ctx: &Context, mail: &Mail, gone: &[Gone]) {
 /// The one message that came and is pointed at. If only its header is here, it is fetched at once.
 async fn find(mail: &mut Mail, at: &Pointer) -> Result<(Came, Option<Session>), ClientError> {
     not_gone(mail, at)?;
-    let number = at.one(came_at(&mail.index, at), "liaison inbox list", named)?.number;
+    let number = at.one(came_at(&mail.index, at), Mend::Inbox, named)?.number;
     let mut session = None;
     if !mail.inbox.is_whole(number) && !mail.is_expired(number)? {
         let connected = mail.connect().await.map_err(|error| {
@@ -237,7 +239,7 @@ fn expired((kept, header): &Came) -> ClientError {
 
 /// Who sent what has expired can still be told, and tell.
 fn call(error: ClientError, sender: &ContactId) -> ClientError {
-    error.mended_by(format!("call {sender}: liaison directory show {sender}"))
+    error.mended_by(Mend::Call(vec![sender.clone()]))
 }
 
 /// A number under which nothing was left when it was collected.
@@ -252,7 +254,7 @@ fn not_gone(mail: &Mail, at: &Pointer) -> Result<(), ClientError> {
     }
     let sentence = words::gone(&[gone]).concat();
     Err(ClientError::new(Side::Ours, Family::NotFound, Rule::MessageExpired, sentence)
-        .mended_by("liaison inbox list"))
+        .mended_by(Mend::Inbox))
 }
 
 /// Only the header of a message is here, and nobody here has to do anything for the rest to come.
@@ -267,7 +269,7 @@ fn not_fetched(number: u64, why: Option<ClientError>) -> ClientError {
         None => Side::Theirs,
     };
     ClientError::new(side, Family::NotReachable, Here::NotFetched, sentence)
-        .mended_by(format!("liaison inbox read {number}"))
+        .mended_by(Mend::Read(number))
 }
 
 /// The message of a number, whose header holds.
@@ -282,7 +284,7 @@ fn verified(mail: &Mail, number: u64) -> Result<Came, ClientError> {
     messages.pop().ok_or_else(|| {
         let sentence = format!("entry {number} of the mailbox: {why}");
         ClientError::new(Side::Ours, Family::NotFound, Rule::UnknownMessage, sentence)
-            .mended_by("liaison inbox list")
+            .mended_by(Mend::Inbox)
     })
 }
 
@@ -319,8 +321,7 @@ fn among(sent: Vec<VerifiedHeader>, index: &Index, at: &Pointer) -> Result<Answe
             found.push((named(&row), Answered::Came(row.number)));
         }
     }
-    let mend = "name the number of one that came, or the digest of one that was sent";
-    at.one(found, mend, |(name, _)| name.clone()).map(|(_, answered)| answered)
+    at.one(found, Mend::NumberOrDigest, |(name, _)| name.clone()).map(|(_, answered)| answered)
 }
 
 /// The messages to people that came and are pointed at: by its number also one that came before.
@@ -742,7 +743,7 @@ fn unread(ctx: &Context, (number, why): (u64, &NotOpened), yes: bool) -> Result<
     let sentence = format!("{said}; nothing was acknowledged");
     let mut error = ClientError::new(side, family, Here::NotRead, sentence);
     error.details.insert("why".to_owned(), why.reason().to_string());
-    Err(error.mended_by("let a colleague read and acknowledge it, or add --yes"))
+    Err(error.mended_by(Mend::LetColleagueRead))
 }
 
 fn compose(
@@ -756,7 +757,7 @@ fn compose(
     made.map_err(|error| {
         let error = ClientError::from(error);
         if error.reason == Rule::NotALevel {
-            return error.mended_by("liaison inbox ack NUMBER --level LEVEL");
+            return error.mended_by(Mend::AcknowledgeAtLevel);
         }
         error
     })
@@ -767,7 +768,7 @@ fn written(ctx: &Context, mail: &Mail, given: &Words) -> Result<proto::Words, Cl
     let named = named.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
         let sentence = "an acknowledgement is a human's: it bears a name";
         ClientError::new(Side::Ours, Family::Usage, Here::NoPerson, sentence)
-            .mended_by("liaison inbox ack NUMBER --person NAME")
+            .mended_by(Mend::AcknowledgeAs)
     })?;
     let person = drafted(ctx, "the name of who acknowledges", &named)?;
     let office = mail.replica.directory()?.contact(&mail.seat.contact());
@@ -997,7 +998,7 @@ mod tests {
         };
         let find = |at: &str| {
             let at: Pointer = at.parse().unwrap();
-            at.one(came_at(&index, &at), "", named).map(|row| came(row.number))
+            at.one(came_at(&index, &at), Mend::Inbox, named).map(|row| came(row.number))
         };
         let answer = |at: &str| {
             let answered = among(sent_here(), &index, &at.parse().unwrap())?;

@@ -40,6 +40,7 @@ use super::error::{ClientError, Family, Side};
 use super::home::{Addresses, Home};
 use super::invitation::{Succession, Trust};
 use super::keys::Owner;
+use super::mend::Mend;
 use super::replica::{Appended, Frozen, Origin, Replica, ReplicaError};
 
 /// The way out of this machine, as values.
@@ -219,7 +220,7 @@ impl Session {
                 Here::NoAdminAddress,
                 sentence,
             )
-            .mended_by("add --address HOST:PORT, or liaison join INVITATION with a new one"));
+            .mended_by(Mend::NameAdminAddress));
         }
         let identity = home.keys().tls(who, &net.ambient)?;
         let open = || Self::open_at(home, name, (addresses.clone(), Some(&identity)), net);
@@ -294,7 +295,7 @@ impl Session {
             (None, None) => {
                 let sentence = format!("the invitation to {name} names no address");
                 ClientError::new(Side::Ours, Family::NotReachable, Here::NoAddress, sentence)
-                    .mended_by("liaison join INVITATION")
+                    .mended_by(Mend::Join)
             }
         })
     }
@@ -573,17 +574,15 @@ async fn of_members<T>(
     what: &str,
     call: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<T, ClientError> {
-    let mend = "correct addresses in config.toml, or liaison join INVITATION with a new one";
+    let mend = Mend::CorrectAddresses;
     answered(what, call).await.map_err(|why| of_other_port(why, what, "the administration", mend))
 }
 
 /// No address can be used.
 fn bad_address(path: &Path, why: &InvalidAddress) -> ClientError {
     let sentence = format!("{}: {why}, and no other address is known", path.display());
-    ClientError::new(Side::Ours, Family::Usage, Here::BadAddress, sentence).mended_by(format!(
-        "write host:port in addresses of {}, or liaison join INVITATION with a new one",
-        path.display()
-    ))
+    ClientError::new(Side::Ours, Family::Usage, Here::BadAddress, sentence)
+        .mended_by(Mend::CorrectAddressesOf(path.to_owned()))
 }
 
 /// Whether a handshake that broke gets to its end with a first message that fits one segment: then a

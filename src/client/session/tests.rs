@@ -759,7 +759,7 @@ async fn where_the_service_was_found_last_is_tried_first_unless_another_is_writt
     assert_eq!(home.addresses(&name()).unwrap().bad.len(), 1);
     let lost = Session::open(&home, &name(), None, &at("nowhere.example")).await.unwrap_err();
     assert_eq!(lost.reason.code(), "NO_CONNECTION");
-    assert!(lost.mend.unwrap().contains("liaison join"));
+    assert_eq!(lost.mend.as_deref(), Some(&Mend::AskWhetherItMoved));
     // None that is one at all.
     config.directories.get_mut("un.example").unwrap().addresses = vec!["::1".to_owned()];
     home.set_config(&config).unwrap();
