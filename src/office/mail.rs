@@ -43,6 +43,7 @@ use super::fate::after_a_sync;
 use super::fetch;
 use super::follow::{self, Event};
 use super::hand_in::{self, Counted, Due};
+use super::how::How;
 use super::inbox::{Inbox, InboxError, Kept};
 use super::index::{Index, Row};
 use super::later::LaterDue;
@@ -994,7 +995,7 @@ impl Mail {
         let own = acks.accepted.iter().filter(|own| of.contains(&own.header));
         let (mut all, directory): (Vec<_>, _) = (own.cloned().collect(), self.replica.directory()?);
         // Their signatures were verified when they were taken.
-        let held = self.index.rows().iter().filter(|row| row.how() == Some(collect::ACKNOWLEDGED));
+        let held = self.index.rows().iter().filter(|row| row.how() == Some(How::Acknowledged));
         for row in held.filter(|row| row.about().is_some_and(|about| of.contains(&about))) {
             let kept = self.inbox.item(row.number)?;
             all.extend(Acknowledged::read(directory, &kept.item.acknowledgement));

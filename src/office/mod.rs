@@ -15,6 +15,7 @@ mod faults;
 pub mod fetch;
 pub mod follow;
 pub mod hand_in;
+pub mod how;
 pub mod inbox;
 pub mod index;
 pub mod later;
