@@ -62,7 +62,8 @@ pub(crate) async fn doctor(ctx: &Context) -> Result<(), ClientError> {
     ctx.out.data(&object, || {
         let header = ["RESULT", "CHECK", "MESSAGE"];
         let rows = checks.rows.iter();
-        let rows = rows.map(|row| vec![row.result.to_owned(), row.check.clone(), checks.said(row)]);
+        let rows =
+            rows.map(|row| vec![row.result.name().to_owned(), row.check.clone(), checks.said(row)]);
         layout::table(&header, rows)
     });
     checks.end()
@@ -74,9 +75,36 @@ struct Checks {
     failed: Option<ClientError>,
 }
 
+/// What a check found.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Found {
+    #[default]
+    Ok,
+    Warning,
+    Failed,
+    Skipped,
+}
+
+impl Found {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Serialize for Found {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
 #[derive(Clone, Default, Serialize)]
 struct Row {
-    result: &'static str,
+    result: Found,
     check: String,
     message: String,
     /// Of what failed, as in every error.
@@ -108,28 +136,28 @@ impl Row {
 }
 
 impl Checks {
-    fn row(&mut self, result: &'static str, check: &str, message: impl Into<String>) {
+    fn row(&mut self, result: Found, check: &str, message: impl Into<String>) {
         let (check, message) = (check.to_owned(), message.into());
         self.rows.push(Row { result, check, message, ..Row::default() });
     }
 
     fn ok(&mut self, check: &str, message: impl Into<String>) {
-        self.row("ok", check, message);
+        self.row(Found::Ok, check, message);
     }
 
     fn warn(&mut self, check: &str, message: impl Into<String>, mend: Option<Mend>) {
-        self.row("warning", check, message);
+        self.row(Found::Warning, check, message);
         if let Some(row) = self.rows.last_mut() {
             row.mend = mend;
         }
     }
 
     fn skip(&mut self, check: &str, message: impl Into<String>) {
-        self.row("skipped", check, message);
+        self.row(Found::Skipped, check, message);
     }
 
     fn fail(&mut self, check: &str, error: &ClientError) {
-        self.row("failed", check, &*error.sentence);
+        self.row(Found::Failed, check, &*error.sentence);
         if let Some(row) = self.rows.last_mut() {
             row.side = Some(error.side.to_string());
             row.reason = Some(error.reason.clone());
@@ -153,7 +181,7 @@ impl Checks {
 
     /// The first failure says how the command ends; its object says the others, and every mend.
     fn end(self) -> Result<(), ClientError> {
-        let count = self.rows.iter().filter(|row| row.result == "failed").count();
+        let count = self.rows.iter().filter(|row| row.result == Found::Failed).count();
         let Some(mut error) = self.failed else { return Ok(()) };
         error.sentence = format!("{count} of {} checks failed: {error}", self.rows.len());
         error.mend = None;
